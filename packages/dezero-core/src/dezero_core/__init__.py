@@ -1,0 +1,33 @@
+"""DeZero's core: define-by-run automatic differentiation on any array library.
+
+This is the users' door; authors of plugins use `dezero_core.extend`.
+"""
+
+from . import engine as _engine  # binds Variable.backward
+from . import functions
+from . import operators as _operators  # binds the operators
+from .__about__ import __version__
+from .backends.host import seed
+from .config import Config, no_grad, test_mode, using_config
+from .errors import DezeroError
+from .function import Function, on_variables
+from .variable import Buffer, Parameter, Variable, as_array, as_variable, get_array_module
+
+__all__ = [
+    "Buffer",
+    "Config",
+    "DezeroError",
+    "Function",
+    "Parameter",
+    "Variable",
+    "__version__",
+    "as_array",
+    "as_variable",
+    "functions",
+    "get_array_module",
+    "no_grad",
+    "on_variables",
+    "seed",
+    "test_mode",
+    "using_config",
+]

@@ -1,0 +1,7 @@
+"""Array libraries: the contract, the registry, and NumPy as the first plugin."""
+
+from ..plugins import plugins
+from . import numpy_backend
+from .host import HOST
+
+plugins.register(numpy_backend, HOST, "dezero-core")

@@ -1,0 +1,121 @@
+"""What an array library must offer to be a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .host import from_host, host_uniform, to_host
+
+Array = Any
+"""An array of some registered library."""
+
+CAPABILITIES = frozenset({"accelerator", "float64", "in_place"})
+"""``accelerator``: what ``to_gpu()`` moves to. ``float64``: has that dtype. ``in_place``: its
+arrays may be written to."""
+
+
+@dataclass(frozen=True)
+class BackendSpec:
+    """What a plugin registers for an array library, without importing the library.
+
+    Attributes:
+        name: what users say in ``to(name)`` and ``--backend name``.
+        array_types: ``"module:Class"`` of the types it owns, as their ``__module__`` and
+            ``__qualname__`` say; a subclass of one of them belongs to it too.
+        factory: returns the `ArrayBackend`; called at first use.
+        capabilities: what it can do, of `CAPABILITIES`.
+    """
+
+    name: str
+    array_types: tuple[str, ...]
+    factory: Callable[[], ArrayBackend]
+    capabilities: frozenset[str] = frozenset({"float64"})
+
+
+class ArrayBackend:
+    """An array namespace and a few extras, each with a portable default.
+
+    The namespace follows the array API standard 2024.12; the extras are what the standard
+    lacks. A complete plugin for an imaginary library `thin`::
+
+        from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
+
+        DEZERO_API = 1
+
+        def make_backend():
+            import thin                     # late: the plugin itself imports cheaply
+            return ArrayBackend(thin)
+
+        @hookimpl
+        def dezero_backends():
+            return [BackendSpec("thin", ("thin:Array",), make_backend)]
+
+    with, in its pyproject.toml::
+
+        [project.entry-points.dezero]
+        thin = "dezero_thin"
+
+    Args:
+        xp: the array namespace.
+
+    Attributes:
+        name, capabilities: as in the `BackendSpec` it was registered with.
+    """
+
+    name: str
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+        self.capabilities: frozenset[str] = frozenset()
+
+    def asarray(self, x: Any) -> Array:
+        """A Python scalar, or this library's own scalar or array, as an array."""
+        return self.xp.asarray(x)
+
+    def as_array(self, x: Array) -> Array:
+        """``x`` itself, unless the library gave a scalar where the standard has a 0-d array."""
+        return x
+
+    def from_numpy(self, x: Any) -> Array:
+        """A host array as an array of this library; always a copy."""
+        return from_host(self.xp, x)
+
+    def to_numpy(self, x: Array) -> Any:
+        """An array of this library as a host array; always a copy."""
+        return to_host(x)
+
+    def scalar_like(self, x: Any, y: Array) -> Array:
+        """A Python scalar as a 0-d array beside ``y``, of a dtype that leaves ``y``'s alone."""
+        return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=y.device)
+
+    def arange(self, n: int, y: Array) -> Array:
+        """The integers 0 ... n - 1 in the dtype of ``y``, beside it."""
+        return self.xp.arange(n, dtype=y.dtype, device=y.device)
+
+    def dtype(self, name: str) -> Any:
+        """The dtype called ``name``, such as ``"float32"``."""
+        return getattr(self.xp, name)
+
+    def device(self, x: Array) -> Any:
+        """The device ``x`` lives on."""
+        return x.device
+
+    def is_view(self, x: Array) -> bool:
+        """Whether ``x`` may share memory with another array; True when nobody can tell."""
+        return True
+
+    def iadd(self, x: Array, y: Array) -> Array:
+        """``x + y``, written into ``x`` where the library allows it; use what is returned."""
+        if "in_place" in self.capabilities:
+            x += y
+            return x
+        return x + y
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Random numbers from [0, 1), drawn from DeZero's generator (see `seed`)."""
+        return self.xp.astype(self.from_numpy(host_uniform(shape)), dtype)
+
+    def synchronize(self) -> None:
+        """Wait until everything asked of the device is done; nothing to do on the host."""

@@ -1,0 +1,51 @@
+"""NumPy, registered through the hook that every other array library uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..hookspecs import DEZERO_API, hookimpl
+from .host import host_uniform
+from .interface import Array, ArrayBackend, BackendSpec
+
+__all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
+
+
+class NumpyBackend(ArrayBackend):
+    """Arrays of the host."""
+
+    def __init__(self) -> None:
+        super().__init__(np)
+
+    def as_array(self, x: Array) -> Array:
+        return x if isinstance(x, np.ndarray) else np.asarray(x)
+
+    def from_numpy(self, x: Any) -> Array:
+        return np.array(x)
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.array(x)
+
+    def device(self, x: Array) -> Any:
+        return "cpu"
+
+    def is_view(self, x: Array) -> bool:
+        return isinstance(x, np.ndarray) and x.base is not None
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return host_uniform(shape).astype(dtype, copy=False)
+
+
+@hookimpl
+def dezero_backends() -> list[BackendSpec]:
+    """NumPy owns its arrays and the scalars it returns in place of 0-d arrays."""
+    return [
+        BackendSpec(
+            "numpy",
+            ("numpy:ndarray", "numpy:generic"),
+            NumpyBackend,
+            frozenset({"float64", "in_place"}),
+        )
+    ]

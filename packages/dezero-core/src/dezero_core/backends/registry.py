@@ -1,0 +1,103 @@
+"""Which backend owns an array, and which goes by a name."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import BACKEND_HINTS, INSTALL_HINTS, MissingPackage, UnknownName, UnsupportedType
+from ..plugins import Catalog, plugins
+from .host import HOST
+from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
+
+
+def _keys(spec: BackendSpec) -> tuple[str, ...]:
+    return (spec.name, *spec.array_types)  # a type has a colon in it, a name has none
+
+
+catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
+by_type: dict[type, ArrayBackend] = {}
+"""The backend of every array type met so far: what an op looks up."""
+_made: dict[str, ArrayBackend] = {}
+
+
+def _forget() -> None:
+    by_type.clear()
+    _made.clear()
+
+
+plugins.on_change(_forget)
+
+
+def backend_of(x: Array) -> ArrayBackend:
+    """The backend that owns array ``x``.
+
+    Raises:
+        UnsupportedType: no registered library has arrays of this type.
+    """
+    return by_type.get(type(x)) or _backend_of_new_type(type(x))
+
+
+def _backend_of_new_type(kind: type) -> ArrayBackend:
+    spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
+    if spec is not None:
+        by_type[kind] = _make(spec)
+        return by_type[kind]
+    known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
+    raise UnsupportedType(
+        f"{kind.__name__} is not supported: expected an array ({known}); make an array of it first"
+    )
+
+
+def get_backend(name: str) -> ArrayBackend:
+    """The backend registered as ``name``, made at first use.
+
+    Raises:
+        PluginError: its plugin failed or is blocked (the recorded reason).
+        MissingPackage: the distribution that would register it is not installed.
+        UnknownName: nobody registers it.
+    """
+    spec = catalog.get(name) if ":" not in name else None
+    if spec is not None:
+        return _make(spec)
+    plugins.raise_if_left_out(name)
+    if name in BACKEND_HINTS:
+        hint = INSTALL_HINTS[BACKEND_HINTS[name]]
+        raise MissingPackage(f"backend {name!r} is not installed. {hint}")
+    raise UnknownName(f"unknown backend {name!r}; registered: {', '.join(backend_names())}")
+
+
+def backend_names() -> list[str]:
+    """Names of all registered backends."""
+    return [spec.name for spec, _ in catalog.items()]
+
+
+def default_backend() -> ArrayBackend:
+    """Where new arrays are made: the one ``DEZERO_BACKEND`` names, else NumPy's."""
+    return get_backend(os.environ.get("DEZERO_BACKEND") or HOST)
+
+
+def accelerator() -> ArrayBackend:
+    """The one backend with capability ``accelerator``: where ``to_gpu()`` goes.
+
+    Raises:
+        MissingPackage: there is none.
+        UnknownName: there are several; move with ``to(name)`` instead.
+    """
+    specs = [spec for spec, _ in catalog.items() if "accelerator" in spec.capabilities]
+    if not specs:
+        return get_backend(*BACKEND_HINTS)  # raises, naming what to install or what failed
+    if len(specs) > 1:
+        names = ", ".join(spec.name for spec in specs)
+        raise UnknownName(f"to_gpu(): several accelerators ({names}); use to(name)")
+    return _make(specs[0])
+
+
+def _make(spec: BackendSpec) -> ArrayBackend:
+    if spec.name not in _made:
+        unknown = spec.capabilities - CAPABILITIES
+        if unknown:
+            raise UnknownName(f"backend {spec.name!r} declares {sorted(unknown)}")
+        backend = spec.factory()
+        backend.name, backend.capabilities = spec.name, spec.capabilities
+        _made[spec.name] = backend
+    return _made[spec.name]

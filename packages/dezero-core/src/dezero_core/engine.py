@@ -1,0 +1,328 @@
+"""Backward: from one output through every call it depends on, latest call first.
+
+One sentence to remember: in a plain backward pass gradients are arrays; with
+``create_graph=True`` the same lines run on Variables. docs/adr/0001 tells why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from heapq import heappop, heappush
+from threading import Lock
+from typing import Any
+
+from .backends.registry import backend_of
+from .config import using_config
+from .errors import GraphError, ShapeError
+from .function import Function, array_of, gradients_are_arrays, has_creator, spent
+from .functions.broadcast import sum_to
+from .functions.casting import astype
+from .variable import Variable, get_array_module
+
+_grad_ready: ContextVar[Callable[[Variable], None] | None] = ContextVar(
+    "dezero.grad_ready", default=None
+)
+_writing = Lock()
+
+
+def backward(
+    self: Variable,
+    retain_grad: bool = False,
+    create_graph: bool = False,
+    *,
+    retain_graph: bool | None = None,
+) -> None:
+    """Add to ``x.grad`` the gradient of this Variable, for every leaf ``x`` it depends on.
+
+    The gradient of this Variable itself is taken from ``self.grad`` if that is set, else it
+    is ones. Leaves are written when all is computed: an error leaves every ``grad`` as it was.
+
+    Args:
+        retain_grad: also write the gradients of the Variables on the way, and keep this one's.
+        create_graph: record how the gradients are computed, so that they can be
+            differentiated in turn (book step 32). A leaf and its gradient then refer to each
+            other until ``cleargrad()``.
+        retain_graph: keep the graph for another backward; by default what is passed is freed,
+            unless ``create_graph``.
+
+    Raises:
+        GraphError: nothing here wants a gradient, or an earlier backward has freed the graph.
+        ShapeError: ``self.grad`` was set to another shape.
+    """
+    root = self.creator
+    if root is None:
+        raise GraphError(
+            "backward(): there is no graph behind this Variable; it was not computed, or under "
+            "no_grad(), or from inputs that want no gradient, or unchain() cut it off"
+        )
+    seed = self.grad
+    if seed is None:
+        seed = Variable(get_array_module(self).ones_like(self.data), requires_grad=False)
+    elif seed.shape != self.shape:
+        raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {self.shape}")
+
+    task = Pass(create_graph, create_graph if retain_graph is None else retain_graph, retain_grad)
+    mode = gradients_are_arrays.set(not create_graph)
+    try:
+        with using_config("enable_backprop", create_graph):
+            task.start(root, self._index, seed if create_graph else seed.data)
+            task.run()
+            task.write()
+    finally:
+        gradients_are_arrays.reset(mode)
+    self.grad = seed if retain_grad else None
+
+
+class Pass:
+    """One backward pass: the gradients on their way, and the calls that wait for theirs.
+
+    Gradients wait in ``pending``, outside Variables: under the call that computed the Variable
+    they belong to (a list of them, if it has several outputs), or under the leaf itself.
+    """
+
+    def __init__(self, create_graph: bool, retain_graph: bool, retain_grad: bool) -> None:
+        self.create_graph, self.retain_graph = create_graph, retain_graph
+        self.pending: dict[Any, Any] = {}
+        self.heap: list[tuple[int, Function]] = []
+        self.borrowed: dict[Variable, Any] = {}
+        self.finished: list[tuple[Variable, Any]] = []
+        self.on_the_way: dict[Function, list[Variable]] | None = {} if retain_grad else None
+        self.callback = _grad_ready.get()
+        self.uses: dict[Variable, int] = {}
+
+    def start(self, root: Function, index: int | None, seed: Any) -> None:
+        """Put the gradient of the root's output in its place."""
+        if self.callback is not None:
+            self.uses = count_uses(root)
+        if index is None:
+            self.pending[root] = seed
+            self.wait(root)
+        else:
+            self.add_output(root, index, seed)
+
+    def run(self) -> None:
+        """Visit every call behind the root once, each when its gradient is complete."""
+        pending, heap, retain_graph = self.pending, self.heap, self.retain_graph
+        watched = self.on_the_way is not None or self.callback is not None
+        while heap:
+            # Calls are numbered in the order they were made, so the latest one waiting has
+            # had its outputs used only by calls already visited: its gradient is complete.
+            function = heappop(heap)[1]
+            gy = pending.pop(function)
+            inputs = function._inputs
+            if inputs is None:
+                raise spent(function)
+            try:
+                gxs = function.backward(gy) if type(gy) is not list else several(function, gy)
+            except Exception as error:
+                raise noted(error, function)
+            if type(gxs) is not tuple:
+                gxs = (gxs,)
+            if len(gxs) != len(inputs):
+                raise GraphError(
+                    f"{type(function).__name__}.backward returned {len(gxs)} gradients "
+                    f"for {len(inputs)} inputs"
+                )
+
+            for x, gx, needed in zip(inputs, gxs, function.needs_grad):  # noqa: B905 (hot)
+                if not needed or gx is None:
+                    continue
+                if gx.shape != x.data.shape:
+                    gx = fitted(gx, x, function)
+                # It goes on to the call that computed x, or stays with the leaf x. Gradients
+                # that meet there are added, always into a new array.
+                creator = x._creator
+                if creator is None:
+                    if x in pending:
+                        pending[x] = pending[x] + gx
+                    else:
+                        pending[x] = gx
+                        if gx is gy or is_shared(gx, function):
+                            self.borrowed[x] = gx
+                elif x._index is not None:
+                    self.add_output(creator, x._index, gx)
+                elif creator in pending:
+                    pending[creator] = pending[creator] + gx
+                elif not creator.cut:
+                    pending[creator] = gx
+                    heappush(heap, (-creator.serial, creator))
+
+            if watched:
+                self.watch(function, gy)
+            if not retain_graph:
+                function.release()
+
+    def wait(self, function: Function) -> None:
+        """Queue a call that has received its first gradient."""
+        assert function.serial is not None
+        heappush(self.heap, (-function.serial, function))
+
+    def add_output(self, function: Function, index: int, gy: Any) -> None:
+        """Add to the gradient of one of several outputs."""
+        if function.cut:
+            return
+        if function._inputs is None:
+            raise spent(function)
+        if function not in self.pending:
+            self.pending[function] = [None] * len(function._result)
+            self.wait(function)
+        gys = self.pending[function]
+        gys[index] = gy if gys[index] is None else gys[index] + gy
+
+    def watch(self, function: Function, gy: Any) -> None:
+        """What only some passes want: gradients on the way, and news of finished leaves."""
+        if self.on_the_way is not None:
+            gys: list[Any] = gy if type(gy) is list else [gy]
+            for y in self.on_the_way.pop(function, ()):
+                g = gys[y._index or 0]
+                if g is not None:
+                    self.finished.append((y, +g))
+            for x in function._inputs or ():
+                if has_creator(x):
+                    met = self.on_the_way.setdefault(x._creator, [])
+                    if not any(x is other for other in met):
+                        met.append(x)
+        for x in leaves(function):
+            if x in self.uses:
+                self.uses[x] -= 1
+                if self.uses[x] == 0:
+                    self.report(x)
+
+    def report(self, x: Variable) -> None:
+        """Write the gradient of a leaf that gets no more, and tell the callback."""
+        if x not in self.pending or self.callback is None:
+            return
+        accumulate(x, self.own(x, self.pending.pop(x)))
+        mode = gradients_are_arrays.set(False)
+        try:
+            self.callback(x)
+        finally:
+            gradients_are_arrays.reset(mode)
+
+    def write(self) -> None:
+        """Add what has arrived to the leaves (and what was kept on the way)."""
+        given: set[int] = set()
+        for x, g in [(x, self.own(x, g)) for x, g in self.pending.items()] + self.finished:
+            # one array returned for two inputs must not become the gradient of both
+            fresh = +g if id(array_of(g)) in given else g
+            given.add(id(array_of(fresh)))
+            accumulate(x, fresh)
+
+    def own(self, x: Variable, g: Any) -> Any:
+        """``g`` as nobody else's array, and of the dtype of ``x``."""
+        if self.borrowed.get(x) is g:
+            g = +g
+        return g if g.dtype == x.data.dtype else astype(g, x.data.dtype)
+
+
+def accumulate(x: Variable, g: Any) -> None:
+    """``x.grad += g``, into a new array; ``g`` may be a Variable with a graph of its own."""
+    with _writing:
+        if x.grad is not None:
+            g = (x.grad if isinstance(g, Variable) else x.grad.data) + g
+        x.grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
+
+
+def is_shared(gx: Any, function: Function) -> bool:
+    """Whether the array of ``gx`` may be held by somebody else: a view, or one of the op's."""
+    array = array_of(gx)
+    held = (*(function._arrays or ()), function._result)
+    return any(array is other for other in held) or backend_of(array).is_view(array)
+
+
+def fitted(gx: Any, x: Variable, function: Function) -> Any:
+    """``gx`` summed to the shape of ``x``, which the forward broadcast."""
+    if not function.broadcasts:
+        raise ShapeError(
+            f"{type(function).__name__}.backward gave a gradient of shape {tuple(gx.shape)} "
+            f"for an input of shape {x.shape}"
+        )
+    return sum_to(gx, x.shape)
+
+
+def several(function: Function, gys: list[Any]) -> Any:
+    """Run a backward that wants the gradient of each output; of an unused one it is zeros."""
+    for index, y in enumerate(function._result):
+        if gys[index] is None:
+            zeros = get_array_module(y).zeros_like(y)
+            plain = gradients_are_arrays.get()
+            gys[index] = zeros if plain else Variable(zeros, requires_grad=False)
+    return function.backward(*gys)
+
+
+def noted(error: Exception, function: Function) -> Exception:
+    """The error of a backward, with the usual reason for it."""
+    error.add_note(
+        f"in {type(function).__name__}.backward, which runs on arrays in a plain backward() "
+        "and on Variables with create_graph=True; decorate it with @on_variables if it needs "
+        "Variables always (self.outputs[0] is the output itself: no call)"
+    )
+    return error
+
+
+def parents(function: Function) -> list[Function]:
+    """The calls that computed a call's inputs, whether it is spent or not."""
+    if function._inputs is None:
+        return list(function.parents)
+    return [x._creator for x in function._inputs if has_creator(x)]
+
+
+def leaves(function: Function) -> Iterator[Variable]:
+    """The leaves among a call's inputs that want a gradient, once per use."""
+    for x, needed in zip(function._inputs or (), function.needs_grad, strict=False):
+        if needed and x._creator is None:
+            yield x
+
+
+def count_uses(root: Function) -> dict[Variable, int]:
+    """How often each leaf behind ``root`` is used."""
+    uses: dict[Variable, int] = {}
+    seen, todo = {root}, [root]
+    while todo:
+        function = todo.pop()
+        for x in leaves(function):
+            uses[x] = uses.get(x, 0) + 1
+        fresh = [f for f in parents(function) if f not in seen and not f.cut]
+        seen.update(fresh)
+        todo.extend(dict.fromkeys(fresh))
+    return uses
+
+
+@contextmanager
+def on_grad_ready(callback: Callable[[Variable], None]) -> Iterator[None]:
+    """In this block, ``backward`` calls ``callback(leaf)`` as soon as a leaf's gradient is final.
+
+    For data parallel training: the gradients of the last layers can be sent while those of
+    the first are computed. Leaves are written one by one then, so an error may leave some.
+    """
+    token = _grad_ready.set(callback)
+    try:
+        yield
+    finally:
+        _grad_ready.reset(token)
+
+
+def unchain_backward(self: Variable) -> None:
+    """Cut off everything this Variable was computed from (book step 59, truncated BPTT).
+
+    Every Variable behind this one becomes a leaf that wants no gradient. This one keeps its
+    own call, unless a backward has spent it: then it becomes such a leaf too, so that
+    ``loss += ...; loss.backward(); loss.unchain_backward()`` can go round in a loop.
+    """
+    root = self.creator
+    if root is None:
+        return
+    todo = parents(root)
+    if root._inputs is None:
+        root.cut_off()
+    while todo:
+        function = todo.pop()
+        if not function.cut:
+            todo.extend(parents(function))
+            function.cut_off()
+
+
+Variable.backward = backward
+Variable.unchain_backward = unchain_backward

@@ -1,0 +1,112 @@
+"""Every error DeZero raises on purpose, and the hints that name what to install.
+
+DezeroError                      with the path of the layer it passed through
+├── ShapeError        ValueError     shapes that do not fit together
+├── UnsupportedType   TypeError      a value that is no array of a known library
+├── BackendMismatch   TypeError      one op, arrays of two libraries or devices
+├── ArgumentError     ValueError     a setting outside its range
+├── LabelError        ValueError     class labels outside the range of the scores
+├── GraphError        RuntimeError   no graph, a spent graph, a misused Function
+├── PluginError       RuntimeError   an installed plugin that failed or is blocked
+│   └── DeviceError                  an installed backend without a usable device
+├── UnknownName       ValueError     a backend, format or setting nobody registered
+├── MissingPackage    ImportError    a feature whose distribution is not installed
+└── WeightsError      ValueError     saving and loading
+    ├── FormatError                  a file that cannot be read as weights
+    ├── KeyMismatch   KeyError       missing or unexpected keys
+    ├── ShapeMismatch                a stored array of another shape
+    ├── DtypeMismatch                a stored array of another dtype
+    └── SaveError                    something that cannot be stored
+"""
+
+INSTALL_HINTS = {
+    "dezero-nn": "layers, models and optimizers: pip install dezero-nn",
+    "dezero-io": "weight files, datasets and loaders: pip install dezero-io",
+    "dezero-cuda": "NVIDIA GPUs: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
+    "dezero-suite": "everything in one import: pip install dezero-suite",
+}
+"""Our own distributions and what each is for; the only place in core that names them."""
+
+BACKEND_HINTS = {"cuda": "dezero-cuda"}
+FORMAT_HINTS = {".npz": "dezero-io"}
+
+
+class DezeroError(Exception):
+    """Root of the hierarchy.
+
+    ``layer_path`` lists the layers the error passed through, outermost first.
+    """
+
+    layer_path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        message = Exception.__str__(self)
+        return f"{message} (in layer {'/'.join(self.layer_path)})" if self.layer_path else message
+
+
+class ShapeError(DezeroError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class UnsupportedType(DezeroError, TypeError):
+    """A value that is no array of any registered library."""
+
+
+class BackendMismatch(DezeroError, TypeError):
+    """Arrays of two libraries, or on two devices, in one op."""
+
+
+class ArgumentError(DezeroError, ValueError):
+    """A setting outside its range."""
+
+
+class LabelError(DezeroError, ValueError):
+    """Class labels outside the range of the scores, or not integers."""
+
+
+class GraphError(DezeroError, RuntimeError):
+    """There is no graph to go back through, it is spent, or a Function was misused."""
+
+
+class PluginError(DezeroError, RuntimeError):
+    """An installed plugin failed, or is blocked by the environment."""
+
+
+class DeviceError(PluginError):
+    """A backend is installed, but no usable device was found."""
+
+
+class UnknownName(DezeroError, ValueError):
+    """A backend, format or setting that nobody registered."""
+
+
+class MissingPackage(DezeroError, ImportError):
+    """The distribution that provides this feature is not installed."""
+
+
+class WeightsError(DezeroError, ValueError):
+    """Parent of everything that goes wrong while saving or loading."""
+
+
+class FormatError(WeightsError):
+    """A file that cannot be read as weights."""
+
+
+class KeyMismatch(WeightsError, KeyError):
+    """Keys that are missing from a file, or that the model does not have."""
+
+
+class ShapeMismatch(WeightsError):
+    """A stored array has another shape than the parameter."""
+
+
+class DtypeMismatch(WeightsError):
+    """A stored array has another dtype than the parameter."""
+
+
+class SaveError(WeightsError):
+    """Something that cannot be stored, such as a parameter without data."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin was left out; the message says which and why."""

@@ -1,0 +1,61 @@
+"""The door for authors of plugins: backends, kernels, weight formats, ops and their tests."""
+
+from .backends.host import generator, host_normal
+from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
+from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
+from .backends.registry import (
+    accelerator,
+    backend_names,
+    backend_of,
+    default_backend,
+    get_backend,
+)
+from .backends.transfer import move, transfers
+from .engine import on_grad_ready
+from .function import array_of
+from .hookspecs import DEZERO_API, hookimpl
+from .plugins import Catalog, PluginStatus, plugins
+from .testing import GradientError, OpCase, check_gradients
+from .tree import children, named_params
+from .variable import as_array_like
+from .weights import Stored, WeightFormat, dtype_name, load_weights, save_weights
+
+__all__ = [
+    "CAPABILITIES",
+    "DEZERO_API",
+    "Array",
+    "ArrayBackend",
+    "BackendSpec",
+    "Catalog",
+    "GradientError",
+    "Kernel",
+    "KernelOp",
+    "OpCase",
+    "PluginStatus",
+    "Stored",
+    "WeightFormat",
+    "accelerator",
+    "all_kernels",
+    "array_of",
+    "as_array_like",
+    "backend_names",
+    "backend_of",
+    "check_gradients",
+    "children",
+    "default_backend",
+    "dtype_name",
+    "generator",
+    "get_backend",
+    "hookimpl",
+    "host_normal",
+    "kernel_log",
+    "kernels_for",
+    "load_weights",
+    "move",
+    "named_params",
+    "on_grad_ready",
+    "ops",
+    "plugins",
+    "save_weights",
+    "transfers",
+]

@@ -1,0 +1,336 @@
+"""Function: one call of one op, and the record of it that backward walks.
+
+This file and `engine` are the hot path: what happens here happens for every op. Hence the
+spelled-out cases for one and two inputs, the inlined construction of outputs and the absence
+of loops in the common case; docs/adr/0001 has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import wraps
+from itertools import count
+from types import FunctionType
+from typing import Any, NoReturn, TypeVar
+
+from .backends.interface import Array
+from .backends.registry import backend_of, by_type
+from .config import Config, enable_backprop
+from .errors import BackendMismatch, DezeroError, GraphError, ShapeError, UnsupportedType
+from .variable import Scalar, Variable, as_array
+
+gradients_are_arrays: ContextVar[bool] = ContextVar("gradients_are_arrays", default=False)
+"""True inside a plain backward: gradients are arrays there, and so is all that ops see.
+
+Set by the engine, once per backward. It decides what ``self.inputs`` and ``self.outputs``
+yield, and lets a library function that is given arrays only return an array.
+"""
+
+NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
+ONE = (True,)
+
+_next_serial = count(1).__next__
+_arrays_mode = gradients_are_arrays.get
+_recording = enable_backprop.override.get
+_new = object.__new__
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Function:
+    """An op: ``forward`` on arrays, ``backward`` in terms of library functions.
+
+    Subclasses keep their settings in ``__init__``, compute in ``forward(*arrays)`` and say in
+    ``backward(*gys)`` what each input's gradient is, one per input (None where there is none)::
+
+        class Square(Function):
+            def forward(self, x):
+                return x * x
+
+            def backward(self, gy):
+                (x,) = self.inputs
+                return gy * 2 * x
+
+    ``backward`` is written with operators and functions, never with methods of Variables: in a
+    plain backward it runs on arrays, with ``create_graph=True`` on Variables. One that needs
+    Variables, as the book wrote them, takes the decorator `on_variables`.
+
+    Attributes:
+        broadcasts: whether inputs broadcast against each other; the engine then sums a
+            gradient to its input's shape, and otherwise refuses a wrong one.
+        needs_grad: one flag per input; ``backward`` may skip work where it is False.
+        serial: number of the call, in the order of calls; None before the call.
+        cut: whether `Variable.unchain_backward` has cut this call off.
+    """
+
+    broadcasts = False
+    needs_grad: tuple[bool, ...] = ()
+    serial: int | None = None
+    cut = False
+    parents: tuple[Any, ...] = ()
+    _inputs: tuple[Any, ...] | None = None
+    _arrays: tuple[Any, ...] | None = None
+    _result: Any = None
+
+    def __init_subclass__(cls) -> None:
+        """A backward that reads ``.data`` was written for Variables: run it on Variables."""
+        backward = vars(cls).get("backward")
+        if isinstance(backward, FunctionType) and "data" in backward.__code__.co_names:
+            cls.backward = on_variables(backward)  # type: ignore[method-assign]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute on Variables, arrays and Python scalars; record the call if it is wanted.
+
+        Returns:
+            A Variable, or a tuple of them; inside a plain backward, given no Variable, arrays.
+
+        Raises:
+            GraphError: this instance has been called before.
+            BackendMismatch: the inputs are arrays of different libraries or devices.
+            ShapeError: the shapes of the inputs do not fit together.
+        """
+        if self.serial is not None:
+            raise GraphError(
+                f"{type(self).__name__}: this instance was called before and is part of a "
+                "graph; make a new instance for every call"
+            )
+        needs_grad: tuple[bool, ...]
+        raw = True  # until a Variable turns up
+        if len(inputs) == 2:
+            x0, x1 = inputs
+            if isinstance(x0, Variable):
+                a0, creator, raw = x0.data, x0._creator, False
+                need0 = x0._requires_grad if creator is None else not creator.cut
+            else:
+                a0, need0 = x0, False
+            if isinstance(x1, Variable):
+                a1, creator, raw = x1.data, x1._creator, False
+                need1 = x1._requires_grad if creator is None else not creator.cut
+            else:
+                a1, need1 = x1, False
+            if type(a0) is not type(a1) or type(a0) not in by_type:
+                a0, a1 = require_one_backend(self, (a0, a1))
+            arrays: tuple[Any, ...] = (a0, a1)
+            # shared constants: a graph shall not hold a tuple of flags per call
+            needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
+            wanted = need0 or need1
+        elif len(inputs) == 1:
+            (x0,) = inputs
+            if isinstance(x0, Variable):
+                a0, creator, raw = x0.data, x0._creator, False
+                wanted = x0._requires_grad if creator is None else not creator.cut
+            else:
+                a0, wanted = as_array(x0), False
+            arrays, needs_grad = (a0,), ONE
+        else:
+            raw = not any([isinstance(x, Variable) for x in inputs])
+            needs_grad = tuple([isinstance(x, Variable) and x.requires_grad for x in inputs])
+            wanted = True in needs_grad
+            datas = tuple([x.data if isinstance(x, Variable) else x for x in inputs])
+            arrays = require_one_backend(self, datas)
+            a0 = arrays[0]
+
+        try:
+            y = self.forward(*arrays)
+        except Exception as error:
+            raise_explained(self, arrays, error)
+
+        if type(y) is tuple:
+            return self._wrap_several(inputs, arrays, needs_grad, wanted, raw, y)
+        if type(y) is not type(a0):
+            y = backend_of(y).as_array(y)  # a scalar where the standard has a 0-d array
+        if not wanted and raw and _arrays_mode():
+            return y
+        output = _new(Variable)
+        output.data = y
+        output.name = output.grad = output._index = None
+        if wanted:
+            recording = _recording()
+            if recording is None:
+                recording = enable_backprop.default
+            if recording:
+                self._inputs, self._arrays, self._result = inputs, arrays, y
+                self.needs_grad, self.serial = needs_grad, _next_serial()
+                output._creator, output._requires_grad = self, True
+                return output
+        output._creator, output._requires_grad = None, False
+        return output
+
+    def _wrap_several(
+        self,
+        inputs: tuple[Any, ...],
+        arrays: tuple[Any, ...],
+        needs_grad: tuple[bool, ...],
+        wanted: bool,
+        raw: bool,
+        ys: tuple[Any, ...],
+    ) -> tuple[Any, ...]:
+        """What ``__call__`` does with one output, for a tuple of them."""
+        ys = tuple([backend_of(y).as_array(y) for y in ys])
+        if not wanted and raw and _arrays_mode():
+            return ys
+        outputs = tuple([Variable(y, requires_grad=False) for y in ys])
+        if wanted and Config.enable_backprop:
+            self._inputs, self._arrays, self._result = inputs, arrays, ys
+            self.needs_grad, self.serial = needs_grad, _next_serial()
+            for index, output in enumerate(outputs):
+                output._creator, output._index, output._requires_grad = self, index, True
+        return outputs
+
+    def forward(self, *xs: Any) -> Any:
+        """The array (or tuple of arrays) computed from arrays and Python scalars."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def backward(self, *gys: Any) -> Any:
+        """The gradient of each input, given that of each output."""
+        raise NotImplementedError(f"{type(self).__name__} must define backward")
+
+    def diagnose(self, *arrays: Any) -> None:
+        """Called when ``forward`` failed: raise an error that says why, if the inputs show it."""
+        if self.broadcasts:
+            require_broadcastable(self, arrays)
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What the call was given: as arrays in a plain backward, as it was given otherwise."""
+        if self._inputs is None:
+            raise spent(self)
+        return (self._arrays or ()) if _arrays_mode() else self._inputs
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """What the call returned: arrays in a plain backward, Variables otherwise."""
+        if self._inputs is None:
+            raise spent(self)
+        several = type(self._result) is tuple
+        results = self._result if several else (self._result,)
+        if _arrays_mode():
+            return tuple(results)
+        return tuple([self._output(y, i if several else None) for i, y in enumerate(results)])
+
+    def _output(self, y: Array, index: int | None) -> Variable:
+        """An output made anew: a call keeps its output arrays, never its output Variables."""
+        output = Variable(y)
+        output._creator, output._index = self, index
+        return output
+
+    def release(self) -> None:
+        """Drop arrays and Variables; remember only which calls the inputs came from."""
+        for x in self._inputs or ():
+            if isinstance(x, Variable) and x._creator is not None:
+                self.parents += (x._creator,)
+        self._inputs = self._arrays = self._result = None
+
+    def cut_off(self) -> None:
+        """Leave the graph for good: what was computed from here has no creator any more."""
+        self.cut = True
+        self.parents = ()
+        self._inputs = self._arrays = self._result = None
+
+
+def has_creator(x: Any) -> bool:
+    """Whether ``x`` is a Variable that some call computed."""
+    return isinstance(x, Variable) and x._creator is not None
+
+
+def on_variables(backward: F) -> F:
+    """Decorator for a ``backward`` written as in the book: it sees Variables, always.
+
+    Slower in a plain backward, where it would otherwise run on arrays. It is applied by
+    itself to a backward that reads ``.data``. (The book's ``self.outputs[0]()`` is written
+    ``self.outputs[0]`` here: outputs are not weak references.)
+    """
+
+    @wraps(backward)
+    def wrapped(self: Function, *gys: Any) -> Any:
+        if not _arrays_mode():
+            return backward(self, *gys)
+        token = gradients_are_arrays.set(False)
+        try:
+            gxs = backward(self, *[Variable(gy, requires_grad=False) for gy in gys])
+        finally:
+            gradients_are_arrays.reset(token)
+        if isinstance(gxs, tuple):
+            return tuple([array_of(gx) for gx in gxs])
+        return array_of(gxs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def array_of(x: Any) -> Any:
+    """The array in a Variable; anything else unchanged."""
+    return x.data if isinstance(x, Variable) else x
+
+
+def spent(function: Function) -> GraphError:
+    """The error for a call whose arrays an earlier backward has released."""
+    return GraphError(
+        f"{type(function).__name__}: an earlier backward() went through this part of the graph "
+        "and freed it; pass retain_graph=True to that backward() to go through it again"
+    )
+
+
+def require_one_backend(function: Function, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arrays, checked to be of one library; scalars stay weak unless there is no array.
+
+    Raises:
+        BackendMismatch: they are of several.
+        UnsupportedType: one is neither an array nor a Python scalar, or has no data yet.
+    """
+    owners = {}
+    for position, a in enumerate(arrays):
+        if a is None and position > 0:
+            continue  # an optional input, such as a bias
+        if not isinstance(a, Scalar):
+            try:
+                owners[backend_of(a).name] = a
+            except UnsupportedType as error:
+                what = "has no data yet" if a is None else str(error)
+                raise UnsupportedType(
+                    f"{type(function).__name__}: input {position} {what}"
+                ) from None
+    if len(owners) > 1:
+        raise mixed(function, arrays)
+    return arrays if owners else tuple([as_array(a) for a in arrays])
+
+
+def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
+    """Raise `ShapeError` unless the shapes broadcast by NumPy's rule."""
+    shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
+    for lengths in zip(*[shape[::-1] for shape in shapes], strict=False):
+        if len(set(lengths) - {1}) > 1:
+            raise ShapeError(
+                f"{type(function).__name__}: shapes {' and '.join(map(str, shapes))} do not "
+                "broadcast; axes are matched from the last, and must be equal or 1"
+            )
+
+
+def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
+    """The error for arrays of several libraries or devices in one call."""
+    return BackendMismatch(
+        f"{type(function).__name__} got {described(arrays)}: one op computes in one library on "
+        "one device; move its inputs there first with to(name), to_gpu() or to_cpu()"
+    )
+
+
+def described(arrays: Sequence[Any]) -> str:
+    """Types, dtypes, shapes and devices, for messages."""
+    return ", ".join(
+        f"{type(a).__module__.partition('.')[0]}.{type(a).__name__} {a.dtype} {tuple(a.shape)} "
+        f"on {backend_of(a).device(a)}"
+        if type(a) in by_type
+        else repr(a)
+        for a in arrays
+    )
+
+
+def raise_explained(function: Function, arrays: tuple[Any, ...], error: Exception) -> NoReturn:
+    """Raise our own error where the inputs show what is wrong, else the one that came."""
+    known = [a for a in arrays if type(a) in by_type]
+    if len({str(backend_of(a).device(a)) for a in known}) > 1:
+        raise mixed(function, arrays) from error
+    function.diagnose(*arrays)
+    if not isinstance(error, DezeroError):
+        error.add_note(f"in {type(function).__name__}({described(arrays)})")
+    raise error

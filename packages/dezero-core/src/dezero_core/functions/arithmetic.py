@@ -1,0 +1,156 @@
+"""Sums, products and powers, elementwise and broadcasting as in NumPy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..function import Function
+from ..variable import Scalar, Variable
+from .exponential import log
+from .selection import where
+
+
+class Add(Function):
+    """y = x0 + x1;  dy/dx0 = 1,  dy/dx1 = 1."""
+
+    broadcasts = True
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return x0 + x1
+
+    def backward(self, gy: Any) -> Any:
+        return gy, gy
+
+
+def add(x0: Any, x1: Any) -> Variable:
+    """Return ``x0 + x1``; shapes broadcast (book step 11)."""
+    return Add()(x0, x1)
+
+
+class Sub(Function):
+    """y = x0 - x1;  dy/dx0 = 1,  dy/dx1 = -1."""
+
+    broadcasts = True
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return x0 - x1
+
+    def backward(self, gy: Any) -> Any:
+        return gy, -gy if self.needs_grad[1] else None
+
+
+def sub(x0: Any, x1: Any) -> Variable:
+    """Return ``x0 - x1``; shapes broadcast (book step 22)."""
+    return Sub()(x0, x1)
+
+
+class Mul(Function):
+    """y = x0 * x1;  dy/dx0 = x1,  dy/dx1 = x0."""
+
+    broadcasts = True
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return x0 * x1
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.inputs
+        need0, need1 = self.needs_grad
+        return gy * x1 if need0 else None, gy * x0 if need1 else None
+
+
+def mul(x0: Any, x1: Any) -> Variable:
+    """Return ``x0 * x1``; shapes broadcast (book step 20)."""
+    return Mul()(x0, x1)
+
+
+class Div(Function):
+    """y = x0 / x1;  dy/dx0 = 1 / x1,  dy/dx1 = -y / x1."""
+
+    broadcasts = True
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return x0 / x1
+
+    def backward(self, gy: Any) -> Any:
+        _, x1 = self.inputs
+        (y,) = self.outputs
+        gx0 = gy / x1
+        return gx0, -gx0 * y if self.needs_grad[1] else None
+
+
+def div(x0: Any, x1: Any) -> Variable:
+    """Return ``x0 / x1``; shapes broadcast (book step 22)."""
+    return Div()(x0, x1)
+
+
+class Neg(Function):
+    """y = -x;  dy/dx = -1."""
+
+    def forward(self, x: Any) -> Any:
+        return -x
+
+    def backward(self, gy: Any) -> Any:
+        return -gy
+
+
+def neg(x: Any) -> Variable:
+    """Return ``-x`` (book step 22)."""
+    return Neg()(x)
+
+
+class Pos(Function):
+    """y = +x, a copy;  dy/dx = 1."""
+
+    def forward(self, x: Any) -> Any:
+        return +x
+
+    def backward(self, gy: Any) -> Any:
+        return gy
+
+
+def pos(x: Any) -> Variable:
+    """Return a copy of ``x``."""
+    return Pos()(x)
+
+
+class Pow(Function):
+    """y = x0 ** x1;  dy/dx0 = x1 x0**(x1 - 1),  dy/dx1 = y log(x0), and 0 where x0 = 0."""
+
+    broadcasts = True
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return x0**x1
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.inputs
+        need0, need1 = self.needs_grad
+        gx0 = gx1 = None
+        if need0:
+            gx0 = gy * (x1 * x0 ** one_less(x1))
+        if need1:
+            (y,) = self.outputs
+            gx1 = gy * (y * log_or_zero(x0))
+        return gx0, gx1
+
+
+def one_less(x1: Any) -> Any:
+    """The exponent ``x1 - 1``; of 0, whose factor in the derivative is 0, any finite one."""
+    if isinstance(x1, Scalar):
+        return x1 - 1 if x1 else 1
+    return where((x1 > 0) | (x1 < 0), x1 - 1, 1.0)
+
+
+def log_or_zero(x0: Any) -> Any:
+    """log(x0) where x0 > 0, else 0."""
+    if isinstance(x0, int | float):
+        return math.log(x0) if x0 > 0 else 0.0
+    return log(where(x0 > 0, x0, 1.0))
+
+
+def pow(x0: Any, x1: Any) -> Variable:
+    """Return ``x0 ** x1``; base and exponent may both want gradients (book step 22).
+
+    The derivative with respect to the exponent is that of a base >= 0.
+    """
+    return Pow()(x0, x1)

@@ -1,0 +1,67 @@
+"""Stretching an array to a larger shape, and summing it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError
+from ..function import Function
+from ..variable import Variable, get_array_module
+
+
+class BroadcastTo(Function):
+    """y = x repeated along axes of length 1 and new axes in front;  the gradient is summed."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.broadcast_to(x, self.shape)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return sum_to(gy, x.shape)
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(f"BroadcastTo: shape {tuple(x.shape)} does not stretch to {self.shape}")
+
+
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Variable:
+    """Return ``x`` stretched to ``shape`` by NumPy's rule (book step 40).
+
+    Raises:
+        ShapeError: ``x`` does not broadcast to ``shape``.
+    """
+    return BroadcastTo(tuple(shape))(x)
+
+
+class SumTo(Function):
+    """y = x summed over the axes that a broadcast from ``shape`` stretched or added."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        added = x.ndim - len(self.shape)
+        pairs = zip(x.shape[max(added, 0) :], self.shape, strict=False)
+        if added < 0 or any(have != want != 1 for have, want in pairs):
+            raise ShapeError(f"SumTo: shape {tuple(x.shape)} is no broadcast of {self.shape}")
+        stretched = [added + axis for axis, length in enumerate(self.shape) if length == 1]
+        axes = (*range(added), *stretched)
+        return xp.reshape(xp.sum(x, axis=axes, dtype=x.dtype) if axes else x, self.shape)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return broadcast_to(gy, x.shape)
+
+
+def sum_to(x: Any, shape: tuple[int, ...]) -> Variable:
+    """Return ``x`` summed to ``shape``, the reverse of `broadcast_to` (book step 40).
+
+    Raises:
+        ShapeError: ``shape`` does not broadcast to the shape of ``x``.
+    """
+    return SumTo(tuple(shape))(x)

@@ -1,0 +1,42 @@
+"""Exponential function and logarithm, elementwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..function import Function
+from ..variable import Variable, get_array_module
+
+
+class Exp(Function):
+    """y = exp(x);  dy/dx = y."""
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.exp(x)
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.outputs
+        return gy * y
+
+
+def exp(x: Any) -> Variable:
+    """Return e to the power of ``x``, elementwise (book step 3)."""
+    return Exp()(x)
+
+
+class Log(Function):
+    """y = log(x);  dy/dx = 1 / x."""
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.log(x)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return gy / x
+
+
+def log(x: Any) -> Variable:
+    """Return the natural logarithm of ``x``, elementwise (book step 47)."""
+    return Log()(x)

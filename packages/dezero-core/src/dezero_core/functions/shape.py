@@ -1,0 +1,80 @@
+"""The same elements in another shape or order of axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError
+from ..function import Function
+from ..variable import Variable, get_array_module
+
+
+class Reshape(Function):
+    """y = the elements of x in another shape;  the gradient goes back to the shape of x."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.reshape(x, self.shape)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return reshape(gy, x.shape)
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(f"Reshape: {x.size} elements of shape {tuple(x.shape)} to {self.shape}")
+
+
+def reshape(x: Any, shape: int | tuple[int, ...]) -> Variable:
+    """Return ``x`` in another shape (book step 38).
+
+    Args:
+        x: any shape.
+        shape: the new shape; one length may be -1.
+
+    Raises:
+        ShapeError: the number of elements differs.
+    """
+    return Reshape((shape,) if isinstance(shape, int) else tuple(shape))(x)
+
+
+class Transpose(Function):
+    """y = x with its axes in another order;  the gradient has them put back."""
+
+    def __init__(self, axes: tuple[int, ...] | None) -> None:
+        self.axes = axes
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        self.axes = tuple(range(x.ndim))[::-1] if self.axes is None else self.axes
+        return xp.permute_dims(x, self.axes)
+
+    def backward(self, gy: Any) -> Any:
+        axes = [axis % gy.ndim for axis in self.axes or ()]
+        return transpose(gy, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(f"Transpose: axes {self.axes} for shape {tuple(x.shape)}")
+
+
+def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Variable:
+    """Return ``x`` with its axes permuted (book step 38).
+
+    Args:
+        x: any shape.
+        axes: for each axis of the result, the axis of ``x``; reversed order if None.
+
+    Raises:
+        ShapeError: ``axes`` is no permutation of the axes of ``x``.
+    """
+    return Transpose(None if axes is None else tuple(axes))(x)
+
+
+def matrix_transpose(x: Any) -> Variable:
+    """Return ``x`` with its last two axes swapped: a stack of matrices, each transposed."""
+    axes = range(x.ndim)
+    return transpose(x, (*axes[:-2], axes[-1], axes[-2]))

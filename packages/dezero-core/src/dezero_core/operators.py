@@ -1,0 +1,53 @@
+"""The operators and methods of Variable, one line each, bound here to keep `variable` free of ops.
+
+Comparisons have no derivative: they give plain arrays of bools.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .function import array_of
+from .functions.arithmetic import add, div, mul, neg, pos, pow, sub
+from .functions.linalg import matmul
+from .functions.reduction import sum
+from .functions.shape import reshape, transpose
+from .variable import Variable
+
+
+def _transpose(x: Variable, *axes: Any) -> Variable:
+    """``x.transpose()``, ``x.transpose(1, 0)`` and ``x.transpose((1, 0))``, as in NumPy."""
+    return transpose(x, _unpacked(axes) if axes else None)
+
+
+def _unpacked(lengths: tuple[Any, ...]) -> Any:
+    """``f(2, 3)``, ``f((2, 3))`` and ``f(None)`` name the same thing."""
+    several = len(lengths) > 1 or isinstance(lengths[0], int)
+    return lengths if several else lengths[0]
+
+
+Variable.__add__ = add
+Variable.__radd__ = lambda x1, x0: add(x0, x1)
+Variable.__sub__ = sub
+Variable.__rsub__ = lambda x1, x0: sub(x0, x1)
+Variable.__mul__ = mul
+Variable.__rmul__ = lambda x1, x0: mul(x0, x1)
+Variable.__truediv__ = div
+Variable.__rtruediv__ = lambda x1, x0: div(x0, x1)
+Variable.__pow__ = pow
+Variable.__rpow__ = lambda x1, x0: pow(x0, x1)
+Variable.__matmul__ = matmul
+Variable.__rmatmul__ = lambda x1, x0: matmul(x0, x1)
+Variable.__neg__ = neg
+Variable.__pos__ = pos
+Variable.__lt__ = lambda x0, x1: x0.data < array_of(x1)
+Variable.__le__ = lambda x0, x1: x0.data <= array_of(x1)
+Variable.__gt__ = lambda x0, x1: x0.data > array_of(x1)
+Variable.__ge__ = lambda x0, x1: x0.data >= array_of(x1)
+
+Variable.matmul = matmul
+Variable.dot = matmul
+Variable.reshape = lambda x, *shape: reshape(x, _unpacked(shape))
+Variable.sum = sum
+Variable.transpose = _transpose
+Variable.T = property(transpose)  # type: ignore[assignment]

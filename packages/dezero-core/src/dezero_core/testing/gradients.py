@@ -1,0 +1,150 @@
+"""Compare gradients with central differences, to any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backends.interface import ArrayBackend
+from ..backends.registry import default_backend, get_backend
+from ..errors import DezeroError
+from ..variable import Variable
+
+
+class GradientError(DezeroError, AssertionError):
+    """A gradient differs from central differences."""
+
+
+def check_gradients(
+    function: Callable[..., Variable],
+    *inputs: Any,
+    order: int = 2,
+    wanted: Sequence[bool] | None = None,
+    backend: str | None = None,
+    eps: float = 1e-6,
+    rtol: float = 1e-6,
+    atol: float = 1e-7,
+    name: str | None = None,
+) -> None:
+    """Check the derivatives of ``function`` at ``inputs`` in float64.
+
+    The gradient of ``sum(v * function(*inputs))`` for a fixed ``v`` is compared with central
+    differences; for order 2 so is that of each gradient, with respect to the inputs and ``v``.
+
+    Args:
+        function: takes as many Variables as there are inputs and returns one.
+        inputs: host arrays; floats are checked in float64, others are passed as they are.
+        order: highest derivative to check (default 2).
+        wanted: which inputs to check; all of float dtype if None.
+        backend: name of the backend to compute on; the default one if None.
+        eps: step of the differences.
+        rtol, atol: tolerance, relative to the largest entry and absolute.
+        name: what to call the function in messages; its own name if None.
+
+    Raises:
+        GradientError: naming function, order, input, index, and both values.
+    """
+    library = get_backend(backend) if backend else default_backend()
+    hosts = [np.asarray(x) for x in inputs]
+    hosts = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in hosts]
+    flags = [x.dtype.kind == "f" for x in hosts] if wanted is None else list(wanted)
+    label = name or str(getattr(function, "__name__", "function"))
+    _check(function, hosts, flags, library, (order, 1, eps, rtol, atol, label))
+
+
+def _check(
+    function: Callable[..., Variable],
+    hosts: list[Any],
+    wanted: list[bool],
+    library: ArrayBackend,
+    settings: tuple[int, int, float, float, float, str],
+) -> None:
+    highest, order, eps, rtol, atol, label = settings
+    y = function(*_variables(hosts, wanted, library))
+    # fixed weights without symmetry, so that errors do not cancel in the sum
+    v = np.cos(1.0 + np.arange(y.size)).reshape(y.shape)
+    analytic = vjp(function, _variables(hosts, wanted, library), library.from_numpy(v))
+    for position, gradient in enumerate(analytic):
+        if not wanted[position]:
+            continue
+        got = np.zeros_like(hosts[position])
+        if gradient is not None:
+            got = library.to_numpy(gradient.data)
+        numeric = _differences(function, hosts, wanted, position, v, library, eps)
+        _compare(got, numeric, rtol, atol, f"{label}: order {order}, input {position}")
+
+    if order < highest:
+        for position in [p for p, flag in enumerate(wanted) if flag]:
+
+            def gradient_of(*arguments: Variable, p: int = position) -> Variable:
+                *xs, gy = arguments
+                found = vjp(function, xs, gy, create_graph=True)[p]
+                if found is None:
+                    zeros = library.from_numpy(np.zeros_like(hosts[p]))
+                    return Variable(zeros, requires_grad=False)
+                return found
+
+            deeper = (highest, order + 1, eps, rtol, atol, f"{label}, gradient of input {position}")
+            _check(gradient_of, [*hosts, v], [*wanted, True], library, deeper)
+
+
+def vjp(
+    function: Callable[..., Variable],
+    xs: Sequence[Variable],
+    gy: Any,
+    create_graph: bool = False,
+) -> list[Variable | None]:
+    """The gradients of ``xs`` for the gradient ``gy`` of ``function(*xs)``; None where there is none."""
+    for x in xs:
+        x.cleargrad()
+    y = function(*xs)
+    if y.requires_grad and y.creator is not None:
+        y.grad = gy if isinstance(gy, Variable) else Variable(gy, requires_grad=False)
+        y.backward(create_graph=create_graph)
+    gradients = [x.grad for x in xs]
+    for x in xs:
+        x.cleargrad()
+    return gradients
+
+
+def _variables(hosts: list[Any], wanted: list[bool], library: ArrayBackend) -> list[Variable]:
+    return [
+        Variable(library.from_numpy(x), requires_grad=flag)
+        for x, flag in zip(hosts, wanted, strict=True)
+    ]
+
+
+def _differences(
+    function: Callable[..., Variable],
+    hosts: list[Any],
+    wanted: list[bool],
+    position: int,
+    v: Any,
+    library: ArrayBackend,
+    eps: float,
+) -> Any:
+    """Central differences of ``sum(v * function)`` for each element of one input."""
+    numeric = np.zeros_like(hosts[position])
+    for index in np.ndindex(numeric.shape):
+        sums = []
+        for step in (eps, -eps):
+            moved = [x.copy() for x in hosts]
+            moved[position][index] += step
+            y = function(*_variables(moved, wanted, library))
+            sums.append(np.sum(v * library.to_numpy(y.data)))
+        numeric[index] = (sums[0] - sums[1]) / (2 * eps)
+    return numeric
+
+
+def _compare(got: Any, numeric: Any, rtol: float, atol: float, what: str) -> None:
+    if got.shape != numeric.shape:
+        raise GradientError(f"{what}: gradient has shape {got.shape}, input {numeric.shape}")
+    limit = atol + rtol * np.max(np.abs(numeric), initial=0.0)
+    wrong = ~(np.abs(got - numeric) <= limit)  # so that NaN is wrong
+    if wrong.any():
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise GradientError(
+            f"{what}, index {index}: analytic {got[index]:.10g}, numeric {numeric[index]:.10g}"
+        )

@@ -1,0 +1,163 @@
+"""One row of the op table, and the checks every row goes through on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..backends.registry import backend_of, get_backend
+from ..variable import Variable
+from .gradients import GradientError, check_gradients, vjp
+
+Shapes = tuple[tuple[int, ...], ...]
+
+UNARY: tuple[Shapes, ...] = (((3, 2),), ((),), ((1,),), ((0, 2),))
+"""Shapes for an op of one array: ordinary, no axes, size 1, size 0."""
+
+BINARY: tuple[Shapes, ...] = (
+    ((3, 2), (3, 2)),
+    ((3, 2), (2,)),
+    ((3, 1), (1, 2)),
+    ((), (3, 2)),
+    ((1,), (1,)),
+    ((0, 2), (2,)),
+)
+"""Shapes for an op of two arrays that broadcast: equal, stretched either way, sizes 1 and 0."""
+
+
+@dataclass(frozen=True)
+class OpCase:
+    """An op, what it should compute, and where to try it.
+
+    Attributes:
+        name: the op's public name, and perhaps a variant after a space.
+        function: the op on Variables.
+        reference: the same on NumPy arrays, written without DeZero.
+        shapes: shapes of the inputs, one tuple per trial. The first is the main one: its
+            gradients must be nonzero everywhere.
+        low, high: values are drawn evenly from here.
+        integers: inputs that are integers from [0, n) instead, as ``{position: n}``.
+        order: highest derivative (0: no gradient at all).
+    """
+
+    name: str
+    function: Callable[..., Variable]
+    reference: Callable[..., Any]
+    shapes: Sequence[Shapes] = UNARY
+    low: float = -2.0
+    high: float = 2.0
+    integers: Mapping[int, int] = field(default_factory=dict)
+    order: int = 2
+
+    @property
+    def op(self) -> str:
+        """The public name of the op, without the variant."""
+        return self.name.split(" ")[0]
+
+    def sample(self, shapes: Shapes, dtype: str = "float64") -> list[Any]:
+        """Host arrays for one trial; always the same ones."""
+        draw = np.random.default_rng(len(self.name) + 7 * len(shapes))
+        return [
+            draw.integers(0, self.integers[position], shape)
+            if position in self.integers
+            else draw.uniform(self.low, self.high, shape).astype(dtype)
+            for position, shape in enumerate(shapes)
+        ]
+
+    def wanted(self) -> list[bool]:
+        """Which inputs want a gradient."""
+        return [p not in self.integers for p in range(len(self.shapes[0]))]
+
+    def check(self, backend: str) -> None:
+        """Run every check on one backend.
+
+        Raises:
+            AssertionError: naming row, backend, check and values.
+        """
+        for shapes in self.shapes:
+            self.check_forward(backend, shapes)
+            if self.order > 0:
+                self.check_modes(backend, shapes)
+                self.check_derivatives(backend, shapes)
+        if self.order > 0:
+            self.check_nonzero(backend)
+
+    def variables(
+        self, backend: str, hosts: Sequence[Any], strided: bool = False
+    ) -> list[Variable]:
+        """The inputs on a backend; ``strided``: as every other element of a larger array."""
+        library = get_backend(backend)
+        arrays = []
+        for x in hosts:
+            if strided and x.ndim > 0:
+                wide = library.from_numpy(np.repeat(x, 2, axis=-1))
+                arrays.append(wide[(..., slice(None, None, 2))])
+            else:
+                arrays.append(library.from_numpy(x))
+        return [
+            Variable(a, requires_grad=flag) for a, flag in zip(arrays, self.wanted(), strict=True)
+        ]
+
+    def check_forward(self, backend: str, shapes: Shapes) -> None:
+        """Values equal the reference in both precisions, and the dtype is kept."""
+        for dtype, rtol in (("float64", 1e-12), ("float32", 1e-5)):
+            hosts = self.sample(shapes, dtype)
+            expected = np.asarray(self.reference(*hosts))
+            for strided in (False, True):
+                y = self.function(*self.variables(backend, hosts, strided))
+                library = backend_of(y.data)
+                got = library.to_numpy(y.data)
+                where = f"{self.name} on {backend}, {dtype} {shapes}, strided={strided}"
+                assert library.name == backend, f"{where}: result is on {library.name}"
+                assert got.shape == expected.shape, f"{where}: {got.shape} for {expected.shape}"
+                if self.order > 0:
+                    assert got.dtype.name == dtype, f"{where}: result is {got.dtype}"
+                np.testing.assert_allclose(got, expected, rtol, atol=rtol, err_msg=where)
+
+    def check_modes(self, backend: str, shapes: Shapes) -> None:
+        """Both modes of backward give the same bits, keep the dtype and leave ``gy`` alone."""
+        library = get_backend(backend)
+        for dtype in ("float64", "float32"):
+            xs = self.variables(backend, self.sample(shapes, dtype))
+            y = self.function(*xs)
+            v = np.sin(2.0 + np.arange(y.size)).reshape(y.shape).astype(dtype)
+            runs = []
+            for create_graph in (False, True):
+                gy = library.from_numpy(v)
+                if isinstance(gy, np.ndarray):
+                    gy.flags.writeable = False
+                runs.append(vjp(self.function, xs, gy, create_graph))
+                after = library.to_numpy(gy)
+                assert np.array_equal(after, v), f"{self.name} on {backend} wrote to gy"
+            for position, (plain, graph) in enumerate(zip(*runs, strict=True)):
+                where = f"{self.name} on {backend}, {dtype} {shapes}, input {position}"
+                if not self.wanted()[position]:
+                    continue
+                assert plain is not None and graph is not None, f"{where}: no gradient"
+                a, b = library.to_numpy(plain.data), library.to_numpy(graph.data)
+                assert a.dtype.name == b.dtype.name == dtype, f"{where}: {a.dtype}, {b.dtype}"
+                assert a.tobytes() == b.tobytes(), f"{where}: modes differ: {a} and {b}"
+
+    def check_derivatives(self, backend: str, shapes: Shapes) -> None:
+        """First and second derivatives equal central differences."""
+        hosts = self.sample(shapes)
+        wanted = self.wanted()
+        label = f"{self.name} on {backend} {shapes}"
+        check_gradients(
+            self.function, *hosts, order=self.order, wanted=wanted, backend=backend, name=label
+        )
+
+    def check_nonzero(self, backend: str) -> None:
+        """The main trial has no zero in any gradient: a wrong factor would show."""
+        library = get_backend(backend)
+        xs = self.variables(backend, self.sample(self.shapes[0]))
+        y = self.function(*xs)
+        gy = library.from_numpy(np.cos(1.0 + np.arange(y.size)).reshape(y.shape))
+        for position, gradient in enumerate(vjp(self.function, xs, gy)):
+            if self.wanted()[position]:
+                found = None if gradient is None else library.to_numpy(gradient.data)
+                if found is None or not np.all(np.abs(found) > 1e-6):
+                    raise GradientError(f"{self.name}: zero in the gradient of input {position}")

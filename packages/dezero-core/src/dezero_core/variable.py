@@ -1,0 +1,265 @@
+"""Variable: an array, its gradient, and the call that made it.
+
+What computes is bound to this class from above, so that it knows no op: operators and methods
+in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .backends.host import HOST
+from .backends.interface import Array, ArrayBackend
+from .backends.registry import accelerator, backend_of, by_type, default_backend, get_backend
+from .backends.transfer import move
+from .errors import GraphError, ShapeError
+
+Scalar = bool | int | float | complex
+
+
+class Variable:
+    """An array in a computation (book steps 1-9).
+
+    Args:
+        data: an array of any registered library, or None for one to be set later.
+        name: a label for messages and pictures.
+        requires_grad: whether ``backward`` shall compute a gradient for it (default True).
+
+    Attributes:
+        data: the array.
+        grad: the gradient, a Variable of the same shape, or None.
+        name: the label.
+
+    Raises:
+        UnsupportedType: ``data`` is a list, a number, or anything else that is no array.
+    """
+
+    __slots__ = ("__weakref__", "_creator", "_index", "_requires_grad", "data", "grad", "name")
+    __array_priority__ = 200
+    __array_ufunc__ = None  # array + Variable is ours to compute
+
+    def __init__(
+        self, data: Array | None, name: str | None = None, *, requires_grad: bool = True
+    ) -> None:
+        if data is not None:
+            data = backend_of(data).as_array(data)
+        self.data: Any = data
+        self.name = name
+        self.grad: Variable | None = None
+        self._requires_grad = requires_grad
+        self._creator: Any = None  # the Function that made it
+        self._index: int | None = None  # which of its outputs, if it has several
+
+    @property
+    def creator(self) -> Any:
+        """The Function whose call made this, or None: made by the user, or cut off since."""
+        creator = self._creator
+        return None if creator is None or creator.cut else creator
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this; can be set on leaves only."""
+        return self._requires_grad if self._creator is None else not self._creator.cut
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.creator is not None:
+            raise GraphError(
+                "requires_grad can be set on leaves only, and this Variable was computed by "
+                f"{type(self._creator).__name__}; call unchain() first"
+            )
+        self._creator = self._index = None
+        self._requires_grad = bool(value)
+
+    def unchain(self) -> None:
+        """Forget how this was computed: it becomes a leaf that wants no gradient."""
+        self._creator = self._index = None
+        self._requires_grad = False
+
+    def cleargrad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of ``data``."""
+        return tuple(self.data.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of ``data``."""
+        return int(self.data.ndim)
+
+    @property
+    def size(self) -> int:
+        """The number of elements of ``data``."""
+        return int(self.data.size)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of ``data``."""
+        return self.data.dtype
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a Variable without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return "variable(" + str(self.data).replace("\n", "\n" + " " * 9) + ")"
+
+    def item(self) -> Any:
+        """The one element as a Python number; waits for the device.
+
+        Raises:
+            ShapeError: there is not exactly one element.
+        """
+        xp, dtype = get_array_module(self), self.dtype
+        if xp.isdtype(dtype, "bool"):
+            return bool(self._one())
+        if xp.isdtype(dtype, "integral"):
+            return int(self._one())
+        return complex(self) if xp.isdtype(dtype, "complex floating") else float(self)
+
+    def _one(self) -> Any:
+        if self.size != 1:
+            raise ShapeError(f"a number is wanted, and this Variable has shape {self.shape}")
+        return get_array_module(self).reshape(self.data, ())
+
+    def __bool__(self) -> bool:
+        return bool(self._one())
+
+    def __int__(self) -> int:
+        return int(self._one())
+
+    def __float__(self) -> float:
+        return float(self._one())
+
+    def __complex__(self) -> complex:
+        return complex(self._one())
+
+    # Moving. In place, as in the book (step 52); the gradient goes along.
+
+    def to(self, name: str) -> Variable:
+        """Move data and gradient to backend ``name``; returns self."""
+        return self._move(get_backend(name))
+
+    def to_cpu(self) -> Variable:
+        """Move data and gradient to the host; returns self."""
+        return self._move(get_backend(HOST))
+
+    def to_gpu(self) -> Variable:
+        """Move data and gradient to the registered accelerator; returns self."""
+        return self._move(accelerator())
+
+    def _move(self, backend: ArrayBackend) -> Variable:
+        if self.data is not None:
+            self.data = move(self.data, backend)
+        if self.grad is not None:
+            self.grad._move(backend)
+        return self
+
+    def __reduce__(self) -> Any:
+        """Copies and pickles carry data and name; a graph cannot be copied."""
+        if self.creator is not None:
+            raise GraphError(
+                f"a Variable computed by {type(self._creator).__name__} cannot be copied or "
+                "pickled with its graph; copy as_variable(y.data) instead"
+            )
+        return _rebuild, (type(self), self.data, self.name, self.requires_grad)
+
+    # Bound by operators.py, one line each.
+    __add__: Callable[..., Variable]
+    __radd__: Callable[..., Variable]
+    __sub__: Callable[..., Variable]
+    __rsub__: Callable[..., Variable]
+    __mul__: Callable[..., Variable]
+    __rmul__: Callable[..., Variable]
+    __truediv__: Callable[..., Variable]
+    __rtruediv__: Callable[..., Variable]
+    __pow__: Callable[..., Variable]
+    __rpow__: Callable[..., Variable]
+    __matmul__: Callable[..., Variable]
+    __rmatmul__: Callable[..., Variable]
+    __neg__: Callable[..., Variable]
+    __pos__: Callable[..., Variable]
+    __lt__: Callable[..., Any]
+    __le__: Callable[..., Any]
+    __gt__: Callable[..., Any]
+    __ge__: Callable[..., Any]
+    reshape: Callable[..., Variable]
+    transpose: Callable[..., Variable]
+    T: Variable
+    sum: Callable[..., Variable]
+    matmul: Callable[..., Variable]
+    dot: Callable[..., Variable]
+    # Bound by engine.py.
+    backward: Callable[..., None]
+    unchain_backward: Callable[..., None]
+
+
+class Parameter(Variable):
+    """A Variable that is trained: layers find it, optimizers update it (book step 44)."""
+
+    __slots__ = ()
+
+
+class Buffer(Variable):
+    """A Variable that belongs to a layer, is saved and moved with it, but not trained."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Array | None, name: str | None = None) -> None:
+        super().__init__(data, name, requires_grad=False)
+
+
+def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: bool) -> Variable:
+    x = kind(data, name)
+    x.requires_grad = requires_grad
+    return x
+
+
+def as_array(x: Any, array_module: Any = None) -> Any:
+    """A Python scalar as a 0-d array; everything else unchanged (book steps 9 and 52).
+
+    Args:
+        x: anything.
+        array_module: the namespace to make it with; the default backend's if None.
+    """
+    if isinstance(x, Scalar):
+        return (array_module or default_backend().xp).asarray(x)
+    return x
+
+
+def as_array_like(x: Any, y: Any) -> Any:
+    """``x`` itself, or if it is a Python scalar, a 0-d array that leaves the dtype of ``y`` alone.
+
+    For named functions; operators take weak scalars as they are.
+    """
+    if not isinstance(x, Scalar) or isinstance(y, Scalar):
+        return x
+    return backend_of(y).scalar_like(x, y)
+
+
+def as_variable(x: Any) -> Variable:
+    """``x`` itself if it is a Variable, else a Variable of it that wants no gradient.
+
+    Raises:
+        UnsupportedType: ``x`` is neither a Variable, an array, nor a Python scalar.
+    """
+    return x if isinstance(x, Variable) else Variable(as_array(x), requires_grad=False)
+
+
+def get_array_module(x: Any) -> Any:
+    """The namespace that computes on ``x``: ``numpy``, ``cupy``, ... (book step 52).
+
+    Args:
+        x: a Variable, an array, or a Python scalar (the default backend's namespace).
+    """
+    if isinstance(x, Variable):
+        x = x.data
+    backend = by_type.get(type(x))
+    if backend is None:
+        backend = default_backend() if isinstance(x, Scalar) else backend_of(x)
+    return backend.xp

@@ -1,0 +1,40 @@
+"""``python -m dezero_cuda``: what this machine has for CuPy to work on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from .__about__ import __version__
+from .probe import why_unavailable
+
+
+def diagnosis() -> Iterator[tuple[str, str]]:
+    """What was found, in the order in which it is needed."""
+    yield "dezero-cuda", __version__
+    reason = why_unavailable()
+    if find_spec("cupy") is not None and not reason.startswith("CuPy is installed but"):
+        import cupy
+
+        runtime = cupy.cuda.runtime
+        yield "CuPy", cupy.__version__
+        yield "CUDA of CuPy", str(runtime.runtimeGetVersion())
+        yield "CUDA of the driver", str(runtime.driverGetVersion() or "no driver")
+        yield "CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        for number in range(0 if reason else runtime.getDeviceCount()):
+            name = runtime.getDeviceProperties(number)["name"].decode()
+            yield f"device {number}", name
+    yield "usable", f"no: {reason}" if reason else "yes"
+
+
+def main() -> int:
+    """Print the diagnosis; the exit status says whether a GPU can be used."""
+    for what, found in diagnosis():
+        print(f"{what:22}{found}")
+    return 1 if why_unavailable() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

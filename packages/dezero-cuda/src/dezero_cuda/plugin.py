@@ -1,0 +1,29 @@
+"""What this package registers with DeZero: CuPy's arrays, as backend ``cuda``."""
+
+from __future__ import annotations
+
+from dezero_core.backends.interface import ArrayBackend, BackendSpec
+from dezero_core.hookspecs import DEZERO_API, hookimpl
+
+__all__ = ["DEZERO_API", "dezero_backends"]
+
+
+def make_backend() -> ArrayBackend:
+    """The backend, once a device has been found; this is where CuPy is imported.
+
+    Raises:
+        DeviceError: CuPy is not installed, or there is no device it can use.
+    """
+    from .probe import require_device
+
+    require_device()
+    from .backend import CudaBackend
+
+    return CudaBackend()
+
+
+@hookimpl
+def dezero_backends() -> list[BackendSpec]:
+    """CuPy's arrays, known by name: CuPy is imported when one of them is first asked for."""
+    capabilities = frozenset({"accelerator", "float64", "in_place"})
+    return [BackendSpec("cuda", ("cupy:ndarray",), make_backend, capabilities)]

@@ -1,0 +1,74 @@
+"""Is there a GPU that CuPy can use, and if not, why?"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from dezero_core.errors import DeviceError, MissingPackage
+
+INSTALL = "pip install 'dezero-cuda[cuda13]' (or [cuda12], whichever nvidia-smi shows)"
+
+
+@cache
+def why_unavailable() -> str:
+    """Why no GPU can be used, in a sentence; empty if one can. Never raises, asks only once."""
+    if find_spec("cupy") is None:
+        return f"CuPy is not installed: {INSTALL}"
+    try:
+        import cupy
+    except Exception as error:  # a broken wheel raises anything
+        return f"CuPy is installed but cannot be imported: {type(error).__name__}: {error}"
+    if cupy.cuda.is_available():
+        return ""
+    return f"{_reason(cupy)} (CuPy {cupy.__version__})"
+
+
+def _reason(cupy: Any) -> str:
+    """What the CUDA runtime says of a machine where CuPy finds no device."""
+    runtime = cupy.cuda.runtime
+    driver = runtime.driverGetVersion()
+    if driver == 0:
+        return "there is no NVIDIA driver on this machine"
+    try:
+        devices = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        if "InsufficientDriver" in str(error):
+            return (
+                f"the NVIDIA driver is too old: it supports CUDA {_version(driver)}, CuPy was "
+                f"built for {_version(runtime.runtimeGetVersion())}; update the driver"
+            )
+        if "NoDevice" not in str(error):
+            return f"CUDA says: {error}"
+        devices = 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    shown = "not set" if visible is None else repr(visible)
+    return f"the driver shows {devices} devices (CUDA_VISIBLE_DEVICES is {shown})"
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def is_available() -> bool:
+    """Whether a GPU can be used; never raises."""
+    return not why_unavailable()
+
+
+def require_device() -> None:
+    """Check that a GPU can be used.
+
+    Raises:
+        MissingPackage: CuPy is not installed.
+        DeviceError: it is, but has no device to work on.
+    """
+    reason = why_unavailable()
+    if not reason:
+        return
+    kind = MissingPackage if find_spec("cupy") is None else DeviceError
+    raise kind(
+        f"backend 'cuda': dezero-cuda is installed, but no GPU can be used: {reason}. "
+        "What is on the CPU stays there. `python -m dezero_cuda` prints a diagnosis."
+    )

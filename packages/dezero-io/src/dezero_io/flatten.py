@@ -1,0 +1,22 @@
+"""A tree of parameters as one flat dictionary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Buffer, Parameter
+from dezero_core.extend import named_params
+
+
+def flatten_params(tree: Any, parent_key: str = "") -> dict[str, Parameter | Buffer]:
+    """Return every Parameter and Buffer below ``tree`` by key (book step 53).
+
+    Args:
+        tree: a layer, or a dictionary or list of layers and parameters, nested as you like.
+        parent_key: put in front of every key, with a ``/``.
+
+    Raises:
+        WeightsError: a name contains ``/``, two paths give one key, or there is a cycle.
+    """
+    prefix = f"{parent_key}/" if parent_key else ""
+    return {prefix + key: x for key, x in named_params(tree).items()}

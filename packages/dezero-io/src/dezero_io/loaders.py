@@ -1,0 +1,102 @@
+"""DataLoader: a dataset in minibatches."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dezero_core.errors import ArgumentError
+from dezero_core.extend import accelerator, generator, get_backend, move
+
+from .datasets.dataset import stacked
+
+
+class DataLoader:
+    """Minibatches of a dataset, in a new order each time it is looped over (book step 50).
+
+    Args:
+        dataset: a `Dataset`, or any sequence of pairs (example, label).
+        batch_size: examples a batch; the last one may be smaller.
+        shuffle: draw a new order for every loop (default).
+        gpu: put the batches on the accelerator, as ``to_gpu()`` does.
+        generator: what to draw the orders from; DeZero's own (see `dezero_core.seed`) if None.
+
+    Yields:
+        pairs (x, t) of arrays with ``batch_size`` rows.
+
+    Raises:
+        ArgumentError: ``batch_size`` is below 1.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        shuffle: bool = True,
+        gpu: bool = False,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ArgumentError(f"DataLoader: batch_size {batch_size} is below 1")
+        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
+        self.data_size = len(dataset)
+        self.max_iter = math.ceil(self.data_size / batch_size)
+        self.generator = generator
+        self.backend: str | None = None
+        if gpu:
+            self.to_gpu()
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the first batch, of a new order if ``shuffle``."""
+        self.iteration = 0
+        if self.shuffle:
+            self.index = (self.generator or generator()).permutation(self.data_size)
+        else:
+            self.index = np.arange(self.data_size)
+
+    def __len__(self) -> int:
+        return self.max_iter
+
+    def __iter__(self) -> DataLoader:
+        """Every loop begins anew, also after one that was left in the middle."""
+        if self.iteration > 0:
+            self.reset()
+        return self
+
+    def __next__(self) -> tuple[Any, Any]:
+        if self.iteration >= self.max_iter:
+            self.reset()
+            raise StopIteration
+        start = self.iteration * self.batch_size
+        self.iteration += 1
+        x, t = self._batch(self.index[start : start + self.batch_size])
+        if self.backend is not None:
+            backend = get_backend(self.backend)
+            x, t = move(x, backend), None if t is None else move(t, backend)
+        return x, t
+
+    next = __next__
+
+    def _batch(self, indices: Any) -> tuple[Any, Any]:
+        if hasattr(self.dataset, "batch"):
+            x, t = self.dataset.batch(indices)
+            return x, t
+        return stacked([self.dataset[int(i)] for i in indices])
+
+    def to(self, name: str) -> DataLoader:
+        """Yield batches on backend ``name``; returns self."""
+        get_backend(name)
+        self.backend = name
+        return self
+
+    def to_cpu(self) -> DataLoader:
+        """Yield batches on the host; returns self."""
+        self.backend = None
+        return self
+
+    def to_gpu(self) -> DataLoader:
+        """Yield batches on the registered accelerator; returns self."""
+        return self.to(accelerator().name)

@@ -1,0 +1,60 @@
+"""The affine map of fully connected layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Function, Variable
+from dezero_core.errors import ShapeError
+from dezero_core.functions import matrix_transpose, reshape, sum_to
+
+
+class Linear(Function):
+    """y = x W + b;  dL/dx = gy W^T,  dL/dW = x^T gy over all rows,  dL/db = sum of gy's rows."""
+
+    def forward(self, x: Any, W: Any, b: Any) -> Any:
+        y = x @ W
+        return y if b is None else y + b
+
+    def backward(self, gy: Any) -> Any:
+        x, W, b = self.inputs
+        need_x, need_W, need_b = self.needs_grad
+        gW = None
+        if need_W:
+            rows, gy_rows = as_rows(x), as_rows(gy)
+            gW = matrix_transpose(rows) @ gy_rows
+        return (
+            gy @ matrix_transpose(W) if need_x else None,
+            gW,
+            sum_to(gy, b.shape) if need_b else None,
+        )
+
+    def diagnose(self, *arrays: Any) -> None:
+        x, W, b = arrays
+        has_bias = "" if b is None else f", b {tuple(b.shape)}"
+        raise ShapeError(
+            f"Linear: x {tuple(x.shape)}, W {tuple(W.shape)}{has_bias}: x is (..., in), "
+            "W is (in, out), b is (out,)"
+        )
+
+
+def as_rows(x: Any) -> Any:
+    """All axes but the last joined: (..., n) to (rows, n)."""
+    return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
+
+
+def linear(x: Any, W: Any, b: Any = None) -> Variable:
+    """Return ``x @ W + b`` (book step 43).
+
+    Args:
+        x: shape (..., in).
+        W: shape (in, out).
+        b: shape (out,), or None.
+
+    Returns:
+        shape (..., out).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    return Linear()(x, W, b)

@@ -1,0 +1,92 @@
+"""Layer: something with parameters, made of other layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from dezero_core import Buffer, Parameter
+from dezero_core.errors import DezeroError
+from dezero_core.extend import children, load_weights, named_params, save_weights
+
+
+class Layer:
+    """Base of everything with parameters (book step 44).
+
+    Parameters, Buffers and layers are found where they are: in attributes, also inside lists,
+    tuples and dictionaries, in the order in which they were set. Subclasses define ``forward``.
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run ``forward``; an error of ours will name the layers it came through."""
+        try:
+            return self.forward(*inputs)
+        except DezeroError as error:
+            self._add_to_path(error)
+            raise
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the layer computes."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def _add_to_path(self, error: DezeroError) -> None:
+        """Prefix the error's path with the name by which this layer knows the one below."""
+        below = getattr(error, "_raised_in", None)
+        if below is not None:
+            name = next((name for name, layer in _layers(self) if layer is below), "?")
+            error.layer_path = (name, *error.layer_path)
+        error._raised_in = self  # type: ignore[attr-defined]
+
+    def named_params(self) -> dict[str, Parameter | Buffer]:
+        """Every Parameter and Buffer by key (``l1/W``, ``blocks/0/W``), in order of definition."""
+        return named_params(self)
+
+    def params(self) -> Iterator[Parameter]:
+        """Every Parameter, in order of definition."""
+        return (x for x in self.named_params().values() if isinstance(x, Parameter))
+
+    def _flatten_params(self, params_dict: dict[str, Any], parent_key: str = "") -> None:
+        """Add every Parameter and Buffer to ``params_dict`` (book step 53)."""
+        prefix = f"{parent_key}/" if parent_key else ""
+        params_dict.update({prefix + key: x for key, x in self.named_params().items()})
+
+    def cleargrads(self) -> None:
+        """Forget the gradients of all parameters."""
+        for param in self.params():
+            param.cleargrad()
+
+    def to(self, name: str) -> Layer:
+        """Move all parameters and buffers to backend ``name``; returns self."""
+        for x in self.named_params().values():
+            x.to(name)
+        return self
+
+    def to_cpu(self) -> Layer:
+        """Move all parameters and buffers to the host; returns self."""
+        for x in self.named_params().values():
+            x.to_cpu()
+        return self
+
+    def to_gpu(self) -> Layer:
+        """Move all parameters and buffers to the registered accelerator; returns self."""
+        for x in self.named_params().values():
+            x.to_gpu()
+        return self
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write parameters and buffers to a file; see `dezero_core.weights.save_weights`."""
+        save_weights(self, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Read parameters and buffers, all or nothing; see `dezero_core.weights.load_weights`."""
+        load_weights(self, path)
+
+
+def _layers(node: Any, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers directly below, also those in lists and dictionaries, with their names."""
+    for name, child in children(node):
+        if isinstance(child, Layer):
+            yield path + name, child
+        elif isinstance(child, list | tuple | dict):
+            yield from _layers(child, f"{path}{name}/")

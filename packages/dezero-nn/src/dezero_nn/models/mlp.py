@@ -1,0 +1,39 @@
+"""Multi-layer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..functions import sigmoid
+from ..layers import Linear
+from .model import Model
+
+
+class MLP(Model):
+    """Fully connected layers with an activation between them (book step 45).
+
+    Args:
+        fc_output_sizes: output size of each layer; the last has no activation.
+        activation: between layers (default sigmoid, as in the book).
+        in_size: length of the input rows; taken from the first input if None.
+    """
+
+    def __init__(
+        self,
+        fc_output_sizes: Sequence[int],
+        activation: Callable[[Any], Any] = sigmoid,
+        in_size: int | None = None,
+    ) -> None:
+        self.activation = activation
+        self.layers: list[Linear] = []
+        for position, out_size in enumerate(fc_output_sizes):
+            layer = Linear(out_size, in_size=in_size)
+            setattr(self, f"l{position}", layer)
+            self.layers.append(layer)
+            in_size = None if in_size is None else out_size
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)

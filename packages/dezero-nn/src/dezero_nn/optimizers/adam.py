@@ -1,0 +1,34 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """m and v are running means of g and g**2;  p -= alpha_t * m / (sqrt(v) + eps).
+
+    alpha_t = alpha * sqrt(1 - beta2**t) / (1 - beta1**t) makes up for their start at zero, at
+    step t of each parameter. Kingma and Ba, "Adam", 2015, the efficient form of section 2.
+
+    Args:
+        alpha: step size (default 0.001).
+        beta1: decay of m (default 0.9).
+        beta2: decay of v (default 0.999).
+        eps: keeps the quotient finite (default 1e-8).
+    """
+
+    def __init__(
+        self, alpha: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+    ) -> None:
+        super().__init__()
+        self.alpha, self.beta1, self.beta2, self.eps = alpha, beta1, beta2, eps
+
+    def step(self, g: Any, state: dict[str, Any]) -> Any:
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
+        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
+        alpha_t = self.alpha * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t)
+        return m / (v**0.5 + self.eps) * -alpha_t

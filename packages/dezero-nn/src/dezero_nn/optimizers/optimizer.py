@@ -1,0 +1,63 @@
+"""Optimizer: changes parameters by their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+from dezero_core import Parameter
+from dezero_core.errors import GraphError
+from dezero_core.extend import backend_of
+
+from ..layers import Layer
+
+
+class Optimizer:
+    """Base of all optimizers (book step 46). Subclasses define ``step``."""
+
+    def __init__(self) -> None:
+        self.target: Layer | None = None
+        self.hooks: list[Callable[[list[Parameter]], None]] = []
+        # Keyed weakly by the parameter itself: the state goes when the parameter goes.
+        self._state: WeakKeyDictionary[Parameter, dict[str, Any]] = WeakKeyDictionary()
+
+    def setup(self, target: Layer) -> Self:
+        """Optimize the parameters of ``target``; returns self."""
+        self.target = target
+        return self
+
+    def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
+        """Call ``hook(params)`` before each update, with the parameters that have gradients."""
+        self.hooks.append(hook)
+
+    def update(self) -> None:
+        """Change every parameter that has a gradient.
+
+        Raises:
+            GraphError: ``setup`` was not called.
+        """
+        if self.target is None:
+            raise GraphError(f"{type(self).__name__}.update(): call setup(model) first")
+        params = [p for p in self.target.params() if p.grad is not None]
+        for hook in self.hooks:
+            hook(params)
+        for param in params:
+            if param.grad is not None:  # a hook may freeze one
+                self.update_one(param)
+
+    def update_one(self, param: Parameter) -> None:
+        """Change one parameter, in place where its array library allows it."""
+        assert param.grad is not None
+        state = self._state.setdefault(param, {})
+        change = self.step(param.grad.data, state)
+        param.data = backend_of(param.data).iadd(param.data, change)
+
+    def step(self, g: Any, state: dict[str, Any]) -> Any:
+        """What to add to a parameter.
+
+        Args:
+            g: its gradient, an array.
+            state: what this optimizer keeps for the parameter; empty at first.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define step")

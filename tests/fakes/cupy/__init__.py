@@ -1,0 +1,252 @@
+"""A strict stand-in for CuPy 14, for tests on machines without a GPU.
+
+Its arrays live in host memory but behave as if they did not: they are no NumPy arrays, refuse
+to become some or to compute with some, and have CuPy's methods and no others. The module has
+the names in names.json, which was listed from the real wheel, and no others; functions take
+the keyword arguments of the real ones. Python scalars are taken by operators only. ``counts``
+says how many kernels would have been launched and how often data crossed to or from the host.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_names = json.loads((Path(__file__).parent / "names.json").read_text())
+_methods = {name for name in _names["ndarray"] if not name.startswith("_")}
+__version__ = _names["version"]
+_counts: Counter[str] = Counter()
+
+
+class _MemoryPointer:
+    def __init__(self, ptr: int) -> None:
+        self.ptr = ptr
+
+
+class ndarray:
+    """An array on a pretended device."""
+
+    __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, host: np.ndarray[Any, Any]) -> None:
+        self._host = host
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _methods:
+            raise AttributeError(f"cupy.ndarray has no attribute {name!r}")
+        value = getattr(self._host, name)
+        return _function(name, value) if callable(value) else _wrapped(value)
+
+    @property
+    def __class_getitem__(self) -> Any:
+        raise AttributeError
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> Any:
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
+        )
+
+    @property
+    def dtype(self) -> Any:
+        return self._host.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._host.shape
+
+    @property
+    def base(self) -> Any:
+        return None if self._host.base is None else ndarray(self._host.base)
+
+    @property
+    def data(self) -> _MemoryPointer:
+        return _MemoryPointer(self._host.ctypes.data)
+
+    @property
+    def device(self) -> Any:
+        return cuda.Device(0)
+
+    def get(self) -> np.ndarray[Any, Any]:
+        _counts["to_host"] += 1
+        return self._host.copy()
+
+    def set(self, host: np.ndarray[Any, Any]) -> None:
+        _counts["from_host"] += 1
+        self._host[...] = host
+
+    def item(self) -> Any:
+        return self.get().item()
+
+    def __bool__(self) -> bool:
+        return bool(self.get())
+
+    def __int__(self) -> int:
+        return int(self.get())
+
+    def __float__(self) -> float:
+        return float(self.get())
+
+    def __complex__(self) -> complex:
+        return complex(self.get())
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __repr__(self) -> str:
+        return repr(self.get())
+
+    def __str__(self) -> str:
+        return str(self.get())
+
+    def __getitem__(self, key: Any) -> Any:
+        return _wrapped(self._host[_unwrapped(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _counts["launches"] += 1
+        self._host[_unwrapped(key)] = _unwrapped(value, scalars=True)
+
+
+def _operator(name: str) -> Any:
+    def operate(self: ndarray, *others: Any) -> Any:
+        for other in others:
+            if getattr(other, "__array_ufunc__", 0) is None:
+                return NotImplemented  # as CuPy: the other's reflected operator is asked
+        _counts["launches"] += 1
+        values = [_unwrapped(other, scalars=True) for other in others]
+        return _wrapped(getattr(self._host, name)(*values))
+
+    return operate
+
+
+for _name in _names["ndarray"]:
+    # operators, and only those CuPy has
+    if _name.strip("_") in [
+        "add",
+        "radd",
+        "sub",
+        "rsub",
+        "mul",
+        "rmul",
+        "truediv",
+        "rtruediv",
+        "floordiv",
+        "rfloordiv",
+        "mod",
+        "rmod",
+        "pow",
+        "rpow",
+        "matmul",
+        "rmatmul",
+        "neg",
+        "pos",
+        "abs",
+        "invert",
+        "and",
+        "rand",
+        "or",
+        "ror",
+        "xor",
+        "rxor",
+        "lshift",
+        "rshift",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "eq",
+        "ne",
+        "iadd",
+        "isub",
+        "imul",
+        "itruediv",
+        "ifloordiv",
+        "imod",
+        "ipow",
+        "iand",
+        "ior",
+        "ixor",
+    ]:
+        setattr(ndarray, _name, _operator(_name))
+
+
+def _wrapped(value: Any) -> Any:
+    """NumPy's arrays and scalars as ours: CuPy has 0-d arrays where NumPy has scalars."""
+    if isinstance(value, np.ndarray | np.generic):
+        return ndarray(np.asarray(value))
+    if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
+        return type(value)(_wrapped(v) for v in value)
+    return value
+
+
+def _unwrapped(value: Any, scalars: bool = False) -> Any:
+    if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, list | tuple):
+        return type(value)(_unwrapped(v) for v in value)
+    return value
+
+
+def _function(name: str, function: Any) -> Any:
+    allowed = _names["cupy"].get(name)
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        unknown = set(keywords) - set(allowed or keywords)
+        if unknown:
+            raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
+        if name in _WANT_ARRAYS and any(isinstance(a, int | float) for a in arguments):
+            raise TypeError(f"{name}: scalars are for operators here; make an array of it")
+        _counts["launches"] += name not in _FREE
+        values = [_unwrapped(a) for a in arguments]
+        return _wrapped(function(*values, **{k: _unwrapped(v) for k, v in keywords.items()}))
+
+    call.__name__ = name
+    return call
+
+
+_WANT_ARRAYS = {"maximum", "minimum", "where", "exp", "log", "sin", "cos", "tanh", "sqrt"}
+_FREE = {"reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "transpose"} | {
+    "result_type",
+    "isdtype",
+    "ravel",
+    "swapaxes",
+}
+
+
+def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None) -> ndarray:
+    if isinstance(a, ndarray):
+        return ndarray(a._host.astype(dtype, copy=False)) if dtype else a
+    _counts["from_host"] += 1
+    return ndarray(np.array(a, dtype=dtype))
+
+
+array = asarray
+
+
+def asnumpy(a: Any) -> np.ndarray[Any, Any]:
+    return a.get() if isinstance(a, ndarray) else np.asarray(a)
+
+
+def get_array_module(*arguments: Any) -> Any:
+    import cupy
+
+    return cupy if any(isinstance(a, ndarray) for a in arguments) else np
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _names["cupy"]:
+        raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+    value = getattr(np, name)
+    if isinstance(value, type) or not callable(value):
+        return value
+    return _function(name, value)
+
+
+from . import cuda, random  # noqa: E402 (they need ndarray)

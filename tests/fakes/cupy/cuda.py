@@ -1,0 +1,57 @@
+"""The part of cupy.cuda that a probe and a backend use: one device, always there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Device:
+    """The pretended device."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.id = number
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<CUDA Device {self.id}>"
+
+    def synchronize(self) -> None:
+        return None
+
+
+def is_available() -> bool:
+    return True
+
+
+class runtime:
+    """Version queries, as the real module of that name answers them."""
+
+    class CUDARuntimeError(RuntimeError):
+        """What the CUDA runtime raises."""
+
+    @staticmethod
+    def getDeviceCount() -> int:
+        return 1
+
+    @staticmethod
+    def driverGetVersion() -> int:
+        return 13000
+
+    @staticmethod
+    def runtimeGetVersion() -> int:
+        return 13020
+
+    @staticmethod
+    def getDeviceProperties(number: int) -> dict[str, Any]:
+        return {"name": b"a pretended device", "totalGlobalMem": 0}

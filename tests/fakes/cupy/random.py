@@ -1,0 +1,23 @@
+"""The part of cupy.random that the backend uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import _counts, ndarray
+
+
+class _Generator:
+    def __init__(self, seed: int) -> None:
+        self._host = np.random.default_rng(seed)
+
+    def random(self, size: Any = None, dtype: Any = np.float64) -> ndarray:
+        _counts["launches"] += 1
+        return ndarray(np.asarray(self._host.random(size, dtype=dtype)))
+
+
+def default_rng(seed: int) -> _Generator:
+    _counts["launches"] += 1  # the states of the device's threads
+    return _Generator(seed)

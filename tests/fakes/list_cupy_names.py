@@ -1,0 +1,35 @@
+"""Write cupy/names.json anew from the CuPy that is installed; no GPU is needed.
+
+Run in an environment with a real wheel (pip install cupy-cuda13x) from the project's root:
+
+    python tests/fakes/list_cupy_names.py
+"""
+
+import inspect
+import json
+from pathlib import Path
+
+import cupy
+
+
+def public(thing: object) -> list[str]:
+    return sorted(name for name in dir(thing) if not name.startswith("_"))
+
+
+def parameters(function: object) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # ufuncs and compiled functions do not say
+        return None
+
+
+names = {
+    "version": cupy.__version__,
+    "cupy": {name: parameters(getattr(cupy, name)) for name in public(cupy)},
+    "ndarray": sorted(dir(cupy.ndarray)),
+    "cuda": public(cupy.cuda),
+    "random": public(cupy.random),
+}
+if __name__ == "__main__":
+    target = Path(__file__).parent / "cupy" / "names.json"
+    target.write_text(json.dumps(names, indent=0) + "\n")

@@ -1,0 +1,40 @@
+"""A minimal backend for the CuPy stand-in, where dezero-cuda is not installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
+
+DEZERO_API = 1
+
+
+class MinimalBackend(ArrayBackend):
+    """What CuPy does otherwise than the standard: no ``device=``, its own way to the host."""
+
+    def from_numpy(self, x: Any) -> Any:
+        return self.xp.asarray(x)
+
+    def to_numpy(self, x: Any) -> Any:
+        return x.get()
+
+    def scalar_like(self, x: Any, y: Any) -> Any:
+        return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x))
+
+    def arange(self, n: int, y: Any) -> Any:
+        return self.xp.arange(n, dtype=y.dtype)
+
+    def is_view(self, x: Any) -> bool:
+        return x.base is not None
+
+
+def make_backend() -> ArrayBackend:
+    import cupy
+
+    return MinimalBackend(cupy)
+
+
+@hookimpl
+def dezero_backends() -> list[BackendSpec]:
+    capabilities = frozenset({"accelerator", "float64", "in_place"})
+    return [BackendSpec("cuda", ("cupy:ndarray",), make_backend, capabilities)]
