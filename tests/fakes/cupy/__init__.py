@@ -42,10 +42,6 @@ class ndarray:
         value = getattr(self._host, name)
         return _function(name, value) if callable(value) else _wrapped(value)
 
-    @property
-    def __class_getitem__(self) -> Any:
-        raise AttributeError
-
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
         raise TypeError(
             "Implicit conversion to a NumPy array is not allowed. "
@@ -124,54 +120,14 @@ def _operator(name: str) -> Any:
     return operate
 
 
+# Those of CuPy's operators that numpy.ndarray computes.
+_OPERATORS = """
+    add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul
+    neg pos abs invert and rand or ror xor rxor lshift rshift lt le gt ge eq ne
+    iadd isub imul itruediv ifloordiv imod ipow iand ior ixor
+""".split()
 for _name in _names["ndarray"]:
-    # operators, and only those CuPy has
-    if _name.strip("_") in [
-        "add",
-        "radd",
-        "sub",
-        "rsub",
-        "mul",
-        "rmul",
-        "truediv",
-        "rtruediv",
-        "floordiv",
-        "rfloordiv",
-        "mod",
-        "rmod",
-        "pow",
-        "rpow",
-        "matmul",
-        "rmatmul",
-        "neg",
-        "pos",
-        "abs",
-        "invert",
-        "and",
-        "rand",
-        "or",
-        "ror",
-        "xor",
-        "rxor",
-        "lshift",
-        "rshift",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "eq",
-        "ne",
-        "iadd",
-        "isub",
-        "imul",
-        "itruediv",
-        "ifloordiv",
-        "imod",
-        "ipow",
-        "iand",
-        "ior",
-        "ixor",
-    ]:
+    if _name.strip("_") in _OPERATORS:
         setattr(ndarray, _name, _operator(_name))
 
 
@@ -249,4 +205,5 @@ def __getattr__(name: str) -> Any:
     return _function(name, value)
 
 
-from . import cuda, random  # noqa: E402 (they need ndarray)
+from . import cuda as cuda  # noqa: E402 (they need ndarray)
+from . import random as random  # noqa: E402

@@ -3,9 +3,7 @@
 This is the users' door; authors of plugins use `dezero_core.extend`.
 """
 
-from . import engine as _engine  # binds Variable.backward
-from . import functions
-from . import operators as _operators  # binds the operators
+from . import engine, functions, operators  # noqa: F401 (they bind what computes to Variable)
 from .__about__ import __version__
 from .backends.host import seed
 from .config import Config, no_grad, test_mode, using_config

@@ -117,7 +117,8 @@ class Pass:
             try:
                 gxs = function.backward(gy) if type(gy) is not list else several(function, gy)
             except Exception as error:
-                raise noted(error, function)
+                add_note(error, function)
+                raise
             if type(gxs) is not tuple:
                 gxs = (gxs,)
             if len(gxs) != len(inputs):
@@ -174,11 +175,9 @@ class Pass:
     def watch(self, function: Function, gy: Any) -> None:
         """What only some passes want: gradients on the way, and news of finished leaves."""
         if self.on_the_way is not None:
-            gys: list[Any] = gy if type(gy) is list else [gy]
+            gys: list[Any] = gy if isinstance(gy, list) else [gy]
             for y in self.on_the_way.pop(function, ()):
-                g = gys[y._index or 0]
-                if g is not None:
-                    self.finished.append((y, +g))
+                self.finished.append((y, +gys[y._index or 0]))
             for x in function._inputs or ():
                 if has_creator(x):
                     met = self.on_the_way.setdefault(x._creator, [])
@@ -252,14 +251,13 @@ def several(function: Function, gys: list[Any]) -> Any:
     return function.backward(*gys)
 
 
-def noted(error: Exception, function: Function) -> Exception:
-    """The error of a backward, with the usual reason for it."""
+def add_note(error: Exception, function: Function) -> None:
+    """Tell whose backward failed, and the usual reason."""
     error.add_note(
         f"in {type(function).__name__}.backward, which runs on arrays in a plain backward() "
         "and on Variables with create_graph=True; decorate it with @on_variables if it needs "
         "Variables always (self.outputs[0] is the output itself: no call)"
     )
-    return error
 
 
 def parents(function: Function) -> list[Function]:

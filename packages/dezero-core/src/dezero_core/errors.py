@@ -20,6 +20,7 @@ DezeroError                      with the path of the layer it passed through
 """
 
 INSTALL_HINTS = {
+    "dezero-core": "automatic differentiation: pip install dezero-core",
     "dezero-nn": "layers, models and optimizers: pip install dezero-nn",
     "dezero-io": "weight files, datasets and loaders: pip install dezero-io",
     "dezero-cuda": "NVIDIA GPUs: pip install 'dezero-cuda[cuda13]' (or [cuda12])",

@@ -137,6 +137,11 @@ def _located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
     raise FormatError(f"{target.name}: no format for {target.suffix!r}; known: {known or 'none'}")
 
 
+def format_suffixes() -> list[tuple[str, str]]:
+    """Every known file suffix, with the name of the plugin that handles it."""
+    return [(file_format.suffix, plugin) for file_format, plugin in _formats.items()]
+
+
 def _kind(x: Parameter | Buffer) -> str:
     return "buffer" if isinstance(x, Buffer) else "param"
 
@@ -174,7 +179,7 @@ def _placed(array: Any, x: Parameter | Buffer) -> Any:
 
 
 def dtype_name(dtype: Any) -> str:
-    """``"float32"`` for a dtype of any library, a scalar type such as ``numpy.float32``, or itself."""
+    """``"float32"`` for that dtype of any library, NumPy's scalar type, or the name itself."""
     if isinstance(dtype, str):
         return dtype
     return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).split(

@@ -15,7 +15,7 @@ def diagnosis() -> Iterator[tuple[str, str]]:
     """What was found, in the order in which it is needed."""
     yield "dezero-cuda", __version__
     reason = why_unavailable()
-    if find_spec("cupy") is not None and not reason.startswith("CuPy is installed but"):
+    if find_spec("cupy") is not None and "does not work" not in reason:
         import cupy
 
         runtime = cupy.cuda.runtime

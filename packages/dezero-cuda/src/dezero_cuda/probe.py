@@ -19,10 +19,11 @@ def why_unavailable() -> str:
         return f"CuPy is not installed: {INSTALL}"
     try:
         import cupy
+
+        if cupy.cuda.is_available():
+            return ""
     except Exception as error:  # a broken wheel raises anything
-        return f"CuPy is installed but cannot be imported: {type(error).__name__}: {error}"
-    if cupy.cuda.is_available():
-        return ""
+        return f"CuPy is installed but does not work: {type(error).__name__}: {error}"
     return f"{_reason(cupy)} (CuPy {cupy.__version__})"
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import mkstemp
 from typing import IO
 
 
@@ -22,10 +22,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         OSError: the folder is missing, full, or cannot be written to.
     """
     target = path.resolve()
-    file = NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)
-    temporary = Path(file.name)
+    descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
     try:
-        with file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,55 @@
+"""The book's deep-learning framework in one import (*Deep Learning from Scratch 3*).
+
+Everything here comes from dezero_core, dezero_nn and dezero_io; the modules have the book's
+names. Importing it imports no array library but NumPy, and nothing that draws.
+"""
+
+from dezero_core import (
+    Buffer,
+    Config,
+    DezeroError,
+    Function,
+    Parameter,
+    Variable,
+    as_array,
+    as_variable,
+    no_grad,
+    on_variables,
+    seed,
+    test_mode,
+    using_config,
+)
+from dezero_io import DataLoader, Dataset
+from dezero_nn import Layer, Model
+
+from . import core, cuda, dataloaders, datasets, functions, layers, models, optimizers
+from .__about__ import __version__
+
+__all__ = [
+    "Buffer",
+    "Config",
+    "DataLoader",
+    "Dataset",
+    "DezeroError",
+    "Function",
+    "Layer",
+    "Model",
+    "Parameter",
+    "Variable",
+    "__version__",
+    "as_array",
+    "as_variable",
+    "core",
+    "cuda",
+    "dataloaders",
+    "datasets",
+    "functions",
+    "layers",
+    "models",
+    "no_grad",
+    "on_variables",
+    "optimizers",
+    "seed",
+    "test_mode",
+    "using_config",
+]

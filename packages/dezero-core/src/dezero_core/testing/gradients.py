@@ -96,7 +96,7 @@ def vjp(
     gy: Any,
     create_graph: bool = False,
 ) -> list[Variable | None]:
-    """The gradients of ``xs`` for the gradient ``gy`` of ``function(*xs)``; None where there is none."""
+    """The gradients of ``xs``, given that of ``function(*xs)``; None where there is none."""
     for x in xs:
         x.cleargrad()
     y = function(*xs)

@@ -1,0 +1,36 @@
+"""The command ``dezero``: train, eval, info."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dezero import DezeroError, __version__
+
+from .evaluate import evaluate
+from .info import info
+from .train import train
+
+
+class Commands(click.Group):
+    """Errors that say what went wrong are shown without a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (DezeroError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__)
+def main() -> None:
+    """Train and evaluate small networks, and see what is installed."""
+
+
+main.add_command(train)
+main.add_command(evaluate, "eval")
+main.add_command(info)
+
+__all__ = ["main"]

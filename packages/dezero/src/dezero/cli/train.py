@@ -1,0 +1,95 @@
+"""``dezero train``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import dezero
+from dezero.optimizers import Adam
+
+from .task import MODELS, chosen_backend, loader, task_options
+from .training import Curves, evaluate_model, train_epoch
+
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
+INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@task_options
+@click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("--seed", type=int, help="Start all random numbers from here.")
+@click.option("--load", type=INPUT, help="Weights to start from.")
+@click.option("--save", type=OUTPUT, help="Where to put the trained weights.")
+@click.option("--plot", type=OUTPUT, help="Where to put a picture of the curves.")
+def train(
+    data: str,
+    model: str,
+    backend: str | None,
+    device: str | None,
+    epochs: int,
+    batch_size: int,
+    seed: int | None,
+    load: Path | None,
+    save: Path | None,
+    plot: Path | None,
+) -> None:
+    """Train a model and report its accuracy on data it has not seen."""
+    library = chosen_backend(backend, device)
+    if seed is not None:
+        dezero.seed(seed)
+    network = MODELS[model]()
+    if load is not None:
+        network.load_weights(load)
+    network.to(library)
+    optimizer = Adam().setup(network)
+    batches = loader(data, library, True, batch_size)
+    test_batches = loader(data, library, False, batch_size)
+
+    curves = Curves()
+    with progress(epochs * len(batches)) as (step_done, report):
+        for epoch in range(1, epochs + 1):
+            loss, accuracy = train_epoch(network, optimizer, batches, step_done)
+            test_loss, test_accuracy = evaluate_model(network, test_batches)
+            curves.train_loss.append(loss)
+            curves.train_accuracy.append(accuracy)
+            curves.test_loss.append(test_loss)
+            curves.test_accuracy.append(test_accuracy)
+            report(
+                f"epoch {epoch:3}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.2%}  "
+                f"test accuracy {test_accuracy:.2%}"
+            )
+
+    click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {library}")
+    if save is not None:
+        save.parent.mkdir(parents=True, exist_ok=True)
+        network.save_weights(save)
+        click.echo(f"weights: {save}")
+    if plot is not None:
+        from .curves import draw  # matplotlib takes a second to import
+
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        draw(curves, plot)
+        click.echo(f"curves: {plot}")
+
+
+@contextmanager
+def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """A function to call after each step, and one to report a line with.
+
+    On a terminal a bar moves and shows the last line; elsewhere every line is printed.
+    """
+    console = Console()
+    if not console.is_terminal:
+        yield (lambda: None), (lambda line: click.echo(line))
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("training", total=steps)
+        yield (lambda: bar.advance(task)), (lambda line: bar.update(task, description=line))
