@@ -19,7 +19,7 @@ from .errors import GraphError, ShapeError
 from .function import Function, array_of, gradients_are_arrays, has_creator, spent
 from .functions.broadcast import sum_to
 from .functions.casting import astype
-from .variable import Variable, get_array_module
+from .variable import Variable, as_variable, get_array_module
 
 _grad_ready: ContextVar[Callable[[Variable], None] | None] = ContextVar(
     "dezero.grad_ready", default=None
@@ -57,10 +57,11 @@ def backward(
             "backward(): there is no graph behind this Variable; it was not computed, or under "
             "no_grad(), or from inputs that want no gradient, or unchain() cut it off"
         )
-    seed = self.grad
-    if seed is None:
+    if self.grad is None:
         seed = Variable(get_array_module(self).ones_like(self.data), requires_grad=False)
-    elif seed.shape != self.shape:
+    else:
+        seed = as_variable(self.grad)
+    if seed.shape != self.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {self.shape}")
 
     task = Pass(create_graph, create_graph if retain_graph is None else retain_graph, retain_grad)
@@ -86,7 +87,8 @@ class Pass:
         self.create_graph, self.retain_graph = create_graph, retain_graph
         self.pending: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
-        self.borrowed: dict[Variable, Any] = {}
+        self.borrowed: dict[Variable, Any] = {}  # what may be somebody else's array
+        self.given: set[int] = set()  # the arrays that have become some x.grad
         self.finished: list[tuple[Variable, Any]] = []
         self.on_the_way: dict[Function, list[Variable]] | None = {} if retain_grad else None
         self.callback = _grad_ready.get()
@@ -202,17 +204,16 @@ class Pass:
 
     def write(self) -> None:
         """Add what has arrived to the leaves (and what was kept on the way)."""
-        given: set[int] = set()
-        for x, g in [(x, self.own(x, g)) for x, g in self.pending.items()] + self.finished:
-            # one array returned for two inputs must not become the gradient of both
-            fresh = +g if id(array_of(g)) in given else g
-            given.add(id(array_of(fresh)))
-            accumulate(x, fresh)
+        # All that can fail is done before the first grad is touched.
+        ready = [(x, self.own(x, g)) for x, g in self.pending.items()]
+        for x, g in ready + self.finished:
+            accumulate(x, g)
 
     def own(self, x: Variable, g: Any) -> Any:
         """``g`` as nobody else's array, and of the dtype of ``x``."""
-        if self.borrowed.get(x) is g:
+        if self.borrowed.get(x) is g or id(array_of(g)) in self.given:
             g = +g
+        self.given.add(id(array_of(g)))
         return g if g.dtype == x.data.dtype else astype(g, x.data.dtype)
 
 
@@ -227,7 +228,7 @@ def accumulate(x: Variable, g: Any) -> None:
 def is_shared(gx: Any, function: Function) -> bool:
     """Whether the array of ``gx`` may be held by somebody else: a view, or one of the op's."""
     array = array_of(gx)
-    held = (*(function._arrays or ()), function._result)
+    held = (*(function._arrays or ()), *vars(function).values())
     return any(array is other for other in held) or backend_of(array).is_view(array)
 
 

@@ -110,7 +110,7 @@ class Function:
             else:
                 a1, need1 = x1, False
             if type(a0) is not type(a1) or type(a0) not in by_type:
-                a0, a1 = require_one_backend(self, (a0, a1))
+                a0, a1 = require_one_backend(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
             # shared constants: a graph shall not hold a tuple of flags per call
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
@@ -128,13 +128,13 @@ class Function:
             needs_grad = tuple([isinstance(x, Variable) and x.requires_grad for x in inputs])
             wanted = True in needs_grad
             datas = tuple([x.data if isinstance(x, Variable) else x for x in inputs])
-            arrays = require_one_backend(self, datas)
+            arrays = require_one_backend(self, inputs, datas)
             a0 = arrays[0]
 
         try:
             y = self.forward(*arrays)
         except Exception as error:
-            raise_explained(self, arrays, error)
+            raise_explained(self, inputs, arrays, error)
 
         if type(y) is tuple:
             return self._wrap_several(inputs, arrays, needs_grad, wanted, raw, y)
@@ -271,7 +271,9 @@ def spent(function: Function) -> GraphError:
     )
 
 
-def require_one_backend(function: Function, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+def require_one_backend(
+    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
+) -> tuple[Any, ...]:
     """The arrays, checked to be of one library; scalars stay weak unless there is no array.
 
     Raises:
@@ -279,20 +281,24 @@ def require_one_backend(function: Function, arrays: tuple[Any, ...]) -> tuple[An
         UnsupportedType: one is neither an array nor a Python scalar, or has no data yet.
     """
     owners = {}
-    for position, a in enumerate(arrays):
-        if a is None and position > 0:
-            continue  # an optional input, such as a bias
-        if not isinstance(a, Scalar):
-            try:
-                owners[backend_of(a).name] = a
-            except UnsupportedType as error:
-                what = "has no data yet" if a is None else str(error)
-                raise UnsupportedType(
-                    f"{type(function).__name__}: input {position} {what}"
-                ) from None
+    for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
+        if x is None or isinstance(a, Scalar):
+            continue  # left out, such as a bias, or weak
+        try:
+            owners[backend_of(a).name] = a
+        except UnsupportedType as error:
+            raise unsupported(function, position, a, error) from None
     if len(owners) > 1:
         raise mixed(function, arrays)
     return arrays if owners else tuple([as_array(a) for a in arrays])
+
+
+def unsupported(
+    function: Function, position: int, a: Any, error: UnsupportedType
+) -> UnsupportedType:
+    """The error for an input that is no array."""
+    what = "has no data yet" if a is None else str(error)
+    return UnsupportedType(f"{type(function).__name__}: input {position}: {what}")
 
 
 def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
@@ -325,8 +331,11 @@ def described(arrays: Sequence[Any]) -> str:
     )
 
 
-def raise_explained(function: Function, arrays: tuple[Any, ...], error: Exception) -> NoReturn:
+def raise_explained(
+    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
+) -> NoReturn:
     """Raise our own error where the inputs show what is wrong, else the one that came."""
+    require_one_backend(function, inputs, arrays)
     known = [a for a in arrays if type(a) in by_type]
     if len({str(backend_of(a).device(a)) for a in known}) > 1:
         raise mixed(function, arrays) from error

@@ -11,7 +11,7 @@ from .shape import matrix_transpose, reshape
 
 
 class MatMul(Function):
-    """y = x W;  dL/dx = gy W^T,  dL/dW = x^T gy, for stacks of matrices."""
+    """y = x W;  dL/dx = gy W^T,  dL/dW = x^T gy, for stacks of matrices and for vectors."""
 
     broadcasts = True
 
@@ -21,16 +21,21 @@ class MatMul(Function):
     def backward(self, gy: Any) -> Any:
         x, W = self.inputs
         need_x, need_W = self.needs_grad
-        return (
-            gy @ matrix_transpose(W) if need_x else None,
-            matrix_transpose(x) @ gy if need_W else None,
-        )
+        if W.ndim == 1:  # a matrix of one column
+            W, gy = reshape(W, (-1, 1)), reshape(gy, (*gy.shape, 1))
+        if x.ndim == 1:  # a matrix of one row
+            x, gy = reshape(x, (1, -1)), reshape(gy, (*gy.shape[:-1], 1, gy.shape[-1]))
+        gx = gy @ matrix_transpose(W) if need_x else None
+        gW = matrix_transpose(x) @ gy if need_W else None
+        if need_W and self.inputs[1].ndim == 1:
+            gW = reshape(gW, gW.shape[:-1])
+        return gx, gW  # stacks are summed by the engine
 
     def diagnose(self, *arrays: Any) -> None:
-        x, W = arrays
+        x, W = (tuple(getattr(a, "shape", ())) for a in arrays)
         raise ShapeError(
-            f"MatMul: shapes {tuple(x.shape)} and {tuple(W.shape)}: the last axis of the first "
-            "must have the length of the second to last of the second"
+            f"MatMul: shapes {x} and {W}: the last axis of the first must have the length of "
+            "the second to last of the second (its only one, if it is a vector)"
         )
 
 
@@ -42,17 +47,9 @@ def matmul(x: Any, W: Any) -> Variable:
         W: shape (..., k, m), or (k,); leading axes broadcast.
 
     Returns:
-        shape (..., n, m), without the axis that a 1-d operand does not have.
+        shape (..., n, m), without the axis that a vector does not have.
 
     Raises:
         ShapeError: the shapes do not fit.
     """
-    if x.ndim == 0 or W.ndim == 0:
-        raise ShapeError(f"MatMul: shapes {tuple(x.shape)} and {tuple(W.shape)}: needs axes")
-    rows = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
-    columns = reshape(W, (*W.shape, 1)) if W.ndim == 1 else W
-    y = MatMul()(rows, columns)
-    if x.ndim == 1 or W.ndim == 1:
-        n, m = y.shape[-2:]
-        y = reshape(y, (*y.shape[:-2], *[n] * (x.ndim > 1), *[m] * (W.ndim > 1)))
-    return y
+    return MatMul()(x, W)

@@ -1,0 +1,119 @@
+"""Variable: what it takes, shows, moves and copies."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from dezero_core import Buffer, DezeroError, Parameter, Variable, as_array, as_variable
+from dezero_core import functions as F
+from dezero_core.errors import GraphError, ShapeError, UnsupportedType
+from dezero_core.extend import backend_of, get_backend, transfers
+
+
+@pytest.mark.parametrize("wrong", [[1, 2], 1.0, "x", (1,), {}, np], ids=repr)
+def test_only_arrays_are_taken(wrong: object) -> None:
+    with pytest.raises(UnsupportedType, match="is not supported: expected an array") as caught:
+        Variable(wrong)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, DezeroError)
+    assert "numpy:ndarray" in str(caught.value)
+
+
+def test_attributes_are_those_of_the_array(backend: str) -> None:
+    x = Variable(get_backend(backend).from_numpy(np.ones((2, 3), "float32")), name="x")
+    assert (x.shape, x.ndim, x.size, len(x), x.name) == ((2, 3), 2, 6, 2, "x")
+    assert x.dtype == x.data.dtype
+    assert x.T.shape == (3, 2)
+    assert x.reshape(3, 2).shape == x.reshape((3, 2)).shape == (3, 2)
+    assert x.reshape(-1).shape == (6,)
+    assert x.transpose().shape == x.transpose(1, 0).shape == x.transpose((1, 0)).shape == (3, 2)
+    assert float(x.sum()) == 6.0
+    assert x.sum(axis=0, keepdims=True).shape == (1, 3)
+    assert x.dot(x.T).shape == x.matmul(x.T).shape == (2, 2)
+
+
+def test_repr_is_the_books() -> None:
+    assert repr(Variable(np.array([1, 2, 3]))) == "variable([1 2 3])"
+    assert repr(Variable(None)) == "variable(None)"
+    assert repr(Parameter(np.arange(4).reshape(2, 2))) == "variable([[0 1]\n          [2 3]])"
+
+
+def test_numbers_come_out_of_one_element(backend: str) -> None:
+    library = get_backend(backend)
+    x = Variable(library.from_numpy(np.array([[2.5]])))
+    assert (float(x), int(x), x.item(), bool(x)) == (2.5, 2, 2.5, True)
+    assert type(Variable(library.from_numpy(np.array(3))).item()) is int
+    assert type(Variable(library.from_numpy(np.array(True))).item()) is bool
+    with pytest.raises(ShapeError, match=r"shape \(2,\)"):
+        float(Variable(library.from_numpy(np.ones(2))))
+    with pytest.raises(TypeError):
+        len(Variable(library.from_numpy(np.array(1.0))))
+
+
+def test_complex_numbers_come_out_too() -> None:
+    assert Variable(np.array(1 + 2j)).item() == 1 + 2j
+
+
+def test_who_wants_a_gradient() -> None:
+    array = np.ones(2)
+    assert Variable(array).requires_grad
+    assert Parameter(array).requires_grad
+    assert not Buffer(array).requires_grad
+    assert not as_variable(array).requires_grad
+    assert not as_variable(2.0).requires_grad
+    x = Variable(array)
+    assert as_variable(x) is x
+    assert F.sin(x).requires_grad
+    assert not F.sin(array).requires_grad
+    assert (x + array).requires_grad
+    assert not (Buffer(array) + array).requires_grad
+
+
+def test_requires_grad_is_set_on_leaves_only() -> None:
+    x = Variable(np.ones(2), requires_grad=False)
+    x.requires_grad = True
+    y = x * 2
+    with pytest.raises(GraphError, match=r"leaves only.*Mul"):
+        y.requires_grad = False
+    y.unchain()
+    assert not y.requires_grad
+    assert y.creator is None
+    y.requires_grad = True
+    (y * 3).backward()
+    assert x.grad is None
+    assert y.grad is not None
+
+
+def test_scalars_become_arrays() -> None:
+    assert as_array(2.0).shape == ()
+    assert as_array([1]) == [1]
+    assert backend_of(as_array(1.0, get_backend("strict").xp)).name == "strict"
+    assert isinstance(Variable(np.float32(3)).data, np.ndarray)
+
+
+def test_moving_takes_the_gradient_along_and_is_counted() -> None:
+    x = Variable(np.ones(2))
+    (x * 2).backward()
+    before = transfers.copy()
+    assert x.to_gpu() is x
+    assert backend_of(x.data).name == backend_of(x.grad.data).name == "cuda"
+    assert transfers["from_host"] - before["from_host"] == 2
+    x.to_gpu()
+    assert transfers["from_host"] - before["from_host"] == 2, "it was there already"
+    x.to_cpu()
+    assert transfers["to_host"] - before["to_host"] == 2
+    assert isinstance(x.grad.data, np.ndarray)
+    assert backend_of(x.to("strict").data).name == "strict"
+
+
+def test_copies_carry_data_but_no_graph() -> None:
+    p = Parameter(np.arange(3.0), name="p")
+    for other in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert type(other) is Parameter
+        assert other.name == "p"
+        assert np.array_equal(other.data, p.data)
+        assert other.data is not p.data
+    assert not copy.deepcopy(Buffer(np.ones(1))).requires_grad
+    with pytest.raises(GraphError, match="Sin"):
+        copy.deepcopy(F.sin(p))
