@@ -10,15 +10,17 @@ import os
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 
 from . import hookspecs
 from .errors import INSTALL_HINTS, PluginError, PluginWarning
 from .hookspecs import DEZERO_API, GROUP
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -95,6 +97,8 @@ class Plugins:
             if self._scanned:
                 return False
             self._scanned = True
+            from importlib.metadata import entry_points  # slow to import, seldom needed
+
             # Ours first, so that nobody can take a name of ours; then by name, since the
             # order of metadata depends on sys.path.
             for entry in sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name)):
