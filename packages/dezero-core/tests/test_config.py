@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+
 from dezero_core import Config, no_grad, test_mode, using_config
 from dezero_core.errors import UnknownName
 

@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
+
 from dezero_core import Function, Variable, no_grad, on_variables, using_config
 from dezero_core import functions as F
 from dezero_core.errors import GraphError, ShapeError

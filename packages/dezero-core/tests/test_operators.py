@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 import pytest
+
 from dezero_core import Variable
 from dezero_core import functions as F
 from dezero_core.errors import BackendMismatch, ShapeError, UnsupportedType

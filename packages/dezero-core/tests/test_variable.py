@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from dezero_core import Buffer, DezeroError, Parameter, Variable, as_array, as_variable
 from dezero_core import functions as F
 from dezero_core.errors import GraphError, ShapeError, UnsupportedType

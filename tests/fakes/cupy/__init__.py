@@ -115,7 +115,8 @@ def _operator(name: str) -> Any:
                 return NotImplemented  # as CuPy: the other's reflected operator is asked
         _counts["launches"] += 1
         values = [_unwrapped(other, scalars=True) for other in others]
-        return _wrapped(getattr(self._host, name)(*values))
+        result = getattr(self._host, name)(*values)
+        return self if result is self._host else _wrapped(result)  # in place, or a new array
 
     return operate
 

@@ -81,7 +81,7 @@ class Plugins:
             listener()
 
     def unregister(self, name: str) -> None:
-        """Take a plugin out again; what it registered is forgotten."""
+        """Take a plugin out again, failed or not; what it registered is forgotten."""
         self._manager.unregister(name=name)
         del self._status[name]
         for listener in self._listeners:
@@ -113,7 +113,7 @@ class Plugins:
             return
         try:
             self.register(entry.load(), entry.name, distribution)
-        except Exception as error:  # whatever a stranger's module does, DeZero's user goes on
+        except (Exception, SystemExit) as error:  # a stranger's module does what it likes
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
 
     def fail(self, name: str, reason: str, distribution: str = "") -> None:

@@ -1,0 +1,152 @@
+"""Backends: the way there and back, the extras, random numbers, transfers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dezero_core import Variable, get_array_module, seed
+from dezero_core.backends import host
+from dezero_core.extend import ArrayBackend, backend_of, generator, get_backend, move, transfers
+
+DTYPES = ("float32", "float64", "int64", "bool")
+
+
+@pytest.fixture
+def own_generator():
+    """Tests that call ``seed`` leave no seed behind."""
+    yield
+    host._own_generator = None
+
+
+@pytest.mark.parametrize("name", ["numpy", "strict", "cuda"])
+@given(
+    x=hnp.arrays(
+        st.sampled_from(DTYPES), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+    )
+)
+def test_there_and_back_is_a_copy(name: str, x: np.ndarray) -> None:
+    library = get_backend(name)
+    there = library.from_numpy(x)
+    assert backend_of(there) is library
+    back = library.to_numpy(there)
+    assert back.dtype == x.dtype
+    assert back.shape == x.shape
+    assert back.tobytes() == x.tobytes()
+    assert not np.shares_memory(back, x)
+
+
+def test_extras(backend: str) -> None:
+    library = get_backend(backend)
+    x = library.from_numpy(np.arange(4, dtype="float32"))
+    assert library.scalar_like(2.5, x).dtype == x.dtype
+    assert library.scalar_like(2.5, x).shape == ()
+    assert np.array_equal(library.to_numpy(library.arange(3, x)), [0.0, 1.0, 2.0])
+    assert library.arange(3, x).dtype == x.dtype == library.dtype("float32")
+    assert str(library.device(x)) in ("cpu", "<CUDA Device 0>") or "device1" in str(x.device)
+    total = library.iadd(x, library.from_numpy(np.ones(4, "float32")))
+    assert np.array_equal(library.to_numpy(total), [1.0, 2.0, 3.0, 4.0])
+    assert (total is x) == ("in_place" in library.capabilities)
+    assert library.is_view(x[1:])
+    library.synchronize()
+
+
+def test_fresh_arrays_are_known_as_such() -> None:
+    for name in ("numpy", "cuda"):
+        library = get_backend(name)
+        assert not library.is_view(library.from_numpy(np.ones(2)) + 1)
+    assert not get_backend("numpy").is_view(np.float64(1.0))
+
+
+def test_the_portable_defaults_make_a_backend() -> None:
+    plain = ArrayBackend(np)
+    x = np.arange(3, dtype="float32")
+    assert plain.as_array(x) is x
+    assert np.array_equal(plain.to_numpy(plain.from_numpy(x)), x)
+    assert not np.shares_memory(plain.to_numpy(x), x)
+    assert plain.asarray(1.5).shape == ()
+    assert plain.scalar_like(1.5, x).dtype == np.float32
+    assert plain.arange(2, x).dtype == np.float32
+    assert plain.device(x) == "cpu"
+    assert plain.is_view(x)
+    plain.capabilities = frozenset()
+    assert plain.iadd(x, x) is not x
+    assert plain.uniform((2, 3), np.float64).dtype == np.float64
+
+
+def test_one_seed_repeats_every_draw(backend: str, own_generator: None) -> None:
+    library = get_backend(backend)
+
+    def draws() -> list[bytes]:
+        uniform = library.to_numpy(library.uniform((5, 7), library.dtype("float32")))
+        assert uniform.dtype == np.float32
+        assert 0 <= uniform.min() < uniform.max() < 1
+        return [uniform.tobytes(), host.host_normal((4,), 2.0, "float32").tobytes()]
+
+    seed(7)
+    first = draws()
+    assert first != draws()
+    seed(7)
+    assert first == draws()
+
+
+def test_without_a_seed_numpys_own_repeats_a_run() -> None:
+    runs = []
+    for _ in range(2):
+        np.random.seed(0)  # noqa: NPY002 (what readers of the book write)
+        runs.append(generator().random(3).tolist() + host.host_uniform((2,)).tolist())
+    assert runs[0] == runs[1]
+
+
+def test_subclasses_belong_to_their_bases_backend() -> None:
+    class Mine(np.ndarray):
+        pass
+
+    x = np.ones(2).view(Mine)
+    assert backend_of(x).name == "numpy"
+    assert get_array_module(Variable(x)) is np
+    assert get_array_module(1.0) is np
+
+
+def test_moving_between_two_devices_goes_through_the_host() -> None:
+    x = get_backend("strict").from_numpy(np.ones(2))
+    before = transfers.copy()
+    y = move(x, get_backend("cuda"))
+    assert backend_of(y).name == "cuda"
+    assert (transfers - before) == {"to_host": 1, "from_host": 1}
+
+
+def test_the_frozen_library_cannot_be_written_to() -> None:
+    x = get_backend("strict").from_numpy(np.ones(2))
+    with pytest.raises(TypeError, match="frozen"):
+        x[0] = 2.0
+    with pytest.raises(TypeError, match="frozen"):
+        x += 1
+    with pytest.raises(TypeError, match="frozen"):
+        np.from_dlpack(x)
+
+
+def test_the_cupy_stand_in_is_strict() -> None:
+    import cupy
+
+    x = get_backend("cuda").from_numpy(np.ones(2))
+    assert not isinstance(x, np.ndarray)
+    with pytest.raises(TypeError, match="Implicit conversion"):
+        np.asarray(x)
+    with pytest.raises(TypeError, match="Unsupported type"):
+        x + np.ones(2)
+    with pytest.raises(AttributeError):
+        cupy.no_such_function
+    with pytest.raises(AttributeError):
+        x.no_such_method
+    with pytest.raises(TypeError, match="device"):
+        cupy.asarray(x, device=0)
+    with pytest.raises(TypeError, match="device"):
+        cupy.zeros_like(x, device=0)
+    with pytest.raises(TypeError, match="scalars"):
+        cupy.maximum(x, 0.0)
+    cupy._counts.clear()
+    (x * 2 + x).get()
+    float(x.sum())
+    assert cupy._counts == {"launches": 3, "to_host": 2}

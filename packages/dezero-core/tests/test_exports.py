@@ -1,0 +1,38 @@
+"""What is public, and what importing it costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import dezero_core
+from dezero_core import extend, functions
+
+
+@pytest.mark.parametrize("module", [dezero_core, extend, functions], ids=lambda m: m.__name__)
+def test_all_is_sorted_and_true(module) -> None:
+    names = module.__all__
+    assert len(names) == len(set(names))
+    assert all(hasattr(module, name) for name in names)
+
+
+def test_every_public_op_has_a_row() -> None:
+    from dezero_core.testing import rows
+
+    assert set(functions.__all__) == {case.op for case in rows("core")}
+
+
+def test_import_reads_no_plugin_and_nothing_heavy() -> None:
+    code = """
+import sys, dezero_core
+from dezero_core.plugins import plugins
+assert plugins.loaded() == ["numpy"], plugins.loaded()
+x = dezero_core.Variable(__import__("numpy").ones(2))
+(x * 2 + 1).backward()
+assert plugins.loaded() == ["numpy"]
+heavy = {"importlib.metadata", "dezero_nn", "dezero_io", "dezero_cuda", "cupy", "matplotlib"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert done.stderr == ""

@@ -1,0 +1,198 @@
+"""Plugins: contained, recorded, warned about once, named when asked for."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pluggy
+import pytest
+
+from dezero_core.errors import MissingPackage, PluginError, PluginWarning, UnknownName
+from dezero_core.extend import (
+    ArrayBackend,
+    BackendSpec,
+    backend_names,
+    get_backend,
+    hookimpl,
+    kernels_for,
+    plugins,
+)
+from dezero_core.hookspecs import DEZERO_API
+from dezero_core.plugins import Plugins
+
+
+class Entry:
+    """What importlib.metadata gives for an entry point."""
+
+    def __init__(self, name: str, load: Any, distribution: str = "stranger") -> None:
+        self.name, self.load = name, load
+        self.dist = SimpleNamespace(name=distribution, version="1.2")
+
+
+def scanned(monkeypatch: pytest.MonkeyPatch, *entries: Entry) -> Plugins:
+    """Fresh plugins that find these entry points."""
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: list(entries))
+    found = Plugins()
+    found.scan()
+    return found
+
+
+class Good:
+    DEZERO_API = DEZERO_API
+
+
+def good() -> Any:
+    return Good()
+
+
+def raising() -> Any:
+    raise ModuleNotFoundError("No module named 'thin'")
+
+
+def states(found: Plugins) -> dict[str, str]:
+    return {status.name: status.state for status in found.statuses()}
+
+
+def test_what_fails_at_import_is_left_out_with_its_reason(monkeypatch: Any) -> None:
+    with pytest.warns(PluginWarning, match="'broken' of stranger 1.2 is left out") as warned:
+        found = scanned(monkeypatch, Entry("broken", raising), Entry("good", good))
+    assert len(warned) == 1
+    assert states(found) == {"broken": "failed", "good": "loaded"}
+    for wanted in ("broken", "stranger"):
+        with pytest.raises(PluginError, match=r"stranger 1.2.*No module named 'thin'"):
+            found.raise_if_left_out(wanted)
+    found.raise_if_left_out("good")
+    assert found.scan() is False, "once is enough"
+
+
+@pytest.mark.parametrize(("api", "message"), [(None, "has no DEZERO_API"), (2, "asks for API 2")])
+def test_another_api_version_is_refused(monkeypatch: Any, api: Any, message: str) -> None:
+    plugin = SimpleNamespace() if api is None else SimpleNamespace(DEZERO_API=api)
+    with pytest.warns(PluginWarning, match=message):
+        found = scanned(monkeypatch, Entry("new", lambda: plugin))
+    assert states(found) == {"new": "failed"}
+
+
+def test_a_hook_with_unknown_arguments_is_refused(monkeypatch: Any) -> None:
+    @hookimpl
+    def dezero_backends(unheard_of: Any) -> Any:
+        return []
+
+    plugin = SimpleNamespace(DEZERO_API=DEZERO_API, dezero_backends=dezero_backends)
+    with pytest.warns(PluginWarning, match="unheard_of"):
+        found = scanned(monkeypatch, Entry("odd", lambda: plugin))
+    assert states(found) == {"odd": "failed"}
+    with pytest.raises(pluggy.PluginValidationError):
+        found.register(plugin, "odd again")
+
+
+def test_two_plugins_of_one_name(monkeypatch: Any) -> None:
+    first, second = Entry("twin", good, "aaa"), Entry("twin", good, "bbb")
+    with pytest.warns(PluginWarning, match="'twin' of bbb.*taken by aaa"):
+        found = scanned(monkeypatch, first, second)
+    assert [(s.distribution, s.state) for s in found.statuses()] == [
+        ("aaa 1.2", "loaded"),
+        ("bbb 1.2", "failed"),
+    ]
+
+
+def test_the_environment_limits_third_parties_only(monkeypatch: Any) -> None:
+    entries = [Entry("a", good), Entry("b", good), Entry("nn", good, "dezero-nn")]
+    monkeypatch.setenv("DEZERO_PLUGINS", "b, c")
+    found = scanned(monkeypatch, *entries)
+    assert states(found) == {"a": "blocked", "b": "loaded", "nn": "loaded"}
+    with pytest.raises(PluginError, match=r"blocked: DEZERO_PLUGINS=b, c does not list it"):
+        found.raise_if_left_out("a")
+    monkeypatch.delenv("DEZERO_PLUGINS")
+    monkeypatch.setenv("DEZERO_DISABLE_PLUGINS", "1")
+    assert states(scanned(monkeypatch, *entries)) == {
+        "a": "blocked",
+        "b": "blocked",
+        "nn": "loaded",
+    }
+
+
+def test_our_own_come_first_then_by_name(monkeypatch: Any) -> None:
+    found = scanned(monkeypatch, Entry("z", good), Entry("a", good), Entry("m", good, "dezero-io"))
+    assert found.loaded() == ["m", "a", "z"]
+
+
+def test_a_raising_hook_does_not_stop_the_others(plug: Any) -> None:
+    def dezero_backends() -> Any:
+        raise ValueError("no luck")
+
+    name = plug(dezero_backends=dezero_backends)
+    with pytest.warns(PluginWarning, match="dezero_backends raised ValueError: no luck"):
+        assert "numpy" in backend_names()
+    assert "numpy" in backend_names(), "and there is no second warning"
+    with pytest.raises(PluginError, match="no luck"):
+        get_backend(name)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [(7, "returned int, not a list"), (["x"], "expected BackendSpec objects, got str")],
+)
+def test_nonsense_is_refused(plug: Any, returned: Any, message: str) -> None:
+    plug(dezero_backends=lambda: returned)
+    with pytest.warns(PluginWarning, match=message):
+        assert "numpy" in backend_names()
+
+
+@pytest.mark.parametrize(
+    ("spec", "taken"),
+    [
+        (BackendSpec("numpy", ("a:B",), ArrayBackend), "'numpy' is taken by plugin 'numpy'"),
+        (BackendSpec("x", ("numpy:ndarray",), ArrayBackend), "'numpy:ndarray' is taken"),
+    ],
+)
+def test_taken_names_and_types_are_refused(plug: Any, spec: BackendSpec, taken: str) -> None:
+    plug(dezero_backends=lambda: [spec])
+    with pytest.warns(PluginWarning, match=taken):
+        assert get_backend("numpy").xp.__name__ == "numpy"
+    assert "x" not in backend_names()
+
+
+def test_capabilities_nobody_knows_are_refused(plug: Any) -> None:
+    plug(dezero_backends=lambda: [BackendSpec("y", ("y:Y",), object, frozenset({"fast"}))])
+    with pytest.raises(UnknownName, match=r"'y' declares \['fast'\]"):
+        get_backend("y")
+
+
+def test_unknown_and_missing_backends(monkeypatch: Any) -> None:
+    with pytest.raises(UnknownName, match=r"unknown backend 'nunpy'; registered: .*numpy"):
+        get_backend("nunpy")
+    with pytest.raises(UnknownName):
+        get_backend("numpy:ndarray")
+    monkeypatch.setenv("DEZERO_BACKEND", "strict")
+    from dezero_core import as_array
+
+    assert type(as_array(1.0)).__module__.startswith("array_api_strict")
+
+
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch: Any) -> None:
+    from dezero_core import Variable
+    from dezero_core.backends import registry
+
+    monkeypatch.setattr(registry.catalog, "get", lambda *keys: None)
+    monkeypatch.setattr(registry.catalog, "items", list)
+    for ask in (lambda: get_backend("cuda"), lambda: Variable(None).to_gpu()):
+        with pytest.raises(MissingPackage, match="pip install 'dezero-cuda") as caught:
+            ask()
+        assert isinstance(caught.value, ImportError)
+
+
+def test_published_files_come_from_the_first_plugin_that_knows_them(plug: Any) -> None:
+    plug(dezero_fetch=lambda name: None)
+    plug(dezero_fetch=lambda name: f"/data/{name}" if name == "vgg16.npz" else None)
+    assert plugins.fetch("vgg16.npz") == "/data/vgg16.npz"
+    with pytest.raises(PluginError, match="'other.npz'"):
+        plugins.fetch("other.npz")
+
+
+def test_registering_by_hand_checks_the_name() -> None:
+    with pytest.raises(PluginError, match="'numpy' is taken by dezero-core"):
+        plugins.register(Good(), "numpy")
+
+
+def test_kernels_of_an_unknown_op_are_none() -> None:
+    assert kernels_for("no such op", "numpy") == []

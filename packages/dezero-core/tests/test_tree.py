@@ -1,0 +1,94 @@
+"""The walk over a tree: keys, order, sharing, what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import Buffer, Parameter, Variable
+from dezero_core.errors import WeightsError
+from dezero_core.extend import named_params
+
+
+class Node:
+    """The least that takes part in a tree."""
+
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+    def named_params(self) -> Any:
+        return named_params(self)
+
+
+def p(value: float = 0.0) -> Parameter:
+    return Parameter(np.array(value))
+
+
+def test_keys_are_paths_in_order_of_definition() -> None:
+    tree = Node(
+        z=Node(W=p(), b=p()),
+        a=p(),
+        blocks=[Node(W=p()), (Node(W=p()), p())],
+        heads={"left": Node(W=p()), 2: p()},
+        mean=Buffer(np.zeros(1)),
+        other=Variable(np.zeros(1)),
+        nothing=None,
+    )
+    assert list(tree.named_params()) == [
+        "z/W",
+        "z/b",
+        "a",
+        "blocks/0/W",
+        "blocks/1/0/W",
+        "blocks/1/1",
+        "heads/left/W",
+        "heads/2",
+        "mean",
+    ]
+
+
+def test_containers_are_trees_too() -> None:
+    assert list(named_params({"a": {"b": [p(), p()]}, "c": p()})) == ["a/b/0", "a/b/1", "c"]
+    assert list(named_params([p()])) == ["0"]
+    assert named_params(3) == {}
+
+
+def test_a_shared_parameter_goes_by_attributes_else_by_its_first_path() -> None:
+    layer = Node(W=p())
+    assert list(Node(layers=[layer], l0=layer).named_params()) == ["l0/W"]
+    assert list(Node(l0=layer, layers=[layer]).named_params()) == ["l0/W"]
+    assert list(Node(first=[layer], second=[layer]).named_params()) == ["first/0/W"]
+    assert list(Node(a=layer, b=layer).named_params()) == ["a/W"]
+
+
+def test_deleted_and_emptied_attributes_are_gone() -> None:
+    tree = Node(a=p(), b=p(), c=p())
+    del tree.a
+    tree.b = None
+    assert list(tree.named_params()) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"a/b": p()}, "'a/b' contains '/'"),
+        ({"a/b": {"c": p()}}, "'a/b' contains '/'"),
+        ({(1, 2): p()}, r"strings or integers, got \(1, 2\)"),
+        ({"1": p(), 1: p()}, "two parameters have the key '1'"),
+    ],
+)
+def test_names_that_cannot_be_keys(tree: Any, message: str) -> None:
+    with pytest.raises(WeightsError, match=message) as caught:
+        named_params(tree)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_cycles_are_refused() -> None:
+    loop = Node()
+    loop.inner = Node(outer=loop, W=p())
+    with pytest.raises(WeightsError, match="contains itself"):
+        named_params(loop)
+    with pytest.raises(WeightsError, match="contains itself"):
+        nested: list[Any] = []
+        nested.append(nested)
+        named_params({"a": nested})

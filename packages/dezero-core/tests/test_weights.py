@@ -1,0 +1,141 @@
+"""Saving and loading, on a format kept in memory: what must fit, and that else nothing changes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import Buffer, Parameter
+from dezero_core.errors import (
+    DtypeMismatch,
+    FormatError,
+    KeyMismatch,
+    SaveError,
+    ShapeMismatch,
+    WeightsError,
+)
+from dezero_core.extend import (
+    Stored,
+    WeightFormat,
+    backend_of,
+    dtype_name,
+    get_backend,
+    load_weights,
+    save_weights,
+)
+
+
+@pytest.fixture
+def memory(plug: Any, tmp_path: Path) -> dict[str, Stored]:
+    files: dict[str, Stored] = {}
+
+    def write(path: Path, stored: Stored) -> None:
+        files[path.name] = stored
+        path.touch()
+
+    plug(dezero_weight_formats=lambda: [WeightFormat(".mem", write, lambda path: files[path.name])])
+    return files
+
+
+def tree(scale: float = 1.0, backend: str = "numpy") -> dict[str, Any]:
+    library = get_backend(backend)
+    return {
+        "W": Parameter(library.from_numpy(scale * np.ones((2, 3), "float32"))),
+        "n": {"mean": Buffer(library.from_numpy(scale * np.ones(3)))},
+    }
+
+
+def test_there_and_back(memory: Any, tmp_path: Path, backend: str) -> None:
+    model = tree(2.0, backend)
+    save_weights(model, tmp_path / "m.mem")
+    assert memory["m.mem"].kinds == {"W": "param", "n/mean": "buffer"}
+    assert backend_of(model["W"].data).name == backend, "the model stays where it is"
+    other = tree(0.0, backend)
+    load_weights(other, str(tmp_path / "m.mem"))
+    library = get_backend(backend)
+    assert np.array_equal(library.to_numpy(other["W"].data), 2.0 * np.ones((2, 3)))
+    assert backend_of(other["n"]["mean"].data) is library
+
+
+def test_a_parameter_without_data(memory: Any, tmp_path: Path) -> None:
+    lazy = {"W": Parameter(None), "n": {"mean": Buffer(np.zeros(3))}}
+    with pytest.raises(SaveError, match="W: no data yet; run one forward pass"):
+        save_weights(lazy, tmp_path / "m.mem")
+    assert memory == {}
+    save_weights(tree(), tmp_path / "m.mem")
+    load_weights(lazy, tmp_path / "m.mem")
+    assert lazy["W"].shape == (2, 3)
+
+
+def p(*shape: int, dtype: str = "float32") -> Parameter:
+    return Parameter(np.zeros(shape, dtype))
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        ({"W": p(2, 3), "n": {"mean": Buffer(np.zeros(3))}, "b": p(1)}, KeyMismatch, "missing 'b'"),
+        ({"W": p(2, 3), "n": {}}, KeyMismatch, "unexpected 'n/mean'"),
+        ({"V": p(2, 3), "n": {"maen": Buffer(np.zeros(3))}}, KeyMismatch, "is it 'n/mean'"),
+        (
+            {"W": p(3, 2), "n": {"mean": Buffer(np.zeros(3))}},
+            ShapeMismatch,
+            r"model \(3, 2\), file",
+        ),
+        (
+            {"W": p(2, 3, dtype="float64"), "n": {"mean": Buffer(np.zeros(3))}},
+            DtypeMismatch,
+            "float64",
+        ),
+        (
+            {"W": p(2, 3), "n": {"mean": p(3, dtype="float64")}},
+            KeyMismatch,
+            "is a buffer in the file",
+        ),
+    ],
+)
+def test_what_does_not_fit_changes_nothing(
+    memory: Any, tmp_path: Path, model: Any, error: type[WeightsError], message: str
+) -> None:
+    from dezero_core.extend import named_params
+
+    save_weights(tree(2.0), tmp_path / "m.mem")
+    before = {key: x.data.tobytes() for key, x in named_params(model).items()}
+    with pytest.raises(error, match=message) as caught:
+        load_weights(model, tmp_path / "m.mem")
+    assert isinstance(caught.value, ValueError)
+    assert "nothing was loaded" in str(caught.value)
+    assert not str(caught.value).startswith("'"), "KeyError would show the repr"
+    assert before == {key: x.data.tobytes() for key, x in named_params(model).items()}
+
+
+def test_every_difference_is_named_at_once(memory: Any, tmp_path: Path) -> None:
+    save_weights(tree(), tmp_path / "m.mem")
+    with pytest.raises(KeyMismatch) as caught:
+        load_weights({"W": p(3, 2), "extra": p(1)}, tmp_path / "m.mem")
+    for part in ("missing 'extra'", "unexpected 'n/mean'", "'W': model (3, 2), file (2, 3)"):
+        assert part in str(caught.value)
+
+
+def test_files_without_kinds_load(memory: Any, tmp_path: Path) -> None:
+    memory["old.mem"] = Stored({"W": np.ones((2, 3), "float32")})
+    (tmp_path / "old.mem").touch()
+    model = {"W": p(2, 3)}
+    load_weights(model, tmp_path / "old.mem")
+    assert model["W"].data.sum() == 6
+
+
+def test_paths(memory: Any, tmp_path: Path) -> None:
+    (tmp_path / "model.mem").touch()
+    with pytest.raises(FileNotFoundError, match=r"modle.mem not found; there is model.mem"):
+        load_weights({}, tmp_path / "modle.mem")
+    with pytest.raises(FormatError, match=r"no format for '.foo'; known: .*\.mem"):
+        save_weights({}, tmp_path / "m.foo")
+
+
+def test_dtype_names(backend: str) -> None:
+    library = get_backend(backend)
+    x = library.from_numpy(np.ones(1, "float32"))
+    for dtype in (x.dtype, library.dtype("float32"), np.float32, np.dtype("float32"), "float32"):
+        assert dtype_name(dtype) == "float32"
