@@ -1,0 +1,121 @@
+"""Datasets and loaders."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import seed
+from dezero_core.backends import host
+from dezero_core.errors import ArgumentError, MissingPackage
+from dezero_core.extend import backend_of, get_backend
+from dezero_io import DataLoader, Dataset, Digits
+
+
+class Numbers(Dataset):
+    def prepare(self) -> None:
+        self.data = np.arange(10.0, dtype="float32").reshape(10, 1)
+        self.label = np.arange(10)
+
+
+def test_digits_are_split_once_and_for_all() -> None:
+    train, test = Digits(), Digits(train=False)
+    assert (len(train), len(test)) == (1437, 360)
+    assert train.data.shape == (1437, 64)
+    assert train.data.dtype == np.float32
+    assert train.label.dtype == np.int64
+    assert (train.data.min(), train.data.max()) == (0.0, 1.0)
+    assert set(np.bincount(test.label)) <= {35, 36, 37}, "stratified"
+    assert (int(test.label.sum()), float(test.data.sum())) == (TEST_LABELS, TEST_PIXELS)
+    x, t = train[0]
+    assert x.shape == (64,)
+    assert t == train.label[0]
+
+
+TEST_LABELS, TEST_PIXELS = 1616, 7022.875
+
+
+def test_digits_without_scikit_learn(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'dezero-io\[digits\]'"):
+        Digits()
+
+
+def test_transforms_apply_to_examples_and_batches() -> None:
+    data = Numbers(transform=lambda x: x * 2, target_transform=lambda t: t + 1)
+    assert data[3] == (6.0, 4)
+    x, t = data.batch(np.array([1, 2]))
+    assert x.tolist() == [[2.0], [4.0]]
+    assert t.tolist() == [2, 3]
+    data.label = None
+    assert data[3] == (6.0, None)
+    assert data.batch(np.array([1]))[1] is None
+    plain = Numbers()
+    plain.label = None
+    assert plain.batch(np.array([1]))[1] is None
+
+
+def test_a_loop_sees_every_example_once() -> None:
+    loader = DataLoader(Numbers(), 4)
+    assert (len(loader), loader.max_iter, loader.data_size) == (3, 3, 10)
+    batches = list(loader)
+    assert [len(x) for x, _ in batches] == [4, 4, 2]
+    labels = np.concatenate([t for _, t in batches])
+    assert sorted(labels) == list(range(10))
+    assert np.array_equal(np.concatenate([x for x, _ in batches])[:, 0], labels)
+    assert batches[0][0].dtype == np.float32
+
+
+def test_order() -> None:
+    assert [t.tolist() for _, t in DataLoader(Numbers(), 5, shuffle=False)] == [
+        [0, 1, 2, 3, 4],
+        [5, 6, 7, 8, 9],
+    ]
+
+    def order(loader: DataLoader) -> list[int]:
+        return [int(i) for _, t in loader for i in t]
+
+    first = DataLoader(Numbers(), 4, generator=np.random.default_rng(1))
+    second = DataLoader(Numbers(), 4, generator=np.random.default_rng(1))
+    assert order(first) == order(second)
+    assert order(first) != order(first)
+    try:
+        seed(5)
+        once = order(DataLoader(Numbers(), 4))
+        seed(5)
+        assert once == order(DataLoader(Numbers(), 4))
+    finally:
+        host._own_generator = None
+
+
+def test_leaving_a_loop_starts_the_next_one_afresh() -> None:
+    loader = DataLoader(Numbers(), 4)
+    for _ in loader:
+        break
+    assert len(list(loader)) == 3
+    assert loader.next()[0].shape == (4, 1)
+    assert len(list(loader)) == 3
+
+
+def test_any_sequence_of_pairs_is_a_dataset() -> None:
+    pairs = [(np.ones(2) * i, i) for i in range(3)]
+    x, t = next(iter(DataLoader(pairs, 3, shuffle=False)))
+    assert x.shape == (3, 2)
+    assert t.tolist() == [0, 1, 2]
+    x, t = next(iter(DataLoader([(1.0, None)], 1)))
+    assert t is None
+
+
+def test_batches_go_where_they_are_wanted(backend: str) -> None:
+    loader = DataLoader(Numbers(), 4).to(backend)
+    x, t = next(iter(loader))
+    assert backend_of(x) is backend_of(t) is get_backend(backend)
+    assert backend_of(next(iter(loader.to_gpu()))[0]).name == "cuda"
+    assert backend_of(next(iter(loader.to_cpu()))[0]).name == "numpy"
+    assert backend_of(next(iter(DataLoader(Numbers(), 4, gpu=True)))[0]).name == "cuda"
+
+
+def test_batch_size_must_be_positive() -> None:
+    with pytest.raises(ArgumentError, match="batch_size 0"):
+        DataLoader(Numbers(), 0)

@@ -1,0 +1,135 @@
+"""What the rows of the op table do not say: randomness, modes, labels, kernels."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dezero_core import Variable, seed, test_mode
+from dezero_core.backends import host
+from dezero_core.errors import ArgumentError, LabelError, ShapeError
+from dezero_core.extend import get_backend, kernel_log
+from dezero_nn import accuracy, dropout, functions, relu, sigmoid, signatures, softmax_cross_entropy
+from dezero_nn.kernels import all_kernels
+
+
+def test_every_public_op_has_a_row() -> None:
+    from dezero_core.testing import rows
+
+    assert set(functions.__all__) == {case.op for case in rows("nn")}
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_expectation(ratio: float, backend: str) -> None:
+    library = get_backend(backend)
+    seed(0)
+    try:
+        x = Variable(library.from_numpy(np.full((100, 100), 2.0, "float32")))
+        y = dropout(x, ratio)
+        got = library.to_numpy(y.data)
+        dropped = got == 0
+        assert abs(dropped.mean() - ratio) < 0.03
+        np.testing.assert_allclose(got[~dropped], 2.0 / (1 - ratio), rtol=1e-5)
+        assert abs(got.mean() - 2.0) < 0.2
+        assert got.dtype == np.float32
+        y.backward()
+        gradient = library.to_numpy(x.grad.data)
+        np.testing.assert_allclose(gradient, got / 2, rtol=1e-6, err_msg="the same mask")
+    finally:
+        host._own_generator = None
+
+
+def test_dropout_does_nothing_in_test_mode() -> None:
+    x = Variable(np.ones(5))
+    with test_mode():
+        assert dropout(x) is x
+    assert np.array_equal(dropout(np.ones(5), 0.0).data, np.ones(5))
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.0, 2, float("nan")])
+def test_dropout_ratios_that_make_no_sense(ratio: float) -> None:
+    with pytest.raises(ArgumentError, match=r"dropout_ratio .* is not in \[0, 1\)") as caught:
+        dropout(np.ones(2), ratio)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_relu_at_zero_has_no_slope() -> None:
+    x = Variable(np.array([-1.0, 0.0, 2.0]))
+    relu(x).backward()
+    assert np.array_equal(x.grad.data, [0.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("loss", [softmax_cross_entropy, accuracy], ids=lambda f: f.__name__)
+def test_labels_that_do_not_fit(loss, backend: str) -> None:
+    library = get_backend(backend)
+
+    def call(scores, labels):
+        return loss(library.from_numpy(np.array(scores)), library.from_numpy(np.array(labels)))
+
+    with pytest.raises(ShapeError, match=r"scores \(2, 3\) and labels \(3,\)"):
+        call(np.ones((2, 3)), [0, 1, 2])
+    with pytest.raises(ShapeError, match="of one-hot rows take the argmax"):
+        call(np.ones((2, 3)), [[1, 0, 0], [0, 1, 0]])
+    with pytest.raises(ShapeError, match="scores are"):
+        call(np.ones(3), [0, 1, 2])
+    with pytest.raises(LabelError, match="labels are integers, got"):
+        call(np.ones((2, 3)), [0.0, 1.0])
+    if backend == "cuda":
+        return  # looking at the values would make the host wait
+    with pytest.raises(LabelError, match="label 3 with 3 classes") as caught:
+        call(np.ones((2, 3)), [0, 3])
+    assert isinstance(caught.value, ValueError)
+    with pytest.raises(LabelError, match="label -1 with 3 classes"):
+        call(np.ones((2, 3)), [0, -1])
+
+
+def test_large_scores_do_not_overflow() -> None:
+    x = Variable(np.array([[1000.0, 0.0], [0.0, -1000.0]]))
+    loss = softmax_cross_entropy(x, np.array([1, 0]))
+    assert float(loss) == 500.0
+    loss.backward()
+    assert np.array_equal(x.grad.data, [[0.5, -0.5], [0.0, 0.0]])
+    ends = sigmoid(np.array([-1000.0, 1000.0])).data
+    assert np.array_equal(ends, [0.0, 1.0])
+
+
+def test_accuracy_counts_the_first_of_equal_scores() -> None:
+    y = np.array([[1.0, 1.0], [0.0, 1.0]])
+    assert float(accuracy(y, np.array([0, 1]))) == 1.0
+    assert not accuracy(Variable(y), np.array([1, 1])).requires_grad
+
+
+KERNELS = {kernel.op: kernel for kernel in all_kernels()}
+
+
+@pytest.mark.parametrize("op", sorted(KERNELS))
+@given(
+    x=hnp.arrays(
+        st.sampled_from(["float32", "float64"]),
+        hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5),
+        elements=st.floats(-100, 100, width=32),
+    )
+)
+def test_a_kernel_is_held_to_its_portable_definition(op: str, x: np.ndarray) -> None:
+    kernel, portable = KERNELS[op], getattr(signatures, op).portable
+    before = x.copy()
+    for array in (x, x[..., ::2] if x.ndim else x, x.T):
+        assert kernel.supports(array)
+        got, expected = kernel.function(array), np.asarray(portable(array))
+        assert got.dtype == expected.dtype
+        assert got.shape == expected.shape
+        if got.size:
+            largest = np.max(np.abs(expected))
+            assert np.max(np.abs(got - expected)) <= kernel.tolerance * largest
+    assert np.array_equal(x, before)
+
+
+def test_the_kernel_runs_on_numpy_and_only_there(backend: str) -> None:
+    library = get_backend(backend)
+    with kernel_log() as ran:
+        sigmoid(library.from_numpy(np.ones(3, "float32")))
+    assert ran == [("sigmoid", "numpy:sigmoid" if backend == "numpy" else "portable")]
+    with kernel_log() as ran:
+        sigmoid(np.ones(3, "float16"))
+    assert ran == [("sigmoid", "portable")], "the kernel declines what it does not cover"

@@ -1,0 +1,142 @@
+"""Layers: the tree, lazy sizes, moving, and errors that name the way."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import Buffer, Parameter, Variable, seed
+from dezero_core.backends import host
+from dezero_core.errors import DezeroError, MissingPackage, ShapeError, UnsupportedType
+from dezero_core.extend import backend_of, get_backend
+from dezero_nn import MLP, Layer, Linear, Model, Sequential, relu
+
+
+@pytest.fixture(autouse=True)
+def _no_seed_stays() -> Any:
+    yield
+    host._own_generator = None
+
+
+def test_a_layer_is_what_its_attributes_hold() -> None:
+    layer, inner = Layer(), Layer()
+    inner.p1 = Parameter(np.array(1))
+    layer.l1 = inner
+    layer.p2 = Parameter(np.array(2))
+    layer.stats = Buffer(np.zeros(2))
+    flat: dict[str, Any] = {}
+    layer._flatten_params(flat)
+    assert list(flat) == ["l1/p1", "p2", "stats"]
+    assert list(layer.params()) == [inner.p1, layer.p2]
+    nested: dict[str, Any] = {}
+    layer._flatten_params(nested, "net")
+    assert list(nested) == ["net/l1/p1", "net/p2", "net/stats"]
+
+
+def test_cleargrads_reaches_every_parameter() -> None:
+    model = MLP((3, 2))
+    model(np.ones((1, 4), "float32")).backward()
+    assert all(p.grad is not None for p in model.params())
+    model.cleargrads()
+    assert all(p.grad is None for p in model.params())
+
+
+def test_linear_takes_its_size_from_the_first_input(backend: str) -> None:
+    layer = Linear(3).to(backend)
+    assert layer.W.data is None
+    x = get_backend(backend).from_numpy(np.ones((2, 5), "float32"))
+    y = layer(x)
+    assert (layer.W.shape, y.shape, layer.in_size) == ((5, 3), (2, 3), 5)
+    assert backend_of(layer.W.data).name == backend
+    assert y.dtype == layer.W.dtype == layer.b.dtype
+    assert y.dtype == get_backend(backend).dtype("float32")
+
+
+def test_linear_settings() -> None:
+    assert Linear(3, in_size=4).W.shape == (4, 3)
+    assert Linear(3, nobias=True).b is None
+    assert Linear(3, dtype=np.float64, in_size=2).W.dtype == np.float64
+    assert Linear(3, True, np.float32, 2)(np.ones((1, 2))).shape == (1, 3)
+    assert Linear(2, in_size=3)(np.ones((2, 4, 3), "float32")).shape == (2, 4, 2)
+
+
+def test_weights_have_variance_one_over_in() -> None:
+    seed(0)
+    W = Linear(400, in_size=100).W.data
+    assert W.dtype == np.float32
+    assert abs(W.std() - 0.1) < 0.001
+    assert abs(W.mean()) < 0.001
+
+
+def test_one_seed_gives_equal_weights_on_every_backend(backend: str) -> None:
+    weights = []
+    for name in ("numpy", backend):
+        seed(3)
+        layer = Linear(2)
+        x = get_backend(name).from_numpy(np.ones((1, 3), "float32"))
+        layer.to(name)(x)
+        weights.append(get_backend(name).to_numpy(layer.W.data))
+    assert np.array_equal(*weights)
+
+
+def test_models_have_the_books_keys() -> None:
+    x = np.ones((1, 4), "float32")
+    model = MLP((3, 2))
+    model(x)
+    assert list(model.named_params()) == ["l0/W", "l0/b", "l1/W", "l1/b"]
+    chain = Sequential(Linear(3), relu, Linear(2))
+    assert chain(x).shape == (1, 2)
+    assert list(chain.named_params()) == ["l0/W", "l0/b", "l2/W", "l2/b"]
+    assert MLP((3, 2), in_size=4).l1.W.shape == (3, 2)
+    assert isinstance(model, Model)
+
+
+def test_moving_a_model(backend: str) -> None:
+    model = MLP((3, 2), in_size=4)
+    assert model.to(backend) is model
+    assert {backend_of(p.data).name for p in model.params()} == {backend}
+    assert model.to_cpu().to_gpu() is model
+    assert {backend_of(p.data).name for p in model.params()} == {"cuda"}
+
+
+class Deep(Model):
+    def __init__(self) -> None:
+        self.blocks = [Linear(3, in_size=4), {"head": Sequential(Linear(2, in_size=9))}]
+
+    def forward(self, x: Any) -> Any:
+        return self.blocks[1]["head"](self.blocks[0](x))
+
+
+def test_an_error_names_the_layer_it_came_through() -> None:
+    with pytest.raises(ShapeError, match=r"W \(9, 2\).*\(in layer blocks/1/head/l0\)") as caught:
+        Deep()(np.ones((1, 4), "float32"))
+    assert caught.value.layer_path == ("blocks/1/head", "l0")
+    with pytest.raises(ShapeError, match=r"x \(1, 5\), W \(4, 3\).*\(in layer blocks/0\)"):
+        Deep()(np.ones((1, 5), "float32"))
+    with pytest.raises(ShapeError) as alone:
+        Linear(2, in_size=3)(np.ones((1, 4), "float32"))
+    assert "in layer" not in str(alone.value)
+
+
+def test_bad_input_to_linear() -> None:
+    with pytest.raises(ShapeError, match="x has no axes"):
+        Linear(2)(np.array(1.0))
+    with pytest.raises(UnsupportedType, match="list is not supported"):
+        Linear(2)([[1.0]])
+    with pytest.raises(DezeroError, match="Linear got"):
+        Linear(2, in_size=2)(get_backend("strict").from_numpy(np.ones((1, 2), "float32")))
+
+
+def test_forward_must_be_defined() -> None:
+    with pytest.raises(NotImplementedError, match="Layer must define forward"):
+        Layer()(Variable(np.ones(1)))
+
+
+def test_saving_without_dezero_io_names_it(monkeypatch: Any) -> None:
+    from dezero_core import weights
+
+    monkeypatch.setattr(weights._formats, "get", lambda suffix: None)
+    for action in (Linear(2, in_size=2).save_weights, Linear(2, in_size=2).load_weights):
+        with pytest.raises(MissingPackage, match="pip install dezero-io") as caught:
+            action("m")
+        assert isinstance(caught.value, ImportError)

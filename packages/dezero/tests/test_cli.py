@@ -1,0 +1,125 @@
+"""The command: what it prints, writes and refuses."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dezero.cli import info, main
+from dezero_core.backends import host
+from dezero_core.extend import plugins
+
+
+@pytest.fixture(autouse=True)
+def _no_seed_stays() -> Any:
+    yield
+    host._own_generator = None
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cuda"])
+def test_train_save_load_eval(tmp_path: Path, backend: str) -> None:
+    weights, picture = tmp_path / "out" / "w.npz", tmp_path / "out" / "curves.png"
+    common = ["--data", "digits", "--model", "mlp", "--backend", backend]
+    output = ["--save", str(weights), "--plot", str(picture)]
+    trained = run("train", *common, "--epochs", "2", "--seed", "0", *output)
+    assert trained.exit_code == 0, trained.output
+    lines = trained.output.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["epoch", "epoch"], "plain lines in a log"
+    assert f"on backend {backend}" in lines[2]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    evaluated = run("eval", *common, "--load", str(weights))
+    assert evaluated.exit_code == 0, evaluated.output
+    accuracy = lines[2].split()[2]
+    assert f"test accuracy {accuracy}" in evaluated.output
+    assert float(accuracy.rstrip("%")) > 80
+    again = run("train", *common, "--epochs", "1", "--load", str(weights))
+    assert again.exit_code == 0
+    assert float(again.output.splitlines()[0].split()[3]) < float(lines[0].split()[3])
+
+
+def test_one_seed_repeats_a_run() -> None:
+    runs = [run("train", "--epochs", "1", "--seed", "3").output for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert runs[0] != run("train", "--epochs", "1", "--seed", "4").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--backend", "nunpy"], "unknown backend 'nunpy'; registered: "),
+        (["train", "--backend", "numpy", "--device", "cuda"], "--device cuda means --backend cuda"),
+        (["train", "--data", "mnits"], "'mnits' is not"),
+        (["train", "--epochs", "0"], "--epochs"),
+        (["eval"], "--load"),
+        (["eval", "--load", "nowhere.npz"], "does not exist"),
+    ],
+)
+def test_bad_options(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code != 0
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.npz"
+    wrong.write_text("no weights")
+    result = run("eval", "--load", str(wrong))
+    assert result.exit_code == 1
+    assert "wrong.npz is cut off, damaged, or no npz file" in result.output
+
+
+def test_info_shows_what_there_is() -> None:
+    result = run("info")
+    assert result.exit_code == 0
+    for part in (
+        "dezero-suite",
+        "numpy                   ready (float64, in_place)",
+        "sigmoid",
+        ".npz                    io",
+        "loaded (dezero-core",
+    ):
+        assert part in result.output
+
+
+def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
+    def broken() -> Any:
+        raise RuntimeError("no luck")
+
+    from dezero_core.extend import BackendSpec, Kernel, hookimpl
+
+    plugin = SimpleNamespace(
+        DEZERO_API=1,
+        dezero_backends=hookimpl(lambda: [BackendSpec("bad", ("bad:Array",), broken)]),
+        dezero_kernels=hookimpl(lambda: [Kernel("unheard of", "numpy", abs)]),
+        dezero_weight_formats=hookimpl(lambda: broken()),
+    )
+    plugins.register(plugin, "culprit", "stranger 1.2")
+    monkeypatch.setattr(info, "installed", lambda name: "9.9" if name == "dezero" else None)
+    try:
+        printed = run("info").output
+    finally:
+        plugins.unregister("culprit")
+    assert "bad                     not usable: RuntimeError: no luck" in printed
+    assert "dormant: no loaded package defines this op" in printed
+    assert "failed (stranger 1.2): dezero_weight_formats raised RuntimeError: no luck" in printed
+    assert "dezero 9.9 owns `import dezero` too" in printed
+    assert "not installed (NVIDIA GPUs: pip install" in printed
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: Any) -> None:
+    from dezero.cli import train
+
+    class Terminal(train.Console):
+        is_terminal = True
+
+    monkeypatch.setattr(train, "Console", lambda: Terminal(force_terminal=True, width=120))
+    result = run("train", "--epochs", "1", "--seed", "0")
+    assert result.exit_code == 0
+    assert "45/45" in result.output
