@@ -87,6 +87,7 @@ def test_cupy_is_not_installed(monkeypatch: Any, capsys: Any) -> None:
 
 
 def test_cupy_is_broken(monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setattr(probe, "find_spec", lambda name: True)
     monkeypatch.setitem(sys.modules, "cupy", None)
     assert "installed but does not work: ModuleNotFoundError" in why_unavailable()
     assert diagnosis.main() == 1

@@ -1,5 +1,6 @@
 """The command: what it prints, writes and refuses."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dezero.cli import info, main
+from dezero.cli import main
 from dezero_core.backends import host
 from dezero_core.extend import plugins
 
@@ -100,8 +101,12 @@ def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
         dezero_kernels=hookimpl(lambda: [Kernel("unheard of", "numpy", abs)]),
         dezero_weight_formats=hookimpl(lambda: broken()),
     )
+    monkeypatch.setattr(
+        sys.modules["dezero.cli.info"],
+        "installed",
+        lambda name: "9.9" if name == "dezero" else None,
+    )
     plugins.register(plugin, "culprit", "stranger 1.2")
-    monkeypatch.setattr(info, "installed", lambda name: "9.9" if name == "dezero" else None)
     try:
         printed = run("info").output
     finally:
@@ -114,7 +119,7 @@ def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: Any) -> None:
-    from dezero.cli import train
+    train = sys.modules["dezero.cli.train"]
 
     class Terminal(train.Console):
         is_terminal = True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -206,5 +207,6 @@ def __getattr__(name: str) -> Any:
     return _function(name, value)
 
 
-from . import cuda as cuda  # noqa: E402 (they need ndarray)
-from . import random as random  # noqa: E402
+# They need ndarray; `from . import random` would find NumPy's through __getattr__.
+cuda = import_module("cupy.cuda")
+random = import_module("cupy.random")

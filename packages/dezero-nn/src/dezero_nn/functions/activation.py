@@ -14,7 +14,8 @@ from .. import signatures
 @signatures.sigmoid.define
 def _sigmoid(x: Any) -> Any:
     xp = get_array_module(x)
-    return xp.tanh(x * 0.5) * 0.5 + 0.5  # no overflow, unlike 1 / (1 + exp(-x))
+    small = xp.exp(-xp.abs(x))  # no overflow: 1 / (1 + e^-x) = e^x / (1 + e^x)
+    return xp.where(x >= 0, xp.ones_like(x), small) / (1 + small)
 
 
 class Sigmoid(Function):

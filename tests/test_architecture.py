@@ -1,0 +1,156 @@
+"""The walls of the house: who imports whom, and where NumPy and backends may be named."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGES = Path(__file__).parent.parent / "packages"
+FOLDERS = ["dezero-core", "dezero-cuda", "dezero-nn", "dezero-io", "dezero"]
+SOURCES = {folder: PACKAGES / folder / "src" / folder.replace("-", "_") for folder in FOLDERS}
+CORE = SOURCES["dezero-core"]
+
+# Who in core and nn may name NumPy or a backend, and why.
+MAY_NAME_BACKENDS = {
+    "dezero_core/backends/numpy_backend.py": "the NumPy backend",
+    "dezero_core/backends/host.py": "the NumPy backend: the host's arrays and random numbers",
+    "dezero_core/backends/__init__.py": "registers the NumPy backend",
+    "dezero_core/errors.py": "install hints",
+    "dezero_core/testing/gradients.py": "the gradient checker",
+    "dezero_core/testing/op_case.py": "rows are checked against NumPy",
+    "dezero_core/testing/table.py": "rows are checked against NumPy",
+    "dezero_core/op_cases.py": "the rows' references",
+    "dezero_nn/op_cases.py": "the rows' references",
+    "dezero_nn/kernels/__init__.py": "kernels are for NumPy",
+    "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
+}
+BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
+
+# Core's floors, from the ground; a room imports only from lower floors or its own.
+FLOORS = [
+    ["errors", "config", "hookspecs", "__about__"],
+    ["plugins"],
+    ["backends"],
+    ["variable"],
+    ["function"],
+    ["functions"],
+    ["engine", "operators", "tree"],
+    ["weights"],
+    ["testing"],
+    ["extend", "op_cases", "__init__"],
+]
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(root.rglob("*.py")):
+        yield path.relative_to(root.parent).as_posix(), ast.parse(path.read_text())
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """Positions of string statements: docstrings, and those under an attribute."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def named_backends(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    prose = docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names if BACKEND.search(name.name)}
+        elif isinstance(node, ast.ImportFrom) and BACKEND.search(node.module or ""):
+            found.add(node.module or "")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in prose and BACKEND.search(node.value):
+                found.add(node.value)
+    return found
+
+
+def test_numpy_and_backends_are_named_only_where_it_is_allowed() -> None:
+    named = {
+        path: names
+        for folder in ("dezero-core", "dezero-nn")
+        for path, tree in modules(SOURCES[folder])
+        if (names := named_backends(tree))
+    }
+    assert {path: names for path, names in named.items() if path not in MAY_NAME_BACKENDS} == {}
+    assert set(MAY_NAME_BACKENDS) - set(named) <= {
+        "dezero_core/backends/__init__.py"  # names the module numpy_backend
+    }, "an exception that nobody needs any more"
+
+
+def imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
+    """Absolute names of the modules a module imports, late imports included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_arrows_point_one_way(folder: str) -> None:
+    allowed = {
+        "dezero-core": {"dezero_core"},
+        "dezero": {"dezero", "dezero_core", "dezero_nn", "dezero_io"},
+    }.get(folder, {"dezero_core", folder.replace("-", "_")})
+    for path, tree in modules(SOURCES[folder]):
+        package = path.removesuffix(".py").split("/")[:-1]
+        ours = {n.split(".")[0] for n in imported(tree, package) if n.startswith("dezero")}
+        assert ours <= allowed, f"{path} imports {ours - allowed}"
+
+
+def room(name: str) -> str:
+    """The room in core that a dotted name is in; names of the package itself are __init__."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOOR_OF else "__init__"
+
+
+def test_core_is_built_from_the_ground() -> None:
+    for path, tree in modules(CORE):
+        package = path.removesuffix(".py").split("/")[:-1]
+        here = room(path.removesuffix(".py").replace("/", "."))
+        for name in imported(tree, package):
+            if name.startswith("dezero_core"):
+                there = room(name)
+                assert there == here or FLOOR_OF[there] < FLOOR_OF[here], f"{path} imports {name}"
+
+
+def test_one_version_in_lockstep() -> None:
+    versions = {
+        re.search(r'__version__ = "(.+)"', (source / "__about__.py").read_text()).group(1)
+        for source in SOURCES.values()
+    }
+    assert len(versions) == 1
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_package_has_its_papers(folder: str) -> None:
+    for paper in ("LICENSE", "README.md", "pyproject.toml"):
+        assert (PACKAGES / folder / paper).is_file()
+    assert (SOURCES[folder] / "py.typed").is_file()
+    assert "MIT License" in (PACKAGES / folder / "LICENSE").read_text()
+
+
+def test_functions_are_short() -> None:
+    """The engine's two loops are the hot path, and told in paragraphs; all else fits a glance."""
+    long = {
+        f"{path}:{node.name}": node.end_lineno - node.lineno + 1
+        for source in SOURCES.values()
+        for path, tree in modules(source)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 70
+    }
+    assert set(long) <= {
+        "dezero_core/function.py:__call__",
+        "dezero_core/op_cases.py:dezero_op_cases",
+        "dezero_core/engine.py:run",
+    }
