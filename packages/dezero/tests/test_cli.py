@@ -101,11 +101,8 @@ def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
         dezero_kernels=hookimpl(lambda: [Kernel("unheard of", "numpy", abs)]),
         dezero_weight_formats=hookimpl(lambda: broken()),
     )
-    monkeypatch.setattr(
-        sys.modules["dezero.cli.info"],
-        "installed",
-        lambda name: "9.9" if name == "dezero" else None,
-    )
+    versions = {"dezero": "9.9", "numpy": "2.9"}
+    monkeypatch.setattr(sys.modules["dezero.cli.info"], "installed", versions.get)
     plugins.register(plugin, "culprit", "stranger 1.2")
     try:
         printed = run("info").output
