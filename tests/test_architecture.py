@@ -30,7 +30,8 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 
 # Core's floors, from the ground; a room imports only from lower floors or its own.
 FLOORS = [
-    ["errors", "config", "hookspecs", "__about__"],
+    ["errors", "__about__"],
+    ["config", "hookspecs"],
     ["plugins"],
     ["backends"],
     ["variable"],
