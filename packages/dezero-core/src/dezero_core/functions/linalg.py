@@ -26,8 +26,10 @@ class MatMul(Function):
         if x.ndim == 1:  # a matrix of one row
             x, gy = reshape(x, (1, -1)), reshape(gy, (*gy.shape[:-1], 1, gy.shape[-1]))
         gx = gy @ matrix_transpose(W) if need_x else None
-        gW = matrix_transpose(x) @ gy if need_W else None
-        if need_W and self.inputs[1].ndim == 1:
+        if not need_W:
+            return gx, None
+        gW = matrix_transpose(x) @ gy
+        if self.inputs[1].ndim == 1:
             gW = reshape(gW, gW.shape[:-1])
         return gx, gW  # stacks are summed by the engine
 
