@@ -1,0 +1,141 @@
+"""Wheels in fresh environments: what each brings along, what subsets can do, plugins good and bad."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+VERSION = "0.1.0"
+UV = which("uv", path=str(Path(sys.executable).parent)) or "uv"
+
+Python = Path
+
+
+def sh(*command: object, cwd: Path = ROOT) -> str:
+    """Run a command outside any environment of hatch's; returns what it printed."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("HATCH_ENV", "PYTHONPATH"))}
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=clean, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The five wheels, and those of the two plugins."""
+    out = tmp_path_factory.mktemp("wheels")
+    sources = [*(ROOT / "packages").iterdir(), *(Path(__file__).parent / "plugins").iterdir()]
+    for source in sources:
+        if source.is_dir():
+            sh(UV, "build", "-q", "--wheel", "--out-dir", out, source)
+    assert len(list(out.glob("*.whl"))) == 7
+    return out
+
+
+@pytest.fixture
+def install(wheels: Path, tmp_path: Path):
+    """``install("dezero-core", ...)`` makes a fresh environment and returns its Python."""
+
+    def make(*distributions: str) -> Python:
+        sh(UV, "venv", "-q", "--python", sys.executable, tmp_path / "venv")
+        python = tmp_path / "venv" / "bin" / "python"
+        pins = [f"{d}=={VERSION}" if d.startswith("dezero") else d for d in distributions]
+        sh(UV, "pip", "install", "-q", "--python", python, "--find-links", wheels, *pins)
+        return python
+
+    return make
+
+
+def installed(python: Python) -> set[str]:
+    frozen = sh(UV, "pip", "list", "-q", "--python", python, "--format", "freeze")
+    return {line.split("==")[0] for line in frozen.split()}
+
+
+def test_core_alone_brings_numpy_and_pluggy_and_nothing_else(install) -> None:
+    python = install("dezero-core")
+    assert installed(python) == {"dezero-core", "numpy", "pluggy"}
+    assert "1.0" in sh(
+        python,
+        "-I",
+        "-c",
+        "import numpy as np, dezero_core as d; x = d.Variable(np.array(0.5));"
+        "y = x * x; y.backward(); print(x.grad)",
+    )
+
+
+# What a subset of our packages can do, as a program that says "done".
+TRAIN = """
+import numpy as np, dezero_nn as nn
+model = nn.MLP((4, 2)); optimizer = nn.SGD().setup(model)
+loss = nn.softmax_cross_entropy(model(np.ones((3, 5), "float32")), np.array([0, 1, 0]))
+loss.backward(); optimizer.update()
+"""
+SUBSETS = {
+    ("dezero-core",): "import dezero_core",
+    ("dezero-core", "dezero-nn"): TRAIN
+    + """
+try: model.save_weights("m.npz")
+except ImportError as error: assert "pip install dezero-io" in str(error)
+else: raise SystemExit("saved without dezero-io")
+""",
+    ("dezero-core", "dezero-io"): """
+import numpy as np, dezero_io as io
+from dezero_core import Parameter
+tree = {"a": [Parameter(np.ones(2))]}
+io.save_weights(tree, "t"); tree["a"][0].data = np.zeros(2); io.load_weights(tree, "t")
+assert tree["a"][0].data.sum() == 2
+try: io.Digits()
+except ImportError as error: assert "dezero-io[digits]" in str(error)
+""",
+    ("dezero-core", "dezero-cuda"): """
+import numpy as np, dezero_core as d
+try: d.Variable(np.ones(2)).to_gpu()
+except ImportError as error: assert "CuPy is not installed" in str(error)
+""",
+    ("dezero-core", "dezero-nn", "dezero-io"): TRAIN + 'model.save_weights("m"); model.load_weights("m")',
+}
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids="+".join)
+def test_subsets_do_what_they_can(subset: tuple[str, ...], install, tmp_path: Path) -> None:
+    python = install(*subset)
+    assert {name for name in installed(python) if name.startswith("dezero")} == set(subset)
+    program = SUBSETS[subset] + '\nprint("done")'
+    assert sh(python, "-I", "-c", program, cwd=tmp_path) == "done\n"
+
+
+def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> None:
+    python = install("dezero-suite", "dezero-cuda", "thin-backend", "broken-plugin")
+    dezero = python.with_name("dezero")
+
+    assert sh(python, "-I", "-c", "import dezero", cwd=tmp_path) == "", "import scans nothing"
+    scan = "from dezero_core.extend import backend_names as b; b(); b(); print('scanned')"
+    printed = sh(python, "-I", "-c", scan, cwd=tmp_path)
+    assert printed.count("PluginWarning: plugin 'broken' of broken-plugin 0.7") == 1
+
+    info = sh(dezero, "info", cwd=tmp_path)
+    assert "thin                    ready (float64)" in info
+    reason = "ModuleNotFoundError: No module named 'a_library_that_is_not_installed'"
+    assert f"failed (broken-plugin 0.7): {reason}" in info
+    ask = "from dezero_core.extend import get_backend; get_backend('broken')"
+    failed = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True)
+    assert f"PluginError: 'broken' is installed (broken-plugin 0.7) but failed: {reason}" in failed.stderr
+
+    losses = {}
+    for backend in ("numpy", "thin"):
+        printed = sh(dezero, "train", "--backend", backend, "--epochs", 2, "--seed", 0, cwd=tmp_path)
+        losses[backend] = [float(line.split()[3]) for line in printed.splitlines() if "epoch" in line]
+    assert losses["thin"][1] < losses["thin"][0]
+    assert losses["thin"] == pytest.approx(losses["numpy"], rel=1e-3)
+
+
+def test_the_thin_backend_is_short() -> None:
+    folder = Path(__file__).parent / "plugins" / "thin-backend"
+    lines = sum(len(path.read_text().splitlines()) for path in folder.glob("*.py"))
+    assert lines < 100
+    assert len((folder / "thin_backend.py").read_text().splitlines()) < 40
