@@ -28,7 +28,7 @@ def run(cell: str) -> str:
     if done.returncode != 0:
         print(output)
         return "FAILED"
-    return "passed: " + output.strip().splitlines()[-1]
+    return "passed: " + done.stdout.strip().splitlines()[-1]
 
 
 results: Counter[str] = Counter()

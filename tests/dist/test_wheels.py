@@ -1,4 +1,4 @@
-"""Wheels in fresh environments: what each brings along, what subsets can do, plugins good and bad."""
+"""Wheels in fresh environments: what each brings along, what subsets can do, plugins of others."""
 
 import os
 import subprocess
@@ -97,7 +97,8 @@ import numpy as np, dezero_core as d
 try: d.Variable(np.ones(2)).to_gpu()
 except ImportError as error: assert "CuPy is not installed" in str(error)
 """,
-    ("dezero-core", "dezero-nn", "dezero-io"): TRAIN + 'model.save_weights("m"); model.load_weights("m")',
+    ("dezero-core", "dezero-nn", "dezero-io"): TRAIN
+    + 'model.save_weights("m"); model.load_weights("m")',
 }
 
 
@@ -124,12 +125,19 @@ def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> 
     assert f"failed (broken-plugin 0.7): {reason}" in info
     ask = "from dezero_core.extend import get_backend; get_backend('broken')"
     failed = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True)
-    assert f"PluginError: 'broken' is installed (broken-plugin 0.7) but failed: {reason}" in failed.stderr
+    assert (
+        f"PluginError: 'broken' is installed (broken-plugin 0.7) but failed: {reason}"
+        in failed.stderr
+    )
 
     losses = {}
     for backend in ("numpy", "thin"):
-        printed = sh(dezero, "train", "--backend", backend, "--epochs", 2, "--seed", 0, cwd=tmp_path)
-        losses[backend] = [float(line.split()[3]) for line in printed.splitlines() if "epoch" in line]
+        printed = sh(
+            dezero, "train", "--backend", backend, "--epochs", 2, "--seed", 0, cwd=tmp_path
+        )
+        losses[backend] = [
+            float(line.split()[3]) for line in printed.splitlines() if "epoch" in line
+        ]
     assert losses["thin"][1] < losses["thin"][0]
     assert losses["thin"] == pytest.approx(losses["numpy"], rel=1e-3)
 
@@ -137,5 +145,4 @@ def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> 
 def test_the_thin_backend_is_short() -> None:
     folder = Path(__file__).parent / "plugins" / "thin-backend"
     lines = sum(len(path.read_text().splitlines()) for path in folder.glob("*.py"))
-    assert lines < 100
-    assert len((folder / "thin_backend.py").read_text().splitlines()) < 40
+    assert lines < 80, "library and backend together"

@@ -24,9 +24,6 @@ class Array:
     ndim = property(lambda self: self.host.ndim)
     size = property(lambda self: self.host.size)
 
-    def __str__(self):
-        return str(self.host)
-
     def __float__(self):
         return float(self.host)
 

@@ -28,6 +28,14 @@ class NumpyBackend(ArrayBackend):
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)
 
+    # Without `device=`: before 2.1, NumPy's scalars have no such attribute.
+
+    def scalar_like(self, x: Any, y: Array) -> Array:
+        return np.asarray(x, dtype=np.result_type(y.dtype, x))
+
+    def arange(self, n: int, y: Array) -> Array:
+        return np.arange(n, dtype=y.dtype)
+
     def device(self, x: Array) -> Any:
         return "cpu"
 
