@@ -170,6 +170,16 @@ def test_what_was_cut_is_skipped_by_others() -> None:
     assert x.grad.data == 1.0
 
 
+def test_what_was_unchained_since_gets_nothing() -> None:
+    x = variable(2.0)
+    a = x * 3
+    y = a * a + x
+    a.unchain()
+    y.backward()
+    assert a.grad is None
+    assert x.grad.data == 1.0
+
+
 def test_outputs_that_nobody_used_get_zeros() -> None:
     for create_graph in (False, True):
         for used, expected in ((0, 1.0), (1, 2.0)):

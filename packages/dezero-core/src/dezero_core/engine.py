@@ -140,7 +140,7 @@ class Pass:
                 if creator is None:
                     if x in pending:
                         pending[x] = pending[x] + gx
-                    else:
+                    elif x._requires_grad:  # it may have been unchained since the call
                         pending[x] = gx
                         if gx is gy or is_shared(gx, function):
                             self.borrowed[x] = gx
