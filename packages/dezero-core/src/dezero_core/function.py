@@ -42,7 +42,8 @@ class Function:
     """An op: ``forward`` on arrays, ``backward`` in terms of library functions.
 
     Subclasses keep their settings in ``__init__``, compute in ``forward(*arrays)`` and say in
-    ``backward(*gys)`` what each input's gradient is, one per input (None where there is none)::
+    ``backward(*gys)`` what each input's gradient is, one per input (None where there is none).
+    Arrays that ``backward`` needs are inputs or outputs: those are freed with the graph::
 
         class Square(Function):
             def forward(self, x):
@@ -75,6 +76,7 @@ class Function:
 
     def __init_subclass__(cls) -> None:
         """A backward that reads ``.data`` was written for Variables: run it on Variables."""
+        super().__init_subclass__()
         backward = vars(cls).get("backward")
         if isinstance(backward, FunctionType) and "data" in backward.__code__.co_names:
             cls.backward = on_variables(backward)  # type: ignore[method-assign]

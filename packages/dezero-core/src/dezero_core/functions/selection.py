@@ -13,18 +13,17 @@ class Where(Function):
 
     broadcasts = True
 
-    def __init__(self, condition: Any) -> None:
-        self.condition = array_of(condition)
-
-    def forward(self, x0: Any, x1: Any) -> Any:
-        xp = get_array_module(self.condition)
-        return xp.where(self.condition, as_array_like(x0, x1), as_array_like(x1, x0))
+    def forward(self, condition: Any, x0: Any, x1: Any) -> Any:
+        xp = get_array_module(condition)
+        return xp.where(condition, as_array_like(x0, x1), as_array_like(x1, x0))
 
     def backward(self, gy: Any) -> Any:
-        need0, need1 = self.needs_grad
+        condition, _, _ = self.inputs
+        _, need0, need1 = self.needs_grad
         return (
-            where(self.condition, gy, 0.0) if need0 else None,
-            where(self.condition, 0.0, gy) if need1 else None,
+            None,
+            where(condition, gy, 0.0) if need0 else None,
+            where(condition, 0.0, gy) if need1 else None,
         )
 
 
@@ -35,7 +34,7 @@ def where(condition: Any, x0: Any, x1: Any) -> Variable:
         condition: an array of bools; no gradient flows to it.
         x0, x1: arrays, Variables, or at most one Python scalar.
     """
-    return Where(condition)(x0, x1)
+    return Where()(array_of(condition), x0, x1)
 
 
 class Maximum(Function):
