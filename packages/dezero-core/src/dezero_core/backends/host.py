@@ -28,7 +28,9 @@ def seed(n: int) -> None:
 
 def generator() -> np.random.Generator:
     """The generator to draw from now; fetch it anew for each draw."""
-    return _own_generator or np.random.Generator(np.random.mtrand.get_bit_generator())
+    if _own_generator is not None:
+        return _own_generator
+    return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
 
 
 def host_uniform(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
