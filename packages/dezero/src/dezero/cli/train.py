@@ -83,7 +83,7 @@ def train(
 def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
     """A function to call after each step, and one to report a line with.
 
-    On a terminal a bar moves and shows the last line; elsewhere every line is printed.
+    On a terminal a bar moves below the lines; elsewhere there are lines only.
     """
     console = Console()
     if not console.is_terminal:
@@ -92,4 +92,4 @@ def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], N
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("training", total=steps)
-        yield (lambda: bar.advance(task)), (lambda line: bar.update(task, description=line))
+        yield (lambda: bar.advance(task)), (lambda line: console.print(line, highlight=False))
