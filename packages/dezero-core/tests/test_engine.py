@@ -306,6 +306,16 @@ def test_a_wrong_backward_is_named() -> None:
     assert np.array_equal(x.grad.data, [2.0, 2.0])
 
 
+def test_running_out_of_memory_is_not_taken_for_a_wrong_shape() -> None:
+    class Huge(F.shape.Reshape):
+        def forward(self, x):
+            raise MemoryError
+
+    with pytest.raises(MemoryError) as caught:
+        Huge((2, 1))(variable(1.0, 2.0))
+    assert "in Huge(numpy.ndarray float64 (2,) on cpu)" in caught.value.__notes__
+
+
 def test_functions_written_as_in_the_book_work() -> None:
     class Square(Function):  # reads .data: detected
         def forward(self, x):

@@ -167,6 +167,7 @@ def test_unknown_and_missing_backends(monkeypatch: Any) -> None:
     from dezero_core import as_array
 
     assert type(as_array(1.0)).__module__.startswith("array_api_strict")
+    assert "device1" in str(as_array(1.0).device), "made where the backend makes arrays"
 
 
 def test_a_missing_package_is_named_with_its_install_line(monkeypatch: Any) -> None:

@@ -64,7 +64,7 @@ def backward(
     if seed.shape != self.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {self.shape}")
 
-    task = Pass(create_graph, create_graph if retain_graph is None else retain_graph, retain_grad)
+    task = Pass(create_graph if retain_graph is None else retain_graph, retain_grad)
     mode = gradients_are_arrays.set(not create_graph)
     try:
         with using_config("enable_backprop", create_graph):
@@ -83,8 +83,8 @@ class Pass:
     they belong to (a list of them, if it has several outputs), or under the leaf itself.
     """
 
-    def __init__(self, create_graph: bool, retain_graph: bool, retain_grad: bool) -> None:
-        self.create_graph, self.retain_graph = create_graph, retain_graph
+    def __init__(self, retain_graph: bool, retain_grad: bool) -> None:
+        self.retain_graph = retain_graph
         self.pending: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
         self.borrowed: dict[Variable, Any] = {}  # what may be somebody else's array

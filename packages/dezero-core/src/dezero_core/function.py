@@ -341,7 +341,8 @@ def raise_explained(
     known = [a for a in arrays if type(a) in by_type]
     if len({str(backend_of(a).device(a)) for a in known}) > 1:
         raise mixed(function, arrays) from error
-    function.diagnose(*arrays)
+    if not isinstance(error, DezeroError | MemoryError):  # those have said what is wrong
+        function.diagnose(*arrays)
     if not isinstance(error, DezeroError):
         error.add_note(f"in {type(function).__name__}({described(arrays)})")
     raise error

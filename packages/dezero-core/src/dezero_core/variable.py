@@ -228,7 +228,7 @@ def as_array(x: Any, array_module: Any = None) -> Any:
         array_module: the namespace to make it with; the default backend's if None.
     """
     if isinstance(x, Scalar):
-        return (array_module or default_backend().xp).asarray(x)
+        return (array_module or default_backend()).asarray(x)
     return x
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import DezeroError, as_array, get_array_module
-from dezero_core.extend import accelerator, array_of, default_backend, get_backend, move
+from dezero_core.extend import accelerator, array_of, get_backend, move
 
 __all__ = ["as_cupy", "as_numpy", "get_array_module"]
 
 
 def as_numpy(x: Any) -> Any:
     """``x``, a Variable, array or scalar, as a NumPy array."""
-    return move(as_array(array_of(x), default_backend().xp), get_backend("numpy"))
+    return move(as_array(array_of(x)), get_backend("numpy"))
 
 
 def as_cupy(x: Any) -> Any:
@@ -24,7 +24,7 @@ def as_cupy(x: Any) -> Any:
     Raises:
         MissingPackage, DeviceError: there is none.
     """
-    return move(as_array(array_of(x), default_backend().xp), accelerator())
+    return move(as_array(array_of(x)), accelerator())
 
 
 def __getattr__(name: str) -> Any:
