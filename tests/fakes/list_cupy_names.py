@@ -2,7 +2,7 @@
 
 Run in an environment with a real wheel (pip install cupy-cuda13x) from the project's root:
 
-    python tests/fakes/list_cupy_names.py
+    python -P tests/fakes/list_cupy_names.py    # -P: not the stand-in beside it
 """
 
 import inspect
@@ -18,9 +18,11 @@ def public(thing: object) -> list[str]:
 
 def parameters(function: object) -> list[str] | None:
     try:
-        return list(inspect.signature(function).parameters)
+        found = inspect.signature(function).parameters
     except (TypeError, ValueError):  # ufuncs and compiled functions do not say
         return None
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in found.values())
+    return None if takes_any else list(found)
 
 
 names = {

@@ -24,6 +24,16 @@ class MinimalBackend(ArrayBackend):
     def arange(self, n: int, y: Any) -> Any:
         return self.xp.arange(n, dtype=y.dtype)
 
+    def zeros(self, shape: Any, y: Any) -> Any:
+        return self.xp.zeros(shape, dtype=y.dtype)
+
+    def scatter_add(self, x: Any, index: Any, values: Any) -> Any:
+        self.xp.add.at(x, index, values)
+        return x
+
+    def pad(self, x: Any, widths: Any, value: float) -> Any:
+        return self.xp.pad(x, widths, constant_values=value)
+
     def is_view(self, x: Any) -> bool:
         return x.base is not None
 

@@ -102,7 +102,12 @@ class ndarray:
         return str(self.get())
 
     def __getitem__(self, key: Any) -> Any:
-        return _wrapped(self._host[_unwrapped(key)])
+        index = _unwrapped(key)
+        index = index if isinstance(index, tuple) else (index,)
+        part = self._host[index]
+        if isinstance(part, np.generic) and Ellipsis not in index:
+            part = self._host[(*index, ...)]  # a view without axes, where NumPy has a scalar
+        return _wrapped(part)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _counts["launches"] += 1
@@ -196,6 +201,28 @@ def get_array_module(*arguments: Any) -> Any:
     import cupy
 
     return cupy if any(isinstance(a, ndarray) for a in arguments) else np
+
+
+class _Add:
+    """The ufunc ``add``, and its method that adds at places named several times."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        return _function("add", np.add)(*arguments)
+
+    @staticmethod
+    def at(a: ndarray, indices: Any, b: ndarray) -> None:
+        _counts["launches"] += 1
+        np.add.at(a._host, _unwrapped(indices), b._host)
+
+
+class _Lib:
+    class stride_tricks:
+        @staticmethod
+        def as_strided(x: ndarray, shape: Any = None, strides: Any = None) -> ndarray:
+            return ndarray(np.lib.stride_tricks.as_strided(x._host, shape, strides))
+
+
+add, lib = _Add(), _Lib()
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ DezeroError                      with the path of the layer it passed through
 ├── ShapeError        ValueError     shapes that do not fit together
 ├── UnsupportedType   TypeError      a value that is no array of a known library
 ├── BackendMismatch   TypeError      one op, arrays of two libraries or devices
+├── OutOfRange        IndexError     an index that an array does not have
 ├── ArgumentError     ValueError     a setting outside its range
 ├── LabelError        ValueError     class labels outside the range of the scores
 ├── GraphError        RuntimeError   no graph, a spent graph, a misused Function
@@ -55,6 +56,10 @@ class UnsupportedType(DezeroError, TypeError):
 
 class BackendMismatch(DezeroError, TypeError):
     """Arrays of two libraries, or on two devices, in one op."""
+
+
+class OutOfRange(DezeroError, IndexError):
+    """An index that an array does not have."""
 
 
 class ArgumentError(DezeroError, ValueError):

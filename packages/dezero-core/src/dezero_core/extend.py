@@ -3,6 +3,7 @@
 from .backends.host import generator, host_normal
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
+from .backends.portable import is_basic, window_layout
 from .backends.registry import (
     accelerator,
     backend_names,
@@ -48,6 +49,7 @@ __all__ = [
     "get_backend",
     "hookimpl",
     "host_normal",
+    "is_basic",
     "kernel_log",
     "kernels_for",
     "load_weights",
@@ -58,4 +60,5 @@ __all__ = [
     "plugins",
     "save_weights",
     "transfers",
+    "window_layout",
 ]

@@ -1,4 +1,7 @@
-"""The rows of core's op table: adding an op is adding a row."""
+"""The rows of core's op table: adding an op is adding a row.
+
+Ops that pass no gradient to some elements are tried in a sum in which every element counts.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,29 @@ MATRICES = (
     ((0, 4), (4, 2)),
 )
 THREE_AXES = (((2, 3, 4),), ((1, 1, 1),), ((2, 0, 4),))
+PAIRS = (((3, 2),), ((1, 2),), ((0, 2),))
+JOINED = (((2, 3, 2), (2, 1, 2)), ((1, 1, 1), (1, 1, 1)), ((2, 0, 2), (2, 1, 2)))
+ALIKE = (((3, 2), (3, 2)), ((), ()), ((1,), (1,)), ((0, 2), (0, 2)))
 
 
 @hookimpl
 def dezero_op_cases() -> list[OpCase]:
-    """Elementwise ops, selection, shape, broadcasting, reduction, matrices, casting."""
+    """One list for each kind of op."""
+    return [
+        *arithmetic(),
+        *elementwise(),
+        *selection(),
+        *shape(),
+        *parts(),
+        *reduction(),
+        *extremes(),
+        OpCase("matmul", F.matmul, np.matmul, MATRICES),
+        OpCase("astype", lambda x: F.astype(x, x.dtype), lambda x: x),
+    ]
+
+
+def arithmetic() -> list[OpCase]:
+    """Sums, products and powers."""
     return [
         OpCase("add", F.add, np.add, BINARY),
         OpCase("add scalar", lambda x: 1.5 + x, lambda x: 1.5 + x),
@@ -40,26 +61,85 @@ def dezero_op_cases() -> list[OpCase]:
         OpCase("div scalar", lambda x: 1 / x, np.reciprocal, low=0.5),
         OpCase("neg", F.neg, np.negative),
         OpCase("pos", F.pos, np.positive),
+        OpCase("abs", F.abs, lambda x: x * np.where(x < 0, -1, 1).astype(x.dtype)),
         OpCase("pow", F.pow, np.power, BINARY, low=0.5),
         OpCase("pow square", lambda x: x**2, np.square),
         OpCase("pow cube", lambda x: x**3, lambda x: x * x * x),
         OpCase("pow root", lambda x: x**0.5, np.sqrt, low=0.5),
         OpCase("pow inverse", lambda x: x**-1, np.reciprocal, low=0.5),
         OpCase("pow base", lambda x: 2**x, np.exp2),
+    ]
+
+
+def elementwise() -> list[OpCase]:
+    """Exponential, logarithm, root, trigonometry."""
+    return [
         OpCase("exp", F.exp, np.exp),
         OpCase("log", F.log, np.log, low=0.5),
+        OpCase("sqrt", F.sqrt, lambda x: x**0.5, low=0.5),
         OpCase("sin", F.sin, np.sin),
         OpCase("cos", F.cos, np.cos),
+        OpCase("tan", F.tan, lambda x: np.sin(x) / np.cos(x), low=-1.0, high=1.0),
         OpCase("tanh", F.tanh, np.tanh),
+    ]
+
+
+def selection() -> list[OpCase]:
+    """Choosing elementwise."""
+    return [
         OpCase("maximum", _maximum_mixed, _maximum_mixed_reference, BINARY),
         OpCase(
             "maximum scalar", lambda x: F.maximum(x, 0.5), lambda x: np.maximum(x, 0.5), low=0.6
         ),
+        OpCase("minimum", _minimum_mixed, lambda a, b: -_maximum_mixed_reference(-a, -b), BINARY),
+        OpCase(
+            "minimum scalar", lambda x: F.minimum(x, 0.5), lambda x: -np.maximum(-x, -0.5), high=0.4
+        ),
         OpCase("where", _where_mixed, _where_mixed_reference, BINARY),
+        OpCase("clip", lambda x: F.clip(x, -1.0, 1.0) + 2 * x, _clip_reference),
+        OpCase("clip below", lambda x: F.clip(x, 0.5), lambda x: np.fmax(x, 0.5), low=0.6),
+        OpCase("clip above", lambda x: F.clip(x, None, 0.5), lambda x: np.fmin(x, 0.5), high=0.4),
+    ]
+
+
+def _maximum_mixed(x0: Any, x1: Any) -> Any:
+    """Each input is the larger one somewhere."""
+    return F.maximum(x0, x1) + F.maximum(-2 * x0, -3 * x1)
+
+
+def _minimum_mixed(x0: Any, x1: Any) -> Any:
+    return F.minimum(x0, x1) + F.minimum(-2 * x0, -3 * x1)
+
+
+def _maximum_mixed_reference(x0: Any, x1: Any) -> Any:
+    return (x0 + x1 + abs(x0 - x1)) / 2 + (-2 * x0 - 3 * x1 + abs(3 * x1 - 2 * x0)) / 2
+
+
+def _where_mixed(x0: Any, x1: Any) -> Any:
+    return F.where(x0 > x1, 2 * x0, x1) + F.where(x0 > x1, 3 * x1, x0)
+
+
+def _where_mixed_reference(x0: Any, x1: Any) -> Any:
+    larger = x0 > x1
+    return larger * (2 * x0 + 3 * x1) + ~larger * (x0 + x1)
+
+
+def _clip_reference(x: Any) -> Any:
+    return (np.abs(x + 1) - np.abs(x - 1)) / 2 + 2 * x
+
+
+def shape() -> list[OpCase]:
+    """The same elements in another shape, stretched, or summed back."""
+    return [
         OpCase(
             "reshape", lambda x: F.reshape(x, (4, -1)), lambda x: x.reshape(4, -1), THREE_AXES[:1]
         ),
         OpCase("reshape flat", lambda x: x.reshape(-1), np.ravel, UNARY[:3]),
+        OpCase("flatten", F.flatten, lambda x: x.reshape(len(x), x[0].size), THREE_AXES),
+        OpCase("expand_dims", lambda x: F.expand_dims(x, -1), lambda x: x[..., None]),
+        OpCase("expand_dims first", lambda x: F.expand_dims(x, 0), lambda x: x[None]),
+        OpCase("squeeze", F.squeeze, lambda x: x[:, 0, :, 0], (((2, 1, 3, 1),), ((0, 1, 2, 1),))),
+        OpCase("squeeze axis", lambda x: F.squeeze(x, -2), lambda x: x[0], (((1, 3),), ((1, 1),))),
         OpCase("transpose", F.transpose, np.transpose, THREE_AXES),
         OpCase(
             "transpose axes",
@@ -79,6 +159,61 @@ def dezero_op_cases() -> list[OpCase]:
         OpCase(
             "sum_to", lambda x: F.sum_to(x, (3, 1)), _sum_to_reference, (((2, 3, 4),), ((3, 0),))
         ),
+    ]
+
+
+def _sum_to_reference(x: Any) -> Any:
+    return (
+        np.einsum("abc->b", x.reshape(-1, 3, x.shape[-1]))[:, None] if x.size else np.zeros((3, 1))
+    )
+
+
+def parts() -> list[OpCase]:
+    """Taking parts of arrays, and joining arrays."""
+    return [
+        OpCase(
+            "get_item",
+            lambda x: 2 * x[::-1, ..., None],
+            lambda x: 2 * np.flip(x, 0)[..., None],
+            (((3, 2),), ((1,),), ((0, 2),)),
+        ),
+        OpCase("get_item number", lambda x: x[-1] * x[0], lambda x: x[0] * x[1], (((2, 3),),)),
+        OpCase(
+            "get_item rows",
+            lambda x: F.get_item(x, [1, 0, 1, 2, 1]),
+            lambda x: np.stack([x[1], x[0], x[1], x[2], x[1]]),
+            (((3, 2),), ((3, 1),), ((3, 0),)),
+        ),
+        OpCase(
+            "get_item places",
+            lambda x: F.get_item(x, ([0, 1, 0, 1], [1, 0, 1, 1])) + F.sum(x),
+            lambda x: np.array([x[0, 1], x[1, 0], x[0, 1], x[1, 1]]) + x.sum(),
+            (((2, 2),),),
+        ),
+        OpCase(
+            "get_item mask",
+            lambda x: F.concat([x[x > 0], 2 * x[x <= 0]]),
+            lambda x: np.concatenate([np.extract(x > 0, x), 2 * np.extract(x <= 0, x)]),
+            UNARY,
+        ),
+        OpCase(
+            "concat",
+            lambda x, y: F.concat([x, 2 * y, x], axis=-2),
+            lambda x, y: np.hstack([x, 2 * y, x]),
+            JOINED,
+        ),
+        OpCase(
+            "stack",
+            lambda x, y: F.stack([x, 2 * y], axis=-1),
+            lambda x, y: np.moveaxis(np.array([x, 2 * y]), 0, -1),
+            ALIKE,
+        ),
+    ]
+
+
+def reduction() -> list[OpCase]:
+    """Sums and means."""
+    return [
         OpCase("sum", F.sum, np.sum),
         OpCase("sum axis", lambda x: F.sum(x, -2), lambda x: np.sum(x, 1), THREE_AXES),
         OpCase(
@@ -87,30 +222,59 @@ def dezero_op_cases() -> list[OpCase]:
             lambda x: np.einsum("abc->b", x)[None, :, None],
             THREE_AXES,
         ),
-        OpCase("matmul", F.matmul, np.matmul, MATRICES),
-        OpCase("astype", lambda x: F.astype(x, x.dtype), lambda x: x),
+        OpCase("mean", F.mean, lambda x: np.sum(x) / x.size, UNARY[:3]),
+        OpCase(
+            "mean axis",
+            lambda x: F.mean(x, -3),
+            lambda x: np.einsum("abc->bc", x) / len(x),
+            THREE_AXES,
+        ),
+        OpCase(
+            "average",
+            lambda x: F.average(x, (0, -1), keepdims=True),
+            lambda x: np.einsum("abc->b", x)[None, :, None] / (len(x) * x.shape[2]),
+            THREE_AXES,
+        ),
     ]
 
 
-def _maximum_mixed(x0: Any, x1: Any) -> Any:
-    """Each input is the larger one somewhere."""
-    return F.maximum(x0, x1) + F.maximum(-2 * x0, -3 * x1)
+def extremes() -> list[OpCase]:
+    """Largest and smallest elements, and where they are."""
+    return [
+        OpCase("max", F.max, np.amax, UNARY[1:3]),
+        OpCase(
+            "max axis",
+            lambda x: F.max(x, -1) + F.max(-2 * x, -1),
+            lambda x: np.sort(x)[:, 1] - 2 * np.sort(x)[:, 0],
+            PAIRS,
+        ),
+        OpCase(
+            "max ties",
+            lambda x: F.max(F.stack([x, x]), 0) + F.max(F.stack([x])),
+            _plus_largest,
+            UNARY[:1],
+        ),
+        OpCase("min", F.min, np.amin, UNARY[1:3]),
+        OpCase(
+            "min keepdims",
+            lambda x: F.min(x, (1,), keepdims=True) + F.min(-2 * x, 1, keepdims=True),
+            lambda x: np.sort(x)[:, :1] - 2 * np.sort(x)[:, 1:],
+            PAIRS,
+        ),
+        OpCase("argmax", F.argmax, _first_largest, UNARY[:3], order=0),
+        OpCase(
+            "argmax axis",
+            lambda x: F.argmax(x, -2, keepdims=True),
+            lambda x: np.argsort(-x, axis=1)[:, :1],
+            THREE_AXES[:2],
+            order=0,
+        ),
+    ]
 
 
-def _maximum_mixed_reference(x0: Any, x1: Any) -> Any:
-    return (x0 + x1 + abs(x0 - x1)) / 2 + (-2 * x0 - 3 * x1 + abs(3 * x1 - 2 * x0)) / 2
+def _plus_largest(x: Any) -> Any:
+    return x + np.sort(x.ravel())[-1]
 
 
-def _where_mixed(x0: Any, x1: Any) -> Any:
-    return F.where(x0 > x1, 2 * x0, x1) + F.where(x0 > x1, 3 * x1, x0)
-
-
-def _where_mixed_reference(x0: Any, x1: Any) -> Any:
-    larger = x0 > x1
-    return larger * (2 * x0 + 3 * x1) + ~larger * (x0 + x1)
-
-
-def _sum_to_reference(x: Any) -> Any:
-    return (
-        np.einsum("abc->b", x.reshape(-1, 3, x.shape[-1]))[:, None] if x.size else np.zeros((3, 1))
-    )
+def _first_largest(x: Any) -> Any:
+    return np.argsort(-x.ravel())[0]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from .function import array_of
-from .functions.arithmetic import add, div, mul, neg, pos, pow, sub
+from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
+from .functions.indexing import get_item
 from .functions.linalg import matmul
-from .functions.reduction import sum
+from .functions.reduction import max, mean, min, sum
 from .functions.shape import reshape, transpose
 from .variable import Variable
 
@@ -40,6 +41,9 @@ Variable.__matmul__ = matmul
 Variable.__rmatmul__ = lambda x1, x0: matmul(x0, x1)
 Variable.__neg__ = neg
 Variable.__pos__ = pos
+Variable.__abs__ = abs
+Variable.__getitem__ = get_item
+Variable.__iter__ = lambda x: (x[i] for i in range(len(x)))
 Variable.__lt__ = lambda x0, x1: x0.data < array_of(x1)
 Variable.__le__ = lambda x0, x1: x0.data <= array_of(x1)
 Variable.__gt__ = lambda x0, x1: x0.data > array_of(x1)
@@ -49,5 +53,8 @@ Variable.matmul = matmul
 Variable.dot = matmul
 Variable.reshape = lambda x, *shape: reshape(x, _unpacked(shape))
 Variable.sum = sum
+Variable.mean = mean
+Variable.max = max
+Variable.min = min
 Variable.transpose = _transpose
 Variable.T = property(transpose)  # type: ignore[assignment]

@@ -6,7 +6,7 @@ in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .backends.host import HOST
@@ -184,6 +184,9 @@ class Variable:
     __rmatmul__: Callable[..., Variable]
     __neg__: Callable[..., Variable]
     __pos__: Callable[..., Variable]
+    __abs__: Callable[..., Variable]
+    __getitem__: Callable[..., Variable]
+    __iter__: Callable[..., Iterator[Variable]]
     __lt__: Callable[..., Any]
     __le__: Callable[..., Any]
     __gt__: Callable[..., Any]
@@ -192,6 +195,9 @@ class Variable:
     transpose: Callable[..., Variable]
     T: Variable
     sum: Callable[..., Variable]
+    mean: Callable[..., Variable]
+    max: Callable[..., Variable]
+    min: Callable[..., Variable]
     matmul: Callable[..., Variable]
     dot: Callable[..., Variable]
     # Bound by engine.py.

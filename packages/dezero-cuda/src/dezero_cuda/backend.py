@@ -6,7 +6,7 @@ from typing import Any
 
 import cupy
 
-from dezero_core.extend import Array, ArrayBackend, generator
+from dezero_core.extend import Array, ArrayBackend, generator, is_basic, window_layout
 
 
 class CudaBackend(ArrayBackend):
@@ -28,6 +28,30 @@ class CudaBackend(ArrayBackend):
     def arange(self, n: int, y: Array) -> Array:
         with y.device:
             return cupy.arange(n, dtype=y.dtype)
+
+    def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
+        with y.device:
+            return cupy.zeros(shape, dtype=y.dtype)
+
+    def get_item(self, x: Array, index: Any) -> Array:
+        return x[index]
+
+    def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
+        with x.device:
+            if is_basic(index):
+                part = x[index]  # a view
+                part += values
+            else:
+                cupy.add.at(x, index, values)
+        return x
+
+    def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+        with x.device:
+            return cupy.pad(x, widths, constant_values=value)
+
+    def sliding_windows(self, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
+        shape, strides = window_layout(x, kernel, stride)
+        return cupy.lib.stride_tricks.as_strided(x, shape, strides)
 
     def is_view(self, x: Array) -> bool:
         return x.base is not None

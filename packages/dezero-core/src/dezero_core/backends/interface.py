@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import portable
 from .host import from_host, host_uniform, to_host
 
 Array = Any
@@ -71,7 +72,7 @@ class ArrayBackend:
         self.capabilities: frozenset[str] = frozenset()
 
     def asarray(self, x: Any) -> Array:
-        """A Python scalar, or this library's own scalar or array, as an array."""
+        """A Python scalar or list, or this library's own scalar or array, as an array."""
         return self.xp.asarray(x)
 
     def as_array(self, x: Array) -> Array:
@@ -94,6 +95,10 @@ class ArrayBackend:
         """The integers 0 ... n - 1 in the dtype of ``y``, beside it."""
         return self.xp.arange(n, dtype=y.dtype, device=y.device)
 
+    def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
+        """Zeros in the dtype of ``y``, beside it."""
+        return self.xp.zeros(shape, dtype=y.dtype, device=y.device)
+
     def dtype(self, name: str) -> Any:
         """The dtype called ``name``, such as ``"float32"``."""
         return getattr(self.xp, name)
@@ -112,6 +117,26 @@ class ArrayBackend:
             x += y
             return x
         return x + y
+
+    def get_item(self, x: Array, index: Any) -> Array:
+        """``x[index]`` by NumPy's rules; arrays in ``index`` are of this library."""
+        return portable.get_item(self.xp, x, index)
+
+    def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
+        """``x`` with ``values`` added at ``x[index]``; use what is returned.
+
+        Written into ``x`` where the library allows it. What ``index`` names several times gets
+        the sum; ``values`` has the shape of ``x[index]``.
+        """
+        return portable.scatter_add(self.xp, x, index, values)
+
+    def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+        """``x`` with ``value`` before and after it: one pair (before, after) for each axis."""
+        return portable.pad(self.xp, x, widths, value)
+
+    def sliding_windows(self, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
+        """Windows over the last two axes, (..., H, W) to (..., KH, KW, OH, OW); read only."""
+        return portable.sliding_windows(self.xp, x, kernel, stride)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Random numbers from [0, 1), drawn from DeZero's generator (see `seed`)."""

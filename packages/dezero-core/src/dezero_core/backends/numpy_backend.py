@@ -9,6 +9,7 @@ import numpy as np
 from ..hookspecs import DEZERO_API, hookimpl
 from .host import host_uniform
 from .interface import Array, ArrayBackend, BackendSpec
+from .portable import is_basic, window_layout
 
 __all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
 
@@ -36,11 +37,35 @@ class NumpyBackend(ArrayBackend):
     def arange(self, n: int, y: Array) -> Array:
         return np.arange(n, dtype=y.dtype)
 
+    def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
+        return np.zeros(shape, dtype=y.dtype)
+
     def device(self, x: Array) -> Any:
         return "cpu"
 
     def is_view(self, x: Array) -> bool:
         return isinstance(x, np.ndarray) and x.base is not None
+
+    def get_item(self, x: Array, index: Any) -> Array:
+        return x[index]
+
+    def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
+        if is_basic(index):
+            x[index] += values
+        else:
+            np.add.at(x, index, values)
+        return x
+
+    def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+        lengths = [n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)]
+        y = np.full(lengths, value, x.dtype)  # several times faster than np.pad
+        middle = zip(x.shape, widths, strict=True)
+        y[tuple([slice(before, before + n) for n, (before, _) in middle])] = x
+        return y
+
+    def sliding_windows(self, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
+        shape, strides = window_layout(x, kernel, stride)
+        return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return host_uniform(shape).astype(dtype, copy=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..function import Function
-from ..variable import Scalar, Variable
+from ..function import Function, array_of
+from ..variable import Scalar, Variable, get_array_module
 from .exponential import log
 from .selection import where
 
@@ -112,6 +112,24 @@ class Pos(Function):
 def pos(x: Any) -> Variable:
     """Return a copy of ``x``."""
     return Pos()(x)
+
+
+class Abs(Function):
+    """y = |x|;  dy/dx = sign(x), and 0 where x = 0."""
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.abs(x)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        xp = get_array_module(x)
+        return gy * xp.sign(array_of(x))
+
+
+def abs(x: Any) -> Variable:
+    """Return ``|x|``, elementwise; the derivative at 0 is 0."""
+    return Abs()(x)
 
 
 class Pow(Function):

@@ -1,4 +1,4 @@
-"""Exponential function and logarithm, elementwise."""
+"""Exponential function, logarithm and square root, elementwise."""
 
 from __future__ import annotations
 
@@ -40,3 +40,20 @@ class Log(Function):
 def log(x: Any) -> Variable:
     """Return the natural logarithm of ``x``, elementwise (book step 47)."""
     return Log()(x)
+
+
+class Sqrt(Function):
+    """y = square root of x;  dy/dx = 1 / (2 y)."""
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.sqrt(x)
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.outputs
+        return gy * 0.5 / y
+
+
+def sqrt(x: Any) -> Variable:
+    """Return the square root of ``x``, elementwise; the derivative at 0 is infinite."""
+    return Sqrt()(x)

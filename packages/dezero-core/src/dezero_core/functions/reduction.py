@@ -1,11 +1,12 @@
-"""Sums over axes."""
+"""Sums, means and extremes over axes."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..errors import ShapeError
-from ..function import Function
+from ..function import Function, array_of
 from ..variable import Variable, get_array_module
 from .broadcast import broadcast_to
 from .shape import reshape
@@ -44,6 +45,108 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range.
     """
     return Sum(axis, keepdims)(x)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the mean of ``x`` over ``axis``, negative axes from the end; None for all.
+
+    Raises:
+        ShapeError: an axis is out of range, or there is nothing to take the mean of.
+    """
+    kept = kept_shape(x.shape, axis)
+    count = math.prod(length for length, one in zip(x.shape, kept, strict=True) if one == 1)
+    if count == 0:
+        raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(x.shape)}")
+    return sum(x, axis, keepdims) / count
+
+
+average = mean
+"""The book's name for `mean`."""
+
+
+class Max(Function):
+    """y = largest x along axes;  those that are it share the gradient evenly."""
+
+    def __init__(self, axis: Axis, keepdims: bool) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.max(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, gy: Any) -> Any:
+        (x,), (y,) = self.inputs, self.outputs
+        shape = kept_shape(x.shape, self.axis)
+        xp = get_array_module(x)
+        best = array_of(x) == xp.reshape(array_of(y), shape)
+        share = xp.astype(best, x.dtype)
+        share = share / xp.sum(share, axis=self.axis, keepdims=True, dtype=x.dtype)
+        return reshape(gy, shape) * share
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(
+            f"{type(self).__name__}: axis {self.axis} for shape {tuple(x.shape)}: axes must "
+            "exist and have elements"
+        )
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the largest elements of ``x`` along ``axis`` (book step 47).
+
+    Args:
+        x: any shape.
+        axis: one axis or several, negative ones from the end; None for all.
+        keepdims: leave reduced axes in place with length 1.
+
+    Elements that are equally large share the gradient evenly, as with PyTorch's ``amax``.
+
+    Raises:
+        ShapeError: an axis is out of range, or has no elements.
+    """
+    return Max(axis, keepdims)(x)
+
+
+class Min(Max):
+    """y = smallest x along axes;  those that are it share the gradient evenly."""
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.min(x, axis=self.axis, keepdims=self.keepdims)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the smallest elements of ``x`` along ``axis``; otherwise as `max` (book step 47)."""
+    return Min(axis, keepdims)(x)
+
+
+class ArgMax(Function):
+    """y = position of the largest x along an axis, the first of equals;  no derivative."""
+
+    def __init__(self, axis: int | None, keepdims: bool) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.argmax(x, axis=self.axis, keepdims=self.keepdims)
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(f"ArgMax: axis {self.axis} for shape {tuple(x.shape)}: none to choose")
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+    """Return where ``x`` is largest along ``axis``, as integers without a graph.
+
+    Args:
+        x: any shape; of equal elements the first counts.
+        axis: negative ones count from the end; None for the position in ``x`` flattened.
+        keepdims: leave the reduced axis in place with length 1.
+
+    Raises:
+        ShapeError: ``axis`` is out of range, or has no elements.
+    """
+    return ArgMax(axis, keepdims)(array_of(x))
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:

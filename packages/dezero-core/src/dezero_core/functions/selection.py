@@ -1,7 +1,8 @@
-"""Choosing elementwise: by a condition, or the larger of two."""
+"""Choosing elementwise: by a condition, the larger or smaller of two, within bounds."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..function import Function, array_of
@@ -50,10 +51,9 @@ class Maximum(Function):
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
-        half = gy * 0.5
         return (
-            where(x1 > x0, 0.0, half) + where(x0 > x1, half, 0.0) if need0 else None,
-            where(x0 > x1, 0.0, half) + where(x1 > x0, half, 0.0) if need1 else None,
+            share_of_larger(gy, x0, x1) if need0 else None,
+            share_of_larger(gy, x1, x0) if need1 else None,
         )
 
 
@@ -63,3 +63,63 @@ def maximum(x0: Any, x1: Any) -> Variable:
     At ties each side gets half of the gradient, as in PyTorch.
     """
     return Maximum()(x0, x1)
+
+
+class Minimum(Function):
+    """y = min(x0, x1);  the smaller gets the gradient, of equals each gets half."""
+
+    broadcasts = True
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        x0, x1 = as_array_like(x0, x1), as_array_like(x1, x0)
+        xp = get_array_module(x0)
+        return xp.minimum(x0, x1)
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.inputs
+        need0, need1 = self.needs_grad
+        return (
+            share_of_larger(gy, x1, x0) if need0 else None,
+            share_of_larger(gy, x0, x1) if need1 else None,
+        )
+
+
+def minimum(x0: Any, x1: Any) -> Variable:
+    """Return the smaller of ``x0`` and ``x1``, elementwise; shapes broadcast.
+
+    At ties each side gets half of the gradient, as in PyTorch.
+    """
+    return Minimum()(x0, x1)
+
+
+def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
+    """``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
+    half = gy * 0.5
+    return where(x1 > x0, 0.0, half) + where(x0 > x1, half, 0.0)
+
+
+class Clip(Function):
+    """y = x, but at least x_min and at most x_max;  dy/dx = 1 within and at the bounds, else 0."""
+
+    def __init__(self, x_min: float | None, x_max: float | None) -> None:
+        self.x_min, self.x_max = x_min, x_max
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.clip(x, self.x_min, self.x_max)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        low = -math.inf if self.x_min is None else self.x_min
+        high = math.inf if self.x_max is None else self.x_max
+        return where((x >= low) & (x <= high), gy, 0.0)
+
+
+def clip(x: Any, x_min: float | None = None, x_max: float | None = None) -> Variable:
+    """Return ``x`` with values below ``x_min`` and above ``x_max`` moved there (book step 47).
+
+    Args:
+        x: any shape.
+        x_min, x_max: Python numbers, or None for no bound.
+    """
+    return Clip(x_min, x_max)(x)

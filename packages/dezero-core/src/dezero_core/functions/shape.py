@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..errors import ShapeError
@@ -78,3 +79,75 @@ def matrix_transpose(x: Any) -> Variable:
     """Return ``x`` with its last two axes swapped: a stack of matrices, each transposed."""
     axes = range(x.ndim)
     return transpose(x, (*axes[:-2], axes[-1], axes[-2]))
+
+
+class ExpandDims(Function):
+    """y = x with a new axis of length 1;  the gradient loses it again."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.expand_dims(x, axis=self.axis)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return reshape(gy, x.shape)
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
+
+
+def expand_dims(x: Any, axis: int) -> Variable:
+    """Return ``x`` with a new axis of length 1, which is number ``axis`` of the result.
+
+    As in NumPy, ``axis=-1`` puts it last.
+
+    Raises:
+        ShapeError: ``axis`` is out of range.
+    """
+    return ExpandDims(axis)(x)
+
+
+class Squeeze(Function):
+    """y = x without axes of length 1;  the gradient gets them back."""
+
+    def __init__(self, axis: int | tuple[int, ...] | None) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        ones = tuple(a for a, length in enumerate(x.shape) if length == 1)
+        return xp.squeeze(x, axis=ones if self.axis is None else self.axis)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return reshape(gy, x.shape)
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(
+            f"Squeeze: axis {self.axis} for shape {tuple(x.shape)}: only axes of length 1 can go"
+        )
+
+
+def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Variable:
+    """Return ``x`` without the axes of length 1 named by ``axis``, or without all such axes.
+
+    Raises:
+        ShapeError: an axis is out of range, or longer than 1.
+    """
+    return Squeeze(axis)(x)
+
+
+def flatten(x: Any) -> Variable:
+    """Return ``x`` with all axes but the first joined: (N, ...) to (N, M) (book step 38).
+
+    Raises:
+        ShapeError: ``x`` has no axes.
+    """
+    if x.ndim == 0:
+        raise ShapeError("flatten: x has no axes; expected (N, ...)")
+    return reshape(x, (x.shape[0], math.prod(x.shape[1:])))

@@ -42,6 +42,23 @@ def cos(x: Any) -> Variable:
     return Cos()(x)
 
 
+class Tan(Function):
+    """y = tan(x);  dy/dx = 1 + y**2."""
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.tan(x)
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.outputs
+        return gy * (1 + y * y)
+
+
+def tan(x: Any) -> Variable:
+    """Return the tangent of ``x`` in radians, elementwise."""
+    return Tan()(x)
+
+
 class Tanh(Function):
     """y = tanh(x);  dy/dx = 1 - y**2."""
 

@@ -1,0 +1,88 @@
+"""Extras in terms of the array API standard alone: right for every library, fast for none.
+
+A backend replaces them where its library has something better.
+"""
+
+from __future__ import annotations
+
+from types import EllipsisType
+from typing import Any
+
+Array = Any
+
+
+def get_item(xp: Any, x: Array, index: Any) -> Array:
+    """``x[index]`` by NumPy's rules, where the standard wants all axes named."""
+    if is_basic(index):
+        parts = index if isinstance(index, tuple) else (index,)
+        return x[parts if Ellipsis in parts else (*parts, ...)]
+    if isinstance(index, tuple) or not xp.isdtype(index.dtype, "integral"):
+        return x[index]
+    rows = xp.take(x, xp.reshape(index, (-1,)), axis=0)
+    return xp.reshape(rows, (*index.shape, *x.shape[1:]))
+
+
+def scatter_add(xp: Any, x: Array, index: Any, values: Array) -> Array:
+    """``x`` with ``values`` added at ``x[index]``, into a new array.
+
+    The places are sorted, so that those meant several times stand side by side; then in each
+    round every place takes the next value meant for it. As many rounds as the most wanted
+    place has values.
+    """
+    places = get_item(xp, xp.reshape(xp.arange(x.size, device=x.device), x.shape), index)
+    places, values = xp.reshape(places, (-1,)), xp.reshape(values, (-1,))
+    if values.size == 0:
+        return +x
+    order = xp.argsort(places)
+    places, values = xp.take(places, order), xp.take(values, order)
+    every = xp.arange(x.size, device=x.device)
+    first = xp.searchsorted(places, every, side="left")
+    count = xp.searchsorted(places, every, side="right") - first
+    y = xp.reshape(x, (-1,))
+    nothing = xp.zeros_like(y)
+    for number in range(int(xp.max(count))):
+        has_more = count > number
+        value = xp.take(values, xp.where(has_more, first + number, xp.zeros_like(first)))
+        y = y + xp.where(has_more, value, nothing)
+    return xp.reshape(y, x.shape)
+
+
+def pad(xp: Any, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+    """``x`` with ``value`` before and after it, as often as ``widths`` says for each axis."""
+    for axis, (before, after) in enumerate(widths):
+        shape = list(x.shape)
+        parts = []
+        for length in (before, after):
+            shape[axis] = length
+            parts.append(xp.full(tuple(shape), value, dtype=x.dtype, device=x.device))
+        if before or after:
+            x = xp.concat([parts[0], x, parts[1]], axis=axis)
+    return x
+
+
+def sliding_windows(xp: Any, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
+    """Windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW)."""
+    (KH, KW), (SH, SW) = kernel, stride
+    bottom, right = x.shape[-2] - KH + 1, x.shape[-1] - KW + 1
+    rows = [
+        xp.stack([x[..., i : i + bottom : SH, j : j + right : SW] for j in range(KW)], axis=-3)
+        for i in range(KH)
+    ]
+    return xp.stack(rows, axis=-4)
+
+
+def is_basic(index: Any) -> bool:
+    """Whether ``index`` has integers, slices, ``...`` and None only: no element twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or isinstance(part, int | slice | EllipsisType) for part in parts)
+
+
+def window_layout(
+    x: Array, kernel: tuple[int, int], stride: tuple[int, int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shape and strides of `sliding_windows` as a view, for libraries with strided arrays."""
+    (KH, KW), (SH, SW) = kernel, stride
+    *batch, H, W = x.shape
+    *skip, down, right = x.strides
+    shape = (*batch, KH, KW, (H - KH) // SH + 1, (W - KW) // SW + 1)
+    return shape, (*skip, down, right, down * SH, right * SW)

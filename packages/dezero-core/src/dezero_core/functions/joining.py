@@ -1,0 +1,66 @@
+"""Several arrays as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from ..errors import ArgumentError, ShapeError
+from ..function import Function
+from ..variable import Variable, get_array_module
+from .indexing import get_item
+from .shape import expand_dims
+
+
+class Concat(Function):
+    """y = the inputs one after another along an axis;  each gets its part of the gradient."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, *xs: Any) -> Any:
+        xp = get_array_module(xs[0])
+        return xp.concat(xs, axis=self.axis)
+
+    def backward(self, gy: Any) -> Any:
+        lengths = [x.shape[self.axis] for x in self.inputs]
+        axis = self.axis % gy.ndim
+        return tuple(
+            get_item(gy, (slice(None),) * axis + (slice(stop - length, stop),)) if need else None
+            for length, stop, need in zip(
+                lengths, accumulate(lengths), self.needs_grad, strict=True
+            )
+        )
+
+    def diagnose(self, *arrays: Any) -> None:
+        raise ShapeError(
+            f"Concat: shapes {', '.join(str(tuple(x.shape)) for x in arrays)} along axis "
+            f"{self.axis}: all other axes must be equal"
+        )
+
+
+def concat(xs: Sequence[Any], axis: int = 0) -> Variable:
+    """Return the arrays ``xs`` joined along an axis they have.
+
+    Args:
+        xs: at least one; their shapes differ in ``axis`` only.
+        axis: negative ones count from the end.
+
+    Raises:
+        ArgumentError: ``xs`` is empty.
+        ShapeError: the shapes do not fit together.
+    """
+    if not xs:
+        raise ArgumentError("concat: nothing to join; expected at least one array")
+    return Concat(axis)(*xs)
+
+
+def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
+    """Return the arrays ``xs``, all of one shape, joined along a new axis.
+
+    Raises:
+        ArgumentError: ``xs`` is empty.
+        ShapeError: the shapes differ.
+    """
+    return concat([expand_dims(x, axis) for x in xs], axis)
