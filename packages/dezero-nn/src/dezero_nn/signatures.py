@@ -1,9 +1,62 @@
 """The one table of ops that a backend may offer faster kernels for.
 
 Portable definitions stand beside their Functions in `functions/`; this page is what authors of
-kernels need.
+kernels need. Arrays come first, then settings; ``kernel``, ``stride`` and ``pad`` are pairs
+(down, across), and OH, OW count the windows (`windows.get_conv_outsize`).
 """
 
 from dezero_core.extend import KernelOp
 
 sigmoid = KernelOp("sigmoid", "(x: any shape) -> y = 1 / (1 + exp(-x)), same shape and dtype")
+
+relu_grad = KernelOp("relu_grad", "(gy: any shape, y: same) -> gx: same, gy where y > 0, else 0")
+
+im2col = KernelOp(
+    "im2col",
+    "(x: (N, C, H, W), kernel, stride, pad, value) -> every window of x padded with value: "
+    "(N, C, KH, KW, OH, OW), perhaps a view",
+)
+col2im = KernelOp(
+    "col2im",
+    "(cols: (N, C, KH, KW, OH, OW), shape, stride, pad) -> the transpose of im2col: windows "
+    "added up where they lie, (N, C, H, W) = shape",
+)
+
+conv2d = KernelOp(
+    "conv2d",
+    "(x: (N, C, H, W), W: (OC, C, KH, KW), b: (OC,) or None, stride, pad) -> y: (N, OC, OH, OW)",
+)
+conv2d_grad_x = KernelOp(
+    "conv2d_grad_x",
+    "(gy: (N, OC, OH, OW), W: (OC, C, KH, KW), shape, stride, pad) -> gx: (N, C, H, W) = shape",
+)
+conv2d_grad_W = KernelOp(
+    "conv2d_grad_W",
+    "(x: (N, C, H, W), gy: (N, OC, OH, OW), kernel, stride, pad) -> gW: (OC, C, KH, KW)",
+)
+
+max_pool2d = KernelOp(
+    "max_pool2d",
+    "(x: (N, C, H, W), kernel, stride, pad) -> (y, index), both (N, C, OH, OW): the largest "
+    "element of each window, and as integers where it is, counted row by row; of equals the first",
+)
+max_pool2d_grad = KernelOp(
+    "max_pool2d_grad",
+    "(gy: (N, C, OH, OW), index: as above, shape, kernel, stride, pad) -> gx: (N, C, H, W) = "
+    "shape, gy added up where index points",
+)
+max_pool2d_pick = KernelOp(
+    "max_pool2d_pick",
+    "(x: (N, C, H, W), index: as above, kernel, stride, pad) -> y: (N, C, OH, OW), the element "
+    "of each window where index points",
+)
+average_pool2d = KernelOp(
+    "average_pool2d",
+    "(x: (N, C, H, W), kernel, stride, pad) -> y: (N, C, OH, OW), the mean of each window, zeros "
+    "of the padding included",
+)
+average_pool2d_grad = KernelOp(
+    "average_pool2d_grad",
+    "(gy: (N, C, OH, OW), shape, kernel, stride, pad) -> gx: (N, C, H, W) = shape, each gy "
+    "spread evenly over its window",
+)

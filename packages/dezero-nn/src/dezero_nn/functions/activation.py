@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
-from dezero_core.extend import as_array_like
-from dezero_core.functions import sum, where
+from dezero_core.errors import ShapeError
+from dezero_core.extend import array_of, as_array_like
+from dezero_core.functions import exp, sum, where
 
 from .. import signatures
 
@@ -43,12 +44,49 @@ class ReLU(Function):
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
-        return where(y > 0, gy, 0.0)
+        return ReLUGrad()(gy, array_of(y))
+
+
+@signatures.relu_grad.define
+def _relu_grad(gy: Any, y: Any) -> Any:
+    xp = get_array_module(gy)
+    return xp.where(y > 0, gy, as_array_like(0.0, gy))
+
+
+class ReLUGrad(Function):
+    """gx = gy where y > 0, else 0: linear in gy, so its derivative is the same again."""
+
+    def forward(self, gy: Any, y: Any) -> Any:
+        return signatures.relu_grad(gy, y)
+
+    def backward(self, ggx: Any) -> Any:
+        _, y = self.inputs
+        return ReLUGrad()(ggx, y), None
 
 
 def relu(x: Any) -> Variable:
     """Return ``x`` where it is positive, else 0; the derivative at 0 is 0 (book step 43)."""
     return ReLU()(x)
+
+
+class LeakyReLU(Function):
+    """y = x where x > 0, else slope x;  dy/dx = 1 where x > 0, else slope."""
+
+    def __init__(self, slope: float) -> None:
+        self.slope = slope
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        return xp.where(x > 0, x, x * self.slope)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return where(x > 0, gy, gy * self.slope)
+
+
+def leaky_relu(x: Any, slope: float = 0.2) -> Variable:
+    """Return ``x`` where it is positive, else ``slope * x``; the derivative at 0 is ``slope``."""
+    return LeakyReLU(slope)(x)
 
 
 class Softmax(Function):
@@ -66,7 +104,49 @@ class Softmax(Function):
         (y,) = self.outputs
         return y * (gy - sum(gy * y, self.axis, keepdims=True))
 
+    def diagnose(self, *arrays: Any) -> None:
+        raise bad_axis(self, self.axis, arrays)
+
 
 def softmax(x: Any, axis: int = 1) -> Variable:
-    """Return positive numbers that sum to 1 along ``axis`` (book step 47)."""
+    """Return positive numbers that sum to 1 along ``axis`` (book step 47).
+
+    Raises:
+        ShapeError: ``x`` has no such axis, or it has no elements.
+    """
     return Softmax(axis)(x)
+
+
+class LogSoftmax(Function):
+    """y = x - log of the sum of exp(x) along an axis;  dL/dx = gy - exp(y) (sum of gy)."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        y = x - xp.max(x, axis=self.axis, keepdims=True)  # shifted: no overflow
+        return y - xp.log(xp.sum(xp.exp(y), axis=self.axis, keepdims=True, dtype=x.dtype))
+
+    def backward(self, gy: Any) -> Any:
+        (y,) = self.outputs
+        return gy - exp(y) * sum(gy, self.axis, keepdims=True)
+
+    def diagnose(self, *arrays: Any) -> None:
+        raise bad_axis(self, self.axis, arrays)
+
+
+def log_softmax(x: Any, axis: int = 1) -> Variable:
+    """Return the logarithms of `softmax`, exact also where that is nearly 0 (book step 47).
+
+    Raises:
+        ShapeError: ``x`` has no such axis, or it has no elements.
+    """
+    return LogSoftmax(axis)(x)
+
+
+def bad_axis(function: Function, axis: int, arrays: tuple[Any, ...]) -> ShapeError:
+    """The error for an axis that is not there."""
+    (x,) = arrays
+    name = type(function).__name__
+    return ShapeError(f"{name}: axis {axis} for shape {tuple(x.shape)}; give axis=-1 for the last")

@@ -1,4 +1,4 @@
-"""The loss of classification, and how often it is right."""
+"""Losses, and how often a classification is right."""
 
 from __future__ import annotations
 
@@ -9,6 +9,40 @@ from dezero_core.errors import LabelError, ShapeError
 from dezero_core.extend import array_of, backend_of
 
 from .activation import softmax
+
+
+class MeanSquaredError(Function):
+    """y = sum of (x0 - x1)**2 / N;  dy/dx0 = 2 (x0 - x1) / N = -dy/dx1."""
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        if x0.shape != x1.shape or x0.ndim == 0:
+            raise ShapeError(
+                f"mean_squared_error: shapes {tuple(x0.shape)} and {tuple(x1.shape)}: both are "
+                "(N, ...), and equal; reshape one of them"
+            )
+        xp = get_array_module(x0)
+        difference = x0 - x1
+        return xp.sum(difference * difference, dtype=difference.dtype) / x0.shape[0]
+
+    def backward(self, gy: Any) -> Any:
+        x0, x1 = self.inputs
+        gx0 = (x0 - x1) * (gy * (2 / x0.shape[0]))
+        return gx0, -gx0 if self.needs_grad[1] else None
+
+
+def mean_squared_error(x0: Any, x1: Any) -> Variable:
+    """Return the sum of squared differences divided by the number of rows (book step 42).
+
+    Args:
+        x0, x1: shape (N, ...), both the same: a difference that broadcasts is a mistake.
+
+    Returns:
+        shape (). As in the book it is divided by N, not by the number of elements.
+
+    Raises:
+        ShapeError: the shapes differ, or have no axes.
+    """
+    return MeanSquaredError()(x0, x1)
 
 
 class SoftmaxCrossEntropy(Function):

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from dezero_core.extend import Kernel
 
+from .conv import conv2d, conv2d_grad_W, conv2d_grad_x, supports_conv2d
+from .masks import relu_grad, supports_masks
+from .pooling import max_pool2d, max_pool2d_grad, supports_max_pool2d
 from .sigmoid import sigmoid, supports_sigmoid
 
 
 def all_kernels() -> list[Kernel]:
     """Every kernel of this package."""
-    return [Kernel("sigmoid", "numpy", sigmoid, supports_sigmoid)]
+    return [
+        Kernel("sigmoid", "numpy", sigmoid, supports_sigmoid),
+        Kernel("conv2d", "numpy", conv2d, supports_conv2d),
+        Kernel("conv2d_grad_x", "numpy", conv2d_grad_x, supports_conv2d),
+        Kernel("conv2d_grad_W", "numpy", conv2d_grad_W, supports_conv2d),
+        Kernel("max_pool2d", "numpy", max_pool2d, supports_max_pool2d),
+        Kernel("max_pool2d_grad", "numpy", max_pool2d_grad, supports_masks),
+        Kernel("relu_grad", "numpy", relu_grad, supports_masks),
+    ]

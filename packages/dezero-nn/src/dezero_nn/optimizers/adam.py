@@ -1,4 +1,4 @@
-"""Adam."""
+"""Adam, and Adam with decoupled weight decay."""
 
 from __future__ import annotations
 
@@ -26,9 +26,35 @@ class Adam(Optimizer):
         super().__init__()
         self.alpha, self.beta1, self.beta2, self.eps = alpha, beta1, beta2, eps
 
-    def step(self, g: Any, state: dict[str, Any]) -> Any:
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
         alpha_t = self.alpha * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t)
         return m / (v**0.5 + self.eps) * -alpha_t
+
+
+class AdamW(Adam):
+    """Adam, and besides p -= alpha * weight_decay * p.
+
+    The decay stays out of m and v. Loshchilov and Hutter, "Decoupled Weight Decay
+    Regularization", 2019.
+
+    Args:
+        alpha, beta1, beta2, eps: as for `Adam`.
+        weight_decay: share of the parameter taken off at each step, times alpha (default 0.01).
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(alpha, beta1, beta2, eps)
+        self.weight_decay = weight_decay
+
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        return super().step(p, g, state) - p * (self.alpha * self.weight_decay)

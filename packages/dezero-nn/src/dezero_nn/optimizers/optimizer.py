@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError
-from dezero_core.extend import backend_of
+from dezero_core.extend import backend_of, move
 
 from ..layers import Layer
 
@@ -49,14 +49,19 @@ class Optimizer:
     def update_one(self, param: Parameter) -> None:
         """Change one parameter, in place where its array library allows it."""
         assert param.grad is not None
+        backend = backend_of(param.data)
         state = self._state.setdefault(param, {})
-        change = self.step(param.grad.data, state)
-        param.data = backend_of(param.data).iadd(param.data, change)
+        for name, value in state.items():
+            if not isinstance(value, int | float) and backend_of(value) is not backend:
+                state[name] = move(value, backend)  # the parameter has been moved
+        change = self.step(param.data, param.grad.data, state)
+        param.data = backend.iadd(param.data, change)
 
-    def step(self, g: Any, state: dict[str, Any]) -> Any:
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """What to add to a parameter.
 
         Args:
+            p: the parameter, an array.
             g: its gradient, an array.
             state: what this optimizer keeps for the parameter; empty at first.
         """

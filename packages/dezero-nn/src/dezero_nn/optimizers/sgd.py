@@ -1,4 +1,4 @@
-"""Stochastic gradient descent."""
+"""Stochastic gradient descent, plain and with momentum."""
 
 from __future__ import annotations
 
@@ -18,5 +18,22 @@ class SGD(Optimizer):
         super().__init__()
         self.lr = lr
 
-    def step(self, g: Any, state: dict[str, Any]) -> Any:
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         return g * -self.lr
+
+
+class MomentumSGD(Optimizer):
+    """v = momentum * v - lr * g;  p += v (book step 46).
+
+    Args:
+        lr: learning rate (default 0.01).
+        momentum: how much of the last change is repeated (default 0.9).
+    """
+
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+        super().__init__()
+        self.lr, self.momentum = lr, momentum
+
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        v = state["v"] = state.get("v", 0.0) * self.momentum - g * self.lr
+        return v

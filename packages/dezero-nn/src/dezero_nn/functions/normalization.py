@@ -1,0 +1,114 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Config, Function, Variable, get_array_module
+from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.extend import array_of, backend_of
+from dezero_core.functions import reshape, sum
+
+
+class BatchNorm(Function):
+    """y = gamma n + beta, with n = (x - mean) / sqrt(var + eps) over all axes but the second.
+
+    With m elements for each channel, and sums over them:
+    dL/dbeta = sum of gy,  dL/dgamma = sum of gy n,
+    dL/dx = gamma / sqrt(var + eps) (gy - dL/dbeta / m - n dL/dgamma / m).
+    """
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+        self.mean: Any = None  # of the batch, shape (C,), as is the variance
+        self.var: Any = None
+
+    def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
+        require_channels(x.shape, gamma.shape, beta.shape)
+        xp = get_array_module(x)
+        axes, shape = statistics_over(x)
+        m = x.size // x.shape[1] if x.size else 0
+        if m == 0:
+            raise ShapeError(f"batch_norm: x {tuple(x.shape)} has no elements to take a mean of")
+        self.mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
+        centred = x - xp.reshape(self.mean, shape)
+        self.var = xp.sum(centred * centred, axis=axes, dtype=x.dtype) / m
+        scale = gamma / xp.sqrt(self.var + self.eps)
+        return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape)
+
+    def backward(self, gy: Any) -> Any:
+        x, gamma, _ = self.inputs
+        axes, shape = statistics_over(x)
+        m = x.size // x.shape[1]
+        centred = x - sum(x, axes, keepdims=True) / m
+        inverse_std = (sum(centred * centred, axes, keepdims=True) / m + self.eps) ** -0.5
+        n = centred * inverse_std
+        gbeta, ggamma = sum(gy, axes, keepdims=True), sum(gy * n, axes, keepdims=True)
+        gx = reshape(gamma, shape) * inverse_std * (gy - (gbeta + n * ggamma) / m)
+        return gx, reshape(ggamma, gamma.shape), reshape(gbeta, gamma.shape)
+
+
+def batch_norm(
+    x: Any, gamma: Any, beta: Any, mean: Any, var: Any, decay: float = 0.9, eps: float = 2e-5
+) -> Variable:
+    """Return ``x`` with each channel shifted and scaled to mean ``beta``, deviation ``gamma``.
+
+    In training by the statistics of this batch, which also enter the running ones; inside
+    ``test_mode()`` by the running ones. Ioffe and Szegedy, "Batch Normalization", 2015.
+
+    Args:
+        x: shape (N, C) or (N, C, ...).
+        gamma, beta: shape (C,).
+        mean, var: running statistics, shape (C,): Buffers, which get new data, or arrays, which
+            are written to. new = decay old + (1 - decay) batch; ``var`` takes the unbiased
+            variance, that over m - 1 elements.
+        decay: how much of the old statistics stays (default 0.9).
+        eps: added to the variance (default 2e-5, as in the book).
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+        ArgumentError: ``mean`` or ``var`` are arrays of a library that does not let them be
+            written to.
+    """
+    if Config.train:
+        normalise = BatchNorm(eps)
+        y = normalise(x, gamma, beta)
+        m = x.size // x.shape[1]
+        follow(mean, normalise.mean, decay)
+        follow(var, normalise.var * (m / max(m - 1, 1)), decay)
+        return y
+    require_channels(x.shape, gamma.shape, beta.shape)
+    _, shape = statistics_over(x)
+    scale = gamma * (array_of(var) + eps) ** -0.5
+    return x * reshape(scale, shape) + reshape(beta - array_of(mean) * scale, shape)
+
+
+def follow(running: Any, batch: Any, decay: float) -> None:
+    """Move running statistics towards those of a batch."""
+    old = array_of(running)
+    change = (batch - old) * (1 - decay)
+    if isinstance(running, Variable):
+        running.data = old + change
+        return
+    backend = backend_of(old)
+    if "in_place" not in backend.capabilities:
+        raise ArgumentError(
+            f"batch_norm: arrays of backend {backend.name} cannot be written to; pass mean and "
+            "var as Buffers"
+        )
+    backend.iadd(old, change)
+
+
+def statistics_over(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes that are summed, and the shape that lets (C,) broadcast to ``x``."""
+    axes = (0, *range(2, x.ndim))
+    return axes, tuple(1 if axis in axes else x.shape[axis] for axis in range(x.ndim))
+
+
+def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int, ...]) -> None:
+    """Raise `ShapeError` unless ``gamma`` and ``beta`` have one number for each channel."""
+    if len(x) < 2 or tuple(gamma) != (x[1],) or tuple(beta) != (x[1],):
+        raise ShapeError(
+            f"batch_norm: x {tuple(x)}, gamma {tuple(gamma)}, beta {tuple(beta)}: x is "
+            "(N, C, ...), the others are (C,)"
+        )

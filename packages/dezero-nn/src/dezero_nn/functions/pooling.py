@@ -1,0 +1,211 @@
+"""Pooling: each window of an image as one number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dezero_core import Function, Variable, get_array_module
+from dezero_core.errors import ArgumentError
+from dezero_core.extend import array_of, as_array_like, backend_of
+from dezero_core.functions import max, reshape, transpose
+
+from .. import signatures
+from ..windows import Pair, pair, window_counts
+from .columns import Im2col
+
+
+@signatures.max_pool2d.define
+def _max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
+    xp = get_array_module(x)
+    rows = in_rows(signatures.im2col(x, kernel, stride, pad, -math.inf))
+    return xp.max(rows, axis=2), xp.argmax(rows, axis=2)
+
+
+@signatures.max_pool2d_grad.define
+def _max_pool2d_grad(
+    gy: Any, index: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
+) -> Any:
+    xp = get_array_module(gy)
+    spread = xp.expand_dims(gy, axis=2)
+    cols = xp.where(chosen(index, kernel), spread, as_array_like(0.0, gy))
+    cols = xp.reshape(cols, (*gy.shape[:2], *kernel, *gy.shape[2:]))
+    return signatures.col2im(cols, shape, stride, pad)
+
+
+@signatures.max_pool2d_pick.define
+def _max_pool2d_pick(x: Any, index: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+    xp = get_array_module(x)
+    rows = in_rows(signatures.im2col(x, kernel, stride, pad, 0.0))
+    picked = xp.where(chosen(index, kernel), rows, as_array_like(0.0, x))
+    return xp.sum(picked, axis=2, dtype=x.dtype)
+
+
+def in_rows(cols: Any) -> Any:
+    """Windows with their elements in one axis: (N, C, KH, KW, OH, OW) to (N, C, KH*KW, OH, OW)."""
+    N, C, KH, KW, OH, OW = cols.shape
+    xp = get_array_module(cols)
+    return xp.reshape(cols, (N, C, KH * KW, OH, OW))
+
+
+def chosen(index: Any, kernel: Pair) -> Any:
+    """Bools of shape (N, C, KH*KW, OH, OW): whether an element is the one ``index`` points at."""
+    xp = get_array_module(index)
+    places = backend_of(index).arange(math.prod(kernel), index)
+    return xp.expand_dims(index, axis=2) == xp.reshape(places, (-1, 1, 1))
+
+
+class MaxPool2d(Function):
+    """y = largest of each window, and where it is;  it gets the gradient."""
+
+    def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
+        self.kernel, self.stride, self.pad = kernel, stride, pad
+
+    def forward(self, x: Any) -> Any:
+        window_counts(x.shape, self.kernel, self.stride, self.pad)
+        return signatures.max_pool2d(x, self.kernel, self.stride, self.pad)
+
+    def backward(self, gy: Any, _: Any) -> Any:
+        (x,), (_, index) = self.inputs, self.outputs
+        grad = MaxPool2dGrad(x.shape, self.kernel, self.stride, self.pad)
+        return grad(gy, array_of(index))
+
+
+class MaxPool2dGrad(Function):
+    """gx = gy where the largest were;  each gy gets the gradient from there."""
+
+    def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
+        self.shape, self.kernel, self.stride, self.pad = shape, kernel, stride, pad
+
+    def forward(self, gy: Any, index: Any) -> Any:
+        settings = self.shape, self.kernel, self.stride, self.pad
+        return signatures.max_pool2d_grad(gy, index, *settings)
+
+    def backward(self, ggx: Any) -> Any:
+        _, index = self.inputs
+        return MaxPool2dPick(self.kernel, self.stride, self.pad)(ggx, index), None
+
+
+class MaxPool2dPick(Function):
+    """y = the element of each window where index points;  it gets the gradient."""
+
+    def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
+        self.kernel, self.stride, self.pad = kernel, stride, pad
+
+    def forward(self, x: Any, index: Any) -> Any:
+        return signatures.max_pool2d_pick(x, index, self.kernel, self.stride, self.pad)
+
+    def backward(self, gy: Any) -> Any:
+        x, index = self.inputs
+        return MaxPool2dGrad(x.shape, self.kernel, self.stride, self.pad)(gy, index), None
+
+
+def pooling(
+    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
+) -> Variable:
+    """Return the largest element of each window (book step 57).
+
+    Args:
+        x: images, shape (N, C, H, W).
+        kernel_size: size of the windows, an integer or a pair (KH, KW).
+        stride: steps between windows (default 1, as in the book), an integer or a pair.
+        pad: elements around the images that are never the largest, an integer or a pair.
+
+    Returns:
+        shape (N, C, OH, OW). Of equal elements the first, row by row, gets the gradient.
+
+    Raises:
+        ShapeError: ``x`` has not four axes, or no window fits.
+        ArgumentError: a setting is out of range, or a window could lie in the padding.
+    """
+    kernel, pad = pair(kernel_size), pair(pad)
+    require_small_pad(kernel, pad)
+    return MaxPool2d(kernel, pair(stride), pad)(x)[0]
+
+
+def pooling_simple(
+    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
+) -> Variable:
+    """Return the same as `pooling`, spelled out: lay out the windows, take the largest.
+
+    Book step 57. Here elements that are equally large share the gradient, as with `max`.
+    """
+    kernel, pad = pair(kernel_size), pair(pad)
+    require_small_pad(kernel, pad)
+    cols = Im2col(kernel, pair(stride), pad, -math.inf)(x)
+    N, C, KH, KW, OH, OW = cols.shape
+    rows = reshape(transpose(cols, (0, 4, 5, 1, 2, 3)), (N * OH * OW * C, KH * KW))
+    return transpose(reshape(max(rows, axis=1), (N, OH, OW, C)), (0, 3, 1, 2))
+
+
+def require_small_pad(kernel: Pair, pad: Pair) -> None:
+    """Raise `ArgumentError` if some window may hold nothing but padding."""
+    if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
+        raise ArgumentError(f"pooling: pad {pad} is not smaller than kernel_size {kernel}")
+
+
+@signatures.average_pool2d.define
+def _average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+    xp = get_array_module(x)
+    cols = signatures.im2col(x, kernel, stride, pad, 0.0)
+    return xp.sum(cols, axis=(2, 3), dtype=x.dtype) / math.prod(kernel)
+
+
+@signatures.average_pool2d_grad.define
+def _average_pool2d_grad(
+    gy: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
+) -> Any:
+    xp = get_array_module(gy)
+    share = xp.reshape(gy / math.prod(kernel), (*gy.shape[:2], 1, 1, *gy.shape[2:]))
+    cols = xp.broadcast_to(share, (*gy.shape[:2], *kernel, *gy.shape[2:]))
+    return signatures.col2im(cols, shape, stride, pad)
+
+
+class AveragePool2d(Function):
+    """y = mean of each window;  its elements get equal parts of the gradient."""
+
+    def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
+        self.kernel, self.stride, self.pad = kernel, stride, pad
+
+    def forward(self, x: Any) -> Any:
+        window_counts(x.shape, self.kernel, self.stride, self.pad)
+        return signatures.average_pool2d(x, self.kernel, self.stride, self.pad)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return AveragePool2dGrad(x.shape, self.kernel, self.stride, self.pad)(gy)
+
+
+class AveragePool2dGrad(Function):
+    """gx = each gy spread over its window: linear, so its derivative is the mean again."""
+
+    def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
+        self.shape, self.kernel, self.stride, self.pad = shape, kernel, stride, pad
+
+    def forward(self, gy: Any) -> Any:
+        settings = self.shape, self.kernel, self.stride, self.pad
+        return signatures.average_pool2d_grad(gy, *settings)
+
+    def backward(self, ggx: Any) -> Any:
+        return AveragePool2d(self.kernel, self.stride, self.pad)(ggx)
+
+
+def average_pooling(
+    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
+) -> Variable:
+    """Return the mean of each window, zeros of the padding included.
+
+    Args:
+        x: images, shape (N, C, H, W).
+        kernel_size: size of the windows, an integer or a pair (KH, KW).
+        stride: steps between windows (default 1, as in the book), an integer or a pair.
+        pad: zeros around the images, an integer or a pair.
+
+    Returns:
+        shape (N, C, OH, OW).
+
+    Raises:
+        ShapeError: ``x`` has not four axes, or no window fits.
+        ArgumentError: a setting is out of range.
+    """
+    return AveragePool2d(pair(kernel_size), pair(stride), pair(pad))(x)

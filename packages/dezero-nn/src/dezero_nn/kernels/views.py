@@ -1,0 +1,29 @@
+"""Images as views: padded, all their windows, and the elements at one place of all windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.extend import get_backend
+
+from ..windows import Pair
+
+_numpy = get_backend("numpy")
+
+
+def padded(x: Any, pad: Pair, value: float = 0.0) -> Any:
+    """``x`` (N, C, H, W) with ``value`` around its images; ``x`` itself where that is nothing."""
+    if not any(pad):
+        return x
+    return _numpy.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
+
+
+def windows(x: Any, kernel: Pair, stride: Pair) -> Any:
+    """A view (N, C, KH, KW, OH, OW) of padded images."""
+    return _numpy.sliding_windows(x, kernel, stride)
+
+
+def view_at(x: Any, i: int, j: int, stride: Pair, counts: Pair) -> Any:
+    """A view (N, C, OH, OW) of padded images: element (i, j) of every window."""
+    (SH, SW), (OH, OW) = stride, counts
+    return x[:, :, i : i + SH * OH : SH, j : j + SW * OW : SW]

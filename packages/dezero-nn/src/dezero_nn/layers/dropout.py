@@ -1,0 +1,24 @@
+"""Dropout as a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Variable
+
+from ..functions.dropout import dropout
+from .layer import Layer
+
+
+class Dropout(Layer):
+    """Drop elements while training; see `dezero_nn.functions.dropout`.
+
+    Args:
+        dropout_ratio: probability of dropping an element (default 0.5).
+    """
+
+    def __init__(self, dropout_ratio: float = 0.5) -> None:
+        self.dropout_ratio = dropout_ratio
+
+    def forward(self, x: Any) -> Variable:
+        return dropout(x, self.dropout_ratio)

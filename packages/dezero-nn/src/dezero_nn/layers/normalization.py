@@ -1,0 +1,45 @@
+"""Batch normalisation as a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Buffer, Parameter, Variable, as_variable
+from dezero_core.errors import ShapeError
+from dezero_core.extend import backend_of
+
+from ..functions import batch_norm
+from .layer import Layer
+
+
+class BatchNorm(Layer):
+    """Normalise each channel over the batch; see `dezero_nn.functions.batch_norm`.
+
+    Attributes:
+        avg_mean, avg_var: Buffers, shape (C,): the running statistics, at first 0 and 1.
+        gamma, beta: Parameters, shape (C,): deviation and mean of the output, at first 1 and 0.
+
+    All are made at the first input, in its dtype and beside it.
+    """
+
+    def __init__(self) -> None:
+        self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
+        self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
+
+    def _init_params(self, x: Variable) -> None:
+        if x.ndim < 2:
+            raise ShapeError(f"BatchNorm: x {x.shape}; expected (N, C) or (N, C, ...)")
+        backend = backend_of(x.data)
+        for param, value in (
+            (self.avg_mean, 0.0),
+            (self.avg_var, 1.0),
+            (self.gamma, 1.0),
+            (self.beta, 0.0),
+        ):
+            param.data = backend.zeros((x.shape[1],), x.data) + value
+
+    def forward(self, x: Any) -> Variable:
+        x = as_variable(x)
+        if self.gamma.data is None:
+            self._init_params(x)
+        return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)

@@ -1,0 +1,42 @@
+"""Convolutional network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.functions import flatten
+
+from ..functions import dropout, pooling, relu
+from ..layers import Conv2d, Linear
+from .model import Model
+
+
+class CNN(Model):
+    """Two convolutions, a pooling, two fully connected layers: small images to scores.
+
+    conv 3x3, relu, conv 3x3, relu, max-pool 2x2, dropout, fully connected, relu, dropout, fully
+    connected. Images are at least 6 pixels high and wide.
+
+    Args:
+        out_size: number of classes.
+        channels: filters of the first and the second convolution (default 32 and 64).
+        hidden_size: size of the first fully connected layer (default 128).
+        dropout_ratio: before each fully connected layer (default 0.25).
+    """
+
+    def __init__(
+        self,
+        out_size: int,
+        channels: tuple[int, int] = (32, 64),
+        hidden_size: int = 128,
+        dropout_ratio: float = 0.25,
+    ) -> None:
+        self.dropout_ratio = dropout_ratio
+        self.conv0, self.conv1 = Conv2d(channels[0], 3), Conv2d(channels[1], 3)
+        self.fc0, self.fc1 = Linear(hidden_size), Linear(out_size)
+
+    def forward(self, x: Any) -> Any:
+        x = relu(self.conv1(relu(self.conv0(x))))
+        x = dropout(flatten(pooling(x, 2, 2)), self.dropout_ratio)
+        x = dropout(relu(self.fc0(x)), self.dropout_ratio)
+        return self.fc1(x)

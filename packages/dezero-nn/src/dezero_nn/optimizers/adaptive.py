@@ -1,0 +1,50 @@
+"""Step sizes of their own for every element: AdaGrad and AdaDelta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .optimizer import Optimizer
+
+
+class AdaGrad(Optimizer):
+    """h += g**2;  p -= lr * g / (sqrt(h) + eps).
+
+    Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 12 (2011).
+
+    Args:
+        lr: learning rate (default 0.001).
+        eps: keeps the quotient finite (default 1e-8).
+    """
+
+    def __init__(self, lr: float = 0.001, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.lr, self.eps = lr, eps
+
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        h = state["h"] = state.get("h", 0.0) + g * g
+        return g / (h**0.5 + self.eps) * -self.lr
+
+
+class AdaDelta(Optimizer):
+    """d = g * sqrt((mean of d**2) + eps) / sqrt((mean of g**2) + eps);  p -= d.
+
+    The means are running ones: of g with this gradient, of d up to the last step. Zeiler,
+    "ADADELTA", 2012.
+
+    Args:
+        rho: decay of the running means (default 0.95).
+        eps: lets the first steps be more than 0 (default 1e-6).
+    """
+
+    def __init__(self, rho: float = 0.95, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.rho, self.eps = rho, eps
+
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        rho, eps = self.rho, self.eps
+        old = state.get("d2", 0.0)
+        g2 = state["g2"] = state.get("g2", 0.0) * rho + g * g * (1 - rho)
+        d = g * ((old + eps) ** 0.5 / (g2 + eps) ** 0.5)
+        state["d2"] = old * rho + d * d * (1 - rho)
+        return -d
