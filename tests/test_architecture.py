@@ -24,7 +24,11 @@ MAY_NAME_BACKENDS = {
     "dezero_core/op_cases.py": "the rows' references",
     "dezero_nn/op_cases.py": "the rows' references",
     "dezero_nn/kernels/__init__.py": "kernels are for NumPy",
+    "dezero_nn/kernels/conv.py": "kernels are for NumPy",
+    "dezero_nn/kernels/masks.py": "kernels are for NumPy",
+    "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
+    "dezero_nn/kernels/views.py": "kernels are for NumPy",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 

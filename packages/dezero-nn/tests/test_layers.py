@@ -9,7 +9,7 @@ from dezero_core import Buffer, Parameter, Variable, seed
 from dezero_core.backends import host
 from dezero_core.errors import DezeroError, MissingPackage, ShapeError, UnsupportedType
 from dezero_core.extend import backend_of, get_backend
-from dezero_nn import MLP, Layer, Linear, Model, Sequential, relu
+from dezero_nn import CNN, MLP, Conv2d, Dropout, Layer, Linear, Model, Sequential, relu
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,45 @@ def test_moving_a_model(backend: str) -> None:
     assert {backend_of(p.data).name for p in model.params()} == {backend}
     assert model.to_cpu().to_gpu() is model
     assert {backend_of(p.data).name for p in model.params()} == {"cuda"}
+
+
+def test_conv2d_takes_its_channels_from_the_first_input(backend: str) -> None:
+    layer = Conv2d(4, (3, 2), stride=2, pad=1).to(backend)
+    x = get_backend(backend).from_numpy(np.ones((2, 3, 6, 6), "float32"))
+    y = layer(x)
+    assert (layer.W.shape, y.shape, layer.in_channels) == ((4, 3, 3, 2), (2, 4, 3, 4), 3)
+    assert backend_of(layer.W.data).name == backend
+    assert y.dtype == layer.W.dtype == get_backend(backend).dtype("float32")
+    assert Conv2d(2, 3, nobias=True).b is None
+    assert Conv2d(2, 3, dtype="float64", in_channels=1).W.dtype == np.float64
+    with pytest.raises(ShapeError, match=r"Conv2d: x \(3, 6\): images have the shape"):
+        Conv2d(2, 3)(np.ones((3, 6)))
+
+
+def test_filters_have_variance_one_over_fan_in() -> None:
+    seed(0)
+    W = Conv2d(200, 5, in_channels=4).W.data
+    assert abs(W.std() - 0.1) < 0.002
+
+
+def test_dropout_is_a_layer() -> None:
+    seed(0)
+    y = Dropout(0.25)(np.ones(1000)).data
+    assert set(y.tolist()) == {0.0, 1 / 0.75}
+
+
+def test_the_cnn_takes_images_of_any_size_from_6(backend: str) -> None:
+    model = CNN(10).to(backend)
+    y = model(get_backend(backend).from_numpy(np.ones((2, 1, 8, 8), "float32")))
+    assert y.shape == (2, 10)
+    assert [key for key in model.named_params() if key.endswith("W")] == [
+        "conv0/W",
+        "conv1/W",
+        "fc0/W",
+        "fc1/W",
+    ]
+    with pytest.raises(ShapeError, match=r"does not fit.*\(in layer conv0\)"):
+        CNN(10)(np.ones((1, 1, 2, 2), "float32"))
 
 
 class Deep(Model):

@@ -9,7 +9,21 @@ import pytest
 from dezero_core import Parameter, Variable
 from dezero_core.errors import GraphError
 from dezero_core.extend import get_backend
-from dezero_nn import MLP, SGD, Adam, Layer, Optimizer, softmax_cross_entropy
+from dezero_nn import (
+    MLP,
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    ClipGrad,
+    FreezeParam,
+    Layer,
+    MomentumSGD,
+    Optimizer,
+    WeightDecay,
+    softmax_cross_entropy,
+)
 
 GRADIENTS = np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 1.0]], "float32")
 
@@ -24,15 +38,55 @@ def adam(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     return p
 
 
+def momentum(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    v = np.zeros_like(p)
+    for g in gradients.astype("float64"):
+        v = 0.9 * v - 0.1 * g
+        p = p + v
+    return p
+
+
+def ada_grad(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    for t, g in enumerate(gradients.astype("float64"), start=1):
+        p = p - 0.1 * g / (np.sqrt(np.square(gradients[:t].astype("float64")).sum(0)) + 1e-8)
+    return p
+
+
+def ada_delta(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Algorithm 1 of the paper."""
+    of_gradients = of_changes = np.zeros_like(p)
+    for g in gradients.astype("float64"):
+        of_gradients = 0.95 * of_gradients + 0.05 * g**2
+        change = -np.sqrt(of_changes + 1e-6) / np.sqrt(of_gradients + 1e-6) * g
+        of_changes = 0.95 * of_changes + 0.05 * change**2
+        p = p + change
+    return p
+
+
+def adam_w(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Adam's change, found from the gradients alone, and the decay on its own."""
+    changes = [adam(np.zeros_like(p), gradients[: t + 1]) for t in range(len(gradients))]
+    for before, after in zip([0.0, *changes[:-1]], changes, strict=True):
+        p = p - 0.1 * 0.5 * p + (after - before)
+    return p
+
+
+OPTIMIZERS = {
+    "sgd": (lambda: SGD(0.1), lambda p, gs: p - 0.1 * gs.sum(axis=0)),
+    "momentum": (lambda: MomentumSGD(0.1), momentum),
+    "adagrad": (lambda: AdaGrad(0.1), ada_grad),
+    "adadelta": (AdaDelta, ada_delta),
+    "adam": (lambda: Adam(0.1), adam),
+    "adamw": (lambda: AdamW(0.1, weight_decay=0.5), adam_w),
+}
+MAKE = [pytest.param(make, id=name) for name, (make, _) in OPTIMIZERS.items()]
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "expected"),
-    [
-        (SGD(0.1), lambda p, gs: p - 0.1 * gs.sum(axis=0)),
-        (Adam(0.1), adam),
-    ],
-    ids=["sgd", "adam"],
+    ("make", "expected"), [pytest.param(*pair, id=name) for name, pair in OPTIMIZERS.items()]
 )
-def test_three_steps(optimizer: Optimizer, expected: Any, backend: str) -> None:
+def test_three_steps(make: Any, expected: Any, backend: str) -> None:
+    optimizer = make()
     library = get_backend(backend)
     layer = Layer()
     start = np.array([1.0, 2.0], "float32")
@@ -54,7 +108,7 @@ def test_setup_comes_first() -> None:
     with pytest.raises(GraphError, match=r"SGD.update\(\): call setup"):
         SGD().update()
     with pytest.raises(NotImplementedError, match="Optimizer must define step"):
-        Optimizer().step(np.ones(1), {})
+        Optimizer().step(np.ones(1), np.ones(1), {})
 
 
 def test_hooks_see_the_parameters_and_may_freeze_them() -> None:
@@ -82,6 +136,24 @@ def test_state_goes_when_its_parameter_goes() -> None:
     layer.p = None
     gc.collect()
     assert len(optimizer._state) == 0
+
+
+@pytest.mark.parametrize("make", MAKE)
+def test_the_state_follows_its_parameter(make: Any) -> None:
+    def two_steps(between: Any) -> Any:
+        layer = Layer()
+        layer.p = Parameter(np.array([1.0, 2.0]))
+        optimizer = make().setup(layer)
+        for g in GRADIENTS[:2].astype("float64"):
+            layer.p.grad = Variable(g)
+            between(layer)
+            optimizer.update()
+        return layer.to_cpu().p.data
+
+    halfway = iter([lambda layer: None, lambda layer: layer.to_gpu()])
+    np.testing.assert_array_equal(
+        two_steps(lambda layer: next(halfway)(layer)), two_steps(lambda layer: None)
+    )
 
 
 @pytest.mark.parametrize("make", [lambda: SGD(0.5), lambda: Adam(0.02)], ids=["sgd", "adam"])
@@ -127,3 +199,61 @@ def test_a_training_step_copies_nothing_to_or_from_the_device() -> None:
     assert cupy._counts["to_host"] == 0
     assert cupy._counts["from_host"] == 0
     assert cupy._counts["launches"] > 0
+
+
+def two_parameters(library: Any) -> Layer:
+    """Parameters (3, 4) and (12,), whose gradients are one and the same array."""
+    layer = Layer()
+    layer.a = Parameter(library.from_numpy(np.array([3.0, 4.0], "float32")))
+    layer.b = Parameter(library.from_numpy(np.array([6.0, 8.0], "float32")))
+    shared = Variable(library.from_numpy(np.array([3.0, 4.0], "float32")))
+    layer.a.grad = layer.b.grad = shared
+    return layer
+
+
+def test_weight_decay_adds_once_even_to_a_shared_gradient(backend: str) -> None:
+    library = get_backend(backend)
+    layer = two_parameters(library)
+    before = layer.a.grad
+    WeightDecay(0.5)(list(layer.params()))
+    assert library.to_numpy(layer.a.grad.data).tolist() == [4.5, 6.0]
+    assert library.to_numpy(layer.b.grad.data).tolist() == [6.0, 8.0]
+    assert library.to_numpy(before.data).tolist() == [3.0, 4.0], "written to"
+
+
+def test_clip_grad_scales_all_together_and_once(backend: str) -> None:
+    library = get_backend(backend)
+    layer = two_parameters(library)
+    ClipGrad(5.0)(list(layer.params()))
+    for param in layer.params():
+        got = library.to_numpy(param.grad.data)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, np.array([3.0, 4.0]) / 2**0.5, rtol=1e-6)
+    ClipGrad(100.0)(list(layer.params()))
+    np.testing.assert_array_equal(library.to_numpy(layer.a.grad.data), got, "nothing to clip")
+    ClipGrad(1.0)([])
+
+
+def test_frozen_parameters_stay_and_the_others_are_updated() -> None:
+    model = MLP((3, 2), in_size=2)
+    hook = FreezeParam(model.l0, model.l1.b)
+    optimizer = SGD(0.1).setup(model)
+    optimizer.add_hook(hook)
+    optimizer.add_hook(ClipGrad(1.0))
+    optimizer.add_hook(WeightDecay(0.1))
+    before = {key: p.data.copy() for key, p in model.named_params().items()}
+    model(np.ones((1, 2), "float32")).backward()
+    optimizer.update()
+    moved = [k for k, p in model.named_params().items() if not np.array_equal(p.data, before[k])]
+    assert moved == ["l1/W"]
+
+
+def test_weight_decay_is_the_gradient_of_the_l2_penalty() -> None:
+    layer = Layer()
+    layer.p = Parameter(np.array([1.0, -2.0]))
+    ((layer.p * layer.p).sum() * (0.3 / 2) + layer.p.sum()).backward()
+    expected = layer.p.grad.data
+    layer.cleargrads()
+    layer.p.sum().backward()
+    WeightDecay(0.3)([layer.p])
+    np.testing.assert_allclose(layer.p.grad.data, expected)

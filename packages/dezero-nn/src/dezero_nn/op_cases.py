@@ -1,43 +1,60 @@
-"""The rows of dezero-nn's op table."""
+"""The rows of dezero-nn's op table; the references are loops and sums as the definitions say.
+
+Ops that pass no gradient to some elements are tried in a sum in which every element counts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import OpCase
+from dezero_core import Buffer, test_mode
+from dezero_core.extend import OpCase, backend_of
+from dezero_core.functions import sum
 
 from . import functions as F
 
 ROWS_OF_SCORES = (((4, 3),), ((1, 2),))
 LABELLED = (((4, 3), (4,)), ((2, 3), (2, 1)), ((1, 3), (1,)))
 AFFINE = (((3, 4), (4, 2), (2,)), ((2, 3, 4), (4, 2), (2,)), ((1, 1), (1, 1), (1,)))
+IMAGES = (((1, 2, 3, 4),), ((1, 1, 2, 2),), ((0, 1, 3, 3),))
+FILTERED = (
+    ((1, 2, 3, 4), (2, 2, 2, 3), (2,)),
+    ((2, 1, 3, 2), (1, 1, 1, 2), (1,)),
+    ((1, 1, 2, 3), (1, 1, 2, 3), (1,)),
+    ((0, 1, 3, 3), (1, 1, 2, 3), (1,)),
+)
+CHANNELS = (((4, 3), (3,), (3,)), ((2, 2, 2, 3), (2,), (2,)), ((3, 1), (1,), (1,)))
 
 
 def rows() -> list[OpCase]:
-    """Activations, the affine map, dropout, the loss and the accuracy."""
+    """One list for each kind of op."""
+    return [*activations(), *layers(), *losses(), *convolutions(), *poolings()]
+
+
+def activations() -> list[OpCase]:
+    """Functions between layers."""
     return [
         OpCase("sigmoid", F.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
-        OpCase("relu", lambda x: F.relu(x) + F.relu(-2 * x), _leaky),
+        OpCase("relu", lambda x: F.relu(x) + F.relu(-2 * x), _relus),
+        OpCase("leaky_relu", F.leaky_relu, lambda x: 0.6 * x + 0.4 * np.abs(x)),
+        OpCase("leaky_relu slope", lambda x: F.leaky_relu(x, -1.0), np.abs),
         OpCase("softmax", F.softmax, _softmax, ROWS_OF_SCORES),
         OpCase("softmax axis", lambda x: F.softmax(x, -3), _softmax_first, (((3, 1, 2),),)),
-        OpCase("linear", F.linear, lambda x, W, b: np.einsum("...i,io->...o", x, W) + b, AFFINE),
-        OpCase("linear nobias", F.linear, lambda x, W: np.dot(x, W), (((3, 4), (4, 2)),)),
-        OpCase("dropout", lambda x: F.dropout(x, 0.0) * 2, lambda x: 2 * x),
+        OpCase("log_softmax", F.log_softmax, lambda x: np.log(_softmax(x)), ROWS_OF_SCORES),
         OpCase(
-            "softmax_cross_entropy",
-            F.softmax_cross_entropy,
-            _cross_entropy,
-            LABELLED,
-            integers={1: 3},
+            "log_softmax axis",
+            lambda x: F.log_softmax(x, -3),
+            lambda x: np.log(_softmax_first(x)),
+            (((3, 1, 2),),),
         ),
-        OpCase("accuracy", F.accuracy, _accuracy, LABELLED, integers={1: 3}, order=0),
     ]
 
 
-def _leaky(x: Any) -> Any:
-    """relu(x) + relu(-2x): every element passes on one side, so no gradient is zero."""
+def _relus(x: Any) -> Any:
     return (np.abs(x) + x) / 2 + np.abs(x) - x
 
 
@@ -49,6 +66,60 @@ def _softmax_first(x: Any) -> Any:
     return np.exp(x) / np.exp(x).sum(axis=0)
 
 
+def layers() -> list[OpCase]:
+    """The affine map, dropout, normalisation."""
+    return [
+        OpCase("linear", F.linear, lambda x, W, b: np.einsum("...i,io->...o", x, W) + b, AFFINE),
+        OpCase("linear nobias", F.linear, lambda x, W: np.dot(x, W), (((3, 4), (4, 2)),)),
+        OpCase("dropout", lambda x: F.dropout(x, 0.0) * 2, lambda x: 2 * x),
+        OpCase("batch_norm", _normalised, _normalised_reference, CHANNELS),
+        OpCase("batch_norm test_mode", _normalised_by_running, _by_running_reference, CHANNELS),
+    ]
+
+
+def _normalised(x: Any, gamma: Any, beta: Any, eps: float = 0.1) -> Any:
+    zeros = backend_of(x.data).zeros((x.shape[1],), x.data)
+    return F.batch_norm(x, gamma, beta, Buffer(zeros + 0.5), Buffer(zeros + 4.0), eps=eps)
+
+
+def _normalised_by_running(x: Any, gamma: Any, beta: Any) -> Any:
+    with test_mode():
+        return _normalised(x, gamma, beta, eps=0.0)
+
+
+def _normalised_reference(x: Any, gamma: Any, beta: Any) -> Any:
+    y = np.empty_like(x)
+    for c in range(x.shape[1]):
+        deviation = (x[:, c].var() + 0.1) ** 0.5
+        y[:, c] = gamma[c] * (x[:, c] - x[:, c].mean()) / deviation + beta[c]
+    return y
+
+
+def _by_running_reference(x: Any, gamma: Any, beta: Any) -> Any:
+    one_each = (-1,) + (1,) * (x.ndim - 2)
+    return gamma.reshape(one_each) * (x - 0.5) / 2 + beta.reshape(one_each)
+
+
+def losses() -> list[OpCase]:
+    """What is made small, and the accuracy."""
+    return [
+        OpCase(
+            "mean_squared_error",
+            F.mean_squared_error,
+            lambda a, b: np.square(a - b).sum() / len(a),
+            (((3, 2), (3, 2)), ((2,), (2,)), ((1, 1), (1, 1))),
+        ),
+        OpCase(
+            "softmax_cross_entropy",
+            F.softmax_cross_entropy,
+            _cross_entropy,
+            LABELLED,
+            integers={1: 3},
+        ),
+        OpCase("accuracy", F.accuracy, _accuracy, LABELLED, integers={1: 3}, order=0),
+    ]
+
+
 def _cross_entropy(x: Any, t: Any) -> Any:
     p = _softmax(x.astype("float64"))
     return -np.mean([np.log(row[label]) for row, label in zip(p, t.ravel(), strict=True)])
@@ -56,3 +127,107 @@ def _cross_entropy(x: Any, t: Any) -> Any:
 
 def _accuracy(y: Any, t: Any) -> Any:
     return np.mean([int(np.argmax(row)) == label for row, label in zip(y, t.ravel(), strict=True)])
+
+
+def convolutions() -> list[OpCase]:
+    """Windows laid out and put back; convolution in both spellings."""
+    settings = {"stride": (1, 2), "pad": (1, 0)}
+    found = [
+        OpCase("im2col", lambda x: F.im2col(x, (2, 1)) + sum(x), _columns_reference, IMAGES),
+        OpCase(
+            "im2col windows",
+            lambda x: F.im2col(x, 2, (1, 2), 1, to_matrix=False) + sum(x),
+            lambda x: _windows(x, (2, 2), (1, 2), (1, 1)).transpose(0, 3, 4, 5, 1, 2) + x.sum(),
+            IMAGES,
+        ),
+        OpCase(
+            "col2im",
+            lambda x: F.col2im(x, (1, 2, 2, 2), (2, 1)),
+            lambda x: x.reshape(2, 2, 2).transpose(1, 2, 0)[None],
+            (((2, 4),),),
+        ),
+        OpCase(
+            "col2im overlapping",
+            lambda x: F.col2im(x, (1, 1, 1, 3), (1, 2), to_matrix=False),
+            lambda x: (
+                np.pad(x[..., 0, 0, :], [(0, 0)] * 3 + [(0, 1)])
+                + np.pad(x[..., 1, 0, :], [(0, 0)] * 3 + [(1, 0)])
+            ),
+            (((1, 1, 1, 2, 1, 2),),),
+        ),
+    ]
+    for name, op in (("conv2d", F.conv2d), ("conv2d_simple", F.conv2d_simple)):
+        found += [
+            OpCase(name, op, lambda x, W, b: _conv(x, W) + b[:, None, None], FILTERED),
+            OpCase(
+                f"{name} settings",
+                lambda x, W, op=op: op(x, W, None, **settings),
+                lambda x, W: _conv(x, W, **settings),
+                (((1, 2, 3, 5), (2, 2, 2, 3)),),
+            ),
+        ]
+    return found
+
+
+def _windows(x: Any, kernel: Any, stride: Any, pad: Any, value: float = 0.0) -> Any:
+    """Windows by their definition: (N, OH, OW, C, KH, KW)."""
+    (KH, KW), (SH, SW) = kernel, stride
+    N, C = x.shape[:2]
+    x = np.pad(x, [(0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])], constant_values=value)
+    rows, columns = range(0, x.shape[2] - KH + 1, SH), range(0, x.shape[3] - KW + 1, SW)
+    found = [x[:, :, i : i + KH, j : j + KW] for i, j in product(rows, columns)]
+    return np.stack(found, axis=1).reshape(N, len(rows), len(columns), C, KH, KW)
+
+
+def _columns_reference(x: Any) -> Any:
+    return np.array([w.ravel() for w in _windows(x, (2, 1), (1, 1), (0, 0)).reshape(
+        -1, x.shape[1] * 2)]).reshape(-1, x.shape[1] * 2) + x.sum()  # fmt: skip
+
+
+def _conv(x: Any, W: Any, stride: Any = (1, 1), pad: Any = (0, 0)) -> Any:
+    windows = _windows(x, W.shape[2:], stride, pad)
+    y = [[(windows[n] * w).sum(axis=(2, 3, 4)) for w in W] for n in range(len(x))]
+    return np.array(y, x.dtype).reshape(len(x), len(W), *windows.shape[1:3])
+
+
+def poolings() -> list[OpCase]:
+    """Each window as one number."""
+    over: dict[str, Callable[..., Any]] = {"pooling": F.pooling, "pooling_simple": F.pooling_simple}
+    found = [
+        OpCase(
+            "average_pooling",
+            lambda x: F.average_pooling(x, 2),
+            lambda x: _windows(x, (2, 2), (1, 1), (0, 0)).mean((4, 5)).transpose(0, 3, 1, 2),
+            IMAGES,
+        ),
+        OpCase(
+            "average_pooling settings",
+            lambda x: F.average_pooling(x, (2, 3), (1, 2), 1),
+            lambda x: _windows(x, (2, 3), (1, 2), (1, 1)).mean((4, 5)).transpose(0, 3, 1, 2),
+            IMAGES,
+        ),
+    ]
+    for name, op in over.items():
+        found += [
+            OpCase(
+                name,
+                lambda x, op=op: op(x, (1, 2), (1, 2)) + op(-2 * x, (1, 2), (1, 2)),
+                _largest_and_smallest,
+                (((2, 1, 2, 4),), ((1, 1, 1, 2),), ((0, 1, 1, 2),)),
+            ),
+            OpCase(
+                f"{name} settings",
+                lambda x, op=op: op(x, (2, 3), (1, 2), 1) + sum(x),
+                lambda x: (
+                    _windows(x, (2, 3), (1, 2), (1, 1), -np.inf).max((4, 5)).transpose(0, 3, 1, 2)
+                    + x.sum()
+                ),
+                IMAGES,
+            ),
+        ]
+    return found
+
+
+def _largest_and_smallest(x: Any) -> Any:
+    left, right = x[..., ::2], x[..., 1::2]
+    return np.fmax(left, right) - 2 * np.fmin(left, right)

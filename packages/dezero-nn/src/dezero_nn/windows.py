@@ -60,3 +60,9 @@ def window_counts(shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair)
             f"{pad}; take a smaller kernel or more padding"
         )
     return down, across
+
+
+def element_of_windows(i: int, j: int, stride: Pair, counts: Pair) -> tuple[Any, slice, slice]:
+    """Index of element (i, j) of every window, in padded images (..., H, W)."""
+    (SH, SW), (OH, OW) = stride, counts
+    return ..., slice(i, i + SH * (OH - 1) + 1, SH), slice(j, j + SW * (OW - 1) + 1, SW)

@@ -10,7 +10,7 @@ from dezero_core.extend import backend_of
 from dezero_core.functions import reshape, transpose
 
 from .. import signatures
-from ..windows import Pair, pair, window_counts
+from ..windows import Pair, element_of_windows, pair, window_counts
 
 
 @signatures.im2col.define
@@ -24,13 +24,13 @@ def _im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, value: float) -> Any:
 @signatures.col2im.define
 def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair) -> Any:
     backend = backend_of(cols)
-    (N, C, H, W), (SH, SW), (PH, PW) = shape, stride, pad
+    (N, C, H, W), (PH, PW) = shape, pad
     _, _, KH, KW, OH, OW = cols.shape
     x = backend.zeros((N, C, H + 2 * PH, W + 2 * PW), cols)
     for i in range(KH):
         for j in range(KW):
-            place = (..., slice(i, i + SH * OH, SH), slice(j, j + SW * OW, SW))
-            x = backend.scatter_add(x, place, cols[:, :, i, j, ...])
+            places = element_of_windows(i, j, stride, (OH, OW))
+            x = backend.scatter_add(x, places, cols[:, :, i, j, ...])
     return x[:, :, PH : PH + H, PW : PW + W]
 
 

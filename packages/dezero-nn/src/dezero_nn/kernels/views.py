@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core.extend import get_backend
 
-from ..windows import Pair
+from ..windows import Pair, element_of_windows
 
 _numpy = get_backend("numpy")
 
@@ -25,5 +25,4 @@ def windows(x: Any, kernel: Pair, stride: Pair) -> Any:
 
 def view_at(x: Any, i: int, j: int, stride: Pair, counts: Pair) -> Any:
     """A view (N, C, OH, OW) of padded images: element (i, j) of every window."""
-    (SH, SW), (OH, OW) = stride, counts
-    return x[:, :, i : i + SH * OH : SH, j : j + SW * OW : SW]
+    return x[element_of_windows(i, j, stride, counts)]

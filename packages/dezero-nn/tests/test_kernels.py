@@ -1,0 +1,106 @@
+"""Kernels: each held to its portable definition, on any shape that it says it supports."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dezero_core.extend import ops
+from dezero_nn import get_conv_outsize, signatures
+from dezero_nn.kernels import all_kernels, conv
+
+KERNELS = {kernel.op: kernel for kernel in all_kernels()}
+small, sides = st.integers(1, 3), st.integers(1, 7)
+pairs = st.tuples(small, small)
+
+
+def numbers(draw: Any, shape: tuple[int, ...], dtype: str) -> Any:
+    """Numbers with ties and both signs."""
+    values = np.random.default_rng(draw(st.integers(0, 9))).integers(-8, 8, shape) / 4
+    return values.astype(dtype)
+
+
+@st.composite
+def arguments(draw: Any, op: str) -> tuple[Any, ...]:
+    """What the op's signature asks for, of some geometry in which a window fits."""
+    dtype = draw(st.sampled_from(["float32", "float64"]))
+    N, C, OC = draw(small), draw(small), draw(small)
+    size = draw(sides), draw(sides)
+    kernel, stride = draw(pairs), draw(pairs)
+    pad = tuple(draw(st.integers(0, k - 1)) for k in kernel)
+    counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, strict=True)]
+    assume(min(counts) > 0)
+    x, W = numbers(draw, (N, C, *size), dtype), numbers(draw, (OC, C, *kernel), dtype)
+    gy = numbers(draw, (N, OC, *counts), dtype)
+    g, index = numbers(draw, (N, C, *counts), dtype), numbers(draw, (N, C, *counts), dtype)
+    index = (index * 4).astype("int64") % (kernel[0] * kernel[1])
+    b = draw(st.sampled_from([None, numbers(draw, (OC,), dtype)]))
+    return {
+        "sigmoid": (x * 40,),
+        "relu_grad": (x, x[::-1].copy()),
+        "conv2d": (x, W, b, stride, pad),
+        "conv2d_grad_x": (gy, W, x.shape, stride, pad),
+        "conv2d_grad_W": (x, gy, kernel, stride, pad),
+        "max_pool2d": (x, kernel, stride, pad),
+        "max_pool2d_grad": (g, index, x.shape, kernel, stride, pad),
+    }[op]
+
+
+@pytest.mark.parametrize("op", sorted(KERNELS))
+@given(data=st.data())
+def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None:
+    kernel, portable = KERNELS[op], ops[op].portable
+    given_ = data.draw(arguments(op))
+    if data.draw(st.booleans()) and given_[0].ndim == 4:
+        first = np.repeat(given_[0], 2, axis=3)[..., ::2]  # the same, not contiguous
+        given_ = (first, *given_[1:])
+    before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
+    assume(kernel.supports(*given_))
+    got, expected = kernel.function(*given_), portable(*given_)
+    pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
+    for found, wanted in pairs:
+        assert found.shape == wanted.shape
+        if wanted.dtype.kind == "f":
+            assert found.dtype == wanted.dtype
+        limit = kernel.tolerance * np.max(np.abs(wanted), initial=1e-30)
+        assert np.max(np.abs(found - wanted), initial=0.0) <= limit
+    for x, same in zip(given_, before, strict=True):
+        assert np.array_equal(x, same) if isinstance(x, np.ndarray) else x == same
+
+
+@pytest.mark.parametrize("op", sorted(KERNELS))
+def test_contiguous_arrays_of_both_precisions_are_supported(op: str) -> None:
+    @given(arguments(op))
+    def supported(arguments: tuple[Any, ...]) -> None:
+        assert KERNELS[op].supports(*arguments)
+
+    supported()
+
+
+@pytest.mark.parametrize("block", [1, 500, 1 << 30], ids=["images", "some", "all"])
+def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(0)
+    x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))
+    settings = ((2, 1), (1, 1))
+    gy = draw.normal(size=(5, 3, 3, 8))
+    monkeypatch.setattr(conv, "BLOCK", block)
+    for op, given_ in (
+        ("conv2d", (x, W, None, *settings)),
+        ("conv2d_grad_x", (gy, W, x.shape, *settings)),
+        ("conv2d_grad_W", (x, gy, (3, 2), *settings)),
+    ):
+        np.testing.assert_allclose(KERNELS[op].function(*given_), ops[op].portable(*given_))
+
+
+def test_masks_pass_infinities_and_drop_them() -> None:
+    gy = np.array([np.inf, np.inf, -np.inf, np.nan], "float32")
+    got = signatures.relu_grad(gy, np.array([1.0, -1.0, 2.0, 0.0], "float32"))
+    assert got.tolist() == [np.inf, 0.0, -np.inf, 0.0]
+
+
+def test_every_signature_has_a_portable_definition() -> None:
+    declared = [op for op in vars(signatures).values() if isinstance(op, signatures.KernelOp)]
+    assert len(declared) >= 11
+    assert all(op.portable != op._undefined for op in declared)
