@@ -11,6 +11,8 @@ DezeroError                      with the path of the layer it passed through
 ├── PluginError       RuntimeError   an installed plugin that failed or is blocked
 │   └── DeviceError                  an installed backend without a usable device
 ├── UnknownName       ValueError     a backend, format or setting nobody registered
+├── DataMissing       FileNotFoundError  a dataset's file that is nowhere and cannot be had
+├── DataDamaged       ValueError     a dataset's file with other contents than published
 ├── MissingPackage    ImportError    a feature whose distribution is not installed
 └── WeightsError      ValueError     saving and loading
     ├── FormatError                  a file that cannot be read as weights
@@ -84,6 +86,14 @@ class DeviceError(PluginError):
 
 class UnknownName(DezeroError, ValueError):
     """A backend, format or setting that nobody registered."""
+
+
+class DataMissing(DezeroError, FileNotFoundError):
+    """A file of a dataset that is in none of the folders and cannot be downloaded."""
+
+
+class DataDamaged(DezeroError, ValueError):
+    """A file of a dataset whose contents are not what was published."""
 
 
 class MissingPackage(DezeroError, ImportError):

@@ -1,4 +1,4 @@
-"""DataLoader: a dataset in minibatches."""
+"""A dataset in minibatches: shuffled, or in order side by side."""
 
 from __future__ import annotations
 
@@ -70,15 +70,20 @@ class DataLoader:
         if self.iteration >= self.max_iter:
             self.reset()
             raise StopIteration
-        start = self.iteration * self.batch_size
+        indices = self._indices()
         self.iteration += 1
-        x, t = self._batch(self.index[start : start + self.batch_size])
+        x, t = self._batch(indices)
         if self.backend is not None:
             backend = get_backend(self.backend)
             x, t = move(x, backend), None if t is None else move(t, backend)
         return x, t
 
     next = __next__
+
+    def _indices(self) -> Any:
+        """The numbers of the examples that come next."""
+        start = self.iteration * self.batch_size
+        return self.index[start : start + self.batch_size]
 
     def _batch(self, indices: Any) -> tuple[Any, Any]:
         if hasattr(self.dataset, "batch"):
@@ -100,3 +105,33 @@ class DataLoader:
     def to_gpu(self) -> DataLoader:
         """Yield batches on the registered accelerator; returns self."""
         return self.to(accelerator().name)
+
+
+class SeqDataLoader(DataLoader):
+    """Batches of sequences, in order (book step 60).
+
+    Row i of the batches walks through the dataset one example at a time, beginning at
+    ``i * (N // batch_size)``.
+
+    Args:
+        dataset: a `Dataset`, or any sequence of pairs (example, label), N of them.
+        batch_size: how many places the dataset is walked through from, at most N.
+        gpu: put the batches on the accelerator.
+
+    Yields:
+        pairs (x, t) of arrays with ``batch_size`` rows, ceil(N / batch_size) times.
+
+    Raises:
+        ArgumentError: ``batch_size`` is below 1 or above N.
+    """
+
+    def __init__(self, dataset: Any, batch_size: int, gpu: bool = False) -> None:
+        super().__init__(dataset, batch_size, shuffle=False, gpu=gpu)
+        if batch_size > self.data_size:
+            raise ArgumentError(
+                f"SeqDataLoader: batch_size {batch_size} for {self.data_size} examples"
+            )
+
+    def _indices(self) -> Any:
+        starts = np.arange(self.batch_size) * (self.data_size // self.batch_size)
+        return (starts + self.iteration) % self.data_size

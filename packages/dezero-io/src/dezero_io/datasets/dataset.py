@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..transforms import transformed
+
 
 class Dataset:
     """Base of datasets (book step 49). Subclasses fill ``data`` and ``label`` in ``prepare``.
@@ -47,10 +49,14 @@ class Dataset:
         return x, self.target_transform(t) if self.target_transform and t is not None else t
 
     def batch(self, indices: Any) -> tuple[Any, Any]:
-        """Examples and labels by their numbers, as arrays; one gather if nothing is transformed."""
-        if self.transform is None and self.target_transform is None:
-            return self.data[indices], None if self.label is None else self.label[indices]
-        return stacked([self[int(i)] for i in indices])
+        """Examples and labels by their numbers, as arrays: one gather, if they are in arrays."""
+        own = type(self).__getitem__ is Dataset.__getitem__
+        if not own or not isinstance(self.data, np.ndarray):
+            return stacked([self[int(i)] for i in indices])
+        x = transformed(self.transform, self.data[indices])
+        if self.label is None:
+            return x, None
+        return x, transformed(self.target_transform, np.asarray(self.label)[indices])
 
 
 def stacked(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:

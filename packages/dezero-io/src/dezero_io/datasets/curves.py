@@ -1,0 +1,47 @@
+"""Data made by a formula: a spiral to classify, a sine wave to continue."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dezero_core.extend import generator
+
+from .dataset import Dataset
+
+
+class Spiral(Dataset):
+    """300 points on three arms of a spiral, with some noise (book step 48).
+
+    The points are the book's; making them leaves the random numbers of the program alone.
+
+    Attributes:
+        data: shape (300, 2), float32.
+        label: shape (300,), int64 from 0 to 2: the arm.
+    """
+
+    def prepare(self) -> None:
+        # The old generator: only it gives the book's points.
+        draw = np.random.RandomState(1984 if self.train else 2020)
+        arm = np.repeat(np.arange(3), 100)
+        radius = np.tile(np.arange(100) / 100, 3)
+        angle = 4.0 * arm + 4.0 * radius + 0.2 * draw.randn(300)
+        order = draw.permutation(300)
+        points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+        self.data = points.astype(np.float32)[order]
+        self.label = arm.astype(np.int64)[order]
+
+
+class SinCurve(Dataset):
+    """A period of a sine with noise, at each step the value to follow (book step 60).
+
+    The part to test with is a cosine without noise. The noise is drawn from DeZero's generator.
+
+    Attributes:
+        data: shape (999, 1), float64.
+        label: shape (999, 1), float64: the next value.
+    """
+
+    def prepare(self) -> None:
+        x = np.linspace(0, 2 * np.pi, 1000)
+        y = np.sin(x) + generator().uniform(-0.05, 0.05, x.shape) if self.train else np.cos(x)
+        self.data, self.label = y[:-1, np.newaxis], y[1:, np.newaxis]

@@ -1,0 +1,112 @@
+"""MNIST: handwritten digits, the field's oldest benchmark."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dezero_core.errors import DataDamaged
+
+from ..download import fetch
+from ..transforms import Compose, Flatten, Normalize, ToFloat
+from .dataset import Dataset
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+
+
+ROWS_FROM_0_TO_1 = Compose([Flatten(), ToFloat(), Normalize(0.0, 255.0)])
+
+
+class Contents(NamedTuple):
+    """What a file holds once it is unpacked."""
+
+    size: int
+    sha256: str
+
+
+FILES = {
+    "mnist/train-images-idx3-ubyte.gz": Contents(
+        47040016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+    ),
+    "mnist/train-labels-idx1-ubyte.gz": Contents(
+        60008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+    ),
+    "mnist/t10k-images-idx3-ubyte.gz": Contents(
+        7840016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+    ),
+    "mnist/t10k-labels-idx1-ubyte.gz": Contents(
+        10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+    ),
+}
+
+
+class MNIST(Dataset):
+    """70,000 grey images of 28x28 pixels, ten classes (LeCun, Cortes and Burges; book step 51).
+
+    The files are looked for in the folder ``mnist`` of `data_folder`, then of the cache folder,
+    and downloaded where they are in neither; what they hold is compared with a SHA-256.
+
+    Args:
+        train: the 60,000 images to train with (default), else the 10,000 to test with.
+        transform: applied to each example; by default it makes float32 of shape (784,) from 0
+            to 1. With None examples are uint8 of shape (1, 28, 28).
+        target_transform: applied to each label.
+
+    Attributes:
+        data: shape (N, 1, 28, 28), uint8.
+        label: shape (N,), int64 from 0 to 9.
+
+    Raises:
+        DataMissing: the files are in neither folder, and cannot be downloaded.
+        DataDamaged: a file holds something else than was published.
+    """
+
+    def __init__(
+        self,
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = ROWS_FROM_0_TO_1,
+        target_transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        super().__init__(train, transform, target_transform)
+
+    def prepare(self) -> None:
+        part = "train" if self.train else "t10k"
+        self.data = read_idx(f"mnist/{part}-images-idx3-ubyte.gz")[:, np.newaxis]
+        self.label = read_idx(f"mnist/{part}-labels-idx1-ubyte.gz").astype(np.int64)
+
+
+def read_idx(name: str) -> Any:
+    """One of `FILES` as an array: a header that gives the lengths of the axes, then bytes."""
+    contents = unpacked(fetch(name, tuple(FILES), MIRRORS), FILES[name])
+    axes = contents[3]
+    shape = np.frombuffer(contents, ">u4", axes, offset=4)
+    return np.frombuffer(contents, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def unpacked(path: Path, expected: Contents) -> bytes:
+    """What a gzip file holds, if it is what was published; never more than that is read."""
+    try:
+        with gzip.open(path) as file:
+            contents = file.read(expected.size + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(path, str(error)) from error
+    if sha256(contents).hexdigest() != expected.sha256:
+        raise damaged(path, "its SHA-256 is another one")
+    return contents
+
+
+def damaged(path: Path, reason: str) -> DataDamaged:
+    """The error for a file that does not hold what was published."""
+    return DataDamaged(
+        f"{path} does not hold what was published: {reason}. Delete it and load the dataset "
+        "again, or put a good copy in its place"
+    )
