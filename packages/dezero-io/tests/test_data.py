@@ -10,7 +10,7 @@ from dezero_core import seed
 from dezero_core.backends import host
 from dezero_core.errors import ArgumentError, MissingPackage
 from dezero_core.extend import backend_of, get_backend
-from dezero_io import DataLoader, Dataset, Digits
+from dezero_io import DataLoader, Dataset, Digits, SeqDataLoader, SinCurve, Spiral
 
 
 class Numbers(Dataset):
@@ -119,3 +119,38 @@ def test_batches_go_where_they_are_wanted(backend: str) -> None:
 def test_batch_size_must_be_positive() -> None:
     with pytest.raises(ArgumentError, match="batch_size 0"):
         DataLoader(Numbers(), 0)
+
+
+def test_the_spiral_is_the_books_and_leaves_random_numbers_alone() -> None:
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    train, test = Spiral(), Spiral(train=False)
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert (train.data.shape, train.data.dtype) == ((300, 2), np.float32)
+    assert np.bincount(train.label).tolist() == np.bincount(test.label).tolist() == [100] * 3
+    np.testing.assert_allclose(train.data[0], [-0.13981389, -0.00721657], rtol=1e-6)
+    assert np.linalg.norm(train.data, axis=1).max() < 1
+    assert not np.array_equal(train.data, test.data)
+
+
+def test_the_sine_is_followed_by_its_next_value() -> None:
+    train, test = SinCurve(), SinCurve(train=False)
+    assert train.data.shape == train.label.shape == (999, 1)
+    assert np.array_equal(train.data[1:], train.label[:-1])
+    x = np.linspace(0, 2 * np.pi, 1000)[:-1]
+    assert 0.01 < np.abs(train.data[:, 0] - np.sin(x)).max() <= 0.05
+    np.testing.assert_allclose(test.data[:, 0], np.cos(x))
+
+
+def test_sequences_are_walked_through_side_by_side() -> None:
+    loader = SeqDataLoader(Numbers(), 3)
+    labels = [t.tolist() for _, t in loader]
+    assert labels == [[0, 3, 6], [1, 4, 7], [2, 5, 8], [3, 6, 9]]
+    assert [t.tolist() for _, t in loader] == labels
+    shapes = [x.shape for x, _ in SeqDataLoader(SinCurve(), 30)]
+    assert shapes == [(30, 1)] * 34
+    wraps = [t.tolist() for _, t in SeqDataLoader(Numbers(), 6)]
+    assert wraps == [[0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]]
+    with pytest.raises(ArgumentError, match="batch_size 11 for 10 examples"):
+        SeqDataLoader(Numbers(), 11)
+    x, _ = next(iter(SeqDataLoader(Numbers(), 2, gpu=True)))
+    assert backend_of(x).name == "cuda"

@@ -61,7 +61,8 @@ def download(url: str, target: Path) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     try:
-        with tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=0) as bar:
+        # pooch sets the total; until then it is 1, because a bar of 0 counts as none
+        with tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=1) as bar:
             pooch.HTTPDownloader(progressbar=bar)(url, name, None)
         os.replace(name, target)
     except BaseException:

@@ -19,10 +19,22 @@ from dezero_core import (
     test_mode,
     using_config,
 )
-from dezero_io import DataLoader, Dataset
+from dezero_io import DataLoader, Dataset, SeqDataLoader
 from dezero_nn import Layer, Model
 
-from . import core, cuda, dataloaders, datasets, functions, layers, models, optimizers
+from . import (
+    core,
+    cuda,
+    dataloaders,
+    datasets,
+    functions,
+    functions_conv,
+    layers,
+    models,
+    optimizers,
+    transforms,
+    utils,
+)
 from .__about__ import __version__
 
 __all__ = [
@@ -35,6 +47,7 @@ __all__ = [
     "Layer",
     "Model",
     "Parameter",
+    "SeqDataLoader",
     "Variable",
     "__version__",
     "as_array",
@@ -44,6 +57,7 @@ __all__ = [
     "dataloaders",
     "datasets",
     "functions",
+    "functions_conv",
     "layers",
     "models",
     "no_grad",
@@ -51,5 +65,7 @@ __all__ = [
     "optimizers",
     "seed",
     "test_mode",
+    "transforms",
     "using_config",
+    "utils",
 ]

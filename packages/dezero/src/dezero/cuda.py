@@ -1,6 +1,7 @@
 """The book's ``dezero.cuda`` (step 52): which library owns an array, and moving it.
 
-``gpu_enable`` is looked up when it is read, and true only when a device works.
+``gpu_enable`` is looked up when it is read, and true only when a device works; ``cupy`` is the
+module, imported when it is read.
 """
 
 from __future__ import annotations
@@ -34,4 +35,6 @@ def __getattr__(name: str) -> Any:
         except DezeroError:
             return False
         return True
+    if name == "cupy":
+        return get_backend("cuda").xp
     raise AttributeError(f"module 'dezero.cuda' has no attribute {name!r}")

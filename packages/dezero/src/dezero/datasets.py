@@ -1,5 +1,5 @@
 """The book's ``dezero.datasets``."""
 
-from dezero_io.datasets import Dataset, Digits
+from dezero_io.datasets import MNIST, Dataset, Digits, SinCurve, Spiral
 
-__all__ = ["Dataset", "Digits"]
+__all__ = ["MNIST", "Dataset", "Digits", "SinCurve", "Spiral"]

@@ -1,5 +1,5 @@
 """The book's ``dezero.layers``."""
 
-from dezero_nn.layers import Layer, Linear
+from dezero_nn.layers import BatchNorm, Conv2d, Dropout, Layer, Linear
 
-__all__ = ["Layer", "Linear"]
+__all__ = ["BatchNorm", "Conv2d", "Dropout", "Layer", "Linear"]

@@ -1,5 +1,5 @@
 """The book's ``dezero.models``."""
 
-from dezero_nn.models import MLP, Model, Sequential
+from dezero_nn.models import CNN, MLP, Model, Sequential
 
-__all__ = ["MLP", "Model", "Sequential"]
+__all__ = ["CNN", "MLP", "Model", "Sequential"]
