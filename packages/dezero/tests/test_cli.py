@@ -1,10 +1,12 @@
 """The command: what it prints, writes and refuses."""
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -44,6 +46,51 @@ def test_train_save_load_eval(tmp_path: Path, backend: str) -> None:
     assert float(again.output.splitlines()[0].split()[3]) < float(lines[0].split()[3])
 
 
+@pytest.mark.parametrize(("data", "model"), [("digits", "cnn"), ("spiral", "mlp")])
+def test_every_dataset_and_model(data: str, model: str, tmp_path: Path) -> None:
+    folder, weights = tmp_path / "report", str(tmp_path / "w.npz")
+    task = ["--data", data, "--model", model]
+    trained = run(
+        "train", *task, "--epochs", "1", "--seed", "0", "--save", weights, "--report", str(folder)
+    )
+    assert trained.exit_code == 0, trained.output
+    files = {"confusion.png", "curves.png"} | ({"misread.png"} if data == "digits" else set())
+    assert {path.name for path in folder.iterdir()} == files
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
+    assert all(str(folder / name) in trained.output for name in files)
+    accuracy = trained.output.split("test accuracy ")[-1].split()[0]
+    assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
+
+
+def test_confusion_is_counted() -> None:
+    from dezero.cli.report import confusion_matrix
+
+    labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])
+    counts = confusion_matrix(labels, predicted, 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
+
+
+@pytest.mark.skipif("DEZERO_DATA" not in os.environ, reason="no MNIST: set DEZERO_DATA")
+def test_mnist(tmp_path: Path) -> None:
+    from dezero.cli.task import loader
+
+    x, t = next(iter(loader("mnist", "cnn", "numpy", False, 50)))
+    assert (x.shape, x.dtype, t.shape) == ((50, 1, 28, 28), np.float32, (50,))
+
+
+def test_mnist_that_is_not_there(tmp_path: Path, monkeypatch: Any) -> None:
+    from dezero_io import download
+    from dezero_io.datasets import mnist
+
+    monkeypatch.setenv("DEZERO_DATA", str(tmp_path))
+    monkeypatch.setattr(download, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    result = run("train", "--data", "mnist")
+    assert result.exit_code == 1
+    assert f"is not in {tmp_path / 'mnist'}" in result.output
+    assert "t10k-labels-idx1-ubyte.gz" in result.output
+
+
 def test_one_seed_repeats_a_run() -> None:
     runs = [run("train", "--epochs", "1", "--seed", "3").output for _ in range(2)]
     assert runs[0] == runs[1]
@@ -57,6 +104,8 @@ def test_one_seed_repeats_a_run() -> None:
         (["train", "--backend", "numpy", "--device", "cuda"], "--device cuda means --backend cuda"),
         (["train", "--data", "mnits"], "'mnits' is not"),
         (["train", "--epochs", "0"], "--epochs"),
+        (["train", "--model", "rnn"], "'rnn' is not"),
+        (["train", "--data", "spiral", "--model", "cnn"], "takes images, and spiral has none"),
         (["eval"], "--load"),
         (["eval", "--load", "nowhere.npz"], "does not exist"),
     ],

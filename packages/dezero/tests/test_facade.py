@@ -14,7 +14,8 @@ from dezero import Variable, cuda
 
 def test_everything_listed_is_there() -> None:
     modules = [dezero, dezero.core, F, L, dezero.models, dezero.optimizers, dezero.datasets]
-    for module in [*modules, dezero.dataloaders, cuda]:
+    modules += [dezero.functions_conv, dezero.transforms, dezero.utils, dezero.dataloaders]
+    for module in [*modules, cuda]:
         assert all(hasattr(module, name) for name in module.__all__), module.__name__
 
 
@@ -59,6 +60,8 @@ def test_cuda_module() -> None:
     assert cuda.get_array_module(x).__name__ == "cupy"
     assert isinstance(cuda.as_numpy(x), np.ndarray)
     assert cuda.as_numpy(3.0).shape == ()
+    assert cuda.cupy.__name__ == "cupy"
+    assert type(x) is cuda.cupy.ndarray
     with pytest.raises(AttributeError):
         cuda.no_such_name
 

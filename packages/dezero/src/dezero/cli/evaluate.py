@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .task import MODELS, chosen_backend, loader, task_options
+from .task import chosen_backend, loader, make_model, task_options
 from .training import evaluate_model
 
 
@@ -21,10 +21,10 @@ from .training import evaluate_model
 def evaluate(data: str, model: str, backend: str | None, device: str | None, load: Path) -> None:
     """Report the accuracy of saved weights on the test data."""
     library = chosen_backend(backend, device)
-    network = MODELS[model]()
+    batches = loader(data, model, library, False, 100)
+    network = make_model(data, model)
     network.load_weights(load)
     network.to(library)
-    batches = loader(data, library, False, 100)
     loss, accuracy = evaluate_model(network, batches)
     click.echo(
         f"{load}: test accuracy {accuracy:.2%}, loss {loss:.4f} "

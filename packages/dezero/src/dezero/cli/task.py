@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from dezero import DataLoader, Dataset, Model
 from dezero import functions as F
-from dezero.datasets import Digits
-from dezero.models import MLP
+from dezero.datasets import MNIST, Digits, Spiral
+from dezero.models import CNN, MLP
+from dezero.transforms import Compose
 from dezero_core.extend import default_backend, get_backend
 
-DATA: dict[str, Callable[..., Dataset]] = {"digits": Digits}
-MODELS: dict[str, Callable[[], Model]] = {"mlp": lambda: MLP((1000, 10), F.relu)}
+
+class Data(NamedTuple):
+    """A dataset to choose, and what must be known to train on it."""
+
+    load: Callable[..., Dataset]
+    classes: int
+    image: tuple[int, int, int] | None  # (C, H, W), if its examples are images
+    epochs: int  # how many are good, unless somebody says otherwise
+
+
+DATA = {
+    "digits": Data(Digits, 10, (1, 8, 8), 30),
+    "mnist": Data(MNIST, 10, (1, 28, 28), 5),
+    "spiral": Data(Spiral, 3, None, 100),
+}
+MODELS: dict[str, Callable[[int], Model]] = {
+    "mlp": lambda classes: MLP((1000, classes), F.relu),
+    "cnn": CNN,
+}
 DEVICES = {"cpu": "numpy", "cuda": "cuda"}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,7 +66,41 @@ def chosen_backend(backend: str | None, device: str | None) -> str:
     return name
 
 
-def loader(data: str, backend: str, train: bool, batch_size: int) -> DataLoader:
-    """Batches of one part of a dataset, on a backend."""
-    batches = DataLoader(DATA[data](train=train), batch_size, shuffle=train)
+class AsImages:
+    """Rows of pixels as images.
+
+    Args:
+        shape: (C, H, W).
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape = shape
+
+    def __call__(self, x: Any) -> Any:
+        return x.reshape(self.shape)
+
+    def batch(self, xs: Any) -> Any:
+        """(B, M) to (B, C, H, W)."""
+        return xs.reshape(-1, *self.shape)
+
+
+def make_model(data: str, model: str) -> Model:
+    """The model of that name, for the classes of that dataset."""
+    return MODELS[model](DATA[data].classes)
+
+
+def loader(data: str, model: str, backend: str, train: bool, batch_size: int) -> DataLoader:
+    """Batches of one part of a dataset, as the model takes them, on a backend.
+
+    Raises:
+        click.UsageError: the model takes images, and the dataset has none.
+    """
+    spec = DATA[data]
+    if model == "cnn" and spec.image is None:
+        raise click.UsageError(f"--model cnn takes images, and {data} has none: take --model mlp")
+    dataset = spec.load(train=train)
+    if model == "cnn" and spec.image is not None:
+        first = [] if dataset.transform is None else [dataset.transform]
+        dataset.transform = Compose([*first, AsImages(spec.image)])
+    batches = DataLoader(dataset, batch_size, shuffle=train)
     return batches if backend == "numpy" else batches.to(backend)

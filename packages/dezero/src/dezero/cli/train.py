@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import dezero
 from dezero.optimizers import Adam
 
-from .task import MODELS, chosen_backend, loader, task_options
-from .training import Curves, evaluate_model, train_epoch
+from .task import DATA, chosen_backend, loader, make_model, task_options
+from .training import Curves, evaluate_model, predictions, train_epoch
 
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -22,38 +22,50 @@ INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @task_options
-@click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Passes over the data. "
+    f"[default: {', '.join(f'{spec.epochs} for {name}' for name, spec in DATA.items())}]",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--seed", type=int, help="Start all random numbers from here.")
 @click.option("--load", type=INPUT, help="Weights to start from.")
 @click.option("--save", type=OUTPUT, help="Where to put the trained weights.")
 @click.option("--plot", type=OUTPUT, help="Where to put a picture of the curves.")
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for pictures: curves, confusion matrix, misread digits.",
+)
 def train(
     data: str,
     model: str,
     backend: str | None,
     device: str | None,
-    epochs: int,
+    epochs: int | None,
     batch_size: int,
     seed: int | None,
     load: Path | None,
     save: Path | None,
     plot: Path | None,
+    report: Path | None,
 ) -> None:
     """Train a model and report its accuracy on data it has not seen."""
     library = chosen_backend(backend, device)
     if seed is not None:
         dezero.seed(seed)
-    network = MODELS[model]()
+    batches = loader(data, model, library, True, batch_size)
+    test_batches = loader(data, model, library, False, batch_size)
+    network = make_model(data, model)
     if load is not None:
         network.load_weights(load)
     network.to(library)
     optimizer = Adam().setup(network)
-    batches = loader(data, library, True, batch_size)
-    test_batches = loader(data, library, False, batch_size)
 
     curves = Curves()
-    with progress(epochs * len(batches)) as (step_done, report):
+    epochs = epochs or DATA[data].epochs
+    with progress(epochs * len(batches)) as (step_done, say):
         for epoch in range(1, epochs + 1):
             loss, accuracy = train_epoch(network, optimizer, batches, step_done)
             test_loss, test_accuracy = evaluate_model(network, test_batches)
@@ -61,7 +73,7 @@ def train(
             curves.train_accuracy.append(accuracy)
             curves.test_loss.append(test_loss)
             curves.test_accuracy.append(test_accuracy)
-            report(
+            say(
                 f"epoch {epoch:3}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.2%}  "
                 f"test accuracy {test_accuracy:.2%}"
             )
@@ -72,11 +84,17 @@ def train(
         network.save_weights(save)
         click.echo(f"weights: {save}")
     if plot is not None:
-        from .curves import draw  # matplotlib takes a second to import
+        from .report import draw_curves  # matplotlib takes a second to import
 
         plot.parent.mkdir(parents=True, exist_ok=True)
-        draw(curves, plot)
+        draw_curves(curves, plot)
         click.echo(f"curves: {plot}")
+    if report is not None:
+        from .report import write_report
+
+        predicted = predictions(network, test_batches)
+        files = write_report(report, curves, test_batches.dataset, predicted, DATA[data])
+        click.echo(f"report: {', '.join(map(str, files))}")
 
 
 @contextmanager

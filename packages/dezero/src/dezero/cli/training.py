@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from dezero import DataLoader, Model, no_grad, test_mode
 from dezero import functions as F
+from dezero.cuda import as_numpy
 from dezero.optimizers import Optimizer
 
 
@@ -46,3 +50,9 @@ def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
             losses += float(F.softmax_cross_entropy(y, t)) * len(y)
             hits += float(F.accuracy(y, t)) * len(y)
     return losses / batches.data_size, hits / batches.data_size
+
+
+def predictions(model: Model, batches: DataLoader) -> Any:
+    """The class of each example in order, as the model sees it: a host array (N,)."""
+    with no_grad(), test_mode():
+        return np.concatenate([as_numpy(F.argmax(model(x), axis=1)) for x, _ in batches])
