@@ -1,0 +1,21 @@
+"""Step 55: the size of a convolution's output."""
+
+import dezero.utils
+
+
+def test_get_conv_outsize(capsys) -> None:
+    H, W = 4, 4
+    KH, KW = 3, 3
+    SH, SW = 1, 1
+    PH, PW = 1, 1
+
+    OH = dezero.utils.get_conv_outsize(H, KH, SH, PH)
+    OW = dezero.utils.get_conv_outsize(W, KW, SW, PW)
+    print(OH, OW)
+    assert capsys.readouterr().out == "4 4\n"
+
+
+def test_more_padding_is_larger_and_a_longer_stride_smaller() -> None:
+    sizes = [dezero.utils.get_conv_outsize(7, 3, 1, pad) for pad in range(3)]
+    assert sizes == [5, 7, 9]
+    assert dezero.utils.get_conv_outsize(7, 3, 2, 0) == 3
