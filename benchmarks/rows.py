@@ -1,24 +1,30 @@
-"""What is timed: each row by DeZero and by PyTorch, in a process of its own.
+"""What is measured: each row by DeZero, by PyTorch, by the book's framework, in own processes.
 
 ``python benchmarks/rows.py ROW LIBRARY`` prints one number: the median time of a repetition,
-per unit of the row, in microseconds. Collector on, nothing frozen, one thread.
+per unit of the row, in microseconds, or a peak of memory. Collector on, nothing frozen, one
+thread. Libraries are imported by the side that runs.
 """
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 
 
-def median_time(step: Callable[[], Any], units: int, repetitions: int) -> float:
-    """Median microseconds per unit, after two repetitions that do not count."""
-    step(), step()
+def median_time(step: Callable[[], Any], units: int, repetitions: int, warm: int) -> float:
+    """Median microseconds per unit, after some repetitions that do not count."""
+    for _ in range(warm):
+        step()
     times = []
     for _ in range(repetitions):
         start = time.perf_counter()
@@ -62,69 +68,105 @@ def torch_chain(ops: int, create_graph: bool = False) -> Callable[[], None]:
     return step
 
 
-BATCH = np.random.default_rng(0).random((100, 784), dtype=np.float32)
-LABELS = np.random.default_rng(1).integers(0, 10, 100)
-
-
-def dezero_mlp() -> Callable[[], None]:
-    from dezero_nn import MLP, SGD, softmax_cross_entropy
-
-    model = MLP((1000, 10))
-    optimizer = SGD(0.01).setup(model)
-
-    def step() -> None:
-        loss = softmax_cross_entropy(model(BATCH), LABELS)
-        model.cleargrads()
-        loss.backward()
-        optimizer.update()
-
-    return step
-
-
-def torch_mlp() -> Callable[[], None]:
-    import torch
-
-    torch.set_num_threads(1)
-    layers = torch.nn.Linear(784, 1000), torch.nn.Sigmoid(), torch.nn.Linear(1000, 10)
-    model = torch.nn.Sequential(*layers)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    x, t = torch.from_numpy(BATCH), torch.from_numpy(LABELS)
-
-    def step() -> None:
-        loss = torch.nn.functional.cross_entropy(model(x), t)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return step
-
-
 def import_time(module: str) -> Callable[[], None]:
     return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
 
-# name: (units in one repetition, repetitions, what each side runs)
-ROWS: dict[str, tuple[int, int, dict[str, Callable[[], Callable[[], None]]]]] = {
-    "op": (2000, 60, {"dezero": lambda: dezero_chain(2000), "torch": lambda: torch_chain(2000)}),
-    "op create_graph": (
-        2000,
-        40,
+def peak_memory(step: Callable[[], None]) -> float:
+    """Peak resident memory of five steps in MB, above what the process had before them."""
+    page = resource.getpagesize()
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * page
+    for _ in range(5):
+        step()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2**20
+
+
+Make = Callable[[], Callable[[], None]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is timed: ``units`` of something in each of ``repetitions``, after ``warm`` others.
+
+    ``limits`` says how the first side may compare with each of the others, as a ratio.
+    """
+
+    sides: dict[str, Make]
+    limits: dict[str, float]
+    units: int = 1
+    repetitions: int = 40
+    warm: int = 2
+    rounds: int = 7
+    unit: str = "us per step"
+    memory: bool = False
+
+
+ROWS = {
+    "op": Row(
+        {"dezero": lambda: dezero_chain(2000), "torch": lambda: torch_chain(2000)},
+        {"torch": 0.8},
+        units=2000,
+        repetitions=60,
+        unit="us per op",
+    ),
+    "op create_graph": Row(
         {"dezero": lambda: dezero_chain(2000, True), "torch": lambda: torch_chain(2000, True)},
+        {"torch": 1.2},
+        units=2000,
+        unit="us per op",
     ),
-    "mlp": (1, 60, {"dezero": dezero_mlp, "torch": torch_mlp}),
-    "long chain": (
-        100_000,
-        5,
-        {"dezero": lambda: dezero_chain(100_000), "torch": lambda: torch_chain(100_000)},
+    "mlp": Row(
+        {"dezero": networks.dezero_mlp, "torch": networks.torch_mlp, "book": networks.book_mlp},
+        {"torch": 1.2, "book": 1.0},
+        repetitions=60,
     ),
-    "import": (
-        1,
-        7,
+    "cnn": Row(
+        {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn, "book": networks.book_cnn},
+        {"torch": 2.5, "book": 1 / 3},
+        repetitions=8,
+        rounds=5,
+    ),
+    "cnn memory": Row(
+        {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},
+        {"torch": 2.0},
+        rounds=5,
+        unit="MB at the peak",
+        memory=True,
+    ),
+    "mnist epoch": Row(
+        {
+            "dezero": networks.dezero_epoch,
+            "torch": networks.torch_epoch,
+            "book": networks.book_epoch,
+        },
+        {"torch": 1.0, "book": 1.0},
+        repetitions=1,
+        warm=1,
+        rounds=3,
+        unit="us per epoch",
+    ),
+    "long chain": Row(
+        {
+            "dezero": lambda: dezero_chain(100_000),
+            "dezero short": lambda: dezero_chain(2000),
+            "torch": lambda: torch_chain(100_000),
+        },
+        {"dezero short": 3.0},
+        units=100_000,
+        repetitions=5,
+        unit="us per op",
+    ),
+    "import": Row(
         {"dezero": lambda: import_time("dezero_core"), "numpy": lambda: import_time("numpy")},
+        {},
+        repetitions=7,
     ),
 }
 
 
 if __name__ == "__main__":
-    units, repetitions, sides = ROWS[sys.argv[1]]
-    print(median_time(sides[sys.argv[2]](), units, repetitions))
+    row, side = ROWS[sys.argv[1]], sys.argv[2]
+    step = row.sides[side]()
+    units = 2000 if side == "dezero short" else row.units
+    repetitions = row.repetitions if units == row.units else 60
+    print(peak_memory(step) if row.memory else median_time(step, units, repetitions, row.warm))

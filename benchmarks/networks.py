@@ -1,0 +1,210 @@
+"""The networks that are timed, as a user of each library would write them.
+
+The book's framework needs ``numpy.int``, gone from NumPy 2: it is put back before the import,
+in the process that times it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[], None]
+
+BATCH = np.random.default_rng(0).random((100, 784), dtype=np.float32)
+IMAGES = np.random.default_rng(0).random((64, 1, 28, 28), dtype=np.float32)
+LABELS = np.random.default_rng(1).integers(0, 10, 100)
+
+
+def mnist() -> tuple[Any, Any]:
+    """The images (60000, 1, 28, 28), uint8, and labels of the folder DEZERO_DATA."""
+    folder = Path(os.environ["DEZERO_DATA"]) / "mnist"
+    images = gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
+    return (
+        np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28),
+        np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
+    )
+
+
+# DeZero
+
+
+def dezero_step(model: Any, x: Any, t: Any) -> Step:
+    from dezero_nn import SGD, softmax_cross_entropy
+
+    optimizer = SGD(0.01).setup(model)
+
+    def step() -> None:
+        loss = softmax_cross_entropy(model(x), t)
+        model.cleargrads()
+        loss.backward()
+        optimizer.update()
+
+    return step
+
+
+def dezero_mlp() -> Step:
+    from dezero_nn import MLP
+
+    return dezero_step(MLP((1000, 10)), BATCH, LABELS)
+
+
+def dezero_cnn() -> Step:
+    from dezero_nn import CNN
+
+    return dezero_step(CNN(10), IMAGES, LABELS[:64])
+
+
+def dezero_epoch() -> Step:
+    from dezero_io import MNIST, DataLoader
+    from dezero_nn import MLP, SGD, softmax_cross_entropy
+
+    return book_program(MNIST(), DataLoader, MLP((1000, 10)), SGD(), softmax_cross_entropy)
+
+
+def book_program(
+    dataset: Any, DataLoader: Any, model: Any, optimizer: Any, loss_function: Any
+) -> Step:
+    """One epoch of the program in the book's step 52."""
+    batches = DataLoader(dataset, 100)
+    optimizer.setup(model)
+
+    def step() -> None:
+        sum_loss = 0.0
+        for x, t in batches:
+            loss = loss_function(model(x), t)
+            model.cleargrads()
+            loss.backward()
+            optimizer.update()
+            sum_loss += float(loss.data) * len(t)
+
+    return step
+
+
+# PyTorch
+
+
+def torch_step(model: Any, x: Any, t: Any) -> Step:
+    import torch
+
+    torch.set_num_threads(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    x, t = torch.from_numpy(x), torch.from_numpy(t)
+
+    def step() -> None:
+        loss = torch.nn.functional.cross_entropy(model(x), t)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def torch_mlp_model() -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(784, 1000), nn.Sigmoid(), nn.Linear(1000, 10))
+
+
+def torch_mlp() -> Step:
+    return torch_step(torch_mlp_model(), BATCH, LABELS)
+
+
+def torch_cnn() -> Step:
+    from torch import nn
+
+    layers = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * 12 * 12, 128), nn.ReLU()]
+    layers += [nn.Dropout(0.25), nn.Linear(128, 10)]
+    return torch_step(nn.Sequential(*layers), IMAGES, LABELS[:64])
+
+
+def torch_epoch() -> Step:
+    """The same program with PyTorch's loader; the images are made float once, before."""
+    import torch
+
+    torch.set_num_threads(1)
+    images, labels = mnist()
+    x = torch.from_numpy(images.reshape(-1, 784).astype(np.float32) / 255)
+    dataset = torch.utils.data.TensorDataset(x, torch.from_numpy(labels))
+    batches = torch.utils.data.DataLoader(dataset, 100, shuffle=True)
+    model = torch_mlp_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step() -> None:
+        sum_loss = 0.0
+        for x, t in batches:
+            loss = torch.nn.functional.cross_entropy(model(x), t)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            sum_loss += loss.item() * len(t)
+
+    return step
+
+
+# The book's framework
+
+
+def import_book() -> Any:
+    int = int  # type: ignore[attr-defined]
+    import dezero
+
+    return dezero
+
+
+def book_step(model: Any, x: Any, t: Any) -> Step:
+    dezero = import_book()
+    optimizer = dezero.optimizers.SGD(0.01).setup(model)
+
+    def step() -> None:
+        loss = dezero.functions.softmax_cross_entropy(model(x), t)
+        model.cleargrads()
+        loss.backward()
+        optimizer.update()
+
+    return step
+
+
+def book_mlp() -> Step:
+    return book_step(import_book().models.MLP((1000, 10)), BATCH, LABELS)
+
+
+def book_cnn() -> Step:
+    dezero = import_book()
+    F, L = dezero.functions, dezero.layers
+
+    class CNN(dezero.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv0, self.conv1 = L.Conv2d(32, 3), L.Conv2d(64, 3)
+            self.fc0, self.fc1 = L.Linear(128), L.Linear(10)
+
+        def forward(self, x: Any) -> Any:
+            x = F.relu(self.conv1(F.relu(self.conv0(x))))
+            x = F.pooling(x, 2, 2)
+            x = F.dropout(F.reshape(x, (x.shape[0], -1)), 0.25)
+            x = F.dropout(F.relu(self.fc0(x)), 0.25)
+            return self.fc1(x)
+
+    return book_step(CNN(), IMAGES, LABELS[:64])
+
+
+def book_epoch() -> Step:
+    dezero = import_book()
+
+    class MNIST(dezero.Dataset):
+        def prepare(self) -> None:
+            self.data, self.label = mnist()
+
+    T = dezero.transforms
+    dataset = MNIST(transform=T.Compose([T.Flatten(), T.ToFloat(), T.Normalize(0.0, 255.0)]))
+    model, optimizer = dezero.models.MLP((1000, 10)), dezero.optimizers.SGD()
+    loss = dezero.functions.softmax_cross_entropy
+    return book_program(dataset, dezero.DataLoader, model, optimizer, loss)
