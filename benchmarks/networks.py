@@ -153,7 +153,7 @@ def torch_epoch() -> Step:
 
 
 def import_book() -> Any:
-    int = int  # type: ignore[attr-defined]
+    vars(np)["int"] = int
     import dezero
 
     return dezero

@@ -42,8 +42,7 @@ def measure(row: str, side: str) -> float:
     command = [python_for(side), ROWS_SCRIPT, row, side]
     environment = {**os.environ, **ONE_THREAD}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
-    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return float(printed.stdout)
+    return float(subprocess.check_output(command, env=environment, text=True))
 
 
 def alternate(name: str, rounds: int) -> dict[str, list[float]]:

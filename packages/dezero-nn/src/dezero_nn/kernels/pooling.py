@@ -38,7 +38,7 @@ def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]
     for place in range(1, kernel[0] * kernel[1]):
         view = view_at(image, *divmod(place, kernel[1]), stride, counts)
         larger = view > y
-        np.copyto(index, place, where=larger, casting="unsafe")
+        np.maximum(index, larger.view(np.uint8) * np.uint8(place), out=index)  # places only grow
         np.maximum(y, view, out=y)
     return y, index
 
