@@ -1,6 +1,8 @@
 """Every Python example in the documents is run."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,17 +18,33 @@ EXAMPLES = [
 ]
 
 
+HARNESS = """
+import re, sys
+code = sys.stdin.read()
+names = {}
+exec(compile(code, "example", "exec"), names)
+for line in code.splitlines():
+    # "expression          # value, perhaps a remark": what a reader is told it gives
+    told = re.match(r"\\s*(\\S.*\\S)\\s+# (variable\\([^)]*\\)|\\[.*\\])", line)
+    if told and "=" not in told[1]:
+        got = repr(eval(told[1], names))
+        assert got == told[2], f"{line}: {got}"
+"""
+
+
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_example(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec(compile(code, "example", "exec"), names)
-    for line in code.splitlines():
-        # "expression          # value, perhaps a remark": what a reader is told it gives
-        told = re.match(r"(\S.*\S)\s+# (variable\([^)]*\)|\[.*\])", line)
-        if told and "=" not in told[1]:
-            assert repr(eval(told[1], names)) == told[2], line
+def test_example(code: str, tmp_path: Path) -> None:
+    """In a fresh process, where only what is installed is registered."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", HARNESS],
+        input=code,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 4
+    assert len(EXAMPLES) >= 9
