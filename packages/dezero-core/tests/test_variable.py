@@ -118,3 +118,12 @@ def test_copies_carry_data_but_no_graph() -> None:
     assert not copy.deepcopy(Buffer(np.ones(1))).requires_grad
     with pytest.raises(GraphError, match="Sin"):
         copy.deepcopy(F.sin(p))
+
+
+def test_numpy_takes_the_data_of_the_host_and_no_other() -> None:
+    x = Variable(np.arange(6.0).reshape(2, 3))
+    got = np.asarray(x)
+    assert got is x.data
+    assert np.array(x, dtype="float32").dtype == np.float32
+    with pytest.raises(TypeError, match="Implicit conversion to a NumPy array is not allowed"):
+        np.asarray(Variable(get_backend("cuda").from_numpy(x.data)))

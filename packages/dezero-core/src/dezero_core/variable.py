@@ -109,6 +109,10 @@ class Variable:
     def __repr__(self) -> str:
         return "variable(" + str(self.data).replace("\n", "\n" + " " * 9) + ")"
 
+    def __array__(self, *settings: Any, **more: Any) -> Any:
+        """What NumPy takes for this: the data of the host; a device refuses, see ``to_cpu``."""
+        return self.data.__array__(*settings, **more)
+
     def item(self) -> Any:
         """The one element as a Python number; waits for the device.
 
