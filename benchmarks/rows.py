@@ -139,7 +139,7 @@ ROWS = {
             "torch": networks.torch_epoch,
             "book": networks.book_epoch,
         },
-        {"torch": 1.0, "book": 1.0},
+        {},
         repetitions=1,
         warm=1,
         rounds=3,
