@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import dezero
+from dezero import DataLoader, Model
 from dezero.optimizers import Adam
 
 from .task import DATA, chosen_backend, loader, make_model, task_options
@@ -61,22 +62,7 @@ def train(
     if load is not None:
         network.load_weights(load)
     network.to(library)
-    optimizer = Adam().setup(network)
-
-    curves = Curves()
-    epochs = epochs or DATA[data].epochs
-    with progress(epochs * len(batches)) as (step_done, say):
-        for epoch in range(1, epochs + 1):
-            loss, accuracy = train_epoch(network, optimizer, batches, step_done)
-            test_loss, test_accuracy = evaluate_model(network, test_batches)
-            curves.train_loss.append(loss)
-            curves.train_accuracy.append(accuracy)
-            curves.test_loss.append(test_loss)
-            curves.test_accuracy.append(test_accuracy)
-            say(
-                f"epoch {epoch:3}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.2%}  "
-                f"test accuracy {test_accuracy:.2%}"
-            )
+    curves = fit(network, batches, test_batches, epochs or DATA[data].epochs)
 
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {library}")
     if save is not None:
@@ -95,6 +81,25 @@ def train(
         predicted = predictions(network, test_batches)
         files = write_report(report, curves, test_batches.dataset, predicted, DATA[data])
         click.echo(f"report: {', '.join(map(str, files))}")
+
+
+def fit(network: Model, batches: DataLoader, test_batches: DataLoader, epochs: int) -> Curves:
+    """Train for some epochs with Adam, and say after each how well it went."""
+    optimizer = Adam().setup(network)
+    curves = Curves()
+    with progress(epochs * len(batches)) as (step_done, say):
+        for epoch in range(1, epochs + 1):
+            loss, accuracy = train_epoch(network, optimizer, batches, step_done)
+            test_loss, test_accuracy = evaluate_model(network, test_batches)
+            curves.train_loss.append(loss)
+            curves.train_accuracy.append(accuracy)
+            curves.test_loss.append(test_loss)
+            curves.test_accuracy.append(test_accuracy)
+            say(
+                f"epoch {epoch:3}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.2%}  "
+                f"test accuracy {test_accuracy:.2%}"
+            )
+    return curves
 
 
 @contextmanager
