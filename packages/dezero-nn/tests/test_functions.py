@@ -43,6 +43,10 @@ def test_dropout_does_nothing_in_test_mode() -> None:
     assert np.array_equal(dropout(np.ones(5), 0.0).data, np.ones(5))
 
 
+def test_dropout_of_one_number() -> None:
+    assert float(dropout(np.array(3.0), 0.5)) in (0.0, 6.0)
+
+
 @pytest.mark.parametrize("ratio", [-0.1, 1.0, 2, float("nan")])
 def test_dropout_ratios_that_make_no_sense(ratio: float) -> None:
     with pytest.raises(ArgumentError, match=r"dropout_ratio .* is not in \[0, 1\)") as caught:

@@ -18,7 +18,7 @@ from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
 from .testing import GradientError, OpCase, check_gradients
 from .tree import children, named_params
-from .variable import as_array_like
+from .variable import as_array_like, cast
 from .weights import Stored, WeightFormat, dtype_name, load_weights, save_weights
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "as_array_like",
     "backend_names",
     "backend_of",
+    "cast",
     "check_gradients",
     "children",
     "default_backend",

@@ -252,6 +252,12 @@ def as_array_like(x: Any, y: Any) -> Any:
     return backend_of(y).scalar_like(x, y)
 
 
+def cast(x: Any, dtype: Any) -> Any:
+    """An array in another dtype, also where NumPy has a scalar for an array without axes."""
+    backend = backend_of(x)
+    return backend.xp.astype(backend.as_array(x), dtype)
+
+
 def as_variable(x: Any) -> Variable:
     """``x`` itself if it is a Variable, else a Variable of it that wants no gradient.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..function import Function, array_of
-from ..variable import Variable, get_array_module
+from ..variable import Variable, cast, get_array_module
 from .broadcast import broadcast_to
 from .shape import reshape
 
@@ -79,7 +79,7 @@ class Max(Function):
         shape = kept_shape(x.shape, self.axis)
         xp = get_array_module(x)
         best = array_of(x) == xp.reshape(array_of(y), shape)
-        share = xp.astype(best, x.dtype)
+        share = cast(best, x.dtype)
         share = share / xp.sum(share, axis=self.axis, keepdims=True, dtype=x.dtype)
         return reshape(gy, shape) * share
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Config, Variable, as_variable, get_array_module
+from dezero_core import Config, Variable, as_variable
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import backend_of
+from dezero_core.extend import backend_of, cast
 
 
 def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
@@ -24,6 +24,5 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     x = as_variable(x)
     if not Config.train or dropout_ratio == 0:
         return x
-    xp = get_array_module(x)
     kept = backend_of(x.data).uniform(x.shape, x.dtype) >= dropout_ratio
-    return x * (xp.astype(kept, x.dtype) * (1 / (1 - dropout_ratio)))
+    return x * (cast(kept, x.dtype) * (1 / (1 - dropout_ratio)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import LabelError, ShapeError
-from dezero_core.extend import array_of, backend_of
+from dezero_core.extend import array_of, backend_of, cast
 
 from .activation import softmax
 
@@ -96,7 +96,7 @@ def accuracy(y: Any, t: Any) -> Variable:
     check_labels("accuracy", y, t)
     xp = get_array_module(y)
     hits = xp.argmax(y, axis=1) == xp.reshape(t, (y.shape[0],))
-    share = xp.sum(xp.astype(hits, y.dtype), dtype=y.dtype) / y.shape[0]
+    share = xp.sum(cast(hits, y.dtype), dtype=y.dtype) / y.shape[0]
     return Variable(share, requires_grad=False)
 
 
@@ -106,7 +106,7 @@ def one_hot(x: Any, t: Any) -> Any:
     check_labels("softmax_cross_entropy", x, t)
     xp = get_array_module(x)
     classes = backend_of(t).arange(x.shape[1], t)
-    return xp.astype(classes == xp.reshape(t, (x.shape[0], 1)), x.dtype)
+    return cast(classes == xp.reshape(t, (x.shape[0], 1)), x.dtype)
 
 
 def check_labels(op: str, x: Any, t: Any) -> None:

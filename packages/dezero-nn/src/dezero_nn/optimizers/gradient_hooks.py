@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
+from dezero_core.extend import cast
 
 from ..layers import Layer
 
@@ -50,7 +51,7 @@ class ClipGrad:
         for param, g in gradients.items():
             xp = get_array_module(g)
             rate = xp.clip(self.max_norm / (squares**0.5 + 1e-6), None, 1.0)
-            set_gradient(param, g * xp.astype(rate, g.dtype))
+            set_gradient(param, g * cast(rate, g.dtype))
 
 
 class FreezeParam:
