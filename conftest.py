@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 FAKES = str(Path(__file__).parent / "tests" / "fakes")
 sys.path.insert(0, FAKES)
+
+# A slow machine is no failure. Where CI is set, hypothesis draws the same examples every time.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 BACKENDS = ("numpy", "strict", "cuda")
 _rows: dict[str, list[str]] = defaultdict(list)
