@@ -80,7 +80,7 @@ def batch_norm(
     require_channels(x.shape, gamma.shape, beta.shape)
     _, shape = statistics_over(x)
     scale = gamma * (array_of(var) + eps) ** -0.5
-    return x * reshape(scale, shape) + reshape(beta - scale * array_of(mean), shape)
+    return reshape(scale, shape) * x + reshape(beta - scale * array_of(mean), shape)
 
 
 def follow(running: Any, batch: Any, decay: float) -> None:
