@@ -68,6 +68,14 @@ def torch_chain(ops: int, create_graph: bool = False) -> Callable[[], None]:
     return step
 
 
+def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
+    def steps() -> None:
+        for _ in range(times):
+            step()
+
+    return steps
+
+
 def import_time(module: str) -> Callable[[], None]:
     return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
@@ -148,7 +156,7 @@ ROWS = {
     "long chain": Row(
         {
             "dezero": lambda: dezero_chain(100_000),
-            "dezero short": lambda: dezero_chain(2000),
+            "dezero short": lambda: repeated(dezero_chain(2000), 50),
             "torch": lambda: torch_chain(100_000),
         },
         {"dezero short": 3.0},
@@ -167,6 +175,7 @@ ROWS = {
 if __name__ == "__main__":
     row, side = ROWS[sys.argv[1]], sys.argv[2]
     step = row.sides[side]()
-    units = 2000 if side == "dezero short" else row.units
-    repetitions = row.repetitions if units == row.units else 60
-    print(peak_memory(step) if row.memory else median_time(step, units, repetitions, row.warm))
+    if row.memory:
+        print(peak_memory(step))
+    else:
+        print(median_time(step, row.units, row.repetitions, row.warm))

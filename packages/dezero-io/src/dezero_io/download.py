@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from dezero_core.errors import DataMissing
+
+from .atomic import atomic_file
 
 
 def data_folder() -> Path:
@@ -34,9 +35,10 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
     Raises:
         DataMissing: naming the folder and the files of the group.
     """
-    for folder in (data_folder(), cache_folder()):
-        if (folder / name).is_file():
-            return folder / name
+    for folder in (data_folder, cache_folder):
+        path = folder() / name
+        if path.is_file():
+            return path
     target = data_folder() / name
     failures = []
     for mirror in mirrors:
@@ -58,13 +60,9 @@ def download(url: str, target: Path) -> None:
     from tqdm import tqdm
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    try:
-        # pooch sets the total; until then it is 1, because a bar of 0 counts as none
-        with tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=1) as bar:
-            pooch.HTTPDownloader(progressbar=bar)(url, name, None)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    # pooch sets the total; until then it is 1, because a bar of 0 counts as none
+    with (
+        tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=1) as bar,
+        atomic_file(target) as file,
+    ):
+        pooch.HTTPDownloader(progressbar=bar)(url, file, None)

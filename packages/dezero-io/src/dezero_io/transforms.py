@@ -69,7 +69,9 @@ class AsType:
     def __call__(self, x: Any) -> Any:
         return x.astype(self.dtype)
 
-    batch = __call__
+    def batch(self, xs: Any) -> Any:
+        """The same for many examples."""
+        return self(xs)
 
 
 ToFloat = AsType
@@ -85,8 +87,6 @@ class ToInt(AsType):
 
     def __init__(self, dtype: Any = np.int64) -> None:
         super().__init__(dtype)
-
-    batch = AsType.__call__
 
 
 class Normalize:

@@ -55,49 +55,52 @@ def chosen(index: Any, kernel: Pair) -> Any:
     return xp.expand_dims(index, axis=2) == xp.reshape(places, (-1, 1, 1))
 
 
-class MaxPool2d(Function):
-    """y = largest of each window, and where it is;  it gets the gradient."""
+class Pool2d(Function):
+    """What all ops from images to windows are told."""
 
     def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
-        self.kernel, self.stride, self.pad = kernel, stride, pad
+        self.settings = kernel, stride, pad
+
+
+class Pool2dGrad(Function):
+    """What all ops from windows back to images of a shape are told."""
+
+    def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
+        self.shape, self.settings = tuple(shape), (kernel, stride, pad)
+
+
+class MaxPool2d(Pool2d):
+    """y = largest of each window, and where it is;  it gets the gradient."""
 
     def forward(self, x: Any) -> Any:
-        window_counts(x.shape, self.kernel, self.stride, self.pad)
-        return signatures.max_pool2d(x, self.kernel, self.stride, self.pad)
+        window_counts(x.shape, *self.settings)
+        return signatures.max_pool2d(x, *self.settings)
 
     def backward(self, gy: Any, _: Any) -> Any:
         (x,), (_, index) = self.inputs, self.outputs
-        grad = MaxPool2dGrad(x.shape, self.kernel, self.stride, self.pad)
-        return grad(gy, array_of(index))
+        return MaxPool2dGrad(x.shape, *self.settings)(gy, array_of(index))
 
 
-class MaxPool2dGrad(Function):
+class MaxPool2dGrad(Pool2dGrad):
     """gx = gy where the largest were;  each gy gets the gradient from there."""
 
-    def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
-        self.shape, self.kernel, self.stride, self.pad = shape, kernel, stride, pad
-
     def forward(self, gy: Any, index: Any) -> Any:
-        settings = self.shape, self.kernel, self.stride, self.pad
-        return signatures.max_pool2d_grad(gy, index, *settings)
+        return signatures.max_pool2d_grad(gy, index, self.shape, *self.settings)
 
     def backward(self, ggx: Any) -> Any:
         _, index = self.inputs
-        return MaxPool2dPick(self.kernel, self.stride, self.pad)(ggx, index), None
+        return MaxPool2dPick(*self.settings)(ggx, index), None
 
 
-class MaxPool2dPick(Function):
+class MaxPool2dPick(Pool2d):
     """y = the element of each window where index points;  it gets the gradient."""
 
-    def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
-        self.kernel, self.stride, self.pad = kernel, stride, pad
-
     def forward(self, x: Any, index: Any) -> Any:
-        return signatures.max_pool2d_pick(x, index, self.kernel, self.stride, self.pad)
+        return signatures.max_pool2d_pick(x, index, *self.settings)
 
     def backward(self, gy: Any) -> Any:
         x, index = self.inputs
-        return MaxPool2dGrad(x.shape, self.kernel, self.stride, self.pad)(gy, index), None
+        return MaxPool2dGrad(x.shape, *self.settings)(gy, index), None
 
 
 def pooling(
@@ -161,33 +164,26 @@ def _average_pool2d_grad(
     return signatures.col2im(cols, shape, stride, pad)
 
 
-class AveragePool2d(Function):
+class AveragePool2d(Pool2d):
     """y = mean of each window;  its elements get equal parts of the gradient."""
 
-    def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
-        self.kernel, self.stride, self.pad = kernel, stride, pad
-
     def forward(self, x: Any) -> Any:
-        window_counts(x.shape, self.kernel, self.stride, self.pad)
-        return signatures.average_pool2d(x, self.kernel, self.stride, self.pad)
+        window_counts(x.shape, *self.settings)
+        return signatures.average_pool2d(x, *self.settings)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        return AveragePool2dGrad(x.shape, self.kernel, self.stride, self.pad)(gy)
+        return AveragePool2dGrad(x.shape, *self.settings)(gy)
 
 
-class AveragePool2dGrad(Function):
+class AveragePool2dGrad(Pool2dGrad):
     """gx = each gy spread over its window: linear, so its derivative is the mean again."""
 
-    def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
-        self.shape, self.kernel, self.stride, self.pad = shape, kernel, stride, pad
-
     def forward(self, gy: Any) -> Any:
-        settings = self.shape, self.kernel, self.stride, self.pad
-        return signatures.average_pool2d_grad(gy, *settings)
+        return signatures.average_pool2d_grad(gy, self.shape, *self.settings)
 
     def backward(self, ggx: Any) -> Any:
-        return AveragePool2d(self.kernel, self.stride, self.pad)(ggx)
+        return AveragePool2d(*self.settings)(ggx)
 
 
 def average_pooling(

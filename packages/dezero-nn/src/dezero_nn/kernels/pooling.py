@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..windows import Pair
+from ..windows import Pair, window_counts
 from .masks import kept
 from .views import padded, view_at
 
@@ -30,9 +30,7 @@ def supports_max_pool2d(x: Any, *settings: Any) -> bool:
 def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
     """The largest of each window, and its place as uint8."""
     image = padded(x, pad, -np.inf)
-    counts = tuple(
-        (n - k) // s + 1 for n, k, s in zip(image.shape[2:], kernel, stride, strict=True)
-    )
+    counts = window_counts(x.shape, kernel, stride, pad)
     y = view_at(image, 0, 0, stride, counts).copy()
     index = np.zeros(y.shape, np.uint8)
     for place in range(1, kernel[0] * kernel[1]):

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from dezero import Dataset
+
+from .task import Data
 from .training import Curves
 
 SHOWN = 40
@@ -69,7 +72,9 @@ def draw_misread(images: Any, labels: Any, predicted: Any, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def write_report(folder: Path, curves: Curves, test: Any, predicted: Any, spec: Any) -> list[Path]:
+def write_report(
+    folder: Path, curves: Curves, test: Dataset, predicted: Any, spec: Data
+) -> list[Path]:
     """Draw everything into a folder; returns the files.
 
     Args:
