@@ -126,18 +126,26 @@ def test_indexing_is_numpys_on_every_backend(x, data) -> None:
     x=hnp.arrays(np.float64, (2, 5, 6), elements=st.floats(-9, 9)),
     kernel=st.tuples(st.integers(1, 5), st.integers(1, 6)),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     pad=st.tuples(st.integers(0, 2), st.integers(0, 2)),
 )
-def test_windows_and_padding_are_the_same_on_every_backend(x, kernel, stride, pad) -> None:
+def test_windows_and_padding_are_the_same_on_every_backend(
+    x, kernel, stride, dilation, pad
+) -> None:
+    kernel = tuple(
+        min(k, (length - 1) // d + 1) for k, d, length in zip(kernel, dilation, (5, 6), strict=True)
+    )
     widths = ((0, 0), pad, pad[::-1])
     padded = np.pad(x, widths, constant_values=-3.0)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, (-2, -1))
-    expected = np.moveaxis(windows[:, :: stride[0], :: stride[1]], (-2, -1), (1, 2))
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, reach, (-2, -1))
+    windows = windows[:, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+    expected = np.moveaxis(windows, (-2, -1), (1, 2))
     with strict.frozen():
         for name in ("numpy", "strict", "cuda"):
             backend = get_backend(name)
             got = backend.sliding_windows(
-                backend.pad(backend.from_numpy(x), widths, -3.0), kernel, stride
+                backend.pad(backend.from_numpy(x), widths, -3.0), kernel, stride, dilation
             )
             np.testing.assert_array_equal(backend.to_numpy(got), expected)
 

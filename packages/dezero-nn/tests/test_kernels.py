@@ -26,23 +26,27 @@ def numbers(draw: Any, shape: tuple[int, ...], dtype: str) -> Any:
 def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     """What the op's signature asks for, of some geometry in which a window fits."""
     dtype = draw(st.sampled_from(["float32", "float64"]))
-    N, C, OC = draw(small), draw(small), draw(small)
+    N, C, OC, groups = draw(small), draw(small), draw(small), draw(small)
     size = draw(sides), draw(sides)
-    kernel, stride = draw(pairs), draw(pairs)
+    kernel, stride, dilation = draw(pairs), draw(pairs), draw(pairs)
+    if not op.startswith("conv"):
+        dilation, groups = (1, 1), 1
     pad = tuple(draw(st.integers(0, k - 1)) for k in kernel)
-    counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, strict=True)]
+    counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, dilation, strict=True)]
     assume(min(counts) > 0)
-    x, W = numbers(draw, (N, C, *size), dtype), numbers(draw, (OC, C, *kernel), dtype)
-    gy = numbers(draw, (N, OC, *counts), dtype)
+    x = numbers(draw, (N, C * groups, *size), dtype)
+    W = numbers(draw, (OC * groups, C, *kernel), dtype)
+    gy = numbers(draw, (N, OC * groups, *counts), dtype)
     g, index = numbers(draw, (N, C, *counts), dtype), numbers(draw, (N, C, *counts), dtype)
     index = (index * 4).astype("int64") % (kernel[0] * kernel[1])
-    b = draw(st.sampled_from([None, numbers(draw, (OC,), dtype)]))
+    b = draw(st.sampled_from([None, numbers(draw, (OC * groups,), dtype)]))
+    settings = stride, pad, dilation, groups
     return {
         "sigmoid": (x * 40,),
         "relu_grad": (x, x[::-1].copy()),
-        "conv2d": (x, W, b, stride, pad),
-        "conv2d_grad_x": (gy, W, x.shape, stride, pad),
-        "conv2d_grad_W": (x, gy, kernel, stride, pad),
+        "conv2d": (x, W, b, *settings),
+        "conv2d_grad_x": (gy, W, x.shape, *settings),
+        "conv2d_grad_W": (x, gy, kernel, *settings),
         "max_pool2d": (x, kernel, stride, pad),
         "max_pool2d_grad": (g, index, x.shape, kernel, stride, pad),
     }[op]
@@ -83,7 +87,7 @@ def test_contiguous_arrays_of_both_precisions_are_supported(op: str) -> None:
 def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))
-    settings = ((2, 1), (1, 1))
+    settings = ((2, 1), (1, 1), (1, 1), 1)
     gy = draw.normal(size=(5, 3, 3, 8))
     monkeypatch.setattr(conv, "BLOCK", block)
     for op, given_ in (

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dezero_core import Buffer, Variable, test_mode
 from dezero_core.errors import ArgumentError, DezeroError, ShapeError
 from dezero_core.extend import get_backend, kernel_log
-from dezero_nn import BatchNorm, get_conv_outsize, pair
+from dezero_nn import BatchNorm, get_conv_outsize, get_deconv_outsize, pair
 from dezero_nn import functions as F
 
 X = np.arange(32.0).reshape(1, 2, 4, 4)
@@ -28,19 +30,44 @@ def test_pair_refuses_everything_else(given) -> None:
 def test_get_conv_outsize() -> None:
     assert get_conv_outsize(4, 3, 1, 1) == 4
     assert get_conv_outsize(7, 3, 2, 0) == 3
+    assert get_conv_outsize(7, 3, 1, 0, dilation=2) == 3
     with pytest.raises(ArgumentError, match="kernel_size 3, stride 0, pad 1"):
         get_conv_outsize(4, 3, 0, 1)
+
+
+@given(n=st.integers(1, 9), k=st.integers(1, 4), s=st.integers(1, 3), d=st.integers(1, 3))
+def test_get_deconv_outsize_is_the_smallest_that_gives_so_many_windows(n, k, s, d) -> None:
+    size = get_deconv_outsize(n, k, s, 1, d)
+    assert [get_conv_outsize(size + more, k, s, 1, d) - n for more in (-1, 0, s - 1, s)] == [
+        -1,
+        0,
+        0,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: F.conv2d(X, np.ones((3, 1, 3, 3))), r"x \(1, 2, 4, 4\), W \(3, 1, 3, 3\): x is"),
+        (
+            lambda: F.conv2d(X, np.ones((3, 1, 3, 3))),
+            r"W \(3, 1, 3, 3\), groups 1: x is",
+        ),
         (lambda: F.conv2d(X[0], W), r"x \(2, 4, 4\), W \(3, 2, 3, 3\)"),
-        (lambda: F.conv2d(X, W, np.ones(2)), r"b \(2,\): x is \(N, C, H, W\)"),
+        (lambda: F.conv2d(X, W, np.ones(2)), r"b \(2,\), groups 1: x is \(N, C, H, W\)"),
         (lambda: F.conv2d(X, np.ones((1, 2, 5, 5))), r"a kernel of \(5, 5\) does not fit into"),
-        (lambda: F.conv2d(X, W, stride=0), "stride 0, pad 0: kernel_size and stride start at 1"),
+        (lambda: F.conv2d(X, W, stride=0), "stride 0, pad 0, dilation 1: kernel_size, stride and"),
         (lambda: F.conv2d(X, W, pad=-1), "pad at 0"),
+        (lambda: F.conv2d(X, W, dilation=0), "dilation 0"),
+        (lambda: F.conv2d(X, W, dilation=2), r"with pad \(0, 0\) and dilation \(2, 2\)"),
+        (lambda: F.conv2d(X, W[:, :1], groups=2), "groups 2 does not divide.* 2 in and 3 out"),
+        (lambda: F.conv2d(X, W, groups=2), r"W \(3, 2, 3, 3\), groups 2: x is \(N, C, H, W\)"),
+        (lambda: F.conv2d(X, W[:, :0], groups=0), "groups 0: x is"),
+        (lambda: F.deconv2d(X, W), r"deconv2d: x .*, W \(3, 2, 3, 3\).* \(C, OC / groups, KH"),
+        (lambda: F.deconv2d(X, W[:2], np.ones(3)), r"b \(3,\)"),
+        (lambda: F.deconv2d(X, W[:2], outsize=(7, 6)), r"of \(7, 6\) gives \(4, 4\); outsize is"),
+        (lambda: F.deconv2d(X, W[:2], stride=0), "stride 0"),
+        (lambda: F.deconv2d(X, W[:2], pad=5), r"no convolution of \(-4, -4\)"),
         (lambda: F.conv2d_simple(X, np.ones((3, 1, 3, 3))), "with the same C"),
         (lambda: F.im2col(X[0], 2), r"images have the shape \(N, C, H, W\), got \(2, 4, 4\)"),
         (lambda: F.im2col(X, 0), "kernel_size 0"),

@@ -222,6 +222,13 @@ def reduction() -> list[OpCase]:
             lambda x: np.einsum("abc->b", x)[None, :, None],
             THREE_AXES,
         ),
+        OpCase("logsumexp", F.logsumexp, _logsumexp, UNARY[:3]),
+        OpCase(
+            "logsumexp axis",
+            lambda x: F.logsumexp(x, (0, -1), keepdims=True),
+            lambda x: _logsumexp(x, (0, 2))[None, :, None],
+            THREE_AXES[:2],
+        ),
         OpCase("mean", F.mean, lambda x: np.sum(x) / x.size, UNARY[:3]),
         OpCase(
             "mean axis",
@@ -236,6 +243,10 @@ def reduction() -> list[OpCase]:
             THREE_AXES,
         ),
     ]
+
+
+def _logsumexp(x: Any, axis: Any = None) -> Any:
+    return np.log(np.exp(x.astype("float64")).sum(axis=axis)).astype(x.dtype)
 
 
 def extremes() -> list[OpCase]:

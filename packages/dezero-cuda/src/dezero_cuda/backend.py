@@ -8,6 +8,8 @@ import cupy
 
 from dezero_core.extend import Array, ArrayBackend, generator, is_basic, window_layout
 
+Pair = tuple[int, int]
+
 
 class CudaBackend(ArrayBackend):
     """Arrays on an NVIDIA GPU. CuPy's functions take no ``device=``: they use the current one."""
@@ -49,8 +51,8 @@ class CudaBackend(ArrayBackend):
         with x.device:
             return cupy.pad(x, widths, constant_values=value)
 
-    def sliding_windows(self, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
-        shape, strides = window_layout(x, kernel, stride)
+    def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+        shape, strides = window_layout(x, kernel, stride, dilation)
         return cupy.lib.stride_tricks.as_strided(x, shape, strides)
 
     def is_view(self, x: Array) -> bool:

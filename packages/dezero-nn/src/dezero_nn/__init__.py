@@ -2,85 +2,23 @@
 
 from . import functions, layers, models, optimizers
 from .__about__ import __version__
-from .functions import (
-    accuracy,
-    average_pooling,
-    batch_norm,
-    col2im,
-    conv2d,
-    conv2d_simple,
-    dropout,
-    im2col,
-    leaky_relu,
-    linear,
-    log_softmax,
-    mean_squared_error,
-    pooling,
-    pooling_simple,
-    relu,
-    sigmoid,
-    softmax,
-    softmax_cross_entropy,
-)
-from .layers import BatchNorm, Conv2d, Dropout, Layer, Linear
-from .models import CNN, MLP, Model, Sequential
-from .optimizers import (
-    SGD,
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    AdamW,
-    ClipGrad,
-    FreezeParam,
-    MomentumSGD,
-    Optimizer,
-    WeightDecay,
-)
-from .windows import get_conv_outsize, pair
+from .functions import *  # noqa: F403 (their __all__ says what)
+from .layers import *  # noqa: F403
+from .models import *  # noqa: F403
+from .optimizers import *  # noqa: F403
+from .windows import get_conv_outsize, get_deconv_outsize, pair
 
 __all__ = [
-    "CNN",
-    "MLP",
-    "SGD",
-    "AdaDelta",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "BatchNorm",
-    "ClipGrad",
-    "Conv2d",
-    "Dropout",
-    "FreezeParam",
-    "Layer",
-    "Linear",
-    "Model",
-    "MomentumSGD",
-    "Optimizer",
-    "Sequential",
-    "WeightDecay",
     "__version__",
-    "accuracy",
-    "average_pooling",
-    "batch_norm",
-    "col2im",
-    "conv2d",
-    "conv2d_simple",
-    "dropout",
     "functions",
     "get_conv_outsize",
-    "im2col",
+    "get_deconv_outsize",
     "layers",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "mean_squared_error",
     "models",
     "optimizers",
     "pair",
-    "pooling",
-    "pooling_simple",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "softmax_cross_entropy",
 ]
+__all__ += functions.__all__
+__all__ += layers.__all__
+__all__ += models.__all__
+__all__ += optimizers.__all__

@@ -27,6 +27,7 @@ FILTERED = (
     ((1, 1, 2, 3), (1, 1, 2, 3), (1,)),
     ((0, 1, 3, 3), (1, 1, 2, 3), (1,)),
 )
+EACH_NORMED = (((4, 3), (3,), (3,)), ((2, 2, 3), (2, 3), (2, 3)), ((2, 1), (1,), (1,)))
 CHANNELS = (((4, 3), (3,), (3,)), ((2, 2, 2, 3), (2,), (2,)), ((3, 1), (1,), (1,)))
 
 
@@ -39,10 +40,14 @@ def activations() -> list[OpCase]:
     """Functions between layers."""
     return [
         OpCase("sigmoid", F.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
+        OpCase("sigmoid_simple", F.sigmoid_simple, lambda x: (1 + np.tanh(x / 2)) / 2),
+        OpCase("silu", F.silu, lambda x: x * (1 + np.tanh(x / 2)) / 2),
+        OpCase("gelu", F.gelu, _gelu, low=-0.6),
         OpCase("relu", lambda x: F.relu(x) + F.relu(-2 * x), _relus),
         OpCase("leaky_relu", F.leaky_relu, lambda x: 0.6 * x + 0.4 * np.abs(x)),
         OpCase("leaky_relu slope", lambda x: F.leaky_relu(x, -1.0), np.abs),
         OpCase("softmax", F.softmax, _softmax, ROWS_OF_SCORES),
+        OpCase("softmax_simple", F.softmax_simple, _softmax, ROWS_OF_SCORES),
         OpCase("softmax axis", lambda x: F.softmax(x, -3), _softmax_first, (((3, 1, 2),),)),
         OpCase("log_softmax", F.log_softmax, lambda x: np.log(_softmax(x)), ROWS_OF_SCORES),
         OpCase(
@@ -58,6 +63,11 @@ def _relus(x: Any) -> Any:
     return (np.abs(x) + x) / 2 + np.abs(x) - x
 
 
+def _gelu(x: Any) -> Any:
+    z = np.sqrt(2 / np.pi) * (x.astype("float64") + 0.044715 * x.astype("float64") ** 3)
+    return (x / (1 + np.exp(-2 * z))).astype(x.dtype)
+
+
 def _softmax(x: Any) -> Any:
     return np.stack([np.exp(row) / np.exp(row).sum() for row in x])
 
@@ -71,10 +81,28 @@ def layers() -> list[OpCase]:
     return [
         OpCase("linear", F.linear, lambda x, W, b: np.einsum("...i,io->...o", x, W) + b, AFFINE),
         OpCase("linear nobias", F.linear, lambda x, W: np.dot(x, W), (((3, 4), (4, 2)),)),
+        OpCase("linear_simple", F.linear_simple, lambda x, W, b: np.tensordot(x, W, 1) + b, AFFINE),
+        OpCase(
+            "embed_id",
+            lambda W: F.embed_id(backend_of(W.data).asarray([[1, 0, 1]]), W) + sum(W),
+            lambda W: np.stack([W[1], W[0], W[1]])[None] + W.sum(),
+            (((3, 2),), ((2, 1),), ((2, 0),)),
+        ),
+        OpCase("layer_norm", _layer_normed, _layer_normed_reference, EACH_NORMED),
         OpCase("dropout", lambda x: F.dropout(x, 0.0) * 2, lambda x: 2 * x),
         OpCase("batch_norm", _normalised, _normalised_reference, CHANNELS),
         OpCase("batch_norm test_mode", _normalised_by_running, _by_running_reference, CHANNELS),
     ]
+
+
+def _layer_normed(x: Any, gamma: Any, beta: Any) -> Any:
+    return F.layer_norm(x, gamma, beta, eps=0.1)
+
+
+def _layer_normed_reference(x: Any, gamma: Any, beta: Any) -> Any:
+    flat = x.reshape(-1, gamma.size)
+    rows = [(row - row.mean()) / (row.var() + 0.1) ** 0.5 for row in flat]
+    return gamma * np.array(rows, x.dtype).reshape(x.shape) + beta
 
 
 def _normalised(x: Any, gamma: Any, beta: Any, eps: float = 0.1) -> Any:
@@ -116,6 +144,40 @@ def losses() -> list[OpCase]:
             LABELLED,
             integers={1: 3},
         ),
+        OpCase(
+            "mean_squared_error_simple",
+            F.mean_squared_error_simple,
+            lambda a, b: np.mean(np.square(a - b), axis=0).sum(),
+            (((3, 2), (3, 2)), ((2,), (2,)), ((1, 1), (1, 1))),
+        ),
+        OpCase(
+            "softmax_cross_entropy_simple",
+            F.softmax_cross_entropy_simple,
+            _cross_entropy,
+            LABELLED,
+            integers={1: 3},
+        ),
+        OpCase(
+            "sigmoid_cross_entropy",
+            F.sigmoid_cross_entropy,
+            lambda x, t: _binary_cross_entropy(1 / (1 + np.exp(-x.astype("float64"))), t),
+            (((3, 2), (3, 2)), ((4,), (4,)), ((1, 1), (1, 1))),
+        ),
+        OpCase(
+            "sigmoid_cross_entropy classes",
+            F.sigmoid_cross_entropy,
+            lambda x, t: _binary_cross_entropy(1 / (1 + np.exp(-x[:, 0].astype("float64"))), t),
+            (((3, 1), (3,)),),
+            integers={1: 2},
+        ),
+        OpCase(
+            "binary_cross_entropy",
+            F.binary_cross_entropy,
+            _binary_cross_entropy,
+            (((3, 2), (3, 2)), ((4,), (4,)), ((1, 1), (1, 1))),
+            low=0.1,
+            high=0.9,
+        ),
         OpCase("accuracy", F.accuracy, _accuracy, LABELLED, integers={1: 3}, order=0),
     ]
 
@@ -125,13 +187,18 @@ def _cross_entropy(x: Any, t: Any) -> Any:
     return -np.mean([np.log(row[label]) for row, label in zip(p, t.ravel(), strict=True)])
 
 
+def _binary_cross_entropy(p: Any, t: Any) -> Any:
+    terms = [a * np.log(b) + (1 - a) * np.log(1 - b) for a, b in zip(t.flat, p.flat, strict=True)]
+    return -np.sum(terms) / len(t)
+
+
 def _accuracy(y: Any, t: Any) -> Any:
     return np.mean([int(np.argmax(row)) == label for row, label in zip(y, t.ravel(), strict=True)])
 
 
 def convolutions() -> list[OpCase]:
-    """Windows laid out and put back; convolution in both spellings."""
-    settings = {"stride": (1, 2), "pad": (1, 0)}
+    """Windows laid out and put back; convolution in both spellings, and its transpose."""
+    settings: dict[str, Any] = {"stride": (1, 2), "pad": (1, 0)}
     found = [
         OpCase("im2col", lambda x: F.im2col(x, (2, 1)) + sum(x), _columns_reference, IMAGES),
         OpCase(
@@ -154,6 +221,31 @@ def convolutions() -> list[OpCase]:
                 + np.pad(x[..., 1, 0, :], [(0, 0)] * 3 + [(1, 0)])
             ),
             (((1, 1, 1, 2, 1, 2),),),
+        ),
+    ]
+    in_groups: dict[str, Any] = {"stride": (1, 2), "pad": (2, 1), "dilation": (2, 1), "groups": 2}
+    found += [
+        OpCase(
+            "conv2d groups",
+            lambda x, W, b: F.conv2d(x, W, b, **in_groups),
+            lambda x, W, b: _conv(x, W, **in_groups) + b[:, None, None],
+            (((1, 4, 3, 3), (2, 2, 2, 2), (2,)), ((1, 2, 1, 2), (4, 1, 1, 2), (4,))),
+        ),
+        OpCase(
+            "deconv2d",
+            F.deconv2d,
+            lambda x, W, b: _deconv(x, W) + b[:, None, None],
+            (
+                ((1, 2, 2, 2), (2, 2, 2, 3), (2,)),
+                ((1, 1, 1, 1), (1, 1, 1, 1), (1,)),
+                ((0, 1, 2, 2), (1, 2, 2, 2), (2,)),
+            ),
+        ),
+        OpCase(
+            "deconv2d groups",
+            lambda x, W: F.deconv2d(x, W, None, outsize=(2, 4), **in_groups),
+            lambda x, W: _deconv(x, W, outsize=(2, 4), **in_groups),
+            (((1, 2, 4, 3), (2, 2, 2, 2)),),
         ),
     ]
     for name, op in (("conv2d", F.conv2d), ("conv2d_simple", F.conv2d_simple)):
@@ -184,10 +276,29 @@ def _columns_reference(x: Any) -> Any:
         -1, x.shape[1] * 2)]).reshape(-1, x.shape[1] * 2) + x.sum()  # fmt: skip
 
 
-def _conv(x: Any, W: Any, stride: Any = (1, 1), pad: Any = (0, 0)) -> Any:
-    windows = _windows(x, W.shape[2:], stride, pad)
-    y = [[(windows[n] * w).sum(axis=(2, 3, 4)) for w in W] for n in range(len(x))]
-    return np.array(y, x.dtype).reshape(len(x), len(W), *windows.shape[1:3])
+def _conv(x: Any, W: Any, stride: Any = (1, 1), pad: Any = (0, 0), dilation: Any = (1, 1),
+          groups: int = 1) -> Any:  # fmt: skip
+    """Every filter at every place; a dilated one is a larger one with zeros in it."""
+    size = [d * (k - 1) + 1 for d, k in zip(dilation, W.shape[2:], strict=True)]
+    filters = np.zeros((*W.shape[:2], *size), W.dtype)
+    filters[..., :: dilation[0], :: dilation[1]] = W
+    C, OC = W.shape[1], len(W) // groups
+    y = []
+    for o, w in enumerate(filters):
+        g = o // OC
+        windows = _windows(x[:, g * C : (g + 1) * C], size, stride, pad)
+        y.append((windows * w).sum(axis=(3, 4, 5)))
+    return np.stack(y, axis=1).astype(x.dtype)
+
+
+def _deconv(x: Any, W: Any, outsize: Any = None, **settings: Any) -> Any:
+    """The matrix of a convolution, transposed: its columns are convolutions of unit images."""
+    groups = settings.get("groups", 1)
+    size = outsize or [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
+    shape = (W.shape[1] * groups, *size)
+    units = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+    matrix = _conv(units, W, **settings).reshape(len(units), -1)
+    return (x.reshape(len(x), matrix.shape[1]) @ matrix.T).reshape(-1, *shape).astype(x.dtype)
 
 
 def poolings() -> list[OpCase]:

@@ -1,8 +1,9 @@
 """The one table of ops that a backend may offer faster kernels for.
 
 Portable definitions stand beside their Functions in `functions/`; this page is what authors of
-kernels need. Arrays come first, then settings; ``kernel``, ``stride`` and ``pad`` are pairs
-(down, across), and OH, OW count the windows (`windows.get_conv_outsize`).
+kernels need. Arrays come first, then settings; ``kernel``, ``stride``, ``pad`` and ``dilation``
+are pairs (down, across), and OH, OW count the windows (`windows.get_conv_outsize`). With
+``groups`` g the channels are in g equal parts, each convolved with its own part of the filters.
 """
 
 from dezero_core.extend import KernelOp
@@ -13,26 +14,30 @@ relu_grad = KernelOp("relu_grad", "(gy: any shape, y: same) -> gx: same, gy wher
 
 im2col = KernelOp(
     "im2col",
-    "(x: (N, C, H, W), kernel, stride, pad, value) -> every window of x padded with value: "
+    "(x: (N, C, H, W), kernel, stride, pad, dilation, value) -> every window of x padded with "
+    "value: "
     "(N, C, KH, KW, OH, OW), perhaps a view",
 )
 col2im = KernelOp(
     "col2im",
-    "(cols: (N, C, KH, KW, OH, OW), shape, stride, pad) -> the transpose of im2col: windows "
-    "added up where they lie, (N, C, H, W) = shape",
+    "(cols: (N, C, KH, KW, OH, OW), shape, stride, pad, dilation) -> the transpose of im2col: "
+    "windows added up where they lie, (N, C, H, W) = shape",
 )
 
 conv2d = KernelOp(
     "conv2d",
-    "(x: (N, C, H, W), W: (OC, C, KH, KW), b: (OC,) or None, stride, pad) -> y: (N, OC, OH, OW)",
+    "(x: (N, C, H, W), W: (OC, C/g, KH, KW), b: (OC,) or None, stride, pad, dilation, groups) -> "
+    "y: (N, OC, OH, OW)",
 )
 conv2d_grad_x = KernelOp(
     "conv2d_grad_x",
-    "(gy: (N, OC, OH, OW), W: (OC, C, KH, KW), shape, stride, pad) -> gx: (N, C, H, W) = shape",
+    "(gy: (N, OC, OH, OW), W: (OC, C/g, KH, KW), shape, stride, pad, dilation, groups) -> "
+    "gx: (N, C, H, W) = shape",
 )
 conv2d_grad_W = KernelOp(
     "conv2d_grad_W",
-    "(x: (N, C, H, W), gy: (N, OC, OH, OW), kernel, stride, pad) -> gW: (OC, C, KH, KW)",
+    "(x: (N, C, H, W), gy: (N, OC, OH, OW), kernel, stride, pad, dilation, groups) -> "
+    "gW: (OC, C/g, KH, KW)",
 )
 
 max_pool2d = KernelOp(

@@ -23,7 +23,13 @@ def pair(x: Any) -> Pair:
         raise ArgumentError(f"{x!r} is neither an integer nor a pair (height, width)") from None
 
 
-def get_conv_outsize(input_size: int, kernel_size: int, stride: int, pad: int) -> int:
+DENSE: Pair = (1, 1)
+"""The dilation of windows without gaps."""
+
+
+def get_conv_outsize(
+    input_size: int, kernel_size: int, stride: int, pad: int, dilation: int = 1
+) -> int:
     """Return how many windows fit along one axis (book step 55).
 
     Args:
@@ -31,19 +37,43 @@ def get_conv_outsize(input_size: int, kernel_size: int, stride: int, pad: int) -
         kernel_size: length of the window.
         stride: steps from one window to the next.
         pad: elements added on both sides.
+        dilation: steps from one element of the window to the next (default 1).
 
     Raises:
-        ArgumentError: ``kernel_size`` or ``stride`` is below 1, or ``pad`` below 0.
+        ArgumentError: ``kernel_size``, ``stride`` or ``dilation`` is below 1, or ``pad`` below 0.
     """
-    if kernel_size < 1 or stride < 1 or pad < 0:
+    require_settings(kernel_size, stride, pad, dilation)
+    return (input_size + 2 * pad - dilation * (kernel_size - 1) - 1) // stride + 1
+
+
+def get_deconv_outsize(
+    input_size: int, kernel_size: int, stride: int, pad: int, dilation: int = 1
+) -> int:
+    """Return the smallest axis into which ``input_size`` windows fit: `get_conv_outsize` undone.
+
+    Args:
+        input_size: how many windows.
+        kernel_size, stride, pad, dilation: as for `get_conv_outsize`.
+
+    Raises:
+        ArgumentError: as `get_conv_outsize`.
+    """
+    require_settings(kernel_size, stride, pad, dilation)
+    return stride * (input_size - 1) + dilation * (kernel_size - 1) + 1 - 2 * pad
+
+
+def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> None:
+    """Raise `ArgumentError` unless windows can be laid out so."""
+    if min(kernel_size, stride, dilation) < 1 or pad < 0:
         raise ArgumentError(
-            f"kernel_size {kernel_size}, stride {stride}, pad {pad}: kernel_size and stride "
-            "start at 1, pad at 0"
+            f"kernel_size {kernel_size}, stride {stride}, pad {pad}, dilation {dilation}: "
+            "kernel_size, stride and dilation start at 1, pad at 0"
         )
-    return (input_size + 2 * pad - kernel_size) // stride + 1
 
 
-def window_counts(shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> Pair:
+def window_counts(
+    shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
+) -> Pair:
     """How many windows fit into images of shape (N, C, H, W), down and across.
 
     Raises:
@@ -52,17 +82,19 @@ def window_counts(shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair)
     """
     if len(shape) != 4:
         raise ShapeError(f"images have the shape (N, C, H, W), got {tuple(shape)}")
-    sizes = zip(shape[2:], kernel, stride, pad, strict=True)
+    sizes = zip(shape[2:], kernel, stride, pad, dilation, strict=True)
     down, across = (get_conv_outsize(*size) for size in sizes)
     if down < 1 or across < 1:
         raise ShapeError(
             f"a kernel of {kernel} does not fit into an image of {tuple(shape[2:])} with pad "
-            f"{pad}; take a smaller kernel or more padding"
+            f"{pad} and dilation {dilation}; take a smaller kernel or more padding"
         )
     return down, across
 
 
-def element_of_windows(i: int, j: int, stride: Pair, counts: Pair) -> tuple[Any, slice, slice]:
+def element_of_windows(
+    i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE
+) -> tuple[Any, slice, slice]:
     """Index of element (i, j) of every window, in padded images (..., H, W)."""
-    (SH, SW), (OH, OW) = stride, counts
+    (SH, SW), (OH, OW), (i, j) = stride, counts, (i * dilation[0], j * dilation[1])
     return ..., slice(i, i + SH * (OH - 1) + 1, SH), slice(j, j + SW * (OW - 1) + 1, SW)

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import portable
 from .host import from_host, host_uniform, to_host
+from .portable import Pair
 
 Array = Any
 """An array of some registered library."""
@@ -134,9 +135,12 @@ class ArrayBackend:
         """``x`` with ``value`` before and after it: one pair (before, after) for each axis."""
         return portable.pad(self.xp, x, widths, value)
 
-    def sliding_windows(self, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
-        """Windows over the last two axes, (..., H, W) to (..., KH, KW, OH, OW); read only."""
-        return portable.sliding_windows(self.xp, x, kernel, stride)
+    def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+        """Windows over the last two axes, (..., H, W) to (..., KH, KW, OH, OW); read only.
+
+        ``stride`` is between windows, ``dilation`` between the elements of one.
+        """
+        return portable.sliding_windows(self.xp, x, kernel, stride, dilation)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Random numbers from [0, 1), drawn from DeZero's generator (see `seed`)."""

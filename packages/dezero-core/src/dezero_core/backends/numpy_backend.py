@@ -9,7 +9,7 @@ import numpy as np
 from ..hookspecs import DEZERO_API, hookimpl
 from .host import host_uniform
 from .interface import Array, ArrayBackend, BackendSpec
-from .portable import is_basic, window_layout
+from .portable import Pair, is_basic, window_layout
 
 __all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
 
@@ -63,8 +63,8 @@ class NumpyBackend(ArrayBackend):
         y[tuple([slice(before, before + n) for n, (before, _) in middle])] = x
         return y
 
-    def sliding_windows(self, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
-        shape, strides = window_layout(x, kernel, stride)
+    def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+        shape, strides = window_layout(x, kernel, stride, dilation)
         return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:

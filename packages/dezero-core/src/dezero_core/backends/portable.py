@@ -9,6 +9,7 @@ from types import EllipsisType
 from typing import Any
 
 Array = Any
+Pair = tuple[int, int]
 
 
 def get_item(xp: Any, x: Array, index: Any) -> Array:
@@ -60,15 +61,15 @@ def pad(xp: Any, x: Array, widths: tuple[tuple[int, int], ...], value: float) ->
     return x
 
 
-def sliding_windows(xp: Any, x: Array, kernel: tuple[int, int], stride: tuple[int, int]) -> Array:
+def sliding_windows(xp: Any, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
     """Windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW)."""
-    (KH, KW), (SH, SW) = kernel, stride
-    bottom, right = x.shape[-2] - KH + 1, x.shape[-1] - KW + 1
+    (KH, KW), (SH, SW), (DH, DW) = kernel, stride, dilation
+    bottom, right = x.shape[-2] - DH * (KH - 1), x.shape[-1] - DW * (KW - 1)
     rows = [
-        xp.stack([x[..., i : i + bottom : SH, j : j + right : SW] for j in range(KW)], axis=-3)
-        for i in range(KH)
+        [x[..., i : i + bottom : SH, j : j + right : SW] for j in range(0, DW * KW, DW)]
+        for i in range(0, DH * KH, DH)
     ]
-    return xp.stack(rows, axis=-4)
+    return xp.stack([xp.stack(row, axis=-3) for row in rows], axis=-4)
 
 
 def is_basic(index: Any) -> bool:
@@ -78,11 +79,12 @@ def is_basic(index: Any) -> bool:
 
 
 def window_layout(
-    x: Array, kernel: tuple[int, int], stride: tuple[int, int]
+    x: Array, kernel: Pair, stride: Pair, dilation: Pair
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Shape and strides of `sliding_windows` as a view, for libraries with strided arrays."""
-    (KH, KW), (SH, SW) = kernel, stride
+    (KH, KW), (SH, SW), (DH, DW) = kernel, stride, dilation
     *batch, H, W = x.shape
     *skip, down, right = x.strides
-    shape = (*batch, KH, KW, (H - KH) // SH + 1, (W - KW) // SW + 1)
-    return shape, (*skip, down, right, down * SH, right * SW)
+    counts = (H - DH * (KH - 1) - 1) // SH + 1, (W - DW * (KW - 1) - 1) // SW + 1
+    strides = down * DH, right * DW, down * SH, right * SW
+    return (*batch, KH, KW, *counts), (*skip, *strides)

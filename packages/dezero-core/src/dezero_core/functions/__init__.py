@@ -7,7 +7,7 @@ from .exponential import exp, log, sqrt
 from .indexing import get_item
 from .joining import concat, stack
 from .linalg import matmul
-from .reduction import argmax, average, max, mean, min, sum
+from .reduction import argmax, average, logsumexp, max, mean, min, sum
 from .selection import clip, maximum, minimum, where
 from .shape import expand_dims, flatten, matrix_transpose, reshape, squeeze, transpose
 from .trigonometric import cos, sin, tan, tanh
@@ -28,6 +28,7 @@ __all__ = [
     "flatten",
     "get_item",
     "log",
+    "logsumexp",
     "matmul",
     "matrix_transpose",
     "max",

@@ -9,6 +9,7 @@ from ..errors import ShapeError
 from ..function import Function, array_of
 from ..variable import Variable, cast, get_array_module
 from .broadcast import broadcast_to
+from .exponential import exp
 from .shape import reshape
 
 Axis = int | tuple[int, ...] | None
@@ -118,6 +119,46 @@ class Min(Max):
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the smallest elements of ``x`` along ``axis``; otherwise as `max` (book step 47)."""
     return Min(axis, keepdims)(x)
+
+
+class LogSumExp(Function):
+    """y = log of the sum of exp(x) over axes;  dy/dx = exp(x - y)."""
+
+    def __init__(self, axis: Axis, keepdims: bool) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def forward(self, x: Any) -> Any:
+        xp = get_array_module(x)
+        highest = xp.max(x, axis=self.axis, keepdims=True)  # taken off: exp does not overflow
+        total = xp.sum(xp.exp(x - highest), axis=self.axis, keepdims=True)
+        y = highest + xp.log(total)
+        return y if self.keepdims else xp.sum(y, axis=self.axis)  # of one element each
+
+    def backward(self, gy: Any) -> Any:
+        (x,), (y,) = self.inputs, self.outputs
+        shape = kept_shape(x.shape, self.axis)
+        return reshape(gy, shape) * exp(x - reshape(y, shape))
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(
+            f"LogSumExp: axis {self.axis} for shape {tuple(x.shape)}: axes must exist and have "
+            "elements"
+        )
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """Return the logarithm of the sum of e to the power of ``x``, without overflow (book step 47).
+
+    Args:
+        x: any shape.
+        axis: one axis or several, negative ones from the end; None for all.
+        keepdims: leave reduced axes in place with length 1.
+
+    Raises:
+        ShapeError: an axis is out of range, or has no elements.
+    """
+    return LogSumExp(axis, keepdims)(x)
 
 
 class ArgMax(Function):

@@ -1,31 +1,62 @@
 """The ops of dezero-nn: each a class and a function side by side, related ones in one file."""
 
-from .activation import leaky_relu, log_softmax, relu, sigmoid, softmax
+from .activation import (
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    sigmoid_simple,
+    silu,
+    softmax,
+    softmax_simple,
+)
 from .columns import col2im, im2col
-from .conv import conv2d, conv2d_simple
+from .conv import conv2d, conv2d_simple, deconv2d
 from .dropout import dropout
-from .linear import linear
-from .loss import accuracy, mean_squared_error, softmax_cross_entropy
-from .normalization import batch_norm
+from .embedding import embed_id
+from .linear import linear, linear_simple
+from .loss import (
+    accuracy,
+    binary_cross_entropy,
+    mean_squared_error,
+    mean_squared_error_simple,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+    softmax_cross_entropy_simple,
+)
+from .normalization import batch_norm, layer_norm
 from .pooling import average_pooling, pooling, pooling_simple
 
 __all__ = [
     "accuracy",
     "average_pooling",
     "batch_norm",
+    "binary_cross_entropy",
     "col2im",
     "conv2d",
     "conv2d_simple",
+    "deconv2d",
     "dropout",
+    "embed_id",
+    "gelu",
     "im2col",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_simple",
     "log_softmax",
     "mean_squared_error",
+    "mean_squared_error_simple",
     "pooling",
     "pooling_simple",
     "relu",
     "sigmoid",
+    "sigmoid_cross_entropy",
+    "sigmoid_simple",
+    "silu",
     "softmax",
     "softmax_cross_entropy",
+    "softmax_cross_entropy_simple",
+    "softmax_simple",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from dezero_core import Function, Variable, get_array_module
+from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError
 from dezero_core.extend import array_of, as_array_like
-from dezero_core.functions import exp, sum, where
+from dezero_core.functions import exp, sum, tanh, where
 
 from .. import signatures
 
@@ -33,6 +34,27 @@ class Sigmoid(Function):
 def sigmoid(x: Any) -> Variable:
     """Return the logistic function of ``x``, elementwise (book step 43)."""
     return Sigmoid()(x)
+
+
+def sigmoid_simple(x: Any) -> Variable:
+    """Return the same as `sigmoid`, spelled out; exp overflows for ``x`` far below 0."""
+    return 1 / (1 + exp(-as_variable(x)))
+
+
+def silu(x: Any) -> Variable:
+    """Return ``x`` times its logistic function (Elfwing et al., 2017; also called swish)."""
+    x = as_variable(x)
+    return x * sigmoid(x)
+
+
+def gelu(x: Any) -> Variable:
+    """Return ``x`` times the normal distribution's function at ``x``, by its tanh form.
+
+    0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), within 0.0005 of the exact one. Hendrycks
+    and Gimpel, "Gaussian Error Linear Units", 2016.
+    """
+    x = as_variable(x)
+    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
 class ReLU(Function):
@@ -115,6 +137,12 @@ def softmax(x: Any, axis: int = 1) -> Variable:
         ShapeError: ``x`` has no such axis, or it has no elements.
     """
     return Softmax(axis)(x)
+
+
+def softmax_simple(x: Any, axis: int = 1) -> Variable:
+    """Return the same as `softmax`, spelled out; exp overflows for large ``x``."""
+    y = exp(x)
+    return y / sum(y, axis, keepdims=True)
 
 
 class LogSoftmax(Function):

@@ -10,26 +10,26 @@ from dezero_core.extend import backend_of
 from dezero_core.functions import reshape, transpose
 
 from .. import signatures
-from ..windows import Pair, element_of_windows, pair, window_counts
+from ..windows import DENSE, Pair, element_of_windows, pair, window_counts
 
 
 @signatures.im2col.define
-def _im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, value: float) -> Any:
+def _im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Any:
     backend = backend_of(x)
     if any(pad):
         x = backend.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
-    return backend.sliding_windows(x, kernel, stride)
+    return backend.sliding_windows(x, kernel, stride, dilation)
 
 
 @signatures.col2im.define
-def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair) -> Any:
+def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
     backend = backend_of(cols)
     (N, C, H, W), (PH, PW) = shape, pad
     _, _, KH, KW, OH, OW = cols.shape
     x = backend.zeros((N, C, H + 2 * PH, W + 2 * PW), cols)
     for i in range(KH):
         for j in range(KW):
-            places = element_of_windows(i, j, stride, (OH, OW))
+            places = element_of_windows(i, j, stride, (OH, OW), dilation)
             x = backend.scatter_add(x, places, cols[:, :, i, j, ...])
     return x[:, :, PH : PH + H, PW : PW + W]
 
@@ -42,7 +42,7 @@ class Im2col(Function):
 
     def forward(self, x: Any) -> Any:
         window_counts(x.shape, self.kernel, self.stride, self.pad)
-        return signatures.im2col(x, self.kernel, self.stride, self.pad, self.value)
+        return signatures.im2col(x, self.kernel, self.stride, self.pad, DENSE, self.value)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -90,7 +90,7 @@ class Col2im(Function):
             raise ShapeError(
                 f"Col2im: windows of images {self.shape} are {expected}, got {tuple(x.shape)}"
             )
-        return signatures.col2im(x, self.shape, self.stride, self.pad)
+        return signatures.col2im(x, self.shape, self.stride, self.pad, DENSE)
 
     def backward(self, gy: Any) -> Any:
         return Im2col(self.kernel, self.stride, self.pad)(gy)

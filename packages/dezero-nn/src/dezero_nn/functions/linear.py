@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
-from dezero_core.functions import matrix_transpose, reshape, sum_to
+from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
 
 
 class Linear(Function):
@@ -58,3 +58,9 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
         ShapeError: the shapes do not fit.
     """
     return Linear()(x, W, b)
+
+
+def linear_simple(x: Any, W: Any, b: Any = None) -> Variable:
+    """Return the same as `linear`, spelled out: a product and a sum (book step 43)."""
+    y = matmul(x, W)
+    return y if b is None else y + b

@@ -1,13 +1,14 @@
-"""Batch normalisation."""
+"""Normalisation: by the statistics of a batch, or of each example."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import array_of, backend_of
-from dezero_core.functions import reshape, sum
+from dezero_core.functions import mean, reshape, sum, sum_to
 
 
 class BatchNorm(Function):
@@ -112,3 +113,59 @@ def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int
             f"batch_norm: x {tuple(x)}, gamma {tuple(gamma)}, beta {tuple(beta)}: x is "
             "(N, C, ...), the others are (C,)"
         )
+
+
+class LayerNorm(Function):
+    """y = gamma n + beta, with n = (x - mean) / sqrt(var + eps) over the last axes.
+
+    With g = gy gamma, and means over those axes:
+    dL/dx = (g - mean of g - n mean of (g n)) / sqrt(var + eps),
+    dL/dgamma = sum of gy n,  dL/dbeta = sum of gy, both over the other axes.
+    """
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def normalised(self, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+        """n, and 1 / sqrt(var + eps)."""
+        centred = x - mean(x, axes, keepdims=True)
+        inverse_std = (mean(centred * centred, axes, keepdims=True) + self.eps) ** -0.5
+        return centred * inverse_std, inverse_std
+
+    def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
+        xp = get_array_module(x)
+        axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
+        m = math.prod(gamma.shape)
+        centred = x - xp.sum(x, axis=axes, keepdims=True, dtype=x.dtype) / m
+        var = xp.sum(centred * centred, axis=axes, keepdims=True, dtype=x.dtype) / m
+        return centred / xp.sqrt(var + self.eps) * gamma + beta
+
+    def backward(self, gy: Any) -> Any:
+        x, gamma, beta = self.inputs
+        axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
+        n, inverse_std = self.normalised(x, axes)
+        g = gy * gamma
+        gx = (g - mean(g, axes, keepdims=True) - n * mean(g * n, axes, keepdims=True)) * inverse_std
+        return gx, sum_to(gy * n, gamma.shape), sum_to(gy, beta.shape)
+
+
+def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
+    """Return ``x`` with each example shifted and scaled to mean ``beta``, deviation ``gamma``.
+
+    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+
+    Args:
+        x: shape (..., M), or with as many last axes as ``gamma`` has.
+        gamma, beta: shape (M,), or those of the last axes of ``x``.
+        eps: added to the variance (default 1e-5).
+
+    Raises:
+        ShapeError: the shapes do not fit together, or there is nothing to take a mean of.
+    """
+    given, axes = tuple(x.shape), len(gamma.shape)
+    if axes == 0 or given[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape or 0 in given:
+        raise ShapeError(
+            f"layer_norm: x {given}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: gamma "
+            "and beta have the shape of the last axes of x, which has elements"
+        )
+    return LayerNorm(eps)(x, gamma, beta)

@@ -11,14 +11,14 @@ from dezero_core.extend import array_of, as_array_like, backend_of
 from dezero_core.functions import max, reshape, transpose
 
 from .. import signatures
-from ..windows import Pair, pair, window_counts
+from ..windows import DENSE, Pair, pair, window_counts
 from .columns import Im2col
 
 
 @signatures.max_pool2d.define
 def _max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
     xp = get_array_module(x)
-    rows = in_rows(signatures.im2col(x, kernel, stride, pad, -math.inf))
+    rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, -math.inf))
     return xp.max(rows, axis=2), xp.argmax(rows, axis=2)
 
 
@@ -30,13 +30,13 @@ def _max_pool2d_grad(
     spread = xp.expand_dims(gy, axis=2)
     cols = xp.where(chosen(index, kernel), spread, as_array_like(0.0, gy))
     cols = xp.reshape(cols, (*gy.shape[:2], *kernel, *gy.shape[2:]))
-    return signatures.col2im(cols, shape, stride, pad)
+    return signatures.col2im(cols, shape, stride, pad, DENSE)
 
 
 @signatures.max_pool2d_pick.define
 def _max_pool2d_pick(x: Any, index: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     xp = get_array_module(x)
-    rows = in_rows(signatures.im2col(x, kernel, stride, pad, 0.0))
+    rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, 0.0))
     picked = xp.where(chosen(index, kernel), rows, as_array_like(0.0, x))
     return xp.sum(picked, axis=2, dtype=x.dtype)
 
@@ -150,7 +150,7 @@ def require_small_pad(kernel: Pair, pad: Pair) -> None:
 @signatures.average_pool2d.define
 def _average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     xp = get_array_module(x)
-    cols = signatures.im2col(x, kernel, stride, pad, 0.0)
+    cols = signatures.im2col(x, kernel, stride, pad, DENSE, 0.0)
     return xp.sum(cols, axis=(2, 3), dtype=x.dtype) / math.prod(kernel)
 
 
@@ -161,7 +161,7 @@ def _average_pool2d_grad(
     xp = get_array_module(gy)
     share = xp.reshape(gy / math.prod(kernel), (*gy.shape[:2], 1, 1, *gy.shape[2:]))
     cols = xp.broadcast_to(share, (*gy.shape[:2], *kernel, *gy.shape[2:]))
-    return signatures.col2im(cols, shape, stride, pad)
+    return signatures.col2im(cols, shape, stride, pad, DENSE)
 
 
 class AveragePool2d(Pool2d):

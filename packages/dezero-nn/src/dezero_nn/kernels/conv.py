@@ -8,7 +8,7 @@ with the filters, as rows, gives the output of the image where it belongs, witho
 Columns take KH*KW times the room of the image. So they are made for as many images at a time
 as `BLOCK` bytes hold, always in the same buffer: large products, little memory. Both gradients
 go the same way: the columns of x times gy for W; filters times gy are the columns of gx, which
-are added up where they lie.
+are added up where they lie. With groups there is such a product for each part of the channels.
 """
 
 from __future__ import annotations
@@ -36,59 +36,64 @@ def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
     )
 
 
-def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair) -> Any:
+def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
     """Filters times columns, block by block; the bias is added while the block is in cache."""
     OC, C, KH, KW = W.shape
-    view = windows(padded(x, pad), (KH, KW), stride)
+    view = windows(padded(x, pad), (KH, KW), stride, dilation)
     N, (OH, OW) = len(x), view.shape[-2:]
-    filters = W.reshape(OC, C * KH * KW)
+    filters = W.reshape(groups, OC // groups, C * KH * KW)
     y = np.empty((N, OC, OH, OW), x.dtype)
-    for block, columns in column_blocks(view):
-        part = y[block].reshape(-1, OC, OH * OW)
+    for block, columns in column_blocks(view, groups):
+        part = y[block].reshape(-1, groups, OC // groups, OH * OW)
         np.matmul(filters, columns, out=part)
         if b is not None:
-            part += b[:, np.newaxis]
+            part += b.reshape(groups, OC // groups, 1)
     return y
 
 
-def conv2d_grad_W(x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+def conv2d_grad_W(
+    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
     """Columns times gy, summed over the images.
 
     In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster.
     """
-    OC, C = gy.shape[1], x.shape[1]
-    view = windows(padded(x, pad), kernel, stride)
-    gW = np.zeros((C * kernel[0] * kernel[1], OC), x.dtype)
-    for block, columns in column_blocks(view):
-        part = gy[block].reshape(len(columns), OC, -1)
-        gW += np.matmul(columns, part.transpose(0, 2, 1)).sum(axis=0)
-    return np.ascontiguousarray(gW.T).reshape(OC, C, *kernel)
+    OC, C = gy.shape[1], x.shape[1] // groups
+    view = windows(padded(x, pad), kernel, stride, dilation)
+    gW = np.zeros((groups, C * kernel[0] * kernel[1], OC // groups), x.dtype)
+    for block, columns in column_blocks(view, groups):
+        part = gy[block].reshape(len(columns), groups, OC // groups, -1)
+        gW += np.matmul(columns, part.swapaxes(2, 3)).sum(axis=0)
+    return np.ascontiguousarray(gW.swapaxes(1, 2)).reshape(OC, C, *kernel)
 
 
-def conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair) -> Any:
+def conv2d_grad_x(
+    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
     """Filters times gy are the columns of gx; add them up where they lie."""
-    OC, C, KH, KW = W.shape
-    (N, _, H, Wd), (OH, OW), (PH, PW) = shape, gy.shape[-2:], pad
-    filters = W.reshape(OC, C * KH * KW).T
+    OC, _, KH, KW = W.shape
+    (N, C, H, Wd), (OH, OW), (PH, PW) = shape, gy.shape[-2:], pad
+    K = C // groups * KH * KW
+    filters = W.reshape(groups, OC // groups, K).swapaxes(1, 2)
     gx = np.empty(shape, gy.dtype)
-    step = images_per_block(C * KH * KW * OH * OW * gy.itemsize)
-    columns = np.empty((min(step, N), C * KH * KW, OH * OW), gy.dtype)
+    step = images_per_block(groups * K * OH * OW * gy.itemsize)
+    columns = np.empty((min(step, N), groups, K, OH * OW), gy.dtype)
     margin = np.empty((min(step, N), C, H + 2 * PH, Wd + 2 * PW), gy.dtype)
     for start in range(0, N, step):
-        part = gy[start : start + step].reshape(-1, OC, OH * OW)
+        part = gy[start : start + step].reshape(-1, groups, OC // groups, OH * OW)
         n = len(part)
         cols = np.matmul(filters, part, out=columns[:n]).reshape(n, C, KH, KW, OH, OW)
         block = margin[:n]
         block[...] = 0
         for i in range(KH):
             for j in range(KW):
-                view_at(block, i, j, stride, (OH, OW))[...] += cols[:, :, i, j]
+                view_at(block, i, j, stride, (OH, OW), dilation)[...] += cols[:, :, i, j]
         gx[start : start + n] = block[:, :, PH : PH + H, PW : PW + Wd]
     return gx
 
 
-def column_blocks(view: Any) -> Iterator[tuple[slice, Any]]:
-    """Which images, and their columns (n, C*KH*KW, OH*OW) in a buffer that is used again."""
+def column_blocks(view: Any, groups: int) -> Iterator[tuple[slice, Any]]:
+    """Which images, and their columns (n, G, C/G*KH*KW, OH*OW) in a buffer that is used again."""
     N, C, KH, KW, OH, OW = view.shape
     step = images_per_block(view[0].size * view.itemsize)
     buffer = np.empty((min(step, N), C, KH, KW, OH, OW), view.dtype)
@@ -96,7 +101,7 @@ def column_blocks(view: Any) -> Iterator[tuple[slice, Any]]:
         block = slice(start, min(start + step, N))
         columns = buffer[: block.stop - start]
         columns[...] = view[block]
-        yield block, columns.reshape(len(columns), C * KH * KW, OH * OW)
+        yield block, columns.reshape(len(columns), groups, C // groups * KH * KW, OH * OW)
 
 
 def images_per_block(bytes_per_image: int) -> int:

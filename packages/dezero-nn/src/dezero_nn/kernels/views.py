@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core.extend import get_backend
 
-from ..windows import Pair, element_of_windows
+from ..windows import DENSE, Pair, element_of_windows
 
 _numpy = get_backend("numpy")
 
@@ -18,11 +18,11 @@ def padded(x: Any, pad: Pair, value: float = 0.0) -> Any:
     return _numpy.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
 
 
-def windows(x: Any, kernel: Pair, stride: Pair) -> Any:
+def windows(x: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
     """A view (N, C, KH, KW, OH, OW) of padded images."""
-    return _numpy.sliding_windows(x, kernel, stride)
+    return _numpy.sliding_windows(x, kernel, stride, dilation)
 
 
-def view_at(x: Any, i: int, j: int, stride: Pair, counts: Pair) -> Any:
+def view_at(x: Any, i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE) -> Any:
     """A view (N, C, OH, OW) of padded images: element (i, j) of every window."""
-    return x[element_of_windows(i, j, stride, counts)]
+    return x[element_of_windows(i, j, stride, counts, dilation)]
