@@ -5,7 +5,8 @@ import pytest
 
 from dezero_core import Function, Variable
 from dezero_core import functions as F
-from dezero_core.extend import GradientError, check_gradients
+from dezero_core.extend import GradientError, check_gradients, get_backend
+from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
 
 
 class WrongSecond(Function):
@@ -52,3 +53,32 @@ def test_integers_are_passed_as_they_are() -> None:
         return x * t
 
     check_gradients(pick, np.array([1.0, 2.0]), np.array([3, 4]))
+
+
+def test_the_books_checkers(backend: str) -> None:
+    library = get_backend(backend)
+    x = library.from_numpy(np.array([1.0, 2.0], "float32"))
+    np.testing.assert_allclose(numerical_grad(lambda x: x * x, x), [2.0, 4.0], rtol=1e-6)
+    np.testing.assert_allclose(numerical_grad(F.sin, Variable(x)), np.cos([1.0, 2.0]), rtol=1e-6)
+    assert gradient_check(F.exp, x)
+    assert gradient_check(lambda x, n, power: x**power * n, Variable(x), 2.0, power=3)
+    assert not gradient_check(lambda x: F.exp(x) + Halved()(x), x)
+    assert library.to_numpy(x).dtype == np.float32, "left as it is"
+
+
+class Halved(Function):
+    """y = x, with half of its gradient."""
+
+    def forward(self, x):
+        return x * 1.0
+
+    def backward(self, gy):
+        return gy * 0.5
+
+
+def test_comparing_arrays(backend: str) -> None:
+    library = get_backend(backend)
+    a = library.from_numpy(np.array([1.0, 2.0]))
+    assert array_equal(a, Variable(a)) and not array_equal(a, a + 1.0)
+    assert array_allclose(a, a + 1e-6) and not array_allclose(a, a + 1e-3)
+    assert array_allclose(2.0, np.array(2.0))

@@ -6,7 +6,7 @@ from typing import Any
 import pluggy
 import pytest
 
-from dezero_core.errors import MissingPackage, PluginError, PluginWarning, UnknownName
+from dezero_core.errors import DataMissing, MissingPackage, PluginError, PluginWarning, UnknownName
 from dezero_core.extend import (
     ArrayBackend,
     BackendSpec,
@@ -184,8 +184,8 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch: Any) -> N
 
 def test_published_files_come_from_the_first_plugin_that_knows_them(plug: Any) -> None:
     plug(dezero_fetch=lambda name: None)
-    plug(dezero_fetch=lambda name: f"/data/{name}" if name == "vgg16.npz" else None)
-    assert plugins.fetch("vgg16.npz") == "/data/vgg16.npz"
+    plug(dezero_fetch=lambda name: f"/data/{name}" if name == "mine.npz" else None)
+    assert plugins.fetch("mine.npz") == "/data/mine.npz"
     with pytest.raises(PluginError, match="'other.npz'"):
         plugins.fetch("other.npz")
 
@@ -197,3 +197,12 @@ def test_registering_by_hand_checks_the_name() -> None:
 
 def test_kernels_of_an_unknown_op_are_none() -> None:
     assert kernels_for("no such op", "numpy") == []
+
+
+def test_a_plugin_may_say_that_a_file_cannot_be_had(plug: Any) -> None:
+    def dezero_fetch(name: str) -> None:
+        raise DataMissing(f"{name}: no network")
+
+    plug(dezero_fetch=dezero_fetch)
+    with pytest.raises(DataMissing, match=r"mine.npz: no network"):
+        plugins.fetch("mine.npz")

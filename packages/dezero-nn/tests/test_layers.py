@@ -1,5 +1,7 @@
 """Layers: the tree, lazy sizes, moving, and errors that name the way."""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -7,9 +9,33 @@ import pytest
 
 from dezero_core import Buffer, Parameter, Variable, seed
 from dezero_core.backends import host
-from dezero_core.errors import DezeroError, MissingPackage, ShapeError, UnsupportedType
+from dezero_core.errors import (
+    ArgumentError,
+    DezeroError,
+    MissingPackage,
+    ShapeError,
+    UnsupportedType,
+)
 from dezero_core.extend import backend_of, get_backend
-from dezero_nn import CNN, MLP, Conv2d, Dropout, Layer, Linear, Model, Sequential, relu
+from dezero_nn import (
+    CNN,
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    BatchNorm,
+    Conv2d,
+    Deconv2d,
+    Dropout,
+    EmbedID,
+    Layer,
+    LayerNorm,
+    Linear,
+    Model,
+    Sequential,
+    relu,
+)
+from dezero_nn.initializers import He, LeCun, Xavier
 
 
 @pytest.fixture(autouse=True)
@@ -179,3 +205,151 @@ def test_saving_without_dezero_io_names_it(monkeypatch: Any) -> None:
         with pytest.raises(MissingPackage, match="pip install dezero-io") as caught:
             action("m")
         assert isinstance(caught.value, ImportError)
+
+
+def test_layers_remember_their_last_call_weakly() -> None:
+    layer, x = Linear(2), Variable(np.ones((1, 3), "float32"))
+    assert layer.inputs == layer.outputs == ()
+    y = layer(x)
+    assert layer.inputs[0]() is x and layer.outputs[0]() is y
+    del y
+    assert layer.outputs[0]() is None
+    assert EmbedID(3, 2)(np.array([0])) is not None
+    norm = BatchNorm()
+    z = norm(x)
+    assert norm.outputs[0]() is z
+
+
+def test_a_layer_that_was_used_can_be_copied_and_pickled() -> None:
+    for layer in (MLP((3, 2)), Sequential(LSTM(2), GRU(3), RNN(2), Linear(1))):
+        x = np.ones((2, 4), "float32")
+        y = layer(x)
+        layer.inputs[0]
+        again = pickle.loads(pickle.dumps(layer))
+        copied = copy.deepcopy(layer)
+        for other in (again, copied):
+            assert other.outputs == ()
+            assert np.array_equal(other(x).data, y.data), "a copy of a recurrent layer starts anew"
+
+
+def test_deconv2d_takes_its_channels_from_the_first_input(backend: str) -> None:
+    layer = Deconv2d(4, (3, 2), stride=2, pad=1, groups=2).to(backend)
+    x = get_backend(backend).from_numpy(np.ones((2, 6, 3, 4), "float32"))
+    y = layer(x)
+    assert (layer.W.shape, y.shape, layer.in_channels) == ((6, 2, 3, 2), (2, 4, 5, 6), 6)
+    assert y.dtype == get_backend(backend).dtype("float32")
+    assert Deconv2d(2, 3, nobias=True).b is None
+
+
+def test_convolution_in_groups() -> None:
+    layer = Conv2d(6, 3, pad=2, dilation=2, groups=3)
+    assert layer(np.ones((1, 3, 5, 5), "float32")).shape == (1, 6, 5, 5)
+    assert layer.W.shape == (6, 1, 3, 3)
+    with pytest.raises(ArgumentError, match="groups 4 does not divide the channels, 3 in and 6"):
+        Conv2d(6, 3, groups=4)(np.ones((1, 3, 5, 5), "float32"))
+
+
+def test_batch_and_layer_normalisation(backend: str) -> None:
+    x = get_backend(backend).from_numpy(np.arange(24.0, dtype="float32").reshape(2, 3, 4))
+    for layer in (LayerNorm(), LayerNorm(4), LayerNorm((3, 4))):
+        y = layer.to(backend)(x)
+        host = get_backend(backend).to_numpy(y.data)
+        assert host.dtype == np.float32
+        last = (1, 2) if layer.gamma.ndim == 2 else 2
+        np.testing.assert_allclose(host.mean(last), 0, atol=1e-6)
+        np.testing.assert_allclose(host.std(last), 1, atol=1e-4)
+    assert list(LayerNorm(4).named_params()) == ["gamma", "beta"]
+
+
+def test_embedding() -> None:
+    seed(0)
+    layer = EmbedID(50, 40)
+    assert layer.W.dtype == np.float32
+    assert abs(layer.W.data.std() - 1) < 0.05
+    ids = np.array([[1, 1], [4, 0]])
+    y = layer(ids)
+    assert np.array_equal(y.data, layer.W.data[ids])
+    y.sum().backward()
+    assert layer.W.grad.data[:5, 0].tolist() == [1, 2, 0, 0, 1]
+
+
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
+def test_recurrent_layers_learn_from_the_past(cell: Any, backend: str) -> None:
+    library = get_backend(backend)
+    layer = cell(4).to(backend)
+    x = Variable(library.from_numpy(np.ones((2, 3), "float32")))
+    zero = library.from_numpy(np.zeros((2, 3), "float32"))
+    layer(x)
+    y = layer(layer_input := zero)
+    assert y.shape == (2, 4) and y.dtype == library.dtype("float32")
+    y.sum().backward()
+    assert np.abs(library.to_numpy(x.grad.data)).max() > 0, "the first step reaches the second"
+    first = library.to_numpy(layer(layer_input).data)
+    layer.reset_state()
+    assert not np.array_equal(library.to_numpy(layer(layer_input).data), first)
+    with pytest.raises(ShapeError, match=r"x \(3, 3\).*the state is of 2 rows; reset_state"):
+        layer(library.from_numpy(np.ones((3, 3), "float32")))
+    with pytest.raises(ShapeError, match=r"expected \(N, in\), one step of N sequences"):
+        cell(4)(np.ones((2, 3, 3), "float32"))
+
+
+def test_recurrent_layers_have_the_books_keys_and_sizes() -> None:
+    assert list(RNN(2, in_size=3).named_params()) == ["x2h/W", "x2h/b", "h2h/W"]
+    keys = [f"x2{g}/{p}" for g in "fiou" for p in "Wb"] + [f"h2{g}/W" for g in "fiou"]
+    assert list(LSTM(2, in_size=3).named_params()) == keys
+    assert RNN(2, in_size=3).h2h.W.shape == LSTM(2, in_size=3).h2o.W.shape == (2, 2)
+    assert [key for key in GRU(2).named_params() if key.startswith("h2n")] == ["h2n/W", "h2n/b"]
+
+
+def test_recurrent_cells_by_their_formulas() -> None:
+    def sigmoid(x: Any) -> Any:
+        return 1 / (1 + np.exp(-x))
+
+    x0, x1 = np.random.default_rng(0).normal(size=(2, 2, 3))
+    for cell in (LSTM(4), GRU(4)):
+        cell(x0)
+        cell(x1)
+        cell.reset_state()
+        for p in cell.params():  # biases too, and in float64
+            p.data = np.random.default_rng(p.size).normal(size=p.shape)
+        cell(x0)
+        y = cell(x1)
+        W = {key: p.data for key, p in cell.named_params().items()}
+        h = c = np.zeros((2, 4))
+        for x in (x0, x1):
+            layers = {key[:3] for key in W}
+            a = {k: x @ W[k + "/W"] + W[k + "/b"] for k in layers if k[0] == "x"}
+            b = {k: h @ W[k + "/W"] + W.get(k + "/b", 0) for k in layers if k[0] == "h"}
+            if isinstance(cell, LSTM):
+                f, i, o, u = (a[f"x2{g}"] + b[f"h2{g}"] for g in "fiou")
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(u)
+                h = sigmoid(o) * np.tanh(c)
+            else:
+                r, z = (sigmoid(a[f"x2{g}"] + b[f"h2{g}"]) for g in "rz")
+                h = (1 - z) * np.tanh(a["x2n"] + r * b["h2n"]) + z * h
+        np.testing.assert_allclose(y.data, h)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "deviation"),
+    [(LeCun(), 0.1), (He(), 2**0.5 * 0.1), (Xavier(), (2 / 500) ** 0.5)],
+)
+def test_initialisers(initializer: Any, deviation: float) -> None:
+    seed(1)
+    W = Linear(400, in_size=100, initializer=initializer).W.data
+    assert W.dtype == np.float32 and abs(W.std() - deviation) < 0.002
+    filters = Conv2d(100, 5, in_channels=4, initializer=initializer)
+    assert abs(filters.W.data.std() / initializer.deviation(100, 2500) - 1) < 0.05
+
+
+def test_a_generator_of_ones_own_leaves_dezeros_alone() -> None:
+    draw = np.random.default_rng
+    weights = [Linear(3, in_size=2, initializer=He(draw(7))).W.data for _ in range(2)]
+    assert np.array_equal(*weights)
+    table = EmbedID(2, 3, dtype="float64", generator=draw(0)).W.data
+    assert np.array_equal(table, draw(0).standard_normal((2, 3)))
+    seed(5)
+    Linear(3, in_size=2, initializer=He(draw(7)))
+    after = Linear(3, in_size=2).W.data
+    seed(5)
+    assert np.array_equal(after, Linear(3, in_size=2).W.data)

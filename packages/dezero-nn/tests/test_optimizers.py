@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dezero_core import Parameter, Variable
-from dezero_core.errors import GraphError
+from dezero_core.errors import ArgumentError, GraphError
 from dezero_core.extend import get_backend
 from dezero_nn import (
     MLP,
@@ -17,10 +17,15 @@ from dezero_nn import (
     Adam,
     AdamW,
     ClipGrad,
+    CosineDecay,
     FreezeParam,
     Layer,
+    Linear,
     MomentumSGD,
     Optimizer,
+    RMSprop,
+    StepDecay,
+    WarmUp,
     WeightDecay,
     softmax_cross_entropy,
 )
@@ -52,6 +57,14 @@ def ada_grad(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     return p
 
 
+def rms_prop(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    gs = gradients.astype("float64")
+    for t, g in enumerate(gs):
+        ages = np.arange(t, -1, -1.0)[:, np.newaxis]
+        p = p - 0.1 * g / (np.sqrt((0.01 * 0.99**ages * gs[: t + 1] ** 2).sum(axis=0)) + 1e-8)
+    return p
+
+
 def ada_delta(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Algorithm 1 of the paper."""
     of_gradients = of_changes = np.zeros_like(p)
@@ -75,6 +88,7 @@ OPTIMIZERS = {
     "sgd": (lambda: SGD(0.1), lambda p, gs: p - 0.1 * gs.sum(axis=0)),
     "momentum": (lambda: MomentumSGD(0.1), momentum),
     "adagrad": (lambda: AdaGrad(0.1), ada_grad),
+    "rmsprop": (lambda: RMSprop(0.1), rms_prop),
     "adadelta": (AdaDelta, ada_delta),
     "adam": (lambda: Adam(0.1), adam),
     "adamw": (lambda: AdamW(0.1, weight_decay=0.5), adam_w),
@@ -257,3 +271,44 @@ def test_weight_decay_is_the_gradient_of_the_l2_penalty() -> None:
     layer.p.sum().backward()
     WeightDecay(0.3)([layer.p])
     np.testing.assert_allclose(layer.p.grad.data, expected)
+
+
+def rates(schedule: Any, steps: int) -> list[float]:
+    found = []
+    for _ in range(steps):
+        found.append(round(getattr(schedule.optimizer, schedule.optimizer.rate_name), 6))
+        schedule.step()
+    return found
+
+
+def test_schedules() -> None:
+    assert rates(StepDecay(SGD(1.0), 2), 5) == [1, 1, 0.1, 0.1, 0.01]
+    assert rates(CosineDecay(SGD(2.0), 4, lowest=0.5), 6) == [
+        2.0, 1.853553, 1.5, 1.146447, 1.0, 1.0,
+    ]  # fmt: skip
+    assert rates(WarmUp(Adam(0.4), 4), 6) == [0.1, 0.2, 0.3, 0.4, 0.4, 0.4]
+    adam = Adam(0.4)
+    chain = WarmUp(adam, 2, then=CosineDecay(adam, 2))
+    assert rates(chain, 5) == [0.2, 0.4, 0.4, 0.2, 0.0]
+    assert chain.t == 5
+
+
+def test_schedules_refuse_what_makes_no_sense() -> None:
+    with pytest.raises(ArgumentError, match="AdaDelta has no learning rate"):
+        StepDecay(AdaDelta(), 2)
+    for make in (lambda o: StepDecay(o, 0), lambda o: CosineDecay(o, 0), lambda o: WarmUp(o, 0)):
+        with pytest.raises(ArgumentError, match="0 is below 1"):
+            make(SGD())
+
+
+def test_adam_tells_its_rate_also_before_the_first_step() -> None:
+    adam = Adam(alpha=0.1)
+    first = 0.1 * (1 - 0.999) ** 0.5 / (1 - 0.9)
+    assert adam.lr == pytest.approx(first)
+    model = Linear(1, in_size=1)
+    adam.setup(model)
+    for _ in range(2):
+        model.cleargrads()
+        model(np.ones((1, 1), "float32")).backward()
+        adam.update()
+    assert adam.lr == pytest.approx(0.1 * (1 - 0.999**2) ** 0.5 / (1 - 0.9**2))

@@ -5,8 +5,11 @@ This is the users' door; authors of plugins use `dezero_core.extend`.
 
 from . import engine, functions, operators  # noqa: F401 (they bind what computes to Variable)
 from .__about__ import __version__
+from .anomaly import detect_anomaly
 from .backends.host import seed
 from .config import Config, no_grad, test_mode, using_config
+from .derivatives import grad, hessian, hvp, jacobian
+from .drawing import get_dot_graph, plot_dot_graph
 from .errors import DezeroError
 from .function import Function, on_variables
 from .variable import Buffer, Parameter, Variable, as_array, as_variable, get_array_module
@@ -21,10 +24,17 @@ __all__ = [
     "__version__",
     "as_array",
     "as_variable",
+    "detect_anomaly",
     "functions",
     "get_array_module",
+    "get_dot_graph",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
     "no_grad",
     "on_variables",
+    "plot_dot_graph",
     "seed",
     "test_mode",
     "using_config",

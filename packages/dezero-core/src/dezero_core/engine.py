@@ -11,15 +11,26 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from heapq import heappop, heappush
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
+from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.registry import backend_of
 from .config import using_config
 from .errors import GraphError, ShapeError
-from .function import Function, array_of, gradients_are_arrays, has_creator, spent
+from .function import (
+    Function,
+    array_of,
+    calls_behind,
+    gradients_are_arrays,
+    has_creator,
+    parents,
+    spent,
+)
 from .functions.broadcast import sum_to
 from .functions.casting import astype
 from .variable import Variable, as_variable, get_array_module
+
+T = TypeVar("T")
 
 _grad_ready: ContextVar[Callable[[Variable], None] | None] = ContextVar(
     "dezero.grad_ready", default=None
@@ -51,29 +62,49 @@ def backward(
         GraphError: nothing here wants a gradient, or an earlier backward has freed the graph.
         ShapeError: ``self.grad`` was set to another shape.
     """
-    root = self.creator
-    if root is None:
+    seed = seed_for(self, self.grad)
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    task = Pass(retain_graph, retain_grad, _grad_ready.get())
+    if task.callback is not None:
+        task.uses = count_uses(self)
+    go_back(self, seed, task, create_graph, Pass.write)
+    self.grad = seed if retain_grad else None
+
+
+def seed_for(y: Variable, gy: Any) -> Variable:
+    """The gradient that a pass from ``y`` starts with: ``gy``, or ones.
+
+    Raises:
+        GraphError: there is no graph behind ``y``.
+        ShapeError: ``gy`` has another shape than ``y``.
+    """
+    if y.creator is None:
         raise GraphError(
             "backward(): there is no graph behind this Variable; it was not computed, or under "
             "no_grad(), or from inputs that want no gradient, or unchain() cut it off"
         )
-    if self.grad is None:
-        seed = Variable(get_array_module(self).ones_like(self.data), requires_grad=False)
-    else:
-        seed = as_variable(self.grad)
-    if seed.shape != self.shape:
-        raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {self.shape}")
+    if gy is None:
+        return Variable(get_array_module(y).ones_like(y.data), requires_grad=False)
+    seed = as_variable(gy)
+    if seed.shape != y.shape:
+        raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
+    return seed
 
-    task = Pass(create_graph if retain_graph is None else retain_graph, retain_grad)
+
+def go_back(
+    y: Variable, seed: Variable, task: Pass, create_graph: bool, finish: Callable[[Pass], T]
+) -> T:
+    """Run a pass from ``y``, and ``finish`` in the same mode; return what that returns."""
     mode = gradients_are_arrays.set(not create_graph)
     try:
         with using_config("enable_backprop", create_graph):
-            task.start(root, self._index, seed if create_graph else seed.data)
+            if task.detecting:
+                look_at_forward(y)
+            task.start(y.creator, y._index, seed if create_graph else seed.data)
             task.run()
-            task.write()
+            return finish(task)
     finally:
         gradients_are_arrays.reset(mode)
-    self.grad = seed if retain_grad else None
 
 
 class Pass:
@@ -83,7 +114,12 @@ class Pass:
     they belong to (a list of them, if it has several outputs), or under the leaf itself.
     """
 
-    def __init__(self, retain_graph: bool, retain_grad: bool) -> None:
+    def __init__(
+        self,
+        retain_graph: bool,
+        retain_grad: bool,
+        callback: Callable[[Variable], None] | None = None,
+    ) -> None:
         self.retain_graph = retain_graph
         self.pending: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
@@ -91,13 +127,12 @@ class Pass:
         self.given: set[int] = set()  # the arrays that have become some x.grad
         self.finished: list[tuple[Variable, Any]] = []
         self.on_the_way: dict[Function, list[Variable]] | None = {} if retain_grad else None
-        self.callback = _grad_ready.get()
+        self.callback = callback
+        self.detecting = detecting()
         self.uses: dict[Variable, int] = {}
 
     def start(self, root: Function, index: int | None, seed: Any) -> None:
         """Put the gradient of the root's output in its place."""
-        if self.callback is not None:
-            self.uses = count_uses(root)
         if index is None:
             self.pending[root] = seed
             self.wait(root)
@@ -107,7 +142,7 @@ class Pass:
     def run(self) -> None:
         """Visit every call behind the root once, each when its gradient is complete."""
         pending, heap, retain_graph = self.pending, self.heap, self.retain_graph
-        watched = self.on_the_way is not None or self.callback is not None
+        watched = self.on_the_way is not None or self.callback is not None or self.detecting
         while heap:
             # Calls are numbered in the order they were made, so the latest one waiting has
             # had its outputs used only by calls already visited: its gradient is complete.
@@ -153,7 +188,7 @@ class Pass:
                     heappush(heap, (-creator.serial, creator))
 
             if watched:
-                self.watch(function, gy)
+                self.watch(function, gy, gxs)
             if not retain_graph:
                 function.release()
 
@@ -174,8 +209,10 @@ class Pass:
         gys = self.pending[function]
         gys[index] = gy if gys[index] is None else gys[index] + gy
 
-    def watch(self, function: Function, gy: Any) -> None:
-        """What only some passes want: gradients on the way, and news of finished leaves."""
+    def watch(self, function: Function, gy: Any, gxs: tuple[Any, ...]) -> None:
+        """What only some passes want: gradients on the way, news of finished leaves, anomalies."""
+        if self.detecting:
+            look_at_gradients(function, gxs)
         if self.on_the_way is not None:
             gys: list[Any] = gy if isinstance(gy, list) else [gy]
             for y in self.on_the_way.pop(function, ()):
@@ -208,6 +245,16 @@ class Pass:
         ready = [(x, self.own(x, g)) for x, g in self.pending.items()]
         for x, g in ready + self.finished:
             accumulate(x, g)
+
+    def gradient_of(self, x: Variable) -> Variable | None:
+        """The gradient that has arrived at ``x``, for those who do not want it in ``x.grad``."""
+        g = self.pending.get(x)
+        if g is None:
+            g = next((g for y, g in self.finished if y is x), None)
+        if g is None:
+            return None
+        g = self.own(x, g)
+        return g if isinstance(g, Variable) else Variable(g, requires_grad=False)
 
     def own(self, x: Variable, g: Any) -> Any:
         """``g`` as nobody else's array, and of the dtype of ``x``."""
@@ -261,13 +308,6 @@ def add_note(error: Exception, function: Function) -> None:
     )
 
 
-def parents(function: Function) -> list[Function]:
-    """The calls that computed a call's inputs, whether it is spent or not."""
-    if function._inputs is None:
-        return list(function.parents)
-    return [x._creator for x in function._inputs if has_creator(x)]
-
-
 def leaves(function: Function) -> Iterator[Variable]:
     """The leaves among a call's inputs that want a gradient, once per use."""
     for x, needed in zip(function._inputs or (), function.needs_grad, strict=False):
@@ -275,17 +315,12 @@ def leaves(function: Function) -> Iterator[Variable]:
             yield x
 
 
-def count_uses(root: Function) -> dict[Variable, int]:
-    """How often each leaf behind ``root`` is used."""
+def count_uses(y: Variable) -> dict[Variable, int]:
+    """How often each leaf behind ``y`` is used."""
     uses: dict[Variable, int] = {}
-    seen, todo = {root}, [root]
-    while todo:
-        function = todo.pop()
+    for function in calls_behind(y):
         for x in leaves(function):
             uses[x] = uses.get(x, 0) + 1
-        fresh = [f for f in parents(function) if f not in seen and not f.cut]
-        seen.update(fresh)
-        todo.extend(dict.fromkeys(fresh))
     return uses
 
 

@@ -8,12 +8,14 @@ DezeroError                      with the path of the layer it passed through
 ├── ArgumentError     ValueError     a setting outside its range
 ├── LabelError        ValueError     class labels outside the range of the scores
 ├── GraphError        RuntimeError   no graph, a spent graph, a misused Function
+├── AnomalyError      ArithmeticError  a NaN, inside detect_anomaly()
 ├── PluginError       RuntimeError   an installed plugin that failed or is blocked
 │   └── DeviceError                  an installed backend without a usable device
 ├── UnknownName       ValueError     a backend, format or setting nobody registered
 ├── DataMissing       FileNotFoundError  a dataset's file that is nowhere and cannot be had
 ├── DataDamaged       ValueError     a dataset's file with other contents than published
 ├── MissingPackage    ImportError    a feature whose distribution is not installed
+├── MissingProgram    FileNotFoundError  a feature that needs a program, which is not installed
 └── WeightsError      ValueError     saving and loading
     ├── FormatError                  a file that cannot be read as weights
     ├── KeyMismatch   KeyError       missing or unexpected keys
@@ -76,6 +78,10 @@ class GraphError(DezeroError, RuntimeError):
     """There is no graph to go back through, it is spent, or a Function was misused."""
 
 
+class AnomalyError(DezeroError, ArithmeticError):
+    """A NaN was met by a backward inside `detect_anomaly`."""
+
+
 class PluginError(DezeroError, RuntimeError):
     """An installed plugin failed, or is blocked by the environment."""
 
@@ -98,6 +104,10 @@ class DataDamaged(DezeroError, ValueError):
 
 class MissingPackage(DezeroError, ImportError):
     """The distribution that provides this feature is not installed."""
+
+
+class MissingProgram(DezeroError, FileNotFoundError):
+    """A program that a feature needs is not installed."""
 
 
 class WeightsError(DezeroError, ValueError):

@@ -13,6 +13,7 @@ from functools import wraps
 from itertools import count
 from types import FunctionType
 from typing import Any, NoReturn, TypeVar
+from weakref import ref
 
 from .backends.interface import Array
 from .backends.registry import backend_of, by_type
@@ -218,10 +219,13 @@ class Function:
         return output
 
     def release(self) -> None:
-        """Drop arrays and Variables; remember only which calls the inputs came from."""
+        """Drop arrays and Variables; remember only where the inputs came from.
+
+        That is the calls that computed them, and leaves as weak references: for pictures.
+        """
         for x in self._inputs or ():
-            if isinstance(x, Variable) and x._creator is not None:
-                self.parents += (x._creator,)
+            if isinstance(x, Variable):
+                self.parents += (x._creator or ref(x),)
         self._inputs = self._arrays = self._result = None
 
     def cut_off(self) -> None:
@@ -234,6 +238,25 @@ class Function:
 def has_creator(x: Any) -> bool:
     """Whether ``x`` is a Variable that some call computed."""
     return isinstance(x, Variable) and x._creator is not None
+
+
+def parents(function: Function) -> list[Function]:
+    """The calls that computed a call's inputs, whether it is spent or not."""
+    if function._inputs is None:
+        return [parent for parent in function.parents if isinstance(parent, Function)]
+    return [x._creator for x in function._inputs if has_creator(x)]
+
+
+def calls_behind(y: Variable) -> list[Function]:
+    """The calls ``y`` depends on, the latest first."""
+    if y.creator is None:
+        return []
+    seen, todo = {y.creator}, [y.creator]
+    while todo:
+        fresh = [f for f in parents(todo.pop()) if f not in seen and not f.cut]
+        seen.update(fresh)
+        todo.extend(dict.fromkeys(fresh))
+    return sorted(seen, key=lambda function: -(function.serial or 0))
 
 
 def on_variables(backward: F) -> F:

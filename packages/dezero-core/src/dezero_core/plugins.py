@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from . import hookspecs
-from .errors import INSTALL_HINTS, PluginError, PluginWarning
+from .errors import INSTALL_HINTS, DataMissing, PluginError, PluginWarning
 from .hookspecs import DEZERO_API, GROUP
 
 if TYPE_CHECKING:
@@ -145,17 +145,27 @@ class Plugins:
             try:
                 values = {name: arguments[name] for name in implementation.argnames}
                 yield implementation.function(**values)
+            except DataMissing:
+                raise  # the plugin knows the file that was asked for, and cannot get it
             except Exception as error:
                 self.fail(plugin, f"{hook} raised {type(error).__name__}: {error}")
 
     def fetch(self, name: str) -> Any:
-        """The local path of the published file ``name`` from the first plugin that knows it."""
+        """The local path of the published file ``name`` from the first plugin that knows it.
+
+        Raises:
+            DataMissing: the file is known, but is nowhere and cannot be downloaded.
+            PluginError: no installed plugin knows the file.
+        """
         self.scan()
         for plugin in self.loaded():
             for path in self.results("dezero_fetch", plugin, name=name):
                 if path is not None:
                     return path
-        raise PluginError(f"no installed plugin knows the published file {name!r}")
+        raise PluginError(
+            f"no installed plugin knows the published file {name!r}; dezero-io has the "
+            f"{INSTALL_HINTS['dezero-io']}"
+        )
 
     def raise_if_left_out(self, wanted: str) -> None:
         """Raise the recorded reason if ``wanted`` names a plugin that failed or is blocked."""

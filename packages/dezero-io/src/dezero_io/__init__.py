@@ -2,25 +2,23 @@
 
 from dezero_core.extend import load_weights, save_weights
 
-from . import transforms
+from . import datasets, transforms
 from .__about__ import __version__
-from .datasets import MNIST, Dataset, Digits, SinCurve, Spiral
-from .download import data_folder
+from .datasets import *  # noqa: F403 (their __all__ says what)
+from .download import data_folder, get_file
 from .flatten import flatten_params
 from .loaders import DataLoader, SeqDataLoader
 
 __all__ = [
-    "MNIST",
     "DataLoader",
-    "Dataset",
-    "Digits",
     "SeqDataLoader",
-    "SinCurve",
-    "Spiral",
     "__version__",
     "data_folder",
+    "datasets",
     "flatten_params",
+    "get_file",
     "load_weights",
     "save_weights",
     "transforms",
 ]
+__all__ += datasets.__all__

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from dezero_core.errors import DataMissing
+from dezero_core.errors import ArgumentError, DataMissing
 
 from .atomic import atomic_file
 
@@ -66,3 +66,43 @@ def download(url: str, target: Path) -> None:
         atomic_file(target) as file,
     ):
         pooch.HTTPDownloader(progressbar=bar)(url, file, None)
+
+
+def get_file(url: str, file_name: str | None = None) -> str:
+    """Return the path of a file in `cache_folder`, downloaded if it is not there (book step 51).
+
+    Args:
+        url: where it comes from.
+        file_name: what it is called there; the last part of the address if None.
+
+    Raises:
+        ArgumentError: the name is empty, or leads out of the folder.
+        DataMissing: it cannot be downloaded.
+    """
+    name = url.rpartition("/")[2] if file_name is None else file_name
+    if not name or Path(name).name != name:
+        raise ArgumentError(f"get_file: {name!r} is no name of a file; give file_name")
+    target = cache_folder() / name
+    if not target.is_file():
+        try:
+            download(url, target)
+        except (OSError, ValueError) as error:
+            raise DataMissing(f"get_file: {url}: {type(error).__name__}: {error}") from error
+    return str(target)
+
+
+def show_progress(block_num: int, block_size: int, total_size: int) -> None:
+    """Print a bar for ``urllib.request.urlretrieve`` (book step 51).
+
+    Args:
+        block_num: how many blocks have come.
+        block_size: bytes in each.
+        total_size: bytes of the file; below 1 if the server does not say.
+    """
+    arrived = block_num * block_size
+    if total_size < 1:
+        print(f"\r{arrived:,} bytes", end="", flush=True)
+        return
+    share = min(arrived / total_size, 1.0)
+    filled = int(share * 30)
+    print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {share:.2%}", end="", flush=True)

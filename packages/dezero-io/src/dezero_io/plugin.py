@@ -1,16 +1,26 @@
-"""What this package registers with DeZero: the npz format."""
+"""What this package registers with DeZero: the npz format, and published weights."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from dezero_core.hookspecs import DEZERO_API, hookimpl
 from dezero_core.weights import WeightFormat
 
 from . import npz
 
-__all__ = ["DEZERO_API", "dezero_weight_formats"]
+__all__ = ["DEZERO_API", "dezero_fetch", "dezero_weight_formats"]
 
 
 @hookimpl
 def dezero_weight_formats() -> list[WeightFormat]:
     """``.npz``: a zip of arrays that plain ``numpy.load`` reads too."""
     return [WeightFormat(".npz", npz.write, npz.read)]
+
+
+@hookimpl
+def dezero_fetch(name: str) -> Any:
+    """The path of one of the files in `dezero_io.published`."""
+    from .published import published
+
+    return published(name)

@@ -1,5 +1,4 @@
 """The book's ``dezero.models``."""
 
-from dezero_nn.models import CNN, MLP, Model, Sequential
-
-__all__ = ["CNN", "MLP", "Model", "Sequential"]
+from dezero_nn.models import *  # noqa: F403 (their __all__ says what)
+from dezero_nn.models import __all__ as __all__

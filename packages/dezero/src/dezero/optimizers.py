@@ -1,27 +1,4 @@
-"""The book's ``dezero.optimizers``."""
+"""The book's ``dezero.optimizers``, and learning-rate schedules."""
 
-from dezero_nn.optimizers import (
-    SGD,
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    AdamW,
-    ClipGrad,
-    FreezeParam,
-    MomentumSGD,
-    Optimizer,
-    WeightDecay,
-)
-
-__all__ = [
-    "SGD",
-    "AdaDelta",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "ClipGrad",
-    "FreezeParam",
-    "MomentumSGD",
-    "Optimizer",
-    "WeightDecay",
-]
+from dezero_nn.optimizers import *  # noqa: F403 (their __all__ says what)
+from dezero_nn.optimizers import __all__ as __all__

@@ -1,5 +1,4 @@
 """The book's ``dezero.transforms``."""
 
-from dezero_io.transforms import AsType, Compose, Flatten, Normalize, ToFloat, ToInt
-
-__all__ = ["AsType", "Compose", "Flatten", "Normalize", "ToFloat", "ToInt"]
+from dezero_io.transforms import *  # noqa: F403 (their __all__ says what)
+from dezero_io.transforms import __all__ as __all__

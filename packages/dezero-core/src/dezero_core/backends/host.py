@@ -38,9 +38,11 @@ def host_uniform(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     return generator().random(shape, dtype=np.float32)
 
 
-def host_normal(shape: tuple[int, ...], scale: float, dtype: str) -> np.ndarray[Any, Any]:
-    """Normal numbers with mean 0 and standard deviation ``scale``."""
-    return (generator().standard_normal(shape) * scale).astype(dtype)
+def host_normal(
+    shape: tuple[int, ...], scale: float, dtype: str, draw: np.random.Generator | None = None
+) -> np.ndarray[Any, Any]:
+    """Normal numbers with mean 0 and standard deviation ``scale``, from ``draw`` if it is given."""
+    return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
 
 
 def from_host(xp: Any, x: Any) -> Any:

@@ -1,7 +1,24 @@
 """For those who write ops and backends: the gradient checker and the rows of the op table."""
 
-from .gradients import GradientError, check_gradients
+from .gradients import (
+    GradientError,
+    array_allclose,
+    array_equal,
+    check_gradients,
+    gradient_check,
+    numerical_grad,
+)
 from .op_case import OpCase
 from .table import check_sensitivity, rows
 
-__all__ = ["GradientError", "OpCase", "check_gradients", "check_sensitivity", "rows"]
+__all__ = [
+    "GradientError",
+    "OpCase",
+    "array_allclose",
+    "array_equal",
+    "check_gradients",
+    "check_sensitivity",
+    "gradient_check",
+    "numerical_grad",
+    "rows",
+]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..backends.interface import ArrayBackend
-from ..backends.registry import default_backend, get_backend
+from ..backends.registry import backend_of, default_backend, get_backend
 from ..errors import DezeroError
-from ..variable import Variable
+from ..function import array_of
+from ..variable import Scalar, Variable, as_variable
 
 
 class GradientError(DezeroError, AssertionError):
@@ -148,3 +149,64 @@ def _compare(got: Any, numeric: Any, rtol: float, atol: float, what: str) -> Non
         raise GradientError(
             f"{what}, index {index}: analytic {got[index]:.10g}, numeric {numeric[index]:.10g}"
         )
+
+
+def numerical_grad(
+    f: Callable[..., Any], x: Any, *args: Any, eps: float = 1e-4, **kwargs: Any
+) -> Any:
+    """Return the derivative of the sum of ``f(x)`` by central differences (book step 10).
+
+    Args:
+        f: takes an array, and ``args`` and ``kwargs``, and returns an array or a Variable.
+        x: where, a Variable or an array; it is left as it is.
+        eps: step of the differences (default 1e-4).
+
+    Returns:
+        a host array of the shape of ``x``, float64.
+    """
+    library = backend_of(array_of(x))
+    point = library.to_numpy(array_of(x)).astype(np.float64)
+
+    def function(x: Variable) -> Variable:
+        return as_variable(f(x.data, *args, **kwargs))
+
+    ones = np.ones(function(Variable(library.from_numpy(point))).shape)
+    return _differences(function, [point], [True], 0, ones, library, eps)
+
+
+def gradient_check(
+    f: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    **kwargs: Any,
+) -> bool:
+    """Return whether backward and central differences agree (book step 10).
+
+    Args:
+        f: takes a Variable, and ``args`` and ``kwargs``, and returns a Variable.
+        x: where, a Variable or an array; it is left as it is.
+        rtol, atol: how far they may be apart, relative and absolute.
+    """
+    library = backend_of(array_of(x))
+    point = library.to_numpy(array_of(x)).astype(np.float64)
+    variable = Variable(library.from_numpy(point))
+    f(variable, *args, **kwargs).backward()
+    found = 0.0 if variable.grad is None else library.to_numpy(variable.grad.data)
+    numeric = numerical_grad(f, variable, *args, **kwargs)
+    return bool(np.allclose(found, numeric, rtol, atol))
+
+
+def array_equal(a: Any, b: Any) -> bool:
+    """Return whether two arrays or Variables have the same shape and elements."""
+    return bool(np.array_equal(_on_host(a), _on_host(b)))
+
+
+def array_allclose(a: Any, b: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
+    """Return whether the elements of two arrays or Variables are as close as given."""
+    return bool(np.allclose(_on_host(a), _on_host(b), rtol, atol))
+
+
+def _on_host(x: Any) -> Any:
+    return x if isinstance(x, Scalar) else backend_of(array_of(x)).to_numpy(array_of(x))

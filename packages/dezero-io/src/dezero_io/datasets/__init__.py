@@ -1,8 +1,23 @@
 """Datasets."""
 
-from .curves import SinCurve, Spiral
+from .cifar import CIFAR10, CIFAR100
+from .curves import SinCurve, Spiral, get_spiral
 from .dataset import Dataset
 from .digits import Digits
+from .imagenet import ImageNet
 from .mnist import MNIST
+from .shakespear import Shakespear, Shakespeare
 
-__all__ = ["MNIST", "Dataset", "Digits", "SinCurve", "Spiral"]
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "MNIST",
+    "Dataset",
+    "Digits",
+    "ImageNet",
+    "Shakespear",
+    "Shakespeare",
+    "SinCurve",
+    "Spiral",
+    "get_spiral",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dezero_core.extend import generator
@@ -20,15 +22,19 @@ class Spiral(Dataset):
     """
 
     def prepare(self) -> None:
-        # The old generator: only it gives the book's points.
-        draw = np.random.RandomState(1984 if self.train else 2020)
-        arm = np.repeat(np.arange(3), 100)
-        radius = np.tile(np.arange(100) / 100, 3)
-        angle = 4.0 * arm + 4.0 * radius + 0.2 * draw.randn(300)
-        order = draw.permutation(300)
-        points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
-        self.data = points.astype(np.float32)[order]
-        self.label = arm.astype(np.int64)[order]
+        self.data, self.label = get_spiral(self.train)
+
+
+def get_spiral(train: bool = True) -> tuple[Any, Any]:
+    """Return points (300, 2), float32, and arms (300,), int64, of `Spiral` (book step 48)."""
+    # The old generator: only it gives the book's points.
+    draw = np.random.RandomState(1984 if train else 2020)
+    arm = np.repeat(np.arange(3), 100)
+    radius = np.tile(np.arange(100) / 100, 3)
+    angle = 4.0 * arm + 4.0 * radius + 0.2 * draw.randn(300)
+    order = draw.permutation(300)
+    points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+    return points.astype(np.float32)[order], arm.astype(np.int64)[order]
 
 
 class SinCurve(Dataset):

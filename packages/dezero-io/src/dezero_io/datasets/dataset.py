@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..transforms import transformed
+from ..transforms.arrays import transformed
 
 
 class Dataset:

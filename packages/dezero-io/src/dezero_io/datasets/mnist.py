@@ -15,7 +15,7 @@ from dezero_core.errors import DataDamaged
 
 from ..download import fetch
 from ..transforms import Compose, Flatten, Normalize, ToFloat
-from .dataset import Dataset
+from .images import ImageDataset
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -49,7 +49,7 @@ FILES = {
 }
 
 
-class MNIST(Dataset):
+class MNIST(ImageDataset):
     """70,000 grey images of 28x28 pixels, ten classes (LeCun, Cortes and Burges; book step 51).
 
     The files are looked for in the folder ``mnist`` of `data_folder`, then of the cache folder,
@@ -69,6 +69,8 @@ class MNIST(Dataset):
         DataMissing: the files are in neither folder, and cannot be downloaded.
         DataDamaged: a file holds something else than was published.
     """
+
+    names = tuple("0123456789")
 
     def __init__(
         self,

@@ -1,34 +1,34 @@
-"""Convolutional layer."""
+"""Convolutional layers: there, and back again."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from dezero_core import Parameter, Variable, as_variable
-from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of, default_backend, dtype_name, host_normal
+from dezero_core import Variable, as_variable
+from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.extend import backend_of, default_backend
 
-from ..functions import conv2d
+from ..functions import conv2d, deconv2d
+from ..initializers import Initializer
 from ..windows import Pair, pair
-from .layer import Layer
+from .weighted import Weighted
 
 
-class Conv2d(Layer):
-    """y = W slid over x, + b (book step 57).
+class Convolution(Weighted):
+    """What both kinds share: filters that slide over images.
 
     Args:
-        out_channels: number of filters.
+        out_channels: channels of the output.
         kernel_size: size of the filters, an integer or a pair (KH, KW).
         stride: steps between applications, an integer or a pair.
         pad: zeros around the images, an integer or a pair.
         nobias: leave out ``b``.
         dtype: dtype of the parameters, by name or as NumPy's (default float32).
-        in_channels: channels of the images; taken from the first input if None.
-
-    Attributes:
-        W: shape (OC, C, KH, KW), drawn from a normal distribution with variance
-            1 / (C KH KW) on the host: one seed, equal weights everywhere.
-        b: shape (OC,), zeros; None with ``nobias``.
+        in_channels: channels of the input; taken from the first one if None.
+        dilation: steps between the elements of a filter, an integer or a pair.
+        groups: in how many parts the channels are convolved by themselves (default 1).
+        initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
     """
 
     def __init__(
@@ -40,30 +40,72 @@ class Conv2d(Layer):
         nobias: bool = False,
         dtype: Any = "float32",
         in_channels: int | None = None,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        initializer: Initializer | None = None,
     ) -> None:
+        super().__init__(out_channels, nobias, dtype, initializer)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.pad = pair(kernel_size), pair(stride), pair(pad)
-        self.dtype = dtype_name(dtype)
-        self.W = Parameter(None, name="W")
-        self.b = None if nobias else Parameter(None, name="b")
-        backend = default_backend()
-        if self.b is not None:
-            self.b.data = backend.xp.zeros((out_channels,), dtype=backend.dtype(self.dtype))
+        self.dilation, self.groups = pair(dilation), groups
         if in_channels is not None:
-            self._init_W(backend)
+            self._init_W(in_channels, default_backend())
 
-    def _init_W(self, backend: Any) -> None:
-        assert self.in_channels is not None
-        KH, KW = self.kernel_size
-        shape = (self.out_channels, self.in_channels, KH, KW)
-        scale = (self.in_channels * KH * KW) ** -0.5
-        self.W.data = backend.from_numpy(host_normal(shape, scale, self.dtype))
+    def W_shape(self, in_channels: int) -> tuple[int, int]:
+        """The first two axes of ``W``."""
+        raise NotImplementedError
 
-    def forward(self, x: Any) -> Variable:
+    def _init_W(self, in_channels: int, backend: Any) -> None:
+        name, G = type(self).__name__, self.groups
+        if G < 1 or in_channels % G or self.out_channels % G:
+            raise ArgumentError(
+                f"{name}: groups {G} does not divide the channels, {in_channels} in and "
+                f"{self.out_channels} out"
+            )
+        self.in_channels = in_channels
+        each = math.prod(self.kernel_size)
+        fans = in_channels // G * each, self.out_channels // G * each
+        self.init_W((*self.W_shape(in_channels), *self.kernel_size), *fans, backend)
+
+    def prepared(self, x: Any) -> Variable:
+        """``x`` as a Variable; its channels say how large ``W`` is, if nobody has before."""
         x = as_variable(x)
         if self.W.data is None:
             if x.ndim != 4:
-                raise ShapeError(f"Conv2d: x {x.shape}: images have the shape (N, C, H, W)")
-            self.in_channels = x.shape[1]
-            self._init_W(backend_of(x.data))
-        return conv2d(x, self.W, self.b, self.stride, self.pad)
+                raise ShapeError(
+                    f"{type(self).__name__}: x {x.shape}: images have the shape (N, C, H, W)"
+                )
+            self._init_W(x.shape[1], backend_of(x.data))
+        return x
+
+
+class Conv2d(Convolution):
+    """y = W slid over x, + b (book step 57). Arguments as `Convolution`.
+
+    Attributes:
+        W: shape (OC, C / groups, KH, KW).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
+
+    def W_shape(self, in_channels: int) -> tuple[int, int]:
+        return self.out_channels, in_channels // self.groups
+
+    def forward(self, x: Any) -> Variable:
+        settings = self.stride, self.pad, self.dilation, self.groups
+        return conv2d(self.prepared(x), self.W, self.b, *settings)
+
+
+class Deconv2d(Convolution):
+    """The transpose of a convolution: each element of x spreads a filter. As `Convolution`.
+
+    Attributes:
+        W: shape (C, OC / groups, KH, KW).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
+
+    def W_shape(self, in_channels: int) -> tuple[int, int]:
+        return in_channels, self.out_channels // self.groups
+
+    def forward(self, x: Any) -> Variable:
+        settings = self.stride, self.pad, None, self.dilation, self.groups
+        return deconv2d(self.prepared(x), self.W, self.b, *settings)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from typing import Any
+from weakref import ref
 
-from dezero_core import Buffer, Parameter
+from dezero_core import Buffer, Parameter, Variable
 from dezero_core.errors import DezeroError
 from dezero_core.extend import children, load_weights, named_params, save_weights
 
@@ -16,15 +17,29 @@ class Layer:
 
     Parameters, Buffers and layers are found where they are: in attributes, also inside lists,
     tuples and dictionaries, in the order in which they were set. Subclasses define ``forward``.
+
+    Attributes:
+        inputs, outputs: of the last call, as weak references: ``layer.outputs[0]()`` is the
+            Variable, or None once nobody else holds it (the book's Grad-CAM reads it).
     """
+
+    inputs: tuple[ref[Any] | None, ...] = ()
+    outputs: tuple[ref[Any] | None, ...] = ()
 
     def __call__(self, *inputs: Any) -> Any:
         """Run ``forward``; an error of ours will name the layers it came through."""
         try:
-            return self.forward(*inputs)
+            result = self.forward(*inputs)
         except DezeroError as error:
             self._add_to_path(error)
             raise
+        self.inputs = weakly(inputs)
+        self.outputs = weakly(result if isinstance(result, tuple) else (result,))
+        return result
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles leave out what the last call was about."""
+        return {k: v for k, v in vars(self).items() if k not in ("inputs", "outputs")}
 
     def forward(self, *inputs: Any) -> Any:
         """What the layer computes."""
@@ -34,7 +49,7 @@ class Layer:
         """Prefix the error's path with the name by which this layer knows the one below."""
         below = getattr(error, "_raised_in", None)
         if below is not None:
-            name = next((name for name, layer in _layers(self) if layer is below), "?")
+            name = next((name for name, layer in sublayers(self) if layer is below), "?")
             error.layer_path = (name, *error.layer_path)
         error._raised_in = self  # type: ignore[attr-defined]
 
@@ -83,10 +98,18 @@ class Layer:
         load_weights(self, path)
 
 
-def _layers(node: Any, path: str = "") -> Iterator[tuple[str, Layer]]:
+def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
+    """Weak references to Variables and arrays; None for what cannot have any, such as numbers."""
+    try:
+        return tuple([ref(x) for x in xs])
+    except TypeError:
+        return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
+
+
+def sublayers(node: Any, path: str = "") -> Iterator[tuple[str, Layer]]:
     """The layers directly below, also those in lists and dictionaries, with their names."""
     for name, child in children(node):
         if isinstance(child, Layer):
             yield path + name, child
         elif isinstance(child, list | tuple | dict):
-            yield from _layers(child, f"{path}{name}/")
+            yield from sublayers(child, f"{path}{name}/")

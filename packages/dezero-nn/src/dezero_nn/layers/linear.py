@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Parameter, Variable, as_variable
+from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of, default_backend, dtype_name, host_normal
+from dezero_core.extend import backend_of, default_backend
 
 from ..functions.linear import linear
-from .layer import Layer
+from ..initializers import Initializer
+from .weighted import Weighted
 
 
-class Linear(Layer):
+class Linear(Weighted):
     """y = x W + b (book step 44).
 
     Args:
@@ -20,10 +21,10 @@ class Linear(Layer):
         nobias: leave out ``b``.
         dtype: dtype of the parameters, by name or as NumPy's (default float32).
         in_size: length of the last axis of the input; taken from the first input if None.
+        initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
 
     Attributes:
-        W: shape (in, out), drawn from a normal distribution with variance 1 / in (LeCun et
-            al., "Efficient BackProp", 1998), on the host: one seed, equal weights everywhere.
+        W: shape (in, out).
         b: shape (out,), zeros; None with ``nobias``.
     """
 
@@ -33,27 +34,21 @@ class Linear(Layer):
         nobias: bool = False,
         dtype: Any = "float32",
         in_size: int | None = None,
+        initializer: Initializer | None = None,
     ) -> None:
+        super().__init__(out_size, nobias, dtype, initializer)
         self.in_size, self.out_size = in_size, out_size
-        self.dtype = dtype_name(dtype)
-        self.W = Parameter(None, name="W")
-        self.b = None if nobias else Parameter(None, name="b")
-        backend = default_backend()
-        if self.b is not None:
-            self.b.data = backend.xp.zeros((out_size,), dtype=backend.dtype(self.dtype))
         if in_size is not None:
-            self._init_W(backend)
+            self._init_W(in_size, default_backend())
 
-    def _init_W(self, backend: Any) -> None:
-        assert self.in_size is not None
-        shape = (self.in_size, self.out_size)
-        self.W.data = backend.from_numpy(host_normal(shape, self.in_size**-0.5, self.dtype))
+    def _init_W(self, in_size: int, backend: Any) -> None:
+        self.in_size = in_size
+        self.init_W((in_size, self.out_size), in_size, self.out_size, backend)
 
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
         if self.W.data is None:
             if x.ndim == 0:
                 raise ShapeError("Linear: x has no axes; expected (..., in)")
-            self.in_size = x.shape[-1]
-            self._init_W(backend_of(x.data))
+            self._init_W(x.shape[-1], backend_of(x.data))
         return linear(x, self.W, self.b)

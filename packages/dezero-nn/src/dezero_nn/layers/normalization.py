@@ -1,14 +1,15 @@
-"""Batch normalisation as a layer."""
+"""Normalisation as layers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import backend_of
 
-from ..functions import batch_norm
+from ..functions import batch_norm, layer_norm
 from .layer import Layer
 
 
@@ -43,3 +44,29 @@ class BatchNorm(Layer):
         if self.gamma.data is None:
             self._init_params(x)
         return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
+
+
+class LayerNorm(Layer):
+    """Normalise each example over its last axes; see `dezero_nn.functions.layer_norm`.
+
+    Args:
+        shape: lengths of those axes, an integer or several; if None, the last axis of the
+            first input.
+        eps: added to the variance (default 1e-5).
+
+    Attributes:
+        gamma, beta: Parameters of that shape, at first 1 and 0; made at the first input, in its
+            dtype and beside it.
+    """
+
+    def __init__(self, shape: int | Sequence[int] | None = None, eps: float = 1e-5) -> None:
+        self.shape = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
+        self.eps = eps
+        self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
+
+    def forward(self, x: Any) -> Variable:
+        x = as_variable(x)
+        if self.gamma.data is None:
+            zeros = backend_of(x.data).zeros(self.shape or x.shape[-1:], x.data)
+            self.gamma.data, self.beta.data = zeros + 1.0, zeros
+        return layer_norm(x, self.gamma, self.beta, self.eps)

@@ -1,9 +1,10 @@
-"""Optimizers: how parameters follow their gradients, and hooks that change those first."""
+"""Optimizers: how parameters follow their gradients, hooks that change those first, schedules."""
 
 from .adam import Adam, AdamW
-from .adaptive import AdaDelta, AdaGrad
+from .adaptive import AdaDelta, AdaGrad, RMSprop
 from .gradient_hooks import ClipGrad, FreezeParam, WeightDecay
 from .optimizer import Optimizer
+from .schedules import CosineDecay, Schedule, StepDecay, WarmUp
 from .sgd import SGD, MomentumSGD
 
 __all__ = [
@@ -13,8 +14,13 @@ __all__ = [
     "Adam",
     "AdamW",
     "ClipGrad",
+    "CosineDecay",
     "FreezeParam",
     "MomentumSGD",
     "Optimizer",
+    "RMSprop",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
     "WeightDecay",
 ]

@@ -20,18 +20,27 @@ class Adam(Optimizer):
         eps: keeps the quotient finite (default 1e-8).
     """
 
+    rate_name = "alpha"
+
     def __init__(
         self, alpha: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
     ) -> None:
         super().__init__()
         self.alpha, self.beta1, self.beta2, self.eps = alpha, beta1, beta2, eps
 
+    @property
+    def lr(self) -> float:
+        """alpha_t at the latest step; before the first, what it will be there."""
+        return self._alpha(max((state["t"] for state in self._state.values()), default=1))
+
+    def _alpha(self, t: int) -> float:
+        return float(self.alpha * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t))
+
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
-        alpha_t = self.alpha * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t)
-        return m / (v**0.5 + self.eps) * -alpha_t
+        return m / (v**0.5 + self.eps) * -self._alpha(t)
 
 
 class AdamW(Adam):

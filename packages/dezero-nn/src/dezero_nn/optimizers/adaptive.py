@@ -1,4 +1,4 @@
-"""Step sizes of their own for every element: AdaGrad and AdaDelta."""
+"""Step sizes of their own for every element: AdaGrad, RMSprop and AdaDelta."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ class AdaGrad(Optimizer):
 
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         h = state["h"] = state.get("h", 0.0) + g * g
+        return g / (h**0.5 + self.eps) * -self.lr
+
+
+class RMSprop(Optimizer):
+    """h is the running mean of g**2;  p -= lr * g / (sqrt(h) + eps).
+
+    Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012.
+
+    Args:
+        lr: learning rate (default 0.01).
+        rho: decay of the running mean (default 0.99).
+        eps: keeps the quotient finite (default 1e-8).
+    """
+
+    def __init__(self, lr: float = 0.01, rho: float = 0.99, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.lr, self.rho, self.eps = lr, rho, eps
+
+    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        h = state["h"] = state.get("h", 0.0) * self.rho + g * g * (1 - self.rho)
         return g / (h**0.5 + self.eps) * -self.lr
 
 

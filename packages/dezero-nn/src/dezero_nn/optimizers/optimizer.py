@@ -14,7 +14,13 @@ from ..layers import Layer
 
 
 class Optimizer:
-    """Base of all optimizers (book step 46). Subclasses define ``step``."""
+    """Base of all optimizers (book step 46). Subclasses define ``step``.
+
+    Attributes:
+        rate_name: the attribute that holds the learning rate, for schedules.
+    """
+
+    rate_name = "lr"
 
     def __init__(self) -> None:
         self.target: Layer | None = None

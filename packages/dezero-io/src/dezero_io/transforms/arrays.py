@@ -1,4 +1,4 @@
-"""Transforms of examples, applied to whole batches where they can be.
+"""Transforms of arrays, applied to whole batches where they can be.
 
 A transform is called with one example. If it has a method ``batch``, a loader calls that with
 many at once, stacked along a new first axis; it gives the same as one by one, faster.

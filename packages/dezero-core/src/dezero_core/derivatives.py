@@ -1,0 +1,126 @@
+"""Derivatives as values: gradients, Jacobians, Hessians, without touching any ``x.grad``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .backends.registry import backend_of
+from .engine import Pass, go_back, seed_for
+from .functions.joining import stack
+from .functions.shape import reshape
+from .variable import Variable, cast, get_array_module
+
+
+def grad(
+    y: Variable,
+    xs: Variable | Sequence[Variable],
+    gy: Any = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> Any:
+    """Return the gradients of ``y`` with respect to ``xs``; no ``grad`` is read or written.
+
+    Args:
+        y: what was computed, any shape.
+        xs: a Variable or several, leaves or on the way to ``y``.
+        gy: the gradient of ``y``, of its shape (default ones).
+        create_graph: record how they are computed, to differentiate them in turn.
+        retain_graph: keep the graph for another pass (default ``create_graph``).
+
+    Returns:
+        a Variable for one ``xs``, else a list; None for one that ``y`` does not depend on.
+
+    Raises:
+        GraphError: there is no graph behind ``y``, or it is spent.
+        ShapeError: ``gy`` has another shape than ``y``.
+    """
+    wanted: list[Variable] = [xs] if isinstance(xs, Variable) else list(xs)
+    task = Pass(create_graph if retain_graph is None else retain_graph, retain_grad=True)
+    seed = seed_for(y, gy)
+
+    def finish(task: Pass) -> list[Variable | None]:
+        return [+seed if x is y else task.gradient_of(x) for x in wanted]
+
+    found = go_back(y, seed, task, create_graph, finish)
+    return found[0] if isinstance(xs, Variable) else found
+
+
+def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = False) -> Variable:
+    """Return dy/dx of ``y = function(x)``: every element of y by every element of x.
+
+    Args:
+        function: takes a Variable and returns one.
+        x: where, a Variable or an array.
+        create_graph: record how it is computed, to differentiate it in turn.
+
+    Returns:
+        shape (*y.shape, *x.shape); one backward for each element of y.
+    """
+    x = wanting(x)
+    y = function(x)
+    if y.creator is None or y.size == 0:
+        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), y.data)
+        return Variable(zeros, requires_grad=False)
+    rows = [row(y, i, x, create_graph) for i in range(y.size)]
+    return reshape(stack(rows), (*y.shape, *x.shape))
+
+
+def row(y: Variable, i: int, x: Variable, create_graph: bool) -> Any:
+    """The gradient of element ``i`` of ``y``, counted row by row."""
+    positions = backend_of(y.data).arange(y.size, y.data)
+    unit = get_array_module(y).reshape(cast(positions == i, y.dtype), y.shape)
+    found = grad(y, x, unit, create_graph=create_graph, retain_graph=True)
+    return zeros_like(x) if found is None else found
+
+
+def hessian(function: Callable[[Any], Variable], x: Any) -> Variable:
+    """Return the second derivatives of ``function``, summed over its outputs, at ``x``.
+
+    Args:
+        function: takes a Variable and returns one.
+        x: where, a Variable or an array.
+
+    Returns:
+        shape (*x.shape, *x.shape); one double backward for each element of x.
+    """
+    return jacobian(lambda x: slope(function, x), x)
+
+
+def hvp(function: Callable[[Any], Variable], x: Any, v: Any) -> Variable:
+    """Return the product of the Hessian of ``function`` at ``x`` with ``v``, without the Hessian.
+
+    Pearlmutter, "Fast Exact Multiplication by the Hessian", 1994.
+
+    Args:
+        function: takes a Variable and returns one; its outputs are summed.
+        x: where, a Variable or an array.
+        v: the vector, shape of ``x``.
+
+    Returns:
+        shape of ``x``; two backwards.
+    """
+    x = wanting(x)
+    gx = slope(function, x)
+    found = None if gx.creator is None else grad(gx, x, v)
+    return zeros_like(x) if found is None else found
+
+
+def slope(function: Callable[[Any], Variable], x: Variable) -> Variable:
+    """The gradient of ``function`` at ``x``, with its graph."""
+    y = function(x)
+    found = None if y.creator is None else grad(y, x, create_graph=True)
+    return zeros_like(x) if found is None else found
+
+
+def wanting(x: Any) -> Variable:
+    """``x`` as a Variable that wants a gradient."""
+    if isinstance(x, Variable):
+        return x if x.requires_grad else Variable(x.data)
+    return Variable(x)
+
+
+def zeros_like(x: Variable) -> Variable:
+    """Zeros of the shape of ``x`` without a graph."""
+    return Variable(get_array_module(x).zeros_like(x.data), requires_grad=False)

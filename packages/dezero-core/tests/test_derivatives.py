@@ -1,0 +1,110 @@
+"""Gradients, Jacobians and Hessians as values, on every backend."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import Variable, grad, hessian, hvp, jacobian
+from dezero_core import functions as F
+from dezero_core.errors import GraphError, ShapeError
+from dezero_core.extend import get_backend
+
+POINT = np.array([0.5, -1.0, 2.0])
+
+
+def at(backend: str, x: Any = POINT) -> Variable:
+    return Variable(get_backend(backend).from_numpy(x))
+
+
+def host(x: Variable) -> Any:
+    return get_backend("numpy").to_numpy(x.to_cpu().data)
+
+
+def rosenbrock(x: Any) -> Any:
+    return F.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def test_grad_leaves_every_grad_alone(backend: str) -> None:
+    x, w = at(backend), at(backend)
+    y = x * w
+    z = F.sum(y * y)
+    gx, gy, gz = grad(z, [x, y, z])
+    np.testing.assert_allclose(host(gx), 2 * POINT**3)
+    np.testing.assert_allclose(host(gy), 2 * POINT**2)
+    assert host(gz) == 1.0
+    assert x.grad is None and w.grad is None and y.grad is None and z.grad is None
+    assert not gx.requires_grad
+    with pytest.raises(GraphError, match="retain_graph=True"):
+        grad(z, x)
+
+
+def test_grad_of_a_grad() -> None:
+    x = at("numpy")
+    gx = grad(F.sum(x**3), x, create_graph=True)
+    ggx = grad(gx, x, gy=np.array([1.0, 0.0, 2.0]))
+    assert ggx.data.tolist() == [3.0, 0.0, 24.0]
+
+
+def test_grad_does_not_report_to_on_grad_ready() -> None:
+    from dezero_core.extend import on_grad_ready
+
+    x, told = at("numpy"), []
+    with on_grad_ready(told.append):
+        assert grad(F.sum(x * x), x).shape == (3,)
+    assert told == []
+
+
+def test_what_grad_cannot_do() -> None:
+    x, other = at("numpy"), at("numpy")
+    assert grad(F.sum(x), other) is None
+    assert grad(F.sum(x), [other, x])[0] is None
+    with pytest.raises(GraphError, match="no graph"):
+        grad(x, x)
+    with pytest.raises(ShapeError, match=r"grad has shape \(2,\)"):
+        grad(x * x, x, np.ones(2))
+
+
+def test_jacobian(backend: str) -> None:
+    def function(x: Any) -> Any:
+        return F.stack([x[0] * x[1], F.sin(x[2]), x[0] ** 2, x[1]])
+
+    J = jacobian(function, at(backend))
+    a, b, c = POINT
+    expected = [[b, a, 0], [0, 0, np.cos(c)], [2 * a, 0, 0], [0, 1, 0]]
+    np.testing.assert_allclose(host(J), expected, atol=1e-15)
+    assert jacobian(lambda x: F.reshape(x * x, (3, 1)), POINT).shape == (3, 1, 3)
+
+
+def test_hessian_and_its_products(backend: str) -> None:
+    H = host(hessian(rosenbrock, at(backend)))
+    a, b, c = POINT
+    expected = [
+        [1200 * a * a - 400 * b + 2, -400 * a, 0],
+        [-400 * a, 202 + 1200 * b * b - 400 * c, -400 * b],
+        [0, -400 * b, 200],
+    ]
+    np.testing.assert_allclose(H, expected)
+    v = get_backend(backend).from_numpy(np.array([1.0, -2.0, 0.5]))
+    np.testing.assert_allclose(host(hvp(rosenbrock, at(backend), v)), H @ [1.0, -2.0, 0.5])
+
+
+def test_newtons_method_in_several_dimensions() -> None:
+    x = np.array([1.2, 1.2])
+    for _ in range(8):
+        gx = grad(rosenbrock(v := Variable(x)), v)
+        x = x - np.linalg.solve(hessian(rosenbrock, x).data, gx.data)
+    np.testing.assert_allclose(x, [1.0, 1.0])
+
+
+def test_derivatives_of_what_does_not_depend_on_x_are_zeros() -> None:
+    assert jacobian(lambda x: Variable(np.ones(2)) * 2, POINT).data.tolist() == [[0] * 3] * 2
+    assert jacobian(lambda x: x[:0], POINT).shape == (0, 3)
+    assert hessian(lambda x: 2 * x, POINT).data.tolist() == [[0] * 3] * 3
+    assert hvp(lambda x: 2 * x, POINT, POINT).data.tolist() == [0, 0, 0]
+
+
+def test_a_jacobian_can_be_differentiated() -> None:
+    x = Variable(POINT)
+    F.sum(jacobian(lambda x: x**3, x, create_graph=True)).backward()
+    np.testing.assert_allclose(x.grad.data, 6 * POINT)

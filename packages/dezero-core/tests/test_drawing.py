@@ -1,0 +1,94 @@
+"""Pictures of graphs: the text, and the program that draws it."""
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dezero_core import Variable, get_dot_graph, plot_dot_graph
+from dezero_core import functions as F
+from dezero_core.errors import DezeroError, MissingProgram
+
+
+def small() -> tuple[Variable, Variable]:
+    x = Variable(np.ones((2, 3), np.float32), name='the "x"')
+    y = F.sin(x) * x
+    y.name = "y"
+    return x, y
+
+
+def test_text() -> None:
+    _, y = small()
+    assert get_dot_graph(y).splitlines() == [
+        "digraph g {",
+        '0 [label="y: (2, 3) float32", color=orange, style=filled]',
+        '1 [label="Mul", color=lightblue, style=filled, shape=box]',
+        '2 [label="(2, 3) float32", color=orange, style=filled]',
+        '3 [label="the \\"x\\": (2, 3) float32", color=orange, style=filled]',
+        '4 [label="Sin", color=lightblue, style=filled, shape=box]',
+        "2 -> 1",
+        "3 -> 1",
+        "1 -> 0",
+        "3 -> 4",
+        "4 -> 2",
+        "}",
+    ]
+    assert '"y"' in get_dot_graph(y, verbose=False) and "float32" not in get_dot_graph(y, False)
+
+
+def test_a_spent_graph_keeps_its_calls_and_leaves() -> None:
+    x, y = small()
+    before = get_dot_graph(y, verbose=False)
+    y.backward()
+    assert get_dot_graph(y, verbose=False) == before
+    del x
+    assert "the" not in get_dot_graph(y), "leaves are kept weakly"
+
+
+def test_a_leaf_and_several_outputs_and_graphs_of_gradients() -> None:
+    x = Variable(np.array(1.0), name="x")
+    assert get_dot_graph(x).count("[") == 1
+    y = F.concat([x.reshape(1), (x * 2).reshape(1)])
+    y.sum().backward(create_graph=True)
+    F.tanh(x).backward(create_graph=True)
+    assert "Mul" in get_dot_graph(x.grad)
+
+
+def test_a_long_chain_needs_no_recursion() -> None:
+    y = x = Variable(np.array(1.0))
+    for _ in range(5000):
+        y = y + x
+    assert get_dot_graph(y).count("Add") == 5000
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for Graphviz that writes down what it was asked."""
+    path = tmp_path / "bin" / "dot"
+    path.parent.mkdir()
+    path.write_text('#!/bin/sh\n[ "$1" = "-Tbad" ] && { echo "no bad" >&2; exit 1; }\n'
+                    'echo "$@" > "$3"; cat >> "$3"\n')  # fmt: skip
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{path.parent}{os.pathsep}{os.environ['PATH']}")
+    return path
+
+
+def test_plotting_asks_graphviz(program: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a file; rm x.svg"
+    _, y = small()
+    assert plot_dot_graph(y, verbose=False, to_file=target) is None
+    text = target.read_text()
+    assert text.startswith(f"-Tsvg -o {target}\ndigraph g")
+    with pytest.raises(DezeroError, match="dot failed: no bad"):
+        plot_dot_graph(y, to_file=tmp_path / "x.bad")
+
+
+def test_without_graphviz_the_error_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingProgram, match="apt install graphviz"):
+        plot_dot_graph(small()[1], to_file=tmp_path / "g.png")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,166 @@
+"""CIFAR-10 and CIFAR-100: small colour pictures."""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from collections.abc import Callable
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dezero_core.errors import ArgumentError, DataDamaged
+
+from ..download import fetch
+from ..transforms import Compose, Normalize, ToFloat
+from .images import ImageDataset
+
+MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
+ARCHIVES = {
+    "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
+    "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
+}
+"""The archives of plain bytes, not those of pickles, with the MD5 that their publisher gives."""
+
+PIXELS = 3 * 32 * 32
+FROM_MINUS_1_TO_1 = Compose([ToFloat(), Normalize(127.5, 127.5)])
+
+
+class CIFAR10(ImageDataset):
+    """60,000 colour pictures of 32x32 pixels, ten classes (Krizhevsky, 2009).
+
+    The archive ``cifar-10-binary.tar.gz`` is looked for in the folder ``cifar`` of
+    `data_folder`, then of the cache folder, and downloaded where it is in neither.
+
+    Args:
+        train: the 50,000 pictures to train with (default), else the 10,000 to test with.
+        transform: applied to each example; by default it makes float32 from -1 to 1.
+        target_transform: applied to each label.
+
+    Attributes:
+        data: shape (N, 3, 32, 32), uint8, red, green, blue.
+        label: shape (N,), int64.
+
+    Raises:
+        DataMissing: the archive is in neither folder, and cannot be downloaded.
+        DataDamaged: it holds something else than was published.
+    """
+
+    names = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+    def __init__(
+        self,
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = FROM_MINUS_1_TO_1,
+        target_transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        super().__init__(train, transform, target_transform)
+
+    def prepare(self) -> None:
+        names = [f"data_batch_{n}.bin" for n in range(1, 6)] if self.train else ["test_batch.bin"]
+        members = [f"cifar-10-batches-bin/{name}" for name in names]
+        records = read_records("cifar-10-binary.tar.gz", members, 1 + PIXELS)
+        self.label, self.data = records[:, 0].astype(np.int64), pictures(records)
+
+
+class CIFAR100(ImageDataset):
+    """60,000 colour pictures of 32x32 pixels, 100 classes in 20 groups (Krizhevsky, 2009).
+
+    The archive is ``cifar-100-binary.tar.gz``, found as that of `CIFAR10`.
+
+    Args:
+        train, transform, target_transform: as for `CIFAR10`.
+        label_type: ``"fine"`` for the 100 classes (default), ``"coarse"`` for the 20 groups.
+
+    Raises:
+        ArgumentError: there is no such ``label_type``.
+        DataMissing, DataDamaged: as `CIFAR10`.
+    """
+
+    names = tuple(
+        """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+        butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch
+        crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house
+        kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
+        mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+        plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew
+        skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank
+        telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf
+        woman worm""".split()
+    )
+    coarse_names = (
+        "aquatic mammals", "fish", "flowers", "food containers", "fruit and vegetables",
+        "household electrical devices", "household furniture", "insects", "large carnivores",
+        "large man-made outdoor things", "large natural outdoor scenes",
+        "large omnivores and herbivores", "medium-sized mammals", "non-insect invertebrates",
+        "people", "reptiles", "small mammals", "trees", "vehicles 1", "vehicles 2",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = FROM_MINUS_1_TO_1,
+        target_transform: Callable[[Any], Any] | None = None,
+        label_type: str = "fine",
+    ) -> None:
+        self.label_type = checked_label_type(label_type)
+        super().__init__(train, transform, target_transform)
+
+    def prepare(self) -> None:
+        member = f"cifar-100-binary/{'train' if self.train else 'test'}.bin"
+        records = read_records("cifar-100-binary.tar.gz", [member], 2 + PIXELS)
+        column = 0 if self.label_type == "coarse" else 1
+        self.label, self.data = records[:, column].astype(np.int64), pictures(records)
+
+    @classmethod
+    def labels(cls, label_type: str = "fine") -> dict[int, str]:
+        """What the classes are called, or with ``"coarse"`` their groups."""
+        coarse = checked_label_type(label_type) == "coarse"
+        return dict(enumerate(cls.coarse_names if coarse else cls.names))
+
+
+def checked_label_type(label_type: str) -> str:
+    """``label_type``, if there is such a one."""
+    if label_type not in ("fine", "coarse"):
+        raise ArgumentError(f"CIFAR100: label_type {label_type!r}; there are 'fine' and 'coarse'")
+    return label_type
+
+
+def pictures(records: Any) -> Any:
+    """The pixels of records, which come last in each, as (N, 3, 32, 32)."""
+    return np.ascontiguousarray(records[:, -PIXELS:]).reshape(-1, 3, 32, 32)
+
+
+def read_records(archive: str, members: list[str], length: int) -> Any:
+    """Files of an archive, which hold records of ``length`` bytes, as one array (N, length)."""
+    path = fetch(f"cifar/{archive}", [archive], MIRRORS)
+    require_md5(path, ARCHIVES[archive])
+    parts = []
+    try:
+        with tarfile.open(path, "r:gz") as file:
+            for member in members:
+                content = file.extractfile(member)  # into memory; nothing is written
+                parts.append(b"" if content is None else content.read())
+    except (OSError, EOFError, KeyError, tarfile.TarError, zlib.error) as error:
+        raise damaged(path, str(error)) from error
+    return np.frombuffer(b"".join(parts), np.uint8).reshape(-1, length)
+
+
+def require_md5(path: Path, expected: str) -> None:
+    """Raise `DataDamaged` unless the file is the published one."""
+    digest = md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    if digest.hexdigest() != expected:
+        raise damaged(path, "its MD5 is another one")
+
+
+def damaged(path: Path, reason: str) -> DataDamaged:
+    """The error for an archive that is not what was published."""
+    return DataDamaged(
+        f"{path} is not what was published: {reason}. Delete it and load the dataset again, or "
+        "put a good copy in its place"
+    )

@@ -1,0 +1,46 @@
+"""Datasets of pictures: what their classes are called, and a look at some."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dezero_core.errors import MissingPackage
+from dezero_core.extend import generator
+
+from .dataset import Dataset
+
+
+class ImageDataset(Dataset):
+    """Pictures of shape (N, C, H, W), uint8.
+
+    Attributes:
+        names: what the classes are called, by their number.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def labels(cls) -> dict[int, str]:
+        """What the classes are called (book step 51)."""
+        return dict(enumerate(cls.names))
+
+    def show(self, row: int = 10, col: int = 10) -> Any:
+        """Show ``row`` times ``col`` pictures drawn at random; return the matplotlib figure.
+
+        Raises:
+            MissingPackage: matplotlib is not installed.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError:
+            raise MissingPackage("show needs matplotlib: pip install matplotlib") from None
+        chosen = self.data[generator().integers(len(self.data), size=row * col)]
+        _, C, H, W = chosen.shape
+        grid = chosen.reshape(row, col, C, H, W).transpose(0, 3, 1, 4, 2)
+        figure, axes = pyplot.subplots()
+        axes.imshow(np.squeeze(grid.reshape(row * H, col * W, C)), cmap="gray")
+        axes.axis("off")
+        pyplot.show()
+        return figure

@@ -1,0 +1,47 @@
+"""The works of Shakespeare, as numbers of characters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dezero_core.errors import DataDamaged
+
+from ..download import fetch
+from .dataset import Dataset
+
+MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",)
+FILE = "shakespear/input.txt"
+SIZE = 1_115_394
+"""Bytes of the file, which is plain ASCII: as many characters."""
+
+
+class Shakespear(Dataset):
+    """40,000 lines of Shakespeare (Karpathy's char-rnn): at each character, the one to follow.
+
+    The file ``input.txt`` is looked for in the folder ``shakespear`` of `data_folder`, then of
+    the cache folder, and downloaded where it is in neither. Both parts are the whole text.
+
+    Attributes:
+        data: shape (N,), int64: the number of each character, in the order of first appearance.
+        label: shape (N,), int64: the number of the next one.
+        char_to_id, id_to_char: from characters to numbers, and back.
+
+    Raises:
+        DataMissing: the file is in neither folder, and cannot be downloaded.
+        DataDamaged: it has another size than was published, or is no ASCII.
+    """
+
+    def prepare(self) -> None:
+        path = fetch(FILE, [FILE], MIRRORS)
+        raw = path.read_bytes()
+        if len(raw) != SIZE or not raw.isascii():
+            raise DataDamaged(f"{path}: expected {SIZE:,} bytes of ASCII, found {len(raw):,} bytes")
+        text = raw.decode("ascii")
+        self.char_to_id = {c: number for number, c in enumerate(dict.fromkeys(text))}
+        self.id_to_char = {number: c for c, number in self.char_to_id.items()}
+        ids = np.array([self.char_to_id[c] for c in text])
+        self.data, self.label = ids[:-1], ids[1:]
+
+
+Shakespeare = Shakespear
+"""The usual spelling of the book's `Shakespear`."""

@@ -1,0 +1,19 @@
+"""Transforms of examples: of arrays, and of PIL images."""
+
+from .arrays import AsType, Compose, Flatten, Normalize, ToFloat, ToInt
+from .pictures import CenterCrop, Convert, RandomHorizontalFlip, Resize, ToArray, ToPIL
+
+__all__ = [
+    "AsType",
+    "CenterCrop",
+    "Compose",
+    "Convert",
+    "Flatten",
+    "Normalize",
+    "RandomHorizontalFlip",
+    "Resize",
+    "ToArray",
+    "ToFloat",
+    "ToInt",
+    "ToPIL",
+]

@@ -1,0 +1,58 @@
+"""How the first weights are drawn: normal numbers, as wide as the size of a layer says.
+
+They are drawn on the host: one seed gives equal weights on every backend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.extend import host_normal
+
+
+class Initializer:
+    """Base of initialisers. Subclasses define ``deviation``.
+
+    Args:
+        generator: a ``numpy.random.Generator`` to draw from; DeZero's own (see
+            `dezero_core.seed`) if None.
+    """
+
+    def __init__(self, generator: Any = None) -> None:
+        self.generator = generator
+
+    def __call__(self, shape: tuple[int, ...], fan_in: int, fan_out: int, dtype: str) -> Any:
+        """Weights on the host.
+
+        Args:
+            shape: of the weights.
+            fan_in: how many inputs make an output.
+            fan_out: how many outputs an input goes into.
+            dtype: by name.
+        """
+        return host_normal(shape, self.deviation(fan_in, fan_out), dtype, self.generator)
+
+    def deviation(self, fan_in: int, fan_out: int) -> float:
+        """The standard deviation of the weights."""
+        raise NotImplementedError(f"{type(self).__name__} must define deviation")
+
+
+class LeCun(Initializer):
+    """Variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
+
+    def deviation(self, fan_in: int, fan_out: int) -> float:
+        return fan_in**-0.5
+
+
+class He(Initializer):
+    """Variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
+
+    def deviation(self, fan_in: int, fan_out: int) -> float:
+        return float((2 / fan_in) ** 0.5)
+
+
+class Xavier(Initializer):
+    """Variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
+
+    def deviation(self, fan_in: int, fan_out: int) -> float:
+        return float((2 / (fan_in + fan_out)) ** 0.5)

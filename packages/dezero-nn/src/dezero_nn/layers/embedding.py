@@ -1,0 +1,34 @@
+"""Embedding as a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Parameter, Variable
+from dezero_core.extend import default_backend, dtype_name, host_normal
+
+from ..functions import embed_id
+from .layer import Layer
+
+
+class EmbedID(Layer):
+    """A vector for each of ``in_size`` ids; see `dezero_nn.functions.embed_id`.
+
+    Args:
+        in_size: how many ids, V.
+        out_size: length of the vectors, D.
+        dtype: dtype of the table, by name or as NumPy's (default float32).
+        generator: a ``numpy.random.Generator`` to draw from; DeZero's own if None.
+
+    Attributes:
+        W: the table, shape (V, D), drawn from a normal distribution with deviation 1.
+    """
+
+    def __init__(
+        self, in_size: int, out_size: int, dtype: Any = "float32", generator: Any = None
+    ) -> None:
+        table = host_normal((in_size, out_size), 1.0, dtype_name(dtype), generator)
+        self.W = Parameter(default_backend().from_numpy(table), name="W")
+
+    def forward(self, x: Any) -> Variable:
+        return embed_id(x, self.W)

@@ -1,0 +1,39 @@
+"""What layers with a weight and a bias share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Parameter
+from dezero_core.extend import default_backend, dtype_name
+
+from ..initializers import Initializer, LeCun
+from .layer import Layer
+
+
+class Weighted(Layer):
+    """A layer with a weight ``W``, which may wait for the first input, and a bias ``b``.
+
+    Args:
+        out_size: length of ``b``.
+        nobias: leave out ``b``.
+        dtype: dtype of the parameters, by name or as NumPy's.
+        initializer: draws ``W``; `LeCun` if None.
+    """
+
+    def __init__(
+        self, out_size: int, nobias: bool, dtype: Any, initializer: Initializer | None
+    ) -> None:
+        self.dtype = dtype_name(dtype)
+        self.initializer = initializer or LeCun()
+        self.W = Parameter(None, name="W")
+        self.b = None
+        if not nobias:
+            backend = default_backend()
+            zeros = backend.xp.zeros((out_size,), dtype=backend.dtype(self.dtype))
+            self.b = Parameter(zeros, name="b")
+
+    def init_W(self, shape: tuple[int, ...], fan_in: int, fan_out: int, backend: Any) -> None:
+        """Draw ``W`` on the host, and put it on a backend."""
+        weights = self.initializer(shape, fan_in, fan_out, self.dtype)
+        self.W.data = backend.from_numpy(weights)

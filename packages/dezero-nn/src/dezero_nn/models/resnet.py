@@ -1,0 +1,119 @@
+"""ResNet: blocks that add what they compute to what they were given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.errors import ArgumentError
+from dezero_core.functions import mean
+
+from ..functions import pooling, relu
+from ..layers import BatchNorm, Conv2d, Layer, Linear
+from .images import preprocess
+from .model import Model
+from .pretrained import load_published
+
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+"""By number of layers, how many bottlenecks each of the four stages has."""
+
+
+class Bottleneck(Layer):
+    """y = relu(x + f(x)), f a convolution 1x1 to fewer channels, one 3x3, and one 1x1 back.
+
+    Args:
+        mid_channels: channels between the convolutions.
+        out_channels: channels of the output.
+        stride: of the first convolution.
+        project: x has another shape than the output: a convolution 1x1 makes it fit.
+    """
+
+    def __init__(
+        self, mid_channels: int, out_channels: int, stride: int = 1, project: bool = False
+    ) -> None:
+        self.conv1, self.bn1 = Conv2d(mid_channels, 1, stride, nobias=True), BatchNorm()
+        self.conv2, self.bn2 = Conv2d(mid_channels, 3, pad=1, nobias=True), BatchNorm()
+        self.conv3, self.bn3 = Conv2d(out_channels, 1, nobias=True), BatchNorm()
+        self.project = project
+        if project:
+            self.conv4, self.bn4 = Conv2d(out_channels, 1, stride, nobias=True), BatchNorm()
+
+    def forward(self, x: Any) -> Any:
+        y = relu(self.bn1(self.conv1(x)))
+        y = relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return relu(y + (self.bn4(self.conv4(x)) if self.project else x))
+
+
+class Stage(Layer):
+    """Bottlenecks one after the other: ``a``, which may shrink the image, then ``b1``, ``b2``..."""
+
+    def __init__(self, blocks: int, mid_channels: int, out_channels: int, stride: int) -> None:
+        self.a = Bottleneck(mid_channels, out_channels, stride, project=True)
+        for number in range(1, blocks):
+            setattr(self, f"b{number}", Bottleneck(mid_channels, out_channels))
+        self.blocks = blocks
+
+    def forward(self, x: Any) -> Any:
+        x = self.a(x)
+        for number in range(1, self.blocks):
+            x = getattr(self, f"b{number}")(x)
+        return x
+
+
+class ResNet(Model):
+    """A convolution, four stages of bottlenecks and a fully connected layer, for 1000 classes.
+
+    He et al., "Deep Residual Learning", 2015, with the stride in the first convolution of a
+    bottleneck; book step 58.
+
+    Args:
+        n_layers: 50, 101 or 152.
+        pretrained: load the published weights (ImageNet, such as ``resnet50.npz``).
+
+    Input is as `preprocess` makes it, of shape (N, 3, H, W). Use ``test_mode()`` to classify.
+
+    Raises:
+        ArgumentError: there is no such depth.
+        PluginError, DataMissing: the weights cannot be had.
+    """
+
+    preprocess = staticmethod(preprocess)
+
+    def __init__(self, n_layers: int = 152, pretrained: bool = False) -> None:
+        if n_layers not in DEPTHS:
+            raise ArgumentError(f"ResNet: n_layers {n_layers}; there are 50, 101 and 152")
+        blocks = DEPTHS[n_layers]
+        self.conv1, self.bn1 = Conv2d(64, 7, 2, 3), BatchNorm()
+        self.res2 = Stage(blocks[0], 64, 256, 1)
+        self.res3 = Stage(blocks[1], 128, 512, 2)
+        self.res4 = Stage(blocks[2], 256, 1024, 2)
+        self.res5 = Stage(blocks[3], 512, 2048, 2)
+        self.fc6 = Linear(1000)
+        if pretrained:
+            load_published(self, f"resnet{n_layers}.npz")
+
+    def forward(self, x: Any) -> Any:
+        x = pooling(relu(self.bn1(self.conv1(x))), 3, 2)
+        x = self.res5(self.res4(self.res3(self.res2(x))))
+        return self.fc6(mean(x, (2, 3)))
+
+
+class ResNet50(ResNet):
+    """`ResNet` of 50 layers."""
+
+    def __init__(self, pretrained: bool = False) -> None:
+        super().__init__(50, pretrained)
+
+
+class ResNet101(ResNet):
+    """`ResNet` of 101 layers."""
+
+    def __init__(self, pretrained: bool = False) -> None:
+        super().__init__(101, pretrained)
+
+
+class ResNet152(ResNet):
+    """`ResNet` of 152 layers."""
+
+    def __init__(self, pretrained: bool = False) -> None:
+        super().__init__(152, pretrained)

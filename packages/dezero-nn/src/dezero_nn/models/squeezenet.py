@@ -1,0 +1,64 @@
+"""SqueezeNet: few weights, by convolutions that first squeeze the channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.errors import ArgumentError
+from dezero_core.functions import concat, mean
+
+from ..functions import dropout, pooling, relu
+from ..layers import Conv2d, Layer
+from .images import preprocess
+from .model import Model
+
+
+class Fire(Layer):
+    """A convolution 1x1 to few channels, then one 1x1 and one 3x3 side by side.
+
+    Args:
+        squeezed: channels after the first.
+        expanded: channels of each of the others.
+    """
+
+    def __init__(self, squeezed: int, expanded: int) -> None:
+        self.squeeze = Conv2d(squeezed, 1)
+        self.expand1, self.expand3 = Conv2d(expanded, 1), Conv2d(expanded, 3, pad=1)
+
+    def forward(self, x: Any) -> Any:
+        x = relu(self.squeeze(x))
+        return concat([relu(self.expand1(x)), relu(self.expand3(x))], axis=1)
+
+
+class SqueezeNet(Model):
+    """A convolution, eight `Fire` modules and a convolution, for 1000 classes.
+
+    Iandola et al., "SqueezeNet", 2016, version 1.0.
+
+    Args:
+        pretrained: there are no published weights; only False.
+
+    Input has the shape (N, 3, H, W).
+
+    Raises:
+        ArgumentError: ``pretrained`` is True.
+    """
+
+    preprocess = staticmethod(preprocess)
+
+    def __init__(self, pretrained: bool = False) -> None:
+        if pretrained:
+            raise ArgumentError("SqueezeNet: no weights are published; VGG16 and ResNet have some")
+        self.conv1 = Conv2d(96, 7, 2)
+        self.fire2, self.fire3, self.fire4 = Fire(16, 64), Fire(16, 64), Fire(32, 128)
+        self.fire5, self.fire6 = Fire(32, 128), Fire(48, 192)
+        self.fire7, self.fire8 = Fire(48, 192), Fire(64, 256)
+        self.fire9 = Fire(64, 256)
+        self.conv10 = Conv2d(1000, 1)
+
+    def forward(self, x: Any) -> Any:
+        x = pooling(relu(self.conv1(x)), 3, 2)
+        x = pooling(self.fire4(self.fire3(self.fire2(x))), 3, 2)
+        x = pooling(self.fire8(self.fire7(self.fire6(self.fire5(x)))), 3, 2)
+        x = relu(self.conv10(dropout(self.fire9(x))))
+        return mean(x, (2, 3))

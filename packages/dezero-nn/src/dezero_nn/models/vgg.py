@@ -1,0 +1,55 @@
+"""VGG16: sixteen layers with weights, all convolutions 3x3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core.functions import flatten
+
+from ..functions import dropout, pooling, relu
+from ..layers import Conv2d, Linear
+from .images import preprocess
+from .model import Model
+from .pretrained import load_published
+
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""Channels and number of the convolutions of each block; after each the image is halved."""
+
+
+class VGG16(Model):
+    """Five blocks of convolutions and three fully connected layers, for 1000 classes.
+
+    Simonyan and Zisserman, "Very Deep Convolutional Networks", 2014; book step 58.
+
+    Args:
+        pretrained: load the published weights (ImageNet, ``vgg16.npz``, 500 MB).
+
+    Attributes:
+        conv1_1, conv1_2, conv2_1, ..., conv5_3: `Conv2d`.
+        fc6, fc7, fc8: `Linear`.
+
+    Input is as `preprocess` makes it, of shape (N, 3, 224, 224); other sizes only without
+    ``pretrained``. Use ``test_mode()`` to classify.
+
+    Raises:
+        PluginError, DataMissing: the weights cannot be had.
+    """
+
+    preprocess = staticmethod(preprocess)
+
+    def __init__(self, pretrained: bool = False) -> None:
+        for block, (channels, convolutions) in enumerate(BLOCKS, start=1):
+            for number in range(1, convolutions + 1):
+                setattr(self, f"conv{block}_{number}", Conv2d(channels, 3, pad=1))
+        self.fc6, self.fc7, self.fc8 = Linear(4096), Linear(4096), Linear(1000)
+        if pretrained:
+            load_published(self, "vgg16.npz")
+
+    def forward(self, x: Any) -> Any:
+        for block, (_, convolutions) in enumerate(BLOCKS, start=1):
+            for number in range(1, convolutions + 1):
+                x = relu(getattr(self, f"conv{block}_{number}")(x))
+            x = pooling(x, 2, 2)
+        x = dropout(relu(self.fc6(flatten(x))))
+        x = dropout(relu(self.fc7(x)))
+        return self.fc8(x)
