@@ -74,3 +74,29 @@ def test_gpu_enable_is_false_without_a_device(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(cuda, "accelerator", none)
     assert cuda.gpu_enable is False
+
+
+def test_the_books_utils() -> None:
+    from dezero import utils
+
+    x = np.arange(6.0).reshape(2, 3)
+    assert utils.sum_to(x, (1, 3)).tolist() == [[3.0, 5.0, 7.0]]
+    np.testing.assert_allclose(utils.logsumexp(x), np.log(np.exp(x).sum(1, keepdims=True)))
+    assert utils.reshape_sum_backward(Variable(np.ones(2)), x.shape, 1, False).shape == (2, 1)
+    assert utils.reshape_sum_backward(Variable(np.ones(3)), x.shape, -2, False).shape == (1, 3)
+    assert utils.max_backward_shape(x, (-1,)) == (2, 1)
+    assert utils.get_conv_outsize(4, 3, 1, 1) == 4 and utils.get_deconv_outsize(4, 3, 2, 1) == 7
+    assert utils.gradient_check(F.tanh, x) and utils.array_allclose(x, x)
+    assert utils.pair(2) == (2, 2)
+    assert utils.cache_dir.endswith("dezero")
+    with pytest.raises(AttributeError):
+        utils.no_such_name
+
+
+def test_the_books_forms_of_im2col() -> None:
+    x = np.arange(16.0).reshape(1, 1, 4, 4)
+    cols = dezero.functions_conv.im2col_array(x, 2, 1, 0)
+    assert type(cols) is np.ndarray and cols.shape == (9, 4)
+    back = dezero.functions_conv.col2im_array(cols, x.shape, 2, 1, 0)
+    assert type(back) is np.ndarray and back[0, 0, 1, 1] == 4 * x[0, 0, 1, 1]
+    assert F.batch_nrom is F.batch_norm

@@ -80,7 +80,7 @@ def get_file(url: str, file_name: str | None = None) -> str:
         DataMissing: it cannot be downloaded.
     """
     name = url.rpartition("/")[2] if file_name is None else file_name
-    if not name or Path(name).name != name:
+    if name in ("", "..") or Path(name).name != name:
         raise ArgumentError(f"get_file: {name!r} is no name of a file; give file_name")
     target = cache_folder() / name
     if not target.is_file():

@@ -1,0 +1,190 @@
+"""Datasets from archives and texts, published weights: found in folders, checked, never run."""
+
+import io
+import tarfile
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core.errors import ArgumentError, DataDamaged, DataMissing
+from dezero_core.extend import plugins
+from dezero_io import (
+    CIFAR10,
+    CIFAR100,
+    MNIST,
+    ImageNet,
+    Shakespear,
+    Shakespeare,
+    download,
+    get_file,
+    published,
+)
+from dezero_io.datasets import cifar, imagenet, shakespear
+from dezero_io.download import show_progress
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for data; no other, and no network."""
+    monkeypatch.setenv("DEZERO_DATA", str(tmp_path))
+    monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
+    for module in (cifar, imagenet, shakespear, published):
+        monkeypatch.setattr(module, "MIRRORS", ())
+    return tmp_path
+
+
+def archive(folder: Path, name: str, members: dict[str, Any], monkeypatch: Any) -> Path:
+    """A small archive in the place, and with the checksum, of the published one."""
+    path = folder / "cifar" / name
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, "w:gz") as file:
+        for member, records in members.items():
+            info = tarfile.TarInfo(member)
+            info.size = records.size
+            file.addfile(info, io.BytesIO(records.tobytes()))
+    monkeypatch.setitem(cifar.ARCHIVES, name, md5(path.read_bytes()).hexdigest())
+    return path
+
+
+def records(count: int, labels: int) -> Any:
+    found = np.random.default_rng(count).integers(0, 255, (count, labels + cifar.PIXELS))
+    found[:, :labels] %= 10
+    return found.astype(np.uint8)
+
+
+def test_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = {f"cifar-10-batches-bin/data_batch_{n}.bin": records(n, 1) for n in range(1, 6)}
+    test = records(4, 1)
+    members = {**batches, "cifar-10-batches-bin/test_batch.bin": test}
+    path = archive(folder, "cifar-10-binary.tar.gz", members, monkeypatch)
+    data = CIFAR10(train=False)
+    assert data.data.shape == (4, 3, 32, 32) and data.data.dtype == np.uint8
+    assert data.label.tolist() == test[:, 0].tolist() and data.label.dtype == np.int64
+    assert data.data[1, 2, 0, 5] == test[1, 1 + 2 * 1024 + 5], "planes of red, green, blue"
+    x, _ = data[0]
+    assert x.dtype == np.float32 and -1 <= x.min() < x.max() <= 1
+    assert len(CIFAR10()) == 15
+    assert CIFAR10.labels()[0] == "airplane" and len(CIFAR10.labels()) == 10
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(DataDamaged, match="its MD5 is another one. Delete it"):
+        CIFAR10()
+
+
+def test_cifar100(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = records(3, 2)
+    archive(folder, "cifar-100-binary.tar.gz", {"cifar-100-binary/test.bin": test}, monkeypatch)
+    assert CIFAR100(train=False).label.tolist() == test[:, 1].tolist()
+    assert CIFAR100(train=False, label_type="coarse").label.tolist() == test[:, 0].tolist()
+    fine, coarse = CIFAR100.labels(), CIFAR100.labels("coarse")
+    assert len(fine) == len(set(fine.values())) == 100 and list(fine.values()) == sorted(
+        fine.values()
+    )
+    assert len(coarse) == 20 and coarse[0] == "aquatic mammals"
+    with pytest.raises(ArgumentError, match="label_type 'finest'"):
+        CIFAR100(label_type="finest")
+    with pytest.raises(DataDamaged, match="train.bin"):  # not in this archive
+        CIFAR100()
+
+
+def test_imagenet_labels_are_read_and_never_run(folder: Path) -> None:
+    path = folder / imagenet.FILE
+    path.parent.mkdir()
+    lines = [f"{n}: 'name {n}, also'," for n in range(998)]
+    lines += ['998: "hen-of-the-woods, Grifola",', "999: 'toilet paper'}"]
+    path.write_text("{" + "\n ".join(lines))
+    labels = ImageNet.labels()
+    assert len(labels) == 1000
+    assert labels[0] == "name 0, also" and labels[998] == "hen-of-the-woods, Grifola"
+    assert labels[999] == "toilet paper"
+    for bad in ("__import__('os').getcwd()", "{" + "\n ".join(lines[1:]), "{0: open('x')}"):
+        path.write_text(bad)
+        with pytest.raises(DataDamaged, match="a line for each of 1000 numbers"):
+            ImageNet.labels()
+
+
+def test_shakespear(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / shakespear.FILE
+    path.parent.mkdir()
+    path.write_text("To be, or not to be")
+    monkeypatch.setattr(shakespear, "SIZE", 19)
+    data = Shakespear()
+    assert "".join(data.id_to_char[i] for i in data.data) == "To be, or not to b"
+    assert data.label[:-1].tolist() == data.data[1:].tolist()
+    assert data.data[:4].tolist() == [0, 1, 2, 3] and data.char_to_id["T"] == 0
+    assert Shakespeare is Shakespear
+    path.write_text("To be, or not to bé")
+    with pytest.raises(DataDamaged, match="expected 19 bytes of ASCII, found 20"):
+        Shakespear()
+
+
+def test_what_is_missing_is_named(folder: Path) -> None:
+    for load, name in (
+        (CIFAR10, "cifar-10-binary.tar.gz"),
+        (CIFAR100, "cifar-100-binary.tar.gz"),
+        (ImageNet.labels, "imagenet1000_clsidx_to_labels.txt"),
+        (Shakespear, "input.txt"),
+        (lambda: plugins.fetch("vgg16.npz"), "vgg16.npz"),
+    ):
+        with pytest.raises(DataMissing, match=f"{name} is not in .*put these files there: {name}"):
+            load()
+
+
+def test_published_weights_are_found_offline(folder: Path) -> None:
+    (folder / "models").mkdir()
+    (folder / "models" / "resnet50.npz").write_bytes(b"PK")
+    assert plugins.fetch("resnet50.npz") == folder / "models" / "resnet50.npz"
+    assert published.published("unheard-of.npz") is None
+
+
+def test_get_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def arrive(url: str, target: Path) -> None:
+        asked.append(url)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(b"x")
+
+    monkeypatch.setattr(download, "download", arrive)
+    first = get_file("https://example.org/a/b.txt")
+    assert first == str(folder / "cache" / "b.txt") == get_file("https://example.org/a/b.txt")
+    assert get_file("https://example.org/a/b.txt", "c.txt").endswith("c.txt")
+    assert asked == ["https://example.org/a/b.txt"] * 2
+    for bad in ("../up.txt", "a/b", "", ".."):
+        with pytest.raises(ArgumentError, match="is no name of a file"):
+            get_file("https://example.org/x", bad)
+
+    def fail(url: str, target: Path) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(download, "download", fail)
+    with pytest.raises(DataMissing, match=r"https://example.org/z: OSError: no network"):
+        get_file("https://example.org/z")
+
+
+def test_show_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    show_progress(1, 50, 200)
+    show_progress(9, 50, 200)
+    show_progress(2, 500, -1)
+    assert capsys.readouterr().out.split("\r")[1:] == [
+        "[#######.......................] 25.00%",
+        f"[{'#' * 30}] 100.00%",
+        "1,000 bytes",
+    ]
+
+
+def test_show_draws_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="show needs matplotlib")
+    pyplot.switch_backend("agg")
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+
+    class Small(MNIST):
+        def prepare(self) -> None:
+            self.data = np.arange(4 * 6, dtype=np.uint8).reshape(4, 1, 2, 3)
+
+    figure = Small().show(row=2, col=5)
+    assert figure.axes[0].images[0].get_array().shape == (4, 15)
+    pyplot.close(figure)
+    assert MNIST.labels() == {n: str(n) for n in range(10)}
