@@ -1,0 +1,25 @@
+"""Every item of the inventory that was seen by running: right here, whatever the book gives."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import observations
+from outcomes import items, observations_in, outcome
+
+ITEMS = [pytest.param(item, id=item["name"]) for item in items("defect", "kept")]
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_item(item: dict[str, Any]) -> None:
+    assert outcome(getattr(observations, item["name"])) == item["right"], item["says"]
+
+
+def test_the_table_is_complete() -> None:
+    named = [item["name"] for item in items("defect", "kept")]
+    assert sorted(named) == sorted(observations_in(observations))
+    for item in items("defect"):
+        assert item["book"] != item["right"], item["name"]
