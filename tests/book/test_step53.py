@@ -108,7 +108,7 @@ def test_the_program_resumes(few_digits, capsys) -> None:
 
         model.save_weights("my_mlp.npz")
 
-    np.random.seed(0)  # noqa: NPY002 (as the book's readers do)
+    np.random.seed(0)
     program()
     program()
     lines = capsys.readouterr().out.splitlines()

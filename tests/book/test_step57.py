@@ -17,11 +17,11 @@ def on(request):
 
 
 def test_im2col(on) -> None:
-    x1 = on(np.random.rand(1, 3, 7, 7))  # noqa: NPY002 (as in the cell)
+    x1 = on(np.random.rand(1, 3, 7, 7))
     col1 = F.im2col(x1, kernel_size=5, stride=1, pad=0, to_matrix=True)
     assert col1.shape == (9, 75)
 
-    x2 = on(np.random.rand(10, 3, 7, 7))  # noqa: NPY002
+    x2 = on(np.random.rand(10, 3, 7, 7))
     kernel_size = (5, 5)
     stride = (1, 1)
     pad = (0, 0)
@@ -44,8 +44,8 @@ def test_conv2d_simple(on) -> None:
     N, C, H, W = 1, 5, 15, 15
     OC, (KH, KW) = 8, (3, 3)
 
-    x = Variable(on(np.random.rand(N, C, H, W)))  # noqa: NPY002
-    W = on(np.random.rand(OC, C, KH, KW))  # noqa: NPY002
+    x = Variable(on(np.random.rand(N, C, H, W)))
+    W = on(np.random.rand(OC, C, KH, KW))
     y = F.conv2d_simple(x, W, b=None, stride=1, pad=1)
     y.backward()
     assert y.shape == (1, 8, 15, 15)

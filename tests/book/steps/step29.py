@@ -1,0 +1,25 @@
+"""Step 29: Newton's method, the second derivative by hand."""
+
+import numpy as np
+
+from dezero import Variable
+
+ITERATIONS = 10
+
+
+def f(x):
+    return x**4 - 2 * x**2
+
+
+def gx2(x):
+    return 12 * x**2 - 4
+
+
+def main():
+    x = Variable(np.array(2.0))
+    for _ in range(ITERATIONS):
+        y = f(x)
+        x.cleargrad()
+        y.backward()
+        x.data -= x.grad.data / gx2(x.data)
+    assert x.data == 1.0

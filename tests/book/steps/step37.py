@@ -1,0 +1,16 @@
+"""Step 37: elementwise functions of tensors."""
+
+import numpy as np
+
+import dezero.functions as F
+from dezero import Variable
+
+
+def main():
+    x = Variable(np.array([[1, 2, 3], [4, 5, 6]]))
+    c = Variable(np.array([[10, 20, 30], [40, 50, 60]]))
+    np.testing.assert_allclose(F.sin(x).data, np.sin(x.data))
+    y = F.sum(x + c)
+    y.backward()
+    assert y.data == 231
+    assert x.grad.data.tolist() == c.grad.data.tolist() == [[1, 1, 1], [1, 1, 1]]

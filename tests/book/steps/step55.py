@@ -1,0 +1,12 @@
+"""Step 55: how large what a convolution returns is."""
+
+from dezero.utils import get_conv_outsize
+
+
+def main():
+    H, W = 4, 4
+    KH, KW = 3, 3
+    SH, SW = 1, 1
+    PH, PW = 1, 1
+    assert get_conv_outsize(H, KH, SH, PH) == 4
+    assert get_conv_outsize(W, KW, SW, PW) == 4
