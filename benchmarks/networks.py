@@ -18,6 +18,7 @@ Step = Callable[[], None]
 
 BATCH = np.random.default_rng(0).random((100, 784), dtype=np.float32)
 IMAGES = np.random.default_rng(0).random((64, 1, 28, 28), dtype=np.float32)
+SEQUENCES = np.random.default_rng(0).random((50, 32, 256), dtype=np.float32)
 LABELS = np.random.default_rng(1).integers(0, 10, 100)
 
 
@@ -59,6 +60,33 @@ def dezero_cnn() -> Step:
     from dezero_nn import CNN
 
     return dezero_step(CNN(10), IMAGES, LABELS[:64])
+
+
+def dezero_batch_norm() -> Step:
+    from dezero_core.functions import flatten
+    from dezero_nn import BatchNorm, Conv2d, Linear, Sequential, pooling, relu
+
+    layers = [Conv2d(32, 3), BatchNorm(), relu, Conv2d(64, 3), BatchNorm(), relu]
+    layers += [lambda x: pooling(x, 2, 2), flatten, Linear(128), relu, Linear(10)]
+    return dezero_step(Sequential(*layers), IMAGES, LABELS[:64])
+
+
+def dezero_lstm() -> Step:
+    """An LSTM of 256 over 50 steps of 32 sequences; the loss is the mean of all outputs."""
+    from dezero_core.functions import mean, stack
+    from dezero_nn import LSTM, SGD
+
+    lstm = LSTM(256)
+    optimizer = SGD(0.01).setup(lstm)
+
+    def step() -> None:
+        lstm.reset_state()
+        loss = mean(stack([lstm(x) for x in SEQUENCES]))
+        lstm.cleargrads()
+        loss.backward()
+        optimizer.update()
+
+    return step
 
 
 def dezero_epoch() -> Step:
@@ -123,6 +151,32 @@ def torch_cnn() -> Step:
     layers += [nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * 12 * 12, 128), nn.ReLU()]
     layers += [nn.Dropout(0.25), nn.Linear(128, 10)]
     return torch_step(nn.Sequential(*layers), IMAGES, LABELS[:64])
+
+
+def torch_batch_norm() -> Step:
+    from torch import nn
+
+    layers = [nn.Conv2d(1, 32, 3), nn.BatchNorm2d(32), nn.ReLU()]
+    layers += [nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Flatten(), nn.Linear(64 * 12 * 12, 128), nn.ReLU(), nn.Linear(128, 10)]
+    return torch_step(nn.Sequential(*layers), IMAGES, LABELS[:64])
+
+
+def torch_lstm() -> Step:
+    import torch
+
+    torch.set_num_threads(1)
+    lstm = torch.nn.LSTM(256, 256)
+    optimizer = torch.optim.SGD(lstm.parameters(), lr=0.01)
+    sequences = torch.from_numpy(SEQUENCES)
+
+    def step() -> None:
+        y, _ = lstm(sequences)
+        optimizer.zero_grad()
+        y.mean().backward()
+        optimizer.step()
+
+    return step
 
 
 def torch_epoch() -> Step:

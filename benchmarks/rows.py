@@ -134,6 +134,18 @@ ROWS = {
         repetitions=8,
         rounds=5,
     ),
+    "cnn batch norm": Row(
+        {"dezero": networks.dezero_batch_norm, "torch": networks.torch_batch_norm},
+        {"torch": 2.5},
+        repetitions=8,
+        rounds=5,
+    ),
+    "lstm": Row(
+        {"dezero": networks.dezero_lstm, "torch": networks.torch_lstm},
+        {"torch": 2.0},
+        repetitions=8,
+        rounds=5,
+    ),
     "cnn memory": Row(
         {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},
         {"torch": 2.0},

@@ -91,10 +91,7 @@ def test_conv2d(c: dict[str, Any]) -> None:
 
 @given(convolutions(), st.integers(0, 2), st.integers(0, 2))
 def test_deconv2d(c: dict[str, Any], more_down: int, more_across: int) -> None:
-    G, stride, dilation = (
-        c["settings"]["groups"],
-        *(c["settings"][k] for k in ("stride", "dilation")),
-    )
+    G, stride, dilation = (c["settings"][key] for key in ("groups", "stride", "dilation"))
     more = min(more_down, stride[0] - 1), min(more_across, stride[1] - 1)
     x = numbers(c["seed"], c["N"], c["C"] * G, *c["counts"])
     W = numbers(c["seed"] + 1, c["C"] * G, c["OC"], *c["kernel"])
