@@ -160,7 +160,7 @@ def test_the_cnn_takes_images_of_any_size_from_6(backend: str) -> None:
         "fc0/W",
         "fc1/W",
     ]
-    with pytest.raises(ShapeError, match=r"does not fit.*\(in layer conv0\)"):
+    with pytest.raises(ShapeError, match=r"does not fit.*\(in model.conv0\)"):
         CNN(10)(np.ones((1, 1, 2, 2), "float32"))
 
 
@@ -173,14 +173,14 @@ class Deep(Model):
 
 
 def test_an_error_names_the_layer_it_came_through() -> None:
-    with pytest.raises(ShapeError, match=r"W \(9, 2\).*\(in layer blocks/1/head/l0\)") as caught:
+    with pytest.raises(ShapeError, match=r"W \(9, 2\).*\(in model.blocks/1/head/l0\)") as caught:
         Deep()(np.ones((1, 4), "float32"))
     assert caught.value.layer_path == ("blocks/1/head", "l0")
-    with pytest.raises(ShapeError, match=r"x \(1, 5\), W \(4, 3\).*\(in layer blocks/0\)"):
+    with pytest.raises(ShapeError, match=r"x \(1, 5\), W \(4, 3\).*\(in model.blocks/0\)"):
         Deep()(np.ones((1, 5), "float32"))
     with pytest.raises(ShapeError) as alone:
         Linear(2, in_size=3)(np.ones((1, 4), "float32"))
-    assert "in layer" not in str(alone.value)
+    assert "in model" not in str(alone.value)
 
 
 def test_bad_input_to_linear() -> None:

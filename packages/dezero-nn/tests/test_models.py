@@ -119,7 +119,7 @@ def test_vgg16_has_the_published_keys_and_shapes() -> None:
     assert list(model.named_params()) == [f"{name}/{p}" for name in names for p in "Wb"]
     thin = Thin()
     assert run(thin, (1, 3, 32, 32)).shape == (1, 10)
-    with pytest.raises(ShapeError, match=r"in layer conv1_1"):
+    with pytest.raises(ShapeError, match=r"in model.conv1_1"):
         thin(np.ones((1, 4, 32, 32), "float32"))
 
 

@@ -74,7 +74,7 @@ def ingredients(function: Function) -> Iterator[tuple[Key, Variable | None]]:
     for parent in function.parents:
         if isinstance(parent, Function):
             yield (parent, 0), None
-        elif (leaf := parent()) is not None:
+        elif parent is not None and (leaf := parent()) is not None:
             yield key_of(leaf), leaf
 
 

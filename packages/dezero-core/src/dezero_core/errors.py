@@ -12,7 +12,7 @@ DezeroError                      with the path of the layer it passed through
 ├── PluginError       RuntimeError   an installed plugin that failed or is blocked
 │   └── DeviceError                  an installed backend without a usable device
 ├── UnknownName       ValueError     a backend, format or setting nobody registered
-├── DataMissing       FileNotFoundError  a dataset's file that is nowhere and cannot be had
+├── DataMissing       FileNotFoundError  a file of weights or data that is nowhere
 ├── DataDamaged       ValueError     a dataset's file with other contents than published
 ├── MissingPackage    ImportError    a feature whose distribution is not installed
 ├── MissingProgram    FileNotFoundError  a feature that needs a program, which is not installed
@@ -47,7 +47,7 @@ class DezeroError(Exception):
 
     def __str__(self) -> str:
         message = Exception.__str__(self)
-        return f"{message} (in layer {'/'.join(self.layer_path)})" if self.layer_path else message
+        return f"{message} (in model.{'/'.join(self.layer_path)})" if self.layer_path else message
 
 
 class ShapeError(DezeroError, ValueError):
@@ -95,7 +95,7 @@ class UnknownName(DezeroError, ValueError):
 
 
 class DataMissing(DezeroError, FileNotFoundError):
-    """A file of a dataset that is in none of the folders and cannot be downloaded."""
+    """A file of weights or of a dataset that is not there and cannot be downloaded."""
 
 
 class DataDamaged(DezeroError, ValueError):

@@ -223,9 +223,15 @@ class Function:
 
         That is the calls that computed them, and leaves as weak references: for pictures.
         """
-        for x in self._inputs or ():
-            if isinstance(x, Variable):
-                self.parents += (x._creator or ref(x),)
+        inputs = self._inputs or ()
+        if len(inputs) == 2:
+            x0, x1 = inputs
+            self.parents = (
+                x0._creator or ref(x0) if isinstance(x0, Variable) else None,
+                x1._creator or ref(x1) if isinstance(x1, Variable) else None,
+            )
+        else:
+            self.parents = tuple([x._creator or ref(x) for x in inputs if isinstance(x, Variable)])
         self._inputs = self._arrays = self._result = None
 
     def cut_off(self) -> None:

@@ -18,6 +18,7 @@ from .backends.transfer import move
 from .errors import (
     FORMAT_HINTS,
     INSTALL_HINTS,
+    DataMissing,
     DtypeMismatch,
     FormatError,
     KeyMismatch,
@@ -101,7 +102,7 @@ def load_weights(tree: Any, path: str | os.PathLike[str]) -> None:
     without data takes its shape and dtype from the file.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        DataMissing: there is no such file (a FileNotFoundError).
         FormatError: the file is damaged or of another kind.
         KeyMismatch, ShapeMismatch, DtypeMismatch: the file does not fit the model; the message
             names every difference.
@@ -111,7 +112,7 @@ def load_weights(tree: Any, path: str | os.PathLike[str]) -> None:
     if not target.exists():
         near = get_close_matches(target.name, [p.name for p in target.parent.glob("*")])
         hint = f"; there is {', '.join(near)}" if near else ""
-        raise FileNotFoundError(f"{target} not found{hint}")
+        raise DataMissing(f"{target} not found{hint}")
     stored = file_format.read(target)
     named = named_params(tree)
     _require_fit(named, stored, target)

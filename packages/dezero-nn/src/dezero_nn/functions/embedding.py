@@ -30,5 +30,5 @@ def embed_id(x: Any, W: Any) -> Variable:
     if W.ndim != 2:
         raise ShapeError(f"embed_id: W {tuple(W.shape)}; expected a table (V, D)")
     x = array_of(x)
-    require_classes("embed_id", "id", x, W.shape[0])
+    require_classes("embed_id", "id", x, W.shape[0], of="rows in the table")
     return get_item(W, x)

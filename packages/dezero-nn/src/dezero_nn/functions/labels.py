@@ -9,8 +9,8 @@ from dezero_core.errors import LabelError, UnsupportedType
 from dezero_core.extend import backend_of
 
 
-def require_classes(op: str, what: str, t: Any, classes: int) -> None:
-    """Raise `LabelError` unless ``t`` is an array of integers from [0, classes)."""
+def require_classes(op: str, what: str, t: Any, count: int, of: str = "classes") -> None:
+    """Raise `LabelError` unless ``t`` is an array of integers from [0, count)."""
     try:
         backend = backend_of(t)
     except UnsupportedType as error:
@@ -21,6 +21,6 @@ def require_classes(op: str, what: str, t: Any, classes: int) -> None:
     if "accelerator" in backend.capabilities or t.size == 0:
         return
     lowest, highest = int(xp.min(t)), int(xp.max(t))
-    if lowest < 0 or highest >= classes:
+    if lowest < 0 or highest >= count:
         wrong = lowest if lowest < 0 else highest
-        raise LabelError(f"{op}: {what} {wrong} with {classes} classes; {what}s start at 0")
+        raise LabelError(f"{op}: {what} {wrong} with {count} {of}; {what}s start at 0")

@@ -49,8 +49,7 @@ class Layer:
         """Prefix the error's path with the name by which this layer knows the one below."""
         below = getattr(error, "_raised_in", None)
         if below is not None:
-            name = next((name for name, layer in sublayers(self) if layer is below), "?")
-            error.layer_path = (name, *error.layer_path)
+            error.layer_path = (path_to(self, below) or "?", *error.layer_path)
         error._raised_in = self  # type: ignore[attr-defined]
 
     def named_params(self) -> dict[str, Parameter | Buffer]:
@@ -67,7 +66,7 @@ class Layer:
         params_dict.update({prefix + key: x for key, x in self.named_params().items()})
 
     def cleargrads(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Forget the gradients of all parameters: those of several backwards add up."""
         for param in self.params():
             param.cleargrad()
 
@@ -106,10 +105,32 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 
 
-def sublayers(node: Any, path: str = "") -> Iterator[tuple[str, Layer]]:
-    """The layers directly below, also those in lists and dictionaries, with their names."""
+def sublayers(layer: Layer) -> dict[Layer, str]:
+    """The layers directly below, also those in lists and dictionaries, with their names.
+
+    As for keys, the name of an attribute comes before that in a list.
+    """
+    names: dict[Layer, str] = {}
+    for name, child in _branches(layer, ""):
+        if "/" not in name or child not in names:
+            names[child] = name
+    return names
+
+
+def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
     for name, child in children(node):
         if isinstance(child, Layer):
             yield path + name, child
         elif isinstance(child, list | tuple | dict):
-            yield from sublayers(child, f"{path}{name}/")
+            yield from _branches(child, f"{path}{name}/")
+
+
+def path_to(layer: Layer, below: Layer) -> str:
+    """By which names one comes from a layer to one anywhere below; empty if it is not there."""
+    names = sublayers(layer)
+    if below in names:
+        return names[below]
+    for child, name in names.items():
+        if child is not layer and (rest := path_to(child, below)):
+            return f"{name}/{rest}"
+    return ""

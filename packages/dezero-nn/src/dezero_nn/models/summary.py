@@ -33,11 +33,7 @@ def rows_of(layer: Layer, path: str) -> Iterator[tuple[str, str, str, str]]:
         shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
         count = sum(x.size for x in own.values() if x.data is not None)
         yield path or "(model)", type(layer).__name__, shapes, f"{count:,}"
-    below: dict[Layer, str] = {}
-    for name, child in sublayers(layer):
-        if "/" not in name or child not in below:  # an attribute's name before that in a list
-            below[child] = name
-    for child, name in below.items():
+    for child, name in sublayers(layer).items():
         yield from rows_of(child, f"{path}/{name}" if path else name)
 
 

@@ -1,0 +1,186 @@
+"""Mistakes that learners make, each with the message that helps.
+
+A message names the op, what it was given and what it expects; through a model also the layer.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero
+import dezero.functions as F
+import dezero.layers as L
+from dezero import DataLoader, Model, Variable, optimizers
+from dezero.models import MLP, Sequential
+from dezero_core.errors import DezeroError
+
+X, T = np.ones((4, 3), "float32"), np.array([0, 1, 2, 0])
+IMAGES = np.ones((2, 3, 8, 8), "float32")
+
+
+def on_cuda(x: Any) -> Any:
+    return dezero.cuda.as_cupy(x)
+
+
+class Net(Model):
+    """Layers in a list, in a dictionary and as attributes."""
+
+    def __init__(self) -> None:
+        self.blocks = [{"conv": L.Conv2d(4, 3, in_channels=3)}]
+        self.embed, self.rnn, self.norm = L.EmbedID(5, 2), L.RNN(3), L.BatchNorm()
+        self.head = Sequential(L.Linear(10, in_size=3), F.relu, L.Linear(2, in_size=7))
+
+    def forward(self, x: Any) -> Any:
+        return self.blocks[0]["conv"](x)
+
+
+class Through(Model):
+    """One layer of a `Net`, called through a model."""
+
+    def __init__(self, name: str) -> None:
+        self.net, self.name = Net(), name
+
+    def forward(self, x: Any) -> Any:
+        return getattr(self.net, self.name)(x)
+
+
+def backward_twice() -> None:
+    y = F.sum(Variable(X) ** 2)
+    y.backward()
+    y.backward()
+
+
+def without_a_graph() -> None:
+    with dezero.no_grad():
+        y = F.sum(Variable(X))
+    y.backward()
+
+
+def another_batch() -> None:
+    rnn = L.LSTM(2)
+    rnn(X)
+    rnn(X[:2])
+
+
+def half_on_the_device() -> None:
+    model = MLP((2,), in_size=3).to_gpu()
+    model(X)
+
+
+def load_into_another(folder: Path) -> None:
+    L.Linear(2, in_size=3).save_weights(folder / "w.npz")
+    L.Linear(2, in_size=4).load_weights(folder / "w.npz")
+
+
+def load_a_name_nearly_right(folder: Path) -> None:
+    L.Linear(2, in_size=3).save_weights(folder / "weights.npz")
+    L.Linear(2, in_size=3).load_weights(folder / "weigths.npz")
+
+
+Mistake = tuple[str, Callable[..., Any], type[Exception], str]
+MISTAKES: list[Mistake] = [
+    ("a list instead of an array", lambda: Variable([1, 2]), TypeError, "list is not supported"),
+    ("a number instead of an array", lambda: Variable(1.0), TypeError, "float is not supported"),
+    ("a list into a layer", lambda: MLP((2,))([[1.0, 2.0]]), TypeError,
+     r"list is not supported.*\(in model\.l0\)"),
+    ("images of wrong rank", lambda: L.Conv2d(4, 3)(IMAGES[0]), ValueError,
+     r"Conv2d: x \(3, 8, 8\): images have the shape \(N, C, H, W\)"),
+    ("wrong channels", lambda: Net()(IMAGES[:, :2]), ValueError,
+     r"x \(2, 2, 8, 8\), W \(4, 3, 3, 3\).*same C.*\(in model\.blocks/0/conv\)"),
+    ("rows into a convolution", lambda: Net()(X), ValueError, r"x \(4, 3\).*blocks/0/conv"),
+    ("groups that do not divide", lambda: L.Conv2d(4, 3, groups=2)(IMAGES), ValueError,
+     "groups 2 does not divide the channels, 3 in and 4 out"),
+    ("a kernel larger than the image", lambda: F.pooling(IMAGES, 9), ValueError,
+     r"a kernel of \(9, 9\) does not fit into an image of \(8, 8\)"),
+    ("padding larger than the window", lambda: F.pooling(IMAGES, 2, 2, 2), ValueError,
+     r"pad \(2, 2\) is not smaller than kernel_size \(2, 2\)"),
+    ("a kernel size of 1.5", lambda: L.Conv2d(4, 1.5), ValueError,
+     r"1\.5 is neither an integer nor a pair"),
+    ("a size that does not fit the next layer", lambda: Through("head")(X), ValueError,
+     r"x \(4, 10\), W \(7, 2\).*x is \(\.\.\., in\).*\(in model\.net/head/l2\)"),
+    ("images into a fully connected layer", lambda: L.Linear(2, in_size=192)(IMAGES), ValueError,
+     r"Linear: x \(2, 3, 8, 8\), W \(192, 2\)"),
+    ("an id beyond the table", lambda: Through("embed")(np.array([1, 5])), ValueError,
+     r"embed_id: id 5 with 5 rows in the table; ids start at 0"),
+    ("ids that are floats", lambda: L.EmbedID(5, 2)(X), ValueError,
+     "ids are integers, got float32"),
+    ("all sequences at once", lambda: L.RNN(3)(np.ones((4, 5, 3))), ValueError,
+     r"RNN: x \(4, 5, 3\): expected \(N, in\), one step of N sequences"),
+    ("another batch size in the middle", another_batch, ValueError,
+     r"the state is of 4 rows; reset_state\(\) forgets it"),
+    ("batch norm without channels", lambda: L.BatchNorm()(np.ones(3)), ValueError,
+     r"x \(3,\); expected \(N, C\)"),
+    ("float labels", lambda: F.softmax_cross_entropy(X, T / 2), ValueError,
+     "labels are integers, got float64"),
+    ("labels from 1", lambda: F.softmax_cross_entropy(X, T + 1), ValueError,
+     "label 3 with 3 classes; labels start at 0"),
+    ("one-hot labels", lambda: F.softmax_cross_entropy(X, np.eye(4, 3, dtype=int)), ValueError,
+     "of one-hot rows take the argmax"),
+    ("labels in a list", lambda: F.softmax_cross_entropy(X, [0, 1, 2, 0]), TypeError,
+     "input 1: list is not supported.*make an array of it"),
+    ("fewer labels than rows", lambda: F.accuracy(X, T[:3]), ValueError,
+     r"scores \(4, 3\) and labels \(3,\)"),
+    ("an empty batch", lambda: F.softmax_cross_entropy(X[:0], T[:0]), ValueError,
+     r"scores \(0, 3\): the batch is empty"),
+    ("a column and a row in a loss", lambda: F.mean_squared_error(X[:, :1], X[:, 0]), ValueError,
+     r"shapes \(4, 1\) and \(4,\): both are \(N, \.\.\.\), and equal; reshape one"),
+    ("scores of one axis", lambda: F.softmax(X[0]), ValueError, "give axis=-1 for the last"),
+    ("targets of another size", lambda: F.sigmoid_cross_entropy(X, T), ValueError,
+     r"\(4, 3\) and targets \(4,\)"),
+    ("shapes that do not broadcast", lambda: Variable(X) + np.ones(4), ValueError,
+     r"Add: shapes \(4, 3\) and \(4,\) do not broadcast"),
+    ("a product of misfits", lambda: F.matmul(Variable(X), X), ValueError, r"MatMul: .*\(4, 3\)"),
+    ("a reshape to another size", lambda: F.reshape(X, (5, 2)), ValueError,
+     r"12 elements of shape \(4, 3\) to \(5, 2\)"),
+    ("an index out of range", lambda: Variable(X)[7], IndexError, r"index 7 for shape \(4, 3\)"),
+    ("arrays of several shapes joined", lambda: F.concat([X, X[:, :2]]), ValueError,
+     r"shapes \(4, 3\), \(4, 2\) along axis 0: all other axes must be equal"),
+    ("dropping everything", lambda: F.dropout(X, 1.0), ValueError, r"1\.0 is not in \[0, 1\)"),
+    ("a batch on the device, the model not", lambda: MLP((2,), in_size=3)(on_cuda(X)), TypeError,
+     r"cupy.* on .*numpy.* on cpu.*to_gpu\(\).*\(in model\.l0\)"),
+    ("the model on the device, the batch not", half_on_the_device, TypeError, r"Linear got numpy"),
+    ("backward twice", backward_twice, RuntimeError, "pass retain_graph=True"),
+    ("backward of what was not computed", lambda: Variable(X).backward(), RuntimeError,
+     "it was not computed"),
+    ("backward under no_grad", without_a_graph, RuntimeError, r"under no_grad\(\)"),
+    ("an optimizer without a model", lambda: optimizers.SGD().update(), RuntimeError,
+     r"call setup\(model\) first"),
+    ("saving before the first batch", lambda tmp: MLP((2,)).save_weights(tmp / "w"), ValueError,
+     "l0/W: no data yet; run one forward pass"),
+    ("weights of another model", load_into_another, ValueError,
+     r"nothing was loaded: 'W': model \(4, 2\), file \(3, 2\)"),
+    ("a file name nearly right", load_a_name_nearly_right, FileNotFoundError,
+     r"weigths\.npz not found; there is weights\.npz"),
+    ("a batch size of 0", lambda: DataLoader(dezero.datasets.Spiral(), 0), ValueError,
+     "batch_size 0 is below 1"),
+    ("a truth value of many", lambda: bool(Variable(X) * 1), ValueError,
+     r"a number is wanted, and this Variable has shape \(4, 3\)"),
+    ("a setting misspelt", lambda: dezero.using_config("trian", False), ValueError,
+     "no setting 'trian'; there are enable_backprop, train"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake[0])
+def test_mistake(mistake: Mistake, tmp_path: Path) -> None:
+    _, make, kind, message = mistake
+    arguments = (tmp_path,) if make.__code__.co_argcount else ()
+    with pytest.raises(DezeroError, match=message) as caught:
+        make(*arguments)
+    assert isinstance(caught.value, kind), "also what one would catch without knowing DeZero"
+
+
+def test_forgetting_cleargrads_adds_up_and_is_documented() -> None:
+    model = L.Linear(1, in_size=3)
+    model(X).sum().backward()
+    once = model.W.grad.data.copy()
+    model(X).sum().backward()
+    assert np.array_equal(model.W.grad.data, 2 * once)
+    assert "Add to ``x.grad``" in Variable.backward.__doc__
+    assert "add up" in model.cleargrads.__doc__
+
+
+def test_there_are_thirty() -> None:
+    assert len(MISTAKES) >= 30
