@@ -125,12 +125,12 @@ def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
             yield from _branches(child, f"{path}{name}/")
 
 
-def path_to(layer: Layer, below: Layer) -> str:
+def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
     """By which names one comes from a layer to one anywhere below; empty if it is not there."""
     names = sublayers(layer)
     if below in names:
         return names[below]
     for child, name in names.items():
-        if child is not layer and (rest := path_to(child, below)):
+        if child not in above and (rest := path_to(child, below, (*above, layer))):
             return f"{name}/{rest}"
     return ""
