@@ -7,6 +7,7 @@ names is used.
 """
 
 import gc
+import inspect
 import os
 import pickle
 import re
@@ -222,6 +223,35 @@ def backward_of_a_leaf():
     Variable(np.array(1.0)).backward()
 
 
+def the_seed_is_ones_or_what_was_set():
+    x = Variable(np.array([2.0, 3.0]))
+    (x * x).backward()
+    ones = listed(x.grad)
+    x.cleargrad()
+    y = x * x
+    y.grad = Variable(np.array([1.0, 0.5]))
+    y.backward()
+    return [ones, listed(x.grad)]
+
+
+def truncated_backpropagation():
+    w, h, total = Variable(np.array(2.0)), 1.0, 0.0
+    found = []
+    for step in range(1, 5):
+        h = w * h
+        total = total + h
+        if step % 2 == 0:
+            w.cleargrad()
+            total.backward()
+            total.unchain_backward()
+            found.append(listed(w.grad))
+    return found
+
+
+def repr_is_aligned():
+    return repr(Variable(np.array([[1, 2], [3, 4]])))
+
+
 def views_share_memory():
     x = Variable(np.zeros((2, 2)))
     x.reshape(4).data[0] = 7.0
@@ -249,6 +279,24 @@ def masks_are_indices():
     x = Variable(np.array([1.0, -2.0, 3.0]))
     F.sum(x[np.array([True, False, True])]).backward()
     return listed(x.grad)
+
+
+def mean_squared_error_divides_by_rows():
+    return listed(F.mean_squared_error(Variable(np.ones((2, 3))), np.zeros((2, 3))))
+
+
+def slopes_at_the_edges():
+    x, slopes = Variable(np.array([0.0, 1.0])), []
+    for f in (F.relu, F.leaky_relu, lambda x: F.clip(x, 0.0, 1.0)):
+        x.cleargrad()
+        f(x).backward()
+        slopes.append(listed(x.grad))
+    return slopes
+
+
+def batch_norm_defaults():
+    defaults = inspect.signature(F.batch_nrom).parameters
+    return [defaults["decay"].default, defaults["eps"].default]
 
 
 def labels_in_a_column():
@@ -347,6 +395,27 @@ def average_pooling_of_oblong_windows():
 
 
 # 4. Layers and their files
+
+
+def weights_are_in_by_out():
+    return [list(layer.W.shape) for layer in (
+        L.Linear(2, in_size=3), L.Conv2d(4, 3, in_channels=2), L.Deconv2d(4, 3, in_channels=2),
+    )]  # fmt: skip
+
+
+def keys_are_paths():
+    model, found = MLP((3, 2)), {}
+    model(np.ones((1, 4)))
+    model._flatten_params(found, "net")
+    return sorted(found)
+
+
+def outputs_are_kept_weakly():
+    layer = L.Linear(2)
+    y = layer(Variable(np.ones((1, 3))))
+    same = layer.outputs[0]() is y
+    del y
+    return [same, layer.outputs[0]() is None]
 
 
 def a_parameter_set_to_none():
@@ -485,6 +554,11 @@ def weight_decay_of_a_broadcast_gradient():
 
 
 # 7, 8. Datasets and loaders
+
+
+def spiral_is_the_books():
+    data = dezero.datasets.Spiral()
+    return [listed(data.data[:2]), [int(t) for t in data.label[:6]]]
 
 
 def spiral_leaves_the_generator_alone():
