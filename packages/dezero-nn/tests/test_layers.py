@@ -280,6 +280,7 @@ def test_recurrent_layers_learn_from_the_past(cell: Any, backend: str) -> None:
     x = Variable(library.from_numpy(np.ones((2, 3), "float32")))
     zero = library.from_numpy(np.zeros((2, 3), "float32"))
     layer(x)
+    assert all(p.data is not None for p in layer.params()), "one step makes all weights"
     y = layer(layer_input := zero)
     assert y.shape == (2, 4) and y.dtype == library.dtype("float32")
     y.sum().backward()

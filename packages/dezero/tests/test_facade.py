@@ -15,6 +15,7 @@ from dezero import Variable, cuda
 def test_everything_listed_is_there() -> None:
     modules = [dezero, dezero.core, F, L, dezero.models, dezero.optimizers, dezero.datasets]
     modules += [dezero.functions_conv, dezero.transforms, dezero.utils, dezero.dataloaders]
+    modules += [dezero.initializers]
     for module in [*modules, cuda]:
         assert all(hasattr(module, name) for name in module.__all__), module.__name__
 

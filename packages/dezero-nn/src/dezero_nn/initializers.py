@@ -9,6 +9,8 @@ from typing import Any
 
 from dezero_core.extend import host_normal
 
+__all__ = ["He", "Initializer", "LeCun", "Xavier"]
+
 
 class Initializer:
     """Base of initialisers. Subclasses define ``deviation``.

@@ -15,11 +15,22 @@ from .shape import reshape
 Axis = int | tuple[int, ...] | None
 
 
-class Sum(Function):
-    """y = sum of x over axes;  every element summed gets the gradient of its sum."""
+class Reduction(Function):
+    """What all ops over axes are told."""
 
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
+
+    def diagnose(self, *arrays: Any) -> None:
+        (x,) = arrays
+        raise ShapeError(
+            f"{type(self).__name__}: axis {self.axis} for shape {tuple(x.shape)}: axes must exist, "
+            "and for all but sums have elements"
+        )
+
+
+class Sum(Reduction):
+    """y = sum of x over axes;  every element summed gets the gradient of its sum."""
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
@@ -28,10 +39,6 @@ class Sum(Function):
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
         return broadcast_to(reshape(gy, kept_shape(x.shape, self.axis)), x.shape)
-
-    def diagnose(self, *arrays: Any) -> None:
-        (x,) = arrays
-        raise ShapeError(f"Sum: axis {self.axis} for shape {tuple(x.shape)}")
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
@@ -65,11 +72,8 @@ average = mean
 """The book's name for `mean`."""
 
 
-class Max(Function):
+class Max(Reduction):
     """y = largest x along axes;  those that are it share the gradient evenly."""
-
-    def __init__(self, axis: Axis, keepdims: bool) -> None:
-        self.axis, self.keepdims = axis, keepdims
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
@@ -83,13 +87,6 @@ class Max(Function):
         share = cast(best, x.dtype)
         share = share / xp.sum(share, axis=self.axis, keepdims=True, dtype=x.dtype)
         return reshape(gy, shape) * share
-
-    def diagnose(self, *arrays: Any) -> None:
-        (x,) = arrays
-        raise ShapeError(
-            f"{type(self).__name__}: axis {self.axis} for shape {tuple(x.shape)}: axes must "
-            "exist and have elements"
-        )
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
@@ -121,11 +118,8 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     return Min(axis, keepdims)(x)
 
 
-class LogSumExp(Function):
+class LogSumExp(Reduction):
     """y = log of the sum of exp(x) over axes;  dy/dx = exp(x - y)."""
-
-    def __init__(self, axis: Axis, keepdims: bool) -> None:
-        self.axis, self.keepdims = axis, keepdims
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
@@ -138,13 +132,6 @@ class LogSumExp(Function):
         (x,), (y,) = self.inputs, self.outputs
         shape = kept_shape(x.shape, self.axis)
         return reshape(gy, shape) * exp(x - reshape(y, shape))
-
-    def diagnose(self, *arrays: Any) -> None:
-        (x,) = arrays
-        raise ShapeError(
-            f"LogSumExp: axis {self.axis} for shape {tuple(x.shape)}: axes must exist and have "
-            "elements"
-        )
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:

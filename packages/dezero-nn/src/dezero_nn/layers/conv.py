@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.errors import ShapeError
 from dezero_core.extend import backend_of, default_backend
 
 from ..functions import conv2d, deconv2d
+from ..functions.conv import require_groups
 from ..initializers import Initializer
 from ..windows import Pair, pair
 from .weighted import Weighted
@@ -56,14 +57,9 @@ class Convolution(Weighted):
         raise NotImplementedError
 
     def _init_W(self, in_channels: int, backend: Any) -> None:
-        name, G = type(self).__name__, self.groups
-        if G < 1 or in_channels % G or self.out_channels % G:
-            raise ArgumentError(
-                f"{name}: groups {G} does not divide the channels, {in_channels} in and "
-                f"{self.out_channels} out"
-            )
+        G, each = self.groups, math.prod(self.kernel_size)
+        require_groups(type(self).__name__, G, in_channels, self.out_channels)
         self.in_channels = in_channels
-        each = math.prod(self.kernel_size)
         fans = in_channels // G * each, self.out_channels // G * each
         self.init_W((*self.W_shape(in_channels), *self.kernel_size), *fans, backend)
 

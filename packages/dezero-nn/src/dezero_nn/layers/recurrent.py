@@ -95,13 +95,12 @@ class LSTM(Recurrent):
 
     def forward(self, x: Any) -> Variable:
         x = self.prepared(x)
-        i, o, u = self.x2i(x), self.x2o(x), self.x2u(x)
-        if self.h is None or self.c is None:
+        f, i, o, u = self.x2f(x), self.x2i(x), self.x2o(x), self.x2u(x)
+        if self.h is None or self.c is None:  # there is nothing to forget
             self.c = sigmoid(i) * tanh(u)
         else:
-            f = self.x2f(x) + self.h2f(self.h)
-            i, u = i + self.h2i(self.h), u + self.h2u(self.h)
-            o = o + self.h2o(self.h)
+            f, i = f + self.h2f(self.h), i + self.h2i(self.h)
+            o, u = o + self.h2o(self.h), u + self.h2u(self.h)
             self.c = sigmoid(f) * self.c + sigmoid(i) * tanh(u)
         self.h = sigmoid(o) * tanh(self.c)
         return self.h
