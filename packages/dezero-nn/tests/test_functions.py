@@ -7,7 +7,7 @@ from dezero_core import Variable, seed, test_mode
 from dezero_core.backends import host
 from dezero_core.errors import ArgumentError, LabelError, ShapeError
 from dezero_core.extend import get_backend, kernel_log
-from dezero_nn import accuracy, dropout, relu, sigmoid, softmax_cross_entropy
+from dezero_nn import accuracy, dropout, functions, relu, sigmoid, softmax_cross_entropy
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])
@@ -102,3 +102,23 @@ def test_the_kernel_runs_on_numpy_and_only_there(backend: str) -> None:
     with kernel_log() as ran:
         sigmoid(np.ones(3, "float16"))
     assert ran == [("sigmoid", "portable")], "the kernel declines what it does not cover"
+
+
+def test_targets_of_another_dtype_and_shape_keep_their_graph() -> None:
+    x, t = Variable(np.ones((2, 1), "float32")), Variable(np.array([0.25, 0.5]))
+    for loss in (functions.sigmoid_cross_entropy, functions.binary_cross_entropy):
+        t.cleargrad()
+        y = loss(x * 0.5, t)
+        assert y.dtype == np.float32
+        y.backward()
+        assert t.grad.dtype == np.float64 and t.grad.shape == (2,)
+
+
+def test_the_smallest_probabilities_cost_much_but_not_infinitely(backend: str) -> None:
+    library = get_backend(backend)
+    p = Variable(library.from_numpy(np.array([[0.0], [1.0], [0.5]], "float32")))
+    t = library.from_numpy(np.array([[1], [0], [1]]))
+    y = functions.binary_cross_entropy(p, t)
+    y.backward()
+    np.testing.assert_allclose(float(y), (2 * 87.33655 + np.log(2)) / 3, rtol=1e-5)
+    assert np.isfinite(library.to_numpy(p.grad.data)).all()

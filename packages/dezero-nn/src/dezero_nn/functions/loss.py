@@ -8,7 +8,7 @@ from typing import Any
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError, UnsupportedType
 from dezero_core.extend import array_of, as_array_like, backend_of, cast
-from dezero_core.functions import clip, get_item, log, mean, reshape, sum
+from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 
 from .activation import sigmoid, softmax
 from .labels import require_classes
@@ -161,13 +161,14 @@ def binary_cross_entropy(p: Any, t: Any) -> Variable:
 
 
 def targets_like(op: str, x: Variable, t: Any) -> Any:
-    """Targets in the shape of ``x``, and in its dtype if they are no Variable."""
+    """Targets in the shape and dtype of ``x``; those that want a gradient keep their graph."""
     if x.ndim == 0 or x.shape[0] == 0 or math.prod(t.shape) != x.size:
         raise ShapeError(
             f"{op}: {tuple(x.shape)} and targets {tuple(t.shape)}: both have one element for "
             "each of at least one row"
         )
-    if isinstance(t, Variable) and t.requires_grad and t.dtype == x.dtype:
+    if isinstance(t, Variable) and t.requires_grad:
+        t = t if t.dtype == x.dtype else astype(t, x.dtype)
         return t if t.shape == x.shape else reshape(t, x.shape)
     t = cast(array_of(t), x.dtype)
     return t if tuple(t.shape) == x.shape else get_array_module(t).reshape(t, x.shape)
