@@ -1,0 +1,90 @@
+"""A backend that is NumPy under another name, so that it can be made wrong on purpose.
+
+Its arrays are a subclass of NumPy's that is registered by its own name; its namespace is a copy
+of NumPy's whose functions can be replaced one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from dezero_core.extend import CAPABILITIES, ArrayBackend, BackendSpec
+
+
+class LoopArray(np.ndarray):
+    """An array of the loopback backend."""
+
+
+def as_loop(x: Any) -> Any:
+    """Arrays and NumPy's scalars as arrays of this backend; anything else as it is."""
+    if isinstance(x, np.ndarray | np.generic):
+        return np.asarray(x).view(LoopArray)
+    if isinstance(x, list | tuple) and any(isinstance(part, np.ndarray) for part in x):
+        return type(x)(as_loop(part) for part in x)
+    return x
+
+
+class Namespace:
+    """NumPy's functions, each giving arrays of this backend."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(np, name)
+        if isinstance(value, type) or not callable(value):
+            return value
+        function: Callable[..., Any] = value
+
+        @wraps(function, assigned=("__name__", "__doc__"), updated=())
+        def wrapped(*arguments: Any, **settings: Any) -> Any:
+            return as_loop(function(*arguments, **settings))
+
+        return wrapped
+
+
+class LoopBackend(ArrayBackend):
+    """NumPy under another name."""
+
+    def __init__(self) -> None:
+        super().__init__(Namespace())
+
+    def as_array(self, x: Any) -> Any:
+        return x if isinstance(x, LoopArray) else as_loop(np.asarray(x))
+
+    def from_numpy(self, x: Any) -> Any:
+        return as_loop(np.array(x))
+
+    def to_numpy(self, x: Any) -> Any:
+        return np.array(x, subok=False)
+
+    def get_item(self, x: Any, index: Any) -> Any:
+        return as_loop(x[index])
+
+    def scatter_add(self, x: Any, index: Any, values: Any) -> Any:
+        np.add.at(x, index, values)
+        return x
+
+
+Change = Callable[[LoopBackend], None]
+
+
+def plugin(name: str, change: Change | None = None) -> Any:
+    """A plugin object that registers the loopback backend, changed, as ``name``."""
+
+    def factory() -> ArrayBackend:
+        backend = LoopBackend()
+        if change is not None:
+            change(backend)
+        return backend
+
+    class Plugin:
+        DEZERO_API = 1
+
+        @staticmethod
+        def specs() -> list[BackendSpec]:
+            types = (f"{LoopArray.__module__}:LoopArray",)
+            return [BackendSpec(name, types, factory, CAPABILITIES - {"accelerator"})]
+
+    return Plugin
