@@ -22,6 +22,9 @@ MAY_NAME_BACKENDS = {
     "dezero_core/testing/op_case.py": "rows are checked against NumPy",
     "dezero_core/testing/table.py": "rows are checked against NumPy",
     "dezero_core/op_cases.py": "the rows' references",
+    "dezero_core/conformance/arrays.py": "backends are compared with NumPy",
+    "dezero_core/conformance/transfers.py": "backends are compared with NumPy",
+    "dezero_nn/conformance.py": "backends are compared with NumPy",
     "dezero_nn/op_cases.py": "the rows' references",
     "dezero_nn/models/images.py": "pictures are on the host",
     "dezero_nn/kernels/__init__.py": "kernels are for NumPy",
@@ -45,7 +48,7 @@ FLOORS = [
     ["engine", "operators", "tree", "drawing"],
     ["derivatives", "weights"],
     ["testing"],
-    ["extend", "op_cases", "__init__"],
+    ["extend", "op_cases", "conformance", "__init__"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

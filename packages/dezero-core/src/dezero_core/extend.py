@@ -16,7 +16,7 @@ from .engine import on_grad_ready
 from .function import array_of
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
-from .testing import GradientError, OpCase, check_gradients
+from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
 from .variable import as_array_like, cast
 from .weights import Stored, WeightFormat, dtype_name, load_weights, save_weights
@@ -28,6 +28,7 @@ __all__ = [
     "ArrayBackend",
     "BackendSpec",
     "Catalog",
+    "Check",
     "GradientError",
     "Kernel",
     "KernelOp",

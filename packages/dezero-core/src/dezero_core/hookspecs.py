@@ -57,4 +57,7 @@ def dezero_fetch(name: str) -> Any:
 
 @hookspec
 def dezero_op_cases() -> Iterable[Any]:  # type: ignore[empty-body]
-    """`OpCase` objects: the rows that the tests and the conformance kit run for this package."""
+    """`OpCase` and `Check` objects: what the tests and the conformance kit run for this package.
+
+    A row says what an op computes; a check is anything else that must hold on every backend.
+    """

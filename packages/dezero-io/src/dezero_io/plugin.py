@@ -9,7 +9,7 @@ from dezero_core.weights import WeightFormat
 
 from . import npz
 
-__all__ = ["DEZERO_API", "dezero_fetch", "dezero_weight_formats"]
+__all__ = ["DEZERO_API", "dezero_fetch", "dezero_op_cases", "dezero_weight_formats"]
 
 
 @hookimpl
@@ -24,3 +24,11 @@ def dezero_fetch(name: str) -> Any:
     from .published import published
 
     return published(name)
+
+
+@hookimpl
+def dezero_op_cases() -> list[Any]:
+    """The checks of `dezero_io.conformance`."""
+    from .conformance import checks
+
+    return checks()

@@ -19,7 +19,8 @@ def dezero_kernels() -> list[Any]:
 
 @hookimpl
 def dezero_op_cases() -> list[Any]:
-    """The rows of `dezero_nn.op_cases`."""
+    """The rows of `dezero_nn.op_cases`, and the checks of `dezero_nn.conformance`."""
+    from .conformance import checks
     from .op_cases import rows
 
-    return rows()
+    return [*rows(), *checks()]

@@ -13,9 +13,16 @@ from .portable import Pair
 Array = Any
 """An array of some registered library."""
 
-CAPABILITIES = frozenset({"accelerator", "float64", "in_place"})
-"""``accelerator``: what ``to_gpu()`` moves to. ``float64``: has that dtype. ``in_place``: its
-arrays may be written to."""
+CAPABILITIES = frozenset(
+    {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
+)
+"""What a backend may declare, and a library need not have.
+
+``accelerator``: it is what ``to_gpu()`` moves to. ``devices``: there are several, see
+`ArrayBackend.devices`. ``dlpack``: arrays go out and come in by DLPack. ``float64``: there is
+such a dtype. ``in_place``: arrays may be written to. ``random``: ``uniform`` is the library's
+own. ``scatter_add``: an index may name a place many times at no extra cost.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class BackendSpec:
     name: str
     array_types: tuple[str, ...]
     factory: Callable[[], ArrayBackend]
-    capabilities: frozenset[str] = frozenset({"float64"})
+    capabilities: frozenset[str] = frozenset({"float64", "scatter_add"})
 
 
 class ArrayBackend:
@@ -107,6 +114,14 @@ class ArrayBackend:
     def device(self, x: Array) -> Any:
         """The device ``x`` lives on."""
         return x.device
+
+    def devices(self) -> list[Any]:
+        """The devices of this library; called where ``devices`` is declared."""
+        return list(self.xp.__array_namespace_info__().devices())
+
+    def to_device(self, x: Array, device: Any) -> Array:
+        """``x`` on a device of this library; called where ``devices`` is declared."""
+        return x.to_device(device)
 
     def is_view(self, x: Array) -> bool:
         """Whether ``x`` may share memory with another array; True when nobody can tell."""

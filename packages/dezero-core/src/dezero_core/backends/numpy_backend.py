@@ -79,6 +79,6 @@ def dezero_backends() -> list[BackendSpec]:
             "numpy",
             ("numpy:ndarray", "numpy:generic"),
             NumpyBackend,
-            frozenset({"float64", "in_place"}),
+            frozenset({"dlpack", "float64", "in_place", "random", "scatter_add"}),
         )
     ]

@@ -1,5 +1,6 @@
 """For those who write ops and backends: the gradient checker and the rows of the op table."""
 
+from .check import LEVELS, Check
 from .gradients import (
     GradientError,
     array_allclose,
@@ -12,6 +13,8 @@ from .op_case import OpCase
 from .table import check_sensitivity, rows
 
 __all__ = [
+    "LEVELS",
+    "Check",
     "GradientError",
     "OpCase",
     "array_allclose",

@@ -12,9 +12,10 @@ from .op_case import OpCase
 
 
 def rows(plugin: str) -> list[OpCase]:
-    """The rows that one plugin registers through ``dezero_op_cases``."""
+    """The rows of the op table that one plugin registers through ``dezero_op_cases``."""
     plugins.scan()
-    return [case for cases in plugins.results("dezero_op_cases", plugin) for case in cases]
+    found = [case for cases in plugins.results("dezero_op_cases", plugin) for case in cases]
+    return [case for case in found if isinstance(case, OpCase)]
 
 
 class Scaled(Function):

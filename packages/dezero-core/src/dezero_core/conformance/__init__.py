@@ -1,0 +1,9 @@
+"""The conformance kit: does an array library do all that DeZero asks of a backend?
+
+    pip install 'dezero-core[conformance]'
+    pytest --pyargs dezero_core.conformance --dezero-backend NAME
+
+It runs the op table and the checks of every installed package of DeZero on one backend, and
+ends with a table. A capability that the backend does not declare is skipped and counted.
+docs/backends.md tells how a backend is written.
+"""

@@ -1,0 +1,308 @@
+"""Checks of array operations: the namespace, the operators, the extras of the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..backends.host import seed
+from ..backends.interface import ArrayBackend
+from ..backends.registry import get_backend
+from ..testing.check import Check
+
+X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # no ties, both signs
+Y = np.cos(2.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")
+TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]], "float32")
+ONES = np.ones((1, 3, 1), "float32")
+
+Call = Callable[..., Any]
+
+FUNCTIONS: dict[str, tuple[Call, tuple[Any, ...]]] = {
+    "sum": (lambda xp, x: xp.sum(x), (X,)),
+    "sum over an axis": (lambda xp, x: xp.sum(x, axis=1), (X,)),
+    "sum over axes": (lambda xp, x: xp.sum(x, axis=(0, -1), keepdims=True), (X,)),
+    "max": (lambda xp, x: xp.max(x), (X,)),
+    "max over axes": (lambda xp, x: xp.max(x, axis=(0, 2)), (X,)),
+    "max keepdims": (lambda xp, x: xp.max(x, axis=-2, keepdims=True), (X,)),
+    "min over axes": (lambda xp, x: xp.min(x, axis=(1, 2), keepdims=True), (X,)),
+    "argmax of ties": (lambda xp, x: xp.argmax(x, axis=1), (TIES,)),
+    "argmax keepdims": (lambda xp, x: xp.argmax(x, axis=-1, keepdims=True), (X,)),
+    "argmax of all": (lambda xp, x: xp.argmax(x), (TIES,)),
+    "abs": (lambda xp, x: xp.abs(x), (X,)),
+    "sign": (lambda xp, x: xp.sign(x), (X,)),
+    "exp": (lambda xp, x: xp.exp(4 * x), (X,)),
+    "log": (lambda xp, x: xp.log(x * x), (X,)),
+    "log1p": (lambda xp, x: xp.log1p(x * x), (X,)),
+    "sqrt": (lambda xp, x: xp.sqrt(x * x), (X,)),
+    "sin": (lambda xp, x: xp.sin(x), (X,)),
+    "cos": (lambda xp, x: xp.cos(x), (X,)),
+    "tan": (lambda xp, x: xp.tan(x), (X,)),
+    "tanh": (lambda xp, x: xp.tanh(x), (X,)),
+    "maximum": (lambda xp, x, y: xp.maximum(x, y), (X, Y)),
+    "minimum": (lambda xp, x, y: xp.minimum(x, y), (X, Y)),
+    "where": (lambda xp, x, y: xp.where(x > y, x, y), (X, Y)),
+    "where broadcasting": (lambda xp, x, y: xp.where(x > 0, x, y), (X, Y[0, 0])),
+    "clip": (lambda xp, x: xp.clip(x, -0.5, 0.5), (X,)),
+    "clip from below": (lambda xp, x: xp.clip(x, 0.1, None), (X,)),
+    "clip from above": (lambda xp, x: xp.clip(x, None, 0.1), (X,)),
+    "reshape": (lambda xp, x: xp.reshape(x, (4, -1)), (X,)),
+    "permute_dims": (lambda xp, x: xp.permute_dims(x, (2, 0, 1)), (X,)),
+    "permute_dims of four": (
+        lambda xp, x: xp.permute_dims(xp.reshape(x, (2, 3, 2, 2)), (0, 2, 3, 1)),
+        (X,),
+    ),
+    "matrix_transpose": (lambda xp, x: xp.matrix_transpose(x), (X,)),
+    "expand_dims": (lambda xp, x: xp.expand_dims(x, axis=1), (X,)),
+    "expand_dims at the end": (lambda xp, x: xp.expand_dims(x, axis=-1), (X,)),
+    "squeeze": (lambda xp, x: xp.squeeze(x, axis=0), (ONES,)),
+    "broadcast_to": (lambda xp, x: xp.broadcast_to(x, (2, 3, 5)), (ONES,)),
+    "concat": (lambda xp, x, y: xp.concat([x, y], axis=0), (X, Y)),
+    "concat at the end": (lambda xp, x, y: xp.concat([x, y], axis=-1), (X, Y)),
+    "stack": (lambda xp, x, y: xp.stack([x, y], axis=1), (X, Y)),
+    "isnan": (lambda xp, x: xp.isnan(x / (x - x)), (X - X,)),
+    "any": (lambda xp, x: xp.any(x > 0.9), (X,)),
+    "zeros_like": (lambda xp, x: xp.zeros_like(x), (X,)),
+    "ones_like": (lambda xp, x: xp.ones_like(x), (X,)),
+    "astype": (lambda xp, x: xp.astype(x, xp.int64), (5 * X,)),
+    "sum keeps float32": (lambda xp, x: xp.sum(x, axis=0, dtype=x.dtype), (X,)),
+    "+ - * /": (lambda xp, x, y: (x + y) * x - y / x, (X, Y)),
+    "numbers on the right": (lambda xp, x: (x + 1.5) * 2 - 0.25, (X,)),
+    "numbers on the left": (lambda xp, x: 1.5 + 2 * (1 - x), (X,)),
+    "division by and of numbers": (lambda xp, x: x / 3 + 1 / (x * x + 1), (X,)),
+    "negation": (lambda xp, x: -x + +x * 2, (X,)),
+    "powers": (lambda xp, x: x**2 + x**3 + (x * x) ** 0.5 + (x * x + 1) ** -1, (X,)),
+    "powers of numbers": (lambda xp, x: 2.0**x, (X,)),
+    "comparisons": (lambda xp, x, y: (x > y) & (x <= 0.5) | (x < -0.5) & (y >= 0.0), (X, Y)),
+    "equality": (lambda xp, x: x == 3.0, (TIES,)),
+    "broadcasting": (lambda xp, x, y: x * y, (X, Y[:, :1])),
+    "@": (lambda xp, x, y: x[0, ...] @ xp.matrix_transpose(y[0, ...]), (X, Y)),
+    "@ of stacks": (lambda xp, x, y: x @ xp.matrix_transpose(y), (X, Y)),
+    "@ of a stack and a matrix": (lambda xp, x, y: x @ y[0, 0:2, ...].mT, (X, Y)),
+    "@ of a vector": (lambda xp, x, y: x @ y[0, 0, ...], (X, Y)),
+    "empty arrays": (lambda xp, x: xp.sum(x[:, :0, :], axis=1), (X,)),
+}
+"""Calls that must give what they give with NumPy: values, shape and dtype."""
+
+
+def array_checks() -> list[Check]:
+    """Everything about arrays."""
+    found = [
+        Check(name, "arrays", compared(call, given)) for name, (call, given) in FUNCTIONS.items()
+    ]
+    found += [Check(name.replace("_", " "), "arrays", run) for name, run in EXTRAS.items()]
+    found += [
+        Check("writing in place", "arrays", writes_in_place, frozenset({"in_place"})),
+        Check("random numbers of its own", "arrays", draws_itself, frozenset({"random"})),
+        Check("scatter of its own", "arrays", scatters_itself, frozenset({"scatter_add"})),
+        Check("exchange by DLPack", "arrays", exchanges, frozenset({"dlpack"})),
+        Check("several devices", "arrays", keeps_devices_apart, frozenset({"devices"})),
+    ]
+    return found
+
+
+def compared(call: Call, given: tuple[Any, ...]) -> Callable[[str], None]:
+    """A check that a call gives what it gives with NumPy."""
+
+    def run(name: str) -> None:
+        library = get_backend(name)
+        with np.errstate(all="ignore"):
+            expected = np.asarray(call(np, *given))
+            got = call(library.xp, *[library.from_numpy(x) for x in given])
+        require_equal(library, got, expected)
+
+    return run
+
+
+def require_equal(library: ArrayBackend, got: Any, expected: Any, rtol: float = 1e-5) -> None:
+    """Raise `AssertionError` unless an array of the library has these values and this dtype."""
+    host = library.to_numpy(library.as_array(got))
+    assert host.shape == expected.shape, f"shape {host.shape}, expected {expected.shape}"
+    assert host.dtype == expected.dtype, f"dtype {host.dtype}, expected {expected.dtype}"
+    np.testing.assert_allclose(host, expected, rtol, atol=1e-6)
+
+
+def makes_arrays(name: str) -> None:
+    """zeros, arange, asarray, scalar_like: values, dtypes, and the device of the array beside."""
+    library = get_backend(name)
+    x, n = library.from_numpy(X), library.from_numpy(np.arange(3))
+    require_equal(library, library.zeros((2, 3), x), np.zeros((2, 3), "float32"))
+    require_equal(library, library.zeros((2,), n), np.zeros(2, "int64"))
+    require_equal(library, library.arange(4, x), np.arange(4, dtype="float32"))
+    require_equal(library, library.arange(4, n), np.arange(4))
+    require_equal(library, library.asarray([1, 0, 2]), np.array([1, 0, 2]))
+    require_equal(library, x + library.scalar_like(0.5, x), X + np.float32(0.5))
+    require_equal(library, n * library.scalar_like(2, n), np.array([0, 2, 4]))
+    for made in (library.zeros((1,), x), library.arange(2, x), library.scalar_like(1.0, x)):
+        assert library.device(made) == library.device(x), "made on another device"
+    for dtype in ("float32", "int64", "bool"):
+        assert library.xp.astype(x, library.dtype(dtype)).dtype == library.dtype(dtype)
+
+
+INDICES: dict[str, Any] = {
+    "a number": 1,
+    "a negative number": -1,
+    "a slice": slice(1, None),
+    "steps backwards": (Ellipsis, slice(None, None, -1)),
+    "strides": (slice(None), slice(0, 3, 2)),
+    "a new axis": (None, Ellipsis, 0),
+    "rows, one twice": np.array([1, 0, 1]),
+    "rows in two axes": np.array([[0, 1], [1, 1]]),
+    "places": (np.array([0, 1, 1]), np.array([2, 0, 0])),
+    "a mask": X > 0.3,
+}
+
+
+def of_library(library: ArrayBackend, index: Any) -> Any:
+    """An index with the library's arrays in place of the host's."""
+    if isinstance(index, tuple):
+        return tuple(of_library(library, part) for part in index)
+    return library.from_numpy(index) if isinstance(index, np.ndarray) else index
+
+
+def takes_parts(name: str) -> None:
+    """get_item gives what NumPy's brackets give."""
+    library = get_backend(name)
+    for what, index in INDICES.items():
+        got = library.get_item(library.from_numpy(X), of_library(library, index))
+        try:
+            require_equal(library, got, X[index])
+        except AssertionError as error:
+            raise AssertionError(f"get_item by {what}: {error}") from error
+
+
+def adds_up_parts(name: str) -> None:
+    """scatter_add adds every value to its place, also to one that is named twice."""
+    library = get_backend(name)
+    for what, index in INDICES.items():
+        values = np.cos(np.arange(X[index].size)).reshape(X[index].shape).astype("float32")
+        expected = X.copy()
+        np.add.at(expected, index, values)
+        x, v = library.from_numpy(X), library.from_numpy(values)
+        try:
+            require_equal(library, library.scatter_add(x, of_library(library, index), v), expected)
+        except AssertionError as error:
+            raise AssertionError(f"scatter_add at {what}: {error}") from error
+
+
+def pads(name: str) -> None:
+    """pad puts the value it is given around, as often as it is told for each side."""
+    library = get_backend(name)
+    widths = ((0, 0), (1, 2), (3, 0))
+    for value in (0.0, -2.5, float("-inf")):
+        expected = np.pad(X, widths, constant_values=value)
+        require_equal(library, library.pad(library.from_numpy(X), widths, value), expected)
+
+
+def slides_windows(name: str) -> None:
+    """sliding_windows lays out every window, with steps between them and inside them."""
+    library = get_backend(name)
+    image = np.arange(60.0, dtype="float32").reshape(1, 6, 10)
+    for kernel, stride, dilation in (
+        ((2, 3), (1, 1), (1, 1)),
+        ((2, 3), (2, 3), (1, 1)),
+        ((2, 2), (1, 2), (3, 4)),
+    ):
+        reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+        windows = np.lib.stride_tricks.sliding_window_view(image, reach, (1, 2))
+        windows = windows[:, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+        got = library.sliding_windows(library.from_numpy(image), kernel, stride, dilation)
+        require_equal(library, got + 0, np.moveaxis(windows, (3, 4), (1, 2)))
+
+
+def copies_stay_apart(name: str) -> None:
+    """``+x`` and ``x + y`` are new arrays; iadd gives the sum, and a slice is no free array."""
+    library = get_backend(name)
+    x, y = library.from_numpy(X), library.from_numpy(Y)
+    for new in (+x, x + y):
+        before = library.to_numpy(x)
+        library.iadd(new, y)
+        require_equal(library, x, before)
+    require_equal(library, library.iadd(library.from_numpy(X), y), X + Y)
+    if "in_place" in library.capabilities:
+        part = x[:1, ...]
+        if not library.is_view(part):
+            part += y[:1, ...]
+            require_equal(library, x, X)
+
+
+def draws_numbers(name: str) -> None:
+    """uniform gives other numbers from [0, 1) each time, and after a seed the same again."""
+    library = get_backend(name)
+    dtype = library.dtype("float32")
+    runs = []
+    for _ in range(2):
+        seed(11)
+        drawn = [library.to_numpy(library.uniform((50, 40), dtype)) for _ in range(2)]
+        runs.append(drawn)
+    a, b = runs[0]
+    assert a.shape == (50, 40) and a.dtype == np.float32
+    assert 0 <= a.min() and a.max() < 1, f"from {a.min()} to {a.max()}"
+    assert abs(a.mean() - 0.5) < 0.03 and abs(a.var() - 1 / 12) < 0.01
+    assert abs((a < 0.1).mean() - 0.1) < 0.03, "a tenth is below a tenth"
+    assert not np.array_equal(a, b), "two draws give the same numbers"
+    assert np.array_equal(a, runs[1][0]) and np.array_equal(b, runs[1][1]), "seed() repeats it"
+
+
+def waits(name: str) -> None:
+    """synchronize may be called at any time."""
+    get_backend(name).synchronize()
+
+
+EXTRAS: dict[str, Callable[[str], None]] = {
+    "zeros, arange, asarray, scalar_like, dtype": makes_arrays,
+    "get_item": takes_parts,
+    "scatter_add": adds_up_parts,
+    "pad": pads,
+    "sliding_windows": slides_windows,
+    "copies and views": copies_stay_apart,
+    "uniform": draws_numbers,
+    "synchronize": waits,
+}
+
+
+def writes_in_place(name: str) -> None:
+    """iadd and scatter_add write into the array they are given, and its views see it."""
+    library = get_backend(name)
+    x, y = library.from_numpy(X), library.from_numpy(Y)
+    assert library.iadd(x, y) is x, "iadd returned another array"
+    require_equal(library, x, X + Y)
+    got = library.scatter_add(x, slice(0, 1), y[:1, ...])
+    assert got is x, "scatter_add returned another array"
+
+
+def draws_itself(name: str) -> None:
+    """uniform is the library's own, not the host's numbers carried over."""
+    assert type(get_backend(name)).uniform is not ArrayBackend.uniform
+    draws_numbers(name)
+
+
+def scatters_itself(name: str) -> None:
+    """scatter_add is right for a place that is named a hundred times."""
+    library = get_backend(name)
+    index, values = np.zeros(100, "int64"), np.ones((100, 3, 4), "float32")
+    got = library.scatter_add(
+        library.from_numpy(X), library.from_numpy(index), library.from_numpy(values)
+    )
+    expected = X.copy()
+    expected[0] += 100
+    require_equal(library, got, expected)
+
+
+def exchanges(name: str) -> None:
+    """An array goes out by DLPack and comes back with the same numbers."""
+    library = get_backend(name)
+    x = library.from_numpy(X)
+    require_equal(library, library.xp.from_dlpack(x), X)
+    if "accelerator" not in library.capabilities:
+        assert np.array_equal(np.from_dlpack(x), X)
+
+
+def keeps_devices_apart(name: str) -> None:
+    """Arrays stay on the device they were put on, through an op and its gradient."""
+    library = get_backend(name)
+    for device in library.devices():
+        x = library.to_device(library.from_numpy(X), device)
+        assert library.device(x) == library.device(x * x + 1) == device
+        assert library.device(library.zeros((2,), x)) == device

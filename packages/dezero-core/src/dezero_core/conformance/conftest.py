@@ -1,0 +1,104 @@
+"""pytest's side of the kit: one test for each item, the table at the end.
+
+The options are in `dezero_pytest_options`, which pytest loads before it looks for this file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dezero_core.backends.registry import get_backend
+from dezero_core.conformance.items import Item, all_items
+from dezero_core.errors import DezeroError
+from dezero_core.testing.check import LEVELS
+
+OUTCOMES = ("passed", "failed", "xfailed", "skipped", "does not apply")
+_outcomes = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each item."""
+    if "item" not in metafunc.fixturenames:
+        return
+    config = metafunc.config
+    require_backend(config)
+    config.stash[_outcomes] = {}
+    items = all_items()
+    wrong = expected_failures(config)
+    unknown = wrong - {item.id for item in items}
+    if unknown:
+        raise pytest.UsageError(f"--dezero-xfails: no such tests: {', '.join(sorted(unknown))}")
+    strict = pytest.mark.xfail(strict=True, reason="listed in --dezero-xfails")
+    parameters = [
+        pytest.param(item, id=item.id, marks=[strict] if item.id in wrong else []) for item in items
+    ]
+    metafunc.parametrize("item", parameters)
+
+
+def require_backend(config: pytest.Config) -> None:
+    """An unknown backend, or one without a device, is an error before the first test."""
+    name = config.getoption("--dezero-backend")
+    if name is None:
+        raise pytest.UsageError("--dezero-backend NAME says which backend to look at")
+    try:
+        get_backend(name)
+    except DezeroError as error:
+        raise pytest.UsageError(f"--dezero-backend: {error}") from error
+
+
+def expected_failures(config: pytest.Config) -> set[str]:
+    """The ids in the file of expected failures."""
+    path = config.getoption("--dezero-xfails")
+    if path is None:
+        return set()
+    lines = [line.partition("#")[0].strip() for line in Path(path).read_text("utf-8").splitlines()]
+    return {line for line in lines if line}
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """The name of the backend that is looked at."""
+    return str(request.config.getoption("--dezero-backend"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Note how each item ended."""
+    report = yield
+    parameter = getattr(item, "callspec", None) and item.callspec.params.get("item")  # type: ignore[attr-defined]
+    if isinstance(parameter, Item) and (report.when == "call" or report.skipped):
+        outcome = report.outcome
+        if report.skipped:
+            applies = "does not apply" not in str(report.longrepr)
+            outcome = "skipped" if applies else "does not apply"
+            outcome = "xfailed" if hasattr(report, "wasxfail") else outcome
+        item.config.stash[_outcomes][parameter.id] = outcome
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The table: levels times outcomes; and the same in a file."""
+    outcomes = config.stash.get(_outcomes, {})
+    if not outcomes:
+        return
+    name = config.getoption("--dezero-backend")
+    counts = {level: Counter[str]() for level in LEVELS}
+    for key, outcome in outcomes.items():
+        counts[key.partition("/")[0]][outcome] += 1
+    terminalreporter.section(f"DeZero conformance of backend {name}")
+    write = terminalreporter.write_line
+    write(f"{'level':14}" + "".join(f"{outcome:>16}" for outcome in OUTCOMES))
+    for level, found in [*counts.items(), ("all", sum(counts.values(), Counter[str]()))]:
+        write(f"{level:14}" + "".join(f"{found[outcome]:16}" for outcome in OUTCOMES))
+    left_out = [key for key, outcome in outcomes.items() if outcome == "skipped"]
+    for key in left_out:
+        write(f"skipped: {key}")
+    path = Path(config.getoption("--dezero-json") or f"conformance-{name}.json")
+    content = {"backend": name, "levels": counts, "tests": outcomes}
+    path.write_text(json.dumps(content, indent=1), "utf-8")
+    write(f"written to {path}")

@@ -1,0 +1,38 @@
+"""Check: one thing that every backend must do, besides the rows of the op table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LEVELS = (
+    "arrays",
+    "forward",
+    "dtypes",
+    "derivatives",
+    "layers",
+    "losses",
+    "optimizers",
+    "dropout",
+    "training",
+    "transfers",
+    "weights",
+)
+"""What the conformance kit looks at, one after the other."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that every backend must do.
+
+    Attributes:
+        name: what it is about.
+        level: of `LEVELS`.
+        run: called with the name of a backend; raises `AssertionError` if it is not so.
+        needs: capabilities without which there is nothing to check.
+    """
+
+    name: str
+    level: str
+    run: Callable[[str], None]
+    needs: frozenset[str] = frozenset()

@@ -1,0 +1,57 @@
+"""What the conformance kit checks of files and loaders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from dezero_core import Buffer, Parameter
+from dezero_core.extend import Check, backend_of, get_backend, load_weights, save_weights
+
+from .datasets import Spiral
+from .loaders import DataLoader
+
+VALUES: dict[str, Any] = {
+    "W": np.sin(np.arange(6.0)).reshape(2, 3).astype("float32"),
+    "ids": np.arange(4),
+    "empty": np.zeros((0, 2), "float32"),
+}
+
+
+def checks() -> list[Check]:
+    """Everything of this package."""
+    return [
+        Check("saved and loaded on the device", "weights", saves_and_loads),
+        Check("batches on the device", "weights", loads_batches),
+    ]
+
+
+def saves_and_loads(name: str) -> None:
+    """A file saved from the device has the numbers, and is loaded to where the parameters are."""
+    library = get_backend(name)
+    tree = {key: Parameter(library.from_numpy(x)) for key, x in VALUES.items()}
+    stats = Buffer(library.from_numpy(VALUES["W"][0]))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tree.npz"
+        save_weights({**tree, "stats": stats}, path)
+        assert all(backend_of(p.data) is library for p in tree.values()), "saving moved them"
+        other = {key: Parameter(library.from_numpy(0 * x)) for key, x in VALUES.items()}
+        load_weights({**other, "stats": Buffer(None)}, path)
+    for key, p in other.items():
+        assert backend_of(p.data) is library, f"{key} was loaded elsewhere"
+        host = library.to_numpy(p.data)
+        assert host.dtype == VALUES[key].dtype and np.array_equal(host, VALUES[key])
+
+
+def loads_batches(name: str) -> None:
+    """A loader gives the examples on the device, in the dtypes of the data."""
+    library, data = get_backend(name), Spiral()
+    batches = list(DataLoader(data, 100, shuffle=False).to(name))
+    assert [backend_of(x) for x, _ in batches] == [library] * 3
+    x, t = (
+        np.concatenate([library.to_numpy(b) for b in part]) for part in zip(*batches, strict=True)
+    )
+    assert np.array_equal(x, data.data) and np.array_equal(t, data.label)

@@ -1,0 +1,228 @@
+"""What the conformance kit checks of layers, losses, optimizers, dropout and training.
+
+Everything is computed twice from the same weights: on the backend, and on the host's library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dezero_core import Parameter, Variable, seed, test_mode
+from dezero_core.extend import Check, backend_of, get_backend
+from dezero_core.functions import flatten, sum
+
+from . import functions as F
+from . import layers as L
+from . import optimizers as O
+from .layers import Layer
+from .models import CNN, MLP, Sequential
+
+ROWS = np.sin(np.arange(20.0)).reshape(5, 4).astype("float32")
+IMAGES = np.sin(np.arange(200.0)).reshape(2, 4, 5, 5).astype("float32")
+IDS = np.array([[0, 2], [2, 1]])
+HOST = "numpy"
+
+LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
+    "Linear": (lambda: L.Linear(3), ROWS),
+    "Conv2d": (lambda: L.Conv2d(6, 3, stride=2, pad=1), IMAGES),
+    "Conv2d dilated in groups": (lambda: L.Conv2d(4, 2, dilation=2, groups=2), IMAGES),
+    "Deconv2d": (lambda: L.Deconv2d(3, 3, stride=2, pad=1), IMAGES),
+    "BatchNorm": (L.BatchNorm, IMAGES),
+    "LayerNorm": (L.LayerNorm, ROWS),
+    "EmbedID": (lambda: L.EmbedID(3, 4), IDS),
+    "RNN": (lambda: L.RNN(3), ROWS),
+    "LSTM": (lambda: L.LSTM(3), ROWS),
+    "GRU": (lambda: L.GRU(3), ROWS),
+    "MLP": (lambda: MLP((6, 3)), ROWS),
+    "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.pad(IMAGES, [(0, 0)] * 2 + [(1, 1)] * 2)),
+    "pooling": (lambda: Sequential(lambda x: F.pooling(x, 3, 2, 1), flatten, L.Linear(2)), IMAGES),
+}  # fmt: skip
+
+LOSSES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "mean_squared_error": (F.mean_squared_error, (ROWS, ROWS[::-1].copy())),
+    "softmax_cross_entropy": (F.softmax_cross_entropy, (ROWS, np.array([0, 1, 3, 2, 0]))),
+    "sigmoid_cross_entropy": (F.sigmoid_cross_entropy, (20 * ROWS, (ROWS > 0).astype("int64"))),
+    "binary_cross_entropy": (F.binary_cross_entropy, (ROWS**2, (ROWS > 0).astype("float32"))),
+}
+
+OPTIMIZERS: dict[str, Callable[[], O.Optimizer]] = {
+    "SGD": lambda: O.SGD(0.1),
+    "MomentumSGD": lambda: O.MomentumSGD(0.1),
+    "AdaGrad": lambda: O.AdaGrad(0.1),
+    "RMSprop": lambda: O.RMSprop(0.1),
+    "AdaDelta": O.AdaDelta,
+    "Adam": lambda: O.Adam(0.1),
+    "AdamW": lambda: O.AdamW(0.1),
+}
+
+
+def checks() -> list[Check]:
+    """Everything of this package."""
+    found = [Check(name, "layers", same_layer(*pair)) for name, pair in LAYERS.items()]
+    found += [Check(name, "losses", same_loss(*pair)) for name, pair in LOSSES.items()]
+    found += [Check(name, "optimizers", three_steps(make)) for name, make in OPTIMIZERS.items()]
+    return [
+        *found,
+        Check("hooks", "optimizers", three_steps(with_hooks)),
+        Check("what is dropped", "dropout", drops_as_often_as_told),
+        Check("test mode", "dropout", passes_everything),
+        Check("losses of an MLP", "training", same_training(lambda: MLP((8, 3)), ROWS)),
+        Check("losses of a CNN", "training", same_training(small_cnn, IMAGES[:, :1])),
+    ]
+
+
+def on(name: str, x: Any) -> Variable:
+    """A host array as a Variable on a backend."""
+    return Variable(get_backend(name).from_numpy(x), requires_grad=x.dtype.kind == "f")
+
+
+def host(x: Variable) -> Any:
+    """The array of a Variable on the host; it must be float32."""
+    library = backend_of(x.data)
+    assert x.dtype == library.dtype("float32"), f"dtype {x.dtype}, expected float32"
+    return library.to_numpy(x.data)
+
+
+def close(got: Any, expected: Any, what: str) -> None:
+    """Raise `AssertionError` unless numbers are as close as single precision allows."""
+    scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-3)
+    np.testing.assert_allclose(got / scale, expected / scale, atol=2e-5, err_msg=what)
+
+
+def same_layer(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
+    """A check that a layer gives the same values and gradients, trained and tested."""
+
+    def outcome(name: str) -> dict[str, Any]:
+        seed(5)
+        layer, given = make().to(name), on(name, x)
+        for _ in range(2):  # recurrent layers look back, running statistics move
+            y = layer(given)
+        v = get_backend(name).from_numpy(np.cos(np.arange(float(y.size))).astype("float32"))
+        sum(F_reshaped(v, y) * y).backward()
+        found = {"output": host(y)}
+        for key, p in layer.named_params().items():
+            assert backend_of(p.data).name == name, f"{key} is elsewhere"
+            found[key] = host(p)
+            if p.grad is not None:
+                found[f"gradient of {key}"] = host(p.grad)
+        if given.grad is not None:
+            found["gradient of the input"] = host(given.grad)
+        with test_mode():
+            found["output in test mode"] = host(layer(given))
+        return found
+
+    def run(name: str) -> None:
+        got, expected = outcome(name), outcome(HOST)
+        assert got.keys() == expected.keys(), f"{sorted(got)}, expected {sorted(expected)}"
+        for what in expected:
+            close(got[what], expected[what], what)
+
+    return run
+
+
+def F_reshaped(v: Any, y: Variable) -> Variable:
+    """Weights in the shape of an output."""
+    return Variable(v, requires_grad=False).reshape(y.shape)
+
+
+def same_loss(loss: Callable[..., Any], given: tuple[Any, ...]) -> Callable[[str], None]:
+    """A check that a loss and its gradient are the same."""
+
+    def outcome(name: str) -> tuple[Any, Any]:
+        x, t = (on(name, a) for a in given)
+        y = loss(x, t)
+        y.backward()
+        assert x.grad is not None
+        return host(y), host(x.grad)
+
+    def run(name: str) -> None:
+        for got, expected in zip(outcome(name), outcome(HOST), strict=True):
+            close(got, expected, "loss, gradient")
+
+    return run
+
+
+def with_hooks() -> O.Optimizer:
+    """An optimizer with both hooks that compute."""
+    optimizer = O.SGD(0.1)
+    optimizer.add_hook(O.WeightDecay(0.5))
+    optimizer.add_hook(O.ClipGrad(1.0))
+    return optimizer
+
+
+def three_steps(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
+    """A check that three steps lead to the same place, and leave gradients alone."""
+
+    def outcome(name: str) -> Any:
+        library = get_backend(name)
+        layer = Layer()
+        layer.p = Parameter(library.from_numpy(ROWS))  # type: ignore[attr-defined]
+        p: Parameter = layer.p  # type: ignore[attr-defined]
+        optimizer = make().setup(layer)
+        for step in range(3):
+            g = library.from_numpy(np.cos(step + ROWS))
+            p.grad = Variable(g, requires_grad=False)
+            optimizer.update()
+            same = np.array_equal(library.to_numpy(g), np.cos(step + ROWS))
+            assert same, "the gradient was written to"
+        return host(p)
+
+    def run(name: str) -> None:
+        close(outcome(name), outcome(HOST), "parameters after three steps")
+
+    return run
+
+
+def drops_as_often_as_told(name: str) -> None:
+    """The share that is kept, its scale, another mask each time, the same after a seed."""
+    x = on(name, np.ones((100, 100), "float32"))
+    for ratio in (0.1, 0.5, 0.9):
+        seed(3)
+        first, second = host(F.dropout(x, ratio)), host(F.dropout(x, ratio))
+        kept = (first != 0).mean()
+        assert abs(kept - (1 - ratio)) < 0.02, f"ratio {ratio}: {kept:.2%} are kept"
+        np.testing.assert_allclose(first[first != 0], 1 / (1 - ratio), rtol=1e-5)
+        assert not np.array_equal(first, second), "two calls drop the same"
+        seed(3)
+        assert np.array_equal(host(F.dropout(x, ratio)), first), "seed() repeats a mask"
+
+
+def passes_everything(name: str) -> None:
+    """In test mode nothing is dropped."""
+    with test_mode():
+        assert np.array_equal(host(F.dropout(on(name, ROWS), 0.5)), ROWS)
+
+
+def small_cnn() -> Layer:
+    """A convolution with batch normalisation, pooling and a fully connected layer."""
+    return Sequential(
+        L.Conv2d(3, 3, pad=1), L.BatchNorm(), F.relu, lambda x: F.pooling(x, 2, 2), flatten, L.Linear(3)
+    )  # fmt: skip
+
+
+def same_training(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
+    """A check that ten steps of training have the same losses, and smaller ones."""
+
+    def losses(name: str) -> list[float]:
+        seed(1)
+        model = make().to(name)
+        optimizer = O.Adam(0.02).setup(model)
+        t = on(name, np.arange(len(x)) % 3)
+        found = []
+        for _ in range(10):
+            loss = F.softmax_cross_entropy(model(on(name, x)), t)
+            model.cleargrads()
+            loss.backward()
+            optimizer.update()
+            found.append(float(loss))
+        return found
+
+    def run(name: str) -> None:
+        got, expected = losses(name), losses(HOST)
+        np.testing.assert_allclose(got, expected, rtol=1e-3, err_msg="losses, step by step")
+        assert got[-1] < got[0]
+
+    return run
