@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import CAPABILITIES, ArrayBackend, BackendSpec
+from dezero_core.extend import CAPABILITIES, ArrayBackend, BackendSpec, generator, hookimpl
 
 
 class LoopArray(np.ndarray):
@@ -66,6 +67,9 @@ class LoopBackend(ArrayBackend):
         np.add.at(x, index, values)
         return x
 
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return as_loop(generator().random(shape).astype(dtype))
+
 
 Change = Callable[[LoopBackend], None]
 
@@ -79,12 +83,10 @@ def plugin(name: str, change: Change | None = None) -> Any:
             change(backend)
         return backend
 
-    class Plugin:
-        DEZERO_API = 1
+    @hookimpl
+    def dezero_backends() -> list[BackendSpec]:
+        types = (f"{LoopArray.__module__}:LoopArray",)
+        declared = CAPABILITIES - {"accelerator", "devices"}
+        return [BackendSpec(name, types, factory, declared)]
 
-        @staticmethod
-        def specs() -> list[BackendSpec]:
-            types = (f"{LoopArray.__module__}:LoopArray",)
-            return [BackendSpec(name, types, factory, CAPABILITIES - {"accelerator"})]
-
-    return Plugin
+    return SimpleNamespace(DEZERO_API=1, dezero_backends=dezero_backends)

@@ -1,0 +1,50 @@
+"""The kit catches wrong backends: loopback passes, and every change to it fails, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core.conformance.items import all_items
+from dezero_core.extend import plugins
+
+from .loopback import plugin
+from .unseen_mutants import UNSEEN
+
+
+@contextmanager
+def registered(name: str, change: Any = None) -> Iterator[None]:
+    """The loopback backend, changed, in this block."""
+    plugins.register(plugin(name, change), name, "the tests")
+    try:
+        yield
+    finally:
+        plugins.unregister(name)
+
+
+def first_failure(name: str) -> str | None:
+    """The first item of the kit that fails on a backend."""
+    for item in all_items():
+        if item.missing(name):
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                item.run(name)
+        except Exception:
+            return item.id
+    return None
+
+
+def test_the_loopback_backend_passes() -> None:
+    with registered("loopback"):
+        assert first_failure("loopback") is None
+
+
+@pytest.mark.parametrize("change", UNSEEN, ids=lambda change: change.__name__)
+def test_unseen_mutant(change: Any) -> None:
+    with registered("mutant", change):
+        assert first_failure("mutant") is not None
