@@ -13,6 +13,7 @@ from dezero_core.conformance.items import all_items
 from dezero_core.extend import plugins
 
 from .loopback import plugin
+from .mutants import CAUGHT_BY
 from .unseen_mutants import UNSEEN
 
 
@@ -48,3 +49,13 @@ def test_the_loopback_backend_passes() -> None:
 def test_unseen_mutant(change: Any) -> None:
     with registered("mutant", change):
         assert first_failure("mutant") is not None
+
+
+@pytest.mark.parametrize("change", CAUGHT_BY, ids=lambda change: change.__name__)
+def test_mutant(change: Any) -> None:
+    with registered("mutant", change):
+        assert first_failure("mutant") == CAUGHT_BY[change]
+
+
+def test_there_are_twenty() -> None:
+    assert len(CAUGHT_BY) >= 20 and len(UNSEEN) == 10

@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
     "LSTM": (lambda: L.LSTM(3), ROWS),
     "GRU": (lambda: L.GRU(3), ROWS),
     "MLP": (lambda: MLP((6, 3)), ROWS),
-    "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.pad(IMAGES, [(0, 0)] * 2 + [(1, 1)] * 2)),
+    "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.tile(IMAGES, (1, 1, 2, 2))),
     "pooling": (lambda: Sequential(lambda x: F.pooling(x, 3, 2, 1), flatten, L.Linear(2)), IMAGES),
 }  # fmt: skip
 
@@ -199,7 +199,8 @@ def passes_everything(name: str) -> None:
 def small_cnn() -> Layer:
     """A convolution with batch normalisation, pooling and a fully connected layer."""
     return Sequential(
-        L.Conv2d(3, 3, pad=1), L.BatchNorm(), F.relu, lambda x: F.pooling(x, 2, 2), flatten, L.Linear(3)
+        L.Conv2d(3, 3, pad=1), L.BatchNorm(), F.relu,
+        lambda x: F.pooling(x, 2, 2), flatten, L.Linear(3),
     )  # fmt: skip
 
 
