@@ -130,7 +130,7 @@ def test_info_shows_what_there_is() -> None:
     assert result.exit_code == 0
     for part in (
         "dezero-suite",
-        "numpy                   ready (float64, in_place)",
+        "numpy                   ready (dlpack, float64, in_place, random, scatter_add)",
         "sigmoid",
         ".npz                    io",
         "loaded (dezero-core",

@@ -79,6 +79,6 @@ def summary(x: Any) -> str:
     name = f"{x.name} " if isinstance(x, Variable) and x.name else ""
     text = f"{name}{tuple(array.shape)} {array.dtype}"
     xp = get_array_module(array)
-    if array.size and xp.isdtype(array.dtype, ("real floating", "integral")):
+    if 0 not in array.shape and xp.isdtype(array.dtype, ("real floating", "integral")):
         text += f" from {float(xp.min(array)):g} to {float(xp.max(array)):g}"
     return text

@@ -26,6 +26,7 @@ from .function import (
     parents,
     spent,
 )
+from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
 from .variable import Variable, as_variable, get_array_module
@@ -216,7 +217,7 @@ class Pass:
         if self.on_the_way is not None:
             gys: list[Any] = gy if isinstance(gy, list) else [gy]
             for y in self.on_the_way.pop(function, ()):
-                self.finished.append((y, +gys[y._index or 0]))
+                self.finished.append((y, pos(gys[y._index or 0])))
             for x in function._inputs or ():
                 if has_creator(x):
                     met = self.on_the_way.setdefault(x._creator, [])
@@ -259,7 +260,7 @@ class Pass:
     def own(self, x: Variable, g: Any) -> Any:
         """``g`` as nobody else's array, and of the dtype of ``x``."""
         if self.borrowed.get(x) is g or id(array_of(g)) in self.given:
-            g = +g
+            g = pos(g)
         self.given.add(id(array_of(g)))
         return g if g.dtype == x.data.dtype else astype(g, x.data.dtype)
 

@@ -6,6 +6,7 @@ in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -94,7 +95,7 @@ class Variable:
     @property
     def size(self) -> int:
         """The number of elements of ``data``."""
-        return int(self.data.size)
+        return math.prod(self.data.shape)
 
     @property
     def dtype(self) -> Any:

@@ -127,6 +127,10 @@ class ArrayBackend:
         """Whether ``x`` may share memory with another array; True when nobody can tell."""
         return True
 
+    def copy(self, x: Array) -> Array:
+        """``x`` in a new array; replaced where a library's ``+x`` is ``x`` itself."""
+        return +x
+
     def iadd(self, x: Array, y: Array) -> Array:
         """``x + y``, written into ``x`` where the library allows it; use what is returned."""
         if "in_place" in self.capabilities:

@@ -5,6 +5,7 @@ A backend replaces them where its library has something better.
 
 from __future__ import annotations
 
+import math
 from types import EllipsisType
 from typing import Any
 
@@ -17,6 +18,12 @@ def get_item(xp: Any, x: Array, index: Any) -> Array:
     if is_basic(index):
         parts = index if isinstance(index, tuple) else (index,)
         return x[parts if Ellipsis in parts else (*parts, ...)]
+    if isinstance(index, tuple) and len(index) < x.ndim and all(map(is_array, index)):
+        # places in the first axes: count them in those axes joined
+        shape, joined = x.shape, 0
+        for part, length in zip(index, shape, strict=False):
+            joined = joined * length + xp.where(part < 0, part + length, part)
+        x, index = xp.reshape(x, (-1, *shape[len(index) :])), joined
     if isinstance(index, tuple) or not xp.isdtype(index.dtype, "integral"):
         return x[index]
     rows = xp.take(x, xp.reshape(index, (-1,)), axis=0)
@@ -30,13 +37,13 @@ def scatter_add(xp: Any, x: Array, index: Any, values: Array) -> Array:
     round every place takes the next value meant for it. As many rounds as the most wanted
     place has values.
     """
-    places = get_item(xp, xp.reshape(xp.arange(x.size, device=x.device), x.shape), index)
-    places, values = xp.reshape(places, (-1,)), xp.reshape(values, (-1,))
-    if values.size == 0:
+    every = xp.arange(math.prod(x.shape), device=x.device)
+    places = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
+    values = xp.reshape(values, (-1,))
+    if 0 in values.shape:
         return +x
     order = xp.argsort(places)
     places, values = xp.take(places, order), xp.take(values, order)
-    every = xp.arange(x.size, device=x.device)
     first = xp.searchsorted(places, every, side="left")
     count = xp.searchsorted(places, every, side="right") - first
     y = xp.reshape(x, (-1,))
@@ -70,6 +77,11 @@ def sliding_windows(xp: Any, x: Array, kernel: Pair, stride: Pair, dilation: Pai
         for i in range(0, DH * KH, DH)
     ]
     return xp.stack([xp.stack(row, axis=-3) for row in rows], axis=-4)
+
+
+def is_array(part: Any) -> bool:
+    """Whether a part of an index is an array."""
+    return hasattr(part, "dtype")
 
 
 def is_basic(index: Any) -> bool:

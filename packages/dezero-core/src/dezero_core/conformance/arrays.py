@@ -212,10 +212,10 @@ def slides_windows(name: str) -> None:
 
 
 def copies_stay_apart(name: str) -> None:
-    """``+x`` and ``x + y`` are new arrays; iadd gives the sum, and a slice is no free array."""
+    """copy(x) and ``x + y`` are new arrays; iadd gives the sum, and a slice is no free array."""
     library = get_backend(name)
     x, y = library.from_numpy(X), library.from_numpy(Y)
-    for new in (+x, x + y):
+    for new in (library.copy(x), x + y):
         before = library.to_numpy(x)
         library.iadd(new, y)
         require_equal(library, x, before)

@@ -26,7 +26,9 @@ class Reshape(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(f"Reshape: {x.size} elements of shape {tuple(x.shape)} to {self.shape}")
+        raise ShapeError(
+            f"Reshape: {math.prod(x.shape)} elements of shape {tuple(x.shape)} to {self.shape}"
+        )
 
 
 def reshape(x: Any, shape: int | tuple[int, ...]) -> Variable:
@@ -50,11 +52,12 @@ class Transpose(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        self.axes = tuple(range(x.ndim))[::-1] if self.axes is None else self.axes
+        axes = tuple(range(x.ndim))[::-1] if self.axes is None else self.axes
+        self.axes = tuple([axis + x.ndim if axis < 0 else axis for axis in axes])
         return xp.permute_dims(x, self.axes)
 
     def backward(self, gy: Any) -> Any:
-        axes = [axis % gy.ndim for axis in self.axes or ()]
+        axes = self.axes or ()
         return transpose(gy, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
 
     def diagnose(self, *arrays: Any) -> None:

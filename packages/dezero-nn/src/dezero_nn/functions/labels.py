@@ -18,7 +18,7 @@ def require_classes(op: str, what: str, t: Any, count: int, of: str = "classes")
     xp = get_array_module(t)
     if not xp.isdtype(t.dtype, "integral"):
         raise LabelError(f"{op}: {what}s are integers, got {t.dtype}")
-    if "accelerator" in backend.capabilities or t.size == 0:
+    if "accelerator" in backend.capabilities or 0 in t.shape:
         return
     lowest, highest = int(xp.min(t)), int(xp.max(t))
     if lowest < 0 or highest >= count:

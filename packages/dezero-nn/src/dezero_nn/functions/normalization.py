@@ -28,7 +28,7 @@ class BatchNorm(Function):
         require_channels(x.shape, gamma.shape, beta.shape)
         xp = get_array_module(x)
         axes, shape = statistics_over(x)
-        m = x.size // x.shape[1] if x.size else 0
+        m = math.prod(x.shape) // max(x.shape[1], 1)
         if m == 0:
             raise ShapeError(f"batch_norm: x {tuple(x.shape)} has no elements to take a mean of")
         self.mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
@@ -40,7 +40,7 @@ class BatchNorm(Function):
     def backward(self, gy: Any) -> Any:
         x, gamma, _ = self.inputs
         axes, shape = statistics_over(x)
-        m = x.size // x.shape[1]
+        m = math.prod(x.shape) // x.shape[1]
         centred = x - sum(x, axes, keepdims=True) / m
         inverse_std = (sum(centred * centred, axes, keepdims=True) / m + self.eps) ** -0.5
         n = centred * inverse_std
@@ -74,7 +74,7 @@ def batch_norm(
     if Config.train:
         normalise = BatchNorm(eps)
         y = normalise(x, gamma, beta)
-        m = x.size // x.shape[1]
+        m = math.prod(x.shape) // x.shape[1]
         follow(mean, normalise.mean, decay)
         follow(var, normalise.var * (m / max(m - 1, 1)), decay)
         return y

@@ -1,0 +1,40 @@
+"""jax.numpy has the standard's names; indexing and random numbers are JAX's own."""
+
+import jax
+import jax.numpy as xp
+import numpy as np
+
+from dezero_core.extend import ArrayBackend, generator
+
+jax.config.update("jax_enable_x64", True)  # without it there is no float64, and no int64
+
+
+class JaxBackend(ArrayBackend):
+    """Arrays on JAX's default device."""
+
+    def __init__(self):
+        super().__init__(xp)
+
+    def copy(self, x):
+        return xp.array(x, copy=True)
+
+    def from_numpy(self, x):
+        return xp.array(np.array(x))  # from a copy: on the CPU JAX may keep what it is given
+
+    def to_numpy(self, x):
+        return np.array(x)
+
+    def is_view(self, x):
+        return False  # nobody can write to it
+
+    def get_item(self, x, index):
+        return x[index]
+
+    def scatter_add(self, x, index, values):
+        return x.at[index].add(values)
+
+    def uniform(self, shape, dtype):
+        return jax.random.uniform(jax.random.key(int(generator().integers(2**32))), shape, dtype)
+
+    def synchronize(self):
+        jax.effects_barrier()
