@@ -120,7 +120,7 @@ def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> 
     assert printed.count("PluginWarning: plugin 'broken' of broken-plugin 0.7") == 1
 
     info = sh(dezero, "info", cwd=tmp_path)
-    assert "thin                    ready (float64)" in info
+    assert "thin                    ready (float64, scatter_add)" in info
     reason = "ModuleNotFoundError: No module named 'a_library_that_is_not_installed'"
     assert f"failed (broken-plugin 0.7): {reason}" in info
     ask = "from dezero_core.extend import get_backend; get_backend('broken')"

@@ -1,45 +1,26 @@
-"""array-api-strict as a backend: API 2024.12, on a device that is not the host, frozen.
+"""The example backend for array-api-strict, frozen: its arrays cannot be written to.
 
-Its arrays cannot be written to: ``__setitem__`` and in-place operators raise while `frozen`
-is in force, which the root conftest.py sees to for every test.
+``__setitem__``, in-place operators and DLPack raise while `frozen` is in force, which the root
+conftest.py sees to for every test.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import array_api_strict as xp
-import numpy as np
 
-from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
+EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "backends"
+sys.path.insert(0, str(EXAMPLES / "dezero-strict"))
 
-DEZERO_API = 1
-CPU, DEVICE = xp.Device("CPU_DEVICE"), xp.Device("device1")
-xp.set_array_api_strict_flags(api_version="2024.12")
+from dezero_strict import DEZERO_API, dezero_backends  # noqa: E402
 
-
-class StrictBackend(ArrayBackend):
-    """Everything as the standard has it; only the way to and from the host is its own."""
-
-    def __init__(self) -> None:
-        super().__init__(xp)
-
-    def asarray(self, x: Any) -> Any:
-        return xp.asarray(x, device=DEVICE)
-
-    def from_numpy(self, x: Any) -> Any:
-        return xp.asarray(np.array(x), device=DEVICE)
-
-    def to_numpy(self, x: Any) -> Any:
-        return np.array(x.to_device(CPU))
-
-
-@hookimpl
-def dezero_backends() -> list[BackendSpec]:
-    return [BackendSpec("strict", ("array_api_strict._array_object:Array",), StrictBackend)]
+__all__ = ["DEZERO_API", "dezero_backends", "frozen"]
 
 
 @contextmanager

@@ -197,6 +197,10 @@ def asnumpy(a: Any) -> np.ndarray[Any, Any]:
     return a.get() if isinstance(a, ndarray) else np.asarray(a)
 
 
+def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
+    return ndarray(array._host)
+
+
 def get_array_module(*arguments: Any) -> Any:
     import cupy
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import RLock
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SLOW = 1.0
+"""Seconds that a plugin may take to import before it is warned about."""
+
 
 @dataclass(frozen=True)
 class PluginStatus:
@@ -33,7 +37,8 @@ class PluginStatus:
         name: the entry point's name, or the name it was registered under.
         distribution: ``"name version"`` of the distribution it came in.
         state: ``"loaded"``, ``"failed"`` or ``"blocked"``.
-        reason: why it failed or is blocked; empty otherwise.
+        reason: why it failed or is blocked, or what is wrong with it though it is loaded;
+            empty otherwise.
     """
 
     name: str
@@ -111,10 +116,17 @@ class Plugins:
         if blocked:
             self._status[entry.name] = PluginStatus(entry.name, distribution, "blocked", blocked)
             return
+        start = perf_counter()
         try:
             self.register(entry.load(), entry.name, distribution)
         except (Exception, SystemExit) as error:  # a stranger's module does what it likes
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
+            return
+        seconds = perf_counter() - start
+        if seconds > SLOW:
+            reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
+            self._status[entry.name] = PluginStatus(entry.name, distribution, "loaded", reason)
+            warnings.warn(f"plugin {entry.name!r} is {reason}", PluginWarning, stacklevel=4)
 
     def fail(self, name: str, reason: str, distribution: str = "") -> None:
         """Record that plugin ``name`` failed, and warn about it, once."""
