@@ -186,7 +186,7 @@ def test_mnist_on_the_device(few_digits, copies, capsys) -> None:
     assert cuda.gpu_enable
     train_loader.to_gpu()
     model.to_gpu()
-    assert copies.look() == (2, 0), "the two biases: weights are made at the first batch"
+    assert copies.look() == (4, 0), "the two biases; all images and labels, which fit"
 
     losses = []
     for _ in range(max_epoch):
@@ -200,5 +200,5 @@ def test_mnist_on_the_device(few_digits, copies, capsys) -> None:
             sum_loss += float(loss.data) * len(t)
         losses.append(sum_loss / len(train_set))
     first_weights, steps = 2, 2 * 10
-    assert copies.look() == (first_weights + 2 * steps, steps), "batches there, losses back"
+    assert copies.look() == (first_weights + steps, steps), "indices there, losses back"
     assert losses[1] < losses[0] < 2.4

@@ -57,5 +57,18 @@ def test_mutant(change: Any) -> None:
         assert first_failure("mutant") == CAUGHT_BY[change]
 
 
+CHECKS = [
+    pytest.param(item, name, id=f"{item.id}-{name}")
+    for item in all_items()
+    for name in ("numpy", "strict", "cuda")
+    if item.level not in ("forward", "dtypes", "derivatives") and not item.missing(name)
+]
+
+
+@pytest.mark.parametrize(("item", "name"), CHECKS)
+def test_checks_hold_on_the_backends_of_the_tests(item: Any, name: str) -> None:
+    item.run(name)
+
+
 def test_there_are_twenty() -> None:
     assert len(CAUGHT_BY) >= 20 and len(UNSEEN) == 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
+from dezero_core.extend import ArrayBackend, BackendSpec, Memory, hookimpl
 
 DEZERO_API = 1
 
@@ -33,6 +33,9 @@ class MinimalBackend(ArrayBackend):
 
     def pad(self, x: Any, widths: Any, value: float) -> Any:
         return self.xp.pad(x, widths, constant_values=value)
+
+    def memory(self) -> Memory:
+        return Memory(0, 0, 1 << 30, 1 << 30)
 
     def is_view(self, x: Any) -> bool:
         return x.base is not None

@@ -9,8 +9,9 @@ import pytest
 from dezero_core import seed
 from dezero_core.backends import host
 from dezero_core.errors import ArgumentError, MissingPackage
-from dezero_core.extend import backend_of, get_backend
+from dezero_core.extend import Memory, backend_of, get_backend, transfers
 from dezero_io import DataLoader, Dataset, Digits, SeqDataLoader, SinCurve, Spiral
+from dezero_io.transforms import AsType, Compose, Normalize, RandomHorizontalFlip
 
 
 class Numbers(Dataset):
@@ -154,3 +155,56 @@ def test_sequences_are_walked_through_side_by_side() -> None:
         SeqDataLoader(Numbers(), 11)
     x, _ = next(iter(SeqDataLoader(Numbers(), 2, gpu=True)))
     assert backend_of(x).name == "cuda"
+
+
+class Arrays(Dataset):
+    def prepare(self) -> None:
+        self.data = np.arange(20.0, dtype="float32").reshape(10, 2)
+        self.label = np.arange(10)
+
+
+def moved(action) -> int:
+    """How many arrays an action copies to the device."""
+    before = transfers["from_host"]
+    action()
+    return transfers["from_host"] - before
+
+
+def test_a_data_set_that_fits_stays_on_the_device() -> None:
+    half = Compose([AsType("float32"), Normalize(0, 2)])
+    loader = DataLoader(Arrays(transform=half), 4, shuffle=False)
+    assert moved(loader.to_gpu) == 2, "examples and labels, once"
+    batches = []
+    assert moved(lambda: batches.extend(loader)) == 3, "three lists of indices"
+    host = get_backend("cuda").to_numpy
+    assert np.array_equal(np.concatenate([host(x) for x, _ in batches]), Arrays().data / 2)
+    assert np.array_equal(np.concatenate([host(t) for _, t in batches]), np.arange(10))
+    assert loader.to_cpu().resident is None
+
+
+def test_batches_are_copied_where_a_data_set_cannot_stay(monkeypatch) -> None:
+    changing = Arrays(transform=RandomHorizontalFlip())
+    for dataset in (changing, Arrays(transform=lambda x: x), [(np.ones(2), 1)] * 10):
+        loader = DataLoader(dataset, 5)
+        assert moved(loader.to_gpu) == 0
+        assert moved(lambda loader=loader: list(loader)) == 4
+        with pytest.raises(ArgumentError, match="examples must be the same each time"):
+            loader.to_gpu(resident=True)
+    loader = DataLoader(Arrays(), 5)
+    assert moved(lambda: loader.to_gpu(resident=False)) == 0
+    backend = get_backend("cuda")
+    monkeypatch.setattr(type(backend), "memory", lambda self: Memory(0, 0, 100, 200), raising=False)
+    assert moved(loader.to_gpu) == 0, "more than half of what is free"
+    assert moved(lambda: loader.to_gpu(resident=True)) == 2
+
+
+def test_an_order_is_the_same_on_host_and_device() -> None:
+    labels = []
+    for move in (lambda loader: loader, lambda loader: loader.to_gpu(resident=True)):
+        loader = move(DataLoader(Arrays(), 3, generator=np.random.default_rng(5)))
+        labels.append([as_host(t) for _, t in loader])
+    assert str(labels[0]) == str(labels[1])
+
+
+def as_host(x):
+    return x if isinstance(x, np.ndarray) else get_backend("cuda").to_numpy(x)

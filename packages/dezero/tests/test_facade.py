@@ -67,6 +67,15 @@ def test_cuda_module() -> None:
         cuda.no_such_name
 
 
+def test_the_device() -> None:
+    assert cuda.is_available() and cuda.device_count() == 1
+    assert cuda.memory().total == 64 << 20
+    before = cuda.cupy._counts["pools emptied"]
+    cuda.empty_cache()
+    cuda.synchronize()
+    assert cuda.cupy._counts["pools emptied"] == before + 2
+
+
 def test_gpu_enable_is_false_without_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     from dezero_core.errors import DeviceError
 
@@ -75,6 +84,7 @@ def test_gpu_enable_is_false_without_a_device(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(cuda, "accelerator", none)
     assert cuda.gpu_enable is False
+    assert not cuda.is_available() and cuda.device_count() == 0
 
 
 def test_the_books_utils() -> None:

@@ -201,6 +201,27 @@ def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
     return ndarray(array._host)
 
 
+class _Pool:
+    """A pool that never keeps anything."""
+
+    def used_bytes(self) -> int:
+        return 3 << 20
+
+    def free_bytes(self) -> int:
+        return 1 << 20
+
+    def free_all_blocks(self) -> None:
+        _counts["pools emptied"] += 1
+
+
+def get_default_memory_pool() -> _Pool:
+    return _Pool()
+
+
+def get_default_pinned_memory_pool() -> _Pool:
+    return _Pool()
+
+
 def get_array_module(*arguments: Any) -> Any:
     import cupy
 

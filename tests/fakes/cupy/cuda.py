@@ -45,6 +45,10 @@ class runtime:
         return 1
 
     @staticmethod
+    def memGetInfo() -> tuple[int, int]:
+        return 60 << 20, 64 << 20
+
+    @staticmethod
     def driverGetVersion() -> int:
         return 13000
 

@@ -12,7 +12,15 @@ from .derivatives import grad, hessian, hvp, jacobian
 from .drawing import get_dot_graph, plot_dot_graph
 from .errors import DezeroError
 from .function import Function, on_variables
-from .variable import Buffer, Parameter, Variable, as_array, as_variable, get_array_module
+from .variable import (
+    Buffer,
+    Parameter,
+    Variable,
+    as_array,
+    as_variable,
+    from_dlpack,
+    get_array_module,
+)
 
 __all__ = [
     "Buffer",
@@ -25,6 +33,7 @@ __all__ = [
     "as_array",
     "as_variable",
     "detect_anomaly",
+    "from_dlpack",
     "functions",
     "get_array_module",
     "get_dot_graph",

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.registry import backend_of
 from .config import using_config
-from .errors import GraphError, ShapeError
+from .errors import DezeroError, GraphError, ShapeError
 from .function import (
     Function,
     array_of,
@@ -24,6 +24,7 @@ from .function import (
     gradients_are_arrays,
     has_creator,
     parents,
+    require_memory,
     spent,
 )
 from .functions.arithmetic import pos
@@ -155,6 +156,8 @@ class Pass:
             try:
                 gxs = function.backward(gy) if type(gy) is not list else several(function, gy)
             except Exception as error:
+                if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
+                    require_memory(function, function._arrays or (), error)
                 add_note(error, function)
                 raise
             if type(gxs) is not tuple:

@@ -9,6 +9,7 @@ DezeroError                      with the path of the layer it passed through
 ├── LabelError        ValueError     class labels outside the range of the scores
 ├── GraphError        RuntimeError   no graph, a spent graph, a misused Function
 ├── AnomalyError      ArithmeticError  a NaN, inside detect_anomaly()
+├── OutOfMemory       MemoryError    a device is full
 ├── PluginError       RuntimeError   an installed plugin that failed or is blocked
 │   └── DeviceError                  an installed backend without a usable device
 ├── UnknownName       ValueError     a backend, format or setting nobody registered
@@ -80,6 +81,10 @@ class GraphError(DezeroError, RuntimeError):
 
 class AnomalyError(DezeroError, ArithmeticError):
     """A NaN was met by a backward inside `detect_anomaly`."""
+
+
+class OutOfMemory(DezeroError, MemoryError):
+    """A device is full; the message says how full, and what may help."""
 
 
 class PluginError(DezeroError, RuntimeError):

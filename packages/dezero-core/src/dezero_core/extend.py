@@ -1,7 +1,7 @@
 """The door for authors of plugins: backends, kernels, weight formats, ops and their tests."""
 
 from .backends.host import generator, host_normal
-from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
+from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
 from .backends.portable import is_basic, window_layout
 from .backends.registry import (
@@ -32,6 +32,7 @@ __all__ = [
     "GradientError",
     "Kernel",
     "KernelOp",
+    "Memory",
     "OpCase",
     "PluginStatus",
     "Stored",

@@ -18,7 +18,14 @@ from weakref import ref
 from .backends.interface import Array
 from .backends.registry import backend_of, by_type
 from .config import Config, enable_backprop
-from .errors import BackendMismatch, DezeroError, GraphError, ShapeError, UnsupportedType
+from .errors import (
+    BackendMismatch,
+    DezeroError,
+    GraphError,
+    OutOfMemory,
+    ShapeError,
+    UnsupportedType,
+)
 from .variable import Scalar, Variable, as_array
 
 gradients_are_arrays: ContextVar[bool] = ContextVar("gradients_are_arrays", default=False)
@@ -362,11 +369,25 @@ def described(arrays: Sequence[Any]) -> str:
     )
 
 
+def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError) -> None:
+    """Raise `OutOfMemory` with the figures of the device that the arrays are on, if it has any."""
+    for array in arrays:
+        memory = backend_of(array).memory() if type(array) in by_type else None
+        if memory is not None:
+            raise OutOfMemory(
+                f"{type(function).__name__}({described(arrays)}): the device is full: {memory}. "
+                "Smaller batches help; no_grad() where nothing is trained; losses kept as "
+                "float(loss), not as Variables, which hold their graphs"
+            ) from error
+
+
 def raise_explained(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
 ) -> NoReturn:
     """Raise our own error where the inputs show what is wrong, else the one that came."""
     require_one_backend(function, inputs, arrays)
+    if isinstance(error, MemoryError):
+        require_memory(function, arrays, error)
     known = [a for a in arrays if type(a) in by_type]
     if len({str(backend_of(a).device(a)) for a in known}) > 1:
         raise mixed(function, arrays) from error

@@ -14,7 +14,7 @@ from .backends.host import HOST
 from .backends.interface import Array, ArrayBackend
 from .backends.registry import accelerator, backend_of, by_type, default_backend, get_backend
 from .backends.transfer import move
-from .errors import GraphError, ShapeError
+from .errors import GraphError, ShapeError, UnsupportedType
 
 Scalar = bool | int | float | complex
 
@@ -113,6 +113,19 @@ class Variable:
     def __array__(self, *settings: Any, **more: Any) -> Any:
         """What NumPy takes for this: the data of the host; a device refuses, see ``to_cpu``."""
         return self.data.__array__(*settings, **more)
+
+    # The array of this, shared with other libraries; the graph stays here.
+
+    def __dlpack__(self, **settings: Any) -> Any:
+        return self.data.__dlpack__(**settings)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """For CUDA libraries without DLPack; on the host there is no such attribute."""
+        return self.data.__cuda_array_interface__
 
     def item(self) -> Any:
         """The one element as a Python number; waits for the device.
@@ -266,6 +279,31 @@ def as_variable(x: Any) -> Variable:
         UnsupportedType: ``x`` is neither a Variable, an array, nor a Python scalar.
     """
     return x if isinstance(x, Variable) else Variable(as_array(x), requires_grad=False)
+
+
+HOST_MEMORY = 1
+"""The type of device that DLPack calls kDLCPU."""
+
+
+def from_dlpack(x: Any) -> Variable:
+    """Return a Variable that shares the memory of another library's array.
+
+    Args:
+        x: anything with ``__dlpack__``, such as a tensor of PyTorch. On the host it becomes a
+            NumPy array, elsewhere one of the registered accelerator.
+
+    Returns:
+        a Variable that wants no gradient.
+
+    Raises:
+        UnsupportedType: ``x`` has no ``__dlpack__``.
+        MissingPackage, DeviceError: ``x`` is on a device, and there is no accelerator.
+    """
+    if not hasattr(x, "__dlpack_device__"):
+        raise UnsupportedType(f"from_dlpack: {type(x).__name__} has no __dlpack__")
+    on_host = int(x.__dlpack_device__()[0]) == HOST_MEMORY
+    backend = get_backend(HOST) if on_host else accelerator()
+    return Variable(backend.xp.from_dlpack(x), requires_grad=False)
 
 
 def get_array_module(x: Any) -> Any:

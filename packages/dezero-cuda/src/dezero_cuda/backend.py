@@ -6,7 +6,14 @@ from typing import Any
 
 import cupy
 
-from dezero_core.extend import Array, ArrayBackend, generator, is_basic, window_layout
+from dezero_core.extend import (
+    Array,
+    ArrayBackend,
+    Memory,
+    generator,
+    is_basic,
+    window_layout,
+)
 
 Pair = tuple[int, int]
 
@@ -62,6 +69,20 @@ class CudaBackend(ArrayBackend):
         """Drawn on the device, from a stream that a draw on the host starts."""
         stream = cupy.random.default_rng(int(generator().integers(2**63)))
         return stream.random(shape, dtype=dtype)
+
+    def memory(self) -> Memory:
+        pool = cupy.get_default_memory_pool()
+        free, total = cupy.cuda.runtime.memGetInfo()
+        return Memory(pool.used_bytes(), pool.free_bytes(), free, total)
+
+    def empty_cache(self) -> None:
+        """Give back what the pools keep for new arrays."""
+        cupy.get_default_memory_pool().free_all_blocks()
+        cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def device_count(self) -> int:
+        """How many devices CUDA shows."""
+        return int(cupy.cuda.runtime.getDeviceCount())
 
     def synchronize(self) -> None:
         cupy.cuda.Device().synchronize()

@@ -10,7 +10,7 @@ import numpy as np
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import accelerator, generator, get_backend, move
 
-from .datasets.dataset import stacked
+from .datasets.dataset import Dataset, stacked
 
 
 class DataLoader:
@@ -45,6 +45,7 @@ class DataLoader:
         self.max_iter = math.ceil(self.data_size / batch_size)
         self.generator = generator
         self.backend: str | None = None
+        self.resident: tuple[Any, Any] | None = None
         if gpu:
             self.to_gpu()
         self.reset()
@@ -72,11 +73,21 @@ class DataLoader:
             raise StopIteration
         indices = self._indices()
         self.iteration += 1
+        if self.resident is not None:
+            return self._gathered(indices)
         x, t = self._batch(indices)
         if self.backend is not None:
             backend = get_backend(self.backend)
             x, t = move(x, backend), None if t is None else move(t, backend)
         return x, t
+
+    def _gathered(self, indices: Any) -> tuple[Any, Any]:
+        """A batch of the data set that is kept on the device."""
+        assert self.resident is not None and self.backend is not None
+        backend = get_backend(self.backend)
+        there = move(indices, backend)
+        x, t = self.resident
+        return backend.get_item(x, there), None if t is None else backend.get_item(t, there)
 
     next = __next__
 
@@ -94,17 +105,50 @@ class DataLoader:
     def to(self, name: str) -> DataLoader:
         """Yield batches on backend ``name``; returns self."""
         get_backend(name)
-        self.backend = name
+        self.backend, self.resident = name, None
         return self
 
     def to_cpu(self) -> DataLoader:
         """Yield batches on the host; returns self."""
-        self.backend = None
+        self.backend, self.resident = None, None
         return self
 
-    def to_gpu(self) -> DataLoader:
-        """Yield batches on the registered accelerator; returns self."""
-        return self.to(accelerator().name)
+    def to_gpu(self, resident: bool | None = None) -> DataLoader:
+        """Yield batches on the registered accelerator; returns self.
+
+        Args:
+            resident: copy the whole data set there once, transformed, and gather the batches
+                there; by default if it takes at most half of the free memory. Not where a
+                transform may give something else each time: every batch is copied then.
+
+        Raises:
+            ArgumentError: ``resident`` is asked for, and examples are not the same each time.
+            MissingPackage, DeviceError: there is no accelerator.
+        """
+        backend = accelerator()
+        self.to(backend.name)
+        constant = is_constant(self.dataset)
+        if resident and not constant:
+            raise ArgumentError(
+                "to_gpu(resident=True): examples must be the same each time: a Dataset of arrays "
+                "whose transforms have a method batch, and draw no random numbers"
+            )
+        if not constant or resident is False:
+            return self
+        x, t = self.dataset.batch(np.arange(self.data_size))
+        memory = backend.memory()
+        size = x.nbytes + (0 if t is None else t.nbytes)
+        if resident or (memory is not None and 2 * size <= memory.free + memory.cached):
+            self.resident = move(x, backend), None if t is None else move(t, backend)
+        return self
+
+
+def is_constant(dataset: Any) -> bool:
+    """Whether examples are rows of an array that are transformed the same way each time."""
+    rows = isinstance(getattr(dataset, "data", None), np.ndarray) and hasattr(dataset, "batch")
+    own = type(dataset).__getitem__ is not Dataset.__getitem__ if rows else True
+    transforms = [getattr(dataset, name, None) for name in ("transform", "target_transform")]
+    return not own and all(t is None or getattr(t, "constant", False) for t in transforms)
 
 
 class SeqDataLoader(DataLoader):

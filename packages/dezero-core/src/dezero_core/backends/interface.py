@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import portable
 from .host import from_host, host_uniform, to_host
@@ -41,6 +41,26 @@ class BackendSpec:
     array_types: tuple[str, ...]
     factory: Callable[[], ArrayBackend]
     capabilities: frozenset[str] = frozenset({"float64", "scatter_add"})
+
+
+class Memory(NamedTuple):
+    """Bytes of a device's memory.
+
+    Attributes:
+        used: in arrays.
+        cached: not in arrays, but kept for new ones by the library.
+        free: what nobody has.
+        total: of the device.
+    """
+
+    used: int
+    cached: int
+    free: int
+    total: int
+
+    def __str__(self) -> str:
+        parts = zip(self, ("used", "kept for new arrays", "free", "in all"), strict=True)
+        return ", ".join(f"{count / 2**20:,.0f} MiB {what}" for count, what in parts)
 
 
 class ArrayBackend:
@@ -164,6 +184,10 @@ class ArrayBackend:
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Random numbers from [0, 1), drawn from DeZero's generator (see `seed`)."""
         return self.xp.astype(self.from_numpy(host_uniform(shape)), dtype)
+
+    def memory(self) -> Memory | None:
+        """How full the device is; None where nobody can tell, or it is the host's."""
+        return None
 
     def synchronize(self) -> None:
         """Wait until everything asked of the device is done; nothing to do on the host."""

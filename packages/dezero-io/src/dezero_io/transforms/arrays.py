@@ -1,7 +1,9 @@
 """Transforms of arrays, applied to whole batches where they can be.
 
 A transform is called with one example. If it has a method ``batch``, a loader calls that with
-many at once, stacked along a new first axis; it gives the same as one by one, faster.
+many at once, stacked along a new first axis; it gives the same as one by one, faster. If its
+attribute ``constant`` is true, it gives the same each time: then a data set may be transformed
+once and kept on a device.
 """
 
 from __future__ import annotations
@@ -23,6 +25,11 @@ class Compose:
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
         self.transforms = list(transforms)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all of them give the same each time."""
+        return all(getattr(transform, "constant", False) for transform in self.transforms)
 
     def __call__(self, x: Any) -> Any:
         for transform in self.transforms:
@@ -48,6 +55,8 @@ def transformed(transform: Callable[[Any], Any] | None, xs: Any) -> Any:
 class Flatten:
     """All axes joined: (...) to (M,)."""
 
+    constant = True
+
     def __call__(self, x: Any) -> Any:
         return x.reshape(-1)
 
@@ -62,6 +71,8 @@ class AsType:
     Args:
         dtype: by name or as NumPy's (default float32).
     """
+
+    constant = True
 
     def __init__(self, dtype: Any = np.float32) -> None:
         self.dtype = dtype
@@ -99,6 +110,8 @@ class Normalize:
     Raises:
         ArgumentError: some ``std`` is 0.
     """
+
+    constant = True
 
     def __init__(self, mean: float | Sequence[float] = 0, std: float | Sequence[float] = 1) -> None:
         if not np.all(np.asarray(std)):

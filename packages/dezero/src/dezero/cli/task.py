@@ -73,6 +73,8 @@ class AsImages:
         shape: (C, H, W).
     """
 
+    constant = True
+
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
 
