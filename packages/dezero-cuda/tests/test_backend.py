@@ -71,7 +71,7 @@ def test_arrays_are_shared_with_other_libraries() -> None:
     assert backend_of(from_dlpack(OnTheDevice()).data).name == "cuda"
 
 
-MLP_LAUNCHES, CNN_LAUNCHES = 47, 111
+MLP_LAUNCHES, CNN_LAUNCHES = 28, 78
 """Launches of a training step that nobody may exceed unnoticed; lower them when they fall."""
 
 

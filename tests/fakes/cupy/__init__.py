@@ -176,6 +176,7 @@ def _function(name: str, function: Any) -> Any:
 
 _WANT_ARRAYS = {"maximum", "minimum", "where", "exp", "log", "sin", "cos", "tanh", "sqrt"}
 _FREE = {"reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "transpose"} | {
+    "empty",
     "result_type",
     "isdtype",
     "ravel",
@@ -195,6 +196,28 @@ array = asarray
 
 def asnumpy(a: Any) -> np.ndarray[Any, Any]:
     return a.get() if isinstance(a, ndarray) else np.asarray(a)
+
+
+class RawModule:
+    """CUDA source whose functions are looked up in kernels.py instead of being compiled."""
+
+    def __init__(self, *, code: str) -> None:
+        self.code = code
+
+    def get_function(self, name: str) -> Any:
+        assert f"KERNEL {name}(" in self.code, f"no kernel {name} in the source"
+        body = getattr(import_module("cupy.kernels"), name)
+
+        def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
+            _counts["launches"] += 1
+            body(*[a._host if isinstance(a, ndarray) else a for a in arguments])
+
+        return run
+
+
+def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
+    _counts["launches"] += not a._host.flags.c_contiguous
+    return ndarray(np.ascontiguousarray(a._host, dtype).reshape(a.shape))
 
 
 def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:

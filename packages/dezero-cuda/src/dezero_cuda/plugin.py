@@ -1,11 +1,13 @@
-"""What this package registers with DeZero: CuPy's arrays, as backend ``cuda``."""
+"""What this package registers with DeZero: CuPy's arrays as backend ``cuda``, and its kernels."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from dezero_core.backends.interface import ArrayBackend, BackendSpec
 from dezero_core.hookspecs import DEZERO_API, hookimpl
 
-__all__ = ["DEZERO_API", "dezero_backends"]
+__all__ = ["DEZERO_API", "dezero_backends", "dezero_kernels"]
 
 
 def make_backend() -> ArrayBackend:
@@ -30,3 +32,15 @@ def dezero_backends() -> list[BackendSpec]:
 
 CAPABILITIES = frozenset({"accelerator", "dlpack", "float64", "in_place", "random", "scatter_add"})
 """What CuPy has; several devices it has too, but nothing here was ever run on two."""
+
+
+@hookimpl
+def dezero_kernels() -> list[Any]:
+    """The kernels of `dezero_cuda.kernels`; none where no device can be used."""
+    from .probe import is_available
+
+    if not is_available():
+        return []
+    from .kernels import all_kernels
+
+    return all_kernels()

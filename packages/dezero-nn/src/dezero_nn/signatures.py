@@ -12,6 +12,16 @@ sigmoid = KernelOp("sigmoid", "(x: any shape) -> y = 1 / (1 + exp(-x)), same sha
 
 relu_grad = KernelOp("relu_grad", "(gy: any shape, y: same) -> gx: same, gy where y > 0, else 0")
 
+softmax_cross_entropy = KernelOp(
+    "softmax_cross_entropy",
+    "(x: (N, C), t: (N,) or (N, 1), integers from [0, C)) -> y: (), minus the mean of "
+    "log softmax(x)[t], in the dtype of x",
+)
+softmax_cross_entropy_grad = KernelOp(
+    "softmax_cross_entropy_grad",
+    "(gy: (), x: (N, C), t: as above) -> gx: (N, C), (softmax(x) - onehot(t)) gy / N",
+)
+
 im2col = KernelOp(
     "im2col",
     "(x: (N, C, H, W), kernel, stride, pad, dilation, value) -> every window of x padded with "

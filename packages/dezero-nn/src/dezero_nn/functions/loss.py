@@ -10,6 +10,7 @@ from dezero_core.errors import ShapeError, UnsupportedType
 from dezero_core.extend import array_of, as_array_like, backend_of, cast
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 
+from .. import signatures
 from .activation import sigmoid, softmax
 from .labels import require_classes
 
@@ -54,20 +55,50 @@ def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
     return sum(difference**2) / len(difference)
 
 
+@signatures.softmax_cross_entropy.define
+def _softmax_cross_entropy(x: Any, t: Any) -> Any:
+    xp = get_array_module(x)
+    shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
+    log_z = xp.log(xp.sum(xp.exp(shifted), axis=1, dtype=x.dtype))
+    picked = xp.sum(shifted * one_hot(x, t), axis=1, dtype=x.dtype)
+    return xp.sum(log_z - picked, dtype=x.dtype) / x.shape[0]
+
+
+@signatures.softmax_cross_entropy_grad.define
+def _softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
+    xp = get_array_module(x)
+    p = xp.exp(x - xp.max(x, axis=1, keepdims=True))
+    p = p / xp.sum(p, axis=1, keepdims=True, dtype=x.dtype)
+    return (p - one_hot(x, t)) * (gy / x.shape[0])
+
+
 class SoftmaxCrossEntropy(Function):
     """y = -mean over rows of log softmax(x)[t];  dy/dx = (softmax(x) - onehot(t)) / N."""
 
     def forward(self, x: Any, t: Any) -> Any:
-        targets = one_hot(x, t)
-        xp = get_array_module(x)
-        shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
-        log_z = xp.log(xp.sum(xp.exp(shifted), axis=1, dtype=x.dtype))
-        picked = xp.sum(shifted * targets, axis=1, dtype=x.dtype)
-        return xp.sum(log_z - picked, dtype=x.dtype) / x.shape[0]
+        check_labels("softmax_cross_entropy", x, t)
+        return signatures.softmax_cross_entropy(x, t)
 
     def backward(self, gy: Any) -> Any:
         x, t = self.inputs
-        return (softmax(x) - one_hot(x, t)) * (gy / x.shape[0]), None
+        return SoftmaxCrossEntropyGrad()(gy, x, array_of(t)), None
+
+
+class SoftmaxCrossEntropyGrad(Function):
+    """gx = (p - onehot(t)) gy / N, with p = softmax(x) and dp/dx as that of `Softmax`."""
+
+    def forward(self, gy: Any, x: Any, t: Any) -> Any:
+        return signatures.softmax_cross_entropy_grad(gy, x, t)
+
+    def backward(self, ggx: Any) -> Any:
+        gy, x, t = self.inputs
+        p = softmax(x)
+        weighted = ggx * (gy / x.shape[0])
+        return (
+            sum(ggx * (p - one_hot(x, t))) / x.shape[0],
+            p * (weighted - sum(weighted * p, 1, keepdims=True)),
+            None,
+        )
 
 
 def softmax_cross_entropy(x: Any, t: Any) -> Variable:
@@ -198,7 +229,6 @@ def accuracy(y: Any, t: Any) -> Variable:
 def one_hot(x: Any, t: Any) -> Any:
     """An array like the scores ``x``: 1 at each row's label, else 0."""
     x, t = array_of(x), array_of(t)
-    check_labels("softmax_cross_entropy", x, t)
     xp = get_array_module(x)
     classes = backend_of(t).arange(x.shape[1], t)
     return cast(classes == xp.reshape(t, (x.shape[0], 1)), x.dtype)

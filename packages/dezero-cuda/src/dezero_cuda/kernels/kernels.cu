@@ -1,0 +1,141 @@
+// The device's kernels: one thread for each element of the result, which it gathers.
+//
+// Each is written once, for float and double: SCALAR says which. The same bodies are compiled for
+// the host by the tests, where one thread goes through all elements.
+
+#ifdef HOST
+#include <cmath>
+using std::exp;
+using std::log;
+#define KERNEL extern "C" void
+#define LOOP(i, n) for (long long i = 0; i < (n); ++i)
+#else
+#define KERNEL extern "C" __global__ void
+#define LOOP(i, n)                                                              \
+    for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < (n); \
+         i += (long long)gridDim.x * blockDim.x)
+#endif
+
+typedef SCALAR T;
+
+// y = 1 / (1 + exp(-x)), by the exponential that cannot overflow
+KERNEL sigmoid(const T* x, T* y, long long n) {
+    LOOP(i, n) {
+        T small = exp(x[i] < 0 ? x[i] : -x[i]);
+        y[i] = (x[i] < 0 ? small : T(1)) / (T(1) + small);
+    }
+}
+
+// gx = gy where y > 0, else 0
+KERNEL relu_grad(const T* gy, const T* y, T* gx, long long n) {
+    LOOP(i, n) gx[i] = y[i] > 0 ? gy[i] : T(0);
+}
+
+// rows[i] = (log of the sum of exp(x[i]) - x[i, t[i]]) / N: a thread for each row
+KERNEL softmax_cross_entropy(const T* x, const long long* t, T* rows, int C, long long n) {
+    LOOP(i, n) {
+        const T* row = x + i * C;
+        T highest = row[0];
+        for (int c = 1; c < C; ++c) highest = row[c] > highest ? row[c] : highest;
+        T total = 0;
+        for (int c = 0; c < C; ++c) total += exp(row[c] - highest);
+        rows[i] = (log(total) + highest - row[t[i]]) / T(n);
+    }
+}
+
+// gx[i] = (softmax(x[i]) - onehot(t[i])) gy / N: a thread for each row
+KERNEL softmax_cross_entropy_grad(
+    const T* gy, const T* x, const long long* t, T* gx, int C, long long n) {
+    LOOP(i, n) {
+        const T* row = x + i * C;
+        T highest = row[0], total = 0, scale = gy[0] / T(n);
+        for (int c = 1; c < C; ++c) highest = row[c] > highest ? row[c] : highest;
+        for (int c = 0; c < C; ++c) total += exp(row[c] - highest);
+        for (int c = 0; c < C; ++c)
+            gx[i * C + c] = (exp(row[c] - highest) / total - (c == t[i] ? T(1) : T(0))) * scale;
+    }
+}
+
+// Geometry of windows: images (N, C, H, W), windows (OH, OW) of kernel (KH, KW), steps (SH, SW)
+// between them, (DH, DW) inside them, padding (PH, PW).
+#define WINDOWS                                                                              \
+    int H, int W, int OH, int OW, int KH, int KW, int SH, int SW, int PH, int PW, int DH, int DW
+
+// cols[n, c, k, l, i, j] = x[n, c, i*SH - PH + k*DH, j*SW - PW + l*DW], or value in the padding
+KERNEL im2col(const T* x, T* cols, T value, WINDOWS, long long n) {
+    LOOP(t, n) {
+        long long rest = t;
+        int j = rest % OW; rest /= OW;
+        int i = rest % OH; rest /= OH;
+        int l = rest % KW; rest /= KW;
+        int k = rest % KH; rest /= KH;  // rest counts images and channels
+        int row = i * SH - PH + k * DH, column = j * SW - PW + l * DW;
+        bool inside = row >= 0 && row < H && column >= 0 && column < W;
+        cols[t] = inside ? x[(rest * H + row) * W + column] : value;
+    }
+}
+
+// x[n, c, row, column] = sum of the elements of cols that lie there
+KERNEL col2im(const T* cols, T* x, WINDOWS, long long n) {
+    LOOP(t, n) {
+        long long rest = t;
+        int column = rest % W + PW; rest /= W;
+        int row = rest % H + PH; rest /= H;
+        T sum = 0;
+        for (int k = 0; k < KH; ++k) {
+            int down = row - k * DH;
+            if (down < 0 || down % SH || down / SH >= OH) continue;
+            for (int l = 0; l < KW; ++l) {
+                int across = column - l * DW;
+                if (across < 0 || across % SW || across / SW >= OW) continue;
+                long long place = (rest * KH + k) * KW + l;
+                sum += cols[(place * OH + down / SH) * OW + across / SW];
+            }
+        }
+        x[t] = sum;
+    }
+}
+
+// y = largest element of each window, the first of equals, a NaN before all; index = where it is
+KERNEL max_pool2d(const T* x, T* y, int* index, WINDOWS, long long n) {
+    LOOP(t, n) {
+        long long rest = t;
+        int j = rest % OW; rest /= OW;
+        int i = rest % OH; rest /= OH;
+        bool found = false;
+        T best = 0;
+        int where = 0;
+        for (int k = 0; k < KH; ++k)
+            for (int l = 0; l < KW; ++l) {
+                int row = i * SH - PH + k, column = j * SW - PW + l;
+                if (row < 0 || row >= H || column < 0 || column >= W) continue;
+                T value = x[(rest * H + row) * W + column];
+                if (!found || value > best || (value != value && best == best)) {
+                    best = value;
+                    where = k * KW + l;
+                    found = true;
+                }
+            }
+        y[t] = best;
+        index[t] = where;
+    }
+}
+
+// gx[n, c, row, column] = sum of gy of the windows whose largest element is there
+KERNEL max_pool2d_grad(const T* gy, const int* index, T* gx, WINDOWS, long long n) {
+    LOOP(t, n) {
+        long long rest = t;
+        int column = rest % W + PW; rest /= W;
+        int row = rest % H + PH; rest /= H;
+        T sum = 0;
+        for (int k = 0; k < KH; ++k) {
+            if (row - k < 0 || (row - k) % SH || (row - k) / SH >= OH) continue;
+            for (int l = 0; l < KW; ++l) {
+                if (column - l < 0 || (column - l) % SW || (column - l) / SW >= OW) continue;
+                long long at = (rest * OH + (row - k) / SH) * OW + (column - l) / SW;
+                if (index[at] == k * KW + l) sum += gy[at];
+            }
+        }
+        gx[t] = sum;
+    }
+}

@@ -1,0 +1,74 @@
+"""What dezero-cuda's kernels compute, in NumPy: the stand-in cannot run CUDA.
+
+A test compiles the real ones for the host and compares them with the portable definitions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def sigmoid(x: Any, y: Any, n: int) -> None:
+    small = np.exp(-np.abs(x))
+    y[...] = np.where(x < 0, small, 1) / (1 + small)
+
+
+def relu_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
+    gx[...] = np.where(y > 0, gy, 0)
+
+
+def softmax_cross_entropy(x: Any, t: Any, rows: Any, C: int, n: int) -> None:
+    highest = x.max(axis=1)
+    log_z = np.log(np.exp(x - highest[:, np.newaxis]).sum(axis=1)) + highest
+    rows[...] = (log_z - x[np.arange(len(x)), t.ravel()]) / len(x)
+
+
+def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any, gx: Any, C: int, n: int) -> None:
+    p = np.exp(x - x.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(x)), t.ravel()] -= 1
+    gx[...] = p * (gy / len(x))
+
+
+def places(geometry: tuple[int, ...]) -> Any:
+    """For each element of a window: (k, m), and where it is in all windows of padded images."""
+    _, _, OH, OW, KH, KW, SH, SW, _, _, DH, DW = geometry
+    for k in range(KH):
+        for m in range(KW):
+            rows = slice(k * DH, k * DH + SH * (OH - 1) + 1, SH)
+            yield k, m, (..., rows, slice(m * DW, m * DW + SW * (OW - 1) + 1, SW))
+
+
+def padded(x: Any, geometry: tuple[int, ...], value: float) -> Any:
+    PH, PW = geometry[8:10]
+    return np.pad(x, ((0, 0), (0, 0), (PH, PH), (PW, PW)), constant_values=value)
+
+
+def im2col(x: Any, cols: Any, value: Any, *rest: Any) -> None:
+    image = padded(x, rest[:-1], value)
+    for k, m, there in places(rest[:-1]):
+        cols[:, :, k, m] = image[there]
+
+
+def col2im(cols: Any, x: Any, *rest: Any) -> None:
+    H, W, *_, PH, PW, _, _ = rest[:-1]
+    image = padded(np.zeros_like(x), rest[:-1], 0)
+    for k, m, there in places(rest[:-1]):
+        image[there] += cols[:, :, k, m]
+    x[...] = image[:, :, PH : PH + H, PW : PW + W]
+
+
+def max_pool2d(x: Any, y: Any, index: Any, *rest: Any) -> None:
+    image = padded(x, rest[:-1], -np.inf)
+    windows = np.stack([image[there] for _, _, there in places(rest[:-1])])
+    y[...], index[...] = windows.max(axis=0), windows.argmax(axis=0)
+
+
+def max_pool2d_grad(gy: Any, index: Any, gx: Any, *rest: Any) -> None:
+    KW = rest[5]
+    cols = np.zeros((*gy.shape[:2], rest[4], KW, *gy.shape[2:]), gy.dtype)
+    for k, m, _ in places(rest[:-1]):
+        cols[:, :, k, m] = np.where(index == k * KW + m, gy, 0)
+    col2im(cols, gx, *rest)
