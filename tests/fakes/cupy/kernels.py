@@ -20,9 +20,9 @@ def relu_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
 
 
 def softmax_cross_entropy(x: Any, t: Any, rows: Any, C: int, n: int) -> None:
-    highest = x.max(axis=1)
-    log_z = np.log(np.exp(x - highest[:, np.newaxis]).sum(axis=1)) + highest
-    rows[...] = (log_z - x[np.arange(len(x)), t.ravel()]) / len(x)
+    shifted = x - x.max(axis=1, keepdims=True)
+    log_z = np.log(np.exp(shifted).sum(axis=1))
+    rows[...] = (log_z - shifted[np.arange(len(x)), t.ravel()]) / len(x)
 
 
 def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any, gx: Any, C: int, n: int) -> None:

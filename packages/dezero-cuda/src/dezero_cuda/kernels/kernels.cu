@@ -39,7 +39,7 @@ KERNEL softmax_cross_entropy(const T* x, const long long* t, T* rows, int C, lon
         for (int c = 1; c < C; ++c) highest = row[c] > highest ? row[c] : highest;
         T total = 0;
         for (int c = 0; c < C; ++c) total += exp(row[c] - highest);
-        rows[i] = (log(total) + highest - row[t[i]]) / T(n);
+        rows[i] = (log(total) - (row[t[i]] - highest)) / T(n);
     }
 }
 
