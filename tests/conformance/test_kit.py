@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core.conformance.items import all_items
-from dezero_core.extend import plugins
+from dezero_core.extend import Kernel, hookimpl, plugins
 
 from .loopback import plugin
 from .mutants import CAUGHT_BY
@@ -68,6 +69,20 @@ CHECKS = [
 @pytest.mark.parametrize(("item", "name"), CHECKS)
 def test_checks_hold_on_the_backends_of_the_tests(item: Any, name: str) -> None:
     item.run(name)
+
+
+def test_a_dormant_kernel_is_found() -> None:
+    @hookimpl
+    def dezero_kernels() -> list[Kernel]:
+        return [Kernel("no_such_op", "loopback", lambda x: x)]
+
+    with registered("loopback"):
+        kernels = SimpleNamespace(DEZERO_API=1, dezero_kernels=dezero_kernels)
+        plugins.register(kernels, "sleeper", "the tests")
+        try:
+            assert first_failure("loopback") == "arrays/no kernel is dormant"
+        finally:
+            plugins.unregister("sleeper")
 
 
 def test_there_are_twenty() -> None:

@@ -1,6 +1,8 @@
 """Wheels in fresh environments: what each brings along, what subsets can do, plugins of others."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +148,35 @@ def test_the_thin_backend_is_short() -> None:
     folder = Path(__file__).parent / "plugins" / "thin-backend"
     lines = sum(len(path.read_text().splitlines()) for path in folder.glob("*.py"))
     assert lines < 80, "library and backend together"
+
+
+def test_the_conformance_kit_comes_with_core(install, tmp_path: Path) -> None:
+    python = install("dezero-core[conformance]", "dezero-nn", "dezero-io")
+
+    def kit(*options: object) -> "subprocess.CompletedProcess[str]":
+        command = [python, "-m", "pytest", "-q", "--pyargs", "dezero_core.conformance", *options]
+        words = [str(word) for word in command]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+
+    done = kit("--dezero-backend", "numpy")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"all +4\d\d +0 +0 +0 +1", done.stdout), "none skipped; one does not apply"
+    outcomes = json.loads((tmp_path / "conformance-numpy.json").read_text())
+    assert outcomes["tests"]["derivatives/conv2d groups"] == "passed"
+
+    assert "unknown backend 'nunpy'" in kit("--dezero-backend", "nunpy").stdout
+    assert "--dezero-backend NAME says which" in kit().stdout
+
+    xfails = tmp_path / "xfails.txt"
+    xfails.write_text("arrays/exp  # passes, and so this line must go\n")
+    done = kit("--dezero-backend", "numpy", "--dezero-xfails", xfails, "-k", "exp")
+    assert done.returncode == 1 and "XPASS(strict)" in done.stdout
+    xfails.write_text("arrays/no such test\n")
+    failed = kit("--dezero-backend", "numpy", "--dezero-xfails", xfails)
+    assert "no such tests: arrays/no such test" in failed.stdout + failed.stderr
+
+    plain = tmp_path / "test_own.py"
+    plain.write_text("import sys\ndef test(): assert 'dezero_core' not in sys.modules\n")
+    command = [str(python), "-m", "pytest", "-q", str(plain)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, "the options cost other people's tests nothing"

@@ -148,7 +148,7 @@ def test_batch_norm_writes_to_arrays_that_allow_it() -> None:
     F.batch_norm(x, ones, ones, mean, var, decay=0.5)
     assert (mean[0], var[0]) == (1.0, 1.5)
     frozen = get_backend("strict").from_numpy
-    with pytest.raises(ArgumentError, match="arrays of backend strict cannot be written to"):
+    with pytest.raises(ArgumentError, match="backend strict does not declare in_place"):
         F.batch_norm(frozen(x), frozen(ones), frozen(ones), frozen(mean), frozen(var))
     kept = Buffer(frozen(mean))
     F.batch_norm(frozen(x), frozen(ones), frozen(ones), kept, Buffer(frozen(var)), 0.5)

@@ -101,7 +101,7 @@ def same_layer(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
         for _ in range(2):  # recurrent layers look back, running statistics move
             y = layer(given)
         v = get_backend(name).from_numpy(np.cos(np.arange(float(y.size))).astype("float32"))
-        sum(F_reshaped(v, y) * y).backward()
+        sum(weights_like(v, y) * y).backward()
         found = {"output": host(y)}
         for key, p in layer.named_params().items():
             assert backend_of(p.data).name == name, f"{key} is elsewhere"
@@ -123,7 +123,7 @@ def same_layer(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
     return run
 
 
-def F_reshaped(v: Any, y: Variable) -> Variable:
+def weights_like(v: Any, y: Variable) -> Variable:
     """Weights in the shape of an output."""
     return Variable(v, requires_grad=False).reshape(y.shape)
 

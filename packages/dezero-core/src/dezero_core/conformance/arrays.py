@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backends.host import seed
 from ..backends.interface import ArrayBackend
+from ..backends.kernels import all_kernels, ops
 from ..backends.registry import get_backend
 from ..testing.check import Check
 
@@ -98,6 +99,7 @@ def array_checks() -> list[Check]:
         Check("scatter of its own", "arrays", scatters_itself, frozenset({"scatter_add"})),
         Check("exchange by DLPack", "arrays", exchanges, frozenset({"dlpack"})),
         Check("several devices", "arrays", keeps_devices_apart, frozenset({"devices"})),
+        Check("no kernel is dormant", "arrays", kernels_are_awake),
     ]
     return found
 
@@ -297,6 +299,13 @@ def exchanges(name: str) -> None:
     require_equal(library, library.xp.from_dlpack(x), X)
     if "accelerator" not in library.capabilities:
         assert np.array_equal(np.from_dlpack(x), X)
+
+
+def kernels_are_awake(name: str) -> None:
+    """Every kernel for this backend is for an op that an installed package defines."""
+    kernels = [kernel for kernel, _ in all_kernels() if kernel.backend == name]
+    dormant = sorted(kernel.op for kernel in kernels if kernel.op not in ops)
+    assert not ops or not dormant, f"no installed package defines {', '.join(dormant)}"
 
 
 def keeps_devices_apart(name: str) -> None:

@@ -94,8 +94,8 @@ def follow(running: Any, batch: Any, decay: float) -> None:
     backend = backend_of(old)
     if "in_place" not in backend.capabilities:
         raise ArgumentError(
-            f"batch_norm: arrays of backend {backend.name} cannot be written to; pass mean and "
-            "var as Buffers"
+            f"batch_norm: backend {backend.name} does not declare in_place: its arrays cannot be "
+            "written to; pass mean and var as Buffers"
         )
     backend.iadd(old, change)
 
