@@ -1,0 +1,107 @@
+"""What each kernel of ``kernels.cu`` is given; arrays are made contiguous first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cupy
+import numpy as np
+
+from .module import launch
+
+Pair = tuple[int, int]
+DENSE = (1, 1)
+
+
+def sigmoid(x: Any) -> Any:
+    """The logistic function."""
+    x = cupy.ascontiguousarray(x)
+    y = cupy.empty(x.shape, x.dtype)
+    launch("sigmoid", y, x, y)
+    return y
+
+
+def relu_grad(gy: Any, y: Any) -> Any:
+    """``gy`` where ``y`` is positive."""
+    gy, y = cupy.ascontiguousarray(gy), cupy.ascontiguousarray(y)
+    gx = cupy.empty(gy.shape, gy.dtype)
+    launch("relu_grad", gx, gy, y, gx)
+    return gx
+
+
+def softmax_cross_entropy(x: Any, t: Any) -> Any:
+    """Each row's loss, then their sum."""
+    x, t = cupy.ascontiguousarray(x), cupy.ascontiguousarray(t.astype(np.int64, copy=False))
+    rows = cupy.empty(x.shape[:1], x.dtype)
+    launch("softmax_cross_entropy", rows, x, t, rows, np.int32(x.shape[1]))
+    return cupy.sum(rows)
+
+
+def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
+    """The gradient of each row."""
+    x, t = cupy.ascontiguousarray(x), cupy.ascontiguousarray(t.astype(np.int64, copy=False))
+    gy = gy.astype(x.dtype, copy=False)
+    gx, classes = cupy.empty(x.shape, x.dtype), np.int32(x.shape[1])
+    launch("softmax_cross_entropy_grad", gx, gy, x, t, gx, classes, threads=x.shape[0])
+    return gx
+
+
+def geometry(
+    shape: tuple[int, ...], counts: Pair, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
+) -> list[Any]:
+    """The arguments that ``kernels.cu`` calls WINDOWS."""
+    numbers = (*shape[2:], *counts, *kernel, *stride, *pad, *dilation)
+    return [np.int32(number) for number in numbers]
+
+
+def window_counts(
+    shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
+) -> Pair:
+    """How many windows fit, down and across."""
+    down, across = (
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(shape[2:], kernel, stride, pad, dilation, strict=True)
+    )
+    return down, across
+
+
+def im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Any:
+    """Every window of images."""
+    x = cupy.ascontiguousarray(x)
+    counts = window_counts(x.shape, kernel, stride, pad, dilation)
+    cols = cupy.empty((*x.shape[:2], *kernel, *counts), x.dtype)
+    w = geometry(x.shape, counts, kernel, stride, pad, dilation)
+    launch("im2col", cols, x, cols, x.dtype.type(value), *w)
+    return cols
+
+
+def col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
+    """Windows added up where they lie."""
+    cols = cupy.ascontiguousarray(cols)
+    x = cupy.empty(shape, cols.dtype)
+    w = geometry(shape, cols.shape[4:], cols.shape[2:4], stride, pad, dilation)
+    launch("col2im", x, cols, x, *w)
+    return x
+
+
+def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
+    """The largest of each window, and its place."""
+    x = cupy.ascontiguousarray(x)
+    counts = window_counts(x.shape, kernel, stride, pad)
+    y = cupy.empty((*x.shape[:2], *counts), x.dtype)
+    index = cupy.empty(y.shape, np.int32)
+    w = geometry(x.shape, counts, kernel, stride, pad, DENSE)
+    launch("max_pool2d", y, x, y, index, *w)
+    return y, index
+
+
+def max_pool2d_grad(
+    gy: Any, index: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
+) -> Any:
+    """``gy`` added up where the largest were."""
+    gy = cupy.ascontiguousarray(gy)
+    index = cupy.ascontiguousarray(index.astype(np.int32, copy=False))
+    gx = cupy.empty(shape, gy.dtype)
+    w = geometry(shape, gy.shape[2:], kernel, stride, pad, DENSE)
+    launch("max_pool2d_grad", gx, gy, index, gx, *w)
+    return gx
