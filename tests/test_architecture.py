@@ -43,6 +43,7 @@ FLOORS = [
     ["plugins"],
     ["backends"],
     ["variable"],
+    ["diagnosis"],
     ["function"],
     ["functions", "anomaly"],
     ["engine", "operators", "tree", "drawing"],

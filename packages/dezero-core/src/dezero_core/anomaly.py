@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from .errors import AnomalyError
-from .function import Function, array_of, calls_behind
-from .variable import Variable, get_array_module
+from .function import Function, calls_behind
+from .variable import Variable, array_of, get_array_module
 
 _detecting: ContextVar[bool] = ContextVar("dezero.detect_anomaly", default=False)
 detecting = _detecting.get

@@ -16,21 +16,20 @@ from typing import Any, TypeVar
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.registry import backend_of
 from .config import using_config
+from .diagnosis import require_memory
 from .errors import DezeroError, GraphError, ShapeError
 from .function import (
     Function,
-    array_of,
     calls_behind,
     gradients_are_arrays,
     has_creator,
     parents,
-    require_memory,
     spent,
 )
 from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
-from .variable import Variable, as_variable, get_array_module
+from .variable import Variable, array_of, as_variable, get_array_module
 
 T = TypeVar("T")
 

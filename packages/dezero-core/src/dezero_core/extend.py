@@ -13,12 +13,11 @@ from .backends.registry import (
 )
 from .backends.transfer import move, transfers
 from .engine import on_grad_ready
-from .function import array_of
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
 from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
-from .variable import as_array_like, cast
+from .variable import array_of, as_array_like, cast
 from .weights import Stored, WeightFormat, dtype_name, load_weights, save_weights
 
 __all__ = [

@@ -7,26 +7,20 @@ of loops in the common case; docs/adr/0001 has the figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from itertools import count
 from types import FunctionType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from weakref import ref
 
 from .backends.interface import Array
 from .backends.registry import backend_of, by_type
 from .config import Config, enable_backprop
-from .errors import (
-    BackendMismatch,
-    DezeroError,
-    GraphError,
-    OutOfMemory,
-    ShapeError,
-    UnsupportedType,
-)
-from .variable import Scalar, Variable, as_array
+from .diagnosis import raise_explained, require_broadcastable, require_one_backend
+from .errors import GraphError
+from .variable import Variable, array_of, as_array
 
 gradients_are_arrays: ContextVar[bool] = ContextVar("gradients_are_arrays", default=False)
 """True inside a plain backward: gradients are arrays there, and so is all that ops see.
@@ -296,103 +290,9 @@ def on_variables(backward: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def array_of(x: Any) -> Any:
-    """The array in a Variable; anything else unchanged."""
-    return x.data if isinstance(x, Variable) else x
-
-
 def spent(function: Function) -> GraphError:
     """The error for a call whose arrays an earlier backward has released."""
     return GraphError(
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "
         "and freed it; pass retain_graph=True to that backward() to go through it again"
     )
-
-
-def require_one_backend(
-    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
-) -> tuple[Any, ...]:
-    """The arrays, checked to be of one library; scalars stay weak unless there is no array.
-
-    Raises:
-        BackendMismatch: they are of several.
-        UnsupportedType: one is neither an array nor a Python scalar, or has no data yet.
-    """
-    owners = {}
-    for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
-        if x is None or isinstance(a, Scalar):
-            continue  # left out, such as a bias, or weak
-        try:
-            owners[backend_of(a).name] = a
-        except UnsupportedType as error:
-            raise unsupported(function, position, a, error) from None
-    if len(owners) > 1:
-        raise mixed(function, arrays)
-    return arrays if owners else tuple([as_array(a) for a in arrays])
-
-
-def unsupported(
-    function: Function, position: int, a: Any, error: UnsupportedType
-) -> UnsupportedType:
-    """The error for an input that is no array."""
-    what = "has no data yet" if a is None else str(error)
-    return UnsupportedType(f"{type(function).__name__}: input {position}: {what}")
-
-
-def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
-    """Raise `ShapeError` unless the shapes broadcast by NumPy's rule."""
-    shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
-    for lengths in zip(*[shape[::-1] for shape in shapes], strict=False):
-        if len(set(lengths) - {1}) > 1:
-            raise ShapeError(
-                f"{type(function).__name__}: shapes {' and '.join(map(str, shapes))} do not "
-                "broadcast; axes are matched from the last, and must be equal or 1"
-            )
-
-
-def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
-    """The error for arrays of several libraries or devices in one call."""
-    return BackendMismatch(
-        f"{type(function).__name__} got {described(arrays)}: one op computes in one library on "
-        "one device; move its inputs there first with to(name), to_gpu() or to_cpu()"
-    )
-
-
-def described(arrays: Sequence[Any]) -> str:
-    """Types, dtypes, shapes and devices, for messages."""
-    return ", ".join(
-        f"{type(a).__module__.partition('.')[0]}.{type(a).__name__} {a.dtype} {tuple(a.shape)} "
-        f"on {backend_of(a).device(a)}"
-        if type(a) in by_type
-        else repr(a)
-        for a in arrays
-    )
-
-
-def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError) -> None:
-    """Raise `OutOfMemory` with the figures of the device that the arrays are on, if it has any."""
-    for array in arrays:
-        memory = backend_of(array).memory() if type(array) in by_type else None
-        if memory is not None:
-            raise OutOfMemory(
-                f"{type(function).__name__}({described(arrays)}): the device is full: {memory}. "
-                "Smaller batches help; no_grad() where nothing is trained; losses kept as "
-                "float(loss), not as Variables, which hold their graphs"
-            ) from error
-
-
-def raise_explained(
-    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
-) -> NoReturn:
-    """Raise our own error where the inputs show what is wrong, else the one that came."""
-    require_one_backend(function, inputs, arrays)
-    if isinstance(error, MemoryError):
-        require_memory(function, arrays, error)
-    known = [a for a in arrays if type(a) in by_type]
-    if len({str(backend_of(a).device(a)) for a in known}) > 1:
-        raise mixed(function, arrays) from error
-    if not isinstance(error, DezeroError | MemoryError):  # those have said what is wrong
-        function.diagnose(*arrays)
-    if not isinstance(error, DezeroError):
-        error.add_note(f"in {type(function).__name__}({described(arrays)})")
-    raise error

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .function import array_of
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .functions.indexing import get_item
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.shape import reshape, transpose
-from .variable import Variable
+from .variable import Variable, array_of
 
 
 def _transpose(x: Variable, *axes: Any) -> Variable:

@@ -244,6 +244,11 @@ def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: b
     return x
 
 
+def array_of(x: Any) -> Any:
+    """The array in a Variable; anything else unchanged."""
+    return x.data if isinstance(x, Variable) else x
+
+
 def as_array(x: Any, array_module: Any = None) -> Any:
     """A Python scalar as a 0-d array; everything else unchanged (book steps 9 and 52).
 

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ..backends.registry import backend_of
-from ..function import Function, array_of
-from ..variable import Scalar, Variable, get_array_module
+from ..function import Function
+from ..variable import Scalar, Variable, array_of, get_array_module
 from .exponential import log
 from .selection import where
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..backends.registry import backend_of
 from ..errors import OutOfRange
-from ..function import Function, array_of
-from ..variable import Variable
+from ..function import Function
+from ..variable import Variable, array_of
 
 Index = Any
 """What NumPy takes between brackets: integers, slices, ``...``, None, arrays, or a tuple."""

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ..errors import ShapeError
-from ..function import Function, array_of
-from ..variable import Variable, cast, get_array_module
+from ..function import Function
+from ..variable import Variable, array_of, cast, get_array_module
 from .broadcast import broadcast_to
 from .exponential import exp
 from .shape import reshape

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..function import Function, array_of
-from ..variable import Variable, as_array_like, get_array_module
+from ..function import Function
+from ..variable import Variable, array_of, as_array_like, get_array_module
 
 
 class Where(Function):

@@ -10,8 +10,7 @@ import numpy as np
 from ..backends.interface import ArrayBackend
 from ..backends.registry import backend_of, default_backend, get_backend
 from ..errors import DezeroError
-from ..function import array_of
-from ..variable import Scalar, Variable, as_variable
+from ..variable import Scalar, Variable, array_of, as_variable
 
 
 class GradientError(DezeroError, AssertionError):
