@@ -68,6 +68,7 @@ def test_cuda_module() -> None:
 
 
 def test_the_device() -> None:
+    pytest.importorskip("dezero_cuda", reason="the device is dezero-cuda's")
     assert cuda.is_available() and cuda.device_count() == 1
     assert cuda.memory().total == 64 << 20
     before = cuda.cupy._counts["pools emptied"]

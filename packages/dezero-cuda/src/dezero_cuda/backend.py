@@ -76,12 +76,10 @@ class CudaBackend(ArrayBackend):
         return Memory(pool.used_bytes(), pool.free_bytes(), free, total)
 
     def empty_cache(self) -> None:
-        """Give back what the pools keep for new arrays."""
         cupy.get_default_memory_pool().free_all_blocks()
         cupy.get_default_pinned_memory_pool().free_all_blocks()
 
     def device_count(self) -> int:
-        """How many devices CUDA shows."""
         return int(cupy.cuda.runtime.getDeviceCount())
 
     def synchronize(self) -> None:

@@ -48,7 +48,7 @@ def is_available() -> bool:
 
 def device_count() -> int:
     """How many GPUs CUDA shows; 0 where none can be used."""
-    return int(get_backend("cuda").device_count()) if is_available() else 0  # type: ignore[attr-defined]
+    return get_backend("cuda").device_count() if is_available() else 0
 
 
 def memory() -> Memory:
@@ -68,7 +68,7 @@ def empty_cache() -> None:
     Raises:
         MissingPackage, DeviceError: there is no GPU.
     """
-    get_backend("cuda").empty_cache()  # type: ignore[attr-defined]
+    get_backend("cuda").empty_cache()
 
 
 def synchronize() -> None:

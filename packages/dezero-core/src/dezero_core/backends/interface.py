@@ -189,5 +189,12 @@ class ArrayBackend:
         """How full the device is; None where nobody can tell, or it is the host's."""
         return None
 
+    def empty_cache(self) -> None:
+        """Give back what the library keeps for new arrays; nothing to do where it keeps none."""
+
+    def device_count(self) -> int:
+        """How many devices the library sees."""
+        return 1
+
     def synchronize(self) -> None:
         """Wait until everything asked of the device is done; nothing to do on the host."""
