@@ -108,3 +108,28 @@ def test_a_jacobian_can_be_differentiated() -> None:
     x = Variable(POINT)
     F.sum(jacobian(lambda x: x**3, x, create_graph=True)).backward()
     np.testing.assert_allclose(x.grad.data, 6 * POINT)
+
+
+def test_gradients_on_the_way_are_kept_only_for_those_who_ask(monkeypatch: Any) -> None:
+    from dezero_core import engine
+
+    copied = []
+    monkeypatch.setattr(engine, "pos", lambda g: copied.append(g) or F.pos(g))
+    x = at("numpy")
+    y = x
+    for _ in range(50):
+        y = F.sin(y)
+    grad(y, x, retain_graph=True)
+    assert copied == []
+    (middle,) = y.creator.inputs
+    assert grad(y, middle) is not None
+    assert len(copied) >= 49
+
+
+def test_importing_core_does_not_import_what_runs_programs() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, numpy, pluggy; before = 'subprocess' in sys.modules\n"
+    code += "import dezero_core; print(before or 'subprocess' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).stdout == b"True\n"

@@ -37,7 +37,8 @@ def grad(
         ShapeError: ``gy`` has another shape than ``y``.
     """
     wanted: list[Variable] = [xs] if isinstance(xs, Variable) else list(xs)
-    task = Pass(create_graph if retain_graph is None else retain_graph, retain_grad=True)
+    on_the_way = any(x.creator is not None and x is not y for x in wanted)
+    task = Pass(create_graph if retain_graph is None else retain_graph, retain_grad=on_the_way)
     seed = seed_for(y, gy)
 
     def finish(task: Pass) -> list[Variable | None]:

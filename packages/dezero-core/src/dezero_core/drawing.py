@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +105,9 @@ def plot_dot_graph(
         MissingProgram: Graphviz (the program ``dot``) is not installed.
         DezeroError: ``dot`` failed; the message says why.
     """
+    import shutil  # late, like the next: few programs draw
+    import subprocess
+
     dot = shutil.which("dot")
     if dot is None:
         raise MissingProgram(

@@ -174,10 +174,9 @@ class Plugins:
             for path in self.results("dezero_fetch", plugin, name=name):
                 if path is not None:
                     return path
-        raise PluginError(
-            f"no installed plugin knows the published file {name!r}; dezero-io has the "
-            f"{INSTALL_HINTS['dezero-io']}"
-        )
+        somebody = self._manager.hook.dezero_fetch.get_hookimpls()
+        hint = "" if somebody else f". {INSTALL_HINTS['dezero-io']}"
+        raise PluginError(f"no installed plugin knows the published file {name!r}{hint}")
 
     def raise_if_left_out(self, wanted: str) -> None:
         """Raise the recorded reason if ``wanted`` names a plugin that failed or is blocked."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import accelerator, generator, get_backend, move
+from dezero_core.extend import ArrayBackend, accelerator, generator, get_backend, move
 
 from .datasets.dataset import Dataset, stacked
 
@@ -135,12 +135,18 @@ class DataLoader:
             )
         if not constant or resident is False:
             return self
-        x, t = self.dataset.batch(np.arange(self.data_size))
-        memory = backend.memory()
-        size = x.nbytes + (0 if t is None else t.nbytes)
-        if resident or (memory is not None and 2 * size <= memory.free + memory.cached):
+        if resident or self._fits(backend):
+            x, t = self.dataset.batch(np.arange(self.data_size))
             self.resident = move(x, backend), None if t is None else move(t, backend)
         return self
+
+    def _fits(self, backend: ArrayBackend) -> bool:
+        """Whether the data set, of which one example is looked at, takes half of what is free."""
+        memory = backend.memory()
+        if memory is None or self.data_size == 0:
+            return False
+        each = sum(part.nbytes for part in self.dataset.batch(np.arange(1)) if part is not None)
+        return 2 * each * self.data_size <= memory.free + memory.cached
 
 
 def is_constant(dataset: Any) -> bool:

@@ -126,12 +126,6 @@ class LayerNorm(Function):
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
-    def normalised(self, x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-        """n, and 1 / sqrt(var + eps)."""
-        centred = x - mean(x, axes, keepdims=True)
-        inverse_std = (mean(centred * centred, axes, keepdims=True) + self.eps) ** -0.5
-        return centred * inverse_std, inverse_std
-
     def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
         xp = get_array_module(x)
         axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
@@ -143,8 +137,9 @@ class LayerNorm(Function):
     def backward(self, gy: Any) -> Any:
         x, gamma, beta = self.inputs
         axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
-        n, inverse_std = self.normalised(x, axes)
-        g = gy * gamma
+        centred = x - mean(x, axes, keepdims=True)
+        inverse_std = (mean(centred * centred, axes, keepdims=True) + self.eps) ** -0.5
+        n, g = centred * inverse_std, gy * gamma
         gx = (g - mean(g, axes, keepdims=True) - n * mean(g * n, axes, keepdims=True)) * inverse_std
         return gx, sum_to(gy * n, gamma.shape), sum_to(gy, beta.shape)
 

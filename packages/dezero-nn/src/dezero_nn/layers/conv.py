@@ -54,14 +54,14 @@ class Convolution(Weighted):
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         """The first two axes of ``W``."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define W_shape")
 
     def _init_W(self, in_channels: int, backend: Any) -> None:
         G, each = self.groups, math.prod(self.kernel_size)
         require_groups(type(self).__name__, G, in_channels, self.out_channels)
         self.in_channels = in_channels
         fans = in_channels // G * each, self.out_channels // G * each
-        self.init_W((*self.W_shape(in_channels), *self.kernel_size), *fans, backend)
+        self.draw_W((*self.W_shape(in_channels), *self.kernel_size), *fans, backend)
 
     def prepared(self, x: Any) -> Variable:
         """``x`` as a Variable; its channels say how large ``W`` is, if nobody has before."""

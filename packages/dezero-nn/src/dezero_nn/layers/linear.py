@@ -43,7 +43,7 @@ class Linear(Weighted):
 
     def _init_W(self, in_size: int, backend: Any) -> None:
         self.in_size = in_size
-        self.init_W((in_size, self.out_size), in_size, self.out_size, backend)
+        self.draw_W((in_size, self.out_size), in_size, self.out_size, backend)
 
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
