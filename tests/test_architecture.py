@@ -32,6 +32,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/masks.py": "kernels are for NumPy",
     "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
+    "dezero_nn/kernels/updates.py": "kernels are for NumPy",
     "dezero_nn/kernels/views.py": "kernels are for NumPy",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")

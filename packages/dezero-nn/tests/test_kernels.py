@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from dezero_core import Parameter, Variable
 from dezero_core.extend import ops
-from dezero_nn import get_conv_outsize, signatures
-from dezero_nn.kernels import all_kernels, conv
+from dezero_nn import Layer, get_conv_outsize, optimizers, signatures
+from dezero_nn.kernels import all_kernels, conv, updates
 
-KERNELS = {kernel.op: kernel for kernel in all_kernels()}
+KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op != "update"}
 small, sides = st.integers(1, 3), st.integers(1, 7)
 pairs = st.tuples(small, small)
 
@@ -43,6 +44,8 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     settings = stride, pad, dilation, groups
     return {
         "sigmoid": (x * 40,),
+        "sigmoid_grad": (gy, gy / 2),
+        "scaled_where": (x, x > 0, 1.25),
         "relu_grad": (x, x[::-1].copy()),
         "conv2d": (x, W, b, *settings),
         "conv2d_grad_x": (gy, W, x.shape, *settings),
@@ -96,6 +99,45 @@ def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.Monkey
         ("conv2d_grad_W", (x, gy, (3, 2), *settings)),
     ):
         np.testing.assert_allclose(KERNELS[op].function(*given_), ops[op].portable(*given_))
+
+
+@pytest.mark.parametrize("piece", [1, 5, 1 << 14])
+@pytest.mark.parametrize("name", [name for name in optimizers.__all__ if name[0] == "A"] + ["SGD"])
+def test_updates_in_pieces_are_those_of_whole_parameters(
+    name: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "PIECE", piece)
+    whole, pieces = Layer(), Layer()
+    for model in whole, pieces:
+        model.p = Parameter(np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4))
+        model.q = Parameter(np.ones((4, 3), "float32").T)  # not contiguous
+    kind = getattr(optimizers, name)
+    by_whole, by_pieces = kind().setup(whole), kind().setup(pieces)
+    by_whole.elementwise = False
+    for number in range(3):
+        for model, optimizer in (whole, by_whole), (pieces, by_pieces):
+            for param in model.params():
+                param.grad = Variable(np.cos(number + param.data))
+            optimizer.update()
+    for p, q in zip(whole.params(), pieces.params(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+        states = by_whole._state[p], by_pieces._state[q]
+        assert states[0].keys() == states[1].keys()
+        for a, b in zip(*[state.values() for state in states], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_rule_of_ones_own_sees_whole_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ByNorm(optimizers.SGD):
+        def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+            return -g / np.linalg.norm(g)
+
+    monkeypatch.setattr(updates, "PIECE", 1)
+    model = Layer()
+    model.p = Parameter(np.zeros(2))
+    model.p.grad = Variable(np.array([3.0, 4.0]))
+    ByNorm().setup(model).update()
+    np.testing.assert_allclose(model.p.data, [-0.6, -0.8])
 
 
 def test_masks_pass_infinities_and_drop_them() -> None:

@@ -1,7 +1,8 @@
 """A strict stand-in for CuPy 14, for tests on machines without a GPU.
 
 Its arrays live in host memory but behave as if they did not: they are no NumPy arrays, refuse
-to become some or to compute with some, and have CuPy's methods and no others. The module has
+to become some or to compute with some, have CuPy's methods and no others, and live on a
+device, which must be the current one when they are computed with. The module has
 the names in names.json, which was listed from the real wheel, and no others; functions take
 the keyword arguments of the real ones. Python scalars are taken by operators only. ``counts``
 says how many kernels would have been launched and how often data crossed to or from the host.
@@ -36,12 +37,16 @@ class ndarray:
 
     def __init__(self, host: np.ndarray[Any, Any]) -> None:
         self._host = host
+        self.device = cuda.Device()
 
     def __getattr__(self, name: str) -> Any:
         if name not in _methods:
             raise AttributeError(f"cupy.ndarray has no attribute {name!r}")
         value = getattr(self._host, name)
-        return _function(name, value) if callable(value) else _wrapped(value)
+        if callable(value):
+            return _function(name, value, owner=self)
+        with self.device:
+            return _wrapped(value)
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
         raise TypeError(
@@ -59,15 +64,12 @@ class ndarray:
 
     @property
     def base(self) -> Any:
-        return None if self._host.base is None else ndarray(self._host.base)
+        with self.device:
+            return None if self._host.base is None else ndarray(self._host.base)
 
     @property
     def data(self) -> _MemoryPointer:
         return _MemoryPointer(self._host.ctypes.data)
-
-    @property
-    def device(self) -> Any:
-        return cuda.Device(0)
 
     def get(self) -> np.ndarray[Any, Any]:
         _counts["to_host"] += 1
@@ -107,10 +109,12 @@ class ndarray:
         part = self._host[index]
         if isinstance(part, np.generic) and Ellipsis not in index:
             part = self._host[(*index, ...)]  # a view without axes, where NumPy has a scalar
-        return _wrapped(part)
+        with self.device:
+            return _wrapped(part)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _counts["launches"] += 1
+        _require_here(self)
         self._host[_unwrapped(key)] = _unwrapped(value, scalars=True)
 
 
@@ -120,6 +124,7 @@ def _operator(name: str) -> Any:
             if getattr(other, "__array_ufunc__", 0) is None:
                 return NotImplemented  # as CuPy: the other's reflected operator is asked
         _counts["launches"] += 1
+        _require_here(self)
         values = [_unwrapped(other, scalars=True) for other in others]
         result = getattr(self._host, name)(*values)
         return self if result is self._host else _wrapped(result)  # in place, or a new array
@@ -147,8 +152,18 @@ def _wrapped(value: Any) -> Any:
     return value
 
 
+def _require_here(array: ndarray) -> None:
+    """What CuPy says where one device cannot see the memory of another."""
+    if array.device != cuda.Device():
+        raise RuntimeError(
+            "Array device must be same as the current device: "
+            f"array device = {array.device.id} while current = {cuda.Device().id}"
+        )
+
+
 def _unwrapped(value: Any, scalars: bool = False) -> Any:
     if isinstance(value, ndarray):
+        _require_here(value)
         return value._host
     if isinstance(value, np.ndarray):
         raise TypeError(f"Unsupported type {type(value)}")
@@ -157,10 +172,13 @@ def _unwrapped(value: Any, scalars: bool = False) -> Any:
     return value
 
 
-def _function(name: str, function: Any) -> Any:
+def _function(name: str, function: Any, owner: ndarray | None = None) -> Any:
+    """A function of the module, or a method of ``owner``."""
     allowed = _names["cupy"].get(name)
 
     def call(*arguments: Any, **keywords: Any) -> Any:
+        if owner is not None and name not in _FREE:
+            _require_here(owner)
         unknown = set(keywords) - set(allowed or keywords)
         if unknown:
             raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
@@ -191,7 +209,8 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None) -
     return ndarray(np.array(a, dtype=dtype))
 
 
-array = asarray
+def array(a: Any, dtype: Any = None) -> ndarray:
+    return ndarray(np.array(a._host, dtype)) if isinstance(a, ndarray) else asarray(a, dtype)
 
 
 def asnumpy(a: Any) -> np.ndarray[Any, Any]:
@@ -210,7 +229,7 @@ class RawModule:
 
         def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             _counts["launches"] += 1
-            body(*[a._host if isinstance(a, ndarray) else a for a in arguments])
+            body(*[_unwrapped(a) if isinstance(a, ndarray) else a for a in arguments])
 
         return run
 

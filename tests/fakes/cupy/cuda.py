@@ -1,21 +1,25 @@
-"""The part of cupy.cuda that a probe and a backend use: one device, always there."""
+"""The part of cupy.cuda that a probe and a backend use: one device always there, or several."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+_current = [0]
 
 
 class Device:
-    """The pretended device."""
+    """A pretended device, or the current one; there are FAKE_CUDA_DEVICES (default 1)."""
 
-    def __init__(self, number: int = 0) -> None:
-        self.id = number
+    def __init__(self, number: int | None = None) -> None:
+        self.id = _current[-1] if number is None else number
 
     def __enter__(self) -> Device:
+        _current.append(self.id)
         return self
 
     def __exit__(self, *details: Any) -> None:
-        return None
+        _current.pop()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Device) and other.id == self.id
@@ -42,7 +46,7 @@ class runtime:
 
     @staticmethod
     def getDeviceCount() -> int:
-        return 1
+        return int(os.environ.get("FAKE_CUDA_DEVICES", "1"))
 
     @staticmethod
     def memGetInfo() -> tuple[int, int]:

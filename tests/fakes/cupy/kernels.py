@@ -19,6 +19,18 @@ def relu_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
     gx[...] = np.where(y > 0, gy, 0)
 
 
+def sigmoid_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
+    gx[...] = gy * y * (1 - y)
+
+
+def tanh_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
+    gx[...] = gy * (1 - y * y)
+
+
+def scaled_where(x: Any, mask: Any, y: Any, scale: Any, n: int) -> None:
+    y[...] = np.where(mask, x * scale, 0)
+
+
 def softmax_cross_entropy(x: Any, t: Any, rows: Any, C: int, n: int) -> None:
     shifted = x - x.max(axis=1, keepdims=True)
     log_z = np.log(np.exp(shifted).sum(axis=1))
@@ -72,3 +84,17 @@ def max_pool2d_grad(gy: Any, index: Any, gx: Any, *rest: Any) -> None:
     for k, m, _ in places(rest[:-1]):
         cols[:, :, k, m] = np.where(index == k * KW + m, gy, 0)
     col2im(cols, gx, *rest)
+
+
+def average_pool2d(x: Any, y: Any, *rest: Any) -> None:
+    image = padded(x, rest[:-1], 0)
+    KH, KW = rest[4:6]
+    y[...] = sum(image[there] for _, _, there in places(rest[:-1])) / (KH * KW)
+
+
+def average_pool2d_grad(gy: Any, gx: Any, *rest: Any) -> None:
+    (KH, KW), (PH, PW) = rest[4:6], rest[8:10]
+    image = padded(np.zeros_like(gx), rest[:-1], 0)
+    for _, _, there in places(rest[:-1]):
+        image[there] += gy / (KH * KW)
+    gx[...] = image[:, :, PH : PH + gx.shape[2], PW : PW + gx.shape[3]]

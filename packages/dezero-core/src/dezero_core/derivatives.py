@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .backends.registry import backend_of
+from .backends.registry import backend_of, on_device_of
 from .engine import Pass, go_back, seed_for
 from .functions.joining import stack
 from .functions.shape import reshape
@@ -71,7 +71,8 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
 def row(y: Variable, i: int, x: Variable, create_graph: bool) -> Any:
     """The gradient of element ``i`` of ``y``, counted row by row."""
     positions = backend_of(y.data).arange(y.size, y.data)
-    unit = get_array_module(y).reshape(cast(positions == i, y.dtype), y.shape)
+    with on_device_of(y.data):
+        unit = get_array_module(y).reshape(cast(positions == i, y.dtype), y.shape)
     found = grad(y, x, unit, create_graph=create_graph, retain_graph=True)
     return zeros_like(x) if found is None else found
 
@@ -124,4 +125,4 @@ def wanting(x: Any) -> Variable:
 
 def zeros_like(x: Variable) -> Variable:
     """Zeros of the shape of ``x`` without a graph."""
-    return Variable(get_array_module(x).zeros_like(x.data), requires_grad=False)
+    return Variable(backend_of(x.data).zeros(x.shape, x.data), requires_grad=False)

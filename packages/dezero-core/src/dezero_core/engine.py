@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from .anomaly import detecting, look_at_forward, look_at_gradients
-from .backends.registry import backend_of
+from .backends.registry import backend_of, on_device_of
 from .config import using_config
 from .diagnosis import require_memory
 from .errors import DezeroError, GraphError, ShapeError
@@ -85,7 +85,8 @@ def seed_for(y: Variable, gy: Any) -> Variable:
             "no_grad(), or from inputs that want no gradient, or unchain() cut it off"
         )
     if gy is None:
-        return Variable(get_array_module(y).ones_like(y.data), requires_grad=False)
+        with on_device_of(y.data):
+            return Variable(get_array_module(y).ones_like(y.data), requires_grad=False)
     seed = as_variable(gy)
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
@@ -95,10 +96,13 @@ def seed_for(y: Variable, gy: Any) -> Variable:
 def go_back(
     y: Variable, seed: Variable, task: Pass, create_graph: bool, finish: Callable[[Pass], T]
 ) -> T:
-    """Run a pass from ``y``, and ``finish`` in the same mode; return what that returns."""
+    """Run a pass from ``y``, and ``finish`` in the same mode; return what that returns.
+
+    All of it on the device of ``y``: no op joins two devices.
+    """
     mode = gradients_are_arrays.set(not create_graph)
     try:
-        with using_config("enable_backprop", create_graph):
+        with using_config("enable_backprop", create_graph), on_device_of(y.data):
             if task.detecting:
                 look_at_forward(y)
             task.start(y.creator, y._index, seed if create_graph else seed.data)

@@ -10,8 +10,9 @@ from .backends.registry import (
     backend_of,
     default_backend,
     get_backend,
+    on_device_of,
 )
-from .backends.transfer import move, transfers
+from .backends.transfer import move, move_beside, transfers
 from .engine import on_grad_ready
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
@@ -56,7 +57,9 @@ __all__ = [
     "kernels_for",
     "load_weights",
     "move",
+    "move_beside",
     "named_params",
+    "on_device_of",
     "on_grad_ready",
     "ops",
     "plugins",

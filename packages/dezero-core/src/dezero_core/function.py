@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from weakref import ref
 
 from .backends.interface import Array
-from .backends.registry import backend_of, by_type
+from .backends.registry import backend_of, by_type, current_device, on_device_of
 from .config import Config, enable_backprop
 from .diagnosis import raise_explained, require_broadcastable, require_one_backend
 from .errors import GraphError
@@ -136,7 +136,11 @@ class Function:
             a0 = arrays[0]
 
         try:
-            y = self.forward(*arrays)
+            if current_device:  # a library with several devices is in use
+                with on_device_of(*arrays):
+                    y = self.forward(*arrays)
+            else:
+                y = self.forward(*arrays)
         except Exception as error:
             raise_explained(self, inputs, arrays, error)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .backends.host import HOST
-from .backends.registry import backend_of, get_backend
-from .backends.transfer import move
+from .backends.registry import get_backend
+from .backends.transfer import move, move_beside
 from .errors import (
     FORMAT_HINTS,
     INSTALL_HINTS,
@@ -175,8 +175,7 @@ def _require_fit(named: dict[str, Parameter | Buffer], stored: Stored, path: Pat
 
 def _placed(array: Any, x: Parameter | Buffer) -> Any:
     """A host array as one where ``x`` lives."""
-    backend = backend_of(x.data) if x.data is not None else get_backend(HOST)
-    return move(array, backend)
+    return array if x.data is None else move_beside(array, x.data)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import cupy
@@ -19,10 +20,12 @@ Pair = tuple[int, int]
 
 
 class CudaBackend(ArrayBackend):
-    """Arrays on an NVIDIA GPU. CuPy's functions take no ``device=``: they use the current one."""
+    """Arrays on NVIDIA GPUs. CuPy's functions take no ``device=``: they use the current one."""
 
     def __init__(self) -> None:
         super().__init__(cupy)
+        if self.device_count() > 1:
+            self.on_device = attrgetter("device")  # CuPy's devices are context managers
 
     def from_numpy(self, x: Any) -> Array:
         return cupy.asarray(x)
@@ -31,8 +34,8 @@ class CudaBackend(ArrayBackend):
         return cupy.asnumpy(x)
 
     def scalar_like(self, x: Any, y: Array) -> Array:
-        with y.device:
-            return cupy.asarray(x, dtype=cupy.result_type(y.dtype, x))
+        with y.device:  # filled there: nothing is copied from the host
+            return cupy.full((), x, dtype=cupy.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Array) -> Array:
         with y.device:
@@ -70,6 +73,10 @@ class CudaBackend(ArrayBackend):
         stream = cupy.random.default_rng(int(generator().integers(2**63)))
         return stream.random(shape, dtype=dtype)
 
+    def bernoulli(self, p: float, x: Array) -> Array:
+        with x.device:
+            return super().bernoulli(p, x)
+
     def memory(self) -> Memory:
         pool = cupy.get_default_memory_pool()
         free, total = cupy.cuda.runtime.memGetInfo()
@@ -78,6 +85,13 @@ class CudaBackend(ArrayBackend):
     def empty_cache(self) -> None:
         cupy.get_default_memory_pool().free_all_blocks()
         cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def devices(self) -> list[Any]:
+        return [cupy.cuda.Device(number) for number in range(self.device_count())]
+
+    def to_device(self, x: Array, device: Any) -> Array:
+        with device:
+            return x if x.device == device else cupy.array(x)
 
     def device_count(self) -> int:
         return int(cupy.cuda.runtime.getDeviceCount())

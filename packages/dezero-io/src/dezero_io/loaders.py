@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import ArrayBackend, accelerator, generator, get_backend, move
+from dezero_core.extend import (
+    ArrayBackend,
+    accelerator,
+    generator,
+    get_backend,
+    move,
+    on_device_of,
+)
 
 from .datasets.dataset import Dataset, stacked
 
@@ -85,9 +92,10 @@ class DataLoader:
         """A batch of the data set that is kept on the device."""
         assert self.resident is not None and self.backend is not None
         backend = get_backend(self.backend)
-        there = move(indices, backend)
         x, t = self.resident
-        return backend.get_item(x, there), None if t is None else backend.get_item(t, there)
+        with on_device_of(x):
+            there = move(indices, backend)
+            return backend.get_item(x, there), None if t is None else backend.get_item(t, there)
 
     next = __next__
 

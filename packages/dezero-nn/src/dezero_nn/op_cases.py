@@ -16,6 +16,7 @@ from dezero_core.extend import OpCase, backend_of
 from dezero_core.functions import sum
 
 from . import functions as F
+from .functions.dropout import Dropout
 
 ROWS_OF_SCORES = (((4, 3),), ((1, 2),))
 LABELLED = (((4, 3), (4,)), ((2, 3), (2, 1)), ((1, 3), (1,)))
@@ -90,6 +91,12 @@ def layers() -> list[OpCase]:
         ),
         OpCase("layer_norm", _layer_normed, _layer_normed_reference, EACH_NORMED),
         OpCase("dropout", lambda x: F.dropout(x, 0.0) * 2, lambda x: 2 * x),
+        OpCase(
+            "dropout mask",
+            lambda x: Dropout(2.0)(x, backend_of(x.data).asarray([[True, False, True]])) + sum(x),
+            lambda x: x * [[2.0, 0.0, 2.0]] + x.sum(),
+            (((1, 3),),),
+        ),
         OpCase("batch_norm", _normalised, _normalised_reference, CHANNELS),
         OpCase("batch_norm test_mode", _normalised_by_running, _by_running_reference, CHANNELS),
     ]

@@ -9,8 +9,15 @@ are pairs (down, across), and OH, OW count the windows (`windows.get_conv_outsiz
 from dezero_core.extend import KernelOp
 
 sigmoid = KernelOp("sigmoid", "(x: any shape) -> y = 1 / (1 + exp(-x)), same shape and dtype")
+sigmoid_grad = KernelOp("sigmoid_grad", "(gy: any shape, y: same) -> gx = gy y (1 - y), same")
 
 relu_grad = KernelOp("relu_grad", "(gy: any shape, y: same) -> gx: same, gy where y > 0, else 0")
+
+scaled_where = KernelOp(
+    "scaled_where",
+    "(x: any shape, mask: bools, same shape, scale: float) -> y: x times scale where the mask is "
+    "true, else 0",
+)
 
 softmax_cross_entropy = KernelOp(
     "softmax_cross_entropy",
@@ -20,6 +27,13 @@ softmax_cross_entropy = KernelOp(
 softmax_cross_entropy_grad = KernelOp(
     "softmax_cross_entropy_grad",
     "(gy: (), x: (N, C), t: as above) -> gx: (N, C), (softmax(x) - onehot(t)) gy / N",
+)
+
+update = KernelOp(
+    "update",
+    "(ps: list of parameters of one dtype, gs: their gradients, states: a dict for each, "
+    "step(p, g, state) -> what to add to p) -> list of the new parameters, perhaps written over "
+    "ps; step is elementwise, and keeps arrays of the shape of p and Python numbers in its state",
 )
 
 im2col = KernelOp(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -91,9 +92,12 @@ class ArrayBackend:
 
     Attributes:
         name, capabilities: as in the `BackendSpec` it was registered with.
+        on_device: a context manager that makes the device of an array the current one, for
+            libraries that compute on a current device; None where arrays know their place.
     """
 
     name: str
+    on_device: Callable[[Array], AbstractContextManager[object]] | None = None
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -184,6 +188,10 @@ class ArrayBackend:
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Random numbers from [0, 1), drawn from DeZero's generator (see `seed`)."""
         return self.xp.astype(self.from_numpy(host_uniform(shape)), dtype)
+
+    def bernoulli(self, p: float, x: Array) -> Array:
+        """Random bools in the shape of ``x``, beside it: true with probability ``p``."""
+        return self.uniform(tuple(x.shape), x.dtype) < p
 
     def memory(self) -> Memory | None:
         """How full the device is; None where nobody can tell, or it is the host's."""

@@ -75,10 +75,16 @@ class KernelOp:
         return function
 
     def __call__(self, x: Any, *arguments: Any) -> Any:
-        """Run on ``x`` and further arguments, by the kernel for the backend of ``x``."""
+        """Run on ``x`` and further arguments, by the kernel for the backend of ``x``.
+
+        ``x`` is an array, or a list of them with something in it.
+        """
         candidates = self._candidates.get(type(x))
         if candidates is None:
-            candidates = self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
+            array = x[0] if isinstance(x, list) else x
+            candidates = kernels_for(self.name, backend_of(array).name)
+            if array is x:
+                self._candidates[type(x)] = candidates
         log = _log.get()
         for kernel in candidates:
             if kernel.supports(x, *arguments):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..hookspecs import DEZERO_API, hookimpl
-from .host import host_uniform
+from .host import generator, host_uniform
 from .interface import Array, ArrayBackend, BackendSpec
 from .portable import Pair, is_basic, window_layout
 
@@ -66,6 +66,11 @@ class NumpyBackend(ArrayBackend):
     def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
         shape, strides = window_layout(x, kernel, stride, dilation)
         return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
+
+    def bernoulli(self, p: float, x: Array) -> Array:
+        """From 16 random bits an element: ``p`` is rounded to 1/65536."""
+        bits = generator().integers(0, 1 << 16, x.shape, dtype=np.uint16)
+        return np.asarray(bits < round(p * (1 << 16)))
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return host_uniform(shape).astype(dtype, copy=False)

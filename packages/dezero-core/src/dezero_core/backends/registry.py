@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
-from ..errors import BACKEND_HINTS, INSTALL_HINTS, MissingPackage, UnknownName, UnsupportedType
+from ..errors import (
+    BACKEND_HINTS,
+    INSTALL_HINTS,
+    BackendMismatch,
+    MissingPackage,
+    UnknownName,
+    UnsupportedType,
+)
 from ..plugins import Catalog, plugins
 from .host import HOST
 from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
@@ -17,11 +26,14 @@ def _keys(spec: BackendSpec) -> tuple[str, ...]:
 catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
 """The backend of every array type met so far: what an op looks up."""
+current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
+"""How the device of an array becomes the current one, for types where that can be another."""
 _made: dict[str, ArrayBackend] = {}
 
 
 def _forget() -> None:
     by_type.clear()
+    current_device.clear()
     _made.clear()
 
 
@@ -40,12 +52,29 @@ def backend_of(x: Array) -> ArrayBackend:
 def _backend_of_new_type(kind: type) -> ArrayBackend:
     spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
     if spec is not None:
-        by_type[kind] = _make(spec)
-        return by_type[kind]
+        by_type[kind] = backend = _make(spec)
+        if backend.on_device is not None:
+            current_device[kind] = backend.on_device
+        return backend
     known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
     raise UnsupportedType(
         f"{kind.__name__} is not supported: expected an array ({known}); make an array of it first"
     )
+
+
+def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
+    """A block in which the device of ``arrays`` is the current one of their library.
+
+    Raises:
+        BackendMismatch: they are on several devices.
+    """
+    for x in arrays if current_device else ():
+        if type(x) in current_device:
+            device = backend_of(x).device
+            if any(type(y) is type(x) and device(y) != device(x) for y in arrays):
+                raise BackendMismatch("arrays are on several devices of one library")
+            return current_device[type(x)](x)
+    return nullcontext()
 
 
 def get_backend(name: str) -> ArrayBackend:

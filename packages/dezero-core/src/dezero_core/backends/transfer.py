@@ -6,7 +6,7 @@ from collections import Counter
 
 from .host import HOST
 from .interface import Array, ArrayBackend
-from .registry import backend_of
+from .registry import backend_of, on_device_of
 
 transfers: Counter[str] = Counter()
 """How often an array was copied ``"to_host"`` and ``"from_host"`` since the program began."""
@@ -24,3 +24,13 @@ def move(x: Array, to: ArrayBackend) -> Array:
         transfers["from_host"] += 1
         x = to.from_numpy(x)
     return x
+
+
+def move_beside(x: Array, y: Array) -> Array:
+    """``x`` as an array of the library of ``y``, on the device of ``y``."""
+    backend = backend_of(y)
+    with on_device_of(y):
+        x = move(x, backend)
+        if backend.on_device is None or backend.device(x) == backend.device(y):
+            return x
+        return backend.to_device(x, backend.device(y))

@@ -12,6 +12,7 @@ from ..backends.interface import ArrayBackend
 from ..backends.kernels import all_kernels, ops
 from ..backends.registry import get_backend
 from ..testing.check import Check
+from ..variable import Variable
 
 X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # no ties, both signs
 Y = np.cos(2.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")
@@ -313,5 +314,9 @@ def keeps_devices_apart(name: str) -> None:
     library = get_backend(name)
     for device in library.devices():
         x = library.to_device(library.from_numpy(X), device)
-        assert library.device(x) == library.device(x * x + 1) == device
+        y = Variable(x)
+        z = y * y + 1
+        z.backward()
+        assert y.grad is not None
+        assert library.device(x) == library.device(z.data) == library.device(y.grad.data) == device
         assert library.device(library.zeros((2,), x)) == device

@@ -32,8 +32,10 @@ class Item:
     needs: frozenset[str] = frozenset()
 
     def missing(self, backend: str) -> frozenset[str]:
-        """The capabilities it needs and the backend does not declare."""
-        return self.needs - get_backend(backend).capabilities
+        """The capabilities it needs and the backend does not declare, or has no use for."""
+        library = get_backend(backend)
+        alone = "devices" in library.capabilities and len(library.devices()) < 2
+        return self.needs - library.capabilities | (self.needs & {"devices"} if alone else set())
 
 
 def all_items() -> list[Item]:

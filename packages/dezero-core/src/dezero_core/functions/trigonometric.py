@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.kernels import KernelOp
 from ..function import Function
 from ..variable import Variable, get_array_module
 
@@ -68,7 +69,26 @@ class Tanh(Function):
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
-        return gy * (1 - y * y)
+        return TanhGrad()(gy, y)
+
+
+tanh_grad = KernelOp("tanh_grad", "(gy: any shape, y: same) -> gx = gy (1 - y**2), same")
+
+
+@tanh_grad.define
+def _tanh_grad(gy: Any, y: Any) -> Any:
+    return gy * (1 - y * y)
+
+
+class TanhGrad(Function):
+    """gx = gy (1 - y**2);  dgx/dgy = 1 - y**2,  dgx/dy = -2 gy y."""
+
+    def forward(self, gy: Any, y: Any) -> Any:
+        return tanh_grad(gy, y)
+
+    def backward(self, ggx: Any) -> Any:
+        gy, y = self.inputs
+        return TanhGrad()(ggx, y), ggx * gy * (-2 * y)
 
 
 def tanh(x: Any) -> Variable:

@@ -30,13 +30,23 @@ def supports_gradient(gy: Any, x: Any, *arguments: Any) -> bool:
     return supports(x)
 
 
+def supports_masked(x: Any, mask: Any, scale: float) -> bool:
+    """Numbers of single or double precision, and bools."""
+    return supports(x) and mask.dtype.char == "?" and mask.shape == x.shape
+
+
+def supports_update(ps: Any, *others: Any) -> bool:
+    """More than one parameter."""
+    return len(ps) > 1
+
+
 def launched(name: str) -> Callable[..., Any]:
     """The function of that name in `launches`, which is imported when it is first called."""
 
     def run(*arguments: Any) -> Any:
-        from . import launches
+        from . import launches, updates
 
-        return getattr(launches, name)(*arguments)
+        return getattr(updates if name == "update" else launches, name)(*arguments)
 
     run.__name__ = name
     return run
@@ -46,12 +56,18 @@ def all_kernels() -> list[Kernel]:
     """Every kernel of this package."""
     table: dict[str, Callable[..., bool]] = {
         "sigmoid": supports,
+        "sigmoid_grad": supports_two,
+        "tanh_grad": supports_two,
         "relu_grad": supports_two,
+        "scaled_where": supports_masked,
         "softmax_cross_entropy": supports,
         "softmax_cross_entropy_grad": supports_gradient,
         "im2col": supports,
         "col2im": supports,
         "max_pool2d": supports,
         "max_pool2d_grad": supports,
+        "average_pool2d": supports,
+        "average_pool2d_grad": supports,
+        "update": supports_update,
     }
     return [Kernel(op, "cuda", launched(op), check) for op, check in table.items()]

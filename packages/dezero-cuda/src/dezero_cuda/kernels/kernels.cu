@@ -26,6 +26,21 @@ KERNEL sigmoid(const T* x, T* y, long long n) {
     }
 }
 
+// gx = gy y (1 - y)
+KERNEL sigmoid_grad(const T* gy, const T* y, T* gx, long long n) {
+    LOOP(i, n) gx[i] = gy[i] * y[i] * (T(1) - y[i]);
+}
+
+// gx = gy (1 - y**2)
+KERNEL tanh_grad(const T* gy, const T* y, T* gx, long long n) {
+    LOOP(i, n) gx[i] = gy[i] * (T(1) - y[i] * y[i]);
+}
+
+// y = x scale where mask, else 0
+KERNEL scaled_where(const T* x, const unsigned char* mask, T* y, T scale, long long n) {
+    LOOP(i, n) y[i] = mask[i] ? x[i] * scale : T(0);
+}
+
 // gx = gy where y > 0, else 0
 KERNEL relu_grad(const T* gy, const T* y, T* gx, long long n) {
     LOOP(i, n) gx[i] = y[i] > 0 ? gy[i] : T(0);
@@ -137,5 +152,40 @@ KERNEL max_pool2d_grad(const T* gy, const int* index, T* gx, WINDOWS, long long 
             }
         }
         gx[t] = sum;
+    }
+}
+
+// y = mean of each window, zeros of the padding included
+KERNEL average_pool2d(const T* x, T* y, WINDOWS, long long n) {
+    LOOP(t, n) {
+        long long rest = t;
+        int j = rest % OW; rest /= OW;
+        int i = rest % OH; rest /= OH;
+        T sum = 0;
+        for (int k = 0; k < KH; ++k)
+            for (int l = 0; l < KW; ++l) {
+                int row = i * SH - PH + k, column = j * SW - PW + l;
+                if (row >= 0 && row < H && column >= 0 && column < W)
+                    sum += x[(rest * H + row) * W + column];
+            }
+        y[t] = sum / T(KH * KW);
+    }
+}
+
+// gx[n, c, row, column] = sum of gy of the windows it is in, each divided by their size
+KERNEL average_pool2d_grad(const T* gy, T* gx, WINDOWS, long long n) {
+    LOOP(t, n) {
+        long long rest = t;
+        int column = rest % W + PW; rest /= W;
+        int row = rest % H + PH; rest /= H;
+        T sum = 0;
+        for (int k = 0; k < KH; ++k) {
+            if (row - k < 0 || (row - k) % SH || (row - k) / SH >= OH) continue;
+            for (int l = 0; l < KW; ++l) {
+                if (column - l < 0 || (column - l) % SW || (column - l) / SW >= OW) continue;
+                sum += gy[(rest * OH + (row - k) / SH) * OW + (column - l) / SW];
+            }
+        }
+        gx[t] = sum / T(KH * KW);
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import cupy
@@ -21,12 +22,25 @@ def sigmoid(x: Any) -> Any:
     return y
 
 
-def relu_grad(gy: Any, y: Any) -> Any:
-    """``gy`` where ``y`` is positive."""
+def of_two(name: str, gy: Any, y: Any) -> Any:
+    """An elementwise kernel of two arrays."""
     gy, y = cupy.ascontiguousarray(gy), cupy.ascontiguousarray(y)
     gx = cupy.empty(gy.shape, gy.dtype)
-    launch("relu_grad", gx, gy, y, gx)
+    launch(name, gx, gy, y, gx)
     return gx
+
+
+sigmoid_grad = partial(of_two, "sigmoid_grad")
+tanh_grad = partial(of_two, "tanh_grad")
+relu_grad = partial(of_two, "relu_grad")
+
+
+def scaled_where(x: Any, mask: Any, scale: float) -> Any:
+    """``x`` times ``scale`` where the mask is true."""
+    x, mask = cupy.ascontiguousarray(x), cupy.ascontiguousarray(mask)
+    y = cupy.empty(x.shape, x.dtype)
+    launch("scaled_where", y, x, mask, y, x.dtype.type(scale))
+    return y
 
 
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
@@ -104,4 +118,29 @@ def max_pool2d_grad(
     gx = cupy.empty(shape, gy.dtype)
     w = geometry(shape, gy.shape[2:], kernel, stride, pad, DENSE)
     launch("max_pool2d_grad", gx, gy, index, gx, *w)
+    return gx
+
+
+def average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+    """The mean of each window."""
+    x = cupy.ascontiguousarray(x)
+    counts = window_counts(x.shape, kernel, stride, pad)
+    y = cupy.empty((*x.shape[:2], *counts), x.dtype)
+    launch("average_pool2d", y, x, y, *geometry(x.shape, counts, kernel, stride, pad, DENSE))
+    return y
+
+
+def average_pool2d_grad(
+    gy: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
+) -> Any:
+    """``gy`` in equal parts over the windows."""
+    gy = cupy.ascontiguousarray(gy)
+    gx = cupy.empty(shape, gy.dtype)
+    launch(
+        "average_pool2d_grad",
+        gx,
+        gy,
+        gx,
+        *geometry(shape, gy.shape[2:], kernel, stride, pad, DENSE),
+    )
     return gx

@@ -28,7 +28,23 @@ class Sigmoid(Function):
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
-        return gy * y * (1 - y)
+        return SigmoidGrad()(gy, y)
+
+
+@signatures.sigmoid_grad.define
+def _sigmoid_grad(gy: Any, y: Any) -> Any:
+    return gy * y * (1 - y)
+
+
+class SigmoidGrad(Function):
+    """gx = gy y (1 - y);  dgx/dgy = y (1 - y),  dgx/dy = gy (1 - 2 y)."""
+
+    def forward(self, gy: Any, y: Any) -> Any:
+        return signatures.sigmoid_grad(gy, y)
+
+    def backward(self, ggx: Any) -> Any:
+        gy, y = self.inputs
+        return SigmoidGrad()(ggx, y), ggx * gy * (1 - 2 * y)
 
 
 def sigmoid(x: Any) -> Variable:

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Config, Variable, as_variable
+from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import backend_of, cast
+from dezero_core.extend import array_of, as_array_like, backend_of
+
+from .. import signatures
+
+
+@signatures.scaled_where.define
+def _scaled_where(x: Any, mask: Any, scale: float) -> Any:
+    return get_array_module(x).where(mask, x * scale, as_array_like(0.0, x))
+
+
+class Dropout(Function):
+    """y = scale x where the mask is true, else 0: linear, so dL/dx is the same of gy."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def forward(self, x: Any, mask: Any) -> Any:
+        return signatures.scaled_where(x, mask, self.scale)
+
+    def backward(self, gy: Any) -> Any:
+        _, mask = self.inputs
+        return Dropout(self.scale)(gy, array_of(mask)), None
 
 
 def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
@@ -24,5 +45,5 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     x = as_variable(x)
     if not Config.train or dropout_ratio == 0:
         return x
-    kept = backend_of(x.data).uniform(x.shape, x.dtype) >= dropout_ratio
-    return x * (cast(kept, x.dtype) * (1 / (1 - dropout_ratio)))
+    mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)
+    return Dropout(1 / (1 - dropout_ratio))(x, mask)

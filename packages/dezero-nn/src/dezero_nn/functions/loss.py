@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError, UnsupportedType
-from dezero_core.extend import array_of, as_array_like, backend_of, cast
+from dezero_core.extend import array_of, as_array_like, backend_of, cast, on_device_of
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 
 from .. import signatures
@@ -201,8 +201,9 @@ def targets_like(op: str, x: Variable, t: Any) -> Any:
     if isinstance(t, Variable) and t.requires_grad:
         t = t if t.dtype == x.dtype else astype(t, x.dtype)
         return t if t.shape == x.shape else reshape(t, x.shape)
-    t = cast(array_of(t), x.dtype)
-    return t if tuple(t.shape) == x.shape else get_array_module(t).reshape(t, x.shape)
+    with on_device_of(x.data):
+        t = cast(array_of(t), x.dtype)
+        return t if tuple(t.shape) == x.shape else get_array_module(t).reshape(t, x.shape)
 
 
 def accuracy(y: Any, t: Any) -> Variable:
@@ -221,8 +222,9 @@ def accuracy(y: Any, t: Any) -> Variable:
     y, t = array_of(y), array_of(t)
     check_labels("accuracy", y, t)
     xp = get_array_module(y)
-    hits = xp.argmax(y, axis=1) == xp.reshape(t, (y.shape[0],))
-    share = xp.sum(cast(hits, y.dtype), dtype=y.dtype) / y.shape[0]
+    with on_device_of(y, t):
+        hits = xp.argmax(y, axis=1) == xp.reshape(t, (y.shape[0],))
+        share = xp.sum(cast(hits, y.dtype), dtype=y.dtype) / y.shape[0]
     return Variable(share, requires_grad=False)
 
 

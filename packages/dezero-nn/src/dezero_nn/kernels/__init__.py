@@ -5,9 +5,10 @@ from __future__ import annotations
 from dezero_core.extend import Kernel
 
 from .conv import conv2d, conv2d_grad_W, conv2d_grad_x, supports_conv2d
-from .masks import relu_grad, supports_masks
+from .masks import relu_grad, scaled_where, supports_masks
 from .pooling import max_pool2d, max_pool2d_grad, supports_max_pool2d
-from .sigmoid import sigmoid, supports_sigmoid
+from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
+from .updates import supports_update, update
 
 
 def all_kernels() -> list[Kernel]:
@@ -19,5 +20,8 @@ def all_kernels() -> list[Kernel]:
         Kernel("conv2d_grad_W", "numpy", conv2d_grad_W, supports_conv2d),
         Kernel("max_pool2d", "numpy", max_pool2d, supports_max_pool2d),
         Kernel("max_pool2d_grad", "numpy", max_pool2d_grad, supports_masks),
+        Kernel("sigmoid_grad", "numpy", sigmoid_grad, supports_sigmoid),
+        Kernel("scaled_where", "numpy", scaled_where, supports_masks),
+        Kernel("update", "numpy", update, supports_update),
         Kernel("relu_grad", "numpy", relu_grad, supports_masks),
     ]

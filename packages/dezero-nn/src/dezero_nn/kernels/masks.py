@@ -37,6 +37,13 @@ def kept(x: Any, mask: Any) -> Any:
     return bits.view(x.dtype)
 
 
+def scaled_where(x: Any, mask: Any, scale: float) -> Any:
+    """``x`` times ``scale`` where the mask is true."""
+    y = kept(x, mask)
+    y *= scale
+    return y
+
+
 def relu_grad(gy: Any, y: Any) -> Any:
     """``gy`` where ``y`` is positive."""
     return kept(gy, y > 0)

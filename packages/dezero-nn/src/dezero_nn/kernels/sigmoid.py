@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 
-def supports_sigmoid(x: Any) -> bool:
+def supports_sigmoid(x: Any, *others: Any) -> bool:
     """Arrays of single or double precision; scalars have nothing to write into."""
-    return isinstance(x, np.ndarray) and x.dtype.char in "fd"
+    return isinstance(x, np.ndarray) and x.dtype.char in "fd" and x.ndim > 0
 
 
 def sigmoid(x: Any) -> Any:
@@ -24,3 +24,11 @@ def sigmoid(x: Any) -> Any:
         np.exp(y, out=y)
     y += 1.0
     return np.reciprocal(y, out=y)
+
+
+def sigmoid_grad(gy: Any, y: Any) -> Any:
+    """``gy * y * (1 - y)``, in a new array."""
+    gx = np.subtract(1, y)
+    gx *= y
+    gx *= gy
+    return gx

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Variable, as_variable, get_array_module
+from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
+from dezero_core.extend import backend_of
 from dezero_core.functions import tanh
 
 from ..functions import sigmoid
@@ -130,7 +131,7 @@ class GRU(Recurrent):
     def forward(self, x: Any) -> Variable:
         x = self.prepared(x)
         r, z, n = self.x2r(x), self.x2z(x), self.x2n(x)
-        h = as_variable(get_array_module(n).zeros_like(n.data)) if self.h is None else self.h
+        h = as_variable(backend_of(n.data).zeros(n.shape, n.data)) if self.h is None else self.h
         r, z = sigmoid(r + self.h2r(h)), sigmoid(z + self.h2z(h))
         n = tanh(n + r * self.h2n(h))
         self.h = n + z * (h - n)

@@ -20,6 +20,8 @@ class Adam(Optimizer):
         eps: keeps the quotient finite (default 1e-8).
     """
 
+    elementwise = True
+
     rate_name = "alpha"
 
     def __init__(
@@ -53,6 +55,8 @@ class AdamW(Adam):
         alpha, beta1, beta2, eps: as for `Adam`.
         weight_decay: share of the parameter taken off at each step, times alpha (default 0.01).
     """
+
+    elementwise = True
 
     def __init__(
         self,

@@ -17,6 +17,8 @@ class AdaGrad(Optimizer):
         eps: keeps the quotient finite (default 1e-8).
     """
 
+    elementwise = True
+
     def __init__(self, lr: float = 0.001, eps: float = 1e-8) -> None:
         super().__init__()
         self.lr, self.eps = lr, eps
@@ -37,6 +39,8 @@ class RMSprop(Optimizer):
         eps: keeps the quotient finite (default 1e-8).
     """
 
+    elementwise = True
+
     def __init__(self, lr: float = 0.01, rho: float = 0.99, eps: float = 1e-8) -> None:
         super().__init__()
         self.lr, self.rho, self.eps = lr, rho, eps
@@ -56,6 +60,8 @@ class AdaDelta(Optimizer):
         rho: decay of the running means (default 0.95).
         eps: lets the first steps be more than 0 (default 1e-6).
     """
+
+    elementwise = True
 
     def __init__(self, rho: float = 0.95, eps: float = 1e-6) -> None:
         super().__init__()

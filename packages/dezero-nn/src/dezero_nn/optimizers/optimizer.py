@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError
-from dezero_core.extend import backend_of, move
+from dezero_core.extend import backend_of, move_beside, on_device_of
 
+from .. import signatures
 from ..layers import Layer
 
 
@@ -18,9 +19,18 @@ class Optimizer:
 
     Attributes:
         rate_name: the attribute that holds the learning rate, for schedules.
+        elementwise: whether ``step`` treats every element alike and on its own, so that it may
+            be given pieces of parameters, or several at once. A class that defines ``step``
+            says so itself.
     """
 
     rate_name = "lr"
+    elementwise: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "step" in vars(cls) and "elementwise" not in vars(cls):
+            cls.elementwise = False
 
     def __init__(self) -> None:
         self.target: Layer | None = None
@@ -47,21 +57,33 @@ class Optimizer:
             raise GraphError(f"{type(self).__name__}.update(): call setup(model) first")
         params = [p for p in self.target.params() if p.grad is not None]
         for hook in self.hooks:
-            hook(params)
-        for param in params:
-            if param.grad is not None:  # a hook may freeze one
+            with on_device_of(*[p.data for p in params]):
+                hook(params)
+        params = [p for p in params if p.grad is not None]  # a hook may freeze one
+        if type(self).update_one is not Optimizer.update_one:  # as the book's subclasses do
+            for param in params:
                 self.update_one(param)
+        else:
+            for alike in of_one_place(params):
+                self._update_alike(alike)
 
     def update_one(self, param: Parameter) -> None:
         """Change one parameter, in place where its array library allows it."""
-        assert param.grad is not None
-        backend = backend_of(param.data)
-        state = self._state.setdefault(param, {})
-        for name, value in state.items():
-            if not isinstance(value, int | float) and backend_of(value) is not backend:
-                state[name] = move(value, backend)  # the parameter has been moved
-        change = self.step(param.data, param.grad.data, state)
-        param.data = backend.iadd(param.data, change)
+        self._update_alike([param])
+
+    def _update_alike(self, params: list[Parameter]) -> None:
+        """Change parameters of one dtype on one device."""
+        states = [self._state.setdefault(param, {}) for param in params]
+        for param, state in zip(params, states, strict=True):
+            for name, value in state.items():
+                if not isinstance(value, int | float):
+                    state[name] = move_beside(value, param.data)  # it may have been moved
+        gradients = [param.grad.data for param in params if param.grad is not None]
+        run = signatures.update if self.elementwise else signatures.update.portable
+        with on_device_of(params[0].data):
+            arrays = run([param.data for param in params], gradients, states, self.step)
+        for param, array in zip(params, arrays, strict=True):
+            param.data = array
 
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """What to add to a parameter.
@@ -72,3 +94,18 @@ class Optimizer:
             state: what this optimizer keeps for the parameter; empty at first.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+@signatures.update.define
+def _update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any) -> list[Any]:
+    backend = backend_of(ps[0])
+    return [backend.iadd(p, step(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]
+
+
+def of_one_place(params: list[Parameter]) -> list[list[Parameter]]:
+    """Parameters in groups of one library, dtype and device."""
+    groups: dict[Any, list[Parameter]] = {}
+    for param in params:
+        device = backend_of(param.data).device(param.data)
+        groups.setdefault((type(param.data), param.dtype, str(device)), []).append(param)
+    return list(groups.values())

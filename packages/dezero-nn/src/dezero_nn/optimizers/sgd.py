@@ -14,6 +14,8 @@ class SGD(Optimizer):
         lr: learning rate (default 0.01).
     """
 
+    elementwise = True
+
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
         self.lr = lr
@@ -29,6 +31,8 @@ class MomentumSGD(Optimizer):
         lr: learning rate (default 0.01).
         momentum: how much of the last change is repeated (default 0.9).
     """
+
+    elementwise = True
 
     def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
         super().__init__()

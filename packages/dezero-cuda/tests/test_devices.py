@@ -1,0 +1,93 @@
+"""Two devices: every op runs on the device of its arrays, whichever is the current one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cupy
+import numpy as np
+import pytest
+
+from dezero_core import Variable, grad
+from dezero_core import functions as F
+from dezero_core.backends import registry
+from dezero_core.errors import BackendMismatch
+from dezero_core.extend import backend_of, get_backend, move_beside
+
+
+@pytest.fixture(autouse=True)
+def two_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if "minimal" in type(get_backend("cuda")).__name__.lower():
+        pytest.skip("dezero-cuda's backend")
+    monkeypatch.setenv("FAKE_CUDA_DEVICES", "2")
+    registry._forget()
+    yield
+    registry._forget()
+
+
+def on_second(x: Any) -> Variable:
+    with cupy.cuda.Device(1):
+        return Variable(get_backend("cuda").from_numpy(np.asarray(x, "float32")))
+
+
+def second(x: Any) -> bool:
+    return bool(x.device.id == 1)
+
+
+def test_ops_and_gradients_stay_there() -> None:
+    assert cupy.cuda.Device().id == 0
+    x = on_second([[1.0, 2.0], [3.0, 4.0]])
+    y = F.sum(F.exp(x) * 2 + F.matmul(x, x)[[0, 0]])
+    y.backward(create_graph=True)
+    assert x.grad is not None and second(y.data) and second(x.grad.data)
+    (gx,) = grad(F.sum(x.grad * x), [x])
+    assert second(gx.data)
+    assert cupy.cuda.Device().id == 0
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "MomentumSGD", "Adam", "AdamW"])
+def test_a_model_trains_there(optimizer: str) -> None:
+    nn = pytest.importorskip("dezero_nn", reason="models are dezero-nn's")
+    with cupy.cuda.Device(1):
+        model = nn.CNN(3, (2, 3), 4).to_gpu()
+        x, t = (
+            get_backend("cuda").from_numpy(a)
+            for a in (np.ones((6, 1, 8, 8), "float32"), np.arange(6) % 3)
+        )
+        model(x)  # sizes its layers
+    steps = getattr(nn, optimizer)().setup(model)
+    steps.add_hook(nn.ClipGrad(1.0))
+    for _ in range(2):
+        loss = nn.softmax_cross_entropy(model(x), t)
+        model.cleargrads()
+        loss.backward()
+        steps.update()
+    assert second(loss.data) and all(second(p.data) for p in model.params())
+
+
+def test_arrays_of_two_devices_are_refused() -> None:
+    x, y = on_second([1.0]), Variable(get_backend("cuda").from_numpy(np.ones(1, "float32")))
+    with pytest.raises(BackendMismatch, match=r"Add got .*Device 1.*Device 0.*move its inputs"):
+        x + y
+    assert second(move_beside(y.data, x.data)) and second(move_beside(np.ones(1), x.data))
+
+
+def test_the_kit_holds_on_two_devices(tmp_path: Path) -> None:
+    """The kit itself runs on the first; "several devices" is one of its checks then."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs"]
+    command += ["dezero_core.conformance", "--dezero-backend", "cuda", "-k", "arrays or optimizers"]
+    fakes = str(Path(cupy.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": fakes}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "does not apply" in done.stdout and " skipped" not in done.stdout.splitlines()[-1]
+
+
+def test_a_device_alone_is_never_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_CUDA_DEVICES", "1")
+    registry._forget()
+    assert backend_of(cupy.asarray([1.0])).on_device is None
+    assert not registry.current_device
