@@ -159,7 +159,7 @@ MISTAKES: list[Mistake] = [
     ("a truth value of many", lambda: bool(Variable(X) * 1), ValueError,
      r"a number is wanted, and this Variable has shape \(4, 3\)"),
     ("a setting misspelt", lambda: dezero.using_config("trian", False), ValueError,
-     "no setting 'trian'; there are enable_backprop, train"),
+     "no setting 'trian'; there are enable_backprop, exact, train"),
 ]  # fmt: skip
 
 

@@ -1,16 +1,18 @@
 """Kernels: each held to its portable definition, on any shape that it says it supports."""
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dezero_core import Parameter, Variable
+from dezero_core import Parameter, Variable, precision
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import ops
-from dezero_nn import Layer, get_conv_outsize, optimizers, signatures
-from dezero_nn.kernels import all_kernels, conv, updates
+from dezero_nn import Layer, conv2d, get_conv_outsize, optimizers, signatures
+from dezero_nn.kernels import all_kernels, columns, updates, winograd
 
 KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op != "update"}
 small, sides = st.integers(1, 3), st.integers(1, 7)
@@ -42,9 +44,12 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     index = (index * 4).astype("int64") % (kernel[0] * kernel[1])
     b = draw(st.sampled_from([None, numbers(draw, (OC * groups,), dtype)]))
     settings = stride, pad, dilation, groups
+    scores, labels = numbers(draw, (N + 1, C + 1), dtype), np.arange(N + 1) % (C + 1)
     return {
         "sigmoid": (x * 40,),
         "sigmoid_grad": (gy, gy / 2),
+        "softmax_cross_entropy": (scores, labels),
+        "softmax_cross_entropy_grad": (np.array(0.5, dtype), scores, labels[:, np.newaxis]),
         "scaled_where": (x, x > 0, 1.25),
         "relu_grad": (x, x[::-1].copy()),
         "conv2d": (x, W, b, *settings),
@@ -92,13 +97,63 @@ def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.Monkey
     x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))
     settings = ((2, 1), (1, 1), (1, 1), 1)
     gy = draw.normal(size=(5, 3, 3, 8))
-    monkeypatch.setattr(conv, "BLOCK", block)
+    monkeypatch.setattr(columns, "BLOCK", block)
     for op, given_ in (
         ("conv2d", (x, W, None, *settings)),
         ("conv2d_grad_x", (gy, W, x.shape, *settings)),
         ("conv2d_grad_W", (x, gy, (3, 2), *settings)),
     ):
         np.testing.assert_allclose(KERNELS[op].function(*given_), ops[op].portable(*given_))
+
+
+sizes = st.integers(1, 19)
+
+
+@pytest.mark.parametrize("m", [2, 4])
+@given(st.integers(1, 4), small, small, st.tuples(sides, sizes), st.integers(0, 3),
+       st.sampled_from([1, 1 << 14, 1 << 22]))  # fmt: skip
+def test_winograd_computes_what_columns_do(
+    m: int, N: int, C: int, OC: int, size: tuple[int, int], pad: int, block: int
+) -> None:
+    """Images of any size, also smaller than a tile; blocks of a row of tiles, and of all."""
+    assume(min(size) + 2 * pad >= 3)
+    draw = np.random.default_rng(N + C + OC)
+    x = draw.standard_normal((N, C, *size), np.float32)
+    W, b = draw.standard_normal((OC, C, 3, 3), np.float32), draw.standard_normal(OC, np.float32)
+    settings = (1, 1), (pad, pad), (1, 1), 1
+    with patch.object(winograd, "BLOCK", block), patch.object(winograd, "FEWEST", 1):
+        y = winograd.conv2d(x, W, b, pad, m)
+        gx, gW = winograd.conv2d_grad_x(y, W, x.shape, pad, m), winograd.conv2d_grad_W(x, y, pad, m)
+    wanted = columns.conv2d(x, W, b, *settings)
+    for got, expected in (
+        (y, wanted),
+        (gx, columns.conv2d_grad_x(y, W, x.shape, *settings)),
+        (gW, columns.conv2d_grad_W(x, y, (3, 3), *settings)),
+    ):
+        assert got.shape == expected.shape and got.dtype == expected.dtype
+        assert np.max(np.abs(got - expected)) <= 3e-5 * np.max(np.abs(expected))
+
+
+def test_exact_precision_sums_directly() -> None:
+    """An inf stays in its windows; float64 is always exact."""
+    x = np.ones((8, 64, 12, 12), "float32")
+    x[0, 0, 5, 5] = np.inf
+    W = np.ones((64, 64, 3, 3), "float32")
+    with precision("exact"):
+        exact = conv2d(x, W, pad=1).data
+    with np.errstate(invalid="ignore"):
+        fast = conv2d(x, W, pad=1).data
+    assert np.isinf(exact[0, 0]).sum() == 9 and np.isfinite(exact[1:]).all()
+    assert (~np.isfinite(fast[0, 0])).sum() > 9 and np.isfinite(fast[1:]).all()
+    assert np.isinf(conv2d(x.astype("float64"), W.astype("float64"), pad=1).data).sum() == 9 * 64
+    with pytest.raises(ArgumentError, match="'best' is neither 'exact' nor 'fast'"):
+        precision("best")
+
+
+def test_convolution_is_repeatable() -> None:
+    x = np.random.default_rng(0).standard_normal((8, 32, 14, 14), np.float32)
+    W = np.random.default_rng(1).standard_normal((48, 32, 3, 3), np.float32)
+    assert len({conv2d(x, W, pad=1).data.tobytes() for _ in range(5)}) == 1
 
 
 @pytest.mark.parametrize("piece", [1, 5, 1 << 14])

@@ -7,7 +7,7 @@ from . import engine, functions, operators  # noqa: F401 (they bind what compute
 from .__about__ import __version__
 from .anomaly import detect_anomaly
 from .backends.host import seed
-from .config import Config, no_grad, test_mode, using_config
+from .config import Config, no_grad, precision, test_mode, using_config
 from .derivatives import grad, hessian, hvp, jacobian
 from .drawing import get_dot_graph, plot_dot_graph
 from .errors import DezeroError
@@ -44,6 +44,7 @@ __all__ = [
     "no_grad",
     "on_variables",
     "plot_dot_graph",
+    "precision",
     "seed",
     "test_mode",
     "using_config",

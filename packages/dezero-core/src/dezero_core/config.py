@@ -15,7 +15,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
 
-from .errors import UnknownName
+from .errors import ArgumentError, UnknownName
 
 
 class Setting:
@@ -34,6 +34,7 @@ class Setting:
 
 
 enable_backprop = Setting("enable_backprop", True)
+exact = Setting("exact", False)
 train = Setting("train", True)
 
 
@@ -42,11 +43,13 @@ class Configuration:
 
     Attributes:
         enable_backprop: record the graph of what is computed (default True).
+        exact: no kernel trades digits for speed (default False); see `precision`.
         train: layers behave as in training, dropout drops (default True).
     """
 
     __slots__ = ()
     enable_backprop = enable_backprop
+    exact = exact
     train = train
 
 
@@ -94,6 +97,21 @@ def no_grad() -> using_config:
 def test_mode() -> using_config:
     """Layers behave as in evaluation: dropout passes everything on (book step 54)."""
     return using_config("train", False)
+
+
+def precision(name: str) -> using_config:
+    """In this block, ``"exact"``: no kernel trades digits for speed; ``"fast"``: they may.
+
+    What they trade is in docs/performance.md: convolution of float32 by 3x3 filters loses about
+    two bits, and spreads an inf or nan to its neighbours. Backward runs as the block it is called
+    in says, wherever the forward ran.
+
+    Raises:
+        ArgumentError: another name.
+    """
+    if name not in ("exact", "fast"):
+        raise ArgumentError(f"precision: {name!r} is neither 'exact' nor 'fast'")
+    return using_config("exact", name == "exact")
 
 
 # pytest collects functions called test_*; this one is not a test.

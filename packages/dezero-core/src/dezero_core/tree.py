@@ -7,6 +7,7 @@ order in which they were set. Keys are the path: ``l1/W``, ``blocks/0/W``, ``hea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from .errors import WeightsError
@@ -41,10 +42,10 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
 
 def children(node: Any) -> Iterator[tuple[str, Any]]:
     """The named branches of a layer or container; nothing of anything else."""
-    if isinstance(node, Mapping):
-        yield from ((_checked(name), value) for name, value in node.items())
-    elif isinstance(node, list | tuple):
+    if isinstance(node, list | tuple):
         yield from ((str(position), value) for position, value in enumerate(node))
+    elif _is_container(node):
+        yield from ((_checked(name), value) for name, value in node.items())
     elif hasattr(node, "named_params"):
         yield from vars(node).items()
 
@@ -73,8 +74,13 @@ def _checked(name: Any) -> str:
     raise WeightsError(f"keys of dictionaries are strings or integers, got {name!r}")
 
 
+@lru_cache(maxsize=1024)
+def _is_container_type(kind: type) -> bool:
+    return issubclass(kind, Mapping | list | tuple)  # Mapping is asked once: it is slow
+
+
 def _is_container(node: Any) -> bool:
-    return isinstance(node, Mapping | list | tuple)
+    return _is_container_type(type(node))  # type: ignore[arg-type]
 
 
 def _is_branch(node: Any) -> bool:

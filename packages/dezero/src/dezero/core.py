@@ -15,6 +15,7 @@ from dezero_core import (
     hvp,
     jacobian,
     no_grad,
+    precision,
     test_mode,
     using_config,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "neg",
     "no_grad",
     "pow",
+    "precision",
     "sub",
     "test_mode",
     "using_config",

@@ -1,28 +1,15 @@
-"""Convolution by blocks of columns: lay out the windows of a few images, multiply, go on.
-
-A window of C*KH*KW elements becomes a column, an image a matrix of OH*OW columns. One product
-with the filters, as rows, gives the output of the image where it belongs, without transposing:
-
-      filters (OC, C*KH*KW)  @  columns (C*KH*KW, OH*OW)  =  y[n] (OC, OH*OW)
-
-Columns take KH*KW times the room of the image. So they are made for as many images at a time
-as `BLOCK` bytes hold, always in the same buffer: large products, little memory. Both gradients
-go the same way: the columns of x times gy for W; filters times gy are the columns of gx, which
-are added up where they lie. With groups there is such a product for each part of the channels.
-"""
+"""Convolution on NumPy: which of the ways goes, chosen by shape, here and nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..windows import Pair
-from .views import padded, view_at, windows
+from dezero_core import Config
 
-BLOCK = 4 << 20
-"""Bytes of columns made at a time. Smaller blocks make small products, larger ones only memory."""
+from ..windows import DENSE, Pair
+from . import columns, winograd
 
 
 def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
@@ -37,73 +24,71 @@ def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
 
 
 def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
-    """Filters times columns, block by block; the bias is added while the block is in cache."""
-    OC, C, KH, KW = W.shape
-    view = windows(padded(x, pad), (KH, KW), stride, dilation)
-    N, (OH, OW) = len(x), view.shape[-2:]
-    filters = W.reshape(groups, OC // groups, C * KH * KW)
-    y = np.empty((N, OC, OH, OW), x.dtype)
-    for block, columns in column_blocks(view, groups):
-        part = y[block].reshape(-1, groups, OC // groups, OH * OW)
-        np.matmul(filters, columns, out=part)
-        if b is not None:
-            part += b.reshape(groups, OC // groups, 1)
-    return y
+    """Filters at every place of the images."""
+    m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
+    if m:
+        return winograd.conv2d(x, W, b, pad[0], m)
+    return columns.conv2d(x, W, b, stride, pad, dilation, groups)
 
 
 def conv2d_grad_W(
     x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """Columns times gy, summed over the images.
-
-    In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster.
-    """
-    OC, C = gy.shape[1], x.shape[1] // groups
-    view = windows(padded(x, pad), kernel, stride, dilation)
-    gW = np.zeros((groups, C * kernel[0] * kernel[1], OC // groups), x.dtype)
-    for block, columns in column_blocks(view, groups):
-        part = gy[block].reshape(len(columns), groups, OC // groups, -1)
-        gW += np.matmul(columns, part.swapaxes(2, 3)).sum(axis=0)
-    return np.ascontiguousarray(gW.swapaxes(1, 2)).reshape(OC, C, *kernel)
+    """The gradient of the filters."""
+    W_shape = (gy.shape[1], x.shape[1] // groups, *kernel)
+    m = tile(x.shape, W_shape, x.dtype, stride, pad, dilation, groups)
+    if m:
+        return winograd.conv2d_grad_W(x, gy, pad[0], m)
+    return columns.conv2d_grad_W(x, gy, kernel, stride, pad, dilation, groups)
 
 
 def conv2d_grad_x(
     gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """Filters times gy are the columns of gx; add them up where they lie."""
-    OC, _, KH, KW = W.shape
-    (N, C, H, Wd), (OH, OW), (PH, PW) = shape, gy.shape[-2:], pad
-    K = C // groups * KH * KW
-    filters = W.reshape(groups, OC // groups, K).swapaxes(1, 2)
-    gx = np.empty(shape, gy.dtype)
-    step = images_per_block(groups * K * OH * OW * gy.itemsize)
-    columns = np.empty((min(step, N), groups, K, OH * OW), gy.dtype)
-    margin = np.empty((min(step, N), C, H + 2 * PH, Wd + 2 * PW), gy.dtype)
-    for start in range(0, N, step):
-        part = gy[start : start + step].reshape(-1, groups, OC // groups, OH * OW)
-        n = len(part)
-        cols = np.matmul(filters, part, out=columns[:n]).reshape(n, C, KH, KW, OH, OW)
-        block = margin[:n]
-        block[...] = 0
-        for i in range(KH):
-            for j in range(KW):
-                view_at(block, i, j, stride, (OH, OW), dilation)[...] += cols[:, :, i, j]
-        gx[start : start + n] = block[:, :, PH : PH + H, PW : PW + Wd]
-    return gx
+    """The gradient of the images."""
+    m = tile(shape, W.shape, gy.dtype, stride, pad, dilation, groups)
+    if m:
+        return winograd.conv2d_grad_x(gy, W, shape, pad[0], m)
+    return columns.conv2d_grad_x(gy, W, shape, stride, pad, dilation, groups)
 
 
-def column_blocks(view: Any, groups: int) -> Iterator[tuple[slice, Any]]:
-    """Which images, and their columns (n, G, C/G*KH*KW, OH*OW) in a buffer that is used again."""
-    N, C, KH, KW, OH, OW = view.shape
-    step = images_per_block(view[0].size * view.itemsize)
-    buffer = np.empty((min(step, N), C, KH, KW, OH, OW), view.dtype)
-    for start in range(0, N, step):
-        block = slice(start, min(start + step, N))
-        columns = buffer[: block.stop - start]
-        columns[...] = view[block]
-        yield block, columns.reshape(len(columns), groups, C // groups * KH * KW, OH * OW)
+class Cost(NamedTuple):
+    """Nanoseconds of one core for a convolution and both its gradients, in four parts.
+
+    For each output (tile): the products, what is done for each channel of x, and for each of y;
+    and once, for each element of the filters. Measured over the shapes of benchmarks/convolutions
+    on a core with AVX-512; it is their ratios that choose (docs/performance.md).
+    """
+
+    product: float
+    channel: float
+    output: float
+    filter: float
+
+    def of(self, tiles: int, C: int, OC: int) -> float:
+        """For so many tiles, of C channels to OC."""
+        each = self.product * C * OC + self.channel * C + self.output * OC
+        return tiles * each + self.filter * C * OC
 
 
-def images_per_block(bytes_per_image: int) -> int:
-    """How many images' columns fit into a block; at least one."""
-    return max(1, BLOCK // bytes_per_image)
+COSTS = {0: Cost(0.535, 7.8, 3.9, 0), 2: Cost(1.02, 75, 30, 120), 4: Cost(2.3, 216, 86, 200)}
+"""By columns, for each output; by `winograd`, for each tile of 2 x 2 or 4 x 4 outputs."""
+
+
+def tile(
+    x_shape: tuple[int, ...], W_shape: tuple[int, ...], dtype: Any, stride: Pair, pad: Pair,
+    dilation: Pair, groups: int,
+) -> int:  # fmt: skip
+    """Side of the output tiles of `winograd`, or 0: by `columns`; whichever costs least."""
+    if W_shape[2:] != (3, 3) or groups > 1 or stride != DENSE or dilation != DENSE:
+        return 0
+    if dtype.char != "f" or pad[0] != pad[1] or Config.exact:
+        return 0
+    (N, C, H, W), OC = x_shape, W_shape[0]
+    down, across = H + 2 * pad[0] - 2, W + 2 * pad[1] - 2
+
+    def cost(m: int) -> float:
+        side = m or 1
+        return COSTS[m].of(N * -(-down // side) * -(-across // side), C, OC)
+
+    return min(COSTS, key=cost)

@@ -1,0 +1,147 @@
+"""Convolution by blocks of columns: lay out the windows of a few images, multiply, go on.
+
+A window of K = C*KH*KW elements becomes a column, an image a matrix of P = OH*OW columns. One
+product with the filters, as rows, gives the output where it belongs, without transposing:
+
+      filters (OC, K)  @  columns (K, P)  =  y[n] (OC, P)
+
+Columns take KH*KW times the room of the image. So they are made for as many images at a time
+as `BLOCK` bytes hold, always in the same buffer: large products, little memory. Where images are
+small, so would be the products; the columns of all images of a block then lie side by side, and
+the output is copied to its place. With filters of one element, images are their own columns.
+
+Both gradients go the same way: for W it is the columns of x times gy. For x there are two ways.
+Without strides it is a convolution again, of gy with the filters turned around. Otherwise the
+filters times gy are the columns of gx, which are added up where they lie. With groups there is
+such a product for each part of the channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..windows import DENSE, Pair
+from .views import padded, view_at, windows
+
+BLOCK = 4 << 20
+"""Bytes of columns made at a time. Smaller blocks make small products, larger ones only memory."""
+
+SMALL = 256
+"""Outputs of an image up to which images are joined: products of fewer columns are slower."""
+
+
+def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
+    """Filters times columns, block by block; the bias is added while the block is in cache."""
+    OC, C, KH, KW = W.shape
+    view = windows(padded(x, pad), (KH, KW), stride, dilation)
+    N, (OH, OW) = len(x), view.shape[-2:]
+    filters = W.reshape(groups, OC // groups, C * KH * KW)
+    y = np.empty((N, OC, OH, OW), x.dtype)
+    for block, columns in column_blocks(view, groups):
+        part = y[block].reshape(-1, groups, OC // groups, OH * OW)
+        if columns.ndim == 3:
+            joined = np.matmul(filters, columns).reshape(groups, OC // groups, len(part), OH * OW)
+            part[...] = joined.transpose(2, 0, 1, 3)
+        else:
+            np.matmul(filters, columns, out=part)
+        if b is not None:
+            part += b.reshape(groups, OC // groups, 1)
+    return y
+
+
+def conv2d_grad_W(
+    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """Columns times gy, summed over the images.
+
+    In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster.
+    """
+    OC, C = gy.shape[1], x.shape[1] // groups
+    view = windows(padded(x, pad), kernel, stride, dilation)
+    gW = np.zeros((groups, C * kernel[0] * kernel[1], OC // groups), x.dtype)
+    for block, columns in column_blocks(view, groups):
+        part = gy[block].reshape(-1, groups, OC // groups, view.shape[-2] * view.shape[-1])
+        if columns.ndim == 3:
+            joined = part.transpose(1, 0, 3, 2).reshape(groups, -1, OC // groups)
+            gW += np.matmul(columns, joined)
+        else:
+            gW += np.matmul(columns, part.swapaxes(2, 3)).sum(axis=0)
+    return np.ascontiguousarray(gW.swapaxes(1, 2)).reshape(OC, C, *kernel)
+
+
+def conv2d_grad_x(
+    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """By the filters turned around, or as columns that are added up: whatever moves less."""
+    OC, C, KH, KW = W.shape
+    around = dilation[0] * (KH - 1) - pad[0], dilation[1] * (KW - 1) - pad[1]
+    turned = OC * shape[2] * shape[3] <= 2 * C * groups * gy.shape[2] * gy.shape[3]
+    if stride != DENSE or min(around) < 0 or not turned:
+        return added_up(gy, W, shape, stride, pad, dilation, groups)
+    parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)[..., ::-1, ::-1]
+    filters = np.ascontiguousarray(parts).reshape(groups * C, OC // groups, KH, KW)
+    return conv2d(gy, filters, None, DENSE, around, dilation, groups)
+
+
+def added_up(
+    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """Filters times gy are the columns of gx; add them up where they lie."""
+    OC, _, KH, KW = W.shape
+    (N, C, H, Wd), (OH, OW), (PH, PW) = shape, gy.shape[-2:], pad
+    K = C // groups * KH * KW
+    filters = W.reshape(groups, OC // groups, K).swapaxes(1, 2)
+    gx = np.empty(shape, gy.dtype)
+    if (KH, KW) == stride == DENSE and not any(pad):
+        columns = gx.reshape(N, groups, K, OH * OW)
+        np.matmul(filters, gy.reshape(N, groups, OC // groups, OH * OW), out=columns)
+        return gx
+    step = images_per_block(groups * K * OH * OW * gy.itemsize)
+    columns = np.empty((min(step, N), groups, K, OH * OW), gy.dtype)
+    margin = np.empty((min(step, N), C, H + 2 * PH, Wd + 2 * PW), gy.dtype)
+    for start in range(0, N, step):
+        part = gy[start : start + step].reshape(-1, groups, OC // groups, OH * OW)
+        n = len(part)
+        cols = np.matmul(filters, part, out=columns[:n]).reshape(n, C, KH, KW, OH, OW)
+        block = margin[:n]
+        block[...] = 0
+        for i in range(KH):
+            for j in range(KW):
+                view_at(block, i, j, stride, (OH, OW), dilation)[...] += cols[:, :, i, j]
+        gx[start : start + n] = block[:, :, PH : PH + H, PW : PW + Wd]
+    return gx
+
+
+def column_blocks(view: Any, groups: int) -> Iterator[tuple[slice, Any]]:
+    """Which images, and their columns in a buffer that is used again.
+
+    They are (n, G, K/G, P), or (G, K/G, n*P) if the images are joined.
+    """
+    N, C, KH, KW, OH, OW = view.shape
+    K, P = C // groups * KH * KW, OH * OW
+    step = images_per_block(view[0].size * view.itemsize)
+    joined = P <= SMALL and min(step, N) > 1
+    is_column = KH * KW == 1 and view.flags.c_contiguous and not joined
+    size = 0 if is_column else min(step, N) * C * KH * KW * P
+    buffer = np.empty(size, view.dtype)
+    for start in range(0, N, step):
+        block = slice(start, min(start + step, N))
+        part = view[block]
+        if is_column:
+            yield block, part.reshape(len(part), groups, K, P)
+            continue
+        room = buffer[: part.size]
+        if joined:
+            room.reshape(C, KH, KW, len(part), OH, OW)[...] = part.transpose(1, 2, 3, 0, 4, 5)
+            yield block, room.reshape(groups, K, len(part) * P)
+        else:
+            room.reshape(part.shape)[...] = part
+            yield block, room.reshape(len(part), groups, K, P)
+
+
+def images_per_block(bytes_per_image: int) -> int:
+    """How many images' columns fit into a block; at least one."""
+    return max(1, BLOCK // bytes_per_image)
