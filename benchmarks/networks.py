@@ -18,6 +18,7 @@ Step = Callable[[], None]
 
 BATCH = np.random.default_rng(0).random((100, 784), dtype=np.float32)
 IMAGES = np.random.default_rng(0).random((64, 1, 28, 28), dtype=np.float32)
+PICTURES = np.random.default_rng(0).random((32, 3, 32, 32), dtype=np.float32)
 SEQUENCES = np.random.default_rng(0).random((50, 32, 256), dtype=np.float32)
 LABELS = np.random.default_rng(1).integers(0, 10, 100)
 
@@ -71,6 +72,33 @@ def dezero_batch_norm() -> Step:
     return dezero_step(Sequential(*layers), IMAGES, LABELS[:64])
 
 
+def dezero_vgg() -> Step:
+    """3x3 convolutions of 64, 128 and 256 filters, two of each, on 32 colour images of 32x32."""
+    from dezero_core.functions import flatten
+    from dezero_nn import BatchNorm, Conv2d, Linear, Sequential, pooling, relu
+
+    layers: list[Any] = []
+    for channels in (64, 128, 256):
+        for _ in range(2):
+            layers += [Conv2d(channels, 3, pad=1), BatchNorm(), relu]
+        layers += [lambda x: pooling(x, 2, 2)]
+    return dezero_step(Sequential(*layers, flatten, Linear(10)), PICTURES, LABELS[:32])
+
+
+def dezero_inference(batch: int) -> Step:
+    """The CNN on new images: no graph, nothing dropped."""
+    from dezero_core import no_grad, test_mode
+    from dezero_nn import CNN
+
+    model, x = CNN(10), np.tile(IMAGES, (4, 1, 1, 1))[:batch]
+
+    def step() -> None:
+        with no_grad(), test_mode():
+            model(x)
+
+    return step
+
+
 def dezero_lstm() -> Step:
     """An LSTM of 256 over 50 steps of 32 sequences; the loss is the mean of all outputs."""
     from dezero_core.functions import mean, stack
@@ -118,12 +146,13 @@ def book_program(
 # PyTorch
 
 
-def torch_step(model: Any, x: Any, t: Any) -> Step:
+def torch_step(model: Any, x: Any, t: Any, channels_last: bool = False) -> Step:
     import torch
 
-    torch.set_num_threads(1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     x, t = torch.from_numpy(x), torch.from_numpy(t)
+    if channels_last:
+        model, x = (thing.to(memory_format=torch.channels_last) for thing in (model, x))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
     def step() -> None:
         loss = torch.nn.functional.cross_entropy(model(x), t)
@@ -144,13 +173,47 @@ def torch_mlp() -> Step:
     return torch_step(torch_mlp_model(), BATCH, LABELS)
 
 
-def torch_cnn() -> Step:
+def torch_cnn_model() -> Any:
     from torch import nn
 
     layers = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * 12 * 12, 128), nn.ReLU()]
     layers += [nn.Dropout(0.25), nn.Linear(128, 10)]
-    return torch_step(nn.Sequential(*layers), IMAGES, LABELS[:64])
+    return nn.Sequential(*layers)
+
+
+def torch_cnn(channels_last: bool = False) -> Step:
+    return torch_step(torch_cnn_model(), IMAGES, LABELS[:64], channels_last)
+
+
+def torch_vgg(channels_last: bool = False) -> Step:
+    from torch import nn
+
+    layers: list[Any] = []
+    before = 3
+    for channels in (64, 128, 256):
+        for _ in range(2):
+            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.BatchNorm2d(channels)]
+            layers += [nn.ReLU()]
+            before = channels
+        layers += [nn.MaxPool2d(2)]
+    layers += [nn.Flatten(), nn.Linear(256 * 4 * 4, 10)]
+    return torch_step(nn.Sequential(*layers), PICTURES, LABELS[:32], channels_last)
+
+
+def torch_inference(batch: int, channels_last: bool = False) -> Step:
+    import torch
+
+    model = torch_cnn_model().eval()
+    x = torch.from_numpy(np.tile(IMAGES, (4, 1, 1, 1))[:batch])
+    if channels_last:
+        model, x = (thing.to(memory_format=torch.channels_last) for thing in (model, x))
+
+    def step() -> None:
+        with torch.no_grad():
+            model(x)
+
+    return step
 
 
 def torch_batch_norm() -> Step:
@@ -165,7 +228,6 @@ def torch_batch_norm() -> Step:
 def torch_lstm() -> Step:
     import torch
 
-    torch.set_num_threads(1)
     lstm = torch.nn.LSTM(256, 256)
     optimizer = torch.optim.SGD(lstm.parameters(), lr=0.01)
     sequences = torch.from_numpy(SEQUENCES)
@@ -183,7 +245,6 @@ def torch_epoch() -> Step:
     """The same program with PyTorch's loader; the images are made float once, before."""
     import torch
 
-    torch.set_num_threads(1)
     images, labels = mnist()
     x = torch.from_numpy(images.reshape(-1, 784).astype(np.float32) / 255)
     dataset = torch.utils.data.TensorDataset(x, torch.from_numpy(labels))

@@ -51,7 +51,6 @@ def dezero_chain(ops: int, create_graph: bool = False) -> Callable[[], None]:
 def torch_chain(ops: int, create_graph: bool = False) -> Callable[[], None]:
     import torch
 
-    torch.set_num_threads(1)
     x = torch.ones(4, requires_grad=True)
     seed = torch.ones(4)
 
@@ -109,6 +108,14 @@ class Row:
     memory: bool = False
 
 
+def inference(batch: int) -> dict[str, Make]:
+    return {
+        "dezero": lambda: networks.dezero_inference(batch),
+        "torch": lambda: networks.torch_inference(batch),
+        "torch channels last": lambda: networks.torch_inference(batch, channels_last=True),
+    }
+
+
 ROWS = {
     "op": Row(
         {"dezero": lambda: dezero_chain(2000), "torch": lambda: torch_chain(2000)},
@@ -129,7 +136,12 @@ ROWS = {
         repetitions=60,
     ),
     "cnn": Row(
-        {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn, "book": networks.book_cnn},
+        {
+            "dezero": networks.dezero_cnn,
+            "torch": networks.torch_cnn,
+            "torch channels last": lambda: networks.torch_cnn(channels_last=True),
+            "book": networks.book_cnn,
+        },
         {"torch": 2.5, "book": 1 / 3},
         repetitions=8,
         rounds=5,
@@ -140,6 +152,18 @@ ROWS = {
         repetitions=8,
         rounds=5,
     ),
+    "vgg": Row(
+        {
+            "dezero": networks.dezero_vgg,
+            "torch": networks.torch_vgg,
+            "torch channels last": lambda: networks.torch_vgg(channels_last=True),
+        },
+        {"torch": 1.1},
+        repetitions=5,
+        rounds=5,
+    ),
+    "inference 1": Row(inference(1), {"torch": 1.0}),
+    "inference 256": Row(inference(256), {"torch": 1.0}, repetitions=8, rounds=5),
     "lstm": Row(
         {"dezero": networks.dezero_lstm, "torch": networks.torch_lstm},
         {"torch": 2.0},

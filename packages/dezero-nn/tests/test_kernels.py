@@ -12,7 +12,7 @@ from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import ops
 from dezero_nn import Layer, conv2d, get_conv_outsize, optimizers, signatures
-from dezero_nn.kernels import all_kernels, columns, updates, winograd
+from dezero_nn.kernels import all_kernels, columns, threads, updates, winograd
 
 KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op != "update"}
 small, sides = st.integers(1, 3), st.integers(1, 7)
@@ -50,6 +50,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "sigmoid_grad": (gy, gy / 2),
         "softmax_cross_entropy": (scores, labels),
         "softmax_cross_entropy_grad": (np.array(0.5, dtype), scores, labels[:, np.newaxis]),
+        "matmul": (np.resize(x, (N, 700)), np.resize(W, (700, 400))),
         "scaled_where": (x, x > 0, 1.25),
         "relu_grad": (x, x[::-1].copy()),
         "conv2d": (x, W, b, *settings),
@@ -58,6 +59,12 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "max_pool2d": (x, kernel, stride, pad),
         "max_pool2d_grad": (g, index, x.shape, kernel, stride, pad),
     }[op]
+
+
+@pytest.fixture(autouse=True)
+def at_work() -> None:
+    """The kernel for products is in use once convolutions have been shared out."""
+    threads.workers(2)
 
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
@@ -121,17 +128,18 @@ def test_winograd_computes_what_columns_do(
     x = draw.standard_normal((N, C, *size), np.float32)
     W, b = draw.standard_normal((OC, C, 3, 3), np.float32), draw.standard_normal(OC, np.float32)
     settings = (1, 1), (pad, pad), (1, 1), 1
+    y, gx = np.empty((N, OC, size[0] + 2 * pad - 2, size[1] + 2 * pad - 2), x.dtype), x.copy()
     with patch.object(winograd, "BLOCK", block), patch.object(winograd, "FEWEST", 1):
-        y = winograd.conv2d(x, W, b, pad, m)
-        gx, gW = winograd.conv2d_grad_x(y, W, x.shape, pad, m), winograd.conv2d_grad_W(x, y, pad, m)
-    wanted = columns.conv2d(x, W, b, *settings)
-    for got, expected in (
-        (y, wanted),
-        (gx, columns.conv2d_grad_x(y, W, x.shape, *settings)),
-        (gW, columns.conv2d_grad_W(x, y, (3, 3), *settings)),
-    ):
-        assert got.shape == expected.shape and got.dtype == expected.dtype
-        assert np.max(np.abs(got - expected)) <= 3e-5 * np.max(np.abs(expected))
+        winograd.conv2d(x, W, b, pad, m, y)
+        winograd.conv2d_grad_x(y, W, pad, m, gx)
+        gW = winograd.conv2d_grad_W(x, y, pad, m)
+    wanted_y, wanted_gx = np.empty_like(y), np.empty_like(x)
+    columns.conv2d(x, W, b, *settings, wanted_y)
+    columns.conv2d_grad_x(y, W, *settings, wanted_gx)
+    wanted_gW = columns.conv2d_grad_W(x, y, (3, 3), *settings)
+    for got, wanted in ((y, wanted_y), (gx, wanted_gx), (gW, wanted_gW)):
+        assert got.shape == wanted.shape and got.dtype == wanted.dtype
+        assert np.max(np.abs(got - wanted)) <= 3e-5 * np.max(np.abs(wanted))
 
 
 def test_exact_precision_sums_directly() -> None:

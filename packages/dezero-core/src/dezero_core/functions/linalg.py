@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.kernels import KernelOp
 from ..errors import ShapeError
 from ..function import Function
 from ..variable import Variable
 from .shape import matrix_transpose, reshape
+
+product = KernelOp("matmul", "(x: (..., n, k), W: (..., k, m), or vectors) -> y = x @ W")
+
+
+@product.define
+def _product(x: Any, W: Any) -> Any:
+    return x @ W
 
 
 class MatMul(Function):
@@ -16,7 +24,7 @@ class MatMul(Function):
     broadcasts = True
 
     def forward(self, x: Any, W: Any) -> Any:
-        return x @ W
+        return product(x, W)
 
     def backward(self, gy: Any) -> Any:
         x, W = self.inputs
@@ -25,10 +33,10 @@ class MatMul(Function):
             W, gy = reshape(W, (-1, 1)), reshape(gy, (*gy.shape, 1))
         if x.ndim == 1:  # a matrix of one row
             x, gy = reshape(x, (1, -1)), reshape(gy, (*gy.shape[:-1], 1, gy.shape[-1]))
-        gx = gy @ matrix_transpose(W) if need_x else None
+        gx = matmul(gy, matrix_transpose(W)) if need_x else None
         if not need_W:
             return gx, None
-        gW = matrix_transpose(x) @ gy
+        gW = matmul(matrix_transpose(x), gy)
         if self.inputs[1].ndim == 1:
             gW = reshape(gW, gW.shape[:-1])
         return gx, gW  # stacks are summed by the engine

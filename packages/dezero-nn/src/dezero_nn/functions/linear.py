@@ -7,13 +7,14 @@ from typing import Any
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
+from dezero_core.functions.linalg import product
 
 
 class Linear(Function):
     """y = x W + b;  dL/dx = gy W^T,  dL/dW = x^T gy over all rows,  dL/db = sum of gy's rows."""
 
     def forward(self, x: Any, W: Any, b: Any) -> Any:
-        y = x @ W
+        y = product(x, W)
         return y if b is None else y + b
 
     def backward(self, gy: Any) -> Any:
@@ -22,9 +23,9 @@ class Linear(Function):
         gW = None
         if need_W:
             rows, gy_rows = as_rows(x), as_rows(gy)
-            gW = matrix_transpose(rows) @ gy_rows
+            gW = matmul(matrix_transpose(rows), gy_rows)
         return (
-            gy @ matrix_transpose(W) if need_x else None,
+            matmul(gy, matrix_transpose(W)) if need_x else None,
             gW,
             sum_to(gy, b.shape) if need_b else None,
         )

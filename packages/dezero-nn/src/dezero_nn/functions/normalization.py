@@ -12,17 +12,15 @@ from dezero_core.functions import mean, reshape, sum, sum_to
 
 
 class BatchNorm(Function):
-    """y = gamma n + beta, with n = (x - mean) / sqrt(var + eps) over all axes but the second.
+    """y = gamma n + beta, n = (x - mean) / s, s = sqrt(var + eps), over all axes but the second.
 
-    With m elements for each channel, and sums over them:
-    dL/dbeta = sum of gy,  dL/dgamma = sum of gy n,
-    dL/dx = gamma / sqrt(var + eps) (gy - dL/dbeta / m - n dL/dgamma / m).
+    Mean and variance, shape (C,), are outputs too. With m elements for each channel, and sums
+    over them: dL/dbeta = sum of gy,  dL/dgamma = sum of gy n,
+    dL/dx = gamma / s (gy - dL/dbeta / m - n dL/dgamma / m) + (dL/dmean + 2 dL/dvar n s) / m.
     """
 
     def __init__(self, eps: float) -> None:
         self.eps = eps
-        self.mean: Any = None  # of the batch, shape (C,), as is the variance
-        self.var: Any = None
 
     def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
         require_channels(x.shape, gamma.shape, beta.shape)
@@ -31,22 +29,24 @@ class BatchNorm(Function):
         m = math.prod(x.shape) // max(x.shape[1], 1)
         if m == 0:
             raise ShapeError(f"batch_norm: x {tuple(x.shape)} has no elements to take a mean of")
-        self.mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
-        centred = x - xp.reshape(self.mean, shape)
-        self.var = xp.sum(centred * centred, axis=axes, dtype=x.dtype) / m
-        scale = gamma / xp.sqrt(self.var + self.eps)
-        return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape)
+        mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
+        centred = x - xp.reshape(mean, shape)
+        var = xp.sum(centred * centred, axis=axes, dtype=x.dtype) / m
+        scale = gamma / xp.sqrt(var + self.eps)
+        return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
 
-    def backward(self, gy: Any) -> Any:
-        x, gamma, _ = self.inputs
+    def backward(self, gy: Any, gmean: Any, gvar: Any) -> Any:
+        (x, gamma, _), (_, mean, var) = self.inputs, self.outputs
         axes, shape = statistics_over(x)
         m = math.prod(x.shape) // x.shape[1]
-        centred = x - sum(x, axes, keepdims=True) / m
-        inverse_std = (sum(centred * centred, axes, keepdims=True) / m + self.eps) ** -0.5
-        n = centred * inverse_std
-        gbeta, ggamma = sum(gy, axes, keepdims=True), sum(gy * n, axes, keepdims=True)
-        gx = reshape(gamma, shape) * inverse_std * (gy - (gbeta + n * ggamma) / m)
-        return gx, reshape(ggamma, gamma.shape), reshape(gbeta, gamma.shape)
+        s = (var + self.eps) ** 0.5
+        n = (x - reshape(mean, shape)) * reshape(1 / s, shape)
+        gbeta, ggamma = sum(gy, axes), sum(gy * n, axes)
+        # gx is gy and n, each times a number for each channel, and another one
+        of_gy = gamma / s
+        of_n, rest = 2 * gvar * s - of_gy * ggamma, gmean - of_gy * gbeta
+        gx = gy * reshape(of_gy, shape) + n * reshape(of_n / m, shape) + reshape(rest / m, shape)
+        return gx, ggamma, gbeta
 
 
 def batch_norm(
@@ -72,11 +72,10 @@ def batch_norm(
             written to.
     """
     if Config.train:
-        normalise = BatchNorm(eps)
-        y = normalise(x, gamma, beta)
+        y, of_batch, var_of_batch = BatchNorm(eps)(x, gamma, beta)
         m = math.prod(x.shape) // x.shape[1]
-        follow(mean, normalise.mean, decay)
-        follow(var, normalise.var * (m / max(m - 1, 1)), decay)
+        follow(mean, array_of(of_batch), decay)
+        follow(var, array_of(var_of_batch) * (m / max(m - 1, 1)), decay)
         return y
     require_channels(x.shape, gamma.shape, beta.shape)
     _, shape = statistics_over(x)

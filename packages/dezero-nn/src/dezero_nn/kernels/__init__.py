@@ -14,6 +14,7 @@ from .losses import (
 from .masks import relu_grad, scaled_where, supports_masks
 from .memory import keep_freed_memory
 from .pooling import max_pool2d, max_pool2d_grad, supports_max_pool2d
+from .products import matmul, supports_matmul
 from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
 from .updates import supports_update, update
 
@@ -34,6 +35,7 @@ def all_kernels() -> list[Kernel]:
         ),
         Kernel("sigmoid_grad", "numpy", sigmoid_grad, supports_sigmoid),
         Kernel("scaled_where", "numpy", scaled_where, supports_masks),
+        Kernel("matmul", "numpy", matmul, supports_matmul),
         Kernel("update", "numpy", update, supports_update),
         Kernel("relu_grad", "numpy", relu_grad, supports_masks),
     ]

@@ -33,13 +33,14 @@ SMALL = 256
 """Outputs of an image up to which images are joined: products of fewer columns are slower."""
 
 
-def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
-    """Filters times columns, block by block; the bias is added while the block is in cache."""
+def conv2d(
+    x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, y: Any
+) -> None:
+    """Filters times columns, block by block, into ``y``; the bias is added in cache."""
     OC, C, KH, KW = W.shape
     view = windows(padded(x, pad), (KH, KW), stride, dilation)
-    N, (OH, OW) = len(x), view.shape[-2:]
+    OH, OW = view.shape[-2:]
     filters = W.reshape(groups, OC // groups, C * KH * KW)
-    y = np.empty((N, OC, OH, OW), x.dtype)
     for block, columns in column_blocks(view, groups):
         part = y[block].reshape(-1, groups, OC // groups, OH * OW)
         if columns.ndim == 3:
@@ -49,7 +50,6 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
             np.matmul(filters, columns, out=part)
         if b is not None:
             part += b.reshape(groups, OC // groups, 1)
-    return y
 
 
 def conv2d_grad_W(
@@ -73,32 +73,32 @@ def conv2d_grad_W(
 
 
 def conv2d_grad_x(
-    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+    gy: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
+) -> None:
     """By the filters turned around, or as columns that are added up: whatever moves less."""
     OC, C, KH, KW = W.shape
     around = dilation[0] * (KH - 1) - pad[0], dilation[1] * (KW - 1) - pad[1]
-    turned = OC * shape[2] * shape[3] <= 2 * C * groups * gy.shape[2] * gy.shape[3]
+    turned = OC * gx.shape[2] * gx.shape[3] <= 2 * C * groups * gy.shape[2] * gy.shape[3]
     if stride != DENSE or min(around) < 0 or not turned:
-        return added_up(gy, W, shape, stride, pad, dilation, groups)
+        added_up(gy, W, stride, pad, dilation, groups, gx)
+        return
     parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)[..., ::-1, ::-1]
     filters = np.ascontiguousarray(parts).reshape(groups * C, OC // groups, KH, KW)
-    return conv2d(gy, filters, None, DENSE, around, dilation, groups)
+    conv2d(gy, filters, None, DENSE, around, dilation, groups, gx)
 
 
 def added_up(
-    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+    gy: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
+) -> None:
     """Filters times gy are the columns of gx; add them up where they lie."""
     OC, _, KH, KW = W.shape
-    (N, C, H, Wd), (OH, OW), (PH, PW) = shape, gy.shape[-2:], pad
+    (N, C, H, Wd), (OH, OW), (PH, PW) = gx.shape, gy.shape[-2:], pad
     K = C // groups * KH * KW
     filters = W.reshape(groups, OC // groups, K).swapaxes(1, 2)
-    gx = np.empty(shape, gy.dtype)
     if (KH, KW) == stride == DENSE and not any(pad):
         columns = gx.reshape(N, groups, K, OH * OW)
         np.matmul(filters, gy.reshape(N, groups, OC // groups, OH * OW), out=columns)
-        return gx
+        return
     step = images_per_block(groups * K * OH * OW * gy.itemsize)
     columns = np.empty((min(step, N), groups, K, OH * OW), gy.dtype)
     margin = np.empty((min(step, N), C, H + 2 * PH, Wd + 2 * PW), gy.dtype)
@@ -112,7 +112,6 @@ def added_up(
             for j in range(KW):
                 view_at(block, i, j, stride, (OH, OW), dilation)[...] += cols[:, :, i, j]
         gx[start : start + n] = block[:, :, PH : PH + H, PW : PW + Wd]
-    return gx
 
 
 def column_blocks(view: Any, groups: int) -> Iterator[tuple[slice, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dezero_core import Config
 
-from ..windows import DENSE, Pair
+from ..windows import DENSE, Pair, window_counts
 from . import columns, winograd
+from .threads import in_parts
 
 
 def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
@@ -26,20 +28,35 @@ def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
 def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
     """Filters at every place of the images."""
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
-    if m:
-        return winograd.conv2d(x, W, b, pad[0], m)
-    return columns.conv2d(x, W, b, stride, pad, dilation, groups)
+    counts = window_counts(x.shape, W.shape[2:], stride, pad, dilation)
+    y = np.empty((len(x), len(W), *counts), x.dtype)
+
+    def compute(part: slice) -> None:
+        if m:
+            winograd.conv2d(x[part], W, b, pad[0], m, y[part])
+        else:
+            columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
+
+    in_parts(len(x), y.size * W[0].size, compute)
+    return y
 
 
 def conv2d_grad_W(
     x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """The gradient of the filters."""
+    """The gradient of the filters: the sum of those by the parts of the images."""
     W_shape = (gy.shape[1], x.shape[1] // groups, *kernel)
     m = tile(x.shape, W_shape, x.dtype, stride, pad, dilation, groups)
-    if m:
-        return winograd.conv2d_grad_W(x, gy, pad[0], m)
-    return columns.conv2d_grad_W(x, gy, kernel, stride, pad, dilation, groups)
+
+    def compute(part: slice) -> Any:
+        if m:
+            return winograd.conv2d_grad_W(x[part], gy[part], pad[0], m)
+        return columns.conv2d_grad_W(x[part], gy[part], kernel, stride, pad, dilation, groups)
+
+    first, *others = in_parts(len(x), gy.size * math.prod(W_shape[1:]), compute)
+    for other in others:
+        first += other
+    return first
 
 
 def conv2d_grad_x(
@@ -47,9 +64,16 @@ def conv2d_grad_x(
 ) -> Any:
     """The gradient of the images."""
     m = tile(shape, W.shape, gy.dtype, stride, pad, dilation, groups)
-    if m:
-        return winograd.conv2d_grad_x(gy, W, shape, pad[0], m)
-    return columns.conv2d_grad_x(gy, W, shape, stride, pad, dilation, groups)
+    gx = np.empty(shape, gy.dtype)
+
+    def compute(part: slice) -> None:
+        if m:
+            winograd.conv2d_grad_x(gy[part], W, pad[0], m, gx[part])
+        else:
+            columns.conv2d_grad_x(gy[part], W, stride, pad, dilation, groups, gx[part])
+
+    in_parts(len(gy), gy.size * W[0].size, compute)
+    return gx
 
 
 class Cost(NamedTuple):

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .threads import in_parts
+
 INTEGER = {"f": np.int32, "d": np.int64}
 """The integers as wide as single and double precision."""
 
@@ -28,22 +30,33 @@ def supports_masks(x: Any, other: Any, *settings: Any) -> bool:
     )
 
 
-def kept(x: Any, mask: Any) -> Any:
-    """``x`` where ``mask``, an array of bools of its shape, is true, else 0."""
+def kept(x: Any, mask: Any, y: Any) -> None:
+    """``x`` where ``mask``, an array of bools of its shape, is true, else 0: into ``y``."""
     integer = INTEGER[x.dtype.char]
-    bits = mask.astype(integer)
+    bits = y.view(integer)
+    np.copyto(bits, mask)
     np.negative(bits, out=bits)
     np.bitwise_and(bits, x.view(integer), out=bits)
-    return bits.view(x.dtype)
 
 
 def scaled_where(x: Any, mask: Any, scale: float) -> Any:
     """``x`` times ``scale`` where the mask is true."""
-    y = kept(x, mask)
-    y *= scale
+    y = np.empty(x.shape, x.dtype)
+
+    def compute(part: slice) -> None:
+        kept(x[part], mask[part], y[part])
+        y[part] *= scale
+
+    in_parts(len(x), 16 * x.size, compute)
     return y
 
 
 def relu_grad(gy: Any, y: Any) -> Any:
     """``gy`` where ``y`` is positive."""
-    return kept(gy, y > 0)
+    gx = np.empty(gy.shape, gy.dtype)
+
+    def compute(part: slice) -> None:
+        kept(gy[part], y[part] > 0, gx[part])
+
+    in_parts(len(gy), 16 * gy.size, compute)
+    return gx

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..windows import Pair, window_counts
 from .masks import kept
+from .threads import in_parts
 from .views import padded, view_at
 
 
@@ -29,25 +30,40 @@ def supports_max_pool2d(x: Any, *settings: Any) -> bool:
 
 def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
     """The largest of each window, and its place as uint8."""
-    image = padded(x, pad, -np.inf)
     counts = window_counts(x.shape, kernel, stride, pad)
-    y = view_at(image, 0, 0, stride, counts).copy()
-    index = np.zeros(y.shape, np.uint8)
-    for place in range(1, kernel[0] * kernel[1]):
-        view = view_at(image, *divmod(place, kernel[1]), stride, counts)
-        larger = view > y
-        np.maximum(index, larger.view(np.uint8) * np.uint8(place), out=index)  # places only grow
-        np.maximum(y, view, out=y)
+    y, index = np.empty((*x.shape[:2], *counts), x.dtype), np.zeros((*x.shape[:2], *counts), "u1")
+
+    def compute(part: slice) -> None:
+        image, largest, where = padded(x[part], pad, -np.inf), y[part], index[part]
+        largest[...] = view_at(image, 0, 0, stride, counts)
+        for place in range(1, kernel[0] * kernel[1]):
+            view = view_at(image, *divmod(place, kernel[1]), stride, counts)
+            larger = (view > largest).view(np.uint8)
+            np.maximum(where, larger * np.uint8(place), out=where)  # places only grow
+            np.maximum(largest, view, out=largest)
+
+    in_parts(len(x), 16 * x.size, compute)
     return y, index
 
 
 def max_pool2d_grad(
     gy: Any, index: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
 ) -> Any:
-    """Where a place is the largest one, gy; windows that overlap are added up."""
+    """Where a place is the largest one, gy; added up, unless windows lie apart."""
     (N, C, H, W), (PH, PW), counts = shape, pad, gy.shape[2:]
-    gx = np.zeros((N, C, H + 2 * PH, W + 2 * PW), gy.dtype)
-    for place in range(kernel[0] * kernel[1]):
-        view = view_at(gx, *divmod(place, kernel[1]), stride, counts)
-        view += kept(gy, index == place)
+    gx = np.empty((N, C, H + 2 * PH, W + 2 * PW), gy.dtype)
+    apart = stride[0] >= kernel[0] and stride[1] >= kernel[1]
+
+    def compute(part: slice) -> None:
+        image, chosen = gx[part], np.empty(gy[part].shape, gy.dtype)
+        image[...] = 0
+        for place in range(kernel[0] * kernel[1]):
+            view = view_at(image, *divmod(place, kernel[1]), stride, counts)
+            kept(gy[part], index[part] == place, chosen)
+            if apart:
+                view[...] = chosen
+            else:
+                view += chosen
+
+    in_parts(N, 16 * gx.size, compute)
     return gx[:, :, PH : PH + H, PW : PW + W]

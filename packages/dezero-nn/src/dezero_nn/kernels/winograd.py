@@ -165,11 +165,10 @@ def mapped_filters(W: Any, m: int) -> Any:
     return (maps(m)[1] @ W.reshape(OC * C, 9).T).reshape(-1, OC, C)
 
 
-def conv2d(x: Any, W: Any, b: Any, pad: int, m: int) -> Any:
-    """y of filters (OC, C, 3, 3) at every place; the bias is added while a block is in cache."""
+def conv2d(x: Any, W: Any, b: Any, pad: int, m: int, y: Any) -> None:
+    """Filters (OC, C, 3, 3) at every place, into ``y``; the bias is added in cache."""
     cut = Tiling(x.shape, W.shape, pad, m)
     x, U, item = np.ascontiguousarray(x), mapped_filters(W, m), ITEM[m]
-    y = np.empty((cut.N, cut.OC, cut.OH, cut.OW), np.float32)
     for block in cut.blocks():
         T, rows = cut.tiles(block), block.bottom - block.top
         V = cut.mapped_data(x, block)
@@ -187,7 +186,6 @@ def conv2d(x: Any, W: Any, b: Any, pad: int, m: int) -> Any:
         first, last = block.top * m, min(block.bottom * m, cut.OH)
         part = side_by_side[:, :, : last - first, : cut.OW]
         y[block.start : block.stop, :, first:last] = part
-    return y
 
 
 def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
@@ -203,12 +201,11 @@ def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
     return np.ascontiguousarray(gW.reshape(9, C, OC).T).reshape(OC, C, 3, 3)
 
 
-def conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], pad: int, m: int) -> Any:
-    """Mapped gradients through the filters; the tiles of gx are added up where they overlap."""
-    cut = Tiling(shape, W.shape, pad, m)
+def conv2d_grad_x(gy: Any, W: Any, pad: int, m: int, gx: Any) -> None:
+    """Mapped gradients through the filters; their tiles, added up where they overlap, are gx."""
+    cut = Tiling(gx.shape, W.shape, pad, m)
     n, gy = m + 2, np.ascontiguousarray(gy)
     U = np.ascontiguousarray(mapped_filters(W, m).swapaxes(1, 2))
-    gx = np.empty(shape, np.float32)
     for block in cut.blocks():
         T, images = cut.tiles(block), block.stop - block.start
         M = np.matmul(U, cut.mapped_gradient(gy, block), out=cut.room("V", n * n, cut.C, T))
@@ -225,7 +222,6 @@ def conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], pad: int, m: int) -> 
         if block.bottom == cut.down:
             inside = whole[:, :, pad : pad + cut.H, pad : pad + cut.W]
             gx[block.start : block.stop] = inside
-    return gx
 
 
 def overlapped(cut: Tiling, tiles: Any, block: Block) -> Any:

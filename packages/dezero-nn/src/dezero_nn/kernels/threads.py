@@ -1,0 +1,139 @@
+"""Images shared out among threads: a part of the batch each, with BLAS at one thread meanwhile.
+
+A convolution is products of matrices with copies between them. BLAS's own threads speed up the
+products only, and wait for each other at every one. Here each thread does everything for its part
+of the images, and they meet once, at the end:
+
+      images   [ first half ]  ->  this thread          products, copies, products, ...
+               [ second half ] ->  a worker             products, copies, products, ...
+
+How many: what ``set_num_threads`` was given, else ``DEZERO_NUM_THREADS``, else as many as NumPy's
+BLAS uses. BLAS is told to use one thread while the parts run, and what it used before afterwards;
+that is one number for the whole process, so only one call at a time shares its images out. A call
+that finds another one doing so, from a thread of the user's, does all its images itself. Where
+BLAS cannot be told (it is not OpenBLAS) nothing is shared out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib import import_module
+from itertools import pairwise
+from threading import Lock
+from typing import TypeVar
+
+from dezero_core.errors import ArgumentError
+
+T = TypeVar("T")
+
+PREFIXES = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
+"""What OpenBLAS's functions are called, in NumPy's wheels and elsewhere."""
+
+_chosen: int | None = None
+_workers: ThreadPoolExecutor | None = None
+_sharing = Lock()
+
+
+def set_num_threads(n: int) -> None:
+    """Let a convolution use ``n`` threads; 1: BLAS alone decides.
+
+    Results are the same, bit for bit, for one number of threads.
+
+    Raises:
+        ArgumentError: ``n`` is less than 1.
+    """
+    global _chosen
+    if n < 1:
+        raise ArgumentError(f"set_num_threads: {n} is less than 1")
+    _chosen = n
+
+
+def get_num_threads() -> int:
+    """How many threads a convolution uses."""
+    if _chosen is not None:
+        return _chosen
+    given = os.environ.get("DEZERO_NUM_THREADS")
+    if given is not None:
+        if not given.isdigit() or int(given) < 1:
+            raise ArgumentError(f"DEZERO_NUM_THREADS is {given!r}, not a number from 1")
+        return int(given)
+    functions = blas()
+    return functions[0]() if functions else 1
+
+
+@cache
+def blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """How many threads NumPy's OpenBLAS uses, asked and told; None if it is another BLAS."""
+    library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
+    for prefix in PREFIXES:
+        try:
+            get, tell = (library[prefix.format(f"{verb}_num_threads")] for verb in ("get", "set"))
+        except AttributeError:
+            continue
+        return get, tell
+    return None
+
+
+def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
+    """``job(part)`` for parts of ``range(count)``, at the same time; the results in order.
+
+    Args:
+        count: how many images there are.
+        work: products of all of them together; too few are done here and now.
+        job: releases the GIL for most of its time.
+    """
+    functions = blas()
+    if get_num_threads() < 2 or functions is None or not _sharing.acquire(blocking=False):
+        return [job(slice(0, count))]
+    get, tell = functions
+    before = get()
+    threads = max(1, min(get_num_threads(), count)) if work > LEAST_WORK else 1
+    try:
+        tell(1)
+        edges = [count * i // threads for i in range(threads + 1)]
+        parts = [slice(*ends) for ends in pairwise(edges)]
+        others = [workers(threads).submit(job, part) for part in parts[1:]]
+        try:
+            first = job(parts[0])
+        finally:
+            done = [other.exception() for other in others]  # waits: no part outlives the call
+        for error in done:
+            if error is not None:
+                raise error
+        return [first, *[other.result() for other in others]]
+    finally:
+        tell(before)
+        _sharing.release()
+
+
+LEAST_WORK = 2e7
+"""Multiplications below which handing a part over takes longer than doing it."""
+
+
+def at_work() -> bool:
+    """Whether images have been shared out before."""
+    return _workers is not None
+
+
+def workers(count: int) -> ThreadPoolExecutor:
+    """The threads that wait for parts; made at first use."""
+    global _workers
+    if _workers is None or _workers._max_workers < count:
+        if _workers is not None:
+            _workers.shutdown(wait=False)
+        _workers = ThreadPoolExecutor(count, thread_name_prefix="dezero")
+    return _workers
+
+
+def _forget() -> None:
+    """A child of fork has no threads but its own."""
+    global _workers, _sharing
+    _workers, _sharing = None, Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
