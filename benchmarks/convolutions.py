@@ -1,7 +1,7 @@
 """Single convolutions over a wide grid of shapes: forward and both gradients, each side alone.
 
-``python benchmarks/convolutions.py SIDE [SEED]`` prints a JSON list of seconds, one for each shape.
-Without a seed the shapes are those of the table below; with one they are drawn.
+``python benchmarks/convolutions.py [--seed SEED] SIDE`` prints a JSON list of seconds, one for each
+shape. Without a seed the shapes are those of the table below; with one they are drawn.
 """
 
 from __future__ import annotations
@@ -169,5 +169,6 @@ def seconds(run: Callable[[], None], budget: float = 0.35) -> float:
 
 
 if __name__ == "__main__":
-    shapes = drawn(int(sys.argv[2])) if len(sys.argv) > 2 else GRID
-    print(json.dumps([seconds(SIDES[sys.argv[1]](shape)) for shape in shapes]))
+    *seeded, side = sys.argv[1:]
+    shapes = drawn(int(seeded[1])) if seeded else GRID
+    print(json.dumps([seconds(SIDES[side](shape)) for shape in shapes]))

@@ -242,13 +242,22 @@ def torch_lstm() -> Step:
 
 
 def torch_epoch() -> Step:
-    """The same program with PyTorch's loader; the images are made float once, before."""
+    """The same program with PyTorch's loader: a Dataset that prepares each image when asked."""
     import torch
 
-    images, labels = mnist()
-    x = torch.from_numpy(images.reshape(-1, 784).astype(np.float32) / 255)
-    dataset = torch.utils.data.TensorDataset(x, torch.from_numpy(labels))
-    batches = torch.utils.data.DataLoader(dataset, 100, shuffle=True)
+    class MNIST(torch.utils.data.Dataset):  # type: ignore[type-arg]
+        def __init__(self) -> None:
+            images, labels = mnist()
+            self.images = torch.from_numpy(images.copy())
+            self.labels = torch.from_numpy(labels)
+
+        def __len__(self) -> int:
+            return len(self.images)
+
+        def __getitem__(self, i: int) -> tuple[Any, Any]:
+            return self.images[i].flatten().to(torch.float32) / 255, self.labels[i]
+
+    batches = torch.utils.data.DataLoader(MNIST(), 100, shuffle=True)
     model = torch_mlp_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 

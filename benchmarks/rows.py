@@ -1,8 +1,8 @@
 """What is measured: each row by DeZero, by PyTorch, by the book's framework, in own processes.
 
 ``python benchmarks/rows.py ROW LIBRARY`` prints one number: the median time of a repetition,
-per unit of the row, in microseconds, or a peak of memory. Collector on, nothing frozen, one
-thread. Libraries are imported by the side that runs.
+per unit of the row, in microseconds, or a peak of memory. Collector on, nothing frozen. Libraries
+are imported by the side that runs.
 """
 
 from __future__ import annotations
@@ -95,11 +95,14 @@ Make = Callable[[], Callable[[], None]]
 class Row:
     """What is timed: ``units`` of something in each of ``repetitions``, after ``warm`` others.
 
-    ``limits`` says how the first side may compare with each of the others, as a ratio.
+    ``limits`` says how the first side may compare with each of the others, as a ratio: one, or one
+    for each number of threads. ``aims`` are those beside PyTorch that would be better still.
     """
 
     sides: dict[str, Make]
-    limits: dict[str, float]
+    limits: dict[str, float | tuple[float, float]]
+    aims: tuple[float, ...] = ()
+    threaded: bool = True
     units: int = 1
     repetitions: int = 40
     warm: int = 2
@@ -119,7 +122,9 @@ def inference(batch: int) -> dict[str, Make]:
 ROWS = {
     "op": Row(
         {"dezero": lambda: dezero_chain(2000), "torch": lambda: torch_chain(2000)},
-        {"torch": 0.8},
+        {"torch": 0.7},
+        (0.55,),
+        threaded=False,
         units=2000,
         repetitions=60,
         unit="us per op",
@@ -127,12 +132,15 @@ ROWS = {
     "op create_graph": Row(
         {"dezero": lambda: dezero_chain(2000, True), "torch": lambda: torch_chain(2000, True)},
         {"torch": 1.2},
+        (0.9,),
+        threaded=False,
         units=2000,
         unit="us per op",
     ),
     "mlp": Row(
         {"dezero": networks.dezero_mlp, "torch": networks.torch_mlp, "book": networks.book_mlp},
-        {"torch": 1.2, "book": 1.0},
+        {"torch": (0.9, 1.1), "book": 0.25},
+        (0.75, 0.85),
         repetitions=60,
     ),
     "cnn": Row(
@@ -142,13 +150,14 @@ ROWS = {
             "torch channels last": lambda: networks.torch_cnn(channels_last=True),
             "book": networks.book_cnn,
         },
-        {"torch": 2.5, "book": 1 / 3},
+        {"torch": (0.9, 0.9), "book": 0.125},
+        (0.7, 0.6),
         repetitions=8,
         rounds=5,
     ),
     "cnn batch norm": Row(
         {"dezero": networks.dezero_batch_norm, "torch": networks.torch_batch_norm},
-        {"torch": 2.5},
+        {},
         repetitions=8,
         rounds=5,
     ),
@@ -159,20 +168,24 @@ ROWS = {
             "torch channels last": lambda: networks.torch_vgg(channels_last=True),
         },
         {"torch": 1.1},
+        (0.8, 0.8),
         repetitions=5,
         rounds=5,
     ),
-    "inference 1": Row(inference(1), {"torch": 1.0}),
-    "inference 256": Row(inference(256), {"torch": 1.0}, repetitions=8, rounds=5),
+    "inference 1": Row(inference(1), {"torch": 1.0}, (0.6, 0.6), repetitions=100),
+    "inference 256": Row(inference(256), {"torch": 1.0}, (0.6, 0.6), repetitions=8, rounds=5),
     "lstm": Row(
         {"dezero": networks.dezero_lstm, "torch": networks.torch_lstm},
-        {"torch": 2.0},
+        {"torch": 1.2},
+        (0.9, 0.9),
         repetitions=8,
         rounds=5,
     ),
     "cnn memory": Row(
         {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},
-        {"torch": 2.0},
+        {"torch": 1.2},
+        (1.0,),
+        threaded=False,
         rounds=5,
         unit="MB at the peak",
         memory=True,
@@ -183,7 +196,8 @@ ROWS = {
             "torch": networks.torch_epoch,
             "book": networks.book_epoch,
         },
-        {},
+        {"torch": 0.35},
+        (0.2, 0.2),
         repetitions=1,
         warm=1,
         rounds=3,
@@ -196,13 +210,20 @@ ROWS = {
             "torch": lambda: torch_chain(100_000),
         },
         {"dezero short": 3.0},
+        threaded=False,
         units=100_000,
         repetitions=5,
         unit="us per op",
     ),
     "import": Row(
-        {"dezero": lambda: import_time("dezero_core"), "numpy": lambda: import_time("numpy")},
-        {},
+        {
+            "dezero": lambda: import_time("dezero_core"),
+            "numpy": lambda: import_time("numpy"),
+            "torch": lambda: import_time("torch"),
+        },
+        {"torch": 0.2},
+        (0.12,),
+        threaded=False,
         repetitions=7,
     ),
 }

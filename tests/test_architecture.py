@@ -36,7 +36,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
     "dezero_nn/kernels/products.py": "kernels are for NumPy",
-    "dezero_nn/kernels/threads.py": "how many threads NumPy's BLAS uses",
+    "dezero_nn/threads.py": "how many threads NumPy's BLAS uses",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
     "dezero_nn/kernels/views.py": "kernels are for NumPy",
 }

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import ops
-from dezero_nn import Layer, conv2d, get_conv_outsize, optimizers, signatures
-from dezero_nn.kernels import all_kernels, columns, threads, updates, winograd
+from dezero_nn import Layer, conv2d, get_conv_outsize, optimizers, signatures, threads
+from dezero_nn.kernels import all_kernels, columns, updates, winograd
 
 KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op != "update"}
 small, sides = st.integers(1, 3), st.integers(1, 7)

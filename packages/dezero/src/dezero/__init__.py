@@ -26,7 +26,7 @@ from dezero_core import (
     using_config,
 )
 from dezero_io import DataLoader, Dataset, SeqDataLoader
-from dezero_nn import Layer, Model
+from dezero_nn import Layer, Model, get_num_threads, set_num_threads
 
 from . import (
     core,
@@ -66,6 +66,7 @@ __all__ = [
     "detect_anomaly",
     "functions",
     "functions_conv",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -78,6 +79,7 @@ __all__ = [
     "optimizers",
     "precision",
     "seed",
+    "set_num_threads",
     "test_mode",
     "transforms",
     "using_config",

@@ -9,9 +9,9 @@ import numpy as np
 
 from dezero_core import Config
 
+from ..threads import in_parts
 from ..windows import DENSE, Pair, window_counts
 from . import columns, winograd
-from .threads import in_parts
 
 
 def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .threads import in_parts
+from ..threads import in_parts
 
 INTEGER = {"f": np.int32, "d": np.int64}
 """The integers as wide as single and double precision."""

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ..threads import in_parts
 from ..windows import Pair, window_counts
 from .masks import kept
-from .threads import in_parts
 from .views import padded, view_at
 
 

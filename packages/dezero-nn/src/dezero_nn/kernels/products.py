@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .threads import at_work, in_parts
+from ..threads import at_work, in_parts
 
 LEAST = 1 << 18
 """Multiplications up to which BLAS keeps to one thread by itself."""

@@ -87,11 +87,13 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         job: releases the GIL for most of its time.
     """
     functions = blas()
-    if get_num_threads() < 2 or functions is None or not _sharing.acquire(blocking=False):
+    if count < 2 or get_num_threads() < 2 or functions is None:
+        return [job(slice(0, count))]
+    if not _sharing.acquire(blocking=False):  # another thread of the user's does
         return [job(slice(0, count))]
     get, tell = functions
     before = get()
-    threads = max(1, min(get_num_threads(), count)) if work > LEAST_WORK else 1
+    threads = min(get_num_threads(), count) if work > LEAST_WORK else 1
     try:
         tell(1)
         edges = [count * i // threads for i in range(threads + 1)]
