@@ -29,6 +29,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/models/images.py": "pictures are on the host",
     "dezero_nn/kernels/__init__.py": "kernels are for NumPy",
     "dezero_nn/kernels/conv.py": "kernels are for NumPy",
+    "dezero_nn/kernels/channels.py": "kernels are for NumPy",
     "dezero_nn/kernels/columns.py": "kernels are for NumPy",
     "dezero_nn/kernels/losses.py": "kernels are for NumPy",
     "dezero_nn/kernels/winograd.py": "kernels are for NumPy",

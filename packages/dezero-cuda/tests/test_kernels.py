@@ -86,6 +86,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     index = random.integers(0, kernel[0] * kernel[1], g.shape)
     return {
         "sigmoid": (20 * x,),
+        "relu": (x,),
         "sigmoid_grad": (x, x[..., ::-1].copy()),
         "tanh_grad": (x, x[..., ::-1].copy()),
         "scaled_where": (x, x > 0, 1.25),

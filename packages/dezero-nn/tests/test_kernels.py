@@ -1,5 +1,6 @@
 """Kernels: each held to its portable definition, on any shape that it says it supports."""
 
+from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
@@ -44,6 +45,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     index = (index * 4).astype("int64") % (kernel[0] * kernel[1])
     b = draw(st.sampled_from([None, numbers(draw, (OC * groups,), dtype)]))
     settings = stride, pad, dilation, groups
+    of_channel = numbers(draw, (C * groups,), dtype)
     scores, labels = numbers(draw, (N + 1, C + 1), dtype), np.arange(N + 1) % (C + 1)
     return {
         "sigmoid": (x * 40,),
@@ -52,6 +54,10 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "softmax_cross_entropy_grad": (np.array(0.5, dtype), scores, labels[:, np.newaxis]),
         "matmul": (np.resize(x, (N, 700)), np.resize(W, (700, 400))),
         "scaled_where": (x, x > 0, 1.25),
+        "relu": (x,),
+        "batch_norm": (x, of_channel, of_channel, 0.1),
+        "channel_sums": (x, x[::-1] + 1, of_channel),
+        "channel_sum_of": (x, np.sign(x), *[of_channel] * 4),
         "relu_grad": (x, x[::-1].copy()),
         "conv2d": (x, W, b, *settings),
         "conv2d_grad_x": (gy, W, x.shape, *settings),
@@ -62,15 +68,19 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture(autouse=True)
-def at_work() -> None:
-    """The kernel for products is in use once convolutions have been shared out."""
+def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads share out the smallest arrays, as they do the large ones elsewhere."""
+    monkeypatch.setattr(threads, "LEAST_WORK", 0)
     threads.workers(2)
+    yield
+    threads._chosen = None
 
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
 @given(data=st.data())
 def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None:
     kernel, portable = KERNELS[op], ops[op].portable
+    threads.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
     if data.draw(st.booleans()) and given_[0].ndim == 4:
         first = np.repeat(given_[0], 2, axis=3)[..., ::2]  # the same, not contiguous

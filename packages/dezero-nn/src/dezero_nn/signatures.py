@@ -11,6 +11,7 @@ from dezero_core.extend import KernelOp
 sigmoid = KernelOp("sigmoid", "(x: any shape) -> y = 1 / (1 + exp(-x)), same shape and dtype")
 sigmoid_grad = KernelOp("sigmoid_grad", "(gy: any shape, y: same) -> gx = gy y (1 - y), same")
 
+relu = KernelOp("relu", "(x: any shape) -> y: same shape and dtype, x where positive, else 0")
 relu_grad = KernelOp("relu_grad", "(gy: any shape, y: same) -> gx: same, gy where y > 0, else 0")
 
 scaled_where = KernelOp(
@@ -34,6 +35,21 @@ update = KernelOp(
     "(ps: list of parameters of one dtype, gs: their gradients, states: a dict for each, "
     "step(p, g, state) -> what to add to p) -> list of the new parameters, perhaps written over "
     "ps; step is elementwise, and keeps arrays of the shape of p and Python numbers in its state",
+)
+
+batch_norm = KernelOp(
+    "batch_norm",
+    "(x: (N, C, ...), gamma: (C,), beta: (C,), eps) -> (y, mean, var): y as x; of each "
+    "channel mean and var (C,); y = gamma (x - mean) / sqrt(var + eps) + beta",
+)
+channel_sums = KernelOp(
+    "channel_sums",
+    "(g: (N, C, ...), x: same, shift: (C,)) -> (sum of g, sum of g (x - shift)), for each channel: "
+    "(C,) both",
+)
+channel_sum_of = KernelOp(
+    "channel_sum_of",
+    "(g: (N, C, ...), x: same, shift, a, b, c: (C,)) -> y = a g + b (x - shift) + c, as x",
 )
 
 im2col = KernelOp(

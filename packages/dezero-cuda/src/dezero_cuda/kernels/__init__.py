@@ -56,6 +56,7 @@ def all_kernels() -> list[Kernel]:
     """Every kernel of this package."""
     table: dict[str, Callable[..., bool]] = {
         "sigmoid": supports,
+        "relu": supports,
         "sigmoid_grad": supports_two,
         "tanh_grad": supports_two,
         "relu_grad": supports_two,

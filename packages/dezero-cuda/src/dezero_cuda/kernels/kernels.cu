@@ -41,6 +41,11 @@ KERNEL scaled_where(const T* x, const unsigned char* mask, T* y, T scale, long l
     LOOP(i, n) y[i] = mask[i] ? x[i] * scale : T(0);
 }
 
+// y = x where x > 0, else 0; a NaN stays one
+KERNEL relu(const T* x, T* y, long long n) {
+    LOOP(i, n) y[i] = x[i] <= 0 ? T(0) : x[i];
+}
+
 // gx = gy where y > 0, else 0
 KERNEL relu_grad(const T* gy, const T* y, T* gx, long long n) {
     LOOP(i, n) gx[i] = y[i] > 0 ? gy[i] : T(0);

@@ -14,12 +14,16 @@ Pair = tuple[int, int]
 DENSE = (1, 1)
 
 
-def sigmoid(x: Any) -> Any:
-    """The logistic function."""
+def of_one(name: str, x: Any) -> Any:
+    """An elementwise kernel of one array."""
     x = cupy.ascontiguousarray(x)
     y = cupy.empty(x.shape, x.dtype)
-    launch("sigmoid", y, x, y)
+    launch(name, y, x, y)
     return y
+
+
+sigmoid = partial(of_one, "sigmoid")
+relu = partial(of_one, "relu")
 
 
 def of_two(name: str, gy: Any, y: Any) -> Any:

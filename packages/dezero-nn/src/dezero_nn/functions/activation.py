@@ -77,12 +77,17 @@ class ReLU(Function):
     """y = max(x, 0);  dy/dx = 1 where x > 0, else 0."""
 
     def forward(self, x: Any) -> Any:
-        xp = get_array_module(x)
-        return xp.maximum(x, as_array_like(0.0, x))
+        return signatures.relu(x)
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
         return ReLUGrad()(gy, array_of(y))
+
+
+@signatures.relu.define
+def _relu(x: Any) -> Any:
+    xp = get_array_module(x)
+    return xp.maximum(x, as_array_like(0.0, x))
 
 
 @signatures.relu_grad.define

@@ -8,7 +8,10 @@ from typing import Any
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import array_of, backend_of
-from dezero_core.functions import mean, reshape, sum, sum_to
+from dezero_core.functions import mean, reshape, sum_to
+
+from .. import signatures
+from .channels import ChannelSumOf, ChannelSums, over_channels
 
 
 class BatchNorm(Function):
@@ -24,29 +27,32 @@ class BatchNorm(Function):
 
     def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
         require_channels(x.shape, gamma.shape, beta.shape)
-        xp = get_array_module(x)
-        axes, shape = statistics_over(x)
-        m = math.prod(x.shape) // max(x.shape[1], 1)
-        if m == 0:
+        if math.prod(x.shape) // max(x.shape[1], 1) == 0:
             raise ShapeError(f"batch_norm: x {tuple(x.shape)} has no elements to take a mean of")
-        mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
-        centred = x - xp.reshape(mean, shape)
-        var = xp.sum(centred * centred, axis=axes, dtype=x.dtype) / m
-        scale = gamma / xp.sqrt(var + self.eps)
-        return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
+        return signatures.batch_norm(x, gamma, beta, self.eps)
 
     def backward(self, gy: Any, gmean: Any, gvar: Any) -> Any:
         (x, gamma, _), (_, mean, var) = self.inputs, self.outputs
-        axes, shape = statistics_over(x)
         m = math.prod(x.shape) // x.shape[1]
         s = (var + self.eps) ** 0.5
-        n = (x - reshape(mean, shape)) * reshape(1 / s, shape)
-        gbeta, ggamma = sum(gy, axes), sum(gy * n, axes)
-        # gx is gy and n, each times a number for each channel, and another one
+        gbeta, with_centred = ChannelSums()(gy, x, mean)
+        ggamma = with_centred / s
+        # gx is gy and x - mean, each times a number for each channel, and another one
         of_gy = gamma / s
-        of_n, rest = 2 * gvar * s - of_gy * ggamma, gmean - of_gy * gbeta
-        gx = gy * reshape(of_gy, shape) + n * reshape(of_n / m, shape) + reshape(rest / m, shape)
-        return gx, ggamma, gbeta
+        of_centred = (2 * gvar - of_gy * ggamma / s) / m
+        rest = (gmean - of_gy * gbeta) / m
+        return ChannelSumOf()(gy, x, mean, of_gy, of_centred, rest), ggamma, gbeta
+
+
+@signatures.batch_norm.define
+def _batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, Any]:
+    xp, (axes, shape) = get_array_module(x), over_channels(x)
+    m = math.prod(x.shape) // x.shape[1]
+    mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
+    centred = x - xp.reshape(mean, shape)
+    var = xp.sum(centred * centred, axis=axes, dtype=x.dtype) / m
+    scale = gamma / xp.sqrt(var + eps)
+    return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
 
 
 def batch_norm(
@@ -78,7 +84,7 @@ def batch_norm(
         follow(var, array_of(var_of_batch) * (m / max(m - 1, 1)), decay)
         return y
     require_channels(x.shape, gamma.shape, beta.shape)
-    _, shape = statistics_over(x)
+    _, shape = over_channels(x)
     scale = gamma * (array_of(var) + eps) ** -0.5
     return reshape(scale, shape) * x + reshape(beta - scale * array_of(mean), shape)
 
@@ -97,12 +103,6 @@ def follow(running: Any, batch: Any, decay: float) -> None:
             "written to; pass mean and var as Buffers"
         )
     backend.iadd(old, change)
-
-
-def statistics_over(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The axes that are summed, and the shape that lets (C,) broadcast to ``x``."""
-    axes = (0, *range(2, x.ndim))
-    return axes, tuple(1 if axis in axes else x.shape[axis] for axis in range(x.ndim))
 
 
 def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dezero_core.extend import Kernel
 
+from .channels import batch_norm, channel_sum_of, channel_sums, supports_channels
 from .conv import conv2d, conv2d_grad_W, conv2d_grad_x, supports_conv2d
 from .losses import (
     softmax_cross_entropy,
@@ -11,7 +12,7 @@ from .losses import (
     supports_scores,
     supports_scores_grad,
 )
-from .masks import relu_grad, scaled_where, supports_masks
+from .masks import relu, relu_grad, scaled_where, supports_masks, supports_relu
 from .memory import keep_freed_memory
 from .pooling import max_pool2d, max_pool2d_grad, supports_max_pool2d
 from .products import matmul, supports_matmul
@@ -37,5 +38,9 @@ def all_kernels() -> list[Kernel]:
         Kernel("scaled_where", "numpy", scaled_where, supports_masks),
         Kernel("matmul", "numpy", matmul, supports_matmul),
         Kernel("update", "numpy", update, supports_update),
+        Kernel("batch_norm", "numpy", batch_norm, supports_channels),
+        Kernel("channel_sums", "numpy", channel_sums, supports_channels),
+        Kernel("channel_sum_of", "numpy", channel_sum_of, supports_channels),
+        Kernel("relu", "numpy", relu, supports_relu),
         Kernel("relu_grad", "numpy", relu_grad, supports_masks),
     ]

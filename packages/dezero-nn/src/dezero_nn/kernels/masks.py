@@ -51,6 +51,22 @@ def scaled_where(x: Any, mask: Any, scale: float) -> Any:
     return y
 
 
+def supports_relu(x: Any) -> bool:
+    """Arrays with axes, of single or double precision."""
+    return type(x) is np.ndarray and x.dtype.char in INTEGER and x.ndim > 0
+
+
+def relu(x: Any) -> Any:
+    """``x`` where it is positive, else 0; nan stays nan."""
+    y = np.empty(x.shape, x.dtype)
+
+    def compute(part: slice) -> None:
+        np.maximum(x[part], 0, out=y[part])
+
+    in_parts(len(x), 16 * x.size, compute)
+    return y
+
+
 def relu_grad(gy: Any, y: Any) -> Any:
     """``gy`` where ``y`` is positive."""
     gx = np.empty(gy.shape, gy.dtype)

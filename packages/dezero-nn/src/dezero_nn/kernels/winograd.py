@@ -19,7 +19,7 @@ they overlap.
 
 The numbers of the maps are from the points 0, +-sqrt(2), +-1/sqrt(2) (for m = 2: 0, +-1), which
 lose the fewest digits. Results differ from a direct sum by about three times its own rounding, and
-one inf or nan spreads over its tile: `dezero_nn.precision("exact")` turns this off.
+one inf or nan spreads over its tile: `dezero.precision("exact")` turns this off.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016; points by Alam et al.,
 "Winograd Convolution for Deep Neural Networks: Efficient Point Selection", 2022.

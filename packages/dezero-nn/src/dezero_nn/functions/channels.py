@@ -1,0 +1,60 @@
+"""What batch normalisation does to whole channels: two sums, and a sum of two arrays.
+
+Each reads its arrays once where a kernel computes it; numbers for a channel have shape (C,).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Function, get_array_module
+from dezero_core.functions import reshape, sum
+
+from .. import signatures
+
+
+def over_channels(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes that are summed, and the shape that lets (C,) broadcast to ``x``."""
+    axes = (0, *range(2, x.ndim))
+    return axes, tuple(1 if axis in axes else x.shape[axis] for axis in range(x.ndim))
+
+
+@signatures.channel_sums.define
+def _channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
+    xp, (axes, shape) = get_array_module(x), over_channels(x)
+    product = g * (x - xp.reshape(shift, shape))
+    return xp.sum(g, axis=axes, dtype=g.dtype), xp.sum(product, axis=axes, dtype=g.dtype)
+
+
+class ChannelSums(Function):
+    """y0 = sum of g, y1 = sum of g (x - shift);  dy1/dg = x - shift, dy1/dx = g, and so on."""
+
+    def forward(self, g: Any, x: Any, shift: Any) -> Any:
+        return signatures.channel_sums(g, x, shift)
+
+    def backward(self, gy0: Any, gy1: Any) -> Any:
+        (g, x, shift), (total, _) = self.inputs, self.outputs
+        _, shape = over_channels(x)
+        gy1_wide = reshape(gy1, shape)
+        gg = gy1_wide * (x - reshape(shift, shape)) + reshape(gy0, shape)
+        return gg, gy1_wide * g, -gy1 * total
+
+
+@signatures.channel_sum_of.define
+def _channel_sum_of(g: Any, x: Any, shift: Any, a: Any, b: Any, c: Any) -> Any:
+    xp, (_, shape) = get_array_module(x), over_channels(x)
+    shift, a, b, c = (xp.reshape(number, shape) for number in (shift, a, b, c))
+    return a * g + b * (x - shift) + c
+
+
+class ChannelSumOf(Function):
+    """y = a g + b (x - shift) + c, with a number of each for every channel."""
+
+    def forward(self, g: Any, x: Any, shift: Any, a: Any, b: Any, c: Any) -> Any:
+        return signatures.channel_sum_of(g, x, shift, a, b, c)
+
+    def backward(self, gy: Any) -> Any:
+        g, x, shift, a, b, _ = self.inputs
+        axes, shape = over_channels(x)
+        gc, gb = ChannelSums()(gy, x, shift)
+        return gy * reshape(a, shape), gy * reshape(b, shape), -b * gc, sum(gy * g, axes), gb, gc
