@@ -303,10 +303,14 @@ def exchanges(name: str) -> None:
 
 
 def kernels_are_awake(name: str) -> None:
-    """Every kernel for this backend is for an op that an installed package defines."""
+    """Every kernel for this backend is for an op that an installed package defines.
+
+    Unless core is alone: then the package of the others is not installed.
+    """
     kernels = [kernel for kernel, _ in all_kernels() if kernel.backend == name]
     dormant = sorted(kernel.op for kernel in kernels if kernel.op not in ops)
-    assert not ops or not dormant, f"no installed package defines {', '.join(dormant)}"
+    alone = all(op.portable.__module__.startswith("dezero_core.") for op in ops.values())
+    assert alone or not dormant, f"no installed package defines {', '.join(dormant)}"
 
 
 def keeps_devices_apart(name: str) -> None:
