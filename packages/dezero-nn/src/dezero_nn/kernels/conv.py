@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +36,7 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
         else:
             columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
 
-    in_parts(len(x), y.size * W[0].size, compute)
+    in_parts(len(x), work(y.size, W.shape), compute)
     return y
 
 
@@ -53,7 +52,7 @@ def conv2d_grad_W(
             return winograd.conv2d_grad_W(x[part], gy[part], pad[0], m)
         return columns.conv2d_grad_W(x[part], gy[part], kernel, stride, pad, dilation, groups)
 
-    first, *others = in_parts(len(x), gy.size * math.prod(W_shape[1:]), compute)
+    first, *others = in_parts(len(x), work(gy.size, W_shape), compute)
     for other in others:
         first += other
     return first
@@ -72,8 +71,14 @@ def conv2d_grad_x(
         else:
             columns.conv2d_grad_x(gy[part], W, stride, pad, dilation, groups, gx[part])
 
-    in_parts(len(gy), gy.size * W[0].size, compute)
+    in_parts(len(gy), work(gy.size, W.shape), compute)
     return gx
+
+
+def work(outputs: int, W_shape: tuple[int, ...]) -> float:
+    """Products of a convolution, and those that moving its windows is worth."""
+    OC, C, KH, KW = W_shape
+    return outputs * KH * KW * (C + 8 * max(1, C / OC))
 
 
 class Cost(NamedTuple):
