@@ -20,8 +20,6 @@ from dezero_core.extend import backend_of, get_backend, move_beside
 
 @pytest.fixture(autouse=True)
 def two_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if "minimal" in type(get_backend("cuda")).__name__.lower():
-        pytest.skip("dezero-cuda's backend")
     monkeypatch.setenv("FAKE_CUDA_DEVICES", "2")
     registry._forget()
     yield

@@ -22,6 +22,7 @@ W = DRAW.standard_normal((24, 16, 3, 3), np.float32)
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(threads, "ALONE", 0)
     monkeypatch.setattr(threads, "LEAST_WORK", 0)
     yield
     threads._chosen = None

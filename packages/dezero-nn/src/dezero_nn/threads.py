@@ -86,19 +86,23 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         work: products of all of them together; too few are done here and now.
         job: releases the GIL for most of its time.
     """
-    functions = blas()
-    if count < 2 or get_num_threads() < 2 or functions is None:
-        return [job(slice(0, count))]
+    everything = slice(0, count)
+    if count < 2 or work <= ALONE:
+        return [job(everything)]
+    functions, threads = blas(), min(get_num_threads(), count)
+    if threads < 2 or functions is None:
+        return [job(everything)]
     if not _sharing.acquire(blocking=False):  # another thread of the user's does
-        return [job(slice(0, count))]
+        return [job(everything)]
     get, tell = functions
     before = get()
-    threads = min(get_num_threads(), count) if work > LEAST_WORK else 1
+    if work <= LEAST_WORK:
+        threads = 1
     try:
         tell(1)
         edges = [count * i // threads for i in range(threads + 1)]
         parts = [slice(*ends) for ends in pairwise(edges)]
-        others = [workers(threads).submit(job, part) for part in parts[1:]]
+        others = [workers(threads - 1).submit(job, part) for part in parts[1:]]
         try:
             first = job(parts[0])
         finally:
@@ -111,6 +115,9 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         tell(before)
         _sharing.release()
 
+
+ALONE = 1 << 18
+"""Multiplications up to which BLAS keeps to one thread by itself."""
 
 LEAST_WORK = 2e7
 """Multiplications below which handing a part over takes longer than doing it."""

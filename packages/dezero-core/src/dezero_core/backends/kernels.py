@@ -81,10 +81,7 @@ class KernelOp:
         """
         candidates = self._candidates.get(type(x))
         if candidates is None:
-            array = x[0] if isinstance(x, list) else x
-            candidates = kernels_for(self.name, backend_of(array).name)
-            if array is x:
-                self._candidates[type(x)] = candidates
+            candidates = self._candidates_of(x[0] if isinstance(x, list) else x)
         log = _log.get()
         for kernel in candidates:
             if kernel.supports(x, *arguments):
@@ -94,6 +91,11 @@ class KernelOp:
         if log is not None:
             log.append((self.name, "portable"))
         return self.portable(x, *arguments)
+
+    def _candidates_of(self, x: Any) -> list[Kernel]:
+        if type(x) not in self._candidates:
+            self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
+        return self._candidates[type(x)]
 
     def _undefined(self, *arguments: Any) -> Any:
         raise NotImplementedError(f"{self.name} {self.signature} has no portable definition")

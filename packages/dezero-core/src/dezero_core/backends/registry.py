@@ -72,7 +72,8 @@ def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
         if type(x) in current_device:
             device = backend_of(x).device
             if any(type(y) is type(x) and device(y) != device(x) for y in arrays):
-                raise BackendMismatch("arrays are on several devices of one library")
+                places = ", ".join(sorted({str(device(y)) for y in arrays if type(y) is type(x)}))
+                raise BackendMismatch(f"arrays on several devices ({places}); move them to one")
             return current_device[type(x)](x)
     return nullcontext()
 

@@ -8,9 +8,11 @@
 using std::exp;
 using std::log;
 #define KERNEL extern "C" void
+#define INLINE static inline
 #define LOOP(i, n) for (long long i = 0; i < (n); ++i)
 #else
 #define KERNEL extern "C" __global__ void
+#define INLINE static __device__ __forceinline__
 #define LOOP(i, n)                                                              \
     for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < (n); \
          i += (long long)gridDim.x * blockDim.x)
@@ -81,6 +83,13 @@ KERNEL softmax_cross_entropy_grad(
 #define WINDOWS                                                                              \
     int H, int W, int OH, int OW, int KH, int KW, int SH, int SW, int PH, int PW, int DH, int DW
 
+// Where in (planes, OH, OW) the window is that begins at (down, across), or -1 if none does.
+INLINE long long window(long long plane, int down, int across, int OH, int OW, int SH, int SW) {
+    bool begins = down >= 0 && across >= 0 && down % SH == 0 && across % SW == 0;
+    if (!begins || down / SH >= OH || across / SW >= OW) return -1;
+    return (plane * OH + down / SH) * OW + across / SW;
+}
+
 // cols[n, c, k, l, i, j] = x[n, c, i*SH - PH + k*DH, j*SW - PW + l*DW], or value in the padding
 KERNEL im2col(const T* x, T* cols, T value, WINDOWS, long long n) {
     LOOP(t, n) {
@@ -102,16 +111,12 @@ KERNEL col2im(const T* cols, T* x, WINDOWS, long long n) {
         int column = rest % W + PW; rest /= W;
         int row = rest % H + PH; rest /= H;
         T sum = 0;
-        for (int k = 0; k < KH; ++k) {
-            int down = row - k * DH;
-            if (down < 0 || down % SH || down / SH >= OH) continue;
+        for (int k = 0; k < KH; ++k)
             for (int l = 0; l < KW; ++l) {
-                int across = column - l * DW;
-                if (across < 0 || across % SW || across / SW >= OW) continue;
                 long long place = (rest * KH + k) * KW + l;
-                sum += cols[(place * OH + down / SH) * OW + across / SW];
+                long long at = window(place, row - k * DH, column - l * DW, OH, OW, SH, SW);
+                if (at >= 0) sum += cols[at];
             }
-        }
         x[t] = sum;
     }
 }
@@ -148,14 +153,11 @@ KERNEL max_pool2d_grad(const T* gy, const int* index, T* gx, WINDOWS, long long 
         int column = rest % W + PW; rest /= W;
         int row = rest % H + PH; rest /= H;
         T sum = 0;
-        for (int k = 0; k < KH; ++k) {
-            if (row - k < 0 || (row - k) % SH || (row - k) / SH >= OH) continue;
+        for (int k = 0; k < KH; ++k)
             for (int l = 0; l < KW; ++l) {
-                if (column - l < 0 || (column - l) % SW || (column - l) / SW >= OW) continue;
-                long long at = (rest * OH + (row - k) / SH) * OW + (column - l) / SW;
-                if (index[at] == k * KW + l) sum += gy[at];
+                long long at = window(rest, row - k, column - l, OH, OW, SH, SW);
+                if (at >= 0 && index[at] == k * KW + l) sum += gy[at];
             }
-        }
         gx[t] = sum;
     }
 }
@@ -184,13 +186,11 @@ KERNEL average_pool2d_grad(const T* gy, T* gx, WINDOWS, long long n) {
         int column = rest % W + PW; rest /= W;
         int row = rest % H + PH; rest /= H;
         T sum = 0;
-        for (int k = 0; k < KH; ++k) {
-            if (row - k < 0 || (row - k) % SH || (row - k) / SH >= OH) continue;
+        for (int k = 0; k < KH; ++k)
             for (int l = 0; l < KW; ++l) {
-                if (column - l < 0 || (column - l) % SW || (column - l) / SW >= OW) continue;
-                sum += gy[(rest * OH + (row - k) / SH) * OW + (column - l) / SW];
+                long long at = window(rest, row - k, column - l, OH, OW, SH, SW);
+                if (at >= 0) sum += gy[at];
             }
-        }
         gx[t] = sum / T(KH * KW);
     }
 }

@@ -23,22 +23,22 @@ def supports_scores_grad(gy: Any, x: Any, t: Any) -> bool:
 
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
     """Minus the mean of log softmax(x)[t], without axes."""
-    shifted, z = exponentials(x)
+    shifted = below_largest(x)
+    z = np.exp(shifted).sum(axis=1)
     picked = shifted[np.arange(len(x)), t.reshape(-1)]
     return np.asarray((np.log(z).sum() - picked.sum()) / x.dtype.type(len(x)))
 
 
 def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
     """softmax(x) less the one-hot labels, times gy / N."""
-    gx, z = exponentials(x)
+    gx = below_largest(x)
     np.exp(gx, out=gx)
-    gx /= z[:, np.newaxis]
+    gx /= gx.sum(axis=1, keepdims=True)
     gx[np.arange(len(x)), t.reshape(-1)] -= 1
     gx *= x.dtype.type(gy / len(x))
     return gx
 
 
-def exponentials(x: Any) -> tuple[Any, Any]:
-    """x - m, and the sum of its exponentials, row by row."""
-    shifted = x - x.max(axis=1, keepdims=True)
-    return shifted, np.exp(shifted).sum(axis=1)
+def below_largest(x: Any) -> Any:
+    """x - m, row by row: its exponentials cannot overflow."""
+    return x - x.max(axis=1, keepdims=True)

@@ -14,10 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..threads import at_work, in_parts
-
-LEAST = 1 << 18
-"""Multiplications up to which BLAS keeps to one thread by itself."""
+from ..threads import ALONE, at_work, in_parts
 
 
 def supports_matmul(x: Any, W: Any) -> bool:
@@ -28,7 +25,7 @@ def supports_matmul(x: Any, W: Any) -> bool:
         and x.dtype == W.dtype
         and x.dtype.char in "fd"
         and x.shape[1] == W.shape[0]
-        and x.size * W.shape[1] > LEAST
+        and x.size * W.shape[1] > ALONE
         and at_work()
     )
 
