@@ -76,8 +76,11 @@ class Plugins:
         """
         api = getattr(plugin, "DEZERO_API", None)
         if api != DEZERO_API:
-            wants = "has no DEZERO_API" if api is None else f"asks for API {api}"
-            raise PluginError(f"plugin {name!r} {wants}; this version offers {DEZERO_API}")
+            if api is None:
+                problem = f"has no DEZERO_API; write `DEZERO_API = {DEZERO_API}` in its module"
+            else:
+                problem = f"asks for API {api}; this version offers {DEZERO_API}"
+            raise PluginError(f"plugin {name!r} {problem}")
         if self._manager.has_plugin(name):
             raise PluginError(f"plugin name {name!r} is taken by {self._status[name].distribution}")
         self._manager.register(plugin, name)
