@@ -135,3 +135,15 @@ def test_the_allocator_is_told_unless_somebody_else_decides(
         [sys.executable, "-c", code], env={**os.environ, **given}, capture_output=True, text=True
     )
     assert done.stdout.strip() == kept, done.stderr
+
+
+def test_workers_know_the_settings_of_the_caller() -> None:
+    set_num_threads(2)
+
+    def handling(part: slice) -> str:
+        return np.geterr()["invalid"]
+
+    with np.errstate(invalid="ignore"):
+        assert threads.in_parts(2, 1e9, handling) == ["ignore", "ignore"]
+    with np.errstate(invalid="raise"):
+        assert threads.in_parts(2, 1e9, handling) == ["raise", "raise"]

@@ -20,6 +20,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
@@ -102,7 +103,8 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         tell(1)
         edges = [count * i // threads for i in range(threads + 1)]
         parts = [slice(*ends) for ends in pairwise(edges)]
-        others = [workers(threads - 1).submit(job, part) for part in parts[1:]]
+        team = workers(threads - 1)  # whose members know the caller's settings, as np.errstate
+        others = [team.submit(copy_context().run, job, part) for part in parts[1:]]
         try:
             first = job(parts[0])
         finally:

@@ -29,14 +29,19 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
     counts = window_counts(x.shape, W.shape[2:], stride, pad, dilation)
     y = np.empty((len(x), len(W), *counts), x.dtype)
+    U: Any = mapped_filters(W, m) if m else None
+    by_filters = few_tiles(y.shape, m)
 
     def compute(part: slice) -> None:
-        if m:
-            winograd.conv2d(x[part], W, b, pad[0], m, y[part])
+        if by_filters:
+            bias = None if b is None else b[part]
+            winograd.conv2d(x, U[:, part], bias, pad[0], m, y[:, part])
+        elif m:
+            winograd.conv2d(x[part], U, b, pad[0], m, y[part])
         else:
             columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
 
-    in_parts(len(x), work(y.size, W.shape), compute)
+    in_parts(len(W) if by_filters else len(x), work(y.size, W.shape), compute)
     return y
 
 
@@ -46,13 +51,19 @@ def conv2d_grad_W(
     """The gradient of the filters: the sum of those by the parts of the images."""
     W_shape = (gy.shape[1], x.shape[1] // groups, *kernel)
     m = tile(x.shape, W_shape, x.dtype, stride, pad, dilation, groups)
+    by_filters = few_tiles(gy.shape, m)
 
     def compute(part: slice) -> Any:
+        if by_filters:
+            return winograd.conv2d_grad_W(x, gy[:, part], pad[0], m)
         if m:
             return winograd.conv2d_grad_W(x[part], gy[part], pad[0], m)
         return columns.conv2d_grad_W(x[part], gy[part], kernel, stride, pad, dilation, groups)
 
-    first, *others = in_parts(len(x), work(gy.size, W_shape), compute)
+    parts = in_parts(len(gy[0]) if by_filters else len(x), work(gy.size, W_shape), compute)
+    if by_filters:
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+    first, *others = parts
     for other in others:
         first += other
     return first
@@ -64,15 +75,44 @@ def conv2d_grad_x(
     """The gradient of the images."""
     m = tile(shape, W.shape, gy.dtype, stride, pad, dilation, groups)
     gx = np.empty(shape, gy.dtype)
+    U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None
+    by_channels = few_tiles(gy.shape, m)
 
     def compute(part: slice) -> None:
-        if m:
-            winograd.conv2d_grad_x(gy[part], W, pad[0], m, gx[part])
+        if by_channels:
+            winograd.conv2d_grad_x(gy, U[:, part], pad[0], m, gx[:, part])
+        elif m:
+            winograd.conv2d_grad_x(gy[part], U, pad[0], m, gx[part])
         else:
             columns.conv2d_grad_x(gy[part], W, stride, pad, dilation, groups, gx[part])
 
-    in_parts(len(gy), work(gy.size, W.shape), compute)
+    in_parts(len(gx[0]) if by_channels else len(gy), work(gy.size, W.shape), compute)
     return gx
+
+
+def mapped_filters(W: Any, m: int) -> Any:
+    """U of `winograd`: once for all images, and by the same threads.
+
+    BLAS's own would go on waiting for work on the cores that the images are shared out to.
+    """
+    U = np.empty(((m + 2) ** 2, *W.shape[:2]), W.dtype)
+
+    def compute(part: slice) -> None:
+        U[:, part] = winograd.mapped_filters(W[part], m)
+
+    in_parts(len(W), 9.0 * U.size, compute)
+    return U
+
+
+def few_tiles(y_shape: tuple[int, ...], m: int) -> bool:
+    """Whether `winograd` has too few tiles to share them out: then the channels are, of y or x.
+
+    Every part maps all tiles then, but its products are as long as before, and half as many.
+    """
+    if m == 0:
+        return False
+    N, _, OH, OW = y_shape
+    return N == 1 or N * -(-OH // m) * -(-OW // m) < winograd.FEWEST
 
 
 def work(outputs: int, W_shape: tuple[int, ...]) -> float:

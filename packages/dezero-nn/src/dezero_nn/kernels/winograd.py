@@ -82,9 +82,9 @@ class Block(NamedTuple):
 class Tiling:
     """How images are cut into tiles and blocks, and the buffers that all blocks use in turn."""
 
-    def __init__(self, x_shape: Any, W_shape: Any, pad: int, m: int) -> None:
+    def __init__(self, x_shape: Any, OC: int, pad: int, m: int) -> None:
         self.N, self.C, self.H, self.W = x_shape
-        self.OC, self.pad, self.m, self.n = W_shape[0], pad, m, m + 2
+        self.OC, self.pad, self.m, self.n = OC, pad, m, m + 2
         self.OH, self.OW = self.H + 2 * pad - 2, self.W + 2 * pad - 2
         self.down, self.across = -(-self.OH // m), -(-self.OW // m)
         self._rooms: dict[str, Any] = {}
@@ -160,15 +160,15 @@ class Tiling:
 
 
 def mapped_filters(W: Any, m: int) -> Any:
-    """U: (n*n, OC, C)."""
+    """U (n*n, OC, C) of filters (OC, C, 3, 3)."""
     OC, C = W.shape[:2]
     return (maps(m)[1] @ W.reshape(OC * C, 9).T).reshape(-1, OC, C)
 
 
-def conv2d(x: Any, W: Any, b: Any, pad: int, m: int, y: Any) -> None:
-    """Filters (OC, C, 3, 3) at every place, into ``y``; the bias is added in cache."""
-    cut = Tiling(x.shape, W.shape, pad, m)
-    x, U, item = np.ascontiguousarray(x), mapped_filters(W, m), ITEM[m]
+def conv2d(x: Any, U: Any, b: Any, pad: int, m: int, y: Any) -> None:
+    """Mapped filters (n*n, OC, C) at every place, into ``y``; the bias is added in cache."""
+    cut = Tiling(x.shape, U.shape[1], pad, m)
+    x, item = np.ascontiguousarray(x), ITEM[m]
     for block in cut.blocks():
         T, rows = cut.tiles(block), block.bottom - block.top
         V = cut.mapped_data(x, block)
@@ -191,7 +191,7 @@ def conv2d(x: Any, W: Any, b: Any, pad: int, m: int, y: Any) -> None:
 def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
     """The products of mapped data and mapped gradients, summed over tiles, mapped back."""
     (OC, C), n = (gy.shape[1], x.shape[1]), m + 2
-    cut = Tiling(x.shape, (OC, C, 3, 3), pad, m)
+    cut = Tiling(x.shape, OC, pad, m)
     x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
     total, part = np.zeros((n * n, C, OC), np.float32), np.empty((n * n, C, OC), np.float32)
     for block in cut.blocks():
@@ -201,11 +201,10 @@ def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
     return np.ascontiguousarray(gW.reshape(9, C, OC).T).reshape(OC, C, 3, 3)
 
 
-def conv2d_grad_x(gy: Any, W: Any, pad: int, m: int, gx: Any) -> None:
-    """Mapped gradients through the filters; their tiles, added up where they overlap, are gx."""
-    cut = Tiling(gx.shape, W.shape, pad, m)
+def conv2d_grad_x(gy: Any, U: Any, pad: int, m: int, gx: Any) -> None:
+    """Mapped gradients through mapped filters (n*n, C, OC) are tiles of gx, which overlap."""
+    cut = Tiling(gx.shape, U.shape[2], pad, m)
     n, gy = m + 2, np.ascontiguousarray(gy)
-    U = np.ascontiguousarray(mapped_filters(W, m).swapaxes(1, 2))
     for block in cut.blocks():
         T, images = cut.tiles(block), block.stop - block.start
         M = np.matmul(U, cut.mapped_gradient(gy, block), out=cut.room("V", n * n, cut.C, T))
