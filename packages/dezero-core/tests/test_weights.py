@@ -16,6 +16,7 @@ from dezero_core.errors import (
     WeightsError,
 )
 from dezero_core.extend import (
+    Limits,
     Stored,
     WeightFormat,
     backend_of,
@@ -34,7 +35,10 @@ def memory(plug: Any, tmp_path: Path) -> dict[str, Stored]:
         files[path.name] = stored
         path.touch()
 
-    plug(dezero_weight_formats=lambda: [WeightFormat(".mem", write, lambda path: files[path.name])])
+    def read(path: Path, limits: Limits) -> Stored:
+        return files[path.name]
+
+    plug(dezero_weight_formats=lambda: [WeightFormat(".mem", write, read)])
     return files
 
 

@@ -1,8 +1,12 @@
 """npz files: there and back, whole or not at all, and what is refused."""
 
+import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
+import weakref
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dezero_core import Buffer, Parameter
-from dezero_core.errors import FormatError, SaveError
-from dezero_core.extend import Stored, get_backend, named_params
-from dezero_io import flatten_params, load_weights, npz, save_weights
+from dezero_core import Buffer, Parameter, weights
+from dezero_core.errors import DtypeMismatch, FormatError, LimitError, SaveError, WeightsError
+from dezero_core.extend import Limits, Stored, get_backend, named_params
+from dezero_io import atomic, flatten_params, load_weights, manifest, npz, save_weights
 
 
 def tree(value: float = 1.0) -> dict[str, Any]:
@@ -63,9 +67,16 @@ def test_plain_numpy_reads_the_file(tmp_path: Path) -> None:
     with np.load(tmp_path / "m.npz") as arrays:
         assert set(arrays) == {"__dezero__", "l1/W", "l1/b", "stats/0"}
         assert arrays["l1/W"].shape == (2, 3)
-        manifest = json.loads(arrays["__dezero__"].tobytes())
-    assert manifest["format"] == 1
-    assert manifest["kinds"] == {"l1/W": "param", "l1/b": "param", "stats/0": "buffer"}
+        said = json.loads(arrays["__dezero__"].tobytes())
+    assert said["format"] == 1
+    entries = said["arrays"]
+    assert {key: entry["kind"] for key, entry in entries.items()} == {
+        "l1/W": "param", "l1/b": "param", "stats/0": "buffer"
+    }  # fmt: skip
+    whole = np.full((2, 3), 2.0, "float32")
+    assert entries["l1/W"]["sha256"] == hashlib.sha256(whole.tobytes()).hexdigest()
+    assert (entries["l1/W"]["shape"], entries["l1/W"]["dtype"]) == ([2, 3], "float32")
+    assert said["versions"]["numpy"] == np.__version__
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -81,24 +92,36 @@ def test_files_of_the_book_load(tmp_path: Path, save: Any) -> None:
 @given(
     arrays=st.dictionaries(
         st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(
-            lambda key: key != npz.MANIFEST  # refused, which another test says
+            lambda key: key not in (manifest.NAME, "..")  # refused, which another test says
         ),
         hnp.arrays(
             st.sampled_from(["float16", "float32", "float64", "int8", "int64", "bool", ">f4"]),
             hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
         ),
         max_size=4,
-    )
+    ),
+    compress=st.booleans(),
 )
-def test_every_number_and_name_survives(tmp_path_factory: Any, arrays: dict[str, Any]) -> None:
+def test_every_number_and_name_survives(
+    tmp_path_factory: Any, arrays: dict[str, Any], compress: bool
+) -> None:
     path = tmp_path_factory.mktemp("npz") / "m.npz"
-    npz.write(path, Stored(arrays, dict.fromkeys(arrays, "param")))
-    found = npz.read(path).arrays
+    npz.write(path, Stored(arrays, dict.fromkeys(arrays, "param"), compress=compress))
+    found = npz.read(path, Limits(verify=True)).arrays
     assert list(found) == list(arrays)
     for key, array in arrays.items():
         assert found[key].shape == array.shape
         assert found[key].dtype == array.dtype.newbyteorder("=")
         assert found[key].astype(array.dtype).tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_arrays_of_several_reads(tmp_path: Path, compress: bool) -> None:
+    """Larger than what is read with the header, and than a chunk."""
+    arrays = {str(n): np.random.default_rng(n).normal(size=n) for n in (507, 508, 509, 300_000)}
+    npz.write(tmp_path / "m.npz", Stored(arrays, compress=compress))
+    found = npz.read(tmp_path / "m.npz", Limits(verify=True)).arrays
+    assert all(np.array_equal(found[key], array) for key, array in arrays.items())
 
 
 def test_names_that_trap_savez_are_kept(tmp_path: Path) -> None:
@@ -122,6 +145,11 @@ def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
         ({"x": np.array([None])}, "'x' holds object"),
         ({"": np.ones(1)}, "cannot be the key"),
         ({"__dezero__": np.ones(1)}, "cannot be the key"),
+        ({"../x": np.ones(1)}, "cannot be the key"),
+        ({"/x": np.ones(1)}, "cannot be the key"),
+        ({"x\0y": np.ones(1)}, "cannot be the key"),
+        ({"x" * 70_000: np.ones(1)}, "cannot be the key"),
+        ({"\udc80": np.ones(1)}, "cannot be the key"),
     ],
 )
 def test_what_cannot_be_stored(tmp_path: Path, stored: Any, message: str) -> None:
@@ -193,13 +221,14 @@ def damaged(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
     text_inside = path.read_bytes()
-    manifest = json.dumps({"format": 2, "kinds": {}}).encode()
-    np.savez(path, __dezero__=np.frombuffer(manifest, np.uint8))
+    later = json.dumps({"format": 2, "arrays": {}}).encode()
+    np.savez(path, __dezero__=np.frombuffer(later, np.uint8))
     newer = path.read_bytes()
     np.savez(path, __dezero__=np.frombuffer(b"{", np.uint8))
     broken_manifest = path.read_bytes()
-    manifest = json.dumps({"format": 1, "kinds": {"gone": "param"}}).encode()
-    np.savez(path, __dezero__=np.frombuffer(manifest, np.uint8))
+    entry = {"kind": "param", "shape": [], "dtype": "float64", "sha256": ""}
+    said = {"format": 1, "arrays": {"gone": entry}, "metadata": {}, "versions": {}}
+    np.savez(path, __dezero__=np.frombuffer(json.dumps(said).encode(), np.uint8))
     lost_key = path.read_bytes()
     return {
         "is empty": b"",
@@ -207,7 +236,7 @@ def damaged(path: Path) -> dict[str, bytes]:
         "damaged, or no npz": b"these are words",
         "'l1/W' is damaged": bytes(flipped),
         "is a single array": single,
-        "'x' is damaged or no plain array": pickled,
+        "'x' holds Python objects, which are never read": pickled,
         "'readme.txt' is no array": text_inside,
         "written by format 2; this version reads 1": newer,
         "the manifest is damaged": broken_manifest,
@@ -246,3 +275,90 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
         with pytest.raises(FormatError):
             load_weights(model, path)
     assert contents(model) == contents(tree(7.0))
+
+
+def test_a_report_instead_of_an_error(tmp_path: Path) -> None:
+    save_weights(tree(2.0), tmp_path / "m.npz", metadata={"epoch": "3"})
+    fewer = {"l1": {"W": Parameter(np.zeros((2, 3), "float32"))}, "new": Parameter(np.zeros(1))}
+    report = load_weights(fewer, tmp_path / "m.npz", strict=False)
+    assert report.loaded == ("l1/W",)
+    assert report.missing == ("new",)
+    assert report.unexpected == ("l1/b", "stats/0")
+    assert report.metadata == {"epoch": "3"}
+    assert fewer["l1"]["W"].data[0, 0] == 2.0 and fewer["new"].data[0] == 0.0
+
+
+def test_another_dtype_only_on_request(tmp_path: Path) -> None:
+    save_weights({"w": Parameter(np.array([1.5, 2.5]))}, tmp_path / "m.npz")
+    model = {"w": Parameter(np.zeros(2, "float32"))}
+    for cast in (None, "safe"):
+        with pytest.raises(DtypeMismatch, match="'w': model float32, file float64"):
+            load_weights(model, tmp_path / "m.npz", cast=cast)
+    load_weights(model, tmp_path / "m.npz", cast="same_kind")
+    assert model["w"].dtype == np.float32 and list(model["w"].data) == [1.5, 2.5]
+
+
+def test_numbers_that_are_none(tmp_path: Path) -> None:
+    save_weights({"w": Parameter(np.array([1.0, np.inf, np.nan]))}, tmp_path / "m.npz")
+    model = {"w": Parameter(np.zeros(3))}
+    with pytest.raises(WeightsError, match="'w': 2 of 3 values are not finite"):
+        load_weights(model, tmp_path / "m.npz", allow_nonfinite=False)
+    assert not model["w"].data.any()
+    load_weights(model, tmp_path / "m.npz")
+    assert np.isnan(model["w"].data[2])
+
+
+def test_the_limit_on_bytes(tmp_path: Path) -> None:
+    model = {"w": Parameter(np.zeros(1000))}
+    save_weights(model, tmp_path / "m.npz", compress=True)
+    with pytest.raises(LimitError, match="pass max_bytes="):
+        load_weights(model, tmp_path / "m.npz", max_bytes=4000)
+    load_weights(model, tmp_path / "m.npz", max_bytes=20_000)
+
+
+def test_a_sha_that_differs_is_seen_when_asked(tmp_path: Path) -> None:
+    """A change that whoever made it has hidden from zip's checksums."""
+    path = tmp_path / "m.npz"
+    save_weights(tree(1.0), path)
+    with np.load(path) as arrays:
+        changed = dict(arrays)
+    changed["l1/W"] = changed["l1/W"] + np.float32(1)
+    np.savez(path, **changed)
+    model = tree(7.0)
+    with pytest.raises(FormatError, match="'l1/W' is damaged: its SHA-256 differs"):
+        load_weights(model, path, verify=True)
+    assert contents(model) == contents(tree(7.0))
+    load_weights(model, path)
+
+
+def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
+    """Only what is ours, for this file, of this machine, of a process that is gone."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    start = atomic.prefix(tmp_path / "m.npz")
+    left = tmp_path / f"{start}{gone.pid}.x.part"
+    kept = [
+        tmp_path / f"{start}{os.getpid()}.x.part",
+        tmp_path / f"{atomic.prefix(tmp_path / 'other.npz')}{gone.pid}.x.part",
+        tmp_path / f".m.npz.another-machine.{gone.pid}.x.part",
+        tmp_path / "m.npz.part",
+    ]
+    for file in (left, *kept):
+        file.touch()
+    save_weights(tree(), tmp_path / "m.npz")
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, tmp_path / "m.npz"])
+
+
+def test_arrays_are_moved_to_the_host_one_at_a_time(tmp_path: Path, monkeypatch: Any) -> None:
+    model = [Parameter(np.ones(100)) for _ in range(5)]
+    alive: list[Any] = []
+
+    def counting(array: Any, backend: Any) -> Any:
+        copy = array.copy()
+        alive.append(weakref.ref(copy))
+        assert sum(one() is not None for one in alive) <= 2  # the last one, and this one
+        return copy
+
+    monkeypatch.setattr(weights, "move", counting)
+    save_weights(model, tmp_path / "m.npz")
+    assert len(alive) == 5

@@ -19,6 +19,7 @@ DezeroError                      with the path of the layer it passed through
 ├── MissingProgram    FileNotFoundError  a feature that needs a program, which is not installed
 └── WeightsError      ValueError     saving and loading
     ├── FormatError                  a file that cannot be read as weights
+    │   └── LimitError               one that declares more than is allowed
     ├── KeyMismatch   KeyError       missing or unexpected keys
     ├── ShapeMismatch                a stored array of another shape
     ├── DtypeMismatch                a stored array of another dtype
@@ -35,7 +36,7 @@ INSTALL_HINTS = {
 """Our own distributions and what each is for; the only place in core that names them."""
 
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
-FORMAT_HINTS = {".npz": "dezero-io"}
+FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io"}
 
 
 class DezeroError(Exception):
@@ -121,6 +122,10 @@ class WeightsError(DezeroError, ValueError):
 
 class FormatError(WeightsError):
     """A file that cannot be read as weights."""
+
+
+class LimitError(FormatError):
+    """A file declares more bytes or members than is allowed."""
 
 
 class KeyMismatch(WeightsError, KeyError):

@@ -19,7 +19,19 @@ from .plugins import Catalog, PluginStatus, plugins
 from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
 from .variable import array_of, as_array_like, cast
-from .weights import Stored, WeightFormat, dtype_name, load_weights, save_weights
+from .weights import (
+    Limits,
+    LoadReport,
+    OnHost,
+    Stored,
+    WeightFormat,
+    assign,
+    dtype_name,
+    load_weights,
+    located,
+    require_fit,
+    save_weights,
+)
 
 __all__ = [
     "CAPABILITIES",
@@ -32,7 +44,10 @@ __all__ = [
     "GradientError",
     "Kernel",
     "KernelOp",
+    "Limits",
+    "LoadReport",
     "Memory",
+    "OnHost",
     "OpCase",
     "PluginStatus",
     "Stored",
@@ -41,6 +56,7 @@ __all__ = [
     "all_kernels",
     "array_of",
     "as_array_like",
+    "assign",
     "backend_names",
     "backend_of",
     "cast",
@@ -56,6 +72,7 @@ __all__ = [
     "kernel_log",
     "kernels_for",
     "load_weights",
+    "located",
     "move",
     "move_beside",
     "named_params",
@@ -63,6 +80,7 @@ __all__ = [
     "on_grad_ready",
     "ops",
     "plugins",
+    "require_fit",
     "save_weights",
     "transfers",
     "window_layout",

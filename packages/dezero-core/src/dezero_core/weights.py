@@ -6,13 +6,13 @@ This room knows keys, shapes and dtypes; formats (in dezero-io, or a plugin) kno
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .backends.host import HOST
+from .backends.host import HOST, can_cast, count_nonfinite
 from .backends.registry import get_backend
 from .backends.transfer import move, move_beside
 from .errors import (
@@ -39,12 +39,30 @@ class Stored:
     """What a file holds.
 
     Attributes:
-        arrays: host arrays by key.
+        arrays: host arrays by key. Each is made when it is asked for: a format asks once, one
+            after the other, so that there is one copy at a time.
         kinds: ``"param"`` or ``"buffer"`` by key; empty for files that do not say.
+        metadata: strings by name, for people and programs.
+        compress: whether to write a smaller file, which takes longer.
     """
 
     arrays: Mapping[str, Any]
     kinds: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    compress: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader may believe of a file.
+
+    Attributes:
+        max_bytes: how many bytes its arrays take together, at most.
+        verify: recompute every array's SHA-256, where the file has them.
+    """
+
+    max_bytes: int = 4 << 30
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,12 +72,29 @@ class WeightFormat:
     Attributes:
         suffix: the file suffix it goes by, such as ``".npz"``.
         write: ``write(path, stored)`` puts a `Stored` at ``path``, atomically.
-        read: ``read(path)`` returns a `Stored`, or raises `FormatError`.
+        read: ``read(path, limits)`` returns a `Stored`, or raises `FormatError` or `LimitError`.
     """
 
     suffix: str
     write: Callable[[Path, Stored], None]
-    read: Callable[[Path], Stored]
+    read: Callable[[Path, Limits], Stored]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of each key.
+
+    Attributes:
+        loaded: keys whose parameter or buffer has the file's values now.
+        missing: keys of the model that the file lacks; they are as before.
+        unexpected: keys of the file that the model lacks.
+        metadata: the file's own strings.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    metadata: Mapping[str, str]
 
 
 _formats: Catalog[WeightFormat] = Catalog(
@@ -67,18 +102,46 @@ _formats: Catalog[WeightFormat] = Catalog(
 )
 
 
-def save_weights(tree: Any, path: str | os.PathLike[str]) -> None:
+class OnHost(Mapping[str, Any]):
+    """The arrays of parameters, each moved to the host when it is asked for.
+
+    Args:
+        named: parameters and buffers by key.
+    """
+
+    def __init__(self, named: Mapping[str, Parameter | Buffer]) -> None:
+        self._named = named
+
+    def __getitem__(self, key: str) -> Any:
+        return move(self._named[key].data, get_backend(HOST))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+
+def save_weights(
+    tree: Any,
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    compress: bool = False,
+) -> None:
     """Write every Parameter and Buffer below ``tree`` to one file (book step 53).
 
-    The model stays where it is; the file at ``path`` is replaced only when the new one is
-    complete.
+    The model stays where it is. The file at ``path`` is replaced when the new one is complete and
+    on disk: at every instant it holds the old weights or the new ones, whole.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file; ``.npz`` is added to a name without suffix, here and when loading.
+        metadata: strings by name, to keep beside the weights.
+        compress: write a smaller file, where the format can.
 
     Raises:
-        SaveError: a parameter has no data yet.
+        SaveError: a parameter has no data yet, or cannot be stored.
         MissingPackage: no installed package knows the format.
         OSError: the file cannot be written; an earlier one is untouched.
     """
@@ -90,35 +153,91 @@ def save_weights(tree: Any, path: str | os.PathLike[str]) -> None:
             f"{', '.join(missing)}: no data yet; run one forward pass, or give the layer its "
             "input size, before saving"
         )
-    host = get_backend(HOST)
-    arrays = {key: move(x.data, host) for key, x in named.items()}
-    file_format.write(target, Stored(arrays, {key: _kind(x) for key, x in named.items()}))
+    strings = dict(metadata or {})
+    if any(not isinstance(text, str) for pair in strings.items() for text in pair):
+        raise SaveError("metadata holds strings by name; write other things as JSON")
+    kinds = {key: _kind(x) for key, x in named.items()}
+    file_format.write(target, Stored(OnHost(named), kinds, strings, compress))
 
 
-def load_weights(tree: Any, path: str | os.PathLike[str]) -> None:
+def load_weights(
+    tree: Any,
+    path: str | os.PathLike[str],
+    *,
+    strict: bool = True,
+    cast: str | None = None,
+    max_bytes: int | None = None,
+    allow_nonfinite: bool = True,
+    verify: bool = False,
+) -> LoadReport:
     """Read a file written by `save_weights`, or by the book's framework, into ``tree``.
 
     All or nothing: everything is checked before the first array is assigned. A parameter
     without data takes its shape and dtype from the file.
 
+    Args:
+        tree: a layer, or a dictionary or list of layers and parameters.
+        path: the file, as for `save_weights`.
+        strict: every key must be in both; otherwise what is missing stays as it is, what is
+            unexpected is left out, and the report says so.
+        cast: which conversions to the model's dtype are allowed, as for `numpy.can_cast`
+            (``"safe"``, ``"same_kind"``, ``"unsafe"``); none by default.
+        max_bytes: refuse files whose arrays take more; by default twice what the model takes, at
+            least 4 GiB.
+        allow_nonfinite: take inf and nan too (default).
+        verify: recompute the SHA-256 of every array, beside the checksums that are always.
+
+    Returns:
+        which keys were loaded, missing and unexpected, and the file's metadata.
+
     Raises:
         DataMissing: there is no such file (a FileNotFoundError).
         FormatError: the file is damaged or of another kind.
+        LimitError: it declares more than ``max_bytes``.
         KeyMismatch, ShapeMismatch, DtypeMismatch: the file does not fit the model; the message
             names every difference.
+        WeightsError: it holds inf or nan, and they are not allowed.
         MissingPackage: no installed package knows the format.
+    """
+    target, file_format = located(path)
+    named = named_params(tree)
+    if max_bytes is None:
+        own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
+        max_bytes = max(Limits.max_bytes, 2 * own)
+    stored = file_format.read(target, Limits(max_bytes, verify))
+    require_fit(named, stored, f"{target} does not fit the model", strict=strict, cast=cast)
+    found = {key: x for key, x in named.items() if key in stored.arrays}
+    if not allow_nonfinite:
+        _require_finite({key: stored.arrays[key] for key in found}, target)
+    assign(found, stored.arrays)
+    return LoadReport(
+        tuple(found),
+        tuple(key for key in named if key not in found),
+        tuple(key for key in stored.arrays if key not in named),
+        stored.metadata,
+    )
+
+
+def assign(named: Mapping[str, Parameter | Buffer], arrays: Mapping[str, Any]) -> None:
+    """Give parameters the host arrays of their keys, where they are: all of them or none."""
+    staged = {key: _placed(arrays[key], x) for key, x in named.items()}
+    for key, x in named.items():
+        x.data = staged[key]
+
+
+def located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
+    """The existing file meant by ``path``, and its format.
+
+    Raises:
+        DataMissing: there is no such file; the message names files of a similar name.
+        MissingPackage, FormatError: nobody knows the format.
     """
     target, file_format = _located(path)
     if not target.exists():
         near = get_close_matches(target.name, [p.name for p in target.parent.glob("*")])
         hint = f"; there is {', '.join(near)}" if near else ""
         raise DataMissing(f"{target} not found{hint}")
-    stored = file_format.read(target)
-    named = named_params(tree)
-    _require_fit(named, stored, target)
-    staged = {key: _placed(stored.arrays[key], x) for key, x in named.items()}
-    for key, x in named.items():
-        x.data = staged[key]
+    return target, file_format
 
 
 def _located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
@@ -147,35 +266,62 @@ def _kind(x: Parameter | Buffer) -> str:
     return "buffer" if isinstance(x, Buffer) else "param"
 
 
-def _require_fit(named: dict[str, Parameter | Buffer], stored: Stored, path: Path) -> None:
-    """Raise one error that names everything in which file and model differ."""
+def require_fit(
+    named: Mapping[str, Parameter | Buffer],
+    stored: Stored,
+    title: str,
+    *,
+    strict: bool = True,
+    cast: str | None = None,
+) -> None:
+    """Raise one error, under ``title``, that names everything in which file and model differ."""
     problems: list[tuple[type[WeightsError], str]] = []
-    for key in [key for key in named if key not in stored.arrays]:
+    for key in [key for key in named if key not in stored.arrays] if strict else []:
         near = get_close_matches(key, [k for k in stored.arrays if k not in named], 1)
         hint = f" (is it {near[0]!r} in the file?)" if near else ""
         problems.append((KeyMismatch, f"missing {key!r}{hint}"))
-    for key in [key for key in stored.arrays if key not in named]:
+    for key in [key for key in stored.arrays if key not in named] if strict else []:
         problems.append((KeyMismatch, f"unexpected {key!r}"))
     for key, x in named.items():
-        array = stored.arrays.get(key)
-        if array is None:
-            continue
-        if stored.kinds.get(key, _kind(x)) != _kind(x):
-            problems.append((KeyMismatch, f"{key!r} is a {stored.kinds[key]} in the file"))
-        if x.data is not None and array.shape != x.shape:
-            problems.append((ShapeMismatch, f"{key!r}: model {x.shape}, file {array.shape}"))
-        elif x.data is not None and array.dtype.name != dtype_name(x.dtype):
-            problems.append(
-                (DtypeMismatch, f"{key!r}: model {dtype_name(x.dtype)}, file {array.dtype.name}")
-            )
+        if key in stored.arrays:
+            problems += _differences(key, x, stored.arrays[key], stored.kinds.get(key), cast)
     if problems:
         differences = "; ".join(text for _, text in problems)
-        raise problems[0][0](f"{path} does not fit the model, nothing was loaded: {differences}")
+        raise problems[0][0](f"{title}, nothing was loaded: {differences}")
+
+
+def _differences(
+    key: str, x: Parameter | Buffer, array: Any, kind: str | None, cast: str | None
+) -> Iterator[tuple[type[WeightsError], str]]:
+    """In what a stored array differs from the parameter it is for."""
+    if kind is not None and kind != _kind(x):
+        yield KeyMismatch, f"{key!r} is a {kind} in the file"
+    if x.data is None:
+        return
+    if array.shape != x.shape:
+        yield ShapeMismatch, f"{key!r}: model {x.shape}, file {array.shape}"
+    name = dtype_name(x.dtype)
+    if array.dtype.name != name and not (cast and can_cast(array, name, cast)):
+        hint = "" if cast else '; pass cast="same_kind" to convert'
+        yield DtypeMismatch, f"{key!r}: model {name}, file {array.dtype.name}{hint}"
+
+
+def _require_finite(arrays: Mapping[str, Any], path: Path) -> None:
+    """Raise unless every number is finite."""
+    for key, array in arrays.items():
+        count = count_nonfinite(array)
+        if count:
+            raise WeightsError(
+                f"{path}, nothing was loaded: {key!r}: {count} of {array.size} values are not "
+                "finite"
+            )
 
 
 def _placed(array: Any, x: Parameter | Buffer) -> Any:
-    """A host array as one where ``x`` lives."""
-    return array if x.data is None else move_beside(array, x.data)
+    """A host array in the dtype of ``x``, where ``x`` lives."""
+    if x.data is None:
+        return array
+    return move_beside(array.astype(dtype_name(x.dtype), copy=False), x.data)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from platform import node
 from tempfile import mkstemp
 from typing import IO
 
@@ -22,7 +23,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         OSError: the folder is missing, full, or cannot be written to.
     """
     target = path.resolve()
-    descriptor, name = mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    sweep(target)
+    descriptor, name = mkstemp(SUFFIX, f"{prefix(target)}{os.getpid()}.", target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -35,6 +37,37 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+SUFFIX = ".part"
+"""What the names of temporary files end in."""
+
+
+def prefix(target: Path) -> str:
+    """How the names of temporary files of this machine for ``target`` begin; a process follows."""
+    return f".{target.name[:150]}.{node()[:50]}."
+
+
+def sweep(target: Path) -> None:
+    """Remove what processes of this machine that died while they wrote ``target`` have left."""
+    start = prefix(target)
+    for left in target.parent.glob(f".*{SUFFIX}"):
+        process = left.name.removeprefix(start).split(".")[0]
+        if left.name.startswith(start) and process.isdigit() and not is_alive(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of that number runs; taken for granted where nobody can be asked."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _mode(target: Path) -> int:

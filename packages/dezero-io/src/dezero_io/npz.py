@@ -1,30 +1,57 @@
-"""Weights as .npz: a zip of .npy members, one an array, and a manifest among them.
+"""Weights as .npz: a zip of .npy members, one an array, and a manifest as the last of them.
 
-The manifest (member ``__dezero__.npy``: JSON as bytes) holds the format version and the kind
-of each key. Files without one, as the book's framework writes them, are read too.
+Plain `numpy.load` reads these files. Files of `numpy.savez` and `numpy.savez_compressed`, such as
+the book's framework writes, have no manifest and are read too.
+
+A file from elsewhere is not believed. Before NumPy sees an array, its member must be stored or
+deflated, apart from all others and as large as its header says; together they must be within the
+limits. Every element is read, so that zip's checksums are compared; they are then held against
+the manifest.
 """
 
 from __future__ import annotations
 
-import json
-import stat
+import errno
+import struct
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
+from math import prod
 from pathlib import Path
-from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from typing import IO, Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.lib import format as npy
 
-from dezero_core.errors import FormatError, SaveError
-from dezero_core.extend import Stored
+from dezero_core.errors import FormatError, LimitError, SaveError
+from dezero_core.extend import Limits, Stored
 
 from .atomic import atomic_file
+from .deflate import LEVEL, accelerate
+from .manifest import NAME, Entry, Manifest, as_bytes, decode, entry_of, is_safe, storable
+from .progress import Counted, counted
+from .regular import open_regular
 
-FORMAT = 1
-"""Version of the layout; a file of a later one is refused."""
+MOST_MEMBERS = 10_000
+MOST_AXES = 32
+LONGEST_HEADER = 4096
+"""Bytes of an array's header: what NumPy writes takes 128 or a few more."""
 
-MANIFEST = "__dezero__"
+CHUNK = 1 << 20
+"""Bytes at a time from a deflated member."""
+
+KNOWN = {
+    b"\x93NUMPY": "a single array; read it with numpy.load",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"\x89PNG": "a PNG picture",
+    b"\x80\x02": "a pickle, which is never read",
+    b"\x80\x04": "a pickle, which is never read",
+    b"\x80\x05": "a pickle, which is never read",
+}
+"""How files begin that are taken for weights."""
 
 
 def write(path: Path, stored: Stored) -> None:
@@ -34,82 +61,195 @@ def write(path: Path, stored: Stored) -> None:
         SaveError: an array does not hold numbers, or a key cannot be one.
         OSError: the file cannot be written; an earlier one is untouched.
     """
-    for key, array in stored.arrays.items():
-        if array.dtype.kind not in "biufc":
-            raise SaveError(f"{key!r} holds {array.dtype}; weights are numbers")
-        if not key or key == MANIFEST:
-            raise SaveError(f"{key!r} cannot be the key of a parameter")
-    manifest = json.dumps({"format": FORMAT, "kinds": dict(stored.kinds)}).encode()
-    with atomic_file(path) as file, ZipFile(file, "w", ZIP_STORED) as archive:
-        _add(archive, MANIFEST, np.frombuffer(manifest, dtype=np.uint8))
-        for key, array in stored.arrays.items():
-            _add(archive, key, array)
+    method = ZIP_DEFLATED if stored.compress else ZIP_STORED
+    entries: dict[str, Entry] = {}
+    if len(stored.arrays) >= MOST_MEMBERS:
+        raise SaveError(f"{path}: {len(stored.arrays)} arrays; at most {MOST_MEMBERS - 1} fit")
+    with atomic_file(path) as file, ZipFile(file, "w", method, compresslevel=LEVEL) as archive:
+        with counted(f"saving {path.name}") as done, ThreadPoolExecutor(1) as beside:
+            for key in stored.arrays:
+                array = storable(key, stored.arrays[key])
+                entry = beside.submit(entry_of, stored, key, array)  # hashed while it is written
+                _add(archive, key, array)
+                entries[key] = entry.result()
+                done(array.nbytes)
+        manifest = Manifest(entries, stored.metadata).encode()
+        _add(archive, NAME, np.frombuffer(manifest, dtype=np.uint8))
 
 
 def _add(archive: ZipFile, key: str, array: Any) -> None:
     # a fixed date: equal weights give equal files
     member = ZipInfo(f"{key}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+    member.compress_type = archive.compression
     with archive.open(member, "w", force_zip64=True) as stream:
-        npy.write_array(stream, np.asarray(array), allow_pickle=False)
+        accelerate(stream)
+        npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
+        stream.write(as_bytes(array))
 
 
-def read(path: Path) -> Stored:
-    """The arrays in the file at ``path``, and their kinds if it says.
+def read(path: Path, limits: Limits) -> Stored:
+    """The arrays in the file at ``path``, and what it says of them.
 
     Raises:
         FormatError: it is no such file, is damaged, or was written by a later version.
+        LimitError: it declares more than ``limits`` allow.
         OSError: it cannot be opened.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise FormatError(f"{path} is not a regular file")
-    with path.open("rb") as file:
-        start = file.read(6)
+    with opened(path) as archive:
+        members = checked_members(archive, limits)
+        with counted(f"loading {path.name}", sum(m.file_size for m in members.values())) as done:
+            arrays = {key: _array(archive, key, m, done) for key, m in members.items()}
+        said = arrays.pop(NAME, None)
+        if said is None:
+            return Stored(arrays)
+        manifest = decode(said.tobytes())
+        manifest.check(arrays, limits.verify)
+    return Stored(arrays, manifest.kinds, manifest.metadata)
+
+
+def read_manifest(path: Path, limits: Limits) -> Manifest | None:
+    """What the file says of itself, without its arrays; None if it says nothing.
+
+    Raises:
+        FormatError, LimitError, OSError: as for `read`.
+    """
+    with opened(path) as archive:
+        member = checked_members(archive, limits).get(NAME)
+        if member is None:
+            return None
+        return decode(_array(archive, NAME, member, lambda count: None).tobytes())
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[ZipFile]:
+    """The archive at ``path``; whatever goes wrong with it comes out as `FormatError`."""
+    with open_regular(path) as file:
+        start = file.read(8)
         if not start:
             raise FormatError(f"{path} is empty; was a save interrupted?")
-        if start == b"\x93NUMPY":
-            raise FormatError(f"{path} is a single array; read it with numpy.load")
+        for magic, what in KNOWN.items():
+            if start.startswith(magic):
+                raise FormatError(f"{path} is {what}")
         try:
             with ZipFile(file) as archive:
-                arrays = _read_all(archive)
+                yield archive
         except FormatError as error:
-            raise FormatError(f"{path}: {error}") from error.__cause__
-        except (BadZipFile, NotImplementedError, UnicodeDecodeError, OverflowError) as error:
-            raise FormatError(f"{path} is cut off, damaged, or no npz file: {error}") from error
-    kinds = _kinds(path, arrays.pop(MANIFEST, None), set(arrays))
-    return Stored(arrays, kinds)
+            raise type(error)(f"{path}: {error}") from error.__cause__
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # that one is a seek to where no file can be
+                raise
+            raise damaged(path, error) from error
+        except Exception as error:  # zip reports damage in a dozen types
+            raise damaged(path, error) from error
 
 
-def _read_all(archive: ZipFile) -> dict[str, Any]:
-    arrays: dict[str, Any] = {}
-    for member in archive.infolist():
-        key = member.filename.removesuffix(".npy")
-        if key == member.filename or key in arrays:
-            raise FormatError(f"{key!r} is no array, or is there twice")
-        try:
-            # reads to the end of the member, which is where its checksum is verified
-            stream = BytesIO(archive.read(member))
-            array = npy.read_array(stream, allow_pickle=False)
-        except Exception as error:  # zip and NumPy report damage in a dozen types
-            raise FormatError(f"{key!r} is damaged or no plain array: {error}") from error
-        if array.dtype.kind not in "biufc" or stream.read(1):
-            raise FormatError(f"{key!r} is damaged or holds {array.dtype}; weights are numbers")
-        arrays[key] = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(
-            array.shape
+def damaged(path: Path, error: Exception) -> FormatError:
+    """What is raised for a file that is no archive."""
+    return FormatError(f"{path} is cut off, damaged, or no npz file: {error}")
+
+
+def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
+    """The members by key, all of them such as can be arrays of a file of weights."""
+    infos = archive.infolist()
+    if not infos:
+        raise FormatError("no arrays in the file")
+    if len(infos) > MOST_MEMBERS:
+        raise LimitError(f"{len(infos)} members; at most {MOST_MEMBERS} are read")
+    members: dict[str, ZipInfo] = {}
+    for info in infos:
+        key = info.filename.removesuffix(".npy")
+        if key == info.filename:
+            raise FormatError(f"{info.filename!r} is no array")
+        if key in members:
+            raise FormatError(f"key {key!r} is there twice")
+        if key != NAME and not is_safe(key):
+            raise FormatError(f"unsafe key {key!r}")
+        if info.flag_bits & 1 or info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            how = "encrypted" if info.flag_bits & 1 else f"packed by method {info.compress_type}"
+            raise FormatError(f"{key!r} is {how}; members are stored or deflated")
+        members[key] = info
+    ordered = sorted(infos, key=lambda info: info.header_offset)
+    ends = [info.header_offset + 30 + info.compress_size for info in ordered]
+    starts = [info.header_offset for info in ordered[1:]] + [archive.start_dir]
+    if any(end > start for end, start in zip(ends, starts, strict=True)):
+        raise FormatError("members overlap")
+    declared = sum(info.file_size for info in infos)
+    if declared > limits.max_bytes:
+        raise LimitError(
+            f"declares {declared:.3g} bytes, the limit is {limits.max_bytes:.3g}; pass max_bytes= "
+            "if you trust it"
         )
-    return arrays
+    return members
 
 
-def _kinds(path: Path, manifest: Any, keys: set[str]) -> dict[str, str]:
-    """The manifest's kinds, once it has been checked against what is in the file."""
-    if manifest is None:
-        return {}
+class Header(NamedTuple):
+    """What a member says before its elements."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: Any
+    length: int
+
+
+def _array(archive: ZipFile, key: str, member: ZipInfo, done: Counted) -> Any:
+    """One array, native and in C order, once everything about it has been checked."""
     try:
-        said = json.loads(manifest.tobytes())
-        version, kinds = said["format"], said["kinds"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{path}: the manifest is damaged") from error
-    if not isinstance(version, int) or version > FORMAT:
-        raise FormatError(f"{path} was written by format {version}; this version reads {FORMAT}")
-    if not isinstance(kinds, dict) or set(kinds) != keys:
-        raise FormatError(f"{path} is damaged: manifest and arrays list different keys")
-    return kinds
+        with archive.open(member) as stream:
+            start = stream.read(LONGEST_HEADER + 12)
+            header = parsed(key, start, member)
+            array = np.empty(prod(header.shape), header.dtype)
+            if array.size:
+                _fill(array, start[header.length :], archive, member, stream)
+            crc = zlib.crc32(as_bytes(array), zlib.crc32(start[: header.length]))
+            if crc != member.CRC:
+                raise FormatError(f"{key!r} is damaged: its checksum differs")
+    except (FormatError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None and error.errno != errno.EINVAL:
+            raise
+        raise FormatError(f"{key!r} is damaged: {error}") from error
+    except Exception as error:  # zip, zlib and NumPy report damage in a dozen types
+        raise FormatError(f"{key!r} is damaged or no plain array: {error}") from error
+    done(array.nbytes)
+    order: Any = "F" if header.fortran else "C"
+    shaped = array.reshape(header.shape, order=order)
+    return shaped.astype(header.dtype.newbyteorder("="), order="C", copy=False)
+
+
+def parsed(key: str, start: bytes, member: ZipInfo) -> Header:
+    """The header of an array that fills its member, and holds numbers."""
+    stream = BytesIO(start)
+    version = npy.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise FormatError(f"{key!r}: array header of version {version}")
+    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = reader(stream, max_header_size=LONGEST_HEADER)
+    if len(shape) > MOST_AXES or any(type(n) is not int or n < 0 for n in shape):
+        raise FormatError(f"{key!r}: shape {shape} is not valid")
+    if dtype.kind not in "biufc":
+        what = "Python objects, which are never read" if dtype.hasobject else str(dtype)
+        raise FormatError(f"{key!r} holds {what}; weights are numbers")
+    said, there = prod(shape) * dtype.itemsize, member.file_size - stream.tell()
+    if said != there:
+        raise FormatError(f"{key!r}: header says {said:.3g} bytes, the member has {there:.3g}")
+    return Header(shape, fortran, dtype, stream.tell())
+
+
+def _fill(array: Any, start: bytes, archive: ZipFile, member: ZipInfo, stream: IO[bytes]) -> None:
+    """Put a member's elements into ``array``; ``start`` are those that have been read."""
+    room = memoryview(as_bytes(array))
+    room[: len(start)] = start
+    filled, file = len(start), archive.fp
+    if member.compress_type == ZIP_STORED and file is not None:  # without copies on the way
+        file.seek(member.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+        file.seek(member.header_offset + 30 + name + extra + member.file_size - len(room) + filled)
+        while filled < len(room) and (count := file.readinto(room[filled:])):  # type: ignore[attr-defined]
+            filled += count
+    else:
+        while filled < len(room) and (chunk := stream.read(min(CHUNK, len(room) - filled))):
+            room[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+    if filled < len(room):
+        raise FormatError(f"{member.filename.removesuffix('.npy')!r} is cut off")

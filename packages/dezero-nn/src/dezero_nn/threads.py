@@ -103,8 +103,9 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         tell(1)
         edges = [count * i // threads for i in range(threads + 1)]
         parts = [slice(*ends) for ends in pairwise(edges)]
-        team = workers(threads - 1)  # whose members know the caller's settings, as np.errstate
-        others = [team.submit(copy_context().run, job, part) for part in parts[1:]]
+        others = [  # in a copy of the caller's context: what np.errstate says holds for them too
+            workers(threads - 1).submit(copy_context().run, job, part) for part in parts[1:]
+        ]
         try:
             first = job(parts[0])
         finally:

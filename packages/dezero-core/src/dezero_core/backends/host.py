@@ -53,3 +53,13 @@ def from_host(xp: Any, x: Any) -> Any:
 def to_host(x: Any) -> np.ndarray[Any, Any]:
     """An array of some library that supports DLPack as a host array, copied."""
     return np.array(np.from_dlpack(x))
+
+
+def can_cast(x: Any, dtype: str, casting: Any) -> bool:
+    """Whether a host array may become one of that dtype, by `numpy.can_cast`'s rules."""
+    return np.can_cast(x.dtype, dtype, casting=casting)
+
+
+def count_nonfinite(x: Any) -> int:
+    """How many numbers of a host array are inf or nan."""
+    return int(x.size - np.isfinite(x).sum())

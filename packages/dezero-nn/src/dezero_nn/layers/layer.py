@@ -9,7 +9,7 @@ from weakref import ref
 
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.errors import DezeroError
-from dezero_core.extend import children, load_weights, named_params, save_weights
+from dezero_core.extend import LoadReport, children, load_weights, named_params, save_weights
 
 
 class Layer:
@@ -88,13 +88,13 @@ class Layer:
             x.to_gpu()
         return self
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
+    def save_weights(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write parameters and buffers to a file; see `dezero_core.weights.save_weights`."""
-        save_weights(self, path)
+        save_weights(self, path, **options)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
+    def load_weights(self, path: str | os.PathLike[str], **options: Any) -> LoadReport:
         """Read parameters and buffers, all or nothing; see `dezero_core.weights.load_weights`."""
-        load_weights(self, path)
+        return load_weights(self, path, **options)
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
