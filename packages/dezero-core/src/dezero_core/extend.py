@@ -1,6 +1,6 @@
 """The door for authors of plugins: backends, kernels, weight formats, ops and their tests."""
 
-from .backends.host import generator, host_normal
+from .backends.host import generator, host_normal, own_generator, use_generator
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
 from .backends.portable import is_basic, window_layout
@@ -79,9 +79,11 @@ __all__ = [
     "on_device_of",
     "on_grad_ready",
     "ops",
+    "own_generator",
     "plugins",
     "require_fit",
     "save_weights",
     "transfers",
+    "use_generator",
     "window_layout",
 ]

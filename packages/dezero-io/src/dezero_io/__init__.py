@@ -4,12 +4,15 @@ from dezero_core.extend import load_weights, save_weights
 
 from . import datasets, transforms
 from .__about__ import __version__
+from .checkpoint import Checkpoint, Checkpointer, load_checkpoint, save_checkpoint
 from .datasets import *  # noqa: F403 (their __all__ says what)
 from .download import data_folder, get_file
 from .flatten import flatten_params
 from .loaders import DataLoader, SeqDataLoader
 
 __all__ = [
+    "Checkpoint",
+    "Checkpointer",
     "DataLoader",
     "SeqDataLoader",
     "__version__",
@@ -17,7 +20,9 @@ __all__ = [
     "datasets",
     "flatten_params",
     "get_file",
+    "load_checkpoint",
     "load_weights",
+    "save_checkpoint",
     "save_weights",
     "transforms",
 ]

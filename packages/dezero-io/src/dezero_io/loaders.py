@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, WeightsError
 from dezero_core.extend import (
     ArrayBackend,
     accelerator,
@@ -18,6 +18,7 @@ from dezero_core.extend import (
 )
 
 from .datasets.dataset import Dataset, stacked
+from .generators import set_state
 
 
 class DataLoader:
@@ -60,6 +61,7 @@ class DataLoader:
     def reset(self) -> None:
         """Go back to the first batch, of a new order if ``shuffle``."""
         self.iteration = 0
+        self._goes_on = False
         if self.shuffle:
             self.index = (self.generator or generator()).permutation(self.data_size)
         else:
@@ -69,10 +71,36 @@ class DataLoader:
         return self.max_iter
 
     def __iter__(self) -> DataLoader:
-        """Every loop begins anew, also after one that was left in the middle."""
-        if self.iteration > 0:
+        """Every loop begins anew, also after one that was left in the middle.
+
+        Not the first one after `load_state_dict`: it goes on where the other was.
+        """
+        if self.iteration > 0 and not self._goes_on:
             self.reset()
+        self._goes_on = False
         return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold: the order, the place in it, and an own generator's state."""
+        own = None if self.generator is None else dict(self.generator.bit_generator.state)
+        return {"iteration": self.iteration, "index": self.index, "generator": own}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on in the order, and at the place, that ``state_dict`` saw.
+
+        Raises:
+            WeightsError: it is of a data set of another size, or of another kind of generator.
+        """
+        if len(state["index"]) != self.data_size:
+            raise WeightsError(
+                f"the order is of {len(state['index'])} examples, the data set has {self.data_size}"
+            )
+        if (state["generator"] is None) != (self.generator is None):
+            raise WeightsError("only one of the loaders has a generator of its own")
+        if self.generator is not None:
+            set_state(self.generator.bit_generator, state["generator"])
+        self.iteration, self.index = int(state["iteration"]), state["index"]
+        self._goes_on = True
 
     def __next__(self) -> tuple[Any, Any]:
         if self.iteration >= self.max_iter:

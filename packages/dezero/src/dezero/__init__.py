@@ -25,7 +25,14 @@ from dezero_core import (
     test_mode,
     using_config,
 )
-from dezero_io import DataLoader, Dataset, SeqDataLoader
+from dezero_io import (
+    Checkpointer,
+    DataLoader,
+    Dataset,
+    SeqDataLoader,
+    load_checkpoint,
+    save_checkpoint,
+)
 from dezero_nn import Layer, Model, get_num_threads, set_num_threads
 
 from . import (
@@ -46,6 +53,7 @@ from .__about__ import __version__
 
 __all__ = [
     "Buffer",
+    "Checkpointer",
     "Config",
     "DataLoader",
     "Dataset",
@@ -73,11 +81,13 @@ __all__ = [
     "initializers",
     "jacobian",
     "layers",
+    "load_checkpoint",
     "models",
     "no_grad",
     "on_variables",
     "optimizers",
     "precision",
+    "save_checkpoint",
     "seed",
     "set_num_threads",
     "test_mode",

@@ -33,6 +33,17 @@ def generator() -> np.random.Generator:
     return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
 
 
+def own_generator() -> np.random.Generator | None:
+    """DeZero's own generator; None before the first `seed`."""
+    return _own_generator
+
+
+def use_generator(own: np.random.Generator | None) -> None:
+    """Make ``own`` DeZero's own generator, or draw from NumPy's global one again."""
+    global _own_generator
+    _own_generator = own
+
+
 def host_uniform(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """Uniform float32 numbers from [0, 1)."""
     return generator().random(shape, dtype=np.float32)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
-from dezero_core.errors import GraphError
+from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import backend_of, move_beside, on_device_of
 
 from .. import signatures
@@ -66,6 +66,53 @@ class Optimizer:
         else:
             for alike in of_one_place(params):
                 self._update_alike(alike)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a checkpoint must hold: settings, and what is kept by parameter's key.
+
+        Raises:
+            GraphError: ``setup`` was not called.
+        """
+        settings = {
+            name: value for name, value in vars(self).items() if isinstance(value, int | float)
+        }
+        state = {key: dict(self._state[p]) for key, p in self._named().items() if p in self._state}
+        return {"settings": settings, "parameters": state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` saw, of an optimizer of the same class.
+
+        Raises:
+            GraphError: ``setup`` was not called.
+            KeyMismatch: it has settings or parameters that this one does not have.
+            ShapeMismatch: it is of parameters of other shapes.
+        """
+        named = self._named()
+        other = [name for name in state["settings"] if name not in vars(self)]
+        unknown = [key for key in state["parameters"] if key not in named]
+        if other or unknown:
+            raise KeyMismatch(
+                f"the state is not of this {type(self).__name__} and its model: unexpected "
+                f"{', '.join(map(repr, other + unknown))}"
+            )
+        for key, kept in state["parameters"].items():
+            for name, value in kept.items():
+                shape = getattr(value, "shape", ())
+                if named[key].data is not None and shape not in ((), named[key].shape):
+                    raise ShapeMismatch(
+                        f"the state of {type(self).__name__} does not fit the model, nothing was "
+                        f"loaded: {key!r}: model {named[key].shape}, {name!r} is {shape}"
+                    )
+        vars(self).update(state["settings"])
+        self._state.clear()
+        for key, kept in state["parameters"].items():
+            self._state[named[key]] = dict(kept)
+
+    def _named(self) -> dict[str, Parameter]:
+        if self.target is None:
+            raise GraphError(f"{type(self).__name__}: call setup(model) first")
+        named = self.target.named_params().items()
+        return {key: p for key, p in named if isinstance(p, Parameter)}
 
     def update_one(self, param: Parameter) -> None:
         """Change one parameter, in place where its array library allows it."""

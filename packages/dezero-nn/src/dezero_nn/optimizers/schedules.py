@@ -14,6 +14,7 @@ A schedule says by how much the optimizer's own rate is multiplied at step t = 0
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from dezero_core.errors import ArgumentError
 
@@ -48,6 +49,15 @@ class Schedule:
     def step(self) -> None:
         """Go on by one step."""
         self.t += 1
+        self._apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold: the step, and the rate at factor 1."""
+        return {"t": self.t, "rate": self.rate}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` saw, and set the optimizer's rate."""
+        self.t, self.rate = state["t"], state["rate"]
         self._apply()
 
     def _apply(self) -> None:

@@ -1,0 +1,353 @@
+"""Checkpoints: everything a training run needs to go on as if it had never stopped.
+
+A checkpoint is an .npz of named parts. A part is anything with ``state_dict()``, which gives
+dictionaries and lists of numbers, strings and arrays, and ``load_state_dict(state)``: optimizers,
+schedules, loaders. A model, and any other tree of parameters, is a part too, and so is a NumPy
+generator. What programs draw from without naming it (DeZero's, NumPy's and Python's own random
+numbers) is always there. So on the host a run that goes on from a checkpoint is the same, bit for
+bit, as one that was not interrupted::
+
+    checkpoints = Checkpointer("run", keep=3)
+    parts = dict(model=model, optimizer=optimizer, loader=loader)
+    last = checkpoints.load(**parts)
+    for step, (x, t) in enumerate(loader, start=last.step if last else 0):
+        ...
+        checkpoints.save(step + 1, **parts)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from dezero_core.errors import (
+    ArgumentError,
+    FormatError,
+    KeyMismatch,
+    SaveError,
+    UnsupportedType,
+    WeightsError,
+)
+from dezero_core.extend import (
+    Limits,
+    OnHost,
+    Stored,
+    assign,
+    get_backend,
+    located,
+    move,
+    named_params,
+    require_fit,
+)
+
+from . import npz
+from .generators import Generators, StatefulGenerator
+
+STATE = "dezero.checkpoint"
+"""The name of what is not arrays, in the metadata: JSON."""
+
+ARRAY = "__array__"
+"""The key, in that JSON, of the name under which an array is stored."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A part of a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Dictionaries and lists of numbers, strings and arrays."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Become what ``state_dict`` saw; if that cannot be, raise and stay the same."""
+
+
+class Weights:
+    """A tree of parameters and buffers as a part.
+
+    Args:
+        tree: a layer, or a dictionary or list of layers and parameters.
+    """
+
+    def __init__(self, tree: Any) -> None:
+        self.named = named_params(tree)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Host arrays by key."""
+        missing = [key for key, x in self.named.items() if x.data is None]
+        if missing:
+            raise SaveError(f"{', '.join(missing)}: no data yet; run one forward pass before")
+        return dict(OnHost(self.named))
+
+    def require_fit(self, state: dict[str, Any]) -> None:
+        """Raise what `load_weights` would."""
+        require_fit(self.named, Stored(state), "the checkpoint does not fit the model")
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Give every parameter its array, where it is."""
+        self.require_fit(state)
+        assign(self.named, state)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was loaded.
+
+    Attributes:
+        path: the file.
+        metadata: the strings it was saved with.
+        step: its number, as `Checkpointer` counts; 0 for others.
+    """
+
+    path: Path
+    metadata: Mapping[str, str]
+    step: int = 0
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None, **parts: Any
+) -> None:
+    """Write the state of all ``parts`` to one file, which replaces an earlier one when complete.
+
+    Args:
+        path: the file; ``.npz`` is added to a name without suffix.
+        metadata: strings by name.
+        parts: models, optimizers, schedules, loaders, generators, by names of your own.
+
+    Raises:
+        SaveError: a parameter has no data yet, or a state holds something else than said above.
+        OSError: the file cannot be written; an earlier one is untouched.
+    """
+    target = Path(path)
+    if not target.suffix:
+        target = target.with_name(target.name + ".npz")
+    arrays: dict[str, Any] = {}
+    states = {name: part.state_dict() for name, part in stateful(parts).items()}
+    skeleton = packed(states, "", arrays)
+    strings = {**(metadata or {}), STATE: json.dumps(skeleton)}
+    npz.write(target, Stored(arrays, metadata=strings))
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    *,
+    max_bytes: int = Limits.max_bytes,
+    verify: bool = True,
+    **parts: Any,
+) -> Checkpoint:
+    """Give all ``parts`` the states they were saved with: all of them or none.
+
+    Args:
+        path: the file, as for `save_checkpoint`.
+        max_bytes: refuse files whose arrays take more.
+        verify: recompute the SHA-256 of every array (default).
+        parts: by the names they were saved under. Others in the file are left out.
+
+    Raises:
+        DataMissing: there is no such file.
+        FormatError: it is damaged, or no checkpoint.
+        KeyMismatch: it lacks a part.
+        WeightsError: a part is of another model, data set or kind.
+    """
+    target, _ = located(path)
+    stored = npz.read(target, Limits(max_bytes, verify))
+    states = states_in(stored, target)
+    given = stateful(parts)
+    lacking = [name for name in given if name not in states]
+    if lacking:
+        raise KeyMismatch(f"{target} has no {', '.join(lacking)}; it has {', '.join(states)}")
+    trees = {name: part for name, part in given.items() if isinstance(part, Weights)}
+    for name, tree in trees.items():
+        tree.require_fit(states[name])
+    others = {name: part for name, part in given.items() if name not in trees}
+    before = {name: part.state_dict() for name, part in others.items()}
+    try:
+        for name, part in {**others, **trees}.items():
+            part.load_state_dict(states[name])
+    except BaseException as error:
+        for name, part in others.items():
+            part.load_state_dict(before[name])
+        if isinstance(error, LookupError | TypeError | AttributeError) and not isinstance(
+            error, WeightsError
+        ):
+            raise FormatError(f"{target}: the state of {name!r} is damaged: {error}") from error
+        raise
+    metadata = {name: text for name, text in stored.metadata.items() if name != STATE}
+    return Checkpoint(target, metadata)
+
+
+def stateful(parts: Mapping[str, Any]) -> dict[str, Stateful]:
+    """Every part as one that has a state, and the generators nobody names."""
+    found: dict[str, Stateful] = {"generators": Generators()}
+    for name, part in parts.items():
+        if name in found:
+            raise ArgumentError(f"a part cannot be called {name!r}")
+        if isinstance(part, np.random.Generator):
+            found[name] = StatefulGenerator(part)
+        elif isinstance(part, Stateful):
+            found[name] = part
+        else:
+            found[name] = Weights(part)
+    return found
+
+
+def states_in(stored: Stored, path: Path) -> dict[str, Any]:
+    """The states of all parts of a checkpoint that was read."""
+    if STATE not in stored.metadata:
+        raise FormatError(f"{path} is no checkpoint; weights are read by load_weights")
+    try:
+        states = unpacked(json.loads(stored.metadata[STATE]), stored.arrays)
+    except (ValueError, KeyError, RecursionError) as error:
+        raise FormatError(f"{path} is damaged: {error}") from error
+    if not isinstance(states, dict):
+        raise FormatError(f"{path} is damaged: it has no parts")
+    return states
+
+
+def packed(node: Any, path: str, arrays: dict[str, Any]) -> Any:
+    """A state as JSON; its arrays go into ``arrays``, under their paths."""
+    if isinstance(node, Mapping):
+        return {
+            str(name): packed(child, f"{path}/{name}" if path else str(name), arrays)
+            for name, child in node.items()
+        }
+    if isinstance(node, list | tuple):
+        return [packed(child, f"{path}/{i}", arrays) for i, child in enumerate(node)]
+    if isinstance(node, np.generic):
+        node = node.item()
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    if path in arrays:
+        raise SaveError(f"two arrays have the path {path!r}")
+    try:
+        arrays[path] = move(node, get_backend("numpy"))
+    except UnsupportedType as error:
+        kind = type(node).__name__
+        raise SaveError(f"{path} is a {kind}: states hold numbers, strings and arrays") from error
+    return {ARRAY: path}
+
+
+def unpacked(node: Any, arrays: Mapping[str, Any]) -> Any:
+    """The state that `packed` saw; tuples have become lists."""
+    if isinstance(node, dict):
+        if set(node) == {ARRAY}:
+            return arrays[node[ARRAY]]
+        return {name: unpacked(child, arrays) for name, child in node.items()}
+    if isinstance(node, list):
+        return [unpacked(child, arrays) for child in node]
+    return node
+
+
+class Checkpointer:
+    """Checkpoints of one run in one folder: the latest few, and the best.
+
+    Args:
+        folder: is made at the first save.
+        keep: how many of the latest stay, at least 1 (default 3).
+        best: ``"max"`` or ``"min"``: besides, the one whose ``score`` is largest or smallest.
+
+    Raises:
+        ArgumentError: ``keep`` is below 1, or ``best`` something else.
+    """
+
+    PATTERN = re.compile(r"step-(\d+)\.npz")
+
+    def __init__(
+        self, folder: str | os.PathLike[str], keep: int = 3, best: str | None = None
+    ) -> None:
+        if keep < 1:
+            raise ArgumentError(f"Checkpointer: keep {keep} is below 1")
+        if best not in (None, "max", "min"):
+            raise ArgumentError(f"Checkpointer: best is {best!r}, not 'max', 'min' or None")
+        self.folder, self.keep, self.best = Path(folder), keep, best
+
+    def steps(self) -> list[int]:
+        """The numbers of the checkpoints that are there, ascending."""
+        if not self.folder.is_dir():
+            return []
+        found = (self.PATTERN.fullmatch(file.name) for file in self.folder.iterdir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def path(self, step: int) -> Path:
+        """The file of a step."""
+        return self.folder / f"step-{step:09}.npz"
+
+    def save(
+        self,
+        step: int,
+        *,
+        score: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+        **parts: Any,
+    ) -> Path:
+        """Write the checkpoint of ``step``, then remove those that are not to be kept.
+
+        Args:
+            step: its number, at least 0; the largest is the latest.
+            score: how good it is, if the best is to be kept.
+            metadata, parts: as for `save_checkpoint`.
+
+        Raises:
+            ArgumentError: the best is to be kept, and there is no ``score``.
+            SaveError, OSError: as for `save_checkpoint`; all earlier ones are there.
+        """
+        if self.best and score is None:
+            raise ArgumentError("Checkpointer.save: score is missing; best= compares it")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        strings = dict(metadata or {})
+        if score is not None:
+            strings["score"] = repr(float(score))
+        save_checkpoint(self.path(step), metadata=strings, **parts)
+        self._prune(step)
+        return self.path(step)
+
+    def load(self, **parts: Any) -> Checkpoint | None:
+        """Go on from the newest checkpoint that is whole; None if there is none at all.
+
+        One that is damaged is passed over with a warning.
+
+        Raises:
+            FormatError: all are damaged.
+            KeyMismatch, WeightsError: the newest whole one does not fit; nothing was changed.
+        """
+        error: FormatError | None = None
+        for step in reversed(self.steps()):
+            try:
+                found = load_checkpoint(self.path(step), **parts)
+            except FormatError as damage:
+                error = damage
+                warnings.warn(f"passed over: {damage}", stacklevel=2)
+                continue
+            return Checkpoint(found.path, found.metadata, step)
+        if error is not None:
+            raise FormatError(f"{self.folder}: every checkpoint is damaged") from error
+        return None
+
+    def best_step(self) -> int | None:
+        """The step of the best checkpoint that is there; None if none has a score."""
+        scores = {step: score for step in self.steps() if (score := self._score(step)) is not None}
+        if not scores:
+            return None
+        return (min if self.best == "min" else max)(scores, key=lambda step: scores[step])
+
+    def _score(self, step: int) -> float | None:
+        try:
+            manifest = npz.read_manifest(self.path(step), Limits())
+            return float(manifest.metadata["score"]) if manifest else None
+        except (WeightsError, KeyError, ValueError):
+            return None
+
+    def _prune(self, latest: int) -> None:
+        keep = {latest, *self.steps()[-self.keep :]}
+        if self.best and (best := self.best_step()) is not None:
+            keep.add(best)
+        for step in self.steps():
+            if step not in keep:
+                self.path(step).unlink(missing_ok=True)

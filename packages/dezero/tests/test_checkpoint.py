@@ -1,0 +1,202 @@
+"""Checkpoints: a run that goes on from one is the run that was not interrupted, bit for bit."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero
+from dezero import Checkpointer, DataLoader, load_checkpoint, save_checkpoint
+from dezero import functions as F
+from dezero import layers as L
+from dezero.datasets import Spiral
+from dezero.optimizers import SGD, Adam, CosineDecay, MomentumSGD
+from dezero_core.errors import FormatError, KeyMismatch, SaveError, ShapeMismatch, WeightsError
+
+
+class Net(dezero.Model):
+    """Dropout and batch normalisation: random numbers and buffers."""
+
+    def __init__(self, hidden: int = 6) -> None:
+        self.l1, self.bn, self.l2 = L.Linear(hidden), L.BatchNorm(), L.Linear(3)
+
+    def forward(self, x: Any) -> Any:
+        return self.l2(F.dropout(F.relu(self.bn(self.l1(x))), 0.3))
+
+
+def make(optimizer: Any = MomentumSGD, hidden: int = 6) -> dict[str, Any]:
+    model = Net(hidden)
+    steps = optimizer().setup(model)
+    return {
+        "model": model,
+        "optimizer": steps,
+        "schedule": CosineDecay(steps, 100),
+        "loader": DataLoader(Spiral(), 30, generator=np.random.default_rng(3)),
+        "own": np.random.default_rng(4),
+    }
+
+
+def train(
+    parts: dict[str, Any], first: int, last: int, after: Callable[[int], Any] = lambda step: None
+) -> list[float]:
+    """Steps ``first`` to ``last``, over epochs of ten batches; the losses."""
+    losses: list[float] = []
+    while first + len(losses) < last:
+        for x, t in parts["loader"]:
+            x = x + parts["own"].normal(0, 0.01, x.shape).astype("float32")
+            x = x + np.float32(random.random() * 0.01)
+            loss = F.softmax_cross_entropy(parts["model"](x), t)
+            parts["model"].cleargrads()
+            loss.backward()
+            parts["optimizer"].update()
+            parts["schedule"].step()
+            losses.append(float(loss))
+            after(first + len(losses))
+            if first + len(losses) == last:
+                break
+    return losses
+
+
+def bits(parts: dict[str, Any]) -> dict[str, bytes]:
+    return {key: x.data.tobytes() for key, x in parts["model"].named_params().items()}
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Any:
+    dezero.seed(0)
+    random.seed(0)
+    yield
+
+
+@pytest.mark.parametrize("optimizer", [SGD, MomentumSGD, Adam])
+@pytest.mark.parametrize("stop", [1, 9, 10, 11, 17])
+def test_resuming_is_not_to_be_told_from_going_on(
+    optimizer: Any, stop: int, tmp_path: Path
+) -> None:
+    parts = make(optimizer)
+
+    def after(step: int) -> None:
+        if step == stop:
+            save_checkpoint(tmp_path / "run", **parts)
+
+    expected = train(parts, 0, 24, after)[stop:], bits(parts)
+
+    dezero.seed(99)
+    random.seed(99)
+    fresh = make(optimizer)
+    load_checkpoint(tmp_path / "run", **fresh)
+    assert (train(fresh, stop, 24), bits(fresh)) == expected
+
+
+def test_weights_alone_are_not_enough(tmp_path: Path) -> None:
+    """The test above can fail: without the optimizer and the generators another run follows."""
+    parts = make()
+    expected = train(
+        parts, 0, 9, lambda step: step == 5 and save_checkpoint(tmp_path / "run", **parts)
+    )[5:]
+    fresh = make()
+    load_checkpoint(tmp_path / "run", model=fresh["model"])
+    assert train(fresh, 5, 9) != expected
+
+
+def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+    parts = make()
+    train(parts, 0, 3)
+    save_checkpoint(tmp_path / "run", **parts)
+    other = make(hidden=7)
+    train(other, 0, 3)
+    mersenne = np.random.Generator(np.random.MT19937(0))
+    for changes, error, message in [
+        ({}, ShapeMismatch, "'l1/W': model \\(2, 7\\), file \\(2, 6\\)"),
+        ({"model": {}}, KeyMismatch, "unexpected 'l1/W'"),
+        (
+            {"model": make()["model"], "optimizer": Adam().setup(other["model"])},
+            KeyMismatch,
+            "not of this Adam and its model: unexpected 'lr'",
+        ),
+        ({"model": make()["model"]}, ShapeMismatch, "'l1/W': model .* 'v' is"),
+        ({"extra": {}}, KeyMismatch, "has no extra; it has generators, model"),
+        ({**parts, "own": mersenne}, WeightsError, "kind 'PCG64'"),
+        ({**parts, "loader": DataLoader(Spiral(), 30)}, WeightsError, "only one"),
+        (
+            {"model": parts["model"], "loader": DataLoader([(0, 0)] * 9, 3)},
+            WeightsError,
+            "of 300 examples, the data set has 9",
+        ),
+    ]:
+        given = {**other, **changes}
+        before = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
+        order = given["loader"].index.copy()
+        with pytest.raises(error, match=message):
+            load_checkpoint(tmp_path / "run", **given)
+        after = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
+        assert after == before and np.array_equal(given["loader"].index, order)
+
+
+def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
+    parts = make()
+    with pytest.raises(SaveError, match="l1/W, .*no data yet"):
+        save_checkpoint(tmp_path / "run", **parts)
+    train(parts, 0, 1)
+    parts["model"].save_weights(tmp_path / "weights")
+    with pytest.raises(FormatError, match="is no checkpoint; weights are read by load_weights"):
+        load_checkpoint(tmp_path / "weights", **parts)
+    with pytest.raises(SaveError, match="odd/x is a set: states hold"):
+        save_checkpoint(tmp_path / "run", odd=Odd())
+
+
+class Odd:
+    """A part with something that cannot be stored."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"x": {1, 2}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        raise AssertionError
+
+
+def test_the_latest_few_and_the_best_stay(tmp_path: Path) -> None:
+    parts = make()
+    train(parts, 0, 1)
+    checkpoints = Checkpointer(tmp_path / "run", keep=2, best="max")
+    assert checkpoints.load(**parts) is None
+    for step, score in enumerate([0.1, 0.9, 0.3, 0.2, 0.5]):
+        checkpoints.save(step, score=score, metadata={"note": str(step)}, **parts)
+    assert checkpoints.steps() == [1, 3, 4]
+    assert checkpoints.best_step() == 1
+    found = checkpoints.load(**parts)
+    assert found is not None and found.step == 4
+    assert found.metadata == {"note": "4", "score": "0.5"}
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    parts = make()
+    train(parts, 0, 1)
+    checkpoints = Checkpointer(tmp_path)
+    for step in (1, 2):
+        checkpoints.save(step, **parts)
+    whole = checkpoints.path(2).read_bytes()
+    checkpoints.path(2).write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(UserWarning, match=r"passed over: .*step-000000002\.npz"):
+        found = checkpoints.load(**parts)
+    assert found is not None and found.step == 1
+    checkpoints.path(1).write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="passed over"),
+        pytest.raises(FormatError, match="every checkpoint is damaged"),
+    ):
+        checkpoints.load(**parts)
+
+
+def test_settings_of_a_checkpointer(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="keep 0 is below 1"):
+        Checkpointer(tmp_path, keep=0)
+    with pytest.raises(ValueError, match="best is 'most'"):
+        Checkpointer(tmp_path, best="most")
+    with pytest.raises(ValueError, match="score is missing"):
+        Checkpointer(tmp_path, best="min").save(1)
+    with pytest.raises(ValueError, match="a part cannot be called 'generators'"):
+        save_checkpoint(tmp_path / "x", generators={})
