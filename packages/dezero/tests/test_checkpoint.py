@@ -122,7 +122,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
         ({**parts, "own": mersenne}, WeightsError, "kind 'PCG64'"),
         ({**parts, "loader": DataLoader(Spiral(), 30)}, WeightsError, "only one"),
         (
-            {"model": parts["model"], "loader": DataLoader([(0, 0)] * 9, 3)},
+            {**parts, "loader": DataLoader([(0, 0)] * 9, 3, generator=mersenne)},
             WeightsError,
             "of 300 examples, the data set has 9",
         ),

@@ -1,6 +1,7 @@
 """The command: what it prints, writes and refuses."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from dezero import functions as F
 from dezero.cli import main
 from dezero_core.backends import host
 from dezero_core.extend import plugins
@@ -174,3 +176,44 @@ def test_a_terminal_gets_a_bar(monkeypatch: Any) -> None:
     result = run("train", "--epochs", "1", "--seed", "0")
     assert result.exit_code == 0
     assert "45/45" in result.output
+
+
+TRAIN = ("train", "--data", "digits", "--model", "cnn", "--epochs", "3")
+
+
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in two epochs and after one; the weights are the uninterrupted run's, bit for bit."""
+    seeded = (*TRAIN, "--seed", "1")
+    assert run(*seeded, "--save", str(tmp_path / "whole.npz")).exit_code == 0
+    accuracy, calls = F.accuracy, iter(range(10_000))
+
+    def pressing(y: Any, t: Any) -> Any:
+        if next(calls) in (7, 44, 90):  # 45 steps an epoch, 12 batches of test data
+            signal.raise_signal(signal.SIGINT)
+        return accuracy(y, t)
+
+    monkeypatch.setattr(F, "accuracy", pressing)
+    resumed = (*seeded, "--checkpoint", str(tmp_path / "run"), "--resume")
+    for _ in range(3):
+        stopped = run(*resumed, "--save", str(tmp_path / "parts.npz"))
+        assert stopped.exit_code == 130 and "with --resume" in stopped.output, stopped.output
+    ended = run(*resumed, "--save", str(tmp_path / "parts.npz"))
+    assert ended.exit_code == 0 and "goes on from" in ended.output
+    assert (tmp_path / "parts.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_checkpoints_of_another_run_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    common = ("train", "--data", "spiral", "--epochs", "2", "--checkpoint", str(folder))
+    assert run(*common).exit_code == 0
+    files = {file: file.read_bytes() for file in folder.iterdir()}
+    assert sorted(file.name for file in files) == ["step-000000010.npz", "step-000000020.npz"]
+    again = run(*common)
+    assert again.exit_code == 2 and "add --resume to go on from there" in again.output
+    assert {file: file.read_bytes() for file in folder.iterdir()} == files
+    done = run(*common, "--resume")  # nothing is left to do
+    assert done.exit_code == 0 and "test accuracy" in done.output
+    alone = run("train", "--resume")
+    assert alone.exit_code == 2 and "--resume needs --checkpoint" in alone.output

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import dezero
-from dezero import DataLoader, Model
+from dezero import Checkpointer, DataLoader, Model
 from dezero.optimizers import Adam
 
 from .task import DATA, chosen_backend, loader, make_model, task_options
@@ -33,6 +36,12 @@ INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--seed", type=int, help="Start all random numbers from here.")
 @click.option("--load", type=INPUT, help="Weights to start from.")
 @click.option("--save", type=OUTPUT, help="Where to put the trained weights.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for checkpoints: after every epoch, and when Ctrl-C stops the run.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint there.")
 @click.option("--plot", type=OUTPUT, help="Where to put a picture of the curves.")
 @click.option(
     "--report",
@@ -49,10 +58,13 @@ def train(
     seed: int | None,
     load: Path | None,
     save: Path | None,
+    checkpoint: Path | None,
+    resume: bool,
     plot: Path | None,
     report: Path | None,
 ) -> None:
     """Train a model and report its accuracy on data it has not seen."""
+    checkpoints = checkpointer(checkpoint, resume)
     library = chosen_backend(backend, device)
     if seed is not None:
         dezero.seed(seed)
@@ -61,8 +73,11 @@ def train(
     network = make_model(data, model)
     if load is not None:
         network.load_weights(load)
+    run = Run(network, Adam().setup(network), batches, Curves())
+    if resume and checkpoints and (last := checkpoints.load(**run._asdict())):
+        click.echo(f"goes on from {last.path}")
     network.to(library)
-    curves = fit(network, batches, test_batches, epochs or DATA[data].epochs)
+    curves = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
 
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {library}")
     if save is not None:
@@ -83,23 +98,92 @@ def train(
         click.echo(f"report: {', '.join(map(str, files))}")
 
 
-def fit(network: Model, batches: DataLoader, test_batches: DataLoader, epochs: int) -> Curves:
-    """Train for some epochs with Adam, and say after each how well it went."""
-    optimizer = Adam().setup(network)
-    curves = Curves()
-    with progress(epochs * len(batches)) as (step_done, say):
-        for epoch in range(1, epochs + 1):
-            loss, accuracy = train_epoch(network, optimizer, batches, step_done)
-            test_loss, test_accuracy = evaluate_model(network, test_batches)
-            curves.train_loss.append(loss)
-            curves.train_accuracy.append(accuracy)
+def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
+    """What ``--checkpoint`` and ``--resume`` stand for.
+
+    Raises:
+        click.UsageError: they do not go together, or the folder has another run's checkpoints.
+    """
+    if folder is None:
+        if resume:
+            raise click.UsageError("--resume needs --checkpoint DIR: where to go on from")
+        return None
+    checkpoints = Checkpointer(folder)
+    if checkpoints.steps() and not resume:
+        raise click.UsageError(
+            f"{folder} holds checkpoints: add --resume to go on from there, or take a new folder"
+        )
+    return checkpoints
+
+
+class Run(NamedTuple):
+    """The parts of a checkpoint."""
+
+    model: Model
+    optimizer: Adam
+    loader: DataLoader
+    curves: Curves
+
+
+def fit(
+    run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpointer | None
+) -> Curves:
+    """Train until there are so many epochs, and say after each how well it went.
+
+    Raises:
+        click.exceptions.Exit: Ctrl-C was pressed, and the run is in a checkpoint.
+    """
+    curves, steps = run.curves, len(run.loader)
+
+    def saved() -> Path | None:
+        step = curves.epochs * steps + run.loader.iteration
+        return checkpoints.save(step, **run._asdict()) if checkpoints else None
+
+    with progress(epochs * steps) as (step_done, say), interrupts(checkpoints) as interrupted:
+
+        def after_step() -> None:
+            step_done()
+            if interrupted() and run.loader.iteration < steps:
+                say(f"stopped; go on from {saved()} with --resume")
+                raise click.exceptions.Exit(130)
+
+        for _ in range(curves.epochs * steps + run.loader.iteration):
+            step_done()
+        while curves.epochs < epochs:
+            train_epoch(run.model, run.optimizer, run.loader, curves, after_step)
+            test_loss, test_accuracy = evaluate_model(run.model, test_batches)
             curves.test_loss.append(test_loss)
             curves.test_accuracy.append(test_accuracy)
             say(
-                f"epoch {epoch:3}/{epochs}  loss {loss:.4f}  accuracy {accuracy:.2%}  "
-                f"test accuracy {test_accuracy:.2%}"
+                f"epoch {curves.epochs:3}/{epochs}  loss {curves.train_loss[-1]:.4f}  "
+                f"accuracy {curves.train_accuracy[-1]:.2%}  test accuracy {test_accuracy:.2%}"
             )
+            saved()
+            if interrupted() and curves.epochs < epochs:
+                say("stopped; go on with --resume")
+                raise click.exceptions.Exit(130)
     return curves
+
+
+@contextmanager
+def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, for runs that can be saved; pressed twice it stops at once."""
+    pressed = False
+
+    def press(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    if checkpoints is None:
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,29 +16,52 @@ from dezero.optimizers import Optimizer
 
 @dataclass
 class Curves:
-    """Loss and accuracy after each epoch, on both parts of the data."""
+    """Loss and accuracy after each epoch, on both parts of the data; a part of checkpoints.
+
+    ``loss_sum`` and ``hits`` are of the examples of the epoch that is under way.
+    """
 
     train_loss: list[float] = field(default_factory=list)
     train_accuracy: list[float] = field(default_factory=list)
     test_loss: list[float] = field(default_factory=list)
     test_accuracy: list[float] = field(default_factory=list)
+    loss_sum: float = 0.0
+    hits: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """How many are complete."""
+        return len(self.test_loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it."""
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Become what ``state_dict`` saw."""
+        vars(self).update(vars(Curves(**state)))
 
 
 def train_epoch(
-    model: Model, optimizer: Optimizer, batches: DataLoader, step_done: Callable[[], None]
-) -> tuple[float, float]:
-    """Update ``model`` on every batch; returns the mean loss and accuracy on the way."""
-    losses = hits = 0.0
+    model: Model,
+    optimizer: Optimizer,
+    batches: DataLoader,
+    curves: Curves,
+    step_done: Callable[[], None],
+) -> None:
+    """Update ``model`` on every batch that is left; the means over the epoch go to ``curves``."""
     for x, t in batches:
         y = model(x)
         loss = F.softmax_cross_entropy(y, t)
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        losses += float(loss) * len(y)
-        hits += float(F.accuracy(y, t)) * len(y)
+        curves.loss_sum += float(loss) * len(y)
+        curves.hits += float(F.accuracy(y, t)) * len(y)
         step_done()
-    return losses / batches.data_size, hits / batches.data_size
+    curves.train_loss.append(curves.loss_sum / batches.data_size)
+    curves.train_accuracy.append(curves.hits / batches.data_size)
+    curves.loss_sum = curves.hits = 0.0
 
 
 def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
