@@ -270,7 +270,7 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     save_weights(tree(), path)
     whole = path.read_bytes()
     model = tree(7.0)
-    for length in range(0, len(whole), 7):
+    for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(FormatError):
             load_weights(model, path)
@@ -324,6 +324,8 @@ def test_a_sha_that_differs_is_seen_when_asked(tmp_path: Path) -> None:
         changed = dict(arrays)
     changed["l1/W"] = changed["l1/W"] + np.float32(1)
     np.savez(path, **changed)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = npz.SIGN
     model = tree(7.0)
     with pytest.raises(FormatError, match="'l1/W' is damaged: its SHA-256 differs"):
         load_weights(model, path, verify=True)

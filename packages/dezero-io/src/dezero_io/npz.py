@@ -40,6 +40,9 @@ MOST_AXES = 32
 LONGEST_HEADER = 4096
 """Bytes of an array's header: what NumPy writes takes 128 or a few more."""
 
+SIGN = b"dezero"
+"""The archive's comment, the end of the file: where it is, there is a manifest."""
+
 CHUNK = 1 << 20
 """Bytes at a time from a deflated member."""
 
@@ -73,6 +76,7 @@ def write(path: Path, stored: Stored) -> None:
                 _add(archive, key, array)
                 entries[key] = entry.result()
                 done(array.nbytes)
+        archive.comment = SIGN
         manifest = Manifest(entries, stored.metadata).encode()
         _add(archive, NAME, np.frombuffer(manifest, dtype=np.uint8))
 
@@ -100,10 +104,13 @@ def read(path: Path, limits: Limits) -> Stored:
         with counted(f"loading {path.name}", sum(m.file_size for m in members.values())) as done:
             arrays = {key: _array(archive, key, m, done) for key, m in members.items()}
         said = arrays.pop(NAME, None)
+        if said is not None:
+            manifest = decode(said.tobytes())
+            manifest.check(arrays, limits.verify)
+        if (said is not None) != (archive.comment == SIGN):
+            raise FormatError("damaged: the manifest, or the end of the file, is gone")
         if said is None:
             return Stored(arrays)
-        manifest = decode(said.tobytes())
-        manifest.check(arrays, limits.verify)
     return Stored(arrays, manifest.kinds, manifest.metadata)
 
 

@@ -1,0 +1,47 @@
+"""The scripts beside this: what they count is nought here, and is not where it should not be."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import faults
+import hostile
+import kills
+import numpy as np
+import pytest
+import writers
+
+from dezero_core.extend import named_params
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("measure", [faults.measure, hostile.measure], ids=["faults", "hostile"])
+def test_nothing_gets_through(measure: Any) -> None:
+    figure = measure()
+    assert figure.seen == 0, figure.details
+
+
+def in_place(model: Any, path: Path) -> None:
+    """A save like the book's: onto the file itself, which is removed if something goes wrong."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            np.savez(file, **{key: x.data for key, x in named_params(model).items()})
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+@pytest.mark.parametrize("script", [faults, writers, kills], ids=lambda script: script.__name__)
+def test_a_save_in_place_is_found_out(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "save_weights", in_place)
+    assert script.measure().seen > 0
+
+
+def test_a_script_prints_its_number() -> None:
+    done = subprocess.run(
+        [sys.executable, HERE / "faults.py"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("0 ") and "calls failed" in done.stdout
