@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import files
 import networks
 import numpy as np
 
@@ -88,7 +89,7 @@ def peak_memory(step: Callable[[], None]) -> float:
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 2**20
 
 
-Make = Callable[[], Callable[[], None]]
+Make = Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Row:
 
     ``limits`` says how the first side may compare with each of the others, as a ratio: one, or one
     for each number of threads. ``aims`` are those beside PyTorch that would be better still.
+    With ``memory`` it is not time but the peak of memory; with ``value`` what the step returns.
     """
 
     sides: dict[str, Make]
@@ -109,6 +111,7 @@ class Row:
     rounds: int = 7
     unit: str = "us per step"
     memory: bool = False
+    value: bool = False
 
 
 def inference(batch: int) -> dict[str, Make]:
@@ -117,6 +120,43 @@ def inference(batch: int) -> dict[str, Make]:
         "torch": lambda: networks.torch_inference(batch),
         "torch channels last": lambda: networks.torch_inference(batch, channels_last=True),
     }
+
+
+def saving(arrays: Callable[[], dict[str, Any]]) -> Row:
+    return Row(
+        {
+            "dezero": lambda: files.dezero_save(arrays()),
+            "numpy": lambda: files.numpy_save(arrays()),
+            "safetensors": lambda: files.safetensors_save(arrays()),
+        },
+        {"numpy": 1.15},
+        threaded=False,
+        repetitions=5,
+        warm=1,
+        rounds=5,
+        unit="us per save",
+    )
+
+
+def loading(arrays: Callable[[], dict[str, Any]]) -> Row:
+    return Row(
+        {
+            "dezero": lambda: files.dezero_load(arrays()),
+            "numpy": lambda: files.numpy_load(arrays()),
+            "dezero verify": lambda: files.dezero_load(arrays(), verify=True),
+            "safetensors": lambda: files.safetensors_load(arrays()),
+        },
+        {"numpy": 1.15},
+        threaded=False,
+        repetitions=5,
+        warm=1,
+        rounds=5,
+        unit="us per load",
+    )
+
+
+def allowed(all_of_them: bool) -> Callable[[], Any]:
+    return lambda: files.allowed_megabytes(files.random_arrays(), all_of_them)
 
 
 ROWS = {
@@ -215,6 +255,49 @@ ROWS = {
         repetitions=5,
         unit="us per op",
     ),
+    "save": saving(files.random_arrays),
+    "load": loading(files.random_arrays),
+    "save vgg16": saving(files.vgg16),
+    "load vgg16": loading(files.vgg16),
+    "save compressed": Row(
+        {
+            "dezero": lambda: files.dezero_save(files.random_arrays(), compress=True),
+            "numpy": lambda: files.numpy_save(files.random_arrays(), compress=True),
+        },
+        {"numpy": 0.25},
+        threaded=False,
+        repetitions=1,
+        warm=0,
+        rounds=3,
+        unit="us per save",
+    ),
+    "compressed size": Row(
+        {
+            "dezero": lambda: lambda: files.compressed_megabytes("dezero"),
+            "numpy": lambda: lambda: files.compressed_megabytes("numpy"),
+        },
+        {"numpy": 1.05},
+        threaded=False,
+        rounds=1,
+        unit="MB",
+        value=True,
+    ),
+    "save memory": Row(
+        {"dezero": lambda: files.dezero_save(files.random_arrays()), "allowed": allowed(False)},
+        {"allowed": 1.0},
+        threaded=False,
+        rounds=1,
+        unit="MB at the peak",
+        memory=True,
+    ),
+    "load memory": Row(
+        {"dezero": lambda: files.dezero_load(files.random_arrays()), "allowed": allowed(True)},
+        {"allowed": 1.0},
+        threaded=False,
+        rounds=1,
+        unit="MB at the peak",
+        memory=True,
+    ),
     "import": Row(
         {
             "dezero": lambda: import_time("dezero_core"),
@@ -232,7 +315,11 @@ ROWS = {
 if __name__ == "__main__":
     row, side = ROWS[sys.argv[1]], sys.argv[2]
     step = row.sides[side]()
-    if row.memory:
+    if not callable(step):  # a side that is a number
+        print(step)
+    elif row.value:
+        print(step())
+    elif row.memory:
         print(peak_memory(step))
     else:
         print(median_time(step, row.units, row.repetitions, row.warm))

@@ -30,7 +30,15 @@ from rows import ROWS, Row
 HERE = Path(__file__).parent
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FORMATS = ("torch", "torch channels last")
-NAMES = {"torch": "PyTorch", "book": "the book", "numpy": "NumPy", "dezero short": "2,000 ops"}
+NAMES = {
+    "torch": "PyTorch",
+    "book": "the book",
+    "numpy": "NumPy",
+    "dezero short": "2,000 ops",
+    "dezero verify": "with SHA-256",
+    "safetensors": "safetensors",
+    "allowed": "allowed",
+}
 LIMIT_OF_IMPORT = 60.0
 """Milliseconds that importing DeZero's core may take beyond NumPy's."""
 

@@ -145,7 +145,7 @@ def save_weights(
         MissingPackage: no installed package knows the format.
         OSError: the file cannot be written; an earlier one is untouched.
     """
-    target, file_format = _located(path)
+    target, file_format = format_for(path)
     named = named_params(tree)
     missing = [key for key, x in named.items() if x.data is None]
     if missing:
@@ -232,7 +232,7 @@ def located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
         DataMissing: there is no such file; the message names files of a similar name.
         MissingPackage, FormatError: nobody knows the format.
     """
-    target, file_format = _located(path)
+    target, file_format = format_for(path)
     if not target.exists():
         near = get_close_matches(target.name, [p.name for p in target.parent.glob("*")])
         hint = f"; there is {', '.join(near)}" if near else ""
@@ -240,8 +240,12 @@ def located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
     return target, file_format
 
 
-def _located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
-    """The file meant by ``path``, and its format."""
+def format_for(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
+    """The file meant by ``path``, there or not, and its format.
+
+    Raises:
+        MissingPackage, FormatError: nobody knows the format.
+    """
     target = Path(path)
     if not target.suffix:
         target = target.with_name(target.name + DEFAULT_SUFFIX)

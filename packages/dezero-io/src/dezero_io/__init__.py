@@ -9,6 +9,7 @@ from .datasets import *  # noqa: F403 (their __all__ says what)
 from .download import data_folder, get_file
 from .flatten import flatten_params
 from .loaders import DataLoader, SeqDataLoader
+from .pytorch import load_pytorch_weights, resnet_names, vgg16_names
 
 __all__ = [
     "Checkpoint",
@@ -21,9 +22,12 @@ __all__ = [
     "flatten_params",
     "get_file",
     "load_checkpoint",
+    "load_pytorch_weights",
     "load_weights",
+    "resnet_names",
     "save_checkpoint",
     "save_weights",
     "transforms",
+    "vgg16_names",
 ]
 __all__ += datasets.__all__

@@ -1,4 +1,4 @@
-"""What this package registers with DeZero: the npz format, and published weights."""
+"""What this package registers with DeZero: two formats of weights, and published weights."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Any
 from dezero_core.hookspecs import DEZERO_API, hookimpl
 from dezero_core.weights import WeightFormat
 
-from . import npz
+from . import npz, safetensors
 
 __all__ = ["DEZERO_API", "dezero_fetch", "dezero_op_cases", "dezero_weight_formats"]
 
 
 @hookimpl
 def dezero_weight_formats() -> list[WeightFormat]:
-    """``.npz``: a zip of arrays that plain ``numpy.load`` reads too."""
-    return [WeightFormat(".npz", npz.write, npz.read)]
+    """``.npz``, which plain ``numpy.load`` reads too, and ``.safetensors``."""
+    return [
+        WeightFormat(".npz", npz.write, npz.read),
+        WeightFormat(safetensors.SUFFIX, safetensors.write, safetensors.read),
+    ]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The command ``dezero``: train, eval, info."""
+"""The command ``dezero``: train, eval, weights, info."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dezero import DezeroError, __version__
 from .evaluate import evaluate
 from .info import info
 from .train import train
+from .weights import weights
 
 
 class Commands(click.Group):
@@ -31,6 +32,7 @@ def main() -> None:
 
 main.add_command(train)
 main.add_command(evaluate, "eval")
+main.add_command(weights)
 main.add_command(info)
 
 __all__ = ["main"]

@@ -1,0 +1,77 @@
+"""``dezero weights``: what is in a file of weights, whether it is whole, and as another kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dezero_core.extend import Limits, Stored, located
+from dezero_core.weights import format_for
+
+INPUT = click.Path(dir_okay=False, path_type=Path)
+MAX_BYTES = click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=Limits.max_bytes,
+    show_default=True,
+    help="Refuse files whose arrays take more.",
+)
+
+
+@click.group()
+def weights() -> None:
+    """Look into files of weights."""
+
+
+@weights.command()
+@click.argument("file", type=INPUT)
+@MAX_BYTES
+def show(file: Path, max_bytes: int) -> None:
+    """List the arrays in FILE, and its metadata."""
+    stored = read(file, max_bytes)
+    width = max([len(key) for key in stored.arrays], default=0)
+    for key, x in stored.arrays.items():
+        shape = " x ".join(map(str, x.shape)) or "one number"
+        click.echo(f"{key:{width}}  {stored.kinds.get(key, ''):6}  {x.dtype.name:8}  {shape}")
+    click.echo(total(stored))
+    for name, text in stored.metadata.items():
+        click.echo(f"{name}: {text}")
+
+
+@weights.command()
+@click.argument("file", type=INPUT)
+@MAX_BYTES
+def verify(file: Path, max_bytes: int) -> None:
+    """Read all of FILE and compare every checksum."""
+    stored = read(file, max_bytes)
+    by = "checksums and SHA-256" if stored.kinds else "checksums, where it has any; no manifest"
+    click.echo(f"{file}: whole, {total(stored)}, by {by}")
+
+
+@weights.command()
+@click.argument("file", type=INPUT)
+@click.argument("to", type=INPUT)
+@click.option("--compress", is_flag=True, help="Write a smaller file, where the format can.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@MAX_BYTES
+def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -> None:
+    """Write what is in FILE as another kind of file, by the suffix of TO."""
+    target, file_format = format_for(to)
+    if target.exists() and not force:
+        raise click.UsageError(f"{target} exists: add --force to replace it")
+    stored = read(file, max_bytes)
+    file_format.write(target, Stored(stored.arrays, stored.kinds, stored.metadata, compress))
+    click.echo(f"{target}: {total(stored)}")
+
+
+def read(file: Path, max_bytes: int) -> Stored:
+    """All of a file, with every checksum compared."""
+    target, file_format = located(file)
+    return file_format.read(target, Limits(max_bytes, verify=True))
+
+
+def total(stored: Stored) -> str:
+    """How much it is."""
+    size = sum(x.nbytes for x in stored.arrays.values())
+    return f"{len(stored.arrays)} arrays, {size / 2**20:.1f} MB"
