@@ -29,13 +29,14 @@ def sh(*command: object, cwd: Path = ROOT) -> str:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The five wheels, and those of the two plugins."""
+    """The five wheels, those of the two plugins, and that of the example format."""
     out = tmp_path_factory.mktemp("wheels")
     sources = [*(ROOT / "packages").iterdir(), *(Path(__file__).parent / "plugins").iterdir()]
+    sources += (ROOT / "examples" / "formats").iterdir()
     for source in sources:
         if source.is_dir():
             sh(UV, "build", "-q", "--wheel", "--out-dir", out, source)
-    assert len(list(out.glob("*.whl"))) == 7
+    assert len(list(out.glob("*.whl"))) == 8
     return out
 
 
@@ -110,6 +111,31 @@ def test_subsets_do_what_they_can(subset: tuple[str, ...], install, tmp_path: Pa
     assert {name for name in installed(python) if name.startswith("dezero")} == set(subset)
     program = SUBSETS[subset] + '\nprint("done")'
     assert sh(python, "-I", "-c", program, cwd=tmp_path) == "done\n"
+
+
+SAVES = """
+import numpy as np
+from dezero_core import Buffer, Parameter
+from dezero_io import load_weights, save_weights
+def tree(fill):
+    return {"a": {"W": Parameter(np.full((2, 3), fill))}, "b": [Buffer(np.full(2, fill, "f4"))]}
+for name in ("m", "m.json"):
+    save_weights(tree(np.pi), name, metadata={"note": "x"})
+    other = tree(0.0)
+    assert load_weights(other, name).metadata == {"note": "x"}
+    assert other["a"]["W"].data[1, 2] == np.pi and other["b"][0].data[0] == np.float32(np.pi)
+open("m.json", "a").write("}")
+try: load_weights(other, "m.json")
+except ValueError as error: print(type(error).__name__)
+"""
+
+
+def test_core_and_io_save_a_tree_also_in_a_format_from_outside(install, tmp_path: Path) -> None:
+    python = install("dezero-core", "dezero-io", "dezero-json")
+    assert "dezero-nn" not in installed(python)
+    assert sh(python, "-I", "-c", SAVES, cwd=tmp_path) == "FormatError\n"
+    (code,) = (ROOT / "examples" / "formats" / "dezero-json").rglob("*.py")
+    assert len(code.read_text().splitlines()) < 60
 
 
 def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> None:

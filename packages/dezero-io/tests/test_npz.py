@@ -1,6 +1,7 @@
 """npz files: there and back, whole or not at all, and what is refused."""
 
 import hashlib
+import io
 import json
 import os
 import stat
@@ -20,7 +21,7 @@ from hypothesis.extra import numpy as hnp
 from dezero_core import Buffer, Parameter, weights
 from dezero_core.errors import DtypeMismatch, FormatError, LimitError, SaveError, WeightsError
 from dezero_core.extend import Limits, Stored, get_backend, named_params
-from dezero_io import atomic, flatten_params, load_weights, manifest, npz, save_weights
+from dezero_io import atomic, flatten_params, load_weights, manifest, npz, progress, save_weights
 
 
 def tree(value: float = 1.0) -> dict[str, Any]:
@@ -113,6 +114,41 @@ def test_every_number_and_name_survives(
         assert found[key].shape == array.shape
         assert found[key].dtype == array.dtype.newbyteorder("=")
         assert found[key].astype(array.dtype).tobytes() == array.tobytes()
+
+
+bits = hnp.arrays(  # every pattern: payloads of nan, -0.0, subnormals
+    st.sampled_from(["<u2", "<u4", "<u8", ">u4", ">u8"]),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=2),
+).map(lambda x: x.view(x.dtype.str.replace("u", "f")))
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=4)
+leaves = st.tuples(bits, st.booleans()).map(
+    lambda pair: Parameter(np.asfortranarray(pair[0]) if pair[1] else pair[0])
+)
+trees = st.recursive(
+    st.dictionaries(names.filter(lambda name: name not in (manifest.NAME, "..")), leaves),
+    lambda inner: (
+        st.dictionaries(names.filter(lambda name: name != ".."), inner, max_size=3)
+        | st.lists(inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60)
+@given(model=trees, compress=st.booleans())
+def test_every_tree_comes_back_bit_for_bit(
+    tmp_path_factory: Any, model: Any, compress: bool
+) -> None:
+    path = tmp_path_factory.mktemp("tree") / "m.npz"
+    named = named_params(model)
+    before = {key: x.data for key, x in named.items()}
+    save_weights(model, path, compress=compress)
+    for x in named.values():
+        x.data = np.zeros_like(x.data, x.data.dtype.newbyteorder("="))
+    load_weights(model, path, verify=True)
+    for key, x in named.items():
+        native = before[key].astype(before[key].dtype.newbyteorder("="), order="C")
+        assert x.data.tobytes() == native.tobytes() and x.shape == native.shape
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -314,6 +350,20 @@ def test_the_limit_on_bytes(tmp_path: Path) -> None:
     with pytest.raises(LimitError, match="pass max_bytes="):
         load_weights(model, tmp_path / "m.npz", max_bytes=4000)
     load_weights(model, tmp_path / "m.npz", max_bytes=20_000)
+
+
+def test_long_work_shows_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, after a while; nothing elsewhere."""
+    model = {"w": Parameter(np.ones(1000))}
+    for delay, terminal, shown in [(0, True, True), (60, True, False), (0, False, False)]:
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda answer=terminal: answer, raising=False)
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setattr(progress, "DELAY", delay)
+        save_weights(model, tmp_path / "m.npz")
+        load_weights(model, tmp_path / "m.npz")
+        text = stream.getvalue()
+        assert ("saving m.npz" in text, "loading m.npz" in text) == (shown, shown)
 
 
 def test_a_sha_that_differs_is_seen_when_asked(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dezero_core.extend import load_weights, save_weights
 
 from . import datasets, transforms
 from .__about__ import __version__
+from .atomic import atomic_file
 from .checkpoint import Checkpoint, Checkpointer, load_checkpoint, save_checkpoint
 from .datasets import *  # noqa: F403 (their __all__ says what)
 from .download import data_folder, get_file
@@ -17,6 +18,7 @@ __all__ = [
     "DataLoader",
     "SeqDataLoader",
     "__version__",
+    "atomic_file",
     "data_folder",
     "datasets",
     "flatten_params",
