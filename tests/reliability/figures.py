@@ -58,7 +58,8 @@ def fill_of(path: Path, megabytes: float) -> float | None:
         load_weights(model, path, verify=True)
     except (ValueError, OSError):
         return None
-    found = {float(n) for x in named_params(model).values() for n in np.unique(x.data)}
+    arrays = [x.data for x in named_params(model).values()]
+    found = {float(n) for array in arrays for n in (array.min(), array.max())}
     return found.pop() if len(found) == 1 else None
 
 

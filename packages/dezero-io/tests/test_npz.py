@@ -366,6 +366,18 @@ def test_long_work_shows_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert ("saving m.npz" in text, "loading m.npz" in text) == (shown, shown)
 
 
+def test_no_process_waits_for_another(tmp_path: Path) -> None:
+    """tqdm's lock, which a killed process may hold, is not even there until a bar is shown."""
+    program = """
+import sys, threading, numpy as np
+from dezero_core import Parameter
+from dezero_io import load_weights, save_weights
+save_weights([Parameter(np.ones(9))], "m"); load_weights([Parameter(np.ones(9))], "m")
+assert "tqdm" not in sys.modules and threading.active_count() == 1
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
 def test_a_sha_that_differs_is_seen_when_asked(tmp_path: Path) -> None:
     """A change that whoever made it has hidden from zip's checksums."""
     path = tmp_path / "m.npz"
