@@ -91,6 +91,18 @@ def test_resuming_is_not_to_be_told_from_going_on(
     assert (train(fresh, stop, 24), bits(fresh)) == expected
 
 
+def test_the_suffix_says_the_format(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors", reason="the extra dezero-io[safetensors]")
+    parts = make()
+    train(parts, 0, 3)
+    save_checkpoint(tmp_path / "run.safetensors", metadata={"note": "x"}, **parts)
+    fresh = make()
+    found = load_checkpoint(tmp_path / "run.safetensors", **fresh)
+    assert bits(fresh) == bits(parts) and found.metadata == {"note": "x"}
+    with pytest.raises(FormatError, match="no format for '.ckpt'"):
+        save_checkpoint(tmp_path / "run.ckpt", **parts)
+
+
 def test_weights_alone_are_not_enough(tmp_path: Path) -> None:
     """The test above can fail: without the optimizer and the generators another run follows."""
     parts = make()

@@ -1,9 +1,9 @@
 """Checkpoints: everything a training run needs to go on as if it had never stopped.
 
-A checkpoint is an .npz of named parts. A part is anything with ``state_dict()``, which gives
-dictionaries and lists of numbers, strings and arrays, and ``load_state_dict(state)``: optimizers,
-schedules, loaders. A model, and any other tree of parameters, is a part too, and so is a NumPy
-generator. What programs draw from without naming it (DeZero's, NumPy's and Python's own random
+A checkpoint is a file of weights with named parts. A part is anything with ``state_dict()``,
+which gives dictionaries and lists of numbers, strings and arrays, and ``load_state_dict(state)``:
+optimizers, schedules, loaders. A model, and any other tree of parameters, is a part too, and so is
+a NumPy generator. What programs draw from without naming it (DeZero's, NumPy's and Python's own random
 numbers) is always there. So on the host a run that goes on from a checkpoint is the same, bit for
 bit, as one that was not interrupted::
 
@@ -41,6 +41,7 @@ from dezero_core.extend import (
     OnHost,
     Stored,
     assign,
+    format_for,
     get_backend,
     located,
     move,
@@ -117,7 +118,7 @@ def save_checkpoint(
     """Write the state of all ``parts`` to one file, which replaces an earlier one when complete.
 
     Args:
-        path: the file; ``.npz`` is added to a name without suffix.
+        path: the file, as for `save_weights`: ``.npz`` is added to a name without suffix.
         metadata: strings by name.
         parts: models, optimizers, schedules, loaders, generators, by names of your own.
 
@@ -125,14 +126,12 @@ def save_checkpoint(
         SaveError: a parameter has no data yet, or a state holds something else than said above.
         OSError: the file cannot be written; an earlier one is untouched.
     """
-    target = Path(path)
-    if not target.suffix:
-        target = target.with_name(target.name + ".npz")
+    target, file_format = format_for(path)
     arrays: dict[str, Any] = {}
     states = {name: part.state_dict() for name, part in stateful(parts).items()}
     skeleton = packed(states, "", arrays)
     strings = {**(metadata or {}), STATE: json.dumps(skeleton)}
-    npz.write(target, Stored(arrays, metadata=strings))
+    file_format.write(target, Stored(arrays, metadata=strings))
 
 
 def load_checkpoint(
@@ -156,8 +155,8 @@ def load_checkpoint(
         KeyMismatch: it lacks a part.
         WeightsError: a part is of another model, data set or kind.
     """
-    target, _ = located(path)
-    stored = npz.read(target, Limits(max_bytes, verify))
+    target, file_format = located(path)
+    stored = file_format.read(target, Limits(max_bytes, verify))
     states = states_in(stored, target)
     given = stateful(parts)
     lacking = [name for name in given if name not in states]

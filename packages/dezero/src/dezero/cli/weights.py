@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from dezero_core.extend import Limits, Stored, located
-from dezero_core.weights import format_for
+from dezero_core.extend import Limits, Stored, format_for, located
 
 INPUT = click.Path(dir_okay=False, path_type=Path)
 MAX_BYTES = click.option(
