@@ -3,9 +3,9 @@
 A checkpoint is a file of weights with named parts. A part is anything with ``state_dict()``,
 which gives dictionaries and lists of numbers, strings and arrays, and ``load_state_dict(state)``:
 optimizers, schedules, loaders. A model, and any other tree of parameters, is a part too, and so is
-a NumPy generator. What programs draw from without naming it (DeZero's, NumPy's and Python's own random
-numbers) is always there. So on the host a run that goes on from a checkpoint is the same, bit for
-bit, as one that was not interrupted::
+a NumPy generator. What programs draw from without naming it (DeZero's, NumPy's and Python's own
+random numbers) is always there. So on the host a run that goes on from a checkpoint is the same,
+bit for bit, as one that was not interrupted::
 
     checkpoints = Checkpointer("run", keep=3)
     parts = dict(model=model, optimizer=optimizer, loader=loader)
