@@ -201,10 +201,8 @@ def load_weights(
     """
     target, file_format = located(path)
     named = named_params(tree)
-    if max_bytes is None:
-        own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
-        max_bytes = max(Limits.max_bytes, 2 * own)
-    stored = file_format.read(target, Limits(max_bytes, verify))
+    limits = Limits(limit_for(named, 2) if max_bytes is None else max_bytes, verify)
+    stored = file_format.read(target, limits)
     require_fit(named, stored, f"{target} does not fit the model", strict=strict, cast=cast)
     found = {key: x for key, x in named.items() if key in stored.arrays}
     if not allow_nonfinite:
@@ -216,6 +214,12 @@ def load_weights(
         tuple(key for key in stored.arrays if key not in named),
         stored.metadata,
     )
+
+
+def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
+    """So many times the bytes of these parameters, at least 4 GiB."""
+    own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
+    return max(Limits.max_bytes, times * own)
 
 
 def assign(named: Mapping[str, Parameter | Buffer], arrays: Mapping[str, Any]) -> None:

@@ -43,6 +43,7 @@ from dezero_core.extend import (
     assign,
     format_for,
     get_backend,
+    limit_for,
     located,
     move,
     named_params,
@@ -137,7 +138,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: str | os.PathLike[str],
     *,
-    max_bytes: int = Limits.max_bytes,
+    max_bytes: int | None = None,
     verify: bool = True,
     **parts: Any,
 ) -> Checkpoint:
@@ -145,7 +146,8 @@ def load_checkpoint(
 
     Args:
         path: the file, as for `save_checkpoint`.
-        max_bytes: refuse files whose arrays take more.
+        max_bytes: refuse files whose arrays take more; by default ten times what the models among
+            the parts take, at least 4 GiB.
         verify: recompute the SHA-256 of every array (default).
         parts: by the names they were saved under. Others in the file are left out.
 
@@ -156,13 +158,15 @@ def load_checkpoint(
         WeightsError: a part is of another model, data set or kind.
     """
     target, file_format = located(path)
+    given = stateful(parts)
+    trees = {name: part for name, part in given.items() if isinstance(part, Weights)}
+    if max_bytes is None:
+        max_bytes = max([limit_for(tree.named, 10) for tree in trees.values()], default=4 << 30)
     stored = file_format.read(target, Limits(max_bytes, verify))
     states = states_in(stored, target)
-    given = stateful(parts)
     lacking = [name for name in given if name not in states]
     if lacking:
         raise KeyMismatch(f"{target} has no {', '.join(lacking)}; it has {', '.join(states)}")
-    trees = {name: part for name, part in given.items() if isinstance(part, Weights)}
     for name, tree in trees.items():
         tree.require_fit(states[name])
     others = {name: part for name, part in given.items() if name not in trees}
@@ -338,7 +342,7 @@ class Checkpointer:
 
     def _score(self, step: int) -> float | None:
         try:
-            manifest = npz.read_manifest(self.path(step), Limits())
+            manifest = npz.read_manifest(self.path(step))
             return float(manifest.metadata["score"]) if manifest else None
         except (WeightsError, KeyError, ValueError):
             return None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,8 @@ MOST_MEMBERS = 10_000
 MOST_AXES = 32
 LONGEST_HEADER = 4096
 """Bytes of an array's header: what NumPy writes takes 128 or a few more."""
+
+LONGEST_MANIFEST = 64 << 20
 
 SIGN = b"dezero"
 """The archive's comment, the end of the file: where it is, there is a manifest."""
@@ -114,16 +117,18 @@ def read(path: Path, limits: Limits) -> Stored:
     return Stored(arrays, manifest.kinds, manifest.metadata)
 
 
-def read_manifest(path: Path, limits: Limits) -> Manifest | None:
-    """What the file says of itself, without its arrays; None if it says nothing.
+def read_manifest(path: Path) -> Manifest | None:
+    """What the file says of itself, however long its arrays are; None if it says nothing.
 
     Raises:
         FormatError, LimitError, OSError: as for `read`.
     """
     with opened(path) as archive:
-        member = checked_members(archive, limits).get(NAME)
+        member = checked_members(archive, Limits(sys.maxsize)).get(NAME)
         if member is None:
             return None
+        if member.file_size > LONGEST_MANIFEST:
+            raise LimitError(f"{path}: a manifest of {member.file_size:.3g} bytes")
         return decode(_array(archive, NAME, member, lambda count: None).tobytes())
 
 
