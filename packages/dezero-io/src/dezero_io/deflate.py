@@ -6,6 +6,7 @@ zip files reads it.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 RAW = -15
@@ -21,7 +22,7 @@ def accelerate(stream: Any) -> None:
     `zipfile` has no public way to say so: this is the only place that knows its inside.
     """
     try:
-        from isal import isal_zlib
+        isal_zlib = import_module("isal.isal_zlib")
     except ImportError:
         return
     if stream._compressor is not None:
