@@ -23,6 +23,9 @@ MEGABYTES = 16
 PHASES = ("before", "writing", "renamed", "returned")
 """How far a child has come: it says so in a byte that parent and child share."""
 
+PATIENCE, HUNG = 20.0, "hung"
+"""Seconds after which a child has hung: that counts as a lost snapshot does."""
+
 
 def child(path: Path, fill: float, phase: mmap.mmap) -> None:
     """Save, and say how far it is."""
@@ -54,7 +57,12 @@ def trial(path: Path, fill: float, number: signal.Signals | None, wait: float) -
             while time.perf_counter() - start < wait:
                 time.sleep(0)
             os.kill(process, number)
-        os.waitpid(process, 0)
+        while os.waitpid(process, os.WNOHANG) == (0, 0):
+            if time.perf_counter() - start > PATIENCE:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+                return HUNG, PATIENCE
+            time.sleep(0.0002)
         return PHASES[phase[0]], time.perf_counter() - start
 
 
@@ -84,7 +92,9 @@ def measure(long: bool = False) -> Figure:
         f"{name}: " + ", ".join(f"{fell[phase]} {phase}" for phase in PHASES[1:])
         for name, fell in where.items()
     )
-    return Figure(lost + left, 0, f"{falls}; a save takes {takes * 1e3:.0f} ms; {left} files left")
+    hung = sum(fell[HUNG] for fell in where.values())
+    details = f"{falls}; {hung} hung; {left} files left; a save takes {takes * 1e3:.0f} ms"
+    return Figure(lost + left + hung, 0, details)
 
 
 if __name__ == "__main__":

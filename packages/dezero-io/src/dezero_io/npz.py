@@ -16,7 +16,6 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from math import prod
@@ -31,6 +30,7 @@ from dezero_core.errors import FormatError, LimitError, SaveError
 from dezero_core.extend import Limits, Stored
 
 from .atomic import atomic_file
+from .beside import beside
 from .deflate import LEVEL, accelerate
 from .manifest import NAME, Entry, Manifest, as_bytes, decode, entry_of, is_safe, storable
 from .progress import Counted, counted
@@ -72,12 +72,12 @@ def write(path: Path, stored: Stored) -> None:
     if len(stored.arrays) >= MOST_MEMBERS:
         raise SaveError(f"{path}: {len(stored.arrays)} arrays; at most {MOST_MEMBERS - 1} fit")
     with atomic_file(path) as file, ZipFile(file, "w", method, compresslevel=LEVEL) as archive:
-        with counted(f"saving {path.name}") as done, ThreadPoolExecutor(1) as beside:
+        with counted(f"saving {path.name}") as done:
             for key in stored.arrays:
                 array = storable(key, stored.arrays[key])
-                entry = beside.submit(entry_of, stored, key, array)  # hashed while it is written
+                entry = beside(entry_of, stored, key, array)  # hashed while it is written
                 _add(archive, key, array)
-                entries[key] = entry.result()
+                entries[key] = entry()
                 done(array.nbytes)
         archive.comment = SIGN
         manifest = Manifest(entries, stored.metadata).encode()

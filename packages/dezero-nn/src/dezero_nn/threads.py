@@ -19,13 +19,13 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from itertools import pairwise
-from threading import Lock
-from typing import TypeVar
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, TypeVar
 
 from dezero_core.errors import ArgumentError
 
@@ -35,7 +35,7 @@ PREFIXES = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 """What OpenBLAS's functions are called, in NumPy's wheels and elsewhere."""
 
 _chosen: int | None = None
-_workers: ThreadPoolExecutor | None = None
+_workers: list[Worker] = []
 _sharing = Lock()
 
 
@@ -103,17 +103,18 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         tell(1)
         edges = [count * i // threads for i in range(threads + 1)]
         parts = [slice(*ends) for ends in pairwise(edges)]
-        others = [  # in a copy of the caller's context: what np.errstate says holds for them too
-            workers(threads - 1).submit(copy_context().run, job, part) for part in parts[1:]
+        waits = [  # in a copy of the caller's context: what np.errstate says holds for them too
+            worker.start(partial(copy_context().run, job, part))
+            for worker, part in zip(workers(threads - 1), parts[1:], strict=False)
         ]
         try:
             first = job(parts[0])
         finally:
-            done = [other.exception() for other in others]  # waits: no part outlives the call
-        for error in done:
+            others = [wait() for wait in waits]  # no part outlives the call
+        for _, error in others:
             if error is not None:
                 raise error
-        return [first, *[other.result() for other in others]]
+        return [first, *[result for result, _ in others]]
     finally:
         tell(before)
         _sharing.release()
@@ -128,23 +129,48 @@ LEAST_WORK = 2e7
 
 def at_work() -> bool:
     """Whether images have been shared out before."""
-    return _workers is not None
+    return bool(_workers)
 
 
-def workers(count: int) -> ThreadPoolExecutor:
-    """The threads that wait for parts; made at first use."""
-    global _workers
-    if _workers is None or _workers._max_workers < count:
-        if _workers is not None:
-            _workers.shutdown(wait=False)
-        _workers = ThreadPoolExecutor(count, thread_name_prefix="dezero")
+class Worker:
+    """A thread that does one job after the other.
+
+    Its queues are written in C, and so are whole whenever Ctrl-C interrupts a call: those of
+    concurrent.futures can be left locked by it, for ever.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Any]]] = SimpleQueue()
+        Thread(target=self._work, name="dezero", daemon=True).start()
+
+    def start(self, job: Callable[[], Any]) -> Callable[[], tuple[Any, BaseException | None]]:
+        """Do a job when those before are done; returns what waits for its result, or its error."""
+        answer: SimpleQueue[Any] = SimpleQueue()
+        self.jobs.put((job, answer))
+        return answer.get
+
+    def _work(self) -> None:
+        while True:
+            job, answer = self.jobs.get()
+            try:
+                answer.put((job(), None))
+            except BaseException as error:
+                answer.put((None, error))
+            del job, answer  # whose arrays would live until the next job
+
+
+def workers(count: int) -> list[Worker]:
+    """The threads that wait for parts, at least so many; made at first use."""
+    while len(_workers) < count:
+        _workers.append(Worker())
     return _workers
 
 
 def _forget() -> None:
     """A child of fork has no threads but its own."""
-    global _workers, _sharing
-    _workers, _sharing = None, Lock()
+    global _sharing
+    _workers.clear()
+    _sharing = Lock()
 
 
 if hasattr(os, "register_at_fork"):
