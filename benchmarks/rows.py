@@ -132,7 +132,7 @@ def saving(arrays: Callable[[], dict[str, Any]]) -> Row:
         {"numpy": 1.15},
         threaded=False,
         repetitions=5,
-        warm=1,
+        warm=3,
         rounds=5,
         unit="us per save",
     )
