@@ -101,7 +101,7 @@ def dezero_inference(batch: int) -> Step:
 
 def dezero_lstm() -> Step:
     """An LSTM of 256 over 50 steps of 32 sequences; the loss is the mean of all outputs."""
-    from dezero_core.functions import mean, stack
+    from dezero_core.functions import mean
     from dezero_nn import LSTM, SGD
 
     lstm = LSTM(256)
@@ -109,7 +109,7 @@ def dezero_lstm() -> Step:
 
     def step() -> None:
         lstm.reset_state()
-        loss = mean(stack([lstm(x) for x in SEQUENCES]))
+        loss = mean(lstm(SEQUENCES))
         lstm.cleargrads()
         loss.backward()
         optimizer.update()

@@ -266,3 +266,9 @@ def test_recurrent_layers(cell: str) -> None:
         return C.stack([ours(x[i]) for i in range(4)])
 
     compare(run, lambda x: theirs(x)[0], xs)
+
+    def run_at_once(x: Any) -> Any:
+        ours.reset_state()
+        return ours(x)
+
+    compare(run_at_once, lambda x: theirs(x)[0], xs)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import ops
+from dezero_core.extend import kernel_log, ops
 from dezero_nn import Layer, conv2d, get_conv_outsize, optimizers, signatures, threads
 from dezero_nn.kernels import all_kernels, columns, updates, winograd
 
-KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op != "update"}
+OTHERWISE = ("update", "conv2d_grads")  # tested below: rules of optimizers, larger images
+KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op not in OTHERWISE}
 small, sides = st.integers(1, 3), st.integers(1, 7)
 pairs = st.tuples(small, small)
 
@@ -47,7 +48,11 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     settings = stride, pad, dilation, groups
     of_channel = numbers(draw, (C * groups,), dtype)
     scores, labels = numbers(draw, (N + 1, C + 1), dtype), np.arange(N + 1) % (C + 1)
+    steps = numbers(draw, (N, OC, C), dtype), numbers(draw, (4, C, size[0]), dtype)
+    state = numbers(draw, (OC, size[0]), dtype)
+    from_state = numbers(draw, (4, size[0], size[0]), dtype)
     return {
+        "lstm": (*steps, from_state, from_state[:, 0], state, state / 2),
         "sigmoid": (x * 40,),
         "sigmoid_grad": (gy, gy / 2),
         "softmax_cross_entropy": (scores, labels),
@@ -146,6 +151,9 @@ def test_winograd_computes_what_columns_do(
         winograd.conv2d(x, winograd.mapped_filters(W, m), b, pad, m, y)
         winograd.conv2d_grad_x(y, winograd.mapped_filters(W.swapaxes(0, 1), m), pad, m, gx)
         gW = winograd.conv2d_grad_W(x, y, pad, m)
+        U, again = winograd.mapped_filters(W.swapaxes(0, 1), m), np.empty_like(x)
+        assert np.array_equal(winograd.conv2d_grads(x, y, U, pad, m, again), gW)
+        assert np.array_equal(again, gx)
     wanted_y, wanted_gx = np.empty_like(y), np.empty_like(x)
     columns.conv2d(x, W, b, *settings, wanted_y)
     columns.conv2d_grad_x(y, W, *settings, wanted_gx)
@@ -153,6 +161,25 @@ def test_winograd_computes_what_columns_do(
     for got, wanted in ((y, wanted_y), (gx, wanted_gx), (gW, wanted_gW)):
         assert got.shape == wanted.shape and got.dtype == wanted.dtype
         assert np.max(np.abs(got - wanted)) <= 3e-5 * np.max(np.abs(wanted))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_both_gradients_at_once_are_those_one_by_one(count: int) -> None:
+    threads.set_num_threads(count)
+    draw = np.random.default_rng(0)
+    x, W = draw.standard_normal((8, 64, 16, 15), "f"), draw.standard_normal((64, 64, 3, 3), "f")
+    gy, settings = draw.standard_normal((8, 64, 16, 15), "f"), ((1, 1), (1, 1), (1, 1), 1)
+    op = signatures.conv2d_grads
+    with kernel_log() as ran:
+        found = op(gy, x, W, *settings)
+    assert ran == [("conv2d_grads", "numpy:conv2d_grads")]
+    for got, wanted in zip(found, op.portable(gy, x, W, *settings), strict=True):
+        assert got.dtype == wanted.dtype
+        assert np.max(np.abs(got - wanted)) <= 3e-5 * np.max(np.abs(wanted))
+    for images, dtype in ((1, "f"), (8, "d")):  # one image, and double precision: one by one
+        with kernel_log() as ran:
+            op(*[array[:images].astype(dtype) for array in (gy, x)], W.astype(dtype), *settings)
+        assert ran[0] == ("conv2d_grads", "portable")
 
 
 def test_exact_precision_sums_directly() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core import Buffer, Parameter, Variable, seed
+from dezero_core import Buffer, Parameter, Variable, grad, seed
 from dezero_core.backends import host
 from dezero_core.errors import (
     ArgumentError,
@@ -17,6 +17,7 @@ from dezero_core.errors import (
     UnsupportedType,
 )
 from dezero_core.extend import backend_of, get_backend
+from dezero_core.functions import concat, sum
 from dezero_nn import (
     CNN,
     GRU,
@@ -36,6 +37,7 @@ from dezero_nn import (
     relu,
 )
 from dezero_nn.initializers import He, LeCun, Xavier
+from dezero_nn.layers.recurrent import Recurrent
 
 
 @pytest.fixture(autouse=True)
@@ -290,8 +292,35 @@ def test_recurrent_layers_learn_from_the_past(cell: Any, backend: str) -> None:
     assert not np.array_equal(library.to_numpy(layer(layer_input).data), first)
     with pytest.raises(ShapeError, match=r"x \(3, 3\).*the state is of 2 rows; reset_state"):
         layer(library.from_numpy(np.ones((3, 3), "float32")))
-    with pytest.raises(ShapeError, match=r"expected \(N, in\), one step of N sequences"):
-        cell(4)(np.ones((2, 3, 3), "float32"))
+    for shape in ((3,), (0, 2, 3), (1, 2, 3, 4)):
+        with pytest.raises(ShapeError, match=r"expected \(N, in\), one step of N sequences, or"):
+            cell(4)(np.ones(shape, "float32"))
+
+
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
+def test_several_steps_at_once_are_those_steps_one_by_one(cell: Any) -> None:
+    """Values, states, first and second derivatives; also from the middle of a sequence."""
+    steps, layer = Variable(np.random.default_rng(0).normal(size=(5, 2, 3))), cell(4)
+    layer(steps[0].data)
+    for p in layer.params():  # float64, and no zeros
+        p.data = np.random.default_rng(p.size).normal(size=p.shape)
+
+    def run(*parts: Any) -> list[Any]:
+        layer.reset_state()
+        y = concat([layer(part) if part.ndim == 3 else layer(part)[None] for part in parts])
+        given = [steps, *layer.params()]
+        first = grad(sum(y * y) + sum(layer.h * y[0]), given, create_graph=True)
+        second = grad(sum(concat([g.reshape(-1) for g in first]) ** 2), given)
+        return [g.data for g in (y, layer.h, *first, *second)]
+
+    for got in run(steps), run(steps[:2], steps[2:]), run(steps[0], steps[1:]):
+        for found, wanted in zip(got, run(*[steps[t] for t in range(5)]), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_recurrent_layer_needs_a_step() -> None:
+    with pytest.raises(NotImplementedError, match=r"Recurrent has no step\(x\)"):
+        Recurrent(3)(np.ones((1, 2), "float32"))
 
 
 def test_recurrent_layers_have_the_books_keys_and_sizes() -> None:

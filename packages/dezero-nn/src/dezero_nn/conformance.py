@@ -21,6 +21,7 @@ from .layers import Layer
 from .models import CNN, MLP, Sequential
 
 ROWS = np.sin(np.arange(20.0)).reshape(5, 4).astype("float32")
+STEPS = np.sin(np.arange(24.0)).reshape(3, 2, 4).astype("float32")
 IMAGES = np.sin(np.arange(200.0)).reshape(2, 4, 5, 5).astype("float32")
 IDS = np.array([[0, 2], [2, 1]])
 HOST = "numpy"
@@ -36,6 +37,9 @@ LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
     "RNN": (lambda: L.RNN(3), ROWS),
     "LSTM": (lambda: L.LSTM(3), ROWS),
     "GRU": (lambda: L.GRU(3), ROWS),
+    "RNN over a sequence": (lambda: L.RNN(3), STEPS),
+    "LSTM over a sequence": (lambda: L.LSTM(3), STEPS),
+    "GRU over a sequence": (lambda: L.GRU(3), STEPS),
     "MLP": (lambda: MLP((6, 3)), ROWS),
     "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.tile(IMAGES, (1, 1, 2, 2))),
     "pooling": (lambda: Sequential(lambda x: F.pooling(x, 3, 2, 1), flatten, L.Linear(2)), IMAGES),

@@ -13,7 +13,7 @@ import numpy as np
 
 from dezero_core import Buffer, test_mode
 from dezero_core.extend import OpCase, backend_of
-from dezero_core.functions import sum
+from dezero_core.functions import concat, sum
 
 from . import functions as F
 from .functions.dropout import Dropout
@@ -27,6 +27,10 @@ FILTERED = (
     ((2, 1, 3, 2), (1, 1, 1, 2), (1,)),
     ((1, 1, 2, 3), (1, 1, 2, 3), (1,)),
     ((0, 1, 3, 3), (1, 1, 2, 3), (1,)),
+)
+SEQUENCES = tuple(
+    ((T, N, C), (4, C, H), (4, H, H), (4, H), (N, H), (N, H))
+    for T, N, C, H in ((3, 2, 3, 2), (1, 1, 1, 1), (2, 0, 1, 2))
 )
 EACH_NORMED = (((4, 3), (3,), (3,)), ((2, 2, 3), (2, 3), (2, 3)), ((2, 1), (1,), (1,)))
 CHANNELS = (((4, 3), (3,), (3,)), ((2, 2, 2, 3), (2,), (2,)), ((3, 1), (1,), (1,)))
@@ -90,6 +94,7 @@ def layers() -> list[OpCase]:
             (((3, 2),), ((2, 1),), ((2, 0),)),
         ),
         OpCase("layer_norm", _layer_normed, _layer_normed_reference, EACH_NORMED),
+        OpCase("lstm", lambda *inputs: concat(F.lstm(*inputs)), _lstm, SEQUENCES),
         OpCase("dropout", lambda x: F.dropout(x, 0.0) * 2, lambda x: 2 * x),
         OpCase(
             "dropout mask",
@@ -100,6 +105,16 @@ def layers() -> list[OpCase]:
         OpCase("batch_norm", _normalised, _normalised_reference, CHANNELS),
         OpCase("batch_norm test_mode", _normalised_by_running, _by_running_reference, CHANNELS),
     ]
+
+
+def _lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
+    states: list[Any] = []
+    for step in x:
+        f, i, o = (1 / (1 + np.exp(-(step @ Wx[k] + h @ Wh[k] + b[k]))) for k in range(3))
+        c = f * c + i * np.tanh(step @ Wx[3] + h @ Wh[3] + b[3])
+        h = o * np.tanh(c)
+        states.append((h, c))
+    return np.concatenate([np.stack(each) for each in zip(*states, strict=True)])
 
 
 def _layer_normed(x: Any, gamma: Any, beta: Any) -> Any:

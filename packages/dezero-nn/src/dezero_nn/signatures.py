@@ -52,6 +52,12 @@ channel_sum_of = KernelOp(
     "(g: (N, C, ...), x: same, shift, a, b, c: (C,)) -> y = a g + b (x - shift) + c, as x",
 )
 
+lstm = KernelOp(
+    "lstm",
+    "(x: (T, N, C), Wx: (4, C, H), Wh: (4, H, H), b: (4, H), h: (N, H), c: (N, H)) -> (hs, cs, "
+    "gates): states (T, N, H) and gates f, i, o, u (4, T, N, H) of every step, from h and c on",
+)
+
 im2col = KernelOp(
     "im2col",
     "(x: (N, C, H, W), kernel, stride, pad, dilation, value) -> every window of x padded with "
@@ -78,6 +84,12 @@ conv2d_grad_W = KernelOp(
     "conv2d_grad_W",
     "(x: (N, C, H, W), gy: (N, OC, OH, OW), kernel, stride, pad, dilation, groups) -> "
     "gW: (OC, C/g, KH, KW)",
+)
+
+conv2d_grads = KernelOp(
+    "conv2d_grads",
+    "(gy: (N, OC, OH, OW), x: (N, C, H, W), W: (OC, C/g, KH, KW), stride, pad, dilation, groups) "
+    "-> (gx, gW): both of the above, of which a kernel may share the work",
 )
 
 max_pool2d = KernelOp(

@@ -27,6 +27,7 @@ from .loss import (
 )
 from .normalization import batch_norm, layer_norm
 from .pooling import average_pooling, pooling, pooling_simple
+from .recurrent import lstm
 
 __all__ = [
     "accuracy",
@@ -46,6 +47,7 @@ __all__ = [
     "linear",
     "linear_simple",
     "log_softmax",
+    "lstm",
     "mean_squared_error",
     "mean_squared_error_simple",
     "pooling",

@@ -54,6 +54,15 @@ def _conv2d_grad_W(
     return xp.reshape(gy @ cols, (OC, x.shape[1] // groups, *kernel))
 
 
+@signatures.conv2d_grads.define
+def _conv2d_grads(
+    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> tuple[Any, Any]:
+    settings = stride, pad, dilation, groups
+    gx = signatures.conv2d_grad_x(gy, W, x.shape, *settings)
+    return gx, signatures.conv2d_grad_W(x, gy, W.shape[2:], *settings)
+
+
 def filters_of(W: Any, groups: int) -> Any:
     """Filters (OC, C/G, KH, KW) as matrices (G, OC/G, K)."""
     xp = get_array_module(W)
@@ -81,11 +90,15 @@ class Conv2d(Function):
     def backward(self, gy: Any) -> Any:
         x, W, _ = self.inputs
         need_x, need_W, need_b = self.needs_grad
-        return (
-            Conv2dGradX(x.shape, *self.settings)(gy, W) if need_x else None,
-            Conv2dGradW(W.shape[2:], *self.settings)(x, gy) if need_W else None,
-            sum(sum(gy, (2, 3)), 0) if need_b else None,  # contiguous axes first: faster
-        )
+        gx = gW = None
+        if need_x and need_W:
+            gx, gW = Conv2dGrads(*self.settings)(gy, x, W)
+        elif need_x:
+            gx = Conv2dGradX(x.shape, *self.settings)(gy, W)
+        elif need_W:
+            gW = Conv2dGradW(W.shape[2:], *self.settings)(x, gy)
+        gb = sum(sum(gy, (2, 3)), 0) if need_b else None  # contiguous axes first: faster
+        return gx, gW, gb
 
 
 class Conv2dGradX(Function):
@@ -124,6 +137,28 @@ class Conv2dGradW(Function):
             Conv2dGradX(x.shape, *self.settings)(gy, ggW) if need_x else None,
             Conv2d(*self.settings)(x, ggW, None) if need_gy else None,
         )
+
+
+class Conv2dGrads(Function):
+    """gx and gW at once: the gradients of each are those that the two above have of theirs."""
+
+    def __init__(self, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> None:
+        self.settings = stride, pad, dilation, groups
+
+    def forward(self, gy: Any, x: Any, W: Any) -> Any:
+        return signatures.conv2d_grads(gy, x, W, *self.settings)
+
+    def backward(self, ggx: Any, ggW: Any) -> Any:
+        gy, x, W = self.inputs
+        need_gy, need_x, need_W = self.needs_grad
+        of_gy = of_x = of_W = None
+        if need_gy:
+            of_gy = Conv2d(*self.settings)(ggx, W, None) + Conv2d(*self.settings)(x, ggW, None)
+        if need_x:
+            of_x = Conv2dGradX(x.shape, *self.settings)(gy, ggW)
+        if need_W:
+            of_W = Conv2dGradW(W.shape[2:], *self.settings)(ggx, gy)
+        return of_gy, of_x, of_W
 
 
 def conv2d(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dezero_core.extend import Kernel
 
 from .channels import batch_norm, channel_sum_of, channel_sums, supports_channels
-from .conv import conv2d, conv2d_grad_W, conv2d_grad_x, supports_conv2d
+from .conv import (
+    conv2d,
+    conv2d_grad_W,
+    conv2d_grad_x,
+    conv2d_grads,
+    supports_conv2d,
+    supports_conv2d_grads,
+)
 from .losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
@@ -16,6 +23,7 @@ from .masks import relu, relu_grad, scaled_where, supports_masks, supports_relu
 from .memory import keep_freed_memory
 from .pooling import max_pool2d, max_pool2d_grad, supports_max_pool2d
 from .products import matmul, supports_matmul
+from .recurrent import lstm, supports_lstm
 from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
 from .updates import supports_update, update
 
@@ -28,6 +36,7 @@ def all_kernels() -> list[Kernel]:
         Kernel("conv2d", "numpy", conv2d, supports_conv2d, tolerance=3e-5),
         Kernel("conv2d_grad_x", "numpy", conv2d_grad_x, supports_conv2d, tolerance=3e-5),
         Kernel("conv2d_grad_W", "numpy", conv2d_grad_W, supports_conv2d, tolerance=3e-5),
+        Kernel("conv2d_grads", "numpy", conv2d_grads, supports_conv2d_grads, tolerance=3e-5),
         Kernel("max_pool2d", "numpy", max_pool2d, supports_max_pool2d),
         Kernel("max_pool2d_grad", "numpy", max_pool2d_grad, supports_masks),
         Kernel("softmax_cross_entropy", "numpy", softmax_cross_entropy, supports_scores),
@@ -37,6 +46,7 @@ def all_kernels() -> list[Kernel]:
         Kernel("sigmoid_grad", "numpy", sigmoid_grad, supports_sigmoid),
         Kernel("scaled_where", "numpy", scaled_where, supports_masks),
         Kernel("matmul", "numpy", matmul, supports_matmul),
+        Kernel("lstm", "numpy", lstm, supports_lstm),
         Kernel("update", "numpy", update, supports_update),
         Kernel("batch_norm", "numpy", batch_norm, supports_channels),
         Kernel("channel_sums", "numpy", channel_sums, supports_channels),

@@ -63,10 +63,7 @@ def conv2d_grad_W(
     parts = in_parts(len(gy[0]) if by_filters else len(x), work(gy.size, W_shape), compute)
     if by_filters:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
-    first, *others = parts
-    for other in others:
-        first += other
-    return first
+    return added(parts)
 
 
 def conv2d_grad_x(
@@ -88,6 +85,37 @@ def conv2d_grad_x(
 
     in_parts(len(gx[0]) if by_channels else len(gy), work(gy.size, W.shape), compute)
     return gx
+
+
+def supports_conv2d_grads(
+    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> bool:
+    """Where `winograd` goes, and shares images out: elsewhere both by themselves are as fast."""
+    if not (supports_conv2d(gy, x) and supports_conv2d(x, W)):
+        return False
+    m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
+    return m > 0 and not few_tiles(gy.shape, m)
+
+
+def conv2d_grads(
+    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """The gradients of the images and of the filters, which begin alike."""
+    m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
+    gx, U = np.empty(x.shape, x.dtype), mapped_filters(W.swapaxes(0, 1), m)
+
+    def compute(part: slice) -> Any:
+        return winograd.conv2d_grads(x[part], gy[part], U, pad[0], m, gx[part])
+
+    return gx, added(in_parts(len(x), 2 * work(gy.size, W.shape), compute))
+
+
+def added(parts: list[Any]) -> Any:
+    """The sum of the parts, in the first of them."""
+    first, *others = parts
+    for other in others:
+        first += other
+    return first
 
 
 def mapped_filters(W: Any, m: int) -> Any:

@@ -19,7 +19,12 @@ def supports_sigmoid(x: Any, *others: Any) -> bool:
 
 def sigmoid(x: Any) -> Any:
     """The logistic function of ``x``, any shape, in a new array."""
-    y = np.asarray(np.negative(x))
+    return logistic(x, np.empty_like(x))
+
+
+def logistic(x: Any, y: Any) -> Any:
+    """The same in ``y``, which may be ``x``."""
+    np.negative(x, out=y)
     with np.errstate(over="ignore"):  # where exp(-x) is inf, 1 / inf is the right 0
         np.exp(y, out=y)
     y += 1.0

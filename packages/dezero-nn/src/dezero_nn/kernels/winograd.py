@@ -190,37 +190,69 @@ def conv2d(x: Any, U: Any, b: Any, pad: int, m: int, y: Any) -> None:
 
 def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
     """The products of mapped data and mapped gradients, summed over tiles, mapped back."""
-    (OC, C), n = (gy.shape[1], x.shape[1]), m + 2
-    cut = Tiling(x.shape, OC, pad, m)
+    cut = Tiling(x.shape, gy.shape[1], pad, m)
     x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
-    total, part = np.zeros((n * n, C, OC), np.float32), np.empty((n * n, C, OC), np.float32)
+    total = MappedSum(cut)
     for block in cut.blocks():
-        V, M = cut.mapped_data(x, block), cut.mapped_gradient(gy, block)
-        total += np.matmul(V, M.swapaxes(1, 2), out=part)
-    gW = maps(m)[1].T @ total.reshape(n * n, C * OC)
-    return np.ascontiguousarray(gW.reshape(9, C, OC).T).reshape(OC, C, 3, 3)
+        total.add(cut.mapped_data(x, block), cut.mapped_gradient(gy, block))
+    return total.filters()
 
 
 def conv2d_grad_x(gy: Any, U: Any, pad: int, m: int, gx: Any) -> None:
     """Mapped gradients through mapped filters (n*n, C, OC) are tiles of gx, which overlap."""
     cut = Tiling(gx.shape, U.shape[2], pad, m)
-    n, gy = m + 2, np.ascontiguousarray(gy)
+    gy = np.ascontiguousarray(gy)
     for block in cut.blocks():
-        T, images = cut.tiles(block), block.stop - block.start
-        M = np.matmul(U, cut.mapped_gradient(gy, block), out=cut.room("V", n * n, cut.C, T))
-        tiles = cut.room("d", cut.C * T, n * n)
-        np.matmul(M.reshape(n * n, -1).T, maps(m)[2], out=tiles)
-        joined = overlapped(cut, tiles, block)
-        if block.bottom - block.top == cut.down:
-            whole = joined
-        else:
-            whole = cut.room("whole", images, cut.C, (cut.down + 1) * m, joined.shape[3])
-            if block.top == 0:
-                whole[...] = 0
-            whole[:, :, block.top * m : (block.bottom + 1) * m] += joined
-        if block.bottom == cut.down:
-            inside = whole[:, :, pad : pad + cut.H, pad : pad + cut.W]
-            gx[block.start : block.stop] = inside
+        spread(cut, U, cut.mapped_gradient(gy, block), block, gx)
+
+
+def conv2d_grads(x: Any, gy: Any, U: Any, pad: int, m: int, gx: Any) -> Any:
+    """Both of them: gradients are mapped once."""
+    cut = Tiling(x.shape, gy.shape[1], pad, m)
+    x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
+    total = MappedSum(cut)
+    for block in cut.blocks():
+        M = cut.mapped_gradient(gy, block)
+        total.add(cut.mapped_data(x, block), M)
+        spread(cut, U, M, block, gx)
+    return total.filters()
+
+
+class MappedSum:
+    """The gradient of the filters as it grows, block by block: (n*n, C, OC)."""
+
+    def __init__(self, cut: Tiling) -> None:
+        self.m = cut.m
+        self.total = np.zeros((cut.n**2, cut.C, cut.OC), np.float32)
+        self.part = np.empty_like(self.total)
+
+    def add(self, V: Any, M: Any) -> None:
+        """What a block's data (n*n, C, T) and gradients (n*n, OC, T) add to it."""
+        self.total += np.matmul(V, M.swapaxes(1, 2), out=self.part)
+
+    def filters(self) -> Any:
+        """(OC, C, 3, 3)."""
+        nn, C, OC = self.total.shape
+        gW = maps(self.m)[1].T @ self.total.reshape(nn, C * OC)
+        return np.ascontiguousarray(gW.reshape(9, C, OC).T).reshape(OC, C, 3, 3)
+
+
+def spread(cut: Tiling, U: Any, M: Any, block: Block, gx: Any) -> None:
+    """Bring a block's mapped gradients (n*n, OC, T) through the filters to their places in gx."""
+    n, m, pad, images = cut.n, cut.m, cut.pad, block.stop - block.start
+    V = np.matmul(U, M, out=cut.room("V", n * n, cut.C, cut.tiles(block)))
+    tiles = cut.room("d", cut.C * cut.tiles(block), n * n)
+    np.matmul(V.reshape(n * n, -1).T, maps(m)[2], out=tiles)
+    joined = overlapped(cut, tiles, block)
+    if block.bottom - block.top == cut.down:
+        whole = joined
+    else:
+        whole = cut.room("whole", images, cut.C, (cut.down + 1) * m, joined.shape[3])
+        if block.top == 0:
+            whole[...] = 0
+        whole[:, :, block.top * m : (block.bottom + 1) * m] += joined
+    if block.bottom == cut.down:
+        gx[block.start : block.stop] = whole[:, :, pad : pad + cut.H, pad : pad + cut.W]
 
 
 def overlapped(cut: Tiling, tiles: Any, block: Block) -> Any:

@@ -45,10 +45,14 @@ class Linear(Weighted):
         self.in_size = in_size
         self.draw_W((in_size, self.out_size), in_size, self.out_size, backend)
 
-    def forward(self, x: Any) -> Variable:
-        x = as_variable(x)
+    def ready_for(self, x: Variable) -> Linear:
+        """This layer, with a weight: drawn now if ``x`` is its first input."""
         if self.W.data is None:
             if x.ndim == 0:
                 raise ShapeError("Linear: x has no axes; expected (..., in)")
             self._init_W(x.shape[-1], backend_of(x.data))
-        return linear(x, self.W, self.b)
+        return self
+
+    def forward(self, x: Any) -> Variable:
+        x = as_variable(x)
+        return linear(x, self.ready_for(x).W, self.b)

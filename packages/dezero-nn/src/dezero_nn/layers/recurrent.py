@@ -7,15 +7,19 @@ from typing import Any
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import backend_of
-from dezero_core.functions import tanh
+from dezero_core.functions import stack, tanh
 
 from ..functions import sigmoid
+from ..functions.recurrent import lstm
 from .layer import Layer
 from .linear import Linear
 
 
 class Recurrent(Layer):
     """A layer with a state ``h``, shape (N, hidden), from one call to the next.
+
+    It takes one step of N sequences, shape (N, in), and returns the state; or several steps,
+    shape (T, N, in), and returns the states after each, shape (T, N, hidden).
 
     The state keeps the graph of the calls before: cut it with ``unchain_backward()`` from time
     to time, and start anew with ``reset_state()``. A copy starts anew.
@@ -32,16 +36,25 @@ class Recurrent(Layer):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "h": None}
 
-    def prepared(self, x: Any) -> Variable:
-        """``x`` as a Variable of as many rows as the state has."""
+    def forward(self, x: Any) -> Variable:
         x = as_variable(x)
-        if x.ndim != 2 or (self.h is not None and self.h.shape[0] != x.shape[0]):
+        steps = x.ndim == 3 and x.shape[0] > 0
+        fits = x.ndim == 2 or steps
+        if not fits or (self.h is not None and self.h.shape[0] != x.shape[-2]):
             rows = "" if self.h is None else f"; the state is of {self.h.shape[0]} rows"
             raise ShapeError(
-                f"{type(self).__name__}: x {x.shape}: expected (N, in), one step of N sequences"
-                f"{rows}; reset_state() forgets it"
+                f"{type(self).__name__}: x {x.shape}: expected (N, in), one step of N sequences, "
+                f"or (T, N, in), several{rows}; reset_state() forgets it"
             )
-        return x
+        return self.sequence(x) if steps else self.step(x)
+
+    def step(self, x: Variable) -> Variable:
+        """The new state, from ``x`` of shape (N, in) and the old one."""
+        raise NotImplementedError(f"{type(self).__name__} has no step(x)")
+
+    def sequence(self, x: Variable) -> Variable:
+        """The states after each step of ``x``, shape (T, N, in)."""
+        return stack([self.step(x[t]) for t in range(x.shape[0])])
 
 
 class RNN(Recurrent):
@@ -61,8 +74,8 @@ class RNN(Recurrent):
         (self.x2h,) = from_input(1, hidden_size, in_size)
         (self.h2h,) = from_state(1, hidden_size)
 
-    def forward(self, x: Any) -> Variable:
-        y = self.x2h(self.prepared(x))
+    def step(self, x: Variable) -> Variable:
+        y = self.x2h(x)
         self.h = tanh(y if self.h is None else y + self.h2h(self.h))
         return self.h
 
@@ -94,8 +107,7 @@ class LSTM(Recurrent):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "c": None}
 
-    def forward(self, x: Any) -> Variable:
-        x = self.prepared(x)
+    def step(self, x: Variable) -> Variable:
         f, i, o, u = self.x2f(x), self.x2i(x), self.x2o(x), self.x2u(x)
         if self.h is None or self.c is None:  # there is nothing to forget
             self.c = sigmoid(i) * tanh(u)
@@ -105,6 +117,19 @@ class LSTM(Recurrent):
             self.c = sigmoid(f) * self.c + sigmoid(i) * tanh(u)
         self.h = sigmoid(o) * tanh(self.c)
         return self.h
+
+    def sequence(self, x: Variable) -> Variable:
+        from_x = [gate.ready_for(x) for gate in (self.x2f, self.x2i, self.x2o, self.x2u)]
+        from_h = [self.h2f, self.h2i, self.h2o, self.h2u]
+        Wx, b = stack([gate.W for gate in from_x]), stack([gate.b for gate in from_x])
+        Wh = stack([gate.W for gate in from_h])
+        h, c = self.h, self.c
+        if h is None or c is None:
+            zeros = backend_of(x.data).zeros((x.shape[1], self.hidden_size), x.data)
+            h = c = Variable(zeros, requires_grad=False)
+        hs, cs = lstm(x, Wx, Wh, b, h, c)
+        self.h, self.c = hs[-1], cs[-1]
+        return hs
 
 
 class GRU(Recurrent):
@@ -128,8 +153,7 @@ class GRU(Recurrent):
         self.h2r, self.h2z = from_state(2, hidden_size)
         self.h2n = Linear(hidden_size, in_size=hidden_size)
 
-    def forward(self, x: Any) -> Variable:
-        x = self.prepared(x)
+    def step(self, x: Variable) -> Variable:
         r, z, n = self.x2r(x), self.x2z(x), self.x2n(x)
         h = as_variable(backend_of(n.data).zeros(n.shape, n.data)) if self.h is None else self.h
         r, z = sigmoid(r + self.h2r(h)), sigmoid(z + self.h2z(h))
