@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -242,23 +243,12 @@ def torch_lstm() -> Step:
 
 
 def torch_epoch() -> Step:
-    """The same program with PyTorch's loader: a Dataset that prepares each image when asked."""
+    """The same program with PyTorch's loader, and torchvision's dataset and transform."""
     import torch
 
-    class MNIST(torch.utils.data.Dataset):  # type: ignore[type-arg]
-        def __init__(self) -> None:
-            images, labels = mnist()
-            self.images = torch.from_numpy(images.copy())
-            self.labels = torch.from_numpy(labels)
-
-        def __len__(self) -> int:
-            return len(self.images)
-
-        def __getitem__(self, i: int) -> tuple[Any, Any]:
-            return self.images[i].flatten().to(torch.float32) / 255, self.labels[i]
-
-    batches = torch.utils.data.DataLoader(MNIST(), 100, shuffle=True)
-    model = torch_mlp_model()
+    dataset = torchvision_mnist()
+    batches = torch.utils.data.DataLoader(dataset, 100, shuffle=True)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch_mlp_model())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
     def step() -> None:
@@ -271,6 +261,28 @@ def torch_epoch() -> Step:
             sum_loss += loss.item() * len(t)
 
     return step
+
+
+def torchvision_mnist() -> Any:
+    """torchvision's MNIST of the folder DEZERO_DATA, as images of floats.
+
+    Its compiled part is built for GPUs only; what is used here is Python, and wants no more of
+    it than the names of two ops.
+    """
+    import torch
+
+    names = torch.library.Library("torchvision", "DEF")
+    for op in ("nms", "qnms"):
+        names.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    from torchvision import datasets, transforms
+
+    folder = tempfile.TemporaryDirectory()
+    raw = Path(folder.name) / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (Path(os.environ["DEZERO_DATA"]) / "mnist").glob("*.gz"):
+        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    with folder:  # read at once
+        return datasets.MNIST(folder.name, transform=transforms.ToTensor())
 
 
 # The book's framework

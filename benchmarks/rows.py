@@ -98,6 +98,7 @@ class Row:
 
     ``limits`` says how the first side may compare with each of the others, as a ratio: one, or one
     for each number of threads. ``aims`` are those beside PyTorch that would be better still.
+    Where kernels of dezero-onednn may run it is ``accelerated``: measured with them as well.
     With ``memory`` it is not time but the peak of memory; with ``value`` what the step returns.
     """
 
@@ -110,6 +111,7 @@ class Row:
     warm: int = 2
     rounds: int = 7
     unit: str = "us per step"
+    accelerated: bool = False
     memory: bool = False
     value: bool = False
 
@@ -123,36 +125,29 @@ def inference(batch: int) -> dict[str, Make]:
 
 
 def saving(arrays: Callable[[], dict[str, Any]]) -> Row:
-    return Row(
-        {
-            "dezero": lambda: files.dezero_save(arrays()),
-            "numpy": lambda: files.numpy_save(arrays()),
-            "safetensors": lambda: files.safetensors_save(arrays()),
-        },
-        {"numpy": 1.15},
-        threaded=False,
-        repetitions=5,
-        warm=3,
-        rounds=5,
-        unit="us per save",
+    return filing(
+        "us per save",
+        dezero=lambda: files.dezero_save(arrays()),
+        numpy=lambda: files.numpy_save(arrays()),
+        safetensors=lambda: files.safetensors_save(arrays()),
     )
 
 
 def loading(arrays: Callable[[], dict[str, Any]]) -> Row:
-    return Row(
-        {
-            "dezero": lambda: files.dezero_load(arrays()),
-            "numpy": lambda: files.numpy_load(arrays()),
-            "dezero verify": lambda: files.dezero_load(arrays(), verify=True),
-            "safetensors": lambda: files.safetensors_load(arrays()),
-        },
-        {"numpy": 1.15},
-        threaded=False,
-        repetitions=5,
-        warm=1,
-        rounds=5,
-        unit="us per load",
+    return filing(
+        "us per load",
+        dezero=lambda: files.dezero_load(arrays()),
+        numpy=lambda: files.numpy_load(arrays()),
+        dezero_verify=lambda: files.dezero_load(arrays(), verify=True),
+        safetensors=lambda: files.safetensors_load(arrays()),
     )
+
+
+def filing(unit: str, **sides: Make) -> Row:
+    """Three warm ones: the first save after another waits until there are pages."""
+    named = {name.replace("_", " "): make for name, make in sides.items()}
+    limits: dict[str, float | tuple[float, float]] = {"numpy": 1.15}
+    return Row(named, limits, threaded=False, repetitions=5, warm=3, rounds=5, unit=unit)
 
 
 def allowed(all_of_them: bool) -> Callable[[], Any]:
@@ -182,6 +177,7 @@ ROWS = {
         {"torch": (0.9, 1.1), "book": 0.25},
         (0.75, 0.85),
         repetitions=60,
+        accelerated=True,
     ),
     "cnn": Row(
         {
@@ -194,12 +190,14 @@ ROWS = {
         (0.7, 0.6),
         repetitions=8,
         rounds=5,
+        accelerated=True,
     ),
     "cnn batch norm": Row(
         {"dezero": networks.dezero_batch_norm, "torch": networks.torch_batch_norm},
         {},
         repetitions=8,
         rounds=5,
+        accelerated=True,
     ),
     "vgg": Row(
         {
@@ -211,15 +209,19 @@ ROWS = {
         (0.8, 0.8),
         repetitions=5,
         rounds=5,
+        accelerated=True,
     ),
-    "inference 1": Row(inference(1), {"torch": 1.0}, (0.6, 0.6), repetitions=100),
-    "inference 256": Row(inference(256), {"torch": 1.0}, (0.6, 0.6), repetitions=8, rounds=5),
+    "inference 1": Row(inference(1), {"torch": 1.0}, (0.6, 0.6), repetitions=100, accelerated=True),
+    "inference 256": Row(
+        inference(256), {"torch": 1.0}, (0.6, 0.6), repetitions=8, rounds=5, accelerated=True
+    ),
     "lstm": Row(
         {"dezero": networks.dezero_lstm, "torch": networks.torch_lstm},
         {"torch": 1.2},
         (0.9, 0.9),
         repetitions=8,
         rounds=5,
+        accelerated=True,
     ),
     "cnn memory": Row(
         {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},
@@ -242,6 +244,7 @@ ROWS = {
         warm=1,
         rounds=3,
         unit="us per epoch",
+        accelerated=True,
     ),
     "long chain": Row(
         {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = Path(__file__).parent.parent / "packages"
-FOLDERS = ["dezero-core", "dezero-cuda", "dezero-nn", "dezero-io", "dezero"]
+FOLDERS = ["dezero-core", "dezero-cuda", "dezero-nn", "dezero-io", "dezero-onednn", "dezero"]
 SOURCES = {folder: PACKAGES / folder / "src" / folder.replace("-", "_") for folder in FOLDERS}
 CORE = SOURCES["dezero-core"]
 
@@ -36,6 +36,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/masks.py": "kernels are for NumPy",
     "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
+    "dezero_nn/kernels/recurrent.py": "kernels are for NumPy",
     "dezero_nn/kernels/products.py": "kernels are for NumPy",
     "dezero_nn/threads.py": "how many threads NumPy's BLAS uses",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
@@ -118,6 +119,7 @@ def test_arrows_point_one_way(folder: str) -> None:
     allowed = {
         "dezero-core": {"dezero_core"},
         "dezero": {"dezero", "dezero_core", "dezero_nn", "dezero_io"},
+        "dezero-onednn": {"dezero_core", "dezero_nn", "dezero_onednn"},  # decision 13
     }.get(folder, {"dezero_core", folder.replace("-", "_")})
     for path, tree in modules(SOURCES[folder]):
         package = path.removesuffix(".py").split("/")[:-1]

@@ -29,14 +29,14 @@ def sh(*command: object, cwd: Path = ROOT) -> str:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The five wheels, those of the two plugins, and that of the example format."""
+    """Our six wheels, those of the two plugins, and that of the example format."""
     out = tmp_path_factory.mktemp("wheels")
     sources = [*(ROOT / "packages").iterdir(), *(Path(__file__).parent / "plugins").iterdir()]
     sources += (ROOT / "examples" / "formats").iterdir()
     for source in sources:
         if source.is_dir():
             sh(UV, "build", "-q", "--wheel", "--out-dir", out, source)
-    assert len(list(out.glob("*.whl"))) == 8
+    assert len(list(out.glob("*.whl"))) == 9
     return out
 
 
@@ -99,6 +99,13 @@ except ImportError as error: assert "dezero-io[digits]" in str(error)
 import numpy as np, dezero_core as d
 try: d.Variable(np.ones(2)).to_gpu()
 except ImportError as error: assert "CuPy is not installed" in str(error)
+""",
+    ("dezero-core", "dezero-nn", "dezero-onednn"): TRAIN
+    + """
+from dezero_core.extend import kernel_log
+x, W = np.ones((1, 16, 9, 9), "float32"), np.ones((16, 16, 5, 5), "float32")
+with kernel_log() as ran: assert nn.conv2d(x, W).data[0, 0, 0, 0] == 400
+assert ran == [("conv2d", "numpy:onednn_conv2d")]
 """,
     ("dezero-core", "dezero-nn", "dezero-io"): TRAIN
     + 'model.save_weights("m"); model.load_weights("m")',

@@ -31,6 +31,7 @@ INSTALL_HINTS = {
     "dezero-nn": "layers, models and optimizers: pip install dezero-nn",
     "dezero-io": "weight files, datasets and loaders: pip install dezero-io",
     "dezero-cuda": "NVIDIA GPUs: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
+    "dezero-onednn": "faster convolutions on x86-64 processors: pip install dezero-onednn",
     "dezero-suite": "everything in one import: pip install dezero-suite",
 }
 """Our own distributions and what each is for; the only place in core that names them."""

@@ -53,7 +53,8 @@ class LSTMSequence(Function):
         (T, N, C), H = x.shape, h0.shape[1]
         WhT = stack([transpose(Wh[k, ...]) for k in range(GATES)])  # copied: faster than a view
         gas: list[Any] = [None] * T
-        gh = gc = 0
+        gh: Any = 0
+        gc: Any = 0
         for t in reversed(range(T)):
             f, i, o, u = (gates[k, t, ...] for k in range(GATES))
             of_f, of_i, of_o, of_u = (ggates[k, t, ...] for k in range(GATES))
@@ -68,12 +69,14 @@ class LSTMSequence(Function):
             ]
             gas[t] = stack(ga)
             gh, gc = sum(matmul(gas[t], WhT), 0), gc * f
-        ga, rows = concat(gas, axis=1), reshape(x, (T * N, C))
-        before = reshape(concat([expand_dims(h0, 0), hs[:-1, ...]]), (T * N, H))
-        gx = sum(matmul(ga, matrix_transpose(Wx)), 0) if self.needs_grad[0] else None
-        gx = None if gx is None else reshape(gx, x.shape)
-        gWx, gWh = matmul(transpose(rows), ga), matmul(transpose(before), ga)
-        return gx, gWx, gWh, sum(ga, 1), gh, gc
+        of_steps = concat(gas, axis=1)
+        xs = reshape(x, (T * N, C))
+        h_before = reshape(concat([expand_dims(h0, 0), hs[:-1, ...]]), (T * N, H))
+        gx = None
+        if self.needs_grad[0]:
+            gx = reshape(sum(matmul(of_steps, matrix_transpose(Wx)), 0), x.shape)
+        gWx, gWh = matmul(transpose(xs), of_steps), matmul(transpose(h_before), of_steps)
+        return gx, gWx, gWh, sum(of_steps, 1), gh, gc
 
 
 @signatures.lstm.define

@@ -1,0 +1,249 @@
+"""Convolution and its gradients by oneDNN, where that is faster than plain NumPy.
+
+Images are shared out among DeZero's threads, as its other kernels do; of a single image, the
+filters are. oneDNN computes in the thread that calls it:
+
+      images   [ first half ]  ->  this thread      reorder, convolve, reorder
+               [ second half ] ->  a worker         reorder, convolve, reorder
+"""
+
+from __future__ import annotations
+
+import threading
+from ctypes import c_int
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from dezero_nn.kernels.conv import added, work
+from dezero_nn.threads import in_parts
+from dezero_nn.windows import Pair, window_counts
+
+from .choice import is_faster
+from .library import engine, one_thread
+from .operation import (
+    BIAS,
+    DIFF_DST,
+    DIFF_SRC,
+    DIFF_WEIGHTS,
+    DST,
+    SRC,
+    WEIGHTS,
+    Operation,
+    described,
+    integers,
+    layout,
+    open_layout,
+)  # fmt: skip
+
+Settings = tuple[Pair, Pair, Pair, int]
+
+FORWARD, DIRECT = 64, 1
+"""oneDNN's words for a forward pass in training, and for the plain method."""
+
+
+def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
+    """Float32 with something in it, where oneDNN is faster."""
+    return covers(x, W) and is_faster("y", x.shape, W.shape, *settings)
+
+
+def supports_conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], *settings: Any) -> bool:
+    """The same."""
+    return covers(gy, W) and is_faster("x", tuple(shape), W.shape, *settings)
+
+
+def supports_conv2d_grad_W(x: Any, gy: Any, kernel: Pair, *settings: Any) -> bool:
+    """The same."""
+    W_shape = gy.shape[1], x.shape[1] // settings[-1], *kernel
+    return covers(x, gy) and is_faster("W", x.shape, W_shape, *settings)
+
+
+def supports_conv2d_grads(gy: Any, x: Any, W: Any, *settings: Any) -> bool:
+    """Both gradients, of several images: they are what is shared out."""
+    both = covers(gy, x) and covers(x, W) and len(x) > 1
+    return both and all(is_faster(part, x.shape, W.shape, *settings) for part in "xW")
+
+
+def covers(x: Any, W: Any) -> bool:
+    """Whether both are arrays of float32 that hold something."""
+    return bool(
+        type(x) is type(W) is np.ndarray
+        and x.dtype == W.dtype == np.float32
+        and x.size > 0
+        and W.size > 0
+    )
+
+
+def onednn_conv2d(
+    x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """Filters at every place of the images."""
+    settings = stride, pad, dilation, groups
+    x, W = np.ascontiguousarray(x), np.ascontiguousarray(W)
+    y = np.empty((len(x), len(W), *window_counts(x.shape, W.shape[2:], *settings[:3])), x.dtype)
+    by_filters = len(x) == groups == 1
+
+    def compute(part: slice) -> None:
+        if by_filters:
+            convolve(x, W[part], None if b is None else b[part], y[:, part], settings)
+        else:
+            convolve(x[part], W, b, y[part], settings)
+
+    in_parts(len(W) if by_filters else len(x), work(y.size, W.shape), compute)
+    return y
+
+
+def onednn_conv2d_grad_x(
+    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """The gradient of the images."""
+    settings = stride, pad, dilation, groups
+    gy, W, gx = np.ascontiguousarray(gy), np.ascontiguousarray(W), np.empty(shape, gy.dtype)
+    by_channels = len(gy) == groups == 1
+
+    def compute(part: slice) -> None:
+        if by_channels:
+            gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings)
+        else:
+            gradient_of_x(gy[part], W, gx[part], settings)
+
+    in_parts(shape[1] if by_channels else len(gy), work(gy.size, W.shape), compute)
+    return gx
+
+
+def onednn_conv2d_grad_W(
+    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """The gradient of the filters: the sum of those by the parts of the images."""
+    settings = stride, pad, dilation, groups
+    x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
+    W_shape = gy.shape[1], x.shape[1] // groups, *kernel
+    by_filters = len(x) == groups == 1
+
+    def compute(part: slice) -> Any:
+        if by_filters:
+            return gradient_of_W(x, gy[:, part], kernel, settings)
+        return gradient_of_W(x[part], gy[part], kernel, settings)
+
+    parts = in_parts(gy.shape[1] if by_filters else len(x), work(gy.size, W_shape), compute)
+    return np.concatenate(parts) if by_filters else added(parts)
+
+
+def onednn_conv2d_grads(
+    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """Both of them: what comes back is reordered once."""
+    settings = stride, pad, dilation, groups
+    gy, x, W = (np.ascontiguousarray(array) for array in (gy, x, W))
+    gx = np.empty(x.shape, x.dtype)
+
+    def compute(part: slice) -> Any:
+        return gradients(gy[part], x[part], W, gx[part], settings)
+
+    return gx, added(in_parts(len(x), 2 * work(gy.size, W.shape), compute))
+
+
+# In the thread that calls them
+
+
+def convolve(x: Any, W: Any, b: Any, y: Any, settings: Settings) -> None:
+    """Into ``y``."""
+    with one_thread():
+        operation = compiled.forward(x.shape, W.shape, y.shape, b is not None, settings)
+        operation(y, x, W, *(() if b is None else (b,)))
+
+
+def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings) -> None:
+    """Into ``gx``."""
+    with one_thread():
+        compiled.backward_x(gx.shape, W.shape, gy.shape, settings)(gx, gy, W)
+
+
+def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings) -> Any:
+    """In a new array."""
+    gW = np.empty((gy.shape[1], x.shape[1] // settings[3], *kernel), x.dtype)
+    with one_thread():
+        compiled.backward_W(x.shape, gW.shape, gy.shape, settings)(gW, gy, x)
+    return gW
+
+
+def gradients(gy: Any, x: Any, W: Any, gx: Any, settings: Settings) -> Any:
+    """Into ``gx`` the one, in a new array the other."""
+    shapes, gW = (x.shape, W.shape, gy.shape, settings), np.empty(W.shape, W.dtype)
+    with one_thread():
+        of_W, of_x = compiled.backward_W(*shapes), compiled.backward_x(*shapes)
+        (first, images), (second, filters) = of_W.inputs, of_x.inputs
+        taken = first.taken(gy)
+        of_W.run(gW, taken, images.taken(x))
+        of_x.run(gx, taken if second.same_as(first) else second.taken(gy), filters.taken(W))
+    return gW
+
+
+# What oneDNN compiles, for one set of shapes
+
+
+def geometry(x: tuple[int, ...], W: tuple[int, ...], y: tuple[int, ...], settings: Settings) -> Any:
+    """Layouts of images, filters and outputs, left open to oneDNN; its numbers for the settings."""
+    stride, pad, dilation, groups = settings
+    images = layout if W[2:] == (1, 1) else open_layout  # nothing to gain from another order
+    gaps = integers([steps - 1 for steps in dilation])
+    layouts = images(x), open_layout(grouped(W, groups)), images(y)
+    return layouts, (integers(stride), gaps, integers(pad), integers(pad))
+
+
+def grouped(W: tuple[int, ...], groups: int) -> tuple[int, ...]:
+    """The shape of filters as oneDNN has it."""
+    return W if groups == 1 else (groups, W[0] // groups, *W[1:])
+
+
+def forward_description(x: Any, W: Any, y: Any, with_bias: bool, settings: Settings) -> Any:
+    """Of the convolution; oneDNN wants it for the gradients too."""
+    (images, filters, outputs), numbers = geometry(x, W, y, settings)
+    bias = layout(W[:1]) if with_bias else None
+    kind = c_int(FORWARD), c_int(DIRECT)
+    layouts = images, filters, bias, outputs
+    return described("convolution_forward", engine(), *kind, *layouts, *numbers)
+
+
+def forward(x: Any, W: Any, y: Any, with_bias: bool, settings: Settings) -> Operation:
+    """Images of shape x, filters of shape W and perhaps a bias to outputs of shape y."""
+    inputs = {SRC: layout(x), WEIGHTS: layout(grouped(W, settings[3]))}
+    if with_bias:
+        inputs[BIAS] = layout(W[:1])
+    description = forward_description(x, W, y, with_bias, settings)
+    return Operation(description, inputs, (DST, layout(y)))
+
+
+def backward_x(x: Any, W: Any, y: Any, settings: Settings) -> Operation:
+    """Gradients of outputs, and filters, to gradients of images."""
+    hint = forward_description(x, W, y, False, settings)
+    (images, filters, outputs), numbers = geometry(x, W, y, settings)
+    layouts = images, filters, outputs
+    method = engine(), c_int(DIRECT)
+    description = described("convolution_backward_data", *method, *layouts, *numbers, hint)
+    inputs = {DIFF_DST: layout(y), WEIGHTS: layout(grouped(W, settings[3]))}
+    return Operation(description, inputs, (DIFF_SRC, layout(x)))
+
+
+def backward_W(x: Any, W: Any, y: Any, settings: Settings) -> Operation:
+    """Gradients of outputs, and images, to gradients of filters."""
+    hint = forward_description(x, W, y, False, settings)
+    (images, filters, outputs), numbers = geometry(x, W, y, settings)
+    layouts = images, filters, None, outputs
+    method = engine(), c_int(DIRECT)
+    description = described("convolution_backward_weights", *method, *layouts, *numbers, hint)
+    inputs = {DIFF_DST: layout(y), SRC: layout(x)}
+    return Operation(description, inputs, (DIFF_WEIGHTS, layout(grouped(W, settings[3]))))
+
+
+class Compiled(threading.local):
+    """The operations of a thread, the latest used: each remembers the arrays of its last call."""
+
+    def __init__(self) -> None:
+        self.forward = lru_cache(256)(forward)
+        self.backward_x = lru_cache(256)(backward_x)
+        self.backward_W = lru_cache(256)(backward_W)
+
+
+compiled = Compiled()

@@ -1,0 +1,79 @@
+"""Products of matrices by oneDNN: it needs no copy of either, and no other threads than ours.
+
+      x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
+
+Each thread does a part of the longer side of the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dezero_nn.threads import at_work, get_num_threads, in_parts
+
+from .library import computing, one_thread, require_success
+from .operation import address
+
+LEAST_WORK, FEWEST_ROWS = 1 << 22, 8
+"""Multiplications, and rows on both sides, below which NumPy is faster."""
+
+N, T = b"N", b"T"
+"""BLAS's words for a matrix whose rows have no gaps, and for one whose columns have none."""
+
+
+def supports_matmul(x: Any, W: Any) -> bool:
+    """Two matrices of float32, in C order or transposed, large enough.
+
+    Where threads are BLAS's own, it is left to BLAS: see `dezero_nn.kernels.products`.
+    """
+    return bool(
+        type(x) is type(W) is np.ndarray
+        and x.ndim == W.ndim == 2
+        and x.dtype == W.dtype == np.float32
+        and x.shape[1] == W.shape[0]
+        and x.size * W.shape[1] >= LEAST_WORK
+        and min(*x.shape, W.shape[1]) >= FEWEST_ROWS
+        and all(order(matrix) for matrix in (x, W))
+        and (at_work() or get_num_threads() == 1)
+    )
+
+
+def order(x: Any) -> bytes:
+    """`N` or `T`; empty if it is neither, or if rows overlap."""
+    (down, across), (rows, columns) = x.strides, x.shape
+    if across == x.itemsize and down >= columns * x.itemsize:
+        return N
+    return T if down == x.itemsize and across >= rows * x.itemsize else b""
+
+
+def step_of(x: Any) -> int:
+    """Elements from the beginning of a row (or column) to that of the next."""
+    return max(x.strides) // x.itemsize
+
+
+def onednn_matmul(x: Any, W: Any) -> Any:
+    """``x @ W``."""
+    y = np.empty((x.shape[0], W.shape[1]), x.dtype)
+
+    def compute(part: slice) -> None:
+        if y.shape[0] > y.shape[1]:
+            multiply(x[part], W, y[part])
+        else:
+            multiply(x, W[:, part], y[:, part])
+
+    in_parts(max(y.shape), x.size * W.shape[1], compute)
+    return y
+
+
+def multiply(x: Any, W: Any, y: Any) -> None:
+    """``x @ W`` into ``y``, in this thread."""
+    sizes = *x.shape, W.shape[1]
+    operands = address(x), step_of(x), address(W), step_of(W)
+    with one_thread():
+        status = computing().dnnl_sgemm(
+            order(x), order(W), sizes[0], sizes[2], sizes[1], 1.0, *operands, 0.0,
+            address(y), step_of(y),
+        )  # fmt: skip
+    require_success("sgemm", status)

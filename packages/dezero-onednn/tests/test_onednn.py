@@ -1,0 +1,281 @@
+"""oneDNN's kernels: each held to its portable definition, in any number of threads."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from ctypes.util import find_library
+from threading import Barrier, Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dezero_core import Variable
+from dezero_core.errors import PluginError
+from dezero_core.extend import kernel_log, ops
+from dezero_nn import conv2d, get_conv_outsize, signatures, threads
+from dezero_onednn import convolution, library, product
+from dezero_onednn.choice import is_faster
+
+KERNELS = {
+    "conv2d": convolution.onednn_conv2d,
+    "conv2d_grad_x": convolution.onednn_conv2d_grad_x,
+    "conv2d_grad_W": convolution.onednn_conv2d_grad_W,
+    "conv2d_grads": convolution.onednn_conv2d_grads,
+}
+DENSE = (1, 1)
+
+
+@pytest.fixture(autouse=True)
+def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads share out the smallest arrays, as they do the large ones elsewhere."""
+    monkeypatch.setattr(threads, "ALONE", 0)
+    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    yield
+    threads._chosen = None
+
+
+small, sides = st.integers(1, 3), st.integers(1, 9)
+pairs = st.tuples(small, small)
+channels = st.sampled_from([1, 2, 3, 8, 16, 19])
+
+
+@st.composite
+def arguments(draw: Any, op: str) -> tuple[Any, ...]:
+    """What the op's signature asks for, of some geometry in which a window fits."""
+    N, C, OC, groups = draw(small), draw(channels), draw(channels), draw(small)
+    size, kernel, stride, dilation = (
+        draw(each) for each in (st.tuples(sides, sides), *[pairs] * 3)
+    )
+    pad = tuple(draw(st.integers(0, k)) for k in kernel)
+    counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, dilation, strict=True)]
+    assume(min(counts) > 0)
+    numbers = np.random.default_rng(draw(st.integers(0, 9)))
+    x = numbers.standard_normal((N, C * groups, *size), np.float32)
+    W = numbers.standard_normal((OC * groups, C, *kernel), np.float32)
+    gy = numbers.standard_normal((N, OC * groups, *counts), np.float32)
+    b = draw(st.sampled_from([None, numbers.standard_normal(OC * groups, np.float32)]))
+    if draw(st.booleans()):  # the same, not contiguous
+        x, W, gy = (np.repeat(array, 2, axis=3)[..., ::2] for array in (x, W, gy))
+    settings = stride, pad, dilation, groups
+    return {
+        "conv2d": (x, W, b, *settings),
+        "conv2d_grad_x": (gy, W, x.shape, *settings),
+        "conv2d_grad_W": (x, gy, kernel, *settings),
+        "conv2d_grads": (gy, x, W, *settings),
+    }[op]
+
+
+@pytest.mark.parametrize("op", KERNELS)
+@given(data=st.data())
+def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None:
+    threads.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
+    given_ = data.draw(arguments(op))
+    before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
+    got, expected = KERNELS[op](*given_), ops[op].portable(*given_)
+    both = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
+    for found, wanted in both:
+        assert found.shape == wanted.shape and found.dtype == wanted.dtype
+        assert np.max(np.abs(found - wanted)) <= 1e-5 * np.max(np.abs(wanted), initial=1e-30)
+    for x, same in zip(given_, before, strict=True):
+        assert np.array_equal(x, same) if isinstance(x, np.ndarray) else x == same
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("orders", ["NN", "NT", "TN", "TT"])
+def test_products_of_matrices_in_any_order(orders: str, count: int) -> None:
+    threads.set_num_threads(count)
+    threads.workers(1)
+    numbers = np.random.default_rng(0)
+    x, W = (
+        numbers.standard_normal(shape[:: 1 if order == "N" else -1], np.float32)
+        for shape, order in zip(((90, 250), (250, 210)), orders, strict=True)
+    )
+    x, W = (a if order == "N" else a.T for a, order in zip((x, W), orders, strict=True))
+    for left, right in ((x, W), (x[:, 1:], W[1:]), (x[::2], W[:, ::-1][:, ::-1])):
+        if product.supports_matmul(left, right):
+            np.testing.assert_allclose(product.onednn_matmul(left, right), left @ right, atol=1e-4)
+    assert product.supports_matmul(x, W)
+
+
+F4, ROOM = "float32", np.zeros((1 << 12, 1 << 11), "float32")
+
+
+@pytest.mark.parametrize(
+    ("x", "W"),
+    [
+        (np.zeros((300, 300)), np.zeros((300, 300))),
+        (np.zeros((300, 300), F4), np.zeros((300, 300))),
+        (np.zeros((300, 300), ">f4"), np.zeros((300, 300), ">f4")),
+        (np.zeros((2, 300, 300), F4), np.zeros((300, 300), F4)),
+        (np.zeros((300, 300), F4), np.zeros((299, 300), F4)),
+        (np.zeros((4, 3000), F4), np.zeros((3000, 3000), F4)),
+        (np.zeros((9, 9), F4), np.zeros((9, 9), F4)),
+        (np.zeros((300, 600), F4)[:, ::2], np.zeros((300, 300), F4)),
+        (np.zeros((300, 300), F4)[::-1], np.zeros((300, 300), F4)),
+        (np.broadcast_to(np.zeros(300, F4), (300, 300)), np.zeros((300, 300), F4)),
+        (np.lib.stride_tricks.as_strided(ROOM, (300, 300), (4, 4)), np.zeros((300, 300), F4)),
+    ],
+)
+def test_other_products_are_left_to_others(x: Any, W: Any) -> None:
+    threads.set_num_threads(1)
+    assert not product.supports_matmul(x, W)
+    assert product.supports_matmul(np.zeros((300, 300), F4), np.zeros((300, 300), F4))
+
+
+def test_other_convolutions_are_left_to_others() -> None:
+    x, W, settings = (
+        np.ones((1, 16, 9, 9), F4),
+        np.ones((16, 16, 5, 5), F4),
+        (DENSE, DENSE, DENSE, 1),
+    )
+    assert convolution.supports_conv2d(x, W, None, *settings)
+    for dtype in ("float64", "float16", ">f4", "int32"):
+        assert not convolution.supports_conv2d(x.astype(dtype), W.astype(dtype), None, *settings)
+    assert not convolution.supports_conv2d(x, W.astype("float64"), None, *settings)
+    assert not convolution.supports_conv2d(x[:0], W, None, *settings)
+    assert not convolution.supports_conv2d_grads(x, x, W, *settings), "there is one image"
+
+
+FASTER = [
+    # shape of x, of W, stride, groups; the output, gradient of x and of W
+    ((64, 64, 5, 5), (64, 64, 3, 3), 1, 1, "xyW"),  # small maps
+    ((32, 32, 28, 28), (64, 32, 5, 5), 1, 1, "xyW"),
+    ((16, 64, 56, 56), (128, 64, 3, 3), 2, 1, "xyW"),
+    ((16, 128, 28, 28), (128, 1, 3, 3), 1, 128, "xyW"),  # channel by channel
+    ((16, 64, 28, 28), (64, 1, 5, 5), 1, 64, "xy"),
+    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, "xyW"),
+    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, ""),
+    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, ""),  # first layers
+    ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, ""),  # Winograd's
+    ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, "yW"),  # two filters, not sixteen
+]
+
+
+@pytest.mark.parametrize(("x", "W", "stride", "groups", "parts"), FASTER)
+def test_where_it_is_chosen(x: Any, W: Any, stride: int, groups: int, parts: str) -> None:
+    settings = (stride, stride), (W[2] // 2, W[2] // 2), DENSE, groups
+    assert {part for part in "xyW" if is_faster(part, x, W, *settings)} == set(parts)
+
+
+def test_networks_use_it_without_being_told() -> None:
+    x, W = Variable(np.ones((2, 16, 9, 9), F4)), Variable(np.ones((16, 16, 5, 5), F4))
+    with kernel_log() as ran:
+        y = conv2d(x, W)
+        y.backward()
+    assert ran == [("conv2d", "numpy:onednn_conv2d"), ("conv2d_grads", "numpy:onednn_conv2d_grads")]
+    assert float(y.data[0, 0, 0, 0]) == 16 * 25
+
+
+def test_one_engine_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made with an engine must not outlive it: a second one ended in a crash."""
+    monkeypatch.setattr(library, "_made", [])
+    slow, made = library.Handle.__init__, []
+
+    def create(*arguments: Any) -> None:
+        made.append(barrier.wait)  # the first is at work while the others come
+        slow(*arguments)
+
+    monkeypatch.setattr(library.Handle, "__init__", create)
+    barrier, found = Barrier(8), []
+
+    def ask() -> None:
+        barrier.wait()
+        found.append(library.engine())
+
+    asking = [Thread(target=ask) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert len(set(map(id, found))) == len(made) == 1
+
+
+def test_other_peoples_threads_are_left_alone() -> None:
+    found = library.library()
+    before = found.omp_get_max_threads()
+    found.omp_set_num_threads(3)
+    try:
+        with library.one_thread():
+            assert found.omp_get_max_threads() == 1
+        assert found.omp_get_max_threads() == 3
+        with pytest.raises(KeyError), library.one_thread():
+            raise KeyError
+        assert found.omp_get_max_threads() == 3
+    finally:
+        found.omp_set_num_threads(before)
+
+
+def test_many_shapes_do_not_fill_the_memory() -> None:
+    x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
+    for side in range(6, 40):
+        convolution.onednn_conv2d(x[:, :, :side, :side], W, None, DENSE, DENSE, DENSE, 1)
+    assert convolution.compiled.forward.cache_info().maxsize == 256
+
+
+def test_what_oneDNN_refuses_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="oneDNN: engine_create: invalid arguments"):
+        library.Handle("engine", "engine_create", 1, 99)
+
+
+LIBRARIES = {
+    "/nowhere/libdnnl.so": "oneDNN could not be loaded: /nowhere/libdnnl.so",
+    find_library("m"): "has no dnnl_sgemm: expected oneDNN 3 built for OpenMP",
+}
+
+
+@pytest.mark.parametrize(("path", "message"), LIBRARIES.items())
+def test_another_library_is_named(path: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "path", lambda: path)
+    with pytest.raises(PluginError, match=message):
+        library.library.__wrapped__()
+
+
+def test_without_a_library_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "WHEEL", "no-such-wheel")
+    monkeypatch.setattr(library, "find_library", lambda name: None)
+    monkeypatch.delenv("DEZERO_ONEDNN", raising=False)
+    with pytest.raises(PluginError, match="pip install no-such-wheel, or give its path"):
+        library.path.__wrapped__()
+    monkeypatch.setattr(library, "find_library", lambda name: "libdnnl.so.3")
+    assert library.path.__wrapped__() == "libdnnl.so.3"
+    monkeypatch.setenv("DEZERO_ONEDNN", "/mine.so")
+    assert library.path.__wrapped__() == "/mine.so"
+
+
+PROGRAM = """
+import numpy as np, os
+from dezero_core.extend import kernel_log, plugins
+from dezero_nn import conv2d
+x, W = np.ones((2, 16, 9, 9), "f"), np.ones((16, 16, 5, 5), "f")
+with kernel_log() as ran:
+    y = conv2d(x, W).data[0, 0, 0, 0]
+if hasattr(os, "fork") and os.fork() == 0:
+    os._exit(int(conv2d(x, W).data[1, 1, 1, 1] != 400))
+print(ran[0][1], y, os.WEXITSTATUS(os.wait()[1]))
+"""
+
+
+@pytest.mark.parametrize(("value", "kernel"), [(None, "onednn_conv2d"), ("off", "conv2d")])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_it_can_be_turned_off_and_survives_a_fork(value: str | None, kernel: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "DEZERO_ONEDNN"}
+    environment |= {"DEZERO_NUM_THREADS": "2"} | ({"DEZERO_ONEDNN": value} if value else {})
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"numpy:{kernel} 400.0 0\n", done.stderr
+
+
+def test_a_missing_library_is_warned_about_and_numpy_computes() -> None:
+    environment = os.environ | {"DEZERO_ONEDNN": "/nowhere/libdnnl.so"}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "numpy:conv2d 400.0 0\n", done.stderr
+    assert "oneDNN could not be loaded" in done.stderr and "onednn" in done.stderr
+
+
+def test_signatures_are_those_of_the_kernels() -> None:
+    assert set(KERNELS) <= {op.name for op in vars(signatures).values() if hasattr(op, "portable")}
