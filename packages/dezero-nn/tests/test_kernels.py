@@ -48,11 +48,19 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     settings = stride, pad, dilation, groups
     of_channel = numbers(draw, (C * groups,), dtype)
     scores, labels = numbers(draw, (N + 1, C + 1), dtype), np.arange(N + 1) % (C + 1)
-    steps = numbers(draw, (N, OC, C), dtype), numbers(draw, (4, C, size[0]), dtype)
-    state = numbers(draw, (OC, size[0]), dtype)
-    from_state = numbers(draw, (4, size[0], size[0]), dtype)
+    steps = numbers(draw, (N, C, OC), dtype), numbers(draw, (4 * size[0], C), dtype)
+    state = numbers(draw, (size[0], OC), dtype)
+    from_state = numbers(draw, (4 * size[0], size[0]), dtype)
     return {
         "lstm": (*steps, from_state, from_state[:, 0], state, state / 2),
+        "lstm_grad": (
+            np.tanh(numbers(draw, (N, 4, size[0], OC), dtype)),
+            *numbers(draw, (1, N, size[0], OC), dtype),
+            state,
+            from_state,
+            *draw(st.sampled_from([(None, None), (np.ones((N, size[0], OC), dtype),) * 2])),
+            None,
+        ),
         "sigmoid": (x * 40,),
         "sigmoid_grad": (gy, gy / 2),
         "softmax_cross_entropy": (scores, labels),

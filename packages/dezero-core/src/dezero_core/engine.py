@@ -299,7 +299,7 @@ def fitted(gx: Any, x: Variable, function: Function) -> Any:
 def several(function: Function, gys: list[Any]) -> Any:
     """Run a backward that wants the gradient of each output; of an unused one it is zeros."""
     for index, y in enumerate(function._result):
-        if gys[index] is None:
+        if gys[index] is None and function.materialize_grads:
             zeros = get_array_module(y).zeros_like(y)
             plain = gradients_are_arrays.get()
             gys[index] = zeros if plain else Variable(zeros, requires_grad=False)

@@ -29,7 +29,7 @@ FILTERED = (
     ((0, 1, 3, 3), (1, 1, 2, 3), (1,)),
 )
 SEQUENCES = tuple(
-    ((T, N, C), (4, C, H), (4, H, H), (4, H), (N, H), (N, H))
+    ((T, N, C), (4 * H, C), (4 * H, H), (4 * H,), (N, H), (N, H))
     for T, N, C, H in ((3, 2, 3, 2), (1, 1, 1, 1), (2, 0, 1, 2))
 )
 EACH_NORMED = (((4, 3), (3,), (3,)), ((2, 2, 3), (2, 3), (2, 3)), ((2, 1), (1,), (1,)))
@@ -110,8 +110,9 @@ def layers() -> list[OpCase]:
 def _lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
     states: list[Any] = []
     for step in x:
-        f, i, o = (1 / (1 + np.exp(-(step @ Wx[k] + h @ Wh[k] + b[k]))) for k in range(3))
-        c = f * c + i * np.tanh(step @ Wx[3] + h @ Wh[3] + b[3])
+        o, f, i, u = np.split(step @ Wx.T + h @ Wh.T + b, 4, axis=1)
+        o, f, i = (1 / (1 + np.exp(-gate)) for gate in (o, f, i))
+        c = f * c + i * np.tanh(u)
         h = o * np.tanh(c)
         states.append((h, c))
     return np.concatenate([np.stack(each) for each in zip(*states, strict=True)])

@@ -54,8 +54,14 @@ channel_sum_of = KernelOp(
 
 lstm = KernelOp(
     "lstm",
-    "(x: (T, N, C), Wx: (4, C, H), Wh: (4, H, H), b: (4, H), h: (N, H), c: (N, H)) -> (hs, cs, "
-    "gates): states (T, N, H) and gates f, i, o, u (4, T, N, H) of every step, from h and c on",
+    "(x: (T, C, N), Wx: (4 H, C), Wh: (4 H, H), b: (4 H,), h: (H, N), c: (H, N)) -> (hs, cs, "
+    "gates): states (T, H, N) and gates o, f, i, u (T, 4, H, N) of every step, from h and c on",
+)
+
+lstm_grad = KernelOp(
+    "lstm_grad",
+    "(gates, cs, c, Wh: as above, ghs, gcs, ggates: gradients of all three outputs, or None) -> "
+    "(ga: (4 H, T, N), gh, gc): those of what the gates are of, and of h and c",
 )
 
 im2col = KernelOp(

@@ -23,7 +23,7 @@ from .masks import relu, relu_grad, scaled_where, supports_masks, supports_relu
 from .memory import keep_freed_memory
 from .pooling import max_pool2d, max_pool2d_grad, supports_max_pool2d
 from .products import matmul, supports_matmul
-from .recurrent import lstm, supports_lstm
+from .recurrent import lstm, lstm_grad, supports_lstm, supports_lstm_grad
 from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
 from .updates import supports_update, update
 
@@ -47,6 +47,7 @@ def all_kernels() -> list[Kernel]:
         Kernel("scaled_where", "numpy", scaled_where, supports_masks),
         Kernel("matmul", "numpy", matmul, supports_matmul),
         Kernel("lstm", "numpy", lstm, supports_lstm),
+        Kernel("lstm_grad", "numpy", lstm_grad, supports_lstm_grad),
         Kernel("update", "numpy", update, supports_update),
         Kernel("batch_norm", "numpy", batch_norm, supports_channels),
         Kernel("channel_sums", "numpy", channel_sums, supports_channels),

@@ -7,7 +7,7 @@ from typing import Any
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import backend_of
-from dezero_core.functions import stack, tanh
+from dezero_core.functions import concat, stack, tanh, transpose
 
 from ..functions import sigmoid
 from ..functions.recurrent import lstm
@@ -119,11 +119,10 @@ class LSTM(Recurrent):
         return self.h
 
     def sequence(self, x: Variable) -> Variable:
-        from_x = [gate.ready_for(x) for gate in (self.x2f, self.x2i, self.x2o, self.x2u)]
-        from_h = [self.h2f, self.h2i, self.h2o, self.h2u]
-        Wx, b = stack([gate.W for gate in from_x]), stack([gate.b for gate in from_x])
-        Wh = stack([gate.W for gate in from_h])
-        h, c = self.h, self.c
+        from_x = [gate.ready_for(x) for gate in (self.x2o, self.x2f, self.x2i, self.x2u)]
+        from_h = [self.h2o, self.h2f, self.h2i, self.h2u]
+        Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
+        b, h, c = concat([gate.b for gate in from_x]), self.h, self.c
         if h is None or c is None:
             zeros = backend_of(x.data).zeros((x.shape[1], self.hidden_size), x.data)
             h = c = Variable(zeros, requires_grad=False)
