@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import kernel_log, ops
-from dezero_nn import Layer, conv2d, get_conv_outsize, optimizers, signatures, threads
+from dezero_core.functions.linalg import product
+from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, signatures, threads
 from dezero_nn.kernels import all_kernels, columns, updates, winograd
 
-OTHERWISE = ("update", "conv2d_grads")  # tested below: rules of optimizers, larger images
-KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op not in OTHERWISE}
+# tested below: rules of optimizers, larger images, matrices of zeros
+OTHERWISE = ("update", "conv2d_grads", "matmul_filled")
+KERNELS = {k.op: k for k in all_kernels() if k.function.__name__ not in OTHERWISE}
 small, sides = st.integers(1, 3), st.integers(1, 7)
 pairs = st.tuples(small, small)
 
@@ -69,6 +71,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "scaled_where": (x, x > 0, 1.25),
         "relu": (x,),
         "batch_norm": (x, of_channel, of_channel, 0.1),
+        "channel_sum": (x,),
         "channel_sums": (x, x[::-1] + 1, of_channel),
         "channel_sum_of": (x, np.sign(x), *[of_channel] * 4),
         "relu_grad": (x, x[::-1].copy()),
@@ -76,6 +79,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "conv2d_grad_x": (gy, W, x.shape, *settings),
         "conv2d_grad_W": (x, gy, kernel, *settings),
         "max_pool2d": (x, kernel, stride, pad),
+        "max_pool2d_values": (x, kernel, stride, pad),
         "max_pool2d_grad": (g, index, x.shape, kernel, stride, pad),
     }[op]
 
@@ -204,6 +208,33 @@ def test_exact_precision_sums_directly() -> None:
     assert np.isinf(conv2d(x.astype("float64"), W.astype("float64"), pad=1).data).sum() == 9 * 64
     with pytest.raises(ArgumentError, match="'best' is neither 'exact' nor 'fast'"):
         precision("best")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposed", [False, True])
+@given(filled=st.sets(st.integers(0, 399), max_size=400), rows=st.booleans())
+def test_rows_and_columns_of_zeros_are_left_out(
+    dtype: str, transposed: bool, filled: set[int], rows: bool
+) -> None:
+    draw = np.random.default_rng(0)
+    x = np.zeros((400, 400), dtype)
+    kept = x if rows else x.T
+    kept[sorted(filled)] = draw.standard_normal((len(filled), 400))
+    x, W = (np.asfortranarray(x) if transposed else x), draw.standard_normal((400, 300)).astype(dtype)
+    with kernel_log() as ran:
+        y = product(x, W)
+    assert (ran[0] == ("matmul", "numpy:matmul_filled")) == (len(filled) <= 0.8 * 400)
+    assert y.dtype == dtype and y.flags.c_contiguous
+    np.testing.assert_allclose(y, x @ W, rtol=1e-5, atol=1e-4)
+
+
+def test_what_only_zeros_meet_is_not_seen_unless_precision_is_exact() -> None:
+    x, W = np.ones((128, 400), "float32"), np.ones((400, 400), "float32")
+    x[:, :100] = 0
+    W[50] = np.inf
+    assert np.isfinite(linear(x, W).data).all()
+    with precision("exact"), np.errstate(invalid="ignore"):
+        assert np.isnan(linear(x, W).data).all()
 
 
 def test_convolution_is_repeatable() -> None:

@@ -6,7 +6,7 @@ order in which they were set. Keys are the path: ``l1/W``, ``blocks/0/W``, ``hea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,7 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
             contains itself.
     """
     chosen: dict[int, tuple[str, Parameter | Buffer, bool]] = {}
-    for key, found, attributes_only in _walk(root, "", not _is_container(root), ()):
+    for key, found, attributes_only in _walk(root, "", kind_of(type(root)) != CONTAINER, ()):
         known = chosen.get(id(found))
         if known is None or (attributes_only and not known[2]):
             chosen[id(found)] = key, found, attributes_only
@@ -40,32 +40,35 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
     return named
 
 
-def children(node: Any) -> Iterator[tuple[str, Any]]:
+def children(node: Any) -> Iterable[tuple[str, Any]]:
     """The named branches of a layer or container; nothing of anything else."""
+    kind = kind_of(type(node))
+    if kind == LAYER:
+        return vars(node).items()
+    if kind != CONTAINER:
+        return ()
     if isinstance(node, list | tuple):
-        yield from ((str(position), value) for position, value in enumerate(node))
-    elif _is_container(node):
-        yield from ((_checked(name), value) for name, value in node.items())
-    elif hasattr(node, "named_params"):
-        yield from vars(node).items()
+        return ((str(position), value) for position, value in enumerate(node))
+    return ((_checked(name), value) for name, value in node.items())
 
 
 def _walk(
     node: Any, path: str, attributes_only: bool, above: tuple[int, ...]
 ) -> Iterator[tuple[str, Parameter | Buffer, bool]]:
     for name, child in children(node):
+        kind = kind_of(type(child))
+        if kind == NOTHING:
+            continue
         key = f"{path}/{name}" if path else name
-        if isinstance(child, Parameter | Buffer):
-            if "/" in name:
-                raise WeightsError(f"the name {name!r} contains '/', which separates names")
+        if "/" in name:
+            raise WeightsError(f"the name {name!r} contains '/', which separates names")
+        if kind == LEAF:
             yield key, child, attributes_only
-        elif _is_branch(child):
-            if "/" in name:
-                raise WeightsError(f"the name {name!r} contains '/', which separates names")
-            if id(child) in above:
-                raise WeightsError(f"{key!r} contains itself: the layers form a cycle")
-            deeper = attributes_only and not _is_container(child)
-            yield from _walk(child, key, deeper, (*above, id(child)))
+            continue
+        if id(child) in above:
+            raise WeightsError(f"{key!r} contains itself: the layers form a cycle")
+        deeper = attributes_only and kind == LAYER
+        yield from _walk(child, key, deeper, (*above, id(child)))
 
 
 def _checked(name: Any) -> str:
@@ -74,14 +77,15 @@ def _checked(name: Any) -> str:
     raise WeightsError(f"keys of dictionaries are strings or integers, got {name!r}")
 
 
+NOTHING, LEAF, CONTAINER, LAYER = range(4)
+"""What a branch of a tree can be."""
+
+
 @lru_cache(maxsize=1024)
-def _is_container_type(kind: type) -> bool:
-    return issubclass(kind, Mapping | list | tuple)  # Mapping is asked once: it is slow
-
-
-def _is_container(node: Any) -> bool:
-    return _is_container_type(type(node))  # type: ignore[arg-type]
-
-
-def _is_branch(node: Any) -> bool:
-    return _is_container(node) or hasattr(node, "named_params")
+def kind_of(kind: type) -> int:
+    """Which of them objects of a type are; a training step asks hundreds of times."""
+    if issubclass(kind, Parameter | Buffer):
+        return LEAF
+    if issubclass(kind, Mapping | list | tuple):
+        return CONTAINER
+    return LAYER if hasattr(kind, "named_params") else NOTHING

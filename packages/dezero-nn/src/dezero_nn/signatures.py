@@ -42,6 +42,7 @@ batch_norm = KernelOp(
     "(x: (N, C, ...), gamma: (C,), beta: (C,), eps) -> (y, mean, var): y as x; of each "
     "channel mean and var (C,); y = gamma (x - mean) / sqrt(var + eps) + beta",
 )
+channel_sum = KernelOp("channel_sum", "(g: (N, C, ...)) -> the sum of each channel: (C,)")
 channel_sums = KernelOp(
     "channel_sums",
     "(g: (N, C, ...), x: same, shift: (C,)) -> (sum of g, sum of g (x - shift)), for each channel: "
@@ -102,6 +103,11 @@ max_pool2d = KernelOp(
     "max_pool2d",
     "(x: (N, C, H, W), kernel, stride, pad) -> (y, index), both (N, C, OH, OW): the largest "
     "element of each window, and as integers where it is, counted row by row; of equals the first",
+)
+max_pool2d_values = KernelOp(
+    "max_pool2d_values",
+    "(x: (N, C, H, W), kernel, stride, pad) -> y: (N, C, OH, OW), that of max_pool2d alone: where no "
+    "graph is recorded",
 )
 max_pool2d_grad = KernelOp(
     "max_pool2d_grad",

@@ -88,7 +88,7 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         job: releases the GIL for most of its time.
     """
     everything = slice(0, count)
-    if count < 2 or work <= ALONE:
+    if count < 2 or work <= ALONE or (work <= LEAST_WORK and not _workers):
         return [job(everything)]
     functions, threads = blas(), min(get_num_threads(), count)
     if threads < 2 or functions is None:

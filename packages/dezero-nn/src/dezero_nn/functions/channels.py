@@ -1,4 +1,4 @@
-"""What batch normalisation does to whole channels: two sums, and a sum of two arrays.
+"""What convolution and batch normalisation do to whole channels: sums, and a sum of two arrays.
 
 Each reads its arrays once where a kernel computes it; numbers for a channel have shape (C,).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, get_array_module
-from dezero_core.functions import reshape, sum
+from dezero_core.functions import broadcast_to, reshape, sum
 
 from .. import signatures
 
@@ -16,7 +16,23 @@ from .. import signatures
 def over_channels(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The axes that are summed, and the shape that lets (C,) broadcast to ``x``."""
     axes = (0, *range(2, x.ndim))
-    return axes, tuple(1 if axis in axes else x.shape[axis] for axis in range(x.ndim))
+    return axes, (1, x.shape[1], *[1] * (x.ndim - 2))
+
+
+@signatures.channel_sum.define
+def _channel_sum(g: Any) -> Any:
+    return get_array_module(g).sum(g, axis=over_channels(g)[0], dtype=g.dtype)
+
+
+class ChannelSum(Function):
+    """y = sum of x over all axes but that of the channels;  each of those gets gy."""
+
+    def forward(self, x: Any) -> Any:
+        return signatures.channel_sum(x)
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        return broadcast_to(reshape(gy, over_channels(x)[1]), x.shape)
 
 
 @signatures.channel_sums.define

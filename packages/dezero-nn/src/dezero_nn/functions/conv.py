@@ -6,10 +6,11 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.functions import reshape, sum, transpose
+from dezero_core.functions import reshape, transpose
 
 from .. import signatures
 from ..windows import DENSE, Pair, get_conv_outsize, get_deconv_outsize, pair, window_counts
+from .channels import ChannelSum
 from .columns import im2col
 from .linear import linear
 
@@ -97,8 +98,7 @@ class Conv2d(Function):
             gx = Conv2dGradX(x.shape, *self.settings)(gy, W)
         elif need_W:
             gW = Conv2dGradW(W.shape[2:], *self.settings)(x, gy)
-        gb = sum(sum(gy, (2, 3)), 0) if need_b else None  # contiguous axes first: faster
-        return gx, gW, gb
+        return gx, gW, ChannelSum()(gy) if need_b else None
 
 
 class Conv2dGradX(Function):

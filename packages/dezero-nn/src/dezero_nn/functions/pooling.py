@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dezero_core import Function, Variable, get_array_module
+from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import array_of, as_array_like, backend_of
 from dezero_core.functions import max, reshape, transpose
@@ -20,6 +20,12 @@ def _max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any
     xp = get_array_module(x)
     rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, -math.inf))
     return xp.max(rows, axis=2), xp.argmax(rows, axis=2)
+
+
+@signatures.max_pool2d_values.define
+def _max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+    xp = get_array_module(x)
+    return xp.max(in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, -math.inf)), axis=2)
 
 
 @signatures.max_pool2d_grad.define
@@ -70,10 +76,12 @@ class Pool2dGrad(Function):
 
 
 class MaxPool2d(Pool2d):
-    """y = largest of each window, and where it is;  it gets the gradient."""
+    """y = largest of each window, and where it is;  it gets the gradient. Under no_grad(), y."""
 
     def forward(self, x: Any) -> Any:
         window_counts(x.shape, *self.settings)
+        if not Config.enable_backprop:  # nobody will ask where
+            return signatures.max_pool2d_values(x, *self.settings)
         return signatures.max_pool2d(x, *self.settings)
 
     def backward(self, gy: Any, _: Any) -> Any:
@@ -123,7 +131,8 @@ def pooling(
     """
     kernel, pad = pair(kernel_size), pair(pad)
     require_small_pad(kernel, pad)
-    return MaxPool2d(kernel, pair(stride), pad)(x)[0]
+    y = MaxPool2d(kernel, pair(stride), pad)(x)
+    return y[0] if isinstance(y, tuple) else y
 
 
 def pooling_simple(

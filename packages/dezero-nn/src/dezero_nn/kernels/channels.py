@@ -66,6 +66,12 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, Any
     return y, mean, var
 
 
+def channel_sum(g: Any) -> Any:
+    """The sum of each channel; einsum is several times as fast as sum over two axes."""
+    rows = as_rows(g)
+    return sum(shared(g, lambda part: np.einsum("ncp->c", rows[part])), np.zeros(1, g.dtype))
+
+
 def channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
     """The sum of g, and that of g times what x is above ``shift``."""
     g_rows, x_rows, zero = as_rows(g), as_rows(x), np.zeros(x.shape[1], x.dtype)

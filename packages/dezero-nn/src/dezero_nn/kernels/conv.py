@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from dezero_core import Config
 from ..threads import in_parts
 from ..windows import DENSE, Pair, window_counts
 from . import columns, winograd
+from .filters import remembered
 
 
 def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
@@ -26,14 +28,20 @@ def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
 
 def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
     """Filters at every place of the images."""
-    m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
+    known = not Config.enable_backprop  # no training: the same filters will come again
+    m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups, known)
     counts = window_counts(x.shape, W.shape[2:], stride, pad, dilation)
     y = np.empty((len(x), len(W), *counts), x.dtype)
-    U: Any = mapped_filters(W, m) if m else None
-    by_filters = few_tiles(y.shape, m)
+    by_filters, by_rows = few_tiles(y.shape, m), False
+    U: Any = None
+    if m:
+        U = remembered(W, m, mapped_filters) if by_filters and known else mapped_filters(W, m)
+        by_rows = len(x) == 1 and tiles_of(y.shape, m) >= FEWEST_OF_ONE
 
     def compute(part: slice) -> None:
-        if by_filters:
+        if by_rows:
+            winograd.conv2d(x, U, b, pad[0], m, y, part)
+        elif by_filters:
             bias = None if b is None else b[part]
             winograd.conv2d(x, U[:, part], bias, pad[0], m, y[:, part])
         elif m:
@@ -41,7 +49,8 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
         else:
             columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
 
-    in_parts(len(W) if by_filters else len(x), work(y.size, W.shape), compute)
+    parts = -(-y.shape[2] // m) if by_rows else len(W) if by_filters else len(x)
+    in_parts(parts, work(y.size, W.shape), compute)
     return y
 
 
@@ -72,8 +81,8 @@ def conv2d_grad_x(
     """The gradient of the images."""
     m = tile(shape, W.shape, gy.dtype, stride, pad, dilation, groups)
     gx = np.empty(shape, gy.dtype)
-    U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None
     by_channels = few_tiles(gy.shape, m)
+    U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None
 
     def compute(part: slice) -> None:
         if by_channels:
@@ -137,10 +146,17 @@ def few_tiles(y_shape: tuple[int, ...], m: int) -> bool:
 
     Every part maps all tiles then, but its products are as long as before, and half as many.
     """
-    if m == 0:
-        return False
+    return m > 0 and (y_shape[0] == 1 or tiles_of(y_shape, m) < winograd.FEWEST)
+
+
+def tiles_of(y_shape: tuple[int, ...], m: int) -> int:
+    """How many tiles `winograd` has."""
     N, _, OH, OW = y_shape
-    return N == 1 or N * -(-OH // m) * -(-OW // m) < winograd.FEWEST
+    return N * -(-OH // m) * -(-OW // m)
+
+
+FEWEST_OF_ONE = 32
+"""Tiles of a single image from which its rows of tiles are shared out, in the forward pass."""
 
 
 def work(outputs: int, W_shape: tuple[int, ...]) -> float:
@@ -162,10 +178,10 @@ class Cost(NamedTuple):
     output: float
     filter: float
 
-    def of(self, tiles: int, C: int, OC: int) -> float:
-        """For so many tiles, of C channels to OC."""
+    def of(self, tiles: int, C: int, OC: int, known: bool = False) -> float:
+        """For so many tiles, of C channels to OC; of filters that are ``known``, mapped before."""
         each = self.product * C * OC + self.channel * C + self.output * OC
-        return tiles * each + self.filter * C * OC
+        return tiles * each + (0 if known else self.filter * C * OC)
 
 
 COSTS = {0: Cost(0.535, 7.8, 3.9, 0), 2: Cost(1.02, 75, 30, 120), 4: Cost(2.3, 216, 86, 200)}
@@ -174,18 +190,23 @@ COSTS = {0: Cost(0.535, 7.8, 3.9, 0), 2: Cost(1.02, 75, 30, 120), 4: Cost(2.3, 2
 
 def tile(
     x_shape: tuple[int, ...], W_shape: tuple[int, ...], dtype: Any, stride: Pair, pad: Pair,
-    dilation: Pair, groups: int,
+    dilation: Pair, groups: int, known: bool = False,
 ) -> int:  # fmt: skip
     """Side of the output tiles of `winograd`, or 0: by `columns`; whichever costs least."""
     if W_shape[2:] != (3, 3) or groups > 1 or stride != DENSE or dilation != DENSE:
         return 0
     if dtype.char != "f" or pad[0] != pad[1] or Config.exact:
         return 0
-    (N, C, H, W), OC = x_shape, W_shape[0]
-    down, across = H + 2 * pad[0] - 2, W + 2 * pad[1] - 2
+    return cheapest(*x_shape, W_shape[0], pad[0], known)
+
+
+@lru_cache(1024)
+def cheapest(N: int, C: int, H: int, W: int, OC: int, pad: int, known: bool) -> int:
+    """The key of `COSTS` that costs least."""
+    down, across = H + 2 * pad - 2, W + 2 * pad - 2
 
     def cost(m: int) -> float:
         side = m or 1
-        return COSTS[m].of(N * -(-down // side) * -(-across // side), C, OC)
+        return COSTS[m].of(N * -(-down // side) * -(-across // side), C, OC, known)
 
     return min(COSTS, key=cost)

@@ -28,6 +28,32 @@ def supports_max_pool2d(x: Any, *settings: Any) -> bool:
     return bool(type(x) is np.ndarray and x.dtype.char in "fd" and kernel[0] * kernel[1] <= 256)
 
 
+def max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+    """The largest of each window: of each column of it, then of those. Rows are read as they lie."""
+    counts = window_counts(x.shape, kernel, stride, pad)
+    y, (OH, OW) = np.empty((*x.shape[:2], *counts), x.dtype), counts
+
+    def compute(part: slice) -> None:
+        image = padded(x[part], pad, -np.inf)
+        rows = [image[:, :, i : i + stride[0] * (OH - 1) + 1 : stride[0]] for i in range(kernel[0])]
+        tallest = largest_of(rows, None)
+        columns = [tallest[..., j : j + stride[1] * (OW - 1) + 1 : stride[1]] for j in range(kernel[1])]
+        largest_of(columns, y[part])
+
+    in_parts(len(x), 8 * x.size, compute)
+    return y
+
+
+def largest_of(arrays: list[Any], y: Any) -> Any:
+    """The elementwise maximum, into ``y`` or a new array."""
+    first, *others = arrays
+    if not others:
+        return np.positive(first, out=y)
+    for other in others:
+        first = y = np.maximum(first, other, out=y)
+    return y
+
+
 def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
     """The largest of each window, and its place as uint8."""
     counts = window_counts(x.shape, kernel, stride, pad)

@@ -89,14 +89,18 @@ class Tiling:
         self.down, self.across = -(-self.OH // m), -(-self.OW // m)
         self._rooms: dict[str, Any] = {}
 
-    def blocks(self) -> Iterator[Block]:
-        """All tiles, so many at a time that their maps take `BLOCK` bytes; the largest first."""
+    def blocks(self, part: slice = slice(None)) -> Iterator[Block]:
+        """All tiles, so many at a time that their maps take `BLOCK` bytes; the largest first.
+
+        Or those of some rows of tiles, of a single image.
+        """
+        above, below, _ = part.indices(self.down)
         most = max(FEWEST, BLOCK // (4 * self.n**2 * (self.C + self.OC)))
         images = max(1, most // (self.down * self.across))
         rows = self.down if images > 1 else min(self.down, max(1, most // self.across))
         for start in range(0, self.N, images):
-            for top in range(0, self.down, rows):
-                stop, bottom = min(start + images, self.N), min(top + rows, self.down)
+            for top in range(above, below, rows):
+                stop, bottom = min(start + images, self.N), min(top + rows, below)
                 yield Block(start, stop, top, bottom)
 
     def tiles(self, block: Block) -> int:
@@ -165,11 +169,17 @@ def mapped_filters(W: Any, m: int) -> Any:
     return (maps(m)[1] @ W.reshape(OC * C, 9).T).reshape(-1, OC, C)
 
 
-def conv2d(x: Any, U: Any, b: Any, pad: int, m: int, y: Any) -> None:
-    """Mapped filters (n*n, OC, C) at every place, into ``y``; the bias is added in cache."""
+def conv2d(
+    x: Any, U: Any, b: Any, pad: int, m: int, y: Any, part: slice = slice(None)
+) -> None:
+    """Mapped filters (n*n, OC, C) at every place, into ``y``; the bias is added in cache.
+
+    Of a single image perhaps only some rows of tiles.
+    """
     cut = Tiling(x.shape, U.shape[1], pad, m)
     x, item = np.ascontiguousarray(x), ITEM[m]
-    for block in cut.blocks():
+    fits = cut.OH == cut.down * m and cut.OW == cut.across * m and y.flags.c_contiguous
+    for block in cut.blocks(part):
         T, rows = cut.tiles(block), block.bottom - block.top
         V = cut.mapped_data(x, block)
         M = np.matmul(U, V, out=cut.room("M", (m + 2) ** 2, cut.OC, T))
@@ -179,13 +189,14 @@ def conv2d(x: Any, U: Any, b: Any, pad: int, m: int, y: Any) -> None:
             per_channel = tiles.reshape(cut.OC, -1)
             per_channel += b[:, np.newaxis]
         images = block.stop - block.start
-        side_by_side = cut.room("image", images, cut.OC, rows * m, cut.across * m)
-        there = side_by_side.view(item).reshape(images, cut.OC, rows, m, cut.across)
         here = tiles.view(item).reshape(cut.OC, images, rows, cut.across, m)
-        there[...] = here.transpose(1, 0, 2, 4, 3)
         first, last = block.top * m, min(block.bottom * m, cut.OH)
-        part = side_by_side[:, :, : last - first, : cut.OW]
-        y[block.start : block.stop, :, first:last] = part
+        place = y[block.start : block.stop, :, first:last]
+        whole = place if fits else cut.room("image", images, cut.OC, rows * m, cut.across * m)
+        there = whole.view(item).reshape(images, cut.OC, rows, m, cut.across)
+        there[...] = here.transpose(1, 0, 2, 4, 3)
+        if not fits:
+            place[...] = whole[:, :, : last - first, : cut.OW]
 
 
 def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
