@@ -41,6 +41,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/threads.py": "how many threads NumPy's BLAS uses",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
     "dezero_nn/kernels/views.py": "kernels are for NumPy",
+    "dezero_nn/kernels/zeros.py": "kernels are for NumPy",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 

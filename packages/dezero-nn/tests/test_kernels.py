@@ -237,6 +237,38 @@ def test_what_only_zeros_meet_is_not_seen_unless_precision_is_exact() -> None:
         assert np.isnan(linear(x, W).data).all()
 
 
+def test_of_equals_in_a_window_the_first_one_is_the_largest() -> None:
+    """Every window of 2x2 that can be made of three numbers, side by side in one image."""
+    windows = np.stack(np.meshgrid(*[np.arange(3.0)] * 4), axis=-1).reshape(-1, 2, 2)
+    x = np.concatenate(windows, axis=1)[np.newaxis, np.newaxis].astype("float32")
+    settings = (2, 2), (2, 2), (0, 0)
+    y, index = KERNELS["max_pool2d"].function(x, *settings)
+    wanted, place = signatures.max_pool2d.portable(x, *settings)
+    assert np.array_equal(y, wanted) and np.array_equal(index, place)
+    assert np.array_equal(KERNELS["max_pool2d_values"].function(x, *settings), wanted)
+
+
+@pytest.mark.parametrize("mean", [0.0, 3.0, 1e3, -1e4])
+def test_a_variance_keeps_its_digits_far_from_zero(mean: float) -> None:
+    draw = np.random.default_rng(0)
+    x = (mean + draw.standard_normal((8, 3, 40, 5))).astype("float32")
+    ones, zeros = np.ones(3, "float32"), np.zeros(3, "float32")
+    y, means, var = KERNELS["batch_norm"].function(x, ones, zeros, 0.0)
+    exact = x.astype("float64")
+    np.testing.assert_allclose(means, exact.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(var, exact.var((0, 2, 3)), rtol=1e-5)
+    assert abs(y.mean()) < 1e-6 * (1 + abs(mean)) and abs(y.std() - 1) < 1e-5
+
+
+def test_batch_normalisation_shows_infinities() -> None:
+    x = np.ones((2, 2, 3), "float32")
+    x[0, 0, 0] = np.inf
+    with np.errstate(invalid="ignore"):
+        y, mean, var = KERNELS["batch_norm"].function(x, *[np.ones(2, "float32")] * 2, 0.1)
+    assert np.isinf(mean[0]) and np.isnan(var[0]) and np.isnan(y[:, 0]).any()
+    assert np.isfinite(y[:, 1]).all()
+
+
 def test_convolution_is_repeatable() -> None:
     x = np.random.default_rng(0).standard_normal((8, 32, 14, 14), np.float32)
     W = np.random.default_rng(1).standard_normal((48, 32, 3, 3), np.float32)

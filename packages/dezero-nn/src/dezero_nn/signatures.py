@@ -96,7 +96,8 @@ conv2d_grad_W = KernelOp(
 conv2d_grads = KernelOp(
     "conv2d_grads",
     "(gy: (N, OC, OH, OW), x: (N, C, H, W), W: (OC, C/g, KH, KW), stride, pad, dilation, groups) "
-    "-> (gx, gW): both of the above, of which a kernel may share the work",
+    "-> (gx, gW, gb): both of the above, and the sum of each channel of gy: (OC,); a kernel may "
+    "share the work",
 )
 
 max_pool2d = KernelOp(

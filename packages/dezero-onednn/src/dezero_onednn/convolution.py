@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dezero_nn.kernels.conv import added, work
+from dezero_nn.kernels.conv import added, of_bias, work
 from dezero_nn.threads import in_parts
 from dezero_nn.windows import Pair, window_counts
 
@@ -133,15 +133,16 @@ def onednn_conv2d_grad_W(
 def onednn_conv2d_grads(
     gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """Both of them: what comes back is reordered once."""
+    """Both of them, and of the bias: what comes back is reordered once."""
     settings = stride, pad, dilation, groups
     gy, x, W = (np.ascontiguousarray(array) for array in (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
 
     def compute(part: slice) -> Any:
-        return gradients(gy[part], x[part], W, gx[part], settings)
+        return gradients(gy[part], x[part], W, gx[part], settings), of_bias(gy[part])
 
-    return gx, added(in_parts(len(x), 2 * work(gy.size, W.shape), compute))
+    parts = zip(*in_parts(len(x), 2 * work(gy.size, W.shape), compute), strict=True)
+    return gx, *map(added, parts)
 
 
 # In the thread that calls them

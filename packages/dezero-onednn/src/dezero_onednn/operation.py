@@ -104,15 +104,22 @@ class Primitive:
         ]
         pairs = zip(self.layouts, [memory.pointer for memory in self.memories], strict=True)
         self.arguments = (Argument * len(self.layouts))(*[Argument(*pair) for pair in pairs])
+        self.places = [0] * len(layouts)  # where the arrays of the last call were
+        self.set = library().dnnl_memory_set_data_handle
+        self.execute = computing().dnnl_primitive_execute
 
     def __call__(self, *arrays: Any) -> None:
         """Run on arrays in the order of the layouts."""
-        scratch = room(self.scratch)
-        for memory, array in zip(self.memories, (*arrays, scratch), strict=True):
-            call("memory_set_data_handle", memory.pointer, address(array))
+        scratch = room(self.scratch) if self.scratch else None
+        for number, (memory, array) in enumerate(zip(self.memories, arrays, strict=False)):
+            place = address(array)
+            if place != self.places[number]:
+                self.set(memory.pointer, place)
+                self.places[number] = place
+        if scratch is not None:
+            self.set(self.memories[-1].pointer, address(scratch))
         handles = self.primitive.pointer, self.stream.pointer
-        status = computing().dnnl_primitive_execute(*handles, len(self.arguments), self.arguments)
-        require_success("primitive_execute", status)
+        require_success("primitive_execute", self.execute(*handles, len(self.arguments), self.arguments))
 
 
 class Operand:

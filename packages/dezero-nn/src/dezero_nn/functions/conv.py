@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.functions import reshape, transpose
+from dezero_core.functions import add, broadcast_to, reshape, transpose
 
 from .. import signatures
 from ..windows import DENSE, Pair, get_conv_outsize, get_deconv_outsize, pair, window_counts
@@ -58,10 +59,11 @@ def _conv2d_grad_W(
 @signatures.conv2d_grads.define
 def _conv2d_grads(
     gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> tuple[Any, Any]:
+) -> tuple[Any, Any, Any]:
     settings = stride, pad, dilation, groups
     gx = signatures.conv2d_grad_x(gy, W, x.shape, *settings)
-    return gx, signatures.conv2d_grad_W(x, gy, W.shape[2:], *settings)
+    gW = signatures.conv2d_grad_W(x, gy, W.shape[2:], *settings)
+    return gx, gW, signatures.channel_sum(gy)
 
 
 def filters_of(W: Any, groups: int) -> Any:
@@ -93,8 +95,9 @@ class Conv2d(Function):
         need_x, need_W, need_b = self.needs_grad
         gx = gW = None
         if need_x and need_W:
-            gx, gW = Conv2dGrads(*self.settings)(gy, x, W)
-        elif need_x:
+            gx, gW, gb = Conv2dGrads(*self.settings)(gy, x, W)
+            return gx, gW, gb if need_b else None
+        if need_x:
             gx = Conv2dGradX(x.shape, *self.settings)(gy, W)
         elif need_W:
             gW = Conv2dGradW(W.shape[2:], *self.settings)(x, gy)
@@ -140,7 +143,9 @@ class Conv2dGradW(Function):
 
 
 class Conv2dGrads(Function):
-    """gx and gW at once: the gradients of each are those that the two above have of theirs."""
+    """gx, gW and gb at once: the gradients of each are those that it has elsewhere."""
+
+    materialize_grads = False
 
     def __init__(self, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> None:
         self.settings = stride, pad, dilation, groups
@@ -148,15 +153,20 @@ class Conv2dGrads(Function):
     def forward(self, gy: Any, x: Any, W: Any) -> Any:
         return signatures.conv2d_grads(gy, x, W, *self.settings)
 
-    def backward(self, ggx: Any, ggW: Any) -> Any:
+    def backward(self, ggx: Any, ggW: Any, ggb: Any) -> Any:
         gy, x, W = self.inputs
         need_gy, need_x, need_W = self.needs_grad
         of_gy = of_x = of_W = None
         if need_gy:
-            of_gy = Conv2d(*self.settings)(ggx, W, None) + Conv2d(*self.settings)(x, ggW, None)
-        if need_x:
+            parts = [
+                None if ggx is None else Conv2d(*self.settings)(ggx, W, None),
+                None if ggW is None else Conv2d(*self.settings)(x, ggW, None),
+                None if ggb is None else broadcast_to(reshape(ggb, (-1, 1, 1)), gy.shape),
+            ]
+            of_gy = reduce(add, [part for part in parts if part is not None])
+        if need_x and ggW is not None:
             of_x = Conv2dGradX(x.shape, *self.settings)(gy, ggW)
-        if need_W:
+        if need_W and ggx is not None:
             of_W = Conv2dGradW(W.shape[2:], *self.settings)(ggx, gy)
         return of_gy, of_x, of_W
 

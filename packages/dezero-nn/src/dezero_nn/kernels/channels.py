@@ -1,10 +1,15 @@
-"""Batch normalisation in three readings of x, and its gradient in two of x and gy.
+"""Batch normalisation in two readings of x, and its gradient in two of x and gy.
 
 Written as formulas each of them makes five to ten arrays as large as the images. Here a few images
 at a time are treated from beginning to end, in buffers that stay in the cache:
 
-      sums      images [ few ][ few ]...      x - mean, times g, added up: into (C,)
-      results   images [ few ][ few ]...      x - mean, times b, plus a g, plus c: into y
+      sums      images [ few ][ few ]...      x, x**2, g, g x added up: (C,) in double precision
+      results   images [ few ][ few ]...      x * b, plus g * a, plus c: into y
+
+Sums of one channel of one image are products of vectors, which BLAS computes at the speed of the
+memory; what they are shifted by is subtracted from the totals: sum of (x - s)**2 = sum of x**2 -
+..., in double precision. Digits are lost where a mean is many times the deviation from it: there
+the deviations themselves are squared.
 """
 
 from __future__ import annotations
@@ -36,70 +41,78 @@ def supports_channels(x: Any, *others: Any) -> bool:
     )
 
 
+FAR = 4.0
+"""How many deviations a mean may be from 0 for the variance to be computed from the totals."""
+
+
 def batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, Any]:
-    """Mean, then variance around it, then the result."""
-    rows, y = as_rows(x), np.empty(x.shape, x.dtype)
-    m, zero = x.dtype.type(x.size // x.shape[1]), np.zeros(x.shape[1], x.dtype)
+    """Mean and variance, then the result."""
+    m = x.size // x.shape[1]
+    total, square = totals(x, x)
+    mean = total / m
+    var = square / m - mean * mean
+    if not np.all(mean * mean <= FAR**2 * var):  # also where something is inf or nan
+        var = squared_deviations(x, mean) / m
+    scale = gamma / np.sqrt(var + eps)
+    mean, var, b, c = (a.astype(x.dtype) for a in (mean, var, scale, beta - mean * scale))
+    return combined([(x, b)], c), mean, var
+
+
+def squared_deviations(x: Any, mean: Any) -> Any:
+    """The sum of ``(x - mean)**2`` of each channel."""
+    rows, shift = as_rows(x), mean.astype(x.dtype)[:, np.newaxis]
 
     def add_up(part: slice) -> Any:
-        return sum((np.einsum("ncp->c", rows[few]) for few in blocks(rows, part)), zero)
+        deviations = (rows[few] - shift for few in blocks(rows, part))
+        return sum(np.vecdot(d, d).sum(axis=0, dtype=float) for d in deviations)
 
-    def add_squares(part: slice) -> Any:
-        total = zero
-        for few in blocks(rows, part):
-            centred = rows[few] - mean[:, np.newaxis]
-            total = total + np.einsum("ncp,ncp->c", centred, centred)
-        return total
-
-    mean = sum(shared(x, add_up), zero) / m
-    var = sum(shared(x, add_squares), zero) / m
-    scale = (gamma / np.sqrt(var + x.dtype.type(eps)))[:, np.newaxis]
-
-    def compute(part: slice) -> None:
-        for few in blocks(rows, part):
-            result = as_rows(y)[few]
-            np.subtract(rows[few], mean[:, np.newaxis], out=result)
-            result *= scale
-            result += beta[:, np.newaxis]
-
-    shared(x, compute)
-    return y, mean, var
+    return sum(shared(x, add_up))
 
 
 def channel_sum(g: Any) -> Any:
-    """The sum of each channel; einsum is several times as fast as sum over two axes."""
+    """The sum of each channel."""
     rows = as_rows(g)
     return sum(shared(g, lambda part: np.einsum("ncp->c", rows[part])), np.zeros(1, g.dtype))
 
 
 def channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
     """The sum of g, and that of g times what x is above ``shift``."""
-    g_rows, x_rows, zero = as_rows(g), as_rows(x), np.zeros(x.shape[1], x.dtype)
-
-    def add_up(part: slice) -> Any:
-        total, product = zero, zero
-        for few in blocks(x_rows, part):
-            shifted = x_rows[few] - shift[:, np.newaxis]
-            total = total + np.einsum("ncp->c", g_rows[few])
-            product = product + np.einsum("ncp,ncp->c", shifted, g_rows[few])
-        return total, product
-
-    totals, products = zip(*shared(x, add_up), strict=True)
-    return sum(totals, zero), sum(products, zero)
+    total, product = totals(g, x)
+    return total.astype(x.dtype), (product - shift * total).astype(x.dtype)
 
 
 def channel_sum_of(g: Any, x: Any, shift: Any, a: Any, b: Any, c: Any) -> Any:
     """``a g + b (x - shift) + c``."""
-    y = np.empty(x.shape, x.dtype)
-    g_rows, x_rows, y_rows = as_rows(g), as_rows(x), as_rows(y)
-    shift, a, b, c = (number[:, np.newaxis] for number in (shift, a, b, c))
+    return combined([(x, b), (g, a)], c - b * shift)
+
+
+def totals(g: Any, x: Any) -> tuple[Any, Any]:
+    """The sums of g and of g x for each channel, in double precision."""
+    g_rows, x_rows = as_rows(g), as_rows(x)
+    ones = np.ones(g_rows.shape[2], g.dtype)
+
+    def add_up(part: slice) -> Any:
+        total, product = np.zeros((2, x.shape[1]))
+        for few in blocks(x_rows, part):
+            total += (g_rows[few] @ ones).sum(axis=0, dtype=float)
+            product += np.vecdot(g_rows[few], x_rows[few]).sum(axis=0, dtype=float)
+        return total, product
+
+    of_g, of_product = zip(*shared(x, add_up), strict=True)
+    return sum(of_g), sum(of_product)
+
+
+def combined(terms: list[tuple[Any, Any]], c: Any) -> Any:
+    """The sum of ``x * a`` over all (x, a), plus c: a and c are numbers of the channels."""
+    (x, _), y = terms[0], np.empty(terms[0][0].shape, terms[0][0].dtype)
+    rows, y_rows = [as_rows(x) for x, _ in terms], as_rows(y)
+    factors, c = [a[:, np.newaxis] for _, a in terms], c[:, np.newaxis]
 
     def compute(part: slice) -> None:
-        for few in blocks(x_rows, part):
-            result = y_rows[few]
-            np.subtract(x_rows[few], shift, out=result)
-            result *= b
-            result += a * g_rows[few]
+        for few in blocks(y_rows, part):
+            result = np.multiply(rows[0][few], factors[0], out=y_rows[few])
+            for other, factor in zip(rows[1:], factors[1:], strict=True):
+                result += other[few] * factor
             result += c
 
     shared(x, compute)

@@ -109,17 +109,24 @@ def supports_conv2d_grads(
 def conv2d_grads(
     gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """The gradients of the images and of the filters, which begin alike."""
+    """The gradients of the images and of the filters, which begin alike, and of the bias."""
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
     gx, U = np.empty(x.shape, x.dtype), mapped_filters(W.swapaxes(0, 1), m)
 
     def compute(part: slice) -> Any:
-        return winograd.conv2d_grads(x[part], gy[part], U, pad[0], m, gx[part])
+        gW = winograd.conv2d_grads(x[part], gy[part], U, pad[0], m, gx[part])
+        return gW, of_bias(gy[part])
 
-    return gx, added(in_parts(len(x), 2 * work(gy.size, W.shape), compute))
+    parts = zip(*in_parts(len(x), 2 * work(gy.size, W.shape), compute), strict=True)
+    return gx, *map(added, parts)
 
 
-def added(parts: list[Any]) -> Any:
+def of_bias(gy: Any) -> Any:
+    """The sum of each channel."""
+    return np.einsum("nchw->c", gy)
+
+
+def added(parts: Any) -> Any:
     """The sum of the parts, in the first of them."""
     first, *others = parts
     for other in others:
