@@ -59,7 +59,7 @@ def lstm_grad(
 ) -> tuple[Any, Any, Any]:
     """The portable form's lines, three gates at a time."""
     T, _, H, N = gates.shape
-    gas, WhT = np.empty((4, H, T, N), gates.dtype), np.ascontiguousarray(Wh.T)
+    gas, WhT = np.empty((4 * H, T, N), gates.dtype), np.ascontiguousarray(Wh.T)
     ga, slopes = np.empty((2, 4, H, N), gates.dtype)
     gh, gc, tanh_c, room = np.zeros((4, H, N), gates.dtype)
     for t in reversed(range(T)):
@@ -81,8 +81,7 @@ def lstm_grad(
         slopes[:3] *= gates[t, :3]
         np.multiply(u, u, out=slopes[3])
         np.subtract(1, slopes[3], out=slopes[3])
-        ga *= slopes
-        gas[:, :, t] = ga
-        np.matmul(WhT, ga.reshape(4 * H, N), out=gh)
+        np.multiply(ga.reshape(4 * H, N), slopes.reshape(4 * H, N), out=gas[:, t])
+        np.matmul(WhT, gas[:, t], out=gh)
         gc *= f
-    return gas.reshape(4 * H, T, N), gh, gc
+    return gas, gh, gc
