@@ -211,7 +211,9 @@ ROWS = {
         rounds=5,
         accelerated=True,
     ),
-    "inference 1": Row(inference(1), {"torch": 1.0}, (0.6, 0.6), repetitions=100, accelerated=True),
+    "inference 1": Row(
+        inference(1), {"torch": 1.0}, (0.6, 0.6), repetitions=1000, warm=100, accelerated=True
+    ),
     "inference 256": Row(
         inference(256), {"torch": 1.0}, (0.6, 0.6), repetitions=8, rounds=5, accelerated=True
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import index
 from typing import Any
 
@@ -71,6 +72,7 @@ def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> 
         )
 
 
+@lru_cache(4096)  # a step asks the same many times
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:

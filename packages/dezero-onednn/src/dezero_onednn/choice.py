@@ -39,9 +39,13 @@ FEW_CHANNELS, FEW_FOR_SINGLE = 4, 32
 
 @lru_cache(1024)
 def is_faster(
-    part: str, x: Shape, W: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> bool:
-    """Whether oneDNN takes less time for ``part``: the output ``y``, the gradient of x or of W."""
+    part: str, x: Shape, W: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int,
+    known: bool = False,
+) -> bool:  # fmt: skip
+    """Whether oneDNN takes less time for ``part``: the output ``y``, the gradient of x or of W.
+
+    ``known``: `dezero_nn` remembers the filters.
+    """
     C, (OC, _, KH, KW) = x[1], W
     if groups == C == OC:  # channel by channel, oneDNN has kernels of their own for most
         usual = dilation == DENSE
@@ -50,12 +54,12 @@ def is_faster(
         return False
     if KH == KW == 1:
         return min(C, OC) // groups >= FEW_FOR_SINGLE
-    m = tile(x, W, np.dtype("f"), stride, pad, dilation, groups)
+    m = tile(x, W, np.dtype("f"), stride, pad, dilation, groups, known)
     OH, OW = window_counts(x, (KH, KW), stride, pad, dilation)
     blocked = onednn(C // groups, OC // groups, groups, KH * KW / 9)
     if m > 0:
         tiles = x[0] * -(-OH // m) * -(-OW // m)
-        winograd = COSTS[m].of(tiles, C, OC) * (LONGER if tiles < FEW_TILES else 1)
+        winograd = COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1)
         return 3 * x[0] * OH * OW * blocked < winograd
     return blocked < columns(part, C, OC, groups, KH * KW / 9, stride)
 

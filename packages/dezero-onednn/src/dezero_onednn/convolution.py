@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core import Config
 from dezero_nn.kernels.conv import added, of_bias, work
 from dezero_nn.threads import in_parts
 from dezero_nn.windows import Pair, window_counts
@@ -45,7 +46,8 @@ FORWARD, DIRECT = 64, 1
 
 def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
     """Float32 with something in it, where oneDNN is faster."""
-    return covers(x, W) and is_faster("y", x.shape, W.shape, *settings)
+    known = not Config.enable_backprop
+    return covers(x, W) and is_faster("y", x.shape, W.shape, *settings, known)
 
 
 def supports_conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], *settings: Any) -> bool:
