@@ -1,12 +1,12 @@
 """Single convolutions over a wide grid of shapes: forward and both gradients, each side alone.
 
-``python benchmarks/convolutions.py [--seed SEED] SIDE`` prints a JSON list of seconds, one for each
-shape. Without a seed the shapes are those of the table below; with one they are drawn.
+``python benchmarks/convolutions.py [--seed SEED] --from NUMBER SIDE`` prints seconds, a line for
+each shape from that number on. Without a seed the shapes are those of the table below; with one
+they are drawn.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import time
@@ -169,6 +169,6 @@ def seconds(run: Callable[[], None], budget: float = 0.35) -> float:
 
 
 if __name__ == "__main__":
-    *seeded, side = sys.argv[1:]
-    shapes = drawn(int(seeded[1])) if seeded else GRID
-    print(json.dumps([seconds(SIDES[side](shape)) for shape in shapes]))
+    *seeded, _, first, side = sys.argv[1:]
+    for shape in (drawn(int(seeded[1])) if seeded else GRID)[int(first) :]:
+        print(seconds(SIDES[side](shape)), flush=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -27,6 +28,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from convolutions import GRID, drawn
 from rows import ROWS, Row
 
 HERE = Path(__file__).parent
@@ -78,8 +80,11 @@ def python_for(side: str) -> str:
     return str(Path(found.stdout.decode().strip()) / "bin" / "python")
 
 
-def output(script: str, arguments: list[str], threads: int) -> str:
-    """What a script prints in a fresh process; its last argument is the side."""
+def output(script: str, arguments: list[str], threads: int, may_die: bool = False) -> str:
+    """What a script prints in a fresh process; its last argument is the side.
+
+    With ``may_die``, also if it was killed by the system.
+    """
     *others, side = arguments
     environment = {**os.environ, **dict.fromkeys(POOLS, str(threads)), "DEZERO_ONEDNN": "off"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
@@ -87,7 +92,10 @@ def output(script: str, arguments: list[str], threads: int) -> str:
         del environment["DEZERO_ONEDNN"]
         side = "dezero"
     command = [python_for(side), str(HERE / script), *others, side]
-    return subprocess.check_output(command, env=environment, text=True)
+    done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE)
+    if not (may_die and done.returncode < 0):
+        done.check_returncode()
+    return done.stdout
 
 
 def alternate(name: str, rounds: int, threads: int) -> dict[str, list[float]]:
@@ -152,13 +160,26 @@ def verdict(result: Result, label: str, ratio: float) -> str:
     return line
 
 
+def seconds_of_shapes(side: str, extra: list[str], count: int, threads: int) -> list[float]:
+    """Seconds for each shape; inf where PyTorch crashes, as it does for some in channels last."""
+    found: list[float] = []
+    while len(found) < count:
+        arguments = [*extra, "--from", str(len(found)), side]
+        lines = output("convolutions.py", arguments, threads, may_die=side in FORMATS)
+        found += [float(line) for line in lines.split()]
+        if len(found) < count:
+            found.append(math.inf)
+    return found
+
+
 def convolutions(threads: int, seed: str | None) -> Result:
     """The grid of single convolutions: worst and median ratio, and every shape's in the JSON."""
     extra = [] if seed is None else ["--seed", seed]
     figures: dict[str, list[float]] = {}
+    shapes = drawn(int(seed)) if seed else GRID
     for side in ("dezero", ACCELERATED, *FORMATS):
         progress(f"convolutions, {threads} threads: {side}")
-        figures[side] = json.loads(output("convolutions.py", [*extra, side], threads))
+        figures[side] = seconds_of_shapes(side, extra, len(shapes), threads)
     name = "convolutions" if seed is None else f"convolutions, drawn from {seed}"
     result = Result(name, threads, "s per shape", figures)
     theirs = [min(pair) for pair in zip(*(figures[side] for side in FORMATS), strict=True)]

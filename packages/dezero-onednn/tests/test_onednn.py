@@ -128,7 +128,7 @@ def test_other_products_are_left_to_others(x: Any, W: Any) -> None:
 
 def test_other_convolutions_are_left_to_others() -> None:
     x, W, settings = (
-        np.ones((1, 16, 9, 9), F4),
+        np.ones((1, 16, 40, 40), F4),
         np.ones((16, 16, 5, 5), F4),
         (DENSE, DENSE, DENSE, 1),
     )
@@ -147,9 +147,10 @@ FASTER = [
     ((16, 64, 56, 56), (128, 64, 3, 3), 2, 1, "xyW"),
     ((16, 128, 28, 28), (128, 1, 3, 3), 1, 128, "xyW"),  # channel by channel
     ((16, 64, 28, 28), (64, 1, 5, 5), 1, 64, "xy"),
-    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, "xyW"),
-    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, ""),
-    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, ""),  # first layers
+    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, "xy"),
+    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, "xy"),
+    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, "yW"),  # first layers
+    ((1, 4, 5, 5), (4, 4, 3, 3), 1, 1, ""),  # too small for a call
     ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, ""),  # Winograd's
     ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, "yW"),  # two filters, not sixteen
 ]
@@ -162,7 +163,7 @@ def test_where_it_is_chosen(x: Any, W: Any, stride: int, groups: int, parts: str
 
 
 def test_networks_use_it_without_being_told() -> None:
-    x, W = Variable(np.ones((2, 16, 9, 9), F4)), Variable(np.ones((16, 16, 5, 5), F4))
+    x, W = Variable(np.ones((2, 16, 40, 40), F4)), Variable(np.ones((16, 16, 5, 5), F4))
     with kernel_log() as ran:
         y = conv2d(x, W)
         y.backward()
@@ -250,7 +251,7 @@ PROGRAM = """
 import numpy as np, os
 from dezero_core.extend import kernel_log, plugins
 from dezero_nn import conv2d
-x, W = np.ones((2, 16, 9, 9), "f"), np.ones((16, 16, 5, 5), "f")
+x, W = np.ones((2, 16, 40, 40), "f"), np.ones((16, 16, 5, 5), "f")
 with kernel_log() as ran:
     y = conv2d(x, W).data[0, 0, 0, 0]
 if hasattr(os, "fork") and os.fork() == 0:

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from dezero_nn.kernels.columns import SMALL
 from dezero_nn.kernels.conv import COSTS, tile
 from dezero_nn.windows import DENSE, Pair, window_counts
 
@@ -24,17 +25,23 @@ Shape = tuple[int, ...]
 PRODUCT, REORDERED = 0.157, 0.5
 """oneDNN: a 3x3 filter's product for one channel and one output; a channel or output moved."""
 
-COLUMN_PRODUCT, COPIED, WRITTEN = 0.178, 2.6, 1.3
-"""Columns: the same product; nine elements copied for one channel; one output written."""
+CALL = 25_000
+"""oneDNN: what calling it takes, with three reorders."""
 
-ADDED_UP = 2.2
-"""Columns of gradients that are added up where they lie, with strides: how much longer."""
+ODD_GROUPS = 2.5
+"""oneDNN: how much longer groups of channels take that are not in eights."""
+
+COLUMN_PRODUCT, WRITTEN, JOINED = 0.19, 0.5, 1.3
+"""Columns: the same product; one output written, and where small images are joined."""
+
+COPIED, ROW = 2.2, 40.0
+"""Columns: nine elements copied for one channel, and what beginning a row of them takes."""
+
+ADDED_UP = 4.0
+"""Columns of gradients that are added up where they lie: how often they are copied."""
 
 FEW_TILES, LONGER = 500, 1.15
 """Tiles up to which `dezero_nn` takes longer than it estimates: its products are short."""
-
-FEW_CHANNELS, FEW_FOR_SINGLE = 4, 32
-"""Channels of x up to which columns win anyway; channels and filters of 1x1 below which."""
 
 
 @lru_cache(1024)
@@ -50,24 +57,25 @@ def is_faster(
     if groups == C == OC:  # channel by channel, oneDNN has kernels of their own for most
         usual = dilation == DENSE
         return {"y": True, "x": usual, "W": usual and max(KH, KW) == 3}[part]
-    if C <= FEW_CHANNELS:
-        return False
-    if KH == KW == 1:
-        return min(C, OC) // groups >= FEW_FOR_SINGLE
     m = tile(x, W, np.dtype("f"), stride, pad, dilation, groups, known)
     OH, OW = window_counts(x, (KH, KW), stride, pad, dilation)
-    blocked = onednn(C // groups, OC // groups, groups, KH * KW / 9)
+    places, nines = x[0] * OH * OW, KH * KW / 9
+    blocked = places * onednn(part, C // groups, OC // groups, groups, nines) + CALL
     if m > 0:
         tiles = x[0] * -(-OH // m) * -(-OW // m)
         winograd = COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1)
-        return 3 * x[0] * OH * OW * blocked < winograd
-    return blocked < columns(part, C, OC, groups, KH * KW / 9, stride)
+        return 3 * blocked < winograd
+    way = "turned" if part == "x" and stride == DENSE and OC * x[2] * x[3] <= 2 * C * OH * OW else part
+    return blocked < places * columns(way, C, OC, groups, nines, OH, OW, stride)
 
 
-def onednn(C: int, OC: int, groups: int, nines: float) -> float:
+def onednn(part: str, C: int, OC: int, groups: int, nines: float) -> float:
     """For each place: of so many channels and filters in each group, of nine elements times."""
-    products = PRODUCT * nines * padded(C) * padded(OC)
-    return groups * (products + REORDERED * (C + OC))
+    is_first_layer = C < 16 and groups == 1 and part != "x"
+    products = PRODUCT * nines * (C if is_first_layer else padded(C)) * padded(OC)
+    moved = C + OC if nines > 1 / 9 else {"y": OC, "x": C, "W": C + OC}[part]
+    odd = groups > 1 and (C % 8 or OC % 8)
+    return groups * (products * (ODD_GROUPS if odd else 1) + REORDERED * moved)
 
 
 def padded(channels: int) -> int:
@@ -75,10 +83,15 @@ def padded(channels: int) -> int:
     return 8 if channels == 8 else -(-channels // 16) * 16
 
 
-def columns(part: str, C: int, OC: int, groups: int, nines: float, stride: Pair) -> float:
+def columns(
+    way: str, C: int, OC: int, groups: int, nines: float, OH: int, OW: int, stride: Pair
+) -> float:
     """For each place, as `dezero_nn.kernels.columns` does it."""
-    products = COLUMN_PRODUCT * nines * C * OC / groups
-    if part == "x" and stride == DENSE:
-        return products + nines * COPIED * OC + WRITTEN * C
-    cost = products + nines * COPIED * C + WRITTEN * OC
-    return ADDED_UP * cost if part == "x" else cost
+    products, joined = COLUMN_PRODUCT * nines * C * OC / groups, OH * OW <= SMALL
+    copied = nines * (COPIED + ROW / OW)
+    if nines == 1 / 9 and stride == DENSE and not joined:
+        copied = 0
+    written = JOINED if joined else WRITTEN
+    if way == "x":
+        return products + ADDED_UP * copied * C
+    return products + (copied * OC + written * C if way == "turned" else copied * C + written * OC)
