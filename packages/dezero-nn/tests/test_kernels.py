@@ -220,7 +220,8 @@ def test_rows_and_columns_of_zeros_are_left_out(
     x = np.zeros((400, 400), dtype)
     kept = x if rows else x.T
     kept[sorted(filled)] = draw.standard_normal((len(filled), 400))
-    x, W = (np.asfortranarray(x) if transposed else x), draw.standard_normal((400, 300)).astype(dtype)
+    x, W = np.asfortranarray(x) if transposed else x, draw.standard_normal((400, 300))
+    W = W.astype(dtype)
     with kernel_log() as ran:
         y = product(x, W)
     assert (ran[0] == ("matmul", "numpy:matmul_filled")) == (len(filled) <= 0.8 * 400)

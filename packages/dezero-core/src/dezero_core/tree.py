@@ -28,7 +28,7 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
             contains itself.
     """
     chosen: dict[int, tuple[str, Parameter | Buffer, bool]] = {}
-    for key, found, attributes_only in _walk(root, "", kind_of(type(root)) != CONTAINER, ()):
+    for key, found, attributes_only in _walk(root, "", kind_of(root) != CONTAINER, ()):
         known = chosen.get(id(found))
         if known is None or (attributes_only and not known[2]):
             chosen[id(found)] = key, found, attributes_only
@@ -42,7 +42,7 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:
     """The named branches of a layer or container; nothing of anything else."""
-    kind = kind_of(type(node))
+    kind = kind_of(node)
     if kind == LAYER:
         return vars(node).items()
     if kind != CONTAINER:
@@ -56,7 +56,7 @@ def _walk(
     node: Any, path: str, attributes_only: bool, above: tuple[int, ...]
 ) -> Iterator[tuple[str, Parameter | Buffer, bool]]:
     for name, child in children(node):
-        kind = kind_of(type(child))
+        kind = kind_of(child)
         if kind == NOTHING:
             continue
         key = f"{path}/{name}" if path else name
@@ -81,9 +81,13 @@ NOTHING, LEAF, CONTAINER, LAYER = range(4)
 """What a branch of a tree can be."""
 
 
-@lru_cache(maxsize=1024)
-def kind_of(kind: type) -> int:
-    """Which of them objects of a type are; a training step asks hundreds of times."""
+def kind_of(x: Any) -> int:
+    """Which of them ``x`` is."""
+    return _kind_of_type(type(x))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1024)  # a training step asks hundreds of times
+def _kind_of_type(kind: type) -> int:
     if issubclass(kind, Parameter | Buffer):
         return LEAF
     if issubclass(kind, Mapping | list | tuple):

@@ -107,8 +107,8 @@ max_pool2d = KernelOp(
 )
 max_pool2d_values = KernelOp(
     "max_pool2d_values",
-    "(x: (N, C, H, W), kernel, stride, pad) -> y: (N, C, OH, OW), that of max_pool2d alone: where no "
-    "graph is recorded",
+    "(x: (N, C, H, W), kernel, stride, pad) -> y: (N, C, OH, OW), that of max_pool2d alone: where "
+    "no graph is recorded",
 )
 max_pool2d_grad = KernelOp(
     "max_pool2d_grad",

@@ -65,7 +65,8 @@ def is_faster(
         tiles = x[0] * -(-OH // m) * -(-OW // m)
         winograd = COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1)
         return 3 * blocked < winograd
-    way = "turned" if part == "x" and stride == DENSE and OC * x[2] * x[3] <= 2 * C * OH * OW else part
+    turned = part == "x" and stride == DENSE and OC * x[2] * x[3] <= 2 * C * OH * OW
+    way = "turned" if turned else part
     return blocked < places * columns(way, C, OC, groups, nines, OH, OW, stride)
 
 

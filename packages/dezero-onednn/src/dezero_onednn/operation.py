@@ -118,8 +118,9 @@ class Primitive:
                 self.places[number] = place
         if scratch is not None:
             self.set(self.memories[-1].pointer, address(scratch))
-        handles = self.primitive.pointer, self.stream.pointer
-        require_success("primitive_execute", self.execute(*handles, len(self.arguments), self.arguments))
+        arguments = len(self.arguments), self.arguments
+        status = self.execute(self.primitive.pointer, self.stream.pointer, *arguments)
+        require_success("primitive_execute", status)
 
 
 class Operand:

@@ -80,7 +80,8 @@ def gradient_of_gates(
     Then gh = Wh^T ga and gc f are what the step before gets.
     """
     T, _, H, N = gates.shape
-    WhT, gas = matrix_transpose(Wh), [None] * T
+    WhT = matrix_transpose(Wh)
+    gas: list[Any] = [None] * T
     gh: Any = 0
     gc: Any = 0
     for t in reversed(range(T)):

@@ -34,7 +34,6 @@ from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
 from .updates import supports_update, update
 from .zeros import matmul_filled, supports_filled
 
-
 LEAVES_OUT = 100
 """What leaves work out is asked before what does it, also before other packages' kernels."""
 

@@ -59,7 +59,7 @@ def supports_relu(x: Any) -> bool:
 BLOCK = 1 << 16
 """Elements at a time: all that is computed on the way stays in the cache."""
 
-ZEROS = {"f": np.zeros(BLOCK, np.float32), "d": np.zeros(BLOCK)}
+ZEROS: dict[str, Any] = {"f": np.zeros(BLOCK, np.float32), "d": np.zeros(BLOCK)}
 """Of single and double precision: beside an array NumPy's maximum is three times as fast as beside
 a number."""
 

@@ -29,15 +29,16 @@ def supports_max_pool2d(x: Any, *settings: Any) -> bool:
 
 
 def max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
-    """The largest of each window: of each column of it, then of those. Rows are read as they lie."""
+    """The largest of each window: of its columns, then of those. Rows are read as they lie."""
     counts = window_counts(x.shape, kernel, stride, pad)
     y, (OH, OW) = np.empty((*x.shape[:2], *counts), x.dtype), counts
 
     def compute(part: slice) -> None:
         image = padded(x[part], pad, -np.inf)
-        rows = [image[:, :, i : i + stride[0] * (OH - 1) + 1 : stride[0]] for i in range(kernel[0])]
+        down, across = stride[0] * (OH - 1) + 1, stride[1] * (OW - 1) + 1
+        rows = [image[:, :, i : i + down : stride[0]] for i in range(kernel[0])]
         tallest = largest_of(rows, None)
-        columns = [tallest[..., j : j + stride[1] * (OW - 1) + 1 : stride[1]] for j in range(kernel[1])]
+        columns = [tallest[..., j : j + across : stride[1]] for j in range(kernel[1])]
         largest_of(columns, y[part])
 
     in_parts(len(x), 8 * x.size, compute)

@@ -169,9 +169,7 @@ def mapped_filters(W: Any, m: int) -> Any:
     return (maps(m)[1] @ W.reshape(OC * C, 9).T).reshape(-1, OC, C)
 
 
-def conv2d(
-    x: Any, U: Any, b: Any, pad: int, m: int, y: Any, part: slice = slice(None)
-) -> None:
+def conv2d(x: Any, U: Any, b: Any, pad: int, m: int, y: Any, part: slice = slice(None)) -> None:
     """Mapped filters (n*n, OC, C) at every place, into ``y``; the bias is added in cache.
 
     Of a single image perhaps only some rows of tiles.

@@ -11,7 +11,7 @@ would meet need be neither read nor multiplied:
                      ---------
                      ---------
 
-For the gradient of W, x stands transposed, and has rows of zeros: those of the result are zeros too.
+For the gradient of W, x stands transposed and has rows of zeros; so has the result.
 An inf or nan that only zeros meet is not seen then; `dezero.precision("exact")` turns this off.
 """
 
