@@ -102,9 +102,10 @@ def test_mode() -> using_config:
 def precision(name: str) -> using_config:
     """In this block, ``"exact"``: no kernel trades digits for speed; ``"fast"``: they may.
 
-    What they trade is in docs/performance.md: convolution of float32 by 3x3 filters loses about
-    two bits, and spreads an inf or nan to its neighbours. Backward runs as the block it is called
-    in says, wherever the forward ran.
+    What they trade: convolution of float32 by 3x3 filters loses about two bits, and spreads an inf
+    or nan to its neighbours; products of large matrices leave out rows and columns of zeros, also
+    where those would meet an inf or nan. Backward runs as the block it is called in says, wherever
+    the forward ran.
 
     Raises:
         ArgumentError: another name.

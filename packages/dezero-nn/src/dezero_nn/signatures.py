@@ -37,6 +37,12 @@ update = KernelOp(
     "ps; step is elementwise, and keeps arrays of the shape of p and Python numbers in its state",
 )
 
+add_scaled = KernelOp(
+    "add_scaled",
+    "(ps: list of parameters of one dtype, gs: their gradients, a: float) -> list of p + a g, "
+    "perhaps written over ps",
+)
+
 batch_norm = KernelOp(
     "batch_norm",
     "(x: (N, C, ...), gamma: (C,), beta: (C,), eps) -> (y, mean, var): y as x; of each "

@@ -67,12 +67,17 @@ def get_num_threads() -> int:
 
 
 @cache
+def blas_library() -> ctypes.CDLL:
+    """What NumPy multiplies matrices with, by the module that it is linked to."""
+    return ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
+
+
+@cache
 def blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """How many threads NumPy's OpenBLAS uses, asked and told; None if it is another BLAS."""
-    library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
     for prefix in PREFIXES:
         try:
-            get, tell = (library[prefix.format(f"{verb}_num_threads")] for verb in ("get", "set"))
+            get, tell = (blas_library()[prefix.format(f"{verb}_num_threads")] for verb in ("get", "set"))
         except AttributeError:
             continue
         return get, tell

@@ -31,7 +31,7 @@ from .pooling import max_pool2d, max_pool2d_grad, max_pool2d_values, supports_ma
 from .products import matmul, supports_matmul
 from .recurrent import lstm, lstm_grad, supports_lstm, supports_lstm_grad
 from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
-from .updates import supports_update, update
+from .updates import add_scaled, supports_add_scaled, supports_update, update
 from .zeros import matmul_filled, supports_filled
 
 LEAVES_OUT = 100
@@ -61,6 +61,7 @@ def all_kernels() -> list[Kernel]:
         Kernel("lstm", "numpy", lstm, supports_lstm),
         Kernel("lstm_grad", "numpy", lstm_grad, supports_lstm_grad),
         Kernel("update", "numpy", update, supports_update),
+        Kernel("add_scaled", "numpy", add_scaled, supports_add_scaled),
         Kernel("batch_norm", "numpy", batch_norm, supports_channels),
         Kernel("channel_sum", "numpy", channel_sum, supports_channels),
         Kernel("channel_sums", "numpy", channel_sums, supports_channels),

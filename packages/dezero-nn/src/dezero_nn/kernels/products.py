@@ -17,17 +17,20 @@ import numpy as np
 from ..threads import ALONE, at_work, in_parts
 
 
-def supports_matmul(x: Any, W: Any) -> bool:
-    """Two matrices of one dtype, single or double precision, large enough, and threads at work."""
+def are_matrices(x: Any, W: Any) -> bool:
+    """Whether both are matrices of one dtype, single or double precision, that fit together."""
     return bool(
         type(x) is type(W) is np.ndarray
         and x.ndim == W.ndim == 2
         and x.dtype == W.dtype
         and x.dtype.char in "fd"
         and x.shape[1] == W.shape[0]
-        and x.size * W.shape[1] > ALONE
-        and at_work()
     )
+
+
+def supports_matmul(x: Any, W: Any) -> bool:
+    """Two matrices, large enough, and threads at work."""
+    return are_matrices(x, W) and x.size * W.shape[1] > ALONE and at_work()
 
 
 def matmul(x: Any, W: Any) -> Any:

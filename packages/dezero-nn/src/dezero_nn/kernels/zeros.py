@@ -24,6 +24,8 @@ import numpy as np
 from dezero_core import Config
 from dezero_core.functions.linalg import product
 
+from .products import are_matrices
+
 LEAST_WORK = 1 << 24
 """Multiplications below which looking for zeros takes longer than they do."""
 
@@ -38,13 +40,9 @@ GLANCE = 8
 
 
 def supports_filled(x: Any, W: Any) -> bool:
-    """Two large matrices of one dtype, of whose first one enough rows or columns are zeros."""
-    return bool(
-        type(x) is type(W) is np.ndarray
-        and x.ndim == W.ndim == 2
-        and x.dtype == W.dtype
-        and x.dtype.char in "fd"
-        and x.shape[1] == W.shape[0]
+    """Two large matrices, of whose first one enough rows or columns are zeros."""
+    return (
+        are_matrices(x, W)
         and W.shape[1] >= LEAST_COLUMNS
         and x.size * W.shape[1] >= LEAST_WORK
         and not Config.exact

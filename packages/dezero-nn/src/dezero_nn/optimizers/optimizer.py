@@ -126,11 +126,15 @@ class Optimizer:
                 if not isinstance(value, int | float):
                     state[name] = move_beside(value, param.data)  # it may have been moved
         gradients = [param.grad.data for param in params if param.grad is not None]
-        run = signatures.update if self.elementwise else signatures.update.portable
         with on_device_of(params[0].data):
-            arrays = run([param.data for param in params], gradients, states, self.step)
+            arrays = self.updated([param.data for param in params], gradients, states)
         for param, array in zip(params, arrays, strict=True):
             param.data = array
+
+    def updated(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
+        """Parameters with what ``step`` adds to each, perhaps written over them."""
+        run = signatures.update if self.elementwise else signatures.update.portable
+        return run(ps, gs, states, self.step)
 
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """What to add to a parameter.
@@ -147,6 +151,12 @@ class Optimizer:
 def _update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any) -> list[Any]:
     backend = backend_of(ps[0])
     return [backend.iadd(p, step(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]
+
+
+@signatures.add_scaled.define
+def _add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
+    backend = backend_of(ps[0])
+    return [backend.iadd(p, g * a) for p, g in zip(ps, gs, strict=True)]
 
 
 def of_one_place(params: list[Parameter]) -> list[list[Parameter]]:

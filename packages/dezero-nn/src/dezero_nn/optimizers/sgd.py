@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import signatures
 from .optimizer import Optimizer
 
 
@@ -19,6 +20,11 @@ class SGD(Optimizer):
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
         self.lr = lr
+
+    def updated(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
+        if type(self).step is not SGD.step:  # a subclass with a rule of its own
+            return super().updated(ps, gs, states)
+        return signatures.add_scaled(ps, gs, -self.lr)
 
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         return g * -self.lr
