@@ -75,9 +75,10 @@ def blas_library() -> ctypes.CDLL:
 @cache
 def blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """How many threads NumPy's OpenBLAS uses, asked and told; None if it is another BLAS."""
+    library = blas_library()
     for prefix in PREFIXES:
         try:
-            get, tell = (blas_library()[prefix.format(f"{verb}_num_threads")] for verb in ("get", "set"))
+            get, tell = (library[prefix.format(f"{verb}_num_threads")] for verb in ("get", "set"))
         except AttributeError:
             continue
         return get, tell

@@ -60,7 +60,7 @@ def is_array(x: Any) -> bool:
 
 
 def supports_add_scaled(ps: Any, gs: Any, a: float) -> bool:
-    """Contiguous arrays of one dtype, single or double precision, where BLAS has 64-bit integers."""
+    """Contiguous arrays of one dtype, single or double precision, and a BLAS of 64-bit integers."""
     return all(
         type(p) is type(g) is np.ndarray
         and p.dtype == g.dtype
