@@ -65,7 +65,11 @@ class NumpyBackend(ArrayBackend):
 
     def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
         shape, strides = window_layout(x, kernel, stride, dilation)
-        return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
+        if not x.flags.c_contiguous:
+            return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
+        view: Array = np.ndarray(shape, x.dtype, x, 0, strides)  # several times as fast
+        view.flags.writeable = False
+        return view
 
     def bernoulli(self, p: float, x: Array) -> Array:
         """From 16 random bits an element: ``p`` is rounded to 1/65536.

@@ -109,10 +109,12 @@ class Tiling:
 
     def room(self, name: str, *shape: int) -> Any:
         """A buffer of that shape, float32, with whatever it held before."""
-        size = math.prod(shape)
-        if name not in self._rooms or self._rooms[name].size < size:
-            self._rooms[name] = np.empty(size, np.float32)
-        return self._rooms[name][:size].reshape(shape)
+        found = self._rooms.get(name)
+        if found is None or found.size < math.prod(shape):
+            found = self._rooms[name] = np.empty(shape, np.float32)
+        if found.shape == shape:
+            return found
+        return found.reshape(-1)[: math.prod(shape)].reshape(shape)
 
     def region(self, name: str, x: Any, block: Block, edge: int, extra: int) -> tuple[Any, int]:
         """What the tiles of a block cover, `edge` around the images: an array, and where in it.

@@ -35,7 +35,7 @@ LEAST_COLUMNS = 128
 MOST = 0.8
 """Part of the rows or columns that may have something in them: the others pay for the copies."""
 
-GLANCE = 8
+GLANCES = (1, 8)
 """Rows or columns that are looked at first: mostly they show that there is nothing to gain."""
 
 
@@ -52,9 +52,10 @@ def supports_filled(x: Any, W: Any) -> bool:
 
 def filled_rows(x: Any) -> Any:
     """Which rows have something else than zeros in them; None if it is most of them."""
-    some = x[:, :: -(-x.shape[1] // GLANCE)]
-    if np.count_nonzero(some.any(axis=1)) > MOST * len(x):
-        return None
+    for glance in GLANCES:
+        some = x[:, :: -(-x.shape[1] // glance)]
+        if np.count_nonzero(some.any(axis=1)) > MOST * len(x):
+            return None
     filled = np.flatnonzero(x.any(axis=1))
     return filled if len(filled) <= MOST * len(x) else None
 
