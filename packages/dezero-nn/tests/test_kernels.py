@@ -14,7 +14,7 @@ from dezero_core.errors import ArgumentError
 from dezero_core.extend import kernel_log, ops
 from dezero_core.functions.linalg import product
 from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, signatures, threads
-from dezero_nn.kernels import all_kernels, columns, updates, winograd
+from dezero_nn.kernels import all_kernels, columns, conv, filters, updates, winograd
 
 # tested below: rules of optimizers, larger images, matrices of zeros
 OTHERWISE = ("update", "add_scaled", "conv2d_grads", "matmul_filled")
@@ -268,6 +268,33 @@ def test_batch_normalisation_shows_infinities() -> None:
         y, mean, var = KERNELS["batch_norm"].function(x, *[np.ones(2, "float32")] * 2, 0.1)
     assert np.isinf(mean[0]) and np.isnan(var[0]) and np.isnan(y[:, 0]).any()
     assert np.isfinite(y[:, 1]).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("size", [(40, 37), (24, 24), (9, 50)])
+def test_rows_of_one_image_are_shared_out(count: int, size: tuple[int, int]) -> None:
+    threads.set_num_threads(count)
+    draw = np.random.default_rng(0)
+    x, W = draw.standard_normal((1, 32, *size), "f"), draw.standard_normal((64, 32, 3, 3), "f")
+    b, settings = draw.standard_normal(64, "f"), ((1, 1), (1, 1), (1, 1), 1)
+    with patch.object(conv, "cheapest", lambda *_: 4):
+        y = conv.conv2d(x, W, b, *settings)
+    wanted = signatures.conv2d.portable(x, W, b, *settings)
+    assert np.max(np.abs(y - wanted)) <= 3e-5 * np.max(np.abs(wanted))
+
+
+def test_remembered_filters_are_those_of_now() -> None:
+    """Whoever changes a weight in place need not say so; and no more is kept than allowed."""
+    mapped = winograd.mapped_filters
+    W = np.ones((2, 3, 3, 3), "f")
+    first = filters.remembered(W, 4, mapped)
+    assert filters.remembered(W, 4, mapped) is first
+    W[0, 0, 0, 0] = -0.0
+    assert np.array_equal(filters.remembered(W, 4, mapped), mapped(W, 4))
+    assert filters.remembered(W, 2, mapped).shape == (16, 2, 3)
+    with patch.object(filters, "MOST", first.nbytes):
+        filters.remembered(W, 4, mapped)
+        assert sum(U.nbytes for _, U in filters._kept.values()) <= first.nbytes
 
 
 def test_convolution_is_repeatable() -> None:

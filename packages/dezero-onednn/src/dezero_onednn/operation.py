@@ -105,7 +105,7 @@ class Primitive:
         pairs = zip(self.layouts, [memory.pointer for memory in self.memories], strict=True)
         self.arguments = (Argument * len(self.layouts))(*[Argument(*pair) for pair in pairs])
         self.places = [0] * len(layouts)  # where the arrays of the last call were
-        self.set = library().dnnl_memory_set_data_handle
+        self.set_handle = library().dnnl_memory_set_data_handle
         self.execute = computing().dnnl_primitive_execute
 
     def __call__(self, *arrays: Any) -> None:
@@ -114,13 +114,17 @@ class Primitive:
         for number, (memory, array) in enumerate(zip(self.memories, arrays, strict=False)):
             place = address(array)
             if place != self.places[number]:
-                self.set(memory.pointer, place)
+                self.put(memory, place)
                 self.places[number] = place
         if scratch is not None:
-            self.set(self.memories[-1].pointer, address(scratch))
+            self.put(self.memories[-1], address(scratch))
         arguments = len(self.arguments), self.arguments
         status = self.execute(self.primitive.pointer, self.stream.pointer, *arguments)
         require_success("primitive_execute", status)
+
+    def put(self, memory: Handle, place: int) -> None:
+        """Tell an argument where its array is."""
+        require_success("memory_set_data_handle", self.set_handle(memory.pointer, place))
 
 
 class Operand:
