@@ -41,47 +41,65 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     pad = tuple(draw(st.integers(0, k - 1)) for k in kernel)
     counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, dilation, strict=True)]
     assume(min(counts) > 0)
-    x = numbers(draw, (N, C * groups, *size), dtype)
-    W = numbers(draw, (OC * groups, C, *kernel), dtype)
-    gy = numbers(draw, (N, OC * groups, *counts), dtype)
-    g, index = numbers(draw, (N, C, *counts), dtype), numbers(draw, (N, C, *counts), dtype)
-    index = (index * 4).astype("int64") % (kernel[0] * kernel[1])
-    b = draw(st.sampled_from([None, numbers(draw, (OC * groups,), dtype)]))
     settings = stride, pad, dilation, groups
-    of_channel = numbers(draw, (C * groups,), dtype)
-    scores, labels = numbers(draw, (N + 1, C + 1), dtype), np.arange(N + 1) % (C + 1)
-    steps = numbers(draw, (N, C, OC), dtype), numbers(draw, (4 * size[0], C), dtype)
-    state = numbers(draw, (size[0], OC), dtype)
-    from_state = numbers(draw, (4 * size[0], size[0]), dtype)
+    around, (size_h, _) = (kernel, stride, pad), size
+    labels = np.arange(N + 1) % (C + 1)
+
+    def some(*shape: int) -> Any:
+        return numbers(draw, shape, dtype)
+
+    def x() -> Any:
+        return some(N, C * groups, *size)
+
+    def W() -> Any:
+        return some(OC * groups, C, *kernel)
+
+    def gy() -> Any:
+        return some(N, OC * groups, *counts)
+
+    def of_channel() -> Any:
+        return some(C * groups)
+
+    def places() -> Any:
+        return (some(N, C, *counts) * 4).astype("int64") % (kernel[0] * kernel[1])
+
     return {
-        "lstm": (*steps, from_state, from_state[:, 0], state, state / 2),
-        "lstm_grad": (
-            np.tanh(numbers(draw, (N, 4, size[0], OC), dtype)),
-            *numbers(draw, (1, N, size[0], OC), dtype),
-            state,
-            from_state,
-            *draw(st.sampled_from([(None, None), (np.ones((N, size[0], OC), dtype),) * 2])),
+        "lstm": lambda: (
+            some(N, C, OC),
+            *(some(4 * size_h, n) for n in (C, size_h)),
+            *(some(4 * size_h), some(size_h, OC), some(size_h, OC)),
+        ),
+        "lstm_grad": lambda: (
+            np.tanh(some(N, 4, size_h, OC)),
+            some(N, size_h, OC),
+            *(some(size_h, OC), some(4 * size_h, size_h)),
+            *draw(st.sampled_from([(None, None), (np.ones((N, size_h, OC), dtype),) * 2])),
             None,
         ),
-        "sigmoid": (x * 40,),
-        "sigmoid_grad": (gy, gy / 2),
-        "softmax_cross_entropy": (scores, labels),
-        "softmax_cross_entropy_grad": (np.array(0.5, dtype), scores, labels[:, np.newaxis]),
-        "matmul": (np.resize(x, (N, 700)), np.resize(W, (700, 400))),
-        "scaled_where": (x, x > 0, 1.25),
-        "relu": (x,),
-        "batch_norm": (x, of_channel, of_channel, 0.1),
-        "channel_sum": (x,),
-        "channel_sums": (x, x[::-1] + 1, of_channel),
-        "channel_sum_of": (x, np.sign(x), *[of_channel] * 4),
-        "relu_grad": (x, x[::-1].copy()),
-        "conv2d": (x, W, b, *settings),
-        "conv2d_grad_x": (gy, W, x.shape, *settings),
-        "conv2d_grad_W": (x, gy, kernel, *settings),
-        "max_pool2d": (x, kernel, stride, pad),
-        "max_pool2d_values": (x, kernel, stride, pad),
-        "max_pool2d_grad": (g, index, x.shape, kernel, stride, pad),
-    }[op]
+        "sigmoid": lambda: (x() * 40,),
+        "sigmoid_grad": lambda: (gy(), gy()),
+        "softmax_cross_entropy": lambda: (some(N + 1, C + 1), labels),
+        "softmax_cross_entropy_grad": lambda: (
+            *(np.array(0.5, dtype), some(N + 1, C + 1), labels[:, np.newaxis]),
+        ),
+        "matmul": lambda: (some(N, 700), some(700, 400)),
+        "scaled_where": lambda: ((images := x()), images > 0, 1.25),
+        "relu": lambda: (x(),),
+        "batch_norm": lambda: (x(), of_channel(), of_channel(), 0.1),
+        "channel_sum": lambda: (x(),),
+        "channel_sums": lambda: (x(), x() + 1, of_channel()),
+        "channel_sum_of": lambda: (x(), np.sign(x()), *[of_channel()] * 4),
+        "relu_grad": lambda: (x(), x()),
+        "conv2d": lambda: (x(), W(), draw(st.sampled_from([None, some(OC * groups)])), *settings),
+        "conv2d_grad_x": lambda: (gy(), W(), (N, C * groups, *size), *settings),
+        "conv2d_grad_W": lambda: (x(), gy(), kernel, *settings),
+        "max_pool2d": lambda: (x(), *around),
+        "max_pool2d_values": lambda: (x(), *around),
+        "max_pool2d_grad": lambda: (
+            *(some(N, C, *counts), places(), (N, C, *size)),
+            *around,
+        ),
+    }[op]()
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +124,8 @@ def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
     assume(kernel.supports(*given_))
     fewest = data.draw(st.sampled_from([0, 96]))  # images are shared out, or channels
-    with patch.object(winograd, "FEWEST", fewest):
+    block = data.draw(st.sampled_from([columns.BLOCK, 500]))  # columns of images, or of rows
+    with patch.object(winograd, "FEWEST", fewest), patch.object(columns, "BLOCK", block):
         got, expected = kernel.function(*given_), portable(*given_)
     pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
     for found, wanted in pairs:
@@ -128,7 +147,9 @@ def test_contiguous_arrays_of_both_precisions_are_supported(op: str) -> None:
     supported()
 
 
-@pytest.mark.parametrize("block", [1, 500, 1 << 30], ids=["images", "some", "all"])
+@pytest.mark.parametrize(
+    "block", [1, 1600, 5000, 1 << 30], ids=["row", "rows", "images", "all"]
+)
 def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))

@@ -6,9 +6,10 @@ product with the filters, as rows, gives the output where it belongs, without tr
       filters (OC, K)  @  columns (K, P)  =  y[n] (OC, P)
 
 Columns take KH*KW times the room of the image. So they are made for as many images at a time
-as `BLOCK` bytes hold, always in the same buffer: large products, little memory. Where images are
-small, so would be the products; the columns of all images of a block then lie side by side, and
-the output is copied to its place. With filters of one element, images are their own columns.
+as `BLOCK` bytes hold, or as many rows of a large one, always in the same buffer: large products
+of what is in the cache, little memory. Where images are small, so would be the products; the
+columns of all images of a block then lie side by side, and the output is copied to its place.
+With filters of one element, images are their own columns.
 
 Both gradients go the same way: for W it is the columns of x times gy. For x there are two ways.
 Without strides it is a convolution again, of gy with the filters turned around. Otherwise the
@@ -27,7 +28,7 @@ from ..windows import DENSE, Pair
 from .views import padded, view_at, windows
 
 BLOCK = 4 << 20
-"""Bytes of columns made at a time. Smaller blocks make small products, larger ones only memory."""
+"""Bytes of columns made at a time. Smaller blocks make small products, larger ones leave the cache."""
 
 SMALL = 256
 """Outputs of an image up to which images are joined: products of fewer columns are slower."""
@@ -47,7 +48,7 @@ def conv2d(
         return
     filters = W.reshape(groups, OC // groups, C * KH * KW)
     for block, columns in column_blocks(view, groups):
-        part = y[block].reshape(-1, groups, OC // groups, OH * OW)
+        part = in_groups(y[block], groups)
         if columns.ndim == 3:
             joined = np.matmul(filters, columns).reshape(groups, OC // groups, len(part), OH * OW)
             part[...] = joined.transpose(2, 0, 1, 3)
@@ -68,7 +69,7 @@ def conv2d_grad_W(
     view = windows(padded(x, pad), kernel, stride, dilation)
     gW = np.zeros((groups, C * kernel[0] * kernel[1], OC // groups), x.dtype)
     for block, columns in column_blocks(view, groups):
-        part = gy[block].reshape(-1, groups, OC // groups, view.shape[-2] * view.shape[-1])
+        part = in_groups(gy[block], groups)
         if columns.ndim == 3:
             joined = part.transpose(1, 0, 3, 2).reshape(groups, -1, OC // groups)
             gW += np.matmul(columns, joined)
@@ -104,48 +105,60 @@ def added_up(
         columns = gx.reshape(N, groups, K, OH * OW)
         np.matmul(filters, gy.reshape(N, groups, OC // groups, OH * OW), out=columns)
         return
-    step = images_per_block(groups * K * OH * OW * gy.itemsize)
-    columns = np.empty((min(step, N), groups, K, OH * OW), gy.dtype)
-    margin = np.empty((min(step, N), C, H + 2 * PH, Wd + 2 * PW), gy.dtype)
-    for start in range(0, N, step):
-        part = gy[start : start + step].reshape(-1, groups, OC // groups, OH * OW)
-        n = len(part)
-        cols = np.matmul(filters, part, out=columns[:n]).reshape(n, C, KH, KW, OH, OW)
-        block = margin[:n]
+    images, rows = per_block(groups * K * OW * gy.itemsize, OH)
+    columns = np.empty(min(images, N) * groups * K * min(rows, OH) * OW, gy.dtype)
+    margin = np.empty((min(images, N), C, H + 2 * PH, Wd + 2 * PW), gy.dtype)
+    for start in range(0, N, images):
+        block = margin[: min(images, N - start)]
         block[...] = 0
-        for i in range(KH):
-            for j in range(KW):
-                view_at(block, i, j, stride, (OH, OW), dilation)[...] += cols[:, :, i, j]
-        gx[start : start + n] = block[:, :, PH : PH + H, PW : PW + Wd]
+        for top in range(0, OH, rows):
+            here = slice(top, top + rows)
+            part = in_groups(gy[start : start + images, :, here], groups)
+            room = columns[: len(part) * C * KH * KW * part.shape[-1]]
+            cols = np.matmul(filters, part, out=room.reshape(len(part), groups, K, -1))
+            cols = cols.reshape(len(part), C, KH, KW, -1, OW)
+            for i in range(KH):
+                for j in range(KW):
+                    places = view_at(block, i, j, stride, (OH, OW), dilation)
+                    places[:, :, here] += cols[:, :, i, j]
+        gx[start : start + images] = block[:, :, PH : PH + H, PW : PW + Wd]
 
 
-def column_blocks(view: Any, groups: int) -> Iterator[tuple[slice, Any]]:
-    """Which images, and their columns in a buffer that is used again.
+def in_groups(y: Any, groups: int) -> Any:
+    """A view of outputs, each group's channels by themselves: (n, G, OC/G, places)."""
+    n, OC, rows, OW = y.shape
+    return y.reshape(n, groups, OC // groups, rows * OW)
+
+
+def column_blocks(view: Any, groups: int) -> Iterator[tuple[Any, Any]]:
+    """Which images and rows of outputs, as an index, and their columns in a buffer used again.
 
     They are (n, G, K/G, P), or (G, K/G, n*P) if the images are joined.
     """
     N, C, KH, KW, OH, OW = view.shape
-    K, P = C // groups * KH * KW, OH * OW
-    step = images_per_block(view[0].size * view.itemsize)
-    joined = P <= SMALL and min(step, N) > 1
+    K = C // groups * KH * KW
+    images, rows = per_block(C * KH * KW * OW * view.itemsize, OH)
+    joined = OH * OW <= SMALL and min(images, N) > 1
     is_column = KH * KW == 1 and view.flags.c_contiguous and not joined
-    size = 0 if is_column else min(step, N) * C * KH * KW * P
-    buffer = np.empty(size, view.dtype)
-    for start in range(0, N, step):
-        block = slice(start, min(start + step, N))
-        part = view[block]
-        if is_column:
-            yield block, part.reshape(len(part), groups, K, P)
-            continue
-        room = buffer[: part.size]
-        if joined:
-            room.reshape(C, KH, KW, len(part), OH, OW)[...] = part.transpose(1, 2, 3, 0, 4, 5)
-            yield block, room.reshape(groups, K, len(part) * P)
-        else:
-            room.reshape(part.shape)[...] = part
-            yield block, room.reshape(len(part), groups, K, P)
+    if is_column:
+        rows = OH
+    buffer = np.empty(0 if is_column else min(images, N) * groups * K * rows * OW, view.dtype)
+    for start in range(0, N, images):
+        for top in range(0, OH, rows):
+            block = slice(start, start + images), slice(None), slice(top, top + rows)
+            part = view[block[0], ..., block[2], :]
+            n, room = len(part), buffer[: part.size]
+            if is_column:
+                yield block, part.reshape(n, groups, K, -1)
+            elif joined:
+                room.reshape(C, KH, KW, n, OH, OW)[...] = part.transpose(1, 2, 3, 0, 4, 5)
+                yield block, room.reshape(groups, K, -1)
+            else:
+                room.reshape(part.shape)[...] = part
+                yield block, room.reshape(n, groups, K, -1)
 
 
-def images_per_block(bytes_per_image: int) -> int:
-    """How many images' columns fit into a block; at least one."""
-    return max(1, BLOCK // bytes_per_image)
+def per_block(bytes_of_row: int, OH: int) -> tuple[int, int]:
+    """How many images have columns of `BLOCK` bytes, and how many of their rows; at least one."""
+    images = BLOCK // (bytes_of_row * OH)
+    return (images, OH) if images else (1, max(1, BLOCK // bytes_of_row))
