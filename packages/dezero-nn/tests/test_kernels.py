@@ -147,9 +147,7 @@ def test_contiguous_arrays_of_both_precisions_are_supported(op: str) -> None:
     supported()
 
 
-@pytest.mark.parametrize(
-    "block", [1, 1600, 5000, 1 << 30], ids=["row", "rows", "images", "all"]
-)
+@pytest.mark.parametrize("block", [1, 1600, 5000, 1 << 30], ids=["row", "rows", "images", "all"])
 def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))

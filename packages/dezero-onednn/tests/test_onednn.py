@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ctypes.util import find_library
 from threading import Barrier, Thread
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from dezero_core.errors import PluginError
 from dezero_core.extend import kernel_log, ops
 from dezero_nn import conv2d, get_conv_outsize, signatures, threads
 from dezero_onednn import convolution, library, product
-from dezero_onednn.choice import is_faster
+from dezero_onednn.choice import Way, best
 
 KERNELS = {
     "conv2d": convolution.onednn_conv2d,
@@ -69,13 +70,15 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     }[op]
 
 
+@pytest.mark.parametrize("way", [Way.BLOCKED, Way.CHANNELS_LAST], ids=lambda way: way.name)
 @pytest.mark.parametrize("op", KERNELS)
 @given(data=st.data())
-def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None:
+def test_a_kernel_is_held_to_its_portable_definition(op: str, way: Way, data: Any) -> None:
     threads.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
-    got, expected = KERNELS[op](*given_), ops[op].portable(*given_)
+    with patch.object(convolution, "best", lambda *_: way):
+        got, expected = KERNELS[op](*given_), ops[op].portable(*given_)
     both = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
     for found, wanted in both:
         assert found.shape == wanted.shape and found.dtype == wanted.dtype
@@ -140,26 +143,31 @@ def test_other_convolutions_are_left_to_others() -> None:
     assert not convolution.supports_conv2d_grads(x, x, W, *settings), "there is one image"
 
 
-FASTER = [
+P, B, L = Way.PLAIN, Way.BLOCKED, Way.CHANNELS_LAST
+BEST = [
     # shape of x, of W, stride, groups; the output, gradient of x and of W
-    ((64, 64, 5, 5), (64, 64, 3, 3), 1, 1, "xyW"),  # small maps
-    ((32, 32, 28, 28), (64, 32, 5, 5), 1, 1, "xyW"),
-    ((16, 64, 56, 56), (128, 64, 3, 3), 2, 1, "xyW"),
-    ((16, 128, 28, 28), (128, 1, 3, 3), 1, 128, "xyW"),  # channel by channel
-    ((16, 64, 28, 28), (64, 1, 5, 5), 1, 64, "xy"),
-    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, "xy"),
-    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, "xy"),
-    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, "yW"),  # first layers
-    ((1, 4, 5, 5), (4, 4, 3, 3), 1, 1, ""),  # too small for a call
-    ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, ""),  # Winograd's
-    ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, "yW"),  # two filters, not sixteen
+    ((64, 64, 5, 5), (64, 64, 3, 3), 1, 1, (B, B, B)),  # small maps
+    ((32, 32, 28, 28), (64, 32, 5, 5), 1, 1, (B, B, B)),
+    ((16, 64, 56, 56), (128, 64, 3, 3), 2, 1, (B, B, B)),
+    ((16, 128, 28, 28), (128, 1, 3, 3), 1, 128, (B, B, B)),  # channel by channel
+    ((16, 64, 28, 28), (64, 1, 5, 5), 1, 64, (B, B, P)),
+    ((6, 4, 170, 85), (4, 1, 3, 3), 1, 4, (L, L, L)),  # of few channels
+    ((53, 2, 45, 30), (2, 1, 3, 3), 1, 2, (P, P, P)),
+    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, (B, B, P)),
+    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, (P, P, P)),
+    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, (P, P, P)),  # first layers
+    ((1, 4, 5, 5), (4, 4, 3, 3), 1, 1, (P, P, P)),  # too small for a call
+    ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, (P, P, P)),  # Winograd's
+    ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, (L, L, L)),  # two filters, not sixteen
+    ((16, 64, 28, 28), (64, 16, 3, 3), 1, 4, (B, B, B)),  # groups of sixteen, and of nine
+    ((15, 204, 6, 12), (36, 51, 3, 3), 1, 4, (L, L, L)),
 ]
 
 
-@pytest.mark.parametrize(("x", "W", "stride", "groups", "parts"), FASTER)
-def test_where_it_is_chosen(x: Any, W: Any, stride: int, groups: int, parts: str) -> None:
+@pytest.mark.parametrize(("x", "W", "stride", "groups", "ways"), BEST)
+def test_who_is_chosen(x: Any, W: Any, stride: int, groups: int, ways: Any) -> None:
     settings = (stride, stride), (W[2] // 2, W[2] // 2), DENSE, groups
-    assert {part for part in "xyW" if is_faster(part, x, W, *settings)} == set(parts)
+    assert tuple(best(part, x, W, *settings) for part in "yxW") == ways
 
 
 def test_networks_use_it_without_being_told() -> None:

@@ -1,17 +1,20 @@
-"""Where oneDNN is faster than plain NumPy: estimates of both, by shape, here and nowhere else.
+"""Who computes a convolution or a gradient: plain NumPy, or oneDNN and in which layout.
 
-Nanoseconds of one core for each place of the output, a third of a convolution and its gradients
-each, fitted to a hundred shapes (docs/performance.md):
+The least of three estimates goes, by shape, here and nowhere else. They are nanoseconds of one
+core, fitted to two hundred shapes (docs/performance.md):
 
-      oneDNN    multiplies channels in blocks of 16: one channel costs as much as sixteen;
-                reorders images and outputs
-      columns   multiply no more than they must; copy KH*KW times what they read, which is x, or for
-                the gradient of x without strides gy: little where there are few filters
-      winograd  is estimated by dezero_nn, all three parts together
+      blocked         oneDNN, channels in blocks of 16: one channel costs as much as sixteen.
+                      Groups go in blocks of 16, 8 or 4, and others not at all
+      channels last   oneDNN: sixteen at a time of the channels that come out, and those that are
+                      added up one by one; every group as it is
+      plain           columns multiply no more than they must; copy KH*KW times what they read,
+                      which is x, or for the gradient of x without strides gy: little where there
+                      are few filters. Winograd is estimated by dezero_nn, all three parts together
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import lru_cache
 
 import numpy as np
@@ -22,19 +25,28 @@ from dezero_nn.windows import DENSE, Pair, window_counts
 
 Shape = tuple[int, ...]
 
-PRODUCT, REORDERED = 0.157, 0.5
-"""oneDNN: a 3x3 filter's product for one channel and one output; a channel or output moved."""
 
-CALL = 25_000
-"""oneDNN: what calling it takes, with three reorders."""
+class Way(Enum):
+    """Who computes."""
 
-ODD_GROUPS = 2.5
-"""oneDNN: how much longer groups of channels take that are not in eights."""
+    PLAIN = "dezero_nn"
+    BLOCKED = "oneDNN, in the layout that it likes best"
+    CHANNELS_LAST = "oneDNN, in channels last"
 
-COLUMN_PRODUCT, WRITTEN, JOINED = 0.19, 0.5, 1.3
+
+PRODUCT, TAKEN, GIVEN = 0.165, 0.4, 0.6
+"""oneDNN: a 3x3 filter's product for one channel and one output; an element reordered in, out."""
+
+LAST = 1.8
+"""oneDNN: how much longer an element takes to be reordered to channels last."""
+
+FILTER, CALL = 0.5, 10_000
+"""oneDNN: an element of the filters reordered, and what calling it takes."""
+
+COLUMN_PRODUCT, WRITTEN, JOINED = 0.21, 0.5, 1.3
 """Columns: the same product; one output written, and where small images are joined."""
 
-COPIED, ROW = 2.2, 40.0
+COPIED, ROW = 2.0, 50.0
 """Columns: nine elements copied for one channel, and what beginning a row of them takes."""
 
 ADDED_UP = 4.0
@@ -45,43 +57,84 @@ FEW_TILES, LONGER = 500, 1.15
 
 
 @lru_cache(1024)
-def is_faster(
+def best(
     part: str, x: Shape, W: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int,
     known: bool = False,
-) -> bool:  # fmt: skip
-    """Whether oneDNN takes less time for ``part``: the output ``y``, the gradient of x or of W.
+) -> Way:  # fmt: skip
+    """Who takes least time for ``part``: the output ``y``, the gradient of x or of W.
 
     ``known``: `dezero_nn` remembers the filters.
     """
-    C, (OC, _, KH, KW) = x[1], W
-    if groups == C == OC:  # channel by channel, oneDNN has kernels of their own for most
-        usual = dilation == DENSE
-        return {"y": True, "x": usual, "W": usual and max(KH, KW) == 3}[part]
+    if x[1] == W[0] == groups > 1:
+        return of_each_channel(part, groups, W[2:], dilation)
+    counts = window_counts(x, W[2:], stride, pad, dilation)
+    costs = {
+        Way.PLAIN: plain(part, x, W, counts, stride, pad, dilation, groups, known),
+        Way.BLOCKED: onednn(Way.BLOCKED, part, x, W, counts, groups),
+    }
+    if W[2:] != (1, 1):  # there channels stay where they are
+        costs[Way.CHANNELS_LAST] = onednn(Way.CHANNELS_LAST, part, x, W, counts, groups)
+    return min(costs, key=lambda way: costs[way])
+
+
+def of_each_channel(part: str, channels: int, kernel: Shape, dilation: Pair) -> Way:
+    """Channel by channel, oneDNN has kernels of their own for most."""
+    if channels < 4 or (part != "y" and dilation != DENSE) or (part == "W" and max(kernel) > 3):
+        return Way.PLAIN
+    return Way.CHANNELS_LAST if channels < 16 and kernel != (1, 1) else Way.BLOCKED
+
+
+def onednn(way: Way, part: str, x: Shape, W: Shape, counts: Pair, groups: int) -> float:
+    """All images, in one of oneDNN's layouts."""
+    N, KH, KW, places = x[0], *W[2:], x[0] * counts[0] * counts[1]
+    each = multiplied if way is Way.BLOCKED else multiplied_last
+    products, C, OC = each(part, x[1] // groups, W[0] // groups, groups)
+    images, outputs = groups * C * N * x[2] * x[3], groups * OC * places
+    if KH == KW == 1 and part != "W":
+        images, outputs = (0, outputs) if part == "y" else (images, 0)
+    moved = {
+        "y": TAKEN * images + GIVEN * outputs,
+        "x": TAKEN * outputs + GIVEN * images,
+        "W": TAKEN * (images + outputs),
+    }[part]
+    if way is Way.CHANNELS_LAST:
+        moved *= LAST
+    filters = W[0] * W[1] * KH * KW
+    return PRODUCT * products * groups * places * KH * KW / 9 + moved + FILTER * filters + CALL
+
+
+def multiplied(part: str, C: int, OC: int, groups: int) -> tuple[float, int, int]:
+    """Products of a group for one place, and how many channels there are, filled up to blocks."""
+    if groups == 1:
+        C = C if C < 16 and part != "x" else sixteens(C)  # first layers have their own kernels
+        return C * sixteens(OC), C, sixteens(OC)
+    width = next((n for n in (16, 8, 4) if C % n == OC % n == 0), None)
+    return (C * OC * 16 / width if width else float("inf")), C, OC
+
+
+def multiplied_last(part: str, C: int, OC: int, groups: int) -> tuple[float, int, int]:
+    """The same in channels last."""
+    return (OC * sixteens(C) if part == "x" else C * sixteens(OC)), C, OC
+
+
+def sixteens(channels: int) -> int:
+    """How many channels oneDNN multiplies."""
+    return -(-channels // 16) * 16
+
+
+def plain(
+    part: str, x: Shape, W: Shape, counts: Pair, stride: Pair, pad: Pair, dilation: Pair,
+    groups: int, known: bool,
+) -> float:  # fmt: skip
+    """All images, as `dezero_nn` does them."""
+    (N, C, H, Wd), OC, (OH, OW), nines = x, W[0], counts, W[2] * W[3] / 9
     m = tile(x, W, np.dtype("f"), stride, pad, dilation, groups, known)
-    OH, OW = window_counts(x, (KH, KW), stride, pad, dilation)
-    places, nines = x[0] * OH * OW, KH * KW / 9
-    blocked = places * onednn(part, C // groups, OC // groups, groups, nines) + CALL
     if m > 0:
-        tiles = x[0] * -(-OH // m) * -(-OW // m)
-        winograd = COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1)
-        return 3 * blocked < winograd
-    turned = part == "x" and stride == DENSE and OC * x[2] * x[3] <= 2 * C * OH * OW
+        tiles = N * -(-OH // m) * -(-OW // m)
+        return COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1) / 3
+    turned = part == "x" and stride == DENSE and OC * H * Wd <= 2 * C * OH * OW
     way = "turned" if turned else part
-    return blocked < places * columns(way, C, OC, groups, nines, OH, OW, stride)
-
-
-def onednn(part: str, C: int, OC: int, groups: int, nines: float) -> float:
-    """For each place: of so many channels and filters in each group, of nine elements times."""
-    is_first_layer = C < 16 and groups == 1 and part != "x"
-    products = PRODUCT * nines * (C if is_first_layer else padded(C)) * padded(OC)
-    moved = C + OC if nines > 1 / 9 else {"y": OC, "x": C, "W": C + OC}[part]
-    odd = groups > 1 and (C % 8 or OC % 8)
-    return groups * (products * (ODD_GROUPS if odd else 1) + REORDERED * moved)
-
-
-def padded(channels: int) -> int:
-    """How many channels oneDNN multiplies; of eight there are kernels too."""
-    return 8 if channels == 8 else -(-channels // 16) * 16
+    return N * OH * OW * columns(way, C, OC, groups, nines, OH, OW, stride)
 
 
 def columns(

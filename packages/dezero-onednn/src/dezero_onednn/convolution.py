@@ -21,7 +21,7 @@ from dezero_nn.kernels.conv import added, of_bias, work
 from dezero_nn.threads import in_parts
 from dezero_nn.windows import Pair, window_counts
 
-from .choice import is_faster
+from .choice import Way, best
 from .library import engine, one_thread
 from .operation import (
     BIAS,
@@ -32,6 +32,7 @@ from .operation import (
     SRC,
     WEIGHTS,
     Operation,
+    channels_last,
     described,
     integers,
     layout,
@@ -39,6 +40,7 @@ from .operation import (
 )  # fmt: skip
 
 Settings = tuple[Pair, Pair, Pair, int]
+Shape = tuple[int, ...]
 
 FORWARD, DIRECT = 64, 1
 """oneDNN's words for a forward pass in training, and for the plain method."""
@@ -46,25 +48,29 @@ FORWARD, DIRECT = 64, 1
 
 def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
     """Float32 with something in it, where oneDNN is faster."""
-    known = not Config.enable_backprop
-    return covers(x, W) and is_faster("y", x.shape, W.shape, *settings, known)
+    return covers(x, W) and way_of_y(x, W, settings) is not Way.PLAIN
 
 
-def supports_conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], *settings: Any) -> bool:
+def supports_conv2d_grad_x(gy: Any, W: Any, shape: Shape, *settings: Any) -> bool:
     """The same."""
-    return covers(gy, W) and is_faster("x", tuple(shape), W.shape, *settings)
+    return covers(gy, W) and best("x", tuple(shape), W.shape, *settings) is not Way.PLAIN
 
 
 def supports_conv2d_grad_W(x: Any, gy: Any, kernel: Pair, *settings: Any) -> bool:
     """The same."""
     W_shape = gy.shape[1], x.shape[1] // settings[-1], *kernel
-    return covers(x, gy) and is_faster("W", x.shape, W_shape, *settings)
+    return covers(x, gy) and best("W", x.shape, W_shape, *settings) is not Way.PLAIN
 
 
 def supports_conv2d_grads(gy: Any, x: Any, W: Any, *settings: Any) -> bool:
     """Both gradients, of several images: they are what is shared out."""
     both = covers(gy, x) and covers(x, W) and len(x) > 1
-    return both and all(is_faster(part, x.shape, W.shape, *settings) for part in "xW")
+    return both and all(best(part, x.shape, W.shape, *settings) is not Way.PLAIN for part in "xW")
+
+
+def way_of_y(x: Any, W: Any, settings: Settings) -> Way:
+    """The best for the output; without training, `dezero_nn` remembers filters."""
+    return best("y", x.shape, W.shape, *settings, not Config.enable_backprop)
 
 
 def covers(x: Any, W: Any) -> bool:
@@ -84,31 +90,31 @@ def onednn_conv2d(
     settings = stride, pad, dilation, groups
     x, W = np.ascontiguousarray(x), np.ascontiguousarray(W)
     y = np.empty((len(x), len(W), *window_counts(x.shape, W.shape[2:], *settings[:3])), x.dtype)
-    by_filters = len(x) == groups == 1
+    by_filters, way = len(x) == groups == 1, way_of_y(x, W, settings)
 
     def compute(part: slice) -> None:
         if by_filters:
-            convolve(x, W[part], None if b is None else b[part], y[:, part], settings)
+            convolve(x, W[part], None if b is None else b[part], y[:, part], settings, way)
         else:
-            convolve(x[part], W, b, y[part], settings)
+            convolve(x[part], W, b, y[part], settings, way)
 
     in_parts(len(W) if by_filters else len(x), work(y.size, W.shape), compute)
     return y
 
 
 def onednn_conv2d_grad_x(
-    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
+    gy: Any, W: Any, shape: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
     """The gradient of the images."""
     settings = stride, pad, dilation, groups
     gy, W, gx = np.ascontiguousarray(gy), np.ascontiguousarray(W), np.empty(shape, gy.dtype)
-    by_channels = len(gy) == groups == 1
+    by_channels, way = len(gy) == groups == 1, best("x", gx.shape, W.shape, *settings)
 
     def compute(part: slice) -> None:
         if by_channels:
-            gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings)
+            gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings, way)
         else:
-            gradient_of_x(gy[part], W, gx[part], settings)
+            gradient_of_x(gy[part], W, gx[part], settings, way)
 
     in_parts(shape[1] if by_channels else len(gy), work(gy.size, W.shape), compute)
     return gx
@@ -121,12 +127,12 @@ def onednn_conv2d_grad_W(
     settings = stride, pad, dilation, groups
     x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
     W_shape = gy.shape[1], x.shape[1] // groups, *kernel
-    by_filters = len(x) == groups == 1
+    by_filters, way = len(x) == groups == 1, best("W", x.shape, W_shape, *settings)
 
     def compute(part: slice) -> Any:
         if by_filters:
-            return gradient_of_W(x, gy[:, part], kernel, settings)
-        return gradient_of_W(x[part], gy[part], kernel, settings)
+            return gradient_of_W(x, gy[:, part], kernel, settings, way)
+        return gradient_of_W(x[part], gy[part], kernel, settings, way)
 
     parts = in_parts(gy.shape[1] if by_filters else len(x), work(gy.size, W_shape), compute)
     return np.concatenate(parts) if by_filters else added(parts)
@@ -139,9 +145,10 @@ def onednn_conv2d_grads(
     settings = stride, pad, dilation, groups
     gy, x, W = (np.ascontiguousarray(array) for array in (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
+    ways = [best(part, x.shape, W.shape, *settings) for part in "Wx"]
 
     def compute(part: slice) -> Any:
-        return gradients(gy[part], x[part], W, gx[part], settings), of_bias(gy[part])
+        return gradients(gy[part], x[part], W, gx[part], settings, *ways), of_bias(gy[part])
 
     parts = zip(*in_parts(len(x), 2 * work(gy.size, W.shape), compute), strict=True)
     return gx, *map(added, parts)
@@ -150,32 +157,34 @@ def onednn_conv2d_grads(
 # In the thread that calls them
 
 
-def convolve(x: Any, W: Any, b: Any, y: Any, settings: Settings) -> None:
+def convolve(x: Any, W: Any, b: Any, y: Any, settings: Settings, way: Way) -> None:
     """Into ``y``."""
     with one_thread():
-        operation = compiled.forward(x.shape, W.shape, y.shape, b is not None, settings)
+        operation = compiled.forward(x.shape, W.shape, y.shape, b is not None, settings, way)
         operation(y, x, W, *(() if b is None else (b,)))
 
 
-def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings) -> None:
+def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings, way: Way) -> None:
     """Into ``gx``."""
     with one_thread():
-        compiled.backward_x(gx.shape, W.shape, gy.shape, settings)(gx, gy, W)
+        compiled.backward_x(gx.shape, W.shape, gy.shape, settings, way)(gx, gy, W)
 
 
-def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings) -> Any:
+def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings, way: Way) -> Any:
     """In a new array."""
     gW = np.empty((gy.shape[1], x.shape[1] // settings[3], *kernel), x.dtype)
     with one_thread():
-        compiled.backward_W(x.shape, gW.shape, gy.shape, settings)(gW, gy, x)
+        compiled.backward_W(x.shape, gW.shape, gy.shape, settings, way)(gW, gy, x)
     return gW
 
 
-def gradients(gy: Any, x: Any, W: Any, gx: Any, settings: Settings) -> Any:
+def gradients(
+    gy: Any, x: Any, W: Any, gx: Any, settings: Settings, way_of_W: Way, way_of_x: Way
+) -> Any:
     """Into ``gx`` the one, in a new array the other."""
     shapes, gW = (x.shape, W.shape, gy.shape, settings), np.empty(W.shape, W.dtype)
     with one_thread():
-        of_W, of_x = compiled.backward_W(*shapes), compiled.backward_x(*shapes)
+        of_W, of_x = compiled.backward_W(*shapes, way_of_W), compiled.backward_x(*shapes, way_of_x)
         (first, images), (second, filters) = of_W.inputs, of_x.inputs
         taken = first.taken(gy)
         of_W.run(gW, taken, images.taken(x))
@@ -186,42 +195,48 @@ def gradients(gy: Any, x: Any, W: Any, gx: Any, settings: Settings) -> Any:
 # What oneDNN compiles, for one set of shapes
 
 
-def geometry(x: tuple[int, ...], W: tuple[int, ...], y: tuple[int, ...], settings: Settings) -> Any:
-    """Layouts of images, filters and outputs, left open to oneDNN; its numbers for the settings."""
+def geometry(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Any:
+    """Layouts of images, filters and outputs; oneDNN's numbers for the settings."""
     stride, pad, dilation, groups = settings
-    images = layout if W[2:] == (1, 1) else open_layout  # nothing to gain from another order
+    images = channels_last if way is Way.CHANNELS_LAST else open_layout
+    if W[2:] == (1, 1):
+        images = layout  # nothing to gain from another order
     gaps = integers([steps - 1 for steps in dilation])
     layouts = images(x), open_layout(grouped(W, groups)), images(y)
     return layouts, (integers(stride), gaps, integers(pad), integers(pad))
 
 
-def grouped(W: tuple[int, ...], groups: int) -> tuple[int, ...]:
+def grouped(W: Shape, groups: int) -> Shape:
     """The shape of filters as oneDNN has it."""
     return W if groups == 1 else (groups, W[0] // groups, *W[1:])
 
 
-def forward_description(x: Any, W: Any, y: Any, with_bias: bool, settings: Settings) -> Any:
+def forward_description(
+    x: Shape, W: Shape, y: Shape, with_bias: bool, settings: Settings, way: Way
+) -> Any:
     """Of the convolution; oneDNN wants it for the gradients too."""
-    (images, filters, outputs), numbers = geometry(x, W, y, settings)
+    (images, filters, outputs), numbers = geometry(x, W, y, settings, way)
     bias = layout(W[:1]) if with_bias else None
     kind = c_int(FORWARD), c_int(DIRECT)
     layouts = images, filters, bias, outputs
     return described("convolution_forward", engine(), *kind, *layouts, *numbers)
 
 
-def forward(x: Any, W: Any, y: Any, with_bias: bool, settings: Settings) -> Operation:
+def forward(
+    x: Shape, W: Shape, y: Shape, with_bias: bool, settings: Settings, way: Way
+) -> Operation:
     """Images of shape x, filters of shape W and perhaps a bias to outputs of shape y."""
     inputs = {SRC: layout(x), WEIGHTS: layout(grouped(W, settings[3]))}
     if with_bias:
         inputs[BIAS] = layout(W[:1])
-    description = forward_description(x, W, y, with_bias, settings)
+    description = forward_description(x, W, y, with_bias, settings, way)
     return Operation(description, inputs, (DST, layout(y)))
 
 
-def backward_x(x: Any, W: Any, y: Any, settings: Settings) -> Operation:
+def backward_x(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Operation:
     """Gradients of outputs, and filters, to gradients of images."""
-    hint = forward_description(x, W, y, False, settings)
-    (images, filters, outputs), numbers = geometry(x, W, y, settings)
+    hint = forward_description(x, W, y, False, settings, way)
+    (images, filters, outputs), numbers = geometry(x, W, y, settings, way)
     layouts = images, filters, outputs
     method = engine(), c_int(DIRECT)
     description = described("convolution_backward_data", *method, *layouts, *numbers, hint)
@@ -229,10 +244,10 @@ def backward_x(x: Any, W: Any, y: Any, settings: Settings) -> Operation:
     return Operation(description, inputs, (DIFF_SRC, layout(x)))
 
 
-def backward_W(x: Any, W: Any, y: Any, settings: Settings) -> Operation:
+def backward_W(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Operation:
     """Gradients of outputs, and images, to gradients of filters."""
-    hint = forward_description(x, W, y, False, settings)
-    (images, filters, outputs), numbers = geometry(x, W, y, settings)
+    hint = forward_description(x, W, y, False, settings, way)
+    (images, filters, outputs), numbers = geometry(x, W, y, settings, way)
     layouts = images, filters, None, outputs
     method = engine(), c_int(DIRECT)
     description = described("convolution_backward_weights", *method, *layouts, *numbers, hint)

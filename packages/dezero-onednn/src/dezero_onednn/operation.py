@@ -1,7 +1,7 @@
 """One oneDNN operation for one set of shapes: compiled once, then called with arrays.
 
-oneDNN computes fastest in memory layouts of its own (channels in blocks of 16, filters in tiles).
-It is asked for the operation with the layouts left open, and says which it wants; arrays are
+oneDNN computes fastest in other memory layouts (channels in blocks of 16 or last, filters in
+tiles). It is asked for the operation with layouts left open, and says which it wants; arrays are
 reordered on the way in and out where theirs is another:
 
       x, C order  -- reorder -->  x, blocked  --+
@@ -50,6 +50,12 @@ def layout(shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> Ha
         strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
     sizes = len(shape), integers(shape), c_int(FLOAT32)
     return Handle("memory_desc", "memory_desc_create_with_strides", *sizes, integers(strides))
+
+
+def channels_last(shape: tuple[int, ...]) -> Handle:
+    """Images (N, C, H, W) of float32, with all channels of a place side by side."""
+    _, C, H, W = shape
+    return layout(shape, (C * H * W, 1, W * C, C))
 
 
 def open_layout(shape: tuple[int, ...]) -> Handle:

@@ -12,23 +12,28 @@ columns of all images of a block then lie side by side, and the output is copied
 With filters of one element, images are their own columns.
 
 Both gradients go the same way: for W it is the columns of x times gy. For x there are two ways.
-Without strides it is a convolution again, of gy with the filters turned around. Otherwise the
-filters times gy are the columns of gx, which are added up where they lie. With groups there is
-such a product for each part of the channels.
+It is a convolution again, of gy with the filters turned around; with strides there is one for each
+remainder by them, as an element of x meets every other element of the filters only:
+
+      stride 2, filter (u v w):    x  v  uw  v  uw  v       (u w) and (v), each turned around
+
+Or the filters times gy are the columns of gx, which are added up where they lie. With groups there
+is such a product for each part of the channels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..windows import DENSE, Pair
-from .views import padded, view_at, windows
+from .views import cut_out, padded, view_at, windows
 
 BLOCK = 4 << 20
-"""Bytes of columns made at a time. Smaller blocks make small products, larger ones leave the cache."""
+"""Bytes of columns made at a time: smaller ones make small products, larger leave the cache."""
 
 SMALL = 256
 """Outputs of an image up to which images are joined: products of fewer columns are slower."""
@@ -42,9 +47,9 @@ def conv2d(
     view = windows(padded(x, pad), (KH, KW), stride, dilation)
     OH, OW = view.shape[-2:]
     if len(x) == groups == 1 and view[0].nbytes <= BLOCK:  # one image, without detours
-        product = np.matmul(W.reshape(OC, -1), view.reshape(-1, OH * OW), out=y.reshape(OC, -1))
+        outputs = np.matmul(W.reshape(OC, -1), view.reshape(-1, OH * OW), out=y.reshape(OC, -1))
         if b is not None:
-            product += b[:, np.newaxis]
+            outputs += b[:, np.newaxis]
         return
     filters = W.reshape(groups, OC // groups, C * KH * KW)
     for block, columns in column_blocks(view, groups):
@@ -82,15 +87,58 @@ def conv2d_grad_x(
     gy: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
 ) -> None:
     """By the filters turned around, or as columns that are added up: whatever moves less."""
-    OC, C, KH, KW = W.shape
-    around = dilation[0] * (KH - 1) - pad[0], dilation[1] * (KW - 1) - pad[1]
-    turned = OC * gx.shape[2] * gx.shape[3] <= 2 * C * groups * gy.shape[2] * gy.shape[3]
-    if stride != DENSE or min(around) < 0 or not turned:
+    places = gy.shape[2] * gy.shape[3] * stride[0] * stride[1]
+    moves_less = W.shape[0] * gx.shape[2] * gx.shape[3] <= 2 * gx.shape[1] * places
+    if moves_less and DENSE in (stride, dilation):
+        turned_around(gy, W, stride, pad, dilation, groups, gx)
+    else:
         added_up(gy, W, stride, pad, dilation, groups, gx)
-        return
-    parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)[..., ::-1, ::-1]
-    filters = np.ascontiguousarray(parts).reshape(groups * C, OC // groups, KH, KW)
-    conv2d(gy, filters, None, DENSE, around, dilation, groups, gx)
+
+
+class Remainder(NamedTuple):
+    """Along one axis: the places of images that are equal modulo the stride.
+
+    Which they are, the elements of the filters that they meet, and where in gy they begin and end.
+    """
+
+    places: slice
+    taps: slice
+    start: int
+    stop: int
+
+
+def remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> list[Remainder]:
+    """All of them: place p meets element k for output o where p + pad = stride*o + dilation*k."""
+    found = []
+    for rest in range(stride):
+        first = -(-(pad - rest) // stride)
+        place = rest + stride * first - pad
+        stop = first + -(-(size - place) // stride)
+        reach = dilation * (-(-(K - rest) // stride) - 1)
+        places, taps = slice(place, None, stride), slice(rest, None, stride)
+        found.append(Remainder(places, taps, first - reach, stop))
+    return found
+
+
+def turned_around(
+    gy: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
+) -> None:
+    """Convolutions of gy with the filters turned around, one for each remainder by the strides."""
+    OC, C, KH, KW = W.shape
+    parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)
+    along = zip(gx.shape[2:], (KH, KW), stride, pad, dilation, strict=True)
+    for down, across in product(*[remainders(*axis) for axis in along]):
+        turned = parts[..., down.taps, across.taps][..., ::-1, ::-1]
+        to = gx[:, :, down.places, across.places]
+        if turned.size == 0:
+            to[...] = 0
+            continue
+        filters = np.ascontiguousarray(turned).reshape(groups * C, OC // groups, *turned.shape[3:])
+        part = cut_out(gy, down[2:], across[2:])
+        y = to if stride == DENSE else np.empty(to.shape, to.dtype)
+        conv2d(part, filters, None, DENSE, (0, 0), dilation, groups, y)
+        if y is not to:
+            to[...] = y
 
 
 def added_up(

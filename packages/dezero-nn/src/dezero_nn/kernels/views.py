@@ -18,6 +18,18 @@ def padded(x: Any, pad: Pair, value: float = 0.0) -> Any:
     return _numpy.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
 
 
+def cut_out(x: Any, rows: Pair, columns: Pair) -> Any:
+    """Rows and columns of images, from the first to before the second; outside there are zeros."""
+    widths = [(0, 0), (0, 0)]
+    for start, stop in (rows, columns):
+        size, before = x.shape[len(widths)], min(max(-start, 0), stop - start)
+        inside = min(max(stop, 0), size) - min(max(start, 0), size)
+        widths.append((before, stop - start - before - inside))
+    (top, bottom), (left, right) = ([max(n, 0) for n in pair] for pair in (rows, columns))
+    inner = x[:, :, top:bottom, left:right]
+    return _numpy.pad(inner, tuple(widths), 0.0) if any(map(any, widths)) else inner
+
+
 def windows(x: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
     """A view (N, C, KH, KW, OH, OW) of padded images."""
     return _numpy.sliding_windows(x, kernel, stride, dilation)
