@@ -7,9 +7,9 @@ core, fitted to two hundred shapes (docs/performance.md):
                       Groups go in blocks of 16, 8 or 4, and others not at all
       channels last   oneDNN: sixteen at a time of the channels that come out, and those that are
                       added up one by one; every group as it is
-      plain           columns multiply no more than they must; copy KH*KW times what they read,
-                      which is x, or for the gradient of x without strides gy: little where there
-                      are few filters. Winograd is estimated by dezero_nn, all three parts together
+      plain           columns multiply no more than they must, and copy KH*KW times x or gy: little
+                      where there are few channels, or few filters. Winograd is estimated by
+                      dezero_nn, all three parts together
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from dezero_nn.kernels.columns import SMALL
+from dezero_nn.kernels.columns import SMALL, moved
 from dezero_nn.kernels.conv import COSTS, tile
 from dezero_nn.windows import DENSE, Pair, window_counts
 
@@ -49,8 +49,8 @@ COLUMN_PRODUCT, WRITTEN, JOINED = 0.21, 0.5, 1.3
 COPIED, ROW = 2.0, 50.0
 """Columns: nine elements copied for one channel, and what beginning a row of them takes."""
 
-ADDED_UP = 4.0
-"""Columns of gradients that are added up where they lie: how often they are copied."""
+SPREAD = 1.0
+"""Columns: an element of the images gathered or scattered by strides."""
 
 FEW_TILES, LONGER = 500, 1.15
 """Tiles up to which `dezero_nn` takes longer than it estimates: its products are short."""
@@ -127,25 +127,16 @@ def plain(
     groups: int, known: bool,
 ) -> float:  # fmt: skip
     """All images, as `dezero_nn` does them."""
-    (N, C, H, Wd), OC, (OH, OW), nines = x, W[0], counts, W[2] * W[3] / 9
+    N, C, OC, (OH, OW), nines = *x[:2], W[0], counts, W[2] * W[3] / 9
     m = tile(x, W, np.dtype("f"), stride, pad, dilation, groups, known)
     if m > 0:
         tiles = N * -(-OH // m) * -(-OW // m)
         return COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1) / 3
-    turned = part == "x" and stride == DENSE and OC * H * Wd <= 2 * C * OH * OW
-    way = "turned" if turned else part
-    return N * OH * OW * columns(way, C, OC, groups, nines, OH, OW, stride)
-
-
-def columns(
-    way: str, C: int, OC: int, groups: int, nines: float, OH: int, OW: int, stride: Pair
-) -> float:
-    """For each place, as `dezero_nn.kernels.columns` does it."""
-    products, joined = COLUMN_PRODUCT * nines * C * OC / groups, OH * OW <= SMALL
-    copied = nines * (COPIED + ROW / OW)
+    joined = OH * OW <= SMALL
+    copied = nines * (COPIED + ROW / OW) * min(moved(part, x, W, counts, stride, pad, dilation))
     if nines == 1 / 9 and stride == DENSE and not joined:
         copied = 0
-    written = JOINED if joined else WRITTEN
-    if way == "x":
-        return products + ADDED_UP * copied * C
-    return products + (copied * OC + written * C if way == "turned" else copied * C + written * OC)
+    products = COLUMN_PRODUCT * nines * C * OC / groups
+    written = (JOINED if joined else WRITTEN) * (C if part == "x" else OC)
+    spread = SPREAD * N * C * x[2] * x[3] if part != "y" and stride != DENSE else 0
+    return N * OH * OW * (products + written) + copied + spread

@@ -11,18 +11,24 @@ of what is in the cache, little memory. Where images are small, so would be the 
 columns of all images of a block then lie side by side, and the output is copied to its place.
 With filters of one element, images are their own columns.
 
-Both gradients go the same way: for W it is the columns of x times gy. For x there are two ways.
-It is a convolution again, of gy with the filters turned around; with strides there is one for each
-remainder by them, as an element of x meets every other element of the filters only:
+Both gradients go the same way. Whatever has fewer channels is laid out, as that is what is moved:
 
-      stride 2, filter (u v w):    x  v  uw  v  uw  v       (u w) and (v), each turned around
+              columns of                        or, the other way around
+      y       x                                 products of x are added up: few filters
+      gW      x                                 columns of gy: few filters
+      gx      gy, the filters turned around     products of gy are added up: few channels
 
-Or the filters times gy are the columns of gx, which are added up where they lie. With groups there
-is such a product for each part of the channels.
+Where products are added up, they come as columns of the output. With strides, gy meets every other
+element of the filters only, another one for each remainder by the stride:
+
+      stride 2, filter (u v w):    gx  v  uw  v  uw  v      (u w) and (v), each turned around
+
+With groups there is such a product for each part of the channels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
@@ -35,6 +41,15 @@ from .views import cut_out, padded, view_at, windows
 BLOCK = 4 << 20
 """Bytes of columns made at a time: smaller ones make small products, larger leave the cache."""
 
+ADDED_UP = 3
+"""How often an element could be copied, while a product is written, read and added up."""
+
+TURNED = 10
+"""And while an element of the filters is turned around."""
+
+ONCE_MORE = 1.25
+"""How much longer it takes to copy gy, when x is copied too, once."""
+
 SMALL = 256
 """Outputs of an image up to which images are joined: products of fewer columns are slower."""
 
@@ -46,8 +61,14 @@ def conv2d(
     OC, C, KH, KW = W.shape
     view = windows(padded(x, pad), (KH, KW), stride, dilation)
     OH, OW = view.shape[-2:]
+    if is_shorter_back("y", x.shape, W.shape, (OH, OW), stride, pad, dilation):
+        around = dilation[0] * (KH - 1) - pad[0], dilation[1] * (KW - 1) - pad[1]
+        added_up(x, transposed(W, groups), DENSE, around, dilation, groups, y)
+        if b is not None:
+            y += b.reshape(OC, 1, 1)
+        return
     if len(x) == groups == 1 and view[0].nbytes <= BLOCK:  # one image, without detours
-        outputs = np.matmul(W.reshape(OC, -1), view.reshape(-1, OH * OW), out=y.reshape(OC, -1))
+        outputs = multiplied(W.reshape(OC, -1), view.reshape(-1, OH * OW), y.reshape(OC, -1))
         if b is not None:
             outputs += b[:, np.newaxis]
         return
@@ -58,7 +79,7 @@ def conv2d(
             joined = np.matmul(filters, columns).reshape(groups, OC // groups, len(part), OH * OW)
             part[...] = joined.transpose(2, 0, 1, 3)
         else:
-            np.matmul(filters, columns, out=part)
+            multiplied(filters, columns, part)
         if b is not None:
             part += b.reshape(groups, OC // groups, 1)
 
@@ -71,6 +92,8 @@ def conv2d_grad_W(
     In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster.
     """
     OC, C = gy.shape[1], x.shape[1] // groups
+    if is_shorter_back("W", x.shape, (OC, C, *kernel), gy.shape[2:], stride, pad, dilation):
+        return gradient_of_few(x, gy, kernel, stride, pad, dilation, groups)
     view = windows(padded(x, pad), kernel, stride, dilation)
     gW = np.zeros((groups, C * kernel[0] * kernel[1], OC // groups), x.dtype)
     for block, columns in column_blocks(view, groups):
@@ -83,16 +106,54 @@ def conv2d_grad_W(
     return np.ascontiguousarray(gW.swapaxes(1, 2)).reshape(OC, C, *kernel)
 
 
+def gradient_of_few(
+    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> Any:
+    """The same of few filters: columns of gy times x, for each remainder by the strides."""
+    gW = np.zeros((gy.shape[1], x.shape[1] // groups, *kernel), x.dtype)
+    for down, across in remainders(x.shape, kernel, stride, pad, dilation):
+        part = gW[..., down.taps, across.taps]
+        if part.size > 0:
+            images = np.ascontiguousarray(x[:, :, down.places, across.places])
+            outputs, taps = cut_out(gy, down[2:], across[2:]), part.shape[2:]
+            turned = conv2d_grad_W(outputs, images, taps, DENSE, (0, 0), dilation, groups)
+            part[...] = transposed(turned, groups)
+    return gW
+
+
 def conv2d_grad_x(
     gy: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
 ) -> None:
-    """By the filters turned around, or as columns that are added up: whatever moves less."""
-    places = gy.shape[2] * gy.shape[3] * stride[0] * stride[1]
-    moves_less = W.shape[0] * gx.shape[2] * gx.shape[3] <= 2 * gx.shape[1] * places
-    if moves_less and DENSE in (stride, dilation):
-        turned_around(gy, W, stride, pad, dilation, groups, gx)
-    else:
+    """By the filters turned around, or as columns that are added up."""
+    if is_shorter_back("x", gx.shape, W.shape, gy.shape[2:], stride, pad, dilation):
         added_up(gy, W, stride, pad, dilation, groups, gx)
+    else:
+        turned_around(gy, W, stride, pad, dilation, groups, gx)
+
+
+def is_shorter_back(part: str, *shapes_and_settings: Any) -> bool:
+    """Whether to go the other way around for ``part``: the output y, the gradient of x or of W."""
+    straight, back = moved(part, *shapes_and_settings)
+    return back < straight
+
+
+def moved(
+    part: str, x_shape: Any, W_shape: Any, counts: Any, stride: Pair, pad: Pair, dilation: Pair
+) -> tuple[float, float]:
+    """Elements copied for each element of a filter, by the first of the two ways and by the other.
+
+    What takes longer counts as more of them, and a way that does not exist as infinitely many.
+    """
+    (N, C, H, Wd), (OC, C_of_group, KH, KW), (OH, OW) = x_shape, W_shape, counts
+    x, y = N * C * OH * OW, N * OC * H * Wd / (stride[0] * stride[1])
+    turned = TURNED * OC * C_of_group
+    fits = stride == DENSE or dilation == DENSE
+    if part == "x":
+        return (y + turned if fits else math.inf), ADDED_UP * x
+    if part == "W":
+        return x, (ONCE_MORE * y + turned if fits else math.inf)
+    fits = stride == DENSE and pad[0] <= dilation[0] * (KH - 1) and pad[1] <= dilation[1] * (KW - 1)
+    return x, (ADDED_UP * y + turned if fits else math.inf)
 
 
 class Remainder(NamedTuple):
@@ -107,38 +168,50 @@ class Remainder(NamedTuple):
     stop: int
 
 
-def remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> list[Remainder]:
-    """All of them: place p meets element k for output o where p + pad = stride*o + dilation*k."""
-    found = []
+def remainders(
+    x_shape: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
+) -> Iterator[tuple[Remainder, Remainder]]:
+    """All of them, down and across."""
+    axes = zip(x_shape[2:], kernel, stride, pad, dilation, strict=True)
+    return product(*[remainders_along(*axis) for axis in axes])
+
+
+def remainders_along(
+    size: int, K: int, stride: int, pad: int, dilation: int
+) -> Iterator[Remainder]:
+    """Place p meets element k for output o where p + pad = stride*o + dilation*k."""
     for rest in range(stride):
         first = -(-(pad - rest) // stride)
         place = rest + stride * first - pad
         stop = first + -(-(size - place) // stride)
         reach = dilation * (-(-(K - rest) // stride) - 1)
         places, taps = slice(place, None, stride), slice(rest, None, stride)
-        found.append(Remainder(places, taps, first - reach, stop))
-    return found
+        if place < size:
+            yield Remainder(places, taps, first - reach, stop)
 
 
 def turned_around(
     gy: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
 ) -> None:
     """Convolutions of gy with the filters turned around, one for each remainder by the strides."""
-    OC, C, KH, KW = W.shape
-    parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)
-    along = zip(gx.shape[2:], (KH, KW), stride, pad, dilation, strict=True)
-    for down, across in product(*[remainders(*axis) for axis in along]):
-        turned = parts[..., down.taps, across.taps][..., ::-1, ::-1]
+    for down, across in remainders(gx.shape, W.shape[2:], stride, pad, dilation):
+        filters = transposed(W[..., down.taps, across.taps], groups)
         to = gx[:, :, down.places, across.places]
-        if turned.size == 0:
+        if filters.size == 0:
             to[...] = 0
             continue
-        filters = np.ascontiguousarray(turned).reshape(groups * C, OC // groups, *turned.shape[3:])
         part = cut_out(gy, down[2:], across[2:])
         y = to if stride == DENSE else np.empty(to.shape, to.dtype)
         conv2d(part, filters, None, DENSE, (0, 0), dilation, groups, y)
         if y is not to:
             to[...] = y
+
+
+def transposed(W: Any, groups: int) -> Any:
+    """Filters of the way back: channels and filters change places, their elements turn around."""
+    OC, C, KH, KW = W.shape
+    parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)[..., ::-1, ::-1]
+    return np.ascontiguousarray(parts).reshape(groups * C, OC // groups, KH, KW)
 
 
 def added_up(
@@ -151,7 +224,7 @@ def added_up(
     filters = W.reshape(groups, OC // groups, K).swapaxes(1, 2)
     if (KH, KW) == stride == DENSE and not any(pad):
         columns = gx.reshape(N, groups, K, OH * OW)
-        np.matmul(filters, gy.reshape(N, groups, OC // groups, OH * OW), out=columns)
+        multiplied(filters, gy.reshape(N, groups, OC // groups, OH * OW), columns)
         return
     images, rows = per_block(groups * K * OW * gy.itemsize, OH)
     columns = np.empty(min(images, N) * groups * K * min(rows, OH) * OW, gy.dtype)
@@ -163,13 +236,19 @@ def added_up(
             here = slice(top, top + rows)
             part = in_groups(gy[start : start + images, :, here], groups)
             room = columns[: len(part) * C * KH * KW * part.shape[-1]]
-            cols = np.matmul(filters, part, out=room.reshape(len(part), groups, K, -1))
+            cols = multiplied(filters, part, room.reshape(len(part), groups, K, -1))
             cols = cols.reshape(len(part), C, KH, KW, -1, OW)
             for i in range(KH):
                 for j in range(KW):
                     places = view_at(block, i, j, stride, (OH, OW), dilation)
                     places[:, :, here] += cols[:, :, i, j]
         gx[start : start + images] = block[:, :, PH : PH + H, PW : PW + Wd]
+
+
+def multiplied(filters: Any, columns: Any, out: Any) -> Any:
+    """Their product in ``out``; where nothing is added up, BLAS takes four times as long."""
+    multiply = np.multiply if filters.shape[-1] == 1 else np.matmul
+    return multiply(filters, columns, out=out)
 
 
 def in_groups(y: Any, groups: int) -> Any:
