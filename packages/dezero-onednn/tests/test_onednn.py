@@ -77,7 +77,8 @@ def test_a_kernel_is_held_to_its_portable_definition(op: str, way: Way, data: An
     threads.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
-    with patch.object(convolution, "best", lambda *_: way):
+    block = data.draw(st.sampled_from([convolution.BLOCK, 1]))  # all images at once, or few
+    with patch.multiple(convolution, best=lambda *_: way, BLOCK=block):
         got, expected = KERNELS[op](*given_), ops[op].portable(*given_)
     both = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
     for found, wanted in both:

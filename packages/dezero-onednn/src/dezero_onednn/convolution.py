@@ -3,15 +3,19 @@
 Images are shared out among DeZero's threads, as its other kernels do; of a single image, the
 filters are. oneDNN computes in the thread that calls it:
 
-      images   [ first half ]  ->  this thread      reorder, convolve, reorder
-               [ second half ] ->  a worker         reorder, convolve, reorder
+      images   [ first half ]  ->  this thread      reorder, convolve, reorder, a few at a time
+               [ second half ] ->  a worker         reorder, convolve, reorder, a few at a time
+
+A few images at a time: what was reordered is still in the cache when it is read.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from ctypes import c_int
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +48,13 @@ Shape = tuple[int, ...]
 
 FORWARD, DIRECT = 64, 1
 """oneDNN's words for a forward pass in training, and for the plain method."""
+
+
+BLOCK = 800_000
+"""Elements of images and outputs at a time, or four times those of the filters if that is more.
+
+Filters are reordered for every block, and their gradients added up.
+"""
 
 
 def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
@@ -98,7 +109,7 @@ def onednn_conv2d(
         else:
             convolve(x[part], W, b, y[part], settings, way)
 
-    in_parts(len(W) if by_filters else len(x), work(y.size, W.shape), compute)
+    in_parts(len(W) if by_filters else len(x), work(x.size, y.size, W.shape), compute)
     return y
 
 
@@ -116,7 +127,7 @@ def onednn_conv2d_grad_x(
         else:
             gradient_of_x(gy[part], W, gx[part], settings, way)
 
-    in_parts(shape[1] if by_channels else len(gy), work(gy.size, W.shape), compute)
+    in_parts(shape[1] if by_channels else len(gy), work(gx.size, gy.size, W.shape), compute)
     return gx
 
 
@@ -134,7 +145,7 @@ def onednn_conv2d_grad_W(
             return gradient_of_W(x, gy[:, part], kernel, settings, way)
         return gradient_of_W(x[part], gy[part], kernel, settings, way)
 
-    parts = in_parts(gy.shape[1] if by_filters else len(x), work(gy.size, W_shape), compute)
+    parts = in_parts(gy.shape[1] if by_filters else len(x), work(x.size, gy.size, W_shape), compute)
     return np.concatenate(parts) if by_filters else added(parts)
 
 
@@ -150,7 +161,7 @@ def onednn_conv2d_grads(
     def compute(part: slice) -> Any:
         return gradients(gy[part], x[part], W, gx[part], settings, *ways), of_bias(gy[part])
 
-    parts = zip(*in_parts(len(x), 2 * work(gy.size, W.shape), compute), strict=True)
+    parts = zip(*in_parts(len(x), 2 * work(x.size, gy.size, W.shape), compute), strict=True)
     return gx, *map(added, parts)
 
 
@@ -159,37 +170,63 @@ def onednn_conv2d_grads(
 
 def convolve(x: Any, W: Any, b: Any, y: Any, settings: Settings, way: Way) -> None:
     """Into ``y``."""
+    filters = (W,) if b is None else (W, b)
     with one_thread():
-        operation = compiled.forward(x.shape, W.shape, y.shape, b is not None, settings, way)
-        operation(y, x, W, *(() if b is None else (b,)))
+        for few in blocks(x, y, W.size):
+            shapes = x[few].shape, W.shape, y[few].shape
+            compiled.forward(*shapes, b is not None, settings, way)(y[few], x[few], *filters)
 
 
 def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings, way: Way) -> None:
     """Into ``gx``."""
     with one_thread():
-        compiled.backward_x(gx.shape, W.shape, gy.shape, settings, way)(gx, gy, W)
+        for few in blocks(gx, gy, W.size):
+            shapes = gx[few].shape, W.shape, gy[few].shape
+            compiled.backward_x(*shapes, settings, way)(gx[few], gy[few], W)
 
 
 def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings, way: Way) -> Any:
     """In a new array."""
-    gW = np.empty((gy.shape[1], x.shape[1] // settings[3], *kernel), x.dtype)
+    W_shape = gy.shape[1], x.shape[1] // settings[3], *kernel
+
+    def of(few: slice) -> Any:
+        gW, shapes = np.empty(W_shape, x.dtype), (x[few].shape, W_shape, gy[few].shape)
+        compiled.backward_W(*shapes, settings, way)(gW, gy[few], x[few])
+        return gW
+
     with one_thread():
-        compiled.backward_W(x.shape, gW.shape, gy.shape, settings, way)(gW, gy, x)
-    return gW
+        return added(map(of, blocks(x, gy, math.prod(W_shape))))
 
 
 def gradients(
     gy: Any, x: Any, W: Any, gx: Any, settings: Settings, way_of_W: Way, way_of_x: Way
 ) -> Any:
     """Into ``gx`` the one, in a new array the other."""
-    shapes, gW = (x.shape, W.shape, gy.shape, settings), np.empty(W.shape, W.dtype)
     with one_thread():
-        of_W, of_x = compiled.backward_W(*shapes, way_of_W), compiled.backward_x(*shapes, way_of_x)
-        (first, images), (second, filters) = of_W.inputs, of_x.inputs
-        taken = first.taken(gy)
-        of_W.run(gW, taken, images.taken(x))
-        of_x.run(gx, taken if second.same_as(first) else second.taken(gy), filters.taken(W))
+        return added(
+            gradients_of_few(gy[few], x[few], W, gx[few], settings, way_of_W, way_of_x)
+            for few in blocks(x, gy, W.size)
+        )
+
+
+def gradients_of_few(
+    gy: Any, x: Any, W: Any, gx: Any, settings: Settings, way_of_W: Way, way_of_x: Way
+) -> Any:
+    """The same of a block."""
+    shapes, gW = (x.shape, W.shape, gy.shape, settings), np.empty(W.shape, W.dtype)
+    of_W, of_x = compiled.backward_W(*shapes, way_of_W), compiled.backward_x(*shapes, way_of_x)
+    (first, images), (second, filters) = of_W.inputs, of_x.inputs
+    taken = first.taken(gy)
+    of_W.run(gW, taken, images.taken(x))
+    of_x.run(gx, taken if second.same_as(first) else second.taken(gy), filters.taken(W))
     return gW
+
+
+def blocks(x: Any, y: Any, filters: int) -> list[slice]:
+    """A few images at a time, as evenly as can be; ``filters`` have so many elements."""
+    count = max(1, min(len(x), (x.size + y.size) // max(BLOCK, 4 * filters)))
+    edges = [len(x) * i // count for i in range(count + 1)]
+    return [slice(*ends) for ends in pairwise(edges)]
 
 
 # What oneDNN compiles, for one set of shapes

@@ -50,6 +50,9 @@ TURNED = 10
 ONCE_MORE = 1.25
 """How much longer it takes to copy gy, when x is copied too, once."""
 
+FEW_PLACES = 512
+"""Of all images together, up to which a gradient of the filters takes less than transposing it."""
+
 SMALL = 256
 """Outputs of an image up to which images are joined: products of fewer columns are slower."""
 
@@ -89,21 +92,26 @@ def conv2d_grad_W(
 ) -> Any:
     """Columns times gy, summed over the images.
 
-    In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster.
+    In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster. Of
+    few places gy comes first: it is the transposition afterwards that would take long.
     """
     OC, C = gy.shape[1], x.shape[1] // groups
     if is_shorter_back("W", x.shape, (OC, C, *kernel), gy.shape[2:], stride, pad, dilation):
         return gradient_of_few(x, gy, kernel, stride, pad, dilation, groups)
     view = windows(padded(x, pad), kernel, stride, dilation)
-    gW = np.zeros((groups, C * kernel[0] * kernel[1], OC // groups), x.dtype)
+    few = len(x) * math.prod(gy.shape[2:]) <= FEW_PLACES
+    total: Any = None
     for block, columns in column_blocks(view, groups):
-        part = in_groups(gy[block], groups)
+        outputs = in_groups(gy[block], groups)
         if columns.ndim == 3:
-            joined = part.transpose(1, 0, 3, 2).reshape(groups, -1, OC // groups)
-            gW += np.matmul(columns, joined)
-        else:
-            gW += np.matmul(columns, part.swapaxes(2, 3)).sum(axis=0)
-    return np.ascontiguousarray(gW.swapaxes(1, 2)).reshape(OC, C, *kernel)
+            outputs = outputs.transpose(1, 2, 0, 3).reshape(groups, OC // groups, -1)
+        left, right = (outputs, columns) if few else (columns, outputs)
+        part = np.matmul(left, right.swapaxes(-1, -2))
+        if part.ndim == 4:
+            part = part.sum(axis=0) if len(part) > 1 else part[0]
+        total = part if total is None else np.add(total, part, out=total)
+    gW = total if few else np.ascontiguousarray(total.swapaxes(1, 2))
+    return gW.reshape(OC, C, *kernel)
 
 
 def gradient_of_few(

@@ -50,7 +50,7 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
             columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
 
     parts = -(-y.shape[2] // m) if by_rows else len(W) if by_filters else len(x)
-    in_parts(parts, work(y.size, W.shape), compute)
+    in_parts(parts, work(x.size, y.size, W.shape), compute)
     return y
 
 
@@ -69,7 +69,7 @@ def conv2d_grad_W(
             return winograd.conv2d_grad_W(x[part], gy[part], pad[0], m)
         return columns.conv2d_grad_W(x[part], gy[part], kernel, stride, pad, dilation, groups)
 
-    parts = in_parts(len(gy[0]) if by_filters else len(x), work(gy.size, W_shape), compute)
+    parts = in_parts(len(gy[0]) if by_filters else len(x), work(x.size, gy.size, W_shape), compute)
     if by_filters:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
     return added(parts)
@@ -92,7 +92,7 @@ def conv2d_grad_x(
         else:
             columns.conv2d_grad_x(gy[part], W, stride, pad, dilation, groups, gx[part])
 
-    in_parts(len(gx[0]) if by_channels else len(gy), work(gy.size, W.shape), compute)
+    in_parts(len(gx[0]) if by_channels else len(gy), work(gx.size, gy.size, W.shape), compute)
     return gx
 
 
@@ -117,7 +117,7 @@ def conv2d_grads(
         gW = winograd.conv2d_grads(x[part], gy[part], U, pad[0], m, gx[part])
         return gW, of_bias(gy[part])
 
-    parts = zip(*in_parts(len(x), 2 * work(gy.size, W.shape), compute), strict=True)
+    parts = zip(*in_parts(len(x), 2 * work(x.size, gy.size, W.shape), compute), strict=True)
     return gx, *map(added, parts)
 
 
@@ -166,10 +166,10 @@ FEWEST_OF_ONE = 32
 """Tiles of a single image from which its rows of tiles are shared out, in the forward pass."""
 
 
-def work(outputs: int, W_shape: tuple[int, ...]) -> float:
-    """Products of a convolution, and those that moving its windows is worth."""
+def work(inputs: int, outputs: int, W_shape: tuple[int, ...]) -> float:
+    """Products of a convolution, and those that moving its windows and images is worth."""
     OC, C, KH, KW = W_shape
-    return outputs * KH * KW * (C + 8 * max(1, C / OC))
+    return outputs * KH * KW * (C + 8 * max(1, C / OC)) + 25 * (inputs + outputs)
 
 
 class Cost(NamedTuple):
