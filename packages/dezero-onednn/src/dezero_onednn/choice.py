@@ -43,7 +43,7 @@ LAST = 1.8
 FILTER, CALL = 0.5, 10_000
 """oneDNN: an element of the filters reordered, and what calling it takes."""
 
-COLUMN_PRODUCT, WRITTEN, JOINED = 0.21, 0.5, 1.3
+COLUMN_PRODUCT, WRITTEN, JOINED = 0.21, 0.4, 1.3
 """Columns: the same product; one output written, and where small images are joined."""
 
 COPIED, ROW = 2.0, 50.0

@@ -169,7 +169,7 @@ FEWEST_OF_ONE = 32
 def work(inputs: int, outputs: int, W_shape: tuple[int, ...]) -> float:
     """Products of a convolution, and those that moving its windows and images is worth."""
     OC, C, KH, KW = W_shape
-    return outputs * KH * KW * (C + 8 * max(1, C / OC)) + 25 * (inputs + outputs)
+    return outputs * KH * KW * (C + 11 * min(C / OC, 3)) + 25 * (inputs + outputs)
 
 
 class Cost(NamedTuple):
