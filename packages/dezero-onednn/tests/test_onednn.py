@@ -156,7 +156,7 @@ BEST = [
     ((53, 2, 45, 30), (2, 1, 3, 3), 1, 2, (P, P, P)),
     ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, (B, B, B)),
     ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, (P, P, P)),
-    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, (B, P, B)),  # first layers
+    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, (P, P, B)),  # first layers
     ((1, 4, 5, 5), (4, 4, 3, 3), 1, 1, (P, P, P)),  # too small for a call
     ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, (P, P, P)),  # Winograd's
     ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, (P, P, P)),  # few filters
@@ -169,6 +169,17 @@ BEST = [
 def test_who_is_chosen(x: Any, W: Any, stride: int, groups: int, ways: Any) -> None:
     settings = (stride, stride), (W[2] // 2, W[2] // 2), DENSE, groups
     assert tuple(best(part, x, W, *settings) for part in "yxW") == ways
+
+
+@pytest.mark.parametrize("ways", [(P, B), (B, P), (L, B)], ids=lambda ways: ways[0].name)
+@given(data=st.data())
+def test_each_gradient_goes_its_way(ways: tuple[Way, Way], data: Any) -> None:
+    given_ = data.draw(arguments("conv2d_grads"))
+    threads.set_num_threads(data.draw(st.sampled_from([1, 2])))
+    with patch.object(convolution, "best", lambda part, *_: ways["xW".index(part)]):
+        found = convolution.onednn_conv2d_grads(*given_)
+    for got, wanted in zip(found, signatures.conv2d_grads.portable(*given_), strict=True):
+        assert np.max(np.abs(got - wanted)) <= 1e-5 * np.max(np.abs(wanted), initial=1e-30)
 
 
 def test_networks_use_it_without_being_told() -> None:

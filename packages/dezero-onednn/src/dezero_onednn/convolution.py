@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Config
-from dezero_nn.kernels.conv import added, of_bias, work
+from dezero_nn.kernels import columns
+from dezero_nn.kernels.conv import added, of_bias, tile, work
 from dezero_nn.threads import in_parts
 from dezero_nn.windows import Pair, window_counts
 
@@ -74,9 +75,12 @@ def supports_conv2d_grad_W(x: Any, gy: Any, kernel: Pair, *settings: Any) -> boo
 
 
 def supports_conv2d_grads(gy: Any, x: Any, W: Any, *settings: Any) -> bool:
-    """Both gradients, of several images: they are what is shared out."""
-    both = covers(gy, x) and covers(x, W) and len(x) > 1
-    return both and all(best(part, x.shape, W.shape, *settings) is not Way.PLAIN for part in "xW")
+    """Both gradients of several images, which are shared out once: oneDNN's, or one by columns."""
+    if not (covers(gy, x) and covers(x, W) and len(x) > 1):
+        return False
+    ways = {best(part, x.shape, W.shape, *settings) for part in "xW"}
+    by_columns = tile(x.shape, W.shape, x.dtype, *settings) == 0
+    return ways != {Way.PLAIN} and (by_columns or Way.PLAIN not in ways)
 
 
 def way_of_y(x: Any, W: Any, settings: Settings) -> Way:
@@ -161,8 +165,8 @@ def onednn_conv2d_grads(
     def compute(part: slice) -> Any:
         return gradients(gy[part], x[part], W, gx[part], settings, *ways), of_bias(gy[part])
 
-    parts = zip(*in_parts(len(x), 2 * work(x.size, gy.size, W.shape), compute), strict=True)
-    return gx, *map(added, parts)
+    parts = in_parts(len(x), work(x.size, gy.size, W.shape), compute)
+    return gx, *map(added, zip(*parts, strict=True))
 
 
 # In the thread that calls them
@@ -202,6 +206,12 @@ def gradients(
     gy: Any, x: Any, W: Any, gx: Any, settings: Settings, way_of_W: Way, way_of_x: Way
 ) -> Any:
     """Into ``gx`` the one, in a new array the other."""
+    if way_of_x is Way.PLAIN:
+        columns.conv2d_grad_x(gy, W, *settings, gx)
+        return gradient_of_W(x, gy, W.shape[2:], settings, way_of_W)
+    if way_of_W is Way.PLAIN:
+        gradient_of_x(gy, W, gx, settings, way_of_x)
+        return columns.conv2d_grad_W(x, gy, W.shape[2:], *settings)
     with one_thread():
         return added(
             gradients_of_few(gy[few], x[few], W, gx[few], settings, way_of_W, way_of_x)

@@ -139,6 +139,14 @@ def conv2d_grad_x(
         turned_around(gy, W, stride, pad, dilation, groups, gx)
 
 
+def conv2d_grads(
+    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
+) -> Any:
+    """Both: that of the images into ``gx``."""
+    conv2d_grad_x(gy, W, stride, pad, dilation, groups, gx)
+    return conv2d_grad_W(x, gy, W.shape[2:], stride, pad, dilation, groups)
+
+
 def is_shorter_back(part: str, *shapes_and_settings: Any) -> bool:
     """Whether to go the other way around for ``part``: the output y, the gradient of x or of W."""
     straight, back = moved(part, *shapes_and_settings)

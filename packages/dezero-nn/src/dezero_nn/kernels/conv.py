@@ -99,26 +99,34 @@ def conv2d_grad_x(
 def supports_conv2d_grads(
     gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> bool:
-    """Where `winograd` goes, and shares images out: elsewhere both by themselves are as fast."""
+    """Where images are what is shared out."""
     if not (supports_conv2d(gy, x) and supports_conv2d(x, W)):
         return False
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
-    return m > 0 and not few_tiles(gy.shape, m)
+    return not few_tiles(gy.shape, m)
 
 
 def conv2d_grads(
     gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> Any:
-    """The gradients of the images and of the filters, which begin alike, and of the bias."""
+    """The gradients of the images, of the filters and of the bias: images are shared out once.
+
+    For as many products as one of them has: below, two threads are slower.
+    """
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
-    gx, U = np.empty(x.shape, x.dtype), mapped_filters(W.swapaxes(0, 1), m)
+    gx = np.empty(x.shape, x.dtype)
+    U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None
 
     def compute(part: slice) -> Any:
-        gW = winograd.conv2d_grads(x[part], gy[part], U, pad[0], m, gx[part])
-        return gW, of_bias(gy[part])
+        few = gy[part], x[part]
+        if m:
+            gW = winograd.conv2d_grads(few[1], few[0], U, pad[0], m, gx[part])
+        else:
+            gW = columns.conv2d_grads(*few, W, stride, pad, dilation, groups, gx[part])
+        return gW, of_bias(few[0])
 
-    parts = zip(*in_parts(len(x), 2 * work(x.size, gy.size, W.shape), compute), strict=True)
-    return gx, *map(added, parts)
+    parts = in_parts(len(x), work(x.size, gy.size, W.shape), compute)
+    return gx, *map(added, zip(*parts, strict=True))
 
 
 def of_bias(gy: Any) -> Any:
@@ -169,7 +177,8 @@ FEWEST_OF_ONE = 32
 def work(inputs: int, outputs: int, W_shape: tuple[int, ...]) -> float:
     """Products of a convolution, and those that moving its windows and images is worth."""
     OC, C, KH, KW = W_shape
-    return outputs * KH * KW * (C + 11 * min(C / OC, 3)) + 25 * (inputs + outputs)
+    moved = 8 if KH == KW == 1 else 25
+    return outputs * KH * KW * (C + 11 * min(C / OC, 3)) + moved * (inputs + outputs)
 
 
 class Cost(NamedTuple):
