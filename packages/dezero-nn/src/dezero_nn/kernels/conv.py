@@ -13,6 +13,7 @@ from ..threads import in_parts
 from ..windows import DENSE, Pair, window_counts
 from . import columns, winograd
 from .filters import remembered
+from .views import cut_out
 
 
 def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
@@ -32,26 +33,40 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups, known)
     counts = window_counts(x.shape, W.shape[2:], stride, pad, dilation)
     y = np.empty((len(x), len(W), *counts), x.dtype)
-    by_filters, by_rows = few_tiles(y.shape, m), False
-    U: Any = None
-    if m:
-        U = remembered(W, m, mapped_filters) if by_filters and known else mapped_filters(W, m)
-        by_rows = len(x) == 1 and tiles_of(y.shape, m) >= FEWEST_OF_ONE
+    by_filters, of_all = few_tiles(y.shape, m), work(x.size, y.size, W.shape)
 
-    def compute(part: slice) -> None:
+    def by_columns(part: slice) -> None:
+        if len(x) == 1:
+            rows = read_by(x, part, W.shape[2:], stride, pad, dilation)
+            columns.conv2d(rows, W, b, stride, (0, 0), dilation, groups, y[:, :, part])
+        else:
+            columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
+
+    if m == 0:
+        in_parts(len(x) if len(x) > 1 else counts[0], of_all, by_columns)
+        return y
+    by_rows = len(x) == 1 and tiles_of(y.shape, m) >= FEWEST_OF_ONE
+    U: Any = remembered(W, m, mapped_filters) if by_filters and known else mapped_filters(W, m)
+
+    def by_winograd(part: slice) -> None:
         if by_rows:
             winograd.conv2d(x, U, b, pad[0], m, y, part)
         elif by_filters:
             bias = None if b is None else b[part]
             winograd.conv2d(x, U[:, part], bias, pad[0], m, y[:, part])
-        elif m:
-            winograd.conv2d(x[part], U, b, pad[0], m, y[part])
         else:
-            columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
+            winograd.conv2d(x[part], U, b, pad[0], m, y[part])
 
     parts = -(-y.shape[2] // m) if by_rows else len(W) if by_filters else len(x)
-    in_parts(parts, work(x.size, y.size, W.shape), compute)
+    in_parts(parts, of_all, by_winograd)
     return y
+
+
+def read_by(x: Any, rows: slice, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair) -> Any:
+    """What the windows of some rows of outputs read, with the margin that it has there."""
+    first, last = stride[0] * rows.start - pad[0], stride[0] * (rows.stop - 1) - pad[0]
+    stop = last + dilation[0] * (kernel[0] - 1) + 1
+    return cut_out(x, (first, stop), (-pad[1], x.shape[3] + pad[1]))
 
 
 def conv2d_grad_W(
@@ -60,16 +75,22 @@ def conv2d_grad_W(
     """The gradient of the filters: the sum of those by the parts of the images."""
     W_shape = (gy.shape[1], x.shape[1] // groups, *kernel)
     m = tile(x.shape, W_shape, x.dtype, stride, pad, dilation, groups)
-    by_filters = few_tiles(gy.shape, m)
+    by_filters, of_all = few_tiles(gy.shape, m), work(x.size, gy.size, W_shape)
 
-    def compute(part: slice) -> Any:
-        if by_filters:
-            return winograd.conv2d_grad_W(x, gy[:, part], pad[0], m)
-        if m:
-            return winograd.conv2d_grad_W(x[part], gy[part], pad[0], m)
+    def by_columns(part: slice) -> Any:
+        if len(x) == 1:
+            rows = read_by(x, part, kernel, stride, pad, dilation)
+            few = rows, gy[:, :, part], kernel, stride, (0, 0)
+            return columns.conv2d_grad_W(*few, dilation, groups)
         return columns.conv2d_grad_W(x[part], gy[part], kernel, stride, pad, dilation, groups)
 
-    parts = in_parts(len(gy[0]) if by_filters else len(x), work(x.size, gy.size, W_shape), compute)
+    def by_winograd(part: slice) -> Any:
+        few = (x, gy[:, part]) if by_filters else (x[part], gy[part])
+        return winograd.conv2d_grad_W(*few, pad[0], m)
+
+    if m == 0:
+        return added(in_parts(len(x) if len(x) > 1 else gy.shape[2], of_all, by_columns))
+    parts = in_parts(len(gy[0]) if by_filters else len(x), of_all, by_winograd)
     if by_filters:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
     return added(parts)
@@ -81,16 +102,17 @@ def conv2d_grad_x(
     """The gradient of the images."""
     m = tile(shape, W.shape, gy.dtype, stride, pad, dilation, groups)
     gx = np.empty(shape, gy.dtype)
-    by_channels = few_tiles(gy.shape, m)
+    by_channels = few_tiles(gy.shape, m) if m else len(gx) == groups == 1
     U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None
+    settings = stride, pad, dilation, groups
 
     def compute(part: slice) -> None:
-        if by_channels:
-            winograd.conv2d_grad_x(gy, U[:, part], pad[0], m, gx[:, part])
-        elif m:
-            winograd.conv2d_grad_x(gy[part], U, pad[0], m, gx[part])
+        few = gy if by_channels else gy[part]
+        to = gx[:, part] if by_channels else gx[part]
+        if m:
+            winograd.conv2d_grad_x(few, U[:, part] if by_channels else U, pad[0], m, to)
         else:
-            columns.conv2d_grad_x(gy[part], W, stride, pad, dilation, groups, gx[part])
+            columns.conv2d_grad_x(few, W[:, part] if by_channels else W, *settings, to)
 
     in_parts(len(gx[0]) if by_channels else len(gy), work(gx.size, gy.size, W.shape), compute)
     return gx
@@ -99,8 +121,8 @@ def conv2d_grad_x(
 def supports_conv2d_grads(
     gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> bool:
-    """Where images are what is shared out."""
-    if not (supports_conv2d(gy, x) and supports_conv2d(x, W)):
+    """Of several images, where they are what is shared out."""
+    if not (supports_conv2d(gy, x) and supports_conv2d(x, W) and len(x) > 1):
         return False
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
     return not few_tiles(gy.shape, m)
