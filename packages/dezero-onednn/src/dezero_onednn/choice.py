@@ -4,7 +4,7 @@ The least of three estimates goes, by shape, here and nowhere else. They are nan
 core, fitted to two hundred shapes (docs/performance.md):
 
       blocked         oneDNN, channels in blocks of 16: one channel costs as much as sixteen.
-                      Groups go in blocks of 16, 8 or 4, and others not at all
+                      Groups go in blocks of 16, 8 or 4, and others not well
       channels last   oneDNN: sixteen at a time of the channels that come out, and those that are
                       added up one by one; every group as it is
       plain           columns multiply no more than they must, and copy KH*KW times x or gy: little
@@ -54,6 +54,9 @@ SPREAD = 1.0
 
 FEW_TILES, LONGER = 500, 1.15
 """Tiles up to which `dezero_nn` takes longer than it estimates: its products are short."""
+
+NARROW, LONGEST = 8, 1.3
+"""Columns of images up to which it takes longest: it copies tiles by rows."""
 
 
 @lru_cache(1024)
@@ -108,7 +111,8 @@ def multiplied(part: str, C: int, OC: int, groups: int) -> tuple[float, int, int
     if groups == 1:
         C = C if C < 16 and part != "x" else sixteens(C)  # first layers have their own kernels
         return C * sixteens(OC), C, sixteens(OC)
-    width = next((n for n in (16, 8, 4) if C % n == OC % n == 0), None)
+    widths = (16, 8) if part == "W" else (16, 8, 4)
+    width = next((n for n in widths if C % n == OC % n == 0), None)
     return (C * OC * 16 / width if width else float("inf")), C, OC
 
 
@@ -131,7 +135,8 @@ def plain(
     m = tile(x, W, np.dtype("f"), stride, pad, dilation, groups, known)
     if m > 0:
         tiles = N * -(-OH // m) * -(-OW // m)
-        return COSTS[m].of(tiles, C, OC, known) * (LONGER if tiles < FEW_TILES else 1) / 3
+        longer = LONGEST if OW <= NARROW else LONGER if tiles < FEW_TILES else 1
+        return longer * COSTS[m].of(tiles, C, OC, known) / 3
     joined = OH * OW <= SMALL
     copied = nines * (COPIED + ROW / OW) * min(moved(part, x, W, counts, stride, pad, dilation))
     if nines == 1 / 9 and stride == DENSE and not joined:

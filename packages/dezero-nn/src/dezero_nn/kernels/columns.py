@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -189,7 +188,8 @@ def remainders(
 ) -> Iterator[tuple[Remainder, Remainder]]:
     """All of them, down and across."""
     axes = zip(x_shape[2:], kernel, stride, pad, dilation, strict=True)
-    return product(*[remainders_along(*axis) for axis in axes])
+    down, across = (list(remainders_along(*axis)) for axis in axes)
+    return ((one, other) for one in down for other in across)
 
 
 def remainders_along(
