@@ -233,6 +233,20 @@ def test_exact_precision_sums_directly() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_inf_is_in_the_gradient_of_those_elements_that_met_it(dtype: str) -> None:
+    x, gy = np.ones((2, 8, 6, 6), dtype), np.ones((2, 1, 4, 4), dtype)  # one filter: few
+    x[0, 0, 0, 0] = np.inf
+    settings = (3, 3), (1, 1), (0, 0), (1, 1), 1
+    with precision("exact"):
+        gW = signatures.conv2d_grad_W(x, gy, *settings)
+    assert np.argwhere(~np.isfinite(gW)).tolist() == [[0, 0, 0, 0]]
+    with np.errstate(invalid="ignore"):
+        fast = signatures.conv2d_grad_W(x, gy, *settings)
+    assert np.isnan(fast[0, 0]).any() == (dtype == "float32")
+    assert np.isfinite(fast[0, 1:]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transposed", [False, True])
 @given(filled=st.sets(st.integers(0, 399), max_size=400), rows=st.booleans())
 def test_rows_and_columns_of_zeros_are_left_out(

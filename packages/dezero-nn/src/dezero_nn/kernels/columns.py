@@ -34,6 +34,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dezero_core import Config
+
 from ..windows import DENSE, Pair
 from .views import cut_out, padded, view_at, windows
 
@@ -92,10 +94,12 @@ def conv2d_grad_W(
     """Columns times gy, summed over the images.
 
     In this order, and not gy times columns, the longer matrix comes first: OpenBLAS is faster. Of
-    few places gy comes first: it is the transposition afterwards that would take long.
+    few places gy comes first: it is the transposition afterwards that would take long. The other
+    way around an inf of x meets zeros around gy: not in double precision, nor where it is exact.
     """
-    OC, C = gy.shape[1], x.shape[1] // groups
-    if is_shorter_back("W", x.shape, (OC, C, *kernel), gy.shape[2:], stride, pad, dilation):
+    OC, C, exact = gy.shape[1], x.shape[1] // groups, Config.exact or x.dtype.char == "d"
+    shapes = x.shape, (OC, C, *kernel), gy.shape[2:]
+    if not exact and is_shorter_back("W", *shapes, stride, pad, dilation):
         return gradient_of_few(x, gy, kernel, stride, pad, dilation, groups)
     view = windows(padded(x, pad), kernel, stride, dilation)
     few = len(x) * math.prod(gy.shape[2:]) <= FEW_PLACES
