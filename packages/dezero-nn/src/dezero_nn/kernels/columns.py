@@ -169,8 +169,8 @@ def moved(
     fits = stride == DENSE or dilation == DENSE
     if part == "x":
         return (y + turned if fits else math.inf), ADDED_UP * x
-    if part == "W":
-        return x, (ONCE_MORE * y + turned if fits else math.inf)
+    if part == "W":  # images are the columns of filters of one element
+        return x, (ONCE_MORE * y + turned if fits and KH * KW > 1 else math.inf)
     fits = stride == DENSE and pad[0] <= dilation[0] * (KH - 1) and pad[1] <= dilation[1] * (KW - 1)
     return x, (ADDED_UP * y + turned if fits else math.inf)
 
