@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dezero_core import Variable
+from dezero_core import Variable, precision
 from dezero_core.errors import PluginError
 from dezero_core.extend import kernel_log, ops
 from dezero_nn import conv2d, get_conv_outsize, signatures, threads
@@ -169,6 +169,14 @@ BEST = [
 def test_who_is_chosen(x: Any, W: Any, stride: int, groups: int, ways: Any) -> None:
     settings = (stride, stride), (W[2] // 2, W[2] // 2), DENSE, groups
     assert tuple(best(part, x, W, *settings) for part in "yxW") == ways
+
+
+def test_what_was_chosen_before_says_nothing_where_it_is_exact() -> None:
+    shapes = "y", (8, 128, 28, 28), (128, 128, 3, 3), DENSE, DENSE, DENSE, 1
+    assert best(*shapes) is P, "Winograd's"
+    with precision("exact"):
+        assert best(*shapes) is B
+    assert best(*shapes) is P
 
 
 @pytest.mark.parametrize("ways", [(P, B), (B, P), (L, B)], ids=lambda ways: ways[0].name)

@@ -107,8 +107,7 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         threads = 1
     try:
         tell(1)
-        edges = [count * i // threads for i in range(threads + 1)]
-        parts = [slice(*ends) for ends in pairwise(edges)]
+        parts = evenly(count, threads)
         waits = [  # in a copy of the caller's context: what np.errstate says holds for them too
             worker.start(partial(copy_context().run, job, part))
             for worker, part in zip(workers(threads - 1), parts[1:], strict=False)
@@ -124,6 +123,12 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
     finally:
         tell(before)
         _sharing.release()
+
+
+def evenly(count: int, parts: int) -> list[slice]:
+    """``range(count)`` in so many parts, whose sizes differ by one at most."""
+    edges = [count * i // parts for i in range(parts + 1)]
+    return [slice(*ends) for ends in pairwise(edges)]
 
 
 ALONE = 1 << 18

@@ -1,7 +1,7 @@
 """Who computes a convolution or a gradient: plain NumPy, or oneDNN and in which layout.
 
 The least of three estimates goes, by shape, here and nowhere else. They are nanoseconds of one
-core, fitted to two hundred shapes (docs/performance.md):
+core, fitted to 280 shapes (docs/performance.md):
 
       blocked         oneDNN, channels in blocks of 16: one channel costs as much as sixteen.
                       Groups go in blocks of 16, 8 or 4, and others not well
@@ -19,6 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from dezero_core import Config
 from dezero_nn.kernels.columns import SMALL, moved
 from dezero_nn.kernels.conv import COSTS, tile
 from dezero_nn.windows import DENSE, Pair, window_counts
@@ -59,7 +60,6 @@ NARROW, LONGEST = 8, 1.3
 """Columns of images up to which it takes longest: it copies tiles by rows."""
 
 
-@lru_cache(1024)
 def best(
     part: str, x: Shape, W: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int,
     known: bool = False,
@@ -68,6 +68,15 @@ def best(
 
     ``known``: `dezero_nn` remembers the filters.
     """
+    return chosen(part, x, W, stride, pad, dilation, groups, known, Config.exact)
+
+
+@lru_cache(1024)
+def chosen(
+    part: str, x: Shape, W: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int,
+    known: bool, exact: bool,
+) -> Way:  # fmt: skip
+    """The same, remembered; `tile` looks at ``exact`` itself."""
     if x[1] == W[0] == groups > 1:
         return of_each_channel(part, groups, W[2:], dilation)
     counts = window_counts(x, W[2:], stride, pad, dilation)
@@ -95,15 +104,16 @@ def onednn(way: Way, part: str, x: Shape, W: Shape, counts: Pair, groups: int) -
     images, outputs = groups * C * N * x[2] * x[3], groups * OC * places
     if KH == KW == 1 and part != "W":
         images, outputs = (0, outputs) if part == "y" else (images, 0)
-    moved = {
+    reordered = {
         "y": TAKEN * images + GIVEN * outputs,
         "x": TAKEN * outputs + GIVEN * images,
         "W": TAKEN * (images + outputs),
     }[part]
     if way is Way.CHANNELS_LAST:
-        moved *= LAST
+        reordered *= LAST
     filters = W[0] * W[1] * KH * KW
-    return PRODUCT * products * groups * places * KH * KW / 9 + moved + FILTER * filters + CALL
+    multiplying = PRODUCT * products * groups * places * KH * KW / 9
+    return multiplying + reordered + FILTER * filters + CALL
 
 
 def multiplied(part: str, C: int, OC: int, groups: int) -> tuple[float, int, int]:

@@ -15,7 +15,6 @@ import math
 import threading
 from ctypes import c_int
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ import numpy as np
 from dezero_core import Config
 from dezero_nn.kernels import columns
 from dezero_nn.kernels.conv import added, of_bias, tile, work
-from dezero_nn.threads import in_parts
+from dezero_nn.threads import evenly, in_parts
 from dezero_nn.windows import Pair, window_counts
 
 from .choice import Way, best
@@ -49,7 +48,6 @@ Shape = tuple[int, ...]
 
 FORWARD, DIRECT = 64, 1
 """oneDNN's words for a forward pass in training, and for the plain method."""
-
 
 BLOCK = 800_000
 """Elements of images and outputs at a time, or four times those of the filters if that is more.
@@ -234,9 +232,8 @@ def gradients_of_few(
 
 def blocks(x: Any, y: Any, filters: int) -> list[slice]:
     """A few images at a time, as evenly as can be; ``filters`` have so many elements."""
-    count = max(1, min(len(x), (x.size + y.size) // max(BLOCK, 4 * filters)))
-    edges = [len(x) * i // count for i in range(count + 1)]
-    return [slice(*ends) for ends in pairwise(edges)]
+    count = (x.size + y.size) // max(BLOCK, 4 * filters)
+    return evenly(len(x), max(1, min(len(x), count)))
 
 
 # What oneDNN compiles, for one set of shapes

@@ -62,15 +62,14 @@ def conv2d(
     x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, y: Any
 ) -> None:
     """Filters times columns, block by block, into ``y``; the bias is added in cache."""
-    OC, C, KH, KW = W.shape
-    view = windows(padded(x, pad), (KH, KW), stride, dilation)
-    OH, OW = view.shape[-2:]
+    (OC, C, KH, KW), (OH, OW) = W.shape, y.shape[2:]
     if is_shorter_back("y", x.shape, W.shape, (OH, OW), stride, pad, dilation):
         around = dilation[0] * (KH - 1) - pad[0], dilation[1] * (KW - 1) - pad[1]
         added_up(x, transposed(W, groups), DENSE, around, dilation, groups, y)
         if b is not None:
             y += b.reshape(OC, 1, 1)
         return
+    view = windows(padded(x, pad), (KH, KW), stride, dilation)
     if len(x) == groups == 1 and view[0].nbytes <= BLOCK:  # one image, without detours
         outputs = multiplied(W.reshape(OC, -1), view.reshape(-1, OH * OW), in_groups(y, 1)[0, 0])
         if b is not None:
@@ -126,7 +125,7 @@ def gradient_of_few(
         part = gW[..., down.taps, across.taps]
         if part.size > 0:
             images = np.ascontiguousarray(x[:, :, down.places, across.places])
-            outputs, taps = cut_out(gy, down[2:], across[2:]), part.shape[2:]
+            outputs, taps = cut_out(gy, down.reached, across.reached), part.shape[2:]
             turned = conv2d_grad_W(outputs, images, taps, DENSE, (0, 0), dilation, groups)
             part[...] = transposed(turned, groups)
     return gW
@@ -140,14 +139,6 @@ def conv2d_grad_x(
         added_up(gy, W, stride, pad, dilation, groups, gx)
     else:
         turned_around(gy, W, stride, pad, dilation, groups, gx)
-
-
-def conv2d_grads(
-    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int, gx: Any
-) -> Any:
-    """Both: that of the images into ``gx``."""
-    conv2d_grad_x(gy, W, stride, pad, dilation, groups, gx)
-    return conv2d_grad_W(x, gy, W.shape[2:], stride, pad, dilation, groups)
 
 
 def is_shorter_back(part: str, *shapes_and_settings: Any) -> bool:
@@ -178,13 +169,13 @@ def moved(
 class Remainder(NamedTuple):
     """Along one axis: the places of images that are equal modulo the stride.
 
-    Which they are, the elements of the filters that they meet, and where in gy they begin and end.
+    Which they are, the elements of the filters that they meet, and what of gy these reach: from
+    where to before where.
     """
 
     places: slice
     taps: slice
-    start: int
-    stop: int
+    reached: Pair
 
 
 def remainders(
@@ -207,7 +198,7 @@ def remainders_along(
         reach = dilation * (-(-(K - rest) // stride) - 1)
         places, taps = slice(place, None, stride), slice(rest, None, stride)
         if place < size:
-            yield Remainder(places, taps, first - reach, stop)
+            yield Remainder(places, taps, (first - reach, stop))
 
 
 def turned_around(
@@ -220,7 +211,7 @@ def turned_around(
         if filters.size == 0:
             to[...] = 0
             continue
-        part = cut_out(gy, down[2:], across[2:])
+        part = cut_out(gy, down.reached, across.reached)
         y = to if stride == DENSE else np.empty(to.shape, to.dtype)
         conv2d(part, filters, None, DENSE, (0, 0), dilation, groups, y)
         if y is not to:

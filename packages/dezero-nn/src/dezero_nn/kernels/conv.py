@@ -138,14 +138,15 @@ def conv2d_grads(
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
     gx = np.empty(x.shape, x.dtype)
     U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None
+    settings = stride, pad, dilation, groups
 
     def compute(part: slice) -> Any:
-        few = gy[part], x[part]
         if m:
-            gW = winograd.conv2d_grads(few[1], few[0], U, pad[0], m, gx[part])
+            gW = winograd.conv2d_grads(x[part], gy[part], U, pad[0], m, gx[part])
         else:
-            gW = columns.conv2d_grads(*few, W, stride, pad, dilation, groups, gx[part])
-        return gW, of_bias(few[0])
+            columns.conv2d_grad_x(gy[part], W, *settings, gx[part])
+            gW = columns.conv2d_grad_W(x[part], gy[part], W.shape[2:], *settings)
+        return gW, of_bias(gy[part])
 
     parts = in_parts(len(x), work(x.size, gy.size, W.shape), compute)
     return gx, *map(added, zip(*parts, strict=True))
