@@ -14,11 +14,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dezero_core import Variable, precision
+from dezero_core import Variable, grad, precision
 from dezero_core.errors import PluginError
 from dezero_core.extend import kernel_log, ops
-from dezero_nn import conv2d, get_conv_outsize, signatures, threads
-from dezero_onednn import convolution, library, product
+from dezero_nn import LSTM, conv2d, get_conv_outsize, signatures, threads
+from dezero_onednn import convolution, library, product, recurrent
 from dezero_onednn.choice import Way, best
 
 KERNELS = {
@@ -83,9 +83,72 @@ def test_a_kernel_is_held_to_its_portable_definition(op: str, way: Way, data: An
     both = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
     for found, wanted in both:
         assert found.shape == wanted.shape and found.dtype == wanted.dtype
-        assert np.max(np.abs(found - wanted)) <= 1e-5 * np.max(np.abs(wanted), initial=1e-30)
+        assert np.max(np.abs(found - wanted)) <= 1e-5 * np.max(np.abs(wanted), initial=1)
     for x, same in zip(given_, before, strict=True):
         assert np.array_equal(x, same) if isinstance(x, np.ndarray) else x == same
+
+
+@st.composite
+def sequences(draw: Any) -> tuple[Any, ...]:
+    """What `lstm` is given, in the layers' layout or another."""
+    T, N, C, H = (draw(st.integers(1, most)) for most in (4, 5, 18, 18))
+    numbers = np.random.default_rng(draw(st.integers(0, 9)))
+    shapes = (T, N, C), (C, 4 * H), (H, 4 * H), (4 * H,), (N, H), (N, H)
+    x, Wx, Wh, b, h, c = (numbers.standard_normal(shape, np.float32) for shape in shapes)
+    arrays = x.transpose(0, 2, 1), Wx.T, Wh.T, b, h.T, c.T
+    return arrays if draw(st.booleans()) else tuple(map(np.ascontiguousarray, arrays))
+
+
+@given(sequences(), st.data())
+def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> None:
+    counts = st.sampled_from([1, 2, 3])
+    threads.set_num_threads(data.draw(counts))
+    got = hs, c, _ = recurrent.onednn_lstm(*arrays)
+    wanted = signatures.lstm.portable(*arrays)
+    threads.set_num_threads(data.draw(counts))  # another number than for the sequence
+    ghs = data.draw(st.sampled_from([None, np.cos(hs)]))
+    gc = np.sin(c) if ghs is None else data.draw(st.sampled_from([None, np.sin(c)]))
+    after = *arrays, ghs, gc, True
+    assert recurrent.supports_lstm_grad(*got, *after)
+    assert not recurrent.supports_lstm_grad(*wanted, *after)
+    first, second = (recurrent.onednn_lstm_grad(*got, *after) for _ in range(2))
+    expected = signatures.lstm_grad.portable(*wanted, *after)
+    for found, right in zip((*got[:2], *first), (*wanted[:2], *expected), strict=True):
+        assert found.shape == right.shape and found.dtype == right.dtype
+        assert np.max(np.abs(found - right)) <= 1e-5 * np.max(np.abs(right), initial=1)
+    assert all(map(np.array_equal, first, second))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_goes_through_an_lstm_as_it_does_in_numpy(value: float) -> None:
+    threads.set_num_threads(1)
+    shapes = (3, 2, 2), (8, 2), (8, 2), (8,), (2, 2), (2, 2)
+    numbers = np.random.default_rng(0)
+    x, *others = (numbers.standard_normal(shape, np.float32) for shape in shapes)
+    x[1, 0, 0] = value
+    with np.errstate(invalid="ignore"):
+        found = recurrent.onednn_lstm(x, *others)
+        wanted = signatures.lstm.portable(x, *others)
+        after = x, *others, np.ones_like(wanted[0]), None, True
+        gradients = recurrent.onednn_lstm_grad(*found, *after)
+        expected = signatures.lstm_grad.portable(*wanted, *after)
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5)
+    for ours, right in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(ours, right, rtol=1e-4, atol=1e-5)
+
+
+def test_layers_pass_sequences_to_it() -> None:
+    layer, x = LSTM(3), Variable(np.ones((2, 4, 5), F4))
+    with kernel_log() as ran:
+        y = layer(x)
+        gx = grad(y, x, create_graph=True)
+        ggx = grad(gx, x)
+    names = [name for op, name in ran if op.startswith("lstm")]
+    ours = ["numpy:onednn_lstm", "numpy:onednn_lstm_grad"]
+    assert names[:2] == ours and set(names) == set(ours) and ggx.shape == x.shape
+    layer.reset_state()
+    layer(x).backward()
+    assert np.array_equal(x.grad.data, gx.data)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -187,7 +250,7 @@ def test_each_gradient_goes_its_way(ways: tuple[Way, Way], data: Any) -> None:
     with patch.object(convolution, "best", lambda part, *_: ways["xW".index(part)]):
         found = convolution.onednn_conv2d_grads(*given_)
     for got, wanted in zip(found, signatures.conv2d_grads.portable(*given_), strict=True):
-        assert np.max(np.abs(got - wanted)) <= 1e-5 * np.max(np.abs(wanted), initial=1e-30)
+        assert np.max(np.abs(got - wanted)) <= 1e-5 * np.max(np.abs(wanted), initial=1)
 
 
 def test_networks_use_it_without_being_told() -> None:
@@ -242,7 +305,7 @@ def test_many_shapes_do_not_fill_the_memory() -> None:
     x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
     for side in range(6, 40):
         convolution.onednn_conv2d(x[:, :, :side, :side], W, None, DENSE, DENSE, DENSE, 1)
-    assert convolution.compiled.forward.cache_info().maxsize == 256
+    assert convolution.forward.made.cache_info().maxsize == 256
 
 
 def test_what_oneDNN_refuses_is_an_error() -> None:

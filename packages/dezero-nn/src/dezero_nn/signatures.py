@@ -61,16 +61,16 @@ channel_sum_of = KernelOp(
 
 lstm = KernelOp(
     "lstm",
-    "(x: (T, C, N), Wx: (4 H, C), Wh: (4 H, H), b: (4 H,), h: (H, N), c: (H, N)) -> (hs, cs, "
-    "gates): states (T, H, N) and gates o, f, i, u (T, 4, H, N) of every step, from h and c on",
+    "(x: (T, C, N), Wx: (4 H, C), Wh: (4 H, H), b: (4 H,), h: (H, N), c: (H, N)) -> (hs: (T, H, N),"
+    " c: (H, N), workspace): h of every step, c of the last; the workspace is (T, 5, H, N), i, f, "
+    "u, o and c of every step, or one that only the same package's lstm_grad takes",
 )
-
 lstm_grad = KernelOp(
     "lstm_grad",
-    "(gates, cs, c, Wh: as above, ghs, gcs, ggates: gradients of all three outputs, or None) -> "
-    "(ga: (4 H, T, N), gh, gc): those of what the gates are of, and of h and c",
+    "(hs, last, workspace: what lstm returned, x, Wx, Wh, b, h, c: what it was given, ghs: as hs, "
+    "or None, gc: as last, or None, needs_gx: bool) -> the gradients of its six arguments; for x "
+    "None unless it needs one",
 )
-
 im2col = KernelOp(
     "im2col",
     "(x: (N, C, H, W), kernel, stride, pad, dilation, value) -> every window of x padded with "

@@ -1,4 +1,4 @@
-"""oneDNN's kernels for convolutions and products of matrices on the CPU. Importing loads none."""
+"""oneDNN's kernels on the CPU: convolutions, LSTMs, products of matrices. Importing loads none."""
 
 from .__about__ import __version__
 

@@ -12,9 +12,7 @@ A few images at a time: what was reordered is still in the cache when it is read
 from __future__ import annotations
 
 import math
-import threading
 from ctypes import c_int
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,10 +31,13 @@ from .operation import (
     DIFF_SRC,
     DIFF_WEIGHTS,
     DST,
+    FORWARD,
     SRC,
     WEIGHTS,
+    ForEachThread,
     Operation,
     channels_last,
+    covers,
     described,
     integers,
     layout,
@@ -46,8 +47,8 @@ from .operation import (
 Settings = tuple[Pair, Pair, Pair, int]
 Shape = tuple[int, ...]
 
-FORWARD, DIRECT = 64, 1
-"""oneDNN's words for a forward pass in training, and for the plain method."""
+DIRECT = 1
+"""oneDNN's word for the plain method."""
 
 BLOCK = 800_000
 """Elements of images and outputs at a time, or four times those of the filters if that is more.
@@ -84,16 +85,6 @@ def supports_conv2d_grads(gy: Any, x: Any, W: Any, *settings: Any) -> bool:
 def way_of_y(x: Any, W: Any, settings: Settings) -> Way:
     """The best for the output; without training, `dezero_nn` remembers filters."""
     return best("y", x.shape, W.shape, *settings, not Config.enable_backprop)
-
-
-def covers(x: Any, W: Any) -> bool:
-    """Whether both are arrays of float32 that hold something."""
-    return bool(
-        type(x) is type(W) is np.ndarray
-        and x.dtype == W.dtype == np.float32
-        and x.size > 0
-        and W.size > 0
-    )
 
 
 def onednn_conv2d(
@@ -176,7 +167,7 @@ def convolve(x: Any, W: Any, b: Any, y: Any, settings: Settings, way: Way) -> No
     with one_thread():
         for few in blocks(x, y, W.size):
             shapes = x[few].shape, W.shape, y[few].shape
-            compiled.forward(*shapes, b is not None, settings, way)(y[few], x[few], *filters)
+            forward(*shapes, b is not None, settings, way)(y[few], x[few], *filters)
 
 
 def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings, way: Way) -> None:
@@ -184,7 +175,7 @@ def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings, way: Way) -> Non
     with one_thread():
         for few in blocks(gx, gy, W.size):
             shapes = gx[few].shape, W.shape, gy[few].shape
-            compiled.backward_x(*shapes, settings, way)(gx[few], gy[few], W)
+            backward_x(*shapes, settings, way)(gx[few], gy[few], W)
 
 
 def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings, way: Way) -> Any:
@@ -193,7 +184,7 @@ def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings, way: Way) -
 
     def of(few: slice) -> Any:
         gW, shapes = np.empty(W_shape, x.dtype), (x[few].shape, W_shape, gy[few].shape)
-        compiled.backward_W(*shapes, settings, way)(gW, gy[few], x[few])
+        backward_W(*shapes, settings, way)(gW, gy[few], x[few])
         return gW
 
     with one_thread():
@@ -222,7 +213,7 @@ def gradients_of_few(
 ) -> Any:
     """The same of a block."""
     shapes, gW = (x.shape, W.shape, gy.shape, settings), np.empty(W.shape, W.dtype)
-    of_W, of_x = compiled.backward_W(*shapes, way_of_W), compiled.backward_x(*shapes, way_of_x)
+    of_W, of_x = backward_W(*shapes, way_of_W), backward_x(*shapes, way_of_x)
     (first, images), (second, filters) = of_W.inputs, of_x.inputs
     taken = first.taken(gy)
     of_W.run(gW, taken, images.taken(x))
@@ -266,6 +257,7 @@ def forward_description(
     return described("convolution_forward", engine(), *kind, *layouts, *numbers)
 
 
+@ForEachThread
 def forward(
     x: Shape, W: Shape, y: Shape, with_bias: bool, settings: Settings, way: Way
 ) -> Operation:
@@ -277,6 +269,7 @@ def forward(
     return Operation(description, inputs, (DST, layout(y)))
 
 
+@ForEachThread
 def backward_x(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Operation:
     """Gradients of outputs, and filters, to gradients of images."""
     hint = forward_description(x, W, y, False, settings, way)
@@ -288,6 +281,7 @@ def backward_x(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Op
     return Operation(description, inputs, (DIFF_SRC, layout(x)))
 
 
+@ForEachThread
 def backward_W(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Operation:
     """Gradients of outputs, and images, to gradients of filters."""
     hint = forward_description(x, W, y, False, settings, way)
@@ -297,15 +291,3 @@ def backward_W(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Op
     description = described("convolution_backward_weights", *method, *layouts, *numbers, hint)
     inputs = {DIFF_DST: layout(y), SRC: layout(x)}
     return Operation(description, inputs, (DIFF_WEIGHTS, layout(grouped(W, settings[3]))))
-
-
-class Compiled(threading.local):
-    """The operations of a thread, the latest used: each remembers the arrays of its last call."""
-
-    def __init__(self) -> None:
-        self.forward = lru_cache(256)(forward)
-        self.backward_x = lru_cache(256)(backward_x)
-        self.backward_W = lru_cache(256)(backward_W)
-
-
-compiled = Compiled()

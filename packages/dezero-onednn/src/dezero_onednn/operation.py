@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
+from collections.abc import Callable
 from ctypes import c_int, c_int64, c_void_p
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,13 +24,15 @@ import numpy as np
 from .library import Handle, call, computing, engine, library, require_success
 
 FLOAT32, ANY_LAYOUT, SCRATCHPAD_BY_CALLER, IN_ORDER = 3, 1, 1, 1
-SRC, DST, WEIGHTS, BIAS = 1, 17, 33, 41
-DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, SCRATCHPAD = 129, 145, 161, 80
+SRC, DST, WEIGHTS, BIAS, WORKSPACE, SCRATCHPAD = 1, 17, 33, 41, 64, 80
+DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 """oneDNN's numbers of the arguments of an operation."""
 
-QUERIES = {SRC: 129, DIFF_SRC: 130, WEIGHTS: 131, DIFF_WEIGHTS: 132, DST: 133, DIFF_DST: 134,
-           SCRATCHPAD: 136}  # fmt: skip
-"""And those that ask for the layout it wants of each; a bias has only one."""
+FORWARD = 64
+"""Its word for a forward pass in training."""
+
+LAYOUT_OF_ARGUMENT = 255
+"""And for the question which layout an operation wants of an argument."""
 
 ALIGNMENT = 64
 """Bytes of a line of the cache."""
@@ -37,6 +42,14 @@ class Argument(ctypes.Structure):
     """An argument's number, and the memory it is in."""
 
     _fields_ = (("number", c_int), ("memory", c_void_p))
+
+
+def covers(*arrays: Any) -> bool:
+    """Whether all are arrays of float32 that hold something."""
+    return all(
+        type(array) is np.ndarray and array.dtype == np.float32 and array.size > 0
+        for array in arrays
+    )
 
 
 def integers(values: Any) -> Any:
@@ -74,7 +87,7 @@ def described(operation: str, *arguments: Any) -> Handle:
 
 def wanted(description: Handle, argument: int) -> c_void_p:
     """The layout that an operation wants of an argument; lives as long as its description."""
-    query = c_int(QUERIES[argument]), c_int(0)
+    query = c_int(LAYOUT_OF_ARGUMENT), c_int(argument)
     return c_void_p(library().dnnl_primitive_desc_query_md(description, *query))
 
 
@@ -179,8 +192,7 @@ class Operation:
         self, description: Handle, inputs: dict[int, Handle], output: tuple[int, Handle]
     ) -> None:
         self.inputs = [
-            Operand(given, given if number == BIAS else wanted(description, number), False)
-            for number, given in inputs.items()
+            Operand(given, wanted(description, number), False) for number, given in inputs.items()
         ]
         number, given = output
         self.output = Operand(given, wanted(description, number), True)
@@ -196,3 +208,18 @@ class Operation:
         place = self.output.place(y)
         self.primitive(*inputs, place)
         self.output.give(place, y)
+
+
+class ForEachThread(threading.local):
+    """What makes operations, each for one thread: they remember the arrays of their last call.
+
+    Args:
+        make: from shapes and settings. Of the latest used 256 are kept.
+    """
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self.made = lru_cache(256)(make)
+
+    def __call__(self, *sizes: Any) -> Any:
+        """That of these sizes, made now if there is none."""
+        return self.made(*sizes)

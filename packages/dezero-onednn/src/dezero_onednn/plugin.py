@@ -23,8 +23,9 @@ def dezero_kernels() -> list[Kernel]:
     """
     if os.environ.get("DEZERO_ONEDNN") == "off":
         return []
-    from . import convolution, product
+    from . import convolution, product, recurrent
     from .library import library
+    from .operation import covers
 
     library()
     kernels: list[tuple[str, Any, Any]] = [
@@ -32,6 +33,8 @@ def dezero_kernels() -> list[Kernel]:
         ("conv2d_grad_x", convolution.onednn_conv2d_grad_x, convolution.supports_conv2d_grad_x),
         ("conv2d_grad_W", convolution.onednn_conv2d_grad_W, convolution.supports_conv2d_grad_W),
         ("conv2d_grads", convolution.onednn_conv2d_grads, convolution.supports_conv2d_grads),
+        ("lstm", recurrent.onednn_lstm, covers),
+        ("lstm_grad", recurrent.onednn_lstm_grad, recurrent.supports_lstm_grad),
         ("matmul", product.onednn_matmul, product.supports_matmul),
     ]
     return [

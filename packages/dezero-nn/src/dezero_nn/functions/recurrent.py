@@ -30,17 +30,22 @@ from dezero_core.functions import (
 )  # fmt: skip
 
 from .. import signatures
+from .activation import sigmoid
 
 GATES = 4
-"""o, f, i and u: what to give out, to forget and to take in, and what there is to take."""
+"""i, f, u and o: what to take in and to forget, what there is to take, and what to give out."""
+
+CELL = 4
+"""Behind them in a workspace: the state c."""
 
 
 class LSTMSequence(Function):
-    """c[t] = f c[t-1] + i u,  h[t] = o tanh(c[t]),  with o, f, i = sigmoid and u = tanh of a[t].
+    """c[t] = f c[t-1] + i u,  h[t] = o tanh(c[t]),  with i, f, o = sigmoid and u = tanh of a[t].
 
-    a[t] = Wx x[t] + Wh h[t-1] + b. The states c and the gates are outputs too. The gradient of a
-    is that of `gradient_of_gates`; those of x, Wx, Wh and b are those of the products.
-    (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.)
+    a[t] = Wx x[t] + Wh h[t-1] + b. Outputs are h of every step, c of the last, and a workspace:
+    what the kernel that computed them wants to find again. What the gradients are `gradients`
+    says; those to be differentiated again get its graph, from gates computed anew, and the
+    kernel's values. (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.)
     """
 
     materialize_grads = False
@@ -48,91 +53,123 @@ class LSTMSequence(Function):
     def forward(self, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
         return signatures.lstm(x, Wx, Wh, b, h, c)
 
-    def backward(self, ghs: Any, gcs: Any, ggates: Any) -> Any:
-        x, Wx, Wh, _, h, c = self.inputs
-        hs, cs, gates = self.outputs
-        (T, C, N), H = x.shape, h.shape[0]
-        # a kernel knows no Variables
-        going_back = gradient_of_gates if isinstance(gates, Variable) else signatures.lstm_grad
-        ga, gh, gc = going_back(gates, cs, c, Wh, ghs, gcs, ggates)
-        ga, gx = reshape(ga, (GATES * H, T * N)), None
-        if self.needs_grad[0]:
-            gx = reshape(matmul(matrix_transpose(Wx), ga), (C, T, N))
-        before = concat([expand_dims(h, 0), hs[:-1, ...]])
-        return (
-            None if gx is None else transpose(gx, (1, 0, 2)),
-            matmul(ga, reshape(matrix_transpose(x), (T * N, C))),
-            matmul(ga, reshape(matrix_transpose(before), (T * N, H))),
-            sum(ga, 1),
-            gh,
-            gc,
-        )
+    def backward(self, ghs: Any, gc: Any, _: Any) -> Any:
+        hs, needs_gx = self.outputs[0], self.needs_grad[0]
+        arrays = map(array_of, (*self.outputs, *self.inputs, ghs, gc))
+        found = signatures.lstm_grad(*arrays, needs_gx)
+        if not isinstance(hs, Variable):
+            return found
+        workspace = gates_and_cells(hs, *self.inputs)
+        return with_values(gradients(hs, workspace, self.inputs, ghs, gc, needs_gx), found)
 
 
-def gradient_of_gates(
-    gates: Any, cs: Any, c: Any, Wh: Any, ghs: Any, gcs: Any, ggates: Any
-) -> tuple[Any, Any, Any]:
+def with_values(variables: Any, arrays: Any) -> Any:
+    """Variables with a graph, and what they are to the last bit: as in a plain backward."""
+    for variable, array in zip(variables, arrays, strict=True):
+        if variable is not None:
+            variable.data = array
+    return variables
+
+
+def gradients(
+    hs: Any, workspace: Any, inputs: Any, ghs: Any, gc: Any, needs_gx: bool
+) -> tuple[Any, ...]:
+    """Those of the inputs, of x only if it needs one: a is made of products."""
+    x, Wx, Wh, _, h, c = inputs
+    (T, C, N), H = x.shape, h.shape[0]
+    ga, gh, gc = gradient_of_gates(workspace, c, Wh, ghs, gc)
+    ga, gx = reshape(ga, (GATES * H, T * N)), None
+    if needs_gx:
+        gx = transpose(reshape(matmul(matrix_transpose(Wx), ga), (C, T, N)), (1, 0, 2))
+    gWx = matmul(ga, reshape(matrix_transpose(x), (T * N, C)))
+    gWh = matmul(ga, reshape(matrix_transpose(states_before(hs, h)), (T * N, H)))
+    return gx, gWx, gWh, sum(ga, 1), gh, gc
+
+
+def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tuple[Any, Any, Any]:
     """Going back, with gh and gc the gradients of a step's two states.
 
         gc += gh o (1 - tanh(c)**2)
-        ga = (gh tanh(c) o', gc c[t-1] f', gc u i', gc i u'),  s' = s (1 - s),  u' = 1 - u**2
+        ga = (gc u i', gc c[t-1] f', gc i u', gh tanh(c) o'),  s' = s (1 - s),  u' = 1 - u**2
 
     Then gh = Wh^T ga and gc f are what the step before gets.
     """
-    T, _, H, N = gates.shape
+    T, _, H, N = workspace.shape
     WhT = matrix_transpose(Wh)
     gas: list[Any] = [None] * T
     gh: Any = 0
-    gc: Any = 0
+    gc = 0 if gc is None else gc
     for t in reversed(range(T)):
-        o, f, i, u = (gates[t, k, ...] for k in range(GATES))
-        tanh_c, before = tanh(cs[t, ...]), cs[t - 1, ...] if t > 0 else c
+        i, f, u, o, cell = (workspace[t, k, ...] for k in range(GATES + 1))
+        tanh_c, before = tanh(cell), workspace[t - 1, CELL, ...] if t > 0 else c
         gh = gh if ghs is None else ghs[t, ...] + gh
-        gc = gc if gcs is None else gcs[t, ...] + gc
         gc = gh * o * (1 - tanh_c * tanh_c) + gc
-        ga = stack([gh * tanh_c, gc * before, gc * u, gc * i])
-        ga = ga if ggates is None else ga + ggates[t, ...]
-        ga = ga * stack([o * (1 - o), f * (1 - f), i * (1 - i), 1 - u * u])
+        ga = stack([gc * u, gc * before, gc * i, gh * tanh_c])
+        ga = ga * stack([i * (1 - i), f * (1 - f), 1 - u * u, o * (1 - o)])
         gas[t] = reshape(ga, (GATES * H, N))
         gh, gc = matmul(WhT, gas[t]), gc * f
     return stack(gas, axis=1), gh, gc
 
 
+def gates_and_cells(hs: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
+    """The workspace (T, 5, H, N) of states that are known: i, f, u, o and c of every step."""
+    (T, _, N), H = x.shape, h.shape[0]
+    a = matmul(Wx, x) + matmul(Wh, states_before(hs, h)) + reshape(b, (GATES * H, 1))
+    a = reshape(a, (T, GATES, H, N))
+    squash = sigmoid, sigmoid, tanh, sigmoid
+    i, f, u, o = (squashed(a[:, k, ...]) for k, squashed in enumerate(squash))
+    cells: list[Any] = []
+    for t in range(T):
+        c = f[t, ...] * c + i[t, ...] * u[t, ...]
+        cells.append(c)
+    return stack([i, f, u, o, stack(cells)], axis=1)
+
+
+def states_before(hs: Any, h: Any) -> Any:
+    """The state that each step began with."""
+    return concat([expand_dims(h, 0), hs[:-1, ...]])
+
+
 @signatures.lstm_grad.define
-def _lstm_grad(*arrays: Any) -> tuple[Any, ...]:
-    return tuple([array_of(gradient) for gradient in gradient_of_gates(*arrays)])
+def _lstm_grad(*arguments: Any) -> tuple[Any, ...]:
+    *arrays, needs_gx = arguments
+    known = [None if x is None else Variable(x, requires_grad=False) for x in arrays]
+    hs, _, workspace, *inputs, ghs, gc = known
+    found = gradients(hs, workspace, inputs, ghs, gc, needs_gx)
+    return tuple([None if gradient is None else array_of(gradient) for gradient in found])
 
 
 @signatures.lstm.define
 def _lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
     xp, (T, _, N), H = get_array_module(x), x.shape, h.shape[0]
+    squash = signatures.sigmoid, signatures.sigmoid, xp.tanh, signatures.sigmoid
     from_x = Wx @ x + xp.reshape(b, (GATES * H, 1))
     hs: list[Any] = []
-    cs: list[Any] = []
-    gates: list[Any] = []
+    workspace: list[Any] = []
     for t in range(T):
         a = xp.reshape(from_x[t, ...] + Wh @ h, (GATES, H, N))
-        ofi, u = signatures.sigmoid(a[:3, ...]), xp.tanh(a[3, ...])
-        c = ofi[1, ...] * c + ofi[2, ...] * u
-        h = ofi[0, ...] * xp.tanh(c)
+        i, f, u, o = (squashed(a[k, ...]) for k, squashed in enumerate(squash))
+        c = f * c + i * u
+        h = o * xp.tanh(c)
         hs.append(h)
-        cs.append(c)
-        gates.append(xp.concat([ofi, xp.expand_dims(u, axis=0)]))
-    return xp.stack(hs), xp.stack(cs), xp.stack(gates)
+        workspace.append(xp.stack([i, f, u, o, c]))
+    return xp.stack(hs), c, xp.stack(workspace)
 
 
 def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Variable, Variable]:
-    """Return the states of an LSTM after each step of a sequence (book step 60).
+    """Return the states of an LSTM: h after each step of a sequence, c after the last.
+
+    Book step 60; as `torch.nn.LSTM` has it.
 
     Args:
         x: shape (T, N, C): T steps of N sequences, at least one.
-        Wx: shape (4 H, C), from the input to the gates o, f, i and u.
+        Wx: shape (4 H, C), from the input to the gates i, f, u and o (PyTorch's order).
         Wh: shape (4 H, H), from the state to the gates.
         b: shape (4 H,).
         h, c: the states before the first step, shape (N, H).
 
     Returns:
-        the states h and c after each step, shape (T, N, H) both.
+        h after each step, shape (T, N, H), and c after the last, shape (N, H).
 
     Raises:
         ShapeError: the shapes do not fit together.
@@ -145,5 +182,5 @@ def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Variable, Va
             f"c {given[5]}: expected (T, N, C), (4 H, C), (4 H, H), (4 H,), (N, H), (N, H)"
         )
     inside = matrix_transpose(x), Wx, Wh, b, transpose(h), transpose(c)
-    hs, cs, _ = LSTMSequence()(*inside)
-    return matrix_transpose(hs), matrix_transpose(cs)
+    hs, c, _ = LSTMSequence()(*inside)
+    return matrix_transpose(hs), transpose(c)

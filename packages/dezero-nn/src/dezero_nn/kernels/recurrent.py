@@ -1,8 +1,8 @@
 """An LSTM over a sequence, in pieces that stay in the cache: each step from beginning to end.
 
-      gates (T, 4, H, N)     Wx x + Wh h + b  -->  o f i u  --+
-                                  |                           |
-      hs, cs (T, H, N)       h c  +--  of the step before     +-->  h c  -->  the next step
+      Wx x + Wh h + b  -->  i f u o  --+                          workspace (T, 5, H, N)
+            |                          |                          i f u o c of every step
+       h c  +--  of the step before    +-->  h c  -->  the next step
 
 A step is two products and a dozen passes over 100 kB. With the sequences as the last axis a gate
 is one piece of memory, and OpenBLAS multiplies a tenth faster. The threads are BLAS's own: shared
@@ -28,60 +28,74 @@ def supports_lstm(*arrays: Any) -> bool:
 
 
 def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
-    """The states after every step, and the gates."""
+    """The state h after every step, c after the last, and the workspace."""
     (T, _, N), H = x.shape, h.shape[0]
     Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # products are faster
-    hs, cs, gates = (np.empty((T, *axes, H, N), x.dtype) for axes in ((), (), (4,)))
+    hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)
     from_h, bias, room = np.empty((4 * H, N), x.dtype), np.repeat(b, N), np.empty_like(hs[0])
     for t in range(T):
-        step = np.matmul(Wx, x[t], out=gates[t].reshape(4 * H, N)).reshape(4, H, N)
+        step, cell = workspace[t, :4], workspace[t, 4]
+        np.matmul(Wx, x[t], out=step.reshape(4 * H, N))
         step += bias.reshape(step.shape)
         step += np.matmul(Wh, h, out=from_h).reshape(step.shape)
-        logistic(step[:3], step[:3])
-        o, f, i, u = step
+        i, f, u, o = step
+        logistic(step[:2], step[:2])
         np.tanh(u, out=u)
-        c = np.multiply(f, c, out=cs[t])
+        logistic(o, o)
+        c = np.multiply(f, c, out=cell)
         c += np.multiply(i, u, out=room)
         h = np.multiply(o, np.tanh(c, out=room), out=hs[t])
-    return hs, cs, gates
+    return hs, c.copy(), workspace
 
 
-def supports_lstm_grad(
-    gates: Any, cs: Any, c: Any, Wh: Any, ghs: Any, gcs: Any, ggates: Any
-) -> bool:
-    """The same, unless the gates have gradients of their own: in second derivatives only."""
-    given = [array for array in (ghs, gcs) if array is not None]
-    return ggates is None and supports_lstm(gates, cs, c, Wh, *given)
+def supports_lstm_grad(hs: Any, *arguments: Any) -> bool:
+    """The same."""
+    given = [g for g in arguments[:-1] if g is not None]
+    return supports_lstm(hs, *given)
 
 
 def lstm_grad(
-    gates: Any, cs: Any, c: Any, Wh: Any, ghs: Any, gcs: Any, ggates: None
-) -> tuple[Any, Any, Any]:
-    """The portable form's lines, three gates at a time."""
-    T, _, H, N = gates.shape
-    gas, WhT = np.empty((4 * H, T, N), gates.dtype), np.ascontiguousarray(Wh.T)
-    ga, slopes = np.empty((2, 4, H, N), gates.dtype)
-    gh, gc, tanh_c, room = np.zeros((4, H, N), gates.dtype)
+    hs: Any, last: Any, workspace: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any,
+    ghs: Any, gc: Any, needs_gx: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Those of the six inputs: products of the gates' gradients, with all steps at once."""
+    (T, C, N), H = x.shape, h.shape[0]
+    ga, gh, gc = gradient_of_gates(workspace, c, Wh, ghs, gc)
+    ga, gx = ga.reshape(4 * H, T * N), None
+    if needs_gx:
+        gx = (Wx.T @ ga).reshape(C, T, N).transpose(1, 0, 2)
+    before = np.concatenate([h[np.newaxis], hs[:-1]])
+    gWx = ga @ x.transpose(0, 2, 1).reshape(T * N, C)
+    gWh = ga @ before.transpose(0, 2, 1).reshape(T * N, H)
+    return gx, gWx, gWh, ga.sum(1), gh, gc
+
+
+def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tuple[Any, Any, Any]:
+    """The portable form's lines, all gates at a time: the slope of u is written over afterwards."""
+    T, _, H, N = workspace.shape
+    gas, WhT = np.empty((4 * H, T, N), c.dtype), np.ascontiguousarray(Wh.T)
+    ga, slopes = np.empty((2, 4, H, N), c.dtype)
+    gh, going, tanh_c, room = np.zeros((4, H, N), c.dtype)
+    if gc is not None:
+        going += gc
     for t in reversed(range(T)):
-        o, f, i, u = gates[t]
-        np.tanh(cs[t], out=tanh_c)
+        i, f, u, o, cell = workspace[t]
+        np.tanh(cell, out=tanh_c)
         if ghs is not None:
             gh += ghs[t]
-        if gcs is not None:
-            gc += gcs[t]
         np.multiply(tanh_c, tanh_c, out=room)
         np.subtract(1, room, out=room)
-        room *= np.multiply(gh, o, out=slopes[0])
-        gc += room
-        np.multiply(gh, tanh_c, out=ga[0])
-        np.multiply(gc, cs[t - 1] if t > 0 else c, out=ga[1])
-        np.multiply(gc, u, out=ga[2])
-        np.multiply(gc, i, out=ga[3])
-        np.subtract(1, gates[t, :3], out=slopes[:3])
-        slopes[:3] *= gates[t, :3]
-        np.multiply(u, u, out=slopes[3])
-        np.subtract(1, slopes[3], out=slopes[3])
+        room *= np.multiply(gh, o, out=slopes[3])
+        going += room
+        np.multiply(going, u, out=ga[0])
+        np.multiply(going, workspace[t - 1, 4] if t > 0 else c, out=ga[1])
+        np.multiply(going, i, out=ga[2])
+        np.multiply(gh, tanh_c, out=ga[3])
+        np.subtract(1, workspace[t, :4], out=slopes)
+        slopes *= workspace[t, :4]
+        np.multiply(u, u, out=slopes[2])
+        np.subtract(1, slopes[2], out=slopes[2])
         np.multiply(ga.reshape(4 * H, N), slopes.reshape(4 * H, N), out=gas[:, t])
         np.matmul(WhT, gas[:, t], out=gh)
-        gc *= f
-    return gas, gh, gc
+        going *= f
+    return gas, gh, going

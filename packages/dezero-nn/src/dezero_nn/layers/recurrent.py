@@ -119,15 +119,15 @@ class LSTM(Recurrent):
         return self.h
 
     def sequence(self, x: Variable) -> Variable:
-        from_x = [gate.ready_for(x) for gate in (self.x2o, self.x2f, self.x2i, self.x2u)]
-        from_h = [self.h2o, self.h2f, self.h2i, self.h2u]
+        from_x = [gate.ready_for(x) for gate in (self.x2i, self.x2f, self.x2u, self.x2o)]
+        from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x]), self.h, self.c
         if h is None or c is None:
             zeros = backend_of(x.data).zeros((x.shape[1], self.hidden_size), x.data)
             h = c = Variable(zeros, requires_grad=False)
-        hs, cs = lstm(x, Wx, Wh, b, h, c)
-        self.h, self.c = hs[-1], cs[-1]
+        hs, self.c = lstm(x, Wx, Wh, b, h, c)
+        self.h = hs[-1]
         return hs
 
 

@@ -1,0 +1,229 @@
+"""An LSTM over a whole sequence by oneDNN: one call for all steps, for some of the sequences each.
+
+      x (T, N, C)   [ first half of N ]  ->  this thread     T steps, without Python's lock
+                    [ second half     ]  ->  a worker        T steps, without Python's lock
+
+oneDNN leaves what its gradient needs in a workspace that only it can read: a row of bytes for
+each part of the sequences. The gradient takes the same parts, however many threads there are by
+then; it has room of its own in there, and finds the rest as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ctypes import c_int, c_uint
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from dezero_nn.kernels.conv import added
+from dezero_nn.threads import LEAST_WORK, evenly, get_num_threads, in_parts
+
+from .library import Handle, engine, one_thread
+from .operation import (
+    ALIGNMENT,
+    BIAS,
+    DIFF_BIAS,
+    DIFF_DST,
+    DIFF_SRC,
+    DIFF_WEIGHTS,
+    DST,
+    FORWARD,
+    SRC,
+    WEIGHTS,
+    WORKSPACE,
+    ForEachThread,
+    Operand,
+    Primitive,
+    bytes_of,
+    described,
+    layout,
+    open_layout,
+    room,
+    wanted,
+)  # fmt: skip
+
+LEFT_TO_RIGHT, BACKWARD = 1, 128
+"""oneDNN's words for the order of the steps, and for the gradients of everything."""
+
+INPUTS = (SRC, SRC + 1, SRC + 2, WEIGHTS, WEIGHTS + 1, BIAS)  # x, h, c, Wx, Wh, b
+OUTPUTS = (DST, DST + 1, DST + 2, WORKSPACE)  # hs, h and c after the last step
+GIVEN = (DIFF_DST, DIFF_DST + 1, DIFF_DST + 2)
+FOUND = (DIFF_SRC, DIFF_SRC + 1, DIFF_SRC + 2, DIFF_WEIGHTS, DIFF_WEIGHTS + 1, DIFF_BIAS)
+
+
+def supports_lstm_grad(hs: Any, last: Any, workspace: Any, *arguments: Any) -> bool:
+    """What `onednn_lstm` returned."""
+    return bool(workspace.dtype == np.uint8)
+
+
+def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
+    """The state h after every step, c after the last, and a row of bytes for each part."""
+    (T, C, N), H = x.shape, h.shape[0]
+    parts = evenly(N, min(N, get_num_threads()) if work(x, h) > LEAST_WORK else 1)
+    steps, (Wx, Wh, b) = turned(x, h, c), map(np.ascontiguousarray, (*turned(Wx, Wh), b))
+    hs, last = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype)
+    row = forward(T, -(-N // len(parts)), C, H).workspace
+    workspace = room(len(parts) * row).reshape(len(parts), row)
+
+    def compute(part: slice, workspace: Any) -> None:
+        some = some_of(steps, part)
+        operation = forward(T, len(some[1]), C, H)
+        hs[:, part] = operation(*some, Wx, Wh, b, last[part], workspace)
+
+    each(parts, workspace, work(x, h), compute)
+    return hs.transpose(0, 2, 1), last.T, workspace
+
+
+def onednn_lstm_grad(
+    hs: Any, last: Any, workspace: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any,
+    ghs: Any, gc: Any, needs_gx: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The gradients of the six inputs; that of x comes whether it needs one or not."""
+    (T, C, N), H = x.shape, h.shape[0]
+    ghs, gc = np.zeros_like(hs) if ghs is None else ghs, np.zeros_like(h) if gc is None else gc
+    steps, (Wx, Wh, b) = turned(x, h, c), map(np.ascontiguousarray, (*turned(Wx, Wh), b))
+    after = turned(hs, last, ghs, gc)
+    gx, gh, gc = (np.empty(array.shape, array.dtype) for array in steps)
+
+    def compute(part: slice, workspace: Any) -> Any:
+        some = some_of(steps, part)
+        operation = backward(T, len(some[1]), C, H)
+        gx[:, part], gh[part], gc[part], *of_weights = operation(
+            *some, Wx, Wh, b, workspace, *some_of(after, part)
+        )
+        return of_weights
+
+    found = each(evenly(N, len(workspace)), workspace, 2 * work(x, h), compute)
+    *of_weights, gb = map(added, zip(*found, strict=True))
+    (gx, gWx, gWh, gh, gc) = turned(gx, *of_weights, gh, gc)
+    return gx, gWx, gWh, gb, gh, gc
+
+
+def work(x: Any, h: Any) -> int:
+    """Multiplications of all steps."""
+    (T, C, N), H = x.shape, h.shape[0]
+    return int(T * N * 4 * H * (C + H))
+
+
+def turned(*arrays: Any) -> list[Any]:
+    """Their last two axes in the other order: oneDNN has the sequences before the elements of a
+    step, and what filters take before what they give. So have the arrays that layers pass on.
+    """
+    return [array.swapaxes(-1, -2) for array in arrays]
+
+
+def some_of(arrays: list[Any], part: slice) -> list[Any]:
+    """A part of the sequences, in C order."""
+    return [np.ascontiguousarray(array[..., part, :]) for array in arrays]
+
+
+def each(
+    parts: list[slice], workspace: Any, work: float, compute: Callable[[slice, Any], Any]
+) -> Iterable[Any]:
+    """``compute(part, its row of the workspace)`` for each part of the sequences, shared out."""
+
+    def some(of_parts: slice) -> list[Any]:
+        return [*map(compute, parts[of_parts], workspace[of_parts])]
+
+    return chain(*in_parts(len(parts), work, some))
+
+
+# In the thread that calls them
+
+
+class Forward:
+    """All steps of N sequences at once.
+
+    Args:
+        T, N, C, H: steps, sequences, and elements of x and of h in a step.
+    """
+
+    def __init__(self, T: int, N: int, C: int, H: int) -> None:
+        description = forward_description(T, N, C, H)
+        self.states = (T, N, H)
+        self.filters = filters(description, WEIGHTS, C, H)
+        self.primitive = with_all(description, (*INPUTS, *OUTPUTS))
+        needed = bytes_of(wanted(description, WORKSPACE))
+        self.workspace = needed + -needed % ALIGNMENT
+
+    def __call__(
+        self, x: Any, h: Any, c: Any, Wx: Any, Wh: Any, b: Any, last: Any, workspace: Any
+    ) -> Any:
+        """The state h after every step; c after the last is written to ``last``."""
+        hs, last_h = np.empty(self.states, x.dtype), np.empty_like(h)
+        Wx, Wh = [taken.taken(W) for taken, W in zip(self.filters, (Wx, Wh), strict=True)]
+        with one_thread():
+            self.primitive(x, h, c, Wx, Wh, b, hs, last_h, last, workspace)
+        return hs
+
+
+class Backward:
+    """The gradients, of the same."""
+
+    def __init__(self, T: int, N: int, C: int, H: int) -> None:
+        description = backward_description(T, N, C, H)
+        self.filters = filters(description, WEIGHTS, C, H)
+        self.gradients = filters(description, DIFF_WEIGHTS, C, H)
+        self.primitive = with_all(description, (*INPUTS, *OUTPUTS, *GIVEN, *FOUND))
+
+    def __call__(
+        self, x: Any, h: Any, c: Any, Wx: Any, Wh: Any, b: Any, workspace: Any, hs: Any,
+        last: Any, ghs: Any, gc: Any,
+    ) -> Any:  # fmt: skip
+        """In new arrays: those of x, h, c, Wx, Wh and b."""
+        of_steps = [np.empty_like(array) for array in (x, h, c)]
+        of_weights = [np.zeros(array.shape, array.dtype) for array in (Wx, Wh)]
+        gb = np.zeros(b.shape, b.dtype)  # oneDNN adds to it, as to those of the weights
+        taken = [filters.taken(W) for filters, W in zip(self.filters, (Wx, Wh), strict=True)]
+        places = [filters.place(g) for filters, g in zip(self.gradients, of_weights, strict=True)]
+        for place in places:
+            place.fill(0)
+        gh = np.zeros_like(h)  # h after the last step is one of hs, and has no other gradient
+        with one_thread():
+            self.primitive(
+                *(x, h, c, *taken, b, hs, hs[-1], last, workspace, ghs, gh, gc),
+                *(*of_steps, *places, gb),
+            )
+        for filters, place, gradient in zip(self.gradients, places, of_weights, strict=True):
+            filters.give(place, gradient)
+        return *of_steps, *of_weights, gb
+
+
+forward, backward = ForEachThread(Forward), ForEachThread(Backward)
+
+
+def with_all(description: Handle, arguments: tuple[int, ...]) -> Primitive:
+    """An operation, its arguments in the layouts that it wants."""
+    return Primitive(description, {number: wanted(description, number) for number in arguments})
+
+
+def filters(description: Handle, first: int, C: int, H: int) -> list[Operand]:
+    """Of Wx (C, 4 H) and Wh (H, 4 H), or of their gradients."""
+    return [
+        Operand(layout((1, 1, size, 4, H)), wanted(description, number), first == DIFF_WEIGHTS)
+        for number, size in ((first, C), (first + 1, H))
+    ]
+
+
+def layouts(T: int, N: int, C: int, H: int) -> list[Any]:
+    """Of x, h and c; Wx and Wh, no peepholes, no projection, b; hs, h and c."""
+    state = layout((1, 1, N, H))
+    weights = [open_layout((1, 1, size, 4, H)) for size in (C, H)]
+    x, hs, bias = layout((T, N, C)), layout((T, N, H)), layout((1, 1, 4, H))
+    return [x, state, state, *weights, None, None, bias, hs, state, state]
+
+
+def forward_description(T: int, N: int, C: int, H: int) -> Handle:
+    """Of the steps; oneDNN wants it for the gradients too."""
+    kind = c_int(FORWARD), c_int(LEFT_TO_RIGHT)
+    return described("lstm_forward", engine(), *kind, *layouts(T, N, C, H), c_uint(0))
+
+
+def backward_description(T: int, N: int, C: int, H: int) -> Handle:
+    """Of the gradients."""
+    sizes, kind = (T, N, C, H), (c_int(BACKWARD), c_int(LEFT_TO_RIGHT))
+    both = *layouts(*sizes), *layouts(*sizes)
+    hint = forward_description(*sizes)
+    return described("lstm_backward", engine(), *kind, *both, c_uint(0), hint)
