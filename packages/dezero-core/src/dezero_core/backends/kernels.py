@@ -81,7 +81,20 @@ class KernelOp:
         """
         candidates = self._candidates.get(type(x))
         if candidates is None:
-            candidates = self._candidates_of(x[0] if isinstance(x, list) else x)
+            candidates = self._candidates_of(x)
+        return self._run(candidates, x, *arguments)
+
+    def after(self, function: Callable[..., Any], x: Any, *arguments: Any) -> Any:
+        """Run the best kernel of those behind ``function``, which leaves a part of its work to it.
+
+        Raises:
+            ValueError: no kernel of the op is ``function``.
+        """
+        candidates = self._candidates_of(x)
+        position = [kernel.function for kernel in candidates].index(function)
+        return self._run(candidates[position + 1 :], x, *arguments)
+
+    def _run(self, candidates: list[Kernel], x: Any, *arguments: Any) -> Any:
         log = _log.get()
         for kernel in candidates:
             if kernel.supports(x, *arguments):
@@ -93,6 +106,7 @@ class KernelOp:
         return self.portable(x, *arguments)
 
     def _candidates_of(self, x: Any) -> list[Kernel]:
+        x = x[0] if isinstance(x, list) else x
         if type(x) not in self._candidates:
             self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
         return self._candidates[type(x)]

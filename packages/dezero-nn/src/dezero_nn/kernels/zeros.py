@@ -11,7 +11,8 @@ would meet need be neither read nor multiplied:
                      ---------
                      ---------
 
-For the gradient of W, x stands transposed and has rows of zeros; so has the result.
+For the gradient of W, x stands transposed and has rows of zeros; so has the result. What is left
+to multiply is left to the kernel that comes after this one.
 An inf or nan that only zeros meet is not seen then; `dezero.precision("exact")` turns this off.
 """
 
@@ -35,37 +36,36 @@ LEAST_COLUMNS = 128
 MOST = 0.8
 """Part of the rows or columns that may have something in them: the others pay for the copies."""
 
-GLANCES = (1, 8)
-"""Rows or columns that are looked at first: mostly they show that there is nothing to gain."""
+GLANCE = 8
+"""Elements of a row or column that are looked at first: mostly they show that it is not empty."""
 
 
 def supports_filled(x: Any, W: Any) -> bool:
-    """Two large matrices, of whose first one enough rows or columns are zeros."""
+    """Two large matrices, the first of which may have enough rows or columns of zeros."""
     return (
         are_matrices(x, W)
         and W.shape[1] >= LEAST_COLUMNS
         and x.size * W.shape[1] >= LEAST_WORK
         and not Config.exact
-        and (filled_rows(x) is not None or filled_rows(x.T) is not None)
+        and (filled_rows(x[:, :GLANCE]) is not None or filled_rows(x.T[:, :GLANCE]) is not None)
     )
 
 
 def filled_rows(x: Any) -> Any:
     """Which rows have something else than zeros in them; None if it is most of them."""
-    for glance in GLANCES:
-        some = x[:, :: -(-x.shape[1] // glance)]
-        if np.count_nonzero(some.any(axis=1)) > MOST * len(x):
-            return None
     filled = np.flatnonzero(x.any(axis=1))
     return filled if len(filled) <= MOST * len(x) else None
 
 
 def matmul_filled(x: Any, W: Any) -> Any:
-    """``x @ W``, by what is filled of them."""
-    columns = filled_rows(x.T)
-    if columns is not None:
-        return product(x.take(columns, 1), W.take(columns, 0))
-    rows = filled_rows(x)
-    y = np.zeros((x.shape[0], W.shape[1]), x.dtype)
-    y[rows] = product(x.take(rows, 0), W)
-    return y
+    """``x @ W``, by what is filled of them; the longer side of x is looked at first."""
+    for transposed in (False, True) if x.shape[0] > x.shape[1] else (True, False):
+        filled = filled_rows(x.T if transposed else x)
+        if filled is None:
+            continue
+        if transposed:
+            return product.after(matmul_filled, x.take(filled, 1), W.take(filled, 0))
+        y = np.zeros((x.shape[0], W.shape[1]), x.dtype)
+        y[filled] = product.after(matmul_filled, x.take(filled, 0), W)
+        return y
+    return product.after(matmul_filled, x, W)
