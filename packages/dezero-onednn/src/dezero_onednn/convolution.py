@@ -1,7 +1,7 @@
 """Convolution and its gradients by oneDNN, where that is faster than plain NumPy.
 
 Images are shared out among DeZero's threads, as its other kernels do; of a single image, the
-filters are. oneDNN computes in the thread that calls it:
+filters are, or the groups. oneDNN computes in the thread that calls it:
 
       images   [ first half ]  ->  this thread      reorder, convolve, reorder, a few at a time
                [ second half ] ->  a worker         reorder, convolve, reorder, a few at a time
@@ -94,15 +94,17 @@ def onednn_conv2d(
     settings = stride, pad, dilation, groups
     x, W = np.ascontiguousarray(x), np.ascontiguousarray(W)
     y = np.empty((len(x), len(W), *window_counts(x.shape, W.shape[2:], *settings[:3])), x.dtype)
-    by_filters, way = len(x) == groups == 1, way_of_y(x, W, settings)
+    way = way_of_y(x, W, settings)
 
     def compute(part: slice) -> None:
-        if by_filters:
-            convolve(x, W[part], None if b is None else b[part], y[:, part], settings, way)
-        else:
+        if len(x) > 1:
             convolve(x[part], W, b, y[part], settings, way)
+            return
+        channels, filters, own = share(part, x, y, settings)
+        bias = None if b is None else b[filters]
+        convolve(x[:, channels], W[filters], bias, y[:, filters], own, way)
 
-    in_parts(len(W) if by_filters else len(x), work(x.size, y.size, W.shape), compute)
+    in_parts(count(x, groups, len(W)), work(x.size, y.size, W.shape), compute)
     return y
 
 
@@ -112,15 +114,18 @@ def onednn_conv2d_grad_x(
     """The gradient of the images."""
     settings = stride, pad, dilation, groups
     gy, W, gx = np.ascontiguousarray(gy), np.ascontiguousarray(W), np.empty(shape, gy.dtype)
-    by_channels, way = len(gy) == groups == 1, best("x", gx.shape, W.shape, *settings)
+    way = best("x", gx.shape, W.shape, *settings)
 
     def compute(part: slice) -> None:
-        if by_channels:
-            gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings, way)
-        else:
+        if len(gy) > 1:
             gradient_of_x(gy[part], W, gx[part], settings, way)
+        elif groups > 1:
+            channels, filters, own = share(part, gx, gy, settings)
+            gradient_of_x(gy[:, filters], W[filters], gx[:, channels], own, way)
+        else:
+            gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings, way)
 
-    in_parts(shape[1] if by_channels else len(gy), work(gx.size, gy.size, W.shape), compute)
+    in_parts(count(gy, groups, shape[1]), work(gx.size, gy.size, W.shape), compute)
     return gx
 
 
@@ -131,15 +136,16 @@ def onednn_conv2d_grad_W(
     settings = stride, pad, dilation, groups
     x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
     W_shape = gy.shape[1], x.shape[1] // groups, *kernel
-    by_filters, way = len(x) == groups == 1, best("W", x.shape, W_shape, *settings)
+    way = best("W", x.shape, W_shape, *settings)
 
     def compute(part: slice) -> Any:
-        if by_filters:
-            return gradient_of_W(x, gy[:, part], kernel, settings, way)
-        return gradient_of_W(x[part], gy[part], kernel, settings, way)
+        if len(x) > 1:
+            return gradient_of_W(x[part], gy[part], kernel, settings, way)
+        channels, filters, own = share(part, x, gy, settings)
+        return gradient_of_W(x[:, channels], gy[:, filters], kernel, own, way)
 
-    parts = in_parts(gy.shape[1] if by_filters else len(x), work(x.size, gy.size, W_shape), compute)
-    return np.concatenate(parts) if by_filters else added(parts)
+    parts = in_parts(count(x, groups, gy.shape[1]), work(x.size, gy.size, W_shape), compute)
+    return added(parts) if len(x) > 1 else np.concatenate(parts)
 
 
 def onednn_conv2d_grads(
@@ -156,6 +162,26 @@ def onednn_conv2d_grads(
 
     parts = in_parts(len(x), work(x.size, gy.size, W.shape), compute)
     return gx, *map(added, zip(*parts, strict=True))
+
+
+def count(images: Any, groups: int, channels: int) -> int:
+    """How much there is to share out: images; of a single one its groups, or channels."""
+    return len(images) if len(images) > 1 else groups if groups > 1 else channels
+
+
+def share(part: slice, x: Any, y: Any, settings: Settings) -> Any:
+    """Of a single image: the channels of x and of y that some groups have, and their settings.
+
+    Where there is one group, all channels of x, and some of y.
+    """
+    *others, groups = settings
+    if groups == 1:
+        return slice(None), part, settings
+    channels, filters = (
+        slice(part.start * (each // groups), part.stop * (each // groups))
+        for each in (x.shape[1], y.shape[1])
+    )
+    return channels, filters, (*others, part.stop - part.start)
 
 
 # In the thread that calls them
