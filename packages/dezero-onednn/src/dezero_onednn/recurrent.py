@@ -143,7 +143,7 @@ class Forward:
     def __init__(self, T: int, N: int, C: int, H: int) -> None:
         description = forward_description(T, N, C, H)
         self.states = (T, N, H)
-        self.filters = filters(description, WEIGHTS, C, H)
+        self.weights = weights(description, WEIGHTS, C, H)
         self.primitive = with_all(description, (*INPUTS, *OUTPUTS))
         needed = bytes_of(wanted(description, WORKSPACE))
         self.workspace = needed + -needed % ALIGNMENT
@@ -153,9 +153,9 @@ class Forward:
     ) -> Any:
         """The state h after every step; c after the last is written to ``last``."""
         hs, last_h = np.empty(self.states, x.dtype), np.empty_like(h)
-        Wx, Wh = [taken.taken(W) for taken, W in zip(self.filters, (Wx, Wh), strict=True)]
         with one_thread():
-            self.primitive(x, h, c, Wx, Wh, b, hs, last_h, last, workspace)
+            weights = [its.taken(W) for its, W in zip(self.weights, (Wx, Wh), strict=True)]
+            self.primitive(x, h, c, *weights, b, hs, last_h, last, workspace)
         return hs
 
 
@@ -164,8 +164,8 @@ class Backward:
 
     def __init__(self, T: int, N: int, C: int, H: int) -> None:
         description = backward_description(T, N, C, H)
-        self.filters = filters(description, WEIGHTS, C, H)
-        self.gradients = filters(description, DIFF_WEIGHTS, C, H)
+        self.weights = weights(description, WEIGHTS, C, H)
+        self.gradients = weights(description, DIFF_WEIGHTS, C, H)
         self.primitive = with_all(description, (*INPUTS, *OUTPUTS, *GIVEN, *FOUND))
 
     def __call__(
@@ -174,20 +174,18 @@ class Backward:
     ) -> Any:  # fmt: skip
         """In new arrays: those of x, h, c, Wx, Wh and b."""
         of_steps = [np.empty_like(array) for array in (x, h, c)]
-        of_weights = [np.zeros(array.shape, array.dtype) for array in (Wx, Wh)]
-        gb = np.zeros(b.shape, b.dtype)  # oneDNN adds to it, as to those of the weights
-        taken = [filters.taken(W) for filters, W in zip(self.filters, (Wx, Wh), strict=True)]
-        places = [filters.place(g) for filters, g in zip(self.gradients, of_weights, strict=True)]
-        for place in places:
-            place.fill(0)
+        of_weights = [np.empty_like(array) for array in (Wx, Wh)]
+        places = [its.place(gW) for its, gW in zip(self.gradients, of_weights, strict=True)]
+        gb = np.empty_like(b)
+        for sum_of_steps in (*places, gb):  # to which oneDNN adds
+            sum_of_steps.fill(0)
         gh = np.zeros_like(h)  # h after the last step is one of hs, and has no other gradient
         with one_thread():
-            self.primitive(
-                *(x, h, c, *taken, b, hs, hs[-1], last, workspace, ghs, gh, gc),
-                *(*of_steps, *places, gb),
-            )
-        for filters, place, gradient in zip(self.gradients, places, of_weights, strict=True):
-            filters.give(place, gradient)
+            weights = [its.taken(W) for its, W in zip(self.weights, (Wx, Wh), strict=True)]
+            after = hs, hs[-1], last, workspace, ghs, gh, gc
+            self.primitive(x, h, c, *weights, b, *after, *of_steps, *places, gb)
+            for its, place, gW in zip(self.gradients, places, of_weights, strict=True):
+                its.give(place, gW)
         return *of_steps, *of_weights, gb
 
 
@@ -199,7 +197,7 @@ def with_all(description: Handle, arguments: tuple[int, ...]) -> Primitive:
     return Primitive(description, {number: wanted(description, number) for number in arguments})
 
 
-def filters(description: Handle, first: int, C: int, H: int) -> list[Operand]:
+def weights(description: Handle, first: int, C: int, H: int) -> list[Operand]:
     """Of Wx (C, 4 H) and Wh (H, 4 H), or of their gradients."""
     return [
         Operand(layout((1, 1, size, 4, H)), wanted(description, number), first == DIFF_WEIGHTS)
@@ -210,9 +208,9 @@ def filters(description: Handle, first: int, C: int, H: int) -> list[Operand]:
 def layouts(T: int, N: int, C: int, H: int) -> list[Any]:
     """Of x, h and c; Wx and Wh, no peepholes, no projection, b; hs, h and c."""
     state = layout((1, 1, N, H))
-    weights = [open_layout((1, 1, size, 4, H)) for size in (C, H)]
+    Wx, Wh = (open_layout((1, 1, size, 4, H)) for size in (C, H))
     x, hs, bias = layout((T, N, C)), layout((T, N, H)), layout((1, 1, 4, H))
-    return [x, state, state, *weights, None, None, bias, hs, state, state]
+    return [x, state, state, Wx, Wh, None, None, bias, hs, state, state]
 
 
 def forward_description(T: int, N: int, C: int, H: int) -> Handle:
