@@ -148,10 +148,14 @@ class Pass:
         """Visit every call behind the root once, each when its gradient is complete."""
         pending, heap, retain_graph = self.pending, self.heap, self.retain_graph
         watched = self.on_the_way is not None or self.callback is not None or self.detecting
-        while heap:
+        following: Any = None  # waits beside the heap: in a chain of calls the only one that does
+        while heap or following is not None:
             # Calls are numbered in the order they were made, so the latest one waiting has
             # had its outputs used only by calls already visited: its gradient is complete.
-            function = heappop(heap)[1]
+            if following is None or (heap and heap[0] < (-following.serial,)):
+                function = heappop(heap)[1]
+            else:
+                function, following = following, None
             gy = pending.pop(function)
             inputs = function._inputs
             if inputs is None:
@@ -192,7 +196,10 @@ class Pass:
                     pending[creator] = pending[creator] + gx
                 elif not creator.cut:
                     pending[creator] = gx
-                    heappush(heap, (-creator.serial, creator))
+                    if following is None:
+                        following = creator
+                    else:
+                        heappush(heap, (-creator.serial, creator))
 
             if watched:
                 self.watch(function, gy, gxs)
