@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dezero_core import Variable, grad, precision
+from dezero_core import Variable, grad, no_grad, precision
 from dezero_core.errors import PluginError
 from dezero_core.extend import kernel_log, ops
 from dezero_nn import LSTM, conv2d, get_conv_outsize, signatures, threads
@@ -113,7 +113,11 @@ def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> N
     assert not recurrent.supports_lstm_grad(*wanted, *after)
     first, second = (recurrent.onednn_lstm_grad(*got, *after) for _ in range(2))
     expected = signatures.lstm_grad.portable(*wanted, *after)
-    for found, right in zip((*got[:2], *first), (*wanted[:2], *expected), strict=True):
+    with no_grad():
+        alone = recurrent.onednn_lstm(*arrays)
+    assert alone[2].size == 0, "nobody goes back"
+    pairs = zip((*got[:2], *first, *alone[:2]), (*wanted[:2], *expected, *wanted[:2]), strict=True)
+    for found, right in pairs:
         assert found.shape == right.shape and found.dtype == right.dtype
         assert np.max(np.abs(found - right)) <= 1e-5 * np.max(np.abs(right), initial=1)
     assert all(map(np.array_equal, first, second))

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core import Config
 from dezero_nn.kernels.conv import added
 from dezero_nn.threads import LEAST_WORK, evenly, get_num_threads, in_parts
 
@@ -44,8 +45,8 @@ from .operation import (
     wanted,
 )  # fmt: skip
 
-LEFT_TO_RIGHT, BACKWARD = 1, 128
-"""oneDNN's words for the order of the steps, and for the gradients of everything."""
+LEFT_TO_RIGHT, ALONE, BACKWARD = 1, 96, 128
+"""oneDNN's words for the order of the steps, a forward pass that no backward follows, and that."""
 
 INPUTS = (SRC, SRC + 1, SRC + 2, WEIGHTS, WEIGHTS + 1, BIAS)  # x, h, c, Wx, Wh, b
 OUTPUTS = (DST, DST + 1, DST + 2, WORKSPACE)  # hs, h and c after the last step
@@ -59,17 +60,20 @@ def supports_lstm_grad(hs: Any, last: Any, workspace: Any, *arguments: Any) -> b
 
 
 def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
-    """The state h after every step, c after the last, and a row of bytes for each part."""
-    (T, C, N), H = x.shape, h.shape[0]
+    """The state h after every step, c after the last, and a row of bytes for each part.
+
+    Where no graph is recorded the rows are empty.
+    """
+    (T, C, N), H, kind = x.shape, h.shape[0], FORWARD if Config.enable_backprop else ALONE
     parts = evenly(N, min(N, get_num_threads()) if work(x, h) > LEAST_WORK else 1)
     steps, (Wx, Wh, b) = turned(x, h, c), map(np.ascontiguousarray, (*turned(Wx, Wh), b))
     hs, last = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype)
-    row = forward(T, -(-N // len(parts)), C, H).workspace
+    row = forward(T, -(-N // len(parts)), C, H, kind).workspace
     workspace = room(len(parts) * row).reshape(len(parts), row)
 
     def compute(part: slice, workspace: Any) -> None:
         some = some_of(steps, part)
-        operation = forward(T, len(some[1]), C, H)
+        operation = forward(T, len(some[1]), C, H, kind)
         hs[:, part] = operation(*some, Wx, Wh, b, last[part], workspace)
 
     each(parts, workspace, work(x, h), compute)
@@ -138,14 +142,16 @@ class Forward:
 
     Args:
         T, N, C, H: steps, sequences, and elements of x and of h in a step.
+        kind: `FORWARD` or `ALONE`; the latter needs no workspace.
     """
 
-    def __init__(self, T: int, N: int, C: int, H: int) -> None:
-        description = forward_description(T, N, C, H)
+    def __init__(self, T: int, N: int, C: int, H: int, kind: int) -> None:
+        description = forward_description(T, N, C, H, kind)
         self.states = (T, N, H)
         self.weights = weights(description, WEIGHTS, C, H)
-        self.primitive = with_all(description, (*INPUTS, *OUTPUTS))
-        needed = bytes_of(wanted(description, WORKSPACE))
+        outputs = OUTPUTS if kind == FORWARD else OUTPUTS[:-1]
+        self.primitive = with_all(description, (*INPUTS, *outputs))
+        needed = bytes_of(wanted(description, WORKSPACE)) if kind == FORWARD else 0
         self.workspace = needed + -needed % ALIGNMENT
 
     def __call__(
@@ -155,7 +161,8 @@ class Forward:
         hs, last_h = np.empty(self.states, x.dtype), np.empty_like(h)
         with one_thread():
             weights = [its.taken(W) for its, W in zip(self.weights, (Wx, Wh), strict=True)]
-            self.primitive(x, h, c, *weights, b, hs, last_h, last, workspace)
+            after = (hs, last_h, last, workspace) if self.workspace else (hs, last_h, last)
+            self.primitive(x, h, c, *weights, b, *after)
         return hs
 
 
@@ -213,15 +220,15 @@ def layouts(T: int, N: int, C: int, H: int) -> list[Any]:
     return [x, state, state, Wx, Wh, None, None, bias, hs, state, state]
 
 
-def forward_description(T: int, N: int, C: int, H: int) -> Handle:
+def forward_description(T: int, N: int, C: int, H: int, kind: int) -> Handle:
     """Of the steps; oneDNN wants it for the gradients too."""
-    kind = c_int(FORWARD), c_int(LEFT_TO_RIGHT)
-    return described("lstm_forward", engine(), *kind, *layouts(T, N, C, H), c_uint(0))
+    how = c_int(kind), c_int(LEFT_TO_RIGHT)
+    return described("lstm_forward", engine(), *how, *layouts(T, N, C, H), c_uint(0))
 
 
 def backward_description(T: int, N: int, C: int, H: int) -> Handle:
     """Of the gradients."""
-    sizes, kind = (T, N, C, H), (c_int(BACKWARD), c_int(LEFT_TO_RIGHT))
+    sizes, how = (T, N, C, H), (c_int(BACKWARD), c_int(LEFT_TO_RIGHT))
     both = *layouts(*sizes), *layouts(*sizes)
-    hint = forward_description(*sizes)
-    return described("lstm_backward", engine(), *kind, *both, c_uint(0), hint)
+    hint = forward_description(*sizes, FORWARD)
+    return described("lstm_backward", engine(), *how, *both, c_uint(0), hint)
