@@ -65,12 +65,14 @@ lstm = KernelOp(
     " c: (H, N), workspace): h of every step, c of the last; the workspace is (T, 5, H, N), i, f, "
     "u, o and c of every step, or one that only the same package's lstm_grad takes",
 )
+
 lstm_grad = KernelOp(
     "lstm_grad",
     "(hs, last, workspace: what lstm returned, x, Wx, Wh, b, h, c: what it was given, ghs: as hs, "
     "or None, gc: as last, or None, needs_gx: bool) -> the gradients of its six arguments; for x "
     "None unless it needs one",
 )
+
 im2col = KernelOp(
     "im2col",
     "(x: (N, C, H, W), kernel, stride, pad, dilation, value) -> every window of x padded with "
