@@ -37,8 +37,8 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
 
     def by_columns(part: slice) -> None:
         if len(x) == 1:
-            rows = read_by(x, part, W.shape[2:], stride, pad, dilation)
-            columns.conv2d(rows, W, b, stride, (0, 0), dilation, groups, y[:, :, part])
+            rows, margin = read_by(x, part, counts[0], W.shape[2:], stride, pad, dilation)
+            columns.conv2d(rows, W, b, stride, margin, dilation, groups, y[:, :, part])
         else:
             columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
 
@@ -62,11 +62,15 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
     return y
 
 
-def read_by(x: Any, rows: slice, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair) -> Any:
-    """What the windows of some rows of outputs read, with the margin that it has there."""
+def read_by(
+    x: Any, rows: slice, of: int, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
+) -> tuple[Any, Pair]:
+    """What the windows of some rows of outputs read, with its margin; of all, x and the padding."""
+    if rows.stop - rows.start == of:
+        return x, pad
     first, last = stride[0] * rows.start - pad[0], stride[0] * (rows.stop - 1) - pad[0]
     stop = last + dilation[0] * (kernel[0] - 1) + 1
-    return cut_out(x, (first, stop), (-pad[1], x.shape[3] + pad[1]))
+    return cut_out(x, (first, stop), (-pad[1], x.shape[3] + pad[1])), (0, 0)
 
 
 def conv2d_grad_W(
@@ -79,8 +83,8 @@ def conv2d_grad_W(
 
     def by_columns(part: slice) -> Any:
         if len(x) == 1:
-            rows = read_by(x, part, kernel, stride, pad, dilation)
-            few = rows, gy[:, :, part], kernel, stride, (0, 0)
+            rows, margin = read_by(x, part, gy.shape[2], kernel, stride, pad, dilation)
+            few = rows, gy[:, :, part], kernel, stride, margin
             return columns.conv2d_grad_W(*few, dilation, groups)
         return columns.conv2d_grad_W(x[part], gy[part], kernel, stride, pad, dilation, groups)
 
