@@ -244,8 +244,10 @@ class MappedSum:
     def filters(self) -> Any:
         """(OC, C, 3, 3)."""
         nn, C, OC = self.total.shape
-        gW = maps(self.m)[1].T @ self.total.reshape(nn, C * OC)
-        return np.ascontiguousarray(gW.reshape(9, C, OC).T).reshape(OC, C, 3, 3)
+        taps = maps(self.m)[1].T @ self.total.reshape(nn, C * OC)
+        gW = np.empty((OC, C, 3, 3), np.float32)  # no view: it is nobody else's
+        gW.reshape(OC, C, 9)[...] = taps.reshape(9, C, OC).T
+        return gW
 
 
 def spread(cut: Tiling, U: Any, M: Any, block: Block, gx: Any) -> None:
