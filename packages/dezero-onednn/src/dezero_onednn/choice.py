@@ -102,8 +102,6 @@ def onednn(way: Way, part: str, x: Shape, W: Shape, counts: Pair, groups: int) -
     each = multiplied if way is Way.BLOCKED else multiplied_last
     products, C, OC = each(part, x[1] // groups, W[0] // groups, groups)
     images, outputs = groups * C * N * x[2] * x[3], groups * OC * places
-    if KH == KW == 1 and part != "W":
-        images, outputs = (0, outputs) if part == "y" else (images, 0)
     reordered = {
         "y": TAKEN * images + GIVEN * outputs,
         "x": TAKEN * outputs + GIVEN * images,
@@ -111,6 +109,8 @@ def onednn(way: Way, part: str, x: Shape, W: Shape, counts: Pair, groups: int) -
     }[part]
     if way is Way.CHANNELS_LAST:
         reordered *= LAST
+    if KH == KW == 1 and part != "W":
+        reordered = 0  # filters of one element take and give channels as they lie
     filters = W[0] * W[1] * KH * KW
     multiplying = PRODUCT * products * groups * places * KH * KW / 9
     return multiplying + reordered + FILTER * filters + CALL
