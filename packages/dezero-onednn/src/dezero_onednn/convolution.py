@@ -31,8 +31,8 @@ from .operation import (
     DIFF_SRC,
     DIFF_WEIGHTS,
     DST,
-    FORWARD,
     SRC,
+    TRAINING,
     WEIGHTS,
     ForEachThread,
     Operation,
@@ -100,11 +100,11 @@ def onednn_conv2d(
         if len(x) > 1:
             convolve(x[part], W, b, y[part], settings, way)
             return
-        channels, filters, own = share(part, x, y, settings)
+        channels, filters, own = of_one_image(part, x, y, settings)
         bias = None if b is None else b[filters]
         convolve(x[:, channels], W[filters], bias, y[:, filters], own, way)
 
-    in_parts(count(x, groups, len(W)), work(x.size, y.size, W.shape), compute)
+    in_parts(units(x, groups, len(W)), work(x.size, y.size, W.shape), compute)
     return y
 
 
@@ -120,12 +120,12 @@ def onednn_conv2d_grad_x(
         if len(gy) > 1:
             gradient_of_x(gy[part], W, gx[part], settings, way)
         elif groups > 1:
-            channels, filters, own = share(part, gx, gy, settings)
+            channels, filters, own = of_one_image(part, gx, gy, settings)
             gradient_of_x(gy[:, filters], W[filters], gx[:, channels], own, way)
         else:
             gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings, way)
 
-    in_parts(count(gy, groups, shape[1]), work(gx.size, gy.size, W.shape), compute)
+    in_parts(units(gy, groups, shape[1]), work(gx.size, gy.size, W.shape), compute)
     return gx
 
 
@@ -141,10 +141,10 @@ def onednn_conv2d_grad_W(
     def compute(part: slice) -> Any:
         if len(x) > 1:
             return gradient_of_W(x[part], gy[part], kernel, settings, way)
-        channels, filters, own = share(part, x, gy, settings)
+        channels, filters, own = of_one_image(part, x, gy, settings)
         return gradient_of_W(x[:, channels], gy[:, filters], kernel, own, way)
 
-    parts = in_parts(count(x, groups, gy.shape[1]), work(x.size, gy.size, W_shape), compute)
+    parts = in_parts(units(x, groups, gy.shape[1]), work(x.size, gy.size, W_shape), compute)
     return added(parts) if len(x) > 1 else np.concatenate(parts)
 
 
@@ -164,13 +164,13 @@ def onednn_conv2d_grads(
     return gx, *map(added, zip(*parts, strict=True))
 
 
-def count(images: Any, groups: int, channels: int) -> int:
-    """How much there is to share out: images; of a single one its groups, or channels."""
+def units(images: Any, groups: int, channels: int) -> int:
+    """How many there are to share out: images; of a single one its groups, or channels."""
     return len(images) if len(images) > 1 else groups if groups > 1 else channels
 
 
-def share(part: slice, x: Any, y: Any, settings: Settings) -> Any:
-    """Of a single image: the channels of x and of y that some groups have, and their settings.
+def of_one_image(part: slice, x: Any, y: Any, settings: Settings) -> Any:
+    """The channels of x and of y that some of its groups have, and the settings of these.
 
     Where there is one group, all channels of x, and some of y.
     """
@@ -278,7 +278,7 @@ def forward_description(
     """Of the convolution; oneDNN wants it for the gradients too."""
     (images, filters, outputs), numbers = geometry(x, W, y, settings, way)
     bias = layout(W[:1]) if with_bias else None
-    kind = c_int(FORWARD), c_int(DIRECT)
+    kind = c_int(TRAINING), c_int(DIRECT)
     layouts = images, filters, bias, outputs
     return described("convolution_forward", engine(), *kind, *layouts, *numbers)
 

@@ -28,8 +28,8 @@ SRC, DST, WEIGHTS, BIAS, WORKSPACE, SCRATCHPAD = 1, 17, 33, 41, 64, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 """oneDNN's numbers of the arguments of an operation."""
 
-FORWARD = 64
-"""Its word for a forward pass in training."""
+TRAINING, INFERENCE = 64, 96
+"""Its words for a forward pass that a backward follows, and for one by itself."""
 
 LAYOUT_OF_ARGUMENT = 255
 """And for the question which layout an operation wants of an argument."""

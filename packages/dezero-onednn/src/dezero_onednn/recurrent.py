@@ -30,8 +30,9 @@ from .operation import (
     DIFF_SRC,
     DIFF_WEIGHTS,
     DST,
-    FORWARD,
+    INFERENCE,
     SRC,
+    TRAINING,
     WEIGHTS,
     WORKSPACE,
     ForEachThread,
@@ -45,8 +46,8 @@ from .operation import (
     wanted,
 )  # fmt: skip
 
-LEFT_TO_RIGHT, ALONE, BACKWARD = 1, 96, 128
-"""oneDNN's words for the order of the steps, a forward pass that no backward follows, and that."""
+LEFT_TO_RIGHT, BACKWARD = 1, 128
+"""oneDNN's words for the order of the steps, and for the gradients of everything."""
 
 INPUTS = (SRC, SRC + 1, SRC + 2, WEIGHTS, WEIGHTS + 1, BIAS)  # x, h, c, Wx, Wh, b
 OUTPUTS = (DST, DST + 1, DST + 2, WORKSPACE)  # hs, h and c after the last step
@@ -64,11 +65,11 @@ def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, 
 
     Where no graph is recorded the rows are empty.
     """
-    (T, C, N), H, kind = x.shape, h.shape[0], FORWARD if Config.enable_backprop else ALONE
+    (T, C, N), H, kind = x.shape, h.shape[0], TRAINING if Config.enable_backprop else INFERENCE
     parts = evenly(N, min(N, get_num_threads()) if work(x, h) > LEAST_WORK else 1)
     steps, (Wx, Wh, b) = turned(x, h, c), map(np.ascontiguousarray, (*turned(Wx, Wh), b))
-    hs, last = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype)
-    row = forward(T, -(-N // len(parts)), C, H, kind).workspace
+    hs, last, most = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype), -(-N // len(parts))
+    row = forward(T, most, C, H, kind).workspace
     workspace = room(len(parts) * row).reshape(len(parts), row)
 
     def compute(part: slice, workspace: Any) -> None:
@@ -76,7 +77,7 @@ def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, 
         operation = forward(T, len(some[1]), C, H, kind)
         hs[:, part] = operation(*some, Wx, Wh, b, last[part], workspace)
 
-    each(parts, workspace, work(x, h), compute)
+    for_each_part(parts, workspace, work(x, h), compute)
     return hs.transpose(0, 2, 1), last.T, workspace
 
 
@@ -99,7 +100,7 @@ def onednn_lstm_grad(
         )
         return of_weights
 
-    found = each(evenly(N, len(workspace)), workspace, 2 * work(x, h), compute)
+    found = for_each_part(evenly(N, len(workspace)), workspace, 2 * work(x, h), compute)
     *of_weights, gb = map(added, zip(*found, strict=True))
     (gx, gWx, gWh, gh, gc) = turned(gx, *of_weights, gh, gc)
     return gx, gWx, gWh, gb, gh, gc
@@ -123,7 +124,7 @@ def some_of(arrays: list[Any], part: slice) -> list[Any]:
     return [np.ascontiguousarray(array[..., part, :]) for array in arrays]
 
 
-def each(
+def for_each_part(
     parts: list[slice], workspace: Any, work: float, compute: Callable[[slice, Any], Any]
 ) -> Iterable[Any]:
     """``compute(part, its row of the workspace)`` for each part of the sequences, shared out."""
@@ -142,16 +143,16 @@ class Forward:
 
     Args:
         T, N, C, H: steps, sequences, and elements of x and of h in a step.
-        kind: `FORWARD` or `ALONE`; the latter needs no workspace.
+        kind: `TRAINING` or `INFERENCE`; the latter needs no workspace.
     """
 
     def __init__(self, T: int, N: int, C: int, H: int, kind: int) -> None:
         description = forward_description(T, N, C, H, kind)
         self.states = (T, N, H)
-        self.weights = weights(description, WEIGHTS, C, H)
-        outputs = OUTPUTS if kind == FORWARD else OUTPUTS[:-1]
+        self.weights = weight_operands(description, WEIGHTS, C, H)
+        outputs = OUTPUTS if kind == TRAINING else OUTPUTS[:-1]
         self.primitive = with_all(description, (*INPUTS, *outputs))
-        needed = bytes_of(wanted(description, WORKSPACE)) if kind == FORWARD else 0
+        needed = bytes_of(wanted(description, WORKSPACE)) if kind == TRAINING else 0
         self.workspace = needed + -needed % ALIGNMENT
 
     def __call__(
@@ -171,8 +172,8 @@ class Backward:
 
     def __init__(self, T: int, N: int, C: int, H: int) -> None:
         description = backward_description(T, N, C, H)
-        self.weights = weights(description, WEIGHTS, C, H)
-        self.gradients = weights(description, DIFF_WEIGHTS, C, H)
+        self.weights = weight_operands(description, WEIGHTS, C, H)
+        self.gradients = weight_operands(description, DIFF_WEIGHTS, C, H)
         self.primitive = with_all(description, (*INPUTS, *OUTPUTS, *GIVEN, *FOUND))
 
     def __call__(
@@ -204,7 +205,7 @@ def with_all(description: Handle, arguments: tuple[int, ...]) -> Primitive:
     return Primitive(description, {number: wanted(description, number) for number in arguments})
 
 
-def weights(description: Handle, first: int, C: int, H: int) -> list[Operand]:
+def weight_operands(description: Handle, first: int, C: int, H: int) -> list[Operand]:
     """Of Wx (C, 4 H) and Wh (H, 4 H), or of their gradients."""
     return [
         Operand(layout((1, 1, size, 4, H)), wanted(description, number), first == DIFF_WEIGHTS)
@@ -230,5 +231,5 @@ def backward_description(T: int, N: int, C: int, H: int) -> Handle:
     """Of the gradients."""
     sizes, how = (T, N, C, H), (c_int(BACKWARD), c_int(LEFT_TO_RIGHT))
     both = *layouts(*sizes), *layouts(*sizes)
-    hint = forward_description(*sizes, FORWARD)
+    hint = forward_description(*sizes, TRAINING)
     return described("lstm_backward", engine(), *how, *both, c_uint(0), hint)

@@ -35,9 +35,6 @@ from .activation import sigmoid
 GATES = 4
 """i, f, u and o: what to take in and to forget, what there is to take, and what to give out."""
 
-CELL = 4
-"""Behind them in a workspace: the state c."""
-
 
 class LSTMSequence(Function):
     """c[t] = f c[t-1] + i u,  h[t] = o tanh(c[t]),  with i, f, o = sigmoid and u = tanh of a[t].
@@ -64,7 +61,7 @@ class LSTMSequence(Function):
 
 
 def with_values(variables: Any, arrays: Any) -> Any:
-    """Variables with a graph, and what they are to the last bit: as in a plain backward."""
+    """Variables with their graph and these values: both modes of backward give the same bits."""
     for variable, array in zip(variables, arrays, strict=True):
         if variable is not None:
             variable.data = array
@@ -101,7 +98,7 @@ def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tup
     gc = 0 if gc is None else gc
     for t in reversed(range(T)):
         i, f, u, o, cell = (workspace[t, k, ...] for k in range(GATES + 1))
-        tanh_c, before = tanh(cell), workspace[t - 1, CELL, ...] if t > 0 else c
+        tanh_c, before = tanh(cell), workspace[t - 1, -1, ...] if t > 0 else c
         gh = gh if ghs is None else ghs[t, ...] + gh
         gc = gh * o * (1 - tanh_c * tanh_c) + gc
         ga = stack([gc * u, gc * before, gc * i, gh * tanh_c])

@@ -63,10 +63,10 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
 
 
 def read_by(
-    x: Any, rows: slice, of: int, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
+    x: Any, rows: slice, OH: int, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
 ) -> tuple[Any, Pair]:
     """What the windows of some rows of outputs read, with its margin; of all, x and the padding."""
-    if rows.stop - rows.start == of:
+    if rows.stop - rows.start == OH:
         return x, pad
     first, last = stride[0] * rows.start - pad[0], stride[0] * (rows.stop - 1) - pad[0]
     stop = last + dilation[0] * (kernel[0] - 1) + 1

@@ -32,11 +32,12 @@ def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, An
     (T, _, N), H = x.shape, h.shape[0]
     Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # products are faster
     hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)
-    from_h, bias, room = np.empty((4 * H, N), x.dtype), np.repeat(b, N), np.empty_like(hs[0])
+    from_h, bias = np.empty((4 * H, N), x.dtype), np.repeat(b, N).reshape(4, H, N)
+    room = np.empty_like(hs[0])
     for t in range(T):
-        step, cell = workspace[t, :4], workspace[t, 4]
+        step, cell = workspace[t, :4], workspace[t, -1]
         np.matmul(Wx, x[t], out=step.reshape(4 * H, N))
-        step += bias.reshape(step.shape)
+        step += bias
         step += np.matmul(Wh, h, out=from_h).reshape(step.shape)
         i, f, u, o = step
         logistic(step[:2], step[:2])
@@ -88,7 +89,7 @@ def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tup
         room *= np.multiply(gh, o, out=slopes[3])
         going += room
         np.multiply(going, u, out=ga[0])
-        np.multiply(going, workspace[t - 1, 4] if t > 0 else c, out=ga[1])
+        np.multiply(going, workspace[t - 1, -1] if t > 0 else c, out=ga[1])
         np.multiply(going, i, out=ga[2])
         np.multiply(gh, tanh_c, out=ga[3])
         np.subtract(1, workspace[t, :4], out=slopes)
