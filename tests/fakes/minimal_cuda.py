@@ -22,7 +22,7 @@ class MinimalBackend(ArrayBackend):
         return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Any) -> Any:
-        return self.xp.arange(n, dtype=y.dtype)
+        return self.xp.arange(n)
 
     def zeros(self, shape: Any, y: Any) -> Any:
         return self.xp.zeros(shape, dtype=y.dtype)

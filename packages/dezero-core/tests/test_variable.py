@@ -52,10 +52,6 @@ def test_numbers_come_out_of_one_element(backend: str) -> None:
         len(Variable(library.from_numpy(np.array(1.0))))
 
 
-def test_complex_numbers_come_out_too() -> None:
-    assert Variable(np.array(1 + 2j)).item() == 1 + 2j
-
-
 def test_who_wants_a_gradient() -> None:
     array = np.ones(2)
     assert Variable(array).requires_grad

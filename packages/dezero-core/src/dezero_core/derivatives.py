@@ -7,9 +7,10 @@ from typing import Any
 
 from .backends.registry import backend_of, on_device_of
 from .engine import Pass, go_back, seed_for
+from .functions.casting import floating
 from .functions.joining import stack
 from .functions.shape import reshape
-from .variable import Variable, cast, get_array_module
+from .variable import Variable, array_of, cast, get_array_module
 
 
 def grad(
@@ -62,7 +63,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     x = wanting(x)
     y = function(x)
     if y.creator is None or y.size == 0:
-        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), y.data)
+        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), array_of(floating(y)))
         return Variable(zeros, requires_grad=False)
     rows = [row(y, i, x, create_graph) for i in range(y.size)]
     return reshape(stack(rows), (*y.shape, *x.shape))
@@ -70,9 +71,10 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
 
 def row(y: Variable, i: int, x: Variable, create_graph: bool) -> Any:
     """The gradient of element ``i`` of ``y``, counted row by row."""
+    dtype = array_of(floating(y)).dtype
     positions = backend_of(y.data).arange(y.size, y.data)
     with on_device_of(y.data):
-        unit = get_array_module(y).reshape(cast(positions == i, y.dtype), y.shape)
+        unit = get_array_module(y).reshape(cast(positions == i, dtype), y.shape)
     found = grad(y, x, unit, create_graph=create_graph, retain_graph=True)
     return zeros_like(x) if found is None else found
 
@@ -125,4 +127,5 @@ def wanting(x: Any) -> Variable:
 
 def zeros_like(x: Variable) -> Variable:
     """Zeros of the shape of ``x`` without a graph."""
-    return Variable(backend_of(x.data).zeros(x.shape, x.data), requires_grad=False)
+    zeros = backend_of(x.data).zeros(x.shape, array_of(floating(x)))
+    return Variable(zeros, requires_grad=False)

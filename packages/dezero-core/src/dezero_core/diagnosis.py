@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from .backends.registry import backend_of, by_type
+from .backends.registry import admit, backend_of, by_type
 from .errors import BackendMismatch, DezeroError, OutOfMemory, ShapeError, UnsupportedType
 from .variable import Scalar, as_array
 
@@ -16,26 +16,34 @@ Function = Any
 def require_one_backend(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """The arrays, checked to be of one library; scalars stay weak unless there is no array.
+    """Return the arrays, admitted and of one library; numbers stay weak beside an array.
 
     Raises:
-        BackendMismatch: they are of several.
-        UnsupportedType: one is neither an array nor a Python scalar, or has no data yet.
+        BackendMismatch: they are of several libraries.
+        UnsupportedType: one is neither an array that `admit` takes nor a number, or has no data.
     """
-    kinds = {type(a) for x, a in zip(inputs, arrays, strict=True) if x is not None}
-    if len(kinds) == 1 and kinds <= by_type.keys():
-        return arrays
-    owners = {}
+    taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
         if x is None or isinstance(a, Scalar):
             continue  # left out, such as a bias, or weak
         try:
-            owners[backend_of(a).name] = a
+            taken[position] = admit(a)
+            owners.add(backend_of(a).name)
         except UnsupportedType as error:
             raise unsupported(function, position, a, error) from None
     if len(owners) > 1:
         raise mixed(function, arrays)
-    return arrays if owners else tuple([as_array(a) for a in arrays])
+    return tuple(taken) if owners else tuple([as_array(a) for a in arrays])
+
+
+def admit_inputs(
+    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Return arrays of one library admitted; an error names the input."""
+    try:
+        return tuple([admit(a) for a in arrays])
+    except UnsupportedType:
+        return require_one_backend(function, inputs, arrays)
 
 
 def unsupported(

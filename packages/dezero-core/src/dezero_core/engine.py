@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from .anomaly import detecting, look_at_forward, look_at_gradients
+from .backends.precision import is_floating
 from .backends.registry import backend_of, on_device_of
 from .config import using_config
 from .diagnosis import require_memory
@@ -86,7 +87,10 @@ def seed_for(y: Variable, gy: Any) -> Variable:
         )
     if gy is None:
         with on_device_of(y.data):
-            return Variable(get_array_module(y).ones_like(y.data), requires_grad=False)
+            xp, backend = get_array_module(y), backend_of(y.data)
+            # integers count further than their own dtype: a gradient is larger than its input
+            dtype = y.dtype if is_floating(y.dtype, backend) else xp.int64
+            return Variable(xp.ones_like(y.data, dtype=dtype), requires_grad=False)
     seed = as_variable(gy)
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
@@ -271,11 +275,14 @@ class Pass:
         return g if isinstance(g, Variable) else Variable(g, requires_grad=False)
 
     def own(self, x: Variable, g: Any) -> Any:
-        """``g`` as nobody else's array, and of the dtype of ``x``."""
+        """``g`` as nobody else's array, and of the dtype of ``x`` if that is floating."""
         if self.borrowed.get(x) is g or id(array_of(g)) in self.given:
             g = pos(g)
         self.given.add(id(array_of(g)))
-        return g if g.dtype == x.data.dtype else astype(g, x.data.dtype)
+        dtype = x.data.dtype
+        if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
+            return g
+        return astype(g, dtype)
 
 
 def accumulate(x: Variable, g: Any) -> None:

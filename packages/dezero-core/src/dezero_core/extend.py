@@ -4,8 +4,10 @@ from .backends.host import generator, host_normal, own_generator, use_generator
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
 from .backends.portable import is_basic, window_layout
+from .backends.precision import in_single, is_floating, sum_over
 from .backends.registry import (
     accelerator,
+    admit,
     backend_names,
     backend_of,
     default_backend,
@@ -14,11 +16,12 @@ from .backends.registry import (
 )
 from .backends.transfer import move, move_beside, transfers
 from .engine import on_grad_ready
+from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
 from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
-from .variable import array_of, as_array_like, cast
+from .variable import admitted, array_of, as_array_like, cast
 from .weights import (
     Limits,
     LoadReport,
@@ -55,23 +58,29 @@ __all__ = [
     "Stored",
     "WeightFormat",
     "accelerator",
+    "admit",
+    "admitted",
     "all_kernels",
     "array_of",
     "as_array_like",
     "assign",
     "backend_names",
     "backend_of",
+    "call_widened",
     "cast",
     "check_gradients",
     "children",
     "default_backend",
     "dtype_name",
+    "floating",
     "format_for",
     "generator",
     "get_backend",
     "hookimpl",
     "host_normal",
+    "in_single",
     "is_basic",
+    "is_floating",
     "kernel_log",
     "kernels_for",
     "limit_for",
@@ -80,6 +89,7 @@ __all__ = [
     "move",
     "move_beside",
     "named_params",
+    "narrowed",
     "on_device_of",
     "on_grad_ready",
     "ops",
@@ -87,7 +97,9 @@ __all__ = [
     "plugins",
     "require_fit",
     "save_weights",
+    "sum_over",
     "transfers",
     "use_generator",
+    "widened",
     "window_layout",
 ]

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from weakref import ref
 
 from .backends.interface import Array
-from .backends.registry import backend_of, by_type, current_device, on_device_of
+from .backends.registry import admit, by_type, current_device, on_device_of
 from .config import Config, enable_backprop
-from .diagnosis import raise_explained, require_broadcastable, require_one_backend
+from .diagnosis import admit_inputs, raise_explained, require_broadcastable, require_one_backend
 from .errors import GraphError
-from .variable import Variable, array_of, as_array
+from .variable import Variable, array_of
 
 gradients_are_arrays: ContextVar[bool] = ContextVar("gradients_are_arrays", default=False)
 """True inside a plain backward: gradients are arrays there, and so is all that ops see.
@@ -104,20 +104,23 @@ class Function:
             )
         needs_grad: tuple[bool, ...]
         raw = True  # until a Variable turns up
+        entering = False  # until an array turns up that is in no Variable
         if len(inputs) == 2:
             x0, x1 = inputs
             if isinstance(x0, Variable):
                 a0, creator, raw = x0.data, x0._creator, False
                 need0 = x0._requires_grad if creator is None else not creator.cut
             else:
-                a0, need0 = x0, False
+                a0, need0, entering = x0, False, True
             if isinstance(x1, Variable):
                 a1, creator, raw = x1.data, x1._creator, False
                 need1 = x1._requires_grad if creator is None else not creator.cut
             else:
-                a1, need1 = x1, False
+                a1, need1, entering = x1, False, True
             if type(a0) is not type(a1) or type(a0) not in by_type:
                 a0, a1 = require_one_backend(self, inputs, (a0, a1))
+            elif entering and not _arrays_mode():
+                a0, a1 = admit_inputs(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
             # shared constants: a graph shall not hold a tuple of flags per call
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
@@ -128,7 +131,11 @@ class Function:
                 a0, creator, raw = x0.data, x0._creator, False
                 wanted = x0._requires_grad if creator is None else not creator.cut
             else:
-                a0, wanted = as_array(x0), False
+                a0, wanted, entering = x0, False, True
+            if type(a0) not in by_type:
+                (a0,) = require_one_backend(self, inputs, (a0,))
+            elif entering and not _arrays_mode():
+                (a0,) = admit_inputs(self, inputs, (a0,))
             arrays, needs_grad = (a0,), ONE
         else:
             raw = not any([isinstance(x, Variable) for x in inputs])
@@ -152,7 +159,7 @@ class Function:
         if type(y) is tuple:
             return self._wrap_several(inputs, arrays, needs_grad, wanted, raw, y)
         if type(y) is not type(a0):
-            y = backend_of(y).as_array(y)  # a scalar where the standard has a 0-d array
+            y = admit(y)  # a scalar where the standard has a 0-d array, or a subclass
         if not wanted and raw and _arrays_mode():
             return y
         output = _new(Variable)
@@ -180,7 +187,7 @@ class Function:
         ys: tuple[Any, ...],
     ) -> tuple[Any, ...]:
         """What ``__call__`` does with one output, for a tuple of them."""
-        ys = tuple([backend_of(y).as_array(y) for y in ys])
+        ys = tuple([admit(y) for y in ys])
         if not wanted and raw and _arrays_mode():
             return ys
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])

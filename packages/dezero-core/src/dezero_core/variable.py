@@ -12,7 +12,14 @@ from typing import Any
 
 from .backends.host import HOST
 from .backends.interface import Array, ArrayBackend
-from .backends.registry import accelerator, backend_of, by_type, default_backend, get_backend
+from .backends.registry import (
+    accelerator,
+    admit,
+    backend_of,
+    by_type,
+    default_backend,
+    get_backend,
+)
 from .backends.transfer import move
 from .errors import GraphError, ShapeError, UnsupportedType
 
@@ -33,7 +40,8 @@ class Variable:
         name: the label.
 
     Raises:
-        UnsupportedType: ``data`` is a list, a number, or anything else that is no array.
+        UnsupportedType: ``data`` is a list, a number, or anything else that is no array, or holds
+            something else than booleans, integers or real numbers (docs/adr/0015).
     """
 
     __slots__ = ("__weakref__", "_creator", "_index", "_requires_grad", "data", "grad", "name")
@@ -44,7 +52,7 @@ class Variable:
         self, data: Array | None, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
         if data is not None:
-            data = backend_of(data).as_array(data)
+            data = admit(data)
         self.data: Any = data
         self.name = name
         self.grad: Variable | None = None
@@ -138,7 +146,7 @@ class Variable:
             return bool(self._one())
         if xp.isdtype(dtype, "integral"):
             return int(self._one())
-        return complex(self) if xp.isdtype(dtype, "complex floating") else float(self)
+        return float(self)
 
     def _one(self) -> Any:
         if self.size != 1:
@@ -242,6 +250,17 @@ def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: b
     x = kind(data, name)
     x.requires_grad = requires_grad
     return x
+
+
+def admitted(x: Any) -> Any:
+    """Return what an op computes with: the array of a Variable, an admitted array, a number.
+
+    Raises:
+        UnsupportedType: ``x`` is neither a Variable, an array that `admit` takes, nor a number.
+    """
+    if isinstance(x, Variable):
+        return x.data
+    return as_array(x) if isinstance(x, Scalar) else admit(x)
 
 
 def array_of(x: Any) -> Any:

@@ -39,7 +39,7 @@ class CudaBackend(ArrayBackend):
 
     def arange(self, n: int, y: Array) -> Array:
         with y.device:
-            return cupy.arange(n, dtype=y.dtype)
+            return cupy.arange(n)
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
         with y.device:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..errors import UnsupportedType
 from . import portable
 from .host import from_host, host_uniform, to_host
 from .portable import Pair
@@ -111,6 +112,22 @@ class ArrayBackend:
         """``x`` itself, unless the library gave a scalar where the standard has a 0-d array."""
         return x
 
+    def is_plain(self, array_type: type) -> bool:
+        """Return whether arrays of exactly this class compute as the standard says."""
+        return True
+
+    def admit(self, x: Array) -> Array:
+        """Return ``x`` as Variables hold it: a plain array of booleans, integers or real numbers.
+
+        Every array that enters passes here once; docs/adr/0015 has the rules.
+
+        Raises:
+            UnsupportedType: ``x`` holds something else, such as complex numbers.
+        """
+        if not self.xp.isdtype(x.dtype, ("bool", "integral", "real floating")):
+            raise unsupported_dtype(x.dtype)
+        return x
+
     def from_numpy(self, x: Any) -> Array:
         """A host array as an array of this library; always a copy."""
         return from_host(self.xp, x)
@@ -124,8 +141,8 @@ class ArrayBackend:
         return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=y.device)
 
     def arange(self, n: int, y: Array) -> Array:
-        """The integers 0 ... n - 1 in the dtype of ``y``, beside it."""
-        return self.xp.arange(n, dtype=y.dtype, device=y.device)
+        """The integers 0 ... n - 1 in the library's default integer dtype, beside ``y``."""
+        return self.xp.arange(n, device=y.device)
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
         """Zeros in the dtype of ``y``, beside it."""
@@ -191,7 +208,7 @@ class ArrayBackend:
 
     def bernoulli(self, p: float, x: Array) -> Array:
         """Random bools in the shape of ``x``, beside it: true with probability ``p``."""
-        return self.uniform(tuple(x.shape), x.dtype) < p
+        return self.uniform(tuple(x.shape), self.dtype("float32")) < p
 
     def memory(self) -> Memory | None:
         """How full the device is; None where nobody can tell, or it is the host's."""
@@ -206,3 +223,17 @@ class ArrayBackend:
 
     def synchronize(self) -> None:
         """Wait until everything asked of the device is done; nothing to do on the host."""
+
+
+def unsupported_dtype(dtype: Any) -> UnsupportedType:
+    """Return the error for an array whose elements are not booleans, integers or real numbers."""
+    name = str(dtype)
+    if "complex" in name:
+        remedy = "no gradients are defined for them; compute on the real and imaginary parts"
+    elif "float" in name:
+        remedy = 'convert them first with astype("float32")'
+    else:
+        remedy = "make an array of numbers of them first"
+    return UnsupportedType(
+        f"arrays of {name} are not supported: expected booleans, integers or real numbers; {remedy}"
+    )

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
 from .host import generator, host_uniform
-from .interface import Array, ArrayBackend, BackendSpec
+from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
 
 __all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
@@ -23,6 +24,23 @@ class NumpyBackend(ArrayBackend):
     def as_array(self, x: Array) -> Array:
         return x if isinstance(x, np.ndarray) else np.asarray(x)
 
+    def is_plain(self, array_type: type) -> bool:
+        return array_type is np.ndarray or issubclass(array_type, np.generic)
+
+    def admit(self, x: Array) -> Array:
+        """As the base, and in native byte order; subclasses such as ``np.matrix`` become arrays."""
+        dtype = x.dtype
+        if dtype.kind not in "fiub":
+            raise unsupported_dtype(dtype)
+        if type(x) is np.ndarray and dtype.isnative:
+            return x
+        if isinstance(x, np.ma.MaskedArray):
+            raise UnsupportedType(
+                "masked arrays are not supported: the mask would be lost; fill it first with "
+                "x.filled(value), or pass x.data and the mask by themselves"
+            )
+        return np.asarray(x, dtype.newbyteorder("="))
+
     def from_numpy(self, x: Any) -> Array:
         return np.array(x)
 
@@ -35,7 +53,7 @@ class NumpyBackend(ArrayBackend):
         return np.asarray(x, dtype=np.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Array) -> Array:
-        return np.arange(n, dtype=y.dtype)
+        return np.arange(n)
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
         return np.zeros(shape, dtype=y.dtype)

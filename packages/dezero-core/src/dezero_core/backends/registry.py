@@ -25,7 +25,9 @@ def _keys(spec: BackendSpec) -> tuple[str, ...]:
 
 catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
-"""The backend of every array type met so far: what an op looks up."""
+"""The backend of every plain array type met so far: what an op looks up."""
+_subclasses: dict[type, ArrayBackend] = {}
+"""The backend of every array type met so far that `admit` makes a plain array of."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
 """How the device of an array becomes the current one, for types where that can be another."""
 _made: dict[str, ArrayBackend] = {}
@@ -33,6 +35,7 @@ _made: dict[str, ArrayBackend] = {}
 
 def _forget() -> None:
     by_type.clear()
+    _subclasses.clear()
     current_device.clear()
     _made.clear()
 
@@ -46,13 +49,24 @@ def backend_of(x: Array) -> ArrayBackend:
     Raises:
         UnsupportedType: no registered library has arrays of this type.
     """
-    return by_type.get(type(x)) or _backend_of_new_type(type(x))
+    return by_type.get(type(x)) or _subclasses.get(type(x)) or _backend_of_new_type(type(x))
+
+
+def admit(x: Array) -> Array:
+    """Return array ``x`` as Variables hold it; see `ArrayBackend.admit`.
+
+    Raises:
+        UnsupportedType: no registered library has arrays of this type, or its elements are not
+            booleans, integers or real numbers.
+    """
+    return backend_of(x).admit(x)
 
 
 def _backend_of_new_type(kind: type) -> ArrayBackend:
     spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
     if spec is not None:
-        by_type[kind] = backend = _make(spec)
+        backend = _make(spec)
+        (by_type if backend.is_plain(kind) else _subclasses)[kind] = backend
         if backend.on_device is not None:
             current_device[kind] = backend.on_device
         return backend

@@ -132,8 +132,8 @@ def makes_arrays(name: str) -> None:
     x, n = library.from_numpy(X), library.from_numpy(np.arange(3))
     require_equal(library, library.zeros((2, 3), x), np.zeros((2, 3), "float32"))
     require_equal(library, library.zeros((2,), n), np.zeros(2, "int64"))
-    require_equal(library, library.arange(4, x), np.arange(4, dtype="float32"))
-    require_equal(library, library.arange(4, n), np.arange(4))
+    for beside in (x, n, library.xp.astype(n, library.dtype("uint8"))):
+        require_equal(library, library.arange(4, beside), np.arange(4))
     require_equal(library, library.asarray([1, 0, 2]), np.array([1, 0, 2]))
     require_equal(library, x + library.scalar_like(0.5, x), X + np.float32(0.5))
     require_equal(library, n * library.scalar_like(2, n), np.array([0, 2, 4]))

@@ -146,7 +146,7 @@ class Pow(Function):
         need0, need1 = self.needs_grad
         gx0 = gx1 = None
         if need0:
-            gx0 = gy * (x1 * x0 ** one_less(x1))
+            gx0 = gy * x1 * x0 ** one_less(x1)
         if need1:
             (y,) = self.outputs
             gx1 = gy * (y * log_or_zero(x0))

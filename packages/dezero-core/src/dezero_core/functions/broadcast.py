@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.precision import sum_over
+from ..backends.registry import backend_of
 from ..errors import ShapeError
 from ..function import Function
 from ..variable import Variable, get_array_module
@@ -51,7 +53,8 @@ class SumTo(Function):
             raise ShapeError(f"SumTo: shape {tuple(x.shape)} is no broadcast of {self.shape}")
         stretched = [added + axis for axis, length in enumerate(self.shape) if length == 1]
         axes = (*range(added), *stretched)
-        return xp.reshape(xp.sum(x, axis=axes, dtype=x.dtype) if axes else x, self.shape)
+        total = sum_over(x, backend_of(x), axes) if axes else x
+        return xp.reshape(total, self.shape)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs

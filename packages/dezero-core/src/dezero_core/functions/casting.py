@@ -1,27 +1,100 @@
-"""The same values in another dtype."""
+"""Conversions between dtypes, and the precision that ops compute in (docs/adr/0015)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ..backends.precision import default_floating, is_floating, is_half, is_wide
+from ..backends.registry import admit, backend_of
 from ..function import Function
-from ..variable import Variable, cast
+from ..variable import Variable, admitted, array_of, cast
 
 
 class AsType(Function):
-    """y = x in another dtype;  the gradient goes back to the dtype of x."""
+    """y = x in another dtype;  the gradient gets the dtype of x if that is floating."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
 
     def forward(self, x: Any) -> Any:
-        return cast(x, self.dtype)
+        return admit(cast(x, self.dtype))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        return astype(gy, x.dtype)
+        return astype(gy, x.dtype) if is_floating(x.dtype, backend_of(array_of(x))) else gy
 
 
 def astype(x: Any, dtype: Any) -> Variable:
-    """Return ``x`` converted to ``dtype``, a dtype of its array library."""
+    """Return ``x`` converted to ``dtype``.
+
+    Args:
+        x: any shape and dtype.
+        dtype: a dtype of the array library of ``x``, or its name. No gradient flows through a
+            conversion from floating point to integers or booleans.
+
+    Raises:
+        UnsupportedType: ``dtype`` is complex, or no dtype of numbers.
+    """
+    array = admitted(x)
+    backend = backend_of(array)
+    dtype = backend.dtype(dtype) if isinstance(dtype, str) else dtype
+    if is_floating(array.dtype, backend) and not is_floating(dtype, backend):
+        return AsType(dtype)(array)
     return AsType(dtype)(x)
+
+
+def floating(x: Any, like: Any = None) -> Any:
+    """Return ``x``, converted to floating point if it holds integers or booleans.
+
+    Args:
+        x: a Variable, an array or a number.
+        like: a Variable or array whose dtype is taken if it is floating, such as the weights that
+            ``x`` will meet; else integers become float64 (float32 where there is no float64).
+    """
+    dtype = getattr(x, "dtype", None)
+    if is_wide(dtype):
+        return x
+    if dtype is None:
+        return float(x) if isinstance(x, int) else x
+    backend = backend_of(admitted(x))
+    if is_floating(dtype, backend):
+        return x
+    wanted = getattr(like, "dtype", None)
+    if wanted is None or not is_floating(wanted, backend):
+        wanted = default_floating(backend)
+    return astype(x, wanted)
+
+
+def widened(x: Any) -> Any:
+    """Return ``x`` in floating point of at least single precision, which sums and squares need."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or is_wide(dtype):
+        return x
+    backend = backend_of(admitted(x))
+    return astype(x, backend.dtype("float32")) if is_half(dtype, backend) else floating(x)
+
+
+def narrowed(y: Any, *xs: Any) -> Any:
+    """Return ``y`` in half precision if that is the only floating dtype of the inputs ``xs``."""
+    dtypes = {x.dtype for x in xs if hasattr(x, "dtype")}
+    if any(map(is_wide, dtypes)) or not is_wide(y.dtype):
+        return y
+    backend = backend_of(array_of(y))
+    halves = [dtype for dtype in dtypes if is_half(dtype, backend)]
+    return astype(y, halves[0]) if len(halves) == 1 else y
+
+
+def call_widened(function: Callable[..., Any], *xs: Any) -> Any:
+    """Return ``function(*xs)``, computed in at least single precision.
+
+    Integers and booleans are computed in floating point, and half precision in single precision,
+    to which one result, or the first of several, is rounded at the end.
+    """
+    wide = [widened(x) for x in xs]
+    y = function(*wide)
+    if all(a is b for a, b in zip(wide, xs, strict=True)):
+        return y
+    if isinstance(y, tuple):
+        return narrowed(y[0], *xs), *y[1:]
+    return narrowed(y, *xs)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..function import Function
 from ..variable import Variable, get_array_module
+from .casting import floating
 
 
 class Exp(Function):
@@ -22,7 +23,7 @@ class Exp(Function):
 
 def exp(x: Any) -> Variable:
     """Return e to the power of ``x``, elementwise (book step 3)."""
-    return Exp()(x)
+    return Exp()(floating(x))
 
 
 class Log(Function):
@@ -39,7 +40,7 @@ class Log(Function):
 
 def log(x: Any) -> Variable:
     """Return the natural logarithm of ``x``, elementwise (book step 47)."""
-    return Log()(x)
+    return Log()(floating(x))
 
 
 class Sqrt(Function):
@@ -56,4 +57,4 @@ class Sqrt(Function):
 
 def sqrt(x: Any) -> Variable:
     """Return the square root of ``x``, elementwise; the derivative at 0 is infinite."""
-    return Sqrt()(x)
+    return Sqrt()(floating(x))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.precision import in_single
 from ..backends.registry import backend_of
 from ..errors import OutOfRange
 from ..function import Function
-from ..variable import Variable, array_of
+from ..variable import Variable, array_of, cast
 
 Index = Any
 """What NumPy takes between brackets: integers, slices, ``...``, None, arrays, or a tuple."""
@@ -55,7 +56,9 @@ class PutItem(Function):
 
     def forward(self, x: Any) -> Any:
         backend = backend_of(x)
-        return backend.scatter_add(backend.zeros(self.shape, x), self.index, x)
+        dtype, x = x.dtype, in_single(x, backend)
+        y = backend.scatter_add(backend.zeros(self.shape, x), self.index, x)
+        return y if y.dtype == dtype else cast(y, dtype)
 
     def backward(self, gy: Any) -> Any:
         return get_item(gy, self.index)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..backends.precision import sum_over
+from ..backends.registry import backend_of
 from ..errors import ShapeError
 from ..function import Function
-from ..variable import Variable, array_of, cast, get_array_module
+from ..variable import Variable, array_of, as_array_like, cast, get_array_module
 from .broadcast import broadcast_to
+from .casting import call_widened, floating, narrowed, widened
 from .exponential import exp
+from .selection import where
 from .shape import reshape
 
 Axis = int | tuple[int, ...] | None
@@ -33,8 +37,7 @@ class Sum(Reduction):
     """y = sum of x over axes;  every element summed gets the gradient of its sum."""
 
     def forward(self, x: Any) -> Any:
-        xp = get_array_module(x)
-        return xp.sum(x, axis=self.axis, keepdims=self.keepdims)
+        return sum_over(x, backend_of(x), self.axis, self.keepdims)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -45,7 +48,8 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
     Args:
-        x: any shape; float dtypes are kept, others add up as in NumPy.
+        x: any shape; floating dtypes are kept (halves are added up as float32), integers and
+            booleans add up as in NumPy.
         axis: one axis or several, negative ones from the end; None for all.
         keepdims: leave summed axes in place with length 1.
 
@@ -65,7 +69,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     count = math.prod(length for length, one in zip(x.shape, kept, strict=True) if one == 1)
     if count == 0:
         raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(x.shape)}")
-    return sum(x, axis, keepdims) / count
+    return narrowed(sum(widened(x), axis, keepdims) / count, x)
 
 
 average = mean
@@ -84,9 +88,9 @@ class Max(Reduction):
         shape = kept_shape(x.shape, self.axis)
         xp = get_array_module(x)
         best = array_of(x) == xp.reshape(array_of(y), shape)
-        share = cast(best, x.dtype)
-        share = share / xp.sum(share, axis=self.axis, keepdims=True, dtype=x.dtype)
-        return reshape(gy, shape) * share
+        count = xp.sum(cast(best, xp.int64), axis=self.axis, keepdims=True)
+        dtype = array_of(floating(y)).dtype
+        return reshape(gy, shape) * (cast(best, dtype) / cast(count, dtype))
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
@@ -123,19 +127,29 @@ class LogSumExp(Reduction):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        highest = xp.max(x, axis=self.axis, keepdims=True)  # taken off: exp does not overflow
-        total = xp.sum(xp.exp(x - highest), axis=self.axis, keepdims=True)
-        y = highest + xp.log(total)
+        nothing = as_array_like(-math.inf, x)
+        if 0 in x.shape:
+            return xp.sum(x, axis=self.axis, keepdims=self.keepdims) + nothing
+        largest = xp.finfo(x.dtype).max
+        # subtracted, so that exp does not overflow; finite, so that inf - inf does not occur
+        shift = xp.clip(xp.max(x, axis=self.axis, keepdims=True), -largest, largest)
+        total = xp.sum(xp.exp(x - shift), axis=self.axis, keepdims=True)
+        is_zero = total == 0  # each x is -inf
+        total = xp.where(is_zero, as_array_like(1.0, x), total)
+        y = xp.where(is_zero, nothing, shift + xp.log(total))
         return y if self.keepdims else xp.sum(y, axis=self.axis)  # of one element each
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.inputs, self.outputs
-        shape = kept_shape(x.shape, self.axis)
-        return reshape(gy, shape) * exp(x - reshape(y, shape))
+        y = reshape(y, kept_shape(x.shape, self.axis))
+        # where each x is -inf, so is y, and the derivative is exp(-inf) = 0
+        return reshape(gy, y.shape) * exp(x - where(array_of(y) == -math.inf, 0.0, y))
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     """Return the logarithm of the sum of e to the power of ``x``, without overflow (book step 47).
+
+    Of nothing, or of -inf only, it is -inf, and the gradient there is 0.
 
     Args:
         x: any shape.
@@ -143,9 +157,9 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
         keepdims: leave reduced axes in place with length 1.
 
     Raises:
-        ShapeError: an axis is out of range, or has no elements.
+        ShapeError: an axis is out of range.
     """
-    return LogSumExp(axis, keepdims)(x)
+    return call_widened(LogSumExp(axis, keepdims), x)
 
 
 class ArgMax(Function):

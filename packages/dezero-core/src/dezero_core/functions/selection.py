@@ -23,8 +23,8 @@ class Where(Function):
         _, need0, need1 = self.needs_grad
         return (
             None,
-            where(condition, gy, 0.0) if need0 else None,
-            where(condition, 0.0, gy) if need1 else None,
+            where(condition, gy, 0) if need0 else None,
+            where(condition, 0, gy) if need1 else None,
         )
 
 

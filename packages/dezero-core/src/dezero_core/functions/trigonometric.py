@@ -7,6 +7,7 @@ from typing import Any
 from ..backends.kernels import KernelOp
 from ..function import Function
 from ..variable import Variable, get_array_module
+from .casting import floating
 
 
 class Sin(Function):
@@ -23,7 +24,7 @@ class Sin(Function):
 
 def sin(x: Any) -> Variable:
     """Return the sine of ``x`` in radians, elementwise (book step 27)."""
-    return Sin()(x)
+    return Sin()(floating(x))
 
 
 class Cos(Function):
@@ -40,7 +41,7 @@ class Cos(Function):
 
 def cos(x: Any) -> Variable:
     """Return the cosine of ``x`` in radians, elementwise (book step 34)."""
-    return Cos()(x)
+    return Cos()(floating(x))
 
 
 class Tan(Function):
@@ -57,7 +58,7 @@ class Tan(Function):
 
 def tan(x: Any) -> Variable:
     """Return the tangent of ``x`` in radians, elementwise."""
-    return Tan()(x)
+    return Tan()(floating(x))
 
 
 class Tanh(Function):
@@ -93,4 +94,4 @@ class TanhGrad(Function):
 
 def tanh(x: Any) -> Variable:
     """Return the hyperbolic tangent of ``x``, elementwise (book step 35)."""
-    return Tanh()(x)
+    return Tanh()(floating(x))

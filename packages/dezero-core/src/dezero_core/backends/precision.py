@@ -1,0 +1,57 @@
+"""The dtype that an op computes in, where it is not that of its input (docs/adr/0015).
+
+Integers and booleans become floating point where NumPy's ``mean`` does; float16 and bfloat16 are
+added up in single precision.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from .interface import Array, ArrayBackend
+
+_wide: defaultdict[type, set[Any]] = defaultdict(set)
+_half: defaultdict[type, set[Any]] = defaultdict(set)
+# Floating dtypes met so far, by their class: those of two libraries cannot always be compared.
+
+
+def is_wide(dtype: Any) -> bool:
+    """Return whether ``dtype`` is a floating dtype met before, of at least single precision."""
+    return dtype in _wide[type(dtype)]
+
+
+def is_half(dtype: Any, backend: ArrayBackend) -> bool:
+    """Return whether ``dtype`` is real floating point of fewer than 32 bits."""
+    return is_floating(dtype, backend) and dtype in _half[type(dtype)]
+
+
+def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
+    """Return whether ``dtype`` is real floating point."""
+    if dtype in _wide[type(dtype)] or dtype in _half[type(dtype)]:
+        return True
+    if not backend.xp.isdtype(dtype, "real floating"):
+        return False
+    (_half if backend.xp.finfo(dtype).bits < 32 else _wide)[type(dtype)].add(dtype)
+    return True
+
+
+def default_floating(backend: ArrayBackend) -> Any:
+    """Return the dtype that integers become: float64, or float32 where a library has no other."""
+    return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
+
+
+def in_single(x: Array, backend: ArrayBackend) -> Array:
+    """Return ``x``, as float32 if it is of half precision."""
+    if is_wide(x.dtype) or not is_half(x.dtype, backend):
+        return x
+    return backend.xp.astype(x, backend.dtype("float32"))
+
+
+def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Array:
+    """Return the sum of ``x`` over axes in NumPy's dtype; halves are added up as float32."""
+    xp = backend.xp
+    if is_wide(x.dtype) or not is_half(x.dtype, backend):
+        return xp.sum(x, axis=axis, keepdims=keepdims)
+    total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=backend.dtype("float32"))
+    return xp.astype(backend.as_array(total), x.dtype)
