@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError
-from dezero_core.extend import array_of, as_array_like
+from dezero_core.extend import array_of, as_array_like, call_widened, floating
 from dezero_core.functions import exp, sum, tanh, where
 
 from .. import signatures
@@ -49,7 +49,7 @@ class SigmoidGrad(Function):
 
 def sigmoid(x: Any) -> Variable:
     """Return the logistic function of ``x``, elementwise (book step 43)."""
-    return Sigmoid()(x)
+    return Sigmoid()(floating(x))
 
 
 def sigmoid_simple(x: Any) -> Variable:
@@ -59,7 +59,7 @@ def sigmoid_simple(x: Any) -> Variable:
 
 def silu(x: Any) -> Variable:
     """Return ``x`` times its logistic function (Elfwing et al., 2017; also called swish)."""
-    x = as_variable(x)
+    x = floating(as_variable(x))
     return x * sigmoid(x)
 
 
@@ -69,7 +69,11 @@ def gelu(x: Any) -> Variable:
     0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), within 0.0005 of the exact one. Hendrycks
     and Gimpel, "Gaussian Error Linear Units", 2016.
     """
-    x = as_variable(x)
+    return call_widened(gelu_by_tanh, as_variable(x))
+
+
+def gelu_by_tanh(x: Variable) -> Variable:
+    """Compute `gelu` in the precision of ``x``."""
     return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
@@ -87,13 +91,13 @@ class ReLU(Function):
 @signatures.relu.define
 def _relu(x: Any) -> Any:
     xp = get_array_module(x)
-    return xp.maximum(x, as_array_like(0.0, x))
+    return xp.maximum(x, as_array_like(0, x))
 
 
 @signatures.relu_grad.define
 def _relu_grad(gy: Any, y: Any) -> Any:
     xp = get_array_module(gy)
-    return xp.where(y > 0, gy, as_array_like(0.0, gy))
+    return xp.where(y > 0, gy, as_array_like(0, gy))
 
 
 class ReLUGrad(Function):
@@ -129,7 +133,7 @@ class LeakyReLU(Function):
 
 def leaky_relu(x: Any, slope: float = 0.2) -> Variable:
     """Return ``x`` where it is positive, else ``slope * x``; the derivative at 0 is ``slope``."""
-    return LeakyReLU(slope)(x)
+    return LeakyReLU(slope)(floating(x))
 
 
 class Softmax(Function):
@@ -140,8 +144,8 @@ class Softmax(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        y = xp.exp(x - xp.max(x, axis=self.axis, keepdims=True))  # shifted: no overflow
-        return y / xp.sum(y, axis=self.axis, keepdims=True, dtype=x.dtype)
+        y = xp.exp(below_largest(x, self.axis))
+        return y / xp.sum(y, axis=self.axis, keepdims=True)
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -155,9 +159,9 @@ def softmax(x: Any, axis: int = 1) -> Variable:
     """Return positive numbers that sum to 1 along ``axis`` (book step 47).
 
     Raises:
-        ShapeError: ``x`` has no such axis, or it has no elements.
+        ShapeError: ``x`` has no such axis.
     """
-    return Softmax(axis)(x)
+    return call_widened(Softmax(axis), x)
 
 
 def softmax_simple(x: Any, axis: int = 1) -> Variable:
@@ -174,8 +178,8 @@ class LogSoftmax(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        y = x - xp.max(x, axis=self.axis, keepdims=True)  # shifted: no overflow
-        return y - xp.log(xp.sum(xp.exp(y), axis=self.axis, keepdims=True, dtype=x.dtype))
+        y = below_largest(x, self.axis)
+        return y - xp.log(xp.sum(xp.exp(y), axis=self.axis, keepdims=True))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -189,9 +193,16 @@ def log_softmax(x: Any, axis: int = 1) -> Variable:
     """Return the logarithms of `softmax`, exact also where that is nearly 0 (book step 47).
 
     Raises:
-        ShapeError: ``x`` has no such axis, or it has no elements.
+        ShapeError: ``x`` has no such axis.
     """
-    return LogSoftmax(axis)(x)
+    return call_widened(LogSoftmax(axis), x)
+
+
+def below_largest(x: Any, axis: int) -> Any:
+    """Return ``x`` minus its largest along ``axis``, so that exp does not overflow."""
+    xp = get_array_module(x)
+    largest = xp.sum if 0 in x.shape else xp.max  # no library knows the largest of nothing
+    return x - largest(x, axis=axis, keepdims=True)
 
 
 def bad_axis(function: Function, axis: int, arrays: tuple[Any, ...]) -> ShapeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, get_array_module
+from dezero_core.extend import backend_of, sum_over
 from dezero_core.functions import broadcast_to, reshape, sum
 
 from .. import signatures
@@ -21,7 +22,7 @@ def over_channels(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 @signatures.channel_sum.define
 def _channel_sum(g: Any) -> Any:
-    return get_array_module(g).sum(g, axis=over_channels(g)[0], dtype=g.dtype)
+    return sum_over(g, backend_of(g), over_channels(g)[0])
 
 
 class ChannelSum(Function):
@@ -39,7 +40,7 @@ class ChannelSum(Function):
 def _channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
     xp, (axes, shape) = get_array_module(x), over_channels(x)
     product = g * (x - xp.reshape(shift, shape))
-    return xp.sum(g, axis=axes, dtype=g.dtype), xp.sum(product, axis=axes, dtype=g.dtype)
+    return xp.sum(g, axis=axes), xp.sum(product, axis=axes)
 
 
 class ChannelSums(Function):

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of
+from dezero_core.extend import backend_of, cast, in_single
 from dezero_core.functions import reshape, transpose
 
 from .. import signatures
@@ -24,6 +24,7 @@ def _im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value
 @signatures.col2im.define
 def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
     backend = backend_of(cols)
+    dtype, cols = cols.dtype, in_single(cols, backend)
     (N, C, H, W), (PH, PW) = shape, pad
     _, _, KH, KW, OH, OW = cols.shape
     x = backend.zeros((N, C, H + 2 * PH, W + 2 * PW), cols)
@@ -31,7 +32,8 @@ def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation
         for j in range(KW):
             places = element_of_windows(i, j, stride, (OH, OW), dilation)
             x = backend.scatter_add(x, places, cols[:, :, i, j, ...])
-    return x[:, :, PH : PH + H, PW : PW + W]
+    x = x[:, :, PH : PH + H, PW : PW + W]
+    return x if x.dtype == dtype else cast(x, dtype)
 
 
 class Im2col(Function):

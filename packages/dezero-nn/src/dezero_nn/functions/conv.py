@@ -7,6 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.extend import floating
 from dezero_core.functions import add, broadcast_to, reshape, transpose
 
 from .. import signatures
@@ -194,6 +195,7 @@ def conv2d(
         ShapeError: the shapes do not fit together, or the filters not into the images.
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
+    x, W, b = floating(x, W), floating(W, x), floating(b, W)
     return Conv2d(pair(stride), pair(pad), pair(dilation), groups)(x, W, b)
 
 
@@ -233,6 +235,7 @@ def deconv2d(
     """
     stride, pad, dilation = pair(stride), pair(pad), pair(dilation)
     shape = deconv_shape(x.shape, W.shape, b, (stride, pad, dilation, groups), outsize)
+    x, W, b = floating(x, W), floating(W, x), floating(b, W)
     y = Conv2dGradX(shape, stride, pad, dilation, groups)(x, W)
     return y if b is None else y + reshape(b, (-1, 1, 1))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import array_of, as_array_like, backend_of
+from dezero_core.extend import array_of, as_array_like, backend_of, floating
 
 from .. import signatures
 
@@ -42,7 +42,7 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     """
     if not 0 <= dropout_ratio < 1:
         raise ArgumentError(f"dropout: dropout_ratio {dropout_ratio} is not in [0, 1)")
-    x = as_variable(x)
+    x = floating(as_variable(x))
     if not Config.train or dropout_ratio == 0:
         return x
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)

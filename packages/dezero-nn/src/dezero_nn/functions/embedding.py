@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import array_of
+from dezero_core.extend import admitted
 from dezero_core.functions import get_item
 
 from .labels import require_classes
@@ -29,6 +29,6 @@ def embed_id(x: Any, W: Any) -> Variable:
     """
     if W.ndim != 2:
         raise ShapeError(f"embed_id: W {tuple(W.shape)}; expected a table (V, D)")
-    x = array_of(x)
+    x = admitted(x)
     require_classes("embed_id", "id", x, W.shape[0], of="rows in the table")
     return get_item(W, x)

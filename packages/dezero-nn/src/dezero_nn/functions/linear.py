@@ -6,6 +6,7 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
+from dezero_core.extend import floating
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
 from dezero_core.functions.linalg import product
 
@@ -58,10 +59,10 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
     Raises:
         ShapeError: the shapes do not fit.
     """
-    return Linear()(x, W, b)
+    return Linear()(floating(x, W), floating(W, x), floating(b, W))
 
 
 def linear_simple(x: Any, W: Any, b: Any = None) -> Variable:
     """Return the same as `linear`, spelled out: a product and a sum (book step 43)."""
-    y = matmul(x, W)
+    y = matmul(floating(x, W), floating(W, x))
     return y if b is None else y + b

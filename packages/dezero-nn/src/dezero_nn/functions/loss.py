@@ -7,7 +7,16 @@ from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError, UnsupportedType
-from dezero_core.extend import array_of, as_array_like, backend_of, cast, on_device_of
+from dezero_core.extend import (
+    admitted,
+    array_of,
+    as_array_like,
+    backend_of,
+    call_widened,
+    cast,
+    floating,
+    on_device_of,
+)
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 
 from .. import signatures
@@ -26,7 +35,7 @@ class MeanSquaredError(Function):
             )
         xp = get_array_module(x0)
         difference = x0 - x1
-        return xp.sum(difference * difference, dtype=difference.dtype) / x0.shape[0]
+        return xp.sum(difference * difference) / x0.shape[0]
 
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.inputs
@@ -46,12 +55,12 @@ def mean_squared_error(x0: Any, x1: Any) -> Variable:
     Raises:
         ShapeError: the shapes differ, or have no axes.
     """
-    return MeanSquaredError()(x0, x1)
+    return call_widened(MeanSquaredError(), floating(x0, x1), floating(x1, x0))
 
 
 def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
     """Return the same as `mean_squared_error`, spelled out (book step 42)."""
-    difference = as_variable(x0) - x1
+    difference = floating(as_variable(x0), x1) - floating(x1, x0)
     return sum(difference**2) / len(difference)
 
 
@@ -59,16 +68,17 @@ def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
 def _softmax_cross_entropy(x: Any, t: Any) -> Any:
     xp = get_array_module(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
-    log_z = xp.log(xp.sum(xp.exp(shifted), axis=1, dtype=x.dtype))
-    picked = xp.sum(shifted * one_hot(x, t), axis=1, dtype=x.dtype)
-    return xp.sum(log_z - picked, dtype=x.dtype) / x.shape[0]
+    log_z = xp.log(xp.sum(xp.exp(shifted), axis=1))
+    # chosen and not multiplied: the scores of other classes may be -inf
+    picked = xp.sum(xp.where(is_label(x, t), shifted, as_array_like(0.0, x)), axis=1)
+    return xp.sum(log_z - picked) / x.shape[0]
 
 
 @signatures.softmax_cross_entropy_grad.define
 def _softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
     xp = get_array_module(x)
     p = xp.exp(x - xp.max(x, axis=1, keepdims=True))
-    p = p / xp.sum(p, axis=1, keepdims=True, dtype=x.dtype)
+    p = p / xp.sum(p, axis=1, keepdims=True)
     return (p - one_hot(x, t)) * (gy / x.shape[0])
 
 
@@ -116,7 +126,7 @@ def softmax_cross_entropy(x: Any, t: Any) -> Variable:
         ShapeError: there is not one label per row of scores.
         LabelError: labels are no integers, or out of range.
     """
-    return SoftmaxCrossEntropy()(x, t)
+    return call_widened(lambda x: SoftmaxCrossEntropy()(x, t), x)
 
 
 def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
@@ -124,7 +134,7 @@ def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
 
     Probabilities below 1e-15 count as that, and pass no gradient (book step 47).
     """
-    x, t = as_variable(x), array_of(t)
+    x, t = floating(as_variable(x)), admitted(t)
     check_labels("softmax_cross_entropy_simple", x, t)
     rows = backend_of(t).arange(x.shape[0], t)
     log_p = log(clip(softmax(x), 1e-15, 1.0))
@@ -136,10 +146,10 @@ class SigmoidCrossEntropy(Function):
 
     def forward(self, x: Any, t: Any) -> Any:
         xp = get_array_module(x)
-        zero = as_array_like(0.0, x)
         # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and exact far from 0
-        terms = xp.maximum(x, zero) + xp.log1p(xp.exp(-xp.abs(x))) - t * x
-        return xp.sum(terms, dtype=x.dtype) / x.shape[0]
+        factor = xp.where(x > 0, 1 - t, -t)  # of x in max(x, 0) - t x
+        finite = xp.where(factor == 0, as_array_like(0.0, x), x)  # 0 times inf is 0 here
+        return xp.sum(factor * finite + xp.log1p(xp.exp(-xp.abs(x)))) / x.shape[0]
 
     def backward(self, gy: Any) -> Any:
         x, t = self.inputs
@@ -164,8 +174,9 @@ def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
     Raises:
         ShapeError: ``x`` has no rows, or ``t`` another number of elements.
     """
-    x = as_variable(x)
-    return SigmoidCrossEntropy()(x, targets_like("sigmoid_cross_entropy", x, t))
+    x = floating(as_variable(x))
+    t = targets_like("sigmoid_cross_entropy", x, t)
+    return call_widened(SigmoidCrossEntropy(), x, t)
 
 
 def binary_cross_entropy(p: Any, t: Any) -> Variable:
@@ -184,15 +195,20 @@ def binary_cross_entropy(p: Any, t: Any) -> Variable:
     Raises:
         ShapeError: ``p`` has no rows, or ``t`` another number of elements.
     """
-    p = as_variable(p)
-    t = targets_like("binary_cross_entropy", p, t)
+    p = floating(as_variable(p))
+    return call_widened(likelihood_of_targets, p, targets_like("binary_cross_entropy", p, t))
+
+
+def likelihood_of_targets(p: Variable, t: Any) -> Variable:
+    """Return minus the logarithm of the likelihood of ``t``, of all elements by row."""
     least = float(get_array_module(p).finfo(p.dtype).smallest_normal)
     terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
     return -sum(terms) / p.shape[0]
 
 
 def targets_like(op: str, x: Variable, t: Any) -> Any:
-    """Targets in the shape and dtype of ``x``; those that want a gradient keep their graph."""
+    """Return targets in the shape and dtype of ``x``; with a graph if they require grad."""
+    t = t if isinstance(t, Variable) else admitted(t)
     if x.ndim == 0 or x.shape[0] == 0 or math.prod(t.shape) != x.size:
         raise ShapeError(
             f"{op}: {tuple(x.shape)} and targets {tuple(t.shape)}: both have one element for "
@@ -214,26 +230,30 @@ def accuracy(y: Any, t: Any) -> Variable:
         t: integer labels, shape (N,) or (N, 1).
 
     Returns:
-        shape (), dtype of ``y``, without a graph.
+        shape (), dtype of ``y`` if that is floating, without a graph.
 
     Raises:
         ShapeError, LabelError: as `softmax_cross_entropy`.
     """
-    y, t = array_of(y), array_of(t)
+    y, t = admitted(y), admitted(t)
     check_labels("accuracy", y, t)
     xp = get_array_module(y)
     with on_device_of(y, t):
-        hits = xp.argmax(y, axis=1) == xp.reshape(t, (y.shape[0],))
-        share = xp.sum(cast(hits, y.dtype), dtype=y.dtype) / y.shape[0]
-    return Variable(share, requires_grad=False)
+        hits = xp.argmax(y, axis=1) == xp.reshape(cast(t, xp.int64), (y.shape[0],))
+    return astype(mean(Variable(hits, requires_grad=False)), floating(y).dtype)
 
 
 def one_hot(x: Any, t: Any) -> Any:
-    """An array like the scores ``x``: 1 at each row's label, else 0."""
+    """Return an array like the scores ``x``: 1 at each row's label, else 0."""
+    return cast(is_label(x, t), x.dtype)
+
+
+def is_label(x: Any, t: Any) -> Any:
+    """Return booleans in the shape of the scores ``x``: true at each row's label."""
     x, t = array_of(x), array_of(t)
     xp = get_array_module(x)
     classes = backend_of(t).arange(x.shape[1], t)
-    return cast(classes == xp.reshape(t, (x.shape[0], 1)), x.dtype)
+    return classes == xp.reshape(cast(t, xp.int64), (x.shape[0], 1))
 
 
 def check_labels(op: str, x: Any, t: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import array_of, backend_of
-from dezero_core.functions import mean, reshape, sum_to
+from dezero_core.extend import array_of, backend_of, call_widened, cast, floating, widened
+from dezero_core.functions import reshape, sum, sum_to
 
 from .. import signatures
 from .channels import ChannelSumOf, ChannelSums, over_channels
@@ -48,9 +48,9 @@ class BatchNorm(Function):
 def _batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, Any]:
     xp, (axes, shape) = get_array_module(x), over_channels(x)
     m = math.prod(x.shape) // x.shape[1]
-    mean = xp.sum(x, axis=axes, dtype=x.dtype) / m
+    mean = xp.sum(x, axis=axes) / m
     centred = x - xp.reshape(mean, shape)
-    var = xp.sum(centred * centred, axis=axes, dtype=x.dtype) / m
+    var = xp.sum(centred * centred, axis=axes) / m
     scale = gamma / xp.sqrt(var + eps)
     return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
 
@@ -77,22 +77,27 @@ def batch_norm(
         ArgumentError: ``mean`` or ``var`` are arrays of a library that does not let them be
             written to.
     """
+    x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
     if Config.train:
-        y, of_batch, var_of_batch = BatchNorm(eps)(x, gamma, beta)
+        y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
         m = math.prod(x.shape) // x.shape[1]
         follow(mean, array_of(of_batch), decay)
         follow(var, array_of(var_of_batch) * (m / max(m - 1, 1)), decay)
         return y
     require_channels(x.shape, gamma.shape, beta.shape)
-    _, shape = over_channels(x)
-    scale = gamma * (array_of(var) + eps) ** -0.5
-    return reshape(scale, shape) * x + reshape(beta - scale * array_of(mean), shape)
+
+    def by_running(x: Any, gamma: Any, beta: Any) -> Any:
+        _, shape = over_channels(x)
+        scale = gamma * (widened(array_of(var)) + eps) ** -0.5
+        return reshape(scale, shape) * x + reshape(beta - scale * array_of(mean), shape)
+
+    return call_widened(by_running, x, gamma, beta)
 
 
 def follow(running: Any, batch: Any, decay: float) -> None:
     """Move running statistics towards those of a batch."""
     old = array_of(running)
-    change = (batch - old) * (1 - decay)
+    change = cast((batch - old) * (1 - decay), old.dtype)
     if isinstance(running, Variable):
         running.data = old + change
         return
@@ -127,20 +132,28 @@ class LayerNorm(Function):
 
     def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
         xp = get_array_module(x)
-        axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
-        m = math.prod(gamma.shape)
-        centred = x - xp.sum(x, axis=axes, keepdims=True, dtype=x.dtype) / m
-        var = xp.sum(centred * centred, axis=axes, keepdims=True, dtype=x.dtype) / m
+        axes, m = normalised_axes(x, gamma)
+        centred = x - xp.sum(x, axis=axes, keepdims=True) / m
+        var = xp.sum(centred * centred, axis=axes, keepdims=True) / m
         return centred / xp.sqrt(var + self.eps) * gamma + beta
 
     def backward(self, gy: Any) -> Any:
         x, gamma, beta = self.inputs
-        axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
-        centred = x - mean(x, axes, keepdims=True)
-        inverse_std = (mean(centred * centred, axes, keepdims=True) + self.eps) ** -0.5
+        axes, m = normalised_axes(x, gamma)
+
+        def mean(x: Any) -> Any:
+            return sum(x, axes, keepdims=True) / m
+
+        centred = x - mean(x)
+        inverse_std = (mean(centred * centred) + self.eps) ** -0.5
         n, g = centred * inverse_std, gy * gamma
-        gx = (g - mean(g, axes, keepdims=True) - n * mean(g * n, axes, keepdims=True)) * inverse_std
+        gx = (g - mean(g) - n * mean(g * n)) * inverse_std
         return gx, sum_to(gy * n, gamma.shape), sum_to(gy, beta.shape)
+
+
+def normalised_axes(x: Any, gamma: Any) -> tuple[tuple[int, ...], int]:
+    """Return the axes of ``x`` that ``gamma`` has too, and how many elements they have."""
+    return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
 
 
 def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
@@ -154,12 +167,13 @@ def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
         eps: added to the variance (default 1e-5).
 
     Raises:
-        ShapeError: the shapes do not fit together, or there is nothing to take a mean of.
+        ShapeError: the shapes do not fit together.
     """
     given, axes = tuple(x.shape), len(gamma.shape)
-    if axes == 0 or given[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape or 0 in given:
+    if axes == 0 or given[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape:
         raise ShapeError(
             f"layer_norm: x {given}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: gamma "
-            "and beta have the shape of the last axes of x, which has elements"
+            "and beta have the shape of the last axes of x"
         )
-    return LayerNorm(eps)(x, gamma, beta)
+    x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
+    return call_widened(LayerNorm(eps), x, gamma, beta)

@@ -7,7 +7,14 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import array_of, as_array_like, backend_of
+from dezero_core.extend import (
+    admitted,
+    array_of,
+    as_array_like,
+    backend_of,
+    call_widened,
+    is_floating,
+)
 from dezero_core.functions import max, reshape, transpose
 
 from .. import signatures
@@ -17,15 +24,28 @@ from .columns import Im2col
 
 @signatures.max_pool2d.define
 def _max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
-    xp = get_array_module(x)
-    rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, -math.inf))
-    return xp.max(rows, axis=2), xp.argmax(rows, axis=2)
+    xp, padding = get_array_module(x), lowest(x)
+    rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, padding))
+    y, index = xp.max(rows, axis=2), xp.argmax(rows, axis=2)
+    if any(pad):  # an element as low as the padding comes before it
+        ones = backend_of(x).zeros((1, 1, *x.shape[2:]), index) + 1
+        is_inside = in_rows(signatures.im2col(ones, kernel, stride, pad, DENSE, 0))
+        index = xp.where(y == padding, xp.argmax(is_inside, axis=2), index)
+    return y, index
 
 
 @signatures.max_pool2d_values.define
 def _max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     xp = get_array_module(x)
-    return xp.max(in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, -math.inf)), axis=2)
+    return xp.max(in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, lowest(x))), axis=2)
+
+
+def lowest(x: Any) -> float:
+    """Return the lowest number of the dtype of ``x``: padding that is never the largest."""
+    xp = get_array_module(x)
+    if is_floating(x.dtype, backend_of(x)):
+        return -math.inf
+    return 0 if xp.isdtype(x.dtype, "bool") else int(xp.iinfo(x.dtype).min)
 
 
 @signatures.max_pool2d_grad.define
@@ -34,7 +54,7 @@ def _max_pool2d_grad(
 ) -> Any:
     xp = get_array_module(gy)
     spread = xp.expand_dims(gy, axis=2)
-    cols = xp.where(chosen(index, kernel), spread, as_array_like(0.0, gy))
+    cols = xp.where(chosen(index, kernel), spread, as_array_like(0, gy))
     cols = xp.reshape(cols, (*gy.shape[:2], *kernel, *gy.shape[2:]))
     return signatures.col2im(cols, shape, stride, pad, DENSE)
 
@@ -43,8 +63,8 @@ def _max_pool2d_grad(
 def _max_pool2d_pick(x: Any, index: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     xp = get_array_module(x)
     rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, 0.0))
-    picked = xp.where(chosen(index, kernel), rows, as_array_like(0.0, x))
-    return xp.sum(picked, axis=2, dtype=x.dtype)
+    picked = xp.where(chosen(index, kernel), rows, as_array_like(0, x))
+    return xp.sum(picked, axis=2)
 
 
 def in_rows(cols: Any) -> Any:
@@ -140,11 +160,12 @@ def pooling_simple(
 ) -> Variable:
     """Return the same as `pooling`, spelled out: lay out the windows, take the largest.
 
-    Book step 57. Here elements that are equally large share the gradient, as with `max`.
+    Book step 57. Here elements that are equally large share the gradient, as with `max`; those of
+    the padding count among them where a window holds nothing above -inf.
     """
     kernel, pad = pair(kernel_size), pair(pad)
     require_small_pad(kernel, pad)
-    cols = Im2col(kernel, pair(stride), pad, -math.inf)(x)
+    cols = Im2col(kernel, pair(stride), pad, lowest(admitted(x)))(x)
     N, C, KH, KW, OH, OW = cols.shape
     rows = reshape(transpose(cols, (0, 4, 5, 1, 2, 3)), (N * OH * OW * C, KH * KW))
     return transpose(reshape(max(rows, axis=1), (N, OH, OW, C)), (0, 3, 1, 2))
@@ -160,7 +181,7 @@ def require_small_pad(kernel: Pair, pad: Pair) -> None:
 def _average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     xp = get_array_module(x)
     cols = signatures.im2col(x, kernel, stride, pad, DENSE, 0.0)
-    return xp.sum(cols, axis=(2, 3), dtype=x.dtype) / math.prod(kernel)
+    return xp.sum(cols, axis=(2, 3)) / math.prod(kernel)
 
 
 @signatures.average_pool2d_grad.define
@@ -213,4 +234,4 @@ def average_pooling(
         ShapeError: ``x`` has not four axes, or no window fits.
         ArgumentError: a setting is out of range.
     """
-    return AveragePool2d(pair(kernel_size), pair(stride), pair(pad))(x)
+    return call_widened(AveragePool2d(pair(kernel_size), pair(stride), pair(pad)), x)

@@ -16,7 +16,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ShapeError
-from dezero_core.extend import array_of
+from dezero_core.extend import array_of, call_widened, floating, narrowed
 from dezero_core.functions import (
     concat,
     expand_dims,
@@ -178,6 +178,9 @@ def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Variable, Va
             f"lstm: x {given[0]}, Wx {given[1]}, Wh {given[2]}, b {given[3]}, h {given[4]}, "
             f"c {given[5]}: expected (T, N, C), (4 H, C), (4 H, H), (4 H,), (N, H), (N, H)"
         )
+    arguments = [floating(array, Wx) for array in (x, Wx, Wh, b, h, c)]
+    x, Wx, Wh, b, h, c = arguments
     inside = matrix_transpose(x), Wx, Wh, b, transpose(h), transpose(c)
-    hs, c, _ = LSTMSequence()(*inside)
+    hs, c, _ = call_widened(LSTMSequence(), *inside)
+    c = narrowed(c, *arguments)
     return matrix_transpose(hs), transpose(c)

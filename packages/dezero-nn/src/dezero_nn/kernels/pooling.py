@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..signatures import max_pool2d as max_pool2d_op
 from ..threads import in_parts
 from ..windows import Pair, window_counts
 from .masks import kept
@@ -73,6 +74,8 @@ def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]
             np.maximum(largest, view, out=largest)
 
     in_parts(len(x), 16 * x.size, compute)
+    if y.size and not y.min() > -np.inf:  # compared with > alone, -inf and nan get no index
+        return max_pool2d_op.portable(x, kernel, stride, pad)
     return y, index
 
 
