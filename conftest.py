@@ -26,6 +26,7 @@ settings.load_profile("patient")
 
 BACKENDS = ("numpy", "strict", "cuda")
 _rows: dict[str, list[str]] = defaultdict(list)
+_tables: dict[str, list[str]] = defaultdict(list)
 
 
 def _register_backends() -> None:
@@ -68,9 +69,19 @@ def ran() -> Any:
     return note
 
 
+@pytest.fixture
+def report() -> Any:
+    """``report(table, line)`` adds a line to a table that is printed at the end of the run."""
+    return lambda table, line: _tables[table].append(line)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Every row of the op table, with the modes of backward and the array types it ran in."""
     if _rows:
         terminalreporter.section("op table: modes of backward x array types")
         for row, backends in _rows.items():
             terminalreporter.write_line(f"{row} x {', '.join(backends)}")
+    for table, lines in _tables.items():
+        terminalreporter.section(table)
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -58,6 +58,9 @@ class NumpyBackend(ArrayBackend):
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
         return np.zeros(shape, dtype=y.dtype)
 
+    def dtype(self, name: str) -> Any:
+        return np.dtype(name).newbyteorder("=")
+
     def device(self, x: Array) -> Any:
         return "cpu"
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import Any
 
 from .interface import Array, ArrayBackend
+from .registry import backend_of
 
 _wide: defaultdict[type, set[Any]] = defaultdict(set)
 _half: defaultdict[type, set[Any]] = defaultdict(set)
@@ -41,6 +42,16 @@ def default_floating(backend: ArrayBackend) -> Any:
     return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
 
 
+def in_floating(x: Array) -> Array:
+    """Return array or number ``x`` in floating point, if it is of integers or booleans."""
+    if isinstance(x, int | float):
+        return float(x)
+    backend = backend_of(x)
+    if is_floating(x.dtype, backend):
+        return x
+    return backend.xp.astype(x, default_floating(backend))
+
+
 def in_single(x: Array, backend: ArrayBackend) -> Array:
     """Return ``x``, as float32 if it is of half precision."""
     if is_wide(x.dtype) or not is_half(x.dtype, backend):
@@ -51,7 +62,11 @@ def in_single(x: Array, backend: ArrayBackend) -> Array:
 def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Array:
     """Return the sum of ``x`` over axes in NumPy's dtype; halves are added up as float32."""
     xp = backend.xp
-    if is_wide(x.dtype) or not is_half(x.dtype, backend):
+    if is_wide(x.dtype):
+        return xp.sum(x, axis=axis, keepdims=keepdims)
+    if xp.isdtype(x.dtype, "bool"):
+        x = xp.astype(x, xp.int64)
+    if not is_half(x.dtype, backend):
         return xp.sum(x, axis=axis, keepdims=keepdims)
     total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=backend.dtype("float32"))
     return xp.astype(backend.as_array(total), x.dtype)

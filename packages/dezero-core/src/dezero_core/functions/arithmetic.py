@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..backends.precision import in_floating, is_wide
 from ..backends.registry import backend_of
 from ..function import Function
-from ..variable import Scalar, Variable, array_of, get_array_module
+from ..variable import Scalar, Variable, array_of, cast, get_array_module
+from .casting import floating
 from .exponential import log
 from .selection import where
 
@@ -71,12 +73,15 @@ class Div(Function):
     broadcasts = True
 
     def forward(self, x0: Any, x1: Any) -> Any:
-        return x0 / x1
+        try:
+            return x0 / x1
+        except TypeError:  # the standard leaves the division of integers open
+            return in_floating(x0) / in_floating(x1)
 
     def backward(self, gy: Any) -> Any:
         _, x1 = self.inputs
         (y,) = self.outputs
-        gx0 = gy / x1
+        gx0 = gy / floating(x1)
         return gx0, -gx0 * y if self.needs_grad[1] else None
 
 
@@ -124,8 +129,10 @@ class Abs(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        xp = get_array_module(x)
-        return gy * xp.sign(array_of(x))
+        xp, x = get_array_module(x), array_of(x)
+        if not is_wide(x.dtype) and xp.isdtype(x.dtype, "bool"):
+            x = cast(x, xp.int8)
+        return gy * xp.sign(x)
 
 
 def abs(x: Any) -> Variable:
@@ -157,7 +164,7 @@ def one_less(x1: Any) -> Any:
     """The exponent ``x1 - 1``; of 0, whose factor in the derivative is 0, any finite one."""
     if isinstance(x1, Scalar):
         return x1 - 1 if x1 else 1
-    return where((x1 > 0) | (x1 < 0), x1 - 1, 1.0)
+    return where((x1 > 0) | (x1 < 0), x1 - 1, 1)
 
 
 def log_or_zero(x0: Any) -> Any:

@@ -90,7 +90,7 @@ class Max(Reduction):
         best = array_of(x) == xp.reshape(array_of(y), shape)
         count = xp.sum(cast(best, xp.int64), axis=self.axis, keepdims=True)
         dtype = array_of(floating(y)).dtype
-        return reshape(gy, shape) * (cast(best, dtype) / cast(count, dtype))
+        return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:

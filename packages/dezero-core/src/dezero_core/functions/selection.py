@@ -7,6 +7,7 @@ from typing import Any
 
 from ..function import Function
 from ..variable import Variable, array_of, as_array_like, get_array_module
+from .casting import floating
 
 
 class Where(Function):
@@ -94,7 +95,7 @@ def minimum(x0: Any, x1: Any) -> Variable:
 
 def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
     """``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
-    half = gy * 0.5
+    half = floating(gy) * 0.5
     return where(x1 > x0, 0.0, half) + where(x0 > x1, half, 0.0)
 
 

@@ -54,7 +54,7 @@ def sigmoid(x: Any) -> Variable:
 
 def sigmoid_simple(x: Any) -> Variable:
     """Return the same as `sigmoid`, spelled out; exp overflows for ``x`` far below 0."""
-    return 1 / (1 + exp(-as_variable(x)))
+    return 1 / (1 + exp(-floating(as_variable(x))))
 
 
 def silu(x: Any) -> Variable:

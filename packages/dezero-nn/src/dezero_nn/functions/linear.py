@@ -65,4 +65,4 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
 def linear_simple(x: Any, W: Any, b: Any = None) -> Variable:
     """Return the same as `linear`, spelled out: a product and a sum (book step 43)."""
     y = matmul(floating(x, W), floating(W, x))
-    return y if b is None else y + b
+    return y if b is None else y + floating(b, W)

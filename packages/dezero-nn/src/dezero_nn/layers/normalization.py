@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of
+from dezero_core.extend import backend_of, cast, dtype_name
 
 from ..functions import batch_norm, layer_norm
 from .layer import Layer
@@ -20,24 +20,28 @@ class BatchNorm(Layer):
         avg_mean, avg_var: Buffers, shape (C,): the running statistics, at first 0 and 1.
         gamma, beta: Parameters, shape (C,): deviation and mean of the output, at first 1 and 0.
 
-    All are made at the first input, in its dtype and beside it.
+    All are made at the first input, beside it, and keep their dtype whatever comes in.
+
+    Args:
+        dtype: of parameters and statistics, by name or as NumPy's (default float32).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: Any = "float32") -> None:
+        self.dtype = dtype_name(dtype)
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
 
     def _init_params(self, x: Variable) -> None:
         if x.ndim < 2:
             raise ShapeError(f"BatchNorm: x {x.shape}; expected (N, C) or (N, C, ...)")
-        backend = backend_of(x.data)
+        zeros = zeros_beside(x, (x.shape[1],), self.dtype)
         for param, value in (
             (self.avg_mean, 0.0),
             (self.avg_var, 1.0),
             (self.gamma, 1.0),
             (self.beta, 0.0),
         ):
-            param.data = backend.zeros((x.shape[1],), x.data) + value
+            param.data = zeros + value
 
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
@@ -53,13 +57,20 @@ class LayerNorm(Layer):
         shape: lengths of those axes, an integer or several; if None, the last axis of the
             first input.
         eps: added to the variance (default 1e-5).
+        dtype: of the parameters, by name or as NumPy's (default float32).
 
     Attributes:
-        gamma, beta: Parameters of that shape, at first 1 and 0; made at the first input, in its
-            dtype and beside it.
+        gamma, beta: Parameters of that shape, at first 1 and 0; made at the first input, beside
+            it.
     """
 
-    def __init__(self, shape: int | Sequence[int] | None = None, eps: float = 1e-5) -> None:
+    def __init__(
+        self,
+        shape: int | Sequence[int] | None = None,
+        eps: float = 1e-5,
+        dtype: Any = "float32",
+    ) -> None:
+        self.dtype = dtype_name(dtype)
         self.shape = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
         self.eps = eps
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
@@ -67,6 +78,12 @@ class LayerNorm(Layer):
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
         if self.gamma.data is None:
-            zeros = backend_of(x.data).zeros(self.shape or x.shape[-1:], x.data)
+            zeros = zeros_beside(x, self.shape or x.shape[-1:], self.dtype)
             self.gamma.data, self.beta.data = zeros + 1.0, zeros
         return layer_norm(x, self.gamma, self.beta, self.eps)
+
+
+def zeros_beside(x: Variable, shape: tuple[int, ...], dtype: str) -> Any:
+    """Return zeros of a dtype of their own, on the backend and device of ``x``."""
+    backend = backend_of(x.data)
+    return cast(backend.zeros(shape, x.data), backend.dtype(dtype))

@@ -1,0 +1,203 @@
+"""Dtypes and non-finite numbers: what a user's data may hold, and the right answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero_nn.functions as F
+import dezero_nn.layers as L
+from dezero_core import Variable, grad, hessian, jacobian
+from dezero_core import functions as C
+from dezero_core.extend import get_backend
+from dezero_nn.optimizers import SGD
+
+INF = np.inf
+SCORES = np.arange(1000) % 10
+
+
+def ones_of(shape: Any, dtype: Any = "float64") -> Any:
+    return np.ones(shape, dtype)
+
+
+VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
+    "softmax of integers": (lambda: F.softmax(np.array([[1, 2, 3]])), [[0.0900, 0.2447, 0.6652]]),
+    "log_softmax of booleans": (
+        lambda: F.log_softmax(np.array([[True, False]])), [[-0.3133, -1.3133]],
+    ),
+    "layer_norm of integers": (
+        lambda: F.layer_norm(np.array([[1, 2, 3]]), ones_of(3), 0 * ones_of(3)),
+        [[-1.2247, 0, 1.2247]],
+    ),
+    "cross entropy of integers": (
+        lambda: F.softmax_cross_entropy(np.array([[1, 2, 3]]), np.array([2])), 0.4076,
+    ),
+    "squared error of bytes": (
+        lambda: F.mean_squared_error(np.array([1, 2], "u1"), np.array([3, 5], "u1")), 6.5,
+    ),
+    "mean of float16": (lambda: C.mean(np.full(300, 500, "e")), 500),
+    "sum of float16": (lambda: C.sum(np.ones((4096, 2), "e"), 0), [4096, 4096]),
+    "exp of int8": (lambda: C.exp(np.array([20], "i1")), [np.exp(20.0)]),
+    "logsumexp of -inf": (lambda: C.logsumexp(np.array([-INF, -INF])), -INF),
+    "logsumexp of inf": (lambda: C.logsumexp(np.array([INF, 1000.0])), INF),
+    "logsumexp of nothing": (lambda: C.logsumexp(np.ones((2, 0)), 1), [-INF, -INF]),
+    "logsumexp without axes": (lambda: C.logsumexp(np.array(3.0), 0), 3),
+    "sigmoid cross entropy of -inf": (
+        lambda: F.sigmoid_cross_entropy(np.array([-INF, INF]), np.array([0, 1])), 0,
+    ),
+    "padding of integers": (lambda: F.pooling(-ones_of((1, 1, 1, 1), int), 2, 2, 1), [[[[-1]]]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_value(name: str) -> None:
+    compute, expected = VALUES[name]
+    np.testing.assert_allclose(compute().data, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [bool, "u1", "i1", "u2", "e", "f", "d", "g"])
+def test_accuracy_counts_in_no_dtype_of_the_scores(dtype: Any) -> None:
+    assert F.accuracy(np.eye(10, dtype=dtype)[SCORES], SCORES).data == 1
+    assert F.accuracy(np.eye(300, dtype=dtype), np.arange(300, dtype="u2")).data == 1
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u8", ">i4"])
+def test_classes_are_counted_in_no_dtype_of_the_labels(dtype: str) -> None:
+    scores = Variable(np.eye(300) * 50)
+    loss = F.softmax_cross_entropy(scores, (np.arange(300) % 100).astype(dtype))
+    loss.backward()
+    assert np.isfinite(scores.grad.data).all()
+    np.testing.assert_allclose(scores.grad.data.sum(1), 0, atol=1e-9)
+    loss = F.softmax_cross_entropy_simple(Variable(np.eye(300) * 50), np.arange(300) % 256)
+    assert np.isfinite(loss.data)
+
+
+def test_the_gradient_of_an_integer_is_not_rounded() -> None:
+    x = Variable(np.array(3))
+    (x * 0.5).backward()
+    assert x.grad.data == 0.5
+    assert jacobian(lambda x: x * 0.5, np.array([1, 2])).data.tolist() == [[0.5, 0], [0, 0.5]]
+    assert hessian(lambda x: x * x * 0.25, np.array([1])).data.tolist() == [[0.5]]
+    y = x * x * 0.25
+    (g,) = grad(y, [x], create_graph=True)
+    assert g.data == 1.5
+    assert grad(g, x).data == 0.5
+
+
+def test_gradients_of_small_integers_do_not_wrap() -> None:
+    x = Variable(np.array([100, -100], "i1"))
+    (x + x).backward()
+    assert x.grad.data.tolist() == [2, 2]
+    x = Variable(np.array([2], "i1"))
+    (x**6).backward()
+    assert x.grad.data.tolist() == [192]
+    W = Variable(np.ones((3, 2), "e"))
+    C.sum(F.embed_id(np.zeros(5000, int), W)).backward()
+    assert W.grad.data.tolist() == [[5000, 5000], [0, 0], [0, 0]]
+
+
+def test_a_jacobian_of_halves_counts_its_rows() -> None:
+    found = jacobian(lambda x: x * 2, np.ones(3000, "e")).data
+    assert np.array_equal(found, 2 * np.eye(3000))
+
+
+def test_no_gradient_flows_through_a_conversion_to_integers() -> None:
+    x = Variable(np.array([1.5, 2.5]))
+    assert not C.astype(x, "int64").requires_grad
+    assert C.astype(x, "float32").requires_grad
+    assert C.astype(x, ">f4").data.dtype.isnative
+
+
+@pytest.mark.parametrize("dtype", ["e", "f", "d"])
+def test_normalised_halves_have_deviation_1(dtype: str) -> None:
+    x = (np.random.default_rng(0).standard_normal((8, 4096)) * 300).astype(dtype)
+    scale, shift = np.ones(4096, dtype), np.zeros(4096, dtype)
+    given = Variable(x)
+    y = F.layer_norm(given, scale, shift)
+    assert y.dtype == dtype
+    assert abs(float(y.data.astype("d").std()) - 1) < 1e-3
+    C.sum(y * y).backward()
+    assert np.isfinite(given.grad.data).all()
+    rows = Variable(x.T[:, :3].copy())
+    y = L.BatchNorm(dtype)(rows)
+    assert y.dtype == dtype
+    assert abs(float(y.data.astype("d").std()) - 1) < 1e-3
+
+
+@pytest.mark.parametrize("make", [L.BatchNorm, L.LayerNorm])
+def test_a_layer_keeps_its_dtype(make: Any) -> None:
+    layer = make()
+    layer(np.ones((4, 3)) * [[1], [2], [3], [4]])
+    assert {p.dtype.name for p in layer.named_params().values()} == {"float32"}
+    assert layer(np.arange(12, dtype="f").reshape(4, 3)).dtype == "float32"
+    assert {p.dtype.name for p in make(dtype="float64").named_params().values() if p.data} == set()
+    wide = make(dtype=np.float64)
+    wide(np.arange(12, dtype="f").reshape(4, 3))
+    assert {p.dtype.name for p in wide.named_params().values()} == {"float64"}
+
+
+def test_a_big_endian_parameter_is_trained() -> None:
+    layer = L.Linear(1, in_size=1, nobias=True)
+    layer.W.data = np.ones((1, 1), ">f4")
+    layer.W.grad = Variable(np.ones((1, 1), ">f4"))
+    SGD(0.1).setup(layer).update()
+    assert layer.W.data.tolist() == [[pytest.approx(0.9)]]
+
+
+@pytest.mark.parametrize("name", ["numpy", "strict", "cuda"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+def test_masked_scores(name: str, dtype: str) -> None:
+    library = get_backend(name)
+    if not hasattr(library.xp, dtype):
+        pytest.skip(f"{name} has no {dtype}")
+    x = Variable(library.from_numpy(np.array([[1, -INF, 2], [0, 1, -INF]], dtype)))
+    t = library.from_numpy(np.array([0, 1]))
+    loss = F.softmax_cross_entropy(x, t)
+    loss.backward(create_graph=True)
+    assert float(loss) == pytest.approx(0.81326, rel=2e-3)
+    expected = [[-0.36553, 0, 0.36553], [0.13447, -0.13447, 0]]
+    np.testing.assert_allclose(library.to_numpy(x.grad.data), expected, atol=1e-3)
+    g = x.grad
+    x.cleargrad()
+    C.sum(g * g).backward()
+    assert np.isfinite(library.to_numpy(x.grad.data)).all()
+
+
+def test_logsumexp_of_minus_infinity_has_gradient_0() -> None:
+    x = Variable(np.array([[-INF, -INF], [0.0, -INF]]))
+    C.sum(C.logsumexp(x, 1)).backward()
+    assert x.grad.data.tolist() == [[0, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["e", "f", "d", "g"])
+@pytest.mark.parametrize("value", [-INF, np.nan])
+def test_pooling_keeps_the_gradient_of_what_is_not_finite(dtype: str, value: float) -> None:
+    x = Variable(np.full((1, 1, 3, 3), value, dtype))
+    y = F.pooling(x, 2, 2, 1)
+    y.grad = Variable(np.ones(y.shape, dtype))
+    y.backward()
+    if value == -INF:  # nan is as large as padding is not: anywhere
+        assert x.grad.data.sum() == 4
+
+
+@pytest.mark.parametrize("op", [F.softmax, F.log_softmax])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_softmax_of_nothing(op: Any, axis: int) -> None:
+    x = Variable(np.ones((5, 0, 0)))
+    y = op(x, axis)
+    assert y.shape == (5, 0, 0)
+    C.sum(y).backward()
+    assert x.grad.shape == (5, 0, 0)
+
+
+@pytest.mark.parametrize("shape, last", [((0, 1), (1,)), ((2, 0), (0,)), ((0, 2, 3), (2, 3))])
+def test_layer_norm_of_nothing(shape: Any, last: Any) -> None:
+    x, gamma = Variable(np.ones(shape)), Variable(np.ones(last))
+    y = F.layer_norm(x, gamma, np.zeros(last))
+    assert y.shape == shape
+    C.sum(y).backward()
+    assert x.grad.shape == shape
+    assert gamma.grad.data.tolist() == np.zeros(last).tolist()

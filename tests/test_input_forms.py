@@ -1,0 +1,278 @@
+"""Sweep every op, layer and loss over the forms in which strangers hand over arrays.
+
+Each input is given in every form of `FORMS`; value and gradient must equal the computation on plain
+float64 arrays, to the precision of the dtype. Where a dtype has no such answer, the op may refuse
+with an error; docs/adr/0015 lists where. The table is printed at the end of the run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero.functions as F
+from dezero_core import Variable, seed
+from dezero_core.errors import DezeroError, UnsupportedType
+from dezero_core.extend import OpCase, backend_of, get_backend
+from dezero_core.testing import rows
+from dezero_nn.conformance import LAYERS
+from dezero_nn.layers import Layer
+
+BACKENDS = ("numpy", "strict", "cuda")
+Form = Callable[[Any], Any]
+
+DTYPES = ("int8", "uint8", "int64", "bool", "float16", "float32", "float64", "longdouble")
+
+
+def as_memmap(x: Any) -> Any:
+    """Return ``x`` in a file, as `numpy.memmap`; a map of nothing does not exist."""
+    if x.size == 0:
+        return x
+    with TemporaryFile() as file:
+        mapped = np.memmap(file, x.dtype, "w+", shape=x.shape or (1,))
+    mapped[...] = x
+    return mapped.reshape(x.shape)
+
+
+def read_only(x: Any) -> Any:
+    """Return ``x`` as an array that cannot be written to."""
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+def reversed_twice(x: Any) -> Any:
+    """Return ``x`` with negative strides along every axis."""
+    backwards = (slice(None, None, -1),) * x.ndim
+    return x[backwards].copy()[backwards]
+
+
+def stride_0(x: Any) -> Any:
+    """Return one number broadcast to the shape of ``x``."""
+    return np.broadcast_to(x.flat[0], x.shape) if x.size else x
+
+
+def as_matrix(x: Any) -> Any:
+    """Return ``x`` as `numpy.matrix`, which has two axes and no others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return np.matrix(x) if x.ndim == 2 else x
+
+
+FORMS: dict[str, Form] = {
+    **{dtype: lambda x, dtype=dtype: converted(x, dtype) for dtype in DTYPES},
+    "big-endian float32": lambda x: x.astype(">f4"),
+    "big-endian int32": lambda x: converted(x, "int64").astype(">i4"),
+    "matrix": as_matrix,
+    "memmap": as_memmap,
+    "Fortran order": np.asfortranarray,
+    "negative strides": reversed_twice,
+    "read-only": read_only,
+    "stride 0": stride_0,
+}
+PORTABLE = ("int8", "uint8", "int64", "bool", "float16", "float32", "float64")
+"""The forms that exist in other libraries than NumPy."""
+
+
+def converted(x: Any, dtype: str) -> Any:
+    """Return numbers that ``dtype`` has: whole ones for integers, none below 0 if unsigned."""
+    kind = np.dtype(dtype).kind
+    if kind == "f":
+        return x.astype(dtype)
+    x = np.sign(x) * np.ceil(np.abs(x))
+    return (x > 0 if kind == "b" else np.abs(x) if kind == "u" else x).astype(dtype)
+
+
+def forms_of(backend: str) -> dict[str, Form]:
+    """Return the forms that a backend's library has."""
+    if backend == "numpy":
+        return FORMS
+    xp = get_backend(backend).xp
+    return {name: FORMS[name] for name in PORTABLE if hasattr(xp, name)}
+
+
+def test_each_form_is_what_it_says() -> None:
+    x = np.linspace(-1.5, 1.5, 6).reshape(2, 3)
+    for dtype in DTYPES:
+        assert FORMS[dtype](x).dtype == dtype
+    assert not FORMS["big-endian float32"](x).dtype.isnative
+    assert isinstance(FORMS["matrix"](x), np.matrix)
+    assert isinstance(FORMS["memmap"](x), np.memmap)
+    assert FORMS["Fortran order"](x).flags.f_contiguous
+    assert FORMS["negative strides"](x).strides == (-24, -8)
+    assert FORMS["stride 0"](x).strides == (0, 0)
+    assert not FORMS["read-only"](x).flags.writeable
+
+
+# What is computed: a value, and the gradient of each input
+
+
+def outcome(function: Callable[..., Any], inputs: list[Any], wanted: list[bool]) -> list[Any]:
+    """Return value and gradients of ``function`` at arrays of one backend, on the host."""
+    xs = [Variable(x, requires_grad=flag) for x, flag in zip(inputs, wanted, strict=True)]
+    y = function(*xs)
+    library = backend_of(y.data)
+    found = [library.to_numpy(y.data)]
+    if y.creator is None:
+        return found
+    v = np.rint(3 * np.cos(1.0 + np.arange(y.size))).reshape(y.shape)  # whole: for every dtype
+    v = v.astype("int64" if found[0].dtype.kind in "iub" else found[0].dtype)
+    y.grad = Variable(library.from_numpy(v))
+    y.backward()
+    for x, flag in zip(xs, wanted, strict=True):
+        if flag:
+            found.append(np.zeros(x.shape) if x.grad is None else library.to_numpy(x.grad.data))
+            check_dtype(found[-1], np.asarray(library.to_numpy(x.data)), x.grad)
+    return found
+
+
+def check_dtype(gradient: Any, x: Any, grad: Any) -> None:
+    """Raise unless a gradient has the dtype of its leaf, where that is floating."""
+    if grad is not None and x.dtype.kind == "f":
+        assert gradient.dtype == x.dtype.newbyteorder("="), f"gradient is {gradient.dtype}"
+
+
+def as_doubles(x: Any) -> Any:
+    """Return the same numbers in a plain float64 array."""
+    return np.array(np.asarray(x), dtype="float64", order="C")
+
+
+def compare(got: list[Any], expected: list[Any], given: list[Any], numpys: Any) -> None:
+    """Raise unless values are right to the least precise dtype, or NumPy's own integers."""
+    dtypes = [np.dtype("float64"), *(x.dtype for x in (*given, *got) if x.dtype.kind == "f")]
+    limit = 32 * max([float(np.finfo(dtype).eps) for dtype in dtypes])
+    for position, (a, b) in enumerate(zip(got, expected, strict=True)):
+        assert a.shape == b.shape
+        scale = max(float(np.max(np.abs(b), initial=0.0)), 1.0)
+        close = np.allclose(a.astype("float64"), b.astype("float64"), limit, limit * scale)
+        if not close and position == 0 and numpys is not None:
+            close = np.array_equal(a, numpys())  # which wrap
+        what = f"gradient of input {position - 1}" if position else "value"
+        assert close, f"{what} is {a}, expected {b}"
+
+
+UNDEFINED = (
+    "Only numeric dtypes are allowed",  # array-api-strict: no arithmetic of booleans,
+    "Only real numeric dtypes are allowed",
+    "promoted",  # no integers beside floating point
+    "when x is integral",
+    "negative integer powers",  # NumPy
+    "out of bounds for uint8",  # NumPy, where a row multiplies by a negative number
+    "within the bounds of the dtype",
+)
+"""What libraries say where neither NumPy nor the standard has an answer."""
+
+
+def attempt(case: OpCase, backend: str, form: Form) -> str:
+    """Try one row in one form: "right", "refused", or "undefined" where NumPy refuses as well."""
+    wanted = case.wanted()
+    hosts = case.sample(case.shapes[0])
+    given = [form(x) if flag else x for x, flag in zip(hosts, wanted, strict=True)]
+    inputs = given if backend == "numpy" else [get_backend(backend).from_numpy(x) for x in given]
+    before = [x.tobytes() for x in given]
+    try:
+        got = outcome(case.function, inputs, wanted)
+    except REFUSALS as error:
+        is_undefined = any(words in explained(error) for words in UNDEFINED)
+        return "undefined" if is_undefined or refuses(lambda: case.reference(*given)) else "refused"
+    assert before == [x.tobytes() for x in given], "an input was written to"
+    doubles = [as_doubles(x) if flag else x for x, flag in zip(given, wanted, strict=True)]
+    expected = outcome(case.function, doubles, wanted)
+    compare(got, expected, given, lambda: case.reference(*given))
+    return "right"
+
+
+REFUSALS = (DezeroError, TypeError, ValueError, OverflowError)
+
+
+def explained(error: BaseException) -> str:
+    """Return the message of an error with those it came from."""
+    return f"{error} {explained(error.__cause__)}" if error.__cause__ else str(error)
+
+
+def refuses(call: Callable[[], Any]) -> bool:
+    """Return whether ``call`` raises one of `REFUSALS`."""
+    try:
+        call()
+    except REFUSALS:
+        return True
+    return False
+
+
+CASES = [*rows("core"), *rows("nn")]
+
+
+@pytest.mark.parametrize("op", sorted({case.op for case in CASES}))
+@pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning", "ignore::RuntimeWarning")
+def test_op(op: str, report: Any) -> None:
+    counts: Counter[str] = Counter()
+    for case in (case for case in CASES if case.op == op):
+        for backend in BACKENDS:
+            for name, form in forms_of(backend).items():
+                try:
+                    counts[attempt(case, backend, form)] += 1
+                except AssertionError as error:
+                    raise AssertionError(f"{case.name} on {backend}, {name}: {error}") from error
+    report(
+        "strangers' arrays: right, refused, undefined in NumPy or the standard too",
+        f"{op:30} {counts['right']:4} {counts['refused']:3} {counts['undefined']:3}",
+    )
+    assert 10 * counts["refused"] <= counts.total() - counts["undefined"]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning", "ignore::RuntimeWarning")
+def test_layer(name: str, report: Any) -> None:
+    """A float32 layer computes the same of every form, and its parameters stay float32."""
+    make, host = LAYERS[name]
+
+    def run(layer: Layer, x: Any) -> list[Any]:
+        found = outcome(layer, [x], [x.dtype.kind in "fiub" and host.dtype.kind == "f"])
+        for key, p in layer.named_params().items():
+            assert p.dtype == "float32", f"{key} is {p.dtype}"
+            found.append(p.data if p.grad is None else p.grad.data)
+        return found
+
+    for form_name, form in FORMS.items():
+        x = form(host.astype("float64")) if host.dtype.kind == "f" else host
+        seed(7)
+        expected = run(make(), as_doubles(x) if host.dtype.kind == "f" else host)
+        seed(7)
+        try:
+            compare(run(make(), x), expected, [x, np.zeros(0, "float32")], None)
+        except AssertionError as error:
+            raise AssertionError(f"{form_name}: {error}") from error
+    report("strangers' arrays", f"{name:30} {len(FORMS):4} layers, float32 throughout")
+
+
+MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
+REFUSED = {
+    "masked": (MASKED, r"the mask would be lost; fill it first with x\.filled\(value\)"),
+    "complex": (np.ones(2, "complex64"), "complex64 are not supported.*real and imaginary parts"),
+    "strings": (np.array(["a", "b"]), "expected booleans, integers or real numbers"),
+    "objects": (np.array([1.0, None]), "object are not supported"),
+    "dates": (np.zeros(2, "datetime64[s]"), "datetime64.* are not supported"),
+    "records": (np.zeros(2, [("x", "f4")]), "expected booleans, integers or real numbers"),
+}
+DOORS: dict[str, Callable[[Any], Any]] = {
+    "Variable": Variable,
+    "an op of one": F.exp,
+    "an op of two": lambda x: Variable(np.ones(2)) * x,
+    "an op of several": lambda x: F.concat([x, x, x]),
+    "a loss": lambda x: F.mean_squared_error(x, np.ones(2)),
+    "astype": lambda x: F.astype(x, "float32"),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+@pytest.mark.parametrize("door", DOORS)
+def test_what_is_no_array_of_real_numbers_is_refused(form: str, door: str) -> None:
+    array, message = REFUSED[form]
+    with pytest.raises(UnsupportedType, match=message):
+        DOORS[door](array)
