@@ -1,5 +1,7 @@
 """Transforms: one example at a time and in batches, with the same result."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,15 @@ from hypothesis.extra import numpy as hnp
 
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_io import DataLoader, Dataset
-from dezero_io.transforms import AsType, Compose, Flatten, Normalize, ToFloat, ToInt
+from dezero_io.transforms import (
+    AsType,
+    Compose,
+    Flatten,
+    Normalize,
+    RandomHorizontalFlip,
+    ToFloat,
+    ToInt,
+)
 
 ALL = {
     "flatten": Flatten(),
@@ -52,7 +62,95 @@ def test_values() -> None:
     assert Flatten()(x).shape == (4,)
 
 
+X = np.array([[[0, 255]], [[51, 102]]], "u1")
+KINDS = {
+    dtype: X.astype(dtype) for dtype in ("u1", "i2", "u2", "e", ">f4", ">i8", "u8", "f8", "g")
+} | {
+    "int8": np.array([[[-128, 127]], [[-1, 0]]], "i1"),
+    "bool": np.array([[[True, False]], [[True, True]]]),
+    "Fortran": np.asfortranarray(X.astype("f")),
+    "reversed": X[..., ::-1],
+    "broadcast": np.broadcast_to(np.uint8(200), (2, 1, 2)),
+    "list": X.tolist(),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    "mean, std", [(128, 64), (np.float64(3), np.float32(7)), ([200, 5], [3, 4])]
+)
+def test_arithmetic_is_in_floating_point(name: str, mean: Any, std: Any) -> None:
+    x = KINDS[name]
+    exact = np.asarray(x, "f8")
+    shape = (-1, *[1] * np.ndim(mean), *[1] * np.ndim(mean))
+    expected = (exact - np.reshape(mean, shape)) / np.reshape(std, shape)
+    got = Normalize(mean, std)(x)
+    dtype = np.asarray(x).dtype
+    floating = dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype("f")
+    assert got.dtype == floating and type(got) is np.ndarray and got.dtype.isnative
+    np.testing.assert_allclose(got, expected, rtol=4 * max(np.finfo(floating).eps, 2e-16))
+    for transform in (Flatten(), ToFloat(), ToInt(), RandomHorizontalFlip(1)):
+        if name != "list" or not isinstance(transform, RandomHorizontalFlip):
+            result = transform(x)
+            assert result.dtype.isnative and sorted(result.ravel()) == sorted(exact.ravel())
+
+
+def test_subclasses_of_arrays() -> None:
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1, 2], [3, 4]])
+    for transform, shape in [(Flatten(), (4,)), (Normalize(1, 2), (2, 2)), (ToFloat(), (2, 2))]:
+        assert type(transform(matrix)) is np.ndarray and transform(matrix).shape == shape
+        with pytest.raises(ArgumentError, match="masked array; fill the gaps first"):
+            transform(np.ma.array([1, 2]))
+        with pytest.raises(ArgumentError, match="expected numbers or text, got object"):
+            transform(object())
+
+
+def test_large_numbers_lose_nothing_on_the_way() -> None:
+    assert Normalize(-60000, 60000)(np.array([60000], "e")) == 2
+    assert Normalize(2**40, 1)(np.array([2**40 + 1])) == 1
+
+
+def test_numbers_that_a_dtype_cannot_hold() -> None:
+    for dtype, x in [("u1", [256]), ("u1", [-1.0]), ("i8", [np.nan]), ("i8", [2.0**63])]:
+        with pytest.raises(ArgumentError, match="AsType: numbers from .* do not fit in u?int"):
+            AsType(dtype)(np.array(x))
+    assert AsType("u1")(np.array([-0.5, 255.9])).tolist() == [0, 255]
+    assert AsType("u1")(np.array([200], "e")).tolist() == [200]
+    assert AsType(">f4")(np.ones(1)).dtype.isnative
+    with pytest.raises(ArgumentError, match="complex numbers do not fit in float32"):
+        ToFloat()(np.ones(1, "D"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_examples(name: str) -> None:
+    some, none = np.ones((3, 2, 4), "u1"), np.ones((0, 2, 4), "u1")
+    got = ALL[name].batch(none)
+    assert got.shape == (0, *ALL[name].batch(some).shape[1:])
+
+
+def test_numbers_for_each_channel_or_element() -> None:
+    xs = np.arange(24.0).reshape(2, 3, 2, 2)
+    each = Normalize(xs.mean((0, 2, 3)), xs.std((0, 2, 3)))
+    assert abs(each.batch(xs).mean((0, 2, 3))).max() < 1e-12
+    axes = Normalize(xs.mean((0, 2, 3))[:, None, None], xs.std((0, 2, 3))[:, None, None])
+    assert np.array_equal(axes.batch(xs), each.batch(xs))
+    assert not Normalize(xs.mean(0)).batch(xs).sum()
+    assert Normalize(xs.mean(), xs.std())(xs[0]).dtype == np.float64
+    table = xs.reshape(8, 3).astype("f")
+    assert Normalize(table.mean(0), table.std(0)).batch(table).dtype == np.float32
+
+
 def test_settings_that_make_no_sense() -> None:
+    for mean in (np.nan, [0, np.inf], "a", None, 1j):
+        with pytest.raises(ArgumentError, match="Normalize: .*expected (finite )?numbers"):
+            Normalize(mean)
+    with pytest.raises(ArgumentError, match="would divide by 0"):
+        Normalize(0, np.float32(0))
+    with pytest.raises(ShapeError, match=r"shape \(3, 2\) for examples of \(3, 2, 2\)"):
+        Normalize(np.ones((3, 2)))(np.ones((3, 2, 2)))
+    with pytest.raises(ArgumentError, match="complex128; expected real numbers"):
+        Normalize()(np.ones(2, "D"))
     with pytest.raises(ArgumentError, match="std 0 would divide by 0"):
         Normalize(0, 0)
     with pytest.raises(ArgumentError, match="would divide"):

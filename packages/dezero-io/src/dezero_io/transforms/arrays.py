@@ -9,11 +9,15 @@ once and kept on a device.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from dezero_core.errors import ArgumentError, ShapeError
+
+from ..collation import collate
+from ..host_arrays import host_array
 
 
 class Compose:
@@ -44,12 +48,14 @@ class Compose:
 
 
 def transformed(transform: Callable[[Any], Any] | None, xs: Any) -> Any:
-    """Examples (B, ...) transformed: at once if ``transform`` can, else one by one."""
-    if transform is None or len(xs) == 0:
+    """Return examples (B, ...) transformed: at once if ``transform`` can, else one by one."""
+    if transform is None:
         return xs
     if hasattr(transform, "batch"):
         return transform.batch(xs)
-    return np.array([transform(x) for x in xs])
+    if len(xs) == 0:
+        return xs
+    return collate([transform(x) for x in xs], range(len(xs)), "[0]")
 
 
 class Flatten:
@@ -58,31 +64,47 @@ class Flatten:
     constant = True
 
     def __call__(self, x: Any) -> Any:
-        return x.reshape(-1)
+        return host_array("Flatten", x).reshape(-1)
 
     def batch(self, xs: Any) -> Any:
-        """(B, ...) to (B, M)."""
-        return xs.reshape(len(xs), -1)
+        """Return examples (B, ...) as (B, M), also if B is 0."""
+        xs = host_array("Flatten", xs)
+        return xs.reshape(len(xs), prod(xs.shape[1:]))
 
 
 class AsType:
-    """The same numbers in another dtype.
+    """The same numbers in another dtype; floating numbers lose their fractions in integers.
 
     Args:
-        dtype: by name or as NumPy's (default float32).
+        dtype: by name or as NumPy's (default float32); big-endian ones become native.
+
+    Raises:
+        ArgumentError: the dtype is of integers, and numbers are outside its range or not
+            numbers. Too large for a floating dtype, they become infinite, with NumPy's warning.
     """
 
     constant = True
 
     def __init__(self, dtype: Any = np.float32) -> None:
-        self.dtype = dtype
+        self.dtype = np.dtype(dtype).newbyteorder("=")
 
     def __call__(self, x: Any) -> Any:
-        return x.astype(self.dtype)
+        return converted(type(self).__name__, host_array(type(self).__name__, x), self.dtype)
 
     def batch(self, xs: Any) -> Any:
-        """The same for many examples."""
+        """Return many examples in the dtype."""
         return self(xs)
+
+
+def converted(name: str, x: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a copy of an array in a dtype that can hold its numbers, without fractions."""
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        raise ArgumentError(f"{name}: complex numbers do not fit in {dtype}; take x.real or abs(x)")
+    if dtype.kind in "iu" and x.size and not np.can_cast(x.dtype, dtype, "safe"):
+        low, high, limits = x.min().item(), x.max().item(), np.iinfo(dtype)
+        if not (limits.min - 1 < low and high < limits.max + 1):  # so that NaN is refused
+            raise ArgumentError(f"{name}: numbers from {low} to {high} do not fit in {dtype}")
+    return x.astype(dtype)
 
 
 ToFloat = AsType
@@ -101,36 +123,63 @@ class ToInt(AsType):
 
 
 class Normalize:
-    """(x - mean) / std.
+    """(x - mean) / std, in floating point.
+
+    Floating dtypes are kept, and float16 is computed in float32; integers and bools become
+    float32, computed in float64 if they have 32 bits or more.
 
     Args:
-        mean, std: one number for all elements, or one for each channel, the first axis of an
-            example. Float dtypes are kept.
+        mean, std: one number for all elements; one for each channel, the first axis of an
+            example; or an array of as many axes as an example, which broadcasts to it. Numbers
+            and arrays may be NumPy's.
 
     Raises:
-        ArgumentError: some ``std`` is 0.
+        ArgumentError: some ``std`` is 0, or a number is infinite or none; examples are no numbers.
+        ShapeError: an example has another number of channels.
     """
 
     constant = True
 
-    def __init__(self, mean: float | Sequence[float] = 0, std: float | Sequence[float] = 1) -> None:
-        if not np.all(np.asarray(std)):
+    def __init__(self, mean: Any = 0, std: Any = 1) -> None:
+        self.mean, self.std = finite("mean", mean), finite("std", std)
+        if not np.all(self.std):
             raise ArgumentError(f"Normalize: std {std} would divide by 0")
-        self.mean, self.std = mean, std
 
     def __call__(self, x: Any) -> Any:
-        return self.batch(x[np.newaxis])[0]
+        return self.batch(host_array("Normalize", x)[np.newaxis])[0]
 
     def batch(self, xs: Any) -> Any:
-        """Examples (B, ...) or (B, C, ...)."""
-        return (xs - per_channel(self.mean, xs)) / per_channel(self.std, xs)
+        """Normalize examples (B, ...) or (B, C, ...)."""
+        xs = host_array("Normalize", xs)
+        if xs.dtype.kind not in "biuf":
+            raise ArgumentError(f"Normalize: examples of dtype {xs.dtype}; expected real numbers")
+        dtype = np.result_type(xs.dtype, np.float32)
+        ys = xs.astype(dtype, copy=False) - per_channel(self.mean, xs, dtype)
+        ys /= per_channel(self.std, xs, dtype)
+        return ys.astype(xs.dtype if xs.dtype.kind == "f" else np.float32, copy=False)
 
 
-def per_channel(values: Any, xs: Any) -> Any:
-    """Numbers for the channels of (B, C, ...) in a shape that broadcasts; one number as it is."""
-    if isinstance(values, int | float):
+def finite(name: str, values: Any) -> Any:
+    """Return numbers as a float or an array of float64, if all are finite."""
+    numbers = host_array("Normalize", values)
+    if numbers.dtype.kind not in "biuf" or not np.all(np.isfinite(numbers)):
+        raise ArgumentError(f"Normalize: {name} {values}; expected finite numbers")
+    return numbers.astype(np.float64) if numbers.ndim else float(numbers)
+
+
+def per_channel(values: Any, xs: Any, dtype: Any) -> Any:
+    """Return numbers for examples (B, ...) in a shape that broadcasts; one number as it is."""
+    if isinstance(values, float):
         return values
-    if xs.ndim < 2 or len(values) not in (1, xs.shape[1]):
-        raise ShapeError(f"Normalize: {len(values)} channels for examples of {xs.shape[1:]}")
-    dtype = xs.dtype if xs.dtype.kind == "f" else np.float32
-    return np.asarray(values, dtype).reshape(-1, *[1] * (xs.ndim - 2))
+    example = xs.shape[1:]
+    if values.ndim == 1 and example and len(values) in (1, example[0]):
+        shape: tuple[int, ...] = (-1, *[1] * (len(example) - 1))
+    elif values.ndim == len(example) and all(
+        n in (1, m) for n, m in zip(values.shape, example, strict=True)
+    ):
+        shape = values.shape
+    elif values.ndim == 1:
+        raise ShapeError(f"Normalize: {len(values)} channels for examples of {example}")
+    else:
+        raise ShapeError(f"Normalize: numbers of shape {values.shape} for examples of {example}")
+    return values.astype(dtype).reshape(shape)

@@ -1,0 +1,168 @@
+"""Collation: many examples become one batch, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dezero_core.errors import ArgumentError, ShapeError
+
+from .host_arrays import host_array
+
+HELP = "make the examples alike in a transform, or give the loader a collate_fn"
+
+
+def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> Any:
+    """Stack examples along a new first axis, part by part.
+
+    An example that is a tuple, a list or a dictionary holds parts: the batch is one too, of
+    arrays. Within an example a tuple or list of plain numbers is a vector. Everything else is
+    stacked by NumPy's rules: float32 stays float32, Python's integers become int64. A part that
+    is None in every example is None in the batch.
+
+    Args:
+        examples: at least one.
+        numbers: their numbers in the data set, for messages.
+        part: where in the example these values stand, such as ``"[0]['image']"``; empty for
+            whole examples.
+
+    Raises:
+        ShapeError: arrays of different shapes.
+        ArgumentError: examples that differ in type, length or keys, or hold something that
+            becomes neither numbers nor strings.
+    """
+    first = examples[0]
+    if isinstance(first, Mapping):
+        keys = [x.keys() if isinstance(x, Mapping) else None for x in examples]
+        require_alike(keys, container, examples, numbers, part)
+        require_parts(first, numbers, part)
+        return {
+            key: collate([example[key] for example in examples], numbers, f"{part}[{key!r}]")
+            for key in first
+        }
+    if isinstance(first, tuple | list) and not (part and is_vector(first)):
+        lengths = [len(x) if type(x) is type(first) else None for x in examples]
+        require_alike(lengths, container, examples, numbers, part)
+        require_parts(first, numbers, part)
+        columns = zip(*examples, strict=True)
+        return rebuilt(
+            first, [collate(xs, numbers, f"{part}[{i}]") for i, xs in enumerate(columns)]
+        )
+    if part and all(example is None for example in examples):
+        return None
+    return stack(examples, numbers, part)
+
+
+def stack(examples: Sequence[Any], numbers: Sequence[int], part: str) -> Any:
+    """Return values of equal shapes as one array, in the dtype that NumPy promotes them to."""
+    if are_alike(examples):
+        stacked = np.array(examples)
+        if stacked.dtype.kind != "O":  # as integers too large for NumPy give
+            return stacked
+    odd = [x is None or isinstance(x, Mapping) for x in examples]
+    require_alike(odd, container, examples, numbers, part)
+    arrays = [
+        host_array(f"DataLoader: {place(number, part)}", x)
+        for number, x in zip(numbers, examples, strict=True)
+    ]
+    require_alike([class_of(x) for x in arrays], class_of, arrays, numbers, part)
+    require_alike([x.shape for x in arrays], shape_of, arrays, numbers, part, ShapeError)
+    return np.array(arrays)
+
+
+def are_alike(examples: Sequence[Any]) -> bool:
+    """Return whether NumPy may stack values without a closer look: most batches are such."""
+    kinds = set(map(type, examples))
+    if kinds == {np.ndarray}:
+        dtype, shape = examples[0].dtype, examples[0].shape
+        if dtype.kind in "biufc" and dtype.isnative:
+            return all(x.dtype == dtype and x.shape == shape for x in examples)
+    return len(kinds) == 1 and issubclass(type(examples[0]), int | float | np.number)
+
+
+def require_alike(
+    found: list[Any],
+    describe: Callable[[Any], str],
+    examples: Sequence[Any],
+    numbers: Sequence[int],
+    part: str,
+    error: type[ValueError] = ArgumentError,
+) -> None:
+    """Raise ``error``, which describes two examples, unless all that was found is equal."""
+    for i, what in enumerate(found):
+        if what != found[0]:
+            raise error(
+                f"DataLoader: {place(numbers[i], part)} is {describe(examples[i])}, "
+                f"{place(numbers[0], part)} is {describe(examples[0])}; {HELP}"
+            )
+
+
+def require_parts(example: Any, numbers: Sequence[int], part: str) -> None:
+    """Raise `ArgumentError` if a container is empty: a batch of it would have no length."""
+    if not example:
+        raise ArgumentError(f"DataLoader: {place(numbers[0], part)} is empty: {example!r}")
+
+
+def place(number: int, part: str) -> str:
+    """Name an example, or a part of it."""
+    return f"part {part} of example {number}" if part else f"example {number}"
+
+
+def container(x: Any) -> str:
+    """Describe an example by what it holds."""
+    if isinstance(x, Mapping):
+        return f"a dictionary with keys {', '.join(map(repr, x))}"
+    if isinstance(x, tuple | list):
+        return f"a {type(x).__name__} of {len(x)}"
+    return "None" if x is None else f"a value of type {type(x).__name__}"
+
+
+def class_of(x: Any) -> str:
+    """Describe an array by the class of dtypes that NumPy should not mix with others."""
+    return {"U": "text", "M": "a date", "m": "a time"}.get(x.dtype.kind, "a number")
+
+
+def shape_of(x: Any) -> str:
+    """Describe an array by its shape."""
+    return f"an array of shape {x.shape}"
+
+
+def is_vector(x: Any) -> bool:
+    """Return whether a tuple or list holds plain numbers or strings, perhaps nested."""
+    if isinstance(x, tuple | list):
+        return not hasattr(x, "_fields") and all(is_vector(element) for element in x)
+    return isinstance(x, bool | int | float | complex | str | np.generic)
+
+
+def rebuilt(container: Any, parts: list[Any]) -> Any:
+    """Return ``parts`` in a tuple, named tuple or list, as ``container`` is."""
+    if hasattr(container, "_fields"):
+        return type(container)(*parts)
+    return parts if isinstance(container, list) else tuple(parts)
+
+
+def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
+    """Apply ``function`` to every array of numbers in a batch; leave everything else as it is."""
+    if isinstance(batch, np.ndarray):
+        return function(batch) if batch.dtype.kind in "biufc" else batch
+    if isinstance(batch, Mapping):
+        return {key: map_arrays(function, part) for key, part in batch.items()}
+    if isinstance(batch, tuple | list):
+        return rebuilt(batch, [map_arrays(function, part) for part in batch])
+    return batch
+
+
+def examples_of(dataset: Any, numbers: Any) -> list[Any]:
+    """Return examples by their numbers; an error says which example raised it."""
+    examples = []
+    for number in numbers:
+        try:
+            examples.append(dataset[int(number)])
+        except StopIteration as error:  # would end the loop over the batches in silence
+            raise RuntimeError(f"DataLoader: example {number} raised StopIteration") from error
+        except Exception as error:
+            error.add_note(f"DataLoader: this was example {number} of the data set")
+            raise
+    return examples
