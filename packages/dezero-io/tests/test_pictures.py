@@ -86,3 +86,100 @@ def test_pictures_in_a_loader() -> None:
     transform = Compose([Resize((3, 2)), ToArray(), Normalize((0, 1, 2), (1, 2, 3))])
     x, t = next(iter(DataLoader(Pictures(transform=transform), 2, shuffle=False)))
     assert x.shape == (2, 3, 2, 3) and x.dtype == np.float32 and t.tolist() == [0, 1]
+
+
+GREY = np.array([[30000, 0, 65535]], "u2")
+TO_8 = [[117, 0, 255]]
+SIXTEEN = {
+    "I;16": lambda: Image.fromarray(GREY),
+    "I;16B": lambda: Image.frombytes("I;16B", (3, 1), GREY.astype(">u2").tobytes()),
+    "I": lambda: Image.fromarray(GREY.astype("i4")),
+}
+
+
+@pytest.mark.parametrize("mode", SIXTEEN)
+def test_grey_of_16_bits_is_scaled(mode: str) -> None:
+    image = SIXTEEN[mode]()
+    assert image.mode == mode
+    assert np.asarray(Convert("L")(image)).tolist() == TO_8
+    for colours in ("RGB", "BGR", "RGBA", "YCbCr"):
+        got = np.asarray(Convert(colours)(image).convert("L"))
+        assert got.tolist() == TO_8
+    assert ToArray("uint8")(image).tolist() == [TO_8]
+    np.testing.assert_allclose(ToArray()(image), [GREY * (255 / 65535)], rtol=1e-6)
+    for unchanged in (Convert(mode), Resize((3, 1)), CenterCrop((3, 1))):
+        assert np.array_equal(np.asarray(unchanged(image)), GREY)
+    big = Compose([Resize(8), CenterCrop(4), RandomHorizontalFlip(1), Convert(), ToArray()])
+    flat = image.resize((5, 5), Image.Resampling.NEAREST, (0, 0, 1, 1))
+    assert np.array_equal(big(flat), np.full((3, 4, 4), 117))
+
+
+def test_16_bits_there_and_back() -> None:
+    assert np.asarray(ToPIL()(GREY[np.newaxis])).tolist() == TO_8
+    assert np.asarray(ToPIL()(GREY[np.newaxis] > 0)).tolist() == [[255, 0, 255]]
+    with pytest.raises(ArgumentError, match="ToPIL: the array holds NaN"):
+        ToPIL()(np.full((1, 2, 2), np.nan))
+
+
+@pytest.mark.parametrize("transform", [Convert(), Convert("L"), Convert("BGR"), ToArray("uint8")])
+def test_numbers_without_a_range_are_refused(transform: Any) -> None:
+    name = type(transform).__name__
+    with pytest.raises(ArgumentError, match=f"{name}: a picture of mode 'F' has no fixed range"):
+        transform(Image.fromarray(np.full((2, 2), 0.5, "f")))
+    for number in (200, -1, 65536):
+        with pytest.raises(ArgumentError, match=f"{name}: a picture of mode 'I' with numbers"):
+            transform(Image.fromarray(np.full((2, 2), number, "i4")))
+    assert np.asarray(transform(Image.new("I", (2, 2)))).max() == 0
+
+
+def test_floating_pictures_stay_as_they_are() -> None:
+    image = Image.fromarray(np.full((2, 2), -0.5, "f"))
+    assert ToArray()(image).tolist() == [[[-0.5] * 2] * 2]
+    assert Convert("F")(image) is image
+    for mode in ("I", "F", "I;16"):
+        with pytest.raises(ArgumentError, match="range of the numbers is unknown"):
+            Convert(mode)(picture())
+
+
+MODES = {"1": 1, "L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4, "YCbCr": 3, "HSV": 3}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_of_8_bits(mode: str) -> None:
+    image = picture().convert(mode)
+    x = ToArray()(image)
+    assert x.shape == (MODES[mode], 4, 6)
+    assert np.array_equal(
+        x,
+        np.reshape(np.asarray(image), (4, 6, -1)).transpose(2, 0, 1) * (255 if mode == "1" else 1),
+    )
+    assert np.array_equal(np.asarray(Convert()(image)), np.asarray(image.convert("RGB")))
+
+
+def test_palettes() -> None:
+    image = picture().convert("P")
+    colours = np.asarray(image.convert("RGB"))
+    for transparency in (None, 0, b"\x00\xff"):
+        image.info["transparency"] = transparency
+        if transparency is None:
+            del image.info["transparency"]
+        assert np.array_equal(np.asarray(Convert()(image)), colours)
+        with pytest.raises(ArgumentError, match=r"mode 'P' stand for colours .* Convert\('RGB'\)"):
+            ToArray()(image)
+
+
+def test_pictures_and_sizes_are_checked() -> None:
+    for transform in (Convert(), Resize(2), CenterCrop(2)):
+        with pytest.raises(ArgumentError, match=r"expected a PIL image, got ndarray; ToPIL\(\)"):
+            transform(PIXELS)
+    with pytest.raises(ArgumentError, match=r"put ToArray\(\) first"):
+        Normalize()(picture())
+    with pytest.raises(ArgumentError, match=r"part \[0\] of example 0: .* put ToArray\(\) first"):
+        next(iter(DataLoader([(picture(), 0)], 1)))
+    for size in (0, (3, -1), "ab", (1, 2, 3), None):
+        with pytest.raises(ArgumentError, match="Resize: size .* neither an integer nor a pair"):
+            Resize(size)
+    assert Resize(np.array([3, 2]))(picture()).size == CenterCrop([3, 2])(picture()).size == (3, 2)
+    assert Resize(np.int64(3))(picture()).size == (3, 3)
+    with pytest.raises(ArgumentError, match="ToArray: numbers from .* do not fit in int8"):
+        ToArray("int8")(picture())

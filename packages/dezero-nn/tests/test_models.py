@@ -152,6 +152,28 @@ def test_preprocess() -> None:
         VGG16.preprocess(pixels)
 
 
+def test_preprocess_of_other_modes() -> None:
+    Image = pytest.importorskip("PIL.Image", reason="images need Pillow")
+    mean = np.reshape([103.939, 116.779, 123.68], (3, 1, 1))
+    grey = np.full((4, 5), 30000, "u2")
+    pictures = {
+        117: [Image.fromarray(grey), Image.fromarray(grey.astype("i4"))],
+        255: [Image.new("1", (5, 4), 1), Image.new("LA", (5, 4), (255, 9)),
+              Image.new("RGBA", (5, 4), (255, 255, 255, 9)), Image.new("CMYK", (5, 4))],
+    }  # fmt: skip
+    for number, images in pictures.items():
+        for image in images:
+            x = VGG16.preprocess(image, (2, 3))
+            np.testing.assert_allclose(x + mean, np.full((3, 3, 2), number), rtol=1e-6)
+    for numbers in (np.full((4, 5), 0.5, "f"), np.full((4, 5), 200, "i4")):
+        with pytest.raises(
+            ArgumentError, match="preprocess: a picture of mode '[FI]' with numbers"
+        ):
+            VGG16.preprocess(Image.fromarray(numbers))
+    with pytest.raises(ArgumentError, match="preprocess: dtype uint8; expected a floating one"):
+        VGG16.preprocess(pictures[117][0], dtype="uint8")
+
+
 def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     model = MLP((3, 2))
     model.summary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import index
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 
 from dezero_core.errors import ArgumentError, MissingPackage, ShapeError
 from dezero_core.extend import generator
+
+from ..host_arrays import host_array
+from .arrays import converted
 
 
 def pillow() -> Any:
@@ -24,17 +28,76 @@ def pillow() -> Any:
     return Image
 
 
-class Convert:
-    """An image in another mode.
+def eight_bits(name: str, image: Any) -> Any:
+    """Return a picture with 8 bits a channel, so that no conversion cuts its numbers off.
+
+    Grey of 16 bits (modes I;16 and I) becomes mode L, times 255/65535 and rounded.
 
     Args:
-        mode: a mode of PIL (default ``"RGB"``), or ``"BGR"``: blue and red swapped.
+        name: the transform, for the message.
+        image: a PIL image.
+
+    Raises:
+        ArgumentError: no PIL image; mode F, whose numbers have no range; mode I, whose numbers
+            are not those of 16 bits.
+    """
+    require_image(name, image)
+    if image.mode == "F":
+        raise ArgumentError(
+            f"{name}: a picture of mode 'F' has no fixed range of numbers; scale them to 0..255 "
+            "and make an image of uint8: Image.fromarray(pixels.astype('uint8'))"
+        )
+    if image.mode.startswith("I"):
+        return sixteen_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
+    if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
+        return image.convert("RGBA")  # as PIL advises, in a warning
+    return image
+
+
+def sixteen_bits(name: str, image: Any) -> Any:
+    """Return a picture of mode I or I;16 as one of mode I, if its numbers are of 16 bits."""
+    low, high = image.convert("I").getextrema()
+    if low < 0 or high > 65535 or (image.mode == "I" and 0 < high < 256):
+        raise ArgumentError(
+            f"{name}: a picture of mode {image.mode!r} with numbers from {low} to {high}, which "
+            "may be no 16 bits; say which they are: "
+            "Image.fromarray(numpy.asarray(image).astype('uint8')), or 'uint16'"
+        )
+    return image.convert("I")
+
+
+def require_image(name: str, image: Any) -> None:
+    """Raise `ArgumentError` for anything but a PIL image."""
+    if not hasattr(image, "getbands"):
+        hint = "; ToPIL() makes one of an array" if isinstance(image, np.ndarray) else ""
+        raise ArgumentError(f"{name}: expected a PIL image, got {type(image).__name__}{hint}")
+
+
+class Convert:
+    """An image in another mode; grey of 16 bits is scaled to 8, by 255/65535.
+
+    Args:
+        mode: a mode of PIL with 8 bits a channel (default ``"RGB"``), or ``"BGR"``: blue and red
+            swapped.
+
+    Raises:
+        ArgumentError: the image's mode is F, or I with numbers that are not of 16 bits; ``mode``
+            is one of these or I;16, and not the image's.
     """
 
     def __init__(self, mode: str = "RGB") -> None:
         self.mode = mode
 
     def __call__(self, image: Any) -> Any:
+        require_image("Convert", image)
+        if image.mode == self.mode:
+            return image
+        if self.mode.startswith(("I", "F")):
+            raise ArgumentError(
+                f"Convert: from mode {image.mode!r} to {self.mode!r} the range of the numbers is "
+                "unknown; take a mode of 8 bits, such as 'L' or 'RGB'"
+            )
+        image = eight_bits("Convert", image)
         if self.mode != "BGR":
             return image.convert(self.mode)
         red, green, blue = image.convert("RGB").split()
@@ -49,13 +112,14 @@ class Resize:
         mode: how pixels are interpolated, one of ``PIL.Image.Resampling``; bilinear if None.
 
     Raises:
-        ArgumentError: ``size`` is neither.
+        ArgumentError: ``size`` is neither, or below 1; it is given no PIL image.
     """
 
     def __init__(self, size: int | tuple[int, int], mode: Any = None) -> None:
         self.size, self.mode = width_and_height("Resize", size), mode
 
     def __call__(self, image: Any) -> Any:
+        require_image("Resize", image)
         mode = pillow().Resampling.BILINEAR if self.mode is None else self.mode
         return image.resize(self.size, mode)
 
@@ -67,55 +131,83 @@ class CenterCrop:
         size: an integer, or a pair (width, height).
 
     Raises:
-        ArgumentError: ``size`` is neither.
+        ArgumentError: ``size`` is neither, or below 1; it is given no PIL image.
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = width_and_height("CenterCrop", size)
 
     def __call__(self, image: Any) -> Any:
+        require_image("CenterCrop", image)
         (width, height), (W, H) = self.size, image.size
         left, top = (W - width) // 2, (H - height) // 2
         return image.crop((left, top, left + width, top + height))
 
 
 class ToArray:
-    """An image as an array (C, H, W); an array stays as it is.
+    """An image as an array (C, H, W) of numbers from 0 to 255; an array stays as it is.
+
+    The channels are those of the image's mode. Black and white (mode 1) are 0 and 255; grey of
+    16 bits is scaled by 255/65535, and rounded in integer dtypes only. Mode F keeps its numbers,
+    whatever their range.
 
     Args:
         dtype: by name or as NumPy's (default float32).
 
     Raises:
-        ArgumentError: it is neither an image nor an array.
+        ArgumentError: it is neither an image nor an array; a palette (modes P and PA), whose
+            numbers are no colours; numbers that ``dtype`` cannot hold, or mode F for integers.
     """
 
     def __init__(self, dtype: Any = np.float32) -> None:
-        self.dtype = dtype
+        self.dtype = np.dtype(dtype).newbyteorder("=")
 
     def __call__(self, image: Any) -> Any:
         if isinstance(image, np.ndarray):
-            return image
-        if not hasattr(image, "getbands"):
-            raise ArgumentError(f"ToArray: expected a PIL image, got {type(image).__name__}")
-        pixels = np.asarray(image, self.dtype)
+            return host_array("ToArray", image)
+        require_image("ToArray", image)
+        pixels = converted("ToArray", pixels_of(image, self.dtype.kind == "f"), self.dtype)
         if pixels.ndim == 2:  # one band
             return pixels[np.newaxis]
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def pixels_of(image: Any, floating: bool) -> Any:
+    """Return the numbers of an image, (H, W) or (H, W, C), with fractions only if ``floating``."""
+    if image.mode in ("P", "PA"):
+        raise ArgumentError(
+            f"ToArray: the numbers in a picture of mode {image.mode!r} stand for colours of its "
+            "palette; put Convert('RGB') first, or numpy.asarray(image) gives the numbers"
+        )
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if floating and image.mode == "F":
+        return np.asarray(image)
+    if floating and image.mode.startswith("I"):
+        return np.asarray(sixteen_bits("ToArray", image)) * (255 / 65535)
+    return np.asarray(eight_bits("ToArray", image))
+
+
 class ToPIL:
     """An array (C, H, W) as an image: `ToArray` undone.
 
-    Numbers are rounded, and kept from 0 to 255.
+    Numbers are rounded, and kept from 0 to 255. Those of uint16 are scaled by 255/65535; True is
+    255.
 
     Raises:
         ShapeError: the array has not three axes, the first of length 1, 3 or 4.
+        ArgumentError: a number is NaN.
     """
 
     def __call__(self, array: Any) -> Any:
+        array = host_array("ToPIL", array)
         if array.ndim != 3 or array.shape[0] not in (1, 3, 4):
             raise ShapeError(f"ToPIL: {array.shape}; expected (C, H, W) with C 1, 3 or 4")
-        pixels = np.clip(np.rint(array), 0, 255).astype(np.uint8)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise ArgumentError("ToPIL: the array holds NaN, which is no colour")
+        scale = {"bool": 255, "uint16": 255 / 65535}.get(array.dtype.name)
+        pixels = np.clip(np.rint(array if scale is None else array * scale), 0, 255)
+        pixels = pixels.astype(np.uint8)
         pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
         return pillow().fromarray(np.ascontiguousarray(pixels))
 
@@ -139,16 +231,19 @@ class RandomHorizontalFlip:
         if generator().random() >= self.p:
             return image
         if isinstance(image, np.ndarray):
-            return image[..., ::-1]
+            return host_array("RandomHorizontalFlip", image)[..., ::-1]
+        require_image("RandomHorizontalFlip", image)
         return image.transpose(pillow().Transpose.FLIP_LEFT_RIGHT)
 
 
 def width_and_height(name: str, size: Any) -> tuple[int, int]:
-    """``size`` as a pair: one integer stands for both."""
+    """Return ``size`` as a pair of integers of at least 1: one integer stands for both."""
     try:
-        width, height = size if isinstance(size, tuple | list) else (size, size)
-        return index(width), index(height)
+        width, height = map(index, size if isinstance(size, Iterable) else (size, size))
     except (TypeError, ValueError):
+        width = height = 0
+    if width < 1 or height < 1:
         raise ArgumentError(
-            f"{name}: size {size!r} is neither an integer nor a pair (width, height)"
-        ) from None
+            f"{name}: size {size!r} is neither an integer nor a pair (width, height), at least 1"
+        )
+    return width, height

@@ -18,23 +18,52 @@ def preprocess(
     """Return a picture as the published weights of VGG16 and ResNet want it.
 
     Args:
-        image: a PIL image of any mode.
+        image: a PIL image; grey of 16 bits (modes I;16 and I) is scaled to 8, by 255/65535.
         size: (width, height) to resize to; None for as it is.
-        dtype: dtype of the result (default float32).
+        dtype: floating dtype of the result (default float32).
 
     Returns:
         a host array of shape (3, height, width): blue, green, red, the mean colour taken off.
 
     Raises:
-        ArgumentError: ``image`` is no PIL image.
+        ArgumentError: ``image`` is no PIL image, or of mode F, whose numbers have no range, or
+            of mode I with numbers that are not of 16 bits; ``dtype`` is not floating.
     """
-    if not hasattr(image, "convert"):
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise ArgumentError(
+            f"preprocess: dtype {dtype}; expected a floating one: the mean colour has fractions"
+        )
+    image = eight_bits(image).convert("RGB")
+    if size is not None:
+        image = image.resize(size)
+    exact = np.result_type(dtype, np.float32)
+    pixels = np.asarray(image, exact)[:, :, ::-1] - np.asarray(BGR_MEAN, exact)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype.newbyteorder("="))
+
+
+def eight_bits(image: Any) -> Any:
+    """Return a picture with 8 bits a channel; 16 bits are scaled by 255/65535 and rounded.
+
+    It is the twin of that in ``dezero_io.transforms``, which no other package imports.
+
+    Raises:
+        ArgumentError: as `preprocess`.
+    """
+    if not hasattr(image, "getbands"):
         raise ArgumentError(
             f"preprocess: expected a PIL image, got {type(image).__name__}; "
             "PIL.Image.fromarray(array) makes one of an array (H, W, 3) of uint8"
         )
-    image = image.convert("RGB")
-    if size is not None:
-        image = image.resize(size)
-    pixels = np.asarray(image, dtype)[:, :, ::-1] - np.asarray(BGR_MEAN, dtype)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
+        return image.convert("RGBA")  # as PIL advises, in a warning
+    if not image.mode.startswith(("I", "F")):
+        return image
+    low, high = image.getextrema() if image.mode == "F" else image.convert("I").getextrema()
+    if image.mode == "F" or low < 0 or high > 65535 or (image.mode == "I" and 0 < high < 256):
+        raise ArgumentError(
+            f"preprocess: a picture of mode {image.mode!r} with numbers from {low} to {high}, "
+            "whose range is unknown; scale them to 0..255 and make an image of them: "
+            "Image.fromarray(pixels.astype('uint8'))"
+        )
+    return image.convert("I").point(lambda x: x * (255 / 65535) + 0.5).convert("L")
