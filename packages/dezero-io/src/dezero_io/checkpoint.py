@@ -23,6 +23,9 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan, nan
+from numbers import Real
+from operator import index
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -40,6 +43,7 @@ from dezero_core.extend import (
     Limits,
     OnHost,
     Stored,
+    array_of,
     assign,
     format_for,
     get_backend,
@@ -253,11 +257,12 @@ class Checkpointer:
 
     Args:
         folder: is made at the first save.
-        keep: how many of the latest stay, at least 1 (default 3).
-        best: ``"max"`` or ``"min"``: besides, the one whose ``score`` is largest or smallest.
+        keep: how many of the latest stay, an integer of at least 1 (default 3).
+        best: ``"max"`` or ``"min"``: besides, the one whose ``score`` is largest or smallest; of
+            equal ones the earliest. NaN is never the best.
 
     Raises:
-        ArgumentError: ``keep`` is below 1, or ``best`` something else.
+        ArgumentError: ``keep`` is no integer or below 1, or ``best`` something else.
     """
 
     PATTERN = re.compile(r"step-(\d+)\.npz")
@@ -265,7 +270,7 @@ class Checkpointer:
     def __init__(
         self, folder: str | os.PathLike[str], keep: int = 3, best: str | None = None
     ) -> None:
-        if keep < 1:
+        if integer("Checkpointer", "keep", keep) < 1:
             raise ArgumentError(f"Checkpointer: keep {keep} is below 1")
         if best not in (None, "max", "min"):
             raise ArgumentError(f"Checkpointer: best is {best!r}, not 'max', 'min' or None")
@@ -286,27 +291,32 @@ class Checkpointer:
         self,
         step: int,
         *,
-        score: float | None = None,
+        score: Any = None,
         metadata: Mapping[str, str] | None = None,
         **parts: Any,
     ) -> Path:
         """Write the checkpoint of ``step``, then remove those that are not to be kept.
 
         Args:
-            step: its number, at least 0; the largest is the latest.
-            score: how good it is, if the best is to be kept.
+            step: its number, an integer of at least 0; the largest is the latest.
+            score: how good it is, if the best is to be kept: a number, or an array or Variable
+                of one. NaN is stored, but never the best.
             metadata, parts: as for `save_checkpoint`.
 
         Raises:
-            ArgumentError: the best is to be kept, and there is no ``score``.
+            ArgumentError: the best is to be kept, and there is no ``score``; ``score`` is no
+                number; ``step`` is no integer or below 0. Nothing was written.
             SaveError, OSError: as for `save_checkpoint`; all earlier ones are there.
         """
         if self.best and score is None:
             raise ArgumentError("Checkpointer.save: score is missing; best= compares it")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        step = integer("Checkpointer.save", "step", step)
+        if step < 0:
+            raise ArgumentError(f"Checkpointer.save: step {step} is below 0")
         strings = dict(metadata or {})
         if score is not None:
-            strings["score"] = repr(float(score))
+            strings["score"] = repr(as_score(score))
+        self.folder.mkdir(parents=True, exist_ok=True)
         save_checkpoint(self.path(step), metadata=strings, **parts)
         self._prune(step)
         return self.path(step)
@@ -334,18 +344,23 @@ class Checkpointer:
         return None
 
     def best_step(self) -> int | None:
-        """The step of the best checkpoint that is there; None if none has a score."""
-        scores = {step: score for step in self.steps() if (score := self._score(step)) is not None}
+        """Return the step of the best checkpoint that is there, the earliest of equal ones.
+
+        None if none has a score, or all scores are NaN.
+        """
+        scored = {step: self._score(step) for step in self.steps()}
+        scores = {step: score for step, score in scored.items() if not isnan(score)}
         if not scores:
             return None
         return (min if self.best == "min" else max)(scores, key=lambda step: scores[step])
 
-    def _score(self, step: int) -> float | None:
+    def _score(self, step: int) -> float:
+        """Return the score of a checkpoint; NaN if it has none."""
         try:
             manifest = npz.read_manifest(self.path(step))
-            return float(manifest.metadata["score"]) if manifest else None
+            return float(manifest.metadata["score"]) if manifest else nan
         except (WeightsError, KeyError, ValueError):
-            return None
+            return nan
 
     def _prune(self, latest: int) -> None:
         keep = {latest, *self.steps()[-self.keep :]}
@@ -354,3 +369,25 @@ class Checkpointer:
         for step in self.steps():
             if step not in keep:
                 self.path(step).unlink(missing_ok=True)
+
+
+def integer(owner: str, name: str, value: Any) -> int:
+    """Return what NumPy and Python take as an integer."""
+    try:
+        return index(value)
+    except TypeError as error:
+        raise ArgumentError(f"{owner}: {name} {value!r} is not an integer") from error
+
+
+def as_score(value: Any) -> float:
+    """Return a number, or the one in an array or Variable, of any device, as a float."""
+    x = array_of(value)
+    try:
+        if isinstance(x, Real):
+            return float(x)
+        x = move(x, get_backend("numpy"))
+        return float(np.asarray(x).reshape(()).astype(np.float64, casting="same_kind"))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"Checkpointer.save: score {value!r}; expected one real number"
+        ) from error
