@@ -141,11 +141,11 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
     ]:
         given = {**other, **changes}
         before = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
-        order = given["loader"].index.copy()
+        order = given["loader"].state_dict()["index"]
         with pytest.raises(error, match=message):
             load_checkpoint(tmp_path / "run", **given)
         after = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
-        assert after == before and np.array_equal(given["loader"].index, order)
+        assert after == before and np.array_equal(given["loader"].state_dict()["index"], order)
 
 
 def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
@@ -182,6 +182,41 @@ def test_the_latest_few_and_the_best_stay(tmp_path: Path) -> None:
     found = checkpoints.load(**parts)
     assert found is not None and found.step == 4
     assert found.metadata == {"note": "4", "score": "0.5"}
+
+
+@pytest.mark.parametrize(
+    "best, scores, expected",
+    [
+        ("min", [0.5, float("nan"), 0.7, float("nan")], 0),
+        ("max", [0.5, float("nan"), 0.7, float("nan")], 2),
+        ("min", [float("nan"), 0.3, 0.5], 1),
+        ("min", [float("nan"), float("nan")], None),
+        ("max", [float("nan"), float("-inf"), float("nan")], 1),
+        ("max", [0.5, 0.5, 0.5], 0),
+        ("min", [np.float32(2), np.array([1]), dezero.Variable(np.array(3.0)), 4, True], 1),
+    ],
+)
+def test_scores(best: str, scores: list[Any], expected: int | None, tmp_path: Path) -> None:
+    checkpoints = Checkpointer(tmp_path, keep=1, best=best)
+    for step, score in enumerate(scores):
+        checkpoints.save(step, score=score)
+    assert checkpoints.best_step() == expected
+    assert checkpoints.steps() == sorted({len(scores) - 1} | {expected} - {None})
+
+
+def test_what_is_no_score_and_no_step(tmp_path: Path) -> None:
+    checkpoints = Checkpointer(tmp_path / "run", keep=np.int64(1))
+    for score in ("0.5", np.ones(2), 1j, [1.0]):
+        with pytest.raises(ValueError, match="score .*; expected one real number"):
+            checkpoints.save(1, score=score)
+    for step, message in [(1.0, "is not an integer"), (-1, "is below 0"), (None, "not an integer")]:
+        with pytest.raises(ValueError, match=f"step .* ?{message}"):
+            checkpoints.save(step)
+    assert not (tmp_path / "run").exists()
+    checkpoints.save(np.int64(3))
+    assert checkpoints.steps() == [3]
+    with pytest.raises(ValueError, match=r"keep 2.5 is not an integer"):
+        Checkpointer(tmp_path, keep=2.5)
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:

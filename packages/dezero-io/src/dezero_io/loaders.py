@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,25 +20,46 @@ from dezero_core.extend import (
     on_device_of,
 )
 
-from .datasets.dataset import Dataset, stacked
+from .collation import collate, examples_of, map_arrays
+from .datasets.dataset import Dataset
+from .epochs import BatchIterator, Epoch
 from .generators import set_state
+from .host_arrays import host_array, is_table, rows
 
 
 class DataLoader:
     """Minibatches of a dataset, in a new order each time it is looped over (book step 50).
 
+    Every ``iter(loader)``, so every ``for``, is a pass of its own: it draws its order when it
+    begins, and takes the data set and ``batch_size`` as they are then. Loops over one loader may
+    be nested, left and run side by side.
+
+    ``next(loader)`` takes batches from a pass that the loader itself holds; it raises
+    StopIteration after the last batch, and begins anew after that. A ``for`` ends this pass.
+
+    A checkpoint holds the position of one pass: the latest one begun that is still in use, which
+    means neither at its end nor dropped. If none is in use, it holds the position at which the
+    last one was left, or none if that had taken all its batches. To save another pass, save its
+    iterator instead: ``batches = iter(loader); save_checkpoint(path, loader=batches)``.
+
     Args:
-        dataset: a `Dataset`, or any sequence of pairs (example, label).
-        batch_size: examples a batch; the last one may be smaller.
+        dataset: a `Dataset`, a NumPy array of rows, or anything with ``len(dataset)`` and
+            ``dataset[i]``, such as a list of pairs (example, label). Examples may be tuples,
+            lists or dictionaries of parts, arrays, and numbers.
+        batch_size: examples a batch, an integer; the last batch may be smaller.
         shuffle: draw a new order for every loop (default).
         gpu: put the batches on the accelerator, as ``to_gpu()`` does.
         generator: what to draw the orders from; DeZero's own (see `dezero_core.seed`) if None.
+        collate_fn: makes a batch of a list of examples; if None, examples are stacked part by
+            part, and the batch has the container of an example: a tuple for tuples, a dictionary
+            for dictionaries, one array for arrays.
 
     Yields:
-        pairs (x, t) of arrays with ``batch_size`` rows.
+        batches: of pairs, (x, t) with ``batch_size`` rows each, in NumPy's dtype of the examples.
 
     Raises:
-        ArgumentError: ``batch_size`` is below 1.
+        ArgumentError: ``batch_size`` is no integer or below 1; the data set is empty, or has no
+            length or no numbered examples; while looping, examples that do not stack, by number.
     """
 
     def __init__(
@@ -45,98 +69,227 @@ class DataLoader:
         shuffle: bool = True,
         gpu: bool = False,
         generator: np.random.Generator | None = None,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"DataLoader: batch_size {batch_size} is below 1")
+        if generator is not None and not isinstance(generator, np.random.Generator):
+            raise ArgumentError(
+                f"DataLoader: generator is a {type(generator).__name__}; expected a "
+                "numpy.random.Generator, such as numpy.random.default_rng(0)"
+            )
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
-        self.data_size = len(dataset)
-        self.max_iter = math.ceil(self.data_size / batch_size)
-        self.generator = generator
+        self.generator, self.collate_fn = generator, collate_fn
         self.backend: str | None = None
-        self.resident: tuple[Any, Any] | None = None
+        self.resident: Any = None
+        self._resident_source: tuple[Any, ...] = ()
+        self._own: BatchIterator | None = None
+        self.reset()
+        require_dataset(dataset)
+        self._require_sizes()
         if gpu:
             self.to_gpu()
-        self.reset()
 
-    def reset(self) -> None:
-        """Go back to the first batch, of a new order if ``shuffle``."""
-        self.iteration = 0
-        self._goes_on = False
-        if self.shuffle:
-            self.index = (self.generator or generator()).permutation(self.data_size)
+    def __init_subclass__(cls) -> None:
+        if "__next__" in vars(cls):
+            raise ArgumentError(
+                f"{cls.__name__}: a subclass of DataLoader cannot define __next__, which loops do "
+                "not call; define __iter__, or give the loader a collate_fn"
+            )
+
+    @property
+    def batch_size(self) -> int:
+        """Examples a batch; a new value counts from the next loop on."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        self._batch_size = positive(type(self).__name__, "batch_size", size)
+
+    @property
+    def data_size(self) -> int:
+        """How many examples the data set has now."""
+        return len(self.dataset)
+
+    @property
+    def max_iter(self) -> int:
+        """How many batches a loop that begins now has."""
+        return math.ceil(self.data_size / self.batch_size)
+
+    @property
+    def iteration(self) -> int:
+        """How many batches were taken in the pass that a checkpoint would hold; 0 between two."""
+        epoch = self._current()
+        return 0 if epoch is None else epoch.iteration
+
+    @property
+    def index(self) -> Any:
+        """The order of the pass that a checkpoint would hold, int64 (N,); None between two."""
+        epoch = self._current()
+        return None if epoch is None else epoch.index
+
+    @property
+    def gpu(self) -> bool:
+        """Whether batches go to the accelerator; setting it is ``to_gpu()`` or ``to_cpu()``."""
+        return self.backend is not None and "accelerator" in get_backend(self.backend).capabilities
+
+    @gpu.setter
+    def gpu(self, there: bool) -> None:
+        if there:
+            self.to_gpu()
         else:
-            self.index = np.arange(self.data_size)
+            self.to_cpu()
+
+    def __repr__(self) -> str:
+        where = "" if self.backend is None else f", on {self.backend!r}"
+        return (
+            f"{type(self).__name__}({described(self.dataset)}, batch_size={self.batch_size}, "
+            f"shuffle={self.shuffle}{where})"
+        )
 
     def __len__(self) -> int:
         return self.max_iter
 
-    def __iter__(self) -> DataLoader:
-        """Every loop begins anew, also after one that was left in the middle.
+    def reset(self) -> None:
+        """Forget every position: the next loop, and ``next(loader)``, begin a new pass."""
+        self._in_use: list[Epoch] = []  # of the iterators that are held, the latest last
+        self._left: Epoch | None = None  # where the last pass was left, if none is in use
+        self._resumes = False  # whether the next iterator goes on with ``_left``
+        self._own = None
 
-        Not the first one after `load_state_dict`: it goes on where the other was.
-        """
-        if self.iteration > 0 and not self._goes_on:
-            self.reset()
-        self._goes_on = False
-        return self
+    def __iter__(self) -> BatchIterator:
+        """Return an iterator of its own; the first one after `load_state_dict` goes on there."""
+        self._own = None
+        self._require_sizes()
+        if self.resident is not None and not same(self._resident_source, source(self.dataset)):
+            self._keep_resident()
+        resumed = self._left if self._resumes else None
+        epoch = resumed or self._new_epoch()
+        self._in_use.append(epoch)
+        self._left, self._resumes = None, False
+        return BatchIterator(self, epoch)
+
+    def __next__(self) -> Any:
+        if self._own is None:
+            self._own = iter(self)
+        try:
+            return next(self._own)
+        except StopIteration:
+            self._own = None
+            raise
+
+    next = __next__
+
+    def _new_epoch(self) -> Epoch:
+        """Draw the order of a new pass."""
+        draw = self.generator or generator()
+        size = self.data_size
+        order = draw.permutation(size) if self.shuffle else np.arange(size)
+        return Epoch(order, self.batch_size, self.max_iter)
+
+    def _current(self) -> Epoch | None:
+        """Return the pass that a checkpoint holds."""
+        return self._in_use[-1] if self._in_use else self._left
+
+    def _leave(self, epoch: Epoch) -> None:
+        """Note that the iterator of a pass is at its end, or was dropped."""
+        if epoch in self._in_use:
+            self._in_use.remove(epoch)
+            if not self._in_use and not epoch.is_over:
+                self._left = epoch
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made of: nobody iterates over that yet."""
+        epoch = self._current()
+        left = None if epoch is None or epoch.is_over else replace(epoch)
+        return {**vars(self), "_in_use": [], "_left": left, "_own": None}
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold: the order, the place in it, and an own generator's state."""
+        """Return what a checkpoint must hold: order and position of a pass, and the generator."""
+        return self._state(self._current())
+
+    def _state(self, epoch: Epoch | None) -> dict[str, Any]:
         own = None if self.generator is None else dict(self.generator.bit_generator.state)
-        return {"iteration": self.iteration, "index": self.index, "generator": own}
+        if epoch is None:
+            size, batch_size = self.data_size, self.batch_size
+            place: dict[str, Any] = {"iteration": 0, "index": None}
+        else:
+            size, batch_size = len(epoch.index), epoch.batch_size
+            place = {"iteration": epoch.iteration, "index": epoch.index}
+        return {**place, "generator": own, "size": size, "batch_size": batch_size}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order, and at the place, that ``state_dict`` saw.
+        """Let the next iterator go on in the order, and at the position, that was saved.
 
         Raises:
-            WeightsError: it is of a data set of another size, or of another kind of generator.
+            WeightsError: it is of a data set of another size, of another kind of generator, or
+                in the middle of a pass with another ``batch_size``.
         """
-        if len(state["index"]) != self.data_size:
+        left = self._restored(state)
+        self.reset()
+        self._left, self._resumes = left, left is not None
+
+    def _restored(self, state: dict[str, Any]) -> Epoch | None:
+        """Set the generator to a state; return the pass in it, or None between two passes."""
+        order, iteration = state["index"], int(state["iteration"])
+        size = int(state["size"]) if "size" in state else len(order)
+        batch_size = int(state.get("batch_size", self.batch_size))  # old files do not say
+        if size != self.data_size:
             raise WeightsError(
-                f"the order is of {len(state['index'])} examples, the data set has {self.data_size}"
+                f"the order is of {size} examples, the data set has {self.data_size}"
             )
+        if iteration > 0 and batch_size != self.batch_size:
+            raise WeightsError(
+                f"the checkpoint is within an epoch of batches of {batch_size}, the loader's "
+                f"batch_size is {self.batch_size}; load it with {batch_size} and change it then"
+            )
+        if iteration < 0 or not (order is None or is_order(order, size)):
+            raise WeightsError("the order of the examples is damaged")
         if (state["generator"] is None) != (self.generator is None):
             raise WeightsError("only one of the loaders has a generator of its own")
         if self.generator is not None:
             set_state(self.generator.bit_generator, state["generator"])
-        self.iteration, self.index = int(state["iteration"]), state["index"]
-        self._goes_on = True
+        if order is None:
+            return None
+        return Epoch(order, self.batch_size, self.max_iter, iteration)
 
-    def __next__(self) -> tuple[Any, Any]:
-        if self.iteration >= self.max_iter:
-            self.reset()
-            raise StopIteration
-        indices = self._indices()
-        self.iteration += 1
+    def _require_sizes(self) -> None:
+        """Raise `ArgumentError` if there is nothing to loop over."""
+        if self.data_size == 0:
+            raise ArgumentError(f"{type(self).__name__}: the data set has no examples")
+
+    def _load(self, indices: Any) -> Any:
+        """Return a batch where it belongs."""
         if self.resident is not None:
             return self._gathered(indices)
-        x, t = self._batch(indices)
-        if self.backend is not None:
-            backend = get_backend(self.backend)
-            x, t = move(x, backend), None if t is None else move(t, backend)
-        return x, t
-
-    def _gathered(self, indices: Any) -> tuple[Any, Any]:
-        """A batch of the data set that is kept on the device."""
-        assert self.resident is not None and self.backend is not None
+        batch = self._batch(indices)
+        if self.backend is None:
+            return batch
         backend = get_backend(self.backend)
-        x, t = self.resident
-        with on_device_of(x):
+        return map_arrays(lambda x: move(x, backend), batch)
+
+    def _gathered(self, indices: Any) -> Any:
+        """Return a batch of the data set that is kept on the device."""
+        assert self.backend is not None
+        backend = get_backend(self.backend)
+        with on_device_of(self.resident[0]):
             there = move(indices, backend)
-            return backend.get_item(x, there), None if t is None else backend.get_item(t, there)
+            return tuple(
+                None if part is None else backend.get_item(part, there) for part in self.resident
+            )
 
-    next = __next__
+    def _indices(self, epoch: Epoch) -> Any:
+        """Return the numbers of the examples that come next."""
+        start = epoch.iteration * epoch.batch_size
+        return epoch.index[start : start + epoch.batch_size]
 
-    def _indices(self) -> Any:
-        """The numbers of the examples that come next."""
-        start = self.iteration * self.batch_size
-        return self.index[start : start + self.batch_size]
-
-    def _batch(self, indices: Any) -> tuple[Any, Any]:
-        if hasattr(self.dataset, "batch"):
-            x, t = self.dataset.batch(indices)
-            return x, t
-        return stacked([self.dataset[int(i)] for i in indices])
+    def _batch(self, indices: Any) -> Any:
+        """Return a batch on the host."""
+        if self.collate_fn is not None:
+            return self.collate_fn(examples_of(self.dataset, indices))
+        if isinstance(self.dataset, Dataset):
+            return self.dataset.batch(indices)
+        if is_table(self.dataset):
+            return host_array("DataLoader", rows(self.dataset)[indices])
+        return collate(examples_of(self.dataset, indices), indices)
 
     def to(self, name: str) -> DataLoader:
         """Yield batches on backend ``name``; returns self."""
@@ -163,7 +316,7 @@ class DataLoader:
         """
         backend = accelerator()
         self.to(backend.name)
-        constant = is_constant(self.dataset)
+        constant = is_constant(self.dataset) and self.collate_fn is None
         if resident and not constant:
             raise ArgumentError(
                 "to_gpu(resident=True): examples must be the same each time: a Dataset of arrays "
@@ -172,9 +325,16 @@ class DataLoader:
         if not constant or resident is False:
             return self
         if resident or self._fits(backend):
-            x, t = self.dataset.batch(np.arange(self.data_size))
-            self.resident = move(x, backend), None if t is None else move(t, backend)
+            self._keep_resident()
         return self
+
+    def _keep_resident(self) -> None:
+        """Copy the data set to the device as it is now."""
+        assert self.backend is not None
+        backend = get_backend(self.backend)
+        batch = self.dataset.batch(np.arange(self.data_size))
+        self.resident = tuple(None if part is None else move(part, backend) for part in batch)
+        self._resident_source = source(self.dataset)
 
     def _fits(self, backend: ArrayBackend) -> bool:
         """Whether the data set, of which one example is looked at, takes half of what is free."""
@@ -185,39 +345,112 @@ class DataLoader:
         return 2 * each * self.data_size <= memory.free + memory.cached
 
 
+def positive(owner: str, name: str, value: Any) -> int:
+    """Return ``value`` as an integer of at least 1, else raise `ArgumentError`."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        reason = "is below 1" if type(value) is int else "is not an integer of at least 1"
+        raise ArgumentError(f"{owner}: {name} {value!r} {reason}")
+    return number
+
+
+def require_dataset(dataset: Any) -> None:
+    """Raise `ArgumentError` for what has no length or no examples by number."""
+    kind = type(dataset).__name__
+    wanted = "expected len(dataset) and dataset[0], such as a Dataset, a list or an array"
+    try:
+        len(dataset)
+    except TypeError as error:
+        raise ArgumentError(
+            f"DataLoader: the data set, of type {kind}, has no length; {wanted} (list(...) makes "
+            "one of an iterable)"
+        ) from error
+    if not hasattr(type(dataset), "__getitem__"):
+        raise ArgumentError(
+            f"DataLoader: the data set, of type {kind}, has no examples by number; {wanted}"
+        )
+    if isinstance(dataset, Mapping) and len(dataset) and 0 not in dataset:
+        raise ArgumentError(
+            f"DataLoader: a dictionary with keys {', '.join(map(repr, list(dataset)[:3]))} has no "
+            f"examples by number; {wanted} (list(zip(x, t)) makes pairs of two arrays)"
+        )
+
+
+def is_order(order: Any, size: int) -> bool:
+    """Return whether an array has every number below ``size`` once."""
+    order = np.asarray(order)
+    return order.dtype.kind in "iu" and np.array_equal(np.sort(order), np.arange(size))
+
+
+def described(dataset: Any) -> str:
+    """Return a data set in a few words."""
+    kind = type(dataset).__name__
+    return repr(dataset) if isinstance(dataset, Dataset) else f"{kind} of {len(dataset)}"
+
+
+def source(dataset: Any) -> tuple[Any, ...]:
+    """Return what the examples of a `Dataset` of arrays are made of."""
+    return (
+        dataset, dataset.data, dataset.label, dataset.transform, dataset.target_transform
+    )  # fmt: skip
+
+
+def same(before: Sequence[Any], now: Sequence[Any]) -> bool:
+    """Return whether all objects are the ones they were."""
+    return all(a is b for a, b in zip(before, now, strict=True))
+
+
 def is_constant(dataset: Any) -> bool:
-    """Whether examples are rows of an array that are transformed the same way each time."""
-    rows = isinstance(getattr(dataset, "data", None), np.ndarray) and hasattr(dataset, "batch")
-    own = type(dataset).__getitem__ is not Dataset.__getitem__ if rows else True
-    transforms = [getattr(dataset, name, None) for name in ("transform", "target_transform")]
-    return not own and all(t is None or getattr(t, "constant", False) for t in transforms)
+    """Return whether examples are rows of arrays that are transformed the same way each time."""
+    if not isinstance(dataset, Dataset) or type(dataset).__getitem__ is not Dataset.__getitem__:
+        return False
+    label = dataset.label
+    on_device = [x for x in (dataset.data, label) if x is not None]
+    if not all(is_table(x) and x.dtype.kind in "biufc" for x in on_device):
+        return False
+    transforms = [dataset.transform, dataset.target_transform]
+    return all(t is None or getattr(t, "constant", False) for t in transforms)
 
 
 class SeqDataLoader(DataLoader):
     """Batches of sequences, in order (book step 60).
 
     Row i of the batches walks through the dataset one example at a time, beginning at
-    ``i * (N // batch_size)``.
+    ``i * (N // batch_size)``. Loops and checkpoints are those of `DataLoader`.
 
     Args:
-        dataset: a `Dataset`, or any sequence of pairs (example, label), N of them.
+        dataset: as for `DataLoader`, of N examples.
         batch_size: how many places the dataset is walked through from, at most N.
         gpu: put the batches on the accelerator.
+        collate_fn: as for `DataLoader`.
 
     Yields:
-        pairs (x, t) of arrays with ``batch_size`` rows, ceil(N / batch_size) times.
+        batches with ``batch_size`` rows, ceil(N / batch_size) times.
 
     Raises:
-        ArgumentError: ``batch_size`` is below 1 or above N.
+        ArgumentError: as for `DataLoader`, and if ``batch_size`` is above N.
     """
 
-    def __init__(self, dataset: Any, batch_size: int, gpu: bool = False) -> None:
-        super().__init__(dataset, batch_size, shuffle=False, gpu=gpu)
-        if batch_size > self.data_size:
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        gpu: bool = False,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+    ) -> None:
+        super().__init__(dataset, batch_size, shuffle=False, gpu=gpu, collate_fn=collate_fn)
+
+    def _require_sizes(self) -> None:
+        super()._require_sizes()
+        if self.batch_size > self.data_size:
             raise ArgumentError(
-                f"SeqDataLoader: batch_size {batch_size} for {self.data_size} examples"
+                f"SeqDataLoader: batch_size {self.batch_size} for {self.data_size} examples"
             )
 
-    def _indices(self) -> Any:
-        starts = np.arange(self.batch_size) * (self.data_size // self.batch_size)
-        return (starts + self.iteration) % self.data_size
+    def _indices(self, epoch: Epoch) -> Any:
+        size = len(epoch.index)
+        starts = np.arange(epoch.batch_size) * (size // epoch.batch_size)
+        return (starts + epoch.iteration) % size

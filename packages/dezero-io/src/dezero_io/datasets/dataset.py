@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import numpy as np
 
+from dezero_core.errors import ArgumentError, ShapeError
+
+from ..collation import collate, examples_of
+from ..host_arrays import host_array, is_table, rows
 from ..transforms.arrays import transformed
 
 
@@ -38,28 +43,71 @@ class Dataset:
     def prepare(self) -> None:
         """Set ``data`` and ``label``."""
 
+    def __repr__(self) -> str:
+        try:
+            size = f"{len(self)} examples"
+        except Exception:  # a subclass that is not ready; printing it must not fail
+            size = "no examples yet"
+        part = "train" if getattr(self, "train", True) else "test"
+        return f"{type(self).__name__}({size}, {part})"
+
     def __len__(self) -> int:
+        if self.data is None:
+            raise ArgumentError(f"{type(self).__name__}: data is None; set it in prepare()")
         return len(self.data)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Example and label number ``index``; the label is None where there are none."""
-        x = self.data[index]
-        t = None if self.label is None else self.label[index]
+    def __getitem__(self, index: Any) -> tuple[Any, Any]:
+        """Return example and label number ``index``; the label is None where there are none.
+
+        A slice, a list of numbers or a mask gives a batch, as `batch` does.
+        """
+        if not is_integer(index):
+            return self.batch(np.arange(len(self))[index])
+        x = rows(self.data)[index]
+        t = None if self.label is None else rows(self.label)[index]
         x = self.transform(x) if self.transform else x
         return x, self.target_transform(t) if self.target_transform and t is not None else t
 
     def batch(self, indices: Any) -> tuple[Any, Any]:
-        """Examples and labels by their numbers, as arrays: one gather, if they are in arrays."""
+        """Return examples and labels by their numbers, as arrays.
+
+        Where they are in arrays it is one gather, and transforms take the whole batch if they
+        can. Examples are stacked as `DataLoader` says.
+
+        Raises:
+            ShapeError: there are more examples than labels, or fewer; or their shapes differ.
+            ArgumentError: examples differ otherwise; the message names their numbers.
+        """
         own = type(self).__getitem__ is Dataset.__getitem__
-        if not own or not isinstance(self.data, np.ndarray):
-            return stacked([self[int(i)] for i in indices])
-        x = transformed(self.transform, self.data[indices])
+        if own and self.label is not None and len(self.label) != len(self.data):
+            raise ShapeError(
+                f"{type(self).__name__}: {len(self.data)} examples, {len(self.label)} labels"
+            )
+        if own and is_table(self.data):
+            try:
+                return self._gathered(indices)
+            except (ArgumentError, ShapeError):
+                pass  # one by one, so that the message names an example by its number
+        batch: tuple[Any, Any] = collate(examples_of(self, indices), indices)
+        return batch
+
+    def _gathered(self, indices: Any) -> tuple[Any, Any]:
+        """Return rows of the data, and their labels, transformed together."""
+        name = type(self).__name__
+        x = transformed(self.transform, host_array(name, rows(self.data)[indices]))
         if self.label is None:
             return x, None
-        return x, transformed(self.target_transform, np.asarray(self.label)[indices])
+        if is_table(self.label):
+            t = host_array(name, rows(self.label)[indices])
+        else:
+            t = collate(examples_of(self.label, indices), indices, "[1]")
+        return x, transformed(self.target_transform, t)
 
 
-def stacked(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Pairs of example and label as two arrays."""
-    xs, ts = zip(*examples, strict=True)
-    return np.array(xs), None if ts[0] is None else np.array(ts)
+def is_integer(x: Any) -> bool:
+    """Return whether ``x`` is one number of an example, by NumPy's rules."""
+    try:
+        index(x)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""Epochs: passes over a data set, each with its own order and its own position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .loaders import DataLoader
+
+
+@dataclass(eq=False)
+class Epoch:
+    """The order of one pass over a data set, and the position in it.
+
+    Attributes:
+        index: the numbers of the examples in the order of the pass, int64 of shape (N,).
+        batch_size: examples a batch.
+        max_iter: how many batches there are.
+        iteration: how many batches were taken.
+    """
+
+    index: Any
+    batch_size: int
+    max_iter: int
+    iteration: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every batch was taken."""
+        return self.iteration >= self.max_iter
+
+
+class BatchIterator:
+    """The batches of one epoch: what ``iter(loader)`` returns.
+
+    Iterators of one loader do not disturb each other. Each is a part of a checkpoint by itself:
+    its state is that of the loader, at the position of this iterator.
+
+    Args:
+        loader: whose batches they are.
+        epoch: the order, and where to begin.
+    """
+
+    def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
+        self.loader, self.epoch = loader, epoch
+
+    def __iter__(self) -> BatchIterator:
+        return self
+
+    def __len__(self) -> int:
+        """Return how many batches the whole epoch has."""
+        return self.epoch.max_iter
+
+    def __next__(self) -> Any:
+        epoch = self.epoch
+        if epoch.is_over:
+            self.loader._leave(epoch)
+            raise StopIteration
+        indices = self.loader._indices(epoch)
+        epoch.iteration += 1
+        return self.loader._load(indices)
+
+    def __del__(self) -> None:
+        self.loader._leave(self.epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `DataLoader.state_dict` would, at the position of this iterator."""
+        return self.loader._state(self.epoch)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on in the order, and at the position, of ``state``.
+
+        Raises:
+            WeightsError: as `DataLoader.load_state_dict`.
+        """
+        loaded = self.loader._restored(state) or self.loader._new_epoch()
+        vars(self.epoch).update(vars(loaded))
