@@ -25,8 +25,9 @@ settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
 
 BACKENDS = ("numpy", "strict", "cuda")
-_rows: dict[str, list[str]] = defaultdict(list)
-_tables: dict[str, list[str]] = defaultdict(list)
+Table = dict[str, list[str]]
+_tables: dict[str, Table] = defaultdict(lambda: defaultdict(list))
+"""Tables to print at the end of the run, by title: the cells of each row."""
 
 
 def _register_backends() -> None:
@@ -59,29 +60,41 @@ def _frozen() -> Iterator[None]:
 
 
 @pytest.fixture
-def ran() -> Any:
+def report() -> Any:
+    """``report(title, row, cell)`` adds to a row of a table that is printed at the end."""
+    return lambda title, row, cell: _tables[title][row].append(cell)
+
+
+@pytest.fixture
+def ran(report: Any) -> Any:
     """``ran(case, backend)`` puts a row of the op table into the summary."""
 
     def note(case: Any, backend: str) -> None:
         modes = "arrays = Variables" if case.order else "no gradient"
-        _rows[f"{case.name:28} {len(case.shapes)} trials, {modes:20}"].append(backend)
+        row = f"{case.name:28} {len(case.shapes)} trials, {modes:20} x"
+        report("op table: modes of backward x array types", row, backend)
 
     return note
 
 
-@pytest.fixture
-def report() -> Any:
-    """``report(table, line)`` adds a line to a table that is printed at the end of the run."""
-    return lambda table, line: _tables[table].append(line)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the tables of a parallel worker to the process that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tables"] = {title: dict(rows) for title, rows in _tables.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the tables of a parallel worker."""
+    for title, rows in getattr(node, "workeroutput", {}).get("tables", {}).items():
+        for row, cells in rows.items():
+            _tables[title][row] += cells
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Every row of the op table, with the modes of backward and the array types it ran in."""
-    if _rows:
-        terminalreporter.section("op table: modes of backward x array types")
-        for row, backends in _rows.items():
-            terminalreporter.write_line(f"{row} x {', '.join(backends)}")
-    for table, lines in _tables.items():
-        terminalreporter.section(table)
-        for line in lines:
-            terminalreporter.write_line(line)
+    """Print every table, its rows in order."""
+    for title, rows in sorted(_tables.items()):
+        terminalreporter.section(title)
+        for row, cells in sorted(rows.items()):
+            terminalreporter.write_line(f"{row} {', '.join(sorted(cells, reverse=True))}")

@@ -219,9 +219,9 @@ def test_op(op: str, report: Any) -> None:
                     counts[attempt(case, backend, form)] += 1
                 except AssertionError as error:
                     raise AssertionError(f"{case.name} on {backend}, {name}: {error}") from error
+    cells = " ".join(f"{counts[key]:4}" for key in ("right", "refused", "undefined"))
     report(
-        "strangers' arrays: right, refused, undefined in NumPy or the standard too",
-        f"{op:30} {counts['right']:4} {counts['refused']:3} {counts['undefined']:3}",
+        "strangers' arrays: right, refused, undefined in NumPy or the standard", f"{op:30}", cells
     )
     assert 10 * counts["refused"] <= counts.total() - counts["undefined"]
 
@@ -248,7 +248,7 @@ def test_layer(name: str, report: Any) -> None:
             compare(run(make(), x), expected, [x, np.zeros(0, "float32")], None)
         except AssertionError as error:
             raise AssertionError(f"{form_name}: {error}") from error
-    report("strangers' arrays", f"{name:30} {len(FORMS):4} layers, float32 throughout")
+    report("strangers' arrays: layers", f"{name:30}", f"{len(FORMS)} forms, float32 throughout")
 
 
 MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
