@@ -1,0 +1,121 @@
+"""Files that earlier versions wrote load, hold what they held, and training goes on from them.
+
+Each folder beside this test was made by `write.py` when the version it is named after was current.
+"""
+
+import json
+import shutil
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from saved_cases import (
+    MODELS,
+    OPTIMIZERS,
+    SMALL,
+    TRAIN,
+    optimizer_parts,
+    outputs,
+    run_parts,
+    train_optimizers,
+    train_run,
+)
+
+import dezero
+from dezero import Checkpointer, load_checkpoint
+from dezero.cli import main, task
+from dezero_core.backends import host
+from dezero_core.extend import load_weights, named_params
+
+FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/expected.json"))
+SUFFIXES = (".npz", ".safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _no_seed_stays() -> Any:
+    yield
+    host._own_generator = None
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture(params=SUFFIXES)
+def suffix(request: pytest.FixtureRequest) -> str:
+    if request.param == ".safetensors":
+        pytest.importorskip("safetensors", reason="the extra dezero-io[safetensors]")
+    return str(request.param)
+
+
+def expected(folder: Path) -> Any:
+    return json.loads((folder / "expected.json").read_text())
+
+
+def require_equal(model: Any, arrays: dict[str, Any]) -> None:
+    named = named_params(model)
+    assert list(named) == list(arrays)
+    for key, (dtype, shape, values) in arrays.items():
+        x = named[key].data
+        assert (x.dtype.name, list(x.shape)) == (dtype, shape), key
+        assert x.ravel().tolist() == np.array(values, dtype).tolist(), key
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_weights(folder: Path, name: str, suffix: str) -> None:
+    said = expected(folder)["weights"].get(name)
+    if said is None:
+        pytest.skip("written before there was such a layer")
+    make, x = MODELS[name]
+    model = make()
+    report = load_weights(model, folder / f"{name}{suffix}", verify=True)
+    assert report.metadata == {"name": name} and not report.missing
+    require_equal(model, said["arrays"])
+    if x is not None:
+        np.testing.assert_allclose(outputs(model, x).ravel(), said["outputs"], rtol=1e-4, atol=1e-5)
+
+
+def test_every_optimizer_goes_on(folder: Path) -> None:
+    parts = optimizer_parts()
+    found = load_checkpoint(folder / "optimizers.npz", **parts)
+    assert found.metadata == {"steps": "2"}
+    said = expected(folder)["checkpoints"]["optimizers"]["losses"]
+    losses = train_optimizers(parts, len(said) // len(OPTIMIZERS))
+    np.testing.assert_allclose(losses, said, rtol=1e-4)
+
+
+def test_a_run_goes_on(folder: Path, suffix: str) -> None:
+    dezero.seed(99)
+    parts, said = run_parts(), expected(folder)["checkpoints"]["run"]
+    load_checkpoint(folder / f"run{suffix}", **parts)
+    require_equal(parts["model"], said["model"])
+    losses = list(islice(train_run(parts), len(said["losses"])))
+    np.testing.assert_allclose(losses, said["losses"], rtol=1e-3)
+
+
+def test_a_folder_of_checkpoints(folder: Path) -> None:
+    model = dezero.models.MLP((2,), in_size=3)
+    checkpoints = Checkpointer(folder / "checkpoints", best="min")
+    assert (checkpoints.steps(), checkpoints.best_step()) == ([2, 3], 2)
+    last = checkpoints.load(model=model)
+    assert last is not None and (last.step, last.metadata) == (3, {"score": "0.75"})
+    assert model.l0.b.data.tolist() == [3, 3]
+
+
+def test_the_command_resumes(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(task.MODELS, *SMALL)
+    shutil.copytree(folder / "train", tmp_path / "train")
+    more = (*TRAIN, "--epochs", "2", "--checkpoint", str(tmp_path / "train"), "--resume")
+    resumed = CliRunner().invoke(main, more)
+    assert resumed.exit_code == 0, resumed.output
+    words, said = resumed.output.splitlines()[1].split(), expected(folder)["train"]
+    assert words[:3] == said[:3]
+    assert float(words[3]) == pytest.approx(float(said[3]), abs=1e-3)
+
+
+def test_there_are_files() -> None:
+    assert "9714718" in {folder.name for folder in FOLDERS}
