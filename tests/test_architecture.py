@@ -50,6 +50,7 @@ FLOORS = [
     ["errors", "__about__"],
     ["config", "hookspecs"],
     ["plugins"],
+    ["formats"],
     ["backends"],
     ["variable"],
     ["diagnosis"],

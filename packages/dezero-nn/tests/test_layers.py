@@ -200,9 +200,9 @@ def test_forward_must_be_defined() -> None:
 
 
 def test_saving_without_dezero_io_names_it(monkeypatch: Any) -> None:
-    from dezero_core import weights
+    from dezero_core import formats
 
-    monkeypatch.setattr(weights._formats, "get", lambda suffix: None)
+    monkeypatch.setattr(formats._formats, "get", lambda suffix: None)
     for action in (Linear(2, in_size=2).save_weights, Linear(2, in_size=2).load_weights):
         with pytest.raises(MissingPackage, match="pip install dezero-io") as caught:
             action("m")

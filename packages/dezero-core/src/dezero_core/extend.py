@@ -17,23 +17,29 @@ from .backends.registry import (
 from .backends.transfer import move, move_beside, transfers
 from .engine import on_grad_ready
 from .functions.casting import call_widened, floating, narrowed, widened
+from .formats import (
+    FilePath,
+    Limits,
+    Stored,
+    WeightFormat,
+    file_path,
+    format_for,
+    located,
+    registered_formats,
+)
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
 from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
 from .variable import admitted, array_of, as_array_like, cast
 from .weights import (
-    Limits,
     LoadReport,
     OnHost,
-    Stored,
-    WeightFormat,
+    PyTorchArray,
     assign,
     dtype_name,
-    format_for,
     limit_for,
     load_weights,
-    located,
     require_fit,
     save_weights,
 )
@@ -46,6 +52,7 @@ __all__ = [
     "BackendSpec",
     "Catalog",
     "Check",
+    "FilePath",
     "GradientError",
     "Kernel",
     "KernelOp",
@@ -55,6 +62,7 @@ __all__ = [
     "OnHost",
     "OpCase",
     "PluginStatus",
+    "PyTorchArray",
     "Stored",
     "WeightFormat",
     "accelerator",
@@ -72,6 +80,7 @@ __all__ = [
     "children",
     "default_backend",
     "dtype_name",
+    "file_path",
     "floating",
     "format_for",
     "generator",
@@ -95,6 +104,7 @@ __all__ = [
     "ops",
     "own_generator",
     "plugins",
+    "registered_formats",
     "require_fit",
     "save_weights",
     "sum_over",

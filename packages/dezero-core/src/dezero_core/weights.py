@@ -5,8 +5,7 @@ This room knows keys, shapes and dtypes; formats (in dezero-io, or a plugin) kno
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,68 +15,40 @@ from .backends.host import HOST, can_cast, count_nonfinite
 from .backends.registry import get_backend
 from .backends.transfer import move, move_beside
 from .errors import (
-    FORMAT_HINTS,
-    INSTALL_HINTS,
-    DataMissing,
     DtypeMismatch,
-    FormatError,
     KeyMismatch,
-    MissingPackage,
     SaveError,
     ShapeMismatch,
     WeightsError,
 )
-from .plugins import Catalog
+from .formats import FilePath, Limits, Stored, format_for, located
 from .tree import named_params
 from .variable import Buffer, Parameter
 
-DEFAULT_SUFFIX = ".npz"
+PYTORCH_NAMES = {
+    "weight", "bias", "running_mean", "running_var",
+    "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0",
+    "weight_ih", "weight_hh", "bias_ih", "bias_hh",
+}  # fmt: skip
+"""What PyTorch's layers call their arrays."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What a file holds.
+class PyTorchArray:
+    """Where the array of a parameter is among those of PyTorch's layer.
 
     Attributes:
-        arrays: host arrays by key. Each is made when it is asked for: a format asks once, one
-            after the other, so that there is one copy at a time.
-        kinds: ``"param"`` or ``"buffer"`` by key; empty for files that do not say.
-        metadata: strings by name, for people and programs.
-        compress: whether to write a smaller file, which takes longer.
+        names: the names of arrays in that layer's state_dict, which are added up.
+        shape: the shape of each of them; None for lengths that the layer does not know yet.
+        transposed: the last two axes are (out, in) there, and (in, out) here.
+        part, parts: it is this one of so many equal parts of the first axis.
     """
 
-    arrays: Mapping[str, Any]
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    compress: bool = False
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a reader may believe of a file.
-
-    Attributes:
-        max_bytes: how many bytes its arrays take together, at most.
-        verify: recompute every array's SHA-256, where the file has them.
-    """
-
-    max_bytes: int = 4 << 30
-    verify: bool = False
-
-
-@dataclass(frozen=True)
-class WeightFormat:
-    """How one kind of file is written and read.
-
-    Attributes:
-        suffix: the file suffix it goes by, such as ``".npz"``.
-        write: ``write(path, stored)`` puts a `Stored` at ``path``, atomically.
-        read: ``read(path, limits)`` returns a `Stored`, or raises `FormatError` or `LimitError`.
-    """
-
-    suffix: str
-    write: Callable[[Path, Stored], None]
-    read: Callable[[Path, Limits], Stored]
+    names: tuple[str, ...]
+    shape: tuple[int | None, ...]
+    transposed: bool = False
+    part: int = 0
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,17 +60,23 @@ class LoadReport:
         missing: keys of the model that the file lacks; they are as before.
         unexpected: keys of the file that the model lacks.
         metadata: the file's own strings.
+        sources: by loaded key, what it came from, where the file has other names than the model.
+
+    Printed, it is a table: a line for each key.
     """
 
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     metadata: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
-
-_formats: Catalog[WeightFormat] = Catalog(
-    "dezero_weight_formats", WeightFormat, lambda f: [f.suffix]
-)
+    def __str__(self) -> str:
+        rows = [(key, self.sources.get(key, "loaded")) for key in self.loaded]
+        rows += [(key, "missing in the file") for key in self.missing]
+        rows += [(key, "unexpected in the file") for key in self.unexpected]
+        width = max([len(key) for key, _ in rows], default=0)
+        return "\n".join(f"{key:{width}}  {text}" for key, text in rows)
 
 
 class OnHost(Mapping[str, Any]):
@@ -124,7 +101,7 @@ class OnHost(Mapping[str, Any]):
 
 def save_weights(
     tree: Any,
-    path: str | os.PathLike[str],
+    path: FilePath,
     *,
     metadata: Mapping[str, str] | None = None,
     compress: bool = False,
@@ -136,12 +113,15 @@ def save_weights(
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
-        path: the file; ``.npz`` is added to a name without suffix, here and when loading.
+        path: the file; its suffix says the format. ``.npz`` is added to a name without a suffix,
+            and to one whose suffix does not begin with a letter (``epoch3-acc0.97``), here and
+            when loading. A first folder ``~`` is the home folder.
         metadata: strings by name, to keep beside the weights.
         compress: write a smaller file, where the format can.
 
     Raises:
         SaveError: a parameter has no data yet, or cannot be stored.
+        FormatError: no format has this suffix.
         MissingPackage: no installed package knows the format.
         OSError: the file cannot be written; an earlier one is untouched.
     """
@@ -162,7 +142,7 @@ def save_weights(
 
 def load_weights(
     tree: Any,
-    path: str | os.PathLike[str],
+    path: FilePath,
     *,
     strict: bool = True,
     cast: str | None = None,
@@ -202,8 +182,12 @@ def load_weights(
     target, file_format = located(path)
     named = named_params(tree)
     limits = Limits(limit_for(named, 2) if max_bytes is None else max_bytes, verify)
-    stored = file_format.read(target, limits)
-    require_fit(named, stored, f"{target} does not fit the model", strict=strict, cast=cast)
+
+    def check(stored: Stored) -> None:
+        title = f"{target} does not fit the model"
+        require_fit(named, stored, title, strict=strict, cast=cast)
+
+    stored = file_format.read_checked(target, limits, check)
     found = {key: x for key, x in named.items() if key in stored.arrays}
     if not allow_nonfinite:
         _require_finite({key: stored.arrays[key] for key in found}, target)
@@ -227,47 +211,6 @@ def assign(named: Mapping[str, Parameter | Buffer], arrays: Mapping[str, Any]) -
     staged = {key: _placed(arrays[key], x) for key, x in named.items()}
     for key, x in named.items():
         x.data = staged[key]
-
-
-def located(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
-    """The existing file meant by ``path``, and its format.
-
-    Raises:
-        DataMissing: there is no such file; the message names files of a similar name.
-        MissingPackage, FormatError: nobody knows the format.
-    """
-    target, file_format = format_for(path)
-    if not target.exists():
-        near = get_close_matches(target.name, [p.name for p in target.parent.glob("*")])
-        hint = f"; there is {', '.join(near)}" if near else ""
-        raise DataMissing(f"{target} not found{hint}")
-    return target, file_format
-
-
-def format_for(path: str | os.PathLike[str]) -> tuple[Path, WeightFormat]:
-    """The file meant by ``path``, there or not, and its format.
-
-    Raises:
-        MissingPackage, FormatError: nobody knows the format.
-    """
-    target = Path(path)
-    if not target.suffix:
-        target = target.with_name(target.name + DEFAULT_SUFFIX)
-    file_format = _formats.get(target.suffix)
-    if file_format is not None:
-        return target, file_format
-    if target.suffix in FORMAT_HINTS:
-        raise MissingPackage(
-            f"nothing installed reads or writes {target.suffix} files. "
-            f"{INSTALL_HINTS[FORMAT_HINTS[target.suffix]]}"
-        )
-    known = ", ".join(f.suffix for f, _ in _formats.items())
-    raise FormatError(f"{target.name}: no format for {target.suffix!r}; known: {known or 'none'}")
-
-
-def format_suffixes() -> list[tuple[str, str]]:
-    """Every known file suffix, with the name of the plugin that handles it."""
-    return [(file_format.suffix, plugin) for file_format, plugin in _formats.items()]
 
 
 def _kind(x: Parameter | Buffer) -> str:
@@ -295,7 +238,15 @@ def require_fit(
             problems += _differences(key, x, stored.arrays[key], stored.kinds.get(key), cast)
     if problems:
         differences = "; ".join(text for _, text in problems)
-        raise problems[0][0](f"{title}, nothing was loaded: {differences}")
+        hint = pytorch_hint(stored.arrays) if issubclass(problems[0][0], KeyMismatch) else ""
+        raise problems[0][0](f"{title}, nothing was loaded: {differences}{hint}")
+
+
+def pytorch_hint(keys: Iterable[str]) -> str:
+    """Say what reads a file whose keys are PyTorch's; an empty string for other files."""
+    if any(key.split(".")[-1] in PYTORCH_NAMES for key in keys):
+        return ". These are names of PyTorch: load_pytorch_weights reads them"
+    return ""
 
 
 def _differences(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from platform import node
 from tempfile import mkstemp
@@ -20,23 +22,69 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     is gone.
 
     Raises:
-        OSError: the folder is missing, full, or cannot be written to.
+        OSError: the folder is missing, full, or cannot be written to, or ``path`` is a folder. Its
+            ``filename`` is ``path``, never the temporary file.
     """
-    target = path.resolve()
-    sweep(target)
-    descriptor, name = mkstemp(SUFFIX, f"{prefix(target)}{os.getpid()}.", target.parent)
-    temporary = Path(name)
+    with errors_naming(path):
+        descriptor, temporary, target = _temporary_file(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with errors_naming(path, DISK_ERRORS), os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_mode(target))
-        os.replace(temporary, target)
+        with errors_naming(path):
+            temporary.chmod(_mode(target))
+            os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    with errors_naming(path):
+        _sync_folder(target.parent)
+
+
+def require_writable(path: Path) -> None:
+    """Raise the OSError that `atomic_file` would raise at its start, if any; write nothing."""
+    with errors_naming(path):
+        descriptor, temporary, _ = _temporary_file(path)
+        os.close(descriptor)
+        temporary.unlink()
+
+
+def _temporary_file(path: Path) -> tuple[int, Path, Path]:
+    """Make a file beside ``path``; return its descriptor, its path, and what it will replace."""
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # Python 3.11 and 3.12 do not say it by an OSError
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+    if not target.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, f"no folder {str(path.parent)!r}", str(path))
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(target).st_mode):  # raises if the name is too long
+            raise IsADirectoryError(errno.EISDIR, "a folder has this name", str(path))
+    sweep(target)
+    descriptor, name = mkstemp(SUFFIX, f"{prefix(target)}{os.getpid()}.", target.parent)
+    return descriptor, Path(name), target
+
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What writing into an open file raises, without naming the file."""
+
+
+@contextmanager
+def errors_naming(path: Path, without_name: Container[int] = ()) -> Iterator[None]:
+    """Let every OSError of the block name ``path``, which the user knows.
+
+    Args:
+        path: the file that is written.
+        without_name: only errors with these numbers, and only if they name no file.
+    """
+    try:
+        yield
+    except OSError as error:
+        unnamed = error.filename is None and error.errno in without_name
+        if error.errno is None or (without_name and not unnamed):
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
 SUFFIX = ".part"
@@ -45,7 +93,8 @@ SUFFIX = ".part"
 
 def prefix(target: Path) -> str:
     """How the names of temporary files of this machine for ``target`` begin; a process follows."""
-    return f".{target.name[:150]}.{node()[:50]}."
+    name = os.fsencode(target.name)[:150].decode(errors="ignore")
+    return f".{name}.{node()[:50]}."
 
 
 def sweep(target: Path) -> None:

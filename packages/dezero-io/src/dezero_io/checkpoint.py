@@ -18,7 +18,6 @@ bit for bit, as one that was not interrupted::
 from __future__ import annotations
 
 import json
-import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -40,11 +39,13 @@ from dezero_core.errors import (
     WeightsError,
 )
 from dezero_core.extend import (
+    FilePath,
     Limits,
     OnHost,
     Stored,
     array_of,
     assign,
+    file_path,
     format_for,
     get_backend,
     limit_for,
@@ -92,9 +93,11 @@ class Weights:
             raise SaveError(f"{', '.join(missing)}: no data yet; run one forward pass before")
         return dict(OnHost(self.named))
 
-    def require_fit(self, state: dict[str, Any]) -> None:
-        """Raise what `load_weights` would."""
-        require_fit(self.named, Stored(state), "the checkpoint does not fit the model")
+    def require_fit(
+        self, state: dict[str, Any], title: str = "the checkpoint does not fit the model"
+    ) -> None:
+        """Raise what `load_weights` would; the message begins with ``title``."""
+        require_fit(self.named, Stored(state), title)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give every parameter its array, where it is."""
@@ -118,12 +121,12 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None, **parts: Any
+    path: FilePath, *, metadata: Mapping[str, str] | None = None, **parts: Any
 ) -> None:
     """Write the state of all ``parts`` to one file, which replaces an earlier one when complete.
 
     Args:
-        path: the file, as for `save_weights`: ``.npz`` is added to a name without suffix.
+        path: the file, as for `save_weights`.
         metadata: strings by name.
         parts: models, optimizers, schedules, loaders, generators, by names of your own.
 
@@ -140,7 +143,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str],
+    path: FilePath,
     *,
     max_bytes: int | None = None,
     verify: bool = True,
@@ -166,13 +169,17 @@ def load_checkpoint(
     trees = {name: part for name, part in given.items() if isinstance(part, Weights)}
     if max_bytes is None:
         max_bytes = max([limit_for(tree.named, 10) for tree in trees.values()], default=4 << 30)
-    stored = file_format.read(target, Limits(max_bytes, verify))
+
+    def check(stored: Stored) -> None:
+        states = states_in(stored, target)
+        lacking = [name for name in given if name not in states]
+        if lacking:
+            raise KeyMismatch(f"{target} has no {', '.join(lacking)}; it has {', '.join(states)}")
+        for name, tree in trees.items():
+            tree.require_fit(states[name], f"{target}: {name!r} does not fit the model")
+
+    stored = file_format.read_checked(target, Limits(max_bytes, verify), check)
     states = states_in(stored, target)
-    lacking = [name for name in given if name not in states]
-    if lacking:
-        raise KeyMismatch(f"{target} has no {', '.join(lacking)}; it has {', '.join(states)}")
-    for name, tree in trees.items():
-        tree.require_fit(states[name])
     others = {name: part for name, part in given.items() if name not in trees}
     before = {name: part.state_dict() for name, part in others.items()}
     try:
@@ -267,14 +274,12 @@ class Checkpointer:
 
     PATTERN = re.compile(r"step-(\d+)\.npz")
 
-    def __init__(
-        self, folder: str | os.PathLike[str], keep: int = 3, best: str | None = None
-    ) -> None:
+    def __init__(self, folder: FilePath, keep: int = 3, best: str | None = None) -> None:
         if integer("Checkpointer", "keep", keep) < 1:
             raise ArgumentError(f"Checkpointer: keep {keep} is below 1")
         if best not in (None, "max", "min"):
             raise ArgumentError(f"Checkpointer: best is {best!r}, not 'max', 'min' or None")
-        self.folder, self.keep, self.best = Path(folder), keep, best
+        self.folder, self.keep, self.best = file_path(folder), keep, best
 
     def steps(self) -> list[int]:
         """The numbers of the checkpoints that are there, ascending."""

@@ -32,7 +32,17 @@ from dezero_core.extend import Limits, Stored
 from .atomic import atomic_file
 from .beside import beside
 from .deflate import LEVEL, accelerate
-from .manifest import NAME, Entry, Manifest, as_bytes, decode, entry_of, is_safe, storable
+from .manifest import (
+    NAME,
+    Entry,
+    Manifest,
+    as_bytes,
+    decode,
+    entry_of,
+    is_safe,
+    outline,
+    storable,
+)
 from .progress import Counted, counted
 from .regular import open_regular
 
@@ -45,6 +55,14 @@ LONGEST_MANIFEST = 64 << 20
 
 SIGN = b"dezero"
 """The archive's comment, the end of the file: where it is, there is a manifest."""
+
+NO_NUMPY_DTYPE = {2: "bfloat16 (V2)", 1: "float8 or another dtype of one byte (V1)"}
+"""By size in bytes, the dtypes of ml_dtypes: NumPy saves them as bytes without a meaning."""
+
+FLOAT8 = "'<f1'"
+"""How NumPy names one of the float8 dtypes in a header, which it then cannot read."""
+
+CONVERT = ", which NumPy lacks; convert it to float32 before saving, or save it as .safetensors"
 
 CHUNK = 1 << 20
 """Bytes at a time from a deflated member."""
@@ -106,14 +124,34 @@ def read(path: Path, limits: Limits) -> Stored:
         members = checked_members(archive, limits)
         with counted(f"loading {path.name}", sum(m.file_size for m in members.values())) as done:
             arrays = {key: _array(archive, key, m, done) for key, m in members.items()}
-        said = arrays.pop(NAME, None)
-        if said is not None:
-            manifest = decode(said.tobytes())
-            manifest.check(arrays, limits.verify)
-        if (said is not None) != (archive.comment == SIGN):
-            raise FormatError("damaged: the manifest, or the end of the file, is gone")
-        if said is None:
-            return Stored(arrays)
+        return _checked(archive, arrays.pop(NAME, None), arrays, limits.verify)
+
+
+def headers(path: Path, limits: Limits) -> Stored:
+    """Return what the file at ``path`` declares: its arrays have no memory, only shape and dtype.
+
+    Of each member only the first kilobytes are read, of the manifest all.
+
+    Raises:
+        FormatError, LimitError, OSError: as for `read`.
+    """
+    with opened(path) as archive:
+        members = checked_members(archive, limits)
+        manifest = members.pop(NAME, None)
+        arrays = {key: _outline(archive, key, member) for key, member in members.items()}
+        said = None if manifest is None else _manifest(archive, manifest)
+        return _checked(archive, said, arrays, False)
+
+
+def _checked(archive: ZipFile, said: Any, arrays: dict[str, Any], verify: bool) -> Stored:
+    """Return the arrays of a file, compared with what its manifest says, if it has one."""
+    manifest = None if said is None else decode(said.tobytes())
+    if manifest is not None:
+        manifest.check(arrays, verify)
+    if (manifest is not None) != (archive.comment == SIGN):
+        raise FormatError("damaged: the manifest, or the end of the file, is gone")
+    if manifest is None:
+        return Stored(arrays)
     return Stored(arrays, manifest.kinds, manifest.metadata)
 
 
@@ -127,9 +165,14 @@ def read_manifest(path: Path) -> Manifest | None:
         member = checked_members(archive, Limits(sys.maxsize)).get(NAME)
         if member is None:
             return None
-        if member.file_size > LONGEST_MANIFEST:
-            raise LimitError(f"{path}: a manifest of {member.file_size:.3g} bytes")
-        return decode(_array(archive, NAME, member, lambda count: None).tobytes())
+        return decode(_manifest(archive, member).tobytes())
+
+
+def _manifest(archive: ZipFile, member: ZipInfo) -> Any:
+    """Return the bytes of the manifest, as an array."""
+    if member.file_size > LONGEST_MANIFEST:
+        raise LimitError(f"a manifest of {member.file_size:.3g} bytes")
+    return _array(archive, NAME, member, lambda count: None)
 
 
 @contextmanager
@@ -169,6 +212,11 @@ def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
         raise LimitError(f"{len(infos)} members; at most {MOST_MEMBERS} are read")
     members: dict[str, ZipInfo] = {}
     for info in infos:
+        if info.filename.endswith("data.pkl"):
+            raise FormatError(
+                "a file of torch.save, a pickle, which is never read; save it with "
+                "safetensors.torch.save_file, and read it with load_pytorch_weights"
+            )
         key = info.filename.removesuffix(".npy")
         if key == info.filename:
             raise FormatError(f"{info.filename!r} is no array")
@@ -205,16 +253,34 @@ class Header(NamedTuple):
 
 def _array(archive: ZipFile, key: str, member: ZipInfo, done: Counted) -> Any:
     """One array, native and in C order, once everything about it has been checked."""
+    with _member(archive, key, member) as stream:
+        start = stream.read(LONGEST_HEADER + 12)
+        header = parsed(key, start, member)
+        array = np.empty(prod(header.shape), header.dtype)
+        if array.size:
+            _fill(array, start[header.length :], archive, member, stream)
+        crc = zlib.crc32(as_bytes(array), zlib.crc32(start[: header.length]))
+        if crc != member.CRC:
+            raise FormatError(f"{key!r} is damaged: its checksum differs")
+    done(array.nbytes)
+    order: Any = "F" if header.fortran else "C"
+    shaped = array.reshape(header.shape, order=order)
+    return shaped.astype(header.dtype.newbyteorder("="), order="C", copy=False)
+
+
+def _outline(archive: ZipFile, key: str, member: ZipInfo) -> Any:
+    """An array with the shape and dtype of a member, and without memory."""
+    with _member(archive, key, member) as stream:
+        header = parsed(key, stream.read(LONGEST_HEADER + 12), member)
+        return outline(header.shape, header.dtype.newbyteorder("="))
+
+
+@contextmanager
+def _member(archive: ZipFile, key: str, member: ZipInfo) -> Iterator[IO[bytes]]:
+    """A member, open; whatever goes wrong with it comes out as `FormatError` and names it."""
     try:
         with archive.open(member) as stream:
-            start = stream.read(LONGEST_HEADER + 12)
-            header = parsed(key, start, member)
-            array = np.empty(prod(header.shape), header.dtype)
-            if array.size:
-                _fill(array, start[header.length :], archive, member, stream)
-            crc = zlib.crc32(as_bytes(array), zlib.crc32(start[: header.length]))
-            if crc != member.CRC:
-                raise FormatError(f"{key!r} is damaged: its checksum differs")
+            yield stream
     except (FormatError, MemoryError):
         raise
     except OSError as error:
@@ -223,10 +289,6 @@ def _array(archive: ZipFile, key: str, member: ZipInfo, done: Counted) -> Any:
         raise FormatError(f"{key!r} is damaged: {error}") from error
     except Exception as error:  # zip, zlib and NumPy report damage in a dozen types
         raise FormatError(f"{key!r} is damaged or no plain array: {error}") from error
-    done(array.nbytes)
-    order: Any = "F" if header.fortran else "C"
-    shaped = array.reshape(header.shape, order=order)
-    return shaped.astype(header.dtype.newbyteorder("="), order="C", copy=False)
 
 
 def parsed(key: str, start: bytes, member: ZipInfo) -> Header:
@@ -236,10 +298,17 @@ def parsed(key: str, start: bytes, member: ZipInfo) -> Header:
     if version not in ((1, 0), (2, 0)):
         raise FormatError(f"{key!r}: array header of version {version}")
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = reader(stream, max_header_size=LONGEST_HEADER)
+    try:
+        shape, fortran, dtype = reader(stream, max_header_size=LONGEST_HEADER)
+    except ValueError as error:
+        if FLOAT8 in str(error):
+            raise FormatError(f"{key!r} holds float8{CONVERT}") from error
+        raise
     if len(shape) > MOST_AXES or any(type(n) is not int or n < 0 for n in shape):
         raise FormatError(f"{key!r}: shape {shape} is not valid")
     if dtype.kind not in "biufc":
+        if dtype.kind == "V" and dtype.names is None and dtype.itemsize in NO_NUMPY_DTYPE:
+            raise FormatError(f"{key!r} holds {NO_NUMPY_DTYPE[dtype.itemsize]}{CONVERT}")
         what = "Python objects, which are never read" if dtype.hasobject else str(dtype)
         raise FormatError(f"{key!r} holds {what}; weights are numbers")
     said, there = prod(shape) * dtype.itemsize, member.file_size - stream.tell()

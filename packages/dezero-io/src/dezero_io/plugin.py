@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dezero_core.extend import WeightFormat
 from dezero_core.hookspecs import DEZERO_API, hookimpl
-from dezero_core.weights import WeightFormat
 
 from . import npz, safetensors
 
@@ -16,8 +16,14 @@ __all__ = ["DEZERO_API", "dezero_fetch", "dezero_op_cases", "dezero_weight_forma
 def dezero_weight_formats() -> list[WeightFormat]:
     """``.npz``, which plain ``numpy.load`` reads too, and ``.safetensors``."""
     return [
-        WeightFormat(".npz", npz.write, npz.read),
-        WeightFormat(safetensors.SUFFIX, safetensors.write, safetensors.read),
+        WeightFormat(".npz", npz.write, npz.read, npz.headers),
+        WeightFormat(
+            safetensors.SUFFIX,
+            safetensors.write,
+            safetensors.read,
+            safetensors.headers,
+            safetensors.needs,
+        ),
     ]
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -23,10 +25,12 @@ from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveErro
 from dezero_core.extend import Limits, Stored
 
 from .atomic import atomic_file
-from .manifest import Entry, Manifest, decode, entry_of, is_safe, storable
+from .manifest import Entry, Manifest, decode, entry_of, is_safe, outline, storable
 from .regular import open_regular
 
 SUFFIX = ".safetensors"
+
+INSTALL = "pip install 'dezero-io[safetensors]'"
 
 MANIFEST = "dezero"
 """The name of the manifest in the metadata."""
@@ -54,7 +58,7 @@ def library(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise MissingPackage(
-            f"{SUFFIX} files: pip install 'dezero-io[safetensors]' ({error})"
+            f"{SUFFIX} files need the package safetensors: {INSTALL} ({error})"
         ) from error
 
 
@@ -98,53 +102,73 @@ def read(path: Path, limits: Limits) -> Stored:
         OSError: it cannot be opened.
     """
     safetensors = library("safetensors")
-    with named(path):
-        content = contents(path, limits)
-        metadata = metadata_of(content)
+    with opened(path, limits) as (file, header):
+        file.seek(0)
         try:
-            tensors = safetensors.deserialize(content)
+            tensors = safetensors.deserialize(file.read())
         except Exception as error:  # the library's own type, or what it meets
-            raise FormatError(f"cut off, damaged, or no {SUFFIX} file: {error}") from error
+            raise damaged(error) from error
         arrays = {key: array_of(key, tensor) for key, tensor in tensors}
-        said, sign = metadata.pop(MANIFEST, None), metadata.pop(SIGN, None)
-        if said is None and sign is None:
-            return Stored(arrays, metadata=metadata)
-        if said is None or hashlib.sha256(said.encode()).hexdigest() != sign:
-            raise FormatError("the manifest is damaged")
-        manifest = decode(said.encode())
-        manifest.check(arrays, verify=True)
-        if dict(manifest.metadata) != metadata:
-            raise FormatError("damaged: metadata and manifest differ")
+        return checked(arrays, metadata_of(header), verify=True)
+
+
+def headers(path: Path, limits: Limits) -> Stored:
+    """Return what the file at ``path`` declares: its arrays have no memory, only shape and dtype.
+
+    Raises:
+        FormatError, LimitError, MissingPackage, OSError: as for `read`.
+    """
+    library("safetensors")
+    with opened(path, limits) as (file, header):
+        size = file.seek(0, 2)
+        arrays = {
+            key: outline_of(key, entry, size)
+            for key, entry in header.items()
+            if key != "__metadata__"
+        }
+        return checked(arrays, metadata_of(header), verify=False)
+
+
+def checked(arrays: dict[str, Any], metadata: dict[str, str], verify: bool) -> Stored:
+    """Return the arrays of a file, compared with what its manifest says, if it has one."""
+    said, sign = metadata.pop(MANIFEST, None), metadata.pop(SIGN, None)
+    if said is None and sign is None:
+        return Stored(arrays, metadata=metadata)
+    if said is None or hashlib.sha256(said.encode()).hexdigest() != sign:
+        raise FormatError("the manifest is damaged")
+    manifest = decode(said.encode())
+    manifest.check(arrays, verify)
+    if dict(manifest.metadata) != metadata:
+        raise FormatError("damaged: metadata and manifest differ")
     return Stored({key: arrays[key] for key in manifest.entries}, manifest.kinds, metadata)
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Errors from inside name the file."""
-    try:
-        yield
-    except FormatError as error:
-        raise type(error)(f"{path}: {error}") from error.__cause__
-
-
-def contents(path: Path, limits: Limits) -> bytes:
-    """All bytes of a file that is not too long."""
+def opened(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any]]]:
+    """A file that is not too long, and its header; errors from inside the block name it."""
     with open_regular(path) as file:
-        file.seek(0, 2)
-        size = file.tell()
-        if size == 0:
-            raise FormatError("is empty; was a save interrupted?")
-        if size > limits.max_bytes + LONGEST_HEADER:
-            raise LimitError(
-                f"takes {size:.3g} bytes, the limit is {limits.max_bytes:.3g}; pass max_bytes= if "
-                "you trust it"
-            )
-        file.seek(0)
-        return file.read()
+        try:
+            size = file.seek(0, 2)
+            if size == 0:
+                raise FormatError("is empty; was a save interrupted?")
+            if size > limits.max_bytes + LONGEST_HEADER:
+                raise LimitError(
+                    f"takes {size:.3g} bytes, the limit is {limits.max_bytes:.3g}; pass "
+                    "max_bytes= if you trust it"
+                )
+            file.seek(0)
+            yield file, header_of(file, size)
+        except FormatError as error:
+            raise type(error)(f"{path}: {error}") from error.__cause__
 
 
-def metadata_of(content: bytes) -> dict[str, str]:
-    """The strings in a file's header; every name may be there once."""
+def damaged(error: Exception) -> FormatError:
+    """What is raised for a file that is not laid out as it must be."""
+    return FormatError(f"cut off, damaged, or no {SUFFIX} file: {error}")
+
+
+def header_of(file: BinaryIO, size: int) -> dict[str, Any]:
+    """The JSON that a file begins with; every name may be there once."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) < len(pairs):
@@ -152,27 +176,69 @@ def metadata_of(content: bytes) -> dict[str, str]:
         return dict(pairs)
 
     try:
-        (length,) = struct.unpack_from("<Q", content)
-        if length > min(LONGEST_HEADER, len(content)):
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > min(LONGEST_HEADER, size):
             raise FormatError("cut off, damaged, or no safetensors file")
-        header = json.loads(content[8 : 8 + length], object_pairs_hook=once)
-        metadata = header.get("__metadata__") or {}
-        if any(not isinstance(text, str) for text in metadata.values()):
-            raise FormatError("the metadata is damaged")
-        return dict(metadata)
-    except (struct.error, ValueError, AttributeError, RecursionError) as error:
+        header = json.loads(file.read(length), object_pairs_hook=once)
+    except FormatError:
+        raise
+    except (struct.error, ValueError, RecursionError) as error:
+        raise damaged(error) from error
+    if not isinstance(header, dict):
+        raise FormatError(f"cut off, damaged, or no {SUFFIX} file: its header is no dictionary")
+    return header
+
+
+def metadata_of(header: dict[str, Any]) -> dict[str, str]:
+    """The strings in a file's header."""
+    metadata = header.get("__metadata__") or {}
+    if not isinstance(metadata, dict) or any(not isinstance(x, str) for x in metadata.values()):
+        raise FormatError("the metadata is damaged")
+    return dict(metadata)
+
+
+def outline_of(key: str, entry: Any, size: int) -> Any:
+    """An array without memory, as the header describes it in a file of ``size`` bytes."""
+    try:
+        kind, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        dtype = dtype_of(key, kind)
+        width = 2 if kind == "BF16" else dtype.itemsize
+        lengths = [operator.index(n) for n in shape]
+        if min(lengths, default=0) < 0 or prod(lengths) * width != end - start or end > size:
+            raise FormatError(
+                f"{key!r} is damaged: {kind} {shape} does not take {end - start} bytes"
+            )
+        return outline(tuple(lengths), dtype)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"cut off, damaged, or no {SUFFIX} file: {error}") from error
+        raise damaged(error) from error
+
+
+def dtype_of(key: str, kind: Any) -> Any:
+    """NumPy's dtype for the format's name of one; float32 for bfloat16, which it holds exactly."""
+    if not is_safe(key):
+        raise FormatError(f"unsafe key {key!r}")
+    if kind == "BF16":
+        return np.dtype("f4")
+    if kind not in DTYPES:
+        raise FormatError(f"{key!r} holds {kind}, which NumPy lacks; convert it before saving")
+    return np.dtype(DTYPES[kind])
 
 
 def array_of(key: str, tensor: dict[str, Any]) -> Any:
     """A tensor as an array of its own."""
-    if not is_safe(key):
-        raise FormatError(f"unsafe key {key!r}")
     kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
+    dtype = dtype_of(key, kind)
     if kind == "BF16":  # the upper half of a float32
         return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4").reshape(shape)
-    if kind not in DTYPES:
-        raise FormatError(f"{key!r} holds {kind}, which NumPy lacks")
-    return np.frombuffer(data, np.dtype(DTYPES[kind]).newbyteorder("<")).reshape(shape).copy()
+    return np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype)
+
+
+def needs() -> str:
+    """Say what must be installed first; an empty string if it is there."""
+    try:
+        library("safetensors.numpy")
+    except MissingPackage:
+        return f"needs safetensors: {INSTALL}"
+    return ""

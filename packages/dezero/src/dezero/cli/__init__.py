@@ -20,6 +20,8 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except BrokenPipeError:  # whoever read the output has seen enough: click ends quietly
+            raise
         except (DezeroError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .files import SAVED_WEIGHTS
 from .task import chosen_backend, loader, make_model, task_options
 from .training import evaluate_model
 
@@ -14,7 +15,7 @@ from .training import evaluate_model
 @task_options
 @click.option(
     "--load",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=SAVED_WEIGHTS,
     required=True,
     help="Weights that dezero train --save wrote.",
 )

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import warnings
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from dezero import DezeroError
 from dezero_core.errors import INSTALL_HINTS, PluginWarning
-from dezero_core.extend import all_kernels, backend_names, get_backend, ops, plugins
-from dezero_core.weights import format_suffixes
+from dezero_core.extend import (
+    all_kernels,
+    backend_names,
+    get_backend,
+    ops,
+    plugins,
+    registered_formats,
+)
+
+UNLIMITED = 10_000
+"""Columns of text where nothing is folded."""
 
 Rows = Iterable[tuple[str, str]]
 
@@ -25,15 +39,36 @@ def info() -> None:
         show("packages", packages())
         show("backends", backends())
         show("kernels", kernels())
-        show("weight formats", ((suffix, plugin) for suffix, plugin in format_suffixes()))
+        show("weight formats", formats())
         show("plugins", states())
 
 
 def show(title: str, rows: Rows) -> None:
-    """Print a title and lines of two columns."""
-    click.echo(f"\n{title}")
+    """Print a title and two columns, at least two spaces apart.
+
+    On a terminal, or where the variable COLUMNS is set, long cells are folded; elsewhere a row is
+    one line, so that programs can read it.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNLIMITED
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     for name, value in rows:
-        click.echo(f"  {name:24}{value}")
+        table.add_row(Text(name), Text(value))
+    with console.capture() as printed:
+        console.print(Padding(table, (0, 0, 0, 2)))
+    click.echo(f"\n{title}")
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def formats() -> Iterator[tuple[str, str]]:
+    """Every registered file format, and what must be installed before it can be used."""
+    for file_format, plugin in registered_formats():
+        needs = file_format.needs() if file_format.needs else ""
+        yield file_format.suffix, needs or f"ready, from plugin {plugin}"
 
 
 def packages() -> Iterator[tuple[str, str]]:

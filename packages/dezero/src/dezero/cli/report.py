@@ -9,12 +9,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dezero import Dataset
+from dezero_io import atomic_file
 
 from .task import Data
 from .training import Curves
 
 SHOWN = 40
 """At most so many misread images are drawn."""
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure to a file, whole or not at all; its suffix says of which kind."""
+    with atomic_file(path) as file:
+        figure.savefig(file, dpi=120, format=path.suffix[1:].lower())
 
 
 def draw_curves(curves: Curves, path: Path) -> None:
@@ -31,7 +38,7 @@ def draw_curves(curves: Curves, path: Path) -> None:
         axes.set(xlabel="epoch", title=title)
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=120)
+    save(figure, path)
 
 
 def confusion_matrix(labels: Any, predicted: Any, classes: int) -> Any:
@@ -55,7 +62,7 @@ def draw_confusion(labels: Any, predicted: Any, classes: int, path: Path) -> Non
     ticks = range(classes)
     axes.set(xlabel="predicted", ylabel="label", xticks=ticks, yticks=ticks)
     axes.set_title(f"{np.trace(counts)} of {counts.sum()} right")
-    figure.savefig(path, dpi=120)
+    save(figure, path)
 
 
 def draw_misread(images: Any, labels: Any, predicted: Any, path: Path) -> None:
@@ -69,7 +76,7 @@ def draw_misread(images: Any, labels: Any, predicted: Any, path: Path) -> None:
     for axes, number in zip(places, wrong, strict=False):
         axes.imshow(images[number], cmap="gray_r")
         axes.set_title(f"{labels[number]}, {predicted[number]}", fontsize=9)
-    figure.savefig(path, dpi=120)
+    save(figure, path)
 
 
 def write_report(

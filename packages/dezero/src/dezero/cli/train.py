@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import dezero
-from dezero import Checkpointer, DataLoader, Model
+from dezero import Checkpointer, DataLoader, Dataset, Model
 from dezero.optimizers import Adam
 
-from .task import DATA, chosen_backend, loader, make_model, task_options
+from .files import FOLDER, NEW_WEIGHTS, PICTURE, SAVED_WEIGHTS, prepare_output, rescue, written
+from .task import DATA, Data, chosen_backend, loader, make_model, task_options
 from .training import Curves, evaluate_model, predictions, train_epoch
 
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
-INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
+MAX_SEED = 2**64 - 1
+
+
+class Rate(click.ParamType):  # type: ignore[type-arg]
+    """A finite number above 0."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 < rate < math.inf:
+            self.fail(f"{value} is not a finite number above 0", param, ctx)
+        return rate
 
 
 @click.command()
@@ -33,19 +51,24 @@ INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
     f"[default: {', '.join(f'{spec.epochs} for {name}' for name, spec in DATA.items())}]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--seed", type=int, help="Start all random numbers from here.")
-@click.option("--load", type=INPUT, help="Weights to start from.")
-@click.option("--save", type=OUTPUT, help="Where to put the trained weights.")
+@click.option(
+    "--lr", type=Rate(), default=0.001, show_default=True, help="Learning rate (Adam's alpha)."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), help="Start all random numbers from here."
+)
+@click.option("--load", type=SAVED_WEIGHTS, help="Weights to start from.")
+@click.option("--save", type=NEW_WEIGHTS, help="Where to put the trained weights.")
 @click.option(
     "--checkpoint",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for checkpoints: after every epoch, and when Ctrl-C stops the run.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint there.")
-@click.option("--plot", type=OUTPUT, help="Where to put a picture of the curves.")
+@click.option("--plot", type=PICTURE, help="Where to put a picture of the curves.")
 @click.option(
     "--report",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for pictures: curves, confusion matrix, misread digits.",
 )
 def train(
@@ -55,6 +78,7 @@ def train(
     device: str | None,
     epochs: int | None,
     batch_size: int,
+    lr: float,
     seed: int | None,
     load: Path | None,
     save: Path | None,
@@ -65,6 +89,10 @@ def train(
 ) -> None:
     """Train a model and report its accuracy on data it has not seen."""
     checkpoints = checkpointer(checkpoint, resume)
+    prepare_output("--save", save)
+    prepare_output("--plot", plot)
+    prepare_output("--checkpoint", checkpoint, is_folder=True)
+    prepare_output("--report", report, is_folder=True)
     library = chosen_backend(backend, device)
     if seed is not None:
         dezero.seed(seed)
@@ -73,29 +101,43 @@ def train(
     network = make_model(data, model)
     if load is not None:
         network.load_weights(load)
-    run = Run(network, Adam().setup(network), batches, Curves())
-    if resume and checkpoints and (last := checkpoints.load(**run._asdict())):
-        click.echo(f"goes on from {last.path}")
+    run = Run(network, Adam(lr).setup(network), batches, Curves())
+    if resume and checkpoints:
+        last = checkpoints.load(**run._asdict())
+        click.echo(
+            f"goes on from {last.path}"
+            if last
+            else f"nothing to resume in {checkpoint}: starting anew"
+        )
     network.to(library)
     curves = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
 
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {library}")
-    if save is not None:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        network.save_weights(save)
-        click.echo(f"weights: {save}")
+    complete = True
+    if save is not None and not written("weights", save, network.save_weights):
+        rescue(network, save)
+        complete = False
     if plot is not None:
-        from .report import draw_curves  # matplotlib takes a second to import
-
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        draw_curves(curves, plot)
-        click.echo(f"curves: {plot}")
+        complete &= written("curves", plot, lambda path: plotted(curves, path))
     if report is not None:
-        from .report import write_report
+        tested = test_batches.dataset, predictions(network, test_batches), DATA[data]
+        complete &= written("report", report, lambda path: reported(curves, path, *tested))
+    if not complete:
+        raise click.exceptions.Exit(1)
 
-        predicted = predictions(network, test_batches)
-        files = write_report(report, curves, test_batches.dataset, predicted, DATA[data])
-        click.echo(f"report: {', '.join(map(str, files))}")
+
+def plotted(curves: Curves, path: Path) -> None:
+    """Draw the curves."""
+    from .report import draw_curves  # matplotlib takes a second to import
+
+    draw_curves(curves, path)
+
+
+def reported(curves: Curves, folder: Path, test: Dataset, predicted: Any, spec: Data) -> list[Path]:
+    """Draw the report; return its files."""
+    from .report import write_report
+
+    return write_report(folder, curves, test, predicted, spec)
 
 
 def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
@@ -136,15 +178,23 @@ def fit(
     curves, steps = run.curves, len(run.loader)
 
     def saved() -> Path | None:
+        if checkpoints is None:
+            return None
         step = curves.epochs * steps + run.loader.iteration
-        return checkpoints.save(step, **run._asdict()) if checkpoints else None
+        try:
+            return checkpoints.save(step, **run._asdict())
+        except OSError as error:
+            say(f"no checkpoint could be written: {error}")
+            rescue(run.model, checkpoints.folder / "weights.npz")
+            return None
 
     with progress(epochs * steps) as (step_done, say), interrupts(checkpoints) as interrupted:
 
         def after_step() -> None:
             step_done()
             if interrupted() and run.loader.iteration < steps:
-                say(f"stopped; go on from {saved()} with --resume")
+                path = saved()
+                say(f"stopped; go on from {path} with --resume" if path else "stopped")
                 raise click.exceptions.Exit(130)
 
         for _ in range(curves.epochs * steps + run.loader.iteration):

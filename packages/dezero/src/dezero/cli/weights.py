@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from dezero_core.extend import Limits, Stored, format_for, located
+from dezero_io.atomic import require_writable
 
-INPUT = click.Path(dir_okay=False, path_type=Path)
+from .files import NEW_WEIGHTS, SAVED_WEIGHTS
+
 MAX_BYTES = click.option(
     "--max-bytes",
     type=click.IntRange(min=1),
@@ -24,7 +26,7 @@ def weights() -> None:
 
 
 @weights.command()
-@click.argument("file", type=INPUT)
+@click.argument("file", type=SAVED_WEIGHTS)
 @MAX_BYTES
 def show(file: Path, max_bytes: int) -> None:
     """List the arrays in FILE, and its metadata."""
@@ -39,7 +41,7 @@ def show(file: Path, max_bytes: int) -> None:
 
 
 @weights.command()
-@click.argument("file", type=INPUT)
+@click.argument("file", type=SAVED_WEIGHTS)
 @MAX_BYTES
 def verify(file: Path, max_bytes: int) -> None:
     """Read all of FILE and compare every checksum."""
@@ -49,25 +51,26 @@ def verify(file: Path, max_bytes: int) -> None:
 
 
 @weights.command()
-@click.argument("file", type=INPUT)
-@click.argument("to", type=INPUT)
+@click.argument("file", type=SAVED_WEIGHTS)
+@click.argument("to", type=NEW_WEIGHTS)
 @click.option("--compress", is_flag=True, help="Write a smaller file, where the format can.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @MAX_BYTES
 def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -> None:
     """Write what is in FILE as another kind of file, by the suffix of TO."""
-    target, file_format = format_for(to)
-    if target.exists() and not force:
-        raise click.UsageError(f"{target} exists: add --force to replace it")
+    if to.exists() and not force:
+        raise click.UsageError(f"{to} exists: add --force to replace it")
+    require_writable(to)
     stored = read(file, max_bytes)
-    file_format.write(target, Stored(stored.arrays, stored.kinds, stored.metadata, compress))
-    click.echo(f"{target}: {total(stored)}")
+    _, file_format = format_for(to)
+    file_format.write(to, Stored(stored.arrays, stored.kinds, stored.metadata, compress))
+    click.echo(f"{to}: {total(stored)}")
 
 
 def read(file: Path, max_bytes: int) -> Stored:
     """All of a file, with every checksum compared."""
-    target, file_format = located(file)
-    return file_format.read(target, Limits(max_bytes, verify=True))
+    _, file_format = located(file)
+    return file_format.read(file, Limits(max_bytes, verify=True))
 
 
 def total(stored: Stored) -> str:

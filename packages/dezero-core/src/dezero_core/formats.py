@@ -1,0 +1,170 @@
+"""Kinds of files for weights: what a plugin registers, and which file a path means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from .errors import (
+    FORMAT_HINTS,
+    INSTALL_HINTS,
+    DataMissing,
+    FormatError,
+    MissingPackage,
+)
+from .plugins import Catalog
+
+DEFAULT_SUFFIX = ".npz"
+
+FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+"""What names a file."""
+
+PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
+"""Suffixes of files that only Python's pickle can read, which runs what is in them."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds.
+
+    Attributes:
+        arrays: host arrays by key. Each is made when it is asked for: a format asks once, one
+            after the other, so that there is one copy at a time.
+        kinds: ``"param"`` or ``"buffer"`` by key; empty for files that do not say.
+        metadata: strings by name, for people and programs.
+        compress: whether to write a smaller file, which takes longer.
+    """
+
+    arrays: Mapping[str, Any]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    compress: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader may believe of a file.
+
+    Attributes:
+        max_bytes: how many bytes its arrays take together, at most.
+        verify: recompute every array's SHA-256, where the file has them.
+    """
+
+    max_bytes: int = 4 << 30
+    verify: bool = False
+
+
+@dataclass(frozen=True)
+class WeightFormat:
+    """How one kind of file is written and read.
+
+    Attributes:
+        suffix: the file suffix it goes by, such as ``".npz"``, in lower case.
+        write: ``write(path, stored)`` puts a `Stored` at ``path``, atomically.
+        read: ``read(path, limits)`` returns a `Stored`, or raises `FormatError` or `LimitError`.
+        headers: as ``read``, but the arrays only have the right shape and dtype, and take no
+            memory (`numpy.broadcast_to` makes such arrays). A file that does not fit the model is
+            then refused before its arrays are read. None if the format cannot.
+        needs: ``needs()`` says which package must be installed first, such as ``"needs x: pip
+            install x"``; an empty string if the format can be used. None if it always can.
+    """
+
+    suffix: str
+    write: Callable[[Path, Stored], None]
+    read: Callable[[Path, Limits], Stored]
+    headers: Callable[[Path, Limits], Stored] | None = None
+    needs: Callable[[], str] | None = None
+
+    def read_checked(self, path: Path, limits: Limits, check: Callable[[Stored], object]) -> Stored:
+        """Return what is at ``path``; ``check`` raises if it is not wanted.
+
+        ``check`` gets the headers before any array is read, where the format has them, and then
+        what was read: another process may replace the file in between.
+        """
+        if self.headers is not None:
+            check(self.headers(path, limits))
+        stored = self.read(path, limits)
+        check(stored)
+        return stored
+
+
+_formats: Catalog[WeightFormat] = Catalog(
+    "dezero_weight_formats", WeightFormat, lambda f: [f.suffix]
+)
+
+
+def registered_formats() -> list[tuple[WeightFormat, str]]:
+    """Return every format, with the name of the plugin that registered it."""
+    return _formats.items()
+
+
+def file_path(path: FilePath) -> Path:
+    """Return ``path`` as a `Path`; a first folder ``~`` stands for the user's home folder.
+
+    Raises:
+        TypeError: it is no path.
+    """
+    found = Path(os.fsdecode(path))
+    return found.expanduser() if found.parts[:1] == ("~",) else found
+
+
+def located(path: FilePath) -> tuple[Path, WeightFormat]:
+    """Return the existing file meant by ``path``, and its format.
+
+    Raises:
+        DataMissing: there is no such file; the message names files of a similar name.
+        MissingPackage, FormatError: as for `format_for`.
+    """
+    target, file_format = format_for(path)
+    if not target.exists():
+        near = get_close_matches(target.name, [p.name for p in target.parent.glob("*")])
+        hint = f"; there is {', '.join(near)}" if near else ""
+        raise DataMissing(f"{target} not found{hint}")
+    return target, file_format
+
+
+def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
+    """Return the file meant by ``path``, there or not, and its format.
+
+    The suffix says the format, in upper or lower case. ``.npz`` is added to a name without a
+    suffix, and to one whose suffix does not begin with a letter (``epoch3-acc0.97``).
+
+    Raises:
+        FormatError: no format has this suffix, or the path does not name a file.
+        MissingPackage: the package that provides the format is not installed.
+    """
+    target = file_path(path)
+    if target.name in ("", "..") or os.fsdecode(path).endswith(("/", os.sep)):
+        raise FormatError(f"{os.fsdecode(path)!r} names a folder; expected the name of a file")
+    suffix = target.suffix.lower()
+    file_format = _formats.get(suffix) if suffix else None
+    if file_format is None and not suffix[1:2].isalpha():
+        target, suffix = target.with_name(target.name + DEFAULT_SUFFIX), DEFAULT_SUFFIX
+        file_format = _formats.get(suffix)
+    if file_format is not None:
+        return target, file_format
+    if suffix in FORMAT_HINTS:
+        raise MissingPackage(
+            f"nothing installed reads or writes {suffix} files. "
+            f"{INSTALL_HINTS[FORMAT_HINTS[suffix]]}"
+        )
+    raise FormatError(f"{target}: no format for {target.suffix!r}; {known_suffixes(suffix)}")
+
+
+def known_suffixes(unknown: str) -> str:
+    """Say which suffixes there are, to somebody who took one that is unknown."""
+    known = ", ".join(
+        f"{f.suffix} ({needs})" if f.needs and (needs := f.needs()) else f.suffix
+        for f, _ in registered_formats()
+    )
+    hint = f"known: {known or 'none'}"
+    if unknown in PICKLES:
+        hint += (
+            ". A pickle is never read: save a PyTorch state_dict as .safetensors, and read that "
+            "with load_pytorch_weights"
+        )
+    return hint

@@ -1,0 +1,123 @@
+"""Files that the command reads and writes: what their options take, and that no work is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dezero import DezeroError, Model
+from dezero_core.extend import file_path, format_for, located
+from dezero_io.atomic import require_writable
+
+
+class FileType(click.ParamType):  # type: ignore[type-arg]
+    """A path that ``check`` accepts or changes; its error becomes one of the option.
+
+    Args:
+        name: what it is called in the help.
+        check: returns the `Path` meant by a string, or raises a DezeroError or OSError.
+    """
+
+    def __init__(self, name: str, check: Callable[[str], Path]) -> None:
+        self.name, self.check = name, check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if isinstance(value, Path):
+            return value
+        try:
+            return self.check(value)
+        except (DezeroError, OSError) as error:
+            self.fail(str(error), param, ctx)
+
+
+def _weights(value: str) -> Path:
+    target, file_format = format_for(value)
+    if file_format.needs and (needs := file_format.needs()):
+        raise click.BadParameter(f"{target}: {needs}")
+    return target
+
+
+def _picture(value: str) -> Path:
+    from matplotlib.backend_bases import FigureCanvasBase  # takes a second to import
+
+    path, kinds = file_path(value), FigureCanvasBase.get_supported_filetypes()
+    if not path.suffix[1:2].isalpha():
+        return path.with_name(f"{path.name}.png")
+    if path.suffix[1:].lower() not in kinds:
+        raise click.BadParameter(
+            f"{path}: no format for {path.suffix!r}; known: {', '.join(sorted(kinds))}"
+        )
+    return path
+
+
+def _folder(value: str) -> Path:
+    path = file_path(value)
+    if path.exists() and not path.is_dir():
+        raise click.BadParameter(f"{path} is a file; expected a folder")
+    return path
+
+
+SAVED_WEIGHTS = FileType("file", lambda value: located(value)[0])
+"""A file of weights that is there."""
+
+NEW_WEIGHTS = FileType("file", _weights)
+"""A file of weights to write."""
+
+PICTURE = FileType("file", _picture)
+"""A picture to write; ``.png`` is added to a name without a suffix."""
+
+FOLDER = FileType("folder", _folder)
+"""A folder, there or not."""
+
+
+def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> None:
+    """Make the folder that an option writes to, and check that a file can be made there.
+
+    Raises:
+        click.BadParameter: it cannot be; the message names the option and the path.
+    """
+    if path is None:
+        return
+    try:
+        (path if is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+        require_writable(path / "new file" if is_folder else path)
+    except OSError as error:
+        raise click.BadParameter(
+            f"{path} cannot be written: {error.strerror}", param_hint=f"'{option}'"
+        ) from error
+
+
+def written(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:
+    """Call ``write(path)`` and print which files it wrote; by default ``path``.
+
+    An error is printed, so that the run's other results can still be written.
+
+    Returns:
+        whether there was none.
+    """
+    try:
+        files = write(path) or [path]
+    except Exception as error:
+        click.echo(f"Error: {path} was not written: {error}", err=True)
+        return False
+    click.echo(f"{title}: {', '.join(map(str, files))}")
+    return True
+
+
+def rescue(model: Model, path: Path) -> None:
+    """Write weights that could not be written to ``path`` somewhere else, and say where.
+
+    ``w.npz`` becomes ``w.rescued.npz`` in the same folder, else in the current one.
+    """
+    for folder in (path.parent, Path()):
+        file = folder / f"{path.stem}.rescued.npz"
+        try:
+            model.save_weights(file)
+        except (DezeroError, OSError) as error:
+            click.echo(f"Error: {file} was not written: {error}", err=True)
+        else:
+            click.echo(f"weights rescued: {file.absolute()}")
+            return
