@@ -16,7 +16,6 @@ from .backends.registry import (
 )
 from .backends.transfer import move, move_beside, transfers
 from .engine import on_grad_ready
-from .functions.casting import call_widened, floating, narrowed, widened
 from .formats import (
     FilePath,
     Limits,
@@ -27,6 +26,7 @@ from .formats import (
     located,
     registered_formats,
 )
+from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
 from .testing import Check, GradientError, OpCase, check_gradients

@@ -1,31 +1,47 @@
-"""Weights of PyTorch models, saved as safetensors, in ours: by a table of names.
+"""Weights of PyTorch models in ours: arrays of a state_dict that was saved as safetensors or npz.
 
-PyTorch's ``Linear`` keeps its weight as (out, in), ours as (in, out): arrays with two axes are
-transposed. Filters (OC, C, KH, KW) and everything else are the same. Batch normalisation's
-``weight``, ``bias``, ``running_mean`` and ``running_var`` are our ``gamma``, ``beta``, ``avg_mean``
-and ``avg_var``; ``num_batches_tracked`` has no counterpart.
+How an array lies belongs to the layer: each of our layers says by ``pytorch_arrays()`` what its
+arrays are called in PyTorch, and whether they are transposed or a part of a larger one. ``Linear``
+has its weight as (in, out), PyTorch's as (out, in); recurrent layers have an array for each gate,
+PyTorch's have the gates one below the other, and two biases that are added up.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from dezero_core.errors import ArgumentError, KeyMismatch
+from dezero_core import Buffer, Parameter
+from dezero_core.errors import ArgumentError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import (
+    FilePath,
     Limits,
     LoadReport,
+    PyTorchArray,
     Stored,
     assign,
+    dtype_name,
     located,
     named_params,
     require_fit,
 )
 
-IGNORED = "num_batches_tracked"
+from .matching import (
+    IGNORED,
+    Module,
+    Unit,
+    can_be,
+    cleaned,
+    expected_shape,
+    is_shape,
+    is_square,
+    matched,
+    modules,
+    units,
+)
+from .safetensors import SUFFIX
 
 STATISTICS = {
     "gamma": "weight",
@@ -34,6 +50,10 @@ STATISTICS = {
     "avg_var": "running_var",
 }
 """Batch normalisation's names here, and there."""
+
+Sources = dict[str, tuple[PyTorchArray, list[str]]]
+"""By our key, how its array lies, and the names in the file that it is made of."""
+
 
 VGG16_CONVOLUTIONS = {
     "1_1": 0, "1_2": 2, "2_1": 5, "2_2": 7, "3_1": 10, "3_2": 12, "3_3": 14,
@@ -47,49 +67,198 @@ RESNET_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 def load_pytorch_weights(
     tree: Any,
-    path: str | os.PathLike[str],
-    names: Mapping[str, str],
+    path: FilePath,
+    names: Mapping[str, str | Sequence[str]] | None = None,
     *,
+    cast: str | None = None,
     max_bytes: int = Limits.max_bytes,
 ) -> LoadReport:
-    """Read a state_dict in safetensors into ``tree``, all or nothing.
+    """Read a PyTorch state_dict, saved as safetensors or npz, into ``tree``: all or nothing.
+
+    ``num_batches_tracked`` is left out, and so are the prefixes ``module.`` and ``_orig_mod.``. A
+    bias that the file does not have is zero.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file.
-        names: by our key, the name in the file. Parameters that it does not list stay as they are.
-        max_bytes: refuse files that are larger.
+        names: by our key, or by the path of a layer, the name of the array or module in the file
+            (``{"l1/W": "fc.weight"}``, ``{"l1": "fc"}``); several names for a sum, such as
+            the two biases of an LSTM. What it does not list stays as it is. If None, layers
+            are matched by their shapes, paths and order, where only one way is possible.
+        cast: which conversions to the model's dtype are allowed, as for `load_weights`.
+        max_bytes: refuse files that are larger (default 4 GiB).
 
     Returns:
-        which keys were loaded, and which are missing in ``names``.
+        which keys were loaded, which are missing in ``names``, and by key what each came from;
+        ``print`` shows the pairs.
 
     Raises:
-        KeyMismatch: the model, or the file, lacks a name, or the file has others.
+        KeyMismatch: the model, or the file, lacks a name, or the file has others; without
+            ``names``, layers could be matched in several ways, or in none.
         DataMissing, FormatError, LimitError, ShapeMismatch, DtypeMismatch: as for `load_weights`.
     """
     target, file_format = located(path)
-    stored, named = file_format.read(target, Limits(max_bytes)), named_params(tree)
-    unknown = [key for key in names if key not in named]
-    if unknown:
-        raise KeyMismatch(f"the model has no {', '.join(unknown)}; names are by its keys")
-    lacking = [name for name in names.values() if name not in stored.arrays]
-    others = {name for name in stored.arrays if not name.endswith(IGNORED)} - set(names.values())
-    if lacking or others:
-        differ = [f"missing {name!r}" for name in lacking]
-        differ += [f"unexpected {name!r}" for name in sorted(others)]
-        raise KeyMismatch(
-            f"{target} is not what names say, nothing was loaded: {'; '.join(differ)}"
+    named = named_params(tree)
+    title = f"{target} does not fit the model"
+    sources: Sources = {}
+
+    def check(stored: Stored) -> None:
+        sources.clear()
+        sources.update(
+            given_sources(tree, names, stored.arrays)
+            if names is not None
+            else found_sources(tree, stored.arrays, target.suffix != SUFFIX)
         )
-    arrays = {key: ours(stored.arrays[name]) for key, name in names.items()}
-    chosen = {key: named[key] for key in names}
-    require_fit(chosen, Stored(arrays), f"{target} does not fit the model")
-    assign(chosen, arrays)
-    return LoadReport(tuple(chosen), tuple(key for key in named if key not in names), (), {})
+        for key, (array, parts) in sources.items():
+            require_shape(key, named[key], array, [stored.arrays[name] for name in parts])
+        arrays = {key: ours(named[key], *source, stored.arrays) for key, source in sources.items()}
+        require_fit({key: named[key] for key in sources}, Stored(arrays), title, cast=cast)
+
+    try:
+        stored = file_format.read_checked(target, Limits(max_bytes), check)
+    except KeyMismatch as error:
+        if str(error).startswith(title):
+            raise
+        raise KeyMismatch(f"{target}, nothing was loaded: {error}") from error
+    chosen = {key: named[key] for key in sources}
+    assign(
+        chosen,
+        {
+            key: np.array(ours(named[key], *source, stored.arrays), order="C")
+            for key, source in sources.items()
+        },
+    )
+    missing = tuple(key for key in named if key not in chosen)
+    told = {key: described(*source) for key, source in sources.items()}
+    return LoadReport(tuple(chosen), missing, (), stored.metadata, told)
 
 
-def ours(x: Any) -> Any:
-    """An array as our layers keep it."""
-    return np.ascontiguousarray(x.T) if x.ndim == 2 else x
+def found_sources(tree: Any, arrays: Mapping[str, Any], keeps_order: bool) -> Sources:
+    """Match the layers of a tree with the modules in a file."""
+    if any("/" in name for name in arrays):
+        raise KeyMismatch("the names are not PyTorch's; files of DeZero are read by load_weights")
+    named, mine, theirs = named_params(tree), units(tree), modules(arrays)
+    shapes = {name: x.shape for name, x in arrays.items()}
+    fits = [{m for m, there in enumerate(theirs) if can_be(u, there, named, shapes)} for u in mine]
+    try:
+        pairs = matched(mine, theirs, fits, keeps_order)
+    except KeyMismatch as error:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise KeyMismatch(
+            f"layers and modules cannot be matched: {error}. Say which is which, such as "
+            f'names={{"{mine[0].path.replace(".", "/") if mine else "l1"}": '
+            f'"{theirs[0].path if theirs else "fc"}"}}; the file has {listed}'
+        ) from error
+    return {key: source for pair in pairs for key, source in sources_of(*pair, named).items()}
+
+
+def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffer]) -> Sources:
+    """The arrays of a module, by the keys of the layer that they are for."""
+    sources: Sources = {}
+    for key, array in unit.arrays.items():
+        if array is None:
+            sources[key] = PyTorchArray(("",), named[key].shape), list(module.names.values())
+        else:
+            there = [module.names[local] for local in array.names if local in module.names]
+            if not there and not array.names[0].startswith("bias"):
+                raise KeyMismatch(f"missing {module.path}.{array.names[0]}, for {key}")
+            sources[key] = array, there
+    return sources
+
+
+def given_sources(
+    tree: Any, names: Mapping[str, str | Sequence[str]], arrays: Mapping[str, Any]
+) -> Sources:
+    """What ``names`` says, with how each layer has its arrays."""
+    named, clean = named_params(tree), {short: name for name, short in cleaned(arrays).items()}
+    mine = units(tree)
+    layers = {unit.path.replace(".", "/"): unit for unit in mine}
+    known = {key: array for unit in mine for key, array in unit.arrays.items()}
+    theirs = {module.path: module for module in modules(arrays)}
+    sources: Sources = {}
+    for key, given in names.items():
+        there = [given] if isinstance(given, str) else list(given)
+        found = [name if name in arrays else clean.get(name) for name in there]
+        if key in named:
+            lacking = [name for name, full in zip(there, found, strict=True) if full is None]
+            if lacking:
+                raise KeyMismatch(f"missing {', '.join(map(repr, lacking))}")
+            full = [name for name in found if name is not None]
+            sources[key] = known[key] or single(key, named[key], arrays[full[0]]), full
+            require_every_name(key, sources[key][0], full)
+        elif key in layers:
+            module = theirs.get(there[0]) or theirs.get(f"{there[0]}_l0")
+            if module is None:
+                raise KeyMismatch(f"missing {there[0]!r}, a module")
+            sources |= sources_of(layers[key], module, named)
+        else:
+            raise KeyMismatch(f"the model has no {key}; names are by its keys, or its layers")
+    used = {name for _, full in sources.values() for name in full}
+    others = [name for name in arrays if not name.endswith(IGNORED) and name not in used]
+    if others:
+        raise KeyMismatch(f"unexpected {', '.join(map(repr, others))}")
+    return sources
+
+
+def single(key: str, x: Parameter | Buffer, array: Any) -> PyTorchArray:
+    """How the array of a parameter lies that belongs to no layer which says so."""
+    if len(array.shape) != 2 or x.data is None:
+        return PyTorchArray(("",), array.shape)
+    if is_square(array.shape):
+        raise KeyMismatch(
+            f"{key!r}: no layer says whether {array.shape} must be transposed; define "
+            "pytorch_arrays() in the layer that has it"
+        )
+    return PyTorchArray(("",), array.shape, transposed=array.shape != x.shape)
+
+
+def require_every_name(key: str, array: PyTorchArray, given: Sequence[str]) -> None:
+    """Raise unless a sum has all its terms."""
+    if len(given) != len(array.names):
+        raise KeyMismatch(
+            f"{key!r} is made of {' + '.join(array.names)}: expected {len(array.names)} names, "
+            f"got {', '.join(given)}"
+        )
+
+
+def require_shape(
+    key: str, x: Parameter | Buffer, array: PyTorchArray, arrays: Iterable[Any]
+) -> None:
+    """Raise unless the arrays have the shape that the layer says."""
+    expected = expected_shape(x, array)
+    for found in arrays:
+        if not is_shape(expected, found.shape):
+            shape = ", ".join("any" if n is None else str(n) for n in expected)
+            here = "not known yet" if x.data is None else str(x.shape)
+            raise ShapeMismatch(
+                f"{key!r}: model {here}, file {found.shape}; PyTorch's array for it has the shape "
+                f"({shape})"
+            )
+
+
+def ours(
+    x: Parameter | Buffer, array: PyTorchArray, names: Sequence[str], arrays: Mapping[str, Any]
+) -> Any:
+    """An array as our layer has it: perhaps a view, perhaps a sum."""
+    if not names:
+        dtype = next(iter(arrays.values())).dtype if x.data is None else dtype_name(x.dtype)
+        return np.zeros([(n or 0) // array.parts for n in expected_shape(x, array)], dtype)
+    found = arrays[names[0]]
+    for name in names[1:]:
+        found = found + arrays[name]
+    rows = len(found) // array.parts if array.parts > 1 else 0
+    found = found[array.part * rows : (array.part + 1) * rows] if rows else found
+    return found.swapaxes(-1, -2) if array.transposed else found
+
+
+def described(array: PyTorchArray, names: Sequence[str]) -> str:
+    """What an array came from, for people."""
+    if not names:
+        return "zeros: the file has no bias"
+    how = [f"part {array.part + 1} of {array.parts}"] if array.parts > 1 else []
+    how += ["transposed"] if array.transposed else []
+    text = " + ".join(names)
+    return f"{text} ({', '.join(how)})" if how else text
 
 
 def vgg16_names() -> dict[str, str]:

@@ -120,7 +120,7 @@ def headers(path: Path, limits: Limits) -> Stored:
     """
     library("safetensors")
     with opened(path, limits) as (file, header):
-        size = file.seek(0, 2)
+        size = -file.tell() + file.seek(0, 2)  # of the arrays, which follow the header
         arrays = {
             key: outline_of(key, entry, size)
             for key, entry in header.items()
@@ -205,9 +205,7 @@ def outline_of(key: str, entry: Any, size: int) -> Any:
         width = 2 if kind == "BF16" else dtype.itemsize
         lengths = [operator.index(n) for n in shape]
         if min(lengths, default=0) < 0 or prod(lengths) * width != end - start or end > size:
-            raise FormatError(
-                f"{key!r} is damaged: {kind} {shape} does not take {end - start} bytes"
-            )
+            raise ValueError(f"{key!r}: {kind} {shape} does not take {end - start} bytes")
         return outline(tuple(lengths), dtype)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, FormatError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of, default_backend
+from dezero_core.extend import PyTorchArray, backend_of, default_backend
 
 from ..functions import conv2d, deconv2d
 from ..functions.conv import require_groups
@@ -86,6 +86,10 @@ class Conv2d(Convolution):
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         return self.out_channels, in_channels // self.groups
 
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        each = None if self.in_channels is None else self.in_channels // self.groups
+        return self.pytorch_pair((self.out_channels, each, *self.kernel_size), self.out_channels)
+
     def forward(self, x: Any) -> Variable:
         settings = self.stride, self.pad, self.dilation, self.groups
         return conv2d(self.prepared(x), self.W, self.b, *settings)
@@ -101,6 +105,10 @@ class Deconv2d(Convolution):
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         return in_channels, self.out_channels // self.groups
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        each = self.out_channels // self.groups
+        return self.pytorch_pair((self.in_channels, each, *self.kernel_size), self.out_channels)
 
     def forward(self, x: Any) -> Variable:
         settings = self.stride, self.pad, None, self.dilation, self.groups

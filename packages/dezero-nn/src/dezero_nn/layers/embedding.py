@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter, Variable
-from dezero_core.extend import default_backend, dtype_name, host_normal
+from dezero_core.extend import PyTorchArray, default_backend, dtype_name, host_normal
 
 from ..functions import embed_id
 from .layer import Layer
@@ -27,8 +27,12 @@ class EmbedID(Layer):
     def __init__(
         self, in_size: int, out_size: int, dtype: Any = "float32", generator: Any = None
     ) -> None:
+        self.in_size, self.out_size = in_size, out_size
         table = host_normal((in_size, out_size), 1.0, dtype_name(dtype), generator)
         self.W = Parameter(default_backend().from_numpy(table), name="W")
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        return {"W": PyTorchArray(("weight",), (self.in_size, self.out_size))}
 
     def forward(self, x: Any) -> Variable:
         return embed_id(x, self.W)

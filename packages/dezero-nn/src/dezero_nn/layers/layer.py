@@ -9,7 +9,14 @@ from weakref import ref
 
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.errors import DezeroError
-from dezero_core.extend import LoadReport, children, load_weights, named_params, save_weights
+from dezero_core.extend import (
+    LoadReport,
+    PyTorchArray,
+    children,
+    load_weights,
+    named_params,
+    save_weights,
+)
 
 
 class Layer:
@@ -55,6 +62,14 @@ class Layer:
     def named_params(self) -> dict[str, Parameter | Buffer]:
         """Every Parameter and Buffer by key (``l1/W``, ``blocks/0/W``), in order of definition."""
         return named_params(self)
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        """Where this layer's arrays are in PyTorch's layer of the same kind, by our key.
+
+        A layer that is made of others leaves it to them, and returns an empty dictionary.
+        `dezero_io.load_pytorch_weights` reads it.
+        """
+        return {}
 
     def params(self) -> Iterator[Parameter]:
         """Every Parameter, in order of definition."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of, default_backend
+from dezero_core.extend import PyTorchArray, backend_of, default_backend
 
 from ..functions.linear import linear
 from ..initializers import Initializer
@@ -44,6 +44,9 @@ class Linear(Weighted):
     def _init_W(self, in_size: int, backend: Any) -> None:
         self.in_size = in_size
         self.draw_W((in_size, self.out_size), in_size, self.out_size, backend)
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        return self.pytorch_pair((self.out_size, self.in_size), self.out_size, transposed=True)
 
     def ready_for(self, x: Variable) -> Linear:
         """This layer, with a weight: drawn now if ``x`` is its first input."""

@@ -7,10 +7,18 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of, cast, dtype_name
+from dezero_core.extend import PyTorchArray, backend_of, cast, dtype_name
 
 from ..functions import batch_norm, layer_norm
 from .layer import Layer
+
+STATISTICS = {
+    "avg_mean": "running_mean",
+    "avg_var": "running_var",
+    "gamma": "weight",
+    "beta": "bias",
+}
+"""Batch normalisation's names here, and in PyTorch."""
 
 
 class BatchNorm(Layer):
@@ -30,6 +38,9 @@ class BatchNorm(Layer):
         self.dtype = dtype_name(dtype)
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        return {key: PyTorchArray((name,), (None,)) for key, name in STATISTICS.items()}
 
     def _init_params(self, x: Variable) -> None:
         if x.ndim < 2:
@@ -74,6 +85,13 @@ class LayerNorm(Layer):
         self.shape = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
         self.eps = eps
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        shape = self.shape or (None,)
+        return {
+            "gamma": PyTorchArray(("weight",), shape),
+            "beta": PyTorchArray(("bias",), shape),
+        }
 
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of
+from dezero_core.extend import PyTorchArray, backend_of
 from dezero_core.functions import concat, stack, tanh, transpose
 
 from ..functions import sigmoid
@@ -74,6 +75,9 @@ class RNN(Recurrent):
         (self.x2h,) = from_input(1, hidden_size, in_size)
         (self.h2h,) = from_state(1, hidden_size)
 
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        return pytorch_gates("h", self.hidden_size, self.x2h.in_size)
+
     def step(self, x: Variable) -> Variable:
         y = self.x2h(x)
         self.h = tanh(y if self.h is None else y + self.h2h(self.h))
@@ -99,6 +103,9 @@ class LSTM(Recurrent):
         super().__init__(hidden_size)
         self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size)
         self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, hidden_size)
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        return pytorch_gates("ifuo", self.hidden_size, self.x2f.in_size)
 
     def reset_state(self) -> None:
         super().reset_state()
@@ -152,6 +159,13 @@ class GRU(Recurrent):
         self.h2r, self.h2z = from_state(2, hidden_size)
         self.h2n = Linear(hidden_size, in_size=hidden_size)
 
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        arrays = pytorch_gates("rzn", self.hidden_size, self.x2r.in_size)
+        n = arrays["x2n/b"]  # the reset gate multiplies the bias of the state, which stays apart
+        arrays["x2n/b"] = replace(n, names=("bias_ih_l0",))
+        arrays["h2n/b"] = replace(n, names=("bias_hh_l0",))
+        return arrays
+
     def step(self, x: Variable) -> Variable:
         r, z, n = self.x2r(x), self.x2z(x), self.x2n(x)
         h = as_variable(backend_of(n.data).zeros(n.shape, n.data)) if self.h is None else self.h
@@ -169,3 +183,22 @@ def from_input(gates: int, hidden_size: int, in_size: int | None) -> list[Linear
 def from_state(gates: int, hidden_size: int) -> list[Linear]:
     """A layer for each gate, from the state to itself."""
     return [Linear(hidden_size, nobias=True, in_size=hidden_size) for _ in range(gates)]
+
+
+def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str, PyTorchArray]:
+    """Where the arrays of a recurrent layer are, one gate below the other in PyTorch's.
+
+    Args:
+        gates: the last letters of our names of the gates, in PyTorch's order.
+        hidden_size, in_size: lengths of the rows of the state and of the input.
+    """
+    rows, parts = len(gates) * hidden_size, len(gates)
+    arrays: dict[str, PyTorchArray] = {}
+    for part, gate in enumerate(gates):
+        for key, names, shape, transposed in (
+            (f"x2{gate}/W", ("weight_ih_l0",), (rows, in_size), True),
+            (f"h2{gate}/W", ("weight_hh_l0",), (rows, hidden_size), True),
+            (f"x2{gate}/b", ("bias_ih_l0", "bias_hh_l0"), (rows,), False),
+        ):
+            arrays[key] = PyTorchArray(names, shape, transposed, part, parts)
+    return arrays

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter
-from dezero_core.extend import default_backend, dtype_name
+from dezero_core.extend import PyTorchArray, default_backend, dtype_name
 
 from ..initializers import Initializer, LeCun
 from .layer import Layer
@@ -37,3 +37,12 @@ class Weighted(Layer):
         """Draw ``W`` on the host, and put it on a backend."""
         weights = self.initializer(shape, fan_in, fan_out, self.dtype)
         self.W.data = backend.from_numpy(weights)
+
+    def pytorch_pair(
+        self, weight: tuple[int | None, ...], out_size: int, transposed: bool = False
+    ) -> dict[str, PyTorchArray]:
+        """``weight`` and ``bias`` of PyTorch's layer, for a weight of that shape there."""
+        arrays = {"W": PyTorchArray(("weight",), weight, transposed)}
+        if self.b is not None:
+            arrays["b"] = PyTorchArray(("bias",), (out_size,))
+        return arrays
