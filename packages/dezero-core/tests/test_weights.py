@@ -1,5 +1,8 @@
 """Saving and loading, on a format kept in memory: what must fit, and that else nothing changes."""
 
+import importlib.util
+import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from dezero_core.extend import (
     WeightFormat,
     backend_of,
     dtype_name,
+    file_path,
+    format_for,
     get_backend,
     load_weights,
     save_weights,
@@ -134,8 +139,107 @@ def test_paths(memory: Any, tmp_path: Path) -> None:
     (tmp_path / "model.mem").touch()
     with pytest.raises(FileNotFoundError, match=r"modle.mem not found; there is model.mem"):
         load_weights({}, tmp_path / "modle.mem")
-    with pytest.raises(FormatError, match=r"no format for '.foo'; known: .*\.mem"):
+    with pytest.raises(FormatError, match=r"m.foo: no format for '.foo'; known: .*\.mem"):
         save_weights({}, tmp_path / "m.foo")
+
+
+class FsPath:
+    def __init__(self, path: Any) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("model", "model.npz"),
+        ("epoch3-acc0.97", "epoch3-acc0.97.npz"),
+        ("model.v2.1", "model.v2.1.npz"),
+        ("model.", "model..npz"),
+        ("a.-1", "a.-1.npz"),
+        (".hidden", ".hidden.npz"),
+        ("model.mem", "model.mem"),
+        ("MODEL.MEM", "MODEL.MEM"),
+        ("0.5.mem", "0.5.mem"),
+        ("model.v2", None),
+        ("model.pth", None),
+        ("model.\N{LATIN SMALL LETTER E WITH ACUTE}", None),
+        ("..", None),
+        ("", None),
+        ("folder/", None),
+    ],
+)
+def test_which_file_a_name_means(
+    plug: Any, memory: Any, name: str, target: str | None, tmp_path: Path
+) -> None:
+    def unused(*arguments: Any) -> Any:
+        raise AssertionError
+
+    if importlib.util.find_spec("dezero_io") is None:
+        plug(dezero_weight_formats=lambda: [WeightFormat(".npz", unused, unused)])
+    for path in (name, os.fsencode(name), FsPath(name)):
+        if target is None:
+            with pytest.raises(FormatError, match="no format for|names a folder"):
+                format_for(path)
+        else:
+            assert format_for(path)[0] == Path(target)
+    if target is not None:
+        assert format_for(tmp_path / name)[0] == tmp_path / target
+
+
+def test_a_first_folder_of_a_tilde_is_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert file_path("~/m.npz") == tmp_path / "m.npz"
+    for name in ("~m.npz", "a/~/m.npz"):
+        assert file_path(name) == Path(name)
+    with pytest.raises(TypeError, match="not BytesIO"):
+        file_path(io.BytesIO())  # type: ignore[arg-type]
+
+
+def test_headers_are_checked_before_arrays_are_read(plug: Any, tmp_path: Path) -> None:
+    reads = []
+
+    def headers(path: Path, limits: Limits) -> Stored:
+        return Stored({"W": np.broadcast_to(np.zeros((), "float32"), (1 << 40,))})
+
+    def read(path: Path, limits: Limits) -> Stored:
+        reads.append(path)
+        return Stored({"W": np.ones((2, 3), "float32")})
+
+    plug(dezero_weight_formats=lambda: [WeightFormat(".two", unwritten, read, headers)])
+    (tmp_path / "m.two").touch()
+    with pytest.raises(ShapeMismatch, match=r"'W': model \(2, 3\), file \(1099511627776,\)"):
+        load_weights({"W": p(2, 3)}, tmp_path / "m.two")
+    assert reads == []
+
+
+def unwritten(path: Path, stored: Stored) -> None:
+    raise AssertionError("nothing is written here")
+
+
+def test_names_of_pytorch_are_seen(memory: Any, tmp_path: Path) -> None:
+    (tmp_path / "m.mem").touch()
+    for names in (["0.weight", "0.bias"], ["fc1.bias"], ["weight"], ["rnn.weight_ih_l0"]):
+        memory["m.mem"] = Stored(dict.fromkeys(names, np.ones((2, 3), "float32")))
+        with pytest.raises(KeyMismatch, match=r"names of PyTorch: load_pytorch_weights reads"):
+            load_weights({"W": p(2, 3)}, tmp_path / "m.mem")
+    memory["m.mem"] = Stored({"l1/weight": np.ones((2, 3), "float32")})
+    with pytest.raises(KeyMismatch) as caught:
+        load_weights({"W": p(2, 3)}, tmp_path / "m.mem")
+    assert "PyTorch" not in str(caught.value)
+
+
+def test_a_report_is_a_table(memory: Any, tmp_path: Path) -> None:
+    memory["m.mem"] = Stored({"W": np.ones((2, 3), "float32"), "extra": np.ones(1)})
+    (tmp_path / "m.mem").touch()
+    report = load_weights({"W": p(2, 3), "b": p(1)}, tmp_path / "m.mem", strict=False)
+    assert str(report).splitlines() == [
+        "W      loaded",
+        "b      missing in the file",
+        "extra  unexpected in the file",
+    ]
 
 
 def test_dtype_names(backend: str) -> None:

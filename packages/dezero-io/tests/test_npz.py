@@ -1,5 +1,6 @@
 """npz files: there and back, whole or not at all, and what is refused."""
 
+import errno
 import hashlib
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import tracemalloc
 import weakref
 import zipfile
 from pathlib import Path
@@ -19,9 +21,26 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dezero_core import Buffer, Parameter, weights
-from dezero_core.errors import DtypeMismatch, FormatError, LimitError, SaveError, WeightsError
+from dezero_core.errors import (
+    DtypeMismatch,
+    FormatError,
+    LimitError,
+    SaveError,
+    ShapeMismatch,
+    WeightsError,
+)
 from dezero_core.extend import Limits, Stored, get_backend, named_params
-from dezero_io import atomic, flatten_params, load_weights, manifest, npz, progress, save_weights
+from dezero_io import (
+    atomic,
+    flatten_params,
+    load_checkpoint,
+    load_weights,
+    manifest,
+    npz,
+    progress,
+    save_checkpoint,
+    save_weights,
+)
 
 
 def tree(value: float = 1.0) -> dict[str, Any]:
@@ -426,3 +445,102 @@ def test_arrays_are_moved_to_the_host_one_at_a_time(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(weights, "move", counting)
     save_weights(model, tmp_path / "m.npz")
     assert len(alive) == 5
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_file_that_does_not_fit_is_refused_by_its_headers(tmp_path: Path, compress: bool) -> None:
+    """Weights and checkpoints: memory stays far below what the file declares."""
+    size = 1 << 22  # 16 MB
+    save_weights({"b": Parameter(np.zeros(size, "float32"))}, tmp_path / "w", compress=compress)
+    save_checkpoint(tmp_path / "c", model={"b": Parameter(np.zeros(size, "float32"))})
+    model = {"b": Parameter(np.zeros(3, "float32"))}
+    for load in (
+        lambda: load_weights(model, tmp_path / "w"),
+        lambda: load_checkpoint(tmp_path / "c", model=model),
+    ):
+        tracemalloc.start()
+        try:
+            with pytest.raises(ShapeMismatch, match=rf"[wc].npz.*model \(3,\), file \({size},\)"):
+                load()
+            assert tracemalloc.get_traced_memory()[1] < 2 << 20
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("descr", "message"),
+    [
+        ("<V2", "'w' holds bfloat16 .V2., which NumPy lacks; convert it to float32"),
+        ("|V2", "'w' holds bfloat16 .V2., which NumPy lacks; convert it to float32"),
+        ("<V1", "'w' holds float8 or another dtype of one byte .V1., which NumPy lacks"),
+        ("<f1", "'w' holds float8, which NumPy lacks; convert it to float32"),
+    ],
+)
+def test_dtypes_of_ml_dtypes_are_named(tmp_path: Path, descr: str, message: str) -> None:
+    """Headers as NumPy writes them for arrays of the package ml_dtypes."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (2,), }}\n".encode()
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
+        archive.writestr("w.npy", array + bytes(2 * int(descr[2])))
+    with pytest.raises(FormatError, match=message):
+        load_weights({"w": Parameter(np.zeros(2, "float32"))}, tmp_path / "m.npz")
+
+
+def test_a_file_of_torch_save_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:
+        archive.writestr("m/data.pkl", b"")
+        archive.writestr("m/data/0", b"")
+    with pytest.raises(FormatError, match="a file of torch.save, a pickle, which is never read"):
+        load_weights({}, tmp_path / "m.npz")
+
+
+def full(*arguments: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def denied(source: Any, *arguments: Any, **options: Any) -> Any:
+    raise PermissionError(errno.EACCES, "Permission denied", "/somewhere/.m.npz.host.1.abc.part")
+
+
+@pytest.mark.parametrize(
+    ("function", "fail", "message"),
+    [
+        ("os.fsync", full, "No space left on device"),
+        ("os.replace", denied, "Permission denied"),
+        ("pathlib.Path.chmod", denied, "Permission denied"),
+        ("dezero_io.atomic.mkstemp", denied, "Permission denied"),
+        ("dezero_io.atomic.sweep", denied, "Permission denied"),
+        ("dezero_io.npz._add", full, "No space left on device"),
+    ],
+)
+def test_errors_name_the_path_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, fail: Any, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(function, fail)
+    with pytest.raises(OSError, match=rf"^\[Errno \d+\] {message}: 'm.npz'$") as caught:
+        save_weights(tree(), "m")
+    assert caught.value.filename == "m.npz"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.npz").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "loop.npz").symlink_to("loop.npz")
+    for name, error, message in [
+        ("taken.npz", IsADirectoryError, "a folder has this name"),
+        ("file/m.npz", NotADirectoryError, "Not a directory"),
+        ("missing/m.npz", FileNotFoundError, "no folder 'missing'"),
+        ("loop.npz", OSError, "Too many levels of symbolic links"),
+        ("n" * 300 + ".npz", OSError, "File name too long"),
+    ]:
+        for write in (lambda path: save_weights(tree(), path), atomic.require_writable):
+            with pytest.raises(error, match=message) as caught:
+                write(Path(name))
+            assert caught.value.filename == name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop.npz", "taken.npz"]
+    save_weights(tree(), "\N{LATIN SMALL LETTER E WITH ACUTE}" * 120)  # 244 bytes, 255 are allowed
+    atomic.require_writable(tmp_path / "new.npz")
+    assert not (tmp_path / "new.npz").exists()

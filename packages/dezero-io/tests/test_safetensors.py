@@ -1,8 +1,10 @@
 """safetensors: there and back, files of others, and what is refused."""
 
 import json
+import os
 import struct
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dezero_core import Buffer, Parameter
-from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError
+from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError, ShapeMismatch
 from dezero_core.extend import Limits, Stored, load_weights, named_params, save_weights
 from dezero_io import safetensors
 
@@ -112,7 +114,9 @@ def refused(path: Path) -> dict[str, bytes]:
         "is there twice": struct.pack("<Q", len(twice)) + twice + bytes(4),
         "damaged, or no .safetensors": raw({"w": entry("F32", [2], 4)}, bytes(4)),
         "unsafe key '../w'": raw({"../w": entry("F32", [1], 4)}, bytes(4)),
-        "holds F8_E4M3, which NumPy lacks": raw({"w": entry("F8_E4M3", [4], 4)}, bytes(4)),
+        "'w' holds F8_E4M3, which NumPy lacks; convert": raw(
+            {"w": entry("F8_E4M3", [4], 4)}, bytes(4)
+        ),
         "the manifest is damaged": raw(
             {"w": entry("F32", [1], 4), "__metadata__": {"dezero": "{}"}}, bytes(4)
         ),
@@ -170,3 +174,29 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     with pytest.raises(MissingPackage, match=r"pip install 'dezero-io\[safetensors\]'"):
         save_weights(tree(), tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["F32", "BF16"])
+def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, kind: str) -> None:
+    """2**27 numbers, of which none is read: the file has a hole in their place."""
+    path, width = tmp_path / "m.safetensors", 2 if kind == "BF16" else 4
+    header = raw({"b": entry(kind, [1 << 27], width << 27)}, b"")
+    path.write_bytes(header)
+    os.truncate(path, len(header) + (width << 27))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ShapeMismatch, match=r"model \(3,\), file \(134217728,\)"):
+            load_weights({"b": Parameter(np.zeros(3, "float32"))}, path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_say_what_reading_gives(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_weights(tree(), path, metadata={"note": "x"})
+    said, stored = safetensors.headers(path, Limits()), safetensors.read(path, Limits())
+    assert (said.kinds, said.metadata) == (stored.kinds, stored.metadata)
+    assert [(key, x.shape, x.dtype) for key, x in said.arrays.items()] == [
+        (key, x.shape, x.dtype) for key, x in stored.arrays.items()
+    ]

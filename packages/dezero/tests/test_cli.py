@@ -1,6 +1,9 @@
 """The command: what it prints, writes and refuses."""
 
+import errno
 import os
+import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -105,11 +108,24 @@ def test_one_seed_repeats_a_run() -> None:
         (["train", "--backend", "nunpy"], "unknown backend 'nunpy'; registered: "),
         (["train", "--backend", "numpy", "--device", "cuda"], "--device cuda means --backend cuda"),
         (["train", "--data", "mnits"], "'mnits' is not"),
-        (["train", "--epochs", "0"], "--epochs"),
+        (["train", "--epochs", "0"], "'--epochs': 0 is not in the range x>=1"),
+        (["train", "--batch-size", "0"], "'--batch-size': 0 is not in the range x>=1"),
+        (["train", "--seed", "-1"], "'--seed': -1 is not in the range 0<=x<="),
+        (["train", "--seed", str(2**70)], "is not in the range 0<=x<="),
+        (["train", "--lr", "-1"], "'--lr': -1 is not a finite number above 0"),
+        (["train", "--lr", "nan"], "'--lr': nan is not a finite number above 0"),
+        (["train", "--lr", "inf"], "'--lr': inf is not a finite number above 0"),
+        (["train", "--lr", "fast"], "'--lr': fast is not a finite number above 0"),
+        (["train", "--save", "w.pth"], "'--save': w.pth: no format for '.pth'; known: .npz, "),
+        (["train", "--save", "w.h5"], "no format for '.h5'; known: .npz, "),
+        (["train", "--save", "folder/"], "'folder/' names a folder"),
+        (["train", "--load", "w.pt"], "save a PyTorch state_dict as .safetensors"),
+        (["train", "--load", "nowhere"], "'--load': nowhere.npz not found"),
+        (["train", "--plot", "c.docx"], "'--plot': c.docx: no format for '.docx'; known: "),
         (["train", "--model", "rnn"], "'rnn' is not"),
         (["train", "--data", "spiral", "--model", "cnn"], "takes images, and spiral has none"),
         (["eval"], "--load"),
-        (["eval", "--load", "nowhere.npz"], "does not exist"),
+        (["eval", "--load", "nowhere.npz"], "'--load': nowhere.npz not found"),
     ],
 )
 def test_bad_options(arguments: list[str], message: str) -> None:
@@ -132,12 +148,42 @@ def test_info_shows_what_there_is() -> None:
     assert result.exit_code == 0
     for part in (
         "dezero-suite",
-        "numpy                   ready (dlpack, float64, in_place, random, scatter_add)",
+        "numpy   ready (dlpack, float64, in_place, random, scatter_add)",
         "sigmoid",
-        ".npz                    io",
+        ".npz          ready, from plugin io",
         "loaded (dezero-core",
     ):
         assert part in result.output
+
+
+def test_info_says_which_format_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    lines = [line.split(maxsplit=1) for line in run("info").output.splitlines()]
+    assert [".npz", "ready, from plugin io"] in lines
+    needs = "needs safetensors: pip install 'dezero-io[safetensors]'"
+    assert [".safetensors", needs] in lines
+    refused = run("train", "--save", "w.safetensors")
+    assert refused.exit_code == 2 and "needs safetensors: pip install" in refused.output
+
+
+@pytest.mark.parametrize("columns", [None, 20, 40, 80, 200])
+def test_columns_of_info_never_run_together(
+    columns: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dezero.cli.info import show
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["a", "b" * 24, "c" * 100]
+    show("title", [(name, "v" * 120) for name in names])
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert all(re.fullmatch(r"  [abc]* *(  v+)?", line) for line in lines), lines
+    assert [sum(line.count(name[0]) for line in lines) for name in names] == [1, 24, 100]
+    if columns:
+        assert max(map(len, lines)) <= columns
+    else:
+        assert len(lines) == 3
 
 
 def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
@@ -159,7 +205,7 @@ def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
         printed = run("info").output
     finally:
         plugins.unregister("culprit")
-    assert "bad                     not usable: RuntimeError: no luck" in printed
+    assert re.search("bad  +not usable: RuntimeError: no luck", printed)
     assert "dormant: no loaded package defines this op" in printed
     assert "failed (stranger 1.2): dezero_weight_formats raised RuntimeError: no luck" in printed
     assert "dezero 9.9 owns `import dezero` too" in printed
@@ -217,3 +263,133 @@ def test_checkpoints_of_another_run_are_left_alone(tmp_path: Path) -> None:
     assert done.exit_code == 0 and "test accuracy" in done.output
     alone = run("train", "--resume")
     assert alone.exit_code == 2 and "--resume needs --checkpoint" in alone.output
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that comes to its first step fails."""
+
+    def fit(*arguments: Any) -> Any:
+        raise AssertionError("trained before the options were checked")
+
+    monkeypatch.setattr(sys.modules["dezero.cli.train"], "fit", fit)
+
+
+OUTPUTS = [("--save", "w.npz"), ("--plot", "c.png"), ("--report", ""), ("--checkpoint", "")]
+
+
+@pytest.mark.parametrize(("option", "name"), OUTPUTS)
+def test_what_cannot_be_written_is_known_before_training(
+    option: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: None
+) -> None:
+    (tmp_path / "file").touch()
+    behind_file = tmp_path / "file" / "out" / name
+    path = tmp_path / "out" / name
+
+    def refuse(*arguments: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", "/x/.w.npz.host.1.abc.part")
+
+    for given, reason, patched in [
+        (behind_file, "Not a directory", False),
+        (path, "Permission denied", True),
+        (tmp_path / ("n" * 300) / name, "File name too long", False),
+    ]:
+        with monkeypatch.context() as patch:
+            if patched:
+                patch.setattr("dezero_io.atomic.mkstemp", refuse)
+            result = run("train", option, str(given))
+        text = " ".join(result.output.split())
+        assert result.exit_code == 2, result.output
+        assert f"Invalid value for '{option}': {given} cannot be written: {reason}" in text
+        assert ".part" not in text
+
+
+def test_folders_in_the_place_of_files(tmp_path: Path, untrained: None) -> None:
+    for option, name in OUTPUTS[:2]:
+        (tmp_path / name).mkdir()
+        result = run("train", option, str(tmp_path / name))
+        assert result.exit_code == 2 and "a folder has this name" in result.output
+    (tmp_path / "file").touch()
+    for option, _ in OUTPUTS[2:]:
+        result = run("train", option, str(tmp_path / "file"))
+        assert result.exit_code == 2 and "is a file; expected a folder" in result.output
+
+
+SPIRAL = ("train", "--data", "spiral", "--epochs", "1", "--seed", "0")
+
+
+def test_suffixes_that_are_none_get_one_both_ways(tmp_path: Path) -> None:
+    for name in ("epoch3-acc0.97", "model.v2.1", "plain"):
+        saved = run(*SPIRAL, "--save", str(tmp_path / name))
+        assert saved.exit_code == 0 and f"weights: {tmp_path / name}.npz" in saved.output
+        for command in (
+            ("eval", "--data", "spiral", "--load"),
+            (*SPIRAL, "--load"),
+            ("weights", "show"),
+            ("weights", "verify"),
+        ):
+            again = run(*command, str(tmp_path / name))
+            assert again.exit_code == 0, again.output
+        converted = run("weights", "convert", str(tmp_path / name), str(tmp_path / f"{name}-2.0"))
+        assert converted.exit_code == 0 and f"{name}-2.0.npz: 4 arrays" in converted.output
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npz"}
+
+
+def failing_replace(*names: str) -> Any:
+    """``os.replace`` on a disk that is full for files of these names."""
+    replace = os.replace
+
+    def call(source: Any, target: Any) -> None:
+        if Path(target).name in names:
+            raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+        replace(source, target)
+
+    return call
+
+
+def test_weights_that_cannot_be_saved_are_rescued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the same folder, else into the current one; the picture is written all the same."""
+    here, out = tmp_path / "here", tmp_path / "out"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    common = (*SPIRAL, "--save", str(out / "w.safetensors.npz"), "--plot", str(here / "curves"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", failing_replace("w.safetensors.npz"))
+        full = run(*common)
+    rescued = out / "w.safetensors.rescued.npz"
+    assert full.exit_code == 1 and f"weights rescued: {rescued}" in full.output
+    assert f"No space left on device: '{out / 'w.safetensors.npz'}'" in full.output
+    assert ".part" not in full.output
+    assert [path.name for path in out.iterdir()] == [rescued.name]
+    assert (here / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "test accuracy" in run("eval", "--data", "spiral", "--load", str(rescued)).output
+
+    accuracy = F.accuracy
+
+    def removing(y: Any, t: Any) -> Any:
+        shutil.rmtree(out, ignore_errors=True)
+        return accuracy(y, t)
+
+    monkeypatch.setattr(F, "accuracy", removing)
+    gone = run(*common)
+    assert gone.exit_code == 1 and f"no folder '{out}'" in gone.output
+    assert f"weights rescued: {here / 'w.safetensors.rescued.npz'}" in gone.output
+    assert (here / "w.safetensors.rescued.npz").read_bytes()
+
+
+def test_a_run_goes_on_without_its_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "replace", failing_replace("step-000000010.npz"))
+    result = run(*SPIRAL, "--checkpoint", str(tmp_path / "run"))
+    assert "no checkpoint could be written: [Errno 28] No space left" in result.output
+    assert f"weights rescued: {tmp_path / 'run' / 'weights.rescued.npz'}" in result.output
+    assert "test accuracy" in result.output
+
+
+def test_resuming_from_nothing_is_said(tmp_path: Path) -> None:
+    result = run(*SPIRAL, "--resume", "--checkpoint", str(tmp_path / "run"))
+    assert result.exit_code == 0
+    assert f"nothing to resume in {tmp_path / 'run'}: starting anew" in result.output

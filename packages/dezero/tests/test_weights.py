@@ -1,5 +1,10 @@
 """The command ``dezero weights``, and PyTorch's names for our weights."""
 
+import json
+import os
+import re
+import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from dezero import Model, Parameter, test_mode
 from dezero import layers as L
-from dezero import test_mode
 from dezero.cli import main
 from dezero.models import MLP, VGG16, ResNet50, Sequential
-from dezero_core.errors import KeyMismatch, ShapeMismatch
+from dezero_core.errors import DtypeMismatch, KeyMismatch, ShapeMismatch
+from dezero_core.extend import named_params
 from dezero_io import load_pytorch_weights, resnet_names, vgg16_names
 
 package = pytest.importorskip("safetensors.numpy", reason="the extra dezero-io[safetensors]")
@@ -115,3 +121,218 @@ def test_names_that_do_not_fit(tmp_path: Path) -> None:
         with pytest.raises(error, match=message):
             load_pytorch_weights(layer, tmp_path / "m.safetensors", names)
         assert np.array_equal(layer.W.data, before)
+
+
+def linear(out_size: int, in_size: int) -> dict[str, Any]:
+    """The arrays of a Linear of PyTorch; no two elements of two layers are equal."""
+    draw = np.random.default_rng(next(SEEDS))
+    return {
+        "weight": draw.normal(size=(out_size, in_size)).astype("float32"),
+        "bias": draw.normal(size=out_size).astype("float32"),
+    }
+
+
+SEEDS = iter(range(1000))
+
+
+def state_of(**modules: dict[str, Any]) -> dict[str, Any]:
+    """A state_dict; ``__`` stands for a dot in the path."""
+    return {
+        f"{path.replace('__', '.')}.{name}".lstrip("."): x
+        for path, arrays in modules.items()
+        for name, x in arrays.items()
+    }
+
+
+class Attention(Model):
+    def __init__(self, *names: str) -> None:
+        for name in names:
+            setattr(self, name, L.Linear(3, in_size=3))
+
+
+def three(*paths: str) -> dict[str, Any]:
+    return state_of(**{path: linear(3, 3) for path in paths})
+
+
+def test_layers_are_matched_where_there_is_one_way(tmp_path: Path) -> None:
+    """Pairs by equal paths, by numbers, by the order of npz files, and by shapes that are known."""
+    lazy = lambda: MLP((5, 5, 2))  # noqa: E731
+    mlp = state_of(a__0=linear(5, 3), a__2=linear(5, 5), a__10=linear(2, 5))
+    for make, state, suffixes, expected in [
+        (lazy, mlp, (".safetensors", ".npz"), {"l0": "a.0", "l1": "a.2", "l2": "a.10"}),
+        (
+            lambda: Attention("q", "k"),
+            three("k", "q"),
+            (".safetensors", ".npz"),
+            {"q": "q", "k": "k"},
+        ),
+        (lambda: Attention("q", "k"), three("query", "key"), (".npz",), {"q": "query", "k": "key"}),
+        (
+            lambda: Sequential(L.Linear(4, in_size=3), L.Linear(4)),
+            state_of(zz=linear(4, 3), aa=linear(4, 4)),
+            (".safetensors", ".npz"),
+            {"l0": "zz", "l1": "aa"},
+        ),
+        (
+            lambda: {"blocks": [L.Linear(3, in_size=3) for _ in range(11)]},
+            three(*(f"h{n}" for n in range(11))),
+            (".safetensors", ".npz"),
+            {f"blocks/{n}": f"h{n}" for n in range(11)},
+        ),
+        (
+            lambda: {"table": L.EmbedID(4, 3), "out": L.Linear(4, in_size=3, nobias=True)},
+            {"out.weight": np.ones((4, 3), "f"), "table.weight": np.zeros((4, 3), "f")},
+            (".safetensors", ".npz"),
+            {"table": "table", "out": "out"},
+        ),
+        (
+            lambda: {"position": Parameter(np.zeros((1, 5, 2), "f")), "l": L.Linear(2)},
+            {"pos": np.ones((1, 5, 2), "f"), **state_of(head=linear(2, 2))},
+            (".safetensors", ".npz"),
+            {"l": "head"},
+        ),
+    ]:
+        for suffix, wrapper in zip(suffixes, ("", "module._orig_mod."), strict=False):
+            path = tmp_path / f"m{suffix}"
+            save({f"{wrapper}{name}": x for name, x in state.items()}, path)
+            model = make()
+            report = load_pytorch_weights(model, path)
+            named = named_params(model)
+            assert set(report.loaded) == set(named) and not report.missing
+            for ours, theirs in expected.items():
+                weight = state[f"{theirs}.weight"]
+                kept = weight if ours == "table" else weight.T
+                assert np.array_equal(named[f"{ours}/W"].data, kept), (ours, theirs)
+                assert named[f"{ours}/W"].data.flags.c_contiguous
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    if path.suffix == ".npz":
+        np.savez(path, **state)
+    else:
+        package.save_file(state, path)
+
+
+RNN = {
+    f"{name}_l0{tail}": np.ones((3, 3) if "weight" in name else 3, "f")
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    for tail in ("", "_reverse")
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "state", "message"),
+    [
+        (lambda: Attention("q", "k"), three("query", "key"), "q, k could be any of key, query"),
+        (lambda: Attention("q"), three("query", "key"), "no layer is left for query"),
+        (lambda: MLP((3,), in_size=4), three("fc"), "l0 could be any of none in the file"),
+        (
+            lambda: MLP((3,), in_size=3),
+            {**three("fc"), "scale": np.ones(1)},
+            "no layer is left for scale",
+        ),
+        (lambda: L.RNN(3), RNN, "Recurrent layers here go in one direction"),
+        (
+            lambda: {"w": Parameter(np.zeros((3, 3), "f"))},
+            {"w": np.ones((3, 3), "f")},
+            "w could be any of none in the file",
+        ),
+        (lambda: MLP((3,)), {"l0/W": np.ones((3, 3), "f")}, "read by load_weights"),
+    ],
+)
+def test_nothing_is_guessed(make: Any, state: Any, message: str, tmp_path: Path) -> None:
+    save(state, tmp_path / "m.safetensors")
+    model = make()
+    before = {
+        key: None if x.data is None else x.data.copy() for key, x in named_params(model).items()
+    }
+    with pytest.raises(KeyMismatch, match=f"nothing was loaded: .*{message}") as caught:
+        load_pytorch_weights(model, tmp_path / "m.safetensors")
+    if "load_weights" not in message:
+        assert "names={" in str(caught.value)
+    for key, x in named_params(model).items():
+        assert x.data is None or np.array_equal(x.data, before[key])
+
+
+def test_names_of_layers_sums_and_bare_parameters(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    state = {
+        f"lstm.{name}_l0": draw.normal(size=(8, n) if n else 8).astype("f")
+        for name, n in (("weight_ih", 3), ("weight_hh", 2), ("bias_ih", 0), ("bias_hh", 0))
+    }
+    path = tmp_path / "m.safetensors"
+    save(state, path)
+    model, by_key = {"rnn": L.LSTM(2)}, {"rnn": L.LSTM(2)}
+    load_pytorch_weights(model, path, {"rnn": "lstm"})
+    names: dict[str, Any] = {
+        f"rnn/{side}2{gate}/W": f"lstm.weight_{'ih' if side == 'x' else 'hh'}_l0"
+        for side in "xh"
+        for gate in "ifuo"
+    }
+    biases = ("lstm.bias_ih_l0", "lstm.bias_hh_l0")
+    names |= {f"rnn/x2{gate}/b": biases for gate in "ifuo"}
+    load_pytorch_weights(by_key, path, names)
+    assert np.array_equal(model["rnn"].x2u.W.data, state["lstm.weight_ih_l0"][4:6].T)
+    for key, x in named_params(model).items():
+        assert np.array_equal(named_params(by_key)[key].data, x.data), key
+    with pytest.raises(KeyMismatch, match=r"made of bias_ih_l0 \+ bias_hh_l0: expected 2 names"):
+        load_pytorch_weights(by_key, path, {**names, "rnn/x2i/b": biases[0]})
+    with pytest.raises(KeyMismatch, match="missing 'gru', a module"):
+        load_pytorch_weights(model, path, {"rnn": "gru"})
+
+    save({"w": np.arange(6, dtype="f").reshape(2, 3)}, path)
+    for shape in ((2, 3), (3, 2)):
+        bare = {"w": Parameter(np.zeros(shape, "f"))}
+        load_pytorch_weights(bare, path, {"w": "w"})
+        assert bare["w"].data[1, 0] == (3 if shape == (2, 3) else 1)
+    save({"w": np.ones((3, 3), "f")}, path)
+    with pytest.raises(KeyMismatch, match=r"no layer says whether \(3, 3\) must be transposed"):
+        load_pytorch_weights({"w": Parameter(np.zeros((3, 3), "f"))}, path, {"w": "w"})
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (L.Conv2d(4, 3), (4, 3, 3), "(4, any, 3, 3)"),
+        (L.Conv2d(4, 3), (4, 2, 5, 5), "(4, any, 3, 3)"),
+        (L.Conv2d(4, 3, groups=2, in_channels=6), (4, 6, 3, 3), "(4, 3, 3, 3)"),
+        (L.Deconv2d(4, 3, groups=2), (6, 4, 3, 3), "(any, 2, 3, 3)"),
+        (L.Linear(4), (3, 4), "(4, any)"),
+        (L.EmbedID(4, 3), (3, 4), "(4, 3)"),
+        (L.LayerNorm((2, 3)), (3, 2), "(2, 3)"),
+        (L.BatchNorm(), (3, 1), "(any)"),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, L.Layer) else None,
+)
+def test_axes_are_checked(layer: Any, shape: Any, expected: str, tmp_path: Path) -> None:
+    """Also of layers that do not have their parameters yet."""
+    save({"w": np.ones(shape, "f")}, tmp_path / "m.safetensors")
+    key = next(key for key, a in layer.pytorch_arrays().items() if a.names == ("weight",))
+    with pytest.raises(ShapeMismatch, match=re.escape(f"for it has the shape {expected}")):
+        load_pytorch_weights(layer, tmp_path / "m.safetensors", {key: "w"})
+
+
+def test_half_precision_is_converted_on_request(tmp_path: Path) -> None:
+    save({"w": np.ones((2, 3), "float16"), "b": np.ones(2, "float16")}, tmp_path / "m.npz")
+    layer, names = L.Linear(2, in_size=3), {"W": "w", "b": "b"}
+    with pytest.raises(DtypeMismatch, match='pass cast="same_kind" to convert'):
+        load_pytorch_weights(layer, tmp_path / "m.npz", names)
+    load_pytorch_weights(layer, tmp_path / "m.npz", names, cast="same_kind")
+    assert layer.W.dtype == np.float32 and layer.W.data.sum() == 6
+
+
+def test_a_pytorch_file_is_refused_before_its_arrays_are_read(tmp_path: Path) -> None:
+    header = json.dumps(
+        {"fc.weight": {"dtype": "F32", "shape": [1 << 27, 1], "data_offsets": [0, 4 << 27]}}
+    ).encode()
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    os.truncate(path, 8 + len(header) + (4 << 27))
+    tracemalloc.start()
+    try:
+        for names, error in ((None, KeyMismatch), ({"W": "fc.weight"}, ShapeMismatch)):
+            with pytest.raises(error):
+                load_pytorch_weights(L.Linear(2, nobias=True), path, names)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -195,7 +195,7 @@ def matched(
         left = [u for u in left if u not in group]
     if not problems:
         alone = set(range(len(theirs))) - set(pairs.values())
-        problems = [f"{theirs[m].path} fits no layer of the model" for m in sorted(alone)]
+        problems = [f"no layer is left for {theirs[m].path}" for m in sorted(alone)]
     if problems:
         raise KeyMismatch("; ".join(problems))
     return [(ours[u], theirs[m]) for u, m in sorted(pairs.items())]

@@ -143,11 +143,14 @@ def found_sources(tree: Any, arrays: Mapping[str, Any], keeps_order: bool) -> So
     try:
         pairs = matched(mine, theirs, fits, keeps_order)
     except KeyMismatch as error:
+        layer = next((unit.path.replace(".", "/") for unit in mine if unit.path), "l1")
+        module = next((there.path for there in theirs), "fc")
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        reverse = any(name.endswith("_reverse") for name in arrays)
+        hint = "Recurrent layers here go in one direction. " if reverse else ""
         raise KeyMismatch(
-            f"layers and modules cannot be matched: {error}. Say which is which, such as "
-            f'names={{"{mine[0].path.replace(".", "/") if mine else "l1"}": '
-            f'"{theirs[0].path if theirs else "fc"}"}}; the file has {listed}'
+            f"layers and modules cannot be matched: {error}. {hint}Say which is which, such as "
+            f'names={{"{layer}": "{module}"}}; the file has {listed}'
         ) from error
     return {key: source for pair in pairs for key, source in sources_of(*pair, named).items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def _picture(value: str) -> Path:
 
 def _folder(value: str) -> Path:
     path = file_path(value)
-    if path.exists() and not path.is_dir():
+    if os.path.isfile(path):
         raise click.BadParameter(f"{path} is a file; expected a folder")
     return path
 

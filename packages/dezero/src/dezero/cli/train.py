@@ -88,11 +88,11 @@ def train(
     report: Path | None,
 ) -> None:
     """Train a model and report its accuracy on data it has not seen."""
-    checkpoints = checkpointer(checkpoint, resume)
     prepare_output("--save", save)
     prepare_output("--plot", plot)
     prepare_output("--checkpoint", checkpoint, is_folder=True)
     prepare_output("--report", report, is_folder=True)
+    checkpoints = checkpointer(checkpoint, resume)
     library = chosen_backend(backend, device)
     if seed is not None:
         dezero.seed(seed)
