@@ -393,3 +393,17 @@ def test_resuming_from_nothing_is_said(tmp_path: Path) -> None:
     result = run(*SPIRAL, "--resume", "--checkpoint", str(tmp_path / "run"))
     assert result.exit_code == 0
     assert f"nothing to resume in {tmp_path / 'run'}: starting anew" in result.output
+
+
+def test_the_learning_rate_is_taken_also_when_a_run_goes_on(tmp_path: Path) -> None:
+    slow = run(*SPIRAL, "--lr", "1e-9", "--checkpoint", str(tmp_path / "run"))
+    fast = run(*SPIRAL, "--lr", "0.1")
+    assert slow.exit_code == fast.exit_code == 0 and slow.output != fast.output
+    more = ("train", "--data", "spiral", "--epochs", "2", "--checkpoint", str(tmp_path / "run"))
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    kept = run(*more, "--resume")
+    changed = run(*more[:-1], str(tmp_path / "copy"), "--resume", "--lr", "0.1")
+    assert (
+        kept.exit_code == changed.exit_code == 0
+        and kept.output.splitlines()[1:] != changed.output.splitlines()[1:]
+    )

@@ -51,6 +51,9 @@ STATISTICS = {
 }
 """Batch normalisation's names here, and there."""
 
+LISTED = 30
+"""At most so many arrays of a file are listed in a message."""
+
 Sources = dict[str, tuple[PyTorchArray, list[str]]]
 """By our key, how its array lies, and the names in the file that it is made of."""
 
@@ -145,7 +148,8 @@ def found_sources(tree: Any, arrays: Mapping[str, Any], keeps_order: bool) -> So
     except KeyMismatch as error:
         layer = next((unit.path.replace(".", "/") for unit in mine if unit.path), "l1")
         module = next((there.path for there in theirs), "fc")
-        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        listed = ", ".join(f"{name} {shape}" for name, shape in [*shapes.items()][:LISTED])
+        listed += ", ..." if len(shapes) > LISTED else ""
         reverse = any(name.endswith("_reverse") for name in arrays)
         hint = "Recurrent layers here go in one direction. " if reverse else ""
         raise KeyMismatch(

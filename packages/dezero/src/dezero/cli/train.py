@@ -52,7 +52,7 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option(
-    "--lr", type=Rate(), default=0.001, show_default=True, help="Learning rate (Adam's alpha)."
+    "--lr", type=Rate(), help="Learning rate, Adam's alpha. [default: 0.001, or the checkpoint's]"
 )
 @click.option(
     "--seed", type=click.IntRange(0, MAX_SEED), help="Start all random numbers from here."
@@ -78,7 +78,7 @@ def train(
     device: str | None,
     epochs: int | None,
     batch_size: int,
-    lr: float,
+    lr: float | None,
     seed: int | None,
     load: Path | None,
     save: Path | None,
@@ -101,7 +101,7 @@ def train(
     network = make_model(data, model)
     if load is not None:
         network.load_weights(load)
-    run = Run(network, Adam(lr).setup(network), batches, Curves())
+    run = Run(network, Adam().setup(network), batches, Curves())
     if resume and checkpoints:
         last = checkpoints.load(**run._asdict())
         click.echo(
@@ -109,6 +109,8 @@ def train(
             if last
             else f"nothing to resume in {checkpoint}: starting anew"
         )
+    if lr is not None:
+        run.optimizer.alpha = lr
     network.to(library)
     curves = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
 
