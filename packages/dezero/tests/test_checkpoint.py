@@ -241,6 +241,9 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
 def test_settings_of_a_checkpointer(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="keep 0 is below 1"):
         Checkpointer(tmp_path, keep=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file is a file; expected a folder"):
+        Checkpointer(tmp_path / "file")
     with pytest.raises(ValueError, match="best is 'most'"):
         Checkpointer(tmp_path, best="most")
     with pytest.raises(ValueError, match="score is missing"):

@@ -269,7 +269,8 @@ class Checkpointer:
             equal ones the earliest. NaN is never the best.
 
     Raises:
-        ArgumentError: ``keep`` is no integer or below 1, or ``best`` something else.
+        ArgumentError: ``keep`` is no integer or below 1, ``best`` something else, or ``folder`` a
+            file.
     """
 
     PATTERN = re.compile(r"step-(\d+)\.npz")
@@ -280,6 +281,8 @@ class Checkpointer:
         if best not in (None, "max", "min"):
             raise ArgumentError(f"Checkpointer: best is {best!r}, not 'max', 'min' or None")
         self.folder, self.keep, self.best = file_path(folder), keep, best
+        if self.folder.is_file():
+            raise ArgumentError(f"Checkpointer: {self.folder} is a file; expected a folder")
 
     def steps(self) -> list[int]:
         """The numbers of the checkpoints that are there, ascending."""

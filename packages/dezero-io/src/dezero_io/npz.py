@@ -56,13 +56,14 @@ LONGEST_MANIFEST = 64 << 20
 SIGN = b"dezero"
 """The archive's comment, the end of the file: where it is, there is a manifest."""
 
-NO_NUMPY_DTYPE = {2: "bfloat16 (V2)", 1: "float8 or another dtype of one byte (V1)"}
-"""By size in bytes, the dtypes of ml_dtypes: NumPy saves them as bytes without a meaning."""
+FOREIGN = {
+    2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
+    1: "float8 or another dtype of one byte (V1), which NumPy lacks; convert it to float32",
+}
+"""Dtypes of the package ml_dtypes by size in bytes: NumPy saves them as bytes without a meaning."""
 
 FLOAT8 = "'<f1'"
 """How NumPy names one of the float8 dtypes in a header, which it then cannot read."""
-
-CONVERT = ", which NumPy lacks; convert it to float32 before saving, or save it as .safetensors"
 
 CHUNK = 1 << 20
 """Bytes at a time from a deflated member."""
@@ -302,13 +303,15 @@ def parsed(key: str, start: bytes, member: ZipInfo) -> Header:
         shape, fortran, dtype = reader(stream, max_header_size=LONGEST_HEADER)
     except ValueError as error:
         if FLOAT8 in str(error):
-            raise FormatError(f"{key!r} holds float8{CONVERT}") from error
+            raise FormatError(
+                f"{key!r} holds float8, which NumPy lacks; convert it to float32"
+            ) from error
         raise
     if len(shape) > MOST_AXES or any(type(n) is not int or n < 0 for n in shape):
         raise FormatError(f"{key!r}: shape {shape} is not valid")
     if dtype.kind not in "biufc":
-        if dtype.kind == "V" and dtype.names is None and dtype.itemsize in NO_NUMPY_DTYPE:
-            raise FormatError(f"{key!r} holds {NO_NUMPY_DTYPE[dtype.itemsize]}{CONVERT}")
+        if dtype.kind == "V" and dtype.names is None and dtype.itemsize in FOREIGN:
+            raise FormatError(f"{key!r} holds {FOREIGN[dtype.itemsize]}")
         what = "Python objects, which are never read" if dtype.hasobject else str(dtype)
         raise FormatError(f"{key!r} holds {what}; weights are numbers")
     said, there = prod(shape) * dtype.itemsize, member.file_size - stream.tell()

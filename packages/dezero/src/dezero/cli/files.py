@@ -117,7 +117,7 @@ def rescue(model: Model, path: Path) -> None:
         file = folder / f"{path.stem}.rescued.npz"
         try:
             model.save_weights(file)
-        except (DezeroError, OSError) as error:
+        except Exception as error:
             click.echo(f"Error: {file} was not written: {error}", err=True)
         else:
             click.echo(f"weights rescued: {file.absolute()}")

@@ -53,7 +53,7 @@ def show(title: str, rows: Rows) -> None:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = UNLIMITED
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", min_width=22 if console.width >= 80 else None)
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(Text(name), Text(value))
@@ -68,7 +68,7 @@ def formats() -> Iterator[tuple[str, str]]:
     """Every registered file format, and what must be installed before it can be used."""
     for file_format, plugin in registered_formats():
         needs = file_format.needs() if file_format.needs else ""
-        yield file_format.suffix, needs or f"ready, from plugin {plugin}"
+        yield file_format.suffix, needs or plugin
 
 
 def packages() -> Iterator[tuple[str, str]]:
