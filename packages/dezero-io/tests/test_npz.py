@@ -529,10 +529,12 @@ def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "taken.npz").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "loop.npz").symlink_to("loop.npz")
+    (tmp_path / "away.npz").symlink_to(tmp_path / "gone" / "m.npz")
     for name, error, message in [
         ("taken.npz", IsADirectoryError, "a folder has this name"),
         ("file/m.npz", NotADirectoryError, "Not a directory"),
         ("missing/m.npz", FileNotFoundError, "no folder 'missing'"),
+        ("away.npz", FileNotFoundError, f"no folder '{tmp_path / 'gone'}'"),
         ("loop.npz", OSError, "Too many levels of symbolic links"),
         ("n" * 300 + ".npz", OSError, "File name too long"),
     ]:
@@ -540,7 +542,8 @@ def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
             with pytest.raises(error, match=message) as caught:
                 write(Path(name))
             assert caught.value.filename == name
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop.npz", "taken.npz"]
+    left = ["away.npz", "file", "loop.npz", "taken.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
     save_weights(tree(), "\N{LATIN SMALL LETTER E WITH ACUTE}" * 120)  # 244 bytes, 255 are allowed
     atomic.require_writable(tmp_path / "new.npz")
     assert not (tmp_path / "new.npz").exists()

@@ -57,7 +57,8 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
     except RuntimeError as error:  # Python 3.11 and 3.12 do not say it by an OSError
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
     if not target.parent.exists():
-        raise FileNotFoundError(errno.ENOENT, f"no folder {str(path.parent)!r}", str(path))
+        folder = target.parent if path.is_symlink() else path.parent
+        raise FileNotFoundError(errno.ENOENT, f"no folder {str(folder)!r}", str(path))
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(target).st_mode):  # raises if the name is too long
             raise IsADirectoryError(errno.EISDIR, "a folder has this name", str(path))
