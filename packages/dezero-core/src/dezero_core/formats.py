@@ -1,4 +1,4 @@
-"""Kinds of files for weights: what a plugin registers, and which file a path means."""
+"""Formats of weight files: what a plugin registers, and which file a path means."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .plugins import Catalog
 DEFAULT_SUFFIX = ".npz"
 
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""What names a file."""
+"""The types that can name a file."""
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
-"""Suffixes of files that only Python's pickle can read, which runs what is in them."""
+"""Suffixes of pickles: reading one can run any code that is in it."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
 
 
 def known_suffixes(unknown: str) -> str:
-    """Say which suffixes there are, to somebody who took one that is unknown."""
+    """List the known suffixes, for the message about an unknown one."""
     known = ", ".join(
         f"{f.suffix} ({needs})" if f.needs and (needs := f.needs()) else f.suffix
         for f, _ in registered_formats()

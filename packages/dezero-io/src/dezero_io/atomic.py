@@ -68,7 +68,7 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
 
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What writing into an open file raises, without naming the file."""
+"""Errors of writing into an open file; they do not name the file."""
 
 
 @contextmanager

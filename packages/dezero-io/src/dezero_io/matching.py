@@ -1,9 +1,9 @@
-"""Which of our layers is which of PyTorch's: by names, shapes and order, or not at all.
+"""Match our layers with PyTorch's modules by shapes, paths and order, and never by a guess.
 
-A layer of ours and a module of theirs can be a pair if every array has the shape that the layer
-says. What can be paired in one way only is paired; what is left over goes by equal paths, then by
-the numbers in the paths (``layers.0``, ``layers.1``), then by the order of the file, if it keeps
-one. Nothing is guessed: everything else is an error that lists the candidates.
+A layer and a module can be a pair if every array has the shape that the layer expects. Pairs
+without an alternative are made first. The rest is matched by equal paths, then by the numbers in
+the paths (``layers.0``, ``layers.1``), then by the order of the file, if it keeps one. If that is
+not enough, an error lists the candidates.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dezero_core.extend import PyTorchArray, children, named_params
 IGNORED = "num_batches_tracked"
 
 WRAPPERS = re.compile(r"(?<![^.])_orig_mod\.")
-"""What ``torch.compile`` puts into names."""
+"""The prefix that ``torch.compile`` adds to names."""
 
 RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+))?")
-"""Arrays of PyTorch's recurrent modules, with the number of the layer, and of their cells."""
+"""Names of arrays in PyTorch's recurrent modules, with the number of the layer, and in cells."""
 
 LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
 
@@ -85,7 +85,7 @@ def layers(node: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def common_path(known: Mapping[str, Any], said: Mapping[str, Any]) -> str:
-    """The path of a layer, from one of its full keys and the keys it knows itself."""
+    """Return the path of a layer, given its full keys and its own shorter ones."""
     key = next(iter(known))
     inside = next(name for name in said if key == name or key.endswith(f"/{name}"))
     return key.removesuffix(inside).strip("/").replace("/", ".")
@@ -108,7 +108,7 @@ def modules(names: Iterable[str]) -> list[Module]:
 
 
 def cleaned(names: Iterable[str]) -> dict[str, str]:
-    """Names in a file, each with what it is without the prefixes of PyTorch's wrappers."""
+    """Return each name with the same name without the prefixes of PyTorch's wrappers."""
     clean = {name: WRAPPERS.sub("", name) for name in names}
     while clean and all(name.startswith("module.") for name in clean.values()):
         clean = {name: short.removeprefix("module.") for name, short in clean.items()}
@@ -116,7 +116,7 @@ def cleaned(names: Iterable[str]) -> dict[str, str]:
 
 
 def expected_shape(x: Parameter | Buffer, array: PyTorchArray) -> tuple[int | None, ...]:
-    """The shape that an array must have in the file; None for lengths that nobody knows yet."""
+    """Return the shape that an array must have in the file; None for lengths not known yet."""
     if x.data is None:
         return array.shape
     shape = list(x.shape)
@@ -128,7 +128,7 @@ def expected_shape(x: Parameter | Buffer, array: PyTorchArray) -> tuple[int | No
 
 
 def is_shape(expected: Sequence[int | None], shape: Sequence[int]) -> bool:
-    """Whether a shape is the expected one, as far as that is known."""
+    """Return whether a shape is the expected one, as far as that is known."""
     return len(expected) == len(shape) and all(
         e is None or e == n for e, n in zip(expected, shape, strict=True)
     )
@@ -137,7 +137,7 @@ def is_shape(expected: Sequence[int | None], shape: Sequence[int]) -> bool:
 def can_be(
     unit: Unit, module: Module, named: Mapping[str, Parameter | Buffer], shapes: Mapping[str, Any]
 ) -> bool:
-    """Whether every array of ``module`` has its place in ``unit``, and the other way around."""
+    """Return whether the arrays of ``module`` are those that ``unit`` expects."""
     if None in unit.arrays.values():
         (key,), names = unit.arrays, list(module.names.values())
         return len(names) == 1 and is_same_array(named[key], shapes[names[0]])
@@ -157,12 +157,12 @@ def can_be(
 
 
 def is_same_array(x: Parameter | Buffer, shape: tuple[int, ...]) -> bool:
-    """Whether a parameter of no known layer can have an array of that shape, as it is."""
+    """Return whether a parameter of no known layer takes an array of that shape as it is."""
     return x.data is not None and x.shape == shape and not is_square(shape)
 
 
 def is_square(shape: Sequence[int]) -> bool:
-    """Whether transposing an array of that shape is not seen by its shape."""
+    """Return whether an array of that shape keeps its shape when it is transposed."""
     return len(shape) == 2 and shape[0] == shape[1] > 1
 
 
@@ -202,7 +202,7 @@ def matched(
 
 
 def only_ways(fits: list[set[int]], count: int) -> dict[int, int]:
-    """Pairs of which the unit, or the module, has no other partner; ``fits`` loses the others."""
+    """Return the pairs without an alternative, and remove their modules from ``fits``."""
     pairs: dict[int, int] = {}
     while True:
         free = [u for u in range(len(fits)) if u not in pairs]
@@ -221,7 +221,7 @@ def only_ways(fits: list[set[int]], count: int) -> dict[int, int]:
 
 
 def connected(first: int, units: list[int], fits: list[set[int]], taken: set[int]) -> list[int]:
-    """The units that compete, through others, for the same modules as the first."""
+    """Return the units connected to the first one by modules that both could be paired with."""
     group, modules = {first}, fits[first] - taken
     while more := {u for u in units if u not in group and fits[u] & modules}:
         group |= more

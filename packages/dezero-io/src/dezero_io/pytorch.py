@@ -1,9 +1,9 @@
-"""Weights of PyTorch models in ours: arrays of a state_dict that was saved as safetensors or npz.
+"""Load weights of PyTorch models: a state_dict that was saved as safetensors or npz.
 
-How an array lies belongs to the layer: each of our layers says by ``pytorch_arrays()`` what its
-arrays are called in PyTorch, and whether they are transposed or a part of a larger one. ``Linear``
-has its weight as (in, out), PyTorch's as (out, in); recurrent layers have an array for each gate,
-PyTorch's have the gates one below the other, and two biases that are added up.
+The layout of an array depends on its layer: each of our layers says by ``pytorch_arrays()`` what
+its arrays are called in PyTorch, and whether they are transposed or a part of a larger one.
+``Linear`` has its weight as (in, out), PyTorch's as (out, in); recurrent layers have an array for
+each gate, PyTorch's have the gates one below the other, and two biases that are added up.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ LISTED = 30
 """At most so many arrays of a file are listed in a message."""
 
 Sources = dict[str, tuple[PyTorchArray, list[str]]]
-"""By our key, how its array lies, and the names in the file that it is made of."""
+"""By our key, the layout of its array, and the names in the file that it is made of."""
 
 
 VGG16_CONVOLUTIONS = {
@@ -176,7 +176,7 @@ def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffe
 def given_sources(
     tree: Any, names: Mapping[str, str | Sequence[str]], arrays: Mapping[str, Any]
 ) -> Sources:
-    """What ``names`` says, with how each layer has its arrays."""
+    """Return the sources that ``names`` lists, each with the layout that its layer says."""
     named, clean = named_params(tree), {short: name for name, short in cleaned(arrays).items()}
     mine = units(tree)
     layers = {unit.path.replace(".", "/"): unit for unit in mine}
@@ -208,7 +208,7 @@ def given_sources(
 
 
 def single(key: str, x: Parameter | Buffer, array: Any) -> PyTorchArray:
-    """How the array of a parameter lies that belongs to no layer which says so."""
+    """Return the layout of an array whose layer does not say it, from the shapes."""
     if len(array.shape) != 2 or x.data is None:
         return PyTorchArray(("",), array.shape)
     if is_square(array.shape):
@@ -246,7 +246,7 @@ def require_shape(
 def ours(
     x: Parameter | Buffer, array: PyTorchArray, names: Sequence[str], arrays: Mapping[str, Any]
 ) -> Any:
-    """An array as our layer has it: perhaps a view, perhaps a sum."""
+    """Return an array in the layout of our layer; it may be a view."""
     if not names:
         dtype = next(iter(arrays.values())).dtype if x.data is None else dtype_name(x.dtype)
         return np.zeros([(n or 0) // array.parts for n in expected_shape(x, array)], dtype)
@@ -259,7 +259,7 @@ def ours(
 
 
 def described(array: PyTorchArray, names: Sequence[str]) -> str:
-    """What an array came from, for people."""
+    """Describe where an array came from."""
     if not names:
         return "zeros: the file has no bias"
     how = [f"part {array.part + 1} of {array.parts}"] if array.parts > 1 else []

@@ -1,4 +1,4 @@
-"""Files that the command reads and writes: what their options take, and that no work is lost."""
+"""Check the files that the command reads and writes, so that no work is lost."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from dezero_io.atomic import require_writable
 
 
 class FileType(click.ParamType):  # type: ignore[type-arg]
-    """A path that ``check`` accepts or changes; its error becomes one of the option.
+    """The type of an option that takes a path.
 
     Args:
         name: what it is called in the help.
-        check: returns the `Path` meant by a string, or raises a DezeroError or OSError.
+        check: returns the `Path` meant by a string. If it raises a DezeroError or an OSError, the
+            command ends with that message and the name of the option.
     """
 
     def __init__(self, name: str, check: Callable[[str], Path]) -> None:
@@ -62,7 +63,7 @@ def _folder(value: str) -> Path:
 
 
 SAVED_WEIGHTS = FileType("file", lambda value: located(value)[0])
-"""A file of weights that is there."""
+"""An existing file of weights."""
 
 NEW_WEIGHTS = FileType("file", _weights)
 """A file of weights to write."""
@@ -71,7 +72,7 @@ PICTURE = FileType("file", _picture)
 """A picture to write; ``.png`` is added to a name without a suffix."""
 
 FOLDER = FileType("folder", _folder)
-"""A folder, there or not."""
+"""A folder, which need not exist."""
 
 
 def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> None:
