@@ -58,6 +58,11 @@ def test_values() -> None:
     np.testing.assert_allclose(
         Normalize([1.0, 2.0], [2.0, 5.0])(x.astype("float64")), [[[-0.5, 127]], [[9.8, 20]]]
     )
+    x32 = x.astype("float32")
+    for kind in (np.float64, np.float32, np.array):
+        got = Normalize(kind(102.0), kind(51.0))(x32)
+        assert got.dtype == np.float32
+        assert np.array_equal(got, Normalize(102.0, 51.0)(x32)), "the statistics of an array"
     assert ToInt()(np.array([1.9])).tolist() == [1]
     assert Flatten()(x).shape == (4,)
 
@@ -153,6 +158,8 @@ def test_settings_that_make_no_sense() -> None:
         Normalize()(np.ones(2, "D"))
     with pytest.raises(ArgumentError, match="std 0 would divide by 0"):
         Normalize(0, 0)
+    with pytest.raises(ArgumentError, match="Normalize: mean '0'"):
+        Normalize("0", 1.0)
     with pytest.raises(ArgumentError, match="would divide"):
         Normalize(0, [1.0, 0.0])
     with pytest.raises(ShapeError, match=r"3 channels for examples of \(2, 4\)"):

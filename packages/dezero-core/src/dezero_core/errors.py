@@ -6,6 +6,7 @@ DezeroError                      with the path of the layer it passed through
 ├── BackendMismatch   TypeError      one op, arrays of two libraries or devices
 ├── OutOfRange        IndexError     an index that an array does not have
 ├── ArgumentError     ValueError     a setting outside its range
+│   └── ArgumentTypeError TypeError  a setting of the wrong type
 ├── LabelError        ValueError     class labels outside the range of the scores
 ├── GraphError        RuntimeError   no graph, a spent graph, a misused Function
 ├── AnomalyError      ArithmeticError  a NaN, inside detect_anomaly()
@@ -71,6 +72,10 @@ class OutOfRange(DezeroError, IndexError):
 
 class ArgumentError(DezeroError, ValueError):
     """A setting outside its range."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """A setting of the wrong type, such as a float where an integer is expected."""
 
 
 class LabelError(DezeroError, ValueError):

@@ -1,5 +1,16 @@
 """The door for authors of plugins: backends, kernels, weight formats, ops and their tests."""
 
+from .arguments import (
+    Axis,
+    AxisLike,
+    as_axes,
+    as_axis,
+    as_integer,
+    as_integers,
+    as_number,
+    as_shape,
+    is_sequence,
+)
 from .backends.host import generator, host_normal, own_generator, use_generator
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
@@ -49,6 +60,8 @@ __all__ = [
     "DEZERO_API",
     "Array",
     "ArrayBackend",
+    "Axis",
+    "AxisLike",
     "BackendSpec",
     "Catalog",
     "Check",
@@ -71,6 +84,12 @@ __all__ = [
     "all_kernels",
     "array_of",
     "as_array_like",
+    "as_axes",
+    "as_axis",
+    "as_integer",
+    "as_integers",
+    "as_number",
+    "as_shape",
     "assign",
     "backend_names",
     "backend_of",
@@ -90,6 +109,7 @@ __all__ = [
     "in_single",
     "is_basic",
     "is_floating",
+    "is_sequence",
     "kernel_log",
     "kernels_for",
     "limit_for",

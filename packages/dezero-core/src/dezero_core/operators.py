@@ -22,8 +22,7 @@ def _transpose(x: Variable, *axes: Any) -> Variable:
 
 def _unpacked(lengths: tuple[Any, ...]) -> Any:
     """``f(2, 3)``, ``f((2, 3))`` and ``f(None)`` name the same thing."""
-    several = len(lengths) > 1 or isinstance(lengths[0], int)
-    return lengths if several else lengths[0]
+    return lengths[0] if len(lengths) == 1 else lengths
 
 
 Variable.__add__ = add

@@ -7,6 +7,7 @@ in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -161,6 +162,10 @@ class Variable:
 
     def __float__(self) -> float:
         return float(self._one())
+
+    def __index__(self) -> int:
+        """The one integer: so it can be an axis, a length or a number of times, as in NumPy."""
+        return operator.index(self._one())
 
     def __complex__(self) -> complex:
         return complex(self._one())

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from operator import index
 from typing import Any
 
-from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from dezero_core.extend import as_integers, is_sequence
 
 Pair = tuple[int, int]
 
 
-def pair(x: Any) -> Pair:
+def pair(x: Any, name: str = "pair") -> Pair:
     """Return ``x`` as (height, width): one integer stands for both (book step 57).
 
+    Args:
+        x: an integer, or a list, tuple or array of two.
+        name: the op and its parameter, for the message.
+
     Raises:
-        ArgumentError: ``x`` is neither an integer nor two of them.
+        ArgumentTypeError: ``x`` is neither an integer nor two of them.
     """
+    if type(x) is int:
+        return x, x
     try:
-        height, width = x if isinstance(x, tuple | list) else (x, x)
-        return index(height), index(width)
+        height, width = as_integers(name, "", x if is_sequence(x) else (x, x))
     except (TypeError, ValueError):
-        raise ArgumentError(f"{x!r} is neither an integer nor a pair (height, width)") from None
+        raise ArgumentTypeError(
+            f"{name} {x!r} is neither an integer nor a pair (height, width) of integers"
+        ) from None
+    return height, width
+
+
+def window_settings(op: str, kernel_size: Any, stride: Any, pad: Any) -> tuple[Pair, Pair, Pair]:
+    """Return the three settings of windows as pairs; see `pair`."""
+    return (
+        pair(kernel_size, f"{op}: kernel_size"),
+        pair(stride, f"{op}: stride"),
+        pair(pad, f"{op}: pad"),
+    )
 
 
 DENSE: Pair = (1, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ..arguments import as_shape
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
 from ..errors import ShapeError
@@ -30,13 +32,13 @@ class BroadcastTo(Function):
         raise ShapeError(f"BroadcastTo: shape {tuple(x.shape)} does not stretch to {self.shape}")
 
 
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Variable:
+def broadcast_to(x: Any, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` stretched to ``shape`` by NumPy's rule (book step 40).
 
     Raises:
         ShapeError: ``x`` does not broadcast to ``shape``.
     """
-    return BroadcastTo(tuple(shape))(x)
+    return BroadcastTo(as_shape("broadcast_to", shape))(x)
 
 
 class SumTo(Function):
@@ -61,10 +63,10 @@ class SumTo(Function):
         return broadcast_to(gy, x.shape)
 
 
-def sum_to(x: Any, shape: tuple[int, ...]) -> Variable:
+def sum_to(x: Any, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` summed to ``shape``, the reverse of `broadcast_to` (book step 40).
 
     Raises:
         ShapeError: ``shape`` does not broadcast to the shape of ``x``.
     """
-    return SumTo(tuple(shape))(x)
+    return SumTo(as_shape("sum_to", shape))(x)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from ..backends.precision import in_single
 from ..backends.registry import backend_of
-from ..errors import OutOfRange
+from ..diagnosis import mixed
+from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
-from ..variable import Variable, array_of, cast
+from ..variable import Variable, cast
 
 Index = Any
 """What NumPy takes between brackets: integers, slices, ``...``, None, arrays, or a tuple."""
@@ -30,7 +34,14 @@ class GetItem(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise OutOfRange(f"GetItem: index {self.index} for shape {tuple(x.shape)}")
+        parts = self.index if isinstance(self.index, tuple) else (self.index,)
+        foreign = [part for part in parts if backend_name(part) not in (None, backend_name(x))]
+        if foreign:
+            raise mixed(self, (x, *foreign))
+        raise OutOfRange(
+            f"GetItem: index {self.index} for shape {tuple(x.shape)}: expected integers, slices, "
+            "..., None, or arrays or lists of integers or bools, within that shape"
+        )
 
 
 def get_item(x: Any, index: Index) -> Variable:
@@ -38,9 +49,9 @@ def get_item(x: Any, index: Index) -> Variable:
 
     Args:
         x: any shape.
-        index: integers, slices, ``...``, None, arrays of integers or bools (also in Variables
-            or lists), or a tuple of these. An element taken several times gets the sum of
-            its gradients.
+        index: integers, slices, ``...``, None, arrays of integers or bools (also Variables, or
+            lists, ranges and nested lists), or a tuple of these. An element taken several times
+            gets the sum of its gradients. As in NumPy, an empty list takes nothing.
 
     Raises:
         OutOfRange: ``x`` has no such elements.
@@ -65,9 +76,38 @@ class PutItem(Function):
 
 
 def arrays_in(index: Index, x: Any) -> Index:
-    """``index`` with arrays in place of Variables and lists, on the backend of ``x``."""
+    """Return ``index`` with an array of the backend of ``x`` for each sequence in it.
+
+    Variables become their arrays, and NumPy's integers and bools Python's.
+    """
     if isinstance(index, tuple):
-        return tuple([arrays_in(i, x) for i in index])
-    if isinstance(index, list):
-        return backend_of(x).asarray(index)
-    return array_of(index)
+        return tuple([part_of_index(part, x) for part in index])
+    return part_of_index(index, x)
+
+
+def part_of_index(part: Any, x: Any) -> Any:
+    """Return what stands for one part of an index: see `arrays_in`."""
+    if type(part) is int or type(part) is slice or part is None or part is Ellipsis:
+        return part
+    if isinstance(part, Variable):
+        return part.data
+    if isinstance(part, list | tuple | range):
+        return integers_or_bools(part, x)
+    if type(part).__name__ == "bool":  # Python's or NumPy's: a mask for all or nothing
+        return backend_of(x).asarray(bool(part))
+    return operator.index(part) if isinstance(part, Integral) else part
+
+
+def backend_name(part: Any) -> str | None:
+    """Return the backend of an array; None for anything else."""
+    try:
+        return backend_of(part).name
+    except UnsupportedType:
+        return None
+
+
+def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
+    """Return a sequence as an array beside ``x``; of an empty one nobody can tell the dtype."""
+    backend = backend_of(x)
+    array = backend.asarray(list(values))
+    return cast(array, backend.dtype("int64")) if 0 in array.shape else array

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from ..arguments import as_axis
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..variable import Variable, get_array_module
 from .indexing import get_item
-from .shape import expand_dims
+from .shape import expand_dims, reshape
 
 
 class Concat(Function):
@@ -40,20 +41,24 @@ class Concat(Function):
         )
 
 
-def concat(xs: Sequence[Any], axis: int = 0) -> Variable:
+def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
     """Return the arrays ``xs`` joined along an axis they have.
 
     Args:
         xs: at least one; their shapes differ in ``axis`` only.
-        axis: negative ones count from the end.
+        axis: negative ones count from the end; None flattens the arrays first.
 
     Raises:
         ArgumentError: ``xs`` is empty.
+        ArgumentTypeError: ``axis`` is no integer.
         ShapeError: the shapes do not fit together.
     """
+    xs = list(xs)
     if not xs:
         raise ArgumentError("concat: nothing to join; expected at least one array")
-    return Concat(axis)(*xs)
+    if axis is None:
+        return Concat(0)(*[reshape(x, (-1,)) for x in xs])
+    return Concat(as_axis("concat", axis))(*xs)
 
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
@@ -61,6 +66,8 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
 
     Raises:
         ArgumentError: ``xs`` is empty.
+        ArgumentTypeError: ``axis`` is no integer.
         ShapeError: the shapes differ.
     """
+    axis = as_axis("stack", axis)
     return concat([expand_dims(x, axis) for x in xs], axis)

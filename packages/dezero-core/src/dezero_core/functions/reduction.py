@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..arguments import Axis, AxisLike, as_axes, as_axis
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
 from ..errors import ShapeError
@@ -15,8 +16,6 @@ from .casting import call_widened, floating, narrowed, widened
 from .exponential import exp
 from .selection import where
 from .shape import reshape
-
-Axis = int | tuple[int, ...] | None
 
 
 class Reduction(Function):
@@ -29,7 +28,7 @@ class Reduction(Function):
         (x,) = arrays
         raise ShapeError(
             f"{type(self).__name__}: axis {self.axis} for shape {tuple(x.shape)}: axes must exist, "
-            "and for all but sums have elements"
+            "be named once, and for all but sums have elements"
         )
 
 
@@ -44,27 +43,30 @@ class Sum(Reduction):
         return broadcast_to(reshape(gy, kept_shape(x.shape, self.axis)), x.shape)
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
     Args:
         x: any shape; floating dtypes are kept (halves are added up as float32), integers and
             booleans add up as in NumPy.
-        axis: one axis or several, negative ones from the end; None for all.
+        axis: an integer, or a list, tuple or array of them; negative ones count from the end;
+            None for all.
         keepdims: leave summed axes in place with length 1.
 
     Raises:
-        ShapeError: an axis is out of range.
+        ShapeError: an axis is out of range, or named twice.
+        ArgumentTypeError: an axis is no integer.
     """
-    return Sum(axis, keepdims)(x)
+    return Sum(as_axes("sum", axis), keepdims)(x)
 
 
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def mean(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the mean of ``x`` over ``axis``, negative axes from the end; None for all.
 
     Raises:
         ShapeError: an axis is out of range, or there is nothing to take the mean of.
     """
+    axis = as_axes("mean", axis)
     kept = kept_shape(x.shape, axis)
     count = math.prod(length for length, one in zip(x.shape, kept, strict=True) if one == 1)
     if count == 0:
@@ -93,20 +95,22 @@ class Max(Reduction):
         return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the largest elements of ``x`` along ``axis`` (book step 47).
 
     Args:
         x: any shape.
-        axis: one axis or several, negative ones from the end; None for all.
+        axis: an integer, or a list, tuple or array of them; negative ones count from the end;
+            None for all.
         keepdims: leave reduced axes in place with length 1.
 
     Elements that are equally large share the gradient evenly, as with PyTorch's ``amax``.
 
     Raises:
-        ShapeError: an axis is out of range, or has no elements.
+        ShapeError: an axis is out of range, named twice, or has no elements.
+        ArgumentTypeError: an axis is no integer.
     """
-    return Max(axis, keepdims)(x)
+    return Max(as_axes("max", axis), keepdims)(x)
 
 
 class Min(Max):
@@ -117,9 +121,9 @@ class Min(Max):
         return xp.min(x, axis=self.axis, keepdims=self.keepdims)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def min(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the smallest elements of ``x`` along ``axis``; otherwise as `max` (book step 47)."""
-    return Min(axis, keepdims)(x)
+    return Min(as_axes("min", axis), keepdims)(x)
 
 
 class LogSumExp(Reduction):
@@ -146,20 +150,22 @@ class LogSumExp(Reduction):
         return reshape(gy, y.shape) * exp(x - where(array_of(y) == -math.inf, 0.0, y))
 
 
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the logarithm of the sum of e to the power of ``x``, without overflow (book step 47).
 
     Of nothing, or of -inf only, it is -inf, and the gradient there is 0.
 
     Args:
         x: any shape.
-        axis: one axis or several, negative ones from the end; None for all.
+        axis: an integer, or a list, tuple or array of them; negative ones count from the end;
+            None for all.
         keepdims: leave reduced axes in place with length 1.
 
     Raises:
-        ShapeError: an axis is out of range.
+        ShapeError: an axis is out of range, or named twice.
+        ArgumentTypeError: an axis is no integer.
     """
-    return call_widened(LogSumExp(axis, keepdims), x)
+    return call_widened(LogSumExp(as_axes("logsumexp", axis), keepdims), x)
 
 
 class ArgMax(Function):
@@ -188,6 +194,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
     Raises:
         ShapeError: ``axis`` is out of range, or has no elements.
     """
+    axis = None if axis is None else as_axis("argmax", axis)
     return ArgMax(axis, keepdims)(array_of(x))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ShapeError
+from ..arguments import Axis, as_axes, as_integers, as_shape, normalize_axes
+from ..errors import ArgumentTypeError, ShapeError
 from ..function import Function
 from ..variable import Variable, get_array_module
 
@@ -31,17 +33,18 @@ class Reshape(Function):
         )
 
 
-def reshape(x: Any, shape: int | tuple[int, ...]) -> Variable:
+def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` in another shape (book step 38).
 
     Args:
         x: any shape.
-        shape: the new shape; one length may be -1.
+        shape: the new shape, an integer or several; one length may be -1.
 
     Raises:
         ShapeError: the number of elements differs.
+        ArgumentTypeError: a length is no integer.
     """
-    return Reshape((shape,) if isinstance(shape, int) else tuple(shape))(x)
+    return Reshape(as_shape("reshape", shape))(x)
 
 
 class Transpose(Function):
@@ -65,7 +68,7 @@ class Transpose(Function):
         raise ShapeError(f"Transpose: axes {self.axes} for shape {tuple(x.shape)}")
 
 
-def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Variable:
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
     """Return ``x`` with its axes permuted (book step 38).
 
     Args:
@@ -74,8 +77,9 @@ def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Variable:
 
     Raises:
         ShapeError: ``axes`` is no permutation of the axes of ``x``.
+        ArgumentTypeError: an axis is no integer.
     """
-    return Transpose(None if axes is None else tuple(axes))(x)
+    return Transpose(None if axes is None else as_integers("transpose", "axes", axes))(x)
 
 
 def matrix_transpose(x: Any) -> Variable:
@@ -103,21 +107,30 @@ class ExpandDims(Function):
         raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
 
 
-def expand_dims(x: Any, axis: int) -> Variable:
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
     """Return ``x`` with a new axis of length 1, which is number ``axis`` of the result.
 
-    As in NumPy, ``axis=-1`` puts it last.
+    As in NumPy, ``axis=-1`` puts it last, and several axes may be given.
 
     Raises:
-        ShapeError: ``axis`` is out of range.
+        ShapeError: ``axis`` is out of range, or named twice.
+        ArgumentTypeError: ``axis`` is no integer.
     """
-    return ExpandDims(axis)(x)
+    axes = as_axes("expand_dims", axis)
+    if isinstance(axes, int):
+        return ExpandDims(axes)(x)
+    if axes is None:
+        raise ArgumentTypeError("expand_dims: axis None: expected an integer or several")
+    ndim = x.ndim + len(axes)
+    new = normalize_axes("expand_dims", axes, ndim)
+    lengths = iter(x.shape)
+    return reshape(x, tuple([1 if axis in new else next(lengths) for axis in range(ndim)]))
 
 
 class Squeeze(Function):
     """y = x without axes of length 1;  the gradient gets them back."""
 
-    def __init__(self, axis: int | tuple[int, ...] | None) -> None:
+    def __init__(self, axis: Axis) -> None:
         self.axis = axis
 
     def forward(self, x: Any) -> Any:
@@ -136,13 +149,13 @@ class Squeeze(Function):
         )
 
 
-def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Variable:
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
     """Return ``x`` without the axes of length 1 named by ``axis``, or without all such axes.
 
     Raises:
         ShapeError: an axis is out of range, or longer than 1.
     """
-    return Squeeze(axis)(x)
+    return Squeeze(as_axes("squeeze", axis))(x)
 
 
 def flatten(x: Any) -> Variable:

@@ -7,7 +7,16 @@ from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError
-from dezero_core.extend import array_of, as_array_like, call_widened, floating
+from dezero_core.extend import (
+    Axis,
+    AxisLike,
+    array_of,
+    as_array_like,
+    as_axes,
+    as_number,
+    call_widened,
+    floating,
+)
 from dezero_core.functions import exp, sum, tanh, where
 
 from .. import signatures
@@ -133,13 +142,13 @@ class LeakyReLU(Function):
 
 def leaky_relu(x: Any, slope: float = 0.2) -> Variable:
     """Return ``x`` where it is positive, else ``slope * x``; the derivative at 0 is ``slope``."""
-    return LeakyReLU(slope)(floating(x))
+    return LeakyReLU(as_number("leaky_relu", "slope", slope))(floating(x))
 
 
 class Softmax(Function):
     """y = exp(x) / sum of exp(x) along an axis;  dL/dx = y (gy - sum of gy y)."""
 
-    def __init__(self, axis: int) -> None:
+    def __init__(self, axis: Axis) -> None:
         self.axis = axis
 
     def forward(self, x: Any) -> Any:
@@ -155,16 +164,16 @@ class Softmax(Function):
         raise bad_axis(self, self.axis, arrays)
 
 
-def softmax(x: Any, axis: int = 1) -> Variable:
+def softmax(x: Any, axis: AxisLike = 1) -> Variable:
     """Return positive numbers that sum to 1 along ``axis`` (book step 47).
 
     Raises:
         ShapeError: ``x`` has no such axis.
     """
-    return call_widened(Softmax(axis), x)
+    return call_widened(Softmax(as_axes("softmax", axis)), x)
 
 
-def softmax_simple(x: Any, axis: int = 1) -> Variable:
+def softmax_simple(x: Any, axis: AxisLike = 1) -> Variable:
     """Return the same as `softmax`, spelled out; exp overflows for large ``x``."""
     y = exp(x)
     return y / sum(y, axis, keepdims=True)
@@ -173,7 +182,7 @@ def softmax_simple(x: Any, axis: int = 1) -> Variable:
 class LogSoftmax(Function):
     """y = x - log of the sum of exp(x) along an axis;  dL/dx = gy - exp(y) (sum of gy)."""
 
-    def __init__(self, axis: int) -> None:
+    def __init__(self, axis: Axis) -> None:
         self.axis = axis
 
     def forward(self, x: Any) -> Any:
@@ -189,23 +198,23 @@ class LogSoftmax(Function):
         raise bad_axis(self, self.axis, arrays)
 
 
-def log_softmax(x: Any, axis: int = 1) -> Variable:
+def log_softmax(x: Any, axis: AxisLike = 1) -> Variable:
     """Return the logarithms of `softmax`, exact also where that is nearly 0 (book step 47).
 
     Raises:
         ShapeError: ``x`` has no such axis.
     """
-    return call_widened(LogSoftmax(axis), x)
+    return call_widened(LogSoftmax(as_axes("log_softmax", axis)), x)
 
 
-def below_largest(x: Any, axis: int) -> Any:
+def below_largest(x: Any, axis: Axis) -> Any:
     """Return ``x`` minus its largest along ``axis``, so that exp does not overflow."""
     xp = get_array_module(x)
     largest = xp.sum if 0 in x.shape else xp.max  # no library knows the largest of nothing
     return x - largest(x, axis=axis, keepdims=True)
 
 
-def bad_axis(function: Function, axis: int, arrays: tuple[Any, ...]) -> ShapeError:
+def bad_axis(function: Function, axis: Axis, arrays: tuple[Any, ...]) -> ShapeError:
     """The error for an axis that is not there."""
     (x,) = arrays
     name = type(function).__name__

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of, cast, in_single
+from dezero_core.extend import as_shape, backend_of, cast, in_single
 from dezero_core.functions import reshape, transpose
 
 from .. import signatures
-from ..windows import DENSE, Pair, element_of_windows, pair, window_counts
+from ..windows import DENSE, Pair, element_of_windows, window_counts, window_settings
 
 
 @signatures.im2col.define
@@ -72,7 +73,7 @@ def im2col(
         ShapeError: ``x`` has not four axes, or no window fits.
         ArgumentError: a setting is out of range.
     """
-    y = Im2col(pair(kernel_size), pair(stride), pair(pad))(x)
+    y = Im2col(*window_settings("im2col", kernel_size, stride, pad))(x)
     if not to_matrix:
         return y
     N, C, KH, KW, OH, OW = y.shape
@@ -99,7 +100,7 @@ class Col2im(Function):
 
 
 def col2im(
-    x: Any, input_shape: tuple[int, ...], kernel_size: int | Pair, stride: int | Pair = 1,
+    x: Any, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
     pad: int | Pair = 0, to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
     """Return images with windows added up where they lie: the transpose of `im2col`.
@@ -116,7 +117,8 @@ def col2im(
         ShapeError: ``x`` has another shape than the windows of such images.
         ArgumentError: a setting is out of range.
     """
-    kernel, stride, pad = pair(kernel_size), pair(stride), pair(pad)
+    kernel, stride, pad = window_settings("col2im", kernel_size, stride, pad)
+    input_shape = as_shape("col2im", input_shape, "input_shape")
     if to_matrix:
         (OH, OW), (N, C) = window_counts(input_shape, kernel, stride, pad), input_shape[:2]
         x = transpose(reshape(x, (N, OH, OW, C, *kernel)), (0, 3, 4, 5, 1, 2))

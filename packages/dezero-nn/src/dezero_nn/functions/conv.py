@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import floating
+from dezero_core.extend import as_integer, floating
 from dezero_core.functions import add, broadcast_to, reshape, transpose
 
 from .. import signatures
@@ -196,16 +196,17 @@ def conv2d(
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     x, W, b = floating(x, W), floating(W, x), floating(b, W)
-    return Conv2d(pair(stride), pair(pad), pair(dilation), groups)(x, W, b)
+    return Conv2d(*conv_settings("conv2d", stride, pad, dilation, groups))(x, W, b)
 
 
 def conv2d_simple(
     x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
     """Return the same as `conv2d`, spelled out: lay out the windows, multiply (book step 57)."""
-    require_conv_shapes(x.shape, W.shape, b, (pair(stride), pair(pad), DENSE, 1))
+    settings = conv_settings("conv2d_simple", stride, pad, DENSE, 1)
+    require_conv_shapes(x.shape, W.shape, b, settings)
     OC, C, KH, KW = W.shape
-    OH, OW = window_counts(x.shape, (KH, KW), pair(stride), pair(pad))
+    OH, OW = window_counts(x.shape, (KH, KW), *settings[:2])
     cols = im2col(x, (KH, KW), stride, pad)
     y = linear(cols, transpose(reshape(W, (OC, C * KH * KW))), b)
     return transpose(reshape(y, (x.shape[0], OH, OW, OC)), (0, 3, 1, 2))
@@ -233,11 +234,23 @@ def deconv2d(
         ShapeError: the shapes do not fit together, or no convolution makes H, W of ``outsize``.
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
-    stride, pad, dilation = pair(stride), pair(pad), pair(dilation)
-    shape = deconv_shape(x.shape, W.shape, b, (stride, pad, dilation, groups), outsize)
+    settings = conv_settings("deconv2d", stride, pad, dilation, groups)
+    shape = deconv_shape(x.shape, W.shape, b, settings, outsize)
     x, W, b = floating(x, W), floating(W, x), floating(b, W)
-    y = Conv2dGradX(shape, stride, pad, dilation, groups)(x, W)
+    y = Conv2dGradX(shape, *settings)(x, W)
     return y if b is None else y + reshape(b, (-1, 1, 1))
+
+
+def conv_settings(
+    op: str, stride: Any, pad: Any, dilation: Any, groups: Any
+) -> tuple[Pair, Pair, Pair, int]:
+    """Return the settings of a convolution as pairs and, the groups, as an integer."""
+    return (
+        pair(stride, f"{op}: stride"),
+        pair(pad, f"{op}: pad"),
+        pair(dilation, f"{op}: dilation"),
+        as_integer(op, "groups", groups),
+    )
 
 
 def require_conv_shapes(x: tuple[int, ...], W: tuple[int, ...], b: Any, settings: Any) -> None:
@@ -261,7 +274,7 @@ def deconv_shape(
     require_groups("deconv2d", groups, x[1], W[1] * groups)
     each = list(zip(x[2:], W[2:], *steps, strict=True))
     smallest = tuple(get_deconv_outsize(*axis) for axis in each)
-    size = smallest if outsize is None else pair(outsize)
+    size = smallest if outsize is None else pair(outsize, "deconv2d: outsize")
     back = [get_conv_outsize(n, *axis[1:]) for n, axis in zip(size, each, strict=True)]
     if back != list(x[2:]) or min(size) < 1:
         raise ShapeError(

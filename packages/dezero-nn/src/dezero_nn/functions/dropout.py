@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import array_of, as_array_like, backend_of, floating
+from dezero_core.extend import array_of, as_array_like, as_number, backend_of, floating
 
 from .. import signatures
 
@@ -39,7 +39,9 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
 
     Raises:
         ArgumentError: ``dropout_ratio`` is not in [0, 1).
+        ArgumentTypeError: ``dropout_ratio`` is no number.
     """
+    dropout_ratio = as_number("dropout", "dropout_ratio", dropout_ratio)
     if not 0 <= dropout_ratio < 1:
         raise ArgumentError(f"dropout: dropout_ratio {dropout_ratio} is not in [0, 1)")
     x = floating(as_variable(x))

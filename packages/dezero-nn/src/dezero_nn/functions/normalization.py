@@ -7,7 +7,15 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import array_of, backend_of, call_widened, cast, floating, widened
+from dezero_core.extend import (
+    array_of,
+    as_number,
+    backend_of,
+    call_widened,
+    cast,
+    floating,
+    widened,
+)
 from dezero_core.functions import reshape, sum, sum_to
 
 from .. import signatures
@@ -77,6 +85,7 @@ def batch_norm(
         ArgumentError: ``mean`` or ``var`` are arrays of a library that does not let them be
             written to.
     """
+    decay, eps = as_number("batch_norm", "decay", decay), as_number("batch_norm", "eps", eps)
     x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
     if Config.train:
         y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
@@ -176,4 +185,4 @@ def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
             "and beta have the shape of the last axes of x"
         )
     x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
-    return call_widened(LayerNorm(eps), x, gamma, beta)
+    return call_widened(LayerNorm(as_number("layer_norm", "eps", eps)), x, gamma, beta)

@@ -18,7 +18,7 @@ from dezero_core.extend import (
 from dezero_core.functions import max, reshape, transpose
 
 from .. import signatures
-from ..windows import DENSE, Pair, pair, window_counts
+from ..windows import DENSE, Pair, window_counts, window_settings
 from .columns import Im2col
 
 
@@ -149,9 +149,9 @@ def pooling(
         ShapeError: ``x`` has not four axes, or no window fits.
         ArgumentError: a setting is out of range, or a window could lie in the padding.
     """
-    kernel, pad = pair(kernel_size), pair(pad)
+    kernel, stride, pad = window_settings("pooling", kernel_size, stride, pad)
     require_small_pad(kernel, pad)
-    y = MaxPool2d(kernel, pair(stride), pad)(x)
+    y = MaxPool2d(kernel, stride, pad)(x)
     return y[0] if isinstance(y, tuple) else y
 
 
@@ -163,9 +163,9 @@ def pooling_simple(
     Book step 57. Here elements that are equally large share the gradient, as with `max`; those of
     the padding count among them where a window holds nothing above -inf.
     """
-    kernel, pad = pair(kernel_size), pair(pad)
+    kernel, stride, pad = window_settings("pooling_simple", kernel_size, stride, pad)
     require_small_pad(kernel, pad)
-    cols = Im2col(kernel, pair(stride), pad, -math.inf)(floating(x))
+    cols = Im2col(kernel, stride, pad, -math.inf)(floating(x))
     N, C, KH, KW, OH, OW = cols.shape
     rows = reshape(transpose(cols, (0, 4, 5, 1, 2, 3)), (N * OH * OW * C, KH * KW))
     return transpose(reshape(max(rows, axis=1), (N, OH, OW, C)), (0, 3, 1, 2))
@@ -234,4 +234,5 @@ def average_pooling(
         ShapeError: ``x`` has not four axes, or no window fits.
         ArgumentError: a setting is out of range.
     """
-    return call_widened(AveragePool2d(pair(kernel_size), pair(stride), pair(pad)), x)
+    settings = window_settings("average_pooling", kernel_size, stride, pad)
+    return call_widened(AveragePool2d(*settings), x)

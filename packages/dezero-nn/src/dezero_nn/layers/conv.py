@@ -7,10 +7,10 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, backend_of, default_backend
+from dezero_core.extend import PyTorchArray, as_integer, backend_of, default_backend
 
 from ..functions import conv2d, deconv2d
-from ..functions.conv import require_groups
+from ..functions.conv import conv_settings, require_groups
 from ..initializers import Initializer
 from ..windows import Pair, pair
 from .weighted import Weighted
@@ -45,12 +45,15 @@ class Convolution(Weighted):
         groups: int = 1,
         initializer: Initializer | None = None,
     ) -> None:
-        super().__init__(out_channels, nobias, dtype, initializer)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride, self.pad = pair(kernel_size), pair(stride), pair(pad)
-        self.dilation, self.groups = pair(dilation), groups
+        name = type(self).__name__
+        self.in_channels = in_channels
+        self.out_channels = as_integer(name, "out_channels", out_channels, 0)
+        self.kernel_size = pair(kernel_size, f"{name}: kernel_size")
+        settings = conv_settings(name, stride, pad, dilation, groups)
+        self.stride, self.pad, self.dilation, self.groups = settings
+        super().__init__(self.out_channels, nobias, dtype, initializer)
         if in_channels is not None:
-            self._init_W(in_channels, default_backend())
+            self._init_W(as_integer(name, "in_channels", in_channels, 1), default_backend())
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         """The first two axes of ``W``."""

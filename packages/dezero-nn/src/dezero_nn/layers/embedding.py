@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter, Variable
-from dezero_core.extend import PyTorchArray, default_backend, dtype_name, host_normal
+from dezero_core.extend import PyTorchArray, as_integer, default_backend, dtype_name, host_normal
 
 from ..functions import embed_id
 from .layer import Layer
@@ -27,6 +27,8 @@ class EmbedID(Layer):
     def __init__(
         self, in_size: int, out_size: int, dtype: Any = "float32", generator: Any = None
     ) -> None:
+        in_size = as_integer("EmbedID", "in_size", in_size, 0)
+        out_size = as_integer("EmbedID", "out_size", out_size, 0)
         self.in_size, self.out_size = in_size, out_size
         table = host_normal((in_size, out_size), 1.0, dtype_name(dtype), generator)
         self.W = Parameter(default_backend().from_numpy(table), name="W")

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, backend_of, default_backend
+from dezero_core.extend import PyTorchArray, as_integer, backend_of, default_backend
 
 from ..functions.linear import linear
 from ..initializers import Initializer
@@ -36,10 +36,10 @@ class Linear(Weighted):
         in_size: int | None = None,
         initializer: Initializer | None = None,
     ) -> None:
-        super().__init__(out_size, nobias, dtype, initializer)
-        self.in_size, self.out_size = in_size, out_size
+        self.in_size, self.out_size = in_size, as_integer("Linear", "out_size", out_size, 0)
+        super().__init__(self.out_size, nobias, dtype, initializer)
         if in_size is not None:
-            self._init_W(in_size, default_backend())
+            self._init_W(as_integer("Linear", "in_size", in_size, 1), default_backend())
 
     def _init_W(self, in_size: int, backend: Any) -> None:
         self.in_size = in_size

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, backend_of, cast, dtype_name
+from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, dtype_name
 
 from ..functions import batch_norm, layer_norm
 from .layer import Layer
@@ -82,7 +82,7 @@ class LayerNorm(Layer):
         dtype: Any = "float32",
     ) -> None:
         self.dtype = dtype_name(dtype)
-        self.shape = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
+        self.shape = None if shape is None else as_shape("LayerNorm", shape)
         self.eps = eps
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
 

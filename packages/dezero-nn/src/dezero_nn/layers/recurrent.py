@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, backend_of
+from dezero_core.extend import PyTorchArray, as_integer, backend_of
 from dezero_core.functions import concat, stack, tanh, transpose
 
 from ..functions import sigmoid
@@ -27,7 +27,7 @@ class Recurrent(Layer):
     """
 
     def __init__(self, hidden_size: int) -> None:
-        self.hidden_size = hidden_size
+        self.hidden_size = as_integer(type(self).__name__, "hidden_size", hidden_size, 1)
         self.reset_state()
 
     def reset_state(self) -> None:

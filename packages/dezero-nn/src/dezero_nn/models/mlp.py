@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dezero_core.extend import as_integers
+
 from ..functions import sigmoid
 from ..layers import Linear
 from .model import Model
@@ -27,7 +29,7 @@ class MLP(Model):
     ) -> None:
         self.activation = activation
         self.layers: list[Linear] = []
-        for position, out_size in enumerate(fc_output_sizes):
+        for position, out_size in enumerate(as_integers("MLP", "fc_output_sizes", fc_output_sizes)):
             layer = Linear(out_size, in_size=in_size)
             setattr(self, f"l{position}", layer)
             self.layers.append(layer)

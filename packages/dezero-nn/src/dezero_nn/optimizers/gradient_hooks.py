@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
-from dezero_core.extend import cast
+from dezero_core.extend import as_number, cast
 
 from ..layers import Layer
 
@@ -22,7 +22,7 @@ class WeightDecay:
     """
 
     def __init__(self, rate: float) -> None:
-        self.rate = rate
+        self.rate = as_number("WeightDecay", "rate", rate)
 
     def __call__(self, params: Iterable[Parameter]) -> None:
         for param in with_gradients(params):
@@ -41,7 +41,7 @@ class ClipGrad:
     """
 
     def __init__(self, max_norm: float) -> None:
-        self.max_norm = max_norm
+        self.max_norm = as_number("ClipGrad", "max_norm", max_norm)
 
     def __call__(self, params: Iterable[Parameter]) -> None:
         gradients = {p: p.grad.data for p in with_gradients(params) if p.grad is not None}

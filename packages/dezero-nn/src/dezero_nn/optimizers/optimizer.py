@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
-from dezero_core.extend import backend_of, move_beside, on_device_of
+from dezero_core.extend import as_number, backend_of, move_beside, on_device_of
 
 from .. import signatures
 from ..layers import Layer
@@ -37,6 +38,12 @@ class Optimizer:
         self.hooks: list[Callable[[list[Parameter]], None]] = []
         # Keyed weakly by the parameter itself: the state goes when the parameter goes.
         self._state: WeakKeyDictionary[Parameter, dict[str, Any]] = WeakKeyDictionary()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep NumPy's numbers as Python's, which leave the dtype of parameters alone."""
+        if isinstance(value, Real) and not isinstance(value, bool):
+            value = as_number(type(self).__name__, name, value)
+        super().__setattr__(name, value)
 
     def setup(self, target: Layer) -> Self:
         """Optimize the parameters of ``target``; returns self."""

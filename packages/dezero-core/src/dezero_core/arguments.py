@@ -1,0 +1,145 @@
+"""Arguments that are numbers: integers, shapes, axes and factors, in every form NumPy takes.
+
+An op calls these helpers once, where the argument comes in. Everything behind sees Python
+numbers and tuples of them, which leave the dtype of an array alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from operator import index
+from typing import Any
+
+from .errors import ArgumentError, ArgumentTypeError, ShapeError
+
+Axis = int | tuple[int, ...] | None
+"""One axis, several, or None for all."""
+AxisLike = int | Sequence[int] | None
+"""What becomes an `Axis`; NumPy's integers and arrays of them do, too."""
+
+
+def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> int:
+    """Return ``value`` as an int.
+
+    Args:
+        op: the op or layer, for the message.
+        name: the parameter, for the message.
+        value: an int, a NumPy integer, or an array or Variable of one integer without axes.
+        minimum: the smallest value allowed; None for no limit.
+
+    Raises:
+        ArgumentTypeError: ``value`` is no integer. Floats and bools are none, as in NumPy.
+        ArgumentError: ``value`` is below ``minimum``.
+    """
+    if type(value) is not int:
+        try:
+            if isinstance(value, bool):
+                raise TypeError
+            value = index(value)
+        except TypeError:
+            raise ArgumentTypeError(
+                f"{op}: {name} {value!r} ({type(value).__name__}): expected an integer"
+                + ("; int() converts it" if isinstance(value, float) else "")
+            ) from None
+    if minimum is not None and value < minimum:
+        raise ArgumentError(f"{op}: {name} {value} is below {minimum}")
+    return int(value)
+
+
+def as_integers(op: str, name: str, values: Any) -> tuple[int, ...]:
+    """Return ``values`` as a tuple of ints; one integer gives a tuple of one.
+
+    Args:
+        op, name: for the message, as for `as_integer`.
+        values: an integer, or a list, tuple, range or one-dimensional array of integers.
+
+    Raises:
+        ArgumentTypeError: ``values`` is none of these.
+    """
+    if is_sequence(values):
+        return tuple([n if type(n) is int else as_integer(op, name, n) for n in values])
+    return (as_integer(op, name, values),)
+
+
+def is_sequence(values: Any) -> bool:
+    """Return whether ``values`` is several integers in order, which a set or a string is not."""
+    return isinstance(values, list | tuple | range) or getattr(values, "ndim", 0) > 0
+
+
+def as_shape(op: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
+    """Return a shape as a tuple of ints; see `as_integers`."""
+    if type(shape) is tuple:
+        for length in shape:
+            if type(length) is not int:
+                break
+        else:
+            return shape
+    return as_integers(op, name, shape)
+
+
+def as_axes(op: str, axis: Any) -> Axis:
+    """Return ``axis`` as an int, a tuple of ints, or None.
+
+    Args:
+        op: for the message.
+        axis: None, an integer, or a list, tuple or one-dimensional array of integers.
+
+    Raises:
+        ArgumentTypeError: ``axis`` is none of these.
+    """
+    if axis is None or type(axis) is int:
+        return axis
+    return as_integers(op, "axis", axis) if is_sequence(axis) else as_integer(op, "axis", axis)
+
+
+def as_axis(op: str, axis: Any) -> int:
+    """Return ``axis``, which is exactly one, as an int; see `as_integer`."""
+    return axis if type(axis) is int else as_integer(op, "axis", axis)
+
+
+def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return axes as a tuple of integers from [0, ``ndim``); all of them for None.
+
+    Raises:
+        ShapeError: an axis is out of range, or named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else axis
+    for one in axes:
+        if not -ndim <= one < ndim:
+            raise ShapeError(
+                f"{op}: axis {one} does not exist: there are {ndim} axes, so it must be in "
+                f"[{-ndim}, {ndim})"
+            )
+    positive = tuple([one % ndim for one in axes])
+    if len(set(positive)) < len(positive):
+        raise ShapeError(f"{op}: axis {axis} names an axis twice")
+    return positive
+
+
+def as_number(op: str, name: str, value: Any) -> float:
+    """Return a factor, a rate or a bound as a Python number: it leaves the dtype of arrays alone.
+
+    Args:
+        op, name: for the message, as for `as_integer`.
+        value: a real Python or NumPy number, or an array of one without axes.
+
+    Raises:
+        ArgumentTypeError: ``value`` is none of these, or a bool, or a Variable, whose graph
+            would be lost.
+    """
+    if type(value) is float or type(value) is int:
+        return value
+    has_graph = hasattr(value, "requires_grad")
+    has_no_axes = isinstance(value, Real) or getattr(value, "shape", None) == ()
+    try:
+        if has_graph or not has_no_axes or type(value).__name__ == "bool":
+            raise TypeError
+        return index(value) if isinstance(value, Integral) else float(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"{op}: {name} {value!r} ({type(value).__name__}): expected a number"
+            + ("; float() gives it without its graph" if has_graph else "")
+        ) from None
