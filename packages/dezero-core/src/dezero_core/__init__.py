@@ -3,7 +3,7 @@
 This is the users' door; authors of plugins use `dezero_core.extend`.
 """
 
-from . import engine, functions, operators  # noqa: F401 (they bind what computes to Variable)
+from . import engine, functions, numpy_functions, operators  # noqa: F401 (they bind what computes to Variable)
 from .__about__ import __version__
 from .anomaly import detect_anomaly
 from .backends.host import seed

@@ -191,6 +191,12 @@ class Variable:
             self.grad._move(backend)
         return self
 
+    def __copy__(self) -> Variable:
+        """A second Variable of the same array, at the same place in the graph, without gradient."""
+        x = _rebuild(type(self), self.data, self.name, self._requires_grad)
+        x._creator, x._index = self._creator, self._index
+        return x
+
     def __reduce__(self) -> Any:
         """Copies and pickles carry data and name; a graph cannot be copied."""
         if self.creator is not None:
@@ -231,6 +237,8 @@ class Variable:
     min: Callable[..., Variable]
     matmul: Callable[..., Variable]
     dot: Callable[..., Variable]
+    # Bound by numpy_functions.py.
+    __array_function__: Callable[..., Any]
     # Bound by engine.py.
     backward: Callable[..., None]
     unchain_backward: Callable[..., None]

@@ -1,0 +1,396 @@
+"""What NumPy's functions do with Variables: one of three answers each, never a lost graph.
+
+``np.sum(x)``, ``np.concatenate([x, y])`` and the like ask a Variable what to do, by the protocol
+``__array_function__`` (NEP 18):
+
+1. It is in `DIFFERENTIABLE` or `REARRANGING`: ours run and return a Variable.
+2. It is in `WITHOUT_DERIVATIVE`: NumPy runs on the data and returns plain arrays.
+3. It is in none of these: an error names the function and what to call instead.
+
+Ufuncs such as ``np.exp`` do not ask: see docs/adr/0017. To add a function, add one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arguments import as_axis, normalize_axes
+from .backends.host import HOST
+from .backends.registry import backend_of
+from .backends.transfer import move_beside
+from .errors import ArgumentError, BackendMismatch, UnsupportedType
+from .functions.arithmetic import mul, pos
+from .functions.broadcast import broadcast_to
+from .functions.casting import astype
+from .functions.indexing import get_item
+from .functions.joining import concat, stack
+from .functions.linalg import matmul
+from .functions.reduction import max, mean, min, sum
+from .functions.selection import clip, where
+from .functions.shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
+from .variable import Variable
+
+NO_VALUE: Any = np._NoValue
+"""What NumPy has for an argument that was left out."""
+
+
+class Row(NamedTuple):
+    """How a NumPy function becomes ours.
+
+    Attributes:
+        ours: the function that computes it on Variables.
+        parameters: NumPy's, in its order. Those before ``/`` are passed by position, the others
+            by name; those with ``-`` are refused unless they ask for what ours does anyway.
+            ``*`` stands for any number of arrays.
+    """
+
+    ours: Callable[..., Any]
+    parameters: str
+
+
+def as_operand(x: Any) -> Any:
+    """Return what an op takes: an array for a list or tuple, anything else as it is."""
+    return np.asarray(x) if isinstance(x, list | tuple) else x
+
+
+def _concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Variable:
+    return concat([as_operand(x) for x in arrays], axis)
+
+
+def _stack(arrays: Sequence[Any], axis: int = 0) -> Variable:
+    return stack([as_operand(x) for x in arrays], axis)
+
+
+def _append(arr: Any, values: Any, axis: int | None = None) -> Variable:
+    return concat([as_operand(arr), as_operand(values)], axis)
+
+
+def _vstack(tup: Sequence[Any]) -> Variable:
+    return concat([_reshaped(np.atleast_2d, x) for x in tup])
+
+
+def _hstack(tup: Sequence[Any]) -> Variable:
+    xs = [_reshaped(np.atleast_1d, x) for x in tup]
+    return concat(xs, 0 if xs[0].ndim == 1 else 1)
+
+
+def _dstack(tup: Sequence[Any]) -> Variable:
+    return concat([_reshaped(np.atleast_3d, x) for x in tup], 2)
+
+
+def _column_stack(tup: Sequence[Any]) -> Variable:
+    columns = [as_operand(x) for x in tup]
+    return concat([reshape(x, (-1, 1)) if np.ndim(x) < 2 else x for x in columns], 1)
+
+
+def _reshaped(function: Callable[[Any], Any], x: Any) -> Any:
+    """Return ``function(x)``, which gives ``x`` more axes: NumPy says of which shape."""
+    if not isinstance(x, Variable):
+        return function(x)
+    return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
+
+
+def _at_least_1d(*arys: Any) -> Any:
+    return _each([_reshaped(np.atleast_1d, x) for x in arys])
+
+
+def _at_least_2d(*arys: Any) -> Any:
+    return _each([_reshaped(np.atleast_2d, x) for x in arys])
+
+
+def _at_least_3d(*arys: Any) -> Any:
+    return _each([_reshaped(np.atleast_3d, x) for x in arys])
+
+
+def _each(results: list[Any]) -> Any:
+    """Return the one result, or a tuple of several."""
+    return tuple(results) if len(results) > 1 else results[0]
+
+
+def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    shape = np.broadcast_shapes(*[np.shape(x) for x in args])
+    return tuple([np.broadcast_to(x, shape) for x in args])
+
+
+def _swapaxes(a: Variable, axis1: int, axis2: int) -> Variable:
+    return _permuted(a, np.swapaxes(_with_counted_axes(a), axis1, axis2))
+
+
+def _moveaxis(a: Variable, source: Any, destination: Any) -> Variable:
+    return _permuted(a, np.moveaxis(_with_counted_axes(a), source, destination))
+
+
+def _with_counted_axes(x: Variable) -> Any:
+    """Return an array with as many axes as ``x``, of the lengths 1, 2, 3, ...: they have names."""
+    return np.broadcast_to(0, range(1, x.ndim + 1))
+
+
+def _permuted(x: Variable, counted: Any) -> Variable:
+    """Return ``x`` with its axes in the order of those that `_with_counted_axes` counted."""
+    return transpose(x, [length - 1 for length in counted.shape])
+
+
+def _dot(a: Any, b: Any) -> Variable:
+    a, b = as_operand(a), as_operand(b)
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return mul(a, b)
+    if np.ndim(b) > 2:
+        raise ArgumentError(
+            f"np.dot: shapes {np.shape(a)} and {np.shape(b)}: with a stack of matrices on the "
+            "right it is not the matrix product; matmul(a, b), which is a @ b, is"
+        )
+    return matmul(a, b)
+
+
+def _outer(a: Any, b: Any) -> Variable:
+    return mul(reshape(as_operand(a), (-1, 1)), reshape(as_operand(b), (1, -1)))
+
+
+def _vdot(a: Any, b: Any) -> Variable:
+    return matmul(reshape(as_operand(a), (-1,)), reshape(as_operand(b), (-1,)))
+
+
+def _where(condition: Any, *xs: Any) -> Any:
+    if not xs:
+        return np.nonzero(condition)  # positions, which have no derivative
+    return where(as_operand(condition), *[as_operand(x) for x in xs])
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Any:
+    low, high = min if a_min is None else a_min, max if a_max is None else a_max
+    if isinstance(low, Variable) or isinstance(high, Variable):
+        raise ArgumentError(
+            "np.clip: a bound is a Variable, which would get no gradient; "
+            "minimum(maximum(x, low), high) gives it one, low.data is without"
+        )
+    return clip(a, low, high)
+
+
+def _take(a: Any, indices: Any, axis: int | None = None) -> Variable:
+    if axis is None:
+        return get_item(reshape(a, (-1,)), as_operand(indices))
+    (axis,) = normalize_axes("np.take", as_axis("np.take", axis), a.ndim)
+    return get_item(a, (*[slice(None)] * axis, as_operand(indices)))
+
+
+DIFFERENTIABLE = {
+    "amax": Row(max, "a / axis -out keepdims -initial -where"),
+    "amin": Row(min, "a / axis -out keepdims -initial -where"),
+    "append": Row(_append, "arr values / axis"),
+    "astype": Row(astype, "x dtype / -copy -device"),
+    "atleast_1d": Row(_at_least_1d, "*"),
+    "atleast_2d": Row(_at_least_2d, "*"),
+    "atleast_3d": Row(_at_least_3d, "*"),
+    "average": Row(mean, "a / axis -weights -returned keepdims"),
+    "broadcast_arrays": Row(_broadcast_arrays, "* -subok"),
+    "broadcast_to": Row(broadcast_to, "array shape / -subok"),
+    "clip": Row(_clip, "a / a_min a_max -out min max -dtype"),
+    "column_stack": Row(_column_stack, "tup /"),
+    "concatenate": Row(_concatenate, "arrays / axis -out -dtype -casting"),
+    "copy": Row(pos, "a / -order -subok"),
+    "dot": Row(_dot, "a b / -out"),
+    "dstack": Row(_dstack, "tup /"),
+    "expand_dims": Row(expand_dims, "a / axis"),
+    "hstack": Row(_hstack, "tup / -dtype -casting"),
+    "linalg.matmul": Row(matmul, "x1 x2 /"),
+    "linalg.matrix_transpose": Row(matrix_transpose, "x /"),
+    "matrix_transpose": Row(matrix_transpose, "x /"),
+    "max": Row(max, "a / axis -out keepdims -initial -where"),
+    "mean": Row(mean, "a / axis -dtype -out keepdims -where"),
+    "min": Row(min, "a / axis -out keepdims -initial -where"),
+    "moveaxis": Row(_moveaxis, "a source destination /"),
+    "outer": Row(_outer, "a b / -out"),
+    "ravel": Row(lambda a: reshape(a, -1), "a / -order"),
+    "reshape": Row(reshape, "a shape / -order -copy"),
+    "squeeze": Row(squeeze, "a / axis"),
+    "stack": Row(_stack, "arrays / axis -out -dtype -casting"),
+    "sum": Row(sum, "a / axis -dtype -out keepdims -initial -where"),
+    "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
+    "take": Row(_take, "a indices / axis -out -mode"),
+    "transpose": Row(transpose, "a / axes"),
+    "vdot": Row(_vdot, "a b /"),
+    "vstack": Row(_vstack, "tup / -dtype -casting"),
+    "where": Row(_where, "*"),
+}
+"""What becomes ours, by NumPy's name. A row for another function is one line."""
+
+REARRANGING = set(
+    "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
+    "roll rollaxis rot90 split tile unstack vsplit lib.stride_tricks.sliding_window_view".split()
+)
+"""What only picks elements of its first argument: `get_item` does, at positions NumPy gives."""
+
+SHAPES = {"ndim", "shape", "size"}
+"""What an attribute of that name answers, also for an array on a device."""
+
+WITHOUT_DERIVATIVE = {
+    "shape queries": "ndim shape size result_type can_cast min_scalar_type "
+    "common_type iscomplexobj isrealobj may_share_memory shares_memory einsum_path",
+    "new arrays": "empty_like zeros_like ones_like full_like",
+    "comparisons": "allclose array_equal array_equiv isclose isin all any",
+    "predicates": "iscomplex isreal isneginf isposinf",
+    "positions": "argmax argmin nanargmax nanargmin argsort argpartition argwhere lexsort nonzero "
+    "flatnonzero searchsorted digitize unravel_index ravel_multi_index ix_ diag_indices_from "
+    "tril_indices_from triu_indices_from",
+    "counts": "bincount count_nonzero histogram histogram2d histogramdd histogram_bin_edges "
+    "unique unique_all unique_counts unique_inverse unique_values",
+    "rounding": "around fix round",
+    "printing": "array2string array_repr array_str",
+    "saving": "save savetxt savez savez_compressed",
+}
+"""What has no derivative, or whose derivative is 0, in groups: NumPy computes it on the data."""
+
+CONSTANT = {name for names in WITHOUT_DERIVATIVE.values() for name in names.split()}
+
+WEIGHTS = {
+    "bincount": (1, "weights"),
+    "full_like": (1, "fill_value"),
+    "histogram": (4, "weights"),
+    "histogram2d": (5, "weights"),
+    "histogramdd": (4, "weights"),
+}
+"""Arguments of functions in `WITHOUT_DERIVATIVE` that the result depends on smoothly."""
+
+INSTEAD = {
+    "cumsum": "a loop of additions and stack()",
+    "einsum": "matmul(), transpose() and sum()",
+    "inner": "sum(a * b, axis=-1), or matmul(a, b) of vectors",
+    "linalg.norm": "sqrt(sum(x ** 2))",
+    "linalg.vector_norm": "sqrt(sum(x ** 2))",
+    "pad": "concat() with zeros",
+    "prod": "exp(sum(log(x))) of positive numbers",
+    "ptp": "max(x) - min(x)",
+    "std": "sqrt(mean((x - mean(x)) ** 2))",
+    "tensordot": "reshape() and matmul()",
+    "trace": "sum(np.diagonal(x))",
+    "var": "mean((x - mean(x)) ** 2)",
+}
+"""What to write with our functions where ours has no function of that name."""
+
+
+def array_function(
+    x: Variable, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Answer for a NumPy function that was given a Variable; bound as ``__array_function__``.
+
+    Args:
+        x: the Variable that is asked.
+        func: the NumPy function.
+        types: types that take part in the protocol; unused.
+        args, kwargs: what the function was called with.
+
+    Raises:
+        UnsupportedType: the function would lose the graph.
+        ArgumentError: ours does not have an argument of NumPy's.
+        BackendMismatch: NumPy would have to compute on an array that is not on the host.
+    """
+    name = name_of(func)
+    if name in DIFFERENTIABLE:
+        return differentiated(name, DIFFERENTIABLE[name], args, kwargs)
+    if name in REARRANGING and args and isinstance(args[0], Variable):
+        return rearranged(name, func, args, kwargs)
+    if name not in CONSTANT:
+        raise refused(name)
+    return on_data(name, func, args, kwargs)
+
+
+def name_of(func: Any) -> str:
+    """Return a NumPy function's name without the leading package: ``sum``, ``linalg.norm``."""
+    return f"{func.__module__}.{func.__name__}".removeprefix("numpy.")
+
+
+def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call our function with the arguments of NumPy's.
+
+    Raises:
+        ArgumentError: ours has no such argument.
+    """
+    names = row.parameters.replace("/", "").split()
+    arrays: tuple[Any, ...] = ()
+    if names[0] == "*":
+        arrays, args = args, ()
+    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has counted the arguments
+    by_position = row.parameters.partition("/")[0].split()
+    values = [given.pop(key) for key in by_position if key in given]
+    supported = {}
+    for key, value in given.items():
+        if key in names and not key.startswith("-"):
+            if value is not NO_VALUE:
+                supported[key] = value
+        elif not asks_for_nothing(value):
+            raise ArgumentError(
+                f"np.{name} of a Variable: argument {key.removeprefix('-')} is not supported; "
+                "leave it out, or pass x.data to compute on the array without gradients"
+            )
+    return row.ours(*arrays, *values, **supported)
+
+
+def rearranged(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Let NumPy rearrange the positions of the elements, and take the elements from there."""
+    x = args[0]
+    positions = np.arange(x.size).reshape(x.shape)
+    others = [on_host(name, part) for part in args[1:]]
+    result = func(positions, *others, **{key: on_host(name, kwargs[key]) for key in kwargs})
+    elements = reshape(x, -1)
+    if isinstance(result, list | tuple):
+        return type(result)([get_item(elements, move_beside(part, x.data)) for part in result])
+    return get_item(elements, move_beside(result, x.data))
+
+
+def on_data(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run NumPy's function on arrays in place of Variables."""
+    if name in SHAPES and len(args) == 1 and not kwargs:
+        return getattr(args[0], name)
+    position, weight = WEIGHTS.get(name, (len(args), ""))
+    if has_variable(kwargs.get(weight)) or has_variable(args[position : position + 1]):
+        raise refused(name, f": its {weight} would get no gradient")
+    arrays = [on_host(name, part) for part in args]
+    return func(*arrays, **{key: on_host(name, part) for key, part in kwargs.items()})
+
+
+def asks_for_nothing(value: Any) -> bool:
+    """Return whether an argument that ours lacks is left at what NumPy does anyway."""
+    nothing = value is None or value is False or value is NO_VALUE
+    return nothing or (isinstance(value, str) and value in ("C", "raise", "same_kind"))
+
+
+def has_variable(part: Any) -> bool:
+    """Return whether ``part`` is or holds a Variable."""
+    if isinstance(part, list | tuple):
+        return any([has_variable(item) for item in part])
+    return isinstance(part, Variable)
+
+
+def on_host(name: str, part: Any) -> Any:
+    """Return ``part`` with the arrays in place of Variables.
+
+    Raises:
+        BackendMismatch: one is not NumPy's.
+    """
+    if isinstance(part, list | tuple):
+        items = [on_host(name, item) for item in part]
+        return items if isinstance(part, list) else tuple(items)
+    if not isinstance(part, Variable):
+        return part
+    backend = backend_of(part.data)
+    if backend.name != HOST:
+        raise BackendMismatch(
+            f"np.{name}: a Variable of backend {backend.name}, and NumPy computes on the host; "
+            "move it there first with to_cpu()"
+        )
+    return part.data
+
+
+def refused(name: str, why: str = "") -> UnsupportedType:
+    """The error for a function that would lose the graph, with what to do."""
+    instead = f"; with gradients: {INSTEAD[name]}" if name in INSTEAD else ""
+    return UnsupportedType(
+        f"np.{name} of a Variable{why or ' would lose its graph'}: pass x.data to compute on the "
+        f"array without gradients{instead}"
+    )
+
+
+Variable.__array_function__ = array_function
