@@ -34,7 +34,7 @@ def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> in
     """
     if type(value) is not int:
         try:
-            if isinstance(value, bool):
+            if type(value).__name__ == "bool":  # Python's or NumPy's
                 raise TypeError
             value = index(value)
         except TypeError:
