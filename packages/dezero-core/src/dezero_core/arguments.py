@@ -68,7 +68,7 @@ def is_sequence(values: Any) -> bool:
 
 
 def as_shape(op: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
-    """Return a shape as a tuple of ints; see `as_integers`."""
+    """Return a shape as a tuple of ints, at once if it is one; see `as_integers`."""
     if type(shape) is tuple:
         for length in shape:
             if type(length) is not int:
@@ -90,7 +90,7 @@ def as_axes(op: str, axis: Any) -> Axis:
     """
     if axis is None or type(axis) is int:
         return axis
-    return as_integers(op, "axis", axis) if is_sequence(axis) else as_integer(op, "axis", axis)
+    return as_shape(op, axis, "axis") if is_sequence(axis) else as_integer(op, "axis", axis)
 
 
 def as_axis(op: str, axis: Any) -> int:
