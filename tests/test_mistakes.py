@@ -157,7 +157,7 @@ MISTAKES: list[Mistake] = [
     ("a batch size of 0", lambda: DataLoader(dezero.datasets.Spiral(), 0), ValueError,
      "batch_size 0 is below 1"),
     ("a truth value of many", lambda: bool(Variable(X) * 1), ValueError,
-     r"a number is wanted, and this Variable has shape \(4, 3\)"),
+     r"expected a Variable of one element, got shape \(4, 3\)"),
     ("a setting misspelt", lambda: dezero.using_config("trian", False), ValueError,
      "no setting 'trian'; there are enable_backprop, exact, train"),
 ]  # fmt: skip

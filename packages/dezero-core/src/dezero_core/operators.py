@@ -5,6 +5,7 @@ Comparisons have no derivative: they give plain arrays of bools.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
@@ -18,6 +19,13 @@ from .variable import Variable, array_of
 def _transpose(x: Variable, *axes: Any) -> Variable:
     """``x.transpose()``, ``x.transpose(1, 0)`` and ``x.transpose((1, 0))``, as in NumPy."""
     return transpose(x, _unpacked(axes) if axes else None)
+
+
+def _rows(x: Variable) -> Iterator[Variable]:
+    """Yield ``x[0]``, ``x[1]``, ..."""
+    if x.ndim == 0:
+        raise TypeError("iteration over a Variable without axes: it has no rows")
+    return (x[i] for i in range(len(x)))
 
 
 def _unpacked(lengths: tuple[Any, ...]) -> Any:
@@ -41,7 +49,7 @@ Variable.__neg__ = neg
 Variable.__pos__ = pos
 Variable.__abs__ = abs
 Variable.__getitem__ = get_item
-Variable.__iter__ = lambda x: (x[i] for i in range(len(x)))
+Variable.__iter__ = _rows
 Variable.__lt__ = lambda x0, x1: x0.data < array_of(x1)
 Variable.__le__ = lambda x0, x1: x0.data <= array_of(x1)
 Variable.__gt__ = lambda x0, x1: x0.data > array_of(x1)

@@ -111,13 +111,34 @@ class Variable:
         """The dtype of ``data``."""
         return self.data.dtype
 
+    def detach(self) -> Variable:
+        """Return a Variable that shares ``data`` and ``name`` but has no graph and no gradient."""
+        return Variable(self.data, self.name, requires_grad=False)
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a Variable without axes")
         return self.shape[0]
 
+    def __contains__(self, value: Any) -> bool:
+        """Whether any element equals ``value``, which broadcasts, as in NumPy."""
+        return bool(get_array_module(self).any(self.data == array_of(value)))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Refuse: the graph would not know of it."""
+        raise TypeError(
+            "x[index] = value would change x behind its graph; write x.data[index] = value, or "
+            "compute a new Variable, for example with where()"
+        )
+
     def __repr__(self) -> str:
         return "variable(" + str(self.data).replace("\n", "\n" + " " * 9) + ")"
+
+    def __format__(self, spec: str) -> str:
+        """Format the one element as a Python number; an empty ``spec`` gives ``str(x)``."""
+        if not spec:
+            return str(self)
+        return format(self._number(f"format {spec!r}", "write str(x), or format x[0]"), spec)
 
     def __array__(self, *settings: Any, **more: Any) -> Any:
         """What NumPy takes for this: the data of the host; a device refuses, see ``to_cpu``."""
@@ -142,33 +163,61 @@ class Variable:
         Raises:
             ShapeError: there is not exactly one element.
         """
-        xp, dtype = get_array_module(self), self.dtype
-        if xp.isdtype(dtype, "bool"):
-            return bool(self._one())
-        if xp.isdtype(dtype, "integral"):
-            return int(self._one())
-        return float(self)
+        return as_number(self._one("item()"))
 
-    def _one(self) -> Any:
-        if self.size != 1:
-            raise ShapeError(f"a number is wanted, and this Variable has shape {self.shape}")
+    def _one(
+        self,
+        op: str,
+        remedy: str = "index it, or reduce it with sum() or mean()",
+        error: type[Exception] = ShapeError,
+    ) -> Any:
+        """Return the one element as an array without axes."""
+        if self.data is None or self.size != 1:
+            given = "no data" if self.data is None else f"shape {self.shape}"
+            raise error(f"{op}: expected a Variable of one element, got {given}; {remedy}")
         return get_array_module(self).reshape(self.data, ())
 
+    def _number(self, op: str, remedy: str) -> Any:
+        """Return the one element as a Python number; Python's protocols want a TypeError."""
+        return as_number(self._one(op, remedy, TypeError))
+
     def __bool__(self) -> bool:
-        return bool(self._one())
+        return bool(self._one("bool()", "ask for (x.data != 0).any() or (x.data != 0).all()"))
 
     def __int__(self) -> int:
-        return int(self._one())
+        return int(self._one("int()"))
 
     def __float__(self) -> float:
-        return float(self._one())
+        return float(self._one("float()"))
 
     def __index__(self) -> int:
         """The one integer: so it can be an axis, a length or a number of times, as in NumPy."""
         return operator.index(self._one())
 
     def __complex__(self) -> complex:
-        return complex(self._one())
+        return complex(self._one("complex()"))
+
+    def __index__(self) -> int:
+        # Not of shape (1,): NumPy would take it for an integer, and array[x] would lose an axis.
+        number = None if self.data is None or self.ndim else self.item()
+        if type(number) is not int:
+            given = "no data" if self.data is None else f"shape {self.shape}, {self.dtype}"
+            raise TypeError(f"index: expected an integer without axes, got {given}; write int(x)")
+        return number
+
+    # Rounding gives a Python number, which has no graph.
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self._number("round()", "round its data: x.data.round()"), ndigits)
+
+    def __floor__(self) -> int:
+        return math.floor(self._number("floor()", "take the floor of x.data"))
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._number("ceil()", "take the ceil of x.data"))
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._number("trunc()", "take the trunc of x.data"))
 
     # Moving. In place, as in the book (step 52); the gradient goes along.
 
@@ -263,6 +312,16 @@ def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: b
     x = kind(data, name)
     x.requires_grad = requires_grad
     return x
+
+
+def as_number(array: Any) -> Any:
+    """Return an array without axes as a Python bool, int or float."""
+    xp, dtype = get_array_module(array), array.dtype
+    if xp.isdtype(dtype, "bool"):
+        return bool(array)
+    if xp.isdtype(dtype, "integral"):
+        return int(array)
+    return float(array)
 
 
 def admitted(x: Any) -> Any:
