@@ -34,7 +34,7 @@ def grad(
         a Variable for one ``xs``, else a list; None for one that ``y`` does not depend on.
 
     Raises:
-        GraphError: there is no graph behind ``y``, or it is spent.
+        GraphError: ``y`` does not require grad, or its graph was freed.
         ShapeError: ``gy`` has another shape than ``y``.
     """
     wanted: list[Variable] = [xs] if isinstance(xs, Variable) else list(xs)
@@ -62,7 +62,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     """
     x = wanting(x)
     y = function(x)
-    if y.creator is None or y.size == 0:
+    if not y.requires_grad or y.size == 0:
         zeros = backend_of(y.data).zeros((*y.shape, *x.shape), array_of(floating(y)))
         return Variable(zeros, requires_grad=False)
     rows = [row(y, i, x, create_graph) for i in range(y.size)]
@@ -114,7 +114,7 @@ def hvp(function: Callable[[Any], Variable], x: Any, v: Any) -> Variable:
 def slope(function: Callable[[Any], Variable], x: Variable) -> Variable:
     """The gradient of ``function`` at ``x``, with its graph."""
     y = function(x)
-    found = None if y.creator is None else grad(y, x, create_graph=True)
+    found = grad(y, x, create_graph=True) if y.requires_grad else None
     return zeros_like(x) if found is None else found
 
 

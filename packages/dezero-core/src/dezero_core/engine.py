@@ -51,6 +51,7 @@ def backward(
 
     The gradient of this Variable itself is taken from ``self.grad`` if that is set, else it
     is ones. Leaves are written when all is computed: an error leaves every ``grad`` as it was.
+    Called on a leaf that requires grad, it adds ones to the leaf's own ``grad``.
 
     Args:
         retain_grad: also write the gradients of the Variables on the way, and keep this one's.
@@ -64,6 +65,8 @@ def backward(
         GraphError: nothing here wants a gradient, or an earlier backward has freed the graph.
         ShapeError: ``self.grad`` was set to another shape.
     """
+    if self.creator is None and self.requires_grad:
+        return backward_of_leaf(self)
     seed = seed_for(self, self.grad)
     retain_graph = create_graph if retain_graph is None else retain_graph
     task = Pass(retain_graph, retain_grad, _grad_ready.get())
@@ -77,24 +80,43 @@ def seed_for(y: Variable, gy: Any) -> Variable:
     """The gradient that a pass from ``y`` starts with: ``gy``, or ones.
 
     Raises:
-        GraphError: there is no graph behind ``y``.
+        GraphError: ``y`` does not require grad.
         ShapeError: ``gy`` has another shape than ``y``.
     """
-    if y.creator is None:
+    if not y.requires_grad:
         raise GraphError(
             "backward(): there is no graph behind this Variable; it was not computed, or under "
             "no_grad(), or from inputs that want no gradient, or unchain() cut it off"
         )
     if gy is None:
-        with on_device_of(y.data):
-            xp, backend = get_array_module(y), backend_of(y.data)
-            # integers count further than their own dtype: a gradient is larger than its input
-            dtype = y.dtype if is_floating(y.dtype, backend) else xp.int64
-            return Variable(xp.ones_like(y.data, dtype=dtype), requires_grad=False)
+        return ones_like(y)
     seed = as_variable(gy)
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
     return seed
+
+
+def ones_like(y: Variable) -> Variable:
+    """Return the gradient of ``y`` with respect to itself: ones on the device of ``y``."""
+    with on_device_of(y.data):
+        xp, backend = get_array_module(y), backend_of(y.data)
+        # integers count further than their own dtype: a gradient is larger than its input
+        dtype = y.dtype if is_floating(y.dtype, backend) else xp.int64
+        return Variable(xp.ones_like(y.data, dtype=dtype), requires_grad=False)
+
+
+def backward_of_leaf(x: Variable) -> None:
+    """Add ones to the gradient of a leaf, since nothing lies behind it.
+
+    Raises:
+        GraphError: ``x`` has no data.
+    """
+    if x.data is None:
+        raise GraphError("backward(): this Variable has no data; set x.data first")
+    with on_device_of(x.data):
+        accumulate(x, ones_like(x))
+    if callback := _grad_ready.get():
+        callback(x)
 
 
 def go_back(
@@ -109,8 +131,9 @@ def go_back(
         with using_config("enable_backprop", create_graph), on_device_of(y.data):
             if task.detecting:
                 look_at_forward(y)
-            task.start(y.creator, y._index, seed if create_graph else seed.data)
-            task.run()
+            if y.creator is not None:  # behind a leaf there is nothing
+                task.start(y.creator, y._index, seed if create_graph else seed.data)
+                task.run()
             return finish(task)
     finally:
         gradients_are_arrays.reset(mode)
@@ -289,7 +312,7 @@ def accumulate(x: Variable, g: Any) -> None:
     """``x.grad += g``, into a new array; ``g`` may be a Variable with a graph of its own."""
     with _writing:
         if x.grad is not None:
-            g = (x.grad if isinstance(g, Variable) else x.grad.data) + g
+            g = (x.grad if isinstance(g, Variable) else array_of(x.grad)) + g
         x.grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
 
 
