@@ -1,9 +1,12 @@
 """What the rows of the op table do not say: randomness, modes, labels, kernels."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from dezero_core import Variable, seed, test_mode
+from dezero_core import functions as F
 from dezero_core.backends import host
 from dezero_core.errors import ArgumentError, LabelError, ShapeError
 from dezero_core.extend import get_backend, kernel_log
@@ -31,10 +34,46 @@ def test_dropout_keeps_the_expectation(ratio: float, backend: str) -> None:
 
 
 def test_dropout_does_nothing_in_test_mode() -> None:
-    x = Variable(np.ones(5))
+    x = Variable(np.ones(5), name="x")
     with test_mode():
-        assert dropout(x) is x
+        tested = dropout(x)
+    for y in (tested, dropout(x, 0.0), dropout(x, 0)):
+        assert np.shares_memory(y.data, x.data) and y.data.tolist() == [1] * 5
+        x.cleargrad()
+        y.name = "y"
+        y.backward(retain_grad=True)
+        assert x.name == "x" and x.grad.data.tolist() == [1] * 5
+        y.cleargrad()
+        assert x.grad is not None
     assert np.array_equal(dropout(np.ones(5), 0.0).data, np.ones(5))
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        lambda x: dropout(x, 0.0),
+        lambda x: F.reshape(x, x.shape),
+        lambda x: F.broadcast_to(x, x.shape),
+        lambda x: F.sum_to(x, x.shape),
+        lambda x: F.astype(x, x.dtype),
+        lambda x: F.transpose(x, (0, 1)),
+        lambda x: F.squeeze(x),
+        lambda x: F.flatten(x),
+        lambda x: F.clip(x),
+        lambda x: F.concat([x]),
+        lambda x: x[...],
+        lambda x: +x,
+        lambda x: x + 0,
+    ],
+)
+def test_what_changes_nothing_gives_another_variable(identity: Any) -> None:
+    x = Variable(np.ones((2, 3)), name="x")
+    y = identity(x)
+    y.name = "y"
+    y.grad = Variable(np.full((2, 3), 2.0))
+    assert y is not x and x.name == "x" and x.grad is None
+    y.backward()
+    assert x.grad.data.tolist() == [[2] * 3] * 2
 
 
 def test_dropout_of_one_number() -> None:
@@ -122,3 +161,46 @@ def test_the_smallest_probabilities_cost_much_but_not_infinitely(backend: str) -
     y.backward()
     np.testing.assert_allclose(float(y), (2 * 87.33655 + np.log(2)) / 3, rtol=1e-5)
     assert np.isfinite(library.to_numpy(p.grad.data)).all()
+
+
+LOSSES = [functions.mean_squared_error, functions.mean_squared_error_simple]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("shape0", "shape1"),
+    [((3, 1), (3,)), ((3,), (3, 1)), ((1, 1), (1,)), ((3, 2), (3, 2, 1)), ((3, 1, 1), (3, 1))],
+)
+def test_mean_squared_error_of_a_column_and_a_vector(
+    loss: Any, shape0: tuple[int, ...], shape1: tuple[int, ...]
+) -> None:
+    size = int(np.prod(shape0))
+    a, b = np.arange(1.0, size + 1), np.arange(1.0, size + 1) ** 2
+    x0, x1 = Variable(a.reshape(shape0)), Variable(b.reshape(shape1))
+    y = loss(x0, x1)
+    y.backward()
+    assert y.shape == () and float(y) == ((a - b) ** 2).sum() / shape0[0]
+    slope = 2 * (a - b) / shape0[0]
+    np.testing.assert_allclose(x0.grad.data, slope.reshape(shape0))
+    np.testing.assert_allclose(x1.grad.data, -slope.reshape(shape1))
+    assert float(loss(x0.data, x1.data)) == float(y)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("shape0", "shape1"),
+    [
+        ((3, 1), (1, 3)),
+        ((3,), (1, 3)),
+        ((2, 3), (6,)),
+        ((1, 1), ()),
+        ((), ()),
+        ((3, 1), (1,)),
+        ((3,), (2,)),
+    ],
+)
+def test_mean_squared_error_of_other_shapes_is_refused(
+    loss: Any, shape0: tuple[int, ...], shape1: tuple[int, ...]
+) -> None:
+    with pytest.raises(ShapeError, match=r"shapes .* both are \(N, \.\.\.\), and equal"):
+        loss(Variable(np.ones(shape0)), Variable(np.ones(shape1)))

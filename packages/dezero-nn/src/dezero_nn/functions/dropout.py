@@ -7,6 +7,7 @@ from typing import Any
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import array_of, as_array_like, as_number, backend_of, floating
+from dezero_core.functions import reshape
 
 from .. import signatures
 
@@ -34,7 +35,8 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     """Drop each element with probability ``dropout_ratio``, scale up the rest (book step 54).
 
     What is kept is divided by the probability of being kept, so that the expectation is ``x``.
-    Inside ``test_mode()`` everything passes unchanged. The mask is drawn where ``x`` lives.
+    Inside ``test_mode()`` and with ratio 0 everything passes unchanged, as a view of ``x`` with a
+    graph to it. The mask is drawn where ``x`` lives.
     Srivastava et al., "Dropout", JMLR 15 (2014).
 
     Raises:
@@ -46,6 +48,6 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
         raise ArgumentError(f"dropout: dropout_ratio {dropout_ratio} is not in [0, 1)")
     x = floating(as_variable(x))
     if not Config.train or dropout_ratio == 0:
-        return x
+        return reshape(x, x.shape)  # a new Variable: its name and grad are not those of x
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)
     return Dropout(1 / (1 - dropout_ratio))(x, mask)

@@ -28,11 +28,6 @@ class MeanSquaredError(Function):
     """y = sum of (x0 - x1)**2 / N;  dy/dx0 = 2 (x0 - x1) / N = -dy/dx1."""
 
     def forward(self, x0: Any, x1: Any) -> Any:
-        if x0.shape != x1.shape or x0.ndim == 0:
-            raise ShapeError(
-                f"mean_squared_error: shapes {tuple(x0.shape)} and {tuple(x1.shape)}: both are "
-                "(N, ...), and equal; reshape one of them"
-            )
         xp = get_array_module(x0)
         difference = x0 - x1
         return xp.sum(difference * difference) / x0.shape[0]
@@ -47,7 +42,8 @@ def mean_squared_error(x0: Any, x1: Any) -> Variable:
     """Return the sum of squared differences divided by the number of rows (book step 42).
 
     Args:
-        x0, x1: shape (N, ...), both the same: a difference that broadcasts is a mistake.
+        x0, x1: shape (N, ...), both the same but for axes of length 1 at the end, such as (N, 1)
+            and (N,). A difference that broadcasts is a mistake.
 
     Returns:
         shape (). As in the book it is divided by N, not by the number of elements.
@@ -55,13 +51,37 @@ def mean_squared_error(x0: Any, x1: Any) -> Variable:
     Raises:
         ShapeError: the shapes differ, or have no axes.
     """
+    x0, x1 = alike("mean_squared_error", x0, x1)
     return call_widened(MeanSquaredError(), floating(x0, x1), floating(x1, x0))
 
 
 def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
     """Return the same as `mean_squared_error`, spelled out (book step 42)."""
-    difference = floating(as_variable(x0), x1) - floating(x1, x0)
+    x0, x1 = alike("mean_squared_error_simple", as_variable(x0), x1)
+    difference = floating(x0, x1) - floating(x1, x0)
     return sum(difference**2) / len(difference)
+
+
+def alike(op: str, x0: Any, x1: Any) -> tuple[Any, Any]:
+    """Return both in the shape of ``x0``; only axes of length 1 at the end may differ.
+
+    Raises:
+        ShapeError: other axes differ, or there are none.
+    """
+    arrays = [x if hasattr(x, "shape") else as_variable(x) for x in (x0, x1)]
+    shape0, shape1 = [tuple(x.shape) for x in arrays]
+    if not shape0 or not shape1 or filled(shape0) != filled(shape1):
+        raise ShapeError(
+            f"{op}: shapes {shape0} and {shape1}: both are (N, ...), and equal; reshape one of them"
+        )
+    return x0, x1 if shape0 == shape1 else reshape(x1, shape0)
+
+
+def filled(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without the axes of length 1 at its end; the first axis stays."""
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
 
 
 @signatures.softmax_cross_entropy.define
