@@ -2,14 +2,18 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core import Variable, get_dot_graph, plot_dot_graph
 from dezero_core import functions as F
-from dezero_core.errors import DezeroError, MissingProgram
+from dezero_core.drawing import Picture, rows_of
+from dezero_core.errors import ArgumentError, DezeroError, MissingProgram
 
 
 def small() -> tuple[Variable, Variable]:
@@ -85,10 +89,77 @@ def test_plotting_asks_graphviz(program: Path, tmp_path: Path) -> None:
         plot_dot_graph(y, to_file=tmp_path / "x.bad")
 
 
-def test_without_graphviz_the_error_says_how_to_get_it(
+def test_without_graphviz_and_matplotlib_the_error_says_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingProgram, match="apt install graphviz"):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingProgram, match="apt install graphviz.*pip install matplotlib"):
         plot_dot_graph(small()[1], to_file=tmp_path / "g.png")
     assert list(tmp_path.iterdir()) == []
+
+
+BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml"}
+
+
+@pytest.mark.parametrize("suffix", BEGINNINGS)
+def test_without_graphviz_matplotlib_draws(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = tmp_path / f"g.{suffix}"
+    assert plot_dot_graph(small()[1], to_file=path) is None
+    assert path.read_bytes().startswith(BEGINNINGS[suffix])
+    plot_dot_graph(Variable(np.ones(2)), to_file=tmp_path / "a leaf")
+    assert (tmp_path / "a leaf").read_bytes().startswith(BEGINNINGS["png"])
+    with pytest.raises(ArgumentError, match="bad"):
+        plot_dot_graph(small()[1], to_file=tmp_path / "g.bad")
+
+
+def test_rows_of_nodes() -> None:
+    x, y = small()
+    picture = Picture(F.sum(y * x), verbose=False)
+    rows = rows_of(picture)
+    assert sorted(n for row in rows for n in row) == sorted(picture.labels)
+    row_of = {number: r for r, row in enumerate(rows) for number in row}
+    assert all(row_of[start] < row_of[end] for start, end in picture.edges)
+    assert [picture.labels[row[0]] for row in rows] == [
+        'the "x"', "Sin", "", "Mul", "y", "Mul", "", "Sum", ""
+    ]  # fmt: skip
+    z = x
+    for _ in range(3000):
+        z = z + x
+    assert len(rows_of(Picture(z, verbose=False))) == 6001, "without recursion"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("g.svg", ("SVG", {})),
+        ("g.png", ("Image", {"format": "png"})),
+        ("g.JPG", ("Image", {"format": "jpg"})),
+        ("graph", ("Image", {"format": "png"})),
+        ("g.pdf", ("FileLink", {})),
+    ],
+)
+def test_a_notebook_shows_what_it_can(
+    name: str,
+    expected: Any,
+    program: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in IPython, whose Image refuses svg and pdf, and whose FileLink takes a path."""
+    calls: list[Any] = []
+
+    def recorder(kind: str) -> Any:
+        return lambda *paths, filename=None, **more: calls.append(
+            (kind, more, *paths, *([filename] if filename else []))
+        )
+
+    kinds = {kind: recorder(kind) for kind in ("SVG", "Image", "FileLink")}
+    notebook = SimpleNamespace(display=SimpleNamespace(**kinds), get_ipython=lambda: object())
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    plot_dot_graph(small()[1], to_file=tmp_path / name)
+    assert calls == [(*expected, str(tmp_path / name))]
