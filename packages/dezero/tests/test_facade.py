@@ -15,7 +15,7 @@ from dezero import Variable, cuda
 def test_everything_listed_is_there() -> None:
     modules = [dezero, dezero.core, F, L, dezero.models, dezero.optimizers, dezero.datasets]
     modules += [dezero.functions_conv, dezero.transforms, dezero.utils, dezero.dataloaders]
-    modules += [dezero.initializers]
+    modules += [dezero.initializers, dezero.core_simple]
     for module in [*modules, cuda]:
         assert all(hasattr(module, name) for name in module.__all__), module.__name__
 
@@ -112,3 +112,40 @@ def test_the_books_forms_of_im2col() -> None:
     back = dezero.functions_conv.col2im_array(cols, x.shape, 2, 1, 0)
     assert type(back) is np.ndarray and back[0, 0, 1, 1] == 4 * x[0, 0, 1, 1]
     assert F.batch_nrom is F.batch_norm
+
+
+def test_the_books_simple_core_has_gradients_that_are_arrays() -> None:
+    assert dezero.is_simple_core is False
+    assert dezero.setup_variable() is dezero.core_simple.setup_variable() is None
+    x = dezero.core_simple.Variable(np.array([1.0, 2.0]), "x")
+    for expected in ([4.0, 32.0], [8.0, 64.0]):
+        (x**4).backward()
+        assert type(x.grad) is np.ndarray and x.grad.tolist() == expected
+    x.data -= 0.25 * x.grad
+    assert type(x.data) is np.ndarray and x.data.tolist() == [-1.0, -14.0]
+    x.cleargrad()
+    assert x.grad is None and repr(x) == "variable([ -1. -14.])"
+    y = x * 2
+    y.grad = Variable(np.array([1.0, 3.0]))
+    y.backward()
+    assert x.grad.tolist() == [2.0, 6.0]
+    x.grad = np.ones(2)
+    assert x.grad.tolist() == [1.0, 1.0]
+    assert isinstance(dezero.core_simple.as_variable(2.0).grad, type(None))
+
+
+def test_the_books_function_of_the_simple_core() -> None:
+    class Sin(dezero.core_simple.Function):
+        def forward(self, x):
+            return np.sin(x)
+
+        def backward(self, gy):
+            x = self.inputs[0].data
+            return gy * np.cos(x)
+
+    x = dezero.core_simple.Variable(np.array(0.5))
+    with dezero.core_simple.using_config("enable_backprop", True):
+        Sin()(x).backward()
+    assert float(x.grad) == np.cos(0.5)
+    with dezero.core_simple.no_grad():
+        assert (x + 1).creator is None

@@ -37,6 +37,7 @@ from dezero_nn import Layer, Model, get_num_threads, set_num_threads
 
 from . import (
     core,
+    core_simple,
     cuda,
     dataloaders,
     datasets,
@@ -50,6 +51,10 @@ from . import (
     utils,
 )
 from .__about__ import __version__
+from .core import setup_variable
+
+is_simple_core = False
+"""The book's switch: `core_simple` is a module beside `core`, and never replaces it."""
 
 __all__ = [
     "Buffer",
@@ -68,6 +73,7 @@ __all__ = [
     "as_array",
     "as_variable",
     "core",
+    "core_simple",
     "cuda",
     "dataloaders",
     "datasets",
@@ -79,6 +85,7 @@ __all__ = [
     "hessian",
     "hvp",
     "initializers",
+    "is_simple_core",
     "jacobian",
     "layers",
     "load_checkpoint",
@@ -90,6 +97,7 @@ __all__ = [
     "save_checkpoint",
     "seed",
     "set_num_threads",
+    "setup_variable",
     "test_mode",
     "transforms",
     "using_config",

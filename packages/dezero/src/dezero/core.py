@@ -42,7 +42,12 @@ __all__ = [
     "no_grad",
     "pow",
     "precision",
+    "setup_variable",
     "sub",
     "test_mode",
     "using_config",
 ]
+
+
+def setup_variable() -> None:
+    """Do nothing: Variable has its operators from the start (book step 22)."""
