@@ -220,7 +220,9 @@ def one_of_two_outputs_is_dropped():
 
 
 def backward_of_a_leaf():
-    Variable(np.array(1.0)).backward()
+    x = Variable(np.array(3.0))
+    x.backward()
+    return listed(x.grad)
 
 
 def the_seed_is_ones_or_what_was_set():

@@ -61,7 +61,14 @@ def loaded(program: dict[str, Any]) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_program(name: str, request: pytest.FixtureRequest, copies: Any) -> None:
+def test_program(
+    name: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    copies: Any,
+) -> None:
+    monkeypatch.chdir(tmp_path)  # pictures are written to the current folder
     if fixture := PROGRAMS[name].get("needs"):
         request.getfixturevalue(fixture)
     loaded(PROGRAMS[name]).main()

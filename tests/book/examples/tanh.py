@@ -4,7 +4,7 @@ import numpy as np
 
 import dezero.functions as F
 from dezero import Variable
-from dezero.utils import get_dot_graph
+from dezero.utils import get_dot_graph, plot_dot_graph
 
 ITERATIONS = 3
 
@@ -19,6 +19,7 @@ def main():
         x.cleargrad()
         gx.backward(create_graph=True)
         x.grad.name = f"gx{i + 2}"
+    plot_dot_graph(x.grad, verbose=False, to_file="tanh.png")
     t = np.tanh(1.0)
     fourth = 8 * t * (1 - t**2) * (2 - 3 * t**2)
     np.testing.assert_allclose(x.grad.data, fourth)

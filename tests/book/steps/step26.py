@@ -3,7 +3,7 @@
 import numpy as np
 
 from dezero import Variable
-from dezero.utils import get_dot_graph
+from dezero.utils import get_dot_graph, plot_dot_graph
 
 
 def goldstein(x, y):
@@ -17,6 +17,7 @@ def main():
     z = goldstein(x, y)
     z.backward()
     x.name, y.name, z.name = "x", "y", "z"
+    plot_dot_graph(z, verbose=False, to_file="goldstein.png")
     text = get_dot_graph(z, verbose=False)
     assert (x.grad.data, y.grad.data) == (-5376.0, 8064.0)
     assert all(f'label="{name}"' in text for name in "xyz") and text.count("box") > 20

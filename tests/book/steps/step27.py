@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dezero import Function, Variable
-from dezero.utils import get_dot_graph
+from dezero.utils import get_dot_graph, plot_dot_graph
 
 
 class Sin(Function):
@@ -42,4 +42,5 @@ def main():
     assert abs(y.data - math.sin(np.pi / 4)) < 1e-4
     assert abs(x.grad.data - exact) < 1e-4 and abs(exact - 2**-0.5) < 1e-15
     x.name, y.name = "x", "y"
+    plot_dot_graph(y, verbose=False, to_file="my_sin.png")
     assert get_dot_graph(y, verbose=False).count("Pow") == 4

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from dezero import Variable
+import dezero
+
+if not dezero.is_simple_core:
+    from dezero.core_simple import Variable, setup_variable
+
+    setup_variable()
 
 ITERATIONS = 1000
 
@@ -20,7 +25,7 @@ def main():
         x1.cleargrad()
         y.backward()
         if i == 0:
-            assert (x0.grad.data, x1.grad.data) == (-2.0, 400.0)
-        x0.data -= lr * x0.grad.data
-        x1.data -= lr * x1.grad.data
+            assert (x0.grad, x1.grad) == (-2.0, 400.0)
+        x0.data -= lr * x0.grad
+        x1.data -= lr * x1.grad
     np.testing.assert_allclose([x0.data, x1.data], [0.6837, 0.4660], rtol=1e-3)

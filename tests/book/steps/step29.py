@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from dezero import Variable
+import dezero
+
+if not dezero.is_simple_core:
+    from dezero.core_simple import Variable, setup_variable
+
+    setup_variable()
 
 ITERATIONS = 10
 
@@ -21,5 +26,5 @@ def main():
         y = f(x)
         x.cleargrad()
         y.backward()
-        x.data -= x.grad.data / gx2(x.data)
+        x.data -= x.grad / gx2(x.data)
     assert x.data == 1.0

@@ -4,7 +4,7 @@ import numpy as np
 
 import dezero.functions as F
 from dezero import Variable
-from dezero.utils import get_dot_graph
+from dezero.utils import get_dot_graph, plot_dot_graph
 
 ITERATIONS = 4
 
@@ -24,4 +24,5 @@ def main():
         sizes.append(get_dot_graph(gx, verbose=False).count("box"))
         x.cleargrad()
         gx.backward(create_graph=True)
+    plot_dot_graph(gx, verbose=False, to_file="tanh.png")
     assert sizes == sorted(sizes) and sizes[-1] > 3 * sizes[0], "the graphs grow"

@@ -12,6 +12,10 @@ def main():
     y.backward()
     assert y.data == 21 and x.grad.data.tolist() == [1] * 6
     x = Variable(np.array([[1, 2, 3], [4, 5, 6]]))
+    y = F.sum(x)
+    y.backward()
+    assert y.data == 21 and x.grad.data.tolist() == [[1, 1, 1], [1, 1, 1]]
+    x.cleargrad()
     y = F.sum(x, axis=0)
     y.backward()
     assert y.data.tolist() == [5, 7, 9] and x.grad.data.tolist() == [[1, 1, 1], [1, 1, 1]]

@@ -14,6 +14,7 @@ def main():
     x = x[np.newaxis]
     with dezero.test_mode():
         y = model(x)
+    model.plot(x, to_file="vgg.pdf")
     predict_id = np.argmax(y.data)
     labels = dezero.datasets.ImageNet.labels()
     assert x.shape == (1, 3, 32, 32) and y.shape == (1, 1000)

@@ -39,7 +39,7 @@ def main():
         for x, t in train_set:
             x = x.reshape(1, 1)
             y = model(x)
-            loss += F.mean_squared_error(y, t.reshape(1, 1))
+            loss += F.mean_squared_error(y, t)
             count += 1
             if count % bptt_length == 0 or count == seqlen:
                 model.cleargrads()
