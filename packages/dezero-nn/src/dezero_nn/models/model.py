@@ -25,7 +25,7 @@ class Model(Layer):
             in a notebook the picture; else None.
 
         Raises:
-            MissingProgram: Graphviz is not installed.
+            MissingProgram: neither Graphviz nor matplotlib is installed.
         """
         return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
 
