@@ -1,5 +1,6 @@
 """The published models: their keys, their weights, their pictures; summaries of all models."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -191,5 +192,6 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_model_draws_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingProgram):
         MLP((3, 2)).plot(np.ones((1, 4), "float32"), to_file=tmp_path / "model.png")
