@@ -93,7 +93,7 @@ def test_without_graphviz_and_matplotlib_the_error_says_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.collections", None)
     with pytest.raises(MissingProgram, match="apt install graphviz.*pip install matplotlib"):
         plot_dot_graph(small()[1], to_file=tmp_path / "g.png")
     assert list(tmp_path.iterdir()) == []

@@ -192,6 +192,6 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_model_draws_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.collections", None)
     with pytest.raises(MissingProgram):
         MLP((3, 2)).plot(np.ones((1, 4), "float32"), to_file=tmp_path / "model.png")

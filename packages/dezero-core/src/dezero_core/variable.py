@@ -7,7 +7,6 @@ in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -163,7 +162,7 @@ class Variable:
         Raises:
             ShapeError: there is not exactly one element.
         """
-        return as_number(self._one("item()"))
+        return python_number(self._one("item()"))
 
     def _one(
         self,
@@ -179,7 +178,7 @@ class Variable:
 
     def _number(self, op: str, remedy: str) -> Any:
         """Return the one element as a Python number; Python's protocols want a TypeError."""
-        return as_number(self._one(op, remedy, TypeError))
+        return python_number(self._one(op, remedy, TypeError))
 
     def __bool__(self) -> bool:
         return bool(self._one("bool()", "ask for (x.data != 0).any() or (x.data != 0).all()"))
@@ -190,14 +189,11 @@ class Variable:
     def __float__(self) -> float:
         return float(self._one("float()"))
 
-    def __index__(self) -> int:
-        """The one integer: so it can be an axis, a length or a number of times, as in NumPy."""
-        return operator.index(self._one())
-
     def __complex__(self) -> complex:
         return complex(self._one("complex()"))
 
     def __index__(self) -> int:
+        """The one integer: so it can be an axis, a length or a number of times, as in NumPy."""
         # Not of shape (1,): NumPy would take it for an integer, and array[x] would lose an axis.
         number = None if self.data is None or self.ndim else self.item()
         if type(number) is not int:
@@ -314,7 +310,7 @@ def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: b
     return x
 
 
-def as_number(array: Any) -> Any:
+def python_number(array: Any) -> Any:
     """Return an array without axes as a Python bool, int or float."""
     xp, dtype = get_array_module(array), array.dtype
     if xp.isdtype(dtype, "bool"):
