@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
+from .config import Setting, named_block
 from .errors import AnomalyError
 from .function import Function, calls_behind
 from .variable import Variable, array_of, get_array_module
 
-_detecting: ContextVar[bool] = ContextVar("dezero.detect_anomaly", default=False)
-detecting = _detecting.get
+_detect = Setting("detect_anomaly", False)
+detecting = _detect.get
 
 
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
+def detect_anomaly(function: Any = None) -> Any:
     """In this block, ``backward`` raises where it meets a NaN, and names the op it came from.
+
+    A block or a decorator, see `dezero_core.config.Block`.
 
     If the Variable it starts from is NaN somewhere, that is the first call in the graph with a
     NaN in its result; else the first one whose gradients have one. Every gradient is looked at,
@@ -26,11 +25,7 @@ def detect_anomaly() -> Iterator[None]:
     Raises:
         AnomalyError: from ``backward``; no ``grad`` has been written then.
     """
-    token = _detecting.set(True)
-    try:
-        yield
-    finally:
-        _detecting.reset(token)
+    return named_block("detect_anomaly", _detect, True, function)
 
 
 def look_at_forward(y: Variable) -> None:

@@ -1,36 +1,253 @@
-"""Settings: one process-wide default each, overridden per thread and task.
+"""Settings: one process-wide default each, overridden per thread and task by blocks.
 
-Reading gives the value of the current context (`contextvars`); the context managers override
-it there and nowhere else; assignment sets the default of the process::
+Reading gives the value of the current context (`contextvars`); the blocks override it there
+and nowhere else; assignment sets the default of the process::
 
     with no_grad():               # this thread, this task, this block
         y = model(x)
     Config.train = False          # everybody who has no override
+
+Every block is also a decorator, see `Block`.
 """
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+import inspect
+from collections.abc import Callable, Generator
 from contextvars import ContextVar, Token
-from types import TracebackType
-from typing import Any
+from functools import wraps
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    GeneratorType,
+    TracebackType,
+    coroutine,
+)
+from typing import Any, Generic, TypeVar
 
-from .errors import ArgumentError, UnknownName
+from .errors import ArgumentError, CallError, UnknownName
+
+T = TypeVar("T")
 
 
-class Setting:
-    """A property with a process default and an override per context (None: no override)."""
+class Setting(Generic[T]):
+    """A property with a process default, and the blocks that override it in this context.
 
-    def __init__(self, name: str, default: bool) -> None:
+    Args:
+        name: a label for debuggers.
+        default: the value outside all blocks.
+    """
+
+    def __init__(self, name: str, default: T) -> None:
         self.default = default
-        self.override: ContextVar[bool | None] = ContextVar(f"dezero.{name}", default=None)
+        self.entries: ContextVar[tuple[Entry[T], ...]] = ContextVar(f"dezero.{name}", default=())
 
-    def __get__(self, config: object, owner: type | None = None) -> bool:
-        value = self.override.get()
-        return self.default if value is None else value
+    def get(self) -> T:
+        """Return the value of the innermost block that has not ended, else the default."""
+        for entry in reversed(self.entries.get()):
+            if not entry.ended:
+                return entry.value
+        return self.default
 
-    def __set__(self, config: object, value: bool) -> None:
-        self.default = bool(value)
+    def push(self, value: T, block: Any = None) -> Entry[T]:
+        """Override the value in this context; ``entries.reset(entry.token)`` undoes it."""
+        entry = Entry(block, value)
+        entry.token = self.entries.set((*self.entries.get(), entry))
+        return entry
+
+    def __get__(self, config: object, owner: type | None = None) -> T:
+        return self.get()
+
+    def __set__(self, config: object, value: T) -> None:
+        self.default = type(self.default)(value)  # type: ignore[call-arg]
+
+
+class Entry(Generic[T]):
+    """One entry into a block.
+
+    Attributes:
+        block: the block; None for an entry that its own function undoes.
+        value: what the setting is inside.
+        token: the mark of the context that was entered.
+        ended: whether the block was left in another context than it was entered in.
+    """
+
+    __slots__ = ("block", "ended", "token", "value")
+
+    def __init__(self, block: Block[T] | None, value: T) -> None:
+        self.block = block
+        self.value = value
+        self.ended = False
+        self.token: Token[Any] = None  # type: ignore[assignment]
+
+
+class Block(Generic[T]):
+    """Override a setting inside a ``with`` block or a decorated function.
+
+    One instance may be entered many times: nested, in several threads and tasks, and left in
+    any order. As a decorator it holds while the body of a function, generator, coroutine or
+    asynchronous generator runs; between two items of a generator the caller's value is back.
+
+    Args:
+        setting: what is overridden, in this thread and task only.
+        value: its value inside.
+    """
+
+    def __init__(self, setting: Setting[T], value: T) -> None:
+        self.setting, self.value = setting, value
+        self._open: list[Entry[T]] = []
+
+    def new_value(self) -> T:
+        """Return the value for one entry into the block, which ``as`` gives."""
+        return self.value
+
+    def __enter__(self) -> Any:
+        entry = self.setting.push(self.new_value(), self)
+        self._open.append(entry)
+        return entry.value
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        entries = self.setting.entries
+        here = entries.get()
+        entry = next((entry for entry in reversed(here) if entry.block is self), None)
+        if entry is None:  # such as inside a generator that is closed in another thread
+            if not self._open:
+                raise RuntimeError("a block was left more often than it was entered")
+            entry = self._open[-1]
+        if entry in self._open:
+            self._open.remove(entry)
+        try:
+            entries.reset(entry.token)
+        except ValueError:  # this is not the context that was entered, so tell that one
+            entry.ended = True
+        # Not what the token restores: blocks may be left in another order than they were entered.
+        entries.set(tuple([other for other in here if other is not entry]))
+
+    def __call__(self, function: Any) -> Any:
+        """Return ``function`` with its body inside this block.
+
+        Args:
+            function: a function, method, generator function, coroutine function or
+                asynchronous generator function.
+
+        Raises:
+            CallError: it is none of these.
+        """
+        if isinstance(function, staticmethod | classmethod):
+            return type(function)(self(function.__func__))
+        if not callable(function) or isinstance(function, type):
+            name = getattr(function, "__name__", type(function).__name__)
+            raise CallError(f"a block decorates functions and methods, and {name} is neither")
+        return decorated(function, self)
+
+
+def decorated(function: Callable[..., Any], block: Block[Any]) -> Callable[..., Any]:
+    """Return a function of the same type whose body runs inside ``block``."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with block:
+            result = function(*args, **kwargs)
+        adapt = ADAPTERS.get(type(result))  # the body of a generator or coroutine has not run yet
+        return result if adapt is None else adapt(lambda: result, block)()
+
+    if inspect.isgeneratorfunction(function):
+        return decorated_generator(function, block)
+    if inspect.iscoroutinefunction(function):
+        return decorated_coroutine(function, block)
+    if inspect.isasyncgenfunction(function):
+        return decorated_async_generator(function, block)
+    return call
+
+
+def decorated_generator(function: Callable[..., Any], block: Block[Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        return (yield from steps(function(*args, **kwargs), block))
+
+    return generator
+
+
+def decorated_coroutine(function: Callable[..., Any], block: Block[Any]) -> Callable[..., Any]:
+    @wraps(function)
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        return await awaited(function(*args, **kwargs), block)
+
+    return coroutine
+
+
+def decorated_async_generator(
+    function: Callable[..., Any], block: Block[Any]
+) -> Callable[..., Any]:
+    @wraps(function)
+    async def async_generator(*args: Any, **kwargs: Any) -> Any:
+        inner = function(*args, **kwargs)
+        resume, value = inner.asend, None
+        while True:
+            try:
+                item = await awaited(resume(value), block)
+            except StopAsyncIteration:
+                return
+            try:
+                resume, value = inner.asend, (yield item)
+            except GeneratorExit:
+                await awaited(inner.aclose(), block)
+                raise
+            except BaseException as error:
+                resume, value = inner.athrow, error
+
+    return async_generator
+
+
+ADAPTERS: dict[type, Callable[..., Any]] = {
+    GeneratorType: decorated_generator,
+    CoroutineType: decorated_coroutine,
+    AsyncGeneratorType: decorated_async_generator,
+}
+
+
+def steps(inner: Any, block: Block[Any]) -> Generator[Any, Any, Any]:
+    """Run a generator with each of its steps inside ``block``, as ``yield from`` would."""
+    resume, value = inner.send, None
+    while True:
+        with block:
+            try:
+                item = resume(value)
+            except StopIteration as stop:
+                return stop.value
+        try:
+            resume, value = inner.send, (yield item)
+        except GeneratorExit:
+            with block:
+                inner.close()
+            raise
+        except BaseException as error:
+            resume, value = inner.throw, error
+
+
+@coroutine
+def awaited(awaitable: Any, block: Block[Any]) -> Generator[Any, Any, Any]:
+    """Await with each step inside ``block``."""
+    return (yield from steps(awaitable.__await__(), block))
+
+
+def named_block(name: str, setting: Setting[T], value: T, function: Any = None) -> Any:
+    """Return a block, or ``function`` decorated with it, as in ``@no_grad`` without parentheses.
+
+    Raises:
+        CallError: ``function`` is neither None nor callable.
+    """
+    block = Block(setting, value)
+    if function is None:
+        return block
+    if not callable(function):
+        raise CallError(f"{name}() takes no arguments but a function to decorate, got {function!r}")
+    return block(function)
 
 
 enable_backprop = Setting("enable_backprop", True)
@@ -56,50 +273,42 @@ class Configuration:
 Config = Configuration()
 
 
-class using_config(ContextDecorator):
-    """Override one setting inside a ``with`` block or a decorated function.
+class using_config(Block[bool]):
+    """Override one setting inside a ``with`` block or a decorated function; see `Block`.
+
+    Args:
+        name: ``"enable_backprop"``, ``"exact"`` or ``"train"``.
+        value: its value inside.
 
     Raises:
         UnknownName: there is no setting of that name.
     """
 
     def __init__(self, name: str, value: bool) -> None:
-        setting = vars(Configuration).get(name)
+        setting = vars(Configuration).get(name) if isinstance(name, str) else None
         if not isinstance(setting, Setting):
             known = [key for key, item in vars(Configuration).items() if isinstance(item, Setting)]
             raise UnknownName(f"using_config: no setting {name!r}; there are {', '.join(known)}")
-        self.name, self.value = name, value
-        self._override = setting.override
-        self._token: Token[bool | None] | None = None
-
-    def _recreate_cm(self) -> using_config:
-        """A decorated function may call itself: every call gets a block of its own."""
-        return using_config(self.name, self.value)
-
-    def __enter__(self) -> None:
-        self._token = self._override.set(bool(self.value))
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._token is not None:
-            self._override.reset(self._token)
+        super().__init__(setting, bool(value))
 
 
-def no_grad() -> using_config:
-    """Record no graph in this block: results have ``requires_grad`` False (book step 18)."""
-    return using_config("enable_backprop", False)
+def no_grad(function: Any = None) -> Any:
+    """Record no graph in this block: results have ``requires_grad`` False (book step 18).
+
+    A block or a decorator, see `Block`: ``with no_grad():``, ``@no_grad()``, ``@no_grad``.
+    """
+    return named_block("no_grad", enable_backprop, False, function)
 
 
-def test_mode() -> using_config:
-    """Layers behave as in evaluation: dropout passes everything on (book step 54)."""
-    return using_config("train", False)
+def test_mode(function: Any = None) -> Any:
+    """Layers behave as in evaluation: dropout passes everything on (book step 54).
+
+    A block or a decorator, see `Block`: ``with test_mode():``, ``@test_mode()``, ``@test_mode``.
+    """
+    return named_block("test_mode", train, False, function)
 
 
-def precision(name: str) -> using_config:
+def precision(name: str) -> Block[bool]:
     """In this block, ``"exact"``: no kernel trades digits for speed; ``"fast"``: they may.
 
     What they trade: convolution of float32 by 3x3 filters loses about two bits, and spreads an inf
@@ -112,7 +321,7 @@ def precision(name: str) -> using_config:
     """
     if name not in ("exact", "fast"):
         raise ArgumentError(f"precision: {name!r} is neither 'exact' nor 'fast'")
-    return using_config("exact", name == "exact")
+    return Block(exact, name == "exact")
 
 
 # pytest collects functions called test_*; this one is not a test.

@@ -7,8 +7,6 @@ One sentence to remember: in a plain backward pass gradients are arrays; with
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from heapq import heappop, heappush
 from threading import Lock
 from typing import Any, TypeVar
@@ -16,7 +14,7 @@ from typing import Any, TypeVar
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.precision import is_floating
 from .backends.registry import backend_of, on_device_of
-from .config import using_config
+from .config import Block, Setting, enable_backprop
 from .diagnosis import require_memory
 from .errors import DezeroError, GraphError, ShapeError
 from .function import (
@@ -34,9 +32,7 @@ from .variable import Variable, array_of, as_variable, get_array_module
 
 T = TypeVar("T")
 
-_grad_ready: ContextVar[Callable[[Variable], None] | None] = ContextVar(
-    "dezero.grad_ready", default=None
-)
+_grad_ready: Setting[Callable[[Variable], None] | None] = Setting("grad_ready", None)
 _writing = Lock()
 
 
@@ -127,8 +123,9 @@ def go_back(
     All of it on the device of ``y``: no op joins two devices.
     """
     mode = gradients_are_arrays.set(not create_graph)
+    recording = enable_backprop.push(create_graph)
     try:
-        with using_config("enable_backprop", create_graph), on_device_of(y.data):
+        with on_device_of(y.data):
             if task.detecting:
                 look_at_forward(y)
             if y.creator is not None:  # behind a leaf there is nothing
@@ -136,6 +133,7 @@ def go_back(
                 task.run()
             return finish(task)
     finally:
+        enable_backprop.entries.reset(recording.token)
         gradients_are_arrays.reset(mode)
 
 
@@ -368,18 +366,14 @@ def count_uses(y: Variable) -> dict[Variable, int]:
     return uses
 
 
-@contextmanager
-def on_grad_ready(callback: Callable[[Variable], None]) -> Iterator[None]:
+def on_grad_ready(callback: Callable[[Variable], None]) -> Block[Any]:
     """In this block, ``backward`` calls ``callback(leaf)`` as soon as a leaf's gradient is final.
 
     For data parallel training: the gradients of the last layers can be sent while those of
     the first are computed. Leaves are written one by one then, so an error may leave some.
+    A block or a decorator, see `dezero_core.config.Block`.
     """
-    token = _grad_ready.set(callback)
-    try:
-        yield
-    finally:
-        _grad_ready.reset(token)
+    return Block(_grad_ready, callback)
 
 
 def unchain_backward(self: Variable) -> None:

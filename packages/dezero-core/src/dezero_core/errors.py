@@ -14,6 +14,8 @@ DezeroError                      with the path of the layer it passed through
 ├── PluginError       RuntimeError   an installed plugin that failed or is blocked
 │   └── DeviceError                  an installed backend without a usable device
 ├── UnknownName       ValueError     a backend, format or setting nobody registered
+├── CallError         TypeError      arguments that a layer or function does not take
+├── MissingName       AttributeError a function, class or attribute that does not exist
 ├── DataMissing       FileNotFoundError  a file of weights or data that is nowhere
 ├── DataDamaged       ValueError     a dataset's file with other contents than published
 ├── MissingPackage    ImportError    a feature whose distribution is not installed
@@ -104,6 +106,14 @@ class DeviceError(PluginError):
 
 class UnknownName(DezeroError, ValueError):
     """A backend, format or setting that nobody registered."""
+
+
+class CallError(DezeroError, TypeError):
+    """Arguments that a layer or function does not take."""
+
+
+class MissingName(DezeroError, AttributeError):
+    """A function, class or attribute that does not exist; the message may say what does."""
 
 
 class DataMissing(DezeroError, FileNotFoundError):

@@ -34,7 +34,7 @@ ONE = (True,)
 
 _next_serial = count(1).__next__
 _arrays_mode = gradients_are_arrays.get
-_recording = enable_backprop.override.get
+_blocks = enable_backprop.entries.get
 _new = object.__new__
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -166,10 +166,7 @@ class Function:
         output.data = y
         output.name = output.grad = output._index = None
         if wanted:
-            recording = _recording()
-            if recording is None:
-                recording = enable_backprop.default
-            if recording:
+            if enable_backprop.get() if _blocks() else enable_backprop.default:
                 self._inputs, self._arrays, self._result = inputs, arrays, y
                 self.needs_grad, self.serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True

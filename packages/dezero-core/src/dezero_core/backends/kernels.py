@@ -6,12 +6,11 @@ for one backend, held to a declared tolerance. See docs/adr/0002.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..config import Block, Setting
 from ..plugins import Catalog, plugins
 from .registry import backend_of
 
@@ -49,7 +48,8 @@ def _keys(kernel: Kernel) -> list[tuple[str, str, int]]:
 
 
 _catalog: Catalog[Kernel] = Catalog("dezero_kernels", Kernel, _keys)
-_log: ContextVar[list[tuple[str, str]] | None] = ContextVar("dezero.kernel_log", default=None)
+_log: Setting[list[tuple[str, str]] | None] = Setting("kernel_log", None)
+_logging = _log.entries.get
 ops: dict[str, KernelOp] = {}
 """Every op with a declared signature, by name, of the packages loaded so far."""
 
@@ -95,7 +95,7 @@ class KernelOp:
         return self._run(candidates[position + 1 :], x, *arguments)
 
     def _run(self, candidates: list[Kernel], x: Any, *arguments: Any) -> Any:
-        log = _log.get()
+        log = _log.get() if _logging() else None
         for kernel in candidates:
             if kernel.supports(x, *arguments):
                 if log is not None:
@@ -126,12 +126,14 @@ def all_kernels() -> list[tuple[Kernel, str]]:
     return _catalog.items()
 
 
-@contextmanager
-def kernel_log() -> Iterator[list[tuple[str, str]]]:
-    """Collect ``(op, "backend:function" or "portable")`` for each named op run in the block."""
-    ran: list[tuple[str, str]] = []
-    token = _log.set(ran)
-    try:
-        yield ran
-    finally:
-        _log.reset(token)
+class kernel_log(Block[list[tuple[str, str]] | None]):
+    """Collect ``(op, "backend:function" or "portable")`` for each named op run in the block.
+
+    ``with kernel_log() as ran:`` gives a new list at each entry.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_log, None)
+
+    def new_value(self) -> list[tuple[str, str]]:
+        return []
