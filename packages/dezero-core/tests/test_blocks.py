@@ -38,7 +38,6 @@ def block(request: pytest.FixtureRequest) -> Block:
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Any:
     yield
-    gc.collect()
     assert [name for name, (_, active) in BLOCKS.items() if active()] == []
 
 

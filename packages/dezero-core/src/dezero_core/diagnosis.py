@@ -1,8 +1,9 @@
-"""What is wrong with a call: its inputs looked at, once it is known that something is."""
+"""Explain a failed call by inspecting its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index
 from typing import Any, NoReturn
 
 from .backends.registry import admit, backend_of, by_type
@@ -54,15 +55,60 @@ def unsupported(
     return UnsupportedType(f"{type(function).__name__}: input {position}: {what}")
 
 
+def shape_of(array: Any) -> tuple[int, ...]:
+    """Return the shape of an array; () for a scalar or None."""
+    return tuple(getattr(array, "shape", ()))
+
+
+def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...] | None:
+    """Return what ``shapes`` broadcast to by NumPy's rule, or None if they do not."""
+    ndim = max(map(len, shapes))
+    padded = [(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes]
+    lengths = [set(axis) - {1} or {1} for axis in zip(*padded, strict=True)]
+    fits = all(len(length) == 1 for length in lengths)
+    return tuple([length.pop() for length in lengths]) if fits else None
+
+
 def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
     """Raise `ShapeError` unless the shapes broadcast by NumPy's rule."""
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
-    for lengths in zip(*[shape[::-1] for shape in shapes], strict=False):
-        if len(set(lengths) - {1}) > 1:
-            raise ShapeError(
-                f"{type(function).__name__}: shapes {' and '.join(map(str, shapes))} do not "
-                "broadcast; axes are matched from the last, and must be equal or 1"
-            )
+    if shapes and broadcast_shape(*shapes) is None:
+        raise ShapeError(
+            f"{type(function).__name__}: shapes {' and '.join(map(str, shapes))} do not "
+            "broadcast; axes are matched from the last, and must be equal or 1"
+        )
+
+
+def positions_of(axis: Any, ndim: int) -> list[int] | None:
+    """Return axes counted from the first, or None if one does not exist or is named twice."""
+    named = range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,)
+    axes = [a + ndim if a < 0 else a for a in map(index, named)]
+    distinct = len(set(axes)) == len(axes)
+    return axes if distinct and all(0 <= a < ndim for a in axes) else None
+
+
+def require_axes(
+    function: Function,
+    axis: Any,
+    shape: Sequence[int],
+    elements: bool,
+    advice: str = ": axes must exist, each named once",
+) -> None:
+    """Raise `ShapeError` if an axis does not exist, is named twice or lacks needed elements.
+
+    Args:
+        function: the call that failed.
+        axis: one axis, several, or None for all.
+        shape: of its input.
+        elements: whether the op needs at least one element along the axes.
+        advice: what the message says about an axis that is not there.
+    """
+    axes = positions_of(axis, len(shape))
+    given = f"{type(function).__name__}: axis {axis} for shape {tuple(shape)}"
+    if axes is None:
+        raise ShapeError(f"{given}{advice}")
+    if elements and any(shape[a] == 0 for a in axes):
+        raise ShapeError(f"{given}: there are no elements along it")
 
 
 def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
@@ -96,18 +142,40 @@ def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError
             ) from error
 
 
+EXPLAINABLE = (ValueError, TypeError, IndexError, AttributeError, RuntimeError, DezeroError)
+"""What array libraries raise when an input does not fit; all else is about something else."""
+
+NOT_ABOUT_INPUTS = (RecursionError, NotImplementedError)
+"""Subclasses of those that are not raised for an input."""
+
+
 def raise_explained(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
 ) -> NoReturn:
-    """Raise our own error where the inputs show what is wrong, else the one that came."""
-    require_one_backend(function, inputs, arrays)
+    """Raise our own error where the inputs show what is wrong, else the original one.
+
+    Floating-point errors, warnings turned into errors, exhausted memory and recursion are not
+    explained by the inputs, and come through as they are.
+    """
     if isinstance(error, MemoryError):
         require_memory(function, arrays, error)
-    known = [a for a in arrays if type(a) in by_type]
-    if len({str(backend_of(a).device(a)) for a in known}) > 1:
-        raise mixed(function, arrays) from error
-    if not isinstance(error, DezeroError | MemoryError):  # those have said what is wrong
-        function.diagnose(*arrays)
+    elif isinstance(error, EXPLAINABLE) and not isinstance(error, NOT_ABOUT_INPUTS):
+        try:
+            explain(function, inputs, arrays, error)
+        except Exception as explanation:
+            raise explanation from error
     if not isinstance(error, DezeroError):
         error.add_note(f"in {type(function).__name__}({described(arrays)})")
     raise error
+
+
+def explain(
+    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
+) -> None:
+    """Raise an error that says why a call failed, if the inputs show it."""
+    require_one_backend(function, inputs, arrays)
+    known = [a for a in arrays if type(a) in by_type]
+    if len({str(backend_of(a).device(a)) for a in known}) > 1:
+        raise mixed(function, arrays)
+    if not isinstance(error, DezeroError):  # those have said what is wrong
+        function.diagnose(*arrays)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.precision import is_floating
-from .backends.registry import backend_of, on_device_of
+from .backends.registry import backend_of, by_type, on_device_of
 from .config import Block, Setting, enable_backprop
 from .diagnosis import require_memory
 from .errors import DezeroError, GraphError, ShapeError
@@ -163,6 +163,7 @@ class Pass:
 
     def start(self, root: Function, index: int | None, seed: Any) -> None:
         """Put the gradient of the root's output in its place."""
+        self.root = root
         if index is None:
             self.pending[root] = seed
             self.wait(root)
@@ -184,7 +185,7 @@ class Pass:
             gy = pending.pop(function)
             inputs = function._inputs
             if inputs is None:
-                raise spent(function)
+                raise spent(function, self.root)
             try:
                 gxs = function.backward(gy) if type(gy) is not list else several(function, gy)
             except Exception as error:
@@ -241,7 +242,7 @@ class Pass:
         if function.cut:
             return
         if function._inputs is None:
-            raise spent(function)
+            raise spent(function, self.root)
         if function not in self.pending:
             self.pending[function] = [None] * len(function._result)
             self.wait(function)
@@ -342,12 +343,23 @@ def several(function: Function, gys: list[Any]) -> Any:
 
 
 def add_note(error: Exception, function: Function) -> None:
-    """Tell whose backward failed, and the usual reason."""
-    error.add_note(
-        f"in {type(function).__name__}.backward, which runs on arrays in a plain backward() "
-        "and on Variables with create_graph=True; decorate it with @on_variables if it needs "
-        "Variables always (self.outputs[0] is the output itself: no call)"
-    )
+    """Tell whose backward failed; if it took arrays for Variables or the reverse, also that."""
+    note = f"in {type(function).__name__}.backward"
+    if is_about_mode(error):
+        note += (
+            ", which runs on arrays in a plain backward() and on Variables with create_graph=True; "
+            "decorate it with @on_variables if it needs Variables always (self.outputs[0] is the "
+            "output itself: no call)"
+        )
+    error.add_note(note)
+
+
+def is_about_mode(error: Exception) -> bool:
+    """Return whether a backward missed what only arrays, or only Variables, have or can do."""
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, Variable) or type(error.obj) in by_type
+    names = ("Variable", *(array_type.__name__ for array_type in by_type))
+    return isinstance(error, TypeError) and any(name in str(error) for name in names)
 
 
 def leaves(function: Function) -> Iterator[Variable]:

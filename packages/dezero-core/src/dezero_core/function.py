@@ -301,9 +301,23 @@ def on_variables(backward: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def spent(function: Function) -> GraphError:
-    """The error for a call whose arrays an earlier backward has released."""
-    return GraphError(
+def spent(function: Function, root: Function | None = None) -> GraphError:
+    """Return the error for a call whose arrays an earlier backward has freed.
+
+    Args:
+        function: the call.
+        root: the call that this backward started from. If it is another one, the freed call was
+            reached through what was computed since, such as the state of a recurrent layer.
+    """
+    freed = (
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "
-        "and freed it; pass retain_graph=True to that backward() to go through it again"
+        "and freed it; "
+    )
+    again = "pass retain_graph=True to that backward() to go through it again"
+    if root is None or root is function:
+        return GraphError(freed + again)
+    return GraphError(
+        f"{freed}if a recurrent layer's state leads here, call reset_state() before a new "
+        "sequence, or loss.unchain_backward() after each backward() to go on with the state; "
+        f"else {again}"
     )

@@ -8,6 +8,7 @@ from typing import Any
 from ..arguments import as_shape
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
+from ..diagnosis import broadcast_shape
 from ..errors import ShapeError
 from ..function import Function
 from ..variable import Variable, get_array_module
@@ -29,7 +30,10 @@ class BroadcastTo(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(f"BroadcastTo: shape {tuple(x.shape)} does not stretch to {self.shape}")
+        if broadcast_shape(x.shape, self.shape) != self.shape:
+            raise ShapeError(
+                f"BroadcastTo: shape {tuple(x.shape)} does not stretch to {self.shape}"
+            )
 
 
 def broadcast_to(x: Any, shape: int | Sequence[int]) -> Variable:

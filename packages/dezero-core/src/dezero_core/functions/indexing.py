@@ -12,7 +12,7 @@ from ..backends.registry import backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
-from ..variable import Variable, cast
+from ..variable import Variable, cast, get_array_module
 
 Index = Any
 """What NumPy takes between brackets: integers, slices, ``...``, None, arrays, or a tuple."""
@@ -38,10 +38,11 @@ class GetItem(Function):
         foreign = [part for part in parts if backend_name(part) not in (None, backend_name(x))]
         if foreign:
             raise mixed(self, (x, *foreign))
-        raise OutOfRange(
-            f"GetItem: index {self.index} for shape {tuple(x.shape)}: expected integers, slices, "
-            "..., None, or arrays or lists of integers or bools, within that shape"
-        )
+        if is_out_of_range(self.index, tuple(x.shape)):
+            raise OutOfRange(
+                f"GetItem: index {self.index} for shape {tuple(x.shape)}: expected integers, "
+                "slices, ..., None, or arrays or lists of integers or bools, within that shape"
+            )
 
 
 def get_item(x: Any, index: Index) -> Variable:
@@ -111,3 +112,46 @@ def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
+
+
+def is_out_of_range(index: Index, shape: tuple[int, ...]) -> bool:
+    """Return whether an index is none, or asks for what an array of ``shape`` does not have."""
+    parts = [part for part in (index if isinstance(index, tuple) else (index,)) if part is not None]
+    used = [axes_used(part) for part in parts]
+    skipped = len(shape) - sum(used)  # by an ellipsis
+    if skipped < 0:
+        return True
+    axis = 0
+    for part, count in zip(parts, used, strict=True):
+        if misses(part, shape[axis : axis + count]):
+            return True
+        axis += skipped if part is Ellipsis else count
+    return False
+
+
+def is_mask(part: Any) -> bool:
+    """Return whether a part of an index is an array of bools, or a bool."""
+    return isinstance(part, bool) or str(getattr(part, "dtype", "")).endswith("bool")
+
+
+def axes_used(part: Any) -> int:
+    """Return how many axes of the array a part of an index picks from."""
+    return getattr(part, "ndim", 0) if part is Ellipsis or is_mask(part) else 1
+
+
+def misses(part: Any, lengths: tuple[int, ...]) -> bool:
+    """Return whether a part of an index picks elements beyond axes of these lengths."""
+    if is_mask(part):
+        return tuple(getattr(part, "shape", ())) != lengths
+    if part is Ellipsis or (isinstance(part, slice | Sequence) and not isinstance(part, str)):
+        return False
+    if hasattr(part, "__index__") and not getattr(part, "shape", ()):
+        lowest = highest = operator.index(part)
+    elif backend_name(part) is None:
+        return True
+    else:
+        xp = get_array_module(part)
+        if not xp.isdtype(part.dtype, "integral") or 0 in part.shape:
+            return 0 not in part.shape
+        lowest, highest = int(xp.min(part)), int(xp.max(part))
+    return lowest < -lengths[0] or highest >= lengths[0]

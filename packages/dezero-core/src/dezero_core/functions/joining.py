@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from ..arguments import as_axis
+from ..diagnosis import positions_of, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..variable import Variable, get_array_module
@@ -35,10 +36,16 @@ class Concat(Function):
         )
 
     def diagnose(self, *arrays: Any) -> None:
-        raise ShapeError(
-            f"Concat: shapes {', '.join(str(tuple(x.shape)) for x in arrays)} along axis "
-            f"{self.axis}: all other axes must be equal"
-        )
+        shapes = [list(shape_of(x)) for x in arrays]
+        axes = positions_of(self.axis, len(shapes[0]))
+        if axes is not None and len({len(shape) for shape in shapes}) == 1:
+            for shape in shapes:
+                shape[axes[0]] = 0  # any length
+        if axes is None or any(shape != shapes[0] for shape in shapes):
+            raise ShapeError(
+                f"Concat: shapes {', '.join(str(shape_of(x)) for x in arrays)} along axis "
+                f"{self.axis}: all other axes must be equal"
+            )
 
 
 def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.kernels import KernelOp
+from ..diagnosis import broadcast_shape, shape_of
 from ..errors import ShapeError
 from ..function import Function
 from ..variable import Variable
@@ -42,11 +43,21 @@ class MatMul(Function):
         return gx, gW  # stacks are summed by the engine
 
     def diagnose(self, *arrays: Any) -> None:
-        x, W = (tuple(getattr(a, "shape", ())) for a in arrays)
-        raise ShapeError(
-            f"MatMul: shapes {x} and {W}: the last axis of the first must have the length of "
-            "the second to last of the second (its only one, if it is a vector)"
-        )
+        x, W = map(shape_of, arrays)
+        if matmul_shape(x, W) is None:
+            raise ShapeError(
+                f"MatMul: shapes {x} and {W}: the last axis of the first must have the length of "
+                "the second to last of the second (its only one, if it is a vector), and the axes "
+                "before those must broadcast"
+            )
+
+
+def matmul_shape(x: tuple[int, ...], W: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape of a matrix product of arrays of these shapes, or None if they misfit."""
+    if not x or not W or x[-1] != W[-2:][0]:
+        return None
+    leading = broadcast_shape(x[:-2], W[:-2])
+    return None if leading is None else (*leading, *x[-2:-1], *(W[-1:] if len(W) > 1 else ()))
 
 
 def matmul(x: Any, W: Any) -> Variable:

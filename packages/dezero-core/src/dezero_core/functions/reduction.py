@@ -8,6 +8,7 @@ from typing import Any
 from ..arguments import Axis, AxisLike, as_axes, as_axis
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
+from ..diagnosis import require_axes
 from ..errors import ShapeError
 from ..function import Function
 from ..variable import Variable, array_of, as_array_like, cast, get_array_module
@@ -26,10 +27,7 @@ class Reduction(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(
-            f"{type(self).__name__}: axis {self.axis} for shape {tuple(x.shape)}: axes must exist, "
-            "be named once, and for all but sums have elements"
-        )
+        require_axes(self, self.axis, x.shape, elements=not isinstance(self, Sum))
 
 
 class Sum(Reduction):
@@ -180,7 +178,7 @@ class ArgMax(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(f"ArgMax: axis {self.axis} for shape {tuple(x.shape)}: none to choose")
+        require_axes(self, self.axis, x.shape, elements=True)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arguments import Axis, as_axes, as_integers, as_shape, normalize_axes
+from ..diagnosis import positions_of
 from ..errors import ArgumentTypeError, ShapeError
 from ..function import Function
 from ..variable import Variable, get_array_module
@@ -28,9 +29,14 @@ class Reshape(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(
-            f"Reshape: {math.prod(x.shape)} elements of shape {tuple(x.shape)} to {self.shape}"
-        )
+        known = [length for length in self.shape if length != -1]
+        unknown, size, total = len(self.shape) - len(known), math.prod(x.shape), math.prod(known)
+        fits = total > 0 and size % total == 0 if unknown else size == total
+        if unknown > 1 or not fits or any(length < 0 for length in known):
+            raise ShapeError(
+                f"Reshape: {size} elements of shape {tuple(x.shape)} to {self.shape}: the number "
+                "of elements stays; one length may be -1"
+            )
 
 
 def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
@@ -65,7 +71,11 @@ class Transpose(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(f"Transpose: axes {self.axes} for shape {tuple(x.shape)}")
+        positions = positions_of(self.axes, x.ndim)
+        if positions is None or len(positions) != x.ndim:
+            raise ShapeError(
+                f"Transpose: axes {self.axes} for shape {tuple(x.shape)}: each axis is named once"
+            )
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
@@ -104,7 +114,8 @@ class ExpandDims(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
+        if positions_of(self.axis, x.ndim + 1) is None:
+            raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
@@ -144,9 +155,12 @@ class Squeeze(Function):
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
-        raise ShapeError(
-            f"Squeeze: axis {self.axis} for shape {tuple(x.shape)}: only axes of length 1 can go"
-        )
+        axes = positions_of(() if self.axis is None else self.axis, x.ndim)
+        if axes is None or any(x.shape[a] != 1 for a in axes):
+            raise ShapeError(
+                f"Squeeze: axis {self.axis} for shape {tuple(x.shape)}: only axes of length 1 "
+                "can go"
+            )
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:

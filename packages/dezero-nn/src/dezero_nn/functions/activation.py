@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
-from dezero_core.errors import ShapeError
+from dezero_core.diagnosis import require_axes
 from dezero_core.extend import (
     Axis,
     AxisLike,
@@ -20,6 +20,8 @@ from dezero_core.extend import (
 from dezero_core.functions import exp, sum, tanh, where
 
 from .. import signatures
+
+LAST_AXIS = "; give axis=-1 for the last"
 
 
 @signatures.sigmoid.define
@@ -161,7 +163,7 @@ class Softmax(Function):
         return y * (gy - sum(gy * y, self.axis, keepdims=True))
 
     def diagnose(self, *arrays: Any) -> None:
-        raise bad_axis(self, self.axis, arrays)
+        require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
 
 
 def softmax(x: Any, axis: AxisLike = 1) -> Variable:
@@ -195,7 +197,7 @@ class LogSoftmax(Function):
         return gy - exp(y) * sum(gy, self.axis, keepdims=True)
 
     def diagnose(self, *arrays: Any) -> None:
-        raise bad_axis(self, self.axis, arrays)
+        require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
 
 
 def log_softmax(x: Any, axis: AxisLike = 1) -> Variable:
@@ -212,10 +214,3 @@ def below_largest(x: Any, axis: Axis) -> Any:
     xp = get_array_module(x)
     largest = xp.sum if 0 in x.shape else xp.max  # no library knows the largest of nothing
     return x - largest(x, axis=axis, keepdims=True)
-
-
-def bad_axis(function: Function, axis: Axis, arrays: tuple[Any, ...]) -> ShapeError:
-    """The error for an axis that is not there."""
-    (x,) = arrays
-    name = type(function).__name__
-    return ShapeError(f"{name}: axis {axis} for shape {tuple(x.shape)}; give axis=-1 for the last")

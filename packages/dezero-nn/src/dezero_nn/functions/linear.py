@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, Variable
+from dezero_core.diagnosis import broadcast_shape, shape_of
 from dezero_core.errors import ShapeError
 from dezero_core.extend import floating
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
-from dezero_core.functions.linalg import product
+from dezero_core.functions.linalg import matmul_shape, product
 
 
 class Linear(Function):
@@ -32,12 +33,13 @@ class Linear(Function):
         )
 
     def diagnose(self, *arrays: Any) -> None:
-        x, W, b = arrays
-        has_bias = "" if b is None else f", b {tuple(b.shape)}"
-        raise ShapeError(
-            f"Linear: x {tuple(x.shape)}, W {tuple(W.shape)}{has_bias}: x is (..., in), "
-            "W is (in, out), b is (out,)"
-        )
+        x, W, b = map(shape_of, arrays)
+        y = matmul_shape(x, W)
+        if y is None or broadcast_shape(y, b) is None:
+            bias = "" if arrays[2] is None else f", b {b}"
+            raise ShapeError(
+                f"Linear: x {x}, W {W}{bias}: x is (..., in), W is (in, out), b is (out,)"
+            )
 
 
 def as_rows(x: Any) -> Any:

@@ -1,0 +1,189 @@
+"""An error is explained only where the explanation is true; any other comes through as it was."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero.functions as F
+from dezero import Function, Variable, layers, no_grad, on_variables
+from dezero_core.errors import DezeroError, GraphError
+from dezero_core.testing import rows
+
+X = np.ones((2, 3))
+CASES = [case for plugin in ("core", "nn") for case in rows(plugin)]
+
+
+def subclasses(base: type) -> Iterator[type]:
+    for cls in base.__subclasses__():
+        yield cls
+        yield from subclasses(cls)
+
+
+ERRORS = [
+    FloatingPointError("overflow encountered in exp"),
+    ZeroDivisionError("division by zero"),
+    RuntimeWarning("invalid value encountered in divide"),
+    DeprecationWarning("will be removed"),
+    MemoryError("Unable to allocate 8 GiB"),
+    RecursionError("maximum recursion depth exceeded"),
+    NotImplementedError("no such path"),
+    KeyboardInterrupt(),
+    OSError("a device is gone"),
+    ValueError("a bug"),
+    TypeError("a bug"),
+    IndexError("a bug"),
+    AttributeError("a bug"),
+    RuntimeError("a bug"),
+    KeyError("a bug"),
+    NameError("a bug"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_every_op_lets_an_error_through_that_its_inputs_do_not_explain(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[BaseException] = []
+
+    def forward(self: Function, *arrays: Any) -> Any:
+        raised.append(type(error)(*error.args))
+        raise raised[-1]
+
+    for cls in [Function, *subclasses(Function)]:
+        if "forward" in vars(cls):
+            monkeypatch.setattr(cls, "forward", forward)
+    for case in CASES:
+        for shapes in case.shapes:
+            before = len(raised)
+            try:
+                case.function(*case.variables("numpy", case.sample(shapes)))
+            except BaseException as caught:
+                assert caught is raised[-1], f"{case.name} {shapes}: {caught!r}"
+            else:  # such as dropout outside training
+                assert len(raised) == before, f"{case.name} {shapes}: nothing came through"
+    assert len(raised) > len(CASES)
+
+
+def test_settings_of_numpy_are_named_by_numpy() -> None:
+    big = np.array([[1e4, -1e4], [0.0, 1.0]])
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="underflow"):
+        F.softmax(big)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="divide by zero") as caught:
+            F.log(np.zeros(2))
+    assert caught.value.__notes__ == ["in Log(numpy.ndarray float64 (2,) on cpu)"]
+
+
+Misfit = tuple[Callable[[], Any], str]
+MISFITS: list[Misfit] = [
+    (lambda: F.max(X, axis=2), "Max: axis 2 for shape"),
+    (lambda: F.max(X, axis=(0, 0)), r"Max: axis \(0, 0\) for shape .*each named once"),
+    (lambda: F.max(X[:0], axis=0), "Max: axis 0 .*no elements"),
+    (lambda: F.argmax(X, axis=5), "ArgMax: axis 5"),
+    (lambda: F.logsumexp(X, axis=-3), "LogSumExp: axis -3"),
+    (lambda: F.sum(X, axis=(0, 3)), r"Sum: axis \(0, 3\)"),
+    (lambda: F.softmax(X, axis=2), "Softmax: axis 2 .*axis=-1"),
+    (lambda: F.reshape(X, (4, -1)), r"Reshape: 6 elements .* to \(4, -1\)"),
+    (lambda: F.reshape(X, (-1, -1)), "one length may be -1"),
+    (lambda: F.reshape(X[:0], (0, -1)), "Reshape: 0 elements"),
+    (lambda: F.transpose(X, (0, 0)), "Transpose: axes .*each axis is named once"),
+    (lambda: F.transpose(X, (0,)), "Transpose: axes"),
+    (lambda: F.expand_dims(X, 4), "ExpandDims: axis 4"),
+    (lambda: F.squeeze(X, 0), "Squeeze: axis 0"),
+    (lambda: F.concat([X, X[0]]), "Concat: shapes"),
+    (lambda: F.concat([X, X.T]), "Concat: shapes"),
+    (lambda: F.concat([X, X], axis=2), "Concat: .*along axis 2"),
+    (lambda: F.broadcast_to(X, (3, 2)), "BroadcastTo: shape"),
+    (lambda: F.matmul(X, X), "MatMul: shapes"),
+    (lambda: F.matmul(np.ones((4, 2, 3)), np.ones((5, 3, 2))), "MatMul: .*must broadcast"),
+    (lambda: F.matmul(X, np.array(1.0)), "MatMul: shapes"),
+    (lambda: F.linear(X, X.T, np.ones(3)), r"Linear: .* b \(3,\)"),
+    (lambda: Variable(X)[2], "GetItem: index 2"),
+    (lambda: Variable(X)[0, 0, 0], "GetItem: index"),
+    (lambda: Variable(X)[..., -4], "GetItem: index"),
+    (lambda: Variable(X)[:, None, np.array([0, 3])], "GetItem: index"),
+    (lambda: Variable(X)[np.array([True, False, True])], "GetItem: index"),
+]
+
+
+@pytest.mark.parametrize("misfit", MISFITS, ids=lambda misfit: misfit[1])
+def test_what_does_not_fit_is_explained_and_the_original_chained(misfit: Misfit) -> None:
+    call, message = misfit
+    with pytest.raises(DezeroError, match=message) as caught:
+        call()
+    assert isinstance(caught.value.__cause__, ValueError | IndexError | TypeError)
+
+
+def test_a_diagnosis_never_hides_the_error() -> None:
+    class Broken(Function):
+        def forward(self, x: Any) -> Any:
+            raise ValueError("the cause")
+
+        def diagnose(self, *arrays: Any) -> None:
+            raise KeyError("a slip in the diagnosis")
+
+    with pytest.raises(KeyError) as caught:
+        Broken()(X)
+    assert str(caught.value.__cause__) == "the cause"
+
+
+def backward_raising(error: Callable[[], Any], decorate: Any = lambda f: f) -> list[str]:
+    class Op(Function):
+        def forward(self, x: Any) -> Any:
+            return x * 2
+
+        @decorate
+        def backward(self, gy: Any) -> Any:
+            return error(self, gy)
+
+    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 (each of them)
+        Op()(Variable(X)).backward()
+    return caught.value.__notes__
+
+
+def divide_by_zero(op: Function, gy: Any) -> Any:
+    return gy * (1 / 0)
+
+
+def missing_attribute(op: Function, gy: Any) -> Any:
+    return op.missing
+
+
+def variable_method(op: Function, gy: Any) -> Any:
+    return gy.cleargrad()
+
+
+def called_output(op: Function, gy: Any) -> Any:
+    return op.outputs[0]()
+
+
+def test_backward_is_advised_only_where_the_advice_helps() -> None:
+    for error in (divide_by_zero, missing_attribute):
+        assert backward_raising(error) == ["in Op.backward"]
+    for error, decorate in ((variable_method, lambda f: f), (called_output, on_variables)):
+        assert "@on_variables" in backward_raising(error, decorate)[0]
+    assert "@on_variables" in backward_raising(called_output)[0]
+
+
+@pytest.mark.parametrize("make", [layers.RNN, layers.LSTM, layers.GRU])
+def test_the_state_of_the_batch_before_is_named(make: Any) -> None:
+    rnn = make(2, in_size=3)
+    F.sum(rnn(X)).backward()
+    with pytest.raises(GraphError, match=r"reset_state\(\).*unchain_backward\(\)"):
+        F.sum(rnn(X)).backward()
+    rnn.reset_state()
+    F.sum(rnn(X)).backward()
+
+
+def test_the_same_backward_twice_is_advised_to_retain() -> None:
+    y = F.sum(Variable(X) * 2)
+    y.backward()
+    with pytest.raises(GraphError, match="pass retain_graph=True") as caught:
+        y.backward()
+    assert "reset_state" not in str(caught.value)
+    with no_grad():
+        assert (y * 2).shape == ()
