@@ -19,6 +19,8 @@ MAY_NAME_BACKENDS = {
     "dezero_core/backends/__init__.py": "registers the NumPy backend",
     "dezero_core/errors.py": "install hints",
     "dezero_core/numpy_functions.py": "what NumPy's functions do with Variables",
+    "dezero_core/hints.py": "what other frameworks call things",
+    "dezero_nn/hints.py": "what other frameworks call things",
     "dezero_core/testing/gradients.py": "the gradient checker",
     "dezero_core/testing/op_case.py": "rows are checked against NumPy",
     "dezero_core/testing/table.py": "rows are checked against NumPy",
@@ -49,7 +51,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 # Core's floors, from the ground; a room imports only from lower floors or its own.
 FLOORS = [
     ["errors", "__about__"],
-    ["arguments", "config", "hookspecs"],
+    ["arguments", "config", "hints", "hookspecs"],
     ["plugins"],
     ["formats"],
     ["backends"],

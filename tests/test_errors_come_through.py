@@ -140,7 +140,7 @@ def backward_raising(error: Callable[[], Any], decorate: Any = lambda f: f) -> l
         def backward(self, gy: Any) -> Any:
             return error(self, gy)
 
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 (each of them)
+    with pytest.raises(Exception) as caught:
         Op()(Variable(X)).backward()
     return caught.value.__notes__
 

@@ -122,7 +122,7 @@ def test_normalised_halves_have_deviation_1(dtype: str) -> None:
     C.sum(y * y).backward()
     assert np.isfinite(given.grad.data).all()
     rows = Variable(x.T[:, :3].copy())
-    y = L.BatchNorm(dtype)(rows)
+    y = L.BatchNorm(dtype=dtype)(rows)
     assert y.dtype == dtype
     assert abs(float(y.data.astype("d").std()) - 1) < 1e-3
 

@@ -10,7 +10,21 @@ import pytest
 from dezero_core import no_grad, test_mode
 from dezero_core.errors import ArgumentError, MissingProgram, PluginError, ShapeError
 from dezero_core.extend import plugins
-from dezero_nn import CNN, MLP, VGG16, Linear, Model, ResNet, ResNet50, ResNet101, SqueezeNet
+from dezero_nn import (
+    CNN,
+    LSTM,
+    MLP,
+    VGG16,
+    Conv2d,
+    Linear,
+    Model,
+    ResNet,
+    ResNet50,
+    ResNet101,
+    Sequential,
+    SqueezeNet,
+    relu,
+)
 from dezero_nn.models.resnet import Stage
 
 
@@ -179,15 +193,57 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     model = MLP((3, 2))
     model.summary()
     assert "2 parameters that wait for the first input" in capsys.readouterr().out
-    model.summary(np.ones((1, 4), "float32"))
+    model.summary(np.ones((5, 4), "float32"))
     assert capsys.readouterr().out.splitlines() == [
-        "layer  kind    parameters        numbers",
+        "layer    type    output shape  parameters        elements",
+        "(model)  MLP     (5, 2)",
+        "l0       Linear  (5, 3)        W (4, 3), b (3,)  15",
+        "l1       Linear  (5, 2)        W (3, 2), b (2,)  8",
+        "23 elements to train",
+    ]
+    model.summary()
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "layer  type    parameters        elements",
         "l0     Linear  W (4, 3), b (3,)  15",
-        "l1     Linear  W (3, 2), b (2,)  8",
-        "23 numbers to train",
     ]
     CNN(10).summary(np.ones((1, 1, 8, 8), "float32"))
     assert "conv1" in capsys.readouterr().out
+
+
+def test_summary_leaves_the_state_of_recurrent_layers_alone() -> None:
+    class Net(Model):
+        def __init__(self) -> None:
+            self.rnn, self.head = LSTM(3), Linear(2)
+
+        def forward(self, x: Any, scale: float = 1.0) -> Any:
+            return self.head(self.rnn(x)) * scale
+
+    net = Net()
+    net.summary(np.ones((1, 4), "float32"), scale=2.0)
+    assert net.rnn.h is None
+    assert net.rnn.c is None
+    assert net(np.ones((5, 4), "float32")).shape == (5, 2)
+    h = net.rnn.h
+    net.summary(np.ones((5, 4), "float32"))
+    assert net.rnn.h is h
+
+
+def test_a_model_shows_its_tree() -> None:
+    assert repr(Sequential(Linear(3), relu, Conv2d(4, 3, pad=1, in_channels=2))) == (
+        "Sequential(\n"
+        "  (l0): Linear(out_size=3; W (waits), b (3,))\n"
+        "  (l1): relu\n"
+        "  (l2): Conv2d(out_channels=4, kernel_size=(3, 3), pad=(1, 1), in_channels=2; "
+        "W (4, 2, 3, 3), b (4,))\n"
+        ")"
+    )
+    assert repr(MLP((3,), activation=relu)).startswith("MLP(activation=relu\n  (l0): Linear(")
+    nested = Model()
+    nested.blocks, nested.itself = [Linear(1, in_size=1)], nested
+    assert repr(nested) == (
+        "Model(\n  (blocks/0): Linear(out_size=1, in_size=1; W (1, 1), b (1,))\n"
+        "  (itself): Model(...)\n)"
+    )
 
 
 def test_a_model_draws_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .backends.host import HOST
 from .backends.interface import Array, ArrayBackend
@@ -22,6 +22,7 @@ from .backends.registry import (
 )
 from .backends.transfer import move
 from .errors import GraphError, ShapeError, UnsupportedType
+from .hints import VARIABLE, missing
 
 Scalar = bool | int | float | complex
 
@@ -241,6 +242,13 @@ class Variable:
         x = _rebuild(type(self), self.data, self.name, self._requires_grad)
         x._creator, x._index = self._creator, self._index
         return x
+
+    if not TYPE_CHECKING:  # type checkers know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property that raised: its own error says more
+                return object.__getattribute__(self, name)
+            raise missing(type(self).__name__, name, VARIABLE, self)
 
     def __reduce__(self) -> Any:
         """Copies and pickles carry data and name; a graph cannot be copied."""

@@ -4,6 +4,8 @@ Everything here comes from dezero_core, dezero_nn and dezero_io; the modules hav
 names. Importing it imports no array library but NumPy, and nothing that draws.
 """
 
+from typing import TYPE_CHECKING
+
 from dezero_core import (
     Buffer,
     Config,
@@ -25,6 +27,7 @@ from dezero_core import (
     test_mode,
     using_config,
 )
+from dezero_core.hints import hinting
 from dezero_io import (
     Checkpointer,
     DataLoader,
@@ -34,6 +37,7 @@ from dezero_io import (
     save_checkpoint,
 )
 from dezero_nn import Layer, Model, get_num_threads, set_num_threads
+from dezero_nn.hints import TOP
 
 from . import (
     core,
@@ -103,3 +107,6 @@ __all__ = [
     "using_config",
     "utils",
 ]
+
+if not TYPE_CHECKING:  # type checkers know which names there are
+    __getattr__ = hinting(__name__, TOP)

@@ -1,4 +1,11 @@
 """The book's ``dezero.models``."""
 
+from typing import TYPE_CHECKING
+
+from dezero_core.hints import hinting
+from dezero_nn.hints import MODELS
 from dezero_nn.models import *  # noqa: F403 (their __all__ says what)
 from dezero_nn.models import __all__ as __all__
+
+if not TYPE_CHECKING:  # type checkers know which names there are
+    __getattr__ = hinting(__name__, MODELS)

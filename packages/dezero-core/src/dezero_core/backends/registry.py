@@ -14,6 +14,7 @@ from ..errors import (
     UnknownName,
     UnsupportedType,
 )
+from ..hints import DEVICES
 from ..plugins import Catalog, plugins
 from .host import HOST
 from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
@@ -100,6 +101,7 @@ def get_backend(name: str) -> ArrayBackend:
         MissingPackage: the distribution that would register it is not installed.
         UnknownName: nobody registers it.
     """
+    name = str(getattr(name, "__name__", name))  # such as a dtype, which is no backend either
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)
@@ -107,7 +109,9 @@ def get_backend(name: str) -> ArrayBackend:
     if name in BACKEND_HINTS:
         hint = INSTALL_HINTS[BACKEND_HINTS[name]]
         raise MissingPackage(f"backend {name!r} is not installed. {hint}")
-    raise UnknownName(f"unknown backend {name!r}; registered: {', '.join(backend_names())}")
+    device = name.partition(":")[0]
+    hint = f"; write {DEVICES[device]}" if device in DEVICES else ""
+    raise UnknownName(f"unknown backend {name!r}; registered: {', '.join(backend_names())}{hint}")
 
 
 def backend_names() -> list[str]:

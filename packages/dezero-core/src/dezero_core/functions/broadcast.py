@@ -11,6 +11,7 @@ from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape
 from ..errors import ShapeError
 from ..function import Function
+from ..hints import hinted
 from ..variable import Variable, get_array_module
 
 
@@ -36,6 +37,7 @@ class BroadcastTo(Function):
             )
 
 
+@hinted
 def broadcast_to(x: Any, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` stretched to ``shape`` by NumPy's rule (book step 40).
 

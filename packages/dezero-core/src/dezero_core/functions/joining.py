@@ -10,6 +10,7 @@ from ..arguments import as_axis
 from ..diagnosis import positions_of, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
+from ..hints import hinted
 from ..variable import Variable, get_array_module
 from .indexing import get_item
 from .shape import expand_dims, reshape
@@ -48,6 +49,7 @@ class Concat(Function):
             )
 
 
+@hinted
 def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
     """Return the arrays ``xs`` joined along an axis they have.
 
@@ -68,6 +70,7 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
     return Concat(as_axis("concat", axis))(*xs)
 
 
+@hinted
 def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
     """Return the arrays ``xs``, all of one shape, joined along a new axis.
 

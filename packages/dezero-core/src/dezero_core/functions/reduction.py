@@ -11,6 +11,7 @@ from ..backends.registry import backend_of
 from ..diagnosis import require_axes
 from ..errors import ShapeError
 from ..function import Function
+from ..hints import hinted
 from ..variable import Variable, array_of, as_array_like, cast, get_array_module
 from .broadcast import broadcast_to
 from .casting import call_widened, floating, narrowed, widened
@@ -41,6 +42,7 @@ class Sum(Reduction):
         return broadcast_to(reshape(gy, kept_shape(x.shape, self.axis)), x.shape)
 
 
+@hinted
 def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
@@ -58,6 +60,7 @@ def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     return Sum(as_axes("sum", axis), keepdims)(x)
 
 
+@hinted
 def mean(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the mean of ``x`` over ``axis``, negative axes from the end; None for all.
 
@@ -93,6 +96,7 @@ class Max(Reduction):
         return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
 
 
+@hinted
 def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the largest elements of ``x`` along ``axis`` (book step 47).
 
@@ -119,6 +123,7 @@ class Min(Max):
         return xp.min(x, axis=self.axis, keepdims=self.keepdims)
 
 
+@hinted
 def min(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the smallest elements of ``x`` along ``axis``; otherwise as `max` (book step 47)."""
     return Min(as_axes("min", axis), keepdims)(x)
@@ -148,6 +153,7 @@ class LogSumExp(Reduction):
         return reshape(gy, y.shape) * exp(x - where(array_of(y) == -math.inf, 0.0, y))
 
 
+@hinted
 def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the logarithm of the sum of e to the power of ``x``, without overflow (book step 47).
 
@@ -181,6 +187,7 @@ class ArgMax(Function):
         require_axes(self, self.axis, x.shape, elements=True)
 
 
+@hinted
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
     """Return where ``x`` is largest along ``axis``, as integers without a graph.
 

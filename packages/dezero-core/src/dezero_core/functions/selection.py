@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..function import Function
+from ..hints import hinted
 from ..variable import Variable, array_of, as_array_like, get_array_module
 from .casting import floating
 
@@ -116,6 +117,7 @@ class Clip(Function):
         return where((x >= low) & (x <= high), gy, 0.0)
 
 
+@hinted
 def clip(x: Any, x_min: float | None = None, x_max: float | None = None) -> Variable:
     """Return ``x`` with values below ``x_min`` and above ``x_max`` moved there (book step 47).
 

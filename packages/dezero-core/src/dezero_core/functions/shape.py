@@ -10,6 +10,7 @@ from ..arguments import Axis, as_axes, as_integers, as_shape, normalize_axes
 from ..diagnosis import positions_of
 from ..errors import ArgumentTypeError, ShapeError
 from ..function import Function
+from ..hints import hinted
 from ..variable import Variable, get_array_module
 
 
@@ -39,6 +40,7 @@ class Reshape(Function):
             )
 
 
+@hinted
 def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` in another shape (book step 38).
 
@@ -78,6 +80,7 @@ class Transpose(Function):
             )
 
 
+@hinted
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
     """Return ``x`` with its axes permuted (book step 38).
 
@@ -118,6 +121,7 @@ class ExpandDims(Function):
             raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
 
 
+@hinted
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
     """Return ``x`` with a new axis of length 1, which is number ``axis`` of the result.
 
@@ -163,6 +167,7 @@ class Squeeze(Function):
             )
 
 
+@hinted
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
     """Return ``x`` without the axes of length 1 named by ``axis``, or without all such axes.
 

@@ -1,5 +1,10 @@
 """The ops of dezero-nn: each a class and a function side by side, related ones in one file."""
 
+from typing import TYPE_CHECKING
+
+from dezero_core.hints import hinting
+
+from ..hints import FUNCTIONS
 from .activation import (
     gelu,
     leaky_relu,
@@ -62,3 +67,6 @@ __all__ = [
     "softmax_cross_entropy_simple",
     "softmax_simple",
 ]
+
+if not TYPE_CHECKING:  # type checkers know which names there are
+    __getattr__ = hinting(__name__, FUNCTIONS)

@@ -18,6 +18,7 @@ from dezero_core.extend import (
     floating,
 )
 from dezero_core.functions import exp, sum, tanh, where
+from dezero_core.hints import hinted
 
 from .. import signatures
 
@@ -68,12 +69,14 @@ def sigmoid_simple(x: Any) -> Variable:
     return 1 / (1 + exp(-floating(as_variable(x))))
 
 
+@hinted
 def silu(x: Any) -> Variable:
     """Return ``x`` times its logistic function (Elfwing et al., 2017; also called swish)."""
     x = floating(as_variable(x))
     return x * sigmoid(x)
 
 
+@hinted
 def gelu(x: Any) -> Variable:
     """Return ``x`` times the normal distribution's function at ``x``, by its tanh form.
 
@@ -122,6 +125,7 @@ class ReLUGrad(Function):
         return ReLUGrad()(ggx, y), None
 
 
+@hinted
 def relu(x: Any) -> Variable:
     """Return ``x`` where it is positive, else 0; the derivative at 0 is 0 (book step 43)."""
     return ReLU()(x)
@@ -142,6 +146,7 @@ class LeakyReLU(Function):
         return where(x > 0, gy, gy * self.slope)
 
 
+@hinted
 def leaky_relu(x: Any, slope: float = 0.2) -> Variable:
     """Return ``x`` where it is positive, else ``slope * x``; the derivative at 0 is ``slope``."""
     return LeakyReLU(as_number("leaky_relu", "slope", slope))(floating(x))
@@ -166,6 +171,7 @@ class Softmax(Function):
         require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
 
 
+@hinted
 def softmax(x: Any, axis: AxisLike = 1) -> Variable:
     """Return positive numbers that sum to 1 along ``axis`` (book step 47).
 
@@ -175,6 +181,7 @@ def softmax(x: Any, axis: AxisLike = 1) -> Variable:
     return call_widened(Softmax(as_axes("softmax", axis)), x)
 
 
+@hinted
 def softmax_simple(x: Any, axis: AxisLike = 1) -> Variable:
     """Return the same as `softmax`, spelled out; exp overflows for large ``x``."""
     y = exp(x)
@@ -200,6 +207,7 @@ class LogSoftmax(Function):
         require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
 
 
+@hinted
 def log_softmax(x: Any, axis: AxisLike = 1) -> Variable:
     """Return the logarithms of `softmax`, exact also where that is nearly 0 (book step 47).
 

@@ -9,6 +9,7 @@ from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import as_shape, backend_of, cast, in_single
 from dezero_core.functions import reshape, transpose
+from dezero_core.hints import hinted
 
 from .. import signatures
 from ..windows import DENSE, Pair, element_of_windows, window_counts, window_settings
@@ -52,6 +53,7 @@ class Im2col(Function):
         return Col2im(x.shape, self.kernel, self.stride, self.pad)(gy)
 
 
+@hinted
 def im2col(
     x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0,
     to_matrix: bool = True,
@@ -99,6 +101,7 @@ class Col2im(Function):
         return Im2col(self.kernel, self.stride, self.pad)(gy)
 
 
+@hinted
 def col2im(
     x: Any, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
     pad: int | Pair = 0, to_matrix: bool = True,

@@ -9,6 +9,7 @@ from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import as_integer, floating
 from dezero_core.functions import add, broadcast_to, reshape, transpose
+from dezero_core.hints import hinted
 
 from .. import signatures
 from ..windows import DENSE, Pair, get_conv_outsize, get_deconv_outsize, pair, window_counts
@@ -172,6 +173,7 @@ class Conv2dGrads(Function):
         return of_gy, of_x, of_W
 
 
+@hinted
 def conv2d(
     x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0,
     dilation: int | Pair = 1, groups: int = 1,
@@ -199,6 +201,7 @@ def conv2d(
     return Conv2d(*conv_settings("conv2d", stride, pad, dilation, groups))(x, W, b)
 
 
+@hinted
 def conv2d_simple(
     x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
@@ -212,6 +215,7 @@ def conv2d_simple(
     return transpose(reshape(y, (x.shape[0], OH, OW, OC)), (0, 3, 1, 2))
 
 
+@hinted
 def deconv2d(
     x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0,
     outsize: Pair | None = None, dilation: int | Pair = 1, groups: int = 1,

@@ -8,6 +8,7 @@ from dezero_core import Config, Function, Variable, as_variable, get_array_modul
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import array_of, as_array_like, as_number, backend_of, floating
 from dezero_core.functions import reshape
+from dezero_core.hints import hinted
 
 from .. import signatures
 
@@ -31,6 +32,17 @@ class Dropout(Function):
         return Dropout(self.scale)(gy, array_of(mask)), None
 
 
+def require_ratio(op: str, dropout_ratio: Any) -> None:
+    """Raise `ArgumentError` unless the probability of dropping is in [0, 1)."""
+    try:
+        fits = 0 <= dropout_ratio < 1
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ArgumentError(f"{op}: dropout_ratio {dropout_ratio} is not in [0, 1)")
+
+
+@hinted
 def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     """Drop each element with probability ``dropout_ratio``, scale up the rest (book step 54).
 
@@ -44,8 +56,7 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
         ArgumentTypeError: ``dropout_ratio`` is no number.
     """
     dropout_ratio = as_number("dropout", "dropout_ratio", dropout_ratio)
-    if not 0 <= dropout_ratio < 1:
-        raise ArgumentError(f"dropout: dropout_ratio {dropout_ratio} is not in [0, 1)")
+    require_ratio("dropout", dropout_ratio)
     x = floating(as_variable(x))
     if not Config.train or dropout_ratio == 0:
         return reshape(x, x.shape)  # a new Variable: its name and grad are not those of x

@@ -8,10 +8,12 @@ from dezero_core import Variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import admitted
 from dezero_core.functions import get_item
+from dezero_core.hints import hinted
 
 from .labels import require_classes
 
 
+@hinted
 def embed_id(x: Any, W: Any) -> Variable:
     """Return the rows ``x`` of ``W``; a row taken several times gets the sum of its gradients.
 

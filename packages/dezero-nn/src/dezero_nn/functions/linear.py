@@ -10,6 +10,7 @@ from dezero_core.errors import ShapeError
 from dezero_core.extend import floating
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
 from dezero_core.functions.linalg import matmul_shape, product
+from dezero_core.hints import hinted
 
 
 class Linear(Function):
@@ -47,6 +48,7 @@ def as_rows(x: Any) -> Any:
     return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
 
 
+@hinted
 def linear(x: Any, W: Any, b: Any = None) -> Variable:
     """Return ``x @ W + b`` (book step 43).
 

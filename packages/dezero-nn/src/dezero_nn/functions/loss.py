@@ -18,6 +18,7 @@ from dezero_core.extend import (
     on_device_of,
 )
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
+from dezero_core.hints import hinted
 
 from .. import signatures
 from .activation import sigmoid, softmax
@@ -38,6 +39,7 @@ class MeanSquaredError(Function):
         return gx0, -gx0 if self.needs_grad[1] else None
 
 
+@hinted
 def mean_squared_error(x0: Any, x1: Any) -> Variable:
     """Return the sum of squared differences divided by the number of rows (book step 42).
 
@@ -131,6 +133,7 @@ class SoftmaxCrossEntropyGrad(Function):
         )
 
 
+@hinted
 def softmax_cross_entropy(x: Any, t: Any) -> Variable:
     """Return the mean cross entropy between softmax(x) and labels (book step 47).
 
@@ -181,6 +184,7 @@ class SigmoidCrossEntropy(Function):
         )
 
 
+@hinted
 def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
     """Return the cross entropy between sigmoid(x) and targets, exact for scores of any size.
 
@@ -199,6 +203,7 @@ def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
     return call_widened(SigmoidCrossEntropy(), x, t)
 
 
+@hinted
 def binary_cross_entropy(p: Any, t: Any) -> Variable:
     """Return the cross entropy between probabilities and targets.
 
@@ -242,6 +247,7 @@ def targets_like(op: str, x: Variable, t: Any) -> Any:
         return t if tuple(t.shape) == x.shape else get_array_module(t).reshape(t, x.shape)
 
 
+@hinted
 def accuracy(y: Any, t: Any) -> Variable:
     """Return the share of rows whose largest score is at the label; no gradient (book step 48).
 

@@ -17,6 +17,7 @@ from dezero_core.extend import (
     widened,
 )
 from dezero_core.functions import reshape, sum, sum_to
+from dezero_core.hints import hinted
 
 from .. import signatures
 from .channels import ChannelSumOf, ChannelSums, over_channels
@@ -63,6 +64,7 @@ def _batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, An
     return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
 
 
+@hinted
 def batch_norm(
     x: Any, gamma: Any, beta: Any, mean: Any, var: Any, decay: float = 0.9, eps: float = 2e-5
 ) -> Variable:
@@ -165,6 +167,7 @@ def normalised_axes(x: Any, gamma: Any) -> tuple[tuple[int, ...], int]:
     return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
 
 
+@hinted
 def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
     """Return ``x`` with each example shifted and scaled to mean ``beta``, deviation ``gamma``.
 

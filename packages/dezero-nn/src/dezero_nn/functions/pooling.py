@@ -16,6 +16,7 @@ from dezero_core.extend import (
     is_floating,
 )
 from dezero_core.functions import max, reshape, transpose
+from dezero_core.hints import hinted
 
 from .. import signatures
 from ..windows import DENSE, Pair, window_counts, window_settings
@@ -131,6 +132,7 @@ class MaxPool2dPick(Pool2d):
         return MaxPool2dGrad(x.shape, *self.settings)(gy, index), None
 
 
+@hinted
 def pooling(
     x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
@@ -155,6 +157,7 @@ def pooling(
     return y[0] if isinstance(y, tuple) else y
 
 
+@hinted
 def pooling_simple(
     x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
@@ -216,6 +219,7 @@ class AveragePool2dGrad(Pool2dGrad):
         return AveragePool2d(*self.settings)(ggx)
 
 
+@hinted
 def average_pooling(
     x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:

@@ -1,5 +1,10 @@
 """Layers: parameters and what is computed with them."""
 
+from typing import TYPE_CHECKING
+
+from dezero_core.hints import hinting
+
+from ..hints import LAYERS
 from .conv import Conv2d, Deconv2d
 from .dropout import Dropout
 from .embedding import EmbedID
@@ -21,3 +26,6 @@ __all__ = [
     "LayerNorm",
     "Linear",
 ]
+
+if not TYPE_CHECKING:  # type checkers know which names there are
+    __getattr__ = hinting(__name__, LAYERS)

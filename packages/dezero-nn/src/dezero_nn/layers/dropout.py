@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Variable
 
-from ..functions.dropout import dropout
+from ..functions.dropout import dropout, require_ratio
 from .layer import Layer
 
 
@@ -15,9 +15,13 @@ class Dropout(Layer):
 
     Args:
         dropout_ratio: probability of dropping an element (default 0.5).
+
+    Raises:
+        ArgumentError: ``dropout_ratio`` is not in [0, 1).
     """
 
     def __init__(self, dropout_ratio: float = 0.5) -> None:
+        require_ratio("Dropout", dropout_ratio)
         self.dropout_ratio = dropout_ratio
 
     def forward(self, x: Any) -> Variable:

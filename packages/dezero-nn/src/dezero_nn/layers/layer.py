@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from types import BuiltinFunctionType, FunctionType
+from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
 from dezero_core import Buffer, Parameter, Variable
-from dezero_core.errors import DezeroError
+from dezero_core.errors import CallError, DezeroError
 from dezero_core.extend import (
     LoadReport,
     PyTorchArray,
@@ -17,6 +19,17 @@ from dezero_core.extend import (
     named_params,
     save_weights,
 )
+from dezero_core.hints import missing, require_keywords, signature_of, usage
+
+from ..hints import LAYER
+
+INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
+"""Where a layer keeps what its last call was about; no subclass uses these names."""
+
+watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
+    "dezero.watching", default=None
+)
+"""Called with each layer and its outputs after each call in this context; see `summary`."""
 
 
 class Layer:
@@ -27,28 +40,51 @@ class Layer:
 
     Attributes:
         inputs, outputs: of the last call, as weak references: ``layer.outputs[0]()`` is the
-            Variable, or None once nobody else holds it (the book's Grad-CAM reads it).
+            Variable, or None once nobody else holds it (the book's Grad-CAM reads it). A
+            subclass may use these names for its own.
     """
 
-    inputs: tuple[ref[Any] | None, ...] = ()
-    outputs: tuple[ref[Any] | None, ...] = ()
+    inputs: tuple[ref[Any] | None, ...]
+    outputs: tuple[ref[Any] | None, ...]
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make a layer; an unknown keyword is named with a hint before ``__init__`` runs."""
+        if args or kwargs:
+            require_call(cls, args, kwargs)
+        return super().__new__(cls)
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run ``forward``; an error of ours will name the layers it came through."""
         try:
-            result = self.forward(*inputs)
+            result = self.forward(*inputs, **options)
         except DezeroError as error:
             self._add_to_path(error)
             raise
-        self.inputs = weakly(inputs)
-        self.outputs = weakly(result if isinstance(result, tuple) else (result,))
+        outputs = result if isinstance(result, tuple) else (result,)
+        state = vars(self)
+        state[INPUTS], state[OUTPUTS] = weakly(inputs), weakly(outputs)
+        watch = watching.get()
+        if watch is not None:
+            watch(self, outputs)
         return result
+
+    if not TYPE_CHECKING:  # type checkers know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("inputs", "outputs"):
+                return vars(self).get(INPUTS if name == "inputs" else OUTPUTS, ())
+            if hasattr(type(self), name):  # a property that raised: its own error says more
+                return object.__getattribute__(self, name)
+            raise missing(type(self).__name__, name, LAYER, self)
+
+    def __repr__(self) -> str:
+        return described(self, ())
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles leave out what the last call was about."""
-        return {k: v for k, v in vars(self).items() if k not in ("inputs", "outputs")}
+        return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the layer computes."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
@@ -73,33 +109,33 @@ class Layer:
 
     def params(self) -> Iterator[Parameter]:
         """Every Parameter, in order of definition."""
-        return (x for x in self.named_params().values() if isinstance(x, Parameter))
+        return (x for x in named_params(self).values() if isinstance(x, Parameter))
 
     def _flatten_params(self, params_dict: dict[str, Any], parent_key: str = "") -> None:
         """Add every Parameter and Buffer to ``params_dict`` (book step 53)."""
         prefix = f"{parent_key}/" if parent_key else ""
-        params_dict.update({prefix + key: x for key, x in self.named_params().items()})
+        params_dict.update({prefix + key: x for key, x in named_params(self).items()})
 
     def cleargrads(self) -> None:
         """Forget the gradients of all parameters: those of several backwards add up."""
-        for param in self.params():
+        for param in type(self).params(self):  # an attribute may have the name of a method
             param.cleargrad()
 
     def to(self, name: str) -> Layer:
         """Move all parameters and buffers to backend ``name``; returns self."""
-        for x in self.named_params().values():
+        for x in named_params(self).values():
             x.to(name)
         return self
 
     def to_cpu(self) -> Layer:
         """Move all parameters and buffers to the host; returns self."""
-        for x in self.named_params().values():
+        for x in named_params(self).values():
             x.to_cpu()
         return self
 
     def to_gpu(self) -> Layer:
         """Move all parameters and buffers to the registered accelerator; returns self."""
-        for x in self.named_params().values():
+        for x in named_params(self).values():
             x.to_gpu()
         return self
 
@@ -149,3 +185,67 @@ def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
         if child not in above and (rest := path_to(child, below, (*above, layer))):
             return f"{name}/{rest}"
     return ""
+
+
+def require_call(cls: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise `CallError` unless ``cls.__init__`` takes these arguments."""
+    if cls.__init__ is object.__init__:
+        raise CallError(f"{cls.__name__}: got arguments, and has no __init__ that takes them")
+    require_keywords(cls.__name__, cls.__init__, kwargs, None)
+    call = signature_of(cls.__init__)
+    try:
+        call.bind(None, *args, **kwargs)
+    except TypeError as error:
+        positional = [p for p in call.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        lazy = "" if len(positional) > 1 else ", and sizes are taken from the first input"
+        raise CallError(
+            f"{cls.__name__}: {error}; {usage(cls.__name__, cls.__init__)}{lazy}"
+        ) from None
+
+
+def described(layer: Layer, above: tuple[Layer, ...]) -> str:
+    """Return a layer as a tree: settings, shapes of its own parameters, and what is below."""
+    if layer in above:
+        return f"{type(layer).__name__}(...)"
+    settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
+    own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
+    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
+    head = "; ".join(filter(None, (settings, shapes)))
+    lines = [
+        f"  ({name}): {child.__name__}"
+        if isinstance(child, FunctionType | BuiltinFunctionType)
+        else f"  ({name}): " + described(child, (*above, layer)).replace("\n", "\n  ")
+        for name, child in below(layer)
+    ]
+    body = "\n".join(["", *lines, ""]) if lines else ""
+    return f"{type(layer).__name__}({head}{body})"
+
+
+def settings_of(layer: Layer) -> dict[str, Any]:
+    """Return the arguments of ``__init__`` that are attributes and differ from their defaults."""
+    settings = {}
+    for name, parameter in signature_of(type(layer).__init__).parameters.items():
+        value, default = vars(layer).get(name), parameter.default
+        if isinstance(value, bool | int | float | str | tuple):
+            if value not in (default, (default, default)):
+                settings[name] = repr(value)
+        elif isinstance(value, FunctionType | BuiltinFunctionType) and value is not default:
+            settings[name] = value.__name__
+    return settings
+
+
+def below(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """Yield the layers directly below by name, and functions set as attributes, in order."""
+    names = sublayers(layer)
+    arguments = signature_of(type(layer).__init__).parameters
+    for name, value in vars(layer).items():
+        if isinstance(value, FunctionType | BuiltinFunctionType) and name not in arguments:
+            yield name, value
+        for child, path in names.items():
+            if path.partition("/")[0] == name:
+                yield path, child
+
+
+def shape_of(x: Parameter | Buffer) -> str:
+    """Return the shape, as far as it is known."""
+    return "(waits)" if x.data is None else str(x.shape)

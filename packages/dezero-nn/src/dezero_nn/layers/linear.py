@@ -28,6 +28,8 @@ class Linear(Weighted):
         b: shape (out,), zeros; None with ``nobias``.
     """
 
+    by_keyword = "Linear(100, in_size=784)"
+
     def __init__(
         self,
         out_size: int,

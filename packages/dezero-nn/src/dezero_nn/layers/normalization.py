@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
-from dezero_core.errors import ShapeError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, dtype_name
 
 from ..functions import batch_norm, layer_norm
@@ -34,7 +34,7 @@ class BatchNorm(Layer):
         dtype: of parameters and statistics, by name or as NumPy's (default float32).
     """
 
-    def __init__(self, dtype: Any = "float32") -> None:
+    def __init__(self, *, dtype: Any = "float32") -> None:
         self.dtype = dtype_name(dtype)
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
@@ -70,6 +70,9 @@ class LayerNorm(Layer):
         eps: added to the variance (default 1e-5).
         dtype: of the parameters, by name or as NumPy's (default float32).
 
+    Raises:
+        ArgumentError: ``eps`` is not in [0, 1), such as a length of another axis.
+
     Attributes:
         gamma, beta: Parameters of that shape, at first 1 and 0; made at the first input, beside
             it.
@@ -82,6 +85,11 @@ class LayerNorm(Layer):
         dtype: Any = "float32",
     ) -> None:
         self.dtype = dtype_name(dtype)
+        if isinstance(eps, bool) or not 0 <= eps < 1:
+            raise ArgumentError(
+                f"LayerNorm: eps {eps!r} is not in [0, 1); several axes are one argument, such as "
+                "LayerNorm((3, 4))"
+            )
         self.shape = None if shape is None else as_shape("LayerNorm", shape)
         self.eps = eps
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")

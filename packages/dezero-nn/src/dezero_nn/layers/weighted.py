@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import PyTorchArray, default_backend, dtype_name
 
 from ..initializers import Initializer, LeCun
 from .layer import Layer
+
+
+def require_bool(op: str, name: str, value: Any, advice: str) -> None:
+    """Raise `ArgumentError` unless an argument is True or False, perhaps an array library's."""
+    if not isinstance(value, bool) and getattr(value, "dtype", None) != "bool":
+        raise ArgumentError(f"{op}: {name} is True or False, got {value!r}; {advice}")
 
 
 class Weighted(Layer):
@@ -19,11 +26,21 @@ class Weighted(Layer):
         nobias: leave out ``b``.
         dtype: dtype of the parameters, by name or as NumPy's.
         initializer: draws ``W``; `LeCun` if None.
+
+    Attributes:
+        by_keyword: a call with the size of the input, for messages.
+
+    Raises:
+        ArgumentError: ``nobias`` is no bool, such as a size in PyTorch's order.
     """
+
+    by_keyword = ""
 
     def __init__(
         self, out_size: int, nobias: bool, dtype: Any, initializer: Initializer | None
     ) -> None:
+        name = type(self).__name__
+        require_bool(name, "nobias", nobias, f"sizes of the input are keywords: {self.by_keyword}")
         self.dtype = dtype_name(dtype)
         self.initializer = initializer or LeCun()
         self.W = Parameter(None, name="W")

@@ -1,5 +1,10 @@
 """Models: whole networks."""
 
+from typing import TYPE_CHECKING
+
+from dezero_core.hints import hinting
+
+from ..hints import MODELS
 from .cnn import CNN
 from .mlp import MLP
 from .model import Model
@@ -20,3 +25,6 @@ __all__ = [
     "Sequential",
     "SqueezeNet",
 ]
+
+if not TYPE_CHECKING:  # type checkers know which names there are
+    __getattr__ = hinting(__name__, MODELS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from dezero_core.errors import ArgumentError
 from dezero_core.functions import flatten
 
 from ..functions import dropout, pooling, relu
+from ..functions.dropout import require_ratio
 from ..layers import Conv2d, Linear
 from .model import Model
 
@@ -22,6 +25,9 @@ class CNN(Model):
         channels: filters of the first and the second convolution (default 32 and 64).
         hidden_size: size of the first fully connected layer (default 128).
         dropout_ratio: before each fully connected layer (default 0.25).
+
+    Raises:
+        ArgumentError: ``channels`` is no pair, or ``dropout_ratio`` is not in [0, 1).
     """
 
     def __init__(
@@ -31,6 +37,9 @@ class CNN(Model):
         hidden_size: int = 128,
         dropout_ratio: float = 0.25,
     ) -> None:
+        require_ratio("CNN", dropout_ratio)
+        if not isinstance(channels, Sequence):
+            raise ArgumentError(f"CNN: channels is a pair, got {channels!r}; such as (32, 64)")
         self.dropout_ratio = dropout_ratio
         self.conv0, self.conv1 = Conv2d(channels[0], 3), Conv2d(channels[1], 3)
         self.fc0, self.fc1 = Linear(hidden_size), Linear(out_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import as_integers
 
 from ..functions import sigmoid
@@ -19,6 +20,9 @@ class MLP(Model):
         fc_output_sizes: output size of each layer; the last has no activation.
         activation: between layers (default sigmoid, as in the book).
         in_size: length of the input rows; taken from the first input if None.
+
+    Raises:
+        ArgumentError: the sizes are no sequence, or the activation is no function.
     """
 
     def __init__(
@@ -27,6 +31,12 @@ class MLP(Model):
         activation: Callable[[Any], Any] = sigmoid,
         in_size: int | None = None,
     ) -> None:
+        if not callable(activation):
+            raise ArgumentError(
+                "MLP: output sizes are one argument, the size of the input a keyword, and the "
+                "activation is a function: MLP((100, 10), activation=relu, in_size=784); got "
+                f"MLP({fc_output_sizes!r}, {getattr(activation, '__name__', activation)!r})"
+            )
         self.activation = activation
         self.layers: list[Linear] = []
         for position, out_size in enumerate(as_integers("MLP", "fc_output_sizes", fc_output_sizes)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dezero_core import no_grad, plot_dot_graph, test_mode
+from dezero_core import plot_dot_graph
 
 from ..layers import Layer
 from .summary import summary
@@ -29,14 +29,12 @@ class Model(Layer):
         """
         return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
 
-    def summary(self, *inputs: Any) -> None:
-        """Print every layer with its parameters: path, kind, shapes, how many numbers.
+    def summary(self, *inputs: Any, **options: Any) -> None:
+        """Print every layer: path, type, output shape, shapes of its parameters, their elements.
 
         Args:
-            inputs: what ``forward`` takes; it is run once, without a graph and in test mode, so
-                that layers that wait for their first input have it. Without, they say so.
+            inputs, options: what ``forward`` takes; it is run once, without a graph and in test
+                mode, so that layers that wait for their first input have it. Without, there are
+                no output shapes, and such layers say that they wait.
         """
-        if inputs:
-            with no_grad(), test_mode():
-                self(*inputs)
-        print(summary(self))
+        print(summary(self, *inputs, **options))

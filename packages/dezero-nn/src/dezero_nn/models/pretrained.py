@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dezero_core.extend import plugins
 
+from ..layers.weighted import require_bool
 from .model import Model
+
+
+def wants_published(op: str, pretrained: bool) -> bool:
+    """Return ``pretrained``.
+
+    Raises:
+        ArgumentError: it is no bool, such as a number of classes.
+    """
+    require_bool(op, "pretrained", pretrained, "the last layer has 1000 classes, replace that one")
+    return pretrained
 
 
 def load_published(model: Model, name: str) -> None:

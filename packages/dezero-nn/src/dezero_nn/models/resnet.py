@@ -11,7 +11,7 @@ from ..functions import pooling, relu
 from ..layers import BatchNorm, Conv2d, Layer, Linear
 from .images import preprocess
 from .model import Model
-from .pretrained import load_published
+from .pretrained import load_published, wants_published
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """By number of layers, how many bottlenecks each of the four stages has."""
@@ -89,7 +89,7 @@ class ResNet(Model):
         self.res4 = Stage(blocks[2], 256, 1024, 2)
         self.res5 = Stage(blocks[3], 512, 2048, 2)
         self.fc6 = Linear(1000)
-        if pretrained:
+        if wants_published("ResNet", pretrained):
             load_published(self, f"resnet{n_layers}.npz")
 
     def forward(self, x: Any) -> Any:

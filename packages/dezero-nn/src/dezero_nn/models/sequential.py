@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dezero_core.errors import ArgumentError
+
 from .model import Model
 
 
@@ -14,10 +16,18 @@ class Sequential(Model):
     Args:
         layers: layers, or plain functions such as ``relu``; layers are also attributes ``l0``,
             ``l1``, ... by their position, and so are their keys.
+
+    Raises:
+        ArgumentError: one of them cannot be called, such as a list of layers.
     """
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
         for position, layer in enumerate(layers):
+            if not callable(layer):
+                raise ArgumentError(
+                    f"Sequential: argument {position} is no layer or function but a "
+                    f"{type(layer).__name__}; layers are given one by one: Sequential(*layers)"
+                )
             setattr(self, f"l{position}", layer)
         self.layers = list(layers)
 

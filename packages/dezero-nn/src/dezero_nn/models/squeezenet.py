@@ -11,6 +11,7 @@ from ..functions import dropout, pooling, relu
 from ..layers import Conv2d, Layer
 from .images import preprocess
 from .model import Model
+from .pretrained import wants_published
 
 
 class Fire(Layer):
@@ -47,7 +48,7 @@ class SqueezeNet(Model):
     preprocess = staticmethod(preprocess)
 
     def __init__(self, pretrained: bool = False) -> None:
-        if pretrained:
+        if wants_published("SqueezeNet", pretrained):
             raise ArgumentError("SqueezeNet: no weights are published; VGG16 and ResNet have some")
         self.conv1 = Conv2d(96, 7, 2)
         self.fire2, self.fire3, self.fire4 = Fire(16, 64), Fire(16, 64), Fire(32, 128)

@@ -10,7 +10,7 @@ from ..functions import dropout, pooling, relu
 from ..layers import Conv2d, Linear
 from .images import preprocess
 from .model import Model
-from .pretrained import load_published
+from .pretrained import load_published, wants_published
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and number of the convolutions of each block; after each the image is halved."""
@@ -42,7 +42,7 @@ class VGG16(Model):
             for number in range(1, convolutions + 1):
                 setattr(self, f"conv{block}_{number}", Conv2d(channels, 3, pad=1))
         self.fc6, self.fc7, self.fc8 = Linear(4096), Linear(4096), Linear(1000)
-        if pretrained:
+        if wants_published("VGG16", pretrained):
             load_published(self, "vgg16.npz")
 
     def forward(self, x: Any) -> Any:

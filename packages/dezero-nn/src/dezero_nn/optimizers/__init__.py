@@ -1,5 +1,10 @@
 """Optimizers: how parameters follow their gradients, hooks that change those first, schedules."""
 
+from typing import TYPE_CHECKING
+
+from dezero_core.hints import hinting
+
+from ..hints import OPTIMIZERS
 from .adam import Adam, AdamW
 from .adaptive import AdaDelta, AdaGrad, RMSprop
 from .gradient_hooks import ClipGrad, FreezeParam, WeightDecay
@@ -24,3 +29,6 @@ __all__ = [
     "WarmUp",
     "WeightDecay",
 ]
+
+if not TYPE_CHECKING:  # type checkers know which names there are
+    __getattr__ = hinting(__name__, OPTIMIZERS)

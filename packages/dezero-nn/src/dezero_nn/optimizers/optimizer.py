@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
-from dezero_core.extend import as_number, backend_of, move_beside, on_device_of
+from dezero_core.extend import as_number, backend_of, move_beside, named_params, on_device_of
+from dezero_core.hints import missing
 
 from .. import signatures
+from ..hints import OPTIMIZER
 from ..layers import Layer
 
 
@@ -45,6 +47,11 @@ class Optimizer:
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:  # type checkers know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(type(self).__name__, name, OPTIMIZER, self)
+
     def setup(self, target: Layer) -> Self:
         """Optimize the parameters of ``target``; returns self."""
         self.target = target
@@ -62,7 +69,7 @@ class Optimizer:
         """
         if self.target is None:
             raise GraphError(f"{type(self).__name__}.update(): call setup(model) first")
-        params = [p for p in self.target.params() if p.grad is not None]
+        params = [p for p in type(self.target).params(self.target) if p.grad is not None]
         for hook in self.hooks:
             with on_device_of(*[p.data for p in params]):
                 hook(params)
@@ -118,7 +125,7 @@ class Optimizer:
     def _named(self) -> dict[str, Parameter]:
         if self.target is None:
             raise GraphError(f"{type(self).__name__}: call setup(model) first")
-        named = self.target.named_params().items()
+        named = named_params(self.target).items()
         return {key: p for key, p in named if isinstance(p, Parameter)}
 
     def update_one(self, param: Parameter) -> None:

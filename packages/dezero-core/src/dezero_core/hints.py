@@ -1,0 +1,216 @@
+"""Hints for names and keywords that other frameworks have and DeZero does not.
+
+The tables list only what does not exist here: whoever adds a name removes its hint. The names of
+functions, layers, models and optimizers are in `dezero_nn.hints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, wraps
+from inspect import Signature, signature
+from typing import Any, NoReturn, TypeVar
+
+from .errors import CallError, MissingName
+
+VARIABLE = {
+    "view": "x.reshape(shape)",
+    "resize": "x.reshape(shape)",
+    "numpy": "x.data is the array; dezero.cuda.as_numpy(x) is one on the host",
+    "array": "x.data",
+    "values": "x.data",
+    "cpu": "x.to_cpu()",
+    "cuda": "x.to_gpu()",
+    "gpu": "x.to_gpu()",
+    "device": "type(x.data) names the array library; x.to_cpu() and x.to_gpu() move",
+    "tolist": "x.data.tolist()",
+    "dim": "x.ndim",
+    "numel": "x.size",
+    "t": "x.T",
+    "permute": "x.transpose(*axes)",
+    "unsqueeze": "F.expand_dims(x, axis)",
+    "squeeze": "F.squeeze(x, axis)",
+    "flatten": "F.flatten(x), which keeps the first axis, or x.reshape(-1)",
+    "ravel": "x.reshape(-1)",
+    "exp": "F.exp(x)",
+    "log": "F.log(x)",
+    "sqrt": "F.sqrt(x)",
+    "tanh": "F.tanh(x)",
+    "sigmoid": "F.sigmoid(x)",
+    "relu": "F.relu(x)",
+    "softmax": "F.softmax(x)",
+    "abs": "abs(x)",
+    "pow": "x ** n",
+    "mm": "x @ y",
+    "argmax": "F.argmax(x, axis)",
+    "clip": "F.clip(x, low, high)",
+    "clamp": "F.clip(x, low, high)",
+    "expand": "F.broadcast_to(x, shape)",
+    "float": "F.astype(x, 'float32')",
+    "double": "F.astype(x, 'float64')",
+    "half": "F.astype(x, 'float16')",
+    "long": "F.astype(x, 'int64')",
+    "type": "F.astype(x, dtype)",
+    "astype": "F.astype(x, dtype)",
+    "requires_grad_": "x.requires_grad = True",
+    "zero_grad": "x.cleargrad()",
+    "zerograd": "x.cleargrad()",
+    "grad_var": "x.grad",
+    "grad_fn": "x.creator",
+    "creator_node": "x.creator",
+    "set_creator": "the Function's call sets x.creator",
+    "retain_grad": "y.backward(retain_grad=True)",
+    "retain_data": "y.backward(retain_grad=True)",
+    "assign": "x.data = array",
+}
+"""Attributes of PyTorch's, TensorFlow's and Chainer's arrays, and what does the same here."""
+
+DEVICES = {
+    "cpu": "to_cpu(), or to('numpy')",
+    "cuda": "to_gpu()",
+    "gpu": "to_gpu()",
+    "mps": "to_cpu(): there is no backend for it",
+    **{
+        f"float{bits}": f"dezero.functions.astype(x, 'float{bits}'): to() moves between backends"
+        for bits in (16, 32, 64)
+    },
+}
+"""Arguments of PyTorch's ``to`` that name no backend."""
+
+KEYWORDS: dict[str, tuple[str, ...]] = {
+    "dim": ("axis",),
+    "dims": ("axes", "axis"),
+    "axes": ("axis",),
+    "keepdim": ("keepdims",),
+    "input": ("x", "x0", "p"),
+    "tensor": ("x",),
+    "tensors": ("xs",),
+    "arrays": ("xs",),
+    "size": ("shape",),
+    "newshape": ("shape",),
+    "min": ("x_min",),
+    "max": ("x_max",),
+    "target": ("t", "x1"),
+    "labels": ("t",),
+    "y_true": ("t", "x1"),
+    "y_pred": ("x", "x0", "p", "y"),
+    "logits": ("x",),
+    "weight": ("W", "gamma"),
+    "bias": ("nobias", "b", "beta"),
+    "use_bias": ("nobias",),
+    "in_features": ("in_size",),
+    "out_features": ("out_size",),
+    "units": ("out_size", "hidden_size"),
+    "input_dim": ("in_size",),
+    "output_dim": ("out_size",),
+    "input_size": ("in_size",),
+    "n_units": ("hidden_size",),
+    "num_embeddings": ("in_size",),
+    "embedding_dim": ("out_size",),
+    "normalized_shape": ("shape",),
+    "filters": ("out_channels",),
+    "ksize": ("kernel_size",),
+    "pool_size": ("kernel_size",),
+    "padding": ("pad",),
+    "strides": ("stride",),
+    "dilate": ("dilation",),
+    "dilation_rate": ("dilation",),
+    "p": ("dropout_ratio",),
+    "rate": ("dropout_ratio",),
+    "ratio": ("dropout_ratio",),
+    "negative_slope": ("slope",),
+    "epsilon": ("eps",),
+    "momentum": ("decay",),
+    "kernel_initializer": ("initializer",),
+    "initialW": ("initializer",),
+}
+"""Keywords elsewhere, and the parameters that take their values here."""
+
+ADVICE = {
+    "bias": "nobias=True leaves the bias out",
+    "use_bias": "nobias=True leaves the bias out",
+    "activation": "call the activation on the result, or put it after the layer in Sequential",
+    "input_shape": "the size is taken from the first input",
+    "num_features": "the size is taken from the first input",
+    "reduction": "losses return the mean over the batch",
+    "training": "whether layers train is set by test_mode()",
+    "inplace": "no function works in place",
+}
+"""Keywords that no parameter takes the value of, or whose meaning is turned around."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) -> MissingName:
+    """Return the error for an attribute that ``owner`` does not have, with its hint if any."""
+    hint = f"; write {hints[name]}" if name in hints else ""
+    return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
+
+
+def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
+    """Return a ``__getattr__`` for a module whose missing names have hints."""
+
+    def __getattr__(name: str) -> NoReturn:
+        raise missing(f"module {module!r}", name, hints)
+
+    return __getattr__
+
+
+def hinted(function: F) -> F:
+    """Decorator: a keyword that the function does not have raises `CallError` with a hint."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            require_keywords(function.__name__, function, kwargs, error)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+def require_keywords(
+    name: str, function: Callable[..., Any], options: Mapping[str, Any], cause: Exception | None
+) -> None:
+    """Raise `CallError` if a function has no parameter for one of the keywords.
+
+    Args:
+        name: of the function, for the message.
+        function: its signature counts.
+        options: the keywords.
+        cause: the error that Python raised, if it has.
+    """
+    parameters = signature_of(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    unknown = [keyword for keyword in options if keyword not in parameters]
+    if unknown:
+        found = ", ".join(f"{keyword!r}{hint_for(keyword, parameters)}" for keyword in unknown)
+        raise CallError(f"{name}: unknown keyword {found}; {usage(name, function)}") from cause
+
+
+def hint_for(keyword: str, parameters: Mapping[str, Any]) -> str:
+    """Return what to write for a keyword where these parameters exist, or nothing."""
+    known = [name for name in KEYWORDS.get(keyword, ()) if name in parameters]
+    if known[:1] == ["nobias"] or (not known and keyword in ADVICE):
+        return f" ({ADVICE[keyword]})"
+    return f" (write {known[0]})" if known else ""
+
+
+def usage(name: str, function: Callable[..., Any]) -> str:
+    """Return how a function or class is called, with the defaults."""
+    shown = [
+        parameter.name
+        if parameter.default is parameter.empty
+        else f"{parameter.name}={parameter.default!r}"
+        for parameter in signature_of(function).parameters.values()
+        if parameter.name != "self"
+    ]
+    return f"the call is {name}({', '.join(shown)})"
+
+
+@lru_cache(maxsize=1024)
+def signature_of(function: Callable[..., Any]) -> Signature:
+    """Return the signature of a function."""
+    return signature(function)

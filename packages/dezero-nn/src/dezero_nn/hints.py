@@ -1,0 +1,206 @@
+"""Hints for functions, layers, models and optimizers that other frameworks have.
+
+The tables list only what does not exist here: whoever adds a name removes its hint. Hints for
+keywords and for attributes of Variables are in `dezero_core.hints`.
+"""
+
+from __future__ import annotations
+
+FUNCTIONS = {
+    # PyTorch
+    "cross_entropy": "F.softmax_cross_entropy(x, t)",
+    "nll_loss": "F.softmax_cross_entropy(x, t), which takes scores before the softmax",
+    "binary_cross_entropy_with_logits": "F.sigmoid_cross_entropy(x, t)",
+    "mse_loss": "F.mean_squared_error(x0, x1)",
+    "max_pool2d": "F.pooling(x, kernel_size, stride, pad)",
+    "avg_pool2d": "F.average_pooling(x, kernel_size, stride, pad)",
+    "conv_transpose2d": "F.deconv2d(x, W, b, stride, pad)",
+    "embedding": "F.embed_id(x, W)",
+    "unfold": "F.im2col(x, kernel_size)",
+    "fold": "F.col2im(x, input_shape, kernel_size)",
+    "cat": "F.concat(xs, axis)",
+    "unsqueeze": "F.expand_dims(x, axis)",
+    "permute": "F.transpose(x, axes)",
+    "view": "F.reshape(x, shape)",
+    "clamp": "F.clip(x, x_min, x_max)",
+    "mm": "F.matmul(x, W)",
+    "bmm": "F.matmul(x, W)",
+    "dot": "F.matmul(x, W)",
+    "amax": "F.max(x, axis)",
+    "amin": "F.min(x, axis)",
+    "swish": "F.silu(x)",
+    "one_hot": "numpy.eye(classes)[t]; losses take labels as integers",
+    "multiply": "F.mul(x0, x1)",
+    "divide": "F.div(x0, x1)",
+    "subtract": "F.sub(x0, x1)",
+    "power": "F.pow(x0, x1)",
+    # Keras
+    "categorical_crossentropy": "F.softmax_cross_entropy(x, t), with labels as integers",
+    "sparse_categorical_crossentropy": "F.softmax_cross_entropy(x, t)",
+    "binary_crossentropy": "F.binary_cross_entropy(p, t)",
+    "reduce_sum": "F.sum(x, axis)",
+    "reduce_mean": "F.mean(x, axis)",
+    "reduce_max": "F.max(x, axis)",
+    # Chainer
+    "convolution_2d": "F.conv2d(x, W, b, stride, pad)",
+    "deconvolution_2d": "F.deconv2d(x, W, b, stride, pad)",
+    "max_pooling_2d": "F.pooling(x, kernel_size, stride, pad)",
+    "average_pooling_2d": "F.average_pooling(x, kernel_size, stride, pad)",
+    "batch_normalization": "F.batch_norm(x, gamma, beta, mean, var)",
+    "layer_normalization": "F.layer_norm(x, gamma, beta)",
+    "classification_accuracy": "F.accuracy(y, t)",
+    "cast": "F.astype(x, dtype)",
+}
+
+ACTIVATIONS = ("ReLU", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "LeakyReLU", "GELU", "SiLU")
+"""Layers of PyTorch and Keras that are functions here."""
+
+FUNCTION_OF = {
+    "ReLU": "relu",
+    "LogSoftmax": "log_softmax",
+    "LeakyReLU": "leaky_relu",
+}
+
+LAYERS = {
+    **{
+        name: f"F.{FUNCTION_OF.get(name, name.lower())}, a function; Sequential takes it as it is"
+        for name in ACTIVATIONS
+    },
+    "Flatten": "F.flatten, a function; Sequential takes it as it is",
+    "Activation": "the function itself, such as F.relu; Sequential takes it as it is",
+    # PyTorch
+    "Module": "L.Layer, or dezero.Model",
+    "Parameter": "dezero.Parameter(array)",
+    "Sequential": "dezero.models.Sequential(*layers)",
+    "ModuleList": "a Python list: layers in lists are found",
+    "ModuleDict": "a Python dict: layers in dictionaries are found",
+    "MaxPool2d": "F.pooling(x, kernel_size, stride, pad)",
+    "AvgPool2d": "F.average_pooling(x, kernel_size, stride, pad)",
+    "AdaptiveAvgPool2d": "F.mean(x, (2, 3))",
+    "BatchNorm1d": "L.BatchNorm()",
+    "BatchNorm2d": "L.BatchNorm()",
+    "ConvTranspose2d": "L.Deconv2d(out_channels, kernel_size)",
+    "LSTMCell": "L.LSTM(hidden_size)",
+    "GRUCell": "L.GRU(hidden_size)",
+    "RNNCell": "L.RNN(hidden_size)",
+    "Dropout2d": "L.Dropout(dropout_ratio)",
+    "CrossEntropyLoss": "F.softmax_cross_entropy(x, t)",
+    "MSELoss": "F.mean_squared_error(x0, x1)",
+    "BCELoss": "F.binary_cross_entropy(p, t)",
+    "BCEWithLogitsLoss": "F.sigmoid_cross_entropy(x, t)",
+    # Keras
+    "Dense": "L.Linear(out_size)",
+    "Conv2D": "L.Conv2d(out_channels, kernel_size)",
+    "Conv2DTranspose": "L.Deconv2d(out_channels, kernel_size)",
+    "MaxPooling2D": "F.pooling(x, kernel_size, stride, pad)",
+    "MaxPool2D": "F.pooling(x, kernel_size, stride, pad)",
+    "AveragePooling2D": "F.average_pooling(x, kernel_size, stride, pad)",
+    "GlobalAveragePooling2D": "F.mean(x, (2, 3))",
+    "BatchNormalization": "L.BatchNorm()",
+    "LayerNormalization": "L.LayerNorm()",
+    "Embedding": "L.EmbedID(in_size, out_size)",
+    "SimpleRNN": "L.RNN(hidden_size)",
+    "Input": "nothing: sizes are taken from the first input",
+    "InputLayer": "nothing: sizes are taken from the first input",
+    "Reshape": "F.reshape(x, shape)",
+    # Chainer
+    "Convolution2D": "L.Conv2d(out_channels, kernel_size)",
+    "Deconvolution2D": "L.Deconv2d(out_channels, kernel_size)",
+    "Link": "L.Layer",
+    "Chain": "L.Layer, or dezero.Model",
+    "ChainList": "L.Layer with a list: layers in lists are found",
+    "StatelessLSTM": "F.lstm(x, Wx, Wh, b, h, c), or L.LSTM(hidden_size)",
+    "NStepLSTM": "L.LSTM(hidden_size), on x of shape (T, N, in)",
+}
+
+MODELS = {
+    "Module": "dezero.Model",
+    "Chain": "dezero.Model",
+    "vgg16": "dezero.models.VGG16()",
+    "resnet50": "dezero.models.ResNet50()",
+    "resnet101": "dezero.models.ResNet101()",
+    "resnet152": "dezero.models.ResNet152()",
+    "Linear": "dezero.layers.Linear(out_size)",
+}
+
+OPTIMIZERS = {
+    "Momentum": "dezero.optimizers.MomentumSGD(lr, momentum)",
+    "Adagrad": "dezero.optimizers.AdaGrad()",
+    "Adadelta": "dezero.optimizers.AdaDelta()",
+    "RMSProp": "dezero.optimizers.RMSprop()",
+    "StepLR": "dezero.optimizers.StepDecay",
+    "CosineAnnealingLR": "dezero.optimizers.CosineDecay",
+    "clip_grad_norm_": "optimizer.add_hook(dezero.optimizers.ClipGrad(max_norm))",
+    "GradientClipping": "dezero.optimizers.ClipGrad(max_norm)",
+}
+
+LAYER = {
+    "eval": "with test_mode(): around the evaluation",
+    "train": "nothing: layers train outside of test_mode()",
+    "training": "dezero.Config.train",
+    "zero_grad": "model.cleargrads()",
+    "zerograds": "model.cleargrads()",
+    "parameters": "model.params()",
+    "named_parameters": "model.named_params()",
+    "trainable_weights": "model.params()",
+    "namedparams": "model.named_params()",
+    "cuda": "model.to_gpu()",
+    "gpu": "model.to_gpu()",
+    "cpu": "model.to_cpu()",
+    "register_parameter": "model.name = dezero.Parameter(array)",
+    "register_buffer": "model.name = dezero.Buffer(array)",
+    "add_module": "model.name = layer",
+    "init_scope": "model.name = layer: attributes are found without it",
+    "add_link": "model.name = layer",
+    "weight": "layer.W, of shape (in, out) in Linear",
+    "bias": "layer.b",
+    "in_features": "layer.in_size",
+    "out_features": "layer.out_size",
+    "children": "vars(model): sublayers are attributes",
+    "modules": "vars(model): sublayers are attributes",
+    "state_dict": "model.save_weights(path), or model.named_params()",
+    "load_state_dict": "model.load_weights(path)",
+    "save": "model.save_weights(path)",
+    "load": "model.load_weights(path)",
+    "compile": "a loop: loss.backward(), optimizer.update(), model.cleargrads()",
+    "fit": "a loop: loss.backward(), optimizer.update(), model.cleargrads()",
+    "predict": "model(x) inside of test_mode() and no_grad()",
+    "evaluate": "model(x) inside of test_mode() and no_grad()",
+}
+"""Attributes of models elsewhere."""
+
+OPTIMIZER = {
+    "zero_grad": "model.cleargrads()",
+    "zero_grads": "model.cleargrads()",
+    "use_cleargrads": "model.cleargrads() before each backward()",
+    "param_groups": "optimizer.lr, and optimizer.target.params()",
+    "apply_gradients": "optimizer.update()",
+    "minimize": "loss.backward() and optimizer.update()",
+    "learning_rate": "optimizer.lr",
+}
+"""Attributes of optimizers elsewhere."""
+
+TOP = {
+    "nn": "dezero.layers and dezero.functions",
+    "optim": "dezero.optimizers",
+    "tensor": "dezero.Variable(array)",
+    "Tensor": "dezero.Variable(array)",
+    "as_tensor": "dezero.as_variable(x)",
+    "from_numpy": "dezero.Variable(array)",
+    "inference_mode": "dezero.no_grad()",
+    "no_backprop_mode": "dezero.no_grad()",
+    "enable_grad": "dezero.using_config('enable_backprop', True)",
+    "force_backprop_mode": "dezero.using_config('enable_backprop', True)",
+    "manual_seed": "dezero.seed(n)",
+    "config": "dezero.Config",
+    "Link": "dezero.Layer",
+    "Chain": "dezero.Model",
+    "Module": "dezero.Layer, or dezero.Model",
+    "Sequential": "dezero.models.Sequential(*layers)",
+    "save": "model.save_weights(path)",
+    "load": "model.load_weights(path)",
+    "set_grad_enabled": "dezero.using_config('enable_backprop', value)",
+    "cat": "dezero.functions.concat(xs, axis)",
+    "GradientTape": "loss.backward(), which needs no tape",
+}
+"""Names of whole frameworks."""

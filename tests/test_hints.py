@@ -1,0 +1,111 @@
+"""Hints name what exists, for names that do not."""
+
+import importlib
+import re
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero
+import dezero_core.hints
+import dezero_nn
+import dezero_nn.hints
+from dezero import Variable
+from dezero.optimizers import SGD
+from dezero_core.hints import ADVICE, KEYWORDS, signature_of
+
+X = Variable(np.ones((2, 2)))
+LAYER = dezero.layers.Linear(2)
+TABLES: list[tuple[str, dict[str, str], list[Any]]] = [
+    ("VARIABLE", dezero_core.hints.VARIABLE, [X]),
+    ("FUNCTIONS", dezero_nn.hints.FUNCTIONS, [dezero.functions]),
+    ("LAYERS", dezero_nn.hints.LAYERS, [dezero.layers, dezero_nn.layers]),
+    ("MODELS", dezero_nn.hints.MODELS, [dezero.models, dezero_nn.models]),
+    ("OPTIMIZERS", dezero_nn.hints.OPTIMIZERS, [dezero.optimizers, dezero_nn.optimizers]),
+    ("LAYER", dezero_nn.hints.LAYER, [LAYER, dezero.Model()]),
+    ("OPTIMIZER", dezero_nn.hints.OPTIMIZER, [SGD().setup(LAYER)]),
+    ("TOP", dezero_nn.hints.TOP, [dezero]),
+]
+ROOTS = {
+    "F": dezero.functions,
+    "L": dezero.layers,
+    "x": X,
+    "y": X,
+    "loss": X,
+    "model": dezero.Model(),
+    "layer": dezero.layers.Linear(2),
+    "optimizer": SGD().setup(LAYER),
+    "dezero": dezero,
+}
+
+
+@pytest.mark.parametrize(("table", "hints", "owners"), TABLES, ids=lambda v: str(v)[:12])
+def test_only_names_that_do_not_exist_have_hints(
+    table: str, hints: dict[str, str], owners: list[Any]
+) -> None:
+    for owner in owners:
+        for name, hint in hints.items():
+            with pytest.raises(AttributeError) as caught:
+                getattr(owner, name)
+            assert str(caught.value).endswith(f"has no attribute {name!r}; write {hint}"), table
+            if isinstance(owner, ModuleType):
+                with pytest.raises(ModuleNotFoundError):
+                    importlib.import_module(f"{owner.__name__}.{name}")
+
+
+@pytest.mark.parametrize(("table", "hints", "owners"), TABLES, ids=lambda v: str(v)[:12])
+def test_what_a_hint_names_exists(table: str, hints: dict[str, str], owners: Any) -> None:
+    for name, hint in hints.items():
+        for path in re.findall(r"(?<![\w.'])(?:[a-z]+|F|L)(?:\.\w+)+", hint):
+            root, *rest = path.split(".")
+            found = ROOTS.get(root)
+            for part in rest if found is not None and "= " not in hint else ():
+                assert hasattr(found, part), f"{table}: {name}: {hint}"
+                found = getattr(found, part)
+
+
+def test_keywords_lead_to_parameters() -> None:
+    modules = (dezero.functions, dezero.layers)
+    things = [getattr(module, name) for module in modules for name in module.__all__]
+    parameters = {
+        name
+        for thing in things
+        for name in signature_of(thing.__init__ if isinstance(thing, type) else thing).parameters
+    }
+    assert {name for names in KEYWORDS.values() for name in names} <= parameters
+    for thing in things:
+        if isinstance(thing, type):
+            assert not set(ADVICE) & set(signature_of(thing.__init__).parameters), thing
+
+
+def test_probing_and_copying_stay_as_they_were() -> None:
+    import copy
+    import pickle
+
+    assert not hasattr(X, "view")
+    assert getattr(LAYER, "eval", None) is None
+    for thing in (Variable(np.ones(2)), LAYER, dezero.models.MLP((2, 1))):
+        copy.deepcopy(thing)
+        pickle.loads(pickle.dumps(thing))
+    assert pickle.loads(pickle.dumps(dezero.functions.softmax)) is dezero.functions.softmax
+
+
+def test_an_error_inside_a_property_comes_through() -> None:
+    class Net(dezero.Model):
+        @property
+        def depth(self) -> int:
+            return self.blocks.missing_method()  # type: ignore[attr-defined]
+
+    net = Net()
+    net.blocks = []
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'missing_method'"):
+        net.depth
+
+
+def test_a_type_error_inside_a_function_comes_through() -> None:
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 't'"):
+        dezero.functions.softmax_cross_entropy(x=X)
+    with pytest.raises(TypeError, match="list is not supported"):
+        dezero.functions.sum([1.0], axis=0)
