@@ -84,7 +84,7 @@ def ingredients(function: Function) -> Iterator[tuple[Key, Variable | None]]:
     if function._inputs is not None:
         yield from ((key_of(x), x) for x in function._inputs if isinstance(x, Variable))
         return
-    for parent in function.parents:
+    for parent in function._parents:
         if isinstance(parent, Function):
             yield (parent, 0), None
         elif parent is not None and (leaf := parent()) is not None:

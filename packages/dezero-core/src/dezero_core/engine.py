@@ -178,7 +178,7 @@ class Pass:
         while heap or following is not None:
             # Calls are numbered in the order they were made, so the latest one waiting has
             # had its outputs used only by calls already visited: its gradient is complete.
-            if following is None or (heap and heap[0] < (-following.serial,)):
+            if following is None or (heap and heap[0] < (-following._serial,)):
                 function = heappop(heap)[1]
             else:
                 function, following = following, None
@@ -201,7 +201,7 @@ class Pass:
                     f"for {len(inputs)} inputs"
                 )
 
-            for x, gx, needed in zip(inputs, gxs, function.needs_grad):  # noqa: B905 (hot)
+            for x, gx, needed in zip(inputs, gxs, function._needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
                 if gx.shape != x.data.shape:
@@ -220,12 +220,12 @@ class Pass:
                     self.add_output(creator, x._index, gx)
                 elif creator in pending:
                     pending[creator] = pending[creator] + gx
-                elif not creator.cut:
+                elif not creator._cut:
                     pending[creator] = gx
                     if following is None:
                         following = creator
                     else:
-                        heappush(heap, (-creator.serial, creator))
+                        heappush(heap, (-creator._serial, creator))
 
             if watched:
                 self.watch(function, gy, gxs)
@@ -234,12 +234,12 @@ class Pass:
 
     def wait(self, function: Function) -> None:
         """Queue a call that has received its first gradient."""
-        assert function.serial is not None
-        heappush(self.heap, (-function.serial, function))
+        assert function._serial is not None
+        heappush(self.heap, (-function._serial, function))
 
     def add_output(self, function: Function, index: int, gy: Any) -> None:
         """Add to the gradient of one of several outputs."""
-        if function.cut:
+        if function._cut:
             return
         if function._inputs is None:
             raise spent(function, self.root)
@@ -364,7 +364,7 @@ def is_about_mode(error: Exception) -> bool:
 
 def leaves(function: Function) -> Iterator[Variable]:
     """The leaves among a call's inputs that want a gradient, once per use."""
-    for x, needed in zip(function._inputs or (), function.needs_grad, strict=False):
+    for x, needed in zip(function._inputs or (), function._needs_grad, strict=False):
         if needed and x._creator is None:
             yield x
 
@@ -403,7 +403,7 @@ def unchain_backward(self: Variable) -> None:
         root.cut_off()
     while todo:
         function = todo.pop()
-        if not function.cut:
+        if not function._cut:
             todo.extend(parents(function))
             function.cut_off()
 

@@ -64,17 +64,18 @@ class Function:
             gradient to its input's shape, and otherwise refuses a wrong one.
         materialize_grads: whether ``backward`` is given zeros for an output that got no gradient
             (default), else None.
+        inputs, outputs: of the call; for ``backward``.
         needs_grad: one flag per input; ``backward`` may skip work where it is False.
-        serial: number of the call, in the order of calls; None before the call.
-        cut: whether `Variable.unchain_backward` has cut this call off.
+
+    A subclass may set any other attribute without an underscore in front.
     """
 
     broadcasts = False
     materialize_grads = True
-    needs_grad: tuple[bool, ...] = ()
-    serial: int | None = None
-    cut = False
-    parents: tuple[Any, ...] = ()
+    _needs_grad: tuple[bool, ...] = ()
+    _serial: int | None = None  # number of the call, in the order of calls
+    _cut = False  # whether `Variable.unchain_backward` has cut this call off
+    _parents: tuple[Any, ...] = ()
     _inputs: tuple[Any, ...] | None = None
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None
@@ -97,7 +98,7 @@ class Function:
             BackendMismatch: the inputs are arrays of different libraries or devices.
             ShapeError: the shapes of the inputs do not fit together.
         """
-        if self.serial is not None:
+        if self._serial is not None:
             raise GraphError(
                 f"{type(self).__name__}: this instance was called before and is part of a "
                 "graph; make a new instance for every call"
@@ -109,12 +110,12 @@ class Function:
             x0, x1 = inputs
             if isinstance(x0, Variable):
                 a0, creator, raw = x0.data, x0._creator, False
-                need0 = x0._requires_grad if creator is None else not creator.cut
+                need0 = x0._requires_grad if creator is None else not creator._cut
             else:
                 a0, need0, entering = x0, False, True
             if isinstance(x1, Variable):
                 a1, creator, raw = x1.data, x1._creator, False
-                need1 = x1._requires_grad if creator is None else not creator.cut
+                need1 = x1._requires_grad if creator is None else not creator._cut
             else:
                 a1, need1, entering = x1, False, True
             if type(a0) is not type(a1) or type(a0) not in by_type:
@@ -129,7 +130,7 @@ class Function:
             (x0,) = inputs
             if isinstance(x0, Variable):
                 a0, creator, raw = x0.data, x0._creator, False
-                wanted = x0._requires_grad if creator is None else not creator.cut
+                wanted = x0._requires_grad if creator is None else not creator._cut
             else:
                 a0, wanted, entering = x0, False, True
             if type(a0) not in by_type:
@@ -168,7 +169,7 @@ class Function:
         if wanted:
             if enable_backprop.get() if _blocks() else enable_backprop.default:
                 self._inputs, self._arrays, self._result = inputs, arrays, y
-                self.needs_grad, self.serial = needs_grad, _next_serial()
+                self._needs_grad, self._serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True
                 return output
         output._creator, output._requires_grad = None, False
@@ -190,7 +191,7 @@ class Function:
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])
         if wanted and Config.enable_backprop:
             self._inputs, self._arrays, self._result = inputs, arrays, ys
-            self.needs_grad, self.serial = needs_grad, _next_serial()
+            self._needs_grad, self._serial = needs_grad, _next_serial()
             for index, output in enumerate(outputs):
                 output._creator, output._index, output._requires_grad = self, index, True
         return outputs
@@ -215,6 +216,10 @@ class Function:
             raise spent(self)
         return (self._arrays or ()) if _arrays_mode() else self._inputs
 
+    @inputs.setter
+    def inputs(self, value: Any) -> None:
+        raise belongs_to_graph(self, "inputs")
+
     @property
     def outputs(self) -> tuple[Any, ...]:
         """What the call returned: arrays in a plain backward, Variables otherwise."""
@@ -225,6 +230,19 @@ class Function:
         if _arrays_mode():
             return tuple(results)
         return tuple([self._output(y, i if several else None) for i, y in enumerate(results)])
+
+    @outputs.setter
+    def outputs(self, value: Any) -> None:
+        raise belongs_to_graph(self, "outputs")
+
+    @property
+    def needs_grad(self) -> tuple[bool, ...]:
+        """One flag per input: whether a gradient is computed for it."""
+        return self._needs_grad
+
+    @needs_grad.setter
+    def needs_grad(self, value: Any) -> None:
+        raise belongs_to_graph(self, "needs_grad")
 
     def _output(self, y: Array, index: int | None) -> Variable:
         """An output made anew: a call keeps its output arrays, never its output Variables."""
@@ -239,17 +257,17 @@ class Function:
         """
         try:
             x0, x1 = self._inputs  # type: ignore[misc]
-            self.parents = x0._creator or ref(x0), x1._creator or ref(x1)
+            self._parents = x0._creator or ref(x0), x1._creator or ref(x1)
         except (AttributeError, TypeError, ValueError):  # not two of them, or a number, or spent
             inputs = self._inputs or ()
             found = [x._creator or ref(x) for x in inputs if isinstance(x, Variable)]
-            self.parents = tuple(found)
+            self._parents = tuple(found)
         self._inputs = self._arrays = self._result = None
 
     def cut_off(self) -> None:
         """Leave the graph for good: what was computed from here has no creator any more."""
-        self.cut = True
-        self.parents = ()
+        self._cut = True
+        self._parents = ()
         self._inputs = self._arrays = self._result = None
 
 
@@ -261,7 +279,7 @@ def has_creator(x: Any) -> bool:
 def parents(function: Function) -> list[Function]:
     """The calls that computed a call's inputs, whether it is spent or not."""
     if function._inputs is None:
-        return [parent for parent in function.parents if isinstance(parent, Function)]
+        return [parent for parent in function._parents if isinstance(parent, Function)]
     return [x._creator for x in function._inputs if has_creator(x)]
 
 
@@ -271,10 +289,10 @@ def calls_behind(y: Variable) -> list[Function]:
         return []
     seen, todo = {y.creator}, [y.creator]
     while todo:
-        fresh = [f for f in parents(todo.pop()) if f not in seen and not f.cut]
+        fresh = [f for f in parents(todo.pop()) if f not in seen and not f._cut]
         seen.update(fresh)
         todo.extend(dict.fromkeys(fresh))
-    return sorted(seen, key=lambda function: -(function.serial or 0))
+    return sorted(seen, key=lambda function: -(function._serial or 0))
 
 
 def on_variables(backward: F) -> F:
@@ -320,4 +338,12 @@ def spent(function: Function, root: Function | None = None) -> GraphError:
         f"{freed}if a recurrent layer's state leads here, call reset_state() before a new "
         "sequence, or loss.unchain_backward() after each backward() to go on with the state; "
         f"else {again}"
+    )
+
+
+def belongs_to_graph(function: Function, name: str) -> GraphError:
+    """Return the error for a subclass that sets an attribute of the graph's."""
+    return GraphError(
+        f"{type(function).__name__}: self.{name} belongs to the graph, which sets it at the call; "
+        "choose another name"
     )

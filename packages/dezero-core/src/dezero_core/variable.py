@@ -65,12 +65,12 @@ class Variable:
     def creator(self) -> Any:
         """The Function whose call made this, or None: made by the user, or cut off since."""
         creator = self._creator
-        return None if creator is None or creator.cut else creator
+        return None if creator is None or creator._cut else creator
 
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to or through this; can be set on leaves only."""
-        return self._requires_grad if self._creator is None else not self._creator.cut
+        return self._requires_grad if self._creator is None else not self._creator._cut
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
