@@ -85,6 +85,8 @@ def test_probing_and_copying_stay_as_they_were() -> None:
     import pickle
 
     assert not hasattr(X, "view")
+    assert "view" not in dir(X)
+    assert "reshape" in dir(X)
     assert getattr(LAYER, "eval", None) is None
     for thing in (Variable(np.ones(2)), LAYER, dezero.models.MLP((2, 1))):
         copy.deepcopy(thing)

@@ -146,4 +146,4 @@ def test_a_function_keeps_its_settings_under_any_name(name: str, create_graph: b
 @pytest.mark.parametrize("name", ["inputs", "outputs", "needs_grad"])
 def test_what_the_graph_keeps_is_refused_by_name(name: str) -> None:
     with pytest.raises(GraphError, match=rf"Scaled: self\.{name} belongs to the graph"):
-        scaled_by(name)(3.0)
+        scaled_by(name)(3.0)(Variable(X))

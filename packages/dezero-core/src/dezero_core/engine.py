@@ -201,7 +201,7 @@ class Pass:
                     f"for {len(inputs)} inputs"
                 )
 
-            for x, gx, needed in zip(inputs, gxs, function._needs_grad):  # noqa: B905 (hot)
+            for x, gx, needed in zip(inputs, gxs, function.needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
                 if gx.shape != x.data.shape:
@@ -364,7 +364,7 @@ def is_about_mode(error: Exception) -> bool:
 
 def leaves(function: Function) -> Iterator[Variable]:
     """The leaves among a call's inputs that want a gradient, once per use."""
-    for x, needed in zip(function._inputs or (), function._needs_grad, strict=False):
+    for x, needed in zip(function._inputs or (), function.needs_grad, strict=False):
         if needed and x._creator is None:
             yield x
 

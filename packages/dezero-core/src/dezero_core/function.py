@@ -31,6 +31,7 @@ yield, and lets a library function that is given arrays only return an array.
 
 NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
 ONE = (True,)
+UNKNOWN: tuple[bool, ...] = ()
 
 _next_serial = count(1).__next__
 _arrays_mode = gradients_are_arrays.get
@@ -72,7 +73,7 @@ class Function:
 
     broadcasts = False
     materialize_grads = True
-    _needs_grad: tuple[bool, ...] = ()
+    needs_grad: tuple[bool, ...] = UNKNOWN
     _serial: int | None = None  # number of the call, in the order of calls
     _cut = False  # whether `Variable.unchain_backward` has cut this call off
     _parents: tuple[Any, ...] = ()
@@ -98,11 +99,8 @@ class Function:
             BackendMismatch: the inputs are arrays of different libraries or devices.
             ShapeError: the shapes of the inputs do not fit together.
         """
-        if self._serial is not None:
-            raise GraphError(
-                f"{type(self).__name__}: this instance was called before and is part of a "
-                "graph; make a new instance for every call"
-            )
+        if self.needs_grad is not UNKNOWN:
+            raise self._called_before()
         needs_grad: tuple[bool, ...]
         raw = True  # until a Variable turns up
         entering = False  # until an array turns up that is in no Variable
@@ -169,7 +167,7 @@ class Function:
         if wanted:
             if enable_backprop.get() if _blocks() else enable_backprop.default:
                 self._inputs, self._arrays, self._result = inputs, arrays, y
-                self._needs_grad, self._serial = needs_grad, _next_serial()
+                self.needs_grad, self._serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True
                 return output
         output._creator, output._requires_grad = None, False
@@ -191,10 +189,19 @@ class Function:
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])
         if wanted and Config.enable_backprop:
             self._inputs, self._arrays, self._result = inputs, arrays, ys
-            self._needs_grad, self._serial = needs_grad, _next_serial()
+            self.needs_grad, self._serial = needs_grad, _next_serial()
             for index, output in enumerate(outputs):
                 output._creator, output._index, output._requires_grad = self, index, True
         return outputs
+
+    def _called_before(self) -> GraphError:
+        """Return the error for an instance that cannot be called, because it was, or looks so."""
+        if self._serial is None:
+            return belongs_to_graph(self, "needs_grad")
+        return GraphError(
+            f"{type(self).__name__}: this instance was called before and is part of a "
+            "graph; make a new instance for every call"
+        )
 
     def forward(self, *xs: Any) -> Any:
         """The array (or tuple of arrays) computed from arrays and Python scalars."""
@@ -234,15 +241,6 @@ class Function:
     @outputs.setter
     def outputs(self, value: Any) -> None:
         raise belongs_to_graph(self, "outputs")
-
-    @property
-    def needs_grad(self) -> tuple[bool, ...]:
-        """One flag per input: whether a gradient is computed for it."""
-        return self._needs_grad
-
-    @needs_grad.setter
-    def needs_grad(self, value: Any) -> None:
-        raise belongs_to_graph(self, "needs_grad")
 
     def _output(self, y: Array, index: int | None) -> Variable:
         """An output made anew: a call keeps its output arrays, never its output Variables."""

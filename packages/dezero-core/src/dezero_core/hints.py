@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
-from inspect import Signature, signature
+from inspect import Signature, getattr_static, signature
 from typing import Any, NoReturn, TypeVar
 
 from .errors import CallError, MissingName
@@ -145,6 +145,33 @@ def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) ->
     """Return the error for an attribute that ``owner`` does not have, with its hint if any."""
     hint = f"; write {hints[name]}" if name in hints else ""
     return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
+
+
+class Hint:
+    """An attribute that does not exist: reading it raises `MissingName` with the hint.
+
+    For classes whose attributes are read at every op, where a ``__getattr__`` would slow all of
+    them down. An attribute of this name that a subclass or an instance sets comes first.
+    """
+
+    def __init__(self, hints: Mapping[str, str], name: str) -> None:
+        self.hints, self.name = hints, name
+
+    def __get__(self, obj: Any, owner: type) -> NoReturn:
+        raise missing(owner.__name__, self.name, self.hints, obj)
+
+
+def bind(hints: Mapping[str, str], owner: type) -> None:
+    """Give a class the hints for names that it does not have; ``dir()`` leaves them out."""
+    for name in hints:
+        if name not in vars(owner):
+            setattr(owner, name, Hint(hints, name))
+    owner.__dir__ = without_hints  # type: ignore[assignment]
+
+
+def without_hints(obj: Any) -> list[str]:
+    """Return the names of the attributes of an object, for ``dir()``."""
+    return [n for n in object.__dir__(obj) if not isinstance(getattr_static(obj, n, None), Hint)]
 
 
 def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:

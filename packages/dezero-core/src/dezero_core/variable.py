@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .backends.host import HOST
 from .backends.interface import Array, ArrayBackend
@@ -22,7 +22,7 @@ from .backends.registry import (
 )
 from .backends.transfer import move
 from .errors import GraphError, ShapeError, UnsupportedType
-from .hints import VARIABLE, missing
+from .hints import VARIABLE, bind
 
 Scalar = bool | int | float | complex
 
@@ -243,13 +243,6 @@ class Variable:
         x._creator, x._index = self._creator, self._index
         return x
 
-    if not TYPE_CHECKING:  # type checkers know which attributes there are
-
-        def __getattr__(self, name: str) -> Any:
-            if hasattr(type(self), name):  # a property that raised: its own error says more
-                return object.__getattribute__(self, name)
-            raise missing(type(self).__name__, name, VARIABLE, self)
-
     def __reduce__(self) -> Any:
         """Copies and pickles carry data and name; a graph cannot be copied."""
         if self.creator is not None:
@@ -295,6 +288,9 @@ class Variable:
     # Bound by engine.py.
     backward: Callable[..., None]
     unchain_backward: Callable[..., None]
+
+
+bind(VARIABLE, Variable)
 
 
 class Parameter(Variable):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import BuiltinFunctionType, FunctionType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from weakref import ref
 
 from dezero_core import Buffer, Parameter, Variable
@@ -19,7 +19,7 @@ from dezero_core.extend import (
     named_params,
     save_weights,
 )
-from dezero_core.hints import missing, require_keywords, signature_of, usage
+from dezero_core.hints import bind, require_keywords, signature_of, usage
 
 from ..hints import LAYER
 
@@ -30,6 +30,16 @@ watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextV
     "dezero.watching", default=None
 )
 """Called with each layer and its outputs after each call in this context; see `summary`."""
+
+
+class LastCall:
+    """The record of a layer's last call, unless the layer has an attribute of that name."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __get__(self, layer: Any, owner: type) -> tuple[ref[Any] | None, ...]:
+        return () if layer is None else vars(layer).get(self.key, ())
 
 
 class Layer:
@@ -44,8 +54,8 @@ class Layer:
             subclass may use these names for its own.
     """
 
-    inputs: tuple[ref[Any] | None, ...]
-    outputs: tuple[ref[Any] | None, ...]
+    inputs: Any = LastCall(INPUTS)
+    outputs: Any = LastCall(OUTPUTS)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make a layer; an unknown keyword is named with a hint before ``__init__`` runs."""
@@ -67,15 +77,6 @@ class Layer:
         if watch is not None:
             watch(self, outputs)
         return result
-
-    if not TYPE_CHECKING:  # type checkers know which attributes there are
-
-        def __getattr__(self, name: str) -> Any:
-            if name in ("inputs", "outputs"):
-                return vars(self).get(INPUTS if name == "inputs" else OUTPUTS, ())
-            if hasattr(type(self), name):  # a property that raised: its own error says more
-                return object.__getattribute__(self, name)
-            raise missing(type(self).__name__, name, LAYER, self)
 
     def __repr__(self) -> str:
         return described(self, ())
@@ -146,6 +147,9 @@ class Layer:
     def load_weights(self, path: str | os.PathLike[str], **options: Any) -> LoadReport:
         """Read parameters and buffers, all or nothing; see `dezero_core.weights.load_weights`."""
         return load_weights(self, path, **options)
+
+
+bind(LAYER, Layer)
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import as_number, backend_of, move_beside, named_params, on_device_of
-from dezero_core.hints import missing
+from dezero_core.hints import bind
 
 from .. import signatures
 from ..hints import OPTIMIZER
@@ -46,11 +46,6 @@ class Optimizer:
         if isinstance(value, Real) and not isinstance(value, bool):
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
-
-    if not TYPE_CHECKING:  # type checkers know which attributes there are
-
-        def __getattr__(self, name: str) -> Any:
-            raise missing(type(self).__name__, name, OPTIMIZER, self)
 
     def setup(self, target: Layer) -> Self:
         """Optimize the parameters of ``target``; returns self."""
@@ -159,6 +154,9 @@ class Optimizer:
             state: what this optimizer keeps for the parameter; empty at first.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+bind(OPTIMIZER, Optimizer)
 
 
 @signatures.update.define
