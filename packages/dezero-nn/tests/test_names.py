@@ -2,14 +2,16 @@
 
 import copy
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core import Function, Parameter, Variable
-from dezero_core.errors import GraphError
+from dezero_core.errors import GraphError, ShapeError
 from dezero_nn import MLP, SGD, Layer, Linear, Model, Sequential
+from dezero_nn.models.summary import summary
 from dezero_nn.optimizers import Optimizer
 
 X = np.ones((4, 2), "float32")
@@ -64,6 +66,26 @@ def test_a_plain_attribute_under_any_name_stays(name: str, value: Any) -> None:
     optimizer.update()
     assert getattr(net, name) is value
     assert len(Layer.named_params(net)) == 4
+
+
+def test_layers_that_are_equal_or_cannot_be_hashed() -> None:
+    @dataclass
+    class Block(Layer):
+        size: int
+        inputs: int = 3
+
+        def __post_init__(self) -> None:
+            self.fc = Linear(self.size, in_size=7)
+
+        def forward(self, x: Any) -> Any:
+            return self.fc(x)
+
+    net = Sequential(Linear(7), Block(7), Block(2))
+    assert net(X).shape == (4, 2)
+    assert "l2" in summary(net, X)
+    assert list(net.named_params())[-1] == "l2/fc/b"
+    with pytest.raises(ShapeError, match=r"in model\.l2/fc"):
+        Sequential(Linear(7), Block(6), Block(2))(X)
 
 
 def test_forward_may_be_an_attribute() -> None:

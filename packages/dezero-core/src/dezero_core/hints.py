@@ -62,6 +62,13 @@ VARIABLE = {
     "retain_grad": "y.backward(retain_grad=True)",
     "retain_data": "y.backward(retain_grad=True)",
     "assign": "x.data = array",
+    "clone": "+x, which is a new array",
+    "copy": "+x, which is a new array",
+    "zero_": "x.cleargrad() of the Variable whose gradient this is",
+    **{
+        f"{name}_": "an operator, such as x + y; x.data[...] = y writes to the array"
+        for name in ("add", "sub", "mul", "div", "fill", "copy", "clamp")
+    },
 }
 """Attributes of PyTorch's, TensorFlow's and Chainer's arrays, and what does the same here."""
 

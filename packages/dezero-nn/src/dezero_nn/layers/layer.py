@@ -153,23 +153,24 @@ bind(LAYER, Layer)
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
-    """Weak references to Variables and arrays; None for what cannot have any, such as numbers."""
+    """Return weak references to Variables and arrays; None for numbers and the like."""
     try:
         return tuple([ref(x) for x in xs])
     except TypeError:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 
 
-def sublayers(layer: Layer) -> dict[Layer, str]:
-    """The layers directly below, also those in lists and dictionaries, with their names.
+def sublayers(layer: Layer) -> dict[str, Layer]:
+    """Return the layers directly below by name, each once, also those in lists and dictionaries.
 
-    As for keys, the name of an attribute comes before that in a list.
+    As for keys, the name of an attribute comes before that in a list. Layers are compared by
+    identity: a subclass may define ``__eq__``, as dataclasses do.
     """
-    names: dict[Layer, str] = {}
+    names: dict[int, tuple[str, Layer]] = {}
     for name, child in _branches(layer, ""):
-        if "/" not in name or child not in names:
-            names[child] = name
-    return names
+        if "/" not in name or id(child) not in names:
+            names[id(child)] = name, child
+    return dict(names.values())
 
 
 def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
@@ -181,12 +182,14 @@ def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
 
 
 def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
-    """By which names one comes from a layer to one anywhere below; empty if it is not there."""
-    names = sublayers(layer)
-    if below in names:
-        return names[below]
-    for child, name in names.items():
-        if child not in above and (rest := path_to(child, below, (*above, layer))):
+    """Return the attribute path from ``layer`` to ``below``, or an empty string."""
+    children = sublayers(layer)
+    for name, child in children.items():
+        if child is below:
+            return name
+    for name, child in children.items():
+        visited = any(child is other for other in above)
+        if not visited and (rest := path_to(child, below, (*above, layer))):
             return f"{name}/{rest}"
     return ""
 
@@ -209,7 +212,7 @@ def require_call(cls: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:
     """Return a layer as a tree: settings, shapes of its own parameters, and what is below."""
-    if layer in above:
+    if any(layer is other for other in above):
         return f"{type(layer).__name__}(...)"
     settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
     own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
@@ -230,8 +233,9 @@ def settings_of(layer: Layer) -> dict[str, Any]:
     settings = {}
     for name, parameter in signature_of(type(layer).__init__).parameters.items():
         value, default = vars(layer).get(name), parameter.default
-        if isinstance(value, bool | int | float | str | tuple):
-            if value not in (default, (default, default)):
+        parts = value if isinstance(value, tuple) else (value,)
+        if all(isinstance(part, bool | int | float | str) for part in parts):
+            if repr(value) not in (repr(default), repr((default, default))):
                 settings[name] = repr(value)
         elif isinstance(value, FunctionType | BuiltinFunctionType) and value is not default:
             settings[name] = value.__name__
@@ -240,12 +244,12 @@ def settings_of(layer: Layer) -> dict[str, Any]:
 
 def below(layer: Layer) -> Iterator[tuple[str, Any]]:
     """Yield the layers directly below by name, and functions set as attributes, in order."""
-    names = sublayers(layer)
+    children = sublayers(layer)
     arguments = signature_of(type(layer).__init__).parameters
     for name, value in vars(layer).items():
         if isinstance(value, FunctionType | BuiltinFunctionType) and name not in arguments:
             yield name, value
-        for child, path in names.items():
+        for path, child in children.items():
             if path.partition("/")[0] == name:
                 yield path, child
 

@@ -20,9 +20,9 @@ def summary(model: Layer, *inputs: Any, **options: Any) -> str:
         inputs, options: what ``forward`` takes, for output shapes; it is run once.
     """
     layers = named_layers(model, "(model)")
-    outputs = output_shapes(layers, *inputs, **options) if inputs or options else {}
-    rows = [HEADINGS, *[row_of(layer, name, outputs) for layer, name in layers.items()]]
-    rows = [row for row in rows if any(row[2:4])]
+    outputs = output_shapes(model, layers, inputs, options) if inputs or options else {}
+    rows = [row_of(layer, name, outputs.get(id(layer), "")) for name, layer in layers.items()]
+    rows = [HEADINGS, *[row for row in rows if any(row[2:])]]
     if not outputs:
         rows = [(*row[:2], *row[3:]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -35,36 +35,43 @@ def summary(model: Layer, *inputs: Any, **options: Any) -> str:
     return "\n".join(line.rstrip() for line in [*lines, last])
 
 
-def named_layers(layer: Layer, path: str) -> dict[Layer, str]:
-    """Return a layer and all below by path, each once, from the outside in."""
-    names, todo = {}, [(layer, path)]
+def named_layers(model: Layer, name: str) -> dict[str, Layer]:
+    """Return a model and all layers below by path, each once, from the outside in."""
+    found: dict[int, tuple[str, Layer]] = {}
+    todo = [(name, model)]
     while todo:
-        layer, path = todo.pop()
-        if layer not in names:
-            names[layer] = path
-            start = "" if len(names) == 1 else f"{path}/"
-            todo += [(child, start + name) for child, name in sublayers(layer).items()][::-1]
-    return names
+        path, layer = todo.pop()
+        if id(layer) not in found:
+            found[id(layer)] = path, layer
+            start = "" if layer is model else f"{path}/"
+            below = [(start + name, child) for name, child in sublayers(layer).items()]
+            todo += reversed(below)
+    return dict(found.values())
 
 
-def output_shapes(layers: dict[Layer, str], *inputs: Any, **options: Any) -> dict[Layer, str]:
-    """Run a model without a graph in test mode; return the shapes of the last output by layer.
+def output_shapes(
+    model: Layer, layers: dict[str, Layer], inputs: tuple[Any, ...], options: dict[str, Any]
+) -> dict[int, str]:
+    """Run a model without a graph in test mode; return the shape of each layer's last output.
 
     Parameters that wait for the first input have it then; states are as they were before.
+
+    Returns:
+        the shapes by the id of the layer.
     """
-    shapes: dict[Layer, str] = {}
+    shapes: dict[int, str] = {}
 
     def watch(layer: Layer, outputs: tuple[Any, ...]) -> None:
-        shapes[layer] = ", ".join(str(tuple(getattr(y, "shape", ()))) for y in outputs)
+        shapes[id(layer)] = ", ".join(str(tuple(getattr(y, "shape", ()))) for y in outputs)
 
-    before = {layer: dict(vars(layer)) for layer in layers}
+    before = [(layer, dict(vars(layer))) for layer in layers.values()]
     token = watching.set(watch)
     try:
         with no_grad(), test_mode():
-            next(iter(layers))(*inputs, **options)
+            model(*inputs, **options)
     finally:
         watching.reset(token)
-        for layer, attributes in before.items():
+        for layer, attributes in before:
             states = {k: attributes.get(k) for k, v in vars(layer).items() if is_state(v)}
             vars(layer).update(states)
     return shapes
@@ -75,9 +82,9 @@ def is_state(value: Any) -> bool:
     return isinstance(value, Variable) and not isinstance(value, Parameter | Buffer)
 
 
-def row_of(layer: Layer, name: str, outputs: dict[Layer, str]) -> tuple[str, ...]:
+def row_of(layer: Layer, name: str, output: str) -> tuple[str, ...]:
     """Return the cells of one layer, counting its own parameters only."""
     own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
     shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
     count = sum(x.size for x in own.values() if x.data is not None)
-    return name, type(layer).__name__, outputs.get(layer, ""), shapes, f"{count:,}" if own else ""
+    return name, type(layer).__name__, output, shapes, f"{count:,}" if own else ""
