@@ -81,7 +81,9 @@ def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
 
 def positions_of(axis: Any, ndim: int) -> list[int] | None:
     """Return axes counted from the first, or None if one does not exist or is named twice."""
-    named = range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,)
+    named = list(range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,))
+    if not all(hasattr(a, "__index__") for a in named):
+        return None
     axes = [a + ndim if a < 0 else a for a in map(index, named)]
     distinct = len(set(axes)) == len(axes)
     return axes if distinct and all(0 <= a < ndim for a in axes) else None

@@ -150,7 +150,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) -> MissingName:
     """Return the error for an attribute that ``owner`` does not have, with its hint if any."""
-    hint = f"; write {hints[name]}" if name in hints else ""
+    hint = f"; in DeZero: {hints[name]}" if name in hints else ""
     return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 

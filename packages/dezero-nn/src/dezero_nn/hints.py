@@ -100,8 +100,8 @@ LAYERS = {
     "LayerNormalization": "L.LayerNorm()",
     "Embedding": "L.EmbedID(in_size, out_size)",
     "SimpleRNN": "L.RNN(hidden_size)",
-    "Input": "nothing: sizes are taken from the first input",
-    "InputLayer": "nothing: sizes are taken from the first input",
+    "Input": "sizes are taken from the first input",
+    "InputLayer": "sizes are taken from the first input",
     "Reshape": "F.reshape(x, shape)",
     # Chainer
     "Convolution2D": "L.Conv2d(out_channels, kernel_size)",
@@ -136,7 +136,7 @@ OPTIMIZERS = {
 
 LAYER = {
     "eval": "with test_mode(): around the evaluation",
-    "train": "nothing: layers train outside of test_mode()",
+    "train": "layers train outside of test_mode()",
     "training": "dezero.Config.train",
     "zero_grad": "model.cleargrads()",
     "zerograds": "model.cleargrads()",

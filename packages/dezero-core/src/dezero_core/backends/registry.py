@@ -110,7 +110,7 @@ def get_backend(name: str) -> ArrayBackend:
         hint = INSTALL_HINTS[BACKEND_HINTS[name]]
         raise MissingPackage(f"backend {name!r} is not installed. {hint}")
     device = name.partition(":")[0]
-    hint = f"; write {DEVICES[device]}" if device in DEVICES else ""
+    hint = f"; in DeZero: {DEVICES[device]}" if device in DEVICES else ""
     raise UnknownName(f"unknown backend {name!r}; registered: {', '.join(backend_names())}{hint}")
 
 

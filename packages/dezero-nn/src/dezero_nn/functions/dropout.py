@@ -39,7 +39,7 @@ def require_ratio(op: str, dropout_ratio: Any) -> None:
     except TypeError:
         fits = False
     if not fits:
-        raise ArgumentError(f"{op}: dropout_ratio {dropout_ratio} is not in [0, 1)")
+        raise ArgumentError(f"{op}: dropout_ratio {dropout_ratio!r} is not in [0, 1)")
 
 
 @hinted

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from types import BuiltinFunctionType, FunctionType
 from typing import Any, Self
 from weakref import ref
 
@@ -14,7 +13,6 @@ from dezero_core.errors import CallError, DezeroError
 from dezero_core.extend import (
     LoadReport,
     PyTorchArray,
-    children,
     load_weights,
     named_params,
     save_weights,
@@ -22,6 +20,8 @@ from dezero_core.extend import (
 from dezero_core.hints import bind, require_keywords, signature_of, usage
 
 from ..hints import LAYER
+from .paths import path_to
+from .printing import described
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
 """Where a layer keeps what its last call was about; no subclass uses these names."""
@@ -160,40 +160,6 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 
 
-def sublayers(layer: Layer) -> dict[str, Layer]:
-    """Return the layers directly below by name, each once, also those in lists and dictionaries.
-
-    As for keys, the name of an attribute comes before that in a list. Layers are compared by
-    identity: a subclass may define ``__eq__``, as dataclasses do.
-    """
-    names: dict[int, tuple[str, Layer]] = {}
-    for name, child in _branches(layer, ""):
-        if "/" not in name or id(child) not in names:
-            names[id(child)] = name, child
-    return dict(names.values())
-
-
-def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
-    for name, child in children(node):
-        if isinstance(child, Layer):
-            yield path + name, child
-        elif isinstance(child, list | tuple | dict):
-            yield from _branches(child, f"{path}{name}/")
-
-
-def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
-    """Return the attribute path from ``layer`` to ``below``, or an empty string."""
-    children = sublayers(layer)
-    for name, child in children.items():
-        if child is below:
-            return name
-    for name, child in children.items():
-        visited = any(child is other for other in above)
-        if not visited and (rest := path_to(child, below, (*above, layer))):
-            return f"{name}/{rest}"
-    return ""
-
-
 def require_call(cls: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise `CallError` unless ``cls.__init__`` takes these arguments."""
     if cls.__init__ is object.__init__:
@@ -208,52 +174,3 @@ def require_call(cls: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]
         raise CallError(
             f"{cls.__name__}: {error}; {usage(cls.__name__, cls.__init__)}{lazy}"
         ) from None
-
-
-def described(layer: Layer, above: tuple[Layer, ...]) -> str:
-    """Return a layer as a tree: settings, shapes of its own parameters, and what is below."""
-    if any(layer is other for other in above):
-        return f"{type(layer).__name__}(...)"
-    settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
-    own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
-    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
-    head = "; ".join(filter(None, (settings, shapes)))
-    lines = [
-        f"  ({name}): {child.__name__}"
-        if isinstance(child, FunctionType | BuiltinFunctionType)
-        else f"  ({name}): " + described(child, (*above, layer)).replace("\n", "\n  ")
-        for name, child in below(layer)
-    ]
-    body = "\n".join(["", *lines, ""]) if lines else ""
-    return f"{type(layer).__name__}({head}{body})"
-
-
-def settings_of(layer: Layer) -> dict[str, Any]:
-    """Return the arguments of ``__init__`` that are attributes and differ from their defaults."""
-    settings = {}
-    for name, parameter in signature_of(type(layer).__init__).parameters.items():
-        value, default = vars(layer).get(name), parameter.default
-        parts = value if isinstance(value, tuple) else (value,)
-        if all(isinstance(part, bool | int | float | str) for part in parts):
-            if repr(value) not in (repr(default), repr((default, default))):
-                settings[name] = repr(value)
-        elif isinstance(value, FunctionType | BuiltinFunctionType) and value is not default:
-            settings[name] = value.__name__
-    return settings
-
-
-def below(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """Yield the layers directly below by name, and functions set as attributes, in order."""
-    children = sublayers(layer)
-    arguments = signature_of(type(layer).__init__).parameters
-    for name, value in vars(layer).items():
-        if isinstance(value, FunctionType | BuiltinFunctionType) and name not in arguments:
-            yield name, value
-        for path, child in children.items():
-            if path.partition("/")[0] == name:
-                yield path, child
-
-
-def shape_of(x: Parameter | Buffer) -> str:
-    """Return the shape, as far as it is known."""
-    return "(waits)" if x.data is None else str(x.shape)

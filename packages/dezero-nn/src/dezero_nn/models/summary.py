@@ -7,7 +7,9 @@ from typing import Any
 from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode
 
 from ..layers import Layer
-from ..layers.layer import shape_of, sublayers, watching
+from ..layers.layer import watching
+from ..layers.paths import sublayers
+from ..layers.printing import shape_of
 
 HEADINGS = ("layer", "type", "output shape", "parameters", "elements")
 

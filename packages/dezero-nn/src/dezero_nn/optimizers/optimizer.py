@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from numbers import Real
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
-from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
+from dezero_core.errors import CallError, GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import as_number, backend_of, move_beside, named_params, on_device_of
 from dezero_core.hints import bind
 
@@ -32,7 +33,10 @@ class Optimizer:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "step" in vars(cls) and "elementwise" not in vars(cls):
+        if "step" not in vars(cls):
+            return
+        cls.step = with_advice(vars(cls)["step"])  # type: ignore[method-assign]
+        if "elementwise" not in vars(cls):
             cls.elementwise = False
 
     def __init__(self) -> None:
@@ -157,6 +161,21 @@ class Optimizer:
 
 
 bind(OPTIMIZER, Optimizer)
+
+
+def with_advice(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a ``step`` that says what to write if it is called as PyTorch's, without arguments."""
+
+    @wraps(rule)
+    def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if not args and not kwargs:
+            name = type(self).__name__
+            raise CallError(
+                f"{name}.step() is the rule for one parameter; write optimizer.update()"
+            )
+        return rule(self, *args, **kwargs)
+
+    return step
 
 
 @signatures.update.define

@@ -1,0 +1,45 @@
+"""Which layers are below a layer, and by which names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dezero_core.tree import LAYER, children, kind_of
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+def sublayers(layer: Layer) -> dict[str, Layer]:
+    """Return the layers directly below by name, each once, also those in lists and dictionaries.
+
+    As for keys, the name of an attribute comes before that in a list. Layers are compared by
+    identity: a subclass may define ``__eq__``, as dataclasses do.
+    """
+    names: dict[int, tuple[str, Layer]] = {}
+    for name, child in _branches(layer, ""):
+        if "/" not in name or id(child) not in names:
+            names[id(child)] = name, child
+    return dict(names.values())
+
+
+def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
+    for name, child in children(node):
+        if kind_of(child) == LAYER:
+            yield path + name, child
+        elif isinstance(child, list | tuple | dict):
+            yield from _branches(child, f"{path}{name}/")
+
+
+def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
+    """Return the attribute path from ``layer`` to ``below``, or an empty string."""
+    found = sublayers(layer)
+    for name, child in found.items():
+        if child is below:
+            return name
+    for name, child in found.items():
+        visited = any(child is other for other in above)
+        if not visited and (rest := path_to(child, below, (*above, layer))):
+            return f"{name}/{rest}"
+    return ""

@@ -1,0 +1,64 @@
+"""A layer as a tree, for ``repr``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from dezero_core import Buffer, Parameter
+from dezero_core.hints import signature_of
+
+from .paths import sublayers
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+def described(layer: Layer, above: tuple[Layer, ...]) -> str:
+    """Return a layer as a tree: settings, shapes of its own parameters, and what is below."""
+    if any(layer is other for other in above):
+        return f"{type(layer).__name__}(...)"
+    settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
+    own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
+    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
+    head = "; ".join(filter(None, (settings, shapes)))
+    lines = [
+        f"  ({name}): {child.__name__}"
+        if isinstance(child, FunctionType | BuiltinFunctionType)
+        else f"  ({name}): " + described(child, (*above, layer)).replace("\n", "\n  ")
+        for name, child in below(layer)
+    ]
+    body = "\n".join(["", *lines, ""]) if lines else ""
+    return f"{type(layer).__name__}({head}{body})"
+
+
+def settings_of(layer: Layer) -> dict[str, Any]:
+    """Return the arguments of ``__init__`` that are attributes and differ from their defaults."""
+    settings = {}
+    for name, parameter in signature_of(type(layer).__init__).parameters.items():
+        value, default = vars(layer).get(name), parameter.default
+        parts = value if isinstance(value, tuple) else (value,)
+        if all(isinstance(part, bool | int | float | str) for part in parts):
+            if repr(value) not in (repr(default), repr((default, default))):
+                settings[name] = repr(value)
+        elif isinstance(value, FunctionType | BuiltinFunctionType) and value is not default:
+            settings[name] = value.__name__
+    return settings
+
+
+def below(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """Yield the layers directly below by name, and functions set as attributes, in order."""
+    children = sublayers(layer)
+    arguments = signature_of(type(layer).__init__).parameters
+    for name, value in vars(layer).items():
+        if isinstance(value, FunctionType | BuiltinFunctionType) and name not in arguments:
+            yield name, value
+        for path, child in children.items():
+            if path.partition("/")[0] == name:
+                yield path, child
+
+
+def shape_of(x: Parameter | Buffer) -> str:
+    """Return the shape, as far as it is known."""
+    return "(waits)" if x.data is None else str(x.shape)
