@@ -49,9 +49,8 @@ def test_only_names_that_do_not_exist_have_hints(
         for name, hint in hints.items():
             with pytest.raises(AttributeError) as caught:
                 getattr(owner, name)
-            assert str(caught.value).endswith(f"has no attribute {name!r}; in DeZero: {hint}"), (
-                table
-            )
+            message = f"has no attribute {name!r}; in DeZero: {hint}"
+            assert str(caught.value).endswith(message), table
             if isinstance(owner, ModuleType):
                 with pytest.raises(ModuleNotFoundError):
                     importlib.import_module(f"{owner.__name__}.{name}")

@@ -154,6 +154,13 @@ def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) ->
     return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 
+def no_attribute(obj: Any, name: str, hints: Mapping[str, str]) -> Any:
+    """Raise the error for an attribute that was not found; for a ``__getattr__``."""
+    if hasattr(type(obj), name):  # a property that raised: its own error says more
+        return object.__getattribute__(obj, name)
+    raise missing(type(obj).__name__, name, hints, obj)
+
+
 class Hint:
     """An attribute that does not exist: reading it raises `MissingName` with the hint.
 

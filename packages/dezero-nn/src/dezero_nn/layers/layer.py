@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
 from dezero_core import Buffer, Parameter, Variable
@@ -17,7 +17,7 @@ from dezero_core.extend import (
     named_params,
     save_weights,
 )
-from dezero_core.hints import bind, require_keywords, signature_of, usage
+from dezero_core.hints import no_attribute, require_keywords, signature_of, usage
 
 from ..hints import LAYER
 from .paths import path_to
@@ -77,6 +77,11 @@ class Layer:
         if watch is not None:
             watch(self, outputs)
         return result
+
+    if not TYPE_CHECKING:  # type checkers know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            return no_attribute(self, name, LAYER)
 
     def __repr__(self) -> str:
         return described(self, ())
@@ -147,9 +152,6 @@ class Layer:
     def load_weights(self, path: str | os.PathLike[str], **options: Any) -> LoadReport:
         """Read parameters and buffers, all or nothing; see `dezero_core.weights.load_weights`."""
         return load_weights(self, path, **options)
-
-
-bind(LAYER, Layer)
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:

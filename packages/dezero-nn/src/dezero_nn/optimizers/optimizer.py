@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter
 from dezero_core.errors import CallError, GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import as_number, backend_of, move_beside, named_params, on_device_of
-from dezero_core.hints import bind
+from dezero_core.hints import no_attribute
 
 from .. import signatures
 from ..hints import OPTIMIZER
@@ -50,6 +50,11 @@ class Optimizer:
         if isinstance(value, Real) and not isinstance(value, bool):
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # type checkers know which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            return no_attribute(self, name, OPTIMIZER)
 
     def setup(self, target: Layer) -> Self:
         """Optimize the parameters of ``target``; returns self."""
@@ -158,9 +163,6 @@ class Optimizer:
             state: what this optimizer keeps for the parameter; empty at first.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step")
-
-
-bind(OPTIMIZER, Optimizer)
 
 
 def with_advice(rule: Callable[..., Any]) -> Callable[..., Any]:
