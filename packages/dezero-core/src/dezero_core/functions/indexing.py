@@ -38,7 +38,7 @@ class GetItem(Function):
         foreign = [part for part in parts if backend_name(part) not in (None, backend_name(x))]
         if foreign:
             raise mixed(self, (x, *foreign))
-        if is_out_of_range(self.index, tuple(x.shape)):
+        if is_out_of_range(self.index, x):
             raise OutOfRange(
                 f"GetItem: index {self.index} for shape {tuple(x.shape)}: expected integers, "
                 "slices, ..., None, or arrays or lists of integers or bools, within that shape"
@@ -114,8 +114,13 @@ def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
 
 
-def is_out_of_range(index: Index, shape: tuple[int, ...]) -> bool:
-    """Return whether an index is none, or asks for what an array of ``shape`` does not have."""
+def is_out_of_range(index: Index, x: Any) -> bool:
+    """Return whether ``index`` is no index, or asks for what the array ``x`` does not have."""
+    try:
+        index = arrays_in(index, x)
+    except (TypeError, ValueError):  # such as a ragged list
+        return True
+    shape = tuple(x.shape)
     parts = [part for part in (index if isinstance(index, tuple) else (index,)) if part is not None]
     used = [axes_used(part) for part in parts]
     skipped = len(shape) - sum(used)  # by an ellipsis
@@ -143,15 +148,17 @@ def misses(part: Any, lengths: tuple[int, ...]) -> bool:
     """Return whether a part of an index picks elements beyond axes of these lengths."""
     if is_mask(part):
         return tuple(getattr(part, "shape", ())) != lengths
-    if part is Ellipsis or (isinstance(part, slice | Sequence) and not isinstance(part, str)):
+    if part is Ellipsis or isinstance(part, slice):
         return False
-    if hasattr(part, "__index__") and not getattr(part, "shape", ()):
-        lowest = highest = operator.index(part)
-    elif backend_name(part) is None:
-        return True
+    if backend_name(part) is None:
+        if not isinstance(part, Integral):
+            return True
+        lowest = highest = int(part)
     else:
         xp = get_array_module(part)
-        if not xp.isdtype(part.dtype, "integral") or 0 in part.shape:
+        if not xp.isdtype(part.dtype, "integral"):
             return 0 not in part.shape
+        if 0 in part.shape:
+            return False
         lowest, highest = int(xp.min(part)), int(xp.max(part))
     return lowest < -lengths[0] or highest >= lengths[0]
