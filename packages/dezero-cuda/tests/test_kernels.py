@@ -125,6 +125,23 @@ def test_a_kernel_computes_what_the_op_means(op: str) -> None:
     run()
 
 
+ONE = np.array(0.75, "float32")
+WITHOUT_AXES = {
+    "sigmoid": (ONE,),
+    "relu": (ONE,),
+    "sigmoid_grad": (ONE, ONE),
+    "tanh_grad": (ONE, ONE),
+    "relu_grad": (ONE, ONE),
+    "scaled_where": (ONE, np.array(True), 1.25),
+}
+
+
+@pytest.mark.parametrize("op", WITHOUT_AXES)
+def test_an_array_without_axes_stays_one(op: str) -> None:
+    """``cupy.ascontiguousarray`` gives an array without axes the shape (1,)."""
+    compare(op, WITHOUT_AXES[op])
+
+
 @pytest.mark.parametrize("op", sorted(KERNELS))
 def test_its_body_computes_the_same_on_the_host(op: str, on_the_host: None) -> None:
     @settings(max_examples=200)

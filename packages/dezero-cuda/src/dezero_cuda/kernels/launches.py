@@ -14,9 +14,14 @@ Pair = tuple[int, int]
 DENSE = (1, 1)
 
 
+def contiguous(x: Any) -> Any:
+    """Return ``x`` or a copy in C order; ``cupy.ascontiguousarray`` adds an axis to () alone."""
+    return x if x.flags.c_contiguous else cupy.ascontiguousarray(x)
+
+
 def of_one(name: str, x: Any) -> Any:
     """An elementwise kernel of one array."""
-    x = cupy.ascontiguousarray(x)
+    x = contiguous(x)
     y = cupy.empty(x.shape, x.dtype)
     launch(name, y, x, y)
     return y
@@ -28,7 +33,7 @@ relu = partial(of_one, "relu")
 
 def of_two(name: str, gy: Any, y: Any) -> Any:
     """An elementwise kernel of two arrays."""
-    gy, y = cupy.ascontiguousarray(gy), cupy.ascontiguousarray(y)
+    gy, y = contiguous(gy), contiguous(y)
     gx = cupy.empty(gy.shape, gy.dtype)
     launch(name, gx, gy, y, gx)
     return gx
@@ -41,7 +46,7 @@ relu_grad = partial(of_two, "relu_grad")
 
 def scaled_where(x: Any, mask: Any, scale: float) -> Any:
     """``x`` times ``scale`` where the mask is true."""
-    x, mask = cupy.ascontiguousarray(x), cupy.ascontiguousarray(mask)
+    x, mask = contiguous(x), contiguous(mask)
     y = cupy.empty(x.shape, x.dtype)
     launch("scaled_where", y, x, mask, y, x.dtype.type(scale))
     return y
@@ -49,7 +54,7 @@ def scaled_where(x: Any, mask: Any, scale: float) -> Any:
 
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
     """Each row's loss, then their sum."""
-    x, t = cupy.ascontiguousarray(x), cupy.ascontiguousarray(t.astype(np.int64, copy=False))
+    x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     rows = cupy.empty(x.shape[:1], x.dtype)
     launch("softmax_cross_entropy", rows, x, t, rows, np.int32(x.shape[1]))
     return cupy.sum(rows)
@@ -57,7 +62,7 @@ def softmax_cross_entropy(x: Any, t: Any) -> Any:
 
 def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
     """The gradient of each row."""
-    x, t = cupy.ascontiguousarray(x), cupy.ascontiguousarray(t.astype(np.int64, copy=False))
+    x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     gy = gy.astype(x.dtype, copy=False)
     gx, classes = cupy.empty(x.shape, x.dtype), np.int32(x.shape[1])
     launch("softmax_cross_entropy_grad", gx, gy, x, t, gx, classes, threads=x.shape[0])
@@ -85,7 +90,7 @@ def window_counts(
 
 def im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Any:
     """Every window of images."""
-    x = cupy.ascontiguousarray(x)
+    x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad, dilation)
     cols = cupy.empty((*x.shape[:2], *kernel, *counts), x.dtype)
     w = geometry(x.shape, counts, kernel, stride, pad, dilation)
@@ -95,7 +100,7 @@ def im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value:
 
 def col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
     """Windows added up where they lie."""
-    cols = cupy.ascontiguousarray(cols)
+    cols = contiguous(cols)
     x = cupy.empty(shape, cols.dtype)
     w = geometry(shape, cols.shape[4:], cols.shape[2:4], stride, pad, dilation)
     launch("col2im", x, cols, x, *w)
@@ -104,7 +109,7 @@ def col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation:
 
 def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
     """The largest of each window, and its place."""
-    x = cupy.ascontiguousarray(x)
+    x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad)
     y = cupy.empty((*x.shape[:2], *counts), x.dtype)
     index = cupy.empty(y.shape, np.int32)
@@ -117,8 +122,8 @@ def max_pool2d_grad(
     gy: Any, index: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
 ) -> Any:
     """``gy`` added up where the largest were."""
-    gy = cupy.ascontiguousarray(gy)
-    index = cupy.ascontiguousarray(index.astype(np.int32, copy=False))
+    gy = contiguous(gy)
+    index = contiguous(index.astype(np.int32, copy=False))
     gx = cupy.empty(shape, gy.dtype)
     w = geometry(shape, gy.shape[2:], kernel, stride, pad, DENSE)
     launch("max_pool2d_grad", gx, gy, index, gx, *w)
@@ -127,7 +132,7 @@ def max_pool2d_grad(
 
 def average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     """The mean of each window."""
-    x = cupy.ascontiguousarray(x)
+    x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad)
     y = cupy.empty((*x.shape[:2], *counts), x.dtype)
     launch("average_pool2d", y, x, y, *geometry(x.shape, counts, kernel, stride, pad, DENSE))
@@ -138,7 +143,7 @@ def average_pool2d_grad(
     gy: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
 ) -> Any:
     """``gy`` in equal parts over the windows."""
-    gy = cupy.ascontiguousarray(gy)
+    gy = contiguous(gy)
     gx = cupy.empty(shape, gy.dtype)
     launch(
         "average_pool2d_grad",

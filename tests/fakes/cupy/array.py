@@ -1,0 +1,282 @@
+"""The array type: NumPy's memory, CuPy's methods and rules."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import cuda, differences
+
+_names = json.loads((Path(__file__).parent / "names.json").read_text())
+_methods = {name for name in _names["ndarray"] if not name.startswith("_")}
+_counts: Counter[str] = Counter()
+
+FREE = {
+    "broadcast_to", "empty", "expand_dims", "isdtype", "permute_dims", "ravel", "reshape",
+    "result_type", "squeeze", "swapaxes", "transpose",
+}  # fmt: skip
+"""Functions that launch no kernel."""
+
+
+class _MemoryPointer:
+    def __init__(self, ptr: int) -> None:
+        self.ptr = ptr
+
+
+class ndarray:
+    """An array on a pretended device."""
+
+    __module__ = "cupy"
+    __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, host: np.ndarray[Any, Any]) -> None:
+        self._host = host
+        self.device = cuda.Device()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _methods:
+            raise AttributeError(f"cupy.ndarray has no attribute {name!r}")
+        value = getattr(self._host, name)
+        if not callable(value):
+            with self.device:
+                return wrapped(value)
+        if name in differences.METHODS:
+            value = partial(getattr(differences, name), self._host)
+        return _launcher(name, value, owner=self)
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> Any:
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if method != "__call__" or ufunc.__name__ not in _names["cupy"]:
+            return NotImplemented
+        return function(ufunc.__name__)(*inputs, **keywords)
+
+    def __array_function__(self, call: Any, types: Any, arguments: Any, keywords: Any) -> Any:
+        import cupy
+
+        module = cupy.linalg if call.__module__ == "numpy.linalg" else cupy
+        ours = getattr(module, call.__name__, None)
+        return NotImplemented if ours is None else ours(*arguments, **keywords)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, self.device.id  # 2: the DLPack number of CUDA
+
+    @property
+    def dtype(self) -> Any:
+        return self._host.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._host.shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        self._host = self._host.reshape(shape)
+
+    @property
+    def base(self) -> Any:
+        with self.device:
+            return None if self._host.base is None else ndarray(self._host.base)
+
+    @property
+    def data(self) -> _MemoryPointer:
+        return _MemoryPointer(self._host.ctypes.data)
+
+    def get(self) -> np.ndarray[Any, Any]:
+        _counts["to_host"] += 1
+        return self._host.copy()
+
+    def set(self, host: np.ndarray[Any, Any]) -> None:
+        _counts["from_host"] += 1
+        self._host[...] = host
+
+    def item(self) -> Any:
+        return self.get().item()
+
+    def __bool__(self) -> bool:
+        return bool(self.get())
+
+    def __int__(self) -> int:
+        return int(self.get())
+
+    def __float__(self) -> float:
+        return float(self.get())
+
+    def __complex__(self) -> complex:
+        return complex(self.get())
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __repr__(self) -> str:
+        return repr(self.get())
+
+    def __str__(self) -> str:
+        return str(self.get())
+
+    def __getitem__(self, key: Any) -> Any:
+        index = host_index(key, self.shape)
+        if any(isinstance(k, np.ndarray) for k in index):
+            part = np.asarray(self._host[index], order="C")  # a copy
+        else:
+            open_index = index if any(k is Ellipsis for k in index) else (*index, ...)
+            part = self._host[open_index]  # a view, also where NumPy has a scalar
+        with self.device:
+            return wrapped(part)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _counts["launches"] += 1
+        require_here(self)
+        self._host[host_index(key, self.shape)] = unwrapped(value)
+
+
+OPERATORS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide",
+    "floordiv": "floor_divide", "mod": "remainder", "divmod": "divmod", "pow": "power",
+    "matmul": "matmul", "neg": "negative", "pos": "positive", "abs": "absolute",
+    "invert": "invert", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "left_shift", "rshift": "right_shift", "lt": "less", "le": "less_equal",
+    "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+}  # fmt: skip
+"""The ufunc that each operator calls."""
+
+
+def _operator(ufunc: str, reflected: bool = False, in_place: bool = False) -> Any:
+    def operate(self: ndarray, *others: Any) -> Any:
+        for other in others:
+            if getattr(other, "__array_ufunc__", 0) is None:
+                return NotImplemented  # as CuPy: the other's reflected operator is asked
+        arguments = (*others, self) if reflected else (self, *others)
+        if in_place:
+            function(ufunc)(*arguments, out=self)
+            return self
+        return function(ufunc)(*arguments)
+
+    return operate
+
+
+for _name, _ufunc in OPERATORS.items():
+    for _prefix in ("", "r", "i"):
+        if f"__{_prefix}{_name}__" in _names["ndarray"]:
+            _method = _operator(_ufunc, reflected=_prefix == "r", in_place=_prefix == "i")
+            setattr(ndarray, f"__{_prefix}{_name}__", _method)
+
+
+def require_here(array: ndarray) -> None:
+    """Raise what CuPy raises where one device cannot see the memory of another."""
+    if array.device != cuda.Device():
+        raise RuntimeError(
+            "Array device must be same as the current device: "
+            f"array device = {array.device.id} while current = {cuda.Device().id}"
+        )
+
+
+def wrapped(value: Any) -> Any:
+    """Return NumPy's arrays and scalars as ours: CuPy has 0-d arrays where NumPy has scalars."""
+    if isinstance(value, np.ndarray | np.generic):
+        return ndarray(np.asarray(value))
+    if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
+        return type(value)(wrapped(v) for v in value)
+    return value
+
+
+def unwrapped(value: Any) -> Any:
+    """Return the host memory of our arrays; NumPy's arrays are refused."""
+    if isinstance(value, ndarray):
+        require_here(value)
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, list | tuple):
+        return type(value)(unwrapped(v) for v in value)
+    return value
+
+
+def host_index(key: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Return ``key`` for NumPy. Integers of index arrays wrap around, as on the device."""
+    parts = [_host_part(part) for part in (key if isinstance(key, tuple) else (key,))]
+    axis, unnamed = 0, len(shape) - sum(map(_axes_of, parts))
+    for number, part in enumerate(parts):
+        if isinstance(part, np.ndarray) and part.dtype.kind in "iu" and axis < len(shape):
+            parts[number] = np.asarray(part % max(shape[axis], 1))
+        axis += unnamed if part is Ellipsis else _axes_of(part)
+    return tuple(parts)
+
+
+def _host_part(part: Any) -> Any:
+    """Return one part of an index for NumPy; lists and NumPy's arrays are copied to the device."""
+    if isinstance(part, ndarray):
+        return unwrapped(part)
+    if isinstance(part, list | np.ndarray):
+        _counts["from_host"] += 1
+        host = np.asarray(part)
+        return host if host.size else host.astype(int)
+    return part
+
+
+def _axes_of(part: Any) -> int:
+    """Return how many axes one part of an index uses up."""
+    if part is None or part is Ellipsis or isinstance(part, bool | np.bool):
+        return 0
+    return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
+
+
+def function(name: str) -> Any:
+    """Return the function ``name`` of the module, which takes and gives our arrays."""
+    original = getattr(np, name)
+    call = _launcher(name, getattr(differences, name, original))
+    if isinstance(original, np.ufunc):
+        call.at = partial(_scatter, original)
+    return call
+
+
+def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None) -> Any:
+    """Return ``host``, a function of NumPy's arrays, as a function or method of ours."""
+    allowed = _names["cupy"].get(name)
+    is_elementwise = isinstance(getattr(np, name, None), np.ufunc) or name in ELEMENTWISE
+
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        if owner is not None and name not in FREE:
+            require_here(owner)
+        unknown = set(keywords) - set(allowed or keywords)
+        if unknown:
+            raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
+        _counts["launches"] += name not in FREE
+        values = [unwrapped(a) for a in arguments]
+        try:
+            result = host(*values, **{k: unwrapped(v) for k, v in keywords.items()})
+        except TypeError as error:  # NumPy has types of its own below TypeError
+            raise TypeError(str(error)) from error
+        return wrapped(c_ordered(result) if is_elementwise and "out" not in keywords else result)
+
+    call.__name__ = name
+    return call
+
+
+ELEMENTWISE = {"where", "clip", "sort", "round", "isclose"}
+"""No ufuncs in NumPy, but their results are in C order too."""
+
+
+def c_ordered(value: Any) -> Any:
+    """Return a result in C order, as CuPy's kernels write it; NumPy follows the inputs' order."""
+    if isinstance(value, tuple):
+        return tuple(map(c_ordered, value))
+    return np.asarray(value, order="C") if isinstance(value, np.ndarray) else value
+
+
+def _scatter(ufunc: np.ufunc, a: ndarray, indices: Any, b: ndarray) -> None:
+    if ufunc.__name__ not in ("add", "maximum", "minimum"):
+        raise TypeError(f"{ufunc.__name__}.at is not supported for {a.dtype}")
+    _counts["launches"] += 1
+    ufunc.at(a._host, host_index(indices, a.shape), unwrapped(b))
