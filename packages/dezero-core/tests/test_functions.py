@@ -77,6 +77,16 @@ def test_clip_passes_the_gradient_at_its_bounds() -> None:
     assert x.grad.data.tolist() == [0, 1, 1, 1, 0]
 
 
+def test_each_element_of_clip_gives_its_gradient_to_one_input() -> None:
+    x, low, high = (Variable(np.array(a)) for a in ([0.0, 2, 5, 2], [1.0, 2, 3, 4], [4.0, 4, 4, 1]))
+    y = F.clip(x, low, high)
+    y.backward()
+    np.testing.assert_array_equal(y.data, [1, 2, 4, 1])  # the last has its bounds exchanged
+    np.testing.assert_array_equal(x.grad.data, [0, 1, 0, 0])  # at a tie the gradient goes to x
+    np.testing.assert_array_equal(low.grad.data, [1, 0, 0, 0])
+    np.testing.assert_array_equal(high.grad.data, [0, 0, 1, 1])
+
+
 def test_abs_has_derivative_0_at_0() -> None:
     x = Variable(np.array([-2.0, 0.0, 2.0]))
     abs(x).backward()

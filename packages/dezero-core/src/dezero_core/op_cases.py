@@ -25,6 +25,7 @@ MATRICES = (
     ((1, 1), (1, 1)),
     ((0, 4), (4, 2)),
 )
+THREE_BOUNDS = (((3, 2), (2,), (3, 1)), ((2,), (3, 2), ()), ((), (), ()), ((0, 2), (2,), ()))
 THREE_AXES = (((2, 3, 4),), ((1, 1, 1),), ((2, 0, 4),))
 PAIRS = (((3, 2),), ((1, 2),), ((0, 2),))
 JOINED = (((2, 3, 2), (2, 1, 2)), ((1, 1, 1), (1, 1, 1)), ((2, 0, 2), (2, 1, 2)))
@@ -99,6 +100,19 @@ def selection() -> list[OpCase]:
         OpCase("clip", lambda x: F.clip(x, -1.0, 1.0) + 2 * x, _clip_reference),
         OpCase("clip below", lambda x: F.clip(x, 0.5), lambda x: np.fmax(x, 0.5), low=0.6),
         OpCase("clip above", lambda x: F.clip(x, None, 0.5), lambda x: np.fmin(x, 0.5), high=0.4),
+        OpCase("clip arrays", _clip_mixed, _clip_mixed_reference, THREE_BOUNDS),
+        OpCase(
+            "clip array below",
+            lambda x, low: F.clip(x, low, 9.0) + F.clip(2 * low, x) + 3 * x + 2 * low,
+            lambda x, low: np.fmax(x, low) + np.fmax(x, 2 * low) + 3 * x + 2 * low,
+            BINARY,
+        ),
+        OpCase(
+            "clip array above",
+            lambda x, high: F.clip(x, -9.0, high) + F.clip(2 * high, None, x) + 3 * x + 2 * high,
+            lambda x, high: np.fmin(x, high) + np.fmin(x, 2 * high) + 3 * x + 2 * high,
+            BINARY,
+        ),
     ]
 
 
@@ -122,6 +136,18 @@ def _where_mixed(x0: Any, x1: Any) -> Any:
 def _where_mixed_reference(x0: Any, x1: Any) -> Any:
     larger = x0 > x1
     return larger * (2 * x0 + 3 * x1) + ~larger * (x0 + x1)
+
+
+def _clip_mixed(x: Any, low: Any, high: Any) -> Any:
+    """Each input is the result somewhere; the lower bound is above the upper one somewhere."""
+    clipped = 2 * F.clip(x, low, high) + 2 * F.clip(low, high, x) + 2 * F.clip(high, x, low)
+    return clipped + 2 * x + 3 * low + 4 * high
+
+
+def _clip_mixed_reference(x: Any, low: Any, high: Any) -> Any:
+    orders = ((x, low, high), (low, high, x), (high, x, low))
+    clipped = sum(2 * np.fmin(np.fmax(a, b), c) for a, b, c in orders)
+    return clipped + 2 * x + 3 * low + 4 * high
 
 
 def _clip_reference(x: Any) -> Any:

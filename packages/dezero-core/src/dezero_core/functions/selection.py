@@ -101,28 +101,60 @@ def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
 
 
 class Clip(Function):
-    """y = x, but at least x_min and at most x_max;  dy/dx = 1 within and at the bounds, else 0."""
+    """y = min(max(x, low), high);  gy goes to the one of the three that y is, at ties to x.
 
-    def __init__(self, x_min: float | None, x_max: float | None) -> None:
+    Bounds that are numbers are settings; where one is an array, both are inputs.
+    """
+
+    broadcasts = True
+
+    def __init__(self, x_min: float | None = None, x_max: float | None = None) -> None:
         self.x_min, self.x_max = x_min, x_max
 
-    def forward(self, x: Any) -> Any:
-        xp = get_array_module(x)
-        return xp.clip(x, self.x_min, self.x_max)
+    def forward(self, x: Any, *bounds: Any) -> Any:
+        if not bounds:
+            return get_array_module(x).clip(x, self.x_min, self.x_max)
+        low, high = bounds
+        if low is not None:
+            x, low = as_array_like(x, low), as_array_like(low, x)
+            x = get_array_module(x).maximum(x, low)
+        if high is not None:
+            x, high = as_array_like(x, high), as_array_like(high, x)
+            x = get_array_module(x).minimum(x, high)
+        return x
 
     def backward(self, gy: Any) -> Any:
-        (x,) = self.inputs
-        low = -math.inf if self.x_min is None else self.x_min
-        high = math.inf if self.x_max is None else self.x_max
-        return where((x >= low) & (x <= high), gy, 0.0)
+        x, *bounds = self.inputs
+        low, high = bounds or (self.x_min, self.x_max)
+        low = -math.inf if low is None else low
+        high = math.inf if high is None else high
+        gx = where((x >= low) & (x <= high), gy, 0.0)
+        if not bounds:
+            return gx
+        _, need_low, need_high = self.needs_grad
+        return (
+            gx,
+            where((x < low) & (low <= high), gy, 0.0) if need_low else None,
+            where((x > high) | (low > high), gy, 0.0) if need_high else None,
+        )
 
 
 @hinted
-def clip(x: Any, x_min: float | None = None, x_max: float | None = None) -> Variable:
+def clip(x: Any, x_min: Any = None, x_max: Any = None) -> Variable:
     """Return ``x`` with values below ``x_min`` and above ``x_max`` moved there (book step 47).
+
+    Where ``x_min`` is larger than ``x_max`` the result is ``x_max``, as in NumPy.
 
     Args:
         x: any shape.
-        x_min, x_max: Python numbers, or None for no bound.
+        x_min, x_max: Python numbers, arrays or Variables, or None for no bound; shapes
+            broadcast. A bound gets the gradient of the elements moved to it; an element
+            equal to its bound keeps its own, as with PyTorch's ``clamp``.
     """
-    return Clip(x_min, x_max)(x)
+    if isinstance(x_min, NUMBER) and isinstance(x_max, NUMBER):
+        return Clip(x_min, x_max)(x)
+    return Clip()(x, x_min, x_max)
+
+
+NUMBER = (bool, int, float, type(None))
+"""Types of the bounds that are settings of the op."""
