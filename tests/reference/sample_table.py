@@ -1,0 +1,235 @@
+"""Which of PyTorch's own samples each of our ops runs on: one line per pair of functions.
+
+A row names our op, the entry of PyTorch's ``op_db`` (after a slash its variant), and spells
+PyTorch's call with our function. PyTorch's names of arguments are kept.
+"""
+
+# ruff: noqa: E501 (one line for each row)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import translations as t
+
+from dezero_core import functions as C
+from dezero_nn import functions as N
+
+
+@dataclass(frozen=True)
+class Row:
+    """Our op, PyTorch's function, and the call spelled with ours.
+
+    Attributes:
+        op: a name of our op table.
+        entry: name in ``op_db``, perhaps with a variant after a slash.
+        call: takes the arguments of PyTorch's function.
+        only: chooses the samples by their keyword arguments, where PyTorch has several functions
+            under one name.
+    """
+
+    op: str
+    entry: str
+    call: Callable[..., Any]
+    only: Callable[[dict[str, Any]], bool] = lambda keywords: True
+
+    @property
+    def name(self) -> str:
+        return f"{self.op} as {self.entry}"
+
+
+ROWS = [
+    # arithmetic
+    Row("add", "add", lambda x, y, alpha=1: t.added(x, y, alpha=alpha)),
+    Row("add", "__radd__", lambda x, y: y + x),
+    Row("add", "addcmul", lambda x, y, z, value=1: t.added(x, y * z, alpha=value)),
+    Row("add", "addcdiv", lambda x, y, z, value=1: t.added(x, y / z, alpha=value)),
+    Row("sub", "sub", lambda x, y, alpha=1: C.sub(x, t.scaled(y, alpha))),
+    Row("sub", "rsub", lambda x, y, alpha=1: C.sub(y, t.scaled(x, alpha))),
+    Row("sub", "__rsub__", lambda x, y: y - x),
+    Row("sub", "lerp", lambda x, y, weight: x + (y - x) * weight),
+    Row("mul", "mul", C.mul),
+    Row("mul", "__rmul__", lambda x, y: y * x),
+    Row("div", "div/no_rounding_mode", C.div),
+    Row("div", "true_divide", C.div),
+    Row("div", "__rdiv__", lambda x, y: y / x),
+    Row("div", "reciprocal", lambda x: 1 / x),
+    Row("neg", "neg", C.neg),
+    Row("pos", "positive", C.pos),
+    Row("abs", "abs", C.abs),
+    Row("pow", "pow", C.pow),
+    Row("pow", "__rpow__", lambda x, y: t.power(y, x)),
+    Row("pow", "float_power", lambda x, y: C.pow(C.astype(x, "float64"), C.astype(y, "float64"))),
+    Row("pow", "square", lambda x: x**2),
+    Row("pow", "rsqrt", lambda x: x**-0.5),
+    Row("pow", "exp2", lambda x: 2.0**x),
+    # elementwise
+    Row("exp", "exp", C.exp),
+    Row("log", "log", C.log),
+    Row("log", "log2", lambda x: C.log(x) / np.log(2.0).item()),
+    Row("log", "log10", lambda x: C.log(x) / np.log(10.0).item()),
+    Row("sqrt", "sqrt", C.sqrt),
+    Row("sin", "sin", C.sin),
+    Row("cos", "cos", C.cos),
+    Row("tan", "tan", C.tan),
+    Row("tanh", "tanh", C.tanh),
+    Row("tanh", "nn.functional.tanhshrink", lambda x: x - C.tanh(x)),
+    # selection
+    Row("maximum", "maximum", C.maximum),
+    Row("maximum", "max/binary", C.maximum),
+    Row("maximum", "fmax", C.maximum),
+    Row("minimum", "minimum", C.minimum),
+    Row("minimum", "min/binary", C.minimum),
+    Row("minimum", "fmin", C.minimum),
+    Row("where", "where", lambda x, condition, y: C.where(condition, x, y)),
+    Row("where", "masked_fill", t.masked_fill),
+    Row("clip", "clamp", t.clamp),
+    Row("clip", "clamp_min", lambda x, min: C.clip(x, min)),
+    Row("clip", "clamp_max", lambda x, max: C.clip(x, None, max)),
+    # shape
+    Row("reshape", "reshape", lambda x, *shape: C.reshape(x, t.flat(shape))),
+    Row("reshape", "view", lambda x, *shape: C.reshape(x, t.flat(shape))),
+    Row("reshape", "reshape_as", lambda x, y: C.reshape(x, y.shape)),
+    Row("reshape", "view_as", lambda x, y: C.reshape(x, y.shape)),
+    Row("reshape", "ravel", lambda x: C.reshape(x, (-1,))),
+    Row("reshape", "unflatten", t.unflattened),
+    Row("flatten", "flatten", t.flattened),
+    Row("expand_dims", "unsqueeze", C.expand_dims),
+    Row("squeeze", "squeeze", t.squeezed),
+    Row("squeeze", "squeeze/multiple", t.squeezed),
+    Row("transpose", "permute", lambda x, *dims: C.transpose(x, t.flat(dims))),
+    Row("transpose", "T", C.transpose),
+    Row("transpose", "t", C.transpose),
+    Row("transpose", "movedim", t.moved),
+    Row("transpose", "transpose", t.swapped),
+    Row("matrix_transpose", "mT", C.matrix_transpose),
+    Row("matrix_transpose", "mH", C.matrix_transpose),
+    Row("broadcast_to", "broadcast_to", lambda x, *shape: C.broadcast_to(x, t.flat(shape))),
+    Row("broadcast_to", "expand", t.expanded),
+    Row("broadcast_to", "expand_as", lambda x, y: C.broadcast_to(x, y.shape)),
+    Row("broadcast_to", "repeat", lambda x, *counts: t.tiled(x, t.flat(counts))),
+    Row("broadcast_to", "tile", lambda x, *counts: t.tiled(x, t.flat(counts))),
+    Row("sum_to", "sum_to_size", t.sum_to_size),
+    # parts
+    Row("get_item", "__getitem__", C.get_item),
+    Row("get_item", "clone", lambda x: x[...]),
+    Row("get_item", "contiguous", lambda x: x[...]),
+    Row("get_item", "select", t.part),
+    Row("get_item", "slice", lambda x, dim=0, start=None, end=None, step=1: t.part(x, dim, slice(start, end, step))),
+    Row("get_item", "narrow", t.narrow),
+    Row("get_item", "index_select", t.part),
+    Row("get_item", "gather", t.gather),
+    Row("get_item", "take", lambda x, index: C.get_item(C.reshape(x, (-1,)), index)),
+    Row("get_item", "take_along_dim", t.take_along_dim),
+    Row("get_item", "masked_select", t.masked_select),
+    Row("get_item", "flip", t.flip),
+    Row("get_item", "fliplr", lambda x: x[:, ::-1]),
+    Row("get_item", "flipud", lambda x: x[::-1]),
+    Row("get_item", "rot90", t.rotated),
+    Row("get_item", "roll", t.rolled),
+    Row("get_item", "diagonal", t.diagonal),
+    Row("get_item", "linalg.diagonal", lambda x, offset=0, dim1=-2, dim2=-1: t.diagonal(x, offset, dim1, dim2)),
+    Row("get_item", "trace", lambda x: C.sum(t.diagonal(x))),
+    Row("get_item", "split", t.split),
+    Row("get_item", "split/list_args", t.split),
+    Row("get_item", "chunk", t.chunk),
+    Row("get_item", "hsplit", t.hsplit),
+    Row("get_item", "unbind", lambda x, dim=0: tuple(t.part(x, dim, i) for i in range(x.shape[dim]))),
+    # joining
+    Row("concat", "cat", t.cat),
+    Row("concat", "hstack", t.hstack),
+    Row("concat", "vstack", lambda xs: C.concat([t.at_least_2d(x) for x in xs])),
+    Row("concat", "dstack", t.dstack),
+    Row("concat", "column_stack", t.column_stack),
+    Row("stack", "stack", C.stack),
+    # reductions
+    Row("sum", "sum", lambda x, dim=None, keepdim=False: C.sum(x, t.axes(dim), keepdim)),
+    Row("mean", "mean", lambda x, dim=None, keepdim=False: C.mean(x, t.axes(dim), keepdim)),
+    Row("average", "mean", lambda x, dim=None, keepdim=False: C.average(x, t.axes(dim), keepdim)),
+    Row("mean", "var", t.variance),
+    Row("mean", "var/unbiased", t.variance),
+    Row("mean", "std", lambda *arguments, **settings: C.sqrt(t.variance(*arguments, **settings))),
+    Row("mean", "std/unbiased", lambda *arguments: C.sqrt(t.variance(*arguments))),
+    Row("max", "amax", lambda x, dim=None, keepdim=False: C.max(x, t.axes(dim), keepdim)),
+    Row("max", "max/reduction_no_dim", C.max),
+    Row("max", "max/reduction_with_dim", lambda x, dim, keepdim=False: (C.max(x, dim, keepdim), C.argmax(x, dim, keepdim))),
+    Row("min", "amin", lambda x, dim=None, keepdim=False: C.min(x, t.axes(dim), keepdim)),
+    Row("min", "min/reduction_no_dim", C.min),
+    Row("min", "min/reduction_with_dim", lambda x, dim, keepdim=False: (C.min(x, dim, keepdim),)),
+    Row("argmax", "argmax", lambda x, dim=None, keepdim=False: C.argmax(x, dim, keepdim)),
+    Row("logsumexp", "logsumexp", lambda x, dim, keepdim=False: C.logsumexp(x, t.axes(dim), keepdim)),
+    # products
+    Row("matmul", "matmul", C.matmul),
+    Row("matmul", "__rmatmul__", lambda x, y: y @ x),
+    Row("matmul", "mm", C.matmul),
+    Row("matmul", "bmm", C.matmul),
+    Row("matmul", "mv", C.matmul),
+    Row("matmul", "dot", C.matmul),
+    Row("matmul", "inner", lambda x, y: t.tensordot(x, y, ([-1], [-1])) if x.ndim and y.ndim else x * y),
+    Row("matmul", "outer", lambda x, y: C.matmul(C.expand_dims(x, 1), C.expand_dims(y, 0))),
+    Row("matmul", "tensordot", t.tensordot),
+    Row("matmul", "linalg.multi_dot", t.multi_dot),
+    Row("matmul", "linalg.vecdot", lambda x, y, dim=-1: C.sum(x * y, dim)),
+    Row("matmul", "addmm", lambda x, y, z, beta=1, alpha=1: t.added(x, y @ z, beta, alpha)),
+    Row("matmul", "addmv", lambda x, y, z, beta=1, alpha=1: t.added(x, y @ z, beta, alpha)),
+    Row("matmul", "baddbmm", lambda x, y, z, beta=1, alpha=1: t.added(x, y @ z, beta, alpha)),
+    Row("matmul", "addbmm", lambda x, y, z, beta=1, alpha=1: t.added(x, C.astype(C.sum(y @ z, 0), x.dtype), beta, alpha)),
+    Row("matmul", "addr", lambda x, y, z, beta=1, alpha=1: t.added(x, C.expand_dims(y, 1) * z, beta, alpha)),
+    # dtypes
+    Row("astype", "to", t.converted),
+    Row("astype", "float", lambda x, **layout: C.astype(x, "float32")),
+    Row("astype", "double", lambda x, **layout: C.astype(x, "float64")),
+    Row("astype", "half", lambda x, **layout: C.astype(x, "float16")),
+    Row("astype", "long", lambda x, **layout: C.astype(x, "int64")),
+    Row("astype", "bool", lambda x, **layout: C.astype(x, "bool")),
+    # activations
+    Row("sigmoid", "sigmoid", N.sigmoid),
+    Row("sigmoid_simple", "sigmoid", N.sigmoid_simple),
+    Row("relu", "nn.functional.relu", N.relu),
+    Row("leaky_relu", "nn.functional.leaky_relu", lambda x, negative_slope=0.01: N.leaky_relu(x, negative_slope)),
+    Row("silu", "nn.functional.silu", N.silu),
+    Row("gelu", "nn.functional.gelu", lambda x, approximate: N.gelu(x), lambda k: k["approximate"] == "tanh"),
+    Row("softmax", "softmax", N.softmax),
+    Row("softmax", "softmax/with_dtype", lambda x, dim, dtype: N.softmax(C.astype(x, dtype), dim)),
+    Row("softmax", "nn.functional.softmin", lambda x, dim: N.softmax(-x, dim)),
+    Row("softmax_simple", "softmax", N.softmax_simple),
+    Row("log_softmax", "log_softmax", N.log_softmax),
+    Row("log_softmax", "log_softmax/with_dtype", lambda x, dim, dtype: N.log_softmax(C.astype(x, dtype), dim)),
+    # layers
+    Row("linear", "nn.functional.linear", lambda x, W, b=None: N.linear(x, C.transpose(W), b)),
+    Row("linear_simple", "nn.functional.linear", lambda x, W, b=None: N.linear_simple(x, C.transpose(W), b)),
+    Row("embed_id", "nn.functional.embedding", lambda W, x: N.embed_id(x, W)),
+    Row("dropout", "nn.functional.dropout", t.dropout),
+    Row("batch_norm", "nn.functional.batch_norm", t.batch_norm),
+    Row("layer_norm", "nn.functional.layer_norm", t.layer_norm),
+    # images
+    Row("conv2d", "nn.functional.conv2d", partial(t.conv2d, N.conv2d)),
+    Row("conv2d", "nn.functional.conv1d", t.in_one_row(partial(t.conv2d, N.conv2d))),
+    Row("conv2d_simple", "nn.functional.conv2d", partial(t.conv2d, t.conv2d_simple)),
+    Row("deconv2d", "nn.functional.conv_transpose2d", t.conv_transpose2d),
+    Row("deconv2d", "nn.functional.conv_transpose1d", t.in_one_row(t.conv_transpose2d)),
+    Row("pooling", "nn.functional.max_pool2d", partial(t.max_pool2d, N.pooling)),
+    Row("pooling_simple", "nn.functional.max_pool2d", partial(t.max_pool2d, N.pooling_simple), lambda k: k["dilation"] == 1 and not k["return_indices"]),
+    Row("average_pooling", "nn.functional.avg_pool2d", t.avg_pool2d),
+    Row("average_pooling", "nn.functional.avg_pool1d", t.in_one_row(t.avg_pool2d)),
+    Row("im2col", "nn.functional.unfold", t.unfold),
+    # losses
+    Row("mean_squared_error", "nn.functional.mse_loss", partial(t.mse_loss, N.mean_squared_error)),
+    Row("mean_squared_error_simple", "nn.functional.mse_loss", partial(t.mse_loss, N.mean_squared_error_simple)),
+    Row("binary_cross_entropy", "nn.functional.binary_cross_entropy", t.binary_cross_entropy),
+    Row("sigmoid_cross_entropy", "nn.functional.binary_cross_entropy_with_logits", t.with_logits),
+    Row("softmax_cross_entropy", "nn.functional.cross_entropy", partial(t.cross_entropy, N.softmax_cross_entropy)),
+    Row("softmax_cross_entropy", "nn.functional.nll_loss", t.nll_loss),
+    Row("softmax_cross_entropy_simple", "nn.functional.cross_entropy", partial(t.cross_entropy, N.softmax_cross_entropy_simple)),
+]  # fmt: skip
+
+WITHOUT_SAMPLES = {
+    "accuracy": "PyTorch has no such function",
+    "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",
+    "lstm": "op_db has no samples of LSTM; test_against_pytorch.py compares them",
+}
+"""Ops of our table that PyTorch's samples do not reach."""
