@@ -8,7 +8,7 @@ import pytest
 
 from dezero_core import Buffer, DezeroError, Parameter, Variable, as_array, as_variable
 from dezero_core import functions as F
-from dezero_core.errors import GraphError, ShapeError, UnsupportedType
+from dezero_core.errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
 from dezero_core.extend import backend_of, get_backend, transfers
 
 
@@ -123,3 +123,97 @@ def test_numpy_takes_the_data_of_the_host_and_no_other() -> None:
     assert np.array(x, dtype="float32").dtype == np.float32
     with pytest.raises(TypeError, match="Implicit conversion to a NumPy array is not allowed"):
         np.asarray(Variable(get_backend("cuda").from_numpy(x.data)))
+
+
+def test_a_gradient_has_the_shape_of_its_data(backend: str) -> None:
+    library = get_backend(backend)
+    x = Variable(library.from_numpy(np.ones((2, 3), "float32")), name="W")
+    for shape in [(), (1,), (3, 2), (1, 2, 3), (2, 1), (0,)]:
+        for wrong in (
+            library.from_numpy(np.ones(shape)),
+            Variable(library.from_numpy(np.ones(shape))),
+        ):
+            with pytest.raises(
+                ShapeError, match=r"grad of 'W': got shape .*data has shape \(2, 3\)"
+            ):
+                x.grad = wrong
+    assert x.grad is None
+    x.grad = library.from_numpy(np.ones((2, 3), "float64"))  # of any dtype
+    assert isinstance(x.grad, Variable) and not x.grad.requires_grad
+    given = Variable(library.from_numpy(np.ones((2, 3))))
+    x.grad = given
+    assert x.grad is given
+    x.grad = None
+    waiting = Parameter(None)
+    waiting.grad = library.from_numpy(np.ones(5))
+    assert waiting.grad.shape == (5,)
+    with pytest.raises(ShapeError, match="got shape None"):
+        x.grad = Variable(None)
+    with pytest.raises(UnsupportedType, match="list is not supported"):
+        x.grad = [1.0, 2.0]
+
+
+def test_a_gradient_is_beside_its_data() -> None:
+    import array_api_strict
+
+    x = Variable(np.ones(2))
+    for name in ("cuda", "strict"):
+        elsewhere = get_backend(name).from_numpy(np.ones(2))
+        with pytest.raises(BackendMismatch, match=rf"{name}.*move it there with to\('numpy'\)"):
+            x.grad = elsewhere
+        with pytest.raises(BackendMismatch, match=rf"numpy.*to\('{name}'\)"):
+            Variable(elsewhere).grad = np.ones(2)
+    devices = [array_api_strict.Device(f"device{i}") for i in (1, 2)]
+    a, b = (array_api_strict.ones(2, device=device) for device in devices)
+    with pytest.raises(BackendMismatch, match="device2"):
+        Variable(a).grad = b
+
+
+def test_a_leaf_whose_shape_changed_gets_no_sum_of_gradients() -> None:
+    x, other = Variable(np.ones((1, 3))), Variable(np.ones(3))
+    (x * 2).backward()
+    x.data = np.ones((4, 3))
+    with pytest.raises(ShapeError, match=r"got shape \(1, 3\); the data has shape \(4, 3\)"):
+        (x * other).sum().backward()
+    assert other.grad is None and x.grad.shape == (1, 3), "nothing was written"
+    x.cleargrad()
+    (x * other).sum().backward()
+    assert x.grad.shape == (4, 3)
+
+
+class Named(Parameter):
+    """A subclass with another constructor and an attribute."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(np.arange(float(size)))
+        self.note = ["mine"]
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{f"pickle {n}": lambda x, n=n: pickle.loads(pickle.dumps(x, n)) for n in (2, 5)},
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_copies_carry_the_gradient(copied: object, create_graph: bool) -> None:
+    x = Named(3)
+    (x * x).sum().backward(create_graph=create_graph)
+    other = copied(x)
+    assert type(other) is Named and other.note == ["mine"]
+    assert np.array_equal(other.data, x.data) and np.array_equal(other.grad.data, [0.0, 2.0, 4.0])
+    assert other.grad.creator is None
+    if copied is not copy.copy:
+        assert other.grad.data is not x.grad.data
+        pair = copied([x, x.grad] if not create_graph else [x, x])
+        assert pair[1] is (pair[0] if create_graph else pair[0].grad), "copied once"
+
+
+def test_pickles_of_earlier_versions_load() -> None:
+    """Those have no gradient in them."""
+    from dezero_core import variable
+
+    x = variable._rebuild(Parameter, np.ones(2), "W", True)
+    assert x.grad is None and x.requires_grad and x.name == "W"

@@ -6,6 +6,7 @@ One sentence to remember: in a plain backward pass gradients are arrays; with
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from threading import Lock
@@ -28,7 +29,7 @@ from .function import (
 from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
-from .variable import Variable, array_of, as_variable, get_array_module
+from .variable import Variable, array_of, as_variable, get_array_module, require_gradient_of
 
 T = TypeVar("T")
 
@@ -63,13 +64,13 @@ def backward(
     """
     if self.creator is None and self.requires_grad:
         return backward_of_leaf(self)
-    seed = seed_for(self, self.grad)
+    seed = seed_for(self, self._grad)
     retain_graph = create_graph if retain_graph is None else retain_graph
     task = Pass(retain_graph, retain_grad, _grad_ready.get())
     if task.callback is not None:
         task.uses = count_uses(self)
     go_back(self, seed, task, create_graph, Pass.write)
-    self.grad = seed if retain_grad else None
+    self._grad = seed if retain_grad else None
 
 
 def seed_for(y: Variable, gy: Any) -> Variable:
@@ -272,6 +273,8 @@ class Pass:
         """Write the gradient of a leaf that gets no more, and tell the callback."""
         if x not in self.pending or self.callback is None:
             return
+        if x._grad is not None:
+            require_gradient_of(x, x._grad)
         accumulate(x, self.own(x, self.pending.pop(x)))
         mode = gradients_are_arrays.set(False)
         try:
@@ -282,6 +285,9 @@ class Pass:
     def write(self) -> None:
         """Add what has arrived to the leaves (and what was kept on the way)."""
         # All that can fail is done before the first grad is touched.
+        for x in self.pending:
+            if x._grad is not None:
+                require_gradient_of(x, x._grad)
         ready = [(x, self.own(x, g)) for x, g in self.pending.items()]
         for x, g in ready + self.finished:
             accumulate(x, g)
@@ -310,9 +316,19 @@ class Pass:
 def accumulate(x: Variable, g: Any) -> None:
     """``x.grad += g``, into a new array; ``g`` may be a Variable with a graph of its own."""
     with _writing:
-        if x.grad is not None:
-            g = (x.grad if isinstance(g, Variable) else array_of(x.grad)) + g
-        x.grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
+        if x._grad is not None:
+            g = (x._grad if isinstance(g, Variable) else x._grad.data) + g
+        x._grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
+
+
+def _open_lock() -> None:
+    """Replace the lock in a child of fork: a thread that the child lacks may hold it."""
+    global _writing
+    _writing = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_lock)
 
 
 def is_shared(gx: Any, function: Function) -> bool:

@@ -40,9 +40,10 @@ from .formats import (
 from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import Catalog, PluginStatus, plugins
+from .pointers import address_of, has_layout, is_writable
 from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
-from .variable import admitted, array_of, as_array_like, cast
+from .variable import admitted, array_of, as_array_like, cast, require_gradient_of
 from .weights import (
     LoadReport,
     OnHost,
@@ -79,6 +80,7 @@ __all__ = [
     "Stored",
     "WeightFormat",
     "accelerator",
+    "address_of",
     "admit",
     "admitted",
     "all_kernels",
@@ -104,12 +106,14 @@ __all__ = [
     "format_for",
     "generator",
     "get_backend",
+    "has_layout",
     "hookimpl",
     "host_normal",
     "in_single",
     "is_basic",
     "is_floating",
     "is_sequence",
+    "is_writable",
     "kernel_log",
     "kernels_for",
     "limit_for",
@@ -126,6 +130,7 @@ __all__ = [
     "plugins",
     "registered_formats",
     "require_fit",
+    "require_gradient_of",
     "save_weights",
     "sum_over",
     "transfers",

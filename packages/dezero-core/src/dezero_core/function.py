@@ -163,7 +163,7 @@ class Function:
             return y
         output = _new(Variable)
         output.data = y
-        output.name = output.grad = output._index = None
+        output.name = output._grad = output._index = None
         if wanted:
             if enable_backprop.get() if _blocks() else enable_backprop.default:
                 self._inputs, self._arrays, self._result = inputs, arrays, y

@@ -21,7 +21,7 @@ from .backends.registry import (
     get_backend,
 )
 from .backends.transfer import move
-from .errors import GraphError, ShapeError, UnsupportedType
+from .errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
 from .hints import VARIABLE, bind
 
 Scalar = bool | int | float | complex
@@ -37,7 +37,8 @@ class Variable:
 
     Attributes:
         data: the array.
-        grad: the gradient, a Variable of the same shape, or None.
+        grad: the gradient, a Variable of the same shape, or None. It can be set to a Variable or
+            an array of the shape of ``data``, of the same library and device, in any dtype.
         name: the label.
 
     Raises:
@@ -45,7 +46,7 @@ class Variable:
             something else than booleans, integers or real numbers (docs/adr/0015).
     """
 
-    __slots__ = ("__weakref__", "_creator", "_index", "_requires_grad", "data", "grad", "name")
+    __slots__ = ("__weakref__", "_creator", "_grad", "_index", "_requires_grad", "data", "name")
     __array_priority__ = 200
     __array_ufunc__ = None  # array + Variable is ours to compute
 
@@ -56,10 +57,22 @@ class Variable:
             data = admit(data)
         self.data: Any = data
         self.name = name
-        self.grad: Variable | None = None
+        self._grad: Variable | None = None
         self._requires_grad = requires_grad
         self._creator: Any = None  # the Function that made it
         self._index: int | None = None  # which of its outputs, if it has several
+
+    @property
+    def grad(self) -> Variable | None:
+        """The gradient, a Variable of the shape of ``data``, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Variable | Array | None) -> None:
+        if value is not None:
+            value = as_variable(value)
+            require_gradient_of(self, value)
+        self._grad = value
 
     @property
     def creator(self) -> Any:
@@ -89,7 +102,7 @@ class Variable:
 
     def cleargrad(self) -> None:
         """Forget the gradient."""
-        self.grad = None
+        self._grad = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -233,8 +246,8 @@ class Variable:
     def _move(self, backend: ArrayBackend) -> Variable:
         if self.data is not None:
             self.data = move(self.data, backend)
-        if self.grad is not None:
-            self.grad._move(backend)
+        if self._grad is not None:
+            self._grad._move(backend)
         return self
 
     def __copy__(self) -> Variable:
@@ -244,13 +257,17 @@ class Variable:
         return x
 
     def __reduce__(self) -> Any:
-        """Copies and pickles carry data and name; a graph cannot be copied."""
+        """Copy data, gradient and name; a graph cannot be copied, nor can the gradient's."""
         if self.creator is not None:
             raise GraphError(
                 f"a Variable computed by {type(self._creator).__name__} cannot be copied or "
                 "pickled with its graph; copy as_variable(y.data) instead"
             )
-        return _rebuild, (type(self), self.data, self.name, self.requires_grad)
+        grad = self._grad
+        if grad is not None and grad.creator is not None:
+            grad = Variable(grad.data, grad.name, requires_grad=False)
+        settings = type(self), self.data, self.name, self.requires_grad, grad
+        return _rebuild, settings, getattr(self, "__dict__", None)
 
     # Bound by operators.py, one line each.
     __add__: Callable[..., Variable]
@@ -308,9 +325,13 @@ class Buffer(Variable):
         super().__init__(data, name, requires_grad=False)
 
 
-def _rebuild(kind: type[Variable], data: Any, name: str | None, requires_grad: bool) -> Variable:
-    x = kind(data, name)
-    x.requires_grad = requires_grad
+def _rebuild(
+    kind: type[Variable], data: Any, name: str | None, requires_grad: bool, grad: Any = None
+) -> Variable:
+    """Return the Variable that `Variable.__reduce__` described."""
+    x = object.__new__(kind)  # a subclass may have other arguments
+    Variable.__init__(x, data, name, requires_grad=requires_grad)
+    x._grad = grad
     return x
 
 
@@ -333,6 +354,31 @@ def admitted(x: Any) -> Any:
     if isinstance(x, Variable):
         return x.data
     return as_array(x) if isinstance(x, Scalar) else admit(x)
+def require_gradient_of(x: Variable, grad: Variable) -> None:
+    """Raise unless ``grad`` has the shape, library and device of ``x``; without data all fits.
+
+    Raises:
+        ShapeError: the shapes differ.
+        BackendMismatch: the libraries or devices differ.
+    """
+    data, g = x.data, grad.data
+    if data is None:
+        return
+    name = f" of {x.name!r}" if x.name else ""
+    if g is None or tuple(g.shape) != tuple(data.shape):
+        shape = None if g is None else tuple(g.shape)
+        raise ShapeError(
+            f"grad{name}: got shape {shape}; the data has shape {x.shape}, and a gradient has the "
+            "shape of its data; reshape, transpose or sum it first"
+        )
+    backend, other = backend_of(data), backend_of(g)
+    if backend is other and backend.name == HOST:
+        return  # the host is one device
+    if backend is not other or backend.device(data) != other.device(g):
+        raise BackendMismatch(
+            f"grad{name}: got an array of {other.name} on {other.device(g)}; the data is one of "
+            f"{backend.name} on {backend.device(data)}; move it there with to({backend.name!r})"
+        )
 
 
 def array_of(x: Any) -> Any:

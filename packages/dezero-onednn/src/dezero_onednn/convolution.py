@@ -36,7 +36,9 @@ from .operation import (
     WEIGHTS,
     ForEachThread,
     Operation,
+    c_order,
     channels_last,
+    contiguous,
     covers,
     described,
     integers,
@@ -58,8 +60,9 @@ Filters are reordered for every block, and their gradients added up.
 
 
 def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
-    """Float32 with something in it, where oneDNN is faster."""
-    return covers(x, W) and way_of_y(x, W, settings) is not Way.PLAIN
+    """Return whether all is float32 and not empty, and oneDNN is faster."""
+    arrays = (x, W) if b is None else (x, W, b)
+    return covers(*arrays) and way_of_y(x, W, settings) is not Way.PLAIN
 
 
 def supports_conv2d_grad_x(gy: Any, W: Any, shape: Shape, *settings: Any) -> bool:
@@ -92,7 +95,7 @@ def onednn_conv2d(
 ) -> Any:
     """Filters at every place of the images."""
     settings = stride, pad, dilation, groups
-    x, W = np.ascontiguousarray(x), np.ascontiguousarray(W)
+    x, W, b = contiguous(x), contiguous(W), None if b is None else contiguous(b)
     y = np.empty((len(x), len(W), *window_counts(x.shape, W.shape[2:], *settings[:3])), x.dtype)
     way = way_of_y(x, W, settings)
 
@@ -113,7 +116,7 @@ def onednn_conv2d_grad_x(
 ) -> Any:
     """The gradient of the images."""
     settings = stride, pad, dilation, groups
-    gy, W, gx = np.ascontiguousarray(gy), np.ascontiguousarray(W), np.empty(shape, gy.dtype)
+    gy, W, gx = contiguous(gy), contiguous(W), np.empty(shape, gy.dtype)
     way = best("x", gx.shape, W.shape, *settings)
 
     def compute(part: slice) -> None:
@@ -123,7 +126,7 @@ def onednn_conv2d_grad_x(
             channels, filters, own = of_one_image(part, gx, gy, settings)
             gradient_of_x(gy[:, filters], W[filters], gx[:, channels], own, way)
         else:
-            gradient_of_x(gy, np.ascontiguousarray(W[:, part]), gx[:, part], settings, way)
+            gradient_of_x(gy, contiguous(W[:, part]), gx[:, part], settings, way)
 
     in_parts(units(gy, groups, shape[1]), work(gx.size, gy.size, W.shape), compute)
     return gx
@@ -134,7 +137,7 @@ def onednn_conv2d_grad_W(
 ) -> Any:
     """The gradient of the filters: the sum of those by the parts of the images."""
     settings = stride, pad, dilation, groups
-    x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
+    x, gy = contiguous(x), contiguous(gy)
     W_shape = gy.shape[1], x.shape[1] // groups, *kernel
     way = best("W", x.shape, W_shape, *settings)
 
@@ -153,7 +156,7 @@ def onednn_conv2d_grads(
 ) -> Any:
     """Both of them, and of the bias: what comes back is reordered once."""
     settings = stride, pad, dilation, groups
-    gy, x, W = (np.ascontiguousarray(array) for array in (gy, x, W))
+    gy, x, W = map(contiguous, (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
     ways = [best(part, x.shape, W.shape, *settings) for part in "Wx"]
 
@@ -288,11 +291,11 @@ def forward(
     x: Shape, W: Shape, y: Shape, with_bias: bool, settings: Settings, way: Way
 ) -> Operation:
     """Images of shape x, filters of shape W and perhaps a bias to outputs of shape y."""
-    inputs = {SRC: layout(x), WEIGHTS: layout(grouped(W, settings[3]))}
+    inputs = {SRC: c_order(x), WEIGHTS: c_order(W, grouped(W, settings[3]))}
     if with_bias:
-        inputs[BIAS] = layout(W[:1])
+        inputs[BIAS] = c_order(W[:1])
     description = forward_description(x, W, y, with_bias, settings, way)
-    return Operation(description, inputs, (DST, layout(y)))
+    return Operation(description, inputs, (DST, c_order(y)))
 
 
 @ForEachThread
@@ -303,8 +306,8 @@ def backward_x(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Op
     layouts = images, filters, outputs
     method = engine(), c_int(DIRECT)
     description = described("convolution_backward_data", *method, *layouts, *numbers, hint)
-    inputs = {DIFF_DST: layout(y), WEIGHTS: layout(grouped(W, settings[3]))}
-    return Operation(description, inputs, (DIFF_SRC, layout(x)))
+    inputs = {DIFF_DST: c_order(y), WEIGHTS: c_order(W, grouped(W, settings[3]))}
+    return Operation(description, inputs, (DIFF_SRC, c_order(x)))
 
 
 @ForEachThread
@@ -315,5 +318,5 @@ def backward_W(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Op
     layouts = images, filters, None, outputs
     method = engine(), c_int(DIRECT)
     description = described("convolution_backward_weights", *method, *layouts, *numbers, hint)
-    inputs = {DIFF_DST: layout(y), SRC: layout(x)}
-    return Operation(description, inputs, (DIFF_WEIGHTS, layout(grouped(W, settings[3]))))
+    inputs = {DIFF_DST: c_order(y), SRC: c_order(x)}
+    return Operation(description, inputs, (DIFF_WEIGHTS, c_order(W, grouped(W, settings[3]))))

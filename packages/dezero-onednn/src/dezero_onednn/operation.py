@@ -17,11 +17,13 @@ import threading
 from collections.abc import Callable
 from ctypes import c_int, c_int64, c_void_p
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .library import Handle, call, computing, engine, library, require_success
+from dezero_core.extend import address_of, has_layout
+
+from .library import Handle, call, computing, engine, library, one_thread, require_success
 
 FLOAT32, ANY_LAYOUT, SCRATCHPAD_BY_CALLER, IN_ORDER = 3, 1, 1, 1
 SRC, DST, WEIGHTS, BIAS, WORKSPACE, SCRATCHPAD = 1, 17, 33, 41, 64, 80
@@ -44,12 +46,21 @@ class Argument(ctypes.Structure):
     _fields_ = (("number", c_int), ("memory", c_void_p))
 
 
+F4, BYTES = "float32", "uint8"
+"""dtypes of the arrays that oneDNN is given: numbers in C order, and its own layouts."""
+
+
 def covers(*arrays: Any) -> bool:
-    """Whether all are arrays of float32 that hold something."""
+    """Return whether all are arrays of float32 that hold something."""
     return all(
         type(array) is np.ndarray and array.dtype == np.float32 and array.size > 0
         for array in arrays
     )
+
+
+def contiguous(x: Any) -> Any:
+    """Return an array as float32 in C order and aligned: itself, or a copy."""
+    return x if has_layout(x, F4, x.shape) else np.array(x, F4, order="C", subok=False)
 
 
 def integers(values: Any) -> Any:
@@ -99,44 +110,69 @@ def bytes_of(layout: Any) -> int:
 def room(count: int) -> Any:
     """So many bytes, uninitialised, that start with a line of the cache."""
     memory = np.empty(count + ALIGNMENT, np.uint8)
-    start = -address(memory) % ALIGNMENT
+    start = -address_of(memory, BYTES, memory.shape) % ALIGNMENT
     return memory[start : start + count]
 
 
-def address(array: Any) -> int:
-    """Where an array's first element is."""
-    return int(array.__array_interface__["data"][0])
+class Slot(NamedTuple):
+    """One argument of a primitive: oneDNN's layout of it, and the array that has this layout.
+
+    Attributes:
+        layout: what oneDNN will read or write.
+        shape, dtype: of the array; in a layout of oneDNN's own it is a row of bytes.
+        is_output: whether oneDNN writes to it.
+    """
+
+    layout: Any
+    shape: tuple[int, ...]
+    dtype: str = F4
+    is_output: bool = False
+
+
+def bytes_slot(layout: Any, is_output: bool = False) -> Slot:
+    """Return the slot of an argument in a layout of oneDNN's own."""
+    return Slot(layout, (bytes_of(layout),), BYTES, is_output)
 
 
 class Primitive:
-    """A compiled operation, with a place for each of its arguments."""
+    """A compiled operation with one slot for each of its arguments.
 
-    def __init__(self, description: Handle, layouts: dict[int, Any]) -> None:
+    Args:
+        description: of the operation.
+        slots: by the number of the argument, in the order in which arrays will come.
+    """
+
+    def __init__(self, description: Handle, slots: dict[int, Slot]) -> None:
         self.primitive = Handle("primitive", "primitive_create", description)
         self.stream = Handle("stream", "stream_create", engine(), c_int(IN_ORDER))
-        self.layouts = {**layouts, SCRATCHPAD: wanted(description, SCRATCHPAD)}
-        self.scratch = bytes_of(self.layouts[SCRATCHPAD])
+        self.slots, self.scratch = list(slots.values()), bytes_slot(wanted(description, SCRATCHPAD))
         self.description = description  # owns the layouts
         self.memories = [
-            Handle("memory", "memory_create", each, engine(), c_void_p())
-            for each in self.layouts.values()
+            Handle("memory", "memory_create", slot.layout, engine(), c_void_p())
+            for slot in (*self.slots, self.scratch)
         ]
-        pairs = zip(self.layouts, [memory.pointer for memory in self.memories], strict=True)
-        self.arguments = (Argument * len(self.layouts))(*[Argument(*pair) for pair in pairs])
-        self.places = [0] * len(layouts)  # where the arrays of the last call were
+        numbers = *slots, SCRATCHPAD
+        pairs = zip(numbers, [memory.pointer for memory in self.memories], strict=True)
+        self.arguments = (Argument * len(numbers))(*[Argument(*pair) for pair in pairs])
+        self.places = [0] * len(slots)  # where the arrays of the last call were
         self.set_handle = library().dnnl_memory_set_data_handle
         self.execute = computing().dnnl_primitive_execute
 
     def __call__(self, *arrays: Any) -> None:
-        """Run on arrays in the order of the layouts."""
-        scratch = room(self.scratch) if self.scratch else None
-        for number, (memory, array) in enumerate(zip(self.memories, arrays, strict=False)):
-            place = address(array)
+        """Run on arrays in the order of the slots.
+
+        Raises:
+            ShapeError, UnsupportedType: an array is not what its slot says.
+        """
+        for number, (slot, array) in enumerate(zip(self.slots, arrays, strict=True)):
+            place = address_of(array, slot.dtype, slot.shape, writable=slot.is_output)
             if place != self.places[number]:
-                self.put(memory, place)
+                self.put(self.memories[number], place)
                 self.places[number] = place
-        if scratch is not None:
-            self.put(self.memories[-1], address(scratch))
+        scratch = room(*self.scratch.shape)  # lives until the call returns
+        if scratch.size:
+            place = address_of(scratch, BYTES, self.scratch.shape, writable=True)
+            self.put(self.memories[-1], place)
         arguments = len(self.arguments), self.arguments
         status = self.execute(self.primitive.pointer, self.stream.pointer, *arguments)
         require_success("primitive_execute", status)
@@ -147,31 +183,43 @@ class Primitive:
 
 
 class Operand:
-    """An argument in C order, and as the operation wants it."""
+    """An argument in C order, and as the operation wants it.
 
-    def __init__(self, given: Handle, wanted: Any, is_output: bool) -> None:
-        self.layout, self.bytes = wanted, bytes_of(wanted)
+    Args:
+        shape: of the array in C order.
+        given: the layout of that array, as oneDNN sees it.
+        wanted: the layout that the operation wants.
+        is_output: whether the operation writes to it.
+
+    Attributes:
+        slot: what the operation is given.
+    """
+
+    def __init__(self, shape: tuple[int, ...], given: Handle, wanted: Any, is_output: bool) -> None:
+        self.slot = Slot(wanted, shape, F4, is_output)
         self.reorder: Primitive | None = None
         if not library().dnnl_memory_desc_equal(given, wanted):
-            source, target = (wanted, given) if is_output else (given, wanted)
-            description = described("reorder", source, engine(), target, engine())
+            self.slot = bytes_slot(wanted, is_output)
+            ends = [Slot(given, shape, F4, is_output), bytes_slot(wanted, not is_output)]
+            source, target = reversed(ends) if is_output else ends
+            description = described("reorder", source.layout, engine(), target.layout, engine())
             self.reorder = Primitive(description, {SRC: source, DST: target})
 
     def taken(self, array: Any) -> Any:
         """An input as the operation wants it."""
         if self.reorder is None:
             return array
-        reordered = room(self.bytes)
+        reordered = room(*self.slot.shape)
         self.reorder(array, reordered)
         return reordered
 
     def same_as(self, other: Operand) -> bool:
         """Whether what one has taken serves the other too."""
-        return bool(library().dnnl_memory_desc_equal(self.layout, other.layout))
+        return bool(library().dnnl_memory_desc_equal(self.slot.layout, other.slot.layout))
 
     def place(self, array: Any) -> Any:
         """Where the operation shall write an output."""
-        return array if self.reorder is None else room(self.bytes)
+        return array if self.reorder is None else room(*self.slot.shape)
 
     def give(self, result: Any, array: Any) -> None:
         """Bring an output from its place to the array it belongs in."""
@@ -184,20 +232,20 @@ class Operation:
 
     Args:
         description: of the primitive.
-        inputs: by the number of the argument, the layout in which arrays will come.
-        output: the number of the result, and its layout.
+        inputs: by the number of the argument, the shape and layout in which arrays will come.
+        output: the number of the result, its shape and its layout.
     """
 
     def __init__(
-        self, description: Handle, inputs: dict[int, Handle], output: tuple[int, Handle]
+        self, description: Handle, inputs: dict[int, Given], output: tuple[int, Given]
     ) -> None:
         self.inputs = [
-            Operand(given, wanted(description, number), False) for number, given in inputs.items()
+            Operand(*given, wanted(description, number), False) for number, given in inputs.items()
         ]
         number, given = output
-        self.output = Operand(given, wanted(description, number), True)
-        layouts = [operand.layout for operand in (*self.inputs, self.output)]
-        self.primitive = Primitive(description, dict(zip((*inputs, number), layouts, strict=True)))
+        self.output = Operand(*given, wanted(description, number), True)
+        slots = [operand.slot for operand in (*self.inputs, self.output)]
+        self.primitive = Primitive(description, dict(zip((*inputs, number), slots, strict=True)))
 
     def __call__(self, y: Any, *inputs: Any) -> None:
         """Write to ``y`` what comes of arrays, in the order of the arguments."""
@@ -210,15 +258,31 @@ class Operation:
         self.output.give(place, y)
 
 
+Given = tuple[tuple[int, ...], Handle]
+"""The shape of an array in C order, and its layout as oneDNN sees it."""
+
+
+def c_order(shape: tuple[int, ...], seen_as: tuple[int, ...] | None = None) -> Given:
+    """Return an array in C order as an argument; oneDNN may see other axes in it."""
+    return shape, layout(seen_as or shape)
+
+
 class ForEachThread(threading.local):
     """What makes operations, each for one thread: they remember the arrays of their last call.
 
     Args:
         make: from shapes and settings. Of the latest used 256 are kept.
+
+    They are made on one OpenMP thread. oneDNN computes while it compiles, and a team of threads
+    that OpenMP starts is missing in a child of fork, which would wait for it for ever.
     """
 
     def __init__(self, make: Callable[..., Any]) -> None:
-        self.made = lru_cache(256)(make)
+        def make_alone(*sizes: Any) -> Any:
+            with one_thread():
+                return make(*sizes)
+
+        self.made = lru_cache(256)(make_alone)
 
     def __call__(self, *sizes: Any) -> Any:
         """That of these sizes, made now if there is none."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.extend import address_of
 from dezero_nn.threads import at_work, get_num_threads, in_parts
 
 from .library import computing, one_thread, require_success
-from .operation import address
+from .operation import F4
 
 LEAST_WORK, FEWEST_ROWS = 1 << 22, 8
 """Multiplications, and rows on both sides, below which NumPy is faster."""
@@ -35,7 +36,7 @@ def supports_matmul(x: Any, W: Any) -> bool:
         and x.shape[1] == W.shape[0]
         and x.size * W.shape[1] >= LEAST_WORK
         and min(*x.shape, W.shape[1]) >= FEWEST_ROWS
-        and all(order(matrix) for matrix in (x, W))
+        and all(order(matrix) and matrix.flags.aligned for matrix in (x, W))
         and (at_work() or get_num_threads() == 1)
     )
 
@@ -69,11 +70,18 @@ def onednn_matmul(x: Any, W: Any) -> Any:
 
 def multiply(x: Any, W: Any, y: Any) -> None:
     """``x @ W`` into ``y``, in this thread."""
-    sizes = *x.shape, W.shape[1]
-    operands = address(x), step_of(x), address(W), step_of(W)
+    (rows, terms), columns = x.shape, W.shape[1]
+    operands = matrix(x, (rows, terms)), matrix(W, (terms, columns))
     with one_thread():
         status = computing().dnnl_sgemm(
-            order(x), order(W), sizes[0], sizes[2], sizes[1], 1.0, *operands, 0.0,
-            address(y), step_of(y),
+            order(x), order(W), rows, columns, terms, 1.0, *operands[0], *operands[1], 0.0,
+            *matrix(y, (rows, columns), writable=True),
         )  # fmt: skip
     require_success("sgemm", status)
+
+
+def matrix(x: Any, shape: tuple[int, int], writable: bool = False) -> tuple[int, int]:
+    """Return the address of a matrix and the elements from one row (or column) to the next."""
+    step = step_of(x)
+    strides = (step * 4, 4) if order(x) == N else (4, step * 4)
+    return address_of(x, F4, shape, writable=writable, strides=strides), step

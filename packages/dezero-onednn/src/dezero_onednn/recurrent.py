@@ -25,6 +25,7 @@ from .library import Handle, engine, one_thread
 from .operation import (
     ALIGNMENT,
     BIAS,
+    BYTES,
     DIFF_BIAS,
     DIFF_DST,
     DIFF_SRC,
@@ -38,7 +39,10 @@ from .operation import (
     ForEachThread,
     Operand,
     Primitive,
+    Slot,
     bytes_of,
+    bytes_slot,
+    contiguous,
     described,
     layout,
     open_layout,
@@ -56,8 +60,8 @@ FOUND = (DIFF_SRC, DIFF_SRC + 1, DIFF_SRC + 2, DIFF_WEIGHTS, DIFF_WEIGHTS + 1, D
 
 
 def supports_lstm_grad(hs: Any, last: Any, workspace: Any, *arguments: Any) -> bool:
-    """What `onednn_lstm` returned."""
-    return bool(workspace.dtype == np.uint8)
+    """Return whether the workspace is one that `onednn_lstm` returned."""
+    return bool(workspace.dtype == BYTES)
 
 
 def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
@@ -67,7 +71,7 @@ def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, 
     """
     (T, C, N), H, kind = x.shape, h.shape[0], TRAINING if Config.enable_backprop else INFERENCE
     parts = evenly(N, min(N, get_num_threads()) if work(x, h) > LEAST_WORK else 1)
-    steps, (Wx, Wh, b) = turned(x, h, c), map(np.ascontiguousarray, (*turned(Wx, Wh), b))
+    steps, (Wx, Wh, b) = turned(x, h, c), map(contiguous, (*turned(Wx, Wh), b))
     hs, last, most = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype), -(-N // len(parts))
     row = forward(T, most, C, H, kind).workspace
     workspace = room(len(parts) * row).reshape(len(parts), row)
@@ -88,7 +92,7 @@ def onednn_lstm_grad(
     """The gradients of the six inputs; that of x comes whether it needs one or not."""
     (T, C, N), H = x.shape, h.shape[0]
     ghs, gc = np.zeros_like(hs) if ghs is None else ghs, np.zeros_like(h) if gc is None else gc
-    steps, (Wx, Wh, b) = turned(x, h, c), map(np.ascontiguousarray, (*turned(Wx, Wh), b))
+    steps, (Wx, Wh, b) = turned(x, h, c), map(contiguous, (*turned(Wx, Wh), b))
     after = turned(hs, last, ghs, gc)
     gx, gh, gc = (np.empty(array.shape, array.dtype) for array in steps)
 
@@ -121,7 +125,7 @@ def turned(*arrays: Any) -> list[Any]:
 
 def some_of(arrays: list[Any], part: slice) -> list[Any]:
     """A part of the sequences, in C order."""
-    return [np.ascontiguousarray(array[..., part, :]) for array in arrays]
+    return [contiguous(array[..., part, :]) for array in arrays]
 
 
 def for_each_part(
@@ -151,9 +155,11 @@ class Forward:
         self.states = (T, N, H)
         self.weights = weight_operands(description, WEIGHTS, C, H)
         outputs = OUTPUTS if kind == TRAINING else OUTPUTS[:-1]
-        self.primitive = with_all(description, (*INPUTS, *outputs))
-        needed = bytes_of(wanted(description, WORKSPACE)) if kind == TRAINING else 0
-        self.workspace = needed + -needed % ALIGNMENT
+        x, state, hs, b = (T, N, C), (N, H), (T, N, H), (4 * H,)
+        shapes = x, state, state, *self.weights, b, hs, state, state, None
+        self.primitive = with_all(description, (*INPUTS, *outputs), shapes, set(outputs))
+        self.needed = bytes_of(wanted(description, WORKSPACE)) if kind == TRAINING else 0
+        self.workspace = self.needed + -self.needed % ALIGNMENT
 
     def __call__(
         self, x: Any, h: Any, c: Any, Wx: Any, Wh: Any, b: Any, last: Any, workspace: Any
@@ -162,7 +168,8 @@ class Forward:
         hs, last_h = np.empty(self.states, x.dtype), np.empty_like(h)
         with one_thread():
             weights = [its.taken(W) for its, W in zip(self.weights, (Wx, Wh), strict=True)]
-            after = (hs, last_h, last, workspace) if self.workspace else (hs, last_h, last)
+            rest = (workspace[: self.needed],) if self.workspace else ()
+            after = hs, last_h, last, *rest
             self.primitive(x, h, c, *weights, b, *after)
         return hs
 
@@ -174,7 +181,12 @@ class Backward:
         description = backward_description(T, N, C, H)
         self.weights = weight_operands(description, WEIGHTS, C, H)
         self.gradients = weight_operands(description, DIFF_WEIGHTS, C, H)
-        self.primitive = with_all(description, (*INPUTS, *OUTPUTS, *GIVEN, *FOUND))
+        x, state, hs, b = (T, N, C), (N, H), (T, N, H), (4 * H,)
+        first = x, state, state, *self.weights, b, hs, state, state, None
+        shapes = *first, hs, state, state, x, state, state, *self.gradients, b
+        arguments = *INPUTS, *OUTPUTS, *GIVEN, *FOUND
+        self.primitive = with_all(description, arguments, shapes, {*FOUND, WORKSPACE})
+        self.needed = bytes_of(wanted(description, WORKSPACE))
 
     def __call__(
         self, x: Any, h: Any, c: Any, Wx: Any, Wh: Any, b: Any, workspace: Any, hs: Any,
@@ -190,7 +202,7 @@ class Backward:
         gh = np.zeros_like(h)  # h after the last step is one of hs, and has no other gradient
         with one_thread():
             weights = [its.taken(W) for its, W in zip(self.weights, (Wx, Wh), strict=True)]
-            after = hs, hs[-1], last, workspace, ghs, gh, gc
+            after = hs, hs[-1], last, workspace[: self.needed], ghs, gh, gc
             self.primitive(x, h, c, *weights, b, *after, *of_steps, *places, gb)
             for its, place, gW in zip(self.gradients, places, of_weights, strict=True):
                 its.give(place, gW)
@@ -200,15 +212,38 @@ class Backward:
 forward, backward = ForEachThread(Forward), ForEachThread(Backward)
 
 
-def with_all(description: Handle, arguments: tuple[int, ...]) -> Primitive:
-    """An operation, its arguments in the layouts that it wants."""
-    return Primitive(description, {number: wanted(description, number) for number in arguments})
+def with_all(
+    description: Handle, arguments: tuple[int, ...], shapes: tuple[Any, ...], outputs: set[int]
+) -> Primitive:
+    """Return an operation whose arguments come in the layouts that it wants.
+
+    Args:
+        description: of the operation.
+        arguments: their numbers.
+        shapes: of each the shape of its array, the operand whose slot it has, or None for bytes.
+        outputs: the numbers of those that oneDNN writes to.
+    """
+    slots = {}
+    for number, shape in zip(arguments, shapes, strict=False):
+        layout, is_output = wanted(description, number), number in outputs
+        if isinstance(shape, Operand):
+            slots[number] = shape.slot
+        elif shape is None:
+            slots[number] = bytes_slot(layout, is_output)
+        else:
+            slots[number] = Slot(layout, shape, is_output=is_output)
+    return Primitive(description, slots)
 
 
 def weight_operands(description: Handle, first: int, C: int, H: int) -> list[Operand]:
     """Of Wx (C, 4 H) and Wh (H, 4 H), or of their gradients."""
     return [
-        Operand(layout((1, 1, size, 4, H)), wanted(description, number), first == DIFF_WEIGHTS)
+        Operand(
+            (size, 4 * H),
+            layout((1, 1, size, 4, H)),
+            wanted(description, number),
+            first == DIFF_WEIGHTS,
+        )
         for number, size in ((first, C), (first + 1, H))
     ]
 

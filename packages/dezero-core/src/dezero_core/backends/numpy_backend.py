@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
+from ..pointers import is_writable
 from .host import generator, host_uniform
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
@@ -66,6 +67,9 @@ class NumpyBackend(ArrayBackend):
 
     def is_view(self, x: Array) -> bool:
         return isinstance(x, np.ndarray) and x.base is not None
+
+    def iadd(self, x: Array, y: Array) -> Array:
+        return np.add(x, y, out=x if is_writable(x) else np.empty(x.shape, x.dtype))
 
     def get_item(self, x: Array, index: Any) -> Array:
         return x[index]

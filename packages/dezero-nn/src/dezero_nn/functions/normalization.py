@@ -118,7 +118,11 @@ def follow(running: Any, batch: Any, decay: float) -> None:
             f"batch_norm: backend {backend.name} does not declare in_place: its arrays cannot be "
             "written to; pass mean and var as Buffers"
         )
-    backend.iadd(old, change)
+    if backend.iadd(old, change) is not old:
+        raise ArgumentError(
+            f"batch_norm: the running statistics {old.dtype} {old.shape} are a read-only array; "
+            "pass a writable one, or Buffers"
+        )
 
 
 def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int, ...]) -> None:

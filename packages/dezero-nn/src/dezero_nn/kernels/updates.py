@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.extend import address_of, has_layout, is_writable
+
 from ..threads import blas_library, in_parts
 
 PIECE = 1 << 20
@@ -23,8 +25,11 @@ PIECE = 1 << 20
 
 
 def supports_update(ps: Any, gs: Any, *others: Any) -> bool:
-    """Arrays that can be written to."""
-    return all(type(p) is np.ndarray and p.flags.writeable for p in ps)
+    """Return whether parameters are plain arrays to write to, with gradients of their shapes."""
+    return all(
+        type(p) is type(g) is np.ndarray and p.shape == g.shape and is_writable(p)
+        for p, g in zip(ps, gs, strict=True)
+    )
 
 
 def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any) -> list[Any]:
@@ -38,15 +43,16 @@ def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any
 
 
 def in_pieces(p: Any, g: Any, state: dict[str, Any], step: Any) -> None:
-    """One parameter, piece by piece."""
+    """Update one parameter piece by piece."""
     flat_p, flat_g = p.reshape(-1), g.reshape(-1)
-    before = {name: x.reshape(-1) if is_array(x) else x for name, x in state.items()}
+    before = {name: x.reshape(-1) if is_like(x, p) else x for name, x in state.items()}
     for start in range(0, p.size, PIECE):
         piece = slice(start, start + PIECE)
-        part = {name: x[piece] if is_array(x) else x for name, x in before.items()}
-        flat_p[piece] += step(flat_p[piece], flat_g[piece], part)
+        p_piece = flat_p[piece]
+        part = {name: x[piece] if is_like(x, flat_p) else x for name, x in before.items()}
+        p_piece += step(p_piece, flat_g[piece], part)
         for name, x in part.items():
-            if not is_array(x):
+            if not is_like(x, p_piece):
                 state[name] = x
                 continue
             if name not in state:  # the first step of all
@@ -54,20 +60,18 @@ def in_pieces(p: Any, g: Any, state: dict[str, Any], step: Any) -> None:
             state[name].reshape(-1)[piece] = x
 
 
-def is_array(x: Any) -> bool:
-    """Whether a part of a state is an array."""
-    return isinstance(x, np.ndarray)
+def is_like(x: Any, p: Any) -> bool:
+    """Return whether a part of a state has one number for each element of ``p``."""
+    return isinstance(x, np.ndarray) and x.shape == p.shape
 
 
 def supports_add_scaled(ps: Any, gs: Any, a: float) -> bool:
-    """Contiguous arrays of one dtype, single or double precision, and a BLAS of 64-bit integers."""
+    """Return whether BLAS can do it: single or double precision, without gaps, 64-bit integers."""
     return all(
         type(p) is type(g) is np.ndarray
-        and p.dtype == g.dtype
         and p.dtype.char in "fd"
-        and p.flags.c_contiguous
-        and g.flags.c_contiguous
-        and p.flags.writeable
+        and has_layout(p, p.dtype.char, p.shape, writable=True)
+        and has_layout(g, p.dtype.char, p.shape)
         and axpy(p.dtype.char) is not None
         for p, g in zip(ps, gs, strict=True)
     )
@@ -76,10 +80,14 @@ def supports_add_scaled(ps: Any, gs: Any, a: float) -> bool:
 def add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
     """BLAS's axpy: one pass over p and g, where ``p += a * g`` takes two and a half."""
     for p, g in zip(ps, gs, strict=True):
-        run, flat_p, flat_g = axpy(p.dtype.char), p.reshape(-1), g.reshape(-1)
+        run, dtype, flat_p, flat_g = axpy(p.dtype.char), p.dtype.char, p.reshape(-1), g.reshape(-1)
 
-        def compute(part: slice, run: Any = run, y: Any = flat_p, x: Any = flat_g) -> None:
-            run(part.stop - part.start, a, x[part].ctypes.data, 1, y[part].ctypes.data, 1)
+        def compute(
+            part: slice, run: Any = run, dtype: str = dtype, y: Any = flat_p, x: Any = flat_g
+        ) -> None:
+            shape = (part.stop - part.start,)
+            to = address_of(y[part], dtype, shape, writable=True)
+            run(*shape, a, address_of(x[part], dtype, shape), 1, to, 1)
 
         in_parts(p.size, 16 * p.size, compute)
     return ps

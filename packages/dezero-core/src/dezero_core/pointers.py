@@ -1,0 +1,87 @@
+"""Pointers for C: the one place that compares an array with what a C function will read.
+
+A C function is given an address, and believes that enough elements of the right type follow it.
+Every package takes addresses of host arrays from `address_of`, which refuses an array that is
+anything else. Code that can also compute without C asks `has_layout` first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import ShapeError, UnsupportedType
+
+Strides = tuple[int, ...]
+
+
+def has_layout(
+    x: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    *,
+    writable: bool = False,
+    strides: Strides | None = None,
+) -> bool:
+    """Return whether a host array lies in memory as a C function expects it.
+
+    Args:
+        x: a NumPy array.
+        dtype: the dtype, byte order included; a name such as ``"float32"`` means the native one.
+        shape: the lengths of all axes.
+        writable: whether C will write to it (default False).
+        strides: bytes from one element to the next, for each axis; None (default) means C order
+            without gaps. Strides of axes of length 1 do not matter.
+    """
+    flags = x.flags
+    if x.shape != shape or x.dtype != dtype or not flags.aligned:
+        return False
+    if writable and not flags.writeable:
+        return False
+    if strides is None:
+        return bool(flags.c_contiguous)
+    return all(n == 1 or a == b for n, a, b in zip(shape, x.strides, strides, strict=True))
+
+
+def address_of(
+    x: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    *,
+    writable: bool = False,
+    strides: Strides | None = None,
+) -> int:
+    """Return the address of the first element, for a C function.
+
+    Args:
+        x, dtype, shape, writable, strides: as for `has_layout`.
+
+    Raises:
+        ShapeError: the array has another shape.
+        UnsupportedType: it has another dtype or byte order, it is strided, misaligned, or
+            read-only where C will write.
+    """
+    if not has_layout(x, dtype, shape, writable=writable, strides=strides):
+        wanted = "in C order" if strides is None else f"with strides {strides}"
+        message = (
+            f"address_of: got {describe(x)}; C expects {dtype} {shape} {wanted}, native, aligned"
+            f"{' and writable' if writable else ''}; copy the array first"
+        )
+        raise (ShapeError if x.shape != shape else UnsupportedType)(message)
+    return int(x.__array_interface__["data"][0])
+
+
+def describe(x: Any) -> str:
+    """Return dtype, shape and layout of a host array, for messages."""
+    notes = [] if x.flags.c_contiguous else [f"strides {x.strides}"]
+    notes += [] if x.flags.aligned else ["misaligned"]
+    notes += [] if x.flags.writeable else ["read-only"]
+    return ", ".join([f"{x.dtype.str} {x.shape}", *notes])
+
+
+def is_writable(x: Any) -> bool:
+    """Return whether every element of a host array can be written on its own.
+
+    It cannot if the array is read-only, or if broadcasting made several elements share memory.
+    """
+    repeated = 0 in x.strides and any(s == 0 and n > 1 for s, n in zip(x.strides, x.shape))  # noqa: B905
+    return bool(x.flags.writeable) and not repeated

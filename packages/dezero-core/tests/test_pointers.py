@@ -1,0 +1,78 @@
+"""Pointers for C: an array that is not what C expects is named, never read."""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core.errors import ShapeError, UnsupportedType
+from dezero_core.extend import address_of, has_layout, is_writable
+
+SHAPE = (2, 3)
+PLAIN = np.arange(6, dtype="float32").reshape(SHAPE)
+
+
+def misaligned(x: Any) -> Any:
+    """A copy of an array that starts one byte after an aligned address."""
+    memory = np.zeros(x.nbytes + 1, "uint8")
+    moved = memory[1:].view(x.dtype).reshape(x.shape)
+    moved[...] = x
+    return moved
+
+
+def read_only(x: Any) -> Any:
+    """A copy of an array that cannot be written to."""
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+WRONG = {
+    "byte-swapped": (PLAIN.astype(">f4"), "got >f4"),
+    "misaligned": (misaligned(PLAIN), "misaligned"),
+    "strided": (np.repeat(PLAIN, 2, axis=1)[:, ::2], r"strides \(24, 8\)"),
+    "reversed": (PLAIN[::-1], r"strides \(-12, 4\)"),
+    "Fortran order": (np.asfortranarray(PLAIN), r"strides \(4, 8\)"),
+    "broadcast": (np.broadcast_to(PLAIN[0], SHAPE), r"strides \(0, 4\)"),
+    "read-only": (read_only(PLAIN), "read-only"),
+    "another dtype": (PLAIN.astype("float64"), "got <f8"),
+    "integers of that size": (PLAIN.astype("int32"), "got <i4"),
+    "transposed": (PLAIN.T.copy(), r"\(3, 2\)"),
+    "one axis more": (PLAIN[None], r"\(1, 2, 3\)"),
+    "without axes": (np.array(1, "float32"), r"\(\)"),
+    "empty": (PLAIN[:0], r"\(0, 3\)"),
+    "too short": (PLAIN[:1], r"\(1, 3\)"),
+}
+
+
+@pytest.mark.parametrize(("x", "said"), WRONG.values(), ids=WRONG)
+def test_what_c_does_not_expect_is_named(x: Any, said: str) -> None:
+    assert not has_layout(x, "float32", SHAPE, writable=True)
+    error = UnsupportedType if x.shape == SHAPE else ShapeError
+    with pytest.raises(error, match=said):
+        address_of(x, "float32", SHAPE, writable=True)
+
+
+def test_the_address_is_that_of_the_first_element() -> None:
+    assert has_layout(PLAIN, "float32", SHAPE, writable=True)
+    assert has_layout(read_only(PLAIN), "float32", SHAPE)
+    assert ctypes.c_float.from_address(address_of(PLAIN[1:], "float32", (1, 3))).value == 3.0
+    for shape in ((), (0, 3)):
+        address_of(np.zeros(shape, "float32"), "float32", shape)
+
+
+def test_strides_may_be_those_c_is_told() -> None:
+    columns = np.repeat(PLAIN, 2, axis=0)[::2]
+    assert has_layout(columns, "float32", SHAPE, strides=(24, 4))
+    assert not has_layout(columns, "float32", SHAPE, strides=(12, 4))
+    assert has_layout(columns[:1], "float32", (1, 3), strides=(99, 4)), "there is one row"
+    with pytest.raises(UnsupportedType, match=r"C expects float32 \(2, 3\) with strides \(12, 4\)"):
+        address_of(columns, "float32", SHAPE, strides=(12, 4))
+
+
+def test_elements_that_share_memory_cannot_be_written() -> None:
+    shared = np.lib.stride_tricks.as_strided(PLAIN.copy(), SHAPE, (0, 4))
+    assert not is_writable(shared)
+    assert is_writable(PLAIN.copy()[None]), "an axis of one element repeats nothing"
+    assert not is_writable(read_only(PLAIN))
