@@ -1,13 +1,21 @@
 """Optimizers: their formulas, their state, in place only where that is allowed."""
 
+import copy
 import gc
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core import Parameter, Variable
-from dezero_core.errors import ArgumentError, GraphError
+from dezero_core.errors import (
+    ArgumentError,
+    BackendMismatch,
+    GraphError,
+    ShapeError,
+    UnsupportedType,
+)
 from dezero_core.extend import get_backend
 from dezero_nn import (
     MLP,
@@ -27,8 +35,10 @@ from dezero_nn import (
     StepDecay,
     WarmUp,
     WeightDecay,
+    batch_norm,
     softmax_cross_entropy,
 )
+from dezero_nn.kernels import updates
 
 GRADIENTS = np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 1.0]], "float32")
 
@@ -301,14 +311,386 @@ def test_schedules_refuse_what_makes_no_sense() -> None:
             make(SGD())
 
 
-def test_adam_tells_its_rate_also_before_the_first_step() -> None:
-    adam = Adam(alpha=0.1)
-    first = 0.1 * (1 - 0.999) ** 0.5 / (1 - 0.9)
-    assert adam.lr == pytest.approx(first)
-    model = Linear(1, in_size=1)
-    adam.setup(model)
-    for _ in range(2):
+def trained(make: Any, data: Any, gradient: Any, steps: int = 3) -> Any:
+    """The data of a parameter after some steps with one gradient."""
+    layer = Layer()
+    layer.p = Parameter(data)
+    optimizer = make().setup(layer)
+    for _ in range(steps):
+        layer.p.grad = gradient
+        optimizer.update()
+    return layer.p.data
+
+
+def misaligned(x: Any) -> Any:
+    """A copy that starts one byte after an aligned address."""
+    memory = np.zeros(x.nbytes + 1, "uint8")
+    moved = memory[1:].view(x.dtype).reshape(x.shape)
+    moved[...] = x
+    return moved
+
+
+def read_only(x: Any) -> Any:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+def sharing(x: Any) -> Any:
+    """All rows in the memory of the first: writable, but not one by one."""
+    return np.lib.stride_tricks.as_strided(x.copy(), x.shape, (0, *x.strides[1:]))
+
+
+LAYOUTS = {
+    "plain": np.copy,
+    "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()),
+    "misaligned": misaligned,
+    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "reversed": lambda x: x[::-1].copy()[::-1],
+    "Fortran order": lambda x: np.asfortranarray(x),
+    "read-only": read_only,
+    "from a buffer": lambda x: np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape),
+    "broadcast": lambda x: np.broadcast_to(x[:1], x.shape),
+    "sharing": sharing,
+    "float64": lambda x: x.astype("float64"),
+    "float16": lambda x: x.astype("float16"),
+    "a column": lambda x: x[:, :1],
+    "without axes": lambda x: x[0, 0].reshape(()),
+    "empty": lambda x: x[:0],
+}
+
+
+@pytest.mark.parametrize("make", MAKE)
+@pytest.mark.parametrize("piece", [2, 1 << 20])
+def test_arrays_in_every_layout_are_updated_alike(
+    make: Any, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that C cannot take go by NumPy; read-only ones are copied. None is read too far."""
+    monkeypatch.setattr(updates, "PIECE", piece)  # larger parameters go piece by piece
+    p = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], "float32")
+    g = np.array([[0.5, 1.0, -2.0], [0.25, -1.0, 2.0]], "float32")
+    for name, layout in LAYOUTS.items():
+        data = layout(p)
+        of_shape = LAYOUTS[name] if layout(p).shape != p.shape else np.copy
+        pairs = [(data, of_shape(g))]
+        if layout(p).shape == p.shape:
+            pairs += [(p.copy(), layout(g)), (layout(p), layout(g))]
+        for data, gradient in pairs:
+            before = data.astype("float64")
+            wanted = trained(make, before.copy(), gradient.astype("float64"))
+            got = trained(make, data, gradient)
+            assert got.dtype == data.dtype and got.shape == data.shape
+            tolerance = 5e-3 if "float16" in (data.dtype, gradient.dtype) else 1e-5
+            np.testing.assert_allclose(got.astype("float64"), wanted, rtol=tolerance, err_msg=name)
+
+
+WRONG_SHAPES = [(), (1,), (3,), (3, 2), (1, 3), (2, 1), (2, 3, 1), (6,), (0,)]
+HOOKS = {
+    "no hook": lambda layer: lambda params: None,
+    "WeightDecay": lambda layer: WeightDecay(0.1),
+    "ClipGrad": lambda layer: ClipGrad(1.0),
+    "FreezeParam": lambda layer: FreezeParam(layer.idle),
+    "a user's": lambda layer: (
+        lambda params: [
+            setattr(p, "grad", Variable(np.zeros(p.shape) + p.grad.data)) for p in params
+        ]
+    ),
+}
+
+
+def wrong_at_once(layer: Layer, optimizer: Optimizer, gradient: Any) -> None:
+    layer.p._grad = Variable(gradient)
+
+
+def wrong_inside(layer: Layer, optimizer: Optimizer, gradient: Any) -> None:
+    layer.p.grad.data = gradient
+
+
+def wrong_by_a_hook(layer: Layer, optimizer: Optimizer, gradient: Any) -> None:
+    optimizer.add_hook(lambda params: setattr(layer.p.grad, "data", gradient))
+
+
+@pytest.mark.parametrize("make", MAKE)
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+@pytest.mark.parametrize("spoil", [wrong_at_once, wrong_inside, wrong_by_a_hook])
+def test_a_gradient_of_another_shape_is_refused(make: Any, hook: Any, spoil: Any) -> None:
+    for shape in WRONG_SHAPES:
+        model = Layer()
+        model.body = layer = Layer()
+        layer.p, layer.idle = Parameter(np.ones((2, 3), "f")), Parameter(np.ones(2, "f"))
+        optimizer = make().setup(model)
+        layer.p.grad = np.ones((2, 3), "f")
+        optimizer.add_hook(hook(layer))
+        spoil(layer, optimizer, np.ones(shape, "f"))
+        with pytest.raises(ShapeError, match=r"data has shape \(2, 3\).*\(in model.body/p\)"):
+            optimizer.update()
+        assert np.array_equal(layer.p.data, np.ones((2, 3), "f"))
+
+
+@pytest.mark.parametrize("make", MAKE)
+def test_large_gradients_of_another_shape_are_refused(make: Any) -> None:
+    layer = Layer()
+    layer.W = Parameter(np.zeros((1100, 1000), "f"))
+    optimizer = make().setup(layer)
+    for shape in ((1000, 1100), (), (1,), (1100 * 1000,)):
+        layer.W._grad = Variable(np.ones(shape, "f"))
+        with pytest.raises(ShapeError, match=r"data has shape \(1100, 1000\)"):
+            optimizer.update()
+        with pytest.raises(ShapeError):
+            optimizer.update_one(layer.W)
+    assert not layer.W.data.any()
+    layer = Linear(1100, in_size=1100, nobias=True)
+    with pytest.raises(ShapeError, match="grad of 'W'"):
+        layer.W.grad = Variable(np.array(1, "f"))
+
+
+def test_kernels_decline_gradients_of_another_shape() -> None:
+    for shape in WRONG_SHAPES:
+        ps, gs = [np.ones((2, 3), "f")], [np.ones(shape, "f")]
+        assert not updates.supports_update(ps, gs)
+        assert not updates.supports_add_scaled(ps, gs, 1.0)
+
+
+def test_a_parameter_whose_shape_changed_needs_a_new_optimizer() -> None:
+    layer = Layer()
+    layer.p = Parameter(np.ones((1, 3)))
+    optimizer = MomentumSGD().setup(layer)
+    layer.p.grad = np.ones((1, 3))
+    optimizer.update()
+    layer.p.cleargrad()
+    layer.p.data = np.ones((2, 3))
+    layer.p.grad = np.ones((2, 3))
+    with pytest.raises(ShapeError, match=r"state 'v' has shape \(1, 3\).*new optimizer"):
+        optimizer.update()
+
+
+def test_gradients_elsewhere_and_integers_are_named() -> None:
+    layer = Layer()
+    layer.p = Parameter(np.ones(2))
+    optimizer = SGD().setup(layer)
+    layer.p.grad = np.ones(2)
+    layer.p.data = get_backend("cuda").from_numpy(np.ones(2))
+    with pytest.raises(BackendMismatch, match=r"to\('cuda'\) \(in model.p\)"):
+        optimizer.update()
+    for make, _ in OPTIMIZERS.values():
+        with pytest.raises(UnsupportedType, match="int64.*expected a floating dtype"):
+            trained(make, np.ones(2, "int64"), np.ones(2))
+    layer.p = Parameter(None)
+    layer.p.grad = np.ones(2)
+    with pytest.raises(UnsupportedType, match="no data yet"):
+        SGD().setup(layer).update()
+
+
+def test_read_only_running_statistics_are_refused() -> None:
+    x, one = np.ones((4, 2), "f"), np.ones(2, "f")
+    with pytest.raises(ArgumentError, match="read-only"):
+        batch_norm(x, one, one, read_only(one), read_only(one))
+
+
+def with_everything(make: Any) -> tuple[Any, Optimizer, Any]:
+    """A model, its optimizer with hooks, and a schedule if there is a rate."""
+    model = MLP((4, 3), in_size=5)
+    draw = np.random.default_rng(0)
+    for p in model.params():
+        p.data = draw.standard_normal(p.shape).astype("float32")
+    optimizer = make().setup(model)
+    optimizer.add_hook(WeightDecay(0.01))
+    optimizer.add_hook(ClipGrad(0.5))
+    optimizer.add_hook(FreezeParam(model.l0))
+    has_rate = hasattr(optimizer, optimizer.rate_name)
+    return model, optimizer, WarmUp(optimizer, 5) if has_rate else None
+
+
+def train(model: Any, optimizer: Optimizer, schedule: Any, steps: int) -> bytes:
+    """Train, and return all parameters as bytes."""
+    x = np.random.default_rng(1).standard_normal((6, 5)).astype("float32")
+    for step in range(steps):
         model.cleargrads()
-        model(np.ones((1, 1), "float32")).backward()
-        adam.update()
-    assert adam.lr == pytest.approx(0.1 * (1 - 0.999**2) ** 0.5 / (1 - 0.9**2))
+        softmax_cross_entropy(model(x * (step + 1)), np.arange(6) % 3).backward()
+        optimizer.update()
+        if schedule is not None:
+            schedule.step()
+    return b"".join(p.data.tobytes() for p in model.params())
+
+
+def in_a_new_model(run: Any) -> Any:
+    """A run of the same kind, given the states of ``run``."""
+    model, optimizer, schedule = run
+    other, fresh, ahead = with_everything(lambda: type(optimizer)())
+    for p, q in zip(other.params(), model.params(), strict=True):
+        p.data = q.data.copy()
+    fresh.load_state_dict(optimizer.state_dict())
+    if schedule is not None:
+        ahead.load_state_dict(schedule.state_dict())
+    return other, fresh, ahead
+
+
+def of_the_optimizer_alone(copied: Any) -> Any:
+    """A way to copy a run that copies the optimizer, and what belongs to it."""
+
+    def copy_run(run: Any) -> Any:
+        if run[2] is None:
+            optimizer = copied(run[1])
+            return optimizer.target, optimizer, None
+        schedule = copied(run[2])
+        return schedule.optimizer.target, schedule.optimizer, schedule
+
+    return copy_run
+
+
+def through_pickle(x: Any) -> Any:
+    return pickle.loads(pickle.dumps(x))
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "pickle": through_pickle,
+    "deepcopy of the optimizer": of_the_optimizer_alone(copy.deepcopy),
+    "pickle of the optimizer": of_the_optimizer_alone(through_pickle),
+    "state_dict": in_a_new_model,
+}
+
+
+@pytest.mark.parametrize("make", MAKE)
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("piece", [3, 1 << 20])
+def test_training_goes_on_from_a_copy(
+    make: Any, copied: Any, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "PIECE", piece)
+    run = with_everything(make)
+    train(*run, 3)
+    other = copied(run)
+    assert other[1].target is other[0] and repr(other[1]) == repr(run[1])
+    halfway = b"".join(p.data.tobytes() for p in run[0].params())
+    wanted = train(*other, 4)
+    assert halfway == b"".join(p.data.tobytes() for p in run[0].params()), "left alone"
+    assert train(*run, 4) == wanted
+
+
+def by_key(optimizer: Optimizer) -> Any:
+    return {k: optimizer._state.get(p, {}) for k, p in optimizer._named().items()}
+
+
+@pytest.mark.parametrize("make", MAKE)
+def test_a_shallow_copy_has_a_state_of_its_own(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updates, "PIECE", 3)
+    model, optimizer, schedule = with_everything(make)
+    train(model, optimizer, schedule, 3)
+    other = copy.copy(optimizer)
+    assert other.target is model and other.hooks is not optimizer.hooks
+    before = {key: list(map(str, state.values())) for key, state in by_key(other).items()}
+    train(model, optimizer, schedule, 2)
+    optimizer.hooks[0].rate = 7.0
+    after = {key: list(map(str, state.values())) for key, state in by_key(other).items()}
+    assert before == after and other.hooks[0].rate == 0.01
+    assert set(other._state) == set(optimizer._state)
+
+
+@pytest.mark.parametrize("make", MAKE)
+@pytest.mark.parametrize("size", [3, (1 << 20) + 1])
+def test_states_are_never_shared(make: Any, size: int) -> None:
+    """Neither with the optimizer, nor with another that loads it, nor with the model."""
+    layer = Layer()
+    layer.p = Parameter(np.ones(size, "f"))
+    optimizer = make().setup(layer)
+    layer.p.grad = np.ones(size, "f")
+    optimizer.update()
+    saved, other = optimizer.state_dict(), make().setup(layer)
+    other.load_state_dict(saved)
+    states = [saved["parameters"].get("p", {}), optimizer._state[layer.p], other._state[layer.p]]
+    arrays = [x for state in states for x in state.values() if isinstance(x, np.ndarray)]
+    arrays += [layer.p.data, layer.p.grad.data]
+    for i, a in enumerate(arrays):
+        assert not any(np.shares_memory(a, b) for b in arrays[:i])
+
+
+RATES = {
+    "SGD": (SGD, "lr"),
+    "MomentumSGD": (MomentumSGD, "lr"),
+    "AdaGrad": (AdaGrad, "lr"),
+    "RMSprop": (RMSprop, "lr"),
+    "Adam": (Adam, "alpha"),
+    "Adam, lr": (Adam, "lr"),
+    "AdamW": (AdamW, "alpha"),
+    "AdamW, lr": (AdamW, "lr"),
+}
+NO_RATES = [
+    0,
+    0.0,
+    -0.1,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    "0.1",
+    True,
+    [0.1],
+    10**400,
+    1j,
+]
+RATE_TYPES = [0.5, np.float32(0.5), np.float64(0.5), np.array(0.5), Variable(np.array([0.5]))]
+
+
+@pytest.mark.parametrize(("make", "name"), RATES.values(), ids=RATES)
+def test_rates_are_finite_and_positive(make: Any, name: str) -> None:
+    for wrong in NO_RATES:
+        with pytest.raises(ArgumentError, match=r"is .*; expected a finite number above 0"):
+            make(**{name: wrong})
+    optimizer = make(**{name: 0.25})
+    for wrong in [None, *NO_RATES[2:]]:
+        with pytest.raises(ArgumentError, match=r"expected a finite number at least 0"):
+            setattr(optimizer, name, wrong)
+        assert getattr(optimizer, name) == 0.25
+    for right in RATE_TYPES:
+        setattr(optimizer, name, right)
+        assert type(getattr(optimizer, name)) is float
+        assert getattr(make(right), name) == 0.5
+    with pytest.raises(ArgumentError, match="expected a finite number"):
+        StepDecay(optimizer, 1, gamma=float("nan")).step()
+    CosineDecay(optimizer, 1).step()
+    assert getattr(optimizer, name) == 0.0, "a schedule may end at 0"
+
+
+def test_other_settings_have_ranges_too() -> None:
+    for make in (
+        lambda: Adam(beta1=1.0), lambda: Adam(beta2=-0.1), lambda: Adam(eps=-1e-8),
+        lambda: AdamW(weight_decay=-0.1), lambda: MomentumSGD(momentum=float("nan")),
+        lambda: RMSprop(rho=1.5), lambda: AdaDelta(rho="x"), lambda: AdaGrad(eps=None),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match="expected a finite number at least 0"):
+            make()
+
+
+def test_numbers_of_numpy_leave_single_precision_alone() -> None:
+    for make, _ in OPTIMIZERS.values():
+        optimizer = make()
+        for name in optimizer._settings():
+            setattr(optimizer, name, np.float64(getattr(optimizer, name)))
+        layer = Layer()
+        layer.p = Parameter(np.ones(2, "f"))
+        layer.p.grad = np.ones(2, "f")
+        optimizer.setup(layer).update()
+        kept = optimizer._state[layer.p].values() if layer.p in optimizer._state else []
+        assert {x.dtype for x in kept if isinstance(x, np.ndarray)} <= {np.dtype("f")}
+
+
+def test_lr_is_another_name_for_alpha() -> None:
+    for make in (Adam, AdamW):
+        optimizer = make(lr=0.02)
+        assert optimizer.alpha == optimizer.lr == 0.02
+        optimizer.lr = 0.01
+        assert optimizer.alpha == optimizer.lr == 0.01
+        optimizer.alpha = 0.03
+        assert optimizer.lr == 0.03
+        with pytest.raises(ArgumentError, match="alpha 0.1 and lr 0.2; they are one"):
+            make(0.1, lr=0.2)
+
+
+def test_optimizers_say_what_they_are() -> None:
+    assert repr(SGD(0.1)) == "SGD(lr=0.1)"
+    assert repr(Adam(lr=0.01)) == "Adam(alpha=0.01, beta1=0.9, beta2=0.999, eps=1e-08)"
+    assert repr(MomentumSGD()) == "MomentumSGD(lr=0.01, momentum=0.9)"
+    assert repr(StepDecay(SGD(0.1), 5)) == (
+        "StepDecay(SGD(lr=0.1), step_size=5, gamma=0.1, t=0, rate=0.1)"
+    )
+    assert repr(ClipGrad(1.0)) == "ClipGrad(max_norm=1.0)"

@@ -354,6 +354,8 @@ def admitted(x: Any) -> Any:
     if isinstance(x, Variable):
         return x.data
     return as_array(x) if isinstance(x, Scalar) else admit(x)
+
+
 def require_gradient_of(x: Variable, grad: Variable) -> None:
     """Raise unless ``grad`` has the shape, library and device of ``x``; without data all fits.
 

@@ -22,13 +22,22 @@ _kept: dict[Any, tuple[bytes, Any]] = {}
 
 
 def remembered(W: Any, m: int, mapped: Callable[[Any, int], Any]) -> Any:
-    """``mapped(W, m)``, of now or of an earlier call with the same filters; not to be changed."""
-    place = W.__array_interface__["data"][0], W.shape, W.strides, m
+    """Return ``mapped(W, m)``, of now or of an earlier call with the same filters; read only.
+
+    Several threads may call this: each step below is a single operation on the dictionary, which
+    no other thread can interrupt, and none goes through it while others write.
+    """
+    key = W.__array_interface__["data"][0], W.shape, W.strides, m  # nobody reads this address
     bits = W.tobytes()
-    known = _kept.pop(place, None)
+    known = _kept.pop(key, None)
     if known is None or known[0] != bits:
         known = bits, mapped(W, m)
-    _kept[place] = known  # the latest is last
-    while sum(U.nbytes for _, U in _kept.values()) > MOST:
-        _kept.pop(next(iter(_kept)), None)
+    _kept[key] = known  # the latest is last
+    entries = list(_kept.items())
+    excess = sum(U.nbytes for _, (_, U) in entries) - MOST
+    for old, (_, U) in entries:  # those of the layers used longest ago
+        if excess <= 0:
+            break
+        _kept.pop(old, None)
+        excess -= U.nbytes
     return known[1]

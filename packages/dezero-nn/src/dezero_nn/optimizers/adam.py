@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dezero_core.errors import ArgumentError
+
 from .optimizer import Optimizer
+from .settings import setting
 
 
 class Adam(Optimizer):
@@ -14,26 +17,45 @@ class Adam(Optimizer):
     step t of each parameter. Kingma and Ba, "Adam", 2015, the efficient form of section 2.
 
     Args:
-        alpha: step size (default 0.001).
-        beta1: decay of m (default 0.9).
-        beta2: decay of v (default 0.999).
-        eps: keeps the quotient finite (default 1e-8).
+        alpha: learning rate, the paper's step size; above 0 (default 0.001).
+        beta1: decay of m, from 0 and below 1 (default 0.9).
+        beta2: decay of v, from 0 and below 1 (default 0.999).
+        eps: keeps the quotient finite; at least 0 (default 1e-8).
+        lr: another name for alpha; give one of them.
+
+    Raises:
+        ArgumentError: a number is out of its range, or both alpha and lr are given.
     """
 
     elementwise = True
 
     rate_name = "alpha"
+    alpha: float = setting(positive=True)
+    beta1: float = setting(below=1)
+    beta2: float = setting(below=1)
+    eps: float = setting()
 
     def __init__(
-        self, alpha: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+        self,
+        alpha: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        *,
+        lr: float | None = None,
     ) -> None:
         super().__init__()
-        self.alpha, self.beta1, self.beta2, self.eps = alpha, beta1, beta2, eps
+        self.alpha = one_rate(type(self).__name__, alpha, lr)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     @property
     def lr(self) -> float:
-        """alpha_t at the latest step; before the first, what it will be there."""
-        return self._alpha(max((state["t"] for state in self._state.values()), default=1))
+        """The learning rate: another name for ``alpha``, to read and to set."""
+        return self.alpha
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self.alpha = value
 
     def _alpha(self, t: int) -> float:
         return float(self.alpha * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t))
@@ -52,11 +74,16 @@ class AdamW(Adam):
     Regularization", 2019.
 
     Args:
-        alpha, beta1, beta2, eps: as for `Adam`.
-        weight_decay: share of the parameter taken off at each step, times alpha (default 0.01).
+        alpha, beta1, beta2, eps, lr: as for `Adam`.
+        weight_decay: share of the parameter taken off at each step, times alpha; at least 0
+            (default 0.01).
+
+    Raises:
+        ArgumentError: as for `Adam`.
     """
 
     elementwise = True
+    weight_decay: float = setting()
 
     def __init__(
         self,
@@ -65,9 +92,20 @@ class AdamW(Adam):
         beta2: float = 0.999,
         eps: float = 1e-8,
         weight_decay: float = 0.01,
+        *,
+        lr: float | None = None,
     ) -> None:
-        super().__init__(alpha, beta1, beta2, eps)
+        super().__init__(alpha, beta1, beta2, eps, lr=lr)
         self.weight_decay = weight_decay
 
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         return super().step(p, g, state) - p * (self.alpha * self.weight_decay)
+
+
+def one_rate(owner: str, alpha: float, lr: float | None) -> float:
+    """Return the learning rate, which may go by either name but not by both."""
+    if lr is None:
+        return alpha
+    if alpha != 0.001:
+        raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; they are one, give one")
+    return lr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .optimizer import Optimizer
+from .settings import setting
 
 
 class AdaGrad(Optimizer):
@@ -13,11 +14,16 @@ class AdaGrad(Optimizer):
     Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 12 (2011).
 
     Args:
-        lr: learning rate (default 0.001).
-        eps: keeps the quotient finite (default 1e-8).
+        lr: learning rate, above 0 (default 0.001).
+        eps: keeps the quotient finite; at least 0 (default 1e-8).
+
+    Raises:
+        ArgumentError: a number is out of its range.
     """
 
     elementwise = True
+    lr: float = setting(positive=True)
+    eps: float = setting()
 
     def __init__(self, lr: float = 0.001, eps: float = 1e-8) -> None:
         super().__init__()
@@ -34,12 +40,18 @@ class RMSprop(Optimizer):
     Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012.
 
     Args:
-        lr: learning rate (default 0.01).
-        rho: decay of the running mean (default 0.99).
-        eps: keeps the quotient finite (default 1e-8).
+        lr: learning rate, above 0 (default 0.01).
+        rho: decay of the running mean, from 0 and below 1 (default 0.99).
+        eps: keeps the quotient finite; at least 0 (default 1e-8).
+
+    Raises:
+        ArgumentError: a number is out of its range.
     """
 
     elementwise = True
+    lr: float = setting(positive=True)
+    rho: float = setting(below=1)
+    eps: float = setting()
 
     def __init__(self, lr: float = 0.01, rho: float = 0.99, eps: float = 1e-8) -> None:
         super().__init__()
@@ -57,11 +69,16 @@ class AdaDelta(Optimizer):
     "ADADELTA", 2012.
 
     Args:
-        rho: decay of the running means (default 0.95).
-        eps: lets the first steps be more than 0 (default 1e-6).
+        rho: decay of the running means, from 0 and below 1 (default 0.95).
+        eps: lets the first steps be more than 0; at least 0 (default 1e-6).
+
+    Raises:
+        ArgumentError: a number is out of its range.
     """
 
     elementwise = True
+    rho: float = setting(below=1)
+    eps: float = setting()
 
     def __init__(self, rho: float = 0.95, eps: float = 1e-6) -> None:
         super().__init__()

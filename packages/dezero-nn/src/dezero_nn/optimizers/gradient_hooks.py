@@ -12,6 +12,8 @@ from dezero_core import Parameter, Variable, get_array_module
 from dezero_core.extend import as_number, cast
 
 from ..layers import Layer
+from .gradients import with_gradients
+from .settings import representation
 
 
 class WeightDecay:
@@ -23,6 +25,9 @@ class WeightDecay:
 
     def __init__(self, rate: float) -> None:
         self.rate = as_number("WeightDecay", "rate", rate)
+
+    def __repr__(self) -> str:
+        return representation(self)
 
     def __call__(self, params: Iterable[Parameter]) -> None:
         for param in with_gradients(params):
@@ -42,6 +47,9 @@ class ClipGrad:
 
     def __init__(self, max_norm: float) -> None:
         self.max_norm = as_number("ClipGrad", "max_norm", max_norm)
+
+    def __repr__(self) -> str:
+        return representation(self)
 
     def __call__(self, params: Iterable[Parameter]) -> None:
         gradients = {p: p.grad.data for p in with_gradients(params) if p.grad is not None}
@@ -67,11 +75,6 @@ class FreezeParam:
     def __call__(self, params: Iterable[Parameter]) -> None:
         for x in self.layers:
             x.cleargrad() if isinstance(x, Parameter) else x.cleargrads()
-
-
-def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
-    """Those that have a gradient: an earlier hook may have taken some away."""
-    return [param for param in params if param.grad is not None]
 
 
 def set_gradient(param: Parameter, g: Any) -> None:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterable
 from functools import wraps
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
-from dezero_core import Parameter
-from dezero_core.errors import CallError, GraphError, KeyMismatch, ShapeMismatch
+from dezero_core import Parameter, get_array_module
+from dezero_core.errors import (
+    CallError,
+    DezeroError,
+    GraphError,
+    KeyMismatch,
+    ShapeError,
+    ShapeMismatch,
+    UnsupportedType,
+)
 from dezero_core.extend import as_number, backend_of, move_beside, named_params, on_device_of
 from dezero_core.hints import no_attribute
 
 from .. import signatures
 from ..hints import OPTIMIZER
 from ..layers import Layer
+from .gradients import gradient_of, with_gradients
+from .settings import numbers_of, representation
 
 
 class Optimizer:
     """Base of all optimizers (book step 46). Subclasses define ``step``.
+
+    `copy.deepcopy` and `pickle` copy the state, the hooks and the model together; copy
+    ``(model, optimizer)`` in one call to get both. `copy.copy` makes an optimizer of the same
+    model with a state and hooks of its own.
 
     Attributes:
         rate_name: the attribute that holds the learning rate, for schedules.
@@ -62,7 +77,10 @@ class Optimizer:
         return self
 
     def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
-        """Call ``hook(params)`` before each update, with the parameters that have gradients."""
+        """Call ``hook(params)`` before each update, with the parameters that have gradients.
+
+        Hooks run in the order in which they were added; each sees what those before have left.
+        """
         self.hooks.append(hook)
 
     def update(self) -> None:
@@ -70,14 +88,18 @@ class Optimizer:
 
         Raises:
             GraphError: ``setup`` was not called.
+            ShapeError: a gradient, or the state of an elementwise optimizer, has another shape
+                than its parameter. Nothing was changed.
+            BackendMismatch: a gradient is of another array library or on another device.
+            UnsupportedType: a parameter is of integers or bools, or has no data yet.
         """
         if self.target is None:
             raise GraphError(f"{type(self).__name__}.update(): call setup(model) first")
-        params = [p for p in type(self.target).params(self.target) if p.grad is not None]
+        params = self._with_gradients(type(self.target).params(self.target))
         for hook in self.hooks:
             with on_device_of(*[p.data for p in params]):
                 hook(params)
-        params = [p for p in params if p.grad is not None]  # a hook may freeze one
+            params = self._with_gradients(params)  # a hook may freeze one
         if type(self).update_one is not Optimizer.update_one:  # as the book's subclasses do
             for param in params:
                 self.update_one(param)
@@ -86,21 +108,24 @@ class Optimizer:
                 self._update_alike(alike)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a checkpoint must hold: settings, and what is kept by parameter's key.
+        """Return what a checkpoint must hold: settings, and the state by the parameter's key.
+
+        Arrays are copies: later updates do not change them.
 
         Raises:
             GraphError: ``setup`` was not called.
         """
-        settings = {
-            name: value for name, value in vars(self).items() if isinstance(value, int | float)
-        }
-        state = {key: dict(self._state[p]) for key, p in self._named().items() if p in self._state}
-        return {"settings": settings, "parameters": state}
+        named = self._named().items()
+        state = {key: copied(self._state[p]) for key, p in named if p in self._state}
+        return {"settings": self._settings(), "parameters": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` saw, of an optimizer of the same class.
 
+        Arrays are copied: updates do not change ``state``.
+
         Raises:
+            ArgumentError: a setting is out of its range.
             GraphError: ``setup`` was not called.
             KeyMismatch: it has settings or parameters that this one does not have.
             ShapeMismatch: it is of parameters of other shapes.
@@ -121,10 +146,54 @@ class Optimizer:
                         f"the state of {type(self).__name__} does not fit the model, nothing was "
                         f"loaded: {key!r}: model {named[key].shape}, {name!r} is {shape}"
                     )
-        vars(self).update(state["settings"])
+        before = self._settings()
+        try:
+            self._set(state["settings"])
+        except DezeroError:
+            self._set(before)
+            raise
         self._state.clear()
         for key, kept in state["parameters"].items():
-            self._state[named[key]] = dict(kept)
+            self._state[named[key]] = copied(kept)
+
+    def _settings(self) -> dict[str, Any]:
+        return numbers_of(self)
+
+    def _set(self, settings: dict[str, Any]) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        return representation(self)
+
+    # The state is keyed by parameter objects. A copy lists the pairs, so that the keys are copied
+    # with the model and stay the same objects as its parameters.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_state": list(self._state.items())}
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        vars(self).update(attributes)
+        self._state = WeakKeyDictionary(attributes["_state"])
+
+    def __copy__(self) -> Self:
+        """Copy all but the model and its parameters."""
+        params = self.target.params() if self.target is not None else ()
+        shared = [self.target, *params, *self._state]
+        return copy.deepcopy(self, {id(x): x for x in shared})
+
+    def _with_gradients(self, params: Iterable[Parameter]) -> list[Parameter]:
+        """Return the parameters with a gradient; an error names the key of the parameter."""
+        try:
+            return with_gradients(params)
+        except DezeroError:
+            for key, param in self._named().items():
+                try:
+                    gradient_of(param)
+                except DezeroError as error:
+                    error.layer_path = tuple(key.split("/"))
+                    raise error from None
+            raise
 
     def _named(self) -> dict[str, Parameter]:
         if self.target is None:
@@ -134,17 +203,26 @@ class Optimizer:
 
     def update_one(self, param: Parameter) -> None:
         """Change one parameter, in place where its array library allows it."""
-        self._update_alike([param])
+        self._update_alike(with_gradients([param]))
 
     def _update_alike(self, params: list[Parameter]) -> None:
         """Change parameters of one dtype on one device."""
+        for param in params[:1]:
+            require_floating(type(self).__name__, param)
         states = [self._state.setdefault(param, {}) for param in params]
         for param, state in zip(params, states, strict=True):
             for name, value in state.items():
-                if not isinstance(value, int | float):
-                    state[name] = move_beside(value, param.data)  # it may have been moved
+                if isinstance(value, int | float):
+                    continue
+                if self.elementwise and tuple(value.shape) not in ((), param.shape):
+                    raise ShapeError(
+                        f"{type(self).__name__}: the state {name!r} has shape {value.shape}, its "
+                        f"parameter {param.name!r} has shape {param.shape} now; make a new "
+                        "optimizer after changing the shape of a parameter"
+                    )
+                state[name] = move_beside(value, param.data)  # it may have been moved
         gradients = [param.grad.data for param in params if param.grad is not None]
-        with on_device_of(params[0].data):
+        with on_device_of(*[param.data for param in params]):
             arrays = self.updated([param.data for param in params], gradients, states)
         for param, array in zip(params, arrays, strict=True):
             param.data = array
@@ -190,6 +268,27 @@ def _update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: An
 def _add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
     backend = backend_of(ps[0])
     return [backend.iadd(p, g * a) for p, g in zip(ps, gs, strict=True)]
+
+
+def copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a parameter with arrays of its own, on the same devices."""
+    own = {}
+    for name, value in state.items():
+        if hasattr(value, "shape"):
+            with on_device_of(value):
+                own[name] = backend_of(value).copy(value)
+        else:
+            own[name] = copy.deepcopy(value)
+    return own
+
+
+def require_floating(owner: str, param: Parameter) -> None:
+    """Raise `UnsupportedType` if a parameter is of integers or bools, which have no gradients."""
+    if not get_array_module(param).isdtype(param.dtype, ("real floating", "complex floating")):
+        raise UnsupportedType(
+            f"{owner}: parameter {param.name!r} is {param.dtype} {param.shape}; expected a "
+            "floating dtype such as float32; convert its data first"
+        )
 
 
 def of_one_place(params: list[Parameter]) -> list[list[Parameter]]:

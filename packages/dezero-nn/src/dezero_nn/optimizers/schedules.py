@@ -19,6 +19,7 @@ from typing import Any
 from dezero_core.errors import ArgumentError
 
 from .optimizer import Optimizer
+from .settings import representation
 
 
 class Schedule:
@@ -41,6 +42,9 @@ class Schedule:
         self.optimizer, self.t = optimizer, 0
         self.rate: float = getattr(optimizer, optimizer.rate_name)
         self._apply()
+
+    def __repr__(self) -> str:
+        return representation(self, self.optimizer)
 
     def factor(self, t: int) -> float:
         """What the rate is multiplied by at step ``t``."""

@@ -6,16 +6,21 @@ from typing import Any
 
 from .. import signatures
 from .optimizer import Optimizer
+from .settings import setting
 
 
 class SGD(Optimizer):
     """p -= lr * g (book step 46).
 
     Args:
-        lr: learning rate (default 0.01).
+        lr: learning rate, above 0 (default 0.01).
+
+    Raises:
+        ArgumentError: ``lr`` is not a finite number above 0.
     """
 
     elementwise = True
+    lr: float = setting(positive=True)
 
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
@@ -34,11 +39,16 @@ class MomentumSGD(Optimizer):
     """v = momentum * v - lr * g;  p += v (book step 46).
 
     Args:
-        lr: learning rate (default 0.01).
-        momentum: how much of the last change is repeated (default 0.9).
+        lr: learning rate, above 0 (default 0.01).
+        momentum: how much of the last change is repeated; at least 0 (default 0.9).
+
+    Raises:
+        ArgumentError: a number is out of its range.
     """
 
     elementwise = True
+    lr: float = setting(positive=True)
+    momentum: float = setting()
 
     def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
         super().__init__()

@@ -1,0 +1,33 @@
+"""Gradients that an update may use: each is compared with its parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dezero_core import Parameter, Variable
+from dezero_core.errors import UnsupportedType
+from dezero_core.extend import require_gradient_of
+
+
+def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
+    """Return the parameters that have a gradient, in order.
+
+    Raises:
+        ShapeError: a gradient has another shape than its parameter.
+        BackendMismatch: it is of another array library or on another device.
+        UnsupportedType: the parameter has no data yet.
+    """
+    return [param for param in params if gradient_of(param) is not None]
+
+
+def gradient_of(param: Parameter) -> Variable | None:
+    """Return the gradient of a parameter, or None, compared with it as in `with_gradients`."""
+    grad = param.grad
+    if grad is not None:
+        if param.data is None:
+            raise UnsupportedType(
+                f"update: parameter {param.name!r} has a gradient but no data yet; run one "
+                "forward pass first"
+            )
+        require_gradient_of(param, grad)
+    return grad

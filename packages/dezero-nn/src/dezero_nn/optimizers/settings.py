@@ -1,0 +1,70 @@
+"""Settings of optimizers: numbers that are checked whenever they are set."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+from dezero_core.errors import ArgumentError
+from dezero_core.extend import as_number
+
+
+class Setting:
+    """A setting of an optimizer: a finite number in a range, kept as a Python float.
+
+    Python floats leave the dtype of arrays alone; NumPy's numbers would turn float32 states into
+    float64. Reading is as fast as for any attribute, because this descriptor only sets.
+
+    Args:
+        positive: whether 0 is refused at construction. Later it is allowed, so that a schedule
+            can end there (default False).
+        below: the first number that is too large (default: none).
+    """
+
+    def __init__(self, positive: bool = False, below: float = math.inf) -> None:
+        self.positive, self.below = positive, below
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        is_first = self.name not in vars(optimizer)
+        vars(optimizer)[self.name] = self.checked(type(optimizer).__name__, value, is_first)
+
+    def checked(self, owner: str, value: Any, is_first: bool) -> float:
+        """Return ``value`` as a float.
+
+        Raises:
+            ArgumentTypeError: it is no number.
+            ArgumentError: it is not finite, or out of range.
+        """
+        number = as_number(owner, self.name, value)
+        is_zero_allowed = not (self.positive and is_first)
+        if 0 < number < min(self.below, LARGEST) or (number == 0 and is_zero_allowed):
+            return float(number)
+        low = "at least 0" if is_zero_allowed else "above 0"
+        high = f" and below {self.below:g}" if self.below < math.inf else ""
+        raise ArgumentError(
+            f"{owner}: {self.name} is {value!r}; expected a finite number {low}{high}"
+        )
+
+
+LARGEST = 1e300
+"""Larger numbers are mistakes, and integers of that size do not fit into a float."""
+
+
+def setting(positive: bool = False, below: float = math.inf) -> Any:
+    """Return a `Setting`, for a class attribute that is annotated as a float."""
+    return Setting(positive, below)
+
+
+def numbers_of(x: Any) -> dict[str, Any]:
+    """Return the attributes of an object that are numbers, by name."""
+    return {name: value for name, value in vars(x).items() if isinstance(value, Real)}
+
+
+def representation(x: Any, *first: Any) -> str:
+    """Return ``Class(setting=number, ...)``, with other objects before the settings."""
+    settings = [f"{name}={n}" for name, n in numbers_of(x).items() if not name.startswith("_")]
+    return f"{type(x).__name__}({', '.join([*map(repr, first), *settings])})"
