@@ -44,12 +44,12 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
     """The named branches of a layer or container; nothing of anything else."""
     kind = kind_of(node)
     if kind == LAYER:
-        return vars(node).items()
+        return list(vars(node).items())  # another thread may set an attribute meanwhile
     if kind != CONTAINER:
         return ()
     if isinstance(node, list | tuple):
         return ((str(position), value) for position, value in enumerate(node))
-    return ((_checked(name), value) for name, value in node.items())
+    return ((_checked(name), value) for name, value in list(node.items()))
 
 
 def _walk(

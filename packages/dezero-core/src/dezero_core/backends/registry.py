@@ -84,12 +84,13 @@ def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
         BackendMismatch: they are on several devices.
     """
     for x in arrays if current_device else ():
-        if type(x) in current_device:
+        on_device = current_device.get(type(x))
+        if on_device is not None:
             device = backend_of(x).device
             if any(type(y) is type(x) and device(y) != device(x) for y in arrays):
                 places = ", ".join(sorted({str(device(y)) for y in arrays if type(y) is type(x)}))
                 raise BackendMismatch(f"arrays on several devices ({places}); move them to one")
-            return current_device[type(x)](x)
+            return on_device(x)
     return nullcontext()
 
 
@@ -141,11 +142,14 @@ def accelerator() -> ArrayBackend:
 
 
 def _make(spec: BackendSpec) -> ArrayBackend:
-    if spec.name not in _made:
+    made = _made.get(spec.name)
+    if made is None:
         unknown = spec.capabilities - CAPABILITIES
         if unknown:
             raise UnknownName(f"backend {spec.name!r} declares {sorted(unknown)}")
         backend = spec.factory()
         backend.name, backend.capabilities = spec.name, spec.capabilities
-        _made[spec.name] = backend
-    return _made[spec.name]
+        made = _made.setdefault(
+            spec.name, backend
+        )  # of two threads' the first: backends are unique
+    return made
