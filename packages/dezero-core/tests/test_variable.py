@@ -159,7 +159,9 @@ def test_a_gradient_is_beside_its_data() -> None:
     x = Variable(np.ones(2))
     for name in ("cuda", "strict"):
         elsewhere = get_backend(name).from_numpy(np.ones(2))
-        with pytest.raises(BackendMismatch, match=rf"{name}.*move it there with to\('numpy'\)"):
+        with pytest.raises(
+            BackendMismatch, match=rf"{name}.*move the gradient there with to\('numpy'\)"
+        ):
             x.grad = elsewhere
         with pytest.raises(BackendMismatch, match=rf"numpy.*to\('{name}'\)"):
             Variable(elsewhere).grad = np.ones(2)

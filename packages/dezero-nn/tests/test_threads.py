@@ -6,14 +6,25 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core import Parameter
+from dezero_core.backends import registry
 from dezero_core.errors import ArgumentError
-from dezero_nn import conv2d, get_num_threads, set_num_threads, threads
+from dezero_core.extend import (
+    ArrayBackend,
+    BackendSpec,
+    backend_of,
+    get_backend,
+    named_params,
+    plugins,
+)
+from dezero_nn import Linear, conv2d, get_num_threads, set_num_threads, sigmoid, threads
+from dezero_nn.kernels import filters
 
 DRAW = np.random.default_rng(0)
 X = DRAW.standard_normal((6, 16, 20, 20), np.float32)
@@ -107,6 +118,116 @@ def test_programs_that_fork() -> None:
     assert abs(queue.get(timeout=60) - alone) < 1e-2 * abs(alone)
     child.join(60)
     assert child.exitcode == 0
+
+
+AFTER_A_FORK = """
+import os, numpy as np
+from threading import Thread
+from dezero_core import Variable
+from dezero_nn import threads
+threads.set_num_threads(2)
+job = lambda part: (part.start, part.stop)
+wanted = threads.in_parts(4, 1e9, job)
+go_on = True
+
+def write():  # gradients, under the engine's lock
+    while go_on:
+        x = Variable(np.ones(2)); (x * 2).backward()
+
+writers = [Thread(target=write) for _ in range(3)]
+[thread.start() for thread in writers]
+ended = []
+for _ in range(20):
+    if (child := os.fork()) == 0:
+        x = Variable(np.ones(2)); (x * 3).backward()
+        os._exit(threads.at_work() or threads.in_parts(4, 1e9, job) != wanted)
+    ended.append(os.waitpid(child, 0)[1])
+go_on = False
+print(any(ended), threads.in_parts(4, 1e9, job) == wanted)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_fork_makes_threads_and_locks_of_its_own() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", AFTER_A_FORK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.stdout == "False True\n", done.stderr
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Python changes threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def run_together(*jobs: Any, seconds: float = 0.4) -> None:
+    """Run jobs again and again, each in a thread of its own; raise the first error."""
+    end = perf_counter() + seconds
+
+    def repeat(job: Any) -> None:
+        while perf_counter() < end:
+            job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for done in [pool.submit(repeat, job) for job in jobs]:
+            done.result()
+
+
+@pytest.mark.usefixtures("switching")
+def test_filters_are_remembered_in_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sees the filters that it asked for, while others add and drop."""
+    monkeypatch.setattr(filters, "MOST", 300)
+    weights = [np.full((2, 3, 3, 3), n, "f") for n in range(30)]
+
+    def look() -> None:
+        for n, W in enumerate(weights):
+            assert filters.remembered(W, 2, lambda W, m: W.reshape(-1)[:5].copy())[0] == n
+
+    run_together(*[look] * 4)
+    assert sum(U.nbytes for _, U in filters._kept.values()) <= 300 + 4 * 20
+
+
+@pytest.mark.usefixtures("switching")
+def test_caches_are_emptied_while_others_read_them() -> None:
+    """A plugin that comes empties the caches of backends and kernels."""
+    x = np.ones((2, 3), "f")
+    kernels = type("plugin", (), {"DEZERO_API": 1})
+
+    def change() -> None:
+        plugins.register(kernels, "passing", "the tests")
+        plugins.unregister("passing")
+
+    def compute() -> None:
+        assert backend_of(x) is backend_of(x[:1])
+        get_backend("numpy")
+        sigmoid(x)
+
+    def walk() -> None:
+        layer = Linear(2)
+        pair = [layer, Linear(2)]
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(lambda: [layer(x), setattr(layer, "late", 1)])
+            while not done.done():
+                named_params(pair)
+
+    run_together(change, compute, compute, walk)
+
+
+def test_two_threads_get_one_backend() -> None:
+    """Of a library that is slow to start."""
+
+    def start() -> ArrayBackend:
+        sleep(0.02)
+        return ArrayBackend(np)
+
+    spec = BackendSpec("slow", ("nowhere:Array",), start)
+    with ThreadPoolExecutor(2) as pool:
+        a, b = pool.map(registry._make, [spec, spec])
+    del registry._made[spec]
+    assert a is b
 
 
 def test_bad_numbers_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dezero_core import Variable, grad, no_grad, precision
-from dezero_core.errors import PluginError
-from dezero_core.extend import kernel_log, ops
+from dezero_core.errors import PluginError, ShapeError, UnsupportedType
+from dezero_core.extend import has_layout, kernel_log, ops
 from dezero_nn import LSTM, conv2d, get_conv_outsize, signatures, threads
 from dezero_onednn import convolution, library, product, recurrent
 from dezero_onednn.choice import Way, best
@@ -381,6 +381,148 @@ def test_it_can_be_turned_off_and_survives_a_fork(value: str | None, kernel: str
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.stdout == f"numpy:{kernel} 400.0 0\n", done.stderr
+
+
+AFTER_A_FORK = """
+import os, numpy as np
+from dezero_core import Variable
+from dezero_nn import LSTM, conv2d
+
+def compute(T, N):
+    layer, x = LSTM(128, in_size=64), Variable(np.ones((T, N, 64), "f"))
+    layer(x).backward()
+    x, W = Variable(np.ones((2, 16, N, N), "f")), Variable(np.ones((16, 16, 5, 5), "f"))
+    conv2d(x, W).backward()
+    conv2d(x, Variable(np.ones((16, 1, 3, 3), "f")), groups=16).backward()
+    (Variable(np.ones((300, 300), "f")) @ Variable(np.ones((300, 300), "f"))).backward()
+
+compute(3, 32)
+children = []
+for sizes in ((3, 32), (4, 40)):
+    if (child := os.fork()) == 0:
+        compute(*sizes)
+        os._exit(0)
+    children.append(os.waitpid(child, 0)[1])
+print(children)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_child_of_fork_does_not_hang(count: int) -> None:
+    """In shapes that its parent computed, and in new ones; for threads of OpenMP it would wait."""
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "DEZERO_NUM_THREADS": str(count)}
+    environment.pop("DEZERO_ONEDNN", None)
+    command = [sys.executable, "-W", "ignore", "-c", AFTER_A_FORK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    assert done.stdout == "[0, 0]\n", done.stderr
+
+
+def misaligned(x: Any) -> Any:
+    memory = np.zeros(x.nbytes + 1, "uint8")
+    moved = memory[1:].view(x.dtype).reshape(x.shape)
+    moved[...] = x
+    return moved
+
+
+def read_only(x: Any) -> Any:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+LAYOUTS = {
+    "byte-swapped": lambda x: x.astype(">f4"),
+    "misaligned": misaligned,
+    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "reversed": lambda x: x[::-1].copy()[::-1],
+    "Fortran order": np.asfortranarray,
+    "read-only": read_only,
+    "broadcast": lambda x: np.broadcast_to(x[:1], x.shape),
+    "float64": lambda x: x.astype("float64"),
+}
+
+
+def calls() -> dict[str, tuple[Any, ...]]:
+    """Arguments of every op that oneDNN computes, in sizes for which it is chosen."""
+    draw = np.random.default_rng(0).standard_normal
+    x, W, b = draw((2, 16, 40, 40), F4), draw((16, 16, 5, 5), F4), draw(16, F4)
+    gy, settings = draw((2, 16, 36, 36), F4), (DENSE, (0, 0), DENSE, 1)
+    steps = [draw(n, F4) for n in ((3, 6, 5), (16, 6), (16, 4), (16,), (4, 5), (4, 5))]
+    return {
+        "conv2d": (x, W, b, *settings),
+        "conv2d_grad_x": (gy, W, x.shape, *settings),
+        "conv2d_grad_W": (x, gy, (5, 5), *settings),
+        "conv2d_grads": (gy, x, W, *settings),
+        "matmul": (draw((200, 200), F4), draw((200, 200), F4)),
+        "lstm": tuple(steps),
+    }
+
+
+def close(got: Any, wanted: Any, name: str) -> None:
+    for a, b in zip(got, wanted, strict=True):
+        assert a.shape == b.shape
+        assert np.max(np.abs(a - b)) <= 1e-4 * np.max(np.abs(b)), name
+
+
+@pytest.mark.parametrize("op", calls())
+def test_arrays_in_every_layout_give_the_same(op: str) -> None:
+    """oneDNN is given copies that it can read, or NumPy computes: nothing is read wrongly."""
+    threads.set_num_threads(1)
+    arguments = calls()[op]
+    with kernel_log() as ran:
+        ops[op](*arguments)
+    assert ran[0][1].startswith("numpy:onednn"), "it is chosen"
+    for position, argument in enumerate(arguments):
+        for name, layout in LAYOUTS.items() if isinstance(argument, np.ndarray) else ():
+            changed = layout(argument)
+            given_ = [*arguments[:position], changed, *arguments[position + 1 :]]
+            plain = [a.astype(F4).copy() if isinstance(a, np.ndarray) else a for a in given_]
+            found, wanted = ops[op](*given_), ops[op].portable(*plain)
+            last = -1 if op == "lstm" else None  # without the workspace
+            close(listed(found)[:last], listed(wanted)[:last], f"{op} {position} {name}")
+            if op == "lstm":
+                ghs = layout(np.cos(found[0]))
+                got = ops["lstm_grad"](*found, *given_, ghs, None, True)
+                rest = *plain, np.array(ghs, F4), None, True
+                close(got, signatures.lstm_grad.portable(*wanted, *rest), f"{position} {name}")
+
+
+def test_wrong_arrays_never_reach_oneDNN() -> None:
+    """Of every slot of every primitive: what its array may not be."""
+    x, W, y = np.ones((2, 16, 9, 9), F4), np.ones((16, 16, 1, 1), F4), np.ones((2, 16, 9, 9), F4)
+    settings = DENSE, (0, 0), DENSE, 1
+    operation = convolution.forward(x.shape, W.shape, y.shape, True, settings, Way.BLOCKED)
+    right = y, x, W, np.ones(16, F4)
+    operation(*right)
+    wrong = [*LAYOUTS.values(), lambda a: a[:-1], lambda a: a[None], lambda a: a[:0], np.sum]
+    for position in range(4):
+        for spoil in wrong:
+            changed = np.asarray(spoil(right[position]))
+            if has_layout(changed, F4, right[position].shape, writable=position == 0):
+                continue  # such as an input that is read-only
+            with pytest.raises((ShapeError, UnsupportedType), match="address_of: got"):
+                operation(*right[:position], changed, *right[position + 1 :])
+    with pytest.raises(ValueError, match="argument"):
+        operation.primitive(x)
+
+
+def test_an_lstm_of_sizes_that_do_not_fit_is_an_error() -> None:
+    arguments = calls()["lstm"]
+    threads.set_num_threads(1)
+    for position in range(6):
+        short = arguments[position][..., :-1]
+        given_ = [*arguments[:position], short, *arguments[position + 1 :]]
+        assert not recurrent.supports_lstm(*given_)
+    assert recurrent.supports_lstm(*arguments)
+    found = recurrent.onednn_lstm(*arguments)
+    with pytest.raises(ShapeError, match=r"gc has shape \(4,\); expected \(4, 5\)"):
+        recurrent.onednn_lstm_grad(*found, *arguments, None, np.ones(4, F4), True)
+    for workspace in (found[2][:, :-64], found[2].astype(F4)):
+        with pytest.raises((ShapeError, UnsupportedType)):
+            recurrent.onednn_lstm_grad(
+                *found[:2], workspace, *arguments, np.ones_like(found[0]), None, True
+            )
 
 
 def test_a_missing_library_is_warned_about_and_numpy_computes() -> None:

@@ -273,7 +273,7 @@ class Pass:
         """Write the gradient of a leaf that gets no more, and tell the callback."""
         if x not in self.pending or self.callback is None:
             return
-        if x._grad is not None:
+        if x._grad is not None and x._grad.data.shape != x.data.shape:
             require_gradient_of(x, x._grad)
         accumulate(x, self.own(x, self.pending.pop(x)))
         mode = gradients_are_arrays.set(False)
@@ -286,7 +286,7 @@ class Pass:
         """Add what has arrived to the leaves (and what was kept on the way)."""
         # All that can fail is done before the first grad is touched.
         for x in self.pending:
-            if x._grad is not None:
+            if x._grad is not None and x._grad.data.shape != x.data.shape:
                 require_gradient_of(x, x._grad)
         ready = [(x, self.own(x, g)) for x, g in self.pending.items()]
         for x, g in ready + self.finished:

@@ -52,14 +52,19 @@ class PluginStatus:
 
 
 class Plugins:
-    """The plugins of this process: a pluggy manager, a contained scan, and a record of failures."""
+    """The plugins of this process: a pluggy manager, a contained scan, and a record of failures.
+
+    Attributes:
+        lock: held while plugins come or go, and while a cache is filled from what they registered.
+            There is one for all catalogs and caches, so that no two threads wait for each other.
+    """
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self._status: dict[str, PluginStatus] = {}
         self._scanned = False
-        self._lock = RLock()
+        self.lock = RLock()
         self._listeners: list[Callable[[], None]] = []
 
     def register(self, plugin: object, name: str, distribution: str = "this program") -> None:
@@ -81,27 +86,32 @@ class Plugins:
             else:
                 problem = f"asks for API {api}; this version offers {DEZERO_API}"
             raise PluginError(f"plugin {name!r} {problem}")
-        if self._manager.has_plugin(name):
-            raise PluginError(f"plugin name {name!r} is taken by {self._status[name].distribution}")
-        self._manager.register(plugin, name)
-        self._status[name] = PluginStatus(name, distribution, "loaded")
-        for listener in self._listeners:
-            listener()
+        with self.lock:
+            if self._manager.has_plugin(name):
+                owner = self._status[name].distribution
+                raise PluginError(f"plugin name {name!r} is taken by {owner}")
+            self._manager.register(plugin, name)
+            self._status[name] = PluginStatus(name, distribution, "loaded")
+            self._changed()
 
     def unregister(self, name: str) -> None:
         """Take a plugin out again, failed or not; what it registered is forgotten."""
-        self._manager.unregister(name=name)
-        del self._status[name]
+        with self.lock:
+            self._manager.unregister(name=name)
+            del self._status[name]
+            self._changed()
+
+    def _changed(self) -> None:
         for listener in self._listeners:
             listener()
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener()`` whenever a plugin comes or goes."""
+        """Call ``listener()`` whenever a plugin comes or goes, under the lock."""
         self._listeners.append(listener)
 
     def scan(self) -> bool:
         """Load the installed plugins, once; say whether this call was the one that did."""
-        with self._lock:
+        with self.lock:
             if self._scanned:
                 return False
             self._scanned = True
@@ -146,7 +156,7 @@ class Plugins:
 
     def statuses(self) -> list[PluginStatus]:
         """Every plugin seen so far, sorted by name."""
-        return sorted(self._status.values(), key=lambda status: status.name)
+        return sorted([*self._status.values()], key=lambda status: status.name)
 
     def loaded(self) -> list[str]:
         """Names of the registered plugins, first registered first."""
@@ -202,7 +212,6 @@ class Catalog(Generic[T]):
 
     def __init__(self, hook: str, kind: type[T], keys: Callable[[T], Iterable[Hashable]]) -> None:
         self._hook, self._kind, self._keys = hook, kind, keys
-        self._lock = RLock()
         self._reset()
         plugins.on_change(self._reset)
 
@@ -216,7 +225,7 @@ class Catalog(Generic[T]):
 
         If none is, plugins that came since the last call are asked, then a scan is made.
         """
-        with self._lock:
+        with plugins.lock:
             found = self._first(keys)
             if found is None:
                 self._gather()
@@ -231,7 +240,7 @@ class Catalog(Generic[T]):
 
     def items(self) -> list[tuple[T, str]]:
         """Everything registered, each with the name of its plugin, after a scan."""
-        with self._lock:
+        with plugins.lock:
             plugins.scan()
             self._gather()
             unique = {id(thing): (thing, self._owner[key]) for key, thing in self._found.items()}
@@ -285,3 +294,12 @@ def _blocked_by_environment(name: str) -> str:
 
 plugins = Plugins()
 """The one set of plugins of this process."""
+
+
+def _open_lock() -> None:
+    """Replace the lock in a child of fork: a thread that the child lacks may hold it."""
+    plugins.lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_lock)

@@ -67,7 +67,7 @@ def address_of(
             f"{' and writable' if writable else ''}; copy the array first"
         )
         raise (ShapeError if x.shape != shape else UnsupportedType)(message)
-    return int(x.__array_interface__["data"][0])
+    return int(x.ctypes.data)
 
 
 def describe(x: Any) -> str:

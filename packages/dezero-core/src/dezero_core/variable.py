@@ -366,21 +366,26 @@ def require_gradient_of(x: Variable, grad: Variable) -> None:
     data, g = x.data, grad.data
     if data is None:
         return
-    name = f" of {x.name!r}" if x.name else ""
-    if g is None or tuple(g.shape) != tuple(data.shape):
-        shape = None if g is None else tuple(g.shape)
+    if g is None or g.shape != data.shape:
         raise ShapeError(
-            f"grad{name}: got shape {shape}; the data has shape {x.shape}, and a gradient has the "
-            "shape of its data; reshape, transpose or sum it first"
+            f"grad{label_of(x)}: got shape {None if g is None else tuple(g.shape)}; the data has "
+            f"shape {x.shape}, and a gradient has the shape of its data; reshape, transpose or sum "
+            "it first"
         )
     backend, other = backend_of(data), backend_of(g)
     if backend is other and backend.name == HOST:
         return  # the host is one device
     if backend is not other or backend.device(data) != other.device(g):
         raise BackendMismatch(
-            f"grad{name}: got an array of {other.name} on {other.device(g)}; the data is one of "
-            f"{backend.name} on {backend.device(data)}; move it there with to({backend.name!r})"
+            f"grad{label_of(x)}: got an array of {other.name} on {other.device(g)}; the data is an "
+            f"array of {backend.name} on {backend.device(data)}; move the gradient there with "
+            f"to({backend.name!r})"
         )
+
+
+def label_of(x: Variable) -> str:
+    """Return the name of a Variable for a message, or nothing."""
+    return f" of {x.name!r}" if x.name else ""
 
 
 def array_of(x: Any) -> Any:

@@ -25,7 +25,6 @@ def dezero_kernels() -> list[Kernel]:
         return []
     from . import convolution, product, recurrent
     from .library import library
-    from .operation import covers
 
     library()
     kernels: list[tuple[str, Any, Any]] = [
@@ -33,7 +32,7 @@ def dezero_kernels() -> list[Kernel]:
         ("conv2d_grad_x", convolution.onednn_conv2d_grad_x, convolution.supports_conv2d_grad_x),
         ("conv2d_grad_W", convolution.onednn_conv2d_grad_W, convolution.supports_conv2d_grad_W),
         ("conv2d_grads", convolution.onednn_conv2d_grads, convolution.supports_conv2d_grads),
-        ("lstm", recurrent.onednn_lstm, covers),
+        ("lstm", recurrent.onednn_lstm, recurrent.supports_lstm),
         ("lstm_grad", recurrent.onednn_lstm_grad, recurrent.supports_lstm_grad),
         ("matmul", product.onednn_matmul, product.supports_matmul),
     ]

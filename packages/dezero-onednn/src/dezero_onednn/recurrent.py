@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Config
+from dezero_core.errors import ShapeError
 from dezero_nn.kernels.conv import added
 from dezero_nn.threads import LEAST_WORK, evenly, get_num_threads, in_parts
 
@@ -43,6 +44,7 @@ from .operation import (
     bytes_of,
     bytes_slot,
     contiguous,
+    covers,
     described,
     layout,
     open_layout,
@@ -57,6 +59,15 @@ INPUTS = (SRC, SRC + 1, SRC + 2, WEIGHTS, WEIGHTS + 1, BIAS)  # x, h, c, Wx, Wh,
 OUTPUTS = (DST, DST + 1, DST + 2, WORKSPACE)  # hs, h and c after the last step
 GIVEN = (DIFF_DST, DIFF_DST + 1, DIFF_DST + 2)
 FOUND = (DIFF_SRC, DIFF_SRC + 1, DIFF_SRC + 2, DIFF_WEIGHTS, DIFF_WEIGHTS + 1, DIFF_BIAS)
+
+
+def supports_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> bool:
+    """Return whether all is float32, not empty, and of shapes that fit together."""
+    if not covers(x, Wx, Wh, b, h, c) or x.ndim != 3 or h.ndim != 2:
+        return False
+    (_, C, N), H = x.shape, h.shape[0]
+    expected = (4 * H, C), (4 * H, H), (4 * H,), (H, N), (H, N)
+    return (Wx.shape, Wh.shape, b.shape, h.shape, c.shape) == expected
 
 
 def supports_lstm_grad(hs: Any, last: Any, workspace: Any, *arguments: Any) -> bool:
@@ -91,6 +102,9 @@ def onednn_lstm_grad(
 ) -> tuple[Any, ...]:  # fmt: skip
     """The gradients of the six inputs; that of x comes whether it needs one or not."""
     (T, C, N), H = x.shape, h.shape[0]
+    for name, g, y in (("ghs", ghs, hs), ("gc", gc, c)):
+        if g is not None and g.shape != y.shape:
+            raise ShapeError(f"lstm_grad: {name} has shape {g.shape}; expected {y.shape}")
     ghs, gc = np.zeros_like(hs) if ghs is None else ghs, np.zeros_like(h) if gc is None else gc
     steps, (Wx, Wh, b) = turned(x, h, c), map(contiguous, (*turned(Wx, Wh), b))
     after = turned(hs, last, ghs, gc)

@@ -107,10 +107,10 @@ class KernelOp:
 
     def _candidates_of(self, x: Any) -> list[Kernel]:
         x = x[0] if isinstance(x, list) else x
-        found = self._candidates.get(type(x))
-        if found is None:  # a plugin that another thread registers may empty the cache meanwhile
-            found = self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
-        return found
+        with plugins.lock:  # a plugin that comes empties the cache
+            if type(x) not in self._candidates:
+                self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
+            return self._candidates[type(x)]
 
     def _undefined(self, *arguments: Any) -> Any:
         raise NotImplementedError(f"{self.name} {self.signature} has no portable definition")

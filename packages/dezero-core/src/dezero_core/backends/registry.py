@@ -31,17 +31,23 @@ _subclasses: dict[type, ArrayBackend] = {}
 """The backend of every array type met so far that `admit` makes a plain array of."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
 """How the device of an array becomes the current one, for types where that can be another."""
-_made: dict[str, ArrayBackend] = {}
+_made: dict[BackendSpec, ArrayBackend] = {}
+"""Every backend made so far; it stays the same object when other plugins come or go."""
 
 
-def _forget() -> None:
+def _forget_types() -> None:
     by_type.clear()
     _subclasses.clear()
     current_device.clear()
+
+
+def _forget() -> None:
+    """Forget the backends too, for tests that change what a library finds when it starts."""
+    _forget_types()
     _made.clear()
 
 
-plugins.on_change(_forget)
+plugins.on_change(_forget_types)
 
 
 def backend_of(x: Array) -> ArrayBackend:
@@ -64,13 +70,14 @@ def admit(x: Array) -> Array:
 
 
 def _backend_of_new_type(kind: type) -> ArrayBackend:
-    spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
-    if spec is not None:
-        backend = _make(spec)
-        (by_type if backend.is_plain(kind) else _subclasses)[kind] = backend
-        if backend.on_device is not None:
-            current_device[kind] = backend.on_device
-        return backend
+    with plugins.lock:  # until the type is cached: a plugin that comes empties the caches
+        spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
+        if spec is not None:
+            backend = _make(spec)
+            (by_type if backend.is_plain(kind) else _subclasses)[kind] = backend
+            if backend.on_device is not None:
+                current_device[kind] = backend.on_device
+            return backend
     known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
     raise UnsupportedType(
         f"{kind.__name__} is not supported: expected an array ({known}); make an array of it first"
@@ -142,14 +149,13 @@ def accelerator() -> ArrayBackend:
 
 
 def _make(spec: BackendSpec) -> ArrayBackend:
-    made = _made.get(spec.name)
-    if made is None:
-        unknown = spec.capabilities - CAPABILITIES
-        if unknown:
-            raise UnknownName(f"backend {spec.name!r} declares {sorted(unknown)}")
-        backend = spec.factory()
-        backend.name, backend.capabilities = spec.name, spec.capabilities
-        made = _made.setdefault(
-            spec.name, backend
-        )  # of two threads' the first: backends are unique
-    return made
+    """Return the one backend of ``spec``; two threads that ask at once get the same."""
+    with plugins.lock:
+        if spec not in _made:
+            unknown = spec.capabilities - CAPABILITIES
+            if unknown:
+                raise UnknownName(f"backend {spec.name!r} declares {sorted(unknown)}")
+            backend = spec.factory()
+            backend.name, backend.capabilities = spec.name, spec.capabilities
+            _made[spec] = backend
+        return _made[spec]

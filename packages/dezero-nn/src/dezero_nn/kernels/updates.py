@@ -80,14 +80,12 @@ def supports_add_scaled(ps: Any, gs: Any, a: float) -> bool:
 def add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
     """BLAS's axpy: one pass over p and g, where ``p += a * g`` takes two and a half."""
     for p, g in zip(ps, gs, strict=True):
-        run, dtype, flat_p, flat_g = axpy(p.dtype.char), p.dtype.char, p.reshape(-1), g.reshape(-1)
+        run, dtype, size = axpy(p.dtype.char), p.dtype.char, p.itemsize
+        y, x = address_of(p, dtype, p.shape, writable=True), address_of(g, dtype, p.shape)
 
-        def compute(
-            part: slice, run: Any = run, dtype: str = dtype, y: Any = flat_p, x: Any = flat_g
-        ) -> None:
-            shape = (part.stop - part.start,)
-            to = address_of(y[part], dtype, shape, writable=True)
-            run(*shape, a, address_of(x[part], dtype, shape), 1, to, 1)
+        def compute(part: slice, run: Any = run, x: int = x, y: int = y, size: int = size) -> None:
+            start = size * part.start
+            run(part.stop - part.start, a, x + start, 1, y + start, 1)
 
         in_parts(p.size, 16 * p.size, compute)
     return ps

@@ -22,7 +22,7 @@ def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
 
 def gradient_of(param: Parameter) -> Variable | None:
     """Return the gradient of a parameter, or None, compared with it as in `with_gradients`."""
-    grad = param.grad
+    grad = param._grad
     if grad is not None:
         if param.data is None:
             raise UnsupportedType(
