@@ -33,9 +33,7 @@ def has_layout(
             without gaps. Strides of axes of length 1 do not matter.
     """
     flags = x.flags
-    if x.shape != shape or x.dtype != dtype or not flags.aligned:
-        return False
-    if writable and not flags.writeable:
+    if x.shape != shape or x.dtype != dtype or not flags.aligned or writable > flags.writeable:
         return False
     if strides is None:
         return bool(flags.c_contiguous)

@@ -169,8 +169,8 @@ class Primitive:
             if place != self.places[number]:
                 self.put(self.memories[number], place)
                 self.places[number] = place
-        scratch = room(*self.scratch.shape)  # lives until the call returns
-        if scratch.size:
+        if self.scratch.shape != (0,):
+            scratch = room(*self.scratch.shape)  # lives until the call returns
             place = address_of(scratch, BYTES, self.scratch.shape, writable=True)
             self.put(self.memories[-1], place)
         arguments = len(self.arguments), self.arguments
