@@ -312,12 +312,14 @@ def test_schedules_refuse_what_makes_no_sense() -> None:
 
 
 def trained(make: Any, data: Any, gradient: Any, steps: int = 3) -> Any:
-    """The data of a parameter after some steps with one gradient."""
+    """The data of a parameter after some steps with one gradient, both as they are."""
     layer = Layer()
-    layer.p = Parameter(data)
+    layer.p = Parameter(np.ones(data.shape))
+    layer.p.data = data
     optimizer = make().setup(layer)
     for _ in range(steps):
-        layer.p.grad = gradient
+        layer.p.grad = Variable(np.ones(data.shape))
+        layer.p.grad.data = gradient
         optimizer.update()
     return layer.p.data
 
