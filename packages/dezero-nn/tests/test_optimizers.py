@@ -570,6 +570,29 @@ def test_training_goes_on_from_a_copy(
     assert train(*run, 4) == wanted
 
 
+class ByIdentity(Optimizer):
+    """Momentum as readers of the book write it: the state is keyed by id(param)."""
+
+    def __init__(self, lr: float = 0.1) -> None:
+        super().__init__()
+        self.lr, self.vs = lr, {}
+
+    def update_one(self, param: Parameter) -> None:
+        v = self.vs.get(id(param), 0.0)
+        self.vs[id(param)] = v = 0.9 * v - self.lr * param.grad.data
+        param.data += v
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
+def test_the_books_optimizers_can_be_copied(copied: Any) -> None:
+    run = with_everything(ByIdentity)
+    train(*run, 3)
+    other = copied(run)
+    assert len(other[1].vs) == 2 and not other[1].vs.keys() & run[1].vs.keys()
+    assert train(*other, 3) == train(*run, 3)
+    assert copy.copy(run[1]).vs.keys() == run[1].vs.keys()
+
+
 def by_key(optimizer: Optimizer) -> Any:
     return {k: optimizer._state.get(p, {}) for k, p in optimizer._named().items()}
 

@@ -167,19 +167,27 @@ class Optimizer:
         return representation(self)
 
     # The state is keyed by parameter objects. A copy lists the pairs, so that the keys are copied
-    # with the model and stay the same objects as its parameters.
+    # with the model and stay the same objects as its parameters. Subclasses written as in the
+    # book keep dictionaries keyed by id(param): in a copy the keys become the new ids.
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_state": list(self._state.items())}
+        ids = {id(param): param for param in self._known_params()}
+        return {**vars(self), "_state": list(self._state.items()), "_ids": ids}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
-        vars(self).update(attributes)
+        ids = attributes.pop("_ids")
+        for name, value in attributes.items():
+            if type(value) is dict and value and value.keys() <= ids.keys():
+                value = {id(ids[key]): x for key, x in value.items()}
+            vars(self)[name] = value
         self._state = WeakKeyDictionary(attributes["_state"])
+
+    def _known_params(self) -> list[Parameter]:
+        return [*(self.target.params() if self.target is not None else ()), *self._state]
 
     def __copy__(self) -> Self:
         """Copy all but the model and its parameters."""
-        params = self.target.params() if self.target is not None else ()
-        shared = [self.target, *params, *self._state]
+        shared = [self.target, *self._known_params()]
         return copy.deepcopy(self, {id(x): x for x in shared})
 
     def _with_gradients(self, params: Iterable[Parameter]) -> list[Parameter]:
