@@ -251,9 +251,11 @@ class Variable:
         return self
 
     def __copy__(self) -> Variable:
-        """A second Variable of the same array, at the same place in the graph, without gradient."""
-        x = _rebuild(type(self), self.data, self.name, self._requires_grad)
+        """Return a second Variable of the same array and gradient, at this place in the graph."""
+        x = _rebuild(type(self), self.data, self.name, self._requires_grad, self._grad)
         x._creator, x._index = self._creator, self._index
+        for name, value in getattr(self, "__dict__", {}).items():  # a subclass has attributes
+            setattr(x, name, value)
         return x
 
     def __reduce__(self) -> Any:
