@@ -178,6 +178,8 @@ def test_a_leaf_whose_shape_changed_gets_no_sum_of_gradients() -> None:
     with pytest.raises(ShapeError, match=r"got shape \(1, 3\); the data has shape \(4, 3\)"):
         (x * other).sum().backward()
     assert other.grad is None and x.grad.shape == (1, 3), "nothing was written"
+    with pytest.raises(ShapeError, match="the data has shape"):
+        x.backward()
     x.cleargrad()
     (x * other).sum().backward()
     assert x.grad.shape == (4, 3)

@@ -107,9 +107,12 @@ def backward_of_leaf(x: Variable) -> None:
 
     Raises:
         GraphError: ``x`` has no data.
+        ShapeError: its gradient has another shape.
     """
     if x.data is None:
         raise GraphError("backward(): this Variable has no data; set x.data first")
+    if x._grad is not None:
+        require_gradient_of(x, x._grad)
     with on_device_of(x.data):
         accumulate(x, ones_like(x))
     if callback := _grad_ready.get():
