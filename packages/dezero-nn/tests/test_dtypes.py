@@ -12,8 +12,19 @@ import dezero_nn.functions as F
 import dezero_nn.layers as L
 from dezero_core import Variable, grad, hessian, jacobian
 from dezero_core import functions as C
+from dezero_core.errors import ShapeError
 from dezero_core.extend import get_backend
-from dezero_nn.optimizers import SGD
+from dezero_nn.optimizers import (
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    ClipGrad,
+    MomentumSGD,
+    RMSprop,
+    WeightDecay,
+)
 
 INF = np.inf
 SCORES = np.arange(1000) % 10
@@ -201,3 +212,48 @@ def test_layer_norm_of_nothing(shape: Any, last: Any) -> None:
     C.sum(y).backward()
     assert x.grad.shape == shape
     assert gamma.grad.data.tolist() == np.zeros(last).tolist()
+
+
+@pytest.mark.parametrize("axis", [(0,), (-1,), 0, -1, ()])
+def test_reductions_of_an_array_without_axes(axis: Any) -> None:
+    for reduction in (C.sum, C.mean, C.max, C.min, C.logsumexp):
+        x = Variable(np.array(3.0))
+        y = reduction(x, axis)
+        y.backward()
+        assert (float(y), float(x.grad)) == (3, 1)
+        with pytest.raises(ShapeError, match="axis"):
+            reduction(x, (1,))
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool, "f4", np.float16, np.dtype("f8")])
+def test_astype_takes_types_names_and_dtypes(dtype: Any) -> None:
+    assert C.astype(np.ones(2, "f"), dtype).dtype == np.dtype(dtype)
+
+
+OPTIMIZERS = [SGD, MomentumSGD, Adam, AdamW, AdaGrad, RMSprop, AdaDelta]
+
+
+@pytest.mark.parametrize("form", ["float16", "longdouble", ">f4", "matrix", "strided"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning")
+def test_optimizers_update_parameters_of_every_form(optimizer: Any, form: str) -> None:
+    """Three steps as in float64; of halves g**2 and eps would be 0, and the quotient nan."""
+    data, gradient = np.array([[1.0], [2.0]]), np.array([[1e-4], [300.0]])
+
+    def trained(make: Any) -> Any:
+        layer = L.Linear(1, in_size=2, nobias=True)
+        layer.W.data = make(data)
+        updates = optimizer().setup(layer)
+        for hook in (ClipGrad(100.0), WeightDecay(1e-4)):
+            updates.add_hook(hook)
+        for _ in range(3):
+            layer.W.grad = make(gradient)
+            updates.update()
+        return np.asarray(layer.W.data, "float64")
+
+    def strided(x: Any) -> Any:
+        return np.repeat(x, 2, axis=0)[::-2][::-1]
+
+    make = {"matrix": np.matrix, "strided": strided}.get(form, lambda x: x.astype(form))
+    rtol = 3e-3 if form == "float16" else 1e-5
+    np.testing.assert_allclose(trained(make), trained(lambda x: x.copy()), rtol)

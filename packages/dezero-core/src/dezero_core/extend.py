@@ -15,7 +15,7 @@ from .backends.host import generator, host_normal, own_generator, use_generator
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
 from .backends.portable import is_basic, window_layout
-from .backends.precision import in_single, is_floating, sum_over
+from .backends.precision import in_floating, in_single, is_floating, sum_over
 from .backends.registry import (
     accelerator,
     admit,
@@ -109,6 +109,7 @@ __all__ = [
     "has_layout",
     "hookimpl",
     "host_normal",
+    "in_floating",
     "in_single",
     "is_basic",
     "is_floating",

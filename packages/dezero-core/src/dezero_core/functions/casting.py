@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..backends.interface import ArrayBackend
 from ..backends.precision import default_floating, is_floating, is_half, is_wide
 from ..backends.registry import admit, backend_of
 from ..function import Function
@@ -30,18 +31,25 @@ def astype(x: Any, dtype: Any) -> Variable:
 
     Args:
         x: any shape and dtype.
-        dtype: a dtype of the array library of ``x``, or its name. No gradient flows through a
-            conversion from floating point to integers or booleans.
+        dtype: a dtype of the array library of ``x``, its name, or Python's or NumPy's type. No
+            gradient flows through a conversion from floating point to integers or booleans.
 
     Raises:
         UnsupportedType: ``dtype`` is complex, or no dtype of numbers.
     """
     array = admitted(x)
     backend = backend_of(array)
-    dtype = backend.dtype(dtype) if isinstance(dtype, str) else dtype
+    dtype = dtype_of(dtype, backend)
     if is_floating(array.dtype, backend) and not is_floating(dtype, backend):
         return AsType(dtype)(array)
     return AsType(dtype)(x)
+
+
+def dtype_of(dtype: Any, backend: ArrayBackend) -> Any:
+    """Return a dtype of a backend's library, given that, its name, or a type of numbers."""
+    if isinstance(dtype, type):
+        dtype = {"float": "float64", "int": "int64"}.get(dtype.__name__, dtype.__name__)
+    return backend.dtype(dtype) if isinstance(dtype, str) else dtype
 
 
 def floating(x: Any, like: Any = None) -> Any:

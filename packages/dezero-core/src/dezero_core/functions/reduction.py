@@ -26,6 +26,10 @@ class Reduction(Function):
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
+    def axes(self, x: Any) -> Axis:
+        """Return the axes; of an array without axes (0,) is one as well, as NumPy's 0 is."""
+        return () if x.ndim == 0 and self.axis in ((0,), (-1,)) else self.axis
+
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
         require_axes(self, self.axis, x.shape, elements=not isinstance(self, Sum))
@@ -35,7 +39,7 @@ class Sum(Reduction):
     """y = sum of x over axes;  every element summed gets the gradient of its sum."""
 
     def forward(self, x: Any) -> Any:
-        return sum_over(x, backend_of(x), self.axis, self.keepdims)
+        return sum_over(x, backend_of(x), self.axes(x), self.keepdims)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -84,14 +88,14 @@ class Max(Reduction):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.max(x, axis=self.axis, keepdims=self.keepdims)
+        return xp.max(x, axis=self.axes(x), keepdims=self.keepdims)
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.inputs, self.outputs
         shape = kept_shape(x.shape, self.axis)
         xp = get_array_module(x)
         best = array_of(x) == xp.reshape(array_of(y), shape)
-        count = xp.sum(cast(best, xp.int64), axis=self.axis, keepdims=True)
+        count = xp.sum(cast(best, xp.int64), axis=self.axes(x), keepdims=True)
         dtype = array_of(floating(y)).dtype
         return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
 
@@ -120,7 +124,7 @@ class Min(Max):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.min(x, axis=self.axis, keepdims=self.keepdims)
+        return xp.min(x, axis=self.axes(x), keepdims=self.keepdims)
 
 
 @hinted
@@ -133,18 +137,18 @@ class LogSumExp(Reduction):
     """y = log of the sum of exp(x) over axes;  dy/dx = exp(x - y)."""
 
     def forward(self, x: Any) -> Any:
-        xp = get_array_module(x)
+        xp, axes = get_array_module(x), self.axes(x)
         nothing = as_array_like(-math.inf, x)
         if 0 in x.shape:
-            return xp.sum(x, axis=self.axis, keepdims=self.keepdims) + nothing
+            return xp.sum(x, axis=axes, keepdims=self.keepdims) + nothing
         largest = xp.finfo(x.dtype).max
         # subtracted, so that exp does not overflow; finite, so that inf - inf does not occur
-        shift = xp.clip(xp.max(x, axis=self.axis, keepdims=True), -largest, largest)
-        total = xp.sum(xp.exp(x - shift), axis=self.axis, keepdims=True)
+        shift = xp.clip(xp.max(x, axis=axes, keepdims=True), -largest, largest)
+        total = xp.sum(xp.exp(x - shift), axis=axes, keepdims=True)
         is_zero = total == 0  # each x is -inf
         total = xp.where(is_zero, as_array_like(1.0, x), total)
         y = xp.where(is_zero, nothing, shift + xp.log(total))
-        return y if self.keepdims else xp.sum(y, axis=self.axis)  # of one element each
+        return y if self.keepdims else xp.sum(y, axis=axes)  # of one element each
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.inputs, self.outputs

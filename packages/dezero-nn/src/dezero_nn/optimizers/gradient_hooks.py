@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
-from dezero_core.extend import as_number, cast
+from dezero_core.extend import as_number, backend_of, cast, in_floating, in_single
 
 from ..layers import Layer
 from .gradients import with_gradients
@@ -53,13 +53,13 @@ class ClipGrad:
 
     def __call__(self, params: Iterable[Parameter]) -> None:
         gradients = {p: p.grad.data for p in with_gradients(params) if p.grad is not None}
+        wide = {p: in_single(in_floating(g), backend_of(g)) for p, g in gradients.items()}
         squares: Any = 0.0
-        for g in gradients.values():
-            squares = squares + get_array_module(g).sum(g * g, dtype=g.dtype)
-        for param, g in gradients.items():
-            xp = get_array_module(g)
-            rate = xp.clip(self.max_norm / (squares**0.5 + 1e-6), None, 1.0)
-            set_gradient(param, g * cast(rate, g.dtype))
+        for g in wide.values():
+            squares = squares + get_array_module(g).sum(g * g)
+        for param, g in wide.items():
+            rate = get_array_module(g).clip(self.max_norm / (squares**0.5 + 1e-6), None, 1.0)
+            set_gradient(param, cast(g * cast(rate, g.dtype), param.dtype))
 
 
 class FreezeParam:

@@ -19,7 +19,15 @@ from dezero_core.errors import (
     ShapeMismatch,
     UnsupportedType,
 )
-from dezero_core.extend import as_number, backend_of, move_beside, named_params, on_device_of
+from dezero_core.extend import (
+    as_number,
+    backend_of,
+    cast,
+    in_single,
+    move_beside,
+    named_params,
+    on_device_of,
+)
 from dezero_core.hints import no_attribute
 
 from .. import signatures
@@ -229,11 +237,14 @@ class Optimizer:
                         "optimizer after changing the shape of a parameter"
                     )
                 state[name] = move_beside(value, param.data)  # it may have been moved
-        gradients = [param.grad.data for param in params if param.grad is not None]
+        backend = backend_of(params[0].data)
         with on_device_of(*[param.data for param in params]):
-            arrays = self.updated([param.data for param in params], gradients, states)
-        for param, array in zip(params, arrays, strict=True):
-            param.data = array
+            # halves are updated in single precision, in which g**2 and eps are not 0
+            ps = [in_single(param.data, backend) for param in params]
+            gs = [in_single(param.grad.data, backend) for param in params if param.grad is not None]
+            arrays = self.updated(ps, gs, states)
+            for param, array in zip(params, arrays, strict=True):
+                param.data = array if array.dtype == param.dtype else cast(array, param.dtype)
 
     def updated(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
         """Parameters with what ``step`` adds to each, perhaps written over them."""
