@@ -34,7 +34,10 @@ def in_place(model: Any, path: Path) -> None:
         raise
 
 
-@pytest.mark.parametrize("script", [faults, writers, kills], ids=lambda script: script.__name__)
+SCRIPTS = [faults, writers, pytest.param(kills, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 def test_a_save_in_place_is_found_out(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "save_weights", in_place)
     assert script.measure().seen > 0

@@ -21,7 +21,8 @@ from dezero_core.extend import plugins
 
 
 @pytest.fixture(autouse=True)
-def _no_seed_stays() -> Any:
+def _no_seed_stays(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal the tests were started in
     yield
     host._own_generator = None
 

@@ -28,9 +28,9 @@ FILTERED = (
     ((1, 1, 2, 3), (1, 1, 2, 3), (1,)),
     ((0, 1, 3, 3), (1, 1, 2, 3), (1,)),
 )
-SEQUENCES = tuple(
-    ((T, N, C), (4 * H, C), (4 * H, H), (4 * H,), (N, H), (N, H))
-    for T, N, C, H in ((3, 2, 3, 2), (1, 1, 1, 1), (2, 0, 1, 2))
+SEQUENCES, SHORT_SEQUENCES = (
+    tuple(((T, N, C), (4 * H, C), (4 * H, H), (4 * H,), (N, H), (N, H)) for T, N, C, H in sizes)
+    for sizes in (((3, 2, 3, 2), (1, 1, 1, 1), (2, 0, 1, 2)), ((3, 2, 1, 1),))
 )
 EACH_NORMED = (((4, 3), (3,), (3,)), ((2, 2, 3), (2, 3), (2, 3)), ((2, 1), (1,), (1,)))
 CHANNELS = (((4, 3), (3,), (3,)), ((2, 2, 2, 3), (2,), (2,)), ((3, 1), (1,), (1,)))
@@ -94,7 +94,8 @@ def layers() -> list[OpCase]:
             (((3, 2),), ((2, 1),), ((2, 0),)),
         ),
         OpCase("layer_norm", _layer_normed, _layer_normed_reference, EACH_NORMED),
-        OpCase("lstm", _lstm, _lstm_reference, SEQUENCES),
+        OpCase("lstm", _lstm, _lstm_reference, SEQUENCES, order=1),
+        OpCase("lstm twice", _lstm, _lstm_reference, SHORT_SEQUENCES),
         OpCase("dropout", lambda x: F.dropout(x, 0.0) * 2, lambda x: 2 * x),
         OpCase(
             "dropout mask",
