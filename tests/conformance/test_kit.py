@@ -14,7 +14,7 @@ from dezero_core.conformance.items import all_items
 from dezero_core.extend import Kernel, hookimpl, plugins
 
 from .loopback import plugin
-from .mutants import CAUGHT_BY
+from .mutants import CAUGHT_BY, from_numpy_drops_the_order, to_numpy_shares_memory
 from .unseen_mutants import UNSEEN
 
 
@@ -52,7 +52,14 @@ def test_unseen_mutant(change: Any) -> None:
         assert first_failure("mutant") is not None
 
 
-@pytest.mark.parametrize("change", CAUGHT_BY, ids=lambda change: change.__name__)
+LATE = {from_numpy_drops_the_order, to_numpy_shares_memory}
+"""Mutants that only the last checks of the kit catch."""
+MUTANTS = [
+    pytest.param(change, marks=[pytest.mark.slow] if change in LATE else []) for change in CAUGHT_BY
+]
+
+
+@pytest.mark.parametrize("change", MUTANTS, ids=lambda change: change.__name__)
 def test_mutant(change: Any) -> None:
     with registered("mutant", change):
         assert first_failure("mutant") == CAUGHT_BY[change]
