@@ -30,9 +30,7 @@ def test_every_public_function_has_a_row(plugin: str, functions: ModuleType) -> 
 
 
 @pytest.mark.parametrize(("plugin", "functions"), TABLES, ids=["core", "nn"])
-def test_every_op_has_a_row_of_second_order_unless_listed(
-    plugin: str, functions: ModuleType
-) -> None:
+def test_every_op_is_tried_twice_unless_listed(plugin: str, functions: ModuleType) -> None:
     lower = {op for op, cases in rows_by_op(plugin).items() if all(c.order < 2 for c in cases)}
     assert lower == WITHOUT_SECOND_ORDER.keys() & set(functions.__all__)
 
