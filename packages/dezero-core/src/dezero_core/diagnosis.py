@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from .backends.registry import admit, backend_of, by_type
 from .errors import BackendMismatch, DezeroError, OutOfMemory, ShapeError, UnsupportedType
-from .variable import Scalar, as_array
+from .variable import Scalar, Variable, as_array
 
 Function = Any
 """A `dezero_core.function.Function`, which is a floor above."""
@@ -23,6 +23,10 @@ def require_one_backend(
         BackendMismatch: they are of several libraries.
         UnsupportedType: one is neither an array that `admit` takes nor a number, or has no data.
     """
+    if all([x is None or isinstance(x, Variable) for x in inputs]):  # admitted when they were made
+        types = {type(a) for x, a in zip(inputs, arrays, strict=True) if x is not None}
+        if len(types) == 1 and types <= by_type.keys():
+            return arrays
     taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
         if x is None or isinstance(a, Scalar):

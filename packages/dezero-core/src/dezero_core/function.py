@@ -165,7 +165,14 @@ class Function:
         output.data = y
         output.name = output._grad = output._index = None
         if wanted:
-            if enable_backprop.get() if _blocks() else enable_backprop.default:
+            blocks = _blocks()  # spelled out: what `enable_backprop.get` does
+            if not blocks:
+                recording = enable_backprop.default
+            elif blocks[-1].ended:
+                recording = enable_backprop.get()
+            else:
+                recording = blocks[-1].value
+            if recording:
                 self._inputs, self._arrays, self._result = inputs, arrays, y
                 self.needs_grad, self._serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True
