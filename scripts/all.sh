@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Run every check there is, but for speed and real GPUs: what .ci/run has no time for, and .ci/run itself.
+# It needs Python 3.11 and pip, takes about an hour on two cores, and goes on after a failure.
+# DEZERO_DATA=folder adds the tests on the real MNIST and on the answers of a real CuPy.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failed=()
+check() {
+  echo "== $*"
+  "$@" || failed+=("$*")
+}
+
+check .ci/run
+check hatch test -m slow packages tests --ignore=tests/dist --ignore=packages/dezero-onednn
+check hatch run conformance:run
+check hatch run reference:run
+check hatch run book:check
+check hatch run reliability:run --long
+check hatch run cupy:check
+check python scripts/matrix.py
+
+echo "${#failed[@]} of these failed"
+printf '%s\n' "${failed[@]}"
+[ "${#failed[@]}" -eq 0 ]
