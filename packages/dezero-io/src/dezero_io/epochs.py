@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .loaders import DataLoader
+DataLoader = Any
+"""A `dezero_io.loaders.DataLoader`, which imports this file."""
 
 
 @dataclass(eq=False)

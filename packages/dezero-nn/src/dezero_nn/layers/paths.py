@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dezero_core.tree import LAYER, children, kind_of
 
-if TYPE_CHECKING:
-    from .layer import Layer
+Layer = Any
+"""A `dezero_nn.layers.layer.Layer`, which imports this file."""
 
 
 def sublayers(layer: Layer) -> dict[str, Layer]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dezero_core import Buffer, Parameter
 from dezero_core.hints import signature_of
 
 from .paths import sublayers
 
-if TYPE_CHECKING:
-    from .layer import Layer
+Layer = Any
+"""A `dezero_nn.layers.layer.Layer`, which imports this file."""
 
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:
