@@ -160,13 +160,7 @@ def _where(condition: Any, *xs: Any) -> Any:
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Any:
-    low, high = min if a_min is None else a_min, max if a_max is None else a_max
-    if isinstance(low, Variable) or isinstance(high, Variable):
-        raise ArgumentError(
-            "np.clip: a bound is a Variable, which would get no gradient; "
-            "minimum(maximum(x, low), high) gives it one, low.data is without"
-        )
-    return clip(a, low, high)
+    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
 def _take(a: Any, indices: Any, axis: int | None = None) -> Variable:
