@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from inspect import signature
 from types import ModuleType
 from typing import Any
 
@@ -70,11 +71,8 @@ def test_what_a_hint_names_exists(table: str, hints: dict[str, str], owners: Any
 def test_keywords_lead_to_parameters() -> None:
     modules = (dezero.functions, dezero.layers)
     things = [getattr(module, name) for module in modules for name in module.__all__]
-    parameters = {
-        name
-        for thing in things
-        for name in signature_of(thing.__init__ if isinstance(thing, type) else thing).parameters
-    }
+    rules = [getattr(dezero.optimizers, name) for name in ("SGD", "Adam")]
+    parameters = {name for thing in (*things, *rules) for name in signature(thing).parameters}
     assert {name for names in KEYWORDS.values() for name in names} <= parameters
     for thing in things:
         if isinstance(thing, type):

@@ -46,15 +46,15 @@ def test_digits_without_scikit_learn(monkeypatch: Any) -> None:
 def test_transforms_apply_to_examples_and_batches() -> None:
     data = Numbers(transform=lambda x: x * 2, target_transform=lambda t: t + 1)
     assert data[3] == (6.0, 4)
-    x, t = data.batch(np.array([1, 2]))
+    x, t = data.gather(np.array([1, 2]))
     assert x.tolist() == [[2.0], [4.0]]
     assert t.tolist() == [2, 3]
     data.label = None
     assert data[3] == (6.0, None)
-    assert data.batch(np.array([1]))[1] is None
+    assert data.gather(np.array([1]))[1] is None
     plain = Numbers()
     plain.label = None
-    assert plain.batch(np.array([1]))[1] is None
+    assert plain.gather(np.array([1]))[1] is None
 
 
 def test_a_loop_sees_every_example_once() -> None:

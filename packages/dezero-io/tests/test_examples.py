@@ -167,7 +167,7 @@ def test_a_dataset_is_indexed_as_an_array_is() -> None:
 def test_transforms_that_give_other_shapes_name_the_example() -> None:
     data = Table(transform=lambda x: np.ones(int(x[0]) // 6 + 1))
     with pytest.raises(ShapeError, match=r"part \[0\] of example 3 .* of example 2 "):
-        data.batch(np.array([2, 3]))
+        data.gather(np.array([2, 3]))
     views = Table(transform=lambda x: {"one": x, "two": x[:1]})
     assert seen(views[:2][0]) == {"one": "float64[2, 2]", "two": "float64[2, 1]"}
 
@@ -184,3 +184,25 @@ def test_data_of_any_dtype(dtype: str, tmp_path: Any) -> None:
     assert type(x) is np.ndarray and x.dtype == np.dtype(dtype).newbyteorder("=")
     assert x.flags.writeable and t.dtype.isnative
     assert type(Rows()[0][0]) is np.ndarray
+
+
+def test_a_stop_in_a_transform_or_collate_fn_is_no_end() -> None:
+    numbers = iter([1.0, 2.0])
+    for loader in (
+        DataLoader(np.arange(10.0), 1, collate_fn=lambda examples: next(numbers)),
+        DataLoader(Bytes(transform=lambda x: next(iter([]))), 1),
+    ):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            list(loader)
+
+
+class Bytes(Dataset):
+    """A data set with an attribute of its own."""
+
+    def prepare(self) -> None:
+        self.batch = 32
+        self.data = np.arange(4)
+
+
+def test_a_data_set_may_have_an_attribute_batch() -> None:
+    assert len(list(DataLoader(Bytes(), 2))) == 2

@@ -12,7 +12,7 @@ import dezero_nn.functions as F
 import dezero_nn.layers as L
 from dezero_core import Variable, grad, hessian, jacobian
 from dezero_core import functions as C
-from dezero_core.errors import ShapeError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import get_backend
 from dezero_nn.optimizers import (
     SGD,
@@ -257,3 +257,113 @@ def test_optimizers_update_parameters_of_every_form(optimizer: Any, form: str) -
     make = {"matrix": np.matrix, "strided": strided}.get(form, lambda x: x.astype(form))
     rtol = 3e-3 if form == "float16" else 1e-5
     np.testing.assert_allclose(trained(make), trained(lambda x: x.copy()), rtol)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i8", "d"])
+def test_a_gradient_of_another_dtype_neither_wraps_nor_widens(optimizer: Any, dtype: str) -> None:
+    layers = [L.Linear(1, in_size=2, nobias=True) for _ in range(2)]
+    for layer, as_dtype in zip(layers, ("f", dtype), strict=True):
+        layer.W.data = np.ones((2, 1), "f")
+        layer.W.grad = np.array([[20], [100]]).astype(as_dtype)
+        rule = optimizer().setup(layer)
+        rule.update()
+        kept = rule._state.get(layer.W, {}).values()
+        assert all(value.dtype == "float32" for value in kept if hasattr(value, "dtype"))
+    assert np.array_equal(layers[0].W.data, layers[1].W.data)
+
+
+def test_a_gradient_that_was_set_gets_the_dtype_of_its_leaf() -> None:
+    layer = L.Linear(1, in_size=1)
+    layer.W.grad = np.zeros((1, 1))
+    C.sum(layer(np.ones((1, 1), "f"))).backward()
+    assert layer.W.grad.dtype == "float32"
+
+
+HALF: dict[str, tuple[Callable[[], Any], Any]] = {
+    "softmax_simple": (lambda: F.softmax_simple(np.zeros((1, 70000), "e")).data[0, 0], 1 / 70000),
+    "softmax_cross_entropy_simple": (
+        lambda: (
+            F.softmax_cross_entropy_simple(np.array([[0, 20], [0, 20]], "e"), np.array([0, 1])).data
+        ),
+        10,
+    ),
+    "mean_squared_error_simple": (
+        lambda: F.mean_squared_error_simple(np.array([300, 1], "e"), np.array([0, 1])).data,
+        45000,
+    ),
+    "max of equals": (lambda: grad(C.max(x := Variable(np.zeros(70000, "e"))), x).data[0], 1 / 7e4),
+    "binary_cross_entropy of longdouble": (
+        lambda: F.binary_cross_entropy(np.array([0.0, 1.0], "g"), np.array([0, 1])).data,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_extremes_of_a_dtype(name: str) -> None:
+    compute, expected = HALF[name]
+    assert float(compute()) == pytest.approx(expected, rel=2e-2, abs=1e-6)
+
+
+def test_weight_decay_of_halves_is_not_rounded_away() -> None:
+    layer = L.Linear(1, in_size=1, nobias=True, dtype="float16")
+    layer.W.data = np.full((1, 1), 60000, "e")
+    layer.W.grad = np.full((1, 1), 30000, "e")
+    rule = SGD(1e-3).setup(layer)
+    rule.add_hook(WeightDecay(1.0))
+    rule.add_hook(ClipGrad(1.0))
+    rule.update()
+    assert np.isfinite(layer.W.data).all()
+
+
+BAD_STATISTICS = {
+    "integers": (np.zeros(1, int), "in which running statistics would not move"),
+    "masked": (np.ma.zeros(1), "the mask would be lost"),
+    "another shape": (np.zeros((2, 1)), r"mean \(2, 1\) for x \(2, 1\)"),
+    "one for all": (np.zeros(3), r"mean \(3,\) for x \(2, 1\)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STATISTICS)
+def test_running_statistics_are_looked_at(name: str) -> None:
+    mean, message = BAD_STATISTICS[name]
+    with pytest.raises(Exception, match=message):
+        F.batch_norm(np.array([[3.0], [5.0]]), np.ones(1), np.zeros(1), mean, np.ones(1))
+
+
+@pytest.mark.parametrize("make", [L.Linear, L.RNN, L.LSTM, L.GRU])
+def test_inputs_of_no_width(make: Any) -> None:
+    assert make(3)(np.ones((2, 0), "f")).shape == (2, 3)
+
+
+def test_a_failed_first_call_leaves_a_layer_as_it_was() -> None:
+    for layer, bad in ((L.LayerNorm(), np.array(1.0)), (L.BatchNorm(), np.ones((0, 3)))):
+        with pytest.raises(ShapeError):
+            layer(bad)
+        assert layer(np.ones((2, 4))).shape == (2, 4)
+
+
+@pytest.mark.parametrize("dtype", [int, "c8", bool, "nothing"])
+@pytest.mark.parametrize("make", [lambda d: L.Linear(2, dtype=d), lambda d: L.BatchNorm(dtype=d)])
+def test_parameters_are_floating(make: Any, dtype: Any) -> None:
+    with pytest.raises(ArgumentError, match="expected a floating dtype such as float32"):
+        make(dtype)
+
+
+def test_parameters_are_native() -> None:
+    layer = L.Linear(2, in_size=2, dtype=">f4")
+    assert layer.dtype == "float32"
+    assert layer.W.data.dtype.isnative
+
+
+def test_states_of_integers() -> None:
+    for make in (L.LSTM, L.GRU, L.RNN):
+        layer = make(4, in_size=3)
+        layer.h = layer.c = Variable(np.zeros((2, 4), int))
+        assert layer(np.ones((2, 3), "f")).dtype == "float32"
+
+
+def test_a_loss_of_no_rows_is_refused() -> None:
+    with pytest.raises(ShapeError, match="the batch is empty"):
+        F.mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3)))

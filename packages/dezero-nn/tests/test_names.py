@@ -10,6 +10,7 @@ import pytest
 
 from dezero_core import Function, Parameter, Variable
 from dezero_core.errors import GraphError, ShapeError
+from dezero_core.functions import sum as total
 from dezero_nn import MLP, SGD, Layer, Linear, Model, Sequential
 from dezero_nn.models.summary import summary
 from dezero_nn.optimizers import Optimizer
@@ -169,3 +170,78 @@ def test_a_function_keeps_its_settings_under_any_name(name: str, create_graph: b
 def test_what_the_graph_keeps_is_refused_by_name(name: str) -> None:
     with pytest.raises(GraphError, match=rf"Scaled: self\.{name} belongs to the graph"):
         scaled_by(name)(3.0)(Variable(X))
+
+
+@dataclass(slots=True)
+class Slotted(Layer):
+    first: Layer
+    second: Layer
+
+    def forward(self, x: Any) -> Any:
+        return self.second(self.first(x))
+
+
+def test_layers_in_slots_are_found() -> None:
+    layer = Slotted(Linear(3, in_size=2), Linear(1, in_size=3))
+    assert list(layer.named_params()) == ["first/W", "first/b", "second/W", "second/b"]
+    assert "(first): Linear" in repr(layer)
+
+
+class Labelled(Layer):
+    params: Any = None
+
+    def __init__(self) -> None:
+        self.inner = Linear(1, in_size=2)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def test_a_class_may_have_an_attribute_params() -> None:
+    layer = Labelled()
+    rule = SGD(0.1).setup(layer)
+    total(layer(np.ones((1, 2), "f"))).backward()
+    rule.update()
+    layer.cleargrads()
+    assert layer.inner.W.grad is None
+
+
+class Stepping(SGD):
+    """A method of PyTorch's name, which is no rule."""
+
+    def step(self) -> None:  # type: ignore[override]
+        self.update()
+
+
+def test_a_method_step_of_a_user_runs() -> None:
+    layer = Labelled()
+    rule = Stepping(0.1).setup(layer)
+    before = layer.inner.b.data.copy()
+    total(layer(np.ones((1, 2), "f"))).backward()
+    rule.step()
+    assert not np.array_equal(before, layer.inner.b.data)
+
+
+class Lazy(Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Linear(2, in_size=2)
+
+    def forward(self, x: Any) -> Any:
+        if not hasattr(self, "offset"):
+            self.offset = Variable(np.zeros(2, "f"))
+        return self.inner(x) + self.offset
+
+
+def test_a_summary_leaves_no_attribute_behind(capsys: Any) -> None:
+    model = Lazy()
+    model.summary(np.ones((1, 2), "f"))
+    assert not hasattr(model, "offset")
+    assert model(np.ones((1, 2), "f")).shape == (1, 2)
+
+
+def test_a_shared_layer_goes_by_its_first_name() -> None:
+    layer = Linear(2, in_size=2)
+    model = Sequential(layer, layer)
+    assert list(model.named_params()) == ["l0/W", "l0/b"]
+    assert "(l0): Linear" in repr(model)

@@ -97,6 +97,9 @@ class Block(Generic[T]):
         self.setting, self.value = setting, value
         self._open: list[Entry[T]] = []
 
+    def __deepcopy__(self, memo: Any) -> Block[T]:
+        return type(self)(self.setting, self.value)
+
     def new_value(self) -> T:
         """Return the value for one entry into the block, which ``as`` gives."""
         return self.value
@@ -153,7 +156,9 @@ def decorated(function: Callable[..., Any], block: Block[Any]) -> Callable[..., 
     def call(*args: Any, **kwargs: Any) -> Any:
         with block:
             result = function(*args, **kwargs)
-        adapt = ADAPTERS.get(type(result))  # the body of a generator or coroutine has not run yet
+        if type(result) is GeneratorType:  # its body has not run yet, or not to the end
+            return steps(result, block, owned=False)
+        adapt = ADAPTERS.get(type(result))
         return result if adapt is None else adapt(lambda: result, block)()
 
     if inspect.isgeneratorfunction(function):
@@ -205,14 +210,19 @@ def decorated_async_generator(
 
 
 ADAPTERS: dict[type, Callable[..., Any]] = {
-    GeneratorType: decorated_generator,
     CoroutineType: decorated_coroutine,
     AsyncGeneratorType: decorated_async_generator,
 }
 
 
-def steps(inner: Any, block: Block[Any]) -> Generator[Any, Any, Any]:
-    """Run a generator with each of its steps inside ``block``, as ``yield from`` would."""
+def steps(inner: Any, block: Block[Any], owned: bool = True) -> Generator[Any, Any, Any]:
+    """Run a generator with each of its steps inside ``block``, as ``yield from`` would.
+
+    Args:
+        inner: the generator.
+        block: what to be inside of.
+        owned: close ``inner`` with this one; False if somebody else may hold it.
+    """
     resume, value = inner.send, None
     while True:
         with block:
@@ -223,8 +233,9 @@ def steps(inner: Any, block: Block[Any]) -> Generator[Any, Any, Any]:
         try:
             resume, value = inner.send, (yield item)
         except GeneratorExit:
-            with block:
-                inner.close()
+            if owned:
+                with block:
+                    inner.close()
             raise
         except BaseException as error:
             resume, value = inner.throw, error
@@ -245,7 +256,7 @@ def named_block(name: str, setting: Setting[T], value: T, function: Any = None) 
     block = Block(setting, value)
     if function is None:
         return block
-    if not callable(function):
+    if not callable(function) and not isinstance(function, staticmethod | classmethod):
         raise CallError(f"{name}() takes no arguments but a function to decorate, got {function!r}")
     return block(function)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .backends.registry import backend_of, on_device_of
-from .engine import Pass, go_back, seed_for
+from .engine import Pass, go_back, seed_dtype, seed_for
 from .functions.casting import floating
 from .functions.joining import stack
 from .functions.shape import reshape
@@ -71,7 +71,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
 
 def row(y: Variable, i: int, x: Variable, create_graph: bool) -> Any:
     """The gradient of element ``i`` of ``y``, counted row by row."""
-    dtype = array_of(floating(y)).dtype
+    dtype = seed_dtype(y)
     positions = backend_of(y.data).arange(y.size, y.data)
     with on_device_of(y.data):
         unit = get_array_module(y).reshape(cast(positions == i, dtype), y.shape)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from operator import index
 from typing import Any, NoReturn
 
+from .backends.interface import unsupported_dtype
 from .backends.registry import admit, backend_of, by_type
 from .errors import BackendMismatch, DezeroError, OutOfMemory, ShapeError, UnsupportedType
-from .variable import Scalar, Variable, as_array
+from .variable import Variable, as_array
 
 Function = Any
 """A `dezero_core.function.Function`, which is a floor above."""
@@ -29,9 +31,11 @@ def require_one_backend(
             return arrays
     taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
-        if x is None or isinstance(a, Scalar):
+        if x is None or isinstance(a, int | float):
             continue  # left out, such as a bias, or weak
         try:
+            if isinstance(a, complex):
+                raise unsupported_dtype("complex")
             taken[position] = admit(a)
             owners.add(backend_of(a).name)
         except UnsupportedType as error:
@@ -49,6 +53,16 @@ def admit_inputs(
         return tuple([admit(a) for a in arrays])
     except UnsupportedType:
         return require_one_backend(function, inputs, arrays)
+
+
+def admit_output(function: Function, y: Any) -> Any:
+    """Return what ``forward`` returned as an array; an error names the op."""
+    try:
+        return admit(y)
+    except UnsupportedType as error:
+        raise UnsupportedType(
+            f"{type(function).__name__}.forward returned a {type(y).__name__}: {error}"
+        ) from None
 
 
 def unsupported(
@@ -171,7 +185,7 @@ def raise_explained(
         except Exception as explanation:
             raise explanation from error
     if not isinstance(error, DezeroError):
-        error.add_note(f"in {type(function).__name__}({described(arrays)})")
+        note_on(error, f"in {type(function).__name__}({described(arrays)})")
     raise error
 
 
@@ -184,4 +198,10 @@ def explain(
     if len({str(backend_of(a).device(a)) for a in known}) > 1:
         raise mixed(function, arrays)
     if not isinstance(error, DezeroError):  # those have said what is wrong
-        function.diagnose(*arrays)
+        type(function).diagnose(function, *arrays)
+
+
+def note_on(error: BaseException, note: str) -> None:
+    """Add a note to an error, unless its class takes none, as a frozen dataclass does."""
+    with suppress(Exception):
+        error.add_note(note)

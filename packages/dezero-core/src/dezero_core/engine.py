@@ -16,8 +16,8 @@ from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.precision import is_floating
 from .backends.registry import backend_of, by_type, on_device_of
 from .config import Block, Setting, enable_backprop
-from .diagnosis import require_memory
-from .errors import DezeroError, GraphError, ShapeError
+from .diagnosis import note_on, require_memory
+from .errors import ArgumentError, DezeroError, GraphError, ShapeError
 from .function import (
     Function,
     calls_behind,
@@ -62,6 +62,11 @@ def backward(
         GraphError: nothing here wants a gradient, or an earlier backward has freed the graph.
         ShapeError: ``self.grad`` was set to another shape.
     """
+    if not isinstance(retain_grad, bool):
+        raise ArgumentError(
+            f"backward: retain_grad is True or False, got {type(retain_grad).__name__}; to start "
+            "from another gradient than ones, set y.grad before y.backward()"
+        )
     if self.creator is None and self.requires_grad:
         return backward_of_leaf(self)
     seed = seed_for(self, self._grad)
@@ -88,6 +93,8 @@ def seed_for(y: Variable, gy: Any) -> Variable:
     if gy is None:
         return ones_like(y)
     seed = as_variable(gy)
+    if not is_floating(seed.dtype, backend_of(seed.data)):
+        seed = astype(seed, seed_dtype(y))  # so that nothing wraps
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
     return seed
@@ -96,10 +103,14 @@ def seed_for(y: Variable, gy: Any) -> Variable:
 def ones_like(y: Variable) -> Variable:
     """Return the gradient of ``y`` with respect to itself: ones on the device of ``y``."""
     with on_device_of(y.data):
-        xp, backend = get_array_module(y), backend_of(y.data)
-        # integers count further than their own dtype: a gradient is larger than its input
-        dtype = y.dtype if is_floating(y.dtype, backend) else xp.int64
-        return Variable(xp.ones_like(y.data, dtype=dtype), requires_grad=False)
+        ones = get_array_module(y).ones_like(y.data, dtype=seed_dtype(y))
+        return Variable(ones, requires_grad=False)
+
+
+def seed_dtype(y: Variable) -> Any:
+    """Return the dtype that gradients start in: that of ``y``, or int64, which does not wrap."""
+    is_real = is_floating(y.dtype, backend_of(y.data))
+    return y.dtype if is_real else get_array_module(y).int64
 
 
 def backward_of_leaf(x: Variable) -> None:
@@ -144,8 +155,8 @@ def go_back(
 class Pass:
     """One backward pass: the gradients on their way, and the calls that wait for theirs.
 
-    Gradients wait in ``pending``, outside Variables: under the call that computed the Variable
-    they belong to (a list of them, if it has several outputs), or under the leaf itself.
+    Gradients wait in ``pending``, outside Variables: under the number of the call that computed the
+    Variable they belong to (a list of them, if it has several outputs), or under the leaf itself.
     """
 
     def __init__(
@@ -160,7 +171,7 @@ class Pass:
         self.borrowed: dict[Variable, Any] = {}  # what may be somebody else's array
         self.given: set[int] = set()  # the arrays that have become some x.grad
         self.finished: list[tuple[Variable, Any]] = []
-        self.on_the_way: dict[Function, list[Variable]] | None = {} if retain_grad else None
+        self.on_the_way: dict[int | None, list[Variable]] | None = {} if retain_grad else None
         self.callback = callback
         self.detecting = detecting()
         self.uses: dict[Variable, int] = {}
@@ -169,7 +180,7 @@ class Pass:
         """Put the gradient of the root's output in its place."""
         self.root = root
         if index is None:
-            self.pending[root] = seed
+            self.pending[root._serial] = seed
             self.wait(root)
         else:
             self.add_output(root, index, seed)
@@ -177,6 +188,7 @@ class Pass:
     def run(self) -> None:
         """Visit every call behind the root once, each when its gradient is complete."""
         pending, heap, retain_graph = self.pending, self.heap, self.retain_graph
+        release = Function.release  # a subclass may have an attribute of that name
         watched = self.on_the_way is not None or self.callback is not None or self.detecting
         following: Any = None  # waits beside the heap: in a chain of calls the only one that does
         while heap or following is not None:
@@ -186,7 +198,7 @@ class Pass:
                 function = heappop(heap)[1]
             else:
                 function, following = following, None
-            gy = pending.pop(function)
+            gy = pending.pop(function._serial)
             inputs = function._inputs
             if inputs is None:
                 raise spent(function, self.root)
@@ -197,7 +209,7 @@ class Pass:
                     require_memory(function, function._arrays or (), error)
                 add_note(error, function)
                 raise
-            if type(gxs) is not tuple:
+            if not isinstance(gxs, tuple):
                 gxs = (gxs,)
             if len(gxs) != len(inputs):
                 raise GraphError(
@@ -208,7 +220,11 @@ class Pass:
             for x, gx, needed in zip(inputs, gxs, function.needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
-                if gx.shape != x.data.shape:
+                try:
+                    fits = gx.shape == x.data.shape
+                except AttributeError:
+                    raise not_a_gradient(gx, function) from None
+                if not fits:
                     gx = fitted(gx, x, function)
                 # It goes on to the call that computed x, or stays with the leaf x. Gradients
                 # that meet there are added, always into a new array.
@@ -222,19 +238,19 @@ class Pass:
                             self.borrowed[x] = gx
                 elif x._index is not None:
                     self.add_output(creator, x._index, gx)
-                elif creator in pending:
-                    pending[creator] = pending[creator] + gx
+                elif (serial := creator._serial) in pending:
+                    pending[serial] = pending[serial] + gx
                 elif not creator._cut:
-                    pending[creator] = gx
+                    pending[serial] = gx
                     if following is None:
                         following = creator
                     else:
-                        heappush(heap, (-creator._serial, creator))
+                        heappush(heap, (-serial, creator))
 
             if watched:
                 self.watch(function, gy, gxs)
             if not retain_graph:
-                function.release()
+                release(function)
 
     def wait(self, function: Function) -> None:
         """Queue a call that has received its first gradient."""
@@ -247,10 +263,10 @@ class Pass:
             return
         if function._inputs is None:
             raise spent(function, self.root)
-        if function not in self.pending:
-            self.pending[function] = [None] * len(function._result)
+        if function._serial not in self.pending:
+            self.pending[function._serial] = [None] * len(function._result)
             self.wait(function)
-        gys = self.pending[function]
+        gys = self.pending[function._serial]
         gys[index] = gy if gys[index] is None else gys[index] + gy
 
     def watch(self, function: Function, gy: Any, gxs: tuple[Any, ...]) -> None:
@@ -259,11 +275,11 @@ class Pass:
             look_at_gradients(function, gxs)
         if self.on_the_way is not None:
             gys: list[Any] = gy if isinstance(gy, list) else [gy]
-            for y in self.on_the_way.pop(function, ()):
+            for y in self.on_the_way.pop(function._serial, ()):
                 self.finished.append((y, pos(gys[y._index or 0])))
             for x in function._inputs or ():
                 if has_creator(x):
-                    met = self.on_the_way.setdefault(x._creator, [])
+                    met = self.on_the_way.setdefault(x._creator._serial, [])
                     if not any(x is other for other in met):
                         met.append(x)
         for x in leaves(function):
@@ -321,6 +337,8 @@ def accumulate(x: Variable, g: Any) -> None:
     with _writing:
         if x._grad is not None:
             g = (x._grad if isinstance(g, Variable) else x._grad.data) + g
+            if g.dtype != x.data.dtype and is_floating(x.data.dtype, backend_of(x.data)):
+                g = astype(g, x.data.dtype)
         x._grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
 
 
@@ -339,6 +357,14 @@ def is_shared(gx: Any, function: Function) -> bool:
     array = array_of(gx)
     held = (*(function._arrays or ()), *vars(function).values())
     return any(array is other for other in held) or backend_of(array).is_view(array)
+
+
+def not_a_gradient(gx: Any, function: Function) -> GraphError:
+    """Return the error for a gradient that is neither an array nor a Variable."""
+    return GraphError(
+        f"{type(function).__name__}.backward returned a {type(gx).__name__}; expected an array or "
+        "a Variable for each input, or None where an input has no gradient"
+    )
 
 
 def fitted(gx: Any, x: Variable, function: Function) -> Any:
@@ -370,13 +396,14 @@ def add_note(error: Exception, function: Function) -> None:
             "decorate it with @on_variables if it needs Variables always (self.outputs[0] is the "
             "output itself: no call)"
         )
-    error.add_note(note)
+    note_on(error, note)
 
 
 def is_about_mode(error: Exception) -> bool:
     """Return whether a backward missed what only arrays, or only Variables, have or can do."""
     if isinstance(error, AttributeError):
-        return isinstance(error.obj, Variable) or type(error.obj) in by_type
+        is_array = type(error.obj) in by_type or isinstance(error.obj, memoryview)  # ndarray.data
+        return is_array or isinstance(error.obj, Variable)
     names = ("Variable", *(array_type.__name__ for array_type in by_type))
     return isinstance(error, TypeError) and any(name in str(error) for name in names)
 

@@ -11,14 +11,21 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from itertools import count
+from opcode import opmap
 from types import FunctionType
 from typing import Any, TypeVar
 from weakref import ref
 
 from .backends.interface import Array
-from .backends.registry import admit, by_type, current_device, on_device_of
+from .backends.registry import by_type, current_device, on_device_of
 from .config import Config, enable_backprop
-from .diagnosis import admit_inputs, raise_explained, require_broadcastable, require_one_backend
+from .diagnosis import (
+    admit_inputs,
+    admit_output,
+    raise_explained,
+    require_broadcastable,
+    require_one_backend,
+)
 from .errors import GraphError
 from .variable import Variable, array_of
 
@@ -82,10 +89,10 @@ class Function:
     _result: Any = None
 
     def __init_subclass__(cls) -> None:
-        """A backward that reads ``.data`` was written for Variables: run it on Variables."""
+        """Run a backward that was written for Variables on Variables; see `is_for_variables`."""
         super().__init_subclass__()
         backward = vars(cls).get("backward")
-        if isinstance(backward, FunctionType) and "data" in backward.__code__.co_names:
+        if isinstance(backward, FunctionType) and is_for_variables(backward):
             cls.backward = on_variables(backward)  # type: ignore[method-assign]
 
     def __call__(self, *inputs: Any) -> Any:
@@ -117,7 +124,8 @@ class Function:
             else:
                 a1, need1, entering = x1, False, True
             if type(a0) is not type(a1) or type(a0) not in by_type:
-                a0, a1 = require_one_backend(self, inputs, (a0, a1))
+                if not is_beside_number(x0, x1):
+                    a0, a1 = require_one_backend(self, inputs, (a0, a1))
             elif entering and not _arrays_mode():
                 a0, a1 = admit_inputs(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
@@ -155,10 +163,11 @@ class Function:
         except Exception as error:
             raise_explained(self, inputs, arrays, error)
 
-        if type(y) is tuple:
+        if isinstance(y, tuple):
             return self._wrap_several(inputs, arrays, needs_grad, wanted, raw, y)
         if type(y) is not type(a0):
-            y = admit(y)  # a scalar where the standard has a 0-d array, or a subclass
+            backend = by_type.get(type(y))  # a scalar where the standard has a 0-d array?
+            y = admit_output(self, y) if backend is None else backend.as_array(y)
         if not wanted and raw and _arrays_mode():
             return y
         output = _new(Variable)
@@ -190,7 +199,7 @@ class Function:
         ys: tuple[Any, ...],
     ) -> tuple[Any, ...]:
         """What ``__call__`` does with one output, for a tuple of them."""
-        ys = tuple([admit(y) for y in ys])
+        ys = tuple([admit_output(self, y) for y in ys])
         if not wanted and raw and _arrays_mode():
             return ys
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])
@@ -276,6 +285,39 @@ class Function:
         self._inputs = self._arrays = self._result = None
 
 
+def is_for_variables(backward: FunctionType) -> bool:
+    """Return whether a backward reads ``.data`` or changes something in place.
+
+    ``gy *= 2`` makes a new Variable, and changes an array that other gradients share.
+    """
+    code = backward.__code__
+    if "data" in code.co_names:
+        return True
+    if backward.__module__.partition(".")[0] in OUR_PACKAGES:
+        return False
+    pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
+    return any(
+        operation == STORE_ITEM or (operation == OPERATOR and argument >= FIRST_IN_PLACE)
+        for operation, argument in pairs
+    )
+
+
+OUR_PACKAGES = ("dezero_core", "dezero_nn")
+STORE_ITEM, OPERATOR = opmap["STORE_SUBSCR"], opmap["BINARY_OP"]
+FIRST_IN_PLACE = 13
+"""Argument of Python's BINARY_OP for ``+=``, the first of the operators that work in place."""
+
+
+NUMBERS = frozenset({bool, int, float})
+
+
+def is_beside_number(x0: Any, x1: Any) -> bool:
+    """Return whether one input is a Variable of a plain array, and the other a Python number."""
+    if type(x1) in NUMBERS:
+        return isinstance(x0, Variable) and type(x0.data) in by_type
+    return type(x0) in NUMBERS and isinstance(x1, Variable) and type(x1.data) in by_type
+
+
 def has_creator(x: Any) -> bool:
     """Whether ``x`` is a Variable that some call computed."""
     return isinstance(x, Variable) and x._creator is not None
@@ -292,12 +334,13 @@ def calls_behind(y: Variable) -> list[Function]:
     """The calls ``y`` depends on, the latest first."""
     if y.creator is None:
         return []
-    seen, todo = {y.creator}, [y.creator]
+    found, todo = {y.creator._serial: y.creator}, [y.creator]
     while todo:
-        fresh = [f for f in parents(todo.pop()) if f not in seen and not f._cut]
-        seen.update(fresh)
-        todo.extend(dict.fromkeys(fresh))
-    return sorted(seen, key=lambda function: -(function._serial or 0))
+        for function in parents(todo.pop()):
+            if function._serial not in found and not function._cut:
+                found[function._serial] = function
+                todo.append(function)
+    return [found[serial] for serial in sorted(found, reverse=True)]
 
 
 def on_variables(backward: F) -> F:

@@ -102,7 +102,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "y_true": ("t", "x1"),
     "y_pred": ("x", "x0", "p", "y"),
     "logits": ("x",),
-    "weight": ("W", "gamma"),
+    "weight": ("gamma",),
     "bias": ("nobias", "b", "beta"),
     "use_bias": ("nobias",),
     "in_features": ("in_size",),
@@ -127,7 +127,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "ratio": ("dropout_ratio",),
     "negative_slope": ("slope",),
     "epsilon": ("eps",),
-    "momentum": ("decay",),
+    "learning_rate": ("lr", "alpha"),
     "kernel_initializer": ("initializer",),
     "initialW": ("initializer",),
 }
@@ -139,6 +139,11 @@ ADVICE = {
     "activation": "call the activation on the result, or put it after the layer in Sequential",
     "input_shape": "the size is taken from the first input",
     "num_features": "the size is taken from the first input",
+    "weight": "W, which is (in, out) in linear layers",
+    "momentum": "decay is 1 - PyTorch's momentum; the optimizer is MomentumSGD",
+    "betas": "beta1= and beta2=",
+    "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
+    "params": "SGD(lr).setup(model)",
     "reduction": "losses return the mean over the batch",
     "training": "whether layers train is set by test_mode()",
     "inplace": "no function works in place",
@@ -171,7 +176,11 @@ class Hint:
     def __init__(self, hints: Mapping[str, str], name: str) -> None:
         self.hints, self.name = hints, name
 
-    def __get__(self, obj: Any, owner: type) -> NoReturn:
+    def __get__(self, obj: Any, owner: type) -> Any:
+        for base in owner.__mro__:  # a mixin that comes later may have the attribute
+            found = vars(base).get(self.name, self)
+            if not isinstance(found, Hint):
+                return found.__get__(obj, owner) if hasattr(found, "__get__") else found
         raise missing(owner.__name__, self.name, self.hints, obj)
 
 
@@ -254,4 +263,4 @@ def usage(name: str, function: Callable[..., Any]) -> str:
 @lru_cache(maxsize=1024)
 def signature_of(function: Callable[..., Any]) -> Signature:
     """Return the signature of a function."""
-    return signature(function)
+    return signature(function, follow_wrapped=False)

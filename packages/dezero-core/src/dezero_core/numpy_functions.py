@@ -314,7 +314,7 @@ def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str,
         if key in names and not key.startswith("-"):
             if value is not NO_VALUE:
                 supported[key] = value
-        elif not asks_for_nothing(value):
+        elif not asks_for_nothing(key.removeprefix("-"), value):
             raise ArgumentError(
                 f"np.{name} of a Variable: argument {key.removeprefix('-')} is not supported; "
                 "leave it out, or pass x.data to compute on the array without gradients"
@@ -345,8 +345,10 @@ def on_data(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     return func(*arrays, **{key: on_host(name, part) for key, part in kwargs.items()})
 
 
-def asks_for_nothing(value: Any) -> bool:
+def asks_for_nothing(key: str, value: Any) -> bool:
     """Return whether an argument that ours lacks is left at what NumPy does anyway."""
+    if key == "where":
+        return value is True or value is NO_VALUE
     nothing = value is None or value is False or value is NO_VALUE
     return nothing or (isinstance(value, str) and value in ("C", "raise", "same_kind"))
 

@@ -28,6 +28,13 @@ def _rows(x: Variable) -> Iterator[Variable]:
     return (x[i] for i in range(len(x)))
 
 
+def _transposed(x: Variable) -> Variable:
+    """``x.T``; a Parameter that waits for its data has no such attribute."""
+    if x.data is None:
+        raise AttributeError("T: this Variable has no data yet")
+    return transpose(x)
+
+
 def _unpacked(lengths: tuple[Any, ...]) -> Any:
     """``f(2, 3)``, ``f((2, 3))`` and ``f(None)`` name the same thing."""
     return lengths[0] if len(lengths) == 1 else lengths
@@ -63,4 +70,4 @@ Variable.mean = mean
 Variable.max = max
 Variable.min = min
 Variable.transpose = _transpose
-Variable.T = property(transpose)  # type: ignore[assignment]
+Variable.T = property(_transposed)  # type: ignore[assignment]

@@ -40,6 +40,22 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
     return named
 
 
+def attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes of an object by name, those in ``__slots__`` too."""
+    slots = slots_of(type(node))  # type: ignore[arg-type]
+    if not slots:
+        return vars(node)
+    return vars(node) | {name: getattr(node, name) for name in slots if hasattr(node, name)}
+
+
+@lru_cache(maxsize=1024)
+def slots_of(kind: type) -> tuple[str, ...]:
+    """Return the names that a class and its bases keep in ``__slots__``."""
+    slots = [vars(base).get("__slots__", ()) for base in reversed(kind.__mro__)]
+    names = [name for s in slots for name in ((s,) if isinstance(s, str) else s)]
+    return tuple(name for name in names if not name.startswith("__"))
+
+
 def children(node: Any) -> Iterable[tuple[str, Any]]:
     """The named branches of a layer or container; nothing of anything else."""
     kind = kind_of(node)

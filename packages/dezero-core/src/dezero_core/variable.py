@@ -48,6 +48,7 @@ class Variable:
 
     __slots__ = ("__weakref__", "_creator", "_grad", "_index", "_requires_grad", "data", "name")
     __array_priority__ = 200
+    __pandas_priority__ = 10_000  # Series + Variable is ours, which says what to do
     __array_ufunc__ = None  # array + Variable is ours to compute
 
     def __init__(

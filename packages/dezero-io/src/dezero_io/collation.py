@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,7 @@ def examples_of(dataset: Any, numbers: Any) -> list[Any]:
         except StopIteration as error:  # would end the loop over the batches in silence
             raise RuntimeError(f"DataLoader: example {number} raised StopIteration") from error
         except Exception as error:
-            error.add_note(f"DataLoader: this was example {number} of the data set")
+            with suppress(Exception):  # a frozen class of errors takes no note
+                error.add_note(f"DataLoader: this was example {number} of the data set")
             raise
     return examples

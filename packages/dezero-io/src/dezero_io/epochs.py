@@ -59,7 +59,12 @@ class BatchIterator:
             raise StopIteration
         indices = self.loader._indices(epoch)
         epoch.iteration += 1
-        return self.loader._load(indices)
+        try:
+            return self.loader._load(indices)
+        except StopIteration as error:  # it would end the loop in silence
+            raise RuntimeError(
+                "DataLoader: a transform or collate_fn raised StopIteration"
+            ) from error
 
     def __del__(self) -> None:
         self.loader._leave(self.epoch)

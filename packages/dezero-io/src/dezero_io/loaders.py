@@ -286,7 +286,7 @@ class DataLoader:
         if self.collate_fn is not None:
             return self.collate_fn(examples_of(self.dataset, indices))
         if isinstance(self.dataset, Dataset):
-            return self.dataset.batch(indices)
+            return self.dataset.gather(indices)
         if is_table(self.dataset):
             return host_array("DataLoader", rows(self.dataset)[indices])
         return collate(examples_of(self.dataset, indices), indices)
@@ -332,7 +332,7 @@ class DataLoader:
         """Copy the data set to the device as it is now."""
         assert self.backend is not None
         backend = get_backend(self.backend)
-        batch = self.dataset.batch(np.arange(self.data_size))
+        batch = self.dataset.gather(np.arange(self.data_size))
         self.resident = tuple(None if part is None else move(part, backend) for part in batch)
         self._resident_source = source(self.dataset)
 
@@ -341,7 +341,7 @@ class DataLoader:
         memory = backend.memory()
         if memory is None or self.data_size == 0:
             return False
-        each = sum(part.nbytes for part in self.dataset.batch(np.arange(1)) if part is not None)
+        each = sum(part.nbytes for part in self.dataset.gather(np.arange(1)) if part is not None)
         return 2 * each * self.data_size <= memory.free + memory.cached
 
 

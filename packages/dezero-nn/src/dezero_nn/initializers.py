@@ -43,18 +43,18 @@ class LeCun(Initializer):
     """Variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
 
     def deviation(self, fan_in: int, fan_out: int) -> float:
-        return fan_in**-0.5
+        return float(max(fan_in, 1) ** -0.5)
 
 
 class He(Initializer):
     """Variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
 
     def deviation(self, fan_in: int, fan_out: int) -> float:
-        return float((2 / fan_in) ** 0.5)
+        return float((2 / max(fan_in, 1)) ** 0.5)
 
 
 class Xavier(Initializer):
     """Variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
 
     def deviation(self, fan_in: int, fan_out: int) -> float:
-        return float((2 / (fan_in + fan_out)) ** 0.5)
+        return float((2 / max(fan_in + fan_out, 1)) ** 0.5)

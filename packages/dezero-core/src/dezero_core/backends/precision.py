@@ -6,34 +6,36 @@ added up in single precision.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from .interface import Array, ArrayBackend
 from .registry import backend_of
 
-_wide: defaultdict[type, set[Any]] = defaultdict(set)
-_half: defaultdict[type, set[Any]] = defaultdict(set)
-# Floating dtypes met so far, by their class: those of two libraries cannot always be compared.
+HALVES = ("float16", "half", "bfloat16")
+"""Names of the floating dtypes of fewer than 32 bits, in one library or another."""
+_wide: dict[int, Any] = {}
+_half: dict[int, Any] = {}
+# Floating dtypes met so far, by ``id``: those of two libraries cannot always be compared.
 
 
 def is_wide(dtype: Any) -> bool:
     """Return whether ``dtype`` is a floating dtype met before, of at least single precision."""
-    return dtype in _wide[type(dtype)]
+    return id(dtype) in _wide
 
 
 def is_half(dtype: Any, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point of fewer than 32 bits."""
-    return is_floating(dtype, backend) and dtype in _half[type(dtype)]
+    return is_floating(dtype, backend) and id(dtype) in _half
 
 
 def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point."""
-    if dtype in _wide[type(dtype)] or dtype in _half[type(dtype)]:
+    if id(dtype) in _wide or id(dtype) in _half:
         return True
     if not backend.xp.isdtype(dtype, "real floating"):
         return False
-    (_half if backend.xp.finfo(dtype).bits < 32 else _wide)[type(dtype)].add(dtype)
+    name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+    (_half if name in HALVES else _wide)[id(dtype)] = dtype
     return True
 
 
@@ -44,10 +46,13 @@ def default_floating(backend: ArrayBackend) -> Any:
 
 def in_floating(x: Array) -> Array:
     """Return array or number ``x`` in floating point, if it is of integers or booleans."""
-    if isinstance(x, int | float):
+    dtype = getattr(x, "dtype", None)
+    if id(dtype) in _wide:  # spelled out: it is on the path of exp and its like
+        return x
+    if dtype is None:
         return float(x)
     backend = backend_of(x)
-    if is_floating(x.dtype, backend):
+    if is_floating(dtype, backend):
         return x
     return backend.xp.astype(x, default_floating(backend))
 

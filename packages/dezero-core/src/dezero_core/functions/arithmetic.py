@@ -153,10 +153,10 @@ class Pow(Function):
         need0, need1 = self.needs_grad
         gx0 = gx1 = None
         if need0:
-            gx0 = gy * x1 * x0 ** one_less(x1)
+            gx0 = gy * x1 * base_for(x0, x1) ** one_less(x1)
         if need1:
             (y,) = self.outputs
-            gx1 = gy * (y * log_or_zero(x0))
+            gx1 = gy * (power_or_zero(x0, y) * log_or_zero(x0))
         return gx0, gx1
 
 
@@ -165,6 +165,20 @@ def one_less(x1: Any) -> Any:
     if isinstance(x1, Scalar):
         return x1 - 1 if x1 else 1
     return where((x1 > 0) | (x1 < 0), x1 - 1, 1)
+
+
+def base_for(x0: Any, x1: Any) -> Any:
+    """Return the base; where the exponent is 0, and so the derivative, a finite one."""
+    if isinstance(x1, Scalar):
+        return x0 if x1 else 1.0
+    return where((x1 > 0) | (x1 < 0), x0, 1.0)
+
+
+def power_or_zero(x0: Any, y: Any) -> Any:
+    """Return ``y`` where the base is above 0, else 0: 0 to a negative power is inf."""
+    if isinstance(x0, int | float):
+        return y if x0 > 0 else 0.0
+    return where(x0 > 0, y, 0.0)
 
 
 def log_or_zero(x0: Any) -> Any:

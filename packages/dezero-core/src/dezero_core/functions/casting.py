@@ -77,8 +77,10 @@ def floating(x: Any, like: Any = None) -> Any:
 def widened(x: Any) -> Any:
     """Return ``x`` in floating point of at least single precision, which sums and squares need."""
     dtype = getattr(x, "dtype", None)
-    if dtype is None or is_wide(dtype):
+    if is_wide(dtype):
         return x
+    if dtype is None:
+        return floating(x)
     backend = backend_of(admitted(x))
     return astype(x, backend.dtype("float32")) if is_half(dtype, backend) else floating(x)
 

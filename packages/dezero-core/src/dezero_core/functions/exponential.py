@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.precision import in_floating
 from ..function import Function
 from ..variable import Variable, get_array_module
 from .casting import floating
@@ -14,7 +15,7 @@ class Exp(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.exp(x)
+        return xp.exp(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -23,7 +24,7 @@ class Exp(Function):
 
 def exp(x: Any) -> Variable:
     """Return e to the power of ``x``, elementwise (book step 3)."""
-    return Exp()(floating(x))
+    return Exp()(x)
 
 
 class Log(Function):
@@ -31,16 +32,16 @@ class Log(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.log(x)
+        return xp.log(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        return gy / x
+        return gy / floating(x)
 
 
 def log(x: Any) -> Variable:
     """Return the natural logarithm of ``x``, elementwise (book step 47)."""
-    return Log()(floating(x))
+    return Log()(x)
 
 
 class Sqrt(Function):
@@ -48,7 +49,7 @@ class Sqrt(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.sqrt(x)
+        return xp.sqrt(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -57,4 +58,4 @@ class Sqrt(Function):
 
 def sqrt(x: Any) -> Variable:
     """Return the square root of ``x``, elementwise; the derivative at 0 is infinite."""
-    return Sqrt()(floating(x))
+    return Sqrt()(x)

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from ..backends.precision import in_single
-from ..backends.registry import backend_of
+from ..backends.registry import admit, backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
@@ -96,7 +96,9 @@ def part_of_index(part: Any, x: Any) -> Any:
         return integers_or_bools(part, x)
     if type(part).__name__ == "bool":  # Python's or NumPy's: a mask for all or nothing
         return backend_of(x).asarray(bool(part))
-    return operator.index(part) if isinstance(part, Integral) else part
+    if isinstance(part, Integral):
+        return operator.index(part)
+    return admit(part) if hasattr(part, "dtype") else part
 
 
 def backend_name(part: Any) -> str | None:

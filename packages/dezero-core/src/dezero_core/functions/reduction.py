@@ -12,7 +12,14 @@ from ..diagnosis import require_axes
 from ..errors import ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, array_of, as_array_like, cast, get_array_module
+from ..variable import (
+    Variable,
+    array_of,
+    as_array_like,
+    as_variable,
+    cast,
+    get_array_module,
+)
 from .broadcast import broadcast_to
 from .casting import call_widened, floating, narrowed, widened
 from .exponential import exp
@@ -71,7 +78,7 @@ def mean(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     Raises:
         ShapeError: an axis is out of range, or there is nothing to take the mean of.
     """
-    axis = as_axes("mean", axis)
+    axis, x = as_axes("mean", axis), x if hasattr(x, "shape") else as_variable(x)
     kept = kept_shape(x.shape, axis)
     count = math.prod(length for length, one in zip(x.shape, kept, strict=True) if one == 1)
     if count == 0:
@@ -96,7 +103,7 @@ class Max(Reduction):
         xp = get_array_module(x)
         best = array_of(x) == xp.reshape(array_of(y), shape)
         count = xp.sum(cast(best, xp.int64), axis=self.axes(x), keepdims=True)
-        dtype = array_of(floating(y)).dtype
+        dtype = array_of(widened(y)).dtype
         return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
 
 

@@ -97,7 +97,7 @@ def minimum(x0: Any, x1: Any) -> Variable:
 def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
     """``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
     half = floating(gy) * 0.5
-    return where(x1 > x0, 0.0, half) + where(x0 > x1, half, 0.0)
+    return where(x1 > x0, 0, half) + where(x0 > x1, half, 0.0)
 
 
 class Clip(Function):
@@ -128,14 +128,14 @@ class Clip(Function):
         low, high = bounds or (self.x_min, self.x_max)
         low = -math.inf if low is None else low
         high = math.inf if high is None else high
-        gx = where((x >= low) & (x <= high), gy, 0.0)
+        gx = where((x >= low) & (x <= high), gy, 0)
         if not bounds:
             return gx
         _, need_low, need_high = self.needs_grad
         return (
             gx,
-            where((x < low) & (low <= high), gy, 0.0) if need_low else None,
-            where((x > high) | (low > high), gy, 0.0) if need_high else None,
+            where((x < low) & (low <= high), gy, 0) if need_low else None,
+            where((x > high) | (low > high), gy, 0) if need_high else None,
         )
 
 

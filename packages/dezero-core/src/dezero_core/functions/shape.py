@@ -97,6 +97,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
 
 def matrix_transpose(x: Any) -> Variable:
     """Return ``x`` with its last two axes swapped: a stack of matrices, each transposed."""
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_transpose: x {tuple(x.shape)}; expected at least two axes")
     axes = range(x.ndim)
     return transpose(x, (*axes[:-2], axes[-1], axes[-2]))
 

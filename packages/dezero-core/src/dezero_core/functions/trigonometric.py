@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.kernels import KernelOp
+from ..backends.precision import in_floating
 from ..function import Function
 from ..variable import Variable, get_array_module
-from .casting import floating
 
 
 class Sin(Function):
@@ -15,7 +15,7 @@ class Sin(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.sin(x)
+        return xp.sin(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -24,7 +24,7 @@ class Sin(Function):
 
 def sin(x: Any) -> Variable:
     """Return the sine of ``x`` in radians, elementwise (book step 27)."""
-    return Sin()(floating(x))
+    return Sin()(x)
 
 
 class Cos(Function):
@@ -32,7 +32,7 @@ class Cos(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.cos(x)
+        return xp.cos(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -41,7 +41,7 @@ class Cos(Function):
 
 def cos(x: Any) -> Variable:
     """Return the cosine of ``x`` in radians, elementwise (book step 34)."""
-    return Cos()(floating(x))
+    return Cos()(x)
 
 
 class Tan(Function):
@@ -49,7 +49,7 @@ class Tan(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.tan(x)
+        return xp.tan(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -58,7 +58,7 @@ class Tan(Function):
 
 def tan(x: Any) -> Variable:
     """Return the tangent of ``x`` in radians, elementwise."""
-    return Tan()(floating(x))
+    return Tan()(x)
 
 
 class Tanh(Function):
@@ -66,7 +66,7 @@ class Tanh(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.tanh(x)
+        return xp.tanh(in_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -94,4 +94,4 @@ class TanhGrad(Function):
 
 def tanh(x: Any) -> Variable:
     """Return the hyperbolic tangent of ``x``, elementwise (book step 35)."""
-    return Tanh()(floating(x))
+    return Tanh()(x)

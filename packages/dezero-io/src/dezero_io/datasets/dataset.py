@@ -59,16 +59,16 @@ class Dataset:
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """Return example and label number ``index``; the label is None where there are none.
 
-        A slice, a list of numbers or a mask gives a batch, as `batch` does.
+        A slice, a list of numbers or a mask gives a batch, as `gather` does.
         """
         if not is_integer(index):
-            return self.batch(np.arange(len(self))[index])
+            return self.gather(np.arange(len(self))[index])
         x = rows(self.data)[index]
         t = None if self.label is None else rows(self.label)[index]
         x = self.transform(x) if self.transform else x
         return x, self.target_transform(t) if self.target_transform and t is not None else t
 
-    def batch(self, indices: Any) -> tuple[Any, Any]:
+    def gather(self, indices: Any) -> tuple[Any, Any]:
         """Return examples and labels by their numbers, as arrays.
 
         Where they are in arrays it is one gather, and transforms take the whole batch if they

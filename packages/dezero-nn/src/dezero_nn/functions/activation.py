@@ -184,8 +184,12 @@ def softmax(x: Any, axis: AxisLike = 1) -> Variable:
 @hinted
 def softmax_simple(x: Any, axis: AxisLike = 1) -> Variable:
     """Return the same as `softmax`, spelled out; exp overflows for large ``x``."""
-    y = exp(x)
-    return y / sum(y, axis, keepdims=True)
+
+    def spelled_out(x: Any) -> Variable:
+        y = exp(x)
+        return y / sum(y, axis, keepdims=True)
+
+    return call_widened(spelled_out, as_variable(x))
 
 
 class LogSoftmax(Function):

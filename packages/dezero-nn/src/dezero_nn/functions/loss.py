@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from sys import float_info
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
@@ -60,8 +61,11 @@ def mean_squared_error(x0: Any, x1: Any) -> Variable:
 def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
     """Return the same as `mean_squared_error`, spelled out (book step 42)."""
     x0, x1 = alike("mean_squared_error_simple", as_variable(x0), x1)
-    difference = floating(x0, x1) - floating(x1, x0)
-    return sum(difference**2) / len(difference)
+
+    def spelled_out(x0: Any, x1: Any) -> Variable:
+        return sum((as_variable(x0) - x1) ** 2) / len(x0)
+
+    return call_widened(spelled_out, floating(x0, x1), floating(x1, x0))
 
 
 def alike(op: str, x0: Any, x1: Any) -> tuple[Any, Any]:
@@ -72,6 +76,8 @@ def alike(op: str, x0: Any, x1: Any) -> tuple[Any, Any]:
     """
     arrays = [x if hasattr(x, "shape") else as_variable(x) for x in (x0, x1)]
     shape0, shape1 = [tuple(x.shape) for x in arrays]
+    if 0 in shape0[:1]:
+        raise ShapeError(f"{op}: shapes {shape0} and {shape1}: the batch is empty")
     if not shape0 or not shape1 or filled(shape0) != filled(shape1):
         raise ShapeError(
             f"{op}: shapes {shape0} and {shape1}: both are (N, ...), and equal; reshape one of them"
@@ -160,8 +166,12 @@ def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
     x, t = floating(as_variable(x)), admitted(t)
     check_labels("softmax_cross_entropy_simple", x, t)
     rows = backend_of(t).arange(x.shape[0], t)
-    log_p = log(clip(softmax(x), 1e-15, 1.0))
-    return -mean(get_item(log_p, (rows, get_array_module(t).reshape(t, (-1,)))))
+    positions = rows, get_array_module(t).reshape(t, (-1,))
+
+    def spelled_out(x: Any) -> Variable:
+        return -mean(get_item(log(clip(softmax(x), 1e-15, 1.0)), positions))
+
+    return call_widened(spelled_out, x)
 
 
 class SigmoidCrossEntropy(Function):
@@ -226,7 +236,8 @@ def binary_cross_entropy(p: Any, t: Any) -> Variable:
 
 def likelihood_of_targets(p: Variable, t: Any) -> Variable:
     """Return minus the logarithm of the likelihood of ``t``, of all elements by row."""
-    least = float(get_array_module(p).finfo(p.dtype).smallest_normal)
+    # not 0 where a number is narrower than the dtype
+    least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
     terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
     return -sum(terms) / p.shape[0]
 

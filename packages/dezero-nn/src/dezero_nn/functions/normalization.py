@@ -8,12 +8,14 @@ from typing import Any
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import (
+    admitted,
     array_of,
     as_number,
     backend_of,
     call_widened,
     cast,
     floating,
+    is_floating,
     widened,
 )
 from dezero_core.functions import reshape, sum, sum_to
@@ -35,9 +37,6 @@ class BatchNorm(Function):
         self.eps = eps
 
     def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
-        require_channels(x.shape, gamma.shape, beta.shape)
-        if math.prod(x.shape) // max(x.shape[1], 1) == 0:
-            raise ShapeError(f"batch_norm: x {tuple(x.shape)} has no elements to take a mean of")
         return signatures.batch_norm(x, gamma, beta, self.eps)
 
     def backward(self, gy: Any, gmean: Any, gvar: Any) -> Any:
@@ -89,13 +88,16 @@ def batch_norm(
     """
     decay, eps = as_number("batch_norm", "decay", decay), as_number("batch_norm", "eps", eps)
     x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
+    require_channels(x.shape, gamma.shape, beta.shape)
+    if Config.train:
+        require_elements(x.shape)
+    require_running(x, mean, var)
     if Config.train:
         y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
         m = math.prod(x.shape) // x.shape[1]
         follow(mean, array_of(of_batch), decay)
         follow(var, array_of(var_of_batch) * (m / max(m - 1, 1)), decay)
         return y
-    require_channels(x.shape, gamma.shape, beta.shape)
 
     def by_running(x: Any, gamma: Any, beta: Any) -> Any:
         _, shape = over_channels(x)
@@ -123,6 +125,28 @@ def follow(running: Any, batch: Any, decay: float) -> None:
             f"batch_norm: the running statistics {old.dtype} {old.shape} are a read-only array; "
             "pass a writable one, or Buffers"
         )
+
+
+def require_elements(x: tuple[int, ...]) -> None:
+    """Raise `ShapeError` unless each channel has elements."""
+    if math.prod(x) // max(x[1], 1) == 0:
+        raise ShapeError(f"batch_norm: x {tuple(x)} has no elements to take a mean of")
+
+
+def require_running(x: Any, mean: Any, var: Any) -> None:
+    """Raise unless the running statistics are floating, and one number for each channel."""
+    for name, running in (("mean", mean), ("var", var)):
+        array = admitted(running)
+        if tuple(array.shape) != tuple(x.shape[1:2]):
+            raise ShapeError(
+                f"batch_norm: {name} {tuple(array.shape)} for x {tuple(x.shape)}; expected one "
+                "number for each channel, (C,)"
+            )
+        if not is_floating(array.dtype, backend_of(array)):
+            raise ArgumentError(
+                f"batch_norm: {name} is {array.dtype}, in which running statistics would not "
+                "move; expected floating point"
+            )
 
 
 def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int, ...]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter, Variable
-from dezero_core.extend import PyTorchArray, as_integer, default_backend, dtype_name, host_normal
+from dezero_core.extend import PyTorchArray, as_integer, default_backend, host_normal
 
 from ..functions import embed_id
 from .layer import Layer
+from .weighted import parameter_dtype
 
 
 class EmbedID(Layer):
@@ -30,7 +31,7 @@ class EmbedID(Layer):
         in_size = as_integer("EmbedID", "in_size", in_size, 0)
         out_size = as_integer("EmbedID", "out_size", out_size, 0)
         self.in_size, self.out_size = in_size, out_size
-        table = host_normal((in_size, out_size), 1.0, dtype_name(dtype), generator)
+        table = host_normal((in_size, out_size), 1.0, parameter_dtype("EmbedID", dtype), generator)
         self.W = Parameter(default_backend().from_numpy(table), name="W")
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:

@@ -124,8 +124,9 @@ class Layer:
 
     def cleargrads(self) -> None:
         """Forget the gradients of all parameters: those of several backwards add up."""
-        for param in type(self).params(self):  # an attribute may have the name of a method
-            param.cleargrad()
+        for x in named_params(self).values():  # an attribute may have the name of a method
+            if isinstance(x, Parameter):
+                x.cleargrad()
 
     def to(self, name: str) -> Layer:
         """Move all parameters and buffers to backend ``name``; returns self."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, dtype_name
+from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast
 
 from ..functions import batch_norm, layer_norm
 from .layer import Layer
+from .weighted import parameter_dtype
 
 STATISTICS = {
     "avg_mean": "running_mean",
@@ -35,7 +36,7 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, *, dtype: Any = "float32") -> None:
-        self.dtype = dtype_name(dtype)
+        self.dtype = parameter_dtype(type(self).__name__, dtype)
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
 
@@ -45,6 +46,8 @@ class BatchNorm(Layer):
     def _init_params(self, x: Variable) -> None:
         if x.ndim < 2:
             raise ShapeError(f"BatchNorm: x {x.shape}; expected (N, C) or (N, C, ...)")
+        if x.size == 0:
+            raise ShapeError(f"BatchNorm: x {x.shape} has no elements to take a mean of")
         zeros = zeros_beside(x, (x.shape[1],), self.dtype)
         for param, value in (
             (self.avg_mean, 0.0),
@@ -84,7 +87,7 @@ class LayerNorm(Layer):
         eps: float = 1e-5,
         dtype: Any = "float32",
     ) -> None:
-        self.dtype = dtype_name(dtype)
+        self.dtype = parameter_dtype(type(self).__name__, dtype)
         if isinstance(eps, bool) or not 0 <= eps < 1:
             raise ArgumentError(
                 f"LayerNorm: eps {eps!r} is not in [0, 1); several axes are one argument, such as "
@@ -104,6 +107,8 @@ class LayerNorm(Layer):
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
         if self.gamma.data is None:
+            if x.ndim == 0:
+                raise ShapeError("LayerNorm: x has no axes; expected (..., M)")
             zeros = zeros_beside(x, self.shape or x.shape[-1:], self.dtype)
             self.gamma.data, self.beta.data = zeros + 1.0, zeros
         return layer_norm(x, self.gamma, self.beta, self.eps)

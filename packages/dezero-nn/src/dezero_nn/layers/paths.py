@@ -19,7 +19,8 @@ def sublayers(layer: Layer) -> dict[str, Layer]:
     """
     names: dict[int, tuple[str, Layer]] = {}
     for name, child in _branches(layer, ""):
-        if "/" not in name or id(child) not in names:
+        known = names.get(id(child))
+        if known is None or ("/" in known[0] and "/" not in name):
             names[id(child)] = name, child
     return dict(names.values())
 

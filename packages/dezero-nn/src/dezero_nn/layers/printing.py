@@ -8,6 +8,7 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter
 from dezero_core.hints import signature_of
+from dezero_core.tree import attributes
 
 from .paths import sublayers
 
@@ -20,7 +21,7 @@ def described(layer: Layer, above: tuple[Layer, ...]) -> str:
     if any(layer is other for other in above):
         return f"{type(layer).__name__}(...)"
     settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
-    own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
+    own = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
     shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
     head = "; ".join(filter(None, (settings, shapes)))
     lines = [
@@ -37,7 +38,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
     """Return the arguments of ``__init__`` that are attributes and differ from their defaults."""
     settings = {}
     for name, parameter in signature_of(type(layer).__init__).parameters.items():
-        value, default = vars(layer).get(name), parameter.default
+        value, default = attributes(layer).get(name), parameter.default
         parts = value if isinstance(value, tuple) else (value,)
         if all(isinstance(part, bool | int | float | str) for part in parts):
             if repr(value) not in (repr(default), repr((default, default))):
@@ -51,7 +52,7 @@ def below(layer: Layer) -> Iterator[tuple[str, Any]]:
     """Yield the layers directly below by name, and functions set as attributes, in order."""
     children = sublayers(layer)
     arguments = signature_of(type(layer).__init__).parameters
-    for name, value in vars(layer).items():
+    for name, value in attributes(layer).items():
         if isinstance(value, FunctionType | BuiltinFunctionType) and name not in arguments:
             yield name, value
         for path, child in children.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, as_integer, backend_of
+from dezero_core.extend import PyTorchArray, as_integer, backend_of, floating
 from dezero_core.functions import concat, stack, tanh, transpose
 
 from ..functions import sigmoid
@@ -121,7 +121,7 @@ class LSTM(Recurrent):
         else:
             f, i = f + self.h2f(self.h), i + self.h2i(self.h)
             o, u = o + self.h2o(self.h), u + self.h2u(self.h)
-            self.c = sigmoid(f) * self.c + sigmoid(i) * tanh(u)
+            self.c = sigmoid(f) * floating(self.c, i) + sigmoid(i) * tanh(u)
         self.h = sigmoid(o) * tanh(self.c)
         return self.h
 
@@ -131,8 +131,7 @@ class LSTM(Recurrent):
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x]), self.h, self.c
         if h is None or c is None:
-            zeros = backend_of(x.data).zeros((x.shape[1], self.hidden_size), x.data)
-            h = c = Variable(zeros, requires_grad=False)
+            h = c = zeros_for(x, (x.shape[1], self.hidden_size), Wh)
         hs, self.c = lstm(x, Wx, Wh, b, h, c)
         self.h = hs[-1]
         return hs
@@ -168,7 +167,7 @@ class GRU(Recurrent):
 
     def step(self, x: Variable) -> Variable:
         r, z, n = self.x2r(x), self.x2z(x), self.x2n(x)
-        h = as_variable(backend_of(n.data).zeros(n.shape, n.data)) if self.h is None else self.h
+        h = zeros_for(n, n.shape, n) if self.h is None else floating(self.h, n)
         r, z = sigmoid(r + self.h2r(h)), sigmoid(z + self.h2z(h))
         n = tanh(n + r * self.h2n(h))
         self.h = n + z * (h - n)
@@ -202,3 +201,9 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
         ):
             arrays[key] = PyTorchArray(names, shape, transposed, part, parts)
     return arrays
+
+
+def zeros_for(x: Variable, shape: tuple[int, ...], like: Any) -> Variable:
+    """Return a state of zeros beside ``x``, in its dtype if that is floating, else in another's."""
+    zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
+    return as_variable(floating(zeros, like))

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Parameter
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import PyTorchArray, default_backend, dtype_name
+from dezero_core.extend import PyTorchArray, default_backend, dtype_name, is_floating
 
 from ..initializers import Initializer, LeCun
 from .layer import Layer
@@ -41,7 +41,7 @@ class Weighted(Layer):
     ) -> None:
         name = type(self).__name__
         require_bool(name, "nobias", nobias, f"sizes of the input are keywords: {self.by_keyword}")
-        self.dtype = dtype_name(dtype)
+        self.dtype = parameter_dtype(type(self).__name__, dtype)
         self.initializer = initializer or LeCun()
         self.W = Parameter(None, name="W")
         self.b = None
@@ -63,3 +63,24 @@ class Weighted(Layer):
         if self.b is not None:
             arrays["b"] = PyTorchArray(("bias",), (out_size,))
         return arrays
+
+
+def parameter_dtype(owner: str, dtype: Any) -> str:
+    """Return the name of a dtype for parameters.
+
+    Args:
+        owner: the layer, for the message.
+        dtype: a name, a dtype or a type; byte order does not count.
+
+    Raises:
+        ArgumentError: it is no real floating dtype of the default backend.
+    """
+    backend, name = default_backend(), dtype_name(dtype)
+    try:
+        found = backend.dtype({"float": "float64"}.get(name, name))
+        is_real = is_floating(found, backend)
+    except (AttributeError, TypeError):
+        is_real = False
+    if not is_real:
+        raise ArgumentError(f"{owner}: dtype {name!r}; expected a floating dtype such as float32")
+    return dtype_name(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode
+from dezero_core.tree import attributes
 
 from ..layers import Layer
 from ..layers.layer import watching
@@ -74,8 +75,11 @@ def output_shapes(
     finally:
         watching.reset(token)
         for layer, attributes in before:
-            states = {k: attributes.get(k) for k, v in vars(layer).items() if is_state(v)}
-            vars(layer).update(states)
+            for name in [key for key, value in vars(layer).items() if is_state(value)]:
+                if name in attributes:
+                    vars(layer)[name] = attributes[name]
+                else:
+                    del vars(layer)[name]
     return shapes
 
 
@@ -86,7 +90,7 @@ def is_state(value: Any) -> bool:
 
 def row_of(layer: Layer, name: str, output: str) -> tuple[str, ...]:
     """Return the cells of one layer, counting its own parameters only."""
-    own = {name: x for name, x in vars(layer).items() if isinstance(x, Parameter | Buffer)}
+    own = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
     shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
     count = sum(x.size for x in own.values() if x.data is not None)
     return name, type(layer).__name__, output, shapes, f"{count:,}" if own else ""

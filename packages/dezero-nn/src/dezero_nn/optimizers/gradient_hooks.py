@@ -32,7 +32,9 @@ class WeightDecay:
     def __call__(self, params: Iterable[Parameter]) -> None:
         for param in with_gradients(params):
             assert param.grad is not None
-            set_gradient(param, param.grad.data + param.data * self.rate)
+            backend = backend_of(param.data)
+            g, p = in_single(param.grad.data, backend), in_single(param.data, backend)
+            set_gradient(param, g + p * self.rate)
 
 
 class ClipGrad:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from numbers import Real
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
@@ -28,7 +29,7 @@ from dezero_core.extend import (
     named_params,
     on_device_of,
 )
-from dezero_core.hints import no_attribute
+from dezero_core.hints import no_attribute, require_keywords
 
 from .. import signatures
 from ..hints import OPTIMIZER
@@ -56,11 +57,22 @@ class Optimizer:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "step" not in vars(cls):
-            return
-        cls.step = with_advice(vars(cls)["step"])  # type: ignore[method-assign]
+        rule = vars(cls).get("step")
+        if not isinstance(rule, FunctionType) or rule.__code__.co_argcount != RULE_ARGUMENTS:
+            return  # none, or a method of the user's that has the name
+        cls.step = with_advice(rule)  # type: ignore[method-assign]
         if "elementwise" not in vars(cls):
             cls.elementwise = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make an optimizer; an unknown keyword is named with a hint before ``__init__`` runs."""
+        if args and isinstance(args[0], Layer | Iterator | list):  # as PyTorch's
+            raise CallError(
+                f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
+                f"write {cls.__name__}(...).setup(model)"
+            )
+        require_keywords(cls.__name__, cls.__init__, kwargs, None)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self.target: Layer | None = None
@@ -103,7 +115,7 @@ class Optimizer:
         """
         if self.target is None:
             raise GraphError(f"{type(self).__name__}.update(): call setup(model) first")
-        params = self._with_gradients(type(self.target).params(self.target))
+        params = self._with_gradients(self._named().values())
         for hook in self.hooks:
             with on_device_of(*[p.data for p in params]):
                 hook(params)
@@ -191,7 +203,7 @@ class Optimizer:
         self._state = WeakKeyDictionary(attributes["_state"])
 
     def _known_params(self) -> list[Parameter]:
-        return [*(self.target.params() if self.target is not None else ()), *self._state]
+        return [*(self._named().values() if self.target is not None else ()), *self._state]
 
     def __copy__(self) -> Self:
         """Copy all but the model and its parameters."""
@@ -241,7 +253,11 @@ class Optimizer:
         with on_device_of(*[param.data for param in params]):
             # halves are updated in single precision, in which g**2 and eps are not 0
             ps = [in_single(param.data, backend) for param in params]
-            gs = [in_single(param.grad.data, backend) for param in params if param.grad is not None]
+            gs = [
+                grad.data if grad.dtype == p.dtype else cast(grad.data, p.dtype)
+                for grad, p in zip([param._grad for param in params], ps, strict=True)
+                if grad is not None
+            ]
             arrays = self.updated(ps, gs, states)
             for param, array in zip(params, arrays, strict=True):
                 param.data = array if array.dtype == param.dtype else cast(array, param.dtype)
@@ -260,6 +276,10 @@ class Optimizer:
             state: what this optimizer keeps for the parameter; empty at first.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+RULE_ARGUMENTS = 4
+"""Arguments of a rule: ``step(self, p, g, state)``."""
 
 
 def with_advice(rule: Callable[..., Any]) -> Callable[..., Any]:

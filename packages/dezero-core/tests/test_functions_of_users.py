@@ -1,0 +1,216 @@
+"""Functions that users write: in place, with any attribute, and with mistakes in them."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero_core.functions as F
+from dezero_core import Function, Variable
+from dezero_core.errors import ArgumentError, GraphError, UnsupportedType
+
+X = np.array([1.0, -2.0, 3.0])
+Pair = namedtuple("Pair", "first second")
+
+
+class DoubledInPlace(Function):
+    def forward(self, x: Any) -> Any:
+        return x * 2
+
+    def backward(self, gy: Any) -> Any:
+        gy *= 2
+        return gy
+
+
+class AddedInPlace(DoubledInPlace):
+    def backward(self, gy: Any) -> Any:
+        gx = gy
+        gx += gy
+        return gx
+
+
+class SquaredInPlace(Function):
+    def forward(self, x: Any) -> Any:
+        return x * x
+
+    def backward(self, gy: Any) -> Any:
+        (x,) = self.inputs
+        x *= 2
+        return gy * x
+
+
+@pytest.mark.parametrize("op", [DoubledInPlace, AddedInPlace])
+def test_a_backward_in_place_changes_no_other_gradient(op: type[Function]) -> None:
+    a, b = Variable(X.copy()), Variable(X.copy())
+    y = a + op()(b)
+    y.grad = np.ones(3)
+    seed = y.grad
+    y.backward()
+    assert a.grad.data.tolist() == [1, 1, 1]
+    assert b.grad.data.tolist() == [2, 2, 2]
+    assert seed.data.tolist() == [1, 1, 1]
+
+
+def test_a_backward_in_place_changes_no_input() -> None:
+    x = Variable(X.copy())
+    SquaredInPlace()(x).backward()
+    assert x.data.tolist() == X.tolist()
+    assert x.grad.data.tolist() == (2 * X).tolist()
+
+
+class Split(Function):
+    """A forward and a backward that return named tuples, as NumPy's decompositions do."""
+
+    def forward(self, x: Any) -> Any:
+        return Pair(x * 2, x * 3)
+
+    def backward(self, g0: Any, g1: Any) -> Any:
+        return (g0 * 2 + g1 * 3,)
+
+
+class Joined(Function):
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return x0 + x1
+
+    def backward(self, gy: Any) -> Any:
+        return Pair(gy, gy)
+
+
+def test_named_tuples_are_tuples() -> None:
+    x = Variable(X)
+    Joined()(*Split()(x)).backward()
+    assert x.grad.data.tolist() == [5, 5, 5]
+
+
+class Released(Function):
+    """Attributes with the names of methods of Function's."""
+
+    def __init__(self) -> None:
+        self.release = 0.5
+        self.diagnose = True
+
+    def forward(self, x: Any) -> Any:
+        if x.ndim > 1:
+            raise KeyError("one axis only")
+        return x * self.release
+
+    def backward(self, gy: Any) -> Any:
+        return gy * self.release
+
+
+def test_attributes_may_have_the_names_of_methods() -> None:
+    x = Variable(X)
+    Released()(x).backward()
+    assert x.grad.data.tolist() == [0.5, 0.5, 0.5]
+    with pytest.raises(KeyError, match="one axis only"):
+        Released()(np.ones((1, 1)))
+
+
+@dataclass(unsafe_hash=True)
+class Scale(Function):
+    s: float
+
+    def forward(self, x: Any) -> Any:
+        return x * self.s
+
+    def backward(self, gy: Any) -> Any:
+        return gy * self.s
+
+
+@dataclass
+class Unhashable(Scale):
+    pass
+
+
+@pytest.mark.parametrize("op", [Scale, Unhashable])
+def test_calls_that_are_equal_are_two_calls(op: Any) -> None:
+    x = Variable(np.array([1.0, 2.0]))
+    (op(3.0)(x) + op(3.0)(x * x)).backward(retain_grad=True)
+    assert x.grad.data.tolist() == [9, 15]
+
+
+class Returns(Function):
+    def __init__(self, result: Any, gradient: Any = None) -> None:
+        self.result, self.gradient = result, gradient
+
+    def forward(self, x: Any) -> Any:
+        return x if self.result is Ellipsis else self.result
+
+    def backward(self, gy: Any) -> Any:
+        return self.gradient
+
+
+def test_what_is_no_array_is_named() -> None:
+    with pytest.raises(UnsupportedType, match=r"Returns\.forward returned a NoneType"):
+        Returns(None)(X)
+    with pytest.raises(GraphError, match=r"Returns\.backward returned a float; expected an array"):
+        Returns(..., 0.0)(Variable(X)).backward()
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    text: str
+
+
+class Raises(Function):
+    def forward(self, x: Any) -> Any:
+        raise FrozenError("mine")
+
+
+def test_an_error_that_takes_no_note_comes_through() -> None:
+    with pytest.raises(FrozenError):
+        Raises()(X)
+
+
+@pytest.mark.parametrize("seed", [np.array(5.0), Variable(np.array(5.0)), 1])
+def test_a_gradient_is_no_flag(seed: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"set y\.grad before y\.backward\(\)"):
+        F.sum(Variable(X)).backward(seed)
+
+
+@pytest.mark.parametrize("seed", [np.ones(3, "u1"), np.ones(3, bool), np.full(3, 100, "i1")])
+def test_a_seed_of_small_integers_does_not_wrap(seed: Any) -> None:
+    for op, factor in ((lambda x: -x, -1.0), (lambda x: x + x, 2.0)):
+        x = Variable(X)
+        y = op(x)
+        y.grad = seed
+        y.backward()
+        assert x.grad.data.tolist() == (factor * seed.astype(float)).tolist()
+
+
+@pytest.mark.parametrize("number", [1j, np.complex128(1j)])
+def test_complex_numbers_are_refused(number: Any) -> None:
+    x = Variable(X)
+    for op in (
+        lambda: x * number,
+        lambda: number - x,
+        lambda: x**number,
+        lambda: F.exp(number),
+        lambda: F.maximum(x, number),
+        lambda: F.where(X > 0, x, number),
+    ):
+        with pytest.raises(UnsupportedType, match="complex are not supported|complex128 are not"):
+            op()
+
+
+def test_powers_at_the_edges() -> None:
+    x = Variable(np.array([np.inf, 1.0, 0.0]))
+    (x**0).backward()
+    assert x.grad.data.tolist() == [0, 0, 0]
+    x.cleargrad()
+    (x ** np.zeros(3)).backward()
+    assert x.grad.data.tolist() == [0, 0, 0]
+    k = Variable(np.array([-1.0]))
+    with np.errstate(divide="ignore"):
+        (np.zeros(1) ** k).backward()
+    assert k.grad.data.tolist() == [0]
+
+
+def test_numbers_and_lists_of_reductions() -> None:
+    assert float(F.mean(3)) == float(F.logsumexp(3)) == 3
+    with pytest.raises(UnsupportedType, match="list is not supported"):
+        F.mean([1, 2])
