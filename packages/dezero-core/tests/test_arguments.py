@@ -201,7 +201,7 @@ def test_numbers_become_pythons_own() -> None:
     for wrong in (True, "1", None, 1j, np.array([1.0]), np.True_):
         with pytest.raises(ArgumentTypeError, match="op: n .*expected a number"):
             as_number("op", "n", wrong)
-    with pytest.raises(ArgumentTypeError, match=r"float\(\) gives it without its graph"):
+    with pytest.raises(ArgumentTypeError, match=r"float\(\) converts it without its graph"):
         as_number("op", "n", Variable(np.array(0.5)))
 
 

@@ -271,5 +271,5 @@ def test_what_cannot_be_decorated_is_refused() -> None:
         using_config("train")  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="neither 'exact' nor 'fast'"):
         precision(lambda: 1)
-    with pytest.raises(RuntimeError, match="left more often"):
+    with pytest.raises(RuntimeError, match="exited more often"):
         no_grad().__exit__(None, None, None)

@@ -16,7 +16,7 @@ detecting = _detect.get
 def detect_anomaly(function: Any = None) -> Any:
     """In this block, ``backward`` raises where it meets a NaN, and names the op it came from.
 
-    A block or a decorator, see `dezero_core.config.Block`.
+    Use it as a block or a decorator; see `dezero_core.config.Block`.
 
     If the Variable it starts from is NaN somewhere, that is the first call in the graph with a
     NaN in its result; else the first one whose gradients have one. Every gradient is looked at,

@@ -1,7 +1,7 @@
-"""Arguments that are numbers: integers, shapes, axes and factors, in every form NumPy takes.
+"""Convert integer, shape, axis and scalar arguments from every form that NumPy takes.
 
-An op calls these helpers once, where the argument comes in. Everything behind sees Python
-numbers and tuples of them, which leave the dtype of an array alone.
+An op calls these helpers once, where it receives the argument. The code after that sees Python
+numbers and tuples of them, which do not change the dtype of an array.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .errors import ArgumentError, ArgumentTypeError, ShapeError
 Axis = int | tuple[int, ...] | None
 """One axis, several, or None for all."""
 AxisLike = int | Sequence[int] | None
-"""What becomes an `Axis`; NumPy's integers and arrays of them do, too."""
+"""An argument that `as_axes` converts to `Axis`; NumPy integers and arrays are also allowed."""
 
 
 def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> int:
@@ -25,11 +25,11 @@ def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> in
     Args:
         op: the op or layer, for the message.
         name: the parameter, for the message.
-        value: an int, a NumPy integer, or an array or Variable of one integer without axes.
+        value: an int, a NumPy integer, or a 0-d integer array or Variable.
         minimum: the smallest value allowed; None for no limit.
 
     Raises:
-        ArgumentTypeError: ``value`` is no integer. Floats and bools are none, as in NumPy.
+        ArgumentTypeError: ``value`` is not an integer. As in NumPy, floats and bools are not.
         ArgumentError: ``value`` is below ``minimum``.
     """
     if type(value) is not int:
@@ -63,12 +63,12 @@ def as_integers(op: str, name: str, values: Any) -> tuple[int, ...]:
 
 
 def is_sequence(values: Any) -> bool:
-    """Return whether ``values`` is several integers in order, which a set or a string is not."""
+    """Return whether ``values`` is a list, a tuple, a range, or an array with axes."""
     return isinstance(values, list | tuple | range) or getattr(values, "ndim", 0) > 0
 
 
 def as_shape(op: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
-    """Return a shape as a tuple of ints, at once if it is one; see `as_integers`."""
+    """Return ``shape`` as a tuple of ints, unchanged if it already is one; see `as_integers`."""
     if type(shape) is tuple:
         for length in shape:
             if type(length) is not int:
@@ -94,15 +94,15 @@ def as_axes(op: str, axis: Any) -> Axis:
 
 
 def as_axis(op: str, axis: Any) -> int:
-    """Return ``axis``, which is exactly one, as an int; see `as_integer`."""
+    """Return a single ``axis`` as an int; see `as_integer`."""
     return axis if type(axis) is int else as_integer(op, "axis", axis)
 
 
 def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Return axes as a tuple of integers from [0, ``ndim``); all of them for None.
+    """Return ``axis`` as a tuple of integers in [0, ``ndim``); None means all axes.
 
     Raises:
-        ShapeError: an axis is out of range, or named twice.
+        ShapeError: an axis is out of range or repeated.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -120,15 +120,15 @@ def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def as_number(op: str, name: str, value: Any) -> float:
-    """Return a factor, a rate or a bound as a Python number: it leaves the dtype of arrays alone.
+    """Return a factor, rate or bound as a Python number, which does not change array dtypes.
 
     Args:
         op, name: for the message, as for `as_integer`.
-        value: a real Python or NumPy number, or an array of one without axes.
+        value: a real Python or NumPy number, or a 0-d array of one.
 
     Raises:
-        ArgumentTypeError: ``value`` is none of these, or a bool, or a Variable, whose graph
-            would be lost.
+        ArgumentTypeError: ``value`` is none of these. Bools are refused, and so are Variables,
+            whose graph would be lost.
     """
     if type(value) is float or type(value) is int:
         return value
@@ -141,5 +141,5 @@ def as_number(op: str, name: str, value: Any) -> float:
     except (TypeError, ValueError):
         raise ArgumentTypeError(
             f"{op}: {name} {value!r} ({type(value).__name__}): expected a number"
-            + ("; float() gives it without its graph" if has_graph else "")
+            + ("; float() converts it without its graph" if has_graph else "")
         ) from None

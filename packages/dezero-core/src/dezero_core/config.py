@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Setting(Generic[T]):
-    """A property with a process default, and the blocks that override it in this context.
+    """A property with a process-wide default, which blocks override in their context.
 
     Args:
         name: a label for debuggers.
@@ -67,9 +67,9 @@ class Entry(Generic[T]):
 
     Attributes:
         block: the block; None for an entry that its own function undoes.
-        value: what the setting is inside.
-        token: the mark of the context that was entered.
-        ended: whether the block was left in another context than it was entered in.
+        value: the setting's value inside the block.
+        token: the `contextvars` token from entering.
+        ended: whether the block was exited in another context than it was entered in.
     """
 
     __slots__ = ("block", "ended", "token", "value")
@@ -84,13 +84,13 @@ class Entry(Generic[T]):
 class Block(Generic[T]):
     """Override a setting inside a ``with`` block or a decorated function.
 
-    One instance may be entered many times: nested, in several threads and tasks, and left in
-    any order. As a decorator it holds while the body of a function, generator, coroutine or
-    asynchronous generator runs; between two items of a generator the caller's value is back.
+    One instance may be entered many times: nested, in several threads and tasks, and exited in
+    any order. As a decorator it applies while the body of a function, generator, coroutine or
+    asynchronous generator runs; between two items of a generator the caller's value applies.
 
     Args:
-        setting: what is overridden, in this thread and task only.
-        value: its value inside.
+        setting: the setting to override, in this thread and task only.
+        value: its value inside the block.
     """
 
     def __init__(self, setting: Setting[T], value: T) -> None:
@@ -101,7 +101,7 @@ class Block(Generic[T]):
         return type(self)(self.setting, self.value)
 
     def new_value(self) -> T:
-        """Return the value for one entry into the block, which ``as`` gives."""
+        """Return the value for one entry into the block; ``as`` binds it."""
         return self.value
 
     def __enter__(self) -> Any:
@@ -118,28 +118,28 @@ class Block(Generic[T]):
         entries = self.setting.entries
         here = entries.get()
         entry = next((entry for entry in reversed(here) if entry.block is self), None)
-        if entry is None:  # such as inside a generator that is closed in another thread
+        if entry is None:  # such as in a generator that is closed in another thread
             if not self._open:
-                raise RuntimeError("a block was left more often than it was entered")
+                raise RuntimeError("a block was exited more often than it was entered")
             entry = self._open[-1]
         if entry in self._open:
             self._open.remove(entry)
         try:
             entries.reset(entry.token)
-        except ValueError:  # this is not the context that was entered, so tell that one
+        except ValueError:  # entered in another context, which skips ended entries
             entry.ended = True
-        # Not what the token restores: blocks may be left in another order than they were entered.
+        # The token restores too much if blocks are not exited in the reverse order of entry.
         entries.set(tuple([other for other in here if other is not entry]))
 
     def __call__(self, function: Any) -> Any:
-        """Return ``function`` with its body inside this block.
+        """Return ``function`` wrapped so that its body runs inside this block.
 
         Args:
             function: a function, method, generator function, coroutine function or
                 asynchronous generator function.
 
         Raises:
-            CallError: it is none of these.
+            CallError: ``function`` is none of these.
         """
         if isinstance(function, staticmethod | classmethod):
             return type(function)(self(function.__func__))
@@ -243,12 +243,12 @@ def steps(inner: Any, block: Block[Any], owned: bool = True) -> Generator[Any, A
 
 @coroutine
 def awaited(awaitable: Any, block: Block[Any]) -> Generator[Any, Any, Any]:
-    """Await with each step inside ``block``."""
+    """Await ``awaitable`` with each step inside ``block``."""
     return (yield from steps(awaitable.__await__(), block))
 
 
 def named_block(name: str, setting: Setting[T], value: T, function: Any = None) -> Any:
-    """Return a block, or ``function`` decorated with it, as in ``@no_grad`` without parentheses.
+    """Return a block, or ``function`` decorated with it (``@no_grad`` without parentheses).
 
     Raises:
         CallError: ``function`` is neither None nor callable.
@@ -289,7 +289,7 @@ class using_config(Block[bool]):
 
     Args:
         name: ``"enable_backprop"``, ``"exact"`` or ``"train"``.
-        value: its value inside.
+        value: its value inside the block.
 
     Raises:
         UnknownName: there is no setting of that name.
@@ -306,15 +306,15 @@ class using_config(Block[bool]):
 def no_grad(function: Any = None) -> Any:
     """Record no graph in this block: results have ``requires_grad`` False (book step 18).
 
-    A block or a decorator, see `Block`: ``with no_grad():``, ``@no_grad()``, ``@no_grad``.
+    Use it as ``with no_grad():``, ``@no_grad()`` or ``@no_grad``; see `Block`.
     """
     return named_block("no_grad", enable_backprop, False, function)
 
 
 def test_mode(function: Any = None) -> Any:
-    """Layers behave as in evaluation: dropout passes everything on (book step 54).
+    """Make layers behave as in evaluation: dropout returns its input (book step 54).
 
-    A block or a decorator, see `Block`: ``with test_mode():``, ``@test_mode()``, ``@test_mode``.
+    Use it as ``with test_mode():``, ``@test_mode()`` or ``@test_mode``; see `Block`.
     """
     return named_block("test_mode", train, False, function)
 

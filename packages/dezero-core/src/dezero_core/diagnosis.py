@@ -19,13 +19,14 @@ Function = Any
 def require_one_backend(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """Return the arrays, admitted and of one library; numbers stay weak beside an array.
+    """Return the admitted arrays of one library; numbers do not change an array's dtype.
 
     Raises:
-        BackendMismatch: they are of several libraries.
-        UnsupportedType: one is neither an array that `admit` takes nor a number, or has no data.
+        BackendMismatch: the arrays are of several libraries.
+        UnsupportedType: an input is neither a number nor an array that `admit` takes, or has no
+            data.
     """
-    if all([x is None or isinstance(x, Variable) for x in inputs]):  # admitted when they were made
+    if all([x is None or isinstance(x, Variable) for x in inputs]):  # admitted at creation
         types = {type(a) for x, a in zip(inputs, arrays, strict=True) if x is not None}
         if len(types) == 1 and types <= by_type.keys():
             return arrays
@@ -48,7 +49,7 @@ def require_one_backend(
 def admit_inputs(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """Return arrays of one library admitted; an error names the input."""
+    """Return the admitted arrays of one library; errors name the input."""
     try:
         return tuple([admit(a) for a in arrays])
     except UnsupportedType:
@@ -79,7 +80,7 @@ def shape_of(array: Any) -> tuple[int, ...]:
 
 
 def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...] | None:
-    """Return what ``shapes`` broadcast to by NumPy's rule, or None if they do not."""
+    """Return the shape that ``shapes`` broadcast to, or None if they do not broadcast."""
     ndim = max(map(len, shapes))
     padded = [(1,) * (ndim - len(shape)) + tuple(shape) for shape in shapes]
     lengths = [set(axis) - {1} or {1} for axis in zip(*padded, strict=True)]
@@ -98,7 +99,7 @@ def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
 
 
 def positions_of(axis: Any, ndim: int) -> list[int] | None:
-    """Return axes counted from the first, or None if one does not exist or is named twice."""
+    """Return axes as nonnegative integers, or None if one does not exist or is repeated."""
     named = list(range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,))
     if not all(hasattr(a, "__index__") for a in named):
         return None
@@ -114,14 +115,14 @@ def require_axes(
     elements: bool,
     advice: str = ": axes must exist, each named once",
 ) -> None:
-    """Raise `ShapeError` if an axis does not exist, is named twice or lacks needed elements.
+    """Raise `ShapeError` if an axis does not exist, is repeated, or lacks required elements.
 
     Args:
         function: the call that failed.
         axis: one axis, several, or None for all.
-        shape: of its input.
+        shape: the shape of its input.
         elements: whether the op needs at least one element along the axes.
-        advice: what the message says about an axis that is not there.
+        advice: the end of the message about a missing or repeated axis.
     """
     axes = positions_of(axis, len(shape))
     given = f"{type(function).__name__}: axis {axis} for shape {tuple(shape)}"
@@ -163,19 +164,19 @@ def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError
 
 
 EXPLAINABLE = (ValueError, TypeError, IndexError, AttributeError, RuntimeError, DezeroError)
-"""What array libraries raise when an input does not fit; all else is about something else."""
+"""Exceptions that array libraries raise for invalid inputs; others have other causes."""
 
 NOT_ABOUT_INPUTS = (RecursionError, NotImplementedError)
-"""Subclasses of those that are not raised for an input."""
+"""Subclasses of these exceptions that have other causes than the inputs."""
 
 
 def raise_explained(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
 ) -> NoReturn:
-    """Raise our own error where the inputs show what is wrong, else the original one.
+    """Raise a `DezeroError` if the inputs show what is wrong, else the original error.
 
-    Floating-point errors, warnings turned into errors, exhausted memory and recursion are not
-    explained by the inputs, and come through as they are.
+    Floating-point errors, warnings turned into errors, exhausted memory and recursion do not
+    come from the inputs, and are raised unchanged.
     """
     if isinstance(error, MemoryError):
         require_memory(function, arrays, error)

@@ -16,7 +16,7 @@ Key = Any
 
 
 class Picture:
-    """The nodes and edges of a picture; nodes are numbered as they turn up.
+    """The nodes and edges of a picture; nodes are numbered in order of discovery.
 
     Args:
         output: the Variable whose graph is drawn.
@@ -25,7 +25,7 @@ class Picture:
     Attributes:
         labels: the text of each node.
         calls: the numbers of the nodes that are calls; the others are Variables.
-        edges: pairs of numbers.
+        edges: pairs of node numbers.
     """
 
     def __init__(self, output: Variable, verbose: bool) -> None:
@@ -113,7 +113,7 @@ def plot_dot_graph(
 
     Args:
         output, verbose: as for `get_dot_graph`.
-        to_file: the picture, of the type its suffix says: png, svg, pdf, ...
+        to_file: the path of the picture; its suffix gives the type: png, svg, pdf, ...
 
     Returns:
         in a notebook an object that shows the picture, or a link to a file that no notebook can
@@ -124,7 +124,7 @@ def plot_dot_graph(
         ArgumentError: matplotlib does not write files with this suffix.
         DezeroError: ``dot`` failed; the message says why.
     """
-    import shutil  # late: few programs draw
+    import shutil  # imported here: few programs draw
 
     path = Path(to_file)
     file_type = path.suffix.removeprefix(".").lower() or "png"
@@ -136,7 +136,7 @@ def plot_dot_graph(
 
 
 def draw_with_graphviz(dot: str, text: str, path: Path, file_type: str) -> None:
-    """Write the picture of a text in the DOT language."""
+    """Draw a text in the DOT language with Graphviz."""
     import subprocess
 
     command = [dot, f"-T{file_type}", "-o", os.fspath(path)]
@@ -146,7 +146,7 @@ def draw_with_graphviz(dot: str, text: str, path: Path, file_type: str) -> None:
 
 
 def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
-    """Write a picture whose nodes stand in rows, each below the nodes it was computed from."""
+    """Draw the nodes in rows, each node below those it was computed from."""
     try:
         from matplotlib.collections import PathCollection
         from matplotlib.figure import Figure
@@ -190,7 +190,7 @@ Point = tuple[float, float]
 ROW_HEIGHT, HALF_NODE = 0.6, 0.16
 """Inches from one row of nodes to the next, and from the middle of a node to its edge."""
 MAX_PIXELS, MAX_LENGTH = 30_000_000, 60_000
-"""Of a picture, in all and along its longer side; matplotlib takes less than 2**16 there."""
+"""Pixels of a picture in total, and along its longer side (matplotlib's limit is 2**16)."""
 
 
 def curve(start: Point, end: Point, bend: float) -> list[Point]:
@@ -211,7 +211,7 @@ def rows_of(picture: Picture) -> list[list[int]]:
     for start, end in picture.edges:
         users[start].append(end)
         sources[end].append(start)
-    # A node stands one row above the highest of its users, which all come before it here.
+    # Put a node one row above its highest user; ``order`` has all its users before it.
     unseen = {number: len(users[number]) for number in users}
     order = [number for number in users if not unseen[number]]
     height: dict[int, int] = {}
@@ -224,7 +224,7 @@ def rows_of(picture: Picture) -> list[list[int]]:
     rows: list[list[int]] = [[] for _ in range(1 + max(height.values()))]
     for number in order:
         rows[height[number]].append(number)
-    # From the bottom up, each row is sorted by where the users of its nodes stand.
+    # From the bottom up, sort each row by the mean position of its nodes' users.
     place: dict[int, float] = {}
     for row in rows:
         row.sort(key=lambda n: sum(place[user] for user in users[n]) / max(len(users[n]), 1))

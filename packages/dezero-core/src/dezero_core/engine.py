@@ -114,11 +114,11 @@ def seed_dtype(y: Variable) -> Any:
 
 
 def backward_of_leaf(x: Variable) -> None:
-    """Add ones to the gradient of a leaf, since nothing lies behind it.
+    """Add ones to the gradient of a leaf, which has no graph.
 
     Raises:
         GraphError: ``x`` has no data.
-        ShapeError: its gradient has another shape.
+        ShapeError: its earlier gradient has another shape.
     """
     if x.data is None:
         raise GraphError("backward(): this Variable has no data; set x.data first")
@@ -143,7 +143,7 @@ def go_back(
         with on_device_of(y.data):
             if task.detecting:
                 look_at_forward(y)
-            if y.creator is not None:  # behind a leaf there is nothing
+            if y.creator is not None:  # a leaf has no creator
                 task.start(y.creator, y._index, seed if create_graph else seed.data)
                 task.run()
             return finish(task)
@@ -322,7 +322,7 @@ class Pass:
         return g if isinstance(g, Variable) else Variable(g, requires_grad=False)
 
     def own(self, x: Variable, g: Any) -> Any:
-        """``g`` as nobody else's array, and of the dtype of ``x`` if that is floating."""
+        """Return ``g`` as an unshared array, in the dtype of ``x`` if that is floating."""
         if self.borrowed.get(x) is g or id(array_of(g)) in self.given:
             g = pos(g)
         self.given.add(id(array_of(g)))
@@ -343,7 +343,7 @@ def accumulate(x: Variable, g: Any) -> None:
 
 
 def _open_lock() -> None:
-    """Replace the lock in a child of fork: a thread that the child lacks may hold it."""
+    """Replace the lock in a forked child: a thread of the parent may hold it."""
     global _writing
     _writing = Lock()
 
@@ -388,7 +388,7 @@ def several(function: Function, gys: list[Any]) -> Any:
 
 
 def add_note(error: Exception, function: Function) -> None:
-    """Tell whose backward failed; if it took arrays for Variables or the reverse, also that."""
+    """Note whose backward failed, and whether it confused arrays with Variables."""
     note = f"in {type(function).__name__}.backward"
     if is_about_mode(error):
         note += (
@@ -400,7 +400,7 @@ def add_note(error: Exception, function: Function) -> None:
 
 
 def is_about_mode(error: Exception) -> bool:
-    """Return whether a backward missed what only arrays, or only Variables, have or can do."""
+    """Return whether the error shows that a backward confused arrays with Variables."""
     if isinstance(error, AttributeError):
         is_array = type(error.obj) in by_type or isinstance(error.obj, memoryview)  # ndarray.data
         return is_array or isinstance(error.obj, Variable)
@@ -429,7 +429,7 @@ def on_grad_ready(callback: Callable[[Variable], None]) -> Block[Any]:
 
     For data parallel training: the gradients of the last layers can be sent while those of
     the first are computed. Leaves are written one by one then, so an error may leave some.
-    A block or a decorator, see `dezero_core.config.Block`.
+    Use it as a block or a decorator; see `dezero_core.config.Block`.
     """
     return Block(_grad_ready, callback)
 

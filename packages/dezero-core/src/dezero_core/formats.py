@@ -1,4 +1,4 @@
-"""Formats of weight files: what a plugin registers, and which file a path means."""
+"""Describe the formats of weight files, and find the file and format of a path."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .plugins import Catalog
 DEFAULT_SUFFIX = ".npz"
 
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-"""The types that can name a file."""
+"""The types of a file path."""
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
-"""Suffixes of pickles: reading one can run any code that is in it."""
+"""Suffixes of pickles, which can run any code when they are read."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file holds.
+    """The contents of a weight file.
 
     Attributes:
-        arrays: host arrays by key. Each is made when it is asked for: a format asks once, one
-            after the other, so that there is one copy at a time.
-        kinds: ``"param"`` or ``"buffer"`` by key; empty for files that do not say.
+        arrays: host arrays by key, each created on access. A format reads each of them once, one
+            after the other, so that only one copy exists at a time.
+        kinds: ``"param"`` or ``"buffer"`` by key; empty for files without this information.
         metadata: strings by name, for people and programs.
         compress: whether to write a smaller file, which takes longer.
     """
@@ -47,11 +47,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a reader may believe of a file.
+    """The checks that a reader makes on a file.
 
     Attributes:
-        max_bytes: how many bytes its arrays take together, at most.
-        verify: recompute every array's SHA-256, where the file has them.
+        max_bytes: the largest total size of its arrays, in bytes.
+        verify: compare the SHA-256 of every array, if the file has them.
     """
 
     max_bytes: int = 4 << 30
@@ -60,15 +60,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class WeightFormat:
-    """How one kind of file is written and read.
+    """The reader and writer of one file format.
 
     Attributes:
-        suffix: the file suffix it goes by, such as ``".npz"``, in lower case.
+        suffix: the file suffix in lower case, such as ``".npz"``.
         write: ``write(path, stored)`` puts a `Stored` at ``path``, atomically.
         read: ``read(path, limits)`` returns a `Stored`, or raises `FormatError` or `LimitError`.
         headers: as ``read``, but the arrays only have the right shape and dtype, and take no
             memory (`numpy.broadcast_to` makes such arrays). A file that does not fit the model is
-            then refused before its arrays are read. None if the format cannot.
+            then refused before its arrays are read. None if the format cannot do this.
         needs: ``needs()`` says which package must be installed first, such as ``"needs x: pip
             install x"``; an empty string if the format can be used. None if it always can.
     """
@@ -80,10 +80,10 @@ class WeightFormat:
     needs: Callable[[], str] | None = None
 
     def read_checked(self, path: Path, limits: Limits, check: Callable[[Stored], object]) -> Stored:
-        """Return what is at ``path``; ``check`` raises if it is not wanted.
+        """Return the contents of ``path``; ``check`` raises if they do not fit.
 
-        ``check`` gets the headers before any array is read, where the format has them, and then
-        what was read: another process may replace the file in between.
+        If the format can read headers, ``check`` gets them before any array is read. Then it gets
+        the contents, because another process may replace the file in between.
         """
         if self.headers is not None:
             check(self.headers(path, limits))
@@ -103,20 +103,20 @@ def registered_formats() -> list[tuple[WeightFormat, str]]:
 
 
 def file_path(path: FilePath) -> Path:
-    """Return ``path`` as a `Path`; a first folder ``~`` stands for the user's home folder.
+    """Return ``path`` as a `Path`; a leading ``~`` stands for the user's home folder.
 
     Raises:
-        TypeError: it is no path.
+        TypeError: ``path`` is not a path.
     """
     found = Path(os.fsdecode(path))
     return found.expanduser() if found.parts[:1] == ("~",) else found
 
 
 def located(path: FilePath) -> tuple[Path, WeightFormat]:
-    """Return the existing file meant by ``path``, and its format.
+    """Return the existing file that ``path`` names, and its format.
 
     Raises:
-        DataMissing: there is no such file; the message names files of a similar name.
+        DataMissing: there is no such file; the message lists files with similar names.
         MissingPackage, FormatError: as for `format_for`.
     """
     target, file_format = format_for(path)
@@ -128,9 +128,9 @@ def located(path: FilePath) -> tuple[Path, WeightFormat]:
 
 
 def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
-    """Return the file meant by ``path``, there or not, and its format.
+    """Return the file that ``path`` names, existing or not, and its format.
 
-    The suffix says the format, in upper or lower case. ``.npz`` is added to a name without a
+    The suffix gives the format, in upper or lower case. ``.npz`` is added to a name without a
     suffix, and to one whose suffix does not begin with a letter (``epoch3-acc0.97``).
 
     Raises:

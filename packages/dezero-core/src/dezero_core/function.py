@@ -72,16 +72,16 @@ class Function:
             gradient to its input's shape, and otherwise refuses a wrong one.
         materialize_grads: whether ``backward`` is given zeros for an output that got no gradient
             (default), else None.
-        inputs, outputs: of the call; for ``backward``.
+        inputs, outputs: those of the call, for ``backward``.
         needs_grad: one flag per input; ``backward`` may skip work where it is False.
 
-    A subclass may set any other attribute without an underscore in front.
+    A subclass may set any other attribute that does not start with an underscore.
     """
 
     broadcasts = False
     materialize_grads = True
     needs_grad: tuple[bool, ...] = UNKNOWN
-    _serial: int | None = None  # number of the call, in the order of calls
+    _serial: int | None = None  # numbers the calls in order
     _cut = False  # whether `Variable.unchain_backward` has cut this call off
     _parents: tuple[Any, ...] = ()
     _inputs: tuple[Any, ...] | None = None
@@ -110,7 +110,7 @@ class Function:
             raise self._called_before()
         needs_grad: tuple[bool, ...]
         raw = True  # until a Variable turns up
-        entering = False  # until an array turns up that is in no Variable
+        entering = False  # whether an input is an array outside a Variable
         if len(inputs) == 2:
             x0, x1 = inputs
             if isinstance(x0, Variable):
@@ -174,7 +174,7 @@ class Function:
         output.data = y
         output.name = output._grad = output._index = None
         if wanted:
-            blocks = _blocks()  # spelled out: what `enable_backprop.get` does
+            blocks = _blocks()  # `enable_backprop.get`, inlined for speed
             if not blocks:
                 recording = enable_backprop.default
             elif blocks[-1].ended:
@@ -211,7 +211,7 @@ class Function:
         return outputs
 
     def _called_before(self) -> GraphError:
-        """Return the error for an instance that cannot be called, because it was, or looks so."""
+        """Return the error for a second call, or for a subclass that sets ``needs_grad``."""
         if self._serial is None:
             return belongs_to_graph(self, "needs_grad")
         return GraphError(
@@ -372,8 +372,8 @@ def spent(function: Function, root: Function | None = None) -> GraphError:
 
     Args:
         function: the call.
-        root: the call that this backward started from. If it is another one, the freed call was
-            reached through what was computed since, such as the state of a recurrent layer.
+        root: the call that this backward started from. If it is another call, a later result led
+            to the freed one, such as the state of a recurrent layer.
     """
     freed = (
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "
@@ -390,7 +390,7 @@ def spent(function: Function, root: Function | None = None) -> GraphError:
 
 
 def belongs_to_graph(function: Function, name: str) -> GraphError:
-    """Return the error for a subclass that sets an attribute of the graph's."""
+    """Return the error for a subclass that sets an attribute reserved for the graph."""
     return GraphError(
         f"{type(function).__name__}: self.{name} belongs to the graph, which sets it at the call; "
         "choose another name"

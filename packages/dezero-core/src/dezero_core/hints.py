@@ -1,6 +1,6 @@
 """Hints for names and keywords that other frameworks have and DeZero does not.
 
-The tables list only what does not exist here: whoever adds a name removes its hint. The names of
+The tables list only names that do not exist here: remove a hint when you add its name. Names of
 functions, layers, models and optimizers are in `dezero_nn.hints`.
 """
 
@@ -16,13 +16,13 @@ from .errors import CallError, MissingName
 VARIABLE = {
     "view": "x.reshape(shape)",
     "resize": "x.reshape(shape)",
-    "numpy": "x.data is the array; dezero.cuda.as_numpy(x) is one on the host",
+    "numpy": "x.data is the array; dezero.cuda.as_numpy(x) returns a NumPy array",
     "array": "x.data",
     "values": "x.data",
     "cpu": "x.to_cpu()",
     "cuda": "x.to_gpu()",
     "gpu": "x.to_gpu()",
-    "device": "type(x.data) names the array library; x.to_cpu() and x.to_gpu() move",
+    "device": "type(x.data) names the array library; x.to_cpu() and x.to_gpu() move x",
     "tolist": "x.data.tolist()",
     "dim": "x.ndim",
     "numel": "x.size",
@@ -70,7 +70,7 @@ VARIABLE = {
         for name in ("add", "sub", "mul", "div", "fill", "copy", "clamp")
     },
 }
-"""Attributes of PyTorch's, TensorFlow's and Chainer's arrays, and what does the same here."""
+"""Attributes of PyTorch's, TensorFlow's and Chainer's arrays, and their equivalents here."""
 
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
@@ -82,7 +82,7 @@ DEVICES = {
         for bits in (16, 32, 64)
     },
 }
-"""Arguments of PyTorch's ``to`` that name no backend."""
+"""Arguments of PyTorch's ``to`` that do not name a backend."""
 
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "dim": ("axis",),
@@ -131,7 +131,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "kernel_initializer": ("initializer",),
     "initialW": ("initializer",),
 }
-"""Keywords elsewhere, and the parameters that take their values here."""
+"""Keywords of other frameworks, and the equivalent parameters here."""
 
 ADVICE = {
     "bias": "nobias=True leaves the bias out",
@@ -148,7 +148,7 @@ ADVICE = {
     "training": "whether layers train is set by test_mode()",
     "inplace": "no function works in place",
 }
-"""Keywords that no parameter takes the value of, or whose meaning is turned around."""
+"""Keywords without an equivalent parameter, or with the opposite meaning."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -160,7 +160,7 @@ def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) ->
 
 
 def no_attribute(obj: Any, name: str, hints: Mapping[str, str]) -> Any:
-    """Raise the error for an attribute that was not found; for a ``__getattr__``."""
+    """Raise the error for a missing attribute; call this from ``__getattr__``."""
     if hasattr(type(obj), name):  # a property that raised: its own error says more
         return object.__getattribute__(obj, name)
     raise missing(type(obj).__name__, name, hints, obj)
@@ -169,8 +169,8 @@ def no_attribute(obj: Any, name: str, hints: Mapping[str, str]) -> Any:
 class Hint:
     """An attribute that does not exist: reading it raises `MissingName` with the hint.
 
-    For classes whose attributes are read at every op, where a ``__getattr__`` would slow all of
-    them down. An attribute of this name that a subclass or an instance sets comes first.
+    Use it for classes whose attributes every op reads: a ``__getattr__`` would slow down all of
+    them. An attribute of this name on a subclass or an instance takes precedence.
     """
 
     def __init__(self, hints: Mapping[str, str], name: str) -> None:
@@ -185,7 +185,7 @@ class Hint:
 
 
 def bind(hints: Mapping[str, str], owner: type) -> None:
-    """Give a class the hints for names that it does not have; ``dir()`` leaves them out."""
+    """Add the hints for names that a class does not have; ``dir()`` omits them."""
     for name in hints:
         if name not in vars(owner):
             setattr(owner, name, Hint(hints, name))
@@ -198,7 +198,7 @@ def without_hints(obj: Any) -> list[str]:
 
 
 def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
-    """Return a ``__getattr__`` for a module whose missing names have hints."""
+    """Return a ``__getattr__`` for a module that gives hints for missing names."""
 
     def __getattr__(name: str) -> NoReturn:
         raise missing(f"module {module!r}", name, hints)
@@ -207,7 +207,7 @@ def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
 
 
 def hinted(function: F) -> F:
-    """Decorator: a keyword that the function does not have raises `CallError` with a hint."""
+    """Decorate a function: an unknown keyword raises `CallError` with a hint."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -226,10 +226,10 @@ def require_keywords(
     """Raise `CallError` if a function has no parameter for one of the keywords.
 
     Args:
-        name: of the function, for the message.
-        function: its signature counts.
+        name: the name of the function, for the message.
+        function: the function whose signature is checked.
         options: the keywords.
-        cause: the error that Python raised, if it has.
+        cause: the error that Python raised, if any.
     """
     parameters = signature_of(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
@@ -241,7 +241,7 @@ def require_keywords(
 
 
 def hint_for(keyword: str, parameters: Mapping[str, Any]) -> str:
-    """Return what to write for a keyword where these parameters exist, or nothing."""
+    """Return the equivalent of a keyword among the parameters, or an empty string."""
     known = [name for name in KEYWORDS.get(keyword, ()) if name in parameters]
     if known[:1] == ["nobias"] or (not known and keyword in ADVICE):
         return f" ({ADVICE[keyword]})"
@@ -249,7 +249,7 @@ def hint_for(keyword: str, parameters: Mapping[str, Any]) -> str:
 
 
 def usage(name: str, function: Callable[..., Any]) -> str:
-    """Return how a function or class is called, with the defaults."""
+    """Describe the call of a function or class, with the defaults."""
     shown = [
         parameter.name
         if parameter.default is parameter.empty

@@ -1,13 +1,13 @@
-"""What NumPy's functions do with Variables: one of three answers each, never a lost graph.
+"""Handle NumPy functions called with Variables, without losing the graph.
 
-``np.sum(x)``, ``np.concatenate([x, y])`` and the like ask a Variable what to do, by the protocol
-``__array_function__`` (NEP 18):
+NumPy passes ``np.sum(x)``, ``np.concatenate([x, y])`` and the like to a Variable's
+``__array_function__`` (NEP 18). There are three cases:
 
-1. It is in `DIFFERENTIABLE` or `REARRANGING`: ours run and return a Variable.
-2. It is in `WITHOUT_DERIVATIVE`: NumPy runs on the data and returns plain arrays.
-3. It is in none of these: an error names the function and what to call instead.
+1. The function is in `DIFFERENTIABLE` or `REARRANGING`: DeZero's ops return a Variable.
+2. The function is in `WITHOUT_DERIVATIVE`: NumPy runs on the data and returns plain arrays.
+3. The function is in none of these: an error names it and what to call instead.
 
-Ufuncs such as ``np.exp`` do not ask: see docs/adr/0017. To add a function, add one line.
+Ufuncs such as ``np.exp`` are not handled: see docs/adr/0017. To add a function, add one line.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from .functions.shape import expand_dims, matrix_transpose, reshape, squeeze, tr
 from .variable import Variable
 
 NO_VALUE: Any = np._NoValue
-"""What NumPy has for an argument that was left out."""
+"""NumPy's marker for an omitted argument."""
 
 
 class Row(NamedTuple):
-    """How a NumPy function becomes ours.
+    """The DeZero function that replaces a NumPy function, and its arguments.
 
     Attributes:
-        ours: the function that computes it on Variables.
-        parameters: NumPy's, in its order. Those before ``/`` are passed by position, the others
-            by name; those with ``-`` are refused unless they ask for what ours does anyway.
+        ours: the DeZero function, for Variables.
+        parameters: NumPy's parameters, in its order. Those before ``/`` are passed by position,
+            the others by name. Those with ``-`` are refused unless they have their default effect.
             ``*`` stands for any number of arrays.
     """
 
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 def as_operand(x: Any) -> Any:
-    """Return what an op takes: an array for a list or tuple, anything else as it is."""
+    """Convert a list or tuple to an array; return anything else unchanged."""
     return np.asarray(x) if isinstance(x, list | tuple) else x
 
 
@@ -87,7 +87,7 @@ def _column_stack(tup: Sequence[Any]) -> Variable:
 
 
 def _reshaped(function: Callable[[Any], Any], x: Any) -> Any:
-    """Return ``function(x)``, which gives ``x`` more axes: NumPy says of which shape."""
+    """Return ``function(x)`` by reshaping ``x`` to the shape of NumPy's result."""
     if not isinstance(x, Variable):
         return function(x)
     return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
@@ -106,7 +106,7 @@ def _at_least_3d(*arys: Any) -> Any:
 
 
 def _each(results: list[Any]) -> Any:
-    """Return the one result, or a tuple of several."""
+    """Return a single result, or a tuple of several."""
     return tuple(results) if len(results) > 1 else results[0]
 
 
@@ -124,12 +124,12 @@ def _moveaxis(a: Variable, source: Any, destination: Any) -> Variable:
 
 
 def _with_counted_axes(x: Variable) -> Any:
-    """Return an array with as many axes as ``x``, of the lengths 1, 2, 3, ...: they have names."""
+    """Return an array with the axes of ``x``, of lengths 1, 2, 3, ... to identify them."""
     return np.broadcast_to(0, range(1, x.ndim + 1))
 
 
 def _permuted(x: Variable, counted: Any) -> Variable:
-    """Return ``x`` with its axes in the order of those that `_with_counted_axes` counted."""
+    """Permute the axes of ``x`` as NumPy permuted those of `_with_counted_axes`."""
     return transpose(x, [length - 1 for length in counted.shape])
 
 
@@ -140,7 +140,7 @@ def _dot(a: Any, b: Any) -> Variable:
     if np.ndim(b) > 2:
         raise ArgumentError(
             f"np.dot: shapes {np.shape(a)} and {np.shape(b)}: with a stack of matrices on the "
-            "right it is not the matrix product; matmul(a, b), which is a @ b, is"
+            "right np.dot is not the matrix product; use matmul(a, b), which is a @ b"
         )
     return matmul(a, b)
 
@@ -209,16 +209,16 @@ DIFFERENTIABLE = {
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
 }
-"""What becomes ours, by NumPy's name. A row for another function is one line."""
+"""DeZero functions by NumPy's name. To add a function, add a row."""
 
 REARRANGING = set(
     "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
     "roll rollaxis rot90 split tile unstack vsplit lib.stride_tricks.sliding_window_view".split()
 )
-"""What only picks elements of its first argument: `get_item` does, at positions NumPy gives."""
+"""Functions that only select elements of their first argument; `get_item` selects them."""
 
 SHAPES = {"ndim", "shape", "size"}
-"""What an attribute of that name answers, also for an array on a device."""
+"""Functions that return the attribute of the same name, also for an array on a GPU."""
 
 WITHOUT_DERIVATIVE = {
     "shape queries": "ndim shape size result_type can_cast min_scalar_type "
@@ -235,7 +235,7 @@ WITHOUT_DERIVATIVE = {
     "printing": "array2string array_repr array_str",
     "saving": "save savetxt savez savez_compressed",
 }
-"""What has no derivative, or whose derivative is 0, in groups: NumPy computes it on the data."""
+"""Functions without a derivative, or with derivative 0: NumPy computes them on the data."""
 
 CONSTANT = {name for names in WITHOUT_DERIVATIVE.values() for name in names.split()}
 
@@ -246,7 +246,7 @@ WEIGHTS = {
     "histogram2d": (5, "weights"),
     "histogramdd": (4, "weights"),
 }
-"""Arguments of functions in `WITHOUT_DERIVATIVE` that the result depends on smoothly."""
+"""Arguments of functions in `WITHOUT_DERIVATIVE` for which the result has a derivative."""
 
 INSTEAD = {
     "cumsum": "a loop of additions and stack()",
@@ -262,24 +262,24 @@ INSTEAD = {
     "trace": "sum(np.diagonal(x))",
     "var": "mean((x - mean(x)) ** 2)",
 }
-"""What to write with our functions where ours has no function of that name."""
+"""Replacements for NumPy functions that DeZero does not have."""
 
 
 def array_function(
     x: Variable, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Answer for a NumPy function that was given a Variable; bound as ``__array_function__``.
+    """Run a NumPy function called with a Variable; this is ``Variable.__array_function__``.
 
     Args:
-        x: the Variable that is asked.
+        x: the Variable.
         func: the NumPy function.
         types: types that take part in the protocol; unused.
-        args, kwargs: what the function was called with.
+        args, kwargs: the arguments of the call.
 
     Raises:
         UnsupportedType: the function would lose the graph.
-        ArgumentError: ours does not have an argument of NumPy's.
-        BackendMismatch: NumPy would have to compute on an array that is not on the host.
+        ArgumentError: the DeZero function does not have an argument of NumPy's.
+        BackendMismatch: NumPy would have to compute on an array of another library.
     """
     name = name_of(func)
     if name in DIFFERENTIABLE:
@@ -297,16 +297,16 @@ def name_of(func: Any) -> str:
 
 
 def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call our function with the arguments of NumPy's.
+    """Call the DeZero function with the arguments of NumPy's.
 
     Raises:
-        ArgumentError: ours has no such argument.
+        ArgumentError: the DeZero function has no such argument.
     """
     names = row.parameters.replace("/", "").split()
     arrays: tuple[Any, ...] = ()
     if names[0] == "*":
         arrays, args = args, ()
-    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has counted the arguments
+    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has checked their number
     by_position = row.parameters.partition("/")[0].split()
     values = [given.pop(key) for key in by_position if key in given]
     supported = {}
@@ -323,7 +323,7 @@ def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def rearranged(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Let NumPy rearrange the positions of the elements, and take the elements from there."""
+    """Let NumPy rearrange the positions of the elements, then select the elements there."""
     x = args[0]
     positions = np.arange(x.size).reshape(x.shape)
     others = [on_host(name, part) for part in args[1:]]
@@ -361,10 +361,10 @@ def has_variable(part: Any) -> bool:
 
 
 def on_host(name: str, part: Any) -> Any:
-    """Return ``part`` with the arrays in place of Variables.
+    """Return ``part`` with Variables replaced by their arrays.
 
     Raises:
-        BackendMismatch: one is not NumPy's.
+        BackendMismatch: an array is not NumPy's.
     """
     if isinstance(part, list | tuple):
         items = [on_host(name, item) for item in part]
@@ -381,7 +381,7 @@ def on_host(name: str, part: Any) -> Any:
 
 
 def refused(name: str, why: str = "") -> UnsupportedType:
-    """The error for a function that would lose the graph, with what to do."""
+    """Return the error for a function that would lose the graph, with the remedy."""
     instead = f"; with gradients: {INSTEAD[name]}" if name in INSTEAD else ""
     return UnsupportedType(
         f"np.{name} of a Variable{why or ' would lose its graph'}: pass x.data to compute on the "

@@ -139,7 +139,7 @@ def _where_mixed_reference(x0: Any, x1: Any) -> Any:
 
 
 def _clip_mixed(x: Any, low: Any, high: Any) -> Any:
-    """Each input is the result somewhere; the lower bound is above the upper one somewhere."""
+    """Clip so that each input is selected somewhere, and low is above high somewhere."""
     clipped = 2 * F.clip(x, low, high) + 2 * F.clip(low, high, x) + 2 * F.clip(high, x, low)
     return clipped + 2 * x + 3 * low + 4 * high
 

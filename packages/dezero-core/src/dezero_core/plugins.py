@@ -55,8 +55,8 @@ class Plugins:
     """The plugins of this process: a pluggy manager, a contained scan, and a record of failures.
 
     Attributes:
-        lock: held while plugins come or go, and while a cache is filled from what they registered.
-            There is one for all catalogs and caches, so that no two threads wait for each other.
+        lock: held while plugins are added or removed, and while a cache is filled from them. All
+            catalogs and caches share it, so that threads do not deadlock.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Plugins:
             listener()
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener()`` whenever a plugin comes or goes, under the lock."""
+        """Call ``listener()`` under the lock whenever a plugin is added or removed."""
         self._listeners.append(listener)
 
     def scan(self) -> bool:
@@ -297,7 +297,7 @@ plugins = Plugins()
 
 
 def _open_lock() -> None:
-    """Replace the lock in a child of fork: a thread that the child lacks may hold it."""
+    """Replace the lock in a forked child: a thread of the parent may hold it."""
     plugins.lock = RLock()
 
 

@@ -1,8 +1,8 @@
-"""Pointers for C: the one place that compares an array with what a C function will read.
+"""Check arrays before their addresses are passed to C.
 
-A C function is given an address, and believes that enough elements of the right type follow it.
-Every package takes addresses of host arrays from `address_of`, which refuses an array that is
-anything else. Code that can also compute without C asks `has_layout` first.
+A C function gets an address, and assumes that enough elements of the right type follow it. Every
+package gets addresses of NumPy arrays from `address_of`, which refuses any other array. Code that
+can also compute without C calls `has_layout` first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def has_layout(
     writable: bool = False,
     strides: Strides | None = None,
 ) -> bool:
-    """Return whether a host array lies in memory as a C function expects it.
+    """Return whether a NumPy array has the memory layout that a C function expects.
 
     Args:
         x: a NumPy array.
@@ -69,7 +69,7 @@ def address_of(
 
 
 def describe(x: Any) -> str:
-    """Return dtype, shape and layout of a host array, for messages."""
+    """Return the dtype, shape and layout of a NumPy array, for messages."""
     notes = [] if x.flags.c_contiguous else [f"strides {x.strides}"]
     notes += [] if x.flags.aligned else ["misaligned"]
     notes += [] if x.flags.writeable else ["read-only"]
@@ -77,7 +77,7 @@ def describe(x: Any) -> str:
 
 
 def is_writable(x: Any) -> bool:
-    """Return whether every element of a host array can be written on its own.
+    """Return whether every element of a NumPy array can be written on its own.
 
     It cannot if the array is read-only, or if broadcasting made several elements share memory.
     """

@@ -42,8 +42,8 @@ class Variable:
         name: the label.
 
     Raises:
-        UnsupportedType: ``data`` is a list, a number, or anything else that is no array, or holds
-            something else than booleans, integers or real numbers (docs/adr/0015).
+        UnsupportedType: ``data`` is not an array (such as a list or a number), or its elements
+            are not booleans, integers or real numbers (docs/adr/0015).
     """
 
     __slots__ = ("__weakref__", "_creator", "_grad", "_index", "_requires_grad", "data", "name")
@@ -135,11 +135,11 @@ class Variable:
         return self.shape[0]
 
     def __contains__(self, value: Any) -> bool:
-        """Whether any element equals ``value``, which broadcasts, as in NumPy."""
+        """Return whether any element equals ``value``, which broadcasts as in NumPy."""
         return bool(get_array_module(self).any(self.data == array_of(value)))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Refuse: the graph would not know of it."""
+        """Raise TypeError: the graph cannot record an assignment."""
         raise TypeError(
             "x[index] = value would change x behind its graph; write x.data[index] = value, or "
             "compute a new Variable, for example with where()"
@@ -149,7 +149,7 @@ class Variable:
         return "variable(" + str(self.data).replace("\n", "\n" + " " * 9) + ")"
 
     def __format__(self, spec: str) -> str:
-        """Format the one element as a Python number; an empty ``spec`` gives ``str(x)``."""
+        """Format the only element as a Python number; an empty ``spec`` gives ``str(x)``."""
         if not spec:
             return str(self)
         return format(self._number(f"format {spec!r}", "write str(x), or format x[0]"), spec)
@@ -185,14 +185,14 @@ class Variable:
         remedy: str = "index it, or reduce it with sum() or mean()",
         error: type[Exception] = ShapeError,
     ) -> Any:
-        """Return the one element as an array without axes."""
+        """Return the only element as a 0-d array."""
         if self.data is None or self.size != 1:
             given = "no data" if self.data is None else f"shape {self.shape}"
             raise error(f"{op}: expected a Variable of one element, got {given}; {remedy}")
         return get_array_module(self).reshape(self.data, ())
 
     def _number(self, op: str, remedy: str) -> Any:
-        """Return the one element as a Python number; Python's protocols want a TypeError."""
+        """Return the only element as a Python number; Python's protocols require a TypeError."""
         return python_number(self._one(op, remedy, TypeError))
 
     def __bool__(self) -> bool:
@@ -208,8 +208,8 @@ class Variable:
         return complex(self._one("complex()"))
 
     def __index__(self) -> int:
-        """The one integer: so it can be an axis, a length or a number of times, as in NumPy."""
-        # Not of shape (1,): NumPy would take it for an integer, and array[x] would lose an axis.
+        """Return the integer, so that it can be an axis or a length, as in NumPy."""
+        # Refuse shape (1,): NumPy would treat it as an integer, and array[x] would lose an axis.
         number = None if self.data is None or self.ndim else self.item()
         if type(number) is not int:
             given = "no data" if self.data is None else f"shape {self.shape}, {self.dtype}"
@@ -252,7 +252,7 @@ class Variable:
         return self
 
     def __copy__(self) -> Variable:
-        """Return a second Variable of the same array and gradient, at this place in the graph."""
+        """Return a second Variable with the same array, gradient and position in the graph."""
         x = _rebuild(type(self), self.data, self.name, self._requires_grad, self._grad)
         x._creator, x._index = self._creator, self._index
         for name, value in getattr(self, "__dict__", {}).items():  # a subclass has attributes
@@ -260,7 +260,7 @@ class Variable:
         return x
 
     def __reduce__(self) -> Any:
-        """Copy data, gradient and name; a graph cannot be copied, nor can the gradient's."""
+        """Copy data, gradient and name; the graphs of both cannot be copied."""
         if self.creator is not None:
             raise GraphError(
                 f"a Variable computed by {type(self._creator).__name__} cannot be copied or "
@@ -339,7 +339,7 @@ def _rebuild(
 
 
 def python_number(array: Any) -> Any:
-    """Return an array without axes as a Python bool, int or float."""
+    """Return a 0-d array as a Python bool, int or float."""
     xp, dtype = get_array_module(array), array.dtype
     if xp.isdtype(dtype, "bool"):
         return bool(array)
@@ -349,7 +349,7 @@ def python_number(array: Any) -> Any:
 
 
 def admitted(x: Any) -> Any:
-    """Return what an op computes with: the array of a Variable, an admitted array, a number.
+    """Return the operand of an op: the array of a Variable, an admitted array, or a number.
 
     Raises:
         UnsupportedType: ``x`` is neither a Variable, an array that `admit` takes, nor a number.
@@ -360,7 +360,7 @@ def admitted(x: Any) -> Any:
 
 
 def require_gradient_of(x: Variable, grad: Variable) -> None:
-    """Raise unless ``grad`` has the shape, library and device of ``x``; without data all fits.
+    """Raise unless ``grad`` has the shape, library and device of ``x``, if ``x`` has data.
 
     Raises:
         ShapeError: the shapes differ.
@@ -377,7 +377,7 @@ def require_gradient_of(x: Variable, grad: Variable) -> None:
         )
     backend, other = backend_of(data), backend_of(g)
     if backend is other and backend.name == HOST:
-        return  # the host is one device
+        return  # NumPy has one device
     if backend is not other or backend.device(data) != other.device(g):
         raise BackendMismatch(
             f"grad{label_of(x)}: got an array of {other.name} on {other.device(g)}; the data is an "

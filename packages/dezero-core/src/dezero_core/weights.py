@@ -30,18 +30,18 @@ PYTORCH_NAMES = {
     "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0",
     "weight_ih", "weight_hh", "bias_ih", "bias_hh",
 }  # fmt: skip
-"""What PyTorch's layers call their arrays."""
+"""PyTorch's names for the arrays of its layers."""
 
 
 @dataclass(frozen=True)
 class PyTorchArray:
-    """Where the array of a parameter is among those of PyTorch's layer.
+    """The array or arrays of PyTorch's layer that correspond to a parameter.
 
     Attributes:
-        names: the names of arrays in that layer's state_dict, which are added up.
-        shape: the shape of each of them; None for lengths that the layer does not know yet.
+        names: their names in that layer's state_dict; the arrays are summed.
+        shape: the shape of each array; None for lengths that the layer does not know yet.
         transposed: the last two axes are (out, in) there, and (in, out) here.
-        part, parts: it is this one of so many equal parts of the first axis.
+        part, parts: the index of the part to use, of ``parts`` equal parts of the first axis.
     """
 
     names: tuple[str, ...]
@@ -60,9 +60,9 @@ class LoadReport:
         missing: keys of the model that the file lacks; they are as before.
         unexpected: keys of the file that the model lacks.
         metadata: the file's own strings.
-        sources: by loaded key, what it came from, where the file has other names than the model.
+        sources: the file's names by loaded key, if they differ from the model's.
 
-    Printed, it is a table: a line for each key.
+    ``str`` returns a table with a line for each key.
     """
 
     loaded: tuple[str, ...]
@@ -113,9 +113,9 @@ def save_weights(
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
-        path: the file; its suffix says the format. ``.npz`` is added to a name without a suffix,
+        path: the file; its suffix gives the format. ``.npz`` is added to a name without a suffix,
             and to one whose suffix does not begin with a letter (``epoch3-acc0.97``), here and
-            when loading. A first folder ``~`` is the home folder.
+            when loading. A leading ``~`` is the home folder.
         metadata: strings by name, to keep beside the weights.
         compress: write a smaller file, where the format can.
 
@@ -243,7 +243,7 @@ def require_fit(
 
 
 def pytorch_hint(keys: Iterable[str]) -> str:
-    """Say what reads a file whose keys are PyTorch's; an empty string for other files."""
+    """Return the hint for a file with PyTorch's keys, or an empty string."""
     if any(key.split(".")[-1] in PYTORCH_NAMES for key in keys):
         return ". These are names of PyTorch: load_pytorch_weights reads them"
     return ""

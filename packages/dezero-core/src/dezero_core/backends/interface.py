@@ -113,13 +113,13 @@ class ArrayBackend:
         return x
 
     def is_plain(self, array_type: type) -> bool:
-        """Return whether arrays of exactly this class compute as the standard says."""
+        """Return whether arrays of exactly this class follow the array API standard."""
         return True
 
     def admit(self, x: Array) -> Array:
         """Return ``x`` as Variables hold it: a plain array of booleans, integers or real numbers.
 
-        Every array that enters passes here once; docs/adr/0015 has the rules.
+        Every array from outside is admitted once; docs/adr/0015 has the rules.
 
         Raises:
             UnsupportedType: ``x`` holds something else, such as complex numbers.
@@ -141,7 +141,7 @@ class ArrayBackend:
         return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=y.device)
 
     def arange(self, n: int, y: Array) -> Array:
-        """The integers 0 ... n - 1 in the library's default integer dtype, beside ``y``."""
+        """Return 0 ... n - 1 in the default integer dtype, on the device of ``y``."""
         return self.xp.arange(n, device=y.device)
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
@@ -233,7 +233,7 @@ def unsupported_dtype(dtype: Any) -> UnsupportedType:
     elif "float" in name:
         remedy = 'convert them first with astype("float32")'
     else:
-        remedy = "make an array of numbers of them first"
+        remedy = "convert them to an array of numbers first"
     return UnsupportedType(
         f"arrays of {name} are not supported: expected booleans, integers or real numbers; {remedy}"
     )

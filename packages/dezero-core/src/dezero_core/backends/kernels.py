@@ -107,7 +107,7 @@ class KernelOp:
 
     def _candidates_of(self, x: Any) -> list[Kernel]:
         x = x[0] if isinstance(x, list) else x
-        with plugins.lock:  # a plugin that comes empties the cache
+        with plugins.lock:  # registering a plugin empties the cache
             if type(x) not in self._candidates:
                 self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
             return self._candidates[type(x)]
@@ -130,7 +130,7 @@ def all_kernels() -> list[tuple[Kernel, str]]:
 class kernel_log(Block[list[tuple[str, str]] | None]):
     """Collect ``(op, "backend:function" or "portable")`` for each named op run in the block.
 
-    ``with kernel_log() as ran:`` gives a new list at each entry.
+    ``with kernel_log() as ran:`` creates a new list at each entry.
     """
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ class NumpyBackend(ArrayBackend):
         return array_type is np.ndarray or issubclass(array_type, np.generic)
 
     def admit(self, x: Array) -> Array:
-        """As the base, and in native byte order; subclasses such as ``np.matrix`` become arrays."""
+        """Return ``x`` in native byte order; subclasses such as ``np.matrix`` become arrays."""
         dtype = x.dtype
         if dtype.kind not in "fiub":
             raise unsupported_dtype(dtype)
@@ -38,7 +38,7 @@ class NumpyBackend(ArrayBackend):
         if isinstance(x, np.ma.MaskedArray):
             raise UnsupportedType(
                 "masked arrays are not supported: the mask would be lost; fill it first with "
-                "x.filled(value), or pass x.data and the mask by themselves"
+                "x.filled(value), or pass x.data and the mask separately"
             )
         return np.asarray(x, dtype.newbyteorder("="))
 

@@ -22,7 +22,7 @@ def get_item(xp: Any, x: Array, index: Any) -> Array:
         # places in the first axes: count them in those axes joined
         shape, joined = x.shape, 0
         for part, length in zip(index, shape, strict=False):
-            part = xp.astype(part, xp.int64)  # positions need not fit the dtype of the index
+            part = xp.astype(part, xp.int64)  # positions may exceed the range of the index's dtype
             joined = joined * length + xp.where(part < 0, part + length, part)
         x, index = xp.reshape(x, (-1, *shape[len(index) :])), joined
     if isinstance(index, tuple) or not xp.isdtype(index.dtype, "integral"):

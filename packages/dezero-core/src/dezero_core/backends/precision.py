@@ -1,7 +1,7 @@
-"""The dtype that an op computes in, where it is not that of its input (docs/adr/0015).
+"""Choose the dtype that an op computes in, if it is not that of its input (docs/adr/0015).
 
-Integers and booleans become floating point where NumPy's ``mean`` does; float16 and bfloat16 are
-added up in single precision.
+Integers and booleans are converted to floating point where NumPy's ``mean`` converts them;
+float16 and bfloat16 are summed in single precision.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
 
 
 def default_floating(backend: ArrayBackend) -> Any:
-    """Return the dtype that integers become: float64, or float32 where a library has no other."""
+    """Return the dtype for converted integers: float64, or float32 if the library lacks it."""
     return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
 
 
@@ -58,14 +58,14 @@ def in_floating(x: Array) -> Array:
 
 
 def in_single(x: Array, backend: ArrayBackend) -> Array:
-    """Return ``x``, as float32 if it is of half precision."""
+    """Convert half precision to float32; return other arrays unchanged."""
     if is_wide(x.dtype) or not is_half(x.dtype, backend):
         return x
     return backend.xp.astype(x, backend.dtype("float32"))
 
 
 def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return the sum of ``x`` over axes in NumPy's dtype; halves are added up as float32."""
+    """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32."""
     xp = backend.xp
     if is_wide(x.dtype):
         return xp.sum(x, axis=axis, keepdims=keepdims)

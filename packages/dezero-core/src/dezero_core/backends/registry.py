@@ -26,13 +26,13 @@ def _keys(spec: BackendSpec) -> tuple[str, ...]:
 
 catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
-"""The backend of every plain array type met so far: what an op looks up."""
+"""Backends by plain array type, filled on first use; ops look here."""
 _subclasses: dict[type, ArrayBackend] = {}
-"""The backend of every array type met so far that `admit` makes a plain array of."""
+"""Backends by array type that `admit` converts to a plain array, filled on first use."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
 """How the device of an array becomes the current one, for types where that can be another."""
 _made: dict[BackendSpec, ArrayBackend] = {}
-"""Every backend made so far; it stays the same object when other plugins come or go."""
+"""Backends created so far; they stay the same objects when plugins are added or removed."""
 
 
 def _forget_types() -> None:
@@ -42,7 +42,7 @@ def _forget_types() -> None:
 
 
 def _forget() -> None:
-    """Forget the backends too, for tests that change what a library finds when it starts."""
+    """Clear the backends too, for tests that change what a library finds at startup."""
     _forget_types()
     _made.clear()
 
@@ -70,7 +70,7 @@ def admit(x: Array) -> Array:
 
 
 def _backend_of_new_type(kind: type) -> ArrayBackend:
-    with plugins.lock:  # until the type is cached: a plugin that comes empties the caches
+    with plugins.lock:  # until the type is cached: registering a plugin empties the caches
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
         if spec is not None:
             backend = _make(spec)
@@ -109,7 +109,7 @@ def get_backend(name: str) -> ArrayBackend:
         MissingPackage: the distribution that would register it is not installed.
         UnknownName: nobody registers it.
     """
-    name = str(getattr(name, "__name__", name))  # such as a dtype, which is no backend either
+    name = str(getattr(name, "__name__", name))  # such as a dtype, which is not a backend either
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)
@@ -149,7 +149,7 @@ def accelerator() -> ArrayBackend:
 
 
 def _make(spec: BackendSpec) -> ArrayBackend:
-    """Return the one backend of ``spec``; two threads that ask at once get the same."""
+    """Return the backend of ``spec``; all threads get the same object."""
     with plugins.lock:
         if spec not in _made:
             unknown = spec.capabilities - CAPABILITIES

@@ -75,7 +75,7 @@ class Div(Function):
     def forward(self, x0: Any, x1: Any) -> Any:
         try:
             return x0 / x1
-        except TypeError:  # the standard leaves the division of integers open
+        except TypeError:  # the standard does not define the division of integers
             return in_floating(x0) / in_floating(x1)
 
     def backward(self, gy: Any) -> Any:

@@ -33,7 +33,7 @@ class BroadcastTo(Function):
         (x,) = arrays
         if broadcast_shape(x.shape, self.shape) != self.shape:
             raise ShapeError(
-                f"BroadcastTo: shape {tuple(x.shape)} does not stretch to {self.shape}"
+                f"BroadcastTo: shape {tuple(x.shape)} does not broadcast to {self.shape}"
             )
 
 

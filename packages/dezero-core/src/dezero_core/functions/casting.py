@@ -1,4 +1,4 @@
-"""Conversions between dtypes, and the precision that ops compute in (docs/adr/0015)."""
+"""Convert between dtypes, and choose the precision that ops compute in (docs/adr/0015)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def astype(x: Any, dtype: Any) -> Variable:
             gradient flows through a conversion from floating point to integers or booleans.
 
     Raises:
-        UnsupportedType: ``dtype`` is complex, or no dtype of numbers.
+        UnsupportedType: ``dtype`` is complex, or not a dtype of numbers.
     """
     array = admitted(x)
     backend = backend_of(array)
@@ -46,7 +46,7 @@ def astype(x: Any, dtype: Any) -> Variable:
 
 
 def dtype_of(dtype: Any, backend: ArrayBackend) -> Any:
-    """Return a dtype of a backend's library, given that, its name, or a type of numbers."""
+    """Return the backend's dtype for a dtype, its name, or a Python or NumPy type."""
     if isinstance(dtype, type):
         dtype = {"float": "float64", "int": "int64"}.get(dtype.__name__, dtype.__name__)
     return backend.dtype(dtype) if isinstance(dtype, str) else dtype
@@ -57,8 +57,8 @@ def floating(x: Any, like: Any = None) -> Any:
 
     Args:
         x: a Variable, an array or a number.
-        like: a Variable or array whose dtype is taken if it is floating, such as the weights that
-            ``x`` will meet; else integers become float64 (float32 where there is no float64).
+        like: a Variable or array, such as the weights for ``x``; its dtype is used if it is
+            floating. Else integers become float64 (float32 if there is no float64).
     """
     dtype = getattr(x, "dtype", None)
     if is_wide(dtype):
@@ -98,8 +98,8 @@ def narrowed(y: Any, *xs: Any) -> Any:
 def call_widened(function: Callable[..., Any], *xs: Any) -> Any:
     """Return ``function(*xs)``, computed in at least single precision.
 
-    Integers and booleans are computed in floating point, and half precision in single precision,
-    to which one result, or the first of several, is rounded at the end.
+    Integers and booleans are converted to floating point. Half-precision inputs are converted to
+    float32, and the (first) result is rounded to half precision.
     """
     wide = [widened(x) for x in xs]
     y = function(*wide)

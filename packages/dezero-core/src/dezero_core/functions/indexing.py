@@ -51,8 +51,8 @@ def get_item(x: Any, index: Index) -> Variable:
     Args:
         x: any shape.
         index: integers, slices, ``...``, None, arrays of integers or bools (also Variables, or
-            lists, ranges and nested lists), or a tuple of these. An element taken several times
-            gets the sum of its gradients. As in NumPy, an empty list takes nothing.
+            lists, ranges and nested lists), or a tuple of these. An element selected several
+            times gets the sum of its gradients. As in NumPy, an empty list selects nothing.
 
     Raises:
         OutOfRange: ``x`` has no such elements.
@@ -77,9 +77,9 @@ class PutItem(Function):
 
 
 def arrays_in(index: Index, x: Any) -> Index:
-    """Return ``index`` with an array of the backend of ``x`` for each sequence in it.
+    """Return ``index`` with each sequence converted to an array of the backend of ``x``.
 
-    Variables become their arrays, and NumPy's integers and bools Python's.
+    Variables become their arrays, NumPy integers become ints, and bools become 0-d arrays.
     """
     if isinstance(index, tuple):
         return tuple([part_of_index(part, x) for part in index])
@@ -87,14 +87,14 @@ def arrays_in(index: Index, x: Any) -> Index:
 
 
 def part_of_index(part: Any, x: Any) -> Any:
-    """Return what stands for one part of an index: see `arrays_in`."""
+    """Convert one part of an index; see `arrays_in`."""
     if type(part) is int or type(part) is slice or part is None or part is Ellipsis:
         return part
     if isinstance(part, Variable):
         return part.data
     if isinstance(part, list | tuple | range):
         return integers_or_bools(part, x)
-    if type(part).__name__ == "bool":  # Python's or NumPy's: a mask for all or nothing
+    if type(part).__name__ == "bool":  # Python's or NumPy's: selects all or nothing
         return backend_of(x).asarray(bool(part))
     if isinstance(part, Integral):
         return operator.index(part)
@@ -110,14 +110,14 @@ def backend_name(part: Any) -> str | None:
 
 
 def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
-    """Return a sequence as an array beside ``x``; of an empty one nobody can tell the dtype."""
+    """Return a sequence as an array of the backend of ``x``; an empty one becomes int64."""
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
 
 
 def is_out_of_range(index: Index, x: Any) -> bool:
-    """Return whether ``index`` is no index, or asks for what the array ``x`` does not have."""
+    """Return whether ``index`` is invalid or out of range for the array ``x``."""
     try:
         index = arrays_in(index, x)
     except (TypeError, ValueError):  # such as a ragged list
@@ -142,12 +142,12 @@ def is_mask(part: Any) -> bool:
 
 
 def axes_used(part: Any) -> int:
-    """Return how many axes of the array a part of an index picks from."""
+    """Return how many axes of the array a part of an index selects from."""
     return getattr(part, "ndim", 0) if part is Ellipsis or is_mask(part) else 1
 
 
 def misses(part: Any, lengths: tuple[int, ...]) -> bool:
-    """Return whether a part of an index picks elements beyond axes of these lengths."""
+    """Return whether a part of an index is out of range for axes of these lengths."""
     if is_mask(part):
         return tuple(getattr(part, "shape", ())) != lengths
     if part is Ellipsis or isinstance(part, slice):

@@ -59,7 +59,7 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
 
     Raises:
         ArgumentError: ``xs`` is empty.
-        ArgumentTypeError: ``axis`` is no integer.
+        ArgumentTypeError: ``axis`` is not an integer.
         ShapeError: the shapes do not fit together.
     """
     xs = list(xs)
@@ -76,7 +76,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
 
     Raises:
         ArgumentError: ``xs`` is empty.
-        ArgumentTypeError: ``axis`` is no integer.
+        ArgumentTypeError: ``axis`` is not an integer.
         ShapeError: the shapes differ.
     """
     axis = as_axis("stack", axis)

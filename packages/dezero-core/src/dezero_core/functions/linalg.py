@@ -46,14 +46,14 @@ class MatMul(Function):
         x, W = map(shape_of, arrays)
         if matmul_shape(x, W) is None:
             raise ShapeError(
-                f"MatMul: shapes {x} and {W}: the last axis of the first must have the length of "
-                "the second to last of the second (its only one, if it is a vector), and the axes "
-                "before those must broadcast"
+                f"MatMul: shapes {x} and {W}: the last axis of the first must match the "
+                "second to last of the second (the only axis of a vector), and the axes before "
+                "these must broadcast"
             )
 
 
 def matmul_shape(x: tuple[int, ...], W: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the shape of a matrix product of arrays of these shapes, or None if they misfit."""
+    """Return the shape of the matrix product of these shapes, or None if they do not match."""
     if not x or not W or x[-1] != W[-2:][0]:
         return None
     leading = broadcast_shape(x[:-2], W[:-2])

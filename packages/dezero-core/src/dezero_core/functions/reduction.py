@@ -34,7 +34,7 @@ class Reduction(Function):
         self.axis, self.keepdims = axis, keepdims
 
     def axes(self, x: Any) -> Axis:
-        """Return the axes; of an array without axes (0,) is one as well, as NumPy's 0 is."""
+        """Return the axes; as in NumPy, a 0-d array also accepts axis 0 or -1."""
         return () if x.ndim == 0 and self.axis in ((0,), (-1,)) else self.axis
 
     def diagnose(self, *arrays: Any) -> None:
@@ -58,15 +58,15 @@ def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
     Args:
-        x: any shape; floating dtypes are kept (halves are added up as float32), integers and
-            booleans add up as in NumPy.
+        x: any shape. A floating result has the dtype of ``x`` (half precision is summed in
+            float32); integers and booleans are summed as in NumPy.
         axis: an integer, or a list, tuple or array of them; negative ones count from the end;
             None for all.
         keepdims: leave summed axes in place with length 1.
 
     Raises:
-        ShapeError: an axis is out of range, or named twice.
-        ArgumentTypeError: an axis is no integer.
+        ShapeError: an axis is out of range or repeated.
+        ArgumentTypeError: an axis is not an integer.
     """
     return Sum(as_axes("sum", axis), keepdims)(x)
 
@@ -120,8 +120,8 @@ def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     Elements that are equally large share the gradient evenly, as with PyTorch's ``amax``.
 
     Raises:
-        ShapeError: an axis is out of range, named twice, or has no elements.
-        ArgumentTypeError: an axis is no integer.
+        ShapeError: an axis is out of range, is repeated, or has no elements.
+        ArgumentTypeError: an axis is not an integer.
     """
     return Max(as_axes("max", axis), keepdims)(x)
 
@@ -155,7 +155,7 @@ class LogSumExp(Reduction):
         is_zero = total == 0  # each x is -inf
         total = xp.where(is_zero, as_array_like(1.0, x), total)
         y = xp.where(is_zero, nothing, shift + xp.log(total))
-        return y if self.keepdims else xp.sum(y, axis=axes)  # of one element each
+        return y if self.keepdims else xp.sum(y, axis=axes)  # each sum has one element
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.inputs, self.outputs
@@ -168,7 +168,7 @@ class LogSumExp(Reduction):
 def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the logarithm of the sum of e to the power of ``x``, without overflow (book step 47).
 
-    Of nothing, or of -inf only, it is -inf, and the gradient there is 0.
+    Without elements, or with only -inf, the result is -inf and its gradient is 0.
 
     Args:
         x: any shape.
@@ -177,8 +177,8 @@ def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable
         keepdims: leave reduced axes in place with length 1.
 
     Raises:
-        ShapeError: an axis is out of range, or named twice.
-        ArgumentTypeError: an axis is no integer.
+        ShapeError: an axis is out of range or repeated.
+        ArgumentTypeError: an axis is not an integer.
     """
     return call_widened(LogSumExp(as_axes("logsumexp", axis), keepdims), x)
 

@@ -101,9 +101,9 @@ def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
 
 
 class Clip(Function):
-    """y = min(max(x, low), high);  gy goes to the one of the three that y is, at ties to x.
+    """y = min(max(x, low), high);  gy goes to the input that equals y; at ties it goes to x.
 
-    Bounds that are numbers are settings; where one is an array, both are inputs.
+    Bounds that are numbers are settings; if one bound is an array, both are inputs.
     """
 
     broadcasts = True

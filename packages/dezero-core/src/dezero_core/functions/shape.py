@@ -36,7 +36,7 @@ class Reshape(Function):
         if unknown > 1 or not fits or any(length < 0 for length in known):
             raise ShapeError(
                 f"Reshape: {size} elements of shape {tuple(x.shape)} to {self.shape}: the number "
-                "of elements stays; one length may be -1"
+                "of elements must be equal; one length may be -1"
             )
 
 
@@ -50,7 +50,7 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
 
     Raises:
         ShapeError: the number of elements differs.
-        ArgumentTypeError: a length is no integer.
+        ArgumentTypeError: a length is not an integer.
     """
     return Reshape(as_shape("reshape", shape))(x)
 
@@ -90,7 +90,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
 
     Raises:
         ShapeError: ``axes`` is no permutation of the axes of ``x``.
-        ArgumentTypeError: an axis is no integer.
+        ArgumentTypeError: an axis is not an integer.
     """
     return Transpose(None if axes is None else as_integers("transpose", "axes", axes))(x)
 
@@ -130,8 +130,8 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
     As in NumPy, ``axis=-1`` puts it last, and several axes may be given.
 
     Raises:
-        ShapeError: ``axis`` is out of range, or named twice.
-        ArgumentTypeError: ``axis`` is no integer.
+        ShapeError: ``axis`` is out of range or repeated.
+        ArgumentTypeError: ``axis`` is not an integer.
     """
     axes = as_axes("expand_dims", axis)
     if isinstance(axes, int):
