@@ -185,7 +185,7 @@ def test_preprocess_of_other_modes() -> None:
             ArgumentError, match="preprocess: a picture of mode '[FI]' with numbers"
         ):
             VGG16.preprocess(Image.fromarray(numbers))
-    with pytest.raises(ArgumentError, match="preprocess: dtype uint8; expected a floating one"):
+    with pytest.raises(ArgumentError, match="preprocess: dtype uint8; expected a floating dtype"):
         VGG16.preprocess(pictures[117][0], dtype="uint8")
 
 

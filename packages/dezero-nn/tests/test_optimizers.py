@@ -707,7 +707,7 @@ def test_lr_is_another_name_for_alpha() -> None:
         assert optimizer.alpha == optimizer.lr == 0.01
         optimizer.alpha = 0.03
         assert optimizer.lr == 0.03
-        with pytest.raises(ArgumentError, match="alpha 0.1 and lr 0.2; they are one"):
+        with pytest.raises(ArgumentError, match="alpha 0.1 and lr 0.2; pass only one"):
             make(0.1, lr=0.2)
 
 

@@ -1,6 +1,6 @@
 """Hints for functions, layers, models and optimizers that other frameworks have.
 
-The tables list only what does not exist here: whoever adds a name removes its hint. Hints for
+The tables list only names that do not exist here: remove a hint when you add its name. Hints for
 keywords and for attributes of Variables are in `dezero_core.hints`.
 """
 
@@ -63,10 +63,10 @@ FUNCTION_OF = {
 
 LAYERS = {
     **{
-        name: f"F.{FUNCTION_OF.get(name, name.lower())}, a function; Sequential takes it as it is"
+        name: f"F.{FUNCTION_OF.get(name, name.lower())}, a function; pass it to Sequential as it is"
         for name in ACTIVATIONS
     },
-    "Flatten": "F.flatten, a function; Sequential takes it as it is",
+    "Flatten": "F.flatten, a function; pass it to Sequential as it is",
     "Activation": "the function itself, such as F.relu; Sequential takes it as it is",
     # PyTorch
     "Module": "L.Layer, or dezero.Model",
@@ -167,7 +167,7 @@ LAYER = {
     "predict": "model(x) inside of test_mode() and no_grad()",
     "evaluate": "model(x) inside of test_mode() and no_grad()",
 }
-"""Attributes of models elsewhere."""
+"""Attributes of models in other frameworks."""
 
 OPTIMIZER = {
     "zero_grad": "model.cleargrads()",
@@ -178,7 +178,7 @@ OPTIMIZER = {
     "minimize": "loss.backward() and optimizer.update()",
     "learning_rate": "optimizer.lr",
 }
-"""Attributes of optimizers elsewhere."""
+"""Attributes of optimizers in other frameworks."""
 
 TOP = {
     "nn": "dezero.layers and dezero.functions",
@@ -203,4 +203,4 @@ TOP = {
     "cat": "dezero.functions.concat(xs, axis)",
     "GradientTape": "loss.backward(), which needs no tape",
 }
-"""Names of whole frameworks."""
+"""Names at the top level of other frameworks."""

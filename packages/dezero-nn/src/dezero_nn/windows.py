@@ -15,11 +15,11 @@ def pair(x: Any, name: str = "pair") -> Pair:
     """Return ``x`` as (height, width): one integer stands for both (book step 57).
 
     Args:
-        x: an integer, or a list, tuple or array of two.
+        x: an integer, or a list, tuple or array of two integers.
         name: the op and its parameter, for the message.
 
     Raises:
-        ArgumentTypeError: ``x`` is neither an integer nor two of them.
+        ArgumentTypeError: ``x`` is neither an integer nor two integers.
     """
     if type(x) is int:
         return x, x

@@ -68,5 +68,5 @@ __all__ = [
     "softmax_simple",
 ]
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, FUNCTIONS)

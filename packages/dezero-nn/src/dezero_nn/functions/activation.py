@@ -222,7 +222,7 @@ def log_softmax(x: Any, axis: AxisLike = 1) -> Variable:
 
 
 def below_largest(x: Any, axis: Axis) -> Any:
-    """Return ``x`` minus its largest along ``axis``, so that exp does not overflow."""
+    """Return ``x`` minus its maximum along ``axis``, so that exp does not overflow."""
     xp = get_array_module(x)
-    largest = xp.sum if 0 in x.shape else xp.max  # no library knows the largest of nothing
+    largest = xp.sum if 0 in x.shape else xp.max  # no maximum if empty
     return x - largest(x, axis=axis, keepdims=True)

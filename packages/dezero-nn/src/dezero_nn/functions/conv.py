@@ -248,7 +248,7 @@ def deconv2d(
 def conv_settings(
     op: str, stride: Any, pad: Any, dilation: Any, groups: Any
 ) -> tuple[Pair, Pair, Pair, int]:
-    """Return the settings of a convolution as pairs and, the groups, as an integer."""
+    """Return the settings of a convolution as pairs, and ``groups`` as an integer."""
     return (
         pair(stride, f"{op}: stride"),
         pair(pad, f"{op}: pad"),

@@ -47,18 +47,18 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     """Drop each element with probability ``dropout_ratio``, scale up the rest (book step 54).
 
     What is kept is divided by the probability of being kept, so that the expectation is ``x``.
-    Inside ``test_mode()`` and with ratio 0 everything passes unchanged, as a view of ``x`` with a
-    graph to it. The mask is drawn where ``x`` lives.
+    Inside ``test_mode()`` and with ratio 0 the result is a view of ``x``, connected to the graph.
+    The mask is drawn on the device of ``x``.
     Srivastava et al., "Dropout", JMLR 15 (2014).
 
     Raises:
         ArgumentError: ``dropout_ratio`` is not in [0, 1).
-        ArgumentTypeError: ``dropout_ratio`` is no number.
+        ArgumentTypeError: ``dropout_ratio`` is not a number.
     """
     dropout_ratio = as_number("dropout", "dropout_ratio", dropout_ratio)
     require_ratio("dropout", dropout_ratio)
     x = floating(as_variable(x))
     if not Config.train or dropout_ratio == 0:
-        return reshape(x, x.shape)  # a new Variable: its name and grad are not those of x
+        return reshape(x, x.shape)  # a new Variable, with a name and grad of its own
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)
     return Dropout(1 / (1 - dropout_ratio))(x, mask)

@@ -45,8 +45,8 @@ def mean_squared_error(x0: Any, x1: Any) -> Variable:
     """Return the sum of squared differences divided by the number of rows (book step 42).
 
     Args:
-        x0, x1: shape (N, ...), both the same but for axes of length 1 at the end, such as (N, 1)
-            and (N,). A difference that broadcasts is a mistake.
+        x0, x1: equal shapes (N, ...), except for axes of length 1 at the end, such as (N, 1) and
+            (N,). Shapes that would broadcast are refused.
 
     Returns:
         shape (). As in the book it is divided by N, not by the number of elements.
@@ -69,7 +69,7 @@ def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
 
 
 def alike(op: str, x0: Any, x1: Any) -> tuple[Any, Any]:
-    """Return both in the shape of ``x0``; only axes of length 1 at the end may differ.
+    """Return both with ``x1`` in the shape of ``x0``; only axes of length 1 at the end may differ.
 
     Raises:
         ShapeError: other axes differ, or there are none.
@@ -97,7 +97,7 @@ def _softmax_cross_entropy(x: Any, t: Any) -> Any:
     xp = get_array_module(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(xp.sum(xp.exp(shifted), axis=1))
-    # chosen and not multiplied: the scores of other classes may be -inf
+    # where, not multiplication: the scores of other classes may be -inf
     picked = xp.sum(xp.where(is_label(x, t), shifted, as_array_like(0.0, x)), axis=1)
     return xp.sum(log_z - picked) / x.shape[0]
 
@@ -180,7 +180,7 @@ class SigmoidCrossEntropy(Function):
     def forward(self, x: Any, t: Any) -> Any:
         xp = get_array_module(x)
         # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and exact far from 0
-        factor = xp.where(x > 0, 1 - t, -t)  # of x in max(x, 0) - t x
+        factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
         finite = xp.where(factor == 0, as_array_like(0.0, x), x)  # 0 times inf is 0 here
         return xp.sum(factor * finite + xp.log1p(xp.exp(-xp.abs(x)))) / x.shape[0]
 
@@ -281,12 +281,12 @@ def accuracy(y: Any, t: Any) -> Variable:
 
 
 def one_hot(x: Any, t: Any) -> Any:
-    """Return an array like the scores ``x``: 1 at each row's label, else 0."""
+    """Return an array like the scores ``x`` with 1 at each row's label, else 0."""
     return cast(is_label(x, t), x.dtype)
 
 
 def is_label(x: Any, t: Any) -> Any:
-    """Return booleans in the shape of the scores ``x``: true at each row's label."""
+    """Return booleans in the shape of the scores ``x``, True at each row's label."""
     x, t = array_of(x), array_of(t)
     xp = get_array_module(x)
     classes = backend_of(t).arange(x.shape[1], t)

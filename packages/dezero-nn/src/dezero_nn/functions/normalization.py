@@ -122,7 +122,7 @@ def follow(running: Any, batch: Any, decay: float) -> None:
         )
     if backend.iadd(old, change) is not old:
         raise ArgumentError(
-            f"batch_norm: the running statistics {old.dtype} {old.shape} are a read-only array; "
+            f"batch_norm: the running statistics {old.dtype} {old.shape} are read-only; "
             "pass a writable one, or Buffers"
         )
 
@@ -191,7 +191,7 @@ class LayerNorm(Function):
 
 
 def normalised_axes(x: Any, gamma: Any) -> tuple[tuple[int, ...], int]:
-    """Return the axes of ``x`` that ``gamma`` has too, and how many elements they have."""
+    """Return the axes of ``x`` that ``gamma`` also has, and the number of their elements."""
     return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
 
 

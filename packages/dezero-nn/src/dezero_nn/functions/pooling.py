@@ -28,7 +28,7 @@ def _max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any
     xp, padding = get_array_module(x), lowest(x)
     rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, padding))
     y, index = xp.max(rows, axis=2), xp.argmax(rows, axis=2)
-    if any(pad):  # an element as low as the padding comes before it
+    if any(pad):  # at a tie an element of x must come before the padding
         ones = backend_of(x).zeros((1, 1, *x.shape[2:]), index) + 1
         is_inside = in_rows(signatures.im2col(ones, kernel, stride, pad, DENSE, 0))
         index = xp.where(y == padding, xp.argmax(is_inside, axis=2), index)
@@ -42,7 +42,7 @@ def _max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
 
 
 def lowest(x: Any) -> float:
-    """Return the lowest number of the dtype of ``x``: padding that is never the largest."""
+    """Return the lowest number of the dtype of ``x``, for padding that is never the maximum."""
     xp = get_array_module(x)
     if is_floating(x.dtype, backend_of(x)):
         return -math.inf
@@ -163,8 +163,8 @@ def pooling_simple(
 ) -> Variable:
     """Return the same as `pooling`, spelled out: lay out the windows, take the largest.
 
-    Book step 57. Here elements that are equally large share the gradient, as with `max`; those of
-    the padding count among them where a window holds nothing above -inf.
+    Book step 57. Elements that are equally large share the gradient, as with `max`. In a window
+    without elements above -inf, the padding shares it too.
     """
     kernel, stride, pad = window_settings("pooling_simple", kernel_size, stride, pad)
     require_small_pad(kernel, pad)

@@ -22,20 +22,20 @@ _kept: dict[Any, tuple[bytes, Any]] = {}
 
 
 def remembered(W: Any, m: int, mapped: Callable[[Any, int], Any]) -> Any:
-    """Return ``mapped(W, m)``, of now or of an earlier call with the same filters; read only.
+    """Return ``mapped(W, m)``, cached for the same filters; the result is read-only.
 
-    Several threads may call this: each step below is a single operation on the dictionary, which
-    no other thread can interrupt, and none goes through it while others write.
+    Several threads may call this: each access below is one atomic operation on the dictionary,
+    and no thread iterates over the dictionary while others write.
     """
-    key = W.__array_interface__["data"][0], W.shape, W.strides, m  # nobody reads this address
+    key = W.__array_interface__["data"][0], W.shape, W.strides, m  # only compared, never read
     bits = W.tobytes()
     known = _kept.pop(key, None)
     if known is None or known[0] != bits:
         known = bits, mapped(W, m)
-    _kept[key] = known  # the latest is last
+    _kept[key] = known  # the most recently used is last
     entries = list(_kept.items())
     excess = sum(U.nbytes for _, (_, U) in entries) - MOST
-    for old, (_, U) in entries:  # those of the layers used longest ago
+    for old, (_, U) in entries:  # least recently used first
         if excess <= 0:
             break
         _kept.pop(old, None)

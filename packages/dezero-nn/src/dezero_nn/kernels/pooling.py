@@ -74,7 +74,7 @@ def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]
             np.maximum(largest, view, out=largest)
 
     in_parts(len(x), 16 * x.size, compute)
-    if y.size and not y.min() > -np.inf:  # compared with > alone, -inf and nan get no index
+    if y.size and not y.min() > -np.inf:  # -inf and nan never compare >, and get no index
         return max_pool2d_op.portable(x, kernel, stride, pad)
     return y, index
 

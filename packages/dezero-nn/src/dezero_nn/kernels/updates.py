@@ -25,7 +25,7 @@ PIECE = 1 << 20
 
 
 def supports_update(ps: Any, gs: Any, *others: Any) -> bool:
-    """Return whether parameters are plain arrays to write to, with gradients of their shapes."""
+    """Return whether parameters are writable plain arrays, with gradients of their shapes."""
     return all(
         type(p) is type(g) is np.ndarray and p.shape == g.shape and is_writable(p)
         for p, g in zip(ps, gs, strict=True)
@@ -61,12 +61,12 @@ def in_pieces(p: Any, g: Any, state: dict[str, Any], step: Any) -> None:
 
 
 def is_like(x: Any, p: Any) -> bool:
-    """Return whether a part of a state has one number for each element of ``p``."""
+    """Return whether ``x`` has one number for each element of ``p``."""
     return isinstance(x, np.ndarray) and x.shape == p.shape
 
 
 def supports_add_scaled(ps: Any, gs: Any, a: float) -> bool:
-    """Return whether BLAS can do it: single or double precision, without gaps, 64-bit integers."""
+    """Return whether BLAS applies: single or double precision, contiguous, 64-bit integers."""
     return all(
         type(p) is type(g) is np.ndarray
         and p.dtype.char in "fd"

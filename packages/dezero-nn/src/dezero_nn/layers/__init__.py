@@ -27,5 +27,5 @@ __all__ = [
     "Linear",
 ]
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, LAYERS)

@@ -24,12 +24,12 @@ from .paths import path_to
 from .printing import described
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
-"""Where a layer keeps what its last call was about; no subclass uses these names."""
+"""Attributes in which a layer stores its last call; subclasses do not use these names."""
 
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
-"""Called with each layer and its outputs after each call in this context; see `summary`."""
+"""A callback for each layer and its outputs after each call in this context; see `summary`."""
 
 
 class LastCall:
@@ -49,16 +49,16 @@ class Layer:
     tuples and dictionaries, in the order in which they were set. Subclasses define ``forward``.
 
     Attributes:
-        inputs, outputs: of the last call, as weak references: ``layer.outputs[0]()`` is the
-            Variable, or None once nobody else holds it (the book's Grad-CAM reads it). A
-            subclass may use these names for its own.
+        inputs, outputs: those of the last call, as weak references: ``layer.outputs[0]()`` is the
+            Variable, or None once it was freed (the book's Grad-CAM reads it). A subclass may use
+            these names for other attributes.
     """
 
     inputs: Any = LastCall(INPUTS)
     outputs: Any = LastCall(OUTPUTS)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make a layer; an unknown keyword is named with a hint before ``__init__`` runs."""
+        """Create a layer; raise an error with a hint for an unknown keyword."""
         if args or kwargs:
             require_call(cls, args, kwargs)
         return super().__new__(cls)
@@ -78,7 +78,7 @@ class Layer:
             watch(self, outputs)
         return result
 
-    if not TYPE_CHECKING:  # type checkers know which attributes there are
+    if not TYPE_CHECKING:  # type checkers know the attributes
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, LAYER)
@@ -106,10 +106,10 @@ class Layer:
         return named_params(self)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        """Where this layer's arrays are in PyTorch's layer of the same kind, by our key.
+        """Return the arrays of PyTorch's equivalent layer, by the keys of this layer.
 
-        A layer that is made of others leaves it to them, and returns an empty dictionary.
-        `dezero_io.load_pytorch_weights` reads it.
+        A layer that only contains other layers returns an empty dictionary, because they return
+        their own arrays. `dezero_io.load_pytorch_weights` calls this.
         """
         return {}
 

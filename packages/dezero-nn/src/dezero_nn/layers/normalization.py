@@ -19,7 +19,7 @@ STATISTICS = {
     "gamma": "weight",
     "beta": "bias",
 }
-"""Batch normalisation's names here, and in PyTorch."""
+"""Names of batch normalisation's arrays here, and in PyTorch."""
 
 
 class BatchNorm(Layer):
@@ -29,10 +29,10 @@ class BatchNorm(Layer):
         avg_mean, avg_var: Buffers, shape (C,): the running statistics, at first 0 and 1.
         gamma, beta: Parameters, shape (C,): deviation and mean of the output, at first 1 and 0.
 
-    All are made at the first input, beside it, and keep their dtype whatever comes in.
+    All are created at the first input, on its device; their dtype does not depend on the input.
 
     Args:
-        dtype: of parameters and statistics, by name or as NumPy's (default float32).
+        dtype: NumPy dtype of parameters and statistics, or its name (default float32).
     """
 
     def __init__(self, *, dtype: Any = "float32") -> None:
@@ -71,14 +71,14 @@ class LayerNorm(Layer):
         shape: lengths of those axes, an integer or several; if None, the last axis of the
             first input.
         eps: added to the variance (default 1e-5).
-        dtype: of the parameters, by name or as NumPy's (default float32).
+        dtype: NumPy dtype of the parameters, or its name (default float32).
 
     Raises:
-        ArgumentError: ``eps`` is not in [0, 1), such as a length of another axis.
+        ArgumentError: ``eps`` is not in [0, 1); it may be meant as a length of an axis.
 
     Attributes:
-        gamma, beta: Parameters of that shape, at first 1 and 0; made at the first input, beside
-            it.
+        gamma, beta: Parameters of that shape, at first 1 and 0; created at the first input, on
+            its device.
     """
 
     def __init__(
@@ -115,6 +115,6 @@ class LayerNorm(Layer):
 
 
 def zeros_beside(x: Variable, shape: tuple[int, ...], dtype: str) -> Any:
-    """Return zeros of a dtype of their own, on the backend and device of ``x``."""
+    """Return zeros of ``dtype``, on the backend and device of ``x``."""
     backend = backend_of(x.data)
     return cast(backend.zeros(shape, x.data), backend.dtype(dtype))

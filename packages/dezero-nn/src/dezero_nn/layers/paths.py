@@ -1,4 +1,4 @@
-"""Which layers are below a layer, and by which names."""
+"""Find the layers below a layer, and their names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Layer = Any
 
 
 def sublayers(layer: Layer) -> dict[str, Layer]:
-    """Return the layers directly below by name, each once, also those in lists and dictionaries.
+    """Return the direct sublayers by name, each once, also from lists and dictionaries.
 
-    As for keys, the name of an attribute comes before that in a list. Layers are compared by
-    identity: a subclass may define ``__eq__``, as dataclasses do.
+    As in keys, the name of an attribute takes precedence over that in a list. Layers are compared
+    by identity: a subclass may define ``__eq__``, as dataclasses do.
     """
     names: dict[int, tuple[str, Layer]] = {}
     for name, child in _branches(layer, ""):

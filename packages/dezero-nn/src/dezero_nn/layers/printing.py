@@ -1,4 +1,4 @@
-"""A layer as a tree, for ``repr``."""
+"""Format a layer as a tree, for ``repr``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Layer = Any
 
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:
-    """Return a layer as a tree: settings, shapes of its own parameters, and what is below."""
+    """Format a layer as a tree: settings, shapes of its own parameters, and sublayers."""
     if any(layer is other for other in above):
         return f"{type(layer).__name__}(...)"
     settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
@@ -49,7 +49,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
 
 
 def below(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """Yield the layers directly below by name, and functions set as attributes, in order."""
+    """Yield the direct sublayers by name, and functions set as attributes, in order."""
     children = sublayers(layer)
     arguments = signature_of(type(layer).__init__).parameters
     for name, value in attributes(layer).items():
@@ -61,5 +61,5 @@ def below(layer: Layer) -> Iterator[tuple[str, Any]]:
 
 
 def shape_of(x: Parameter | Buffer) -> str:
-    """Return the shape, as far as it is known."""
+    """Describe the shape, as far as it is known."""
     return "(waits)" if x.data is None else str(x.shape)

@@ -160,7 +160,7 @@ class GRU(Recurrent):
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         arrays = pytorch_gates("rzn", self.hidden_size, self.x2r.in_size)
-        n = arrays["x2n/b"]  # the reset gate multiplies the bias of the state, which stays apart
+        n = arrays["x2n/b"]  # a separate bias: the reset gate multiplies that of the state
         arrays["x2n/b"] = replace(n, names=("bias_ih_l0",))
         arrays["h2n/b"] = replace(n, names=("bias_hh_l0",))
         return arrays
@@ -185,11 +185,11 @@ def from_state(gates: int, hidden_size: int) -> list[Linear]:
 
 
 def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str, PyTorchArray]:
-    """Where the arrays of a recurrent layer are, one gate below the other in PyTorch's.
+    """Return PyTorch's arrays of a recurrent layer, which stack the gates along the first axis.
 
     Args:
-        gates: the last letters of our names of the gates, in PyTorch's order.
-        hidden_size, in_size: lengths of the rows of the state and of the input.
+        gates: the last letters of DeZero's names of the gates, in PyTorch's order.
+        hidden_size, in_size: the lengths of the state and of the input rows.
     """
     rows, parts = len(gates) * hidden_size, len(gates)
     arrays: dict[str, PyTorchArray] = {}

@@ -13,9 +13,9 @@ from .layer import Layer
 
 
 def require_bool(op: str, name: str, value: Any, advice: str) -> None:
-    """Raise `ArgumentError` unless an argument is True or False, perhaps an array library's."""
+    """Raise `ArgumentError` unless an argument is a bool, of Python or an array library."""
     if not isinstance(value, bool) and getattr(value, "dtype", None) != "bool":
-        raise ArgumentError(f"{op}: {name} is True or False, got {value!r}; {advice}")
+        raise ArgumentError(f"{op}: {name} must be True or False, got {value!r}; {advice}")
 
 
 class Weighted(Layer):
@@ -28,10 +28,10 @@ class Weighted(Layer):
         initializer: draws ``W``; `LeCun` if None.
 
     Attributes:
-        by_keyword: a call with the size of the input, for messages.
+        by_keyword: an example call with the size of the input, for messages.
 
     Raises:
-        ArgumentError: ``nobias`` is no bool, such as a size in PyTorch's order.
+        ArgumentError: ``nobias`` is not a bool; it may be meant as a size, in PyTorch's order.
     """
 
     by_keyword = ""
@@ -58,7 +58,7 @@ class Weighted(Layer):
     def pytorch_pair(
         self, weight: tuple[int | None, ...], out_size: int, transposed: bool = False
     ) -> dict[str, PyTorchArray]:
-        """``weight`` and ``bias`` of PyTorch's layer, for a weight of that shape there."""
+        """Return ``weight`` and ``bias`` of PyTorch's layer; ``shape`` is that of its weight."""
         arrays = {"W": PyTorchArray(("weight",), weight, transposed)}
         if self.b is not None:
             arrays["b"] = PyTorchArray(("bias",), (out_size,))

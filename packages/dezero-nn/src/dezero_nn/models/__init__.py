@@ -26,5 +26,5 @@ __all__ = [
     "SqueezeNet",
 ]
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, MODELS)

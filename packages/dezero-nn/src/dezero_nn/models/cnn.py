@@ -27,7 +27,7 @@ class CNN(Model):
         dropout_ratio: before each fully connected layer (default 0.25).
 
     Raises:
-        ArgumentError: ``channels`` is no pair, or ``dropout_ratio`` is not in [0, 1).
+        ArgumentError: ``channels`` is not a pair, or ``dropout_ratio`` is not in [0, 1).
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class CNN(Model):
     ) -> None:
         require_ratio("CNN", dropout_ratio)
         if not isinstance(channels, Sequence):
-            raise ArgumentError(f"CNN: channels is a pair, got {channels!r}; such as (32, 64)")
+            raise ArgumentError(f"CNN: channels must be a pair such as (32, 64), got {channels!r}")
         self.dropout_ratio = dropout_ratio
         self.conv0, self.conv1 = Conv2d(channels[0], 3), Conv2d(channels[1], 3)
         self.fc0, self.fc1 = Linear(hidden_size), Linear(out_size)

@@ -26,13 +26,13 @@ def preprocess(
         a host array of shape (3, height, width): blue, green, red, the mean colour taken off.
 
     Raises:
-        ArgumentError: ``image`` is no PIL image, or of mode F, whose numbers have no range, or
-            of mode I with numbers that are not of 16 bits; ``dtype`` is not floating.
+        ArgumentError: ``image`` is not a PIL image, has mode F (whose range is unknown), or has
+            mode I with numbers outside 16 bits; ``dtype`` is not floating.
     """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         raise ArgumentError(
-            f"preprocess: dtype {dtype}; expected a floating one: the mean colour has fractions"
+            f"preprocess: dtype {dtype}; expected a floating dtype: the mean colour has fractions"
         )
     image = eight_bits(image).convert("RGB")
     if size is not None:
@@ -45,7 +45,7 @@ def preprocess(
 def eight_bits(image: Any) -> Any:
     """Return a picture with 8 bits a channel; 16 bits are scaled by 255/65535 and rounded.
 
-    It is the twin of that in ``dezero_io.transforms``, which no other package imports.
+    ``dezero_io.transforms`` has a copy of this function: no other package may import it.
 
     Raises:
         ArgumentError: as `preprocess`.
@@ -56,7 +56,7 @@ def eight_bits(image: Any) -> Any:
             "PIL.Image.fromarray(array) makes one of an array (H, W, 3) of uint8"
         )
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # as PIL advises, in a warning
+        return image.convert("RGBA")  # as a warning of PIL advises
     if not image.mode.startswith(("I", "F")):
         return image
     low, high = image.getextrema() if image.mode == "F" else image.convert("I").getextrema()

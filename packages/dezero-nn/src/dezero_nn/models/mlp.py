@@ -22,7 +22,7 @@ class MLP(Model):
         in_size: length of the input rows; taken from the first input if None.
 
     Raises:
-        ArgumentError: the sizes are no sequence, or the activation is no function.
+        ArgumentError: the sizes are not a sequence, or the activation is not a function.
     """
 
     def __init__(
@@ -33,8 +33,8 @@ class MLP(Model):
     ) -> None:
         if not callable(activation):
             raise ArgumentError(
-                "MLP: output sizes are one argument, the size of the input a keyword, and the "
-                "activation is a function: MLP((100, 10), activation=relu, in_size=784); got "
+                "MLP: output sizes must be one argument, the size of the input a keyword, and the "
+                "activation a function: MLP((100, 10), activation=relu, in_size=784); got "
                 f"MLP({fc_output_sizes!r}, {getattr(activation, '__name__', activation)!r})"
             )
         self.activation = activation

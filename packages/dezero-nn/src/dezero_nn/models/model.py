@@ -30,11 +30,11 @@ class Model(Layer):
         return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
 
     def summary(self, *inputs: Any, **options: Any) -> None:
-        """Print every layer: path, type, output shape, shapes of its parameters, their elements.
+        """Print a table of the layers: path, type, output shape, parameter shapes and sizes.
 
         Args:
-            inputs, options: what ``forward`` takes; it is run once, without a graph and in test
-                mode, so that layers that wait for their first input have it. Without, there are
-                no output shapes, and such layers say that they wait.
+            inputs, options: the arguments of ``forward``, which runs once, in test mode and
+                without a graph, and so initialises lazy layers. If they are omitted, the table
+                has no output shapes and marks layers that wait for their first input.
         """
         print(summary(self, *inputs, **options))

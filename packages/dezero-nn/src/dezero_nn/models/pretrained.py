@@ -9,12 +9,12 @@ from .model import Model
 
 
 def wants_published(op: str, pretrained: bool) -> bool:
-    """Return ``pretrained``.
+    """Return ``pretrained`` if it is a bool.
 
     Raises:
-        ArgumentError: it is no bool, such as a number of classes.
+        ArgumentError: it is not a bool; it may be meant as a number of classes.
     """
-    require_bool(op, "pretrained", pretrained, "the last layer has 1000 classes, replace that one")
+    require_bool(op, "pretrained", pretrained, "for other classes replace the last layer")
     return pretrained
 
 

@@ -18,15 +18,15 @@ class Sequential(Model):
             ``l1``, ... by their position, and so are their keys.
 
     Raises:
-        ArgumentError: one of them cannot be called, such as a list of layers.
+        ArgumentError: an argument cannot be called, such as a list of layers.
     """
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
         for position, layer in enumerate(layers):
             if not callable(layer):
                 raise ArgumentError(
-                    f"Sequential: argument {position} is no layer or function but a "
-                    f"{type(layer).__name__}; layers are given one by one: Sequential(*layers)"
+                    f"Sequential: argument {position} is a {type(layer).__name__}; "
+                    "expected layers or functions, one by one: Sequential(*layers)"
                 )
             setattr(self, f"l{position}", layer)
         self.layers = list(layers)

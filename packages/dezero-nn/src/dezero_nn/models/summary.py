@@ -20,7 +20,7 @@ def summary(model: Layer, *inputs: Any, **options: Any) -> str:
 
     Args:
         model: a layer.
-        inputs, options: what ``forward`` takes, for output shapes; it is run once.
+        inputs, options: the arguments of ``forward``, which runs once, for output shapes.
     """
     layers = named_layers(model, "(model)")
     outputs = output_shapes(model, layers, inputs, options) if inputs or options else {}
@@ -39,7 +39,7 @@ def summary(model: Layer, *inputs: Any, **options: Any) -> str:
 
 
 def named_layers(model: Layer, name: str) -> dict[str, Layer]:
-    """Return a model and all layers below by path, each once, from the outside in."""
+    """Return a model and all layers below by path, each once, outer layers first."""
     found: dict[int, tuple[str, Layer]] = {}
     todo = [(name, model)]
     while todo:
@@ -57,7 +57,7 @@ def output_shapes(
 ) -> dict[int, str]:
     """Run a model without a graph in test mode; return the shape of each layer's last output.
 
-    Parameters that wait for the first input have it then; states are as they were before.
+    This creates parameters that wait for the first input; states are restored afterwards.
 
     Returns:
         the shapes by the id of the layer.
@@ -84,7 +84,7 @@ def output_shapes(
 
 
 def is_state(value: Any) -> bool:
-    """Return whether an attribute is what a recurrent layer remembers of the last call."""
+    """Return whether an attribute is the state of a recurrent layer."""
     return isinstance(value, Variable) and not isinstance(value, Parameter | Buffer)
 
 

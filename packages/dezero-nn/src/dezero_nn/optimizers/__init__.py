@@ -30,5 +30,5 @@ __all__ = [
     "WeightDecay",
 ]
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, OPTIMIZERS)

@@ -21,7 +21,7 @@ class Adam(Optimizer):
         beta1: decay of m, from 0 and below 1 (default 0.9).
         beta2: decay of v, from 0 and below 1 (default 0.999).
         eps: keeps the quotient finite; at least 0 (default 1e-8).
-        lr: another name for alpha; give one of them.
+        lr: another name for alpha; pass only one of them.
 
     Raises:
         ArgumentError: a number is out of its range, or both alpha and lr are given.
@@ -50,7 +50,7 @@ class Adam(Optimizer):
 
     @property
     def lr(self) -> float:
-        """The learning rate: another name for ``alpha``, to read and to set."""
+        """The learning rate; reads and sets ``alpha``."""
         return self.alpha
 
     @lr.setter
@@ -75,8 +75,7 @@ class AdamW(Adam):
 
     Args:
         alpha, beta1, beta2, eps, lr: as for `Adam`.
-        weight_decay: share of the parameter taken off at each step, times alpha; at least 0
-            (default 0.01).
+        weight_decay: the factor in the formula above; at least 0 (default 0.01).
 
     Raises:
         ArgumentError: as for `Adam`.
@@ -103,9 +102,9 @@ class AdamW(Adam):
 
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:
-    """Return the learning rate, which may go by either name but not by both."""
+    """Return the learning rate, which is passed by one of its two names."""
     if lr is None:
         return alpha
     if alpha != 0.001:
-        raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; they are one, give one")
+        raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; pass only one of them")
     return lr

@@ -70,7 +70,7 @@ class AdaDelta(Optimizer):
 
     Args:
         rho: decay of the running means, from 0 and below 1 (default 0.95).
-        eps: lets the first steps be more than 0; at least 0 (default 1e-6).
+        eps: makes the first steps larger than 0; at least 0 (default 1e-6).
 
     Raises:
         ArgumentError: a number is out of its range.

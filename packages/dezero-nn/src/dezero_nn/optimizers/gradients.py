@@ -1,4 +1,4 @@
-"""Gradients that an update may use: each is compared with its parameter."""
+"""Collect the gradients for an update, and compare each with its parameter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
 
 
 def gradient_of(param: Parameter) -> Variable | None:
-    """Return the gradient of a parameter, or None, compared with it as in `with_gradients`."""
+    """Return the gradient of a parameter, or None; raise the errors of `with_gradients`."""
     grad = param._grad
     if grad is not None:
         if param.data is None:

@@ -81,12 +81,12 @@ class Optimizer:
         self._state: WeakKeyDictionary[Parameter, dict[str, Any]] = WeakKeyDictionary()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keep NumPy's numbers as Python's, which leave the dtype of parameters alone."""
+        """Store NumPy numbers as Python's, which do not change the dtype of parameters."""
         if isinstance(value, Real) and not isinstance(value, bool):
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
-    if not TYPE_CHECKING:  # type checkers know which attributes there are
+    if not TYPE_CHECKING:  # type checkers know the attributes
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, OPTIMIZER)
@@ -99,7 +99,7 @@ class Optimizer:
     def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
         """Call ``hook(params)`` before each update, with the parameters that have gradients.
 
-        Hooks run in the order in which they were added; each sees what those before have left.
+        Hooks run in the order in which they were added; each sees the changes of earlier ones.
         """
         self.hooks.append(hook)
 
@@ -111,7 +111,7 @@ class Optimizer:
             ShapeError: a gradient, or the state of an elementwise optimizer, has another shape
                 than its parameter. Nothing was changed.
             BackendMismatch: a gradient is of another array library or on another device.
-            UnsupportedType: a parameter is of integers or bools, or has no data yet.
+            UnsupportedType: a parameter holds integers or bools, or has no data yet.
         """
         if self.target is None:
             raise GraphError(f"{type(self).__name__}.update(): call setup(model) first")
@@ -128,7 +128,7 @@ class Optimizer:
                 self._update_alike(alike)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold: settings, and the state by the parameter's key.
+        """Return the settings, and the state by the parameter's key, for a checkpoint.
 
         Arrays are copies: later updates do not change them.
 
@@ -188,7 +188,7 @@ class Optimizer:
 
     # The state is keyed by parameter objects. A copy lists the pairs, so that the keys are copied
     # with the model and stay the same objects as its parameters. Subclasses written as in the
-    # book keep dictionaries keyed by id(param): in a copy the keys become the new ids.
+    # book have dictionaries keyed by id(param): a copy replaces these keys by the new ids.
 
     def __getstate__(self) -> dict[str, Any]:
         ids = {id(param): param for param in self._known_params()}
@@ -211,7 +211,7 @@ class Optimizer:
         return copy.deepcopy(self, {id(x): x for x in shared})
 
     def _with_gradients(self, params: Iterable[Parameter]) -> list[Parameter]:
-        """Return the parameters with a gradient; an error names the key of the parameter."""
+        """Return the parameters with a gradient; errors name the key of the parameter."""
         try:
             return with_gradients(params)
         except DezeroError:
@@ -248,10 +248,10 @@ class Optimizer:
                         f"parameter {param.name!r} has shape {param.shape} now; make a new "
                         "optimizer after changing the shape of a parameter"
                     )
-                state[name] = move_beside(value, param.data)  # it may have been moved
+                state[name] = move_beside(value, param.data)  # the parameter may have moved
         backend = backend_of(params[0].data)
         with on_device_of(*[param.data for param in params]):
-            # halves are updated in single precision, in which g**2 and eps are not 0
+            # update half precision in float32, where g**2 and eps do not underflow
             ps = [in_single(param.data, backend) for param in params]
             gs = [
                 grad.data if grad.dtype == p.dtype else cast(grad.data, p.dtype)
@@ -283,7 +283,7 @@ RULE_ARGUMENTS = 4
 
 
 def with_advice(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a ``step`` that says what to write if it is called as PyTorch's, without arguments."""
+    """Wrap ``step``: a call without arguments, as in PyTorch, raises an error with a hint."""
 
     @wraps(rule)
     def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
@@ -310,7 +310,7 @@ def _add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
 
 
 def copied(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of a parameter with arrays of its own, on the same devices."""
+    """Return the state of a parameter with its arrays copied, on the same devices."""
     own = {}
     for name, value in state.items():
         if hasattr(value, "shape"):
@@ -322,7 +322,7 @@ def copied(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_floating(owner: str, param: Parameter) -> None:
-    """Raise `UnsupportedType` if a parameter is of integers or bools, which have no gradients."""
+    """Raise `UnsupportedType` if a parameter holds integers or bools."""
     if not get_array_module(param).isdtype(param.dtype, ("real floating", "complex floating")):
         raise UnsupportedType(
             f"{owner}: parameter {param.name!r} is {param.dtype} {param.shape}; expected a "

@@ -1,4 +1,4 @@
-"""Settings of optimizers: numbers that are checked whenever they are set."""
+"""Define the settings of optimizers, which are checked whenever they are set."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dezero_core.extend import as_number
 
 
 class Setting:
-    """A setting of an optimizer: a finite number in a range, kept as a Python float.
+    """A setting of an optimizer: a finite number in a range, stored as a Python float.
 
-    Python floats leave the dtype of arrays alone; NumPy's numbers would turn float32 states into
-    float64. Reading is as fast as for any attribute, because this descriptor only sets.
+    Python floats do not change the dtype of arrays; NumPy numbers would turn float32 states into
+    float64. Reads are as fast as for any attribute, because this descriptor only has a setter.
 
     Args:
-        positive: whether 0 is refused at construction. Later it is allowed, so that a schedule
-            can end there (default False).
-        below: the first number that is too large (default: none).
+        positive: whether 0 is refused at construction (default False). Later 0 is allowed, so
+            that a schedule can end there.
+        below: the upper limit, excluded (default: none).
     """
 
     def __init__(self, positive: bool = False, below: float = math.inf) -> None:
@@ -36,8 +36,8 @@ class Setting:
         """Return ``value`` as a float.
 
         Raises:
-            ArgumentTypeError: it is no number.
-            ArgumentError: it is not finite, or out of range.
+            ArgumentTypeError: ``value`` is not a number.
+            ArgumentError: ``value`` is not finite, or out of range.
         """
         number = as_number(owner, self.name, value)
         is_zero_allowed = not (self.positive and is_first)
@@ -65,6 +65,6 @@ def numbers_of(x: Any) -> dict[str, Any]:
 
 
 def representation(x: Any, *first: Any) -> str:
-    """Return ``Class(setting=number, ...)``, with other objects before the settings."""
+    """Format ``x`` as ``Class(setting=number, ...)``, with ``first`` before the settings."""
     settings = [f"{name}={n}" for name, n in numbers_of(x).items() if not name.startswith("_")]
     return f"{type(x).__name__}({', '.join([*map(repr, first), *settings])})"

@@ -40,7 +40,7 @@ class MomentumSGD(Optimizer):
 
     Args:
         lr: learning rate, above 0 (default 0.01).
-        momentum: how much of the last change is repeated; at least 0 (default 0.9).
+        momentum: the factor of the last change; at least 0 (default 0.9).
 
     Raises:
         ArgumentError: a number is out of its range.
