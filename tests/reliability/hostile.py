@@ -143,7 +143,7 @@ def archives(whole: bytes) -> Iterator[Hostile]:
     one, zeros = array(np.ones(4, "float32")), array(np.zeros(1 << 28, "uint8"))
     yield Hostile("empty", b"", FormatError, "is empty; was a save interrupted")
     yield Hostile("cut off", whole[: len(whole) // 2], FormatError, "cut off, damaged")
-    yield Hostile("a byte short", whole[:-1], FormatError, "the end of the file, is gone")
+    yield Hostile("a byte short", whole[:-1], FormatError, "the end of the file, is missing")
     yield Hostile("text", b"hello" * 100, FormatError, "no npz file")
     yield Hostile("a pickle", pickle.dumps([1]), FormatError, "a pickle, which is never read")
     yield Hostile("HDF5", b"\x89HDF\r\n\x1a\n" + bytes(99), FormatError, "an HDF5 file")

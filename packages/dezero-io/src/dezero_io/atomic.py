@@ -22,8 +22,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     is gone.
 
     Raises:
-        OSError: the folder is missing, full, or cannot be written to, or ``path`` is a folder. Its
-            ``filename`` is ``path``, never the temporary file.
+        OSError: the folder is missing or not writable, the disk is full, or ``path`` is a folder.
+            Its ``filename`` is ``path``, never the temporary file.
     """
     with errors_naming(path):
         descriptor, temporary, target = _temporary_file(path)
@@ -51,10 +51,10 @@ def require_writable(path: Path) -> None:
 
 
 def _temporary_file(path: Path) -> tuple[int, Path, Path]:
-    """Make a file beside ``path``; return its descriptor, its path, and what it will replace."""
+    """Create a file beside ``path``; return its descriptor, its path, and the path to replace."""
     try:
         target = path.resolve()
-    except RuntimeError as error:  # Python 3.11 and 3.12 do not say it by an OSError
+    except RuntimeError as error:  # Python 3.11 and 3.12 raise no OSError for link loops
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
     if not target.parent.exists():
         folder = target.parent if path.is_symlink() else path.parent
@@ -68,16 +68,16 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
 
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Errors of writing into an open file; they do not name the file."""
+"""Errors from writing to an open file; they do not name the file."""
 
 
 @contextmanager
 def errors_naming(path: Path, without_name: Container[int] = ()) -> Iterator[None]:
-    """Let every OSError of the block name ``path``, which the user knows.
+    """Set ``filename`` to ``path``, which the user knows, in every OSError of the block.
 
     Args:
-        path: the file that is written.
-        without_name: only errors with these numbers, and only if they name no file.
+        path: the file to write.
+        without_name: if given, change only errors with these numbers that do not name a file.
     """
     try:
         yield

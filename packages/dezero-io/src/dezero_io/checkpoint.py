@@ -96,7 +96,7 @@ class Weights:
     def require_fit(
         self, state: dict[str, Any], title: str = "the checkpoint does not fit the model"
     ) -> None:
-        """Raise what `load_weights` would; the message begins with ``title``."""
+        """Raise the error of `load_weights` for ``state``; its message begins with ``title``."""
         require_fit(self.named, Stored(state), title)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -264,13 +264,13 @@ class Checkpointer:
 
     Args:
         folder: is made at the first save.
-        keep: how many of the latest stay, an integer of at least 1 (default 3).
-        best: ``"max"`` or ``"min"``: besides, the one whose ``score`` is largest or smallest; of
-            equal ones the earliest. NaN is never the best.
+        keep: the number of latest checkpoints to keep, at least 1 (default 3).
+        best: ``"max"`` or ``"min"``: also keep the checkpoint with the largest or smallest
+            ``score``, the earliest of equal ones. NaN is never the best.
 
     Raises:
-        ArgumentError: ``keep`` is no integer or below 1, ``best`` something else, or ``folder`` a
-            file.
+        ArgumentError: ``keep`` is not an integer of at least 1, ``best`` is invalid, or ``folder``
+            is a file.
     """
 
     PATTERN = re.compile(r"step-(\d+)\.npz")
@@ -306,14 +306,14 @@ class Checkpointer:
         """Write the checkpoint of ``step``, then remove those that are not to be kept.
 
         Args:
-            step: its number, an integer of at least 0; the largest is the latest.
-            score: how good it is, if the best is to be kept: a number, or an array or Variable
-                of one. NaN is stored, but never the best.
+            step: the step number, at least 0; the largest is the latest.
+            score: the quality, required with ``best``: a number, or an array or Variable with one
+                element. NaN is stored, but never the best.
             metadata, parts: as for `save_checkpoint`.
 
         Raises:
-            ArgumentError: the best is to be kept, and there is no ``score``; ``score`` is no
-                number; ``step`` is no integer or below 0. Nothing was written.
+            ArgumentError: ``best`` needs a ``score``; ``score`` is not a number; ``step`` is not an
+                integer of at least 0. Nothing was written.
             SaveError, OSError: as for `save_checkpoint`; all earlier ones are there.
         """
         if self.best and score is None:
@@ -352,9 +352,9 @@ class Checkpointer:
         return None
 
     def best_step(self) -> int | None:
-        """Return the step of the best checkpoint that is there, the earliest of equal ones.
+        """Return the step of the best existing checkpoint, the earliest of equal ones.
 
-        None if none has a score, or all scores are NaN.
+        Return None if no checkpoint has a score, or all scores are NaN.
         """
         scored = {step: self._score(step) for step in self.steps()}
         scores = {step: score for step, score in scored.items() if not isnan(score)}
@@ -380,7 +380,7 @@ class Checkpointer:
 
 
 def integer(owner: str, name: str, value: Any) -> int:
-    """Return what NumPy and Python take as an integer."""
+    """Return an integer of Python or NumPy as an int."""
     try:
         return index(value)
     except TypeError as error:
@@ -388,7 +388,7 @@ def integer(owner: str, name: str, value: Any) -> int:
 
 
 def as_score(value: Any) -> float:
-    """Return a number, or the one in an array or Variable, of any device, as a float."""
+    """Return a number, or an array or Variable with one element, as a float."""
     x = array_of(value)
     try:
         if isinstance(x, Real):

@@ -1,4 +1,4 @@
-"""Collation: many examples become one batch, part by part."""
+"""Collate examples into one batch, part by part."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from dezero_core.errors import ArgumentError, ShapeError
 
 from .host_arrays import host_array
 
-HELP = "make the examples alike in a transform, or give the loader a collate_fn"
+HELP = "make the examples alike in a transform, or pass a collate_fn to the loader"
 
 
 def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> Any:
     """Stack examples along a new first axis, part by part.
 
-    An example that is a tuple, a list or a dictionary holds parts: the batch is one too, of
-    arrays. Within an example a tuple or list of plain numbers is a vector. Everything else is
-    stacked by NumPy's rules: float32 stays float32, Python's integers become int64. A part that
-    is None in every example is None in the batch.
+    If an example is a tuple, a list or a dictionary of parts, the batch is one of arrays. Within an
+    example a tuple or list of plain numbers is a vector. Everything else is stacked by NumPy's
+    rules: float32 stays float32, and Python integers become int64. A part that is None in every
+    example is None in the batch.
 
     Args:
         examples: at least one.
         numbers: their numbers in the data set, for messages.
-        part: where in the example these values stand, such as ``"[0]['image']"``; empty for
+        part: the position of these values in the example, such as ``"[0]['image']"``; empty for
             whole examples.
 
     Raises:
         ShapeError: arrays of different shapes.
-        ArgumentError: examples that differ in type, length or keys, or hold something that
-            becomes neither numbers nor strings.
+        ArgumentError: examples that differ in type, length or keys, or contain anything but
+            numbers and strings.
     """
     first = examples[0]
     if isinstance(first, Mapping):
@@ -57,10 +57,10 @@ def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> 
 
 
 def stack(examples: Sequence[Any], numbers: Sequence[int], part: str) -> Any:
-    """Return values of equal shapes as one array, in the dtype that NumPy promotes them to."""
+    """Stack values of equal shapes into one array, with NumPy's type promotion."""
     if are_alike(examples):
         stacked = np.array(examples)
-        if stacked.dtype.kind != "O":  # as integers too large for NumPy give
+        if stacked.dtype.kind != "O":  # integers too large for NumPy give "O"
             return stacked
     odd = [x is None or isinstance(x, Mapping) for x in examples]
     require_alike(odd, container, examples, numbers, part)
@@ -74,7 +74,7 @@ def stack(examples: Sequence[Any], numbers: Sequence[int], part: str) -> Any:
 
 
 def are_alike(examples: Sequence[Any]) -> bool:
-    """Return whether NumPy may stack values without a closer look: most batches are such."""
+    """Return whether NumPy can stack the values without further checks, as in most batches."""
     kinds = set(map(type, examples))
     if kinds == {np.ndarray}:
         dtype, shape = examples[0].dtype, examples[0].shape
@@ -91,7 +91,7 @@ def require_alike(
     part: str,
     error: type[ValueError] = ArgumentError,
 ) -> None:
-    """Raise ``error``, which describes two examples, unless all that was found is equal."""
+    """Raise ``error``, which describes two examples, unless all values in ``found`` are equal."""
     for i, what in enumerate(found):
         if what != found[0]:
             raise error(
@@ -101,7 +101,7 @@ def require_alike(
 
 
 def require_parts(example: Any, numbers: Sequence[int], part: str) -> None:
-    """Raise `ArgumentError` if a container is empty: a batch of it would have no length."""
+    """Raise `ArgumentError` if a container is empty: its batch would have no length."""
     if not example:
         raise ArgumentError(f"DataLoader: {place(numbers[0], part)} is empty: {example!r}")
 
@@ -112,7 +112,7 @@ def place(number: int, part: str) -> str:
 
 
 def container(x: Any) -> str:
-    """Describe an example by what it holds."""
+    """Describe an example by its type and contents."""
     if isinstance(x, Mapping):
         return f"a dictionary with keys {', '.join(map(repr, x))}"
     if isinstance(x, tuple | list):
@@ -121,7 +121,7 @@ def container(x: Any) -> str:
 
 
 def class_of(x: Any) -> str:
-    """Describe an array by the class of dtypes that NumPy should not mix with others."""
+    """Describe an array by its class of dtypes; NumPy should not mix these classes."""
     return {"U": "text", "M": "a date", "m": "a time"}.get(x.dtype.kind, "a number")
 
 
@@ -138,14 +138,14 @@ def is_vector(x: Any) -> bool:
 
 
 def rebuilt(container: Any, parts: list[Any]) -> Any:
-    """Return ``parts`` in a tuple, named tuple or list, as ``container`` is."""
+    """Return ``parts`` in a tuple, named tuple or list, like ``container``."""
     if hasattr(container, "_fields"):
         return type(container)(*parts)
     return parts if isinstance(container, list) else tuple(parts)
 
 
 def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
-    """Apply ``function`` to every array of numbers in a batch; leave everything else as it is."""
+    """Apply ``function`` to every array of numbers in a batch; leave the rest unchanged."""
     if isinstance(batch, np.ndarray):
         return function(batch) if batch.dtype.kind in "biufc" else batch
     if isinstance(batch, Mapping):
@@ -156,12 +156,12 @@ def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
 
 
 def examples_of(dataset: Any, numbers: Any) -> list[Any]:
-    """Return examples by their numbers; an error says which example raised it."""
+    """Return examples by their numbers; errors name the example."""
     examples = []
     for number in numbers:
         try:
             examples.append(dataset[int(number)])
-        except StopIteration as error:  # would end the loop over the batches in silence
+        except StopIteration as error:  # would silently end the loop over the batches
             raise RuntimeError(f"DataLoader: example {number} raised StopIteration") from error
         except Exception as error:
             with suppress(Exception):  # a frozen class of errors takes no note

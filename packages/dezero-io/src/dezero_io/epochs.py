@@ -1,4 +1,4 @@
-"""Epochs: passes over a data set, each with its own order and its own position."""
+"""Iterate over a data set in epochs, each with its own order and position."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Epoch:
 
     Attributes:
         index: the numbers of the examples in the order of the pass, int64 of shape (N,).
-        batch_size: examples a batch.
-        max_iter: how many batches there are.
-        iteration: how many batches were taken.
+        batch_size: the number of examples in a batch.
+        max_iter: the number of batches.
+        iteration: the number of batches already taken.
     """
 
     index: Any
@@ -27,19 +27,19 @@ class Epoch:
 
     @property
     def is_over(self) -> bool:
-        """Whether every batch was taken."""
+        """Return whether every batch was taken."""
         return self.iteration >= self.max_iter
 
 
 class BatchIterator:
-    """The batches of one epoch: what ``iter(loader)`` returns.
+    """An iterator over the batches of one epoch, returned by ``iter(loader)``.
 
-    Iterators of one loader do not disturb each other. Each is a part of a checkpoint by itself:
-    its state is that of the loader, at the position of this iterator.
+    Iterators of one loader are independent. Each can be a part of a checkpoint: its state is that
+    of the loader, at the position of this iterator.
 
     Args:
-        loader: whose batches they are.
-        epoch: the order, and where to begin.
+        loader: the loader of the batches.
+        epoch: the order, and the position to begin at.
     """
 
     def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
@@ -49,7 +49,7 @@ class BatchIterator:
         return self
 
     def __len__(self) -> int:
-        """Return how many batches the whole epoch has."""
+        """Return the number of batches in the whole epoch."""
         return self.epoch.max_iter
 
     def __next__(self) -> Any:
@@ -70,11 +70,11 @@ class BatchIterator:
         self.loader._leave(self.epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `DataLoader.state_dict` would, at the position of this iterator."""
+        """Return the state of the loader, at the position of this iterator."""
         return self.loader._state(self.epoch)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order, and at the position, of ``state``.
+        """Continue with the order and the position of ``state``.
 
         Raises:
             WeightsError: as `DataLoader.load_state_dict`.

@@ -1,4 +1,4 @@
-"""Plain NumPy arrays: what data sets, transforms and loaders compute with."""
+"""Convert data to plain NumPy arrays, for data sets, transforms and loaders."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dezero_core.extend import array_of
 
 
 def host_array(name: str, x: Any) -> Any:
-    """Return ``x`` as a plain NumPy array in native byte order, copied only if it must be.
+    """Return ``x`` as a plain NumPy array in native byte order, copied only if necessary.
 
     Args:
-        name: whose argument it is, for the message.
-        x: an array of NumPy of any subclass (matrix, memmap), a number, a list, or anything else
-            that `numpy.asarray` makes an array of numbers or strings of.
+        name: the caller, for the message.
+        x: a NumPy array of any subclass (matrix, memmap), a number, a list, or anything else that
+            `numpy.asarray` converts to an array of numbers or strings.
 
     Raises:
-        ArgumentError: a masked array, a PIL image, an array of another device, or anything that
-            only an array of Python objects could hold.
+        ArgumentError: ``x`` is a masked array, a PIL image, an array on another device, or contains
+            other Python objects.
     """
     given = x
     if type(x) is not np.ndarray:
@@ -52,7 +52,7 @@ def _plain(name: str, x: Any) -> Any:
 
 
 def rows(data: Any) -> Any:
-    """Return array data as a plain view, so that ``data[i]`` is a row; other sequences as given."""
+    """Return a NumPy array as a plain view, whose ``data[i]`` is a row; other data unchanged."""
     return _plain("Dataset", data) if isinstance(data, np.ndarray) else data
 
 

@@ -30,36 +30,36 @@ from .host_arrays import host_array, is_table, rows
 class DataLoader:
     """Minibatches of a dataset, in a new order each time it is looped over (book step 50).
 
-    Every ``iter(loader)``, so every ``for``, is a pass of its own: it draws its order when it
-    begins, and takes the data set and ``batch_size`` as they are then. Loops over one loader may
-    be nested, left and run side by side.
+    Every ``iter(loader)``, and so every ``for``, starts a new pass. It draws its order then, and
+    uses the data set and ``batch_size`` of that moment. Loops over one loader may be nested,
+    abandoned and run side by side.
 
-    ``next(loader)`` takes batches from a pass that the loader itself holds; it raises
-    StopIteration after the last batch, and begins anew after that. A ``for`` ends this pass.
+    ``next(loader)`` takes batches from a pass of the loader's own. It raises StopIteration after
+    the last batch, and the next call starts a new pass. A ``for`` also ends this pass.
 
-    A checkpoint holds the position of one pass: the latest one begun that is still in use, which
-    means neither at its end nor dropped. If none is in use, it holds the position at which the
-    last one was left, or none if that had taken all its batches. To save another pass, save its
-    iterator instead: ``batches = iter(loader); save_checkpoint(path, loader=batches)``.
+    A checkpoint stores the position of one pass: the latest one that is still in use, that is,
+    neither finished nor deleted. If no pass is in use, it stores the position at which the last one
+    was abandoned, if any. To save another pass, save its iterator instead:
+    ``batches = iter(loader); save_checkpoint(path, loader=batches)``.
 
     Args:
         dataset: a `Dataset`, a NumPy array of rows, or anything with ``len(dataset)`` and
             ``dataset[i]``, such as a list of pairs (example, label). Examples may be tuples,
             lists or dictionaries of parts, arrays, and numbers.
-        batch_size: examples a batch, an integer; the last batch may be smaller.
+        batch_size: examples per batch, an integer; the last batch may be smaller.
         shuffle: draw a new order for every loop (default).
         gpu: put the batches on the accelerator, as ``to_gpu()`` does.
         generator: what to draw the orders from; DeZero's own (see `dezero_core.seed`) if None.
-        collate_fn: makes a batch of a list of examples; if None, examples are stacked part by
-            part, and the batch has the container of an example: a tuple for tuples, a dictionary
-            for dictionaries, one array for arrays.
+        collate_fn: converts a list of examples to a batch. If None, examples are stacked part by
+            part, and the batch has the type of an example: a tuple for tuples, a dictionary for
+            dictionaries, one array for arrays.
 
     Yields:
-        batches: of pairs, (x, t) with ``batch_size`` rows each, in NumPy's dtype of the examples.
+        batches: for pairs, (x, t) with ``batch_size`` rows each, in NumPy's dtype of the examples.
 
     Raises:
-        ArgumentError: ``batch_size`` is no integer or below 1; the data set is empty, or has no
-            length or no numbered examples; while looping, examples that do not stack, by number.
+        ArgumentError: ``batch_size`` is not an integer of at least 1; the data set is empty, or has
+            no length or no numbered examples; examples do not stack (raised by the loop).
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class DataLoader:
         if "__next__" in vars(cls):
             raise ArgumentError(
                 f"{cls.__name__}: a subclass of DataLoader cannot define __next__, which loops do "
-                "not call; define __iter__, or give the loader a collate_fn"
+                "not call; define __iter__, or pass a collate_fn to the loader"
             )
 
     @property
     def batch_size(self) -> int:
-        """Examples a batch; a new value counts from the next loop on."""
+        """The number of examples in a batch; a new value applies from the next loop on."""
         return self._batch_size
 
     @batch_size.setter
@@ -106,29 +106,29 @@ class DataLoader:
 
     @property
     def data_size(self) -> int:
-        """How many examples the data set has now."""
+        """The current number of examples in the data set."""
         return len(self.dataset)
 
     @property
     def max_iter(self) -> int:
-        """How many batches a loop that begins now has."""
+        """The number of batches in a loop that begins now."""
         return math.ceil(self.data_size / self.batch_size)
 
     @property
     def iteration(self) -> int:
-        """How many batches were taken in the pass that a checkpoint would hold; 0 between two."""
+        """The number of batches taken in the pass that a checkpoint stores; 0 without one."""
         epoch = self._current()
         return 0 if epoch is None else epoch.iteration
 
     @property
     def index(self) -> Any:
-        """The order of the pass that a checkpoint would hold, int64 (N,); None between two."""
+        """The order of the pass that a checkpoint stores, int64 (N,); None without one."""
         epoch = self._current()
         return None if epoch is None else epoch.index
 
     @property
     def gpu(self) -> bool:
-        """Whether batches go to the accelerator; setting it is ``to_gpu()`` or ``to_cpu()``."""
+        """Whether batches go to the accelerator; setting it calls ``to_gpu()`` or ``to_cpu()``."""
         return self.backend is not None and "accelerator" in get_backend(self.backend).capabilities
 
     @gpu.setter
@@ -149,14 +149,14 @@ class DataLoader:
         return self.max_iter
 
     def reset(self) -> None:
-        """Forget every position: the next loop, and ``next(loader)``, begin a new pass."""
-        self._in_use: list[Epoch] = []  # of the iterators that are held, the latest last
-        self._left: Epoch | None = None  # where the last pass was left, if none is in use
-        self._resumes = False  # whether the next iterator goes on with ``_left``
+        """Clear every position: the next loop, and ``next(loader)``, start a new pass."""
+        self._in_use: list[Epoch] = []  # those of live iterators, the latest last
+        self._left: Epoch | None = None  # the abandoned pass, if none is in use
+        self._resumes = False  # whether the next iterator continues ``_left``
         self._own = None
 
     def __iter__(self) -> BatchIterator:
-        """Return an iterator of its own; the first one after `load_state_dict` goes on there."""
+        """Return a new iterator; the first one after `load_state_dict` continues there."""
         self._own = None
         self._require_sizes()
         if self.resident is not None and not same(self._resident_source, source(self.dataset)):
@@ -186,24 +186,24 @@ class DataLoader:
         return Epoch(order, self.batch_size, self.max_iter)
 
     def _current(self) -> Epoch | None:
-        """Return the pass that a checkpoint holds."""
+        """Return the pass that a checkpoint stores."""
         return self._in_use[-1] if self._in_use else self._left
 
     def _leave(self, epoch: Epoch) -> None:
-        """Note that the iterator of a pass is at its end, or was dropped."""
+        """Record that the iterator of a pass is finished, or was deleted."""
         if epoch in self._in_use:
             self._in_use.remove(epoch)
             if not self._in_use and not epoch.is_over:
                 self._left = epoch
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy is made of: nobody iterates over that yet."""
+        """Return the state of a copy, which has no iterators yet."""
         epoch = self._current()
         left = None if epoch is None or epoch.is_over else replace(epoch)
         return {**vars(self), "_in_use": [], "_left": left, "_own": None}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold: order and position of a pass, and the generator."""
+        """Return the order and position of a pass, and the generator, for a checkpoint."""
         return self._state(self._current())
 
     def _state(self, epoch: Epoch | None) -> dict[str, Any]:
@@ -217,21 +217,21 @@ class DataLoader:
         return {**place, "generator": own, "size": size, "batch_size": batch_size}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iterator go on in the order, and at the position, that was saved.
+        """Let the next iterator continue with the saved order, at the saved position.
 
         Raises:
-            WeightsError: it is of a data set of another size, of another kind of generator, or
-                in the middle of a pass with another ``batch_size``.
+            WeightsError: ``state`` is of a data set of another size, of another type of generator,
+                or in the middle of a pass with another ``batch_size``.
         """
         left = self._restored(state)
         self.reset()
         self._left, self._resumes = left, left is not None
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
-        """Set the generator to a state; return the pass in it, or None between two passes."""
+        """Restore the generator; return the pass in ``state``, or None if there is none."""
         order, iteration = state["index"], int(state["iteration"])
         size = int(state["size"]) if "size" in state else len(order)
-        batch_size = int(state.get("batch_size", self.batch_size))  # old files do not say
+        batch_size = int(state.get("batch_size", self.batch_size))  # not in old files
         if size != self.data_size:
             raise WeightsError(
                 f"the order is of {size} examples, the data set has {self.data_size}"
@@ -257,7 +257,7 @@ class DataLoader:
             raise ArgumentError(f"{type(self).__name__}: the data set has no examples")
 
     def _load(self, indices: Any) -> Any:
-        """Return a batch where it belongs."""
+        """Return a batch on the device of the loader."""
         if self.resident is not None:
             return self._gathered(indices)
         batch = self._batch(indices)
@@ -267,7 +267,7 @@ class DataLoader:
         return map_arrays(lambda x: move(x, backend), batch)
 
     def _gathered(self, indices: Any) -> Any:
-        """Return a batch of the data set that is kept on the device."""
+        """Return a batch of the data set that is stored on the device."""
         assert self.backend is not None
         backend = get_backend(self.backend)
         with on_device_of(self.resident[0]):
@@ -277,12 +277,12 @@ class DataLoader:
             )
 
     def _indices(self, epoch: Epoch) -> Any:
-        """Return the numbers of the examples that come next."""
+        """Return the numbers of the next examples."""
         start = epoch.iteration * epoch.batch_size
         return epoch.index[start : start + epoch.batch_size]
 
     def _batch(self, indices: Any) -> Any:
-        """Return a batch on the host."""
+        """Return a batch of NumPy arrays."""
         if self.collate_fn is not None:
             return self.collate_fn(examples_of(self.dataset, indices))
         if isinstance(self.dataset, Dataset):
@@ -329,7 +329,7 @@ class DataLoader:
         return self
 
     def _keep_resident(self) -> None:
-        """Copy the data set to the device as it is now."""
+        """Copy the current data set to the device."""
         assert self.backend is not None
         backend = get_backend(self.backend)
         batch = self.dataset.gather(np.arange(self.data_size))
@@ -358,15 +358,15 @@ def positive(owner: str, name: str, value: Any) -> int:
 
 
 def require_dataset(dataset: Any) -> None:
-    """Raise `ArgumentError` for what has no length or no examples by number."""
+    """Raise `ArgumentError` if ``dataset`` has no length or no examples by number."""
     kind = type(dataset).__name__
     wanted = "expected len(dataset) and dataset[0], such as a Dataset, a list or an array"
     try:
         len(dataset)
     except TypeError as error:
         raise ArgumentError(
-            f"DataLoader: the data set, of type {kind}, has no length; {wanted} (list(...) makes "
-            "one of an iterable)"
+            f"DataLoader: the data set, of type {kind}, has no length; {wanted} (list(...) "
+            "converts an iterable)"
         ) from error
     if not hasattr(type(dataset), "__getitem__"):
         raise ArgumentError(
@@ -380,31 +380,31 @@ def require_dataset(dataset: Any) -> None:
 
 
 def is_order(order: Any, size: int) -> bool:
-    """Return whether an array has every number below ``size`` once."""
+    """Return whether an array contains every number below ``size`` once."""
     order = np.asarray(order)
     return order.dtype.kind in "iu" and np.array_equal(np.sort(order), np.arange(size))
 
 
 def described(dataset: Any) -> str:
-    """Return a data set in a few words."""
+    """Describe a data set in a few words."""
     kind = type(dataset).__name__
     return repr(dataset) if isinstance(dataset, Dataset) else f"{kind} of {len(dataset)}"
 
 
 def source(dataset: Any) -> tuple[Any, ...]:
-    """Return what the examples of a `Dataset` of arrays are made of."""
+    """Return the objects that determine the examples of a `Dataset` of arrays."""
     return (
         dataset, dataset.data, dataset.label, dataset.transform, dataset.target_transform
     )  # fmt: skip
 
 
 def same(before: Sequence[Any], now: Sequence[Any]) -> bool:
-    """Return whether all objects are the ones they were."""
+    """Return whether all objects are identical to those before."""
     return all(a is b for a, b in zip(before, now, strict=True))
 
 
 def is_constant(dataset: Any) -> bool:
-    """Return whether examples are rows of arrays that are transformed the same way each time."""
+    """Return whether examples are rows of arrays with deterministic transforms."""
     if not isinstance(dataset, Dataset) or type(dataset).__getitem__ is not Dataset.__getitem__:
         return False
     label = dataset.label
@@ -428,7 +428,7 @@ class SeqDataLoader(DataLoader):
         collate_fn: as for `DataLoader`.
 
     Yields:
-        batches with ``batch_size`` rows, ceil(N / batch_size) times.
+        ceil(N / batch_size) batches with ``batch_size`` rows.
 
     Raises:
         ArgumentError: as for `DataLoader`, and if ``batch_size`` is above N.

@@ -139,9 +139,9 @@ def storable(key: str, array: Any) -> Any:
     Raises:
         SaveError: it does not hold numbers, or the key cannot be one.
     """
-    if array.dtype.kind not in "biufc" or array.dtype.isbuiltin == 2:  # 2: of another package
+    if array.dtype.kind not in "biufc" or array.dtype.isbuiltin == 2:  # 2: user-defined
         hint = "; convert it to float32" if array.dtype.isbuiltin == 2 else ""
-        raise SaveError(f"{key!r} holds {array.dtype}; weights are numbers of NumPy's own{hint}")
+        raise SaveError(f"{key!r} holds {array.dtype}; expected a numeric dtype of NumPy{hint}")
     if not is_safe(key):
         raise SaveError(f"{key!r} cannot be the key of a parameter")
     native = np.asarray(array, array.dtype.newbyteorder("<"))
@@ -149,7 +149,7 @@ def storable(key: str, array: Any) -> Any:
 
 
 def outline(shape: tuple[int, ...], dtype: Any) -> Any:
-    """An array of that shape and dtype that takes no memory; its elements have no meaning."""
+    """Return an array of that shape and dtype without memory; its elements have no meaning."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 

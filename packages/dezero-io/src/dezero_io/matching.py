@@ -1,9 +1,9 @@
-"""Match our layers with PyTorch's modules by shapes, paths and order, and never by a guess.
+"""Match DeZero layers with PyTorch modules by shapes, paths and order, without guessing.
 
 A layer and a module can be a pair if every array has the shape that the layer expects. Pairs
-without an alternative are made first. The rest is matched by equal paths, then by the numbers in
-the paths (``layers.0``, ``layers.1``), then by the order of the file, if it keeps one. If that is
-not enough, an error lists the candidates.
+without an alternative are matched first. The rest is matched by equal paths, then by the numbers
+in the paths (``layers.0``, ``layers.1``), then by the order of the file, if it has one. If the
+match is still ambiguous, an error lists the candidates.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
 
 @dataclass
 class Unit:
-    """A layer of ours, or a parameter that belongs to no layer that knows PyTorch's.
+    """A DeZero layer, or a parameter whose layer does not define ``pytorch_arrays()``.
 
     Attributes:
-        path: its path in the tree, with dots; of a single parameter, its key.
-        arrays: where the array of each key is; None for a single parameter, which has any name.
+        path: its path in the tree, with dots; for a single parameter, its key.
+        arrays: PyTorch's array for each key; None for a single parameter, which can have any name.
     """
 
     path: str
@@ -43,7 +43,7 @@ class Unit:
 
 @dataclass
 class Module:
-    """A module of theirs.
+    """A PyTorch module.
 
     Attributes:
         path: its path; layers 0, 1... of a recurrent module are ``path_l0``, ``path_l1``...
@@ -63,7 +63,7 @@ def units(tree: Any) -> list[Unit]:
         own = {name: keys.pop(id(x), None) for name, x in named_params(layer).items()}
         said = layer.pytorch_arrays()
         known = {key: said[name] for name, key in own.items() if key is not None and name in said}
-        for name, key in own.items():  # of a layer inside this one
+        for name, key in own.items():  # part of an inner layer
             if key is not None and name not in said:
                 keys[id(named[key])] = key
         if known:
@@ -74,7 +74,7 @@ def units(tree: Any) -> list[Unit]:
 
 
 def layers(node: Any, seen: set[int]) -> Iterator[Any]:
-    """Every layer that says where its arrays are in PyTorch, from the outside in, each once."""
+    """Yield every layer that defines ``pytorch_arrays()``, outer layers first, each once."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -85,14 +85,14 @@ def layers(node: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def common_path(known: Mapping[str, Any], said: Mapping[str, Any]) -> str:
-    """Return the path of a layer, given its full keys and its own shorter ones."""
+    """Return the path of a layer, from its full keys and its own shorter keys."""
     key = next(iter(known))
     inside = next(name for name in said if key == name or key.endswith(f"/{name}"))
     return key.removesuffix(inside).strip("/").replace("/", ".")
 
 
 def modules(names: Iterable[str]) -> list[Module]:
-    """Return the modules that the names in a file are of, in their order."""
+    """Group the names in a file by module, in their order."""
     found: dict[str, Module] = {}
     for name, clean in cleaned(names).items():
         path, _, local = clean.rpartition(".")
@@ -101,14 +101,14 @@ def modules(names: Iterable[str]) -> list[Module]:
         recurrent = RECURRENT.fullmatch(local)
         if recurrent:
             path, local = f"{path}_l{recurrent[2] or 0}", f"{recurrent[1]}_l0"
-        elif local not in LOCAL_NAMES:  # a parameter by itself
+        elif local not in LOCAL_NAMES:  # a single parameter
             path = clean
         found.setdefault(path, Module(path)).names[local] = name
     return list(found.values())
 
 
 def cleaned(names: Iterable[str]) -> dict[str, str]:
-    """Return each name with the same name without the prefixes of PyTorch's wrappers."""
+    """Map each name to the name without the prefixes of PyTorch's wrappers."""
     clean = {name: WRAPPERS.sub("", name) for name in names}
     while clean and all(name.startswith("module.") for name in clean.values()):
         clean = {name: short.removeprefix("module.") for name, short in clean.items()}
@@ -128,7 +128,7 @@ def expected_shape(x: Parameter | Buffer, array: PyTorchArray) -> tuple[int | No
 
 
 def is_shape(expected: Sequence[int | None], shape: Sequence[int]) -> bool:
-    """Return whether a shape is the expected one, as far as that is known."""
+    """Return whether a shape matches the expected lengths; None matches any length."""
     return len(expected) == len(shape) and all(
         e is None or e == n for e, n in zip(expected, shape, strict=True)
     )
@@ -157,12 +157,12 @@ def can_be(
 
 
 def is_same_array(x: Parameter | Buffer, shape: tuple[int, ...]) -> bool:
-    """Return whether a parameter of no known layer takes an array of that shape as it is."""
+    """Return whether a single parameter takes an array of that shape without transposing it."""
     return x.data is not None and x.shape == shape and not is_square(shape)
 
 
 def is_square(shape: Sequence[int]) -> bool:
-    """Return whether an array of that shape keeps its shape when it is transposed."""
+    """Return whether a shape is that of a square matrix, which transposing does not change."""
     return len(shape) == 2 and shape[0] == shape[1] > 1
 
 
@@ -172,12 +172,12 @@ def matched(
     """Pair every unit with a module.
 
     Args:
-        ours, theirs: in order.
-        fits: for each unit, the positions of the modules it can be a pair with.
-        keeps_order: the file lists the modules in the order in which they were defined.
+        ours, theirs: units and modules, in order.
+        fits: for each unit, the positions of the modules it can be paired with.
+        keeps_order: whether the file lists the modules in the order of their definition.
 
     Raises:
-        KeyMismatch: some have no partner, or more than one way is left.
+        KeyMismatch: some have no partner, or the match is ambiguous.
     """
     pairs = only_ways(fits, len(theirs))
     left = [u for u in range(len(ours)) if u not in pairs]
@@ -237,7 +237,7 @@ def in_order(
     fits: list[set[int]],
     keeps_order: bool,
 ) -> dict[int, int] | None:
-    """Pair as many units as modules, by equal paths, else by order; None if that is not clear."""
+    """Pair units with modules by equal paths, else by order; return None if it is ambiguous."""
     if len(group) != len(there):
         return None
     by_path = {theirs[m].path: m for m in there}

@@ -60,10 +60,10 @@ FOREIGN = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
     1: "float8 or another dtype of one byte (V1), which NumPy lacks; convert it to float32",
 }
-"""Dtypes of the package ml_dtypes by size in bytes: NumPy saves them as bytes without a meaning."""
+"""Dtypes of the package ml_dtypes by size in bytes; NumPy saves them as bytes without a dtype."""
 
 FLOAT8 = "'<f1'"
-"""How NumPy names one of the float8 dtypes in a header, which it then cannot read."""
+"""NumPy's name for a float8 dtype in a header that NumPy then cannot read."""
 
 CHUNK = 1 << 20
 """Bytes at a time from a deflated member."""
@@ -129,9 +129,9 @@ def read(path: Path, limits: Limits) -> Stored:
 
 
 def headers(path: Path, limits: Limits) -> Stored:
-    """Return what the file at ``path`` declares: its arrays have no memory, only shape and dtype.
+    """Return the contents that the file at ``path`` declares, with arrays that take no memory.
 
-    Of each member only the first kilobytes are read, of the manifest all.
+    Only the first kilobytes of each member are read, and the whole manifest.
 
     Raises:
         FormatError, LimitError, OSError: as for `read`.
@@ -145,12 +145,12 @@ def headers(path: Path, limits: Limits) -> Stored:
 
 
 def _checked(archive: ZipFile, said: Any, arrays: dict[str, Any], verify: bool) -> Stored:
-    """Return the arrays of a file, compared with what its manifest says, if it has one."""
+    """Return the arrays of a file, compared with its manifest, if it has one."""
     manifest = None if said is None else decode(said.tobytes())
     if manifest is not None:
         manifest.check(arrays, verify)
     if (manifest is not None) != (archive.comment == SIGN):
-        raise FormatError("damaged: the manifest, or the end of the file, is gone")
+        raise FormatError("damaged: the manifest, or the end of the file, is missing")
     if manifest is None:
         return Stored(arrays)
     return Stored(arrays, manifest.kinds, manifest.metadata)
@@ -170,7 +170,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 
 def _manifest(archive: ZipFile, member: ZipInfo) -> Any:
-    """Return the bytes of the manifest, as an array."""
+    """Return the bytes of the manifest as an array."""
     if member.file_size > LONGEST_MANIFEST:
         raise LimitError(f"a manifest of {member.file_size:.3g} bytes")
     return _array(archive, NAME, member, lambda count: None)
@@ -270,7 +270,7 @@ def _array(archive: ZipFile, key: str, member: ZipInfo, done: Counted) -> Any:
 
 
 def _outline(archive: ZipFile, key: str, member: ZipInfo) -> Any:
-    """An array with the shape and dtype of a member, and without memory."""
+    """Return an array with the shape and dtype of a member, without memory."""
     with _member(archive, key, member) as stream:
         header = parsed(key, stream.read(LONGEST_HEADER + 12), member)
         return outline(header.shape, header.dtype.newbyteorder("="))
@@ -278,7 +278,7 @@ def _outline(archive: ZipFile, key: str, member: ZipInfo) -> Any:
 
 @contextmanager
 def _member(archive: ZipFile, key: str, member: ZipInfo) -> Iterator[IO[bytes]]:
-    """A member, open; whatever goes wrong with it comes out as `FormatError` and names it."""
+    """Open a member; convert errors to `FormatError` with its name."""
     try:
         with archive.open(member) as stream:
             yield stream

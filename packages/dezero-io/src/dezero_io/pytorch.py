@@ -1,9 +1,9 @@
 """Load weights of PyTorch models: a state_dict that was saved as safetensors or npz.
 
-The layout of an array depends on its layer: each of our layers says by ``pytorch_arrays()`` what
-its arrays are called in PyTorch, and whether they are transposed or a part of a larger one.
-``Linear`` has its weight as (in, out), PyTorch's as (out, in); recurrent layers have an array for
-each gate, PyTorch's have the gates one below the other, and two biases that are added up.
+The layout of an array depends on its layer. ``pytorch_arrays()`` of each DeZero layer returns the
+names of its arrays in PyTorch, and whether they are transposed or a part of a larger array. The
+weight of ``Linear`` is (in, out), PyTorch's is (out, in). Recurrent layers have an array for each
+gate; PyTorch stacks the gates, and has two biases, which are summed.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ STATISTICS = {
 """Batch normalisation's names here, and there."""
 
 LISTED = 30
-"""At most so many arrays of a file are listed in a message."""
+"""The largest number of arrays of a file in a message."""
 
 Sources = dict[str, tuple[PyTorchArray, list[str]]]
-"""By our key, the layout of its array, and the names in the file that it is made of."""
+"""The layout of an array, and the names in the file that it is computed from, by key."""
 
 
 VGG16_CONVOLUTIONS = {
@@ -76,28 +76,28 @@ def load_pytorch_weights(
     cast: str | None = None,
     max_bytes: int = Limits.max_bytes,
 ) -> LoadReport:
-    """Read a PyTorch state_dict, saved as safetensors or npz, into ``tree``: all or nothing.
+    """Load a PyTorch state_dict, saved as safetensors or npz, into ``tree``: all or nothing.
 
-    ``num_batches_tracked`` is left out, and so are the prefixes ``module.`` and ``_orig_mod.``. A
-    bias that the file does not have is zero.
+    ``num_batches_tracked`` and the prefixes ``module.`` and ``_orig_mod.`` are ignored. A bias that
+    is missing in the file is set to zero.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file.
-        names: by our key, or by the path of a layer, the name of the array or module in the file
+        names: the name of the array or module in the file, by key or by the path of a layer
             (``{"l1/W": "fc.weight"}``, ``{"l1": "fc"}``); several names for a sum, such as
-            the two biases of an LSTM. What it does not list stays as it is. If None, layers
-            are matched by their shapes, paths and order, where only one way is possible.
+            the two biases of an LSTM. Anything else is unchanged. If None, layers are matched
+            by their shapes, paths and order, if the match is unambiguous.
         cast: which conversions to the model's dtype are allowed, as for `load_weights`.
         max_bytes: refuse files that are larger (default 4 GiB).
 
     Returns:
-        which keys were loaded, which are missing in ``names``, and by key what each came from;
-        ``print`` shows the pairs.
+        the loaded keys, the keys missing in ``names``, and the source of each key; ``print`` shows
+        the pairs.
 
     Raises:
-        KeyMismatch: the model, or the file, lacks a name, or the file has others; without
-            ``names``, layers could be matched in several ways, or in none.
+        KeyMismatch: the model or the file lacks a name, or the file has unexpected names; without
+            ``names``, no match or several matches are possible.
         DataMissing, FormatError, LimitError, ShapeMismatch, DtypeMismatch: as for `load_weights`.
     """
     target, file_format = located(path)
@@ -153,14 +153,14 @@ def found_sources(tree: Any, arrays: Mapping[str, Any], keeps_order: bool) -> So
         reverse = any(name.endswith("_reverse") for name in arrays)
         hint = "Recurrent layers here go in one direction. " if reverse else ""
         raise KeyMismatch(
-            f"layers and modules cannot be matched: {error}. {hint}Say which is which, such as "
+            f"layers and modules cannot be matched: {error}. {hint}Pass the pairs, such as "
             f'names={{"{layer}": "{module}"}}; the file has {listed}'
         ) from error
     return {key: source for pair in pairs for key, source in sources_of(*pair, named).items()}
 
 
 def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffer]) -> Sources:
-    """The arrays of a module, by the keys of the layer that they are for."""
+    """Return the arrays of a module by the keys of the layer."""
     sources: Sources = {}
     for key, array in unit.arrays.items():
         if array is None:
@@ -176,7 +176,7 @@ def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffe
 def given_sources(
     tree: Any, names: Mapping[str, str | Sequence[str]], arrays: Mapping[str, Any]
 ) -> Sources:
-    """Return the sources that ``names`` lists, each with the layout that its layer says."""
+    """Return the sources in ``names``, each with the layout that its layer declares."""
     named, clean = named_params(tree), {short: name for name, short in cleaned(arrays).items()}
     mine = units(tree)
     layers = {unit.path.replace(".", "/"): unit for unit in mine}
@@ -208,7 +208,7 @@ def given_sources(
 
 
 def single(key: str, x: Parameter | Buffer, array: Any) -> PyTorchArray:
-    """Return the layout of an array whose layer does not say it, from the shapes."""
+    """Return the layout of an array from the shapes, if its layer does not declare it."""
     if len(array.shape) != 2 or x.data is None:
         return PyTorchArray(("",), array.shape)
     if is_square(array.shape):
@@ -220,7 +220,7 @@ def single(key: str, x: Parameter | Buffer, array: Any) -> PyTorchArray:
 
 
 def require_every_name(key: str, array: PyTorchArray, given: Sequence[str]) -> None:
-    """Raise unless a sum has all its terms."""
+    """Raise an error unless a sum has all its terms."""
     if len(given) != len(array.names):
         raise KeyMismatch(
             f"{key!r} is made of {' + '.join(array.names)}: expected {len(array.names)} names, "
@@ -231,7 +231,7 @@ def require_every_name(key: str, array: PyTorchArray, given: Sequence[str]) -> N
 def require_shape(
     key: str, x: Parameter | Buffer, array: PyTorchArray, arrays: Iterable[Any]
 ) -> None:
-    """Raise unless the arrays have the shape that the layer says."""
+    """Raise an error unless the arrays have the shape that the layer declares."""
     expected = expected_shape(x, array)
     for found in arrays:
         if not is_shape(expected, found.shape):
@@ -246,7 +246,7 @@ def require_shape(
 def ours(
     x: Parameter | Buffer, array: PyTorchArray, names: Sequence[str], arrays: Mapping[str, Any]
 ) -> Any:
-    """Return an array in the layout of our layer; it may be a view."""
+    """Return an array in the layout of the DeZero layer; it may be a view."""
     if not names:
         dtype = next(iter(arrays.values())).dtype if x.data is None else dtype_name(x.dtype)
         return np.zeros([(n or 0) // array.parts for n in expected_shape(x, array)], dtype)
@@ -259,7 +259,7 @@ def ours(
 
 
 def described(array: PyTorchArray, names: Sequence[str]) -> str:
-    """Describe where an array came from."""
+    """Describe the source of an array."""
     if not names:
         return "zeros: the file has no bias"
     how = [f"part {array.part + 1} of {array.parts}"] if array.parts > 1 else []

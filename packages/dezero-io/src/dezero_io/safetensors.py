@@ -113,14 +113,14 @@ def read(path: Path, limits: Limits) -> Stored:
 
 
 def headers(path: Path, limits: Limits) -> Stored:
-    """Return what the file at ``path`` declares: its arrays have no memory, only shape and dtype.
+    """Return the contents that the file at ``path`` declares, with arrays that take no memory.
 
     Raises:
         FormatError, LimitError, MissingPackage, OSError: as for `read`.
     """
     library("safetensors")
     with opened(path, limits) as (file, header):
-        size = -file.tell() + file.seek(0, 2)  # of the arrays, which follow the header
+        size = -file.tell() + file.seek(0, 2)  # size of the arrays after the header
         arrays = {
             key: outline_of(key, entry, size)
             for key, entry in header.items()
@@ -130,7 +130,7 @@ def headers(path: Path, limits: Limits) -> Stored:
 
 
 def checked(arrays: dict[str, Any], metadata: dict[str, str], verify: bool) -> Stored:
-    """Return the arrays of a file, compared with what its manifest says, if it has one."""
+    """Return the arrays of a file, compared with its manifest, if it has one."""
     said, sign = metadata.pop(MANIFEST, None), metadata.pop(SIGN, None)
     if said is None and sign is None:
         return Stored(arrays, metadata=metadata)
@@ -145,7 +145,7 @@ def checked(arrays: dict[str, Any], metadata: dict[str, str], verify: bool) -> S
 
 @contextmanager
 def opened(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any]]]:
-    """A file that is not too long, and its header; errors from inside the block name it."""
+    """Open a file within the limits and read its header; errors in the block name the file."""
     with open_regular(path) as file:
         try:
             size = file.seek(0, 2)
@@ -163,12 +163,12 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any
 
 
 def damaged(error: Exception) -> FormatError:
-    """What is raised for a file that is not laid out as it must be."""
+    """Return the error for a file with an invalid layout."""
     return FormatError(f"cut off, damaged, or no {SUFFIX} file: {error}")
 
 
 def header_of(file: BinaryIO, size: int) -> dict[str, Any]:
-    """The JSON that a file begins with; every name may be there once."""
+    """Return the JSON header of a file, in which every name must be unique."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) < len(pairs):
@@ -185,12 +185,12 @@ def header_of(file: BinaryIO, size: int) -> dict[str, Any]:
     except (struct.error, ValueError, RecursionError) as error:
         raise damaged(error) from error
     if not isinstance(header, dict):
-        raise FormatError(f"cut off, damaged, or no {SUFFIX} file: its header is no dictionary")
+        raise FormatError(f"cut off, damaged, or no {SUFFIX} file: its header is not a dictionary")
     return header
 
 
 def metadata_of(header: dict[str, Any]) -> dict[str, str]:
-    """The strings in a file's header."""
+    """Return the strings in a file's header."""
     metadata = header.get("__metadata__") or {}
     if not isinstance(metadata, dict) or any(not isinstance(x, str) for x in metadata.values()):
         raise FormatError("the metadata is damaged")
@@ -198,7 +198,7 @@ def metadata_of(header: dict[str, Any]) -> dict[str, str]:
 
 
 def outline_of(key: str, entry: Any, size: int) -> Any:
-    """An array without memory, as the header describes it in a file of ``size`` bytes."""
+    """Return an array without memory from its header entry, in a file of ``size`` bytes."""
     try:
         kind, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         dtype = dtype_of(key, kind)
@@ -214,7 +214,7 @@ def outline_of(key: str, entry: Any, size: int) -> Any:
 
 
 def dtype_of(key: str, kind: Any) -> Any:
-    """NumPy's dtype for the format's name of one; float32 for bfloat16, which it holds exactly."""
+    """Return NumPy's dtype for a dtype of the format; bfloat16 becomes float32, exactly."""
     if not is_safe(key):
         raise FormatError(f"unsafe key {key!r}")
     if kind == "BF16":
@@ -225,7 +225,7 @@ def dtype_of(key: str, kind: Any) -> Any:
 
 
 def array_of(key: str, tensor: dict[str, Any]) -> Any:
-    """A tensor as an array of its own."""
+    """Return a tensor as a new array."""
     kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
     dtype = dtype_of(key, kind)
     if kind == "BF16":  # the upper half of a float32
@@ -234,7 +234,7 @@ def array_of(key: str, tensor: dict[str, Any]) -> Any:
 
 
 def needs() -> str:
-    """Say what must be installed first; an empty string if it is there."""
+    """Return what must be installed first, or an empty string."""
     try:
         library("safetensors.numpy")
     except MissingPackage:

@@ -60,7 +60,7 @@ Filters are reordered for every block, and their gradients added up.
 
 
 def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
-    """Return whether all is float32 and not empty, and oneDNN is faster."""
+    """Return whether all arrays are float32 and not empty, and oneDNN is faster."""
     arrays = (x, W) if b is None else (x, W, b)
     return covers(*arrays) and way_of_y(x, W, settings) is not Way.PLAIN
 

@@ -47,11 +47,11 @@ class Argument(ctypes.Structure):
 
 
 F4, BYTES = "float32", "uint8"
-"""dtypes of the arrays that oneDNN is given: numbers in C order, and its own layouts."""
+"""Dtypes of arrays for oneDNN: numbers in C order, and bytes in its internal layouts."""
 
 
 def covers(*arrays: Any) -> bool:
-    """Return whether all are arrays of float32 that hold something."""
+    """Return whether all are nonempty float32 arrays."""
     return all(
         type(array) is np.ndarray and array.dtype == np.float32 and array.size > 0
         for array in arrays
@@ -59,7 +59,7 @@ def covers(*arrays: Any) -> bool:
 
 
 def contiguous(x: Any) -> Any:
-    """Return an array as float32 in C order and aligned: itself, or a copy."""
+    """Return the array itself, or a copy, as aligned float32 in C order."""
     return x if has_layout(x, F4, x.shape) else np.array(x, F4, order="C", subok=False)
 
 
@@ -115,11 +115,11 @@ def room(count: int) -> Any:
 
 
 class Slot(NamedTuple):
-    """One argument of a primitive: oneDNN's layout of it, and the array that has this layout.
+    """One argument of a primitive: its layout in oneDNN, and the shape and dtype of its array.
 
     Attributes:
-        layout: what oneDNN will read or write.
-        shape, dtype: of the array; in a layout of oneDNN's own it is a row of bytes.
+        layout: the layout that oneDNN reads or writes.
+        shape, dtype: those of the array; for an internal layout it is a row of bytes.
         is_output: whether oneDNN writes to it.
     """
 
@@ -130,7 +130,7 @@ class Slot(NamedTuple):
 
 
 def bytes_slot(layout: Any, is_output: bool = False) -> Slot:
-    """Return the slot of an argument in a layout of oneDNN's own."""
+    """Return the slot of an argument in an internal layout of oneDNN."""
     return Slot(layout, (bytes_of(layout),), BYTES, is_output)
 
 
@@ -138,8 +138,8 @@ class Primitive:
     """A compiled operation with one slot for each of its arguments.
 
     Args:
-        description: of the operation.
-        slots: by the number of the argument, in the order in which arrays will come.
+        description: oneDNN's description of the operation.
+        slots: slots by the number of the argument, in the order of the arrays in a call.
     """
 
     def __init__(self, description: Handle, slots: dict[int, Slot]) -> None:
@@ -154,7 +154,7 @@ class Primitive:
         numbers = *slots, SCRATCHPAD
         pairs = zip(numbers, [memory.pointer for memory in self.memories], strict=True)
         self.arguments = (Argument * len(numbers))(*[Argument(*pair) for pair in pairs])
-        self.places = [0] * len(slots)  # where the arrays of the last call were
+        self.places = [0] * len(slots)  # addresses of the last arrays
         self.set_handle = library().dnnl_memory_set_data_handle
         self.execute = computing().dnnl_primitive_execute
 
@@ -183,16 +183,16 @@ class Primitive:
 
 
 class Operand:
-    """An argument in C order, and as the operation wants it.
+    """An argument in C order, and in the layout that the operation requires.
 
     Args:
-        shape: of the array in C order.
-        given: the layout of that array, as oneDNN sees it.
-        wanted: the layout that the operation wants.
+        shape: the shape of the array in C order.
+        given: the layout of that array in oneDNN.
+        wanted: the layout that the operation requires.
         is_output: whether the operation writes to it.
 
     Attributes:
-        slot: what the operation is given.
+        slot: the slot of the argument that the operation gets.
     """
 
     def __init__(self, shape: tuple[int, ...], given: Handle, wanted: Any, is_output: bool) -> None:
@@ -232,7 +232,7 @@ class Operation:
 
     Args:
         description: of the primitive.
-        inputs: by the number of the argument, the shape and layout in which arrays will come.
+        inputs: the shape and layout of each input array, by the number of the argument.
         output: the number of the result, its shape and its layout.
     """
 
@@ -263,18 +263,18 @@ Given = tuple[tuple[int, ...], Handle]
 
 
 def c_order(shape: tuple[int, ...], seen_as: tuple[int, ...] | None = None) -> Given:
-    """Return an array in C order as an argument; oneDNN may see other axes in it."""
+    """Describe an array in C order for oneDNN, which may use the other axes ``seen_as``."""
     return shape, layout(seen_as or shape)
 
 
 class ForEachThread(threading.local):
-    """What makes operations, each for one thread: they remember the arrays of their last call.
+    """A cache of operations, one per thread, because they store the arrays of their last call.
 
     Args:
-        make: from shapes and settings. Of the latest used 256 are kept.
+        make: creates an operation from shapes and settings; the 256 last used ones are cached.
 
-    They are made on one OpenMP thread. oneDNN computes while it compiles, and a team of threads
-    that OpenMP starts is missing in a child of fork, which would wait for it for ever.
+    Operations are created on one OpenMP thread. oneDNN computes while it compiles, and a forked
+    child does not have OpenMP's threads: it would wait for them for ever.
     """
 
     def __init__(self, make: Callable[..., Any]) -> None:

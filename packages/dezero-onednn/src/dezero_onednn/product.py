@@ -81,7 +81,7 @@ def multiply(x: Any, W: Any, y: Any) -> None:
 
 
 def matrix(x: Any, shape: tuple[int, int], writable: bool = False) -> tuple[int, int]:
-    """Return the address of a matrix and the elements from one row (or column) to the next."""
+    """Return the address of a matrix and its leading dimension, in elements."""
     step = step_of(x)
     strides = (step * 4, 4) if order(x) == N else (4, step * 4)
     return address_of(x, F4, shape, writable=writable, strides=strides), step

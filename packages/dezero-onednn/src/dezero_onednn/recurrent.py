@@ -62,7 +62,7 @@ FOUND = (DIFF_SRC, DIFF_SRC + 1, DIFF_SRC + 2, DIFF_WEIGHTS, DIFF_WEIGHTS + 1, D
 
 
 def supports_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> bool:
-    """Return whether all is float32, not empty, and of shapes that fit together."""
+    """Return whether all arrays are float32, not empty, and have matching shapes."""
     if not covers(x, Wx, Wh, b, h, c) or x.ndim != 3 or h.ndim != 2:
         return False
     (_, C, N), H = x.shape, h.shape[0]
@@ -229,13 +229,13 @@ forward, backward = ForEachThread(Forward), ForEachThread(Backward)
 def with_all(
     description: Handle, arguments: tuple[int, ...], shapes: tuple[Any, ...], outputs: set[int]
 ) -> Primitive:
-    """Return an operation whose arguments come in the layouts that it wants.
+    """Return an operation whose arguments have the layouts that it requires.
 
     Args:
-        description: of the operation.
-        arguments: their numbers.
-        shapes: of each the shape of its array, the operand whose slot it has, or None for bytes.
-        outputs: the numbers of those that oneDNN writes to.
+        description: oneDNN's description of the operation.
+        arguments: the numbers of the arguments.
+        shapes: for each argument, its array's shape, the operand with its slot, or None for bytes.
+        outputs: the numbers of the arguments that oneDNN writes to.
     """
     slots = {}
     for number, shape in zip(arguments, shapes, strict=False):

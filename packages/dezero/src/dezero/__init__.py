@@ -58,7 +58,7 @@ from .__about__ import __version__
 from .core import setup_variable
 
 is_simple_core = False
-"""The book's switch: `core_simple` is a module beside `core`, and never replaces it."""
+"""The book's switch; it is False, because `core_simple` never replaces `core`."""
 
 __all__ = [
     "Buffer",
@@ -108,5 +108,5 @@ __all__ = [
     "utils",
 ]
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, TOP)

@@ -1,7 +1,8 @@
 """The book's ``dezero.core_simple``, the framework of steps 23 to 32: gradients are arrays.
 
 The programs of steps 28 and 29 import it and write ``x.data -= lr * x.grad``. It is `dezero.core`
-but for the gradients of the Variables that a program makes, which hence cannot be differentiated.
+with one difference: gradients of the Variables that a program creates are arrays, so they cannot
+be differentiated.
 """
 
 from __future__ import annotations

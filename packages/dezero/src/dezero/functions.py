@@ -15,5 +15,5 @@ batch_nrom = batch_norm
 
 __all__ = sorted(["batch_nrom", *_core.__all__, *_nn.__all__])
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, FUNCTIONS)

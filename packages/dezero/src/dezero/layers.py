@@ -7,5 +7,5 @@ from dezero_nn.hints import LAYERS
 from dezero_nn.layers import *  # noqa: F403 (their __all__ says what)
 from dezero_nn.layers import __all__ as __all__
 
-if not TYPE_CHECKING:  # type checkers know which names there are
+if not TYPE_CHECKING:  # type checkers know the names
     __getattr__ = hinting(__name__, LAYERS)

@@ -15,7 +15,7 @@ DENSE = (1, 1)
 
 
 def contiguous(x: Any) -> Any:
-    """Return ``x`` or a copy in C order; ``cupy.ascontiguousarray`` adds an axis to () alone."""
+    """Return ``x`` or a copy in C order; ``cupy.ascontiguousarray`` adds an axis to 0-d arrays."""
     return x if x.flags.c_contiguous else cupy.ascontiguousarray(x)
 
 

@@ -46,7 +46,7 @@ class Dataset:
     def __repr__(self) -> str:
         try:
             size = f"{len(self)} examples"
-        except Exception:  # a subclass that is not ready; printing it must not fail
+        except Exception:  # repr must not fail before prepare()
             size = "no examples yet"
         part = "train" if getattr(self, "train", True) else "test"
         return f"{type(self).__name__}({size}, {part})"
@@ -57,7 +57,7 @@ class Dataset:
         return len(self.data)
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
-        """Return example and label number ``index``; the label is None where there are none.
+        """Return example and label number ``index``; the label is None if there are no labels.
 
         A slice, a list of numbers or a mask gives a batch, as `gather` does.
         """
@@ -71,12 +71,12 @@ class Dataset:
     def gather(self, indices: Any) -> tuple[Any, Any]:
         """Return examples and labels by their numbers, as arrays.
 
-        Where they are in arrays it is one gather, and transforms take the whole batch if they
-        can. Examples are stacked as `DataLoader` says.
+        Rows of arrays are selected in one step, and transforms that can process whole batches do
+        so. Examples are stacked as in `DataLoader`.
 
         Raises:
-            ShapeError: there are more examples than labels, or fewer; or their shapes differ.
-            ArgumentError: examples differ otherwise; the message names their numbers.
+            ShapeError: the numbers of examples and labels differ, or the shapes of examples.
+            ArgumentError: examples differ in type, length or keys; the message names them.
         """
         own = type(self).__getitem__ is Dataset.__getitem__
         if own and self.label is not None and len(self.label) != len(self.data):
@@ -87,12 +87,12 @@ class Dataset:
             try:
                 return self._gathered(indices)
             except (ArgumentError, ShapeError):
-                pass  # one by one, so that the message names an example by its number
+                pass  # one by one, so that the message names the example
         batch: tuple[Any, Any] = collate(examples_of(self, indices), indices)
         return batch
 
     def _gathered(self, indices: Any) -> tuple[Any, Any]:
-        """Return rows of the data, and their labels, transformed together."""
+        """Return rows of the data and their labels, transformed as one batch."""
         name = type(self).__name__
         x = transformed(self.transform, host_array(name, rows(self.data)[indices]))
         if self.label is None:
@@ -105,7 +105,7 @@ class Dataset:
 
 
 def is_integer(x: Any) -> bool:
-    """Return whether ``x`` is one number of an example, by NumPy's rules."""
+    """Return whether ``x`` is the number of one example, by NumPy's rules."""
     try:
         index(x)
     except TypeError:

@@ -48,7 +48,7 @@ class Compose:
 
 
 def transformed(transform: Callable[[Any], Any] | None, xs: Any) -> Any:
-    """Return examples (B, ...) transformed: at once if ``transform`` can, else one by one."""
+    """Transform examples (B, ...): together if ``transform`` can, else one by one."""
     if transform is None:
         return xs
     if hasattr(transform, "batch"):
@@ -73,14 +73,14 @@ class Flatten:
 
 
 class AsType:
-    """The same numbers in another dtype; floating numbers lose their fractions in integers.
+    """Convert an array to another dtype; integers drop fractions.
 
     Args:
-        dtype: by name or as NumPy's (default float32); big-endian ones become native.
+        dtype: a NumPy dtype or its name (default float32); byte order becomes native.
 
     Raises:
-        ArgumentError: the dtype is of integers, and numbers are outside its range or not
-            numbers. Too large for a floating dtype, they become infinite, with NumPy's warning.
+        ArgumentError: an integer dtype cannot hold a number, or the number is NaN. Numbers too
+            large for a floating dtype become infinite, with NumPy's warning.
     """
 
     constant = True
@@ -92,12 +92,12 @@ class AsType:
         return converted(type(self).__name__, host_array(type(self).__name__, x), self.dtype)
 
     def batch(self, xs: Any) -> Any:
-        """Return many examples in the dtype."""
+        """Convert many examples to the dtype."""
         return self(xs)
 
 
 def converted(name: str, x: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a copy of an array in a dtype that can hold its numbers, without fractions."""
+    """Return a copy of an array in ``dtype``, which must be able to hold its numbers."""
     if x.dtype.kind == "c" and dtype.kind != "c":
         raise ArgumentError(f"{name}: complex numbers do not fit in {dtype}; take x.real or abs(x)")
     if dtype.kind in "iu" and x.size and not np.can_cast(x.dtype, dtype, "safe"):
@@ -123,18 +123,17 @@ class ToInt(AsType):
 
 
 class Normalize:
-    """(x - mean) / std, in floating point.
+    """Compute (x - mean) / std in floating point.
 
-    Floating dtypes are kept, and float16 is computed in float32; integers and bools become
-    float32, computed in float64 if they have 32 bits or more.
+    The result has the dtype of a floating input; float16 is computed in float32. For integers and
+    bools it is float32, computed in float64 if they have 32 bits or more.
 
     Args:
         mean, std: one number for all elements; one for each channel, the first axis of an
-            example; or an array of as many axes as an example, which broadcasts to it. Numbers
-            and arrays may be NumPy's.
+            example; or an array with as many axes as an example, which broadcasts to it.
 
     Raises:
-        ArgumentError: some ``std`` is 0, or a number is infinite or none; examples are no numbers.
+        ArgumentError: a ``std`` is 0, or a number is infinite or NaN; examples are not numbers.
         ShapeError: an example has another number of channels.
     """
 
@@ -168,7 +167,7 @@ def finite(name: str, values: Any) -> Any:
 
 
 def per_channel(values: Any, xs: Any, dtype: Any) -> Any:
-    """Return numbers for examples (B, ...) in a shape that broadcasts; one number as it is."""
+    """Reshape numbers to broadcast with examples (B, ...); return a single number unchanged."""
     if isinstance(values, float):
         return values
     example = xs.shape[1:]

@@ -29,7 +29,7 @@ def pillow() -> Any:
 
 
 def eight_bits(name: str, image: Any) -> Any:
-    """Return a picture with 8 bits a channel, so that no conversion cuts its numbers off.
+    """Return a picture with 8 bits per channel, so that no conversion clips its numbers.
 
     Grey of 16 bits (modes I;16 and I) becomes mode L, times 255/65535 and rounded.
 
@@ -38,8 +38,8 @@ def eight_bits(name: str, image: Any) -> Any:
         image: a PIL image.
 
     Raises:
-        ArgumentError: no PIL image; mode F, whose numbers have no range; mode I, whose numbers
-            are not those of 16 bits.
+        ArgumentError: ``image`` is not a PIL image, has mode F (whose range is unknown), or has
+            mode I with numbers outside 16 bits.
     """
     require_image(name, image)
     if image.mode == "F":
@@ -50,17 +50,17 @@ def eight_bits(name: str, image: Any) -> Any:
     if image.mode.startswith("I"):
         return sixteen_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # as PIL advises, in a warning
+        return image.convert("RGBA")  # as a warning of PIL advises
     return image
 
 
 def sixteen_bits(name: str, image: Any) -> Any:
-    """Return a picture of mode I or I;16 as one of mode I, if its numbers are of 16 bits."""
+    """Convert a picture of mode I or I;16 to mode I, if its numbers fit in 16 bits."""
     low, high = image.convert("I").getextrema()
     if low < 0 or high > 65535 or (image.mode == "I" and 0 < high < 256):
         raise ArgumentError(
             f"{name}: a picture of mode {image.mode!r} with numbers from {low} to {high}, which "
-            "may be no 16 bits; say which they are: "
+            "may not have 16 bits; convert them first: "
             "Image.fromarray(numpy.asarray(image).astype('uint8')), or 'uint16'"
         )
     return image.convert("I")
@@ -74,15 +74,15 @@ def require_image(name: str, image: Any) -> None:
 
 
 class Convert:
-    """An image in another mode; grey of 16 bits is scaled to 8, by 255/65535.
+    """Convert an image to another mode; grey of 16 bits is scaled to 8, by 255/65535.
 
     Args:
-        mode: a mode of PIL with 8 bits a channel (default ``"RGB"``), or ``"BGR"``: blue and red
+        mode: a PIL mode with 8 bits per channel (default ``"RGB"``), or ``"BGR"``: blue and red
             swapped.
 
     Raises:
-        ArgumentError: the image's mode is F, or I with numbers that are not of 16 bits; ``mode``
-            is one of these or I;16, and not the image's.
+        ArgumentError: the image has mode F, or mode I with numbers outside 16 bits; ``mode`` is F,
+            I or I;16, and not the image's.
     """
 
     def __init__(self, mode: str = "RGB") -> None:
@@ -112,7 +112,7 @@ class Resize:
         mode: how pixels are interpolated, one of ``PIL.Image.Resampling``; bilinear if None.
 
     Raises:
-        ArgumentError: ``size`` is neither, or below 1; it is given no PIL image.
+        ArgumentError: ``size`` is neither, or below 1; the input is not a PIL image.
     """
 
     def __init__(self, size: int | tuple[int, int], mode: Any = None) -> None:
@@ -131,7 +131,7 @@ class CenterCrop:
         size: an integer, or a pair (width, height).
 
     Raises:
-        ArgumentError: ``size`` is neither, or below 1; it is given no PIL image.
+        ArgumentError: ``size`` is neither, or below 1; the input is not a PIL image.
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
@@ -145,18 +145,18 @@ class CenterCrop:
 
 
 class ToArray:
-    """An image as an array (C, H, W) of numbers from 0 to 255; an array stays as it is.
+    """Convert an image to an array (C, H, W) of numbers from 0 to 255; return arrays unchanged.
 
     The channels are those of the image's mode. Black and white (mode 1) are 0 and 255; grey of
-    16 bits is scaled by 255/65535, and rounded in integer dtypes only. Mode F keeps its numbers,
-    whatever their range.
+    16 bits is scaled by 255/65535, and rounded in integer dtypes only. Numbers of mode F do not
+    change.
 
     Args:
         dtype: by name or as NumPy's (default float32).
 
     Raises:
-        ArgumentError: it is neither an image nor an array; a palette (modes P and PA), whose
-            numbers are no colours; numbers that ``dtype`` cannot hold, or mode F for integers.
+        ArgumentError: the input is neither an image nor an array; it has a palette (modes P and
+            PA); ``dtype`` cannot hold its numbers; mode F is converted to integers.
     """
 
     def __init__(self, dtype: Any = np.float32) -> None:
@@ -173,11 +173,11 @@ class ToArray:
 
 
 def pixels_of(image: Any, floating: bool) -> Any:
-    """Return the numbers of an image, (H, W) or (H, W, C), with fractions only if ``floating``."""
+    """Return the pixels of an image, (H, W) or (H, W, C), with fractions only if ``floating``."""
     if image.mode in ("P", "PA"):
         raise ArgumentError(
             f"ToArray: the numbers in a picture of mode {image.mode!r} stand for colours of its "
-            "palette; put Convert('RGB') first, or numpy.asarray(image) gives the numbers"
+            "palette; put Convert('RGB') first, or use numpy.asarray(image)"
         )
     if image.mode == "1":
         return np.asarray(image.convert("L"))
@@ -191,8 +191,8 @@ def pixels_of(image: Any, floating: bool) -> Any:
 class ToPIL:
     """An array (C, H, W) as an image: `ToArray` undone.
 
-    Numbers are rounded, and kept from 0 to 255. Those of uint16 are scaled by 255/65535; True is
-    255.
+    Numbers are rounded, and clipped to 0 ... 255. Those of uint16 are scaled by 255/65535; True
+    becomes 255.
 
     Raises:
         ShapeError: the array has not three axes, the first of length 1, 3 or 4.
@@ -204,7 +204,7 @@ class ToPIL:
         if array.ndim != 3 or array.shape[0] not in (1, 3, 4):
             raise ShapeError(f"ToPIL: {array.shape}; expected (C, H, W) with C 1, 3 or 4")
         if array.dtype.kind == "f" and np.isnan(array).any():
-            raise ArgumentError("ToPIL: the array holds NaN, which is no colour")
+            raise ArgumentError("ToPIL: the array holds NaN, which is not a colour")
         scale = {"bool": 255, "uint16": 255 / 65535}.get(array.dtype.name)
         pixels = np.clip(np.rint(array if scale is None else array * scale), 0, 255)
         pixels = pixels.astype(np.uint8)

@@ -20,7 +20,7 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except BrokenPipeError:  # whoever read the output has seen enough: click ends quietly
+        except BrokenPipeError:  # the reader of the pipe has closed it: click exits quietly
             raise
         except (DezeroError, OSError) as error:
             raise click.ClickException(str(error)) from error

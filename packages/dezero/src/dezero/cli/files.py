@@ -1,4 +1,4 @@
-"""Check the files that the command reads and writes, so that no work is lost."""
+"""Check the files that a command reads and writes before it starts, so that no work is lost."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class FileType(click.ParamType):  # type: ignore[type-arg]
     """The type of an option that takes a path.
 
     Args:
-        name: what it is called in the help.
-        check: returns the `Path` meant by a string. If it raises a DezeroError or an OSError, the
+        name: the name of the type in the help.
+        check: returns the `Path` for a string. If it raises a DezeroError or an OSError, the
             command ends with that message and the name of the option.
     """
 
@@ -76,10 +76,10 @@ FOLDER = FileType("folder", _folder)
 
 
 def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> None:
-    """Make the folder that an option writes to, and check that a file can be made there.
+    """Create the folder that an option writes to, and check that it is writable.
 
     Raises:
-        click.BadParameter: it cannot be; the message names the option and the path.
+        click.BadParameter: it is not writable; the message names the option and the path.
     """
     if path is None:
         return
@@ -93,12 +93,12 @@ def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> N
 
 
 def written(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:
-    """Call ``write(path)`` and print which files it wrote; by default ``path``.
+    """Call ``write(path)`` and print the files that it returns, or ``path`` if it returns None.
 
     An error is printed, so that the run's other results can still be written.
 
     Returns:
-        whether there was none.
+        whether the call succeeded.
     """
     try:
         files = write(path) or [path]
@@ -110,7 +110,7 @@ def written(title: str, path: Path, write: Callable[[Path], list[Path] | None]) 
 
 
 def rescue(model: Model, path: Path) -> None:
-    """Write weights that could not be written to ``path`` somewhere else, and say where.
+    """Save weights that could not be written to ``path`` elsewhere, and print the new path.
 
     ``w.npz`` becomes ``w.rescued.npz`` in the same folder, else in the current one.
     """

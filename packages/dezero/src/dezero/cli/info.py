@@ -26,7 +26,7 @@ from dezero_core.extend import (
 )
 
 UNLIMITED = 10_000
-"""Columns of text where nothing is folded."""
+"""The width, in characters, at which no line is folded."""
 
 Rows = Iterable[tuple[str, str]]
 
@@ -46,7 +46,7 @@ def info() -> None:
 def show(title: str, rows: Rows) -> None:
     """Print a title and two columns, at least two spaces apart.
 
-    On a terminal, or where the variable COLUMNS is set, long cells are folded; elsewhere a row is
+    On a terminal, or if the variable COLUMNS is set, long cells are folded. Otherwise each row is
     one line, so that programs can read it.
     """
     console = Console(highlight=False)
@@ -65,7 +65,7 @@ def show(title: str, rows: Rows) -> None:
 
 
 def formats() -> Iterator[tuple[str, str]]:
-    """Every registered file format, and what must be installed before it can be used."""
+    """Yield every registered file format, and what must be installed to use it."""
     for file_format, plugin in registered_formats():
         needs = file_format.needs() if file_format.needs else ""
         yield file_format.suffix, needs or plugin

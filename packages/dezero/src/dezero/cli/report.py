@@ -19,7 +19,7 @@ SHOWN = 40
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file, whole or not at all; its suffix says of which kind."""
+    """Write a figure to a file, completely or not at all; the suffix selects its type."""
     with atomic_file(path) as file:
         figure.savefig(file, dpi=120, format=path.suffix[1:].lower())
 

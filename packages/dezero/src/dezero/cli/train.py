@@ -54,18 +54,16 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--lr", type=Rate(), help="Learning rate, Adam's alpha. [default: 0.001, or the checkpoint's]"
 )
-@click.option(
-    "--seed", type=click.IntRange(0, MAX_SEED), help="Start all random numbers from here."
-)
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Seed of all random numbers.")
 @click.option("--load", type=SAVED_WEIGHTS, help="Weights to start from.")
-@click.option("--save", type=NEW_WEIGHTS, help="Where to put the trained weights.")
+@click.option("--save", type=NEW_WEIGHTS, help="File for the trained weights.")
 @click.option(
     "--checkpoint",
     type=FOLDER,
     help="Folder for checkpoints: after every epoch, and when Ctrl-C stops the run.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint there.")
-@click.option("--plot", type=PICTURE, help="Where to put a picture of the curves.")
+@click.option("--plot", type=PICTURE, help="File for a picture of the curves.")
 @click.option(
     "--report",
     type=FOLDER,
