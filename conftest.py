@@ -61,7 +61,7 @@ def _frozen() -> Iterator[None]:
 
 @pytest.fixture
 def report() -> Any:
-    """``report(title, row, cell)`` adds to a row of a table that is printed at the end."""
+    """Return ``report(title, row, cell)``, which adds to a table printed at the end."""
     return lambda title, row, cell: _tables[title][row].append(cell)
 
 
@@ -78,7 +78,7 @@ def ran(report: Any) -> Any:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the tables of a parallel worker to the process that prints."""
+    """Send the tables of a parallel worker to the process that prints them."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["tables"] = {title: dict(rows) for title, rows in _tables.items()}
@@ -86,7 +86,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take over the tables of a parallel worker."""
+    """Merge the tables of a parallel worker into this process's tables."""
     for title, rows in getattr(node, "workeroutput", {}).get("tables", {}).items():
         for row, cells in rows.items():
             _tables[title][row] += cells

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run every check there is, but for speed and real GPUs: what .ci/run has no time for, and .ci/run itself.
-# It needs Python 3.11 and pip, takes about an hour on two cores, and goes on after a failure.
-# DEZERO_DATA=folder adds the tests on the real MNIST and on the answers of a real CuPy.
+# Run every check except speed and real GPUs: .ci/run, and the checks that are too long for it.
+# It needs Python 3.11 and pip, takes about an hour on two cores, and continues after a failure.
+# DEZERO_DATA=folder adds the tests on the real MNIST and on recorded results of a real CuPy.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

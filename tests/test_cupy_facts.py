@@ -1,9 +1,9 @@
-"""The stand-in for CuPy gives the answers that a real CuPy gave.
+"""Test that the stand-in for CuPy returns the recorded results of a real CuPy.
 
-The recorded answers are no part of the project: ``cupy/facts.json`` and the script that
+The recorded results are not part of the project: ``cupy/facts.json`` and the script that
 recorded them, ``record.py``, are read from the folder DEZERO_DATA or from ``../shared/data``
-beside the project. Type, shape, dtype, memory order, shared memory, values and the class of an
-error are compared, values to the precision of their dtype.
+beside the project. The test compares type, shape, dtype, memory order, shared memory, the class
+of an error, and values to the precision of their dtype.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TOLERANCE = {"float16": 1e-3, "float32": 2e-6, "complex64": 2e-6}
 
 
 def folder() -> Path:
-    """Return the folder of the recorded answers, or skip the test."""
+    """Return the folder of the recorded results, or skip the test."""
     found = Path(os.environ.get("DEZERO_DATA") or SHARED) / "cupy"
     for name in ("facts.json", "record.py"):
         if not (found / name).exists():
@@ -62,7 +62,7 @@ def is_close(ours: str, real: str, tolerance: float) -> bool:
 
 
 def area(expression: str) -> str:
-    """Return what an expression asks about, for the table."""
+    """Return the area that an expression belongs to, for the table."""
     if re.match(r"xp\.(\w+)\.", expression):
         return "modules (linalg, random, lib)"
     if re.match(r"(xp|np)\.", expression):
@@ -73,7 +73,7 @@ def area(expression: str) -> str:
 
 
 def compare(answers: dict[str, Any], ask: Callable[[str], Any], name: Any) -> dict[str, Counter]:
-    """Return for each area how many answers agree and how many are allowed to differ."""
+    """Return for each area how many results agree and how many are allowed to differ."""
     counts: dict[str, Counter[str]] = {}
     wrong = []
     for expression, real in answers.items():

@@ -1,4 +1,4 @@
-"""An error is explained only where the explanation is true; any other comes through as it was."""
+"""Test that an error is explained only if the explanation is true, else raised unchanged."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def test_every_op_lets_an_error_through_that_its_inputs_do_not_explain(
                 case.function(*case.variables("numpy", case.sample(shapes)))
             except BaseException as caught:
                 assert caught is raised[-1], f"{case.name} {shapes}: {caught!r}"
-            else:  # such as dropout outside training
+            else:  # e.g. dropout outside training
                 assert len(raised) == before, f"{case.name} {shapes}: nothing came through"
     assert len(raised) > len(CASES)
 

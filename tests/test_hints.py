@@ -1,4 +1,4 @@
-"""Hints name what exists, for names that do not."""
+"""Test that hints exist only for missing names, and that their replacements exist."""
 
 import importlib
 import re

@@ -1,8 +1,8 @@
-"""Sweep every op, layer and loss over the forms in which strangers hand over arrays.
+"""Test every op, layer and loss with every form of array that users may pass.
 
-Each input is given in every form of `FORMS`; value and gradient must equal the computation on plain
-float64 arrays, to the precision of the dtype. Where a dtype has no such answer, the op may refuse
-with an error; docs/adr/0015 lists where. The table is printed at the end of the run.
+Each input is passed in every form of `FORMS`; value and gradient must equal the computation on
+plain float64 arrays, to the precision of the dtype. If a dtype has no such result, the op may raise
+an error; docs/adr/0015 lists these cases. The table is printed at the end of the run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DTYPES = ("int8", "uint8", "int64", "bool", "float16", "float32", "float64", "lo
 
 
 def as_memmap(x: Any) -> Any:
-    """Return ``x`` in a file, as `numpy.memmap`; a map of nothing does not exist."""
+    """Return ``x`` in a file, as `numpy.memmap`, unless it is empty."""
     if x.size == 0:
         return x
     with TemporaryFile() as file:
@@ -41,7 +41,7 @@ def as_memmap(x: Any) -> Any:
 
 
 def read_only(x: Any) -> Any:
-    """Return ``x`` as an array that cannot be written to."""
+    """Return a read-only copy of ``x``."""
     x = x.copy()
     x.flags.writeable = False
     return x
@@ -59,7 +59,7 @@ def stride_0(x: Any) -> Any:
 
 
 def as_matrix(x: Any) -> Any:
-    """Return ``x`` as `numpy.matrix`, which has two axes and no others."""
+    """Return ``x`` as `numpy.matrix`, which always has two axes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         return np.matrix(x) if x.ndim == 2 else x
@@ -77,11 +77,11 @@ FORMS: dict[str, Form] = {
     "stride 0": stride_0,
 }
 PORTABLE = ("int8", "uint8", "int64", "bool", "float16", "float32", "float64")
-"""The forms that exist in other libraries than NumPy."""
+"""The forms that also exist in libraries other than NumPy."""
 
 
 def converted(x: Any, dtype: str) -> Any:
-    """Return numbers that ``dtype`` has: whole ones for integers, none below 0 if unsigned."""
+    """Return numbers that ``dtype`` can represent."""
     kind = np.dtype(dtype).kind
     if kind == "f":
         return x.astype(dtype)
@@ -133,7 +133,7 @@ def outcome(function: Callable[..., Any], inputs: list[Any], wanted: list[bool])
 
 
 def check_dtype(gradient: Any, x: Any, grad: Any) -> None:
-    """Raise unless a gradient has the dtype of its leaf, where that is floating."""
+    """Raise an error unless the gradient of a floating leaf has the dtype of the leaf."""
     if grad is not None and x.dtype.kind == "f":
         assert gradient.dtype == x.dtype.newbyteorder("="), f"gradient is {gradient.dtype}"
 
@@ -144,7 +144,7 @@ def as_doubles(x: Any) -> Any:
 
 
 def compare(got: list[Any], expected: list[Any], given: list[Any], numpys: Any) -> None:
-    """Raise unless values are right to the least precise dtype, or NumPy's own integers."""
+    """Raise an error unless values are right in the least precise dtype, or equal NumPy's."""
     dtypes = [np.dtype("float64"), *(x.dtype for x in (*given, *got) if x.dtype.kind == "f")]
     limit = 32 * max([float(np.finfo(dtype).eps) for dtype in dtypes])
     for position, (a, b) in enumerate(zip(got, expected, strict=True)):
@@ -166,7 +166,7 @@ UNDEFINED = (
     "out of bounds for uint8",  # NumPy, where a row multiplies by a negative number
     "within the bounds of the dtype",
 )
-"""What libraries say where neither NumPy nor the standard has an answer."""
+"""Error messages of libraries for cases that neither NumPy nor the standard defines."""
 
 
 def attempt(case: OpCase, backend: str, form: Form) -> str:
@@ -192,7 +192,7 @@ REFUSALS = (DezeroError, TypeError, ValueError, OverflowError)
 
 
 def explained(error: BaseException) -> str:
-    """Return the message of an error with those it came from."""
+    """Return the messages of an error and its causes."""
     return f"{error} {explained(error.__cause__)}" if error.__cause__ else str(error)
 
 
@@ -229,7 +229,7 @@ def test_op(op: str, report: Any) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning", "ignore::RuntimeWarning")
 def test_layer(name: str, report: Any) -> None:
-    """A float32 layer computes the same of every form, and its parameters stay float32."""
+    """A float32 layer returns the same for every form, and its parameters stay float32."""
     make, host = LAYERS[name]
 
     def run(layer: Layer, x: Any) -> list[Any]:

@@ -53,7 +53,7 @@ def test_unseen_mutant(change: Any) -> None:
 
 
 LATE = {from_numpy_drops_the_order, to_numpy_shares_memory}
-"""Mutants that only the last checks of the kit catch."""
+"""The mutants that only the last checks of the kit catch."""
 MUTANTS = [
     pytest.param(change, marks=[pytest.mark.slow] if change in LATE else []) for change in CAUGHT_BY
 ]

@@ -1,4 +1,4 @@
-"""The table of PyTorch's samples, printed after the tests of this folder."""
+"""Print the table of PyTorch's samples after the tests of this folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _counts: dict[str, Counter[str]] = {}
 
 @pytest.fixture
 def sample_counts() -> Any:
-    """``sample_counts(name, counts)`` puts a row into the table."""
+    """Return a function that adds a row to the table: ``sample_counts(name, counts)``."""
     return _counts.__setitem__
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print for each row how many samples agree, and why others do not apply."""
+    """Print for each row how many samples agree, and why others were skipped."""
     if not _counts:
         return
     terminalreporter.section("PyTorch's own samples")

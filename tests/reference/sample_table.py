@@ -1,7 +1,7 @@
-"""Which of PyTorch's own samples each of our ops runs on: one line per pair of functions.
+"""List the PyTorch samples for each DeZero op: one line per pair of functions.
 
-A row names our op, the entry of PyTorch's ``op_db`` (after a slash its variant), and spells
-PyTorch's call with our function. PyTorch's names of arguments are kept.
+A row names the op, the entry of PyTorch's ``op_db`` (after a slash its variant), and expresses
+PyTorch's call with the DeZero function. Arguments have PyTorch's names.
 """
 
 # ruff: noqa: E501 (one line for each row)
@@ -22,14 +22,14 @@ from dezero_nn import functions as N
 
 @dataclass(frozen=True)
 class Row:
-    """Our op, PyTorch's function, and the call spelled with ours.
+    """A DeZero op, the PyTorch function, and its call expressed with the op.
 
     Attributes:
-        op: a name of our op table.
+        op: a name in DeZero's op table.
         entry: name in ``op_db``, perhaps with a variant after a slash.
         call: takes the arguments of PyTorch's function.
-        only: chooses the samples by their keyword arguments, where PyTorch has several functions
-            under one name.
+        only: selects samples by their keyword arguments, if PyTorch has several functions under
+            one name.
     """
 
     op: str
@@ -232,4 +232,4 @@ WITHOUT_SAMPLES = {
     "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",
     "lstm": "op_db has no samples of LSTM; test_against_pytorch.py compares them",
 }
-"""Ops of our table that PyTorch's samples do not reach."""
+"""Ops without PyTorch samples, and the reason."""

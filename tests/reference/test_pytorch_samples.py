@@ -1,9 +1,9 @@
-"""Our ops on the sample inputs that PyTorch's authors wrote for PyTorch's own tests.
+"""Test DeZero's ops on the sample inputs of PyTorch's own tests.
 
-Each sample of ``op_db`` is computed by both libraries. In float64 the values, the gradients of
-a weighted sum of the results, and the derivatives of a weighted sum of those gradients are
-compared; in the other dtypes the values. Results and gradients have PyTorch's dtype for floating
-inputs; for integers and bools NumPy is the reference, and the kind of the dtype is compared.
+Both libraries compute each sample of ``op_db``. In float64 the test compares the values, the
+gradients of a weighted sum of the results, and the derivatives of a weighted sum of those
+gradients; in the other dtypes, the values. For floating inputs the dtypes must be PyTorch's; for
+integers and bools the category of the dtype must be NumPy's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dezero_core.testing.table import rows
 COMPLEX, SPARSE, OUT, IN_PLACE = "complex", "sparse", "out=", "in-place"
 TORCH_DTYPE, OPTION = "a dtype only PyTorch has", "an option we do not offer"
 REASONS = (COMPLEX, SPARSE, OUT, IN_PLACE, TORCH_DTYPE, OPTION)
-"""Why a sample may not apply; the last for at most a twentieth of a row's samples."""
+"""Reasons to skip a sample; the last for at most a twentieth of a row's samples."""
 
 DTYPES = {
     torch.float64: 1e-8,
@@ -41,7 +41,7 @@ DTYPES = {
 }
 """The dtypes of the inputs, with the tolerance relative to the largest element.
 
-PyTorch computes in float32 where integers give floating results.
+PyTorch computes in float32 if integers give floating results.
 """
 
 
@@ -52,7 +52,7 @@ torch.set_num_threads(1)  # the samples are small
 
 
 class NotApplicable(Exception):
-    """A sample does not apply, for one of `REASONS`."""
+    """Raised to skip a sample, for one of `REASONS`."""
 
 
 @cache
@@ -65,13 +65,13 @@ def op_db() -> dict[str, Any]:
 
 
 def as_ours(value: Any, variables: dict[int, Variable], dtype: torch.dtype) -> Any:
-    """Return an argument of a sample for our function; the same tensor is the same Variable."""
+    """Convert an argument of a sample; the same tensor becomes the same Variable."""
     if isinstance(value, torch.Tensor):
         if value.layout != torch.strided:
             raise NotApplicable(SPARSE)
         if value.dtype != dtype:
             is_scalar = value.ndim == 0 and value.dtype.is_floating_point
-            return value.item() if is_scalar else as_array(value)  # as weak as a number
+            return value.item() if is_scalar else as_array(value)  # promotes weakly
         return variables.setdefault(id(value), Variable(as_array(value)))
     if isinstance(value, list | tuple):
         return type(value)(as_ours(v, variables, dtype) for v in value)
@@ -116,9 +116,9 @@ def require_equal(what: str, ours: Any, theirs: Any, tolerance: float, exact: bo
 
 
 def as_integers(x: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Return ``x`` in PyTorch's integer dtype, cut off and wrapped around as there.
+    """Return ``x`` in PyTorch's integer dtype, truncated and with its overflow.
 
-    NumPy adds up small integers in large ones, and layers compute in floating point (ADR 0015).
+    NumPy sums small integers in larger ones, and layers compute in floating point (ADR 0015).
     """
     if x.dtype.kind == "f":
         x = np.nan_to_num(np.trunc(x * (1 + 1e-9)), posinf=0, neginf=0)
@@ -134,7 +134,7 @@ def check_sample(row: Row, op: Any, sample: Any, dtype: torch.dtype) -> None:
     """Compare one sample.
 
     Raises:
-        NotApplicable: it does not apply.
+        NotApplicable: the sample does not apply to DeZero.
         AssertionError: values, dtypes or derivatives differ.
     """
     if "out" in sample.kwargs:

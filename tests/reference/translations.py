@@ -1,4 +1,4 @@
-"""PyTorch's functions spelled with ours: what takes more than a line of the table.
+"""Express PyTorch functions with DeZero's, if that takes more than a line of the table.
 
 Arguments have PyTorch's names and order. Tensors arrive as Variables or NumPy arrays.
 """
@@ -33,7 +33,7 @@ def flat(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def part(x: Any, axis: int, index: Any) -> Any:
-    """Return ``x`` indexed along one axis; an array without axes is one of one element."""
+    """Return ``x`` indexed along one axis; a 0-d array is treated as one element."""
     if x.ndim == 0:
         return C.reshape(C.get_item(C.reshape(x, (1,)), index), ())
     return C.get_item(x, (slice(None),) * (axis % x.ndim) + (index,))
@@ -60,7 +60,7 @@ def tiled(x: Any, counts: tuple[int, ...]) -> Any:
 
 
 def rolled(x: Any, shifts: Any, dims: Any = ()) -> Any:
-    """Return ``x`` rolled along axes, or along its elements if none are named."""
+    """Return ``x`` rolled along axes, or flattened and rolled if there are none."""
     shifts, dims = np.atleast_1d(shifts), np.atleast_1d(dims)
     if dims.size == 0:
         return C.reshape(rolled(C.reshape(x, (-1,)), shifts, 0), x.shape)
@@ -81,7 +81,7 @@ def rotated(x: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
 
 
 def split(x: Any, sizes: Any, dim: int = 0) -> Any:
-    """Return parts of one size, the last perhaps smaller, or of the sizes listed."""
+    """Split into parts of one size (the last may be smaller), or of the listed sizes."""
     n = x.shape[dim]
     if isinstance(sizes, int):
         sizes = [min(sizes, n - start) for start in range(0, n, sizes)]
@@ -103,7 +103,7 @@ def hsplit(x: Any, where: Any) -> Any:
 
 
 def cat(xs: Any, dim: int = 0) -> Any:
-    """Join arrays; PyTorch leaves out those of shape (0,)."""
+    """Join arrays; PyTorch omits those of shape (0,)."""
     kept = [x for x in xs if x.shape != (0,)] or xs
     return C.concat(kept, dim)
 
@@ -171,7 +171,7 @@ def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
 
 
 def squeezed(x: Any, dim: Any = None) -> Any:
-    """Drop axes of length 1; PyTorch leaves longer ones that are named."""
+    """Remove axes of length 1; PyTorch keeps longer ones that are listed."""
     if dim is None:
         return C.squeeze(x)
     named = {a % x.ndim for a in np.atleast_1d(dim).astype(int).tolist()} if x.ndim else set()
@@ -196,7 +196,7 @@ def sum_to_size(x: Any, *shape: Any) -> Any:
 
 
 def clamp(x: Any, low: Any = None, high: Any = None) -> Any:
-    """Clip; PyTorch converts integers to the dtype of ``x``, where NumPy promotes both."""
+    """Clip; PyTorch converts integers to the dtype of ``x``, while NumPy promotes both."""
     low, high = (b if b is None or x.dtype.kind != "f" or not hasattr(b, "dtype")
                  else C.astype(b, x.dtype) for b in (low, high))  # fmt: skip
     return C.clip(x, low, high)
@@ -233,7 +233,7 @@ def tensordot(x: Any, y: Any, dims: Any = 2) -> Any:
     if isinstance(dims, int):
         dims = list(range(x.ndim - dims, x.ndim)), list(range(dims))
     mine, its = ([a % z.ndim for a in d] for z, d in zip((x, y), dims, strict=True))
-    for a, b in zip(mine, its, strict=True):  # PyTorch stretches axes of length 1
+    for a, b in zip(mine, its, strict=True):  # PyTorch broadcasts axes of length 1
         if x.shape[a] == 1:
             y = C.sum(y, b, keepdims=True)
         elif y.shape[b] == 1:
@@ -293,7 +293,7 @@ def extended(x: Any, extra: Any, value: float) -> Any:
 
 
 def counts(size: Any, k: Any, s: Any, p: Any, d: Any, ceil_mode: bool) -> list[int]:
-    """Return how many windows fit; with ``ceil_mode`` the last may hang over the end."""
+    """Return how many windows fit; with ``ceil_mode`` the last may extend past the end."""
     found = []
     for n, K, S, P, D in zip(size, k, s, p, d, strict=True):
         count = (n + 2 * P - D * (K - 1) - 1 + (S - 1 if ceil_mode else 0)) // S + 1
@@ -332,7 +332,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """Pool; dilated windows are gathered, and their largest elements taken."""
+    """Pool; for dilated windows gather the elements and take the maximum."""
     k, p, d = pair(kernel_size), pair(padding), pair(dilation)
     s = pair(stride) if stride else k
     size = x.shape[-2:]
@@ -357,7 +357,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: Any = None,
 ) -> Any:
-    """Pool; where PyTorch divides by another number of elements, rescale."""
+    """Pool; rescale if PyTorch divides by another number of elements."""
     k, p = pair(kernel_size), pair(padding)
     s = pair(stride) if stride else k
     size = x.shape[-2:]
@@ -373,7 +373,7 @@ def avg_pool2d(
 
 
 def window_sizes(size: Any, k: Any, s: Any, p: Any, number: Any, with_padding: bool) -> Any:
-    """Return how many elements each window has, counting padding or not."""
+    """Return the number of elements of each window, with or without padding."""
     sizes = []
     for n, K, S, P, c in zip(size, k, s, p, number, strict=True):
         start = np.arange(c) * S - P
@@ -450,7 +450,7 @@ def conv_transpose2d(
         return batched(x, lambda x: N.deconv2d(x, W, b, s, p, outsize, d, groups))
 
     def crop(x: Any) -> Any:
-        """Nothing reaches the rows that ``output_padding`` adds beyond a stride."""
+        """Append zeros for ``output_padding`` beyond a stride, then crop to the output size."""
         y = extended(N.deconv2d(x, W, None, s, 0, None, d, groups), more, 0.0)
         y = part(y, 2, slice(p[0], p[0] + outsize[0]))
         y = part(y, 3, slice(p[1], p[1] + outsize[1]))
@@ -460,7 +460,7 @@ def conv_transpose2d(
 
 
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    """Lay out windows; dilated ones are gathered."""
+    """Apply im2col; gather dilated windows."""
     k, d, p, s = map(pair, (kernel_size, dilation, padding, stride))
     size = x.shape[-2:]
     rows, columns, exist = places(size, k, s, p, d, counts(size, k, s, p, d, False))
@@ -536,7 +536,7 @@ def nll_loss(
 def cross_entropy(
     op: Any, x: Any, t: Any, weight: Any = None, reduction: str = "mean", ignore_index: int = -100
 ) -> Any:
-    """Call ``op`` if all labels count alike; else weigh the logarithms of the softmax."""
+    """Call ``op`` if all labels have the same weight; else weight the log-softmax."""
     axis = 0 if x.ndim == 1 else 1
     if not np.issubdtype(t.dtype, np.integer):
         terms = -N.log_softmax(x, axis) * t
@@ -577,7 +577,7 @@ def layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: fl
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
-    """Drop what PyTorch drops: its mask is that of ones, drawn from the same seed."""
+    """Drop the same elements as PyTorch: drop ones with the same seed to get its mask."""
     if not training or p == 0:
         with using_config("train", training):
             return N.dropout(x, min(p, 0.5))
@@ -588,7 +588,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
 
 
 def converted(x: Any, *arguments: Any, **keywords: Any) -> Any:
-    """Return ``x`` in the dtype that is somewhere among the arguments of ``Tensor.to``."""
+    """Return ``x`` in the dtype among the arguments of ``Tensor.to``."""
     for a in arguments:
         if isinstance(a, np.dtype) or hasattr(a, "dtype"):
             return C.astype(x, getattr(a, "dtype", a))

@@ -1,7 +1,7 @@
-"""Tiny models and runs of every kind that can be saved, for `write.py` and the test of its files.
+"""Define small models and runs of every type that can be saved, for `write.py` and its test.
 
-The definitions must stay as they are: files written by earlier versions are read into them. A new
-kind of layer, optimizer or part is a new entry.
+Do not change the definitions: files written by earlier versions are loaded into them. Add an entry
+for a new type of layer, optimizer or part.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ IDS = np.array([[0, 2], [1, 1]])
 
 
 class Images(dezero.Model):
-    """Every layer that images need."""
+    """A model with every layer for images."""
 
     def __init__(self) -> None:
         self.conv, self.bn = L.Conv2d(2, 3), L.BatchNorm()
@@ -50,7 +50,7 @@ class Images(dezero.Model):
 
 
 class Recurrent(dezero.Model):
-    """A recurrent layer and what makes scores of its states."""
+    """A recurrent layer, and a layer that computes scores from its states."""
 
     def __init__(self, layer: Any) -> None:
         self.rnn, self.fc = layer, L.Linear(2)
@@ -81,7 +81,7 @@ MODELS: dict[str, tuple[Callable[[], Any], Any]] = {
     "embedding": (lambda: Sequential(L.EmbedID(3, 4), L.Linear(2)), IDS),
     "tree": (tree, None),
 }
-"""By name, what makes a model, and an input for it."""
+"""A function that creates a model, and an input for it, by name."""
 
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
     "sgd": SGD,
@@ -95,13 +95,13 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
 
 
 def outputs(model: Any, x: Any) -> Any:
-    """What a model computes, without learning from it."""
+    """Return the output of a model in test mode."""
     with dezero.no_grad(), dezero.test_mode():
         return model(x).data
 
 
 def optimizer_parts() -> dict[str, Any]:
-    """A model and an optimizer for each kind of optimizer."""
+    """Return a model and an optimizer for each type of optimizer."""
     parts: dict[str, Any] = {}
     for name, make in OPTIMIZERS.items():
         model = MLP((2,), in_size=3)
@@ -110,7 +110,7 @@ def optimizer_parts() -> dict[str, Any]:
 
 
 def train_optimizers(parts: dict[str, Any], steps: int) -> list[float]:
-    """So many steps of every optimizer; the losses."""
+    """Run steps of every optimizer; return the losses."""
     losses: list[float] = []
     for name in OPTIMIZERS:
         model = parts[f"{name}_model"]
@@ -145,7 +145,7 @@ def run_parts() -> dict[str, Any]:
 
 
 def train_run(parts: dict[str, Any]) -> Iterator[float]:
-    """The loss of each step, over epochs of four batches, for ever."""
+    """Yield the loss of each step, over endless epochs of four batches."""
     while True:
         for x, t in parts["loader"]:
             x = x + parts["own"].normal(0, 0.01, x.shape).astype("float32")
@@ -156,7 +156,7 @@ def train_run(parts: dict[str, Any]) -> Iterator[float]:
 
 
 def step(model: Any, optimizer: Any, x: Any, t: Any) -> float:
-    """One update, and the loss before it."""
+    """Make one update; return the loss before it."""
     loss = F.softmax_cross_entropy(model(x), t)
     model.cleargrads()
     loss.backward()
@@ -165,7 +165,7 @@ def step(model: Any, optimizer: Any, x: Any, t: Any) -> float:
 
 
 TRAIN = ("train", "--data", "spiral", "--seed", "1", "--batch-size", "100")
-"""The command whose checkpoints are kept; ``--epochs`` and ``--checkpoint`` follow."""
+"""The command whose checkpoints are stored; append ``--epochs`` and ``--checkpoint``."""
 
 SMALL = ("mlp", lambda classes: MLP((8, classes), F.relu))
-"""In place of the command's network, whose checkpoints take 90 KB."""
+"""Replaces the command's network, whose checkpoints take 90 KB."""

@@ -1,4 +1,4 @@
-"""Files that `write_pytorch.py` wrote give our layers what PyTorch's modules compute."""
+"""Test that layers loaded from files of `write_pytorch.py` compute the same as PyTorch."""
 
 import json
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_outputs_are_pytorchs(name: str) -> None:
 
 
 def made(model: Any, x: Any) -> Any:
-    """The model with all its parameters."""
+    """Return the model with all its parameters."""
     with no_grad():
         model(x)
     for layer in getattr(model, "layers", [model]):

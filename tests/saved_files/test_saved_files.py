@@ -1,6 +1,6 @@
-"""Files that earlier versions wrote load, hold what they held, and training goes on from them.
+"""Test that files of earlier versions load unchanged, and that training continues from them.
 
-Each folder beside this test was made by `write.py` when the version it is named after was current.
+Each folder here was written by `write.py` of the version that it is named after.
 """
 
 import json
@@ -69,7 +69,7 @@ def require_equal(model: Any, arrays: dict[str, Any]) -> None:
 def test_weights(folder: Path, name: str, suffix: str) -> None:
     said = expected(folder)["weights"].get(name)
     if said is None:
-        pytest.skip("written before there was such a layer")
+        pytest.skip("written before this layer existed")
     make, x = MODELS[name]
     model = make()
     report = load_weights(model, folder / f"{name}{suffix}", verify=True)

@@ -1,8 +1,8 @@
-"""Write a tiny file of every kind: `python tests/saved_files/write.py FOLDER`.
+"""Write a small file of every type: `python tests/saved_files/write.py FOLDER`.
 
-FOLDER gets the name of the version or commit that writes. ``expected.json`` beside the files says
-what is in each, what the model computes with it, and how training goes on from it. Later versions
-must read all of it; whoever changes a format adds a folder, and leaves the others as they are.
+Name FOLDER after the version or commit that writes it. ``expected.json`` beside the files lists the
+contents of each, the model's output with it, and the losses of further training. Later versions
+must read all of it; if you change a format, add a folder, and do not change the others.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from dezero.cli import main, task
 from dezero_core.extend import named_params, save_weights
 
 MORE = 5
-"""How many steps a run goes on after it was saved."""
+"""The number of training steps after saving."""
 
 
 def numbers(x: Any) -> list[Any]:
-    """The elements of an array, so that they can be read back exactly."""
+    """Return the elements of an array in a form that can be read back exactly."""
     return [float(str(value)) for value in np.asarray(x).ravel()]
 
 
 def described(model: Any) -> dict[str, Any]:
-    """Dtype, shape and elements of every parameter and buffer."""
+    """Return the dtype, shape and elements of every parameter and buffer."""
     return {
         key: [x.data.dtype.name, list(x.shape), numbers(x.data)]
         for key, x in named_params(model).items()

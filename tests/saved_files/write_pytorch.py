@@ -1,7 +1,7 @@
-"""Write tiny models of PyTorch and what they compute: `python write_pytorch.py FOLDER`.
+"""Write small PyTorch models and their outputs: `python write_pytorch.py FOLDER`.
 
-Needs torch and safetensors, and nothing of ours. ``outputs.json`` holds for each model its input
-and its output; `test_pytorch_files.py` loads the files into our layers and compares.
+It needs torch and safetensors, but not DeZero. ``outputs.json`` contains the input and the output
+of each model; `test_pytorch_files.py` loads the files into DeZero layers and compares.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import nn
 
 
 class First(nn.Module):
-    """The output of a recurrent module, without its last state."""
+    """Return the output of a recurrent module, without its last state."""
 
     def __init__(self, rnn: nn.Module, head: nn.Module | None = None) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class First(nn.Module):
 
 
 def trained(model: nn.Module, x: Any) -> nn.Module:
-    """The model, after its running statistics and affine parameters have moved."""
+    """Return the model after changing its running statistics and affine parameters."""
     model.train()
     model(x)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Integers, shapes, axes and indices in every form that NumPy takes, and messages for others."""
+"""Test integers, shapes, axes and indices in every form that NumPy takes, and errors for others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,12 +27,12 @@ def constant(x: Any) -> Variable:
 
 
 def integer(n: int) -> list[Any]:
-    """An integer in the other forms that NumPy takes."""
+    """Return an integer in the other forms that NumPy takes."""
     return [np.int64(n), np.int8(n), np.array(n), constant(n)]
 
 
 def several(*ns: int) -> list[Any]:
-    """A tuple of integers in the other forms."""
+    """Return a tuple of integers in the other forms that NumPy takes."""
     return [list(ns), np.array(ns, "int32"), tuple(map(np.int64, ns)), [np.int16(n) for n in ns]]
 
 

@@ -1,4 +1,4 @@
-"""Every block is a context manager and a decorator, and leaves nothing behind."""
+"""Test that every block is a context manager and a decorator, and restores its setting."""
 
 import asyncio
 import contextvars
@@ -130,7 +130,7 @@ def test_coroutines_and_asynchronous_generators(block: Block) -> None:
         await running.aclose()
         seen += [item async for item in items()][:1]
         async for _ in items():
-            break  # closed later, in a task of the loop's
+            break  # closed later, in a task of the event loop
         return seen
 
     assert inspect.iscoroutinefunction(work) and inspect.isasyncgenfunction(items)

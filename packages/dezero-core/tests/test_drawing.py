@@ -150,7 +150,7 @@ def test_a_notebook_shows_what_it_can(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As in IPython, whose Image refuses svg and pdf, and whose FileLink takes a path."""
+    """Imitate IPython: its Image refuses svg and pdf, and its FileLink takes a path."""
     calls: list[Any] = []
 
     def recorder(kind: str) -> Any:

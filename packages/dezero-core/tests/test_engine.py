@@ -65,7 +65,7 @@ def test_the_seed_is_grad_if_it_is_set(create_graph: bool, backend: str) -> None
     assert np.array_equal(library.to_numpy(x.grad.data), [30.0, 60.0])
     assert y.grad is None
     y = x * 3
-    y._grad = Variable(library.from_numpy(np.ones(3)))  # behind the setter, which refuses it
+    y._grad = Variable(library.from_numpy(np.ones(3)))  # bypasses the setter, which refuses it
     with pytest.raises(ShapeError, match=r"grad has shape \(3,\), the Variable \(2,\)"):
         y.backward()
 

@@ -1,4 +1,4 @@
-"""Lines that everybody writes with a Variable: printing, rounding, comparing, rows."""
+"""Test common uses of a Variable: printing, rounding, comparing, iterating over rows."""
 
 import copy
 import math
@@ -148,7 +148,7 @@ def test_a_copy_is_another_variable() -> None:
     assert y is not x and y.data is x.data and x.name == "x"
     z = copy.copy(x * 2)
     z.backward()
-    assert x.grad.data.tolist() == [2, 2], "at the same place in the graph"
+    assert x.grad.data.tolist() == [2, 2], "at the same position in the graph"
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 2), (0, 2)])
@@ -159,7 +159,7 @@ def test_printing_aligns_the_rows_of_any_shape(shape: tuple[int, ...]) -> None:
     assert lines[0][:9] == "variable(" and all(line[:9] == " " * 9 for line in lines[1:])
 
 
-# A leaf is its own derivative: ones.
+# The derivative of a leaf with respect to itself is ones.
 
 
 def test_backward_of_a_leaf_adds_ones() -> None:

@@ -1,4 +1,4 @@
-"""NumPy's functions of Variables: ours, refused or on the data, and never a lost graph."""
+"""Test NumPy functions called with Variables: none loses the graph silently."""
 
 import copy
 import inspect
@@ -31,7 +31,7 @@ B = np.array([[1.1, 0.2, -0.7], [-2.3, 0.9, 1.4]])
 V3, M34 = B[0], np.linspace(-1, 1, 12).reshape(3, 4)
 EVERY = {name_of(f): f for f in get_overridable_numpy_array_functions()}
 
-# For each function that becomes ours: a call with Variables or arrays, and its inputs.
+# For each function that DeZero computes: a call with Variables or arrays, and its inputs.
 SAMPLES: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...]]]] = {
     "amax": [(lambda x: np.amax(x, 1), (A,)), (lambda x: np.amax(x, keepdims=True), (A,))],
     "amin": [(lambda x: np.amin(x, (0, 1)), (A,))],
@@ -110,7 +110,7 @@ def test_what_becomes_ours_has_numpys_value_and_a_gradient(name: str) -> None:
     for call, arrays in SAMPLES[name]:
         for wanted in (True, False):
             y = call(*[Variable(a, requires_grad=wanted) for a in arrays])
-            assert type(y) is Variable, "also where nobody asks for a gradient"
+            assert type(y) is Variable, "also if no input requires grad"
             assert y.requires_grad == wanted
             expected = call(*arrays)
             assert y.shape == expected.shape
@@ -118,7 +118,7 @@ def test_what_becomes_ours_has_numpys_value_and_a_gradient(name: str) -> None:
         check_gradients(call, *arrays, order=1, name=f"np.{name}")
 
 
-# Each with the function of ours that has exactly this meaning: values and gradients are the same.
+# NumPy calls and the equivalent DeZero calls: values and gradients are the same.
 SAME: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
     (lambda x, y: np.concatenate([x, y], 1), lambda x, y: F.concat([x, y], 1)),
     (lambda x, y: np.stack([x, y]), lambda x, y: F.stack([x, y])),
@@ -215,7 +215,7 @@ def test_the_remedies_exist() -> None:
 
 
 def test_the_walk(report: Any) -> None:
-    """Every function of NumPy that asks a Variable gets exactly one of the three answers."""
+    """Every NumPy function with the protocol is handled in exactly one of the three ways."""
     ours = DIFFERENTIABLE.keys() | REARRANGING
     assert not ours & CONSTANT
     assert ours & EVERY.keys() <= SAMPLES.keys(), "a row without a sample"
@@ -240,7 +240,7 @@ def test_the_walk(report: Any) -> None:
 
 
 def test_the_table_names_numpys_parameters() -> None:
-    """A row that is out of step with NumPy's signature would pass an argument for another."""
+    """A row that differs from NumPy's signature would confuse arguments."""
     for name, row in DIFFERENTIABLE.items():
         tokens = [t.removeprefix("-") for t in row.parameters.split() if t not in "/*"]
         try:

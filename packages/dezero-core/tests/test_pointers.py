@@ -1,4 +1,4 @@
-"""Pointers for C: an array that is not what C expects is named, never read."""
+"""Test the checks of arrays for C: an array that C does not expect is refused, never read."""
 
 import ctypes
 from typing import Any
@@ -14,7 +14,7 @@ PLAIN = np.arange(6, dtype="float32").reshape(SHAPE)
 
 
 def misaligned(x: Any) -> Any:
-    """A copy of an array that starts one byte after an aligned address."""
+    """Return a copy of an array that starts one byte after an aligned address."""
     memory = np.zeros(x.nbytes + 1, "uint8")
     moved = memory[1:].view(x.dtype).reshape(x.shape)
     moved[...] = x
@@ -22,7 +22,7 @@ def misaligned(x: Any) -> Any:
 
 
 def read_only(x: Any) -> Any:
-    """A copy of an array that cannot be written to."""
+    """Return a read-only copy of an array."""
     x = x.copy()
     x.flags.writeable = False
     return x

@@ -216,7 +216,7 @@ def test_copies_carry_the_gradient(copied: object, create_graph: bool) -> None:
 
 
 def test_pickles_of_earlier_versions_load() -> None:
-    """Those have no gradient in them."""
+    """Pickles of earlier versions do not contain the gradient."""
     from dezero_core import variable
 
     x = variable._rebuild(Parameter, np.ones(2), "W", True)

@@ -138,7 +138,7 @@ WITHOUT_AXES = {
 
 @pytest.mark.parametrize("op", WITHOUT_AXES)
 def test_an_array_without_axes_stays_one(op: str) -> None:
-    """``cupy.ascontiguousarray`` gives an array without axes the shape (1,)."""
+    """``cupy.ascontiguousarray`` changes the shape of a 0-d array to (1,)."""
     compare(op, WITHOUT_AXES[op])
 
 

@@ -1,4 +1,4 @@
-"""Examples of every form, and the batches that become of them."""
+"""Test the batches that loaders build from every form of examples."""
 
 from collections import namedtuple
 from typing import Any
@@ -16,7 +16,7 @@ F4 = np.arange(3, dtype="float32")
 
 
 def seen(batch: Any) -> Any:
-    """A batch with each array as its dtype and shape."""
+    """Return a batch with each array replaced by its dtype and shape."""
     if isinstance(batch, np.ndarray):
         assert type(batch) is np.ndarray and batch.dtype.isnative
         return f"{batch.dtype.name}{list(batch.shape)}"
@@ -28,7 +28,7 @@ def seen(batch: Any) -> Any:
 
 
 class MapStyle:
-    """Only a length and examples by number, as PyTorch's data sets."""
+    """A data set with only a length and examples by number, like PyTorch's."""
 
     def __len__(self) -> int:
         return 2

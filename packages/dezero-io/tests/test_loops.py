@@ -1,4 +1,4 @@
-"""Loops over a loader: each is independent, and a checkpoint knows which one it holds."""
+"""Test loops over a loader: they are independent, and a checkpoint stores a defined one."""
 
 import copy
 import pickle

@@ -449,7 +449,7 @@ def test_arrays_are_moved_to_the_host_one_at_a_time(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("compress", [False, True])
 def test_a_file_that_does_not_fit_is_refused_by_its_headers(tmp_path: Path, compress: bool) -> None:
-    """Weights and checkpoints: memory stays far below what the file declares."""
+    """Refusing weights and checkpoints takes far less memory than the file declares."""
     size = 1 << 22  # 16 MB
     save_weights({"b": Parameter(np.zeros(size, "float32"))}, tmp_path / "w", compress=compress)
     save_checkpoint(tmp_path / "c", model={"b": Parameter(np.zeros(size, "float32"))})
@@ -477,7 +477,7 @@ def test_a_file_that_does_not_fit_is_refused_by_its_headers(tmp_path: Path, comp
     ],
 )
 def test_dtypes_of_ml_dtypes_are_named(tmp_path: Path, descr: str, message: str) -> None:
-    """Headers as NumPy writes them for arrays of the package ml_dtypes."""
+    """Files have the headers that NumPy writes for arrays of the package ml_dtypes."""
     header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': (2,), }}\n".encode()
     array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     with zipfile.ZipFile(tmp_path / "m.npz", "w") as archive:

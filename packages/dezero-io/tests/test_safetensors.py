@@ -178,7 +178,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("kind", ["F32", "BF16"])
 def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, kind: str) -> None:
-    """2**27 numbers, of which none is read: the file has a hole in their place."""
+    """None of the 2**27 numbers is read; the file is sparse there."""
     path, width = tmp_path / "m.safetensors", 2 if kind == "BF16" else 4
     header = raw({"b": entry(kind, [1 << 27], width << 27)}, b"")
     path.write_bytes(header)

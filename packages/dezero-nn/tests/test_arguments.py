@@ -1,4 +1,4 @@
-"""Sizes, windows, axes and factors of ops and layers in every form that NumPy takes."""
+"""Test sizes, windows, axes and factors of ops and layers in every form that NumPy takes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -90,7 +90,7 @@ def test_every_form_gives_what_python_numbers_give(form: Form) -> None:
     for other in others:
         seed(0)
         y = call(other).data
-        assert y.dtype == np.float32, "a NumPy number leaves the dtype alone"
+        assert y.dtype == np.float32, "a NumPy number does not change the dtype"
         assert np.array_equal(y, expected)
 
 

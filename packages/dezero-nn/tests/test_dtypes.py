@@ -1,4 +1,4 @@
-"""Dtypes and non-finite numbers: what a user's data may hold, and the right answer."""
+"""Test results for all dtypes and for non-finite numbers."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_pooling_keeps_the_gradient_of_what_is_not_finite(dtype: str, value: flo
     y = F.pooling(x, 2, 2, 1)
     y.grad = Variable(np.ones(y.shape, dtype))
     y.backward()
-    if value == -INF:  # nan is as large as padding is not: anywhere
+    if value == -INF:  # nan may be at any position
         assert x.grad.data.sum() == 4
 
 
@@ -237,7 +237,7 @@ OPTIMIZERS = [SGD, MomentumSGD, Adam, AdamW, AdaGrad, RMSprop, AdaDelta]
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning")
 def test_optimizers_update_parameters_of_every_form(optimizer: Any, form: str) -> None:
-    """Three steps as in float64; of halves g**2 and eps would be 0, and the quotient nan."""
+    """Compare three steps with float64; in half precision g**2 and eps would underflow to nan."""
     data, gradient = np.array([[1.0], [2.0]]), np.array([[1e-4], [300.0]])
 
     def trained(make: Any) -> Any:

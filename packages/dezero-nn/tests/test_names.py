@@ -1,4 +1,4 @@
-"""The names that subclasses of ours would naturally use belong to them."""
+"""Test that subclasses may use common attribute names."""
 
 import copy
 import pickle

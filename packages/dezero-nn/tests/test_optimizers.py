@@ -312,7 +312,7 @@ def test_schedules_refuse_what_makes_no_sense() -> None:
 
 
 def trained(make: Any, data: Any, gradient: Any, steps: int = 3) -> Any:
-    """The data of a parameter after some steps with one gradient, both as they are."""
+    """Return the data of a parameter after some steps with one gradient."""
     layer = Layer()
     layer.p = Parameter(np.ones(data.shape))
     layer.p.data = data
@@ -325,7 +325,7 @@ def trained(make: Any, data: Any, gradient: Any, steps: int = 3) -> Any:
 
 
 def misaligned(x: Any) -> Any:
-    """A copy that starts one byte after an aligned address."""
+    """Return a copy that starts one byte after an aligned address."""
     memory = np.zeros(x.nbytes + 1, "uint8")
     moved = memory[1:].view(x.dtype).reshape(x.shape)
     moved[...] = x
@@ -339,7 +339,7 @@ def read_only(x: Any) -> Any:
 
 
 def sharing(x: Any) -> Any:
-    """All rows in the memory of the first: writable, but not one by one."""
+    """Return an array whose rows share the memory of the first, and are writable."""
     return np.lib.stride_tricks.as_strided(x.copy(), x.shape, (0, *x.strides[1:]))
 
 
@@ -367,8 +367,8 @@ LAYOUTS = {
 def test_arrays_in_every_layout_are_updated_alike(
     make: Any, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that C cannot take go by NumPy; read-only ones are copied. None is read too far."""
-    monkeypatch.setattr(updates, "PIECE", piece)  # larger parameters go piece by piece
+    """NumPy updates arrays that C cannot take; read-only ones are copied; none is overread."""
+    monkeypatch.setattr(updates, "PIECE", piece)  # larger parameters are updated in pieces
     p = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], "float32")
     g = np.array([[0.5, 1.0, -2.0], [0.25, -1.0, 2.0]], "float32")
     for name, layout in LAYOUTS.items():
@@ -490,7 +490,7 @@ def test_read_only_running_statistics_are_refused() -> None:
 
 
 def with_everything(make: Any) -> tuple[Any, Optimizer, Any]:
-    """A model, its optimizer with hooks, and a schedule if there is a rate."""
+    """Return a model, its optimizer with hooks, and a schedule if there is a rate."""
     model = MLP((4, 3), in_size=5)
     draw = np.random.default_rng(0)
     for p in model.params():
@@ -516,7 +516,7 @@ def train(model: Any, optimizer: Optimizer, schedule: Any, steps: int) -> bytes:
 
 
 def in_a_new_model(run: Any) -> Any:
-    """A run of the same kind, given the states of ``run``."""
+    """Return a new run of the same type with the states of ``run``."""
     model, optimizer, schedule = run
     other, fresh, ahead = with_everything(lambda: type(optimizer)())
     for p, q in zip(other.params(), model.params(), strict=True):
@@ -528,7 +528,7 @@ def in_a_new_model(run: Any) -> Any:
 
 
 def of_the_optimizer_alone(copied: Any) -> Any:
-    """A way to copy a run that copies the optimizer, and what belongs to it."""
+    """Return a function that copies a run by copying its optimizer."""
 
     def copy_run(run: Any) -> Any:
         if run[2] is None:
@@ -571,7 +571,7 @@ def test_training_goes_on_from_a_copy(
 
 
 class ByIdentity(Optimizer):
-    """Momentum as readers of the book write it: the state is keyed by id(param)."""
+    """Momentum with the state keyed by id(param), as in the book."""
 
     def __init__(self, lr: float = 0.1) -> None:
         super().__init__()
@@ -615,7 +615,7 @@ def test_a_shallow_copy_has_a_state_of_its_own(make: Any, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("make", MAKE)
 @pytest.mark.parametrize("size", [3, (1 << 20) + 1])
 def test_states_are_never_shared(make: Any, size: int) -> None:
-    """Neither with the optimizer, nor with another that loads it, nor with the model."""
+    """A state shares no arrays with its optimizer, with another that loads it, or the model."""
     layer = Layer()
     layer.p = Parameter(np.ones(size, "f"))
     optimizer = make().setup(layer)

@@ -156,7 +156,7 @@ def test_a_child_of_fork_makes_threads_and_locks_of_its_own() -> None:
 
 @pytest.fixture
 def switching() -> Iterator[None]:
-    """Python changes threads as often as it can."""
+    """Make Python switch threads as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -178,7 +178,7 @@ def run_together(*jobs: Any, seconds: float = 0.4) -> None:
 
 @pytest.mark.usefixtures("switching")
 def test_filters_are_remembered_in_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each sees the filters that it asked for, while others add and drop."""
+    """Each thread gets the filters that it asked for, while others add and remove some."""
     monkeypatch.setattr(filters, "MOST", 300)
     weights = [np.full((2, 3, 3, 3), n, "f") for n in range(30)]
 
@@ -192,7 +192,7 @@ def test_filters_are_remembered_in_several_threads(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("switching")
 def test_caches_are_emptied_while_others_read_them() -> None:
-    """A plugin that comes empties the caches of backends and kernels."""
+    """Registering a plugin empties the caches of backends and kernels."""
     x = np.ones((2, 3), "f")
     kernels = type("plugin", (), {"DEZERO_API": 1})
 
@@ -217,7 +217,7 @@ def test_caches_are_emptied_while_others_read_them() -> None:
 
 
 def test_two_threads_get_one_backend() -> None:
-    """Of a library that is slow to start."""
+    """Threads get the same backend of a library that is slow to start."""
 
     def start() -> ArrayBackend:
         sleep(0.02)

@@ -410,7 +410,7 @@ print(children)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_child_of_fork_does_not_hang(count: int) -> None:
-    """In shapes that its parent computed, and in new ones; for threads of OpenMP it would wait."""
+    """A forked child computes known and new shapes without waiting for threads of OpenMP."""
     environment = os.environ | {"OMP_NUM_THREADS": "2", "DEZERO_NUM_THREADS": str(count)}
     environment.pop("DEZERO_ONEDNN", None)
     command = [sys.executable, "-W", "ignore", "-c", AFTER_A_FORK]
@@ -444,7 +444,7 @@ LAYOUTS = {
 
 
 def calls() -> dict[str, tuple[Any, ...]]:
-    """Arguments of every op that oneDNN computes, in sizes for which it is chosen."""
+    """Return arguments of every op that oneDNN computes, in sizes for which it is chosen."""
     draw = np.random.default_rng(0).standard_normal
     x, W, b = draw((2, 16, 40, 40), F4), draw((16, 16, 5, 5), F4), draw(16, F4)
     gy, settings = draw((2, 16, 36, 36), F4), (DENSE, (0, 0), DENSE, 1)
@@ -467,7 +467,7 @@ def close(got: Any, wanted: Any, name: str) -> None:
 
 @pytest.mark.parametrize("op", calls())
 def test_arrays_in_every_layout_give_the_same(op: str) -> None:
-    """oneDNN is given copies that it can read, or NumPy computes: nothing is read wrongly."""
+    """oneDNN gets copies that it can read, or NumPy computes: nothing is misread."""
     threads.set_num_threads(1)
     arguments = calls()[op]
     with kernel_log() as ran:
@@ -489,7 +489,7 @@ def test_arrays_in_every_layout_give_the_same(op: str) -> None:
 
 
 def test_wrong_arrays_never_reach_oneDNN() -> None:
-    """Of every slot of every primitive: what its array may not be."""
+    """Every slot of every primitive refuses an array that does not fit."""
     x, W, y = np.ones((2, 16, 9, 9), F4), np.ones((16, 16, 1, 1), F4), np.ones((2, 16, 9, 9), F4)
     settings = DENSE, (0, 0), DENSE, 1
     operation = convolution.forward(x.shape, W.shape, y.shape, True, settings, Way.BLOCKED)
@@ -500,7 +500,7 @@ def test_wrong_arrays_never_reach_oneDNN() -> None:
         for spoil in wrong:
             changed = np.asarray(spoil(right[position]))
             if has_layout(changed, F4, right[position].shape, writable=position == 0):
-                continue  # such as an input that is read-only
+                continue  # e.g. a read-only input
             with pytest.raises((ShapeError, UnsupportedType), match="address_of: got"):
                 operation(*right[:position], changed, *right[position + 1 :])
     with pytest.raises(ValueError, match="argument"):

@@ -22,7 +22,7 @@ from dezero_core.extend import plugins
 
 @pytest.fixture(autouse=True)
 def _no_seed_stays(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal the tests were started in
+    monkeypatch.delenv("COLUMNS", raising=False)  # set by the terminal of the test run
     yield
     host._own_generator = None
 
@@ -268,7 +268,7 @@ def test_checkpoints_of_another_run_are_left_alone(tmp_path: Path) -> None:
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that comes to its first step fails."""
+    """Make a run fail at its first step."""
 
     def fit(*arguments: Any) -> Any:
         raise AssertionError("trained before the options were checked")
@@ -337,7 +337,7 @@ def test_suffixes_that_are_none_get_one_both_ways(tmp_path: Path) -> None:
 
 
 def failing_replace(*names: str) -> Any:
-    """``os.replace`` on a disk that is full for files of these names."""
+    """Make ``os.replace`` fail as on a full disk for files with these names."""
     replace = os.replace
 
     def call(source: Any, target: Any) -> None:
@@ -351,7 +351,7 @@ def failing_replace(*names: str) -> Any:
 def test_weights_that_cannot_be_saved_are_rescued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Into the same folder, else into the current one; the picture is written all the same."""
+    """Weights go to the same folder, else to the current one; the picture is still written."""
     here, out = tmp_path / "here", tmp_path / "out"
     here.mkdir()
     monkeypatch.chdir(here)

@@ -124,7 +124,7 @@ def test_names_that_do_not_fit(tmp_path: Path) -> None:
 
 
 def linear(out_size: int, in_size: int) -> dict[str, Any]:
-    """The arrays of a Linear of PyTorch; no two elements of two layers are equal."""
+    """Return arrays of PyTorch's Linear; no two elements of two layers are equal."""
     draw = np.random.default_rng(next(SEEDS))
     return {
         "weight": draw.normal(size=(out_size, in_size)).astype("float32"),
@@ -136,7 +136,7 @@ SEEDS = iter(range(1000))
 
 
 def state_of(**modules: dict[str, Any]) -> dict[str, Any]:
-    """A state_dict; ``__`` stands for a dot in the path."""
+    """Return a state_dict; ``__`` stands for a dot in the path."""
     return {
         f"{path.replace('__', '.')}.{name}".lstrip("."): x
         for path, arrays in modules.items()
@@ -155,7 +155,7 @@ def three(*paths: str) -> dict[str, Any]:
 
 
 def test_layers_are_matched_where_there_is_one_way(tmp_path: Path) -> None:
-    """Pairs by equal paths, by numbers, by the order of npz files, and by shapes that are known."""
+    """Layers match by equal paths, numbers, the order of npz files, and known shapes."""
     lazy = lambda: MLP((5, 5, 2))  # noqa: E731
     mlp = state_of(a__0=linear(5, 3), a__2=linear(5, 5), a__10=linear(2, 5))
     for make, state, suffixes, expected in [
@@ -305,7 +305,7 @@ def test_names_of_layers_sums_and_bare_parameters(tmp_path: Path) -> None:
     ids=lambda x: type(x).__name__ if isinstance(x, L.Layer) else None,
 )
 def test_axes_are_checked(layer: Any, shape: Any, expected: str, tmp_path: Path) -> None:
-    """Also of layers that do not have their parameters yet."""
+    """Layers without parameters also refuse arrays of a wrong shape."""
     save({"w": np.ones(shape, "f")}, tmp_path / "m.safetensors")
     key = next(key for key, a in layer.pytorch_arrays().items() if a.names == ("weight",))
     with pytest.raises(ShapeMismatch, match=re.escape(f"for it has the shape {expected}")):

@@ -4,11 +4,11 @@ Its arrays live in host memory but behave as if they did not: they are no NumPy 
 to become some or to compute with some, have CuPy's methods and no others, and live on a
 device, which must be the current one when they are computed with. The module has
 the names in names.json, which was listed from the real wheel, and no others; functions take
-the keyword arguments of the real ones. tests/test_cupy_facts.py compares the answers with those
+the keyword arguments of the real ones. tests/test_cupy_facts.py compares the results with those
 of a real CuPy.
 
-`array` has the array type, `differences` what CuPy computes otherwise than NumPy. ``_counts``
-counts the kernels that would have been launched and the copies to and from the host.
+`array` has the array type, and `differences` the functions whose results differ from NumPy's.
+``_counts`` counts the kernels that would be launched, and the copies to and from the host.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def __getattr__(name: str) -> Any:
     return _array.function(name)
 
 
-# `from . import random` would find NumPy's through __getattr__.
+# `from . import random` would get NumPy's module through __getattr__.
 cuda = import_module("cupy.cuda")
 random = import_module("cupy.random")
 linalg = import_module("cupy.linalg")

@@ -1,4 +1,4 @@
-"""The array type: NumPy's memory, CuPy's methods and rules."""
+"""Define the array type, with NumPy's memory and CuPy's methods and rules."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _operator(ufunc: str, reflected: bool = False, in_place: bool = False) -> An
     def operate(self: ndarray, *others: Any) -> Any:
         for other in others:
             if getattr(other, "__array_ufunc__", 0) is None:
-                return NotImplemented  # as CuPy: the other's reflected operator is asked
+                return NotImplemented  # as CuPy: Python then tries the other's reflected operator
         arguments = (*others, self) if reflected else (self, *others)
         if in_place:
             function(ufunc)(*arguments, out=self)
@@ -183,7 +183,7 @@ def require_here(array: ndarray) -> None:
 
 
 def wrapped(value: Any) -> Any:
-    """Return NumPy's arrays and scalars as ours: CuPy has 0-d arrays where NumPy has scalars."""
+    """Convert NumPy arrays and scalars to stand-in arrays; CuPy has 0-d arrays for scalars."""
     if isinstance(value, np.ndarray | np.generic):
         return ndarray(np.asarray(value))
     if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
@@ -192,7 +192,7 @@ def wrapped(value: Any) -> Any:
 
 
 def unwrapped(value: Any) -> Any:
-    """Return the host memory of our arrays; NumPy's arrays are refused."""
+    """Return the host memory of stand-in arrays; NumPy arrays are refused."""
     if isinstance(value, ndarray):
         require_here(value)
         return value._host
@@ -226,14 +226,14 @@ def _host_part(part: Any) -> Any:
 
 
 def _axes_of(part: Any) -> int:
-    """Return how many axes one part of an index uses up."""
+    """Return how many axes one part of an index consumes."""
     if part is None or part is Ellipsis or isinstance(part, bool | np.bool):
         return 0
     return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
 
 
 def function(name: str) -> Any:
-    """Return the function ``name`` of the module, which takes and gives our arrays."""
+    """Return the function ``name`` of the module, which takes and returns stand-in arrays."""
     original = getattr(np, name)
     call = _launcher(name, getattr(differences, name, original))
     if isinstance(original, np.ufunc):
@@ -242,7 +242,7 @@ def function(name: str) -> Any:
 
 
 def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None) -> Any:
-    """Return ``host``, a function of NumPy's arrays, as a function or method of ours."""
+    """Wrap ``host``, a function of NumPy arrays, as a function or method of stand-in arrays."""
     allowed = _names["cupy"].get(name)
     is_elementwise = isinstance(getattr(np, name, None), np.ufunc) or name in ELEMENTWISE
 
@@ -256,7 +256,7 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
         values = [unwrapped(a) for a in arguments]
         try:
             result = host(*values, **{k: unwrapped(v) for k, v in keywords.items()})
-        except TypeError as error:  # NumPy has types of its own below TypeError
+        except TypeError as error:  # NumPy has its own subclasses of TypeError
             raise TypeError(str(error)) from error
         return wrapped(c_ordered(result) if is_elementwise and "out" not in keywords else result)
 
@@ -265,7 +265,7 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
 
 
 ELEMENTWISE = {"where", "clip", "sort", "round", "isclose"}
-"""No ufuncs in NumPy, but their results are in C order too."""
+"""Functions that are not NumPy ufuncs, but also return results in C order."""
 
 
 def c_ordered(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What CuPy computes otherwise than NumPy: functions of host arrays, under NumPy's names."""
+"""Functions of NumPy arrays whose results in CuPy differ from NumPy's, under NumPy's names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 METHODS = ("argmax", "argmin", "take")
-"""Those that are methods of arrays too."""
+"""The functions that are also methods of arrays."""
 
 
 def _is_number(x: Any) -> bool:
@@ -45,13 +45,13 @@ def floor(x: Any, **keywords: Any) -> Any:
 
 
 def _unless_integer(ufunc: Any, x: Any, keywords: dict[str, Any]) -> Any:
-    """Leave integers and bools as they are, which NumPy does from 2.1 on."""
+    """Return integers and bools unchanged, as NumPy does since 2.1."""
     return ufunc(x, **keywords) if x.dtype.kind not in "iub" else x.copy()
 
 
 def nonzero(a: Any) -> Any:
     if a.ndim == 0:
-        raise ValueError("nonzero: an array without axes; use atleast_1d")  # NumPy from 2.1 on
+        raise ValueError("nonzero: an array without axes; use atleast_1d")  # NumPy since 2.1
     return np.nonzero(a)
 
 

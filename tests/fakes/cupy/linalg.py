@@ -1,4 +1,4 @@
-"""The functions of cupy.linalg, computed by NumPy's."""
+"""Compute the functions of cupy.linalg with NumPy's."""
 
 from __future__ import annotations
 
