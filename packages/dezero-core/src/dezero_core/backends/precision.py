@@ -45,7 +45,7 @@ def default_floating(backend: ArrayBackend) -> Any:
 
 
 def in_floating(x: Array) -> Array:
-    """Return array or number ``x`` in floating point, if it is of integers or booleans."""
+    """Convert integers and booleans to floating point; return other arrays unchanged."""
     dtype = getattr(x, "dtype", None)
     if id(dtype) in _wide:  # spelled out: it is on the path of exp and its like
         return x
