@@ -206,3 +206,20 @@ class Bytes(Dataset):
 
 def test_a_data_set_may_have_an_attribute_batch() -> None:
     assert len(list(DataLoader(Bytes(), 2))) == 2
+
+
+def test_pandas_goes_by_position() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [0.0, 1, 2, 3], "y": [0, 10, 20, 30]}).iloc[[3, 2, 0, 1]]
+
+    class Frame(Dataset):
+        def prepare(self) -> None:
+            self.data, self.label = frame[["x"]].to_numpy(), frame["y"]
+
+    x, t = next(iter(DataLoader(Frame(), 4, shuffle=False)))
+    assert t.tolist() == [30, 20, 0, 10] == (10 * x.ravel()).tolist()
+    (series,) = SeqDataLoader(frame["x"], 4)
+    assert series.tolist() == [3, 2, 0, 1]
+    numbered = pandas.DataFrame(np.arange(12).reshape(3, 4))
+    (batch,) = DataLoader(numbered, 3, shuffle=False)
+    assert batch.tolist() == np.arange(12).reshape(3, 4).tolist()

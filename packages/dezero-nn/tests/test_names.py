@@ -184,7 +184,7 @@ class Slotted(Layer):
 def test_layers_in_slots_are_found() -> None:
     layer = Slotted(Linear(3, in_size=2), Linear(1, in_size=3))
     assert list(layer.named_params()) == ["first/W", "first/b", "second/W", "second/b"]
-    assert "(first): Linear" in repr(layer)
+    assert "(first): Linear" in Layer.__repr__(layer)
 
 
 class Labelled(Layer):

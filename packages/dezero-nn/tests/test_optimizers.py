@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -719,3 +720,39 @@ def test_optimizers_say_what_they_are() -> None:
         "StepDecay(SGD(lr=0.1), step_size=5, gamma=0.1, t=0, rate=0.1)"
     )
     assert repr(ClipGrad(1.0)) == "ClipGrad(max_norm=1.0)"
+
+
+class Momentum(Optimizer):
+    """Written as in the book: the velocities are keyed by ``id(param)`` (step 46)."""
+
+    def __init__(self, make: Any = dict) -> None:
+        super().__init__()
+        self.vs = make()
+
+    def update_one(self, param: Any) -> None:
+        v = self.vs.setdefault(id(param), np.zeros_like(param.data))
+        v *= 0.9
+        v -= 0.01 * param.grad.data
+        param.data += v
+
+
+@pytest.mark.parametrize("make", [dict, OrderedDict])
+@pytest.mark.parametrize("way", ["state_dict", "deepcopy"])
+def test_the_books_state_goes_on(make: Any, way: str) -> None:
+    def steps(layer: Any, rule: Any, count: int) -> Any:
+        for _ in range(count):
+            layer.W.grad = np.ones((1, 1), "f")
+            rule.update()
+        return layer.W.data.copy()
+
+    layer = Linear(1, in_size=1, nobias=True)
+    rule = Momentum(make).setup(layer)
+    steps(layer, rule, 2)
+    if way == "deepcopy":
+        other, rule_of_other = copy.deepcopy((layer, rule))
+    else:
+        other = Linear(1, in_size=1, nobias=True)
+        rule_of_other = Momentum(make).setup(other)
+        other.W.data = layer.W.data.copy()
+        rule_of_other.load_state_dict(rule.state_dict())
+    assert np.array_equal(steps(layer, rule, 1), steps(other, rule_of_other, 1))

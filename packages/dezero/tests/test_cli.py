@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from dezero import Checkpointer
 from dezero import functions as F
 from dezero.cli import main
 from dezero_core.backends import host
@@ -408,3 +409,29 @@ def test_the_learning_rate_is_taken_also_when_a_run_goes_on(tmp_path: Path) -> N
         kept.exit_code == changed.exit_code == 0
         and kept.output.splitlines()[1:] != changed.output.splitlines()[1:]
     )
+
+
+def test_resuming_with_other_batches_never_falls_behind(tmp_path: Path) -> None:
+    folder = ["--checkpoint", str(tmp_path / "run")]
+    assert run(*SPIRAL[:-2], "--epochs", "2", "--batch-size", "30", *folder).exit_code == 0
+    more = run(*SPIRAL[:-2], "--epochs", "4", "--batch-size", "300", *folder, "--resume")
+    assert more.exit_code == 0, more.output
+    again = run(*SPIRAL[:-2], "--epochs", "4", "--batch-size", "300", *folder, "--resume")
+    assert "epoch   3" not in again.output
+
+
+def test_lost_checkpoints_end_in_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, step: int, **parts: Any) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Checkpointer, "save", full)
+    result = run(*SPIRAL, "--checkpoint", str(tmp_path / "run"))
+    assert result.exit_code == 1
+    assert "no checkpoint could be written" in result.output
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/"])
+def test_a_picture_has_a_name(name: str) -> None:
+    result = run(*SPIRAL, "--plot", name)
+    assert result.exit_code == 2
+    assert "is no name of a file" in result.output

@@ -293,7 +293,7 @@ def is_for_variables(backward: FunctionType) -> bool:
     code = backward.__code__
     if "data" in code.co_names:
         return True
-    if backward.__module__.partition(".")[0] in OUR_PACKAGES:
+    if (backward.__module__ or "").partition(".")[0] in OUR_PACKAGES:
         return False
     pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
     return any(

@@ -60,7 +60,7 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
     """The named branches of a layer or container; nothing of anything else."""
     kind = kind_of(node)
     if kind == LAYER:
-        return list(vars(node).items())  # another thread may set an attribute meanwhile
+        return list(attributes(node).items())  # another thread may set an attribute meanwhile
     if kind != CONTAINER:
         return ()
     if isinstance(node, list | tuple):

@@ -53,7 +53,8 @@ def _plain(name: str, x: Any) -> Any:
 
 def rows(data: Any) -> Any:
     """Return a NumPy array as a plain view, whose ``data[i]`` is a row; other data unchanged."""
-    return _plain("Dataset", data) if isinstance(data, np.ndarray) else data
+    is_pandas = hasattr(data, "iloc")  # data[i] would be a label or a column
+    return _plain("Dataset", data) if is_pandas or isinstance(data, np.ndarray) else data
 
 
 def is_table(data: Any) -> bool:

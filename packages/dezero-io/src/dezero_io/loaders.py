@@ -76,7 +76,7 @@ class DataLoader:
                 f"DataLoader: generator is a {type(generator).__name__}; expected a "
                 "numpy.random.Generator, such as numpy.random.default_rng(0)"
             )
-        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
+        self.dataset, self.batch_size, self.shuffle = rows(dataset), batch_size, shuffle
         self.generator, self.collate_fn = generator, collate_fn
         self.backend: str | None = None
         self.resident: Any = None

@@ -83,7 +83,7 @@ class Dataset:
             raise ShapeError(
                 f"{type(self).__name__}: {len(self.data)} examples, {len(self.label)} labels"
             )
-        if own and is_table(self.data):
+        if own and is_table(rows(self.data)):
             try:
                 return self._gathered(indices)
             except (ArgumentError, ShapeError):
@@ -97,10 +97,10 @@ class Dataset:
         x = transformed(self.transform, host_array(name, rows(self.data)[indices]))
         if self.label is None:
             return x, None
-        if is_table(self.label):
+        if is_table(rows(self.label)):
             t = host_array(name, rows(self.label)[indices])
         else:
-            t = collate(examples_of(self.label, indices), indices, "[1]")
+            t = collate(examples_of(rows(self.label), indices), indices, "[1]")
         return x, transformed(self.target_transform, t)
 
 

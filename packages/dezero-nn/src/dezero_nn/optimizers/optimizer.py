@@ -54,12 +54,14 @@ class Optimizer:
 
     rate_name = "lr"
     elementwise: ClassVar[bool] = False
+    _rule: ClassVar[Callable[..., Any]]  # the ``step`` of the class that has one
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         rule = vars(cls).get("step")
         if not isinstance(rule, FunctionType) or rule.__code__.co_argcount != RULE_ARGUMENTS:
             return  # none, or a method of the user's that has the name
+        cls._rule = rule
         cls.step = with_advice(rule)  # type: ignore[method-assign]
         if "elementwise" not in vars(cls):
             cls.elementwise = False
@@ -135,8 +137,11 @@ class Optimizer:
         Raises:
             GraphError: ``setup`` was not called.
         """
-        named = self._named().items()
-        state = {key: copied(self._state[p]) for key, p in named if p in self._state}
+        own, state = self._keyed_by_id(), {}
+        for key, p in self._named().items():
+            kept = {name: values[id(p)] for name, values in own.items() if id(p) in values}
+            if kept or p in self._state:
+                state[key] = copied({**self._state.get(p, {}), **kept})
         return {"settings": self._settings(), "parameters": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -173,8 +178,14 @@ class Optimizer:
             self._set(before)
             raise
         self._state.clear()
+        own = {name: value for name, value in vars(self).items() if isinstance(value, dict)}
+        for name in own:
+            own[name].clear()
         for key, kept in state["parameters"].items():
-            self._state[named[key]] = copied(kept)
+            param, kept = named[key], copied(kept)
+            for name in own.keys() & kept.keys():
+                own[name][id(param)] = kept.pop(name)
+            self._state[param] = kept
 
     def _settings(self) -> dict[str, Any]:
         return numbers_of(self)
@@ -185,6 +196,15 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return representation(self)
+
+    def _keyed_by_id(self) -> dict[str, dict[int, Any]]:
+        """Return the dictionaries with a key ``id(param)`` each, of subclasses as in the book."""
+        ids = {id(param) for param in self._known_params()}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if isinstance(value, dict) and value and value.keys() <= ids
+        }
 
     # The state is keyed by parameter objects. A copy lists the pairs, so that the keys are copied
     # with the model and stay the same objects as its parameters. Subclasses written as in the
@@ -197,8 +217,10 @@ class Optimizer:
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         ids = attributes.pop("_ids")
         for name, value in attributes.items():
-            if type(value) is dict and value and value.keys() <= ids.keys():
-                value = {id(ids[key]): x for key, x in value.items()}
+            if isinstance(value, dict) and value and value.keys() <= ids.keys():
+                pairs = [(id(ids[key]), x) for key, x in value.items()]
+                value.clear()
+                value.update(pairs)
             vars(self)[name] = value
         self._state = WeakKeyDictionary(attributes["_state"])
 
@@ -265,7 +287,7 @@ class Optimizer:
     def updated(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
         """Parameters with what ``step`` adds to each, perhaps written over them."""
         run = signatures.update if self.elementwise else signatures.update.portable
-        return run(ps, gs, states, self.step)
+        return run(ps, gs, states, type(self)._rule.__get__(self))
 
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """What to add to a parameter.

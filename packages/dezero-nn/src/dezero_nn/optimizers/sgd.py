@@ -27,7 +27,7 @@ class SGD(Optimizer):
         self.lr = lr
 
     def updated(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
-        if type(self).step is not SGD.step:  # a subclass with a rule of its own
+        if type(self)._rule is not SGD._rule:  # a subclass with a rule of its own
             return super().updated(ps, gs, states)
         return signatures.add_scaled(ps, gs, -self.lr)
 

@@ -46,6 +46,8 @@ def _picture(value: str) -> Path:
     from matplotlib.backend_bases import FigureCanvasBase  # takes a second to import
 
     path, kinds = file_path(value), FigureCanvasBase.get_supported_filetypes()
+    if path.name in ("", ".", ".."):
+        raise click.BadParameter(f"{value!r} is no name of a file")
     if not path.suffix[1:2].isalpha():
         return path.with_name(f"{path.name}.png")
     if path.suffix[1:].lower() not in kinds:
@@ -88,8 +90,15 @@ def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> N
         require_writable(path / "new file" if is_folder else path)
     except OSError as error:
         raise click.BadParameter(
-            f"{path} cannot be written: {error.strerror}", param_hint=f"'{option}'"
+            f"{path} cannot be written: {reason(error)}", param_hint=f"'{option}'"
         ) from error
+
+
+def reason(error: OSError) -> str:
+    """Return why a folder cannot be made or a file cannot be written."""
+    if isinstance(error, FileExistsError):
+        return f"{error.filename} is no folder, or a link to nothing"
+    return error.strerror or str(error)
 
 
 def written(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:

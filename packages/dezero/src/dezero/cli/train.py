@@ -110,10 +110,10 @@ def train(
     if lr is not None:
         run.optimizer.alpha = lr
     network.to(library)
-    curves = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
+    curves = run.curves
+    complete = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
 
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {library}")
-    complete = True
     if save is not None and not written("weights", save, network.save_weights):
         rescue(network, save)
         complete = False
@@ -167,23 +167,24 @@ class Run(NamedTuple):
     curves: Curves
 
 
-def fit(
-    run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpointer | None
-) -> Curves:
+def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpointer | None) -> bool:
     """Train until there are so many epochs, and say after each how well it went.
 
     Raises:
         click.exceptions.Exit: Ctrl-C was pressed, and the run is in a checkpoint.
     """
     curves, steps = run.curves, len(run.loader)
+    lost: list[int] = []
 
     def saved() -> Path | None:
         if checkpoints is None:
             return None
         step = curves.epochs * steps + run.loader.iteration
+        newest = max(checkpoints.steps(), default=-1)  # batches may have been smaller before
         try:
-            return checkpoints.save(step, **run._asdict())
+            return checkpoints.save(max(step, newest + 1), **run._asdict())
         except OSError as error:
+            lost.append(step)
             say(f"no checkpoint could be written: {error}")
             rescue(run.model, checkpoints.folder / "weights.npz")
             return None
@@ -208,11 +209,11 @@ def fit(
                 f"epoch {curves.epochs:3}/{epochs}  loss {curves.train_loss[-1]:.4f}  "
                 f"accuracy {curves.train_accuracy[-1]:.2%}  test accuracy {test_accuracy:.2%}"
             )
-            saved()
+            path = saved()
             if interrupted() and curves.epochs < epochs:
-                say("stopped; go on with --resume")
+                say(f"stopped; go on from {path} with --resume" if path else "stopped")
                 raise click.exceptions.Exit(130)
-    return curves
+    return not lost
 
 
 @contextmanager
