@@ -51,7 +51,7 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _frozen() -> Iterator[None]:
     from strict import frozen
 

@@ -60,7 +60,12 @@ def loaded(program: dict[str, Any]) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+LONG = [name for name in PROGRAMS if name.startswith("example")]
+"""Programs that take seconds: `hatch test -m slow` runs them."""
+MARKED = [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in PROGRAMS]
+
+
+@pytest.mark.parametrize("name", MARKED)
 def test_program(
     name: str,
     request: pytest.FixtureRequest,

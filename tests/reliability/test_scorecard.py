@@ -34,7 +34,7 @@ def in_place(model: Any, path: Path) -> None:
         raise
 
 
-SCRIPTS = [faults, writers, pytest.param(kills, marks=pytest.mark.slow)]
+SCRIPTS = [faults, *[pytest.param(script, marks=pytest.mark.slow) for script in (writers, kills)]]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)

@@ -152,6 +152,7 @@ def test_its_body_computes_the_same_on_the_host(op: str, on_the_host: None) -> N
     run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scalar", C_TYPES.values())
 def test_the_source_compiles_for_the_device(scalar: str, tmp_path: Path) -> None:
     if shutil.which("nvcc") is None:
