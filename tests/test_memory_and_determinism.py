@@ -124,9 +124,10 @@ def test_create_graph_lives_until_cleargrad(no_collector: None) -> None:
     assert calls_alive() == before
 
 
-@pytest.mark.parametrize(
-    "name", ["mlp", "batch norm", pytest.param("lstm", marks=pytest.mark.slow)]
-)
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("mlp", "lstm")]
+
+
+@pytest.mark.parametrize("name", ["batch norm", *LONG])
 def test_a_thousand_steps_keep_memory_flat(name: str, no_collector: None) -> None:
     step = training(MODELS[name]())
     for _ in range(50):
