@@ -13,30 +13,37 @@ from .registry import backend_of
 
 HALVES = ("float16", "half", "bfloat16")
 """Names of the floating dtypes of fewer than 32 bits, in one library or another."""
+MOST_DTYPES = 64
+"""Dtypes to remember: some libraries make a new object for each array of an unusual dtype."""
 _wide: dict[int, Any] = {}
-_half: dict[int, Any] = {}
-# Floating dtypes met so far, by ``id``: those of two libraries cannot always be compared.
+# Floating dtypes of at least single precision, by ``id``: those of two libraries cannot always be
+# compared.
 
 
 def is_wide(dtype: Any) -> bool:
-    """Return whether ``dtype`` is a floating dtype met before, of at least single precision."""
+    """Return whether ``dtype`` is a floating dtype seen before, of at least single precision."""
     return id(dtype) in _wide
 
 
 def is_half(dtype: Any, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point of fewer than 32 bits."""
-    return is_floating(dtype, backend) and id(dtype) in _half
+    return is_floating(dtype, backend) and name_of(dtype) in HALVES
 
 
 def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point."""
-    if id(dtype) in _wide or id(dtype) in _half:
+    if id(dtype) in _wide:
         return True
     if not backend.xp.isdtype(dtype, "real floating"):
         return False
-    name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
-    (_half if name in HALVES else _wide)[id(dtype)] = dtype
+    if name_of(dtype) not in HALVES and len(_wide) < MOST_DTYPES:
+        _wide[id(dtype)] = dtype
     return True
+
+
+def name_of(dtype: Any) -> str:
+    """Return the name of a dtype without that of its library."""
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
 
 
 def default_floating(backend: ArrayBackend) -> Any:
