@@ -201,3 +201,8 @@ def test_derivatives_of_the_identity() -> None:
     assert jacobian(lambda x: x, x).data.tolist() == [[1, 0], [0, 1]]
     assert jacobian(lambda x: other, x).data.tolist() == [[0, 0], [0, 0]]
     assert hessian(lambda x: x, x).data.tolist() == [[0, 0], [0, 0]]
+
+
+def test_reshape_takes_its_shape_by_name_too() -> None:
+    x = Variable(np.ones((2, 3)))
+    assert x.reshape(shape=(3, 2)).shape == x.reshape(3, 2).shape == x.reshape((3, 2)).shape

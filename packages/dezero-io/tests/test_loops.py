@@ -264,3 +264,8 @@ def test_loaders_and_data_sets_are_printed() -> None:
     assert repr(SeqDataLoader([1, 2], 2).to("numpy")) == (
         "SeqDataLoader(list of 2, batch_size=2, shuffle=False, on 'numpy')"
     )
+
+
+def test_keywords_of_other_loaders_have_hints() -> None:
+    with pytest.raises(TypeError, match="unknown keyword 'drop_last' .the last batch may be small"):
+        DataLoader([1, 2], 1, drop_last=True)

@@ -756,3 +756,20 @@ def test_the_books_state_goes_on(make: Any, way: str) -> None:
         other.W.data = layer.W.data.copy()
         rule_of_other.load_state_dict(rule.state_dict())
     assert np.array_equal(steps(layer, rule, 1), steps(other, rule_of_other, 1))
+
+
+@pytest.mark.parametrize("number", [float("nan"), -1, float("inf"), "fast"])
+@pytest.mark.parametrize("hook", [WeightDecay, ClipGrad])
+def test_numbers_of_hooks_are_finite_and_positive(hook: Any, number: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="expected a"):
+        hook(number)
+
+
+def test_keywords_of_other_optimizers_have_hints() -> None:
+    for make, message in (
+        (lambda: Adam(learning_rate=0.1), "write lr"),
+        (lambda: SGD(weight_decay=0.1), "WeightDecay"),
+        (lambda: SGD(Linear(2).params(), lr=0.1), r"SGD\(...\).setup\(model\)"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            make()

@@ -149,3 +149,11 @@ def test_the_books_function_of_the_simple_core() -> None:
     assert float(x.grad) == np.cos(0.5)
     with dezero.core_simple.no_grad():
         assert (x + 1).creator is None
+
+
+def test_the_books_classes_of_ops_are_there() -> None:
+    x = dezero.Variable(np.ones((2, 3)))
+    assert dezero.functions.Exp()(x).shape == (2, 3)
+    assert float(dezero.functions.Sum(None, False)(x)) == 6
+    assert float(dezero.core.rsub(dezero.core.rdiv(x[0, 0], 4.0), 1.0)) == -3
+    assert isinstance((x + x).creator, dezero.core.Add)

@@ -28,6 +28,11 @@ def _rows(x: Variable) -> Iterator[Variable]:
     return (x[i] for i in range(len(x)))
 
 
+def _reshaped(x: Variable, *lengths: Any, shape: Any = None) -> Variable:
+    """``x.reshape(2, 3)``, ``x.reshape((2, 3))`` and ``x.reshape(shape=(2, 3))``, as in NumPy."""
+    return reshape(x, _unpacked(lengths) if lengths else shape)
+
+
 def _transposed(x: Variable) -> Variable:
     """``x.T``; a Parameter that waits for its data has no such attribute."""
     if x.data is None:
@@ -64,7 +69,7 @@ Variable.__ge__ = lambda x0, x1: x0.data >= array_of(x1)
 
 Variable.matmul = matmul
 Variable.dot = matmul
-Variable.reshape = lambda x, *shape: reshape(x, _unpacked(shape))
+Variable.reshape = _reshaped
 Variable.sum = sum
 Variable.mean = mean
 Variable.max = max

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import index
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from dezero_core.extend import (
     move,
     on_device_of,
 )
+from dezero_core.hints import require_keywords
 
 from .collation import collate, examples_of, map_arrays
 from .datasets.dataset import Dataset
@@ -61,6 +62,11 @@ class DataLoader:
         ArgumentError: ``batch_size`` is not an integer of at least 1; the data set is empty, or has
             no length or no numbered examples; examples do not stack (raised by the loop).
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make a loader; an unknown keyword is named with a hint before ``__init__`` runs."""
+        require_keywords(cls.__name__, cls.__init__, kwargs, None)
+        return super().__new__(cls)
 
     def __init__(
         self,

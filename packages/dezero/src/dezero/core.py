@@ -1,5 +1,7 @@
 """The book's ``dezero.core``."""
 
+from typing import Any
+
 from dezero_core import (
     Buffer,
     Config,
@@ -20,12 +22,19 @@ from dezero_core import (
     using_config,
 )
 from dezero_core.functions import add, div, mul, neg, pow, sub
+from dezero_core.functions.arithmetic import Add, Div, Mul, Neg, Pow, Sub
 
 __all__ = [
+    "Add",
     "Buffer",
     "Config",
+    "Div",
     "Function",
+    "Mul",
+    "Neg",
     "Parameter",
+    "Pow",
+    "Sub",
     "Variable",
     "add",
     "as_array",
@@ -42,6 +51,8 @@ __all__ = [
     "no_grad",
     "pow",
     "precision",
+    "rdiv",
+    "rsub",
     "setup_variable",
     "sub",
     "test_mode",
@@ -51,3 +62,13 @@ __all__ = [
 
 def setup_variable() -> None:
     """Do nothing: Variable has its operators from the start (book step 22)."""
+
+
+def rsub(x0: Any, x1: Any) -> Variable:
+    """Return ``x1 - x0``; shapes broadcast (book step 22)."""
+    return sub(x1, x0)
+
+
+def rdiv(x0: Any, x1: Any) -> Variable:
+    """Return ``x1 / x0``; shapes broadcast (book step 22)."""
+    return div(x1, x0)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
-from dezero_core.extend import as_number, backend_of, cast, in_floating, in_single
+from dezero_core.extend import backend_of, cast, in_floating, in_single
 
 from ..layers import Layer
 from .gradients import with_gradients
-from .settings import representation
+from .settings import representation, setting
 
 
 class WeightDecay:
@@ -23,8 +23,10 @@ class WeightDecay:
         rate: how strongly weights are pulled to zero.
     """
 
+    rate: float = setting()
+
     def __init__(self, rate: float) -> None:
-        self.rate = as_number("WeightDecay", "rate", rate)
+        self.rate = rate
 
     def __repr__(self) -> str:
         return representation(self)
@@ -47,8 +49,10 @@ class ClipGrad:
         max_norm: largest norm allowed, over the elements of all gradients.
     """
 
+    max_norm: float = setting(positive=True)
+
     def __init__(self, max_norm: float) -> None:
-        self.max_norm = as_number("ClipGrad", "max_norm", max_norm)
+        self.max_norm = max_norm
 
     def __repr__(self) -> str:
         return representation(self)
