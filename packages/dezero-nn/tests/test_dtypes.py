@@ -12,6 +12,7 @@ import dezero_nn.functions as F
 import dezero_nn.layers as L
 from dezero_core import Variable, grad, hessian, jacobian
 from dezero_core import functions as C
+from dezero_core.backends import precision
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import get_backend
 from dezero_nn.optimizers import (
@@ -367,3 +368,13 @@ def test_states_of_integers() -> None:
 def test_a_loss_of_no_rows_is_refused() -> None:
     with pytest.raises(ShapeError, match="the batch is empty"):
         F.mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+def test_the_precision_does_not_depend_on_what_is_remembered(monkeypatch: Any) -> None:
+    monkeypatch.setattr(precision, "MOST_DTYPES", 0)
+    monkeypatch.setattr(precision, "_wide", {})
+    for dtype in ("e", "f", "d"):
+        x = Variable(np.ones((2, 3), dtype))
+        y = F.layer_norm(x, np.ones(3, dtype), np.zeros(3, dtype)) + C.mean(x)
+        C.sum(C.exp(y)).backward()
+        assert y.dtype == x.grad.dtype == dtype

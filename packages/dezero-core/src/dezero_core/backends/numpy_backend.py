@@ -40,7 +40,7 @@ class NumpyBackend(ArrayBackend):
                 "masked arrays are not supported: the mask would be lost; fill it first with "
                 "x.filled(value), or pass x.data and the mask separately"
             )
-        return np.asarray(x, dtype.newbyteorder("="))
+        return np.asarray(x, native(dtype))
 
     def from_numpy(self, x: Any) -> Array:
         return np.array(x)
@@ -60,7 +60,7 @@ class NumpyBackend(ArrayBackend):
         return np.zeros(shape, dtype=y.dtype)
 
     def dtype(self, name: str) -> Any:
-        return np.dtype(name).newbyteorder("=")
+        return native(np.dtype(name))
 
     def device(self, x: Array) -> Any:
         return "cpu"
@@ -107,6 +107,11 @@ class NumpyBackend(ArrayBackend):
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return host_uniform(shape).astype(dtype, copy=False)
+
+
+def native(dtype: Any) -> Any:
+    """Return a dtype of numbers in native byte order: NumPy's one object for it."""
+    return np.dtype(dtype.char)
 
 
 @hookimpl

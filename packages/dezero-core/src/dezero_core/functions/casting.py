@@ -88,11 +88,13 @@ def widened(x: Any) -> Any:
 def narrowed(y: Any, *xs: Any) -> Any:
     """Return ``y`` in half precision if that is the only floating dtype of the inputs ``xs``."""
     dtypes = {x.dtype for x in xs if hasattr(x, "dtype")}
-    if any(map(is_wide, dtypes)) or not is_wide(y.dtype):
+    if any(map(is_wide, dtypes)):
         return y
     backend = backend_of(array_of(y))
-    halves = [dtype for dtype in dtypes if is_half(dtype, backend)]
-    return astype(y, halves[0]) if len(halves) == 1 else y
+    floats = [dtype for dtype in dtypes if is_floating(dtype, backend)]
+    if len(floats) != 1 or not is_half(floats[0], backend) or y.dtype == floats[0]:
+        return y
+    return astype(y, floats[0])
 
 
 def call_widened(function: Callable[..., Any], *xs: Any) -> Any:
