@@ -175,10 +175,10 @@ def base_for(x0: Any, x1: Any) -> Any:
 
 
 def power_or_zero(x0: Any, y: Any) -> Any:
-    """Return ``y`` where the base is above 0, else 0: 0 to a negative power is inf."""
+    """Return ``y``, but 0 where the base is 0, of which a negative power is inf."""
     if isinstance(x0, int | float):
-        return y if x0 > 0 else 0.0
-    return where(x0 > 0, y, 0.0)
+        return y if x0 else 0.0
+    return where((x0 > 0) | (x0 < 0), y, 0.0)
 
 
 def log_or_zero(x0: Any) -> Any:
