@@ -134,7 +134,7 @@ class DataLoader:
 
     @property
     def gpu(self) -> bool:
-        """Whether batches go to the accelerator; setting it calls ``to_gpu()`` or ``to_cpu()``."""
+        """True if batches go to the accelerator; setting it calls ``to_gpu()`` or ``to_cpu()``."""
         return self.backend is not None and "accelerator" in get_backend(self.backend).capabilities
 
     @gpu.setter
