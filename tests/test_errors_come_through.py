@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dezero.functions as F
-from dezero import Function, Variable, layers, no_grad, on_variables
+from dezero import Function, Variable, layers, no_grad
 from dezero_core.errors import DezeroError, GraphError
 from dezero_core.testing import rows
 
@@ -131,12 +131,13 @@ def test_a_diagnosis_never_hides_the_error() -> None:
     assert str(caught.value.__cause__) == "the cause"
 
 
-def backward_raising(error: Callable[[], Any], decorate: Any = lambda f: f) -> list[str]:
+def backward_raising(error: Callable[..., Any], needs_variables: bool = False) -> list[str]:
     class Op(Function):
+        on_variables = needs_variables
+
         def forward(self, x: Any) -> Any:
             return x * 2
 
-        @decorate
         def backward(self, gy: Any) -> Any:
             return error(self, gy)
 
@@ -161,12 +162,37 @@ def called_output(op: Function, gy: Any) -> Any:
     return op.outputs[0]()
 
 
-def test_backward_is_advised_only_where_the_advice_helps() -> None:
-    for error in (divide_by_zero, missing_attribute):
-        assert backward_raising(error) == ["in Op.backward"]
-    for error, decorate in ((variable_method, lambda f: f), (called_output, on_variables)):
-        assert "@on_variables" in backward_raising(error, decorate)[0]
-    assert "@on_variables" in backward_raising(called_output)[0]
+def misspelt_attribute(op: Function, gy: Any) -> Any:
+    return gy.shpae
+
+
+def number_and_text(op: Function, gy: Any) -> Any:
+    return gy + "text"
+
+
+def own_type_error(op: Function, gy: Any) -> Any:
+    raise TypeError("expected a Variable or ndarray of labels")
+
+
+def array_method(op: Function, gy: Any) -> Any:
+    return gy.argsort()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [divide_by_zero, missing_attribute, misspelt_attribute, number_and_text, own_type_error],
+)
+def test_an_error_that_variables_would_not_mend_gets_no_advice(error: Any) -> None:
+    for needs_variables in (False, True):
+        assert backward_raising(error, needs_variables) == ["in Op.backward"]
+
+
+@pytest.mark.parametrize(
+    ("error", "needs_variables"),
+    [(variable_method, False), (array_method, True), (called_output, False), (called_output, True)],
+)
+def test_an_array_taken_for_a_variable_gets_advice(error: Any, needs_variables: bool) -> None:
+    assert "on_variables = True" in backward_raising(error, needs_variables)[0]
 
 
 @pytest.mark.parametrize("make", [layers.RNN, layers.LSTM, layers.GRU])

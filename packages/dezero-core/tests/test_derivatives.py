@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core import Variable, grad, hessian, hvp, jacobian
+from dezero_core import Function, Variable, grad, hessian, hvp, jacobian
 from dezero_core import functions as F
 from dezero_core.errors import GraphError, ShapeError
 from dezero_core.extend import get_backend
@@ -122,7 +122,9 @@ def test_gradients_on_the_way_are_kept_only_for_those_who_ask(monkeypatch: Any) 
     grad(y, x, retain_graph=True)
     assert copied == []
     (middle,) = y.creator.inputs
-    assert grad(y, middle) is not None
+    assert grad(y, middle, retain_graph=True) is not None
+    assert len(copied) == 1
+    y.backward(retain_grad=True)
     assert len(copied) >= 49
 
 
@@ -133,3 +135,60 @@ def test_importing_core_does_not_import_what_runs_programs() -> None:
     code = "import sys, numpy, pluggy; before = 'subprocess' in sys.modules\n"
     code += "import dezero_core; print(before or 'subprocess' not in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).stdout == b"True\n"
+
+
+class Counted(Function):
+    """Returns its input, and counts how often its backward runs and for which inputs."""
+
+    def __init__(self, log: list[Any]) -> None:
+        self.log = log
+
+    def forward(self, *xs: Any) -> Any:
+        return sum(xs[1:], start=xs[0] * 1)
+
+    def backward(self, gy: Any) -> Any:
+        self.log.append(self.needs_grad)
+        return (gy,) * len(self.inputs)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_grad_computes_only_what_leads_to_xs(create_graph: bool) -> None:
+    behind: list[Any] = []
+    beside: list[Any] = []
+    join: list[Any] = []
+    x, w, z = (at("numpy") for _ in range(3))
+    h = Counted(behind)(x, w)
+    y = F.sum(Counted(join)(h * h, Counted(beside)(z)))
+    for xs, ran in (
+        ([x], ([(True, False)], [], [(True, False)])),
+        ([h], ([], [], [(True, False)])),
+        ([z], ([], [(True,)], [(False, True)])),
+        ([x, z], ([(True, False)], [(True,)], [(True, True)])),
+        ([h, w], ([(False, True)], [], [(True, False)])),
+    ):
+        for log in (behind, beside, join):
+            log.clear()
+        found = grad(y, xs, create_graph=create_graph, retain_graph=True)
+        assert (behind, beside, join) == ran
+        for x_i, g in zip(xs, found, strict=True):
+            expected = np.ones(3) if x_i is z else 2 * h.data
+            assert np.array_equal(g.data, expected)
+    assert grad(y, at("numpy"), retain_graph=True) is None
+    assert x.grad is w.grad is z.grad is None
+
+
+def test_grad_leaves_what_it_does_not_need_for_a_later_backward() -> None:
+    x = at("numpy")
+    h = F.sin(x)
+    y = F.sum(h * h)
+    gh = grad(y, h)
+    h.backward(gradient=gh)
+    np.testing.assert_allclose(x.grad.data, 2 * np.sin(x.data) * np.cos(x.data))
+
+
+def test_grad_names_a_freed_graph_on_the_way() -> None:
+    x = at("numpy")
+    h = F.sin(x)
+    F.sum(h).backward()
+    with pytest.raises(GraphError, match="freed"):
+        grad(F.sum(h * 2), x)

@@ -11,7 +11,7 @@ import pytest
 
 import dezero_core.functions as F
 from dezero_core import Function, Variable
-from dezero_core.errors import ArgumentError, GraphError, UnsupportedType
+from dezero_core.errors import ArgumentError, FunctionWarning, GraphError, UnsupportedType
 
 X = np.array([1.0, -2.0, 3.0])
 Pair = namedtuple("Pair", "first second")
@@ -168,7 +168,7 @@ def test_an_error_that_takes_no_note_comes_through() -> None:
 
 @pytest.mark.parametrize("seed", [np.array(5.0), Variable(np.array(5.0)), 1])
 def test_a_gradient_is_no_flag(seed: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"set y\.grad before y\.backward\(\)"):
+    with pytest.raises(ArgumentError, match=r"write y\.backward\(gradient="):
         F.sum(Variable(X)).backward(seed)
 
 
@@ -214,3 +214,163 @@ def test_numbers_and_lists_of_reductions() -> None:
     assert float(F.mean(3)) == float(F.logsumexp(3)) == 3
     with pytest.raises(UnsupportedType, match="list is not supported"):
         F.mean([1, 2])
+
+
+class WritesIntoGradient(DoubledInPlace):
+    """Backwards that write into ``gy``; what they return is twice of what they got."""
+
+    def __init__(self, write: Any) -> None:
+        self.write = write
+
+    def backward(self, gy: Any) -> Any:
+        return self.write(gy)
+
+
+def multiplied_out(gy: Any) -> Any:
+    return np.multiply(gy, 2, out=gy)
+
+
+def filled(gy: Any) -> Any:
+    gx = gy * 2
+    gy.fill(100)
+    return gx
+
+
+def sorted_in_place(gy: Any) -> Any:
+    gx = gy + gy
+    gy.sort()
+    return gx
+
+
+@pytest.mark.parametrize("write", [multiplied_out, filled, sorted_in_place])
+def test_a_backward_that_writes_into_its_gradient_spares_the_sibling(write: Any) -> None:
+    a, b, c = (Variable(X.copy()) for _ in range(3))
+    h = a + b
+    y = F.sum(h + WritesIntoGradient(write)(c) + h * np.array([1.0, 2.0, 3.0]))
+    y.backward()
+    assert a.grad.data.tolist() == b.grad.data.tolist() == [2, 3, 4]
+    assert c.grad.data.tolist() == [2, 2, 2]
+
+
+class ReadsData(DoubledInPlace):
+    def backward(self, gy: Any) -> Any:
+        gy.data *= 2
+        return gy
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_backward_that_writes_into_the_data_of_its_gradient(create_graph: bool) -> None:
+    a, b = Variable(X.copy()), Variable(X.copy())
+    (a + ReadsData()(b)).backward(create_graph=create_graph)
+    assert (a.grad.data.tolist(), b.grad.data.tolist()) == ([1, 1, 1], [2, 2, 2])
+
+
+class KeepsOutputs(Function):
+    """One of its outputs is a gradient, and so is an array that it keeps in a list."""
+
+    def forward(self, x: Any, z: Any) -> Any:
+        self.kept = [x * 5]
+        return x * 2, z * 3
+
+    def backward(self, g0: Any, g1: Any) -> Any:
+        return self.outputs[0], self.kept[0]
+
+
+def test_a_gradient_shares_no_array_with_the_call() -> None:
+    x, z = Variable(X.copy()), Variable(X.copy())
+    y, w = KeepsOutputs()(x, z)
+    F.sum(y + w).backward(retain_graph=True)
+    x.grad.data += 100
+    z.grad.data += 100
+    assert y.data.tolist() == (X * 2).tolist()
+    assert y.creator.kept[0].tolist() == (X * 5).tolist()
+
+
+@pytest.mark.parametrize("leaf", [True, False])
+def test_a_gradient_is_named_as_the_seed(leaf: bool) -> None:
+    x = Variable(X.copy())
+    y = x if leaf else x * 1
+    seed = np.array([1.0, 2.0, 3.0])
+    y.backward(gradient=seed)
+    y = x if leaf else x * 1
+    y.backward(gradient=Variable(seed))
+    assert x.grad.data.tolist() == [2, 4, 6]
+    x.grad.data += 1
+    assert seed.tolist() == [1, 2, 3], "not shared with the gradient"
+
+
+def test_a_gradient_that_backward_has_kept_is_no_seed() -> None:
+    x = Variable(np.array([2.0]))
+    h = x * 3
+    y = h * h
+    y.backward(retain_grad=True, retain_graph=True)
+    assert (h.grad.data, y.grad.data) == (12.0, 1.0)
+    h.backward(retain_graph=True)
+    assert x.grad.data == 36.0 + 3.0, "the seed is ones, not the 12 that was kept"
+    h.grad = np.array([5.0])
+    h.backward(retain_graph=True)
+    assert x.grad.data == 39.0 + 15.0, "the seed is what was assigned"
+    h.grad = np.array([5.0])
+    y.backward(retain_grad=True, retain_graph=True)  # adds to it
+    assert h.grad.data == 17.0
+    h.backward()
+    assert x.grad.data == 54.0 + 36.0 + 3.0
+
+
+def test_the_assumption_about_a_backward_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dezero_core import backward_modes
+
+    monkeypatch.setattr(backward_modes, "_noted", False)
+    text = r"First\.backward reads \.data .*on_variables = True"
+    with pytest.warns(FunctionWarning, match=text) as noted:
+
+        class First(DoubledInPlace):
+            def backward(self, gy: Any) -> Any:
+                return gy.data * 2
+
+        class Second(DoubledInPlace):
+            def backward(self, gy: Any) -> Any:
+                return gy.data * 2
+
+        class SaysSo(DoubledInPlace):
+            on_variables = True
+
+            def backward(self, gy: Any) -> Any:
+                return gy.data * 2
+
+    assert [warning.filename for warning in noted] == [__file__]
+    for op in (First, Second, SaysSo):
+        x = Variable(X)
+        op()(x).backward()
+        assert x.grad.data.tolist() == [2, 2, 2]
+
+
+class SeesTypes(Function):
+    def forward(self, x: Any) -> Any:
+        return x * 1
+
+    def backward(self, gy: Any) -> Any:
+        self.seen = type(gy), type(self.inputs[0])
+        return gy
+
+
+class OnVariables(SeesTypes):
+    on_variables = True  # the backward is inherited
+
+
+class OnArrays(SeesTypes):
+    on_variables = False
+
+    def backward(self, gy: Any) -> Any:
+        gy *= 1  # its own copy
+        return super().backward(gy)
+
+
+@pytest.mark.parametrize(
+    ("op", "plain"), [(SeesTypes, np.ndarray), (OnVariables, Variable), (OnArrays, np.ndarray)]
+)
+def test_a_class_says_what_its_backward_runs_on(op: type[Function], plain: type) -> None:
+    for create_graph, expected in ((False, plain), (True, Variable)):
+        call: Any = op()
+        call(Variable(X)).backward(create_graph=create_graph)
+        assert call.seen == (expected, expected)

@@ -11,7 +11,7 @@ from .config import Config, no_grad, precision, test_mode, using_config
 from .derivatives import grad, hessian, hvp, jacobian
 from .drawing import get_dot_graph, plot_dot_graph
 from .errors import DezeroError
-from .function import Function, on_variables
+from .function import Function
 from .variable import (
     Buffer,
     Parameter,
@@ -42,7 +42,6 @@ __all__ = [
     "hvp",
     "jacobian",
     "no_grad",
-    "on_variables",
     "plot_dot_graph",
     "precision",
     "seed",

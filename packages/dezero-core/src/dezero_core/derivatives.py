@@ -7,6 +7,7 @@ from typing import Any
 
 from .backends.registry import backend_of, on_device_of
 from .engine import Pass, go_back, seed_dtype, seed_for
+from .function import calls_behind, has_creator
 from .functions.casting import floating
 from .functions.joining import stack
 from .functions.shape import reshape
@@ -38,15 +39,56 @@ def grad(
         ShapeError: ``gy`` has another shape than ``y``.
     """
     wanted: list[Variable] = [xs] if isinstance(xs, Variable) else list(xs)
-    on_the_way = any(x.creator is not None and x is not y for x in wanted)
-    task = Pass(create_graph if retain_graph is None else retain_graph, retain_grad=on_the_way)
     seed = seed_for(y, gy)
+    found = gradients(y, wanted, seed, flags_toward(wanted, y), create_graph, retain_graph)
+    return found[0] if isinstance(xs, Variable) else found
+
+
+def gradients(
+    y: Variable,
+    xs: list[Variable],
+    seed: Variable,
+    narrowed: dict[Any, tuple[bool, ...]],
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> list[Variable | None]:
+    """Run a pass from ``y`` through the calls that lead to ``xs``; return their gradients."""
+    task = Pass(create_graph if retain_graph is None else retain_graph, False, None, narrowed)
+    for x in xs:
+        if x.creator is not None and x is not y:
+            task.retain(x)
 
     def finish(task: Pass) -> list[Variable | None]:
-        return [+seed if x is y else task.gradient_of(x) for x in wanted]
+        return [+seed if x is y else task.gradient_of(x) for x in xs]
 
-    found = go_back(y, seed, task, create_graph, finish)
-    return found[0] if isinstance(xs, Variable) else found
+    return go_back(y, seed, task, create_graph, finish)
+
+
+def flags_toward(xs: list[Variable], y: Variable) -> dict[Any, tuple[bool, ...]]:
+    """Return by number the calls behind ``y`` of which some inputs lead to none of ``xs``.
+
+    Returns:
+        for each such call one flag per input: whether it requires grad and leads there.
+    """
+    leaves = {id(x) for x in xs if x.creator is None}
+    outputs = {(x._creator._serial, x._index) for x in xs if x.creator is not None}
+    leading = set()  # numbers of the calls that depend on one of xs
+    narrowed: dict[Any, tuple[bool, ...]] = {}
+    for function in reversed(calls_behind(y)):
+        if function._inputs is None:  # freed: let the pass say so
+            leading.add(function._serial)
+            continue
+        flags = []
+        for x, needed in zip(function._inputs, function.needs_grad, strict=True):
+            if needed and has_creator(x):
+                serial = x._creator._serial
+                needed = serial in leading or (serial, x._index) in outputs
+            flags.append(needed and (has_creator(x) or id(x) in leaves))
+        if any(flags):
+            leading.add(function._serial)
+        if tuple(flags) != function.needs_grad:
+            narrowed[function._serial] = tuple(flags)
+    return narrowed
 
 
 def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = False) -> Variable:
@@ -65,17 +107,21 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     if not y.requires_grad or y.size == 0:
         zeros = backend_of(y.data).zeros((*y.shape, *x.shape), array_of(floating(y)))
         return Variable(zeros, requires_grad=False)
-    rows = [row(y, i, x, create_graph) for i in range(y.size)]
+    narrowed = flags_toward([x], y)
+    rows = [row(y, i, x, narrowed, create_graph) for i in range(y.size)]
     return reshape(stack(rows), (*y.shape, *x.shape))
 
 
-def row(y: Variable, i: int, x: Variable, create_graph: bool) -> Any:
-    """The gradient of element ``i`` of ``y``, counted row by row."""
+def row(
+    y: Variable, i: int, x: Variable, narrowed: dict[Any, tuple[bool, ...]], create_graph: bool
+) -> Variable:
+    """Return the gradient of element ``i`` of ``y``, counted row by row."""
     dtype = seed_dtype(y)
     positions = backend_of(y.data).arange(y.size, y.data)
     with on_device_of(y.data):
         unit = get_array_module(y).reshape(cast(positions == i, dtype), y.shape)
-    found = grad(y, x, unit, create_graph=create_graph, retain_graph=True)
+    seed = Variable(unit, requires_grad=False)
+    (found,) = gradients(y, [x], seed, narrowed, create_graph, retain_graph=True)
     return zeros_like(x) if found is None else found
 
 

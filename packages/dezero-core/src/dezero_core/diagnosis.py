@@ -9,8 +9,15 @@ from typing import Any, NoReturn
 
 from .backends.interface import unsupported_dtype
 from .backends.registry import admit, backend_of, by_type
-from .errors import BackendMismatch, DezeroError, OutOfMemory, ShapeError, UnsupportedType
-from .variable import Variable, as_array
+from .errors import (
+    BackendMismatch,
+    DezeroError,
+    GraphError,
+    OutOfMemory,
+    ShapeError,
+    UnsupportedType,
+)
+from .variable import Variable, as_array, label_of
 
 Function = Any
 """A `dezero_core.function.Function`, which is a floor above."""
@@ -148,6 +155,23 @@ def described(arrays: Sequence[Any]) -> str:
         if type(a) in by_type
         else repr(a)
         for a in arrays
+    )
+
+
+def is_beside(x: Any, array: Any) -> bool:
+    """Return whether two arrays have the same shape, library and device."""
+    if x is None or x.shape != array.shape or backend_of(x) is not backend_of(array):
+        return False
+    backend = backend_of(array)
+    return bool(backend.device(x) == backend.device(array))
+
+
+def replaced(x: Variable, array: Any) -> GraphError:
+    """Return the error for a Variable whose data no longer fits the calls it was used in."""
+    return GraphError(
+        f"backward: the data of a Variable{label_of(x)} was replaced after it was used: it was "
+        f"{described([array])}, and is {described([x.data])}; compute the result again, or call "
+        "backward() before the change"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from copy import copy
 from heapq import heappop, heappush
 from threading import Lock
 from typing import Any, TypeVar
@@ -15,13 +16,13 @@ from typing import Any, TypeVar
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.precision import is_floating
 from .backends.registry import backend_of, by_type, on_device_of
+from .backward_modes import gradients_are_arrays
 from .config import Block, Setting, enable_backprop
-from .diagnosis import note_on, require_memory
+from .diagnosis import is_beside, note_on, replaced, require_memory
 from .errors import ArgumentError, DezeroError, GraphError, ShapeError
 from .function import (
     Function,
     calls_behind,
-    gradients_are_arrays,
     has_creator,
     parents,
     spent,
@@ -30,6 +31,7 @@ from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
 from .variable import Variable, array_of, as_variable, get_array_module, require_gradient_of
+from .variable_hooks import after_hooks, gradients_after_hooks, register_hook
 
 T = TypeVar("T")
 
@@ -42,54 +44,66 @@ def backward(
     retain_grad: bool = False,
     create_graph: bool = False,
     *,
+    gradient: Any = None,
     retain_graph: bool | None = None,
 ) -> None:
     """Add to ``x.grad`` the gradient of this Variable, for every leaf ``x`` it depends on.
 
-    The gradient of this Variable itself is taken from ``self.grad`` if that is set, else it
-    is ones. Leaves are written when all is computed: an error leaves every ``grad`` as it was.
-    Called on a leaf that requires grad, it adds ones to the leaf's own ``grad``.
+    Leaves are written when all is computed: an error leaves every ``grad`` as it was. Called on
+    a leaf that requires grad, it adds ``gradient`` to the leaf's own ``grad``.
 
     Args:
         retain_grad: also write the gradients of the Variables on the way, and keep this one's.
         create_graph: record how the gradients are computed, so that they can be
             differentiated in turn (book step 32). A leaf and its gradient then refer to each
             other until ``cleargrad()``.
+        gradient: the gradient of this Variable itself, a Variable or an array of its shape. By
+            default it is what the program has assigned to ``self.grad`` (book step 6), else ones;
+            a ``grad`` that an earlier backward has written is not used.
         retain_graph: keep the graph for another backward; by default what is passed is freed,
             unless ``create_graph``.
 
     Raises:
         GraphError: nothing here wants a gradient, or an earlier backward has freed the graph.
-        ShapeError: ``self.grad`` was set to another shape.
+        ShapeError: ``gradient`` has another shape.
     """
     if not isinstance(retain_grad, bool):
         raise ArgumentError(
             f"backward: retain_grad is True or False, got {type(retain_grad).__name__}; to start "
-            "from another gradient than ones, set y.grad before y.backward()"
+            "from another gradient than ones, write y.backward(gradient=...)"
         )
-    if self.creator is None and self.requires_grad:
-        return backward_of_leaf(self)
-    seed = seed_for(self, self._grad)
+    is_leaf = self.creator is None  # its own grad is added to, and is not a seed
+    seed = seed_for(self, assigned_grad(self) if gradient is None and not is_leaf else gradient)
     retain_graph = create_graph if retain_graph is None else retain_graph
     task = Pass(retain_graph, retain_grad, _grad_ready.get())
     if task.callback is not None:
         task.uses = count_uses(self)
     go_back(self, seed, task, create_graph, Pass.write)
-    self._grad = seed if retain_grad else None
+    if not is_leaf:
+        self._grad = seed if retain_grad else None
+
+
+def assigned_grad(y: Variable) -> Variable | None:
+    """Return ``y.grad`` if the program has assigned it, and no backward has written it since."""
+    assigned = getattr(y, "_assigned", None)
+    return assigned if assigned is y._grad else None
 
 
 def seed_for(y: Variable, gy: Any) -> Variable:
     """The gradient that a pass from ``y`` starts with: ``gy``, or ones.
 
     Raises:
-        GraphError: ``y`` does not require grad.
+        GraphError: ``y`` does not require grad, or has no data.
         ShapeError: ``gy`` has another shape than ``y``.
+        BackendMismatch: ``gy`` is of another array library or on another device.
     """
     if not y.requires_grad:
         raise GraphError(
             "backward(): there is no graph behind this Variable; it was not computed, or under "
             "no_grad(), or from inputs that want no gradient, or unchain() cut it off"
         )
+    if y.data is None:
+        raise GraphError("backward(): this Variable has no data; set x.data first")
     if gy is None:
         return ones_like(y)
     seed = as_variable(gy)
@@ -97,6 +111,7 @@ def seed_for(y: Variable, gy: Any) -> Variable:
         seed = astype(seed, seed_dtype(y))  # so that nothing wraps
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
+    require_gradient_of(y, seed)
     return seed
 
 
@@ -113,23 +128,6 @@ def seed_dtype(y: Variable) -> Any:
     return y.dtype if is_real else get_array_module(y).int64
 
 
-def backward_of_leaf(x: Variable) -> None:
-    """Add ones to the gradient of a leaf, which has no graph.
-
-    Raises:
-        GraphError: ``x`` has no data.
-        ShapeError: its earlier gradient has another shape.
-    """
-    if x.data is None:
-        raise GraphError("backward(): this Variable has no data; set x.data first")
-    if x._grad is not None:
-        require_gradient_of(x, x._grad)
-    with on_device_of(x.data):
-        accumulate(x, ones_like(x))
-    if callback := _grad_ready.get():
-        callback(x)
-
-
 def go_back(
     y: Variable, seed: Variable, task: Pass, create_graph: bool, finish: Callable[[Pass], T]
 ) -> T:
@@ -143,9 +141,7 @@ def go_back(
         with on_device_of(y.data):
             if task.detecting:
                 look_at_forward(y)
-            if y.creator is not None:  # a leaf has no creator
-                task.start(y.creator, y._index, seed if create_graph else seed.data)
-                task.run()
+            task.start(y, seed if create_graph else seed.data)
             return finish(task)
     finally:
         enable_backprop.entries.reset(recording.token)
@@ -164,32 +160,44 @@ class Pass:
         retain_graph: bool,
         retain_grad: bool,
         callback: Callable[[Variable], None] | None = None,
+        narrowed: dict[Any, tuple[bool, ...]] | None = None,
     ) -> None:
         self.retain_graph = retain_graph
+        self.narrowed = narrowed or {}  # other flags than `needs_grad`, by the call's number
         self.pending: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
         self.borrowed: dict[Variable, Any] = {}  # what may be somebody else's array
         self.given: set[int] = set()  # the arrays that have become some x.grad
         self.finished: list[tuple[Variable, Any]] = []
-        self.on_the_way: dict[int | None, list[Variable]] | None = {} if retain_grad else None
+        self.retain_grad = retain_grad
+        self.on_the_way: dict[int | None, list[Variable]] = {}  # to be retained, by their calls
         self.callback = callback
         self.detecting = detecting()
         self.uses: dict[Variable, int] = {}
 
-    def start(self, root: Function, index: int | None, seed: Any) -> None:
-        """Put the gradient of the root's output in its place."""
+    def start(self, y: Variable, seed: Any) -> None:
+        """Run from ``y``, whose gradient is ``seed``; a leaf's gradient is complete with it."""
+        root = y.creator
+        if root is None:
+            self.pending[y] = self.borrowed[y] = seed
+            if self.callback is not None:
+                self.report(y)
+            return
         self.root = root
-        if index is None:
+        if y._index is None:
             self.pending[root._serial] = seed
             self.wait(root)
         else:
-            self.add_output(root, index, seed)
+            self.add_output(root, y._index, seed)
+        self.run()
 
     def run(self) -> None:
         """Visit every call behind the root once, each when its gradient is complete."""
         pending, heap, retain_graph = self.pending, self.heap, self.retain_graph
         release = Function.release  # a subclass may have an attribute of that name
-        watched = self.on_the_way is not None or self.callback is not None or self.detecting
+        retaining = self.retain_grad or len(self.on_the_way) > 0
+        watched = retaining or self.callback is not None or self.detecting
+        narrowed = self.narrowed
         following: Any = None  # waits beside the heap: in a chain of calls the only one that does
         while heap or following is not None:
             # Calls are numbered in the order they were made, so the latest one waiting has
@@ -199,14 +207,23 @@ class Pass:
             else:
                 function, following = following, None
             gy = pending.pop(function._serial)
-            inputs = function._inputs
-            if inputs is None:
+            inputs, arrays = function._inputs, function._arrays
+            if inputs is None or arrays is None:
                 raise spent(function, self.root)
+            if function._hooks is not None:
+                gy = gradients_after_hooks(function, gy)
+            call = function
+            if narrowed and function._serial in narrowed:
+                call = copy(function)
+                call.needs_grad = narrowed[function._serial]
+                if True not in call.needs_grad:  # nothing behind it is asked for
+                    self.watch(function, gy, ())
+                    continue
             try:
-                gxs = function.backward(gy) if type(gy) is not list else several(function, gy)
+                gxs = call.backward(gy) if type(gy) is not list else several(call, gy)
             except Exception as error:
                 if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
-                    require_memory(function, function._arrays or (), error)
+                    require_memory(function, arrays, error)
                 add_note(error, function)
                 raise
             if not isinstance(gxs, tuple):
@@ -217,15 +234,15 @@ class Pass:
                     f"for {len(inputs)} inputs"
                 )
 
-            for x, gx, needed in zip(inputs, gxs, function.needs_grad):  # noqa: B905 (hot)
+            for x, a, gx, needed in zip(inputs, arrays, gxs, call.needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
                 try:
-                    fits = gx.shape == x.data.shape
+                    fits = gx.shape == a.shape
                 except AttributeError:
                     raise not_a_gradient(gx, function) from None
                 if not fits:
-                    gx = fitted(gx, x, function)
+                    gx = fitted(gx, a, function)
                 # It goes on to the call that computed x, or stays with the leaf x. Gradients
                 # that meet there are added, always into a new array.
                 creator = x._creator
@@ -273,20 +290,25 @@ class Pass:
         """What only some passes want: gradients on the way, news of finished leaves, anomalies."""
         if self.detecting:
             look_at_gradients(function, gxs)
-        if self.on_the_way is not None:
-            gys: list[Any] = gy if isinstance(gy, list) else [gy]
-            for y in self.on_the_way.pop(function._serial, ()):
+        gys: list[Any] = gy if isinstance(gy, list) else [gy]
+        for y in self.on_the_way.pop(function._serial, ()):
+            if gys[y._index or 0] is not None:
                 self.finished.append((y, pos(gys[y._index or 0])))
+        if self.retain_grad:
             for x in function._inputs or ():
                 if has_creator(x):
-                    met = self.on_the_way.setdefault(x._creator._serial, [])
-                    if not any(x is other for other in met):
-                        met.append(x)
+                    self.retain(x)
         for x in leaves(function):
             if x in self.uses:
                 self.uses[x] -= 1
                 if self.uses[x] == 0:
                     self.report(x)
+
+    def retain(self, x: Variable) -> None:
+        """Keep the gradient of a Variable on the way, when it is complete."""
+        retained = self.on_the_way.setdefault(x._creator._serial, [])
+        if not any(x is other for other in retained):
+            retained.append(x)
 
     def report(self, x: Variable) -> None:
         """Write the gradient of a leaf that gets no more, and tell the callback."""
@@ -294,7 +316,7 @@ class Pass:
             return
         if x._grad is not None and x._grad.data.shape != x.data.shape:
             require_gradient_of(x, x._grad)
-        accumulate(x, self.own(x, self.pending.pop(x)))
+        accumulate(x, self.of_leaf(x, self.pending.pop(x)))
         mode = gradients_are_arrays.set(False)
         try:
             self.callback(x)
@@ -307,19 +329,26 @@ class Pass:
         for x in self.pending:
             if x._grad is not None and x._grad.data.shape != x.data.shape:
                 require_gradient_of(x, x._grad)
-        ready = [(x, self.own(x, g)) for x, g in self.pending.items()]
+        ready = [(x, self.of_leaf(x, g)) for x, g in self.pending.items()]
         for x, g in ready + self.finished:
             accumulate(x, g)
 
     def gradient_of(self, x: Variable) -> Variable | None:
         """The gradient that has arrived at ``x``, for those who do not want it in ``x.grad``."""
-        g = self.pending.get(x)
-        if g is None:
-            g = next((g for y, g in self.finished if y is x), None)
-        if g is None:
-            return None
-        g = self.own(x, g)
-        return g if isinstance(g, Variable) else Variable(g, requires_grad=False)
+        if x in self.pending:
+            g = self.of_leaf(x, self.pending[x])
+        else:
+            g = next((self.own(x, g) for y, g in self.finished if y is x), None)
+        return g if g is None or isinstance(g, Variable) else Variable(g, requires_grad=False)
+
+    def of_leaf(self, x: Variable, g: Any) -> Any:
+        """Return the final gradient of a leaf: that of its array now, after its hooks."""
+        array = array_of(g)
+        same = type(array) is type(x.data) and array.shape == x.data.shape
+        if not same and not is_beside(x.data, array):
+            raise replaced(x, array)
+        g, hooks = self.own(x, g), getattr(x, "_hooks", None)
+        return after_hooks(hooks, g, x) if hooks else g
 
     def own(self, x: Variable, g: Any) -> Any:
         """Return ``g`` as an unshared array, in the dtype of ``x`` if that is floating."""
@@ -353,10 +382,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_shared(gx: Any, function: Function) -> bool:
-    """Whether the array of ``gx`` may be held by somebody else: a view, or one of the op's."""
+    """Return whether others may hold the array of ``gx``: it is a view, or one of the op's."""
     array = array_of(gx)
-    held = (*(function._arrays or ()), *vars(function).values())
-    return any(array is other for other in held) or backend_of(array).is_view(array)
+    return backend_of(array).is_view(array) or any(array is held for held in held_by(function))
+
+
+def held_by(function: Function) -> Iterator[Any]:
+    """Return the arrays that a call was given, has returned or keeps as attributes."""
+    for kept in (function._arrays, function._result, *vars(function).values()):
+        for x in kept if isinstance(kept, tuple | list) else (kept,):
+            yield array_of(x)
 
 
 def not_a_gradient(gx: Any, function: Function) -> GraphError:
@@ -367,14 +402,14 @@ def not_a_gradient(gx: Any, function: Function) -> GraphError:
     )
 
 
-def fitted(gx: Any, x: Variable, function: Function) -> Any:
-    """``gx`` summed to the shape of ``x``, which the forward broadcast."""
+def fitted(gx: Any, array: Any, function: Function) -> Any:
+    """Return ``gx`` summed to the shape of an input, which the forward broadcast."""
     if not function.broadcasts:
         raise ShapeError(
             f"{type(function).__name__}.backward gave a gradient of shape {tuple(gx.shape)} "
-            f"for an input of shape {x.shape}"
+            f"for an input of shape {tuple(array.shape)}"
         )
-    return sum_to(gx, x.shape)
+    return sum_to(gx, tuple(array.shape))
 
 
 def several(function: Function, gys: list[Any]) -> Any:
@@ -393,19 +428,23 @@ def add_note(error: Exception, function: Function) -> None:
     if is_about_mode(error):
         note += (
             ", which runs on arrays in a plain backward() and on Variables with create_graph=True; "
-            "decorate it with @on_variables if it needs Variables always (self.outputs[0] is the "
-            "output itself: no call)"
+            "write on_variables = True in its class if it always needs Variables (self.outputs[0] "
+            "is the output itself: no call)"
         )
     note_on(error, note)
 
 
 def is_about_mode(error: Exception) -> bool:
-    """Return whether the error shows that a backward confused arrays with Variables."""
+    """Return whether a backward used an array as a Variable, or a Variable as an array."""
     if isinstance(error, AttributeError):
-        is_array = type(error.obj) in by_type or isinstance(error.obj, memoryview)  # ndarray.data
-        return is_array or isinstance(error.obj, Variable)
+        given, name = error.obj, error.name or ""
+        if isinstance(given, Variable):
+            return any(hasattr(array_type, name) for array_type in by_type)
+        is_array = type(given) in by_type or isinstance(given, memoryview)  # ndarray.data
+        return is_array and hasattr(Variable, name)
     names = ("Variable", *(array_type.__name__ for array_type in by_type))
-    return isinstance(error, TypeError) and any(name in str(error) for name in names)
+    called = [f"{name}' object is not callable" for name in names]
+    return isinstance(error, TypeError) and any(text in str(error) for text in called)
 
 
 def leaves(function: Function) -> Iterator[Variable]:
@@ -456,3 +495,4 @@ def unchain_backward(self: Variable) -> None:
 
 Variable.backward = backward
 Variable.unchain_backward = unchain_backward
+Variable.register_hook = register_hook

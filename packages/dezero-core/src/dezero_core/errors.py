@@ -162,3 +162,7 @@ class SaveError(WeightsError):
 
 class PluginWarning(UserWarning):
     """A plugin was left out; the message says which and why."""
+
+
+class FunctionWarning(UserWarning):
+    """A class of ops leaves open how its backward runs; the message says what was assumed."""

@@ -7,34 +7,33 @@ of loops in the common case; docs/adr/0001 has the figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import ContextVar
-from functools import wraps
 from itertools import count
-from opcode import opmap
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any
 from weakref import ref
 
 from .backends.interface import Array
 from .backends.registry import by_type, current_device, on_device_of
+from .backward_modes import (
+    gradients_are_arrays,
+    is_ours,
+    looks_for_variables,
+    note_assumption,
+    on_own_gradients,
+    on_variables,
+)
 from .config import Config, enable_backprop
 from .diagnosis import (
     admit_inputs,
     admit_output,
+    is_beside,
     raise_explained,
+    replaced,
     require_broadcastable,
     require_one_backend,
 )
 from .errors import GraphError
-from .variable import Variable, array_of
-
-gradients_are_arrays: ContextVar[bool] = ContextVar("gradients_are_arrays", default=False)
-"""True inside a plain backward: gradients are arrays there, and so is all that ops see.
-
-Set by the engine, once per backward. It decides what ``self.inputs`` and ``self.outputs``
-yield, and lets a library function that is given arrays only return an array.
-"""
+from .variable import Variable
 
 NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
 ONE = (True,)
@@ -44,8 +43,6 @@ _next_serial = count(1).__next__
 _arrays_mode = gradients_are_arrays.get
 _blocks = enable_backprop.entries.get
 _new = object.__new__
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Function:
@@ -64,10 +61,13 @@ class Function:
                 return gy * 2 * x
 
     ``backward`` is written with operators and functions, never with methods of Variables: in a
-    plain backward it runs on arrays, with ``create_graph=True`` on Variables. One that needs
-    Variables, as the book wrote them, takes the decorator `on_variables`.
+    plain backward it runs on arrays, with ``create_graph=True`` on Variables. A class whose
+    ``backward`` needs Variables, as the book's do, says ``on_variables = True``.
 
     Attributes:
+        on_variables: whether ``backward`` always runs on Variables (default False). Where a class
+            does not say it, a ``backward`` that reads ``.data`` or changes something in place is
+            assumed to need them, with a `FunctionWarning`, once.
         broadcasts: whether inputs broadcast against each other; the engine then sums a
             gradient to its input's shape, and otherwise refuses a wrong one.
         materialize_grads: whether ``backward`` is given zeros for an output that got no gradient
@@ -78,6 +78,7 @@ class Function:
     A subclass may set any other attribute that does not start with an underscore.
     """
 
+    on_variables = False
     broadcasts = False
     materialize_grads = True
     needs_grad: tuple[bool, ...] = UNKNOWN
@@ -87,13 +88,23 @@ class Function:
     _inputs: tuple[Any, ...] | None = None
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None
+    _hooks: dict[int, dict[Any, Any]] | None = None  # of each output; see `variable_hooks`
 
     def __init_subclass__(cls) -> None:
-        """Run a backward that was written for Variables on Variables; see `is_for_variables`."""
+        """Wrap ``backward`` where it runs on Variables, or comes from outside our packages."""
         super().__init_subclass__()
-        backward = vars(cls).get("backward")
-        if isinstance(backward, FunctionType) and is_for_variables(backward):
-            cls.backward = on_variables(backward)  # type: ignore[method-assign]
+        settings = vars(cls)
+        declared = settings.get("on_variables")
+        backward = settings.get("backward", cls.backward if declared else None)
+        if not isinstance(backward, FunctionType):
+            return
+        needs_variables = cls.on_variables
+        if not is_ours(cls):
+            if not needs_variables and declared is None and looks_for_variables(backward):
+                needs_variables = True
+                note_assumption(cls)
+            backward = on_own_gradients(backward)
+        cls.backward = on_variables(backward) if needs_variables else backward  # type: ignore[method-assign]
 
     def __call__(self, *inputs: Any) -> Any:
         """Compute on Variables, arrays and Python scalars; record the call if it is wanted.
@@ -234,10 +245,18 @@ class Function:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """What the call was given: as arrays in a plain backward, as it was given otherwise."""
-        if self._inputs is None:
+        """What the call was given: as arrays in a plain backward, as it was given otherwise.
+
+        A Variable whose data was replaced since still has the array that the call computed on.
+        """
+        xs, arrays = self._inputs, self._arrays
+        if xs is None or arrays is None:
             raise spent(self)
-        return (self._arrays or ()) if _arrays_mode() else self._inputs
+        if _arrays_mode():
+            return arrays
+        if all([x.data is a for x, a in zip(xs, arrays, strict=True) if isinstance(x, Variable)]):
+            return xs
+        return tuple([as_recorded(x, a) for x, a in zip(xs, arrays, strict=True)])
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
@@ -285,27 +304,30 @@ class Function:
         self._inputs = self._arrays = self._result = None
 
 
-def is_for_variables(backward: FunctionType) -> bool:
-    """Return whether a backward reads ``.data`` or changes something in place.
+class Recorded(Function):
+    """The array that an earlier call was given as ``x``, whose data was replaced since."""
 
-    ``gy *= 2`` makes a new Variable, and changes an array that other gradients share.
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def forward(self, x: Any) -> Any:
+        return self.array
+
+    def backward(self, gy: Any) -> Any:
+        return gy
+
+
+def as_recorded(x: Any, array: Array) -> Any:
+    """Return an input of a call as it was then: ``x``, or a Variable of ``array`` computed from it.
+
+    Raises:
+        GraphError: the data of ``x`` has another shape, library or device now.
     """
-    code = backward.__code__
-    if "data" in code.co_names:
-        return True
-    if (backward.__module__ or "").partition(".")[0] in OUR_PACKAGES:
-        return False
-    pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
-    return any(
-        operation == STORE_ITEM or (operation == OPERATOR and argument >= FIRST_IN_PLACE)
-        for operation, argument in pairs
-    )
-
-
-OUR_PACKAGES = ("dezero_core", "dezero_nn")
-STORE_ITEM, OPERATOR = opmap["STORE_SUBSCR"], opmap["BINARY_OP"]
-FIRST_IN_PLACE = 13
-"""Argument of Python's BINARY_OP for ``+=``, the first of the operators that work in place."""
+    if not isinstance(x, Variable) or x.data is array:
+        return x
+    if is_beside(x.data, array):
+        return Recorded(array)(x)
+    raise replaced(x, array)
 
 
 NUMBERS = frozenset({bool, int, float})
@@ -341,30 +363,6 @@ def calls_behind(y: Variable) -> list[Function]:
                 found[function._serial] = function
                 todo.append(function)
     return [found[serial] for serial in sorted(found, reverse=True)]
-
-
-def on_variables(backward: F) -> F:
-    """Decorator for a ``backward`` written as in the book: it sees Variables, always.
-
-    Slower in a plain backward, where it would otherwise run on arrays. It is applied by
-    itself to a backward that reads ``.data``. (The book's ``self.outputs[0]()`` is written
-    ``self.outputs[0]`` here: outputs are not weak references.)
-    """
-
-    @wraps(backward)
-    def wrapped(self: Function, *gys: Any) -> Any:
-        if not _arrays_mode():
-            return backward(self, *gys)
-        token = gradients_are_arrays.set(False)
-        try:
-            gxs = backward(self, *[Variable(gy, requires_grad=False) for gy in gys])
-        finally:
-            gradients_are_arrays.reset(token)
-        if isinstance(gxs, tuple):
-            return tuple([array_of(gx) for gx in gxs])
-        return array_of(gxs)
-
-    return wrapped  # type: ignore[return-value]
 
 
 def spent(function: Function, root: Function | None = None) -> GraphError:

@@ -46,7 +46,17 @@ class Variable:
             are not booleans, integers or real numbers (docs/adr/0015).
     """
 
-    __slots__ = ("__weakref__", "_creator", "_grad", "_index", "_requires_grad", "data", "name")
+    __slots__ = (
+        "__weakref__",
+        "_assigned",  # the last `grad` that the program assigned; unset until then
+        "_creator",
+        "_grad",
+        "_hooks",  # of a leaf; unset until `register_hook`
+        "_index",
+        "_requires_grad",
+        "data",
+        "name",
+    )
     __array_priority__ = 200
     __pandas_priority__ = 10_000  # Series + Variable is ours, which says what to do
     __array_ufunc__ = None  # array + Variable is ours to compute
@@ -73,7 +83,7 @@ class Variable:
         if value is not None:
             value = as_variable(value)
             require_gradient_of(self, value)
-        self._grad = value
+        self._grad = self._assigned = value
 
     @property
     def creator(self) -> Any:
@@ -255,6 +265,7 @@ class Variable:
         """Return a second Variable with the same array, gradient and position in the graph."""
         x = _rebuild(type(self), self.data, self.name, self._requires_grad, self._grad)
         x._creator, x._index = self._creator, self._index
+        x._assigned = getattr(self, "_assigned", None)
         for name, value in getattr(self, "__dict__", {}).items():  # a subclass has attributes
             setattr(x, name, value)
         return x
@@ -307,6 +318,9 @@ class Variable:
     __array_function__: Callable[..., Any]
     # Bound by engine.py.
     backward: Callable[..., None]
+    # Bound by variable_hooks.py.
+    register_hook: Callable[..., Any]
+    _hooks: Any
     unchain_backward: Callable[..., None]
 
 

@@ -1,0 +1,122 @@
+"""Hooks of Variables: functions that see the gradient of a Variable, and may replace it.
+
+The hooks of a computed Variable wait at the call that computed it, those of a leaf at the leaf.
+Each runs once per backward, when the gradient is complete and before it goes further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .backward_modes import gradients_are_arrays, new_array
+from .errors import ArgumentTypeError, GraphError
+from .function import Function
+from .variable import Variable, array_of, as_variable, require_gradient_of
+
+Hook = Callable[[Variable], Any]
+
+
+class HookHandle:
+    """What `register_hook` returns; ``remove()`` takes the hook away again.
+
+    It is also a block: ``with x.register_hook(f):`` removes the hook at its end.
+    """
+
+    def __init__(self, hooks: dict[HookHandle, Hook], hook: Hook) -> None:
+        self._hooks = hooks
+        hooks[self] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; calling this again changes nothing."""
+        self._hooks.pop(self, None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+def register_hook(self: Variable, hook: Hook) -> HookHandle:
+    """Call ``hook(gradient)`` in every backward, once the gradient of this Variable is complete.
+
+    Several hooks run in the order of their registration, each on what the one before returned.
+    A leaf's hooks run before its ``grad`` is added to, a computed Variable's before the gradient
+    goes on to what it was computed from. `grad` runs them too.
+
+    Args:
+        hook: takes the gradient, a Variable of the shape of this one, and returns the gradient to
+            use in its place, a Variable or an array of the same shape and library, or None to
+            leave it. With ``create_graph`` what it computes is recorded; otherwise the gradient
+            is a copy, which it may also change in place.
+
+    Returns:
+        a handle with ``remove()``.
+
+    Raises:
+        ArgumentTypeError: ``hook`` cannot be called.
+        GraphError: this Variable does not require grad.
+    """
+    if not callable(hook):
+        raise ArgumentTypeError(
+            f"register_hook: expected a function of the gradient, got {type(hook).__name__}"
+        )
+    if not self.requires_grad:
+        raise GraphError(
+            "register_hook: this Variable does not require grad, so no gradient passes; register "
+            "the hook before no_grad() or unchain(), or set requires_grad = True"
+        )
+    return HookHandle(hooks_of(self), hook)
+
+
+def hooks_of(x: Variable) -> dict[HookHandle, Hook]:
+    """Return the hooks of a Variable, to be added to."""
+    call = x.creator
+    if call is not None:
+        call._hooks = call._hooks or {}
+        return call._hooks.setdefault(x._index or 0, {})
+    if getattr(x, "_hooks", None) is None:
+        x._hooks = {}
+    return x._hooks
+
+
+def gradients_after_hooks(call: Function, gy: Any) -> Any:
+    """Return the gradient of a call's output, or the list of them, after the hooks of each."""
+    for index, hooks in (call._hooks or {}).items():
+        if not isinstance(gy, list):
+            gy = after_hooks(hooks, gy, output(call, index))
+        elif gy[index] is not None:
+            gy[index] = after_hooks(hooks, gy[index], output(call, index))
+    return gy
+
+
+def output(call: Function, index: int) -> Variable:
+    """Return a Variable of one of the arrays that a call returned."""
+    results = call._result if isinstance(call._result, tuple) else (call._result,)
+    return Variable(results[index], requires_grad=False)
+
+
+def detached(gradient: Any) -> Variable:
+    """Return a copy of the array of a gradient, as a Variable without a graph."""
+    return Variable(new_array(gradient), requires_grad=False)
+
+
+def after_hooks(hooks: dict[HookHandle, Hook], gradient: Any, x: Variable) -> Any:
+    """Return the gradient of ``x`` after its hooks: an array in a plain backward.
+
+    Raises:
+        ShapeError, BackendMismatch, UnsupportedType: a hook returned something that is not a
+            gradient of ``x``.
+    """
+    on_arrays = gradients_are_arrays.get()
+    token = gradients_are_arrays.set(False)
+    try:
+        for hook in list(hooks.values()):
+            given = gradient if isinstance(gradient, Variable) else detached(gradient)
+            returned = hook(given)
+            gradient = given if returned is None else as_variable(returned)
+            require_gradient_of(x, gradient)
+    finally:
+        gradients_are_arrays.reset(token)
+    return array_of(gradient) if on_arrays else gradient
