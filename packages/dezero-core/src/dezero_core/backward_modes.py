@@ -15,7 +15,6 @@ from opcode import opmap
 from types import FunctionType
 from typing import Any, TypeVar
 
-from .backends.interface import Array
 from .backends.registry import backend_of
 from .errors import FunctionWarning
 from .variable import Variable, array_of
@@ -84,18 +83,12 @@ def on_own_gradients(backward: F) -> F:
 def own_gradient(gy: Any) -> Any:
     """Return a gradient at the same position in the graph, with an array of its own."""
     if not isinstance(gy, Variable):
-        return gy if gy is None else new_array(gy)
+        return gy if gy is None else backend_of(gy).copy(gy)
     if gy._creator is None and gy._requires_grad:
         return +gy  # a leaf cannot be replaced by another
     own = copy(gy)
-    own.data = new_array(gy.data)
+    own.data = backend_of(gy.data).copy(gy.data)
     return own
-
-
-def new_array(x: Array) -> Array:
-    """Return a copy, which is an array also where a library gives a scalar for one without axes."""
-    backend = backend_of(x)
-    return backend.as_array(backend.copy(x))
 
 
 def on_variables(backward: F) -> F:

@@ -39,6 +39,7 @@ from .formats import (
 )
 from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, hookimpl
+from .in_place import own_data, updating
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
 from .testing import Check, GradientError, OpCase, check_gradients
@@ -127,6 +128,7 @@ __all__ = [
     "on_device_of",
     "on_grad_ready",
     "ops",
+    "own_data",
     "own_generator",
     "plugins",
     "registered_formats",
@@ -135,6 +137,7 @@ __all__ = [
     "save_weights",
     "sum_over",
     "transfers",
+    "updating",
     "use_generator",
     "widened",
     "window_layout",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .backward_modes import gradients_are_arrays, new_array
+from .backends.registry import backend_of
+from .backward_modes import gradients_are_arrays
 from .errors import ArgumentTypeError, GraphError
 from .function import Function
 from .variable import Variable, array_of, as_variable, require_gradient_of
@@ -99,7 +100,7 @@ def output(call: Function, index: int) -> Variable:
 
 def detached(gradient: Any) -> Variable:
     """Return a copy of the array of a gradient, as a Variable without a graph."""
-    return Variable(new_array(gradient), requires_grad=False)
+    return Variable(backend_of(gradient).copy(gradient), requires_grad=False)
 
 
 def after_hooks(hooks: dict[HookHandle, Hook], gradient: Any, x: Variable) -> Any:

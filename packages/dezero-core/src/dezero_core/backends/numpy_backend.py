@@ -68,6 +68,9 @@ class NumpyBackend(ArrayBackend):
     def is_view(self, x: Array) -> bool:
         return isinstance(x, np.ndarray) and x.base is not None
 
+    def copy(self, x: Array) -> Array:
+        return np.array(x)  # +x gives a scalar for an array without axes
+
     def iadd(self, x: Array, y: Array) -> Array:
         return np.add(x, y, out=x if is_writable(x) else np.empty(x.shape, x.dtype))
 

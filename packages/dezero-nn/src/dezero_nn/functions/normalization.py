@@ -102,7 +102,8 @@ def batch_norm(
     def by_running(x: Any, gamma: Any, beta: Any) -> Any:
         _, shape = over_channels(x)
         scale = gamma * (widened(array_of(var)) + eps) ** -0.5
-        return reshape(scale, shape) * x + reshape(beta - scale * array_of(mean), shape)
+        center = mean.data if isinstance(mean, Variable) else backend_of(mean).copy(mean)
+        return reshape(scale, shape) * x + reshape(beta - scale * center, shape)
 
     return call_widened(by_running, x, gamma, beta)
 

@@ -28,6 +28,8 @@ from dezero_core.extend import (
     move_beside,
     named_params,
     on_device_of,
+    own_data,
+    updating,
 )
 from dezero_core.hints import no_attribute, require_keywords
 
@@ -108,6 +110,9 @@ class Optimizer:
     def update(self) -> None:
         """Change every parameter that has a gradient.
 
+        A parameter's array is changed in place if nothing else holds it. Otherwise the parameter
+        gets a new one (docs/adr/0018), so a graph or a view computed before keeps its values.
+
         Raises:
             GraphError: ``setup`` was not called.
             ShapeError: a gradient, or the state of an elementwise optimizer, has another shape
@@ -122,27 +127,30 @@ class Optimizer:
             with on_device_of(*[p.data for p in params]):
                 hook(params)
             params = self._with_gradients(params)  # a hook may freeze one
-        if type(self).update_one is not Optimizer.update_one:  # as the book's subclasses do
-            for param in params:
-                self.update_one(param)
-        else:
-            for alike in of_one_place(params):
-                self._update_alike(alike)
+        with updating():
+            if type(self).update_one is not Optimizer.update_one:  # as the book's subclasses do
+                for param in params:
+                    own_data(param)
+                    self.update_one(param)
+            else:
+                for alike in of_one_place(params):
+                    self._update_alike(alike)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the settings, and the state by the parameter's key, for a checkpoint.
 
-        Arrays are copies: later updates do not change them.
+        Arrays are copies, all of one moment: later updates do not change them.
 
         Raises:
             GraphError: ``setup`` was not called.
         """
         own, state = self._keyed_by_id(), {}
-        for key, p in self._named().items():
-            kept = {name: values[id(p)] for name, values in own.items() if id(p) in values}
-            if kept or p in self._state:
-                state[key] = copied({**self._state.get(p, {}), **kept})
-        return {"settings": self._settings(), "parameters": state}
+        with updating():
+            for key, p in self._named().items():
+                kept = {name: values[id(p)] for name, values in own.items() if id(p) in values}
+                if kept or p in self._state:
+                    state[key] = copied({**self._state.get(p, {}), **kept})
+            return {"settings": self._settings(), "parameters": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` saw, of an optimizer of the same class.
@@ -252,13 +260,16 @@ class Optimizer:
         return {key: p for key, p in named if isinstance(p, Parameter)}
 
     def update_one(self, param: Parameter) -> None:
-        """Change one parameter, in place where its array library allows it."""
-        self._update_alike(with_gradients([param]))
+        """Change one parameter; its array is written to if no one else holds it."""
+        with updating():
+            for alike in of_one_place(with_gradients([param])):
+                self._update_alike(alike)
 
     def _update_alike(self, params: list[Parameter]) -> None:
         """Change parameters of one dtype on one device."""
-        for param in params[:1]:
-            require_floating(type(self).__name__, param)
+        require_floating(type(self).__name__, params[0])
+        for param in params:
+            own_data(param)
         states = [self._state.setdefault(param, {}) for param in params]
         for param, state in zip(params, states, strict=True):
             for name, value in state.items():

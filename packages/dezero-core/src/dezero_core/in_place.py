@@ -1,0 +1,60 @@
+"""Change the array of a Variable in place only where no one else holds it: copy on write.
+
+A graph that is kept, a view such as ``reshape(p)``, a file being written and a program may all
+hold a parameter's array while it is updated. Each keeps what it saw, because the update then goes
+to a copy. docs/adr/0018 has the reasons and the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from .backends.interface import Array
+from .backends.registry import backend_of
+from .variable import Variable
+
+_lock = RLock()
+
+
+def updating() -> Any:
+    """Return the lock that an optimizer holds while it changes arrays in place.
+
+    Whoever takes it finds all parameters between two updates. An array that is referred to when
+    the lock is released does not change afterwards, so it can be read without the lock::
+
+        with updating():
+            arrays = [p.data for p in model.params()]
+    """
+    return _lock
+
+
+def own_data(x: Variable) -> Array:
+    """Return the array of ``x`` for writing: a copy, now its data, if anyone else may hold it."""
+    backend = backend_of(x.data)
+    if references(x) > UNSHARED or backend.is_view(x.data):
+        x.data = backend.copy(x.data)
+    return x.data
+
+
+def references(x: Variable) -> int:
+    """Return how often Python refers to the array of ``x``, with those of this call."""
+    return sys.getrefcount(x.data)
+
+
+UNSHARED = references(Variable(np.zeros(1)))
+"""The count of an array that only its Variable holds; measured, since Pythons count differently."""
+
+
+def _open_lock() -> None:
+    """Replace the lock in a forked child: a thread of the parent may hold it."""
+    global _lock
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_lock)
