@@ -62,7 +62,7 @@ def has_nan(array: Any) -> bool:
 
 def described(function: Function) -> str:
     """A call with its number and what it was given."""
-    given = [summary(x) for x in function._inputs or ()]
+    given = [summary(x) for x in function._given()] if function._arrays is not None else []
     return f"{type(function).__name__} (call {function._serial}) of {', '.join(given)}"
 
 

@@ -75,11 +75,11 @@ def flags_toward(xs: list[Variable], y: Variable) -> dict[Any, tuple[bool, ...]]
     leading = set()  # numbers of the calls that depend on one of xs
     narrowed: dict[Any, tuple[bool, ...]] = {}
     for function in reversed(calls_behind(y)):
-        if function._inputs is None:  # freed: let the pass say so
+        if function._arrays is None:  # freed: let the pass say so
             leading.add(function._serial)
             continue
         flags = []
-        for x, needed in zip(function._inputs, function.needs_grad, strict=True):
+        for x, needed in zip(function._given(), function.needs_grad, strict=True):
             if needed and has_creator(x):
                 serial = x._creator._serial
                 needed = serial in leading or (serial, x._index) in outputs

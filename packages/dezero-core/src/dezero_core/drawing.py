@@ -81,10 +81,10 @@ ORANGE = "orange, style=filled"
 
 def ingredients(function: Function) -> Iterator[tuple[Key, Variable | None]]:
     """The Variables a call was given; of a spent one, what is left of them."""
-    if function._inputs is not None:
-        yield from ((key_of(x), x) for x in function._inputs if isinstance(x, Variable))
+    if function._arrays is not None:
+        yield from ((key_of(x), x) for x in function._given() if isinstance(x, Variable))
         return
-    for parent in function._parents:
+    for parent in function._given():
         if isinstance(parent, Function):
             yield (parent, 0), None
         elif parent is not None and (leaf := parent()) is not None:

@@ -207,8 +207,8 @@ class Pass:
             else:
                 function, following = following, None
             gy = pending.pop(function._serial)
-            inputs, arrays = function._inputs, function._arrays
-            if inputs is None or arrays is None:
+            arrays = function._arrays
+            if arrays is None:
                 raise spent(function, self.root)
             if function._hooks is not None:
                 gy = gradients_after_hooks(function, gy)
@@ -228,12 +228,13 @@ class Pass:
                 raise
             if not isinstance(gxs, tuple):
                 gxs = (gxs,)
-            if len(gxs) != len(inputs):
+            if len(gxs) != len(arrays):
                 raise GraphError(
                     f"{type(function).__name__}.backward returned {len(gxs)} gradients "
-                    f"for {len(inputs)} inputs"
+                    f"for {len(arrays)} inputs"
                 )
 
+            inputs = function._given()
             for x, a, gx, needed in zip(inputs, arrays, gxs, call.needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
@@ -278,7 +279,7 @@ class Pass:
         """Add to the gradient of one of several outputs."""
         if function._cut:
             return
-        if function._inputs is None:
+        if function._arrays is None:
             raise spent(function, self.root)
         if function._serial not in self.pending:
             self.pending[function._serial] = [None] * len(function._result)
@@ -295,7 +296,7 @@ class Pass:
             if gys[y._index or 0] is not None:
                 self.finished.append((y, pos(gys[y._index or 0])))
         if self.retain_grad:
-            for x in function._inputs or ():
+            for x in function._given():
                 if has_creator(x):
                     self.retain(x)
         for x in leaves(function):
@@ -449,8 +450,8 @@ def is_about_mode(error: Exception) -> bool:
 
 def leaves(function: Function) -> Iterator[Variable]:
     """The leaves among a call's inputs that want a gradient, once per use."""
-    for x, needed in zip(function._inputs or (), function.needs_grad, strict=False):
-        if needed and x._creator is None:
+    for x, needed in zip(function._given(), function.needs_grad, strict=False):
+        if needed and isinstance(x, Variable) and x._creator is None:
             yield x
 
 
@@ -484,7 +485,7 @@ def unchain_backward(self: Variable) -> None:
     if root is None:
         return
     todo = parents(root)
-    if root._inputs is None:
+    if root._arrays is None:
         root.cut_off()
     while todo:
         function = todo.pop()

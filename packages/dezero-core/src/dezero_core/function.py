@@ -38,6 +38,7 @@ from .variable import Variable
 NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
 ONE = (True,)
 UNKNOWN: tuple[bool, ...] = ()
+NO_INPUT: Any = object()
 
 _next_serial = count(1).__next__
 _arrays_mode = gradients_are_arrays.get
@@ -84,8 +85,8 @@ class Function:
     needs_grad: tuple[bool, ...] = UNKNOWN
     _serial: int | None = None  # numbers the calls in order
     _cut = False  # whether `Variable.unchain_backward` has cut this call off
-    _parents: tuple[Any, ...] = ()
-    _inputs: tuple[Any, ...] | None = None
+    _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
+    _x1: Any = NO_INPUT
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None
     _hooks: dict[int, dict[Any, Any]] | None = None  # of each output; see `variable_hooks`
@@ -193,7 +194,11 @@ class Function:
             else:
                 recording = blocks[-1].value
             if recording:
-                self._inputs, self._arrays, self._result = inputs, arrays, y
+                if len(inputs) == 2:  # not in a tuple, which the collector would visit, too
+                    self._x0, self._x1 = inputs
+                else:
+                    self._x0 = inputs[0] if len(inputs) == 1 else inputs
+                self._arrays, self._result = arrays, y
                 self.needs_grad, self._serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True
                 return output
@@ -215,7 +220,8 @@ class Function:
             return ys
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])
         if wanted and Config.enable_backprop:
-            self._inputs, self._arrays, self._result = inputs, arrays, ys
+            self._x0 = inputs if len(inputs) != 1 else inputs[0]
+            self._arrays, self._result = arrays, ys
             self.needs_grad, self._serial = needs_grad, _next_serial()
             for index, output in enumerate(outputs):
                 output._creator, output._index, output._requires_grad = self, index, True
@@ -243,20 +249,29 @@ class Function:
         if self.broadcasts:
             require_broadcastable(self, arrays)
 
+    def _given(self) -> tuple[Any, ...]:
+        """Return the inputs as they were given to the call; of a freed one see `release`."""
+        x0, x1 = self._x0, self._x1
+        if x1 is not NO_INPUT:
+            return x0, x1
+        return x0 if type(x0) is tuple else (x0,)
+
     @property
     def inputs(self) -> tuple[Any, ...]:
         """What the call was given: as arrays in a plain backward, as it was given otherwise.
 
         A Variable whose data was replaced since still has the array that the call computed on.
         """
-        xs, arrays = self._inputs, self._arrays
-        if xs is None or arrays is None:
+        arrays = self._arrays
+        if arrays is None:
             raise spent(self)
         if _arrays_mode():
             return arrays
-        if all([x.data is a for x, a in zip(xs, arrays, strict=True) if isinstance(x, Variable)]):
-            return xs
-        return tuple([as_recorded(x, a) for x, a in zip(xs, arrays, strict=True)])
+        xs = self._given()
+        for x, a in zip(xs, arrays):  # noqa: B905 (hot)
+            if not isinstance(x, Variable) or x.data is not a:
+                return tuple([as_recorded(*pair) for pair in zip(xs, arrays, strict=True)])
+        return xs
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
@@ -265,7 +280,7 @@ class Function:
     @property
     def outputs(self) -> tuple[Any, ...]:
         """What the call returned: arrays in a plain backward, Variables otherwise."""
-        if self._inputs is None:
+        if self._arrays is None:
             raise spent(self)
         several = type(self._result) is tuple
         results = self._result if several else (self._result,)
@@ -288,20 +303,22 @@ class Function:
 
         That is the calls that computed them, and leaves as weak references: for pictures.
         """
+        x0, x1 = self._x0, self._x1
         try:
-            x0, x1 = self._inputs  # type: ignore[misc]
-            self._parents = x0._creator or ref(x0), x1._creator or ref(x1)
-        except (AttributeError, TypeError, ValueError):  # not two of them, or a number, or spent
-            inputs = self._inputs or ()
-            found = [x._creator or ref(x) for x in inputs if isinstance(x, Variable)]
-            self._parents = tuple(found)
-        self._inputs = self._arrays = self._result = None
+            self._x0, self._x1 = x0._creator or ref(x0), x1._creator or ref(x1)
+        except (AttributeError, TypeError):  # not two of them, or not Variables
+            if isinstance(x0, Variable):
+                self._x0, self._x1 = x0._creator or ref(x0), NO_INPUT
+            else:
+                variables = [x for x in self._given() if isinstance(x, Variable)]
+                self._x0, self._x1 = tuple([x._creator or ref(x) for x in variables]), NO_INPUT
+        self._arrays = self._result = None
 
     def cut_off(self) -> None:
         """Leave the graph for good: what was computed from here has no creator any more."""
         self._cut = True
-        self._parents = ()
-        self._inputs = self._arrays = self._result = None
+        self._x0, self._x1 = (), NO_INPUT
+        self._arrays = self._result = None
 
 
 class Recorded(Function):
@@ -347,9 +364,9 @@ def has_creator(x: Any) -> bool:
 
 def parents(function: Function) -> list[Function]:
     """The calls that computed a call's inputs, whether it is spent or not."""
-    if function._inputs is None:
-        return [parent for parent in function._parents if isinstance(parent, Function)]
-    return [x._creator for x in function._inputs if has_creator(x)]
+    if function._arrays is None:
+        return [parent for parent in function._given() if isinstance(parent, Function)]
+    return [x._creator for x in function._given() if has_creator(x)]
 
 
 def calls_behind(y: Variable) -> list[Function]:

@@ -12,8 +12,6 @@ import sys
 from threading import RLock
 from typing import Any
 
-import numpy as np
-
 from .backends.interface import Array
 from .backends.registry import backend_of
 from .variable import Variable
@@ -46,7 +44,9 @@ def references(x: Variable) -> int:
     return sys.getrefcount(x.data)
 
 
-UNSHARED = references(Variable(np.zeros(1)))
+_sample = Variable(None)
+_sample.data = object()
+UNSHARED = references(_sample)
 """The count of an array that only its Variable holds; measured, since Pythons count differently."""
 
 
