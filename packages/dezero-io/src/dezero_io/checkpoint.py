@@ -159,11 +159,16 @@ def save_checkpoint(
         OSError: the file cannot be written; an earlier one is untouched.
     """
     target, file_format = format_for(path)
-    arrays: dict[str, Any] = {}
-    states = {name: part.state_dict() for name, part in stateful(parts).items()}
-    skeleton = packed(states, "", arrays)
+    skeleton, arrays = collected(parts)
     strings = {**(metadata or {}), STATE: json.dumps(skeleton)}
     file_format.write(target, Stored(Snapshot(arrays), metadata=strings))
+
+
+def collected(parts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the states of all parts as JSON, and their arrays, all taken at one moment."""
+    arrays: dict[str, Any] = {}
+    states = {name: part.state_dict() for name, part in stateful(parts).items()}
+    return packed(states, "", arrays), arrays
 
 
 def load_checkpoint(
