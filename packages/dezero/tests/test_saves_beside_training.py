@@ -110,4 +110,31 @@ def test_every_save_loads(rule: Any, kind: str, tmp_path: Path) -> None:
             save(tmp_path / f"{n}{name}", model, optimizer)
     for n in range(saves):
         found = load(tmp_path / f"{n}{name}", optimizer)
-        assert all(np.isfinite(x).all() for x in found.values())
+        values: dict[str, set[float]] = {}
+        for key, x in found.items():
+            assert (x == x.flat[0]).all(), f"{key} is of two moments"
+            values.setdefault(key.rpartition("/")[2], set()).add(float(x.flat[0]))
+        assert all(len(numbers) == 1 for numbers in values.values()), f"of two moments: {values}"
+
+
+def test_a_part_of_the_user_may_wait_for_the_training_thread(tmp_path: Path) -> None:
+    """Its state is asked for without the lock that updates take."""
+    model = Net(1)
+    optimizer = SGD().setup(model)
+    for x in model.params():
+        x.grad = dezero.Variable(np.ones_like(x.data))
+
+    class History:
+        def state_dict(self) -> dict[str, Any]:
+            thread = threading.Thread(target=optimizer.update, daemon=True)
+            thread.start()
+            thread.join(10)
+            return {"updated": not thread.is_alive()}
+
+        def load_state_dict(self, state: dict[str, Any]) -> None:
+            self.updated = state["updated"]
+
+    history = History()
+    save_checkpoint(tmp_path / "c", model=model, optimizer=optimizer, history=history)
+    load_checkpoint(tmp_path / "c", history=history)
+    assert history.updated

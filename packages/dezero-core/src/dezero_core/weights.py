@@ -22,6 +22,7 @@ from .errors import (
     WeightsError,
 )
 from .formats import FilePath, Limits, Stored, format_for, located
+from .in_place import updating
 from .tree import named_params
 from .variable import Buffer, Parameter
 
@@ -110,12 +111,15 @@ class Snapshot(Mapping[str, Any]):
 
 
 def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
-    """Return the arrays of parameters by key, all taken at one moment.
+    """Return the arrays of parameters by key, all taken between two updates of optimizers.
+
+    Later updates leave them as they are, because somebody refers to them (docs/adr/0018).
 
     Raises:
         SaveError: a parameter has no data yet.
     """
-    arrays = {key: x.data for key, x in named.items()}
+    with updating():
+        arrays = {key: x.data for key, x in named.items()}
     missing = [key for key, array in arrays.items() if array is None]
     if missing:
         raise SaveError(
@@ -136,7 +140,8 @@ def save_weights(
 
     The model stays where it is. The file at ``path`` is replaced when the new one is complete and
     on disk: at every instant it holds the old weights or the new ones, whole. Another thread may
-    go on training: arrays are copied one at a time, and each copy is hashed and written.
+    go on training: the file is the model between two updates of optimizers. Of an array that a
+    program changes in place itself, a copy is hashed and written.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -254,8 +259,9 @@ def stage_arrays(
     staged = {key: _placed(take(key), x) for key, x in named.items()}
 
     def commit() -> None:
-        for key, x in named.items():
-            x.data = staged[key]
+        with updating():
+            for key, x in named.items():
+                x.data = staged[key]
 
     return commit
 

@@ -56,6 +56,7 @@ from dezero_core.extend import (
     named_params,
     require_fit,
     stage_arrays,
+    updating,
 )
 
 from . import npz
@@ -165,10 +166,17 @@ def save_checkpoint(
 
 
 def collected(parts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the states of all parts as JSON, and their arrays, all taken at one moment."""
+    """Return the states of all parts as JSON, and their arrays.
+
+    Models and optimizers are those between two updates. Only they are asked under the lock of
+    updates: a part of the user may wait for a lock that a training thread holds.
+    """
+    given = stateful(parts)
     arrays: dict[str, Any] = {}
-    states = {name: part.state_dict() for name, part in stateful(parts).items()}
-    return packed(states, "", arrays), arrays
+    states = {name: part.state_dict() for name, part in given.items() if not is_staged(part)}
+    with updating():
+        states |= {name: part.state_dict() for name, part in given.items() if is_staged(part)}
+    return packed({name: states[name] for name in given}, "", arrays), arrays
 
 
 def load_checkpoint(
@@ -226,8 +234,9 @@ def load_checkpoint(
         for name, part in others.items():
             part.load_state_dict(before[name])
         raise
-    for commit in commits:
-        commit()
+    with updating():
+        for commit in commits:
+            commit()
     metadata = {name: text for name, text in stored.metadata.items() if name != STATE}
     return Checkpoint(target, metadata)
 

@@ -184,23 +184,27 @@ class Optimizer:
         named = self._named()
         self._require_fit(state, named)
         parameters = {key: own(kept) for key, kept in state["parameters"].items()}
-        before = self._settings()
-        try:
-            self._set(state["settings"])
-        finally:
-            self._set(before)
+        with updating():  # no update sees the settings while they are only tried
+            before = self._settings()
+            try:
+                self._set(state["settings"])
+            finally:
+                self._set(before)
 
         def commit() -> None:
-            self._set(state["settings"])
-            self._state.clear()
-            by_id = {name: value for name, value in vars(self).items() if isinstance(value, dict)}
-            for values in by_id.values():
-                values.clear()
-            for key, kept in parameters.items():
-                param = named[key]
-                for name in by_id.keys() & kept.keys():
-                    by_id[name][id(param)] = kept.pop(name)
-                self._state[param] = kept
+            with updating():
+                self._set(state["settings"])
+                self._state.clear()
+                by_id = {
+                    name: value for name, value in vars(self).items() if isinstance(value, dict)
+                }
+                for values in by_id.values():
+                    values.clear()
+                for key, kept in parameters.items():
+                    param = named[key]
+                    for name in by_id.keys() & kept.keys():
+                        by_id[name][id(param)] = kept.pop(name)
+                    self._state[param] = kept
 
         return commit
 
