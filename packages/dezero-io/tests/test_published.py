@@ -2,7 +2,11 @@
 
 import io
 import tarfile
-from hashlib import md5
+import threading
+from collections.abc import Iterator
+from functools import partial
+from hashlib import md5, sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +166,73 @@ def test_get_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "download", fail)
     with pytest.raises(DataMissing, match=r"https://example.org/z: OSError: no network"):
         get_file("https://example.org/z")
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """The address of a server that has one file, ``a.bin`` with the content ``right``."""
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "a.bin").write_bytes(b"right")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    handler = partial(Quiet, directory=str(tmp_path / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+RIGHT, WRONG = sha256(b"right").hexdigest(), sha256(b"wrong").hexdigest()
+
+
+def test_get_file_compares_a_checksum(folder: Path, address: str) -> None:
+    url, target = f"{address}/a.bin", folder / "cache" / "a.bin"
+    with pytest.raises(DataDamaged, match=f"{url}: .*SHA-256 {RIGHT}, expected {WRONG}"):
+        get_file(url, sha256=WRONG)
+    assert [*target.parent.iterdir()] == [], "a download with another checksum is not stored"
+    assert get_file(url, sha256=RIGHT.upper()) == str(target)
+    assert target.read_bytes() == b"right"
+
+    target.write_bytes(b"wrong")
+    assert get_file(url) == str(target) and target.read_bytes() == b"wrong", "nothing is compared"
+    assert get_file(url, sha256=RIGHT) == str(target) and target.read_bytes() == b"right"
+
+    target.write_bytes(b"wrong")  # and now neither file is the expected one
+    other = sha256(b"other").hexdigest()
+    with pytest.raises(
+        DataDamaged, match=f"SHA-256 {RIGHT}, expected {other}.*is there, .*{WRONG}"
+    ):
+        get_file(url, sha256=other)
+    assert [x.read_bytes() for x in target.parent.iterdir()] == [b"wrong"]
+
+
+def test_a_file_with_another_checksum_and_no_network(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(url: str, target: Path, sha256: str) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(download, "download", fail)
+    target = folder / "cache" / "z.bin"
+    target.parent.mkdir()
+    target.write_bytes(b"wrong")
+    message = f"https://example.org/z.bin: OSError: no network; .*{WRONG}, expected {RIGHT}"
+    with pytest.raises(DataMissing, match=message):
+        get_file("https://example.org/z.bin", sha256=RIGHT)
+    assert target.read_bytes() == b"wrong"
+    target.write_bytes(b"right")
+    assert get_file("https://example.org/z.bin", sha256=RIGHT) == str(target)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "0" * 32, "0" * 40, "g" * 64, RIGHT + "0", f"sha256:{RIGHT}", 5, b"0" * 64]
+)
+def test_what_is_no_checksum(folder: Path, given: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"get_file: sha256 .*; expected the 64 hexadecimal"):
+        get_file("https://example.org/z.bin", sha256=given)
 
 
 def test_show_progress(capsys: pytest.CaptureFixture[str]) -> None:

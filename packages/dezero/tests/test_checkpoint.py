@@ -1,6 +1,8 @@
 """Checkpoints: a run that goes on from one is the run that was not interrupted, bit for bit."""
 
+import copy
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,79 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
             load_checkpoint(tmp_path / "run", **given)
         after = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
         assert after == before and np.array_equal(given["loader"].state_dict()["index"], order)
+
+
+class State:
+    """A part that is saved as somebody says."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.state = state
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.state = state
+
+
+@pytest.mark.parametrize("optimizer", [MomentumSGD, Adam])
+def test_a_large_state_of_an_optimizer_is_not_read(optimizer: Any, tmp_path: Path) -> None:
+    parts = make(optimizer)
+    train(parts, 0, 3)
+    before = parts["optimizer"].state_dict()
+    large = copy.deepcopy(before)
+    large["parameters"]["l1/W"]["v"] = np.zeros(1 << 21, "float32")  # 8 MB
+    save_checkpoint(tmp_path / "run", model=parts["model"], optimizer=State(large))
+    given = {"model": parts["model"], "optimizer": parts["optimizer"]}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ShapeMismatch, match=r"'l1/W': model \(2, 6\), 'v' is \(2097152,\)"):
+            load_checkpoint(tmp_path / "run", **given)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert repr(parts["optimizer"].state_dict()) == repr(before)
+
+
+@pytest.mark.parametrize(
+    "state, message",
+    [
+        ({}, "'optimizer' is damaged: 'settings'"),
+        ({"settings": {}, "parameters": {"l1/W": 3}}, "'optimizer' is damaged: 'int' object"),
+        ({"settings": {"lr": 0.1}, "parameters": []}, "'optimizer' is damaged: 'list' object"),
+    ],
+)
+def test_a_damaged_state_of_an_optimizer_changes_nothing(
+    state: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    parts = make()
+    train(parts, 0, 1)
+    save_checkpoint(tmp_path / "run", optimizer=State(state), own=parts["own"])
+    before = parts["own"].bit_generator.state, repr(parts["optimizer"].state_dict())
+    parts["own"].random()
+    now = parts["own"].bit_generator.state
+    with pytest.raises(FormatError, match=f"run.npz: the state of {message}"):
+        load_checkpoint(tmp_path / "run", own=parts["own"], optimizer=parts["optimizer"])
+    assert parts["own"].bit_generator.state == now != before[0]
+    assert repr(parts["optimizer"].state_dict()) == before[1]
+
+
+def test_a_state_is_copied_or_handed_over() -> None:
+    """The optimizer uses the arrays of ``stage_state``, and copies of ``load_state_dict``'s."""
+    parts = make()
+    train(parts, 0, 1)
+    steps, state = parts["optimizer"], parts["optimizer"].state_dict()
+    given, start = state["parameters"]["l1/W"]["v"], state["parameters"]["l1/W"]["v"].copy()
+    steps.load_state_dict(state)
+    assert not any(kept["v"] is given for kept in steps._state.values())
+    steps.update()
+    assert np.array_equal(given, start)
+    commit = steps.stage_state(state)
+    assert not np.array_equal(steps.state_dict()["parameters"]["l1/W"]["v"], start), "not yet"
+    commit()
+    assert np.array_equal(steps.state_dict()["parameters"]["l1/W"]["v"], start)
+    assert any(kept["v"] is given for kept in steps._state.values())
+    assert state["parameters"]["l1/W"].keys() == {"v"}, "the state itself stays as it is"
 
 
 def test_weights_are_no_checkpoint(tmp_path: Path) -> None:

@@ -47,14 +47,16 @@ from .tree import children, named_params
 from .variable import admitted, array_of, as_array_like, cast, require_gradient_of
 from .weights import (
     LoadReport,
-    OnHost,
     PyTorchArray,
+    Snapshot,
+    arrays_of,
     assign,
     dtype_name,
     limit_for,
     load_weights,
     require_fit,
     save_weights,
+    stage_arrays,
 )
 
 __all__ = [
@@ -74,10 +76,10 @@ __all__ = [
     "Limits",
     "LoadReport",
     "Memory",
-    "OnHost",
     "OpCase",
     "PluginStatus",
     "PyTorchArray",
+    "Snapshot",
     "Stored",
     "WeightFormat",
     "accelerator",
@@ -86,6 +88,7 @@ __all__ = [
     "admitted",
     "all_kernels",
     "array_of",
+    "arrays_of",
     "as_array_like",
     "as_axes",
     "as_axis",
@@ -135,6 +138,7 @@ __all__ = [
     "require_fit",
     "require_gradient_of",
     "save_weights",
+    "stage_arrays",
     "sum_over",
     "transfers",
     "updating",

@@ -32,8 +32,9 @@ class Stored:
     """The contents of a weight file.
 
     Attributes:
-        arrays: host arrays by key, each created on access. A format reads each of them once, one
-            after the other, so that only one copy exists at a time.
+        arrays: host arrays by key. To write them, `save_weights` passes a `Snapshot`, whose arrays
+            are copied on access: a format reads each of them once, one after the other, so that
+            only one copy exists at a time, and hashes and writes that copy.
         kinds: ``"param"`` or ``"buffer"`` by key; empty for files without this information.
         metadata: strings by name, for people and programs.
         compress: whether to write a smaller file, which takes longer.

@@ -5,13 +5,13 @@ This room knows keys, shapes and dtypes; formats (in dezero-io, or a plugin) kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .backends.host import HOST, can_cast, count_nonfinite
+from .backends.host import HOST, can_cast, count_nonfinite, private
 from .backends.registry import get_backend
 from .backends.transfer import move, move_beside
 from .errors import (
@@ -22,6 +22,7 @@ from .errors import (
     WeightsError,
 )
 from .formats import FilePath, Limits, Stored, format_for, located
+from .in_place import updating
 from .tree import named_params
 from .variable import Buffer, Parameter
 
@@ -79,24 +80,53 @@ class LoadReport:
         return "\n".join(f"{key:{width}}  {text}" for key, text in rows)
 
 
-class OnHost(Mapping[str, Any]):
-    """The arrays of parameters, each moved to the host when it is asked for.
+class Snapshot(Mapping[str, Any]):
+    """Arrays of one moment; each access copies one of them to the host.
+
+    The references are taken at once, when this is made. A copy belongs to the caller alone, so
+    what is written to a file is what was hashed, even if another thread changes the array.
 
     Args:
-        named: parameters and buffers by key.
+        arrays: arrays of any library by key.
     """
 
-    def __init__(self, named: Mapping[str, Parameter | Buffer]) -> None:
-        self._named = named
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        self._arrays = dict(arrays)
 
     def __getitem__(self, key: str) -> Any:
-        return move(self._named[key].data, get_backend(HOST))
+        array = self._arrays[key]
+        copy = move(array, get_backend(HOST))
+        return private(array) if copy is array else copy  # a transfer has copied it
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._named)
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._named)
+        return len(self._arrays)
+
+    def layout(self, key: str) -> tuple[tuple[int, ...], str]:
+        """Return the shape of an array and the name of its dtype, without copying it."""
+        array = self._arrays[key]
+        return tuple(array.shape), dtype_name(array.dtype)
+
+
+def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
+    """Return the arrays of parameters by key, all taken between two updates of optimizers.
+
+    Later updates leave them as they are, because somebody refers to them (docs/adr/0018).
+
+    Raises:
+        SaveError: a parameter has no data yet.
+    """
+    with updating():
+        arrays = {key: x.data for key, x in named.items()}
+    missing = [key for key, array in arrays.items() if array is None]
+    if missing:
+        raise SaveError(
+            f"{', '.join(missing)}: no data yet; run one forward pass, or give the layer its "
+            "input size, before saving"
+        )
+    return arrays
 
 
 def save_weights(
@@ -109,7 +139,9 @@ def save_weights(
     """Write every Parameter and Buffer below ``tree`` to one file (book step 53).
 
     The model stays where it is. The file at ``path`` is replaced when the new one is complete and
-    on disk: at every instant it holds the old weights or the new ones, whole.
+    on disk: at every instant it holds the old weights or the new ones, whole. Another thread may
+    go on training: the file is the model between two updates of optimizers. Of an array that a
+    program changes in place itself, a copy is hashed and written.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -127,17 +159,12 @@ def save_weights(
     """
     target, file_format = format_for(path)
     named = named_params(tree)
-    missing = [key for key, x in named.items() if x.data is None]
-    if missing:
-        raise SaveError(
-            f"{', '.join(missing)}: no data yet; run one forward pass, or give the layer its "
-            "input size, before saving"
-        )
+    arrays = Snapshot(arrays_of(named))
     strings = dict(metadata or {})
     if any(not isinstance(text, str) for pair in strings.items() for text in pair):
         raise SaveError("metadata holds strings by name; write other things as JSON")
     kinds = {key: _kind(x) for key, x in named.items()}
-    file_format.write(target, Stored(OnHost(named), kinds, strings, compress))
+    file_format.write(target, Stored(arrays, kinds, strings, compress))
 
 
 def load_weights(
@@ -153,7 +180,8 @@ def load_weights(
     """Read a file written by `save_weights`, or by the book's framework, into ``tree``.
 
     All or nothing: everything is checked before the first array is assigned. A parameter
-    without data takes its shape and dtype from the file.
+    without data takes its shape and dtype from the file. Beside the model, this takes the memory of
+    the new arrays and of one more.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -188,16 +216,19 @@ def load_weights(
         require_fit(named, stored, title, strict=strict, cast=cast)
 
     stored = file_format.read_checked(target, limits, check)
-    found = {key: x for key, x in named.items() if key in stored.arrays}
+    arrays, metadata = dict(stored.arrays), stored.metadata
+    del stored  # it would keep the arrays that are converted
+    found = {key: x for key, x in named.items() if key in arrays}
     if not allow_nonfinite:
-        _require_finite({key: stored.arrays[key] for key in found}, target)
-    assign(found, stored.arrays)
-    return LoadReport(
+        _require_finite({key: arrays[key] for key in found}, target)
+    report = LoadReport(
         tuple(found),
         tuple(key for key in named if key not in found),
-        tuple(key for key in stored.arrays if key not in named),
-        stored.metadata,
+        tuple(key for key in arrays if key not in named),
+        metadata,
     )
+    stage_arrays(found, arrays.pop)()
+    return report
 
 
 def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
@@ -208,9 +239,31 @@ def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
 
 def assign(named: Mapping[str, Parameter | Buffer], arrays: Mapping[str, Any]) -> None:
     """Give parameters the host arrays of their keys, where they are: all of them or none."""
-    staged = {key: _placed(arrays[key], x) for key, x in named.items()}
-    for key, x in named.items():
-        x.data = staged[key]
+    stage_arrays(named, arrays.__getitem__)()
+
+
+def stage_arrays(
+    named: Mapping[str, Parameter | Buffer], take: Callable[[str], Any]
+) -> Callable[[], None]:
+    """Convert the new arrays of parameters; return a function that assigns all of them.
+
+    All new arrays exist beside the old ones until they are assigned. A design that replaces one
+    array after the other takes less memory, but a read error halfway would leave a model of two
+    files, and arrays overwritten in place would change under a graph that still needs them.
+
+    Args:
+        named: parameters and buffers by key.
+        take: returns the host array of a key. It is called once for each; if it gives up its own
+            reference, such as `dict.pop`, the original is freed before the next one is converted.
+    """
+    staged = {key: _placed(take(key), x) for key, x in named.items()}
+
+    def commit() -> None:
+        with updating():
+            for key, x in named.items():
+                x.data = staged[key]
+
+    return commit
 
 
 def _kind(x: Parameter | Buffer) -> str:

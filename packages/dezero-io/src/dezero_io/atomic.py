@@ -17,6 +17,8 @@ from typing import IO
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that replaces it when the block ends well.
 
+    It can be read too, so that the block can check what it has written.
+
     A symbolic link is followed, so that the file it points to is replaced; an existing file's
     permissions are kept. When the block raises, ``path`` is as it was and the temporary file
     is gone.
@@ -28,7 +30,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     with errors_naming(path):
         descriptor, temporary, target = _temporary_file(path)
     try:
-        with errors_naming(path, DISK_ERRORS), os.fdopen(descriptor, "wb") as file:
+        with errors_naming(path, DISK_ERRORS), os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

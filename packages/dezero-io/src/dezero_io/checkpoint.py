@@ -20,13 +20,14 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isnan, nan
 from numbers import Real
 from operator import index
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -41,10 +42,11 @@ from dezero_core.errors import (
 from dezero_core.extend import (
     FilePath,
     Limits,
-    OnHost,
+    Snapshot,
     Stored,
     array_of,
-    assign,
+    arrays_of,
+    backend_of,
     file_path,
     format_for,
     get_backend,
@@ -53,6 +55,8 @@ from dezero_core.extend import (
     move,
     named_params,
     require_fit,
+    stage_arrays,
+    updating,
 )
 
 from . import npz
@@ -76,6 +80,26 @@ class Stateful(Protocol):
         """Become what ``state_dict`` saw; if that cannot be, raise and stay the same."""
 
 
+class Staged(Stateful, Protocol):
+    """A part with large arrays: its state is checked before it is read, and never copied."""
+
+    def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Check ``state``; return a function that makes it the part's own, arrays included.
+
+        Until that function is called, the part stays as it is, and then nothing can go wrong. For
+        the check before a file is read, arrays have the right shape and dtype but no memory.
+        """
+
+
+def is_staged(part: Any) -> TypeGuard[Staged]:
+    """Return whether the class that defines ``load_state_dict`` defines ``stage_state`` too.
+
+    If a subclass overrides only ``load_state_dict``, that is what loads its state.
+    """
+    owner = next(kind for kind in type(part).__mro__ if "load_state_dict" in vars(kind))
+    return "stage_state" in vars(owner)
+
+
 class Weights:
     """A tree of parameters and buffers as a part.
 
@@ -87,11 +111,8 @@ class Weights:
         self.named = named_params(tree)
 
     def state_dict(self) -> dict[str, Any]:
-        """Host arrays by key."""
-        missing = [key for key, x in self.named.items() if x.data is None]
-        if missing:
-            raise SaveError(f"{', '.join(missing)}: no data yet; run one forward pass before")
-        return dict(OnHost(self.named))
+        """Return the arrays by key, where they are; they are not copied."""
+        return arrays_of(self.named)
 
     def require_fit(
         self, state: dict[str, Any], title: str = "the checkpoint does not fit the model"
@@ -99,10 +120,14 @@ class Weights:
         """Raise the error of `load_weights` for ``state``; its message begins with ``title``."""
         require_fit(self.named, Stored(state), title)
 
+    def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Move the arrays to where the parameters are; return a function that assigns them."""
+        self.require_fit(state)
+        return stage_arrays(self.named, state.__getitem__)
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give every parameter its array, where it is."""
-        self.require_fit(state)
-        assign(self.named, state)
+        self.stage_state(state)()
 
 
 @dataclass(frozen=True)
@@ -135,11 +160,23 @@ def save_checkpoint(
         OSError: the file cannot be written; an earlier one is untouched.
     """
     target, file_format = format_for(path)
-    arrays: dict[str, Any] = {}
-    states = {name: part.state_dict() for name, part in stateful(parts).items()}
-    skeleton = packed(states, "", arrays)
+    skeleton, arrays = collected(parts)
     strings = {**(metadata or {}), STATE: json.dumps(skeleton)}
-    file_format.write(target, Stored(arrays, metadata=strings))
+    file_format.write(target, Stored(Snapshot(arrays), metadata=strings))
+
+
+def collected(parts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the states of all parts as JSON, and their arrays.
+
+    Models and optimizers are those between two updates. Only they are asked under the lock of
+    updates: a part of the user may wait for a lock that a training thread holds.
+    """
+    given = stateful(parts)
+    arrays: dict[str, Any] = {}
+    states = {name: part.state_dict() for name, part in given.items() if not is_staged(part)}
+    with updating():
+        states |= {name: part.state_dict() for name, part in given.items() if is_staged(part)}
+    return packed({name: states[name] for name in given}, "", arrays), arrays
 
 
 def load_checkpoint(
@@ -167,6 +204,8 @@ def load_checkpoint(
     target, file_format = located(path)
     given = stateful(parts)
     trees = {name: part for name, part in given.items() if isinstance(part, Weights)}
+    staged = {name: part for name, part in given.items() if is_staged(part)}
+    others = {name: part for name, part in given.items() if name not in staged}
     if max_bytes is None:
         max_bytes = max([limit_for(tree.named, 10) for tree in trees.values()], default=4 << 30)
 
@@ -175,26 +214,42 @@ def load_checkpoint(
         lacking = [name for name in given if name not in states]
         if lacking:
             raise KeyMismatch(f"{target} has no {', '.join(lacking)}; it has {', '.join(states)}")
-        for name, tree in trees.items():
-            tree.require_fit(states[name], f"{target}: {name!r} does not fit the model")
+        for name, part in staged.items():
+            with damage_named(target, name):
+                if isinstance(part, Weights):
+                    part.require_fit(states[name], f"{target}: {name!r} does not fit the model")
+                else:
+                    part.stage_state(states[name])
 
     stored = file_format.read_checked(target, Limits(max_bytes, verify), check)
     states = states_in(stored, target)
-    others = {name: part for name, part in given.items() if name not in trees}
+    # Large states last: they are only put in place, so the arrays before need no copies.
+    commits = [part.stage_state(states[name]) for name, part in staged.items()]
     before = {name: part.state_dict() for name, part in others.items()}
     try:
-        for name, part in {**others, **trees}.items():
-            part.load_state_dict(states[name])
-    except BaseException as error:
+        for name, part in others.items():
+            with damage_named(target, name):
+                part.load_state_dict(states[name])
+    except BaseException:
         for name, part in others.items():
             part.load_state_dict(before[name])
-        if isinstance(error, LookupError | TypeError | AttributeError) and not isinstance(
-            error, WeightsError
-        ):
-            raise FormatError(f"{target}: the state of {name!r} is damaged: {error}") from error
         raise
+    with updating():
+        for commit in commits:
+            commit()
     metadata = {name: text for name, text in stored.metadata.items() if name != STATE}
     return Checkpoint(target, metadata)
+
+
+@contextmanager
+def damage_named(path: Path, name: str) -> Iterator[None]:
+    """Raise `FormatError` in place of the errors of a state without the expected structure."""
+    try:
+        yield
+    except WeightsError:
+        raise
+    except (LookupError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path}: the state of {name!r} is damaged: {error}") from error
 
 
 def stateful(parts: Mapping[str, Any]) -> dict[str, Stateful]:
@@ -241,10 +296,11 @@ def packed(node: Any, path: str, arrays: dict[str, Any]) -> Any:
     if path in arrays:
         raise SaveError(f"two arrays have the path {path!r}")
     try:
-        arrays[path] = move(node, get_backend("numpy"))
+        backend_of(node)
     except UnsupportedType as error:
         kind = type(node).__name__
         raise SaveError(f"{path} is a {kind}: states hold numbers, strings and arrays") from error
+    arrays[path] = node
     return {ARRAY: path}
 
 

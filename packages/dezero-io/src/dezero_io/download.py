@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from hashlib import file_digest
 from pathlib import Path
+from typing import IO
 
-from dezero_core.errors import ArgumentError, DataMissing
+from dezero_core.errors import ArgumentError, DataDamaged, DataMissing
 
 from .atomic import atomic_file
 
@@ -54,8 +57,12 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
     )
 
 
-def download(url: str, target: Path) -> None:
-    """Bring a file, with a bar that shows how far it is; complete, or not there at all."""
+def download(url: str, target: Path, sha256: str | None = None) -> None:
+    """Bring a file, with a bar that shows how far it is; complete, or not there at all.
+
+    Raises:
+        DataDamaged: it does not have the checksum ``sha256``; an earlier file stays.
+    """
     import pooch
     from tqdm import tqdm
 
@@ -66,29 +73,65 @@ def download(url: str, target: Path) -> None:
         atomic_file(target) as file,
     ):
         pooch.HTTPDownloader(progressbar=bar)(url, file, None)
+        found = None if sha256 is None else sha256_of(file)
+        if found != sha256:
+            raise DataDamaged(
+                f"{url}: the download has SHA-256 {found}, expected {sha256}. Check the address "
+                "and the checksum; nothing was stored"
+            )
 
 
-def get_file(url: str, file_name: str | None = None) -> str:
+def sha256_of(file: IO[bytes]) -> str:
+    """Return the SHA-256 of a whole open file, in lower case."""
+    file.seek(0)
+    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def get_file(url: str, file_name: str | None = None, *, sha256: str | None = None) -> str:
     """Return the path of a file in `cache_folder`, downloaded if it is not there (book step 51).
 
     Args:
         url: where it comes from.
         file_name: what it is called there; the last part of the address if None.
+        sha256: its SHA-256, 64 hexadecimal digits. A download is compared before it takes its
+            place. A file that is there already is compared too, and downloaded again if it
+            differs. If None, nothing is compared.
 
     Raises:
-        ArgumentError: the name is empty, or leads out of the folder.
+        ArgumentError: the name is empty, or leads out of the folder; ``sha256`` is no SHA-256.
+        DataDamaged: the download has another SHA-256; an earlier file stays.
         DataMissing: it cannot be downloaded.
     """
     name = url.rpartition("/")[2] if file_name is None else file_name
     if name in ("", "..") or Path(name).name != name:
         raise ArgumentError(f"get_file: {name!r} is no name of a file; give file_name")
+    expected = None if sha256 is None else checked_sha256(sha256)
     target = cache_folder() / name
-    if not target.is_file():
-        try:
-            download(url, target)
-        except (OSError, ValueError) as error:
-            raise DataMissing(f"get_file: {url}: {type(error).__name__}: {error}") from error
+    damage = ""
+    if target.is_file():
+        if expected is None:
+            return str(target)
+        with target.open("rb") as file:
+            found = sha256_of(file)
+        if found == expected:
+            return str(target)
+        damage = f"; {target} is there, with SHA-256 {found}, expected {expected}"
+    try:
+        download(url, target, *([] if expected is None else [expected]))
+    except DataDamaged as error:
+        raise DataDamaged(f"get_file: {error}{damage}") from error
+    except (OSError, ValueError) as error:
+        raise DataMissing(f"get_file: {url}: {type(error).__name__}: {error}{damage}") from error
     return str(target)
+
+
+def checked_sha256(sha256: str) -> str:
+    """Return a SHA-256 in lower case."""
+    if isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        return sha256.lower()
+    raise ArgumentError(
+        f"get_file: sha256 {sha256!r}; expected the 64 hexadecimal digits that sha256sum prints"
+    )
 
 
 def show_progress(block_num: int, block_size: int, total_size: int) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 import dezero_core
 from dezero_core.errors import FormatError, SaveError
-from dezero_core.extend import Stored
+from dezero_core.extend import Snapshot, Stored
 
 from .__about__ import __version__
 
@@ -118,6 +118,16 @@ def decode(content: bytes) -> Manifest:
     return manifest
 
 
+def copies(stored: Stored) -> Snapshot:
+    """Return the arrays to write; each access copies one of them.
+
+    Writers hash and write that copy, so that a file is whole even if another thread changes the
+    arrays meanwhile.
+    """
+    arrays = stored.arrays
+    return arrays if isinstance(arrays, Snapshot) else Snapshot(arrays)
+
+
 def entry_of(stored: Stored, key: str, array: Any) -> Entry:
     """What the manifest says of an array that is being written."""
     return Entry(stored.kinds.get(key, "param"), array.shape, array.dtype.name, digest(array))
@@ -133,17 +143,26 @@ def as_bytes(array: Any) -> Any:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
+def require_storable(key: str, dtype: Any) -> None:
+    """Raise `SaveError` if an array of ``dtype``, or its name, cannot be stored under ``key``."""
+    try:
+        known = np.dtype(dtype)
+    except TypeError:  # of another library, such as bfloat16
+        known = None
+    if known is None or known.kind not in "biufc" or known.isbuiltin == 2:  # 2: user-defined
+        hint = "; convert it to float32" if known is None or known.isbuiltin == 2 else ""
+        raise SaveError(f"{key!r} holds {dtype}; expected a numeric dtype of NumPy{hint}")
+    if not is_safe(key):
+        raise SaveError(f"{key!r} cannot be the key of a parameter")
+
+
 def storable(key: str, array: Any) -> Any:
     """A host array as it is written: in C order, little-endian, with at least its own shape.
 
     Raises:
         SaveError: it does not hold numbers, or the key cannot be one.
     """
-    if array.dtype.kind not in "biufc" or array.dtype.isbuiltin == 2:  # 2: user-defined
-        hint = "; convert it to float32" if array.dtype.isbuiltin == 2 else ""
-        raise SaveError(f"{key!r} holds {array.dtype}; expected a numeric dtype of NumPy{hint}")
-    if not is_safe(key):
-        raise SaveError(f"{key!r} cannot be the key of a parameter")
+    require_storable(key, array.dtype)
     native = np.asarray(array, array.dtype.newbyteorder("<"))
     return np.ascontiguousarray(native).reshape(array.shape)
 

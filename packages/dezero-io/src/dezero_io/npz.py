@@ -37,6 +37,7 @@ from .manifest import (
     Entry,
     Manifest,
     as_bytes,
+    copies,
     decode,
     entry_of,
     is_safe,
@@ -66,7 +67,7 @@ FLOAT8 = "'<f1'"
 """NumPy's name for a float8 dtype in a header that NumPy then cannot read."""
 
 CHUNK = 1 << 20
-"""Bytes at a time from a deflated member."""
+"""Bytes to deflate, or to inflate, at a time."""
 
 KNOWN = {
     b"\x93NUMPY": "a single array; read it with numpy.load",
@@ -92,15 +93,22 @@ def write(path: Path, stored: Stored) -> None:
         raise SaveError(f"{path}: {len(stored.arrays)} arrays; at most {MOST_MEMBERS - 1} fit")
     with atomic_file(path) as file, ZipFile(file, "w", method, compresslevel=LEVEL) as archive:
         with counted(f"saving {path.name}") as done:
-            for key in stored.arrays:
-                array = storable(key, stored.arrays[key])
-                entry = beside(entry_of, stored, key, array)  # hashed while it is written
-                _add(archive, key, array)
-                entries[key] = entry()
-                done(array.nbytes)
+            arrays = copies(stored)
+            for key in arrays:
+                entries[key] = _add_hashed(archive, stored, key, arrays[key], done)
         archive.comment = SIGN
         manifest = Manifest(entries, stored.metadata).encode()
         _add(archive, NAME, np.frombuffer(manifest, dtype=np.uint8))
+
+
+def _add_hashed(archive: ZipFile, stored: Stored, key: str, array: Any, done: Counted) -> Entry:
+    """Write an array and hash it on another thread; return its entry in the manifest."""
+    array = storable(key, array)
+    entry = beside(entry_of, stored, key, array)
+    _add(archive, key, array)
+    done(array.nbytes)
+    found: Entry = entry()
+    return found
 
 
 def _add(archive: ZipFile, key: str, array: Any) -> None:
@@ -110,7 +118,9 @@ def _add(archive: ZipFile, key: str, array: Any) -> None:
     with archive.open(member, "w", force_zip64=True) as stream:
         accelerate(stream)
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
-        stream.write(as_bytes(array))
+        content = as_bytes(array)
+        for start in range(0, len(content), CHUNK):  # deflate makes a copy of what it is given
+            stream.write(content[start : start + CHUNK])
 
 
 def read(path: Path, limits: Limits) -> Stored:

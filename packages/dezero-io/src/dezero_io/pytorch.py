@@ -8,7 +8,8 @@ gate; PyTorch stacks the gates, and has two biases, which are summed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,14 @@ from dezero_core.extend import (
     LoadReport,
     PyTorchArray,
     Stored,
-    assign,
     dtype_name,
     located,
     named_params,
     require_fit,
+    stage_arrays,
 )
 
+from .manifest import outline
 from .matching import (
     IGNORED,
     Module,
@@ -124,16 +126,33 @@ def load_pytorch_weights(
             raise
         raise KeyMismatch(f"{target}, nothing was loaded: {error}") from error
     chosen = {key: named[key] for key in sources}
-    assign(
-        chosen,
-        {
-            key: np.array(ours(named[key], *source, stored.arrays), order="C")
-            for key, source in sources.items()
-        },
-    )
+    arrays, metadata = dict(stored.arrays), stored.metadata
+    del stored  # it would keep the arrays that are converted
+    stage_arrays(chosen, taker(named, sources, arrays))()
     missing = tuple(key for key in named if key not in chosen)
     told = {key: described(*source) for key, source in sources.items()}
-    return LoadReport(tuple(chosen), missing, (), stored.metadata, told)
+    return LoadReport(tuple(chosen), missing, (), metadata, told)
+
+
+def taker(
+    named: Mapping[str, Parameter | Buffer], sources: Sources, arrays: dict[str, Any]
+) -> Callable[[str], Any]:
+    """Return a function that returns the new array of a key, for `stage_arrays`.
+
+    It frees each array of the file after the last key that is computed from it.
+    """
+    uses = Counter(name for _, names in sources.values() for name in names)
+
+    def take(key: str) -> Any:
+        array, names = sources[key]
+        found = np.array(ours(named[key], array, names, arrays), order="C")
+        for name in names:
+            uses[name] -= 1
+            if not uses[name]:
+                arrays[name] = outline(arrays[name].shape, arrays[name].dtype)
+        return found
+
+    return take
 
 
 def found_sources(tree: Any, arrays: Mapping[str, Any], keeps_order: bool) -> Sources:

@@ -1,7 +1,9 @@
 """Weights as .safetensors, the exchange format of the field (`dezero-io[safetensors]`).
 
-The library of that name writes and checks the layout. It has no checksums: what is written here
-carries a `Manifest` in its metadata, and every array's SHA-256 is compared when it is read.
+The format is a header in JSON and the bytes of the arrays. Arrays are read and written here one
+after the other, because the library of that name keeps the file and its arrays in memory at once;
+the library checks the layout of what is read. It has no checksums: what is written here carries a
+`Manifest` in its metadata, and every array's SHA-256 is compared when it is read.
 
 float16 stays float16. bfloat16, which NumPy lacks, is read as float32, exactly, and never written.
 """
@@ -12,20 +14,33 @@ import hashlib
 import json
 import operator
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
 from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError
-from dezero_core.extend import Limits, Stored
+from dezero_core.extend import Limits, Snapshot, Stored
 
 from .atomic import atomic_file
-from .manifest import Entry, Manifest, decode, entry_of, is_safe, outline, storable
+from .beside import beside
+from .manifest import (
+    Entry,
+    Manifest,
+    as_bytes,
+    copies,
+    decode,
+    entry_of,
+    is_safe,
+    outline,
+    require_storable,
+    storable,
+)
+from .progress import Counted, counted
 from .regular import open_regular
 
 SUFFIX = ".safetensors"
@@ -48,14 +63,15 @@ DTYPES = {
 """NumPy's names of the format's dtypes."""
 
 
-def library(module: str) -> Any:
-    """A module of the package safetensors.
+def library() -> Any:
+    """Return the package safetensors.
 
     Raises:
-        MissingPackage: it is not installed.
+        MissingPackage: it is not installed, or not for NumPy.
     """
     try:
-        return import_module(module)
+        import_module("safetensors.numpy")
+        return import_module("safetensors")
     except ImportError as error:
         raise MissingPackage(
             f"{SUFFIX} files need the package safetensors: {INSTALL} ({error})"
@@ -65,31 +81,91 @@ def library(module: str) -> Any:
 def write(path: Path, stored: Stored) -> None:
     """Put ``stored`` at ``path``, replacing what was there when all is written.
 
-    All arrays are in memory at once, as bytes: so the library wants it.
+    The header comes first and contains the checksums, whose length is known: it is written twice,
+    with zeros before the arrays and with the checksums after them.
 
     Raises:
         SaveError: an array does not hold numbers the format has, or it cannot be compressed.
-        MissingPackage: the library is not installed.
+        MissingPackage: the library, which reads the file, is not installed.
         OSError: the file cannot be written; an earlier one is untouched.
     """
-    numpy = library("safetensors.numpy")
+    library()
     if stored.compress:
         raise SaveError(f"{path}: {SUFFIX} files are never compressed; .npz files can be")
     if stored.metadata.keys() & {MANIFEST, SIGN}:
         raise SaveError(f"{path}: metadata may not have the names {MANIFEST!r} and {SIGN!r}")
-    tensors: dict[str, Any] = {}
-    entries: dict[str, Entry] = {}
-    for key in stored.arrays:
-        array = storable(key, stored.arrays[key])
-        if array.dtype.kind == "c":
-            raise SaveError(f"{key!r} holds {array.dtype}; {SUFFIX} files have no complex numbers")
-        entries[key] = entry_of(stored, key, array)
-        tensors[key] = array
-    manifest = Manifest(entries, stored.metadata).encode()
+    arrays = copies(stored)
+    tensors = layout(arrays)
+    entries = {key: expected_entry(stored, key, arrays) for key in arrays}
+    with atomic_file(path) as file, counted(f"saving {path.name}") as done:
+        file.write(encoded_header(tensors, entries, stored.metadata))
+        for key in tensors:
+            entries[key] = _add_hashed(file, stored, key, arrays[key], entries[key], done)
+        file.seek(0)
+        file.write(encoded_header(tensors, entries, stored.metadata))
+
+
+def layout(arrays: Snapshot) -> dict[str, dict[str, Any]]:
+    """Return the header's entries in the order of the file: wide dtypes first, so all are aligned.
+
+    Raises:
+        SaveError: an array has a dtype that the format lacks.
+    """
+    names = {np.dtype(name).name: kind for kind, name in DTYPES.items()}
+    shapes: dict[str, tuple[tuple[int, ...], str]] = {}
+    for key in arrays:
+        shape, name = arrays.layout(key)
+        require_storable(key, name)
+        if name not in names:
+            what = "complex numbers" if name.startswith("complex") else "such dtype"
+            raise SaveError(f"{key!r} holds {name}; {SUFFIX} files have no {what}")
+        shapes[key] = shape, names[name]
+    tensors: dict[str, dict[str, Any]] = {}
+    start = 0
+    for key in sorted(shapes, key=lambda key: (-np.dtype(DTYPES[shapes[key][1]]).itemsize, key)):
+        shape, kind = shapes[key]
+        end = start + prod(shape) * np.dtype(DTYPES[kind]).itemsize
+        tensors[key] = {"dtype": kind, "shape": shape, "data_offsets": [start, end]}
+        start = end
+    return tensors
+
+
+def expected_entry(stored: Stored, key: str, arrays: Snapshot) -> Entry:
+    """Return an entry of the manifest, with zeros for a checksum."""
+    return Entry(stored.kinds.get(key, "param"), *arrays.layout(key), "0" * 64)
+
+
+def _add_hashed(
+    file: IO[bytes], stored: Stored, key: str, array: Any, expected: Entry, done: Counted
+) -> Entry:
+    """Write an array and hash it on another thread; return its entry in the manifest."""
+    array = storable(key, array)
+    if (array.shape, array.dtype.name) != (expected.shape, expected.dtype):
+        raise SaveError(f"{key!r} got another shape or dtype during the save; save it again")
+    entry = beside(entry_of, stored, key, array)
+    file.write(as_bytes(array))
+    done(array.nbytes)
+    found: Entry = entry()
+    return found
+
+
+def encoded_header(
+    tensors: Mapping[str, Any], entries: Mapping[str, Entry], metadata: Mapping[str, str]
+) -> bytes:
+    """Return a header with its length before it, and spaces up to a multiple of 8 bytes.
+
+    Raises:
+        SaveError: the metadata contains characters that UTF-8 cannot encode.
+    """
+    manifest = Manifest(entries, metadata).encode()
     ours = {MANIFEST: manifest.decode(), SIGN: hashlib.sha256(manifest).hexdigest()}
-    content = numpy.save(tensors, {**stored.metadata, **ours})
-    with atomic_file(path) as file:
-        file.write(content)
+    header = {"__metadata__": {**metadata, **ours}, **tensors}
+    try:
+        text = json.dumps(header, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise SaveError(f"metadata must be text that UTF-8 can encode: {error}") from error
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
 
 
 def read(path: Path, limits: Limits) -> Stored:
@@ -101,14 +177,14 @@ def read(path: Path, limits: Limits) -> Stored:
         MissingPackage: the library is not installed.
         OSError: it cannot be opened.
     """
-    safetensors = library("safetensors")
     with opened(path, limits) as (file, header):
-        file.seek(0)
-        try:
-            tensors = safetensors.deserialize(file.read())
-        except Exception as error:  # the library's own type, or what it meets
-            raise damaged(error) from error
-        arrays = {key: array_of(key, tensor) for key, tensor in tensors}
+        start = file.tell()
+        outlines = outlines_of(file, header)
+        with counted(f"loading {path.name}", sum(x.nbytes for x in outlines.values())) as done:
+            arrays = {
+                key: array_of(file, start, key, header[key], outline, done)
+                for key, outline in outlines.items()
+            }
         return checked(arrays, metadata_of(header), verify=True)
 
 
@@ -118,15 +194,8 @@ def headers(path: Path, limits: Limits) -> Stored:
     Raises:
         FormatError, LimitError, MissingPackage, OSError: as for `read`.
     """
-    library("safetensors")
     with opened(path, limits) as (file, header):
-        size = -file.tell() + file.seek(0, 2)  # size of the arrays after the header
-        arrays = {
-            key: outline_of(key, entry, size)
-            for key, entry in header.items()
-            if key != "__metadata__"
-        }
-        return checked(arrays, metadata_of(header), verify=False)
+        return checked(outlines_of(file, header), metadata_of(header), verify=False)
 
 
 def checked(arrays: dict[str, Any], metadata: dict[str, str], verify: bool) -> Stored:
@@ -145,7 +214,11 @@ def checked(arrays: dict[str, Any], metadata: dict[str, str], verify: bool) -> S
 
 @contextmanager
 def opened(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any]]]:
-    """Open a file within the limits and read its header; errors in the block name the file."""
+    """Open a file within the limits and read its header; errors in the block name the file.
+
+    The library checks the layout: every byte belongs to one array.
+    """
+    package = library()
     with open_regular(path) as file:
         try:
             size = file.seek(0, 2)
@@ -157,7 +230,12 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any
                     "max_bytes= if you trust it"
                 )
             file.seek(0)
-            yield file, header_of(file, size)
+            header = header_of(file, size)
+            try:
+                package.safe_open(path, framework="np")
+            except package.SafetensorError as error:
+                raise damaged(error) from error
+            yield file, header
         except FormatError as error:
             raise type(error)(f"{path}: {error}") from error.__cause__
 
@@ -197,6 +275,16 @@ def metadata_of(header: dict[str, Any]) -> dict[str, str]:
     return dict(metadata)
 
 
+def outlines_of(file: BinaryIO, header: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays of a header without memory; the file stays at the end of the header."""
+    start = file.tell()
+    size = file.seek(0, 2) - start
+    file.seek(start)
+    return {
+        key: outline_of(key, entry, size) for key, entry in header.items() if key != "__metadata__"
+    }
+
+
 def outline_of(key: str, entry: Any, size: int) -> Any:
     """Return an array without memory from its header entry, in a file of ``size`` bytes."""
     try:
@@ -224,19 +312,29 @@ def dtype_of(key: str, kind: Any) -> Any:
     return np.dtype(DTYPES[kind])
 
 
-def array_of(key: str, tensor: dict[str, Any]) -> Any:
-    """Return a tensor as a new array."""
-    kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
-    dtype = dtype_of(key, kind)
-    if kind == "BF16":  # the upper half of a float32
-        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4").reshape(shape)
-    return np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype)
+def array_of(file: BinaryIO, start: int, key: str, entry: Any, outline: Any, done: Counted) -> Any:
+    """Read an array of the shape and dtype of ``outline``; the arrays begin at byte ``start``."""
+    is_half = entry["dtype"] == "BF16"
+    stored = np.empty(outline.shape, "<u2" if is_half else outline.dtype.newbyteorder("<"))
+    content = memoryview(as_bytes(stored))
+    file.seek(start + entry["data_offsets"][0])
+    filled = 0
+    while filled < len(content) and (count := file.readinto(content[filled:])):  # type: ignore[attr-defined]
+        filled += count
+    if filled < len(content):
+        raise FormatError(f"{key!r} is cut off")
+    done(outline.nbytes)
+    if not is_half:
+        return stored.astype(outline.dtype, copy=False)
+    wide = stored.astype(np.uint32)  # bfloat16 is the upper half of a float32
+    wide <<= 16
+    return wide.view(np.float32)
 
 
 def needs() -> str:
     """Return what must be installed first, or an empty string."""
     try:
-        library("safetensors.numpy")
+        library()
     except MissingPackage:
         return f"needs safetensors: {INSTALL}"
     return ""

@@ -66,6 +66,11 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     return np.array(np.from_dlpack(x))
 
 
+def private(x: Any) -> np.ndarray[Any, Any]:
+    """Return a copy of a host array, or of a view or subclass, as a plain array in C order."""
+    return np.array(x, order="C", copy=True, subok=False)
+
+
 def can_cast(x: Any, dtype: str, casting: Any) -> bool:
     """Whether a host array may become one of that dtype, by `numpy.can_cast`'s rules."""
     return np.can_cast(x.dtype, dtype, casting=casting)

@@ -163,7 +163,53 @@ class Optimizer:
             KeyMismatch: it has settings or parameters that this one does not have.
             ShapeMismatch: it is of parameters of other shapes.
         """
+        self._staged(state, copied)()
+
+    def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Check a state; return a function that makes it this optimizer's, arrays included.
+
+        `dezero_io.load_checkpoint` calls this, so that the arrays of a file are not copied once
+        more. The elements of the arrays are not read.
+
+        Raises:
+            ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. Nothing
+                was changed.
+        """
+        return self._staged(state, dict)
+
+    def _staged(
+        self, state: dict[str, Any], own: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> Callable[[], None]:
+        """Check a state; ``own`` makes the state of a parameter one that updates may change."""
         named = self._named()
+        self._require_fit(state, named)
+        parameters = {key: own(kept) for key, kept in state["parameters"].items()}
+        with updating():  # no update sees the settings while they are only tried
+            before = self._settings()
+            try:
+                self._set(state["settings"])
+            finally:
+                self._set(before)
+
+        def commit() -> None:
+            with updating():
+                self._set(state["settings"])
+                self._state.clear()
+                by_id = {
+                    name: value for name, value in vars(self).items() if isinstance(value, dict)
+                }
+                for values in by_id.values():
+                    values.clear()
+                for key, kept in parameters.items():
+                    param = named[key]
+                    for name in by_id.keys() & kept.keys():
+                        by_id[name][id(param)] = kept.pop(name)
+                    self._state[param] = kept
+
+        return commit
+
+    def _require_fit(self, state: dict[str, Any], named: dict[str, Parameter]) -> None:
+        """Raise unless a state has this optimizer's settings, and its model's keys and shapes."""
         other = [name for name in state["settings"] if name not in vars(self)]
         unknown = [key for key in state["parameters"] if key not in named]
         if other or unknown:
@@ -179,21 +225,6 @@ class Optimizer:
                         f"the state of {type(self).__name__} does not fit the model, nothing was "
                         f"loaded: {key!r}: model {named[key].shape}, {name!r} is {shape}"
                     )
-        before = self._settings()
-        try:
-            self._set(state["settings"])
-        except DezeroError:
-            self._set(before)
-            raise
-        self._state.clear()
-        own = {name: value for name, value in vars(self).items() if isinstance(value, dict)}
-        for name in own:
-            own[name].clear()
-        for key, kept in state["parameters"].items():
-            param, kept = named[key], copied(kept)
-            for name in own.keys() & kept.keys():
-                own[name][id(param)] = kept.pop(name)
-            self._state[param] = kept
 
     def _settings(self) -> dict[str, Any]:
         return numbers_of(self)
@@ -233,7 +264,9 @@ class Optimizer:
         self._state = WeakKeyDictionary(attributes["_state"])
 
     def _known_params(self) -> list[Parameter]:
-        return [*(self._named().values() if self.target is not None else ()), *self._state]
+        known = list(self._named().values()) if self.target is not None else []
+        # A list of references, because another thread may add the state of a parameter meanwhile.
+        return known + [param for ref in self._state.keyrefs() if (param := ref()) is not None]
 
     def __copy__(self) -> Self:
         """Copy all but the model and its parameters."""
