@@ -27,6 +27,7 @@ from .backends.registry import (
 )
 from .backends.transfer import move, move_beside, transfers
 from .engine import on_grad_ready
+from .first_use import create_once, once
 from .formats import (
     FilePath,
     Limits,
@@ -100,6 +101,7 @@ __all__ = [
     "cast",
     "check_gradients",
     "children",
+    "create_once",
     "default_backend",
     "dtype_name",
     "file_path",
@@ -127,6 +129,7 @@ __all__ = [
     "narrowed",
     "on_device_of",
     "on_grad_ready",
+    "once",
     "ops",
     "own_data",
     "own_generator",
