@@ -39,7 +39,7 @@ from .formats import (
     registered_formats,
 )
 from .functions.casting import call_widened, floating, narrowed, widened
-from .hookspecs import DEZERO_API, hookimpl
+from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
 from .in_place import own_data, updating
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
@@ -61,6 +61,7 @@ from .weights import (
 __all__ = [
     "CAPABILITIES",
     "DEZERO_API",
+    "HOOK_VERSIONS",
     "Array",
     "ArrayBackend",
     "Axis",

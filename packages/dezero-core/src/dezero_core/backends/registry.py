@@ -119,7 +119,10 @@ def get_backend(name: str) -> ArrayBackend:
         raise MissingPackage(f"backend {name!r} is not installed. {hint}")
     device = name.partition(":")[0]
     hint = f"; in DeZero: {DEVICES[device]}" if device in DEVICES else ""
-    raise UnknownName(f"unknown backend {name!r}; registered: {', '.join(backend_names())}{hint}")
+    raise UnknownName(
+        f"unknown backend {name!r}; registered: {', '.join(backend_names())}{hint}"
+        f"{plugins.left_out()}"
+    )
 
 
 def backend_names() -> list[str]:
