@@ -34,6 +34,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/conv.py": "kernels are for NumPy",
     "dezero_nn/kernels/channels.py": "kernels are for NumPy",
     "dezero_nn/kernels/columns.py": "kernels are for NumPy",
+    "dezero_nn/kernels/filters.py": "kernels are for NumPy",
     "dezero_nn/kernels/losses.py": "kernels are for NumPy",
     "dezero_nn/kernels/winograd.py": "kernels are for NumPy",
     "dezero_nn/kernels/masks.py": "kernels are for NumPy",
@@ -43,7 +44,6 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/products.py": "kernels are for NumPy",
     "dezero_nn/threads.py": "how many threads NumPy's BLAS uses",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
-    "dezero_nn/kernels/views.py": "kernels are for NumPy",
     "dezero_nn/kernels/zeros.py": "kernels are for NumPy",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
@@ -52,8 +52,9 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 FLOORS = [
     ["errors", "__about__"],
     ["arguments", "config", "hints", "hookspecs", "pointers"],
+    ["hooks"],
     ["plugins"],
-    ["formats"],
+    ["first_use", "formats"],
     ["backends"],
     ["variable"],
     ["backward_modes", "diagnosis", "in_place"],

@@ -6,7 +6,14 @@ from typing import Any
 import pluggy
 import pytest
 
-from dezero_core.errors import DataMissing, MissingPackage, PluginError, PluginWarning, UnknownName
+from dezero_core.errors import (
+    OUR_PLUGINS,
+    DataMissing,
+    MissingPackage,
+    PluginError,
+    PluginWarning,
+    UnknownName,
+)
 from dezero_core.extend import (
     ArrayBackend,
     BackendSpec,
@@ -23,8 +30,10 @@ from dezero_core.plugins import Plugins
 class Entry:
     """What importlib.metadata gives for an entry point."""
 
-    def __init__(self, name: str, load: Any, distribution: str = "stranger") -> None:
-        self.name, self.load = name, load
+    def __init__(
+        self, name: str, load: Any, distribution: str = "stranger", value: str = "strange"
+    ) -> None:
+        self.name, self.load, self.value = name, load, value
         self.dist = SimpleNamespace(name=distribution, version="1.2")
 
 
@@ -95,25 +104,68 @@ def test_two_plugins_of_one_name(monkeypatch: Any) -> None:
     ]
 
 
-def test_the_environment_limits_third_parties_only(monkeypatch: Any) -> None:
-    entries = [Entry("a", good), Entry("b", good), Entry("nn", good, "dezero-nn")]
-    monkeypatch.setenv("DEZERO_PLUGINS", "b, c")
+NN = Entry("nn", good, "dezero-nn", "dezero_nn.plugin")
+
+
+def test_a_list_of_plugins_binds_everybody(monkeypatch: Any) -> None:
+    entries = [Entry("a", good), Entry("b", good), NN]
+    monkeypatch.setenv("DEZERO_PLUGINS", "b")
     found = scanned(monkeypatch, *entries)
-    assert states(found) == {"a": "blocked", "b": "loaded", "nn": "loaded"}
-    with pytest.raises(PluginError, match=r"blocked: DEZERO_PLUGINS=b, c does not list it"):
-        found.raise_if_left_out("a")
-    monkeypatch.delenv("DEZERO_PLUGINS")
+    assert states(found) == {"a": "blocked", "b": "loaded", "nn": "blocked"}
+    what_to_add = r"blocked: DEZERO_PLUGINS=b does not list it; to load it: DEZERO_PLUGINS=b,"
+    for wanted in ("a", "nn"):
+        with pytest.raises(PluginError, match=what_to_add + wanted):
+            found.raise_if_left_out(wanted)
+    assert found.left_out() == "; not loaded: a (blocked), nn (blocked): see `dezero info`"
+    monkeypatch.setenv("DEZERO_PLUGINS", "")
+    assert set(states(scanned(monkeypatch, *entries)).values()) == {"blocked"}
+    monkeypatch.setenv("DEZERO_PLUGINS", " nn , b,")
+    assert scanned(monkeypatch, *entries).loaded() == ["nn", "b"]
+
+
+def test_disabling_plugins_keeps_out_strangers(monkeypatch: Any) -> None:
+    entries = [Entry("a", good), Entry("b", good), NN]
     monkeypatch.setenv("DEZERO_DISABLE_PLUGINS", "1")
-    assert states(scanned(monkeypatch, *entries)) == {
-        "a": "blocked",
-        "b": "blocked",
-        "nn": "loaded",
-    }
+    found = scanned(monkeypatch, *entries)
+    assert states(found) == {"a": "blocked", "b": "blocked", "nn": "loaded"}
+    monkeypatch.setenv("DEZERO_PLUGINS", "a")
+    assert set(states(scanned(monkeypatch, *entries)).values()) == {"blocked"}, "both hold"
+    monkeypatch.delenv("DEZERO_PLUGINS")
+    monkeypatch.setenv("DEZERO_DISABLE_PLUGINS", "0")
+    assert scanned(monkeypatch, *entries).loaded() == ["nn", "a", "b"]
+
+
+def test_a_name_that_no_plugin_has_is_warned_about(monkeypatch: Any) -> None:
+    monkeypatch.setenv("DEZERO_PLUGINS", "numpy,nm,nn")
+    with pytest.warns(
+        PluginWarning, match=r"DEZERO_PLUGINS: no plugin is called nm; known: .*nn, numpy"
+    ):
+        scanned(monkeypatch, NN)
 
 
 def test_our_own_come_first_then_by_name(monkeypatch: Any) -> None:
-    found = scanned(monkeypatch, Entry("z", good), Entry("a", good), Entry("m", good, "dezero-io"))
-    assert found.loaded() == ["m", "a", "z"]
+    found = scanned(monkeypatch, Entry("z", good), Entry("a", good, "dezero-io"), NN)
+    assert found.loaded() == ["nn", "a", "z"]
+
+
+@pytest.mark.parametrize("is_ours_there", [True, False])
+def test_a_stranger_cannot_take_a_name_of_ours(monkeypatch: Any, is_ours_there: bool) -> None:
+    """Neither the name of a distribution nor that of an entry point makes a plugin ours."""
+    thief = Entry("nn", good, "dezero-nn", "thief.plugin")
+    message = "'nn' of dezero-nn 1.2 is left out: .*'nn' belongs to dezero-nn; rename"
+    with pytest.warns(PluginWarning, match=message):
+        found = scanned(monkeypatch, thief, *([NN] if is_ours_there else []))
+    assert found.loaded() == ["nn"] * is_ours_there
+    monkeypatch.setenv("DEZERO_DISABLE_PLUGINS", "1")
+    assert states(scanned(monkeypatch, thief)) == {"nn": "blocked"}
+
+
+def test_our_names_are_those_of_our_modules() -> None:
+    from importlib.metadata import entry_points
+
+    names = {name: module for name, module in OUR_PLUGINS.items() if name != "numpy"}
+    for entry in entry_points(group="dezero"):
+        assert names.get(entry.name, entry.value) == entry.value
 
 
 def test_a_raising_hook_does_not_stop_the_others(plug: Any) -> None:

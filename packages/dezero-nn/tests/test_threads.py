@@ -268,3 +268,15 @@ def test_workers_know_the_settings_of_the_caller() -> None:
         assert threads.in_parts(2, 1e9, handling) == ["ignore", "ignore"]
     with np.errstate(invalid="raise"):
         assert threads.in_parts(2, 1e9, handling) == ["raise", "raise"]
+
+
+def test_filters_that_change_while_they_are_mapped_are_not_mistaken_for_the_old_ones() -> None:
+    W = np.zeros((2, 2, 3, 3), np.float32)
+
+    def mapped(seen: Any, m: int) -> Any:
+        W[...] = 1  # as an update in another thread
+        return seen.copy()
+
+    assert not filters.remembered(W, 4, mapped).any()
+    W[...] = 0
+    assert not filters.remembered(W, 4, mapped).any(), "those of zeros"

@@ -39,6 +39,16 @@ INSTALL_HINTS = {
 }
 """Our own distributions and what each is for; the only place in core that names them."""
 
+OUR_PLUGINS = {
+    "numpy": "dezero_core.backends.numpy_backend",
+    "core": "dezero_core.op_cases",
+    "nn": "dezero_nn.plugin",
+    "io": "dezero_io.plugin",
+    "cuda": "dezero_cuda.plugin",
+    "onednn": "dezero_onednn.plugin",
+}
+"""Our own plugins by name, and their modules; see docs/adr/0021."""
+
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io"}
 

@@ -27,6 +27,7 @@ from .backends.registry import (
 )
 from .backends.transfer import move, move_beside, transfers
 from .engine import on_grad_ready
+from .first_use import create_once, once
 from .formats import (
     FilePath,
     Limits,
@@ -38,7 +39,7 @@ from .formats import (
     registered_formats,
 )
 from .functions.casting import call_widened, floating, narrowed, widened
-from .hookspecs import DEZERO_API, hookimpl
+from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
 from .in_place import own_data, updating
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
@@ -62,6 +63,7 @@ from .weights import (
 __all__ = [
     "CAPABILITIES",
     "DEZERO_API",
+    "HOOK_VERSIONS",
     "Array",
     "ArrayBackend",
     "Axis",
@@ -103,6 +105,7 @@ __all__ = [
     "cast",
     "check_gradients",
     "children",
+    "create_once",
     "default_backend",
     "dtype_name",
     "file_path",
@@ -130,6 +133,7 @@ __all__ = [
     "narrowed",
     "on_device_of",
     "on_grad_ready",
+    "once",
     "ops",
     "own_data",
     "own_generator",

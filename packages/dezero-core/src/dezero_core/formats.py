@@ -16,7 +16,7 @@ from .errors import (
     FormatError,
     MissingPackage,
 )
-from .plugins import Catalog
+from .plugins import Catalog, plugins
 
 DEFAULT_SUFFIX = ".npz"
 
@@ -137,6 +137,7 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
     Raises:
         FormatError: no format has this suffix, or the path does not name a file.
         MissingPackage: the package that provides the format is not installed.
+        PluginError: it is installed, but failed or is kept out by the environment.
     """
     target = file_path(path)
     if target.name in ("", "..") or os.fsdecode(path).endswith(("/", os.sep)):
@@ -149,6 +150,7 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
     if file_format is not None:
         return target, file_format
     if suffix in FORMAT_HINTS:
+        plugins.raise_if_left_out(FORMAT_HINTS[suffix])
         raise MissingPackage(
             f"nothing installed reads or writes {suffix} files. "
             f"{INSTALL_HINTS[FORMAT_HINTS[suffix]]}"
@@ -162,7 +164,7 @@ def known_suffixes(unknown: str) -> str:
         f"{f.suffix} ({needs})" if f.needs and (needs := f.needs()) else f.suffix
         for f, _ in registered_formats()
     )
-    hint = f"known: {known or 'none'}"
+    hint = f"known: {known or 'none'}{plugins.left_out()}"
     if unknown in PICKLES:
         hint += (
             ". A pickle is never read: save a PyTorch state_dict as .safetensors, and read that "

@@ -3,7 +3,20 @@
 A plugin is an installed distribution with an entry point in the group ``dezero``. The object
 it names is cheap to import (no array library), carries ``DEZERO_API = 1`` and implements any
 of these hooks with ``@hookimpl`` (from ``dezero_core.extend``). Hooks *register*: each is
-called once per plugin, when something is first looked up; none is called on the path of an op.
+called when something is first looked up, and none is called on the path of an op.
+
+Hooks are called by pluggy, so ``@hookimpl`` takes its options:
+
+- ``tryfirst`` and ``trylast``: if two plugins register the same name, the earlier one keeps it.
+  DeZero's own plugins come first, then those with ``tryfirst``, then the others in the order of
+  registration, then those with ``trylast``. ``dezero_fetch`` is asked in pluggy's own order: of
+  two equals, the one that was registered last is first.
+- ``wrapper`` (and the older ``hookwrapper``): a generator that yields once, around the
+  implementations of all plugins. It gets a list with the list of each plugin, and returns one.
+- ``specname``: the function has another name than its hook. ``optionalhook``: the hook may be
+  unknown to this version of DeZero.
+
+An implementation that raises is recorded as a failure of its plugin; the others still count.
 """
 
 from __future__ import annotations
@@ -14,7 +27,21 @@ from typing import Any
 import pluggy
 
 DEZERO_API = 1
-"""Major version of this contract; a plugin of another major is refused with a sentence."""
+"""The API version to write into a plugin: an integer is the version of every hook.
+
+A plugin for other versions of some hooks names them: ``DEZERO_API = {"dezero_kernels": 2}``. Hooks
+that it does not name are at version 1. A hook whose version is not the one in `HOOK_VERSIONS` is
+left out with a warning, and the rest of the plugin works.
+"""
+
+HOOK_VERSIONS = {
+    "dezero_backends": 1,
+    "dezero_kernels": 1,
+    "dezero_weight_formats": 1,
+    "dezero_fetch": 1,
+    "dezero_op_cases": 1,
+}
+"""The version of each hook; it changes when existing implementations would no longer work."""
 
 GROUP = "dezero"
 """Entry-point group, and pluggy project name."""
@@ -47,11 +74,11 @@ def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
     """
 
 
-@hookspec
+@hookspec(firstresult=True)
 def dezero_fetch(name: str) -> Any:
     """The local path of the published file ``name``, downloaded if it must be; None if unknown.
 
-    Called plugin by plugin when somebody asks for the file; the first path wins.
+    Called when somebody asks for the file; pluggy asks plugin by plugin, until one returns a path.
     """
 
 

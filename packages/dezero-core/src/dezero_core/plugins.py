@@ -7,9 +7,11 @@ misses a name calls `plugins.scan()`, once per process. See docs/adr/0003.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -17,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from . import hookspecs
-from .errors import INSTALL_HINTS, DataMissing, PluginError, PluginWarning
-from .hookspecs import DEZERO_API, GROUP
+from .errors import INSTALL_HINTS, OUR_PLUGINS, PluginError, PluginWarning
+from .hooks import FAULTS, Answer, Hooks, answers
+from .hookspecs import GROUP
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SLOW = 1.0
-"""Seconds that a plugin may take to import before it is warned about."""
+"""Seconds that a stranger's plugin may take to import before it is warned about."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ class PluginStatus:
     Attributes:
         name: the entry point's name, or the name it was registered under.
         distribution: ``"name version"`` of the distribution it came in.
-        state: ``"loaded"``, ``"failed"`` or ``"blocked"``.
-        reason: why it failed or is blocked, or what is wrong with it though it is loaded;
-            empty otherwise.
+        state: ``"loaded"``, ``"partial"`` (some of its hooks are left out), ``"failed"`` or
+            ``"blocked"`` (by the environment).
+        reason: why it is not loaded, or not entirely; empty if nothing is wrong.
     """
 
     name: str
@@ -64,11 +67,14 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self._status: dict[str, PluginStatus] = {}
         self._scanned = False
+        self._registered = 0
         self.lock = RLock()
         self._listeners: list[Callable[[], None]] = []
 
     def register(self, plugin: object, name: str, distribution: str = "this program") -> None:
         """Add a plugin object, as an entry point would.
+
+        A hook of another version than this DeZero offers is left out with a `PluginWarning`.
 
         Args:
             plugin: an object with ``DEZERO_API`` and hook implementations.
@@ -79,20 +85,21 @@ class Plugins:
             PluginError: the name is taken, or the plugin asks for another API version.
             pluggy.PluginValidationError: a hook has arguments the contract does not know.
         """
-        api = getattr(plugin, "DEZERO_API", None)
-        if api != DEZERO_API:
-            if api is None:
-                problem = f"has no DEZERO_API; write `DEZERO_API = {DEZERO_API}` in its module"
-            else:
-                problem = f"asks for API {api}; this version offers {DEZERO_API}"
-            raise PluginError(f"plugin {name!r} {problem}")
         with self.lock:
             if self._manager.has_plugin(name):
                 owner = self._status[name].distribution
                 raise PluginError(f"plugin name {name!r} is taken by {owner}")
-            self._manager.register(plugin, name)
-            self._status[name] = PluginStatus(name, distribution, "loaded")
+            is_ours = sys.modules.get(OUR_PLUGINS.get(name, "")) is plugin
+            fail, position = partial(self.fail, name), self._registered
+            hooks = Hooks(plugin, name, self._manager, fail, is_ours, position)
+            self._manager.register(hooks, name)
+            self._registered += 1
+            state, reason = "partial" if hooks.left_out else "loaded", "; ".join(hooks.left_out)
+            self._status[name] = PluginStatus(name, distribution, state, reason)
             self._changed()
+        for problem in hooks.left_out:
+            message = f"plugin {name!r} of {distribution}: {problem}"
+            warnings.warn(message, PluginWarning, stacklevel=2)
 
     def unregister(self, name: str) -> None:
         """Take a plugin out again, failed or not; what it registered is forgotten."""
@@ -119,37 +126,44 @@ class Plugins:
 
             # Ours first, so that nobody can take a name of ours; then by name, since the
             # order of metadata depends on sys.path.
-            for entry in sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name)):
+            found = sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name))
+            _warn_of_unknown({*OUR_PLUGINS, *(entry.name for entry in found)})
+            for entry in found:
                 self._load(entry)
             return True
 
     def _load(self, entry: EntryPoint) -> None:
         distribution = _distribution(entry)
-        blocked = "" if _is_ours(entry) else _blocked_by_environment(entry.name)
+        blocked = _blocked_by_environment(entry)
         if blocked:
-            self._status[entry.name] = PluginStatus(entry.name, distribution, "blocked", blocked)
+            key = distribution if entry.name in self._status else entry.name
+            self._status[key] = PluginStatus(entry.name, distribution, "blocked", blocked)
             return
         start = perf_counter()
         try:
+            _require_own_name(entry)
             self.register(entry.load(), entry.name, distribution)
-        except (Exception, SystemExit) as error:  # a stranger's module does what it likes
+        except FAULTS as error:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
-        if seconds > SLOW:
+        if seconds > SLOW and not _is_ours(entry):  # ours are slow only on a slow machine
             reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
-            self._status[entry.name] = PluginStatus(entry.name, distribution, "loaded", reason)
+            known = self._status[entry.name]
+            reasons = "; ".join(filter(None, (known.reason, reason)))
+            self._status[entry.name] = replace(known, reason=reasons)
             warnings.warn(f"plugin {entry.name!r} is {reason}", PluginWarning, stacklevel=4)
 
     def fail(self, name: str, reason: str, distribution: str = "") -> None:
         """Record that plugin ``name`` failed, and warn about it, once."""
-        known = self._status.get(name)
-        if known is not None and known.state == "failed":
-            return
-        distribution = distribution or (known.distribution if known else "this program")
-        # A second distribution may use a loaded plugin's name; keep both on record.
-        key = name if known is None or known.distribution == distribution else distribution
-        self._status[key] = PluginStatus(name, distribution, "failed", reason)
+        with self.lock:
+            known = self._status.get(name)
+            if known is not None and known.state == "failed":
+                return
+            distribution = distribution or (known.distribution if known else "this program")
+            # A second distribution may use a loaded plugin's name; keep both on record.
+            key = name if known is None or known.distribution == distribution else distribution
+            self._status[key] = PluginStatus(name, distribution, "failed", reason)
         warnings.warn(
             f"plugin {name!r} of {distribution} is left out: {reason}", PluginWarning, stacklevel=3
         )
@@ -162,43 +176,66 @@ class Plugins:
         """Names of the registered plugins, first registered first."""
         return [name for name, _ in self._manager.list_name_plugin()]
 
+    def call(self, hook: str) -> list[tuple[Any, str]]:
+        """Call a hook of all plugins; return each registered thing with the name of its plugin.
+
+        Things of plugins that take precedence come first; see `hookspecs`.
+        """
+        found: list[Answer] = []
+        token = answers.set(found)
+        try:
+            results = getattr(self._manager.hook, hook)()
+        finally:
+            answers.reset(token)
+        # A wrapper may have moved things to other lists: they stay with who returned them first.
+        of_list = {id(answer.things): answer for answer in reversed(found)}
+        of_thing = {id(t): answer for answer in reversed(found) for t in answer.things}
+        owned = [
+            (thing, of_list.get(id(things)) or of_thing[id(thing)])
+            for things in results
+            for thing in things
+        ]
+        owned.sort(key=lambda pair: pair[1].order)
+        return [(thing, answer.plugin) for thing, answer in owned]
+
     def results(self, hook: str, plugin: str, **arguments: Any) -> Iterator[Any]:
-        """What one plugin returns from one hook; a raising hook is recorded, not passed on."""
-        caller = getattr(self._manager.hook, hook)
-        implementations = [i for i in caller.get_hookimpls() if i.plugin_name == plugin]
-        for implementation in implementations:
-            try:
-                values = {name: arguments[name] for name in implementation.argnames}
-                yield implementation.function(**values)
-            except DataMissing:
-                raise  # the plugin knows the file that was asked for, and cannot get it
-            except Exception as error:
-                self.fail(plugin, f"{hook} raised {type(error).__name__}: {error}")
+        """Call a hook of one plugin only, its wrappers included; return its results."""
+        others = [p for name, p in self._manager.list_name_plugin() if name != plugin]
+        result = self._manager.subset_hook_caller(hook, others)(**arguments)
+        return iter(result if isinstance(result, list) else [] if result is None else [result])
 
     def fetch(self, name: str) -> Any:
         """The local path of the published file ``name`` from the first plugin that knows it.
 
         Raises:
             DataMissing: the file is known, but is nowhere and cannot be downloaded.
-            PluginError: no installed plugin knows the file.
+            PluginError: no installed plugin knows the file, or the one that should is left out.
         """
         self.scan()
-        for plugin in self.loaded():
-            for path in self.results("dezero_fetch", plugin, name=name):
-                if path is not None:
-                    return path
+        path = self._manager.hook.dezero_fetch(name=name)
+        if path is not None:
+            return path
+        self.raise_if_left_out("dezero-io")
         somebody = self._manager.hook.dezero_fetch.get_hookimpls()
-        hint = "" if somebody else f". {INSTALL_HINTS['dezero-io']}"
+        hint = self.left_out() if somebody else f". {INSTALL_HINTS['dezero-io']}"
         raise PluginError(f"no installed plugin knows the published file {name!r}{hint}")
 
     def raise_if_left_out(self, wanted: str) -> None:
-        """Raise the recorded reason if ``wanted`` names a plugin that failed or is blocked."""
+        """Raise the recorded reason if ``wanted`` names a plugin that is not (entirely) loaded."""
         for status in self.statuses():
             if status.state != "loaded" and status.provides(wanted):
                 raise PluginError(
                     f"{wanted!r} is installed ({status.distribution}) "
                     f"but {status.state}: {status.reason}"
                 )
+
+    def left_out(self) -> str:
+        """Name the plugins that are not (entirely) loaded, for the message about a missing thing.
+
+        Empty if all are loaded.
+        """
+        names = [f"{s.name} ({s.state})" for s in self.statuses() if s.state != "loaded"]
+        return f"; not loaded: {', '.join(names)}: see `dezero info`" if names else ""
 
 
 class Catalog(Generic[T]):
@@ -218,7 +255,7 @@ class Catalog(Generic[T]):
     def _reset(self) -> None:
         self._found: dict[Hashable, T] = {}
         self._owner: dict[Hashable, str] = {}
-        self._asked: set[str] = set()
+        self._gathered = False
 
     def get(self, *keys: Hashable) -> T | None:
         """What is registered under the first of ``keys`` that is known, else None.
@@ -247,19 +284,12 @@ class Catalog(Generic[T]):
             return list(unique.values())
 
     def _gather(self) -> None:
-        for plugin in plugins.loaded():
-            if plugin not in self._asked:
-                self._asked.add(plugin)
-                for things in plugins.results(self._hook, plugin):
-                    self._add_all(things, plugin)
-
-    def _add_all(self, things: Any, plugin: str) -> None:
-        try:
-            listed = list(things)
-        except TypeError:
-            plugins.fail(plugin, f"{self._hook} returned {type(things).__name__}, not a list")
+        if self._gathered:
             return
-        for thing in listed:
+        self._gathered = True  # a hook may look things up, or register plugins and so reset this
+        things = plugins.call(self._hook)
+        self._found, self._owner = {}, {}
+        for thing, plugin in things:
             refusal = self._refusal(thing)
             if refusal:
                 plugins.fail(plugin, f"{self._hook}: {refusal}")
@@ -279,17 +309,47 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _is_ours(entry: EntryPoint) -> bool:
-    return entry.dist is not None and entry.dist.name in INSTALL_HINTS
+    """Return whether an entry point loads a module of ours under our name for it.
+
+    A distribution may claim any name, but a module has one place: who replaces it in
+    ``dezero_nn`` has replaced ``import dezero_nn`` too.
+    """
+    return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
 
-def _blocked_by_environment(name: str) -> str:
-    """Why the environment keeps third party ``name`` out; empty if it does not."""
-    if os.environ.get("DEZERO_DISABLE_PLUGINS", "") not in ("", "0"):
-        return "DEZERO_DISABLE_PLUGINS is set"
-    allowed = os.environ.get("DEZERO_PLUGINS")
-    if allowed is not None and name not in [part.strip() for part in allowed.split(",")]:
-        return f"DEZERO_PLUGINS={allowed} does not list it"
-    return ""
+def _require_own_name(entry: EntryPoint) -> None:
+    """Raise `PluginError` if a stranger's plugin has one of our names."""
+    if entry.name in OUR_PLUGINS and not _is_ours(entry):
+        owner = OUR_PLUGINS[entry.name].partition(".")[0].replace("_", "-")
+        raise PluginError(
+            f"the name {entry.name!r} belongs to {owner}; rename the entry point in the group "
+            f"{GROUP!r}"
+        )
+
+
+def _listed() -> list[str] | None:
+    """Return the names in DEZERO_PLUGINS; None if it is not set."""
+    given = os.environ.get("DEZERO_PLUGINS")
+    return None if given is None else [p.strip() for p in given.split(",") if p.strip()]
+
+
+def _blocked_by_environment(entry: EntryPoint) -> str:
+    """Return why the environment keeps a plugin out; empty if it does not."""
+    if os.environ.get("DEZERO_DISABLE_PLUGINS", "") not in ("", "0") and not _is_ours(entry):
+        return "DEZERO_DISABLE_PLUGINS is set, which keeps out all plugins but DeZero's own"
+    listed = _listed()
+    if listed is None or entry.name in listed:
+        return ""
+    given, more = os.environ["DEZERO_PLUGINS"], ",".join([*listed, entry.name])
+    return f"DEZERO_PLUGINS={given} does not list it; to load it: DEZERO_PLUGINS={more}"
+
+
+def _warn_of_unknown(known: set[str]) -> None:
+    """Warn of names in DEZERO_PLUGINS that no plugin has."""
+    unknown = ", ".join(name for name in _listed() or () if name not in known)
+    if unknown:
+        message = f"no plugin is called {unknown}; known: {', '.join(sorted(known))}"
+        warnings.warn(f"DEZERO_PLUGINS: {message}", PluginWarning, stacklevel=5)
 
 
 plugins = Plugins()

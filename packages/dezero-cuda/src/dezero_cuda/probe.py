@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 from dezero_core.errors import DeviceError, MissingPackage
+from dezero_core.extend import once
 
 INSTALL = "pip install 'dezero-cuda[cuda13]' (or [cuda12], whichever nvidia-smi shows)"
 
 
-@cache
+@once
 def why_unavailable() -> str:
     """Why no GPU can be used, in a sentence; empty if one can. Never raises, asks only once."""
     if find_spec("cupy") is None:

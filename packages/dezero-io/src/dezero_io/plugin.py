@@ -27,9 +27,12 @@ def dezero_weight_formats() -> list[WeightFormat]:
     ]
 
 
-@hookimpl
+@hookimpl(tryfirst=True)
 def dezero_fetch(name: str) -> Any:
-    """The path of one of the files in `dezero_io.published`."""
+    """The path of one of the files in `dezero_io.published`.
+
+    Asked before the plugins of strangers, but for those that ask to be first too (a mirror).
+    """
     from .published import published
 
     return published(name)

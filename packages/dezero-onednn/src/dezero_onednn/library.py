@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ctypes import byref, c_char, c_float, c_int, c_int64, c_size_t, c_void_p
 from ctypes.util import find_library
-from functools import cache
 from importlib.metadata import PackageNotFoundError, files
-from threading import Lock
 from typing import Any
 
 from dezero_core.errors import PluginError
+from dezero_core.extend import once
 
 CPU = 1
 WHEEL = "onednn-cpu-gomp"
@@ -33,7 +32,7 @@ SYMBOLS = ("dnnl_sgemm", "dnnl_memory_desc_create_with_strides", "omp_set_num_th
 """What shows that a library is oneDNN 3, and computes by OpenMP."""
 
 
-@cache
+@once
 def path() -> str:
     """Of the library: DEZERO_ONEDNN, else that of the wheel, else the system's.
 
@@ -58,7 +57,7 @@ def in_wheel() -> str | None:
     return None
 
 
-@cache
+@once
 def library() -> ctypes.PyDLL:
     """oneDNN, for all but computing: what takes a microsecond keeps Python's lock.
 
@@ -80,7 +79,7 @@ def library() -> ctypes.PyDLL:
     return found
 
 
-@cache
+@once
 def computing() -> ctypes.CDLL:
     """The same, for the two functions that compute: they let go of Python's lock."""
     found = ctypes.CDLL(path())
@@ -128,17 +127,10 @@ class Handle:
             getattr(library(), f"dnnl_{self.kind}_destroy")(self.pointer)
 
 
-_made: list[Handle] = []
-_making = Lock()
-
-
+@once
 def engine() -> Handle:
     """The processor; one for all threads, since what is made with it must not outlive it."""
-    if not _made:
-        with _making:
-            if not _made:
-                _made.append(Handle("engine", "engine_create", c_int(CPU), c_size_t(0)))
-    return _made[0]
+    return Handle("engine", "engine_create", c_int(CPU), c_size_t(0))
 
 
 @contextmanager

@@ -28,8 +28,9 @@ def seed(n: int) -> None:
 
 def generator() -> np.random.Generator:
     """The generator to draw from now; fetch it anew for each draw."""
-    if _own_generator is not None:
-        return _own_generator
+    own = _own_generator  # read once: another thread may set it back to None
+    if own is not None:
+        return own
     return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
 
 

@@ -74,9 +74,9 @@ def _backend_of_new_type(kind: type) -> ArrayBackend:
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
         if spec is not None:
             backend = _make(spec)
-            (by_type if backend.is_plain(kind) else _subclasses)[kind] = backend
-            if backend.on_device is not None:
+            if backend.on_device is not None:  # before `by_type`, which threads read unlocked
                 current_device[kind] = backend.on_device
+            (by_type if backend.is_plain(kind) else _subclasses)[kind] = backend
             return backend
     known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
     raise UnsupportedType(
@@ -119,7 +119,10 @@ def get_backend(name: str) -> ArrayBackend:
         raise MissingPackage(f"backend {name!r} is not installed. {hint}")
     device = name.partition(":")[0]
     hint = f"; in DeZero: {DEVICES[device]}" if device in DEVICES else ""
-    raise UnknownName(f"unknown backend {name!r}; registered: {', '.join(backend_names())}{hint}")
+    raise UnknownName(
+        f"unknown backend {name!r}; registered: {', '.join(backend_names())}{hint}"
+        f"{plugins.left_out()}"
+    )
 
 
 def backend_names() -> list[str]:

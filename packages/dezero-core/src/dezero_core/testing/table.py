@@ -12,8 +12,13 @@ from .op_case import OpCase
 
 
 def rows(plugin: str) -> list[OpCase]:
-    """The rows of the op table that one plugin registers through ``dezero_op_cases``."""
+    """The rows of the op table that one plugin registers through ``dezero_op_cases``.
+
+    Raises:
+        PluginError: the plugin is left out.
+    """
     plugins.scan()
+    plugins.raise_if_left_out(plugin)
     found = [case for cases in plugins.results("dezero_op_cases", plugin) for case in cases]
     return [case for case in found if isinstance(case, OpCase)]
 

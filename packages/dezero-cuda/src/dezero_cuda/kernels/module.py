@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import cupy
 import numpy as np
+
+from dezero_core.extend import once
 
 THREADS = 256
 """Threads of a block."""
@@ -24,7 +25,7 @@ def source() -> str:
     return files(__package__).joinpath("kernels.cu").read_text("utf-8")
 
 
-@cache
+@once
 def compiled(letter: str) -> Any:
     """The module for one precision, compiled at first use."""
     return cupy.RawModule(code=f"#define SCALAR {C_TYPES[letter]}\n{source()}")

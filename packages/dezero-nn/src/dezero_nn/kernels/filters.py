@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 MOST = 64 << 20
 """Bytes of mapped filters that are kept; those of the layers used longest ago are dropped."""
 
@@ -31,7 +33,8 @@ def remembered(W: Any, m: int, mapped: Callable[[Any, int], Any]) -> Any:
     bits = W.tobytes()
     known = _kept.pop(key, None)
     if known is None or known[0] != bits:
-        known = bits, mapped(W, m)
+        copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # W may have changed since
+        known = bits, mapped(copy, m)
     _kept[key] = known  # the most recently used is last
     entries = list(_kept.items())
     excess = sum(U.nbytes for _, (_, U) in entries) - MOST

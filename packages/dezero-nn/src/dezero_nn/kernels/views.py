@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core.extend import get_backend
+from dezero_core.extend import backend_of
 
 from ..windows import DENSE, Pair, element_of_windows
-
-_numpy = get_backend("numpy")
 
 
 def padded(x: Any, pad: Pair, value: float = 0.0) -> Any:
     """``x`` (N, C, H, W) with ``value`` around its images; ``x`` itself where that is nothing."""
     if not any(pad):
         return x
-    return _numpy.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
+    return backend_of(x).pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
 
 
 def cut_out(x: Any, rows: Pair, columns: Pair) -> Any:
@@ -27,12 +25,12 @@ def cut_out(x: Any, rows: Pair, columns: Pair) -> Any:
         widths.append((before, stop - start - before - inside))
     (top, bottom), (left, right) = ([max(n, 0) for n in pair] for pair in (rows, columns))
     inner = x[:, :, top:bottom, left:right]
-    return _numpy.pad(inner, tuple(widths), 0.0) if any(map(any, widths)) else inner
+    return backend_of(x).pad(inner, tuple(widths), 0.0) if any(map(any, widths)) else inner
 
 
 def windows(x: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
     """A view (N, C, KH, KW, OH, OW) of padded images."""
-    return _numpy.sliding_windows(x, kernel, stride, dilation)
+    return backend_of(x).sliding_windows(x, kernel, stride, dilation)
 
 
 def view_at(x: Any, i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE) -> Any:

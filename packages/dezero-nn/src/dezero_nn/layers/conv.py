@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, as_integer, backend_of, default_backend
+from dezero_core.extend import PyTorchArray, as_integer, backend_of, create_once, default_backend
 
 from ..functions import conv2d, deconv2d
 from ..functions.conv import conv_settings, require_groups
@@ -76,7 +77,7 @@ class Convolution(Weighted):
                 raise ShapeError(
                     f"{type(self).__name__}: x {x.shape}: images have the shape (N, C, H, W)"
                 )
-            self._init_W(x.shape[1], backend_of(x.data))
+            create_once((self.W,), partial(self._init_W, x.shape[1], backend_of(x.data)))
         return x
 
 

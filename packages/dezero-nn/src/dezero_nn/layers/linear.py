@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, as_integer, backend_of, default_backend
+from dezero_core.extend import PyTorchArray, as_integer, backend_of, create_once, default_backend
 
 from ..functions.linear import linear
 from ..initializers import Initializer
@@ -55,7 +56,7 @@ class Linear(Weighted):
         if self.W.data is None:
             if x.ndim == 0:
                 raise ShapeError("Linear: x has no axes; expected (..., in)")
-            self._init_W(x.shape[-1], backend_of(x.data))
+            create_once((self.W,), partial(self._init_W, x.shape[-1], backend_of(x.data)))
         return self
 
     def forward(self, x: Any) -> Variable:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast
+from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, create_once
 
 from ..functions import batch_norm, layer_norm
 from .layer import Layer
@@ -55,12 +56,14 @@ class BatchNorm(Layer):
             (self.gamma, 1.0),
             (self.beta, 0.0),
         ):
-            param.data = zeros + value
+            if param.data is None:
+                param.data = zeros + value
 
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
-        if self.gamma.data is None:
-            self._init_params(x)
+        arrays = self.avg_mean, self.avg_var, self.gamma, self.beta
+        if any(param.data is None for param in arrays):
+            create_once(arrays, partial(self._init_params, x))
         return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
 
 
@@ -104,13 +107,18 @@ class LayerNorm(Layer):
             "beta": PyTorchArray(("bias",), shape),
         }
 
+    def _init_params(self, x: Variable) -> None:
+        if x.ndim == 0:
+            raise ShapeError("LayerNorm: x has no axes; expected (..., M)")
+        zeros = zeros_beside(x, self.shape or x.shape[-1:], self.dtype)
+        for param, value in ((self.gamma, 1.0), (self.beta, 0.0)):
+            if param.data is None:
+                param.data = zeros + value
+
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
-        if self.gamma.data is None:
-            if x.ndim == 0:
-                raise ShapeError("LayerNorm: x has no axes; expected (..., M)")
-            zeros = zeros_beside(x, self.shape or x.shape[-1:], self.dtype)
-            self.gamma.data, self.beta.data = zeros + 1.0, zeros
+        if self.gamma.data is None or self.beta.data is None:
+            create_once((self.gamma, self.beta), partial(self._init_params, x))
         return layer_norm(x, self.gamma, self.beta, self.eps)
 
 

@@ -1,0 +1,59 @@
+"""Create things at first use, once for all threads.
+
+Everything is created under `plugins.lock`: creating one thing often needs another (weights are
+drawn on a backend, which a plugin registers), and threads that take two locks in different order
+would wait for each other for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from .plugins import plugins
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Once(Protocol[P, T_co]):
+    """A function that `once` returns."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
+
+    def cache_clear(self) -> None:
+        """Forget all results."""
+
+
+def once(function: Callable[P, T]) -> Once[P, T]:
+    """Cache the results of a function, as `functools.cache`, and call it once for all threads.
+
+    Threads that ask for a result that another one is computing wait for it. The arguments are
+    positional. An exception is not cached.
+    """
+    results: dict[Any, T] = {}
+
+    @wraps(function)
+    def cached(*args: P.args, **kwargs: P.kwargs) -> T:
+        if args not in results:
+            with plugins.lock:
+                if args not in results:
+                    results[args] = function(*args, **kwargs)
+        return results[args]
+
+    cached.cache_clear = results.clear  # type: ignore[attr-defined]
+    return cached  # type: ignore[return-value]
+
+
+def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
+    """Call ``create()`` unless all parameters have data; of several threads, one calls it.
+
+    Args:
+        parameters: Parameters and Buffers, whose ``data`` is None before.
+        create: gives all of them data.
+    """
+    with plugins.lock:
+        if any(x.data is None for x in parameters):
+            create()

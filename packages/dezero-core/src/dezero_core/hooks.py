@@ -1,0 +1,254 @@
+"""The hook implementations of one plugin: those that apply, each with its faults contained.
+
+pluggy calls all implementations of a hook in one loop, which ends when one of them raises. Here
+each is registered inside a function that catches what it raises and reports it. An implementation
+that raised counts as one that returned None; a wrapper that raised counts as one that is absent.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Iterable
+from contextvars import ContextVar
+from difflib import get_close_matches
+from functools import partial, wraps
+from typing import Any, NamedTuple
+
+import pluggy
+
+from .errors import DataMissing, PluginError
+from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
+
+FAULTS = (Exception, SystemExit)
+"""What a plugin may raise without stopping the program: a stranger's module does what it likes."""
+
+
+class Answer(NamedTuple):
+    """What one implementation returned.
+
+    Attributes:
+        things: the list that it returned.
+        plugin: the name of its plugin.
+        order: sorts before the answers that it takes precedence over.
+    """
+
+    things: list[Any]
+    plugin: str
+    order: tuple[bool, int, int]
+
+
+answers: ContextVar[list[Answer]] = ContextVar("dezero.answers")
+"""The answers to the hook call in progress."""
+
+
+class Hooks:
+    """The object that pluggy registers for a plugin.
+
+    Args:
+        plugin: the plugin, with ``DEZERO_API`` and marked functions.
+        name: its name.
+        manager: finds the marked functions, and knows the specifications.
+        fail: ``fail(reason)`` reports a fault.
+        is_ours: whether the plugin is one of DeZero's own, which take precedence.
+        position: the number of plugins registered before it.
+
+    Attributes:
+        left_out: why hooks are left out, one sentence each.
+
+    Raises:
+        PluginError: the plugin has no ``DEZERO_API``, or asks for a version that no hook has.
+    """
+
+    def __init__(
+        self,
+        plugin: object,
+        name: str,
+        manager: pluggy.PluginManager,
+        fail: Callable[[str], None],
+        is_ours: bool,
+        position: int,
+    ) -> None:
+        versions = requested_versions(plugin, name)
+        self.left_out: list[str] = []
+        for attribute in dir(plugin):
+            options = manager.parse_hookimpl_opts(plugin, attribute)
+            if not options:
+                continue
+            hook = options.get("specname") or attribute
+            problem = mismatch(hook, versions.get(hook, 1))
+            if problem:
+                if hook in HOOK_VERSIONS or not options.get("optionalhook"):
+                    self.left_out.append(problem)
+                continue
+            rank = bool(options.get("trylast")) - bool(options.get("tryfirst"))
+            contain = Contained(hook, name, (not is_ours, rank, position), fail)
+            function = contain(getattr(plugin, attribute), options)
+            setattr(self, attribute, hookimpl(function, **options))
+
+
+def requested_versions(plugin: object, name: str) -> dict[str, Any]:
+    """Return the hook versions in a plugin's ``DEZERO_API``, by hook.
+
+    Raises:
+        PluginError: it has none, or an integer that is the version of no hook.
+    """
+    api = getattr(plugin, "DEZERO_API", None)
+    if isinstance(api, dict):
+        return api
+    if api is None:
+        problem = f"has no DEZERO_API; write `DEZERO_API = {DEZERO_API}` in its module"
+    elif isinstance(api, bool) or api not in HOOK_VERSIONS.values():
+        problem = f"asks for API {api!r}; this version offers {DEZERO_API}"
+    else:
+        return dict.fromkeys(HOOK_VERSIONS, api)
+    raise PluginError(f"plugin {name!r} {problem}")
+
+
+def mismatch(hook: str, version: Any) -> str:
+    """Return why an implementation for this version of a hook is left out; empty if it is not."""
+    if hook not in HOOK_VERSIONS:
+        near = get_close_matches(hook, HOOK_VERSIONS, 1)
+        hint = f"did you mean {near[0]}" if near else f"hooks: {', '.join(HOOK_VERSIONS)}"
+        return f"{hook} is left out: this version of DeZero has no such hook; {hint}"
+    offered = HOOK_VERSIONS[hook]
+    if isinstance(version, bool) or version != offered:
+        return f"{hook} is left out: it is for version {version!r}, DeZero offers {offered}"
+    return ""
+
+
+class Contained:
+    """Wrap the implementations that one plugin has of one hook.
+
+    Args:
+        hook: the name of the hook.
+        plugin: the name of the plugin.
+        order: see `Answer`.
+        fail: ``fail(reason)`` reports a fault.
+    """
+
+    def __init__(
+        self, hook: str, plugin: str, order: tuple[bool, int, int], fail: Callable[[str], None]
+    ) -> None:
+        self.hook, self.plugin, self.order, self.fail = hook, plugin, order, fail
+        self.is_list = hook != "dezero_fetch"  # the one hook of which the first result counts
+
+    def __call__(self, function: Callable[..., Any], options: Any) -> Callable[..., Any]:
+        if not (options.get("wrapper") or options.get("hookwrapper")):
+            return self.implementation(function)
+        if not inspect.isgeneratorfunction(function):
+            return function  # pluggy refuses it, and says why
+        return self.wrapper(function)
+
+    def raised(self, error: BaseException) -> None:
+        """Report an exception."""
+        self.fail(f"{self.hook} raised {type(error).__name__}: {error}")
+
+    def implementation(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function, which returns a result."""
+
+        @wraps(function)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            try:
+                result = function(*arguments, **keywords)
+                if not self.is_list:
+                    return result
+                if isinstance(result, Iterable):
+                    return self.answered(list(result))
+            except DataMissing as error:
+                if not self.is_list:
+                    raise  # the plugin knows the file that was asked for, and cannot get it
+                self.raised(error)
+            except FAULTS as error:
+                self.raised(error)
+            else:
+                self.fail(f"{self.hook} returned {type(result).__name__}, not a list")
+            return None
+
+        return call
+
+    def wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a generator function, which yields once while the implementations run."""
+
+        @wraps(function)
+        def around(*arguments: Any, **keywords: Any) -> Generator[None, Any, Any]:
+            try:
+                inner = function(*arguments, **keywords)
+                next(inner)
+            except StopIteration:
+                self.fail(f"{self.hook}: its wrapper did not yield")
+                return (yield)
+            except FAULTS as error:
+                self.raised(error)
+                return (yield)
+            thrown: BaseException | None = None
+            try:
+                before = yield
+                resume = partial(inner.send, before)
+            except BaseException as error:  # as pluggy does, hand it to the wrapper
+                before, thrown = None, error
+                resume = partial(inner.throw, error)
+            original = value_of(before)
+            try:
+                after = finish(resume)
+                return self.checked(before, original, after)
+            except FAULTS as error:
+                if error is thrown:
+                    raise
+                self.raised(error)
+            if thrown is not None:
+                raise thrown
+            return before
+
+        return around
+
+    def checked(self, before: Any, original: Any, after: Any) -> Any:
+        """Return the result of a wrapper, or the original one if the new one is no result.
+
+        Args:
+            before: what pluggy sent: the result, or pluggy's ``Result`` for an old-style wrapper.
+            original: the result before the wrapper saw it.
+            after: what the wrapper returned; nothing if it is old-style.
+        """
+        is_old_style = isinstance(before, pluggy.Result)
+        new = value_of(before) if is_old_style else after
+        if not self.is_list:
+            return after
+        if isinstance(new, list) and all(isinstance(things, list | tuple) for things in new):
+            for things in new:
+                self.answered(list(things))  # of these, this plugin owns what no other returned
+            return after
+        self.fail(
+            f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "
+            "for each plugin, such as the one that `yield` gives"
+        )
+        if is_old_style:
+            before.force_result(original)
+            return None
+        return original
+
+    def answered(self, things: Any) -> Any:
+        """Note what this plugin returned, for `Plugins`; return it."""
+        found = answers.get(None)
+        if found is not None:
+            found.append(Answer(things, self.plugin, self.order))
+        return things
+
+
+def value_of(result: Any) -> Any:
+    """Return the result of a hook call, which an old-style wrapper gets as pluggy's ``Result``."""
+    if not isinstance(result, pluggy.Result):
+        return result
+    return None if result.exception is not None else result.get_result()
+
+
+def finish(resume: Callable[[], Any]) -> Any:
+    """Run a wrapper from its ``yield`` to its end; return its result.
+
+    Raises:
+        PluginError: it yielded once more.
+    """
+    try:
+        resume()
+    except StopIteration as end:
+        return end.value
+    raise PluginError("a wrapper yields once")

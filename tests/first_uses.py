@@ -1,0 +1,422 @@
+"""Fill each table of the packages for the first time in eight threads at once, in new processes.
+
+``python tests/first_uses.py REPEATS`` runs every `Case` REPEATS times and prints the failures as
+JSON: ``{case: [message, ...]}``. Each run is a fork of this process, which has imported the
+packages and looked nothing up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Barrier, Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+
+THREADS = 8
+Job = Callable[[int], Any]
+
+
+class Case(NamedTuple):
+    """A first use.
+
+    Attributes:
+        run: prepares a job, calls `race` with it, and checks the results.
+        tables: what the jobs fill, as ``module.name``.
+        needs: an import package without which the case is skipped.
+    """
+
+    run: Callable[[], None]
+    tables: tuple[str, ...]
+    needs: str
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(*tables: str, needs: str = "dezero_core") -> Callable[[Any], Any]:
+    """Decorator: add a case that fills these tables."""
+
+    def add(run: Any) -> Any:
+        CASES[run.__name__] = Case(run, tables, needs)
+        return run
+
+    return add
+
+
+def race(job: Job) -> list[Any]:
+    """Run a job in eight threads that start together; return the results.
+
+    Raises:
+        RuntimeError: a thread raised; the message has its traceback.
+    """
+    barrier, results, errors = Barrier(THREADS), [None] * THREADS, list[str]()
+
+    def run(number: int) -> None:
+        barrier.wait()
+        try:
+            results[number] = job(number)
+        except BaseException:
+            errors.append(traceback.format_exc(limit=-4))
+
+    threads = [Thread(target=run, args=(number,), daemon=True) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        if thread.is_alive():
+            raise RuntimeError("threads wait for each other")
+    if errors:
+        raise RuntimeError(f"{len(errors)} threads raised; {errors[0]}")
+    return results
+
+
+def is_one(results: list[Any]) -> bool:
+    return all(result is results[0] for result in results)
+
+
+def are_equal(results: list[Any]) -> bool:
+    return all(np.array_equal(result, results[0], equal_nan=True) for result in results)
+
+
+@case("dezero_core.formats._formats")
+def weight_formats() -> None:
+    from dezero_core.extend import format_for
+
+    assert is_one(race(lambda n: format_for("t.npz")[1]))
+
+
+@case("dezero_core.backends.registry.catalog", "dezero_core.backends.registry._made")
+def backends_by_name() -> None:
+    from dezero_core.extend import get_backend
+
+    results = race(lambda n: get_backend(("numpy", "cuda")[n % 2]))
+    assert is_one(results[::2]) and is_one(results[1::2])
+
+
+@case("dezero_core.backends.registry.by_type", "dezero_core.backends.registry.current_device")
+def array_types() -> None:
+    import cupy
+
+    from dezero_core.extend import backend_of, on_device_of
+
+    cupy.cuda.runtime.getDeviceCount = lambda: 2
+    x = cupy.asarray([1.0])
+    results = race(lambda n: (backend_of(x), type(on_device_of(x))))
+    assert is_one([backend for backend, _ in results])
+    assert {place for _, place in results} == {type(x.device)}, "computed on another device"
+
+
+@case("dezero_core.backends.registry._subclasses")
+def subclasses_of_arrays() -> None:
+    from dezero_core.extend import backend_of
+
+    x = np.ma.array([1.0])
+    assert is_one(race(lambda n: backend_of(x)))
+
+
+@case("dezero_core.backends.kernels._catalog", "KernelOp._candidates")
+def kernels() -> None:
+    from dezero_core import no_grad
+    from dezero_core.extend import kernel_log
+    from dezero_nn import sigmoid
+
+    def job(number: int) -> Any:
+        with no_grad(), kernel_log() as ran:
+            sigmoid(np.ones((2, 2), "f"))
+        return ran
+
+    results = race(job)
+    assert results[0][0][1].startswith("numpy:"), results[0]
+    assert all(ran == results[0] for ran in results), results
+
+
+@case("Catalog, by several hooks at once")
+def a_save_beside_training() -> None:
+    from dezero_core.functions import mean
+    from dezero_nn import Linear, relu
+
+    layer, x = Linear(3, in_size=3), np.ones((2, 3), "f")
+
+    def job(number: int) -> Any:
+        if number == 0:
+            with tempfile.TemporaryDirectory() as folder:
+                layer.save_weights(Path(folder) / "t.npz")
+                layer.load_weights(Path(folder) / "t.npz")
+        return mean(relu(Linear(4, in_size=3)(x))).backward()
+
+    race(job)
+
+
+@case("Plugins._scanned")
+def scans() -> None:
+    from dezero_core.extend import plugins
+
+    results = race(lambda n: (plugins.scan(), plugins.loaded()))
+    assert sum(did for did, _ in results) == 1
+    assert all(set(loaded) >= {"core", "io", "nn"} for _, loaded in results), results
+
+
+@case("Plugins, by dezero_fetch")
+def published_files() -> None:
+    from dezero_core.errors import PluginError
+    from dezero_core.extend import plugins
+
+    def job(number: int) -> Any:
+        try:
+            plugins.fetch("nobody's.npz")
+        except PluginError as error:
+            return str(error)
+
+    results = race(job)
+    assert len({*results}) == 1 and "pip install" not in results[0], results
+
+
+@case("Plugins, by dezero_op_cases")
+def op_cases() -> None:
+    from dezero_core.testing.table import rows
+
+    assert len({len(found) for found in race(lambda n: rows("core"))}) == 1
+
+
+@case("dezero_core.backends.precision._wide")
+def dtypes() -> None:
+    from dezero_core import functions
+
+    xs = [np.array([1, 2, 3], dtype) for dtype in ("f2", "f4", "f8", "i4", "?", "g", "u1", "i8")]
+    results = race(lambda n: [functions.mean(functions.exp(x)).data for x in xs])
+    assert all([y.dtype for y in ys] == [y.dtype for y in results[0]] for ys in results)
+
+
+@case("dezero_core.backends.host._own_generator")
+def random_numbers() -> None:
+    from dezero_core.extend import generator, use_generator
+
+    own = np.random.default_rng(0)
+
+    def job(number: int) -> Any:
+        for _ in range(100):
+            use_generator(own if number % 2 else None)
+            assert generator() is not None
+            generator().random()
+
+    race(job)
+
+
+@case(
+    "dezero_core.hints.signature_of",
+    "dezero_core.tree.slots_of",
+    "dezero_core.tree._kind_of_type",
+)
+def trees_and_signatures() -> None:
+    from dezero_nn import MLP
+
+    results = race(lambda n: repr([*MLP((4, 3)).named_params()]))
+    assert len({*results}) == 1
+
+
+@case("dezero_cuda.probe.why_unavailable", needs="dezero_cuda")
+def device_probe() -> None:
+    import cupy
+
+    from dezero_cuda import why_unavailable
+
+    asked = Counter[str]()
+    cupy.cuda.is_available = lambda: not asked.update(["device"])  # type: ignore[func-returns-value]
+    assert {*race(lambda n: why_unavailable())} == {""}
+    assert asked["device"] == 1, f"asked {asked['device']} times"
+
+
+@case("dezero_cuda.kernels.module.compiled", needs="dezero_cuda")
+def compiled_kernels() -> None:
+    from dezero_cuda.kernels.module import compiled
+
+    assert is_one(race(lambda n: compiled("f")))
+
+
+@case(
+    "dezero_nn.kernels.conv.cheapest",
+    "dezero_nn.kernels.filters._kept",
+    "dezero_nn.kernels.winograd.maps",
+    "dezero_nn.threads._chosen",
+    "dezero_nn.threads._workers",
+    "dezero_nn.threads.blas",
+    "dezero_nn.threads.blas_library",
+    "dezero_nn.windows.window_counts",
+)
+def convolutions() -> None:
+    from dezero_core import no_grad
+    from dezero_nn import conv2d, set_num_threads, threads
+
+    threads.ALONE, threads.LEAST_WORK = 0, 0
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((2, 8, 12, 12), np.float32)
+    W = draw.standard_normal((8, 8, 3, 3), np.float32)
+
+    def job(number: int) -> Any:
+        set_num_threads(2)
+        with no_grad():
+            return conv2d(x, W, pad=1).data
+
+    results = race(job)
+    assert all(np.allclose(y, results[0], atol=1e-4) for y in results)
+
+
+@case("dezero_nn.kernels.filters._kept, while the filters change")
+def filters_that_change() -> None:
+    from dezero_nn.kernels.filters import remembered
+
+    first, second = np.zeros(1 << 16, "f"), np.ones(1 << 16, "f")
+    W = first.copy()
+
+    def job(number: int) -> Any:
+        for turn in range(20):
+            if number == 0:
+                W[...] = (first, second)[turn % 2]
+            else:
+                remembered(W, 4, lambda W, m: W.copy())
+
+    race(job)
+    for bits in first, second:
+        W[...] = bits
+        assert np.array_equal(remembered(W, 4, lambda W, m: W.copy()), bits), "of other filters"
+
+
+@case("dezero_nn.kernels.updates.axpy")
+def updates() -> None:
+    from dezero_core import Parameter, Variable
+    from dezero_nn.optimizers import SGD
+
+    def job(number: int) -> Any:
+        p = Parameter(np.ones(9, "f"))
+        p.grad = Variable(np.ones(9, "f"))
+        optimizer = SGD(0.5)
+        optimizer.update_one(p)
+        return p.data
+
+    assert are_equal([*race(job), np.full(9, 0.5, "f")])
+
+
+LAYERS = {
+    "Linear(50)": (4, 64),
+    "Conv2d(8, 3)": (2, 4, 6, 6),
+    "Deconv2d(8, 3)": (2, 4, 6, 6),
+    "BatchNorm()": (8, 5),
+    "LayerNorm()": (8, 5),
+    "RNN(6)": (2, 3),
+    "LSTM(6)": (2, 3),
+    "GRU(6)": (2, 3),
+    "MLP((6, 5, 4))": (2, 3),
+    "Sequential(Linear(5), BatchNorm(), Linear(4))": (3, 3),
+}
+"""Layers whose parameters wait for the first input, and the shape of an input."""
+
+
+@case(
+    "dezero_nn.layers.conv.Convolution",
+    "dezero_nn.layers.linear.Linear",
+    "dezero_nn.layers.normalization.BatchNorm",
+    "dezero_nn.layers.normalization.LayerNorm",
+    needs="dezero_nn",
+)
+def first_calls_of_layers() -> None:
+    """They draw the weights that one thread draws with the same seed."""
+    import dezero_core
+    import dezero_nn
+
+    for source, shape in LAYERS.items():
+        x = np.random.default_rng(0).standard_normal(shape, np.float32)
+        for seed in range(3):
+            dezero_core.seed(seed)
+            layer = eval(source, vars(dezero_nn))
+            results = race(lambda n, layer=layer, x=x: call(layer, x))
+            dezero_core.seed(seed)
+            alone = eval(source, vars(dezero_nn))
+            call(alone, x)
+            for key, param in alone.named_params().items():
+                drawn = layer.named_params()[key].data
+                if "avg" not in key:  # running statistics have followed eight batches
+                    assert np.array_equal(drawn, param.data), f"{source}: {key} is drawn again"
+            assert are_equal([y for y in results if y is not None]), f"{source}: other weights"
+
+
+def call(layer: Any, x: Any) -> Any:
+    """Call a layer; return its output, or None if that depends on calls of other threads."""
+    from dezero_core import no_grad
+    from dezero_nn.layers.recurrent import Recurrent
+
+    with no_grad():
+        y = layer(x)
+    return None if isinstance(layer, Recurrent) else y.data
+
+
+@case(
+    "dezero_onednn.choice.chosen",
+    "dezero_onednn.library.path",
+    "dezero_onednn.library.library",
+    "dezero_onednn.library.computing",
+    "dezero_onednn.library.engine",
+    needs="dezero_onednn",
+)
+def onednn() -> None:
+    from dezero_core.extend import Kernel, plugins  # noqa: F401 (the plugin needs them)
+    from dezero_onednn import convolution, library
+
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((2, 16, 12, 12), np.float32)
+    W = draw.standard_normal((16, 16, 3, 3), np.float32)
+    settings = (1, 1), (1, 1), (1, 1), 1
+
+    def job(number: int) -> Any:
+        return library.engine(), convolution.onednn_conv2d(x, W, None, *settings)
+
+    results = race(job)
+    assert is_one([engine for engine, _ in results]) and are_equal([y for _, y in results])
+
+
+def in_child(run: Callable[[], None]) -> str:
+    """Run a case in a fork of this process; return why it failed, or an empty string."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            run()
+        except BaseException as error:
+            os.write(write, f"{type(error).__name__}: {error}".encode()[:4000])
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        message = pipe.read().decode(errors="replace")
+    _, status = os.waitpid(child, 0)
+    return message or (f"the process ended with status {status}" if status else "")
+
+
+def main(repeats: int) -> None:
+    """Print the failures of all cases."""
+    sys.path.insert(0, str(Path(__file__).parent / "fakes"))
+    sys.setswitchinterval(1e-6)
+    import importlib.metadata  # noqa: F401 (imported once here, not in each fork)
+
+    import cupy  # noqa: F401
+
+    import dezero_io  # noqa: F401
+    import dezero_nn.optimizers  # noqa: F401
+
+    failures = {
+        name: [message for _ in range(repeats) if (message := in_child(each.run))]
+        for name, each in CASES.items()
+        if find_spec(each.needs) is not None
+    }
+    print(json.dumps(failures))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
