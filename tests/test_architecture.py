@@ -15,6 +15,7 @@ CORE = SOURCES["dezero-core"]
 # Who in core and nn may name NumPy or a backend, and why.
 MAY_NAME_BACKENDS = {
     "dezero_core/backends/numpy_backend.py": "the NumPy backend",
+    "dezero_core/backends/summation.py": "the NumPy backend: sums of many terms",
     "dezero_core/backends/host.py": "the NumPy backend: the host's arrays and random numbers",
     "dezero_core/backends/__init__.py": "registers the NumPy backend",
     "dezero_core/errors.py": "install hints",
