@@ -47,6 +47,23 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/views.py": "kernels are for NumPy",
     "dezero_nn/kernels/zeros.py": "kernels are for NumPy",
 }
+# Who in core and nn may call a library's own sum: long ones lose digits (docs/adr/0020).
+MAY_SUM = {
+    "dezero_core/backends/interface.py": "the default of the backend's sum",
+    "dezero_core/backends/precision.py": "integers",
+    "dezero_core/backends/host.py": "counts",
+    "dezero_core/functions/reduction.py": "counts, and axes of length 1",
+    "dezero_core/testing/gradients.py": "in float64, of small arrays",
+    "dezero_core/op_cases.py": "the rows' references",
+    "dezero_core/conformance/arrays.py": "backends are compared with NumPy",
+    "dezero_core/conformance/transfers.py": "whether it transfers",
+    "dezero_nn/op_cases.py": "the rows' references",
+    "dezero_nn/functions/loss.py": "of one element and zeros",
+    "dezero_nn/functions/pooling.py": "of one element and zeros",
+    "dezero_nn/kernels/channels.py": "in float64",
+    "dezero_nn/kernels/losses.py": "of vectors",
+    "dezero_nn/kernels/recurrent.py": "over the last axis",
+}
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 
 # Core's floors, from the ground; a room imports only from lower floors or its own.
@@ -178,3 +195,14 @@ def test_functions_are_short() -> None:
         "dezero_core/function.py:__call__",
         "dezero_core/engine.py:run",
     }
+
+
+def test_sums_over_axes_go_through_sum_over() -> None:
+    found = {
+        path
+        for folder in ("dezero-core", "dezero-nn")
+        for path, tree in modules(SOURCES[folder])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "sum"
+    }
+    assert found == set(MAY_SUM)
