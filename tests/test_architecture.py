@@ -15,6 +15,7 @@ CORE = SOURCES["dezero-core"]
 # Who in core and nn may name NumPy or a backend, and why.
 MAY_NAME_BACKENDS = {
     "dezero_core/backends/numpy_backend.py": "the NumPy backend",
+    "dezero_core/backends/summation.py": "the NumPy backend: sums of many terms",
     "dezero_core/backends/host.py": "the NumPy backend: the host's arrays and random numbers",
     "dezero_core/backends/__init__.py": "registers the NumPy backend",
     "dezero_core/errors.py": "install hints",
@@ -45,6 +46,23 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/threads.py": "how many threads NumPy's BLAS uses",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
     "dezero_nn/kernels/zeros.py": "kernels are for NumPy",
+}
+# Who in core and nn may call a library's own sum: long ones lose digits (docs/adr/0020).
+MAY_SUM = {
+    "dezero_core/backends/interface.py": "the default of the backend's sum",
+    "dezero_core/backends/precision.py": "integers",
+    "dezero_core/backends/host.py": "counts",
+    "dezero_core/functions/reduction.py": "counts, and axes of length 1",
+    "dezero_core/testing/gradients.py": "in float64, of small arrays",
+    "dezero_core/op_cases.py": "the rows' references",
+    "dezero_core/conformance/arrays.py": "backends are compared with NumPy",
+    "dezero_core/conformance/transfers.py": "whether it transfers",
+    "dezero_nn/op_cases.py": "the rows' references",
+    "dezero_nn/functions/loss.py": "of one element and zeros",
+    "dezero_nn/functions/pooling.py": "of one element and zeros",
+    "dezero_nn/kernels/channels.py": "in float64",
+    "dezero_nn/kernels/losses.py": "of vectors",
+    "dezero_nn/kernels/recurrent.py": "over the last axis",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 
@@ -178,3 +196,14 @@ def test_functions_are_short() -> None:
         "dezero_core/function.py:__call__",
         "dezero_core/engine.py:run",
     }
+
+
+def test_sums_over_axes_go_through_sum_over() -> None:
+    found = {
+        path
+        for folder in ("dezero-core", "dezero-nn")
+        for path, tree in modules(SOURCES[folder])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "sum"
+    }
+    assert found == set(MAY_SUM)

@@ -1,4 +1,4 @@
-"""Print the table of PyTorch's samples after the tests of this folder."""
+"""Print the tables of PyTorch's samples and of errors of sums after the tests of this folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 _counts: dict[str, Counter[str]] = {}
+_errors: dict[str, list[str]] = {}
 
 
 @pytest.fixture
@@ -20,10 +21,33 @@ def sample_counts() -> Any:
     return _counts.__setitem__
 
 
+@pytest.fixture
+def sum_errors() -> Any:
+    """Return ``add(name, ours, theirs)``, which adds two relative errors to a row of the table."""
+
+    def add(name: str, ours: float, theirs: float) -> None:
+        _errors.setdefault(name, []).append(f"{ours:.0e} ({theirs:.0e})")
+
+    return add
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the tables that have rows."""
+    if _counts:
+        print_samples(terminalreporter)
+    if _errors:
+        print_errors(terminalreporter)
+
+
+def print_errors(terminalreporter: Any) -> None:
+    """Print for each op the errors by the number of terms."""
+    terminalreporter.section("relative error of sums of 10^1 to 10^7 terms (PyTorch's)")
+    for name, cells in _errors.items():
+        terminalreporter.write_line(f"{name:30} {'  '.join(cells)}")
+
+
+def print_samples(terminalreporter: Any) -> None:
     """Print for each row how many samples agree, and why others were skipped."""
-    if not _counts:
-        return
     terminalreporter.section("PyTorch's own samples")
     line = "{:71} {:>7} {:>6} {:>6}  {}".format
     terminalreporter.write_line(line("op", "samples", "agree", "wrong", "not applicable"))

@@ -243,6 +243,38 @@ def test_deconv2d_takes_its_channels_from_the_first_input(backend: str) -> None:
     assert Deconv2d(2, 3, nobias=True).b is None
 
 
+@pytest.mark.parametrize(
+    ("kernel", "stride", "settings"),
+    [
+        (4, 1, {}), (4, 2, {}), (4, 4, {}), (3, 2, {}), (5, 3, {}), (2, 3, {}), (1, 2, {}),
+        ((4, 2), (2, 1), {}), (4, 2, {"groups": 2}), (3, 2, {"dilation": 2}),
+    ],
+)  # fmt: skip
+def test_the_scale_of_a_deconv2d_does_not_depend_on_its_stride(
+    kernel: Any, stride: Any, settings: Any
+) -> None:
+    """Away from the edges, where fewer inputs reach an output."""
+    seed(0)
+    layer = Deconv2d(64, kernel, stride, in_channels=64, **settings)
+    x = np.random.default_rng(0).standard_normal((2, 64, 20, 20)).astype("float32")
+    y = layer(x).data
+    edge = [min(8, n // 5) for n in y.shape[2:]]
+    steps = np.broadcast_to(stride, 2)
+    whole = [(n - 2 * e) // s * s for n, e, s in zip(y.shape[2:], edge, steps, strict=True)]
+    inside = y[:, :, edge[0] : edge[0] + whole[0], edge[1] : edge[1] + whole[1]]
+    assert abs(inside.std() - 1) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("initializer", "factor"), [(LeCun(), 1.0), (He(), 2.0), (Xavier(), 2 / (1 + 4 * 2))]
+)
+def test_initialisers_count_the_stride_of_a_deconv2d(initializer: Any, factor: float) -> None:
+    """16 channels with 2 x 2 of 4 x 4 taps: fan_in 64; 32 channels of output: fan_out 512."""
+    seed(0)
+    W = Deconv2d(32, 4, 2, in_channels=16, initializer=initializer).W.data
+    assert abs(W.std() / (factor / 64) ** 0.5 - 1) < 0.05
+
+
 def test_convolution_in_groups() -> None:
     layer = Conv2d(6, 3, pad=2, dilation=2, groups=3)
     assert layer(np.ones((1, 3, 5, 5), "float32")).shape == (1, 6, 5, 5)

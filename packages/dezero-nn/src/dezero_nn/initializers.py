@@ -23,18 +23,18 @@ class Initializer:
     def __init__(self, generator: Any = None) -> None:
         self.generator = generator
 
-    def __call__(self, shape: tuple[int, ...], fan_in: int, fan_out: int, dtype: str) -> Any:
+    def __call__(self, shape: tuple[int, ...], fan_in: float, fan_out: int, dtype: str) -> Any:
         """Weights on the host.
 
         Args:
             shape: of the weights.
-            fan_in: how many inputs make an output.
+            fan_in: how many inputs make an output; of a transposed convolution, on average.
             fan_out: how many outputs an input goes into.
             dtype: by name.
         """
         return host_normal(shape, self.deviation(fan_in, fan_out), dtype, self.generator)
 
-    def deviation(self, fan_in: int, fan_out: int) -> float:
+    def deviation(self, fan_in: float, fan_out: int) -> float:
         """The standard deviation of the weights."""
         raise NotImplementedError(f"{type(self).__name__} must define deviation")
 
@@ -42,19 +42,19 @@ class Initializer:
 class LeCun(Initializer):
     """Variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
 
-    def deviation(self, fan_in: int, fan_out: int) -> float:
-        return float(max(fan_in, 1) ** -0.5)
+    def deviation(self, fan_in: float, fan_out: int) -> float:
+        return float((fan_in or 1) ** -0.5)
 
 
 class He(Initializer):
     """Variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
 
-    def deviation(self, fan_in: int, fan_out: int) -> float:
-        return float((2 / max(fan_in, 1)) ** 0.5)
+    def deviation(self, fan_in: float, fan_out: int) -> float:
+        return float((2 / (fan_in or 1)) ** 0.5)
 
 
 class Xavier(Initializer):
     """Variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
 
-    def deviation(self, fan_in: int, fan_out: int) -> float:
-        return float((2 / max(fan_in + fan_out, 1)) ** 0.5)
+    def deviation(self, fan_in: float, fan_out: int) -> float:
+        return float((2 / (fan_in + fan_out or 1)) ** 0.5)

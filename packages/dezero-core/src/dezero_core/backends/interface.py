@@ -183,6 +183,14 @@ class ArrayBackend:
         """``x[index]`` by NumPy's rules; arrays in ``index`` are of this library."""
         return portable.get_item(self.xp, x, index)
 
+    def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
+        """Return the sum of floating-point ``x`` over ``axis``, added in ``dtype``.
+
+        Its error must not grow with the number of terms, whichever axes they are along: replaced
+        where a library adds the terms one after the other.
+        """
+        return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
+
     def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
         """``x`` with ``values`` added at ``x[index]``; use what is returned.
 

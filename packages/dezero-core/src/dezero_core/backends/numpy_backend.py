@@ -12,6 +12,7 @@ from ..pointers import is_writable
 from .host import generator, host_uniform
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
+from .summation import scatter_add, sum_in_blocks
 
 __all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
 
@@ -77,11 +78,14 @@ class NumpyBackend(ArrayBackend):
     def get_item(self, x: Array, index: Any) -> Array:
         return x[index]
 
+    def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
+        return sum_in_blocks(x, axis, keepdims, dtype)
+
     def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
         if is_basic(index):
             x[index] += values
         else:
-            np.add.at(x, index, values)
+            scatter_add(x, index, values)
         return x
 
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:

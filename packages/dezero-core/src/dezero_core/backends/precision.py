@@ -72,13 +72,17 @@ def in_single(x: Array, backend: ArrayBackend) -> Array:
 
 
 def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Array:
-    """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32."""
-    xp = backend.xp
+    """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32.
+
+    Every sum over an axis of floating-point data goes through here: see `ArrayBackend.sum`.
+    """
     if is_wide(x.dtype):
+        return backend.sum(x, axis, keepdims)
+    xp = backend.xp
+    if not is_floating(x.dtype, backend):
+        x = xp.astype(x, xp.int64) if xp.isdtype(x.dtype, "bool") else x
         return xp.sum(x, axis=axis, keepdims=keepdims)
-    if xp.isdtype(x.dtype, "bool"):
-        x = xp.astype(x, xp.int64)
     if not is_half(x.dtype, backend):
-        return xp.sum(x, axis=axis, keepdims=keepdims)
-    total = xp.sum(x, axis=axis, keepdims=keepdims, dtype=backend.dtype("float32"))
+        return backend.sum(x, axis, keepdims)
+    total = backend.sum(x, axis, keepdims, backend.dtype("float32"))
     return xp.astype(backend.as_array(total), x.dtype)

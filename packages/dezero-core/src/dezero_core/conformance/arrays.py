@@ -189,6 +189,19 @@ def adds_up_parts(name: str) -> None:
             raise AssertionError(f"scatter_add at {what}: {error}") from error
 
 
+def sums(name: str) -> None:
+    """sum adds over axes, in another dtype if it is given one."""
+    library = get_backend(name)
+    x = library.from_numpy(X)
+    for axis in (None, 0, (0, -1)):
+        for keepdims in (False, True):
+            got = library.as_array(library.sum(x, axis, keepdims))
+            require_equal(library, got, np.sum(X, axis=axis, keepdims=keepdims))
+    if "float64" in library.capabilities:
+        got = library.sum(x, 0, False, library.dtype("float64"))
+        require_equal(library, got, np.sum(X, axis=0, dtype="float64"))
+
+
 def pads(name: str) -> None:
     """pad puts the value it is given around, as often as it is told for each side."""
     library = get_backend(name)
@@ -258,6 +271,7 @@ EXTRAS: dict[str, Callable[[str], None]] = {
     "get_item": takes_parts,
     "scatter_add": adds_up_parts,
     "pad": pads,
+    "sum": sums,
     "sliding_windows": slides_windows,
     "copies and views": copies_stay_apart,
     "uniform": draws_numbers,

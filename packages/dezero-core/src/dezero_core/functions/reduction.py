@@ -151,7 +151,7 @@ class LogSumExp(Reduction):
         largest = xp.finfo(x.dtype).max
         # subtracted, so that exp does not overflow; finite, so that inf - inf does not occur
         shift = xp.clip(xp.max(x, axis=axes, keepdims=True), -largest, largest)
-        total = xp.sum(xp.exp(x - shift), axis=axes, keepdims=True)
+        total = sum_over(xp.exp(x - shift), backend_of(x), axes, keepdims=True)
         is_zero = total == 0  # each x is -inf
         total = xp.where(is_zero, as_array_like(1.0, x), total)
         y = xp.where(is_zero, nothing, shift + xp.log(total))

@@ -14,8 +14,10 @@ from dezero_core.extend import (
     as_array_like,
     as_axes,
     as_number,
+    backend_of,
     call_widened,
     floating,
+    sum_over,
 )
 from dezero_core.functions import exp, sum, tanh, where
 from dezero_core.hints import hinted
@@ -161,7 +163,7 @@ class Softmax(Function):
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
         y = xp.exp(below_largest(x, self.axis))
-        return y / xp.sum(y, axis=self.axis, keepdims=True)
+        return y / sum_over(y, backend_of(y), self.axis, keepdims=True)
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -201,7 +203,8 @@ class LogSoftmax(Function):
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
         y = below_largest(x, self.axis)
-        return y - xp.log(xp.sum(xp.exp(y), axis=self.axis, keepdims=True))
+        total = sum_over(xp.exp(y), backend_of(y), self.axis, keepdims=True)
+        return y - xp.log(total)
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs

@@ -38,9 +38,9 @@ class ChannelSum(Function):
 
 @signatures.channel_sums.define
 def _channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
-    xp, (axes, shape) = get_array_module(x), over_channels(x)
+    xp, backend, (axes, shape) = get_array_module(x), backend_of(x), over_channels(x)
     product = g * (x - xp.reshape(shift, shape))
-    return xp.sum(g, axis=axes), xp.sum(product, axis=axes)
+    return sum_over(g, backend, axes), sum_over(product, backend, axes)
 
 
 class ChannelSums(Function):

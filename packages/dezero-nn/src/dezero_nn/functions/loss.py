@@ -17,6 +17,7 @@ from dezero_core.extend import (
     cast,
     floating,
     on_device_of,
+    sum_over,
 )
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 from dezero_core.hints import hinted
@@ -30,9 +31,8 @@ class MeanSquaredError(Function):
     """y = sum of (x0 - x1)**2 / N;  dy/dx0 = 2 (x0 - x1) / N = -dy/dx1."""
 
     def forward(self, x0: Any, x1: Any) -> Any:
-        xp = get_array_module(x0)
         difference = x0 - x1
-        return xp.sum(difference * difference) / x0.shape[0]
+        return sum_over(difference * difference, backend_of(x0)) / x0.shape[0]
 
     def backward(self, gy: Any) -> Any:
         x0, x1 = self.inputs
@@ -94,19 +94,19 @@ def filled(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @signatures.softmax_cross_entropy.define
 def _softmax_cross_entropy(x: Any, t: Any) -> Any:
-    xp = get_array_module(x)
+    xp, backend = get_array_module(x), backend_of(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
-    log_z = xp.log(xp.sum(xp.exp(shifted), axis=1))
+    log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
     # where, not multiplication: the scores of other classes may be -inf
     picked = xp.sum(xp.where(is_label(x, t), shifted, as_array_like(0.0, x)), axis=1)
-    return xp.sum(log_z - picked) / x.shape[0]
+    return sum_over(log_z - picked, backend) / x.shape[0]
 
 
 @signatures.softmax_cross_entropy_grad.define
 def _softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
     xp = get_array_module(x)
     p = xp.exp(x - xp.max(x, axis=1, keepdims=True))
-    p = p / xp.sum(p, axis=1, keepdims=True)
+    p = p / sum_over(p, backend_of(x), 1, keepdims=True)
     return (p - one_hot(x, t)) * (gy / x.shape[0])
 
 
@@ -182,7 +182,8 @@ class SigmoidCrossEntropy(Function):
         # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and exact far from 0
         factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
         finite = xp.where(factor == 0, as_array_like(0.0, x), x)  # 0 times inf is 0 here
-        return xp.sum(factor * finite + xp.log1p(xp.exp(-xp.abs(x)))) / x.shape[0]
+        terms = factor * finite + xp.log1p(xp.exp(-xp.abs(x)))
+        return sum_over(terms, backend_of(x)) / x.shape[0]
 
     def backward(self, gy: Any) -> Any:
         x, t = self.inputs

@@ -16,6 +16,7 @@ from dezero_core.extend import (
     cast,
     floating,
     is_floating,
+    sum_over,
     widened,
 )
 from dezero_core.functions import reshape, sum, sum_to
@@ -56,9 +57,10 @@ class BatchNorm(Function):
 def _batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, Any]:
     xp, (axes, shape) = get_array_module(x), over_channels(x)
     m = math.prod(x.shape) // x.shape[1]
-    mean = xp.sum(x, axis=axes) / m
+    backend = backend_of(x)
+    mean = sum_over(x, backend, axes) / m
     centred = x - xp.reshape(mean, shape)
-    var = xp.sum(centred * centred, axis=axes) / m
+    var = sum_over(centred * centred, backend, axes) / m
     scale = gamma / xp.sqrt(var + eps)
     return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
 
@@ -173,8 +175,9 @@ class LayerNorm(Function):
     def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
         xp = get_array_module(x)
         axes, m = normalised_axes(x, gamma)
-        centred = x - xp.sum(x, axis=axes, keepdims=True) / m
-        var = xp.sum(centred * centred, axis=axes, keepdims=True) / m
+        backend = backend_of(x)
+        centred = x - sum_over(x, backend, axes, keepdims=True) / m
+        var = sum_over(centred * centred, backend, axes, keepdims=True) / m
         return centred / xp.sqrt(var + self.eps) * gamma + beta
 
     def backward(self, gy: Any) -> Any:

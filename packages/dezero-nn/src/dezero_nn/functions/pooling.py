@@ -14,6 +14,7 @@ from dezero_core.extend import (
     call_widened,
     floating,
     is_floating,
+    sum_over,
 )
 from dezero_core.functions import max, reshape, transpose
 from dezero_core.hints import hinted
@@ -182,9 +183,8 @@ def require_small_pad(kernel: Pair, pad: Pair) -> None:
 
 @signatures.average_pool2d.define
 def _average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
-    xp = get_array_module(x)
     cols = signatures.im2col(x, kernel, stride, pad, DENSE, 0.0)
-    return xp.sum(cols, axis=(2, 3)) / math.prod(kernel)
+    return sum_over(cols, backend_of(cols), (2, 3)) / math.prod(kernel)
 
 
 @signatures.average_pool2d_grad.define

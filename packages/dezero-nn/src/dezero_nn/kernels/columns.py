@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dezero_core import Config
+from dezero_core.extend import backend_of, sum_over
 
 from ..windows import DENSE, Pair
 from .views import cut_out, padded, view_at, windows
@@ -110,7 +111,7 @@ def conv2d_grad_W(
         left, right = (outputs, columns) if few else (columns, outputs)
         part = np.matmul(left, right.swapaxes(-1, -2))
         if part.ndim == 4:
-            part = part.sum(axis=0) if len(part) > 1 else part[0]
+            part = sum_over(part, backend_of(part), 0) if len(part) > 1 else part[0]
         total = part if total is None else np.add(total, part, out=total)
     gW = total if few else np.ascontiguousarray(total.swapaxes(1, 2))
     return gW.reshape(OC, C, *kernel)

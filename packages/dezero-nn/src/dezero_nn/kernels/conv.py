@@ -12,6 +12,7 @@ from dezero_core import Config
 from ..threads import in_parts
 from ..windows import DENSE, Pair, window_counts
 from . import columns, winograd
+from .channels import as_rows, channel_totals
 from .filters import remembered
 from .views import cut_out
 
@@ -157,8 +158,8 @@ def conv2d_grads(
 
 
 def of_bias(gy: Any) -> Any:
-    """The sum of each channel."""
-    return np.einsum("nchw->c", gy)
+    """Return the sum of each channel of gy (N, OC, OH, OW)."""
+    return channel_totals(as_rows(gy))
 
 
 def added(parts: Any) -> Any:

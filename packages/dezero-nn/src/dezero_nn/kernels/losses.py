@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.extend import backend_of, sum_over
+
 
 def supports_scores(x: Any, t: Any) -> bool:
     """Scores of single or double precision."""
@@ -24,7 +26,7 @@ def supports_scores_grad(gy: Any, x: Any, t: Any) -> bool:
 def softmax_cross_entropy(x: Any, t: Any) -> Any:
     """Minus the mean of log softmax(x)[t], without axes."""
     shifted = below_largest(x)
-    z = np.exp(shifted).sum(axis=1)
+    z = sum_over(np.exp(shifted), backend_of(x), 1)
     picked = shifted[np.arange(len(x)), t.reshape(-1)]
     return np.asarray((np.log(z).sum() - picked.sum()) / x.dtype.type(len(x)))
 
@@ -33,7 +35,7 @@ def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
     """softmax(x) less the one-hot labels, times gy / N."""
     gx = below_largest(x)
     np.exp(gx, out=gx)
-    gx /= gx.sum(axis=1, keepdims=True)
+    gx /= sum_over(gx, backend_of(x), 1, keepdims=True)
     gx[np.arange(len(x)), t.reshape(-1)] -= 1
     gx *= x.dtype.type(gy / len(x))
     return gx

@@ -63,11 +63,16 @@ class Convolution(Weighted):
         raise NotImplementedError(f"{type(self).__name__} must define W_shape")
 
     def _init_W(self, in_channels: int, backend: Any) -> None:
-        G, each = self.groups, math.prod(self.kernel_size)
+        G = self.groups
         require_groups(type(self).__name__, G, in_channels, self.out_channels)
         self.in_channels = in_channels
-        fans = in_channels // G * each, self.out_channels // G * each
-        self.draw_W((*self.W_shape(in_channels), *self.kernel_size), *fans, backend)
+        fan_in = in_channels // G * self.taps_of_output()
+        fan_out = self.out_channels // G * math.prod(self.kernel_size)
+        self.draw_W((*self.W_shape(in_channels), *self.kernel_size), fan_in, fan_out, backend)
+
+    def taps_of_output(self) -> float:
+        """Return how many elements of a filter an output is the sum of, for each channel."""
+        return math.prod(self.kernel_size)
 
     def prepared(self, x: Any) -> Variable:
         """``x`` as a Variable; its channels say how large ``W`` is, if nobody has before."""
@@ -105,12 +110,22 @@ class Deconv2d(Convolution):
     """The transpose of a convolution: each element of x spreads a filter. As `Convolution`.
 
     Attributes:
-        W: shape (C, OC / groups, KH, KW).
+        W: shape (C, OC / groups, KH, KW). Normal numbers with, by default, the variance
+            ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
         b: shape (OC,), zeros; None with ``nobias``.
+
+    With stride (SH, SW), inputs are SH rows and SW columns apart in the output, so that of the
+    KH * KW elements of a filter an output meets KH * KW / (SH * SW) on average (Dumoulin and Visin,
+    "A guide to convolution arithmetic for deep learning", 2016). The variance of a sum of that many
+    products is to be 1 (LeCun et al., "Efficient BackProp", 1998): the scale of the outputs does
+    not depend on the stride. PyTorch's layer does not count the stride.
     """
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         return in_channels, self.out_channels // self.groups
+
+    def taps_of_output(self) -> float:
+        return math.prod(self.kernel_size) / math.prod(self.stride)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         each = self.out_channels // self.groups

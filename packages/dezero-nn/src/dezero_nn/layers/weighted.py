@@ -50,7 +50,7 @@ class Weighted(Layer):
             zeros = backend.xp.zeros((out_size,), dtype=backend.dtype(self.dtype))
             self.b = Parameter(zeros, name="b")
 
-    def draw_W(self, shape: tuple[int, ...], fan_in: int, fan_out: int, backend: Any) -> None:
+    def draw_W(self, shape: tuple[int, ...], fan_in: float, fan_out: int, backend: Any) -> None:
         """Draw ``W`` on the host, and put it on a backend."""
         weights = self.initializer(shape, fan_in, fan_out, self.dtype)
         self.W.data = backend.from_numpy(weights)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
-from dezero_core.extend import backend_of, cast, in_floating, in_single
+from dezero_core.extend import backend_of, cast, in_floating, in_single, sum_over
 
 from ..layers import Layer
 from .gradients import with_gradients
@@ -62,7 +62,7 @@ class ClipGrad:
         wide = {p: in_single(in_floating(g), backend_of(g)) for p, g in gradients.items()}
         squares: Any = 0.0
         for g in wide.values():
-            squares = squares + get_array_module(g).sum(g * g)
+            squares = squares + sum_over(g * g, backend_of(g))
         for param, g in wide.items():
             rate = get_array_module(g).clip(self.max_norm / (squares**0.5 + 1e-6), None, 1.0)
             set_gradient(param, cast(g * cast(rate, g.dtype), param.dtype))
