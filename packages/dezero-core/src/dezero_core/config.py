@@ -72,8 +72,9 @@ class Setting(Generic[T]):
             self.entries.reset(entry.token)
         except ValueError:  # pushed in another context
             entry.ended = True
-        # The token restores too much if blocks are not exited in the reverse order of entry.
-        self.entries.set(tuple([other for other in here if other is not entry]))
+        others = tuple([other for other in here if other is not entry])
+        if self.entries.get() != others:  # not exited in the reverse order of entry
+            self.entries.set(others)
 
     def keep(self) -> None:
         """Keep the value in this context, even when the block that set it ends elsewhere."""
