@@ -68,7 +68,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 
 # Core's floors, from the ground; a room imports only from lower floors or its own.
 FLOORS = [
-    ["errors", "__about__"],
+    ["errors", "bodies", "__about__"],
     ["arguments", "config", "hints", "hookspecs", "pointers"],
     ["hooks"],
     ["plugins"],

@@ -2,21 +2,36 @@
 
 import asyncio
 import contextvars
+import copy
 import gc
 import inspect
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from typing import Any
 
+import numpy as np
 import pytest
 
-from dezero_core import Config, detect_anomaly, no_grad, precision, test_mode, using_config
+from dezero_core import (
+    Config,
+    Function,
+    Variable,
+    detect_anomaly,
+    inherit,
+    no_grad,
+    precision,
+    test_mode,
+    using_config,
+)
 from dezero_core.anomaly import detecting
 from dezero_core.backends import kernels
+from dezero_core.config import _settings
 from dezero_core.engine import _grad_ready
 from dezero_core.errors import CallError
 from dezero_core.extend import kernel_log, on_grad_ready
+from dezero_core.functions import sin
 
 Block = tuple[Callable[[], Any], Callable[[], bool]]
 BLOCKS: dict[str, Block] = {
@@ -273,3 +288,263 @@ def test_what_cannot_be_decorated_is_refused() -> None:
         precision(lambda: 1)
     with pytest.raises(RuntimeError, match="exited more often"):
         no_grad().__exit__(None, None, None)
+
+
+@pytest.fixture
+def worker() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def entries() -> list[Any]:
+    """Return the entries of all blocks in this context."""
+    return [entry for setting in _settings for entry in setting.entries.get()]
+
+
+def inside(make: Callable[[], Any]) -> Iterator[None]:
+    with make():
+        yield
+
+
+class Node:
+    """Something that the collector finds in a cycle."""
+
+
+@pytest.mark.parametrize("threshold", [37, 700])
+def test_generators_closed_by_the_collector_at_any_moment(block: Block, threshold: int) -> None:
+    make, active = block
+    before = gc.get_threshold()
+    gc.set_threshold(threshold)
+    try:
+        for _ in range(400):
+            node: Any = Node()
+            node.itself, node.items = node, inside(make)
+            next(node.items)
+            del node
+            with make():
+                assert active()
+    finally:
+        gc.set_threshold(*before)
+        gc.collect()
+    assert not active() and entries() == []
+
+
+def test_nothing_grows_where_generators_are_left_to_others(
+    block: Block, worker: ThreadPoolExecutor
+) -> None:
+    make, active = block
+    for start, stop in [(worker.submit, None), (None, worker.submit), (None, None)]:
+        for _ in range(50):
+            items = inside(make)
+            _ = start(next, items).result() if start else next(items)
+            _ = stop(items.close).result() if stop else items.close()
+    assert not worker.submit(active).result() and worker.submit(entries).result() == []
+    assert not active() and entries() == []
+
+
+def test_generators_closed_in_any_order(block: Block) -> None:
+    make, active = block
+    one = make()
+    for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1]):
+        for blocks in ([one] * 3, [make(), make(), make()]):
+            opened = [inside(lambda block=block: block) for block in blocks]
+            for items in opened:
+                next(items)
+            for number in order:
+                assert active()
+                opened[number].close()
+            assert not active() and entries() == []
+
+
+def test_a_block_shared_with_a_generator_of_another_thread(
+    block: Block, worker: ThreadPoolExecutor
+) -> None:
+    make, active = block
+    one = make()
+    items = inside(lambda: one)
+    worker.submit(next, items).result()
+    with one:
+        items.close()
+        assert active(), "the generator's entry has ended, not this one"
+        assert not worker.submit(active).result()
+    assert not active()
+
+
+def test_each_entry_of_one_instance_has_its_own_value() -> None:
+    log = kernel_log()
+    lists: list[Any] = []
+
+    def logged() -> Iterator[None]:
+        with log as ran:
+            lists.append(ran)
+            yield
+
+    first, second = logged(), logged()
+    next(first), next(second)
+    first.close()
+    assert kernels._log.get() is lists[1]
+    second.close()
+
+
+def test_a_stack_of_blocks(block: Block) -> None:
+    make, active = block
+    one = make()
+    with ExitStack() as stack:
+        for each in (one, make(), one):
+            stack.enter_context(each)
+        with one:
+            assert active()
+        assert active()
+        left = stack.pop_all()
+        assert active()
+    assert active()
+    left.close()
+    assert not active() and entries() == []
+
+
+def test_a_copy_of_a_block_is_entered_by_nobody(block: Block) -> None:
+    make, active = block
+    one = make()
+    with one:
+        twins = copy.copy(one), copy.deepcopy(one)
+        for twin in twins:
+            with pytest.raises(RuntimeError, match="exited more often"):
+                twin.__exit__(None, None, None)
+    for twin in twins:
+        with twin:
+            assert active()
+
+
+def in_executor(function: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def by_map(function: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: function(), range(2))
+    assert first == second
+    return first
+
+
+def as_target(function: Callable[[], Any]) -> Any:
+    seen: list[Any] = []
+    in_thread(lambda: seen.append(function()))
+    return seen[0]
+
+
+def in_event_loop(function: Callable[[], Any]) -> Any:
+    async def main() -> Any:
+        return await asyncio.get_running_loop().run_in_executor(None, function)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("call", [in_executor, by_map, as_target, in_event_loop])
+def test_what_inherits_runs_in_the_blocks_of_its_caller(block: Block, call: Any) -> None:
+    make, active = block
+    with make():
+        function = inherit(active)
+        assert not call(active)
+        assert call(function)
+    assert call(function) and call(function), "the block of the caller may have ended"
+    assert not active()
+    with make():
+        assert not call(lambda: inherit(active)()), "that thread is in no block"
+
+
+def test_what_inherits_sees_no_block_of_the_thread_it_runs_in(block: Block) -> None:
+    make, active = block
+    function = inherit(active)
+    with make():
+        assert not function() and active()
+        inner = inherit(lambda: (active(), function(), inherit(active)()))
+    assert inner() == (True, False, True)
+
+
+def test_what_inherits_runs_many_times_at_once(block: Block) -> None:
+    make, active = block
+    all_four = threading.Barrier(4)
+
+    def work() -> bool:
+        all_four.wait(10)
+        with make():
+            inner = active()
+        return inner and active() and function.__wrapped__ is work  # type: ignore[attr-defined]
+
+    with make():
+        function = inherit(work)
+    with ThreadPoolExecutor(4) as pool:
+        assert [f.result() for f in [pool.submit(function) for _ in range(4)]] == [True] * 4
+        assert not any(f.result() for f in [pool.submit(active) for _ in range(4)])
+
+
+def test_what_inherits_keeps_what_a_closed_generator_had(
+    block: Block, worker: ThreadPoolExecutor
+) -> None:
+    make, active = block
+
+    def functions() -> Iterator[Any]:
+        with make():
+            yield inherit(active)
+
+    opened = functions()
+    function = next(opened)
+    worker.submit(opened.close).result()
+    assert function() and worker.submit(function).result()
+    assert not active()
+
+
+def test_generators_and_coroutines_inherit(block: Block, worker: ThreadPoolExecutor) -> None:
+    make, active = block
+
+    def items() -> Iterator[bool]:
+        yield active()
+        yield active()
+
+    async def work() -> bool:
+        before = active()
+        await asyncio.sleep(0)
+        return before and active()
+
+    async def stream() -> Any:
+        yield active()
+        await asyncio.sleep(0)
+        yield active()
+
+    async def main() -> list[bool]:
+        return [await working(), *[item async for item in streaming()]]
+
+    with make():
+        generating, working, streaming = inherit(items), inherit(work), inherit(stream)
+        returning = inherit(lambda: items())
+    assert worker.submit(list, generating()).result() == [True, True]
+    assert list(returning()) == [True, True]
+    assert asyncio.run(main()) == [True, True, True]
+
+
+def test_only_what_can_be_called_inherits() -> None:
+    with pytest.raises(CallError, match=r"inherit: int cannot be called; .*inherit\(f\), x\)"):
+        inherit(3)  # type: ignore[type-var]
+
+
+def test_a_backward_inherits_its_mode(worker: ThreadPoolExecutor) -> None:
+    class Scale(Function):
+        def forward(self, x: Any) -> Any:
+            return 3 * x
+
+        def backward(self, gy: Any) -> Any:
+            return worker.submit(inherit(lambda: gy * 3 * sin(0 * self.inputs[0] + 1.0))).result()
+
+    x = Variable(np.ones(2))
+    for create_graph in (False, True):
+        x.cleargrad()
+        Scale()(x).backward(create_graph=create_graph)
+        assert np.allclose(x.grad.data, 3 * np.sin(1.0))
+
+
+def test_numpys_settings_are_inherited(worker: ThreadPoolExecutor) -> None:
+    with np.errstate(divide="raise"):
+        function = inherit(lambda: np.float64(1) / np.float64(0))
+    with pytest.raises(FloatingPointError):
+        worker.submit(function).result()

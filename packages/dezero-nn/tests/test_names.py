@@ -21,7 +21,7 @@ LAYER_NAMES = [
     "to_cpu", "to_gpu", "save_weights", "load_weights", "summary", "plot", "layers", "layer",
     "state", "h", "c", "W", "b", "size", "data", "target", "hooks", "shape", "axis", "x", "mask",
     "grad", "dtype", "ndim", "creator", "train", "eval", "fit", "config", "activation", "blocks",
-    "cut", "serial", "parents", "needs_grad", "step", "call", "function", "backward",
+    "cut", "serial", "parents", "needs_grad", "step", "call", "function", "backward", "training",
     "_layer_path", "_flatten_params", "_inputs", "_outputs", "_state", "_params", "_name",
 ]  # fmt: skip
 

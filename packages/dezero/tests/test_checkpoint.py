@@ -325,3 +325,15 @@ def test_settings_of_a_checkpointer(tmp_path: Path) -> None:
         Checkpointer(tmp_path, best="min").save(1)
     with pytest.raises(ValueError, match="a part cannot be called 'generators'"):
         save_checkpoint(tmp_path / "x", generators={})
+
+
+def test_files_leave_the_flags_of_layers_alone(tmp_path: Path) -> None:
+    saved, loaded = make()["model"], make()["model"]
+    saved(np.ones((2, 2), "float32"))
+    saved.eval()
+    saved.save_weights(tmp_path / "w.npz")
+    save_checkpoint(tmp_path / "c.npz", model=saved)
+    loaded(np.ones((2, 2), "float32"))
+    loaded.load_weights(tmp_path / "w.npz")
+    load_checkpoint(tmp_path / "c.npz", model=loaded)
+    assert loaded.training and loaded.bn.training and not saved.bn.training

@@ -435,3 +435,30 @@ def test_a_picture_has_a_name(name: str) -> None:
     result = run(*SPIRAL, "--plot", name)
     assert result.exit_code == 2
     assert "is no name of a file" in result.output
+
+
+@pytest.mark.parametrize("call", ["train", "eval"])
+def test_training_and_evaluation_whatever_the_flags_say(call: str) -> None:
+    from dezero import DataLoader, Model, layers
+    from dezero import functions as F
+    from dezero.cli.training import Curves, evaluate_model, predictions, train_epoch
+    from dezero.optimizers import SGD
+
+    class Net(Model):
+        def __init__(self) -> None:
+            self.norm, self.linear = layers.BatchNorm(), layers.Linear(2)
+
+        def forward(self, x: Any) -> Any:
+            return F.dropout(self.linear(self.norm(x)))
+
+    model = Net()
+    batches = DataLoader([(np.full(3, i, "float32"), i % 2) for i in range(8)], 4)
+    model(np.ones((4, 3), "float32"))
+    getattr(model, call)()
+    mean = np.array(model.norm.avg_mean.data)
+    ordered = DataLoader(batches.dataset, 4, shuffle=False)
+    assert evaluate_model(model, ordered) == evaluate_model(model, ordered)
+    assert np.array_equal(predictions(model, ordered), predictions(model, ordered))
+    assert np.array_equal(mean, model.norm.avg_mean.data)
+    train_epoch(model, SGD().setup(model), batches, Curves(), lambda: None)
+    assert not np.array_equal(mean, model.norm.avg_mean.data) and model.training

@@ -7,7 +7,7 @@ from . import engine, functions, numpy_functions, operators  # noqa: F401 (they 
 from .__about__ import __version__
 from .anomaly import detect_anomaly
 from .backends.host import seed
-from .config import Config, no_grad, precision, test_mode, using_config
+from .config import Config, inherit, no_grad, precision, test_mode, using_config
 from .derivatives import grad, hessian, hvp, jacobian
 from .drawing import get_dot_graph, plot_dot_graph
 from .errors import DezeroError
@@ -40,6 +40,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "inherit",
     "jacobian",
     "no_grad",
     "plot_dot_graph",

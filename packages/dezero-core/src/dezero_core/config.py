@@ -7,27 +7,26 @@ and nowhere else; assignment sets the default of the process::
         y = model(x)
     Config.train = False          # everybody who has no override
 
-Every block is also a decorator, see `Block`.
+Every block is also a decorator, see `Block`. The threads of a pool have no overrides; `inherit`
+takes those of the caller there.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Generator
-from contextvars import ContextVar, Token
-from functools import wraps
-from types import (
-    AsyncGeneratorType,
-    CoroutineType,
-    GeneratorType,
-    TracebackType,
-    coroutine,
-)
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar, Token, copy_context
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from .bodies import wrapped
 from .errors import ArgumentError, CallError, UnknownName
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_settings: list[Setting[Any]] = []
+"""Every setting, for `inherit`."""
 
 
 class Setting(Generic[T]):
@@ -41,19 +40,46 @@ class Setting(Generic[T]):
     def __init__(self, name: str, default: T) -> None:
         self.default = default
         self.entries: ContextVar[tuple[Entry[T], ...]] = ContextVar(f"dezero.{name}", default=())
+        _settings.append(self)
 
     def get(self) -> T:
         """Return the value of the innermost block that has not ended, else the default."""
-        for entry in reversed(self.entries.get()):
-            if not entry.ended:
-                return entry.value
-        return self.default
+        entries = self.entries.get()
+        if entries and entries[-1].ended:
+            entries = self.forget_ended()
+        return entries[-1].value if entries else self.default
 
-    def push(self, value: T, block: Any = None) -> Entry[T]:
-        """Override the value in this context; ``entries.reset(entry.token)`` undoes it."""
-        entry = Entry(block, value)
-        entry.token = self.entries.set((*self.entries.get(), entry))
+    def forget_ended(self) -> tuple[Entry[T], ...]:
+        """Drop this context's entries that have ended, and return the others."""
+        entries = tuple([entry for entry in self.entries.get() if not entry.ended])
+        self.entries.set(entries)
+        return entries
+
+    def push(self, value: T) -> Entry[T]:
+        """Override the value in this context until `remove`."""
+        entry = Entry(value)
+        others = [other for other in self.entries.get() if not other.ended]
+        entry.token = self.entries.set((*others, entry))
         return entry
+
+    def remove(self, entry: Entry[T]) -> None:
+        """Undo `push`, from any context and in any order.
+
+        A context copied from this one inside of the block, such as that of a task, keeps the value.
+        """
+        here = self.entries.get()
+        try:
+            self.entries.reset(entry.token)
+        except ValueError:  # pushed in another context
+            entry.ended = True
+        others = tuple([other for other in here if other is not entry])
+        if self.entries.get() != others:  # not exited in the reverse order of entry
+            self.entries.set(others)
+
+    def keep(self) -> None:
+        """Keep the value in this context, even when the block that set it ends elsewhere."""
+        if self.entries.get():
+            self.entries.set(tuple([Entry(entry.value) for entry in self.forget_ended()[-1:]]))
 
     def __get__(self, config: object, owner: type | None = None) -> T:
         return self.get()
@@ -66,18 +92,18 @@ class Entry(Generic[T]):
     """One entry into a block.
 
     Attributes:
-        block: the block; None for an entry that its own function undoes.
         value: the setting's value inside the block.
-        token: the `contextvars` token from entering.
-        ended: whether the block was exited in another context than it was entered in.
+        token: the `contextvars` token from entering; only the context of entry can use it.
+        ended: whether the block has ended for every context.
+        frame: identifies the frame that entered it, which a ``with`` statement also exits in.
     """
 
-    __slots__ = ("block", "ended", "token", "value")
+    __slots__ = ("ended", "frame", "token", "value")
 
-    def __init__(self, block: Block[T] | None, value: T) -> None:
-        self.block = block
+    def __init__(self, value: T) -> None:
         self.value = value
         self.ended = False
+        self.frame = 0
         self.token: Token[Any] = None  # type: ignore[assignment]
 
 
@@ -97,15 +123,22 @@ class Block(Generic[T]):
         self.setting, self.value = setting, value
         self._open: list[Entry[T]] = []
 
+    def __copy__(self) -> Block[T]:
+        """Return a block that nobody has entered."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), _open=[])
+        return twin
+
     def __deepcopy__(self, memo: Any) -> Block[T]:
-        return type(self)(self.setting, self.value)
+        return self.__copy__()
 
     def new_value(self) -> T:
         """Return the value for one entry into the block; ``as`` binds it."""
         return self.value
 
     def __enter__(self) -> Any:
-        entry = self.setting.push(self.new_value(), self)
+        entry = self.setting.push(self.new_value())
+        entry.frame = id(sys._getframe(1))
         self._open.append(entry)
         return entry.value
 
@@ -115,21 +148,33 @@ class Block(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        entries = self.setting.entries
-        here = entries.get()
-        entry = next((entry for entry in reversed(here) if entry.block is self), None)
-        if entry is None:  # such as in a generator that is closed in another thread
-            if not self._open:
-                raise RuntimeError("a block was exited more often than it was entered")
-            entry = self._open[-1]
-        if entry in self._open:
-            self._open.remove(entry)
-        try:
-            entries.reset(entry.token)
-        except ValueError:  # entered in another context, which skips ended entries
+        entry = self._leaving(id(sys._getframe(1)))
+        if kind is not None and issubclass(kind, GeneratorExit):
+            # Perhaps the garbage collector closes a generator, anywhere, even inside of another
+            # block's entry: a second change of the context would get lost in the first.
             entry.ended = True
-        # The token restores too much if blocks are not exited in the reverse order of entry.
-        entries.set(tuple([other for other in here if other is not entry]))
+        else:
+            self.setting.remove(entry)
+
+    def _leaving(self, frame: int) -> Entry[T]:
+        """Forget and return the entry that ``frame`` exits: its own, else one of this context.
+
+        A generator may be closed in another thread, which may be in this block itself.
+        """
+        latest_first = self._open[::-1]
+        if not latest_first:
+            raise RuntimeError("a block was exited more often than it was entered")
+        entry = latest_first[0]
+        if entry.frame != frame:
+            here = self.setting.entries.get()
+            entry = max(latest_first, key=lambda each: (each.frame == frame, each in here))
+        self._open.remove(entry)
+        return entry
+
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call ``function`` inside the block; return its result."""
+        with self:
+            return function(*args, **kwargs)
 
     def __call__(self, function: Any) -> Any:
         """Return ``function`` wrapped so that its body runs inside this block.
@@ -146,105 +191,7 @@ class Block(Generic[T]):
         if not callable(function) or isinstance(function, type):
             name = getattr(function, "__name__", type(function).__name__)
             raise CallError(f"a block decorates functions and methods, and {name} is neither")
-        return decorated(function, self)
-
-
-def decorated(function: Callable[..., Any], block: Block[Any]) -> Callable[..., Any]:
-    """Return a function of the same type whose body runs inside ``block``."""
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with block:
-            result = function(*args, **kwargs)
-        if type(result) is GeneratorType:  # its body has not run yet, or not to the end
-            return steps(result, block, owned=False)
-        adapt = ADAPTERS.get(type(result))
-        return result if adapt is None else adapt(lambda: result, block)()
-
-    if inspect.isgeneratorfunction(function):
-        return decorated_generator(function, block)
-    if inspect.iscoroutinefunction(function):
-        return decorated_coroutine(function, block)
-    if inspect.isasyncgenfunction(function):
-        return decorated_async_generator(function, block)
-    return call
-
-
-def decorated_generator(function: Callable[..., Any], block: Block[Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def generator(*args: Any, **kwargs: Any) -> Any:
-        return (yield from steps(function(*args, **kwargs), block))
-
-    return generator
-
-
-def decorated_coroutine(function: Callable[..., Any], block: Block[Any]) -> Callable[..., Any]:
-    @wraps(function)
-    async def coroutine(*args: Any, **kwargs: Any) -> Any:
-        return await awaited(function(*args, **kwargs), block)
-
-    return coroutine
-
-
-def decorated_async_generator(
-    function: Callable[..., Any], block: Block[Any]
-) -> Callable[..., Any]:
-    @wraps(function)
-    async def async_generator(*args: Any, **kwargs: Any) -> Any:
-        inner = function(*args, **kwargs)
-        resume, value = inner.asend, None
-        while True:
-            try:
-                item = await awaited(resume(value), block)
-            except StopAsyncIteration:
-                return
-            try:
-                resume, value = inner.asend, (yield item)
-            except GeneratorExit:
-                await awaited(inner.aclose(), block)
-                raise
-            except BaseException as error:
-                resume, value = inner.athrow, error
-
-    return async_generator
-
-
-ADAPTERS: dict[type, Callable[..., Any]] = {
-    CoroutineType: decorated_coroutine,
-    AsyncGeneratorType: decorated_async_generator,
-}
-
-
-def steps(inner: Any, block: Block[Any], owned: bool = True) -> Generator[Any, Any, Any]:
-    """Run a generator with each of its steps inside ``block``, as ``yield from`` would.
-
-    Args:
-        inner: the generator.
-        block: what to be inside of.
-        owned: close ``inner`` with this one; False if somebody else may hold it.
-    """
-    resume, value = inner.send, None
-    while True:
-        with block:
-            try:
-                item = resume(value)
-            except StopIteration as stop:
-                return stop.value
-        try:
-            resume, value = inner.send, (yield item)
-        except GeneratorExit:
-            if owned:
-                with block:
-                    inner.close()
-            raise
-        except BaseException as error:
-            resume, value = inner.throw, error
-
-
-@coroutine
-def awaited(awaitable: Any, block: Block[Any]) -> Generator[Any, Any, Any]:
-    """Await ``awaitable`` with each step inside ``block``."""
-    return (yield from steps(awaitable.__await__(), block))
+        return wrapped(function, lambda: self.run)
 
 
 def named_block(name: str, setting: Setting[T], value: T, function: Any = None) -> Any:
@@ -335,7 +282,47 @@ def precision(name: str) -> Block[bool]:
     return Block(exact, name == "exact")
 
 
+def inherit(function: F) -> F:
+    """Return ``function`` such that it runs with the overrides that hold here and now.
+
+    The threads of an executor have no overrides: what they run is outside of the blocks around
+    the call that submits it. This takes all blocks there, whichever setting they are of, and the
+    other context variables, such as NumPy's ``errstate``::
+
+        with no_grad(), test_mode():
+            futures = [executor.submit(inherit(model), x) for x in batches]
+
+    It is for ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
+    ``run_in_executor``. The result may be called many times, also at the same time; blocks that the
+    calling thread is in do not hold inside. An executor's ``initializer`` is one call like others:
+    what it inherits does not hold in later ones.
+
+    Args:
+        function: a function, layer, or anything else that can be called. As with `Block`, a
+            generator or coroutine inherits for all of its steps.
+
+    Raises:
+        CallError: ``function`` cannot be called, such as the result of a call.
+    """
+    if not callable(function):
+        raise CallError(
+            f"inherit: {type(function).__name__} cannot be called; expected the function itself, "
+            "as in executor.submit(inherit(f), x)"
+        )
+    context = copy_context()
+    for setting in _settings:
+        context.run(setting.keep)
+    return wrapped(function, lambda: context.copy().run)  # type: ignore[return-value]
+
+
 # pytest collects functions called test_*; this one is not a test.
 test_mode.__test__ = False  # type: ignore[attr-defined]
 
-__all__: list[Any] = ["Config", "Configuration", "no_grad", "test_mode", "using_config"]
+__all__: list[Any] = [
+    "Config",
+    "Configuration",
+    "inherit",
+    "no_grad",
+    "test_mode",
+    "using_config",
+]

@@ -144,7 +144,7 @@ def go_back(
             task.start(y, seed if create_graph else seed.data)
             return finish(task)
     finally:
-        enable_backprop.entries.reset(recording.token)
+        enable_backprop.remove(recording)
         gradients_are_arrays.reset(mode)
 
 

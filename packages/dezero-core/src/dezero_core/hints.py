@@ -148,7 +148,7 @@ ADVICE = {
     "num_workers": "batches are made in the calling thread",
     "sampler": "shuffle=False goes in order; a data set of its own gives another order",
     "reduction": "losses return the mean over the batch",
-    "training": "whether layers train is set by test_mode()",
+    "training": "model.eval(), model.train() and test_mode() say whether layers train",
     "inplace": "no function works in place",
 }
 """Keywords without an equivalent parameter, or with the opposite meaning."""

@@ -135,9 +135,6 @@ OPTIMIZERS = {
 }
 
 LAYER = {
-    "eval": "with test_mode(): around the evaluation",
-    "train": "layers train outside of test_mode()",
-    "training": "dezero.Config.train",
     "zero_grad": "model.cleargrads()",
     "zerograds": "model.cleargrads()",
     "parameters": "model.params()",
@@ -164,8 +161,8 @@ LAYER = {
     "load": "model.load_weights(path)",
     "compile": "a loop: loss.backward(), optimizer.update(), model.cleargrads()",
     "fit": "a loop: loss.backward(), optimizer.update(), model.cleargrads()",
-    "predict": "model(x) inside of test_mode() and no_grad()",
-    "evaluate": "model(x) inside of test_mode() and no_grad()",
+    "predict": "model(x) after model.eval(), inside of no_grad()",
+    "evaluate": "model(x) after model.eval(), inside of no_grad()",
 }
 """Attributes of models in other frameworks."""
 

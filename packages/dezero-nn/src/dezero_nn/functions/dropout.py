@@ -47,7 +47,8 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     """Drop each element with probability ``dropout_ratio``, scale up the rest (book step 54).
 
     What is kept is divided by the probability of being kept, so that the expectation is ``x``.
-    Inside ``test_mode()`` and with ratio 0 the result is a view of ``x``, connected to the graph.
+    In evaluation (``test_mode()``, ``model.eval()``) and with ratio 0 the result is a view of
+    ``x``, connected to the graph.
     The mask is drawn on the device of ``x``.
     Srivastava et al., "Dropout", JMLR 15 (2014).
 

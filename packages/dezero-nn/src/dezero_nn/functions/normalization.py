@@ -71,8 +71,9 @@ def batch_norm(
 ) -> Variable:
     """Return ``x`` with each channel shifted and scaled to mean ``beta``, deviation ``gamma``.
 
-    In training by the statistics of this batch, which also enter the running ones; inside
-    ``test_mode()`` by the running ones. Ioffe and Szegedy, "Batch Normalization", 2015.
+    In training by the statistics of this batch, which also enter the running ones; in evaluation
+    (``test_mode()``, ``model.eval()``) by the running ones. Ioffe and Szegedy, "Batch
+    Normalization", 2015.
 
     Args:
         x: shape (N, C) or (N, C, ...).

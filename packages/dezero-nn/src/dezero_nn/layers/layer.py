@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
-from dezero_core import Buffer, Parameter, Variable
+from dezero_core import Buffer, Config, Parameter, Variable
+from dezero_core.bodies import call_by
 from dezero_core.errors import CallError, DezeroError
 from dezero_core.extend import (
     LoadReport,
@@ -20,8 +21,9 @@ from dezero_core.extend import (
 from dezero_core.hints import no_attribute, require_keywords, signature_of, usage
 
 from ..hints import LAYER
-from .paths import path_to
+from .paths import path_to, sublayers
 from .printing import described
+from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
 """Attributes in which a layer stores its last call; subclasses do not use these names."""
@@ -50,12 +52,19 @@ class Layer:
 
     Attributes:
         inputs, outputs: those of the last call, as weak references: ``layer.outputs[0]()`` is the
-            Variable, or None once it was freed (the book's Grad-CAM reads it). A subclass may use
-            these names for other attributes.
+            Variable, or None once it was freed (the book's Grad-CAM reads it).
+        training: whether the layer behaves as in training: what `train` and `eval` said, else
+            ``Config.train``.
+
+    A subclass may use these names, and those of methods, for other attributes.
     """
 
     inputs: Any = LastCall(INPUTS)
     outputs: Any = LastCall(OUTPUTS)
+    if TYPE_CHECKING:
+        training: Any
+    else:
+        training = Training()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Create a layer; raise an error with a hint for an unknown keyword."""
@@ -65,13 +74,17 @@ class Layer:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run ``forward``; an error of ours will name the layers it came through."""
+        state = vars(self)
+        mode = state.get(FLAG)
         try:
-            result = self.forward(*inputs, **options)
+            if mode is None or mode is Config.train or not flags_apply():
+                result = self.forward(*inputs, **options)
+            else:  # functions that it calls shall see the flag too
+                result = call_by(MODES[mode].run, self.forward, *inputs, **options)
         except DezeroError as error:
             self._add_to_path(error)
             raise
         outputs = result if isinstance(result, tuple) else (result,)
-        state = vars(self)
         state[INPUTS], state[OUTPUTS] = weakly(inputs), weakly(outputs)
         watch = watching.get()
         if watch is not None:
@@ -128,6 +141,51 @@ class Layer:
             if isinstance(x, Parameter):
                 x.cleargrad()
 
+    def train(self, mode: bool | None = True) -> Self:
+        """Let this layer and all below behave as in training, whatever ``Config.train`` says.
+
+        Functions that ``forward`` calls, such as ``dropout``, see the flag of the innermost layer
+        that has one and is being called; so do layers without a flag, such as those that are added
+        to the model later. Flags are not saved with the weights; copies and pickles keep them.
+
+        As in PyTorch, a layer below whose class defines ``train(self, mode)`` is told by that
+        method, so that it can keep a part of itself in evaluation.
+
+        Args:
+            mode: False for `eval`; None removes the flags, so that ``Config.train`` decides again,
+                as it does in a new layer.
+
+        Returns:
+            self.
+
+        Raises:
+            ArgumentError: ``mode`` is something else.
+        """
+        mode = require_mode(type(self).__name__, mode)
+        seen: dict[int, Layer] = {}
+        todo: list[Layer] = [self]
+        while todo:
+            layer = todo.pop()
+            if id(layer) in seen:
+                continue
+            seen[id(layer)] = layer
+            if layer is not self and has_own_train(layer):
+                layer.train(mode)
+                continue
+            if isinstance(layer, Layer):
+                set_flag(layer, mode)
+            todo += reversed(sublayers(layer).values())
+        return self
+
+    def eval(self) -> Self:
+        """Let this layer and all below behave as in evaluation; returns self.
+
+        Batch normalisation uses its running statistics and leaves them alone; dropout returns its
+        input. It holds in every thread, and until ``train()``; see there. The graph is still
+        recorded: `no_grad` ends that.
+        """
+        return self.train(False) if has_own_train(self) else Layer.train(self, False)
+
     def to(self, name: str) -> Layer:
         """Move all parameters and buffers to backend ``name``; returns self."""
         for x in named_params(self).values():
@@ -153,6 +211,12 @@ class Layer:
     def load_weights(self, path: str | os.PathLike[str], **options: Any) -> LoadReport:
         """Read parameters and buffers, all or nothing; see `dezero_core.weights.load_weights`."""
         return load_weights(self, path, **options)
+
+
+def has_own_train(layer: Layer) -> bool:
+    """Return whether the class of a layer overrides ``train(mode)``, not only uses the name."""
+    method = getattr(type(layer), "train", None)
+    return method is not Layer.train and takes_mode(method)
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:

@@ -70,7 +70,7 @@ class ResNet(Model):
         n_layers: 50, 101 or 152.
         pretrained: load the published weights (ImageNet, such as ``resnet50.npz``).
 
-    Input is as `preprocess` makes it, of shape (N, 3, H, W). Use ``test_mode()`` to classify.
+    Input is as `preprocess` makes it, of shape (N, 3, H, W). Call ``eval()`` to classify.
 
     Raises:
         ArgumentError: there is no such depth.

@@ -11,6 +11,7 @@ from ..layers import Layer
 from ..layers.layer import watching
 from ..layers.paths import sublayers
 from ..layers.printing import shape_of
+from ..layers.training import without_flags
 
 HEADINGS = ("layer", "type", "output shape", "parameters", "elements")
 
@@ -70,7 +71,7 @@ def output_shapes(
     before = [(layer, dict(vars(layer))) for layer in layers.values()]
     token = watching.set(watch)
     try:
-        with no_grad(), test_mode():
+        with no_grad(), test_mode(), without_flags():
             model(*inputs, **options)
     finally:
         watching.reset(token)

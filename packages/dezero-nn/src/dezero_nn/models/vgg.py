@@ -29,7 +29,7 @@ class VGG16(Model):
         fc6, fc7, fc8: `Linear`.
 
     Input is as `preprocess` makes it, of shape (N, 3, 224, 224); other sizes only without
-    ``pretrained``. Use ``test_mode()`` to classify.
+    ``pretrained``. Call ``eval()`` to classify.
 
     Raises:
         PluginError, DataMissing: the weights cannot be had.

@@ -12,6 +12,7 @@ from dezero import DataLoader, Model, no_grad, test_mode
 from dezero import functions as F
 from dezero.cuda import as_numpy
 from dezero.optimizers import Optimizer
+from dezero_nn.layers.training import without_flags
 
 
 @dataclass
@@ -49,7 +50,13 @@ def train_epoch(
     curves: Curves,
     step_done: Callable[[], None],
 ) -> None:
-    """Update ``model`` on every batch that is left; the means over the epoch go to ``curves``."""
+    """Update ``model`` on every batch that is left; the means over the epoch go to ``curves``.
+
+    A model in evaluation, such as one just loaded, is put into training; parts that are in
+    evaluation below a model that is not stay so.
+    """
+    if not model.training:
+        model.train()
     for x, t in batches:
         y = model(x)
         loss = F.softmax_cross_entropy(y, t)
@@ -67,7 +74,7 @@ def train_epoch(
 def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
     """Mean loss and accuracy of ``model``, which learns nothing from it."""
     losses = hits = 0.0
-    with no_grad(), test_mode():
+    with no_grad(), test_mode(), without_flags():
         for x, t in batches:
             y = model(x)
             losses += float(F.softmax_cross_entropy(y, t)) * len(y)
@@ -77,5 +84,5 @@ def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
 
 def predictions(model: Model, batches: DataLoader) -> Any:
     """The class of each example in order, as the model sees it: a host array (N,)."""
-    with no_grad(), test_mode():
+    with no_grad(), test_mode(), without_flags():
         return np.concatenate([as_numpy(F.argmax(model(x), axis=1)) for x, _ in batches])

@@ -1,0 +1,95 @@
+"""Whether a layer trains: the flag that ``train()`` and ``eval()`` set on a tree of layers."""
+
+from __future__ import annotations
+
+from inspect import Parameter, getattr_static
+from reprlib import repr as shortened
+from typing import Any
+
+from dezero_core import Config
+from dezero_core.config import Block, Setting, train
+from dezero_core.errors import ArgumentError
+from dezero_core.hints import signature_of
+
+Layer = Any
+"""A `dezero_nn.layers.layer.Layer`, which imports this file."""
+
+FLAG = "_dezero_training"
+"""The attribute of the flag: True, False, or None like a layer without it."""
+
+MODES = {mode: Block(train, mode) for mode in (True, False)}
+"""Blocks in which functions see the flag of the layer that calls them."""
+
+_flags_apply = Setting("flags_apply", True)
+flags_apply = _flags_apply.get
+
+
+def without_flags() -> Block[bool]:
+    """In this block, layers follow ``Config.train`` whatever their flags say.
+
+    For an evaluation inside of the library: `test_mode` alone would not hold in a layer on which
+    ``train()`` was called.
+    """
+    return Block(_flags_apply, False)
+
+
+class Training:
+    """The attribute ``training`` of layers; a subclass may use the name for something else.
+
+    Reading gives the flag, or ``Config.train`` if there is none. Assigning False, or a truth value
+    to a layer that has a flag, sets the flag of this layer alone. True is what a layer without a
+    flag is anyway: a subclass that assigns it still obeys `test_mode`. Other values are stored.
+    """
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        if layer is None:  # an error, so that a dataclass takes no default for a field `training`
+            raise AttributeError(f"type object {owner.__name__!r} has no attribute 'training'")
+        state = vars(layer)
+        if "training" in state:
+            return state["training"]
+        flag = state.get(FLAG)
+        return Config.train if flag is None or not flags_apply() else flag
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        state = vars(layer)
+        if not isinstance(value, bool):
+            state["training"] = value
+            return
+        state.pop("training", None)
+        if value is False or state.get(FLAG) is not None:
+            state[FLAG] = value
+
+    def __delete__(self, layer: Any) -> None:
+        state = vars(layer)
+        if "training" not in state and FLAG not in state:
+            raise AttributeError(f"{type(layer).__name__}: there is no training to delete")
+        del state["training" if "training" in state else FLAG]
+
+
+def set_flag(layer: Any, mode: bool | None) -> None:
+    """Set the flag of one layer; a truth value ``training`` of its class gets it too."""
+    state: dict[str, Any] = vars(layer)
+    state[FLAG] = mode
+    if mode is not None and isinstance(getattr_static(layer, "training", None), bool):
+        state["training"] = mode
+
+
+def require_mode(name: str, mode: Any) -> bool | None:
+    """Return the mode; raise `ArgumentError` unless it is True, False or None."""
+    if mode is None or isinstance(mode, bool):
+        return mode
+    raise ArgumentError(
+        f"{name}.train: mode is {shortened(mode)}; expected True, False, or None to follow "
+        "Config.train. A step of training is loss.backward() and optimizer.update()"
+    )
+
+
+def takes_mode(method: Any) -> bool:
+    """Return whether ``method(self, mode)`` can be called: PyTorch's ``train``, not another."""
+    try:
+        _, first, *others = signature_of(method).parameters.values()
+    except (TypeError, ValueError):  # not a function, or one without a second parameter
+        return False
+    optional = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    fits = all(p.default is not p.empty or p.kind in optional for p in others)
+    return first.name == "mode" and fits
