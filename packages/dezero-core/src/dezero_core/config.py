@@ -58,7 +58,9 @@ class Setting(Generic[T]):
     def push(self, value: T) -> Entry[T]:
         """Override the value in this context until `remove`."""
         entry = Entry(value)
-        others = [other for other in self.entries.get() if not other.ended]
+        others = self.entries.get()
+        if others:
+            others = tuple([other for other in others if not other.ended])
         entry.token = self.entries.set((*others, entry))
         return entry
 
@@ -72,7 +74,10 @@ class Setting(Generic[T]):
             self.entries.reset(entry.token)
         except ValueError:  # pushed in another context
             entry.ended = True
-        others = tuple([other for other in here if other is not entry])
+        if here and here[-1] is entry:
+            others = here[:-1]
+        else:
+            others = tuple([other for other in here if other is not entry])
         if self.entries.get() != others:  # not exited in the reverse order of entry
             self.entries.set(others)
 

@@ -85,8 +85,9 @@ def backward(
 
 def assigned_grad(y: Variable) -> Variable | None:
     """Return ``y.grad`` if the program has assigned it, and no backward has written it since."""
-    assigned = getattr(y, "_assigned", None)
-    return assigned if assigned is y._grad else None
+    if y._grad is None or y._grad is not getattr(y, "_assigned", None):
+        return None
+    return y._grad
 
 
 def seed_for(y: Variable, gy: Any) -> Variable:
@@ -348,8 +349,8 @@ class Pass:
         same = type(array) is type(x.data) and array.shape == x.data.shape
         if not same and not is_beside(x.data, array):
             raise replaced(x, array)
-        g, hooks = self.own(x, g), getattr(x, "_hooks", None)
-        return after_hooks(hooks, g, x) if hooks else g
+        g = self.own(x, g)
+        return after_hooks(x._hooks, g, x) if x._hooks else g
 
     def own(self, x: Variable, g: Any) -> Any:
         """Return ``g`` as an unshared array, in the dtype of ``x`` if that is floating."""
@@ -383,16 +384,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_shared(gx: Any, function: Function) -> bool:
-    """Return whether others may hold the array of ``gx``: it is a view, or one of the op's."""
-    array = array_of(gx)
-    return backend_of(array).is_view(array) or any(array is held for held in held_by(function))
-
-
-def held_by(function: Function) -> Iterator[Any]:
-    """Return the arrays that a call was given, has returned or keeps as attributes."""
-    for kept in (function._arrays, function._result, *vars(function).values()):
-        for x in kept if isinstance(kept, tuple | list) else (kept,):
-            yield array_of(x)
+    """Return whether others may hold the array of ``gx``: it is a view, or the call has it."""
+    array = gx.data if isinstance(gx, Variable) else gx
+    for held in vars(function).values():
+        if held is array:
+            return True
+        if type(held) is tuple or type(held) is list:
+            for x in held:
+                if x is array or (type(x) is Variable and x.data is array):
+                    return True
+    return backend_of(array).is_view(array)
 
 
 def not_a_gradient(gx: Any, function: Function) -> GraphError:

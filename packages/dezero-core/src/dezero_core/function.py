@@ -184,7 +184,7 @@ class Function:
             return y
         output = _new(Variable)
         output.data = y
-        output.name = output._grad = output._index = None
+        output.name = output._grad = output._hooks = output._index = None
         if wanted:
             blocks = _blocks()  # `enable_backprop.get`, inlined for speed
             if not blocks:

@@ -51,7 +51,7 @@ class Variable:
         "_assigned",  # the last `grad` that the program assigned; unset until then
         "_creator",
         "_grad",
-        "_hooks",  # of a leaf; unset until `register_hook`
+        "_hooks",
         "_index",
         "_requires_grad",
         "data",
@@ -69,6 +69,7 @@ class Variable:
         self.data: Any = data
         self.name = name
         self._grad: Variable | None = None
+        self._hooks: Any = None  # of a leaf, see `variable_hooks`
         self._requires_grad = requires_grad
         self._creator: Any = None  # the Function that made it
         self._index: int | None = None  # which of its outputs, if it has several
@@ -320,7 +321,6 @@ class Variable:
     backward: Callable[..., None]
     # Bound by variable_hooks.py.
     register_hook: Callable[..., Any]
-    _hooks: Any
     unchain_backward: Callable[..., None]
 
 

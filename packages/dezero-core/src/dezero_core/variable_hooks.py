@@ -77,9 +77,8 @@ def hooks_of(x: Variable) -> dict[HookHandle, Hook]:
     if call is not None:
         call._hooks = call._hooks or {}
         return call._hooks.setdefault(x._index or 0, {})
-    if getattr(x, "_hooks", None) is None:
-        x._hooks = {}
-    return x._hooks
+    x._hooks = x._hooks or {}
+    return x._hooks  # type: ignore[no-any-return]
 
 
 def gradients_after_hooks(call: Function, gy: Any) -> Any:
