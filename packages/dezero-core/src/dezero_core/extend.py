@@ -41,6 +41,7 @@ from .formats import (
 from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
 from .in_place import own_data, updating
+from .identity import WeakIdentityDict
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
 from .testing import Check, GradientError, OpCase, check_gradients
@@ -83,6 +84,7 @@ __all__ = [
     "PyTorchArray",
     "Snapshot",
     "Stored",
+    "WeakIdentityDict",
     "WeightFormat",
     "accelerator",
     "address_of",

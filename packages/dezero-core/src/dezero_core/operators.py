@@ -6,14 +6,16 @@ Comparisons have no derivative: they give plain arrays of bools.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
+from .functions.comparison import compare
 from .functions.indexing import get_item
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.shape import reshape, transpose
-from .variable import Variable, array_of
+from .variable import Variable
 
 
 def _transpose(x: Variable, *axes: Any) -> Variable:
@@ -62,10 +64,12 @@ Variable.__pos__ = pos
 Variable.__abs__ = abs
 Variable.__getitem__ = get_item
 Variable.__iter__ = _rows
-Variable.__lt__ = lambda x0, x1: x0.data < array_of(x1)
-Variable.__le__ = lambda x0, x1: x0.data <= array_of(x1)
-Variable.__gt__ = lambda x0, x1: x0.data > array_of(x1)
-Variable.__ge__ = lambda x0, x1: x0.data >= array_of(x1)
+Variable.__eq__ = lambda x0, x1: compare(eq, x0, x1)
+Variable.__ne__ = lambda x0, x1: compare(ne, x0, x1)
+Variable.__lt__ = lambda x0, x1: compare(lt, x0, x1)
+Variable.__le__ = lambda x0, x1: compare(le, x0, x1)
+Variable.__gt__ = lambda x0, x1: compare(gt, x0, x1)
+Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
 
 Variable.matmul = matmul
 Variable.dot = matmul

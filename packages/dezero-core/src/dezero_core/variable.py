@@ -139,6 +139,10 @@ class Variable:
         """Return a Variable that shares ``data`` and ``name`` but has no graph and no gradient."""
         return Variable(self.data, self.name, requires_grad=False)
 
+    __hash__ = object.__hash__
+    """By identity, because ``==`` is elementwise. No two live objects have the same hash, and
+    dictionaries compare identities before they call ``==``: a Variable can be a key."""
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a Variable without axes")
@@ -146,7 +150,8 @@ class Variable:
 
     def __contains__(self, value: Any) -> bool:
         """Return whether any element equals ``value``, which broadcasts as in NumPy."""
-        return bool(get_array_module(self).any(self.data == array_of(value)))
+        found = self == value
+        return found is not False and bool(get_array_module(self).any(found))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Raise TypeError: the graph cannot record an assignment."""
@@ -301,6 +306,8 @@ class Variable:
     __abs__: Callable[..., Variable]
     __getitem__: Callable[..., Variable]
     __iter__: Callable[..., Iterator[Variable]]
+    __eq__: Callable[..., Any]  # type: ignore[assignment]
+    __ne__: Callable[..., Any]  # type: ignore[assignment]
     __lt__: Callable[..., Any]
     __le__: Callable[..., Any]
     __gt__: Callable[..., Any]
