@@ -97,6 +97,16 @@ def test_no_gradient_that_somebody_else_holds_is_written_to() -> None:
     assert np.array_equal(seed.data, np.ones_like(HOST))
 
 
+def test_a_hook_sees_the_complete_gradient() -> None:
+    x = Variable(HOST)
+    y, seen = F.sin(x), []
+    for hooked in (x, y):
+        hooked.register_hook(lambda g: seen.append(g.data.copy()) or g * 2)
+    F.sum(F.stack([y[t] for t in range(T)])).backward()
+    assert np.array_equal(seen[0], np.ones_like(HOST)) and len(seen) == 2
+    np.testing.assert_allclose(x.grad.data, 4 * np.cos(HOST), rtol=1e-6)
+
+
 def test_each_row_may_have_its_own_backward() -> None:
     x = Variable(HOST)
     a, b, *_ = x

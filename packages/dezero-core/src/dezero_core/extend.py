@@ -40,8 +40,8 @@ from .formats import (
 )
 from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
-from .in_place import own_data, updating
 from .identity import WeakIdentityDict
+from .in_place import own_data, updating
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
 from .testing import Check, GradientError, OpCase, check_gradients

@@ -41,6 +41,7 @@ class WeakIdentityDict(MutableMapping[K, V]):
         del self._entries[id(key)]
 
     def __iter__(self) -> Iterator[K]:
+        # Of a list, because another thread may add or drop an entry meanwhile.
         keys = [reference() for reference, _ in list(self._entries.values())]
         return iter([key for key in keys if key is not None])
 

@@ -1,7 +1,10 @@
 """The operators and methods of Variable, one line each, bound here to keep `variable` free of ops.
 
-Comparisons have no derivative: they give plain arrays of bools.
+Comparisons have no derivative: they give plain arrays of bools. Type checkers read the signatures
+in the class.
 """
+
+# mypy: disable-error-code="assignment, method-assign, misc"
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def _transpose(x: Variable, *axes: Any) -> Variable:
 
 
 def _rows(x: Variable) -> Iterator[Variable]:
-    """Yield ``x[0]``, ``x[1]``, ..."""
+    """Yield ``x[0]``, ``x[1]``, ...: separate calls, so that each can have its own backward."""
     if x.ndim == 0:
         raise TypeError("iteration over a Variable without axes: it has no rows")
     return (x[i] for i in range(len(x)))
@@ -79,4 +82,4 @@ Variable.mean = mean
 Variable.max = max
 Variable.min = min
 Variable.transpose = _transpose
-Variable.T = property(_transposed)  # type: ignore[assignment]
+Variable.T = property(_transposed)

@@ -265,8 +265,7 @@ class Optimizer:
 
     def _known_params(self) -> list[Parameter]:
         known = list(self._named().values()) if self.target is not None else []
-        # A list of references, because another thread may add the state of a parameter meanwhile.
-        return known + [param for ref in self._state.keyrefs() if (param := ref()) is not None]
+        return [*known, *self._state]
 
     def __copy__(self) -> Self:
         """Copy all but the model and its parameters."""
