@@ -69,7 +69,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 # Core's floors, from the ground; a room imports only from lower floors or its own.
 FLOORS = [
     ["errors", "bodies", "__about__"],
-    ["arguments", "config", "hints", "hookspecs", "pointers"],
+    ["arguments", "config", "hints", "hookspecs", "identity", "pointers"],
     ["hooks"],
     ["plugins"],
     ["first_use", "formats"],

@@ -121,9 +121,13 @@ def operators_are_there():
     return missing
 
 
-def equality_is_identity():
+def equality_is_elementwise():
+    return np.asarray(Variable(np.array([0.0, 2.0])) == 0).tolist()
+
+
+def hashing_is_by_identity():
     x = Variable(np.array([1.0, 2.0]))
-    return (x == x) is True and (x == Variable(x.data)) is False
+    return {x: 1}[x] == 1 and Variable(x.data) not in {x: 1}
 
 
 def setting_items_is_refused():

@@ -139,6 +139,7 @@ ROWS = [
     Row("get_item", "chunk", t.chunk),
     Row("get_item", "hsplit", t.hsplit),
     Row("get_item", "unbind", lambda x, dim=0: tuple(t.part(x, dim, i) for i in range(x.shape[dim]))),
+    Row("unstack", "unbind", lambda x, dim=0: C.unstack(x, dim)),
     # joining
     Row("concat", "cat", t.cat),
     Row("concat", "hstack", t.hstack),

@@ -22,7 +22,7 @@ X = np.arange(6.0).reshape(2, 3)
     [
         (lambda x: F.concat([]), "concat: nothing to join; expected at least one array"),
         (lambda x: F.concat([x, x.T]), r"Concat: shapes \(2, 3\), \(3, 2\) along axis 0"),
-        (lambda x: F.stack([x, x[0]]), r"Concat: shapes \(1, 2, 3\), \(1, 3\)"),
+        (lambda x: F.stack([x, x[0]]), r"Stack: shapes \(2, 3\), \(3,\)"),
         (lambda x: F.expand_dims(x, 4), r"ExpandDims: axis 4 for shape \(2, 3\)"),
         (lambda x: F.squeeze(x, 1), r"Squeeze: axis 1 for shape \(2, 3\): only axes of length 1"),
         (lambda x: F.flatten(x[0, 0]), "flatten: x has no axes"),

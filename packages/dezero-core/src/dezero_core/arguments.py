@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from numbers import Integral, Real
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Axis = int | tuple[int, ...] | None
 """One axis, several, or None for all."""
-AxisLike = int | Sequence[int] | None
-"""An argument that `as_axes` converts to `Axis`; NumPy integers and arrays are also allowed."""
+AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
+"""An argument that `as_axes` converts to `Axis`; arrays of integers are also allowed."""
 
 
 def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> int:

@@ -30,6 +30,7 @@ from .function import (
 from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
+from .functions.part_sums import PartSums, part_sums
 from .variable import Variable, array_of, as_variable, get_array_module, require_gradient_of
 from .variable_hooks import after_hooks, gradients_after_hooks, register_hook
 
@@ -137,6 +138,7 @@ def go_back(
     All of it on the device of ``y``: no op joins two devices.
     """
     mode = gradients_are_arrays.set(not create_graph)
+    sums = part_sums.set(None if create_graph or task.detecting else PartSums(task.pending))
     recording = enable_backprop.push(create_graph)
     try:
         with on_device_of(y.data):
@@ -146,6 +148,7 @@ def go_back(
             return finish(task)
     finally:
         enable_backprop.remove(recording)
+        part_sums.reset(sums)
         gradients_are_arrays.reset(mode)
 
 
@@ -495,6 +498,6 @@ def unchain_backward(self: Variable) -> None:
             function.cut_off()
 
 
-Variable.backward = backward
-Variable.unchain_backward = unchain_backward
-Variable.register_hook = register_hook
+Variable.backward = backward  # type: ignore[method-assign]
+Variable.unchain_backward = unchain_backward  # type: ignore[method-assign]
+Variable.register_hook = register_hook  # type: ignore[method-assign]

@@ -40,6 +40,7 @@ from .formats import (
 )
 from .functions.casting import call_widened, floating, narrowed, widened
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
+from .identity import WeakIdentityDict
 from .in_place import own_data, updating
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
@@ -83,6 +84,7 @@ __all__ = [
     "PyTorchArray",
     "Snapshot",
     "Stored",
+    "WeakIdentityDict",
     "WeightFormat",
     "accelerator",
     "address_of",

@@ -26,7 +26,7 @@ from .functions.arithmetic import mul, pos
 from .functions.broadcast import broadcast_to
 from .functions.casting import astype
 from .functions.indexing import get_item
-from .functions.joining import concat, stack
+from .functions.joining import concat, stack, unstack
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.selection import clip, where
@@ -205,6 +205,7 @@ DIFFERENTIABLE = {
     "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
     "take": Row(_take, "a indices / axis -out -mode"),
     "transpose": Row(transpose, "a / axes"),
+    "unstack": Row(unstack, "x / axis"),
     "vdot": Row(_vdot, "a b /"),
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
@@ -213,7 +214,7 @@ DIFFERENTIABLE = {
 
 REARRANGING = set(
     "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
-    "roll rollaxis rot90 split tile unstack vsplit lib.stride_tricks.sliding_window_view".split()
+    "roll rollaxis rot90 split tile vsplit lib.stride_tricks.sliding_window_view".split()
 )
 """Functions that only select elements of their first argument; `get_item` selects them."""
 
@@ -389,4 +390,4 @@ def refused(name: str, why: str = "") -> UnsupportedType:
     )
 
 
-Variable.__array_function__ = array_function
+Variable.__array_function__ = array_function  # type: ignore[assignment, method-assign]

@@ -234,6 +234,18 @@ def parts() -> list[OpCase]:
             lambda x, y: np.moveaxis(np.array([x, 2 * y]), 0, -1),
             ALIKE,
         ),
+        OpCase(
+            "unstack",
+            lambda x: F.stack([i * row * row for i, row in enumerate(F.unstack(x), 1)][::-1], -1),
+            lambda x: np.stack([i * row * row for i, row in enumerate(x, 1)][::-1], -1),
+            (((3, 2),), ((1, 1),), ((2, 0),)),
+        ),
+        OpCase(
+            "unstack axis",
+            lambda x: F.unstack(x, -2)[1] * 2 + F.unstack(x, axis=1)[0],
+            lambda x: x[:, 1] * 2 + x[:, 0],
+            (((2, 2, 3),), ((1, 2, 1),), ((0, 2, 2),)),
+        ),
     ]
 
 

@@ -1,19 +1,24 @@
 """The operators and methods of Variable, one line each, bound here to keep `variable` free of ops.
 
-Comparisons have no derivative: they give plain arrays of bools.
+Comparisons have no derivative: they give plain arrays of bools. Type checkers read the signatures
+in the class.
 """
+
+# mypy: disable-error-code="assignment, method-assign, misc"
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
+from .functions.comparison import compare
 from .functions.indexing import get_item
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.shape import reshape, transpose
-from .variable import Variable, array_of
+from .variable import Variable
 
 
 def _transpose(x: Variable, *axes: Any) -> Variable:
@@ -22,7 +27,7 @@ def _transpose(x: Variable, *axes: Any) -> Variable:
 
 
 def _rows(x: Variable) -> Iterator[Variable]:
-    """Yield ``x[0]``, ``x[1]``, ..."""
+    """Yield ``x[0]``, ``x[1]``, ...: separate calls, so that each can have its own backward."""
     if x.ndim == 0:
         raise TypeError("iteration over a Variable without axes: it has no rows")
     return (x[i] for i in range(len(x)))
@@ -62,10 +67,12 @@ Variable.__pos__ = pos
 Variable.__abs__ = abs
 Variable.__getitem__ = get_item
 Variable.__iter__ = _rows
-Variable.__lt__ = lambda x0, x1: x0.data < array_of(x1)
-Variable.__le__ = lambda x0, x1: x0.data <= array_of(x1)
-Variable.__gt__ = lambda x0, x1: x0.data > array_of(x1)
-Variable.__ge__ = lambda x0, x1: x0.data >= array_of(x1)
+Variable.__eq__ = lambda x0, x1: compare(eq, x0, x1)
+Variable.__ne__ = lambda x0, x1: compare(ne, x0, x1)
+Variable.__lt__ = lambda x0, x1: compare(lt, x0, x1)
+Variable.__le__ = lambda x0, x1: compare(le, x0, x1)
+Variable.__gt__ = lambda x0, x1: compare(gt, x0, x1)
+Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
 
 Variable.matmul = matmul
 Variable.dot = matmul
@@ -75,4 +82,4 @@ Variable.mean = mean
 Variable.max = max
 Variable.min = min
 Variable.transpose = _transpose
-Variable.T = property(_transposed)  # type: ignore[assignment]
+Variable.T = property(_transposed)

@@ -7,9 +7,11 @@ in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 
+from .arguments import AxisLike
 from .backends.host import HOST
 from .backends.interface import Array, ArrayBackend
 from .backends.registry import (
@@ -25,6 +27,30 @@ from .errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
 from .hints import VARIABLE, bind
 
 Scalar = bool | int | float | complex
+
+
+class HasDtype(Protocol):
+    """An array of any library, for type checkers."""
+
+    @property
+    def shape(self) -> Any:
+        """The lengths of the axes."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the elements."""
+
+
+Operand: TypeAlias = "Variable | HasDtype | float"
+"""What stands beside a Variable in an operation."""
+Comparable: TypeAlias = "Operand | list[Any] | tuple[Any, ...] | range"
+"""What a Variable is compared with."""
+Index: TypeAlias = (
+    "SupportsIndex | slice | EllipsisType | HasDtype | list[Any] | tuple[Any, ...] | range | None"
+)
+"""What stands between brackets."""
+Lengths: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+"""One length or axis, or several."""
 
 
 class Variable:
@@ -140,6 +166,10 @@ class Variable:
         """Return a Variable that shares ``data`` and ``name`` but has no graph and no gradient."""
         return Variable(self.data, self.name, requires_grad=False)
 
+    __hash__ = object.__hash__
+    """By identity, because ``==`` is elementwise. No two live objects have the same hash, and
+    dictionaries compare identities before they call ``==``: a Variable can be a key."""
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a Variable without axes")
@@ -147,7 +177,8 @@ class Variable:
 
     def __contains__(self, value: Any) -> bool:
         """Return whether any element equals ``value``, which broadcasts as in NumPy."""
-        return bool(get_array_module(self).any(self.data == array_of(value)))
+        found = self == value
+        return found is not False and bool(get_array_module(self).any(found))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Raise TypeError: the graph cannot record an assignment."""
@@ -284,44 +315,58 @@ class Variable:
         settings = type(self), self.data, self.name, self.requires_grad, grad
         return _rebuild, settings, getattr(self, "__dict__", None)
 
-    # Bound by operators.py, one line each.
-    __add__: Callable[..., Variable]
-    __radd__: Callable[..., Variable]
-    __sub__: Callable[..., Variable]
-    __rsub__: Callable[..., Variable]
-    __mul__: Callable[..., Variable]
-    __rmul__: Callable[..., Variable]
-    __truediv__: Callable[..., Variable]
-    __rtruediv__: Callable[..., Variable]
-    __pow__: Callable[..., Variable]
-    __rpow__: Callable[..., Variable]
-    __matmul__: Callable[..., Variable]
-    __rmatmul__: Callable[..., Variable]
-    __neg__: Callable[..., Variable]
-    __pos__: Callable[..., Variable]
-    __abs__: Callable[..., Variable]
-    __getitem__: Callable[..., Variable]
-    __iter__: Callable[..., Iterator[Variable]]
-    __lt__: Callable[..., Any]
-    __le__: Callable[..., Any]
-    __gt__: Callable[..., Any]
-    __ge__: Callable[..., Any]
-    reshape: Callable[..., Variable]
-    transpose: Callable[..., Variable]
-    T: Variable
-    sum: Callable[..., Variable]
-    mean: Callable[..., Variable]
-    max: Callable[..., Variable]
-    min: Callable[..., Variable]
-    matmul: Callable[..., Variable]
-    dot: Callable[..., Variable]
-    # Bound by numpy_functions.py.
-    __array_function__: Callable[..., Any]
-    # Bound by engine.py.
-    backward: Callable[..., None]
-    # Bound by variable_hooks.py.
-    register_hook: Callable[..., Any]
-    unchain_backward: Callable[..., None]
+    if TYPE_CHECKING:
+        # Bound by operators.py; a test compares the parameters and defaults.
+        def __add__(self, x1: Operand) -> Variable: ...
+        def __radd__(self, x0: Operand) -> Variable: ...
+        def __sub__(self, x1: Operand) -> Variable: ...
+        def __rsub__(self, x0: Operand) -> Variable: ...
+        def __mul__(self, x1: Operand) -> Variable: ...
+        def __rmul__(self, x0: Operand) -> Variable: ...
+        def __truediv__(self, x1: Operand) -> Variable: ...
+        def __rtruediv__(self, x0: Operand) -> Variable: ...
+        def __pow__(self, x1: Operand) -> Variable: ...
+        def __rpow__(self, x0: Operand) -> Variable: ...
+        def __matmul__(self, W: Operand) -> Variable: ...
+        def __rmatmul__(self, x0: Operand) -> Variable: ...
+        def __neg__(self) -> Variable: ...
+        def __pos__(self) -> Variable: ...
+        def __abs__(self) -> Variable: ...
+        def __getitem__(self, index: Index) -> Variable: ...
+        def __iter__(self) -> Iterator[Variable]: ...
+        def __eq__(self, x1: object) -> Any: ...
+        def __ne__(self, x1: object) -> Any: ...
+        def __lt__(self, x1: Comparable) -> Any: ...
+        def __le__(self, x1: Comparable) -> Any: ...
+        def __gt__(self, x1: Comparable) -> Any: ...
+        def __ge__(self, x1: Comparable) -> Any: ...
+        def matmul(self, W: Operand) -> Variable: ...
+        def dot(self, W: Operand) -> Variable: ...
+        def reshape(self, *lengths: Lengths, shape: Lengths | None = None) -> Variable: ...
+        def transpose(self, *axes: Lengths | None) -> Variable: ...
+        def sum(self, axis: AxisLike = None, keepdims: bool = False) -> Variable: ...
+        def mean(self, axis: AxisLike = None, keepdims: bool = False) -> Variable: ...
+        def max(self, axis: AxisLike = None, keepdims: bool = False) -> Variable: ...
+        def min(self, axis: AxisLike = None, keepdims: bool = False) -> Variable: ...
+        @property
+        def T(self) -> Variable: ...
+
+        # Bound by numpy_functions.py.
+        def __array_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> Any: ...
+
+        # Bound by engine.py.
+        def backward(
+            self,
+            retain_grad: bool = False,
+            create_graph: bool = False,
+            *,
+            gradient: Any = None,
+            retain_graph: bool | None = None,
+        ) -> None: ...
+        def register_hook(self, hook: Callable[[Variable], Any]) -> Any: ...
+        def unchain_backward(self) -> None: ...
 
 
 bind(VARIABLE, Variable)

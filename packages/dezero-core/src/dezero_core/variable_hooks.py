@@ -78,7 +78,7 @@ def hooks_of(x: Variable) -> dict[HookHandle, Hook]:
         call._hooks = call._hooks or {}
         return call._hooks.setdefault(x._index or 0, {})
     x._hooks = x._hooks or {}
-    return x._hooks  # type: ignore[no-any-return]
+    return x._hooks
 
 
 def gradients_after_hooks(call: Function, gy: Any) -> Any:

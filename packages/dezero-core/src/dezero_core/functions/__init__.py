@@ -5,7 +5,7 @@ from .broadcast import broadcast_to, sum_to
 from .casting import astype
 from .exponential import exp, log, sqrt
 from .indexing import get_item
-from .joining import concat, stack
+from .joining import concat, stack, unstack
 from .linalg import matmul
 from .reduction import argmax, average, logsumexp, max, mean, min, sum
 from .selection import clip, maximum, minimum, where
@@ -51,5 +51,6 @@ __all__ = [
     "tan",
     "tanh",
     "transpose",
+    "unstack",
     "where",
 ]

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+from ..backends.portable import is_basic
 from ..backends.precision import in_single
 from ..backends.registry import admit, backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
 from ..variable import Variable, cast, get_array_module
+from .part_sums import part_sums
 
 Index = Any
 """What NumPy takes between brackets: integers, slices, ``...``, None, arrays, or a tuple."""
@@ -30,7 +32,15 @@ class GetItem(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        return PutItem(self.index, x.shape)(gy)
+        sums = part_sums.get()
+        if sums is None or not is_basic(self.index):
+            return PutItem(self.index, x.shape)(gy)
+        (variable,) = self._given()
+        if sums.add(variable, self.index, gy):
+            return None
+        gx = PutItem(self.index, x.shape)(gy)
+        sums.own(variable, gx)
+        return gx
 
     def diagnose(self, *arrays: Any) -> None:
         (x,) = arrays
@@ -47,6 +57,9 @@ class GetItem(Function):
 
 def get_item(x: Any, index: Index) -> Variable:
     """Return ``x[index]`` (book step 47).
+
+    A loop over ``x[t]`` costs as much as its steps. For ``backward(create_graph=True)`` that needs
+    `unstack`: there each ``x[t]`` costs a gradient of the size of ``x``.
 
     Args:
         x: any shape.

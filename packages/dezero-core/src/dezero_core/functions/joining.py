@@ -1,4 +1,4 @@
-"""Several arrays as one."""
+"""Several arrays as one, and one as several."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import accumulate
 from typing import Any
 
 from ..arguments import as_axis
-from ..diagnosis import positions_of, shape_of
+from ..diagnosis import positions_of, require_axes, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, get_array_module
+from ..variable import Variable, array_of, as_array, get_array_module
 from .indexing import get_item
-from .shape import expand_dims, reshape
+from .shape import reshape
 
 
 class Concat(Function):
@@ -70,14 +70,89 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
     return Concat(as_axis("concat", axis))(*xs)
 
 
+class Stack(Function):
+    """y = the inputs side by side along a new axis;  each gets its part of the gradient."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, *xs: Any) -> Any:
+        return get_array_module(xs[0]).stack(xs, axis=self.axis)
+
+    def backward(self, gy: Any) -> Any:
+        gxs = unstack(gy, self.axis)
+        return tuple([gx if need else None for gx, need in zip(gxs, self.needs_grad, strict=True)])
+
+    def diagnose(self, *arrays: Any) -> None:
+        shapes = [shape_of(x) for x in arrays]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ShapeError(
+                f"Stack: shapes {', '.join(map(str, shapes))}: all must be equal; concat() joins "
+                "arrays along an axis they have"
+            )
+        require_axes(self, self.axis, (1, *shapes[0]), elements=False)
+
+
 @hinted
 def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
     """Return the arrays ``xs``, all of one shape, joined along a new axis.
 
+    Args:
+        xs: at least one, of one shape.
+        axis: the position of the new axis in the result; negative ones count from the end.
+
     Raises:
         ArgumentError: ``xs`` is empty.
         ArgumentTypeError: ``axis`` is not an integer.
-        ShapeError: the shapes differ.
+        ShapeError: the shapes differ, or there is no such axis.
     """
-    axis = as_axis("stack", axis)
-    return concat([expand_dims(x, axis) for x in xs], axis)
+    xs = list(xs)
+    if not xs:
+        raise ArgumentError("stack: nothing to join; expected at least one array")
+    return Stack(as_axis("stack", axis))(*[as_array(x) for x in xs])
+
+
+class Unstack(Function):
+    """ys = the parts of x along an axis, which is removed;  the gradient is the stack of theirs."""
+
+    materialize_grads = False
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        first = get_array_module(x).moveaxis(x, self.axis, 0)
+        return tuple([first[i, ...] for i in range(first.shape[0])])
+
+    def backward(self, *gys: Any) -> Any:
+        known = next(array_of(gy) for gy in gys if gy is not None)
+        zeros = None
+        if any([gy is None for gy in gys]):
+            zeros = get_array_module(known).zeros_like(known)
+        return Stack(self.axis)(*[zeros if gy is None else gy for gy in gys])
+
+    def diagnose(self, *arrays: Any) -> None:
+        require_axes(self, self.axis, shape_of(arrays[0]), elements=False)
+
+
+@hinted
+def unstack(x: Any, axis: int = 0) -> tuple[Variable, ...]:
+    """Return the parts of ``x`` along an axis, as ``torch.unbind``: the inverse of `stack`.
+
+    One op takes all parts, so that a loop over the steps of a sequence costs as much as its steps,
+    also in ``backward(create_graph=True)``. A plain backward through one of the parts frees the op
+    for all of them; parts to be used in several backward passes are taken with ``x[i]``.
+
+    Args:
+        x: at least one axis.
+        axis: the axis to remove; negative ones count from the end.
+
+    Returns:
+        As many Variables as ``x`` is long along ``axis``. They share the memory of ``x`` where the
+        library has views.
+
+    Raises:
+        ArgumentTypeError: ``axis`` is not an integer.
+        ShapeError: ``x`` has no such axis.
+    """
+    return Unstack(as_axis("unstack", axis))(x)

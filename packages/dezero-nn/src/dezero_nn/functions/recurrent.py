@@ -27,6 +27,7 @@ from dezero_core.functions import (
     sum,
     tanh,
     transpose,
+    unstack,
 )  # fmt: skip
 
 from .. import signatures
@@ -96,10 +97,12 @@ def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tup
     gas: list[Any] = [None] * T
     gh: Any = 0
     gc = 0 if gc is None else gc
+    steps = [unstack(step) for step in unstack(workspace)]
+    ghs = None if ghs is None else unstack(ghs)
     for t in reversed(range(T)):
-        i, f, u, o, cell = (workspace[t, k, ...] for k in range(GATES + 1))
-        tanh_c, before = tanh(cell), workspace[t - 1, -1, ...] if t > 0 else c
-        gh = gh if ghs is None else ghs[t, ...] + gh
+        i, f, u, o, cell = steps[t]
+        tanh_c, before = tanh(cell), steps[t - 1][-1] if t > 0 else c
+        gh = gh if ghs is None else ghs[t] + gh
         gc = gh * o * (1 - tanh_c * tanh_c) + gc
         ga = stack([gc * u, gc * before, gc * i, gh * tanh_c])
         ga = ga * stack([i * (1 - i), f * (1 - f), 1 - u * u, o * (1 - o)])
@@ -112,12 +115,11 @@ def gates_and_cells(hs: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -
     """The workspace (T, 5, H, N) of states that are known: i, f, u, o and c of every step."""
     (T, _, N), H = x.shape, h.shape[0]
     a = matmul(Wx, x) + matmul(Wh, states_before(hs, h)) + reshape(b, (GATES * H, 1))
-    a = reshape(a, (T, GATES, H, N))
-    squash = sigmoid, sigmoid, tanh, sigmoid
-    i, f, u, o = (squashed(a[:, k, ...]) for k, squashed in enumerate(squash))
+    i, f, u, o = unstack(reshape(a, (T, GATES, H, N)), axis=1)
+    i, f, u, o = sigmoid(i), sigmoid(f), tanh(u), sigmoid(o)
     cells: list[Any] = []
-    for t in range(T):
-        c = f[t, ...] * c + i[t, ...] * u[t, ...]
+    for input_gate, forget_gate, update in zip(unstack(i), unstack(f), unstack(u), strict=True):
+        c = forget_gate * c + input_gate * update
         cells.append(c)
     return stack([i, f, u, o, stack(cells)], axis=1)
 

@@ -8,7 +8,7 @@ from typing import Any
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import PyTorchArray, as_integer, backend_of, floating
-from dezero_core.functions import concat, stack, tanh, transpose
+from dezero_core.functions import concat, stack, tanh, transpose, unstack
 
 from ..functions import sigmoid
 from ..functions.recurrent import lstm
@@ -55,7 +55,7 @@ class Recurrent(Layer):
 
     def sequence(self, x: Variable) -> Variable:
         """The states after each step of ``x``, shape (T, N, in)."""
-        return stack([self.step(x[t]) for t in range(x.shape[0])])
+        return stack([self.step(row) for row in unstack(x)])
 
 
 class RNN(Recurrent):

@@ -8,7 +8,6 @@ from functools import wraps
 from numbers import Real
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from weakref import WeakKeyDictionary
 
 from dezero_core import Parameter, get_array_module
 from dezero_core.errors import (
@@ -21,6 +20,7 @@ from dezero_core.errors import (
     UnsupportedType,
 )
 from dezero_core.extend import (
+    WeakIdentityDict,
     as_number,
     backend_of,
     cast,
@@ -82,7 +82,7 @@ class Optimizer:
         self.target: Layer | None = None
         self.hooks: list[Callable[[list[Parameter]], None]] = []
         # Keyed weakly by the parameter itself: the state goes when the parameter goes.
-        self._state: WeakKeyDictionary[Parameter, dict[str, Any]] = WeakKeyDictionary()
+        self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Store NumPy numbers as Python's, which do not change the dtype of parameters."""
@@ -261,12 +261,11 @@ class Optimizer:
                 value.clear()
                 value.update(pairs)
             vars(self)[name] = value
-        self._state = WeakKeyDictionary(attributes["_state"])
+        self._state = WeakIdentityDict(attributes["_state"])
 
     def _known_params(self) -> list[Parameter]:
         known = list(self._named().values()) if self.target is not None else []
-        # A list of references, because another thread may add the state of a parameter meanwhile.
-        return known + [param for ref in self._state.keyrefs() if (param := ref()) is not None]
+        return [*known, *self._state]
 
     def __copy__(self) -> Self:
         """Copy all but the model and its parameters."""

@@ -1,0 +1,77 @@
+"""Elementwise comparisons: plain arrays of bools, because they have no derivative."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from numbers import Number
+from typing import Any
+
+from ..backends.registry import backend_of
+from ..diagnosis import broadcast_shape, shape_of
+from ..errors import ShapeError
+from ..function import Function
+from ..variable import Variable, array_of
+
+SYMBOLS = {
+    operator.eq: "==",
+    operator.ne: "!=",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.gt: ">",
+    operator.ge: ">=",
+}
+Comparison = Callable[[Any, Any], Any]
+"""One of Python's comparisons, such as ``operator.lt``."""
+
+
+class Compare(Function):
+    """y = whether the elements compare so."""
+
+    broadcasts = True
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+
+    def forward(self, x0: Any, x1: Any) -> Any:
+        return self.comparison(x0, x1)
+
+    def diagnose(self, *arrays: Any) -> None:
+        shapes = [shape_of(x) for x in arrays]
+        if broadcast_shape(*shapes) is None:
+            raise ShapeError(
+                f"Compare: shapes {shapes[0]} {SYMBOLS[self.comparison]} {shapes[1]} do not "
+                "broadcast; axes are matched from the last, and must be equal or 1; to find one "
+                "Variable among others, also in a list, compare with `is`"
+            )
+
+
+def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
+    """Return ``comparison(x0, x1)`` elementwise, as a plain array of bools.
+
+    Args:
+        comparison: ``operator.lt``, ``operator.eq``, ...
+        x0: any shape.
+        x1: a Variable, an array or a number; lists, tuples and ranges become an array.
+
+    Returns:
+        ``NotImplemented`` if ``x1`` is no such thing, like None or a string: Python then asks
+        ``x1``. In the end ``==`` and ``!=`` give one bool, the others raise TypeError. The
+        same holds for ``==`` and ``!=`` if a Variable has no data.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+        BackendMismatch: the arrays are of different libraries or devices.
+        UnsupportedType: ``x1`` holds something other than real numbers or bools.
+    """
+    is_equality = comparison is operator.eq or comparison is operator.ne
+    if not holds_numbers(x1) or (is_equality and (x0.data is None or array_of(x1) is None)):
+        return NotImplemented
+    if isinstance(x1, list | tuple | range):
+        x1 = backend_of(x0.data).asarray(list(x1))
+    return array_of(Compare(comparison)(x0, x1))
+
+
+def holds_numbers(x: Any) -> bool:
+    """Return whether ``x`` is a number, or an array or sequence, whatever its elements are."""
+    return isinstance(x, Variable | Number | list | tuple | range) or hasattr(type(x), "dtype")

@@ -1,0 +1,75 @@
+"""Add up the gradients of parts of one Variable in one array.
+
+A loop over ``x[t]`` gives ``x`` one gradient for each step. As separate arrays of the size of
+``x`` they would make the cost of T steps grow with T**2. In a plain backward pass they are added
+in place instead, in the same order, and hence with the same bits.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any
+from weakref import ref
+
+from ..backends.registry import backend_of
+from ..variable import Variable
+
+
+class PartSums:
+    """The sums of one plain backward pass.
+
+    Args:
+        grads: the gradients on their way, as the engine stores them: under the leaf, or under the
+            serial number of the call that computed the Variable (a list, if it has several
+            outputs).
+    """
+
+    def __init__(self, grads: dict[Any, Any]) -> None:
+        self.grads = grads
+        self.owned: dict[Any, ref[Any]] = {}  # by position: the sum that nobody else holds
+
+    def add(self, x: Variable, index: Any, gy: Any) -> bool:
+        """Add ``gy`` to the part ``index`` of the gradient of ``x``; return whether this was done.
+
+        It is not done if there is no gradient of ``x`` yet, if the dtypes differ, or if the
+        library cannot write in place.
+        """
+        grads, key = self.position(x)
+        total = None if grads is None else grads[key]
+        if total is None or total.dtype != gy.dtype:
+            return False
+        backend = backend_of(total)
+        if "in_place" not in backend.capabilities:
+            return False
+        owned = self.owned.get(position_of(x))
+        if owned is None or owned() is not total:
+            total = backend.as_array(total + 0)  # -0.0 becomes 0.0, as in the sum of full arrays
+        grads[key] = backend.scatter_add(total, index, gy)
+        self.own(x, grads[key])
+        return True
+
+    def position(self, x: Variable) -> tuple[Any, Any]:
+        """Return where the gradient of ``x`` is: a dictionary or list and the key; or None."""
+        key = position_of(x)
+        if isinstance(key, tuple):
+            serial, key = key
+            return self.grads.get(serial), key
+        return (self.grads if key in self.grads else None), key
+
+    def own(self, x: Variable, total: Any) -> None:
+        """Note that only the engine holds ``total``, the gradient of ``x`` so far."""
+        with suppress(TypeError):  # a library without weak references to its arrays
+            self.owned[position_of(x)] = ref(total)
+
+
+def position_of(x: Variable) -> Any:
+    """Return the key of the gradient of ``x`` in `PartSums.grads`, or (key, position in list)."""
+    creator = x._creator
+    if creator is None:
+        return x
+    return creator._serial if x._index is None else (creator._serial, x._index)
+
+
+part_sums: ContextVar[PartSums | None] = ContextVar("part_sums", default=None)
+"""The sums of the plain backward pass that runs; None outside, and with ``create_graph``."""

@@ -1,0 +1,55 @@
+"""A dictionary for what ``==`` compares elementwise: its keys are compared with ``is``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any, TypeVar
+from weakref import ref
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class WeakIdentityDict(MutableMapping[K, V]):
+    """A dictionary from objects, such as Variables, to values; an entry goes with its key.
+
+    Python's WeakKeyDictionary compares keys with ``==``, which fails for arrays and Variables.
+    A copy or pickle has the same pairs: copy it together with an object that holds the keys.
+
+    Args:
+        pairs: the first keys and values, as for ``dict``.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[K, V]] = ()) -> None:
+        self._entries: dict[int, tuple[ref[K], V]] = {}  # by the id of the key
+        self.update(pairs)
+
+    def __getitem__(self, key: K) -> V:
+        return self._entries[id(key)][1]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        number, owner = id(key), ref(self)  # weak, so that the callback makes no cycle
+
+        def forget(_: ref[K]) -> None:
+            found = owner()
+            if found is not None:
+                found._entries.pop(number, None)
+
+        self._entries[number] = ref(key, forget), value
+
+    def __delitem__(self, key: K) -> None:
+        del self._entries[id(key)]
+
+    def __iter__(self) -> Iterator[K]:
+        # Of a list, because another thread may add or drop an entry meanwhile.
+        keys = [reference() for reference, _ in list(self._entries.values())]
+        return iter([key for key in keys if key is not None])
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __reduce__(self) -> Any:
+        return type(self), (list(self.items()),)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self.items())})"

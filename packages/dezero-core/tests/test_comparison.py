@@ -1,0 +1,154 @@
+"""`==` and `!=` are elementwise like `<`; whatever is no number is equal to nothing."""
+
+import copy
+import operator
+import pickle
+import weakref
+from functools import lru_cache
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from dezero_core import Parameter, Variable
+from dezero_core import functions as F
+from dezero_core.errors import BackendMismatch, ShapeError, UnsupportedType
+from dezero_core.extend import WeakIdentityDict, get_backend
+
+HOST = np.array([0.0, 1.0, np.nan], "f")
+X = Variable(HOST)
+NO_DATA = Parameter(None)
+
+NUMBERS: dict[str, Any] = {
+    "int": 0,
+    "float": 1.0,
+    "bool": True,
+    "nan": np.nan,
+    "large integer": 10**30,
+    "NumPy scalar": np.float32(1),
+    "array": np.array([0, 5, 2]),
+    "0-d array": np.array(1.0),
+    "column": np.array([[0.0], [1.0]]),
+    "list": [0, 1, 2],
+    "tuple": (0.0, 1.0, 2.0),
+    "range": range(3),
+    "itself": HOST,
+}
+OTHERS: dict[str, Any] = {
+    "None": None,
+    "string": "a",
+    "empty string": "",
+    "bytes": b"a",
+    "object": object(),
+    "dict": {},
+    "set": {0},
+    "type": float,
+    "NumPy type": np.float32,
+    "slice": slice(None),
+    "function": len,
+    "module": np,
+    "not implemented": NotImplemented,
+    "a Variable without data": NO_DATA,
+}
+
+
+@pytest.mark.parametrize("other", NUMBERS.values(), ids=NUMBERS)
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne, operator.lt, operator.ge])
+def test_numbers_and_arrays_are_compared_elementwise_from_both_sides(
+    compare: Any, other: Any
+) -> None:
+    for got, expected in (
+        (compare(X, other), compare(HOST, other)),
+        (compare(other, X), compare(other, HOST)),
+    ):
+        assert isinstance(got, np.ndarray) and got.dtype == bool
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_what_is_no_number_is_equal_to_nothing(other: Any, backend: str) -> None:
+    for x in (Variable(get_backend(backend).from_numpy(HOST)), Parameter(None)):
+        assert (x == other) is (other == x) is False
+        assert (x != other) is (other != x) is True
+
+
+def test_the_other_side_may_answer() -> None:
+    assert (mock.ANY == X) is True and (X == mock.ANY) is True
+
+
+def test_without_data_a_variable_is_equal_to_itself_only() -> None:
+    assert NO_DATA == NO_DATA and (NO_DATA != NO_DATA) is False
+    assert (NO_DATA == 1) is (NO_DATA == X) is (X == NO_DATA) is False
+    with pytest.raises(UnsupportedType, match="has no data yet"):
+        assert NO_DATA < 1
+
+
+def test_masks_select_elements(backend: str) -> None:
+    library = get_backend(backend)
+    x = Variable(library.from_numpy(np.array([0.0, 2.0, 0.0, 3.0])))
+    y = F.where(x == 0, -1.0, 2.0 * x) + F.where(x != 0, 0.5, x)
+    assert library.to_numpy(y.data).tolist() == [-1.0, 4.5, -1.0, 6.5]
+    y.backward()
+    assert library.to_numpy(x.grad.data).tolist() == [1.0, 2.0, 1.0, 2.0]
+    assert x[x == 0].shape == (2,)
+    assert bool(library.xp.all(x == x))
+
+
+ERRORS: list[tuple[str, Any, type[Exception], str]] = [
+    ("shapes", lambda: X == np.zeros(2), ShapeError, r"\(3,\) == \(2,\) do not broadcast.*`is`"),
+    ("shapes of a list", lambda: X != [1, 2], ShapeError, r"\(3,\) != \(2,\) do not broadcast"),
+    ("shapes in order", lambda: X >= np.zeros(2), ShapeError, r"\(3,\) >= \(2,\)"),
+    ("in a list", lambda: X in [Variable(np.zeros(2))], ShapeError, "also in a list"),
+    ("a mask of many", lambda: bool(X == 0), ValueError, "more than one element"),
+    ("strings", lambda: X == np.array(["a"]), UnsupportedType, "expected booleans, integers"),
+    ("complex", lambda: X == 1j, UnsupportedType, "complex"),
+    ("order of None", lambda: X < None, TypeError, "'Variable' and 'NoneType'"),
+    ("order of a string", lambda: "a" < X, TypeError, "'str' and 'Variable'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "message"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS]
+)
+def test_error(line: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        line()
+
+
+def test_arrays_of_two_libraries_are_refused() -> None:
+    y = Variable(get_backend("strict").from_numpy(HOST))
+    for compare in (operator.eq, operator.lt):
+        for other in (y, y.data):
+            with pytest.raises(BackendMismatch, match="Compare got numpy.ndarray"):
+                compare(X, other)
+
+
+def test_variables_are_keys_by_identity() -> None:
+    a, b = Variable(HOST), Variable(HOST)
+    assert {a: 1, b: 2}[b] == 2 and a not in {b} and len({a, b, a}) == 2
+
+    @lru_cache
+    def number_of(x: Variable) -> int:
+        return id(x)
+
+    assert [number_of(x) for x in (a, b, a)] == [id(x) for x in (a, b, a)]
+    assert copy.deepcopy([a, a, b])[0] is not a
+
+
+def test_weak_identity_dict_compares_identities_and_forgets() -> None:
+    a, b = Variable(HOST), Variable(HOST)
+    table = WeakIdentityDict([(a, "a"), (b, "b")])
+    assert (table[a], table[b], len(table), list(table)) == ("a", "b", 2, [a, b])
+    assert a in table and Variable(HOST) not in table and table.get(X) is None
+    for twin in (copy.copy(table), copy.deepcopy((a, b, table))[2]):
+        assert sorted(twin.values()) == (["a", "b"] if a in twin else [])
+    keys, twin = pickle.loads(pickle.dumps(([a, b], table)))
+    assert [twin[key] for key in keys] == ["a", "b"] and a not in twin
+    assert table.pop(a) == "a" and a not in table
+    table[b] = "c"
+    gone = weakref.ref(table)
+    del b
+    assert len(table) == 0 and table.setdefault(a, "d") == "d"
+    del table
+    assert gone() is None  # there is no cycle
