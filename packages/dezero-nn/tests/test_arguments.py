@@ -65,15 +65,15 @@ FORMS: list[Form] = [
      number(0.5)),
     ("Linear", lambda n: L.Linear(n, in_size=3)(X), 2, integer(2)),
     ("Linear, in", lambda n: L.Linear(2, in_size=n)(X), 3, integer(3)),
-    ("Conv2d", lambda k: L.Conv2d(2, k, k, k)(IMAGES), (2, 1), pairs(2, 1)),
-    ("Conv2d, sizes", lambda n: L.Conv2d(n, n, n, n, in_channels=n, groups=n)(IMAGES), 2,
+    ("Conv2d", lambda k: L.Conv2d(2, k, stride=k, pad=k)(IMAGES), (2, 1), pairs(2, 1)),
+    ("Conv2d, sizes", lambda n: L.Conv2d(n, n, stride=n, in_channels=n, groups=n)(IMAGES), 2,
      integer(2)),
-    ("Deconv2d", lambda n: L.Deconv2d(n, n, n)(IMAGES), 2, integer(2)),
+    ("Deconv2d", lambda n: L.Deconv2d(n, n, stride=n)(IMAGES), 2, integer(2)),
     ("EmbedID", lambda n: L.EmbedID(n, n)(np.array([0, 1])), 2, integer(2)),
     ("LayerNorm", lambda n: L.LayerNorm(n)(X), 3, [*integer(3), [3], np.array([3])]),
     ("LayerNorm of axes", lambda n: L.LayerNorm(n)(IMAGES), (6, 6), pairs(6, 6)),
     ("Dropout", lambda r: L.Dropout(r)(X), 0.5, number(0.5)),
-    ("RNN", lambda n: L.RNN(n, n)(X), 3, integer(3)),
+    ("RNN", lambda n: L.RNN(n, in_size=n)(X), 3, integer(3)),
     ("LSTM", lambda n: L.LSTM(n)(X), 3, integer(3)),
     ("LSTM over steps", lambda n: L.LSTM(n)(X.reshape(2, 2, 3)), 3, integer(3)),
     ("GRU", lambda n: L.GRU(n, in_size=n)(X), 3, integer(3)),
@@ -95,8 +95,8 @@ def test_every_form_gives_what_python_numbers_give(form: Form) -> None:
 
 
 OPTIMIZERS: list[Callable[[Any], Any]] = [
-    SGD, lambda r: MomentumSGD(r, r), AdaGrad, lambda r: RMSprop(r, r), lambda r: AdaDelta(r, r),
-    lambda r: Adam(r, r, r, r), lambda r: AdamW(r, r, r, r, r),
+    SGD, lambda r: MomentumSGD(r, r), AdaGrad, lambda r: RMSprop(r, r),
+    lambda r: AdaDelta(rho=r, eps=r), lambda r: Adam(r, r, r, r), lambda r: AdamW(r, r, r, r, r),
 ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_linear_settings() -> None:
     assert Linear(3, in_size=4).W.shape == (4, 3)
     assert Linear(3, nobias=True).b is None
     assert Linear(3, dtype=np.float64, in_size=2).W.dtype == np.float64
-    assert Linear(3, True, np.float32, 2)(np.ones((1, 2))).shape == (1, 3)
+    assert Linear(3, nobias=True, dtype=np.float32, in_size=2)(np.ones((1, 2))).shape == (1, 3)
     assert Linear(2, in_size=3)(np.ones((2, 4, 3), "float32")).shape == (2, 4, 2)
 
 

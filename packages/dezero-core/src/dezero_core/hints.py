@@ -253,14 +253,19 @@ def hint_for(keyword: str, parameters: Mapping[str, Any]) -> str:
 
 def usage(name: str, function: Callable[..., Any]) -> str:
     """Describe the call of a function or class, with the defaults."""
-    shown = [
-        parameter.name
-        if parameter.default is parameter.empty
-        else f"{parameter.name}={parameter.default!r}"
-        for parameter in signature_of(function).parameters.values()
-        if parameter.name != "self"
-    ]
+    shown: list[str] = []
+    for parameter in signature_of(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:
+            shown.append("*")
+        if parameter.name != "self":
+            has_default = parameter.default is not parameter.empty
+            shown.append(parameter.name + (f"={named(parameter.default)}" if has_default else ""))
     return f"the call is {name}({', '.join(shown)})"
+
+
+def named(value: Any) -> str:
+    """Return the name of a function or class, else ``repr(value)``."""
+    return str(getattr(value, "__name__", None) or repr(value))
 
 
 @lru_cache(maxsize=1024)

@@ -113,6 +113,27 @@ LAYERS = {
     "NStepLSTM": "L.LSTM(hidden_size), on x of shape (T, N, in)",
 }
 
+SIZES = "in_channels", "out_channels", "kernel_size", "stride", "pad"
+
+POSITIONS: dict[str, tuple[str, ...]] = {
+    "Linear": ("in_size", "out_size"),
+    "Conv2d": (*SIZES, "dilation", "groups"),
+    "Deconv2d": SIZES,
+    "RNN": ("in_size", "hidden_size"),
+    "LSTM": ("in_size", "hidden_size"),
+    "GRU": ("in_size", "hidden_size"),
+    "LayerNorm": ("shape", "eps"),
+}
+"""Positional arguments of PyTorch's layers, by their names here."""
+
+CALLS = {
+    "BatchNorm": "sizes are taken from the first input",
+    "LayerNorm": "several axes are one argument, such as LayerNorm((3, 4))",
+    "SGD": "MomentumSGD(lr, momentum) has a momentum",
+    "AdaDelta": "it has no learning rate",
+}
+"""Advice for wrong arguments of a class."""
+
 MODELS = {
     "Module": "dezero.Model",
     "Chain": "dezero.Model",

@@ -33,12 +33,11 @@ class Convolution(Weighted):
         initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
     """
 
-    by_keyword = "Conv2d(out_channels, kernel_size, in_channels=3)"
-
     def __init__(
         self,
         out_channels: int,
         kernel_size: int | Pair,
+        *,
         stride: int | Pair = 1,
         pad: int | Pair = 0,
         nobias: bool = False,

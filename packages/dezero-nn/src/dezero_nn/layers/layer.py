@@ -10,7 +10,7 @@ from weakref import ref
 
 from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.bodies import call_by
-from dezero_core.errors import CallError, DezeroError
+from dezero_core.errors import DezeroError
 from dezero_core.extend import (
     LoadReport,
     PyTorchArray,
@@ -18,8 +18,9 @@ from dezero_core.extend import (
     named_params,
     save_weights,
 )
-from dezero_core.hints import no_attribute, require_keywords, signature_of, usage
+from dezero_core.hints import no_attribute
 
+from ..calls import require_call
 from ..hints import LAYER
 from .paths import path_to, sublayers
 from .printing import described
@@ -225,19 +226,3 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) for x in xs])
     except TypeError:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
-
-
-def require_call(cls: type[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise `CallError` unless ``cls.__init__`` takes these arguments."""
-    if cls.__init__ is object.__init__:
-        raise CallError(f"{cls.__name__}: got arguments, and has no __init__ that takes them")
-    require_keywords(cls.__name__, cls.__init__, kwargs, None)
-    call = signature_of(cls.__init__)
-    try:
-        call.bind(None, *args, **kwargs)
-    except TypeError as error:
-        positional = [p for p in call.parameters.values() if p.kind is not p.KEYWORD_ONLY]
-        lazy = "" if len(positional) > 1 else ", and sizes are taken from the first input"
-        raise CallError(
-            f"{cls.__name__}: {error}; {usage(cls.__name__, cls.__init__)}{lazy}"
-        ) from None

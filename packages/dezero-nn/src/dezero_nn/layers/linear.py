@@ -29,11 +29,10 @@ class Linear(Weighted):
         b: shape (out,), zeros; None with ``nobias``.
     """
 
-    by_keyword = "Linear(100, in_size=784)"
-
     def __init__(
         self,
         out_size: int,
+        *,
         nobias: bool = False,
         dtype: Any = "float32",
         in_size: int | None = None,

@@ -77,7 +77,7 @@ class LayerNorm(Layer):
         dtype: NumPy dtype of the parameters, or its name (default float32).
 
     Raises:
-        ArgumentError: ``eps`` is not in [0, 1); it may be meant as a length of an axis.
+        ArgumentError: ``eps`` is not in [0, 1).
 
     Attributes:
         gamma, beta: Parameters of that shape, at first 1 and 0; created at the first input, on
@@ -87,15 +87,13 @@ class LayerNorm(Layer):
     def __init__(
         self,
         shape: int | Sequence[int] | None = None,
+        *,
         eps: float = 1e-5,
         dtype: Any = "float32",
     ) -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
         if isinstance(eps, bool) or not 0 <= eps < 1:
-            raise ArgumentError(
-                f"LayerNorm: eps {eps!r} is not in [0, 1); several axes are one argument, such as "
-                "LayerNorm((3, 4))"
-            )
+            raise ArgumentError(f"LayerNorm: eps {eps!r} is not in [0, 1)")
         self.shape = None if shape is None else as_shape("LayerNorm", shape)
         self.eps = eps
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")

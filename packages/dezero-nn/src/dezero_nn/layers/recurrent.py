@@ -70,7 +70,7 @@ class RNN(Recurrent):
         h: the state, shape (N, hidden), or None.
     """
 
-    def __init__(self, hidden_size: int, in_size: int | None = None) -> None:
+    def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
         super().__init__(hidden_size)
         (self.x2h,) = from_input(1, hidden_size, in_size)
         (self.h2h,) = from_state(1, hidden_size)
@@ -99,7 +99,7 @@ class LSTM(Recurrent):
         h, c: the state, shape (N, hidden), or None.
     """
 
-    def __init__(self, hidden_size: int, in_size: int | None = None) -> None:
+    def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
         super().__init__(hidden_size)
         self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size)
         self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, hidden_size)
@@ -152,7 +152,7 @@ class GRU(Recurrent):
         h: the state, shape (N, hidden), or None: zeros.
     """
 
-    def __init__(self, hidden_size: int, in_size: int | None = None) -> None:
+    def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
         super().__init__(hidden_size)
         self.x2r, self.x2z, self.x2n = from_input(3, hidden_size, in_size)
         self.h2r, self.h2z = from_state(2, hidden_size)

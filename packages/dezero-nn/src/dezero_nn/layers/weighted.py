@@ -27,20 +27,15 @@ class Weighted(Layer):
         dtype: dtype of the parameters, by name or as NumPy's.
         initializer: draws ``W``; `LeCun` if None.
 
-    Attributes:
-        by_keyword: an example call with the size of the input, for messages.
-
     Raises:
-        ArgumentError: ``nobias`` is not a bool; it may be meant as a size, in PyTorch's order.
+        ArgumentError: ``nobias`` is not a bool.
     """
-
-    by_keyword = ""
 
     def __init__(
         self, out_size: int, nobias: bool, dtype: Any, initializer: Initializer | None
     ) -> None:
         name = type(self).__name__
-        require_bool(name, "nobias", nobias, f"sizes of the input are keywords: {self.by_keyword}")
+        require_bool(name, "nobias", nobias, "True leaves the bias out")
         self.dtype = parameter_dtype(type(self).__name__, dtype)
         self.initializer = initializer or LeCun()
         self.W = Parameter(None, name="W")

@@ -30,12 +30,12 @@ class Bottleneck(Layer):
     def __init__(
         self, mid_channels: int, out_channels: int, stride: int = 1, project: bool = False
     ) -> None:
-        self.conv1, self.bn1 = Conv2d(mid_channels, 1, stride, nobias=True), BatchNorm()
+        self.conv1, self.bn1 = Conv2d(mid_channels, 1, stride=stride, nobias=True), BatchNorm()
         self.conv2, self.bn2 = Conv2d(mid_channels, 3, pad=1, nobias=True), BatchNorm()
         self.conv3, self.bn3 = Conv2d(out_channels, 1, nobias=True), BatchNorm()
         self.project = project
         if project:
-            self.conv4, self.bn4 = Conv2d(out_channels, 1, stride, nobias=True), BatchNorm()
+            self.conv4, self.bn4 = Conv2d(out_channels, 1, stride=stride, nobias=True), BatchNorm()
 
     def forward(self, x: Any) -> Any:
         y = relu(self.bn1(self.conv1(x)))
@@ -45,18 +45,20 @@ class Bottleneck(Layer):
 
 
 class Stage(Layer):
-    """Bottlenecks one after the other: ``a``, which may shrink the image, then ``b1``, ``b2``..."""
+    """Bottlenecks one after the other: ``a``, which may shrink the image, then ``b1``, ``b2``...
+
+    Layers that are attributes are called in the order in which they were set.
+    """
 
     def __init__(self, blocks: int, mid_channels: int, out_channels: int, stride: int) -> None:
         self.a = Bottleneck(mid_channels, out_channels, stride, project=True)
         for number in range(1, blocks):
             setattr(self, f"b{number}", Bottleneck(mid_channels, out_channels))
-        self.blocks = blocks
 
     def forward(self, x: Any) -> Any:
-        x = self.a(x)
-        for number in range(1, self.blocks):
-            x = getattr(self, f"b{number}")(x)
+        for block in list(vars(self).values()):
+            if isinstance(block, Layer):
+                x = block(x)
         return x
 
 
@@ -83,7 +85,7 @@ class ResNet(Model):
         if n_layers not in DEPTHS:
             raise ArgumentError(f"ResNet: n_layers {n_layers}; there are 50, 101 and 152")
         blocks = DEPTHS[n_layers]
-        self.conv1, self.bn1 = Conv2d(64, 7, 2, 3), BatchNorm()
+        self.conv1, self.bn1 = Conv2d(64, 7, stride=2, pad=3), BatchNorm()
         self.res2 = Stage(blocks[0], 64, 256, 1)
         self.res3 = Stage(blocks[1], 128, 512, 2)
         self.res4 = Stage(blocks[2], 256, 1024, 2)

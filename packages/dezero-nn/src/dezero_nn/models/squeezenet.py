@@ -50,7 +50,7 @@ class SqueezeNet(Model):
     def __init__(self, pretrained: bool = False) -> None:
         if wants_published("SqueezeNet", pretrained):
             raise ArgumentError("SqueezeNet: no weights are published; VGG16 and ResNet have some")
-        self.conv1 = Conv2d(96, 7, 2)
+        self.conv1 = Conv2d(96, 7, stride=2)
         self.fire2, self.fire3, self.fire4 = Fire(16, 64), Fire(16, 64), Fire(32, 128)
         self.fire5, self.fire6 = Fire(32, 128), Fire(48, 192)
         self.fire7, self.fire8 = Fire(48, 192), Fire(64, 256)

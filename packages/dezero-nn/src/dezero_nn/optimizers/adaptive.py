@@ -80,7 +80,7 @@ class AdaDelta(Optimizer):
     rho: float = setting(below=1)
     eps: float = setting()
 
-    def __init__(self, rho: float = 0.95, eps: float = 1e-6) -> None:
+    def __init__(self, *, rho: float = 0.95, eps: float = 1e-6) -> None:
         super().__init__()
         self.rho, self.eps = rho, eps
 

@@ -31,9 +31,10 @@ from dezero_core.extend import (
     own_data,
     updating,
 )
-from dezero_core.hints import no_attribute, require_keywords
+from dezero_core.hints import no_attribute
 
 from .. import signatures
+from ..calls import require_call
 from ..hints import OPTIMIZER
 from ..layers import Layer
 from .gradients import gradient_of, with_gradients
@@ -69,13 +70,14 @@ class Optimizer:
             cls.elementwise = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make an optimizer; an unknown keyword is named with a hint before ``__init__`` runs."""
+        """Make an optimizer; raise an error with a hint for arguments that it does not take."""
         if args and isinstance(args[0], Layer | Iterator | list):  # as PyTorch's
             raise CallError(
                 f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
                 f"write {cls.__name__}(...).setup(model)"
             )
-        require_keywords(cls.__name__, cls.__init__, kwargs, None)
+        if args or kwargs:
+            require_call(cls, args, kwargs)
         return super().__new__(cls)
 
     def __init__(self) -> None:

@@ -1,0 +1,78 @@
+"""Check the arguments of a new layer or optimizer, and say what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import Parameter
+from numbers import Integral
+from typing import Any
+
+from dezero_core.errors import CallError
+from dezero_core.hints import named, require_keywords, signature_of, usage
+
+from .hints import CALLS, POSITIONS
+
+
+def require_call(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise `CallError` unless ``cls.__init__`` takes these arguments."""
+    name, init = cls.__name__, initializer_of(cls)
+    if init is object.__init__:
+        raise CallError(f"{name}: got arguments, and has no __init__ that takes them")
+    require_keywords(name, init, kwargs, None)
+    try:
+        signature_of(init).bind(None, *args, **kwargs)
+    except TypeError as error:
+        found = readings(cls, args, kwargs)
+        advice = f"; write {', or '.join(found)}" if found else ""
+        advice += "".join(f"; {CALLS[base]}" for base in names_of(cls) if base in CALLS)
+        raise CallError(f"{name}: {error}; {usage(name, init)}{advice}") from None
+
+
+def initializer_of(cls: Any) -> Any:
+    """Return the ``__init__`` of a class."""
+    return cls.__init__
+
+
+def names_of(cls: type) -> list[str]:
+    """Return the names of a class and its bases."""
+    return [base.__name__ for base in cls.__mro__]
+
+
+def readings(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """Return the calls that positional arguments may stand for, in our order and in PyTorch's."""
+    known = dict(signature_of(initializer_of(cls)).parameters)
+    known.pop("self", None)
+    orders = [tuple(known)]
+    orders += [POSITIONS[base] for base in names_of(cls) if base in POSITIONS]
+    required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
+    found: list[str] = []
+    for order in orders:
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        is_complete = len(args) <= len(order) and all(name in given for name in required)
+        if is_complete and all(fits(known, *pair) for pair in given.items()):
+            found.append(written(cls.__name__, known, given))
+    return list(dict.fromkeys(found))
+
+
+def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
+    """Return whether a value looks like one for a parameter, judged by the default of that."""
+    if name not in known:
+        return False
+    default = known[name].default
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, str | float):  # a string is a dtype
+        return not isinstance(value, Integral)
+    return not isinstance(value, bool | str | type)
+
+
+def written(owner: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> str:
+    """Format a call with its arguments by keyword, but for those that may be positional."""
+    shown = [
+        f"{named(given[name])}"
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        else f"{name}={named(given[name])}"
+        for name, parameter in known.items()
+        if name in given
+    ]
+    return f"{owner}({', '.join(shown)})"
