@@ -10,7 +10,7 @@ from weakref import ref
 
 from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.bodies import call_by
-from dezero_core.errors import DezeroError
+from dezero_core.errors import ArgumentTypeError, DezeroError
 from dezero_core.extend import (
     LoadReport,
     PyTorchArray,
@@ -96,6 +96,12 @@ class Layer:
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, LAYER)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set an attribute; an array cannot take the place of a Parameter or Buffer."""
+            if isinstance(vars(self).get(name), Parameter | Buffer):
+                require_no_array(self, name, value)
+            super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return described(self, ())
@@ -226,3 +232,19 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) for x in xs])
     except TypeError:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
+
+
+def require_no_array(layer: Layer, name: str, value: Any) -> None:
+    """Raise `ArgumentTypeError` for what would be neither trained nor saved in this place.
+
+    A Variable may replace a Parameter, so that weights can be computed; it cannot be a Buffer.
+    """
+    kind = type(vars(layer)[name]).__name__
+    is_allowed = isinstance(value, Parameter | Buffer) or (
+        isinstance(value, Variable) and kind != "Buffer"
+    )
+    if not is_allowed and (hasattr(value, "shape") or isinstance(value, int | float)):
+        raise ArgumentTypeError(
+            f"{type(layer).__name__}: {name} is a {kind}, got {type(value).__name__}; write "
+            f"layer.{name}.data = array, or layer.{name} = {kind}(array)"
+        )

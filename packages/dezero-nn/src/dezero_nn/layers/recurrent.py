@@ -80,6 +80,8 @@ class RNN(Recurrent):
 
     def step(self, x: Variable) -> Variable:
         y = self.x2h(x)
+        if self.h is None and not are_linear([self.h2h], bias=False):
+            self.h = zeros_for(y, y.shape, y)
         self.h = tanh(y if self.h is None else y + self.h2h(self.h))
         return self.h
 
@@ -116,6 +118,9 @@ class LSTM(Recurrent):
 
     def step(self, x: Variable) -> Variable:
         f, i, o, u = self.x2f(x), self.x2i(x), self.x2o(x), self.x2u(x)
+        from_h = [self.h2f, self.h2i, self.h2o, self.h2u]
+        if self.h is None and not are_linear(from_h, bias=False):
+            self.h = self.c = zeros_for(i, i.shape, i)
         if self.h is None or self.c is None:  # there is nothing to forget
             self.c = sigmoid(i) * tanh(u)
         else:
@@ -126,8 +131,11 @@ class LSTM(Recurrent):
         return self.h
 
     def sequence(self, x: Variable) -> Variable:
-        from_x = [gate.ready_for(x) for gate in (self.x2i, self.x2f, self.x2u, self.x2o)]
+        from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
+        if not (are_linear(from_x, bias=True) and are_linear(from_h, bias=False)):
+            return super().sequence(x)  # a gate was replaced, and the formula below does not hold
+        from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x]), self.h, self.c
         if h is None or c is None:
@@ -172,6 +180,16 @@ class GRU(Recurrent):
         n = tanh(n + r * self.h2n(h))
         self.h = n + z * (h - n)
         return self.h
+
+
+def are_linear(gates: list[Linear], bias: bool) -> bool:
+    """Return whether gates are as they were made: `Linear`, all with or all without a bias.
+
+    Gates without a bias are from the state; those have a weight from the start.
+    """
+    if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
+        return False
+    return bias or all(gate.W.data is not None for gate in gates)
 
 
 def from_input(gates: int, hidden_size: int, in_size: int | None) -> list[Linear]:

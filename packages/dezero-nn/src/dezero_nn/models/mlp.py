@@ -10,11 +10,13 @@ from dezero_core.extend import as_integers
 
 from ..functions import sigmoid
 from ..layers import Linear
-from .model import Model
+from .layer_list import Layered
 
 
-class MLP(Model):
+class MLP(Layered):
     """Fully connected layers with an activation between them (book step 45).
+
+    The layers are the attributes ``l0``, ``l1``, ... and the list ``layers``, see `LayerList`.
 
     Args:
         fc_output_sizes: output size of each layer; the last has no activation.
@@ -29,6 +31,7 @@ class MLP(Model):
         self,
         fc_output_sizes: Sequence[int],
         activation: Callable[[Any], Any] = sigmoid,
+        *,
         in_size: int | None = None,
     ) -> None:
         if not callable(activation):
@@ -38,14 +41,12 @@ class MLP(Model):
                 f"MLP({fc_output_sizes!r}, {getattr(activation, '__name__', activation)!r})"
             )
         self.activation = activation
-        self.layers: list[Linear] = []
-        for position, out_size in enumerate(as_integers("MLP", "fc_output_sizes", fc_output_sizes)):
-            layer = Linear(out_size, in_size=in_size)
-            setattr(self, f"l{position}", layer)
-            self.layers.append(layer)
+        for out_size in as_integers("MLP", "fc_output_sizes", fc_output_sizes):
+            self.layers.append(Linear(out_size, in_size=in_size))
             in_size = None if in_size is None else out_size
 
     def forward(self, x: Any) -> Any:
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers
+        for layer in hidden:
             x = self.activation(layer(x))
-        return self.layers[-1](x)
+        return last(x)

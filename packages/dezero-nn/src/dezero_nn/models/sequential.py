@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from dezero_core.errors import ArgumentError
 
-from .model import Model
+from .layer_list import AnyLayer, Layered
 
 
-class Sequential(Model):
+class Sequential(Layered):
     """Each output is the next one's input (book step 45).
 
+    The model is also a list of its layers: it can be indexed, iterated and changed, see
+    `LayerList`. A slice is a `Sequential` that shares the layers.
+
     Args:
-        layers: layers, or plain functions such as ``relu``; layers are also attributes ``l0``,
-            ``l1``, ... by their position, and so are their keys.
+        layers: layers, or plain functions such as ``relu``; they are the attributes ``l0``,
+            ``l1``, ... by their position, and so are the keys of their parameters.
 
     Raises:
         ArgumentError: an argument cannot be called, such as a list of layers.
     """
 
-    def __init__(self, *layers: Callable[..., Any]) -> None:
+    def __init__(self, *layers: AnyLayer) -> None:
         for position, layer in enumerate(layers):
             if not callable(layer):
                 raise ArgumentError(
                     f"Sequential: argument {position} is a {type(layer).__name__}; "
                     "expected layers or functions, one by one: Sequential(*layers)"
                 )
-            setattr(self, f"l{position}", layer)
-        self.layers = list(layers)
+        self.layers = layers
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[AnyLayer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self.layers[index]
+        return Sequential(*found) if isinstance(index, slice) else found
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.layers[index] = value
+
+    def __delitem__(self, index: Any) -> None:
+        del self.layers[index]
+
+    def append(self, layer: AnyLayer) -> Sequential:
+        """Add a layer at the end; return the model."""
+        self.layers.append(layer)
+        return self

@@ -1,0 +1,286 @@
+"""Models that are changed after they were made: what is computed is what is saved."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import Buffer, Parameter, Variable
+from dezero_core.errors import ArgumentError, ArgumentTypeError
+from dezero_nn import GRU, LSTM, MLP, RNN, SGD, BatchNorm, Conv2d, Linear, Sequential, relu
+from dezero_nn.layers.paths import sublayers
+from dezero_nn.models.resnet import Stage
+
+X = np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)
+
+
+def layers() -> list[Linear]:
+    """Four layers that fit each other."""
+    return [Linear(3, in_size=3) for _ in range(4)]
+
+
+def called(model: Any) -> list[Any]:
+    """Return the layers that a call runs, in order."""
+    model.layers = [counted(layer) for layer in model.layers]
+    log.clear()
+    model(X)
+    return list(log)
+
+
+log: list[Any] = []
+
+
+def counted(layer: Any) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        log.append(layer)
+        return layer(x)
+
+    return call
+
+
+def by_attribute(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l1 = c
+    return [a, c]
+
+
+def by_list(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers[1] = c
+    return [a, c]
+
+
+def from_the_end(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers[-1] = c
+    return [a, c]
+
+
+def deleted(m: Any, a: Any, b: Any, c: Any) -> Any:
+    del m.l0
+    return [b]
+
+
+def deleted_from_list(m: Any, a: Any, b: Any, c: Any) -> Any:
+    del m.layers[0]
+    return [b]
+
+
+def popped(m: Any, a: Any, b: Any, c: Any) -> Any:
+    assert m.layers.pop() is b
+    return [a]
+
+
+def appended(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers.append(c)
+    return [a, b, c]
+
+
+def appended_by_attribute(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l2 = c
+    return [a, b, c]
+
+
+def with_a_gap(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l7 = c
+    return [a, b, c]
+
+
+def deleted_and_set(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l2 = a
+    del m.l1
+    m.l1 = c
+    return [a, c, a]
+
+
+def after_a_gap(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l5 = a
+    del m.l1
+    m.layers[1] = b
+    m.layers.append(c)
+    assert [name for name in sorted(vars(m)) if name[1:].isdecimal()] == ["l0", "l5", "l6"]
+    return [a, b, c]
+
+
+def inserted(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers.insert(1, c)
+    return [a, c, b]
+
+
+def extended(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers += [c, a]
+    return [a, b, c, a]
+
+
+def joined(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers = m.layers[:1] + [c] + m.layers
+    return [a, c, a, b]
+
+
+def sliced(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers[:] = [c, *m.layers[1:], b]
+    return [c, b, b]
+
+
+def reversed_in_place(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers.reverse()
+    return [b, a]
+
+
+def removed(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.layers.remove(a)
+    return [b]
+
+
+def swapped(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l0, m.l1 = m.l1, m.l0
+    return [b, a]
+
+
+def with_a_function(m: Any, a: Any, b: Any, c: Any) -> Any:
+    m.l0 = relu
+    return [relu, b]
+
+
+SURGERY = [
+    by_attribute, by_list, from_the_end, deleted, deleted_from_list, popped, appended,
+    appended_by_attribute, with_a_gap, deleted_and_set, after_a_gap, inserted, extended, joined,
+    sliced, reversed_in_place, removed, swapped, with_a_function,
+]  # fmt: skip
+
+
+def sequential(a: Any, b: Any) -> Any:
+    return Sequential(a, b)
+
+
+def mlp(a: Any, b: Any) -> Any:
+    model = MLP((3, 3), in_size=3)
+    model.l0, model.l1 = a, b
+    return model
+
+
+@pytest.mark.parametrize("make", [sequential, mlp])
+@pytest.mark.parametrize("change", SURGERY)
+def test_what_is_computed_is_what_is_saved(make: Any, change: Any) -> None:
+    a, b, c, _ = layers()
+    model = make(a, b)
+    wanted = change(model, a, b, c)
+    assert model.layers == wanted and list(model.layers) == wanted
+    assert [getattr(model, name) for name in sorted(vars(model)) if name[1:].isdecimal()] == wanted
+    params = [p for layer in dict.fromkeys(wanted) if layer is not relu for p in layer.params()]
+    assert {id(p) for p in model.params()} == {id(p) for p in params}
+    assert set(sublayers(model).values()) == set(wanted) - {relu}
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other(X).data, model(X).data)
+        assert list(other.named_params()) == list(model.named_params())
+        other.layers.pop()
+        assert len(model.layers) == len(wanted), "a copy has its own layers"
+    assert called(model) == wanted
+
+
+def test_a_sequential_is_a_list() -> None:
+    a, b, c, d = layers()
+    model = Sequential(a, relu, b)
+    assert (len(model), model[0], model[-1], list(model)) == (3, a, b, [a, relu, b])
+    model[0] = c
+    del model[1]
+    assert model.append(d) is model and list(model) == [c, b, d]
+    assert type(model[1:]) is Sequential and list(model[1:]) == [b, d]
+    assert repr(model.layers) == repr([c, b, d])
+    assert list(Sequential().append(a)) == [a]
+
+
+def test_training_and_files_follow_the_change() -> None:
+    a, b, c, _ = layers()
+    model = Sequential(a, relu, b)
+    optimizer = SGD(0.1).setup(model)
+    model.l2 = c
+    before = {layer: layer.W.data.copy() for layer in (a, b, c)}
+    model(X).sum().backward()
+    optimizer.update()
+    moved = [not np.array_equal(layer.W.data, W) for layer, W in before.items()]
+    assert moved == [True, False, True]
+    assert list(model.named_params()) == ["l0/W", "l0/b", "l2/W", "l2/b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: setattr(m, "l1", None), "l1 is a NoneType; .*; del removes a layer"),
+        (lambda m: setattr(m, "l2", 0.01), "l2 is a float; expected a layer or a function"),
+        (lambda m: m.layers.append([relu]), "layer 2 is a list"),
+        (lambda m: setattr(m, "layers", [relu, 3]), "layer 1 is a int"),
+    ],
+)
+def test_what_is_no_layer_is_refused(change: Any, message: str) -> None:
+    a, b, *_ = layers()
+    for model in (Sequential(a, b), mlp(a, b)):
+        with pytest.raises(ArgumentError, match=f"{type(model).__name__}: {message}"):
+            change(model)
+        assert list(model.layers) == [a, b]
+
+
+def test_a_stage_calls_the_blocks_that_it_has() -> None:
+    stage, x = Stage(3, 2, 8, 1), np.ones((2, 3, 4, 4), "float32")
+    assert stage(x).shape == (2, 8, 4, 4)
+    del stage.b1
+    stage.b2, stage.b3 = Conv2d(4, 1), Conv2d(5, 1)
+    assert stage(x).shape == (2, 5, 4, 4)
+    assert {key.split("/")[0] for key in stage.named_params()} == {"a", "b2", "b3"}
+
+
+GATES = [(RNN, "x2h"), (RNN, "h2h"), (LSTM, "x2f"), (LSTM, "h2f"), (GRU, "x2n"), (GRU, "h2r")]
+
+
+@pytest.mark.parametrize(("cell", "gate"), GATES)
+@pytest.mark.parametrize("new", [lambda: Linear(4), lambda: Linear(4, nobias=True), lambda: Two()])
+def test_a_gate_that_was_replaced_computes(cell: Any, gate: str, new: Any) -> None:
+    """One step at a time, and over a sequence, with a bias and without."""
+    steps = np.linspace(-1, 1, 18, dtype="float32").reshape(3, 2, 3)
+    layer = cell(4)
+    layer(steps)
+    layer.reset_state()
+    setattr(layer, gate, new())
+    layer(steps)
+    for p in layer.params():
+        p.data = np.random.default_rng(p.size).normal(size=p.shape).astype("float32")
+    found = []
+    for run in (lambda: layer(steps).data, lambda: np.stack([layer(x).data for x in steps])):
+        layer.reset_state()
+        found.append(run())
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
+    assert any(key.startswith(f"{gate}/") for key in layer.named_params())
+
+
+class Two(Sequential):
+    """A gate of two layers."""
+
+    def __init__(self) -> None:
+        super().__init__(Linear(3), Linear(4))
+
+
+def test_a_parameter_can_be_replaced() -> None:
+    layer = Linear(3, in_size=3)
+    layer.W = Parameter(np.eye(3, dtype="float32"))
+    assert np.array_equal(layer(X).data, X)
+    layer.W = layer.W * 2.0  # computed, as for a norm of weights: not a parameter of the layer
+    assert np.array_equal(layer(X).data, 2 * X) and list(layer.named_params()) == ["b"]
+    layer.b = None
+    assert np.array_equal(layer(X).data, 2 * X)
+    norm = BatchNorm()
+    norm(X)
+    norm.avg_mean = Buffer(np.ones(3, "float32"))
+    norm(X)
+    np.testing.assert_allclose(norm.avg_mean.data, 0.9 + 0.1 * X.mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.ones((3, 3), "float32"), np.float32(1), 1.0, 2])
+def test_an_array_does_not_replace_a_parameter(value: Any) -> None:
+    layer, norm = Linear(3, in_size=3), BatchNorm()
+    with pytest.raises(ArgumentTypeError, match=r"Linear: W is a Parameter, got .*W.data = array"):
+        layer.W = value
+    with pytest.raises(ArgumentTypeError, match=r"layer.avg_var = Buffer\(array\)"):
+        norm.avg_var = value
+    with pytest.raises(ArgumentTypeError, match=r"avg_var is a Buffer, got Variable"):
+        norm.avg_var = Variable(np.ones(3))
+    assert isinstance(layer.W, Parameter) and isinstance(norm.avg_var, Buffer)
