@@ -9,12 +9,15 @@ from dezero_core.errors import ArgumentError
 from .optimizer import Optimizer
 from .settings import setting
 
+ALPHA = float("0.001")
+"""The default, an object of its own: any other number, also 0.001, was passed by the caller."""
+
 
 class Adam(Optimizer):
-    """m and v are running means of g and g**2;  p -= alpha_t * m / (sqrt(v) + eps).
+    """p -= alpha * m' / (sqrt(v') + eps), with running means m of g and v of g**2.
 
-    alpha_t = alpha * sqrt(1 - beta2**t) / (1 - beta1**t) makes up for their start at zero, at
-    step t of each parameter. Kingma and Ba, "Adam", 2015, the efficient form of section 2.
+    m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t) make up for their start at zero, at step t
+    of each parameter. Kingma and Ba, "Adam", 2015, Algorithm 1; PyTorch's formula too.
 
     Args:
         alpha: learning rate, the paper's step size; above 0 (default 0.001).
@@ -37,7 +40,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        alpha: float = 0.001,
+        alpha: float = ALPHA,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
@@ -57,14 +60,13 @@ class Adam(Optimizer):
     def lr(self, value: float) -> None:
         self.alpha = value
 
-    def _alpha(self, t: int) -> float:
-        return float(self.alpha * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t))
-
     def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
-        return m / (v**0.5 + self.eps) * -self._alpha(t)
+        # multiply numerator and denominator by c: scaling numbers is cheaper than scaling arrays
+        c = (1 - self.beta2**t) ** 0.5
+        return m / (v**0.5 + self.eps * c) * -(self.alpha * c / (1 - self.beta1**t))
 
 
 class AdamW(Adam):
@@ -86,7 +88,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        alpha: float = 0.001,
+        alpha: float = ALPHA,
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
@@ -103,8 +105,6 @@ class AdamW(Adam):
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:
     """Return the learning rate, which is passed by one of its two names."""
-    if lr is None:
-        return alpha
-    if alpha != 0.001:
+    if lr is not None and alpha is not ALPHA:
         raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; pass only one of them")
-    return lr
+    return alpha if lr is None else lr
