@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -13,6 +14,7 @@ from dezero_core import Parameter, Variable
 from dezero_core.errors import (
     ArgumentError,
     BackendMismatch,
+    CallError,
     GraphError,
     ShapeError,
     UnsupportedType,
@@ -45,12 +47,12 @@ GRADIENTS = np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 1.0]], "float32")
 
 
 def adam(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """The algorithm of the paper, as it stands there (eps after the bias correction)."""
+    """Algorithm 1 of the paper."""
     m = v = np.zeros_like(p)
     for t, g in enumerate(gradients.astype("float64"), start=1):
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-        step = 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        p = p - step * m / (np.sqrt(v) + 1e-8)
+        m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        p = p - 0.1 * m_hat / (np.sqrt(v_hat) + 1e-8)
     return p
 
 
@@ -303,6 +305,102 @@ def test_schedules() -> None:
     chain = WarmUp(adam, 2, then=CosineDecay(adam, 2))
     assert rates(chain, 5) == [0.2, 0.4, 0.4, 0.2, 0.0]
     assert chain.t == 5
+
+
+def both(make_first: Any, make_second: Any, steps: int = 4, lr: float = 1.0) -> list[float]:
+    """Return the rates of an optimizer with two schedules, stepped in turn."""
+    optimizer = SGD(lr)
+    first, second = make_first(optimizer), make_second(optimizer)
+    found = []
+    for _ in range(steps):
+        found.append(round(optimizer.lr, 6))
+        first.step()
+        second.step()
+    return found
+
+
+def test_the_factors_of_schedules_are_multiplied() -> None:
+    decay, cosine = lambda o: StepDecay(o, 2), lambda o: CosineDecay(o, 4, lowest=0.5)
+    warm = lambda o: WarmUp(o, 2)  # noqa: E731
+    assert both(warm, decay) == both(decay, warm) == [0.5, 1.0, 0.1, 0.1]
+    assert both(decay, cosine) == [1.0, 0.926777, 0.075, 0.057322]
+    assert both(decay, decay, lr=2.0) == [2.0, 2.0, 0.02, 0.02]
+    to_zero = lambda o: CosineDecay(o, 1)  # noqa: E731
+    assert both(to_zero, warm) == [0.5, 0.0, 0.0, 0.0]
+    optimizer = Adam(0.4)
+    schedules = [WarmUp(optimizer, 4), StepDecay(optimizer, 1, 0.5), CosineDecay(optimizer, 8)]
+    assert [schedule.rate for schedule in schedules] == [0.4] * 3
+    assert optimizer.alpha == optimizer.lr == 0.1
+    schedules[0].rate = 0.8
+    assert schedules[2].rate == 0.8 and optimizer.lr == 0.2
+
+
+def test_a_rate_that_is_set_goes_on_from_there() -> None:
+    optimizer = SGD(1.0)
+    schedule = StepDecay(optimizer, 1, 0.5)
+    schedule.step()
+    optimizer.lr *= 0.1  # by hand
+    assert schedule.rate == 0.1 and optimizer.lr == 0.05
+    schedule.step()
+    assert optimizer.lr == 0.025
+    optimizer.lr = 0.3  # a second phase
+    later = CosineDecay(optimizer, 2)
+    assert optimizer.lr == 0.3
+    later.step()
+    later.step()
+    assert optimizer.lr == 0.0
+    optimizer.lr = 0.2  # a third one, after a schedule that ended at 0
+    assert WarmUp(optimizer, 2).optimizer.lr == pytest.approx(0.1)
+
+
+def test_several_schedules_go_on_from_a_checkpoint() -> None:
+    def make() -> Any:
+        optimizer = Adam(0.4).setup(MLP((2,), in_size=3))
+        return optimizer, [
+            StepDecay(optimizer, 3, 0.5),
+            WarmUp(optimizer, 2, CosineDecay(optimizer, 9)),
+        ]
+
+    def steps(run: Any, count: int) -> list[float]:
+        found = []
+        for _ in range(count):
+            for schedule in run[1]:
+                schedule.step()
+            found.append(run[0].lr)
+        return found
+
+    run, other, backwards = make(), make(), make()
+    steps(run, 4)
+    states = [x.state_dict() for x in (run[0], *run[1])]
+    for x, state in zip((other[0], *other[1]), states, strict=True):
+        x.load_state_dict(state)
+    for x, state in zip((*backwards[1][::-1], backwards[0]), states[::-1], strict=True):
+        x.load_state_dict(state)
+    copied = copy.deepcopy(run)
+    wanted = steps(run, 8)
+    assert steps(other, 8) == steps(backwards, 8) == steps(copied, 8) == wanted
+
+
+def test_a_schedule_inside_another_is_stepped_by_that_one() -> None:
+    optimizer = SGD(1.0)
+    inner = CosineDecay(optimizer, 2)
+    outer = WarmUp(optimizer, 2, then=inner)
+    assert rates(outer, 5) == [0.5, 1.0, 1.0, 0.5, 0.0]
+    with pytest.raises(CallError, match=r"CosineDecay.step\(\): it is part of a WarmUp"):
+        inner.step()
+    with pytest.raises(ArgumentError, match="then is a schedule of another optimizer"):
+        WarmUp(SGD(), 2, then=CosineDecay(optimizer, 2))
+
+
+def test_a_schedule_keeps_no_optimizer_alive() -> None:
+    optimizer = SGD(1.0)
+    schedule, seen = StepDecay(optimizer, 2), weakref.ref(optimizer)
+    gc.disable()
+    try:
+        del optimizer, schedule
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_schedules_refuse_what_makes_no_sense() -> None:
@@ -709,17 +807,42 @@ def test_lr_is_another_name_for_alpha() -> None:
         assert optimizer.alpha == optimizer.lr == 0.01
         optimizer.alpha = 0.03
         assert optimizer.lr == 0.03
-        with pytest.raises(ArgumentError, match="alpha 0.1 and lr 0.2; pass only one"):
-            make(0.1, lr=0.2)
+        for alpha in (0.1, 0.001):  # also the default, if it is passed
+            with pytest.raises(ArgumentError, match=f"alpha {alpha} and lr 0.2; pass only one"):
+                make(alpha, lr=0.2)
+            with pytest.raises(ArgumentError, match=f"alpha {alpha} and lr 0.2; pass only one"):
+                make(lr=0.2, alpha=alpha)
+
+
+TINY = [
+    (lambda: Adam(), 1e-8, 10, 5.0e-3),  # g / (g + eps) = 1/2, ten times 0.001
+    (lambda: AdamW(weight_decay=0), 1e-8, 10, 5.0e-3),
+    (lambda: Adam(0.1, eps=1e-6), 1e-6, 3, 0.15),
+    (lambda: Adam(), 1e-3, 10, 1.0e-2),
+    (lambda: Adam(eps=0), 1e-12, 10, 1.0e-2),
+    (lambda: AdaGrad(), 1e-8, 1, 5.0e-4),
+    (lambda: RMSprop(0.001, rho=0.0), 1e-8, 10, 5.0e-3),
+]
+
+
+@pytest.mark.parametrize(("make", "gradient", "steps", "distance"), TINY)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("piece", [2, 1 << 20])
+def test_eps_stands_beside_the_root_of_the_mean(
+    make: Any, gradient: float, steps: int, distance: float, dtype: str, piece: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The distances are also those of PyTorch 2.13."""
+    monkeypatch.setattr(updates, "PIECE", piece)
+    moved = trained(make, np.zeros(3, dtype), np.full(3, gradient, dtype), steps)
+    np.testing.assert_allclose(moved, np.full(3, -distance), rtol=1e-4)
 
 
 def test_optimizers_say_what_they_are() -> None:
     assert repr(SGD(0.1)) == "SGD(lr=0.1)"
     assert repr(Adam(lr=0.01)) == "Adam(alpha=0.01, beta1=0.9, beta2=0.999, eps=1e-08)"
     assert repr(MomentumSGD()) == "MomentumSGD(lr=0.01, momentum=0.9)"
-    assert repr(StepDecay(SGD(0.1), 5)) == (
-        "StepDecay(SGD(lr=0.1), step_size=5, gamma=0.1, t=0, rate=0.1)"
-    )
+    assert repr(StepDecay(SGD(0.1), 5)) == ("StepDecay(SGD(lr=0.1), step_size=5, gamma=0.1, t=0)")
     assert repr(ClipGrad(1.0)) == "ClipGrad(max_norm=1.0)"
 
 
