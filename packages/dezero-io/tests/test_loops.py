@@ -267,5 +267,21 @@ def test_loaders_and_data_sets_are_printed() -> None:
 
 
 def test_keywords_of_other_loaders_have_hints() -> None:
-    with pytest.raises(TypeError, match="unknown keyword 'drop_last' .the last batch may be small"):
-        DataLoader([1, 2], 1, drop_last=True)
+    with pytest.raises(TypeError, match="unknown keyword 'num_workers' .batches are made in the"):
+        DataLoader([1, 2], 1, num_workers=2)
+
+
+@pytest.mark.parametrize("size", [3, 4, 9, 10, 1])
+def test_the_last_batch_may_be_left_out(size: int) -> None:
+    loader = DataLoader(np.arange(10), size, shuffle=False, drop_last=True)
+    assert [len(x) for x in loader] == [size] * (10 // size)
+    assert len(loader) == loader.max_iter == 10 // size
+    assert next(loader).tolist() == list(range(size)), "as the first batch of a loop"
+    other = DataLoader(np.arange(10), size, shuffle=False, drop_last=True)
+    other.load_state_dict(loader.state_dict())
+    assert [len(x) for x in other] == [size] * (10 // size - 1)
+
+
+def test_leaving_out_the_only_batch_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="drop_last leaves no batch of 2 .* at most 2"):
+        DataLoader([1, 2], 3, drop_last=True)

@@ -144,7 +144,6 @@ ADVICE = {
     "betas": "beta1= and beta2=",
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
-    "drop_last": "the last batch may be smaller",
     "num_workers": "batches are made in the calling thread",
     "sampler": "shuffle=False goes in order; a data set of its own gives another order",
     "reduction": "losses return the mean over the batch",

@@ -54,6 +54,7 @@ class DataLoader:
         collate_fn: converts a list of examples to a batch. If None, examples are stacked part by
             part, and the batch has the type of an example: a tuple for tuples, a dictionary for
             dictionaries, one array for arrays.
+        drop_last: leave out a last batch of fewer than ``batch_size`` examples (default False).
 
     Yields:
         batches: for pairs, (x, t) with ``batch_size`` rows each, in NumPy's dtype of the examples.
@@ -76,6 +77,8 @@ class DataLoader:
         gpu: bool = False,
         generator: np.random.Generator | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        *,
+        drop_last: bool = False,
     ) -> None:
         if generator is not None and not isinstance(generator, np.random.Generator):
             raise ArgumentError(
@@ -83,7 +86,7 @@ class DataLoader:
                 "numpy.random.Generator, such as numpy.random.default_rng(0)"
             )
         self.dataset, self.batch_size, self.shuffle = rows(dataset), batch_size, shuffle
-        self.generator, self.collate_fn = generator, collate_fn
+        self.generator, self.collate_fn, self.drop_last = generator, collate_fn, drop_last
         self.backend: str | None = None
         self.resident: Any = None
         self._resident_source: tuple[Any, ...] = ()
@@ -118,6 +121,8 @@ class DataLoader:
     @property
     def max_iter(self) -> int:
         """The number of batches in a loop that begins now."""
+        if self.drop_last:
+            return self.data_size // self.batch_size
         return math.ceil(self.data_size / self.batch_size)
 
     @property
@@ -261,6 +266,11 @@ class DataLoader:
         """Raise `ArgumentError` if there is nothing to loop over."""
         if self.data_size == 0:
             raise ArgumentError(f"{type(self).__name__}: the data set has no examples")
+        if self.max_iter == 0:
+            raise ArgumentError(
+                f"{type(self).__name__}: drop_last leaves no batch of {self.data_size} examples; "
+                f"choose a batch_size of at most {self.data_size}"
+            )
 
     def _load(self, indices: Any) -> Any:
         """Return a batch on the device of the loader."""
