@@ -41,7 +41,7 @@ def test_assignment_sets_the_default_of_the_process() -> None:
 
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(
-        UnknownName, match=r"'trian'; there are enable_backprop, exact, train"
+        UnknownName, match=r"'trian'; there are enable_backprop, exact, train, update_buffers"
     ) as caught:
         using_config("trian", False)
     assert isinstance(caught.value, ValueError)

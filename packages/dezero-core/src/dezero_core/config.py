@@ -216,6 +216,7 @@ def named_block(name: str, setting: Setting[T], value: T, function: Any = None) 
 enable_backprop = Setting("enable_backprop", True)
 exact = Setting("exact", False)
 train = Setting("train", True)
+update_buffers = Setting("update_buffers", True)
 
 
 class Configuration:
@@ -225,12 +226,16 @@ class Configuration:
         enable_backprop: record the graph of what is computed (default True).
         exact: no kernel trades digits for speed (default False); see `precision`.
         train: layers behave as in training, dropout drops (default True).
+        update_buffers: calls may change Buffers, such as the running statistics of batch norm
+            (default True). It is off while `hessian`, a gradient check or `summary` calls a
+            model; a layer with Buffers of its own asks it before it changes them.
     """
 
     __slots__ = ()
     enable_backprop = enable_backprop
     exact = exact
     train = train
+    update_buffers = update_buffers
 
 
 Config = Configuration()
@@ -240,7 +245,7 @@ class using_config(Block[bool]):
     """Override one setting inside a ``with`` block or a decorated function; see `Block`.
 
     Args:
-        name: ``"enable_backprop"``, ``"exact"`` or ``"train"``.
+        name: ``"enable_backprop"``, ``"exact"``, ``"train"`` or ``"update_buffers"``.
         value: its value inside the block.
 
     Raises:

@@ -1,4 +1,9 @@
-"""Derivatives as values: gradients, Jacobians, Hessians, without touching any ``x.grad``."""
+"""Derivatives as values: gradients, Jacobians, Hessians, without touching any ``x.grad``.
+
+Functions that take a function call it once, and differentiate that one graph as often as needed:
+dropout draws one mask. Running statistics and other Buffers stay as they are, see
+`dezero_core.config.Configuration`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .backends.registry import backend_of, on_device_of
+from .config import using_config
 from .engine import Pass, go_back, seed_dtype, seed_for
 from .function import calls_behind, has_creator
 from .functions.casting import floating
@@ -103,7 +109,8 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
         shape (*y.shape, *x.shape); one backward for each element of y.
     """
     x = wanting(x)
-    y = function(x)
+    with using_config("update_buffers", False):
+        y = function(x)
     if not y.requires_grad or y.size == 0:
         zeros = backend_of(y.data).zeros((*y.shape, *x.shape), array_of(floating(y)))
         return Variable(zeros, requires_grad=False)
@@ -159,7 +166,8 @@ def hvp(function: Callable[[Any], Variable], x: Any, v: Any) -> Variable:
 
 def slope(function: Callable[[Any], Variable], x: Variable) -> Variable:
     """The gradient of ``function`` at ``x``, with its graph."""
-    y = function(x)
+    with using_config("update_buffers", False):
+        y = function(x)
     found = grad(y, x, create_graph=True) if y.requires_grad else None
     return zeros_like(x) if found is None else found
 

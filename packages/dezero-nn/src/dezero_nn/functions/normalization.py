@@ -71,9 +71,9 @@ def batch_norm(
 ) -> Variable:
     """Return ``x`` with each channel shifted and scaled to mean ``beta``, deviation ``gamma``.
 
-    In training by the statistics of this batch, which also enter the running ones; in evaluation
-    (``test_mode()``, ``model.eval()``) by the running ones. Ioffe and Szegedy, "Batch
-    Normalization", 2015.
+    In training by the statistics of this batch, which also enter the running ones unless
+    ``Config.update_buffers`` is off; in evaluation (``test_mode()``, ``model.eval()``) by the
+    running ones. Ioffe and Szegedy, "Batch Normalization", 2015.
 
     Args:
         x: shape (N, C) or (N, C, ...).
@@ -85,7 +85,8 @@ def batch_norm(
         eps: added to the variance (default 2e-5, as in the book).
 
     Raises:
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes do not fit together; in training, a channel has fewer than two
+            values.
         ArgumentError: ``mean`` or ``var`` are arrays of a library that does not let them be
             written to.
     """
@@ -97,9 +98,10 @@ def batch_norm(
     require_running(x, mean, var)
     if Config.train:
         y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
-        m = math.prod(x.shape) // x.shape[1]
-        follow(mean, array_of(of_batch), decay)
-        follow(var, array_of(var_of_batch) * (m / max(m - 1, 1)), decay)
+        if Config.update_buffers:
+            m = math.prod(x.shape) // x.shape[1]
+            follow(mean, array_of(of_batch), decay)
+            follow(var, array_of(var_of_batch) * (m / (m - 1)), decay)
         return y
 
     def by_running(x: Any, gamma: Any, beta: Any) -> Any:
@@ -132,9 +134,17 @@ def follow(running: Any, batch: Any, decay: float) -> None:
 
 
 def require_elements(x: tuple[int, ...]) -> None:
-    """Raise `ShapeError` unless each channel has elements."""
-    if math.prod(x) // max(x[1], 1) == 0:
+    """Raise `ShapeError` unless each channel has two elements or more, which have a variance."""
+    N, C, *_ = x
+    m = math.prod(x) // max(C, 1)
+    if m == 0:
         raise ShapeError(f"batch_norm: x {tuple(x)} has no elements to take a mean of")
+    if m == 1:
+        raise ShapeError(
+            f"batch_norm: x {tuple(x)}, a batch of {N} with {C} channels, has one value a channel, "
+            "whose variance is 0; expected more than one; use a larger batch, "
+            "DataLoader(..., drop_last=True), or test_mode() outside of training"
+        )
 
 
 def require_running(x: Any, mean: Any, var: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dezero_core import plot_dot_graph
+from dezero_core import plot_dot_graph, using_config
 
 from ..layers import Layer
 from .summary import summary
@@ -15,7 +15,7 @@ class Model(Layer):
     """A layer that stands for a whole network (book step 45)."""
 
     def plot(self, *inputs: Any, to_file: str | os.PathLike[str] = "model.png") -> Any:
-        """Run the model and draw the graph of its output (book step 45).
+        """Run the model and draw the graph of its output (book step 45); Buffers do not change.
 
         Args:
             inputs: what ``forward`` takes.
@@ -27,7 +27,9 @@ class Model(Layer):
         Raises:
             MissingProgram: neither Graphviz nor matplotlib is installed.
         """
-        return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
+        with using_config("update_buffers", False):
+            y = self(*inputs)
+        return plot_dot_graph(y, verbose=True, to_file=to_file)
 
     def summary(self, *inputs: Any, **options: Any) -> None:
         """Print a table of the layers: path, type, output shape, parameter shapes and sizes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode
+from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode, using_config
 from dezero_core.tree import attributes
 
 from ..layers import Layer
@@ -71,7 +71,8 @@ def output_shapes(
     before = [(layer, dict(vars(layer))) for layer in layers.values()]
     token = watching.set(watch)
     try:
-        with no_grad(), test_mode(), without_flags():
+        # a layer of a user's may train in spite of test_mode()
+        with no_grad(), test_mode(), without_flags(), using_config("update_buffers", False):
             model(*inputs, **options)
     finally:
         watching.reset(token)

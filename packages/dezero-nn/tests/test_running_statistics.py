@@ -1,0 +1,123 @@
+"""Running statistics: what moves them, what leaves them alone, and when there are none."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core import (
+    Buffer,
+    Config,
+    Variable,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    test_mode,
+    using_config,
+)
+from dezero_core.errors import ShapeError
+from dezero_core.functions import sum, tanh
+from dezero_core.testing import check_gradients, gradient_check, numerical_grad
+from dezero_nn import BatchNorm, Layer, Linear, Model, Sequential, batch_norm, dropout
+
+X = np.linspace(-1, 1, 6).reshape(3, 2) ** 2
+
+
+class Counted(Layer):
+    """A layer of a user's, with a Buffer that counts calls."""
+
+    def __init__(self) -> None:
+        self.calls = Buffer(np.array(0))
+
+    def forward(self, x: Any) -> Any:
+        if Config.update_buffers:
+            self.calls.data = self.calls.data + 1
+        return x
+
+
+def network() -> Sequential:
+    return Sequential(Linear(2, dtype="float64"), BatchNorm(dtype="float64"), tanh, Counted())
+
+
+def score(model: Any) -> Callable[[Any], Any]:
+    return lambda x: sum(model(x) ** 3)
+
+
+ON_THE_SIDE: dict[str, Callable[[Any], Any]] = {
+    "hessian": lambda m: hessian(score(m), X),
+    "jacobian": lambda m: jacobian(m, X),
+    "jacobian of a gradient": lambda m: jacobian(
+        lambda x: grad(score(m)(x), x, create_graph=True), Variable(X)
+    ),
+    "hvp": lambda m: hvp(score(m), X, X),
+    "check_gradients": lambda m: check_gradients(m, X, rtol=1e-4),
+    "gradient_check": lambda m: gradient_check(m, X),
+    "numerical_grad": lambda m: numerical_grad(m, X),
+    "summary": lambda m: Model.summary(m, X),
+}
+
+
+@pytest.mark.parametrize("use", ON_THE_SIDE.values(), ids=ON_THE_SIDE)
+def test_what_we_call_on_the_side_moves_no_buffer(use: Any) -> None:
+    model = network()
+    model(X)
+    before = {key: x.data.copy() for key, x in model.named_params().items()}
+    use(model)
+    for key, x in model.named_params().items():
+        assert np.array_equal(x.data, before[key]), key
+    assert Config.update_buffers
+    model(X)
+    assert model.l3.calls.data == 2
+    assert not np.array_equal(model.l1.avg_mean.data, before["l1/avg_mean"]), "a call moves it"
+
+
+def test_arrays_stay_as_they_are_too() -> None:
+    one, mean, var = np.ones(2), np.zeros(2), np.ones(2)
+
+    def normalised(x: Any) -> Any:
+        return sum(batch_norm(x, one, one, mean, var) ** 3)
+
+    hessian(normalised, X)
+    with using_config("update_buffers", False):
+        normalised(X)
+    assert mean.tolist() == [0, 0] and var.tolist() == [1, 1]
+    normalised(X)
+    assert mean.any()
+
+
+def test_a_hessian_draws_one_mask() -> None:
+    """The function is called once, so the second derivative is that of one function."""
+    ones = np.ones(200)
+    second = np.diag(hessian(lambda x: sum(dropout(x, 0.5) ** 2), ones).data)
+    product = hvp(lambda x: sum(dropout(x, 0.5) ** 2), ones, ones).data
+    assert set(second) == set(product) == {0.0, 8.0}
+
+
+ALONE = [(1, 3), (1, 3, 1), (1, 3, 1, 1)]
+
+
+@pytest.mark.parametrize("shape", ALONE)
+def test_one_value_a_channel_has_no_variance(shape: tuple[int, ...]) -> None:
+    layer, x = BatchNorm(), np.ones(shape, "float32")
+    with test_mode():
+        assert layer(x).shape == shape
+    before = layer.avg_var.data.copy()
+    with pytest.raises(
+        ShapeError,
+        match=r"batch_norm: x \(1, 3.*a batch of 1 with 3 channels, has one value a channel.*"
+        r"expected more than one; use a larger batch, .*drop_last=True.*test_mode\(\)",
+    ):
+        layer(x)
+    with pytest.raises(ShapeError, match=r"\(in model.l0\)"):
+        Sequential(layer)(x)
+    assert np.array_equal(layer.avg_var.data, before)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 3, 2), (1, 3, 1, 2), (2, 3, 1, 1), (2, 1)])
+def test_two_values_a_channel_have_one(shape: tuple[int, ...]) -> None:
+    layer = BatchNorm()
+    x = np.arange(np.prod(shape), dtype="float32").reshape(shape)
+    y = layer(x).data
+    assert abs(y.mean()) < 1e-6 and np.isfinite(layer.avg_var.data).all()
