@@ -10,7 +10,21 @@ import pytest
 
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.errors import ArgumentError, ArgumentTypeError
-from dezero_nn import GRU, LSTM, MLP, RNN, SGD, BatchNorm, Conv2d, Linear, Sequential, relu
+from dezero_nn import (
+    GRU,
+    LSTM,
+    MLP,
+    RNN,
+    SGD,
+    BatchNorm,
+    Conv2d,
+    EmbedID,
+    Layer,
+    LayerNorm,
+    Linear,
+    Sequential,
+    relu,
+)
 from dezero_nn.layers.paths import sublayers
 from dezero_nn.models.resnet import Stage
 
@@ -284,3 +298,25 @@ def test_an_array_does_not_replace_a_parameter(value: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"avg_var is a Buffer, got Variable"):
         norm.avg_var = Variable(np.ones(3))
     assert isinstance(layer.W, Parameter) and isinstance(norm.avg_var, Buffer)
+
+
+NEEDED = [
+    (lambda: Linear(3, in_size=3), "W"),
+    (lambda: Conv2d(3, 3), "W"),
+    (BatchNorm, "avg_mean"),
+    (BatchNorm, "gamma"),
+    (LayerNorm, "beta"),
+    (lambda: EmbedID(3, 2), "W"),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), NEEDED)
+@pytest.mark.parametrize("value", [None, [1.0], "W", relu])
+def test_a_parameter_that_is_needed_stays_one(make: Any, name: str, value: Any) -> None:
+    layer = make()
+    with pytest.raises(ArgumentTypeError, match=f"{name} is a (Parameter|Buffer), got "):
+        setattr(layer, name, value)
+    other = Layer()
+    other.p = Parameter(np.ones(2))
+    other.p = None  # not needed, as far as anybody knows
+    assert other.named_params() == {}

@@ -101,7 +101,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     """Return dy/dx of ``y = function(x)``: every element of y by every element of x.
 
     Args:
-        function: takes a Variable and returns one.
+        function: takes a Variable and returns one; it is called once.
         x: where, a Variable or an array.
         create_graph: record how it is computed, to differentiate it in turn.
 
@@ -136,7 +136,7 @@ def hessian(function: Callable[[Any], Variable], x: Any) -> Variable:
     """Return the second derivatives of ``function``, summed over its outputs, at ``x``.
 
     Args:
-        function: takes a Variable and returns one.
+        function: takes a Variable and returns one; it is called once.
         x: where, a Variable or an array.
 
     Returns:
@@ -151,7 +151,7 @@ def hvp(function: Callable[[Any], Variable], x: Any, v: Any) -> Variable:
     Pearlmutter, "Fast Exact Multiplication by the Hessian", 1994.
 
     Args:
-        function: takes a Variable and returns one; its outputs are summed.
+        function: takes a Variable and returns one, whose elements are summed; it is called once.
         x: where, a Variable or an array.
         v: the vector, shape of ``x``.
 

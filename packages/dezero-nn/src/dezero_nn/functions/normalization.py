@@ -214,7 +214,8 @@ def normalised_axes(x: Any, gamma: Any) -> tuple[tuple[int, ...], int]:
 def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
     """Return ``x`` with each example shifted and scaled to mean ``beta``, deviation ``gamma``.
 
-    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+    Ba, Kiros and Hinton, "Layer Normalization", 2016. Over one element the result is ``beta``, as
+    in PyTorch.
 
     Args:
         x: shape (..., M), or with as many last axes as ``gamma`` has.

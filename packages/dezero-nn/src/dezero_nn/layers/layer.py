@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
 from dezero_core import Buffer, Config, Parameter, Variable
@@ -52,6 +52,7 @@ class Layer:
     tuples and dictionaries, in the order in which they were set. Subclasses define ``forward``.
 
     Attributes:
+        needed: names of parameters and buffers that ``forward`` cannot do without.
         inputs, outputs: those of the last call, as weak references: ``layer.outputs[0]()`` is the
             Variable, or None once it was freed (the book's Grad-CAM reads it).
         training: whether the layer behaves as in training: what `train` and `eval` said, else
@@ -60,6 +61,7 @@ class Layer:
     A subclass may use these names, and those of methods, for other attributes.
     """
 
+    needed: ClassVar[tuple[str, ...]] = ()
     inputs: Any = LastCall(INPUTS)
     outputs: Any = LastCall(OUTPUTS)
     if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Layer:
         def __setattr__(self, name: str, value: Any) -> None:
             """Set an attribute; an array cannot take the place of a Parameter or Buffer."""
             if isinstance(vars(self).get(name), Parameter | Buffer):
-                require_no_array(self, name, value)
+                require_variable(self, name, value)
             super().__setattr__(name, value)
 
     def __repr__(self) -> str:
@@ -234,16 +236,17 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 
 
-def require_no_array(layer: Layer, name: str, value: Any) -> None:
-    """Raise `ArgumentTypeError` for what would be neither trained nor saved in this place.
+def require_variable(layer: Layer, name: str, value: Any) -> None:
+    """Raise `ArgumentTypeError` for a value that cannot take the place of a Parameter or Buffer.
 
-    A Variable may replace a Parameter, so that weights can be computed; it cannot be a Buffer.
+    An array would be neither trained nor saved. A Variable may replace a Parameter, so that
+    weights can be computed from others. A parameter that the layer does not need may become None.
     """
     kind = type(vars(layer)[name]).__name__
-    is_allowed = isinstance(value, Parameter | Buffer) or (
-        isinstance(value, Variable) and kind != "Buffer"
-    )
-    if not is_allowed and (hasattr(value, "shape") or isinstance(value, int | float)):
+    if isinstance(value, Parameter | Buffer) or (isinstance(value, Variable) and kind != "Buffer"):
+        return
+    is_array = hasattr(value, "shape") or isinstance(value, int | float)
+    if is_array or name in type(layer).needed:
         raise ArgumentTypeError(
             f"{type(layer).__name__}: {name} is a {kind}, got {type(value).__name__}; write "
             f"layer.{name}.data = array, or layer.{name} = {kind}(array)"

@@ -36,6 +36,8 @@ class BatchNorm(Layer):
         dtype: NumPy dtype of parameters and statistics, or its name (default float32).
     """
 
+    needed = tuple(STATISTICS)
+
     def __init__(self, *, dtype: Any = "float32") -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
@@ -83,6 +85,8 @@ class LayerNorm(Layer):
         gamma, beta: Parameters of that shape, at first 1 and 0; created at the first input, on
             its device.
     """
+
+    needed = ("gamma", "beta")
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ class Weighted(Layer):
         ArgumentError: ``nobias`` is not a bool.
     """
 
+    needed = ("W",)
+
     def __init__(
         self, out_size: int, nobias: bool, dtype: Any, initializer: Initializer | None
     ) -> None:
