@@ -170,6 +170,7 @@ LAYER = {
     "add_module": "model.name = layer",
     "init_scope": "model.name = layer: attributes are found without it",
     "add_link": "model.name = layer",
+    "add": "dezero.models.Sequential.append(layer)",
     "weight": "layer.W, of shape (in, out) in Linear",
     "bias": "layer.b",
     "in_features": "layer.in_size",

@@ -112,6 +112,7 @@ class Layered(Model):
 
 def layer_names(names: Iterable[str]) -> list[str]:
     """Return the names such as ``l12``, in the order of their numbers."""
+    names = list(names)  # another thread may set an attribute meanwhile
     return sorted([x for x in names if x[:1] == "l" and x[1:].isdecimal()], key=number_of)
 
 
