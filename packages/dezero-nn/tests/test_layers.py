@@ -210,7 +210,7 @@ def test_saving_without_dezero_io_names_it(monkeypatch: Any) -> None:
 
 
 def test_layers_remember_their_last_call_weakly() -> None:
-    layer, x = Linear(2), Variable(np.ones((1, 3), "float32"))
+    layer, x = Linear(2), Variable(np.ones((2, 3), "float32"))
     assert layer.inputs == layer.outputs == ()
     y = layer(x)
     assert layer.inputs[0]() is x and layer.outputs[0]() is y

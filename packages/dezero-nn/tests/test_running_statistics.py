@@ -20,7 +20,7 @@ from dezero_core import (
 from dezero_core.errors import ShapeError
 from dezero_core.functions import sum, tanh
 from dezero_core.testing import check_gradients, gradient_check, numerical_grad
-from dezero_nn import BatchNorm, Layer, Linear, Model, Sequential, batch_norm, dropout
+from dezero_nn import BatchNorm, Layer, Linear, Model, Sequential, batch_norm, dropout, relu
 
 X = np.linspace(-1, 1, 6).reshape(3, 2) ** 2
 
@@ -100,7 +100,9 @@ ALONE = [(1, 3), (1, 3, 1), (1, 3, 1, 1)]
 
 @pytest.mark.parametrize("shape", ALONE)
 def test_one_value_a_channel_has_no_variance(shape: tuple[int, ...]) -> None:
-    layer, x = BatchNorm(), np.ones(shape, "float32")
+    layer, x = BatchNorm(), Variable(np.ones(shape, "float32"))
+    with pytest.raises(ShapeError, match="one value a channel"):
+        layer(x)
     with test_mode():
         assert layer(x).shape == shape
     before = layer.avg_var.data.copy()
@@ -113,6 +115,18 @@ def test_one_value_a_channel_has_no_variance(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=r"\(in model.l0\)"):
         Sequential(layer)(x)
     assert np.array_equal(layer.avg_var.data, before)
+
+
+def test_one_example_may_create_the_weights_of_a_model() -> None:
+    """As the book's GAN does, before it draws other weights."""
+    model = Sequential(Linear(3), BatchNorm(), relu, Linear(2))
+    one = np.ones((1, 4), "float32")
+    assert np.isfinite(model(one).data).all()
+    assert all(p.data is not None for p in model.params())
+    norm = model.l1
+    assert norm.avg_mean.data.tolist() == [0] * 3 and norm.avg_var.data.tolist() == [1] * 3
+    with pytest.raises(ShapeError, match=r"one value a channel.*\(in model.l1\)"):
+        model(one)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 3, 2), (1, 3, 1, 2), (2, 3, 1, 1), (2, 1)])
