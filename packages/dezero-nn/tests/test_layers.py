@@ -255,7 +255,7 @@ def test_the_scale_of_a_deconv2d_does_not_depend_on_its_stride(
 ) -> None:
     """Away from the edges, where fewer inputs reach an output."""
     seed(0)
-    layer = Deconv2d(64, kernel, stride, in_channels=64, **settings)
+    layer = Deconv2d(64, kernel, stride=stride, in_channels=64, **settings)
     x = np.random.default_rng(0).standard_normal((2, 64, 20, 20)).astype("float32")
     y = layer(x).data
     edge = [min(8, n // 5) for n in y.shape[2:]]
@@ -271,7 +271,7 @@ def test_the_scale_of_a_deconv2d_does_not_depend_on_its_stride(
 def test_initialisers_count_the_stride_of_a_deconv2d(initializer: Any, factor: float) -> None:
     """16 channels with 2 x 2 of 4 x 4 taps: fan_in 64; 32 channels of output: fan_out 512."""
     seed(0)
-    W = Deconv2d(32, 4, 2, in_channels=16, initializer=initializer).W.data
+    W = Deconv2d(32, 4, stride=2, in_channels=16, initializer=initializer).W.data
     assert abs(W.std() / (factor / 64) ** 0.5 - 1) < 0.05
 
 

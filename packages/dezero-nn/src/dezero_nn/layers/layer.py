@@ -29,6 +29,9 @@ from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
 """Attributes in which a layer stores its last call; subclasses do not use these names."""
 
+STORED = Parameter, Buffer
+"""What is saved with the weights."""
+
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
@@ -101,9 +104,9 @@ class Layer:
 
         def __setattr__(self, name: str, value: Any) -> None:
             """Set an attribute; an array cannot take the place of a Parameter or Buffer."""
-            if isinstance(vars(self).get(name), Parameter | Buffer):
+            if isinstance(self.__dict__.get(name), STORED):
                 require_variable(self, name, value)
-            super().__setattr__(name, value)
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return described(self, ())
