@@ -34,7 +34,7 @@ DENSE = (1, 1)
 def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads share out the smallest arrays, as they do the large ones elsewhere."""
     monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    monkeypatch.setattr(threads, "PART_WORK", 1)
     yield
     threads._chosen = None
 
