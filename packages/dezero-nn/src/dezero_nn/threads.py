@@ -98,7 +98,8 @@ class BlasThreads:
     """
 
     def __init__(self) -> None:
-        self._entry, self._change = Lock(), Condition(Lock())
+        self._entry, self._lock = Lock(), Lock()
+        self._change = Condition(self._lock)
         self._calls, self._single, self._configured = 0, False, 1
 
     def configured(self) -> int:
@@ -106,7 +107,7 @@ class BlasThreads:
         functions = blas()
         if functions is None:
             return 1
-        with self._change:
+        with self._lock:
             return self._configured if self._calls and self._single else functions[0]()
 
     @contextmanager
@@ -121,7 +122,7 @@ class BlasThreads:
             return
         entered = False
         try:
-            with self._entry, self._change:
+            with self._entry, self._lock:
                 while self._calls and self._single != single:
                     self._change.wait()
                 if self._calls == 0:
@@ -133,7 +134,7 @@ class BlasThreads:
             yield
         finally:
             if entered:
-                with self._change:
+                with self._lock:
                     self._calls -= 1
                     if self._calls == 0:
                         self.restore()
@@ -160,9 +161,9 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
         work: multiply-adds of all of them together; with few there is one part.
         job: releases the GIL for most of its time.
     """
-    if work <= ALONE or _is_part.get() or blas() is None or get_num_threads() < 2:
+    if work <= ALONE or _is_part.get() or blas() is None or (n := get_num_threads()) < 2:
         return [job(slice(0, count))]
-    parts = evenly(count, number_of_parts(count, work))
+    parts = evenly(count, number_of_parts(count, work, n))
     with BLAS_THREADS.using(single=True):
         token = _is_part.set(True)
         try:
@@ -171,9 +172,9 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
             _is_part.reset(token)
 
 
-def number_of_parts(count: int, work: float) -> int:
+def number_of_parts(count: int, work: float, threads: int) -> int:
     """Return into how many parts `in_parts` splits ``range(count)``, at least 1."""
-    return max(1, min(get_num_threads(), count, int(work / PART_WORK)))
+    return max(1, min(threads, count, int(work / PART_WORK)))
 
 
 def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
