@@ -8,7 +8,7 @@ and they meet once, at the end:
                [ second half ] ->  a worker             matmul, copy, matmul, ...
 
 The number of threads is what ``set_num_threads`` was given, else ``DEZERO_NUM_THREADS``, else what
-NumPy's BLAS uses. Where BLAS is not OpenBLAS, whose number of threads can be set, work is not split.
+NumPy's BLAS uses. Work is split only where BLAS is OpenBLAS, whose number of threads can be set.
 
 The same call returns the same bits, whatever other threads of the program do: float32 sums depend
 on how they are split and on how many threads BLAS has, so both follow from the shape and from
@@ -98,6 +98,9 @@ class BlasThreads:
     """
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
         self._entry, self._lock = Lock(), Lock()
         self._change = Condition(self._lock)
         self._calls, self._single, self._configured = 0, False, 1
@@ -137,15 +140,19 @@ class BlasThreads:
                 with self._lock:
                     self._calls -= 1
                     if self._calls == 0:
-                        self.restore()
+                        self._restore()
                         self._change.notify()
 
-    def restore(self) -> None:
-        """Give BLAS the configured number of threads again."""
+    def _restore(self) -> None:
         functions = blas()
         if functions is not None and self._single:
             functions[1](self._configured)
             self._single = False
+
+    def after_fork(self) -> None:
+        """Forget the calls of the parent's threads, in a child of fork."""
+        self._restore()
+        self._reset()
 
 
 BLAS_THREADS = BlasThreads()
@@ -248,11 +255,10 @@ def workers(count: int) -> list[Worker]:
 
 def _forget() -> None:
     """Start a child of fork with no worker, free locks and BLAS as configured."""
-    global _workers_in_use, BLAS_THREADS
+    global _workers_in_use
     _workers.clear()
     _workers_in_use = Lock()
-    BLAS_THREADS.restore()  # the parent may have been computing
-    BLAS_THREADS = BlasThreads()
+    BLAS_THREADS.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
