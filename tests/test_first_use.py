@@ -21,6 +21,7 @@ CACHES = ("cache", "lru_cache", "once", "cached_property")
 TABLES = ("Catalog", "dict", "list", "set", "WeakKeyDictionary", "WeakValueDictionary")
 FILLED_AT_IMPORT = {
     "dezero_core.backends.kernels.ops",
+    "dezero_core.config._settings",
     "dezero_core.numpy_functions.REARRANGING",
 }
 

@@ -1,6 +1,7 @@
 """Kernels: each held to its portable definition, on any shape that it says it supports."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import kernel_log, ops
+from dezero_core.extend import kernel_log, ops, plugins
 from dezero_core.functions.linalg import product
 from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, signatures, threads
 from dezero_nn.kernels import all_kernels, columns, conv, filters, updates, winograd
@@ -103,6 +104,19 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
             *around,
         ),
     }[op]()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def only_these_kernels() -> Iterator[None]:
+    """Run this package's kernels, also where dezero-onednn is installed."""
+    plugins.scan()
+    if "onednn" not in plugins.loaded():
+        yield
+        return
+    distribution = next(s.distribution for s in plugins.statuses() if s.name == "onednn")
+    plugins.unregister("onednn")
+    yield
+    plugins.register(import_module("dezero_onednn.plugin"), "onednn", distribution)
 
 
 @pytest.fixture(autouse=True)
