@@ -13,6 +13,7 @@ check() {
 
 check .ci/run
 check hatch test -m slow packages tests --ignore=tests/dist --ignore=packages/dezero-onednn
+check hatch run shuffled:run
 check hatch run conformance:run
 check hatch run reference:run
 check hatch run book:check

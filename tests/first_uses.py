@@ -256,7 +256,7 @@ def convolutions() -> None:
     from dezero_core import no_grad
     from dezero_nn import conv2d, set_num_threads, threads
 
-    threads.ALONE, threads.LEAST_WORK = 0, 0
+    threads.ALONE, threads.PART_WORK = 0, 1
     draw = np.random.default_rng(0)
     x = draw.standard_normal((2, 8, 12, 12), np.float32)
     W = draw.standard_normal((8, 8, 3, 3), np.float32)

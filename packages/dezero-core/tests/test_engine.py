@@ -415,6 +415,18 @@ def test_a_long_chain_needs_no_recursion() -> None:
     del y  # an unvisited graph goes without recursion too
 
 
+@pytest.mark.slow
+def test_a_chain_of_a_million_calls() -> None:
+    x = variable(1.0)
+    for visit in (Variable.backward, Variable.unchain_backward, id):
+        y = x
+        for _ in range(500_000):
+            y = -(y * 1.0)
+        visit(y)
+        del y
+    assert x.grad.data == 1.0
+
+
 def test_only_the_outputs_you_hold_keep_a_graph_alive() -> None:
     gc.disable()
     try:

@@ -1,6 +1,7 @@
 """Kernels: each held to its portable definition, on any shape that it says it supports."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import kernel_log, ops
+from dezero_core.extend import kernel_log, ops, plugins
 from dezero_core.functions.linalg import product
 from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, signatures, threads
 from dezero_nn.kernels import all_kernels, columns, conv, filters, updates, winograd
@@ -105,11 +106,24 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     }[op]()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def only_these_kernels() -> Iterator[None]:
+    """Run this package's kernels, also where dezero-onednn is installed."""
+    plugins.scan()
+    if "onednn" not in plugins.loaded():
+        yield
+        return
+    distribution = next(s.distribution for s in plugins.statuses() if s.name == "onednn")
+    plugins.unregister("onednn")
+    yield
+    plugins.register(import_module("dezero_onednn.plugin"), "onednn", distribution)
+
+
 @pytest.fixture(autouse=True)
 def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads share out the smallest arrays, as they do the large ones elsewhere."""
     monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    monkeypatch.setattr(threads, "PART_WORK", 1)
     threads.workers(2)
     yield
     threads._chosen = None

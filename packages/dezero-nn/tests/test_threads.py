@@ -34,7 +34,7 @@ W = DRAW.standard_normal((24, 16, 3, 3), np.float32)
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    monkeypatch.setattr(threads, "PART_WORK", 1)
     yield
     threads._chosen = None
 
@@ -140,7 +140,7 @@ ended = []
 for _ in range(20):
     if (child := os.fork()) == 0:
         x = Variable(np.ones(2)); (x * 3).backward()
-        os._exit(threads.at_work() or threads.in_parts(4, 1e9, job) != wanted)
+        os._exit(bool(threads._workers) or threads.in_parts(4, 1e9, job) != wanted)
     ended.append(os.waitpid(child, 0)[1])
 go_on = False
 print(any(ended), threads.in_parts(4, 1e9, job) == wanted)
@@ -152,6 +152,52 @@ def test_a_child_of_fork_makes_threads_and_locks_of_its_own() -> None:
     command = [sys.executable, "-W", "ignore", "-c", AFTER_A_FORK]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.stdout == "False True\n", done.stderr
+
+
+IN_A_CALL = """
+import os, numpy as np
+from dezero_nn import lstm, threads
+before = threads.get_num_threads()
+shapes = (2, 3, 4), (8, 4), (8, 2), (8,), (3, 2), (3, 2)
+with threads.BLAS_THREADS.using(single=True):
+    if (child := os.fork()) == 0:
+        lstm(*[np.ones(shape, "f") for shape in shapes])
+        same = threads.get_num_threads() == before == threads.blas()[0]()
+        os._exit(0 if same and threads.in_parts(4, 1e9, lambda part: 1) else 1)
+    print(threads.get_num_threads() == before, os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_fork_does_not_wait_for_calls_of_its_parent() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", IN_A_CALL]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True 0\n", done.stderr
+
+
+def test_the_number_is_the_same_for_calls_that_run_together() -> None:
+    """Calls with BLAS at one thread and calls with BLAS as set never overlap, and none starves."""
+    functions = threads.blas()
+    if functions is None:
+        pytest.skip("NumPy's BLAS is not OpenBLAS")
+    get, tell = functions
+    before, seen = get(), {True: set(), False: set()}
+    tell(2)
+    set_num_threads(2)
+
+    def call(single: bool) -> None:
+        with threads.BLAS_THREADS.using(single):
+            seen[single].add(get())
+            sleep(1e-4)
+            seen[single].add(get())
+            assert get_num_threads() == 2
+
+    try:
+        run_together(*[lambda: call(True)] * 3, *[lambda: call(False)] * 2, seconds=0.2)
+        assert seen == {True: {1}, False: {2}}
+        assert get() == 2
+    finally:
+        tell(before)
 
 
 @pytest.fixture
@@ -236,26 +282,6 @@ def test_bad_numbers_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEZERO_NUM_THREADS", "many")
     with pytest.raises(ArgumentError, match="DEZERO_NUM_THREADS is 'many', not a number from 1"):
         get_num_threads()
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ({}, "True"),
-        ({"DEZERO_KEEP_MEMORY": "0"}, "False"),
-        ({"MALLOC_TRIM_THRESHOLD_": "1000"}, "False"),
-    ],
-)
-def test_the_allocator_is_told_unless_somebody_else_decides(
-    given: dict[str, str], kept: str
-) -> None:
-    if "glibc" not in str(os.confstr("CS_GNU_LIBC_VERSION") if hasattr(os, "confstr") else ""):
-        pytest.skip("the C library is not glibc")
-    code = "from dezero_nn.kernels.memory import keep_freed_memory as k; print(k())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **given}, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == kept, done.stderr
 
 
 def test_workers_know_the_settings_of_the_caller() -> None:

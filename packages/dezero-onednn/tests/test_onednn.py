@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from ctypes.util import find_library
-from threading import Barrier, Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -34,7 +33,7 @@ DENSE = (1, 1)
 def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads share out the smallest arrays, as they do the large ones elsewhere."""
     monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    monkeypatch.setattr(threads, "PART_WORK", 1)
     yield
     threads._chosen = None
 
@@ -282,30 +281,6 @@ def test_networks_use_it_without_being_told() -> None:
         y.backward()
     assert ran == [("conv2d", "numpy:onednn_conv2d"), ("conv2d_grads", "numpy:onednn_conv2d_grads")]
     assert float(y.data[0, 0, 0, 0]) == 16 * 25
-
-
-def test_one_engine_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is made with an engine must not outlive it: a second one ended in a crash."""
-    monkeypatch.setattr(library, "_made", [])
-    slow, made = library.Handle.__init__, []
-
-    def create(*arguments: Any) -> None:
-        made.append(barrier.wait)  # the first is at work while the others come
-        slow(*arguments)
-
-    monkeypatch.setattr(library.Handle, "__init__", create)
-    barrier, found = Barrier(8), []
-
-    def ask() -> None:
-        barrier.wait()
-        found.append(library.engine())
-
-    asking = [Thread(target=ask) for _ in range(8)]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
-    assert len(set(map(id, found))) == len(made) == 1
 
 
 def test_other_peoples_threads_are_left_alone() -> None:

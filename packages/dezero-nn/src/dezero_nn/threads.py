@@ -1,30 +1,33 @@
-"""Images shared out among threads: a part of the batch each, with BLAS at one thread meanwhile.
+"""Split work over threads: each computes a part of the batch, with BLAS at one thread meanwhile.
 
-A convolution is products of matrices with copies between them. BLAS's own threads speed up the
-products only, and wait for each other at every one. Here each thread does everything for its part
-of the images, and they meet once, at the end:
+A convolution is matmuls with copies between them. BLAS's own threads speed up the matmuls only,
+and wait for each other at every one. Here each thread does everything for its part of the images,
+and they meet once, at the end:
 
-      images   [ first half ]  ->  this thread          products, copies, products, ...
-               [ second half ] ->  a worker             products, copies, products, ...
+      images   [ first half ]  ->  this thread          matmul, copy, matmul, ...
+               [ second half ] ->  a worker             matmul, copy, matmul, ...
 
-How many: what ``set_num_threads`` was given, else ``DEZERO_NUM_THREADS``, else as many as NumPy's
-BLAS uses. BLAS is told to use one thread while the parts run, and what it used before afterwards;
-that is one number for the whole process, so only one call at a time shares its images out. A call
-that finds another one doing so, from a thread of the user's, does all its images itself. Where
-BLAS cannot be told (it is not OpenBLAS) nothing is shared out.
+The number of threads is what ``set_num_threads`` was given, else ``DEZERO_NUM_THREADS``, else what
+NumPy's BLAS uses. Work is split only where BLAS is OpenBLAS, whose number of threads can be set.
+
+The same call returns the same bits, whatever other threads of the program do: float32 sums depend
+on how they are split and on how many threads BLAS has, so both follow from the shape and from
+`get_num_threads` alone. If the workers are busy with another call, this thread computes all parts,
+one after another. `BLAS_THREADS` keeps BLAS's number from changing under a running call.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
-from contextvars import copy_context
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from functools import cache, partial
 from importlib import import_module
 from itertools import pairwise
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from typing import Any, TypeVar
 
 from dezero_core.errors import ArgumentError
@@ -36,7 +39,9 @@ PREFIXES = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 
 _chosen: int | None = None
 _workers: list[Worker] = []
-_sharing = Lock()
+_workers_in_use = Lock()
+_is_part: ContextVar[bool] = ContextVar("is_part", default=False)
+"""Whether this code computes a part: what it calls is not split again."""
 
 
 def set_num_threads(n: int) -> None:
@@ -62,8 +67,7 @@ def get_num_threads() -> int:
         if not given.isdigit() or int(given) < 1:
             raise ArgumentError(f"DEZERO_NUM_THREADS is {given!r}, not a number from 1")
         return int(given)
-    functions = blas()
-    return functions[0]() if functions else 1
+    return BLAS_THREADS.configured()
 
 
 @cache
@@ -85,32 +89,109 @@ def blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
+class BlasThreads:
+    """Agree on the number of threads that BLAS has, which is one number for the whole process.
+
+    Calls that need one thread run together, and so do calls that need BLAS as it was configured.
+    A call that needs the other number waits until the running ones have ended, and comes before
+    those that start later. The configured number is restored when no call needs one thread.
+    """
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._entry, self._lock = Lock(), Lock()
+        self._change = Condition(self._lock)
+        self._calls, self._single, self._configured = 0, False, 1
+
+    def configured(self) -> int:
+        """Return how many threads BLAS has when no call needs one thread; 1 if it is unknown."""
+        functions = blas()
+        if functions is None:
+            return 1
+        with self._lock:
+            return self._configured if self._calls and self._single else functions[0]()
+
+    @contextmanager
+    def using(self, single: bool) -> Iterator[None]:
+        """Run the block while BLAS has one thread, or, if not ``single``, the configured number.
+
+        Nothing happens in a part of `in_parts`, nor where the number cannot be set.
+        """
+        functions = blas()
+        if functions is None or _is_part.get():
+            yield
+            return
+        entered = False
+        try:
+            with self._entry, self._lock:
+                while self._calls and self._single != single:
+                    self._change.wait()
+                if self._calls == 0:
+                    self._single, self._configured = single, functions[0]()
+                    if single:
+                        functions[1](1)
+                self._calls += 1
+                entered = True
+            yield
+        finally:
+            if entered:
+                with self._lock:
+                    self._calls -= 1
+                    if self._calls == 0:
+                        self._restore()
+                        self._change.notify()
+
+    def _restore(self) -> None:
+        functions = blas()
+        if functions is not None and self._single:
+            functions[1](self._configured)
+            self._single = False
+
+    def after_fork(self) -> None:
+        """Forget the calls of the parent's threads, in a child of fork."""
+        self._restore()
+        self._reset()
+
+
+BLAS_THREADS = BlasThreads()
+
+
 def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
-    """``job(part)`` for parts of ``range(count)``, at the same time; the results in order.
+    """Return ``job(part)`` for parts of ``range(count)``, computed at the same time, in order.
+
+    How many parts there are depends on the arguments and on `get_num_threads` only.
 
     Args:
-        count: how many images there are.
-        work: products of all of them together; too few are done here and now.
+        count: the number of images, or of whatever is split.
+        work: multiply-adds of all of them together; with few there is one part.
         job: releases the GIL for most of its time.
     """
-    everything = slice(0, count)
-    if count < 2 or work <= ALONE or (work <= LEAST_WORK and not _workers):
-        return [job(everything)]
-    functions, threads = blas(), min(get_num_threads(), count)
-    if threads < 2 or functions is None:
-        return [job(everything)]
-    if not _sharing.acquire(blocking=False):  # another thread of the user's does
-        return [job(everything)]
-    get, tell = functions
-    before = get()
-    if work <= LEAST_WORK:
-        threads = 1
+    if work <= ALONE or _is_part.get() or blas() is None or (n := get_num_threads()) < 2:
+        return [job(slice(0, count))]
+    parts = evenly(count, number_of_parts(count, work, n))
+    with BLAS_THREADS.using(single=True):
+        token = _is_part.set(True)
+        try:
+            return run_parts(parts, job)
+        finally:
+            _is_part.reset(token)
+
+
+def number_of_parts(count: int, work: float, threads: int) -> int:
+    """Return into how many parts `in_parts` splits ``range(count)``, at least 1."""
+    return max(1, min(threads, count, int(work / PART_WORK)))
+
+
+def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
+    """Run each part in a thread of its own; if another call has the workers, all in this one."""
+    if len(parts) == 1 or not _workers_in_use.acquire(blocking=False):
+        return [job(part) for part in parts]
     try:
-        tell(1)
-        parts = evenly(count, threads)
         waits = [  # in a copy of the caller's context: what np.errstate says holds for them too
             worker.start(partial(copy_context().run, job, part))
-            for worker, part in zip(workers(threads - 1), parts[1:], strict=False)
+            for worker, part in zip(workers(len(parts) - 1), parts[1:], strict=False)
         ]
         try:
             first = job(parts[0])
@@ -121,8 +202,7 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
                 raise error
         return [first, *[result for result, _ in others]]
     finally:
-        tell(before)
-        _sharing.release()
+        _workers_in_use.release()
 
 
 def evenly(count: int, parts: int) -> list[slice]:
@@ -131,16 +211,12 @@ def evenly(count: int, parts: int) -> list[slice]:
     return [slice(*ends) for ends in pairwise(edges)]
 
 
-ALONE = 1 << 18
-"""Multiplications up to which BLAS keeps to one thread by itself."""
+ALONE = 1 << 17
+"""Multiply-adds up to which OpenBLAS uses one thread, whatever its number: 2^18 in a matmul, and in
+a dot product 10^4 elements, which count as 16 each."""
 
-LEAST_WORK = 2e7
-"""Multiplications below which handing a part over takes longer than doing it."""
-
-
-def at_work() -> bool:
-    """Whether images have been shared out before."""
-    return bool(_workers)
+PART_WORK = 1e7
+"""Multiply-adds in a part, at least: handing over fewer takes longer than computing them."""
 
 
 class Worker:
@@ -178,10 +254,11 @@ def workers(count: int) -> list[Worker]:
 
 
 def _forget() -> None:
-    """A child of fork has no threads but its own."""
-    global _sharing
+    """Start a child of fork with no worker, free locks and BLAS as configured."""
+    global _workers_in_use
     _workers.clear()
-    _sharing = Lock()
+    _workers_in_use = Lock()
+    BLAS_THREADS.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

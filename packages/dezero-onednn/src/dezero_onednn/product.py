@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.extend import address_of
-from dezero_nn.threads import at_work, get_num_threads, in_parts
+from dezero_nn.threads import in_parts
 
 from .library import computing, one_thread, require_success
 from .operation import F4
@@ -25,10 +25,7 @@ N, T = b"N", b"T"
 
 
 def supports_matmul(x: Any, W: Any) -> bool:
-    """Two matrices of float32, in C order or transposed, large enough.
-
-    Where threads are BLAS's own, it is left to BLAS: see `dezero_nn.kernels.products`.
-    """
+    """Return whether both are float32 matrices, in C order or transposed, large enough."""
     return bool(
         type(x) is type(W) is np.ndarray
         and x.ndim == W.ndim == 2
@@ -37,7 +34,6 @@ def supports_matmul(x: Any, W: Any) -> bool:
         and x.size * W.shape[1] >= LEAST_WORK
         and min(*x.shape, W.shape[1]) >= FEWEST_ROWS
         and all(order(matrix) and matrix.flags.aligned for matrix in (x, W))
-        and (at_work() or get_num_threads() == 1)
     )
 
 

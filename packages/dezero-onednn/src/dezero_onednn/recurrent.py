@@ -20,7 +20,7 @@ import numpy as np
 from dezero_core import Config
 from dezero_core.errors import ShapeError
 from dezero_nn.kernels.conv import added
-from dezero_nn.threads import LEAST_WORK, evenly, get_num_threads, in_parts
+from dezero_nn.threads import evenly, get_num_threads, in_parts, number_of_parts
 
 from .library import Handle, engine, one_thread
 from .operation import (
@@ -81,7 +81,7 @@ def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, 
     Where no graph is recorded the rows are empty.
     """
     (T, C, N), H, kind = x.shape, h.shape[0], TRAINING if Config.enable_backprop else INFERENCE
-    parts = evenly(N, min(N, get_num_threads()) if work(x, h) > LEAST_WORK else 1)
+    parts = evenly(N, number_of_parts(N, work(x, h), get_num_threads()))
     steps, (Wx, Wh, b) = turned(x, h, c), map(contiguous, (*turned(Wx, Wh), b))
     hs, last, most = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype), -(-N // len(parts))
     row = forward(T, most, C, H, kind).workspace

@@ -1,11 +1,14 @@
-"""Products of large matrices by the threads that convolutions use, and not by BLAS's own.
+"""Large matmuls on the threads that convolutions use, and not on BLAS's own.
 
 BLAS's threads, once they have worked, go on looking for work for a while, on the cores that the
 threads of a convolution are about to need: a step of a convolutional network took half as long
-again. So once DeZero's threads have been at work, BLAS is kept at one, and large products are cut
-along the longer side of the result:
+again. So BLAS is kept at one thread, and a large matmul is split along the longer side of the
+result, or along the longest axis of a stack:
 
       x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
+
+This holds for every program, also for one that has not convolved yet: the bits of a matmul depend
+on how it is split, and must not depend on what ran before.
 """
 
 from __future__ import annotations
@@ -14,11 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from ..threads import ALONE, at_work, in_parts
+from dezero_core.functions.linalg import matmul_shape
+
+from ..threads import in_parts
+
+MIN_WORK = 1 << 18
+"""Multiply-adds up to which OpenBLAS uses one thread by itself, whatever its number."""
+
+VECTOR = 32
+"""How many multiply-adds one of a vector counts as: OpenBLAS uses threads from 10^4 elements."""
 
 
 def are_matrices(x: Any, W: Any) -> bool:
-    """Whether both are matrices of one dtype, single or double precision, that fit together."""
+    """Return whether both are matrices of one dtype, float32 or float64, whose shapes match."""
     return bool(
         type(x) is type(W) is np.ndarray
         and x.ndim == W.ndim == 2
@@ -29,19 +40,55 @@ def are_matrices(x: Any, W: Any) -> bool:
 
 
 def supports_matmul(x: Any, W: Any) -> bool:
-    """Two matrices, large enough, and threads at work."""
-    return are_matrices(x, W) and x.size * W.shape[1] > ALONE and at_work()
+    """Return whether both are float32 or float64 arrays, large enough, whose shapes match."""
+    return bool(
+        type(x) is type(W) is np.ndarray
+        and x.dtype == W.dtype
+        and x.dtype.char in "fd"
+        and multiply_adds(x, W) > MIN_WORK
+        and matmul_shape(x.shape, W.shape) is not None
+    )
+
+
+def multiply_adds(x: Any, W: Any) -> int:
+    """Return the multiply-adds of ``x @ W``; those of vectors count several times."""
+    rows, columns = x.shape[-2:-1] or (1,), W.shape[-1:] if W.ndim > 1 else (1,)
+    work = max(x.size * columns[0], W.size * rows[0])
+    return work * VECTOR if 1 in (*rows, *columns) else work
 
 
 def matmul(x: Any, W: Any) -> Any:
-    """``x @ W``, a part of its rows or columns in each thread."""
-    y = np.empty((x.shape[0], W.shape[1]), x.dtype)
+    """Return ``x @ W``, computed a part of one axis in each thread.
+
+    Shapes as in `numpy.matmul`: stacks and vectors included.
+    """
+    if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # one large matmul for a stack of small ones
+        return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
+    shape: Any = matmul_shape(x.shape, W.shape)
+    y = np.empty(shape, x.dtype)
+    if 1 in (x.ndim, W.ndim):  # BLAS reads the matrix once: threads would not be faster
+        return in_parts(1, multiply_adds(x, W), lambda part: np.matmul(x, W))[0]
+    axis = longest_axis(y)
 
     def compute(part: slice) -> None:
-        if y.shape[0] > y.shape[1]:
-            np.matmul(x[part], W, out=y[part])
-        else:
-            np.matmul(x, W[:, part], out=y[:, part])
+        rows = along(x, axis, part) if axis != -1 else x
+        columns = along(W, axis, part) if axis != -2 else W
+        np.matmul(rows, columns, out=along(y, axis, part))
 
-    in_parts(max(y.shape), x.size * W.shape[1], compute)
+    in_parts(y.shape[axis], multiply_adds(x, W), compute)
     return y
+
+
+def longest_axis(y: Any) -> int:
+    """Return the axis to split, counted from the end: of a stack, one of the leading axes."""
+    leading = y.shape[:-2]
+    if max(leading, default=1) > 1:
+        return leading.index(max(leading)) - y.ndim
+    return -2 if y.shape[-2] > y.shape[-1] else -1
+
+
+def along(x: Any, axis: int, part: slice) -> Any:
+    """Return a part of an axis, counted from the end; ``x`` itself if it is broadcast along it."""
+    if x.ndim < -axis or x.shape[axis] == 1:
+        return x
+    return x[(..., part, *[slice(None)] * (-axis - 1))]

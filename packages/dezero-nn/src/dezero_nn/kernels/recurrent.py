@@ -5,9 +5,10 @@
        h c  +--  of the step before    +-->  h c  -->  the next step
 
 A step is two products and a dozen passes over 100 kB. With the sequences as the last axis a gate
-is one piece of memory, and OpenBLAS multiplies a tenth faster. The threads are BLAS's own: shared
-out, the sequences would be hundreds of short calls that wait for Python's lock. What is not a
-product has buffers of its own: memory that another core wrote last is slow to write again.
+is one piece of memory, and OpenBLAS multiplies a tenth faster. The threads are BLAS's own, in a
+block of `BLAS_THREADS`: split by sequences, there would be hundreds of short calls that wait for
+Python's lock. What is not a product has buffers of its own: memory that another core wrote last is
+slow to write again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..threads import BLAS_THREADS
 from .sigmoid import logistic
 
 
@@ -29,6 +31,12 @@ def supports_lstm(*arrays: Any) -> bool:
 
 def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
     """The state h after every step, c after the last, and the workspace."""
+    with BLAS_THREADS.using(single=False):
+        return all_steps(x, Wx, Wh, b, h, c)
+
+
+def all_steps(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
+    """Compute `lstm`."""
     (T, _, N), H = x.shape, h.shape[0]
     Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # products are faster
     hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)
@@ -59,15 +67,16 @@ def lstm_grad(
     hs: Any, last: Any, workspace: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any,
     ghs: Any, gc: Any, needs_gx: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """Those of the six inputs: products of the gates' gradients, with all steps at once."""
+    """Return the gradients of the six inputs: those of the weights for all steps at once."""
     (T, C, N), H = x.shape, h.shape[0]
-    ga, gh, gc = gradient_of_gates(workspace, c, Wh, ghs, gc)
-    ga, gx = ga.reshape(4 * H, T * N), None
-    if needs_gx:
-        gx = (Wx.T @ ga).reshape(C, T, N).transpose(1, 0, 2)
-    before = np.concatenate([h[np.newaxis], hs[:-1]])
-    gWx = ga @ x.transpose(0, 2, 1).reshape(T * N, C)
-    gWh = ga @ before.transpose(0, 2, 1).reshape(T * N, H)
+    gx, before = None, np.concatenate([h[np.newaxis], hs[:-1]])
+    with BLAS_THREADS.using(single=False):
+        ga, gh, gc = gradient_of_gates(workspace, c, Wh, ghs, gc)
+        ga = ga.reshape(4 * H, T * N)
+        if needs_gx:
+            gx = (Wx.T @ ga).reshape(C, T, N).transpose(1, 0, 2)
+        gWx = ga @ x.transpose(0, 2, 1).reshape(T * N, C)
+        gWh = ga @ before.transpose(0, 2, 1).reshape(T * N, H)
     return gx, gWx, gWh, ga.sum(1), gh, gc
 
 
