@@ -7,7 +7,7 @@ import pytest
 
 from dezero_core import Function, Variable, grad, hessian, hvp, jacobian
 from dezero_core import functions as F
-from dezero_core.errors import GraphError, ShapeError
+from dezero_core.errors import ArgumentTypeError, GraphError, ShapeError
 from dezero_core.extend import get_backend
 
 POINT = np.array([0.5, -1.0, 2.0])
@@ -192,3 +192,96 @@ def test_grad_names_a_freed_graph_on_the_way() -> None:
     F.sum(h).backward()
     with pytest.raises(GraphError, match="freed"):
         grad(F.sum(h * 2), x)
+
+
+class ByOutput(Function):
+    """y = exp(x z); its backward reads the output."""
+
+    def forward(self, x: Any, z: Any) -> Any:
+        return np.exp(x * z)
+
+    def backward(self, gy: Any) -> Any:
+        (x, z), (y,) = self.inputs, self.outputs
+        return gy * y * z, gy * y * x
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x, w: w / x,
+        lambda x, w: w**x,
+        lambda x, w: ByOutput()(x, w),
+        lambda x, w: F.exp(x * w) / w,
+        lambda x, w: F.tanh(x / w) * F.sqrt(w / x),
+        lambda x, w: F.logsumexp(F.stack([x / w, w * x])),
+    ],
+)
+@pytest.mark.parametrize("leaves", [True, False])
+def test_mixed_second_derivatives_of_what_grad_computes(op: Any, leaves: bool) -> None:
+    x, w = Variable(np.array(1.3)), Variable(np.array(0.7))
+    a, b = (x, w) if leaves else (x * 1.0, w * 1.0)
+    y = op(a, b)
+    masked = grad(grad(y, a, create_graph=True), w, retain_graph=True)
+    y = op(a, b)
+    y.backward(create_graph=True, retain_grad=not leaves)
+    whole, a.grad, w.grad = a.grad, None, None
+    np.testing.assert_allclose(masked.data, grad(whole, w).data)
+    e = 1e-5
+    near = [op(Variable(x.data + i), Variable(w.data + j)).data for i in (e, -e) for j in (e, -e)]
+    numeric = (near[0] - near[1] - near[2] + near[3]) / (4 * e * e)
+    np.testing.assert_allclose(masked.data, numeric, rtol=1e-4)
+
+
+def test_grad_visits_no_freed_part_that_does_not_lead_there() -> None:
+    x, w = at("numpy"), at("numpy")
+    h = x * x
+    F.sum(h * 2).backward()
+    assert np.array_equal(grad(F.sum(h * w), w).data, h.data)
+
+
+def test_grad_of_the_root_an_output_without_use_and_no_variable() -> None:
+    x = at("numpy")
+    y = x * 2
+    y.register_hook(lambda g: g * 10)
+    root, leaf = grad(y, [y, x], retain_graph=True)
+    assert np.all(root.data == 10) and np.all(leaf.data == 20)
+    y.backward(retain_grad=True)
+    assert np.all(y.grad.data == 10) and np.all(x.grad.data == 20)
+    used, unused = Halves()(x)
+    assert grad(F.sum(used), [unused, x])[0] is None
+    for wrong in ("x", np.ones(3), [x, 1.0], None):
+        with pytest.raises(ArgumentTypeError, match=r"write grad\(y, x\)"):
+            grad(x * 2, wrong)
+
+
+class Halves(Function):
+    def forward(self, x: Any) -> Any:
+        return x / 2, x / 2
+
+    def backward(self, g0: Any, g1: Any) -> Any:
+        return (g0 + g1) / 2
+
+
+class Uncopyable(Function):
+    def __new__(cls, factor: float) -> Any:
+        return super().__new__(cls)
+
+    def __init__(self, factor: float) -> None:
+        self.factor, self.calls = factor, 0
+
+    def __copy__(self) -> Any:
+        raise RuntimeError("no copies")
+
+    def forward(self, x: Any, z: Any) -> Any:
+        return x * z * self.factor
+
+    def backward(self, gy: Any) -> Any:
+        x, z = self.inputs
+        self.calls += 1
+        return gy * z * self.factor, gy * x * self.factor
+
+
+def test_grad_copies_no_function() -> None:
+    x, z, call = at("numpy"), at("numpy"), Uncopyable(3.0)
+    found = grad(F.sum(call(x, z)), x)
+    assert np.array_equal(found.data, 3 * z.data) and call.calls == 1

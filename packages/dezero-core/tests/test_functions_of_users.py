@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dezero_core.functions as F
-from dezero_core import Function, Variable
+from dezero_core import Function, Variable, grad
 from dezero_core.errors import ArgumentError, FunctionWarning, GraphError, UnsupportedType
 
 X = np.array([1.0, -2.0, 3.0])
@@ -322,27 +322,27 @@ def test_the_assumption_about_a_backward_is_said_once(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(backward_modes, "_noted", False)
     text = r"First\.backward reads \.data .*on_variables = True"
+
+    class First(DoubledInPlace):
+        def backward(self, gy: Any) -> Any:
+            return gy.data * 2
+
+    class Second(DoubledInPlace):
+        def backward(self, gy: Any) -> Any:
+            return sum(g.data * 2 for g in [gy])  # in code of its own
+
+    class SaysSo(DoubledInPlace):
+        on_variables = True
+
+        def backward(self, gy: Any) -> Any:
+            return gy.data * 2
+
     with pytest.warns(FunctionWarning, match=text) as noted:
-
-        class First(DoubledInPlace):
-            def backward(self, gy: Any) -> Any:
-                return gy.data * 2
-
-        class Second(DoubledInPlace):
-            def backward(self, gy: Any) -> Any:
-                return gy.data * 2
-
-        class SaysSo(DoubledInPlace):
-            on_variables = True
-
-            def backward(self, gy: Any) -> Any:
-                return gy.data * 2
-
+        for op in (SaysSo, First, Second):
+            x = Variable(X)
+            op()(x).backward()
+            assert x.grad.data.tolist() == [2, 2, 2]
     assert [warning.filename for warning in noted] == [__file__]
-    for op in (First, Second, SaysSo):
-        x = Variable(X)
-        op()(x).backward()
-        assert x.grad.data.tolist() == [2, 2, 2]
 
 
 class SeesTypes(Function):
@@ -374,3 +374,86 @@ def test_a_class_says_what_its_backward_runs_on(op: type[Function], plain: type)
         call: Any = op()
         call(Variable(X)).backward(create_graph=create_graph)
         assert call.seen == (expected, expected)
+
+
+def doubled_in_place(self: Any, gy: Any) -> Any:
+    gy *= 2
+    return gy
+
+
+class Mixin:
+    backward = doubled_in_place
+
+
+class FromMixin(Mixin, DoubledInPlace):
+    pass
+
+
+class Static(DoubledInPlace):
+    @staticmethod
+    def backward(gy: Any) -> Any:
+        gy *= 2
+        return gy
+
+
+class Assigned(DoubledInPlace):
+    pass
+
+
+Assigned.backward = doubled_in_place  # type: ignore[method-assign]
+
+
+class OfInstance(DoubledInPlace):
+    def __init__(self) -> None:
+        self.backward = lambda gy: np.multiply(gy, 2, out=gy)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("op", [FromMixin, Static, Assigned, OfInstance])
+def test_every_form_of_backward_gets_its_own_gradient(op: type[Function]) -> None:
+    x, z = Variable(X.copy()), Variable(X.copy())
+    s = z * 1.0
+    w = s + op()(x * 1.0)
+    seed = np.ones(3)
+    w.backward(gradient=seed)
+    assert z.grad.data.tolist() == [1, 1, 1] and x.grad.data.tolist() == [2, 2, 2]
+    assert seed.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("on_variables", [True, False])
+@pytest.mark.parametrize("create_graph", [True, False])
+def test_an_output_without_gradient_is_none(on_variables: bool, create_graph: bool) -> None:
+    class Two(Function):
+        materialize_grads = False
+
+        def forward(self, x: Any) -> Any:
+            return x * 2, x * 3
+
+        def backward(self, g0: Any, g1: Any) -> Any:
+            assert g1 is None
+            return g0 * 2
+
+    Two.on_variables = on_variables
+    x = Variable(X)
+    Two()(x)[0].backward(create_graph=create_graph)
+    assert x.grad.data.tolist() == [2, 2, 2]
+
+
+CONSTANT = np.full(3, 5.0)
+
+
+class GivesConstant(DoubledInPlace):
+    def backward(self, gy: Any) -> Any:
+        return CONSTANT
+
+
+def test_a_gradient_is_never_an_array_of_the_program() -> None:
+    x, z = Variable(X.copy()), Variable(X.copy())
+    z.register_hook(lambda g: CONSTANT)
+    F.sum(GivesConstant()(x) + z).backward()
+    for variable in (x, z):
+        variable.grad.data += 1
+    assert grad(F.sum(GivesConstant()(x)), x).data is not CONSTANT
+    y, seed = x * 1.0, np.ones(3)
+    y.backward(gradient=seed, retain_grad=True)
+    y.grad.data += 1
+    assert CONSTANT.tolist() == [5, 5, 5] and seed.tolist() == [1, 1, 1]

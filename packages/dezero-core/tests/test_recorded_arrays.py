@@ -86,3 +86,23 @@ def test_another_dtype_takes_the_gradient_along() -> None:
     x.data = x.data.astype("f")
     y.backward()
     assert x.grad.dtype == "float32" and x.grad.data.tolist() == [4, 6]
+
+
+@pytest.mark.parametrize("now", [np.ones((3, 2)), np.ones(3), np.ones(1)])
+@pytest.mark.parametrize("op", [lambda x: x * x, F.sum])
+def test_the_data_of_the_root_may_not_change_its_shape(now: Any, op: Any) -> None:
+    x = Variable(np.array([2.0, 3.0]))
+    y = op(x)
+    y.data = now
+    for start in (y.backward, lambda: grad(y, x), lambda: y.backward(gradient=np.ones(now.shape))):
+        with pytest.raises(GraphError, match="was replaced after it was used"):
+            start()
+    assert x.grad is None
+
+
+def test_data_that_is_no_array_is_named() -> None:
+    x = Variable(np.array([2.0, 3.0]))
+    y = F.sum(x * x)
+    x.data = [1.0, 2.0]  # type: ignore[assignment]
+    with pytest.raises(GraphError, match=r"and is \[1.0, 2.0\]"):
+        y.backward()

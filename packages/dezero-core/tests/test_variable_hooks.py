@@ -157,3 +157,40 @@ def test_a_hook_makes_no_reference_cycle() -> None:
         assert [r() for r in gone] == [None, None]
     finally:
         gc.enable()
+
+
+def test_hooks_are_gone_with_the_graph_they_refer_to() -> None:
+    gc.disable()
+    try:
+        h = variable(1.0) * 2
+        big = np.ones(10)
+        gone = weakref.ref(h), weakref.ref(big)
+        h.register_hook(lambda g, h=h, big=big: g * big[0] + 0 * h.data)
+        h.backward()
+        del big, h
+        assert [r() for r in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_a_hook_may_register_others() -> None:
+    x = variable(1.0)
+    a, b = Both()(x)
+    ran = []
+    a.register_hook(lambda g: b.register_hook(ran.append) and None)
+    F.sum(a + b).backward()
+    assert values(x.grad) == [5.0]
+    x.register_hook(lambda g: x.register_hook(ran.append) and None)
+    (x * 1).backward()
+
+
+def test_a_hook_that_writes_spares_the_sibling_with_a_graph_too() -> None:
+    x, z = variable(1.0), variable(1.0)
+    h = x * 2
+
+    def tripled(g: Variable) -> None:
+        g.data *= 3
+
+    h.register_hook(tripled)
+    F.sum(h + z).backward(create_graph=True)
+    assert values(x.grad) == [6.0] and values(z.grad) == [1.0]

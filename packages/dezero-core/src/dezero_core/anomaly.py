@@ -40,7 +40,7 @@ def look_at_forward(y: Variable) -> None:
 def look_at_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
     """Raise if one of the gradients that a call passes on has a NaN."""
     for position, gx in enumerate(gxs):
-        if function.needs_grad[position] and has_nan(array_of(gx)):
+        if function._needs_grad[position] and has_nan(array_of(gx)):
             raise AnomalyError(
                 f"the gradient of input {position} is NaN, passed on by {described(function)}"
             )

@@ -7,13 +7,14 @@ dropout draws one mask. Running statistics and other Buffers stay as they are, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .backends.registry import backend_of, on_device_of
 from .config import using_config
 from .engine import Pass, go_back, seed_dtype, seed_for
-from .function import calls_behind, has_creator
+from .errors import ArgumentTypeError
+from .function import Function, calls_behind, has_creator
 from .functions.casting import floating
 from .functions.joining import stack
 from .functions.shape import reshape
@@ -43,8 +44,15 @@ def grad(
     Raises:
         GraphError: ``y`` does not require grad, or its graph was freed.
         ShapeError: ``gy`` has another shape than ``y``.
+        ArgumentTypeError: ``y`` or one of ``xs`` is not a Variable.
     """
-    wanted: list[Variable] = [xs] if isinstance(xs, Variable) else list(xs)
+    wanted = list(xs) if isinstance(xs, Iterable) and not isinstance(xs, Variable) else [xs]
+    for x in (y, *wanted):
+        if not isinstance(x, Variable):
+            raise ArgumentTypeError(
+                f"grad: expected Variables, got {type(x).__name__}; write grad(y, x), or "
+                "grad(y, [x0, x1])"
+            )
     seed = seed_for(y, gy)
     found = gradients(y, wanted, seed, flags_toward(wanted, y), create_graph, retain_graph)
     return found[0] if isinstance(xs, Variable) else found
@@ -61,11 +69,11 @@ def gradients(
     """Run a pass from ``y`` through the calls that lead to ``xs``; return their gradients."""
     task = Pass(create_graph if retain_graph is None else retain_graph, False, None, narrowed)
     for x in xs:
-        if x.creator is not None and x is not y:
+        if x.creator is not None:
             task.retain(x)
 
     def finish(task: Pass) -> list[Variable | None]:
-        return [+seed if x is y else task.gradient_of(x) for x in xs]
+        return [task.gradient_of(x) for x in xs]
 
     return go_back(y, seed, task, create_graph, finish)
 
@@ -78,21 +86,25 @@ def flags_toward(xs: list[Variable], y: Variable) -> dict[Any, tuple[bool, ...]]
     """
     leaves = {id(x) for x in xs if x.creator is None}
     outputs = {(x._creator._serial, x._index) for x in xs if x.creator is not None}
-    leading = set()  # numbers of the calls that depend on one of xs
+    ends = {serial for serial, _ in outputs}
+    leading: set[Any] = set()  # numbers of the calls that depend on one of xs
     narrowed: dict[Any, tuple[bool, ...]] = {}
     for function in reversed(calls_behind(y)):
-        if function._arrays is None:  # freed: let the pass say so
-            leading.add(function._serial)
+        if function._arrays is None:  # freed: if it leads there, the pass says so
+            sources = function._given()
+            calls = {x._serial for x in sources if isinstance(x, Function)}
+            if calls & (leading | ends) or any(id(x()) in leaves for x in sources if callable(x)):
+                leading.add(function._serial)
             continue
         flags = []
-        for x, needed in zip(function._given(), function.needs_grad, strict=True):
+        for x, needed in zip(function._given(), function._needs_grad, strict=True):
             if needed and has_creator(x):
                 serial = x._creator._serial
                 needed = serial in leading or (serial, x._index) in outputs
             flags.append(needed and (has_creator(x) or id(x) in leaves))
         if any(flags):
             leading.add(function._serial)
-        if tuple(flags) != function.needs_grad:
+        if tuple(flags) != function._needs_grad:
             narrowed[function._serial] = tuple(flags)
     return narrowed
 

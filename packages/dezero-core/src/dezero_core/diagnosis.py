@@ -160,7 +160,7 @@ def described(arrays: Sequence[Any]) -> str:
 
 def is_beside(x: Any, array: Any) -> bool:
     """Return whether two arrays have the same shape, library and device."""
-    if x is None or x.shape != array.shape or backend_of(x) is not backend_of(array):
+    if getattr(x, "shape", None) != array.shape or backend_of(x) is not backend_of(array):
         return False
     backend = backend_of(array)
     return bool(backend.device(x) == backend.device(array))

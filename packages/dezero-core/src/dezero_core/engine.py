@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from copy import copy
 from heapq import heappop, heappush
 from threading import Lock
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.precision import is_floating
 from .backends.registry import backend_of, by_type, on_device_of
-from .backward_modes import gradients_are_arrays
+from .backward_modes import gradients_are_arrays, narrowed_needs, run_foreign
 from .config import Block, Setting, enable_backprop
 from .diagnosis import is_beside, note_on, replaced, require_memory
 from .errors import ArgumentError, DezeroError, GraphError, ShapeError
@@ -79,9 +78,9 @@ def backward(
     task = Pass(retain_graph, retain_grad, _grad_ready.get())
     if task.callback is not None:
         task.uses = count_uses(self)
+    if retain_grad and not is_leaf:
+        task.retain(self)
     go_back(self, seed, task, create_graph, Pass.write)
-    if not is_leaf:
-        self._grad = seed if retain_grad else None
 
 
 def assigned_grad(y: Variable) -> Variable | None:
@@ -106,6 +105,9 @@ def seed_for(y: Variable, gy: Any) -> Variable:
         )
     if y.data is None:
         raise GraphError("backward(): this Variable has no data; set x.data first")
+    recorded = result_of(y)
+    if recorded is not y.data and not is_beside(y.data, recorded):
+        raise replaced(y, recorded)
     if gy is None:
         return ones_like(y)
     seed = as_variable(gy)
@@ -115,6 +117,14 @@ def seed_for(y: Variable, gy: Any) -> Variable:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
     require_gradient_of(y, seed)
     return seed
+
+
+def result_of(y: Variable) -> Any:
+    """Return the array that the call behind ``y`` returned; that of ``y`` if it is not known."""
+    result = None if y.creator is None else y.creator._result
+    if isinstance(result, tuple):
+        result = result[y._index or 0]
+    return y.data if result is None else result
 
 
 def ones_like(y: Variable) -> Variable:
@@ -139,6 +149,7 @@ def go_back(
     """
     mode = gradients_are_arrays.set(not create_graph)
     sums = part_sums.set(None if create_graph or task.detecting else PartSums(task.pending))
+    narrowed = narrowed_needs.set(task.narrowed or None)
     recording = enable_backprop.push(create_graph)
     try:
         with on_device_of(y.data):
@@ -148,6 +159,7 @@ def go_back(
             return finish(task)
     finally:
         enable_backprop.remove(recording)
+        narrowed_needs.reset(narrowed)
         part_sums.reset(sums)
         gradients_are_arrays.reset(mode)
 
@@ -178,6 +190,7 @@ class Pass:
         self.callback = callback
         self.detecting = detecting()
         self.uses: dict[Variable, int] = {}
+        self.y: Variable | None = None  # where the pass starts, unless it is a leaf
 
     def start(self, y: Variable, seed: Any) -> None:
         """Run from ``y``, whose gradient is ``seed``; a leaf's gradient is complete with it."""
@@ -187,7 +200,7 @@ class Pass:
             if self.callback is not None:
                 self.report(y)
             return
-        self.root = root
+        self.root, self.y = root, y
         if y._index is None:
             self.pending[root._serial] = seed
             self.wait(root)
@@ -216,15 +229,17 @@ class Pass:
                 raise spent(function, self.root)
             if function._hooks is not None:
                 gy = gradients_after_hooks(function, gy)
-            call = function
+            needs_grad = function._needs_grad
             if narrowed and function._serial in narrowed:
-                call = copy(function)
-                call.needs_grad = narrowed[function._serial]
-                if True not in call.needs_grad:  # nothing behind it is asked for
+                needs_grad = narrowed[function._serial]
+                if True not in needs_grad:  # nothing behind it is asked for
                     self.watch(function, gy, ())
                     continue
             try:
-                gxs = call.backward(gy) if type(gy) is not list else several(call, gy)
+                if function._is_ours and type(gy) is not list:
+                    gxs = function.backward(gy)
+                else:
+                    gxs = run_backward(function, gy)
             except Exception as error:
                 if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
                     require_memory(function, arrays, error)
@@ -239,7 +254,7 @@ class Pass:
                 )
 
             inputs = function._given()
-            for x, a, gx, needed in zip(inputs, arrays, gxs, call.needs_grad):  # noqa: B905 (hot)
+            for x, a, gx, needed in zip(inputs, arrays, gxs, needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
                 try:
@@ -256,7 +271,7 @@ class Pass:
                         pending[x] = pending[x] + gx
                     elif x._requires_grad:  # it may have been unchained since the call
                         pending[x] = gx
-                        if gx is gy or is_shared(gx, function):
+                        if gx is gy or not function._is_ours or is_shared(gx, function):
                             self.borrowed[x] = gx
                 elif x._index is not None:
                     self.add_output(creator, x._index, gx)
@@ -335,6 +350,8 @@ class Pass:
             if x._grad is not None and x._grad.data.shape != x.data.shape:
                 require_gradient_of(x, x._grad)
         ready = [(x, self.of_leaf(x, g)) for x, g in self.pending.items()]
+        if self.y is not None:
+            self.y._grad = None  # it is retained, or gone
         for x, g in ready + self.finished:
             accumulate(x, g)
 
@@ -417,14 +434,20 @@ def fitted(gx: Any, array: Any, function: Function) -> Any:
     return sum_to(gx, tuple(array.shape))
 
 
-def several(function: Function, gys: list[Any]) -> Any:
-    """Run a backward that wants the gradient of each output; of an unused one it is zeros."""
+def run_backward(function: Function, gy: Any) -> Any:
+    """Run a backward of several outputs, or of a class that is not ours.
+
+    Unless the class says otherwise, an output that got no gradient has zeros.
+    """
+    if type(gy) is not list:
+        return run_foreign(function, [gy])
+    gys = list(gy)
     for index, y in enumerate(function._result):
         if gys[index] is None and function.materialize_grads:
             zeros = get_array_module(y).zeros_like(y)
             plain = gradients_are_arrays.get()
             gys[index] = zeros if plain else Variable(zeros, requires_grad=False)
-    return function.backward(*gys)
+    return function.backward(*gys) if function._is_ours else run_foreign(function, gys)
 
 
 def add_note(error: Exception, function: Function) -> None:
@@ -448,13 +471,13 @@ def is_about_mode(error: Exception) -> bool:
         is_array = type(given) in by_type or isinstance(given, memoryview)  # ndarray.data
         return is_array and hasattr(Variable, name)
     names = ("Variable", *(array_type.__name__ for array_type in by_type))
-    called = [f"{name}' object is not callable" for name in names]
-    return isinstance(error, TypeError) and any(text in str(error) for text in called)
+    texts = [f"{name}' object is not callable" for name in names] + ["'memoryview'"]
+    return isinstance(error, TypeError) and any(text in str(error) for text in texts)
 
 
 def leaves(function: Function) -> Iterator[Variable]:
     """The leaves among a call's inputs that want a gradient, once per use."""
-    for x, needed in zip(function._given(), function.needs_grad, strict=False):
+    for x, needed in zip(function._given(), function._needs_grad, strict=False):
         if needed and isinstance(x, Variable) and x._creator is None:
             yield x
 

@@ -8,20 +8,12 @@ of loops in the common case; docs/adr/0001 has the figures.
 from __future__ import annotations
 
 from itertools import count
-from types import FunctionType
 from typing import Any
 from weakref import ref
 
 from .backends.interface import Array
 from .backends.registry import by_type, current_device, on_device_of
-from .backward_modes import (
-    gradients_are_arrays,
-    is_ours,
-    looks_for_variables,
-    note_assumption,
-    on_own_gradients,
-    on_variables,
-)
+from .backward_modes import OUR_PACKAGES, gradients_are_arrays, narrowed_needs
 from .config import Config, enable_backprop
 from .diagnosis import (
     admit_inputs,
@@ -42,6 +34,7 @@ NO_INPUT: Any = object()
 
 _next_serial = count(1).__next__
 _arrays_mode = gradients_are_arrays.get
+_narrowed = narrowed_needs.get
 _blocks = enable_backprop.entries.get
 _new = object.__new__
 
@@ -66,9 +59,9 @@ class Function:
     ``backward`` needs Variables, as the book's do, says ``on_variables = True``.
 
     Attributes:
-        on_variables: whether ``backward`` always runs on Variables (default False). Where a class
-            does not say it, a ``backward`` that reads ``.data`` or changes something in place is
-            assumed to need them, with a `FunctionWarning`, once.
+        on_variables: whether ``backward`` always runs on Variables. Where a class does not say it
+            (None, the default), a ``backward`` that reads ``.data`` or changes something in place
+            is assumed to need them, with a `FunctionWarning`, once.
         broadcasts: whether inputs broadcast against each other; the engine then sums a
             gradient to its input's shape, and otherwise refuses a wrong one.
         materialize_grads: whether ``backward`` is given zeros for an output that got no gradient
@@ -79,10 +72,11 @@ class Function:
     A subclass may set any other attribute that does not start with an underscore.
     """
 
-    on_variables = False
+    on_variables: bool | None = None
     broadcasts = False
     materialize_grads = True
-    needs_grad: tuple[bool, ...] = UNKNOWN
+    _is_ours = True  # whether the class is of our packages, see `backward_modes`
+    _needs_grad: tuple[bool, ...] = UNKNOWN
     _serial: int | None = None  # numbers the calls in order
     _cut = False  # whether `Variable.unchain_backward` has cut this call off
     _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
@@ -92,20 +86,8 @@ class Function:
     _hooks: dict[int, dict[Any, Any]] | None = None  # of each output; see `variable_hooks`
 
     def __init_subclass__(cls) -> None:
-        """Wrap ``backward`` where it runs on Variables, or comes from outside our packages."""
         super().__init_subclass__()
-        settings = vars(cls)
-        declared = settings.get("on_variables")
-        backward = settings.get("backward", cls.backward if declared else None)
-        if not isinstance(backward, FunctionType):
-            return
-        needs_variables = cls.on_variables
-        if not is_ours(cls):
-            if not needs_variables and declared is None and looks_for_variables(backward):
-                needs_variables = True
-                note_assumption(cls)
-            backward = on_own_gradients(backward)
-        cls.backward = on_variables(backward) if needs_variables else backward  # type: ignore[method-assign]
+        cls._is_ours = cls.__module__.partition(".")[0] in OUR_PACKAGES
 
     def __call__(self, *inputs: Any) -> Any:
         """Compute on Variables, arrays and Python scalars; record the call if it is wanted.
@@ -118,7 +100,7 @@ class Function:
             BackendMismatch: the inputs are arrays of different libraries or devices.
             ShapeError: the shapes of the inputs do not fit together.
         """
-        if self.needs_grad is not UNKNOWN:
+        if self._needs_grad is not UNKNOWN:
             raise self._called_before()
         needs_grad: tuple[bool, ...]
         raw = True  # until a Variable turns up
@@ -199,7 +181,7 @@ class Function:
                 else:
                     self._x0 = inputs[0] if len(inputs) == 1 else inputs
                 self._arrays, self._result = arrays, y
-                self.needs_grad, self._serial = needs_grad, _next_serial()
+                self._needs_grad, self._serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True
                 return output
         output._creator, output._requires_grad = None, False
@@ -222,15 +204,13 @@ class Function:
         if wanted and Config.enable_backprop:
             self._x0 = inputs if len(inputs) != 1 else inputs[0]
             self._arrays, self._result = arrays, ys
-            self.needs_grad, self._serial = needs_grad, _next_serial()
+            self._needs_grad, self._serial = needs_grad, _next_serial()
             for index, output in enumerate(outputs):
                 output._creator, output._index, output._requires_grad = self, index, True
         return outputs
 
     def _called_before(self) -> GraphError:
-        """Return the error for a second call, or for a subclass that sets ``needs_grad``."""
-        if self._serial is None:
-            return belongs_to_graph(self, "needs_grad")
+        """Return the error for a second call."""
         return GraphError(
             f"{type(self).__name__}: this instance was called before and is part of a "
             "graph; make a new instance for every call"
@@ -248,6 +228,16 @@ class Function:
         """Called when ``forward`` failed: raise an error that says why, if the inputs show it."""
         if self.broadcasts:
             require_broadcastable(self, arrays)
+
+    @property
+    def needs_grad(self) -> tuple[bool, ...]:
+        """One flag per input: whether ``backward`` shall compute its gradient, in this pass."""
+        flags = _narrowed()
+        return self._needs_grad if flags is None else flags.get(self._serial, self._needs_grad)
+
+    @needs_grad.setter
+    def needs_grad(self, value: Any) -> None:
+        raise belongs_to_graph(self, "needs_grad")
 
     def _given(self) -> tuple[Any, ...]:
         """Return the inputs as they were given to the call; of a freed one see `release`."""
@@ -313,6 +303,8 @@ class Function:
                 variables = [x for x in self._given() if isinstance(x, Variable)]
                 self._x0, self._x1 = tuple([x._creator or ref(x) for x in variables]), NO_INPUT
         self._arrays = self._result = None
+        if self._hooks is not None:
+            self._hooks = None  # they may refer to what was computed from here
 
     def cut_off(self) -> None:
         """Leave the graph for good: what was computed from here has no creator any more."""

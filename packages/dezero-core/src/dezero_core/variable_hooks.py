@@ -7,15 +7,18 @@ Each runs once per backward, when the gradient is complete and before it goes fu
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
-from .backends.registry import backend_of
-from .backward_modes import gradients_are_arrays
+from .backward_modes import gradients_are_arrays, own_gradient
 from .errors import ArgumentTypeError, GraphError
 from .function import Function
 from .variable import Variable, array_of, as_variable, require_gradient_of
 
 Hook = Callable[[Variable], Any]
+Hooks = dict[int, Hook]
+
+_keys = count()
 
 
 class HookHandle:
@@ -24,13 +27,13 @@ class HookHandle:
     It is also a block: ``with x.register_hook(f):`` removes the hook at its end.
     """
 
-    def __init__(self, hooks: dict[HookHandle, Hook], hook: Hook) -> None:
-        self._hooks = hooks
-        hooks[self] = hook
+    def __init__(self, hooks: Hooks, hook: Hook) -> None:
+        self._hooks, self._key = hooks, next(_keys)
+        hooks[self._key] = hook
 
     def remove(self) -> None:
         """Take the hook away; calling this again changes nothing."""
-        self._hooks.pop(self, None)
+        self._hooks.pop(self._key, None)
 
     def __enter__(self) -> HookHandle:
         return self
@@ -49,8 +52,8 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
     Args:
         hook: takes the gradient, a Variable of the shape of this one, and returns the gradient to
             use in its place, a Variable or an array of the same shape and library, or None to
-            leave it. With ``create_graph`` what it computes is recorded; otherwise the gradient
-            is a copy, which it may also change in place.
+            leave it. The gradient that it takes is a copy, which it may also change in place.
+            With ``create_graph`` what it computes is recorded.
 
     Returns:
         a handle with ``remove()``.
@@ -71,7 +74,7 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
     return HookHandle(hooks_of(self), hook)
 
 
-def hooks_of(x: Variable) -> dict[HookHandle, Hook]:
+def hooks_of(x: Variable) -> Hooks:
     """Return the hooks of a Variable, to be added to."""
     call = x.creator
     if call is not None:
@@ -83,7 +86,7 @@ def hooks_of(x: Variable) -> dict[HookHandle, Hook]:
 
 def gradients_after_hooks(call: Function, gy: Any) -> Any:
     """Return the gradient of a call's output, or the list of them, after the hooks of each."""
-    for index, hooks in (call._hooks or {}).items():
+    for index, hooks in list((call._hooks or {}).items()):
         if not isinstance(gy, list):
             gy = after_hooks(hooks, gy, output(call, index))
         elif gy[index] is not None:
@@ -97,12 +100,7 @@ def output(call: Function, index: int) -> Variable:
     return Variable(results[index], requires_grad=False)
 
 
-def detached(gradient: Any) -> Variable:
-    """Return a copy of the array of a gradient, as a Variable without a graph."""
-    return Variable(backend_of(gradient).copy(gradient), requires_grad=False)
-
-
-def after_hooks(hooks: dict[HookHandle, Hook], gradient: Any, x: Variable) -> Any:
+def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
     """Return the gradient of ``x`` after its hooks: an array in a plain backward.
 
     Raises:
@@ -113,9 +111,10 @@ def after_hooks(hooks: dict[HookHandle, Hook], gradient: Any, x: Variable) -> An
     token = gradients_are_arrays.set(False)
     try:
         for hook in list(hooks.values()):
-            given = gradient if isinstance(gradient, Variable) else detached(gradient)
+            own = own_gradient(gradient)
+            given = own if isinstance(own, Variable) else Variable(own, requires_grad=False)
             returned = hook(given)
-            gradient = given if returned is None else as_variable(returned)
+            gradient = given if returned is None else own_gradient(as_variable(returned))
             require_gradient_of(x, gradient)
     finally:
         gradients_are_arrays.reset(token)
