@@ -129,11 +129,11 @@ def test_bits_are_the_same_beside_threads_that_convolve(dtype: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bits_are_the_same_a_hundred_times(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bits_are_the_same_again_and_again(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the sizes from which work is split, and without."""
     for part_work in (1e5, 1e7):
         monkeypatch.setattr(threads, "PART_WORK", part_work)
         calls = {name: call_of(op, shapes, dtype) for name, (op, shapes) in OPS.items()}
         first = {name: call() for name, call in calls.items()}
         with others_convolve(3):
-            assert different(calls, first, 60) == set()
+            assert different(calls, first, 20) == set()
