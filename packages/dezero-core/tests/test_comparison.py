@@ -4,6 +4,8 @@ import copy
 import operator
 import pickle
 import weakref
+from array import array
+from collections import deque
 from functools import lru_cache
 from typing import Any
 from unittest import mock
@@ -152,3 +154,25 @@ def test_weak_identity_dict_compares_identities_and_forgets() -> None:
     assert len(table) == 0 and table.setdefault(a, "d") == "d"
     del table
     assert gone() is None  # there is no cycle
+
+
+@pytest.mark.parametrize(
+    "other", [array("d", [0, 1, 2]), memoryview(np.array([0.0, 1, 2])), deque([0, 1, 2]), range(3)]
+)
+def test_sequences_are_compared_elementwise(other: Any) -> None:
+    x = Variable(np.array([0.0, 1.0, 3.0]))
+    assert (x == other).tolist() == (other == x).tolist() == [True, True, False]
+    assert (x != other).tolist() == [False, False, True]
+
+
+class Table:
+    """As a data frame, it becomes an array, and is none."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array([0.0, 1.0, 2.0], dtype)
+
+
+@pytest.mark.parametrize("comparison", [operator.eq, operator.ne, operator.lt])
+def test_what_would_become_an_array_is_refused(comparison: Any) -> None:
+    with pytest.raises(UnsupportedType):
+        comparison(Variable(np.zeros(3)), Table())

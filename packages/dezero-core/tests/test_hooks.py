@@ -330,6 +330,11 @@ def test_a_hook_of_another_version_is_left_out_alone(add: Add, version: Any) -> 
         plugins.raise_if_left_out("v-dist")
 
 
+def test_a_misspelt_hook_in_the_versions_is_named(add: Add) -> None:
+    with pytest.warns(PluginWarning, match="dezero_kernel is left out.*mean dezero_kernels"):
+        add("v", DEZERO_API={"dezero_kernel": 2}, dezero_kernels=hookimpl(lambda: [kernel("v")]))
+
+
 def test_a_hook_that_moves_on_leaves_out_only_old_implementations(
     add: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:

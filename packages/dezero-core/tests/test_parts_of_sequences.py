@@ -160,3 +160,24 @@ def test_the_parts_of_unstack_share_one_backward() -> None:
     F.sum(b).backward()
     with pytest.raises(GraphError, match="Unstack: an earlier backward.*retain_graph=True"):
         F.sum(b * 1.0).backward()
+
+
+@pytest.mark.parametrize("now", [(2, 2), (4, 2), (3, 1)])
+def test_parts_of_data_of_two_shapes_are_not_added(now: tuple[int, int]) -> None:
+    x = Variable(np.ones((3, 2)))
+    before = F.sum(x[-1] * np.array([1.0, 2.0]))
+    x.data = np.zeros(now)
+    with pytest.raises((GraphError, ShapeError)):
+        (before + F.sum(x[0])).backward()
+    assert x.grad is None
+
+
+class Doubled(indexing.GetItem):
+    def backward(self, gy: Any) -> Any:
+        return super().backward(gy) * 2
+
+
+def test_a_subclass_of_get_item_gets_every_gradient() -> None:
+    x = Variable(np.ones((3, 2)))
+    (F.sum(Doubled(0)(x)) + F.sum(Doubled(1)(x))).backward()
+    assert x.grad.data.tolist() == [[2, 2], [2, 2], [0, 0]]

@@ -106,3 +106,15 @@ def test_data_that_is_no_array_is_named() -> None:
     x.data = [1.0, 2.0]  # type: ignore[assignment]
     with pytest.raises(GraphError, match=r"and is \[1.0, 2.0\]"):
         y.backward()
+
+
+@pytest.mark.parametrize("now", [np.ones((3, 2)), np.ones(1), np.ones((2, 1))])
+@pytest.mark.parametrize("several", [False, True], ids=["one output", "two outputs"])
+def test_an_intermediate_of_another_shape_is_an_error(now: Any, several: bool) -> None:
+    x = Variable(np.array([2.0, 3.0]))
+    h = F.unstack(F.stack([x, x]))[1] if several else x * x
+    h.data = now
+    for create_graph in (False, True):
+        with pytest.raises(GraphError, match="was replaced"):
+            F.sum(h * 1.0).backward(create_graph=create_graph)
+    assert x.grad is None

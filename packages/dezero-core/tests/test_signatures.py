@@ -16,7 +16,8 @@ def declared() -> dict[str, Callable[..., Any]]:
     """Return the methods under ``if TYPE_CHECKING:`` in the class Variable, made real."""
     tree = ast.parse(inspect.getsource(variable))
     (cls,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Variable")
-    (block,) = (n for n in cls.body if isinstance(n, ast.If))
+    blocks = [n for n in cls.body if isinstance(n, ast.If) and isinstance(n.test, ast.Name)]
+    (block,) = blocks
     made: dict[str, Any] = {}
     flag = __future__.annotations.compiler_flag
     exec(compile(ast.Module(block.body, []), "declared", "exec", flag), {}, made)

@@ -194,3 +194,12 @@ def test_a_hook_that_writes_spares_the_sibling_with_a_graph_too() -> None:
     h.register_hook(tripled)
     F.sum(h + z).backward(create_graph=True)
     assert values(x.grad) == [6.0] and values(z.grad) == [1.0]
+
+
+@pytest.mark.parametrize("hook", [lambda g: g * np.float64(0.5), lambda g: g.data.astype("d") / 2])
+def test_the_gradient_of_a_leaf_keeps_its_dtype(hook: Any) -> None:
+    x = Variable(np.ones(2, "f"))
+    x.register_hook(hook)
+    assert grad(F.sum(x * 2), x).dtype == "float32"
+    F.sum(x * 2).backward()
+    assert x.grad.dtype == "float32" and values(x.grad) == [1.0, 1.0]

@@ -7,28 +7,29 @@ others see `run_foreign`.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextvars import ContextVar
 from copy import copy
 from functools import lru_cache
 from opcode import opmap
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from .backends.registry import backend_of
 from .errors import FunctionWarning
 from .variable import Variable, array_of
 
-gradients_are_arrays: ContextVar[bool] = ContextVar("gradients_are_arrays", default=False)
-"""True inside a plain backward: gradients are arrays there, and so is all that ops see.
+plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
+"""The plain backward pass (`engine.Pass`) that runs here, or None; it decides what ops see.
 
-Set by the engine, once per backward. It decides what ``self.inputs`` and ``self.outputs``
-yield, and lets a library function that is given arrays only return an array.
+In a plain pass gradients are arrays, and so is what ``self.inputs`` and ``self.outputs`` yield. A
+library function that is given only arrays returns an array then.
 """
 
+Flags = Mapping[Any, tuple[bool, ...]]
+ALL: Flags = MappingProxyType({})
 
-narrowed_needs: ContextVar[dict[Any, tuple[bool, ...]] | None] = ContextVar(
-    "narrowed_needs", default=None
-)
+narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
 """The flags that replace `Function.needs_grad` in this pass, by the call's number; see `grad`."""
 
 OUR_PACKAGES = ("dezero_core", "dezero_nn")
@@ -41,15 +42,15 @@ def run_foreign(call: Any, gys: list[Any]) -> Any:
     on Variables if it needs them.
     """
     gys = [own_gradient(gy) for gy in gys]
-    if not gradients_are_arrays.get() or not needs_variables(call):
+    if plain_pass.get() is None or not needs_variables(call):
         return call.backward(*gys)
-    token = gradients_are_arrays.set(False)
+    token = plain_pass.set(None)
     try:
         gxs = call.backward(
             *[gy if gy is None else Variable(gy, requires_grad=False) for gy in gys]
         )
     finally:
-        gradients_are_arrays.reset(token)
+        plain_pass.reset(token)
     return tuple([array_of(gx) for gx in gxs]) if isinstance(gxs, tuple) else array_of(gxs)
 
 

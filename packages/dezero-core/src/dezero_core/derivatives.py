@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .backends.registry import backend_of, on_device_of
+from .backward_modes import Flags
 from .config import using_config
 from .engine import Pass, go_back, seed_dtype, seed_for
 from .errors import ArgumentTypeError
@@ -62,7 +63,7 @@ def gradients(
     y: Variable,
     xs: list[Variable],
     seed: Variable,
-    narrowed: dict[Any, tuple[bool, ...]],
+    narrowed: Flags,
     create_graph: bool = False,
     retain_graph: bool | None = None,
 ) -> list[Variable | None]:
@@ -78,7 +79,7 @@ def gradients(
     return go_back(y, seed, task, create_graph, finish)
 
 
-def flags_toward(xs: list[Variable], y: Variable) -> dict[Any, tuple[bool, ...]]:
+def flags_toward(xs: list[Variable], y: Variable) -> Flags:
     """Return by number the calls behind ``y`` of which some inputs lead to none of ``xs``.
 
     Returns:
@@ -131,9 +132,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     return reshape(stack(rows), (*y.shape, *x.shape))
 
 
-def row(
-    y: Variable, i: int, x: Variable, narrowed: dict[Any, tuple[bool, ...]], create_graph: bool
-) -> Variable:
+def row(y: Variable, i: int, x: Variable, narrowed: Flags, create_graph: bool) -> Variable:
     """Return the gradient of element ``i`` of ``y``, counted row by row."""
     dtype = seed_dtype(y)
     positions = backend_of(y.data).arange(y.size, y.data)

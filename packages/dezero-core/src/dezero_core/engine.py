@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from .anomaly import detecting, look_at_forward, look_at_gradients
 from .backends.precision import is_floating
 from .backends.registry import backend_of, by_type, on_device_of
-from .backward_modes import gradients_are_arrays, narrowed_needs, run_foreign
+from .backward_modes import ALL, Flags, narrowed_needs, plain_pass, run_foreign
 from .config import Block, Setting, enable_backprop
 from .diagnosis import is_beside, note_on, replaced, require_memory
 from .errors import ArgumentError, DezeroError, GraphError, ShapeError
@@ -29,7 +29,7 @@ from .function import (
 from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
-from .functions.part_sums import PartSums, part_sums
+from .functions.part_sums import PartSums
 from .variable import Variable, array_of, as_variable, get_array_module, require_gradient_of
 from .variable_hooks import after_hooks, gradients_after_hooks, register_hook
 
@@ -105,9 +105,9 @@ def seed_for(y: Variable, gy: Any) -> Variable:
         )
     if y.data is None:
         raise GraphError("backward(): this Variable has no data; set x.data first")
-    recorded = result_of(y)
-    if recorded is not y.data and not is_beside(y.data, recorded):
-        raise replaced(y, recorded)
+    creator = y._creator
+    if creator is not None and creator._result is not y.data:
+        require_recorded(y, y.data, creator._result)
     if gy is None:
         return ones_like(y)
     seed = as_variable(gy)
@@ -119,12 +119,17 @@ def seed_for(y: Variable, gy: Any) -> Variable:
     return seed
 
 
-def result_of(y: Variable) -> Any:
-    """Return the array that the call behind ``y`` returned; that of ``y`` if it is not known."""
-    result = None if y.creator is None else y.creator._result
-    if isinstance(result, tuple):
-        result = result[y._index or 0]
-    return y.data if result is None else result
+def require_recorded(y: Variable, array: Any, result: Any) -> None:
+    """Raise `GraphError` if ``array``, once the data of ``y``, does not fit what its call returned.
+
+    Args:
+        y: a computed Variable.
+        array: its data, now or when it was used.
+        result: what the call returned, or None if it was freed.
+    """
+    recorded = result[y._index or 0] if isinstance(result, tuple) else result
+    if recorded is not None and recorded is not array and not is_beside(array, recorded):
+        raise replaced(y, recorded)
 
 
 def ones_like(y: Variable) -> Variable:
@@ -147,9 +152,10 @@ def go_back(
 
     All of it on the device of ``y``: no op joins two devices.
     """
-    mode = gradients_are_arrays.set(not create_graph)
-    sums = part_sums.set(None if create_graph or task.detecting else PartSums(task.pending))
-    narrowed = narrowed_needs.set(task.narrowed or None)
+    mode = plain_pass.set(None if create_graph else task)
+    outer = narrowed_needs.get()
+    if outer is not task.narrowed:
+        narrowed_needs.set(task.narrowed)
     recording = enable_backprop.push(create_graph)
     try:
         with on_device_of(y.data):
@@ -158,10 +164,10 @@ def go_back(
             task.start(y, seed if create_graph else seed.data)
             return finish(task)
     finally:
-        enable_backprop.remove(recording)
-        narrowed_needs.reset(narrowed)
-        part_sums.reset(sums)
-        gradients_are_arrays.reset(mode)
+        enable_backprop.entries.reset(recording.token)
+        if outer is not task.narrowed:
+            narrowed_needs.set(outer)
+        plain_pass.reset(mode)
 
 
 class Pass:
@@ -176,10 +182,10 @@ class Pass:
         retain_graph: bool,
         retain_grad: bool,
         callback: Callable[[Variable], None] | None = None,
-        narrowed: dict[Any, tuple[bool, ...]] | None = None,
+        narrowed: Flags = ALL,
     ) -> None:
         self.retain_graph = retain_graph
-        self.narrowed = narrowed or {}  # other flags than `needs_grad`, by the call's number
+        self.narrowed = narrowed  # other flags than `needs_grad`, by the call's number
         self.pending: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
         self.borrowed: dict[Variable, Any] = {}  # what may be somebody else's array
@@ -190,6 +196,7 @@ class Pass:
         self.callback = callback
         self.detecting = detecting()
         self.uses: dict[Variable, int] = {}
+        self.part_sums: PartSums | None = None  # made by the first part, see `GetItem`
         self.y: Variable | None = None  # where the pass starts, unless it is a leaf
 
     def start(self, y: Variable, seed: Any) -> None:
@@ -268,12 +275,17 @@ class Pass:
                 creator = x._creator
                 if creator is None:
                     if x in pending:
+                        if pending[x].shape != gx.shape:
+                            raise replaced(x, array_of(gx))
                         pending[x] = pending[x] + gx
                     elif x._requires_grad:  # it may have been unchained since the call
                         pending[x] = gx
                         if gx is gy or not function._is_ours or is_shared(gx, function):
                             self.borrowed[x] = gx
-                elif x._index is not None:
+                    continue
+                if creator._result is not a:  # the data of x was replaced, or there are others
+                    require_recorded(x, a, creator._result)
+                if x._index is not None:
                     self.add_output(creator, x._index, gx)
                 elif (serial := creator._serial) in pending:
                     pending[serial] = pending[serial] + gx
@@ -336,12 +348,12 @@ class Pass:
             return
         if x._grad is not None and x._grad.data.shape != x.data.shape:
             require_gradient_of(x, x._grad)
-        accumulate(x, self.of_leaf(x, self.pending.pop(x)))
-        mode = gradients_are_arrays.set(False)
+        accumulate(x, self.own(x, self.pending.pop(x)))
+        mode = plain_pass.set(None)
         try:
             self.callback(x)
         finally:
-            gradients_are_arrays.reset(mode)
+            plain_pass.reset(mode)
 
     def write(self) -> None:
         """Add what has arrived to the leaves (and what was kept on the way)."""
@@ -349,7 +361,7 @@ class Pass:
         for x in self.pending:
             if x._grad is not None and x._grad.data.shape != x.data.shape:
                 require_gradient_of(x, x._grad)
-        ready = [(x, self.of_leaf(x, g)) for x, g in self.pending.items()]
+        ready = [(x, self.own(x, g)) for x, g in self.pending.items()]
         if self.y is not None:
             self.y._grad = None  # it is retained, or gone
         for x, g in ready + self.finished:
@@ -358,29 +370,31 @@ class Pass:
     def gradient_of(self, x: Variable) -> Variable | None:
         """The gradient that has arrived at ``x``, for those who do not want it in ``x.grad``."""
         if x in self.pending:
-            g = self.of_leaf(x, self.pending[x])
+            g = self.own(x, self.pending[x])
         else:
             g = next((self.own(x, g) for y, g in self.finished if y is x), None)
         return g if g is None or isinstance(g, Variable) else Variable(g, requires_grad=False)
 
-    def of_leaf(self, x: Variable, g: Any) -> Any:
-        """Return the final gradient of a leaf: that of its array now, after its hooks."""
-        array = array_of(g)
-        same = type(array) is type(x.data) and array.shape == x.data.shape
-        if not same and not is_beside(x.data, array):
-            raise replaced(x, array)
-        g = self.own(x, g)
-        return after_hooks(x._hooks, g, x) if x._hooks else g
-
     def own(self, x: Variable, g: Any) -> Any:
-        """Return ``g`` as an unshared array, in the dtype of ``x`` if that is floating."""
-        if self.borrowed.get(x) is g or id(array_of(g)) in self.given:
+        """Return the final gradient of ``x``, after the hooks of a leaf, as an unshared array.
+
+        It has the dtype of ``x`` if that is floating.
+
+        Raises:
+            GraphError: the data of ``x`` was replaced by an array of another shape or library.
+        """
+        array, data = array_of(g), x.data
+        same = type(array) is type(data) and array.shape == data.shape
+        if not same and not is_beside(data, array):
+            raise replaced(x, array)
+        if x._hooks:
+            g = after_hooks(x._hooks, g, x)
+        elif self.borrowed.get(x) is g or id(array) in self.given:
             g = pos(g)
         self.given.add(id(array_of(g)))
-        dtype = x.data.dtype
-        if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
+        if g.dtype == data.dtype or not is_floating(data.dtype, backend_of(data)):
             return g
-        return astype(g, dtype)
+        return astype(g, data.dtype)
 
 
 def accumulate(x: Variable, g: Any) -> None:
@@ -445,8 +459,7 @@ def run_backward(function: Function, gy: Any) -> Any:
     for index, y in enumerate(function._result):
         if gys[index] is None and function.materialize_grads:
             zeros = get_array_module(y).zeros_like(y)
-            plain = gradients_are_arrays.get()
-            gys[index] = zeros if plain else Variable(zeros, requires_grad=False)
+            gys[index] = Variable(zeros, requires_grad=False) if plain_pass.get() is None else zeros
     return function.backward(*gys) if function._is_ours else run_foreign(function, gys)
 
 

@@ -13,7 +13,7 @@ from weakref import ref
 
 from .backends.interface import Array
 from .backends.registry import by_type, current_device, on_device_of
-from .backward_modes import OUR_PACKAGES, gradients_are_arrays, narrowed_needs
+from .backward_modes import OUR_PACKAGES, narrowed_needs, plain_pass
 from .config import Config, enable_backprop
 from .diagnosis import (
     admit_inputs,
@@ -33,7 +33,7 @@ UNKNOWN: tuple[bool, ...] = ()
 NO_INPUT: Any = object()
 
 _next_serial = count(1).__next__
-_arrays_mode = gradients_are_arrays.get
+_arrays_mode = plain_pass.get
 _narrowed = narrowed_needs.get
 _blocks = enable_backprop.entries.get
 _new = object.__new__
@@ -232,8 +232,7 @@ class Function:
     @property
     def needs_grad(self) -> tuple[bool, ...]:
         """One flag per input: whether ``backward`` shall compute its gradient, in this pass."""
-        flags = _narrowed()
-        return self._needs_grad if flags is None else flags.get(self._serial, self._needs_grad)
+        return _narrowed().get(self._serial, self._needs_grad)
 
     @needs_grad.setter
     def needs_grad(self, value: Any) -> None:

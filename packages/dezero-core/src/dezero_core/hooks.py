@@ -70,11 +70,13 @@ class Hooks:
     ) -> None:
         versions = requested_versions(plugin, name)
         self.left_out: list[str] = []
+        implemented = set()
         for attribute in dir(plugin):
             options = manager.parse_hookimpl_opts(plugin, attribute)
             if not options:
                 continue
             hook = options.get("specname") or attribute
+            implemented.add(hook)
             problem = mismatch(hook, versions.get(hook, 1))
             if problem:
                 if hook in HOOK_VERSIONS or not options.get("optionalhook"):
@@ -84,6 +86,9 @@ class Hooks:
             contain = Contained(hook, name, (not is_ours, rank, position), fail)
             function = contain(getattr(plugin, attribute), options)
             setattr(self, attribute, hookimpl(function, **options))
+        for hook in sorted(versions.keys() - HOOK_VERSIONS.keys() - implemented):
+            if get_close_matches(hook, HOOK_VERSIONS, 1, cutoff=0.9):  # misspelt
+                self.left_out.append(mismatch(hook, versions[hook]))
 
 
 def requested_versions(plugin: object, name: str) -> dict[str, Any]:

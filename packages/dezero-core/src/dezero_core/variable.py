@@ -196,9 +196,11 @@ class Variable:
             return str(self)
         return format(self._number(f"format {spec!r}", "write str(x), or format x[0]"), spec)
 
-    def __array__(self, *settings: Any, **more: Any) -> Any:
-        """What NumPy takes for this: the data of the host; a device refuses, see ``to_cpu``."""
-        return self.data.__array__(*settings, **more)
+    if not TYPE_CHECKING:  # type checkers would take array + Variable for an array
+
+        def __array__(self, *settings: Any, **more: Any) -> Any:
+            """What NumPy takes for this: the data of the host; a device refuses, see ``to_cpu``."""
+            return self.data.__array__(*settings, **more)
 
     # The array of this, shared with other libraries; the graph stays here.
 

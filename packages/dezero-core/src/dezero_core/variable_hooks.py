@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from .backward_modes import gradients_are_arrays, own_gradient
+from .backward_modes import own_gradient, plain_pass
 from .errors import ArgumentTypeError, GraphError
 from .function import Function
 from .variable import Variable, array_of, as_variable, require_gradient_of
@@ -107,8 +107,8 @@ def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
         ShapeError, BackendMismatch, UnsupportedType: a hook returned something that is not a
             gradient of ``x``.
     """
-    on_arrays = gradients_are_arrays.get()
-    token = gradients_are_arrays.set(False)
+    on_arrays = plain_pass.get() is not None
+    token = plain_pass.set(None)
     try:
         for hook in list(hooks.values()):
             own = own_gradient(gradient)
@@ -117,5 +117,5 @@ def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
             gradient = given if returned is None else own_gradient(as_variable(returned))
             require_gradient_of(x, gradient)
     finally:
-        gradients_are_arrays.reset(token)
+        plain_pass.reset(token)
     return array_of(gradient) if on_arrays else gradient

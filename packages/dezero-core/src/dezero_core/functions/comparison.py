@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Number
 from typing import Any
 
@@ -52,7 +52,7 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
     Args:
         comparison: ``operator.lt``, ``operator.eq``, ...
         x0: any shape.
-        x1: a Variable, an array or a number; lists, tuples and ranges become an array.
+        x1: a Variable, an array or a number; lists and other sequences become an array.
 
     Returns:
         ``NotImplemented`` if ``x1`` is no such thing, like None or a string: Python then asks
@@ -67,11 +67,18 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
     is_equality = comparison is operator.eq or comparison is operator.ne
     if not holds_numbers(x1) or (is_equality and (x0.data is None or array_of(x1) is None)):
         return NotImplemented
-    if isinstance(x1, list | tuple | range):
+    if is_plain_sequence(x1):
         x1 = backend_of(x0.data).asarray(list(x1))
     return array_of(Compare(comparison)(x0, x1))
 
 
 def holds_numbers(x: Any) -> bool:
     """Return whether ``x`` is a number, or an array or sequence, whatever its elements are."""
-    return isinstance(x, Variable | Number | list | tuple | range) or hasattr(type(x), "dtype")
+    if isinstance(x, Variable | Number) or is_plain_sequence(x):
+        return True
+    return hasattr(type(x), "dtype") or hasattr(type(x), "__array__")
+
+
+def is_plain_sequence(x: Any) -> bool:
+    """Return whether ``x`` is a sequence such as a list, and not a text."""
+    return isinstance(x, Sequence) and not isinstance(x, str | bytes | bytearray)

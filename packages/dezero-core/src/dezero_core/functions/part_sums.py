@@ -8,11 +8,11 @@ in place instead, in the same order, and hence with the same bits.
 from __future__ import annotations
 
 from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
 from ..backends.registry import backend_of
+from ..backward_modes import plain_pass
 from ..variable import Variable
 
 
@@ -29,15 +29,15 @@ class PartSums:
         self.grads = grads
         self.owned: dict[Any, ref[Any]] = {}  # by position: the sum that nobody else holds
 
-    def add(self, x: Variable, index: Any, gy: Any) -> bool:
+    def add(self, x: Variable, shape: tuple[int, ...], index: Any, gy: Any) -> bool:
         """Add ``gy`` to the part ``index`` of the gradient of ``x``; return whether this was done.
 
-        It is not done if there is no gradient of ``x`` yet, if the dtypes differ, or if the
-        library cannot write in place.
+        It is not done if there is no gradient of ``x`` yet, if that has another dtype or another
+        shape than ``shape``, or if the library cannot write in place.
         """
         grads, key = self.position(x)
         total = None if grads is None else grads[key]
-        if total is None or total.dtype != gy.dtype:
+        if total is None or total.dtype != gy.dtype or tuple(total.shape) != shape:
             return False
         backend = backend_of(total)
         if "in_place" not in backend.capabilities:
@@ -71,5 +71,11 @@ def position_of(x: Variable) -> Any:
     return creator._serial if x._index is None else (creator._serial, x._index)
 
 
-part_sums: ContextVar[PartSums | None] = ContextVar("part_sums", default=None)
-"""The sums of the plain backward pass that runs; None outside, and with ``create_graph``."""
+def part_sums() -> PartSums | None:
+    """Return the sums of the plain backward pass that runs; None outside, or with a graph."""
+    task = plain_pass.get()
+    if task is None or task.detecting:
+        return None
+    if task.part_sums is None:
+        task.part_sums = PartSums(task.pending)
+    return task.part_sums
