@@ -34,7 +34,6 @@ def normalized(x: Any, gamma: Any, beta: Any) -> Any:
 
 
 OPS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
-    # Matmuls and the LSTM are first: no convolution has started a worker yet.
     "linear": (linear, ((60, 130), (130, 70), (70,))),
     "linear of sequences": (linear, ((4, 20, 100), (100, 70), (70,))),
     "matmul of a stack": (matmul, ((2, 3, 50, 40), (2, 3, 40, 60))),
@@ -109,6 +108,16 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         functions[1](before)
 
 
+def in_a_thread(job: Callable[[], set[str]]) -> set[str]:
+    """Return what a job returns that runs in a thread which has not split work before."""
+    found: list[set[str]] = []
+    thread = Thread(target=lambda: found.append(job()))
+    thread.start()
+    thread.join()
+    (names,) = found
+    return names
+
+
 def different(calls: dict[str, Call], first: dict[str, list[bytes]], seconds: float) -> set[str]:
     """Return the names of the calls whose bits differ from the first ones, at least once."""
     found, end, rounds = set(), perf_counter() + seconds, 0
@@ -118,13 +127,22 @@ def different(calls: dict[str, Call], first: dict[str, list[bytes]], seconds: fl
     return found
 
 
+MATMULS = "linear", "linear of sequences", "matmul of a stack", "dot", "lstm"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bits_are_the_same_beside_threads_that_convolve(dtype: str) -> None:
-    calls = {name: call_of(op, shapes, dtype) for name, (op, shapes) in OPS.items()}
-    first = {name: call() for name, call in calls.items()}  # in this order, nothing else running
-    assert different(calls, first, 0) == set(), "after the first convolution"
-    with others_convolve(2):
-        assert different(calls, first, 0.6) == set(), "beside others"
+@pytest.mark.parametrize("names", [MATMULS, OPS], ids=["matmuls only", "all"])
+def test_bits_are_the_same_beside_threads_that_convolve(names: Any, dtype: str) -> None:
+    calls = {name: call_of(*OPS[name], dtype) for name in names}
+
+    def job() -> set[str]:
+        for call in calls.values():  # this thread convolves from here on, or never
+            call()
+        first = {name: call() for name, call in calls.items()}  # nothing else running
+        with others_convolve(2):
+            return different(calls, first, 0.3)
+
+    assert in_a_thread(job) == set()
 
 
 @pytest.mark.slow
@@ -134,6 +152,8 @@ def test_bits_are_the_same_again_and_again(dtype: str, monkeypatch: pytest.Monke
     for part_work in (1e5, 1e7):
         monkeypatch.setattr(threads, "PART_WORK", part_work)
         calls = {name: call_of(op, shapes, dtype) for name, (op, shapes) in OPS.items()}
+        for call in calls.values():
+            call()
         first = {name: call() for name, call in calls.items()}
         with others_convolve(3):
             assert different(calls, first, 20) == set()

@@ -172,9 +172,11 @@ def test_layers_pass_sequences_to_it() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("orders", ["NN", "NT", "TN", "TT"])
-def test_products_of_matrices_in_any_order(orders: str, count: int) -> None:
+def test_products_of_matrices_in_any_order(
+    orders: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads.set_num_threads(count)
-    threads.workers(1)
+    monkeypatch.setattr(product, "has_split_work", lambda: True)
     numbers = np.random.default_rng(0)
     x, W = (
         numbers.standard_normal(shape[:: 1 if order == "N" else -1], np.float32)

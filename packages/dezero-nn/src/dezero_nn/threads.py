@@ -11,9 +11,10 @@ The number of threads is what ``set_num_threads`` was given, else ``DEZERO_NUM_T
 NumPy's BLAS uses. Work is split only where BLAS is OpenBLAS, whose number of threads can be set.
 
 The same call returns the same bits, whatever other threads of the program do: float32 sums depend
-on how they are split and on how many threads BLAS has, so both follow from the shape and from
-`get_num_threads` alone. If the workers are busy with another call, this thread computes all parts,
-one after another. `BLAS_THREADS` keeps BLAS's number from changing under a running call.
+on how they are split and on how many threads BLAS has. Both follow from the shape, from
+`get_num_threads` and, for matmuls, from whether this thread has split work before. If the workers
+are busy with another call, this thread computes all parts, one after another. `BLAS_THREADS` keeps
+BLAS's number from changing under a running call.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from functools import cache, partial
 from importlib import import_module
 from itertools import pairwise
 from queue import SimpleQueue
-from threading import Condition, Lock, Thread
+from threading import Condition, Lock, Thread, local
 from typing import Any, TypeVar
 
 from dezero_core.errors import ArgumentError
@@ -171,12 +172,28 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
     if work <= ALONE or _is_part.get() or blas() is None or (n := get_num_threads()) < 2:
         return [job(slice(0, count))]
     parts = evenly(count, number_of_parts(count, work, n))
+    if len(parts) > 1:
+        _history.has_split_work = True
     with BLAS_THREADS.using(single=True):
         token = _is_part.set(True)
         try:
             return run_parts(parts, job)
         finally:
             _is_part.reset(token)
+
+
+class History(local):
+    """What a thread has done."""
+
+    has_split_work = False
+
+
+_history = History()
+
+
+def has_split_work() -> bool:
+    """Return whether this thread has split work, as programs do that convolve."""
+    return _history.has_split_work
 
 
 def number_of_parts(count: int, work: float, threads: int) -> int:

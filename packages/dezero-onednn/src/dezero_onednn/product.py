@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.extend import address_of
-from dezero_nn.threads import in_parts
+from dezero_nn.threads import get_num_threads, has_split_work, in_parts
 
 from .library import computing, one_thread, require_success
 from .operation import F4
@@ -25,7 +25,10 @@ N, T = b"N", b"T"
 
 
 def supports_matmul(x: Any, W: Any) -> bool:
-    """Return whether both are float32 matrices, in C order or transposed, large enough."""
+    """Return whether both are float32 matrices, in C order or transposed, large enough.
+
+    BLAS's own threads are faster, in a thread that has not convolved yet.
+    """
     return bool(
         type(x) is type(W) is np.ndarray
         and x.ndim == W.ndim == 2
@@ -33,6 +36,7 @@ def supports_matmul(x: Any, W: Any) -> bool:
         and x.shape[1] == W.shape[0]
         and x.size * W.shape[1] >= LEAST_WORK
         and min(*x.shape, W.shape[1]) >= FEWEST_ROWS
+        and (has_split_work() or get_num_threads() == 1)
         and all(order(matrix) and matrix.flags.aligned for matrix in (x, W))
     )
 

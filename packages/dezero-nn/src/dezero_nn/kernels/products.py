@@ -1,14 +1,14 @@
-"""Large matmuls on the threads that convolutions use, and not on BLAS's own.
+"""Large matmuls: on BLAS's own threads, or on those that convolutions use.
 
 BLAS's threads, once they have worked, go on looking for work for a while, on the cores that the
 threads of a convolution are about to need: a step of a convolutional network took half as long
-again. So BLAS is kept at one thread, and a large matmul is split along the longer side of the
-result, or along the longest axis of a stack:
+again. So once a thread has convolved, its large matmuls keep BLAS at one thread, and are split
+along the longer side of the result, or along the longest axis of a stack:
 
       x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
 
-This holds for every program, also for one that has not convolved yet: the bits of a matmul depend
-on how it is split, and must not depend on what ran before.
+In other threads BLAS splits them faster than we do. The bits of a matmul depend on how it is split,
+and hence on whether the thread has convolved, but not on what other threads do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from dezero_core.functions.linalg import matmul_shape
 
-from ..threads import in_parts
+from ..threads import BLAS_THREADS, has_split_work, in_parts
 
 MIN_WORK = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread by itself, whatever its number."""
@@ -58,12 +58,17 @@ def multiply_adds(x: Any, W: Any) -> int:
 
 
 def matmul(x: Any, W: Any) -> Any:
-    """Return ``x @ W``, computed a part of one axis in each thread.
+    """Return ``x @ W``; shapes as in `numpy.matmul`: stacks and vectors included."""
+    if has_split_work():
+        return split_matmul(x, W)
+    with BLAS_THREADS.using(single=False):
+        return np.matmul(x, W)
 
-    Shapes as in `numpy.matmul`: stacks and vectors included.
-    """
+
+def split_matmul(x: Any, W: Any) -> Any:
+    """Return ``x @ W``, computed a part of one axis in each thread."""
     if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # one large matmul for a stack of small ones
-        return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
+        return split_matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     shape: Any = matmul_shape(x.shape, W.shape)
     y = np.empty(shape, x.dtype)
     if 1 in (x.ndim, W.ndim):  # BLAS reads the matrix once: threads would not be faster
