@@ -38,7 +38,7 @@ class BatchNorm(Layer):
         dtype: NumPy dtype of parameters and statistics, or its name (default float32).
     """
 
-    needed = tuple(STATISTICS)
+    _needed = tuple(STATISTICS)
 
     def __init__(self, *, dtype: Any = "float32") -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
@@ -91,7 +91,7 @@ class LayerNorm(Layer):
             its device.
     """
 
-    needed = ("gamma", "beta")
+    _needed = ("gamma", "beta")
 
     def __init__(
         self,
