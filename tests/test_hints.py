@@ -35,7 +35,7 @@ ROOTS = {
     "x": X,
     "y": X,
     "loss": X,
-    "model": dezero.Model(),
+    "model": dezero.models.MLP((2, 1)),
     "layer": dezero.layers.Linear(2),
     "optimizer": SGD().setup(LAYER),
     "dezero": dezero,

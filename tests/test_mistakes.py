@@ -70,16 +70,26 @@ def half_on_the_device() -> None:
     model(X)
 
 
-def load_into_another(folder: Path) -> None:
-    L.Linear(2, in_size=3).save_weights(folder / "w.npz")
-    L.Linear(2, in_size=4).load_weights(folder / "w.npz")
+def load_into_another(tmp: Path) -> None:
+    L.Linear(2, in_size=3).save_weights(tmp / "w.npz")
+    L.Linear(2, in_size=4).load_weights(tmp / "w.npz")
 
 
-def load_a_name_nearly_right(folder: Path) -> None:
-    L.Linear(2, in_size=3).save_weights(folder / "weights.npz")
-    L.Linear(2, in_size=3).load_weights(folder / "weigths.npz")
+def load_a_name_nearly_right(tmp: Path) -> None:
+    L.Linear(2, in_size=3).save_weights(tmp / "weights.npz")
+    L.Linear(2, in_size=3).load_weights(tmp / "weigths.npz")
 
 
+NO_MODELS: dict[str, Any] = {
+    "a generator": Net().params(), "a number": 5, "a function": F.relu, "a class": MLP,
+    "a parameter": L.Linear(2, in_size=3).W, "values": Net().named_params().values(),
+    "Variables": [Variable(X)], "arrays": [X], "an optimizer": optimizers.SGD(), "nothing": None,
+}  # fmt: skip
+TARGETS: dict[str, Any] = {
+    "layers": Sequential(F.relu).layers, "a generator": Net().params(), "a tuple": (Net(),),
+    "values": Net().named_params().values(), "a dictionary": {"net": Net()},
+    "a parameter": L.Linear(2, in_size=3).W,
+}  # fmt: skip
 Mistake = tuple[str, Callable[..., Any], type[Exception], str]
 MISTAKES: list[Mistake] = [
     ("a list instead of an array", lambda: Variable([1, 2]), TypeError, "list is not supported"),
@@ -148,6 +158,18 @@ MISTAKES: list[Mistake] = [
     ("backward under no_grad", without_a_graph, RuntimeError, r"under no_grad\(\)"),
     ("an optimizer without a model", lambda: optimizers.SGD().update(), RuntimeError,
      r"call setup\(model\) first"),
+    *[(f"an optimizer of {name}", lambda x=x: optimizers.SGD(0.1).setup(x), TypeError,
+       r"SGD\.setup: .*; (write setup\(model\)|Parameter\(array\) makes one of an array)$")
+      for name, x in NO_MODELS.items()],
+    *[(f"PyTorch's optimizer of {name}", lambda x=x: optimizers.SGD(x, 0.1), TypeError,
+       r"SGD: the first argument is a number, got .*; write SGD\(...\).setup\(model\)$")
+      for name, x in TARGETS.items()],
+    ("a checkpoint of a class", lambda: dezero.save_checkpoint("c.npz", model=MLP), TypeError,
+     "got the class MLP .*; pass the model"),
+    ("a checkpoint of a generator", lambda: dezero.save_checkpoint("c.npz", model=Net().params()),
+     TypeError, r"got .*\(generator\); expected a model or layer.*; pass the model"),
+    ("layers in a set", lambda: optimizers.SGD().setup([{L.Linear(2)}]), ValueError,
+     "a set, in which parameters have no keys; use a list"),
     ("saving before the first batch", lambda tmp: MLP((2,)).save_weights(tmp / "w"), ValueError,
      "l0/W: no data yet; run one forward pass"),
     ("weights of another model", load_into_another, ValueError,
@@ -164,6 +186,13 @@ MISTAKES: list[Mistake] = [
      r"Conv2d: .*; write Conv2d\(64, 3, stride=1, pad=1, in_channels=3\)$"),
     ("a short convolution in PyTorch's order", lambda: L.Conv2d(3, 16, 5), TypeError,
      r"write Conv2d\(3, 16, stride=5\), or Conv2d\(16, 5, in_channels=3\)$"),
+    ("PyTorch's order with an open size", lambda: L.Conv2d(None, 16, 3), TypeError,
+     r"; write Conv2d\(16, 3, in_channels=None\)$"),
+    ("sizes that are no integers", lambda: L.Linear(784.0, 100), TypeError, "initializer=None\\)$"),
+    ("three sizes of an MLP", lambda: MLP(784, 100, 10), TypeError,
+     r"in_size=None\); the output sizes are .* another: MLP\(\(100, 10\), in_size=784\)$"),
+    ("sizes and an activation", lambda: MLP(784, 100, 10, activation=F.relu), TypeError,
+     r"in_size=None\); the output sizes are one argument"),
     ("a stride and a padding by position", lambda: L.Deconv2d(64, 4, 2, 1), TypeError,
      r"write Deconv2d\(64, 4, stride=2, pad=1\), or "),
     ("a recurrent layer in PyTorch's order", lambda: L.LSTM(10, 20), TypeError,
@@ -198,6 +227,14 @@ MISTAKES: list[Mistake] = [
     ("Keras' units and activation", lambda: L.Linear(units=3, activation="relu"), TypeError,
      r"'units' \(write out_size\), 'activation' \(call the activation"),
     ("Chainer's ksize", lambda: L.Conv2d(3, ksize=3), TypeError, r"'ksize' \(write kernel_size\)"),
+    ("layers of an LSTM", lambda: L.LSTM(3, num_layers=2), TypeError, "one layer after the other"),
+    ("both directions", lambda: L.GRU(3, bidirectional=True), TypeError, r"takes x\[::-1\]"),
+    ("batches first", lambda: L.RNN(3, batch_first=True), TypeError, r"x\.transpose\(1, 0, 2\)"),
+    ("an index of padding", lambda: L.EmbedID(3, 2, padding_idx=0), TypeError, "set the row of W"),
+    ("batch norm without gamma", lambda: L.BatchNorm(affine=False), TypeError, "requires_grad ="),
+    ("classes of a CNN", lambda: dezero.models.CNN(num_classes=3), TypeError, "write out_size"),
+    ("classes of a ResNet", lambda: dezero.models.ResNet50(num_classes=3), TypeError, r"fc6 = Lin"),
+    ("insert of a model", lambda: Sequential().insert(0, F.relu), AttributeError, "layers.insert"),
     ("PyTorch's p of a layer", lambda: L.Dropout(p=0.1), TypeError, "write dropout_ratio"),
     ("PyTorch's p of a function", lambda: F.dropout(X, p=0.1), TypeError, "write dropout_ratio"),
     ("dim of a function", lambda: F.softmax(X, dim=1), TypeError,
@@ -234,7 +271,7 @@ MISTAKES: list[Mistake] = [
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake[0])
 def test_mistake(mistake: Mistake, tmp_path: Path) -> None:
     _, make, kind, message = mistake
-    arguments = (tmp_path,) if make.__code__.co_argcount else ()
+    arguments = (tmp_path,) if make.__code__.co_varnames[:1] == ("tmp",) else ()
     with pytest.raises(DezeroError, match=message) as caught:
         make(*arguments)
     assert isinstance(caught.value, kind), "also what one would catch without knowing DeZero"

@@ -1,12 +1,14 @@
 """The walk over a tree: keys, order, sharing, what is refused."""
 
+from array import array
+from collections import UserDict, UserList, deque
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core import Buffer, Parameter, Variable
-from dezero_core.errors import WeightsError
+from dezero_core.errors import ArgumentTypeError, WeightsError
 from dezero_core.extend import named_params
 
 
@@ -50,7 +52,40 @@ def test_keys_are_paths_in_order_of_definition() -> None:
 def test_containers_are_trees_too() -> None:
     assert list(named_params({"a": {"b": [p(), p()]}, "c": p()})) == ["a/b/0", "a/b/1", "c"]
     assert list(named_params([p()])) == ["0"]
-    assert named_params(3) == {}
+    assert named_params([3, {}]) == {}
+    for rows in (deque([p()]), UserList([p()]), UserDict({0: p()})):
+        assert list(Node(rows=rows).named_params()) == ["rows/0"]
+    numbers = Node(a=bytearray(9), b=array("d", [1]), c=np.ones(2), d={1, (2,)}, e="words")
+    assert numbers.named_params() == {}
+
+
+NO_TREES = [3, "words", None, Node, len, p(), Variable(np.ones(2)), iter([p()]), {p()}, np.ones(2)]
+
+
+@pytest.mark.parametrize("root", [*NO_TREES, {"a": p()}.values()], ids=lambda x: type(x).__name__)
+def test_what_is_no_tree_is_refused(root: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"named_params: got .*; expected a model or layer"):
+        named_params(root)
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda x: {x},
+        lambda x: frozenset([(x, 1)]),
+        lambda x: {"a": x}.values(),
+        lambda x: {"a": x}.items(),
+        lambda x: {x: "a"}.keys(),
+        lambda x: np.array([[x, None]], dtype=object),
+        lambda x: [{x}],
+    ],
+)
+def test_a_parameter_without_a_key_is_an_error(hide: Any) -> None:
+    for inside in (p(), Node(W=p())):
+        with pytest.raises(WeightsError, match=r"'blocks.*, in which parameters have no keys; use"):
+            Node(blocks=hide(inside)).named_params()
+        assert len(Node(blocks=hide(inside), known=inside).named_params()) == 1
+    assert Node(blocks=hide(Node())).named_params() == {}
 
 
 def test_a_shared_parameter_goes_by_attributes_else_by_its_first_path() -> None:

@@ -35,10 +35,12 @@ from dezero_nn import (
     MomentumSGD,
     Optimizer,
     RMSprop,
+    Sequential,
     StepDecay,
     WarmUp,
     WeightDecay,
     batch_norm,
+    relu,
     softmax_cross_entropy,
 )
 from dezero_nn.kernels import updates
@@ -137,6 +139,16 @@ def test_setup_comes_first() -> None:
         SGD().update()
     with pytest.raises(NotImplementedError, match="Optimizer must define step"):
         Optimizer().step(np.ones(1), np.ones(1), {})
+
+
+@pytest.mark.parametrize("of", [lambda m: m.layers, list, lambda m: {"a": m}, lambda m: (relu, m)])
+def test_setup_takes_what_has_keys(of: Any) -> None:
+    model = Sequential(Linear(2, in_size=3), relu)
+    before = model.l0.W.data.copy()
+    optimizer = SGD(0.1).setup(of(model))
+    model.l0(np.ones((4, 3), "float32")).sum().backward()
+    optimizer.update()
+    np.testing.assert_allclose(model.l0.W.data, before - 0.1 * model.l0.W.grad.data, rtol=1e-6)
 
 
 def test_hooks_see_the_parameters_and_may_freeze_them() -> None:

@@ -75,6 +75,12 @@ def deleted(m: Any, a: Any, b: Any, c: Any) -> Any:
     return [b]
 
 
+def set_again_in_front(m: Any, a: Any, b: Any, c: Any) -> Any:
+    del m.l0
+    m.l0 = c
+    return [c, b]
+
+
 def deleted_from_list(m: Any, a: Any, b: Any, c: Any) -> Any:
     del m.layers[0]
     return [b]
@@ -158,8 +164,8 @@ def with_a_function(m: Any, a: Any, b: Any, c: Any) -> Any:
 
 SURGERY = [
     by_attribute, by_list, from_the_end, deleted, deleted_from_list, popped, appended,
-    appended_by_attribute, with_a_gap, deleted_and_set, after_a_gap, inserted, extended, joined,
-    sliced, reversed_in_place, removed, swapped, with_a_function,
+    set_again_in_front, appended_by_attribute, with_a_gap, deleted_and_set, after_a_gap, inserted,
+    extended, joined, sliced, reversed_in_place, removed, swapped, with_a_function,
 ]  # fmt: skip
 
 
@@ -182,8 +188,8 @@ def test_what_is_computed_is_what_is_saved(make: Any, change: Any) -> None:
     assert model.layers == wanted and list(model.layers) == wanted
     assert [getattr(model, name) for name in sorted(vars(model)) if name[1:].isdecimal()] == wanted
     params = [p for layer in dict.fromkeys(wanted) if layer is not relu for p in layer.params()]
-    assert {id(p) for p in model.params()} == {id(p) for p in params}
-    assert set(sublayers(model).values()) == set(wanted) - {relu}
+    assert [id(p) for p in model.params()] == [id(p) for p in params], "in the order of the calls"
+    assert list(sublayers(model).values()) == [x for x in dict.fromkeys(wanted) if x is not relu]
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert np.array_equal(other(X).data, model(X).data)
         assert list(other.named_params()) == list(model.named_params())
@@ -221,7 +227,8 @@ def test_training_and_files_follow_the_change() -> None:
     ("change", "message"),
     [
         (lambda m: setattr(m, "l1", None), "l1 is a NoneType; .*; del removes a layer"),
-        (lambda m: setattr(m, "l2", 0.01), "l2 is a float; expected a layer or a function"),
+        (lambda m: setattr(m, "l1", 0.01), "l1 is a float; expected a layer or a function"),
+        (lambda m: setattr(m, "l2", [relu]), "l2 is a list; expected a layer or a function"),
         (lambda m: m.layers.append([relu]), "layer 2 is a list"),
         (lambda m: setattr(m, "layers", [relu, 3]), "layer 1 is a int"),
     ],
@@ -234,9 +241,49 @@ def test_what_is_no_layer_is_refused(change: Any, message: str) -> None:
         assert list(model.layers) == [a, b]
 
 
+def subclass(base: Any, before: dict[str, Any], after: dict[str, Any]) -> Any:
+    """Return a model of a user's, with attributes that it sets around ``super().__init__``."""
+
+    class Net(base):  # type: ignore[misc]
+        def __init__(self) -> None:
+            vars(self).update(before)
+            super().__init__(*([(3, 3)] if base is MLP else [relu, relu]))
+            for name, value in after.items():
+                setattr(self, name, value)
+
+    return Net()
+
+
+@pytest.mark.parametrize("base", [MLP, Sequential])
+def test_numbers_in_names_of_layers_are_ordinary_attributes(base: Any) -> None:
+    for value in (1e-4, None, "words", np.ones(2)):
+        model = subclass(base, {}, {"l2": value})
+        assert model.l2 is value and len(model.layers) == 2
+        model.layers.append(relu)
+        assert list(model.layers)[2] is relu and model.l2 is value and model(X).shape == (2, 3)
+    assert subclass(base, {"l1": 0.1}, {}).l1 == 0.1
+    model = subclass(base, {}, {"l5": Linear(7)})
+    assert model(X).shape == (2, 7), "a layer is called in the order of the numbers"
+    with pytest.raises(ArgumentError, match=r"Net: l1 was set before super\(\).__init__\(\)"):
+        subclass(base, {"l1": relu}, {})
+
+
+def test_old_pickles_have_their_layers_once() -> None:
+    a, b, c, _ = layers()
+    for model in (Sequential(a, b), mlp(a, b)):
+        for kept in ([a, b], [a, c]):
+            state = {**vars(model), "layers": kept}
+            old = type(model).__new__(type(model))
+            old.__setstate__(state)
+            assert old.layers == kept and "layers" not in vars(old) and "layers" in state
+            assert list(old.named_params()) == ["l0/W", "l0/b", "l1/W", "l1/b"]
+
+
 def test_a_stage_calls_the_blocks_that_it_has() -> None:
     stage, x = Stage(3, 2, 8, 1), np.ones((2, 3, 4, 4), "float32")
     assert stage(x).shape == (2, 8, 4, 4)
+    stage.b1 = lambda x: x * 0
+    assert not stage(x).data.any(), "a function is a block too"
     del stage.b1
     stage.b2, stage.b3 = Conv2d(4, 1), Conv2d(5, 1)
     assert stage(x).shape == (2, 5, 4, 4)
@@ -298,6 +345,20 @@ def test_an_array_does_not_replace_a_parameter(value: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"avg_var is a Buffer, got Variable"):
         norm.avg_var = Variable(np.ones(3))
     assert isinstance(layer.W, Parameter) and isinstance(norm.avg_var, Buffer)
+
+
+@pytest.mark.parametrize("value", [np.ones(3, "float32"), [0.0] * 3, 1.0, relu])
+def test_an_array_does_not_become_a_bias(value: Any) -> None:
+    for layer in (Linear(3, in_size=3, nobias=True), Linear(3), Conv2d(3, 3, nobias=True)):
+        layer.b = None
+        with pytest.raises(ArgumentTypeError, match=r"b is a Parameter, got .*b = Parameter\(arr"):
+            layer.b = value
+        layer.b = Parameter(np.ones(3, "float32"))
+        assert "b" in layer.named_params()
+    layer = Linear(3, in_size=3)
+    layer.W = layer.W * 2.0
+    with pytest.raises(ArgumentTypeError, match=r"write layer.W = Parameter\(array\)"):
+        layer.W = np.ones((3, 3))
 
 
 NEEDED = [

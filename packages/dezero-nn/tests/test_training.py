@@ -194,7 +194,7 @@ def test_names_that_a_subclass_uses_for_itself(name: str) -> None:
         assert part.eval() is part and not trains(part)
 
 
-@pytest.mark.parametrize("value", [3, "words", None, [], (2, 3), Linear(1), 0, np.ones(2)])
+@pytest.mark.parametrize("value", [3, "words", None, [], (2, 3), Linear(1), 2.0, np.ones(2)])
 def test_an_attribute_training_that_is_no_truth_value(value: Any) -> None:
     model = model_with(training=value)
     assert model.training is value
@@ -228,6 +228,26 @@ def test_an_attribute_training_that_is_a_truth_value() -> None:
     of_class = OfClass()
     assert not trains(of_class.eval()) and not of_class.training and OfClass.training
     assert trains(of_class.train()) and of_class.training
+
+
+@pytest.mark.parametrize("of", [np.bool_, np.array, int])
+def test_what_counts_as_a_truth_value(of: Any) -> None:
+    model = model_with(training=of(False))
+    assert model.training is False and not trains(model)
+    model.eval().training = of(True)
+    assert model.training is True
+    if of is not int:
+        assert trains(model.train(of(True))) and not trains(model.train(of(False)))
+
+
+def test_a_slice_takes_the_flag_along() -> None:
+    model = Sequential(F.dropout, F.relu)
+    for mode in (True, False, None):
+        part = model.train(mode)[:1]
+        assert part.training is model.training
+        drops = not np.array_equal(part(X).data, X)
+        with test_mode():
+            assert part.training is bool(mode) and drops is (mode is not False)
 
 
 def test_a_dataclass_with_a_field_training() -> None:

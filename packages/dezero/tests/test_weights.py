@@ -220,6 +220,20 @@ RNN = {
 }
 
 
+@pytest.mark.parametrize("make", [lambda ls: MLP((3,) * len(ls)), lambda ls: Sequential(*ls)])
+def test_a_layer_that_was_replaced_is_loaded_at_its_place(make: Any, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    state = {f"{i}.weight": draw.normal(size=(3, 3)).astype("float32") for i in range(3)}
+    state |= {f"{i}.bias": draw.normal(size=3).astype("float32") for i in range(3)}
+    save(state, tmp_path / "m.safetensors")
+    model = make([L.Linear(3, in_size=3) for _ in range(3)])
+    del model.l0
+    model.l0 = L.Linear(3, in_size=3)
+    load_pytorch_weights(model, tmp_path / "m.safetensors")
+    for i, layer in enumerate(model.layers):
+        assert np.array_equal(layer.W.data, state[f"{i}.weight"].T)
+
+
 @pytest.mark.parametrize(
     ("make", "state", "message"),
     [

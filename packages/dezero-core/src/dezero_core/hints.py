@@ -112,6 +112,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "output_dim": ("out_size",),
     "input_size": ("in_size",),
     "n_units": ("hidden_size",),
+    "num_classes": ("out_size",),
     "num_embeddings": ("in_size",),
     "embedding_dim": ("out_size",),
     "normalized_shape": ("shape",),
@@ -148,6 +149,12 @@ ADVICE = {
     "sampler": "shuffle=False goes in order; a data set of its own gives another order",
     "reduction": "losses return the mean over the batch",
     "training": "model.eval(), model.train() and test_mode() say whether layers train",
+    "num_layers": "one layer after the other, such as those of Sequential",
+    "batch_first": "x is (T, N, in), so transpose it with x.transpose(1, 0, 2)",
+    "bidirectional": "a second layer takes x[::-1]; concat joins the results along the last axis",
+    "affine": "gamma and beta are always there; freeze them with requires_grad = False",
+    "padding_idx": "every row is trained; set the row of W.data to 0 after each update",
+    "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
 }
 """Keywords without an equivalent parameter, or with the opposite meaning."""

@@ -2,16 +2,19 @@
 
 A layer is any object with a method ``named_params``; its attributes are its branches, in the
 order in which they were set. Keys are the path: ``l1/W``, ``blocks/0/W``, ``heads/name/W``.
+Lists are lists, tuples and mutable sequences such as ``deque``; dictionaries are mappings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Set, ValuesView
 from functools import lru_cache
+from reprlib import repr as shortened
 from typing import Any
 
-from .errors import WeightsError
-from .variable import Buffer, Parameter
+from .errors import ArgumentTypeError, WeightsError
+from .variable import Buffer, Parameter, Variable
 
 
 def named_params(root: Any) -> dict[str, Parameter | Buffer]:
@@ -21,14 +24,20 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
     first (the book's MLP keeps a list ``layers`` beside ``l0``, ``l1``, ...).
 
     Args:
-        root: a layer, or a dictionary, list or tuple of layers and parameters.
+        root: a layer, or a dictionary or list of layers and parameters.
 
     Raises:
-        WeightsError: a name contains ``/`` or is no string, two paths give one key, or a layer
-            contains itself.
+        ArgumentTypeError: ``root`` is something else, such as a generator or a class.
+        WeightsError: a name contains ``/`` or is no string, two paths give one key, a layer
+            contains itself, or a parameter is only in a set, a view of a dictionary or an array.
     """
+    require_tree("named_params", root)
     chosen: dict[int, tuple[str, Parameter | Buffer, bool]] = {}
+    without_keys: list[tuple[str, Any]] = []
     for key, found, attributes_only in _walk(root, "", kind_of(root) != CONTAINER, ()):
+        if kind_of(found) == WITHOUT_KEYS:
+            without_keys.append((key, found))
+            continue
         known = chosen.get(id(found))
         if known is None or (attributes_only and not known[2]):
             chosen[id(found)] = key, found, attributes_only
@@ -37,7 +46,41 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
         if key in named:
             raise WeightsError(f"two parameters have the key {key!r}; rename one")
         named[key] = found
+    for key, node in without_keys:
+        _require_known(key, node, chosen)
     return named
+
+
+def require_tree(op: str, root: Any, advice: str = "pass the model") -> None:
+    """Raise `ArgumentTypeError` unless ``root`` can contain parameters with keys.
+
+    Args:
+        op: the function or method, for the message.
+        root: what should be a layer, or a dictionary or list of layers and parameters.
+        advice: what to do, for the message.
+    """
+    if kind_of(root) not in (LAYER, CONTAINER):
+        got = f"the class {root.__name__}" if isinstance(root, type) else shortened(root)
+        raise ArgumentTypeError(
+            f"{op}: got {got} ({type(root).__name__}); expected a model or layer, or a list or "
+            f"dictionary of layers and Parameters; {advice}"
+        )
+
+
+def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
+    """Raise `WeightsError` if a set, view or array has parameters that have no key elsewhere."""
+    if hasattr(node, "dtype"):
+        elements = [node.tolist()] if str(node.dtype) == "object" else []
+    else:
+        elements = list(node)
+    for element in elements:
+        if kind_of(element) == NOTHING:
+            continue
+        if any(id(x) not in known for x in named_params([element]).values()):
+            raise WeightsError(
+                f"{key!r} is a {type(node).__name__}, in which parameters have no keys; use a list "
+                "or a dictionary"
+            )
 
 
 def attributes(node: Any) -> dict[str, Any]:
@@ -63,14 +106,15 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
         return list(attributes(node).items())  # another thread may set an attribute meanwhile
     if kind != CONTAINER:
         return ()
-    if isinstance(node, list | tuple):
-        return ((str(position), value) for position, value in enumerate(node))
-    return ((_checked(name), value) for name, value in list(node.items()))
+    if isinstance(node, Mapping):
+        return ((_checked(name), value) for name, value in list(node.items()))
+    return ((str(position), value) for position, value in enumerate(list(node)))
 
 
 def _walk(
     node: Any, path: str, attributes_only: bool, above: tuple[int, ...]
-) -> Iterator[tuple[str, Parameter | Buffer, bool]]:
+) -> Iterator[tuple[str, Any, bool]]:
+    """Yield every Parameter and Buffer, and everything of the kind `WITHOUT_KEYS`."""
     for name, child in children(node):
         kind = kind_of(child)
         if kind == NOTHING:
@@ -78,7 +122,7 @@ def _walk(
         key = f"{path}/{name}" if path else name
         if "/" in name:
             raise WeightsError(f"the name {name!r} contains '/', which separates names")
-        if kind == LEAF:
+        if kind in (LEAF, WITHOUT_KEYS):
             yield key, child, attributes_only
             continue
         if id(child) in above:
@@ -93,8 +137,8 @@ def _checked(name: Any) -> str:
     raise WeightsError(f"keys of dictionaries are strings or integers, got {name!r}")
 
 
-NOTHING, LEAF, CONTAINER, LAYER = range(4)
-"""What a branch of a tree can be."""
+NOTHING, LEAF, CONTAINER, LAYER, WITHOUT_KEYS = range(5)
+"""What a branch of a tree can be; the last are sets, views of dictionaries and arrays."""
 
 
 def kind_of(x: Any) -> int:
@@ -108,4 +152,9 @@ def _kind_of_type(kind: type) -> int:
         return LEAF
     if issubclass(kind, Mapping | list | tuple):
         return CONTAINER
-    return LAYER if hasattr(kind, "named_params") else NOTHING
+    if hasattr(kind, "named_params"):
+        return LAYER
+    if issubclass(kind, MutableSequence) and not issubclass(kind, bytearray | array):
+        return CONTAINER
+    is_array = hasattr(kind, "dtype") and hasattr(kind, "tolist") and not issubclass(kind, Variable)
+    return WITHOUT_KEYS if is_array or issubclass(kind, Set | ValuesView) else NOTHING

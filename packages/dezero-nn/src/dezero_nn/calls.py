@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from inspect import Parameter
 from numbers import Integral
+from types import FunctionType
 from typing import Any
 
 from dezero_core.errors import CallError
@@ -47,8 +48,10 @@ def readings(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[s
     required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
     found: list[str] = []
     for order in orders:
-        given = {**dict(zip(order, args, strict=False)), **kwargs}
-        is_complete = len(args) <= len(order) and all(name in given for name in required)
+        by_position = dict(zip(order, args, strict=False))
+        given = by_position | kwargs
+        are_single = len(given) == len(args) + len(kwargs)
+        is_complete = are_single and all(name in given for name in required)
         if is_complete and all(fits(known, *pair) for pair in given.items()):
             found.append(written(cls.__name__, known, given))
     return list(dict.fromkeys(found))
@@ -59,11 +62,13 @@ def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
     if name not in known:
         return False
     default = known[name].default
-    if isinstance(default, bool):
-        return isinstance(value, bool)
+    if value is None or isinstance(default, bool):
+        return type(value) is type(default)
+    if isinstance(default, FunctionType):
+        return callable(value)
     if isinstance(default, str | float):  # a string is a dtype
         return not isinstance(value, Integral)
-    return not isinstance(value, bool | str | type)
+    return not isinstance(value, bool | str | type | float)
 
 
 def written(owner: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> str:

@@ -129,6 +129,8 @@ POSITIONS: dict[str, tuple[str, ...]] = {
 CALLS = {
     "BatchNorm": "sizes are taken from the first input",
     "LayerNorm": "several axes are one argument, such as LayerNorm((3, 4))",
+    "MLP": "the output sizes are one argument, the size of the input another: "
+    "MLP((100, 10), in_size=784)",
     "SGD": "MomentumSGD(lr, momentum) has a momentum",
     "AdaDelta": "it has no learning rate",
 }
@@ -171,6 +173,9 @@ LAYER = {
     "init_scope": "model.name = layer: attributes are found without it",
     "add_link": "model.name = layer",
     "add": "dezero.models.Sequential.append(layer)",
+    "insert": "model.layers.insert(index, layer), of a Sequential or MLP",
+    "extend": "model.layers.extend(layers), of a Sequential or MLP",
+    "pop": "model.layers.pop(index), of a Sequential or MLP",
     "weight": "layer.W, of shape (in, out) in Linear",
     "bias": "layer.b",
     "in_features": "layer.in_size",

@@ -143,7 +143,8 @@ def require_elements(x: tuple[int, ...]) -> None:
         raise ShapeError(
             f"batch_norm: x {tuple(x)}, a batch of {N} with {C} channels, has one value a channel, "
             "whose variance is 0; expected more than one; use a larger batch, "
-            "DataLoader(..., drop_last=True), or test_mode() outside of training"
+            "DataLoader(..., drop_last=True), or outside of training model.eval() (test_mode() for "
+            "a function or a layer without that flag)"
         )
 
 

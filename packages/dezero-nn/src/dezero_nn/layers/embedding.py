@@ -25,7 +25,7 @@ class EmbedID(Layer):
         W: the table, shape (V, D), drawn from a normal distribution with deviation 1.
     """
 
-    needed = ("W",)
+    _needed = ("W",)
 
     def __init__(
         self, in_size: int, out_size: int, *, dtype: Any = "float32", generator: Any = None

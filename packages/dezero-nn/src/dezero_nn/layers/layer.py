@@ -55,7 +55,6 @@ class Layer:
     tuples and dictionaries, in the order in which they were set. Subclasses define ``forward``.
 
     Attributes:
-        needed: names of parameters and buffers that ``forward`` cannot do without.
         inputs, outputs: those of the last call, as weak references: ``layer.outputs[0]()`` is the
             Variable, or None once it was freed (the book's Grad-CAM reads it).
         training: whether the layer behaves as in training: what `train` and `eval` said, else
@@ -64,7 +63,8 @@ class Layer:
     A subclass may use these names, and those of methods, for other attributes.
     """
 
-    needed: ClassVar[tuple[str, ...]] = ()
+    _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers of every forward pass
+    _optional: ClassVar[tuple[str, ...]] = ()  # parameters that may be None
     inputs: Any = LastCall(INPUTS)
     outputs: Any = LastCall(OUTPUTS)
     if TYPE_CHECKING:
@@ -104,7 +104,12 @@ class Layer:
 
         def __setattr__(self, name: str, value: Any) -> None:
             """Set an attribute; an array cannot take the place of a Parameter or Buffer."""
-            if isinstance(self.__dict__.get(name), STORED):
+            cls = type(self)
+            if (
+                isinstance(self.__dict__.get(name), STORED)
+                or name in cls._needed
+                or name in cls._optional
+            ):
                 require_variable(self, name, value)
             object.__setattr__(self, name, value)
 
@@ -243,14 +248,19 @@ def require_variable(layer: Layer, name: str, value: Any) -> None:
     """Raise `ArgumentTypeError` for a value that cannot take the place of a Parameter or Buffer.
 
     An array would be neither trained nor saved. A Variable may replace a Parameter, so that
-    weights can be computed from others. A parameter that the layer does not need may become None.
+    weights can be computed from others. A parameter that the layer does not need may become None,
+    and a Parameter again.
     """
-    kind = type(vars(layer)[name]).__name__
-    if isinstance(value, Parameter | Buffer) or (isinstance(value, Variable) and kind != "Buffer"):
+    now, cls = vars(layer).get(name), type(layer)
+    kind = type(now).__name__ if isinstance(now, STORED) else "Parameter"
+    if isinstance(value, STORED) or (isinstance(value, Variable) and kind != "Buffer"):
+        return
+    if value is None and name not in cls._needed:
         return
     is_array = hasattr(value, "shape") or isinstance(value, int | float)
-    if is_array or name in type(layer).needed:
+    if is_array or name in cls._needed or name in cls._optional:
+        into = f"layer.{name}.data = array, or " if isinstance(now, STORED) else ""
         raise ArgumentTypeError(
-            f"{type(layer).__name__}: {name} is a {kind}, got {type(value).__name__}; write "
-            f"layer.{name}.data = array, or layer.{name} = {kind}(array)"
+            f"{cls.__name__}: {name} is a {kind}, got {type(value).__name__}; write "
+            f"{into}layer.{name} = {kind}(array)"
         )

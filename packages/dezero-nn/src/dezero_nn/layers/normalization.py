@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from dezero_core import Buffer, Parameter, Variable, as_variable, test_mode
+from dezero_core import Buffer, Config, Parameter, Variable, as_variable, test_mode
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, create_once
 
@@ -31,14 +31,15 @@ class BatchNorm(Layer):
         gamma, beta: Parameters, shape (C,): deviation and mean of the output, at first 1 and 0.
 
     All are created at the first input, on its device; their dtype does not depend on the input.
-    If this first input comes from other layers, it may have one value a channel, which is an
-    error later: many programs create all weights with one example. It does not count as training.
+    Many programs create all weights with one example. So a first input that was computed by other
+    layers, or comes inside of `no_grad`, may have one value a channel, which is an error in later
+    training: this pass uses the running statistics.
 
     Args:
         dtype: NumPy dtype of parameters and statistics, or its name (default float32).
     """
 
-    needed = tuple(STATISTICS)
+    _needed = tuple(STATISTICS)
 
     def __init__(self, *, dtype: Any = "float32") -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
@@ -68,7 +69,8 @@ class BatchNorm(Layer):
         arrays = self.avg_mean, self.avg_var, self.gamma, self.beta
         if any(param.data is None for param in arrays):
             create_once(arrays, partial(self._init_params, x))
-            if x.size == x.shape[1] and x.creator is not None:
+            is_computed = x.creator is not None or not Config.enable_backprop
+            if x.size == x.shape[1] and is_computed:
                 with test_mode():  # a pass that only creates the weights, as in the book's GAN
                     return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
         return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
@@ -91,7 +93,7 @@ class LayerNorm(Layer):
             its device.
     """
 
-    needed = ("gamma", "beta")
+    _needed = ("gamma", "beta")
 
     def __init__(
         self,

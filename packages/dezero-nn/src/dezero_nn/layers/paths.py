@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dezero_core.tree import LAYER, children, kind_of
+from dezero_core.tree import CONTAINER, LAYER, children, kind_of
 
 Layer = Any
 """A `dezero_nn.layers.layer.Layer`, which imports this file."""
@@ -29,7 +29,7 @@ def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
     for name, child in children(node):
         if kind_of(child) == LAYER:
             yield path + name, child
-        elif isinstance(child, list | tuple | dict):
+        elif kind_of(child) == CONTAINER:
             yield from _branches(child, f"{path}{name}/")
 
 

@@ -38,7 +38,8 @@ class Training:
 
     Reading gives the flag, or ``Config.train`` if there is none. Assigning False, or a truth value
     to a layer that has a flag, sets the flag of this layer alone. True is what a layer without a
-    flag is anyway: a subclass that assigns it still obeys `test_mode`. Other values are stored.
+    flag is anyway: a subclass that assigns it still obeys `test_mode`. NumPy's truth values, 0 and
+    1 count as truth values. Other values are stored.
     """
 
     def __get__(self, layer: Any, owner: type) -> Any:
@@ -52,18 +53,24 @@ class Training:
 
     def __set__(self, layer: Any, value: Any) -> None:
         state = vars(layer)
-        if not isinstance(value, bool):
+        if not is_bool(value) and not (type(value) is int and value in (0, 1)):
             state["training"] = value
             return
         state.pop("training", None)
-        if value is False or state.get(FLAG) is not None:
-            state[FLAG] = value
+        if not value or state.get(FLAG) is not None:
+            state[FLAG] = bool(value)
 
     def __delete__(self, layer: Any) -> None:
         state = vars(layer)
         if "training" not in state and FLAG not in state:
             raise AttributeError(f"{type(layer).__name__}: there is no training to delete")
         del state["training" if "training" in state else FLAG]
+
+
+def is_bool(value: Any) -> bool:
+    """Return whether a value is a bool of Python or NumPy, or an array of one without axes."""
+    is_array = getattr(value, "shape", None) == () and not hasattr(value, "requires_grad")
+    return isinstance(value, bool) or (is_array and str(value.dtype) == "bool")
 
 
 def set_flag(layer: Any, mode: bool | None) -> None:
@@ -76,8 +83,8 @@ def set_flag(layer: Any, mode: bool | None) -> None:
 
 def require_mode(name: str, mode: Any) -> bool | None:
     """Return the mode; raise `ArgumentError` unless it is True, False or None."""
-    if mode is None or isinstance(mode, bool):
-        return mode
+    if mode is None or is_bool(mode):
+        return None if mode is None else bool(mode)
     raise ArgumentError(
         f"{name}.train: mode is {shortened(mode)}; expected True, False, or None to follow "
         "Config.train. A step of training is loss.backward() and optimizer.update()"

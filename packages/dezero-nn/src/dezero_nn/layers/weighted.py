@@ -31,7 +31,7 @@ class Weighted(Layer):
         ArgumentError: ``nobias`` is not a bool.
     """
 
-    needed = ("W",)
+    _needed, _optional = ("W",), ("b",)
 
     def __init__(
         self, out_size: int, nobias: bool, dtype: Any, initializer: Initializer | None

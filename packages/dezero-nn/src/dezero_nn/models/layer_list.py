@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.errors import ArgumentError
+from dezero_core.tree import CONTAINER, kind_of
 
 from .model import Model
 
@@ -27,20 +29,21 @@ class LayerList(MutableSequence[AnyLayer]):
         self._model = model
 
     def _items(self) -> list[AnyLayer]:
-        state = vars(self._model)
-        return [state[name] for name in layer_names(state)]
+        return list(layers_of(self._model).values())
 
     def _replace(self, items: list[AnyLayer]) -> None:
         """Make ``items`` the attributes: the last names are dropped, or new ones follow them."""
         for position, item in enumerate(items):
             require_callable(self._model, f"layer {position}", item)
         state = vars(self._model)
-        names = layer_names(state)
+        names = list(layers_of(self._model))
         for name in names[len(items) :]:
             del state[name]
         start = number_of(names[-1]) + 1 if names else 0
-        names += [f"l{start + more}" for more in range(len(items) - len(names))]
+        free = (name for name in map("l{}".format, count(start)) if name not in state)
+        names += islice(free, max(len(items) - len(names), 0))
         state.update(zip(names, items, strict=False))
+        in_order_of_calls(self._model)
 
     def __len__(self) -> int:
         return len(self._items())
@@ -86,12 +89,26 @@ class Layered(Model):
     """A model whose layers are the attributes ``l0``, ``l1``, ... and the list ``layers``.
 
     ``model.l1 = layer`` and ``model.layers[1] = layer`` do the same. The list can be changed like
-    any other. A new attribute such as ``l2`` is called in the order of the numbers, and
-    ``del model.l1`` removes a layer without a change of the other names.
+    any other. A new attribute such as ``l2`` is called in the order of the numbers, also in a
+    subclass, and ``del model.l1`` removes a layer without a change of the other names. What cannot
+    be called, such as a rate ``l2 = 1e-4``, is an attribute like any other; it cannot replace a
+    layer. Parameters are named in the order in which the layers are called.
+
+    Args:
+        layers: layers or functions.
 
     Raises:
-        ArgumentError: a layer cannot be called.
+        ArgumentError: a layer cannot be called; a layer such as ``l1`` was set before
+            ``super().__init__()``, which makes ``l0``, ``l1``, ...
     """
+
+    def __init__(self, layers: Iterable[AnyLayer]) -> None:
+        for name in layers_of(self):
+            raise ArgumentError(
+                f"{type(self).__name__}: {name} was set before super().__init__(), which makes l0, "
+                "l1, ...; call super().__init__() first"
+            )
+        self.layers = layers
 
     @property
     def layers(self) -> LayerList:
@@ -105,15 +122,39 @@ class Layered(Model):
     if not TYPE_CHECKING:  # type checkers know the attributes
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if layer_names([name]):
+            if name[:1] != "l" or not name[1:].isdecimal():
+                super().__setattr__(name, value)
+                return
+            if name in layers_of(self) or kind_of(value) == CONTAINER:
                 require_callable(self, name, value)
             super().__setattr__(name, value)
+            in_order_of_calls(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickle; an old one has the layers that it called also in a list."""
+        state = dict(state)
+        is_ours = type(self).layers is Layered.layers
+        layers = state.pop("layers", None) if is_ours else None
+        vars(self).update(state)
+        if layers is not None:
+            self.layers = layers
+        in_order_of_calls(self)
 
 
-def layer_names(names: Iterable[str]) -> list[str]:
-    """Return the names such as ``l12``, in the order of their numbers."""
-    names = list(names)  # another thread may set an attribute meanwhile
-    return sorted([x for x in names if x[:1] == "l" and x[1:].isdecimal()], key=number_of)
+def layers_of(model: Model) -> dict[str, AnyLayer]:
+    """Return the attributes such as ``l12`` that can be called, in the order of their numbers."""
+    items = list(vars(model).items())  # another thread may set an attribute meanwhile
+    found = {x: y for x, y in items if x[:1] == "l" and x[1:].isdecimal() and callable(y)}
+    return dict(sorted(found.items(), key=lambda item: number_of(item[0])))
+
+
+def in_order_of_calls(model: Model) -> None:
+    """Sort the layers among the attributes, which give parameters and tables their order."""
+    state, ordered = vars(model), layers_of(model)
+    if [name for name in state if name in ordered] != list(ordered):
+        names = iter(ordered)
+        order = [next(names) if name in ordered else name for name in state]
+        model.__dict__ = {name: state[name] for name in order}
 
 
 def number_of(name: str) -> int:

@@ -41,9 +41,10 @@ class MLP(Layered):
                 f"MLP({fc_output_sizes!r}, {getattr(activation, '__name__', activation)!r})"
             )
         self.activation = activation
-        for out_size in as_integers("MLP", "fc_output_sizes", fc_output_sizes):
-            self.layers.append(Linear(out_size, in_size=in_size))
-            in_size = None if in_size is None else out_size
+        out_sizes = as_integers("MLP", "fc_output_sizes", fc_output_sizes)
+        in_sizes = [in_size, *(None if in_size is None else size for size in out_sizes[:-1])]
+        sizes = zip(out_sizes, in_sizes, strict=False)
+        super().__init__([Linear(out_size, in_size=in_size) for out_size, in_size in sizes])
 
     def forward(self, x: Any) -> Any:
         *hidden, last = self.layers

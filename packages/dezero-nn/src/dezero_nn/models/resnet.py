@@ -47,7 +47,7 @@ class Bottleneck(Layer):
 class Stage(Layer):
     """Bottlenecks one after the other: ``a``, which may shrink the image, then ``b1``, ``b2``...
 
-    Layers that are attributes are called in the order in which they were set.
+    Attributes that are layers or functions are called in the order in which they were set.
     """
 
     def __init__(self, blocks: int, mid_channels: int, out_channels: int, stride: int) -> None:
@@ -57,7 +57,7 @@ class Stage(Layer):
 
     def forward(self, x: Any) -> Any:
         for block in list(vars(self).values()):
-            if isinstance(block, Layer):
+            if callable(block):
                 x = block(x)
         return x
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dezero_core.errors import ArgumentError
 
+from ..layers.training import FLAG, set_flag
 from .layer_list import AnyLayer, Layered
 
 
@@ -14,7 +15,8 @@ class Sequential(Layered):
     """Each output is the next one's input (book step 45).
 
     The model is also a list of its layers: it can be indexed, iterated and changed, see
-    `LayerList`. A slice is a `Sequential` that shares the layers.
+    `LayerList`. A slice is a `Sequential` that shares the layers, with the flag of ``train()`` or
+    ``eval()``.
 
     Args:
         layers: layers, or plain functions such as ``relu``; they are the attributes ``l0``,
@@ -31,7 +33,7 @@ class Sequential(Layered):
                     f"Sequential: argument {position} is a {type(layer).__name__}; "
                     "expected layers or functions, one by one: Sequential(*layers)"
                 )
-        self.layers = layers
+        super().__init__(layers)
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
@@ -46,7 +48,11 @@ class Sequential(Layered):
 
     def __getitem__(self, index: Any) -> Any:
         found = self.layers[index]
-        return Sequential(*found) if isinstance(index, slice) else found
+        if not isinstance(index, slice):
+            return found
+        part = Sequential(*found)
+        set_flag(part, vars(self).get(FLAG))
+        return part
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.layers[index] = value

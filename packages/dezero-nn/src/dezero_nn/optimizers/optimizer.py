@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MappingView
 from functools import wraps
 from numbers import Real
 from types import FunctionType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Parameter, get_array_module
 from dezero_core.errors import (
+    ArgumentTypeError,
     CallError,
     DezeroError,
     GraphError,
@@ -32,11 +33,20 @@ from dezero_core.extend import (
     updating,
 )
 from dezero_core.hints import no_attribute
+from dezero_core.tree import (
+    CONTAINER,
+    LAYER,
+    LEAF,
+    NOTHING,
+    WITHOUT_KEYS,
+    children,
+    kind_of,
+    require_tree,
+)
 
 from .. import signatures
 from ..calls import require_call
 from ..hints import OPTIMIZER
-from ..layers import Layer
 from .gradients import gradient_of, with_gradients
 from .settings import numbers_of, representation
 
@@ -71,7 +81,7 @@ class Optimizer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make an optimizer; raise an error with a hint for arguments that it does not take."""
-        if args and isinstance(args[0], Layer | Iterator | list):  # as PyTorch's
+        if args and is_target(args[0]):  # as PyTorch's
             raise CallError(
                 f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
                 f"write {cls.__name__}(...).setup(model)"
@@ -81,7 +91,7 @@ class Optimizer:
         return super().__new__(cls)
 
     def __init__(self) -> None:
-        self.target: Layer | None = None
+        self.target: Any = None
         self.hooks: list[Callable[[list[Parameter]], None]] = []
         # Keyed weakly by the parameter itself: the state goes when the parameter goes.
         self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
@@ -97,8 +107,27 @@ class Optimizer:
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, OPTIMIZER)
 
-    def setup(self, target: Layer) -> Self:
-        """Optimize the parameters of ``target``; returns self."""
+    def setup(self, target: Any) -> Self:
+        """Optimize the parameters of ``target``; returns self.
+
+        Args:
+            target: a model or layer, or a list or dictionary of layers and Parameters. Parameters
+                that it gets later are optimized too.
+
+        Raises:
+            ArgumentTypeError: ``target`` is something else, such as a generator, or a list with
+                a Variable that is not a Parameter.
+            WeightsError: its parameters have no keys; see `named_params`.
+        """
+        op = f"{type(self).__name__}.setup"
+        require_tree(op, target, "write setup(model)")
+        named_params(target)
+        for name, child in children(target) if kind_of(target) == CONTAINER else ():
+            if kind_of(child) in (NOTHING, WITHOUT_KEYS) and not callable(child):
+                raise ArgumentTypeError(
+                    f"{op}: {name} is a {type(child).__name__}; expected a layer or a Parameter; "
+                    "Parameter(array) makes one of an array"
+                )
         self.target = target
         return self
 
@@ -343,6 +372,11 @@ class Optimizer:
             state: what this optimizer keeps for the parameter; empty at first.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+def is_target(x: Any) -> bool:
+    """Return whether an argument looks like one of ``setup``, or like PyTorch's parameters."""
+    return kind_of(x) in (LEAF, CONTAINER, LAYER) or isinstance(x, Iterator | MappingView)
 
 
 RULE_ARGUMENTS = 4
