@@ -123,6 +123,30 @@ def subclasses_of_arrays() -> None:
     assert is_one(race(lambda n: backend_of(x)))
 
 
+@case("dezero_core.backward_modes.looks_for_variables")
+def backwards_of_users() -> None:
+    import warnings
+
+    from dezero_core import Function, Variable
+
+    class Square(Function):
+        def forward(self, x: Any) -> Any:
+            return x**2
+
+        def backward(self, gy: Any) -> Any:
+            return 2 * self.inputs[0].data * gy
+
+    def job(number: int) -> Any:
+        x = Variable(np.array([3.0]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Square()(x).backward()
+        assert x.grad is not None
+        return x.grad.data
+
+    assert race(job)[0] == [6.0]
+
+
 @case("dezero_core.backends.kernels._catalog", "KernelOp._candidates")
 def kernels() -> None:
     from dezero_core import no_grad
