@@ -36,9 +36,9 @@ def require_call(
         signature_of(init).bind(None, *args, **kwargs)
     except TypeError as error:
         found = readings(cls, args, kwargs, is_tried)
-        advice = f"; write {', or '.join(found)}" if found else ""
-        advice += "".join(f"; {CALLS[base]}" for base in names_of(cls) if base in CALLS)
-        raise CallError(f"{name}: {error}; {usage(name, init)}{advice}") from None
+        hint = f"; write {', or '.join(found)}" if found else ""
+        hint += "".join(f"; {CALLS[base]}" for base in names_of(cls) if base in CALLS)
+        raise CallError(f"{name}: {error}; {usage(name, init)}{hint}") from None
 
 
 def initializer_of(cls: Any) -> Any:
