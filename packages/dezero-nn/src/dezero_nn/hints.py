@@ -177,7 +177,7 @@ OPTIMIZERS = {
     "CosineAnnealingLR": "dezero.optimizers.CosineDecay(optimizer, steps)",
     "LinearLR": "dezero.optimizers.WarmUp(optimizer, steps)",
     "SequentialLR": "dezero.optimizers.WarmUp(optimizer, steps, then)",
-    "OneCycleLR": "dezero.optimizers.WarmUp(optimizer, steps, then), then a CosineDecay",
+    "OneCycleLR": "dezero.optimizers.WarmUp(optimizer, steps, CosineDecay(optimizer, steps))",
     "ChainedScheduler": "several schedules of one optimizer, whose factors are multiplied",
     **{
         name: "a subclass of dezero.optimizers.Schedule that defines factor(t)"

@@ -72,8 +72,8 @@ class Optimizer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make an optimizer; raise an error with a hint for arguments that it does not take."""
-        if args and isinstance(args[0], Layer | Parameter | Iterator | list | tuple | dict):
-            raise CallError(  # the parameters, as for PyTorch's
+        if args and holds_parameters(args[0]):
+            raise CallError(
                 f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
                 f"write {cls.__name__}(...).setup(model)"
             )
@@ -364,6 +364,15 @@ class Optimizer:
 
 RULE_ARGUMENTS = 4
 """Arguments of a rule: ``step(self, p, g, state)``."""
+
+
+def holds_parameters(x: Any) -> bool:
+    """Return whether ``x`` is what optimizers of PyTorch take first: parameters, or groups."""
+    if isinstance(x, dict):
+        return "params" in x
+    if isinstance(x, tuple):
+        return any(isinstance(part, Parameter | dict) for part in x)
+    return isinstance(x, Layer | Parameter | Iterator | list)
 
 
 def with_advice(rule: Callable[..., Any]) -> Callable[..., Any]:
