@@ -27,6 +27,7 @@ TABLES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("OPTIMIZERS", dezero_nn.hints.OPTIMIZERS, [dezero.optimizers, dezero_nn.optimizers]),
     ("LAYER", dezero_nn.hints.LAYER, [LAYER, dezero.Model()]),
     ("OPTIMIZER", dezero_nn.hints.OPTIMIZER, [SGD().setup(LAYER)]),
+    ("SCHEDULE", dezero_nn.hints.SCHEDULE, [dezero.optimizers.StepDecay(SGD(), 2)]),
     ("TOP", dezero_nn.hints.TOP, [dezero]),
 ]
 ROOTS = {
@@ -38,6 +39,7 @@ ROOTS = {
     "model": dezero.models.MLP((2, 1)),
     "layer": dezero.layers.Linear(2),
     "optimizer": SGD().setup(LAYER),
+    "schedule": dezero.optimizers.StepDecay(SGD(), 2),
     "dezero": dezero,
 }
 

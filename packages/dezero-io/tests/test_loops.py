@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core.errors import ArgumentError, WeightsError
+from dezero_core.errors import ArgumentError, CallError, WeightsError
 from dezero_core.extend import backend_of
 from dezero_io import DataLoader, Dataset, SeqDataLoader, Spiral
 
@@ -269,6 +269,22 @@ def test_loaders_and_data_sets_are_printed() -> None:
 def test_keywords_of_other_loaders_have_hints() -> None:
     with pytest.raises(TypeError, match="unknown keyword 'num_workers' .batches are made in the"):
         DataLoader([1, 2], 1, num_workers=2)
+    for keyword in ("drop_last", "shuffle", "generator"):
+        with pytest.raises(
+            CallError, match=f"SeqDataLoader: unknown keyword '{keyword}' .(every|the ex)"
+        ):
+            SeqDataLoader([1, 2], 1, **{keyword: None})
+
+
+@pytest.mark.parametrize("name", ["shuffle", "gpu", "drop_last"])
+def test_flags_are_true_or_false(name: str) -> None:
+    for wrong in ("yes", "no", 2, 0.0, None):
+        with pytest.raises(
+            ArgumentError, match=f"DataLoader: {name} is {wrong!r} .*; expected True"
+        ):
+            DataLoader([1, 2], 1, **{name: wrong})
+    for right in (np.bool_(False), 0, np.int64(0)):
+        assert getattr(DataLoader([1, 2], 1, **{name: right}), name) is False
 
 
 @pytest.mark.parametrize("size", [3, 4, 9, 10, 1])

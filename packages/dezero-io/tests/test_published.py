@@ -235,6 +235,40 @@ def test_what_is_no_checksum(folder: Path, given: Any) -> None:
         get_file("https://example.org/z.bin", sha256=given)
 
 
+def test_get_file_copies_a_local_file(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "a file.bin"
+    source.write_bytes(b"right")
+    assert " " not in source.as_uri()
+    found = get_file(source.as_uri(), "a.bin", sha256=RIGHT)
+    assert found == str(folder / "cache" / "a.bin") and Path(found).read_bytes() == b"right"
+    with pytest.raises(DataDamaged, match=f"SHA-256 {RIGHT}, expected {WRONG}"):
+        get_file(source.as_uri(), "b.bin", sha256=WRONG)
+    for url, message in (
+        (tmp_path.as_uri(), "is not a regular file"),
+        (f"{source.as_uri()}.gone", "FileNotFoundError"),
+        ("file://elsewhere/a.bin", "a file on elsewhere; a file of this machine is file:///path"),
+    ):
+        with pytest.raises(DataMissing, match=message):
+            get_file(url, "c.bin")
+    assert [x.name for x in (folder / "cache").iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize(
+    "url", [None, Path("a.bin"), b"https://x.org/a", 5, "", "a.bin", "/a.bin", "ftp://x.org/a",
+            "s3://x/a", "C:\\a.bin", "http://[x/a"]
+)  # fmt: skip
+def test_what_is_no_address(folder: Path, url: Any) -> None:
+    with pytest.raises(ArgumentError, match="get_file: url .*expected an address that begins with"):
+        get_file(url)
+
+
+def test_the_query_is_a_part_of_the_name(folder: Path, address: str) -> None:
+    assert Path(get_file(f"{address}/a.bin?v=1#top")).name == "a.bin?v=1"
+    for url, name in ((f"{address}/get?path=a/b", None), (f"{address}/a.bin", Path("a"))):
+        with pytest.raises(ArgumentError, match="is no name of a file; give file_name"):
+            get_file(url, name)
+
+
 def test_show_progress(capsys: pytest.CaptureFixture[str]) -> None:
     show_progress(1, 50, 200)
     show_progress(9, 50, 200)

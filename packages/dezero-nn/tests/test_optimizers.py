@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import re
 import weakref
 from collections import OrderedDict
 from typing import Any
@@ -15,6 +16,7 @@ from dezero_core.errors import (
     ArgumentError,
     BackendMismatch,
     CallError,
+    DezeroError,
     GraphError,
     ShapeError,
     UnsupportedType,
@@ -35,6 +37,7 @@ from dezero_nn import (
     MomentumSGD,
     Optimizer,
     RMSprop,
+    Schedule,
     Sequential,
     StepDecay,
     WarmUp,
@@ -401,7 +404,109 @@ def test_a_schedule_inside_another_is_stepped_by_that_one() -> None:
     with pytest.raises(CallError, match=r"CosineDecay.step\(\): it is part of a WarmUp"):
         inner.step()
     with pytest.raises(ArgumentError, match="then is a schedule of another optimizer"):
-        WarmUp(SGD(), 2, then=CosineDecay(optimizer, 2))
+        WarmUp(SGD(), 2, then=CosineDecay(SGD(), 2))
+
+
+def stepped(schedule: Any, steps: int) -> Any:
+    for _ in range(steps):
+        schedule.step()
+    return schedule
+
+
+NEW_PHASES: list[tuple[str, Any, list[float]]] = [
+    ("goes on from the last rate", lambda o: (
+        stepped(StepDecay(o, 1), 2), StepDecay(o, 1))[1], [0.01, 0.001, 0.0001]),
+    ("also in the middle of one", lambda o: (
+        stepped(CosineDecay(o, 4), 2), WarmUp(o, 2))[1], [0.25, 0.5, 0.5]),
+    ("or from a rate that was set", lambda o: (
+        stepped(CosineDecay(o, 5), 5), setattr(o, "lr", 0.4), CosineDecay(o, 2))[2],
+     [0.4, 0.2, 0.0]),
+    ("a warm-up that was never stepped", lambda o: (
+        WarmUp(o, 5), WarmUp(o, 2))[1], [0.5, 1.0, 1.0]),
+    ("a schedule for another warm-up", lambda o: (
+        c := CosineDecay(o, 2), WarmUp(o, 5, c), WarmUp(o, 2, c))[2], [0.5, 1.0, 1.0, 0.5, 0.0]),
+    ("the same, and one beside it", lambda o: (
+        WarmUp(o, 5), StepDecay(o, 2), WarmUp(o, 2))[2], [0.5, 1.0, 1.0]),
+    ("one at 0 for a start, and one beside it", lambda o: (
+        From0(o), StepDecay(o, 2))[0], [0.0, 0.5, 1.0]),
+]  # fmt: skip
+
+
+class From0(Schedule):
+    def factor(self, t: int) -> float:
+        return min(t / 2, 1.0)
+
+
+@pytest.mark.parametrize(("make", "wanted"), [case[1:] for case in NEW_PHASES])
+def test_a_new_phase(make: Any, wanted: list[float]) -> None:
+    optimizer = SGD(1.0)
+    schedule = make(optimizer)
+    assert schedule.optimizer is optimizer
+    assert rates(schedule, len(wanted)) == pytest.approx(wanted)
+
+
+def test_no_phase_begins_at_rate_0() -> None:
+    optimizer = Adam(1.0)
+    stepped(CosineDecay(optimizer, 5), 5)
+    for make in (
+        lambda: CosineDecay(optimizer, 5),
+        lambda: WarmUp(optimizer, 3, then=CosineDecay(optimizer, 5)),
+    ):
+        with pytest.raises(ArgumentError, match="learning rate is 0.*set optimizer.alpha first"):
+            make()
+
+
+def test_a_schedule_that_was_replaced_says_so() -> None:
+    optimizer = SGD(1.0)
+    before = [StepDecay(optimizer, 2), WarmUp(optimizer, 3)]
+    before[0].step()
+    ramps = [WarmUp(optimizer, 2), WarmUp(optimizer, 4)]  # before any step of theirs
+    assert optimizer.lr == pytest.approx(1 / 12)
+    for schedule in (*before, ramps[0]):
+        for call in (schedule.step, lambda s=schedule: setattr(s, "rate", 0.1)):
+            with pytest.raises(CallError, match="a later schedule of the optimizer has replaced"):
+                call()
+    assert before[0].rate == 1.0 and schedule.t == 0
+
+
+@pytest.mark.parametrize("loaded", ["ofl", "lfo", "flo", "ol", "lo"])
+def test_a_later_phase_goes_on_from_a_checkpoint(loaded: str) -> None:
+    """Load the optimizer, the first schedule and the later one, in several orders."""
+
+    def begin() -> dict[str, Any]:
+        optimizer = SGD(1.0).setup(MLP((2,), in_size=3))
+        first = {"f": StepDecay(optimizer, 1)} if "f" in loaded else {}
+        return {"o": optimizer, **first}
+
+    run, resumed = begin(), begin()
+    stepped(run.get("f") or StepDecay(run["o"], 1), 2)
+    run["l"] = stepped(WarmUp(run["o"], 4), 2)
+    resumed["l"] = WarmUp(resumed["o"], 4)
+    for name in loaded:
+        resumed[name].load_state_dict(run[name].state_dict())
+    assert rates(resumed["l"], 3) == rates(run["l"], 3) == [0.0075, 0.01, 0.01]
+
+
+def test_going_back_to_a_checkpoint_of_an_earlier_phase() -> None:
+    optimizer = SGD(1.0).setup(MLP((2,), in_size=3))
+    first = stepped(StepDecay(optimizer, 1), 1)
+    state = first.state_dict()
+    second = stepped(WarmUp(optimizer, 4), 2)
+    first.load_state_dict(state)
+    assert rates(first, 3) == [0.1, 0.01, 0.001]
+    with pytest.raises(CallError, match="has replaced it"):
+        second.step()
+
+
+def test_schedules_leave_nothing_behind() -> None:
+    optimizer = SGD(1.0)
+    for _ in range(200):
+        CosineDecay(optimizer, 5)
+        WarmUp(optimizer, 5)
+    assert len(optimizer._schedule_phase.factors) == 1
+    for _ in range(200):
+        stepped(CosineDecay(optimizer, 2, lowest=0.9), 2)
+    assert len(optimizer._schedule_phase.factors) == 1
 
 
 def test_a_schedule_keeps_no_optimizer_alive() -> None:
@@ -421,6 +526,69 @@ def test_schedules_refuse_what_makes_no_sense() -> None:
     for make in (lambda o: StepDecay(o, 0), lambda o: CosineDecay(o, 0), lambda o: WarmUp(o, 0)):
         with pytest.raises(ArgumentError, match="0 is below 1"):
             make(SGD())
+
+
+WRONG_CALLS: list[tuple[Any, str]] = [
+    (lambda o: WarmUp(o, 10, then=0.1), r"WarmUp: then is 0\.1 \(float\); expected a schedule"),
+    (lambda o: WarmUp(o, 10, then=CosineDecay), r"WarmUp: then is .*; expected a schedule"),
+    (lambda o: WarmUp(o, 9, then=stepped(CosineDecay(o, 3), 2)), "has made 2 steps; make a new"),
+    (lambda o: WarmUp(o, 1.5), r"WarmUp: steps 1\.5 \(float\): expected an integer"),
+    (lambda o: CosineDecay(o, "3"), r"CosineDecay: steps '3' \(str\): expected an integer"),
+    (lambda o: CosineDecay(o, 3, lowest="0"), "CosineDecay: lowest '0' .*expected a number"),
+    (lambda o: CosineDecay(o, 3, lowest=-1), "CosineDecay: lowest is -1; expected a finite"),
+    (lambda o: CosineDecay(o, T_max=10), r"unknown keyword 'T_max' \(write steps\)"),
+    (lambda o: StepDecay(o, 1.5), r"StepDecay: step_size 1\.5 \(float\): expected an integer"),
+    (lambda o: StepDecay(o, True), r"StepDecay: step_size True \(bool\): expected an integer"),
+    (lambda o: StepDecay(o), "StepDecay: missing a required argument: 'step_size'"),
+    (lambda o: StepDecay(o, 1, gamma=None), "StepDecay: gamma None .*expected a number"),
+    (lambda o: CosineDecay(Linear(3), 10), "CosineDecay: optimizer is of type Linear; expected an"),
+    (lambda o: CosineDecay(10, o), "CosineDecay: (steps|optimizer)"),
+    (lambda o: StepDecay(o, 2).get_last_lr(), "'get_last_lr'; in DeZero: optimizer.lr"),
+    (lambda o: StepDecay(o, 2).last_epoch, "'last_epoch'; in DeZero: schedule.t"),
+    (lambda o: o.add_hook(None), r"SGD.add_hook: hook is None \(NoneType\); expected a function"),
+    (lambda o: o.add_hook(WeightDecay), r"hook is WeightDecay \(type\); .*an object such as"),
+    (lambda o: o.add_hook(0.1), r"SGD.add_hook: hook is 0\.1 \(float\)"),
+    (lambda o: SGD(0.1, momentum=0.9), r"'momentum' \(MomentumSGD\(lr, momentum\) has a mom"),
+    (lambda o: RMSprop(momentum=0.9), r"'momentum' \(MomentumSGD\(lr, momentum\) has a mom"),
+    (lambda o: Adam({"params": []}, lr=0.1), r"Adam: the first argument is a number, got dict"),
+    (lambda o: Adam((Parameter(np.ones(1)),)), r"Adam: the first argument is a number, got tuple"),
+    (lambda o: setattr(o, "learning_rate", 0.3), "'learning_rate'; in DeZero: optimizer.lr"),
+    (lambda o: setattr(Adam(), "base_lr", 0.3), "'base_lr'; in DeZero: optimizer.lr"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_CALLS)
+def test_wrong_calls_of_schedules_and_optimizers(call: Any, message: str) -> None:
+    optimizer = SGD(0.1)
+    with pytest.raises(DezeroError, match=message):
+        call(optimizer)
+    assert not optimizer.hooks
+
+
+@pytest.mark.parametrize(
+    ("call", "calls"),
+    [
+        (lambda: Adam(0.001, 0.9, 0.999, 1e-8, 0.01), []),
+        (lambda: AdaDelta(1.0), []),
+        (lambda: AdaDelta(0.9), ["AdaDelta(rho=0.9)"]),
+    ],
+)
+def test_a_suggested_call_is_one_that_works(call: Any, calls: list[str]) -> None:
+    with pytest.raises(CallError) as caught:
+        call()
+    assert re.findall(r"; write ([^;]*)", str(caught.value)) == calls
+
+
+class WithARateOfItsOwn(Optimizer):
+    def __init__(self, learning_rate: float = 0.1) -> None:
+        super().__init__()
+        self.learning_rate = learning_rate
+
+
+def test_attributes_of_the_users_stay_free() -> None:
+    assert WithARateOfItsOwn(0.2).learning_rate == 0.2
+    optimizer = AdaDelta()
+    optimizer.learning_rate = optimizer.note = "none"
 
 
 def trained(make: Any, data: Any, gradient: Any, steps: int = 3) -> Any:

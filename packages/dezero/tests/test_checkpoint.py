@@ -16,7 +16,14 @@ from dezero import functions as F
 from dezero import layers as L
 from dezero.datasets import Spiral
 from dezero.optimizers import SGD, Adam, CosineDecay, MomentumSGD
-from dezero_core.errors import FormatError, KeyMismatch, SaveError, ShapeMismatch, WeightsError
+from dezero_core.errors import (
+    CallError,
+    FormatError,
+    KeyMismatch,
+    SaveError,
+    ShapeMismatch,
+    WeightsError,
+)
 
 
 class Net(dezero.Model):
@@ -311,6 +318,60 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
         pytest.raises(FormatError, match="every checkpoint is damaged"),
     ):
         checkpoints.load(**parts)
+
+
+class Stale(Checkpointer):
+    """Another process saved step 4 and removed 2 and 3 after the first look into the folder."""
+
+    stale = True
+
+    def steps(self) -> list[int]:
+        found = [1, 2, 3] if self.stale else super().steps()
+        self.stale = False
+        return found
+
+
+@pytest.mark.parametrize("left", [[1], [1, 4], []])
+def test_a_file_that_another_process_removed_is_passed_over(
+    left: list[int], tmp_path: Path
+) -> None:
+    parts = make()
+    train(parts, 0, 1)
+    for step in left:
+        Checkpointer(tmp_path).save(step, score=-step, **parts)
+    found = Stale(tmp_path, best="max").load(**parts)
+    assert [found.step if found else None] == (left[-1:] or [None])
+    assert [Stale(tmp_path, best="max").best_step()] == (left[:1] or [None])
+    assert Stale(tmp_path, best="max").save(5, score=-5, **parts).exists()
+
+
+class Lacking:
+    """A part that needs a file which is not there."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        raise FileNotFoundError("the vocabulary")
+
+
+def test_a_file_that_a_part_lacks_is_an_error(tmp_path: Path) -> None:
+    Checkpointer(tmp_path).save(1, part=Lacking())
+    with pytest.raises(FileNotFoundError, match="the vocabulary"):
+        Checkpointer(tmp_path).load(part=Lacking())
+
+
+def test_parts_are_passed_by_name(tmp_path: Path) -> None:
+    model, path = Net(), tmp_path / "x"
+    for call in (
+        lambda: save_checkpoint(path, model),
+        lambda: load_checkpoint(path, model),
+        lambda: Checkpointer(tmp_path).save(1, model),
+        lambda: Checkpointer(tmp_path).load(model),
+    ):
+        with pytest.raises(CallError, match="a part of type Net by position; .*model=model"):
+            call()
+    assert not [*tmp_path.iterdir()]
 
 
 def test_settings_of_a_checkpointer(tmp_path: Path) -> None:

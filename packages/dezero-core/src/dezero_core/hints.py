@@ -141,7 +141,7 @@ ADVICE = {
     "input_shape": "the size is taken from the first input",
     "num_features": "the size is taken from the first input",
     "weight": "W, which is (in, out) in linear layers",
-    "momentum": "decay is 1 - PyTorch's momentum; the optimizer is MomentumSGD",
+    "momentum": "decay is 1 - PyTorch's momentum",
     "betas": "beta1= and beta2=",
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
@@ -230,7 +230,11 @@ def hinted(function: F) -> F:
 
 
 def require_keywords(
-    name: str, function: Callable[..., Any], options: Mapping[str, Any], cause: Exception | None
+    name: str,
+    function: Callable[..., Any],
+    options: Mapping[str, Any],
+    cause: Exception | None,
+    advice: Mapping[str, str] | None = None,
 ) -> None:
     """Raise `CallError` if a function has no parameter for one of the keywords.
 
@@ -239,13 +243,18 @@ def require_keywords(
         function: the function whose signature is checked.
         options: the keywords.
         cause: the error that Python raised, if any.
+        advice: hints by keyword that come before those of all functions.
     """
     parameters = signature_of(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     unknown = [keyword for keyword in options if keyword not in parameters]
     if unknown:
-        found = ", ".join(f"{keyword!r}{hint_for(keyword, parameters)}" for keyword in unknown)
+        own = {keyword: f" ({hint})" for keyword, hint in (advice or {}).items()}
+        hints = [own.get(keyword) or hint_for(keyword, parameters) for keyword in unknown]
+        found = ", ".join(
+            f"{keyword!r}{hint}" for keyword, hint in zip(unknown, hints, strict=True)
+        )
         raise CallError(f"{name}: unknown keyword {found}; {usage(name, function)}") from cause
 
 

@@ -124,7 +124,7 @@ def is_alive(process: int) -> bool:
 
 def _mode(target: Path) -> int:
     """Permissions of the file to be replaced, or those a new file would get."""
-    if target.exists():
+    with suppress(FileNotFoundError):
         return target.stat().st_mode & 0o777
     umask = os.umask(0)
     os.umask(umask)

@@ -23,16 +23,19 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter
 from math import isnan, nan
 from numbers import Real
 from operator import index
 from pathlib import Path
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import numpy as np
 
 from dezero_core.errors import (
     ArgumentError,
+    CallError,
     FormatError,
     KeyMismatch,
     SaveError,
@@ -58,6 +61,7 @@ from dezero_core.extend import (
     stage_arrays,
     updating,
 )
+from dezero_core.hints import signature_of
 
 from . import npz
 from .generators import Generators, StatefulGenerator
@@ -145,6 +149,27 @@ class Checkpoint:
     step: int = 0
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def parts_by_name(function: F) -> F:
+    """Decorate a function that takes parts by name: one by position raises `CallError`."""
+    kinds = [parameter.kind for parameter in signature_of(function).parameters.values()]
+    positional = kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > positional:
+            raise CallError(
+                f"{function.__qualname__}: got a part of type {type(args[positional]).__name__} "
+                "by position; parts are passed by name, such as model=model, optimizer=optimizer"
+            )
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+@parts_by_name
 def save_checkpoint(
     path: FilePath, *, metadata: Mapping[str, str] | None = None, **parts: Any
 ) -> None:
@@ -179,6 +204,7 @@ def collected(parts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     return packed({name: states[name] for name in given}, "", arrays), arrays
 
 
+@parts_by_name
 def load_checkpoint(
     path: FilePath,
     *,
@@ -342,15 +368,17 @@ class Checkpointer:
 
     def steps(self) -> list[int]:
         """The numbers of the checkpoints that are there, ascending."""
-        if not self.folder.is_dir():
+        try:
+            found = [self.PATTERN.fullmatch(file.name) for file in self.folder.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (self.PATTERN.fullmatch(file.name) for file in self.folder.iterdir())
         return sorted(int(match[1]) for match in found if match)
 
     def path(self, step: int) -> Path:
         """The file of a step."""
         return self.folder / f"step-{step:09}.npz"
 
+    @parts_by_name
     def save(
         self,
         step: int,
@@ -385,22 +413,35 @@ class Checkpointer:
         self._prune(step)
         return self.path(step)
 
+    @parts_by_name
     def load(self, **parts: Any) -> Checkpoint | None:
         """Go on from the newest checkpoint that is whole; None if there is none at all.
 
-        One that is damaged is passed over with a warning.
+        One that is damaged is passed over with a warning. Another process may save at the same
+        time: where it removes a file before this one is read, the newest that is left is taken.
 
         Raises:
             FormatError: all are damaged.
             KeyMismatch, WeightsError: the newest whole one does not fit; nothing was changed.
         """
         error: FormatError | None = None
-        for step in reversed(self.steps()):
+        passed: set[int] = set()
+        missed: set[int] = set()
+        while steps := [step for step in self.steps() if step not in passed]:
+            step = steps[-1]
             try:
                 found = load_checkpoint(self.path(step), **parts)
             except FormatError as damage:
                 error = damage
-                warnings.warn(f"passed over: {damage}", stacklevel=2)
+                passed.add(step)
+                warnings.warn(f"passed over: {damage}", stacklevel=3)
+                continue
+            except FileNotFoundError:
+                if not self.path(step).exists():
+                    passed.add(step)
+                elif step in missed:  # no other process saves it again: something else is missing
+                    raise
+                missed.add(step)
                 continue
             return Checkpoint(found.path, found.metadata, step)
         if error is not None:
@@ -410,19 +451,28 @@ class Checkpointer:
     def best_step(self) -> int | None:
         """Return the step of the best existing checkpoint, the earliest of equal ones.
 
-        Return None if no checkpoint has a score, or all scores are NaN.
+        Return None if no checkpoint has a score, or all scores are NaN. Where another process
+        removes files meanwhile, those that are left are compared.
         """
-        scored = {step: self._score(step) for step in self.steps()}
-        scores = {step: score for step, score in scored.items() if not isnan(score)}
+        gone: set[int] = set()
+        while True:
+            scored = {step: self._score(step) for step in self.steps() if step not in gone}
+            missed = {step for step, score in scored.items() if score is None}
+            if not missed:
+                break
+            gone |= missed
+        scores = {n: score for n, score in scored.items() if score is not None and not isnan(score)}
         if not scores:
             return None
         return (min if self.best == "min" else max)(scores, key=lambda step: scores[step])
 
-    def _score(self, step: int) -> float:
-        """Return the score of a checkpoint; NaN if it has none."""
+    def _score(self, step: int) -> float | None:
+        """Return the score of a checkpoint; NaN if it has none, None if the file is gone."""
         try:
             manifest = npz.read_manifest(self.path(step))
             return float(manifest.metadata["score"]) if manifest else nan
+        except FileNotFoundError:
+            return None
         except (WeightsError, KeyError, ValueError):
             return nan
 

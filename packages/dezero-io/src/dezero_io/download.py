@@ -7,11 +7,15 @@ import re
 from collections.abc import Sequence
 from hashlib import file_digest
 from pathlib import Path
+from shutil import copyfileobj
 from typing import IO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from dezero_core.errors import ArgumentError, DataDamaged, DataMissing
 
 from .atomic import atomic_file
+from .regular import open_regular
 
 
 def data_folder() -> Path:
@@ -72,13 +76,30 @@ def download(url: str, target: Path, sha256: str | None = None) -> None:
         tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=1) as bar,
         atomic_file(target) as file,
     ):
-        pooch.HTTPDownloader(progressbar=bar)(url, file, None)
+        if urlsplit(url).scheme == "file":
+            copy_local(url, file)
+        else:
+            pooch.HTTPDownloader(progressbar=bar)(url, file, None)
         found = None if sha256 is None else sha256_of(file)
         if found != sha256:
             raise DataDamaged(
                 f"{url}: the download has SHA-256 {found}, expected {sha256}. Check the address "
                 "and the checksum; nothing was stored"
             )
+
+
+def copy_local(url: str, file: IO[bytes]) -> None:
+    """Copy the contents of a ``file:`` address into an open file.
+
+    Raises:
+        ValueError: it is on another machine, a folder or a pipe.
+        OSError: it cannot be read.
+    """
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError(f"a file on {parts.netloc}; a file of this machine is file:///path")
+    with open_regular(Path(url2pathname(parts.path))) as source:
+        copyfileobj(source, file)
 
 
 def sha256_of(file: IO[bytes]) -> str:
@@ -91,19 +112,22 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
     """Return the path of a file in `cache_folder`, downloaded if it is not there (book step 51).
 
     Args:
-        url: where it comes from.
-        file_name: what it is called there; the last part of the address if None.
+        url: where it comes from: an ``https``, ``http`` or ``file`` address.
+        file_name: what it is called there. If None, the last part of the address with its query:
+            addresses that differ only in the query name different files.
         sha256: its SHA-256, 64 hexadecimal digits. A download is compared before it takes its
             place. A file that is there already is compared too, and downloaded again if it
             differs. If None, nothing is compared.
 
     Raises:
-        ArgumentError: the name is empty, or leads out of the folder; ``sha256`` is no SHA-256.
+        ArgumentError: ``url`` is no such address; the name is empty, or leads out of the folder;
+            ``sha256`` is no SHA-256.
         DataDamaged: the download has another SHA-256; an earlier file stays.
         DataMissing: it cannot be downloaded.
     """
-    name = url.rpartition("/")[2] if file_name is None else file_name
-    if name in ("", "..") or Path(name).name != name:
+    last = last_part(url)
+    name = last if file_name is None else file_name
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
         raise ArgumentError(f"get_file: {name!r} is no name of a file; give file_name")
     expected = None if sha256 is None else checked_sha256(sha256)
     target = cache_folder() / name
@@ -123,6 +147,27 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
     except (OSError, ValueError) as error:
         raise DataMissing(f"get_file: {url}: {type(error).__name__}: {error}{damage}") from error
     return str(target)
+
+
+SCHEMES = "https", "http", "file"
+
+
+def last_part(url: str) -> str:
+    """Return the last part of an address, with its query.
+
+    Raises:
+        ArgumentError: it is not a string, or not of one of the `SCHEMES`.
+    """
+    wanted = "expected an address that begins with https://, http:// or file:///"
+    if not isinstance(url, str):
+        raise ArgumentError(f"get_file: url is {url!r} ({type(url).__name__}); {wanted}")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ArgumentError(f"get_file: url {url!r}: {error}; {wanted}") from error
+    if parts.scheme not in SCHEMES:
+        raise ArgumentError(f"get_file: url {url!r}; {wanted}")
+    return parts.path.rpartition("/")[2] + (f"?{parts.query}" if parts.query else "")
 
 
 def checked_sha256(sha256: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import index
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -60,13 +60,16 @@ class DataLoader:
         batches: for pairs, (x, t) with ``batch_size`` rows each, in NumPy's dtype of the examples.
 
     Raises:
-        ArgumentError: ``batch_size`` is not an integer of at least 1; the data set is empty, or has
-            no length or no numbered examples; examples do not stack (raised by the loop).
+        ArgumentError: ``batch_size`` is not an integer of at least 1; ``shuffle``, ``gpu`` or
+            ``drop_last`` is not True or False; the data set is empty, or has no length or no
+            numbered examples; examples do not stack (raised by the loop).
     """
+
+    _hints: ClassVar[Mapping[str, str]] = {}  # for keywords that a loader does not take
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make a loader; an unknown keyword is named with a hint before ``__init__`` runs."""
-        require_keywords(cls.__name__, cls.__init__, kwargs, None)
+        require_keywords(cls.__name__, cls.__init__, kwargs, None, cls._hints)
         return super().__new__(cls)
 
     def __init__(
@@ -85,8 +88,11 @@ class DataLoader:
                 f"DataLoader: generator is a {type(generator).__name__}; expected a "
                 "numpy.random.Generator, such as numpy.random.default_rng(0)"
             )
-        self.dataset, self.batch_size, self.shuffle = rows(dataset), batch_size, shuffle
-        self.generator, self.collate_fn, self.drop_last = generator, collate_fn, drop_last
+        self.dataset, self.batch_size = rows(dataset), batch_size
+        self.shuffle = flag(type(self).__name__, "shuffle", shuffle)
+        self.drop_last = flag(type(self).__name__, "drop_last", drop_last)
+        gpu = flag(type(self).__name__, "gpu", gpu)
+        self.generator, self.collate_fn = generator, collate_fn
         self.backend: str | None = None
         self.resident: Any = None
         self._resident_source: tuple[Any, ...] = ()
@@ -373,6 +379,15 @@ def positive(owner: str, name: str, value: Any) -> int:
     return number
 
 
+def flag(owner: str, name: str, value: Any) -> bool:
+    """Return ``value`` as a bool: it is one, also NumPy's, or 0 or 1."""
+    if not isinstance(value, bool | int | np.bool_ | np.integer) or value not in (0, 1):
+        raise ArgumentError(
+            f"{owner}: {name} is {value!r} ({type(value).__name__}); expected True or False"
+        )
+    return bool(value)
+
+
 def require_dataset(dataset: Any) -> None:
     """Raise `ArgumentError` if ``dataset`` has no length or no examples by number."""
     kind = type(dataset).__name__
@@ -449,6 +464,12 @@ class SeqDataLoader(DataLoader):
     Raises:
         ArgumentError: as for `DataLoader`, and if ``batch_size`` is above N.
     """
+
+    _hints: ClassVar[Mapping[str, str]] = {
+        "drop_last": "every batch has batch_size rows",
+        "shuffle": "the examples stay in order",
+        "generator": "the examples stay in order",
+    }
 
     def __init__(
         self,

@@ -14,19 +14,32 @@ from dezero_core.hints import named, require_keywords, signature_of, usage
 from .hints import CALLS, POSITIONS
 
 
-def require_call(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise `CallError` unless ``cls.__init__`` takes these arguments."""
+def require_call(
+    cls: type,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    advice: Mapping[str, str] | None = None,
+    is_tried: bool = False,
+) -> None:
+    """Raise `CallError` unless ``cls.__init__`` takes these arguments.
+
+    Args:
+        cls, args, kwargs: the call.
+        advice: hints for unknown keywords of this class.
+        is_tried: whether to make each call that the message would suggest, and to leave out
+            those that fail: for classes whose objects cost nothing.
+    """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
         raise CallError(f"{name}: got arguments, and has no __init__ that takes them")
-    require_keywords(name, init, kwargs, None)
+    require_keywords(name, init, kwargs, None, advice)
     try:
         signature_of(init).bind(None, *args, **kwargs)
     except TypeError as error:
-        found = readings(cls, args, kwargs)
-        advice = f"; write {', or '.join(found)}" if found else ""
-        advice += "".join(f"; {CALLS[base]}" for base in names_of(cls) if base in CALLS)
-        raise CallError(f"{name}: {error}; {usage(name, init)}{advice}") from None
+        found = readings(cls, args, kwargs, is_tried)
+        hint = f"; write {', or '.join(found)}" if found else ""
+        hint += "".join(f"; {CALLS[base]}" for base in names_of(cls) if base in CALLS)
+        raise CallError(f"{name}: {error}; {usage(name, init)}{hint}") from None
 
 
 def initializer_of(cls: Any) -> Any:
@@ -39,7 +52,9 @@ def names_of(cls: type) -> list[str]:
     return [base.__name__ for base in cls.__mro__]
 
 
-def readings(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+def readings(
+    cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
+) -> list[str]:
     """Return the calls that positional arguments may stand for, in our order and in PyTorch's."""
     known = dict(signature_of(initializer_of(cls)).parameters)
     known.pop("self", None)
@@ -53,8 +68,18 @@ def readings(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[s
         are_single = len(given) == len(args) + len(kwargs)
         is_complete = are_single and all(name in given for name in required)
         if is_complete and all(fits(known, *pair) for pair in given.items()):
-            found.append(written(cls.__name__, known, given))
+            if not is_tried or succeeds(cls, given):
+                found.append(written(cls.__name__, known, given))
     return list(dict.fromkeys(found))
+
+
+def succeeds(cls: type, given: Mapping[str, Any]) -> bool:
+    """Return whether a call raises no error."""
+    try:
+        cls(**given)
+    except Exception:
+        return False
+    return True
 
 
 def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:

@@ -136,6 +136,28 @@ CALLS = {
 }
 """Advice for wrong arguments of a class."""
 
+OPTIMIZER_KEYWORDS = {
+    "momentum": "MomentumSGD(lr, momentum) has a momentum",
+    "nesterov": "MomentumSGD(lr, momentum) has a momentum, not Nesterov's",
+}
+"""Keywords of optimizers that mean something else in layers, or that no optimizer has."""
+
+SCHEDULE_KEYWORDS = {
+    "T_max": "write steps",
+    "total_steps": "write steps",
+    "total_iters": "write steps",
+    "decay_steps": "write steps",
+    "num_warmup_steps": "write steps",
+    "warmup_steps": "write steps",
+    "eta_min": "write lowest, a factor: eta_min / lr",
+    "alpha": "write lowest, a factor",
+    "lr_lambda": "a subclass of Schedule defines factor(t)",
+    "last_epoch": "schedule.load_state_dict(state) goes on from a step",
+    "start_factor": "the first factor is 1 / steps",
+    "epochs": "write steps",
+}
+"""Keywords of schedules in other frameworks."""
+
 MODELS = {
     "Module": "dezero.Model",
     "Chain": "dezero.Model",
@@ -151,8 +173,23 @@ OPTIMIZERS = {
     "Adagrad": "dezero.optimizers.AdaGrad()",
     "Adadelta": "dezero.optimizers.AdaDelta()",
     "RMSProp": "dezero.optimizers.RMSprop()",
-    "StepLR": "dezero.optimizers.StepDecay",
-    "CosineAnnealingLR": "dezero.optimizers.CosineDecay",
+    "StepLR": "dezero.optimizers.StepDecay(optimizer, step_size, gamma)",
+    "ExponentialLR": "dezero.optimizers.StepDecay(optimizer, 1, gamma)",
+    "ExponentialDecay": "dezero.optimizers.StepDecay(optimizer, 1, gamma)",
+    "CosineAnnealingLR": "dezero.optimizers.CosineDecay(optimizer, steps)",
+    "LinearLR": "dezero.optimizers.WarmUp(optimizer, steps)",
+    "SequentialLR": "dezero.optimizers.WarmUp(optimizer, steps, then)",
+    "OneCycleLR": "dezero.optimizers.WarmUp(optimizer, steps, CosineDecay(optimizer, steps))",
+    "ChainedScheduler": "several schedules of one optimizer, whose factors are multiplied",
+    **{
+        name: "a subclass of dezero.optimizers.Schedule that defines factor(t)"
+        for name in ("LambdaLR", "MultiplicativeLR", "MultiStepLR", "PolynomialLR", "CyclicLR")
+    },
+    "CosineAnnealingWarmRestarts": "a subclass of dezero.optimizers.Schedule with factor(t)",
+    "LearningRateSchedule": "dezero.optimizers.Schedule, whose subclasses define factor(t)",
+    "LRScheduler": "dezero.optimizers.Schedule, whose subclasses define factor(t)",
+    "lr_scheduler": "dezero.optimizers has StepDecay, CosineDecay and WarmUp",
+    "ReduceLROnPlateau": "optimizer.lr *= 0.1 where the score no longer improves",
     "clip_grad_norm_": "optimizer.add_hook(dezero.optimizers.ClipGrad(max_norm))",
     "GradientClipping": "dezero.optimizers.ClipGrad(max_norm)",
 }
@@ -193,6 +230,9 @@ LAYER = {
 }
 """Attributes of models in other frameworks."""
 
+RATES = "learning_rate", "base_lr", "initial_lr"
+"""Names of the learning rate in other frameworks."""
+
 OPTIMIZER = {
     "zero_grad": "model.cleargrads()",
     "zero_grads": "model.cleargrads()",
@@ -200,9 +240,18 @@ OPTIMIZER = {
     "param_groups": "optimizer.lr, and optimizer.target.params()",
     "apply_gradients": "optimizer.update()",
     "minimize": "loss.backward() and optimizer.update()",
-    "learning_rate": "optimizer.lr",
+    **{name: "optimizer.lr" for name in RATES},
 }
 """Attributes of optimizers in other frameworks."""
+
+SCHEDULE = {
+    "get_last_lr": "optimizer.lr",
+    "get_lr": "optimizer.lr",
+    "lr": "optimizer.lr",
+    "last_epoch": "schedule.t",
+    "base_lrs": "schedule.rate",
+}
+"""Attributes of schedules in other frameworks."""
 
 TOP = {
     "nn": "dezero.layers and dezero.functions",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Parameter, get_array_module
 from dezero_core.errors import (
+    ArgumentError,
     ArgumentTypeError,
     CallError,
     DezeroError,
@@ -32,7 +33,7 @@ from dezero_core.extend import (
     own_data,
     updating,
 )
-from dezero_core.hints import no_attribute
+from dezero_core.hints import missing, named, no_attribute
 from dezero_core.tree import (
     CONTAINER,
     LAYER,
@@ -46,7 +47,7 @@ from dezero_core.tree import (
 
 from .. import signatures
 from ..calls import require_call
-from ..hints import OPTIMIZER
+from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES
 from .gradients import gradient_of, with_gradients
 from .settings import numbers_of, representation
 
@@ -81,13 +82,13 @@ class Optimizer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make an optimizer; raise an error with a hint for arguments that it does not take."""
-        if args and is_target(args[0]):  # as PyTorch's
+        if args and is_target(args[0]):
             raise CallError(
                 f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
                 f"write {cls.__name__}(...).setup(model)"
             )
         if args or kwargs:
-            require_call(cls, args, kwargs)
+            require_call(cls, args, kwargs, OPTIMIZER_KEYWORDS, is_tried=True)
         return super().__new__(cls)
 
     def __init__(self) -> None:
@@ -97,7 +98,14 @@ class Optimizer:
         self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Store NumPy numbers as Python's, which do not change the dtype of parameters."""
+        """Store NumPy numbers as Python's, which do not change the dtype of parameters.
+
+        Raises:
+            MissingName: ``name`` is another framework's name of the learning rate.
+        """
+        if name in RATES and hasattr(self, self.rate_name) and name not in vars(self):
+            if not hasattr(type(self), name):
+                raise missing(type(self).__name__, name, OPTIMIZER, self)
         if isinstance(value, Real) and not isinstance(value, bool):
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
@@ -135,7 +143,16 @@ class Optimizer:
         """Call ``hook(params)`` before each update, with the parameters that have gradients.
 
         Hooks run in the order in which they were added; each sees the changes of earlier ones.
+
+        Raises:
+            ArgumentError: ``hook`` is not a function or object that can be called, or a class.
         """
+        if isinstance(hook, type) or not callable(hook):
+            raise ArgumentError(
+                f"{type(self).__name__}.add_hook: hook is {named(hook)} ({type(hook).__name__}); "
+                "expected a function of a list of parameters, or an object such as "
+                "WeightDecay(1e-4)"
+            )
         self.hooks.append(hook)
 
     def update(self) -> None:
@@ -375,7 +392,11 @@ class Optimizer:
 
 
 def is_target(x: Any) -> bool:
-    """Return whether an argument looks like one of ``setup``, or like PyTorch's parameters."""
+    """Return whether ``x`` is an argument of ``setup``, or of PyTorch's optimizers."""
+    if isinstance(x, dict | tuple):
+        parts = x.values() if isinstance(x, dict) else x
+        found = any(isinstance(part, dict) or kind_of(part) in (LEAF, LAYER) for part in parts)
+        return found or (isinstance(x, dict) and "params" in x)
     return kind_of(x) in (LEAF, CONTAINER, LAYER) or isinstance(x, Iterator | MappingView)
 
 
