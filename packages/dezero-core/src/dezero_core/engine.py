@@ -20,6 +20,7 @@ from .config import Block, Setting, enable_backprop
 from .diagnosis import is_beside, note_on, replaced, require_memory
 from .errors import ArgumentError, DezeroError, GraphError, ShapeError
 from .function import (
+    NO_INPUT,
     Function,
     calls_behind,
     has_creator,
@@ -221,7 +222,7 @@ class Pass:
         release = Function.release  # a subclass may have an attribute of that name
         retaining = self.retain_grad or len(self.on_the_way) > 0
         watched = retaining or self.callback is not None or self.detecting
-        narrowed = self.narrowed
+        narrowed, is_narrowed = self.narrowed, len(self.narrowed) > 0
         following: Any = None  # waits beside the heap: in a chain of calls the only one that does
         while heap or following is not None:
             # Calls are numbered in the order they were made, so the latest one waiting has
@@ -234,19 +235,22 @@ class Pass:
             arrays = function._arrays
             if arrays is None:
                 raise spent(function, self.root)
-            if function._hooks is not None:
-                gy = gradients_after_hooks(function, gy)
             needs_grad = function._needs_grad
-            if narrowed and function._serial in narrowed:
+            is_special = function._is_special
+            if is_special:
+                gy = gradients_after_hooks(function, gy)
+                if not retain_graph:
+                    function._hooks = None  # they may refer to what was computed from here
+            if is_narrowed and function._serial in narrowed:
                 needs_grad = narrowed[function._serial]
                 if True not in needs_grad:  # nothing behind it is asked for
                     self.watch(function, gy, ())
                     continue
             try:
-                if function._is_ours and type(gy) is not list:
-                    gxs = function.backward(gy)
-                else:
+                if is_special or type(gy) is list:
                     gxs = run_backward(function, gy)
+                else:
+                    gxs = function.backward(gy)
             except Exception as error:
                 if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
                     require_memory(function, arrays, error)
@@ -260,7 +264,8 @@ class Pass:
                     f"for {len(arrays)} inputs"
                 )
 
-            inputs = function._given()
+            x1 = function._x1
+            inputs = function._given() if x1 is NO_INPUT else (function._x0, x1)
             for x, a, gx, needed in zip(inputs, arrays, gxs, needs_grad):  # noqa: B905 (hot)
                 if not needed or gx is None:
                     continue
@@ -274,13 +279,13 @@ class Pass:
                 # that meet there are added, always into a new array.
                 creator = x._creator
                 if creator is None:
+                    if a is not x.data and not is_beside(x.data, a):
+                        raise replaced(x, a)
                     if x in pending:
-                        if pending[x].shape != gx.shape:
-                            raise replaced(x, array_of(gx))
                         pending[x] = pending[x] + gx
                     elif x._requires_grad:  # it may have been unchained since the call
                         pending[x] = gx
-                        if gx is gy or not function._is_ours or is_shared(gx, function):
+                        if gx is gy or is_special or is_shared(gx, function):
                             self.borrowed[x] = gx
                     continue
                 if creator._result is not a:  # the data of x was replaced, or there are others
@@ -449,14 +454,12 @@ def fitted(gx: Any, array: Any, function: Function) -> Any:
 
 
 def run_backward(function: Function, gy: Any) -> Any:
-    """Run a backward of several outputs, or of a class that is not ours.
+    """Run a backward of several outputs, of a call with hooks, or of a class that is not ours.
 
     Unless the class says otherwise, an output that got no gradient has zeros.
     """
-    if type(gy) is not list:
-        return run_foreign(function, [gy])
-    gys = list(gy)
-    for index, y in enumerate(function._result):
+    gys = list(gy) if type(gy) is list else [gy]
+    for index, y in enumerate(function._result if type(gy) is list else ()):
         if gys[index] is None and function.materialize_grads:
             zeros = get_array_module(y).zeros_like(y)
             gys[index] = Variable(zeros, requires_grad=False) if plain_pass.get() is None else zeros

@@ -13,7 +13,7 @@ from weakref import ref
 
 from .backends.interface import Array
 from .backends.registry import by_type, current_device, on_device_of
-from .backward_modes import OUR_PACKAGES, narrowed_needs, plain_pass
+from .backward_modes import ALL, OUR_PACKAGES, narrowed_needs, plain_pass
 from .config import Config, enable_backprop
 from .diagnosis import (
     admit_inputs,
@@ -76,6 +76,7 @@ class Function:
     broadcasts = False
     materialize_grads = True
     _is_ours = True  # whether the class is of our packages, see `backward_modes`
+    _is_special = False  # whether it is not, or the call has hooks
     _needs_grad: tuple[bool, ...] = UNKNOWN
     _serial: int | None = None  # numbers the calls in order
     _cut = False  # whether `Variable.unchain_backward` has cut this call off
@@ -88,6 +89,7 @@ class Function:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._is_ours = cls.__module__.partition(".")[0] in OUR_PACKAGES
+        cls._is_special = not cls._is_ours
 
     def __call__(self, *inputs: Any) -> Any:
         """Compute on Variables, arrays and Python scalars; record the call if it is wanted.
@@ -232,7 +234,8 @@ class Function:
     @property
     def needs_grad(self) -> tuple[bool, ...]:
         """One flag per input: whether ``backward`` shall compute its gradient, in this pass."""
-        return _narrowed().get(self._serial, self._needs_grad)
+        flags = _narrowed()
+        return self._needs_grad if flags is ALL else flags.get(self._serial, self._needs_grad)
 
     @needs_grad.setter
     def needs_grad(self, value: Any) -> None:
@@ -302,8 +305,6 @@ class Function:
                 variables = [x for x in self._given() if isinstance(x, Variable)]
                 self._x0, self._x1 = tuple([x._creator or ref(x) for x in variables]), NO_INPUT
         self._arrays = self._result = None
-        if self._hooks is not None:
-            self._hooks = None  # they may refer to what was computed from here
 
     def cut_off(self) -> None:
         """Leave the graph for good: what was computed from here has no creator any more."""

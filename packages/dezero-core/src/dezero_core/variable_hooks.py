@@ -78,7 +78,7 @@ def hooks_of(x: Variable) -> Hooks:
     """Return the hooks of a Variable, to be added to."""
     call = x.creator
     if call is not None:
-        call._hooks = call._hooks or {}
+        call._hooks, call._is_special = call._hooks or {}, True
         return call._hooks.setdefault(x._index or 0, {})
     x._hooks = x._hooks or {}
     return x._hooks
