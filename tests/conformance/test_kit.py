@@ -41,6 +41,7 @@ def first_failure(name: str) -> str | None:
     return None
 
 
+@pytest.mark.slow
 def test_the_loopback_backend_passes() -> None:
     with registered("loopback"):
         assert first_failure("loopback") is None
