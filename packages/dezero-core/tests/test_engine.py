@@ -518,3 +518,18 @@ def test_float32_stays_float32_through_two_backwards() -> None:
     x.cleargrad()
     F.sum(g * g).backward()
     assert (y.dtype, g.dtype, x.grad.dtype) == (np.float32,) * 3
+
+
+def test_a_live_call_is_two_objects_for_the_collector_and_a_freed_one_is_one() -> None:
+    def tracked() -> int:
+        gc.collect()
+        return len(gc.get_objects())
+
+    x, calls = variable(1.0, 2.0), 1000
+    before, y = tracked(), x
+    for _ in range(calls):
+        y = F.sin(y * x)
+    live = tracked() - before
+    y.backward()
+    freed = tracked() - before
+    assert live / (2 * calls) < 2.1 and freed / (2 * calls) < 1.6, (live, freed)
