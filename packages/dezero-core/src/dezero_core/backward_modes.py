@@ -1,7 +1,7 @@
-"""What a backward runs on: arrays or Variables, and gradients of its own.
+"""Choose what a backward runs on: arrays or Variables, shared gradients or copies.
 
-Backwards of our packages run on arrays in a plain pass, and write into nothing. For those of
-others see `run_foreign`.
+In a plain pass, backwards of our packages run on arrays, and never write into them. `run_foreign`
+handles backwards of other packages.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .variable import Variable, array_of
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
 """The plain backward pass (`engine.Pass`) that runs here, or None; it decides what ops see.
 
-In a plain pass gradients are arrays, and so is what ``self.inputs`` and ``self.outputs`` yield. A
-library function that is given only arrays returns an array then.
+In a plain pass, gradients are arrays, and ``self.inputs`` and ``self.outputs`` yield arrays. A
+library function then returns an array if all of its arguments are arrays.
 """
 
 Flags = Mapping[Any, tuple[bool, ...]]
@@ -38,8 +38,8 @@ OUR_PACKAGES = ("dezero_core", "dezero_nn")
 def run_foreign(call: Any, gys: list[Any]) -> Any:
     """Run the backward of a class outside our packages.
 
-    It gets copies of its gradients, because others share them and it may write into them. It runs
-    on Variables if it needs them.
+    The backward gets copies of its gradients, because it may write into them and other calls may
+    share them. It runs on Variables if it needs them.
     """
     gys = [own_gradient(gy) for gy in gys]
     if plain_pass.get() is None or not needs_variables(call):
@@ -81,7 +81,7 @@ def needs_variables(call: Any) -> bool:
 def looks_for_variables(code: CodeType) -> bool:
     """Return whether a backward reads ``.data`` or changes something in place.
 
-    ``x *= 2`` makes a new Variable, but changes an array that others hold.
+    ``x *= 2`` rebinds a Variable to a new one, but changes an array that others may hold.
     """
     nested = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)

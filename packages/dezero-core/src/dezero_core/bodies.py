@@ -1,7 +1,7 @@
-"""Run the bodies of functions, generators and coroutines inside of something.
+"""Run the bodies of functions, generators and coroutines in a block or in another context.
 
-A function that calls others in a block or in another context, a `Run`, is all that is needed: a
-generator or coroutine is resumed step by step, each step by a call of it.
+The block or context is given as a `Run`, a function that calls another one inside of it. It calls
+each step of a generator or coroutine.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType, coroutine
 from typing import Any
 
 Run = Callable[..., Any]
-"""``run(function, *args, **kwargs)`` calls the function inside of something; returns its result."""
+"""``run(function, *args, **kwargs)`` calls a function in a block or context; returns its result."""
 
 
 def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callable[..., Any]:
-    """Return a function of the same type whose body runs by ``new_run()``, made at each call."""
+    """Return a function of the same type; each call runs the body through a new ``new_run()``."""
     if inspect.isgeneratorfunction(function):
         return wrapped_generator(function, new_run)
     if inspect.iscoroutinefunction(function):
@@ -33,7 +33,7 @@ def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callabl
 
 
 def call_by(run: Run, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function by ``run``, and so the rest of a generator or coroutine that it returns."""
+    """Call a function through ``run``; if it returns a generator or coroutine, run that so too."""
     result = run(function, *args, **kwargs)
     if type(result) is GeneratorType:
         return steps(result, run, owned=False)
@@ -44,7 +44,7 @@ def call_by(run: Run, function: Callable[..., Any], /, *args: Any, **kwargs: Any
 def wrapped_generator(
     function: Callable[..., Any], new_run: Callable[[], Run]
 ) -> Callable[..., Any]:
-    """Return the same generator function; `wrapped` says how its body runs."""
+    """Implement `wrapped` for a generator function."""
 
     @wraps(function)
     def generator(*args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ def wrapped_generator(
 def wrapped_coroutine(
     function: Callable[..., Any], new_run: Callable[[], Run]
 ) -> Callable[..., Any]:
-    """Return the same coroutine function; `wrapped` says how its body runs."""
+    """Implement `wrapped` for a coroutine function."""
 
     @wraps(function)
     async def coroutine(*args: Any, **kwargs: Any) -> Any:
@@ -68,7 +68,7 @@ def wrapped_coroutine(
 def wrapped_async_generator(
     function: Callable[..., Any], new_run: Callable[[], Run]
 ) -> Callable[..., Any]:
-    """Return the same asynchronous generator function; `wrapped` says how its body runs."""
+    """Implement `wrapped` for an asynchronous generator function."""
 
     @wraps(function)
     async def async_generator(*args: Any, **kwargs: Any) -> Any:
@@ -97,11 +97,11 @@ ADAPTERS: dict[type, Callable[..., Any]] = {
 
 
 def steps(inner: Any, run: Run, owned: bool = True) -> Generator[Any, Any, Any]:
-    """Run a generator with each of its steps by ``run``, as ``yield from`` would.
+    """Run a generator like ``yield from``, with each step called through ``run``.
 
     Args:
         inner: the generator.
-        run: calls a function inside of something.
+        run: calls a function in the block or context.
         owned: close ``inner`` with this one; False if somebody else may hold it.
     """
     resume, value = inner.send, None
@@ -122,5 +122,5 @@ def steps(inner: Any, run: Run, owned: bool = True) -> Generator[Any, Any, Any]:
 
 @coroutine
 def awaited(awaitable: Any, run: Run) -> Generator[Any, Any, Any]:
-    """Await ``awaitable`` with each step by ``run``."""
+    """Await ``awaitable`` with each step called through ``run``."""
     return (yield from steps(awaitable.__await__(), run))

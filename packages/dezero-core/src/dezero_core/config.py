@@ -8,7 +8,7 @@ and nowhere else; assignment sets the default of the process::
     Config.train = False          # everybody who has no override
 
 Every block is also a decorator, see `Block`. The threads of a pool have no overrides; `inherit`
-takes those of the caller there.
+passes the caller's overrides to them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Setting(Generic[T]):
     def remove(self, entry: Entry[T]) -> None:
         """Undo `push`, from any context and in any order.
 
-        A context copied from this one inside of the block, such as that of a task, keeps the value.
+        A context that was copied inside of the block, such as a task's, keeps the value.
         """
         here = self.entries.get()
         try:
@@ -155,14 +155,14 @@ class Block(Generic[T]):
     ) -> None:
         entry = self._leaving(id(sys._getframe(1)))
         if kind is not None and issubclass(kind, GeneratorExit):
-            # Perhaps the garbage collector closes a generator, anywhere, even inside of another
-            # block's entry: a second change of the context would get lost in the first.
+            # The garbage collector may be closing a generator in the middle of another block's
+            # entry. A change of the context here would then be lost in that one.
             entry.ended = True
         else:
             self.setting.remove(entry)
 
     def _leaving(self, frame: int) -> Entry[T]:
-        """Forget and return the entry that ``frame`` exits: its own, else one of this context.
+        """Remove and return the entry that ``frame`` exits: its own, else one of this context.
 
         A generator may be closed in another thread, which may be in this block itself.
         """
@@ -228,7 +228,7 @@ class Configuration:
         train: layers behave as in training, dropout drops (default True).
         update_buffers: calls may change Buffers, such as the running statistics of batch norm
             (default True). It is off while `hessian`, a gradient check or `summary` calls a
-            model; a layer with Buffers of its own asks it before it changes them.
+            model. A layer with its own Buffers checks it before it changes them.
     """
 
     __slots__ = ()
@@ -293,19 +293,19 @@ def precision(name: str) -> Block[bool]:
 
 
 def inherit(function: F) -> F:
-    """Return ``function`` such that it runs with the overrides that hold here and now.
+    """Return a function that runs ``function`` with the overrides that hold here and now.
 
-    The threads of an executor have no overrides: what they run is outside of the blocks around
-    the call that submits it. This takes all blocks there, whichever setting they are of, and the
-    other context variables, such as NumPy's ``errstate``::
+    The threads of an executor have no overrides: the blocks around ``executor.submit`` do not hold
+    in them. The returned function takes along the overrides of all settings, and all other context
+    variables, such as NumPy's ``errstate``::
 
         with no_grad(), test_mode():
             futures = [executor.submit(inherit(model), x) for x in batches]
 
     It is for ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
-    ``run_in_executor``. The result may be called many times, also at the same time; blocks that the
-    calling thread is in do not hold inside. An executor's ``initializer`` is one call like others:
-    what it inherits does not hold in later ones.
+    ``run_in_executor``. The result may be called many times, also at the same time. Blocks of the
+    thread that calls it do not hold inside. An executor's ``initializer`` is a call of its own:
+    what it inherits does not hold in later calls.
 
     Args:
         function: a function, layer, or anything else that can be called. As with `Block`, a

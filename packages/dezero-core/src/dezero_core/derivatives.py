@@ -1,7 +1,7 @@
 """Derivatives as values: gradients, Jacobians, Hessians, without touching any ``x.grad``.
 
-Functions that take a function call it once, and differentiate that one graph as often as needed:
-dropout draws one mask. Running statistics and other Buffers stay as they are, see
+`jacobian`, `hessian` and `hvp` call their function once and differentiate that one graph as often
+as needed, so dropout draws one mask. Running statistics and other Buffers do not change; see
 `dezero_core.config.Configuration`.
 """
 
@@ -80,10 +80,11 @@ def gradients(
 
 
 def flags_toward(xs: list[Variable], y: Variable) -> Flags:
-    """Return by number the calls behind ``y`` of which some inputs lead to none of ``xs``.
+    """Return the calls that computed ``y`` and have an input that leads to none of ``xs``.
 
     Returns:
-        for each such call one flag per input: whether it requires grad and leads there.
+        for the number of each such call, one flag per input: whether it requires grad and leads to
+        one of ``xs``.
     """
     leaves = {id(x) for x in xs if x.creator is None}
     outputs = {(x._creator._serial, x._index) for x in xs if x.creator is not None}

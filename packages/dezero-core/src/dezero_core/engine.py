@@ -60,7 +60,7 @@ def backward(
             other until ``cleargrad()``.
         gradient: the gradient of this Variable itself, a Variable or an array of its shape. By
             default it is what the program has assigned to ``self.grad`` (book step 6), else ones;
-            a ``grad`` that an earlier backward has written is not used.
+            a ``grad`` that an earlier backward wrote is not used.
         retain_graph: keep the graph for another backward; by default what is passed is freed,
             unless ``create_graph``.
 
@@ -121,7 +121,7 @@ def seed_for(y: Variable, gy: Any) -> Variable:
 
 
 def require_recorded(y: Variable, array: Any, result: Any) -> None:
-    """Raise `GraphError` if ``array``, once the data of ``y``, does not fit what its call returned.
+    """Raise `GraphError` if ``array``, data of ``y``, does not fit what its call returned.
 
     Args:
         y: a computed Variable.
@@ -201,7 +201,7 @@ class Pass:
         self.y: Variable | None = None  # where the pass starts, unless it is a leaf
 
     def start(self, y: Variable, seed: Any) -> None:
-        """Run from ``y``, whose gradient is ``seed``; a leaf's gradient is complete with it."""
+        """Run the pass from ``y`` with the gradient ``seed``; a leaf gets just that gradient."""
         root = y.creator
         if root is None:
             self.pending[y] = self.borrowed[y] = seed
@@ -342,7 +342,7 @@ class Pass:
                     self.report(x)
 
     def retain(self, x: Variable) -> None:
-        """Keep the gradient of a Variable on the way, when it is complete."""
+        """Store the gradient of a computed Variable as soon as it is complete."""
         retained = self.on_the_way.setdefault(x._creator._serial, [])
         if not any(x is other for other in retained):
             retained.append(x)
@@ -423,7 +423,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_shared(gx: Any, function: Function) -> bool:
-    """Return whether others may hold the array of ``gx``: it is a view, or the call has it."""
+    """Return whether ``gx`` may be shared: its array is a view, or the call holds it."""
     array = gx.data if isinstance(gx, Variable) else gx
     for held in vars(function).values():
         if held is array:
@@ -444,7 +444,7 @@ def not_a_gradient(gx: Any, function: Function) -> GraphError:
 
 
 def fitted(gx: Any, array: Any, function: Function) -> Any:
-    """Return ``gx`` summed to the shape of an input, which the forward broadcast."""
+    """Return ``gx`` summed to the shape of ``array``, an input that the forward broadcast."""
     if not function.broadcasts:
         raise ShapeError(
             f"{type(function).__name__}.backward gave a gradient of shape {tuple(gx.shape)} "
@@ -454,9 +454,10 @@ def fitted(gx: Any, array: Any, function: Function) -> Any:
 
 
 def run_backward(function: Function, gy: Any) -> Any:
-    """Run a backward of several outputs, of a call with hooks, or of a class that is not ours.
+    """Run a backward with several outputs or hooks, or of a class outside our packages.
 
-    Unless the class says otherwise, an output that got no gradient has zeros.
+    An output that got no gradient counts as zeros, unless the class sets ``materialize_grads`` to
+    False.
     """
     gys = list(gy) if type(gy) is list else [gy]
     for index, y in enumerate(function._result if type(gy) is list else ()):

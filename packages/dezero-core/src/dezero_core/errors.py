@@ -175,4 +175,4 @@ class PluginWarning(UserWarning):
 
 
 class FunctionWarning(UserWarning):
-    """A class of ops leaves open how its backward runs; the message says what was assumed."""
+    """A Function class does not say how its backward runs; the message says what was assumed."""

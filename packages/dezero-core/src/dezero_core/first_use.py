@@ -1,8 +1,8 @@
-"""Create things at first use, once for all threads.
+"""Create objects at first use, once for all threads.
 
-Everything is created under `plugins.lock`: creating one thing often needs another (weights are
-drawn on a backend, which a plugin registers), and threads that take two locks in different order
-would wait for each other for ever.
+Everything is created under `plugins.lock`, because creating one object often needs another (weights
+are drawn on a backend, which a plugin registers). With more locks, two threads could take them in
+different orders and wait for each other forever.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Once(Protocol[P, T_co]):
-    """A function that `once` returns."""
+    """The type of the functions that `once` returns."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
 
@@ -30,8 +30,8 @@ class Once(Protocol[P, T_co]):
 def once(function: Callable[P, T]) -> Once[P, T]:
     """Cache the results of a function, as `functools.cache`, and call it once for all threads.
 
-    Threads that ask for a result that another one is computing wait for it. The arguments are
-    positional. An exception is not cached.
+    If another thread is already computing the result, wait for it. The arguments are positional.
+    An exception is not cached.
     """
     results: dict[Any, T] = {}
 
@@ -48,7 +48,7 @@ def once(function: Callable[P, T]) -> Once[P, T]:
 
 
 def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
-    """Call ``create()`` unless all parameters have data; of several threads, one calls it.
+    """Call ``create()`` unless all parameters have data; only one thread calls it.
 
     Args:
         parameters: Parameters and Buffers, whose ``data`` is None before.

@@ -32,9 +32,9 @@ class Stored:
     """The contents of a weight file.
 
     Attributes:
-        arrays: host arrays by key. To write them, `save_weights` passes a `Snapshot`, whose arrays
-            are copied on access: a format reads each of them once, one after the other, so that
-            only one copy exists at a time, and hashes and writes that copy.
+        arrays: host arrays by key. For writing, `save_weights` passes a `Snapshot`, which copies
+            an array on access. A format reads each array once, one after the other, and hashes
+            and writes that copy, so that only one copy exists at a time.
         kinds: ``"param"`` or ``"buffer"`` by key; empty for files without this information.
         metadata: strings by name, for people and programs.
         compress: whether to write a smaller file, which takes longer.
@@ -137,7 +137,7 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
     Raises:
         FormatError: no format has this suffix, or the path does not name a file.
         MissingPackage: the package that provides the format is not installed.
-        PluginError: it is installed, but failed or is kept out by the environment.
+        PluginError: that package is installed, but failed or is kept out by the environment.
     """
     target = file_path(path)
     if target.name in ("", "..") or os.fsdecode(path).endswith(("/", os.sep)):

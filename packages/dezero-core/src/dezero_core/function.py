@@ -56,12 +56,12 @@ class Function:
 
     ``backward`` is written with operators and functions, never with methods of Variables: in a
     plain backward it runs on arrays, with ``create_graph=True`` on Variables. A class whose
-    ``backward`` needs Variables, as the book's do, says ``on_variables = True``.
+    ``backward`` needs Variables, like the book's classes, sets ``on_variables = True``.
 
     Attributes:
-        on_variables: whether ``backward`` always runs on Variables. Where a class does not say it
-            (None, the default), a ``backward`` that reads ``.data`` or changes something in place
-            is assumed to need them, with a `FunctionWarning`, once.
+        on_variables: whether ``backward`` always runs on Variables. If a class leaves it at None,
+            the default, a ``backward`` that reads ``.data`` or changes something in place is
+            assumed to need them; a `FunctionWarning` says so once.
         broadcasts: whether inputs broadcast against each other; the engine then sums a
             gradient to its input's shape, and otherwise refuses a wrong one.
         materialize_grads: whether ``backward`` is given zeros for an output that got no gradient
@@ -233,7 +233,7 @@ class Function:
 
     @property
     def needs_grad(self) -> tuple[bool, ...]:
-        """One flag per input: whether ``backward`` shall compute its gradient, in this pass."""
+        """One flag per input: whether ``backward`` must compute its gradient in this pass."""
         flags = _narrowed()
         return self._needs_grad if flags is ALL else flags.get(self._serial, self._needs_grad)
 
@@ -242,7 +242,7 @@ class Function:
         raise belongs_to_graph(self, "needs_grad")
 
     def _given(self) -> tuple[Any, ...]:
-        """Return the inputs as they were given to the call; of a freed one see `release`."""
+        """Return the inputs as passed to the call; for a freed call see `release`."""
         x0, x1 = self._x0, self._x1
         if x1 is not NO_INPUT:
             return x0, x1
@@ -250,9 +250,9 @@ class Function:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """What the call was given: as arrays in a plain backward, as it was given otherwise.
+        """Return the inputs: arrays in a plain backward, otherwise as they were passed.
 
-        A Variable whose data was replaced since still has the array that the call computed on.
+        If a Variable's data was replaced since, this still yields the array that was computed on.
         """
         arrays = self._arrays
         if arrays is None:
@@ -314,7 +314,7 @@ class Function:
 
 
 class Recorded(Function):
-    """The array that an earlier call was given as ``x``, whose data was replaced since."""
+    """y = the array that ``x`` held in an earlier call, before its data was replaced."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
@@ -327,7 +327,7 @@ class Recorded(Function):
 
 
 def as_recorded(x: Any, array: Array) -> Any:
-    """Return an input of a call as it was then: ``x``, or a Variable of ``array`` computed from it.
+    """Return ``x`` as it was in a call: itself, or a Variable of ``array`` computed from it.
 
     Raises:
         GraphError: the data of ``x`` has another shape, library or device now.

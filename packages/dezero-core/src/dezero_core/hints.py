@@ -243,7 +243,7 @@ def require_keywords(
         function: the function whose signature is checked.
         options: the keywords.
         cause: the error that Python raised, if any.
-        advice: hints by keyword that come before those of all functions.
+        advice: hints by keyword, which take precedence over `ADVICE`.
     """
     parameters = signature_of(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

@@ -1,8 +1,8 @@
-"""The hook implementations of one plugin: those that apply, each with its faults contained.
+"""Register the hook implementations of one plugin, with the faults of each contained.
 
 pluggy calls all implementations of a hook in one loop, which ends when one of them raises. Here
 each is registered inside a function that catches what it raises and reports it. An implementation
-that raised counts as one that returned None; a wrapper that raised counts as one that is absent.
+that raised counts as one that returned None; a wrapper that raised counts as absent.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .errors import DataMissing, PluginError
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
 
 FAULTS = (Exception, SystemExit)
-"""What a plugin may raise without stopping the program: a stranger's module does what it likes."""
+"""Exceptions of a plugin that do not stop the program; third-party code may call sys.exit."""
 
 
 class Answer(NamedTuple):
-    """What one implementation returned.
+    """The return value of one implementation.
 
     Attributes:
         things: the list that it returned.
@@ -48,7 +48,7 @@ class Hooks:
         plugin: the plugin, with ``DEZERO_API`` and marked functions.
         name: its name.
         manager: finds the marked functions, and knows the specifications.
-        fail: ``fail(reason)`` reports a fault.
+        fail: reports a fault, as ``fail(reason)``.
         is_ours: whether the plugin is one of DeZero's own, which take precedence.
         position: the number of plugins registered before it.
 
@@ -95,7 +95,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
     """Return the hook versions in a plugin's ``DEZERO_API``, by hook.
 
     Raises:
-        PluginError: it has none, or an integer that is the version of no hook.
+        PluginError: it has no ``DEZERO_API``, or an integer that is the version of no hook.
     """
     api = getattr(plugin, "DEZERO_API", None)
     if isinstance(api, dict):
@@ -110,7 +110,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
 
 
 def mismatch(hook: str, version: Any) -> str:
-    """Return why an implementation for this version of a hook is left out; empty if it is not."""
+    """Return why an implementation for this version of a hook is left out, or an empty string."""
     if hook not in HOOK_VERSIONS:
         near = get_close_matches(hook, HOOK_VERSIONS, 1)
         hint = f"did you mean {near[0]}" if near else f"hooks: {', '.join(HOOK_VERSIONS)}"
@@ -122,20 +122,20 @@ def mismatch(hook: str, version: Any) -> str:
 
 
 class Contained:
-    """Wrap the implementations that one plugin has of one hook.
+    """Wrap a plugin's implementations of one hook.
 
     Args:
         hook: the name of the hook.
         plugin: the name of the plugin.
         order: see `Answer`.
-        fail: ``fail(reason)`` reports a fault.
+        fail: reports a fault, as ``fail(reason)``.
     """
 
     def __init__(
         self, hook: str, plugin: str, order: tuple[bool, int, int], fail: Callable[[str], None]
     ) -> None:
         self.hook, self.plugin, self.order, self.fail = hook, plugin, order, fail
-        self.is_list = hook != "dezero_fetch"  # the one hook of which the first result counts
+        self.is_list = hook != "dezero_fetch"  # the only hook whose first result counts
 
     def __call__(self, function: Callable[..., Any], options: Any) -> Callable[..., Any]:
         if not (options.get("wrapper") or options.get("hookwrapper")):
@@ -207,12 +207,12 @@ class Contained:
         return around
 
     def checked(self, before: Any, original: Any, after: Any) -> Any:
-        """Return the result of a wrapper, or the original one if the new one is no result.
+        """Return the result of a wrapper, or the original result if that of the wrapper is invalid.
 
         Args:
             before: what pluggy sent: the result, or pluggy's ``Result`` for an old-style wrapper.
             original: the result before the wrapper saw it.
-            after: what the wrapper returned; nothing if it is old-style.
+            after: what the wrapper returned; None if it is old-style.
         """
         is_old_style = isinstance(before, pluggy.Result)
         new = value_of(before) if is_old_style else after
@@ -220,7 +220,7 @@ class Contained:
             return after
         if isinstance(new, list) and all(isinstance(things, list | tuple) for things in new):
             for things in new:
-                self.answered(list(things))  # of these, this plugin owns what no other returned
+                self.answered(list(things))  # this plugin owns what no other returned
             return after
         self.fail(
             f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "

@@ -9,10 +9,10 @@ Hooks are called by pluggy, so ``@hookimpl`` takes its options:
 
 - ``tryfirst`` and ``trylast``: if two plugins register the same name, the earlier one keeps it.
   DeZero's own plugins come first, then those with ``tryfirst``, then the others in the order of
-  registration, then those with ``trylast``. ``dezero_fetch`` is asked in pluggy's own order: of
-  two equals, the one that was registered last is first.
+  registration, then those with ``trylast``. ``dezero_fetch`` is called in pluggy's own order:
+  among equals, the one that was registered last comes first.
 - ``wrapper`` (and the older ``hookwrapper``): a generator that yields once, around the
-  implementations of all plugins. It gets a list with the list of each plugin, and returns one.
+  implementations of all plugins. It gets a list of the plugins' lists, and returns such a list.
 - ``specname``: the function has another name than its hook. ``optionalhook``: the hook may be
   unknown to this version of DeZero.
 
@@ -29,9 +29,9 @@ import pluggy
 DEZERO_API = 1
 """The API version to write into a plugin: an integer is the version of every hook.
 
-A plugin for other versions of some hooks names them: ``DEZERO_API = {"dezero_kernels": 2}``. Hooks
-that it does not name are at version 1. A hook whose version is not the one in `HOOK_VERSIONS` is
-left out with a warning, and the rest of the plugin works.
+A plugin that needs other versions of some hooks names them, as in
+``DEZERO_API = {"dezero_kernels": 2}``. Hooks that it does not name have version 1. A hook whose
+version is not the one in `HOOK_VERSIONS` is left out with a warning; the rest of the plugin works.
 """
 
 HOOK_VERSIONS = {
@@ -78,7 +78,7 @@ def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
 def dezero_fetch(name: str) -> Any:
     """The local path of the published file ``name``, downloaded if it must be; None if unknown.
 
-    Called when somebody asks for the file; pluggy asks plugin by plugin, until one returns a path.
+    pluggy calls the plugins one by one, until one returns a path.
     """
 
 

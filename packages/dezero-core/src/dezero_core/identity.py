@@ -1,4 +1,4 @@
-"""A dictionary for what ``==`` compares elementwise: its keys are compared with ``is``."""
+"""A dictionary that compares keys with ``is``, for objects that ``==`` compares elementwise."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ V = TypeVar("V")
 
 
 class WeakIdentityDict(MutableMapping[K, V]):
-    """A dictionary from objects, such as Variables, to values; an entry goes with its key.
+    """A dictionary from objects, such as Variables, to values; an entry is removed with its key.
 
     Python's WeakKeyDictionary compares keys with ``==``, which fails for arrays and Variables.
     A copy or pickle has the same pairs: copy it together with an object that holds the keys.
 
     Args:
-        pairs: the first keys and values, as for ``dict``.
+        pairs: initial keys and values, as for ``dict``.
     """
 
     def __init__(self, pairs: Iterable[tuple[K, V]] = ()) -> None:
@@ -41,7 +41,7 @@ class WeakIdentityDict(MutableMapping[K, V]):
         del self._entries[id(key)]
 
     def __iter__(self) -> Iterator[K]:
-        # Of a list, because another thread may add or drop an entry meanwhile.
+        # iterate over a list: another thread may add or drop an entry meanwhile
         keys = [reference() for reference, _ in list(self._entries.values())]
         return iter([key for key in keys if key is not None])
 

@@ -1,8 +1,8 @@
 """Change the array of a Variable in place only where no one else holds it: copy on write.
 
 A graph that is kept, a view such as ``reshape(p)``, a file being written and a program may all
-hold a parameter's array while it is updated. Each keeps what it saw, because the update then goes
-to a copy. docs/adr/0018 has the reasons and the figures.
+hold a parameter's array while it is updated. They keep the old values, because the update then
+goes to a copy. docs/adr/0018 has the reasons and the figures.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _lock = RLock()
 def updating() -> Any:
     """Return the lock that an optimizer holds while it changes arrays in place.
 
-    Whoever takes it finds all parameters between two updates. An array that is referred to when
-    the lock is released does not change afterwards, so it can be read without the lock::
+    A thread that takes it finds all parameters between two updates. If the thread still refers to
+    an array when it releases the lock, that array does not change, and can be read without it::
 
         with updating():
             arrays = [p.data for p in model.params()]
@@ -32,7 +32,7 @@ def updating() -> Any:
 
 
 def own_data(x: Variable) -> Array:
-    """Return the array of ``x`` for writing: a copy, now its data, if anyone else may hold it."""
+    """Return the array of ``x`` for writing; replace it by a copy if anything else may hold it."""
     backend = backend_of(x.data)
     if references(x) > UNSHARED or backend.is_view(x.data):
         x.data = backend.copy(x.data)
@@ -40,14 +40,14 @@ def own_data(x: Variable) -> Array:
 
 
 def references(x: Variable) -> int:
-    """Return how often Python refers to the array of ``x``, with those of this call."""
+    """Count Python's references to the array of ``x``, including those of this call."""
     return sys.getrefcount(x.data)
 
 
 _sample = Variable(None)
 _sample.data = object()
 UNSHARED = references(_sample)
-"""The count of an array that only its Variable holds; measured, since Pythons count differently."""
+"""The count for an array that only its Variable holds; measured, as it depends on the Python."""
 
 
 def _open_lock() -> None:

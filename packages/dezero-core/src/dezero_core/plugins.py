@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SLOW = 1.0
-"""Seconds that a stranger's plugin may take to import before it is warned about."""
+"""Seconds that a third-party plugin may take to import before a warning."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PluginStatus:
         distribution: ``"name version"`` of the distribution it came in.
         state: ``"loaded"``, ``"partial"`` (some of its hooks are left out), ``"failed"`` or
             ``"blocked"`` (by the environment).
-        reason: why it is not loaded, or not entirely; empty if nothing is wrong.
+        reason: why all or a part of it is not loaded; empty if nothing is wrong.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Plugins:
     def register(self, plugin: object, name: str, distribution: str = "this program") -> None:
         """Add a plugin object, as an entry point would.
 
-        A hook of another version than this DeZero offers is left out with a `PluginWarning`.
+        A hook whose version differs from the one DeZero offers is left out with a `PluginWarning`.
 
         Args:
             plugin: an object with ``DEZERO_API`` and hook implementations.
@@ -177,7 +177,7 @@ class Plugins:
         return [name for name, _ in self._manager.list_name_plugin()]
 
     def call(self, hook: str) -> list[tuple[Any, str]]:
-        """Call a hook of all plugins; return each registered thing with the name of its plugin.
+        """Call a hook of all plugins; return each thing that they register with the plugin's name.
 
         Things of plugins that take precedence come first; see `hookspecs`.
         """
@@ -187,7 +187,7 @@ class Plugins:
             results = getattr(self._manager.hook, hook)()
         finally:
             answers.reset(token)
-        # A wrapper may have moved things to other lists: they stay with who returned them first.
+        # a wrapper may have moved things to other lists; their owner is who returned them first
         of_list = {id(answer.things): answer for answer in reversed(found)}
         of_thing = {id(t): answer for answer in reversed(found) for t in answer.things}
         owned = [
@@ -230,9 +230,9 @@ class Plugins:
                 )
 
     def left_out(self) -> str:
-        """Name the plugins that are not (entirely) loaded, for the message about a missing thing.
+        """Name the plugins that are not (entirely) loaded, for an error about something missing.
 
-        Empty if all are loaded.
+        Return an empty string if all are loaded.
         """
         names = [f"{s.name} ({s.state})" for s in self.statuses() if s.state != "loaded"]
         return f"; not loaded: {', '.join(names)}: see `dezero info`" if names else ""
@@ -309,16 +309,16 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _is_ours(entry: EntryPoint) -> bool:
-    """Return whether an entry point loads a module of ours under our name for it.
+    """Return whether an entry point loads one of our modules under our name for it.
 
-    A distribution may claim any name, but a module has one place: who replaces it in
-    ``dezero_nn`` has replaced ``import dezero_nn`` too.
+    A distribution may claim any name, but a module is found in one place only: whoever replaces
+    it in ``dezero_nn`` has replaced ``import dezero_nn`` too.
     """
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
 
 def _require_own_name(entry: EntryPoint) -> None:
-    """Raise `PluginError` if a stranger's plugin has one of our names."""
+    """Raise `PluginError` if a third-party plugin has one of our names."""
     if entry.name in OUR_PLUGINS and not _is_ours(entry):
         owner = OUR_PLUGINS[entry.name].partition(".")[0].replace("_", "-")
         raise PluginError(
@@ -334,7 +334,7 @@ def _listed() -> list[str] | None:
 
 
 def _blocked_by_environment(entry: EntryPoint) -> str:
-    """Return why the environment keeps a plugin out; empty if it does not."""
+    """Return why the environment keeps a plugin out, or an empty string."""
     if os.environ.get("DEZERO_DISABLE_PLUGINS", "") not in ("", "0") and not _is_ours(entry):
         return "DEZERO_DISABLE_PLUGINS is set, which keeps out all plugins but DeZero's own"
     listed = _listed()
@@ -345,7 +345,7 @@ def _blocked_by_environment(entry: EntryPoint) -> str:
 
 
 def _warn_of_unknown(known: set[str]) -> None:
-    """Warn of names in DEZERO_PLUGINS that no plugin has."""
+    """Warn about names in DEZERO_PLUGINS that no plugin has."""
     unknown = ", ".join(name for name in _listed() or () if name not in known)
     if unknown:
         message = f"no plugin is called {unknown}; known: {', '.join(sorted(known))}"

@@ -2,7 +2,7 @@
 
 A layer is any object with a method ``named_params``; its attributes are its branches, in the
 order in which they were set. Keys are the path: ``l1/W``, ``blocks/0/W``, ``heads/name/W``.
-Lists are lists, tuples and mutable sequences such as ``deque``; dictionaries are mappings.
+Tuples and mutable sequences such as ``deque`` count as lists, and mappings as dictionaries.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
 
     Raises:
         ArgumentTypeError: ``root`` is something else, such as a generator or a class.
-        WeightsError: a name contains ``/`` or is no string, two paths give one key, a layer
+        WeightsError: a name contains ``/`` or is not a string, two paths give one key, a layer
             contains itself, or a parameter is only in a set, a view of a dictionary or an array.
     """
     require_tree("named_params", root)
@@ -56,7 +56,7 @@ def require_tree(op: str, root: Any, advice: str = "pass the model") -> None:
 
     Args:
         op: the function or method, for the message.
-        root: what should be a layer, or a dictionary or list of layers and parameters.
+        root: the object to check.
         advice: what to do, for the message.
     """
     if kind_of(root) not in (LAYER, CONTAINER):
@@ -114,7 +114,7 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
 def _walk(
     node: Any, path: str, attributes_only: bool, above: tuple[int, ...]
 ) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every Parameter and Buffer, and everything of the kind `WITHOUT_KEYS`."""
+    """Yield every Parameter and Buffer, and every node that is `WITHOUT_KEYS`."""
     for name, child in children(node):
         kind = kind_of(child)
         if kind == NOTHING:
@@ -138,7 +138,7 @@ def _checked(name: Any) -> str:
 
 
 NOTHING, LEAF, CONTAINER, LAYER, WITHOUT_KEYS = range(5)
-"""What a branch of a tree can be; the last are sets, views of dictionaries and arrays."""
+"""The types of a node; `WITHOUT_KEYS` are sets, views of dictionaries and arrays."""
 
 
 def kind_of(x: Any) -> int:

@@ -42,13 +42,13 @@ class HasDtype(Protocol):
 
 
 Operand: TypeAlias = "Variable | HasDtype | float"
-"""What stands beside a Variable in an operation."""
+"""The other operand of an operation with a Variable."""
 Comparable: TypeAlias = "Operand | list[Any] | tuple[Any, ...] | range"
-"""What a Variable is compared with."""
+"""The other operand of a comparison with a Variable."""
 Index: TypeAlias = (
     "SupportsIndex | slice | EllipsisType | HasDtype | list[Any] | tuple[Any, ...] | range | None"
 )
-"""What stands between brackets."""
+"""An index of a Variable, as in ``x[index]``."""
 Lengths: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 """One length or axis, or several."""
 
@@ -167,7 +167,7 @@ class Variable:
         return Variable(self.data, self.name, requires_grad=False)
 
     __hash__ = object.__hash__
-    """By identity, because ``==`` is elementwise. No two live objects have the same hash, and
+    """Hash by identity, because ``==`` is elementwise. No two live objects have the same hash, and
     dictionaries compare identities before they call ``==``: a Variable can be a key."""
 
     def __len__(self) -> int:
@@ -199,7 +199,7 @@ class Variable:
     if not TYPE_CHECKING:  # type checkers would take array + Variable for an array
 
         def __array__(self, *settings: Any, **more: Any) -> Any:
-            """What NumPy takes for this: the data of the host; a device refuses, see ``to_cpu``."""
+            """Return the host data for NumPy; arrays on a device raise an error, see ``to_cpu``."""
             return self.data.__array__(*settings, **more)
 
     # The array of this, shared with other libraries; the graph stays here.

@@ -1,7 +1,7 @@
 """Hooks of Variables: functions that see the gradient of a Variable, and may replace it.
 
-The hooks of a computed Variable wait at the call that computed it, those of a leaf at the leaf.
-Each runs once per backward, when the gradient is complete and before it goes further.
+The call that computed a Variable holds its hooks; a leaf holds its own. Each hook runs once per
+backward, when the gradient is complete and before it is passed on.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _keys = count()
 
 
 class HookHandle:
-    """What `register_hook` returns; ``remove()`` takes the hook away again.
+    """A handle of a registered hook; ``remove()`` removes the hook.
 
-    It is also a block: ``with x.register_hook(f):`` removes the hook at its end.
+    It is also a context manager: ``with x.register_hook(f):`` removes the hook at the end.
     """
 
     def __init__(self, hooks: Hooks, hook: Hook) -> None:
@@ -32,7 +32,7 @@ class HookHandle:
         hooks[self._key] = hook
 
     def remove(self) -> None:
-        """Take the hook away; calling this again changes nothing."""
+        """Remove the hook; calling this again changes nothing."""
         self._hooks.pop(self._key, None)
 
     def __enter__(self) -> HookHandle:
@@ -45,15 +45,15 @@ class HookHandle:
 def register_hook(self: Variable, hook: Hook) -> HookHandle:
     """Call ``hook(gradient)`` in every backward, once the gradient of this Variable is complete.
 
-    Several hooks run in the order of their registration, each on what the one before returned.
-    A leaf's hooks run before its ``grad`` is added to, a computed Variable's before the gradient
-    goes on to what it was computed from. `grad` runs them too.
+    Several hooks run in the order of registration, each on the result of the one before. Hooks of
+    a leaf run before the gradient is added to ``grad``; hooks of a computed Variable run before
+    the gradient is passed on to the call that computed it. `grad` runs them too.
 
     Args:
-        hook: takes the gradient, a Variable of the shape of this one, and returns the gradient to
-            use in its place, a Variable or an array of the same shape and library, or None to
-            leave it. The gradient that it takes is a copy, which it may also change in place.
-            With ``create_graph`` what it computes is recorded.
+        hook: takes the gradient as a Variable with the shape of this one. It returns another
+            gradient to use instead, a Variable or an array of the same shape and library, or None
+            to leave the gradient as it is. Its argument is a copy, which it may also change in
+            place. With ``create_graph`` its ops are recorded.
 
     Returns:
         a handle with ``remove()``.
@@ -75,7 +75,7 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
 
 
 def hooks_of(x: Variable) -> Hooks:
-    """Return the hooks of a Variable, to be added to."""
+    """Return the dictionary of a Variable's hooks; create it if it does not exist."""
     call = x.creator
     if call is not None:
         call._hooks, call._is_special = call._hooks or {}, True
@@ -85,7 +85,7 @@ def hooks_of(x: Variable) -> Hooks:
 
 
 def gradients_after_hooks(call: Function, gy: Any) -> Any:
-    """Return the gradient of a call's output, or the list of them, after the hooks of each."""
+    """Run the hooks of a call's outputs; return the gradient, or the list of gradients."""
     for index, hooks in list((call._hooks or {}).items()):
         if not isinstance(gy, list):
             gy = after_hooks(hooks, gy, output(call, index))
@@ -101,7 +101,7 @@ def output(call: Function, index: int) -> Variable:
 
 
 def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
-    """Return the gradient of ``x`` after its hooks: an array in a plain backward.
+    """Run hooks on the gradient of ``x``; return the result, an array in a plain backward.
 
     Raises:
         ShapeError, BackendMismatch, UnsupportedType: a hook returned something that is not a

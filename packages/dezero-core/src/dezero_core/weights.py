@@ -81,10 +81,10 @@ class LoadReport:
 
 
 class Snapshot(Mapping[str, Any]):
-    """Arrays of one moment; each access copies one of them to the host.
+    """A snapshot of arrays by key; each access copies one of them to the host.
 
-    The references are taken at once, when this is made. A copy belongs to the caller alone, so
-    what is written to a file is what was hashed, even if another thread changes the array.
+    All references are taken when the snapshot is made. Each copy belongs to the caller alone, so
+    a file holds exactly what was hashed, even if another thread changes the array.
 
     Args:
         arrays: arrays of any library by key.
@@ -113,7 +113,7 @@ class Snapshot(Mapping[str, Any]):
 def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
     """Return the arrays of parameters by key, all taken between two updates of optimizers.
 
-    Later updates leave them as they are, because somebody refers to them (docs/adr/0018).
+    Later updates do not change these arrays while the caller refers to them (docs/adr/0018).
 
     Raises:
         SaveError: a parameter has no data yet.
@@ -140,8 +140,8 @@ def save_weights(
 
     The model stays where it is. The file at ``path`` is replaced when the new one is complete and
     on disk: at every instant it holds the old weights or the new ones, whole. Another thread may
-    go on training: the file is the model between two updates of optimizers. Of an array that a
-    program changes in place itself, a copy is hashed and written.
+    go on training: the file holds the model between two updates of optimizers. Each array is
+    copied, and the copy is hashed and written, in case the program changes arrays in place.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -247,14 +247,14 @@ def stage_arrays(
 ) -> Callable[[], None]:
     """Convert the new arrays of parameters; return a function that assigns all of them.
 
-    All new arrays exist beside the old ones until they are assigned. A design that replaces one
-    array after the other takes less memory, but a read error halfway would leave a model of two
-    files, and arrays overwritten in place would change under a graph that still needs them.
+    All new arrays exist beside the old ones until they are assigned. Replacing one array after the
+    other would take less memory, but a read error halfway would leave a mixture of two models, and
+    overwriting arrays in place would change them in graphs that still need them.
 
     Args:
         named: parameters and buffers by key.
-        take: returns the host array of a key. It is called once for each; if it gives up its own
-            reference, such as `dict.pop`, the original is freed before the next one is converted.
+        take: returns the host array of a key, and is called once for each key. If it drops its own
+            reference, like `dict.pop`, the original is freed before the next one is converted.
     """
     staged = {key: _placed(take(key), x) for key, x in named.items()}
 

@@ -17,7 +17,7 @@ from typing import IO
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that replaces it when the block ends well.
 
-    It can be read too, so that the block can check what it has written.
+    The file can also be read, so that the block can check what it has written.
 
     A symbolic link is followed, so that the file it points to is replaced; an existing file's
     permissions are kept. When the block raises, ``path`` is as it was and the temporary file

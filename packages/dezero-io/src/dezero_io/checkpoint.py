@@ -85,20 +85,20 @@ class Stateful(Protocol):
 
 
 class Staged(Stateful, Protocol):
-    """A part with large arrays: its state is checked before it is read, and never copied."""
+    """A part with large arrays: its state is checked before they are read, and never copied."""
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
         """Check ``state``; return a function that makes it the part's own, arrays included.
 
-        Until that function is called, the part stays as it is, and then nothing can go wrong. For
-        the check before a file is read, arrays have the right shape and dtype but no memory.
+        The part does not change until that function is called, which must not fail. In the check
+        before a file is read, arrays have the right shape and dtype but no memory.
         """
 
 
 def is_staged(part: Any) -> TypeGuard[Staged]:
     """Return whether the class that defines ``load_state_dict`` defines ``stage_state`` too.
 
-    If a subclass overrides only ``load_state_dict``, that is what loads its state.
+    If a subclass overrides only ``load_state_dict``, that method loads its state.
     """
     owner = next(kind for kind in type(part).__mro__ if "load_state_dict" in vars(kind))
     return "stage_state" in vars(owner)
@@ -115,7 +115,7 @@ class Weights:
         self.named = named_params(tree)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the arrays by key, where they are; they are not copied."""
+        """Return the arrays by key, without copying or moving them."""
         return arrays_of(self.named)
 
     def require_fit(
@@ -125,7 +125,7 @@ class Weights:
         require_fit(self.named, Stored(state), title)
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
-        """Move the arrays to where the parameters are; return a function that assigns them."""
+        """Move the arrays to the devices of the parameters; return a function that assigns them."""
         self.require_fit(state)
         return stage_arrays(self.named, state.__getitem__)
 
@@ -153,7 +153,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def parts_by_name(function: F) -> F:
-    """Decorate a function that takes parts by name: one by position raises `CallError`."""
+    """Decorate a function that takes parts by name; a positional part raises `CallError`."""
     kinds = [parameter.kind for parameter in signature_of(function).parameters.values()]
     positional = kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -193,8 +193,8 @@ def save_checkpoint(
 def collected(parts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the states of all parts as JSON, and their arrays.
 
-    Models and optimizers are those between two updates. Only they are asked under the lock of
-    updates: a part of the user may wait for a lock that a training thread holds.
+    The states of models and optimizers are taken between two updates, under the lock of updates.
+    Parts of other types are asked without it: they may wait for a lock of a training thread.
     """
     given = stateful(parts)
     arrays: dict[str, Any] = {}
@@ -249,7 +249,7 @@ def load_checkpoint(
 
     stored = file_format.read_checked(target, Limits(max_bytes, verify), check)
     states = states_in(stored, target)
-    # Large states last: they are only put in place, so the arrays before need no copies.
+    # Large states come last: they only swap references, so the old arrays need no copies.
     commits = [part.stage_state(states[name]) for name, part in staged.items()]
     before = {name: part.state_dict() for name, part in others.items()}
     try:
@@ -269,7 +269,7 @@ def load_checkpoint(
 
 @contextmanager
 def damage_named(path: Path, name: str) -> Iterator[None]:
-    """Raise `FormatError` in place of the errors of a state without the expected structure."""
+    """Raise `FormatError` instead of the errors that a state with a wrong structure causes."""
     try:
         yield
     except WeightsError:
@@ -417,8 +417,8 @@ class Checkpointer:
     def load(self, **parts: Any) -> Checkpoint | None:
         """Go on from the newest checkpoint that is whole; None if there is none at all.
 
-        One that is damaged is passed over with a warning. Another process may save at the same
-        time: where it removes a file before this one is read, the newest that is left is taken.
+        A damaged checkpoint is skipped with a warning. Another process may save at the same time:
+        if it removes a file before this process reads it, the newest remaining one is loaded.
 
         Raises:
             FormatError: all are damaged.
@@ -439,7 +439,7 @@ class Checkpointer:
             except FileNotFoundError:
                 if not self.path(step).exists():
                     passed.add(step)
-                elif step in missed:  # no other process saves it again: something else is missing
+                elif step in missed:  # nobody is saving it again: another file is missing
                     raise
                 missed.add(step)
                 continue
@@ -451,8 +451,8 @@ class Checkpointer:
     def best_step(self) -> int | None:
         """Return the step of the best existing checkpoint, the earliest of equal ones.
 
-        Return None if no checkpoint has a score, or all scores are NaN. Where another process
-        removes files meanwhile, those that are left are compared.
+        Return None if no checkpoint has a score, or all scores are NaN. If another process
+        removes files meanwhile, the remaining ones are compared.
         """
         gone: set[int] = set()
         while True:

@@ -62,10 +62,10 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
 
 
 def download(url: str, target: Path, sha256: str | None = None) -> None:
-    """Bring a file, with a bar that shows how far it is; complete, or not there at all.
+    """Download a file with a progress bar; if it fails, leave no partial file behind.
 
     Raises:
-        DataDamaged: it does not have the checksum ``sha256``; an earlier file stays.
+        DataDamaged: the download does not have the checksum ``sha256``; an earlier file stays.
     """
     import pooch
     from tqdm import tqdm
@@ -92,8 +92,8 @@ def copy_local(url: str, file: IO[bytes]) -> None:
     """Copy the contents of a ``file:`` address into an open file.
 
     Raises:
-        ValueError: it is on another machine, a folder or a pipe.
-        OSError: it cannot be read.
+        ValueError: the file is on another machine, or is a folder or a pipe.
+        OSError: the file cannot be read.
     """
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
@@ -112,16 +112,16 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
     """Return the path of a file in `cache_folder`, downloaded if it is not there (book step 51).
 
     Args:
-        url: where it comes from: an ``https``, ``http`` or ``file`` address.
-        file_name: what it is called there. If None, the last part of the address with its query:
-            addresses that differ only in the query name different files.
-        sha256: its SHA-256, 64 hexadecimal digits. A download is compared before it takes its
-            place. A file that is there already is compared too, and downloaded again if it
-            differs. If None, nothing is compared.
+        url: an ``https``, ``http`` or ``file`` address.
+        file_name: the name of the stored file. If None, it is the last part of the address with
+            its query: addresses that differ only in the query name different files.
+        sha256: the expected SHA-256, 64 hexadecimal digits. A download is checked before it is
+            stored. A file that exists already is checked too, and downloaded again if it differs.
+            If None, nothing is checked.
 
     Raises:
-        ArgumentError: ``url`` is no such address; the name is empty, or leads out of the folder;
-            ``sha256`` is no SHA-256.
+        ArgumentError: ``url`` is not such an address; the name is empty or leads out of the
+            folder; ``sha256`` is not a SHA-256.
         DataDamaged: the download has another SHA-256; an earlier file stays.
         DataMissing: it cannot be downloaded.
     """
@@ -156,7 +156,7 @@ def last_part(url: str) -> str:
     """Return the last part of an address, with its query.
 
     Raises:
-        ArgumentError: it is not a string, or not of one of the `SCHEMES`.
+        ArgumentError: the address is not a string, or has none of the `SCHEMES`.
     """
     wanted = "expected an address that begins with https://, http:// or file:///"
     if not isinstance(url, str):

@@ -65,7 +65,7 @@ class DataLoader:
             numbered examples; examples do not stack (raised by the loop).
     """
 
-    _hints: ClassVar[Mapping[str, str]] = {}  # for keywords that a loader does not take
+    _hints: ClassVar[Mapping[str, str]] = {}  # for keywords that the loader does not take
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Make a loader; an unknown keyword is named with a hint before ``__init__`` runs."""
@@ -380,7 +380,7 @@ def positive(owner: str, name: str, value: Any) -> int:
 
 
 def flag(owner: str, name: str, value: Any) -> bool:
-    """Return ``value`` as a bool: it is one, also NumPy's, or 0 or 1."""
+    """Return ``value`` as a bool; NumPy's bools, 0 and 1 are accepted."""
     if not isinstance(value, bool | int | np.bool_ | np.integer) or value not in (0, 1):
         raise ArgumentError(
             f"{owner}: {name} is {value!r} ({type(value).__name__}); expected True or False"

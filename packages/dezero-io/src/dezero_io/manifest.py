@@ -121,8 +121,8 @@ def decode(content: bytes) -> Manifest:
 def copies(stored: Stored) -> Snapshot:
     """Return the arrays to write; each access copies one of them.
 
-    Writers hash and write that copy, so that a file is whole even if another thread changes the
-    arrays meanwhile.
+    Writers hash and write that copy, so a file matches its checksums even if another thread changes
+    the arrays meanwhile.
     """
     arrays = stored.arrays
     return arrays if isinstance(arrays, Snapshot) else Snapshot(arrays)
@@ -144,10 +144,10 @@ def as_bytes(array: Any) -> Any:
 
 
 def require_storable(key: str, dtype: Any) -> None:
-    """Raise `SaveError` if an array of ``dtype``, or its name, cannot be stored under ``key``."""
+    """Raise `SaveError` if ``key`` is not a safe name or arrays of ``dtype`` cannot be stored."""
     try:
         known = np.dtype(dtype)
-    except TypeError:  # of another library, such as bfloat16
+    except TypeError:  # a dtype of another library, such as bfloat16
         known = None
     if known is None or known.kind not in "biufc" or known.isbuiltin == 2:  # 2: user-defined
         hint = "; convert it to float32" if known is None or known.isbuiltin == 2 else ""

@@ -67,7 +67,7 @@ FLOAT8 = "'<f1'"
 """NumPy's name for a float8 dtype in a header that NumPy then cannot read."""
 
 CHUNK = 1 << 20
-"""Bytes to deflate, or to inflate, at a time."""
+"""Number of bytes to deflate or inflate at a time."""
 
 KNOWN = {
     b"\x93NUMPY": "a single array; read it with numpy.load",
@@ -119,7 +119,7 @@ def _add(archive: ZipFile, key: str, array: Any) -> None:
         accelerate(stream)
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
         content = as_bytes(array)
-        for start in range(0, len(content), CHUNK):  # deflate makes a copy of what it is given
+        for start in range(0, len(content), CHUNK):  # deflate copies its input
             stream.write(content[start : start + CHUNK])
 
 

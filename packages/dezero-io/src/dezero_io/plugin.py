@@ -29,9 +29,9 @@ def dezero_weight_formats() -> list[WeightFormat]:
 
 @hookimpl(tryfirst=True)
 def dezero_fetch(name: str) -> Any:
-    """The path of one of the files in `dezero_io.published`.
+    """Return the path of one of the files in `dezero_io.published`.
 
-    Asked before the plugins of strangers, but for those that ask to be first too (a mirror).
+    It is called before third-party plugins, except those that use ``tryfirst`` too, like a mirror.
     """
     from .published import published
 

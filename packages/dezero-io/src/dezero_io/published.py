@@ -14,8 +14,8 @@ def published(name: str) -> Path | None:
     """The local path of published weights, downloaded if need be; None for an unknown name.
 
     They are looked for in the folder ``models`` of `data_folder`, then of the cache folder.
-    The README of the weights gives no checksums, see docs/adr/0006; loading compares every key,
-    shape and dtype with the model.
+    The README of the weights gives no checksums (docs/adr/0006); loading compares every key, shape
+    and dtype with the model.
 
     Raises:
         DataMissing: they are in neither folder, and cannot be downloaded.

@@ -137,9 +137,9 @@ def load_pytorch_weights(
 def taker(
     named: Mapping[str, Parameter | Buffer], sources: Sources, arrays: dict[str, Any]
 ) -> Callable[[str], Any]:
-    """Return a function that returns the new array of a key, for `stage_arrays`.
+    """Return a function for `stage_arrays` that computes the new array of a key.
 
-    It frees each array of the file after the last key that is computed from it.
+    It frees each array of the file after the last key that needs it.
     """
     uses = Counter(name for _, names in sources.values() for name in names)
 

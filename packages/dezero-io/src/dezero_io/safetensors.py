@@ -1,9 +1,9 @@
 """Weights as .safetensors, the exchange format of the field (`dezero-io[safetensors]`).
 
-The format is a header in JSON and the bytes of the arrays. Arrays are read and written here one
-after the other, because the library of that name keeps the file and its arrays in memory at once;
-the library checks the layout of what is read. It has no checksums: what is written here carries a
-`Manifest` in its metadata, and every array's SHA-256 is compared when it is read.
+The format is a header in JSON followed by the bytes of the arrays. This module reads and writes
+arrays one after the other, because the library `safetensors` holds the file and all its arrays in
+memory at once. The library only checks the layout of a file. The format has no checksums, so files
+written here have a `Manifest` in their metadata, and reading compares every array's SHA-256.
 
 float16 stays float16. bfloat16, which NumPy lacks, is read as float32, exactly, and never written.
 """
@@ -64,7 +64,7 @@ DTYPES = {
 
 
 def library() -> Any:
-    """Return the package safetensors.
+    """Import and return the package safetensors.
 
     Raises:
         MissingPackage: it is not installed, or not for NumPy.
@@ -81,8 +81,8 @@ def library() -> Any:
 def write(path: Path, stored: Stored) -> None:
     """Put ``stored`` at ``path``, replacing what was there when all is written.
 
-    The header comes first and contains the checksums, whose length is known: it is written twice,
-    with zeros before the arrays and with the checksums after them.
+    The header comes first and contains the checksums, whose length is known. It is written twice:
+    with zeros before the arrays are written, and with the checksums afterwards.
 
     Raises:
         SaveError: an array does not hold numbers the format has, or it cannot be compressed.
@@ -106,7 +106,7 @@ def write(path: Path, stored: Stored) -> None:
 
 
 def layout(arrays: Snapshot) -> dict[str, dict[str, Any]]:
-    """Return the header's entries in the order of the file: wide dtypes first, so all are aligned.
+    """Return the header's entries in file order: wide dtypes first, so that all are aligned.
 
     Raises:
         SaveError: an array has a dtype that the format lacks.
@@ -131,7 +131,7 @@ def layout(arrays: Snapshot) -> dict[str, dict[str, Any]]:
 
 
 def expected_entry(stored: Stored, key: str, arrays: Snapshot) -> Entry:
-    """Return an entry of the manifest, with zeros for a checksum."""
+    """Return an entry of the manifest, with zeros instead of the checksum."""
     return Entry(stored.kinds.get(key, "param"), *arrays.layout(key), "0" * 64)
 
 
@@ -152,7 +152,7 @@ def _add_hashed(
 def encoded_header(
     tensors: Mapping[str, Any], entries: Mapping[str, Entry], metadata: Mapping[str, str]
 ) -> bytes:
-    """Return a header with its length before it, and spaces up to a multiple of 8 bytes.
+    """Encode a header: its length, then JSON padded with spaces to a multiple of 8 bytes.
 
     Raises:
         SaveError: the metadata contains characters that UTF-8 cannot encode.
@@ -276,7 +276,7 @@ def metadata_of(header: dict[str, Any]) -> dict[str, str]:
 
 
 def outlines_of(file: BinaryIO, header: dict[str, Any]) -> dict[str, Any]:
-    """Return the arrays of a header without memory; the file stays at the end of the header."""
+    """Return outlines of the arrays, without memory; leave the file at the end of the header."""
     start = file.tell()
     size = file.seek(0, 2) - start
     file.seek(start)

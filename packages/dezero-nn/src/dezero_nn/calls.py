@@ -26,8 +26,8 @@ def require_call(
     Args:
         cls, args, kwargs: the call.
         advice: hints for unknown keywords of this class.
-        is_tried: whether to make each call that the message would suggest, and to leave out
-            those that fail: for classes whose objects cost nothing.
+        is_tried: whether to try each call that the message would suggest, and to leave out those
+            that fail. Use it only for classes whose instances are cheap to create.
     """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
@@ -55,7 +55,7 @@ def names_of(cls: type) -> list[str]:
 def readings(
     cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
 ) -> list[str]:
-    """Return the calls that positional arguments may stand for, in our order and in PyTorch's."""
+    """Return the calls that may have been meant, with arguments in our order or in PyTorch's."""
     known = dict(signature_of(initializer_of(cls)).parameters)
     known.pop("self", None)
     orders = [tuple(known)]
@@ -83,7 +83,7 @@ def succeeds(cls: type, given: Mapping[str, Any]) -> bool:
 
 
 def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
-    """Return whether a value looks like one for a parameter, judged by the default of that."""
+    """Return whether a value suits a parameter, judged by the default of the parameter."""
     if name not in known:
         return False
     default = known[name].default
@@ -97,7 +97,7 @@ def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
 
 
 def written(owner: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> str:
-    """Format a call with its arguments by keyword, but for those that may be positional."""
+    """Format a call; only parameters that cannot be positional are written as keywords."""
     shown = [
         f"{named(given[name])}"
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD

@@ -124,7 +124,7 @@ POSITIONS: dict[str, tuple[str, ...]] = {
     "GRU": ("in_size", "hidden_size"),
     "LayerNorm": ("shape", "eps"),
 }
-"""Positional arguments of PyTorch's layers, by their names here."""
+"""Positional arguments of PyTorch's layers, in PyTorch's order with DeZero's names."""
 
 CALLS = {
     "BatchNorm": "sizes are taken from the first input",

@@ -28,7 +28,7 @@ class Initializer:
 
         Args:
             shape: of the weights.
-            fan_in: how many inputs make an output; of a transposed convolution, on average.
+            fan_in: the number of inputs of one output; an average for a transposed convolution.
             fan_out: how many outputs an input goes into.
             dtype: by name.
         """

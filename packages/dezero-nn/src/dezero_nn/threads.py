@@ -1,4 +1,4 @@
-"""Split work over threads: each computes a part of the batch, with BLAS at one thread meanwhile.
+"""Split work over threads: each computes a part of the batch, while BLAS uses one thread.
 
 A convolution is matmuls with copies between them. BLAS's own threads speed up the matmuls only,
 and wait for each other at every one. Here each thread does everything for its part of the images,
@@ -10,8 +10,8 @@ and they meet once, at the end:
 The number of threads is what ``set_num_threads`` was given, else ``DEZERO_NUM_THREADS``, else what
 NumPy's BLAS uses. Work is split only where BLAS is OpenBLAS, whose number of threads can be set.
 
-The same call returns the same bits, whatever other threads of the program do: float32 sums depend
-on how they are split and on how many threads BLAS has. Both follow from the shape, from
+A call returns the same bits each time, whatever other threads of the program do. Float32 sums
+depend on how they are split and on how many threads BLAS has. Both follow from the shape, from
 `get_num_threads` and, for matmuls, from whether this thread has split work before. If the workers
 are busy with another call, this thread computes all parts, one after another. `BLAS_THREADS` keeps
 BLAS's number from changing under a running call.
@@ -42,7 +42,7 @@ _chosen: int | None = None
 _workers: list[Worker] = []
 _workers_in_use = Lock()
 _is_part: ContextVar[bool] = ContextVar("is_part", default=False)
-"""Whether this code computes a part: what it calls is not split again."""
+"""True while this context computes a part, whose work is not split again."""
 
 
 def set_num_threads(n: int) -> None:
@@ -91,11 +91,11 @@ def blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 
 
 class BlasThreads:
-    """Agree on the number of threads that BLAS has, which is one number for the whole process.
+    """Set the number of BLAS threads, a single number for the whole process, as calls need it.
 
     Calls that need one thread run together, and so do calls that need BLAS as it was configured.
-    A call that needs the other number waits until the running ones have ended, and comes before
-    those that start later. The configured number is restored when no call needs one thread.
+    A call that needs the other number waits until the running calls have ended, and goes before
+    those that arrive later. The configured number is restored when no call needs one thread.
     """
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class BlasThreads:
     def using(self, single: bool) -> Iterator[None]:
         """Run the block while BLAS has one thread, or, if not ``single``, the configured number.
 
-        Nothing happens in a part of `in_parts`, nor where the number cannot be set.
+        It changes nothing in a part of `in_parts`, or if the number cannot be set.
         """
         functions = blas()
         if functions is None or _is_part.get():
@@ -151,7 +151,7 @@ class BlasThreads:
             self._single = False
 
     def after_fork(self) -> None:
-        """Forget the calls of the parent's threads, in a child of fork."""
+        """Forget the calls of the parent's threads, in a forked child."""
         self._restore()
         self._reset()
 
@@ -166,7 +166,7 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
 
     Args:
         count: the number of images, or of whatever is split.
-        work: multiply-adds of all of them together; with few there is one part.
+        work: the total number of multiply-adds; with few there is one part.
         job: releases the GIL for most of its time.
     """
     if work <= ALONE or _is_part.get() or blas() is None or (n := get_num_threads()) < 2:
@@ -183,7 +183,7 @@ def in_parts(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
 
 
 class History(local):
-    """What a thread has done."""
+    """A record of what the current thread has done."""
 
     has_split_work = False
 
@@ -192,7 +192,7 @@ _history = History()
 
 
 def has_split_work() -> bool:
-    """Return whether this thread has split work, as programs do that convolve."""
+    """Return whether this thread has split work, as convolutions do."""
     return _history.has_split_work
 
 
@@ -202,7 +202,7 @@ def number_of_parts(count: int, work: float, threads: int) -> int:
 
 
 def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
-    """Run each part in a thread of its own; if another call has the workers, all in this one."""
+    """Run each part in its own thread, or all in this one if another call has the workers."""
     if len(parts) == 1 or not _workers_in_use.acquire(blocking=False):
         return [job(part) for part in parts]
     try:
@@ -229,11 +229,11 @@ def evenly(count: int, parts: int) -> list[slice]:
 
 
 ALONE = 1 << 17
-"""Multiply-adds up to which OpenBLAS uses one thread, whatever its number: 2^18 in a matmul, and in
-a dot product 10^4 elements, which count as 16 each."""
+"""Multiply-adds up to which OpenBLAS uses one thread even if it has more. Its limits are 2^18 for a
+matmul, and for a dot product 10^4 elements, which count as 16 each."""
 
 PART_WORK = 1e7
-"""Multiply-adds in a part, at least: handing over fewer takes longer than computing them."""
+"""Minimum multiply-adds of a part: handing over fewer takes longer than computing them."""
 
 
 class Worker:
@@ -271,7 +271,7 @@ def workers(count: int) -> list[Worker]:
 
 
 def _forget() -> None:
-    """Start a child of fork with no worker, free locks and BLAS as configured."""
+    """Reset a forked child: no workers, free locks, and the configured number of BLAS threads."""
     global _workers_in_use
     _workers.clear()
     _workers_in_use = Lock()

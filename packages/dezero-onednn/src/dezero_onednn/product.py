@@ -25,9 +25,9 @@ N, T = b"N", b"T"
 
 
 def supports_matmul(x: Any, W: Any) -> bool:
-    """Return whether both are float32 matrices, in C order or transposed, large enough.
+    """Return whether both are large float32 matrices, in C order or transposed.
 
-    BLAS's own threads are faster, in a thread that has not convolved yet.
+    In a thread that has not convolved yet, BLAS's own threads are faster.
     """
     return bool(
         type(x) is type(W) is np.ndarray

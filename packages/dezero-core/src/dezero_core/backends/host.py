@@ -68,7 +68,7 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
 
 
 def private(x: Any) -> np.ndarray[Any, Any]:
-    """Return a copy of a host array, or of a view or subclass, as a plain array in C order."""
+    """Return a copy of a host array, a view or a subclass instance, as a plain array in C order."""
     return np.array(x, order="C", copy=True, subok=False)
 
 

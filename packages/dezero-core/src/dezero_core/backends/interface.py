@@ -186,8 +186,8 @@ class ArrayBackend:
     def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
         """Return the sum of floating-point ``x`` over ``axis``, added in ``dtype``.
 
-        Its error must not grow with the number of terms, whichever axes they are along: replaced
-        where a library adds the terms one after the other.
+        The error must not grow with the number of terms, whichever axes are summed. Override this
+        method if the library adds the terms one after the other.
         """
         return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
 

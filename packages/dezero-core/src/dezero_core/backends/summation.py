@@ -24,11 +24,11 @@ import numpy as np
 Array = Any
 
 TERMS = 256
-"""Most terms of a partial sum. With 128, rows of 1000 elements took a sixth longer: more partial
-sums of such rows do not fit into the cache of a core (32 KiB)."""
+"""Maximum number of terms in a partial sum. With 128, sums of rows of 1000 elements took a sixth
+longer: that many partial sums do not fit into the 32 KiB cache of a core."""
 
 LONG = 2 * TERMS
-"""Most terms that are added one after the other: below, splitting costs more time than it saves."""
+"""Maximum number of terms to add one after the other. Splitting fewer costs more than it saves."""
 
 
 def sum_in_blocks(x: Array, axis: Any, keepdims: Any, dtype: Any = None) -> Array:
@@ -61,7 +61,7 @@ def with_short_sums(x: Array, axis: Any, dtype: Any) -> Array:
 
 
 def pairwise_axes(x: Array, summed: set[int]) -> set[int]:
-    """Return those of the summed axes along which NumPy adds pairwise.
+    """Return the summed axes along which NumPy adds pairwise.
 
     They are the innermost axes in memory, as long as one continues the other without a gap.
     NumPy orders axes by stride, where strides are not 0.
@@ -81,7 +81,7 @@ def pairwise_axes(x: Array, summed: set[int]) -> set[int]:
 
 
 def partial_sums(x: Array, axis: int, dtype: Any) -> Array:
-    """Return ``x`` with each `TERMS` terms along an axis added up; ``ceil(n / TERMS)`` remain."""
+    """Sum groups of up to `TERMS` terms along an axis, which leaves ``ceil(n / TERMS)`` terms."""
     n, before = x.shape[axis], (slice(None),) * axis
     m = -(-n // TERMS)
     k = n // m
@@ -93,8 +93,8 @@ def partial_sums(x: Array, axis: int, dtype: Any) -> Array:
 
 
 SPREAD = 8
-"""Elements of the target for each value, up to which `scatter_add` adds in double precision:
-converting them is then a small part of the time of ``np.add.at``."""
+"""Maximum ratio of target elements to values at which `scatter_add` adds in double precision. Up
+to this ratio, converting the target takes little of the time of ``np.add.at``."""
 
 
 def scatter_add(x: Array, index: Any, values: Array) -> None:

@@ -190,7 +190,7 @@ def adds_up_parts(name: str) -> None:
 
 
 def sums(name: str) -> None:
-    """sum adds over axes, in another dtype if it is given one."""
+    """Check that sum adds over axes, and in another dtype if one is passed."""
     library = get_backend(name)
     x = library.from_numpy(X)
     for axis in (None, 0, (0, -1)):

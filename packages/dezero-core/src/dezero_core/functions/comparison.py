@@ -1,4 +1,4 @@
-"""Elementwise comparisons: plain arrays of bools, because they have no derivative."""
+"""Compare elementwise; the results are plain arrays of bools, as they have no derivative."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Comparison = Callable[[Any, Any], Any]
 
 
 class Compare(Function):
-    """y = whether the elements compare so."""
+    """y = ``comparison(x0, x1)`` for each pair of elements."""
 
     broadcasts = True
 
@@ -55,9 +55,9 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
         x1: a Variable, an array or a number; lists and other sequences become an array.
 
     Returns:
-        ``NotImplemented`` if ``x1`` is no such thing, like None or a string: Python then asks
-        ``x1``. In the end ``==`` and ``!=`` give one bool, the others raise TypeError. The
-        same holds for ``==`` and ``!=`` if a Variable has no data.
+        an array of bools, or ``NotImplemented`` if ``x1`` is something else, such as None or a
+        string, and for ``==`` and ``!=`` if a Variable has no data. Python then asks ``x1``; in
+        the end ``==`` and ``!=`` give one bool, and the others raise TypeError.
 
     Raises:
         ShapeError: the shapes do not broadcast.
@@ -80,5 +80,5 @@ def holds_numbers(x: Any) -> bool:
 
 
 def is_plain_sequence(x: Any) -> bool:
-    """Return whether ``x`` is a sequence such as a list, and not a text."""
+    """Return whether ``x`` is a sequence such as a list, but not a string."""
     return isinstance(x, Sequence) and not isinstance(x, str | bytes | bytearray)

@@ -58,8 +58,8 @@ class GetItem(Function):
 def get_item(x: Any, index: Index) -> Variable:
     """Return ``x[index]`` (book step 47).
 
-    A loop over ``x[t]`` costs as much as its steps. For ``backward(create_graph=True)`` that needs
-    `unstack`: there each ``x[t]`` costs a gradient of the size of ``x``.
+    In a plain backward, a loop over ``x[t]`` costs no more than its steps. With
+    ``create_graph=True`` each ``x[t]`` costs a gradient of the size of ``x``; use `unstack` there.
 
     Args:
         x: any shape.

@@ -1,4 +1,4 @@
-"""Several arrays as one, and one as several."""
+"""Join arrays into one, and split one into parts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
 
 
 class Stack(Function):
-    """y = the inputs side by side along a new axis;  each gets its part of the gradient."""
+    """y = the inputs side by side along a new axis;  each gets its part of gy."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -99,7 +99,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
 
     Args:
         xs: at least one, of one shape.
-        axis: the position of the new axis in the result; negative ones count from the end.
+        axis: the position of the new axis in the result; negative values count from the end.
 
     Raises:
         ArgumentError: ``xs`` is empty.
@@ -113,7 +113,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
 
 
 class Unstack(Function):
-    """ys = the parts of x along an axis, which is removed;  the gradient is the stack of theirs."""
+    """ys = the parts of x along an axis, which is removed;  gx = the stack of the gys."""
 
     materialize_grads = False
 
@@ -139,13 +139,13 @@ class Unstack(Function):
 def unstack(x: Any, axis: int = 0) -> tuple[Variable, ...]:
     """Return the parts of ``x`` along an axis, as ``torch.unbind``: the inverse of `stack`.
 
-    One op takes all parts, so that a loop over the steps of a sequence costs as much as its steps,
+    One op takes all parts, so a loop over the steps of a sequence costs no more than its steps,
     also in ``backward(create_graph=True)``. A plain backward through one of the parts frees the op
-    for all of them; parts to be used in several backward passes are taken with ``x[i]``.
+    for all of them; if parts are used in several backward passes, take them with ``x[i]``.
 
     Args:
         x: at least one axis.
-        axis: the axis to remove; negative ones count from the end.
+        axis: the axis to remove; negative values count from the end.
 
     Returns:
         As many Variables as ``x`` is long along ``axis``. They share the memory of ``x`` where the

@@ -1,8 +1,8 @@
 """Add up the gradients of parts of one Variable in one array.
 
-A loop over ``x[t]`` gives ``x`` one gradient for each step. As separate arrays of the size of
-``x`` they would make the cost of T steps grow with T**2. In a plain backward pass they are added
-in place instead, in the same order, and hence with the same bits.
+A loop over ``x[t]`` gives ``x`` one gradient for each step. If each were a separate array of the
+size of ``x``, the cost of T steps would grow with T**2. A plain backward pass adds them in place
+instead, in the same order, and hence with the same bits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..variable import Variable
 
 
 class PartSums:
-    """The sums of one plain backward pass.
+    """Collect the sums of one plain backward pass.
 
     Args:
         grads: the gradients on their way, as the engine stores them: under the leaf, or under the
@@ -27,13 +27,13 @@ class PartSums:
 
     def __init__(self, grads: dict[Any, Any]) -> None:
         self.grads = grads
-        self.owned: dict[Any, ref[Any]] = {}  # by position: the sum that nobody else holds
+        self.owned: dict[Any, ref[Any]] = {}  # by position: a sum that only the engine holds
 
     def add(self, x: Variable, shape: tuple[int, ...], index: Any, gy: Any) -> bool:
-        """Add ``gy`` to the part ``index`` of the gradient of ``x``; return whether this was done.
+        """Add ``gy`` at ``index`` to the gradient of ``x``; return whether this was done.
 
-        It is not done if there is no gradient of ``x`` yet, if that has another dtype or another
-        shape than ``shape``, or if the library cannot write in place.
+        Nothing is added if ``x`` has no gradient yet, if the gradient has another dtype than ``gy``
+        or another shape than ``shape``, or if the library cannot write in place.
         """
         grads, key = self.position(x)
         total = None if grads is None else grads[key]
@@ -50,7 +50,7 @@ class PartSums:
         return True
 
     def position(self, x: Variable) -> tuple[Any, Any]:
-        """Return where the gradient of ``x`` is: a dictionary or list and the key; or None."""
+        """Return the dictionary or list with the gradient of ``x``, or None, and its key there."""
         key = position_of(x)
         if isinstance(key, tuple):
             serial, key = key
@@ -72,7 +72,7 @@ def position_of(x: Variable) -> Any:
 
 
 def part_sums() -> PartSums | None:
-    """Return the sums of the plain backward pass that runs; None outside, or with a graph."""
+    """Return the sums of the plain backward pass that runs here, or None if there is none."""
     task = plain_pass.get()
     if task is None or task.detecting:
         return None

@@ -1,7 +1,7 @@
 """Compare gradients with central differences, to any order.
 
-A function that is checked is called many times. Buffers such as running statistics stay as they
-are; a function that draws random numbers must draw the same ones each time.
+The checked function is called many times. Buffers such as running statistics do not change. A
+function that draws random numbers must draw the same ones each time.
 """
 
 from __future__ import annotations

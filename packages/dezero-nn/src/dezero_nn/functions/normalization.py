@@ -71,9 +71,9 @@ def batch_norm(
 ) -> Variable:
     """Return ``x`` with each channel shifted and scaled to mean ``beta``, deviation ``gamma``.
 
-    In training by the statistics of this batch, which also enter the running ones unless
-    ``Config.update_buffers`` is off; in evaluation (``test_mode()``, ``model.eval()``) by the
-    running ones. Ioffe and Szegedy, "Batch Normalization", 2015.
+    Training uses the statistics of this batch, and updates the running statistics with them unless
+    ``Config.update_buffers`` is off. Evaluation (``test_mode()``, ``model.eval()``) uses the
+    running statistics. Ioffe and Szegedy, "Batch Normalization", 2015.
 
     Args:
         x: shape (N, C) or (N, C, ...).
@@ -134,7 +134,7 @@ def follow(running: Any, batch: Any, decay: float) -> None:
 
 
 def require_elements(x: tuple[int, ...]) -> None:
-    """Raise `ShapeError` unless each channel has two elements or more, which have a variance."""
+    """Raise `ShapeError` if a channel has fewer than two elements and hence no variance."""
     N, C, *_ = x
     m = math.prod(x) // max(C, 1)
     if m == 0:
@@ -215,8 +215,8 @@ def normalised_axes(x: Any, gamma: Any) -> tuple[tuple[int, ...], int]:
 def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
     """Return ``x`` with each example shifted and scaled to mean ``beta``, deviation ``gamma``.
 
-    Ba, Kiros and Hinton, "Layer Normalization", 2016. Over one element the result is ``beta``, as
-    in PyTorch.
+    Ba, Kiros and Hinton, "Layer Normalization", 2016. If it normalizes over one element, the
+    result is ``beta``, as in PyTorch.
 
     Args:
         x: shape (..., M), or with as many last axes as ``gamma`` has.

@@ -27,13 +27,13 @@ BLOCK = 1 << 18
 """Bytes of images treated at a time."""
 
 TERMS = 512
-"""Most terms that are added one after the other in single precision (docs/adr/0020)."""
+"""Maximum number of terms to add one after the other in single precision (docs/adr/0020)."""
 
 RUN = 4 * TERMS
-"""Elements of one channel that einsum adds up: its vectors have at least 4 lanes."""
+"""Maximum elements of a channel in one einsum, whose vectors have at least 4 lanes."""
 
 DOT = 32 * TERMS
-"""Elements of one channel in a dot product: that of OpenBLAS adds in 32 lanes, with AVX2."""
+"""Maximum elements of a channel in one dot product; OpenBLAS adds in 32 lanes with AVX2."""
 
 
 def supports_channels(x: Any, *others: Any) -> bool:
@@ -89,8 +89,8 @@ def channel_sum(g: Any) -> Any:
 def channel_totals(rows: Any) -> Any:
     """Return the sum of each channel of (N, C, P).
 
-    Runs of one channel are summed by einsum, which takes a third of the time of NumPy's pairwise
-    sum, and is as accurate where they are short.
+    einsum sums runs of each channel. It takes a third of the time of NumPy's pairwise sum, and is
+    as accurate on short runs.
     """
     (N, C, P), backend = rows.shape, backend_of(rows)
     if N * P <= TERMS:
@@ -163,7 +163,7 @@ def blocks(rows: Any, part: slice) -> Iterator[slice]:
 
 
 def short_blocks(rows: Any, part: slice) -> Iterator[tuple[slice, slice, slice]]:
-    """Indices of the same images, with at most `DOT` elements of each channel at a time."""
+    """Yield indices that cover the images of `blocks`, with at most `DOT` elements a channel."""
     for few in blocks(rows, part):
         for first in range(0, rows.shape[2], DOT):
             yield few, slice(None), slice(first, first + DOT)

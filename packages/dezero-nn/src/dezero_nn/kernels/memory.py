@@ -1,19 +1,19 @@
-"""Keep some freed memory at hand: two settings of the C library's allocator.
+"""Keep some freed memory for reuse, by two settings of the C library's allocator.
 
 A training step frees as much as it allocates, in arrays of megabytes. By default glibc returns
 such memory to the system at once, and the next array costs a page fault for every 4 kB: a sixth of
-a convolutional network's step. Two numbers tell glibc to keep a little of it:
+a convolutional network's step. Two settings tell glibc to keep a little of it:
 
-    an array of up to 64 MiB      comes from the heap, and its pages are reused by the next one
-    a larger one                  comes from the system and is returned when it is freed, as before
-    more than 128 MiB             free at the end of the heap are returned to the system
+    arrays of up to 64 MiB     come from the heap; the next array reuses their pages
+    larger arrays              come from the system, and go back to it when they are freed
+    the end of the heap        goes back to the system if more than 128 MiB are free there
 
-The settings belong to the process, also to a program that DeZero is only a part of: hence small
-numbers, which leave about 100 MB resident after a gigabyte was freed. They are made when the first
-kernel is about to run; importing DeZero sets nothing. ``DEZERO_KEEP_MEMORY=0`` in the environment,
-set by then, leaves the allocator alone, and so do the environment variables that set the same two
-numbers. Other C libraries (musl, macOS's, Windows's) are left alone: memory is returned, or kept,
-as it is without DeZero. An allocator that replaces glibc's does not read the two numbers.
+The settings hold for the whole process, also if DeZero is only a part of the program. The numbers
+are therefore small: at most about 120 MiB stay resident after a gigabyte was freed. They are set
+just before the first kernel runs; importing DeZero sets nothing. If ``DEZERO_KEEP_MEMORY=0`` is in
+the environment by then, or a variable that sets either number for glibc, nothing is set. With other
+C libraries (musl, macOS, Windows) nothing changes. An allocator that replaces glibc's ignores the
+two numbers.
 
 docs/adr/0009 weighs this against a pool of our own.
 """
@@ -25,22 +25,22 @@ import os
 import platform
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
-"""The numbers of the two settings in <malloc.h>."""
+"""Keys of the two settings in <malloc.h>."""
 
 LARGEST_KEPT = (64 << 20, 32 << 20)
-"""Bytes of an array up to which it comes from the heap; older versions of glibc take the second."""
+"""Maximum bytes of an array on the heap; older versions of glibc accept only the second value."""
 
 MOST_KEPT = 128 << 20
-"""Free bytes at the end of the heap above which they are returned to the system."""
+"""Maximum free bytes that may stay at the end of the heap."""
 
 
 def keep_freed_memory() -> bool:
-    """Tell the allocator to keep some of what is freed; return whether it was told."""
+    """Let the allocator keep some freed memory; return whether both settings were accepted."""
     theirs = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}
     if os.environ.get("DEZERO_KEEP_MEMORY") == "0" or theirs & set(os.environ):
         return False
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    told = any(mallopt(MMAP_THRESHOLD, size) for size in LARGEST_KEPT)
-    return bool(told and mallopt(TRIM_THRESHOLD, MOST_KEPT))
+    accepted = any(mallopt(MMAP_THRESHOLD, size) for size in LARGEST_KEPT)
+    return bool(accepted and mallopt(TRIM_THRESHOLD, MOST_KEPT))

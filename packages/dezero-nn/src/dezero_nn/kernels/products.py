@@ -1,4 +1,4 @@
-"""Large matmuls: on BLAS's own threads, or on those that convolutions use.
+"""Run large matmuls on BLAS's own threads or on those that convolutions use.
 
 BLAS's threads, once they have worked, go on looking for work for a while, on the cores that the
 threads of a convolution are about to need: a step of a convolutional network took half as long
@@ -25,11 +25,11 @@ MIN_WORK = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread by itself, whatever its number."""
 
 VECTOR = 32
-"""How many multiply-adds one of a vector counts as: OpenBLAS uses threads from 10^4 elements."""
+"""Weight of a multiply-add with a vector: there OpenBLAS uses threads from 10^4 elements on."""
 
 
 def are_matrices(x: Any, W: Any) -> bool:
-    """Return whether both are matrices of one dtype, float32 or float64, whose shapes match."""
+    """Return whether both are float32 or both float64 matrices whose shapes match."""
     return bool(
         type(x) is type(W) is np.ndarray
         and x.ndim == W.ndim == 2
@@ -40,7 +40,7 @@ def are_matrices(x: Any, W: Any) -> bool:
 
 
 def supports_matmul(x: Any, W: Any) -> bool:
-    """Return whether both are float32 or float64 arrays, large enough, whose shapes match."""
+    """Return whether both are large float32 or float64 arrays of one dtype with matching shapes."""
     return bool(
         type(x) is type(W) is np.ndarray
         and x.dtype == W.dtype
@@ -51,14 +51,14 @@ def supports_matmul(x: Any, W: Any) -> bool:
 
 
 def multiply_adds(x: Any, W: Any) -> int:
-    """Return the multiply-adds of ``x @ W``; those of vectors count several times."""
+    """Return the multiply-adds of ``x @ W``, times `VECTOR` if one of them acts as a vector."""
     rows, columns = x.shape[-2:-1] or (1,), W.shape[-1:] if W.ndim > 1 else (1,)
     work = max(x.size * columns[0], W.size * rows[0])
     return work * VECTOR if 1 in (*rows, *columns) else work
 
 
 def matmul(x: Any, W: Any) -> Any:
-    """Return ``x @ W``; shapes as in `numpy.matmul`: stacks and vectors included."""
+    """Return ``x @ W`` for all shapes that `numpy.matmul` takes, also stacks and vectors."""
     if has_split_work():
         return split_matmul(x, W)
     with BLAS_THREADS.using(single=False):
@@ -66,7 +66,7 @@ def matmul(x: Any, W: Any) -> Any:
 
 
 def split_matmul(x: Any, W: Any) -> Any:
-    """Return ``x @ W``, computed a part of one axis in each thread."""
+    """Return ``x @ W``; each thread computes a part of one axis of the result."""
     if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # one large matmul for a stack of small ones
         return split_matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     shape: Any = matmul_shape(x.shape, W.shape)
@@ -85,7 +85,7 @@ def split_matmul(x: Any, W: Any) -> Any:
 
 
 def longest_axis(y: Any) -> int:
-    """Return the axis to split, counted from the end: of a stack, one of the leading axes."""
+    """Return the axis to split, counted from the end: a leading axis if there is a stack."""
     leading = y.shape[:-2]
     if max(leading, default=1) > 1:
         return leading.index(max(leading)) - y.ndim
@@ -93,7 +93,7 @@ def longest_axis(y: Any) -> int:
 
 
 def along(x: Any, axis: int, part: slice) -> Any:
-    """Return a part of an axis, counted from the end; ``x`` itself if it is broadcast along it."""
+    """Return ``x`` at ``part`` of an axis counted from the end, or all of it if broadcast there."""
     if x.ndim < -axis or x.shape[axis] == 1:
         return x
     return x[(..., part, *[slice(None)] * (-axis - 1))]

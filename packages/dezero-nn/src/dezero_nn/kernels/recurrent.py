@@ -6,9 +6,9 @@
 
 A step is two products and a dozen passes over 100 kB. With the sequences as the last axis a gate
 is one piece of memory, and OpenBLAS multiplies a tenth faster. The threads are BLAS's own, in a
-block of `BLAS_THREADS`: split by sequences, there would be hundreds of short calls that wait for
-Python's lock. What is not a product has buffers of its own: memory that another core wrote last is
-slow to write again.
+block of `BLAS_THREADS`: a split by sequences would make hundreds of short calls that wait for
+Python's lock. Results other than those of matmuls have separate buffers, because memory that
+another core wrote last is slow to write again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, An
 
 
 def all_steps(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
-    """Compute `lstm`."""
+    """Run all steps of `lstm`."""
     (T, _, N), H = x.shape, h.shape[0]
     Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # products are faster
     hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)

@@ -70,7 +70,7 @@ class Convolution(Weighted):
         self.draw_W((*self.W_shape(in_channels), *self.kernel_size), fan_in, fan_out, backend)
 
     def taps_of_output(self) -> float:
-        """Return how many elements of a filter an output is the sum of, for each channel."""
+        """Return how many kernel positions contribute to an output, for each input channel."""
         return math.prod(self.kernel_size)
 
     def prepared(self, x: Any) -> Variable:
@@ -113,11 +113,11 @@ class Deconv2d(Convolution):
             ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
         b: shape (OC,), zeros; None with ``nobias``.
 
-    With stride (SH, SW), inputs are SH rows and SW columns apart in the output, so that of the
-    KH * KW elements of a filter an output meets KH * KW / (SH * SW) on average (Dumoulin and Visin,
-    "A guide to convolution arithmetic for deep learning", 2016). The variance of a sum of that many
-    products is to be 1 (LeCun et al., "Efficient BackProp", 1998): the scale of the outputs does
-    not depend on the stride. PyTorch's layer does not count the stride.
+    With stride (SH, SW), inputs are SH rows and SW columns apart in the output. On average, only
+    KH * KW / (SH * SW) kernel positions contribute to an output (Dumoulin and Visin, "A guide to
+    convolution arithmetic for deep learning", 2016). The variance is chosen for a sum of that many
+    terms (LeCun et al., "Efficient BackProp", 1998), so the scale of the outputs does not depend
+    on the stride. PyTorch's layer does not count the stride.
     """
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:

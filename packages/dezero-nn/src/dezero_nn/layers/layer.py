@@ -30,7 +30,7 @@ INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
 """Attributes in which a layer stores its last call; subclasses do not use these names."""
 
 STORED = Parameter, Buffer
-"""What is saved with the weights."""
+"""Types of attributes that are saved with the weights."""
 
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
@@ -57,13 +57,13 @@ class Layer:
     Attributes:
         inputs, outputs: those of the last call, as weak references: ``layer.outputs[0]()`` is the
             Variable, or None once it was freed (the book's Grad-CAM reads it).
-        training: whether the layer behaves as in training: what `train` and `eval` said, else
-            ``Config.train``.
+        training: whether the layer behaves as in training: the flag that `train` or `eval` set,
+            else ``Config.train``.
 
     A subclass may use these names, and those of methods, for other attributes.
     """
 
-    _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers of every forward pass
+    _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers that every forward uses
     _optional: ClassVar[tuple[str, ...]] = ()  # parameters that may be None
     inputs: Any = LastCall(INPUTS)
     outputs: Any = LastCall(OUTPUTS)
@@ -85,7 +85,7 @@ class Layer:
         try:
             if mode is None or mode is Config.train or not flags_apply():
                 result = self.forward(*inputs, **options)
-            else:  # functions that it calls shall see the flag too
+            else:  # functions that forward calls must see the flag too
                 result = call_by(MODES[mode].run, self.forward, *inputs, **options)
         except DezeroError as error:
             self._add_to_path(error)
@@ -159,14 +159,14 @@ class Layer:
                 x.cleargrad()
 
     def train(self, mode: bool | None = True) -> Self:
-        """Let this layer and all below behave as in training, whatever ``Config.train`` says.
+        """Put this layer and all its sublayers into training, whatever ``Config.train`` says.
 
-        Functions that ``forward`` calls, such as ``dropout``, see the flag of the innermost layer
-        that has one and is being called; so do layers without a flag, such as those that are added
-        to the model later. Flags are not saved with the weights; copies and pickles keep them.
+        Functions that ``forward`` calls, such as ``dropout``, follow the flag of the innermost
+        running layer that has one. Layers without a flag, such as those added to the model later,
+        do the same. Flags are not saved with the weights; copies and pickles keep them.
 
-        As in PyTorch, a layer below whose class defines ``train(self, mode)`` is told by that
-        method, so that it can keep a part of itself in evaluation.
+        As in PyTorch, if the class of a sublayer defines ``train(self, mode)``, that method is
+        called, so that it can keep a part of the sublayer in evaluation.
 
         Args:
             mode: False for `eval`; None removes the flags, so that ``Config.train`` decides again,
@@ -195,11 +195,11 @@ class Layer:
         return self
 
     def eval(self) -> Self:
-        """Let this layer and all below behave as in evaluation; returns self.
+        """Put this layer and all its sublayers into evaluation; return self.
 
-        Batch normalisation uses its running statistics and leaves them alone; dropout returns its
-        input. It holds in every thread, and until ``train()``; see there. The graph is still
-        recorded: `no_grad` ends that.
+        Batch normalisation uses its running statistics and does not update them; dropout returns
+        its input. This holds in every thread, until `train` is called. The graph is still recorded;
+        use `no_grad` to prevent that.
         """
         return self.train(False) if has_own_train(self) else Layer.train(self, False)
 
@@ -231,7 +231,7 @@ class Layer:
 
 
 def has_own_train(layer: Layer) -> bool:
-    """Return whether the class of a layer overrides ``train(mode)``, not only uses the name."""
+    """Return whether a layer's class overrides ``train(mode)`` rather than reusing the name."""
     method = getattr(type(layer), "train", None)
     return method is not Layer.train and takes_mode(method)
 

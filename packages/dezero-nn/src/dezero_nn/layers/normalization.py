@@ -31,9 +31,9 @@ class BatchNorm(Layer):
         gamma, beta: Parameters, shape (C,): deviation and mean of the output, at first 1 and 0.
 
     All are created at the first input, on its device; their dtype does not depend on the input.
-    Many programs create all weights with one example. So a first input that was computed by other
-    layers, or comes inside of `no_grad`, may have one value a channel, which is an error in later
-    training: this pass uses the running statistics.
+    Many programs create all weights with one example. The first input may therefore have one value
+    per channel if other layers computed it or if it comes inside of `no_grad`; this pass then uses
+    the running statistics. In later training, one value per channel is an error.
 
     Args:
         dtype: NumPy dtype of parameters and statistics, or its name (default float32).

@@ -183,9 +183,9 @@ class GRU(Recurrent):
 
 
 def are_linear(gates: list[Linear], bias: bool) -> bool:
-    """Return whether gates are as they were made: `Linear`, all with or all without a bias.
+    """Return whether all gates are still plain `Linear` layers, with or without a bias.
 
-    Gates without a bias are from the state; those have a weight from the start.
+    Gates without a bias take the state, and their weights must exist.
     """
     if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
         return False

@@ -1,4 +1,4 @@
-"""Whether a layer trains: the flag that ``train()`` and ``eval()`` set on a tree of layers."""
+"""Store whether layers train, as ``train()`` and ``eval()`` set it on a tree of layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Layer = Any
 """A `dezero_nn.layers.layer.Layer`, which imports this file."""
 
 FLAG = "_dezero_training"
-"""The attribute of the flag: True, False, or None like a layer without it."""
+"""The attribute that holds the flag: True, False, or None, which counts as no flag."""
 
 MODES = {mode: Block(train, mode) for mode in (True, False)}
 """Blocks in which functions see the flag of the layer that calls them."""
@@ -25,10 +25,10 @@ flags_apply = _flags_apply.get
 
 
 def without_flags() -> Block[bool]:
-    """In this block, layers follow ``Config.train`` whatever their flags say.
+    """Return a block in which layers follow ``Config.train`` whatever their flags say.
 
-    For an evaluation inside of the library: `test_mode` alone would not hold in a layer on which
-    ``train()`` was called.
+    The library's own evaluations use it, because `test_mode` alone does not change a layer on
+    which ``train()`` was called.
     """
     return Block(_flags_apply, False)
 
@@ -36,14 +36,14 @@ def without_flags() -> Block[bool]:
 class Training:
     """The attribute ``training`` of layers; a subclass may use the name for something else.
 
-    Reading gives the flag, or ``Config.train`` if there is none. Assigning False, or a truth value
-    to a layer that has a flag, sets the flag of this layer alone. True is what a layer without a
-    flag is anyway: a subclass that assigns it still obeys `test_mode`. NumPy's truth values, 0 and
-    1 count as truth values. Other values are stored.
+    Reading it returns the flag, or ``Config.train`` if there is none. Assigning a truth value sets
+    the flag of this layer alone, except that True does not create a flag: a layer without one
+    trains anyway, and a subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1
+    count as truth values. Other values are stored as they are.
     """
 
     def __get__(self, layer: Any, owner: type) -> Any:
-        if layer is None:  # an error, so that a dataclass takes no default for a field `training`
+        if layer is None:  # an error, so that dataclasses see no default for a field
             raise AttributeError(f"type object {owner.__name__!r} has no attribute 'training'")
         state = vars(layer)
         if "training" in state:
@@ -68,13 +68,13 @@ class Training:
 
 
 def is_bool(value: Any) -> bool:
-    """Return whether a value is a bool of Python or NumPy, or an array of one without axes."""
+    """Return whether a value is a bool of Python or NumPy, or a 0-d array of bools."""
     is_array = getattr(value, "shape", None) == () and not hasattr(value, "requires_grad")
     return isinstance(value, bool) or (is_array and str(value.dtype) == "bool")
 
 
 def set_flag(layer: Any, mode: bool | None) -> None:
-    """Set the flag of one layer; a truth value ``training`` of its class gets it too."""
+    """Set the flag of one layer; if its class has a bool ``training``, set that too."""
     state: dict[str, Any] = vars(layer)
     state[FLAG] = mode
     if mode is not None and isinstance(getattr_static(layer, "training", None), bool):
@@ -92,7 +92,7 @@ def require_mode(name: str, mode: Any) -> bool | None:
 
 
 def takes_mode(method: Any) -> bool:
-    """Return whether ``method(self, mode)`` can be called: PyTorch's ``train``, not another."""
+    """Return whether a method takes ``mode``, like PyTorch's ``train``."""
     try:
         _, first, *others = signature_of(method).parameters.values()
     except (TypeError, ValueError):  # not a function, or one without a second parameter

@@ -1,4 +1,4 @@
-"""The layers of a model that calls them one after the other, as a list."""
+"""Present the layers of a model as a list, if it calls them one after the other."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ AnyLayer = Callable[..., Any]
 
 
 class LayerList(MutableSequence[AnyLayer]):
-    """The attributes ``l0``, ``l1``, ... of a model as a list; a change of one changes the other.
+    """A list of the attributes ``l0``, ``l1``, ... of a model; changing either changes both.
 
-    Items are layers, or functions such as ``relu``. The attributes are the only place that holds
-    them. If an item is inserted into the list or removed from it, the items behind it move to the
-    next name or to the one before.
+    Items are layers, or functions such as ``relu``. Only the attributes
+    hold them. If an item is inserted into the list or removed from it, the items behind it move to
+    the next or the previous name.
 
     Raises:
         ArgumentError: an item cannot be called.
@@ -32,7 +32,7 @@ class LayerList(MutableSequence[AnyLayer]):
         return list(layers_of(self._model).values())
 
     def _replace(self, items: list[AnyLayer]) -> None:
-        """Make ``items`` the attributes: the last names are dropped, or new ones follow them."""
+        """Make ``items`` the attributes; drop names at the end, or add new ones, as needed."""
         for position, item in enumerate(items):
             require_callable(self._model, f"layer {position}", item)
         state = vars(self._model)
@@ -89,10 +89,10 @@ class Layered(Model):
     """A model whose layers are the attributes ``l0``, ``l1``, ... and the list ``layers``.
 
     ``model.l1 = layer`` and ``model.layers[1] = layer`` do the same. The list can be changed like
-    any other. A new attribute such as ``l2`` is called in the order of the numbers, also in a
-    subclass, and ``del model.l1`` removes a layer without a change of the other names. What cannot
-    be called, such as a rate ``l2 = 1e-4``, is an attribute like any other; it cannot replace a
-    layer. Parameters are named in the order in which the layers are called.
+    any other. Layers are called in the order of their numbers, including new attributes such as
+    ``l2``, also in a subclass. ``del model.l1`` removes a layer and keeps the names of the others.
+    A value that cannot be called, such as a rate ``l2 = 1e-4``, is an ordinary attribute; it cannot
+    replace a layer. Parameters are listed in the order in which the layers are called.
 
     Args:
         layers: layers or functions.
@@ -131,7 +131,7 @@ class Layered(Model):
             in_order_of_calls(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickle; an old one has the layers that it called also in a list."""
+        """Restore a pickle; an old one also has a list of the layers that it called."""
         state = dict(state)
         is_ours = type(self).layers is Layered.layers
         layers = state.pop("layers", None) if is_ours else None
@@ -149,7 +149,7 @@ def layers_of(model: Model) -> dict[str, AnyLayer]:
 
 
 def in_order_of_calls(model: Model) -> None:
-    """Sort the layers among the attributes, which give parameters and tables their order."""
+    """Sort the layers among the attributes, whose order is that of parameters and tables."""
     state, ordered = vars(model), layers_of(model)
     if [name for name in state if name in ordered] != list(ordered):
         names = iter(ordered)
@@ -158,7 +158,7 @@ def in_order_of_calls(model: Model) -> None:
 
 
 def number_of(name: str) -> int:
-    """Return 12 for ``l12``."""
+    """Return the number of a layer, such as 12 for ``l12``."""
     return int(name[1:])
 
 

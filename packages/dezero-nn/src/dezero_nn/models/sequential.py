@@ -14,13 +14,13 @@ from .layer_list import AnyLayer, Layered
 class Sequential(Layered):
     """Each output is the next one's input (book step 45).
 
-    The model is also a list of its layers: it can be indexed, iterated and changed, see
-    `LayerList`. A slice is a `Sequential` that shares the layers, with the flag of ``train()`` or
-    ``eval()``.
+    The model is also a list of its layers: it can be indexed, iterated and changed; see
+    `LayerList`. A slice is a `Sequential` that shares the layers, and has the same flag of
+    ``train()`` and ``eval()``.
 
     Args:
-        layers: layers, or plain functions such as ``relu``; they are the attributes ``l0``,
-            ``l1``, ... by their position, and so are the keys of their parameters.
+        layers: layers, or plain functions such as ``relu``; they become the attributes
+            ``l0``, ``l1``, ..., which are also the keys of their parameters.
 
     Raises:
         ArgumentError: an argument cannot be called, such as a list of layers.

@@ -71,7 +71,7 @@ def output_shapes(
     before = [(layer, dict(vars(layer))) for layer in layers.values()]
     token = watching.set(watch)
     try:
-        # a layer of a user's may train in spite of test_mode()
+        # a user's layer may train in spite of test_mode()
         with no_grad(), test_mode(), without_flags(), using_config("update_buffers", False):
             model(*inputs, **options)
     finally:

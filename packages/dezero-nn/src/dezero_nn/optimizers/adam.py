@@ -10,14 +10,14 @@ from .optimizer import Optimizer
 from .settings import setting
 
 ALPHA = float("0.001")
-"""The default, an object of its own: any other number, also 0.001, was passed by the caller."""
+"""The default, a separate object, which tells it from a 0.001 that the caller passes."""
 
 
 class Adam(Optimizer):
     """p -= alpha * m' / (sqrt(v') + eps), with running means m of g and v of g**2.
 
-    m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t) make up for their start at zero, at step t
-    of each parameter. Kingma and Ba, "Adam", 2015, Algorithm 1; PyTorch's formula too.
+    m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t) correct the bias of a start at zero, where t
+    counts the steps of each parameter. Kingma and Ba, "Adam", 2015, Algorithm 1, as in PyTorch.
 
     Args:
         alpha: learning rate, the paper's step size; above 0 (default 0.001).

@@ -98,7 +98,7 @@ class Optimizer:
         self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Store NumPy numbers as Python's, which do not change the dtype of parameters.
+        """Convert NumPy numbers to Python's, which do not change the dtype of parameters.
 
         Raises:
             MissingName: ``name`` is another framework's name of the learning rate.
@@ -116,7 +116,7 @@ class Optimizer:
             return no_attribute(self, name, OPTIMIZER)
 
     def setup(self, target: Any) -> Self:
-        """Optimize the parameters of ``target``; returns self.
+        """Optimize the parameters of ``target``; return self.
 
         Args:
             target: a model or layer, or a list or dictionary of layers and Parameters. Parameters
@@ -187,7 +187,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Return the settings, and the state by the parameter's key, for a checkpoint.
 
-        Arrays are copies, all of one moment: later updates do not change them.
+        Arrays are copies, all taken between two updates: later updates do not change them.
 
         Raises:
             GraphError: ``setup`` was not called.
@@ -216,8 +216,8 @@ class Optimizer:
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
         """Check a state; return a function that makes it this optimizer's, arrays included.
 
-        `dezero_io.load_checkpoint` calls this, so that the arrays of a file are not copied once
-        more. The elements of the arrays are not read.
+        `dezero_io.load_checkpoint` calls this to avoid one more copy of a file's arrays. The
+        elements of the arrays are not read.
 
         Raises:
             ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. Nothing
@@ -228,11 +228,11 @@ class Optimizer:
     def _staged(
         self, state: dict[str, Any], own: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> Callable[[], None]:
-        """Check a state; ``own`` makes the state of a parameter one that updates may change."""
+        """Check a state; ``own`` turns a parameter's state into one that updates may change."""
         named = self._named()
         self._require_fit(state, named)
         parameters = {key: own(kept) for key, kept in state["parameters"].items()}
-        with updating():  # no update sees the settings while they are only tried
+        with updating():  # no update may see the settings while they are tried
             before = self._settings()
             try:
                 self._set(state["settings"])
@@ -340,7 +340,7 @@ class Optimizer:
         return {key: p for key, p in named if isinstance(p, Parameter)}
 
     def update_one(self, param: Parameter) -> None:
-        """Change one parameter; its array is written to if no one else holds it."""
+        """Change one parameter, in place if nothing else holds its array."""
         with updating():
             for alike in of_one_place(with_gradients([param])):
                 self._update_alike(alike)
@@ -392,7 +392,7 @@ class Optimizer:
 
 
 def is_target(x: Any) -> bool:
-    """Return whether ``x`` is an argument of ``setup``, or of PyTorch's optimizers."""
+    """Return whether ``x`` looks like an argument of ``setup`` or of PyTorch's optimizers."""
     if isinstance(x, dict | tuple):
         parts = x.values() if isinstance(x, dict) else x
         found = any(isinstance(part, dict) or kind_of(part) in (LEAF, LAYER) for part in parts)

@@ -2,7 +2,7 @@
 
 A schedule says by how much the optimizer's own rate is multiplied at step t = 0, 1, 2...; call
 ``step()`` after each update, or after each epoch, whichever the numbers are meant to count. The
-factors of schedules that run side by side are multiplied; make all of them before the first
+factors of schedules that run side by side are multiplied; create all of them before the first
 step::
 
     optimizer = SGD(lr=0.1).setup(model)
@@ -12,8 +12,8 @@ step::
         optimizer.update()
         schedule.step()
 
-A schedule that is made after a step begins a new phase of training: its base rate is the rate of
-that moment, and the schedules before it are over. To begin at another rate, set it first::
+A schedule that is made after a step begins a new phase of training: its base rate is the
+current rate, and the schedules before it are over. To begin at another rate, set it first::
 
     optimizer.lr = 0.05
     schedule = CosineDecay(optimizer, 5_000)
@@ -35,7 +35,7 @@ from .settings import representation, setting
 
 
 class Phase:
-    """The learning rate of an optimizer as a product: a base rate, and a factor of each schedule.
+    """A phase of training: the rate is a base rate times the factor of each schedule.
 
     The schedules that run side by side share a phase. If a program sets the rate itself, the base
     rate changes so that the product is that rate.
@@ -45,7 +45,7 @@ class Phase:
         product: the rate that was set last.
         factors: the factors other than 1, by the number of the schedule in the phase.
         schedules: how many schedules were made in the phase.
-        ramp: the number of its `WarmUp`, of which it has one at most.
+        ramp: the number of its only `WarmUp`, or None.
         is_closed: whether the next schedule begins a new phase, because a schedule was stepped or
             the program set the rate.
     """
@@ -60,13 +60,13 @@ class Phase:
         """Change the base rate if the rate is no longer the product."""
         if rate == self.product:
             return
-        # Schedules that ended at 0 would hold every rate at 0: they start again if they step.
+        # A schedule that ended at 0 would keep every rate at 0; it counts again once it steps.
         self.factors = {number: factor for number, factor in self.factors.items() if factor}
         self.base, self.product = rate / multiplied(self.factors), rate
         self.is_closed = True
 
     def apply_to(self, optimizer: Optimizer, base: float, factors: dict[int, float]) -> None:
-        """Set the rate of an optimizer to a product; if that is refused, nothing changes."""
+        """Set the rate of an optimizer to a product; if it refuses the rate, change nothing."""
         setattr(optimizer, optimizer.rate_name, base * multiplied(factors))
         self.product = rate_of(optimizer)
         self.base, self.factors = base, factors
@@ -84,7 +84,7 @@ def rate_of(optimizer: Optimizer) -> float:
 
 
 def current_phase(optimizer: Optimizer) -> Phase:
-    """Return the phase that an optimizer is in, with the rate as a program may have set it."""
+    """Return the phase of an optimizer, after following a rate that the program has set."""
     rate = rate_of(optimizer)
     phase: Phase = vars(optimizer).setdefault("_schedule_phase", Phase(rate))
     phase.follow(rate)
@@ -121,7 +121,7 @@ class Schedule:
         rate: the rate at factor 1, of this schedule and those that run beside it.
 
     Raises:
-        ArgumentError: ``optimizer`` is no optimizer, or has no learning rate, or the rate is 0.
+        ArgumentError: ``optimizer`` is not an optimizer, has no learning rate, or its rate is 0.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -185,14 +185,14 @@ class Schedule:
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold: the step, the rate at factor 1, whether it is over."""
+        """Return the state to save: the step, the rate at factor 1, and whether it is over."""
         state = {"t": self.t, "rate": self.rate}
         return {**state, "is_over": True} if self._is_over() else state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what ``state_dict`` saw, and set the optimizer's rate.
+        """Continue from a state of ``state_dict``, and set the optimizer's rate.
 
-        If a later schedule had replaced that one, the rate stays as it is.
+        If a later schedule had replaced the saved one, the rate stays as it is.
         """
         t, rate = state["t"], state["rate"]
         self.t = t
@@ -227,12 +227,12 @@ class Schedule:
             phase.apply_to(self.optimizer, phase.base, factors)
 
     def _become_part(self) -> None:
-        """Leave the rate to another schedule, which includes this one."""
+        """Leave the rate to a schedule that contains this one."""
         self._leave()
         self._number = None
 
     def _is_over(self) -> bool:
-        """Whether a later schedule has replaced this one."""
+        """Return whether a later schedule has replaced this one."""
         return (
             self._number is not None
             and vars(self.optimizer).get("_schedule_phase") is not self._phase
@@ -252,7 +252,7 @@ class StepDecay(Schedule):
 
     Args:
         optimizer: whose rate is set.
-        step_size: how many steps the rate stays, an integer of at least 1.
+        step_size: how many steps the rate stays the same, an integer of at least 1.
         gamma: the factor, at least 0 (default 0.1).
 
     Raises:
@@ -278,7 +278,7 @@ class CosineDecay(Schedule):
 
     Args:
         optimizer: whose rate is set.
-        steps: how long the way down is, an integer of at least 1.
+        steps: how many steps the decay takes, an integer of at least 1.
         lowest: the last factor, at least 0 (default 0).
 
     Raises:
@@ -301,16 +301,16 @@ class CosineDecay(Schedule):
 class WarmUp(Schedule):
     """A line from 1 / steps to 1 over ``steps`` steps, then another schedule, or 1.
 
-    A second WarmUp of the optimizer replaces the first, also before any step.
+    A second WarmUp of the same optimizer replaces the first, even before any step.
 
     Args:
         optimizer: whose rate is set.
-        steps: how long the way up is, an integer of at least 1.
-        then: a schedule of the same optimizer whose step 0 comes after the way up; it is stepped
-            by this one only. Two schedules that are stepped side by side are multiplied instead.
+        steps: how many steps the rise takes, an integer of at least 1.
+        then: a schedule of the same optimizer, whose step 0 comes after the rise. Only the WarmUp
+            steps it. Schedules that are stepped side by side are multiplied instead.
 
     Raises:
-        ArgumentError: ``then`` is no schedule, or one of another optimizer, or was stepped
+        ArgumentError: ``then`` is not a schedule, belongs to another optimizer, or was stepped
             already; ``steps`` is below 1, or as for `Schedule`.
         ArgumentTypeError: ``steps`` is not an integer.
     """

@@ -50,10 +50,10 @@ def train_epoch(
     curves: Curves,
     step_done: Callable[[], None],
 ) -> None:
-    """Update ``model`` on every batch that is left; the means over the epoch go to ``curves``.
+    """Update ``model`` on every remaining batch; add the means over the epoch to ``curves``.
 
-    A model in evaluation, such as one just loaded, is put into training; parts that are in
-    evaluation below a model that is not stay so.
+    A model in evaluation is put into training with all its parts. In a model that is in training
+    already, parts that are in evaluation stay so.
     """
     if not model.training:
         model.train()
