@@ -1,4 +1,4 @@
-"""What mypy says about calls of the public API: tests/typing/calls.py marks the wrong ones."""
+"""Check that mypy accepts right calls of the public API and refuses the marked wrong ones."""
 
 import subprocess
 import sys

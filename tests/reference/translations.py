@@ -196,7 +196,7 @@ def sum_to_size(x: Any, *shape: Any) -> Any:
 
 
 def clamp(x: Any, low: Any = None, high: Any = None) -> Any:
-    """Clip; PyTorch converts integers to the dtype of ``x``, while NumPy promotes both."""
+    """Clip as PyTorch does, which converts integers to the dtype of ``x``; NumPy promotes both."""
     low, high = (b if b is None or x.dtype.kind != "f" or not hasattr(b, "dtype")
                  else C.astype(b, x.dtype) for b in (low, high))  # fmt: skip
     return C.clip(x, low, high)

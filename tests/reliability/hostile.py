@@ -212,7 +212,7 @@ def files() -> list[Hostile]:
 
 
 def answer(path: Path, model: Any) -> tuple[Exception | None, float]:
-    """What loading the file at ``path`` ends in, and the seconds of CPU time it took."""
+    """Load the file at ``path``; return the outcome and the seconds of CPU time it took."""
     start = time.thread_time()
     try:
         load_weights(model, path, max_bytes=LIMIT)

@@ -159,7 +159,7 @@ def peak(call: Callable[[], object]) -> float:
 
 
 class Rule:
-    """An optimizer with an array of its own for each parameter."""
+    """Store an array for each parameter."""
 
     def __init__(self, value: float) -> None:
         self.state = {"v": {key: x.data for key, x in model_of(value).items()}}

@@ -1,4 +1,4 @@
-"""What the allocator's settings leave of the memory that a program has freed."""
+"""Check how much freed memory stays resident under the settings of the allocator."""
 
 from __future__ import annotations
 

@@ -1027,7 +1027,7 @@ def test_optimizers_say_what_they_are() -> None:
 
 
 class Momentum(Optimizer):
-    """Written as in the book: the velocities are keyed by ``id(param)`` (step 46)."""
+    """Store the velocities by ``id(param)``, as the book does (step 46)."""
 
     def __init__(self, make: Any = dict) -> None:
         super().__init__()

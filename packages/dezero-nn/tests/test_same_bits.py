@@ -1,4 +1,4 @@
-"""The same call returns the same bits, whatever other threads of the program compute."""
+"""A repeated call returns equal bits, whatever other threads of the program compute."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def test_a_child_of_fork_does_not_wait_for_calls_of_its_parent() -> None:
 
 
 def test_the_number_is_the_same_for_calls_that_run_together() -> None:
-    """Calls with BLAS at one thread and calls with BLAS as set never overlap, and none starves."""
+    """Calls that need one BLAS thread never overlap with those that need more, and all finish."""
     functions = threads.blas()
     if functions is None:
         pytest.skip("NumPy's BLAS is not OpenBLAS")

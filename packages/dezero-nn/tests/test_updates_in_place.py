@@ -1,4 +1,4 @@
-"""What holds a parameter's array before an update keeps what it saw."""
+"""An update changes no value that a graph, a view or another holder of the array has seen."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_every_save_loads(rule: Any, kind: str, tmp_path: Path) -> None:
 
 
 def test_a_part_of_the_user_may_wait_for_the_training_thread(tmp_path: Path) -> None:
-    """Its state is asked for without the lock that updates take."""
+    """Ask for a state that only a running update can complete: no lock may be held meanwhile."""
     model = Net(1)
     optimizer = SGD().setup(model)
     for x in model.params():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from dezero_core.errors import FormatError, SaveError
 from dezero_core.extend import Snapshot, Stored
 
 from .__about__ import __version__
+from .beside import beside
 
 FORMAT = 1
 """Version of the layout; a file of a later one is refused."""
@@ -165,6 +166,14 @@ def storable(key: str, array: Any) -> Any:
     require_storable(key, array.dtype)
     native = np.asarray(array, array.dtype.newbyteorder("<"))
     return np.ascontiguousarray(native).reshape(array.shape)
+
+
+def hashed_while(write: Callable[[Any], object], stored: Stored, key: str, array: Any) -> Entry:
+    """Call ``write(array)`` and hash the array on another thread; return its entry."""
+    entry = beside(entry_of, stored, key, array)
+    write(array)
+    found: Entry = entry()
+    return found
 
 
 def outline(shape: tuple[int, ...], dtype: Any) -> Any:

@@ -17,6 +17,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -30,7 +31,6 @@ from dezero_core.errors import FormatError, LimitError, SaveError
 from dezero_core.extend import Limits, Stored
 
 from .atomic import atomic_file
-from .beside import beside
 from .deflate import LEVEL, accelerate
 from .manifest import (
     NAME,
@@ -39,7 +39,7 @@ from .manifest import (
     as_bytes,
     copies,
     decode,
-    entry_of,
+    hashed_while,
     is_safe,
     outline,
     storable,
@@ -103,12 +103,9 @@ def write(path: Path, stored: Stored) -> None:
 
 def _add_hashed(archive: ZipFile, stored: Stored, key: str, array: Any, done: Counted) -> Entry:
     """Write an array and hash it on another thread; return its entry in the manifest."""
-    array = storable(key, array)
-    entry = beside(entry_of, stored, key, array)
-    _add(archive, key, array)
+    entry = hashed_while(partial(_add, archive, key), stored, key, storable(key, array))
     done(array.nbytes)
-    found: Entry = entry()
-    return found
+    return entry
 
 
 def _add(archive: ZipFile, key: str, array: Any) -> None:

@@ -27,14 +27,13 @@ from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveErro
 from dezero_core.extend import Limits, Snapshot, Stored
 
 from .atomic import atomic_file
-from .beside import beside
 from .manifest import (
     Entry,
     Manifest,
     as_bytes,
     copies,
     decode,
-    entry_of,
+    hashed_while,
     is_safe,
     outline,
     require_storable,
@@ -142,11 +141,9 @@ def _add_hashed(
     array = storable(key, array)
     if (array.shape, array.dtype.name) != (expected.shape, expected.dtype):
         raise SaveError(f"{key!r} got another shape or dtype during the save; save it again")
-    entry = beside(entry_of, stored, key, array)
-    file.write(as_bytes(array))
+    entry = hashed_while(lambda array: file.write(as_bytes(array)), stored, key, array)
     done(array.nbytes)
-    found: Entry = entry()
-    return found
+    return entry
 
 
 def encoded_header(
