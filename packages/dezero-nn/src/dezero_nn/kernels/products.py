@@ -46,7 +46,7 @@ def supports_matmul(x: Any, W: Any) -> bool:
         and x.dtype == W.dtype
         and x.dtype.char in "fd"
         and multiply_adds(x, W) > MIN_WORK
-        and matmul_shape(x.shape, W.shape) is not None
+        and (are_matrices(x, W) or matmul_shape(x.shape, W.shape) is not None)
     )
 
 
