@@ -18,6 +18,7 @@ from dezero_core.extend import named_params
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", [faults.measure, hostile.measure], ids=["faults", "hostile"])
 def test_nothing_gets_through(measure: Any) -> None:
     figure = measure()

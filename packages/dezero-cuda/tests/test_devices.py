@@ -73,6 +73,7 @@ def test_arrays_of_two_devices_are_refused() -> None:
     assert second(move_beside(y.data, x.data)) and second(move_beside(np.ones(1), x.data))
 
 
+@pytest.mark.slow
 def test_the_kit_holds_on_two_devices(tmp_path: Path) -> None:
     """The kit itself runs on the first; "several devices" is one of its checks then."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs"]
