@@ -18,8 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 OPENINGS = (
-    "The same", "Of", "What", "Those", "Its", "That", "All of", "And", "Both of", "By", "Everything",
-    "How", "Into", "Where", "Whether", "Which", "Who",
+    "The same", "Of", "What", "Those", "Its", "That", "All of", "And", "Both of", "By",
+    "Everything", "How", "Into", "Where", "Whether", "Which", "Who",
 )  # fmt: skip
 """First words of docstrings that stand for a sentence without being one."""
 
