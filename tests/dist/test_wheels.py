@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from shutil import which
 
@@ -29,15 +30,18 @@ def sh(*command: object, cwd: Path = ROOT) -> str:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our six wheels, those of the two plugins, and that of the example format."""
+    """Build our wheels as `hatch run build:wheels` does, those of two plugins and of a format."""
     out = tmp_path_factory.mktemp("wheels")
-    sources = [*(ROOT / "packages").iterdir(), *(Path(__file__).parent / "plugins").iterdir()]
-    sources += (ROOT / "examples" / "formats").iterdir()
-    for source in sources:
-        if source.is_dir():
-            sh(UV, "build", "-q", "--wheel", "--out-dir", out, source)
-    assert len(list(out.glob("*.whl"))) == 9
+    sh(sys.executable, "scripts/build_wheels.py", out)
+    ours = {path.name.split("-")[0].replace("_", "-") for path in out.glob("*.whl")}
+    assert ours == {project_name(project) for project in ROOT.glob("packages/*/pyproject.toml")}
+    for source in [*Path(__file__).parent.glob("plugins/*/"), *ROOT.glob("examples/formats/*/")]:
+        sh(UV, "build", "-q", "--wheel", "--out-dir", out, source)
     return out
+
+
+def project_name(project: Path) -> str:
+    return str(tomllib.loads(project.read_text("utf-8"))["project"]["name"])
 
 
 @pytest.fixture
