@@ -270,17 +270,17 @@ def compiled_kernels() -> None:
     "dezero_nn.kernels.conv.cheapest",
     "dezero_nn.kernels.filters._kept",
     "dezero_nn.kernels.winograd.maps",
-    "dezero_nn.threads._chosen",
-    "dezero_nn.threads._workers",
-    "dezero_nn.threads.blas",
-    "dezero_nn.threads.blas_library",
+    "dezero_nn.parallel._chosen",
+    "dezero_nn.parallel._workers",
+    "dezero_nn.blas.thread_functions",
+    "dezero_nn.blas.blas_library",
     "dezero_nn.windows.window_counts",
 )
 def convolutions() -> None:
     from dezero_core import no_grad
-    from dezero_nn import conv2d, set_num_threads, threads
+    from dezero_nn import conv2d, parallel, set_num_threads
 
-    threads.ALONE, threads.PART_WORK = 0, 1
+    parallel.MIN_PARALLEL_WORK, parallel.MIN_PART_WORK = 0, 1
     draw = np.random.default_rng(0)
     x = draw.standard_normal((2, 8, 12, 12), np.float32)
     W = draw.standard_normal((8, 8, 3, 3), np.float32)

@@ -43,7 +43,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
     "dezero_nn/kernels/recurrent.py": "kernels are for NumPy",
     "dezero_nn/kernels/products.py": "kernels are for NumPy",
-    "dezero_nn/threads.py": "how many threads NumPy's BLAS uses",
+    "dezero_nn/blas.py": "find the BLAS of NumPy",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
     "dezero_nn/kernels/zeros.py": "kernels are for NumPy",
 }

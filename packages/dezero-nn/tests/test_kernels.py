@@ -14,7 +14,7 @@ from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import kernel_log, ops, plugins
 from dezero_core.functions.linalg import product
-from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, signatures, threads
+from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, parallel, signatures
 from dezero_nn.kernels import all_kernels, columns, conv, filters, updates, winograd
 
 # tested below: rules of optimizers, larger images, matrices of zeros
@@ -122,18 +122,18 @@ def only_these_kernels() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads share out the smallest arrays, as they do the large ones elsewhere."""
-    monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "PART_WORK", 1)
-    threads.workers(2)
+    monkeypatch.setattr(parallel, "MIN_PARALLEL_WORK", 0)
+    monkeypatch.setattr(parallel, "MIN_PART_WORK", 1)
+    parallel.start_workers(2)
     yield
-    threads._chosen = None
+    parallel._chosen = None
 
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
 @given(data=st.data())
 def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None:
     kernel, portable = KERNELS[op], ops[op].portable
-    threads.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
+    parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
     if data.draw(st.booleans()) and given_[0].ndim == 4:
         first = np.repeat(given_[0], 2, axis=3)[..., ::2]  # the same, not contiguous
@@ -222,7 +222,7 @@ def test_both_gradients_at_once_are_those_one_by_one(
     images: int, dtype: str, way: str, count: int
 ) -> None:
     """By Winograd, and in double precision by columns; a single image has nothing to share out."""
-    threads.set_num_threads(count)
+    parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     x, gy = draw.standard_normal((2, images, 64, 56, 15)).astype(dtype)
     W, settings = draw.standard_normal((64, 64, 3, 3)).astype(dtype), ((1, 1), (1, 1), (1, 1), 1)
@@ -328,7 +328,7 @@ def test_batch_normalisation_shows_infinities() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("size", [(40, 37), (24, 24), (9, 50)])
 def test_rows_of_one_image_are_shared_out(count: int, size: tuple[int, int]) -> None:
-    threads.set_num_threads(count)
+    parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     x, W = draw.standard_normal((1, 32, *size), "f"), draw.standard_normal((64, 32, 3, 3), "f")
     b, settings = draw.standard_normal(64, "f"), ((1, 1), (1, 1), (1, 1), 1)
@@ -387,7 +387,7 @@ def test_updates_in_pieces_are_those_of_whole_parameters(
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(sizes=st.lists(st.integers(0, 300), min_size=1, max_size=3), count=st.integers(1, 3))
 def test_multiples_of_gradients_are_added(dtype: str, sizes: list[int], count: int) -> None:
-    threads.set_num_threads(count)
+    parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     ps, gs = ([draw.normal(size=n).astype(dtype) for n in sizes] for _ in range(2))
     wanted = [p + g * -0.1 for p, g in zip(ps, gs, strict=True)]

@@ -16,13 +16,14 @@ from dezero_core.functions import matmul
 from dezero_nn import (
     average_pooling,
     batch_norm,
+    blas,
     conv2d,
     deconv2d,
     linear,
     lstm,
+    parallel,
     pooling,
     set_num_threads,
-    threads,
 )
 
 Call = Callable[[], list[bytes]]
@@ -95,15 +96,15 @@ def others_convolve(count: int) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """BLAS and DeZero have two threads, small arrays are split, and no worker has started."""
-    monkeypatch.setattr(threads, "PART_WORK", 1e5)
-    monkeypatch.setattr(threads, "_workers", [])
-    functions = threads.blas()
+    monkeypatch.setattr(parallel, "MIN_PART_WORK", 1e5)
+    monkeypatch.setattr(parallel, "_workers", [])
+    functions = blas.thread_functions()
     before = functions[0]() if functions else 1
     if functions:
         functions[1](2)
     set_num_threads(2)
     yield
-    threads._chosen = None
+    parallel._chosen = None
     if functions:
         functions[1](before)
 
@@ -150,7 +151,7 @@ def test_bits_are_the_same_beside_threads_that_convolve(names: Any, dtype: str) 
 def test_bits_are_the_same_again_and_again(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the sizes from which work is split, and without."""
     for part_work in (1e5, 1e7):
-        monkeypatch.setattr(threads, "PART_WORK", part_work)
+        monkeypatch.setattr(parallel, "MIN_PART_WORK", part_work)
         calls = {name: call_of(op, shapes, dtype) for name, (op, shapes) in OPS.items()}
         for call in calls.values():
             call()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dezero_core import Variable, grad, no_grad, precision
 from dezero_core.errors import PluginError, ShapeError, UnsupportedType
 from dezero_core.extend import has_layout, kernel_log, ops
-from dezero_nn import LSTM, conv2d, get_conv_outsize, signatures, threads
+from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel, signatures
 from dezero_onednn import convolution, library, product, recurrent
 from dezero_onednn.choice import Way, best
 
@@ -32,10 +32,10 @@ DENSE = (1, 1)
 @pytest.fixture(autouse=True)
 def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads share out the smallest arrays, as they do the large ones elsewhere."""
-    monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "PART_WORK", 1)
+    monkeypatch.setattr(parallel, "MIN_PARALLEL_WORK", 0)
+    monkeypatch.setattr(parallel, "MIN_PART_WORK", 1)
     yield
-    threads._chosen = None
+    parallel._chosen = None
 
 
 small, sides = st.integers(1, 3), st.integers(1, 9)
@@ -89,7 +89,7 @@ def listed(result: Any) -> list[Any]:
 @pytest.mark.parametrize("op", KERNELS)
 @given(data=st.data())
 def test_a_kernel_is_held_to_its_portable_definition(op: str, way: Way, data: Any) -> None:
-    threads.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
+    parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
     block = data.draw(st.sampled_from([convolution.BLOCK, 1]))  # all images at once, or few
@@ -117,10 +117,10 @@ def sequences(draw: Any) -> tuple[Any, ...]:
 @given(sequences(), st.data())
 def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> None:
     counts = st.sampled_from([1, 2, 3])
-    threads.set_num_threads(data.draw(counts))
+    parallel.set_num_threads(data.draw(counts))
     got = hs, c, _ = recurrent.onednn_lstm(*arrays)
     wanted = signatures.lstm.portable(*arrays)
-    threads.set_num_threads(data.draw(counts))  # another number than for the sequence
+    parallel.set_num_threads(data.draw(counts))  # another number than for the sequence
     ghs = data.draw(st.sampled_from([None, np.cos(hs)]))
     gc = np.sin(c) if ghs is None else data.draw(st.sampled_from([None, np.sin(c)]))
     after = *arrays, ghs, gc, True
@@ -140,7 +140,7 @@ def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> N
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_goes_through_an_lstm_as_it_does_in_numpy(value: float) -> None:
-    threads.set_num_threads(1)
+    parallel.set_num_threads(1)
     shapes = (3, 2, 2), (8, 2), (8, 2), (8,), (2, 2), (2, 2)
     numbers = np.random.default_rng(0)
     x, *others = (numbers.standard_normal(shape, np.float32) for shape in shapes)
@@ -175,7 +175,7 @@ def test_layers_pass_sequences_to_it() -> None:
 def test_products_of_matrices_in_any_order(
     orders: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads.set_num_threads(count)
+    parallel.set_num_threads(count)
     monkeypatch.setattr(product, "has_split_work", lambda: True)
     numbers = np.random.default_rng(0)
     x, W = (
@@ -209,7 +209,7 @@ F4, ROOM = "float32", np.zeros((1 << 12, 1 << 11), "float32")
     ],
 )
 def test_other_products_are_left_to_others(x: Any, W: Any) -> None:
-    threads.set_num_threads(1)
+    parallel.set_num_threads(1)
     assert not product.supports_matmul(x, W)
     assert product.supports_matmul(np.zeros((300, 300), F4), np.zeros((300, 300), F4))
 
@@ -267,7 +267,7 @@ def test_what_was_chosen_before_says_nothing_where_it_is_exact() -> None:
 @given(data=st.data())
 def test_each_gradient_goes_its_way(ways: tuple[Way, Way], data: Any) -> None:
     given_ = data.draw(arguments("conv2d_grads"))
-    threads.set_num_threads(data.draw(st.sampled_from([1, 2])))
+    parallel.set_num_threads(data.draw(st.sampled_from([1, 2])))
     with patch.object(convolution, "best", lambda part, *_: ways["xW".index(part)]):
         found = convolution.onednn_conv2d_grads(*given_)
     expected = signatures.conv2d_grads.portable(*given_)
@@ -445,7 +445,7 @@ def close(got: Any, wanted: Any, name: str) -> None:
 @pytest.mark.parametrize("op", calls())
 def test_arrays_in_every_layout_give_the_same(op: str) -> None:
     """oneDNN gets copies that it can read, or NumPy computes: nothing is misread."""
-    threads.set_num_threads(1)
+    parallel.set_num_threads(1)
     arguments = calls()[op]
     with kernel_log() as ran:
         ops[op](*arguments)
@@ -486,7 +486,7 @@ def test_wrong_arrays_never_reach_oneDNN() -> None:
 
 def test_an_lstm_of_sizes_that_do_not_fit_is_an_error() -> None:
     arguments = calls()["lstm"]
-    threads.set_num_threads(1)
+    parallel.set_num_threads(1)
     for position in range(6):
         short = arguments[position][..., :-1]
         given_ = [*arguments[:position], short, *arguments[position + 1 :]]

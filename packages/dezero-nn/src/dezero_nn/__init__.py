@@ -6,7 +6,7 @@ from .functions import *  # noqa: F403 (their __all__ says what)
 from .layers import *  # noqa: F403
 from .models import *  # noqa: F403
 from .optimizers import *  # noqa: F403
-from .threads import get_num_threads, set_num_threads
+from .parallel import get_num_threads, set_num_threads
 from .windows import get_conv_outsize, get_deconv_outsize, pair
 
 __all__ = [

@@ -20,7 +20,7 @@ import numpy as np
 from dezero_core import Config
 from dezero_nn.kernels import columns
 from dezero_nn.kernels.conv import added, of_bias, tile, work
-from dezero_nn.threads import evenly, in_parts
+from dezero_nn.parallel import parallel_for, split_range
 from dezero_nn.windows import Pair, window_counts
 
 from .choice import Way, best
@@ -107,7 +107,7 @@ def onednn_conv2d(
         bias = None if b is None else b[filters]
         convolve(x[:, channels], W[filters], bias, y[:, filters], own, way)
 
-    in_parts(units(x, groups, len(W)), work(x.size, y.size, W.shape), compute)
+    parallel_for(units(x, groups, len(W)), work(x.size, y.size, W.shape), compute)
     return y
 
 
@@ -128,7 +128,7 @@ def onednn_conv2d_grad_x(
         else:
             gradient_of_x(gy, contiguous(W[:, part]), gx[:, part], settings, way)
 
-    in_parts(units(gy, groups, shape[1]), work(gx.size, gy.size, W.shape), compute)
+    parallel_for(units(gy, groups, shape[1]), work(gx.size, gy.size, W.shape), compute)
     return gx
 
 
@@ -147,7 +147,7 @@ def onednn_conv2d_grad_W(
         channels, filters, own = of_one_image(part, x, gy, settings)
         return gradient_of_W(x[:, channels], gy[:, filters], kernel, own, way)
 
-    parts = in_parts(units(x, groups, gy.shape[1]), work(x.size, gy.size, W_shape), compute)
+    parts = parallel_for(units(x, groups, gy.shape[1]), work(x.size, gy.size, W_shape), compute)
     return added(parts) if len(x) > 1 else np.concatenate(parts)
 
 
@@ -163,7 +163,7 @@ def onednn_conv2d_grads(
     def compute(part: slice) -> Any:
         return gradients(gy[part], x[part], W, gx[part], settings, *ways), of_bias(gy[part])
 
-    parts = in_parts(len(x), work(x.size, gy.size, W.shape), compute)
+    parts = parallel_for(len(x), work(x.size, gy.size, W.shape), compute)
     return gx, *map(added, zip(*parts, strict=True))
 
 
@@ -253,7 +253,7 @@ def gradients_of_few(
 def blocks(x: Any, y: Any, filters: int) -> list[slice]:
     """A few images at a time, as evenly as can be; ``filters`` have so many elements."""
     count = (x.size + y.size) // max(BLOCK, 4 * filters)
-    return evenly(len(x), max(1, min(len(x), count)))
+    return split_range(len(x), max(1, min(len(x), count)))
 
 
 # What oneDNN compiles, for one set of shapes

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.extend import address_of
-from dezero_nn.threads import get_num_threads, has_split_work, in_parts
+from dezero_nn.parallel import get_num_threads, has_split_work, parallel_for
 
 from .library import computing, one_thread, require_success
 from .operation import F4
@@ -64,7 +64,7 @@ def onednn_matmul(x: Any, W: Any) -> Any:
         else:
             multiply(x, W[:, part], y[:, part])
 
-    in_parts(max(y.shape), x.size * W.shape[1], compute)
+    parallel_for(max(y.shape), x.size * W.shape[1], compute)
     return y
 
 

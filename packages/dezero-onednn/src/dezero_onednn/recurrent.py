@@ -20,7 +20,7 @@ import numpy as np
 from dezero_core import Config
 from dezero_core.errors import ShapeError
 from dezero_nn.kernels.conv import added
-from dezero_nn.threads import evenly, get_num_threads, in_parts, number_of_parts
+from dezero_nn.parallel import count_parts, get_num_threads, parallel_for, split_range
 
 from .library import Handle, engine, one_thread
 from .operation import (
@@ -81,7 +81,7 @@ def onednn_lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, 
     Where no graph is recorded the rows are empty.
     """
     (T, C, N), H, kind = x.shape, h.shape[0], TRAINING if Config.enable_backprop else INFERENCE
-    parts = evenly(N, number_of_parts(N, work(x, h), get_num_threads()))
+    parts = split_range(N, count_parts(N, work(x, h), get_num_threads()))
     steps, (Wx, Wh, b) = turned(x, h, c), map(contiguous, (*turned(Wx, Wh), b))
     hs, last, most = np.empty((T, N, H), x.dtype), np.empty((N, H), x.dtype), -(-N // len(parts))
     row = forward(T, most, C, H, kind).workspace
@@ -118,7 +118,7 @@ def onednn_lstm_grad(
         )
         return of_weights
 
-    found = for_each_part(evenly(N, len(workspace)), workspace, 2 * work(x, h), compute)
+    found = for_each_part(split_range(N, len(workspace)), workspace, 2 * work(x, h), compute)
     *of_weights, gb = map(added, zip(*found, strict=True))
     (gx, gWx, gWh, gh, gc) = turned(gx, *of_weights, gh, gc)
     return gx, gWx, gWh, gb, gh, gc
@@ -150,7 +150,7 @@ def for_each_part(
     def some(of_parts: slice) -> list[Any]:
         return [*map(compute, parts[of_parts], workspace[of_parts])]
 
-    return chain(*in_parts(len(parts), work, some))
+    return chain(*parallel_for(len(parts), work, some))
 
 
 # In the thread that calls them

@@ -21,7 +21,7 @@ import numpy as np
 
 from dezero_core.extend import backend_of, sum_over
 
-from ..threads import in_parts
+from ..parallel import parallel_for
 
 BLOCK = 1 << 18
 """Bytes of images treated at a time."""
@@ -152,7 +152,7 @@ def as_rows(x: Any) -> Any:
 
 def shared(x: Any, job: Any) -> list[Any]:
     """What ``job`` gives for the images of each thread."""
-    return in_parts(len(x), 16.0 * x.size, job)
+    return parallel_for(len(x), 16.0 * x.size, job)
 
 
 def blocks(rows: Any, part: slice) -> Iterator[slice]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dezero_core import Config
 
-from ..threads import in_parts
+from ..parallel import parallel_for
 from ..windows import DENSE, Pair, window_counts
 from . import columns, winograd
 from .channels import as_rows, channel_totals
@@ -44,7 +44,7 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
             columns.conv2d(x[part], W, b, stride, pad, dilation, groups, y[part])
 
     if m == 0:
-        in_parts(len(x) if len(x) > 1 else counts[0], of_all, by_columns)
+        parallel_for(len(x) if len(x) > 1 else counts[0], of_all, by_columns)
         return y
     by_rows = len(x) == 1 and tiles_of(y.shape, m) >= FEWEST_OF_ONE
     U: Any = remembered(W, m, mapped_filters) if by_filters and known else mapped_filters(W, m)
@@ -59,7 +59,7 @@ def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, grou
             winograd.conv2d(x[part], U, b, pad[0], m, y[part])
 
     parts = -(-y.shape[2] // m) if by_rows else len(W) if by_filters else len(x)
-    in_parts(parts, of_all, by_winograd)
+    parallel_for(parts, of_all, by_winograd)
     return y
 
 
@@ -94,8 +94,8 @@ def conv2d_grad_W(
         return winograd.conv2d_grad_W(*few, pad[0], m)
 
     if m == 0:
-        return added(in_parts(len(x) if len(x) > 1 else gy.shape[2], of_all, by_columns))
-    parts = in_parts(len(gy[0]) if by_filters else len(x), of_all, by_winograd)
+        return added(parallel_for(len(x) if len(x) > 1 else gy.shape[2], of_all, by_columns))
+    parts = parallel_for(len(gy[0]) if by_filters else len(x), of_all, by_winograd)
     if by_filters:
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
     return added(parts)
@@ -119,7 +119,7 @@ def conv2d_grad_x(
         else:
             columns.conv2d_grad_x(few, W[:, part] if by_channels else W, *settings, to)
 
-    in_parts(len(gx[0]) if by_channels else len(gy), work(gx.size, gy.size, W.shape), compute)
+    parallel_for(len(gx[0]) if by_channels else len(gy), work(gx.size, gy.size, W.shape), compute)
     return gx
 
 
@@ -153,7 +153,7 @@ def conv2d_grads(
             gW = columns.conv2d_grad_W(x[part], gy[part], W.shape[2:], *settings)
         return gW, of_bias(gy[part])
 
-    parts = in_parts(len(x), work(x.size, gy.size, W.shape), compute)
+    parts = parallel_for(len(x), work(x.size, gy.size, W.shape), compute)
     return gx, *map(added, zip(*parts, strict=True))
 
 
@@ -180,7 +180,7 @@ def mapped_filters(W: Any, m: int) -> Any:
     def compute(part: slice) -> None:
         U[:, part] = winograd.mapped_filters(W[part], m)
 
-    in_parts(len(W), 9.0 * U.size, compute)
+    parallel_for(len(W), 9.0 * U.size, compute)
     return U
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..threads import in_parts
+from ..parallel import parallel_for
 
 INTEGER = {"f": np.int32, "d": np.int64}
 """The integers as wide as single and double precision."""
@@ -47,7 +47,7 @@ def scaled_where(x: Any, mask: Any, scale: float) -> Any:
         kept(x[part], mask[part], y[part])
         y[part] *= scale
 
-    in_parts(len(x), 16 * x.size, compute)
+    parallel_for(len(x), 16 * x.size, compute)
     return y
 
 
@@ -78,7 +78,7 @@ def relu(x: Any) -> Any:
             few = to_flat[start : start + BLOCK]
             np.maximum(from_flat[start : start + BLOCK], zeros[: few.size], out=few)
 
-    in_parts(len(x), 16 * x.size, compute)
+    parallel_for(len(x), 16 * x.size, compute)
     return y
 
 
@@ -89,5 +89,5 @@ def relu_grad(gy: Any, y: Any) -> Any:
     def compute(part: slice) -> None:
         kept(gy[part], y[part] > 0, gx[part])
 
-    in_parts(len(gy), 16 * gy.size, compute)
+    parallel_for(len(gy), 16 * gy.size, compute)
     return gx

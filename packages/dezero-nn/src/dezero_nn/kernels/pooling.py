@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..parallel import parallel_for
 from ..signatures import max_pool2d as max_pool2d_op
-from ..threads import in_parts
 from ..windows import Pair, window_counts
 from .masks import kept
 from .views import padded, view_at
@@ -42,7 +42,7 @@ def max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
         columns = [tallest[..., j : j + across : stride[1]] for j in range(kernel[1])]
         largest_of(columns, y[part])
 
-    in_parts(len(x), 8 * x.size, compute)
+    parallel_for(len(x), 8 * x.size, compute)
     return y
 
 
@@ -73,7 +73,7 @@ def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]
             np.maximum(where, larger * np.uint8(place), out=where)  # places only grow
             np.maximum(largest, view, out=largest)
 
-    in_parts(len(x), 16 * x.size, compute)
+    parallel_for(len(x), 16 * x.size, compute)
     if y.size and not y.min() > -np.inf:  # -inf and nan never compare >, and get no index
         return max_pool2d_op.portable(x, kernel, stride, pad)
     return y, index
@@ -117,5 +117,5 @@ def max_pool2d_grad(
             else:
                 view += chosen
 
-    in_parts(N, 16 * gx.size, compute)
+    parallel_for(N, 16 * gx.size, compute)
     return gx[:, :, PH : PH + H, PW : PW + W]

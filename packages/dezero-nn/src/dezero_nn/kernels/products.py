@@ -19,7 +19,8 @@ import numpy as np
 
 from dezero_core.functions.linalg import matmul_shape
 
-from ..threads import BLAS_THREADS, has_split_work, in_parts
+from ..blas import BLAS_THREADS
+from ..parallel import has_split_work, parallel_for
 
 MIN_WORK = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread by itself, whatever its number."""
@@ -72,7 +73,7 @@ def split_matmul(x: Any, W: Any) -> Any:
     shape: Any = matmul_shape(x.shape, W.shape)
     y = np.empty(shape, x.dtype)
     if 1 in (x.ndim, W.ndim):  # BLAS reads the matrix once: threads would not be faster
-        return in_parts(1, multiply_adds(x, W), lambda part: np.matmul(x, W))[0]
+        return parallel_for(1, multiply_adds(x, W), lambda part: np.matmul(x, W))[0]
     axis = longest_axis(y)
 
     def compute(part: slice) -> None:
@@ -80,7 +81,7 @@ def split_matmul(x: Any, W: Any) -> Any:
         columns = along(W, axis, part) if axis != -2 else W
         np.matmul(rows, columns, out=along(y, axis, part))
 
-    in_parts(y.shape[axis], multiply_adds(x, W), compute)
+    parallel_for(y.shape[axis], multiply_adds(x, W), compute)
     return y
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..threads import BLAS_THREADS
+from ..blas import BLAS_THREADS
 from .sigmoid import logistic
 
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from dezero_core.extend import address_of, has_layout, is_writable
 
-from ..threads import blas_library, in_parts
+from ..blas import blas_library
+from ..parallel import parallel_for
 
 PIECE = 1 << 20
 """Elements: 4 MB of float32. Smaller pieces are slower: Python's share of a step grows."""
@@ -87,7 +88,7 @@ def add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
             start = size * part.start
             run(part.stop - part.start, a, x + start, 1, y + start, 1)
 
-        in_parts(p.size, 16 * p.size, compute)
+        parallel_for(p.size, 16 * p.size, compute)
     return ps
 
 

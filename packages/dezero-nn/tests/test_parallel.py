@@ -23,7 +23,7 @@ from dezero_core.extend import (
     named_params,
     plugins,
 )
-from dezero_nn import Linear, conv2d, get_num_threads, set_num_threads, sigmoid, threads
+from dezero_nn import Linear, blas, conv2d, get_num_threads, parallel, set_num_threads, sigmoid
 from dezero_nn.kernels import filters
 
 DRAW = np.random.default_rng(0)
@@ -33,10 +33,10 @@ W = DRAW.standard_normal((24, 16, 3, 3), np.float32)
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(threads, "ALONE", 0)
-    monkeypatch.setattr(threads, "PART_WORK", 1)
+    monkeypatch.setattr(parallel, "MIN_PARALLEL_WORK", 0)
+    monkeypatch.setattr(parallel, "MIN_PART_WORK", 1)
     yield
-    threads._chosen = None
+    parallel._chosen = None
 
 
 def results() -> list[Any]:
@@ -60,7 +60,7 @@ def test_any_number_of_threads_computes_the_same(count: int) -> None:
 
 
 def test_blas_is_told_one_thread_meanwhile_and_what_it_had_afterwards() -> None:
-    functions = threads.blas()
+    functions = blas.thread_functions()
     if functions is None:
         pytest.skip("NumPy's BLAS is not OpenBLAS")
     get, tell = functions
@@ -68,13 +68,13 @@ def test_blas_is_told_one_thread_meanwhile_and_what_it_had_afterwards() -> None:
     set_num_threads(2)
     try:
         tell(2)
-        assert threads.in_parts(4, 1e9, lambda part: get()) == [1, 1]
+        assert parallel.parallel_for(4, 1e9, lambda part: get()) == [1, 1]
         assert get() == 2
         with pytest.raises(ZeroDivisionError):
-            threads.in_parts(4, 1e9, lambda part: 1 // part.start)
+            parallel.parallel_for(4, 1e9, lambda part: 1 // part.start)
         assert get() == 2, "also after an error"
         set_num_threads(1)
-        assert threads.in_parts(4, 1e9, lambda part: get()) == [2], "left alone"
+        assert parallel.parallel_for(4, 1e9, lambda part: get()) == [2], "left alone"
     finally:
         tell(before)
 
@@ -89,7 +89,7 @@ def test_all_parts_are_done_when_one_fails() -> None:
         done.append(part.start)
 
     with pytest.raises(ValueError, match="the first"):
-        threads.in_parts(3, 1e9, job)
+        parallel.parallel_for(3, 1e9, job)
     assert sorted(done) == [1, 2]
 
 
@@ -124,10 +124,10 @@ AFTER_A_FORK = """
 import os, numpy as np
 from threading import Thread
 from dezero_core import Variable
-from dezero_nn import threads
-threads.set_num_threads(2)
+from dezero_nn import parallel
+parallel.set_num_threads(2)
 job = lambda part: (part.start, part.stop)
-wanted = threads.in_parts(4, 1e9, job)
+wanted = parallel.parallel_for(4, 1e9, job)
 go_on = True
 
 def write():  # gradients, under the engine's lock
@@ -140,10 +140,10 @@ ended = []
 for _ in range(20):
     if (child := os.fork()) == 0:
         x = Variable(np.ones(2)); (x * 3).backward()
-        os._exit(bool(threads._workers) or threads.in_parts(4, 1e9, job) != wanted)
+        os._exit(bool(parallel._workers) or parallel.parallel_for(4, 1e9, job) != wanted)
     ended.append(os.waitpid(child, 0)[1])
 go_on = False
-print(any(ended), threads.in_parts(4, 1e9, job) == wanted)
+print(any(ended), parallel.parallel_for(4, 1e9, job) == wanted)
 """
 
 
@@ -156,15 +156,15 @@ def test_a_child_of_fork_makes_threads_and_locks_of_its_own() -> None:
 
 IN_A_CALL = """
 import os, numpy as np
-from dezero_nn import lstm, threads
-before = threads.get_num_threads()
+from dezero_nn import blas, lstm, parallel
+before = parallel.get_num_threads()
 shapes = (2, 3, 4), (8, 4), (8, 2), (8,), (3, 2), (3, 2)
-with threads.BLAS_THREADS.using(single=True):
+with blas.BLAS_THREADS.using(single=True):
     if (child := os.fork()) == 0:
         lstm(*[np.ones(shape, "f") for shape in shapes])
-        same = threads.get_num_threads() == before == threads.blas()[0]()
-        os._exit(0 if same and threads.in_parts(4, 1e9, lambda part: 1) else 1)
-    print(threads.get_num_threads() == before, os.waitpid(child, 0)[1])
+        same = parallel.get_num_threads() == before == blas.thread_functions()[0]()
+        os._exit(0 if same and parallel.parallel_for(4, 1e9, lambda part: 1) else 1)
+    print(parallel.get_num_threads() == before, os.waitpid(child, 0)[1])
 """
 
 
@@ -177,7 +177,7 @@ def test_a_child_of_fork_does_not_wait_for_calls_of_its_parent() -> None:
 
 def test_the_number_is_the_same_for_calls_that_run_together() -> None:
     """Calls that need one BLAS thread never overlap with those that need more, and all finish."""
-    functions = threads.blas()
+    functions = blas.thread_functions()
     if functions is None:
         pytest.skip("NumPy's BLAS is not OpenBLAS")
     get, tell = functions
@@ -186,7 +186,7 @@ def test_the_number_is_the_same_for_calls_that_run_together() -> None:
     set_num_threads(2)
 
     def call(single: bool) -> None:
-        with threads.BLAS_THREADS.using(single):
+        with blas.BLAS_THREADS.using(single):
             seen[single].add(get())
             sleep(1e-4)
             seen[single].add(get())
@@ -291,9 +291,9 @@ def test_workers_know_the_settings_of_the_caller() -> None:
         return np.geterr()["invalid"]
 
     with np.errstate(invalid="ignore"):
-        assert threads.in_parts(2, 1e9, handling) == ["ignore", "ignore"]
+        assert parallel.parallel_for(2, 1e9, handling) == ["ignore", "ignore"]
     with np.errstate(invalid="raise"):
-        assert threads.in_parts(2, 1e9, handling) == ["raise", "raise"]
+        assert parallel.parallel_for(2, 1e9, handling) == ["raise", "raise"]
 
 
 def test_filters_that_change_while_they_are_mapped_are_not_mistaken_for_the_old_ones() -> None:

@@ -1,0 +1,212 @@
+"""Split work over threads: each computes a part of the batch, while BLAS uses one thread.
+
+A convolution is matmuls with copies between them. BLAS's own threads speed up the matmuls only,
+and wait for each other at every one. Here each thread does everything for its part of the images,
+and they meet once, at the end:
+
+      images   [ first half ]  ->  this thread          matmul, copy, matmul, ...
+               [ second half ] ->  a worker             matmul, copy, matmul, ...
+
+The thread count is the argument of the last ``set_num_threads``, else ``DEZERO_NUM_THREADS``, else
+the thread count of NumPy's BLAS. Work is split only if BLAS is OpenBLAS, whose count can be set.
+
+A call returns the same bits each time, whatever other threads of the program do. Float32 sums
+depend on how they are split and on how many threads BLAS has. Both follow from the shape, from
+`get_num_threads` and, for matmuls, from whether this thread has split work before. If the workers
+are busy with another call, this thread computes all parts, one after another.
+
+Other packages may use the functions in `__all__`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from itertools import pairwise
+from queue import SimpleQueue
+from threading import Lock, Thread, local
+from typing import Any, TypeVar
+
+from dezero_core.errors import ArgumentError
+
+from .blas import BLAS_THREADS, is_inside_part, thread_functions
+
+__all__ = [
+    "count_parts",
+    "get_num_threads",
+    "has_split_work",
+    "parallel_for",
+    "set_num_threads",
+    "split_range",
+]
+
+T = TypeVar("T")
+
+MIN_PARALLEL_WORK = 1 << 17
+"""Multiply-adds. With at most this much work a call runs as one part, and leaves BLAS alone:
+OpenBLAS uses one thread there anyway. Its limits are 2^18 multiply-adds for a matmul and 10^4
+elements for a dot product, which the callers count as 16 multiply-adds each. Twice as much would
+let two BLAS threads share a small dot product, so its bits would depend on other threads; half as
+much costs small calls 3 us for the lock."""
+
+MIN_PART_WORK = 1e7
+"""Multiply-adds of the smallest part, about 0.2 ms of one core: to wake a worker takes 0.1 ms.
+Fitted on two AVX-512 cores (docs/performance.md). Twice as much leaves the second core idle in
+convolutions of 0.4 to 0.8 ms; half as much makes those of 0.2 ms slower than one thread."""
+
+_chosen: int | None = None
+_workers: list[Worker] = []
+_workers_in_use = Lock()
+
+
+def set_num_threads(n: int) -> None:
+    """Use ``n`` threads for convolutions, pooling and large matmuls.
+
+    With 1, DeZero starts no threads. Results are the same, bit for bit, for one value of ``n``.
+
+    Raises:
+        ArgumentError: ``n`` is less than 1.
+    """
+    global _chosen
+    if n < 1:
+        raise ArgumentError(f"set_num_threads: {n} is less than 1")
+    _chosen = n
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that `parallel_for` uses.
+
+    Raises:
+        ArgumentError: ``DEZERO_NUM_THREADS`` is not a positive integer.
+    """
+    if _chosen is not None:
+        return _chosen
+    value = os.environ.get("DEZERO_NUM_THREADS")
+    if value is not None:
+        if not value.isdigit() or int(value) < 1:
+            raise ArgumentError(f"DEZERO_NUM_THREADS is {value!r}, not a number from 1")
+        return int(value)
+    return BLAS_THREADS.configured()
+
+
+def parallel_for(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
+    """Run ``job(part)`` on consecutive parts of ``range(count)`` in parallel.
+
+    The number of parts depends only on the arguments and on `get_num_threads`. While the parts
+    run, BLAS has one thread. A part that calls `parallel_for` again is not split further.
+
+    Args:
+        count: the number of items, such as images.
+        work: the total cost in multiply-adds; little work gives one part.
+        job: called once for each part; it should release the GIL for most of its time.
+
+    Returns:
+        The results in the order of the parts.
+    """
+    if work <= MIN_PARALLEL_WORK or is_inside_part.get() or thread_functions() is None:
+        return [job(slice(0, count))]
+    threads = get_num_threads()
+    if threads < 2:
+        return [job(slice(0, count))]
+    parts = split_range(count, count_parts(count, work, threads))
+    if len(parts) > 1:
+        _history.has_split_work = True
+    with BLAS_THREADS.using(single=True):
+        token = is_inside_part.set(True)
+        try:
+            return run_parts(parts, job)
+        finally:
+            is_inside_part.reset(token)
+
+
+class History(local):
+    """A record of what the current thread has done."""
+
+    has_split_work = False
+
+
+_history = History()
+
+
+def has_split_work() -> bool:
+    """Return whether this thread has split work, as convolutions do."""
+    return _history.has_split_work
+
+
+def count_parts(count: int, work: float, threads: int) -> int:
+    """Return into how many parts `parallel_for` splits ``range(count)``, at least 1."""
+    return max(1, min(threads, count, int(work / MIN_PART_WORK)))
+
+
+def split_range(count: int, parts: int) -> list[slice]:
+    """Split ``range(count)`` into ``parts`` slices whose sizes differ by at most one."""
+    edges = [count * i // parts for i in range(parts + 1)]
+    return [slice(*ends) for ends in pairwise(edges)]
+
+
+def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
+    """Run each part in its own thread, or all in this one if another call has the workers."""
+    if len(parts) == 1 or not _workers_in_use.acquire(blocking=False):
+        return [job(part) for part in parts]
+    try:
+        waits = [  # in a copy of the caller's context, so that np.errstate holds for workers too
+            worker.submit(partial(copy_context().run, job, part))
+            for worker, part in zip(start_workers(len(parts) - 1), parts[1:], strict=False)
+        ]
+        try:
+            first = job(parts[0])
+        finally:
+            others = [wait() for wait in waits]  # no part outlives the call
+        for _, error in others:
+            if error is not None:
+                raise error
+        return [first, *[result for result, _ in others]]
+    finally:
+        _workers_in_use.release()
+
+
+class Worker:
+    """Run jobs one after another in a daemon thread.
+
+    It uses ``SimpleQueue``, which is written in C, because Ctrl-C can interrupt a call anywhere:
+    the queues of ``concurrent.futures`` are Python, and an interrupt can leave them locked.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[Any]]] = SimpleQueue()
+        Thread(target=self._run_jobs, name="dezero", daemon=True).start()
+
+    def submit(self, job: Callable[[], Any]) -> Callable[[], tuple[Any, BaseException | None]]:
+        """Queue a job; return a function that waits for its pair of a result and an error."""
+        answer: SimpleQueue[Any] = SimpleQueue()
+        self.jobs.put((job, answer))
+        return answer.get
+
+    def _run_jobs(self) -> None:
+        while True:
+            job, answer = self.jobs.get()
+            try:
+                answer.put((job(), None))
+            except BaseException as error:
+                answer.put((None, error))
+            del job, answer  # otherwise their arrays would live until the next job
+
+
+def start_workers(count: int) -> list[Worker]:
+    """Return at least ``count`` workers; start those that are missing."""
+    while len(_workers) < count:
+        _workers.append(Worker())
+    return _workers
+
+
+def _forget_workers() -> None:
+    """Drop the parent's workers and their lock, in a forked child."""
+    global _workers_in_use
+    _workers.clear()
+    _workers_in_use = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_workers)
