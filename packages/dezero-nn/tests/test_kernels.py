@@ -402,7 +402,7 @@ def test_multiples_of_gradients_are_added(dtype: str, sizes: list[int], count: i
 
 def test_a_rule_of_ones_own_sees_whole_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     class ByNorm(optimizers.SGD):
-        def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
             return -g / np.linalg.norm(g)
 
     monkeypatch.setattr(updates, "PIECE", 1)

@@ -207,9 +207,9 @@ def test_a_class_may_have_an_attribute_params() -> None:
 
 
 class Stepping(SGD):
-    """A method of PyTorch's name, which is no rule."""
+    """An optimizer with a ``step`` of its own, which ``update`` does not call."""
 
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         self.update()
 
 

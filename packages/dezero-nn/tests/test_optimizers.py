@@ -47,6 +47,7 @@ from dezero_nn import (
     softmax_cross_entropy,
 )
 from dezero_nn.kernels import updates
+from dezero_nn.optimizers.settings import numbers_of
 
 GRADIENTS = np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 1.0]], "float32")
 
@@ -138,10 +139,19 @@ def test_three_steps(make: Any, expected: Any, backend: str) -> None:
 
 
 def test_setup_comes_first() -> None:
-    with pytest.raises(GraphError, match=r"SGD.update\(\): call setup"):
+    with pytest.raises(GraphError, match=r"SGD: call setup"):
         SGD().update()
-    with pytest.raises(NotImplementedError, match="Optimizer must define step"):
-        Optimizer().step(np.ones(1), np.ones(1), {})
+    with pytest.raises(NotImplementedError, match="Optimizer must define delta"):
+        Optimizer().delta(np.ones(1), np.ones(1), {})
+
+
+def test_step_applies_one_update_as_in_pytorch() -> None:
+    layers = [Linear(2, in_size=3), Linear(2, in_size=3)]
+    layers[1].W.data = layers[0].W.data.copy()
+    for layer, name in zip(layers, ("update", "step"), strict=True):
+        layer(np.ones((4, 3), "float32")).sum().backward()
+        getattr(SGD(0.1).setup(layer), name)()
+    assert np.array_equal(layers[0].W.data, layers[1].W.data)
 
 
 @pytest.mark.parametrize("of", [lambda m: m.layers, list, lambda m: {"a": m}, lambda m: (relu, m)])
@@ -969,7 +979,7 @@ def test_other_settings_have_ranges_too() -> None:
 def test_numbers_of_numpy_leave_single_precision_alone() -> None:
     for make, _ in OPTIMIZERS.values():
         optimizer = make()
-        for name in optimizer._settings():
+        for name in numbers_of(optimizer):
             setattr(optimizer, name, np.float64(getattr(optimizer, name)))
         layer = Layer()
         layer.p = Parameter(np.ones(2, "f"))

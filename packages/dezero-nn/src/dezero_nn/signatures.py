@@ -33,8 +33,8 @@ softmax_cross_entropy_grad = KernelOp(
 update = KernelOp(
     "update",
     "(ps: list of parameters of one dtype, gs: their gradients, states: a dict for each, "
-    "step(p, g, state) -> what to add to p) -> list of the new parameters, perhaps written over "
-    "ps; step is elementwise, and keeps arrays of the shape of p and Python numbers in its state",
+    "delta(p, g, state) -> what to add to p) -> list of the new parameters, perhaps written over "
+    "ps; delta is elementwise, and stores arrays of the shape of p and Python numbers in its state",
 )
 
 add_scaled = KernelOp(

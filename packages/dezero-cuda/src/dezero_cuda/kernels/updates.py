@@ -3,7 +3,7 @@
 An optimizer's rule takes a dozen launches, and that for each parameter. It is elementwise, so
 it may as well run once, on everything:
 
-      parameters, gradients, states  ->  joined  ->  step, once  ->  split: views, no launch
+      parameters, gradients, states  ->  joined  ->  delta, once  ->  split: views, no launch
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import cupy
 
 
-def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any) -> list[Any]:
-    """Every parameter with what ``step`` adds to it, written in place."""
+def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> list[Any]:
+    """Every parameter with what ``delta`` adds to it, written in place."""
     for group in of_one_age(states):
         change_together([ps[i] for i in group], [gs[i] for i in group],
-                        [states[i] for i in group], step)  # fmt: skip
+                        [states[i] for i in group], delta)  # fmt: skip
     return ps
 
 
@@ -31,13 +31,13 @@ def of_one_age(states: list[dict[str, Any]]) -> list[list[int]]:
     return list(groups.values())
 
 
-def change_together(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any) -> None:
+def change_together(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> None:
     """The rule, once."""
     state = {
         name: joined([s[name] for s in states]) if is_array(x) else x
         for name, x in states[0].items()
     }
-    change = step(joined(ps), joined(gs), state)
+    change = delta(joined(ps), joined(gs), state)
     stop = 0
     for p, own in zip(ps, states, strict=True):
         start, stop = stop, stop + p.size

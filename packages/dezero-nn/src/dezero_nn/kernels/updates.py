@@ -3,7 +3,7 @@
 A rule like Adam's makes a dozen arrays on its way. Of a parameter of a gigabyte each of them is one
 too; of `PIECE` elements at a time they are a few megabytes, in the cache:
 
-      p      [ piece ][ piece ][ piece ]...      step(p, g, state) on one piece of all of
+      p      [ piece ][ piece ][ piece ]...      delta(p, g, state) on one piece of all of
       g      [ piece ][ piece ][ piece ]...      them, and what it gives is added to p
       state  [ piece ][ piece ][ piece ]...      and kept, before the next piece begins
 """
@@ -33,17 +33,17 @@ def supports_update(ps: Any, gs: Any, *others: Any) -> bool:
     )
 
 
-def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], step: Any) -> list[Any]:
-    """Every parameter with what ``step`` adds to it, written in place."""
+def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> list[Any]:
+    """Every parameter with what ``delta`` adds to it, written in place."""
     for p, g, state in zip(ps, gs, states, strict=True):
         if p.size <= PIECE or not (p.flags.c_contiguous and g.flags.c_contiguous):
-            p += step(p, g, state)
+            p += delta(p, g, state)
         else:
-            in_pieces(p, g, state, step)
+            in_pieces(p, g, state, delta)
     return ps
 
 
-def in_pieces(p: Any, g: Any, state: dict[str, Any], step: Any) -> None:
+def in_pieces(p: Any, g: Any, state: dict[str, Any], delta: Any) -> None:
     """Update one parameter piece by piece."""
     flat_p, flat_g = p.reshape(-1), g.reshape(-1)
     before = {name: x.reshape(-1) if is_like(x, p) else x for name, x in state.items()}
@@ -51,7 +51,7 @@ def in_pieces(p: Any, g: Any, state: dict[str, Any], step: Any) -> None:
         piece = slice(start, start + PIECE)
         p_piece = flat_p[piece]
         part = {name: x[piece] if is_like(x, flat_p) else x for name, x in before.items()}
-        p_piece += step(p_piece, flat_g[piece], part)
+        p_piece += delta(p_piece, flat_g[piece], part)
         for name, x in part.items():
             if not is_like(x, p_piece):
                 state[name] = x

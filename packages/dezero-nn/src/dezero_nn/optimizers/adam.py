@@ -60,7 +60,7 @@ class Adam(Optimizer):
     def lr(self, value: float) -> None:
         self.alpha = value
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
@@ -99,8 +99,8 @@ class AdamW(Adam):
         super().__init__(alpha, beta1, beta2, eps, lr=lr)
         self.weight_decay = weight_decay
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        return super().step(p, g, state) - p * (self.alpha * self.weight_decay)
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        return super().delta(p, g, state) - p * (self.alpha * self.weight_decay)
 
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:

@@ -29,7 +29,7 @@ class AdaGrad(Optimizer):
         super().__init__()
         self.lr, self.eps = lr, eps
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         h = state["h"] = state.get("h", 0.0) + g * g
         return g / (h**0.5 + self.eps) * -self.lr
 
@@ -57,7 +57,7 @@ class RMSprop(Optimizer):
         super().__init__()
         self.lr, self.rho, self.eps = lr, rho, eps
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         h = state["h"] = state.get("h", 0.0) * self.rho + g * g * (1 - self.rho)
         return g / (h**0.5 + self.eps) * -self.lr
 
@@ -84,7 +84,7 @@ class AdaDelta(Optimizer):
         super().__init__()
         self.rho, self.eps = rho, eps
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         rho, eps = self.rho, self.eps
         old = state.get("d2", 0.0)
         g2 = state["g2"] = state.get("g2", 0.0) * rho + g * g * (1 - rho)

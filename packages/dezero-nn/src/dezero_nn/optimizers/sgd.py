@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import signatures
+from . import updates
 from .optimizer import Optimizer
 from .settings import setting
 
@@ -26,12 +26,12 @@ class SGD(Optimizer):
         super().__init__()
         self.lr = lr
 
-    def updated(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
-        if type(self)._rule is not SGD._rule:  # a subclass with a rule of its own
-            return super().updated(ps, gs, states)
-        return signatures.add_scaled(ps, gs, -self.lr)
+    def new_values(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
+        if type(self).delta is not SGD.delta:  # a subclass with another rule
+            return super().new_values(ps, gs, states)
+        return updates.add_scaled(ps, gs, -self.lr)
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         return g * -self.lr
 
 
@@ -54,6 +54,6 @@ class MomentumSGD(Optimizer):
         super().__init__()
         self.lr, self.momentum = lr, momentum
 
-    def step(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         v = state["v"] = state.get("v", 0.0) * self.momentum - g * self.lr
         return v

@@ -1,0 +1,181 @@
+"""The state that an optimizer stores for each parameter: how it is saved, loaded and copied."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Self
+
+from dezero_core import Parameter
+from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
+from dezero_core.extend import WeakIdentityDict, backend_of, named_params, on_device_of, updating
+
+from .settings import numbers_of
+
+
+class Stateful:
+    """Base of `Optimizer`: settings, and a dictionary of arrays and numbers for each parameter.
+
+    Attributes:
+        target: the model, or other tree of layers, whose parameters are optimized; or None.
+    """
+
+    def __init__(self) -> None:
+        self.target: Any = None
+        # Keyed weakly by the parameter itself: the state is freed with the parameter.
+        self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the settings, and the state by the parameter's key, for a checkpoint.
+
+        Arrays are copies, all taken between two updates: later updates do not change them.
+
+        Raises:
+            GraphError: ``setup`` was not called.
+        """
+        by_id, state = self._keyed_by_id(), {}
+        with updating():
+            for key, p in self._named().items():
+                own = {name: values[id(p)] for name, values in by_id.items() if id(p) in values}
+                if own or p in self._state:
+                    state[key] = copied({**self._state.get(p, {}), **own})
+            return {"settings": numbers_of(self), "parameters": state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state that ``state_dict`` of an optimizer of the same class returned.
+
+        Arrays are copied: updates do not change ``state``.
+
+        Raises:
+            ArgumentError: a setting is out of its range.
+            GraphError: ``setup`` was not called.
+            KeyMismatch: the state has settings or parameters that this optimizer does not have.
+            ShapeMismatch: the state is of parameters of other shapes.
+        """
+        self._staged(state, copied)()
+
+    def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Check a state; return a function that makes it this optimizer's, arrays included.
+
+        `dezero_io.load_checkpoint` calls this to avoid one more copy of a file's arrays. The
+        elements of the arrays are not read.
+
+        Raises:
+            ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. Nothing
+                was changed.
+        """
+        return self._staged(state, dict)
+
+    def _staged(
+        self, state: dict[str, Any], copy_state: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> Callable[[], None]:
+        """Implement `stage_state`; ``copy_state`` copies the state of a parameter."""
+        named = self._named()
+        self._require_fit(state, named)
+        parameters = {key: copy_state(x) for key, x in state["parameters"].items()}
+        with updating():  # no update may see the settings while they are tried
+            before = numbers_of(self)
+            try:
+                self._set(state["settings"])
+            finally:
+                self._set(before)
+
+        def commit() -> None:
+            with updating():
+                self._set(state["settings"])
+                self._state.clear()
+                by_id = {
+                    name: value for name, value in vars(self).items() if isinstance(value, dict)
+                }
+                for values in by_id.values():
+                    values.clear()
+                for key, loaded in parameters.items():
+                    param = named[key]
+                    for name in by_id.keys() & loaded.keys():
+                        by_id[name][id(param)] = loaded.pop(name)
+                    self._state[param] = loaded
+
+        return commit
+
+    def _require_fit(self, state: dict[str, Any], named: dict[str, Parameter]) -> None:
+        """Raise unless a state has this optimizer's settings, and its model's keys and shapes."""
+        unknown = [name for name in state["settings"] if name not in vars(self)]
+        unknown += [key for key in state["parameters"] if key not in named]
+        if unknown:
+            raise KeyMismatch(
+                f"the state is not of this {type(self).__name__} and its model: unexpected "
+                f"{', '.join(map(repr, unknown))}"
+            )
+        for key, values in state["parameters"].items():
+            for name, value in values.items():
+                shape = getattr(value, "shape", ())
+                if named[key].data is not None and shape not in ((), named[key].shape):
+                    raise ShapeMismatch(
+                        f"the state of {type(self).__name__} does not fit the model, nothing was "
+                        f"loaded: {key!r}: model {named[key].shape}, {name!r} is {shape}"
+                    )
+
+    def _set(self, settings: dict[str, Any]) -> None:
+        """Set attributes, which are checked as if a program set them."""
+        for name, value in settings.items():
+            setattr(self, name, value)
+
+    def _named(self) -> dict[str, Parameter]:
+        """Return the Parameters of the target by key.
+
+        Raises:
+            GraphError: ``setup`` was not called.
+        """
+        if self.target is None:
+            raise GraphError(f"{type(self).__name__}: call setup(model) first")
+        named = named_params(self.target).items()
+        return {key: p for key, p in named if isinstance(p, Parameter)}
+
+    def _known_params(self) -> list[Parameter]:
+        """Return the parameters of the target, and all that have a state."""
+        known = list(self._named().values()) if self.target is not None else []
+        return [*known, *self._state]
+
+    def _keyed_by_id(self) -> dict[str, dict[int, Any]]:
+        """Return the attributes that are dictionaries keyed by ``id(param)``, as in the book."""
+        ids = {id(param) for param in self._known_params()}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if isinstance(value, dict) and value and value.keys() <= ids
+        }
+
+    # The state is keyed by parameter objects. A copy lists the pairs, so that the keys are copied
+    # with the model and stay the same objects as its parameters. Subclasses written as in the
+    # book have dictionaries keyed by id(param): a copy replaces these keys by the new ids.
+
+    def __getstate__(self) -> dict[str, Any]:
+        ids = {id(param): param for param in self._known_params()}
+        return {**vars(self), "_state": list(self._state.items()), "_ids": ids}
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        ids = attributes.pop("_ids")
+        for name, value in attributes.items():
+            if isinstance(value, dict) and value and value.keys() <= ids.keys():
+                pairs = [(id(ids[key]), x) for key, x in value.items()]
+                value.clear()
+                value.update(pairs)
+            vars(self)[name] = value
+        self._state = WeakIdentityDict(attributes["_state"])
+
+    def __copy__(self) -> Self:
+        """Copy all but the model and its parameters."""
+        shared = [self.target, *self._known_params()]
+        return copy.deepcopy(self, {id(x): x for x in shared})
+
+
+def copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a parameter with its arrays copied, on the same devices."""
+    copies = {}
+    for name, value in state.items():
+        if hasattr(value, "shape"):
+            with on_device_of(value):
+                copies[name] = backend_of(value).copy(value)
+        else:
+            copies[name] = copy.deepcopy(value)
+    return copies
