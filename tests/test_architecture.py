@@ -45,7 +45,6 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/products.py": "kernels are for NumPy",
     "dezero_nn/blas.py": "find the BLAS of NumPy",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
-    "dezero_nn/kernels/zeros.py": "kernels are for NumPy",
 }
 # Who in core and nn may call a library's own sum: long ones lose digits (docs/adr/0020).
 MAY_SUM = {

@@ -53,19 +53,6 @@ def test_a_kernel_may_decline_and_priority_decides(double: Any, plug: Any) -> No
     assert ran == [("double", "numpy:faster"), ("double", "numpy:fast")]
 
 
-def test_a_kernel_may_leave_a_part_to_those_after_it(double: Any, plug: Any) -> None:
-    def halved(x: Any) -> Any:
-        return np.concatenate([double.after(halved, half) for half in np.split(x, 2)])
-
-    plug(dezero_kernels=lambda: [Kernel("double", "numpy", halved, priority=1)])
-    plug(dezero_kernels=lambda: [Kernel("double", "numpy", fast)])
-    with kernel_log() as ran:
-        assert np.array_equal(double(np.arange(4.0)), [0.0, 2.0, 4.0, 6.0])
-    assert ran == [("double", "numpy:halved"), *[("double", "numpy:fast")] * 2]
-    with pytest.raises(ValueError, match="not in list"):
-        double.after(faster, np.ones(2))
-
-
 def test_two_kernels_of_one_priority_clash(double: Any, plug: Any) -> None:
     plug(dezero_kernels=lambda: [Kernel("double", "numpy", fast)])
     plug(dezero_kernels=lambda: [Kernel("double", "numpy", faster)])

@@ -84,16 +84,6 @@ class KernelOp:
             candidates = self._candidates_of(x)
         return self._run(candidates, x, *arguments)
 
-    def after(self, function: Callable[..., Any], x: Any, *arguments: Any) -> Any:
-        """Run the best kernel of those behind ``function``, which leaves a part of its work to it.
-
-        Raises:
-            ValueError: no kernel of the op is ``function``.
-        """
-        candidates = self._candidates_of(x)
-        position = [kernel.function for kernel in candidates].index(function)
-        return self._run(candidates[position + 1 :], x, *arguments)
-
     def _run(self, candidates: list[Kernel], x: Any, *arguments: Any) -> Any:
         log = _log.get() if _logging() else None
         for kernel in candidates:

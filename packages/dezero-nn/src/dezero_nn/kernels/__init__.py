@@ -32,10 +32,6 @@ from .products import matmul, supports_matmul
 from .recurrent import lstm, lstm_grad, supports_lstm, supports_lstm_grad
 from .sigmoid import sigmoid, sigmoid_grad, supports_sigmoid
 from .updates import add_scaled, supports_add_scaled, supports_update, update
-from .zeros import matmul_filled, supports_filled
-
-LEAVES_OUT = 100
-"""What leaves work out is asked before what does it, also before other packages' kernels."""
 
 
 def all_kernels() -> list[Kernel]:
@@ -57,7 +53,6 @@ def all_kernels() -> list[Kernel]:
         Kernel("sigmoid_grad", "numpy", sigmoid_grad, supports_sigmoid),
         Kernel("scaled_where", "numpy", scaled_where, supports_masks),
         Kernel("matmul", "numpy", matmul, supports_matmul),
-        Kernel("matmul", "numpy", matmul_filled, supports_filled, priority=LEAVES_OUT),
         Kernel("lstm", "numpy", lstm, supports_lstm),
         Kernel("lstm_grad", "numpy", lstm_grad, supports_lstm_grad),
         Kernel("update", "numpy", update, supports_update),
