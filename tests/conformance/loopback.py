@@ -51,7 +51,7 @@ class LoopBackend(ArrayBackend):
     def __init__(self) -> None:
         super().__init__(Namespace())
 
-    def as_array(self, x: Any) -> Any:
+    def asarray(self, x: Any) -> Any:
         return x if isinstance(x, LoopArray) else as_loop(np.asarray(x))
 
     def from_numpy(self, x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from .config import Setting, named_block
 from .errors import AnomalyError
 from .function import Function, calls_behind
-from .variable import Variable, array_of, get_array_module
+from .variable import Variable, get_array_module, unwrap
 
 _detect = Setting("detect_anomaly", False)
 detecting = _detect.get
@@ -40,7 +40,7 @@ def look_at_forward(y: Variable) -> None:
 def look_at_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
     """Raise if one of the gradients that a call passes on has a NaN."""
     for position, gx in enumerate(gxs):
-        if function._needs_grad[position] and has_nan(array_of(gx)):
+        if function._needs_grad[position] and has_nan(unwrap(gx)):
             raise AnomalyError(
                 f"the gradient of input {position} is NaN, passed on by {described(function)}"
             )
@@ -68,7 +68,7 @@ def described(function: Function) -> str:
 
 def summary(x: Any) -> str:
     """Name, shape, dtype and range of an input."""
-    array = array_of(x)
+    array = unwrap(x)
     if not hasattr(array, "dtype"):
         return repr(array)
     name = f"{x.name} " if isinstance(x, Variable) and x.name else ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from .backends.registry import backend_of
 from .errors import FunctionWarning
-from .variable import Variable, array_of
+from .variable import Variable, unwrap
 
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
 """The plain backward pass (`engine.Pass`) that runs here, or None; it decides what ops see.
@@ -51,7 +51,7 @@ def run_foreign(call: Any, gys: list[Any]) -> Any:
         )
     finally:
         plain_pass.reset(token)
-    return tuple([array_of(gx) for gx in gxs]) if isinstance(gxs, tuple) else array_of(gxs)
+    return tuple([unwrap(gx) for gx in gxs]) if isinstance(gxs, tuple) else unwrap(gxs)
 
 
 def own_gradient(gy: Any) -> Any:

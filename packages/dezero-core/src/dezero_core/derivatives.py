@@ -19,7 +19,7 @@ from .function import Function, calls_behind, has_creator
 from .functions.casting import floating
 from .functions.joining import stack
 from .functions.shape import reshape
-from .variable import Variable, array_of, cast, get_array_module
+from .variable import Variable, cast, get_array_module, unwrap
 
 
 def grad(
@@ -126,7 +126,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     with using_config("update_buffers", False):
         y = function(x)
     if not y.requires_grad or y.size == 0:
-        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), array_of(floating(y)))
+        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), unwrap(floating(y)))
         return Variable(zeros, requires_grad=False)
     narrowed = flags_toward([x], y)
     rows = [row(y, i, x, narrowed, create_graph) for i in range(y.size)]
@@ -193,5 +193,5 @@ def wanting(x: Any) -> Variable:
 
 def zeros_like(x: Variable) -> Variable:
     """Zeros of the shape of ``x`` without a graph."""
-    zeros = backend_of(x.data).zeros(x.shape, array_of(floating(x)))
+    zeros = backend_of(x.data).zeros(x.shape, unwrap(floating(x)))
     return Variable(zeros, requires_grad=False)

@@ -31,7 +31,7 @@ from .functions.arithmetic import pos
 from .functions.broadcast import sum_to
 from .functions.casting import astype
 from .functions.part_sums import PartSums
-from .variable import Variable, array_of, as_variable, get_array_module, require_gradient_of
+from .variable import Variable, as_variable, get_array_module, require_gradient_of, unwrap
 from .variable_hooks import after_hooks, gradients_after_hooks, register_hook
 
 T = TypeVar("T")
@@ -388,7 +388,7 @@ class Pass:
         Raises:
             GraphError: the data of ``x`` was replaced by an array of another shape or library.
         """
-        array, data = array_of(g), x.data
+        array, data = unwrap(g), x.data
         same = type(array) is type(data) and array.shape == data.shape
         if not same and not is_beside(data, array):
             raise replaced(x, array)
@@ -396,7 +396,7 @@ class Pass:
             g = after_hooks(x._hooks, g, x)
         elif self.borrowed.get(x) is g or id(array) in self.given:
             g = pos(g)
-        self.given.add(id(array_of(g)))
+        self.given.add(id(unwrap(g)))
         if g.dtype == data.dtype or not is_floating(data.dtype, backend_of(data)):
             return g
         return astype(g, data.dtype)

@@ -46,7 +46,7 @@ from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
 from .testing import Check, GradientError, OpCase, check_gradients
 from .tree import children, named_params
-from .variable import admitted, array_of, as_array_like, cast, require_gradient_of
+from .variable import cast, require_gradient_of, unwrap
 from .weights import (
     LoadReport,
     PyTorchArray,
@@ -89,11 +89,8 @@ __all__ = [
     "accelerator",
     "address_of",
     "admit",
-    "admitted",
     "all_kernels",
-    "array_of",
     "arrays_of",
-    "as_array_like",
     "as_axes",
     "as_axis",
     "as_integer",
@@ -147,6 +144,7 @@ __all__ = [
     "stage_arrays",
     "sum_over",
     "transfers",
+    "unwrap",
     "updating",
     "use_generator",
     "widened",

@@ -163,7 +163,7 @@ class Function:
             return self._wrap_several(inputs, arrays, needs_grad, wanted, raw, y)
         if type(y) is not type(a0):
             backend = by_type.get(type(y))  # a scalar where the standard has a 0-d array?
-            y = admit_output(self, y) if backend is None else backend.as_array(y)
+            y = admit_output(self, y) if backend is None else backend.asarray(y)
         if not wanted and raw and _arrays_mode():
             return y
         output = _new(Variable)

@@ -409,17 +409,6 @@ def python_number(array: Any) -> Any:
     return float(array)
 
 
-def admitted(x: Any) -> Any:
-    """Return the operand of an op: the array of a Variable, an admitted array, or a number.
-
-    Raises:
-        UnsupportedType: ``x`` is neither a Variable, an array that `admit` takes, nor a number.
-    """
-    if isinstance(x, Variable):
-        return x.data
-    return as_array(x) if isinstance(x, Scalar) else admit(x)
-
-
 def require_gradient_of(x: Variable, grad: Variable) -> None:
     """Raise unless ``grad`` has the shape, library and device of ``x``, if ``x`` has data.
 
@@ -452,41 +441,31 @@ def label_of(x: Variable) -> str:
     return f" of {x.name!r}" if x.name else ""
 
 
-def array_of(x: Any) -> Any:
-    """The array in a Variable; anything else unchanged."""
+def unwrap(x: Any) -> Any:
+    """Return the array in a Variable; return anything else unchanged."""
     return x.data if isinstance(x, Variable) else x
 
 
 def as_array(x: Any, array_module: Any = None) -> Any:
-    """A Python scalar as a 0-d array; everything else unchanged (book steps 9 and 52).
+    """Return a Python scalar as a 0-d array; return anything else unchanged (steps 9 and 52).
 
     Args:
         x: anything.
-        array_module: the namespace to make it with; the default backend's if None.
+        array_module: the namespace to create the array with; the default backend's if None.
     """
     if isinstance(x, Scalar):
         return (array_module or default_backend()).asarray(x)
     return x
 
 
-def as_array_like(x: Any, y: Any) -> Any:
-    """``x`` itself, or if it is a Python scalar, a 0-d array that leaves the dtype of ``y`` alone.
-
-    For named functions; operators take weak scalars as they are.
-    """
-    if not isinstance(x, Scalar) or isinstance(y, Scalar):
-        return x
-    return backend_of(y).scalar_like(x, y)
-
-
 def cast(x: Any, dtype: Any) -> Any:
-    """An array in another dtype, also where NumPy has a scalar for an array without axes."""
+    """Return an array, or a scalar that its library returned, as an array of dtype ``dtype``."""
     backend = backend_of(x)
-    return backend.xp.astype(backend.as_array(x), dtype)
+    return backend.xp.astype(backend.asarray(x), dtype)
 
 
 def as_variable(x: Any) -> Variable:
-    """``x`` itself if it is a Variable, else a Variable of it that wants no gradient.
+    """Return ``x`` if it is a Variable, else a new Variable of it that requires no grad.
 
     Raises:
         UnsupportedType: ``x`` is neither a Variable, an array, nor a Python scalar.

@@ -13,7 +13,7 @@ from typing import Any
 from .backward_modes import own_gradient, plain_pass
 from .errors import ArgumentTypeError, GraphError
 from .function import Function
-from .variable import Variable, array_of, as_variable, require_gradient_of
+from .variable import Variable, as_variable, require_gradient_of, unwrap
 
 Hook = Callable[[Variable], Any]
 Hooks = dict[int, Hook]
@@ -118,4 +118,4 @@ def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
             require_gradient_of(x, gradient)
     finally:
         plain_pass.reset(token)
-    return array_of(gradient) if on_arrays else gradient
+    return unwrap(gradient) if on_arrays else gradient

@@ -47,7 +47,6 @@ from dezero_core.extend import (
     Limits,
     Snapshot,
     Stored,
-    array_of,
     arrays_of,
     backend_of,
     file_path,
@@ -59,6 +58,7 @@ from dezero_core.extend import (
     named_params,
     require_fit,
     stage_arrays,
+    unwrap,
     updating,
 )
 from dezero_core.hints import signature_of
@@ -495,7 +495,7 @@ def integer(owner: str, name: str, value: Any) -> int:
 
 def as_score(value: Any) -> float:
     """Return a number, or an array or Variable with one element, as a float."""
-    x = array_of(value)
+    x = unwrap(value)
     try:
         if isinstance(x, Real):
             return float(x)

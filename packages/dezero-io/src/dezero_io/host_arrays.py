@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import array_of
+from dezero_core.extend import unwrap
 
 
 def host_array(name: str, x: Any) -> Any:
@@ -24,7 +24,7 @@ def host_array(name: str, x: Any) -> Any:
     """
     given = x
     if type(x) is not np.ndarray:
-        x = _plain(name, array_of(x))
+        x = _plain(name, unwrap(x))
     if x.dtype.kind in "OV":
         kind = type(given).__name__
         raise ArgumentError(f"{name}: expected numbers or text, got {kind} (dtype {x.dtype})")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, test_mode
-from dezero_core.extend import OpCase, array_of, backend_of, floating
+from dezero_core.extend import OpCase, backend_of, floating, unwrap
 from dezero_core.functions import concat, reshape, sum
 
 from . import functions as F
@@ -135,7 +135,7 @@ def _layer_normed_reference(x: Any, gamma: Any, beta: Any) -> Any:
 
 
 def _normalised(x: Any, gamma: Any, beta: Any, eps: float = 0.1) -> Any:
-    zeros = backend_of(x.data).zeros((x.shape[1],), array_of(floating(x)))
+    zeros = backend_of(x.data).zeros((x.shape[1],), unwrap(floating(x)))
     return F.batch_norm(x, gamma, beta, Buffer(zeros + 0.5), Buffer(zeros + 4.0), eps=eps)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dezero_core import Config, Function, as_array, no_grad, using_config
 from dezero_core import Variable as _Variable
-from dezero_core.extend import array_of
+from dezero_core.extend import unwrap
 from dezero_core.functions import add, div, mul, neg, pow, sub
 
 from .core import setup_variable
@@ -46,7 +46,7 @@ class Variable(_Variable):
     @property
     def grad(self) -> Any:
         """The gradient, an array or None."""
-        return array_of(GRADIENT.__get__(self))
+        return unwrap(GRADIENT.__get__(self))
 
     @grad.setter
     def grad(self, value: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import DezeroError, as_array, get_array_module
-from dezero_core.extend import Memory, accelerator, array_of, get_backend, move
+from dezero_core.extend import Memory, accelerator, get_backend, move, unwrap
 
 __all__ = [
     "as_cupy",
@@ -25,7 +25,7 @@ __all__ = [
 
 def as_numpy(x: Any) -> Any:
     """``x``, a Variable, array or scalar, as a NumPy array."""
-    return move(as_array(array_of(x)), get_backend("numpy"))
+    return move(as_array(unwrap(x)), get_backend("numpy"))
 
 
 def as_cupy(x: Any) -> Any:
@@ -34,7 +34,7 @@ def as_cupy(x: Any) -> Any:
     Raises:
         MissingPackage, DeviceError: there is none.
     """
-    return move(as_array(array_of(x)), accelerator())
+    return move(as_array(unwrap(x)), accelerator())
 
 
 def is_available() -> bool:

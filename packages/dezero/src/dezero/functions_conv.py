@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dezero_core.extend import array_of
+from dezero_core.extend import unwrap
 from dezero_nn.functions import (
     average_pooling,
     col2im,
@@ -37,4 +37,4 @@ def col2im_array(
     x: Any, input_shape: Any, kernel_size: Any, stride: Any, pad: Any, to_matrix: bool = True
 ) -> Any:
     """`col2im` from array to array."""
-    return array_of(col2im(x, input_shape, kernel_size, stride, pad, to_matrix))
+    return unwrap(col2im(x, input_shape, kernel_size, stride, pad, to_matrix))

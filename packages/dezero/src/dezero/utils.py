@@ -9,7 +9,7 @@ from typing import Any
 
 from dezero_core import functions as F
 from dezero_core import get_dot_graph, plot_dot_graph
-from dezero_core.extend import array_of
+from dezero_core.extend import unwrap
 from dezero_core.functions.reduction import kept_shape
 from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
 from dezero_io.download import cache_folder, get_file, show_progress
@@ -36,12 +36,12 @@ __all__ = [
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """An array summed to ``shape``, the reverse of a broadcast."""
-    return array_of(F.sum_to(x, shape))
+    return unwrap(F.sum_to(x, shape))
 
 
 def logsumexp(x: Any, axis: int = 1) -> Any:
     """The logarithm of the sum of exp along an axis, which stays with length 1; of arrays."""
-    return array_of(F.logsumexp(x, axis, keepdims=True))
+    return unwrap(F.logsumexp(x, axis, keepdims=True))
 
 
 def reshape_sum_backward(gy: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:

@@ -105,12 +105,8 @@ class ArrayBackend:
         self.capabilities: frozenset[str] = frozenset()
 
     def asarray(self, x: Any) -> Array:
-        """A Python scalar or list, or this library's own scalar or array, as an array."""
+        """Return a Python scalar or list, or a scalar or array of this library, as an array."""
         return self.xp.asarray(x)
-
-    def as_array(self, x: Array) -> Array:
-        """``x`` itself, unless the library gave a scalar where the standard has a 0-d array."""
-        return x
 
     def is_plain(self, array_type: type) -> bool:
         """Return whether arrays of exactly this class follow the array API standard."""

@@ -23,9 +23,6 @@ class NumpyBackend(ArrayBackend):
     def __init__(self) -> None:
         super().__init__(np)
 
-    def as_array(self, x: Array) -> Array:
-        return x if isinstance(x, np.ndarray) else np.asarray(x)
-
     def is_plain(self, array_type: type) -> bool:
         return array_type is np.ndarray or issubclass(array_type, np.generic)
 

@@ -85,4 +85,4 @@ def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool =
     if not is_half(x.dtype, backend):
         return backend.sum(x, axis, keepdims)
     total = backend.sum(x, axis, keepdims, backend.dtype("float32"))
-    return xp.astype(backend.as_array(total), x.dtype)
+    return xp.astype(backend.asarray(total), x.dtype)

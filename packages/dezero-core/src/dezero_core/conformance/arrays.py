@@ -120,7 +120,7 @@ def compared(call: Call, given: tuple[Any, ...]) -> Callable[[str], None]:
 
 def require_equal(library: ArrayBackend, got: Any, expected: Any, rtol: float = 1e-5) -> None:
     """Raise `AssertionError` unless an array of the library has these values and this dtype."""
-    host = library.to_numpy(library.as_array(got))
+    host = library.to_numpy(library.asarray(got))
     assert host.shape == expected.shape, f"shape {host.shape}, expected {expected.shape}"
     assert host.dtype == expected.dtype, f"dtype {host.dtype}, expected {expected.dtype}"
     np.testing.assert_allclose(host, expected, rtol, atol=1e-6)
@@ -195,7 +195,7 @@ def sums(name: str) -> None:
     x = library.from_numpy(X)
     for axis in (None, 0, (0, -1)):
         for keepdims in (False, True):
-            got = library.as_array(library.sum(x, axis, keepdims))
+            got = library.asarray(library.sum(x, axis, keepdims))
             require_equal(library, got, np.sum(X, axis=axis, keepdims=keepdims))
     if "float64" in library.capabilities:
         got = library.sum(x, 0, False, library.dtype("float64"))

@@ -8,7 +8,7 @@ from typing import Any
 from ..backends.precision import in_floating, is_wide
 from ..backends.registry import backend_of
 from ..function import Function
-from ..variable import Scalar, Variable, array_of, cast, get_array_module
+from ..variable import Scalar, Variable, cast, get_array_module, unwrap
 from .casting import floating
 from .exponential import log
 from .selection import where
@@ -129,7 +129,7 @@ class Abs(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        xp, x = get_array_module(x), array_of(x)
+        xp, x = get_array_module(x), unwrap(x)
         if not is_wide(x.dtype) and xp.isdtype(x.dtype, "bool"):
             x = cast(x, xp.int8)
         return gy * xp.sign(x)

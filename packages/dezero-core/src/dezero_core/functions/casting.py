@@ -9,7 +9,7 @@ from ..backends.interface import ArrayBackend
 from ..backends.precision import default_floating, is_floating, is_half, is_wide
 from ..backends.registry import admit, backend_of
 from ..function import Function
-from ..variable import Variable, admitted, array_of, cast
+from ..variable import Variable, as_variable, cast, unwrap
 
 
 class AsType(Function):
@@ -23,7 +23,7 @@ class AsType(Function):
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        return astype(gy, x.dtype) if is_floating(x.dtype, backend_of(array_of(x))) else gy
+        return astype(gy, x.dtype) if is_floating(x.dtype, backend_of(unwrap(x))) else gy
 
 
 def astype(x: Any, dtype: Any) -> Variable:
@@ -37,7 +37,7 @@ def astype(x: Any, dtype: Any) -> Variable:
     Raises:
         UnsupportedType: ``dtype`` is complex, or not a dtype of numbers.
     """
-    array = admitted(x)
+    array = as_variable(x).data
     backend = backend_of(array)
     dtype = dtype_of(dtype, backend)
     if is_floating(array.dtype, backend) and not is_floating(dtype, backend):
@@ -65,7 +65,7 @@ def floating(x: Any, like: Any = None) -> Any:
         return x
     if dtype is None:
         return float(x) if isinstance(x, int) else x
-    backend = backend_of(admitted(x))
+    backend = backend_of(as_variable(x).data)
     if is_floating(dtype, backend):
         return x
     wanted = getattr(like, "dtype", None)
@@ -81,7 +81,7 @@ def widened(x: Any) -> Any:
         return x
     if dtype is None:
         return floating(x)
-    backend = backend_of(admitted(x))
+    backend = backend_of(as_variable(x).data)
     return astype(x, backend.dtype("float32")) if is_half(dtype, backend) else floating(x)
 
 
@@ -90,7 +90,7 @@ def narrowed(y: Any, *xs: Any) -> Any:
     dtypes = {x.dtype for x in xs if hasattr(x, "dtype")}
     if any(map(is_wide, dtypes)):
         return y
-    backend = backend_of(array_of(y))
+    backend = backend_of(unwrap(y))
     floats = [dtype for dtype in dtypes if is_floating(dtype, backend)]
     if len(floats) != 1 or not is_half(floats[0], backend) or y.dtype == floats[0]:
         return y

@@ -11,7 +11,7 @@ from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape, shape_of
 from ..errors import ShapeError
 from ..function import Function
-from ..variable import Variable, array_of
+from ..variable import Variable, unwrap
 
 SYMBOLS = {
     operator.eq: "==",
@@ -65,11 +65,11 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
         UnsupportedType: ``x1`` holds something other than real numbers or bools.
     """
     is_equality = comparison is operator.eq or comparison is operator.ne
-    if not holds_numbers(x1) or (is_equality and (x0.data is None or array_of(x1) is None)):
+    if not holds_numbers(x1) or (is_equality and (x0.data is None or unwrap(x1) is None)):
         return NotImplemented
     if is_plain_sequence(x1):
         x1 = backend_of(x0.data).asarray(list(x1))
-    return array_of(Compare(comparison)(x0, x1))
+    return unwrap(Compare(comparison)(x0, x1))
 
 
 def holds_numbers(x: Any) -> bool:

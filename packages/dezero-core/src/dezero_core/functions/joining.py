@@ -11,7 +11,7 @@ from ..diagnosis import positions_of, require_axes, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, array_of, as_array, get_array_module
+from ..variable import Variable, as_array, get_array_module, unwrap
 from .indexing import get_item
 from .shape import reshape
 
@@ -125,7 +125,7 @@ class Unstack(Function):
         return tuple([first[i, ...] for i in range(first.shape[0])])
 
     def backward(self, *gys: Any) -> Any:
-        known = next(array_of(gy) for gy in gys if gy is not None)
+        known = next(unwrap(gy) for gy in gys if gy is not None)
         zeros = None
         if any([gy is None for gy in gys]):
             zeros = get_array_module(known).zeros_like(known)

@@ -44,7 +44,7 @@ class PartSums:
             return False
         owned = self.owned.get(position_of(x))
         if owned is None or owned() is not total:
-            total = backend.as_array(total + 0)  # -0.0 becomes 0.0, as in the sum of full arrays
+            total = backend.asarray(total + 0)  # -0.0 becomes 0.0, as in the sum of full arrays
         grads[key] = backend.scatter_add(total, index, gy)
         self.own(x, grads[key])
         return True

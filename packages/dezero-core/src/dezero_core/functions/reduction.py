@@ -14,11 +14,10 @@ from ..function import Function
 from ..hints import hinted
 from ..variable import (
     Variable,
-    array_of,
-    as_array_like,
     as_variable,
     cast,
     get_array_module,
+    unwrap,
 )
 from .broadcast import broadcast_to
 from .casting import call_widened, floating, narrowed, widened
@@ -101,9 +100,9 @@ class Max(Reduction):
         (x,), (y,) = self.inputs, self.outputs
         shape = kept_shape(x.shape, self.axis)
         xp = get_array_module(x)
-        best = array_of(x) == xp.reshape(array_of(y), shape)
+        best = unwrap(x) == xp.reshape(unwrap(y), shape)
         count = xp.sum(cast(best, xp.int64), axis=self.axes(x), keepdims=True)
-        dtype = array_of(widened(y)).dtype
+        dtype = unwrap(widened(y)).dtype
         return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
 
 
@@ -145,7 +144,7 @@ class LogSumExp(Reduction):
 
     def forward(self, x: Any) -> Any:
         xp, axes = get_array_module(x), self.axes(x)
-        nothing = as_array_like(-math.inf, x)
+        nothing = backend_of(x).scalar_like(-math.inf, x)
         if 0 in x.shape:
             return xp.sum(x, axis=axes, keepdims=self.keepdims) + nothing
         largest = xp.finfo(x.dtype).max
@@ -153,7 +152,7 @@ class LogSumExp(Reduction):
         shift = xp.clip(xp.max(x, axis=axes, keepdims=True), -largest, largest)
         total = sum_over(xp.exp(x - shift), backend_of(x), axes, keepdims=True)
         is_zero = total == 0  # each x is -inf
-        total = xp.where(is_zero, as_array_like(1.0, x), total)
+        total = xp.where(is_zero, backend_of(x).scalar_like(1.0, x), total)
         y = xp.where(is_zero, nothing, shift + xp.log(total))
         return y if self.keepdims else xp.sum(y, axis=axes)  # each sum has one element
 
@@ -161,7 +160,7 @@ class LogSumExp(Reduction):
         (x,), (y,) = self.inputs, self.outputs
         y = reshape(y, kept_shape(x.shape, self.axis))
         # where each x is -inf, so is y, and the derivative is exp(-inf) = 0
-        return reshape(gy, y.shape) * exp(x - where(array_of(y) == -math.inf, 0.0, y))
+        return reshape(gy, y.shape) * exp(x - where(unwrap(y) == -math.inf, 0.0, y))
 
 
 @hinted
@@ -211,7 +210,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
         ShapeError: ``axis`` is out of range, or has no elements.
     """
     axis = None if axis is None else as_axis("argmax", axis)
-    return ArgMax(axis, keepdims)(array_of(x))
+    return ArgMax(axis, keepdims)(unwrap(x))
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..backends.registry import backend_of
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, array_of, as_array_like, get_array_module
+from ..variable import Scalar, Variable, get_array_module, unwrap
 from .casting import floating
 
 
@@ -18,7 +19,7 @@ class Where(Function):
 
     def forward(self, condition: Any, x0: Any, x1: Any) -> Any:
         xp = get_array_module(condition)
-        return xp.where(condition, as_array_like(x0, x1), as_array_like(x1, x0))
+        return xp.where(condition, weak_array(x0, x1), weak_array(x1, x0))
 
     def backward(self, gy: Any) -> Any:
         condition, _, _ = self.inputs
@@ -37,7 +38,7 @@ def where(condition: Any, x0: Any, x1: Any) -> Variable:
         condition: an array of bools; no gradient flows to it.
         x0, x1: arrays, Variables, or at most one Python scalar.
     """
-    return Where()(array_of(condition), x0, x1)
+    return Where()(unwrap(condition), x0, x1)
 
 
 class Maximum(Function):
@@ -46,7 +47,7 @@ class Maximum(Function):
     broadcasts = True
 
     def forward(self, x0: Any, x1: Any) -> Any:
-        x0, x1 = as_array_like(x0, x1), as_array_like(x1, x0)
+        x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
         xp = get_array_module(x0)
         return xp.maximum(x0, x1)
 
@@ -73,7 +74,7 @@ class Minimum(Function):
     broadcasts = True
 
     def forward(self, x0: Any, x1: Any) -> Any:
-        x0, x1 = as_array_like(x0, x1), as_array_like(x1, x0)
+        x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
         xp = get_array_module(x0)
         return xp.minimum(x0, x1)
 
@@ -92,6 +93,16 @@ def minimum(x0: Any, x1: Any) -> Variable:
     At ties each side gets half of the gradient, as in PyTorch.
     """
     return Minimum()(x0, x1)
+
+
+def weak_array(x: Any, y: Any) -> Any:
+    """Return ``x``; if only ``x`` is a Python scalar, as a 0-d array that keeps the dtype of ``y``.
+
+    Operators take Python scalars as they are, functions of the array API do not.
+    """
+    if not isinstance(x, Scalar) or isinstance(y, Scalar):
+        return x
+    return backend_of(y).scalar_like(x, y)
 
 
 def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
@@ -116,10 +127,10 @@ class Clip(Function):
             return get_array_module(x).clip(x, self.x_min, self.x_max)
         low, high = bounds
         if low is not None:
-            x, low = as_array_like(x, low), as_array_like(low, x)
+            x, low = weak_array(x, low), weak_array(low, x)
             x = get_array_module(x).maximum(x, low)
         if high is not None:
-            x, high = as_array_like(x, high), as_array_like(high, x)
+            x, high = weak_array(x, high), weak_array(high, x)
             x = get_array_module(x).minimum(x, high)
         return x
 

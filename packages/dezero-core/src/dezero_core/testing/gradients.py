@@ -15,7 +15,7 @@ from ..backends.interface import ArrayBackend
 from ..backends.registry import backend_of, default_backend, get_backend
 from ..config import using_config
 from ..errors import DezeroError
-from ..variable import Scalar, Variable, array_of, as_variable
+from ..variable import Scalar, Variable, as_variable, unwrap
 
 
 class GradientError(DezeroError, AssertionError):
@@ -169,8 +169,8 @@ def numerical_grad(
     Returns:
         a host array of the shape of ``x``, float64.
     """
-    library = backend_of(array_of(x))
-    point = library.to_numpy(array_of(x)).astype(np.float64)
+    library = backend_of(unwrap(x))
+    point = library.to_numpy(unwrap(x)).astype(np.float64)
 
     def function(x: Variable) -> Variable:
         return as_variable(f(x.data, *args, **kwargs))
@@ -195,8 +195,8 @@ def gradient_check(
         x: where, a Variable or an array; it is left as it is.
         rtol, atol: how far they may be apart, relative and absolute.
     """
-    library = backend_of(array_of(x))
-    point = library.to_numpy(array_of(x)).astype(np.float64)
+    library = backend_of(unwrap(x))
+    point = library.to_numpy(unwrap(x)).astype(np.float64)
     variable = Variable(library.from_numpy(point))
     with using_config("update_buffers", False):
         f(variable, *args, **kwargs).backward()
@@ -216,4 +216,4 @@ def array_allclose(a: Any, b: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bo
 
 
 def _on_host(x: Any) -> Any:
-    return x if isinstance(x, Scalar) else backend_of(array_of(x)).to_numpy(array_of(x))
+    return x if isinstance(x, Scalar) else backend_of(unwrap(x)).to_numpy(unwrap(x))

@@ -10,14 +10,13 @@ from dezero_core.diagnosis import require_axes
 from dezero_core.extend import (
     Axis,
     AxisLike,
-    array_of,
-    as_array_like,
     as_axes,
     as_number,
     backend_of,
     call_widened,
     floating,
     sum_over,
+    unwrap,
 )
 from dezero_core.functions import exp, sum, tanh, where
 from dezero_core.hints import hinted
@@ -101,19 +100,19 @@ class ReLU(Function):
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
-        return ReLUGrad()(gy, array_of(y))
+        return ReLUGrad()(gy, unwrap(y))
 
 
 @signatures.relu.define
 def _relu(x: Any) -> Any:
     xp = get_array_module(x)
-    return xp.maximum(x, as_array_like(0, x))
+    return xp.maximum(x, backend_of(x).scalar_like(0, x))
 
 
 @signatures.relu_grad.define
 def _relu_grad(gy: Any, y: Any) -> Any:
     xp = get_array_module(gy)
-    return xp.where(y > 0, gy, as_array_like(0, gy))
+    return xp.where(y > 0, gy, backend_of(gy).scalar_like(0, gy))
 
 
 class ReLUGrad(Function):

@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import array_of, as_array_like, as_number, backend_of, floating
+from dezero_core.extend import as_number, backend_of, floating, unwrap
 from dezero_core.functions import reshape
 from dezero_core.hints import hinted
 
@@ -15,7 +15,7 @@ from .. import signatures
 
 @signatures.scaled_where.define
 def _scaled_where(x: Any, mask: Any, scale: float) -> Any:
-    return get_array_module(x).where(mask, x * scale, as_array_like(0.0, x))
+    return get_array_module(x).where(mask, x * scale, backend_of(x).scalar_like(0.0, x))
 
 
 class Dropout(Function):
@@ -29,7 +29,7 @@ class Dropout(Function):
 
     def backward(self, gy: Any) -> Any:
         _, mask = self.inputs
-        return Dropout(self.scale)(gy, array_of(mask)), None
+        return Dropout(self.scale)(gy, unwrap(mask)), None
 
 
 def require_ratio(op: str, dropout_ratio: Any) -> None:

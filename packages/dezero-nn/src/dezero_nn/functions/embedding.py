@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Variable
+from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import admitted
 from dezero_core.functions import get_item
 from dezero_core.hints import hinted
 
@@ -31,6 +30,6 @@ def embed_id(x: Any, W: Any) -> Variable:
     """
     if W.ndim != 2:
         raise ShapeError(f"embed_id: W {tuple(W.shape)}; expected a table (V, D)")
-    x = admitted(x)
+    x = as_variable(x).data
     require_classes("embed_id", "id", x, W.shape[0], of="rows in the table")
     return get_item(W, x)

@@ -9,15 +9,13 @@ from typing import Any
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError, UnsupportedType
 from dezero_core.extend import (
-    admitted,
-    array_of,
-    as_array_like,
     backend_of,
     call_widened,
     cast,
     floating,
     on_device_of,
     sum_over,
+    unwrap,
 )
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 from dezero_core.hints import hinted
@@ -98,7 +96,7 @@ def _softmax_cross_entropy(x: Any, t: Any) -> Any:
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
     # where, not multiplication: the scores of other classes may be -inf
-    picked = xp.sum(xp.where(is_label(x, t), shifted, as_array_like(0.0, x)), axis=1)
+    picked = xp.sum(xp.where(is_label(x, t), shifted, backend_of(x).scalar_like(0.0, x)), axis=1)
     return sum_over(log_z - picked, backend) / x.shape[0]
 
 
@@ -119,7 +117,7 @@ class SoftmaxCrossEntropy(Function):
 
     def backward(self, gy: Any) -> Any:
         x, t = self.inputs
-        return SoftmaxCrossEntropyGrad()(gy, x, array_of(t)), None
+        return SoftmaxCrossEntropyGrad()(gy, x, unwrap(t)), None
 
 
 class SoftmaxCrossEntropyGrad(Function):
@@ -163,7 +161,7 @@ def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
 
     Probabilities below 1e-15 count as that, and pass no gradient (book step 47).
     """
-    x, t = floating(as_variable(x)), admitted(t)
+    x, t = floating(as_variable(x)), as_variable(t).data
     check_labels("softmax_cross_entropy_simple", x, t)
     rows = backend_of(t).arange(x.shape[0], t)
     positions = rows, get_array_module(t).reshape(t, (-1,))
@@ -181,7 +179,9 @@ class SigmoidCrossEntropy(Function):
         xp = get_array_module(x)
         # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and exact far from 0
         factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
-        finite = xp.where(factor == 0, as_array_like(0.0, x), x)  # 0 times inf is 0 here
+        finite = xp.where(
+            factor == 0, backend_of(x).scalar_like(0.0, x), x
+        )  # 0 times inf is 0 here
         terms = factor * finite + xp.log1p(xp.exp(-xp.abs(x)))
         return sum_over(terms, backend_of(x)) / x.shape[0]
 
@@ -245,7 +245,7 @@ def likelihood_of_targets(p: Variable, t: Any) -> Variable:
 
 def targets_like(op: str, x: Variable, t: Any) -> Any:
     """Return targets in the shape and dtype of ``x``; with a graph if they require grad."""
-    t = t if isinstance(t, Variable) else admitted(t)
+    t = t if isinstance(t, Variable) else as_variable(t).data
     if x.ndim == 0 or x.shape[0] == 0 or math.prod(t.shape) != x.size:
         raise ShapeError(
             f"{op}: {tuple(x.shape)} and targets {tuple(t.shape)}: both have one element for "
@@ -255,7 +255,7 @@ def targets_like(op: str, x: Variable, t: Any) -> Any:
         t = t if t.dtype == x.dtype else astype(t, x.dtype)
         return t if t.shape == x.shape else reshape(t, x.shape)
     with on_device_of(x.data):
-        t = cast(array_of(t), x.dtype)
+        t = cast(unwrap(t), x.dtype)
         return t if tuple(t.shape) == x.shape else get_array_module(t).reshape(t, x.shape)
 
 
@@ -273,7 +273,7 @@ def accuracy(y: Any, t: Any) -> Variable:
     Raises:
         ShapeError, LabelError: as `softmax_cross_entropy`.
     """
-    y, t = admitted(y), admitted(t)
+    y, t = as_variable(y).data, as_variable(t).data
     check_labels("accuracy", y, t)
     xp = get_array_module(y)
     with on_device_of(y, t):
@@ -288,7 +288,7 @@ def one_hot(x: Any, t: Any) -> Any:
 
 def is_label(x: Any, t: Any) -> Any:
     """Return booleans in the shape of the scores ``x``, True at each row's label."""
-    x, t = array_of(x), array_of(t)
+    x, t = unwrap(x), unwrap(t)
     xp = get_array_module(x)
     classes = backend_of(t).arange(x.shape[1], t)
     return classes == xp.reshape(cast(t, xp.int64), (x.shape[0], 1))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dezero_core import Config, Function, Variable, get_array_module
+from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import (
-    admitted,
-    array_of,
     as_number,
     backend_of,
     call_widened,
@@ -17,6 +15,7 @@ from dezero_core.extend import (
     floating,
     is_floating,
     sum_over,
+    unwrap,
     widened,
 )
 from dezero_core.functions import reshape, sum, sum_to
@@ -100,13 +99,13 @@ def batch_norm(
         y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
         if Config.update_buffers:
             m = math.prod(x.shape) // x.shape[1]
-            follow(mean, array_of(of_batch), decay)
-            follow(var, array_of(var_of_batch) * (m / (m - 1)), decay)
+            follow(mean, unwrap(of_batch), decay)
+            follow(var, unwrap(var_of_batch) * (m / (m - 1)), decay)
         return y
 
     def by_running(x: Any, gamma: Any, beta: Any) -> Any:
         _, shape = over_channels(x)
-        scale = gamma * (widened(array_of(var)) + eps) ** -0.5
+        scale = gamma * (widened(unwrap(var)) + eps) ** -0.5
         center = mean.data if isinstance(mean, Variable) else backend_of(mean).copy(mean)
         return reshape(scale, shape) * x + reshape(beta - scale * center, shape)
 
@@ -115,7 +114,7 @@ def batch_norm(
 
 def follow(running: Any, batch: Any, decay: float) -> None:
     """Move running statistics towards those of a batch."""
-    old = array_of(running)
+    old = unwrap(running)
     change = cast((batch - old) * (1 - decay), old.dtype)
     if isinstance(running, Variable):
         running.data = old + change
@@ -151,7 +150,7 @@ def require_elements(x: tuple[int, ...]) -> None:
 def require_running(x: Any, mean: Any, var: Any) -> None:
     """Raise unless the running statistics are floating, and one number for each channel."""
     for name, running in (("mean", mean), ("var", var)):
-        array = admitted(running)
+        array = as_variable(running).data
         if tuple(array.shape) != tuple(x.shape[1:2]):
             raise ShapeError(
                 f"batch_norm: {name} {tuple(array.shape)} for x {tuple(x.shape)}; expected one "

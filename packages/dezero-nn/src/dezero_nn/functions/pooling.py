@@ -8,13 +8,12 @@ from typing import Any
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import (
-    array_of,
-    as_array_like,
     backend_of,
     call_widened,
     floating,
     is_floating,
     sum_over,
+    unwrap,
 )
 from dezero_core.functions import max, reshape, transpose
 from dezero_core.hints import hinted
@@ -56,7 +55,7 @@ def _max_pool2d_grad(
 ) -> Any:
     xp = get_array_module(gy)
     spread = xp.expand_dims(gy, axis=2)
-    cols = xp.where(chosen(index, kernel), spread, as_array_like(0, gy))
+    cols = xp.where(chosen(index, kernel), spread, backend_of(gy).scalar_like(0, gy))
     cols = xp.reshape(cols, (*gy.shape[:2], *kernel, *gy.shape[2:]))
     return signatures.col2im(cols, shape, stride, pad, DENSE)
 
@@ -65,7 +64,7 @@ def _max_pool2d_grad(
 def _max_pool2d_pick(x: Any, index: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     xp = get_array_module(x)
     rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, 0.0))
-    picked = xp.where(chosen(index, kernel), rows, as_array_like(0, x))
+    picked = xp.where(chosen(index, kernel), rows, backend_of(x).scalar_like(0, x))
     return xp.sum(picked, axis=2)
 
 
@@ -108,7 +107,7 @@ class MaxPool2d(Pool2d):
 
     def backward(self, gy: Any, _: Any) -> Any:
         (x,), (_, index) = self.inputs, self.outputs
-        return MaxPool2dGrad(x.shape, *self.settings)(gy, array_of(index))
+        return MaxPool2dGrad(x.shape, *self.settings)(gy, unwrap(index))
 
 
 class MaxPool2dGrad(Pool2dGrad):

@@ -16,7 +16,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ShapeError
-from dezero_core.extend import array_of, call_widened, floating, narrowed
+from dezero_core.extend import call_widened, floating, narrowed, unwrap
 from dezero_core.functions import (
     concat,
     expand_dims,
@@ -53,7 +53,7 @@ class LSTMSequence(Function):
 
     def backward(self, ghs: Any, gc: Any, _: Any) -> Any:
         hs, needs_gx = self.outputs[0], self.needs_grad[0]
-        arrays = map(array_of, (*self.outputs, *self.inputs, ghs, gc))
+        arrays = map(unwrap, (*self.outputs, *self.inputs, ghs, gc))
         found = signatures.lstm_grad(*arrays, needs_gx)
         if not isinstance(hs, Variable):
             return found
@@ -135,7 +135,7 @@ def _lstm_grad(*arguments: Any) -> tuple[Any, ...]:
     known = [None if x is None else Variable(x, requires_grad=False) for x in arrays]
     hs, _, workspace, *inputs, ghs, gc = known
     found = gradients(hs, workspace, inputs, ghs, gc, needs_gx)
-    return tuple([None if gradient is None else array_of(gradient) for gradient in found])
+    return tuple([None if gradient is None else unwrap(gradient) for gradient in found])
 
 
 @signatures.lstm.define
