@@ -90,7 +90,7 @@ MISFITS: list[Misfit] = [
     (lambda: F.reshape(X, (4, -1)), r"Reshape: 6 elements .* to \(4, -1\)"),
     (lambda: F.reshape(X, (-1, -1)), "one length may be -1"),
     (lambda: F.reshape(X[:0], (0, -1)), "Reshape: 0 elements"),
-    (lambda: F.transpose(X, (0, 0)), "Transpose: axes .*each axis is named once"),
+    (lambda: F.transpose(X, (0, 0)), "Transpose: axes .*expected each axis once"),
     (lambda: F.transpose(X, (0,)), "Transpose: axes"),
     (lambda: F.expand_dims(X, 4), "ExpandDims: axis 4"),
     (lambda: F.squeeze(X, 0), "Squeeze: axis 0"),

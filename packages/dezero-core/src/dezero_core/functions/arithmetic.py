@@ -1,4 +1,4 @@
-"""Sums, products and powers, elementwise and broadcasting as in NumPy."""
+"""Add, multiply, divide and raise to powers, elementwise; shapes broadcast as in NumPy."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def neg(x: Any) -> Variable:
 
 
 class Pos(Function):
-    """y = +x, a copy;  dy/dx = 1."""
+    """y = +x, in a new array;  dy/dx = 1."""
 
     def forward(self, x: Any) -> Any:
         return backend_of(x).copy(x)
@@ -153,44 +153,32 @@ class Pow(Function):
         need0, need1 = self.needs_grad
         gx0 = gx1 = None
         if need0:
-            gx0 = gy * x1 * base_for(x0, x1) ** one_less(x1)
+            gx0 = gy * x1 * lower_power(x0, x1)
         if need1:
             (y,) = self.outputs
-            gx1 = gy * (power_or_zero(x0, y) * log_or_zero(x0))
+            gx1 = gy * power_times_log(x0, y)
         return gx0, gx1
 
 
-def one_less(x1: Any) -> Any:
-    """The exponent ``x1 - 1``; of 0, whose factor in the derivative is 0, any finite one."""
+def lower_power(x0: Any, x1: Any) -> Any:
+    """Return ``x0 ** (x1 - 1)``, but 1 where ``x1`` is 0, because 0 * inf would be NaN."""
     if isinstance(x1, Scalar):
-        return x1 - 1 if x1 else 1
-    return where((x1 > 0) | (x1 < 0), x1 - 1, 1)
+        return x0 ** (x1 - 1) if x1 else 1.0
+    nonzero = (x1 > 0) | (x1 < 0)
+    return where(nonzero, x0, 1.0) ** where(nonzero, x1 - 1, 1)
 
 
-def base_for(x0: Any, x1: Any) -> Any:
-    """Return the base; where the exponent is 0, and so the derivative, a finite one."""
-    if isinstance(x1, Scalar):
-        return x0 if x1 else 1.0
-    return where((x1 > 0) | (x1 < 0), x0, 1.0)
-
-
-def power_or_zero(x0: Any, y: Any) -> Any:
-    """Return ``y``, but 0 where the base is 0, of which a negative power is inf."""
+def power_times_log(x0: Any, y: Any) -> Any:
+    """Return ``y log(x0)``, but 0 where ``x0 <= 0``, because y may be inf and the log is not."""
     if isinstance(x0, int | float):
-        return y if x0 else 0.0
-    return where((x0 > 0) | (x0 < 0), y, 0.0)
-
-
-def log_or_zero(x0: Any) -> Any:
-    """log(x0) where x0 > 0, else 0."""
-    if isinstance(x0, int | float):
-        return math.log(x0) if x0 > 0 else 0.0
-    return log(where(x0 > 0, x0, 1.0))
+        return y * (math.log(x0) if x0 > 0 else 0.0) if x0 else 0.0
+    power = where((x0 > 0) | (x0 < 0), y, 0.0)
+    return power * log(where(x0 > 0, x0, 1.0))
 
 
 def pow(x0: Any, x1: Any) -> Variable:
-    """Return ``x0 ** x1``; base and exponent may both want gradients (book step 22).
+    """Return ``x0 ** x1``; gradients flow to the base and to the exponent (book step 22).
 
-    The derivative with respect to the exponent is that of a base >= 0.
+    The derivative with respect to the exponent is 0 where the base is not positive.
     """
     return Pow()(x0, x1)

@@ -1,4 +1,4 @@
-"""Stretching an array to a larger shape, and summing it back."""
+"""Broadcast an array to a larger shape, and sum an array to a smaller shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..variable import Variable, get_array_module
 
 
 class BroadcastTo(Function):
-    """y = x repeated along axes of length 1 and new axes in front;  the gradient is summed."""
+    """Repeat x along axes of length 1 and new leading axes;  gx = gy summed to the shape of x."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -39,7 +39,7 @@ class BroadcastTo(Function):
 
 @hinted
 def broadcast_to(x: Any, shape: int | Sequence[int]) -> Variable:
-    """Return ``x`` stretched to ``shape`` by NumPy's rule (book step 40).
+    """Return ``x`` broadcast to ``shape`` by NumPy's rule (book step 40).
 
     Raises:
         ShapeError: ``x`` does not broadcast to ``shape``.
@@ -48,7 +48,7 @@ def broadcast_to(x: Any, shape: int | Sequence[int]) -> Variable:
 
 
 class SumTo(Function):
-    """y = x summed over the axes that a broadcast from ``shape`` stretched or added."""
+    """Sum x over the axes that a broadcast from ``shape`` repeats or adds;  gx = gy broadcast."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -58,9 +58,12 @@ class SumTo(Function):
         added = x.ndim - len(self.shape)
         pairs = zip(x.shape[max(added, 0) :], self.shape, strict=False)
         if added < 0 or any(have != want != 1 for have, want in pairs):
-            raise ShapeError(f"SumTo: shape {tuple(x.shape)} is no broadcast of {self.shape}")
-        stretched = [added + axis for axis, length in enumerate(self.shape) if length == 1]
-        axes = (*range(added), *stretched)
+            raise ShapeError(
+                f"SumTo: shape {tuple(x.shape)} to {self.shape}: expected a shape that broadcasts "
+                "to the first"
+            )
+        repeated = [added + axis for axis, length in enumerate(self.shape) if length == 1]
+        axes = (*range(added), *repeated)
         total = sum_over(x, backend_of(x), axes) if axes else x
         return xp.reshape(total, self.shape)
 
@@ -70,7 +73,7 @@ class SumTo(Function):
 
 
 def sum_to(x: Any, shape: int | Sequence[int]) -> Variable:
-    """Return ``x`` summed to ``shape``, the reverse of `broadcast_to` (book step 40).
+    """Return ``x`` summed to ``shape``, the transpose of `broadcast_to` (book step 40).
 
     Raises:
         ShapeError: ``shape`` does not broadcast to the shape of ``x``.

@@ -1,4 +1,4 @@
-"""Compare elementwise; the results are plain arrays of bools, as they have no derivative."""
+"""Compare elementwise; results are plain arrays of bools, because they have no derivative."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Compare(Function):
         if broadcast_shape(*shapes) is None:
             raise ShapeError(
                 f"Compare: shapes {shapes[0]} {SYMBOLS[self.comparison]} {shapes[1]} do not "
-                "broadcast; axes are matched from the last, and must be equal or 1; to find one "
-                "Variable among others, also in a list, compare with `is`"
+                "broadcast; axes are matched from the last, and must be equal or 1; to find a "
+                "Variable in a list, compare with `is`"
             )
 
 
@@ -56,8 +56,9 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
 
     Returns:
         an array of bools, or ``NotImplemented`` if ``x1`` is something else, such as None or a
-        string, and for ``==`` and ``!=`` if a Variable has no data. Python then asks ``x1``; in
-        the end ``==`` and ``!=`` give one bool, and the others raise TypeError.
+        string, or if ``==`` or ``!=`` compares a Variable without data. Python then tries the
+        method of ``x1``. If that fails too, ``==`` and ``!=`` give a bool, and the others raise
+        TypeError.
 
     Raises:
         ShapeError: the shapes do not broadcast.
@@ -73,7 +74,7 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
 
 
 def holds_numbers(x: Any) -> bool:
-    """Return whether ``x`` is a number, or an array or sequence, whatever its elements are."""
+    """Return whether ``x`` is a number, an array or a sequence, with any elements."""
     if isinstance(x, Variable | Number) or is_plain_sequence(x):
         return True
     return hasattr(type(x), "dtype") or hasattr(type(x), "__array__")

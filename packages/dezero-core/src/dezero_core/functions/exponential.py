@@ -1,4 +1,4 @@
-"""Exponential function, logarithm and square root, elementwise."""
+"""Compute exponentials, logarithms and square roots elementwise."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def log(x: Any) -> Variable:
 
 
 class Sqrt(Function):
-    """y = square root of x;  dy/dx = 1 / (2 y)."""
+    """y = sqrt(x);  dy/dx = 1 / (2 y)."""
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)

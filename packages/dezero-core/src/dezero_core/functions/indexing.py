@@ -1,4 +1,4 @@
-"""Parts of an array: slices, gathers and masks."""
+"""Select elements of an array by slices, integers and masks."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ..variable import Variable, cast, get_array_module
 from .part_sums import part_sums
 
 Index = Any
-"""What NumPy takes between brackets: integers, slices, ``...``, None, arrays, or a tuple."""
+"""An index as in NumPy: an integer, a slice, ``...``, None, an array, or a tuple of these."""
 
 
 class GetItem(Function):
-    """y = x[index];  the gradient is added up where the elements came from."""
+    """y = x[index];  gy is scatter-added to the selected positions of a zero gx."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
 
     def forward(self, x: Any) -> Any:
-        self.index = arrays_in(self.index, x)
+        self.index = normalize_index(self.index, x)
         return backend_of(x).get_item(x, self.index)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
-        sums = part_sums() if self._is_ours else None  # a subclass needs the gradient itself
+        sums = part_sums() if self._is_ours else None  # a subclass may use the returned gradient
         if sums is None or not is_basic(self.index):
             return PutItem(self.index, x.shape)(gy)
         (variable,) = self._given()
@@ -58,8 +58,8 @@ class GetItem(Function):
 def get_item(x: Any, index: Index) -> Variable:
     """Return ``x[index]`` (book step 47).
 
-    In a plain backward, a loop over ``x[t]`` costs no more than its steps. With
-    ``create_graph=True`` each ``x[t]`` costs a gradient of the size of ``x``; use `unstack` there.
+    In a plain backward, the cost of a loop over ``x[t]`` is linear in the number of steps. With
+    ``create_graph=True`` each ``x[t]`` needs a gradient of the size of ``x``; use `unstack` there.
 
     Args:
         x: any shape.
@@ -68,13 +68,14 @@ def get_item(x: Any, index: Index) -> Variable:
             times gets the sum of its gradients. As in NumPy, an empty list selects nothing.
 
     Raises:
-        OutOfRange: ``x`` has no such elements.
+        OutOfRange: ``index`` is not an index, or is out of range for ``x``.
+        BackendMismatch: ``index`` holds an array of another library.
     """
     return GetItem(index)(x)
 
 
 class PutItem(Function):
-    """y = zeros, with x added up at index: the transpose of taking ``y[index]``."""
+    """Scatter-add x to zeros at ``index``;  gx = gy[index].  This is the transpose of `GetItem`."""
 
     def __init__(self, index: Index, shape: tuple[int, ...]) -> None:
         self.index, self.shape = index, shape
@@ -89,25 +90,25 @@ class PutItem(Function):
         return get_item(gy, self.index)
 
 
-def arrays_in(index: Index, x: Any) -> Index:
+def normalize_index(index: Index, x: Any) -> Index:
     """Return ``index`` with each sequence converted to an array of the backend of ``x``.
 
     Variables become their arrays, NumPy integers become ints, and bools become 0-d arrays.
     """
     if isinstance(index, tuple):
-        return tuple([part_of_index(part, x) for part in index])
-    return part_of_index(index, x)
+        return tuple([normalize_part(part, x) for part in index])
+    return normalize_part(index, x)
 
 
-def part_of_index(part: Any, x: Any) -> Any:
-    """Convert one part of an index; see `arrays_in`."""
+def normalize_part(part: Any, x: Any) -> Any:
+    """Convert one part of an index; see `normalize_index`."""
     if type(part) is int or type(part) is slice or part is None or part is Ellipsis:
         return part
     if isinstance(part, Variable):
         return part.data
     if isinstance(part, list | tuple | range):
         return integers_or_bools(part, x)
-    if type(part).__name__ == "bool":  # Python's or NumPy's: selects all or nothing
+    if type(part).__name__ == "bool":  # Python's or NumPy's: it selects everything or nothing
         return backend_of(x).asarray(bool(part))
     if isinstance(part, Integral):
         return operator.index(part)
@@ -115,7 +116,7 @@ def part_of_index(part: Any, x: Any) -> Any:
 
 
 def backend_name(part: Any) -> str | None:
-    """Return the backend of an array; None for anything else."""
+    """Return the name of the backend of an array, or None for anything else."""
     try:
         return backend_of(part).name
     except UnsupportedType:
@@ -123,7 +124,7 @@ def backend_name(part: Any) -> str | None:
 
 
 def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
-    """Return a sequence as an array of the backend of ``x``; an empty one becomes int64."""
+    """Convert a sequence to an array of the backend of ``x``; an empty one becomes int64."""
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
@@ -132,18 +133,18 @@ def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
 def is_out_of_range(index: Index, x: Any) -> bool:
     """Return whether ``index`` is invalid or out of range for the array ``x``."""
     try:
-        index = arrays_in(index, x)
+        index = normalize_index(index, x)
     except (TypeError, ValueError):  # such as a ragged list
         return True
     shape = tuple(x.shape)
     parts = [part for part in (index if isinstance(index, tuple) else (index,)) if part is not None]
     used = [axes_used(part) for part in parts]
-    skipped = len(shape) - sum(used)  # by an ellipsis
+    skipped = len(shape) - sum(used)  # the axes that an ellipsis stands for
     if skipped < 0:
         return True
     axis = 0
     for part, count in zip(parts, used, strict=True):
-        if misses(part, shape[axis : axis + count]):
+        if is_part_out_of_range(part, shape[axis : axis + count]):
             return True
         axis += skipped if part is Ellipsis else count
     return False
@@ -159,7 +160,7 @@ def axes_used(part: Any) -> int:
     return getattr(part, "ndim", 0) if part is Ellipsis or is_mask(part) else 1
 
 
-def misses(part: Any, lengths: tuple[int, ...]) -> bool:
+def is_part_out_of_range(part: Any, lengths: tuple[int, ...]) -> bool:
     """Return whether a part of an index is out of range for axes of these lengths."""
     if is_mask(part):
         return tuple(getattr(part, "shape", ())) != lengths

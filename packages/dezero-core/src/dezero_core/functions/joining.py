@@ -1,4 +1,4 @@
-"""Join arrays into one, and split one into parts."""
+"""Join arrays into one array, and split an array into parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .shape import reshape
 
 
 class Concat(Function):
-    """y = the inputs one after another along an axis;  each gets its part of the gradient."""
+    """Join the inputs along an axis;  each gradient is the part of gy at its input."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -51,16 +51,16 @@ class Concat(Function):
 
 @hinted
 def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
-    """Return the arrays ``xs`` joined along an axis they have.
+    """Return the arrays ``xs`` joined along an existing axis.
 
     Args:
-        xs: at least one; their shapes differ in ``axis`` only.
-        axis: negative ones count from the end; None flattens the arrays first.
+        xs: one or more arrays, whose shapes may differ in ``axis`` only.
+        axis: the axis; negative values count from the end; None flattens the arrays first.
 
     Raises:
         ArgumentError: ``xs`` is empty.
         ArgumentTypeError: ``axis`` is not an integer.
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes differ in another axis, or there is no such axis.
     """
     xs = list(xs)
     if not xs:
@@ -71,7 +71,7 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
 
 
 class Stack(Function):
-    """y = the inputs side by side along a new axis;  each gets its part of gy."""
+    """Join the inputs along a new axis;  the gradients are the parts of gy along it."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -88,17 +88,17 @@ class Stack(Function):
         if any(shape != shapes[0] for shape in shapes):
             raise ShapeError(
                 f"Stack: shapes {', '.join(map(str, shapes))}: all must be equal; concat() joins "
-                "arrays along an axis they have"
+                "arrays along an existing axis"
             )
         require_axes(self, self.axis, (1, *shapes[0]), elements=False)
 
 
 @hinted
 def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
-    """Return the arrays ``xs``, all of one shape, joined along a new axis.
+    """Return the arrays ``xs`` joined along a new axis.
 
     Args:
-        xs: at least one, of one shape.
+        xs: one or more arrays of the same shape.
         axis: the position of the new axis in the result; negative values count from the end.
 
     Raises:
@@ -113,7 +113,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
 
 
 class Unstack(Function):
-    """ys = the parts of x along an axis, which is removed;  gx = the stack of the gys."""
+    """Split x into its parts along an axis, which is removed;  gx = the gys stacked."""
 
     materialize_grads = False
 
@@ -139,16 +139,16 @@ class Unstack(Function):
 def unstack(x: Any, axis: int = 0) -> tuple[Variable, ...]:
     """Return the parts of ``x`` along an axis, as ``torch.unbind``: the inverse of `stack`.
 
-    One op takes all parts, so a loop over the steps of a sequence costs no more than its steps,
-    also in ``backward(create_graph=True)``. A plain backward through one of the parts frees the op
-    for all of them; if parts are used in several backward passes, take them with ``x[i]``.
+    One op gives all parts, so the cost of a loop over the steps of a sequence is linear in their
+    number, also in ``backward(create_graph=True)``. A plain backward through one part frees the op
+    for all of them; if parts are used in several backward passes, select them with ``x[i]``.
 
     Args:
-        x: at least one axis.
+        x: an array with at least one axis.
         axis: the axis to remove; negative values count from the end.
 
     Returns:
-        As many Variables as ``x`` is long along ``axis``. They share the memory of ``x`` where the
+        One Variable for each position along ``axis``. They share the memory of ``x`` if the
         library has views.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Products of matrices."""
+"""Multiply matrices, stacks of matrices, and vectors."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class MatMul(Function):
     def backward(self, gy: Any) -> Any:
         x, W = self.inputs
         need_x, need_W = self.needs_grad
-        if W.ndim == 1:  # a matrix of one column
+        if W.ndim == 1:  # treat it as a matrix of one column
             W, gy = reshape(W, (-1, 1)), reshape(gy, (*gy.shape, 1))
-        if x.ndim == 1:  # a matrix of one row
+        if x.ndim == 1:  # treat it as a matrix of one row
             x, gy = reshape(x, (1, -1)), reshape(gy, (*gy.shape[:-1], 1, gy.shape[-1]))
         gx = matmul(gy, matrix_transpose(W)) if need_x else None
         if not need_W:
@@ -40,7 +40,7 @@ class MatMul(Function):
         gW = matmul(matrix_transpose(x), gy)
         if self.inputs[1].ndim == 1:
             gW = reshape(gW, gW.shape[:-1])
-        return gx, gW  # stacks are summed by the engine
+        return gx, gW  # the engine sums over broadcast leading axes
 
     def diagnose(self, *arrays: Any) -> None:
         x, W = map(shape_of, arrays)
@@ -68,9 +68,9 @@ def matmul(x: Any, W: Any) -> Variable:
         W: shape (..., k, m), or (k,); leading axes broadcast.
 
     Returns:
-        shape (..., n, m), without the axis that a vector does not have.
+        shape (..., n, m), without n if ``x`` is a vector, and without m if ``W`` is one.
 
     Raises:
-        ShapeError: the shapes do not fit.
+        ShapeError: the two lengths k differ, or the leading axes do not broadcast.
     """
     return MatMul()(x, W)

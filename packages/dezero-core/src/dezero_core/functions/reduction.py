@@ -1,4 +1,4 @@
-"""Sums, means and extremes over axes."""
+"""Reduce an array over axes: sum, mean, maximum, minimum, logsumexp and argmax."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .shape import reshape
 
 
 class Reduction(Function):
-    """What all ops over axes are told."""
+    """Hold the axes and ``keepdims`` of a reduction, and check the axes."""
 
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
     def axes(self, x: Any) -> Axis:
-        """Return the axes; as in NumPy, a 0-d array also accepts axis 0 or -1."""
+        """Return the axes to reduce; as in NumPy, a 0-d array also accepts axis 0 or -1."""
         return () if x.ndim == 0 and self.axis in ((0,), (-1,)) else self.axis
 
     def diagnose(self, *arrays: Any) -> None:
@@ -42,7 +42,7 @@ class Reduction(Function):
 
 
 class Sum(Reduction):
-    """y = sum of x over axes;  every element summed gets the gradient of its sum."""
+    """y = the sum of x over axes;  gx = gy broadcast to the shape of x."""
 
     def forward(self, x: Any) -> Any:
         return sum_over(x, backend_of(x), self.axes(x), self.keepdims)
@@ -57,11 +57,11 @@ def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
     Args:
-        x: any shape. A floating result has the dtype of ``x`` (half precision is summed in
+        x: any shape. Floating-point ``x`` gives its own dtype (half precision is summed in
             float32); integers and booleans are summed as in NumPy.
-        axis: an integer, or a list, tuple or array of them; negative ones count from the end;
-            None for all.
-        keepdims: leave summed axes in place with length 1.
+        axis: an integer, or a list, tuple or array of integers; negative values count from the
+            end; None (default) sums over all axes.
+        keepdims: keep summed axes with length 1 (default False).
 
     Raises:
         ShapeError: an axis is out of range or repeated.
@@ -72,10 +72,13 @@ def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
 @hinted
 def mean(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
-    """Return the mean of ``x`` over ``axis``, negative axes from the end; None for all.
+    """Return the mean of ``x`` over ``axis``; the arguments are those of `sum`.
+
+    Integers and booleans give floating point. Half precision is summed in float32.
 
     Raises:
-        ShapeError: an axis is out of range, or there is nothing to take the mean of.
+        ShapeError: an axis is out of range or repeated, or there are no elements to average.
+        ArgumentTypeError: an axis is not an integer.
     """
     axis, x = as_axes("mean", axis), x if hasattr(x, "shape") else as_variable(x)
     kept = kept_shape(x.shape, axis)
@@ -90,7 +93,7 @@ average = mean
 
 
 class Max(Reduction):
-    """y = largest x along axes;  those that are it share the gradient evenly."""
+    """y = the maximum of x over axes;  gy is split equally among the maximal elements."""
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
@@ -108,15 +111,9 @@ class Max(Reduction):
 
 @hinted
 def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
-    """Return the largest elements of ``x`` along ``axis`` (book step 47).
+    """Return the maximum of ``x`` over ``axis`` (book step 47); the arguments are those of `sum`.
 
-    Args:
-        x: any shape.
-        axis: an integer, or a list, tuple or array of them; negative ones count from the end;
-            None for all.
-        keepdims: leave reduced axes in place with length 1.
-
-    Elements that are equally large share the gradient evenly, as with PyTorch's ``amax``.
+    Equal maxima get equal parts of the gradient, as in PyTorch's ``amax``.
 
     Raises:
         ShapeError: an axis is out of range, is repeated, or has no elements.
@@ -126,7 +123,7 @@ def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
 
 class Min(Max):
-    """y = smallest x along axes;  those that are it share the gradient evenly."""
+    """y = the minimum of x over axes;  gy is split equally among the minimal elements."""
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
@@ -135,45 +132,40 @@ class Min(Max):
 
 @hinted
 def min(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
-    """Return the smallest elements of ``x`` along ``axis``; otherwise as `max` (book step 47)."""
+    """Return the minimum of ``x`` over ``axis`` (book step 47); see `max`."""
     return Min(as_axes("min", axis), keepdims)(x)
 
 
 class LogSumExp(Reduction):
-    """y = log of the sum of exp(x) over axes;  dy/dx = exp(x - y)."""
+    """y = log(sum of exp(x) over axes);  dy/dx = exp(x - y)."""
 
     def forward(self, x: Any) -> Any:
         xp, axes = get_array_module(x), self.axes(x)
-        nothing = backend_of(x).scalar_like(-math.inf, x)
+        minus_inf = backend_of(x).scalar_like(-math.inf, x)
         if 0 in x.shape:
-            return xp.sum(x, axis=axes, keepdims=self.keepdims) + nothing
+            return xp.sum(x, axis=axes, keepdims=self.keepdims) + minus_inf
         largest = xp.finfo(x.dtype).max
-        # subtracted, so that exp does not overflow; finite, so that inf - inf does not occur
+        # Subtract the maximum, so that exp does not overflow. Clip it, because inf - inf is NaN.
         shift = xp.clip(xp.max(x, axis=axes, keepdims=True), -largest, largest)
         total = sum_over(xp.exp(x - shift), backend_of(x), axes, keepdims=True)
         is_zero = total == 0  # each x is -inf
         total = xp.where(is_zero, backend_of(x).scalar_like(1.0, x), total)
-        y = xp.where(is_zero, nothing, shift + xp.log(total))
-        return y if self.keepdims else xp.sum(y, axis=axes)  # each sum has one element
+        y = xp.where(is_zero, minus_inf, shift + xp.log(total))
+        return y if self.keepdims else xp.sum(y, axis=axes)  # removes the axes of length 1
 
     def backward(self, gy: Any) -> Any:
         (x,), (y,) = self.inputs, self.outputs
         y = reshape(y, kept_shape(x.shape, self.axis))
-        # where each x is -inf, so is y, and the derivative is exp(-inf) = 0
+        # Where each x is -inf, y is -inf too; the derivative is exp(-inf - 0) = 0.
         return reshape(gy, y.shape) * exp(x - where(unwrap(y) == -math.inf, 0.0, y))
 
 
 @hinted
 def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
-    """Return the logarithm of the sum of e to the power of ``x``, without overflow (book step 47).
+    """Return ``log(sum(exp(x)))`` over ``axis``, without overflow (book step 47).
 
-    Without elements, or with only -inf, the result is -inf and its gradient is 0.
-
-    Args:
-        x: any shape.
-        axis: an integer, or a list, tuple or array of them; negative ones count from the end;
-            None for all.
-        keepdims: leave reduced axes in place with length 1.
+    The arguments are those of `sum`. If there are no elements, or all are -inf, the result is -inf
+    and its gradient is 0. Integers give floating point; half precision is computed in float32.
 
     Raises:
         ShapeError: an axis is out of range or repeated.
@@ -183,7 +175,7 @@ def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable
 
 
 class ArgMax(Function):
-    """y = position of the largest x along an axis, the first of equals;  no derivative."""
+    """y = the index of the first maximum of x along an axis;  there is no derivative."""
 
     def __init__(self, axis: int | None, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
@@ -199,22 +191,27 @@ class ArgMax(Function):
 
 @hinted
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
-    """Return where ``x`` is largest along ``axis``, as integers without a graph.
+    """Return the index of the first maximum of ``x`` along ``axis``, without a graph.
 
     Args:
-        x: any shape; of equal elements the first counts.
-        axis: negative ones count from the end; None for the position in ``x`` flattened.
-        keepdims: leave the reduced axis in place with length 1.
+        x: any shape.
+        axis: an integer; negative values count from the end; None (default) for the index in
+            the flattened ``x``.
+        keepdims: keep the reduced axis with length 1 (default False).
+
+    Returns:
+        integers.
 
     Raises:
         ShapeError: ``axis`` is out of range, or has no elements.
+        ArgumentTypeError: ``axis`` is not an integer.
     """
     axis = None if axis is None else as_axis("argmax", axis)
     return ArgMax(axis, keepdims)(unwrap(x))
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """``shape`` with the reduced axes at length 1, as ``keepdims=True`` would leave it."""
+    """Return ``shape`` with the reduced axes of length 1, as with ``keepdims=True``."""
     reduced = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
     ones = {a % len(shape) for a in reduced} if shape else set()
     return tuple(1 if a in ones else length for a, length in enumerate(shape))

@@ -1,4 +1,4 @@
-"""Choosing elementwise: by a condition, the larger or smaller of two, within bounds."""
+"""Select elementwise: by a condition, the larger or smaller of two, or within bounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .casting import floating
 
 
 class Where(Function):
-    """y = x0 where the condition holds, else x1; each gets the gradient where it was chosen."""
+    """y = x0 where the condition is true, else x1;  gy goes to the selected input."""
 
     broadcasts = True
 
@@ -42,7 +42,7 @@ def where(condition: Any, x0: Any, x1: Any) -> Variable:
 
 
 class Maximum(Function):
-    """y = max(x0, x1);  the larger gets the gradient, of equals each gets half."""
+    """y = max(x0, x1);  gy goes to the larger input; at ties each input gets half."""
 
     broadcasts = True
 
@@ -55,21 +55,21 @@ class Maximum(Function):
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
         return (
-            share_of_larger(gy, x0, x1) if need0 else None,
-            share_of_larger(gy, x1, x0) if need1 else None,
+            gradient_of_larger(gy, x0, x1) if need0 else None,
+            gradient_of_larger(gy, x1, x0) if need1 else None,
         )
 
 
 def maximum(x0: Any, x1: Any) -> Variable:
     """Return the larger of ``x0`` and ``x1``, elementwise; shapes broadcast.
 
-    At ties each side gets half of the gradient, as in PyTorch.
+    At ties each input gets half of the gradient, as in PyTorch.
     """
     return Maximum()(x0, x1)
 
 
 class Minimum(Function):
-    """y = min(x0, x1);  the smaller gets the gradient, of equals each gets half."""
+    """y = min(x0, x1);  gy goes to the smaller input; at ties each input gets half."""
 
     broadcasts = True
 
@@ -82,15 +82,15 @@ class Minimum(Function):
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
         return (
-            share_of_larger(gy, x1, x0) if need0 else None,
-            share_of_larger(gy, x0, x1) if need1 else None,
+            gradient_of_larger(gy, x1, x0) if need0 else None,
+            gradient_of_larger(gy, x0, x1) if need1 else None,
         )
 
 
 def minimum(x0: Any, x1: Any) -> Variable:
     """Return the smaller of ``x0`` and ``x1``, elementwise; shapes broadcast.
 
-    At ties each side gets half of the gradient, as in PyTorch.
+    At ties each input gets half of the gradient, as in PyTorch.
     """
     return Minimum()(x0, x1)
 
@@ -105,8 +105,8 @@ def weak_array(x: Any, y: Any) -> Any:
     return backend_of(y).scalar_like(x, y)
 
 
-def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
-    """``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
+def gradient_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
+    """Return ``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
     half = floating(gy) * 0.5
     return where(x1 > x0, 0, half) + where(x0 > x1, half, 0.0)
 
@@ -114,7 +114,7 @@ def share_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
 class Clip(Function):
     """y = min(max(x, low), high);  gy goes to the input that equals y; at ties it goes to x.
 
-    Bounds that are numbers are settings; if one bound is an array, both are inputs.
+    If both bounds are numbers, they are settings of the op; otherwise both are inputs.
     """
 
     broadcasts = True
@@ -152,15 +152,15 @@ class Clip(Function):
 
 @hinted
 def clip(x: Any, x_min: Any = None, x_max: Any = None) -> Variable:
-    """Return ``x`` with values below ``x_min`` and above ``x_max`` moved there (book step 47).
+    """Return ``x`` limited to the interval from ``x_min`` to ``x_max`` (book step 47).
 
-    Where ``x_min`` is larger than ``x_max`` the result is ``x_max``, as in NumPy.
+    Where ``x_min`` is larger than ``x_max``, the result is ``x_max``, as in NumPy.
 
     Args:
         x: any shape.
-        x_min, x_max: Python numbers, arrays or Variables, or None for no bound; shapes
-            broadcast. A bound gets the gradient of the elements moved to it; an element
-            equal to its bound keeps its own, as with PyTorch's ``clamp``.
+        x_min, x_max: Python numbers, arrays or Variables, or None (default) for no bound; shapes
+            broadcast. A bound gets the gradient of the elements that it replaces. An element
+            equal to a bound keeps its gradient, as in PyTorch's ``clamp``.
     """
     if isinstance(x_min, NUMBER) and isinstance(x_max, NUMBER):
         return Clip(x_min, x_max)(x)
@@ -168,4 +168,4 @@ def clip(x: Any, x_min: Any = None, x_max: Any = None) -> Variable:
 
 
 NUMBER = (bool, int, float, type(None))
-"""Types of the bounds that are settings of the op."""
+"""Types of bounds that are settings of the op."""

@@ -1,4 +1,4 @@
-"""The same elements in another shape or order of axes."""
+"""Change the shape of an array, or the order of its axes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..variable import Variable, get_array_module
 
 
 class Reshape(Function):
-    """y = the elements of x in another shape;  the gradient goes back to the shape of x."""
+    """Give x another shape;  gx = gy in the shape of x."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -46,7 +46,8 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
 
     Args:
         x: any shape.
-        shape: the new shape, an integer or several; one length may be -1.
+        shape: the new shape, an integer or a sequence of them; one length may be -1, and is
+            computed from the others.
 
     Raises:
         ShapeError: the number of elements differs.
@@ -56,7 +57,7 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
 
 
 class Transpose(Function):
-    """y = x with its axes in another order;  the gradient has them put back."""
+    """Permute the axes of x;  gx = gy with the inverse permutation."""
 
     def __init__(self, axes: tuple[int, ...] | None) -> None:
         self.axes = axes
@@ -76,7 +77,7 @@ class Transpose(Function):
         positions = positions_of(self.axes, x.ndim)
         if positions is None or len(positions) != x.ndim:
             raise ShapeError(
-                f"Transpose: axes {self.axes} for shape {tuple(x.shape)}: each axis is named once"
+                f"Transpose: axes {self.axes} for shape {tuple(x.shape)}: expected each axis once"
             )
 
 
@@ -89,22 +90,26 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
         axes: for each axis of the result, the axis of ``x``; reversed order if None.
 
     Raises:
-        ShapeError: ``axes`` is no permutation of the axes of ``x``.
+        ShapeError: ``axes`` is not a permutation of the axes of ``x``.
         ArgumentTypeError: an axis is not an integer.
     """
     return Transpose(None if axes is None else as_integers("transpose", "axes", axes))(x)
 
 
 def matrix_transpose(x: Any) -> Variable:
-    """Return ``x`` with its last two axes swapped: a stack of matrices, each transposed."""
+    """Return ``x`` with its last two axes swapped, which transposes each matrix of a stack.
+
+    Raises:
+        ShapeError: ``x`` has fewer than two axes.
+    """
     if x.ndim < 2:
-        raise ShapeError(f"matrix_transpose: x {tuple(x.shape)}; expected at least two axes")
+        raise ShapeError(f"matrix_transpose: shape {tuple(x.shape)}: expected at least two axes")
     axes = range(x.ndim)
     return transpose(x, (*axes[:-2], axes[-1], axes[-2]))
 
 
 class ExpandDims(Function):
-    """y = x with a new axis of length 1;  the gradient loses it again."""
+    """Insert an axis of length 1;  gx = gy in the shape of x."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -125,9 +130,12 @@ class ExpandDims(Function):
 
 @hinted
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
-    """Return ``x`` with a new axis of length 1, which is number ``axis`` of the result.
+    """Return ``x`` with new axes of length 1.
 
-    As in NumPy, ``axis=-1`` puts it last, and several axes may be given.
+    Args:
+        x: any shape.
+        axis: the position of the new axis in the result, or several positions; negative values
+            count from the end.
 
     Raises:
         ShapeError: ``axis`` is out of range or repeated.
@@ -137,7 +145,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
     if isinstance(axes, int):
         return ExpandDims(axes)(x)
     if axes is None:
-        raise ArgumentTypeError("expand_dims: axis None: expected an integer or several")
+        raise ArgumentTypeError("expand_dims: axis None: expected an integer or a tuple of them")
     ndim = x.ndim + len(axes)
     new = normalize_axes("expand_dims", axes, ndim)
     lengths = iter(x.shape)
@@ -145,7 +153,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
 
 
 class Squeeze(Function):
-    """y = x without axes of length 1;  the gradient gets them back."""
+    """Remove axes of length 1;  gx = gy in the shape of x."""
 
     def __init__(self, axis: Axis) -> None:
         self.axis = axis
@@ -165,22 +173,23 @@ class Squeeze(Function):
         if axes is None or any(x.shape[a] != 1 for a in axes):
             raise ShapeError(
                 f"Squeeze: axis {self.axis} for shape {tuple(x.shape)}: only axes of length 1 "
-                "can go"
+                "can be removed"
             )
 
 
 @hinted
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` without the axes of length 1 named by ``axis``, or without all such axes.
+    """Return ``x`` without axes of length 1: those in ``axis``, or all if it is None (default).
 
     Raises:
         ShapeError: an axis is out of range, or longer than 1.
+        ArgumentTypeError: an axis is not an integer.
     """
     return Squeeze(as_axes("squeeze", axis))(x)
 
 
 def flatten(x: Any) -> Variable:
-    """Return ``x`` with all axes but the first joined: (N, ...) to (N, M) (book step 38).
+    """Return ``x`` with shape (N, ...) reshaped to (N, M) (book step 38).
 
     Raises:
         ShapeError: ``x`` has no axes.

@@ -1,4 +1,4 @@
-"""Sine, cosine and hyperbolic tangent, elementwise."""
+"""Compute sines, cosines, tangents and hyperbolic tangents elementwise."""
 
 from __future__ import annotations
 
