@@ -14,6 +14,21 @@ from dezero_io import DataLoader
 from dezero_nn import layers as L
 from dezero_nn.optimizers import SGD, Optimizer
 
+
+class Pair(L.Layer):
+    """A layer whose ``forward`` takes what its author chose, and returns two results."""
+
+    def forward(self, x: Variable, *, scale: float = 1.0) -> tuple[Variable, Variable]:
+        return x * scale, x
+
+
+class Descent(Optimizer):
+    """An optimizer that defines its rule."""
+
+    def delta(self, p: np.ndarray, g: np.ndarray, state: dict[str, Any]) -> np.ndarray:
+        return -0.1 * g
+
+
 x = Variable(np.ones((2, 3), "f"))
 p = Parameter(np.ones(3))
 
@@ -58,8 +73,11 @@ def right(loader: DataLoader, optimizer: Optimizer, function: Function) -> None:
     first, *_ = x
     assert_type(first, Variable)
     x.backward(create_graph=True, retain_graph=False)
-    assert_type(L.Linear(3)(x), Any)
+    assert_type(L.Linear(3)(x), Variable)
     assert_type(function(x), Any)
+    first, second = Pair()(x, scale=2.0)
+    assert_type(second, Variable)
+    Descent().setup(L.Linear(3)).step()
     SGD(lr=0.1).setup(L.Linear(3)).update()
     for batch in loader:
         assert_type(batch, Any)

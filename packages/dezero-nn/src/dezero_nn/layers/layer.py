@@ -78,15 +78,15 @@ class Layer:
             require_call(cls, args, kwargs)
         return super().__new__(cls)
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def __call__(self, *inputs: Any, **settings: Any) -> Variable:
         """Run ``forward``; an error of ours will name the layers it came through."""
         state = vars(self)
         mode = state.get(FLAG)
         try:
             if mode is None or mode is Config.train or not flags_apply():
-                result = self.forward(*inputs, **options)
+                result = self.forward(*inputs, **settings)
             else:  # functions that forward calls must see the flag too
-                result = call_by(MODES[mode].run, self.forward, *inputs, **options)
+                result = call_by(MODES[mode].run, self.forward, *inputs, **settings)
         except DezeroError as error:
             self._add_to_path(error)
             raise
@@ -120,7 +120,7 @@ class Layer:
         """Copies and pickles leave out what the last call was about."""
         return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
 
-    def forward(self, *inputs: Any, **options: Any) -> Any:
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the layer computes."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
