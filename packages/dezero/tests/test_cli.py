@@ -86,8 +86,8 @@ def test_mnist(tmp_path: Path) -> None:
 
 
 def test_mnist_that_is_not_there(tmp_path: Path, monkeypatch: Any) -> None:
-    from dezero_io import download
-    from dezero_io.datasets import mnist
+    from dezero_io.data import download
+    from dezero_io.data.datasets import mnist
 
     monkeypatch.setenv("DEZERO_DATA", str(tmp_path))
     monkeypatch.setattr(download, "cache_folder", lambda: tmp_path)
@@ -298,7 +298,7 @@ def test_what_cannot_be_written_is_known_before_training(
     ]:
         with monkeypatch.context() as patch:
             if patched:
-                patch.setattr("dezero_io.atomic.mkstemp", refuse)
+                patch.setattr("dezero_io.weights.files.mkstemp", refuse)
             result = run("train", option, str(given))
         text = " ".join(result.output.split())
         assert result.exit_code == 2, result.output

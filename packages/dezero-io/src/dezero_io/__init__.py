@@ -2,15 +2,15 @@
 
 from dezero_core.extend import load_weights, save_weights
 
-from . import datasets, transforms
 from .__about__ import __version__
-from .atomic import atomic_file
-from .checkpoint import Checkpoint, Checkpointer, load_checkpoint, save_checkpoint
-from .datasets import *  # noqa: F403 (their __all__ says what)
-from .download import data_folder, get_file
-from .flatten import flatten_params
-from .loaders import DataLoader, SeqDataLoader
-from .pytorch import load_pytorch_weights, resnet_names, vgg16_names
+from .data import datasets, transforms
+from .data.datasets import *  # noqa: F403 (their __all__ says what)
+from .data.download import data_folder, get_file
+from .data.loaders import DataLoader, SeqDataLoader
+from .weights import flatten_params
+from .weights.checkpoint import Checkpoint, Checkpointer, load_checkpoint, save_checkpoint
+from .weights.files import atomic_file
+from .weights.pytorch import load_pytorch_weights, resnet_names, vgg16_names
 
 __all__ = [
     "Checkpoint",

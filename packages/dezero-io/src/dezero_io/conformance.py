@@ -11,8 +11,8 @@ import numpy as np
 from dezero_core import Buffer, Parameter
 from dezero_core.extend import Check, backend_of, get_backend, load_weights, save_weights
 
-from .datasets import Spiral
-from .loaders import DataLoader
+from .data.datasets import Spiral
+from .data.loaders import DataLoader
 
 VALUES: dict[str, Any] = {
     "W": np.sin(np.arange(6.0)).reshape(2, 3).astype("float32"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from dezero_core.extend import WeightFormat
 from dezero_core.hookspecs import DEZERO_API, hookimpl
 
-from . import npz, safetensors
+from .data.download import fetch
+from .weights import npz, safetensors
+
+MIRRORS = ("https://github.com/koki0702/dezero-models/releases/download/v0.1/",)
+PUBLISHED_WEIGHTS = ("vgg16.npz", "resnet50.npz", "resnet101.npz", "resnet152.npz")
 
 __all__ = ["DEZERO_API", "dezero_fetch", "dezero_op_cases", "dezero_weight_formats"]
 
@@ -28,14 +33,19 @@ def dezero_weight_formats() -> list[WeightFormat]:
 
 
 @hookimpl(tryfirst=True)
-def dezero_fetch(name: str) -> Any:
-    """Return the path of one of the files in `dezero_io.published`.
+def dezero_fetch(name: str) -> Path | None:
+    """Return the local path of published weights, downloaded if need be; None for other names.
 
-    It is called before third-party plugins, except those that use ``tryfirst`` too, like a mirror.
+    The files are looked for in the folder ``models`` of `data_folder`, then of the cache folder.
+    Their publisher gives no checksums (docs/adr/0006); loading compares every key, shape and dtype
+    with the model. Plugins with ``tryfirst``, such as a mirror, are called before this one; all
+    others after it.
+
+    Raises:
+        DataMissing: the file is in neither folder, and cannot be downloaded.
     """
-    from .published import published
-
-    return published(name)
+    is_published = name in PUBLISHED_WEIGHTS
+    return fetch(f"models/{name}", [name], MIRRORS) if is_published else None
 
 
 @hookimpl

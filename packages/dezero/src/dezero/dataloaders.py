@@ -1,5 +1,5 @@
 """The book's ``dezero.dataloaders``."""
 
-from dezero_io.loaders import DataLoader, SeqDataLoader
+from dezero_io.data.loaders import DataLoader, SeqDataLoader
 
 __all__ = ["DataLoader", "SeqDataLoader"]

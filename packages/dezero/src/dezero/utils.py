@@ -12,7 +12,7 @@ from dezero_core import get_dot_graph, plot_dot_graph
 from dezero_core.extend import unwrap
 from dezero_core.functions.reduction import kept_shape
 from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
-from dezero_io.download import cache_folder, get_file, show_progress
+from dezero_io.data.download import cache_folder, get_file, show_progress
 from dezero_nn import get_conv_outsize, get_deconv_outsize, pair
 
 __all__ = [

@@ -45,7 +45,7 @@ def preprocess(
 def eight_bits(image: Any) -> Any:
     """Return a picture with 8 bits a channel; 16 bits are scaled by 255/65535 and rounded.
 
-    ``dezero_io.transforms`` has a copy of this function: no other package may import it.
+    ``dezero_io.data.transforms`` has a copy of this function: no other package may import it.
 
     Raises:
         ArgumentError: as `preprocess`.

@@ -11,7 +11,7 @@ import click
 
 from dezero import DezeroError, Model
 from dezero_core.extend import file_path, format_for, located
-from dezero_io.atomic import require_writable
+from dezero_io.weights.files import require_writable
 
 
 class FileType(click.ParamType):  # type: ignore[type-arg]

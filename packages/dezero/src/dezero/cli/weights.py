@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dezero_core.extend import Limits, Stored, format_for, located
-from dezero_io.atomic import require_writable
+from dezero_io.weights.files import require_writable
 
 from .files import NEW_WEIGHTS, SAVED_WEIGHTS
 

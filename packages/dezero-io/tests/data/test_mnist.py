@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from dezero_core.errors import DataDamaged, DataMissing
-from dezero_io import MNIST, DataLoader, download
-from dezero_io.datasets import mnist
+from dezero_io import MNIST, DataLoader
+from dezero_io.data import download
+from dezero_io.data.datasets import mnist
 
 REAL = Path(os.environ.get("DEZERO_DATA", "")) / "mnist" / "train-images-idx3-ubyte.gz"
 needs_mnist = pytest.mark.skipif(

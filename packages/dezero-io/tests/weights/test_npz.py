@@ -31,16 +31,13 @@ from dezero_core.errors import (
 )
 from dezero_core.extend import Limits, Stored, get_backend, named_params
 from dezero_io import (
-    atomic,
     flatten_params,
     load_checkpoint,
     load_weights,
-    manifest,
-    npz,
-    progress,
     save_checkpoint,
     save_weights,
 )
+from dezero_io.weights import files, manifest, npz, progress
 
 
 def tree(value: float = 1.0) -> dict[str, Any]:
@@ -418,11 +415,11 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
     """Only what is ours, for this file, of this machine, of a process that is gone."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    start = atomic.prefix(tmp_path / "m.npz")
+    start = files.prefix(tmp_path / "m.npz")
     left = tmp_path / f"{start}{gone.pid}.x.part"
     kept = [
         tmp_path / f"{start}{os.getpid()}.x.part",
-        tmp_path / f"{atomic.prefix(tmp_path / 'other.npz')}{gone.pid}.x.part",
+        tmp_path / f"{files.prefix(tmp_path / 'other.npz')}{gone.pid}.x.part",
         tmp_path / f".m.npz.another-machine.{gone.pid}.x.part",
         tmp_path / "m.npz.part",
     ]
@@ -508,9 +505,9 @@ def denied(source: Any, *arguments: Any, **options: Any) -> Any:
         ("os.fsync", full, "No space left on device"),
         ("os.replace", denied, "Permission denied"),
         ("pathlib.Path.chmod", denied, "Permission denied"),
-        ("dezero_io.atomic.mkstemp", denied, "Permission denied"),
-        ("dezero_io.atomic.sweep", denied, "Permission denied"),
-        ("dezero_io.npz._add", full, "No space left on device"),
+        ("dezero_io.weights.files.mkstemp", denied, "Permission denied"),
+        ("dezero_io.weights.files.sweep", denied, "Permission denied"),
+        ("dezero_io.weights.npz._add", full, "No space left on device"),
     ],
 )
 def test_errors_name_the_path_of_the_user(
@@ -538,12 +535,12 @@ def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("loop.npz", OSError, "Too many levels of symbolic links"),
         ("n" * 300 + ".npz", OSError, "File name too long"),
     ]:
-        for write in (lambda path: save_weights(tree(), path), atomic.require_writable):
+        for write in (lambda path: save_weights(tree(), path), files.require_writable):
             with pytest.raises(error, match=message) as caught:
                 write(Path(name))
             assert caught.value.filename == name
     left = ["away.npz", "file", "loop.npz", "taken.npz"]
     assert sorted(path.name for path in tmp_path.iterdir()) == left
     save_weights(tree(), "\N{LATIN SMALL LETTER E WITH ACUTE}" * 120)  # 244 bytes, 255 are allowed
-    atomic.require_writable(tmp_path / "new.npz")
+    files.require_writable(tmp_path / "new.npz")
     assert not (tmp_path / "new.npz").exists()

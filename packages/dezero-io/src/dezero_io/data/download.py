@@ -14,8 +14,7 @@ from urllib.request import url2pathname
 
 from dezero_core.errors import ArgumentError, DataDamaged, DataMissing
 
-from .atomic import atomic_file
-from .regular import open_regular
+from ..weights.files import atomic_file, open_regular
 
 
 def data_folder() -> Path:

@@ -21,10 +21,10 @@ from dezero_core.extend import (
 )
 from dezero_core.hints import require_keywords
 
+from ..weights.random_state import set_state
 from .collation import collate, examples_of, map_arrays
 from .datasets.dataset import Dataset
 from .epochs import BatchIterator, Epoch
-from .generators import set_state
 from .host_arrays import host_array, is_table, rows
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 DataLoader = Any
-"""A `dezero_io.loaders.DataLoader`, which imports this file."""
+"""A `dezero_io.data.loaders.DataLoader`, which imports this file."""
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Writing a file so that its path holds the old or the new contents, whole, at every instant."""
+"""Open and replace files: an ordinary file or an error, the old contents or the new, whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from platform import node
 from tempfile import mkstemp
-from typing import IO
+from typing import IO, BinaryIO
+
+from dezero_core.errors import FormatError
 
 
 @contextmanager
@@ -139,3 +141,19 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file at ``path``, open for reading.
+
+    Raises:
+        FormatError: it is a folder, a pipe or a device.
+        OSError: it cannot be opened.
+    """
+    # non-blocking: a pipe would wait until somebody writes
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FormatError(f"{path} is not a regular file")
+    return os.fdopen(descriptor, "rb")

@@ -1,4 +1,4 @@
-"""A tree of parameters as one flat dictionary."""
+"""Weight files, checkpoints, and the parameters of a tree by key."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ import numpy as np
 from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError
 from dezero_core.extend import Limits, Snapshot, Stored
 
-from .atomic import atomic_file
+from .files import atomic_file, open_regular
 from .manifest import (
     Entry,
     Manifest,
@@ -40,7 +40,6 @@ from .manifest import (
     storable,
 )
 from .progress import Counted, counted
-from .regular import open_regular
 
 SUFFIX = ".safetensors"
 

@@ -11,7 +11,7 @@ from dezero_core.backends import host
 from dezero_core.errors import ArgumentError, MissingPackage
 from dezero_core.extend import Memory, backend_of, get_backend, transfers
 from dezero_io import DataLoader, Dataset, Digits, SeqDataLoader, SinCurve, Spiral
-from dezero_io.transforms import AsType, Compose, Normalize, RandomHorizontalFlip
+from dezero_io.data.transforms import AsType, Compose, Normalize, RandomHorizontalFlip
 
 
 class Numbers(Dataset):

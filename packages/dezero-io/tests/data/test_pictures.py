@@ -9,7 +9,7 @@ from dezero_core import seed
 from dezero_core.backends import host
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_io import DataLoader, Dataset
-from dezero_io.transforms import (
+from dezero_io.data.transforms import (
     CenterCrop,
     Compose,
     Convert,

@@ -22,12 +22,12 @@ from dezero_io import (
     ImageNet,
     Shakespear,
     Shakespeare,
-    download,
     get_file,
-    published,
+    plugin,
 )
-from dezero_io.datasets import cifar, imagenet, shakespear
-from dezero_io.download import show_progress
+from dezero_io.data import download
+from dezero_io.data.datasets import cifar, imagenet, shakespear
+from dezero_io.data.download import show_progress
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for data; no other, and no network."""
     monkeypatch.setenv("DEZERO_DATA", str(tmp_path))
     monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
-    for module in (cifar, imagenet, shakespear, published):
+    for module in (cifar, imagenet, shakespear, plugin):
         monkeypatch.setattr(module, "MIRRORS", ())
     return tmp_path
 
@@ -140,7 +140,7 @@ def test_published_weights_are_found_offline(folder: Path) -> None:
     (folder / "models").mkdir()
     (folder / "models" / "resnet50.npz").write_bytes(b"PK")
     assert plugins.fetch("resnet50.npz") == folder / "models" / "resnet50.npz"
-    assert published.published("unheard-of.npz") is None
+    assert plugin.dezero_fetch("unheard-of.npz") is None
 
 
 def test_get_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_io import DataLoader, Dataset
-from dezero_io.transforms import (
+from dezero_io.data.transforms import (
     AsType,
     Compose,
     Flatten,

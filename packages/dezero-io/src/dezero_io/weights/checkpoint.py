@@ -64,7 +64,7 @@ from dezero_core.extend import (
 from dezero_core.hints import signature_of
 
 from . import npz
-from .generators import Generators, StatefulGenerator
+from .random_state import Generators, StatefulGenerator
 
 STATE = "dezero.checkpoint"
 """The name of what is not arrays, in the metadata: JSON."""

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from dezero_core import Buffer, Parameter
 from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError, ShapeMismatch
 from dezero_core.extend import Limits, Stored, load_weights, named_params, save_weights
-from dezero_io import safetensors
+from dezero_io.weights import safetensors
 
 package = pytest.importorskip("safetensors.numpy", reason="the extra dezero-io[safetensors]")
 

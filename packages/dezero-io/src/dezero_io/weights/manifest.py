@@ -10,6 +10,8 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,7 @@ import dezero_core
 from dezero_core.errors import FormatError, SaveError
 from dezero_core.extend import Snapshot, Stored
 
-from .__about__ import __version__
-from .beside import beside
+from ..__about__ import __version__
 
 FORMAT = 1
 """Version of the layout; a file of a later one is refused."""
@@ -174,6 +175,31 @@ def hashed_while(write: Callable[[Any], object], stored: Stored, key: str, array
     write(array)
     found: Entry = entry()
     return found
+
+
+def beside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Start a call; returns what waits for its result, or raises its error.
+
+    The queue is written in C, and so is whole whenever Ctrl-C interrupts this thread: those of
+    concurrent.futures can be left locked by it, for ever. The thread is a daemon: nobody waits for
+    it once the call that started it was interrupted.
+    """
+    answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def call() -> None:
+        try:
+            answer.put((function(*arguments), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+    def wait() -> Any:
+        result, error = answer.get()
+        if error is not None:
+            raise error
+        return result
+
+    Thread(target=call, daemon=True).start()
+    return wait
 
 
 def outline(shape: tuple[int, ...], dtype: Any) -> Any:

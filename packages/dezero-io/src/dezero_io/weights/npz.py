@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -30,8 +31,7 @@ from numpy.lib import format as npy
 from dezero_core.errors import FormatError, LimitError, SaveError
 from dezero_core.extend import Limits, Stored
 
-from .atomic import atomic_file
-from .deflate import LEVEL, accelerate
+from .files import atomic_file, open_regular
 from .manifest import (
     NAME,
     Entry,
@@ -45,7 +45,6 @@ from .manifest import (
     storable,
 )
 from .progress import Counted, counted
-from .regular import open_regular
 
 MOST_MEMBERS = 10_000
 MOST_AXES = 32
@@ -68,6 +67,12 @@ FLOAT8 = "'<f1'"
 
 CHUNK = 1 << 20
 """Number of bytes to deflate or inflate at a time."""
+
+RAW = -15
+"""The window bits of zlib for a deflate stream without a header, as zip files contain."""
+
+LEVEL = 1
+"""The compression level: trained weights look random, and a higher one makes them no smaller."""
 
 KNOWN = {
     b"\x93NUMPY": "a single array; read it with numpy.load",
@@ -118,6 +123,20 @@ def _add(archive: ZipFile, key: str, array: Any) -> None:
         content = as_bytes(array)
         for start in range(0, len(content), CHUNK):  # deflate copies its input
             stream.write(content[start : start + CHUNK])
+
+
+def accelerate(stream: Any) -> None:
+    """Let ISA-L deflate a member that is open for writing, if installed (`dezero-io[fast]`).
+
+    ISA-L is several times as fast as zlib, and its output a few percent larger. `zipfile` has no
+    public way to choose a compressor: only this function uses a private attribute of it.
+    """
+    try:
+        isal_zlib = import_module("isal.isal_zlib")
+    except ImportError:
+        return
+    if stream._compressor is not None:
+        stream._compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
 
 
 def read(path: Path, limits: Limits) -> Stored:
