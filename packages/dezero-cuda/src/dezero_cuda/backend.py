@@ -65,7 +65,7 @@ class CudaBackend(ArrayBackend):
         shape, strides = window_layout(x, kernel, stride, dilation)
         return cupy.lib.stride_tricks.as_strided(x, shape, strides)
 
-    def is_view(self, x: Array) -> bool:
+    def is_view(self, x: cupy.ndarray) -> bool:
         return x.base is not None
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:

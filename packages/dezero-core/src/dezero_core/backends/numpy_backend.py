@@ -69,7 +69,7 @@ class NumpyBackend(ArrayBackend):
     def copy(self, x: Array) -> Array:
         return np.array(x)  # +x gives a scalar for an array without axes
 
-    def iadd(self, x: Array, y: Array) -> Array:
+    def iadd(self, x: Any, y: Any) -> Array:
         return np.add(x, y, out=x if is_writable(x) else np.empty(x.shape, x.dtype))
 
     def get_item(self, x: Array, index: Any) -> Array:
@@ -92,11 +92,13 @@ class NumpyBackend(ArrayBackend):
         y[tuple([slice(before, before + n) for n, (before, _) in middle])] = x
         return y
 
-    def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+    def sliding_windows(self, x: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
         shape, strides = window_layout(x, kernel, stride, dilation)
         if not x.flags.c_contiguous:
             return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
-        view: Array = np.ndarray(shape, x.dtype, x, 0, strides)  # several times as fast
+        view: np.ndarray[Any, Any] = np.ndarray(
+            shape, x.dtype, x, 0, strides
+        )  # several times as fast
         view.flags.writeable = False
         return view
 

@@ -51,7 +51,7 @@ def default_floating(backend: ArrayBackend) -> Any:
     return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
 
 
-def in_floating(x: Array) -> Array:
+def in_floating(x: Array) -> Any:
     """Convert integers and booleans to floating point; return other arrays unchanged."""
     dtype = getattr(x, "dtype", None)
     if id(dtype) in _wide:  # spelled out: it is on the path of exp and its like
@@ -71,7 +71,7 @@ def in_single(x: Array, backend: ArrayBackend) -> Array:
     return backend.xp.astype(x, backend.dtype("float32"))
 
 
-def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Array:
+def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32.
 
     Every sum over an axis of floating-point data goes through here: see `ArrayBackend.sum`.

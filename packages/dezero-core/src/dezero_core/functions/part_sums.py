@@ -36,7 +36,7 @@ class PartSums:
         or another shape than ``shape``, or if the library cannot write in place.
         """
         grads, key = self.position(x)
-        total = None if grads is None else grads[key]
+        total: Any = None if grads is None else grads[key]
         if total is None or total.dtype != gy.dtype or tuple(total.shape) != shape:
             return False
         backend = backend_of(total)
