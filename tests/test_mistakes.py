@@ -227,7 +227,7 @@ MISTAKES: list[Mistake] = [
     ("Keras' units and activation", lambda: L.Linear(units=3, activation="relu"), TypeError,
      r"'units' \(write out_size\), 'activation' \(call the activation"),
     ("Chainer's ksize", lambda: L.Conv2d(3, ksize=3), TypeError, r"'ksize' \(write kernel_size\)"),
-    ("layers of an LSTM", lambda: L.LSTM(3, num_layers=2), TypeError, "one layer after the other"),
+    ("layers of an LSTM", lambda: L.LSTM(3, num_layers=2), TypeError, "stack single layers"),
     ("both directions", lambda: L.GRU(3, bidirectional=True), TypeError, r"takes x\[::-1\]"),
     ("batches first", lambda: L.RNN(3, batch_first=True), TypeError, r"x\.transpose\(1, 0, 2\)"),
     ("an index of padding", lambda: L.EmbedID(3, 2, padding_idx=0), TypeError, "set the row of W"),

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from .errors import CallError, MissingName
 
 VARIABLE = {
+    **{name: f"F.{name}(x)" for name in "exp log relu sigmoid softmax sqrt tanh".split()},
     "view": "x.reshape(shape)",
     "resize": "x.reshape(shape)",
     "numpy": "x.data is the array; dezero.cuda.as_numpy(x) returns a NumPy array",
@@ -32,13 +33,6 @@ VARIABLE = {
     "squeeze": "F.squeeze(x, axis)",
     "flatten": "F.flatten(x), which keeps the first axis, or x.reshape(-1)",
     "ravel": "x.reshape(-1)",
-    "exp": "F.exp(x)",
-    "log": "F.log(x)",
-    "sqrt": "F.sqrt(x)",
-    "tanh": "F.tanh(x)",
-    "sigmoid": "F.sigmoid(x)",
-    "relu": "F.relu(x)",
-    "softmax": "F.softmax(x)",
     "abs": "abs(x)",
     "pow": "x ** n",
     "mm": "x @ y",
@@ -58,7 +52,7 @@ VARIABLE = {
     "grad_var": "x.grad",
     "grad_fn": "x.creator",
     "creator_node": "x.creator",
-    "set_creator": "the Function's call sets x.creator",
+    "set_creator": "calling a Function sets x.creator",
     "retain_grad": "y.backward(retain_grad=True)",
     "retain_data": "y.backward(retain_grad=True)",
     "assign": "x.data = array",
@@ -70,7 +64,7 @@ VARIABLE = {
         for name in ("add", "sub", "mul", "div", "fill", "copy", "clamp")
     },
 }
-"""Attributes of PyTorch's, TensorFlow's and Chainer's arrays, and their equivalents here."""
+"""Attributes of arrays in PyTorch, TensorFlow and Chainer, and their equivalents in DeZero."""
 
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
@@ -84,55 +78,40 @@ DEVICES = {
 }
 """Arguments of PyTorch's ``to`` that do not name a backend."""
 
-KEYWORDS: dict[str, tuple[str, ...]] = {
-    "dim": ("axis",),
-    "dims": ("axes", "axis"),
-    "axes": ("axis",),
-    "keepdim": ("keepdims",),
-    "input": ("x", "x0", "p"),
-    "tensor": ("x",),
-    "tensors": ("xs",),
-    "arrays": ("xs",),
-    "size": ("shape",),
-    "newshape": ("shape",),
-    "min": ("x_min",),
-    "max": ("x_max",),
-    "target": ("t", "x1"),
-    "labels": ("t",),
-    "y_true": ("t", "x1"),
-    "y_pred": ("x", "x0", "p", "y"),
-    "logits": ("x",),
-    "weight": ("gamma",),
-    "bias": ("nobias", "b", "beta"),
-    "use_bias": ("nobias",),
-    "in_features": ("in_size",),
-    "out_features": ("out_size",),
-    "units": ("out_size", "hidden_size"),
-    "input_dim": ("in_size",),
-    "output_dim": ("out_size",),
-    "input_size": ("in_size",),
-    "n_units": ("hidden_size",),
-    "num_classes": ("out_size",),
-    "num_embeddings": ("in_size",),
-    "embedding_dim": ("out_size",),
-    "normalized_shape": ("shape",),
-    "filters": ("out_channels",),
-    "ksize": ("kernel_size",),
-    "pool_size": ("kernel_size",),
-    "padding": ("pad",),
-    "strides": ("stride",),
-    "dilate": ("dilation",),
-    "dilation_rate": ("dilation",),
-    "p": ("dropout_ratio",),
-    "rate": ("dropout_ratio",),
-    "ratio": ("dropout_ratio",),
-    "negative_slope": ("slope",),
-    "epsilon": ("eps",),
-    "learning_rate": ("lr", "alpha"),
-    "kernel_initializer": ("initializer",),
-    "initialW": ("initializer",),
+KEYWORDS = {
+    "axes": "dims",
+    "axis": "dim dims axes",
+    "keepdims": "keepdim",
+    "x": "input tensor logits y_pred",
+    "x0": "input y_pred",
+    "p": "input y_pred",
+    "y": "y_pred",
+    "xs": "tensors arrays",
+    "shape": "size newshape normalized_shape",
+    "x_min": "min",
+    "x_max": "max",
+    "t": "target labels y_true",
+    "x1": "target y_true",
+    "gamma": "weight",
+    "nobias": "bias use_bias",
+    "b": "bias",
+    "beta": "bias",
+    "in_size": "in_features input_dim input_size num_embeddings",
+    "out_size": "out_features output_dim units num_classes embedding_dim",
+    "hidden_size": "units n_units",
+    "out_channels": "filters",
+    "kernel_size": "ksize pool_size",
+    "pad": "padding",
+    "stride": "strides",
+    "dilation": "dilate dilation_rate",
+    "dropout_ratio": "p rate ratio",
+    "slope": "negative_slope",
+    "eps": "epsilon",
+    "lr": "learning_rate",
+    "alpha": "learning_rate",
+    "initializer": "kernel_initializer initialW",
 }
-"""Keywords of other frameworks, and the equivalent parameters here."""
+"""Parameters, and the keywords of other frameworks for them. The first that matches is shown."""
 
 ADVICE = {
     "bias": "nobias=True leaves the bias out",
@@ -145,14 +124,14 @@ ADVICE = {
     "betas": "beta1= and beta2=",
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
-    "num_workers": "batches are made in the calling thread",
-    "sampler": "shuffle=False goes in order; a data set of its own gives another order",
+    "num_workers": "batches are created in the calling thread",
+    "sampler": "shuffle=False keeps the order; for another order, write a dataset",
     "reduction": "losses return the mean over the batch",
-    "training": "model.eval(), model.train() and test_mode() say whether layers train",
-    "num_layers": "one layer after the other, such as those of Sequential",
+    "training": "call model.eval() and model.train(), or use test_mode()",
+    "num_layers": "stack single layers, for example with Sequential",
     "batch_first": "x is (T, N, in), so transpose it with x.transpose(1, 0, 2)",
     "bidirectional": "a second layer takes x[::-1]; concat joins the results along the last axis",
-    "affine": "gamma and beta are always there; freeze them with requires_grad = False",
+    "affine": "gamma and beta always exist; freeze them with requires_grad = False",
     "padding_idx": "every row is trained; set the row of W.data to 0 after each update",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
@@ -163,14 +142,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) -> MissingName:
-    """Return the error for an attribute that ``owner`` does not have, with its hint if any."""
+    """Return the error for a missing attribute of ``owner``, with a hint if there is one."""
     hint = f"; in DeZero: {hints[name]}" if name in hints else ""
     return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 
 def no_attribute(obj: Any, name: str, hints: Mapping[str, str]) -> Any:
     """Raise the error for a missing attribute; call this from ``__getattr__``."""
-    if hasattr(type(obj), name):  # a property that raised: its own error says more
+    if hasattr(type(obj), name):  # a property that raised: its error is more helpful
         return object.__getattribute__(obj, name)
     raise missing(type(obj).__name__, name, hints, obj)
 
@@ -186,7 +165,7 @@ class Hint:
         self.hints, self.name = hints, name
 
     def __get__(self, obj: Any, owner: type) -> Any:
-        for base in owner.__mro__:  # a mixin that comes later may have the attribute
+        for base in owner.__mro__:  # a later base class may have the attribute
             found = vars(base).get(self.name, self)
             if not isinstance(found, Hint):
                 return found.__get__(obj, owner) if hasattr(found, "__get__") else found
@@ -250,24 +229,22 @@ def require_keywords(
         return
     unknown = [keyword for keyword in options if keyword not in parameters]
     if unknown:
-        own = {keyword: f" ({hint})" for keyword, hint in (advice or {}).items()}
-        hints = [own.get(keyword) or hint_for(keyword, parameters) for keyword in unknown]
-        found = ", ".join(
-            f"{keyword!r}{hint}" for keyword, hint in zip(unknown, hints, strict=True)
-        )
-        raise CallError(f"{name}: unknown keyword {found}; {usage(name, function)}") from cause
+        shown = ", ".join(f"{key!r}{hint_for(key, parameters, advice or {})}" for key in unknown)
+        raise CallError(f"{name}: unknown keyword {shown}; {usage(name, function)}") from cause
 
 
-def hint_for(keyword: str, parameters: Mapping[str, Any]) -> str:
-    """Return the equivalent of a keyword among the parameters, or an empty string."""
-    known = [name for name in KEYWORDS.get(keyword, ()) if name in parameters]
+def hint_for(keyword: str, parameters: Mapping[str, Any], advice: Mapping[str, str]) -> str:
+    """Return the equivalent of a keyword in parentheses, or an empty string."""
+    if keyword in advice:
+        return f" ({advice[keyword]})"
+    known = [p for p, others in KEYWORDS.items() if p in parameters and keyword in others.split()]
     if known[:1] == ["nobias"] or (not known and keyword in ADVICE):
         return f" ({ADVICE[keyword]})"
     return f" (write {known[0]})" if known else ""
 
 
 def usage(name: str, function: Callable[..., Any]) -> str:
-    """Describe the call of a function or class, with the defaults."""
+    """Describe how a function or class is called, with the defaults."""
     shown: list[str] = []
     for parameter in signature_of(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:

@@ -38,11 +38,11 @@ NO_VALUE: Any = np._NoValue
 
 
 class Row(NamedTuple):
-    """The DeZero function that replaces a NumPy function, and its arguments.
+    """The DeZero function that replaces a NumPy function, and its parameters.
 
     Attributes:
-        ours: the DeZero function, for Variables.
-        parameters: NumPy's parameters, in its order. Those before ``/`` are passed by position,
+        ours: the DeZero function.
+        parameters: NumPy's parameters, in NumPy's order. Those before ``/`` are passed by position,
             the others by name. Those with ``-`` are refused unless they have their default effect.
             ``*`` stands for any number of arrays.
     """
@@ -69,16 +69,16 @@ def _append(arr: Any, values: Any, axis: int | None = None) -> Variable:
 
 
 def _vstack(tup: Sequence[Any]) -> Variable:
-    return concat([_reshaped(np.atleast_2d, x) for x in tup])
+    return concat([_reshape_like(np.atleast_2d, x) for x in tup])
 
 
 def _hstack(tup: Sequence[Any]) -> Variable:
-    xs = [_reshaped(np.atleast_1d, x) for x in tup]
+    xs = [_reshape_like(np.atleast_1d, x) for x in tup]
     return concat(xs, 0 if xs[0].ndim == 1 else 1)
 
 
 def _dstack(tup: Sequence[Any]) -> Variable:
-    return concat([_reshaped(np.atleast_3d, x) for x in tup], 2)
+    return concat([_reshape_like(np.atleast_3d, x) for x in tup], 2)
 
 
 def _column_stack(tup: Sequence[Any]) -> Variable:
@@ -86,28 +86,21 @@ def _column_stack(tup: Sequence[Any]) -> Variable:
     return concat([reshape(x, (-1, 1)) if np.ndim(x) < 2 else x for x in columns], 1)
 
 
-def _reshaped(function: Callable[[Any], Any], x: Any) -> Any:
-    """Return ``function(x)`` by reshaping ``x`` to the shape of NumPy's result."""
+def _at_least(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return ``np.atleast_1d`` or the like for Variables."""
+
+    def call(*arys: Any) -> Any:
+        results = [_reshape_like(function, x) for x in arys]
+        return tuple(results) if len(results) > 1 else results[0]
+
+    return call
+
+
+def _reshape_like(function: Callable[[Any], Any], x: Any) -> Any:
+    """Return ``function(x)``; a Variable is reshaped to the shape of NumPy's result."""
     if not isinstance(x, Variable):
         return function(x)
     return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
-
-
-def _at_least_1d(*arys: Any) -> Any:
-    return _each([_reshaped(np.atleast_1d, x) for x in arys])
-
-
-def _at_least_2d(*arys: Any) -> Any:
-    return _each([_reshaped(np.atleast_2d, x) for x in arys])
-
-
-def _at_least_3d(*arys: Any) -> Any:
-    return _each([_reshaped(np.atleast_3d, x) for x in arys])
-
-
-def _each(results: list[Any]) -> Any:
-    """Return a single result, or a tuple of several."""
-    return tuple(results) if len(results) > 1 else results[0]
 
 
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
@@ -115,22 +108,17 @@ def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     return tuple([np.broadcast_to(x, shape) for x in args])
 
 
-def _swapaxes(a: Variable, axis1: int, axis2: int) -> Variable:
-    return _permuted(a, np.swapaxes(_with_counted_axes(a), axis1, axis2))
+def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
+    """Return ``np.swapaxes`` or the like for Variables.
 
+    NumPy permutes axes of lengths 1, 2, 3, ...; the shape of its result is the permutation.
+    """
 
-def _moveaxis(a: Variable, source: Any, destination: Any) -> Variable:
-    return _permuted(a, np.moveaxis(_with_counted_axes(a), source, destination))
+    def call(a: Variable, *axes: Any) -> Variable:
+        permuted = function(np.broadcast_to(0, range(1, a.ndim + 1)), *axes)
+        return transpose(a, [length - 1 for length in permuted.shape])
 
-
-def _with_counted_axes(x: Variable) -> Any:
-    """Return an array with the axes of ``x``, of lengths 1, 2, 3, ... to identify them."""
-    return np.broadcast_to(0, range(1, x.ndim + 1))
-
-
-def _permuted(x: Variable, counted: Any) -> Variable:
-    """Permute the axes of ``x`` as NumPy permuted those of `_with_counted_axes`."""
-    return transpose(x, [length - 1 for length in counted.shape])
+    return call
 
 
 def _dot(a: Any, b: Any) -> Variable:
@@ -155,7 +143,7 @@ def _vdot(a: Any, b: Any) -> Variable:
 
 def _where(condition: Any, *xs: Any) -> Any:
     if not xs:
-        return np.nonzero(condition)  # positions, which have no derivative
+        return np.nonzero(condition)  # indices, which have no derivative
     return where(as_operand(condition), *[as_operand(x) for x in xs])
 
 
@@ -175,9 +163,9 @@ DIFFERENTIABLE = {
     "amin": Row(min, "a / axis -out keepdims -initial -where"),
     "append": Row(_append, "arr values / axis"),
     "astype": Row(astype, "x dtype / -copy -device"),
-    "atleast_1d": Row(_at_least_1d, "*"),
-    "atleast_2d": Row(_at_least_2d, "*"),
-    "atleast_3d": Row(_at_least_3d, "*"),
+    "atleast_1d": Row(_at_least(np.atleast_1d), "*"),
+    "atleast_2d": Row(_at_least(np.atleast_2d), "*"),
+    "atleast_3d": Row(_at_least(np.atleast_3d), "*"),
     "average": Row(mean, "a / axis -weights -returned keepdims"),
     "broadcast_arrays": Row(_broadcast_arrays, "* -subok"),
     "broadcast_to": Row(broadcast_to, "array shape / -subok"),
@@ -195,14 +183,14 @@ DIFFERENTIABLE = {
     "max": Row(max, "a / axis -out keepdims -initial -where"),
     "mean": Row(mean, "a / axis -dtype -out keepdims -where"),
     "min": Row(min, "a / axis -out keepdims -initial -where"),
-    "moveaxis": Row(_moveaxis, "a source destination /"),
+    "moveaxis": Row(_permuting(np.moveaxis), "a source destination /"),
     "outer": Row(_outer, "a b / -out"),
     "ravel": Row(lambda a: reshape(a, -1), "a / -order"),
     "reshape": Row(reshape, "a shape / -order -copy"),
     "squeeze": Row(squeeze, "a / axis"),
     "stack": Row(_stack, "arrays / axis -out -dtype -casting"),
     "sum": Row(sum, "a / axis -dtype -out keepdims -initial -where"),
-    "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
+    "swapaxes": Row(_permuting(np.swapaxes), "a axis1 axis2 /"),
     "take": Row(_take, "a indices / axis -out -mode"),
     "transpose": Row(transpose, "a / axes"),
     "unstack": Row(unstack, "x / axis"),
@@ -210,13 +198,13 @@ DIFFERENTIABLE = {
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
 }
-"""DeZero functions by NumPy's name. To add a function, add a row."""
+"""DeZero functions by NumPy's name."""
 
 REARRANGING = set(
     "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
     "roll rollaxis rot90 split tile vsplit lib.stride_tricks.sliding_window_view".split()
 )
-"""Functions that only select elements of their first argument; `get_item` selects them."""
+"""Functions that only rearrange the elements of their first argument; `get_item` selects them."""
 
 SHAPES = {"ndim", "shape", "size"}
 """Functions that return the attribute of the same name, also for an array on a GPU."""
@@ -274,22 +262,22 @@ def array_function(
     Args:
         x: the Variable.
         func: the NumPy function.
-        types: types that take part in the protocol; unused.
+        types: the argument types that have ``__array_function__``; unused.
         args, kwargs: the arguments of the call.
 
     Raises:
         UnsupportedType: the function would lose the graph.
-        ArgumentError: the DeZero function does not have an argument of NumPy's.
+        ArgumentError: the DeZero function does not support one of the arguments.
         BackendMismatch: NumPy would have to compute on an array of another library.
     """
     name = name_of(func)
     if name in DIFFERENTIABLE:
-        return differentiated(name, DIFFERENTIABLE[name], args, kwargs)
+        return call_ours(name, DIFFERENTIABLE[name], args, kwargs)
     if name in REARRANGING and args and isinstance(args[0], Variable):
-        return rearranged(name, func, args, kwargs)
+        return rearrange(name, func, args, kwargs)
     if name not in CONSTANT:
-        raise refused(name)
-    return on_data(name, func, args, kwargs)
+        raise refusal(name)
+    return call_on_data(name, func, args, kwargs)
 
 
 def name_of(func: Any) -> str:
@@ -297,11 +285,11 @@ def name_of(func: Any) -> str:
     return f"{func.__module__}.{func.__name__}".removeprefix("numpy.")
 
 
-def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call the DeZero function with the arguments of NumPy's.
+def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call the DeZero function with the arguments of the NumPy call.
 
     Raises:
-        ArgumentError: the DeZero function has no such argument.
+        ArgumentError: the DeZero function does not support one of the arguments.
     """
     names = row.parameters.replace("/", "").split()
     arrays: tuple[Any, ...] = ()
@@ -315,7 +303,7 @@ def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str,
         if key in names and not key.startswith("-"):
             if value is not NO_VALUE:
                 supported[key] = value
-        elif not asks_for_nothing(key.removeprefix("-"), value):
+        elif not has_default_effect(key.removeprefix("-"), value):
             raise ArgumentError(
                 f"np.{name} of a Variable: argument {key.removeprefix('-')} is not supported; "
                 "leave it out, or pass x.data to compute on the array without gradients"
@@ -323,8 +311,8 @@ def differentiated(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str,
     return row.ours(*arrays, *values, **supported)
 
 
-def rearranged(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Let NumPy rearrange the positions of the elements, then select the elements there."""
+def rearrange(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Let NumPy rearrange the positions 0 ... size - 1, then select the elements there."""
     x = args[0]
     positions = np.arange(x.size).reshape(x.shape)
     others = [on_host(name, part) for part in args[1:]]
@@ -335,27 +323,30 @@ def rearranged(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, An
     return get_item(elements, move_beside(result, x.data))
 
 
-def on_data(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run NumPy's function on arrays in place of Variables."""
+def call_on_data(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call the NumPy function with Variables replaced by their arrays."""
     if name in SHAPES and len(args) == 1 and not kwargs:
         return getattr(args[0], name)
     position, weight = WEIGHTS.get(name, (len(args), ""))
     if has_variable(kwargs.get(weight)) or has_variable(args[position : position + 1]):
-        raise refused(name, f": its {weight} would get no gradient")
+        raise refusal(name, f": its {weight} would get no gradient")
     arrays = [on_host(name, part) for part in args]
     return func(*arrays, **{key: on_host(name, part) for key, part in kwargs.items()})
 
 
-def asks_for_nothing(key: str, value: Any) -> bool:
-    """Return whether an argument that ours lacks is left at what NumPy does anyway."""
+def has_default_effect(key: str, value: Any) -> bool:
+    """Return whether leaving out this argument would not change what NumPy computes."""
+    if value is NO_VALUE:
+        return True
     if key == "where":
-        return value is True or value is NO_VALUE
-    nothing = value is None or value is False or value is NO_VALUE
-    return nothing or (isinstance(value, str) and value in ("C", "raise", "same_kind"))
+        return value is True
+    if isinstance(value, str):
+        return value in ("C", "raise", "same_kind")
+    return value is None or value is False
 
 
 def has_variable(part: Any) -> bool:
-    """Return whether ``part`` is or holds a Variable."""
+    """Return whether ``part`` is a Variable, or a list or tuple that contains one."""
     if isinstance(part, list | tuple):
         return any([has_variable(item) for item in part])
     return isinstance(part, Variable)
@@ -365,7 +356,7 @@ def on_host(name: str, part: Any) -> Any:
     """Return ``part`` with Variables replaced by their arrays.
 
     Raises:
-        BackendMismatch: an array is not NumPy's.
+        BackendMismatch: one of the arrays belongs to another library than NumPy.
     """
     if isinstance(part, list | tuple):
         items = [on_host(name, item) for item in part]
@@ -376,12 +367,12 @@ def on_host(name: str, part: Any) -> Any:
     if backend.name != HOST:
         raise BackendMismatch(
             f"np.{name}: a Variable of backend {backend.name}, and NumPy computes on the host; "
-            "move it there first with to_cpu()"
+            "move the Variable there first with to_cpu()"
         )
     return part.data
 
 
-def refused(name: str, why: str = "") -> UnsupportedType:
+def refusal(name: str, why: str = "") -> UnsupportedType:
     """Return the error for a function that would lose the graph, with the remedy."""
     instead = f"; with gradients: {INSTEAD[name]}" if name in INSTEAD else ""
     return UnsupportedType(
