@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-KIT = ROOT / "packages" / "dezero-core" / "src" / "dezero_core" / "conformance"
+KIT = ROOT / "packages" / "dezero-testing" / "src" / "dezero_testing" / "conformance"
 
 IN_PLACE, RANDOM = "arrays/writing in place", "arrays/random numbers of its own"
 ALLOWED: dict[str, set[str]] = {
@@ -34,7 +34,7 @@ def look_at(backend: str) -> dict[str, dict[str, int]] | None:
         environment["PYTHONPATH"] = str(ROOT / "tests" / "fakes")
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        command += [f"--confcutdir={KIT}", "--pyargs", "dezero_core.conformance"]
+        command += [f"--confcutdir={KIT}", "--pyargs", "dezero_testing.conformance"]
         command += ["--dezero-backend", backend, "--dezero-json", "outcomes.json"]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         path = Path(folder) / "outcomes.json"

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 PACKAGES = Path(__file__).parent.parent / "packages"
-FOLDERS = ["dezero-core", "dezero-cuda", "dezero-nn", "dezero-io", "dezero-onednn", "dezero"]
+FOLDERS = [
+    "dezero-core",
+    "dezero-cuda",
+    "dezero-nn",
+    "dezero-io",
+    "dezero-onednn",
+    "dezero-testing",
+    "dezero",
+]
 SOURCES = {folder: PACKAGES / folder / "src" / folder.replace("-", "_") for folder in FOLDERS}
 CORE = SOURCES["dezero-core"]
 
@@ -22,14 +30,7 @@ MAY_NAME_BACKENDS = {
     "dezero_core/numpy_functions.py": "NumPy functions called with Variables",
     "dezero_core/hints.py": "names in other frameworks",
     "dezero_nn/hints.py": "names in other frameworks",
-    "dezero_core/testing/gradients.py": "the gradient checker",
-    "dezero_core/testing/op_case.py": "rows are checked against NumPy",
-    "dezero_core/testing/table.py": "rows are checked against NumPy",
-    "dezero_core/op_cases.py": "the rows' references",
-    "dezero_core/conformance/arrays.py": "backends are compared with NumPy",
-    "dezero_core/conformance/transfers.py": "backends are compared with NumPy",
-    "dezero_nn/conformance.py": "backends are compared with NumPy",
-    "dezero_nn/op_cases.py": "the rows' references",
+    "dezero_core/testing.py": "the gradient checker",
     "dezero_nn/models/images.py": "pictures are on the host",
     "dezero_nn/kernels/__init__.py": "kernels are for NumPy",
     "dezero_nn/kernels/conv.py": "kernels are for NumPy",
@@ -52,11 +53,7 @@ MAY_SUM = {
     "dezero_core/backends/precision.py": "integers",
     "dezero_core/backends/host.py": "counts",
     "dezero_core/functions/reduction.py": "counts, and axes of length 1",
-    "dezero_core/testing/gradients.py": "in float64, of small arrays",
-    "dezero_core/op_cases.py": "the rows' references",
-    "dezero_core/conformance/arrays.py": "backends are compared with NumPy",
-    "dezero_core/conformance/transfers.py": "whether it transfers",
-    "dezero_nn/op_cases.py": "the rows' references",
+    "dezero_core/testing.py": "in float64, of small arrays",
     "dezero_nn/functions/loss.py": "of one element and zeros",
     "dezero_nn/functions/pooling.py": "of one element and zeros",
     "dezero_nn/kernels/channels.py": "in float64",
@@ -80,7 +77,7 @@ FLOORS = [
     ["engine", "numpy_functions", "operators", "tree", "drawing"],
     ["derivatives", "weights"],
     ["testing"],
-    ["extend", "op_cases", "conformance", "__init__"],
+    ["extend", "__init__"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -143,11 +140,26 @@ def test_arrows_point_one_way(folder: str) -> None:
         "dezero-core": {"dezero_core"},
         "dezero": {"dezero", "dezero_core", "dezero_nn", "dezero_io"},
         "dezero-onednn": {"dezero_core", "dezero_nn", "dezero_onednn"},  # decision 13
+        "dezero-testing": {"dezero_core", "dezero_nn", "dezero_io", "dezero_testing"},
     }.get(folder, {"dezero_core", folder.replace("-", "_")})
     for path, tree in modules(SOURCES[folder]):
         package = path.removesuffix(".py").split("/")[:-1]
         ours = {n.split(".")[0] for n in imported(tree, package) if n.startswith("dezero")}
         assert ours <= allowed, f"{path} imports {ours - allowed}"
+
+
+def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
+    """Where one of them is not installed, the rest of dezero-testing works."""
+    needs = {
+        path.removeprefix("dezero_testing/"): siblings
+        for path, tree in modules(SOURCES["dezero-testing"])
+        if (siblings := {n.split(".")[0] for n in imported(tree, [])} & {"dezero_nn", "dezero_io"})
+    }
+    assert needs == {
+        "checks/layers.py": {"dezero_nn"},
+        "rows/nn.py": {"dezero_nn"},
+        "rows/io.py": {"dezero_io"},
+    }
 
 
 def room(name: str) -> str:

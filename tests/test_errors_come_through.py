@@ -10,10 +10,10 @@ import pytest
 import dezero.functions as F
 from dezero import Function, Variable, layers, no_grad
 from dezero_core.errors import DezeroError, GraphError
-from dezero_core.testing import rows
+from dezero_testing import load_rows
 
 X = np.ones((2, 3))
-CASES = [case for plugin in ("core", "nn") for case in rows(plugin)]
+CASES = [case for plugin in ("core", "nn") for case in load_rows(plugin)]
 
 
 def subclasses(base: type) -> Iterator[type]:

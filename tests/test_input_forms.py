@@ -19,10 +19,10 @@ import pytest
 import dezero.functions as F
 from dezero_core import Variable, seed
 from dezero_core.errors import DezeroError, UnsupportedType
-from dezero_core.extend import OpCase, backend_of, get_backend
-from dezero_core.testing import rows
-from dezero_nn.conformance import LAYERS
+from dezero_core.extend import backend_of, get_backend
 from dezero_nn.layers import Layer
+from dezero_testing import OpCase, load_rows
+from dezero_testing.checks.layers import LAYERS
 
 BACKENDS = ("numpy", "strict", "cuda")
 Form = Callable[[Any], Any]
@@ -205,7 +205,7 @@ def refuses(call: Callable[[], Any]) -> bool:
     return False
 
 
-CASES = [*rows("core"), *rows("nn")]
+CASES = [*load_rows("core"), *load_rows("nn")]
 
 
 @pytest.mark.parametrize("op", sorted({case.op for case in CASES}))

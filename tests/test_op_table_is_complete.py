@@ -7,7 +7,7 @@ import pytest
 
 import dezero_core
 import dezero_nn
-from dezero_core.testing import OpCase, rows
+from dezero_testing import OpCase, load_rows
 
 WITHOUT_SECOND_ORDER = {
     "argmax": "gives positions: whole numbers, which have no derivative",
@@ -19,7 +19,7 @@ TABLES = [("core", dezero_core.functions), ("nn", dezero_nn.functions)]
 
 def rows_by_op(plugin: str) -> dict[str, list[OpCase]]:
     found: dict[str, list[OpCase]] = defaultdict(list)
-    for case in rows(plugin):
+    for case in load_rows(plugin):
         found[case.op].append(case)
     return found
 

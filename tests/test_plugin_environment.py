@@ -12,7 +12,7 @@ import numpy as np
 import dezero.layers as L
 from dezero import DezeroError, Variable
 from dezero_core.extend import get_backend, plugins
-from dezero_core.testing.table import rows
+from dezero_testing import load_rows
 
 layer = L.Linear(1, in_size=1)
 messages = {}
@@ -23,7 +23,7 @@ for name, ask in {
     "published": lambda: plugins.fetch("resnet50.npz"),
     "cuda": lambda: get_backend("cuda"),
     "to_gpu": lambda: Variable(np.ones(1)).to_gpu(),
-    "rows": lambda: rows("io"),
+    "rows": lambda: load_rows("io"),
     "other suffix": lambda: layer.save_weights("t.other"),
     "other backend": lambda: get_backend("other"),
 }.items():
@@ -52,11 +52,11 @@ def asked(tmp_path: Path, *arguments: str, **environment: str) -> dict[str, str]
 
 
 def test_what_a_list_of_plugins_keeps_out_says_what_to_add(tmp_path: Path) -> None:
-    messages = asked(tmp_path, "--info", DEZERO_PLUGINS="core, nn")
+    messages = asked(tmp_path, "--info", DEZERO_PLUGINS="nn,")
     info = messages.pop("info")
     for name in ("npz", "no suffix", "safetensors", "published", "rows"):
         assert (
-            "DEZERO_PLUGINS=core, nn does not list it; to load it: DEZERO_PLUGINS=core,nn,io"
+            "DEZERO_PLUGINS=nn, does not list it; to load it: DEZERO_PLUGINS=nn,io"
             in (messages[name])
         ), name
     for name in ("cuda", "to_gpu"):

@@ -187,13 +187,28 @@ def test_the_thin_backend_is_short() -> None:
     assert lines < 80, "library and backend together"
 
 
-def test_the_conformance_kit_comes_with_core(install, tmp_path: Path) -> None:
-    python = install("dezero-core[conformance]", "dezero-nn", "dezero-io")
+def run_kit(python: Python, folder: Path, *options: object) -> "subprocess.CompletedProcess[str]":
+    command = [python, "-m", "pytest", "-q", "--pyargs", "dezero_testing.conformance", *options]
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+
+
+def test_the_conformance_kit_needs_core_only(install, tmp_path: Path) -> None:
+    python = install("dezero-testing")
+    ours = {name for name in installed(python) if name.startswith("dezero")}
+    assert ours == {"dezero-core", "dezero-testing"}
+    done = run_kit(python, tmp_path, "--dezero-backend", "numpy")
+    assert done.returncode == 0, done.stdout
+    for package in ("dezero-nn", "dezero-io"):
+        reason = f"rows and checks of {package}: {package} is not installed: pip install {package}"
+        assert f"skipped: all {reason}" in done.stdout
+
+
+def test_the_conformance_kit_runs_the_rows_of_what_is_installed(install, tmp_path: Path) -> None:
+    python = install("dezero-testing", "dezero-nn", "dezero-io")
 
     def kit(*options: object) -> "subprocess.CompletedProcess[str]":
-        command = [python, "-m", "pytest", "-q", "--pyargs", "dezero_core.conformance", *options]
-        words = [str(word) for word in command]
-        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+        return run_kit(python, tmp_path, *options)
 
     done = kit("--dezero-backend", "numpy")
     assert done.returncode == 0, done.stdout

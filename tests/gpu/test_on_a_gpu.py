@@ -1,6 +1,6 @@
 """What only a GPU can show: `python -m pytest -m gpu --noconftest tests/gpu`, with real CuPy.
 
-The kit runs there by `pytest --pyargs dezero_core.conformance --dezero-backend cuda`.
+The kit runs there by `pytest --pyargs dezero_testing.conformance --dezero-backend cuda`.
 """
 
 from __future__ import annotations

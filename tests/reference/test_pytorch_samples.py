@@ -24,7 +24,7 @@ import dezero_core
 import dezero_nn
 from dezero_core import Variable, grad
 from dezero_core import functions as C
-from dezero_core.testing.table import rows
+from dezero_testing import load_rows
 
 COMPLEX, SPARSE, OUT, IN_PLACE = "complex", "sparse", "out=", "in-place"
 TORCH_DTYPE, OPTION = "a dtype only PyTorch has", "an option we do not offer"
@@ -221,7 +221,7 @@ def test_samples(row: Row, sample_counts: Any) -> None:
 
 
 def test_every_op_of_the_table_is_compared() -> None:
-    ours = {case.op for plugin in ("core", "nn") for case in rows(plugin)}
+    ours = {case.op for plugin in ("core", "nn") for case in load_rows(plugin)}
     public = {name for module in (dezero_core.functions, dezero_nn.functions)
               for name in module.__all__}  # fmt: skip
     compared = {row.op for row in ROWS}

@@ -17,9 +17,9 @@ def test_all_is_sorted_and_true(module) -> None:
 
 
 def test_every_public_op_has_a_row() -> None:
-    from dezero_core.testing import rows
+    from dezero_testing import load_rows
 
-    assert set(functions.__all__) == {case.op for case in rows("core")}
+    assert set(functions.__all__) == {case.op for case in load_rows("core")}
 
 
 def test_import_reads_no_plugin_and_nothing_heavy() -> None:

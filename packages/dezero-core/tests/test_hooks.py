@@ -19,7 +19,7 @@ from dezero_core.extend import (
     kernels_for,
     plugins,
 )
-from dezero_core.testing.table import rows
+from dezero_testing import load_rows
 
 Add = Callable[..., str]
 
@@ -205,7 +205,7 @@ def test_one_plugin_alone(add: Add) -> None:
         ["b1"]
     ]
     assert list(plugins.results("dezero_fetch", "b", name="x")) == []
-    assert rows("core")
+    assert load_rows("core")
 
 
 def raising(*before: Any) -> Any:

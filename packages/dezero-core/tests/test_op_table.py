@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from dezero_core.testing import OpCase, check_sensitivity, rows
+from dezero_testing import OpCase, check_sensitivity, load_rows
 
-ROWS = rows("core")
+ROWS = load_rows("core")
 INPUTS = [(case, p) for case in ROWS if case.order for p, want in enumerate(case.wanted()) if want]
 
 

@@ -77,7 +77,13 @@ def test_arrays_of_two_devices_are_refused() -> None:
 def test_the_kit_holds_on_two_devices(tmp_path: Path) -> None:
     """The kit itself runs on the first; "several devices" is one of its checks then."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs"]
-    command += ["dezero_core.conformance", "--dezero-backend", "cuda", "-k", "arrays or optimizers"]
+    command += [
+        "dezero_testing.conformance",
+        "--dezero-backend",
+        "cuda",
+        "-k",
+        "arrays or optimizers",
+    ]
     fakes = str(Path(cupy.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": fakes}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

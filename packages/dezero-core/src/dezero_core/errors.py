@@ -35,13 +35,13 @@ INSTALL_HINTS = {
     "dezero-io": "weight files, datasets and loaders: pip install dezero-io",
     "dezero-cuda": "NVIDIA GPUs: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
     "dezero-onednn": "faster convolutions on x86-64 processors: pip install dezero-onednn",
+    "dezero-testing": "tests of backends, ops and layers: pip install dezero-testing",
     "dezero-suite": "everything in one import: pip install dezero-suite",
 }
 """Our own distributions and what each is for; the only place in core that names them."""
 
 OUR_PLUGINS = {
     "numpy": "dezero_core.backends.numpy_backend",
-    "core": "dezero_core.op_cases",
     "nn": "dezero_nn.plugin",
     "io": "dezero_io.plugin",
     "cuda": "dezero_cuda.plugin",

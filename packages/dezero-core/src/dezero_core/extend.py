@@ -1,4 +1,4 @@
-"""The door for authors of plugins: backends, kernels, weight formats, ops and their tests."""
+"""The door for authors of plugins: backends, kernels, weight formats and ops."""
 
 from .arguments import (
     Axis,
@@ -44,7 +44,7 @@ from .identity import WeakIdentityDict
 from .in_place import own_data, updating
 from .plugins import Catalog, PluginStatus, plugins
 from .pointers import address_of, has_layout, is_writable
-from .testing import Check, GradientError, OpCase, check_gradients
+from .testing import GradientError, check_gradients
 from .tree import children, named_params
 from .variable import cast, require_gradient_of, unwrap
 from .weights import (
@@ -71,7 +71,6 @@ __all__ = [
     "AxisLike",
     "BackendSpec",
     "Catalog",
-    "Check",
     "FilePath",
     "GradientError",
     "Kernel",
@@ -79,7 +78,6 @@ __all__ = [
     "Limits",
     "LoadReport",
     "Memory",
-    "OpCase",
     "PluginStatus",
     "PyTorchArray",
     "Snapshot",

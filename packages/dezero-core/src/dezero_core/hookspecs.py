@@ -84,7 +84,8 @@ def dezero_fetch(name: str) -> Any:
 
 @hookspec
 def dezero_op_cases() -> Iterable[Any]:  # type: ignore[empty-body]
-    """`OpCase` and `Check` objects: what the tests and the conformance kit run for this package.
+    """`OpCase` and `Check` objects of dezero-testing: the rows and checks of this package.
 
     A row says what an op computes; a check is anything else that must hold on every backend.
+    Only dezero-testing calls this hook, so an implementation may import it.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dezero_core.extend import WeightFormat
 from dezero_core.hookspecs import DEZERO_API, hookimpl
@@ -14,7 +13,7 @@ from .weights import npz, safetensors
 MIRRORS = ("https://github.com/koki0702/dezero-models/releases/download/v0.1/",)
 PUBLISHED_WEIGHTS = ("vgg16.npz", "resnet50.npz", "resnet101.npz", "resnet152.npz")
 
-__all__ = ["DEZERO_API", "dezero_fetch", "dezero_op_cases", "dezero_weight_formats"]
+__all__ = ["DEZERO_API", "dezero_fetch", "dezero_weight_formats"]
 
 
 @hookimpl
@@ -46,11 +45,3 @@ def dezero_fetch(name: str) -> Path | None:
     """
     is_published = name in PUBLISHED_WEIGHTS
     return fetch(f"models/{name}", [name], MIRRORS) if is_published else None
-
-
-@hookimpl
-def dezero_op_cases() -> list[Any]:
-    """The checks of `dezero_io.conformance`."""
-    from .conformance import checks
-
-    return checks()

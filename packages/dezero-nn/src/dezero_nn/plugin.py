@@ -1,4 +1,4 @@
-"""What this package registers with DeZero: kernels for NumPy, and the rows of its ops."""
+"""Register the NumPy kernels of this package with DeZero."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core.hookspecs import DEZERO_API, hookimpl
 
-__all__ = ["DEZERO_API", "dezero_kernels", "dezero_op_cases"]
+__all__ = ["DEZERO_API", "dezero_kernels"]
 
 
 @hookimpl
@@ -15,12 +15,3 @@ def dezero_kernels() -> list[Any]:
     from .kernels import all_kernels
 
     return all_kernels()
-
-
-@hookimpl
-def dezero_op_cases() -> list[Any]:
-    """The rows of `dezero_nn.op_cases`, and the checks of `dezero_nn.conformance`."""
-    from .conformance import checks
-    from .op_cases import rows
-
-    return [*rows(), *checks()]

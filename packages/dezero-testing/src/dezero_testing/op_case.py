@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.registry import backend_of, get_backend
-from ..variable import Variable
-from .gradients import GradientError, check_gradients, vjp
+from dezero_core import Variable
+from dezero_core.extend import backend_of, get_backend
+from dezero_core.testing import GradientError, check_gradients, vjp
 
 Shapes = tuple[tuple[int, ...], ...]
 

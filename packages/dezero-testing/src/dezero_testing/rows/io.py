@@ -1,4 +1,4 @@
-"""What the conformance kit checks of files and loaders."""
+"""Checks of weight files and loaders, on every backend."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, Parameter
-from dezero_core.extend import Check, backend_of, get_backend, load_weights, save_weights
+from dezero_core.extend import backend_of, get_backend, load_weights, save_weights
+from dezero_io import DataLoader, Spiral
 
-from .data.datasets import Spiral
-from .data.loaders import DataLoader
+from ..check import Check
 
 VALUES: dict[str, Any] = {
     "W": np.sin(np.arange(6.0)).reshape(2, 3).astype("float32"),
@@ -21,8 +21,8 @@ VALUES: dict[str, Any] = {
 }
 
 
-def checks() -> list[Check]:
-    """Everything of this package."""
+def cases() -> list[Check]:
+    """Return the checks of dezero-io."""
     return [
         Check("saved and loaded on the device", "weights", saves_and_loads),
         Check("batches on the device", "weights", loads_batches),

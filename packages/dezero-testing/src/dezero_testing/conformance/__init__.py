@@ -1,7 +1,7 @@
 """The conformance kit: does an array library do all that DeZero asks of a backend?
 
-    pip install 'dezero-core[conformance]'
-    pytest --pyargs dezero_core.conformance --dezero-backend NAME
+    pip install dezero-testing dezero-nn dezero-io
+    pytest --pyargs dezero_testing.conformance --dezero-backend NAME
 
 It runs the op table and the checks of every installed package of DeZero on one backend, and
 ends with a table. A capability that the backend does not declare is skipped and counted.

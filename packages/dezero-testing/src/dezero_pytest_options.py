@@ -1,7 +1,7 @@
 """The conformance kit's options for pytest.
 
-pytest loads this module in every run of everybody who has dezero-core installed. Hence it stands
-outside the package, and imports nothing of it.
+Where dezero-testing is installed, pytest loads this module in every run. Hence it stands outside
+the package, and imports nothing of DeZero.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 def pytest_addoption(parser: Any) -> None:
     """--dezero-backend, --dezero-xfails and --dezero-json."""
     group = parser.getgroup(
-        "dezero", "conformance kit of DeZero (--pyargs dezero_core.conformance)"
+        "dezero", "conformance kit of DeZero (--pyargs dezero_testing.conformance)"
     )
     group.addoption("--dezero-backend", metavar="NAME", help="the backend to look at")
     group.addoption(

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.host import seed
-from ..backends.interface import ArrayBackend
-from ..backends.kernels import all_kernels, ops
-from ..backends.registry import get_backend
-from ..testing.check import Check
-from ..variable import Variable
+from dezero_core import Variable, seed
+from dezero_core.extend import ArrayBackend, all_kernels, get_backend, ops
+
+from ..check import Check
 
 X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # no ties, both signs
 Y = np.cos(2.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")

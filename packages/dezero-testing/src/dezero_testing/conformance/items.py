@@ -1,18 +1,18 @@
-"""What the kit runs: rows of the op table, taken apart by level, and checks."""
+"""The tests of the kit: the checks, and the rows of the op table split by level."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from ..backends.registry import get_backend
-from ..plugins import plugins
-from ..testing.check import LEVELS, Check
-from ..testing.op_case import OpCase
-from .arrays import array_checks
-from .transfers import transfer_checks
+from dezero_core.extend import get_backend
+
+from ..check import LEVELS, Check
+from ..checks.arrays import array_checks
+from ..checks.transfers import transfer_checks
+from ..op_case import OpCase
+from ..table import load_all_cases
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Item:
 
     Attributes:
         id: ``level/name``, as in files of expected failures.
-        level: of `LEVELS`.
+        level: of `LEVELS`, or a level of a plugin's own.
         run: called with the name of a backend.
         needs: capabilities without which it is skipped.
     """
@@ -32,33 +32,28 @@ class Item:
     needs: frozenset[str] = frozenset()
 
     def missing(self, backend: str) -> frozenset[str]:
-        """The capabilities it needs and the backend does not declare, or has no use for."""
+        """Return the capabilities that it needs and the backend lacks or has no use for."""
         library = get_backend(backend)
         alone = "devices" in library.capabilities and len(library.devices()) < 2
         return self.needs - library.capabilities | (self.needs & {"devices"} if alone else set())
 
 
 def all_items() -> list[Item]:
-    """Every test of the kit, level by level."""
+    """Return every test of the kit, level by level; the levels of plugins come last."""
     found = [of_check(check) for check in (*array_checks(), *transfer_checks())]
-    for case in registered():
+    for case in load_all_cases():
         found.extend(of_case(case) if isinstance(case, OpCase) else [of_check(case)])
-    return sorted(found, key=lambda item: LEVELS.index(item.level))
-
-
-def registered() -> Iterator[Any]:
-    """Rows and checks of every installed plugin."""
-    plugins.scan()
-    yield from (case for case, _ in plugins.call("dezero_op_cases"))
+    levels = list(dict.fromkeys((*LEVELS, *(item.level for item in found))))
+    return sorted(found, key=lambda item: levels.index(item.level))
 
 
 def of_check(check: Check) -> Item:
-    """A check as an item."""
+    """Turn a check into an item."""
     return Item(f"{check.level}/{check.name}", check.level, check.run, check.needs)
 
 
 def of_case(case: OpCase) -> Iterator[Item]:
-    """A row as an item for each level: values, modes and dtypes, derivatives."""
+    """Turn a row into an item for each level: values, modes and dtypes, derivatives."""
     yield Item(f"forward/{case.name}", "forward", partial(each_trial, case, "check_forward"))
     if case.order == 0:
         return
@@ -68,6 +63,6 @@ def of_case(case: OpCase) -> Iterator[Item]:
 
 
 def each_trial(case: OpCase, check: str, backend: str) -> None:
-    """One of the row's checks on all of its shapes."""
+    """Run one of the row's checks on all of its shapes."""
     for shapes in case.shapes:
         getattr(case, check)(backend, shapes)

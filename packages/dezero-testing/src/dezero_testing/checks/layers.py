@@ -1,4 +1,4 @@
-"""What the conformance kit checks of layers, losses, optimizers, dropout and training.
+"""Checks of layers, losses, optimizers, dropout and training, on every backend.
 
 Everything is computed twice from the same weights: on the backend, and on the host's library.
 """
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Parameter, Variable, seed, test_mode
-from dezero_core.extend import Check, backend_of, get_backend
+from dezero_core.extend import backend_of, get_backend
 from dezero_core.functions import flatten, sum
+from dezero_nn import CNN, MLP, Layer, Sequential
+from dezero_nn import functions as F
+from dezero_nn import layers as L
+from dezero_nn import optimizers as O
 
-from . import functions as F
-from . import layers as L
-from . import optimizers as O
-from .layers import Layer
-from .models import CNN, MLP, Sequential
+from ..check import Check
 
 ROWS = np.sin(np.arange(20.0)).reshape(5, 4).astype("float32")
 STEPS = np.sin(np.arange(24.0)).reshape(3, 2, 4).astype("float32")
@@ -63,8 +63,8 @@ OPTIMIZERS: dict[str, Callable[[], O.Optimizer]] = {
 }
 
 
-def checks() -> list[Check]:
-    """Everything of this package."""
+def layer_checks() -> list[Check]:
+    """Return every check of layers, losses, optimizers, dropout and training."""
     found = [Check(name, "layers", same_layer(*pair)) for name, pair in LAYERS.items()]
     found += [Check(name, "losses", same_loss(*pair)) for name, pair in LOSSES.items()]
     found += [Check(name, "optimizers", three_steps(make)) for name, make in OPTIMIZERS.items()]

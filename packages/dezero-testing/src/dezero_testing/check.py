@@ -18,7 +18,7 @@ LEVELS = (
     "transfers",
     "weights",
 )
-"""What the conformance kit looks at, one after the other."""
+"""The levels of the conformance kit, in the order in which they run."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Check:
 
     Attributes:
         name: what it is about.
-        level: of `LEVELS`.
+        level: of `LEVELS`, or a level of a plugin's own, which runs after them.
         run: called with the name of a backend; raises `AssertionError` if it is not so.
         needs: capabilities without which there is nothing to check.
     """

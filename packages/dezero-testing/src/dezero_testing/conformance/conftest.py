@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from dezero_core.backends.registry import get_backend
-from dezero_core.conformance.items import Item, all_items
 from dezero_core.errors import DezeroError
-from dezero_core.testing.check import LEVELS
+from dezero_core.extend import get_backend
+from dezero_testing.check import LEVELS
+from dezero_testing.conformance.items import Item, all_items
+from dezero_testing.table import reasons_to_skip
 
 OUTCOMES = ("passed", "failed", "xfailed", "skipped", "does not apply")
-_outcomes = pytest.StashKey[dict[str, str]]()
+_outcomes = pytest.StashKey[dict[Item, str]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -77,7 +78,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             missing = parameter.missing(item.config.getoption("--dezero-backend"))
             outcome = "does not apply" if missing == {"devices"} else "skipped"
             outcome = "xfailed" if hasattr(report, "wasxfail") else outcome
-        item.config.stash[_outcomes][parameter.id] = outcome
+        item.config.stash[_outcomes][parameter] = outcome
     return report
 
 
@@ -88,17 +89,19 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     name = config.getoption("--dezero-backend")
     counts = {level: Counter[str]() for level in LEVELS}
-    for key, outcome in outcomes.items():
-        counts[key.partition("/")[0]][outcome] += 1
+    for item, outcome in outcomes.items():
+        counts.setdefault(item.level, Counter())[outcome] += 1
     terminalreporter.section(f"DeZero conformance of backend {name}")
     write = terminalreporter.write_line
     write(f"{'level':14}" + "".join(f"{outcome:>16}" for outcome in OUTCOMES))
     for level, found in [*counts.items(), ("all", sum(counts.values(), Counter[str]()))]:
         write(f"{level:14}" + "".join(f"{found[outcome]:16}" for outcome in OUTCOMES))
-    left_out = [key for key, outcome in outcomes.items() if outcome == "skipped"]
-    for key in left_out:
-        write(f"skipped: {key}")
+    for item, outcome in outcomes.items():
+        if outcome == "skipped":
+            write(f"skipped: {item.id}")
+    for package, reason in reasons_to_skip().items():
+        write(f"skipped: all rows and checks of dezero-{package}: {reason}")
     path = Path(config.getoption("--dezero-json") or f"conformance-{name}.json")
-    content = {"backend": name, "levels": counts, "tests": outcomes}
-    path.write_text(json.dumps(content, indent=1), "utf-8")
+    tests = {item.id: outcome for item, outcome in outcomes.items()}
+    path.write_text(json.dumps({"backend": name, "levels": counts, "tests": tests}, indent=1))
     write(f"written to {path}")

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.interface import ArrayBackend
-from ..backends.registry import backend_of, default_backend, get_backend
-from ..config import using_config
-from ..errors import DezeroError
-from ..variable import Scalar, Variable, as_variable, unwrap
+from .backends.interface import ArrayBackend
+from .backends.registry import backend_of, default_backend, get_backend
+from .config import using_config
+from .errors import DezeroError
+from .variable import Scalar, Variable, as_variable, unwrap
 
 
 class GradientError(DezeroError, AssertionError):

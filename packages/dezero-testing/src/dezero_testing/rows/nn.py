@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, test_mode
-from dezero_core.extend import OpCase, backend_of, floating, unwrap
+from dezero_core.extend import backend_of, floating, unwrap
 from dezero_core.functions import concat, reshape, sum
+from dezero_nn import functions as F
+from dezero_nn.functions.dropout import Dropout
 
-from . import functions as F
-from .functions.dropout import Dropout
+from ..check import Check
+from ..checks.layers import layer_checks
+from ..op_case import OpCase
 
 ROWS_OF_SCORES = (((4, 3),), ((1, 2),))
 LABELLED = (((4, 3), (4,)), ((2, 3), (2, 1)), ((1, 3), (1,)))
@@ -36,9 +39,16 @@ EACH_NORMED = (((4, 3), (3,), (3,)), ((2, 2, 3), (2, 3), (2, 3)), ((2, 1), (1,),
 CHANNELS = (((4, 3), (3,), (3,)), ((2, 2, 2, 3), (2,), (2,)), ((3, 1), (1,), (1,)))
 
 
-def rows() -> list[OpCase]:
-    """One list for each kind of op."""
-    return [*activations(), *layers(), *losses(), *convolutions(), *poolings()]
+def cases() -> list[OpCase | Check]:
+    """Return the rows of every op of dezero-nn, and the checks of its layers and optimizers."""
+    return [
+        *activations(),
+        *layers(),
+        *losses(),
+        *convolutions(),
+        *poolings(),
+        *layer_checks(),
+    ]
 
 
 def activations() -> list[OpCase]:

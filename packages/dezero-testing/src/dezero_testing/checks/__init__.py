@@ -1,0 +1,1 @@
+"""Checks that every backend must pass, besides the rows of the op table."""
