@@ -118,9 +118,9 @@ MISTAKES: list[Mistake] = [
     ("ids that are floats", lambda: L.EmbedID(5, 2)(X), ValueError,
      "ids are integers, got float32"),
     ("one sequence without a batch", lambda: L.RNN(3)(np.ones(3)), ValueError,
-     r"RNN: x \(3,\): expected \(N, in\), one step of N sequences, or \(T, N, in\), several"),
+     r"RNN: x \(3,\): expected \(N, in\), one step of N sequences, or \(T, N, in\), T steps"),
     ("another batch size in the middle", another_batch, ValueError,
-     r"the state is of 4 rows; reset_state\(\) forgets it"),
+     r"the state is of 4 rows; reset_state\(\) drops it"),
     ("batch norm without channels", lambda: L.BatchNorm()(np.ones(3)), ValueError,
      r"x \(3,\); expected \(N, C\)"),
     ("float labels", lambda: F.softmax_cross_entropy(X, T / 2), ValueError,
@@ -284,7 +284,7 @@ def test_forgetting_cleargrads_adds_up_and_is_documented() -> None:
     model(X).sum().backward()
     assert np.array_equal(model.W.grad.data, 2 * once)
     assert "Add to ``x.grad``" in Variable.backward.__doc__
-    assert "add up" in model.cleargrads.__doc__
+    assert "adds to them" in model.cleargrads.__doc__
 
 
 def test_there_are_thirty() -> None:

@@ -36,8 +36,8 @@ def require_call(
     try:
         signature_of(init).bind(None, *args, **kwargs)
     except TypeError as error:
-        found = readings(cls, args, kwargs, is_tried)
-        hint = f"; write {', or '.join(found)}" if found else ""
+        likely = likely_calls(cls, args, kwargs, is_tried)
+        hint = f"; write {', or '.join(likely)}" if likely else ""
         hint += "".join(f"; {CALLS[base]}" for base in names_of(cls) if base in CALLS)
         raise CallError(f"{name}: {error}; {usage(name, init)}{hint}") from None
 
@@ -52,31 +52,30 @@ def names_of(cls: type) -> list[str]:
     return [base.__name__ for base in cls.__mro__]
 
 
-def readings(
+def likely_calls(
     cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
 ) -> list[str]:
-    """Return the calls that may have been meant, with arguments in our order or in PyTorch's."""
+    """Return the calls that may have been intended, with arguments in our order or PyTorch's."""
     known = dict(signature_of(initializer_of(cls)).parameters)
     known.pop("self", None)
     orders = [tuple(known)]
     orders += [POSITIONS[base] for base in names_of(cls) if base in POSITIONS]
     required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
-    found: list[str] = []
+    calls: list[str] = []
     for order in orders:
-        by_position = dict(zip(order, args, strict=False))
-        given = by_position | kwargs
-        are_single = len(given) == len(args) + len(kwargs)
-        is_complete = are_single and all(name in given for name in required)
-        if is_complete and all(fits(known, *pair) for pair in given.items()):
-            if not is_tried or succeeds(cls, given):
-                found.append(written(cls.__name__, known, given))
-    return list(dict.fromkeys(found))
+        arguments = dict(zip(order, args, strict=False)) | kwargs
+        has_duplicates = len(arguments) < len(args) + len(kwargs)
+        is_complete = not has_duplicates and all(name in arguments for name in required)
+        if is_complete and all(fits(known, *pair) for pair in arguments.items()):
+            if not is_tried or succeeds(cls, arguments):
+                calls.append(formatted(cls.__name__, known, arguments))
+    return list(dict.fromkeys(calls))
 
 
-def succeeds(cls: type, given: Mapping[str, Any]) -> bool:
+def succeeds(cls: type, arguments: Mapping[str, Any]) -> bool:
     """Return whether a call raises no error."""
     try:
-        cls(**given)
+        cls(**arguments)
     except Exception:
         return False
     return True
@@ -96,13 +95,13 @@ def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
     return not isinstance(value, bool | str | type | float)
 
 
-def written(owner: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> str:
+def formatted(owner: str, known: Mapping[str, Parameter], arguments: Mapping[str, Any]) -> str:
     """Format a call; only parameters that cannot be positional are written as keywords."""
     shown = [
-        f"{named(given[name])}"
+        f"{named(arguments[name])}"
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        else f"{name}={named(given[name])}"
+        else f"{name}={named(arguments[name])}"
         for name, parameter in known.items()
-        if name in given
+        if name in arguments
     ]
     return f"{owner}({', '.join(shown)})"

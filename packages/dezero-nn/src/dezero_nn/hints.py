@@ -1,6 +1,6 @@
-"""Hints for functions, layers, models and optimizers that other frameworks have.
+"""Hints for functions, layers, models and optimizers of other frameworks.
 
-The tables list only names that do not exist here: remove a hint when you add its name. Hints for
+The tables list only names that do not exist here: if you add a name, remove its hint. Hints for
 keywords and for attributes of Variables are in `dezero_core.hints`.
 """
 
@@ -128,7 +128,7 @@ POSITIONS: dict[str, tuple[str, ...]] = {
 
 CALLS = {
     "BatchNorm": "sizes are taken from the first input",
-    "LayerNorm": "several axes are one argument, such as LayerNorm((3, 4))",
+    "LayerNorm": "pass several axes as one argument, such as LayerNorm((3, 4))",
     "MLP": "the output sizes are one argument, the size of the input another: "
     "MLP((100, 10), in_size=784)",
     "SGD": "MomentumSGD(lr, momentum) has a momentum",
@@ -140,7 +140,7 @@ OPTIMIZER_KEYWORDS = {
     "momentum": "MomentumSGD(lr, momentum) has a momentum",
     "nesterov": "MomentumSGD(lr, momentum) has a momentum, not Nesterov's",
 }
-"""Keywords of optimizers that mean something else in layers, or that no optimizer has."""
+"""Keywords of optimizers that no optimizer has, or that have another meaning in layers."""
 
 SCHEDULE_KEYWORDS = {
     "T_max": "write steps",
@@ -180,12 +180,18 @@ OPTIMIZERS = {
     "LinearLR": "dezero.optimizers.WarmUp(optimizer, steps)",
     "SequentialLR": "dezero.optimizers.WarmUp(optimizer, steps, then)",
     "OneCycleLR": "dezero.optimizers.WarmUp(optimizer, steps, CosineDecay(optimizer, steps))",
-    "ChainedScheduler": "several schedules of one optimizer, whose factors are multiplied",
+    "ChainedScheduler": "create several schedules of one optimizer; their factors are multiplied",
     **{
         name: "a subclass of dezero.optimizers.Schedule that defines factor(t)"
-        for name in ("LambdaLR", "MultiplicativeLR", "MultiStepLR", "PolynomialLR", "CyclicLR")
+        for name in (
+            "LambdaLR",
+            "MultiplicativeLR",
+            "MultiStepLR",
+            "PolynomialLR",
+            "CyclicLR",
+            "CosineAnnealingWarmRestarts",
+        )
     },
-    "CosineAnnealingWarmRestarts": "a subclass of dezero.optimizers.Schedule with factor(t)",
     "LearningRateSchedule": "dezero.optimizers.Schedule, whose subclasses define factor(t)",
     "LRScheduler": "dezero.optimizers.Schedule, whose subclasses define factor(t)",
     "lr_scheduler": "dezero.optimizers has StepDecay, CosineDecay and WarmUp",
@@ -213,7 +219,7 @@ LAYER = {
     "insert": "model.layers.insert(index, layer), of a Sequential or MLP",
     "extend": "model.layers.extend(layers), of a Sequential or MLP",
     "pop": "model.layers.pop(index), of a Sequential or MLP",
-    "weight": "layer.W, of shape (in, out) in Linear",
+    "weight": "layer.W, which has shape (in, out) in Linear",
     "bias": "layer.b",
     "in_features": "layer.in_size",
     "out_features": "layer.out_size",

@@ -1,6 +1,6 @@
-"""How the first weights are drawn: normal numbers, as wide as the size of a layer says.
+"""Initialisers draw weights from a normal distribution, whose variance depends on the layer.
 
-They are drawn on the host: one seed gives equal weights on every backend.
+They draw on the host, so that a seed gives the same weights on every backend.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Initializer:
     """Base of initialisers. Subclasses define ``deviation``.
 
     Args:
-        generator: a ``numpy.random.Generator`` to draw from; DeZero's own (see
+        generator: a ``numpy.random.Generator`` that draws the weights; DeZero's own (see
             `dezero_core.seed`) if None.
     """
 
@@ -24,37 +24,37 @@ class Initializer:
         self.generator = generator
 
     def __call__(self, shape: tuple[int, ...], fan_in: float, fan_out: int, dtype: str) -> Any:
-        """Weights on the host.
+        """Return new weights, an array on the host.
 
         Args:
-            shape: of the weights.
+            shape: shape of the weights.
             fan_in: the number of inputs of one output; an average for a transposed convolution.
-            fan_out: how many outputs an input goes into.
-            dtype: by name.
+            fan_out: the number of outputs that one input contributes to.
+            dtype: name of the dtype.
         """
         return host_normal(shape, self.deviation(fan_in, fan_out), dtype, self.generator)
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
-        """The standard deviation of the weights."""
+        """Return the standard deviation of the weights."""
         raise NotImplementedError(f"{type(self).__name__} must define deviation")
 
 
 class LeCun(Initializer):
-    """Variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
+    """Draw with variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
         return float((fan_in or 1) ** -0.5)
 
 
 class He(Initializer):
-    """Variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
+    """Draw with variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
         return float((2 / (fan_in or 1)) ** 0.5)
 
 
 class Xavier(Initializer):
-    """Variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
+    """Draw with variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
         return float((2 / (fan_in + fan_out or 1)) ** 0.5)

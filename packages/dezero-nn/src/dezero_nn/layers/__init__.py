@@ -1,4 +1,4 @@
-"""Layers: parameters and what is computed with them."""
+"""Layers: parameters, and the functions that use them."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Convolutional layers: there, and back again."""
+"""Convolutional layers: the convolution and its transpose."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .weighted import Weighted
 
 
 class Convolution(Weighted):
-    """What both kinds share: filters that slide over images.
+    """Base of `Conv2d` and `Deconv2d`: layers with filters that slide over images.
 
     Args:
         out_channels: channels of the output.
-        kernel_size: size of the filters, an integer or a pair (KH, KW).
-        stride: steps between applications, an integer or a pair.
-        pad: zeros around the images, an integer or a pair.
-        nobias: leave out ``b``.
+        kernel_size: height and width of the filters, an integer or a pair (KH, KW).
+        stride: pixels from one position of a filter to the next, an integer or a pair (default 1).
+        pad: zeros added on each side of the images, an integer or a pair (default 0).
+        nobias: leave ``b`` out (default False).
         dtype: dtype of the parameters, by name or as NumPy's (default float32).
-        in_channels: channels of the input; taken from the first one if None.
-        dilation: steps between the elements of a filter, an integer or a pair.
-        groups: in how many parts the channels are convolved by themselves (default 1).
+        in_channels: channels of the input; taken from the first input if None.
+        dilation: pixels from one kernel position to the next, an integer or a pair (default 1).
+        groups: the number of groups of channels that are convolved separately (default 1).
         initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
     """
 
@@ -58,10 +58,11 @@ class Convolution(Weighted):
             self._init_W(as_integer(name, "in_channels", in_channels, 1), default_backend())
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
-        """The first two axes of ``W``."""
+        """Return the lengths of the first two axes of ``W``."""
         raise NotImplementedError(f"{type(self).__name__} must define W_shape")
 
     def _init_W(self, in_channels: int, backend: Any) -> None:
+        """Create ``W`` for images with these channels, on a backend."""
         G = self.groups
         require_groups(type(self).__name__, G, in_channels, self.out_channels)
         self.in_channels = in_channels
@@ -74,7 +75,7 @@ class Convolution(Weighted):
         return math.prod(self.kernel_size)
 
     def prepared(self, x: Any) -> Variable:
-        """``x`` as a Variable; its channels say how large ``W`` is, if nobody has before."""
+        """Return ``x`` as a Variable; create ``W`` if ``x`` is the first input."""
         x = as_variable(x)
         if self.W.data is None:
             if x.ndim != 4:
@@ -86,7 +87,7 @@ class Convolution(Weighted):
 
 
 class Conv2d(Convolution):
-    """y = W slid over x, + b (book step 57). Arguments as `Convolution`.
+    """Convolve images with filters and add a bias (book step 57); arguments as `Convolution`.
 
     Attributes:
         W: shape (OC, C / groups, KH, KW).
@@ -106,7 +107,9 @@ class Conv2d(Convolution):
 
 
 class Deconv2d(Convolution):
-    """The transpose of a convolution: each element of x spreads a filter. As `Convolution`.
+    """Apply the transpose of a convolution, and add a bias; arguments as `Convolution`.
+
+    Each element of x adds a filter, multiplied by that element, to the output.
 
     Attributes:
         W: shape (C, OC / groups, KH, KW). Normal numbers with, by default, the variance

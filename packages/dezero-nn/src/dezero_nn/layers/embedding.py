@@ -1,4 +1,4 @@
-"""Embedding as a layer."""
+"""EmbedID, the layer with a table of embeddings."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .weighted import parameter_dtype
 
 
 class EmbedID(Layer):
-    """A vector for each of ``in_size`` ids; see `dezero_nn.functions.embed_id`.
+    """Look up a trained vector for each id; see `dezero_nn.functions.embed_id`.
 
     Args:
-        in_size: how many ids, V.
+        in_size: the number of ids, V.
         out_size: length of the vectors, D.
         dtype: dtype of the table, by name or as NumPy's (default float32).
-        generator: a ``numpy.random.Generator`` to draw from; DeZero's own if None.
+        generator: a ``numpy.random.Generator`` that draws ``W``; DeZero's own if None.
 
     Attributes:
-        W: the table, shape (V, D), drawn from a normal distribution with deviation 1.
+        W: the table, shape (V, D), drawn from a normal distribution with standard deviation 1.
     """
 
     _needed = ("W",)

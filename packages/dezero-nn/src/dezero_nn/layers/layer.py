@@ -1,4 +1,4 @@
-"""Layer: something with parameters, made of other layers."""
+"""Layer: the base of everything that has parameters."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ STORED = Parameter, Buffer
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
-"""A callback for each layer and its outputs after each call in this context; see `summary`."""
+"""A function that each layer of this context calls with itself and its outputs; see `summary`."""
 
 
 class LastCall:
-    """The record of a layer's last call, unless the layer has an attribute of that name."""
+    """The inputs or outputs of a layer's last call; an attribute of that name takes precedence."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -49,21 +49,23 @@ class LastCall:
 
 
 class Layer:
-    """Base of everything with parameters (book step 44).
+    """Base of everything with parameters (book step 44). Subclasses define ``forward``.
 
-    Parameters, Buffers and layers are found where they are: in attributes, also inside lists,
-    tuples and dictionaries, in the order in which they were set. Subclasses define ``forward``.
+    The parameters of a layer are the Parameters and Buffers in its attributes, and those of the
+    layers in its attributes, also inside lists, tuples and dictionaries. Their order is that in
+    which the attributes were set.
 
     Attributes:
-        inputs, outputs: those of the last call, as weak references: ``layer.outputs[0]()`` is the
-            Variable, or None once it was freed (the book's Grad-CAM reads it).
+        inputs, outputs: weak references to the inputs and outputs of the last call:
+            ``layer.outputs[0]()`` is the Variable, or None after it was freed (the book's Grad-CAM
+            reads it).
         training: whether the layer behaves as in training: the flag that `train` or `eval` set,
-            else ``Config.train``.
+            or ``Config.train`` if neither was called.
 
     A subclass may use these names, and those of methods, for other attributes.
     """
 
-    _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers that every forward uses
+    _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers that cannot be None
     _optional: ClassVar[tuple[str, ...]] = ()  # parameters that may be None
     inputs: Any = LastCall(INPUTS)
     outputs: Any = LastCall(OUTPUTS)
@@ -79,7 +81,10 @@ class Layer:
         return super().__new__(cls)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Variable:
-        """Run ``forward``; an error of ours will name the layers it came through."""
+        """Run ``forward``; an error of DeZero is given the path of layers to where it was raised.
+
+        A result of several Variables is typed as one, which type checkers let programs unpack.
+        """
         state = vars(self)
         mode = state.get(FLAG)
         try:
@@ -103,7 +108,7 @@ class Layer:
             return no_attribute(self, name, LAYER)
 
         def __setattr__(self, name: str, value: Any) -> None:
-            """Set an attribute; an array cannot take the place of a Parameter or Buffer."""
+            """Set an attribute; an array cannot replace a Parameter or Buffer."""
             cls = type(self)
             if (
                 isinstance(self.__dict__.get(name), STORED)
@@ -117,22 +122,22 @@ class Layer:
         return described(self, ())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles leave out what the last call was about."""
+        """Return the attributes for copies and pickles: all but the record of the last call."""
         return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
-        """What the layer computes."""
+        """Compute the output; subclasses define this with parameters of their own."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def _add_to_path(self, error: DezeroError) -> None:
-        """Prefix the error's path with the name by which this layer knows the one below."""
+        """Prefix the error's path with the path from this layer to the one that raised it."""
         below = getattr(error, "_raised_in", None)
         if below is not None:
             error.layer_path = (path_to(self, below) or "?", *error.layer_path)
         error._raised_in = self  # type: ignore[attr-defined]
 
     def named_params(self) -> dict[str, Parameter | Buffer]:
-        """Every Parameter and Buffer by key (``l1/W``, ``blocks/0/W``), in order of definition."""
+        """Return Parameters and Buffers by key, such as ``blocks/0/W``, in order of definition."""
         return named_params(self)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
@@ -144,7 +149,7 @@ class Layer:
         return {}
 
     def params(self) -> Iterator[Parameter]:
-        """Every Parameter, in order of definition."""
+        """Return an iterator over every Parameter, in order of definition."""
         return (x for x in named_params(self).values() if isinstance(x, Parameter))
 
     def _flatten_params(self, params_dict: dict[str, Any], parent_key: str = "") -> None:
@@ -153,30 +158,30 @@ class Layer:
         params_dict.update({prefix + key: x for key, x in named_params(self).items()})
 
     def cleargrads(self) -> None:
-        """Forget the gradients of all parameters: those of several backwards add up."""
+        """Set the gradients of all parameters to None; otherwise the next backward adds to them."""
         for x in named_params(self).values():  # an attribute may have the name of a method
             if isinstance(x, Parameter):
                 x.cleargrad()
 
     def train(self, mode: bool | None = True) -> Self:
-        """Put this layer and all its sublayers into training, whatever ``Config.train`` says.
+        """Set the training flag of this layer and all its sublayers; it overrides ``Config.train``.
 
-        Functions that ``forward`` calls, such as ``dropout``, follow the flag of the innermost
-        running layer that has one. Layers without a flag, such as those added to the model later,
-        do the same. Flags are not saved with the weights; copies and pickles keep them.
+        Functions that ``forward`` calls, such as ``dropout``, use the flag of the innermost running
+        layer that has one. So do layers without a flag, such as those added to the model later.
+        Copies and pickles keep the flags; files of weights do not.
 
         As in PyTorch, if the class of a sublayer defines ``train(self, mode)``, that method is
         called, so that it can keep a part of the sublayer in evaluation.
 
         Args:
-            mode: False for `eval`; None removes the flags, so that ``Config.train`` decides again,
-                as it does in a new layer.
+            mode: True for training, False for evaluation; None removes the flags, so that
+                ``Config.train`` decides again, as in a new layer.
 
         Returns:
             self.
 
         Raises:
-            ArgumentError: ``mode`` is something else.
+            ArgumentError: ``mode`` is any other value.
         """
         mode = require_mode(type(self).__name__, mode)
         seen: dict[int, Layer] = {}
@@ -195,28 +200,28 @@ class Layer:
         return self
 
     def eval(self) -> Self:
-        """Put this layer and all its sublayers into evaluation; return self.
+        """Set this layer and all its sublayers to evaluation; return self.
 
-        Batch normalisation uses its running statistics and does not update them; dropout returns
-        its input. This holds in every thread, until `train` is called. The graph is still recorded;
-        use `no_grad` to prevent that.
+        Batch normalisation then uses its running statistics and does not update them; dropout
+        returns its input. This holds in every thread, until `train` is called. The graph is still
+        recorded; `no_grad` prevents that.
         """
         return self.train(False) if has_own_train(self) else Layer.train(self, False)
 
     def to(self, name: str) -> Layer:
-        """Move all parameters and buffers to backend ``name``; returns self."""
+        """Move all parameters and buffers to backend ``name``; return self."""
         for x in named_params(self).values():
             x.to(name)
         return self
 
     def to_cpu(self) -> Layer:
-        """Move all parameters and buffers to the host; returns self."""
+        """Move all parameters and buffers to the host; return self."""
         for x in named_params(self).values():
             x.to_cpu()
         return self
 
     def to_gpu(self) -> Layer:
-        """Move all parameters and buffers to the registered accelerator; returns self."""
+        """Move all parameters and buffers to the registered accelerator; return self."""
         for x in named_params(self).values():
             x.to_gpu()
         return self
@@ -237,7 +242,7 @@ def has_own_train(layer: Layer) -> bool:
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
-    """Return weak references to Variables and arrays; None for numbers and the like."""
+    """Return weak references to Variables and arrays; None for objects without, such as numbers."""
     try:
         return tuple([ref(x) for x in xs])
     except TypeError:
@@ -245,22 +250,22 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
 
 
 def require_variable(layer: Layer, name: str, value: Any) -> None:
-    """Raise `ArgumentTypeError` for a value that cannot take the place of a Parameter or Buffer.
+    """Raise `ArgumentTypeError` for a value that cannot replace a Parameter or Buffer.
 
     An array would be neither trained nor saved. A Variable may replace a Parameter, so that
-    weights can be computed from others. A parameter that the layer does not need may become None,
-    and a Parameter again.
+    weights can be computed from others. An optional parameter may become None, and a Parameter
+    again.
     """
     now, cls = vars(layer).get(name), type(layer)
-    kind = type(now).__name__ if isinstance(now, STORED) else "Parameter"
-    if isinstance(value, STORED) or (isinstance(value, Variable) and kind != "Buffer"):
+    expected = type(now).__name__ if isinstance(now, STORED) else "Parameter"
+    if isinstance(value, STORED) or (isinstance(value, Variable) and expected != "Buffer"):
         return
     if value is None and name not in cls._needed:
         return
     is_array = hasattr(value, "shape") or isinstance(value, int | float)
     if is_array or name in cls._needed or name in cls._optional:
-        into = f"layer.{name}.data = array, or " if isinstance(now, STORED) else ""
+        write_data = f"layer.{name}.data = array, or " if isinstance(now, STORED) else ""
         raise ArgumentTypeError(
-            f"{cls.__name__}: {name} is a {kind}, got {type(value).__name__}; write "
-            f"{into}layer.{name} = {kind}(array)"
+            f"{cls.__name__}: {name} is a {expected}, got {type(value).__name__}; write "
+            f"{write_data}layer.{name} = {expected}(array)"
         )

@@ -1,4 +1,4 @@
-"""Fully connected layer."""
+"""Linear: the fully connected layer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .weighted import Weighted
 
 
 class Linear(Weighted):
-    """y = x W + b (book step 44).
+    """Multiply by a weight and add a bias: y = x W + b (book step 44).
 
     Args:
         out_size: length of the last axis of the output.
-        nobias: leave out ``b``.
+        nobias: leave ``b`` out (default False).
         dtype: dtype of the parameters, by name or as NumPy's (default float32).
         in_size: length of the last axis of the input; taken from the first input if None.
         initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
@@ -44,6 +44,7 @@ class Linear(Weighted):
             self._init_W(as_integer("Linear", "in_size", in_size, 1), default_backend())
 
     def _init_W(self, in_size: int, backend: Any) -> None:
+        """Create ``W`` for inputs of a length, on a backend."""
         self.in_size = in_size
         self.draw_W((in_size, self.out_size), in_size, self.out_size, backend)
 
@@ -51,7 +52,7 @@ class Linear(Weighted):
         return self.pytorch_pair((self.out_size, self.in_size), self.out_size, transposed=True)
 
     def ready_for(self, x: Variable) -> Linear:
-        """This layer, with a weight: drawn now if ``x`` is its first input."""
+        """Return this layer; create ``W`` if ``x`` is the first input."""
         if self.W.data is None:
             if x.ndim == 0:
                 raise ShapeError("Linear: x has no axes; expected (..., in)")

@@ -1,4 +1,4 @@
-"""Normalisation as layers."""
+"""Layers that normalise: BatchNorm and LayerNorm."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ class BatchNorm(Layer):
     """Normalise each channel over the batch; see `dezero_nn.functions.batch_norm`.
 
     Attributes:
-        avg_mean, avg_var: Buffers, shape (C,): the running statistics, at first 0 and 1.
-        gamma, beta: Parameters, shape (C,): deviation and mean of the output, at first 1 and 0.
+        avg_mean, avg_var: Buffers, shape (C,): the running statistics, initially 0 and 1.
+        gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
+            and 0.
 
-    All are created at the first input, on its device; their dtype does not depend on the input.
-    Many programs create all weights with one example. The first input may therefore have one value
-    per channel if other layers computed it or if it comes inside of `no_grad`; this pass then uses
-    the running statistics. In later training, one value per channel is an error.
+    All are created at the first input, on its device, in the dtype below. Many programs create all
+    weights by running one example. The first input may therefore have one value per channel, if
+    other layers computed it or if it comes inside of `no_grad`; this pass then uses the running
+    statistics. Later, training with one value per channel is an error.
 
     Args:
-        dtype: NumPy dtype of parameters and statistics, or its name (default float32).
+        dtype: dtype of parameters and statistics, by name or as NumPy's (default float32).
     """
 
     _needed = tuple(STATISTICS)
@@ -50,6 +51,7 @@ class BatchNorm(Layer):
         return {key: PyTorchArray((name,), (None,)) for key, name in STATISTICS.items()}
 
     def _init_params(self, x: Variable) -> None:
+        """Create the parameters and statistics that do not exist yet."""
         if x.ndim < 2:
             raise ShapeError(f"BatchNorm: x {x.shape}; expected (N, C) or (N, C, ...)")
         if x.size == 0:
@@ -80,16 +82,16 @@ class LayerNorm(Layer):
     """Normalise each example over its last axes; see `dezero_nn.functions.layer_norm`.
 
     Args:
-        shape: lengths of those axes, an integer or several; if None, the last axis of the
-            first input.
+        shape: lengths of those axes, an integer or a sequence; the last axis of the first input if
+            None.
         eps: added to the variance (default 1e-5).
-        dtype: NumPy dtype of the parameters, or its name (default float32).
+        dtype: dtype of the parameters, by name or as NumPy's (default float32).
 
     Raises:
         ArgumentError: ``eps`` is not in [0, 1).
 
     Attributes:
-        gamma, beta: Parameters of that shape, at first 1 and 0; created at the first input, on
+        gamma, beta: Parameters of that shape, initially 1 and 0, created at the first input on
             its device.
     """
 
@@ -117,6 +119,7 @@ class LayerNorm(Layer):
         }
 
     def _init_params(self, x: Variable) -> None:
+        """Create the parameters that do not exist yet."""
         if x.ndim == 0:
             raise ShapeError("LayerNorm: x has no axes; expected (..., M)")
         zeros = zeros_beside(x, self.shape or x.shape[-1:], self.dtype)

@@ -1,4 +1,4 @@
-"""Find the layers below a layer, and their names."""
+"""Find the sublayers of a layer, and the paths of their names."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def sublayers(layer: Layer) -> dict[str, Layer]:
 
 
 def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
+    """Yield the path and layer of each layer in the attributes or items of ``node``."""
     for name, child in children(node):
         if kind_of(child) == LAYER:
             yield path + name, child
@@ -34,7 +35,7 @@ def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
 
 
 def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
-    """Return the attribute path from ``layer`` to ``below``, or an empty string."""
+    """Return the path of attributes from ``layer`` to ``below``; empty if there is none."""
     found = sublayers(layer)
     for name, child in found.items():
         if child is below:

@@ -17,7 +17,7 @@ Layer = Any
 
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:
-    """Format a layer as a tree: settings, shapes of its own parameters, and sublayers."""
+    """Format a layer as a tree: settings, shapes of parameters, and sublayers."""
     if any(layer is other for other in above):
         return f"{type(layer).__name__}(...)"
     settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
@@ -61,5 +61,5 @@ def below(layer: Layer) -> Iterator[tuple[str, Any]]:
 
 
 def shape_of(x: Parameter | Buffer) -> str:
-    """Describe the shape, as far as it is known."""
+    """Return the shape as a string, or "(waits)" if it depends on the first input."""
     return "(waits)" if x.data is None else str(x.shape)

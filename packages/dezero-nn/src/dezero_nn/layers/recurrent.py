@@ -1,4 +1,4 @@
-"""Recurrent layers: what they return depends on what came before."""
+"""Recurrent layers, whose output also depends on earlier inputs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .linear import Linear
 
 
 class Recurrent(Layer):
-    """A layer with a state ``h``, shape (N, hidden), from one call to the next.
+    """Base of layers that store a state ``h``, shape (N, hidden), from one call to the next.
 
-    It takes one step of N sequences, shape (N, in), and returns the state; or several steps,
-    shape (T, N, in), and returns the states after each, shape (T, N, hidden).
+    The input is one step of N sequences, shape (N, in), and the output the state; or the input is
+    T steps, shape (T, N, in), and the output the states after each step, shape (T, N, hidden).
 
-    The state keeps the graph of the calls before: cut it with ``unchain_backward()`` from time
-    to time, and start anew with ``reset_state()``. A copy starts anew.
+    The state holds the graph of all earlier calls: cut it with ``unchain_backward()`` from time to
+    time. ``reset_state()`` begins a new sequence. Copies have no state.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -31,7 +31,7 @@ class Recurrent(Layer):
         self.reset_state()
 
     def reset_state(self) -> None:
-        """Forget what came before."""
+        """Drop the state, before a new sequence."""
         self.h: Variable | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -39,31 +39,31 @@ class Recurrent(Layer):
 
     def forward(self, x: Any) -> Variable:
         x = as_variable(x)
-        steps = x.ndim == 3 and x.shape[0] > 0
-        fits = x.ndim == 2 or steps
+        is_sequence = x.ndim == 3 and x.shape[0] > 0
+        fits = x.ndim == 2 or is_sequence
         if not fits or (self.h is not None and self.h.shape[0] != x.shape[-2]):
             rows = "" if self.h is None else f"; the state is of {self.h.shape[0]} rows"
             raise ShapeError(
                 f"{type(self).__name__}: x {x.shape}: expected (N, in), one step of N sequences, "
-                f"or (T, N, in), several{rows}; reset_state() forgets it"
+                f"or (T, N, in), T steps{rows}; reset_state() drops it"
             )
-        return self.sequence(x) if steps else self.step(x)
+        return self.sequence(x) if is_sequence else self.step(x)
 
     def step(self, x: Variable) -> Variable:
-        """The new state, from ``x`` of shape (N, in) and the old one."""
+        """Return the new state, for ``x`` of shape (N, in) and the old state."""
         raise NotImplementedError(f"{type(self).__name__} has no step(x)")
 
     def sequence(self, x: Variable) -> Variable:
-        """The states after each step of ``x``, shape (T, N, in)."""
+        """Return the states after each step of ``x``, whose shape is (T, N, in)."""
         return stack([self.step(row) for row in unstack(x)])
 
 
 class RNN(Recurrent):
-    """h = tanh(x2h(x) + h2h(h)), an Elman network (book step 59).
+    """Elman network: h = tanh(x2h(x) + h2h(h)) (book step 59).
 
     Args:
-        hidden_size: length of the state's rows.
-        in_size: length of the input's rows; taken from the first input if None.
+        hidden_size: length of the rows of the state.
+        in_size: length of the rows of the input; taken from the first input if None.
 
     Attributes:
         x2h, h2h: `Linear`, the second without bias.
@@ -87,13 +87,14 @@ class RNN(Recurrent):
 
 
 class LSTM(Recurrent):
-    """c = f * c + i * u,  h = o * tanh(c),  with f, i, o = sigmoid and u = tanh of x and h.
+    """Long short-term memory: c = f * c + i * u,  h = o * tanh(c).
 
+    The gates are f = sigmoid(x2f(x) + h2f(h)), likewise i and o, and u = tanh(x2u(x) + h2u(h)).
     Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; book step 60.
 
     Args:
-        hidden_size: length of the state's rows.
-        in_size: length of the input's rows; taken from the first input if None.
+        hidden_size: length of the rows of the state.
+        in_size: length of the rows of the input; taken from the first input if None.
 
     Attributes:
         x2f, x2i, x2o, x2u: `Linear`, from the input to the gates.
@@ -121,7 +122,7 @@ class LSTM(Recurrent):
         from_h = [self.h2f, self.h2i, self.h2o, self.h2u]
         if self.h is None and not are_linear(from_h, bias=False):
             self.h = self.c = zeros_for(i, i.shape, i)
-        if self.h is None or self.c is None:  # there is nothing to forget
+        if self.h is None or self.c is None:  # no state: f has nothing to multiply
             self.c = sigmoid(i) * tanh(u)
         else:
             f, i = f + self.h2f(self.h), i + self.h2i(self.h)
@@ -134,7 +135,7 @@ class LSTM(Recurrent):
         from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
         if not (are_linear(from_x, bias=True) and are_linear(from_h, bias=False)):
-            return super().sequence(x)  # a gate was replaced, and the formula below does not hold
+            return super().sequence(x)  # a gate was replaced, so the formula below does not apply
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x]), self.h, self.c
@@ -146,13 +147,14 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """h = (1 - z) * n + z * h,  with n = tanh(x2n(x) + r * h2n(h)) and r, z = sigmoid of x and h.
+    """Gated recurrent unit: h = (1 - z) * n + z * h,  with n = tanh(x2n(x) + r * h2n(h)).
 
-    Cho et al., 2014, with the reset gate behind the product, as PyTorch and cuDNN have it.
+    The gates are r = sigmoid(x2r(x) + h2r(h)), and likewise z. Cho et al., 2014, with the reset
+    gate applied after the matmul, as in PyTorch and cuDNN.
 
     Args:
-        hidden_size: length of the state's rows.
-        in_size: length of the input's rows; taken from the first input if None.
+        hidden_size: length of the rows of the state.
+        in_size: length of the rows of the input; taken from the first input if None.
 
     Attributes:
         x2r, x2z, x2n, h2n: `Linear`.
@@ -185,7 +187,7 @@ class GRU(Recurrent):
 def are_linear(gates: list[Linear], bias: bool) -> bool:
     """Return whether all gates are still plain `Linear` layers, with or without a bias.
 
-    Gates without a bias take the state, and their weights must exist.
+    Gates without a bias are those of the state; their weights must exist too.
     """
     if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
         return False
@@ -193,12 +195,12 @@ def are_linear(gates: list[Linear], bias: bool) -> bool:
 
 
 def from_input(gates: int, hidden_size: int, in_size: int | None) -> list[Linear]:
-    """A layer for each gate, from the input to the state."""
+    """Create a layer for each gate, from the input to the state."""
     return [Linear(hidden_size, in_size=in_size) for _ in range(gates)]
 
 
 def from_state(gates: int, hidden_size: int) -> list[Linear]:
-    """A layer for each gate, from the state to itself."""
+    """Create a layer for each gate, from the state to itself."""
     return [Linear(hidden_size, nobias=True, in_size=hidden_size) for _ in range(gates)]
 
 
@@ -222,6 +224,6 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
 
 
 def zeros_for(x: Variable, shape: tuple[int, ...], like: Any) -> Variable:
-    """Return a state of zeros beside ``x``, in its dtype if that is floating, else in another's."""
+    """Return zeros on the device of ``x``, in its dtype, or in that of ``like`` for integers."""
     zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
     return as_variable(floating(zeros, like))

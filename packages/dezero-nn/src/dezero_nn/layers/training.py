@@ -1,4 +1,4 @@
-"""Store whether layers train, as ``train()`` and ``eval()`` set it on a tree of layers."""
+"""The flag of each layer that ``train()`` and ``eval()`` set."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ FLAG = "_dezero_training"
 """The attribute that holds the flag: True, False, or None, which counts as no flag."""
 
 MODES = {mode: Block(train, mode) for mode in (True, False)}
-"""Blocks in which functions see the flag of the layer that calls them."""
+"""For each flag, a block in which it is the value of ``Config.train``, for functions."""
 
 _flags_apply = Setting("flags_apply", True)
 flags_apply = _flags_apply.get
 
 
 def without_flags() -> Block[bool]:
-    """Return a block in which layers follow ``Config.train`` whatever their flags say.
+    """Return a block in which layers ignore their flags and use ``Config.train``.
 
-    The library's own evaluations use it, because `test_mode` alone does not change a layer on
+    The evaluations of this library use it, because `test_mode` alone does not change a layer on
     which ``train()`` was called.
     """
     return Block(_flags_apply, False)
 
 
 class Training:
-    """The attribute ``training`` of layers; a subclass may use the name for something else.
+    """The attribute ``training`` of layers; a subclass may use the name for another value.
 
-    Reading it returns the flag, or ``Config.train`` if there is none. Assigning a truth value sets
-    the flag of this layer alone, except that True does not create a flag: a layer without one
-    trains anyway, and a subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1
-    count as truth values. Other values are stored as they are.
+    Reading returns the flag, or ``Config.train`` if there is none. Assigning a truth value sets
+    the flag of this layer alone. But True does not create a flag: a layer without a flag trains
+    anyway, and a subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1 count
+    as truth values. Any other value is stored like an ordinary attribute.
     """
 
     def __get__(self, layer: Any, owner: type) -> Any:

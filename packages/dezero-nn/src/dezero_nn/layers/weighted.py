@@ -1,4 +1,4 @@
-"""What layers with a weight and a bias share."""
+"""Weighted: the base of layers with a weight and a bias."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def require_bool(op: str, name: str, value: Any, advice: str) -> None:
 
 
 class Weighted(Layer):
-    """A layer with a weight ``W``, which may wait for the first input, and a bias ``b``.
+    """Base of layers with a weight ``W``, often created at the first input, and a bias ``b``.
 
     Args:
         out_size: length of ``b``.
-        nobias: leave out ``b``.
+        nobias: leave ``b`` out.
         dtype: dtype of the parameters, by name or as NumPy's.
         initializer: draws ``W``; `LeCun` if None.
 
@@ -48,7 +48,7 @@ class Weighted(Layer):
             self.b = Parameter(zeros, name="b")
 
     def draw_W(self, shape: tuple[int, ...], fan_in: float, fan_out: int, backend: Any) -> None:
-        """Draw ``W`` on the host, and put it on a backend."""
+        """Draw ``W`` on the host, and move it to a backend."""
         weights = self.initializer(shape, fan_in, fan_out, self.dtype)
         self.W.data = backend.from_numpy(weights)
 
@@ -67,17 +67,17 @@ def parameter_dtype(owner: str, dtype: Any) -> str:
 
     Args:
         owner: the layer, for the message.
-        dtype: a name, a dtype or a type; byte order does not count.
+        dtype: a name, a dtype or a type; its byte order is ignored.
 
     Raises:
-        ArgumentError: it is no real floating dtype of the default backend.
+        ArgumentError: it is not a real floating dtype of the default backend.
     """
     backend, name = default_backend(), dtype_name(dtype)
     try:
-        found = backend.dtype({"float": "float64"}.get(name, name))
-        is_real = is_floating(found, backend)
+        known = backend.dtype({"float": "float64"}.get(name, name))
+        is_real = is_floating(known, backend)
     except (AttributeError, TypeError):
         is_real = False
     if not is_real:
         raise ArgumentError(f"{owner}: dtype {name!r}; expected a floating dtype such as float32")
-    return dtype_name(found)
+    return dtype_name(known)

@@ -1,4 +1,4 @@
-"""Models: whole networks."""
+"""Models: layers that stand for whole networks."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Convolutional network."""
+"""CNN, a small convolutional network."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from .model import Model
 
 
 class CNN(Model):
-    """Two convolutions, a pooling, two fully connected layers: small images to scores.
+    """Classify small images by two convolutions and two fully connected layers.
 
-    conv 3x3, relu, conv 3x3, relu, max-pool 2x2, dropout, fully connected, relu, dropout, fully
-    connected. Images are at least 6 pixels high and wide.
+    The layers are: conv 3x3, relu, conv 3x3, relu, max pooling 2x2, dropout, fully connected, relu,
+    dropout, fully connected. Images are at least 6 pixels high and wide.
 
     Args:
         out_size: number of classes.
-        channels: filters of the first and the second convolution (default 32 and 64).
+        channels: output channels of the first and the second convolution (default 32 and 64).
         hidden_size: size of the first fully connected layer (default 128).
-        dropout_ratio: before each fully connected layer (default 0.25).
+        dropout_ratio: probability of dropping an element before each fully connected layer
+            (default 0.25).
 
     Raises:
         ArgumentError: ``channels`` is not a pair, or ``dropout_ratio`` is not in [0, 1).

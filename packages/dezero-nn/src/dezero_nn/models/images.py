@@ -1,4 +1,4 @@
-"""Pictures as the arrays that the published image models were trained on."""
+"""Convert pictures to the arrays that the published image models were trained with."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import numpy as np
 from dezero_core.errors import ArgumentError
 
 BGR_MEAN = (103.939, 116.779, 123.68)
-"""The mean colour of ImageNet in the order blue, green, red, as Caffe's models have it."""
+"""The mean colour of ImageNet in the order blue, green, red, as in Caffe's models."""
 
 
 def preprocess(
     image: Any, size: tuple[int, int] | None = (224, 224), dtype: Any = "float32"
 ) -> Any:
-    """Return a picture as the published weights of VGG16 and ResNet want it.
+    """Return a picture as the published weights of VGG16 and ResNet expect it.
 
     Args:
-        image: a PIL image; grey of 16 bits (modes I;16 and I) is scaled to 8, by 255/65535.
-        size: (width, height) to resize to; None for as it is.
+        image: a PIL image; 16-bit grey (modes I;16 and I) is scaled to 8 bits, by 255/65535.
+        size: (width, height) to resize to; None keeps the size (default (224, 224)).
         dtype: floating dtype of the result (default float32).
 
     Returns:
-        a host array of shape (3, height, width): blue, green, red, the mean colour taken off.
+        an array on the host, shape (3, height, width): the channels blue, green and red minus the
+        mean colour.
 
     Raises:
         ArgumentError: ``image`` is not a PIL image, has mode F (whose range is unknown), or has
-            mode I with numbers outside 16 bits; ``dtype`` is not floating.
+            mode I with values outside 16 bits; ``dtype`` is not floating.
     """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
@@ -56,14 +57,14 @@ def eight_bits(image: Any) -> Any:
             "PIL.Image.fromarray(array) makes one of an array (H, W, 3) of uint8"
         )
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # as a warning of PIL advises
+        return image.convert("RGBA")  # as PIL's warning advises
     if not image.mode.startswith(("I", "F")):
         return image
     low, high = image.getextrema() if image.mode == "F" else image.convert("I").getextrema()
     if image.mode == "F" or low < 0 or high > 65535 or (image.mode == "I" and 0 < high < 256):
         raise ArgumentError(
-            f"preprocess: a picture of mode {image.mode!r} with numbers from {low} to {high}, "
-            "whose range is unknown; scale them to 0..255 and make an image of them: "
+            f"preprocess: a picture of mode {image.mode!r} with values from {low} to {high}, "
+            "whose range is unknown; scale them to 0..255 and convert them to an image: "
             "Image.fromarray(pixels.astype('uint8'))"
         )
     return image.convert("I").point(lambda x: x * (255 / 65535) + 0.5).convert("L")

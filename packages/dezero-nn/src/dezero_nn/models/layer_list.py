@@ -1,4 +1,4 @@
-"""Present the layers of a model as a list, if it calls them one after the other."""
+"""Models that call their layers one after the other, and present them as a list."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ AnyLayer = Callable[..., Any]
 class LayerList(MutableSequence[AnyLayer]):
     """A list of the attributes ``l0``, ``l1``, ... of a model; changing either changes both.
 
-    Items are layers, or functions such as ``relu``. Only the attributes
-    hold them. If an item is inserted into the list or removed from it, the items behind it move to
-    the next or the previous name.
+    Items are layers, or functions such as ``relu``. Only the attributes store them. If an item is
+    inserted into the list or removed from it, the items after it move to the next or the previous
+    name.
 
     Raises:
         ArgumentError: an item cannot be called.
@@ -32,7 +32,7 @@ class LayerList(MutableSequence[AnyLayer]):
         return list(layers_of(self._model).values())
 
     def _replace(self, items: list[AnyLayer]) -> None:
-        """Make ``items`` the attributes; drop names at the end, or add new ones, as needed."""
+        """Set the attributes to ``items``; delete names at the end, or add new ones, as needed."""
         for position, item in enumerate(items):
             require_callable(self._model, f"layer {position}", item)
         state = vars(self._model)
@@ -65,7 +65,7 @@ class LayerList(MutableSequence[AnyLayer]):
         self._replace(items)
 
     def insert(self, index: int, value: AnyLayer) -> None:
-        """Put a layer before the one at ``index``."""
+        """Insert a layer before the one at ``index``."""
         items = self._items()
         items.insert(index, value)
         self._replace(items)
@@ -89,23 +89,23 @@ class Layered(Model):
     """A model whose layers are the attributes ``l0``, ``l1``, ... and the list ``layers``.
 
     ``model.l1 = layer`` and ``model.layers[1] = layer`` do the same. The list can be changed like
-    any other. Layers are called in the order of their numbers, including new attributes such as
-    ``l2``, also in a subclass. ``del model.l1`` removes a layer and keeps the names of the others.
-    A value that cannot be called, such as a rate ``l2 = 1e-4``, is an ordinary attribute; it cannot
-    replace a layer. Parameters are listed in the order in which the layers are called.
+    any other. Layers are called in the order of their numbers, including attributes that are added
+    later, such as ``l2``. ``del model.l1`` removes a layer and leaves the names of the others as
+    they are. A value that cannot be called, such as a rate ``l2 = 1e-4``, is an ordinary attribute;
+    it cannot replace a layer. Parameters are listed in the order in which the layers are called.
 
     Args:
         layers: layers or functions.
 
     Raises:
-        ArgumentError: a layer cannot be called; a layer such as ``l1`` was set before
-            ``super().__init__()``, which makes ``l0``, ``l1``, ...
+        ArgumentError: a layer cannot be called; or a layer such as ``l1`` was set before
+            ``super().__init__()``, which sets ``l0``, ``l1``, ...
     """
 
     def __init__(self, layers: Iterable[AnyLayer]) -> None:
         for name in layers_of(self):
             raise ArgumentError(
-                f"{type(self).__name__}: {name} was set before super().__init__(), which makes l0, "
+                f"{type(self).__name__}: {name} was set before super().__init__(), which sets l0, "
                 "l1, ...; call super().__init__() first"
             )
         self.layers = layers
@@ -131,7 +131,7 @@ class Layered(Model):
             in_order_of_calls(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickle; an old one also has a list of the layers that it called."""
+        """Restore a pickle, also an old one, which has a list of the layers too."""
         state = dict(state)
         is_ours = type(self).layers is Layered.layers
         layers = state.pop("layers", None) if is_ours else None
@@ -149,7 +149,7 @@ def layers_of(model: Model) -> dict[str, AnyLayer]:
 
 
 def in_order_of_calls(model: Model) -> None:
-    """Sort the layers among the attributes, whose order is that of parameters and tables."""
+    """Put the layers among the attributes in the order of calls, which parameters then have too."""
     state, ordered = vars(model), layers_of(model)
     if [name for name in state if name in ordered] != list(ordered):
         names = iter(ordered)

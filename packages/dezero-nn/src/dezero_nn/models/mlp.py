@@ -1,4 +1,4 @@
-"""Multi-layer perceptron."""
+"""MLP, the multi-layer perceptron."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .layer_list import Layered
 
 
 class MLP(Layered):
-    """Fully connected layers with an activation between them (book step 45).
+    """Apply fully connected layers with an activation between them (book step 45).
 
     The layers are the attributes ``l0``, ``l1``, ... and the list ``layers``, see `LayerList`.
 
     Args:
-        fc_output_sizes: output size of each layer; the last has no activation.
-        activation: between layers (default sigmoid, as in the book).
+        fc_output_sizes: output size of each layer; no activation follows the last.
+        activation: the function between two layers (default sigmoid, as in the book).
         in_size: length of the input rows; taken from the first input if None.
 
     Raises:

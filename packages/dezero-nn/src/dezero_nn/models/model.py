@@ -1,4 +1,4 @@
-"""Model: the layer a program trains."""
+"""Model: the base of layers that stand for a whole network."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Model(Layer):
     """A layer that stands for a whole network (book step 45)."""
 
     def plot(self, *inputs: Any, to_file: str | os.PathLike[str] = "model.png") -> Any:
-        """Run the model and draw the graph of its output (book step 45); Buffers do not change.
+        """Run the model without changing Buffers; draw the graph of its output (book step 45).
 
         Args:
-            inputs: what ``forward`` takes.
-            to_file: the picture; its suffix says of which kind.
+            inputs: the arguments of ``forward``.
+            to_file: the path of the picture; its suffix gives the format.
 
         Returns:
-            in a notebook the picture; else None.
+            the picture in a notebook; otherwise None.
 
         Raises:
             MissingProgram: neither Graphviz nor matplotlib is installed.
@@ -31,12 +31,12 @@ class Model(Layer):
             y = self(*inputs)
         return plot_dot_graph(y, verbose=True, to_file=to_file)
 
-    def summary(self, *inputs: Any, **options: Any) -> None:
+    def summary(self, *inputs: Any, **settings: Any) -> None:
         """Print a table of the layers: path, type, output shape, parameter shapes and sizes.
 
         Args:
-            inputs, options: the arguments of ``forward``, which runs once, in test mode and
-                without a graph, and so initialises lazy layers. If they are omitted, the table
-                has no output shapes and marks layers that wait for their first input.
+            inputs, settings: the arguments of ``forward``, which runs once in test mode without a
+                graph, and thereby creates parameters that wait for the first input. If they are
+                omitted, the table has no output shapes, and marks such parameters.
         """
-        print(summary(self, *inputs, **options))
+        print(summary(self, *inputs, **settings))

@@ -1,4 +1,4 @@
-"""Published weights, found or fetched by whatever package knows them."""
+"""Load published weights, with whatever package knows the file."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from .model import Model
 
 
 def wants_published(op: str, pretrained: bool) -> bool:
-    """Return ``pretrained`` if it is a bool.
+    """Return whether a program asks for published weights.
 
     Raises:
-        ArgumentError: it is not a bool; it may be meant as a number of classes.
+        ArgumentError: ``pretrained`` is not a bool, but perhaps a number of classes.
     """
     require_bool(op, "pretrained", pretrained, "for other classes replace the last layer")
     return pretrained
 
 
 def load_published(model: Model, name: str) -> None:
-    """Load the published file ``name`` into a model that fits it.
+    """Load the published file ``name`` into a model.
 
     Raises:
         PluginError: no installed package knows the file; dezero-io knows the book's.
-        DataMissing: it is nowhere here, and cannot be downloaded.
-        WeightsError: it does not fit the model.
+        DataMissing: the file is not on this machine, and cannot be downloaded.
+        WeightsError: the file does not fit the model.
     """
     model.load_weights(plugins.fetch(name))

@@ -1,4 +1,4 @@
-"""ResNet: blocks that add what they compute to what they were given."""
+"""ResNet, a network of blocks that add their result to their input."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from .model import Model
 from .pretrained import load_published, wants_published
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""By number of layers, how many bottlenecks each of the four stages has."""
+"""For each number of layers, the number of bottlenecks in each of the four stages."""
 
 
 class Bottleneck(Layer):
-    """y = relu(x + f(x)), f a convolution 1x1 to fewer channels, one 3x3, and one 1x1 back.
+    """Compute y = relu(x + f(x)), where f consists of three convolutions: 1x1, 3x3 and 1x1.
+
+    The first reduces the number of channels, and the last restores it.
 
     Args:
         mid_channels: channels between the convolutions.
         out_channels: channels of the output.
-        stride: of the first convolution.
-        project: x has another shape than the output: a convolution 1x1 makes it fit.
+        stride: stride of the first convolution (default 1).
+        project: x has another shape than the output, so a 1x1 convolution is applied to it first
+            (default False).
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Bottleneck(Layer):
 
 
 class Stage(Layer):
-    """Bottlenecks one after the other: ``a``, which may shrink the image, then ``b1``, ``b2``...
+    """Call bottlenecks one after the other: ``a``, which may shrink the image, ``b1``, ``b2``...
 
     Attributes that are layers or functions are called in the order in which they were set.
     """
@@ -63,20 +66,20 @@ class Stage(Layer):
 
 
 class ResNet(Model):
-    """A convolution, four stages of bottlenecks and a fully connected layer, for 1000 classes.
+    """Classify images of 1000 classes by a convolution, four stages and a fully connected layer.
 
     He et al., "Deep Residual Learning", 2015, with the stride in the first convolution of a
     bottleneck; book step 58.
 
     Args:
-        n_layers: 50, 101 or 152.
-        pretrained: load the published weights (ImageNet, such as ``resnet50.npz``).
+        n_layers: 50, 101 or 152 (default 152).
+        pretrained: load the published weights (ImageNet, such as ``resnet50.npz``; default False).
 
-    Input is as `preprocess` makes it, of shape (N, 3, H, W). Call ``eval()`` to classify.
+    Inputs are those that `preprocess` returns, of shape (N, 3, H, W). Call ``eval()`` to classify.
 
     Raises:
         ArgumentError: there is no such depth.
-        PluginError, DataMissing: the weights cannot be had.
+        PluginError, DataMissing: the weights cannot be loaded.
     """
 
     preprocess = staticmethod(preprocess)
@@ -101,21 +104,21 @@ class ResNet(Model):
 
 
 class ResNet50(ResNet):
-    """`ResNet` of 50 layers."""
+    """A `ResNet` with 50 layers."""
 
     def __init__(self, pretrained: bool = False) -> None:
         super().__init__(50, pretrained)
 
 
 class ResNet101(ResNet):
-    """`ResNet` of 101 layers."""
+    """A `ResNet` with 101 layers."""
 
     def __init__(self, pretrained: bool = False) -> None:
         super().__init__(101, pretrained)
 
 
 class ResNet152(ResNet):
-    """`ResNet` of 152 layers."""
+    """A `ResNet` with 152 layers."""
 
     def __init__(self, pretrained: bool = False) -> None:
         super().__init__(152, pretrained)

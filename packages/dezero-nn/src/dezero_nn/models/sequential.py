@@ -1,4 +1,4 @@
-"""A chain of layers."""
+"""Sequential, which calls layers one after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .layer_list import AnyLayer, Layered
 
 
 class Sequential(Layered):
-    """Each output is the next one's input (book step 45).
+    """Call layers one after the other, each with the output of the previous one (book step 45).
 
     The model is also a list of its layers: it can be indexed, iterated and changed; see
     `LayerList`. A slice is a `Sequential` that shares the layers, and has the same flag of
@@ -61,6 +61,6 @@ class Sequential(Layered):
         del self.layers[index]
 
     def append(self, layer: AnyLayer) -> Sequential:
-        """Add a layer at the end; return the model."""
+        """Append a layer; return the model."""
         self.layers.append(layer)
         return self

@@ -1,4 +1,4 @@
-"""SqueezeNet: few weights, by convolutions that first squeeze the channels."""
+"""SqueezeNet, a network with few weights: convolutions first reduce the channels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .pretrained import wants_published
 
 
 class Fire(Layer):
-    """A convolution 1x1 to few channels, then one 1x1 and one 3x3 side by side.
+    """Reduce the channels by a 1x1 convolution; join the results of a 1x1 and a 3x3 convolution.
 
     Args:
-        squeezed: channels after the first.
-        expanded: channels of each of the others.
+        squeezed: output channels of the first convolution.
+        expanded: output channels of each of the other two.
     """
 
     def __init__(self, squeezed: int, expanded: int) -> None:
@@ -32,14 +32,14 @@ class Fire(Layer):
 
 
 class SqueezeNet(Model):
-    """A convolution, eight `Fire` modules and a convolution, for 1000 classes.
+    """Classify images of 1000 classes by a convolution, eight `Fire` modules and a convolution.
 
     Iandola et al., "SqueezeNet", 2016, version 1.0.
 
     Args:
-        pretrained: there are no published weights; only False.
+        pretrained: False (the default): no weights are published.
 
-    Input has the shape (N, 3, H, W).
+    Inputs have the shape (N, 3, H, W).
 
     Raises:
         ArgumentError: ``pretrained`` is True.

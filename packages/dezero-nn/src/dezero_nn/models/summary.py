@@ -1,4 +1,4 @@
-"""What a model consists of, as a table."""
+"""Describe the layers of a model as a table."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..layers.training import without_flags
 HEADINGS = ("layer", "type", "output shape", "parameters", "elements")
 
 
-def summary(model: Layer, *inputs: Any, **options: Any) -> str:
+def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
     """Return a table of the layers that have parameters or were called.
 
     Args:
         model: a layer.
-        inputs, options: the arguments of ``forward``, which runs once, for output shapes.
+        inputs, settings: the arguments of ``forward``, which runs once for the output shapes.
     """
     layers = named_layers(model, "(model)")
-    outputs = output_shapes(model, layers, inputs, options) if inputs or options else {}
+    outputs = output_shapes(model, layers, inputs, settings) if inputs or settings else {}
     rows = [row_of(layer, name, outputs.get(id(layer), "")) for name, layer in layers.items()]
     rows = [HEADINGS, *[row for row in rows if any(row[2:])]]
     if not outputs:
@@ -40,7 +40,7 @@ def summary(model: Layer, *inputs: Any, **options: Any) -> str:
 
 
 def named_layers(model: Layer, name: str) -> dict[str, Layer]:
-    """Return a model and all layers below by path, each once, outer layers first."""
+    """Return a model and all layers in it by path, each once, outer layers first."""
     found: dict[int, tuple[str, Layer]] = {}
     todo = [(name, model)]
     while todo:
@@ -54,14 +54,15 @@ def named_layers(model: Layer, name: str) -> dict[str, Layer]:
 
 
 def output_shapes(
-    model: Layer, layers: dict[str, Layer], inputs: tuple[Any, ...], options: dict[str, Any]
+    model: Layer, layers: dict[str, Layer], inputs: tuple[Any, ...], settings: dict[str, Any]
 ) -> dict[int, str]:
     """Run a model without a graph in test mode; return the shape of each layer's last output.
 
-    This creates parameters that wait for the first input; states are restored afterwards.
+    This creates parameters that wait for the first input. The states of recurrent layers are
+    restored afterwards.
 
     Returns:
-        the shapes by the id of the layer.
+        the shapes, by the id of the layer.
     """
     shapes: dict[int, str] = {}
 
@@ -73,7 +74,7 @@ def output_shapes(
     try:
         # a user's layer may train in spite of test_mode()
         with no_grad(), test_mode(), without_flags(), using_config("update_buffers", False):
-            model(*inputs, **options)
+            model(*inputs, **settings)
     finally:
         watching.reset(token)
         for layer, attributes in before:

@@ -1,4 +1,4 @@
-"""VGG16: sixteen layers with weights, all convolutions 3x3."""
+"""VGG16, a network with sixteen layers that have weights."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from .model import Model
 from .pretrained import load_published, wants_published
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Channels and number of the convolutions of each block; after each the image is halved."""
+"""Output channels and number of the 3x3 convolutions of each block, which pooling follows."""
 
 
 class VGG16(Model):
-    """Five blocks of convolutions and three fully connected layers, for 1000 classes.
+    """Classify images of 1000 classes by five blocks of convolutions and three linear layers.
 
     Simonyan and Zisserman, "Very Deep Convolutional Networks", 2014; book step 58.
 
     Args:
-        pretrained: load the published weights (ImageNet, ``vgg16.npz``, 500 MB).
+        pretrained: load the published weights (ImageNet, ``vgg16.npz``, 500 MB; default False).
 
     Attributes:
         conv1_1, conv1_2, conv2_1, ..., conv5_3: `Conv2d`.
         fc6, fc7, fc8: `Linear`.
 
-    Input is as `preprocess` makes it, of shape (N, 3, 224, 224); other sizes only without
+    Inputs are those that `preprocess` returns, of shape (N, 3, 224, 224); other sizes only without
     ``pretrained``. Call ``eval()`` to classify.
 
     Raises:
-        PluginError, DataMissing: the weights cannot be had.
+        PluginError, DataMissing: the weights cannot be loaded.
     """
 
     preprocess = staticmethod(preprocess)

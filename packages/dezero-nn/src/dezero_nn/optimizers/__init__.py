@@ -1,4 +1,4 @@
-"""Optimizers: how parameters follow their gradients, hooks that change those first, schedules."""
+"""Optimizers, hooks that change gradients before an update, and learning-rate schedules."""
 
 from typing import TYPE_CHECKING
 

@@ -10,20 +10,21 @@ from .optimizer import Optimizer
 from .settings import setting
 
 ALPHA = float("0.001")
-"""The default, a separate object, which tells it from a 0.001 that the caller passes."""
+"""The default, compared by identity: a 0.001 that the caller passes is another object."""
 
 
 class Adam(Optimizer):
-    """p -= alpha * m' / (sqrt(v') + eps), with running means m of g and v of g**2.
+    """Divide the mean gradient by its root mean square: p -= alpha * m' / (sqrt(v') + eps).
 
-    m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t) correct the bias of a start at zero, where t
-    counts the steps of each parameter. Kingma and Ba, "Adam", 2015, Algorithm 1, as in PyTorch.
+    m and v are running means of g and g**2. m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t)
+    correct for their start at zero, where t counts the updates of the parameter. Kingma and Ba,
+    "Adam", 2015, Algorithm 1; PyTorch's Adam computes the same.
 
     Args:
         alpha: learning rate, the paper's step size; above 0 (default 0.001).
         beta1: decay of m, from 0 and below 1 (default 0.9).
         beta2: decay of v, from 0 and below 1 (default 0.999).
-        eps: keeps the quotient finite; at least 0 (default 1e-8).
+        eps: added to the denominator; at least 0 (default 1e-8).
         lr: another name for alpha; pass only one of them.
 
     Raises:
@@ -64,15 +65,15 @@ class Adam(Optimizer):
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
-        # multiply numerator and denominator by c: scaling numbers is cheaper than scaling arrays
+        # both sides of the division are multiplied by c: scaling numbers is cheaper than arrays
         c = (1 - self.beta2**t) ** 0.5
         return m / (v**0.5 + self.eps * c) * -(self.alpha * c / (1 - self.beta1**t))
 
 
 class AdamW(Adam):
-    """Adam, and besides p -= alpha * weight_decay * p.
+    """Update as `Adam`, and decay the weights: p -= alpha * weight_decay * p.
 
-    The decay stays out of m and v. Loshchilov and Hutter, "Decoupled Weight Decay
+    The decay does not enter m and v. Loshchilov and Hutter, "Decoupled Weight Decay
     Regularization", 2019.
 
     Args:
@@ -104,7 +105,7 @@ class AdamW(Adam):
 
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:
-    """Return the learning rate, which is passed by one of its two names."""
+    """Return the learning rate, which may be passed as alpha or as lr, not as both."""
     if lr is not None and alpha is not ALPHA:
         raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; pass only one of them")
     return alpha if lr is None else lr

@@ -1,4 +1,4 @@
-"""Step sizes of their own for every element: AdaGrad, RMSprop and AdaDelta."""
+"""Optimizers with a step size for each element: AdaGrad, RMSprop and AdaDelta."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .settings import setting
 
 
 class AdaGrad(Optimizer):
-    """h += g**2;  p -= lr * g / (sqrt(h) + eps).
+    """Divide by the root of the sum of squares: h += g**2;  p -= lr * g / (sqrt(h) + eps).
 
     Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 12 (2011).
 
     Args:
         lr: learning rate, above 0 (default 0.001).
-        eps: keeps the quotient finite; at least 0 (default 1e-8).
+        eps: added to the denominator; at least 0 (default 1e-8).
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -35,14 +35,14 @@ class AdaGrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """h is the running mean of g**2;  p -= lr * g / (sqrt(h) + eps).
+    """Divide by the root of a running mean h of g**2: p -= lr * g / (sqrt(h) + eps).
 
     Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012.
 
     Args:
         lr: learning rate, above 0 (default 0.01).
         rho: decay of the running mean, from 0 and below 1 (default 0.99).
-        eps: keeps the quotient finite; at least 0 (default 1e-8).
+        eps: added to the denominator; at least 0 (default 1e-8).
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -63,14 +63,16 @@ class RMSprop(Optimizer):
 
 
 class AdaDelta(Optimizer):
-    """d = g * sqrt((mean of d**2) + eps) / sqrt((mean of g**2) + eps);  p -= d.
+    """Scale each gradient to the size of earlier changes: p -= d, without a learning rate.
 
-    The means are running ones: of g with this gradient, of d up to the last step. Zeiler,
-    "ADADELTA", 2012.
+    d = g * sqrt((mean of d**2) + eps) / sqrt((mean of g**2) + eps).
+
+    Both means are running means; that of d**2 does not include this d. Zeiler, "ADADELTA", 2012.
 
     Args:
         rho: decay of the running means, from 0 and below 1 (default 0.95).
-        eps: makes the first steps larger than 0; at least 0 (default 1e-6).
+        eps: added to both means, so that the first changes are not 0; at least 0
+            (default 1e-6).
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -86,8 +88,8 @@ class AdaDelta(Optimizer):
 
     def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         rho, eps = self.rho, self.eps
-        old = state.get("d2", 0.0)
+        d2 = state.get("d2", 0.0)
         g2 = state["g2"] = state.get("g2", 0.0) * rho + g * g * (1 - rho)
-        d = g * ((old + eps) ** 0.5 / (g2 + eps) ** 0.5)
-        state["d2"] = old * rho + d * d * (1 - rho)
+        d = g * ((d2 + eps) ** 0.5 / (g2 + eps) ** 0.5)
+        state["d2"] = d2 * rho + d * d * (1 - rho)
         return -d

@@ -1,6 +1,7 @@
-"""What may be done to gradients before an update: `Optimizer.add_hook`.
+"""Hooks that change gradients before an update: pass them to `Optimizer.add_hook`.
 
-A hook gives parameters new gradients; it never writes into one, which others may hold.
+A hook gives parameters new gradients. It never writes into an old one, because other Variables may
+share the array.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from .settings import representation, setting
 
 
 class WeightDecay:
-    """g += rate * p: the gradient of rate / 2 times the sum of squares of the weights.
+    """Add ``rate * p`` to each gradient, the gradient of ``rate / 2 * sum(p**2)``.
 
     Args:
-        rate: how strongly weights are pulled to zero.
+        rate: the factor of the weights; at least 0.
     """
 
     rate: float = setting()
@@ -40,13 +41,13 @@ class WeightDecay:
 
 
 class ClipGrad:
-    """Scale all gradients down together until their common norm is at most ``max_norm``.
+    """Scale all gradients by one factor, so that their common norm is at most ``max_norm``.
 
-    The norm stays where the gradients are: nobody waits for the device. Pascanu, Mikolov and
-    Bengio, "On the difficulty of training recurrent neural networks", 2013.
+    The factor is computed on the device of the gradients, so the host does not wait for it.
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 
     Args:
-        max_norm: largest norm allowed, over the elements of all gradients.
+        max_norm: the largest norm of all gradients joined into one vector; above 0.
     """
 
     max_norm: float = setting(positive=True)
@@ -69,10 +70,10 @@ class ClipGrad:
 
 
 class FreezeParam:
-    """Leave parameters as they are: take their gradients away.
+    """Exclude parameters from updates by clearing their gradients.
 
     Args:
-        layers: Parameters, or layers, all of whose Parameters are meant.
+        layers: Parameters, or layers with all their Parameters.
     """
 
     def __init__(self, *layers: Parameter | Layer) -> None:
@@ -84,5 +85,5 @@ class FreezeParam:
 
 
 def set_gradient(param: Parameter, g: Any) -> None:
-    """Give a parameter a gradient without a graph."""
+    """Set a parameter's gradient to an array, without a graph."""
     param.grad = Variable(g, requires_grad=False)

@@ -1,4 +1,4 @@
-"""Collect the gradients for an update, and compare each with its parameter."""
+"""Find the parameters that have a gradient, and check that each gradient fits."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
     """Return the parameters that have a gradient, in order.
 
     Raises:
-        ShapeError: a gradient has another shape than its parameter.
-        BackendMismatch: it is of another array library or on another device.
+        ShapeError: a gradient and its parameter have different shapes.
+        BackendMismatch: they are of different array libraries, or on different devices.
         UnsupportedType: the parameter has no data yet.
     """
     return [param for param in params if gradient_of(param) is not None]

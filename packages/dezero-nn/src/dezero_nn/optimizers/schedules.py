@@ -1,9 +1,8 @@
 """Learning rates that change while training: by steps, along a cosine, after a warm-up.
 
-A schedule says by how much the optimizer's own rate is multiplied at step t = 0, 1, 2...; call
-``step()`` after each update, or after each epoch, whichever the numbers are meant to count. The
-factors of schedules that run side by side are multiplied; create all of them before the first
-step::
+A schedule multiplies the learning rate of an optimizer by a factor for step t = 0, 1, 2... Call
+``step()`` after each update, or after each epoch, depending on what its numbers count. Schedules
+that are created before the first step run side by side, and their factors are multiplied::
 
     optimizer = SGD(lr=0.1).setup(model)
     schedule = WarmUp(optimizer, 500, then=CosineDecay(optimizer, 10_000))
@@ -12,8 +11,8 @@ step::
         optimizer.update()
         schedule.step()
 
-A schedule that is made after a step begins a new phase of training: its base rate is the
-current rate, and the schedules before it are over. To begin at another rate, set it first::
+A schedule that is created after a step begins a new phase of training: its base rate is the
+current rate, and it replaces the earlier schedules. To begin at another rate, set it first::
 
     optimizer.lr = 0.05
     schedule = CosineDecay(optimizer, 5_000)
@@ -31,94 +30,19 @@ from dezero_core.hints import no_attribute
 from ..calls import require_call
 from ..hints import SCHEDULE, SCHEDULE_KEYWORDS
 from .optimizer import Optimizer
+from .phases import Phase, current_phase, open_phase
 from .settings import representation, setting
-
-
-class Phase:
-    """A phase of training: the rate is a base rate times the factor of each schedule.
-
-    The schedules that run side by side share a phase. If a program sets the rate itself, the base
-    rate changes so that the product is that rate.
-
-    Attributes:
-        base: the rate if all factors are 1.
-        product: the rate that was set last.
-        factors: the factors other than 1, by the number of the schedule in the phase.
-        schedules: how many schedules were made in the phase.
-        ramp: the number of its only `WarmUp`, or None.
-        is_closed: whether the next schedule begins a new phase, because a schedule was stepped or
-            the program set the rate.
-    """
-
-    def __init__(self, base: float) -> None:
-        self.base = self.product = base
-        self.factors: dict[int, float] = {}
-        self.schedules, self.is_closed = 0, False
-        self.ramp: int | None = None
-
-    def follow(self, rate: float) -> None:
-        """Change the base rate if the rate is no longer the product."""
-        if rate == self.product:
-            return
-        # A schedule that ended at 0 would keep every rate at 0; it counts again once it steps.
-        self.factors = {number: factor for number, factor in self.factors.items() if factor}
-        self.base, self.product = rate / multiplied(self.factors), rate
-        self.is_closed = True
-
-    def apply_to(self, optimizer: Optimizer, base: float, factors: dict[int, float]) -> None:
-        """Set the rate of an optimizer to a product; if it refuses the rate, change nothing."""
-        setattr(optimizer, optimizer.rate_name, base * multiplied(factors))
-        self.product = rate_of(optimizer)
-        self.base, self.factors = base, factors
-
-
-def multiplied(factors: dict[int, float]) -> float:
-    """Multiply factors in the order of their numbers, so that a resumed run has the same bits."""
-    return math.prod(factors[number] for number in sorted(factors))
-
-
-def rate_of(optimizer: Optimizer) -> float:
-    """Return the learning rate of an optimizer."""
-    rate: float = getattr(optimizer, optimizer.rate_name)
-    return rate
-
-
-def current_phase(optimizer: Optimizer) -> Phase:
-    """Return the phase of an optimizer, after following a rate that the program has set."""
-    rate = rate_of(optimizer)
-    phase: Phase = vars(optimizer).setdefault("_schedule_phase", Phase(rate))
-    phase.follow(rate)
-    return phase
-
-
-def open_phase(owner: str, optimizer: Optimizer) -> Phase:
-    """Return the phase that a new schedule belongs to.
-
-    Raises:
-        ArgumentError: the base rate is 0, and so every product would be.
-    """
-    phase, rate = current_phase(optimizer), optimizer.rate_name
-    if phase.is_closed:
-        phase = Phase(rate_of(optimizer))
-    if phase.base == 0:
-        raise ArgumentError(
-            f"{owner}: the learning rate is 0, perhaps where an earlier schedule ended, and a "
-            f"schedule multiplies it; set optimizer.{rate} first, such as optimizer.{rate} = 0.1"
-        )
-    return phase
 
 
 class Schedule:
     """Base of schedules. Subclasses define ``factor``.
 
     Args:
-        optimizer: whose rate is multiplied. The factors of schedules that are made before the
-            first step are multiplied; after a step, a new schedule replaces the earlier ones and
-            starts from the current rate.
+        optimizer: its learning rate is multiplied by the factor.
 
     Attributes:
-        t: how many steps have been made.
-        rate: the rate at factor 1, of this schedule and those that run beside it.
+        t: the number of steps so far.
+        rate: the learning rate if all factors were 1.
 
     Raises:
         ArgumentError: ``optimizer`` is not an optimizer, has no learning rate, or its rate is 0.
@@ -156,7 +80,7 @@ class Schedule:
 
     @property
     def rate(self) -> float:
-        """The rate at factor 1, of this schedule and those that run beside it."""
+        """The learning rate if the factors of all schedules that run side by side were 1."""
         return self._phase.base if self._is_over() else current_phase(self.optimizer).base
 
     @rate.setter
@@ -165,14 +89,14 @@ class Schedule:
         self._apply(value)
 
     def factor(self, t: int) -> float:
-        """What the rate is multiplied by at step ``t``."""
+        """Return the factor of the learning rate at step ``t``."""
         raise NotImplementedError(f"{type(self).__name__} must define factor")
 
     def step(self) -> None:
-        """Go on by one step.
+        """Count one step, and set the optimizer's rate for it.
 
         Raises:
-            CallError: the schedule is part of another one, which steps it, or a later one has
+            CallError: the schedule is part of a `WarmUp`, which steps it, or a later schedule has
                 replaced it.
         """
         if self._number is None:
@@ -185,7 +109,7 @@ class Schedule:
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state to save: the step, the rate at factor 1, and whether it is over."""
+        """Return the state for a checkpoint: step, base rate, and whether the schedule is over."""
         state = {"t": self.t, "rate": self.rate}
         return {**state, "is_over": True} if self._is_over() else state
 
@@ -206,7 +130,7 @@ class Schedule:
         self._apply(rate)
 
     def _apply(self, base: float | None = None) -> None:
-        """Set the optimizer's rate, with this schedule's factor and perhaps a new base rate."""
+        """Set the optimizer's rate to the base rate (new if given) times all factors."""
         phase = current_phase(self.optimizer)
         factors = dict(phase.factors)
         if self._number is not None:
@@ -220,14 +144,14 @@ class Schedule:
         vars(self.optimizer)["_schedule_phase"] = self._phase
 
     def _leave(self) -> None:
-        """Take this schedule's factor out of the product."""
+        """Remove this schedule's factor from the product."""
         if self._number is not None and not self._is_over():
             phase = current_phase(self.optimizer)
             factors = {n: factor for n, factor in phase.factors.items() if n != self._number}
             phase.apply_to(self.optimizer, phase.base, factors)
 
     def _become_part(self) -> None:
-        """Leave the rate to a schedule that contains this one."""
+        """Let a schedule that contains this one set the rate."""
         self._leave()
         self._number = None
 
@@ -248,11 +172,11 @@ class Schedule:
 
 
 class StepDecay(Schedule):
-    """The factor ``gamma`` once more at every ``step_size`` steps.
+    """Multiply the rate by ``gamma`` after every ``step_size`` steps.
 
     Args:
-        optimizer: whose rate is set.
-        step_size: how many steps the rate stays the same, an integer of at least 1.
+        optimizer: its learning rate is multiplied.
+        step_size: the number of steps between two changes, an integer of at least 1.
         gamma: the factor, at least 0 (default 0.1).
 
     Raises:
@@ -272,14 +196,14 @@ class StepDecay(Schedule):
 
 
 class CosineDecay(Schedule):
-    """Half a cosine from 1 to ``lowest`` over ``steps`` steps; then it stays.
+    """Decrease the rate along half a cosine, from factor 1 to ``lowest`` in ``steps`` steps.
 
     Loshchilov and Hutter, "SGDR", 2017.
 
     Args:
-        optimizer: whose rate is set.
-        steps: how many steps the decay takes, an integer of at least 1.
-        lowest: the last factor, at least 0 (default 0).
+        optimizer: its learning rate is multiplied.
+        steps: the number of steps until the factor is ``lowest``, an integer of at least 1.
+        lowest: the factor from then on, at least 0 (default 0).
 
     Raises:
         ArgumentError: a number is out of its range, or as for `Schedule`.
@@ -294,20 +218,20 @@ class CosineDecay(Schedule):
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
-        along = (1 + math.cos(math.pi * min(t / self.steps, 1.0))) / 2
-        return self.lowest + (1 - self.lowest) * along
+        cosine = (1 + math.cos(math.pi * min(t / self.steps, 1.0))) / 2
+        return self.lowest + (1 - self.lowest) * cosine
 
 
 class WarmUp(Schedule):
-    """A line from 1 / steps to 1 over ``steps`` steps, then another schedule, or 1.
+    """Increase the rate linearly, from factor 1 / steps to 1, then follow another schedule.
 
-    A second WarmUp of the same optimizer replaces the first, even before any step.
+    A second WarmUp of an optimizer replaces the first, even before any step.
 
     Args:
-        optimizer: whose rate is set.
-        steps: how many steps the rise takes, an integer of at least 1.
-        then: a schedule of the same optimizer, whose step 0 comes after the rise. Only the WarmUp
-            steps it. Schedules that are stepped side by side are multiplied instead.
+        optimizer: its learning rate is multiplied.
+        steps: the number of steps until the factor is 1, an integer of at least 1.
+        then: a schedule of the same optimizer that begins when the factor is 1; the WarmUp steps
+            it. If None, the factor stays 1.
 
     Raises:
         ArgumentError: ``then`` is not a schedule, belongs to another optimizer, or was stepped
@@ -338,7 +262,7 @@ class WarmUp(Schedule):
 
 
 def require_unused(then: Any, optimizer: Optimizer) -> None:
-    """Raise `ArgumentError` unless ``then`` is a schedule of the optimizer at step 0."""
+    """Raise `ArgumentError` unless ``then`` is a schedule of the optimizer, not stepped yet."""
     if not isinstance(then, Schedule):
         raise ArgumentError(
             f"WarmUp: then is {then!r} ({type(then).__name__}); expected a schedule, such as "

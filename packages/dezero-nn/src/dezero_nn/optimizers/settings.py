@@ -1,4 +1,4 @@
-"""Define the settings of optimizers, which are checked whenever they are set."""
+"""Settings of optimizers, which are checked whenever they are set."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Setting:
     """A setting of an optimizer: a finite number in a range, stored as a Python float.
 
     Python floats do not change the dtype of arrays; NumPy numbers would turn float32 states into
-    float64. Reads are as fast as for any attribute, because this descriptor only has a setter.
+    float64. Reading is as fast as for a plain attribute, because only setting is intercepted.
 
     Args:
-        positive: whether 0 is refused at construction (default False). Later 0 is allowed, so
-            that a schedule can end there.
+        positive: refuse 0 at construction (default False). Later, 0 is allowed, so that a
+            schedule can end there.
         below: the upper limit, excluded (default: none).
     """
 
@@ -33,7 +33,7 @@ class Setting:
         vars(optimizer)[self.name] = self.checked(type(optimizer).__name__, value, is_first)
 
     def checked(self, owner: str, value: Any, is_first: bool) -> float:
-        """Return ``value`` as a float.
+        """Return ``value`` as a float, if it is in the range.
 
         Raises:
             ArgumentTypeError: ``value`` is not a number.
@@ -51,7 +51,7 @@ class Setting:
 
 
 LARGEST = 1e300
-"""Larger numbers are mistakes, and integers of that size do not fit into a float."""
+"""The largest value allowed: more is a mistake, and a larger integer may not fit a float."""
 
 
 def setting(positive: bool = False, below: float = math.inf) -> Any:

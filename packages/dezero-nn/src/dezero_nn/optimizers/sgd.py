@@ -1,4 +1,4 @@
-"""Stochastic gradient descent, plain and with momentum."""
+"""Stochastic gradient descent, without and with momentum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .settings import setting
 
 
 class SGD(Optimizer):
-    """p -= lr * g (book step 46).
+    """Subtract the gradient times the learning rate: p -= lr * g (book step 46).
 
     Args:
         lr: learning rate, above 0 (default 0.01).
@@ -36,11 +36,13 @@ class SGD(Optimizer):
 
 
 class MomentumSGD(Optimizer):
-    """v = momentum * v - lr * g;  p += v (book step 46).
+    """Add a velocity, which the gradient changes: v = momentum * v - lr * g;  p += v.
+
+    Book step 46.
 
     Args:
         lr: learning rate, above 0 (default 0.01).
-        momentum: the factor of the last change; at least 0 (default 0.9).
+        momentum: the factor of the previous velocity; at least 0 (default 0.9).
 
     Raises:
         ArgumentError: a number is out of its range.
