@@ -6,8 +6,8 @@ function that draws random numbers must draw the same ones each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,43 +57,77 @@ def check_gradients(
     flags = [x.dtype.kind == "f" for x in hosts] if wanted is None else list(wanted)
     label = name or str(getattr(function, "__name__", "function"))
     with using_config("update_buffers", False):
-        _check(function, hosts, flags, library, (order, 1, eps, rtol, atol, label))
+        for d in derivatives(function, hosts, flags, library, order, label):
+            numeric = _differences(d.function, d.hosts, d.wanted, d.position, d.v, library, eps)
+            _compare(d.value, numeric, rtol, atol, d.label)
 
 
-def _check(
+class Derivative(NamedTuple):
+    """The gradient of ``sum(v * function(*hosts))`` with respect to one input.
+
+    Attributes:
+        label: the function, the order of the derivative and the input.
+        function: the function that is differentiated.
+        hosts: its inputs, as arrays of the host.
+        wanted: which inputs require grad.
+        position: the input to differentiate by.
+        v: the weight of each element of the result.
+        value: the gradient that backward gives, as an array of the host.
+    """
+
+    label: str
+    function: Callable[..., Variable]
+    hosts: list[Any]
+    wanted: list[bool]
+    position: int
+    v: Any
+    value: Any
+
+
+def derivatives(
     function: Callable[..., Variable],
     hosts: list[Any],
     wanted: list[bool],
     library: ArrayBackend,
-    settings: tuple[int, int, float, float, float, str],
-) -> None:
-    highest, order, eps, rtol, atol, label = settings
+    highest: int,
+    label: str,
+    order: int = 1,
+) -> Iterator[Derivative]:
+    """Yield the gradients of ``function`` by backward, then the gradients of each of them.
+
+    Args:
+        function: takes as many Variables as there are inputs and returns one.
+        hosts: the inputs, as arrays of the host.
+        wanted: which inputs require grad.
+        library: the backend to compute on.
+        highest: highest order to compute.
+        label: what to call the function.
+        order: order of the first gradients (default 1).
+    """
     y = function(*_variables(hosts, wanted, library))
     # fixed weights without symmetry, so that errors do not cancel in the sum
     v = np.cos(1.0 + np.arange(y.size)).reshape(y.shape)
-    analytic = vjp(function, _variables(hosts, wanted, library), library.from_numpy(v))
-    for position, gradient in enumerate(analytic):
-        if not wanted[position]:
-            continue
-        got = np.zeros_like(hosts[position])
-        if gradient is not None:
-            got = library.to_numpy(gradient.data)
-        numeric = _differences(function, hosts, wanted, position, v, library, eps)
-        _compare(got, numeric, rtol, atol, f"{label}: order {order}, input {position}")
+    positions = [p for p, flag in enumerate(wanted) if flag]
+    gradients = vjp(function, _variables(hosts, wanted, library), library.from_numpy(v))
+    for p in positions:
+        gradient = gradients[p]
+        value = np.zeros_like(hosts[p]) if gradient is None else library.to_numpy(gradient.data)
+        where = f"{label}: order {order}, input {p}"
+        yield Derivative(where, function, hosts, wanted, p, v, value)
 
-    if order < highest:
-        for position in [p for p, flag in enumerate(wanted) if flag]:
+    for p in positions if order < highest else ():
 
-            def gradient_of(*arguments: Variable, p: int = position) -> Variable:
-                *xs, gy = arguments
-                found = vjp(function, xs, gy, create_graph=True)[p]
-                if found is None:
-                    zeros = library.from_numpy(np.zeros_like(hosts[p]))
-                    return Variable(zeros, requires_grad=False)
-                return found
+        def gradient_of(*arguments: Variable, p: int = p) -> Variable:
+            *xs, gy = arguments
+            found = vjp(function, xs, gy, create_graph=True)[p]
+            if found is None:
+                zeros = library.from_numpy(np.zeros_like(hosts[p]))
+                return Variable(zeros, requires_grad=False)
+            return found
 
-            deeper = (highest, order + 1, eps, rtol, atol, f"{label}, gradient of input {position}")
-            _check(gradient_of, [*hosts, v], [*wanted, True], library, deeper)
+        inputs, flags = [*hosts, v], [*wanted, True]
+        name = f"{label}, gradient of input {p}"
+        yield from derivatives(gradient_of, inputs, flags, library, highest, name, order + 1)
 
 
 def vjp(
