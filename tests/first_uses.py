@@ -220,7 +220,7 @@ def dtypes() -> None:
     assert all([y.dtype for y in ys] == [y.dtype for y in results[0]] for ys in results)
 
 
-@case("dezero_core.backends.host._own_generator")
+@case("dezero_core.backends.host._seeded_generator")
 def random_numbers() -> None:
     from dezero_core.extend import generator, use_generator
 

@@ -37,7 +37,7 @@ SUFFIXES = (".npz", ".safetensors")
 @pytest.fixture(autouse=True)
 def _no_seed_stays() -> Any:
     yield
-    host._own_generator = None
+    host._seeded_generator = None
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)

@@ -14,10 +14,10 @@ DTYPES = ("float32", "float64", "int64", "bool")
 
 
 @pytest.fixture
-def own_generator():
+def seeded_generator():
     """Tests that call ``seed`` leave no seed behind."""
     yield
-    host._own_generator = None
+    host._seeded_generator = None
 
 
 @pytest.mark.parametrize("name", ["numpy", "strict", "cuda"])
@@ -75,7 +75,7 @@ def test_the_portable_defaults_make_a_backend() -> None:
     assert plain.uniform((2, 3), np.float64).dtype == np.float64
 
 
-def test_one_seed_repeats_every_draw(backend: str, own_generator: None) -> None:
+def test_one_seed_repeats_every_draw(backend: str, seeded_generator: None) -> None:
     library = get_backend(backend)
 
     def draws() -> list[bytes]:

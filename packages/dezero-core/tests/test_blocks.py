@@ -524,7 +524,7 @@ def test_generators_and_coroutines_inherit(block: Block, worker: ThreadPoolExecu
 
 
 def test_only_what_can_be_called_inherits() -> None:
-    with pytest.raises(CallError, match=r"inherit: int cannot be called; .*inherit\(f\), x\)"):
+    with pytest.raises(CallError, match=r"inherit: int is not callable; .*inherit\(f\), x\)"):
         inherit(3)  # type: ignore[type-var]
 
 

@@ -43,7 +43,7 @@ from dezero_nn.layers.recurrent import Recurrent
 @pytest.fixture(autouse=True)
 def _no_seed_stays() -> Any:
     yield
-    host._own_generator = None
+    host._seeded_generator = None
 
 
 def test_a_layer_is_what_its_attributes_hold() -> None:

@@ -25,7 +25,7 @@ from dezero_core.extend import plugins
 def _no_seed_stays(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("COLUMNS", raising=False)  # set by the terminal of the test run
     yield
-    host._own_generator = None
+    host._seeded_generator = None
 
 
 def run(*arguments: str) -> Result:

@@ -1,6 +1,6 @@
-"""Convert integer, shape, axis and scalar arguments from every form that NumPy takes.
+"""Convert integer, shape, axis and scalar arguments from every form that NumPy accepts.
 
-An op calls these helpers once, where it receives the argument. The code after that sees Python
+An op calls these functions once, where it receives the argument. All later code sees Python
 numbers and tuples of them, which do not change the dtype of an array.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, SupportsIndex
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Axis = int | tuple[int, ...] | None
-"""One axis, several, or None for all."""
+"""An axis, a tuple of axes, or None for all axes."""
 AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
 """An argument that `as_axes` converts to `Axis`; arrays of integers are also allowed."""
 
@@ -48,7 +48,7 @@ def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> in
 
 
 def as_integers(op: str, name: str, values: Any) -> tuple[int, ...]:
-    """Return ``values`` as a tuple of ints; one integer gives a tuple of one.
+    """Return ``values`` as a tuple of ints; an integer gives a tuple of length 1.
 
     Args:
         op, name: for the message, as for `as_integer`.
@@ -107,13 +107,13 @@ def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else axis
-    for one in axes:
-        if not -ndim <= one < ndim:
+    for a in axes:
+        if not -ndim <= a < ndim:
             raise ShapeError(
-                f"{op}: axis {one} does not exist: there are {ndim} axes, so it must be in "
+                f"{op}: axis {a} does not exist: there are {ndim} axes; expected an axis in "
                 f"[{-ndim}, {ndim})"
             )
-    positive = tuple([one % ndim for one in axes])
+    positive = tuple([a % ndim for a in axes])
     if len(set(positive)) < len(positive):
         raise ShapeError(f"{op}: axis {axis} names an axis twice")
     return positive
@@ -128,7 +128,7 @@ def as_number(op: str, name: str, value: Any) -> float:
 
     Raises:
         ArgumentTypeError: ``value`` is none of these. Bools are refused, and so are Variables,
-            whose graph would be lost.
+            because their graph would be lost.
     """
     if type(value) is float or type(value) is int:
         return value

@@ -1,11 +1,11 @@
-"""Settings: one process-wide default each, overridden per thread and task by blocks.
+"""Define settings with a process-wide default, which blocks override per thread and task.
 
-Reading gives the value of the current context (`contextvars`); the blocks override it there
-and nowhere else; assignment sets the default of the process::
+Reading a setting gives its value in the current context (`contextvars`). A block overrides it in
+that context only. An assignment sets the default of the process::
 
-    with no_grad():               # this thread, this task, this block
+    with no_grad():               # holds in this thread and task, until the block ends
         y = model(x)
-    Config.train = False          # everybody who has no override
+    Config.train = False          # holds in all threads and tasks outside of such blocks
 
 Every block is also a decorator, see `Block`. The threads of a pool have no overrides; `inherit`
 passes the caller's overrides to them.
@@ -26,11 +26,11 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _settings: list[Setting[Any]] = []
-"""Every setting, for `inherit`."""
+"""All settings, for `inherit`."""
 
 
 class Setting(Generic[T]):
-    """A property with a process-wide default, which blocks override in their context.
+    """A property with a process-wide default, which blocks override in a context.
 
     Args:
         name: a label for debuggers.
@@ -67,7 +67,7 @@ class Setting(Generic[T]):
     def remove(self, entry: Entry[T]) -> None:
         """Undo `push`, from any context and in any order.
 
-        A context that was copied inside of the block, such as a task's, keeps the value.
+        A context that was copied inside the block, such as that of a task, keeps the value.
         """
         here = self.entries.get()
         try:
@@ -78,11 +78,11 @@ class Setting(Generic[T]):
             others = here[:-1]
         else:
             others = tuple([other for other in here if other is not entry])
-        if self.entries.get() != others:  # not exited in the reverse order of entry
+        if self.entries.get() != others:  # blocks were not exited in the reverse order of entry
             self.entries.set(others)
 
     def keep(self) -> None:
-        """Keep the value in this context, even when the block that set it ends elsewhere."""
+        """Keep the value in this context, even if the block that set it ends in another one."""
         if self.entries.get():
             self.entries.set(tuple([Entry(entry.value) for entry in self.forget_ended()[-1:]]))
 
@@ -94,13 +94,13 @@ class Setting(Generic[T]):
 
 
 class Entry(Generic[T]):
-    """One entry into a block.
+    """Record one entry into a block.
 
     Attributes:
-        value: the setting's value inside the block.
-        token: the `contextvars` token from entering; only the context of entry can use it.
-        ended: whether the block has ended for every context.
-        frame: identifies the frame that entered it, which a ``with`` statement also exits in.
+        value: the value of the setting inside the block.
+        token: the `contextvars` token of the entry; it is valid only in the context of the entry.
+        ended: whether the block has ended in all contexts.
+        frame: the ``id`` of the frame that entered it; a ``with`` statement exits in that frame.
     """
 
     __slots__ = ("ended", "frame", "token", "value")
@@ -155,16 +155,16 @@ class Block(Generic[T]):
     ) -> None:
         entry = self._leaving(id(sys._getframe(1)))
         if kind is not None and issubclass(kind, GeneratorExit):
-            # The garbage collector may be closing a generator in the middle of another block's
-            # entry. A change of the context here would then be lost in that one.
+            # The garbage collector may close a generator while another block is being entered.
+            # That entry would overwrite a change of the context here.
             entry.ended = True
         else:
             self.setting.remove(entry)
 
     def _leaving(self, frame: int) -> Entry[T]:
-        """Remove and return the entry that ``frame`` exits: its own, else one of this context.
+        """Remove and return the entry made by ``frame``, or else one made in this context.
 
-        A generator may be closed in another thread, which may be in this block itself.
+        A generator may be closed in another thread, and that thread may be in the same block.
         """
         latest_first = self._open[::-1]
         if not latest_first:
@@ -195,7 +195,7 @@ class Block(Generic[T]):
             return type(function)(self(function.__func__))
         if not callable(function) or isinstance(function, type):
             name = getattr(function, "__name__", type(function).__name__)
-            raise CallError(f"a block decorates functions and methods, and {name} is neither")
+            raise CallError(f"a block decorates functions and methods; {name} is neither")
         return wrapped(function, lambda: self.run)
 
 
@@ -220,15 +220,16 @@ update_buffers = Setting("update_buffers", True)
 
 
 class Configuration:
-    """The settings of DeZero; its one instance is ``Config``.
+    """Hold the settings of DeZero; the only instance is ``Config``.
 
     Attributes:
-        enable_backprop: record the graph of what is computed (default True).
-        exact: no kernel trades digits for speed (default False); see `precision`.
-        train: layers behave as in training, dropout drops (default True).
-        update_buffers: calls may change Buffers, such as the running statistics of batch norm
-            (default True). It is off while `hessian`, a gradient check or `summary` calls a
-            model. A layer with its own Buffers checks it before it changes them.
+        enable_backprop: whether calls record a graph (default True).
+        exact: whether kernels that trade accuracy for speed are off (default False); see
+            `precision`.
+        train: whether layers behave as in training, so that dropout drops (default True).
+        update_buffers: whether calls may change Buffers, such as the running statistics of batch
+            norm (default True). It is False while `hessian`, a gradient check or `summary` calls a
+            model. A layer with Buffers reads it before it changes them.
     """
 
     __slots__ = ()
@@ -249,7 +250,7 @@ class using_config(Block[bool]):
         value: its value inside the block.
 
     Raises:
-        UnknownName: there is no setting of that name.
+        UnknownName: there is no setting with this name.
     """
 
     def __init__(self, name: str, value: bool) -> None:
@@ -269,7 +270,7 @@ def no_grad(function: Any = None) -> Any:
 
 
 def test_mode(function: Any = None) -> Any:
-    """Make layers behave as in evaluation: dropout returns its input (book step 54).
+    """Make layers behave as in evaluation: dropout drops nothing (book step 54).
 
     Use it as ``with test_mode():``, ``@test_mode()`` or ``@test_mode``; see `Block`.
     """
@@ -293,30 +294,30 @@ def precision(name: str) -> Block[bool]:
 
 
 def inherit(function: F) -> F:
-    """Return a function that runs ``function`` with the overrides that hold here and now.
+    """Return a function that runs ``function`` in a copy of the current context.
 
-    The threads of an executor have no overrides: the blocks around ``executor.submit`` do not hold
-    in them. The returned function takes along the overrides of all settings, and all other context
-    variables, such as NumPy's ``errstate``::
+    The threads of an executor have contexts of their own, in which the blocks around
+    ``executor.submit`` do not hold. The returned function keeps the overrides of all settings, and
+    all other context variables, such as NumPy's ``errstate``::
 
         with no_grad(), test_mode():
             futures = [executor.submit(inherit(model), x) for x in batches]
 
-    It is for ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
+    Use it with ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
     ``run_in_executor``. The result may be called many times, also at the same time. Blocks of the
-    thread that calls it do not hold inside. An executor's ``initializer`` is a call of its own:
-    what it inherits does not hold in later calls.
+    thread that calls it do not hold inside. An executor's ``initializer`` is a separate call: what
+    it inherits does not hold in later calls.
 
     Args:
-        function: a function, layer, or anything else that can be called. As with `Block`, a
-            generator or coroutine inherits for all of its steps.
+        function: a function, a layer or another callable. As with `Block`, a generator or coroutine
+            inherits for all of its steps.
 
     Raises:
-        CallError: ``function`` cannot be called, such as the result of a call.
+        CallError: ``function`` is not callable; it may be the result of a call.
     """
     if not callable(function):
         raise CallError(
-            f"inherit: {type(function).__name__} cannot be called; expected the function itself, "
+            f"inherit: {type(function).__name__} is not callable; expected the function itself, "
             "as in executor.submit(inherit(f), x)"
         )
     context = copy_context()

@@ -1,4 +1,4 @@
-"""Pictures of graphs in the DOT language of Graphviz (book steps 25 and 26)."""
+"""Draw graphs with Graphviz or matplotlib (book steps 25 and 26)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .function import Function, calls_behind
 from .variable import Variable
 
 Key = Any
-"""What stands for a Variable: the call that computed it and which output, or its identity."""
+"""Identifies a Variable: the call that computed it and the index of the output, or its ``id``."""
 
 
 class Picture:
-    """The nodes and edges of a picture; nodes are numbered in order of discovery.
+    """Collect the nodes and edges of a graph; nodes are numbered in the order of their discovery.
 
     Args:
         output: the Variable whose graph is drawn.
-        verbose: write shapes and dtypes beside names.
+        verbose: whether labels have shapes and dtypes.
 
     Attributes:
         labels: the text of each node.
@@ -34,22 +34,22 @@ class Picture:
         self.labels: dict[int, str] = {}
         self.calls: set[int] = set()
         self.edges: list[tuple[int, int]] = []
-        self.variable(key_of(output), output)
+        self.add_variable(key_of(output), output)
         for function in calls_behind(output):
-            call = self.call(function)
-            self.edges += [(self.variable(key, x), call) for key, x in ingredients(function)]
+            call = self.add_call(function)
+            self.edges += [(self.add_variable(key, x), call) for key, x in inputs_of(function)]
             count = len(function._result) if isinstance(function._result, tuple) else 1
-            self.edges += [(call, self.variable((function, index))) for index in range(count)]
+            self.edges += [(call, self.add_variable((function, index))) for index in range(count)]
 
-    def variable(self, key: Key, x: Variable | None = None) -> int:
-        """The number of a Variable; the label is kept from where the Variable itself is known."""
+    def add_variable(self, key: Key, x: Variable | None = None) -> int:
+        """Add a Variable and return its number; without ``x``, an earlier label stays."""
         number = self.numbers.setdefault(key, len(self.numbers))
         if x is not None or number not in self.labels:
             self.labels[number] = "" if x is None else label(x, self.verbose)
         return number
 
-    def call(self, function: Function) -> int:
-        """The number of a call."""
+    def add_call(self, function: Function) -> int:
+        """Add a call and return its number."""
         number = self.numbers.setdefault(function, len(self.numbers))
         self.labels[number] = type(function).__name__
         self.calls.add(number)
@@ -57,14 +57,14 @@ class Picture:
 
 
 def get_dot_graph(output: Variable, verbose: bool = True) -> str:
-    """Return the graph behind ``output`` in the DOT language (book step 26).
+    """Return the graph of ``output`` in the DOT language of Graphviz (book step 26).
 
-    Variables are orange, calls blue. Of a graph that a backward has spent, Variables on the
-    way have lost their names and shapes; constants are not drawn.
+    Variables are orange, calls are blue. Constants are not drawn. In a graph that a backward has
+    freed, intermediate Variables have no labels.
 
     Args:
-        output: what was computed; a leaf gives a picture of itself.
-        verbose: write shapes and dtypes beside names (default).
+        output: a result, or a leaf, whose graph is one node.
+        verbose: whether labels have shapes and dtypes (default True).
     """
     picture = Picture(output, verbose)
     lines = []
@@ -79,8 +79,8 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
 ORANGE = "orange, style=filled"
 
 
-def ingredients(function: Function) -> Iterator[tuple[Key, Variable | None]]:
-    """The Variables a call was given; of a spent one, what is left of them."""
+def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
+    """Yield the input Variables of a call; a freed call has only the keys of some."""
     if function._arrays is not None:
         yield from ((key_of(x), x) for x in function._given() if isinstance(x, Variable))
         return
@@ -92,12 +92,12 @@ def ingredients(function: Function) -> Iterator[tuple[Key, Variable | None]]:
 
 
 def key_of(x: Variable) -> Key:
-    """What stands for ``x``, whichever Variable object it is."""
+    """Return the key of ``x``, which is the same for all Variable objects of one output."""
     return id(x) if x.creator is None else (x.creator, x._index or 0)
 
 
 def label(x: Variable, verbose: bool) -> str:
-    """The name of a Variable, and on request its shape and dtype."""
+    """Return the name of a Variable, and if ``verbose`` its shape and dtype."""
     parts = [x.name] if x.name else []
     if verbose and x.data is not None:
         parts.append(f"{x.shape} {x.dtype}")
@@ -107,17 +107,17 @@ def label(x: Variable, verbose: bool) -> str:
 def plot_dot_graph(
     output: Variable, verbose: bool = True, to_file: str | os.PathLike[str] = "graph.png"
 ) -> Any:
-    """Draw the graph behind ``output`` into a file (book step 26).
+    """Draw the graph of ``output`` to a file (book step 26).
 
-    Graphviz draws it where the program ``dot`` is installed, else matplotlib.
+    Graphviz draws it if the program ``dot`` is installed, else matplotlib.
 
     Args:
         output, verbose: as for `get_dot_graph`.
         to_file: the path of the picture; its suffix gives the type: png, svg, pdf, ...
 
     Returns:
-        in a notebook an object that shows the picture, or a link to a file that no notebook can
-        show, such as pdf; else None.
+        in a notebook, an object that shows the picture, or a link if notebooks cannot show this
+        type, such as pdf; else None.
 
     Raises:
         MissingProgram: neither Graphviz nor matplotlib is installed.
@@ -132,7 +132,7 @@ def plot_dot_graph(
         draw_with_graphviz(dot, get_dot_graph(output, verbose), path, file_type)
     else:
         draw_with_matplotlib(Picture(output, verbose), path, file_type)
-    return shown(path, file_type)
+    return notebook_display(path, file_type)
 
 
 def draw_with_graphviz(dot: str, text: str, path: Path, file_type: str) -> None:
@@ -154,11 +154,10 @@ def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
     except ImportError:
         raise MissingProgram(
             "plot_dot_graph needs Graphviz (the program dot: apt install graphviz, or brew "
-            "install graphviz) or matplotlib (pip install matplotlib); get_dot_graph gives the "
-            "text without them"
+            "install graphviz) or matplotlib (pip install matplotlib); get_dot_graph needs neither"
         ) from None
     rows = rows_of(picture)
-    column = 0.1 * max(map(len, picture.labels.values())) + 0.5  # inches, like all lengths here
+    column = 0.1 * max(map(len, picture.labels.values())) + 0.5  # inches, as are all lengths
     width, height = column * max(map(len, rows)), ROW_HEIGHT * len(rows)
     at = {
         number: ((index + 0.5 - len(row) / 2) * column + width / 2, height - ROW_HEIGHT * (r + 0.5))
@@ -196,7 +195,7 @@ MAX_PIXELS, MAX_LENGTH = 30_000_000, 60_000
 def curve(start: Point, end: Point, bend: float) -> list[Point]:
     """Return the control points of a Bezier curve from below ``start`` to above ``end``.
 
-    An edge that passes other rows bends by ``bend`` to the side, around the nodes in between.
+    An edge that crosses other rows bends to the side by ``bend``, around the nodes in between.
     """
     (x0, y0), (x1, y1) = (start[0], start[1] - HALF_NODE), (end[0], end[1] + HALF_NODE)
     aside = bend if y0 - y1 > ROW_HEIGHT else 0.0
@@ -211,7 +210,7 @@ def rows_of(picture: Picture) -> list[list[int]]:
     for start, end in picture.edges:
         users[start].append(end)
         sources[end].append(start)
-    # Put a node one row above its highest user; ``order`` has all its users before it.
+    # Put each node one row above its highest user. In `order`, users come before their sources.
     unseen = {number: len(users[number]) for number in users}
     order = [number for number in users if not unseen[number]]
     height: dict[int, int] = {}
@@ -225,15 +224,15 @@ def rows_of(picture: Picture) -> list[list[int]]:
     for number in order:
         rows[height[number]].append(number)
     # From the bottom up, sort each row by the mean position of its nodes' users.
-    place: dict[int, float] = {}
+    position: dict[int, float] = {}
     for row in rows:
-        row.sort(key=lambda n: sum(place[user] for user in users[n]) / max(len(users[n]), 1))
-        place.update((number, index - len(row) / 2) for index, number in enumerate(row))
+        row.sort(key=lambda n: sum(position[user] for user in users[n]) / max(len(users[n]), 1))
+        position.update((number, index - len(row) / 2) for index, number in enumerate(row))
     return rows[::-1]
 
 
-def shown(path: Path, file_type: str) -> Any:
-    """The picture as a notebook shows it; None elsewhere."""
+def notebook_display(path: Path, file_type: str) -> Any:
+    """Return the picture as an object that a notebook shows; None outside of notebooks."""
     try:
         from IPython import display, get_ipython
     except ImportError:

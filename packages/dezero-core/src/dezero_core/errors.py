@@ -1,32 +1,18 @@
-"""Every error DeZero raises on purpose, and the hints that name what to install.
+"""Define the errors that DeZero raises, and the hints that say what to install.
 
-DezeroError                      with the path of the layer it passed through
-├── ShapeError        ValueError     shapes that do not fit together
-├── UnsupportedType   TypeError      a value that is no array of a known library
-├── BackendMismatch   TypeError      one op, arrays of two libraries or devices
-├── OutOfRange        IndexError     an index that an array does not have
-├── ArgumentError     ValueError     a setting outside its range
-│   └── ArgumentTypeError TypeError  a setting of the wrong type
-├── LabelError        ValueError     class labels outside the range of the scores
-├── GraphError        RuntimeError   no graph, a spent graph, a misused Function
-├── AnomalyError      ArithmeticError  a NaN, inside detect_anomaly()
-├── OutOfMemory       MemoryError    a device is full
-├── PluginError       RuntimeError   an installed plugin that failed or is blocked
-│   └── DeviceError                  an installed backend without a usable device
-├── UnknownName       ValueError     a backend, format or setting nobody registered
-├── CallError         TypeError      arguments that a layer or function does not take
-├── MissingName       AttributeError a function, class or attribute that does not exist
-├── DataMissing       FileNotFoundError  a file of weights or data that is nowhere
-├── DataDamaged       ValueError     a dataset's file with other contents than published
-├── MissingPackage    ImportError    a feature whose distribution is not installed
-├── MissingProgram    FileNotFoundError  a feature that needs a program, which is not installed
-└── WeightsError      ValueError     saving and loading
-    ├── FormatError                  a file that cannot be read as weights
-    │   └── LimitError               one that declares more than is allowed
-    ├── KeyMismatch   KeyError       missing or unexpected keys
-    ├── ShapeMismatch                a stored array of another shape
-    ├── DtypeMismatch                a stored array of another dtype
-    └── SaveError                    something that cannot be stored
+Every error is a `DezeroError` and the built-in error that a caller would expect. Indented lines are
+subclasses::
+
+    DezeroError
+        ArgumentError (ValueError)
+            ArgumentTypeError (TypeError)
+        PluginError (RuntimeError)
+            DeviceError
+        WeightsError (ValueError)
+            FormatError
+                LimitError
+            KeyMismatch (KeyError), ShapeMismatch, DtypeMismatch, SaveError
+        all others
 """
 
 INSTALL_HINTS = {
@@ -38,7 +24,7 @@ INSTALL_HINTS = {
     "dezero-testing": "tests of backends, ops and layers: pip install dezero-testing",
     "dezero-suite": "everything in one import: pip install dezero-suite",
 }
-"""Our own distributions and what each is for; the only place in core that names them."""
+"""The distributions of this project and what each is for; core names them only in this file."""
 
 OUR_PLUGINS = {
     "numpy": "dezero_core.backends.numpy_backend",
@@ -47,16 +33,16 @@ OUR_PLUGINS = {
     "cuda": "dezero_cuda.plugin",
     "onednn": "dezero_onednn.plugin",
 }
-"""Our own plugins by name, and their modules; see docs/adr/0021."""
+"""The modules of this project's plugins, by entry point name (docs/adr/0021)."""
 
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io"}
 
 
 class DezeroError(Exception):
-    """Root of the hierarchy.
+    """Base class of all errors that DeZero raises.
 
-    ``layer_path`` lists the layers the error passed through, outermost first.
+    ``layer_path`` lists the layers that the error passed through, outermost first.
     """
 
     layer_path: tuple[str, ...] = ()
@@ -67,43 +53,43 @@ class DezeroError(Exception):
 
 
 class ShapeError(DezeroError, ValueError):
-    """Shapes that do not fit together."""
+    """The shapes of arrays do not match."""
 
 
 class UnsupportedType(DezeroError, TypeError):
-    """A value that is no array of any registered library."""
+    """A value is not an array of a registered library, or its dtype is not supported."""
 
 
 class BackendMismatch(DezeroError, TypeError):
-    """Arrays of two libraries, or on two devices, in one op."""
+    """An op got arrays of two libraries or on two devices."""
 
 
 class OutOfRange(DezeroError, IndexError):
-    """An index that an array does not have."""
+    """An index is out of range for an array."""
 
 
 class ArgumentError(DezeroError, ValueError):
-    """A setting outside its range."""
+    """An argument is outside its range."""
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
-    """A setting of the wrong type, such as a float where an integer is expected."""
+    """An argument has the wrong type, such as a float where an integer is expected."""
 
 
 class LabelError(DezeroError, ValueError):
-    """Class labels outside the range of the scores, or not integers."""
+    """Class labels are not integers, or exceed the number of classes."""
 
 
 class GraphError(DezeroError, RuntimeError):
-    """There is no graph to go back through, it is spent, or a Function was misused."""
+    """There is no graph to run backward through, it was freed, or a Function was misused."""
 
 
 class AnomalyError(DezeroError, ArithmeticError):
-    """A NaN was met by a backward inside `detect_anomaly`."""
+    """A backward inside `detect_anomaly` computed or received a NaN."""
 
 
 class OutOfMemory(DezeroError, MemoryError):
-    """A device is full; the message says how full, and what may help."""
+    """A device has no free memory; the message gives its use, and what may help."""
 
 
 class PluginError(DezeroError, RuntimeError):
@@ -115,23 +101,23 @@ class DeviceError(PluginError):
 
 
 class UnknownName(DezeroError, ValueError):
-    """A backend, format or setting that nobody registered."""
+    """No backend, format or setting has this name."""
 
 
 class CallError(DezeroError, TypeError):
-    """Arguments that a layer or function does not take."""
+    """A layer or function does not take these arguments."""
 
 
 class MissingName(DezeroError, AttributeError):
-    """A function, class or attribute that does not exist; the message may say what does."""
+    """A function, class or attribute does not exist; the message may give its equivalent."""
 
 
 class DataMissing(DezeroError, FileNotFoundError):
-    """A file of weights or of a dataset that is not there and cannot be downloaded."""
+    """A file of weights or of a dataset does not exist and cannot be downloaded."""
 
 
 class DataDamaged(DezeroError, ValueError):
-    """A file of a dataset whose contents are not what was published."""
+    """A dataset's file differs from the published file."""
 
 
 class MissingPackage(DezeroError, ImportError):
@@ -143,11 +129,11 @@ class MissingProgram(DezeroError, FileNotFoundError):
 
 
 class WeightsError(DezeroError, ValueError):
-    """Parent of everything that goes wrong while saving or loading."""
+    """Base class of errors in saving and loading."""
 
 
 class FormatError(WeightsError):
-    """A file that cannot be read as weights."""
+    """A file cannot be read as weights."""
 
 
 class LimitError(FormatError):
@@ -155,24 +141,24 @@ class LimitError(FormatError):
 
 
 class KeyMismatch(WeightsError, KeyError):
-    """Keys that are missing from a file, or that the model does not have."""
+    """Keys are missing from a file, or the model does not have them."""
 
 
 class ShapeMismatch(WeightsError):
-    """A stored array has another shape than the parameter."""
+    """A stored array and its parameter have different shapes."""
 
 
 class DtypeMismatch(WeightsError):
-    """A stored array has another dtype than the parameter."""
+    """A stored array and its parameter have different dtypes."""
 
 
 class SaveError(WeightsError):
-    """Something that cannot be stored, such as a parameter without data."""
+    """A value cannot be stored, such as a parameter without data."""
 
 
 class PluginWarning(UserWarning):
-    """A plugin was left out; the message says which and why."""
+    """A plugin is not used; the message says which one and why."""
 
 
 class FunctionWarning(UserWarning):
-    """A Function class does not say how its backward runs; the message says what was assumed."""
+    """A Function does not declare how its backward runs; the message says what is assumed."""

@@ -11,11 +11,11 @@ from .arguments import (
     as_shape,
     is_sequence,
 )
-from .backends.host import generator, host_normal, own_generator, use_generator
+from .backends.host import generator, host_normal, seeded_generator, use_generator
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
 from .backends.portable import is_basic, window_layout
-from .backends.precision import in_floating, in_single, is_floating, sum_over
+from .backends.precision import is_floating, sum_over, to_floating, to_single
 from .backends.registry import (
     accelerator,
     admit,
@@ -113,8 +113,6 @@ __all__ = [
     "has_layout",
     "hookimpl",
     "host_normal",
-    "in_floating",
-    "in_single",
     "is_basic",
     "is_floating",
     "is_sequence",
@@ -133,14 +131,16 @@ __all__ = [
     "once",
     "ops",
     "own_data",
-    "own_generator",
     "plugins",
     "registered_formats",
     "require_fit",
     "require_gradient_of",
     "save_weights",
+    "seeded_generator",
     "stage_arrays",
     "sum_over",
+    "to_floating",
+    "to_single",
     "transfers",
     "unwrap",
     "updating",

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .backends.host import HOST, can_cast, count_nonfinite, private
+from .backends.host import HOST, can_cast, count_nonfinite, plain_copy
 from .backends.registry import get_backend
 from .backends.transfer import move, move_beside
 from .errors import (
@@ -96,7 +96,7 @@ class Snapshot(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         array = self._arrays[key]
         copy = move(array, get_backend(HOST))
-        return private(array) if copy is array else copy  # a transfer has copied it
+        return plain_copy(array) if copy is array else copy  # a transfer has copied it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

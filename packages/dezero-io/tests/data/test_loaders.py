@@ -87,7 +87,7 @@ def test_order() -> None:
         seed(5)
         assert once == order(DataLoader(Numbers(), 4))
     finally:
-        host._own_generator = None
+        host._seeded_generator = None
 
 
 def test_leaving_a_loop_starts_the_next_one_afresh() -> None:

@@ -1,4 +1,4 @@
-"""Array libraries: the contract, the registry, and NumPy as the first plugin."""
+"""Register array libraries: the interface, the registry, and NumPy as the first plugin."""
 
 from ..plugins import plugins
 from . import numpy_backend

@@ -1,7 +1,7 @@
-"""The host's arrays and random numbers: NumPy, which core depends on anyway.
+"""Provide arrays and random numbers on the host with NumPy, which core depends on anyway.
 
-Data is loaded, initialised, saved and shuffled here; every backend says how an array comes
-from here and goes back.
+Data is loaded, initialised, saved and shuffled as NumPy arrays. Every backend converts them to its
+own arrays and back.
 """
 
 from __future__ import annotations
@@ -10,73 +10,78 @@ from typing import Any
 
 import numpy as np
 
+HostArray = np.ndarray[Any, Any]
 HOST = "numpy"
-"""Name of the backend that the host's arrays belong to."""
+"""The name of NumPy's backend."""
 
-_own_generator: np.random.Generator | None = None
+_seeded_generator: np.random.Generator | None = None
 
 
 def seed(n: int) -> None:
-    """Start DeZero's own generator from ``n``: all later draws depend on ``n`` alone.
+    """Draw all later random numbers from a new generator, seeded with ``n``.
 
-    Until the first call every draw uses NumPy's global generator, so that ``np.random.seed``
-    makes a program repeatable.
+    Before the first call, numbers are drawn from NumPy's global generator, so that
+    ``np.random.seed`` makes a program repeatable.
     """
-    global _own_generator
-    _own_generator = np.random.default_rng(n)
+    use_generator(np.random.default_rng(n))
 
 
 def generator() -> np.random.Generator:
-    """The generator to draw from now; fetch it anew for each draw."""
-    own = _own_generator  # read once: another thread may set it back to None
-    if own is not None:
-        return own
+    """Return the generator for the next draw; call this again for each draw."""
+    seeded = _seeded_generator  # read once: another thread may set it back to None
+    if seeded is not None:
+        return seeded
     return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
 
 
-def own_generator() -> np.random.Generator | None:
-    """DeZero's own generator; None before the first `seed`."""
-    return _own_generator
+def seeded_generator() -> np.random.Generator | None:
+    """Return the generator that `seed` created, or None before the first `seed`."""
+    return _seeded_generator
 
 
-def use_generator(own: np.random.Generator | None) -> None:
-    """Make ``own`` DeZero's own generator, or draw from NumPy's global one again."""
-    global _own_generator
-    _own_generator = own
+def use_generator(seeded: np.random.Generator | None) -> None:
+    """Draw later numbers from ``seeded``, or from NumPy's global generator if it is None."""
+    global _seeded_generator
+    _seeded_generator = seeded
 
 
-def host_uniform(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Uniform float32 numbers from [0, 1)."""
+def host_uniform(shape: tuple[int, ...]) -> HostArray:
+    """Draw float32 numbers uniformly from [0, 1)."""
     return generator().random(shape, dtype=np.float32)
 
 
 def host_normal(
     shape: tuple[int, ...], scale: float, dtype: str, draw: np.random.Generator | None = None
-) -> np.ndarray[Any, Any]:
-    """Normal numbers with mean 0 and standard deviation ``scale``, from ``draw`` if it is given."""
+) -> HostArray:
+    """Draw normal numbers with mean 0 and standard deviation ``scale``.
+
+    Args:
+        shape, scale, dtype: those of the result.
+        draw: the generator; `generator` if None (default).
+    """
     return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
 
 
-def from_host(xp: Any, x: Any) -> Any:
-    """A host array as an array of namespace ``xp``, copied."""
+def from_host(xp: Any, x: HostArray) -> Any:
+    """Copy a NumPy array to an array of the namespace ``xp``."""
     return xp.asarray(np.array(x))
 
 
-def to_host(x: Any) -> np.ndarray[Any, Any]:
-    """An array of some library that supports DLPack as a host array, copied."""
+def to_host(x: Any) -> HostArray:
+    """Copy an array of a library that supports DLPack to a NumPy array."""
     return np.array(np.from_dlpack(x))
 
 
-def private(x: Any) -> np.ndarray[Any, Any]:
-    """Return a copy of a host array, a view or a subclass instance, as a plain array in C order."""
+def plain_copy(x: HostArray) -> HostArray:
+    """Copy a NumPy array, a view or a subclass instance to a plain array in C order."""
     return np.array(x, order="C", copy=True, subok=False)
 
 
-def can_cast(x: Any, dtype: str, casting: Any) -> bool:
-    """Whether a host array may become one of that dtype, by `numpy.can_cast`'s rules."""
+def can_cast(x: HostArray, dtype: str, casting: Any) -> bool:
+    """Return whether a NumPy array may be cast to ``dtype``, by the rules of `numpy.can_cast`."""
     return np.can_cast(x.dtype, dtype, casting=casting)
 
 
-def count_nonfinite(x: Any) -> int:
-    """How many numbers of a host array are inf or nan."""
+def count_nonfinite(x: HostArray) -> int:
+    """Return how many elements of a NumPy array are inf or NaN."""
     return int(x.size - np.isfinite(x).sum())

@@ -1,4 +1,4 @@
-"""NumPy, registered through the hook that every other array library uses."""
+"""Register NumPy through the same hook as every other array library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
 
 
 class NumpyBackend(ArrayBackend):
-    """Arrays of the host."""
+    """Compute on the host with NumPy."""
 
     def __init__(self) -> None:
         super().__init__(np)
@@ -46,7 +46,7 @@ class NumpyBackend(ArrayBackend):
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)
 
-    # Without `device=`: before 2.1, NumPy's scalars have no such attribute.
+    # Omit `device=`: before 2.1, NumPy's scalars do not have this attribute.
 
     def scalar_like(self, x: Any, y: Array) -> Array:
         return np.asarray(x, dtype=np.result_type(y.dtype, x))
@@ -87,7 +87,7 @@ class NumpyBackend(ArrayBackend):
 
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
         lengths = [n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)]
-        y = np.full(lengths, value, x.dtype)  # several times faster than np.pad
+        y = np.full(lengths, value, x.dtype)  # faster than np.pad
         middle = zip(x.shape, widths, strict=True)
         y[tuple([slice(before, before + n) for n, (before, _) in middle])] = x
         return y
@@ -98,14 +98,14 @@ class NumpyBackend(ArrayBackend):
             return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
         view: np.ndarray[Any, Any] = np.ndarray(
             shape, x.dtype, x, 0, strides
-        )  # several times as fast
+        )  # faster than as_strided
         view.flags.writeable = False
         return view
 
     def bernoulli(self, p: float, x: Array) -> Array:
-        """From 16 random bits an element: ``p`` is rounded to 1/65536.
+        """Compare 16 random bits for each element with ``p``, which is rounded to 1/65536.
 
-        The bits are those of a stream that a draw starts: whole words, the cheapest there are.
+        The bits are the raw words of SFC64, seeded by a draw: NumPy has no faster generator.
         """
         words = np.random.SFC64(int(generator().integers(1 << 63))).random_raw(x.size // 4 + 1)
         bits = words.view(np.uint16)[: x.size].reshape(x.shape)
@@ -116,13 +116,13 @@ class NumpyBackend(ArrayBackend):
 
 
 def native(dtype: Any) -> Any:
-    """Return a dtype of numbers in native byte order: NumPy's one object for it."""
+    """Return a numeric dtype in native byte order; NumPy has a single object for each."""
     return np.dtype(dtype.char)
 
 
 @hookimpl
 def dezero_backends() -> list[BackendSpec]:
-    """NumPy owns its arrays and the scalars it returns in place of 0-d arrays."""
+    """Register NumPy's arrays, and the scalars that NumPy returns in place of 0-d arrays."""
     return [
         BackendSpec(
             "numpy",

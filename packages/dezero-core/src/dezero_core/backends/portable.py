@@ -1,6 +1,7 @@
-"""Extras in terms of the array API standard alone: right for every library, fast for none.
+"""Implement the extras of a backend with the array API standard alone.
 
-A backend replaces them where its library has something better.
+They work for every library, but slowly. A backend overrides those for which its library has a
+faster way.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ Pair = tuple[int, int]
 
 
 def get_item(xp: Any, x: Array, index: Any) -> Array:
-    """``x[index]`` by NumPy's rules, where the standard wants all axes named."""
+    """Return ``x[index]`` by NumPy's rules; the standard requires an index for every axis."""
     if is_basic(index):
         parts = index if isinstance(index, tuple) else (index,)
         return x[parts if Ellipsis in parts else (*parts, ...)]
     if isinstance(index, tuple) and len(index) < x.ndim and all(map(is_array, index)):
-        # places in the first axes: count them in those axes joined
+        # Join the indexed axes into one axis, and convert the indices to indices of that axis.
         shape, joined = x.shape, 0
         for part, length in zip(index, shape, strict=False):
-            part = xp.astype(part, xp.int64)  # positions may exceed the range of the index's dtype
+            part = xp.astype(part, xp.int64)  # joined indices may not fit into the dtype of `part`
             joined = joined * length + xp.where(part < 0, part + length, part)
         x, index = xp.reshape(x, (-1, *shape[len(index) :])), joined
     if isinstance(index, tuple) or not xp.isdtype(index.dtype, "integral"):
@@ -32,32 +33,30 @@ def get_item(xp: Any, x: Array, index: Any) -> Array:
 
 
 def scatter_add(xp: Any, x: Array, index: Any, values: Array) -> Array:
-    """``x`` with ``values`` added at ``x[index]``, into a new array.
+    """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
-    The places are sorted, so that those meant several times stand side by side; then in each
-    round every place takes the next value meant for it. As many rounds as the most wanted
-    place has values.
+    The values are sorted by position, so that those for one position are adjacent. Round i adds
+    the i-th value of every position; there are as many rounds as one position has values.
     """
     every = xp.arange(math.prod(x.shape), device=x.device)
-    places = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
+    positions = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
     values = xp.reshape(values, (-1,))
     if 0 in values.shape:
         return +x
-    order = xp.argsort(places)
-    places, values = xp.take(places, order), xp.take(values, order)
-    first = xp.searchsorted(places, every, side="left")
-    count = xp.searchsorted(places, every, side="right") - first
+    order = xp.argsort(positions)
+    positions, values = xp.take(positions, order), xp.take(values, order)
+    first = xp.searchsorted(positions, every, side="left")
+    count = xp.searchsorted(positions, every, side="right") - first
     y = xp.reshape(x, (-1,))
-    nothing = xp.zeros_like(y)
-    for number in range(int(xp.max(count))):
-        has_more = count > number
-        value = xp.take(values, xp.where(has_more, first + number, xp.zeros_like(first)))
-        y = y + xp.where(has_more, value, nothing)
+    for i in range(int(xp.max(count))):
+        has_more = count > i
+        value = xp.take(values, xp.where(has_more, first + i, xp.zeros_like(first)))
+        y = y + xp.where(has_more, value, xp.zeros_like(y))
     return xp.reshape(y, x.shape)
 
 
 def pad(xp: Any, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
-    """``x`` with ``value`` before and after it, as often as ``widths`` says for each axis."""
+    """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
     for axis, (before, after) in enumerate(widths):
         shape = list(x.shape)
         parts = []
@@ -70,7 +69,7 @@ def pad(xp: Any, x: Array, widths: tuple[tuple[int, int], ...], value: float) ->
 
 
 def sliding_windows(xp: Any, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
-    """Windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW)."""
+    """Return the windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW)."""
     (KH, KW), (SH, SW), (DH, DW) = kernel, stride, dilation
     bottom, right = x.shape[-2] - DH * (KH - 1), x.shape[-1] - DW * (KW - 1)
     rows = [
@@ -81,12 +80,12 @@ def sliding_windows(xp: Any, x: Array, kernel: Pair, stride: Pair, dilation: Pai
 
 
 def is_array(part: Any) -> bool:
-    """Whether a part of an index is an array."""
+    """Return whether a part of an index is an array."""
     return hasattr(part, "dtype")
 
 
 def is_basic(index: Any) -> bool:
-    """Whether ``index`` has integers, slices, ``...`` and None only: no element twice."""
+    """Return whether ``index`` has only integers, slices, ``...`` and None: no duplicates."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or isinstance(part, int | slice | EllipsisType) for part in parts)
 
@@ -94,10 +93,10 @@ def is_basic(index: Any) -> bool:
 def window_layout(
     x: Array, kernel: Pair, stride: Pair, dilation: Pair
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shape and strides of `sliding_windows` as a view, for libraries with strided arrays."""
+    """Return the shape and strides of `sliding_windows` as a view of a strided array."""
     (KH, KW), (SH, SW), (DH, DW) = kernel, stride, dilation
     *batch, H, W = x.shape
-    *skip, down, right = x.strides
-    counts = (H - DH * (KH - 1) - 1) // SH + 1, (W - DW * (KW - 1) - 1) // SW + 1
+    *outer, down, right = x.strides
+    OH, OW = (H - DH * (KH - 1) - 1) // SH + 1, (W - DW * (KW - 1) - 1) // SW + 1
     strides = down * DH, right * DW, down * SH, right * SW
-    return (*batch, KH, KW, *counts), (*skip, *strides)
+    return (*batch, KH, KW, OH, OW), (*outer, *strides)

@@ -1,4 +1,4 @@
-"""Choose the dtype that an op computes in, if it is not that of its input (docs/adr/0015).
+"""Choose the dtype that an op computes in, if it differs from its input's (docs/adr/0015).
 
 Integers and booleans are converted to floating point where NumPy's ``mean`` converts them;
 float16 and bfloat16 are summed in single precision.
@@ -12,16 +12,16 @@ from .interface import Array, ArrayBackend
 from .registry import backend_of
 
 HALVES = ("float16", "half", "bfloat16")
-"""Names of the floating dtypes of fewer than 32 bits, in one library or another."""
+"""Names of the floating dtypes of fewer than 32 bits in the supported libraries."""
 MOST_DTYPES = 64
-"""Dtypes to remember: some libraries make a new object for each array of an unusual dtype."""
+"""Maximum size of `_wide`: some libraries create a dtype object for each array."""
 _wide: dict[int, Any] = {}
-# Floating dtypes of at least single precision, by ``id``: those of two libraries cannot always be
-# compared.
+"""Floating dtypes of at least single precision that were seen, by ``id``. Dtypes of two libraries
+cannot always be compared."""
 
 
 def is_wide(dtype: Any) -> bool:
-    """Return whether ``dtype`` is a floating dtype seen before, of at least single precision."""
+    """Return whether ``dtype`` is in `_wide`: if so, no other function needs to look at it."""
     return id(dtype) in _wide
 
 
@@ -42,7 +42,7 @@ def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
 
 
 def name_of(dtype: Any) -> str:
-    """Return the name of a dtype without that of its library."""
+    """Return the name of a dtype without the name of its library."""
     return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
 
 
@@ -51,10 +51,10 @@ def default_floating(backend: ArrayBackend) -> Any:
     return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
 
 
-def in_floating(x: Array) -> Any:
+def to_floating(x: Array) -> Any:
     """Convert integers and booleans to floating point; return other arrays unchanged."""
     dtype = getattr(x, "dtype", None)
-    if id(dtype) in _wide:  # spelled out: it is on the path of exp and its like
+    if id(dtype) in _wide:  # not by `is_wide`, because each call of exp comes here
         return x
     if dtype is None:
         return float(x)
@@ -64,7 +64,7 @@ def in_floating(x: Array) -> Any:
     return backend.xp.astype(x, default_floating(backend))
 
 
-def in_single(x: Array, backend: ArrayBackend) -> Array:
+def to_single(x: Array, backend: ArrayBackend) -> Array:
     """Convert half precision to float32; return other arrays unchanged."""
     if is_wide(x.dtype) or not is_half(x.dtype, backend):
         return x
@@ -74,7 +74,7 @@ def in_single(x: Array, backend: ArrayBackend) -> Array:
 def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32.
 
-    Every sum over an axis of floating-point data goes through here: see `ArrayBackend.sum`.
+    All ops and kernels sum with this function, because `ArrayBackend.sum` is accurate.
     """
     if is_wide(x.dtype):
         return backend.sum(x, axis, keepdims)

@@ -1,4 +1,4 @@
-"""Which backend owns an array, and which goes by a name."""
+"""Find the backend of an array, and the backend with a name."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 
 
 def _keys(spec: BackendSpec) -> tuple[str, ...]:
-    return (spec.name, *spec.array_types)  # a type has a colon in it, a name has none
+    return (spec.name, *spec.array_types)  # a type contains a colon, a name does not
 
 
 catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
-"""Backends by plain array type, filled on first use; ops look here."""
+"""Backends by plain array type, filled at first use; every op reads it."""
 _subclasses: dict[type, ArrayBackend] = {}
-"""Backends by array type that `admit` converts to a plain array, filled on first use."""
+"""Backends by array type that `admit` converts to a plain array, filled at first use."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
-"""How the device of an array becomes the current one, for types where that can be another."""
+"""`ArrayBackend.on_device` by array type, for libraries that compute on a current device."""
 _made: dict[BackendSpec, ArrayBackend] = {}
 """Backends created so far; they stay the same objects when plugins are added or removed."""
 
@@ -42,7 +42,7 @@ def _forget_types() -> None:
 
 
 def _forget() -> None:
-    """Clear the backends too, for tests that change what a library finds at startup."""
+    """Clear the backends too, for tests that change the devices that a library finds."""
     _forget_types()
     _made.clear()
 
@@ -51,7 +51,7 @@ plugins.on_change(_forget_types)
 
 
 def backend_of(x: Array) -> ArrayBackend:
-    """The backend that owns array ``x``.
+    """Return the backend of array ``x``.
 
     Raises:
         UnsupportedType: no registered library has arrays of this type.
@@ -60,7 +60,7 @@ def backend_of(x: Array) -> ArrayBackend:
 
 
 def admit(x: Array) -> Array:
-    """Return array ``x`` as Variables hold it; see `ArrayBackend.admit`.
+    """Convert array ``x`` to a plain array for a Variable; see `ArrayBackend.admit`.
 
     Raises:
         UnsupportedType: no registered library has arrays of this type, or its elements are not
@@ -69,47 +69,47 @@ def admit(x: Array) -> Array:
     return backend_of(x).admit(x)
 
 
-def _backend_of_new_type(kind: type) -> ArrayBackend:
-    with plugins.lock:  # until the type is cached: registering a plugin empties the caches
-        spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__))
+def _backend_of_new_type(cls: type) -> ArrayBackend:
+    with plugins.lock:  # until the type is cached, because a new plugin empties the caches
+        spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))
         if spec is not None:
             backend = _make(spec)
-            if backend.on_device is not None:  # before `by_type`, which threads read unlocked
-                current_device[kind] = backend.on_device
-            (by_type if backend.is_plain(kind) else _subclasses)[kind] = backend
+            if backend.on_device is not None:  # set this first: threads read `by_type` unlocked
+                current_device[cls] = backend.on_device
+            (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
             return backend
     known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
     raise UnsupportedType(
-        f"{kind.__name__} is not supported: expected an array ({known}); make an array of it first"
+        f"{cls.__name__} is not supported: expected an array ({known}); convert it first"
     )
 
 
 def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
-    """A block in which the device of ``arrays`` is the current one of their library.
+    """Return a block in which the device of ``arrays`` is the current device of their library.
 
     Raises:
-        BackendMismatch: they are on several devices.
+        BackendMismatch: the arrays are on different devices.
     """
     for x in arrays if current_device else ():
         on_device = current_device.get(type(x))
         if on_device is not None:
             device = backend_of(x).device
             if any(type(y) is type(x) and device(y) != device(x) for y in arrays):
-                places = ", ".join(sorted({str(device(y)) for y in arrays if type(y) is type(x)}))
-                raise BackendMismatch(f"arrays on several devices ({places}); move them to one")
+                found = ", ".join(sorted({str(device(y)) for y in arrays if type(y) is type(x)}))
+                raise BackendMismatch(f"arrays on different devices ({found}); move them to one")
             return on_device(x)
     return nullcontext()
 
 
 def get_backend(name: str) -> ArrayBackend:
-    """The backend registered as ``name``, made at first use.
+    """Return the backend registered as ``name``; it is created at first use.
 
     Raises:
-        PluginError: its plugin failed or is blocked (the recorded reason).
-        MissingPackage: the distribution that would register it is not installed.
-        UnknownName: nobody registers it.
+        PluginError: its plugin failed or is blocked; the message gives the reason.
+        MissingPackage: the distribution that registers it is not installed.
+        UnknownName: no plugin registers it.
     """
-    name = str(getattr(name, "__name__", name))  # such as a dtype, which is not a backend either
+    name = str(getattr(name, "__name__", name))  # a dtype, for example, gives a readable error
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)
@@ -126,25 +126,25 @@ def get_backend(name: str) -> ArrayBackend:
 
 
 def backend_names() -> list[str]:
-    """Names of all registered backends."""
+    """Return the names of all registered backends."""
     return [spec.name for spec, _ in catalog.items()]
 
 
 def default_backend() -> ArrayBackend:
-    """Where new arrays are made: the one ``DEZERO_BACKEND`` names, else NumPy's."""
+    """Return the backend for new arrays: ``DEZERO_BACKEND`` if it is set, else NumPy."""
     return get_backend(os.environ.get("DEZERO_BACKEND") or HOST)
 
 
 def accelerator() -> ArrayBackend:
-    """The one backend with capability ``accelerator``: where ``to_gpu()`` goes.
+    """Return the backend with capability ``accelerator``, to which ``to_gpu()`` moves arrays.
 
     Raises:
-        MissingPackage: there is none.
-        UnknownName: there are several; move with ``to(name)`` instead.
+        MissingPackage: no accelerator is registered.
+        UnknownName: two or more are registered; move with ``to(name)`` instead.
     """
     specs = [spec for spec, _ in catalog.items() if "accelerator" in spec.capabilities]
     if not specs:
-        return get_backend(*BACKEND_HINTS)  # raises, naming what to install or what failed
+        return get_backend(*BACKEND_HINTS)  # raises an error that says what to install
     if len(specs) > 1:
         names = ", ".join(spec.name for spec in specs)
         raise UnknownName(f"to_gpu(): several accelerators ({names}); use to(name)")

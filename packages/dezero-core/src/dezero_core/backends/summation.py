@@ -1,8 +1,8 @@
-"""Sum NumPy arrays over any axes without losing digits (docs/adr/0020).
+"""Sum NumPy arrays accurately over any axes (docs/adr/0020).
 
-NumPy adds pairwise along the axis that is innermost in memory, and one term after the other along
-the others: in float32, the mean of 20 million rows of 0.1 comes out as 0.105. A long sum over
-outer axes is therefore split into partial sums of a few terms, which are summed in the same way:
+NumPy adds pairwise along the axis that is innermost in memory, and sequentially along the others:
+in float32, the mean of 20 million rows of 0.1 comes out as 0.105. A long sum over outer axes is
+therefore split into partial sums of few terms, which are summed in the same way:
 
       rows 0 ... n - 1   seen as (k, m)      m partial sums of k terms      their sum
       +-----------------------------+
@@ -11,7 +11,7 @@ outer axes is therefore split into partial sums of a few terms, which are summed
       | ...                         |
       +-----------------------------+
 
-Adding whole lines of this picture is also faster than adding rows, which may be short.
+Adding whole lines of this picture is also faster than adding the rows of x, which may be short.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ import numpy as np
 Array = Any
 
 TERMS = 256
-"""Maximum number of terms in a partial sum. With 128, sums of rows of 1000 elements took a sixth
-longer: that many partial sums do not fit into the 32 KiB cache of a core."""
+"""Maximum number of terms in a partial sum (docs/adr/0020). With 128, the partial sums of 1000 rows
+of 1000 elements exceed a core's 32 KiB cache, which took a sixth longer. With 512, the rounding
+error is two to four times as large."""
 
 LONG = 2 * TERMS
-"""Maximum number of terms to add one after the other. Splitting fewer costs more than it saves."""
+"""Maximum number of terms to add sequentially. Splitting a shorter sum costs more than it saves."""
 
 
 def sum_in_blocks(x: Array, axis: Any, keepdims: Any, dtype: Any = None) -> Array:
@@ -81,7 +82,7 @@ def pairwise_axes(x: Array, summed: set[int]) -> set[int]:
 
 
 def partial_sums(x: Array, axis: int, dtype: Any) -> Array:
-    """Sum groups of up to `TERMS` terms along an axis, which leaves ``ceil(n / TERMS)`` terms."""
+    """Sum groups of at most `TERMS` terms along an axis; its new length is ``ceil(n / TERMS)``."""
     n, before = x.shape[axis], (slice(None),) * axis
     m = -(-n // TERMS)
     k = n // m
@@ -93,14 +94,15 @@ def partial_sums(x: Array, axis: int, dtype: Any) -> Array:
 
 
 SPREAD = 8
-"""Maximum ratio of target elements to values at which `scatter_add` adds in double precision. Up
-to this ratio, converting the target takes little of the time of ``np.add.at``."""
+"""`scatter_add` adds in double precision if the target has at most this many elements per value.
+Converting the target takes longer the larger it is: with 4000 rows of 16 values, `scatter_add` took
+1.5 times as long as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
 
 
 def scatter_add(x: Array, index: Any, values: Array) -> None:
-    """Add ``values`` to ``x`` at ``index``, also where a position occurs many times.
+    """Add ``values`` to ``x`` at ``index``; duplicate indices add up.
 
-    NumPy adds the values of one position one after the other. Many values in single precision are
+    NumPy adds the values of one position sequentially. Many values in single precision are
     therefore added in double precision, and rounded once.
     """
     if x.dtype.char != "f" or values.size <= LONG or x.size > SPREAD * values.size:

@@ -1,4 +1,4 @@
-"""Moving arrays between libraries: always asked for, always through the host, always counted."""
+"""Move arrays between libraries, through the host; DeZero moves no array unasked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .interface import Array, ArrayBackend
 from .registry import backend_of, on_device_of
 
 transfers: Counter[str] = Counter()
-"""How often an array was copied ``"to_host"`` and ``"from_host"`` since the program began."""
+"""Counts the copies of arrays ``"to_host"`` and ``"from_host"`` since the program began."""
 
 
 def move(x: Array, to: ArrayBackend) -> Array:
-    """``x`` as an array of backend ``to``; ``x`` itself if it is one already."""
+    """Copy ``x`` to an array of backend ``to``; if it is one already, return ``x`` itself."""
     source = backend_of(x)
     if source is to:
         return x
@@ -27,7 +27,7 @@ def move(x: Array, to: ArrayBackend) -> Array:
 
 
 def move_beside(x: Array, y: Array) -> Array:
-    """``x`` as an array of the library of ``y``, on the device of ``y``."""
+    """Move ``x`` to the library and device of ``y``."""
     backend = backend_of(y)
     with on_device_of(y):
         x = move(x, backend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backends.precision import in_floating, is_wide
+from ..backends.precision import is_wide, to_floating
 from ..backends.registry import backend_of
 from ..function import Function
 from ..variable import Scalar, Variable, cast, get_array_module, unwrap
@@ -76,7 +76,7 @@ class Div(Function):
         try:
             return x0 / x1
         except TypeError:  # the standard does not define the division of integers
-            return in_floating(x0) / in_floating(x1)
+            return to_floating(x0) / to_floating(x1)
 
     def backward(self, gy: Any) -> Any:
         _, x1 = self.inputs

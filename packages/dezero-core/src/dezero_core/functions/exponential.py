@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends.precision import in_floating
+from ..backends.precision import to_floating
 from ..function import Function
 from ..variable import Variable, get_array_module
 from .casting import floating
@@ -15,7 +15,7 @@ class Exp(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.exp(in_floating(x))
+        return xp.exp(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -32,7 +32,7 @@ class Log(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.log(in_floating(x))
+        return xp.log(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -49,7 +49,7 @@ class Sqrt(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.sqrt(in_floating(x))
+        return xp.sqrt(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from ..backends.portable import is_basic
-from ..backends.precision import in_single
+from ..backends.precision import to_single
 from ..backends.registry import admit, backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
@@ -82,7 +82,7 @@ class PutItem(Function):
 
     def forward(self, x: Any) -> Any:
         backend = backend_of(x)
-        dtype, x = x.dtype, in_single(x, backend)
+        dtype, x = x.dtype, to_single(x, backend)
         y = backend.scatter_add(backend.zeros(self.shape, x), self.index, x)
         return y if y.dtype == dtype else cast(y, dtype)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.kernels import KernelOp
-from ..backends.precision import in_floating
+from ..backends.precision import to_floating
 from ..function import Function
 from ..variable import Variable, get_array_module
 
@@ -15,7 +15,7 @@ class Sin(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.sin(in_floating(x))
+        return xp.sin(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -32,7 +32,7 @@ class Cos(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.cos(in_floating(x))
+        return xp.cos(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -49,7 +49,7 @@ class Tan(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.tan(in_floating(x))
+        return xp.tan(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs
@@ -66,7 +66,7 @@ class Tanh(Function):
 
     def forward(self, x: Any) -> Any:
         xp = get_array_module(x)
-        return xp.tanh(in_floating(x))
+        return xp.tanh(to_floating(x))
 
     def backward(self, gy: Any) -> Any:
         (y,) = self.outputs

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import WeightsError
-from dezero_core.extend import own_generator, use_generator
+from dezero_core.extend import seeded_generator, use_generator
 
 KINDS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 """NumPy's bit generators, by the names in their states."""
@@ -42,7 +42,7 @@ class Generators:
 
     def state_dict(self) -> dict[str, Any]:
         """The states by owner; DeZero's is None before `dezero_core.seed`."""
-        own = own_generator()
+        own = seeded_generator()
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),
             "numpy": dict(np.random.get_bit_generator().state),  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import as_shape, backend_of, cast, in_single
+from dezero_core.extend import as_shape, backend_of, cast, to_single
 from dezero_core.functions import reshape, transpose
 from dezero_core.hints import hinted
 
@@ -26,7 +26,7 @@ def _im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value
 @signatures.col2im.define
 def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
     backend = backend_of(cols)
-    dtype, cols = cols.dtype, in_single(cols, backend)
+    dtype, cols = cols.dtype, to_single(cols, backend)
     (N, C, H, W), (PH, PW) = shape, pad
     _, _, KH, KW, OH, OW = cols.shape
     x = backend.zeros((N, C, H + 2 * PH, W + 2 * PW), cols)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
-from dezero_core.extend import backend_of, cast, in_floating, in_single, sum_over
+from dezero_core.extend import backend_of, cast, sum_over, to_floating, to_single
 
 from ..layers import Layer
 from .gradients import with_gradients
@@ -36,7 +36,7 @@ class WeightDecay:
         for param in with_gradients(params):
             assert param.grad is not None
             backend = backend_of(param.data)
-            g, p = in_single(param.grad.data, backend), in_single(param.data, backend)
+            g, p = to_single(param.grad.data, backend), to_single(param.data, backend)
             set_gradient(param, g + p * self.rate)
 
 
@@ -60,7 +60,7 @@ class ClipGrad:
 
     def __call__(self, params: Iterable[Parameter]) -> None:
         gradients = {p: p.grad.data for p in with_gradients(params) if p.grad is not None}
-        wide = {p: in_single(in_floating(g), backend_of(g)) for p, g in gradients.items()}
+        wide = {p: to_single(to_floating(g), backend_of(g)) for p, g in gradients.items()}
         squares: Any = 0.0
         for g in wide.values():
             squares = squares + sum_over(g * g, backend_of(g))

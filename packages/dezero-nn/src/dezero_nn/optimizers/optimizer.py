@@ -19,11 +19,11 @@ from dezero_core.extend import (
     as_number,
     backend_of,
     cast,
-    in_single,
     move_beside,
     named_params,
     on_device_of,
     own_data,
+    to_single,
     updating,
 )
 from dezero_core.hints import missing, named, no_attribute
@@ -211,7 +211,7 @@ class Optimizer(Stateful):
         backend = backend_of(params[0].data)
         with on_device_of(*[param.data for param in params]):
             # update half precision in float32, where g**2 and eps do not underflow
-            ps = [in_single(param.data, backend) for param in params]
+            ps = [to_single(param.data, backend) for param in params]
             gs = [
                 grad.data if grad.dtype == p.dtype else cast(grad.data, p.dtype)
                 for grad, p in zip([param._grad for param in params], ps, strict=True)
