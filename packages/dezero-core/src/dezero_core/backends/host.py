@@ -72,7 +72,7 @@ def to_host(x: Any) -> HostArray:
     return np.array(np.from_dlpack(x))
 
 
-def plain_copy(x: HostArray) -> HostArray:
+def plain_copy(x: object) -> HostArray:
     """Copy a NumPy array, a view or a subclass instance to a plain array in C order."""
     return np.array(x, order="C", copy=True, subok=False)
 

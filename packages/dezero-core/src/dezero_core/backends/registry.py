@@ -80,7 +80,7 @@ def _backend_of_new_type(cls: type) -> ArrayBackend:
             return backend
     known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
     raise UnsupportedType(
-        f"{cls.__name__} is not supported: expected an array ({known}); convert it first"
+        f"{cls.__name__} is not supported: expected an array ({known}); make an array of it first"
     )
 
 
