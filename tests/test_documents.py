@@ -1,22 +1,29 @@
-"""Every Python example in the documents is run."""
+"""The documents are true: their examples run, their links lead somewhere, their names exist."""
 
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
-    [ROOT / "README.md", *ROOT.glob("packages/*/README.md"), *ROOT.glob("docs/*.md")]
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("packages/*/README.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("changelog.d/*.md"),
+    ]
 )
 EXAMPLES = [
     pytest.param(code, id=f"{path.relative_to(ROOT)}:{number}")
     for path in DOCUMENTS
-    for number, code in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S))
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", path.read_text("utf-8"), re.S))
 ]
-
+COMMANDS = [*DOCUMENTS, *ROOT.glob(".github/workflows/*.yml"), ROOT / ".pre-commit-config.yaml"]
 
 HARNESS = """
 import re, sys
@@ -24,17 +31,17 @@ code = sys.stdin.read()
 names = {}
 exec(compile(code, "example", "exec"), names)
 for line in code.splitlines():
-    # "expression          # value, perhaps a remark": what a reader is told it gives
-    told = re.match(r"\\s*(\\S.*\\S)\\s+# (variable\\([^)]*\\)|\\[.*\\])", line)
-    if told and "=" not in told[1]:
-        got = repr(eval(told[1], names))
-        assert got == told[2], f"{line}: {got}"
+    # "expression  # value, perhaps a remark": the value that the document promises
+    promised = re.match(r"\\s*(\\S.*\\S)\\s+# (variable\\([^)]*\\)|\\[.*\\])", line)
+    if promised and "=" not in promised[1]:
+        value = repr(eval(promised[1], names))
+        assert value == promised[2], f"{line}: {value}"
 """
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
 def test_example(code: str, tmp_path: Path) -> None:
-    """In a fresh process, where only what is installed is registered."""
+    """Run an example in a fresh process, where only what is installed is registered."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", HARNESS],
         input=code,
@@ -47,4 +54,60 @@ def test_example(code: str, tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 9
+    assert len(EXAMPLES) >= 15
+
+
+def prose(document: Path) -> str:
+    """Return a document's text without its code."""
+    text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.M | re.S)
+    return re.sub(r"`[^`\n]+`(?!\])", "", text)
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, by GitHub's rule."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_names_in_the_pages_about_the_code_exist() -> None:
+    for page in ("glossary", "architecture", "tour", "extending"):
+        text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+        for name in re.findall(r"`(dezero_\w+(?:\.\w+)+)`", text):
+            resolve_name(name)
+
+
+def test_hatch_commands_exist() -> None:
+    environments = tomllib.loads((ROOT / "hatch.toml").read_text("utf-8"))["envs"]
+    for document in COMMANDS:
+        for environment, script in re.findall(
+            r"hatch run (?:(\w+):)?([a-z]+)", document.read_text("utf-8")
+        ):
+            scripts = environments[environment or "default"].get("scripts", {})
+            assert script in scripts or script == "python", f"{document}: {environment}:{script}"
+
+
+def test_the_readme_is_short_and_begins_with_two_commands() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 130
+    assert "hatch run demo" in lines[3]
+    assert "hatch test" in lines[4]
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text("utf-8")
+    for page in sorted(folder.glob("0*.md")):
+        number, title = re.match(r"# (\d{4}): (.+)\n", page.read_text("utf-8")).groups()
+        title = title[0].upper() + title[1:]
+        assert f"| [{number}]({page.name}) | {title} | " in index, page.name
