@@ -41,6 +41,8 @@ class HasDtype(Protocol):
         """The type of the elements."""
 
 
+AnyArray: TypeAlias = "Variable | Array"
+"""A Variable or an array: what ``backward`` computes with, depending on ``create_graph``."""
 Operand: TypeAlias = "Variable | HasDtype | float"
 """The other operand of an operation with a Variable."""
 Comparable: TypeAlias = "Operand | list[Any] | tuple[Any, ...] | range"

@@ -8,6 +8,7 @@ from typing import Any
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.diagnosis import require_axes
 from dezero_core.extend import (
+    Array,
     Axis,
     AxisLike,
     as_axes,
@@ -20,6 +21,7 @@ from dezero_core.extend import (
 )
 from dezero_core.functions import exp, sum, tanh, where
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from .. import signatures
 
@@ -27,7 +29,7 @@ LAST_AXIS = "; give axis=-1 for the last"
 
 
 @signatures.sigmoid.define
-def _sigmoid(x: Any) -> Any:
+def _sigmoid(x: Array) -> Any:
     xp = get_array_module(x)
     small = xp.exp(-xp.abs(x))  # no overflow: 1 / (1 + e^-x) = e^x / (1 + e^x)
     return xp.where(x >= 0, xp.ones_like(x), small) / (1 + small)
@@ -36,49 +38,49 @@ def _sigmoid(x: Any) -> Any:
 class Sigmoid(Function):
     """y = 1 / (1 + exp(-x));  dy/dx = y (1 - y)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         return signatures.sigmoid(x)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
         return SigmoidGrad()(gy, y)
 
 
 @signatures.sigmoid_grad.define
-def _sigmoid_grad(gy: Any, y: Any) -> Any:
+def _sigmoid_grad(gy: Array, y: Array) -> Any:
     return gy * y * (1 - y)
 
 
 class SigmoidGrad(Function):
     """gx = gy y (1 - y);  dgx/dgy = y (1 - y),  dgx/dy = gy (1 - 2 y)."""
 
-    def forward(self, gy: Any, y: Any) -> Any:
+    def forward(self, gy: Array, y: Array) -> Any:
         return signatures.sigmoid_grad(gy, y)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: AnyArray) -> Any:
         gy, y = self.inputs
         return SigmoidGrad()(ggx, y), ggx * gy * (1 - 2 * y)
 
 
-def sigmoid(x: Any) -> Variable:
+def sigmoid(x: Operand) -> Variable:
     """Return the logistic function of ``x``, elementwise (book step 43)."""
     return Sigmoid()(floating(x))
 
 
-def sigmoid_simple(x: Any) -> Variable:
+def sigmoid_simple(x: Operand) -> Variable:
     """Return the same as `sigmoid`, spelled out; exp overflows for ``x`` far below 0."""
     return 1 / (1 + exp(-floating(as_variable(x))))
 
 
 @hinted
-def silu(x: Any) -> Variable:
+def silu(x: Operand) -> Variable:
     """Return ``x`` times its logistic function (Elfwing et al., 2017; also called swish)."""
-    x = floating(as_variable(x))
+    x = as_variable(floating(x))
     return x * sigmoid(x)
 
 
 @hinted
-def gelu(x: Any) -> Variable:
+def gelu(x: Operand) -> Variable:
     """Return ``x`` times the normal distribution's function at ``x``, by its tanh form.
 
     0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), within 0.0005 of the exact one. Hendrycks
@@ -95,22 +97,22 @@ def gelu_by_tanh(x: Variable) -> Variable:
 class ReLU(Function):
     """y = max(x, 0);  dy/dx = 1 where x > 0, else 0."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         return signatures.relu(x)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
         return ReLUGrad()(gy, unwrap(y))
 
 
 @signatures.relu.define
-def _relu(x: Any) -> Any:
+def _relu(x: Array) -> Any:
     xp = get_array_module(x)
     return xp.maximum(x, backend_of(x).scalar_like(0, x))
 
 
 @signatures.relu_grad.define
-def _relu_grad(gy: Any, y: Any) -> Any:
+def _relu_grad(gy: Array, y: Array) -> Any:
     xp = get_array_module(gy)
     return xp.where(y > 0, gy, backend_of(gy).scalar_like(0, gy))
 
@@ -118,16 +120,16 @@ def _relu_grad(gy: Any, y: Any) -> Any:
 class ReLUGrad(Function):
     """gx = gy where y > 0, else 0: linear in gy, so its derivative is the same again."""
 
-    def forward(self, gy: Any, y: Any) -> Any:
+    def forward(self, gy: Array, y: Array) -> Any:
         return signatures.relu_grad(gy, y)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: AnyArray) -> Any:
         _, y = self.inputs
         return ReLUGrad()(ggx, y), None
 
 
 @hinted
-def relu(x: Any) -> Variable:
+def relu(x: Operand) -> Variable:
     """Return ``x`` where it is positive, else 0; the derivative at 0 is 0 (book step 43)."""
     return ReLU()(x)
 
@@ -138,17 +140,17 @@ class LeakyReLU(Function):
     def __init__(self, slope: float) -> None:
         self.slope = slope
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         xp = get_array_module(x)
         return xp.where(x > 0, x, x * self.slope)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
         return where(x > 0, gy, gy * self.slope)
 
 
 @hinted
-def leaky_relu(x: Any, slope: float = 0.2) -> Variable:
+def leaky_relu(x: Operand, slope: float = 0.2) -> Variable:
     """Return ``x`` where it is positive, else ``slope * x``; the derivative at 0 is ``slope``."""
     return LeakyReLU(as_number("leaky_relu", "slope", slope))(floating(x))
 
@@ -159,21 +161,21 @@ class Softmax(Function):
     def __init__(self, axis: Axis) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         xp = get_array_module(x)
         y = xp.exp(below_largest(x, self.axis))
         return y / sum_over(y, backend_of(y), self.axis, keepdims=True)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
         return y * (gy - sum(gy * y, self.axis, keepdims=True))
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
 
 
 @hinted
-def softmax(x: Any, axis: AxisLike = 1) -> Variable:
+def softmax(x: Operand, axis: AxisLike = 1) -> Variable:
     """Return positive numbers that sum to 1 along ``axis`` (book step 47).
 
     Raises:
@@ -183,10 +185,10 @@ def softmax(x: Any, axis: AxisLike = 1) -> Variable:
 
 
 @hinted
-def softmax_simple(x: Any, axis: AxisLike = 1) -> Variable:
+def softmax_simple(x: Operand, axis: AxisLike = 1) -> Variable:
     """Return the same as `softmax`, spelled out; exp overflows for large ``x``."""
 
-    def spelled_out(x: Any) -> Variable:
+    def spelled_out(x: Operand) -> Variable:
         y = exp(x)
         return y / sum(y, axis, keepdims=True)
 
@@ -199,22 +201,22 @@ class LogSoftmax(Function):
     def __init__(self, axis: Axis) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         xp = get_array_module(x)
         y = below_largest(x, self.axis)
         total = sum_over(xp.exp(y), backend_of(y), self.axis, keepdims=True)
         return y - xp.log(total)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
         return gy - exp(y) * sum(gy, self.axis, keepdims=True)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
 
 
 @hinted
-def log_softmax(x: Any, axis: AxisLike = 1) -> Variable:
+def log_softmax(x: Operand, axis: AxisLike = 1) -> Variable:
     """Return the logarithms of `softmax`, exact also where that is nearly 0 (book step 47).
 
     Raises:
@@ -223,7 +225,7 @@ def log_softmax(x: Any, axis: AxisLike = 1) -> Variable:
     return call_widened(LogSoftmax(as_axes("log_softmax", axis)), x)
 
 
-def below_largest(x: Any, axis: Axis) -> Any:
+def below_largest(x: Array, axis: Axis) -> Any:
     """Return ``x`` minus its maximum along ``axis``, so that exp does not overflow."""
     xp = get_array_module(x)
     largest = xp.sum if 0 in x.shape else xp.max  # no maximum if empty

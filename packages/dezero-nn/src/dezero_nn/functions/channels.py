@@ -8,36 +8,37 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, get_array_module
-from dezero_core.extend import backend_of, sum_over
+from dezero_core.extend import Array, backend_of, sum_over
 from dezero_core.functions import broadcast_to, reshape, sum
+from dezero_core.variable import AnyArray
 
 from .. import signatures
 
 
-def over_channels(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def over_channels(x: AnyArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The axes that are summed, and the shape that lets (C,) broadcast to ``x``."""
     axes = (0, *range(2, x.ndim))
     return axes, (1, x.shape[1], *[1] * (x.ndim - 2))
 
 
 @signatures.channel_sum.define
-def _channel_sum(g: Any) -> Any:
+def _channel_sum(g: Array) -> Any:
     return sum_over(g, backend_of(g), over_channels(g)[0])
 
 
 class ChannelSum(Function):
     """y = sum of x over all axes but that of the channels;  each of those gets gy."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         return signatures.channel_sum(x)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
         return broadcast_to(reshape(gy, over_channels(x)[1]), x.shape)
 
 
 @signatures.channel_sums.define
-def _channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
+def _channel_sums(g: Array, x: Array, shift: Array) -> tuple[Any, Any]:
     xp, backend, (axes, shape) = get_array_module(x), backend_of(x), over_channels(x)
     product = g * (x - xp.reshape(shift, shape))
     return sum_over(g, backend, axes), sum_over(product, backend, axes)
@@ -46,10 +47,10 @@ def _channel_sums(g: Any, x: Any, shift: Any) -> tuple[Any, Any]:
 class ChannelSums(Function):
     """y0 = sum of g, y1 = sum of g (x - shift);  dy1/dg = x - shift, dy1/dx = g, and so on."""
 
-    def forward(self, g: Any, x: Any, shift: Any) -> Any:
+    def forward(self, g: Array, x: Array, shift: Array) -> Any:
         return signatures.channel_sums(g, x, shift)
 
-    def backward(self, gy0: Any, gy1: Any) -> Any:
+    def backward(self, gy0: AnyArray, gy1: AnyArray) -> Any:
         (g, x, shift), (total, _) = self.inputs, self.outputs
         _, shape = over_channels(x)
         gy1_wide = reshape(gy1, shape)
@@ -58,7 +59,7 @@ class ChannelSums(Function):
 
 
 @signatures.channel_sum_of.define
-def _channel_sum_of(g: Any, x: Any, shift: Any, a: Any, b: Any, c: Any) -> Any:
+def _channel_sum_of(g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Any:
     xp, (_, shape) = get_array_module(x), over_channels(x)
     shift, a, b, c = (xp.reshape(number, shape) for number in (shift, a, b, c))
     return a * g + b * (x - shift) + c
@@ -67,10 +68,10 @@ def _channel_sum_of(g: Any, x: Any, shift: Any, a: Any, b: Any, c: Any) -> Any:
 class ChannelSumOf(Function):
     """y = a g + b (x - shift) + c, with a number of each for every channel."""
 
-    def forward(self, g: Any, x: Any, shift: Any, a: Any, b: Any, c: Any) -> Any:
+    def forward(self, g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Any:
         return signatures.channel_sum_of(g, x, shift, a, b, c)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         g, x, shift, a, b, _ = self.inputs
         axes, shape = over_channels(x)
         gc, gb = ChannelSums()(gy, x, shift)

@@ -6,15 +6,16 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import as_number, backend_of, floating, unwrap
+from dezero_core.extend import Array, as_number, backend_of, floating, unwrap
 from dezero_core.functions import reshape
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from .. import signatures
 
 
 @signatures.scaled_where.define
-def _scaled_where(x: Any, mask: Any, scale: float) -> Any:
+def _scaled_where(x: Array, mask: Array, scale: float) -> Any:
     return get_array_module(x).where(mask, x * scale, backend_of(x).scalar_like(0.0, x))
 
 
@@ -24,10 +25,10 @@ class Dropout(Function):
     def __init__(self, scale: float) -> None:
         self.scale = scale
 
-    def forward(self, x: Any, mask: Any) -> Any:
+    def forward(self, x: Array, mask: Array) -> Any:
         return signatures.scaled_where(x, mask, self.scale)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         _, mask = self.inputs
         return Dropout(self.scale)(gy, unwrap(mask)), None
 
@@ -43,7 +44,7 @@ def require_ratio(op: str, dropout_ratio: Any) -> None:
 
 
 @hinted
-def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
+def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
     """Drop each element with probability ``dropout_ratio``, scale up the rest (book step 54).
 
     What is kept is divided by the probability of being kept, so that the expectation is ``x``.
@@ -58,7 +59,7 @@ def dropout(x: Any, dropout_ratio: float = 0.5) -> Variable:
     """
     dropout_ratio = as_number("dropout", "dropout_ratio", dropout_ratio)
     require_ratio("dropout", dropout_ratio)
-    x = floating(as_variable(x))
+    x = as_variable(floating(x))
     if not Config.train or dropout_ratio == 0:
         return reshape(x, x.shape)  # a new Variable, with a name and grad of its own
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)

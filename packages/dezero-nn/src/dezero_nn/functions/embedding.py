@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.functions import get_item
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from .labels import require_classes
 
 
 @hinted
-def embed_id(x: Any, W: Any) -> Variable:
+def embed_id(x: Operand, W: AnyArray) -> Variable:
     """Return the rows ``x`` of ``W``; a row taken several times gets the sum of its gradients.
 
     Args:
@@ -30,6 +29,6 @@ def embed_id(x: Any, W: Any) -> Variable:
     """
     if W.ndim != 2:
         raise ShapeError(f"embed_id: W {tuple(W.shape)}; expected a table (V, D)")
-    x = as_variable(x).data
-    require_classes("embed_id", "id", x, W.shape[0], of="rows in the table")
-    return get_item(W, x)
+    ids = as_variable(x).data
+    require_classes("embed_id", "id", ids, W.shape[0], of="rows in the table")
+    return get_item(W, ids)

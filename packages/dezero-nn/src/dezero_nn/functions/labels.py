@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dezero_core import get_array_module
 from dezero_core.errors import LabelError, UnsupportedType
-from dezero_core.extend import backend_of
+from dezero_core.extend import Array, backend_of
 
 
-def require_classes(op: str, what: str, t: Any, count: int, of: str = "classes") -> None:
+def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes") -> None:
     """Raise `LabelError` unless ``t`` is an array of integers from [0, count)."""
     try:
         backend = backend_of(t)

@@ -7,20 +7,21 @@ from typing import Any
 from dezero_core import Function, Variable
 from dezero_core.diagnosis import broadcast_shape, shape_of
 from dezero_core.errors import ShapeError
-from dezero_core.extend import floating
+from dezero_core.extend import Array, floating
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
 from dezero_core.functions.linalg import matmul_shape, product
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 
 class Linear(Function):
     """y = x W + b;  dL/dx = gy W^T,  dL/dW = x^T gy over all rows,  dL/db = sum of gy's rows."""
 
-    def forward(self, x: Any, W: Any, b: Any) -> Any:
+    def forward(self, x: Array, W: Array, b: Array | None) -> Any:
         y = product(x, W)
         return y if b is None else y + b
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x, W, b = self.inputs
         need_x, need_W, need_b = self.needs_grad
         gW = None
@@ -33,7 +34,7 @@ class Linear(Function):
             sum_to(gy, b.shape) if need_b else None,
         )
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         x, W, b = map(shape_of, arrays)
         y = matmul_shape(x, W)
         if y is None or broadcast_shape(y, b) is None:
@@ -43,13 +44,13 @@ class Linear(Function):
             )
 
 
-def as_rows(x: Any) -> Any:
+def as_rows(x: AnyArray) -> Any:
     """All axes but the last joined: (..., n) to (rows, n)."""
     return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
 
 
 @hinted
-def linear(x: Any, W: Any, b: Any = None) -> Variable:
+def linear(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
     """Return ``x @ W + b`` (book step 43).
 
     Args:
@@ -66,7 +67,7 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
     return Linear()(floating(x, W), floating(W, x), floating(b, W))
 
 
-def linear_simple(x: Any, W: Any, b: Any = None) -> Variable:
+def linear_simple(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
     """Return the same as `linear`, spelled out: a product and a sum (book step 43)."""
     y = matmul(floating(x, W), floating(W, x))
     return y if b is None else y + floating(b, W)

@@ -9,6 +9,7 @@ from typing import Any
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ShapeError, UnsupportedType
 from dezero_core.extend import (
+    Array,
     backend_of,
     call_widened,
     cast,
@@ -19,6 +20,7 @@ from dezero_core.extend import (
 )
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from .. import signatures
 from .activation import sigmoid, softmax
@@ -28,18 +30,18 @@ from .labels import require_classes
 class MeanSquaredError(Function):
     """y = sum of (x0 - x1)**2 / N;  dy/dx0 = 2 (x0 - x1) / N = -dy/dx1."""
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Any:
         difference = x0 - x1
         return sum_over(difference * difference, backend_of(x0)) / x0.shape[0]
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x0, x1 = self.inputs
         gx0 = (x0 - x1) * (gy * (2 / x0.shape[0]))
         return gx0, -gx0 if self.needs_grad[1] else None
 
 
 @hinted
-def mean_squared_error(x0: Any, x1: Any) -> Variable:
+def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
     """Return the sum of squared differences divided by the number of rows (book step 42).
 
     Args:
@@ -56,17 +58,17 @@ def mean_squared_error(x0: Any, x1: Any) -> Variable:
     return call_widened(MeanSquaredError(), floating(x0, x1), floating(x1, x0))
 
 
-def mean_squared_error_simple(x0: Any, x1: Any) -> Variable:
+def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
     """Return the same as `mean_squared_error`, spelled out (book step 42)."""
     x0, x1 = alike("mean_squared_error_simple", as_variable(x0), x1)
 
-    def spelled_out(x0: Any, x1: Any) -> Variable:
+    def spelled_out(x0: Variable, x1: Variable) -> Variable:
         return sum((as_variable(x0) - x1) ** 2) / len(x0)
 
     return call_widened(spelled_out, floating(x0, x1), floating(x1, x0))
 
 
-def alike(op: str, x0: Any, x1: Any) -> tuple[Any, Any]:
+def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
     """Return both with ``x1`` in the shape of ``x0``; only axes of length 1 at the end may differ.
 
     Raises:
@@ -91,7 +93,7 @@ def filled(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @signatures.softmax_cross_entropy.define
-def _softmax_cross_entropy(x: Any, t: Any) -> Any:
+def _softmax_cross_entropy(x: Array, t: Array) -> Any:
     xp, backend = get_array_module(x), backend_of(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
@@ -101,7 +103,7 @@ def _softmax_cross_entropy(x: Any, t: Any) -> Any:
 
 
 @signatures.softmax_cross_entropy_grad.define
-def _softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
+def _softmax_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Any:
     xp = get_array_module(x)
     p = xp.exp(x - xp.max(x, axis=1, keepdims=True))
     p = p / sum_over(p, backend_of(x), 1, keepdims=True)
@@ -111,11 +113,11 @@ def _softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
 class SoftmaxCrossEntropy(Function):
     """y = -mean over rows of log softmax(x)[t];  dy/dx = (softmax(x) - onehot(t)) / N."""
 
-    def forward(self, x: Any, t: Any) -> Any:
+    def forward(self, x: Array, t: Array) -> Any:
         check_labels("softmax_cross_entropy", x, t)
         return signatures.softmax_cross_entropy(x, t)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x, t = self.inputs
         return SoftmaxCrossEntropyGrad()(gy, x, unwrap(t)), None
 
@@ -123,10 +125,10 @@ class SoftmaxCrossEntropy(Function):
 class SoftmaxCrossEntropyGrad(Function):
     """gx = (p - onehot(t)) gy / N, with p = softmax(x) and dp/dx as that of `Softmax`."""
 
-    def forward(self, gy: Any, x: Any, t: Any) -> Any:
+    def forward(self, gy: Array, x: Array, t: Array) -> Any:
         return signatures.softmax_cross_entropy_grad(gy, x, t)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: AnyArray) -> Any:
         gy, x, t = self.inputs
         p = softmax(x)
         weighted = ggx * (gy / x.shape[0])
@@ -138,7 +140,7 @@ class SoftmaxCrossEntropyGrad(Function):
 
 
 @hinted
-def softmax_cross_entropy(x: Any, t: Any) -> Variable:
+def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
     """Return the mean cross entropy between softmax(x) and labels (book step 47).
 
     Args:
@@ -156,17 +158,17 @@ def softmax_cross_entropy(x: Any, t: Any) -> Variable:
     return call_widened(lambda x: SoftmaxCrossEntropy()(x, t), x)
 
 
-def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
+def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
     """Return the same as `softmax_cross_entropy`, spelled out: softmax, logarithm, mean.
 
     Probabilities below 1e-15 count as that, and pass no gradient (book step 47).
     """
-    x, t = floating(as_variable(x)), as_variable(t).data
-    check_labels("softmax_cross_entropy_simple", x, t)
-    rows = backend_of(t).arange(x.shape[0], t)
-    positions = rows, get_array_module(t).reshape(t, (-1,))
+    x, labels = as_variable(floating(x)), as_variable(t).data
+    check_labels("softmax_cross_entropy_simple", x, labels)
+    rows = backend_of(labels).arange(x.shape[0], labels)
+    positions = rows, get_array_module(labels).reshape(labels, (-1,))
 
-    def spelled_out(x: Any) -> Variable:
+    def spelled_out(x: Operand) -> Variable:
         return -mean(get_item(log(clip(softmax(x), 1e-15, 1.0)), positions))
 
     return call_widened(spelled_out, x)
@@ -175,7 +177,7 @@ def softmax_cross_entropy_simple(x: Any, t: Any) -> Variable:
 class SigmoidCrossEntropy(Function):
     """y = sum of log(1 + exp(x)) - t x, / N;  dy/dx = (sigmoid(x) - t) / N,  dy/dt = -x / N."""
 
-    def forward(self, x: Any, t: Any) -> Any:
+    def forward(self, x: Array, t: Array) -> Any:
         xp = get_array_module(x)
         # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and exact far from 0
         factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
@@ -185,7 +187,7 @@ class SigmoidCrossEntropy(Function):
         terms = factor * finite + xp.log1p(xp.exp(-xp.abs(x)))
         return sum_over(terms, backend_of(x)) / x.shape[0]
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x, t = self.inputs
         share = gy / x.shape[0]
         need_x, need_t = self.needs_grad
@@ -196,7 +198,7 @@ class SigmoidCrossEntropy(Function):
 
 
 @hinted
-def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
+def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
     """Return the cross entropy between sigmoid(x) and targets, exact for scores of any size.
 
     Args:
@@ -209,13 +211,13 @@ def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
     Raises:
         ShapeError: ``x`` has no rows, or ``t`` another number of elements.
     """
-    x = floating(as_variable(x))
+    x = as_variable(floating(x))
     t = targets_like("sigmoid_cross_entropy", x, t)
     return call_widened(SigmoidCrossEntropy(), x, t)
 
 
 @hinted
-def binary_cross_entropy(p: Any, t: Any) -> Variable:
+def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
     """Return the cross entropy between probabilities and targets.
 
     The logarithm of 0 counts as that of the smallest normal number of the dtype, with no
@@ -231,11 +233,11 @@ def binary_cross_entropy(p: Any, t: Any) -> Variable:
     Raises:
         ShapeError: ``p`` has no rows, or ``t`` another number of elements.
     """
-    p = floating(as_variable(p))
+    p = as_variable(floating(p))
     return call_widened(likelihood_of_targets, p, targets_like("binary_cross_entropy", p, t))
 
 
-def likelihood_of_targets(p: Variable, t: Any) -> Variable:
+def likelihood_of_targets(p: Variable, t: Operand) -> Variable:
     """Return minus the logarithm of the likelihood of ``t``, of all elements by row."""
     # not 0 where a number is narrower than the dtype
     least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
@@ -243,24 +245,26 @@ def likelihood_of_targets(p: Variable, t: Any) -> Variable:
     return -sum(terms) / p.shape[0]
 
 
-def targets_like(op: str, x: Variable, t: Any) -> Any:
+def targets_like(op: str, x: Variable, t: Operand) -> Any:
     """Return targets in the shape and dtype of ``x``; with a graph if they require grad."""
-    t = t if isinstance(t, Variable) else as_variable(t).data
-    if x.ndim == 0 or x.shape[0] == 0 or math.prod(t.shape) != x.size:
+    targets = t if isinstance(t, Variable) else as_variable(t).data
+    if x.ndim == 0 or x.shape[0] == 0 or math.prod(targets.shape) != x.size:
         raise ShapeError(
-            f"{op}: {tuple(x.shape)} and targets {tuple(t.shape)}: both have one element for "
+            f"{op}: {tuple(x.shape)} and targets {tuple(targets.shape)}: both have one element for "
             "each of at least one row"
         )
-    if isinstance(t, Variable) and t.requires_grad:
-        t = t if t.dtype == x.dtype else astype(t, x.dtype)
-        return t if t.shape == x.shape else reshape(t, x.shape)
+    if isinstance(targets, Variable) and targets.requires_grad:
+        targets = targets if targets.dtype == x.dtype else astype(targets, x.dtype)
+        return targets if targets.shape == x.shape else reshape(targets, x.shape)
     with on_device_of(x.data):
-        t = cast(unwrap(t), x.dtype)
-        return t if tuple(t.shape) == x.shape else get_array_module(t).reshape(t, x.shape)
+        array = cast(unwrap(targets), x.dtype)
+        if tuple(array.shape) == x.shape:
+            return array
+        return get_array_module(array).reshape(array, x.shape)
 
 
 @hinted
-def accuracy(y: Any, t: Any) -> Variable:
+def accuracy(y: Operand, t: Operand) -> Variable:
     """Return the share of rows whose largest score is at the label; no gradient (book step 48).
 
     Args:
@@ -273,28 +277,28 @@ def accuracy(y: Any, t: Any) -> Variable:
     Raises:
         ShapeError, LabelError: as `softmax_cross_entropy`.
     """
-    y, t = as_variable(y).data, as_variable(t).data
-    check_labels("accuracy", y, t)
-    xp = get_array_module(y)
-    with on_device_of(y, t):
-        hits = xp.argmax(y, axis=1) == xp.reshape(cast(t, xp.int64), (y.shape[0],))
-    return astype(mean(Variable(hits, requires_grad=False)), floating(y).dtype)
+    scores, labels = as_variable(y).data, as_variable(t).data
+    check_labels("accuracy", scores, labels)
+    xp = get_array_module(scores)
+    with on_device_of(scores, labels):
+        hits = xp.argmax(scores, axis=1) == xp.reshape(cast(labels, xp.int64), (scores.shape[0],))
+    return astype(mean(Variable(hits, requires_grad=False)), floating(scores).dtype)
 
 
-def one_hot(x: Any, t: Any) -> Any:
+def one_hot(x: AnyArray, t: AnyArray) -> Any:
     """Return an array like the scores ``x`` with 1 at each row's label, else 0."""
     return cast(is_label(x, t), x.dtype)
 
 
-def is_label(x: Any, t: Any) -> Any:
+def is_label(x: AnyArray, t: AnyArray) -> Any:
     """Return booleans in the shape of the scores ``x``, True at each row's label."""
-    x, t = unwrap(x), unwrap(t)
-    xp = get_array_module(x)
-    classes = backend_of(t).arange(x.shape[1], t)
-    return classes == xp.reshape(cast(t, xp.int64), (x.shape[0], 1))
+    scores, labels = unwrap(x), unwrap(t)
+    xp = get_array_module(scores)
+    classes = backend_of(labels).arange(scores.shape[1], labels)
+    return classes == xp.reshape(cast(labels, xp.int64), (scores.shape[0], 1))
 
 
-def check_labels(op: str, x: Any, t: Any) -> None:
+def check_labels(op: str, x: AnyArray, t: Array) -> None:
     """Raise unless ``t`` holds one label for each row of ``x``."""
     if isinstance(t, list | tuple):
         raise UnsupportedType(f"{op}: labels are an array of integers, got a {type(t).__name__}")

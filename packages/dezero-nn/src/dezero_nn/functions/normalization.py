@@ -8,6 +8,7 @@ from typing import Any
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import (
+    Array,
     as_number,
     backend_of,
     call_widened,
@@ -20,6 +21,7 @@ from dezero_core.extend import (
 )
 from dezero_core.functions import reshape, sum, sum_to
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray
 
 from .. import signatures
 from .channels import ChannelSumOf, ChannelSums, over_channels
@@ -36,10 +38,10 @@ class BatchNorm(Function):
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
-    def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
+    def forward(self, x: Array, gamma: Array, beta: Array) -> Any:
         return signatures.batch_norm(x, gamma, beta, self.eps)
 
-    def backward(self, gy: Any, gmean: Any, gvar: Any) -> Any:
+    def backward(self, gy: AnyArray, gmean: AnyArray, gvar: AnyArray) -> Any:
         (x, gamma, _), (_, mean, var) = self.inputs, self.outputs
         m = math.prod(x.shape) // x.shape[1]
         s = (var + self.eps) ** 0.5
@@ -53,7 +55,7 @@ class BatchNorm(Function):
 
 
 @signatures.batch_norm.define
-def _batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, Any]:
+def _batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Any, Any, Any]:
     xp, (axes, shape) = get_array_module(x), over_channels(x)
     m = math.prod(x.shape) // x.shape[1]
     backend = backend_of(x)
@@ -66,7 +68,13 @@ def _batch_norm(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Any, Any, An
 
 @hinted
 def batch_norm(
-    x: Any, gamma: Any, beta: Any, mean: Any, var: Any, decay: float = 0.9, eps: float = 2e-5
+    x: AnyArray,
+    gamma: AnyArray,
+    beta: AnyArray,
+    mean: AnyArray,
+    var: AnyArray,
+    decay: float = 0.9,
+    eps: float = 2e-5,
 ) -> Variable:
     """Return ``x`` with each channel shifted and scaled to mean ``beta``, deviation ``gamma``.
 
@@ -103,7 +111,7 @@ def batch_norm(
             follow(var, unwrap(var_of_batch) * (m / (m - 1)), decay)
         return y
 
-    def by_running(x: Any, gamma: Any, beta: Any) -> Any:
+    def by_running(x: AnyArray, gamma: AnyArray, beta: AnyArray) -> Any:
         _, shape = over_channels(x)
         scale = gamma * (widened(unwrap(var)) + eps) ** -0.5
         center = mean.data if isinstance(mean, Variable) else backend_of(mean).copy(mean)
@@ -112,7 +120,7 @@ def batch_norm(
     return call_widened(by_running, x, gamma, beta)
 
 
-def follow(running: Any, batch: Any, decay: float) -> None:
+def follow(running: AnyArray, batch: AnyArray, decay: float) -> None:
     """Move running statistics towards those of a batch."""
     old = unwrap(running)
     change = cast((batch - old) * (1 - decay), old.dtype)
@@ -147,7 +155,7 @@ def require_elements(x: tuple[int, ...]) -> None:
         )
 
 
-def require_running(x: Any, mean: Any, var: Any) -> None:
+def require_running(x: AnyArray, mean: AnyArray, var: AnyArray) -> None:
     """Raise unless the running statistics are floating, and one number for each channel."""
     for name, running in (("mean", mean), ("var", var)):
         array = as_variable(running).data
@@ -183,7 +191,7 @@ class LayerNorm(Function):
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
-    def forward(self, x: Any, gamma: Any, beta: Any) -> Any:
+    def forward(self, x: Array, gamma: Array, beta: Array) -> Any:
         xp = get_array_module(x)
         axes, m = normalised_axes(x, gamma)
         backend = backend_of(x)
@@ -191,11 +199,11 @@ class LayerNorm(Function):
         var = sum_over(centred * centred, backend, axes, keepdims=True) / m
         return centred / xp.sqrt(var + self.eps) * gamma + beta
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x, gamma, beta = self.inputs
         axes, m = normalised_axes(x, gamma)
 
-        def mean(x: Any) -> Any:
+        def mean(x: AnyArray) -> Any:
             return sum(x, axes, keepdims=True) / m
 
         centred = x - mean(x)
@@ -205,13 +213,13 @@ class LayerNorm(Function):
         return gx, sum_to(gy * n, gamma.shape), sum_to(gy, beta.shape)
 
 
-def normalised_axes(x: Any, gamma: Any) -> tuple[tuple[int, ...], int]:
+def normalised_axes(x: AnyArray, gamma: AnyArray) -> tuple[tuple[int, ...], int]:
     """Return the axes of ``x`` that ``gamma`` also has, and the number of their elements."""
     return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
 
 
 @hinted
-def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Variable:
+def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) -> Variable:
     """Return ``x`` with each example shifted and scaled to mean ``beta``, deviation ``gamma``.
 
     Ba, Kiros and Hinton, "Layer Normalization", 2016. If it normalizes over one element, the

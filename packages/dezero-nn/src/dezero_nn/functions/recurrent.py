@@ -12,11 +12,12 @@ Inside, the N sequences are the last axis: then each gate of a step is one piece
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ShapeError
-from dezero_core.extend import call_widened, floating, narrowed, unwrap
+from dezero_core.extend import Array, call_widened, floating, narrowed, unwrap
 from dezero_core.functions import (
     concat,
     expand_dims,
@@ -29,6 +30,7 @@ from dezero_core.functions import (
     transpose,
     unstack,
 )  # fmt: skip
+from dezero_core.variable import AnyArray
 
 from .. import signatures
 from .activation import sigmoid
@@ -48,10 +50,10 @@ class LSTMSequence(Function):
 
     materialize_grads = False
 
-    def forward(self, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
+    def forward(self, x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array) -> Any:
         return signatures.lstm(x, Wx, Wh, b, h, c)
 
-    def backward(self, ghs: Any, gc: Any, _: Any) -> Any:
+    def backward(self, ghs: AnyArray, gc: AnyArray, _: AnyArray) -> Any:
         hs, needs_gx = self.outputs[0], self.needs_grad[0]
         arrays = map(unwrap, (*self.outputs, *self.inputs, ghs, gc))
         found = signatures.lstm_grad(*arrays, needs_gx)
@@ -61,7 +63,9 @@ class LSTMSequence(Function):
         return with_values(gradients(hs, workspace, self.inputs, ghs, gc, needs_gx), found)
 
 
-def with_values(variables: Any, arrays: Any) -> Any:
+def with_values(
+    variables: Iterable[Variable | None], arrays: Iterable[Array]
+) -> Iterable[Variable | None]:
     """Variables with their graph and these values: both modes of backward give the same bits."""
     for variable, array in zip(variables, arrays, strict=True):
         if variable is not None:
@@ -70,7 +74,12 @@ def with_values(variables: Any, arrays: Any) -> Any:
 
 
 def gradients(
-    hs: Any, workspace: Any, inputs: Any, ghs: Any, gc: Any, needs_gx: bool
+    hs: AnyArray,
+    workspace: AnyArray,
+    inputs: Sequence[AnyArray],
+    ghs: AnyArray | None,
+    gc: AnyArray | None,
+    needs_gx: bool,
 ) -> tuple[Any, ...]:
     """Those of the inputs, of x only if it needs one: a is made of products."""
     x, Wx, Wh, _, h, c = inputs
@@ -84,7 +93,9 @@ def gradients(
     return gx, gWx, gWh, sum(ga, 1), gh, gc
 
 
-def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tuple[Any, Any, Any]:
+def gradient_of_gates(
+    workspace: AnyArray, c: AnyArray, Wh: AnyArray, ghs: AnyArray | None, gc_last: AnyArray | None
+) -> tuple[Any, Any, Any]:
     """Going back, with gh and gc the gradients of a step's two states.
 
         gc += gh o (1 - tanh(c)**2)
@@ -96,13 +107,13 @@ def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tup
     WhT = matrix_transpose(Wh)
     gas: list[Any] = [None] * T
     gh: Any = 0
-    gc = 0 if gc is None else gc
+    gc: Any = 0 if gc_last is None else gc_last
     steps = [unstack(step) for step in unstack(workspace)]
-    ghs = None if ghs is None else unstack(ghs)
+    gh_of_steps = None if ghs is None else unstack(ghs)
     for t in reversed(range(T)):
         i, f, u, o, cell = steps[t]
         tanh_c, before = tanh(cell), steps[t - 1][-1] if t > 0 else c
-        gh = gh if ghs is None else ghs[t] + gh
+        gh = gh if gh_of_steps is None else gh_of_steps[t] + gh
         gc = gh * o * (1 - tanh_c * tanh_c) + gc
         ga = stack([gc * u, gc * before, gc * i, gh * tanh_c])
         ga = ga * stack([i * (1 - i), f * (1 - f), 1 - u * u, o * (1 - o)])
@@ -111,7 +122,9 @@ def gradient_of_gates(workspace: Any, c: Any, Wh: Any, ghs: Any, gc: Any) -> tup
     return stack(gas, axis=1), gh, gc
 
 
-def gates_and_cells(hs: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
+def gates_and_cells(
+    hs: AnyArray, x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
+) -> Any:
     """The workspace (T, 5, H, N) of states that are known: i, f, u, o and c of every step."""
     (T, _, N), H = x.shape, h.shape[0]
     a = matmul(Wx, x) + matmul(Wh, states_before(hs, h)) + reshape(b, (GATES * H, 1))
@@ -124,7 +137,7 @@ def gates_and_cells(hs: Any, x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -
     return stack([i, f, u, o, stack(cells)], axis=1)
 
 
-def states_before(hs: Any, h: Any) -> Any:
+def states_before(hs: AnyArray, h: AnyArray) -> Any:
     """The state that each step began with."""
     return concat([expand_dims(h, 0), hs[:-1, ...]])
 
@@ -132,14 +145,14 @@ def states_before(hs: Any, h: Any) -> Any:
 @signatures.lstm_grad.define
 def _lstm_grad(*arguments: Any) -> tuple[Any, ...]:
     *arrays, needs_gx = arguments
-    known = [None if x is None else Variable(x, requires_grad=False) for x in arrays]
-    hs, _, workspace, *inputs, ghs, gc = known
+    variables: list[Any] = [x if x is None else Variable(x, requires_grad=False) for x in arrays]
+    hs, _, workspace, *inputs, ghs, gc = variables
     found = gradients(hs, workspace, inputs, ghs, gc, needs_gx)
     return tuple([None if gradient is None else unwrap(gradient) for gradient in found])
 
 
 @signatures.lstm.define
-def _lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
+def _lstm(x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array) -> tuple[Any, Any, Any]:
     xp, (T, _, N), H = get_array_module(x), x.shape, h.shape[0]
     squash = signatures.sigmoid, signatures.sigmoid, xp.tanh, signatures.sigmoid
     from_x = Wx @ x + xp.reshape(b, (GATES * H, 1))
@@ -155,7 +168,9 @@ def _lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Any, Any, A
     return xp.stack(hs), c, xp.stack(workspace)
 
 
-def lstm(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> tuple[Variable, Variable]:
+def lstm(
+    x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
+) -> tuple[Variable, Variable]:
     """Return the states of an LSTM: h after each step of a sequence, c after the last.
 
     Book step 60; as `torch.nn.LSTM` has it.

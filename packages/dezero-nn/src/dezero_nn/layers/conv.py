@@ -9,6 +9,7 @@ from typing import Any
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import PyTorchArray, as_integer, backend_of, create_once, default_backend
+from dezero_core.variable import Operand
 
 from ..functions import conv2d, deconv2d
 from ..functions.conv import conv_settings, require_groups
@@ -101,7 +102,7 @@ class Conv2d(Convolution):
         each = None if self.in_channels is None else self.in_channels // self.groups
         return self.pytorch_pair((self.out_channels, each, *self.kernel_size), self.out_channels)
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         settings = self.stride, self.pad, self.dilation, self.groups
         return conv2d(self.prepared(x), self.W, self.b, *settings)
 
@@ -133,6 +134,6 @@ class Deconv2d(Convolution):
         each = self.out_channels // self.groups
         return self.pytorch_pair((self.in_channels, each, *self.kernel_size), self.out_channels)
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         settings = self.stride, self.pad, None, self.dilation, self.groups
         return deconv2d(self.prepared(x), self.W, self.b, *settings)

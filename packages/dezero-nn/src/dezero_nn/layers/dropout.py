@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dezero_core import Variable
+from dezero_core.variable import Operand
 
 from ..functions.dropout import dropout, require_ratio
 from .layer import Layer
@@ -24,5 +23,5 @@ class Dropout(Layer):
         require_ratio("Dropout", dropout_ratio)
         self.dropout_ratio = dropout_ratio
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         return dropout(x, self.dropout_ratio)

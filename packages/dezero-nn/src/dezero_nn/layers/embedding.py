@@ -6,6 +6,7 @@ from typing import Any
 
 from dezero_core import Parameter, Variable
 from dezero_core.extend import PyTorchArray, as_integer, default_backend, host_normal
+from dezero_core.variable import Operand
 
 from ..functions import embed_id
 from .layer import Layer
@@ -39,5 +40,5 @@ class EmbedID(Layer):
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         return {"W": PyTorchArray(("weight",), (self.in_size, self.out_size))}
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         return embed_id(x, self.W)

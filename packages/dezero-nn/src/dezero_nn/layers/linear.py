@@ -8,6 +8,7 @@ from typing import Any
 from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import PyTorchArray, as_integer, backend_of, create_once, default_backend
+from dezero_core.variable import Operand
 
 from ..functions.linear import linear
 from ..initializers import Initializer
@@ -59,6 +60,6 @@ class Linear(Weighted):
             create_once((self.W,), partial(self._init_W, x.shape[-1], backend_of(x.data)))
         return self
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
         return linear(x, self.ready_for(x).W, self.b)

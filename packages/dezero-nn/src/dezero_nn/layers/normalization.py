@@ -9,6 +9,7 @@ from typing import Any
 from dezero_core import Buffer, Config, Parameter, Variable, as_variable, test_mode
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, create_once
+from dezero_core.variable import Operand
 
 from ..functions import batch_norm, layer_norm
 from .layer import Layer
@@ -66,7 +67,7 @@ class BatchNorm(Layer):
             if param.data is None:
                 param.data = zeros + value
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
         arrays = self.avg_mean, self.avg_var, self.gamma, self.beta
         if any(param.data is None for param in arrays):
@@ -127,7 +128,7 @@ class LayerNorm(Layer):
             if param.data is None:
                 param.data = zeros + value
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
         if self.gamma.data is None or self.beta.data is None:
             create_once((self.gamma, self.beta), partial(self._init_params, x))

@@ -9,6 +9,7 @@ from dezero_core import Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import PyTorchArray, as_integer, backend_of, floating
 from dezero_core.functions import concat, stack, tanh, transpose, unstack
+from dezero_core.variable import Operand
 
 from ..functions import sigmoid
 from ..functions.recurrent import lstm
@@ -37,7 +38,7 @@ class Recurrent(Layer):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "h": None}
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
         is_sequence = x.ndim == 3 and x.shape[0] > 0
         fits = x.ndim == 2 or is_sequence

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from dezero_core import Variable
 from dezero_core.errors import ArgumentError
 from dezero_core.functions import flatten
+from dezero_core.variable import Operand
 
 from ..functions import dropout, pooling, relu
 from ..functions.dropout import require_ratio
@@ -45,7 +46,7 @@ class CNN(Model):
         self.conv0, self.conv1 = Conv2d(channels[0], 3), Conv2d(channels[1], 3)
         self.fc0, self.fc1 = Linear(hidden_size), Linear(out_size)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Operand) -> Variable:
         x = relu(self.conv1(relu(self.conv0(x))))
         x = dropout(flatten(pooling(x, 2, 2)), self.dropout_ratio)
         x = dropout(relu(self.fc0(x)), self.dropout_ratio)

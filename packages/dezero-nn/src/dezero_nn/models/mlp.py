@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dezero_core import Variable
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import as_integers
+from dezero_core.variable import Operand
 
 from ..functions import sigmoid
 from ..layers import Linear
@@ -46,7 +48,7 @@ class MLP(Layered):
         sizes = zip(out_sizes, in_sizes, strict=False)
         super().__init__([Linear(out_size, in_size=in_size) for out_size, in_size in sizes])
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Operand) -> Variable:
         *hidden, last = self.layers
         for layer in hidden:
             x = self.activation(layer(x))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from dezero_core import Variable
 from dezero_core.errors import ArgumentError
 from dezero_core.functions import mean
+from dezero_core.variable import Operand
 
 from ..functions import pooling, relu
 from ..layers import BatchNorm, Conv2d, Layer, Linear
@@ -40,7 +40,7 @@ class Bottleneck(Layer):
         if project:
             self.conv4, self.bn4 = Conv2d(out_channels, 1, stride=stride, nobias=True), BatchNorm()
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Variable) -> Variable:
         y = relu(self.bn1(self.conv1(x)))
         y = relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
@@ -58,7 +58,7 @@ class Stage(Layer):
         for number in range(1, blocks):
             setattr(self, f"b{number}", Bottleneck(mid_channels, out_channels))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Variable) -> Variable:
         for block in list(vars(self).values()):
             if callable(block):
                 x = block(x)
@@ -97,7 +97,7 @@ class ResNet(Model):
         if wants_published("ResNet", pretrained):
             load_published(self, f"resnet{n_layers}.npz")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Operand) -> Variable:
         x = pooling(relu(self.bn1(self.conv1(x))), 3, 2)
         x = self.res5(self.res4(self.res3(self.res2(x))))
         return self.fc6(mean(x, (2, 3)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from dezero_core import Variable
 from dezero_core.errors import ArgumentError
 from dezero_core.functions import concat, mean
+from dezero_core.variable import Operand
 
 from ..functions import dropout, pooling, relu
 from ..layers import Conv2d, Layer
@@ -26,7 +26,7 @@ class Fire(Layer):
         self.squeeze = Conv2d(squeezed, 1)
         self.expand1, self.expand3 = Conv2d(expanded, 1), Conv2d(expanded, 3, pad=1)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Variable) -> Variable:
         x = relu(self.squeeze(x))
         return concat([relu(self.expand1(x)), relu(self.expand3(x))], axis=1)
 
@@ -57,7 +57,7 @@ class SqueezeNet(Model):
         self.fire9 = Fire(64, 256)
         self.conv10 = Conv2d(1000, 1)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Operand) -> Variable:
         x = pooling(relu(self.conv1(x)), 3, 2)
         x = pooling(self.fire4(self.fire3(self.fire2(x))), 3, 2)
         x = pooling(self.fire8(self.fire7(self.fire6(self.fire5(x)))), 3, 2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from dezero_core import Variable
 from dezero_core.functions import flatten
+from dezero_core.variable import Operand
 
 from ..functions import dropout, pooling, relu
 from ..layers import Conv2d, Linear
@@ -45,7 +45,7 @@ class VGG16(Model):
         if wants_published("VGG16", pretrained):
             load_published(self, "vgg16.npz")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Operand) -> Variable:
         for block, (_, convolutions) in enumerate(BLOCKS, start=1):
             for number in range(1, convolutions + 1):
                 x = relu(getattr(self, f"conv{block}_{number}")(x))
