@@ -128,7 +128,7 @@ MISTAKES: list[Mistake] = [
     ("labels from 1", lambda: F.softmax_cross_entropy(X, T + 1), ValueError,
      "label 3 with 3 classes; labels start at 0"),
     ("one-hot labels", lambda: F.softmax_cross_entropy(X, np.eye(4, 3, dtype=int)), ValueError,
-     "of one-hot rows take the argmax"),
+     "convert one-hot rows by argmax"),
     ("labels in a list", lambda: F.softmax_cross_entropy(X, [0, 1, 2, 0]), TypeError,
      "input 1: list is not supported.*make an array of it"),
     ("fewer labels than rows", lambda: F.accuracy(X, T[:3]), ValueError,

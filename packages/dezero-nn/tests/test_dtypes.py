@@ -319,7 +319,7 @@ def test_weight_decay_of_halves_is_not_rounded_away() -> None:
 
 
 BAD_STATISTICS = {
-    "integers": (np.zeros(1, int), "in which running statistics would not move"),
+    "integers": (np.zeros(1, int), "which would round every change to 0"),
     "masked": (np.ma.zeros(1), "the mask would be lost"),
     "another shape": (np.zeros((2, 1)), r"mean \(2, 1\) for x \(2, 1\)"),
     "one for all": (np.zeros(3), r"mean \(3,\) for x \(2, 1\)"),

@@ -1,4 +1,4 @@
-"""The ops of dezero-nn: each a class and a function side by side, related ones in one file."""
+"""The ops of dezero-nn; the class and the function of an op stand side by side in one file."""
 
 from typing import TYPE_CHECKING
 

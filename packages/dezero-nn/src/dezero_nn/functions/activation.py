@@ -1,4 +1,4 @@
-"""Activations: elementwise functions between layers."""
+"""Activations, the functions between layers: sigmoid, relu, softmax and others."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def sigmoid(x: Operand) -> Variable:
 
 
 def sigmoid_simple(x: Operand) -> Variable:
-    """Return the same as `sigmoid`, spelled out; exp overflows for ``x`` far below 0."""
+    """Compute `sigmoid` from basic functions; exp overflows for ``x`` far below 0."""
     return 1 / (1 + exp(-floating(as_variable(x))))
 
 
@@ -81,10 +81,10 @@ def silu(x: Operand) -> Variable:
 
 @hinted
 def gelu(x: Operand) -> Variable:
-    """Return ``x`` times the normal distribution's function at ``x``, by its tanh form.
+    """Return the Gaussian error linear unit of ``x``, by the tanh approximation.
 
-    0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), within 0.0005 of the exact one. Hendrycks
-    and Gimpel, "Gaussian Error Linear Units", 2016.
+    0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), which is within 0.0005 of x times the
+    cumulative normal distribution at x. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
     """
     return call_widened(gelu_by_tanh, as_variable(x))
 
@@ -118,7 +118,7 @@ def _relu_grad(gy: Array, y: Array) -> Any:
 
 
 class ReLUGrad(Function):
-    """gx = gy where y > 0, else 0: linear in gy, so its derivative is the same again."""
+    """gx = gy where y > 0, else 0;  dgx/dgy = 1 where y > 0, else 0."""
 
     def forward(self, gy: Array, y: Array) -> Any:
         return signatures.relu_grad(gy, y)
@@ -176,7 +176,7 @@ class Softmax(Function):
 
 @hinted
 def softmax(x: Operand, axis: AxisLike = 1) -> Variable:
-    """Return positive numbers that sum to 1 along ``axis`` (book step 47).
+    """Return exp(x) divided by its sum along ``axis`` (book step 47).
 
     Raises:
         ShapeError: ``x`` has no such axis.
@@ -186,13 +186,13 @@ def softmax(x: Operand, axis: AxisLike = 1) -> Variable:
 
 @hinted
 def softmax_simple(x: Operand, axis: AxisLike = 1) -> Variable:
-    """Return the same as `softmax`, spelled out; exp overflows for large ``x``."""
+    """Compute `softmax` from basic functions; exp overflows for large ``x``."""
 
-    def spelled_out(x: Operand) -> Variable:
+    def compute(x: Operand) -> Variable:
         y = exp(x)
         return y / sum(y, axis, keepdims=True)
 
-    return call_widened(spelled_out, as_variable(x))
+    return call_widened(compute, as_variable(x))
 
 
 class LogSoftmax(Function):
@@ -217,7 +217,7 @@ class LogSoftmax(Function):
 
 @hinted
 def log_softmax(x: Operand, axis: AxisLike = 1) -> Variable:
-    """Return the logarithms of `softmax`, exact also where that is nearly 0 (book step 47).
+    """Return the logarithm of `softmax`, accurate also for tiny probabilities (book step 47).
 
     Raises:
         ShapeError: ``x`` has no such axis.
@@ -226,7 +226,7 @@ def log_softmax(x: Operand, axis: AxisLike = 1) -> Variable:
 
 
 def below_largest(x: Array, axis: Axis) -> Any:
-    """Return ``x`` minus its maximum along ``axis``, so that exp does not overflow."""
+    """Return ``x`` minus its maximum along ``axis``, whose exp does not overflow."""
     xp = get_array_module(x)
-    largest = xp.sum if 0 in x.shape else xp.max  # no maximum if empty
+    largest = xp.sum if 0 in x.shape else xp.max  # an empty array has no maximum
     return x - largest(x, axis=axis, keepdims=True)

@@ -1,6 +1,6 @@
-"""What convolution and batch normalisation do to whole channels: sums, and a sum of two arrays.
+"""Ops for whole channels, which convolution and batch normalisation use for their gradients.
 
-Each reads its arrays once where a kernel computes it; numbers for a channel have shape (C,).
+Numbers per channel have shape (C,). A kernel reads each array once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .. import signatures
 
 
 def over_channels(x: AnyArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The axes that are summed, and the shape that lets (C,) broadcast to ``x``."""
+    """Return all axes of ``x`` but the channels, and the shape to broadcast (C,) to ``x``."""
     axes = (0, *range(2, x.ndim))
     return axes, (1, x.shape[1], *[1] * (x.ndim - 2))
 
@@ -27,7 +27,7 @@ def _channel_sum(g: Array) -> Any:
 
 
 class ChannelSum(Function):
-    """y = sum of x over all axes but that of the channels;  each of those gets gy."""
+    """y = sum of x over all axes but the channels;  dy/dx = 1 for each element."""
 
     def forward(self, x: Array) -> Any:
         return signatures.channel_sum(x)
@@ -45,7 +45,7 @@ def _channel_sums(g: Array, x: Array, shift: Array) -> tuple[Any, Any]:
 
 
 class ChannelSums(Function):
-    """y0 = sum of g, y1 = sum of g (x - shift);  dy1/dg = x - shift, dy1/dx = g, and so on."""
+    """y0 = sum of g, y1 = sum of g (x - shift), both of each channel;  dy1/dg = x - shift."""
 
     def forward(self, g: Array, x: Array, shift: Array) -> Any:
         return signatures.channel_sums(g, x, shift)
@@ -66,7 +66,7 @@ def _channel_sum_of(g: Array, x: Array, shift: Array, a: Array, b: Array, c: Arr
 
 
 class ChannelSumOf(Function):
-    """y = a g + b (x - shift) + c, with a number of each for every channel."""
+    """y = a g + b (x - shift) + c, where shift, a, b and c have one number per channel."""
 
     def forward(self, g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Any:
         return signatures.channel_sum_of(g, x, shift, a, b, c)

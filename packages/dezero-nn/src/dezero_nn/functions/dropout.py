@@ -1,4 +1,4 @@
-"""Dropout, the inverted kind."""
+"""Dropout, which scales the remaining elements up during training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _scaled_where(x: Array, mask: Array, scale: float) -> Any:
 
 
 class Dropout(Function):
-    """y = scale x where the mask is true, else 0: linear, so dL/dx is the same of gy."""
+    """y = scale x where the mask is true, else 0;  dL/dx = scale gy where it is true, else 0."""
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
@@ -45,13 +45,12 @@ def require_ratio(op: str, dropout_ratio: Any) -> None:
 
 @hinted
 def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
-    """Drop each element with probability ``dropout_ratio``, scale up the rest (book step 54).
+    """Set each element to 0 with probability ``dropout_ratio`` (book step 54).
 
-    What is kept is divided by the probability of being kept, so that the expectation is ``x``.
+    The other elements are divided by ``1 - dropout_ratio``, so that the expectation is ``x``.
     In evaluation (``test_mode()``, ``model.eval()``) and with ratio 0 the result is a view of
-    ``x``, connected to the graph.
-    The mask is drawn on the device of ``x``.
-    Srivastava et al., "Dropout", JMLR 15 (2014).
+    ``x``, connected to the graph. The mask is drawn on the device of ``x``. Srivastava et al.,
+    "Dropout", JMLR 15 (2014).
 
     Raises:
         ArgumentError: ``dropout_ratio`` is not in [0, 1).
@@ -61,6 +60,6 @@ def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
     require_ratio("dropout", dropout_ratio)
     x = as_variable(floating(x))
     if not Config.train or dropout_ratio == 0:
-        return reshape(x, x.shape)  # a new Variable, with a name and grad of its own
+        return reshape(x, x.shape)  # a new Variable, which has its own name and grad
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)
     return Dropout(1 / (1 - dropout_ratio))(x, mask)

@@ -1,4 +1,4 @@
-"""Embedding: numbers in, rows of a table out."""
+"""Embedding: look up rows of a table by integers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .labels import require_classes
 
 @hinted
 def embed_id(x: Operand, W: AnyArray) -> Variable:
-    """Return the rows ``x`` of ``W``; a row taken several times gets the sum of its gradients.
+    """Return the rows of ``W`` with the indices ``x``; repeated rows get the sum of gradients.
 
     Args:
-        x: integers from [0, V), any shape. The range is checked on every backend but
-            accelerators, where looking would make the host wait.
+        x: integers from [0, V), any shape. The range is checked unless the array is on an
+            accelerator, where the check would make the host wait.
         W: the table, shape (V, D).
 
     Returns:
         shape (*x.shape, D).
 
     Raises:
-        ShapeError: ``W`` has not two axes.
-        LabelError: ``x`` are no integers, or out of range.
+        ShapeError: ``W`` does not have two axes.
+        LabelError: ``x`` has another dtype, or an integer out of range.
     """
     if W.ndim != 2:
         raise ShapeError(f"embed_id: W {tuple(W.shape)}; expected a table (V, D)")

@@ -1,4 +1,4 @@
-"""Labels and ids: integers that choose one of several classes."""
+"""Check labels and ids, the integers that choose one of several classes."""
 
 from __future__ import annotations
 

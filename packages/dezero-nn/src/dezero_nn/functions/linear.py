@@ -1,4 +1,4 @@
-"""The affine map of fully connected layers."""
+"""The op of fully connected layers: matmul and bias."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dezero_core.variable import AnyArray, Operand
 
 
 class Linear(Function):
-    """y = x W + b;  dL/dx = gy W^T,  dL/dW = x^T gy over all rows,  dL/db = sum of gy's rows."""
+    """y = x W + b;  dL/dx = gy W^T,  dL/dW = x^T gy,  dL/db = sum of gy over the rows."""
 
     def forward(self, x: Array, W: Array, b: Array | None) -> Any:
         y = product(x, W)
@@ -45,7 +45,7 @@ class Linear(Function):
 
 
 def as_rows(x: AnyArray) -> Any:
-    """All axes but the last joined: (..., n) to (rows, n)."""
+    """Join all axes but the last: reshape (..., n) to (rows, n)."""
     return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
 
 
@@ -68,6 +68,6 @@ def linear(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
 
 
 def linear_simple(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
-    """Return the same as `linear`, spelled out: a product and a sum (book step 43)."""
+    """Compute `linear` by `matmul` and a sum (book step 43)."""
     y = matmul(floating(x, W), floating(W, x))
     return y if b is None else y + floating(b, W)

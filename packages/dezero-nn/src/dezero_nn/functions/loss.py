@@ -1,4 +1,4 @@
-"""Losses, and how often a classification is right."""
+"""Losses, and the accuracy of a classification."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from dezero_core.extend import (
     call_widened,
     cast,
     floating,
+    narrowed,
     on_device_of,
     sum_over,
     unwrap,
+    widened,
 )
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 from dezero_core.hints import hinted
@@ -46,10 +48,10 @@ def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
 
     Args:
         x0, x1: equal shapes (N, ...), except for axes of length 1 at the end, such as (N, 1) and
-            (N,). Shapes that would broadcast are refused.
+            (N,). Other shapes that would broadcast are refused.
 
     Returns:
-        shape (). As in the book it is divided by N, not by the number of elements.
+        shape (). As in the book, the sum is divided by N, not by the number of elements.
 
     Raises:
         ShapeError: the shapes differ, or have no axes.
@@ -59,17 +61,17 @@ def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
 
 
 def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
-    """Return the same as `mean_squared_error`, spelled out (book step 42)."""
+    """Compute `mean_squared_error` from basic functions (book step 42)."""
     x0, x1 = alike("mean_squared_error_simple", as_variable(x0), x1)
 
-    def spelled_out(x0: Variable, x1: Variable) -> Variable:
+    def compute(x0: Variable, x1: Variable) -> Variable:
         return sum((as_variable(x0) - x1) ** 2) / len(x0)
 
-    return call_widened(spelled_out, floating(x0, x1), floating(x1, x0))
+    return call_widened(compute, floating(x0, x1), floating(x1, x0))
 
 
 def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
-    """Return both with ``x1`` in the shape of ``x0``; only axes of length 1 at the end may differ.
+    """Return ``x0``, and ``x1`` in its shape; only axes of length 1 at the end may differ.
 
     Raises:
         ShapeError: other axes differ, or there are none.
@@ -78,15 +80,15 @@ def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
     shape0, shape1 = [tuple(x.shape) for x in arrays]
     if 0 in shape0[:1]:
         raise ShapeError(f"{op}: shapes {shape0} and {shape1}: the batch is empty")
-    if not shape0 or not shape1 or filled(shape0) != filled(shape1):
+    if not shape0 or not shape1 or without_ones(shape0) != without_ones(shape1):
         raise ShapeError(
             f"{op}: shapes {shape0} and {shape1}: both are (N, ...), and equal; reshape one of them"
         )
     return x0, x1 if shape0 == shape1 else reshape(x1, shape0)
 
 
-def filled(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape without the axes of length 1 at its end; the first axis stays."""
+def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Drop the axes of length 1 at the end of a shape, but never the first axis."""
     while len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
     return shape
@@ -123,7 +125,7 @@ class SoftmaxCrossEntropy(Function):
 
 
 class SoftmaxCrossEntropyGrad(Function):
-    """gx = (p - onehot(t)) gy / N, with p = softmax(x) and dp/dx as that of `Softmax`."""
+    """gx = (p - onehot(t)) gy / N, with p = softmax(x);  for dp/dx see `Softmax`."""
 
     def forward(self, gy: Array, x: Array, t: Array) -> Any:
         return signatures.softmax_cross_entropy_grad(gy, x, t)
@@ -145,33 +147,33 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
 
     Args:
         x: scores, shape (N, C).
-        t: integer labels from [0, C), shape (N,) or (N, 1). The range is checked on every
-            backend but accelerators, where looking would make the host wait.
+        t: integer labels from [0, C), shape (N,) or (N, 1). The range is checked unless the array
+            is on an accelerator, where the check would make the host wait.
 
     Returns:
         shape (), dtype of ``x``.
 
     Raises:
-        ShapeError: there is not one label per row of scores.
-        LabelError: labels are no integers, or out of range.
+        ShapeError: the number of labels is not that of the rows of scores.
+        LabelError: the labels have another dtype, or one is out of range.
     """
-    return call_widened(lambda x: SoftmaxCrossEntropy()(x, t), x)
+    return narrowed(SoftmaxCrossEntropy()(widened(x), t), x)
 
 
 def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
-    """Return the same as `softmax_cross_entropy`, spelled out: softmax, logarithm, mean.
+    """Compute `softmax_cross_entropy` by `softmax`, `log` and `mean` (book step 47).
 
-    Probabilities below 1e-15 count as that, and pass no gradient (book step 47).
+    Probabilities below 1e-15 are replaced by 1e-15, and pass no gradient.
     """
     x, labels = as_variable(floating(x)), as_variable(t).data
     check_labels("softmax_cross_entropy_simple", x, labels)
     rows = backend_of(labels).arange(x.shape[0], labels)
     positions = rows, get_array_module(labels).reshape(labels, (-1,))
 
-    def spelled_out(x: Operand) -> Variable:
+    def compute(x: Operand) -> Variable:
         return -mean(get_item(log(clip(softmax(x), 1e-15, 1.0)), positions))
 
-    return call_widened(spelled_out, x)
+    return call_widened(compute, x)
 
 
 class SigmoidCrossEntropy(Function):
@@ -179,7 +181,7 @@ class SigmoidCrossEntropy(Function):
 
     def forward(self, x: Array, t: Array) -> Any:
         xp = get_array_module(x)
-        # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and exact far from 0
+        # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and accurate far from 0
         factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
         finite = xp.where(
             factor == 0, backend_of(x).scalar_like(0.0, x), x
@@ -189,21 +191,21 @@ class SigmoidCrossEntropy(Function):
 
     def backward(self, gy: AnyArray) -> Any:
         x, t = self.inputs
-        share = gy / x.shape[0]
+        scale = gy / x.shape[0]
         need_x, need_t = self.needs_grad
         return (
-            (sigmoid(x) - t) * share if need_x else None,
-            -x * share if need_t else None,
+            (sigmoid(x) - t) * scale if need_x else None,
+            -x * scale if need_t else None,
         )
 
 
 @hinted
 def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
-    """Return the cross entropy between sigmoid(x) and targets, exact for scores of any size.
+    """Return the cross entropy between sigmoid(x) and targets, accurate for scores of any size.
 
     Args:
         x: scores, shape (N, ...).
-        t: targets from 0 to 1, of as many elements as ``x``; integers are fine.
+        t: targets from 0 to 1, with as many elements as ``x``; integers are allowed.
 
     Returns:
         shape (), dtype of ``x``: the sum over all elements divided by N.
@@ -220,12 +222,12 @@ def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
 def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
     """Return the cross entropy between probabilities and targets.
 
-    The logarithm of 0 counts as that of the smallest normal number of the dtype, with no
-    gradient; `sigmoid_cross_entropy`, given the scores, has no such edge.
+    Probabilities of 0 and 1 are replaced by the nearest numbers with a finite logarithm, and pass
+    no gradient. `sigmoid_cross_entropy` takes the scores instead, and has no such limit.
 
     Args:
         p: probabilities from 0 to 1, shape (N, ...).
-        t: targets from 0 to 1, of as many elements as ``p``; integers are fine.
+        t: targets from 0 to 1, with as many elements as ``p``; integers are allowed.
 
     Returns:
         shape (), dtype of ``p``: the sum over all elements divided by N.
@@ -234,19 +236,19 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
         ShapeError: ``p`` has no rows, or ``t`` another number of elements.
     """
     p = as_variable(floating(p))
-    return call_widened(likelihood_of_targets, p, targets_like("binary_cross_entropy", p, t))
+    return call_widened(negative_log_likelihood, p, targets_like("binary_cross_entropy", p, t))
 
 
-def likelihood_of_targets(p: Variable, t: Operand) -> Variable:
-    """Return minus the logarithm of the likelihood of ``t``, of all elements by row."""
-    # not 0 where a number is narrower than the dtype
+def negative_log_likelihood(p: Variable, t: Operand) -> Variable:
+    """Return minus the logarithm of the likelihood of ``t``, summed and divided by the rows."""
+    # not 0 where a Python float is narrower than the dtype
     least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
     terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
     return -sum(terms) / p.shape[0]
 
 
 def targets_like(op: str, x: Variable, t: Operand) -> Any:
-    """Return targets in the shape and dtype of ``x``; with a graph if they require grad."""
+    """Return targets in the shape and dtype of ``x``; a Variable only if they require grad."""
     targets = t if isinstance(t, Variable) else as_variable(t).data
     if x.ndim == 0 or x.shape[0] == 0 or math.prod(targets.shape) != x.size:
         raise ShapeError(
@@ -265,14 +267,14 @@ def targets_like(op: str, x: Variable, t: Operand) -> Any:
 
 @hinted
 def accuracy(y: Operand, t: Operand) -> Variable:
-    """Return the share of rows whose largest score is at the label; no gradient (book step 48).
+    """Return the fraction of rows whose largest score is at the label (book step 48).
 
     Args:
-        y: scores, shape (N, C); of equal scores the first counts.
+        y: scores, shape (N, C); the first of equal scores counts.
         t: integer labels, shape (N,) or (N, 1).
 
     Returns:
-        shape (), dtype of ``y`` if that is floating, without a graph.
+        shape (), dtype of ``y`` if that is floating; no gradient flows to the scores.
 
     Raises:
         ShapeError, LabelError: as `softmax_cross_entropy`.
@@ -299,13 +301,13 @@ def is_label(x: AnyArray, t: AnyArray) -> Any:
 
 
 def check_labels(op: str, x: AnyArray, t: Array) -> None:
-    """Raise unless ``t`` holds one label for each row of ``x``."""
+    """Raise unless ``t`` has one label for each row of ``x``."""
     if isinstance(t, list | tuple):
         raise UnsupportedType(f"{op}: labels are an array of integers, got a {type(t).__name__}")
     if x.ndim != 2 or tuple(t.shape) not in ((x.shape[0],), (x.shape[0], 1)):
         raise ShapeError(
             f"{op}: scores {tuple(x.shape)} and labels {tuple(t.shape)}: scores are (N, C) and "
-            "labels (N,) integers; of one-hot rows take the argmax"
+            "labels (N,) integers; convert one-hot rows by argmax"
         )
     if x.shape[0] == 0:
         raise ShapeError(f"{op}: scores {tuple(x.shape)}: the batch is empty")

@@ -1,4 +1,4 @@
-"""Normalisation: by the statistics of a batch, or of each example."""
+"""Batch normalisation and layer normalisation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class BatchNorm(Function):
         s = (var + self.eps) ** 0.5
         gbeta, with_centred = ChannelSums()(gy, x, mean)
         ggamma = with_centred / s
-        # gx is gy and x - mean, each times a number for each channel, and another one
+        # gx = of_gy gy + of_centred (x - mean) + rest, with one number of each per channel
         of_gy = gamma / s
         of_centred = (2 * gvar - of_gy * ggamma / s) / m
         rest = (gmean - of_gy * gbeta) / m
@@ -76,7 +76,7 @@ def batch_norm(
     decay: float = 0.9,
     eps: float = 2e-5,
 ) -> Variable:
-    """Return ``x`` with each channel shifted and scaled to mean ``beta``, deviation ``gamma``.
+    """Normalise each channel of ``x`` to mean ``beta`` and standard deviation ``gamma``.
 
     Training uses the statistics of this batch, and updates the running statistics with them unless
     ``Config.update_buffers`` is off. Evaluation (``test_mode()``, ``model.eval()``) uses the
@@ -86,16 +86,15 @@ def batch_norm(
         x: shape (N, C) or (N, C, ...).
         gamma, beta: shape (C,).
         mean, var: running statistics, shape (C,): Buffers, which get new data, or arrays, which
-            are written to. new = decay old + (1 - decay) batch; ``var`` takes the unbiased
-            variance, that over m - 1 elements.
-        decay: how much of the old statistics stays (default 0.9).
+            are written to. new = decay old + (1 - decay) batch, where the batch's variance is the
+            unbiased one, divided by m - 1 for m elements.
+        decay: the factor of the old statistics (default 0.9).
         eps: added to the variance (default 2e-5, as in the book).
 
     Raises:
         ShapeError: the shapes do not fit together; in training, a channel has fewer than two
             values.
-        ArgumentError: ``mean`` or ``var`` are arrays of a library that does not let them be
-            written to.
+        ArgumentError: ``mean`` or ``var`` is an array that cannot be written to.
     """
     decay, eps = as_number("batch_norm", "decay", decay), as_number("batch_norm", "eps", eps)
     x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
@@ -107,8 +106,8 @@ def batch_norm(
         y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
         if Config.update_buffers:
             m = math.prod(x.shape) // x.shape[1]
-            follow(mean, unwrap(of_batch), decay)
-            follow(var, unwrap(var_of_batch) * (m / (m - 1)), decay)
+            update_running(mean, unwrap(of_batch), decay)
+            update_running(var, unwrap(var_of_batch) * (m / (m - 1)), decay)
         return y
 
     def by_running(x: AnyArray, gamma: AnyArray, beta: AnyArray) -> Any:
@@ -120,8 +119,8 @@ def batch_norm(
     return call_widened(by_running, x, gamma, beta)
 
 
-def follow(running: AnyArray, batch: AnyArray, decay: float) -> None:
-    """Move running statistics towards those of a batch."""
+def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
+    """Move running statistics towards those of a batch, in new data or in place."""
     old = unwrap(running)
     change = cast((batch - old) * (1 - decay), old.dtype)
     if isinstance(running, Variable):
@@ -156,7 +155,7 @@ def require_elements(x: tuple[int, ...]) -> None:
 
 
 def require_running(x: AnyArray, mean: AnyArray, var: AnyArray) -> None:
-    """Raise unless the running statistics are floating, and one number for each channel."""
+    """Raise unless the running statistics are floating, with one number for each channel."""
     for name, running in (("mean", mean), ("var", var)):
         array = as_variable(running).data
         if tuple(array.shape) != tuple(x.shape[1:2]):
@@ -166,8 +165,8 @@ def require_running(x: AnyArray, mean: AnyArray, var: AnyArray) -> None:
             )
         if not is_floating(array.dtype, backend_of(array)):
             raise ArgumentError(
-                f"batch_norm: {name} is {array.dtype}, in which running statistics would not "
-                "move; expected floating point"
+                f"batch_norm: {name} is {array.dtype}, which would round every change to 0; "
+                "expected floating point"
             )
 
 
@@ -214,16 +213,16 @@ class LayerNorm(Function):
 
 
 def normalised_axes(x: AnyArray, gamma: AnyArray) -> tuple[tuple[int, ...], int]:
-    """Return the axes of ``x`` that ``gamma`` also has, and the number of their elements."""
+    """Return the last axes of ``x``, those of ``gamma``, and the product of their lengths."""
     return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
 
 
 @hinted
 def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) -> Variable:
-    """Return ``x`` with each example shifted and scaled to mean ``beta``, deviation ``gamma``.
+    """Normalise each example of ``x`` to mean ``beta`` and standard deviation ``gamma``.
 
-    Ba, Kiros and Hinton, "Layer Normalization", 2016. If it normalizes over one element, the
-    result is ``beta``, as in PyTorch.
+    Ba, Kiros and Hinton, "Layer Normalization", 2016. The result for one element is ``beta``, as in
+    PyTorch.
 
     Args:
         x: shape (..., M), or with as many last axes as ``gamma`` has.

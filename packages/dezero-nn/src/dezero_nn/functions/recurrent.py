@@ -1,13 +1,13 @@
-"""A recurrent layer over a whole sequence: one op, which multiplies all steps at once if it can.
+"""The LSTM over a whole sequence as one op.
 
-Only the state waits for the step before. What the gates see of the input is one product for all
-steps, and so are the gradients of the weights:
+Only the state depends on the previous step. The contribution of the input to the gates is one
+matmul for all steps, and so are the gradients of the weights:
 
-      Wx @ x (T, C, N)   -->   a[0]  a[1]  a[2]  ...      one product
+      Wx @ x (T, C, N)   -->   a[0]  a[1]  a[2]  ...      one matmul
                                 |     |     |
-      h0, c0  ------------->   [ ] - [ ] - [ ] - ...      a small one for each step
+      h0, c0  ------------->   [ ] - [ ] - [ ] - ...      a small matmul for each step
 
-Inside, the N sequences are the last axis: then each gate of a step is one piece of memory.
+Inside the op, the N sequences are the last axis, so that each gate of a step is contiguous.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from .. import signatures
 from .activation import sigmoid
 
 GATES = 4
-"""i, f, u and o: what to take in and to forget, what there is to take, and what to give out."""
+"""The number of gates: i (input), f (forget), u (candidate) and o (output)."""
 
 
 class LSTMSequence(Function):
     """c[t] = f c[t-1] + i u,  h[t] = o tanh(c[t]),  with i, f, o = sigmoid and u = tanh of a[t].
 
-    a[t] = Wx x[t] + Wh h[t-1] + b. Outputs are h of every step, c of the last, and a workspace:
-    what the kernel that computed them wants to find again. What the gradients are `gradients`
-    says; those to be differentiated again get its graph, from gates computed anew, and the
-    kernel's values. (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.)
+    a[t] = Wx x[t] + Wh h[t-1] + b. Outputs are h of every step, c of the last, and a workspace that
+    the kernel stores for its backward. `gradients` has the formulas of the gradients. With
+    ``create_graph`` it runs on gates that are computed again, for the graph, and its results get
+    the kernel's values. (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.)
     """
 
     materialize_grads = False
@@ -66,7 +66,7 @@ class LSTMSequence(Function):
 def with_values(
     variables: Iterable[Variable | None], arrays: Iterable[Array]
 ) -> Iterable[Variable | None]:
-    """Variables with their graph and these values: both modes of backward give the same bits."""
+    """Replace the values of Variables and keep their graph, so that both modes give equal bits."""
     for variable, array in zip(variables, arrays, strict=True):
         if variable is not None:
             variable.data = array
@@ -81,7 +81,7 @@ def gradients(
     gc: AnyArray | None,
     needs_gx: bool,
 ) -> tuple[Any, ...]:
-    """Those of the inputs, of x only if it needs one: a is made of products."""
+    """Return the gradients of the six inputs; that of x is None unless it is needed."""
     x, Wx, Wh, _, h, c = inputs
     (T, C, N), H = x.shape, h.shape[0]
     ga, gh, gc = gradient_of_gates(workspace, c, Wh, ghs, gc)
@@ -96,12 +96,14 @@ def gradients(
 def gradient_of_gates(
     workspace: AnyArray, c: AnyArray, Wh: AnyArray, ghs: AnyArray | None, gc_last: AnyArray | None
 ) -> tuple[Any, Any, Any]:
-    """Going back, with gh and gc the gradients of a step's two states.
+    """Run backward through the steps; return the gradients of a, of the first h and the first c.
+
+    With gh and gc, the gradients of the two states after a step:
 
         gc += gh o (1 - tanh(c)**2)
         ga = (gc u i', gc c[t-1] f', gc i u', gh tanh(c) o'),  s' = s (1 - s),  u' = 1 - u**2
 
-    Then gh = Wh^T ga and gc f are what the step before gets.
+    Then Wh^T ga and gc f are the gradients of the states before the step.
     """
     T, _, H, N = workspace.shape
     WhT = matrix_transpose(Wh)
@@ -125,7 +127,7 @@ def gradient_of_gates(
 def gates_and_cells(
     hs: AnyArray, x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
 ) -> Any:
-    """The workspace (T, 5, H, N) of states that are known: i, f, u, o and c of every step."""
+    """Compute i, f, u, o and c of every step again, from the states: shape (T, 5, H, N)."""
     (T, _, N), H = x.shape, h.shape[0]
     a = matmul(Wx, x) + matmul(Wh, states_before(hs, h)) + reshape(b, (GATES * H, 1))
     i, f, u, o = unstack(reshape(a, (T, GATES, H, N)), axis=1)
@@ -138,7 +140,7 @@ def gates_and_cells(
 
 
 def states_before(hs: AnyArray, h: AnyArray) -> Any:
-    """The state that each step began with."""
+    """Return the state before each step, shape (T, H, N)."""
     return concat([expand_dims(h, 0), hs[:-1, ...]])
 
 
@@ -173,7 +175,7 @@ def lstm(
 ) -> tuple[Variable, Variable]:
     """Return the states of an LSTM: h after each step of a sequence, c after the last.
 
-    Book step 60; as `torch.nn.LSTM` has it.
+    Book step 60; the gates are in the order of `torch.nn.LSTM`.
 
     Args:
         x: shape (T, N, C): T steps of N sequences, at least one.
