@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..backends.interface import Array
 from ..backends.precision import is_wide, to_floating
 from ..backends.registry import backend_of
 from ..function import Function
-from ..variable import Scalar, Variable, cast, get_array_module, unwrap
+from ..variable import Operand, Scalar, Variable, cast, get_array_module, unwrap
 from .casting import floating
 from .exponential import log
 from .selection import where
@@ -19,14 +20,14 @@ class Add(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         return x0 + x1
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         return gy, gy
 
 
-def add(x0: Any, x1: Any) -> Variable:
+def add(x0: Operand, x1: Operand) -> Variable:
     """Return ``x0 + x1``; shapes broadcast (book step 11)."""
     return Add()(x0, x1)
 
@@ -36,14 +37,14 @@ class Sub(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         return x0 - x1
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         return gy, -gy if self.needs_grad[1] else None
 
 
-def sub(x0: Any, x1: Any) -> Variable:
+def sub(x0: Operand, x1: Operand) -> Variable:
     """Return ``x0 - x1``; shapes broadcast (book step 22)."""
     return Sub()(x0, x1)
 
@@ -53,16 +54,16 @@ class Mul(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         return x0 * x1
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
         return gy * x1 if need0 else None, gy * x0 if need1 else None
 
 
-def mul(x0: Any, x1: Any) -> Variable:
+def mul(x0: Operand, x1: Operand) -> Variable:
     """Return ``x0 * x1``; shapes broadcast (book step 20)."""
     return Mul()(x0, x1)
 
@@ -72,20 +73,20 @@ class Div(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         try:
             return x0 / x1
         except TypeError:  # the standard does not define the division of integers
             return to_floating(x0) / to_floating(x1)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         _, x1 = self.inputs
         (y,) = self.outputs
         gx0 = gy / floating(x1)
         return gx0, -gx0 * y if self.needs_grad[1] else None
 
 
-def div(x0: Any, x1: Any) -> Variable:
+def div(x0: Operand, x1: Operand) -> Variable:
     """Return ``x0 / x1``; shapes broadcast (book step 22)."""
     return Div()(x0, x1)
 
@@ -93,14 +94,14 @@ def div(x0: Any, x1: Any) -> Variable:
 class Neg(Function):
     """y = -x;  dy/dx = -1."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return -x
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         return -gy
 
 
-def neg(x: Any) -> Variable:
+def neg(x: Operand) -> Variable:
     """Return ``-x`` (book step 22)."""
     return Neg()(x)
 
@@ -108,14 +109,14 @@ def neg(x: Any) -> Variable:
 class Pos(Function):
     """y = +x, in a new array;  dy/dx = 1."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return backend_of(x).copy(x)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         return gy
 
 
-def pos(x: Any) -> Variable:
+def pos(x: Operand) -> Variable:
     """Return a copy of ``x``."""
     return Pos()(x)
 
@@ -123,11 +124,11 @@ def pos(x: Any) -> Variable:
 class Abs(Function):
     """y = |x|;  dy/dx = sign(x), and 0 where x = 0."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.abs(x)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         xp, x = get_array_module(x), unwrap(x)
         if not is_wide(x.dtype) and xp.isdtype(x.dtype, "bool"):
@@ -135,7 +136,7 @@ class Abs(Function):
         return gy * xp.sign(x)
 
 
-def abs(x: Any) -> Variable:
+def abs(x: Operand) -> Variable:
     """Return ``|x|``, elementwise; the derivative at 0 is 0."""
     return Abs()(x)
 
@@ -145,10 +146,10 @@ class Pow(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         return x0**x1
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
         gx0 = gx1 = None
@@ -160,7 +161,7 @@ class Pow(Function):
         return gx0, gx1
 
 
-def lower_power(x0: Any, x1: Any) -> Any:
+def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> Any:
     """Return ``x0 ** (x1 - 1)``, but 1 where ``x1`` is 0, because 0 * inf would be NaN."""
     if isinstance(x1, Scalar):
         return x0 ** (x1 - 1) if x1 else 1.0
@@ -168,7 +169,7 @@ def lower_power(x0: Any, x1: Any) -> Any:
     return where(nonzero, x0, 1.0) ** where(nonzero, x1 - 1, 1)
 
 
-def power_times_log(x0: Any, y: Any) -> Any:
+def power_times_log(x0: Array | Variable | float, y: Array | Variable) -> Any:
     """Return ``y log(x0)``, but 0 where ``x0 <= 0``, because y may be inf and the log is not."""
     if isinstance(x0, int | float):
         return y * (math.log(x0) if x0 > 0 else 0.0) if x0 else 0.0
@@ -176,7 +177,7 @@ def power_times_log(x0: Any, y: Any) -> Any:
     return power * log(where(x0 > 0, x0, 1.0))
 
 
-def pow(x0: Any, x1: Any) -> Variable:
+def pow(x0: Operand, x1: Operand) -> Variable:
     """Return ``x0 ** x1``; gradients flow to the base and to the exponent (book step 22).
 
     The derivative with respect to the exponent is 0 where the base is not positive.

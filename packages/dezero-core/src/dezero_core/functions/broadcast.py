@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arguments import as_shape
+from ..backends.interface import Array
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape
 from ..errors import ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, get_array_module
+from ..variable import Operand, Variable, get_array_module
 
 
 class BroadcastTo(Function):
@@ -21,15 +22,15 @@ class BroadcastTo(Function):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.broadcast_to(x, self.shape)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return sum_to(gy, x.shape)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         if broadcast_shape(x.shape, self.shape) != self.shape:
             raise ShapeError(
@@ -38,7 +39,7 @@ class BroadcastTo(Function):
 
 
 @hinted
-def broadcast_to(x: Any, shape: int | Sequence[int]) -> Variable:
+def broadcast_to(x: Operand, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` broadcast to ``shape`` by NumPy's rule (book step 40).
 
     Raises:
@@ -53,7 +54,7 @@ class SumTo(Function):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         added = x.ndim - len(self.shape)
         pairs = zip(x.shape[max(added, 0) :], self.shape, strict=False)
@@ -67,12 +68,12 @@ class SumTo(Function):
         total = sum_over(x, backend_of(x), axes) if axes else x
         return xp.reshape(total, self.shape)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return broadcast_to(gy, x.shape)
 
 
-def sum_to(x: Any, shape: int | Sequence[int]) -> Variable:
+def sum_to(x: Operand, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` summed to ``shape``, the transpose of `broadcast_to` (book step 40).
 
     Raises:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from numbers import Number
-from typing import Any
+from typing import Any, TypeGuard
 
+from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape, shape_of
 from ..errors import ShapeError
@@ -33,10 +34,10 @@ class Compare(Function):
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         return self.comparison(x0, x1)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         shapes = [shape_of(x) for x in arrays]
         if broadcast_shape(*shapes) is None:
             raise ShapeError(
@@ -46,7 +47,7 @@ class Compare(Function):
             )
 
 
-def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
+def compare(comparison: Comparison, x0: Variable, x1: object) -> Any:
     """Return ``comparison(x0, x1)`` elementwise, as a plain array of bools.
 
     Args:
@@ -73,13 +74,13 @@ def compare(comparison: Comparison, x0: Variable, x1: Any) -> Any:
     return unwrap(Compare(comparison)(x0, x1))
 
 
-def holds_numbers(x: Any) -> bool:
+def holds_numbers(x: object) -> bool:
     """Return whether ``x`` is a number, an array or a sequence, with any elements."""
     if isinstance(x, Variable | Number) or is_plain_sequence(x):
         return True
     return hasattr(type(x), "dtype") or hasattr(type(x), "__array__")
 
 
-def is_plain_sequence(x: Any) -> bool:
+def is_plain_sequence(x: object) -> TypeGuard[Sequence[Any]]:
     """Return whether ``x`` is a sequence such as a list, but not a string."""
     return isinstance(x, Sequence) and not isinstance(x, str | bytes | bytearray)

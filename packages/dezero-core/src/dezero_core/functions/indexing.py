@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+from ..backends.interface import Array
 from ..backends.portable import is_basic
 from ..backends.precision import to_single
 from ..backends.registry import admit, backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
-from ..variable import Variable, cast, get_array_module
+from ..variable import Index, Operand, Variable, cast, get_array_module
 from .part_sums import part_sums
-
-Index = Any
-"""An index as in NumPy: an integer, a slice, ``...``, None, an array, or a tuple of these."""
 
 
 class GetItem(Function):
@@ -26,11 +24,11 @@ class GetItem(Function):
     def __init__(self, index: Index) -> None:
         self.index = index
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         self.index = normalize_index(self.index, x)
         return backend_of(x).get_item(x, self.index)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         sums = part_sums() if self._is_ours else None  # a subclass may use the returned gradient
         if sums is None or not is_basic(self.index):
@@ -42,7 +40,7 @@ class GetItem(Function):
         sums.own(variable, gx)
         return gx
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
         foreign = [part for part in parts if backend_name(part) not in (None, backend_name(x))]
@@ -55,7 +53,7 @@ class GetItem(Function):
             )
 
 
-def get_item(x: Any, index: Index) -> Variable:
+def get_item(x: Operand, index: Index) -> Variable:
     """Return ``x[index]`` (book step 47).
 
     In a plain backward, the cost of a loop over ``x[t]`` is linear in the number of steps. With
@@ -80,17 +78,17 @@ class PutItem(Function):
     def __init__(self, index: Index, shape: tuple[int, ...]) -> None:
         self.index, self.shape = index, shape
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         backend = backend_of(x)
         dtype, x = x.dtype, to_single(x, backend)
         y = backend.scatter_add(backend.zeros(self.shape, x), self.index, x)
         return y if y.dtype == dtype else cast(y, dtype)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         return get_item(gy, self.index)
 
 
-def normalize_index(index: Index, x: Any) -> Index:
+def normalize_index(index: Index, x: Array) -> Index:
     """Return ``index`` with each sequence converted to an array of the backend of ``x``.
 
     Variables become their arrays, NumPy integers become ints, and bools become 0-d arrays.
@@ -100,7 +98,7 @@ def normalize_index(index: Index, x: Any) -> Index:
     return normalize_part(index, x)
 
 
-def normalize_part(part: Any, x: Any) -> Any:
+def normalize_part(part: Any, x: Array) -> Any:
     """Convert one part of an index; see `normalize_index`."""
     if type(part) is int or type(part) is slice or part is None or part is Ellipsis:
         return part
@@ -123,14 +121,14 @@ def backend_name(part: Any) -> str | None:
         return None
 
 
-def integers_or_bools(values: Sequence[Any], x: Any) -> Any:
+def integers_or_bools(values: Sequence[Any], x: Array) -> Any:
     """Convert a sequence to an array of the backend of ``x``; an empty one becomes int64."""
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
 
 
-def is_out_of_range(index: Index, x: Any) -> bool:
+def is_out_of_range(index: Index, x: Array) -> bool:
     """Return whether ``index`` is invalid or out of range for the array ``x``."""
     try:
         index = normalize_index(index, x)
@@ -150,12 +148,12 @@ def is_out_of_range(index: Index, x: Any) -> bool:
     return False
 
 
-def is_mask(part: Any) -> bool:
+def is_mask(part: Index) -> bool:
     """Return whether a part of an index is an array of bools, or a bool."""
     return isinstance(part, bool) or str(getattr(part, "dtype", "")).endswith("bool")
 
 
-def axes_used(part: Any) -> int:
+def axes_used(part: Index) -> int:
     """Return how many axes of the array a part of an index selects from."""
     return getattr(part, "ndim", 0) if part is Ellipsis or is_mask(part) else 1
 

@@ -7,11 +7,12 @@ from itertools import accumulate
 from typing import Any
 
 from ..arguments import as_axis
+from ..backends.interface import Array
 from ..diagnosis import positions_of, require_axes, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, as_array, get_array_module, unwrap
+from ..variable import Operand, Variable, as_array, get_array_module, unwrap
 from .indexing import get_item
 from .shape import reshape
 
@@ -22,11 +23,11 @@ class Concat(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, *xs: Any) -> Any:
+    def forward(self, *xs: Array) -> Array:
         xp = get_array_module(xs[0])
         return xp.concat(xs, axis=self.axis)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         lengths = [x.shape[self.axis] for x in self.inputs]
         axis = self.axis % gy.ndim
         return tuple(
@@ -36,7 +37,7 @@ class Concat(Function):
             )
         )
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         shapes = [list(shape_of(x)) for x in arrays]
         axes = positions_of(self.axis, len(shapes[0]))
         if axes is not None and len({len(shape) for shape in shapes}) == 1:
@@ -50,7 +51,7 @@ class Concat(Function):
 
 
 @hinted
-def concat(xs: Sequence[Any], axis: int | None = 0) -> Variable:
+def concat(xs: Sequence[Operand], axis: int | None = 0) -> Variable:
     """Return the arrays ``xs`` joined along an existing axis.
 
     Args:
@@ -76,14 +77,14 @@ class Stack(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, *xs: Any) -> Any:
+    def forward(self, *xs: Array) -> Array:
         return get_array_module(xs[0]).stack(xs, axis=self.axis)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         gxs = unstack(gy, self.axis)
         return tuple([gx if need else None for gx, need in zip(gxs, self.needs_grad, strict=True)])
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         shapes = [shape_of(x) for x in arrays]
         if any(shape != shapes[0] for shape in shapes):
             raise ShapeError(
@@ -94,7 +95,7 @@ class Stack(Function):
 
 
 @hinted
-def stack(xs: Sequence[Any], axis: int = 0) -> Variable:
+def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
     """Return the arrays ``xs`` joined along a new axis.
 
     Args:
@@ -120,23 +121,23 @@ class Unstack(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> tuple[Array, ...]:
         first = get_array_module(x).moveaxis(x, self.axis, 0)
         return tuple([first[i, ...] for i in range(first.shape[0])])
 
-    def backward(self, *gys: Any) -> Any:
+    def backward(self, *gys: Array | Variable) -> Any:
         known = next(unwrap(gy) for gy in gys if gy is not None)
         zeros = None
         if any([gy is None for gy in gys]):
             zeros = get_array_module(known).zeros_like(known)
         return Stack(self.axis)(*[zeros if gy is None else gy for gy in gys])
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         require_axes(self, self.axis, shape_of(arrays[0]), elements=False)
 
 
 @hinted
-def unstack(x: Any, axis: int = 0) -> tuple[Variable, ...]:
+def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
     """Return the parts of ``x`` along an axis, as ``torch.unbind``: the inverse of `stack`.
 
     One op gives all parts, so the cost of a loop over the steps of a sequence is linear in their

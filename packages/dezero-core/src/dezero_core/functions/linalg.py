@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.interface import Array
 from ..backends.kernels import KernelOp
 from ..diagnosis import broadcast_shape, shape_of
 from ..errors import ShapeError
 from ..function import Function
-from ..variable import Variable
+from ..variable import Operand, Variable
 from .shape import matrix_transpose, reshape
 
 product = KernelOp("matmul", "(x: (..., n, k), W: (..., k, m), or vectors) -> y = x @ W")
 
 
 @product.define
-def _product(x: Any, W: Any) -> Any:
+def _product(x: Array, W: Array) -> Array:
     return x @ W
 
 
@@ -24,10 +25,10 @@ class MatMul(Function):
 
     broadcasts = True
 
-    def forward(self, x: Any, W: Any) -> Any:
+    def forward(self, x: Array, W: Array) -> Array:
         return product(x, W)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         x, W = self.inputs
         need_x, need_W = self.needs_grad
         if W.ndim == 1:  # treat it as a matrix of one column
@@ -42,7 +43,7 @@ class MatMul(Function):
             gW = reshape(gW, gW.shape[:-1])
         return gx, gW  # the engine sums over broadcast leading axes
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         x, W = map(shape_of, arrays)
         if matmul_shape(x, W) is None:
             raise ShapeError(
@@ -60,7 +61,7 @@ def matmul_shape(x: tuple[int, ...], W: tuple[int, ...]) -> tuple[int, ...] | No
     return None if leading is None else (*leading, *x[-2:-1], *(W[-1:] if len(W) > 1 else ()))
 
 
-def matmul(x: Any, W: Any) -> Variable:
+def matmul(x: Operand, W: Operand) -> Variable:
     """Return the matrix product ``x @ W`` (book step 41).
 
     Args:

@@ -6,19 +6,14 @@ import math
 from typing import Any
 
 from ..arguments import Axis, AxisLike, as_axes, as_axis
+from ..backends.interface import Array
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
 from ..diagnosis import require_axes
 from ..errors import ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import (
-    Variable,
-    as_variable,
-    cast,
-    get_array_module,
-    unwrap,
-)
+from ..variable import Operand, Variable, as_variable, cast, get_array_module, unwrap
 from .broadcast import broadcast_to
 from .casting import call_widened, floating, narrowed, widened
 from .exponential import exp
@@ -32,11 +27,11 @@ class Reduction(Function):
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
-    def axes(self, x: Any) -> Axis:
+    def axes(self, x: Array) -> Axis:
         """Return the axes to reduce; as in NumPy, a 0-d array also accepts axis 0 or -1."""
         return () if x.ndim == 0 and self.axis in ((0,), (-1,)) else self.axis
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         require_axes(self, self.axis, x.shape, elements=not isinstance(self, Sum))
 
@@ -44,16 +39,16 @@ class Reduction(Function):
 class Sum(Reduction):
     """y = the sum of x over axes;  gx = gy broadcast to the shape of x."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return sum_over(x, backend_of(x), self.axes(x), self.keepdims)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return broadcast_to(reshape(gy, kept_shape(x.shape, self.axis)), x.shape)
 
 
 @hinted
-def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
+def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
     Args:
@@ -71,7 +66,7 @@ def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
 
 @hinted
-def mean(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
+def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the mean of ``x`` over ``axis``; the arguments are those of `sum`.
 
     Integers and booleans give floating point. Half precision is summed in float32.
@@ -95,11 +90,11 @@ average = mean
 class Max(Reduction):
     """y = the maximum of x over axes;  gy is split equally among the maximal elements."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.max(x, axis=self.axes(x), keepdims=self.keepdims)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,), (y,) = self.inputs, self.outputs
         shape = kept_shape(x.shape, self.axis)
         xp = get_array_module(x)
@@ -110,7 +105,7 @@ class Max(Reduction):
 
 
 @hinted
-def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
+def max(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the maximum of ``x`` over ``axis`` (book step 47); the arguments are those of `sum`.
 
     Equal maxima get equal parts of the gradient, as in PyTorch's ``amax``.
@@ -125,13 +120,13 @@ def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 class Min(Max):
     """y = the minimum of x over axes;  gy is split equally among the minimal elements."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.min(x, axis=self.axes(x), keepdims=self.keepdims)
 
 
 @hinted
-def min(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
+def min(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the minimum of ``x`` over ``axis`` (book step 47); see `max`."""
     return Min(as_axes("min", axis), keepdims)(x)
 
@@ -139,7 +134,7 @@ def min(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 class LogSumExp(Reduction):
     """y = log(sum of exp(x) over axes);  dy/dx = exp(x - y)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp, axes = get_array_module(x), self.axes(x)
         minus_inf = backend_of(x).scalar_like(-math.inf, x)
         if 0 in x.shape:
@@ -153,7 +148,7 @@ class LogSumExp(Reduction):
         y = xp.where(is_zero, minus_inf, shift + xp.log(total))
         return y if self.keepdims else xp.sum(y, axis=axes)  # removes the axes of length 1
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,), (y,) = self.inputs, self.outputs
         y = reshape(y, kept_shape(x.shape, self.axis))
         # Where each x is -inf, y is -inf too; the derivative is exp(-inf - 0) = 0.
@@ -161,7 +156,7 @@ class LogSumExp(Reduction):
 
 
 @hinted
-def logsumexp(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Variable:
+def logsumexp(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return ``log(sum(exp(x)))`` over ``axis``, without overflow (book step 47).
 
     The arguments are those of `sum`. If there are no elements, or all are -inf, the result is -inf
@@ -180,17 +175,17 @@ class ArgMax(Function):
     def __init__(self, axis: int | None, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.argmax(x, axis=self.axis, keepdims=self.keepdims)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         require_axes(self, self.axis, x.shape, elements=True)
 
 
 @hinted
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Variable:
+def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Variable:
     """Return the index of the first maximum of ``x`` along ``axis``, without a graph.
 
     Args:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..function import Function
 from ..hints import hinted
-from ..variable import Scalar, Variable, get_array_module, unwrap
+from ..variable import Operand, Scalar, Variable, get_array_module, unwrap
 from .casting import floating
 
 
@@ -17,11 +18,11 @@ class Where(Function):
 
     broadcasts = True
 
-    def forward(self, condition: Any, x0: Any, x1: Any) -> Any:
+    def forward(self, condition: Array, x0: Array, x1: Array) -> Array:
         xp = get_array_module(condition)
         return xp.where(condition, weak_array(x0, x1), weak_array(x1, x0))
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         condition, _, _ = self.inputs
         _, need0, need1 = self.needs_grad
         return (
@@ -31,7 +32,7 @@ class Where(Function):
         )
 
 
-def where(condition: Any, x0: Any, x1: Any) -> Variable:
+def where(condition: Operand, x0: Operand, x1: Operand) -> Variable:
     """Return ``x0`` where ``condition`` is true, else ``x1``; shapes broadcast.
 
     Args:
@@ -46,12 +47,12 @@ class Maximum(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
         xp = get_array_module(x0)
         return xp.maximum(x0, x1)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
         return (
@@ -60,7 +61,7 @@ class Maximum(Function):
         )
 
 
-def maximum(x0: Any, x1: Any) -> Variable:
+def maximum(x0: Operand, x1: Operand) -> Variable:
     """Return the larger of ``x0`` and ``x1``, elementwise; shapes broadcast.
 
     At ties each input gets half of the gradient, as in PyTorch.
@@ -73,12 +74,12 @@ class Minimum(Function):
 
     broadcasts = True
 
-    def forward(self, x0: Any, x1: Any) -> Any:
+    def forward(self, x0: Array, x1: Array) -> Array:
         x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
         xp = get_array_module(x0)
         return xp.minimum(x0, x1)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         x0, x1 = self.inputs
         need0, need1 = self.needs_grad
         return (
@@ -87,7 +88,7 @@ class Minimum(Function):
         )
 
 
-def minimum(x0: Any, x1: Any) -> Variable:
+def minimum(x0: Operand, x1: Operand) -> Variable:
     """Return the smaller of ``x0`` and ``x1``, elementwise; shapes broadcast.
 
     At ties each input gets half of the gradient, as in PyTorch.
@@ -95,7 +96,7 @@ def minimum(x0: Any, x1: Any) -> Variable:
     return Minimum()(x0, x1)
 
 
-def weak_array(x: Any, y: Any) -> Any:
+def weak_array(x: Array | Scalar, y: Array | Scalar) -> Any:
     """Return ``x``; if only ``x`` is a Python scalar, as a 0-d array that keeps the dtype of ``y``.
 
     Operators take Python scalars as they are, functions of the array API do not.
@@ -105,7 +106,7 @@ def weak_array(x: Any, y: Any) -> Any:
     return backend_of(y).scalar_like(x, y)
 
 
-def gradient_of_larger(gy: Any, x0: Any, x1: Any) -> Any:
+def gradient_of_larger(gy: Array | Variable, x0: Array | Variable, x1: Array | Variable) -> Any:
     """Return ``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
     half = floating(gy) * 0.5
     return where(x1 > x0, 0, half) + where(x0 > x1, half, 0.0)
@@ -122,7 +123,7 @@ class Clip(Function):
     def __init__(self, x_min: float | None = None, x_max: float | None = None) -> None:
         self.x_min, self.x_max = x_min, x_max
 
-    def forward(self, x: Any, *bounds: Any) -> Any:
+    def forward(self, x: Array, *bounds: Array) -> Array:
         if not bounds:
             return get_array_module(x).clip(x, self.x_min, self.x_max)
         low, high = bounds
@@ -134,7 +135,7 @@ class Clip(Function):
             x = get_array_module(x).minimum(x, high)
         return x
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         x, *bounds = self.inputs
         low, high = bounds or (self.x_min, self.x_max)
         low = -math.inf if low is None else low
@@ -151,7 +152,7 @@ class Clip(Function):
 
 
 @hinted
-def clip(x: Any, x_min: Any = None, x_max: Any = None) -> Variable:
+def clip(x: Operand, x_min: Operand | None = None, x_max: Operand | None = None) -> Variable:
     """Return ``x`` limited to the interval from ``x_min`` to ``x_max`` (book step 47).
 
     Where ``x_min`` is larger than ``x_max``, the result is ``x_max``, as in NumPy.

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arguments import Axis, as_axes, as_integers, as_shape, normalize_axes
+from ..backends.interface import Array
 from ..diagnosis import positions_of
 from ..errors import ArgumentTypeError, ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Variable, get_array_module
+from ..variable import Operand, Variable, get_array_module
 
 
 class Reshape(Function):
@@ -20,15 +21,15 @@ class Reshape(Function):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.reshape(x, self.shape)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return reshape(gy, x.shape)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         known = [length for length in self.shape if length != -1]
         unknown, size, total = len(self.shape) - len(known), math.prod(x.shape), math.prod(known)
@@ -41,7 +42,7 @@ class Reshape(Function):
 
 
 @hinted
-def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
+def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
     """Return ``x`` in another shape (book step 38).
 
     Args:
@@ -62,17 +63,17 @@ class Transpose(Function):
     def __init__(self, axes: tuple[int, ...] | None) -> None:
         self.axes = axes
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         axes = tuple(range(x.ndim))[::-1] if self.axes is None else self.axes
         self.axes = tuple([axis + x.ndim if axis < 0 else axis for axis in axes])
         return xp.permute_dims(x, self.axes)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         axes = self.axes or ()
         return transpose(gy, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         positions = positions_of(self.axes, x.ndim)
         if positions is None or len(positions) != x.ndim:
@@ -82,7 +83,7 @@ class Transpose(Function):
 
 
 @hinted
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
+def transpose(x: Operand, axes: Sequence[int] | None = None) -> Variable:
     """Return ``x`` with its axes permuted (book step 38).
 
     Args:
@@ -96,7 +97,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
     return Transpose(None if axes is None else as_integers("transpose", "axes", axes))(x)
 
 
-def matrix_transpose(x: Any) -> Variable:
+def matrix_transpose(x: Array | Variable) -> Variable:
     """Return ``x`` with its last two axes swapped, which transposes each matrix of a stack.
 
     Raises:
@@ -114,22 +115,22 @@ class ExpandDims(Function):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.expand_dims(x, axis=self.axis)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return reshape(gy, x.shape)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         if positions_of(self.axis, x.ndim + 1) is None:
             raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
 
 
 @hinted
-def expand_dims(x: Any, axis: int | Sequence[int]) -> Variable:
+def expand_dims(x: Array | Variable, axis: int | Sequence[int]) -> Variable:
     """Return ``x`` with new axes of length 1.
 
     Args:
@@ -158,16 +159,16 @@ class Squeeze(Function):
     def __init__(self, axis: Axis) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         ones = tuple(a for a, length in enumerate(x.shape) if length == 1)
         return xp.squeeze(x, axis=ones if self.axis is None else self.axis)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return reshape(gy, x.shape)
 
-    def diagnose(self, *arrays: Any) -> None:
+    def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         axes = positions_of(() if self.axis is None else self.axis, x.ndim)
         if axes is None or any(x.shape[a] != 1 for a in axes):
@@ -178,7 +179,7 @@ class Squeeze(Function):
 
 
 @hinted
-def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
+def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
     """Return ``x`` without axes of length 1: those in ``axis``, or all if it is None (default).
 
     Raises:
@@ -188,7 +189,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Variable:
     return Squeeze(as_axes("squeeze", axis))(x)
 
 
-def flatten(x: Any) -> Variable:
+def flatten(x: Array | Variable) -> Variable:
     """Return ``x`` with shape (N, ...) reshaped to (N, M) (book step 38).
 
     Raises:

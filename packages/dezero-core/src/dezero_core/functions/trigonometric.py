@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.interface import Array
 from ..backends.kernels import KernelOp
 from ..backends.precision import to_floating
 from ..function import Function
-from ..variable import Variable, get_array_module
+from ..variable import Operand, Variable, get_array_module
 
 
 class Sin(Function):
     """y = sin(x);  dy/dx = cos(x)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.sin(to_floating(x))
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return gy * cos(x)
 
 
-def sin(x: Any) -> Variable:
+def sin(x: Operand) -> Variable:
     """Return the sine of ``x`` in radians, elementwise (book step 27)."""
     return Sin()(x)
 
@@ -30,16 +31,16 @@ def sin(x: Any) -> Variable:
 class Cos(Function):
     """y = cos(x);  dy/dx = -sin(x)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.cos(to_floating(x))
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return gy * -sin(x)
 
 
-def cos(x: Any) -> Variable:
+def cos(x: Operand) -> Variable:
     """Return the cosine of ``x`` in radians, elementwise (book step 34)."""
     return Cos()(x)
 
@@ -47,16 +48,16 @@ def cos(x: Any) -> Variable:
 class Tan(Function):
     """y = tan(x);  dy/dx = 1 + y**2."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.tan(to_floating(x))
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (y,) = self.outputs
         return gy * (1 + y * y)
 
 
-def tan(x: Any) -> Variable:
+def tan(x: Operand) -> Variable:
     """Return the tangent of ``x`` in radians, elementwise."""
     return Tan()(x)
 
@@ -64,11 +65,11 @@ def tan(x: Any) -> Variable:
 class Tanh(Function):
     """y = tanh(x);  dy/dx = 1 - y**2."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         xp = get_array_module(x)
         return xp.tanh(to_floating(x))
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (y,) = self.outputs
         return TanhGrad()(gy, y)
 
@@ -77,21 +78,21 @@ tanh_grad = KernelOp("tanh_grad", "(gy: any shape, y: same) -> gx = gy (1 - y**2
 
 
 @tanh_grad.define
-def _tanh_grad(gy: Any, y: Any) -> Any:
+def _tanh_grad(gy: Array, y: Array) -> Array:
     return gy * (1 - y * y)
 
 
 class TanhGrad(Function):
     """gx = gy (1 - y**2);  dgx/dgy = 1 - y**2,  dgx/dy = -2 gy y."""
 
-    def forward(self, gy: Any, y: Any) -> Any:
+    def forward(self, gy: Array, y: Array) -> Array:
         return tanh_grad(gy, y)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: Array | Variable) -> Any:
         gy, y = self.inputs
         return TanhGrad()(ggx, y), ggx * gy * (-2 * y)
 
 
-def tanh(x: Any) -> Variable:
+def tanh(x: Operand) -> Variable:
     """Return the hyperbolic tangent of ``x``, elementwise (book step 35)."""
     return Tanh()(x)

@@ -139,7 +139,7 @@ class LSTM(Recurrent):
             return super().sequence(x)  # a gate was replaced, so the formula below does not apply
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
-        b, h, c = concat([gate.b for gate in from_x]), self.h, self.c
+        b, h, c = concat([gate.b for gate in from_x if gate.b is not None]), self.h, self.c
         if h is None or c is None:
             h = c = zeros_for(x, (x.shape[1], self.hidden_size), Wh)
         hs, self.c = lstm(x, Wx, Wh, b, h, c)
