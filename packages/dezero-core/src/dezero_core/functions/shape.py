@@ -8,7 +8,7 @@ from typing import Any
 
 from ..arguments import Axis, as_axes, as_integers, as_shape, normalize_axes
 from ..backends.interface import Array
-from ..diagnosis import positions_of
+from ..diagnosis import positions_of, shape_of
 from ..errors import ArgumentTypeError, ShapeError
 from ..function import Function
 from ..hints import hinted
@@ -189,12 +189,13 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
     return Squeeze(as_axes("squeeze", axis))(x)
 
 
-def flatten(x: Array | Variable) -> Variable:
+def flatten(x: Operand) -> Variable:
     """Return ``x`` with shape (N, ...) reshaped to (N, M) (book step 38).
 
     Raises:
         ShapeError: ``x`` has no axes.
     """
-    if x.ndim == 0:
+    shape = shape_of(x)
+    if not shape:
         raise ShapeError("flatten: x has no axes; expected (N, ...)")
-    return reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+    return reshape(x, (shape[0], math.prod(shape[1:])))
