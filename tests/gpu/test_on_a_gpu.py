@@ -47,7 +47,7 @@ def test_kernels_run_on_the_device(dtype: str) -> None:
         device = [on_device(a) if isinstance(a, np.ndarray) else a for a in given]
         with kernel_log() as ran:
             got = ops[op](*device)
-        assert ran[0] == (op, f"cuda:{op}")
+        assert ran[0][:2] == (op, f"cuda:{op}")
         expected = ops[op].portable(*given)
         pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
         for found, wanted in pairs:

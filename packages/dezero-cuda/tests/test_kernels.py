@@ -172,7 +172,7 @@ def test_every_kernel_is_in_the_source_and_in_use() -> None:
     x = get_backend("cuda").from_numpy(np.ones((1, 1, 4, 4), "float32"))
     with kernel_log() as ran:
         nn.pooling(nn.sigmoid(x), 2)
-    assert ran == [("sigmoid", "cuda:sigmoid"), ("max_pool2d", "cuda:max_pool2d")]
+    assert [run.kernel for run in ran] == ["cuda:sigmoid", "cuda:max_pool2d"]
 
 
 def test_parameters_of_all_ages_are_updated_together() -> None:
@@ -195,7 +195,7 @@ def test_parameters_of_all_ages_are_updated_together() -> None:
 
     with kernel_log() as ran:
         there = train("cuda")
-    assert set(ran) == {("update", "cuda:update")} and library.name == "cuda"
+    assert {run.kernel for run in ran} == {"cuda:update"} and library.name == "cuda"
     np.testing.assert_array_equal(there, train("numpy"))
 
 

@@ -137,10 +137,10 @@ def test_accuracy_counts_the_first_of_equal_scores() -> None:
 def test_the_kernel_runs_on_numpy_and_only_there(backend: str, which: str) -> None:
     with kernel_log() as ran:
         sigmoid(get_backend(backend).from_numpy(np.ones(3, "float32")))
-    assert ran == [("sigmoid", which)]
+    assert [run[:2] for run in ran] == [("sigmoid", which)]
     with kernel_log() as ran:
         sigmoid(np.ones(3, "float16"))
-    assert ran == [("sigmoid", "portable")], "the kernel declines what it does not cover"
+    assert ran[0].kernel == "portable", "the kernel declines float16"
 
 
 def test_targets_of_another_dtype_and_shape_keep_their_graph() -> None:

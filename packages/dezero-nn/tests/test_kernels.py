@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import kernel_log, ops, plugins
-from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, parallel, signatures
+from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, parallel
 from dezero_nn.kernels import all_kernels, columns, conv, filters, updates, winograd
+from dezero_nn.windows import ConvParams
 
 # tested below: rules of optimizers, larger images
 OTHERWISE = ("update", "add_scaled", "conv2d_grads")
@@ -42,7 +43,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     pad = tuple(draw(st.integers(0, k + beyond)) for k in kernel)
     counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, dilation, strict=True)]
     assume(min(counts) > 0)
-    settings = stride, pad, dilation, groups
+    params = ConvParams(stride, pad, dilation, groups)
     around, (size_h, _) = (kernel, stride, pad), size
     labels = np.arange(N + 1) % (C + 1)
 
@@ -93,9 +94,9 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "channel_sums": lambda: (x(), x() + 1, of_channel()),
         "channel_sum_of": lambda: (x(), np.sign(x()), *[of_channel()] * 4),
         "relu_grad": lambda: (x(), x()),
-        "conv2d": lambda: (x(), W(), draw(st.sampled_from([None, some(OC * groups)])), *settings),
-        "conv2d_grad_x": lambda: (gy(), W(), (N, C * groups, *size), *settings),
-        "conv2d_grad_W": lambda: (x(), gy(), kernel, *settings),
+        "conv2d": lambda: (x(), W(), draw(st.sampled_from([None, some(OC * groups)])), params),
+        "conv2d_grad_x": lambda: (gy(), W(), (N, C * groups, *size), params),
+        "conv2d_grad_W": lambda: (x(), gy(), kernel, params),
         "max_pool2d": lambda: (x(), *around),
         "max_pool2d_values": lambda: (x(), *around),
         "max_pool2d_grad": lambda: (
@@ -169,13 +170,13 @@ def test_contiguous_arrays_of_both_precisions_are_supported(op: str) -> None:
 def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))
-    settings = ((2, 1), (1, 1), (1, 1), 1)
+    params = ConvParams((2, 1), (1, 1))
     gy = draw.normal(size=(5, 3, 3, 8))
     monkeypatch.setattr(columns, "BLOCK", block)
     for op, given_ in (
-        ("conv2d", (x, W, None, *settings)),
-        ("conv2d_grad_x", (gy, W, x.shape, *settings)),
-        ("conv2d_grad_W", (x, gy, (3, 2), *settings)),
+        ("conv2d", (x, W, None, params)),
+        ("conv2d_grad_x", (gy, W, x.shape, params)),
+        ("conv2d_grad_W", (x, gy, (3, 2), params)),
     ):
         np.testing.assert_allclose(KERNELS[op].function(*given_), ops[op].portable(*given_))
 
@@ -224,12 +225,12 @@ def test_both_gradients_at_once_are_those_one_by_one(
     parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     x, gy = draw.standard_normal((2, images, 64, 56, 15)).astype(dtype)
-    W, settings = draw.standard_normal((64, 64, 3, 3)).astype(dtype), ((1, 1), (1, 1), (1, 1), 1)
-    op = signatures.conv2d_grads
+    W, params = draw.standard_normal((64, 64, 3, 3)).astype(dtype), ConvParams(pad=(1, 1))
+    op = ops["conv2d_grads"]
     with kernel_log() as ran:
-        found = op(gy, x, W, *settings)
-    assert ran[0] == ("conv2d_grads", way)
-    for got, wanted in zip(found, op.portable(gy, x, W, *settings), strict=True):
+        found = op(gy, x, W, params)
+    assert ran[0][:2] == ("conv2d_grads", way)
+    for got, wanted in zip(found, op.portable(gy, x, W, params), strict=True):
         assert got.dtype == wanted.dtype
         assert np.max(np.abs(got - wanted)) <= 3e-5 * np.max(np.abs(wanted))
 
@@ -254,12 +255,12 @@ def test_exact_precision_sums_directly() -> None:
 def test_an_inf_is_in_the_gradient_of_those_elements_that_met_it(dtype: str) -> None:
     x, gy = np.ones((2, 8, 6, 6), dtype), np.ones((2, 1, 4, 4), dtype)  # one filter: few
     x[0, 0, 0, 0] = np.inf
-    settings = (3, 3), (1, 1), (0, 0), (1, 1), 1
+    arguments = x, gy, (3, 3), ConvParams()
     with precision("exact"):
-        gW = signatures.conv2d_grad_W(x, gy, *settings)
+        gW = ops["conv2d_grad_W"](*arguments)
     assert np.argwhere(~np.isfinite(gW)).tolist() == [[0, 0, 0, 0]]
     with np.errstate(invalid="ignore"):
-        fast = signatures.conv2d_grad_W(x, gy, *settings)
+        fast = ops["conv2d_grad_W"](*arguments)
     assert np.isnan(fast[0, 0]).any() == (dtype == "float32")
     assert np.isfinite(fast[0, 1:]).all()
 
@@ -280,7 +281,7 @@ def test_of_equals_in_a_window_the_first_one_is_the_largest() -> None:
     x = np.concatenate(windows, axis=1)[np.newaxis, np.newaxis].astype("float32")
     settings = (2, 2), (2, 2), (0, 0)
     y, index = KERNELS["max_pool2d"].function(x, *settings)
-    wanted, place = signatures.max_pool2d.portable(x, *settings)
+    wanted, place = ops["max_pool2d"].portable(x, *settings)
     assert np.array_equal(y, wanted) and np.array_equal(index, place)
     assert np.array_equal(KERNELS["max_pool2d_values"].function(x, *settings), wanted)
 
@@ -312,10 +313,10 @@ def test_rows_of_one_image_are_shared_out(count: int, size: tuple[int, int]) -> 
     parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     x, W = draw.standard_normal((1, 32, *size), "f"), draw.standard_normal((64, 32, 3, 3), "f")
-    b, settings = draw.standard_normal(64, "f"), ((1, 1), (1, 1), (1, 1), 1)
+    b, params = draw.standard_normal(64, "f"), ConvParams(pad=(1, 1))
     with patch.object(conv, "cheapest", lambda *_: 4):
-        y = conv.conv2d(x, W, b, *settings)
-    wanted = signatures.conv2d.portable(x, W, b, *settings)
+        y = conv.conv2d(x, W, b, params)
+    wanted = ops["conv2d"].portable(x, W, b, params)
     assert np.max(np.abs(y - wanted)) <= 3e-5 * np.max(np.abs(wanted))
 
 
@@ -396,11 +397,5 @@ def test_a_rule_of_ones_own_sees_whole_parameters(monkeypatch: pytest.MonkeyPatc
 
 def test_masks_pass_infinities_and_drop_them() -> None:
     gy = np.array([np.inf, np.inf, -np.inf, np.nan], "float32")
-    got = signatures.relu_grad(gy, np.array([1.0, -1.0, 2.0, 0.0], "float32"))
+    got = ops["relu_grad"](gy, np.array([1.0, -1.0, 2.0, 0.0], "float32"))
     assert got.tolist() == [np.inf, 0.0, -np.inf, 0.0]
-
-
-def test_every_signature_has_a_portable_definition() -> None:
-    declared = [op for op in vars(signatures).values() if isinstance(op, signatures.KernelOp)]
-    assert len(declared) >= 11
-    assert all(op.portable != op._undefined for op in declared)

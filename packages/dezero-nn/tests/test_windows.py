@@ -120,7 +120,7 @@ def test_a_convolution_without_gradient_for_its_images_does_not_compute_one() ->
     w = Variable(W)
     with kernel_log() as ran:
         F.conv2d(X, w).backward()
-    assert ran == [("conv2d", "numpy:conv2d"), ("conv2d_grad_W", "numpy:conv2d_grad_W")]
+    assert [run.op for run in ran] == ["conv2d", "conv2d_grad_W"]
 
 
 def test_batch_norm_keeps_running_statistics(backend: str) -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from dezero_core import Variable, grad, no_grad, precision
 from dezero_core.errors import PluginError, ShapeError, UnsupportedType
 from dezero_core.extend import has_layout, kernel_log, ops
-from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel, signatures
+from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel
+from dezero_nn.windows import ConvParams
 from dezero_onednn import convolution, library, product, recurrent
 from dezero_onednn.choice import Way, best
 
@@ -60,12 +61,12 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     b = draw(st.sampled_from([None, numbers.standard_normal(OC * groups, np.float32)]))
     if draw(st.booleans()):  # the same, not contiguous
         x, W, gy = (np.repeat(array, 2, axis=3)[..., ::2] for array in (x, W, gy))
-    settings = stride, pad, dilation, groups
+    params = ConvParams(stride, pad, dilation, groups)
     return {
-        "conv2d": (x, W, b, *settings),
-        "conv2d_grad_x": (gy, W, x.shape, *settings),
-        "conv2d_grad_W": (x, gy, kernel, *settings),
-        "conv2d_grads": (gy, x, W, *settings),
+        "conv2d": (x, W, b, params),
+        "conv2d_grad_x": (gy, W, x.shape, params),
+        "conv2d_grad_W": (x, gy, kernel, params),
+        "conv2d_grads": (gy, x, W, params),
     }[op]
 
 
@@ -119,7 +120,7 @@ def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> N
     counts = st.sampled_from([1, 2, 3])
     parallel.set_num_threads(data.draw(counts))
     got = hs, c, _ = recurrent.onednn_lstm(*arrays)
-    wanted = signatures.lstm.portable(*arrays)
+    wanted = ops["lstm"].portable(*arrays)
     parallel.set_num_threads(data.draw(counts))  # another number than for the sequence
     ghs = data.draw(st.sampled_from([None, np.cos(hs)]))
     gc = np.sin(c) if ghs is None else data.draw(st.sampled_from([None, np.sin(c)]))
@@ -127,7 +128,7 @@ def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> N
     assert recurrent.supports_lstm_grad(*got, *after)
     assert not recurrent.supports_lstm_grad(*wanted, *after)
     first, second = (recurrent.onednn_lstm_grad(*got, *after) for _ in range(2))
-    expected = signatures.lstm_grad.portable(*wanted, *after)
+    expected = ops["lstm_grad"].portable(*wanted, *after)
     with no_grad():
         alone = recurrent.onednn_lstm(*arrays)
     assert alone[2].size == 0, "nobody goes back"
@@ -147,10 +148,10 @@ def test_what_is_not_finite_goes_through_an_lstm_as_it_does_in_numpy(value: floa
     x[1, 0, 0] = value
     with np.errstate(invalid="ignore"):
         found = recurrent.onednn_lstm(x, *others)
-        wanted = signatures.lstm.portable(x, *others)
+        wanted = ops["lstm"].portable(x, *others)
         after = x, *others, np.ones_like(wanted[0]), None, True
         gradients = recurrent.onednn_lstm_grad(*found, *after)
-        expected = signatures.lstm_grad.portable(*wanted, *after)
+        expected = ops["lstm_grad"].portable(*wanted, *after)
     np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5)
     for ours, right in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(ours, right, rtol=1e-4, atol=1e-5)
@@ -162,7 +163,7 @@ def test_layers_pass_sequences_to_it() -> None:
         y = layer(x)
         gx = grad(y, x, create_graph=True)
         ggx = grad(gx, x)
-    names = [name for op, name in ran if op.startswith("lstm")]
+    names = [run.kernel for run in ran if run.op.startswith("lstm")]
     ours = ["numpy:onednn_lstm", "numpy:onednn_lstm_grad"]
     assert names[:2] == ours and set(names) == set(ours) and ggx.shape == x.shape
     layer.reset_state()
@@ -215,17 +216,14 @@ def test_other_products_are_left_to_others(x: Any, W: Any) -> None:
 
 
 def test_other_convolutions_are_left_to_others() -> None:
-    x, W, settings = (
-        np.ones((1, 16, 40, 40), F4),
-        np.ones((16, 16, 5, 5), F4),
-        (DENSE, DENSE, DENSE, 1),
-    )
-    assert convolution.supports_conv2d(x, W, None, *settings)
+    x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
+    params = ConvParams(pad=(1, 1))
+    assert convolution.supports_conv2d(x, W, None, params)
     for dtype in ("float64", "float16", ">f4", "int32"):
-        assert not convolution.supports_conv2d(x.astype(dtype), W.astype(dtype), None, *settings)
-    assert not convolution.supports_conv2d(x, W.astype("float64"), None, *settings)
-    assert not convolution.supports_conv2d(x[:0], W, None, *settings)
-    assert not convolution.supports_conv2d_grads(x, x, W, *settings), "there is one image"
+        assert not convolution.supports_conv2d(x.astype(dtype), W.astype(dtype), None, params)
+    assert not convolution.supports_conv2d(x, W.astype("float64"), None, params)
+    assert not convolution.supports_conv2d(x[:0], W, None, params)
+    assert not convolution.supports_conv2d_grads(x, x, W, params), "there is one image"
 
 
 P, B, L = Way.PLAIN, Way.BLOCKED, Way.CHANNELS_LAST
@@ -270,7 +268,7 @@ def test_each_gradient_goes_its_way(ways: tuple[Way, Way], data: Any) -> None:
     parallel.set_num_threads(data.draw(st.sampled_from([1, 2])))
     with patch.object(convolution, "best", lambda part, *_: ways["xW".index(part)]):
         found = convolution.onednn_conv2d_grads(*given_)
-    expected = signatures.conv2d_grads.portable(*given_)
+    expected = ops["conv2d_grads"].portable(*given_)
     terms = sums_of_terms("conv2d_grads", given_)
     for got, wanted, of_terms in zip(found, expected, terms, strict=True):
         assert np.max(np.abs(got - wanted)) <= limit(wanted, of_terms)
@@ -281,7 +279,7 @@ def test_networks_use_it_without_being_told() -> None:
     with kernel_log() as ran:
         y = conv2d(x, W)
         y.backward()
-    assert ran == [("conv2d", "numpy:onednn_conv2d"), ("conv2d_grads", "numpy:onednn_conv2d_grads")]
+    assert [run.kernel for run in ran] == ["numpy:onednn_conv2d", "numpy:onednn_conv2d_grads"]
     assert float(y.data[0, 0, 0, 0]) == 16 * 25
 
 
@@ -303,7 +301,7 @@ def test_other_peoples_threads_are_left_alone() -> None:
 def test_many_shapes_do_not_fill_the_memory() -> None:
     x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
     for side in range(6, 40):
-        convolution.onednn_conv2d(x[:, :, :side, :side], W, None, DENSE, DENSE, DENSE, 1)
+        convolution.onednn_conv2d(x[:, :, :side, :side], W, None, ConvParams(pad=(1, 1)))
     assert convolution.forward.made.cache_info().maxsize == 256
 
 
@@ -424,13 +422,13 @@ def calls() -> dict[str, tuple[Any, ...]]:
     """Return arguments of every op that oneDNN computes, in sizes for which it is chosen."""
     draw = np.random.default_rng(0).standard_normal
     x, W, b = draw((2, 16, 40, 40), F4), draw((16, 16, 5, 5), F4), draw(16, F4)
-    gy, settings = draw((2, 16, 36, 36), F4), (DENSE, (0, 0), DENSE, 1)
+    gy, params = draw((2, 16, 36, 36), F4), ConvParams()
     steps = [draw(n, F4) for n in ((3, 6, 5), (16, 6), (16, 4), (16,), (4, 5), (4, 5))]
     return {
-        "conv2d": (x, W, b, *settings),
-        "conv2d_grad_x": (gy, W, x.shape, *settings),
-        "conv2d_grad_W": (x, gy, (5, 5), *settings),
-        "conv2d_grads": (gy, x, W, *settings),
+        "conv2d": (x, W, b, params),
+        "conv2d_grad_x": (gy, W, x.shape, params),
+        "conv2d_grad_W": (x, gy, (5, 5), params),
+        "conv2d_grads": (gy, x, W, params),
         "matmul": (draw((200, 200), F4), draw((200, 200), F4)),
         "lstm": tuple(steps),
     }
@@ -462,14 +460,13 @@ def test_arrays_in_every_layout_give_the_same(op: str) -> None:
                 ghs = layout(np.cos(found[0]))
                 got = ops["lstm_grad"](*found, *given_, ghs, None, True)
                 rest = *plain, np.array(ghs, F4), None, True
-                close(got, signatures.lstm_grad.portable(*wanted, *rest), f"{position} {name}")
+                close(got, ops["lstm_grad"].portable(*wanted, *rest), f"{position} {name}")
 
 
 def test_wrong_arrays_never_reach_oneDNN() -> None:
     """Every slot of every primitive refuses an array that does not fit."""
     x, W, y = np.ones((2, 16, 9, 9), F4), np.ones((16, 16, 1, 1), F4), np.ones((2, 16, 9, 9), F4)
-    settings = DENSE, (0, 0), DENSE, 1
-    operation = convolution.forward(x.shape, W.shape, y.shape, True, settings, Way.BLOCKED)
+    operation = convolution.forward(x.shape, W.shape, y.shape, True, ConvParams(), Way.BLOCKED)
     right = y, x, W, np.ones(16, F4)
     operation(*right)
     wrong = [*LAYOUTS.values(), lambda a: a[:-1], lambda a: a[None], lambda a: a[:0], np.sum]
@@ -508,7 +505,3 @@ def test_a_missing_library_is_warned_about_and_numpy_computes() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.stdout == "numpy:conv2d 400.0 0\n", done.stderr
     assert "oneDNN could not be loaded" in done.stderr and "onednn" in done.stderr
-
-
-def test_signatures_are_those_of_the_kernels() -> None:
-    assert set(KERNELS) <= {op.name for op in vars(signatures).values() if hasattr(op, "portable")}

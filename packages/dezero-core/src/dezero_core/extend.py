@@ -13,7 +13,7 @@ from .arguments import (
 )
 from .backends.host import generator, host_normal, seeded_generator, use_generator
 from .backends.interface import CAPABILITIES, Array, ArrayBackend, BackendSpec, Memory
-from .backends.kernels import Kernel, KernelOp, all_kernels, kernel_log, kernels_for, ops
+from .backends.kernels import Kernel, all_kernels, kernel_log, kernel_op, kernels_for, ops
 from .backends.portable import is_basic, window_layout
 from .backends.precision import is_floating, sum_over, to_floating, to_single
 from .backends.registry import (
@@ -74,7 +74,6 @@ __all__ = [
     "FilePath",
     "GradientError",
     "Kernel",
-    "KernelOp",
     "Limits",
     "LoadReport",
     "Memory",
@@ -118,6 +117,7 @@ __all__ = [
     "is_sequence",
     "is_writable",
     "kernel_log",
+    "kernel_op",
     "kernels_for",
     "limit_for",
     "load_weights",

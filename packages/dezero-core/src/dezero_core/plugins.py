@@ -245,10 +245,14 @@ class Catalog(Generic[T]):
         hook: name of the hook.
         kind: the class every registered thing must have.
         keys: the keys a thing is found under; it is refused whole if one of them is taken.
+        clash: whether two things may not have a key in common; by default none may.
     """
 
-    def __init__(self, hook: str, kind: type[T], keys: Callable[[T], Iterable[Hashable]]) -> None:
-        self._hook, self._kind, self._keys = hook, kind, keys
+    def __init__(
+        self, hook: str, kind: type[T], keys: Callable[[T], Iterable[Hashable]],
+        clash: Callable[[T, T], bool] = lambda one, other: True,
+    ) -> None:  # fmt: skip
+        self._hook, self._kind, self._keys, self._clash = hook, kind, keys, clash
         self._reset()
         plugins.on_change(self._reset)
 
@@ -300,7 +304,8 @@ class Catalog(Generic[T]):
     def _refusal(self, thing: Any) -> str:
         if not isinstance(thing, self._kind):
             return f"expected {self._kind.__name__} objects, got {type(thing).__name__}"
-        taken = [key for key in self._keys(thing) if key in self._found]
+        held = [(key, self._found.get(key)) for key in self._keys(thing)]
+        taken = [key for key, other in held if other is not None and self._clash(thing, other)]
         return f"{taken[0]!r} is taken by plugin {self._owner[taken[0]]!r}" if taken else ""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.extend import as_integers, is_sequence
 
 Pair = tuple[int, int]
+Shape = tuple[int, ...]
 
 
 def pair(x: Any, name: str = "pair") -> Pair:
@@ -43,6 +44,22 @@ def window_settings(op: str, kernel_size: Any, stride: Any, pad: Any) -> tuple[P
 
 DENSE: Pair = (1, 1)
 """The dilation of windows without gaps."""
+
+
+class ConvParams(NamedTuple):
+    """Parameters of a convolution.
+
+    Attributes:
+        stride: steps (down, across) from one window to the next.
+        pad: zeros (above and below, left and right) around the images.
+        dilation: steps (down, across) from one kernel position to the next.
+        groups: equal groups of the channels, each convolved with its own filters.
+    """
+
+    stride: Pair = (1, 1)
+    pad: Pair = (0, 0)
+    dilation: Pair = DENSE
+    groups: int = 1
 
 
 def get_conv_outsize(

@@ -21,7 +21,7 @@ from dezero_core import Config
 from dezero_nn.kernels import columns
 from dezero_nn.kernels.conv import added, of_bias, tile, work
 from dezero_nn.parallel import parallel_for, split_range
-from dezero_nn.windows import Pair, window_counts
+from dezero_nn.windows import ConvParams, Pair, window_counts
 
 from .choice import Way, best
 from .library import engine, one_thread
@@ -46,7 +46,7 @@ from .operation import (
     open_layout,
 )  # fmt: skip
 
-Settings = tuple[Pair, Pair, Pair, int]
+Settings = ConvParams
 Shape = tuple[int, ...]
 
 DIRECT = 1
@@ -59,24 +59,24 @@ Filters are reordered for every block, and their gradients added up.
 """
 
 
-def supports_conv2d(x: Any, W: Any, b: Any, *settings: Any) -> bool:
+def supports_conv2d(x: Any, W: Any, b: Any, settings: Settings) -> bool:
     """Return whether all arrays are float32 and not empty, and oneDNN is faster."""
     arrays = (x, W) if b is None else (x, W, b)
     return covers(*arrays) and way_of_y(x, W, settings) is not Way.PLAIN
 
 
-def supports_conv2d_grad_x(gy: Any, W: Any, shape: Shape, *settings: Any) -> bool:
+def supports_conv2d_grad_x(gy: Any, W: Any, shape: Shape, settings: Settings) -> bool:
     """The same."""
     return covers(gy, W) and best("x", tuple(shape), W.shape, *settings) is not Way.PLAIN
 
 
-def supports_conv2d_grad_W(x: Any, gy: Any, kernel: Pair, *settings: Any) -> bool:
+def supports_conv2d_grad_W(x: Any, gy: Any, kernel: Pair, settings: Settings) -> bool:
     """The same."""
     W_shape = gy.shape[1], x.shape[1] // settings[-1], *kernel
     return covers(x, gy) and best("W", x.shape, W_shape, *settings) is not Way.PLAIN
 
 
-def supports_conv2d_grads(gy: Any, x: Any, W: Any, *settings: Any) -> bool:
+def supports_conv2d_grads(gy: Any, x: Any, W: Any, settings: Settings) -> bool:
     """Both gradients of several images, which are shared out once: oneDNN's, or one by columns."""
     if not (covers(gy, x) and covers(x, W) and len(x) > 1):
         return False
@@ -90,11 +90,8 @@ def way_of_y(x: Any, W: Any, settings: Settings) -> Way:
     return best("y", x.shape, W.shape, *settings, not Config.enable_backprop)
 
 
-def onednn_conv2d(
-    x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def onednn_conv2d(x: Any, W: Any, b: Any, settings: Settings) -> Any:
     """Filters at every place of the images."""
-    settings = stride, pad, dilation, groups
     x, W, b = contiguous(x), contiguous(W), None if b is None else contiguous(b)
     y = np.empty((len(x), len(W), *window_counts(x.shape, W.shape[2:], *settings[:3])), x.dtype)
     way = way_of_y(x, W, settings)
@@ -107,15 +104,13 @@ def onednn_conv2d(
         bias = None if b is None else b[filters]
         convolve(x[:, channels], W[filters], bias, y[:, filters], own, way)
 
-    parallel_for(units(x, groups, len(W)), work(x.size, y.size, W.shape), compute)
+    parallel_for(units(x, settings.groups, len(W)), work(x.size, y.size, W.shape), compute)
     return y
 
 
-def onednn_conv2d_grad_x(
-    gy: Any, W: Any, shape: Shape, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def onednn_conv2d_grad_x(gy: Any, W: Any, shape: Shape, settings: Settings) -> Any:
     """The gradient of the images."""
-    settings = stride, pad, dilation, groups
+    groups = settings.groups
     gy, W, gx = contiguous(gy), contiguous(W), np.empty(shape, gy.dtype)
     way = best("x", gx.shape, W.shape, *settings)
 
@@ -132,11 +127,9 @@ def onednn_conv2d_grad_x(
     return gx
 
 
-def onednn_conv2d_grad_W(
-    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def onednn_conv2d_grad_W(x: Any, gy: Any, kernel: Pair, settings: Settings) -> Any:
     """The gradient of the filters: the sum of those by the parts of the images."""
-    settings = stride, pad, dilation, groups
+    groups = settings.groups
     x, gy = contiguous(x), contiguous(gy)
     W_shape = gy.shape[1], x.shape[1] // groups, *kernel
     way = best("W", x.shape, W_shape, *settings)
@@ -151,11 +144,8 @@ def onednn_conv2d_grad_W(
     return added(parts) if len(x) > 1 else np.concatenate(parts)
 
 
-def onednn_conv2d_grads(
-    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def onednn_conv2d_grads(gy: Any, x: Any, W: Any, settings: Settings) -> Any:
     """Both of them, and of the bias: what comes back is reordered once."""
-    settings = stride, pad, dilation, groups
     gy, x, W = map(contiguous, (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
     ways = [best(part, x.shape, W.shape, *settings) for part in "Wx"]
@@ -177,14 +167,14 @@ def of_one_image(part: slice, x: Any, y: Any, settings: Settings) -> Any:
 
     Where there is one group, all channels of x, and some of y.
     """
-    *others, groups = settings
+    groups = settings.groups
     if groups == 1:
         return slice(None), part, settings
     channels, filters = (
         slice(part.start * (each // groups), part.stop * (each // groups))
         for each in (x.shape[1], y.shape[1])
     )
-    return channels, filters, (*others, part.stop - part.start)
+    return channels, filters, settings._replace(groups=part.stop - part.start)
 
 
 # In the thread that calls them

@@ -1,18 +1,26 @@
-"""Named array functions that a backend may implement faster than their portable definition.
+"""Named ops, and the kernels that backends offer for them.
 
-The portable definition says what an op *means*; a kernel is another way to compute the same,
-for one backend, held to a declared tolerance. See docs/adr/0002.
+The portable definition of an op says what the op *means*. A kernel computes the same function
+another way, for one backend, within a declared tolerance. See docs/adr/0002 and 0022.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from ..config import Block, Setting
 from ..plugins import Catalog, plugins
+from .interface import Array
 from .registry import backend_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_ORDERS = 1024
+"""Sets of shapes and settings per op and array type whose order of kernels is cached."""
 
 
 def _always(*arguments: Any) -> bool:
@@ -23,102 +31,185 @@ def _always(*arguments: Any) -> bool:
 class Kernel:
     """One implementation of a named op for one backend: a pure function of arrays.
 
+    Kernels are asked by descending priority; kernels of one priority must all carry an estimate,
+    and of those that support the call the cheapest runs.
+
     Attributes:
         op: the name of a `KernelOp`.
         backend: the name of a backend.
         function: takes and returns what the op's signature says.
-        supports: called with the same arguments; False hands the call to the next kernel, in
-            the end to the portable definition.
-        tolerance: how far from the portable definition it may be in float32, as
-            ``max|a - b| <= tolerance * max|b|``.
-        priority: of several kernels for one op and backend the highest is asked first; two of
-            one priority are a clash, and the second is refused.
+        supports: called with the same arguments. False, or a string that says why not, hands the
+            call to the next kernel, and after the last one to the portable definition.
+        tolerance: the largest error in float32, as ``max|a - b| <= tolerance * max|b|``, where
+            ``b`` is the result of the portable definition. Default 1e-5.
+        priority: kernels of a higher priority are asked first. Default 0. A second kernel of one
+            priority is refused if it or the first one has no estimate.
+        cost: the estimated nanoseconds of one core, called with the same arguments. It reads
+            shapes, dtypes and settings only, because its result is cached by them; the settings
+            must be hashable. Default None: no estimate.
     """
 
     op: str
     backend: str
     function: Callable[..., Any]
-    supports: Callable[..., bool] = _always
+    supports: Callable[..., bool | str] = _always
     tolerance: float = 1e-5
     priority: int = 0
+    cost: Callable[..., float] | None = None
+
+    @property
+    def name(self) -> str:
+        """The backend and the function, as in ``numpy:im2col_conv2d``."""
+        return f"{self.backend}:{self.function.__name__}"
 
 
-def _keys(kernel: Kernel) -> list[tuple[str, str, int]]:
-    return [(kernel.op, kernel.backend, kernel.priority)]
+class KernelRun(NamedTuple):
+    """One call of a named op, as `kernel_log` records it.
 
-
-_catalog: Catalog[Kernel] = Catalog("dezero_kernels", Kernel, _keys)
-_log: Setting[list[tuple[str, str]] | None] = Setting("kernel_log", None)
-_logging = _log.entries.get
-ops: dict[str, KernelOp] = {}
-"""Every op with a declared signature, by name, of the packages loaded so far."""
-
-
-class KernelOp:
-    """A named op with a declared signature; calling it runs the best kernel there is.
-
-    Args:
-        name: what kernels register for.
-        signature: arguments and results with their shapes, for those who write kernels.
+    Attributes:
+        op: the name of the op.
+        kernel: the `Kernel.name` of the kernel that ran, or ``"portable"``.
+        declined: the kernels that could have run and did not, each with the reason.
+        cost: the estimate of the kernel that ran, in nanoseconds of one core, or None.
     """
 
-    def __init__(self, name: str, signature: str) -> None:
-        self.name, self.signature = name, signature
-        self.portable: Callable[..., Any] = self._undefined
-        self._candidates: dict[type, list[Kernel]] = {}
+    op: str
+    kernel: str
+    declined: tuple[tuple[str, str], ...] = ()
+    cost: float | None = None
+
+
+def _keys(kernel: Kernel) -> list[Hashable]:
+    place = kernel.op, kernel.backend, kernel.priority
+    return [place] if kernel.cost is None else [(*place, kernel.function), place]
+
+
+def _clash(one: Kernel, other: Kernel) -> bool:
+    return one.cost is None or other.cost is None
+
+
+_catalog: Catalog[Kernel] = Catalog("dezero_kernels", Kernel, _keys, _clash)
+_log: Setting[list[KernelRun] | None] = Setting("kernel_log", None)
+_logging = _log.entries.get
+ops: dict[str, KernelOp[Any, Any]] = {}
+"""Every named op of the packages loaded so far, by name."""
+
+
+class KernelOp(Generic[P, R]):
+    """A named op; calling it runs the best kernel there is. Made by `kernel_op`.
+
+    Attributes:
+        name: what kernels register for.
+        portable: the portable definition.
+    """
+
+    def __init__(self, name: str, portable: Callable[P, R]) -> None:
+        self.name, self.portable = name, portable
+        self.__doc__ = portable.__doc__
+        self._candidates: dict[type, list[Kernel] | _ByCost] = {}
         ops[name] = self
         plugins.on_change(self._candidates.clear)
 
-    def define(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorator: this function, written against the array API, is what the op means."""
-        self.portable = function
-        return function
+    @property
+    def signature(self) -> str:
+        """The parameters and results of the portable definition, as its source spells them."""
+        return str(inspect.signature(self.portable)).replace("'", "")
 
-    def __call__(self, x: Any, *arguments: Any) -> Any:
-        """Run on ``x`` and further arguments, by the kernel for the backend of ``x``.
+    def __call__(self, *arguments: P.args, **settings: P.kwargs) -> R:
+        """Run the op by the best kernel for the backend of the first argument.
 
-        ``x`` is an array, or a list of them with something in it.
+        Arguments are positional. The first one is an array, or a nonempty list of arrays.
         """
-        candidates = self._candidates.get(type(x))
-        if candidates is None:
-            candidates = self._candidates_of(x)
-        return self._run(candidates, x, *arguments)
+        first = arguments[0]
+        kernels = self._candidates.get(type(first))
+        if kernels is None:
+            kernels = self._candidates_of(first)
+        if isinstance(kernels, _ByCost):
+            kernels = kernels.order(arguments)
+        if _logging() and (log := _log.get()) is not None:
+            return self._run_logged(log, kernels, arguments)
+        for kernel in kernels:
+            answer = kernel.supports(*arguments)
+            if answer is True or (answer and not isinstance(answer, str)):
+                return kernel.function(*arguments)
+        return self.portable(*arguments, **settings)
 
-    def _run(self, candidates: list[Kernel], x: Any, *arguments: Any) -> Any:
-        log = _log.get() if _logging() else None
-        for kernel in candidates:
-            if kernel.supports(x, *arguments):
-                if log is not None:
-                    log.append((self.name, f"{kernel.backend}:{kernel.function.__name__}"))
-                return kernel.function(x, *arguments)
-        if log is not None:
-            log.append((self.name, "portable"))
-        return self.portable(x, *arguments)
+    def _run_logged(
+        self, log: list[KernelRun], kernels: list[Kernel], arguments: tuple[Any, ...]
+    ) -> Any:
+        chosen: Kernel | None = None
+        declined: list[tuple[str, str]] = []
+        for kernel in kernels:
+            if chosen is not None and kernel.priority < chosen.priority:
+                break
+            answer = kernel.supports(*arguments)
+            if isinstance(answer, str) or not answer:
+                declined.append((kernel.name, answer or "does not support this call"))
+            elif chosen is None:
+                chosen = kernel
+            elif kernel.cost is not None:
+                declined.append((kernel.name, f"estimated at {kernel.cost(*arguments):.0f} ns"))
+        cost = None if chosen is None or chosen.cost is None else chosen.cost(*arguments)
+        name = "portable" if chosen is None else chosen.name
+        log.append(KernelRun(self.name, name, tuple(declined), cost))
+        run: Callable[..., Any] = self.portable if chosen is None else chosen.function
+        return run(*arguments)
 
-    def _candidates_of(self, x: Any) -> list[Kernel]:
+    def _candidates_of(self, x: Array) -> list[Kernel] | _ByCost:
         x = x[0] if isinstance(x, list) else x
         with plugins.lock:  # registering a plugin empties the cache
             if type(x) not in self._candidates:
-                self._candidates[type(x)] = kernels_for(self.name, backend_of(x).name)
+                kernels = kernels_for(self.name, backend_of(x).name)
+                priorities = {kernel.priority for kernel in kernels}
+                compete = len(priorities) < len(kernels)
+                self._candidates[type(x)] = _ByCost(kernels) if compete else kernels
             return self._candidates[type(x)]
 
-    def _undefined(self, *arguments: Any) -> Any:
-        raise NotImplementedError(f"{self.name} {self.signature} has no portable definition")
+
+class _ByCost:
+    """The kernels of one op and backend, some of which compete by their estimates."""
+
+    def __init__(self, kernels: list[Kernel]) -> None:
+        self._kernels = kernels
+        self._orders: dict[Hashable, list[Kernel]] = {}
+
+    def order(self, arguments: tuple[Any, ...]) -> list[Kernel]:
+        """Return the kernels in the order in which they are asked: of one priority by cost."""
+        key = tuple([(a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments])
+        order = self._orders.get(key)
+        if order is None:
+            if len(self._orders) >= MAX_ORDERS:
+                self._orders.clear()
+            costs = {k: k.cost(*arguments) if k.cost else 0.0 for k in self._kernels}
+            order = sorted(self._kernels, key=lambda kernel: (-kernel.priority, costs[kernel]))
+            self._orders[key] = order
+        return order
+
+
+def kernel_op(function: Callable[P, R]) -> KernelOp[P, R]:
+    """Make a named op of its portable definition, written against the array API. A decorator.
+
+    The op's name is that of the function without a trailing ``_op``.
+    """
+    return KernelOp(function.__name__.removesuffix("_op"), function)
 
 
 def kernels_for(op: str, backend: str) -> list[Kernel]:
-    """The kernels registered for an op and a backend, first choice first."""
+    """Return the kernels registered for an op and a backend, by descending priority."""
     found = [k for k, _ in _catalog.items() if (k.op, k.backend) == (op, backend)]
     return sorted(found, key=lambda kernel: -kernel.priority)
 
 
 def all_kernels() -> list[tuple[Kernel, str]]:
-    """Every registered kernel with the name of its plugin; of no loaded `ops`: dormant."""
+    """Return every registered kernel with the name of its plugin.
+
+    A kernel whose op is not in `ops` is dormant: no loaded package defines the op.
+    """
     return _catalog.items()
 
 
-class kernel_log(Block[list[tuple[str, str]] | None]):
-    """Collect ``(op, "backend:function" or "portable")`` for each named op run in the block.
+class kernel_log(Block[list[KernelRun] | None]):
+    """Collect a `KernelRun` for each call of a named op in the block.
 
     ``with kernel_log() as ran:`` creates a new list at each entry.
     """
@@ -126,5 +217,5 @@ class kernel_log(Block[list[tuple[str, str]] | None]):
     def __init__(self) -> None:
         super().__init__(_log, None)
 
-    def new_value(self) -> list[tuple[str, str]]:
+    def new_value(self) -> list[KernelRun]:
         return []

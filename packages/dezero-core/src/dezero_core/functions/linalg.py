@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.interface import Array
-from ..backends.kernels import KernelOp
+from ..backends.kernels import kernel_op
 from ..diagnosis import broadcast_shape, shape_of
 from ..errors import ShapeError
 from ..function import Function
 from ..variable import Operand, Variable
 from .shape import matrix_transpose, reshape
 
-product = KernelOp("matmul", "(x: (..., n, k), W: (..., k, m), or vectors) -> y = x @ W")
 
 
-@product.define
-def _product(x: Array, W: Array) -> Array:
+@kernel_op
+def matmul_op(x: Array, W: Array) -> Array:
+    """Return x @ W, for x (..., n, k) and W (..., k, m), or vectors."""
     return x @ W
 
 
@@ -26,7 +26,7 @@ class MatMul(Function):
     broadcasts = True
 
     def forward(self, x: Array, W: Array) -> Array:
-        return product(x, W)
+        return matmul_op(x, W)
 
     def backward(self, gy: Array | Variable) -> Any:
         x, W = self.inputs

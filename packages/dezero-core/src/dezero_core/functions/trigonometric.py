@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.interface import Array
-from ..backends.kernels import KernelOp
+from ..backends.kernels import kernel_op
 from ..backends.precision import to_floating
 from ..function import Function
 from ..variable import Operand, Variable, get_array_module
@@ -74,11 +74,9 @@ class Tanh(Function):
         return TanhGrad()(gy, y)
 
 
-tanh_grad = KernelOp("tanh_grad", "(gy: any shape, y: same) -> gx = gy (1 - y**2), same")
-
-
-@tanh_grad.define
-def _tanh_grad(gy: Array, y: Array) -> Array:
+@kernel_op
+def tanh_grad_op(gy: Array, y: Array) -> Array:
+    """Return gy (1 - y**2); both arguments have the same shape and dtype."""
     return gy * (1 - y * y)
 
 
@@ -86,7 +84,7 @@ class TanhGrad(Function):
     """gx = gy (1 - y**2);  dgx/dgy = 1 - y**2,  dgx/dy = -2 gy y."""
 
     def forward(self, gy: Array, y: Array) -> Array:
-        return tanh_grad(gy, y)
+        return tanh_grad_op(gy, y)
 
     def backward(self, ggx: Array | Variable) -> Any:
         gy, y = self.inputs

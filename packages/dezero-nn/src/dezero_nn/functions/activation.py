@@ -16,6 +16,7 @@ from dezero_core.extend import (
     backend_of,
     call_widened,
     floating,
+    kernel_op,
     sum_over,
     unwrap,
 )
@@ -23,13 +24,12 @@ from dezero_core.functions import exp, sum, tanh, where
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
-from .. import signatures
-
 LAST_AXIS = "; give axis=-1 for the last"
 
 
-@signatures.sigmoid.define
-def _sigmoid(x: Array) -> Any:
+@kernel_op
+def sigmoid_op(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)), in the shape and dtype of ``x``."""
     xp = get_array_module(x)
     small = xp.exp(-xp.abs(x))  # no overflow: 1 / (1 + e^-x) = e^x / (1 + e^x)
     return xp.where(x >= 0, xp.ones_like(x), small) / (1 + small)
@@ -39,15 +39,16 @@ class Sigmoid(Function):
     """y = 1 / (1 + exp(-x));  dy/dx = y (1 - y)."""
 
     def forward(self, x: Array) -> Any:
-        return signatures.sigmoid(x)
+        return sigmoid_op(x)
 
     def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
         return SigmoidGrad()(gy, y)
 
 
-@signatures.sigmoid_grad.define
-def _sigmoid_grad(gy: Array, y: Array) -> Any:
+@kernel_op
+def sigmoid_grad_op(gy: Array, y: Array) -> Array:
+    """Return gy y (1 - y); both arguments have the same shape and dtype."""
     return gy * y * (1 - y)
 
 
@@ -55,7 +56,7 @@ class SigmoidGrad(Function):
     """gx = gy y (1 - y);  dgx/dgy = y (1 - y),  dgx/dy = gy (1 - 2 y)."""
 
     def forward(self, gy: Array, y: Array) -> Any:
-        return signatures.sigmoid_grad(gy, y)
+        return sigmoid_grad_op(gy, y)
 
     def backward(self, ggx: AnyArray) -> Any:
         gy, y = self.inputs
@@ -98,21 +99,23 @@ class ReLU(Function):
     """y = max(x, 0);  dy/dx = 1 where x > 0, else 0."""
 
     def forward(self, x: Array) -> Any:
-        return signatures.relu(x)
+        return relu_op(x)
 
     def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
         return ReLUGrad()(gy, unwrap(y))
 
 
-@signatures.relu.define
-def _relu(x: Array) -> Any:
+@kernel_op
+def relu_op(x: Array) -> Array:
+    """Return ``x`` where it is positive and 0 elsewhere, in its shape and dtype."""
     xp = get_array_module(x)
     return xp.maximum(x, backend_of(x).scalar_like(0, x))
 
 
-@signatures.relu_grad.define
-def _relu_grad(gy: Array, y: Array) -> Any:
+@kernel_op
+def relu_grad_op(gy: Array, y: Array) -> Array:
+    """Return ``gy`` where y > 0 and 0 elsewhere; both have the same shape and dtype."""
     xp = get_array_module(gy)
     return xp.where(y > 0, gy, backend_of(gy).scalar_like(0, gy))
 
@@ -121,7 +124,7 @@ class ReLUGrad(Function):
     """gx = gy where y > 0, else 0;  dgx/dgy = 1 where y > 0, else 0."""
 
     def forward(self, gy: Array, y: Array) -> Any:
-        return signatures.relu_grad(gy, y)
+        return relu_grad_op(gy, y)
 
     def backward(self, ggx: AnyArray) -> Any:
         _, y = self.inputs

@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, get_array_module
-from dezero_core.extend import Array, backend_of, sum_over
+from dezero_core.extend import Array, backend_of, kernel_op, sum_over
 from dezero_core.functions import broadcast_to, reshape, sum
 from dezero_core.variable import AnyArray
-
-from .. import signatures
 
 
 def over_channels(x: AnyArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -21,8 +19,9 @@ def over_channels(x: AnyArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return axes, (1, x.shape[1], *[1] * (x.ndim - 2))
 
 
-@signatures.channel_sum.define
-def _channel_sum(g: Array) -> Any:
+@kernel_op
+def channel_sum_op(g: Array) -> Array:
+    """Return the sum of each channel of g (N, C, ...), of shape (C,)."""
     return sum_over(g, backend_of(g), over_channels(g)[0])
 
 
@@ -30,15 +29,19 @@ class ChannelSum(Function):
     """y = sum of x over all axes but the channels;  dy/dx = 1 for each element."""
 
     def forward(self, x: Array) -> Any:
-        return signatures.channel_sum(x)
+        return channel_sum_op(x)
 
     def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
         return broadcast_to(reshape(gy, over_channels(x)[1]), x.shape)
 
 
-@signatures.channel_sums.define
-def _channel_sums(g: Array, x: Array, shift: Array) -> tuple[Any, Any]:
+@kernel_op
+def channel_sums_op(g: Array, x: Array, shift: Array) -> tuple[Array, Array]:
+    """Return the sums of g and of g (x - shift) over each channel, both of shape (C,).
+
+    g and x: (N, C, ...); shift: (C,).
+    """
     xp, backend, (axes, shape) = get_array_module(x), backend_of(x), over_channels(x)
     product = g * (x - xp.reshape(shift, shape))
     return sum_over(g, backend, axes), sum_over(product, backend, axes)
@@ -48,7 +51,7 @@ class ChannelSums(Function):
     """y0 = sum of g, y1 = sum of g (x - shift), both of each channel;  dy1/dg = x - shift."""
 
     def forward(self, g: Array, x: Array, shift: Array) -> Any:
-        return signatures.channel_sums(g, x, shift)
+        return channel_sums_op(g, x, shift)
 
     def backward(self, gy0: AnyArray, gy1: AnyArray) -> Any:
         (g, x, shift), (total, _) = self.inputs, self.outputs
@@ -58,8 +61,12 @@ class ChannelSums(Function):
         return gg, gy1_wide * g, -gy1 * total
 
 
-@signatures.channel_sum_of.define
-def _channel_sum_of(g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Any:
+@kernel_op
+def channel_sum_of_op(g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Array:
+    """Return a g + b (x - shift) + c, in the shape of ``x``.
+
+    g and x: (N, C, ...); shift, a, b and c: (C,), one number for each channel.
+    """
     xp, (_, shape) = get_array_module(x), over_channels(x)
     shift, a, b, c = (xp.reshape(number, shape) for number in (shift, a, b, c))
     return a * g + b * (x - shift) + c
@@ -69,7 +76,7 @@ class ChannelSumOf(Function):
     """y = a g + b (x - shift) + c, where shift, a, b and c have one number per channel."""
 
     def forward(self, g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Any:
-        return signatures.channel_sum_of(g, x, shift, a, b, c)
+        return channel_sum_of_op(g, x, shift, a, b, c)
 
     def backward(self, gy: AnyArray) -> Any:
         g, x, shift, a, b, _ = self.inputs

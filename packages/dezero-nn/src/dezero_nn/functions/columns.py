@@ -7,24 +7,33 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.errors import ShapeError
-from dezero_core.extend import as_shape, backend_of, cast, to_single
+from dezero_core.extend import Array, as_shape, backend_of, cast, kernel_op, to_single
 from dezero_core.functions import reshape, transpose
 from dezero_core.hints import hinted
 
-from .. import signatures
-from ..windows import DENSE, Pair, element_of_windows, window_counts, window_settings
+from ..windows import DENSE, Pair, Shape, element_of_windows, window_counts, window_settings
 
 
-@signatures.im2col.define
-def _im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Any:
+@kernel_op
+def im2col_op(
+    x: Array, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float
+) -> Array:
+    """Return every window of x (N, C, H, W), padded with ``value``: (N, C, KH, KW, OH, OW).
+
+    The result may be a view.
+    """
     backend = backend_of(x)
     if any(pad):
         x = backend.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
     return backend.sliding_windows(x, kernel, stride, dilation)
 
 
-@signatures.col2im.define
-def _col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
+@kernel_op
+def col2im_op(cols: Array, shape: Shape, stride: Pair, pad: Pair, dilation: Pair) -> Array:
+    """Return the transpose of `im2col_op`: windows scatter-added to images of shape (N, C, H, W).
+
+    cols: (N, C, KH, KW, OH, OW).
+    """
     backend = backend_of(cols)
     dtype, cols = cols.dtype, to_single(cols, backend)
     (N, C, H, W), (PH, PW) = shape, pad
@@ -46,7 +55,7 @@ class Im2col(Function):
 
     def forward(self, x: Any) -> Any:
         window_counts(x.shape, self.kernel, self.stride, self.pad)
-        return signatures.im2col(x, self.kernel, self.stride, self.pad, DENSE, self.value)
+        return im2col_op(x, self.kernel, self.stride, self.pad, DENSE, self.value)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -95,7 +104,7 @@ class Col2im(Function):
             raise ShapeError(
                 f"Col2im: windows of images {self.shape} are {expected}, got {tuple(x.shape)}"
             )
-        return signatures.col2im(x, self.shape, self.stride, self.pad, DENSE)
+        return col2im_op(x, self.shape, self.stride, self.pad, DENSE)
 
     def backward(self, gy: Any) -> Any:
         return Im2col(self.kernel, self.stride, self.pad)(gy)

@@ -7,14 +7,21 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import as_integer, floating
+from dezero_core.extend import Array, as_integer, floating, kernel_op
 from dezero_core.functions import add, broadcast_to, reshape, transpose
 from dezero_core.hints import hinted
 
-from .. import signatures
-from ..windows import DENSE, Pair, get_conv_outsize, get_deconv_outsize, pair, window_counts
-from .channels import ChannelSum
-from .columns import im2col
+from ..windows import (
+    ConvParams,
+    Pair,
+    Shape,
+    get_conv_outsize,
+    get_deconv_outsize,
+    pair,
+    window_counts,
+)
+from .channels import ChannelSum, channel_sum_op
+from .columns import col2im_op, im2col, im2col_op
 from .linear import linear
 
 # The portable forms are products of matrices, one for each group of channels. With G groups,
@@ -23,34 +30,42 @@ from .linear import linear
 #     filters (G, OC/G, K)      columns (N, G, K, P)      outputs (N, G, OC/G, P)
 
 
-@signatures.conv2d.define
-def _conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
+@kernel_op
+def conv2d_op(x: Array, W: Array, b: Array | None, params: ConvParams) -> Array:
+    """Return the convolution of images with filters: (N, OC, OH, OW).
+
+    x: (N, C, H, W); W: (OC, C / groups, KH, KW); b: (OC,) or None.
+    """
     xp = get_array_module(x)
-    cols = signatures.im2col(x, W.shape[2:], stride, pad, dilation, 0.0)
-    y = filters_of(W, groups) @ columns_of(cols, groups)
+    cols = im2col_op(x, W.shape[2:], params.stride, params.pad, params.dilation, 0.0)
+    y = filters_of(W, params.groups) @ columns_of(cols, params.groups)
     y = xp.reshape(y, (x.shape[0], W.shape[0], *cols.shape[4:]))
     return y if b is None else y + xp.reshape(b, (-1, 1, 1))
 
 
-@signatures.conv2d_grad_x.define
-def _conv2d_grad_x(
-    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+@kernel_op
+def conv2d_grad_x_op(gy: Array, W: Array, shape: Shape, params: ConvParams) -> Array:
+    """Return the gradient of the images of `conv2d_op`: (N, C, H, W), which is ``shape``.
+
+    gy: (N, OC, OH, OW); W: (OC, C / groups, KH, KW).
+    """
     xp = get_array_module(gy)
     N, OC, OH, OW = gy.shape
-    gy = xp.reshape(gy, (N, groups, OC // groups, OH * OW))
-    cols = xp.matrix_transpose(filters_of(W, groups)) @ gy
+    gy = xp.reshape(gy, (N, params.groups, OC // params.groups, OH * OW))
+    cols = xp.matrix_transpose(filters_of(W, params.groups)) @ gy
     cols = xp.reshape(cols, (N, shape[1], *W.shape[2:], OH, OW))
-    return signatures.col2im(cols, shape, stride, pad, dilation)
+    return col2im_op(cols, shape, params.stride, params.pad, params.dilation)
 
 
-@signatures.conv2d_grad_W.define
-def _conv2d_grad_W(
-    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+@kernel_op
+def conv2d_grad_W_op(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> Array:
+    """Return the gradient of the filters of `conv2d_op`: (OC, C / groups, KH, KW).
+
+    x: (N, C, H, W); gy: (N, OC, OH, OW); ``kernel`` is (KH, KW).
+    """
     xp = get_array_module(x)
-    N, OC, OH, OW = gy.shape
-    cols = columns_of(signatures.im2col(x, kernel, stride, pad, dilation, 0.0), groups)
+    (N, OC, OH, OW), (stride, pad, dilation, groups) = gy.shape, params
+    cols = columns_of(im2col_op(x, kernel, stride, pad, dilation, 0.0), groups)
     gy = xp.reshape(gy, (N, groups, OC // groups, OH * OW))
     # all images side by side: one product for each group
     cols = xp.reshape(xp.permute_dims(cols, (1, 0, 3, 2)), (groups, N * OH * OW, cols.shape[2]))
@@ -58,14 +73,17 @@ def _conv2d_grad_W(
     return xp.reshape(gy @ cols, (OC, x.shape[1] // groups, *kernel))
 
 
-@signatures.conv2d_grads.define
-def _conv2d_grads(
-    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> tuple[Any, Any, Any]:
-    settings = stride, pad, dilation, groups
-    gx = signatures.conv2d_grad_x(gy, W, x.shape, *settings)
-    gW = signatures.conv2d_grad_W(x, gy, W.shape[2:], *settings)
-    return gx, gW, signatures.channel_sum(gy)
+@kernel_op
+def conv2d_grads_op(
+    gy: Array, x: Array, W: Array, params: ConvParams
+) -> tuple[Array, Array, Array]:
+    """Return the gradients of images, filters and bias, with the work they share done once.
+
+    gy: (N, OC, OH, OW); x: (N, C, H, W); W: (OC, C / groups, KH, KW); the bias: (OC,).
+    """
+    gx = conv2d_grad_x_op(gy, W, x.shape, params)
+    gW = conv2d_grad_W_op(x, gy, W.shape[2:], params)
+    return gx, gW, channel_sum_op(gy)
 
 
 def filters_of(W: Any, groups: int) -> Any:
@@ -85,62 +103,60 @@ def columns_of(cols: Any, groups: int) -> Any:
 class Conv2d(Function):
     """y = W slid over x, + b: y[n, o] = sum over c of x[n, c] correlated with W[o, c], + b[o]."""
 
-    def __init__(self, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> None:
-        self.settings = stride, pad, dilation, groups
+    def __init__(self, params: ConvParams) -> None:
+        self.params = params
 
     def forward(self, x: Any, W: Any, b: Any) -> Any:
-        require_conv_shapes(x.shape, W.shape, b, self.settings)
-        return signatures.conv2d(x, W, b, *self.settings)
+        require_conv_shapes(x.shape, W.shape, b, self.params)
+        return conv2d_op(x, W, b, self.params)
 
     def backward(self, gy: Any) -> Any:
         x, W, _ = self.inputs
         need_x, need_W, need_b = self.needs_grad
         gx = gW = None
         if need_x and need_W:
-            gx, gW, gb = Conv2dGrads(*self.settings)(gy, x, W)
+            gx, gW, gb = Conv2dGrads(self.params)(gy, x, W)
             return gx, gW, gb if need_b else None
         if need_x:
-            gx = Conv2dGradX(x.shape, *self.settings)(gy, W)
+            gx = Conv2dGradX(x.shape, self.params)(gy, W)
         elif need_W:
-            gW = Conv2dGradW(W.shape[2:], *self.settings)(x, gy)
+            gW = Conv2dGradW(W.shape[2:], self.params)(x, gy)
         return gx, gW, ChannelSum()(gy) if need_b else None
 
 
 class Conv2dGradX(Function):
     """gx = W slid over gy the other way: linear in both, so conv2d and its gradients again."""
 
-    def __init__(
-        self, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
-    ) -> None:
-        self.shape, self.settings = tuple(shape), (stride, pad, dilation, groups)
+    def __init__(self, shape: Shape, params: ConvParams) -> None:
+        self.shape, self.params = tuple(shape), params
 
     def forward(self, gy: Any, W: Any) -> Any:
-        return signatures.conv2d_grad_x(gy, W, self.shape, *self.settings)
+        return conv2d_grad_x_op(gy, W, self.shape, self.params)
 
     def backward(self, ggx: Any) -> Any:
         gy, W = self.inputs
         need_gy, need_W = self.needs_grad
         return (
-            Conv2d(*self.settings)(ggx, W, None) if need_gy else None,
-            Conv2dGradW(W.shape[2:], *self.settings)(ggx, gy) if need_W else None,
+            Conv2d(self.params)(ggx, W, None) if need_gy else None,
+            Conv2dGradW(W.shape[2:], self.params)(ggx, gy) if need_W else None,
         )
 
 
 class Conv2dGradW(Function):
     """gW = gy slid over x: linear in both, so conv2d and its gradients again."""
 
-    def __init__(self, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> None:
-        self.kernel, self.settings = kernel, (stride, pad, dilation, groups)
+    def __init__(self, kernel: Pair, params: ConvParams) -> None:
+        self.kernel, self.params = kernel, params
 
     def forward(self, x: Any, gy: Any) -> Any:
-        return signatures.conv2d_grad_W(x, gy, self.kernel, *self.settings)
+        return conv2d_grad_W_op(x, gy, self.kernel, self.params)
 
     def backward(self, ggW: Any) -> Any:
         x, gy = self.inputs
         need_x, need_gy = self.needs_grad
         return (
-            Conv2dGradX(x.shape, *self.settings)(gy, ggW) if need_x else None,
-            Conv2d(*self.settings)(x, ggW, None) if need_gy else None,
+            Conv2dGradX(x.shape, self.params)(gy, ggW) if need_x else None,
+            Conv2d(self.params)(x, ggW, None) if need_gy else None,
         )
 
 
@@ -149,11 +165,11 @@ class Conv2dGrads(Function):
 
     materialize_grads = False
 
-    def __init__(self, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> None:
-        self.settings = stride, pad, dilation, groups
+    def __init__(self, params: ConvParams) -> None:
+        self.params = params
 
     def forward(self, gy: Any, x: Any, W: Any) -> Any:
-        return signatures.conv2d_grads(gy, x, W, *self.settings)
+        return conv2d_grads_op(gy, x, W, self.params)
 
     def backward(self, ggx: Any, ggW: Any, ggb: Any) -> Any:
         gy, x, W = self.inputs
@@ -161,15 +177,15 @@ class Conv2dGrads(Function):
         of_gy = of_x = of_W = None
         if need_gy:
             parts = [
-                None if ggx is None else Conv2d(*self.settings)(ggx, W, None),
-                None if ggW is None else Conv2d(*self.settings)(x, ggW, None),
+                None if ggx is None else Conv2d(self.params)(ggx, W, None),
+                None if ggW is None else Conv2d(self.params)(x, ggW, None),
                 None if ggb is None else broadcast_to(reshape(ggb, (-1, 1, 1)), gy.shape),
             ]
             of_gy = reduce(add, [part for part in parts if part is not None])
         if need_x and ggW is not None:
-            of_x = Conv2dGradX(x.shape, *self.settings)(gy, ggW)
+            of_x = Conv2dGradX(x.shape, self.params)(gy, ggW)
         if need_W and ggx is not None:
-            of_W = Conv2dGradW(W.shape[2:], *self.settings)(ggx, gy)
+            of_W = Conv2dGradW(W.shape[2:], self.params)(ggx, gy)
         return of_gy, of_x, of_W
 
 
@@ -198,7 +214,7 @@ def conv2d(
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     x, W, b = floating(x, W), floating(W, x), floating(b, W)
-    return Conv2d(*conv_settings("conv2d", stride, pad, dilation, groups))(x, W, b)
+    return Conv2d(conv_params("conv2d", stride, pad, dilation, groups))(x, W, b)
 
 
 @hinted
@@ -206,10 +222,10 @@ def conv2d_simple(
     x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
     """Return the same as `conv2d`, spelled out: lay out the windows, multiply (book step 57)."""
-    settings = conv_settings("conv2d_simple", stride, pad, DENSE, 1)
-    require_conv_shapes(x.shape, W.shape, b, settings)
+    params = conv_params("conv2d_simple", stride, pad, 1, 1)
+    require_conv_shapes(x.shape, W.shape, b, params)
     OC, C, KH, KW = W.shape
-    OH, OW = window_counts(x.shape, (KH, KW), *settings[:2])
+    OH, OW = window_counts(x.shape, (KH, KW), params.stride, params.pad)
     cols = im2col(x, (KH, KW), stride, pad)
     y = linear(cols, transpose(reshape(W, (OC, C * KH * KW))), b)
     return transpose(reshape(y, (x.shape[0], OH, OW, OC)), (0, 3, 1, 2))
@@ -238,18 +254,16 @@ def deconv2d(
         ShapeError: the shapes do not fit together, or no convolution makes H, W of ``outsize``.
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
-    settings = conv_settings("deconv2d", stride, pad, dilation, groups)
-    shape = deconv_shape(x.shape, W.shape, b, settings, outsize)
+    params = conv_params("deconv2d", stride, pad, dilation, groups)
+    shape = deconv_shape(x.shape, W.shape, b, params, outsize)
     x, W, b = floating(x, W), floating(W, x), floating(b, W)
-    y = Conv2dGradX(shape, *settings)(x, W)
+    y = Conv2dGradX(shape, params)(x, W)
     return y if b is None else y + reshape(b, (-1, 1, 1))
 
 
-def conv_settings(
-    op: str, stride: Any, pad: Any, dilation: Any, groups: Any
-) -> tuple[Pair, Pair, Pair, int]:
-    """Return the settings of a convolution as pairs, and ``groups`` as an integer."""
-    return (
+def conv_params(op: str, stride: Any, pad: Any, dilation: Any, groups: Any) -> ConvParams:
+    """Return the parameters of a convolution, each integer but ``groups`` as a pair."""
+    return ConvParams(
         pair(stride, f"{op}: stride"),
         pair(pad, f"{op}: pad"),
         pair(dilation, f"{op}: dilation"),
@@ -257,9 +271,9 @@ def conv_settings(
     )
 
 
-def require_conv_shapes(x: tuple[int, ...], W: tuple[int, ...], b: Any, settings: Any) -> None:
+def require_conv_shapes(x: Shape, W: Shape, b: Array | None, params: ConvParams) -> None:
     """Raise `ShapeError` unless images, filters and bias fit together."""
-    stride, pad, dilation, groups = settings
+    stride, pad, dilation, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[1] * groups
     if not fits or (b is not None and tuple(b.shape) != (W[0],)):
         raise misfit("conv2d", x, W, b, groups, "(OC, C / groups, KH, KW)")
@@ -268,10 +282,10 @@ def require_conv_shapes(x: tuple[int, ...], W: tuple[int, ...], b: Any, settings
 
 
 def deconv_shape(
-    x: tuple[int, ...], W: tuple[int, ...], b: Any, settings: Any, outsize: Pair | None
-) -> tuple[int, ...]:
+    x: Shape, W: Shape, b: Array | None, params: ConvParams, outsize: Pair | None
+) -> Shape:
     """The shape of what `deconv2d` returns, checked."""
-    *steps, groups = settings
+    *steps, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[0]
     if not fits or (b is not None and tuple(b.shape) != (W[1] * groups,)):
         raise misfit("deconv2d", x, W, b, groups, "(C, OC / groups, KH, KW)")
@@ -297,9 +311,7 @@ def require_groups(op: str, groups: int, *channels: int) -> None:
         )
 
 
-def misfit(
-    op: str, x: tuple[int, ...], W: tuple[int, ...], b: Any, groups: int, form: str
-) -> ShapeError:
+def misfit(op: str, x: Shape, W: Shape, b: Array | None, groups: int, form: str) -> ShapeError:
     """The error for images, filters and bias that do not fit together."""
     has_bias = "" if b is None else f", b {tuple(b.shape)}"
     return ShapeError(

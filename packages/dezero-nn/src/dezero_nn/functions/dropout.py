@@ -6,16 +6,16 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import Array, as_number, backend_of, floating, unwrap
+from dezero_core.extend import Array, as_number, backend_of, floating, kernel_op, unwrap
 from dezero_core.functions import reshape
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
-from .. import signatures
 
 
-@signatures.scaled_where.define
-def _scaled_where(x: Array, mask: Array, scale: float) -> Any:
+@kernel_op
+def scaled_where_op(x: Array, mask: Array, scale: float) -> Array:
+    """Return x times scale where the mask (bools, the shape of x) is true, and 0 elsewhere."""
     return get_array_module(x).where(mask, x * scale, backend_of(x).scalar_like(0.0, x))
 
 
@@ -26,7 +26,7 @@ class Dropout(Function):
         self.scale = scale
 
     def forward(self, x: Array, mask: Array) -> Any:
-        return signatures.scaled_where(x, mask, self.scale)
+        return scaled_where_op(x, mask, self.scale)
 
     def backward(self, gy: AnyArray) -> Any:
         _, mask = self.inputs

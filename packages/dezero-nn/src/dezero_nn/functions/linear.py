@@ -9,7 +9,7 @@ from dezero_core.diagnosis import broadcast_shape, shape_of
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, floating
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
-from dezero_core.functions.linalg import matmul_shape, product
+from dezero_core.functions.linalg import matmul_op, matmul_shape
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
@@ -18,7 +18,7 @@ class Linear(Function):
     """y = x W + b;  dL/dx = gy W^T,  dL/dW = x^T gy,  dL/db = sum of gy over the rows."""
 
     def forward(self, x: Array, W: Array, b: Array | None) -> Any:
-        y = product(x, W)
+        y = matmul_op(x, W)
         return y if b is None else y + b
 
     def backward(self, gy: AnyArray) -> Any:

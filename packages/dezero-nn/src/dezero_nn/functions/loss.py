@@ -15,6 +15,7 @@ from dezero_core.extend import (
     cast,
     floating,
     narrowed,
+    kernel_op,
     on_device_of,
     sum_over,
     unwrap,
@@ -24,7 +25,6 @@ from dezero_core.functions import astype, clip, get_item, log, mean, reshape, su
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
-from .. import signatures
 from .activation import sigmoid, softmax
 from .labels import require_classes
 
@@ -94,8 +94,12 @@ def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-@signatures.softmax_cross_entropy.define
-def _softmax_cross_entropy(x: Array, t: Array) -> Any:
+@kernel_op
+def softmax_cross_entropy_op(x: Array, t: Array) -> Array:
+    """Return minus the mean of log softmax(x)[t], of shape (), in the dtype of ``x``.
+
+    x: (N, C); t: (N,) or (N, 1), integers from 0 to C - 1.
+    """
     xp, backend = get_array_module(x), backend_of(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
@@ -104,8 +108,12 @@ def _softmax_cross_entropy(x: Array, t: Array) -> Any:
     return sum_over(log_z - picked, backend) / x.shape[0]
 
 
-@signatures.softmax_cross_entropy_grad.define
-def _softmax_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Any:
+@kernel_op
+def softmax_cross_entropy_grad_op(gy: Array, x: Array, t: Array) -> Array:
+    """Return (softmax(x) - onehot(t)) gy / N, of shape (N, C).
+
+    gy: (); x and t: as for `softmax_cross_entropy_op`.
+    """
     xp = get_array_module(x)
     p = xp.exp(x - xp.max(x, axis=1, keepdims=True))
     p = p / sum_over(p, backend_of(x), 1, keepdims=True)
@@ -117,7 +125,7 @@ class SoftmaxCrossEntropy(Function):
 
     def forward(self, x: Array, t: Array) -> Any:
         check_labels("softmax_cross_entropy", x, t)
-        return signatures.softmax_cross_entropy(x, t)
+        return softmax_cross_entropy_op(x, t)
 
     def backward(self, gy: AnyArray) -> Any:
         x, t = self.inputs
@@ -128,7 +136,7 @@ class SoftmaxCrossEntropyGrad(Function):
     """gx = (p - onehot(t)) gy / N, with p = softmax(x);  for dp/dx see `Softmax`."""
 
     def forward(self, gy: Array, x: Array, t: Array) -> Any:
-        return signatures.softmax_cross_entropy_grad(gy, x, t)
+        return softmax_cross_entropy_grad_op(gy, x, t)
 
     def backward(self, ggx: AnyArray) -> Any:
         gy, x, t = self.inputs

@@ -15,6 +15,7 @@ from dezero_core.extend import (
     cast,
     floating,
     is_floating,
+    kernel_op,
     sum_over,
     unwrap,
     widened,
@@ -23,7 +24,6 @@ from dezero_core.functions import reshape, sum, sum_to
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray
 
-from .. import signatures
 from .channels import ChannelSumOf, ChannelSums, over_channels
 
 
@@ -39,7 +39,7 @@ class BatchNorm(Function):
         self.eps = eps
 
     def forward(self, x: Array, gamma: Array, beta: Array) -> Any:
-        return signatures.batch_norm(x, gamma, beta, self.eps)
+        return batch_norm_op(x, gamma, beta, self.eps)
 
     def backward(self, gy: AnyArray, gmean: AnyArray, gvar: AnyArray) -> Any:
         (x, gamma, _), (_, mean, var) = self.inputs, self.outputs
@@ -54,8 +54,12 @@ class BatchNorm(Function):
         return ChannelSumOf()(gy, x, mean, of_gy, of_centred, rest), ggamma, gbeta
 
 
-@signatures.batch_norm.define
-def _batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Any, Any, Any]:
+@kernel_op
+def batch_norm_op(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, Array, Array]:
+    """Return gamma (x - mean) / sqrt(var + eps) + beta, and each channel's mean and variance.
+
+    x: (N, C, ...); gamma, beta, mean and variance: (C,).
+    """
     xp, (axes, shape) = get_array_module(x), over_channels(x)
     m = math.prod(x.shape) // x.shape[1]
     backend = backend_of(x)

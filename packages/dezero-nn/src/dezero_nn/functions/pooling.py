@@ -8,37 +8,43 @@ from typing import Any
 from dezero_core import Config, Function, Variable, get_array_module
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import (
+    Array,
     backend_of,
     call_widened,
     floating,
     is_floating,
+    kernel_op,
     sum_over,
     unwrap,
 )
 from dezero_core.functions import max, reshape, transpose
 from dezero_core.hints import hinted
 
-from .. import signatures
-from ..windows import DENSE, Pair, window_counts, window_settings
-from .columns import Im2col
+from ..windows import DENSE, Pair, Shape, window_counts, window_settings
+from .columns import Im2col, col2im_op, im2col_op
 
 
-@signatures.max_pool2d.define
-def _max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
+@kernel_op
+def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Array, Array]:
+    """Return the largest element of each window, and its position: both (N, C, OH, OW).
+
+    Positions in a window are integers, row by row; of equal elements the first counts.
+    """
     xp, padding = get_array_module(x), lowest(x)
-    rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, padding))
+    rows = in_rows(im2col_op(x, kernel, stride, pad, DENSE, padding))
     y, index = xp.max(rows, axis=2), xp.argmax(rows, axis=2)
     if any(pad):  # at a tie an element of x must come before the padding
         ones = backend_of(x).zeros((1, 1, *x.shape[2:]), index) + 1
-        is_inside = in_rows(signatures.im2col(ones, kernel, stride, pad, DENSE, 0))
+        is_inside = in_rows(im2col_op(ones, kernel, stride, pad, DENSE, 0))
         index = xp.where(y == padding, xp.argmax(is_inside, axis=2), index)
     return y, index
 
 
-@signatures.max_pool2d_values.define
-def _max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+@kernel_op
+def max_pool2d_values_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
+    """Return the first result of `max_pool2d_op` alone, for calls without a graph."""
     xp = get_array_module(x)
-    return xp.max(in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, lowest(x))), axis=2)
+    return xp.max(in_rows(im2col_op(x, kernel, stride, pad, DENSE, lowest(x))), axis=2)
 
 
 def lowest(x: Any) -> float:
@@ -49,21 +55,23 @@ def lowest(x: Any) -> float:
     return 0 if xp.isdtype(x.dtype, "bool") else int(xp.iinfo(x.dtype).min)
 
 
-@signatures.max_pool2d_grad.define
-def _max_pool2d_grad(
-    gy: Any, index: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
-) -> Any:
+@kernel_op
+def max_pool2d_grad_op(
+    gy: Array, index: Array, shape: Shape, kernel: Pair, stride: Pair, pad: Pair
+) -> Array:
+    """Return ``gy`` scatter-added to the positions ``index`` of images of shape (N, C, H, W)."""
     xp = get_array_module(gy)
     spread = xp.expand_dims(gy, axis=2)
     cols = xp.where(chosen(index, kernel), spread, backend_of(gy).scalar_like(0, gy))
     cols = xp.reshape(cols, (*gy.shape[:2], *kernel, *gy.shape[2:]))
-    return signatures.col2im(cols, shape, stride, pad, DENSE)
+    return col2im_op(cols, shape, stride, pad, DENSE)
 
 
-@signatures.max_pool2d_pick.define
-def _max_pool2d_pick(x: Any, index: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
+@kernel_op
+def max_pool2d_pick_op(x: Array, index: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
+    """Return the element at position ``index`` of each window of ``x``: (N, C, OH, OW)."""
     xp = get_array_module(x)
-    rows = in_rows(signatures.im2col(x, kernel, stride, pad, DENSE, 0.0))
+    rows = in_rows(im2col_op(x, kernel, stride, pad, DENSE, 0.0))
     picked = xp.where(chosen(index, kernel), rows, backend_of(x).scalar_like(0, x))
     return xp.sum(picked, axis=2)
 
@@ -102,8 +110,8 @@ class MaxPool2d(Pool2d):
     def forward(self, x: Any) -> Any:
         window_counts(x.shape, *self.settings)
         if not Config.enable_backprop:  # nobody will ask where
-            return signatures.max_pool2d_values(x, *self.settings)
-        return signatures.max_pool2d(x, *self.settings)
+            return max_pool2d_values_op(x, *self.settings)
+        return max_pool2d_op(x, *self.settings)
 
     def backward(self, gy: Any, _: Any) -> Any:
         (x,), (_, index) = self.inputs, self.outputs
@@ -114,7 +122,7 @@ class MaxPool2dGrad(Pool2dGrad):
     """gx = gy where the largest were;  each gy gets the gradient from there."""
 
     def forward(self, gy: Any, index: Any) -> Any:
-        return signatures.max_pool2d_grad(gy, index, self.shape, *self.settings)
+        return max_pool2d_grad_op(gy, index, self.shape, *self.settings)
 
     def backward(self, ggx: Any) -> Any:
         _, index = self.inputs
@@ -125,7 +133,7 @@ class MaxPool2dPick(Pool2d):
     """y = the element of each window where index points;  it gets the gradient."""
 
     def forward(self, x: Any, index: Any) -> Any:
-        return signatures.max_pool2d_pick(x, index, *self.settings)
+        return max_pool2d_pick_op(x, index, *self.settings)
 
     def backward(self, gy: Any) -> Any:
         x, index = self.inputs
@@ -180,20 +188,20 @@ def require_small_pad(kernel: Pair, pad: Pair) -> None:
         raise ArgumentError(f"pooling: pad {pad} is not smaller than kernel_size {kernel}")
 
 
-@signatures.average_pool2d.define
-def _average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
-    cols = signatures.im2col(x, kernel, stride, pad, DENSE, 0.0)
+@kernel_op
+def average_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
+    """Return the mean of each window, padding zeros included: (N, C, OH, OW)."""
+    cols = im2col_op(x, kernel, stride, pad, DENSE, 0.0)
     return sum_over(cols, backend_of(cols), (2, 3)) / math.prod(kernel)
 
 
-@signatures.average_pool2d_grad.define
-def _average_pool2d_grad(
-    gy: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
-) -> Any:
+@kernel_op
+def average_pool2d_grad_op(gy: Array, shape: Shape, kernel: Pair, stride: Pair, pad: Pair) -> Array:
+    """Return each ``gy`` spread over its window in equal shares, for images of ``shape``."""
     xp = get_array_module(gy)
     share = xp.reshape(gy / math.prod(kernel), (*gy.shape[:2], 1, 1, *gy.shape[2:]))
     cols = xp.broadcast_to(share, (*gy.shape[:2], *kernel, *gy.shape[2:]))
-    return signatures.col2im(cols, shape, stride, pad, DENSE)
+    return col2im_op(cols, shape, stride, pad, DENSE)
 
 
 class AveragePool2d(Pool2d):
@@ -201,7 +209,7 @@ class AveragePool2d(Pool2d):
 
     def forward(self, x: Any) -> Any:
         window_counts(x.shape, *self.settings)
-        return signatures.average_pool2d(x, *self.settings)
+        return average_pool2d_op(x, *self.settings)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs
@@ -212,7 +220,7 @@ class AveragePool2dGrad(Pool2dGrad):
     """gx = each gy spread over its window: linear, so its derivative is the mean again."""
 
     def forward(self, gy: Any) -> Any:
-        return signatures.average_pool2d_grad(gy, self.shape, *self.settings)
+        return average_pool2d_grad_op(gy, self.shape, *self.settings)
 
     def backward(self, ggx: Any) -> Any:
         return AveragePool2d(*self.settings)(ggx)

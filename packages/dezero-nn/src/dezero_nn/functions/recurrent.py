@@ -17,7 +17,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.errors import ShapeError
-from dezero_core.extend import Array, call_widened, floating, narrowed, unwrap
+from dezero_core.extend import Array, call_widened, floating, kernel_op, narrowed, unwrap
 from dezero_core.functions import (
     concat,
     expand_dims,
@@ -32,8 +32,7 @@ from dezero_core.functions import (
 )  # fmt: skip
 from dezero_core.variable import AnyArray
 
-from .. import signatures
-from .activation import sigmoid
+from .activation import sigmoid, sigmoid_op
 
 GATES = 4
 """The number of gates: i (input), f (forget), u (candidate) and o (output)."""
@@ -51,12 +50,12 @@ class LSTMSequence(Function):
     materialize_grads = False
 
     def forward(self, x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array) -> Any:
-        return signatures.lstm(x, Wx, Wh, b, h, c)
+        return lstm_op(x, Wx, Wh, b, h, c)
 
     def backward(self, ghs: AnyArray, gc: AnyArray, _: AnyArray) -> Any:
         hs, needs_gx = self.outputs[0], self.needs_grad[0]
-        arrays = map(unwrap, (*self.outputs, *self.inputs, ghs, gc))
-        found = signatures.lstm_grad(*arrays, needs_gx)
+        arguments = *map(unwrap, (*self.outputs, *self.inputs, ghs, gc)), needs_gx
+        found = lstm_grad_op(*arguments)
         if not isinstance(hs, Variable):
             return found
         workspace = gates_and_cells(hs, *self.inputs)
@@ -144,19 +143,36 @@ def states_before(hs: AnyArray, h: AnyArray) -> Any:
     return concat([expand_dims(h, 0), hs[:-1, ...]])
 
 
-@signatures.lstm_grad.define
-def _lstm_grad(*arguments: Any) -> tuple[Any, ...]:
-    *arrays, needs_gx = arguments
-    variables: list[Any] = [x if x is None else Variable(x, requires_grad=False) for x in arrays]
-    hs, _, workspace, *inputs, ghs, gc = variables
+@kernel_op
+def lstm_grad_op(
+    hs: Array, last: Array, workspace: Array,
+    x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array,
+    ghs: Array | None, gc: Array | None, needs_gx: bool,
+) -> tuple[Array | None, ...]:  # fmt: skip
+    """Return the gradients of the six arguments of `lstm_op`.
+
+    hs, last, workspace: the results of `lstm_op`; x, Wx, Wh, b, h, c: its arguments; ghs and gc:
+    the gradients of hs and last, or None. The gradient of x is None unless ``needs_gx``.
+    """
+    arrays = hs, workspace, x, Wx, Wh, b, h, c, ghs, gc
+    known = [None if array is None else Variable(array, requires_grad=False) for array in arrays]
+    hs, workspace, *inputs, ghs, gc = known
     found = gradients(hs, workspace, inputs, ghs, gc, needs_gx)
     return tuple([None if gradient is None else unwrap(gradient) for gradient in found])
 
 
-@signatures.lstm.define
-def _lstm(x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array) -> tuple[Any, Any, Any]:
+@kernel_op
+def lstm_op(
+    x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array
+) -> tuple[Array, Array, Array]:
+    """Return h of every step, c of the last step, and a workspace for the backward.
+
+    x: (T, C, N); Wx: (4 H, C); Wh: (4 H, H); b: (4 H,); h and c: (H, N). The results have the
+    shapes (T, H, N) and (H, N). The workspace is i, f, u, o and c of every step, (T, 5, H, N), or
+    something else that only the `lstm_grad_op` of the same package reads.
+    """
     xp, (T, _, N), H = get_array_module(x), x.shape, h.shape[0]
-    squash = signatures.sigmoid, signatures.sigmoid, xp.tanh, signatures.sigmoid
+    squash = sigmoid_op, sigmoid_op, xp.tanh, sigmoid_op
     from_x = Wx @ x + xp.reshape(b, (GATES * H, 1))
     hs: list[Any] = []
     workspace: list[Any] = []

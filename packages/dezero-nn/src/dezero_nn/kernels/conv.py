@@ -10,7 +10,7 @@ import numpy as np
 from dezero_core import Config
 
 from ..parallel import parallel_for
-from ..windows import DENSE, Pair, window_counts
+from ..windows import DENSE, ConvParams, Pair, window_counts
 from . import columns, winograd
 from .channels import as_rows, channel_totals
 from .filters import remembered
@@ -28,8 +28,9 @@ def supports_conv2d(x: Any, W: Any, *settings: Any) -> bool:
     )
 
 
-def conv2d(x: Any, W: Any, b: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int) -> Any:
+def conv2d(x: Any, W: Any, b: Any, params: ConvParams) -> Any:
     """Filters at every place of the images."""
+    stride, pad, dilation, groups = params
     known = not Config.enable_backprop  # no training: the same filters will come again
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups, known)
     counts = window_counts(x.shape, W.shape[2:], stride, pad, dilation)
@@ -74,10 +75,9 @@ def read_by(
     return cut_out(x, (first, stop), (-pad[1], x.shape[3] + pad[1])), (0, 0)
 
 
-def conv2d_grad_W(
-    x: Any, gy: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def conv2d_grad_W(x: Any, gy: Any, kernel: Pair, params: ConvParams) -> Any:
     """The gradient of the filters: the sum of those by the parts of the images."""
+    stride, pad, dilation, groups = params
     W_shape = (gy.shape[1], x.shape[1] // groups, *kernel)
     m = tile(x.shape, W_shape, x.dtype, stride, pad, dilation, groups)
     by_filters, of_all = few_tiles(gy.shape, m), work(x.size, gy.size, W_shape)
@@ -101,10 +101,9 @@ def conv2d_grad_W(
     return added(parts)
 
 
-def conv2d_grad_x(
-    gy: Any, W: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def conv2d_grad_x(gy: Any, W: Any, shape: tuple[int, ...], params: ConvParams) -> Any:
     """The gradient of the images."""
+    stride, pad, dilation, groups = params
     m = tile(shape, W.shape, gy.dtype, stride, pad, dilation, groups)
     gx = np.empty(shape, gy.dtype)
     by_channels = few_tiles(gy.shape, m) if m else len(gx) == groups == 1
@@ -123,23 +122,21 @@ def conv2d_grad_x(
     return gx
 
 
-def supports_conv2d_grads(
-    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> bool:
+def supports_conv2d_grads(gy: Any, x: Any, W: Any, params: ConvParams) -> bool:
     """Of several images, where they are what is shared out."""
+    stride, pad, dilation, groups = params
     if not (supports_conv2d(gy, x) and supports_conv2d(x, W) and len(x) > 1):
         return False
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
     return not few_tiles(gy.shape, m)
 
 
-def conv2d_grads(
-    gy: Any, x: Any, W: Any, stride: Pair, pad: Pair, dilation: Pair, groups: int
-) -> Any:
+def conv2d_grads(gy: Any, x: Any, W: Any, params: ConvParams) -> Any:
     """The gradients of the images, of the filters and of the bias: images are shared out once.
 
     For as many products as one of them has: below, two threads are slower.
     """
+    stride, pad, dilation, groups = params
     m = tile(x.shape, W.shape, x.dtype, stride, pad, dilation, groups)
     gx = np.empty(x.shape, x.dtype)
     U: Any = mapped_filters(W.swapaxes(0, 1), m) if m else None

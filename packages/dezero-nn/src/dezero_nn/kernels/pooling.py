@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..functions.pooling import max_pool2d_op
 from ..parallel import parallel_for
-from ..signatures import max_pool2d as max_pool2d_op
 from ..windows import Pair, window_counts
 from .masks import kept
 from .views import padded, view_at

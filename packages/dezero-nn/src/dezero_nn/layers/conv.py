@@ -12,7 +12,7 @@ from dezero_core.extend import PyTorchArray, as_integer, backend_of, create_once
 from dezero_core.variable import Operand
 
 from ..functions import conv2d, deconv2d
-from ..functions.conv import conv_settings, require_groups
+from ..functions.conv import conv_params, require_groups
 from ..initializers import Initializer
 from ..windows import Pair, pair
 from .weighted import Weighted
@@ -52,8 +52,8 @@ class Convolution(Weighted):
         self.in_channels = in_channels
         self.out_channels = as_integer(name, "out_channels", out_channels, 0)
         self.kernel_size = pair(kernel_size, f"{name}: kernel_size")
-        settings = conv_settings(name, stride, pad, dilation, groups)
-        self.stride, self.pad, self.dilation, self.groups = settings
+        params = conv_params(name, stride, pad, dilation, groups)
+        self.stride, self.pad, self.dilation, self.groups = params
         super().__init__(self.out_channels, nobias, dtype, initializer)
         if in_channels is not None:
             self._init_W(as_integer(name, "in_channels", in_channels, 1), default_backend())

@@ -199,7 +199,7 @@ class Optimizer(Stateful):
 
     def new_values(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
         """Apply ``delta`` to each parameter; return the results, perhaps written over ``ps``."""
-        run = updates.update if self.elementwise else updates.update.portable
+        run = updates.update_op if self.elementwise else updates.update_op.portable
         return run(ps, gs, states, self.delta)
 
     def _update_group(self, params: list[Parameter]) -> None:

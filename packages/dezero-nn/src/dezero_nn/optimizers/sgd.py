@@ -29,7 +29,7 @@ class SGD(Optimizer):
     def new_values(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
         if type(self).delta is not SGD.delta:  # a subclass with another rule
             return super().new_values(ps, gs, states)
-        return updates.add_scaled(ps, gs, -self.lr)
+        return updates.add_scaled_op(ps, gs, -self.lr)
 
     def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         return g * -self.lr

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from dezero_core.extend import backend_of
-
-from ..signatures import add_scaled, update
-
-__all__ = ["add_scaled", "update"]
+from dezero_core.extend import Array, backend_of, kernel_op
 
 
-@update.define
-def _update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> list[Any]:
-    """Add ``delta(p, g, state)`` to each parameter, in place where the library can."""
+@kernel_op
+def update_op(
+    ps: list[Array], gs: list[Array], states: list[dict[str, Any]], delta: Callable[..., Array]
+) -> list[Array]:
+    """Return p + delta(p, g, state) for each parameter, perhaps written over ``ps``.
+
+    ps: arrays of one dtype; gs: their gradients; states: a dict for each. The function ``delta`` is
+    elementwise; its state holds arrays of the shape of p, and Python numbers.
+    """
     backend = backend_of(ps[0])
     return [backend.iadd(p, delta(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]
 
 
-@add_scaled.define
-def _add_scaled(ps: list[Any], gs: list[Any], a: float) -> list[Any]:
-    """Add ``a * g`` to each parameter, in place where the library can."""
+@kernel_op
+def add_scaled_op(ps: list[Array], gs: list[Array], a: float) -> list[Array]:
+    """Return p + a g for each parameter, perhaps written over ``ps``.
+
+    ps: arrays of one dtype; gs: their gradients.
+    """
     backend = backend_of(ps[0])
     return [backend.iadd(p, g * a) for p, g in zip(ps, gs, strict=True)]
