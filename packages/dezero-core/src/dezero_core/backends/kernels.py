@@ -120,7 +120,7 @@ class KernelOp(Generic[P, R]):
 
         Arguments are positional. The first one is an array, or a nonempty list of arrays.
         """
-        first = arguments[0]
+        first: Any = arguments[0]
         kernels = self._candidates.get(type(first))
         if kernels is None:
             kernels = self._candidates_of(first)

@@ -36,8 +36,8 @@ def conv2d_op(x: Array, W: Array, b: Array | None, params: ConvParams) -> Array:
 
     x: (N, C, H, W); W: (OC, C / groups, KH, KW); b: (OC,) or None.
     """
-    xp = get_array_module(x)
-    cols = im2col_op(x, W.shape[2:], params.stride, params.pad, params.dilation, 0.0)
+    xp, (_, _, KH, KW) = get_array_module(x), W.shape
+    cols = im2col_op(x, (KH, KW), params.stride, params.pad, params.dilation, 0.0)
     y = filters_of(W, params.groups) @ columns_of(cols, params.groups)
     y = xp.reshape(y, (x.shape[0], W.shape[0], *cols.shape[4:]))
     return y if b is None else y + xp.reshape(b, (-1, 1, 1))
@@ -82,7 +82,7 @@ def conv2d_grads_op(
     gy: (N, OC, OH, OW); x: (N, C, H, W); W: (OC, C / groups, KH, KW); the bias: (OC,).
     """
     gx = conv2d_grad_x_op(gy, W, x.shape, params)
-    gW = conv2d_grad_W_op(x, gy, W.shape[2:], params)
+    gW = conv2d_grad_W_op(x, gy, (W.shape[2], W.shape[3]), params)
     return gx, gW, channel_sum_op(gy)
 
 

@@ -156,8 +156,8 @@ def lstm_grad_op(
     """
     arrays = hs, workspace, x, Wx, Wh, b, h, c, ghs, gc
     known = [None if array is None else Variable(array, requires_grad=False) for array in arrays]
-    hs, workspace, *inputs, ghs, gc = known
-    found = gradients(hs, workspace, inputs, ghs, gc, needs_gx)
+    states, gates, *inputs, g_states, g_last = known
+    found = gradients(states, gates, inputs, g_states, g_last, needs_gx)
     return tuple([None if gradient is None else unwrap(gradient) for gradient in found])
 
 
