@@ -12,7 +12,6 @@ from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
 
-
 @kernel_op
 def scaled_where_op(x: Array, mask: Array, scale: float) -> Array:
     """Return x times scale where the mask (bools, the shape of x) is true, and 0 elsewhere."""

@@ -148,15 +148,15 @@ def lstm_grad_op(
     hs: Array, last: Array, workspace: Array,
     x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array,
     ghs: Array | None, gc: Array | None, needs_gx: bool,
-) -> tuple[Array | None, ...]:  # fmt: skip
+) -> tuple[Any, ...]:  # fmt: skip
     """Return the gradients of the six arguments of `lstm_op`.
 
     hs, last, workspace: the results of `lstm_op`; x, Wx, Wh, b, h, c: its arguments; ghs and gc:
     the gradients of hs and last, or None. The gradient of x is None unless ``needs_gx``.
     """
     arrays = hs, workspace, x, Wx, Wh, b, h, c, ghs, gc
-    known = [None if array is None else Variable(array, requires_grad=False) for array in arrays]
-    states, gates, *inputs, g_states, g_last = known
+    variables: list[Any] = [x if x is None else Variable(x, requires_grad=False) for x in arrays]
+    states, gates, *inputs, g_states, g_last = variables
     found = gradients(states, gates, inputs, g_states, g_last, needs_gx)
     return tuple([None if gradient is None else unwrap(gradient) for gradient in found])
 
