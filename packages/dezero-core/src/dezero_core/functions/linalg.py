@@ -13,7 +13,6 @@ from ..variable import Operand, Variable
 from .shape import matrix_transpose, reshape
 
 
-
 @kernel_op
 def matmul_op(x: Array, W: Array) -> Array:
     """Return x @ W, for x (..., n, k) and W (..., k, m), or vectors."""
