@@ -89,7 +89,7 @@ def are_equal(results: list[Any]) -> bool:
 
 @case("dezero_core.formats._formats")
 def weight_formats() -> None:
-    from dezero_core.extend import format_for
+    from dezero_core.state import format_for
 
     assert is_one(race(lambda n: format_for("t.npz")[1]))
 
@@ -106,7 +106,8 @@ def backends_by_name() -> None:
 def array_types() -> None:
     import cupy
 
-    from dezero_core.extend import backend_of, on_device_of
+    from dezero_core.extend import backend_of
+    from dezero_core.state import on_device_of
 
     cupy.cuda.runtime.getDeviceCount = lambda: 2
     x = cupy.asarray([1.0])
@@ -222,7 +223,8 @@ def dtypes() -> None:
 
 @case("dezero_core.backends.host._seeded_generator")
 def random_numbers() -> None:
-    from dezero_core.extend import generator, use_generator
+    from dezero_core.extend import generator
+    from dezero_core.state import use_generator
 
     own = np.random.default_rng(0)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dezero_core import extend
+
 PACKAGES = Path(__file__).parent.parent / "packages"
 FOLDERS = [
     "dezero-core",
@@ -75,9 +77,9 @@ FLOORS = [
     ["function"],
     ["functions", "anomaly", "variable_hooks"],
     ["engine", "numpy_functions", "operators", "tree", "drawing"],
-    ["derivatives", "weights"],
+    ["derivatives", "weights", "dtypes"],
     ["testing"],
-    ["extend", "__init__"],
+    ["extend", "state", "__init__"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -160,6 +162,40 @@ def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
         "rows/nn.py": {"dezero_nn"},
         "rows/io.py": {"dezero_io"},
     }
+
+
+DOORS = {
+    "dezero_core": "the names of users",
+    "dezero_core.functions": "ops",
+    "dezero_core.errors": "the errors that packages raise",
+    "dezero_core.extend": "backends, ops and kernels, file formats: all that third parties need",
+    "dezero_core.state": "parameters, their arrays and files",
+    "dezero_core.arguments": "conversion of arguments",
+    "dezero_core.dtypes": "the dtype that an op computes in",
+    "dezero_core.variable": "the types of an op's inputs",
+    "dezero_core.config": "settings that blocks override",
+    "dezero_core.hints": "messages about names and keywords",
+    "dezero_core.diagnosis": "messages about shapes",
+    "dezero_core.pointers": "checks of arrays before their addresses are passed to C",
+    "dezero_core.backends.portable": "defaults that a backend may build on",
+}
+"""The modules of core that nn, io, cuda and onednn may import from; ops also by their module."""
+
+
+@pytest.mark.parametrize("folder", ["dezero-nn", "dezero-io", "dezero-cuda", "dezero-onednn"])
+def test_plugins_import_only_from_the_doors_of_core(folder: str) -> None:
+    found = {
+        node.module
+        for _, tree in modules(SOURCES[folder])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0
+    }
+    of_core = {module for module in found if module.split(".")[0] == "dezero_core"}
+    assert {m for m in of_core if not m.startswith("dezero_core.functions.")} <= set(DOORS)
+
+
+def test_authors_of_plugins_need_few_names() -> None:
+    assert len(extend.__all__) <= 22
 
 
 def room(name: str) -> str:

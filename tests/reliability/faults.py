@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from figures import Figure, fill_of, script, snapshot
 
-from dezero_core.extend import save_weights
+from dezero_core.state import save_weights
 
 CALLS = ("open", "fsync", "replace", "chmod", "stat", "lstat", "close", "scandir", "listdir")
 MEGABYTES = 0.5

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, Parameter
-from dezero_core.extend import load_weights, named_params
+from dezero_core.state import load_weights, named_params
 
 
 @dataclass(frozen=True)

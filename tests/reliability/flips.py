@@ -8,7 +8,7 @@ from pathlib import Path
 from figures import Figure, fingerprint, script, snapshot
 from hostile import MEGABYTES, answer
 
-from dezero_core.extend import load_weights, save_weights
+from dezero_core.state import load_weights, save_weights
 
 
 def measure(long: bool = False) -> Figure:

@@ -28,7 +28,7 @@ from dezero_core.errors import (
     LimitError,
     ShapeMismatch,
 )
-from dezero_core.extend import load_weights, named_params, save_weights
+from dezero_core.state import load_weights, named_params, save_weights
 
 LIMIT = 16 << 20
 """``max_bytes`` of all loads here."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from figures import Figure, fill_of, script, snapshot
 
-from dezero_core.extend import save_weights
+from dezero_core.state import save_weights
 
 MEGABYTES = 16
 PHASES = ("before", "writing", "renamed", "returned")

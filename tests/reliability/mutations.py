@@ -15,7 +15,7 @@ from figures import Figure, fingerprint, script, snapshot
 from hostile import LIMIT, MEGABYTES, answer, zipped
 
 from dezero_core.errors import WeightsError
-from dezero_core.extend import save_weights
+from dezero_core.state import save_weights
 
 
 def mutated(draw: np.random.Generator, content: bytes) -> bytes:

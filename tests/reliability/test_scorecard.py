@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import writers
 
-from dezero_core.extend import named_params
+from dezero_core.state import named_params
 
 HERE = Path(__file__).parent
 

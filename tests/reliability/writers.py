@@ -8,7 +8,7 @@ from pathlib import Path
 
 from figures import Figure, fill_of, script, snapshot
 
-from dezero_core.extend import save_weights
+from dezero_core.state import save_weights
 
 MEGABYTES = 0.5
 

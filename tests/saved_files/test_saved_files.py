@@ -28,7 +28,7 @@ import dezero
 from dezero import Checkpointer, load_checkpoint
 from dezero.cli import main, task
 from dezero_core.backends import host
-from dezero_core.extend import load_weights, named_params
+from dezero_core.state import load_weights, named_params
 
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/expected.json"))
 SUFFIXES = (".npz", ".safetensors")

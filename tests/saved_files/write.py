@@ -29,7 +29,7 @@ from saved_cases import (
 import dezero
 from dezero import Checkpointer, save_checkpoint
 from dezero.cli import main, task
-from dezero_core.extend import named_params, save_weights
+from dezero_core.state import named_params, save_weights
 
 MORE = 5
 """The number of training steps after saving."""

@@ -8,7 +8,9 @@ from hypothesis.extra import numpy as hnp
 
 from dezero_core import Variable, get_array_module, seed
 from dezero_core.backends import host
-from dezero_core.extend import ArrayBackend, backend_of, generator, get_backend, move, transfers
+from dezero_core.backends.transfer import transfers
+from dezero_core.extend import ArrayBackend, backend_of, generator, get_backend
+from dezero_core.state import move
 
 DTYPES = ("float32", "float64", "int64", "bool")
 

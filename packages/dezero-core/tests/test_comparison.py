@@ -16,7 +16,8 @@ import pytest
 from dezero_core import Parameter, Variable
 from dezero_core import functions as F
 from dezero_core.errors import BackendMismatch, ShapeError, UnsupportedType
-from dezero_core.extend import WeakIdentityDict, get_backend
+from dezero_core.extend import get_backend
+from dezero_core.state import WeakIdentityDict
 
 HOST = np.array([0.0, 1.0, np.nan], "f")
 X = Variable(HOST)

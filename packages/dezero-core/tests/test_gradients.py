@@ -5,8 +5,15 @@ import pytest
 
 from dezero_core import Function, Variable
 from dezero_core import functions as F
-from dezero_core.extend import GradientError, check_gradients, get_backend
-from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
+from dezero_core.extend import get_backend
+from dezero_core.testing import (
+    GradientError,
+    array_allclose,
+    array_equal,
+    check_gradients,
+    gradient_check,
+    numerical_grad,
+)
 
 
 class WrongSecond(Function):

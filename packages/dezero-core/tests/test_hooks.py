@@ -6,19 +6,18 @@ from typing import Any
 
 import pytest
 
+from dezero_core.backends.kernels import all_kernels, kernels_for
 from dezero_core.errors import DataMissing, PluginError, PluginWarning, UnknownName
 from dezero_core.extend import (
-    HOOK_VERSIONS,
     ArrayBackend,
     BackendSpec,
     Kernel,
-    all_kernels,
     backend_names,
     get_backend,
     hookimpl,
-    kernels_for,
     plugins,
 )
+from dezero_core.hookspecs import HOOK_VERSIONS
 from dezero_testing import load_rows
 
 Add = Callable[..., str]

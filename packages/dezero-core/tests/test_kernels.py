@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from dezero_core.backends import kernels
+from dezero_core.backends.kernels import all_kernels
 from dezero_core.errors import PluginWarning
-from dezero_core.extend import Array, Kernel, all_kernels, get_backend, kernel_log, kernel_op, ops
+from dezero_core.extend import Array, Kernel, get_backend, kernel_log, kernel_op, ops
 
 
 @pytest.fixture

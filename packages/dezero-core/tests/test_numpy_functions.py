@@ -16,7 +16,7 @@ from numpy.testing.overrides import get_overridable_numpy_array_functions
 from dezero_core import Variable, no_grad
 from dezero_core import functions as F
 from dezero_core.errors import BackendMismatch, DezeroError, UnsupportedType
-from dezero_core.extend import check_gradients, get_backend
+from dezero_core.extend import get_backend
 from dezero_core.numpy_functions import (
     CONSTANT,
     DIFFERENTIABLE,
@@ -25,6 +25,7 @@ from dezero_core.numpy_functions import (
     WITHOUT_DERIVATIVE,
     name_of,
 )
+from dezero_core.testing import check_gradients
 
 A = np.array([[0.3, -1.2, 2.5], [1.7, 0.4, -0.6]])
 B = np.array([[1.1, 0.2, -0.7], [-2.3, 0.9, 1.4]])

@@ -6,6 +6,7 @@ from typing import Any
 import pluggy
 import pytest
 
+from dezero_core.backends.kernels import kernels_for
 from dezero_core.errors import (
     OUR_PLUGINS,
     DataMissing,
@@ -20,7 +21,6 @@ from dezero_core.extend import (
     backend_names,
     get_backend,
     hookimpl,
-    kernels_for,
     plugins,
 )
 from dezero_core.hookspecs import DEZERO_API

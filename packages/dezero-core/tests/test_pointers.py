@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dezero_core.errors import ShapeError, UnsupportedType
-from dezero_core.extend import address_of, has_layout, is_writable
+from dezero_core.pointers import address_of, has_layout, is_writable
 
 SHAPE = (2, 3)
 PLAIN = np.arange(6, dtype="float32").reshape(SHAPE)

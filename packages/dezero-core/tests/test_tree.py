@@ -9,7 +9,7 @@ import pytest
 
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.errors import ArgumentTypeError, WeightsError
-from dezero_core.extend import named_params
+from dezero_core.state import named_params
 
 
 class Node:

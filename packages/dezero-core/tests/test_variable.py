@@ -8,8 +8,9 @@ import pytest
 
 from dezero_core import Buffer, DezeroError, Parameter, Variable, as_array, as_variable
 from dezero_core import functions as F
+from dezero_core.backends.transfer import transfers
 from dezero_core.errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
-from dezero_core.extend import backend_of, get_backend, transfers
+from dezero_core.extend import backend_of, get_backend
 
 
 @pytest.mark.parametrize("wrong", [[1, 2], 1.0, "x", (1,), {}, np], ids=repr)

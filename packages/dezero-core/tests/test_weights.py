@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dezero_core import Buffer, Parameter
+from dezero_core.dtypes import dtype_name
 from dezero_core.errors import (
     DtypeMismatch,
     FormatError,
@@ -18,18 +19,8 @@ from dezero_core.errors import (
     ShapeMismatch,
     WeightsError,
 )
-from dezero_core.extend import (
-    Limits,
-    Stored,
-    WeightFormat,
-    backend_of,
-    dtype_name,
-    file_path,
-    format_for,
-    get_backend,
-    load_weights,
-    save_weights,
-)
+from dezero_core.extend import Limits, Stored, WeightFormat, backend_of, get_backend
+from dezero_core.state import file_path, format_for, load_weights, save_weights
 
 
 @pytest.fixture
@@ -107,7 +98,7 @@ def p(*shape: int, dtype: str = "float32") -> Parameter:
 def test_what_does_not_fit_changes_nothing(
     memory: Any, tmp_path: Path, model: Any, error: type[WeightsError], message: str
 ) -> None:
-    from dezero_core.extend import named_params
+    from dezero_core.state import named_params
 
     save_weights(tree(2.0), tmp_path / "m.mem")
     before = {key: x.data.tobytes() for key, x in named_params(model).items()}

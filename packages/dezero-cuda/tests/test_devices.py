@@ -15,7 +15,8 @@ from dezero_core import Variable, grad
 from dezero_core import functions as F
 from dezero_core.backends import registry
 from dezero_core.errors import BackendMismatch
-from dezero_core.extend import backend_of, get_backend, move_beside
+from dezero_core.extend import backend_of, get_backend
+from dezero_core.state import move_beside
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dezero_core import Parameter, Variable
-from dezero_core.extend import get_backend, kernel_log, kernels_for, ops
+from dezero_core.backends.kernels import kernels_for
+from dezero_core.extend import get_backend, kernel_log, ops
 from dezero_cuda.kernels import all_kernels
 from dezero_cuda.kernels.module import C_TYPES, source
 
@@ -202,7 +203,7 @@ def test_parameters_of_all_ages_are_updated_together() -> None:
 def test_nobody_without_a_gpu_imports_cupy_for_its_kernels() -> None:
     code = """
 import sys, numpy as np, dezero_nn as nn
-from dezero_core.extend import all_kernels
+from dezero_core.backends.kernels import all_kernels
 y = nn.MLP((3, 2), nn.relu)(np.ones((2, 4), "float32"))
 nn.softmax_cross_entropy(y, np.array([0, 1])).backward()
 print(sum(k.backend == "cuda" for k, _ in all_kernels()), "cupy" in sys.modules)

@@ -15,14 +15,8 @@ import pytest
 from dezero_core import Parameter
 from dezero_core.backends import registry
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import (
-    ArrayBackend,
-    BackendSpec,
-    backend_of,
-    get_backend,
-    named_params,
-    plugins,
-)
+from dezero_core.extend import ArrayBackend, BackendSpec, backend_of, get_backend, plugins
+from dezero_core.state import named_params
 from dezero_nn import Linear, blas, conv2d, get_num_threads, parallel, set_num_threads, sigmoid
 from dezero_nn.kernels import filters
 

@@ -14,7 +14,8 @@ import pytest
 from dezero_core import Config, Variable, inherit, no_grad, seed, test_mode, using_config
 from dezero_core import functions as CF
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import generator, seeded_generator, use_generator
+from dezero_core.extend import generator
+from dezero_core.state import seeded_generator, use_generator
 from dezero_nn import CNN, MLP, SGD, BatchNorm, Dropout, Layer, Linear, Model, Sequential
 from dezero_nn import functions as F
 from dezero_nn.layers.training import without_flags

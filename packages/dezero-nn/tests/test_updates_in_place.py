@@ -12,7 +12,8 @@ import pytest
 
 import dezero_core.functions as F
 from dezero_core import Parameter, Variable, grad, no_grad
-from dezero_core.extend import get_backend, own_data, updating
+from dezero_core.extend import get_backend
+from dezero_core.state import own_data, updating
 from dezero_nn import layers as L
 from dezero_nn import optimizers
 from dezero_nn.functions import batch_norm

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from dezero_core import Variable, grad, no_grad, precision
 from dezero_core.errors import PluginError, ShapeError, UnsupportedType
-from dezero_core.extend import has_layout, kernel_log, ops
+from dezero_core.extend import kernel_log, ops
+from dezero_core.pointers import has_layout
 from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel
 from dezero_nn.windows import ConvParams
 from dezero_onednn import convolution, library, product, recurrent

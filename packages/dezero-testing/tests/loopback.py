@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import CAPABILITIES, ArrayBackend, BackendSpec, generator, hookimpl
+from dezero_core.backends.interface import CAPABILITIES
+from dezero_core.extend import ArrayBackend, BackendSpec, generator, hookimpl
 
 
 class LoopArray(np.ndarray):

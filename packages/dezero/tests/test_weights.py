@@ -17,7 +17,7 @@ from dezero import layers as L
 from dezero.cli import main
 from dezero.models import MLP, VGG16, ResNet50, Sequential
 from dezero_core.errors import DtypeMismatch, KeyMismatch, ShapeMismatch
-from dezero_core.extend import named_params
+from dezero_core.state import named_params
 from dezero_io import load_pytorch_weights, resnet_names, vgg16_names
 
 package = pytest.importorskip("safetensors.numpy", reason="the extra dezero-io[safetensors]")

@@ -19,7 +19,7 @@ from contextvars import ContextVar, Token, copy_context
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from .bodies import wrapped
+from .bodies import call_by, wrapped
 from .errors import ArgumentError, CallError, UnknownName
 
 T = TypeVar("T")
@@ -180,6 +180,10 @@ class Block(Generic[T]):
         """Call ``function`` inside the block; return its result."""
         with self:
             return function(*args, **kwargs)
+
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call ``function``; if it returns a generator or coroutine, its body runs inside too."""
+        return call_by(self.run, function, *args, **kwargs)
 
     def __call__(self, function: Any) -> Any:
         """Return ``function`` wrapped so that its body runs inside this block.

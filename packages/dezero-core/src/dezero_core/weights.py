@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .backends.host import HOST, can_cast, count_nonfinite, plain_copy
+from .backends.precision import dtype_name
 from .backends.registry import get_backend
 from .backends.transfer import move, move_beside
 from .errors import (
@@ -334,12 +335,3 @@ def _placed(array: Any, x: Parameter | Buffer) -> Any:
     if x.data is None:
         return array
     return move_beside(array.astype(dtype_name(x.dtype), copy=False), x.data)
-
-
-def dtype_name(dtype: Any) -> str:
-    """``"float32"`` for that dtype of any library, NumPy's scalar type, or the name itself."""
-    if isinstance(dtype, str):
-        return dtype
-    return str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).split(
-        "."
-    )[-1]

@@ -7,14 +7,8 @@ from typing import Any
 
 import cupy
 
-from dezero_core.extend import (
-    Array,
-    ArrayBackend,
-    Memory,
-    generator,
-    is_basic,
-    window_layout,
-)
+from dezero_core.backends.portable import is_basic, window_layout
+from dezero_core.extend import Array, ArrayBackend, Memory, generator
 
 Pair = tuple[int, int]
 

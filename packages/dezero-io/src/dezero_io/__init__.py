@@ -1,6 +1,6 @@
 """Weight files, datasets, loaders and transforms for DeZero."""
 
-from dezero_core.extend import load_weights, save_weights
+from dezero_core.state import load_weights, save_weights
 
 from .__about__ import __version__
 from .data import datasets, transforms

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dezero_core.extend import WeightFormat
-from dezero_core.hookspecs import DEZERO_API, hookimpl
+from dezero_core.extend import DEZERO_API, WeightFormat, hookimpl
 
 from .data.download import fetch
 from .weights import npz, safetensors

@@ -8,8 +8,9 @@ import pytest
 
 from dezero_core import seed
 from dezero_core.backends import host
+from dezero_core.backends.transfer import transfers
 from dezero_core.errors import ArgumentError, MissingPackage
-from dezero_core.extend import Memory, backend_of, get_backend, transfers
+from dezero_core.extend import Memory, backend_of, get_backend
 from dezero_io import DataLoader, Dataset, Digits, SeqDataLoader, SinCurve, Spiral
 from dezero_io.data.transforms import AsType, Compose, Normalize, RandomHorizontalFlip
 

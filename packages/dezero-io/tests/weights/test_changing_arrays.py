@@ -12,7 +12,8 @@ import pytest
 
 from dezero_core import Buffer, Parameter
 from dezero_core.errors import SaveError, ShapeMismatch
-from dezero_core.extend import Limits, Stored, format_for, load_weights, save_weights
+from dezero_core.extend import Limits, Stored
+from dezero_core.state import format_for, load_weights, save_weights
 from dezero_io import load_checkpoint, load_pytorch_weights, save_checkpoint
 from dezero_io.weights import manifest, npz
 

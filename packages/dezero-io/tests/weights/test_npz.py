@@ -29,7 +29,8 @@ from dezero_core.errors import (
     ShapeMismatch,
     WeightsError,
 )
-from dezero_core.extend import Limits, Stored, get_backend, named_params
+from dezero_core.extend import Limits, Stored, get_backend
+from dezero_core.state import named_params
 from dezero_io import (
     flatten_params,
     load_checkpoint,

@@ -16,7 +16,8 @@ from hypothesis.extra import numpy as hnp
 
 from dezero_core import Buffer, Parameter
 from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError, ShapeMismatch
-from dezero_core.extend import Limits, Stored, load_weights, named_params, save_weights
+from dezero_core.extend import Limits, Stored
+from dezero_core.state import load_weights, named_params, save_weights
 from dezero_io.weights import safetensors
 
 package = pytest.importorskip("safetensors.numpy", reason="the extra dezero-io[safetensors]")

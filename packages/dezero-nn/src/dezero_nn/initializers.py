@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core.extend import host_normal
+from dezero_core.state import host_normal
 
 __all__ = ["He", "Initializer", "LeCun", "Xavier"]
 

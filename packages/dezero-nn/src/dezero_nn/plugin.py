@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core.hookspecs import DEZERO_API, hookimpl
+from dezero_core.extend import DEZERO_API, hookimpl
 
 __all__ = ["DEZERO_API", "dezero_kernels"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from dezero_core.arguments import as_integers, is_sequence
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from dezero_core.extend import as_integers, is_sequence
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]

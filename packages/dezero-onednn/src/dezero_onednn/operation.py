@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dezero_core.extend import address_of, has_layout
+from dezero_core.pointers import address_of, has_layout
 
 from .library import Handle, call, computing, engine, library, one_thread, require_success
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dezero_core.extend import Kernel
-from dezero_core.hookspecs import DEZERO_API, hookimpl
+from dezero_core.extend import DEZERO_API, Kernel, hookimpl
 
 __all__ = ["DEZERO_API", "dezero_kernels"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import address_of
+from dezero_core.pointers import address_of
 from dezero_nn.parallel import get_num_threads, has_split_work, parallel_for
 
 from .library import computing, one_thread, require_success

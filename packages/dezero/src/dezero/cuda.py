@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import DezeroError, as_array, get_array_module
-from dezero_core.extend import Memory, accelerator, get_backend, move, unwrap
+from dezero_core.extend import Memory, get_backend, unwrap
+from dezero_core.state import accelerator, move
 
 __all__ = [
     "as_cupy",

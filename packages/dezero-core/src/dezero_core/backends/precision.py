@@ -27,7 +27,7 @@ def is_wide(dtype: Any) -> bool:
 
 def is_half(dtype: Any, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point of fewer than 32 bits."""
-    return is_floating(dtype, backend) and name_of(dtype) in HALVES
+    return is_floating(dtype, backend) and dtype_name(dtype) in HALVES
 
 
 def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
@@ -36,14 +36,19 @@ def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
         return True
     if not backend.xp.isdtype(dtype, "real floating"):
         return False
-    if name_of(dtype) not in HALVES and len(_wide) < MOST_DTYPES:
+    if dtype_name(dtype) not in HALVES and len(_wide) < MOST_DTYPES:
         _wide[id(dtype)] = dtype
     return True
 
 
-def name_of(dtype: Any) -> str:
-    """Return the name of a dtype without the name of its library."""
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a dtype, such as ``"float32"``.
+
+    Args:
+        dtype: a dtype of any library, a scalar type of NumPy, or the name itself.
+    """
+    name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype
+    return str(name).rpartition(".")[2]
 
 
 def default_floating(backend: ArrayBackend) -> Any:

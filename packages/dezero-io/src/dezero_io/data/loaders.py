@@ -11,15 +11,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from dezero_core.errors import ArgumentError, WeightsError
-from dezero_core.extend import (
-    ArrayBackend,
-    accelerator,
-    generator,
-    get_backend,
-    move,
-    on_device_of,
-)
+from dezero_core.extend import ArrayBackend, generator, get_backend
 from dezero_core.hints import require_keywords
+from dezero_core.state import accelerator, move, on_device_of
 
 from ..weights.random_state import set_state
 from .collation import collate, examples_of, map_arrays

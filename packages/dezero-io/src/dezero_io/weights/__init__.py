@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Buffer, Parameter
-from dezero_core.extend import named_params
+from dezero_core.state import named_params
 
 
 def flatten_params(tree: Any, parent_key: str = "") -> dict[str, Parameter | Buffer]:

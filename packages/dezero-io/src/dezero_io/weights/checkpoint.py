@@ -42,26 +42,22 @@ from dezero_core.errors import (
     UnsupportedType,
     WeightsError,
 )
-from dezero_core.extend import (
+from dezero_core.extend import Limits, Stored, backend_of, get_backend, unwrap
+from dezero_core.hints import signature_of
+from dezero_core.state import (
     FilePath,
-    Limits,
     Snapshot,
-    Stored,
     arrays_of,
-    backend_of,
     file_path,
     format_for,
-    get_backend,
     limit_for,
     located,
     move,
     named_params,
     require_fit,
     stage_arrays,
-    unwrap,
     updating,
 )
-from dezero_core.hints import signature_of
 
 from . import npz
 from .random_state import Generators, StatefulGenerator

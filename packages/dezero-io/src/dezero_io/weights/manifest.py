@@ -18,7 +18,8 @@ import numpy as np
 
 import dezero_core
 from dezero_core.errors import FormatError, SaveError
-from dezero_core.extend import Snapshot, Stored
+from dezero_core.extend import Stored
+from dezero_core.state import Snapshot
 
 from ..__about__ import __version__
 

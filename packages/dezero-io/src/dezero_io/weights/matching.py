@@ -15,7 +15,7 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter
 from dezero_core.errors import KeyMismatch
-from dezero_core.extend import PyTorchArray, children, named_params
+from dezero_core.state import PyTorchArray, children, named_params
 
 IGNORED = "num_batches_tracked"
 

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, Parameter
+from dezero_core.dtypes import dtype_name
 from dezero_core.errors import ArgumentError, KeyMismatch, ShapeMismatch
-from dezero_core.extend import (
+from dezero_core.extend import Limits, Stored
+from dezero_core.state import (
     FilePath,
-    Limits,
     LoadReport,
     PyTorchArray,
-    Stored,
-    dtype_name,
     located,
     named_params,
     require_fit,

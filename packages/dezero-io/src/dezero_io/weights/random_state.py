@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import WeightsError
-from dezero_core.extend import seeded_generator, use_generator
+from dezero_core.state import seeded_generator, use_generator
 
 KINDS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 """NumPy's bit generators, by the names in their states."""

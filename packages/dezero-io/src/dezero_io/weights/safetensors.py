@@ -24,7 +24,8 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from dezero_core.errors import FormatError, LimitError, MissingPackage, SaveError
-from dezero_core.extend import Limits, Snapshot, Stored
+from dezero_core.extend import Limits, Stored
+from dezero_core.state import Snapshot
 
 from .files import atomic_file, open_regular
 from .manifest import (

@@ -6,20 +6,10 @@ import math
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
+from dezero_core.arguments import Axis, AxisLike, as_axes, as_number
 from dezero_core.diagnosis import require_axes
-from dezero_core.extend import (
-    Array,
-    Axis,
-    AxisLike,
-    as_axes,
-    as_number,
-    backend_of,
-    call_widened,
-    floating,
-    kernel_op,
-    sum_over,
-    unwrap,
-)
+from dezero_core.dtypes import call_widened, floating, sum_over
+from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import exp, sum, tanh, where
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand

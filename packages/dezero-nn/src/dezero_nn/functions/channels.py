@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, get_array_module
-from dezero_core.extend import Array, backend_of, kernel_op, sum_over
+from dezero_core.dtypes import sum_over
+from dezero_core.extend import Array, backend_of, kernel_op
 from dezero_core.functions import broadcast_to, reshape, sum
 from dezero_core.variable import AnyArray
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Function, Variable
+from dezero_core.arguments import as_shape
+from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import ShapeError
-from dezero_core.extend import Array, as_shape, backend_of, cast, kernel_op, to_single
+from dezero_core.extend import Array, backend_of, kernel_op
 from dezero_core.functions import reshape, transpose
 from dezero_core.hints import hinted
 

@@ -6,8 +6,10 @@ from functools import reduce
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
+from dezero_core.arguments import as_integer
+from dezero_core.dtypes import floating
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import Array, as_integer, floating, kernel_op
+from dezero_core.extend import Array, kernel_op
 from dezero_core.functions import add, broadcast_to, reshape, transpose
 from dezero_core.hints import hinted
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
+from dezero_core.arguments import as_number
+from dezero_core.dtypes import floating
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import Array, as_number, backend_of, floating, kernel_op, unwrap
+from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import reshape
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand

@@ -6,8 +6,9 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.diagnosis import broadcast_shape, shape_of
+from dezero_core.dtypes import floating
 from dezero_core.errors import ShapeError
-from dezero_core.extend import Array, floating
+from dezero_core.extend import Array
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
 from dezero_core.functions.linalg import matmul_op, matmul_shape
 from dezero_core.hints import hinted

@@ -7,22 +7,12 @@ from sys import float_info
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
+from dezero_core.dtypes import call_widened, cast, floating, narrowed, sum_over, widened
 from dezero_core.errors import ShapeError, UnsupportedType
-from dezero_core.extend import (
-    Array,
-    backend_of,
-    call_widened,
-    cast,
-    floating,
-    kernel_op,
-    narrowed,
-    on_device_of,
-    sum_over,
-    unwrap,
-    widened,
-)
+from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 from dezero_core.hints import hinted
+from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .activation import sigmoid, softmax

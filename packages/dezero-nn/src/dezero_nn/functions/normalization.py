@@ -6,20 +6,10 @@ import math
 from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
+from dezero_core.arguments import as_number
+from dezero_core.dtypes import call_widened, cast, floating, is_floating, sum_over, widened
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import (
-    Array,
-    as_number,
-    backend_of,
-    call_widened,
-    cast,
-    floating,
-    is_floating,
-    kernel_op,
-    sum_over,
-    unwrap,
-    widened,
-)
+from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import reshape, sum, sum_to
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray

@@ -6,17 +6,9 @@ import math
 from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
+from dezero_core.dtypes import call_widened, floating, is_floating, sum_over
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import (
-    Array,
-    backend_of,
-    call_widened,
-    floating,
-    is_floating,
-    kernel_op,
-    sum_over,
-    unwrap,
-)
+from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import max, reshape, transpose
 from dezero_core.hints import hinted
 

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
+from dezero_core.dtypes import call_widened, floating, narrowed
 from dezero_core.errors import ShapeError
-from dezero_core.extend import Array, call_widened, floating, kernel_op, narrowed, unwrap
+from dezero_core.extend import Array, kernel_op, unwrap
 from dezero_core.functions import (
     concat,
     expand_dims,

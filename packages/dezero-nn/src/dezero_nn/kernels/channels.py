@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import backend_of, sum_over
+from dezero_core.dtypes import sum_over
+from dezero_core.extend import backend_of
 
 from ..parallel import parallel_for
 

@@ -35,7 +35,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dezero_core import Config
-from dezero_core.extend import backend_of, sum_over
+from dezero_core.dtypes import sum_over
+from dezero_core.extend import backend_of
 
 from ..windows import DENSE, Pair
 from .views import cut_out, padded, view_at, windows

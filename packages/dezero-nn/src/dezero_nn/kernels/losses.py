@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import backend_of, sum_over
+from dezero_core.dtypes import sum_over
+from dezero_core.extend import backend_of
 
 
 def supports_scores(x: Any, t: Any) -> bool:

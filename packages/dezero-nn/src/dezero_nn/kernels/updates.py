@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import address_of, has_layout, is_writable
+from dezero_core.pointers import address_of, has_layout, is_writable
 
 from ..blas import blas_library
 from ..parallel import parallel_for

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter, Variable
-from dezero_core.extend import PyTorchArray, as_integer, default_backend, host_normal
+from dezero_core.arguments import as_integer
+from dezero_core.state import PyTorchArray, default_backend, host_normal
 from dezero_core.variable import Operand
 
 from ..functions import embed_id

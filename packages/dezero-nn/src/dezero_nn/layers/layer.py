@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
 from dezero_core import Buffer, Config, Parameter, Variable
-from dezero_core.bodies import call_by
 from dezero_core.errors import ArgumentTypeError, DezeroError
-from dezero_core.extend import (
-    LoadReport,
-    PyTorchArray,
-    load_weights,
-    named_params,
-    save_weights,
-)
 from dezero_core.hints import no_attribute
+from dezero_core.state import LoadReport, PyTorchArray, load_weights, named_params, save_weights
 
 from ..calls import require_call
 from ..hints import LAYER
@@ -91,7 +84,7 @@ class Layer:
             if mode is None or mode is Config.train or not flags_apply():
                 result = self.forward(*inputs, **settings)
             else:  # functions that forward calls must see the flag too
-                result = call_by(MODES[mode].run, self.forward, *inputs, **settings)
+                result = MODES[mode].call(self.forward, *inputs, **settings)
         except DezeroError as error:
             self._add_to_path(error)
             raise

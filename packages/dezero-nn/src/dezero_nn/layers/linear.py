@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from dezero_core import Variable, as_variable
+from dezero_core.arguments import as_integer
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, as_integer, backend_of, create_once, default_backend
+from dezero_core.extend import backend_of
+from dezero_core.state import PyTorchArray, create_once, default_backend
 from dezero_core.variable import Operand
 
 from ..functions.linear import linear

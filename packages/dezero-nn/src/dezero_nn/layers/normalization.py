@@ -7,8 +7,11 @@ from functools import partial
 from typing import Any
 
 from dezero_core import Buffer, Config, Parameter, Variable, as_variable, test_mode
+from dezero_core.arguments import as_shape
+from dezero_core.dtypes import cast
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import PyTorchArray, as_shape, backend_of, cast, create_once
+from dezero_core.extend import backend_of
+from dezero_core.state import PyTorchArray, create_once
 from dezero_core.variable import Operand
 
 from ..functions import batch_norm, layer_norm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dezero_core.tree import CONTAINER, LAYER, children, kind_of
+from dezero_core.state import CONTAINER, LAYER, children, kind_of
 
 Layer = Any
 """A `dezero_nn.layers.layer.Layer`, which imports this file."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter
 from dezero_core.hints import signature_of
-from dezero_core.tree import attributes
+from dezero_core.state import attributes
 
 from .paths import sublayers
 

@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from dezero_core import Variable, as_variable
+from dezero_core.arguments import as_integer
+from dezero_core.dtypes import floating
 from dezero_core.errors import ShapeError
-from dezero_core.extend import PyTorchArray, as_integer, backend_of, floating
+from dezero_core.extend import backend_of
 from dezero_core.functions import concat, stack, tanh, transpose, unstack
+from dezero_core.state import PyTorchArray
 from dezero_core.variable import Operand
 
 from ..functions import sigmoid

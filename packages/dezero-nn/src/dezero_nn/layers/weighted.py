@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Parameter
+from dezero_core.dtypes import dtype_name, is_floating
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import PyTorchArray, default_backend, dtype_name, is_floating
+from dezero_core.state import PyTorchArray, default_backend
 
 from ..initializers import Initializer, LeCun
 from .layer import Layer

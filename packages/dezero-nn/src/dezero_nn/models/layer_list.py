@@ -7,7 +7,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.errors import ArgumentError
-from dezero_core.tree import CONTAINER, kind_of
+from dezero_core.state import CONTAINER, kind_of
 
 from .model import Model
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dezero_core import Variable
+from dezero_core.arguments import as_integers
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import as_integers
 from dezero_core.variable import Operand
 
 from ..functions import sigmoid

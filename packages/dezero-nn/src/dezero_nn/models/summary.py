@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode, using_config
-from dezero_core.tree import attributes
+from dezero_core.state import attributes
 
 from ..layers import Layer
 from ..layers.layer import watching

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
-from dezero_core.extend import backend_of, cast, sum_over, to_floating, to_single
+from dezero_core.dtypes import cast, sum_over, to_floating, to_single
+from dezero_core.extend import backend_of
 
 from ..layers import Layer
 from .gradients import with_gradients

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dezero_core import Parameter, Variable
 from dezero_core.errors import UnsupportedType
-from dezero_core.extend import require_gradient_of
+from dezero_core.state import require_gradient_of
 
 
 def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:

@@ -7,6 +7,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Parameter, get_array_module
+from dezero_core.arguments import as_number
+from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -15,19 +17,9 @@ from dezero_core.errors import (
     ShapeError,
     UnsupportedType,
 )
-from dezero_core.extend import (
-    as_number,
-    backend_of,
-    cast,
-    move_beside,
-    named_params,
-    on_device_of,
-    own_data,
-    to_single,
-    updating,
-)
+from dezero_core.extend import backend_of
 from dezero_core.hints import missing, named, no_attribute
-from dezero_core.tree import (
+from dezero_core.state import (
     CONTAINER,
     LAYER,
     LEAF,
@@ -35,7 +27,12 @@ from dezero_core.tree import (
     WITHOUT_KEYS,
     children,
     kind_of,
+    move_beside,
+    named_params,
+    on_device_of,
+    own_data,
     require_tree,
+    updating,
 )
 
 from ..calls import require_call

@@ -23,8 +23,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Self
 
+from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, CallError
-from dezero_core.extend import as_integer
 from dezero_core.hints import no_attribute
 
 from ..calls import require_call

@@ -6,8 +6,8 @@ import math
 from numbers import Real
 from typing import Any
 
+from dezero_core.arguments import as_number
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import as_number
 
 
 class Setting:

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
-from dezero_core.extend import WeakIdentityDict, backend_of, named_params, on_device_of, updating
+from dezero_core.extend import backend_of
+from dezero_core.state import WeakIdentityDict, named_params, on_device_of, updating
 
 from .settings import numbers_of
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Variable, seed
-from dezero_core.extend import ArrayBackend, all_kernels, get_backend, ops
+from dezero_core.backends.kernels import all_kernels
+from dezero_core.extend import ArrayBackend, get_backend, ops
 
 from ..check import Check
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Parameter, Variable
+from dezero_core.backends.transfer import transfers
 from dezero_core.errors import BackendMismatch
-from dezero_core.extend import backend_of, get_backend, transfers
+from dezero_core.extend import backend_of, get_backend
 from dezero_core.functions import matmul, sum, where
 
 from ..check import Check

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, Parameter
-from dezero_core.extend import backend_of, get_backend, load_weights, save_weights
+from dezero_core.extend import backend_of, get_backend
+from dezero_core.state import load_weights, save_weights
 from dezero_io import DataLoader, Spiral
 
 from ..check import Check

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, test_mode
-from dezero_core.extend import backend_of, floating, unwrap
+from dezero_core.dtypes import floating
+from dezero_core.extend import backend_of, unwrap
 from dezero_core.functions import concat, reshape, sum
 from dezero_nn import functions as F
 from dezero_nn.functions.dropout import Dropout

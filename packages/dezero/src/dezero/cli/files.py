@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dezero import DezeroError, Model
-from dezero_core.extend import file_path, format_for, located
+from dezero_core.state import file_path, format_for, located
 from dezero_io.weights.files import require_writable
 
 

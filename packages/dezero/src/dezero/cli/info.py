@@ -15,15 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dezero import DezeroError
+from dezero_core.backends.kernels import all_kernels
 from dezero_core.errors import INSTALL_HINTS, PluginWarning
-from dezero_core.extend import (
-    all_kernels,
-    backend_names,
-    get_backend,
-    ops,
-    plugins,
-    registered_formats,
-)
+from dezero_core.extend import backend_names, get_backend, ops, plugins
+from dezero_core.state import registered_formats
 
 UNLIMITED = 10_000
 """The width, in characters, at which no line is folded."""

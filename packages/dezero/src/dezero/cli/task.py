@@ -12,7 +12,8 @@ from dezero import functions as F
 from dezero.datasets import MNIST, Digits, Spiral
 from dezero.models import CNN, MLP
 from dezero.transforms import Compose
-from dezero_core.extend import default_backend, get_backend
+from dezero_core.extend import get_backend
+from dezero_core.state import default_backend
 
 
 class Data(NamedTuple):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from dezero_core.extend import Limits, Stored, format_for, located
+from dezero_core.extend import Limits, Stored
+from dezero_core.state import format_for, located
 from dezero_io.weights.files import require_writable
 
 from .files import NEW_WEIGHTS, SAVED_WEIGHTS

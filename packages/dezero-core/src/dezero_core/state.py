@@ -1,0 +1,81 @@
+"""The door for DeZero's own packages: parameters, their arrays, and the files that store them.
+
+Third parties find what is stable in `dezero_core.extend`.
+"""
+
+from .backends.host import host_normal, seeded_generator, use_generator
+from .backends.registry import accelerator, default_backend, on_device_of
+from .backends.transfer import move, move_beside
+from .first_use import create_once
+from .formats import FilePath, file_path, format_for, located, registered_formats
+from .identity import WeakIdentityDict
+from .in_place import own_data, updating
+from .tree import (
+    CONTAINER,
+    LAYER,
+    LEAF,
+    NOTHING,
+    WITHOUT_KEYS,
+    attributes,
+    children,
+    kind_of,
+    named_params,
+    require_tree,
+)
+from .variable import require_gradient_of
+from .weights import (
+    LoadReport,
+    PyTorchArray,
+    Snapshot,
+    arrays_of,
+    limit_for,
+    load_weights,
+    require_fit,
+    save_weights,
+    stage_arrays,
+)
+
+__all__ = [  # noqa: RUF022 (grouped by subject)
+    # the tree of layers
+    "CONTAINER",
+    "LAYER",
+    "LEAF",
+    "NOTHING",
+    "WITHOUT_KEYS",
+    "attributes",
+    "children",
+    "kind_of",
+    "named_params",
+    "require_tree",
+    # parameters and their arrays
+    "WeakIdentityDict",
+    "create_once",
+    "own_data",
+    "require_gradient_of",
+    "updating",
+    # devices
+    "accelerator",
+    "default_backend",
+    "move",
+    "move_beside",
+    "on_device_of",
+    # random numbers
+    "host_normal",
+    "seeded_generator",
+    "use_generator",
+    # weights and files
+    "FilePath",
+    "LoadReport",
+    "PyTorchArray",
+    "Snapshot",
+    "arrays_of",
+    "file_path",
+    "format_for",
+    "limit_for",
+    "load_weights",
+    "located",
+    "registered_formats",
+    "require_fit",
+    "save_weights",
+    "stage_arrays",
+]
