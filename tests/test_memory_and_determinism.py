@@ -18,6 +18,8 @@ import dezero.layers as L
 from dezero import Config, Function, Variable, optimizers
 from dezero.models import CNN, MLP, Sequential
 
+pytestmark = pytest.mark.xdist_group("forks, threads and memory")
+
 X = np.random.default_rng(0).normal(size=(8, 1, 8, 8)).astype("float32")
 T = np.arange(8) % 3
 

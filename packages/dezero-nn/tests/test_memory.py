@@ -11,6 +11,8 @@ import pytest
 
 from dezero_nn.kernels import memory
 
+pytestmark = pytest.mark.xdist_group("forks, threads and memory")
+
 THEIRS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 needs_glibc = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc"

@@ -20,6 +20,8 @@ from dezero_core.state import named_params
 from dezero_nn import Linear, blas, conv2d, get_num_threads, parallel, set_num_threads, sigmoid
 from dezero_nn.kernels import filters
 
+pytestmark = pytest.mark.xdist_group("forks, threads and memory")
+
 DRAW = np.random.default_rng(0)
 X = DRAW.standard_normal((6, 16, 20, 20), np.float32)
 W = DRAW.standard_normal((24, 16, 3, 3), np.float32)

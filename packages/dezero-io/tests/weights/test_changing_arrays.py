@@ -3,8 +3,11 @@
 import json
 import struct
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,8 @@ from dezero_core.extend import Limits, Stored
 from dezero_core.state import format_for, load_weights, save_weights
 from dezero_io import load_checkpoint, load_pytorch_weights, save_checkpoint
 from dezero_io.weights import manifest, npz
+
+pytestmark = pytest.mark.xdist_group("forks, threads and memory")
 
 WRITES: dict[str, tuple[str, bool]] = {
     "npz": ("m.npz", False),
@@ -289,3 +294,24 @@ def test_buffers_are_saved_as_they_are(tmp_path: Path) -> None:
     table = np.arange(12, dtype="f4").reshape(3, 4)
     save_weights({"row": Buffer(table[1])}, tmp_path / "m")
     assert npz.read(tmp_path / "m.npz", Limits()).arrays["row"].tolist() == [4, 5, 6, 7]
+
+
+def test_a_call_on_another_thread_frees_its_arguments_before_its_result_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = Event()
+
+    class SlowQueue(Queue[Any]):
+        def put(self, *item: Any) -> None:
+            super().put(*item)
+            checked.wait(10)
+
+    monkeypatch.setattr(manifest, "SimpleQueue", SlowQueue)
+    x = Rule(0)
+    alive = weakref.ref(x)
+    wait = manifest.beside(lambda rule: None, x)
+    del x
+    wait()
+    found = alive()
+    checked.set()
+    assert found is None

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -179,17 +180,18 @@ def hashed_while(write: Callable[[Any], object], stored: Stored, key: str, array
 
 
 def beside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-    """Start a call; returns what waits for its result, or raises its error.
+    """Call ``function`` on another thread; return a function that waits for its result.
 
-    The queue is written in C, and so is whole whenever Ctrl-C interrupts this thread: those of
-    concurrent.futures can be left locked by it, for ever. The thread is a daemon: nobody waits for
-    it once the call that started it was interrupted.
+    The function raises the error of the call, if there is one. A `SimpleQueue` stays usable when
+    Ctrl-C interrupts this thread; the locks of concurrent.futures can stay locked for ever. The
+    thread is a daemon: nobody waits for it after an interrupt.
     """
     answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+    calls = [partial(function, *arguments)]
 
-    def call() -> None:
+    def run() -> None:
         try:
-            answer.put((function(*arguments), None))
+            answer.put((calls.pop()(), None))  # popped, so that the arguments are freed first
         except BaseException as error:
             answer.put((None, error))
 
@@ -199,7 +201,7 @@ def beside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
             raise error
         return result
 
-    Thread(target=call, daemon=True).start()
+    Thread(target=run, daemon=True).start()
     return wait
 
 
