@@ -34,7 +34,7 @@ class Dropout(Function):
         return Dropout(self.scale)(gy, unwrap(mask)), None
 
 
-def require_ratio(op: str, dropout_ratio: Any) -> None:
+def require_ratio(op: str, dropout_ratio: float) -> None:
     """Raise `ArgumentError` unless the probability of dropping is in [0, 1)."""
     try:
         fits = 0 <= dropout_ratio < 1

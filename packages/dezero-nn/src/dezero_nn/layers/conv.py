@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of
+from dezero_core.extend import ArrayBackend, backend_of
 from dezero_core.state import PyTorchArray, create_once, default_backend
 from dezero_core.variable import Operand
 
@@ -44,7 +43,7 @@ class Convolution(Weighted):
         stride: int | Pair = 1,
         pad: int | Pair = 0,
         nobias: bool = False,
-        dtype: Any = "float32",
+        dtype: object = "float32",
         in_channels: int | None = None,
         dilation: int | Pair = 1,
         groups: int = 1,
@@ -64,7 +63,7 @@ class Convolution(Weighted):
         """Return the lengths of the first two axes of ``W``."""
         raise NotImplementedError(f"{type(self).__name__} must define W_shape")
 
-    def _init_W(self, in_channels: int, backend: Any) -> None:
+    def _init_W(self, in_channels: int, backend: ArrayBackend) -> None:
         """Create ``W`` for images with these channels, on a backend."""
         G = self.groups
         require_groups(type(self).__name__, G, in_channels, self.out_channels)
@@ -77,7 +76,7 @@ class Convolution(Weighted):
         """Return how many kernel positions contribute to an output, for each input channel."""
         return math.prod(self.kernel_size)
 
-    def prepared(self, x: Any) -> Variable:
+    def prepared(self, x: Operand) -> Variable:
         """Return ``x`` as a Variable; create ``W`` if ``x`` is the first input."""
         x = as_variable(x)
         if self.W.data is None:

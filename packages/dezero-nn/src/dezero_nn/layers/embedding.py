@@ -30,7 +30,12 @@ class EmbedID(Layer):
     _needed = ("W",)
 
     def __init__(
-        self, in_size: int, out_size: int, *, dtype: Any = "float32", generator: Any = None
+        self,
+        in_size: int,
+        out_size: int,
+        *,
+        dtype: object = "float32",
+        generator: Any = None,
     ) -> None:
         in_size = as_integer("EmbedID", "in_size", in_size, 0)
         out_size = as_integer("EmbedID", "out_size", out_size, 0)

@@ -37,7 +37,7 @@ class LastCall:
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def __get__(self, layer: Any, owner: type) -> tuple[ref[Any] | None, ...]:
+    def __get__(self, layer: Layer | None, owner: type) -> tuple[ref[Any] | None, ...]:
         return () if layer is None else vars(layer).get(self.key, ())
 
 
@@ -100,7 +100,7 @@ class Layer:
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, LAYER)
 
-        def __setattr__(self, name: str, value: Any) -> None:
+        def __setattr__(self, name: str, value: object) -> None:
             """Set an attribute; an array cannot replace a Parameter or Buffer."""
             cls = type(self)
             if (
@@ -242,7 +242,7 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 
 
-def require_variable(layer: Layer, name: str, value: Any) -> None:
+def require_variable(layer: Layer, name: str, value: object) -> None:
     """Raise `ArgumentTypeError` for a value that cannot replace a Parameter or Buffer.
 
     An array would be neither trained nor saved. A Variable may replace a Parameter, so that

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ShapeError
-from dezero_core.extend import backend_of
+from dezero_core.extend import ArrayBackend, backend_of
 from dezero_core.state import PyTorchArray, create_once, default_backend
 from dezero_core.variable import Operand
 
@@ -37,7 +36,7 @@ class Linear(Weighted):
         out_size: int,
         *,
         nobias: bool = False,
-        dtype: Any = "float32",
+        dtype: object = "float32",
         in_size: int | None = None,
         initializer: Initializer | None = None,
     ) -> None:
@@ -46,7 +45,7 @@ class Linear(Weighted):
         if in_size is not None:
             self._init_W(as_integer("Linear", "in_size", in_size, 1), default_backend())
 
-    def _init_W(self, in_size: int, backend: Any) -> None:
+    def _init_W(self, in_size: int, backend: ArrayBackend) -> None:
         """Create ``W`` for inputs of a length, on a backend."""
         self.in_size = in_size
         self.draw_W((in_size, self.out_size), in_size, self.out_size, backend)

@@ -46,7 +46,7 @@ class BatchNorm(Layer):
 
     _needed = tuple(STATISTICS)
 
-    def __init__(self, *, dtype: Any = "float32") -> None:
+    def __init__(self, *, dtype: object = "float32") -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
         self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
@@ -106,7 +106,7 @@ class LayerNorm(Layer):
         shape: int | Sequence[int] | None = None,
         *,
         eps: float = 1e-5,
-        dtype: Any = "float32",
+        dtype: object = "float32",
     ) -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
         if isinstance(eps, bool) or not 0 <= eps < 1:

@@ -25,7 +25,7 @@ def sublayers(layer: Layer) -> dict[str, Layer]:
     return dict(names.values())
 
 
-def _branches(node: Any, path: str) -> Iterator[tuple[str, Layer]]:
+def _branches(node: object, path: str) -> Iterator[tuple[str, Layer]]:
     """Yield the path and layer of each layer in the attributes or items of ``node``."""
     for name, child in children(node):
         if kind_of(child) == LAYER:

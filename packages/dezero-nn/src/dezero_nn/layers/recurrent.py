@@ -227,7 +227,7 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
     return arrays
 
 
-def zeros_for(x: Variable, shape: tuple[int, ...], like: Any) -> Variable:
+def zeros_for(x: Variable, shape: tuple[int, ...], like: Variable) -> Variable:
     """Return zeros on the device of ``x``, in its dtype, or in that of ``like`` for integers."""
     zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
     return as_variable(floating(zeros, like))

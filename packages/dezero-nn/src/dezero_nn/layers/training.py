@@ -81,7 +81,7 @@ def set_flag(layer: Any, mode: bool | None) -> None:
         state["training"] = mode
 
 
-def require_mode(name: str, mode: Any) -> bool | None:
+def require_mode(name: str, mode: object) -> bool | None:
     """Return the mode; raise `ArgumentError` unless it is True, False or None."""
     if mode is None or is_bool(mode):
         return None if mode is None else bool(mode)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dezero_core import Parameter
 from dezero_core.dtypes import dtype_name, is_floating
 from dezero_core.errors import ArgumentError
+from dezero_core.extend import ArrayBackend
 from dezero_core.state import PyTorchArray, default_backend
 
 from ..initializers import Initializer, LeCun
 from .layer import Layer
 
 
-def require_bool(op: str, name: str, value: Any, advice: str) -> None:
+def require_bool(op: str, name: str, value: object, advice: str) -> None:
     """Raise `ArgumentError` unless an argument is a bool, of Python or an array library."""
     if not isinstance(value, bool) and getattr(value, "dtype", None) != "bool":
         raise ArgumentError(f"{op}: {name} must be True or False, got {value!r}; {advice}")
@@ -35,7 +34,7 @@ class Weighted(Layer):
     _needed, _optional = ("W",), ("b",)
 
     def __init__(
-        self, out_size: int, nobias: bool, dtype: Any, initializer: Initializer | None
+        self, out_size: int, nobias: bool, dtype: object, initializer: Initializer | None
     ) -> None:
         name = type(self).__name__
         require_bool(name, "nobias", nobias, "True leaves the bias out")
@@ -48,7 +47,9 @@ class Weighted(Layer):
             zeros = backend.xp.zeros((out_size,), dtype=backend.dtype(self.dtype))
             self.b = Parameter(zeros, name="b")
 
-    def draw_W(self, shape: tuple[int, ...], fan_in: float, fan_out: int, backend: Any) -> None:
+    def draw_W(
+        self, shape: tuple[int, ...], fan_in: float, fan_out: int, backend: ArrayBackend
+    ) -> None:
         """Draw ``W`` on the host, and move it to a backend."""
         weights = self.initializer(shape, fan_in, fan_out, self.dtype)
         self.W.data = backend.from_numpy(weights)
@@ -63,7 +64,7 @@ class Weighted(Layer):
         return arrays
 
 
-def parameter_dtype(owner: str, dtype: Any) -> str:
+def parameter_dtype(owner: str, dtype: object) -> str:
     """Return the name of a dtype for parameters.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from dezero_core.errors import ArgumentError
 
@@ -13,7 +14,7 @@ BGR_MEAN = (103.939, 116.779, 123.68)
 
 
 def preprocess(
-    image: Any, size: tuple[int, int] | None = (224, 224), dtype: Any = "float32"
+    image: Any, size: tuple[int, int] | None = (224, 224), dtype: DTypeLike = "float32"
 ) -> Any:
     """Return a picture as the published weights of VGG16 and ResNet expect it.
 

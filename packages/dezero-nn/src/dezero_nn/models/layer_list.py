@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from dezero_core.errors import ArgumentError
 from dezero_core.state import CONTAINER, kind_of
@@ -51,15 +51,15 @@ class LayerList(MutableSequence[AnyLayer]):
     def __iter__(self) -> Iterator[AnyLayer]:
         return iter(self._items())
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
         return self._items()[index]
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         items = self._items()
         items[index] = value
         self._replace(items)
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
         items = self._items()
         del items[index]
         self._replace(items)
@@ -121,7 +121,7 @@ class Layered(Model):
 
     if not TYPE_CHECKING:  # type checkers know the attributes
 
-        def __setattr__(self, name: str, value: Any) -> None:
+        def __setattr__(self, name: str, value: object) -> None:
             if name[:1] != "l" or not name[1:].isdecimal():
                 super().__setattr__(name, value)
                 return
@@ -162,7 +162,7 @@ def number_of(name: str) -> int:
     return int(name[1:])
 
 
-def require_callable(model: Model, name: str, item: Any) -> None:
+def require_callable(model: Model, name: str, item: object) -> None:
     """Raise `ArgumentError` if a layer cannot be called."""
     if not callable(item):
         raise ArgumentError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 from dezero_core.errors import ArgumentError
 
@@ -46,7 +46,7 @@ class Sequential(Layered):
     def __iter__(self) -> Iterator[AnyLayer]:
         return iter(self.layers)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
         found = self.layers[index]
         if not isinstance(index, slice):
             return found
@@ -54,10 +54,10 @@ class Sequential(Layered):
         set_flag(part, vars(self).get(FLAG))
         return part
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         self.layers[index] = value
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
         del self.layers[index]
 
     def append(self, layer: AnyLayer) -> Sequential:

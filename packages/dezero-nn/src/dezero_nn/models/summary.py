@@ -86,7 +86,7 @@ def output_shapes(
     return shapes
 
 
-def is_state(value: Any) -> bool:
+def is_state(value: object) -> bool:
     """Return whether an attribute is the state of a recurrent layer."""
     return isinstance(value, Variable) and not isinstance(value, Parameter | Buffer)
 

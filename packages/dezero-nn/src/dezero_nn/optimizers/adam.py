@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core.errors import ArgumentError
+from dezero_core.extend import Array
 
 from .optimizer import Optimizer
 from .settings import setting
@@ -61,7 +62,7 @@ class Adam(Optimizer):
     def lr(self, value: float) -> None:
         self.alpha = value
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
@@ -100,7 +101,7 @@ class AdamW(Adam):
         super().__init__(alpha, beta1, beta2, eps, lr=lr)
         self.weight_decay = weight_decay
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         return super().delta(p, g, state) - p * (self.alpha * self.weight_decay)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dezero_core.extend import Array
+
 from .optimizer import Optimizer
 from .settings import setting
 
@@ -29,7 +31,7 @@ class AdaGrad(Optimizer):
         super().__init__()
         self.lr, self.eps = lr, eps
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         h = state["h"] = state.get("h", 0.0) + g * g
         return g / (h**0.5 + self.eps) * -self.lr
 
@@ -57,7 +59,7 @@ class RMSprop(Optimizer):
         super().__init__()
         self.lr, self.rho, self.eps = lr, rho, eps
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         h = state["h"] = state.get("h", 0.0) * self.rho + g * g * (1 - self.rho)
         return g / (h**0.5 + self.eps) * -self.lr
 
@@ -86,7 +88,7 @@ class AdaDelta(Optimizer):
         super().__init__()
         self.rho, self.eps = rho, eps
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         rho, eps = self.rho, self.eps
         d2 = state.get("d2", 0.0)
         g2 = state["g2"] = state.get("g2", 0.0) * rho + g * g * (1 - rho)

@@ -11,7 +11,7 @@ from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
 from dezero_core.dtypes import cast, sum_over, to_floating, to_single
-from dezero_core.extend import backend_of
+from dezero_core.extend import Array, backend_of
 
 from ..layers import Layer
 from .gradients import with_gradients
@@ -85,6 +85,6 @@ class FreezeParam:
             x.cleargrad() if isinstance(x, Parameter) else x.cleargrads()
 
 
-def set_gradient(param: Parameter, g: Any) -> None:
+def set_gradient(param: Parameter, g: Array) -> None:
     """Set a parameter's gradient to an array, without a graph."""
     param.grad = Variable(g, requires_grad=False)

@@ -17,7 +17,7 @@ from dezero_core.errors import (
     ShapeError,
     UnsupportedType,
 )
-from dezero_core.extend import backend_of
+from dezero_core.extend import Array, backend_of
 from dezero_core.hints import missing, named, no_attribute
 from dezero_core.state import (
     CONTAINER,
@@ -82,7 +82,7 @@ class Optimizer(Stateful):
         super().__init__()
         self.hooks: list[Callable[[list[Parameter]], None]] = []
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Convert NumPy numbers to Python's, which do not change the dtype of parameters.
 
         Raises:
@@ -103,7 +103,7 @@ class Optimizer(Stateful):
     def __repr__(self) -> str:
         return representation(self)
 
-    def setup(self, target: Any) -> Self:
+    def setup(self, target: object) -> Self:
         """Optimize the parameters of ``target``; return self.
 
         Args:
@@ -194,7 +194,9 @@ class Optimizer(Stateful):
         """
         raise NotImplementedError(f"{type(self).__name__} must define delta")
 
-    def new_values(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
+    def new_values(
+        self, ps: list[Array], gs: list[Array], states: list[dict[str, Any]]
+    ) -> list[Array]:
         """Apply ``delta`` to each parameter; return the results, perhaps written over ``ps``."""
         run = updates.update_op if self.elementwise else updates.update_op.portable
         return run(ps, gs, states, self.delta)
@@ -247,7 +249,7 @@ class Optimizer(Stateful):
             raise
 
 
-def is_target(x: Any) -> bool:
+def is_target(x: object) -> bool:
     """Return whether ``x`` looks like an argument of ``setup`` or of PyTorch's optimizers."""
     if isinstance(x, dict | tuple):
         parts = x.values() if isinstance(x, dict) else x

@@ -261,7 +261,7 @@ class WarmUp(Schedule):
         return super()._is_over() or (self._number is not None and self._phase.ramp != self._number)
 
 
-def require_unused(then: Any, optimizer: Optimizer) -> None:
+def require_unused(then: object, optimizer: Optimizer) -> None:
     """Raise `ArgumentError` unless ``then`` is a schedule of the optimizer, not stepped yet."""
     if not isinstance(then, Schedule):
         raise ArgumentError(

@@ -28,11 +28,11 @@ class Setting:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __set__(self, optimizer: Any, value: Any) -> None:
+    def __set__(self, optimizer: object, value: object) -> None:
         is_first = self.name not in vars(optimizer)
         vars(optimizer)[self.name] = self.checked(type(optimizer).__name__, value, is_first)
 
-    def checked(self, owner: str, value: Any, is_first: bool) -> float:
+    def checked(self, owner: str, value: object, is_first: bool) -> float:
         """Return ``value`` as a float, if it is in the range.
 
         Raises:
@@ -59,12 +59,12 @@ def setting(positive: bool = False, below: float = math.inf) -> Any:
     return Setting(positive, below)
 
 
-def numbers_of(x: Any) -> dict[str, Any]:
+def numbers_of(x: object) -> dict[str, Any]:
     """Return the attributes of an object that are numbers, by name."""
     return {name: value for name, value in vars(x).items() if isinstance(value, Real)}
 
 
-def representation(x: Any, *first: Any) -> str:
+def representation(x: object, *first: object) -> str:
     """Format ``x`` as ``Class(setting=number, ...)``, with ``first`` before the settings."""
     settings = [f"{name}={n}" for name, n in numbers_of(x).items() if not name.startswith("_")]
     return f"{type(x).__name__}({', '.join([*map(repr, first), *settings])})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dezero_core.extend import Array
+
 from . import updates
 from .optimizer import Optimizer
 from .settings import setting
@@ -26,12 +28,14 @@ class SGD(Optimizer):
         super().__init__()
         self.lr = lr
 
-    def new_values(self, ps: list[Any], gs: list[Any], states: list[dict[str, Any]]) -> list[Any]:
+    def new_values(
+        self, ps: list[Array], gs: list[Array], states: list[dict[str, Any]]
+    ) -> list[Array]:
         if type(self).delta is not SGD.delta:  # a subclass with another rule
             return super().new_values(ps, gs, states)
         return updates.add_scaled_op(ps, gs, -self.lr)
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         return g * -self.lr
 
 
@@ -56,6 +60,6 @@ class MomentumSGD(Optimizer):
         super().__init__()
         self.lr, self.momentum = lr, momentum
 
-    def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         v = state["v"] = state.get("v", 0.0) * self.momentum - g * self.lr
         return v
