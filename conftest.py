@@ -1,6 +1,6 @@
-"""Shared by the tests of all packages: three array types, frozen where that is the point.
+"""Register the backends that the tests of all packages share.
 
-NumPy is there. array-api-strict is registered here, through the public hook, on a device of
+NumPy is always registered. array-api-strict is registered here, through the public hook, on a device of
 its own. CuPy is the stand-in of tests/fakes; dezero-cuda takes it for the real one, and where
 dezero-cuda is not installed a minimal backend is registered for it.
 """
@@ -47,7 +47,7 @@ _register_backends()
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """The name of each of the three backends in turn."""
+    """Return the name of each of the three backends in turn."""
     return str(request.param)
 
 
@@ -67,7 +67,7 @@ def report() -> Any:
 
 @pytest.fixture
 def ran(report: Any) -> Any:
-    """``ran(case, backend)`` puts a row of the op table into the summary."""
+    """Return ``ran(case, backend)``, which adds a row of the op table to the summary."""
 
     def note(case: Any, backend: str) -> None:
         modes = "arrays = Variables" if case.order else "no gradient"

@@ -26,7 +26,7 @@ Job = Callable[[int], Any]
 
 
 class Case(NamedTuple):
-    """A first use.
+    """Describe a first use.
 
     Attributes:
         run: prepares a job, calls `race` with it, and checks the results.
@@ -343,7 +343,7 @@ LAYERS = {
     "MLP((6, 5, 4))": (2, 3),
     "Sequential(Linear(5), BatchNorm(), Linear(4))": (3, 3),
 }
-"""Layers whose parameters wait for the first input, and the shape of an input."""
+"""Layers whose parameters are created at the first input, and the shape of an input."""
 
 
 @case(
@@ -354,7 +354,7 @@ LAYERS = {
     needs="dezero_nn",
 )
 def first_calls_of_layers() -> None:
-    """They draw the weights that one thread draws with the same seed."""
+    """Check that threads draw the weights that one thread draws with the same seed."""
     import dezero_core
     import dezero_nn
 

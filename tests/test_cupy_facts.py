@@ -123,7 +123,7 @@ def test_a_difference_is_noticed(change: dict[str, Any], is_equal: bool) -> None
     assert agrees({**REAL, **change}, REAL) is is_equal
 
 
-def test_zeros_and_nan_are_told_apart() -> None:
+def test_signed_zeros_and_nan_count_as_different() -> None:
     assert not is_close("-0.0", "0.0", 1e-6)
     assert is_close("nan", "nan", 1e-6) and not is_close("1.0", "nan", 1e-6)
     assert not is_close("1.0", "inf", 1e-6)

@@ -16,10 +16,10 @@ from dezero_core import functions as C
 from dezero_nn import functions as N
 
 BOUND = 1e-5
-"""Largest relative error. Adding 10**6 rows one after the other has 8e-3."""
+"""Largest relative error allowed. Adding 10**6 rows one after the other gives 8e-3."""
 
 BOUNDS = {"batch_norm's statistics, one image": 5e-5}
-"""A variance computed from sums of squares has their error, times 1 + mean**2 / variance."""
+"""A variance from sums of squares has their error times 1 + mean**2 / variance."""
 
 
 def gradient(loss: Callable[..., Any], x: Any, *shape: int) -> Any:
@@ -31,7 +31,7 @@ def gradient(loss: Callable[..., Any], x: Any, *shape: int) -> Any:
 
 
 def statistics(x: Any) -> Any:
-    """Return mean and unbiased variance of each channel, as `batch_norm` finds them."""
+    """Return mean and unbiased variance of each channel, as `batch_norm` computes them."""
     ones, mean, var = np.ones(2, x.dtype), Buffer(np.zeros(2, x.dtype)), Buffer(np.ones(2, x.dtype))
     N.batch_norm(x, ones, ones, mean, var, decay=0.0)
     return np.stack([mean.data, var.data])
@@ -80,7 +80,7 @@ OPS: dict[str, Callable[[Any], Any]] = {
 
 
 def rows(n: int) -> Any:
-    """Rows (n, 2) of 0.1 and 0.3, alternating; rounding errors of their sums add up."""
+    """Return rows (n, 2) that alternate 0.1 and 0.3, whose sums accumulate rounding errors."""
     return np.tile(np.float32([[0.1, 0.3], [0.3, 0.1]]), (n // 2, 1))
 
 

@@ -43,7 +43,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_every_op_lets_an_error_through_that_its_inputs_do_not_explain(
+def test_every_op_raises_an_error_that_its_inputs_do_not_explain_unchanged(
     error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raised: list[BaseException] = []
@@ -67,7 +67,7 @@ def test_every_op_lets_an_error_through_that_its_inputs_do_not_explain(
     assert len(raised) > len(CASES)
 
 
-def test_settings_of_numpy_are_named_by_numpy() -> None:
+def test_errors_about_settings_are_those_of_numpy() -> None:
     big = np.array([[1e4, -1e4], [0.0, 1.0]])
     with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="underflow"):
         F.softmax(big)
@@ -111,7 +111,7 @@ MISFITS: list[Misfit] = [
 
 
 @pytest.mark.parametrize("misfit", MISFITS, ids=lambda misfit: misfit[1])
-def test_what_does_not_fit_is_explained_and_the_original_chained(misfit: Misfit) -> None:
+def test_a_misfit_is_explained_and_the_original_error_chained(misfit: Misfit) -> None:
     call, message = misfit
     with pytest.raises(DezeroError, match=message) as caught:
         call()
@@ -182,7 +182,7 @@ def array_method(op: Function, gy: Any) -> Any:
     "error",
     [divide_by_zero, missing_attribute, misspelt_attribute, number_and_text, own_type_error],
 )
-def test_an_error_that_variables_would_not_mend_gets_no_advice(error: Any) -> None:
+def test_an_error_that_variables_would_not_avoid_gets_no_advice(error: Any) -> None:
     for needs_variables in (False, True):
         assert backward_raising(error, needs_variables) == ["in Op.backward"]
 
@@ -191,12 +191,12 @@ def test_an_error_that_variables_would_not_mend_gets_no_advice(error: Any) -> No
     ("error", "needs_variables"),
     [(variable_method, False), (array_method, True), (called_output, False), (called_output, True)],
 )
-def test_an_array_taken_for_a_variable_gets_advice(error: Any, needs_variables: bool) -> None:
+def test_an_array_mistaken_for_a_variable_gets_advice(error: Any, needs_variables: bool) -> None:
     assert "on_variables = True" in backward_raising(error, needs_variables)[0]
 
 
 @pytest.mark.parametrize("make", [layers.RNN, layers.LSTM, layers.GRU])
-def test_the_state_of_the_batch_before_is_named(make: Any) -> None:
+def test_the_error_names_the_state_of_the_previous_batch(make: Any) -> None:
     rnn = make(2, in_size=3)
     F.sum(rnn(X)).backward()
     with pytest.raises(GraphError, match=r"reset_state\(\).*unchain_backward\(\)"):

@@ -1,4 +1,4 @@
-"""Every table that is filled at first use, filled by eight threads at once in a new process."""
+"""Fill every table of the packages for the first time in eight threads at once."""
 
 import ast
 import json
@@ -72,7 +72,7 @@ def first_uses(tree: ast.Module) -> Iterator[str]:
                 yield ast.unparse(target)
 
 
-def test_each_of_them_has_a_case() -> None:
+def test_every_table_filled_at_first_use_has_a_case() -> None:
     found = {
         f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts[3:])}.{name}"
         for path in sorted(ROOT.glob("packages/*/src/*/**/*.py"))
@@ -109,7 +109,7 @@ sys.exit(failed != [0])
 """
 
 
-def test_imports_look_nothing_up_and_a_child_finds_the_lock_open() -> None:
+def test_importing_scans_nothing_and_a_forked_child_finds_the_lock_free() -> None:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", UNDER_LOCK]
     assert subprocess.run(command, cwd=ROOT, env=environment).returncode == 0

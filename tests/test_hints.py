@@ -60,7 +60,7 @@ def test_only_names_that_do_not_exist_have_hints(
 
 
 @pytest.mark.parametrize(("table", "hints", "owners"), TABLES, ids=lambda v: str(v)[:12])
-def test_what_a_hint_names_exists(table: str, hints: dict[str, str], owners: Any) -> None:
+def test_the_replacement_in_a_hint_exists(table: str, hints: dict[str, str], owners: Any) -> None:
     for name, hint in hints.items():
         for path in re.findall(r"(?<![\w.'])(?:[a-z]+|F|L)(?:\.\w+)+", hint):
             root, *rest = path.split(".")
@@ -70,7 +70,7 @@ def test_what_a_hint_names_exists(table: str, hints: dict[str, str], owners: Any
                 found = getattr(found, part)
 
 
-def test_keywords_lead_to_parameters() -> None:
+def test_keyword_hints_name_existing_parameters() -> None:
     modules = (dezero.functions, dezero.layers)
     things = [getattr(module, name) for module in modules for name in module.__all__]
     rules = [getattr(dezero.optimizers, name) for name in ("SGD", "Adam")]
@@ -81,7 +81,7 @@ def test_keywords_lead_to_parameters() -> None:
             assert not set(ADVICE) & set(signature_of(thing.__init__).parameters), thing
 
 
-def test_probing_and_copying_stay_as_they_were() -> None:
+def test_hasattr_copy_and_pickle_work_as_without_hints() -> None:
     import copy
     import pickle
 
@@ -95,7 +95,7 @@ def test_probing_and_copying_stay_as_they_were() -> None:
     assert pickle.loads(pickle.dumps(dezero.functions.softmax)) is dezero.functions.softmax
 
 
-def test_an_error_inside_a_property_comes_through() -> None:
+def test_an_error_inside_a_property_is_raised_unchanged() -> None:
     class Net(dezero.Model):
         @property
         def depth(self) -> int:
@@ -107,7 +107,7 @@ def test_an_error_inside_a_property_comes_through() -> None:
         net.depth
 
 
-def test_a_type_error_inside_a_function_comes_through() -> None:
+def test_a_type_error_inside_a_function_is_raised_unchanged() -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument: 't'"):
         dezero.functions.softmax_cross_entropy(x=X)
     with pytest.raises(TypeError, match="list is not supported"):

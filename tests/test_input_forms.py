@@ -97,7 +97,7 @@ def forms_of(backend: str) -> dict[str, Form]:
     return {name: FORMS[name] for name in PORTABLE if hasattr(xp, name)}
 
 
-def test_each_form_is_what_it_says() -> None:
+def test_each_form_has_the_property_it_is_named_for() -> None:
     x = np.linspace(-1.5, 1.5, 6).reshape(2, 3)
     for dtype in DTYPES:
         assert FORMS[dtype](x).dtype == dtype
@@ -272,7 +272,7 @@ DOORS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("form", REFUSED)
 @pytest.mark.parametrize("door", DOORS)
-def test_what_is_no_array_of_real_numbers_is_refused(form: str, door: str) -> None:
+def test_objects_other_than_arrays_of_real_numbers_are_refused(form: str, door: str) -> None:
     array, message = REFUSED[form]
     with pytest.raises(UnsupportedType, match=message):
         DOORS[door](array)

@@ -1,4 +1,4 @@
-"""Graphs go when they should, memory stays flat, one seed gives one result, threads are apart."""
+"""Check that graphs are freed, memory stays flat, seeds repeat runs and threads are independent."""
 
 import gc
 import os
@@ -29,7 +29,7 @@ def cnn_with_batch_norm() -> Any:
 
 
 class Sequences(dezero.Model):
-    """A recurrent network that reads an image row by row."""
+    """Read an image row by row with a recurrent network."""
 
     def __init__(self, cell: Callable[[int], Any]) -> None:
         self.cell, self.fc = cell(5), L.Linear(3)
@@ -73,7 +73,7 @@ def no_collector() -> Iterator[None]:
 
 
 def calls_alive() -> int:
-    """How many recorded calls there are in this process."""
+    """Return the number of recorded calls in this process."""
     return sum(isinstance(thing, Function) for thing in gc.get_objects())
 
 

@@ -1,4 +1,4 @@
-"""Mistakes that learners make, each with the message that helps.
+"""Check that common mistakes raise messages that help.
 
 A message names the op, what it was given and what it expects; through a model also the layer.
 """
@@ -26,7 +26,7 @@ def on_cuda(x: Any) -> Any:
 
 
 class Net(Model):
-    """Layers in a list, in a dictionary and as attributes."""
+    """Hold layers in a list, in a dictionary and as attributes."""
 
     def __init__(self) -> None:
         self.blocks = [{"conv": L.Conv2d(4, 3, in_channels=3)}]
@@ -38,7 +38,7 @@ class Net(Model):
 
 
 class Through(Model):
-    """One layer of a `Net`, called through a model."""
+    """Call one layer of a `Net` through a model."""
 
     def __init__(self, name: str) -> None:
         self.net, self.name = Net(), name
@@ -287,5 +287,5 @@ def test_forgetting_cleargrads_adds_up_and_is_documented() -> None:
     assert "adds to them" in model.cleargrads.__doc__
 
 
-def test_there_are_thirty() -> None:
+def test_there_are_at_least_thirty_mistakes() -> None:
     assert len(MISTAKES) >= 30

@@ -1,4 +1,4 @@
-"""Processes that were started with DEZERO_PLUGINS, or among the plugins of strangers."""
+"""Start processes with DEZERO_PLUGINS set, or with plugins of third parties installed."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def asked(tmp_path: Path, *arguments: str, **environment: str) -> dict[str, str]
     return dict(json.loads(done.stdout))
 
 
-def test_what_a_list_of_plugins_keeps_out_says_what_to_add(tmp_path: Path) -> None:
+def test_an_error_about_an_excluded_plugin_says_what_to_add(tmp_path: Path) -> None:
     messages = asked(tmp_path, "--info", DEZERO_PLUGINS="nn,")
     info = messages.pop("info")
     for name in ("npz", "no suffix", "safetensors", "published", "rows"):
@@ -69,8 +69,8 @@ def test_what_a_list_of_plugins_keeps_out_says_what_to_add(tmp_path: Path) -> No
     assert ".npz" not in lines
 
 
-def test_nothing_of_strangers_is_imported_by_import(tmp_path: Path) -> None:
-    """500 distributions with plugins; each would leave a file behind if it were imported."""
+def test_import_loads_no_third_party_plugin(tmp_path: Path) -> None:
+    """Install 500 distributions with plugins; importing one would leave a file behind."""
     for number in range(500):
         info = tmp_path / f"stranger_{number}-1.0.dist-info"
         info.mkdir()
@@ -98,8 +98,8 @@ def test_nothing_of_strangers_is_imported_by_import(tmp_path: Path) -> None:
     assert "stranger" not in done.stdout
 
 
-def test_a_stranger_with_our_name_is_kept_out(tmp_path: Path) -> None:
-    """An installed distribution that calls itself dezero-io does not become ours."""
+def test_a_third_party_with_our_name_is_refused(tmp_path: Path) -> None:
+    """A distribution whose entry point is named like ours does not replace dezero-io."""
     info = tmp_path / "dezero_io-99.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dezero-io\nVersion: 99.0\n")

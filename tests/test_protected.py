@@ -1,4 +1,4 @@
-"""Properties of the whole that must not be lost: second derivatives, few imports, no strangers."""
+"""Protect second derivatives of whole networks and the small number of imports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dezero.models import Sequential
 
 STEP = 1e-3
 POINTS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
-"""Central difference of fourth order: its error is about STEP**4 = 1e-12."""
+"""Step of the fourth-order central difference, whose error is about STEP**4 = 1e-12."""
 
 
 def sequence(cell: Callable[[int], Any]) -> tuple[Any, tuple[int, ...]]:
@@ -47,7 +47,7 @@ MODELS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_second_derivatives_are_those_of_the_gradient(name: str) -> None:
-    """The Hessian times a direction, of input and parameters, in float64, to 1e-9."""
+    """Compare Hessian-vector products of input and parameters in float64, to 1e-9."""
     model, run, shape = MODELS[name]()
     draw = np.random.default_rng(0)
     x = Variable(draw.normal(size=shape))
@@ -87,7 +87,7 @@ def run_python(code: str, **environment: str) -> str:
 
 
 def test_importing_dezero_imports_few_modules() -> None:
-    """PyTorch imports about 1,500; the time for each is about the same."""
+    """PyTorch imports about 1,500 modules, and each takes about as long."""
     code = (
         "import sys, numpy, pluggy; n = len(sys.modules); import dezero; print(len(sys.modules)-n)"
     )
@@ -106,7 +106,7 @@ print(early, sorted(name for name in sys.modules if name.startswith("foreign")))
 
 
 def test_nothing_is_imported_for_500_foreign_distributions(tmp_path: Path) -> None:
-    """Installed distributions with entry points of other groups, or with none, are not touched."""
+    """Distributions with entry points of other groups, or with none, are not read."""
     for number in range(500):
         name = f"foreign{number}"
         information = tmp_path / f"{name}-1.0.dist-info"
