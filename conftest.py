@@ -1,8 +1,8 @@
 """Register the backends that the tests of all packages share.
 
-NumPy is always registered. array-api-strict is registered here, through the public hook, on a device of
-its own. CuPy is the stand-in of tests/fakes; dezero-cuda takes it for the real one, and where
-dezero-cuda is not installed a minimal backend is registered for it.
+NumPy is always registered. array-api-strict is registered here, through the public hook, with a
+device of its own. CuPy is the stand-in of tests/fakes, which dezero-cuda takes for CuPy; where
+dezero-cuda is not installed, a minimal backend is registered for it.
 """
 
 from __future__ import annotations
