@@ -6,10 +6,10 @@ numbers and tuples of them, which do not change the dtype of an array.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from operator import index
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, TypeGuard
 
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 
@@ -19,7 +19,7 @@ AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
 """An argument that `as_axes` converts to `Axis`; arrays of integers are also allowed."""
 
 
-def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> int:
+def as_integer(op: str, name: str, value: object, minimum: int | None = None) -> int:
     """Return ``value`` as an int.
 
     Args:
@@ -36,7 +36,7 @@ def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> in
         try:
             if type(value).__name__ == "bool":  # Python's or NumPy's
                 raise TypeError
-            value = index(value)
+            value = index(value)  # type: ignore[arg-type]
         except TypeError:
             raise ArgumentTypeError(
                 f"{op}: {name} {value!r} ({type(value).__name__}): expected an integer"
@@ -47,7 +47,7 @@ def as_integer(op: str, name: str, value: Any, minimum: int | None = None) -> in
     return int(value)
 
 
-def as_integers(op: str, name: str, values: Any) -> tuple[int, ...]:
+def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
     """Return ``values`` as a tuple of ints; an integer gives a tuple of length 1.
 
     Args:
@@ -62,12 +62,12 @@ def as_integers(op: str, name: str, values: Any) -> tuple[int, ...]:
     return (as_integer(op, name, values),)
 
 
-def is_sequence(values: Any) -> bool:
+def is_sequence(values: object) -> TypeGuard[Iterable[Any]]:
     """Return whether ``values`` is a list, a tuple, a range, or an array with axes."""
     return isinstance(values, list | tuple | range) or getattr(values, "ndim", 0) > 0
 
 
-def as_shape(op: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
+def as_shape(op: str, shape: object, name: str = "shape") -> tuple[int, ...]:
     """Return ``shape`` as a tuple of ints, unchanged if it already is one; see `as_integers`."""
     if type(shape) is tuple:
         for length in shape:
@@ -78,7 +78,7 @@ def as_shape(op: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
     return as_integers(op, name, shape)
 
 
-def as_axes(op: str, axis: Any) -> Axis:
+def as_axes(op: str, axis: object) -> Axis:
     """Return ``axis`` as an int, a tuple of ints, or None.
 
     Args:
@@ -93,7 +93,7 @@ def as_axes(op: str, axis: Any) -> Axis:
     return as_shape(op, axis, "axis") if is_sequence(axis) else as_integer(op, "axis", axis)
 
 
-def as_axis(op: str, axis: Any) -> int:
+def as_axis(op: str, axis: object) -> int:
     """Return a single ``axis`` as an int; see `as_integer`."""
     return axis if type(axis) is int else as_integer(op, "axis", axis)
 

@@ -134,7 +134,7 @@ class Block(Generic[T]):
         vars(twin).update(vars(self), _open=[])
         return twin
 
-    def __deepcopy__(self, memo: Any) -> Block[T]:
+    def __deepcopy__(self, memo: object) -> Block[T]:
         return self.__copy__()
 
     def new_value(self) -> T:
@@ -203,7 +203,9 @@ class Block(Generic[T]):
         return wrapped(function, lambda: self.run)
 
 
-def named_block(name: str, setting: Setting[T], value: T, function: Any = None) -> Any:
+def named_block(
+    name: str, setting: Setting[T], value: T, function: Callable[..., Any] | None = None
+) -> Any:
     """Return a block, or ``function`` decorated with it (``@no_grad`` without parentheses).
 
     Raises:
@@ -265,7 +267,7 @@ class using_config(Block[bool]):
         super().__init__(setting, bool(value))
 
 
-def no_grad(function: Any = None) -> Any:
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Record no graph in this block: results have ``requires_grad`` False (book step 18).
 
     Use it as ``with no_grad():``, ``@no_grad()`` or ``@no_grad``; see `Block`.
@@ -273,7 +275,7 @@ def no_grad(function: Any = None) -> Any:
     return named_block("no_grad", enable_backprop, False, function)
 
 
-def test_mode(function: Any = None) -> Any:
+def test_mode(function: Callable[..., Any] | None = None) -> Any:
     """Make layers behave as in evaluation: dropout drops nothing (book step 54).
 
     Use it as ``with test_mode():``, ``@test_mode()`` or ``@test_mode``; see `Block`.

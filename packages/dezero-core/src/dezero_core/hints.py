@@ -141,13 +141,13 @@ ADVICE = {
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def missing(owner: str, name: str, hints: Mapping[str, str], obj: Any = None) -> MissingName:
+def missing(owner: str, name: str, hints: Mapping[str, str], obj: object = None) -> MissingName:
     """Return the error for a missing attribute of ``owner``, with a hint if there is one."""
     hint = f"; in DeZero: {hints[name]}" if name in hints else ""
     return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 
-def no_attribute(obj: Any, name: str, hints: Mapping[str, str]) -> Any:
+def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
     """Raise the error for a missing attribute; call this from ``__getattr__``."""
     if hasattr(type(obj), name):  # a property that raised: its error is more helpful
         return object.__getattribute__(obj, name)
@@ -164,7 +164,7 @@ class Hint:
     def __init__(self, hints: Mapping[str, str], name: str) -> None:
         self.hints, self.name = hints, name
 
-    def __get__(self, obj: Any, owner: type) -> Any:
+    def __get__(self, obj: object, owner: type) -> Any:
         for base in owner.__mro__:  # a later base class may have the attribute
             found = vars(base).get(self.name, self)
             if not isinstance(found, Hint):
@@ -180,7 +180,7 @@ def bind(hints: Mapping[str, str], owner: type) -> None:
     owner.__dir__ = without_hints  # type: ignore[assignment]
 
 
-def without_hints(obj: Any) -> list[str]:
+def without_hints(obj: object) -> list[str]:
     """Return the names of the attributes of an object, for ``dir()``."""
     return [n for n in object.__dir__(obj) if not isinstance(getattr_static(obj, n, None), Hint)]
 
@@ -255,7 +255,7 @@ def usage(name: str, function: Callable[..., Any]) -> str:
     return f"the call is {name}({', '.join(shown)})"
 
 
-def named(value: Any) -> str:
+def named(value: object) -> str:
     """Return the name of a function or class, else ``repr(value)``."""
     return str(getattr(value, "__name__", None) or repr(value))
 

@@ -12,8 +12,8 @@ Ufuncs such as ``np.exp`` are not handled: see docs/adr/0017. To add a function,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,10 +31,14 @@ from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.selection import clip, where
 from .functions.shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
-from .variable import Variable
+from .variable import Operand, Variable
 
 NO_VALUE: Any = np._NoValue
 """NumPy's marker for an omitted argument."""
+ArrayLike: TypeAlias = "Operand | list[Any] | tuple[Any, ...]"
+"""An argument that NumPy would convert to an array."""
+Bound: TypeAlias = "Operand | None"
+NumpyFunction = Callable[..., Any]
 
 
 class Row(NamedTuple):
@@ -51,37 +55,37 @@ class Row(NamedTuple):
     parameters: str
 
 
-def as_operand(x: Any) -> Any:
+def as_operand(x: ArrayLike) -> Any:
     """Convert a list or tuple to an array; return anything else unchanged."""
     return np.asarray(x) if isinstance(x, list | tuple) else x
 
 
-def _concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Variable:
+def _concatenate(arrays: Sequence[ArrayLike], axis: int | None = 0) -> Variable:
     return concat([as_operand(x) for x in arrays], axis)
 
 
-def _stack(arrays: Sequence[Any], axis: int = 0) -> Variable:
+def _stack(arrays: Sequence[ArrayLike], axis: int = 0) -> Variable:
     return stack([as_operand(x) for x in arrays], axis)
 
 
-def _append(arr: Any, values: Any, axis: int | None = None) -> Variable:
+def _append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Variable:
     return concat([as_operand(arr), as_operand(values)], axis)
 
 
-def _vstack(tup: Sequence[Any]) -> Variable:
+def _vstack(tup: Sequence[ArrayLike]) -> Variable:
     return concat([_reshape_like(np.atleast_2d, x) for x in tup])
 
 
-def _hstack(tup: Sequence[Any]) -> Variable:
+def _hstack(tup: Sequence[ArrayLike]) -> Variable:
     xs = [_reshape_like(np.atleast_1d, x) for x in tup]
     return concat(xs, 0 if xs[0].ndim == 1 else 1)
 
 
-def _dstack(tup: Sequence[Any]) -> Variable:
+def _dstack(tup: Sequence[ArrayLike]) -> Variable:
     return concat([_reshape_like(np.atleast_3d, x) for x in tup], 2)
 
 
-def _column_stack(tup: Sequence[Any]) -> Variable:
+def _column_stack(tup: Sequence[ArrayLike]) -> Variable:
     columns = [as_operand(x) for x in tup]
     return concat([reshape(x, (-1, 1)) if np.ndim(x) < 2 else x for x in columns], 1)
 
@@ -89,23 +93,23 @@ def _column_stack(tup: Sequence[Any]) -> Variable:
 def _at_least(function: Callable[[Any], Any]) -> Callable[..., Any]:
     """Return ``np.atleast_1d`` or the like for Variables."""
 
-    def call(*arys: Any) -> Any:
+    def call(*arys: ArrayLike) -> Any:
         results = [_reshape_like(function, x) for x in arys]
         return tuple(results) if len(results) > 1 else results[0]
 
     return call
 
 
-def _reshape_like(function: Callable[[Any], Any], x: Any) -> Any:
+def _reshape_like(function: Callable[[Any], Any], x: ArrayLike) -> Any:
     """Return ``function(x)``; a Variable is reshaped to the shape of NumPy's result."""
     if not isinstance(x, Variable):
         return function(x)
     return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
 
 
-def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+def _broadcast_arrays(*args: ArrayLike) -> tuple[Any, ...]:
     shape = np.broadcast_shapes(*[np.shape(x) for x in args])
-    return tuple([np.broadcast_to(x, shape) for x in args])
+    return tuple([np.broadcast_to(as_operand(x), shape) for x in args])
 
 
 def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
@@ -121,41 +125,44 @@ def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
     return call
 
 
-def _dot(a: Any, b: Any) -> Variable:
-    a, b = as_operand(a), as_operand(b)
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return mul(a, b)
-    if np.ndim(b) > 2:
+def _dot(a: ArrayLike, b: ArrayLike) -> Variable:
+    x, W = as_operand(a), as_operand(b)
+    if np.ndim(x) == 0 or np.ndim(W) == 0:
+        return mul(x, W)
+    if np.ndim(W) > 2:
         raise ArgumentError(
-            f"np.dot: shapes {np.shape(a)} and {np.shape(b)}: with a stack of matrices on the "
+            f"np.dot: shapes {np.shape(x)} and {np.shape(W)}: with a stack of matrices on the "
             "right np.dot is not the matrix product; use matmul(a, b), which is a @ b"
         )
-    return matmul(a, b)
+    return matmul(x, W)
 
 
-def _outer(a: Any, b: Any) -> Variable:
+def _outer(a: ArrayLike, b: ArrayLike) -> Variable:
     return mul(reshape(as_operand(a), (-1, 1)), reshape(as_operand(b), (1, -1)))
 
 
-def _vdot(a: Any, b: Any) -> Variable:
+def _vdot(a: ArrayLike, b: ArrayLike) -> Variable:
     return matmul(reshape(as_operand(a), (-1,)), reshape(as_operand(b), (-1,)))
 
 
-def _where(condition: Any, *xs: Any) -> Any:
+def _where(condition: ArrayLike, *xs: ArrayLike) -> Any:
     if not xs:
-        return np.nonzero(condition)  # indices, which have no derivative
+        return np.nonzero(as_operand(condition))  # indices, which have no derivative
     return where(as_operand(condition), *[as_operand(x) for x in xs])
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Any:
-    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+def _clip(
+    a: ArrayLike, a_min: Bound = None, a_max: Bound = None, min: Bound = None, max: Bound = None
+) -> Variable:
+    return clip(as_operand(a), min if a_min is None else a_min, max if a_max is None else a_max)
 
 
-def _take(a: Any, indices: Any, axis: int | None = None) -> Variable:
+def _take(a: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Variable:
+    x = as_operand(a)
     if axis is None:
-        return get_item(reshape(a, (-1,)), as_operand(indices))
-    (axis,) = normalize_axes("np.take", as_axis("np.take", axis), a.ndim)
-    return get_item(a, (*[slice(None)] * axis, as_operand(indices)))
+        return get_item(reshape(x, (-1,)), as_operand(indices))
+    (axis,) = normalize_axes("np.take", as_axis("np.take", axis), x.ndim)
+    return get_item(x, (*[slice(None)] * axis, as_operand(indices)))
 
 
 DIFFERENTIABLE = {
@@ -255,7 +262,11 @@ INSTEAD = {
 
 
 def array_function(
-    x: Variable, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    x: Variable,
+    func: NumpyFunction,
+    types: Iterable[type],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
     """Run a NumPy function called with a Variable; this is ``Variable.__array_function__``.
 
@@ -280,7 +291,7 @@ def array_function(
     return call_on_data(name, func, args, kwargs)
 
 
-def name_of(func: Any) -> str:
+def name_of(func: NumpyFunction) -> str:
     """Return a NumPy function's name without the leading package: ``sum``, ``linalg.norm``."""
     return f"{func.__module__}.{func.__name__}".removeprefix("numpy.")
 
@@ -311,7 +322,7 @@ def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]
     return row.ours(*arrays, *values, **supported)
 
 
-def rearrange(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def rearrange(name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Let NumPy rearrange the positions 0 ... size - 1, then select the elements there."""
     x = args[0]
     positions = np.arange(x.size).reshape(x.shape)
@@ -323,7 +334,9 @@ def rearrange(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     return get_item(elements, move_beside(result, x.data))
 
 
-def call_on_data(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_on_data(
+    name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """Call the NumPy function with Variables replaced by their arrays."""
     if name in SHAPES and len(args) == 1 and not kwargs:
         return getattr(args[0], name)
@@ -334,7 +347,7 @@ def call_on_data(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, 
     return func(*arrays, **{key: on_host(name, part) for key, part in kwargs.items()})
 
 
-def has_default_effect(key: str, value: Any) -> bool:
+def has_default_effect(key: str, value: object) -> bool:
     """Return whether leaving out this argument would not change what NumPy computes."""
     if value is NO_VALUE:
         return True
@@ -345,14 +358,14 @@ def has_default_effect(key: str, value: Any) -> bool:
     return value is None or value is False
 
 
-def has_variable(part: Any) -> bool:
+def has_variable(part: object) -> bool:
     """Return whether ``part`` is a Variable, or a list or tuple that contains one."""
     if isinstance(part, list | tuple):
         return any([has_variable(item) for item in part])
     return isinstance(part, Variable)
 
 
-def on_host(name: str, part: Any) -> Any:
+def on_host(name: str, part: object) -> Any:
     """Return ``part`` with Variables replaced by their arrays.
 
     Raises:

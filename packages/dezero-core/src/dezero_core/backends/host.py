@@ -6,6 +6,7 @@ own arrays and back.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def host_normal(
     return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
 
 
-def from_host(xp: Any, x: HostArray) -> Any:
+def from_host(xp: ModuleType, x: HostArray) -> Any:
     """Copy a NumPy array to an array of the namespace ``xp``."""
     return xp.asarray(np.array(x))
 

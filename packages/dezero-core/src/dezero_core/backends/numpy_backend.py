@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import Axis
 from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
 from ..pointers import is_writable
@@ -48,7 +49,7 @@ class NumpyBackend(ArrayBackend):
 
     # Omit `device=`: before 2.1, NumPy's scalars do not have this attribute.
 
-    def scalar_like(self, x: Any, y: Array) -> Array:
+    def scalar_like(self, x: complex, y: Array) -> Array:
         return np.asarray(x, dtype=np.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Array) -> Array:
@@ -72,13 +73,13 @@ class NumpyBackend(ArrayBackend):
     def iadd(self, x: Any, y: Any) -> Array:
         return np.add(x, y, out=x if is_writable(x) else np.empty(x.shape, x.dtype))
 
-    def get_item(self, x: Array, index: Any) -> Array:
+    def get_item(self, x: Array, index: object) -> Array:
         return x[index]
 
-    def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
+    def sum(self, x: Any, axis: Axis, keepdims: bool, dtype: Any = None) -> Array:
         return sum_in_blocks(x, axis, keepdims, dtype)
 
-    def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
+    def scatter_add(self, x: Any, index: object, values: Any) -> Array:
         if is_basic(index):
             x[index] += values
         else:
@@ -115,7 +116,7 @@ class NumpyBackend(ArrayBackend):
         return host_uniform(shape).astype(dtype, copy=False)
 
 
-def native(dtype: Any) -> Any:
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return a numeric dtype in native byte order; NumPy has a single object for each."""
     return np.dtype(dtype.char)
 

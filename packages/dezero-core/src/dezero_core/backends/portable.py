@@ -7,14 +7,14 @@ faster way.
 from __future__ import annotations
 
 import math
-from types import EllipsisType
+from types import EllipsisType, ModuleType
 from typing import Any
 
 Array = Any
 Pair = tuple[int, int]
 
 
-def get_item(xp: Any, x: Array, index: Any) -> Array:
+def get_item(xp: ModuleType, x: Array, index: Any) -> Array:
     """Return ``x[index]`` by NumPy's rules; the standard requires an index for every axis."""
     if is_basic(index):
         parts = index if isinstance(index, tuple) else (index,)
@@ -32,7 +32,7 @@ def get_item(xp: Any, x: Array, index: Any) -> Array:
     return xp.reshape(rows, (*index.shape, *x.shape[1:]))
 
 
-def scatter_add(xp: Any, x: Array, index: Any, values: Array) -> Array:
+def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array:
     """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
     The values are sorted by position, so that those for one position are adjacent. Round i adds
@@ -55,7 +55,7 @@ def scatter_add(xp: Any, x: Array, index: Any, values: Array) -> Array:
     return xp.reshape(y, x.shape)
 
 
-def pad(xp: Any, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+def pad(xp: ModuleType, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
     """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
     for axis, (before, after) in enumerate(widths):
         shape = list(x.shape)
@@ -68,7 +68,7 @@ def pad(xp: Any, x: Array, widths: tuple[tuple[int, int], ...], value: float) ->
     return x
 
 
-def sliding_windows(xp: Any, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+def sliding_windows(xp: ModuleType, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
     """Return the windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW)."""
     (KH, KW), (SH, SW), (DH, DW) = kernel, stride, dilation
     bottom, right = x.shape[-2] - DH * (KH - 1), x.shape[-1] - DW * (KW - 1)
@@ -79,12 +79,12 @@ def sliding_windows(xp: Any, x: Array, kernel: Pair, stride: Pair, dilation: Pai
     return xp.stack([xp.stack(row, axis=-3) for row in rows], axis=-4)
 
 
-def is_array(part: Any) -> bool:
+def is_array(part: object) -> bool:
     """Return whether a part of an index is an array."""
     return hasattr(part, "dtype")
 
 
-def is_basic(index: Any) -> bool:
+def is_basic(index: object) -> bool:
     """Return whether ``index`` has only integers, slices, ``...`` and None: no duplicates."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or isinstance(part, int | slice | EllipsisType) for part in parts)

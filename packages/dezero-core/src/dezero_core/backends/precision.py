@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arguments import Axis
 from .interface import Array, ArrayBackend
 from .registry import backend_of
 
@@ -20,17 +21,17 @@ _wide: dict[int, Any] = {}
 cannot always be compared."""
 
 
-def is_wide(dtype: Any) -> bool:
+def is_wide(dtype: object) -> bool:
     """Return whether ``dtype`` is in `_wide`: if so, no other function needs to look at it."""
     return id(dtype) in _wide
 
 
-def is_half(dtype: Any, backend: ArrayBackend) -> bool:
+def is_half(dtype: object, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point of fewer than 32 bits."""
     return is_floating(dtype, backend) and dtype_name(dtype) in HALVES
 
 
-def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
+def is_floating(dtype: object, backend: ArrayBackend) -> bool:
     """Return whether ``dtype`` is real floating point."""
     if id(dtype) in _wide:
         return True
@@ -41,7 +42,7 @@ def is_floating(dtype: Any, backend: ArrayBackend) -> bool:
     return True
 
 
-def dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: object) -> str:
     """Return the name of a dtype, such as ``"float32"``.
 
     Args:
@@ -76,7 +77,7 @@ def to_single(x: Array, backend: ArrayBackend) -> Array:
     return backend.xp.astype(x, backend.dtype("float32"))
 
 
-def sum_over(x: Array, backend: ArrayBackend, axis: Any = None, keepdims: bool = False) -> Any:
+def sum_over(x: Array, backend: ArrayBackend, axis: Axis = None, keepdims: bool = False) -> Any:
     """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32.
 
     All ops and kernels sum with this function, because `ArrayBackend.sum` is accurate.

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
+from ..arguments import Axis
+from .host import HostArray
 
 TERMS = 256
 """Maximum number of terms in a partial sum (docs/adr/0020). With 128, the partial sums of 1000 rows
@@ -32,7 +33,7 @@ LONG = 2 * TERMS
 """Maximum number of terms to add sequentially. Splitting a shorter sum costs more than it saves."""
 
 
-def sum_in_blocks(x: Array, axis: Any, keepdims: Any, dtype: Any = None) -> Array:
+def sum_in_blocks(x: HostArray, axis: Axis, keepdims: Any, dtype: Any = None) -> HostArray:
     """Return the sum of floating-point ``x`` over ``axis``, as ``np.sum`` but accurate.
 
     Args:
@@ -43,11 +44,11 @@ def sum_in_blocks(x: Array, axis: Any, keepdims: Any, dtype: Any = None) -> Arra
     """
     if x.size > LONG and x.ndim > 1:
         x = with_short_sums(x, axis, dtype)
-    total: Array = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    total: HostArray = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
     return total
 
 
-def with_short_sums(x: Array, axis: Any, dtype: Any) -> Array:
+def with_short_sums(x: HostArray, axis: Axis, dtype: Any) -> HostArray:
     """Return an array whose sums over ``axis`` are those of ``x``, with at most `LONG` terms."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     summed = {a % x.ndim for a in axes}
@@ -61,7 +62,7 @@ def with_short_sums(x: Array, axis: Any, dtype: Any) -> Array:
     return x
 
 
-def pairwise_axes(x: Array, summed: set[int]) -> set[int]:
+def pairwise_axes(x: HostArray, summed: set[int]) -> set[int]:
     """Return the summed axes along which NumPy adds pairwise.
 
     They are the innermost axes in memory, as long as one continues the other without a gap.
@@ -81,13 +82,13 @@ def pairwise_axes(x: Array, summed: set[int]) -> set[int]:
     return found
 
 
-def partial_sums(x: Array, axis: int, dtype: Any) -> Array:
+def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
     """Sum groups of at most `TERMS` terms along an axis; its new length is ``ceil(n / TERMS)``."""
     n, before = x.shape[axis], (slice(None),) * axis
     m = -(-n // TERMS)
     k = n // m
     lines = x[*before, : k * m].reshape(*x.shape[:axis], k, m, *x.shape[axis + 1 :])
-    sums: Array = np.add.reduce(lines, axis=axis, dtype=dtype)
+    sums: HostArray = np.add.reduce(lines, axis=axis, dtype=dtype)
     if k * m < n:
         sums[*before, : n - k * m] += x[*before, k * m :]
     return sums
@@ -99,7 +100,7 @@ Converting the target takes longer the larger it is: with 4000 rows of 16 values
 1.5 times as long as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
 
 
-def scatter_add(x: Array, index: Any, values: Array) -> None:
+def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:
     """Add ``values`` to ``x`` at ``index``; duplicate indices add up.
 
     NumPy adds the values of one position sequentially. Many values in single precision are
