@@ -46,22 +46,18 @@ class Setting(Generic[T]):
         """Return the value of the innermost block that has not ended, else the default."""
         entries = self.entries.get()
         if entries and entries[-1].ended:
-            entries = self.forget_ended()
+            entries = self.open_entries()
+            self.entries.set(entries)
         return entries[-1].value if entries else self.default
 
-    def forget_ended(self) -> tuple[Entry[T], ...]:
-        """Drop this context's entries that have ended, and return the others."""
-        entries = tuple([entry for entry in self.entries.get() if not entry.ended])
-        self.entries.set(entries)
-        return entries
+    def open_entries(self) -> tuple[Entry[T], ...]:
+        """Return this context's entries that have not ended, outermost first."""
+        return tuple([entry for entry in self.entries.get() if not entry.ended])
 
     def push(self, value: T) -> Entry[T]:
         """Override the value in this context until `remove`."""
         entry = Entry(value)
-        others = self.entries.get()
-        if others:
-            others = tuple([other for other in others if not other.ended])
-        entry.token = self.entries.set((*others, entry))
+        entry.token = self.entries.set((*self.open_entries(), entry))
         return entry
 
     def remove(self, entry: Entry[T]) -> None:
@@ -83,8 +79,7 @@ class Setting(Generic[T]):
 
     def keep(self) -> None:
         """Keep the value in this context, even if the block that set it ends in another one."""
-        if self.entries.get():
-            self.entries.set(tuple([Entry(entry.value) for entry in self.forget_ended()[-1:]]))
+        self.entries.set(tuple([Entry(entry.value) for entry in self.open_entries()[-1:]]))
 
     def __get__(self, config: object, owner: type | None = None) -> T:
         return self.get()

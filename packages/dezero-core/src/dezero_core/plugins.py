@@ -172,10 +172,6 @@ class Plugins:
         """Every plugin seen so far, sorted by name."""
         return sorted([*self._status.values()], key=lambda status: status.name)
 
-    def loaded(self) -> list[str]:
-        """Names of the registered plugins, first registered first."""
-        return [name for name, _ in self._manager.list_name_plugin()]
-
     def call(self, hook: str) -> list[tuple[Any, str]]:
         """Call a hook of all plugins; return each thing that they register with the plugin's name.
 

@@ -238,11 +238,6 @@ def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
     return max(Limits.max_bytes, times * own)
 
 
-def assign(named: Mapping[str, Parameter | Buffer], arrays: Mapping[str, Any]) -> None:
-    """Give parameters the host arrays of their keys, where they are: all of them or none."""
-    stage_arrays(named, arrays.__getitem__)()
-
-
 def stage_arrays(
     named: Mapping[str, Parameter | Buffer], take: Callable[[str], Any]
 ) -> Callable[[], None]:
