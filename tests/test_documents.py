@@ -111,3 +111,13 @@ def test_every_decision_is_in_the_index() -> None:
         number, title = re.match(r"# (\d{4}): (.+)\n", page.read_text("utf-8")).groups()
         title = title[0].upper() + title[1:]
         assert f"| [{number}]({page.name}) | {title} | " in index, page.name
+
+
+def test_the_page_on_extending_shows_one_of_each_in_at_most_four_files() -> None:
+    page = (ROOT / "docs" / "extending.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[(.+?)\]\(.+?\) \| (.+?) \|$", page, re.M)
+    assert len(rows) == 7
+    for title, files in rows:
+        section = page.partition(f"\n## {title[0].upper()}{title[1:]}\n")[2].partition("\n## ")[0]
+        assert section.count("```python\n") == 1, title
+        assert files.count("`") // 2 + 3 * ("these three" in files) <= 4, title
