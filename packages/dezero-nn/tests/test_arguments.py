@@ -1,4 +1,4 @@
-"""Test sizes, windows, axes and factors of ops and layers in every form that NumPy takes."""
+"""Test sizes, windows, axes and rates in every form that NumPy accepts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -82,7 +82,7 @@ FORMS: list[Form] = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
-def test_every_form_gives_what_python_numbers_give(form: Form) -> None:
+def test_every_form_of_an_argument_gives_the_same_result(form: Form) -> None:
     _, call, plain, others = form
     seed(0)
     expected = call(plain).data
@@ -114,18 +114,18 @@ def trained(make: Callable[[Any], Any], rate: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
-def test_a_rate_from_numpy_is_a_rate(make: Callable[[Any], Any]) -> None:
+def test_a_numpy_number_is_a_learning_rate(make: Callable[[Any], Any]) -> None:
     expected, state = trained(make, 0.25)
     for rate in (np.float64(0.25), np.float32(0.25), np.logspace(-1, 0, 2, base=4)[0]):
-        W, kept = trained(make, rate)
+        W, saved = trained(make, rate)
         assert W.dtype == np.float32
         assert np.array_equal(W, expected)
-        assert kept["settings"] == state["settings"], "a checkpoint holds every setting"
-        for name, value in kept["parameters"]["W"].items():
+        assert saved["settings"] == state["settings"], "a checkpoint holds every setting"
+        for name, value in saved["parameters"]["W"].items():
             assert getattr(value, "dtype", None) in (None, np.float32), name
 
 
-def test_schedules_count_in_numpys_integers() -> None:
+def test_schedules_take_numpy_integers() -> None:
     for schedule in (StepDecay, CosineDecay):
         rates = []
         for steps in (2, np.int64(2)):

@@ -1,4 +1,4 @@
-"""Test results for all dtypes and for non-finite numbers."""
+"""Test results for all dtypes and for non-finite values."""
 
 from __future__ import annotations
 
@@ -65,19 +65,19 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_value(name: str) -> None:
+def test_ops_give_the_expected_values(name: str) -> None:
     compute, expected = VALUES[name]
     np.testing.assert_allclose(compute().data, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [bool, "u1", "i1", "u2", "e", "f", "d", "g"])
-def test_accuracy_counts_in_no_dtype_of_the_scores(dtype: Any) -> None:
+def test_accuracy_does_not_count_in_the_dtype_of_the_scores(dtype: Any) -> None:
     assert F.accuracy(np.eye(10, dtype=dtype)[SCORES], SCORES).data == 1
     assert F.accuracy(np.eye(300, dtype=dtype), np.arange(300, dtype="u2")).data == 1
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u8", ">i4"])
-def test_classes_are_counted_in_no_dtype_of_the_labels(dtype: str) -> None:
+def test_labels_of_a_narrow_dtype_do_not_overflow(dtype: str) -> None:
     scores = Variable(np.eye(300) * 50)
     loss = F.softmax_cross_entropy(scores, (np.arange(300) % 100).astype(dtype))
     loss.backward()
@@ -111,7 +111,7 @@ def test_gradients_of_small_integers_do_not_wrap() -> None:
     assert W.grad.data.tolist() == [[5000, 5000], [0, 0], [0, 0]]
 
 
-def test_a_jacobian_of_halves_counts_its_rows() -> None:
+def test_a_jacobian_in_half_precision_has_all_rows() -> None:
     found = jacobian(lambda x: x * 2, np.ones(3000, "e")).data
     assert np.array_equal(found, 2 * np.eye(3000))
 
@@ -124,7 +124,7 @@ def test_no_gradient_flows_through_a_conversion_to_integers() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["e", "f", "d"])
-def test_normalised_halves_have_deviation_1(dtype: str) -> None:
+def test_normalised_half_precision_has_standard_deviation_1(dtype: str) -> None:
     x = (np.random.default_rng(0).standard_normal((8, 4096)) * 300).astype(dtype)
     scale, shift = np.ones(4096, dtype), np.zeros(4096, dtype)
     given = Variable(x)
@@ -186,7 +186,7 @@ def test_logsumexp_of_minus_infinity_has_gradient_0() -> None:
 
 @pytest.mark.parametrize("dtype", ["e", "f", "d", "g"])
 @pytest.mark.parametrize("value", [-INF, np.nan])
-def test_pooling_keeps_the_gradient_of_what_is_not_finite(dtype: str, value: float) -> None:
+def test_pooling_passes_gradients_to_non_finite_values(dtype: str, value: float) -> None:
     x = Variable(np.full((1, 1, 3, 3), value, dtype))
     y = F.pooling(x, 2, 2, 1)
     y.grad = Variable(np.ones(y.shape, dtype))
@@ -197,7 +197,7 @@ def test_pooling_keeps_the_gradient_of_what_is_not_finite(dtype: str, value: flo
 
 @pytest.mark.parametrize("op", [F.softmax, F.log_softmax])
 @pytest.mark.parametrize("axis", [0, 1, -1])
-def test_softmax_of_nothing(op: Any, axis: int) -> None:
+def test_softmax_of_an_empty_array(op: Any, axis: int) -> None:
     x = Variable(np.ones((5, 0, 0)))
     y = op(x, axis)
     assert y.shape == (5, 0, 0)
@@ -206,7 +206,7 @@ def test_softmax_of_nothing(op: Any, axis: int) -> None:
 
 
 @pytest.mark.parametrize("shape, last", [((0, 1), (1,)), ((2, 0), (0,)), ((0, 2, 3), (2, 3))])
-def test_layer_norm_of_nothing(shape: Any, last: Any) -> None:
+def test_layer_norm_of_an_empty_array(shape: Any, last: Any) -> None:
     x, gamma = Variable(np.ones(shape)), Variable(np.ones(last))
     y = F.layer_norm(x, gamma, np.zeros(last))
     assert y.shape == shape
@@ -238,7 +238,7 @@ OPTIMIZERS = [SGD, MomentumSGD, Adam, AdamW, AdaGrad, RMSprop, AdaDelta]
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning")
 def test_optimizers_update_parameters_of_every_form(optimizer: Any, form: str) -> None:
-    """Compare three steps with float64; in half precision g**2 and eps would underflow to nan."""
+    """Compare three steps with float64; g**2 and eps would underflow in half precision."""
     data, gradient = np.array([[1.0], [2.0]]), np.array([[1e-4], [300.0]])
 
     def trained(make: Any) -> Any:
@@ -269,8 +269,8 @@ def test_a_gradient_of_another_dtype_neither_wraps_nor_widens(optimizer: Any, dt
         layer.W.grad = np.array([[20], [100]]).astype(as_dtype)
         rule = optimizer().setup(layer)
         rule.update()
-        kept = rule._state.get(layer.W, {}).values()
-        assert all(value.dtype == "float32" for value in kept if hasattr(value, "dtype"))
+        states = rule._state.get(layer.W, {}).values()
+        assert all(value.dtype == "float32" for value in states if hasattr(value, "dtype"))
     assert np.array_equal(layers[0].W.data, layers[1].W.data)
 
 
@@ -327,14 +327,14 @@ BAD_STATISTICS = {
 
 
 @pytest.mark.parametrize("name", BAD_STATISTICS)
-def test_running_statistics_are_looked_at(name: str) -> None:
+def test_running_statistics_are_checked(name: str) -> None:
     mean, message = BAD_STATISTICS[name]
     with pytest.raises(Exception, match=message):
         F.batch_norm(np.array([[3.0], [5.0]]), np.ones(1), np.zeros(1), mean, np.ones(1))
 
 
 @pytest.mark.parametrize("make", [L.Linear, L.RNN, L.LSTM, L.GRU])
-def test_inputs_of_no_width(make: Any) -> None:
+def test_inputs_with_no_columns(make: Any) -> None:
     assert make(3)(np.ones((2, 0), "f")).shape == (2, 3)
 
 
@@ -358,19 +358,19 @@ def test_parameters_are_native() -> None:
     assert layer.W.data.dtype.isnative
 
 
-def test_states_of_integers() -> None:
+def test_recurrent_layers_take_integers() -> None:
     for make in (L.LSTM, L.GRU, L.RNN):
         layer = make(4, in_size=3)
         layer.h = layer.c = Variable(np.zeros((2, 4), int))
         assert layer(np.ones((2, 3), "f")).dtype == "float32"
 
 
-def test_a_loss_of_no_rows_is_refused() -> None:
+def test_a_loss_of_an_empty_batch_is_refused() -> None:
     with pytest.raises(ShapeError, match="the batch is empty"):
         F.mean_squared_error(np.zeros((0, 3)), np.zeros((0, 3)))
 
 
-def test_the_precision_does_not_depend_on_what_is_remembered(monkeypatch: Any) -> None:
+def test_the_precision_does_not_depend_on_caches(monkeypatch: Any) -> None:
     monkeypatch.setattr(precision, "MOST_DTYPES", 0)
     monkeypatch.setattr(precision, "_wide", {})
     for dtype in ("e", "f", "d"):

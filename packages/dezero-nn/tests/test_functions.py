@@ -1,4 +1,4 @@
-"""What the rows of the op table do not say: randomness, modes, labels, kernels."""
+"""Test what the op table does not cover: randomness, modes, labels and kernels."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_dropout_does_nothing_in_test_mode() -> None:
         lambda x: x + 0,
     ],
 )
-def test_what_changes_nothing_gives_another_variable(identity: Any) -> None:
+def test_an_identity_returns_a_new_variable(identity: Any) -> None:
     x = Variable(np.ones((2, 3)), name="x")
     y = identity(x)
     y.name = "y"
@@ -76,25 +76,25 @@ def test_what_changes_nothing_gives_another_variable(identity: Any) -> None:
     assert x.grad.data.tolist() == [[2] * 3] * 2
 
 
-def test_dropout_of_one_number() -> None:
+def test_dropout_of_a_scalar() -> None:
     assert float(dropout(np.array(3.0), 0.5)) in (0.0, 6.0)
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.0, 2, float("nan")])
-def test_dropout_ratios_that_make_no_sense(ratio: float) -> None:
+def test_dropout_ratios_out_of_range_are_refused(ratio: float) -> None:
     with pytest.raises(ArgumentError, match=r"dropout_ratio .* is not in \[0, 1\)") as caught:
         dropout(np.ones(2), ratio)
     assert isinstance(caught.value, ValueError)
 
 
-def test_relu_at_zero_has_no_slope() -> None:
+def test_relu_has_gradient_0_at_0() -> None:
     x = Variable(np.array([-1.0, 0.0, 2.0]))
     relu(x).backward()
     assert np.array_equal(x.grad.data, [0.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize("loss", [softmax_cross_entropy, accuracy], ids=lambda f: f.__name__)
-def test_labels_that_do_not_fit(loss, backend: str) -> None:
+def test_labels_that_do_not_fit_are_refused(loss, backend: str) -> None:
     library = get_backend(backend)
 
     def call(scores, labels):
@@ -109,7 +109,7 @@ def test_labels_that_do_not_fit(loss, backend: str) -> None:
     with pytest.raises(LabelError, match="labels are integers, got"):
         call(np.ones((2, 3)), [0.0, 1.0])
     if backend == "cuda":
-        return  # looking at the values would make the host wait
+        return  # a check of the values would make the host wait
     with pytest.raises(LabelError, match="label 3 with 3 classes") as caught:
         call(np.ones((2, 3)), [0, 3])
     assert isinstance(caught.value, ValueError)
@@ -153,7 +153,7 @@ def test_targets_of_another_dtype_and_shape_keep_their_graph() -> None:
         assert t.grad.dtype == np.float64 and t.grad.shape == (2,)
 
 
-def test_the_smallest_probabilities_cost_much_but_not_infinitely(backend: str) -> None:
+def test_binary_cross_entropy_of_probability_0_is_finite(backend: str) -> None:
     library = get_backend(backend)
     p = Variable(library.from_numpy(np.array([[0.0], [1.0], [0.5]], "float32")))
     t = library.from_numpy(np.array([[1], [0], [1]]))

@@ -1,4 +1,4 @@
-"""Layers: the tree, lazy sizes, moving, and errors that name the way."""
+"""Test layers: their tree, lazy sizes, moves to other backends, and paths in errors."""
 
 import copy
 import pickle
@@ -41,12 +41,12 @@ from dezero_nn.layers.recurrent import Recurrent
 
 
 @pytest.fixture(autouse=True)
-def _no_seed_stays() -> Any:
+def _reset_the_seed() -> Any:
     yield
     host._seeded_generator = None
 
 
-def test_a_layer_is_what_its_attributes_hold() -> None:
+def test_parameters_are_found_in_attributes() -> None:
     layer, inner = Layer(), Layer()
     inner.p1 = Parameter(np.array(1))
     layer.l1 = inner
@@ -253,7 +253,7 @@ def test_deconv2d_takes_its_channels_from_the_first_input(backend: str) -> None:
 def test_the_scale_of_a_deconv2d_does_not_depend_on_its_stride(
     kernel: Any, stride: Any, settings: Any
 ) -> None:
-    """Away from the edges, where fewer inputs reach an output."""
+    """Compare away from the edges, where fewer inputs contribute to an output."""
     seed(0)
     layer = Deconv2d(64, kernel, stride=stride, in_channels=64, **settings)
     x = np.random.default_rng(0).standard_normal((2, 64, 20, 20)).astype("float32")
@@ -269,7 +269,7 @@ def test_the_scale_of_a_deconv2d_does_not_depend_on_its_stride(
     ("initializer", "factor"), [(LeCun(), 1.0), (He(), 2.0), (Xavier(), 2 / (1 + 4 * 2))]
 )
 def test_initialisers_count_the_stride_of_a_deconv2d(initializer: Any, factor: float) -> None:
-    """16 channels with 2 x 2 of 4 x 4 taps: fan_in 64; 32 channels of output: fan_out 512."""
+    """An output has 16 channels with 2 x 2 taps, fan_in 64; an input 32 with 4 x 4: 512."""
     seed(0)
     W = Deconv2d(32, 4, stride=2, in_channels=16, initializer=initializer).W.data
     assert abs(W.std() / (factor / 64) ** 0.5 - 1) < 0.05
@@ -308,7 +308,7 @@ def test_embedding() -> None:
 
 
 @pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
-def test_recurrent_layers_learn_from_the_past(cell: Any, backend: str) -> None:
+def test_recurrent_layers_learn_from_earlier_inputs(cell: Any, backend: str) -> None:
     library = get_backend(backend)
     layer = cell(4).to(backend)
     x = Variable(library.from_numpy(np.ones((2, 3), "float32")))
@@ -330,8 +330,8 @@ def test_recurrent_layers_learn_from_the_past(cell: Any, backend: str) -> None:
 
 
 @pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
-def test_several_steps_at_once_are_those_steps_one_by_one(cell: Any) -> None:
-    """Values, states, first and second derivatives; also from the middle of a sequence."""
+def test_a_sequence_equals_its_steps_one_by_one(cell: Any) -> None:
+    """Compare values, states, first and second derivatives, also after earlier steps."""
     steps, layer = Variable(np.random.default_rng(0).normal(size=(5, 2, 3))), cell(4)
     layer(steps[0].data)
     for p in layer.params():  # float64, and no zeros
@@ -404,7 +404,7 @@ def test_initialisers(initializer: Any, deviation: float) -> None:
     assert abs(filters.W.data.std() / initializer.deviation(100, 2500) - 1) < 0.05
 
 
-def test_a_generator_of_ones_own_leaves_dezeros_alone() -> None:
+def test_a_passed_generator_leaves_dezeros_generator_unchanged() -> None:
     draw = np.random.default_rng
     weights = [Linear(3, in_size=2, initializer=He(draw(7))).W.data for _ in range(2)]
     assert np.array_equal(*weights)

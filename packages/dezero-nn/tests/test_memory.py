@@ -36,7 +36,7 @@ def run(code: str) -> str:
         *[(name, "1000", False) for name in THEIRS],
     ],
 )
-def test_the_allocator_is_told_unless_somebody_else_decides(
+def test_the_allocator_is_configured_unless_the_program_does_it(
     name: str, value: str, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for other in THEIRS:
@@ -85,7 +85,7 @@ print(resident() - before)
 
 
 @needs_glibc
-def test_little_stays_resident_after_a_gigabyte_was_freed() -> None:
+def test_freed_memory_returns_to_the_system() -> None:
     peak, left = map(int, run(RESIDENT).split())
     assert peak > 900
     assert left < 250, f"{left} MiB are left of {peak}"

@@ -1,4 +1,4 @@
-"""The published models: their keys, their weights, their pictures; summaries of all models."""
+"""Test the keys, weights and pictures of published models, and summaries of all models."""
 
 import sys
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_stage_trains() -> None:
 
 
 def published(tmp_path: Path, model: Model, name: str) -> Any:
-    """A plugin that knows a file with the model's keys and shapes, and other numbers."""
+    """Return a plugin that knows a file with the model's keys and shapes, and other values."""
     arrays = {
         key: np.full(x.shape, number * 1e-6, "float32")
         for number, (key, x) in enumerate(model.named_params().items())
@@ -99,9 +99,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Any:
     return use
 
 
-def test_published_weights_fill_a_resnet_that_has_seen_no_image(
-    tmp_path: Path, fetched: Any
-) -> None:
+def test_published_weights_load_before_the_first_image(tmp_path: Path, fetched: Any) -> None:
     pytest.importorskip("dezero_io", reason="reading npz is dezero-io's")
     model = ResNet50()
     run(model, (1, 3, 32, 32))
@@ -139,7 +137,7 @@ def test_vgg16_has_the_published_keys_and_shapes() -> None:
 
 
 @pytest.mark.slow
-def test_published_weights_fill_vgg16(tmp_path: Path, fetched: Any) -> None:
+def test_published_weights_load_into_vgg16(tmp_path: Path, fetched: Any) -> None:
     pytest.importorskip("dezero_io", reason="reading npz is dezero-io's")
     model = VGG16()
     run(model, (1, 3, 224, 224))

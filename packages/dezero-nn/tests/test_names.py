@@ -108,7 +108,7 @@ def test_the_books_record_of_the_last_call() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: Sequential(Linear(1)), lambda: MLP((3, 1))])
-def test_models_of_ours_take_more_attributes(make: Any) -> None:
+def test_our_models_accept_more_attributes(make: Any) -> None:
     model = make()
     model.inputs, model.state, model.extra = 3, {}, Parameter(np.ones(1))
     model(X).sum().backward()
@@ -167,7 +167,7 @@ def test_a_function_keeps_its_settings_under_any_name(name: str, create_graph: b
 
 
 @pytest.mark.parametrize("name", ["inputs", "outputs", "needs_grad"])
-def test_what_the_graph_keeps_is_refused_by_name(name: str) -> None:
+def test_names_that_the_graph_uses_are_refused(name: str) -> None:
     with pytest.raises(GraphError, match=rf"Scaled: self\.{name} belongs to the graph"):
         scaled_by(name)(3.0)(Variable(X))
 
@@ -213,7 +213,7 @@ class Stepping(SGD):
         self.update()
 
 
-def test_a_method_step_of_a_user_runs() -> None:
+def test_a_step_method_of_a_user_is_called() -> None:
     layer = Labelled()
     rule = Stepping(0.1).setup(layer)
     before = layer.inner.b.data.copy()
@@ -240,7 +240,7 @@ def test_a_summary_leaves_no_attribute_behind(capsys: Any) -> None:
     assert model(np.ones((1, 2), "f")).shape == (1, 2)
 
 
-def test_a_shared_layer_goes_by_its_first_name() -> None:
+def test_a_shared_layer_has_the_key_of_its_first_attribute() -> None:
     layer = Linear(2, in_size=2)
     model = Sequential(layer, layer)
     assert list(model.named_params()) == ["l0/W", "l0/b"]

@@ -1,4 +1,4 @@
-"""Optimizers: their formulas, their state, in place only where that is allowed."""
+"""Test optimizers, hooks and schedules: formulas, states, copies and checkpoints."""
 
 import copy
 import gc
@@ -53,7 +53,7 @@ GRADIENTS = np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 1.0]], "float32")
 
 
 def adam(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Algorithm 1 of the paper."""
+    """Compute Algorithm 1 of the paper."""
     m = v = np.zeros_like(p)
     for t, g in enumerate(gradients.astype("float64"), start=1):
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
@@ -85,7 +85,7 @@ def rms_prop(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 
 def ada_delta(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Algorithm 1 of the paper."""
+    """Compute Algorithm 1 of the paper."""
     of_gradients = of_changes = np.zeros_like(p)
     for g in gradients.astype("float64"):
         of_gradients = 0.95 * of_gradients + 0.05 * g**2
@@ -96,7 +96,7 @@ def ada_delta(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 
 def adam_w(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Adam's change, found from the gradients alone, and the decay on its own."""
+    """Return Adam's result for the gradients, plus the decay of the weights."""
     changes = [adam(np.zeros_like(p), gradients[: t + 1]) for t in range(len(gradients))]
     for before, after in zip([0.0, *changes[:-1]], changes, strict=True):
         p = p - 0.1 * 0.5 * p + (after - before)
@@ -129,7 +129,7 @@ def test_three_steps(make: Any, expected: Any, backend: str) -> None:
     for g in GRADIENTS:
         layer.p.grad = Variable(library.from_numpy(g))
         identity = id(layer.p.data)
-        is_copied = library.is_view(layer.p.data)  # where nobody can tell what is a view
+        is_copied = library.is_view(layer.p.data)  # always true if a library cannot tell
         optimizer.update()
         assert (id(layer.p.data) != identity) == is_copied
     got = library.to_numpy(layer.p.data)
@@ -155,7 +155,7 @@ def test_step_applies_one_update_as_in_pytorch() -> None:
 
 
 @pytest.mark.parametrize("of", [lambda m: m.layers, list, lambda m: {"a": m}, lambda m: (relu, m)])
-def test_setup_takes_what_has_keys(of: Any) -> None:
+def test_setup_takes_trees_of_layers(of: Any) -> None:
     model = Sequential(Linear(2, in_size=3), relu)
     before = model.l0.W.data.copy()
     optimizer = SGD(0.1).setup(of(model))
@@ -179,7 +179,7 @@ def test_hooks_see_the_parameters_and_may_freeze_them() -> None:
     assert (layer.a.data, layer.b.data) == (1.0, 0.0)
 
 
-def test_state_goes_when_its_parameter_goes() -> None:
+def test_state_is_freed_with_its_parameter() -> None:
     layer = Layer()
     layer.p = Parameter(np.ones(1))
     layer.p.grad = Variable(np.ones(1))
@@ -192,7 +192,7 @@ def test_state_goes_when_its_parameter_goes() -> None:
 
 
 @pytest.mark.parametrize("make", MAKE)
-def test_the_state_follows_its_parameter(make: Any) -> None:
+def test_the_state_moves_with_its_parameter(make: Any) -> None:
     def two_steps(between: Any) -> Any:
         layer = Layer()
         layer.p = Parameter(np.array([1.0, 2.0]))
@@ -255,7 +255,7 @@ def test_a_training_step_copies_nothing_to_or_from_the_device() -> None:
 
 
 def two_parameters(library: Any) -> Layer:
-    """Parameters (3, 4) and (12,), whose gradients are one and the same array."""
+    """Return a layer with parameters (3, 4) and (12,), whose gradients share one array."""
     layer = Layer()
     layer.a = Parameter(library.from_numpy(np.array([3.0, 4.0], "float32")))
     layer.b = Parameter(library.from_numpy(np.array([6.0, 8.0], "float32")))
@@ -360,11 +360,11 @@ def test_the_factors_of_schedules_are_multiplied() -> None:
     assert schedules[2].rate == 0.8 and optimizer.lr == 0.2
 
 
-def test_a_rate_that_is_set_goes_on_from_there() -> None:
+def test_schedules_continue_from_a_rate_that_was_set() -> None:
     optimizer = SGD(1.0)
     schedule = StepDecay(optimizer, 1, 0.5)
     schedule.step()
-    optimizer.lr *= 0.1  # by hand
+    optimizer.lr *= 0.1  # set by the program
     assert schedule.rate == 0.1 and optimizer.lr == 0.05
     schedule.step()
     assert optimizer.lr == 0.025
@@ -374,11 +374,11 @@ def test_a_rate_that_is_set_goes_on_from_there() -> None:
     later.step()
     later.step()
     assert optimizer.lr == 0.0
-    optimizer.lr = 0.2  # a third one, after a schedule that ended at 0
+    optimizer.lr = 0.2  # a third phase, after a schedule that ended at 0
     assert WarmUp(optimizer, 2).optimizer.lr == pytest.approx(0.1)
 
 
-def test_several_schedules_go_on_from_a_checkpoint() -> None:
+def test_several_schedules_continue_from_a_checkpoint() -> None:
     def make() -> Any:
         optimizer = Adam(0.4).setup(MLP((2,), in_size=3))
         return optimizer, [
@@ -406,7 +406,7 @@ def test_several_schedules_go_on_from_a_checkpoint() -> None:
     assert steps(other, 8) == steps(backwards, 8) == steps(copied, 8) == wanted
 
 
-def test_a_schedule_inside_another_is_stepped_by_that_one() -> None:
+def test_a_warm_up_steps_the_schedule_in_it() -> None:
     optimizer = SGD(1.0)
     inner = CosineDecay(optimizer, 2)
     outer = WarmUp(optimizer, 2, then=inner)
@@ -448,7 +448,7 @@ class From0(Schedule):
 
 
 @pytest.mark.parametrize(("make", "wanted"), [case[1:] for case in NEW_PHASES])
-def test_a_new_phase(make: Any, wanted: list[float]) -> None:
+def test_a_schedule_created_after_a_step_begins_a_new_phase(make: Any, wanted: list[float]) -> None:
     optimizer = SGD(1.0)
     schedule = make(optimizer)
     assert schedule.optimizer is optimizer
@@ -466,11 +466,11 @@ def test_no_phase_begins_at_rate_0() -> None:
             make()
 
 
-def test_a_schedule_that_was_replaced_says_so() -> None:
+def test_a_replaced_schedule_cannot_be_stepped() -> None:
     optimizer = SGD(1.0)
     before = [StepDecay(optimizer, 2), WarmUp(optimizer, 3)]
     before[0].step()
-    ramps = [WarmUp(optimizer, 2), WarmUp(optimizer, 4)]  # before any step of theirs
+    ramps = [WarmUp(optimizer, 2), WarmUp(optimizer, 4)]  # before their first step
     assert optimizer.lr == pytest.approx(1 / 12)
     for schedule in (*before, ramps[0]):
         for call in (schedule.step, lambda s=schedule: setattr(s, "rate", 0.1)):
@@ -480,7 +480,7 @@ def test_a_schedule_that_was_replaced_says_so() -> None:
 
 
 @pytest.mark.parametrize("loaded", ["ofl", "lfo", "flo", "ol", "lo"])
-def test_a_later_phase_goes_on_from_a_checkpoint(loaded: str) -> None:
+def test_a_later_phase_continues_from_a_checkpoint(loaded: str) -> None:
     """Load the optimizer, the first schedule and the later one, in several orders."""
 
     def begin() -> dict[str, Any]:
@@ -497,7 +497,7 @@ def test_a_later_phase_goes_on_from_a_checkpoint(loaded: str) -> None:
     assert rates(resumed["l"], 3) == rates(run["l"], 3) == [0.0075, 0.01, 0.01]
 
 
-def test_going_back_to_a_checkpoint_of_an_earlier_phase() -> None:
+def test_loading_a_checkpoint_of_an_earlier_phase() -> None:
     optimizer = SGD(1.0).setup(MLP((2,), in_size=3))
     first = stepped(StepDecay(optimizer, 1), 1)
     state = first.state_dict()
@@ -508,7 +508,7 @@ def test_going_back_to_a_checkpoint_of_an_earlier_phase() -> None:
         second.step()
 
 
-def test_schedules_leave_nothing_behind() -> None:
+def test_replaced_schedules_are_not_stored() -> None:
     optimizer = SGD(1.0)
     for _ in range(200):
         CosineDecay(optimizer, 5)
@@ -530,7 +530,7 @@ def test_a_schedule_keeps_no_optimizer_alive() -> None:
         gc.enable()
 
 
-def test_schedules_refuse_what_makes_no_sense() -> None:
+def test_schedules_refuse_arguments_out_of_range() -> None:
     with pytest.raises(ArgumentError, match="AdaDelta has no learning rate"):
         StepDecay(AdaDelta(), 2)
     for make in (lambda o: StepDecay(o, 0), lambda o: CosineDecay(o, 0), lambda o: WarmUp(o, 0)):
@@ -589,14 +589,14 @@ def test_a_suggested_call_is_one_that_works(call: Any, calls: list[str]) -> None
     assert re.findall(r"; write ([^;]*)", str(caught.value)) == calls
 
 
-class WithARateOfItsOwn(Optimizer):
+class WithItsOwnRate(Optimizer):
     def __init__(self, learning_rate: float = 0.1) -> None:
         super().__init__()
         self.learning_rate = learning_rate
 
 
-def test_attributes_of_the_users_stay_free() -> None:
-    assert WithARateOfItsOwn(0.2).learning_rate == 0.2
+def test_users_may_set_other_attributes() -> None:
+    assert WithItsOwnRate(0.2).learning_rate == 0.2
     optimizer = AdaDelta()
     optimizer.learning_rate = optimizer.note = "none"
 
@@ -657,7 +657,7 @@ LAYOUTS = {
 def test_arrays_in_every_layout_are_updated_alike(
     make: Any, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NumPy updates arrays that C cannot take; read-only ones are copied; none is overread."""
+    """Update arrays that C cannot take with NumPy, and copies of read-only ones."""
     monkeypatch.setattr(updates, "PIECE", piece)  # larger parameters are updated in pieces
     p = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]], "float32")
     g = np.array([[0.5, 1.0, -2.0], [0.25, -1.0, 2.0]], "float32")
@@ -756,7 +756,7 @@ def test_a_parameter_whose_shape_changed_needs_a_new_optimizer() -> None:
         optimizer.update()
 
 
-def test_gradients_elsewhere_and_integers_are_named() -> None:
+def test_gradients_on_another_backend_and_integers_are_refused() -> None:
     layer = Layer()
     layer.p = Parameter(np.ones(2))
     optimizer = SGD().setup(layer)
@@ -846,7 +846,7 @@ COPIES = {
 @pytest.mark.parametrize("make", MAKE)
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 @pytest.mark.parametrize("piece", [3, 1 << 20])
-def test_training_goes_on_from_a_copy(
+def test_training_continues_from_a_copy(
     make: Any, copied: Any, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "PIECE", piece)
@@ -905,7 +905,7 @@ def test_a_shallow_copy_has_a_state_of_its_own(make: Any, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("make", MAKE)
 @pytest.mark.parametrize("size", [3, (1 << 20) + 1])
 def test_states_are_never_shared(make: Any, size: int) -> None:
-    """A state shares no arrays with its optimizer, with another that loads it, or the model."""
+    """A saved state shares no array with its optimizer, with one that loads it, or the model."""
     layer = Layer()
     layer.p = Parameter(np.ones(size, "f"))
     optimizer = make().setup(layer)
@@ -976,7 +976,7 @@ def test_other_settings_have_ranges_too() -> None:
             make()
 
 
-def test_numbers_of_numpy_leave_single_precision_alone() -> None:
+def test_numpy_numbers_do_not_widen_float32() -> None:
     for make, _ in OPTIMIZERS.values():
         optimizer = make()
         for name in numbers_of(optimizer):
@@ -985,8 +985,8 @@ def test_numbers_of_numpy_leave_single_precision_alone() -> None:
         layer.p = Parameter(np.ones(2, "f"))
         layer.p.grad = np.ones(2, "f")
         optimizer.setup(layer).update()
-        kept = optimizer._state[layer.p].values() if layer.p in optimizer._state else []
-        assert {x.dtype for x in kept if isinstance(x, np.ndarray)} <= {np.dtype("f")}
+        states = optimizer._state[layer.p].values() if layer.p in optimizer._state else []
+        assert {x.dtype for x in states if isinstance(x, np.ndarray)} <= {np.dtype("f")}
 
 
 def test_lr_is_another_name_for_alpha() -> None:
@@ -1018,17 +1018,17 @@ TINY = [
 @pytest.mark.parametrize(("make", "gradient", "steps", "distance"), TINY)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("piece", [2, 1 << 20])
-def test_eps_stands_beside_the_root_of_the_mean(
+def test_eps_is_added_to_the_root_of_the_mean(
     make: Any, gradient: float, steps: int, distance: float, dtype: str, piece: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """The distances are also those of PyTorch 2.13."""
+    """Compare with distances that PyTorch 2.13 gives too."""
     monkeypatch.setattr(updates, "PIECE", piece)
     moved = trained(make, np.zeros(3, dtype), np.full(3, gradient, dtype), steps)
     np.testing.assert_allclose(moved, np.full(3, -distance), rtol=1e-4)
 
 
-def test_optimizers_say_what_they_are() -> None:
+def test_repr_of_optimizers_and_hooks() -> None:
     assert repr(SGD(0.1)) == "SGD(lr=0.1)"
     assert repr(Adam(lr=0.01)) == "Adam(alpha=0.01, beta1=0.9, beta2=0.999, eps=1e-08)"
     assert repr(MomentumSGD()) == "MomentumSGD(lr=0.01, momentum=0.9)"
@@ -1051,8 +1051,8 @@ class Momentum(Optimizer):
 
 
 @pytest.mark.parametrize("make", [dict, OrderedDict])
-@pytest.mark.parametrize("way", ["state_dict", "deepcopy"])
-def test_the_books_state_goes_on(make: Any, way: str) -> None:
+@pytest.mark.parametrize("method", ["state_dict", "deepcopy"])
+def test_state_keyed_by_id_is_saved_and_copied(make: Any, method: str) -> None:
     def steps(layer: Any, rule: Any, count: int) -> Any:
         for _ in range(count):
             layer.W.grad = np.ones((1, 1), "f")
@@ -1062,7 +1062,7 @@ def test_the_books_state_goes_on(make: Any, way: str) -> None:
     layer = Linear(1, in_size=1, nobias=True)
     rule = Momentum(make).setup(layer)
     steps(layer, rule, 2)
-    if way == "deepcopy":
+    if method == "deepcopy":
         other, rule_of_other = copy.deepcopy((layer, rule))
     else:
         other = Linear(1, in_size=1, nobias=True)

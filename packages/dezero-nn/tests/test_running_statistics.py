@@ -1,4 +1,4 @@
-"""Running statistics: what moves them, what leaves them alone, and when there are none."""
+"""Test which calls update running statistics, and which leave them unchanged."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -28,7 +28,7 @@ X = np.linspace(-1, 1, 6).reshape(3, 2) ** 2
 
 
 class Counted(Layer):
-    """A layer of a user's, with a Buffer that counts calls."""
+    """A layer of a user, with a Buffer that counts calls."""
 
     def __init__(self) -> None:
         self.calls = Buffer(np.array(0))
@@ -62,7 +62,7 @@ ON_THE_SIDE: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("use", ON_THE_SIDE.values(), ids=ON_THE_SIDE)
-def test_what_we_call_on_the_side_moves_no_buffer(use: Any) -> None:
+def test_internal_calls_do_not_change_buffers(use: Any) -> None:
     model = network()
     model(X)
     before = {key: x.data.copy() for key, x in model.named_params().items()}
@@ -75,7 +75,7 @@ def test_what_we_call_on_the_side_moves_no_buffer(use: Any) -> None:
     assert not np.array_equal(model.l1.avg_mean.data, before["l1/avg_mean"]), "a call moves it"
 
 
-def test_arrays_stay_as_they_are_too() -> None:
+def test_internal_calls_do_not_change_running_arrays() -> None:
     one, mean, var = np.ones(2), np.zeros(2), np.ones(2)
 
     def normalised(x: Any) -> Any:
@@ -90,7 +90,7 @@ def test_arrays_stay_as_they_are_too() -> None:
 
 
 def test_a_hessian_draws_one_mask() -> None:
-    """The function is called once, so the second derivative is that of one function."""
+    """`hessian` calls the function once, so that all derivatives have the same mask."""
     ones = np.ones(200)
     second = np.diag(hessian(lambda x: sum(dropout(x, 0.5) ** 2), ones).data)
     product = hvp(lambda x: sum(dropout(x, 0.5) ** 2), ones, ones).data
@@ -101,7 +101,7 @@ ALONE = [(1, 3), (1, 3, 1), (1, 3, 1, 1)]
 
 
 @pytest.mark.parametrize("shape", ALONE)
-def test_one_value_a_channel_has_no_variance(shape: tuple[int, ...]) -> None:
+def test_one_value_per_channel_has_no_variance(shape: tuple[int, ...]) -> None:
     layer, x = BatchNorm(), Variable(np.ones(shape, "float32"))
     with pytest.raises(ShapeError, match="one value a channel"):
         layer(x)
@@ -122,7 +122,7 @@ def test_one_value_a_channel_has_no_variance(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("block", [nullcontext, no_grad])
 def test_one_example_may_create_the_weights_of_a_model(block: Any) -> None:
-    """As the book's GAN does, before it draws other weights."""
+    """The book's GAN does this before it draws other weights."""
     model = Sequential(Linear(3), BatchNorm(), relu, Linear(2))
     one = np.ones((1, 4), "float32")
     with block():
@@ -135,7 +135,7 @@ def test_one_example_may_create_the_weights_of_a_model(block: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 3, 2), (1, 3, 1, 2), (2, 3, 1, 1), (2, 1)])
-def test_two_values_a_channel_have_one(shape: tuple[int, ...]) -> None:
+def test_two_values_per_channel_have_a_variance(shape: tuple[int, ...]) -> None:
     layer = BatchNorm()
     x = np.arange(np.prod(shape), dtype="float32").reshape(shape)
     y = layer(x).data

@@ -1,4 +1,4 @@
-"""Models that are changed after they were made: what is computed is what is saved."""
+"""Test models whose layers are replaced, added or removed after construction."""
 
 import copy
 import pickle
@@ -32,7 +32,7 @@ X = np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3)
 
 
 def layers() -> list[Linear]:
-    """Four layers that fit each other."""
+    """Return four layers, each of which takes the output of the others."""
     return [Linear(3, in_size=3) for _ in range(4)]
 
 
@@ -181,7 +181,7 @@ def mlp(a: Any, b: Any) -> Any:
 
 @pytest.mark.parametrize("make", [sequential, mlp])
 @pytest.mark.parametrize("change", SURGERY)
-def test_what_is_computed_is_what_is_saved(make: Any, change: Any) -> None:
+def test_the_layers_that_run_are_those_that_are_saved(make: Any, change: Any) -> None:
     a, b, c, _ = layers()
     model = make(a, b)
     wanted = change(model, a, b, c)
@@ -233,7 +233,7 @@ def test_training_and_files_follow_the_change() -> None:
         (lambda m: setattr(m, "layers", [relu, 3]), "layer 1 is a int"),
     ],
 )
-def test_what_is_no_layer_is_refused(change: Any, message: str) -> None:
+def test_objects_that_are_not_layers_are_refused(change: Any, message: str) -> None:
     a, b, *_ = layers()
     for model in (Sequential(a, b), mlp(a, b)):
         with pytest.raises(ArgumentError, match=f"{type(model).__name__}: {message}"):
@@ -242,7 +242,7 @@ def test_what_is_no_layer_is_refused(change: Any, message: str) -> None:
 
 
 def subclass(base: Any, before: dict[str, Any], after: dict[str, Any]) -> Any:
-    """Return a model of a user's, with attributes that it sets around ``super().__init__``."""
+    """Return a user's model that sets attributes before and after ``super().__init__()``."""
 
     class Net(base):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -271,11 +271,11 @@ def test_numbers_in_names_of_layers_are_ordinary_attributes(base: Any) -> None:
 def test_old_pickles_have_their_layers_once() -> None:
     a, b, c, _ = layers()
     for model in (Sequential(a, b), mlp(a, b)):
-        for kept in ([a, b], [a, c]):
-            state = {**vars(model), "layers": kept}
+        for stored in ([a, b], [a, c]):
+            state = {**vars(model), "layers": stored}
             old = type(model).__new__(type(model))
             old.__setstate__(state)
-            assert old.layers == kept and "layers" not in vars(old) and "layers" in state
+            assert old.layers == stored and "layers" not in vars(old) and "layers" in state
             assert list(old.named_params()) == ["l0/W", "l0/b", "l1/W", "l1/b"]
 
 
@@ -295,8 +295,8 @@ GATES = [(RNN, "x2h"), (RNN, "h2h"), (LSTM, "x2f"), (LSTM, "h2f"), (GRU, "x2n"),
 
 @pytest.mark.parametrize(("cell", "gate"), GATES)
 @pytest.mark.parametrize("new", [lambda: Linear(4), lambda: Linear(4, nobias=True), lambda: Two()])
-def test_a_gate_that_was_replaced_computes(cell: Any, gate: str, new: Any) -> None:
-    """One step at a time, and over a sequence, with a bias and without."""
+def test_a_replaced_gate_is_used(cell: Any, gate: str, new: Any) -> None:
+    """Run one step at a time and a sequence, with and without a bias."""
     steps = np.linspace(-1, 1, 18, dtype="float32").reshape(3, 2, 3)
     layer = cell(4)
     layer(steps)
@@ -314,7 +314,7 @@ def test_a_gate_that_was_replaced_computes(cell: Any, gate: str, new: Any) -> No
 
 
 class Two(Sequential):
-    """A gate of two layers."""
+    """A gate that consists of two layers."""
 
     def __init__(self) -> None:
         super().__init__(Linear(3), Linear(4))
@@ -324,7 +324,7 @@ def test_a_parameter_can_be_replaced() -> None:
     layer = Linear(3, in_size=3)
     layer.W = Parameter(np.eye(3, dtype="float32"))
     assert np.array_equal(layer(X).data, X)
-    layer.W = layer.W * 2.0  # computed, as for a norm of weights: not a parameter of the layer
+    layer.W = layer.W * 2.0  # computed, as in weight normalisation: not a parameter of the layer
     assert np.array_equal(layer(X).data, 2 * X) and list(layer.named_params()) == ["b"]
     layer.b = None
     assert np.array_equal(layer(X).data, 2 * X)
@@ -373,11 +373,11 @@ NEEDED = [
 
 @pytest.mark.parametrize(("make", "name"), NEEDED)
 @pytest.mark.parametrize("value", [None, [1.0], "W", relu])
-def test_a_parameter_that_is_needed_stays_one(make: Any, name: str, value: Any) -> None:
+def test_a_required_parameter_stays_a_parameter(make: Any, name: str, value: Any) -> None:
     layer = make()
     with pytest.raises(ArgumentTypeError, match=f"{name} is a (Parameter|Buffer), got "):
         setattr(layer, name, value)
     other = Layer()
     other.p = Parameter(np.ones(2))
-    other.p = None  # not needed, as far as anybody knows
+    other.p = None  # no list of required parameters names it
     assert other.named_params() == {}

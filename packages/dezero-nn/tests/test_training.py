@@ -1,4 +1,4 @@
-"""Test `Layer.train` and `Layer.eval`: a flag on the tree that wins over `Config.train`."""
+"""Test `Layer.train` and `Layer.eval`, whose flag overrides `Config.train`."""
 
 import copy
 import pickle
@@ -24,7 +24,7 @@ X = np.linspace(-1, 1, 60, dtype="float32").reshape(6, 10)
 
 
 class Both(Model):
-    """Batch normalisation, and dropout as a layer and as a function."""
+    """A model with batch normalisation, and dropout as a layer and as a function."""
 
     def __init__(self) -> None:
         self.norm = BatchNorm()
@@ -36,7 +36,7 @@ class Both(Model):
 
 
 def trains(model: Layer) -> bool:
-    """Return whether dropout drops and statistics move; they do both or neither."""
+    """Return whether dropout and the running statistics behave as in training; both must agree."""
     model(X)
     before = np.array(model.norm.avg_mean.data)
     drops = not np.array_equal(model(X).data, model(X).data)
@@ -45,7 +45,7 @@ def trains(model: Layer) -> bool:
 
 
 CALLS: dict[str, tuple[Callable[[Any], Any], bool, bool]] = {
-    # what is called, whether the model trains then, and whether it does in test_mode()
+    # the calls, whether the model trains after them, and whether it does in test_mode()
     "nothing": (lambda model: model, True, False),
     "eval": (lambda model: model.eval(), False, False),
     "train(False)": (lambda model: model.train(False), False, False),
@@ -115,7 +115,7 @@ def test_a_layer_added_later_follows_the_layer_that_calls_it() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: CNN(3, (4, 8), 100), lambda: Sequential(F.dropout)])
-def test_dropout_as_a_function_in_models_of_ours(make: Any) -> None:
+def test_dropout_as_a_function_in_our_models(make: Any) -> None:
     model, x = make(), np.cos(np.arange(2 * 64, dtype="float32")).reshape(2, 1, 8, 8)
     assert not np.array_equal(model(x).data, model(x).data)
     model.eval()
@@ -196,7 +196,7 @@ def test_names_that_a_subclass_uses_for_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", [3, "words", None, [], (2, 3), Linear(1), 2.0, np.ones(2)])
-def test_an_attribute_training_that_is_no_truth_value(value: Any) -> None:
+def test_an_attribute_training_that_is_not_a_truth_value(value: Any) -> None:
     model = model_with(training=value)
     assert model.training is value
     model.eval()
@@ -241,7 +241,7 @@ def test_what_counts_as_a_truth_value(of: Any) -> None:
         assert trains(model.train(of(True))) and not trains(model.train(of(False)))
 
 
-def test_a_slice_takes_the_flag_along() -> None:
+def test_a_slice_has_the_same_flag() -> None:
     model = Sequential(F.dropout, F.relu)
     for mode in (True, False, None):
         part = model.train(mode)[:1]

@@ -1,4 +1,4 @@
-"""An update changes no value that a graph, a view or another holder of the array has seen."""
+"""Test that an update changes no array that a graph, a view or another object refers to."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def updated(holder: Holder, optimizer: Any, times: int = 1) -> None:
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
-def test_a_kept_graph_differentiates_at_the_arrays_it_saw(make: Any, backend: str) -> None:
+def test_a_retained_graph_uses_the_values_before_the_update(make: Any, backend: str) -> None:
     library = get_backend(backend)
     holder = Holder(library.from_numpy(np.array([1.0, 2.0])))
     x = Variable(library.from_numpy(np.array([3.0, 4.0])))
@@ -105,7 +105,7 @@ def test_a_view_keeps_its_values(view: Any, make: Any, own: bool) -> None:
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
 def test_the_ordinary_loop_copies_nothing(make: Any) -> None:
-    gc.disable()  # references are gone when the loop drops them, not when a collector runs
+    gc.disable()  # so that references go when the loop drops them, not when the collector runs
     try:
         layer = L.Linear(3, in_size=4)
         optimizer = make().setup(layer)
@@ -127,7 +127,7 @@ def test_the_ordinary_loop_copies_nothing(make: Any) -> None:
         gc.enable()
 
 
-def test_a_holder_costs_one_copy() -> None:
+def test_another_reference_costs_one_copy() -> None:
     holder = Holder(np.ones(3))
     optimizer = optimizers.SGD(0.5).setup(holder)
     held = holder.p.data
@@ -139,7 +139,7 @@ def test_a_holder_costs_one_copy() -> None:
 
 
 class InPlace(optimizers.Optimizer):
-    """Written as in the book, with an update in place."""
+    """An optimizer written as in the book, with an update in place."""
 
     def update_one(self, param: Any) -> None:
         param.data -= 0.5 * param.grad.data
@@ -163,7 +163,7 @@ def test_a_called_update_one_writes_into_a_copy_too() -> None:
 
 
 @pytest.mark.parametrize("wrap", [lambda a: a, lambda a: Parameter(a)], ids=["array", "Variable"])
-def test_running_statistics_move_beside_a_kept_graph(wrap: Any) -> None:
+def test_running_statistics_change_while_a_graph_is_retained(wrap: Any) -> None:
     from dezero_core import test_mode
 
     x, gamma, beta = Variable(np.arange(8.0).reshape(4, 2)), Variable(np.ones(2)), np.zeros(2)
@@ -179,8 +179,8 @@ def test_running_statistics_move_beside_a_kept_graph(wrap: Any) -> None:
     assert gradient(False) == gradient(True)
 
 
-def test_arrays_referred_to_under_the_lock_stay_as_they_were() -> None:
-    """One moment of all parameters, taken beside a thread that trains."""
+def test_arrays_read_under_the_lock_do_not_change() -> None:
+    """Read all parameters between two updates of a thread that trains."""
     layer = Holder(np.zeros(100_000, "f"))
     layer.q = Parameter(np.zeros(50_000, "f"))
     optimizer, stop = optimizers.SGD(1.0).setup(layer), Event()
