@@ -7,15 +7,18 @@ function that draws random numbers must draw the same ones each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .backends.interface import ArrayBackend
+from .backends.interface import Array, ArrayBackend
 from .backends.registry import backend_of, default_backend, get_backend
 from .config import using_config
 from .errors import DezeroError
-from .variable import Scalar, Variable, as_variable, unwrap
+from .variable import Operand, Scalar, Variable, as_variable, unwrap
+
+HostArray: TypeAlias = np.ndarray[Any, Any]
+"""A NumPy array."""
 
 
 class GradientError(DezeroError, AssertionError):
@@ -133,7 +136,7 @@ def derivatives(
 def vjp(
     function: Callable[..., Variable],
     xs: Sequence[Variable],
-    gy: Any,
+    gy: Array | Variable,
     create_graph: bool = False,
 ) -> list[Variable | None]:
     """The gradients of ``xs``, given that of ``function(*xs)``; None where there is none."""
@@ -161,7 +164,7 @@ def _differences(
     hosts: list[Any],
     wanted: list[bool],
     position: int,
-    v: Any,
+    v: HostArray,
     library: ArrayBackend,
     eps: float,
 ) -> Any:
@@ -178,7 +181,7 @@ def _differences(
     return numeric
 
 
-def _compare(got: Any, numeric: Any, rtol: float, atol: float, what: str) -> None:
+def _compare(got: HostArray, numeric: HostArray, rtol: float, atol: float, what: str) -> None:
     if got.shape != numeric.shape:
         raise GradientError(f"{what}: gradient has shape {got.shape}, input {numeric.shape}")
     limit = atol + rtol * np.max(np.abs(numeric), initial=0.0)
@@ -191,7 +194,7 @@ def _compare(got: Any, numeric: Any, rtol: float, atol: float, what: str) -> Non
 
 
 def numerical_grad(
-    f: Callable[..., Any], x: Any, *args: Any, eps: float = 1e-4, **kwargs: Any
+    f: Callable[..., Any], x: Array | Variable, *args: Any, eps: float = 1e-4, **kwargs: Any
 ) -> Any:
     """Return the derivative of the sum of ``f(x)`` by central differences (book step 10).
 
@@ -216,7 +219,7 @@ def numerical_grad(
 
 def gradient_check(
     f: Callable[..., Any],
-    x: Any,
+    x: Array | Variable,
     *args: Any,
     rtol: float = 1e-4,
     atol: float = 1e-5,
@@ -239,15 +242,15 @@ def gradient_check(
     return bool(np.allclose(found, numeric, rtol, atol))
 
 
-def array_equal(a: Any, b: Any) -> bool:
+def array_equal(a: Operand, b: Operand) -> bool:
     """Return whether two arrays or Variables have the same shape and elements."""
     return bool(np.array_equal(_on_host(a), _on_host(b)))
 
 
-def array_allclose(a: Any, b: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
+def array_allclose(a: Operand, b: Operand, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
     """Return whether the elements of two arrays or Variables are as close as given."""
     return bool(np.allclose(_on_host(a), _on_host(b), rtol, atol))
 
 
-def _on_host(x: Any) -> Any:
+def _on_host(x: Operand) -> Any:
     return x if isinstance(x, Scalar) else backend_of(unwrap(x)).to_numpy(unwrap(x))

@@ -10,7 +10,7 @@ import numpy as np
 
 from dezero_core import Variable, using_config
 from dezero_core.extend import backend_of, get_backend
-from dezero_core.testing import GradientError, check_gradients, derivatives, vjp
+from dezero_core.testing import GradientError, HostArray, check_gradients, derivatives, vjp
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -181,7 +181,7 @@ def precisions(backend: str) -> list[tuple[str, float]]:
     return [*doubles, ("float32", 1e-5)]
 
 
-def close(a: Any, b: Any) -> bool:
+def close(a: HostArray, b: HostArray) -> bool:
     """Return whether the elements of ``a`` are within 1e-6 of the largest element of ``b``."""
     limit = 1e-7 + 1e-6 * np.max(np.abs(b), initial=0.0)
     return bool(a.shape == b.shape and np.all(np.abs(a - b) <= limit))

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from dezero_core import Function
+from dezero_core import Function, Variable
 from dezero_core.errors import MissingPackage, PluginError
 from dezero_core.extend import Array, plugins
 from dezero_core.testing import GradientError, check_gradients
@@ -84,7 +84,7 @@ class Scaled(Function):
     def forward(self, x: Array) -> Array:
         return +x
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         return gy * 1.01
 
 
@@ -95,7 +95,7 @@ def check_sensitivity(case: OpCase, position: int) -> None:
         AssertionError: it passes all the same.
     """
 
-    def wrong(*xs: Any) -> Any:
+    def wrong(*xs: Variable) -> Any:
         return case.function(*[Scaled()(x) if p == position else x for p, x in enumerate(xs)])
 
     hosts = case.sample(case.shapes[0])

@@ -9,7 +9,8 @@ import numpy as np
 
 from dezero_core import Variable, seed
 from dezero_core.backends.kernels import all_kernels
-from dezero_core.extend import ArrayBackend, get_backend, ops
+from dezero_core.extend import Array, ArrayBackend, get_backend, ops
+from dezero_core.testing import HostArray
 
 from ..check import Check
 
@@ -117,7 +118,9 @@ def compared(call: Call, given: tuple[Any, ...]) -> Callable[[str], None]:
     return run
 
 
-def require_equal(library: ArrayBackend, got: Any, expected: Any, rtol: float = 1e-5) -> None:
+def require_equal(
+    library: ArrayBackend, got: Array, expected: HostArray, rtol: float = 1e-5
+) -> None:
     """Raise `AssertionError` unless an array of the library has these values and this dtype."""
     host = library.to_numpy(library.asarray(got))
     assert host.shape == expected.shape, f"shape {host.shape}, expected {expected.shape}"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Parameter, Variable, seed, test_mode
-from dezero_core.extend import backend_of, get_backend
+from dezero_core.extend import Array, backend_of, get_backend
 from dezero_core.functions import flatten, sum
+from dezero_core.testing import HostArray
 from dezero_nn import CNN, MLP, Layer, Sequential
 from dezero_nn import functions as F
 from dezero_nn import layers as L
@@ -78,7 +79,7 @@ def layer_checks() -> list[Check]:
     ]
 
 
-def on(name: str, x: Any) -> Variable:
+def on(name: str, x: HostArray) -> Variable:
     """A host array as a Variable on a backend."""
     return Variable(get_backend(name).from_numpy(x), requires_grad=x.dtype.kind == "f")
 
@@ -90,13 +91,13 @@ def host(x: Variable) -> Any:
     return library.to_numpy(x.data)
 
 
-def close(got: Any, expected: Any, what: str) -> None:
+def close(got: HostArray, expected: HostArray, what: str) -> None:
     """Raise `AssertionError` unless numbers are as close as single precision allows."""
     scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-3)
     np.testing.assert_allclose(got / scale, expected / scale, atol=2e-5, err_msg=what)
 
 
-def same_layer(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
+def same_layer(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
     """A check that a layer gives the same values and gradients, trained and tested."""
 
     def outcome(name: str) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def same_layer(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
     return run
 
 
-def weights_like(v: Any, y: Variable) -> Variable:
+def weights_like(v: Array, y: Variable) -> Variable:
     """Weights in the shape of an output."""
     return Variable(v, requires_grad=False).reshape(y.shape)
 
@@ -208,7 +209,7 @@ def small_cnn() -> Layer:
     )  # fmt: skip
 
 
-def same_training(make: Callable[[], Layer], x: Any) -> Callable[[str], None]:
+def same_training(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
     """A check that ten steps of training have the same losses, and smaller ones."""
 
     def losses(name: str) -> list[float]:

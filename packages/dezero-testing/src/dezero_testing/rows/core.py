@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core import Variable
 from dezero_core import functions as F
+from dezero_core.arguments import Axis
+from dezero_core.testing import HostArray
 
 from ..op_case import BINARY, UNARY, OpCase
 
@@ -113,41 +116,41 @@ def selection() -> list[OpCase]:
     ]
 
 
-def _maximum_mixed(x0: Any, x1: Any) -> Any:
+def _maximum_mixed(x0: Variable, x1: Variable) -> Any:
     """Each input is the larger one somewhere."""
     return F.maximum(x0, x1) + F.maximum(-2 * x0, -3 * x1)
 
 
-def _minimum_mixed(x0: Any, x1: Any) -> Any:
+def _minimum_mixed(x0: Variable, x1: Variable) -> Any:
     return F.minimum(x0, x1) + F.minimum(-2 * x0, -3 * x1)
 
 
-def _maximum_mixed_reference(x0: Any, x1: Any) -> Any:
+def _maximum_mixed_reference(x0: HostArray, x1: HostArray) -> Any:
     return (x0 + x1 + abs(x0 - x1)) / 2 + (-2 * x0 - 3 * x1 + abs(3 * x1 - 2 * x0)) / 2
 
 
-def _where_mixed(x0: Any, x1: Any) -> Any:
+def _where_mixed(x0: Variable, x1: Variable) -> Any:
     return F.where(x0 > x1, 2 * x0, x1) + F.where(x0 > x1, 3 * x1, x0)
 
 
-def _where_mixed_reference(x0: Any, x1: Any) -> Any:
+def _where_mixed_reference(x0: HostArray, x1: HostArray) -> Any:
     larger = x0 > x1
     return larger * (2 * x0 + 3 * x1) + ~larger * (x0 + x1)
 
 
-def _clip_mixed(x: Any, low: Any, high: Any) -> Any:
+def _clip_mixed(x: Variable, low: Variable, high: Variable) -> Any:
     """Clip so that each input is selected somewhere, and low is above high somewhere."""
     clipped = 2 * F.clip(x, low, high) + 2 * F.clip(low, high, x) + 2 * F.clip(high, x, low)
     return clipped + 2 * x + 3 * low + 4 * high
 
 
-def _clip_mixed_reference(x: Any, low: Any, high: Any) -> Any:
+def _clip_mixed_reference(x: HostArray, low: HostArray, high: HostArray) -> Any:
     orders = ((x, low, high), (low, high, x), (high, x, low))
     clipped = sum(2 * np.fmin(np.fmax(a, b), c) for a, b, c in orders)
     return clipped + 2 * x + 3 * low + 4 * high
 
 
-def _clip_reference(x: Any) -> Any:
+def _clip_reference(x: HostArray) -> Any:
     return (np.abs(x + 1) - np.abs(x - 1)) / 2 + 2 * x
 
 
@@ -185,7 +188,7 @@ def shape() -> list[OpCase]:
     ]
 
 
-def _sum_to_reference(x: Any) -> Any:
+def _sum_to_reference(x: HostArray) -> Any:
     return (
         np.einsum("abc->b", x.reshape(-1, 3, x.shape[-1]))[:, None] if x.size else np.zeros((3, 1))
     )
@@ -280,7 +283,7 @@ def reduction() -> list[OpCase]:
     ]
 
 
-def _logsumexp(x: Any, axis: Any = None) -> Any:
+def _logsumexp(x: HostArray, axis: Axis = None) -> Any:
     return np.log(np.exp(x.astype("float64")).sum(axis=axis)).astype(x.dtype)
 
 
@@ -318,9 +321,9 @@ def extremes() -> list[OpCase]:
     ]
 
 
-def _plus_largest(x: Any) -> Any:
+def _plus_largest(x: HostArray) -> Any:
     return x + np.sort(x.ravel())[-1]
 
 
-def _first_largest(x: Any) -> Any:
+def _first_largest(x: HostArray) -> Any:
     return np.argsort(-x.ravel())[0]

@@ -5,22 +5,26 @@ Ops that pass no gradient to some elements are tried in a sum in which every ele
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from dezero_core import Buffer, test_mode
+from dezero_core import Buffer, Variable, test_mode
 from dezero_core.dtypes import floating
 from dezero_core.extend import backend_of, unwrap
 from dezero_core.functions import concat, reshape, sum
+from dezero_core.testing import HostArray
 from dezero_nn import functions as F
 from dezero_nn.functions.dropout import Dropout
 
 from ..check import Check
 from ..checks.layers import layer_checks
 from ..op_case import OpCase
+
+Pair = Sequence[int]
+"""One number for the height and one for the width of images."""
 
 ROWS_OF_SCORES = (((4, 3),), ((1, 2),))
 LABELLED = (((4, 3), (4,)), ((2, 3), (2, 1)), ((1, 3), (1,)))
@@ -75,20 +79,20 @@ def activations() -> list[OpCase]:
     ]
 
 
-def _relus(x: Any) -> Any:
+def _relus(x: HostArray) -> Any:
     return (np.abs(x) + x) / 2 + np.abs(x) - x
 
 
-def _gelu(x: Any) -> Any:
+def _gelu(x: HostArray) -> Any:
     z = np.sqrt(2 / np.pi) * (x.astype("float64") + 0.044715 * x.astype("float64") ** 3)
     return (x / (1 + np.exp(-2 * z))).astype(x.dtype)
 
 
-def _softmax(x: Any) -> Any:
+def _softmax(x: HostArray) -> Any:
     return np.stack([np.exp(row) / np.exp(row).sum() for row in x])
 
 
-def _softmax_first(x: Any) -> Any:
+def _softmax_first(x: HostArray) -> Any:
     return np.exp(x) / np.exp(x).sum(axis=0)
 
 
@@ -119,12 +123,14 @@ def layers() -> list[OpCase]:
     ]
 
 
-def _lstm(*inputs: Any) -> Any:
+def _lstm(*inputs: Variable) -> Any:
     hs, c = F.lstm(*inputs)
     return concat([hs, reshape(c, (1, *c.shape))])
 
 
-def _lstm_reference(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
+def _lstm_reference(
+    x: HostArray, Wx: HostArray, Wh: HostArray, b: HostArray, h: HostArray, c: HostArray
+) -> Any:
     states: list[Any] = []
     for step in x:
         i, f, u, o = np.split(step @ Wx.T + h @ Wh.T + b, 4, axis=1)
@@ -135,27 +141,27 @@ def _lstm_reference(x: Any, Wx: Any, Wh: Any, b: Any, h: Any, c: Any) -> Any:
     return np.stack([*states, c])
 
 
-def _layer_normed(x: Any, gamma: Any, beta: Any) -> Any:
+def _layer_normed(x: Variable, gamma: Variable, beta: Variable) -> Any:
     return F.layer_norm(x, gamma, beta, eps=0.1)
 
 
-def _layer_normed_reference(x: Any, gamma: Any, beta: Any) -> Any:
+def _layer_normed_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> Any:
     flat = x.reshape(-1, gamma.size)
     rows = [(row - row.mean()) / (row.var() + 0.1) ** 0.5 for row in flat]
     return gamma * np.array(rows, x.dtype).reshape(x.shape) + beta
 
 
-def _normalised(x: Any, gamma: Any, beta: Any, eps: float = 0.1) -> Any:
+def _normalised(x: Variable, gamma: Variable, beta: Variable, eps: float = 0.1) -> Any:
     zeros = backend_of(x.data).zeros((x.shape[1],), unwrap(floating(x)))
     return F.batch_norm(x, gamma, beta, Buffer(zeros + 0.5), Buffer(zeros + 4.0), eps=eps)
 
 
-def _normalised_by_running(x: Any, gamma: Any, beta: Any) -> Any:
+def _normalised_by_running(x: Variable, gamma: Variable, beta: Variable) -> Any:
     with test_mode():
         return _normalised(x, gamma, beta, eps=0.0)
 
 
-def _normalised_reference(x: Any, gamma: Any, beta: Any) -> Any:
+def _normalised_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> Any:
     y = np.empty_like(x)
     for c in range(x.shape[1]):
         deviation = (x[:, c].var() + 0.1) ** 0.5
@@ -163,7 +169,7 @@ def _normalised_reference(x: Any, gamma: Any, beta: Any) -> Any:
     return y
 
 
-def _by_running_reference(x: Any, gamma: Any, beta: Any) -> Any:
+def _by_running_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> Any:
     one_each = (-1,) + (1,) * (x.ndim - 2)
     return gamma.reshape(one_each) * (x - 0.5) / 2 + beta.reshape(one_each)
 
@@ -222,17 +228,17 @@ def losses() -> list[OpCase]:
     ]
 
 
-def _cross_entropy(x: Any, t: Any) -> Any:
+def _cross_entropy(x: HostArray, t: HostArray) -> Any:
     p = _softmax(x.astype("float64"))
     return -np.mean([np.log(row[label]) for row, label in zip(p, t.ravel(), strict=True)])
 
 
-def _binary_cross_entropy(p: Any, t: Any) -> Any:
+def _binary_cross_entropy(p: HostArray, t: HostArray) -> Any:
     terms = [a * np.log(b) + (1 - a) * np.log(1 - b) for a, b in zip(t.flat, p.flat, strict=True)]
     return -np.sum(terms) / len(t)
 
 
-def _accuracy(y: Any, t: Any) -> Any:
+def _accuracy(y: HostArray, t: HostArray) -> Any:
     return np.mean([int(np.argmax(row)) == label for row, label in zip(y, t.ravel(), strict=True)])
 
 
@@ -301,7 +307,7 @@ def convolutions() -> list[OpCase]:
     return found
 
 
-def _windows(x: Any, kernel: Any, stride: Any, pad: Any, value: float = 0.0) -> Any:
+def _windows(x: HostArray, kernel: Pair, stride: Pair, pad: Pair, value: float = 0.0) -> Any:
     """Windows by their definition: (N, OH, OW, C, KH, KW)."""
     (KH, KW), (SH, SW) = kernel, stride
     N, C = x.shape[:2]
@@ -311,13 +317,19 @@ def _windows(x: Any, kernel: Any, stride: Any, pad: Any, value: float = 0.0) -> 
     return np.stack(found, axis=1).reshape(N, len(rows), len(columns), C, KH, KW)
 
 
-def _columns_reference(x: Any) -> Any:
+def _columns_reference(x: HostArray) -> Any:
     return np.array([w.ravel() for w in _windows(x, (2, 1), (1, 1), (0, 0)).reshape(
         -1, x.shape[1] * 2)]).reshape(-1, x.shape[1] * 2) + x.sum()  # fmt: skip
 
 
-def _conv(x: Any, W: Any, stride: Any = (1, 1), pad: Any = (0, 0), dilation: Any = (1, 1),
-          groups: int = 1) -> Any:  # fmt: skip
+def _conv(
+    x: HostArray,
+    W: HostArray,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
     """Every filter at every place; a dilated one is a larger one with zeros in it."""
     size = [d * (k - 1) + 1 for d, k in zip(dilation, W.shape[2:], strict=True)]
     filters = np.zeros((*W.shape[:2], *size), W.dtype)
@@ -331,7 +343,7 @@ def _conv(x: Any, W: Any, stride: Any = (1, 1), pad: Any = (0, 0), dilation: Any
     return np.stack(y, axis=1).astype(x.dtype)
 
 
-def _deconv(x: Any, W: Any, outsize: Any = None, **settings: Any) -> Any:
+def _deconv(x: HostArray, W: HostArray, outsize: Pair | None = None, **settings: Any) -> Any:
     """The matrix of a convolution, transposed: its columns are convolutions of unit images."""
     groups = settings.get("groups", 1)
     size = outsize or [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
@@ -379,6 +391,6 @@ def poolings() -> list[OpCase]:
     return found
 
 
-def _largest_and_smallest(x: Any) -> Any:
+def _largest_and_smallest(x: HostArray) -> Any:
     left, right = x[..., ::2], x[..., 1::2]
     return np.fmax(left, right) - 2 * np.fmin(left, right)
