@@ -316,21 +316,6 @@ def filters_that_change() -> None:
         assert np.array_equal(remembered(W, 4, lambda W, m: W.copy()), bits), "of other filters"
 
 
-@case("dezero_nn.kernels.updates.axpy")
-def updates() -> None:
-    from dezero_core import Parameter, Variable
-    from dezero_nn.optimizers import SGD
-
-    def job(number: int) -> Any:
-        p = Parameter(np.ones(9, "f"))
-        p.grad = Variable(np.ones(9, "f"))
-        optimizer = SGD(0.5)
-        optimizer.update_one(p)
-        return p.data
-
-    assert are_equal([*race(job), np.full(9, 0.5, "f")])
-
-
 LAYERS = {
     "Linear(50)": (4, 64),
     "Conv2d(8, 3)": (2, 4, 6, 6),

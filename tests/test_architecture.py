@@ -39,13 +39,12 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/channels.py": "kernels are for NumPy",
     "dezero_nn/kernels/columns.py": "kernels are for NumPy",
     "dezero_nn/kernels/filters.py": "kernels are for NumPy",
-    "dezero_nn/kernels/losses.py": "kernels are for NumPy",
     "dezero_nn/kernels/winograd.py": "kernels are for NumPy",
     "dezero_nn/kernels/masks.py": "kernels are for NumPy",
     "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
     "dezero_nn/kernels/recurrent.py": "kernels are for NumPy",
-    "dezero_nn/kernels/products.py": "kernels are for NumPy",
+    "dezero_nn/kernels/matmul.py": "kernels are for NumPy",
     "dezero_nn/blas.py": "find the BLAS of NumPy",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
 }
@@ -59,7 +58,6 @@ MAY_SUM = {
     "dezero_nn/functions/loss.py": "of one element and zeros",
     "dezero_nn/functions/pooling.py": "of one element and zeros",
     "dezero_nn/kernels/channels.py": "in float64",
-    "dezero_nn/kernels/losses.py": "of vectors",
     "dezero_nn/kernels/recurrent.py": "over the last axis",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")

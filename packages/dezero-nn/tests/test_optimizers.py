@@ -740,7 +740,6 @@ def test_kernels_decline_gradients_of_another_shape() -> None:
     for shape in WRONG_SHAPES:
         ps, gs = [np.ones((2, 3), "f")], [np.ones(shape, "f")]
         assert not updates.supports_update(ps, gs)
-        assert not updates.supports_add_scaled(ps, gs, 1.0)
 
 
 def test_a_parameter_whose_shape_changed_needs_a_new_optimizer() -> None:

@@ -32,7 +32,11 @@ def of_one_age(states: list[dict[str, Any]]) -> list[list[int]]:
 
 
 def change_together(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> None:
-    """The rule, once."""
+    """Apply the rule once to all parameters of a group."""
+    if not states[0]:  # such as SGD's: per parameter it takes two launches and copies nothing
+        for p, g, own in zip(ps, gs, states, strict=True):
+            p += delta(p, g, own)
+        return
     state = {
         name: joined([s[name] for s in states]) if is_array(x) else x
         for name, x in states[0].items()

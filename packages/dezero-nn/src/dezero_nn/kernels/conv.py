@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dezero_core import Config
+from dezero_core.dtypes import sum_over
+from dezero_core.extend import backend_of
 
 from ..parallel import parallel_for
 from ..windows import DENSE, ConvParams, Pair, window_counts
 from . import columns, winograd
-from .channels import as_rows, channel_totals
 from .filters import remembered
 from .views import cut_out
 
@@ -156,7 +157,7 @@ def conv2d_grads(gy: Any, x: Any, W: Any, params: ConvParams) -> Any:
 
 def of_bias(gy: Any) -> Any:
     """Return the sum of each channel of gy (N, OC, OH, OW)."""
-    return channel_totals(as_rows(gy))
+    return sum_over(gy, backend_of(gy), (0, 2, 3))
 
 
 def added(parts: Any) -> Any:

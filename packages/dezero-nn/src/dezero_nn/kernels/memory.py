@@ -12,10 +12,7 @@ The settings hold for the whole process, also if DeZero is only a part of the pr
 are therefore small: at most about 120 MiB stay resident after a gigabyte was freed. They are set
 just before the first kernel runs; importing DeZero sets nothing. If ``DEZERO_KEEP_MEMORY=0`` is in
 the environment by then, or a variable that sets either number for glibc, nothing is set. With other
-C libraries (musl, macOS, Windows) nothing changes. An allocator that replaces glibc's ignores the
-two numbers.
-
-docs/adr/0009 weighs this against a pool of our own.
+C libraries (musl, macOS, Windows) nothing changes. docs/adr/0009 weighs this against a pool.
 """
 
 from __future__ import annotations
@@ -27,11 +24,14 @@ import platform
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Keys of the two settings in <malloc.h>."""
 
-LARGEST_KEPT = (64 << 20, 32 << 20)
-"""Maximum bytes of an array on the heap; older versions of glibc accept only the second value."""
+MAX_HEAP_ARRAYS = (64 << 20, 32 << 20)
+"""Maximum bytes of an array on the heap; older versions of glibc accept only the second value.
+Chosen for the activations of a VGG-like network, of up to 33 MB; half as much gives larger batches
+page faults, twice as much keeps twice the memory."""
 
-MOST_KEPT = 128 << 20
-"""Maximum free bytes that may stay at the end of the heap."""
+MAX_FREE = 128 << 20
+"""Maximum free bytes that may stay at the end of the heap: what a step of the VGG-like network
+frees. Half as much gives it page faults; twice as much keeps twice the memory."""
 
 
 def keep_freed_memory() -> bool:
@@ -42,5 +42,5 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    accepted = any(mallopt(MMAP_THRESHOLD, size) for size in LARGEST_KEPT)
-    return bool(accepted and mallopt(TRIM_THRESHOLD, MOST_KEPT))
+    accepted = any(mallopt(MMAP_THRESHOLD, size) for size in MAX_HEAP_ARRAYS)
+    return bool(accepted and mallopt(TRIM_THRESHOLD, MAX_FREE))

@@ -19,7 +19,7 @@ import numpy as np
 from ..functions.pooling import max_pool2d_op
 from ..parallel import parallel_for
 from ..windows import Pair, window_counts
-from .masks import kept
+from .masks import keep_where
 from .views import padded, view_at
 
 
@@ -111,7 +111,7 @@ def max_pool2d_grad(
         image[...] = 0
         for place in range(kernel[0] * kernel[1]):
             view = view_at(image, *divmod(place, kernel[1]), stride, counts)
-            kept(gy[part], index[part] == place, chosen)
+            keep_where(index[part] == place, gy[part], chosen)
             if apart:
                 view[...] = chosen
             else:

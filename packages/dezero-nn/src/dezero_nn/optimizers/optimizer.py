@@ -17,7 +17,7 @@ from dezero_core.errors import (
     ShapeError,
     UnsupportedType,
 )
-from dezero_core.extend import Array, backend_of
+from dezero_core.extend import backend_of
 from dezero_core.hints import missing, named, no_attribute
 from dezero_core.state import (
     CONTAINER,
@@ -194,13 +194,6 @@ class Optimizer(Stateful):
         """
         raise NotImplementedError(f"{type(self).__name__} must define delta")
 
-    def new_values(
-        self, ps: list[Array], gs: list[Array], states: list[dict[str, Any]]
-    ) -> list[Array]:
-        """Apply ``delta`` to each parameter; return the results, perhaps written over ``ps``."""
-        run = updates.update_op if self.elementwise else updates.update_op.portable
-        return run(ps, gs, states, self.delta)
-
     def _update_group(self, params: list[Parameter]) -> None:
         """Update parameters of one dtype on one device."""
         require_floating(type(self).__name__, params[0])
@@ -216,7 +209,8 @@ class Optimizer(Stateful):
                 for grad, p in zip([param._grad for param in params], ps, strict=True)
                 if grad is not None
             ]
-            arrays = self.new_values(ps, gs, states)
+            run = updates.update_op if self.elementwise else updates.update_op.portable
+            arrays = run(ps, gs, states, self.delta)
             for param, array in zip(params, arrays, strict=True):
                 param.data = array if array.dtype == param.dtype else cast(array, param.dtype)
 

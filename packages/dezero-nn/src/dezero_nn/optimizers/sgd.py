@@ -6,7 +6,6 @@ from typing import Any
 
 from dezero_core.extend import Array
 
-from . import updates
 from .optimizer import Optimizer
 from .settings import setting
 
@@ -27,13 +26,6 @@ class SGD(Optimizer):
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
         self.lr = lr
-
-    def new_values(
-        self, ps: list[Array], gs: list[Array], states: list[dict[str, Any]]
-    ) -> list[Array]:
-        if type(self).delta is not SGD.delta:  # a subclass with another rule
-            return super().new_values(ps, gs, states)
-        return updates.add_scaled_op(ps, gs, -self.lr)
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         return g * -self.lr

@@ -1,4 +1,4 @@
-"""The ops ``update`` and ``add_scaled``: change many parameters in one call."""
+"""The op ``update``: change many parameters in one call."""
 
 from __future__ import annotations
 
@@ -19,13 +19,3 @@ def update_op(
     """
     backend = backend_of(ps[0])
     return [backend.iadd(p, delta(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]
-
-
-@kernel_op
-def add_scaled_op(ps: list[Array], gs: list[Array], a: float) -> list[Array]:
-    """Return p + a g for each parameter, perhaps written over ``ps``.
-
-    ps: arrays of one dtype; gs: their gradients.
-    """
-    backend = backend_of(ps[0])
-    return [backend.iadd(p, g * a) for p, g in zip(ps, gs, strict=True)]
