@@ -1,4 +1,4 @@
-"""Plugins that come for one test and go after it."""
+"""Register plugins for the time of one test."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from dezero_core.extend import hookimpl, plugins
 
 @pytest.fixture
 def plug() -> Iterator[Callable[..., str]]:
-    """``plug(dezero_kernels=function, ...)`` registers a plugin with these hooks."""
+    """Yield a function: ``plug(dezero_kernels=function, ...)`` registers a plugin with hooks."""
     names: list[str] = []
 
     def register(api: Any = 1, **hooks: Callable[..., Any]) -> str:

@@ -1,4 +1,4 @@
-"""detect_anomaly: the first NaN is named, and nothing is written."""
+"""Test that detect_anomaly reports the first NaN, and that no gradient is stored."""
 
 import threading
 
@@ -24,7 +24,7 @@ def test_the_first_nan_of_the_forward_is_named(backend: str) -> None:
 
 def test_a_nan_of_the_backward_is_named() -> None:
     x = Variable(np.array([0.0, 1.0]), name="x")
-    y = F.sum(F.sqrt(x) * 0.0)  # 0 times infinity on the way back
+    y = F.sum(F.sqrt(x) * 0.0)  # backward computes 0 * inf
     with np.errstate(all="ignore"), detect_anomaly():
         with pytest.raises(AnomalyError, match=r"input 0 is NaN, passed on by Sqrt .* of x \(2,\)"):
             y.backward(retain_graph=True)
@@ -34,14 +34,14 @@ def test_a_nan_of_the_backward_is_named() -> None:
     assert np.isnan(x.grad.data[0])
 
 
-def test_what_is_right_passes_also_integers_and_scalars() -> None:
+def test_finite_gradients_pass_with_integers_and_scalars() -> None:
     x = Variable(np.array([1.0, np.inf]))
     with detect_anomaly():
         (x[np.array([0, 0])] * 2 + 1).backward()
     assert x.grad.data.tolist() == [4.0, 0.0]
 
 
-def test_other_threads_are_left_alone() -> None:
+def test_detection_is_off_in_other_threads() -> None:
     found = []
 
     def work() -> None:
@@ -57,7 +57,7 @@ def test_other_threads_are_left_alone() -> None:
     assert np.isnan(found[0].data)
 
 
-def test_an_op_with_several_outputs() -> None:
+def test_a_nan_in_one_of_two_outputs_is_named() -> None:
     class Two(Function):
         def forward(self, x):
             return x, x * np.nan

@@ -1,4 +1,4 @@
-"""Test integers, shapes, axes and indices in every form that NumPy takes, and errors for others."""
+"""Test integers, shapes, axes and indices in every form that NumPy takes, and the errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def integer(n: int) -> list[Any]:
     return [np.int64(n), np.int8(n), np.array(n), constant(n)]
 
 
-def several(*ns: int) -> list[Any]:
+def integers(*ns: int) -> list[Any]:
     """Return a tuple of integers in the other forms that NumPy takes."""
     return [list(ns), np.array(ns, "int32"), tuple(map(np.int64, ns)), [np.int16(n) for n in ns]]
 
@@ -39,24 +39,24 @@ def several(*ns: int) -> list[Any]:
 REDUCTIONS = [F.sum, F.mean, F.max, F.min, F.logsumexp, Variable.sum, Variable.mean]
 FORMS: list[tuple[str, Callable[..., Any], Any, list[Any]]] = [
     *[(f"{f.__name__} one axis", f, -1, integer(-1)) for f in REDUCTIONS],
-    *[(f"{f.__name__} axes", f, (0, 1), [*several(0, 1), range(2)]) for f in REDUCTIONS],
-    ("reshape", F.reshape, (3, 2), [*several(3, 2), (3, np.uint8(2)), constant([3, 2])]),
+    *[(f"{f.__name__} axes", f, (0, 1), [*integers(0, 1), range(2)]) for f in REDUCTIONS],
+    ("reshape", F.reshape, (3, 2), [*integers(3, 2), (3, np.uint8(2)), constant([3, 2])]),
     ("reshape to one axis", F.reshape, 6, [*integer(6), [6], np.prod(A.shape)]),
-    ("x.reshape", lambda x, s: x.reshape(s), (3, 2), several(3, 2)),
+    ("x.reshape", lambda x, s: x.reshape(s), (3, 2), integers(3, 2)),
     ("x.reshape of lengths", lambda x, s: x.reshape(s, 2), 3, integer(3)),
     ("x.reshape of one length", lambda x, s: x.reshape(s), 6, integer(6)),
-    ("transpose", F.transpose, (1, 0), several(1, 0)),
-    ("x.transpose", lambda x, axes: x.transpose(axes), (1, 0), several(1, 0)),
+    ("transpose", F.transpose, (1, 0), integers(1, 0)),
+    ("x.transpose", lambda x, axes: x.transpose(axes), (1, 0), integers(1, 0)),
     ("x.transpose of axes", lambda x, axis: x.transpose(axis, 0), 1, integer(1)),
     ("expand_dims", F.expand_dims, 1, integer(1)),
-    ("expand_dims at several", F.expand_dims, (0, 2), several(0, 2)),
+    ("expand_dims at several", F.expand_dims, (0, 2), integers(0, 2)),
     ("squeeze", lambda x, axis: F.squeeze(x.reshape(1, 2, 3, 1), axis), 0, integer(0)),
-    ("squeeze", lambda x, axis: F.squeeze(x.reshape(1, 6, 1), axis), (0, 2), several(0, 2)),
+    ("squeeze", lambda x, axis: F.squeeze(x.reshape(1, 6, 1), axis), (0, 2), integers(0, 2)),
     ("concat", lambda x, axis: F.concat([x, x], axis), 1, integer(1)),
     ("stack", lambda x, axis: F.stack([x, x], axis), -1, integer(-1)),
-    ("broadcast_to", F.broadcast_to, (4, 2, 3), several(4, 2, 3)),
+    ("broadcast_to", F.broadcast_to, (4, 2, 3), integers(4, 2, 3)),
     ("broadcast_to one length", lambda x, n: F.broadcast_to(F.sum(x), n), 3, integer(3)),
-    ("sum_to", F.sum_to, (1, 3), several(1, 3)),
+    ("sum_to", F.sum_to, (1, 3), integers(1, 3)),
     ("get_item", F.get_item, 1, [*integer(1)]),
     ("get_item in a tuple", lambda x, i: x[i, 0], 1, integer(1)),
     ("a slice", lambda x, i: x[:, i:], 1, integer(1)),
@@ -64,14 +64,14 @@ FORMS: list[tuple[str, Callable[..., Any], Any, list[Any]]] = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
-def test_every_form_gives_what_python_integers_give(form: Any) -> None:
+def test_every_form_of_an_integer_gives_the_same_result(form: Any) -> None:
     _, call, plain, others = form
-    expected, slope = value_and_gradient(call, plain)
+    expected, expected_gradient = value_and_gradient(call, plain)
     for other in others:
         got, gradient = value_and_gradient(call, other)
         assert got.shape == expected.shape
         assert np.array_equal(got, expected)
-        assert np.array_equal(gradient, slope)
+        assert np.array_equal(gradient, expected_gradient)
 
 
 def value_and_gradient(call: Callable[..., Any], argument: Any) -> tuple[Any, Any]:
@@ -109,16 +109,16 @@ INDICES: list[Any] = [
 
 
 @pytest.mark.parametrize("index", INDICES, ids=repr)
-def test_an_index_takes_and_returns_what_numpy_takes(index: Any) -> None:
+def test_an_index_selects_the_same_elements_as_in_numpy(index: Any) -> None:
     on_arrays = index.data if isinstance(index, Variable) else index
     if isinstance(index, tuple):
         on_arrays = tuple(i.data if isinstance(i, Variable) else i for i in index)
-    expected, slope = A[on_arrays], np.zeros_like(A)
-    np.add.at(slope, on_arrays, 2 * expected)
+    expected, expected_gradient = A[on_arrays], np.zeros_like(A)
+    np.add.at(expected_gradient, on_arrays, 2 * expected)
     y, gradient = value_and_gradient(F.get_item, index)
     assert y.shape == expected.shape
     assert np.array_equal(y, expected)
-    assert np.array_equal(gradient, slope)
+    assert np.array_equal(gradient, expected_gradient)
 
 
 def test_lists_are_indices_on_every_backend(backend: str) -> None:
@@ -137,9 +137,9 @@ def test_lists_are_indices_on_every_backend(backend: str) -> None:
         y = x[index]
         F.sum(y).backward()
         assert np.array_equal(library.to_numpy(y.data), A[index])
-        slope = np.zeros_like(A)
-        np.add.at(slope, index, 1)
-        assert np.array_equal(library.to_numpy(x.grad.data), slope)
+        expected = np.zeros_like(A)
+        np.add.at(expected, index, 1)
+        assert np.array_equal(library.to_numpy(x.grad.data), expected)
 
 
 WRONG: list[tuple[Callable[[Variable], Any], type[Exception], str]] = [
@@ -177,7 +177,7 @@ WRONG: list[tuple[Callable[[Variable], Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong[2])
-def test_what_numpy_refuses_is_refused_with_a_message(wrong: Any) -> None:
+def test_arguments_that_numpy_refuses_raise(wrong: Any) -> None:
     call, kind, message = wrong
     with pytest.raises((ArgumentError, OutOfRange, ShapeError), match=message) as caught:
         call(Variable(A))
@@ -190,7 +190,7 @@ def test_an_index_on_another_backend_is_named() -> None:
         x[np.array([1, 0])]
 
 
-def test_numbers_become_pythons_own() -> None:
+def test_numbers_are_converted_to_python_numbers() -> None:
     for value in (2, np.int8(2), np.array(2), constant(2)):
         assert type(as_integer("op", "n", value)) is int
     for value in (0.5, np.float32(0.5), np.float64(0.5), np.longdouble(0.5), np.array(0.5)):

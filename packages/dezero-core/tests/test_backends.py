@@ -1,4 +1,4 @@
-"""Backends: the way there and back, the extras, random numbers, transfers."""
+"""Test backends: conversions, extras, random numbers and transfers."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ DTYPES = ("float32", "float64", "int64", "bool")
 
 @pytest.fixture
 def seeded_generator():
-    """Tests that call ``seed`` leave no seed behind."""
+    """Remove the seeded generator after a test that calls ``seed``."""
     yield
     host._seeded_generator = None
 
@@ -28,7 +28,7 @@ def seeded_generator():
         st.sampled_from(DTYPES), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
     )
 )
-def test_there_and_back_is_a_copy(name: str, x: np.ndarray) -> None:
+def test_converting_to_a_backend_and_back_copies(name: str, x: np.ndarray) -> None:
     library = get_backend(name)
     there = library.from_numpy(x)
     assert backend_of(there) is library
@@ -54,14 +54,14 @@ def test_extras(backend: str) -> None:
     library.synchronize()
 
 
-def test_fresh_arrays_are_known_as_such() -> None:
+def test_new_arrays_are_not_views() -> None:
     for name in ("numpy", "cuda"):
         library = get_backend(name)
         assert not library.is_view(library.from_numpy(np.ones(2)) + 1)
     assert not get_backend("numpy").is_view(np.float64(1.0))
 
 
-def test_the_portable_defaults_make_a_backend() -> None:
+def test_the_portable_defaults_form_a_backend() -> None:
     plain = ArrayBackend(np)
     x = np.arange(3, dtype="float32")
     assert plain.asarray(x) is x
@@ -93,7 +93,7 @@ def test_one_seed_repeats_every_draw(backend: str, seeded_generator: None) -> No
     assert first == draws()
 
 
-def test_without_a_seed_numpys_own_repeats_a_run() -> None:
+def test_without_a_seed_the_global_generator_of_numpy_repeats_a_run() -> None:
     runs = []
     for _ in range(2):
         np.random.seed(0)  # noqa: NPY002 (what readers of the book write)
@@ -101,7 +101,7 @@ def test_without_a_seed_numpys_own_repeats_a_run() -> None:
     assert runs[0] == runs[1]
 
 
-def test_subclasses_belong_to_their_bases_backend() -> None:
+def test_a_subclass_of_an_array_type_has_the_same_backend() -> None:
     class Mine(np.ndarray):
         pass
 

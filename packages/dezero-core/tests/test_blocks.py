@@ -223,7 +223,7 @@ def in_place(function: Callable[[], Any]) -> None:
 
 @pytest.mark.parametrize("start", [in_thread, in_copy, in_place])
 @pytest.mark.parametrize("stop", [in_thread, in_copy, in_place])
-def test_a_block_entered_here_and_left_there(block: Block, start: Any, stop: Any) -> None:
+def test_a_block_may_be_exited_in_another_thread(block: Block, start: Any, stop: Any) -> None:
     make, active = block
 
     def suspended_inside() -> Any:
@@ -276,7 +276,7 @@ def test_without_parentheses(name: str) -> None:
         make(False)  # type: ignore[call-arg]
 
 
-def test_what_cannot_be_decorated_is_refused() -> None:
+def test_decorating_a_non_function_raises() -> None:
     for thing in (type("Model", (), {}), 3, property(lambda self: 1)):
         with pytest.raises(CallError, match="decorates functions and methods"):
             no_grad()(thing)
@@ -307,7 +307,7 @@ def inside(make: Callable[[], Any]) -> Iterator[None]:
 
 
 class Node:
-    """Something that the collector finds in a cycle."""
+    """An object in a reference cycle, which the garbage collector frees."""
 
 
 @pytest.mark.parametrize("threshold", [37, 700])
@@ -329,7 +329,7 @@ def test_generators_closed_by_the_collector_at_any_moment(block: Block, threshol
     assert not active() and entries() == []
 
 
-def test_nothing_grows_where_generators_are_left_to_others(
+def test_closing_generators_elsewhere_leaks_no_entries(
     block: Block, worker: ThreadPoolExecutor
 ) -> None:
     make, active = block
@@ -402,7 +402,7 @@ def test_a_stack_of_blocks(block: Block) -> None:
     assert not active() and entries() == []
 
 
-def test_a_copy_of_a_block_is_entered_by_nobody(block: Block) -> None:
+def test_a_copy_of_a_block_has_not_been_entered(block: Block) -> None:
     make, active = block
     one = make()
     with one:
@@ -441,7 +441,7 @@ def in_event_loop(function: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("call", [in_executor, by_map, as_target, in_event_loop])
-def test_what_inherits_runs_in_the_blocks_of_its_caller(block: Block, call: Any) -> None:
+def test_an_inheriting_function_runs_in_the_blocks_of_its_caller(block: Block, call: Any) -> None:
     make, active = block
     with make():
         function = inherit(active)
@@ -453,7 +453,7 @@ def test_what_inherits_runs_in_the_blocks_of_its_caller(block: Block, call: Any)
         assert not call(lambda: inherit(active)()), "that thread is in no block"
 
 
-def test_what_inherits_sees_no_block_of_the_thread_it_runs_in(block: Block) -> None:
+def test_an_inheriting_function_ignores_the_blocks_of_its_thread(block: Block) -> None:
     make, active = block
     function = inherit(active)
     with make():
@@ -462,7 +462,7 @@ def test_what_inherits_sees_no_block_of_the_thread_it_runs_in(block: Block) -> N
     assert inner() == (True, False, True)
 
 
-def test_what_inherits_runs_many_times_at_once(block: Block) -> None:
+def test_an_inheriting_function_runs_in_many_threads_at_once(block: Block) -> None:
     make, active = block
     all_four = threading.Barrier(4)
 
@@ -479,7 +479,7 @@ def test_what_inherits_runs_many_times_at_once(block: Block) -> None:
         assert not any(f.result() for f in [pool.submit(active) for _ in range(4)])
 
 
-def test_what_inherits_keeps_what_a_closed_generator_had(
+def test_an_inheriting_function_keeps_the_block_of_a_closed_generator(
     block: Block, worker: ThreadPoolExecutor
 ) -> None:
     make, active = block
@@ -523,7 +523,7 @@ def test_generators_and_coroutines_inherit(block: Block, worker: ThreadPoolExecu
     assert asyncio.run(main()) == [True, True, True]
 
 
-def test_only_what_can_be_called_inherits() -> None:
+def test_inherit_refuses_a_value_that_is_not_callable() -> None:
     with pytest.raises(CallError, match=r"inherit: int is not callable; .*inherit\(f\), x\)"):
         inherit(3)  # type: ignore[type-var]
 

@@ -1,4 +1,4 @@
-"""`==` and `!=` are elementwise like `<`; whatever is no number is equal to nothing."""
+"""Test that `==`, `!=`, `<` and the like compare elementwise, and what equals no Variable."""
 
 import copy
 import operator
@@ -70,17 +70,17 @@ def test_numbers_and_arrays_are_compared_elementwise_from_both_sides(
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_what_is_no_number_is_equal_to_nothing(other: Any, backend: str) -> None:
+def test_a_variable_equals_nothing_but_numbers_and_arrays(other: Any, backend: str) -> None:
     for x in (Variable(get_backend(backend).from_numpy(HOST)), Parameter(None)):
         assert (x == other) is (other == x) is False
         assert (x != other) is (other != x) is True
 
 
-def test_the_other_side_may_answer() -> None:
+def test_the_right_operand_may_decide_equality() -> None:
     assert (mock.ANY == X) is True and (X == mock.ANY) is True
 
 
-def test_without_data_a_variable_is_equal_to_itself_only() -> None:
+def test_a_variable_without_data_equals_only_itself() -> None:
     assert NO_DATA == NO_DATA and (NO_DATA != NO_DATA) is False
     assert (NO_DATA == 1) is (NO_DATA == X) is (X == NO_DATA) is False
     with pytest.raises(UnsupportedType, match="has no data yet"):
@@ -167,13 +167,13 @@ def test_sequences_are_compared_elementwise(other: Any) -> None:
 
 
 class Table:
-    """As a data frame, it becomes an array, and is none."""
+    """Convert to an array without being one, as a data frame does."""
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.array([0.0, 1.0, 2.0], dtype)
 
 
 @pytest.mark.parametrize("comparison", [operator.eq, operator.ne, operator.lt])
-def test_what_would_become_an_array_is_refused(comparison: Any) -> None:
+def test_an_operand_that_only_converts_to_an_array_is_refused(comparison: Any) -> None:
     with pytest.raises(UnsupportedType):
         comparison(Variable(np.zeros(3)), Table())

@@ -1,4 +1,4 @@
-"""Config: process defaults, overrides per thread and task."""
+"""Test Config: defaults of the process, and overrides per thread and task."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Pictures of graphs: the text, and the program that draws it."""
+"""Test pictures of graphs: the text, and the programs that draw it."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ def small() -> tuple[Variable, Variable]:
     return x, y
 
 
-def test_text() -> None:
+def test_the_graph_in_the_dot_language() -> None:
     _, y = small()
     assert get_dot_graph(y).splitlines() == [
         "digraph g {",
@@ -42,7 +42,7 @@ def test_text() -> None:
     assert '"y"' in get_dot_graph(y, verbose=False) and "float32" not in get_dot_graph(y, False)
 
 
-def test_a_spent_graph_keeps_its_calls_and_leaves() -> None:
+def test_the_picture_of_a_freed_graph_has_calls_and_leaves() -> None:
     x, y = small()
     before = get_dot_graph(y, verbose=False)
     y.backward()
@@ -51,7 +51,7 @@ def test_a_spent_graph_keeps_its_calls_and_leaves() -> None:
     assert "the" not in get_dot_graph(y), "leaves are kept weakly"
 
 
-def test_a_leaf_and_several_outputs_and_graphs_of_gradients() -> None:
+def test_leaves_concat_and_graphs_of_gradients_are_drawn() -> None:
     x = Variable(np.array(1.0), name="x")
     assert get_dot_graph(x).count("[") == 1
     y = F.concat([x.reshape(1), (x * 2).reshape(1)])
@@ -69,7 +69,7 @@ def test_a_long_chain_needs_no_recursion() -> None:
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for Graphviz that writes down what it was asked."""
+    """Put a program in place of Graphviz that writes its arguments and input to the file."""
     path = tmp_path / "bin" / "dot"
     path.parent.mkdir()
     path.write_text('#!/bin/sh\n[ "$1" = "-Tbad" ] && { echo "no bad" >&2; exit 1; }\n'
@@ -79,7 +79,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_plotting_asks_graphviz(program: Path, tmp_path: Path) -> None:
+def test_plotting_runs_graphviz(program: Path, tmp_path: Path) -> None:
     target = tmp_path / "a file; rm x.svg"
     _, y = small()
     assert plot_dot_graph(y, verbose=False, to_file=target) is None
@@ -117,7 +117,7 @@ def test_without_graphviz_matplotlib_draws(
         plot_dot_graph(small()[1], to_file=tmp_path / "g.bad")
 
 
-def test_rows_of_nodes() -> None:
+def test_each_node_is_in_a_row_below_its_inputs() -> None:
     x, y = small()
     picture = Picture(F.sum(y * x), verbose=False)
     rows = rows_of(picture)
@@ -143,7 +143,7 @@ def test_rows_of_nodes() -> None:
         ("g.pdf", ("FileLink", {})),
     ],
 )
-def test_a_notebook_shows_what_it_can(
+def test_a_notebook_shows_the_picture_or_a_link(
     name: str,
     expected: Any,
     program: Path,

@@ -112,7 +112,7 @@ def test_error(line: Callable[[], Any], kind: type[Exception], message: str) -> 
         line()
 
 
-def test_nothing_above_changed_a_variable() -> None:
+def test_the_tests_above_changed_no_variable() -> None:
     assert ROWS.data.tolist() == [[0, 1, 2], [3, 4, 5]] and X.grad is None and X.name == "x"
 
 
@@ -129,7 +129,7 @@ def test_adding_to_a_loss_makes_a_new_variable() -> None:
 
 
 @pytest.mark.parametrize("kind", [Variable, Parameter])
-def test_detach_shares_data_and_nothing_else(kind: type[Variable]) -> None:
+def test_detach_shares_only_the_data(kind: type[Variable]) -> None:
     x = kind(np.ones(3), name="x")
     for source in (x, x * 2):
         y = source.detach()
@@ -206,6 +206,6 @@ def test_derivatives_of_the_identity() -> None:
     assert hessian(lambda x: x, x).data.tolist() == [[0, 0], [0, 0]]
 
 
-def test_reshape_takes_its_shape_by_name_too() -> None:
+def test_reshape_takes_its_shape_by_keyword() -> None:
     x = Variable(np.ones((2, 3)))
     assert x.reshape(shape=(3, 2)).shape == x.reshape(3, 2).shape == x.reshape((3, 2)).shape

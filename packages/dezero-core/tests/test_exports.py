@@ -1,4 +1,4 @@
-"""What is public, and what importing it costs."""
+"""Test which names are public, and what their import loads."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from dezero_core import extend, functions
 
 
 @pytest.mark.parametrize("module", [dezero_core, extend, functions], ids=lambda m: m.__name__)
-def test_all_is_sorted_and_true(module) -> None:
+def test_all_names_exist_and_are_unique(module) -> None:
     names = module.__all__
     assert len(names) == len(set(names))
     assert all(hasattr(module, name) for name in names)
@@ -22,7 +22,7 @@ def test_every_public_op_has_a_row() -> None:
     assert set(functions.__all__) == {case.op for case in load_rows("core")}
 
 
-def test_import_reads_no_plugin_and_nothing_heavy() -> None:
+def test_import_loads_no_plugins_or_large_packages() -> None:
     code = """
 import sys, dezero_core
 from dezero_core.plugins import plugins

@@ -1,4 +1,4 @@
-"""What the op table cannot say: errors, ties, views, and the extras behind indexing."""
+"""Test ops where the op table cannot: errors, ties, views, and the extras for indexing."""
 
 import array_api_strict
 import numpy as np
@@ -35,7 +35,7 @@ X = np.arange(6.0).reshape(2, 3)
         (lambda x: x[0, 0, 0], r"GetItem: index \(0, 0, 0\) for shape \(2, 3\)"),
     ],
 )
-def test_bad_input_is_explained(call, message: str) -> None:
+def test_invalid_input_is_explained(call, message: str) -> None:
     with pytest.raises((ArgumentError, OutOfRange, ShapeError), match=message):
         call(Variable(X))
 
@@ -58,14 +58,14 @@ def test_a_variable_is_an_index() -> None:
     assert x.grad.data.tolist() == [[0, 0, 0], [2, 2, 2]]
 
 
-def test_elements_equally_large_share_the_gradient() -> None:
+def test_equal_maxima_get_equal_parts_of_the_gradient() -> None:
     x = Variable(np.array([1.0, 3.0, 3.0]))
     F.max(x).backward()
     assert x.grad.data.tolist() == [0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("op", [F.maximum, F.minimum])
-def test_equals_share_the_gradient(op) -> None:
+def test_equal_inputs_get_half_of_the_gradient_each(op) -> None:
     x, y = Variable(np.ones(2)), Variable(np.ones(2))
     op(x, y).backward()
     assert x.grad.data.tolist() == y.grad.data.tolist() == [0.5, 0.5]
@@ -77,11 +77,11 @@ def test_clip_passes_the_gradient_at_its_bounds() -> None:
     assert x.grad.data.tolist() == [0, 1, 1, 1, 0]
 
 
-def test_each_element_of_clip_gives_its_gradient_to_one_input() -> None:
+def test_clip_passes_each_gradient_to_one_input() -> None:
     x, low, high = (Variable(np.array(a)) for a in ([0.0, 2, 5, 2], [1.0, 2, 3, 4], [4.0, 4, 4, 1]))
     y = F.clip(x, low, high)
     y.backward()
-    np.testing.assert_array_equal(y.data, [1, 2, 4, 1])  # the last has its bounds exchanged
+    np.testing.assert_array_equal(y.data, [1, 2, 4, 1])  # in the last, low > high
     np.testing.assert_array_equal(x.grad.data, [0, 1, 0, 0])  # at a tie the gradient goes to x
     np.testing.assert_array_equal(low.grad.data, [1, 0, 0, 0])
     np.testing.assert_array_equal(high.grad.data, [0, 0, 1, 1])
@@ -93,13 +93,13 @@ def test_abs_has_derivative_0_at_0() -> None:
     assert x.grad.data.tolist() == [-1, 0, 1]
 
 
-def test_argmax_has_no_graph_and_takes_the_first_of_equals() -> None:
+def test_argmax_returns_the_first_maximum_without_a_graph() -> None:
     y = F.argmax(Variable(np.array([[1, 2, 2], [5, 5, 4]])), axis=-1)
     assert y.data.tolist() == [1, 0]
     assert not y.requires_grad
 
 
-def test_methods_are_the_functions() -> None:
+def test_methods_compute_the_same_as_functions() -> None:
     x = Variable(X)
     assert float(x.mean()) == 2.5
     assert x.max(axis=0).data.tolist() == [3, 4, 5]
@@ -110,7 +110,7 @@ arrays = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=4), elemen
 
 
 @given(x=arrays, data=st.data())
-def test_indexing_is_numpys_on_every_backend(x, data) -> None:
+def test_indexing_agrees_with_numpy_on_every_backend(x, data) -> None:
     index = data.draw(
         hnp.basic_indices(x.shape)
         | st.lists(st.integers(0, len(x) - 1), min_size=1)
@@ -139,9 +139,7 @@ def test_indexing_is_numpys_on_every_backend(x, data) -> None:
     dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     pad=st.tuples(st.integers(0, 2), st.integers(0, 2)),
 )
-def test_windows_and_padding_are_the_same_on_every_backend(
-    x, kernel, stride, dilation, pad
-) -> None:
+def test_windows_and_padding_agree_on_every_backend(x, kernel, stride, dilation, pad) -> None:
     kernel = tuple(
         min(k, (length - 1) // d + 1) for k, d, length in zip(kernel, dilation, (5, 6), strict=True)
     )
@@ -160,7 +158,7 @@ def test_windows_and_padding_are_the_same_on_every_backend(
             np.testing.assert_array_equal(backend.to_numpy(got), expected)
 
 
-def test_the_portable_scatter_needs_no_numpy() -> None:
+def test_the_portable_scatter_add_works_without_numpy() -> None:
     xp = array_api_strict
     got = portable.scatter_add(xp, xp.zeros(3), xp.asarray([2, 0, 2]), xp.asarray([1.0, 2.0, 3.0]))
     assert [float(got[i]) for i in range(3)] == [2, 0, 4]

@@ -1,4 +1,4 @@
-"""The gradient checker finds what is wrong, and says where."""
+"""Test that the gradient checker finds wrong gradients and reports their index."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from dezero_core.testing import (
 
 
 class WrongSecond(Function):
-    """x**2, with a gradient whose own derivative is lost."""
+    """y = x**2, with a correct first derivative and without a second."""
 
     def forward(self, x):
         return x * x
@@ -26,13 +26,13 @@ class WrongSecond(Function):
         return gy * (2 * self.inputs[0].data if isinstance(gy, Variable) else 2 * self.inputs[0])
 
 
-def test_right_ones_pass(backend: str) -> None:
+def test_correct_gradients_pass(backend: str) -> None:
     x, y = np.array([[0.3, 0.7]]), np.array([0.2])
     check_gradients(lambda a, b: F.sin(a) * F.exp(b) / a, x, y, order=3, backend=backend)
     check_gradients(F.sum, x.astype("float32"))
 
 
-def test_a_wrong_value_is_named_with_its_place() -> None:
+def test_a_wrong_gradient_is_reported_with_its_index() -> None:
     def wrong(x: Variable) -> Variable:
         return F.where(np.array([False, True]), x.data * x, x * x)
 
@@ -54,7 +54,7 @@ def test_a_missing_gradient_counts_as_zero() -> None:
         check_gradients(lambda x: F.mul(x.data, 2.0), np.array([1.0]), name="lost", atol=1e-3)
 
 
-def test_integers_are_passed_as_they_are() -> None:
+def test_integers_are_passed_unchanged() -> None:
     def pick(x: Variable, t: Variable) -> Variable:
         assert t.dtype == np.int64
         return x * t
@@ -62,7 +62,7 @@ def test_integers_are_passed_as_they_are() -> None:
     check_gradients(pick, np.array([1.0, 2.0]), np.array([3, 4]))
 
 
-def test_the_books_checkers(backend: str) -> None:
+def test_the_gradient_checkers_of_the_book(backend: str) -> None:
     library = get_backend(backend)
     x = library.from_numpy(np.array([1.0, 2.0], "float32"))
     np.testing.assert_allclose(numerical_grad(lambda x: x * x, x), [2.0, 4.0], rtol=1e-6)
@@ -74,7 +74,7 @@ def test_the_books_checkers(backend: str) -> None:
 
 
 class Halved(Function):
-    """y = x, with half of its gradient."""
+    """y = x, with half of the correct gradient."""
 
     def forward(self, x):
         return x * 1.0

@@ -1,4 +1,4 @@
-"""Named ops: the portable definition, kernels in its place, and which one ran."""
+"""Test named ops: the portable definition, kernels, the choice among them, and the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test NumPy functions called with Variables: none loses the graph silently."""
+"""Test that no NumPy function called with Variables loses the graph silently."""
 
 import copy
 import inspect
@@ -105,7 +105,7 @@ SAMPLES: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...]]]] = {
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_becomes_ours_has_numpys_value_and_a_gradient(name: str) -> None:
+def test_functions_that_dezero_computes_have_numpys_values_and_gradients(name: str) -> None:
     if name not in EVERY:
         pytest.skip(f"this NumPy has no {name}")
     for call, arrays in SAMPLES[name]:
@@ -132,7 +132,7 @@ SAME: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
 
 
 @pytest.mark.parametrize("pair", SAME)
-def test_numpys_function_and_ours_are_one(pair: Any) -> None:
+def test_numpy_functions_equal_their_dezero_functions(pair: Any) -> None:
     results = []
     for call in pair:
         x, y = Variable(A), Variable(B)
@@ -198,7 +198,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused[2])
-def test_what_would_lose_the_graph_names_the_function_and_the_remedy(refused: Any) -> None:
+def test_a_function_that_would_lose_the_graph_raises_with_the_remedy(refused: Any) -> None:
     call, kind, message = refused
     with pytest.raises(DezeroError, match=message) as caught:
         call()
@@ -215,8 +215,8 @@ def test_the_remedies_exist() -> None:
             assert name in REARRANGING | DIFFERENTIABLE.keys(), remedy
 
 
-def test_the_walk(report: Any) -> None:
-    """Every NumPy function with the protocol is handled in exactly one of the three ways."""
+def test_every_numpy_function_is_handled_in_one_of_three_ways(report: Any) -> None:
+    """Handle every function that calls ``__array_function__`` in exactly one of three ways."""
     ours = DIFFERENTIABLE.keys() | REARRANGING
     assert not ours & CONSTANT
     assert ours & EVERY.keys() <= SAMPLES.keys(), "a row without a sample"
@@ -241,7 +241,7 @@ def test_the_walk(report: Any) -> None:
 
 
 def test_the_table_names_numpys_parameters() -> None:
-    """A row that differs from NumPy's signature would confuse arguments."""
+    """Compare each row with NumPy's signature, because arguments are matched by position."""
     for name, row in DIFFERENTIABLE.items():
         tokens = [t.removeprefix("-") for t in row.parameters.split() if t not in "/*"]
         try:
@@ -256,7 +256,7 @@ def test_the_table_names_numpys_parameters() -> None:
         assert len(positional) <= len(tokens) or "*" in row.parameters, name
 
 
-def test_arrays_elsewhere_are_computed_by_ours_or_named(backend: str) -> None:
+def test_arrays_of_other_libraries_are_computed_or_refused(backend: str) -> None:
     library = get_backend(backend)
     x = Variable(library.from_numpy(A))
     assert np.shape(x) == (2, 3)
@@ -274,7 +274,7 @@ def test_arrays_elsewhere_are_computed_by_ours_or_named(backend: str) -> None:
             np.var(x)
 
 
-def test_conversions_take_the_data() -> None:
+def test_explicit_conversions_return_the_data() -> None:
     x = Variable(A)
     assert np.asarray(x) is A
     for converted in (
@@ -298,7 +298,7 @@ def test_numpys_asserts_take_variables() -> None:
             check(x, A + 1)
 
 
-def test_a_shallow_copy_is_at_the_same_place_in_the_graph() -> None:
+def test_a_shallow_copy_has_the_same_position_in_the_graph() -> None:
     x = Variable(A)
     y = copy.copy(x * 2)
     F.sum(y).backward()
@@ -306,7 +306,7 @@ def test_a_shallow_copy_is_at_the_same_place_in_the_graph() -> None:
     assert copy.copy(x).data is x.data
 
 
-def test_ufuncs_are_refused_by_numpy_itself() -> None:
+def test_numpy_refuses_ufuncs_of_variables() -> None:
     with pytest.raises(TypeError, match="operand 'Variable' does not support ufuncs"):
         np.exp(X)
     assert isinstance(A * X, Variable)
@@ -329,7 +329,7 @@ def test_matplotlib_draws_variables() -> None:
     figure.canvas.draw()
 
 
-def test_pandas_takes_the_data() -> None:
+def test_pandas_reads_the_data() -> None:
     pandas = pytest.importorskip("pandas")
     assert pandas.Series(X[0]).tolist() == A[0].tolist()
     frame = pandas.DataFrame({"a": X[0], "b": X[1]})

@@ -1,4 +1,4 @@
-"""Every row of dezero-core on three array types, in both modes of backward."""
+"""Check every row of dezero-core's op table on three array types, in both modes of backward."""
 
 from typing import Any
 

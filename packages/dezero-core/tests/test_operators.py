@@ -1,4 +1,4 @@
-"""Operators: both sides, weak scalars, arrays, comparisons."""
+"""Test operators with Variables, arrays and Python scalars on either side, and comparisons."""
 
 import operator
 
@@ -16,7 +16,7 @@ A, B = np.array([1.5, 2.0], "float32"), np.array([0.5, 3.0], "float32")
 
 
 @pytest.mark.parametrize("compute", BINARY, ids=lambda f: f.__name__)
-def test_every_kind_of_operand(compute, backend: str) -> None:
+def test_every_type_of_operand(compute, backend: str) -> None:
     library = get_backend(backend)
     a, b = library.from_numpy(A), library.from_numpy(B)
     pairs = [
@@ -27,7 +27,7 @@ def test_every_kind_of_operand(compute, backend: str) -> None:
         (Variable(a), 0.5, compute(A, 0.5)),
         (0.5, Variable(a), compute(0.5, A)),
     ]
-    if backend != "strict":  # it refuses what it does not know on its right, unasked
+    if backend != "strict":  # array-api-strict raises instead of trying the Variable's method
         pairs.append((a, Variable(b), compute(A, B)))
     for left, right, expected in pairs:
         y = compute(left, right)
@@ -37,7 +37,7 @@ def test_every_kind_of_operand(compute, backend: str) -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_matrix_product_and_signs(backend: str) -> None:
+def test_matmul_and_signs(backend: str) -> None:
     library = get_backend(backend)
     a = library.from_numpy(np.arange(6.0).reshape(2, 3))
     products = [Variable(a) @ Variable(a).T, Variable(a) @ Variable(a).T.data]
@@ -71,7 +71,7 @@ def test_two_scalars_make_a_variable() -> None:
     assert float(F.sin(0.0)) == 0.0
 
 
-def test_in_place_operators_rebind() -> None:
+def test_in_place_operators_rebind_the_name() -> None:
     x = y = Variable(A.copy())
     y += 1
     assert y is not x
@@ -82,7 +82,7 @@ def test_in_place_operators_rebind() -> None:
 
 
 @pytest.mark.parametrize("other", ["strict", "cuda"])
-def test_mixing_libraries_names_op_operands_and_fix(other: str) -> None:
+def test_mixing_libraries_raises_with_op_operands_and_remedy(other: str) -> None:
     x, y = Variable(A), Variable(get_backend(other).from_numpy(B))
     for compute in (operator.add, operator.matmul, F.maximum):
         for pair in ((x, y), (y, x), (x.data, y)):
@@ -95,7 +95,7 @@ def test_mixing_libraries_names_op_operands_and_fix(other: str) -> None:
             assert isinstance(caught.value, TypeError)
 
 
-def test_mixing_devices_of_one_library_is_refused_too() -> None:
+def test_mixing_devices_of_one_library_raises() -> None:
     import array_api_strict as xp
 
     x = Variable(get_backend("strict").from_numpy(A))
@@ -120,14 +120,14 @@ def test_mixing_devices_of_one_library_is_refused_too() -> None:
         (F.maximum, ((2, 3), (4,)), "Maximum: shapes"),
     ],
 )
-def test_shapes_that_do_not_fit(compute, shapes, message: str, backend: str) -> None:
+def test_shapes_that_do_not_match_raise(compute, shapes, message: str, backend: str) -> None:
     x, y = [Variable(get_backend(backend).from_numpy(np.ones(shape))) for shape in shapes]
     with pytest.raises(ShapeError, match=message) as caught:
         compute(x, y)
     assert isinstance(caught.value, ValueError)
 
 
-def test_operands_that_are_no_arrays() -> None:
+def test_operands_that_are_not_arrays_raise() -> None:
     with pytest.raises(UnsupportedType, match="Add: input 1: list is not supported"):
         Variable(A) + [1, 2]
     with pytest.raises(UnsupportedType, match="MatMul: input 1: has no data yet"):

@@ -1,4 +1,4 @@
-"""Loops over the steps of a sequence: linear in their number, with the right gradients."""
+"""Test loops over the steps of a sequence: the cost is linear, the gradients are correct."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,7 +18,7 @@ HOST = np.random.default_rng(0).standard_normal((T, 3)).astype("f")
 
 
 def steps(xs: Any) -> Any:
-    """A loss in which each step depends on the one before."""
+    """Return a loss in which each step depends on the one before."""
     h = 0
     for x in xs:
         h = F.tanh(x + 0.5 * h)
@@ -81,7 +81,7 @@ def test_the_number_of_full_arrays_does_not_grow_with_the_steps(
     assert len(full) <= 2
 
 
-def test_no_gradient_that_somebody_else_holds_is_written_to() -> None:
+def test_gradients_with_other_references_are_not_written_to() -> None:
     x = Variable(HOST)
     a = F.sin(x)
     b = a + 0.0
@@ -163,7 +163,7 @@ def test_the_parts_of_unstack_share_one_backward() -> None:
 
 
 @pytest.mark.parametrize("now", [(2, 2), (4, 2), (3, 1)])
-def test_parts_of_data_of_two_shapes_are_not_added(now: tuple[int, int]) -> None:
+def test_gradients_of_parts_are_not_added_after_the_shape_changed(now: tuple[int, int]) -> None:
     x = Variable(np.ones((3, 2)))
     before = F.sum(x[-1] * np.array([1.0, 2.0]))
     x.data = np.zeros(now)

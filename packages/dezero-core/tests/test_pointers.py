@@ -1,4 +1,4 @@
-"""Test the checks of arrays for C: an array that C does not expect is refused, never read."""
+"""Test that an array is refused if a C function would not expect its layout."""
 
 import ctypes
 from typing import Any
@@ -46,11 +46,11 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("x", "said"), WRONG.values(), ids=WRONG)
-def test_what_c_does_not_expect_is_named(x: Any, said: str) -> None:
+@pytest.mark.parametrize(("x", "message"), WRONG.values(), ids=WRONG)
+def test_an_array_that_c_does_not_expect_is_refused(x: Any, message: str) -> None:
     assert not has_layout(x, "float32", SHAPE, writable=True)
     error = UnsupportedType if x.shape == SHAPE else ShapeError
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         address_of(x, "float32", SHAPE, writable=True)
 
 
@@ -62,7 +62,7 @@ def test_the_address_is_that_of_the_first_element() -> None:
         address_of(np.zeros(shape, "float32"), "float32", shape)
 
 
-def test_strides_may_be_those_c_is_told() -> None:
+def test_strides_that_c_knows_are_accepted() -> None:
     columns = np.repeat(PLAIN, 2, axis=0)[::2]
     assert has_layout(columns, "float32", SHAPE, strides=(24, 4))
     assert not has_layout(columns, "float32", SHAPE, strides=(12, 4))

@@ -1,4 +1,4 @@
-"""Data replaced between forward and backward: derivatives are those at the recorded arrays."""
+"""Test that backward uses the recorded arrays if data is replaced after forward."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_another_shape_is_an_error(now: Any, create_graph: bool) -> None:
     assert x.grad is None
 
 
-def test_another_shape_is_not_summed_to() -> None:
+def test_a_gradient_is_not_summed_to_another_shape() -> None:
     x, b = Variable(np.ones((4, 3))), Variable(np.ones(3))
     y = F.sum(x + b)
     b.data = np.ones(1)
@@ -80,7 +80,7 @@ def test_another_library_is_an_error() -> None:
         y.backward()
 
 
-def test_another_dtype_takes_the_gradient_along() -> None:
+def test_the_gradient_gets_the_dtype_of_new_data() -> None:
     x = Variable(np.array([2.0, 3.0]))
     y = F.sum(x * x)
     x.data = x.data.astype("f")
@@ -100,7 +100,7 @@ def test_the_data_of_the_root_may_not_change_its_shape(now: Any, op: Any) -> Non
     assert x.grad is None
 
 
-def test_data_that_is_no_array_is_named() -> None:
+def test_data_that_is_not_an_array_raises() -> None:
     x = Variable(np.array([2.0, 3.0]))
     y = F.sum(x * x)
     x.data = [1.0, 2.0]  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The methods that type checkers see have the parameters of the functions bound to them."""
+"""Test that the methods that type checkers see have the parameters of the bound functions."""
 
 import __future__
 
@@ -13,7 +13,7 @@ from dezero_core import Variable, variable
 
 
 def declared() -> dict[str, Callable[..., Any]]:
-    """Return the methods under ``if TYPE_CHECKING:`` in the class Variable, made real."""
+    """Execute the methods under ``if TYPE_CHECKING:`` in the class Variable, and return them."""
     tree = ast.parse(inspect.getsource(variable))
     (cls,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Variable")
     blocks = [n for n in cls.body if isinstance(n, ast.If) and isinstance(n.test, ast.Name)]
@@ -28,7 +28,7 @@ DECLARED = declared()
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_declared_signature_is_the_real_one(name: str) -> None:
+def test_declared_signatures_are_those_of_the_functions(name: str) -> None:
     def shape_of(function: Any) -> list[Any]:
         _, *parameters = inspect.signature(function).parameters.values()
         return [(p.name, p.kind, p.default) for p in parameters]
@@ -36,7 +36,7 @@ def test_declared_signature_is_the_real_one(name: str) -> None:
     assert shape_of(DECLARED[name]) == shape_of(vars(Variable)[name])
 
 
-def test_all_that_is_bound_to_variable_is_declared() -> None:
+def test_every_function_bound_to_variable_is_declared() -> None:
     bound = {
         name
         for name, value in vars(Variable).items()

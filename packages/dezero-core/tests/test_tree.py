@@ -1,4 +1,4 @@
-"""The walk over a tree: keys, order, sharing, what is refused."""
+"""Test the walk over a tree: keys, order, shared parameters and errors."""
 
 from array import array
 from collections import UserDict, UserList, deque
@@ -13,7 +13,7 @@ from dezero_core.state import named_params
 
 
 class Node:
-    """The least that takes part in a tree."""
+    """A minimal object with ``named_params``."""
 
     def __init__(self, **attributes: Any) -> None:
         vars(self).update(attributes)
@@ -49,7 +49,7 @@ def test_keys_are_paths_in_order_of_definition() -> None:
     ]
 
 
-def test_containers_are_trees_too() -> None:
+def test_containers_are_trees() -> None:
     assert list(named_params({"a": {"b": [p(), p()]}, "c": p()})) == ["a/b/0", "a/b/1", "c"]
     assert list(named_params([p()])) == ["0"]
     assert named_params([3, {}]) == {}
@@ -63,7 +63,7 @@ NO_TREES = [3, "words", None, Node, len, p(), Variable(np.ones(2)), iter([p()]),
 
 
 @pytest.mark.parametrize("root", [*NO_TREES, {"a": p()}.values()], ids=lambda x: type(x).__name__)
-def test_what_is_no_tree_is_refused(root: Any) -> None:
+def test_a_value_that_is_not_a_tree_is_refused(root: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"named_params: got .*; expected a model or layer"):
         named_params(root)
 
@@ -88,7 +88,7 @@ def test_a_parameter_without_a_key_is_an_error(hide: Any) -> None:
     assert Node(blocks=hide(Node())).named_params() == {}
 
 
-def test_a_shared_parameter_goes_by_attributes_else_by_its_first_path() -> None:
+def test_a_shared_parameter_has_its_attribute_path_or_else_its_first_path() -> None:
     layer = Node(W=p())
     assert list(Node(layers=[layer], l0=layer).named_params()) == ["l0/W"]
     assert list(Node(l0=layer, layers=[layer]).named_params()) == ["l0/W"]
@@ -96,7 +96,7 @@ def test_a_shared_parameter_goes_by_attributes_else_by_its_first_path() -> None:
     assert list(Node(a=layer, b=layer).named_params()) == ["a/W"]
 
 
-def test_deleted_and_emptied_attributes_are_gone() -> None:
+def test_deleted_attributes_and_none_have_no_keys() -> None:
     tree = Node(a=p(), b=p(), c=p())
     del tree.a
     tree.b = None
@@ -112,7 +112,7 @@ def test_deleted_and_emptied_attributes_are_gone() -> None:
         ({"1": p(), 1: p()}, "two parameters have the key '1'"),
     ],
 )
-def test_names_that_cannot_be_keys(tree: Any, message: str) -> None:
+def test_names_that_cannot_be_keys_raise(tree: Any, message: str) -> None:
     with pytest.raises(WeightsError, match=message) as caught:
         named_params(tree)
     assert isinstance(caught.value, ValueError)
