@@ -89,12 +89,12 @@ def headers() -> Iterator[Hostile]:
     """Array headers that say something else than what is there."""
     four = bytes(16)
     for shape, text in {
-        "(1000000000000,)": "header says 4e+12 bytes, the member has 16",
-        "(400000000,)": "header says 1.6e+09 bytes",
-        "(4294967296, 4294967296)": "header says",
-        "(1" + "0" * 30 + ",)": "header says",
-        "(3,)": "header says 12 bytes",
-        "()": "header says 4 bytes",
+        "(1000000000000,)": "the header declares 4e+12 bytes, the member has 16",
+        "(400000000,)": "the header declares 1.6e+09 bytes",
+        "(4294967296, 4294967296)": "the header declares",
+        "(1" + "0" * 30 + ",)": "the header declares",
+        "(3,)": "the header declares 12 bytes",
+        "()": "the header declares 4 bytes",
         "(-1,)": "is damaged|not valid",
         "(-4, -1)": "not valid",
         "(True, 4)": "is damaged|not valid",

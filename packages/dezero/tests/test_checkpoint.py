@@ -140,12 +140,12 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
         ),
         ({"model": make()["model"]}, ShapeMismatch, "'l1/W': model .* 'v' is"),
         ({"extra": {}}, KeyMismatch, "has no extra; it has generators, model"),
-        ({**parts, "own": mersenne}, WeightsError, "kind 'PCG64'"),
+        ({**parts, "own": mersenne}, WeightsError, "type 'PCG64'"),
         ({**parts, "loader": DataLoader(Spiral(), 30)}, WeightsError, "only one"),
         (
             {**parts, "loader": DataLoader([(0, 0)] * 9, 3, generator=mersenne)},
             WeightsError,
-            "of 300 examples, the data set has 9",
+            "of 300 examples, the dataset has 9",
         ),
     ]:
         given = {**other, **changes}
@@ -238,7 +238,7 @@ def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
     parts["model"].save_weights(tmp_path / "weights")
     with pytest.raises(FormatError, match="is no checkpoint; weights are read by load_weights"):
         load_checkpoint(tmp_path / "weights", **parts)
-    with pytest.raises(SaveError, match="odd/x is a set: states hold"):
+    with pytest.raises(SaveError, match="odd/x is of type set; states hold"):
         save_checkpoint(tmp_path / "run", odd=Odd())
 
 
@@ -309,12 +309,12 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
         checkpoints.save(step, **parts)
     whole = checkpoints.path(2).read_bytes()
     checkpoints.path(2).write_bytes(whole[: len(whole) // 2])
-    with pytest.warns(UserWarning, match=r"passed over: .*step-000000002\.npz"):
+    with pytest.warns(UserWarning, match=r"skipped a checkpoint: .*step-000000002\.npz"):
         found = checkpoints.load(**parts)
     assert found is not None and found.step == 1
     checkpoints.path(1).write_bytes(b"")
     with (
-        pytest.warns(UserWarning, match="passed over"),
+        pytest.warns(UserWarning, match="skipped a checkpoint"),
         pytest.raises(FormatError, match="every checkpoint is damaged"),
     ):
         checkpoints.load(**parts)

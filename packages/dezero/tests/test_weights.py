@@ -245,7 +245,7 @@ def test_a_layer_that_was_replaced_is_loaded_at_its_place(make: Any, tmp_path: P
             {**three("fc"), "scale": np.ones(1)},
             "no layer is left for scale",
         ),
-        (lambda: L.RNN(3), RNN, "Recurrent layers here go in one direction"),
+        (lambda: L.RNN(3), RNN, "recurrent layers have one direction"),
         (
             lambda: {"w": Parameter(np.zeros((3, 3), "f"))},
             {"w": np.ones((3, 3), "f")},
@@ -300,7 +300,7 @@ def test_names_of_layers_sums_and_bare_parameters(tmp_path: Path) -> None:
         load_pytorch_weights(bare, path, {"w": "w"})
         assert bare["w"].data[1, 0] == (3 if shape == (2, 3) else 1)
     save({"w": np.ones((3, 3), "f")}, path)
-    with pytest.raises(KeyMismatch, match=r"no layer says whether \(3, 3\) must be transposed"):
+    with pytest.raises(KeyMismatch, match=r"no layer declares whether \(3, 3\) must be transposed"):
         load_pytorch_weights({"w": Parameter(np.zeros((3, 3), "f"))}, path, {"w": "w"})
 
 

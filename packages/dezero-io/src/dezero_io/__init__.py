@@ -8,9 +8,11 @@ from .data.datasets import *  # noqa: F403 (their __all__ says what)
 from .data.download import data_folder, get_file
 from .data.loaders import DataLoader, SeqDataLoader
 from .weights import flatten_params
-from .weights.checkpoint import Checkpoint, Checkpointer, load_checkpoint, save_checkpoint
+from .weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .weights.checkpointer import Checkpointer
 from .weights.files import atomic_file
-from .weights.pytorch import load_pytorch_weights, resnet_names, vgg16_names
+from .weights.pytorch import load_pytorch_weights
+from .weights.torchvision import resnet_names, vgg16_names
 
 __all__ = [
     "Checkpoint",

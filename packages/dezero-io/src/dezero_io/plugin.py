@@ -1,4 +1,4 @@
-"""What this package registers with DeZero: two formats of weights, and published weights."""
+"""Register the formats of weight files, and the published weights, with DeZero."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dezero_core.extend import DEZERO_API, WeightFormat, hookimpl
 
 from .data.download import fetch
 from .weights import npz, safetensors
+from .weights.safetensors_header import SUFFIX
 
 MIRRORS = ("https://github.com/koki0702/dezero-models/releases/download/v0.1/",)
 PUBLISHED_WEIGHTS = ("vgg16.npz", "resnet50.npz", "resnet101.npz", "resnet152.npz")
@@ -17,11 +18,11 @@ __all__ = ["DEZERO_API", "dezero_fetch", "dezero_weight_formats"]
 
 @hookimpl
 def dezero_weight_formats() -> list[WeightFormat]:
-    """``.npz``, which plain ``numpy.load`` reads too, and ``.safetensors``."""
+    """Return the formats npz, which `numpy.load` reads too, and safetensors."""
     return [
         WeightFormat(".npz", npz.write, npz.read, npz.headers),
         WeightFormat(
-            safetensors.SUFFIX,
+            SUFFIX,
             safetensors.write,
             safetensors.read,
             safetensors.headers,

@@ -144,7 +144,7 @@ def test_errors_of_a_data_set_come_through() -> None:
     batches = iter(DataLoader(Broken(), 1, shuffle=False))
     with pytest.raises(KeyError, match="mine") as caught:
         next(batches)
-    assert caught.value.__notes__ == ["DataLoader: this was example 0 of the data set"]
+    assert caught.value.__notes__ == ["DataLoader: this was example 0 of the dataset"]
     with pytest.raises(RuntimeError, match="example 1 raised StopIteration"):
         next(batches)
 

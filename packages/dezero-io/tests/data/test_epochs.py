@@ -178,8 +178,8 @@ def test_states_that_do_not_fit() -> None:
     peek(batches)
     state = batches.state_dict()
     for changes, message in [
-        ({"batch_size": 5}, "within an epoch of batches of 5, the loader's batch_size is 3"),
-        ({"size": 9}, "of 9 examples, the data set has 10"),
+        ({"batch_size": 5}, "inside a pass with batch_size 5, the loader's batch_size is 3"),
+        ({"size": 9}, "of 9 examples, the dataset has 10"),
         ({"index": np.zeros(10, int)}, "order of the examples is damaged"),
         ({"iteration": -1}, "damaged"),
         ({"generator": None}, "only one"),
@@ -267,7 +267,9 @@ def test_loaders_and_data_sets_are_printed() -> None:
 
 
 def test_keywords_of_other_loaders_have_hints() -> None:
-    with pytest.raises(TypeError, match="unknown keyword 'num_workers' .batches are made in the"):
+    with pytest.raises(
+        TypeError, match="keyword 'num_workers' .batches are created in the calling"
+    ):
         DataLoader([1, 2], 1, num_workers=2)
     for keyword in ("drop_last", "shuffle", "generator"):
         with pytest.raises(

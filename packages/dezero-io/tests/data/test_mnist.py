@@ -151,7 +151,7 @@ def test_damaged_files_are_refused(
     monkeypatch.setenv("DEZERO_DATA", str(tmp_path))
     path = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
     damage(path, how)
-    with pytest.raises(DataDamaged, match="does not hold what was published") as caught:
+    with pytest.raises(DataDamaged, match="does not have the published contents") as caught:
         MNIST(train=False)
     assert str(path) in str(caught.value)
     assert isinstance(caught.value, ValueError)

@@ -158,7 +158,7 @@ def test_settings_that_make_no_sense() -> None:
         Normalize()(np.ones(2, "D"))
     with pytest.raises(ArgumentError, match="std 0 would divide by 0"):
         Normalize(0, 0)
-    with pytest.raises(ArgumentError, match="Normalize: mean 0; expected finite numbers"):
+    with pytest.raises(ArgumentError, match="Normalize: mean '0'; expected finite numbers"):
         Normalize("0", 1.0)
     with pytest.raises(ArgumentError, match="would divide"):
         Normalize(0, [1.0, 0.0])

@@ -5,6 +5,7 @@ import struct
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Event
@@ -296,7 +297,7 @@ def test_buffers_are_saved_as_they_are(tmp_path: Path) -> None:
     assert npz.read(tmp_path / "m.npz", Limits()).arrays["row"].tolist() == [4, 5, 6, 7]
 
 
-def test_a_call_on_another_thread_frees_its_arguments_before_its_result_is_there(
+def test_a_thread_frees_its_arguments_before_it_returns_a_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checked = Event()
@@ -309,7 +310,7 @@ def test_a_call_on_another_thread_frees_its_arguments_before_its_result_is_there
     monkeypatch.setattr(manifest, "SimpleQueue", SlowQueue)
     x = Rule(0)
     alive = weakref.ref(x)
-    wait = manifest.beside(lambda rule: None, x)
+    wait = manifest.start_thread(partial(lambda rule: None, x))
     del x
     wait()
     found = alive()

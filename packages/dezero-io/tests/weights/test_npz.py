@@ -416,11 +416,11 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
     """Only what is ours, for this file, of this machine, of a process that is gone."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    start = files.prefix(tmp_path / "m.npz")
+    start = files.temporary_prefix(tmp_path / "m.npz")
     left = tmp_path / f"{start}{gone.pid}.x.part"
     kept = [
         tmp_path / f"{start}{os.getpid()}.x.part",
-        tmp_path / f"{files.prefix(tmp_path / 'other.npz')}{gone.pid}.x.part",
+        tmp_path / f"{files.temporary_prefix(tmp_path / 'other.npz')}{gone.pid}.x.part",
         tmp_path / f".m.npz.another-machine.{gone.pid}.x.part",
         tmp_path / "m.npz.part",
     ]
@@ -507,8 +507,8 @@ def denied(source: Any, *arguments: Any, **options: Any) -> Any:
         ("os.replace", denied, "Permission denied"),
         ("pathlib.Path.chmod", denied, "Permission denied"),
         ("dezero_io.weights.files.mkstemp", denied, "Permission denied"),
-        ("dezero_io.weights.files.sweep", denied, "Permission denied"),
-        ("dezero_io.weights.npz._add", full, "No space left on device"),
+        ("dezero_io.weights.files.remove_leftovers", denied, "Permission denied"),
+        ("dezero_io.weights.npz.add", full, "No space left on device"),
     ],
 )
 def test_errors_name_the_path_of_the_user(

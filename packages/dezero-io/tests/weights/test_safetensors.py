@@ -110,7 +110,7 @@ def refused(path: Path) -> dict[str, bytes]:
         "is empty": b"",
         "cut off, damaged, or no": whole[:-1],
         "cut off, damaged": b"words",
-        "no safetensors file": struct.pack("<Q", 1 << 60) + b"{}",
+        "no .safetensors file": struct.pack("<Q", 1 << 60) + b"{}",
         "its SHA-256 differs": bytes(changed),
         "is there twice": struct.pack("<Q", len(twice)) + twice + bytes(4),
         "damaged, or no .safetensors": raw({"w": entry("F32", [2], 4)}, bytes(4)),
@@ -153,7 +153,7 @@ def test_every_bit_of_a_file_counts(tmp_path: Path) -> None:
 
 def test_limits_and_what_cannot_be_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.safetensors"
-    monkeypatch.setattr(safetensors, "LONGEST_HEADER", 1000)
+    monkeypatch.setattr(safetensors, "MAX_HEADER", 1000)
     save_weights({"w": Parameter(np.ones(1000))}, path)
     with pytest.raises(LimitError, match="pass max_bytes="):
         load_weights({"w": Parameter(np.ones(1000))}, path, max_bytes=4000)

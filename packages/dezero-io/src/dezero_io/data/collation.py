@@ -1,21 +1,25 @@
-"""Collate examples into one batch, part by part."""
+"""Stack examples into one batch, part by part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError, ShapeError
 
 from .host_arrays import host_array
 
-HELP = "make the examples alike in a transform, or pass a collate_fn to the loader"
+Numbers = Sequence[int] | NDArray[Any]
+"""The numbers of examples in a dataset."""
+
+REMEDY = "make the examples alike in a transform, or pass a collate_fn to the loader"
 
 
-def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> Any:
+def collate(examples: Sequence[Any], numbers: Numbers, part: str = "") -> Any:
     """Stack examples along a new first axis, part by part.
 
     If an example is a tuple, a list or a dictionary of parts, the batch is one of arrays. Within an
@@ -24,8 +28,8 @@ def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> 
     example is None in the batch.
 
     Args:
-        examples: at least one.
-        numbers: their numbers in the data set, for messages.
+        examples: the examples, at least one.
+        numbers: their numbers in the dataset, for error messages.
         part: the position of these values in the example, such as ``"[0]['image']"``; empty for
             whole examples.
 
@@ -37,7 +41,7 @@ def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> 
     first = examples[0]
     if isinstance(first, Mapping):
         keys = [x.keys() if isinstance(x, Mapping) else None for x in examples]
-        require_alike(keys, container, examples, numbers, part)
+        require_alike(keys, describe_container, examples, numbers, part)
         require_parts(first, numbers, part)
         return {
             key: collate([example[key] for example in examples], numbers, f"{part}[{key!r}]")
@@ -45,10 +49,10 @@ def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> 
         }
     if isinstance(first, tuple | list) and not (part and is_vector(first)):
         lengths = [len(x) if type(x) is type(first) else None for x in examples]
-        require_alike(lengths, container, examples, numbers, part)
+        require_alike(lengths, describe_container, examples, numbers, part)
         require_parts(first, numbers, part)
         columns = zip(*examples, strict=True)
-        return rebuilt(
+        return rebuild(
             first, [collate(xs, numbers, f"{part}[{i}]") for i, xs in enumerate(columns)]
         )
     if part and all(example is None for example in examples):
@@ -56,20 +60,20 @@ def collate(examples: Sequence[Any], numbers: Sequence[int], part: str = "") -> 
     return stack(examples, numbers, part)
 
 
-def stack(examples: Sequence[Any], numbers: Sequence[int], part: str) -> Any:
+def stack(examples: Sequence[Any], numbers: Numbers, part: str) -> Any:
     """Stack values of equal shapes into one array, with NumPy's type promotion."""
     if are_alike(examples):
         stacked = np.array(examples)
         if stacked.dtype.kind != "O":  # integers too large for NumPy give "O"
             return stacked
-    odd = [x is None or isinstance(x, Mapping) for x in examples]
-    require_alike(odd, container, examples, numbers, part)
+    is_other = [x is None or isinstance(x, Mapping) for x in examples]
+    require_alike(is_other, describe_container, examples, numbers, part)
     arrays = [
-        host_array(f"DataLoader: {place(number, part)}", x)
+        host_array(f"DataLoader: {name_of(number, part)}", x)
         for number, x in zip(numbers, examples, strict=True)
     ]
-    require_alike([class_of(x) for x in arrays], class_of, arrays, numbers, part)
-    require_alike([x.shape for x in arrays], shape_of, arrays, numbers, part, ShapeError)
+    require_alike([kind_of(x) for x in arrays], kind_of, arrays, numbers, part)
+    require_alike([x.shape for x in arrays], describe_shape, arrays, numbers, part, ShapeError)
     return np.array(arrays)
 
 
@@ -84,34 +88,34 @@ def are_alike(examples: Sequence[Any]) -> bool:
 
 
 def require_alike(
-    found: list[Any],
+    properties: list[Any],
     describe: Callable[[Any], str],
     examples: Sequence[Any],
-    numbers: Sequence[int],
+    numbers: Numbers,
     part: str,
     error: type[ValueError] = ArgumentError,
 ) -> None:
-    """Raise ``error``, which describes two examples, unless all values in ``found`` are equal."""
-    for i, what in enumerate(found):
-        if what != found[0]:
+    """Raise ``error``, which describes two examples, unless all properties are equal."""
+    for i, value in enumerate(properties):
+        if value != properties[0]:
             raise error(
-                f"DataLoader: {place(numbers[i], part)} is {describe(examples[i])}, "
-                f"{place(numbers[0], part)} is {describe(examples[0])}; {HELP}"
+                f"DataLoader: {name_of(numbers[i], part)} is {describe(examples[i])}, "
+                f"{name_of(numbers[0], part)} is {describe(examples[0])}; {REMEDY}"
             )
 
 
-def require_parts(example: Any, numbers: Sequence[int], part: str) -> None:
+def require_parts(example: Collection[Any], numbers: Numbers, part: str) -> None:
     """Raise `ArgumentError` if a container is empty: its batch would have no length."""
     if not example:
-        raise ArgumentError(f"DataLoader: {place(numbers[0], part)} is empty: {example!r}")
+        raise ArgumentError(f"DataLoader: {name_of(numbers[0], part)} is empty: {example!r}")
 
 
-def place(number: int, part: str) -> str:
+def name_of(number: int, part: str) -> str:
     """Name an example, or a part of it."""
     return f"part {part} of example {number}" if part else f"example {number}"
 
 
-def container(x: Any) -> str:
+def describe_container(x: object) -> str:
     """Describe an example by its type and contents."""
     if isinstance(x, Mapping):
         return f"a dictionary with keys {', '.join(map(repr, x))}"
@@ -120,25 +124,25 @@ def container(x: Any) -> str:
     return "None" if x is None else f"a value of type {type(x).__name__}"
 
 
-def class_of(x: Any) -> str:
-    """Describe an array by its class of dtypes; NumPy should not mix these classes."""
+def kind_of(x: NDArray[Any]) -> str:
+    """Describe the elements of an array: text, dates, times or numbers, which do not mix."""
     return {"U": "text", "M": "a date", "m": "a time"}.get(x.dtype.kind, "a number")
 
 
-def shape_of(x: Any) -> str:
+def describe_shape(x: NDArray[Any]) -> str:
     """Describe an array by its shape."""
     return f"an array of shape {x.shape}"
 
 
-def is_vector(x: Any) -> bool:
+def is_vector(x: object) -> bool:
     """Return whether a tuple or list holds plain numbers or strings, perhaps nested."""
     if isinstance(x, tuple | list):
         return not hasattr(x, "_fields") and all(is_vector(element) for element in x)
     return isinstance(x, bool | int | float | complex | str | np.generic)
 
 
-def rebuilt(container: Any, parts: list[Any]) -> Any:
-    """Return ``parts`` in a tuple, named tuple or list, like ``container``."""
+def rebuild(container: Sequence[Any], parts: list[Any]) -> Any:
+    """Return the parts in a tuple, named tuple or list, like ``container``."""
     if hasattr(container, "_fields"):
         return type(container)(*parts)
     return parts if isinstance(container, list) else tuple(parts)
@@ -151,20 +155,20 @@ def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
     if isinstance(batch, Mapping):
         return {key: map_arrays(function, part) for key, part in batch.items()}
     if isinstance(batch, tuple | list):
-        return rebuilt(batch, [map_arrays(function, part) for part in batch])
+        return rebuild(batch, [map_arrays(function, part) for part in batch])
     return batch
 
 
-def examples_of(dataset: Any, numbers: Any) -> list[Any]:
+def examples_of(dataset: Any, numbers: Numbers) -> list[Any]:
     """Return examples by their numbers; errors name the example."""
     examples = []
     for number in numbers:
         try:
             examples.append(dataset[int(number)])
-        except StopIteration as error:  # would silently end the loop over the batches
+        except StopIteration as error:  # it would end the loop over the batches without an error
             raise RuntimeError(f"DataLoader: example {number} raised StopIteration") from error
         except Exception as error:
-            with suppress(Exception):  # a frozen class of errors takes no note
-                error.add_note(f"DataLoader: this was example {number} of the data set")
+            with suppress(Exception):  # an error without a __dict__ takes no note
+                error.add_note(f"DataLoader: this was example {number} of the dataset")
             raise
     return examples

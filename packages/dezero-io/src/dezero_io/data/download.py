@@ -1,4 +1,4 @@
-"""Published files: the folders they are looked for in, and bringing them there."""
+"""Find published files in the folders for data, or download them."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from ..weights.files import atomic_file, open_regular
 
 
 def data_folder() -> Path:
-    """Where datasets are kept: ``DEZERO_DATA``, else the platform's folder for caches."""
+    """Return the folder of datasets: ``DEZERO_DATA`` if set, else the cache folder."""
     chosen = os.environ.get("DEZERO_DATA")
     return Path(chosen).expanduser() if chosen else cache_folder()
 
 
 def cache_folder() -> Path:
-    """The platform's folder for caches, such as ``~/.cache/dezero``."""
+    """Return the platform's cache folder for DeZero, such as ``~/.cache/dezero``."""
     import pooch
 
     return Path(pooch.os_cache("dezero"))
 
 
 def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
-    """The path of a published file, which is downloaded if it is in neither folder.
+    """Return the path of a published file; download it if it is in neither folder.
 
     Args:
-        name: path below `data_folder`, such as ``mnist/t10k-labels-idx1-ubyte.gz``.
-        group: the names of all files of the dataset, for the message.
-        mirrors: addresses to put the last part of the name behind, tried in order.
+        name: a path below `data_folder`, such as ``mnist/t10k-labels-idx1-ubyte.gz``.
+        group: the names of all files of the dataset, for the error message.
+        mirrors: addresses of folders, tried in order; the file name is appended.
 
     Raises:
-        DataMissing: naming the folder and the files of the group.
+        DataMissing: no mirror has the file; the message names the folder and all files.
     """
     for folder in (data_folder, cache_folder):
         path = folder() / name
@@ -51,7 +51,7 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
         try:
             download(mirror + target.name, target)
             return target
-        except (OSError, ValueError) as error:  # those of requests are OSErrors
+        except (OSError, ValueError) as error:  # the errors of requests are OSErrors
             failures.append(f"{mirror}: {type(error).__name__}")
     raise DataMissing(
         f"{target.name} is not in {target.parent} and cannot be downloaded "
@@ -70,7 +70,7 @@ def download(url: str, target: Path, sha256: str | None = None) -> None:
     from tqdm import tqdm
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    # pooch sets the total; until then it is 1, because a bar of 0 counts as none
+    # total=1 until pooch sets it: a bar with total 0 is false, and pooch would ignore it
     with (
         tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=1) as bar,
         atomic_file(target) as file,
@@ -79,10 +79,10 @@ def download(url: str, target: Path, sha256: str | None = None) -> None:
             copy_local(url, file)
         else:
             pooch.HTTPDownloader(progressbar=bar)(url, file, None)
-        found = None if sha256 is None else sha256_of(file)
-        if found != sha256:
+        actual = None if sha256 is None else sha256_of(file)
+        if actual != sha256:
             raise DataDamaged(
-                f"{url}: the download has SHA-256 {found}, expected {sha256}. Check the address "
+                f"{url}: the download has SHA-256 {actual}, expected {sha256}. Check the address "
                 "and the checksum; nothing was stored"
             )
 
@@ -135,10 +135,10 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
         if expected is None:
             return str(target)
         with target.open("rb") as file:
-            found = sha256_of(file)
-        if found == expected:
+            actual = sha256_of(file)
+        if actual == expected:
             return str(target)
-        damage = f"; {target} is there, with SHA-256 {found}, expected {expected}"
+        damage = f"; {target} exists, with SHA-256 {actual}, expected {expected}"
     try:
         download(url, target, *([] if expected is None else [expected]))
     except DataDamaged as error:
@@ -179,17 +179,17 @@ def checked_sha256(sha256: str) -> str:
 
 
 def show_progress(block_num: int, block_size: int, total_size: int) -> None:
-    """Print a bar for ``urllib.request.urlretrieve`` (book step 51).
+    """Print a progress bar for ``urllib.request.urlretrieve`` (book step 51).
 
     Args:
-        block_num: how many blocks have come.
-        block_size: bytes in each.
-        total_size: bytes of the file; below 1 if the server does not say.
+        block_num: the number of blocks downloaded so far.
+        block_size: the size of a block in bytes.
+        total_size: the size of the file in bytes; below 1 if unknown.
     """
-    arrived = block_num * block_size
+    downloaded = block_num * block_size
     if total_size < 1:
-        print(f"\r{arrived:,} bytes", end="", flush=True)
+        print(f"\r{downloaded:,} bytes", end="", flush=True)
         return
-    share = min(arrived / total_size, 1.0)
+    share = min(downloaded / total_size, 1.0)
     filled = int(share * 30)
     print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {share:.2%}", end="", flush=True)

@@ -1,17 +1,19 @@
-"""Iterate over a data set in epochs, each with its own order and position."""
+"""Iterate over a dataset in epochs, each with its own order and position."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-DataLoader = Any
-"""A `dezero_io.data.loaders.DataLoader`, which imports this file."""
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # loaders.py imports this file
+    from .loaders import DataLoader
 
 
 @dataclass(eq=False)
 class Epoch:
-    """The order of one pass over a data set, and the position in it.
+    """The order of one pass over a dataset, and the position in it.
 
     Attributes:
         index: the numbers of the examples in the order of the pass, int64 of shape (N,).
@@ -20,7 +22,7 @@ class Epoch:
         iteration: the number of batches already taken.
     """
 
-    index: Any
+    index: NDArray[Any]
     batch_size: int
     max_iter: int
     iteration: int = 0
@@ -34,8 +36,8 @@ class Epoch:
 class BatchIterator:
     """An iterator over the batches of one epoch, returned by ``iter(loader)``.
 
-    Iterators of one loader are independent. Each can be a part of a checkpoint: its state is that
-    of the loader, at the position of this iterator.
+    Iterators of one loader are independent. Each can be a part of a checkpoint: its state is the
+    state of the loader at the position of this iterator.
 
     Args:
         loader: the loader of the batches.
@@ -61,7 +63,7 @@ class BatchIterator:
         epoch.iteration += 1
         try:
             return self.loader._load(indices)
-        except StopIteration as error:  # it would end the loop in silence
+        except StopIteration as error:  # it would end the loop without an error
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error
@@ -77,7 +79,7 @@ class BatchIterator:
         """Continue with the order and the position of ``state``.
 
         Raises:
-            WeightsError: as `DataLoader.load_state_dict`.
+            WeightsError: as for `DataLoader.load_state_dict`.
         """
         loaded = self.loader._restored(state) or self.loader._new_epoch()
         vars(self.epoch).update(vars(loaded))

@@ -1,16 +1,17 @@
-"""Convert data to plain NumPy arrays, for data sets, transforms and loaders."""
+"""Convert data to plain NumPy arrays, for datasets, transforms and loaders."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import unwrap
 
 
-def host_array(name: str, x: Any) -> Any:
+def host_array(name: str, x: object) -> NDArray[Any]:
     """Return ``x`` as a plain NumPy array in native byte order, copied only if necessary.
 
     Args:
@@ -22,16 +23,16 @@ def host_array(name: str, x: Any) -> Any:
         ArgumentError: ``x`` is a masked array, a PIL image, an array on another device, or contains
             other Python objects.
     """
-    given = x
-    if type(x) is not np.ndarray:
-        x = _plain(name, unwrap(x))
-    if x.dtype.kind in "OV":
-        kind = type(given).__name__
-        raise ArgumentError(f"{name}: expected numbers or text, got {kind} (dtype {x.dtype})")
-    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+    array = x if type(x) is np.ndarray else plain_array(name, unwrap(x))
+    if array.dtype.kind in "OV":
+        raise ArgumentError(
+            f"{name}: expected numbers or text, got {type(x).__name__} (dtype {array.dtype})"
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _plain(name: str, x: Any) -> Any:
+def plain_array(name: str, x: object) -> NDArray[Any]:
+    """Convert ``x`` to a plain NumPy array, or raise an error with the remedy."""
     if isinstance(x, np.ma.MaskedArray):
         raise ArgumentError(f"{name}: got a masked array; fill the gaps first, x.filled(value)")
     if hasattr(x, "getbands"):
@@ -45,18 +46,17 @@ def _plain(name: str, x: Any) -> Any:
     try:
         return np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as error:
-        kind = type(x).__name__
         raise ArgumentError(
-            f"{name}: no NumPy array can be made of this {kind}: {error}"
+            f"{name}: cannot convert {type(x).__name__} to a NumPy array: {error}"
         ) from error
 
 
 def rows(data: Any) -> Any:
     """Return a NumPy array as a plain view, whose ``data[i]`` is a row; other data unchanged."""
     is_pandas = hasattr(data, "iloc")  # data[i] would be a label or a column
-    return _plain("Dataset", data) if is_pandas or isinstance(data, np.ndarray) else data
+    return plain_array("Dataset", data) if is_pandas or isinstance(data, np.ndarray) else data
 
 
-def is_table(data: Any) -> bool:
+def is_table(data: object) -> bool:
     """Return whether examples are the rows of one NumPy array of numbers or strings."""
     return isinstance(data, np.ndarray) and data.ndim > 0 and data.dtype.kind not in "OV"

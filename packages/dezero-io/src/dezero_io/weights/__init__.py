@@ -1,19 +1,17 @@
-"""Weight files, checkpoints, and the parameters of a tree by key."""
+"""Save and load weights and checkpoints; list the parameters of a tree by key."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from dezero_core import Buffer, Parameter
 from dezero_core.state import named_params
 
 
-def flatten_params(tree: Any, parent_key: str = "") -> dict[str, Parameter | Buffer]:
+def flatten_params(tree: object, parent_key: str = "") -> dict[str, Parameter | Buffer]:
     """Return every Parameter and Buffer below ``tree`` by key (book step 53).
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters, nested as you like.
-        parent_key: put in front of every key, with a ``/``.
+        parent_key: a path to put before every key, with a ``/``.
 
     Raises:
         WeightsError: a name contains ``/``, two paths give one key, or there is a cycle.

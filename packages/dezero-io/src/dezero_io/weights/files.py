@@ -1,4 +1,4 @@
-"""Open and replace files: an ordinary file or an error, the old contents or the new, whole."""
+"""Replace a file at once, so that its path never has partial contents; open ordinary files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ from dezero_core.errors import FormatError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside ``path`` that replaces it when the block ends well.
+    """Open a temporary file in the folder of ``path``; it replaces ``path`` when the block ends.
 
-    The file can also be read, so that the block can check what it has written.
-
-    A symbolic link is followed, so that the file it points to is replaced; an existing file's
-    permissions are kept. When the block raises, ``path`` is as it was and the temporary file
-    is gone.
+    The file can also be read, so that the block can check what it has written. If the block raises
+    an error, ``path`` does not change and the temporary file is deleted. If ``path`` is a symbolic
+    link, the file it points to is replaced. The permissions of an existing file stay.
 
     Raises:
         OSError: the folder is missing or not writable, the disk is full, or ``path`` is a folder.
@@ -55,7 +53,7 @@ def require_writable(path: Path) -> None:
 
 
 def _temporary_file(path: Path) -> tuple[int, Path, Path]:
-    """Create a file beside ``path``; return its descriptor, its path, and the path to replace."""
+    """Create a temporary file; return its descriptor, its path, and the path to replace."""
     try:
         target = path.resolve()
     except RuntimeError as error:  # Python 3.11 and 3.12 raise no OSError for link loops
@@ -66,8 +64,8 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(target).st_mode):  # raises if the name is too long
             raise IsADirectoryError(errno.EISDIR, "a folder has this name", str(path))
-    sweep(target)
-    descriptor, name = mkstemp(SUFFIX, f"{prefix(target)}{os.getpid()}.", target.parent)
+    remove_leftovers(target)
+    descriptor, name = mkstemp(SUFFIX, f"{temporary_prefix(target)}{os.getpid()}.", target.parent)
     return descriptor, Path(name), target
 
 
@@ -93,26 +91,26 @@ def errors_naming(path: Path, without_name: Container[int] = ()) -> Iterator[Non
 
 
 SUFFIX = ".part"
-"""What the names of temporary files end in."""
+"""The suffix of temporary files."""
 
 
-def prefix(target: Path) -> str:
-    """How the names of temporary files of this machine for ``target`` begin; a process follows."""
+def temporary_prefix(target: Path) -> str:
+    """Return how the temporary files for ``target`` begin on this machine; a process id follows."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
     return f".{name}.{node()[:50]}."
 
 
-def sweep(target: Path) -> None:
-    """Remove what processes of this machine that died while they wrote ``target`` have left."""
-    start = prefix(target)
-    for left in target.parent.glob(f".*{SUFFIX}"):
-        process = left.name.removeprefix(start).split(".")[0]
-        if left.name.startswith(start) and process.isdigit() and not is_alive(int(process)):
-            left.unlink(missing_ok=True)
+def remove_leftovers(target: Path) -> None:
+    """Delete the temporary files of processes that died while they wrote ``target``."""
+    start = temporary_prefix(target)
+    for file in target.parent.glob(f".*{SUFFIX}"):
+        process = file.name.removeprefix(start).split(".")[0]
+        if file.name.startswith(start) and process.isdigit() and not is_alive(int(process)):
+            file.unlink(missing_ok=True)
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of that number runs; taken for granted where nobody can be asked."""
+    """Return whether a process with this id runs; True on systems that cannot tell."""
     if os.name != "posix":
         return True
     try:
@@ -125,7 +123,7 @@ def is_alive(process: int) -> bool:
 
 
 def _mode(target: Path) -> int:
-    """Permissions of the file to be replaced, or those a new file would get."""
+    """Return the permissions of the file to be replaced, or those of a new file."""
     with suppress(FileNotFoundError):
         return target.stat().st_mode & 0o777
     umask = os.umask(0)
@@ -134,7 +132,7 @@ def _mode(target: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the renaming itself on disk; systems that cannot open folders have no such call."""
+    """Flush a renaming to disk, on systems that can open folders."""
     if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -144,13 +142,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """The file at ``path``, open for reading.
+    """Open an ordinary file for reading in binary.
 
     Raises:
-        FormatError: it is a folder, a pipe or a device.
-        OSError: it cannot be opened.
+        FormatError: ``path`` is a folder, a pipe or a device.
+        OSError: the file cannot be opened.
     """
-    # non-blocking: a pipe would wait until somebody writes
+    # Non-blocking: opening a pipe would wait until another process writes.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

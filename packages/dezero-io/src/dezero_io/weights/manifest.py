@@ -1,7 +1,7 @@
-"""What a file of weights says of itself: a version, and of each array what it should be.
+"""The manifest of a weight file: its version, and the expected shape, dtype and hash of each array.
 
-It is JSON in every format. What is read is held against it, so that an array that is gone, or of
-another shape, is noticed also where all checksums are right.
+Every format stores the manifest as JSON. Reading compares the arrays with it, so that a missing
+array or a wrong shape is detected even if all checksums of the format are right.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 import dezero_core
 from dezero_core.errors import FormatError, SaveError
@@ -25,17 +26,19 @@ from dezero_core.state import Snapshot
 from ..__about__ import __version__
 
 FORMAT = 1
-"""Version of the layout; a file of a later one is refused."""
+"""The version of the manifest; files of later versions are refused."""
 
 NAME = "__dezero__"
-"""What the manifest is called in a file, and no array may be."""
+"""The name of the manifest in an npz file; no array may have it."""
 
 KINDS = ("param", "buffer")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is said of one array; empty where a file does not say it."""
+    """The expected properties of one array; empty if a file does not state them."""
 
     kind: str = ""
     shape: tuple[int, ...] | None = None
@@ -45,12 +48,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Of a whole file.
+    """The manifest of a whole file.
 
     Attributes:
-        entries: by key, in the order of the file.
-        metadata: the user's strings.
-        versions: of the libraries that wrote it.
+        entries: one per array, by key, in the order of the file.
+        metadata: the user's strings, by name.
+        versions: the versions of the libraries that wrote the file.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -58,7 +61,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """As JSON."""
+        """Return the manifest as JSON, with the versions installed now."""
         versions = {
             "dezero-core": dezero_core.__version__,
             "dezero-io": __version__,
@@ -74,11 +77,11 @@ class Manifest:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """``"param"`` or ``"buffer"`` by key, where the file says."""
+        """``"param"`` or ``"buffer"`` by key, for the arrays whose entry states it."""
         return {key: entry.kind for key, entry in self.entries.items() if entry.kind}
 
-    def check(self, arrays: Mapping[str, Any], verify: bool) -> None:
-        """Hold what was read against what was written.
+    def check(self, arrays: Mapping[str, NDArray[Any]], verify: bool) -> None:
+        """Compare the arrays of a file with their entries.
 
         Raises:
             FormatError: a key, a shape or a dtype differs; with ``verify`` also a SHA-256.
@@ -89,27 +92,27 @@ class Manifest:
         for key, entry in self.entries.items():
             array = arrays[key]
             if (array.shape, array.dtype.name) != (entry.shape, entry.dtype):
-                raise FormatError(f"{key!r} is damaged: it is not what the manifest says")
+                raise FormatError(f"{key!r} is damaged: its shape or dtype is not the manifest's")
             if verify and digest(array) != entry.sha256:
                 raise FormatError(f"{key!r} is damaged: its SHA-256 differs")
 
 
 def decode(content: bytes) -> Manifest:
-    """The manifest in some JSON.
+    """Return the manifest that `Manifest.encode` has encoded.
 
     Raises:
-        FormatError: it is damaged, or of a later version.
+        FormatError: the manifest is damaged, or of a later version.
     """
     try:
-        said = json.loads(content)
-        version = said["format"]
+        fields = json.loads(content)
+        version = fields["format"]
         if type(version) is int and version > FORMAT:
             raise FormatError(f"written by format {version}; this version reads {FORMAT}")
         entries = {
             key: Entry(entry["kind"], tuple(entry["shape"]), entry["dtype"], entry["sha256"])
-            for key, entry in said["arrays"].items()
+            for key, entry in fields["arrays"].items()
         }
-        manifest = Manifest(entries, said["metadata"], said["versions"])
+        manifest = Manifest(entries, fields["metadata"], fields["versions"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
@@ -122,7 +125,7 @@ def decode(content: bytes) -> Manifest:
     return manifest
 
 
-def copies(stored: Stored) -> Snapshot:
+def snapshot(stored: Stored) -> Snapshot:
     """Return the arrays to write; each access copies one of them.
 
     Writers hash and write that copy, so a file matches its checksums even if another thread changes
@@ -132,22 +135,22 @@ def copies(stored: Stored) -> Snapshot:
     return arrays if isinstance(arrays, Snapshot) else Snapshot(arrays)
 
 
-def entry_of(stored: Stored, key: str, array: Any) -> Entry:
-    """What the manifest says of an array that is being written."""
+def entry_of(stored: Stored, key: str, array: NDArray[Any]) -> Entry:
+    """Return the manifest entry of an array."""
     return Entry(stored.kinds.get(key, "param"), array.shape, array.dtype.name, digest(array))
 
 
-def digest(array: Any) -> str:
-    """SHA-256 of an array's elements in C order."""
+def digest(array: NDArray[Any]) -> str:
+    """Return the SHA-256 of an array's elements in C order."""
     return hashlib.sha256(as_bytes(array)).hexdigest()
 
 
-def as_bytes(array: Any) -> Any:
-    """The memory of an array in C order, as an array of bytes."""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+def as_bytes(array: NDArray[Any]) -> memoryview:
+    """Return the elements of an array in C order as bytes; no copy if it is contiguous."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def require_storable(key: str, dtype: Any) -> None:
+def require_storable(key: str, dtype: DTypeLike) -> None:
     """Raise `SaveError` if ``key`` is not a safe name or arrays of ``dtype`` cannot be stored."""
     try:
         known = np.dtype(dtype)
@@ -160,62 +163,65 @@ def require_storable(key: str, dtype: Any) -> None:
         raise SaveError(f"{key!r} cannot be the key of a parameter")
 
 
-def storable(key: str, array: Any) -> Any:
-    """A host array as it is written: in C order, little-endian, with at least its own shape.
+def storable(key: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array in the form that files have: C order, little-endian, the same shape.
 
     Raises:
-        SaveError: it does not hold numbers, or the key cannot be one.
+        SaveError: the array does not hold numbers, or ``key`` is not a safe name.
     """
     require_storable(key, array.dtype)
     native = np.asarray(array, array.dtype.newbyteorder("<"))
     return np.ascontiguousarray(native).reshape(array.shape)
 
 
-def hashed_while(write: Callable[[Any], object], stored: Stored, key: str, array: Any) -> Entry:
-    """Call ``write(array)`` and hash the array on another thread; return its entry."""
-    entry = beside(entry_of, stored, key, array)
+def hash_while_writing(
+    write: Callable[[NDArray[Any]], object], stored: Stored, key: str, array: NDArray[Any]
+) -> Entry:
+    """Call ``write(array)`` and hash the array on another thread; return its manifest entry."""
+    entry = start_thread(partial(entry_of, stored, key, array))
     write(array)
-    found: Entry = entry()
-    return found
+    return entry()
 
 
-def beside(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-    """Call ``function`` on another thread; return a function that waits for its result.
+def start_thread(function: Callable[[], T]) -> Callable[[], T]:
+    """Call ``function`` on a new thread; return a function that waits for its result.
 
-    The function raises the error of the call, if there is one. A `SimpleQueue` stays usable when
-    Ctrl-C interrupts this thread; the locks of concurrent.futures can stay locked for ever. The
-    thread is a daemon: nobody waits for it after an interrupt.
+    The returned function raises the error of the call, if any. Ctrl-C can neither be lost nor hang
+    the program: a SimpleQueue is written in C, so an interrupt cannot leave it locked, as it can
+    leave the locks of concurrent.futures. The thread is a daemon, so that the program can end
+    without it.
     """
-    answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
-    calls = [partial(function, *arguments)]
+    results: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+
+    calls = [function]
 
     def run() -> None:
         try:
-            answer.put((calls.pop()(), None))  # popped, so that the arguments are freed first
+            results.put((calls.pop()(), None))  # popped, so that the array is freed first
         except BaseException as error:
-            answer.put((None, error))
+            results.put((None, error))
 
-    def wait() -> Any:
-        result, error = answer.get()
+    def wait() -> T:
+        result, error = results.get()
         if error is not None:
             raise error
-        return result
+        return result  # type: ignore[return-value]
 
     Thread(target=run, daemon=True).start()
     return wait
 
 
-def outline(shape: tuple[int, ...], dtype: Any) -> Any:
+def outline(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Return an array of that shape and dtype without memory; its elements have no meaning."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def is_safe(key: str) -> bool:
-    """Whether a key could never be taken for a path outside, or for the manifest."""
+    """Return whether a key can be no path to another folder, and is not the manifest's name."""
     parts = key.split("/")
     try:
-        long = len(key.encode()) > 60_000
+        is_long = len(key.encode()) > 60_000  # a name in a zip has at most 65,535 bytes
     except UnicodeEncodeError:
         return False
-    outside = ".." in parts or key.startswith("/")
-    return bool(key) and key != NAME and not long and not outside and "\0" not in key
+    leads_outside = ".." in parts or key.startswith("/")
+    return bool(key) and key != NAME and not is_long and not leads_outside and "\0" not in key

@@ -1,4 +1,4 @@
-"""A bar of bytes on a terminal, for what takes longer than two seconds."""
+"""Show a progress bar in bytes on a terminal, for work that takes longer than two seconds."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-Counted = Callable[[int], object]
-"""Called with the number of bytes that were done."""
+CountBytes = Callable[[int], object]
+"""A function that is called with the number of bytes just read or written."""
 
 DELAY = 2.0
-"""Seconds that pass in silence."""
+"""Seconds before the bar appears; short work shows none."""
 
 
 @contextmanager
-def counted(title: str, total: int | None = None) -> Iterator[Counted]:
-    """A function to call with numbers of bytes; nothing is shown where nobody looks.
+def progress_bar(title: str, total: int | None = None) -> Iterator[CountBytes]:
+    """Yield a function to call with numbers of bytes; without a terminal, nothing is shown.
 
-    The bar is made when it is first shown. tqdm's bars share a lock among all processes of a
-    program: whoever waits for one that a killed process holds waits for ever.
+    The tqdm bar is created only when it is first shown. tqdm's bars share a lock among all
+    processes of a program, and if a killed process holds it, creating a bar never returns.
     """
-    start, done, bar = time.monotonic(), 0, None
+    start, bytes_done, bar = time.monotonic(), 0, None
 
-    def count(bytes_: int) -> None:
-        nonlocal done, bar
-        done += bytes_
+    def count(n: int) -> None:
+        nonlocal bytes_done, bar
+        bytes_done += n
         if bar is not None:
-            bar.update(bytes_)
+            bar.update(n)
         elif time.monotonic() - start >= DELAY and sys.stderr.isatty():
-            bar = new_bar(title, total, done)
+            bar = new_bar(title, total, bytes_done)
 
     try:
         yield count
@@ -39,14 +39,14 @@ def counted(title: str, total: int | None = None) -> Iterator[Counted]:
             bar.close()
 
 
-def new_bar(title: str, total: int | None, done: int) -> Any:
-    """A bar that says how much is done."""
+def new_bar(title: str, total: int | None, bytes_done: int) -> Any:
+    """Return a tqdm bar that shows ``bytes_done``."""
     from tqdm import tqdm
 
     return tqdm(
         desc=title,
         total=total,
-        initial=done,
+        initial=bytes_done,
         unit="B",
         unit_scale=True,
         leave=False,

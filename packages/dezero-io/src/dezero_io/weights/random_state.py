@@ -1,4 +1,4 @@
-"""The states of random number generators, as parts of a checkpoint."""
+"""Save and restore the states of random number generators, as parts of a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import numpy as np
 from dezero_core.errors import WeightsError
 from dezero_core.state import seeded_generator, use_generator
 
-KINDS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 """NumPy's bit generators, by the names in their states."""
 
 
 class StatefulGenerator:
-    """A NumPy generator as a part.
+    """A NumPy generator as a part of a checkpoint.
 
     Args:
-        generator: whose state it is.
+        generator: the generator to save and restore.
     """
 
     def __init__(self, generator: np.random.Generator) -> None:
         self.generator = generator
 
     def state_dict(self) -> dict[str, Any]:
-        """What NumPy says of it."""
+        """Return the state of the bit generator, in NumPy's form."""
         return dict(self.generator.bit_generator.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Draw on from there.
+        """Restore a saved state: the generator then draws the same random numbers again.
 
         Raises:
-            WeightsError: it is a generator of another kind.
+            WeightsError: the state is of another type of bit generator.
         """
         set_state(self.generator.bit_generator, state)
 
 
 class Generators:
-    """What is drawn from by programs that name no generator: DeZero's, NumPy's, Python's."""
+    """The global random number generators: DeZero's, NumPy's and Python's."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The states by owner; DeZero's is None before `dezero_core.seed`."""
+        """Return the states by owner; DeZero's is None before `dezero_core.seed`."""
         own = seeded_generator()
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),
@@ -50,32 +50,35 @@ class Generators:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let all of them draw on from there.
+        """Restore the states of all three.
 
         Raises:
-            WeightsError: NumPy's has been replaced by one of another kind.
+            WeightsError: NumPy's global generator has been replaced by one of another type.
         """
         own = state["dezero"]
-        made = None if own is None else made_of(own)
+        restored = None if own is None else generator_from(own)
         set_state(np.random.get_bit_generator(), state["numpy"])  # type: ignore[attr-defined]
         version, numbers, gauss = state["python"]
         random.setstate((version, tuple(numbers), gauss))
-        use_generator(made)
+        use_generator(restored)
 
 
-def made_of(state: dict[str, Any]) -> np.random.Generator:
-    """A new generator that has this state."""
-    if state.get("bit_generator") not in KINDS:
-        raise WeightsError(f"no generator of kind {state.get('bit_generator')!r}")
-    bits = getattr(np.random, state["bit_generator"])()
+def generator_from(state: dict[str, Any]) -> np.random.Generator:
+    """Return a new generator with this state."""
+    name = state.get("bit_generator")
+    if name not in BIT_GENERATORS:
+        raise WeightsError(f"NumPy has no bit generator {name!r}")
+    bits = getattr(np.random, name)()
     set_state(bits, state)
     return np.random.Generator(bits)
 
 
-def set_state(bits: Any, state: dict[str, Any]) -> None:
-    """Give a bit generator a state of its kind."""
+def set_state(bits: np.random.BitGenerator, state: dict[str, Any]) -> None:
+    """Restore the state of a bit generator, which must be of the same type."""
     try:
         bits.state = state
     except (ValueError, TypeError, KeyError) as error:
-        kinds = f"{state.get('bit_generator')!r}, now it is {type(bits).__name__!r}"
-        raise WeightsError(f"the generator's state is of kind {kinds}: {error}") from error
+        raise WeightsError(
+            f"the generator's state is of type {state.get('bit_generator')!r}, the generator is "
+            f"of type {type(bits).__name__!r}: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Datasets."""
+"""Datasets: published ones, and ones made by a formula."""
 
 from .cifar import CIFAR10, CIFAR100
 from .curves import SinCurve, Spiral, get_spiral

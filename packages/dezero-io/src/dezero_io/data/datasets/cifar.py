@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: small colour pictures."""
+"""CIFAR-10 and CIFAR-100: small colour images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError, DataDamaged
 
@@ -22,30 +23,31 @@ ARCHIVES = {
     "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
     "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
 }
-"""The archives of plain bytes, not those of pickles, with the MD5 that their publisher gives."""
+"""The binary archives, which contain no pickles, and the MD5 that their publisher states."""
 
 PIXELS = 3 * 32 * 32
 FROM_MINUS_1_TO_1 = Compose([ToFloat(), Normalize(127.5, 127.5)])
 
 
 class CIFAR10(ImageDataset):
-    """60,000 colour pictures of 32x32 pixels, ten classes (Krizhevsky, 2009).
+    """60,000 colour images of 32x32 pixels, ten classes (Krizhevsky, 2009).
 
     The archive ``cifar-10-binary.tar.gz`` is looked for in the folder ``cifar`` of
-    `data_folder`, then of the cache folder, and downloaded where it is in neither.
+    `data_folder`, then of the cache folder, and downloaded if it is in neither.
 
     Args:
-        train: the 50,000 pictures to train with (default), else the 10,000 to test with.
-        transform: applied to each example; by default it makes float32 from -1 to 1.
-        target_transform: applied to each label.
+        train: True for the 50,000 training images (default), False for the 10,000 test images.
+        transform: a function applied to each example; by default it converts to float32 from
+            -1 to 1.
+        target_transform: a function applied to each label.
 
     Attributes:
-        data: shape (N, 3, 32, 32), uint8, red, green, blue.
+        data: shape (N, 3, 32, 32), uint8; the channels are red, green and blue.
         label: shape (N,), int64.
 
     Raises:
         DataMissing: the archive is in neither folder, and cannot be downloaded.
-        DataDamaged: it holds something else than was published.
+        DataDamaged: the archive is not the published one.
     """
 
     names = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
@@ -62,13 +64,13 @@ class CIFAR10(ImageDataset):
         names = [f"data_batch_{n}.bin" for n in range(1, 6)] if self.train else ["test_batch.bin"]
         members = [f"cifar-10-batches-bin/{name}" for name in names]
         records = read_records("cifar-10-binary.tar.gz", members, 1 + PIXELS)
-        self.label, self.data = records[:, 0].astype(np.int64), pictures(records)
+        self.label, self.data = records[:, 0].astype(np.int64), images_of(records)
 
 
 class CIFAR100(ImageDataset):
-    """60,000 colour pictures of 32x32 pixels, 100 classes in 20 groups (Krizhevsky, 2009).
+    """60,000 colour images of 32x32 pixels, 100 classes in 20 groups (Krizhevsky, 2009).
 
-    The archive is ``cifar-100-binary.tar.gz``, found as that of `CIFAR10`.
+    The archive ``cifar-100-binary.tar.gz`` is looked for and downloaded as for `CIFAR10`.
 
     Args:
         train, transform, target_transform: as for `CIFAR10`.
@@ -76,7 +78,7 @@ class CIFAR100(ImageDataset):
 
     Raises:
         ArgumentError: there is no such ``label_type``.
-        DataMissing, DataDamaged: as `CIFAR10`.
+        DataMissing, DataDamaged: as for `CIFAR10`.
     """
 
     names = tuple(
@@ -112,29 +114,29 @@ class CIFAR100(ImageDataset):
         member = f"cifar-100-binary/{'train' if self.train else 'test'}.bin"
         records = read_records("cifar-100-binary.tar.gz", [member], 2 + PIXELS)
         column = 0 if self.label_type == "coarse" else 1
-        self.label, self.data = records[:, column].astype(np.int64), pictures(records)
+        self.label, self.data = records[:, column].astype(np.int64), images_of(records)
 
     @classmethod
     def labels(cls, label_type: str = "fine") -> dict[int, str]:
-        """What the classes are called, or with ``"coarse"`` their groups."""
+        """Return the names of the classes, or with ``"coarse"`` of the 20 groups, by label."""
         coarse = checked_label_type(label_type) == "coarse"
         return dict(enumerate(cls.coarse_names if coarse else cls.names))
 
 
 def checked_label_type(label_type: str) -> str:
-    """``label_type``, if there is such a one."""
+    """Return ``label_type`` if it is valid, else raise `ArgumentError`."""
     if label_type not in ("fine", "coarse"):
-        raise ArgumentError(f"CIFAR100: label_type {label_type!r}; there are 'fine' and 'coarse'")
+        raise ArgumentError(f"CIFAR100: label_type {label_type!r}; expected 'fine' or 'coarse'")
     return label_type
 
 
-def pictures(records: Any) -> Any:
-    """The pixels of records, which come last in each, as (N, 3, 32, 32)."""
+def images_of(records: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the pixels, the last bytes of each record, in the shape (N, 3, 32, 32)."""
     return np.ascontiguousarray(records[:, -PIXELS:]).reshape(-1, 3, 32, 32)
 
 
-def read_records(archive: str, members: list[str], length: int) -> Any:
-    """Files of an archive, which hold records of ``length`` bytes, as one array (N, length)."""
+def read_records(archive: str, members: list[str], length: int) -> NDArray[np.uint8]:
+    """Read files of an archive, with records of ``length`` bytes, into one array (N, length)."""
     path = fetch(f"cifar/{archive}", [archive], MIRRORS)
     require_md5(path, ARCHIVES[archive])
     parts = []
@@ -155,12 +157,12 @@ def require_md5(path: Path, expected: str) -> None:
         while block := file.read(1 << 20):
             digest.update(block)
     if digest.hexdigest() != expected:
-        raise damaged(path, "its MD5 is another one")
+        raise damaged(path, "its MD5 differs")
 
 
 def damaged(path: Path, reason: str) -> DataDamaged:
-    """The error for an archive that is not what was published."""
+    """Return the error for an archive that is not the published one."""
     return DataDamaged(
-        f"{path} is not what was published: {reason}. Delete it and load the dataset again, or "
+        f"{path} is not the published archive: {reason}. Delete it and load the dataset again, or "
         "put a good copy in its place"
     )

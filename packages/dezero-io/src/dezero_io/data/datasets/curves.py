@@ -1,4 +1,4 @@
-"""Data made by a formula: a spiral to classify, a sine wave to continue."""
+"""Data computed from a formula: a spiral to classify, and a sine to predict."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .dataset import Dataset
 
 
 class Spiral(Dataset):
-    """300 points on three arms of a spiral, with some noise (book step 48).
+    """300 noisy points on three arms of a spiral, one class per arm (book step 48).
 
-    The points are the book's; making them leaves the random numbers of the program alone.
+    The points are the same as the book's. They use no random numbers of the program.
 
     Attributes:
         data: shape (300, 2), float32.
@@ -27,7 +27,7 @@ class Spiral(Dataset):
 
 def get_spiral(train: bool = True) -> tuple[Any, Any]:
     """Return points (300, 2), float32, and arms (300,), int64, of `Spiral` (book step 48)."""
-    # The old generator: only it gives the book's points.
+    # RandomState, because the book's points come from it.
     draw = np.random.RandomState(1984 if train else 2020)
     arm = np.repeat(np.arange(3), 100)
     radius = np.tile(np.arange(100) / 100, 3)
@@ -38,9 +38,9 @@ def get_spiral(train: bool = True) -> tuple[Any, Any]:
 
 
 class SinCurve(Dataset):
-    """A period of a sine with noise, at each step the value to follow (book step 60).
+    """A period of a noisy sine: predict the next value (book step 60).
 
-    The part to test with is a cosine without noise. The noise is drawn from DeZero's generator.
+    The test part is a cosine without noise. The noise is drawn from DeZero's generator.
 
     Attributes:
         data: shape (999, 1), float64.

@@ -1,4 +1,4 @@
-"""Dataset: examples by number."""
+"""The base class of datasets: examples and labels by number."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from operator import index
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError, ShapeError
 
 from ..collation import collate, examples_of
 from ..host_arrays import host_array, is_table, rows
-from ..transforms.arrays import transformed
+from ..transforms.arrays import apply_to_batch
 
 
 class Dataset:
-    """Base of datasets (book step 49). Subclasses fill ``data`` and ``label`` in ``prepare``.
+    """The base class of datasets (book step 49).
+
+    A subclass sets ``data`` and ``label`` in `prepare`.
 
     Args:
-        train: the part to train with (default), else the part to test with.
-        transform: applied to each example.
-        target_transform: applied to each label.
+        train: True for the training part (default), False for the test part.
+        transform: a function applied to each example, or None.
+        target_transform: a function applied to each label, or None.
 
     Attributes:
-        data: the examples, a host array of shape (N, ...).
-        label: their labels, a host array of shape (N, ...), or None.
+        data: the examples, a NumPy array of shape (N, ...).
+        label: their labels, a NumPy array of shape (N, ...), or None.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Dataset:
         self.prepare()
 
     def prepare(self) -> None:
-        """Set ``data`` and ``label``."""
+        """Set ``data`` and ``label``; a subclass defines this."""
 
     def __repr__(self) -> str:
         try:
@@ -68,22 +71,22 @@ class Dataset:
         x = self.transform(x) if self.transform else x
         return x, self.target_transform(t) if self.target_transform and t is not None else t
 
-    def gather(self, indices: Any) -> tuple[Any, Any]:
+    def gather(self, indices: NDArray[Any]) -> tuple[Any, Any]:
         """Return examples and labels by their numbers, as arrays.
 
         Rows of arrays are selected in one step, and transforms that can process whole batches do
         so. Examples are stacked as in `DataLoader`.
 
         Raises:
-            ShapeError: the numbers of examples and labels differ, or the shapes of examples.
+            ShapeError: the numbers of examples and labels differ, or two examples differ in shape.
             ArgumentError: examples differ in type, length or keys; the message names them.
         """
-        own = type(self).__getitem__ is Dataset.__getitem__
-        if own and self.label is not None and len(self.label) != len(self.data):
+        is_plain = type(self).__getitem__ is Dataset.__getitem__
+        if is_plain and self.label is not None and len(self.label) != len(self.data):
             raise ShapeError(
                 f"{type(self).__name__}: {len(self.data)} examples, {len(self.label)} labels"
             )
-        if own and is_table(rows(self.data)):
+        if is_plain and is_table(rows(self.data)):
             try:
                 return self._gathered(indices)
             except (ArgumentError, ShapeError):
@@ -91,23 +94,23 @@ class Dataset:
         batch: tuple[Any, Any] = collate(examples_of(self, indices), indices)
         return batch
 
-    def _gathered(self, indices: Any) -> tuple[Any, Any]:
+    def _gathered(self, indices: NDArray[Any]) -> tuple[Any, Any]:
         """Return rows of the data and their labels, transformed as one batch."""
         name = type(self).__name__
-        x = transformed(self.transform, host_array(name, rows(self.data)[indices]))
+        x = apply_to_batch(self.transform, host_array(name, rows(self.data)[indices]))
         if self.label is None:
             return x, None
         if is_table(rows(self.label)):
             t = host_array(name, rows(self.label)[indices])
         else:
             t = collate(examples_of(rows(self.label), indices), indices, "[1]")
-        return x, transformed(self.target_transform, t)
+        return x, apply_to_batch(self.target_transform, t)
 
 
-def is_integer(x: Any) -> bool:
+def is_integer(x: object) -> bool:
     """Return whether ``x`` is the number of one example, by NumPy's rules."""
     try:
-        index(x)
+        index(x)  # type: ignore[arg-type]
     except TypeError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn: real data without a download."""
+"""The handwritten digits of scikit-learn: real data without a download."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .dataset import Dataset
 class Digits(Dataset):
     """1797 grey images of 8x8 pixels, ten classes (UCI Optical Recognition of Digits, 1998).
 
-    The test part is a fifth of each class, fixed once and for all in ``digits_test.txt``.
+    The test part is a fifth of each class; ``digits_test.txt`` lists its examples.
 
     Attributes:
         data: shape (N, 64), float32 from 0 to 1; N is 1437 for training, 360 for testing.
@@ -39,5 +39,6 @@ class Digits(Dataset):
 
 
 def _test_indices() -> list[int]:
+    """Return the numbers of the examples in the test part."""
     text = files(__package__).joinpath("digits_test.txt").read_text()
     return [int(line) for line in text.splitlines() if not line.startswith("#")]

@@ -1,4 +1,4 @@
-"""ImageNet: the names of its thousand classes."""
+"""The names of the 1000 classes of ImageNet."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ MIRRORS = (
     "238f720ff059c1f82f368259d1ca4ffa5dd8f9f5/",
 )
 LINE = re.compile(r"""[{\s]*(\d+):\s*(['"])(.*)\2\s*[,}]*\s*""")
-"""A number, a colon and a quoted name, with the brackets and commas of a dictionary around."""
+"""A line of a Python dictionary: a number, a colon and a quoted name."""
 
 
 class ImageNet:
-    """The classes of the ImageNet challenge 2012; the pictures are not free to publish."""
+    """The classes of the ImageNet challenge 2012; its images may not be redistributed."""
 
     @staticmethod
     def labels() -> dict[int, str]:
-        """What the 1000 classes are called, by the numbers that VGG16 and ResNet give.
+        """Return the names of the 1000 classes, by the class indices of VGG16 and ResNet.
 
         The file is looked for in the folder ``imagenet`` of `data_folder`, then of the cache
-        folder, and downloaded where it is in neither.
+        folder, and downloaded if it is in neither.
 
         Raises:
-            DataMissing: it is in neither folder, and cannot be downloaded.
-            DataDamaged: it has other lines than numbers and names, or not 1000 of them.
+            DataMissing: the file is in neither folder, and cannot be downloaded.
+            DataDamaged: a line is not a number and a name, or there are not 1000 of them.
         """
         path = fetch(FILE, [FILE], MIRRORS)
         lines = path.read_text("utf-8", errors="replace").splitlines()

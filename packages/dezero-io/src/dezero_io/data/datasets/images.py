@@ -1,4 +1,4 @@
-"""Datasets of pictures: what their classes are called, and a look at some."""
+"""The base class of image datasets: names of classes, and a figure of some images."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .dataset import Dataset
 
 
 class ImageDataset(Dataset):
-    """Pictures of shape (N, C, H, W), uint8.
+    """The base class of datasets of images, uint8 of shape (N, C, H, W).
 
     Attributes:
-        names: what the classes are called, by their number.
+        names: the names of the classes; a label is a position in it.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def labels(cls) -> dict[int, str]:
-        """What the classes are called (book step 51)."""
+        """Return the names of the classes, by label (book step 51)."""
         return dict(enumerate(cls.names))
 
     def show(self, row: int = 10, col: int = 10) -> Any:
-        """Show ``row`` times ``col`` pictures drawn at random; return the matplotlib figure.
+        """Show ``row * col`` images drawn at random, in a grid; return the matplotlib figure.
 
         Raises:
             MissingPackage: matplotlib is not installed.

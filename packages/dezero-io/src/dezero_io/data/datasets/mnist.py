@@ -1,4 +1,4 @@
-"""MNIST: handwritten digits, the field's oldest benchmark."""
+"""MNIST: images of handwritten digits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero_core.errors import DataDamaged
 
@@ -23,11 +24,11 @@ MIRRORS = (
 )
 
 
-ROWS_FROM_0_TO_1 = Compose([Flatten(), ToFloat(), Normalize(0.0, 255.0)])
+FLAT_FROM_0_TO_1 = Compose([Flatten(), ToFloat(), Normalize(0.0, 255.0)])
 
 
 class Contents(NamedTuple):
-    """What a file holds once it is unpacked."""
+    """The size in bytes and the SHA-256 of an unpacked file."""
 
     size: int
     sha256: str
@@ -53,13 +54,13 @@ class MNIST(ImageDataset):
     """70,000 grey images of 28x28 pixels, ten classes (LeCun, Cortes and Burges; book step 51).
 
     The files are looked for in the folder ``mnist`` of `data_folder`, then of the cache folder,
-    and downloaded where they are in neither; what they hold is compared with a SHA-256.
+    and downloaded if they are in neither. The SHA-256 of their contents is checked.
 
     Args:
-        train: the 60,000 images to train with (default), else the 10,000 to test with.
-        transform: applied to each example; by default it makes float32 of shape (784,) from 0
-            to 1. With None examples are uint8 of shape (1, 28, 28).
-        target_transform: applied to each label.
+        train: True for the 60,000 training images (default), False for the 10,000 test images.
+        transform: a function applied to each example; by default it converts to float32 of
+            shape (784,) from 0 to 1. If None, examples are uint8 of shape (1, 28, 28).
+        target_transform: a function applied to each label.
 
     Attributes:
         data: shape (N, 1, 28, 28), uint8.
@@ -67,7 +68,7 @@ class MNIST(ImageDataset):
 
     Raises:
         DataMissing: the files are in neither folder, and cannot be downloaded.
-        DataDamaged: a file holds something else than was published.
+        DataDamaged: the contents of a file are not the published ones.
     """
 
     names = tuple("0123456789")
@@ -75,7 +76,7 @@ class MNIST(ImageDataset):
     def __init__(
         self,
         train: bool = True,
-        transform: Callable[[Any], Any] | None = ROWS_FROM_0_TO_1,
+        transform: Callable[[Any], Any] | None = FLAT_FROM_0_TO_1,
         target_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         super().__init__(train, transform, target_transform)
@@ -86,8 +87,8 @@ class MNIST(ImageDataset):
         self.label = read_idx(f"mnist/{part}-labels-idx1-ubyte.gz").astype(np.int64)
 
 
-def read_idx(name: str) -> Any:
-    """One of `FILES` as an array: a header that gives the lengths of the axes, then bytes."""
+def read_idx(name: str) -> NDArray[np.uint8]:
+    """Return one of `FILES` as an array; the file gives the lengths of the axes, then the bytes."""
     contents = unpacked(fetch(name, tuple(FILES), MIRRORS), FILES[name])
     axes = contents[3]
     shape = np.frombuffer(contents, ">u4", axes, offset=4)
@@ -95,20 +96,20 @@ def read_idx(name: str) -> Any:
 
 
 def unpacked(path: Path, expected: Contents) -> bytes:
-    """What a gzip file holds, if it is what was published; never more than that is read."""
+    """Return the published contents of a gzip file; never inflate more than their size."""
     try:
         with gzip.open(path) as file:
             contents = file.read(expected.size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, str(error)) from error
     if sha256(contents).hexdigest() != expected.sha256:
-        raise damaged(path, "its SHA-256 is another one")
+        raise damaged(path, "its SHA-256 differs")
     return contents
 
 
 def damaged(path: Path, reason: str) -> DataDamaged:
-    """The error for a file that does not hold what was published."""
+    """Return the error for a file with other contents than the published ones."""
     return DataDamaged(
-        f"{path} does not hold what was published: {reason}. Delete it and load the dataset "
+        f"{path} does not have the published contents: {reason}. Delete it and load the dataset "
         "again, or put a good copy in its place"
     )

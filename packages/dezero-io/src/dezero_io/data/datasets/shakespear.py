@@ -1,4 +1,4 @@
-"""The works of Shakespeare, as numbers of characters."""
+"""Works of Shakespeare as a sequence of characters, each given by a number."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from .dataset import Dataset
 MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",)
 FILE = "shakespear/input.txt"
 SIZE = 1_115_394
-"""Bytes of the file, which is plain ASCII: as many characters."""
+"""The size of the file in bytes, which is its number of characters: it is ASCII."""
 
 
 class Shakespear(Dataset):
-    """40,000 lines of Shakespeare (Karpathy's char-rnn): at each character, the one to follow.
+    """40,000 lines of Shakespeare (Karpathy's char-rnn): predict the next character.
 
     The file ``input.txt`` is looked for in the folder ``shakespear`` of `data_folder`, then of
-    the cache folder, and downloaded where it is in neither. Both parts are the whole text.
+    the cache folder, and downloaded if it is in neither. Both parts, for training and for testing,
+    are the whole text.
 
     Attributes:
         data: shape (N,), int64: the number of each character, in the order of first appearance.
-        label: shape (N,), int64: the number of the next one.
-        char_to_id, id_to_char: from characters to numbers, and back.
+        label: shape (N,), int64: the number of the next character.
+        char_to_id, id_to_char: dictionaries from characters to numbers, and back.
 
     Raises:
         DataMissing: the file is in neither folder, and cannot be downloaded.
-        DataDamaged: it has another size than was published, or is no ASCII.
+        DataDamaged: the file does not have the published size, or is not ASCII.
     """
 
     def prepare(self) -> None:
@@ -44,4 +45,4 @@ class Shakespear(Dataset):
 
 
 Shakespeare = Shakespear
-"""The usual spelling of the book's `Shakespear`."""
+"""An alias of the book's `Shakespear` with the usual spelling."""

@@ -1,7 +1,7 @@
-"""Transforms of examples: of arrays, and of PIL images."""
+"""Transforms of arrays and of PIL images."""
 
 from .arrays import AsType, Compose, Flatten, Normalize, ToFloat, ToInt
-from .pictures import CenterCrop, Convert, RandomHorizontalFlip, Resize, ToArray, ToPIL
+from .images import CenterCrop, Convert, RandomHorizontalFlip, Resize, ToArray, ToPIL
 
 __all__ = [
     "AsType",

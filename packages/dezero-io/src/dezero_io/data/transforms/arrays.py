@@ -1,9 +1,9 @@
-"""Transforms of arrays, applied to whole batches where they can be.
+"""Transform arrays, one example at a time or a whole batch at once.
 
 A transform is called with one example. If it has a method ``batch``, a loader calls that with
-many at once, stacked along a new first axis; it gives the same as one by one, faster. If its
-attribute ``constant`` is true, it gives the same each time: then a data set may be transformed
-once and kept on a device.
+examples stacked along a new first axis; the result is the same, but faster. If its attribute
+``constant`` is true, it returns the same each time, so a loader may transform a dataset once and
+store it on a device.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dezero_core.errors import ArgumentError, ShapeError
 
@@ -21,10 +22,10 @@ from ..host_arrays import host_array
 
 
 class Compose:
-    """Several transforms, one after the other.
+    """Apply several transforms in order.
 
     Args:
-        transforms: functions of one example; none leave it as it is.
+        transforms: functions of one example; an empty sequence leaves it unchanged.
     """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
@@ -32,7 +33,7 @@ class Compose:
 
     @property
     def constant(self) -> bool:
-        """Whether all of them give the same each time."""
+        """True if every transform returns the same each time."""
         return all(getattr(transform, "constant", False) for transform in self.transforms)
 
     def __call__(self, x: Any) -> Any:
@@ -40,14 +41,14 @@ class Compose:
             x = transform(x)
         return x
 
-    def batch(self, xs: Any) -> Any:
-        """Every transform on many examples, (B, ...)."""
+    def batch(self, xs: NDArray[Any]) -> Any:
+        """Apply every transform to examples (B, ...)."""
         for transform in self.transforms:
-            xs = transformed(transform, xs)
+            xs = apply_to_batch(transform, xs)
         return xs
 
 
-def transformed(transform: Callable[[Any], Any] | None, xs: Any) -> Any:
+def apply_to_batch(transform: Callable[[Any], Any] | None, xs: NDArray[Any]) -> Any:
     """Transform examples (B, ...): together if ``transform`` can, else one by one."""
     if transform is None:
         return xs
@@ -59,24 +60,24 @@ def transformed(transform: Callable[[Any], Any] | None, xs: Any) -> Any:
 
 
 class Flatten:
-    """All axes joined: (...) to (M,)."""
+    """Reshape an array of any shape to one axis, (M,)."""
 
     constant = True
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> NDArray[Any]:
         return host_array("Flatten", x).reshape(-1)
 
-    def batch(self, xs: Any) -> Any:
-        """Return examples (B, ...) as (B, M), also if B is 0."""
-        xs = host_array("Flatten", xs)
-        return xs.reshape(len(xs), prod(xs.shape[1:]))
+    def batch(self, xs: ArrayLike) -> NDArray[Any]:
+        """Reshape examples (B, ...) to (B, M); B may be 0."""
+        arrays = host_array("Flatten", xs)
+        return arrays.reshape(len(arrays), prod(arrays.shape[1:]))
 
 
 class AsType:
     """Convert an array to another dtype; integers drop fractions.
 
     Args:
-        dtype: a NumPy dtype or its name (default float32); byte order becomes native.
+        dtype: a NumPy dtype or its name (default float32); the result has native byte order.
 
     Raises:
         ArgumentError: an integer dtype cannot hold a number, or the number is NaN. Numbers too
@@ -85,18 +86,18 @@ class AsType:
 
     constant = True
 
-    def __init__(self, dtype: Any = np.float32) -> None:
+    def __init__(self, dtype: DTypeLike = np.float32) -> None:
         self.dtype = np.dtype(dtype).newbyteorder("=")
 
-    def __call__(self, x: Any) -> Any:
-        return converted(type(self).__name__, host_array(type(self).__name__, x), self.dtype)
+    def __call__(self, x: ArrayLike) -> NDArray[Any]:
+        return cast_array(type(self).__name__, host_array(type(self).__name__, x), self.dtype)
 
-    def batch(self, xs: Any) -> Any:
+    def batch(self, xs: ArrayLike) -> NDArray[Any]:
         """Convert many examples to the dtype."""
         return self(xs)
 
 
-def converted(name: str, x: Any, dtype: np.dtype[Any]) -> Any:
+def cast_array(name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return a copy of an array in ``dtype``, which must be able to hold its numbers."""
     if x.dtype.kind == "c" and dtype.kind != "c":
         raise ArgumentError(f"{name}: complex numbers do not fit in {dtype}; take x.real or abs(x)")
@@ -108,17 +109,17 @@ def converted(name: str, x: Any, dtype: np.dtype[Any]) -> Any:
 
 
 ToFloat = AsType
-"""The book's name for `AsType`."""
+"""An alias of `AsType`: the book's name."""
 
 
 class ToInt(AsType):
-    """The integer parts of numbers.
+    """Convert an array to integers, dropping fractions.
 
     Args:
-        dtype: by name or as NumPy's (default int64).
+        dtype: an integer dtype of NumPy or its name (default int64).
     """
 
-    def __init__(self, dtype: Any = np.int64) -> None:
+    def __init__(self, dtype: DTypeLike = np.int64) -> None:
         super().__init__(dtype)
 
 
@@ -126,48 +127,51 @@ class Normalize:
     """Compute (x - mean) / std in floating point.
 
     The result has the dtype of a floating input; float16 is computed in float32. For integers and
-    bools it is float32, computed in float64 if they have 32 bits or more.
+    booleans it is float32, computed in float64 if they have 32 bits or more.
 
     Args:
-        mean, std: one number for all elements; one for each channel, the first axis of an
-            example; or an array with as many axes as an example, which broadcasts to it.
+        mean, std: a number; one number per channel (the first axis of an example); or an array
+            with as many axes as an example, which broadcasts to it.
 
     Raises:
-        ArgumentError: a ``std`` is 0, or a number is infinite or NaN; examples are not numbers.
-        ShapeError: an example has another number of channels.
+        ArgumentError: a ``std`` is 0; ``mean`` or ``std`` is infinite or NaN; examples are not real
+            numbers.
+        ShapeError: ``mean`` or ``std`` does not broadcast to an example.
     """
 
     constant = True
 
-    def __init__(self, mean: Any = 0, std: Any = 1) -> None:
+    def __init__(self, mean: ArrayLike = 0, std: ArrayLike = 1) -> None:
         self.mean, self.std = finite("mean", mean), finite("std", std)
         if not np.all(self.std):
-            raise ArgumentError(f"Normalize: std {std} would divide by 0")
+            raise ArgumentError(f"Normalize: std {std!r} would divide by 0")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> NDArray[Any]:
         return self.batch(host_array("Normalize", x)[np.newaxis])[0]
 
-    def batch(self, xs: Any) -> Any:
+    def batch(self, xs: ArrayLike) -> NDArray[Any]:
         """Normalize examples (B, ...) or (B, C, ...)."""
-        xs = host_array("Normalize", xs)
-        if xs.dtype.kind not in "biuf":
-            raise ArgumentError(f"Normalize: examples of dtype {xs.dtype}; expected real numbers")
-        dtype = np.result_type(xs.dtype, np.float32)
-        ys = xs.astype(dtype, copy=False) - per_channel(self.mean, xs, dtype)
-        ys /= per_channel(self.std, xs, dtype)
-        return ys.astype(xs.dtype if xs.dtype.kind == "f" else np.float32, copy=False)
+        x = host_array("Normalize", xs)
+        if x.dtype.kind not in "biuf":
+            raise ArgumentError(f"Normalize: examples of dtype {x.dtype}; expected real numbers")
+        dtype = np.result_type(x.dtype, np.float32)
+        y = x.astype(dtype, copy=False) - per_channel(self.mean, x, dtype)
+        y /= per_channel(self.std, x, dtype)
+        return y.astype(x.dtype if x.dtype.kind == "f" else np.float32, copy=False)
 
 
-def finite(name: str, values: Any) -> Any:
-    """Return numbers as a float or an array of float64, if all are finite."""
+def finite(name: str, values: ArrayLike) -> float | NDArray[Any]:
+    """Return finite numbers as a float or a float64 array, else raise `ArgumentError`."""
     numbers = host_array("Normalize", values)
     if numbers.dtype.kind not in "biuf" or not np.all(np.isfinite(numbers)):
-        raise ArgumentError(f"Normalize: {name} {values}; expected finite numbers")
+        raise ArgumentError(f"Normalize: {name} {values!r}; expected finite numbers")
     return numbers.astype(np.float64) if numbers.ndim else float(numbers)
 
 
-def per_channel(values: Any, xs: Any, dtype: Any) -> Any:
-    """Reshape numbers to broadcast with examples (B, ...); return a single number unchanged."""
+def per_channel(
+    values: float | NDArray[Any], xs: NDArray[Any], dtype: np.dtype[Any]
+) -> float | NDArray[Any]:
+    """Reshape ``values`` to broadcast with examples (B, ...); return a float unchanged."""
     if isinstance(values, float):
         return values
     example = xs.shape[1:]
@@ -180,5 +184,7 @@ def per_channel(values: Any, xs: Any, dtype: Any) -> Any:
     elif values.ndim == 1:
         raise ShapeError(f"Normalize: {len(values)} channels for examples of {example}")
     else:
-        raise ShapeError(f"Normalize: numbers of shape {values.shape} for examples of {example}")
+        raise ShapeError(
+            f"Normalize: mean or std of shape {values.shape} for examples of {example}"
+        )
     return values.astype(dtype).reshape(shape)

@@ -1,4 +1,4 @@
-"""Transforms of PIL images, and between images and arrays. They need Pillow."""
+"""Transform PIL images, and convert between images and arrays; they need Pillow."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from operator import index
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dezero_core.errors import ArgumentError, MissingPackage, ShapeError
 from dezero_core.extend import generator
 
 from ..host_arrays import host_array
-from .arrays import converted
+from .arrays import cast_array
+
+Image = Any
+"""A `PIL.Image.Image`; Pillow is optional, so its type is not imported."""
 
 
 def pillow() -> Any:
-    """The module ``PIL.Image``, imported at first use.
+    """Import and return the module ``PIL.Image``.
 
     Raises:
         MissingPackage: Pillow is not installed.
@@ -28,13 +32,14 @@ def pillow() -> Any:
     return Image
 
 
-def eight_bits(name: str, image: Any) -> Any:
-    """Return a picture with 8 bits per channel, so that no conversion clips its numbers.
+def eight_bits(name: str, image: Image) -> Any:
+    """Return an image with 8 bits per channel, so that no conversion clips its values.
 
-    Grey of 16 bits (modes I;16 and I) becomes mode L, times 255/65535 and rounded.
+    16-bit greyscale (modes I;16 and I) becomes mode L: the values are multiplied by 255/65535 and
+    rounded.
 
     Args:
-        name: the transform, for the message.
+        name: the transform, for the error message.
         image: a PIL image.
 
     Raises:
@@ -44,58 +49,58 @@ def eight_bits(name: str, image: Any) -> Any:
     require_image(name, image)
     if image.mode == "F":
         raise ArgumentError(
-            f"{name}: a picture of mode 'F' has no fixed range of numbers; scale them to 0..255 "
+            f"{name}: an image of mode 'F' has no fixed range of values; scale them to 0..255 "
             "and make an image of uint8: Image.fromarray(pixels.astype('uint8'))"
         )
     if image.mode.startswith("I"):
         return sixteen_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # as a warning of PIL advises
+        return image.convert("RGBA")  # as a warning of Pillow advises
     return image
 
 
-def sixteen_bits(name: str, image: Any) -> Any:
-    """Convert a picture of mode I or I;16 to mode I, if its numbers fit in 16 bits."""
+def sixteen_bits(name: str, image: Image) -> Any:
+    """Convert an image of mode I or I;16 to mode I, if its values fit in 16 bits."""
     low, high = image.convert("I").getextrema()
     if low < 0 or high > 65535 or (image.mode == "I" and 0 < high < 256):
         raise ArgumentError(
-            f"{name}: a picture of mode {image.mode!r} with numbers from {low} to {high}, which "
+            f"{name}: an image of mode {image.mode!r} with values from {low} to {high}, which "
             "may not have 16 bits; convert them first: "
             "Image.fromarray(numpy.asarray(image).astype('uint8')), or 'uint16'"
         )
     return image.convert("I")
 
 
-def require_image(name: str, image: Any) -> None:
+def require_image(name: str, image: object) -> None:
     """Raise `ArgumentError` for anything but a PIL image."""
     if not hasattr(image, "getbands"):
-        hint = "; ToPIL() makes one of an array" if isinstance(image, np.ndarray) else ""
+        hint = "; ToPIL() converts an array" if isinstance(image, np.ndarray) else ""
         raise ArgumentError(f"{name}: expected a PIL image, got {type(image).__name__}{hint}")
 
 
 class Convert:
-    """Convert an image to another mode; grey of 16 bits is scaled to 8, by 255/65535.
+    """Convert an image to another mode; 16-bit greyscale is scaled to 8 bits, by 255/65535.
 
     Args:
-        mode: a PIL mode with 8 bits per channel (default ``"RGB"``), or ``"BGR"``: blue and red
-            swapped.
+        mode: a PIL mode with 8 bits per channel (default ``"RGB"``), or ``"BGR"``: RGB with
+            red and blue swapped.
 
     Raises:
-        ArgumentError: the image has mode F, or mode I with numbers outside 16 bits; ``mode`` is F,
-            I or I;16, and not the image's.
+        ArgumentError: the image has mode F, or mode I with values outside 16 bits; ``mode`` is F,
+            I or I;16, and the image has another mode.
     """
 
     def __init__(self, mode: str = "RGB") -> None:
         self.mode = mode
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Image) -> Any:
         require_image("Convert", image)
         if image.mode == self.mode:
             return image
         if self.mode.startswith(("I", "F")):
             raise ArgumentError(
-                f"Convert: from mode {image.mode!r} to {self.mode!r} the range of the numbers is "
-                "unknown; take a mode of 8 bits, such as 'L' or 'RGB'"
+                f"Convert: from mode {image.mode!r} to {self.mode!r} the range of the values is "
+                "unknown; choose an 8-bit mode, such as 'L' or 'RGB'"
             )
         image = eight_bits("Convert", image)
         if self.mode != "BGR":
@@ -105,39 +110,41 @@ class Convert:
 
 
 class Resize:
-    """An image stretched to a size.
+    """Resize an image, without keeping its aspect ratio.
 
     Args:
         size: an integer, or a pair (width, height).
-        mode: how pixels are interpolated, one of ``PIL.Image.Resampling``; bilinear if None.
+        mode: the interpolation, one of ``PIL.Image.Resampling``; bilinear if None.
 
     Raises:
-        ArgumentError: ``size`` is neither, or below 1; the input is not a PIL image.
+        ArgumentError: ``size`` is not one or two integers of at least 1; the input is not a PIL
+            image.
     """
 
-    def __init__(self, size: int | tuple[int, int], mode: Any = None) -> None:
+    def __init__(self, size: int | tuple[int, int], mode: int | None = None) -> None:
         self.size, self.mode = width_and_height("Resize", size), mode
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Image) -> Any:
         require_image("Resize", image)
         mode = pillow().Resampling.BILINEAR if self.mode is None else self.mode
         return image.resize(self.size, mode)
 
 
 class CenterCrop:
-    """The middle of an image; where it is too small, black around it.
+    """Crop the centre of an image; if it is too small, pad it with black.
 
     Args:
         size: an integer, or a pair (width, height).
 
     Raises:
-        ArgumentError: ``size`` is neither, or below 1; the input is not a PIL image.
+        ArgumentError: ``size`` is not one or two integers of at least 1; the input is not a PIL
+            image.
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = width_and_height("CenterCrop", size)
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Image) -> Any:
         require_image("CenterCrop", image)
         (width, height), (W, H) = self.size, image.size
         left, top = (W - width) // 2, (H - height) // 2
@@ -145,66 +152,65 @@ class CenterCrop:
 
 
 class ToArray:
-    """Convert an image to an array (C, H, W) of numbers from 0 to 255; return arrays unchanged.
+    """Convert an image to an array (C, H, W) with values from 0 to 255; return arrays unchanged.
 
-    The channels are those of the image's mode. Black and white (mode 1) are 0 and 255; grey of
-    16 bits is scaled by 255/65535, and rounded in integer dtypes only. Numbers of mode F do not
-    change.
+    The channels are those of the image's mode. Black and white (mode 1) are 0 and 255. 16-bit
+    greyscale is scaled by 255/65535, and rounded for integer dtypes only. The values of mode F do
+    not change.
 
     Args:
-        dtype: by name or as NumPy's (default float32).
+        dtype: a NumPy dtype or its name (default float32).
 
     Raises:
         ArgumentError: the input is neither an image nor an array; it has a palette (modes P and
-            PA); ``dtype`` cannot hold its numbers; mode F is converted to integers.
+            PA); ``dtype`` cannot hold its values; ``dtype`` is an integer dtype and the mode is F.
     """
 
-    def __init__(self, dtype: Any = np.float32) -> None:
+    def __init__(self, dtype: DTypeLike = np.float32) -> None:
         self.dtype = np.dtype(dtype).newbyteorder("=")
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Image) -> NDArray[Any]:
         if isinstance(image, np.ndarray):
             return host_array("ToArray", image)
         require_image("ToArray", image)
-        pixels = converted("ToArray", pixels_of(image, self.dtype.kind == "f"), self.dtype)
+        pixels = cast_array("ToArray", pixels_of(image, self.dtype.kind == "f"), self.dtype)
         if pixels.ndim == 2:  # one band
             return pixels[np.newaxis]
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def pixels_of(image: Any, floating: bool) -> Any:
-    """Return the pixels of an image, (H, W) or (H, W, C), with fractions only if ``floating``."""
+def pixels_of(image: Image, is_floating: bool) -> NDArray[Any]:
+    """Return the pixels of an image, (H, W) or (H, W, C); integers unless ``is_floating``."""
     if image.mode in ("P", "PA"):
         raise ArgumentError(
-            f"ToArray: the numbers in a picture of mode {image.mode!r} stand for colours of its "
+            f"ToArray: the values of an image of mode {image.mode!r} are indices into its "
             "palette; put Convert('RGB') first, or use numpy.asarray(image)"
         )
     if image.mode == "1":
         return np.asarray(image.convert("L"))
-    if floating and image.mode == "F":
+    if is_floating and image.mode == "F":
         return np.asarray(image)
-    if floating and image.mode.startswith("I"):
+    if is_floating and image.mode.startswith("I"):
         return np.asarray(sixteen_bits("ToArray", image)) * (255 / 65535)
     return np.asarray(eight_bits("ToArray", image))
 
 
 class ToPIL:
-    """An array (C, H, W) as an image: `ToArray` undone.
+    """Convert an array (C, H, W) to an image, the reverse of `ToArray`.
 
-    Numbers are rounded, and clipped to 0 ... 255. Those of uint16 are scaled by 255/65535; True
-    becomes 255.
+    Values are rounded, and clipped to 0 ... 255. uint16 is scaled by 255/65535; True becomes 255.
 
     Raises:
-        ShapeError: the array has not three axes, the first of length 1, 3 or 4.
-        ArgumentError: a number is NaN.
+        ShapeError: the array does not have three axes, the first of length 1, 3 or 4.
+        ArgumentError: a value is NaN.
     """
 
-    def __call__(self, array: Any) -> Any:
+    def __call__(self, array: ArrayLike) -> Image:
         array = host_array("ToPIL", array)
         if array.ndim != 3 or array.shape[0] not in (1, 3, 4):
             raise ShapeError(f"ToPIL: {array.shape}; expected (C, H, W) with C 1, 3 or 4")
         if array.dtype.kind == "f" and np.isnan(array).any():
-            raise ArgumentError("ToPIL: the array holds NaN, which is not a colour")
+            raise ArgumentError("ToPIL: the array contains NaN, which is not a colour")
         scale = {"bool": 255, "uint16": 255 / 65535}.get(array.dtype.name)
         pixels = np.clip(np.rint(array if scale is None else array * scale), 0, 255)
         pixels = pixels.astype(np.uint8)
@@ -213,21 +219,21 @@ class ToPIL:
 
 
 class RandomHorizontalFlip:
-    """Left and right swapped, now and then; of an image, or of an array (..., W).
+    """Mirror an image, or an array (..., W), left to right with a probability.
 
     Args:
-        p: how often, from 0 to 1 (default 0.5).
+        p: the probability, from 0 to 1 (default 0.5).
 
     Raises:
-        ArgumentError: ``p`` is no probability.
+        ArgumentError: ``p`` is not between 0 and 1.
     """
 
     def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p <= 1:
-            raise ArgumentError(f"RandomHorizontalFlip: p {p} is not from 0 to 1")
+            raise ArgumentError(f"RandomHorizontalFlip: p {p} is not between 0 and 1")
         self.p = p
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Image) -> Any:
         if generator().random() >= self.p:
             return image
         if isinstance(image, np.ndarray):
@@ -236,7 +242,7 @@ class RandomHorizontalFlip:
         return image.transpose(pillow().Transpose.FLIP_LEFT_RIGHT)
 
 
-def width_and_height(name: str, size: Any) -> tuple[int, int]:
+def width_and_height(name: str, size: int | Iterable[int]) -> tuple[int, int]:
     """Return ``size`` as a pair of integers of at least 1: one integer stands for both."""
     try:
         width, height = map(index, size if isinstance(size, Iterable) else (size, size))

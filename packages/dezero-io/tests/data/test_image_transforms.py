@@ -74,7 +74,7 @@ def test_flip() -> None:
     flip = RandomHorizontalFlip()
     flips = sum(flip(PIXELS) is not PIXELS for _ in range(1000))
     assert 450 < flips < 550
-    with pytest.raises(ArgumentError, match=r"p 1.5 is not from 0 to 1"):
+    with pytest.raises(ArgumentError, match=r"p 1.5 is not between 0 and 1"):
         RandomHorizontalFlip(1.5)
 
 
@@ -117,17 +117,17 @@ def test_grey_of_16_bits_is_scaled(mode: str) -> None:
 def test_16_bits_there_and_back() -> None:
     assert np.asarray(ToPIL()(GREY[np.newaxis])).tolist() == TO_8
     assert np.asarray(ToPIL()(GREY[np.newaxis] > 0)).tolist() == [[255, 0, 255]]
-    with pytest.raises(ArgumentError, match="ToPIL: the array holds NaN"):
+    with pytest.raises(ArgumentError, match="ToPIL: the array contains NaN"):
         ToPIL()(np.full((1, 2, 2), np.nan))
 
 
 @pytest.mark.parametrize("transform", [Convert(), Convert("L"), Convert("BGR"), ToArray("uint8")])
 def test_numbers_without_a_range_are_refused(transform: Any) -> None:
     name = type(transform).__name__
-    with pytest.raises(ArgumentError, match=f"{name}: a picture of mode 'F' has no fixed range"):
+    with pytest.raises(ArgumentError, match=f"{name}: an image of mode 'F' has no fixed range"):
         transform(Image.fromarray(np.full((2, 2), 0.5, "f")))
     for number in (200, -1, 65536):
-        with pytest.raises(ArgumentError, match=f"{name}: a picture of mode 'I' with numbers"):
+        with pytest.raises(ArgumentError, match=f"{name}: an image of mode 'I' with values"):
             transform(Image.fromarray(np.full((2, 2), number, "i4")))
     assert np.asarray(transform(Image.new("I", (2, 2)))).max() == 0
 
@@ -137,7 +137,7 @@ def test_floating_pictures_stay_as_they_are() -> None:
     assert ToArray()(image).tolist() == [[[-0.5] * 2] * 2]
     assert Convert("F")(image) is image
     for mode in ("I", "F", "I;16"):
-        with pytest.raises(ArgumentError, match="range of the numbers is unknown"):
+        with pytest.raises(ArgumentError, match="range of the values is unknown"):
             Convert(mode)(picture())
 
 
@@ -164,7 +164,7 @@ def test_palettes() -> None:
         if transparency is None:
             del image.info["transparency"]
         assert np.array_equal(np.asarray(Convert()(image)), colours)
-        with pytest.raises(ArgumentError, match=r"mode 'P' stand for colours .* Convert\('RGB'\)"):
+        with pytest.raises(ArgumentError, match=r"mode 'P' are indices .* Convert\('RGB'\)"):
             ToArray()(image)
 
 

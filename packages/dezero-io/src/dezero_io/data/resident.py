@@ -1,0 +1,77 @@
+"""Store a whole dataset on a device, and gather its batches there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dezero_core.extend import ArrayBackend, get_backend
+from dezero_core.state import move, on_device_of
+
+from .datasets.dataset import Dataset
+from .host_arrays import is_table
+
+
+class ResidentData:
+    """A copy of a dataset on a device, transformed once.
+
+    Args:
+        dataset: a dataset for which `is_constant` is true.
+        name: the backend.
+    """
+
+    def __init__(self, dataset: Dataset, name: str) -> None:
+        backend = get_backend(name)
+        batch = dataset.gather(np.arange(len(dataset)))
+        self.parts: tuple[Any, ...] = tuple(
+            None if part is None else move(part, backend) for part in batch
+        )
+        self._name, self._source = name, source_of(dataset)
+
+    def is_copy_of(self, dataset: object) -> bool:
+        """Return whether the dataset still has the data and transforms that were copied."""
+        return isinstance(dataset, Dataset) and all(
+            a is b for a, b in zip(self._source, source_of(dataset), strict=True)
+        )
+
+    def gather(self, indices: NDArray[Any]) -> tuple[Any, ...]:
+        """Return a batch on the device."""
+        backend = get_backend(self._name)
+        with on_device_of(self.parts[0]):
+            rows = move(indices, backend)
+            return tuple(
+                None if part is None else backend.get_item(part, rows) for part in self.parts
+            )
+
+
+def source_of(dataset: Dataset) -> tuple[Any, ...]:
+    """Return the objects that determine the examples of a dataset of arrays."""
+    return (
+        dataset, dataset.data, dataset.label, dataset.transform, dataset.target_transform
+    )  # fmt: skip
+
+
+def is_constant(dataset: object) -> bool:
+    """Return whether examples are rows of arrays with deterministic transforms."""
+    if not isinstance(dataset, Dataset) or type(dataset).__getitem__ is not Dataset.__getitem__:
+        return False
+    label = dataset.label
+    arrays = [x for x in (dataset.data, label) if x is not None]
+    if not all(is_table(x) and x.dtype.kind in "biufc" for x in arrays):
+        return False
+    transforms = [dataset.transform, dataset.target_transform]
+    return all(t is None or getattr(t, "constant", False) for t in transforms)
+
+
+def fits_in_memory(dataset: Dataset, backend: ArrayBackend) -> bool:
+    """Return whether a dataset takes at most half of the free memory, judged by its first example.
+
+    A larger share leaves too little for the model; the factor 2 is not tuned.
+    """
+    memory = backend.memory()
+    if memory is None or len(dataset) == 0:
+        return False
+    each = sum(part.nbytes for part in dataset.gather(np.arange(1)) if part is not None)
+    return 2 * each * len(dataset) <= memory.free + memory.cached

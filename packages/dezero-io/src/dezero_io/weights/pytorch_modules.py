@@ -1,0 +1,164 @@
+"""List the layers of a model and the modules of a PyTorch file; compare their shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dezero_core import Buffer, Parameter
+from dezero_core.state import PyTorchArray, children, named_params
+
+IGNORED = "num_batches_tracked"
+"""An array of PyTorch's batch normalisation that DeZero does not need."""
+
+WRAPPERS = re.compile(r"(?<![^.])_orig_mod\.")
+"""The prefix that ``torch.compile`` adds to names."""
+
+RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+))?")
+"""Names of arrays in PyTorch's recurrent modules, with the number of the layer, and in cells."""
+
+LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
+"""Names of arrays in PyTorch's other modules."""
+
+
+@dataclass
+class Unit:
+    """A DeZero layer, or a parameter whose layer does not define ``pytorch_arrays()``.
+
+    Attributes:
+        path: its path in the tree, with dots; for a single parameter, its key.
+        arrays: PyTorch's array for each key; None for a single parameter, which can have any name.
+    """
+
+    path: str
+    arrays: dict[str, PyTorchArray | None] = field(default_factory=dict)
+
+
+@dataclass
+class Module:
+    """A PyTorch module.
+
+    Attributes:
+        path: its path; layers 0, 1... of a recurrent module are ``path_l0``, ``path_l1``...
+        names: the names in the file, by the names in the module.
+    """
+
+    path: str
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def units(tree: object) -> list[Unit]:
+    """Return the units of a tree, in the order of its keys."""
+    named = named_params(tree)
+    keys = {id(x): key for key, x in named.items()}
+    result: list[Unit] = []
+    for layer in layers(tree, set()):
+        own = {name: keys.pop(id(x), None) for name, x in named_params(layer).items()}
+        arrays = layer.pytorch_arrays()
+        known = {key: arrays[name] for name, key in own.items() if key and name in arrays}
+        for name, key in own.items():  # a parameter of an inner layer
+            if key is not None and name not in arrays:
+                keys[id(named[key])] = key
+        if known:
+            result.append(Unit(common_path(known, arrays), dict(known)))
+    result += [Unit(key.replace("/", "."), {key: None}) for key in keys.values()]
+    order = {key: position for position, key in enumerate(named)}
+    return sorted(result, key=lambda unit: min(order[key] for key in unit.arrays))
+
+
+def layers(node: object, seen: set[int]) -> Iterator[Any]:
+    """Yield every layer that defines ``pytorch_arrays()``, outer layers first, each once."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if hasattr(node, "pytorch_arrays") and node.pytorch_arrays():
+        yield node
+    for _, child in children(node):
+        yield from layers(child, seen)
+
+
+def common_path(known: Mapping[str, PyTorchArray], arrays: Mapping[str, PyTorchArray]) -> str:
+    """Return the path of a layer, from the keys in the tree and the keys in the layer."""
+    key = next(iter(known))
+    inside = next(name for name in arrays if key == name or key.endswith(f"/{name}"))
+    return key.removesuffix(inside).strip("/").replace("/", ".")
+
+
+def modules(names: Iterable[str]) -> list[Module]:
+    """Group the names in a file by module, in their order."""
+    result: dict[str, Module] = {}
+    for name, clean in cleaned(names).items():
+        path, _, local = clean.rpartition(".")
+        if local == IGNORED:
+            continue
+        recurrent = RECURRENT.fullmatch(local)
+        if recurrent:
+            path, local = f"{path}_l{recurrent[2] or 0}", f"{recurrent[1]}_l0"
+        elif local not in LOCAL_NAMES:  # a single parameter
+            path = clean
+        result.setdefault(path, Module(path)).names[local] = name
+    return list(result.values())
+
+
+def cleaned(names: Iterable[str]) -> dict[str, str]:
+    """Map each name to the name without the prefixes of PyTorch's wrappers."""
+    clean = {name: WRAPPERS.sub("", name) for name in names}
+    while clean and all(name.startswith("module.") for name in clean.values()):
+        clean = {name: short.removeprefix("module.") for name, short in clean.items()}
+    return clean if len(set(clean.values())) == len(clean) else {name: name for name in clean}
+
+
+def expected_shape(x: Parameter | Buffer, array: PyTorchArray) -> tuple[int | None, ...]:
+    """Return the shape that an array must have in the file; None for lengths not known yet."""
+    if x.data is None:
+        return array.shape
+    shape = list(x.shape)
+    if array.transposed:
+        shape[-2:] = shape[:-3:-1]
+    if array.parts > 1:
+        shape[0] *= array.parts
+    return tuple(shape)
+
+
+def is_shape(expected: Sequence[int | None], shape: Sequence[int]) -> bool:
+    """Return whether a shape matches the expected lengths; None matches any length."""
+    return len(expected) == len(shape) and all(
+        e is None or e == n for e, n in zip(expected, shape, strict=True)
+    )
+
+
+def can_be(
+    unit: Unit,
+    module: Module,
+    named: Mapping[str, Parameter | Buffer],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> bool:
+    """Return whether the arrays of ``module`` are those that ``unit`` expects."""
+    if None in unit.arrays.values():
+        (key,), names = unit.arrays, list(module.names.values())
+        return len(names) == 1 and is_same_array(named[key], shapes[names[0]])
+    needed: dict[str, tuple[int | None, ...]] = {}
+    for key, array in unit.arrays.items():
+        assert array is not None
+        needed |= dict.fromkeys(array.names, expected_shape(named[key], array))
+    return (
+        set(module.names) <= set(needed)
+        and all(is_shape(needed[local], shapes[name]) for local, name in module.names.items())
+        and all(
+            local.startswith("bias") and None not in shape  # a missing bias is set to zero
+            for local, shape in needed.items()
+            if local not in module.names
+        )
+    )
+
+
+def is_same_array(x: Parameter | Buffer, shape: tuple[int, ...]) -> bool:
+    """Return whether a single parameter takes an array of that shape without transposing it."""
+    return x.data is not None and x.shape == shape and not is_square(shape)
+
+
+def is_square(shape: Sequence[int]) -> bool:
+    """Return whether a shape is that of a square matrix, which transposing does not change."""
+    return len(shape) == 2 and shape[0] == shape[1] > 1

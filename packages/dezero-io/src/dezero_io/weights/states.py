@@ -1,0 +1,59 @@
+"""Convert the state of a part to JSON and arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dezero_core.errors import SaveError, UnsupportedType
+from dezero_core.extend import backend_of
+
+ARRAY = "__array__"
+"""The key, in the JSON, of the name under which an array is stored."""
+
+
+def pack(node: Any, path: str, arrays: dict[str, Any]) -> Any:
+    """Return a state as JSON values; put its arrays into ``arrays``, by their paths.
+
+    Args:
+        node: a dictionary, list or tuple of such nodes, or a number, string, array or None.
+        path: the names from the root to ``node``, joined with ``/``.
+        arrays: the arrays found so far; new ones are added.
+
+    Raises:
+        SaveError: a state contains anything else, or two arrays have one path.
+    """
+    if isinstance(node, Mapping):
+        return {
+            str(name): pack(child, f"{path}/{name}" if path else str(name), arrays)
+            for name, child in node.items()
+        }
+    if isinstance(node, list | tuple):
+        return [pack(child, f"{path}/{i}", arrays) for i, child in enumerate(node)]
+    if isinstance(node, np.generic):
+        node = node.item()
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    if path in arrays:
+        raise SaveError(f"two arrays have the path {path!r}")
+    try:
+        backend_of(node)
+    except UnsupportedType as error:
+        raise SaveError(
+            f"{path} is of type {type(node).__name__}; states hold numbers, strings and arrays"
+        ) from error
+    arrays[path] = node
+    return {ARRAY: path}
+
+
+def unpack(node: object, arrays: Mapping[str, Any]) -> Any:
+    """Return the state that `pack` converted; tuples have become lists."""
+    if isinstance(node, dict):
+        if set(node) == {ARRAY}:
+            return arrays[node[ARRAY]]
+        return {name: unpack(child, arrays) for name, child in node.items()}
+    if isinstance(node, list):
+        return [unpack(child, arrays) for child in node]
+    return node

@@ -1,0 +1,67 @@
+"""Name the arrays of torchvision's VGG16 and ResNet by the keys of DeZero's models."""
+
+from __future__ import annotations
+
+from dezero_core.errors import ArgumentError
+
+BATCH_NORM = {
+    "gamma": "weight",
+    "beta": "bias",
+    "avg_mean": "running_mean",
+    "avg_var": "running_var",
+}
+"""PyTorch's names of the arrays of batch normalisation, by ours."""
+
+VGG16_CONVOLUTIONS = {
+    "1_1": 0, "1_2": 2, "2_1": 5, "2_2": 7, "3_1": 10, "3_2": 12, "3_3": 14,
+    "4_1": 17, "4_2": 19, "4_3": 21, "5_1": 24, "5_2": 26, "5_3": 28,
+}  # fmt: skip
+"""The positions of the convolutions in torchvision's ``features``, by our names."""
+
+RESNET_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+"""The number of bottleneck blocks in each of the four stages, by number of layers."""
+
+
+def vgg16_names() -> dict[str, str]:
+    """Return torchvision's names for ``VGG16``; ``vgg16`` of torchvision computes the same."""
+    modules = {f"conv{name}": f"features.{i}" for name, i in VGG16_CONVOLUTIONS.items()}
+    modules |= {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
+    names: dict[str, str] = {}
+    for layer, module in modules.items():
+        names |= {f"{layer}/W": f"{module}.weight", f"{layer}/b": f"{module}.bias"}
+    return names
+
+
+def resnet_names(n_layers: int = 50) -> dict[str, str]:
+    """Return torchvision's names for ``ResNet``, of ``resnet50``, ``resnet101`` or ``resnet152``.
+
+    The parameters have the same shapes, but the outputs differ, so train a little before use:
+    torchvision has the stride in the second convolution of a bottleneck, a padding of 1 in the
+    first pooling, and eps = 1e-5. Our ``conv1/b``, which torchvision lacks, stays zero.
+
+    Args:
+        n_layers: the depth: 50, 101 or 152.
+
+    Raises:
+        ArgumentError: there is no such depth.
+    """
+    if n_layers not in RESNET_BLOCKS:
+        raise ArgumentError(f"resnet_names: n_layers {n_layers}; expected 50, 101 or 152")
+    names = {"conv1/W": "conv1.weight", "fc6/W": "fc.weight", "fc6/b": "fc.bias"}
+    names |= batch_norm_names("bn1", "bn1")
+    for stage, blocks in enumerate(RESNET_BLOCKS[n_layers], start=1):
+        for i in range(blocks):
+            block = f"res{stage + 1}/{f'b{i}' if i else 'a'}"
+            module = f"layer{stage}.{i}"
+            for n in (1, 2, 3):
+                names[f"{block}/conv{n}/W"] = f"{module}.conv{n}.weight"
+                names |= batch_norm_names(f"{block}/bn{n}", f"{module}.bn{n}")
+            if i == 0:
+                names[f"{block}/conv4/W"] = f"{module}.downsample.0.weight"
+                names |= batch_norm_names(f"{block}/bn4", f"{module}.downsample.1")
+    return names
+
+
+def batch_norm_names(layer: str, module: str) -> dict[str, str]:
+    """Return the names of the arrays of one batch normalisation."""
+    return {f"{layer}/{ours}": f"{module}.{name}" for ours, name in BATCH_NORM.items()}
