@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-vars(np)["int"] = int  # the published framework wants it; import_on_numpy_2 goes without
+vars(np)["int"] = int  # the published framework needs it; import_on_numpy_2 tests without
 
 import observations
 from outcomes import items, outcome
@@ -19,7 +19,7 @@ import dezero
 
 
 def training_is_healthy():
-    """Twenty steps on a line: the loss falls, and every parameter has moved."""
+    """Fit a line in twenty steps: the loss falls, and every parameter changes."""
     np.random.seed(0)
     x = np.random.rand(50, 1)
     model = dezero.models.MLP((10, 1))

@@ -1,4 +1,4 @@
-"""What the chapters share: the stand-in for CuPy, its counts of copies, and MNIST."""
+"""Fixtures of the chapters: the stand-in for CuPy, its counts of copies, and MNIST."""
 
 import os
 from collections import Counter
@@ -13,13 +13,13 @@ from dezero_core.backends import host
 
 
 class Copies:
-    """How often data crossed between host and device since the last look."""
+    """The number of copies between host and device since the last call."""
 
     def __init__(self, counts: "Counter[str]") -> None:
         self.counts = counts
 
     def look(self) -> tuple[int, int]:
-        """(to the device, to the host); counted from zero again afterwards."""
+        """Return the copies (to the device, to the host), and reset the counts."""
         found = self.counts["from_host"], self.counts["to_host"]
         self.counts["from_host"] = self.counts["to_host"] = 0
         return found
@@ -42,7 +42,7 @@ def _no_seed_stays() -> Any:
 
 @pytest.fixture
 def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first 1,000 images of MNIST in place of all."""
+    """Replace MNIST by its first 1,000 images."""
     folder = Path(os.environ.get("DEZERO_DATA", "")) / "mnist"
     if not (folder / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip("no MNIST: set DEZERO_DATA to the folder that holds mnist/*.gz")

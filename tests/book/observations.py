@@ -1,9 +1,8 @@
-"""What the inventory of the book's framework says about it, as functions that look for themselves.
+"""Observe one behaviour of the framework in each function.
 
-Each does one small thing through ``import dezero`` and returns a plain value. `defects.toml`
-says what is right and what the book's framework gives. The same functions run here and, by
-`check.py`, in an environment with the book's own framework: nothing but NumPy and the book's
-names is used.
+A function does one small thing through ``import dezero`` and returns a plain value. `defects.toml`
+has the right value and that of the book's framework. `check.py` runs the same functions in an
+environment with that framework, so they use only NumPy and names of the book.
 """
 
 import gc
@@ -29,18 +28,18 @@ from dezero.optimizers import SGD, Adam, ClipGrad, FreezeParam, WeightDecay
 
 
 def numbers(*shape):
-    """The same numbers every time, without ties."""
+    """Return the same distinct values every time."""
     return np.sin(1.0 + np.arange(float(np.prod(shape)))).reshape(shape)
 
 
 def listed(x):
-    """An array or Variable as rounded numbers in lists."""
+    """Return an array or Variable as lists of rounded numbers."""
     array = getattr(x, "data", x) if not isinstance(x, np.ndarray) else x
     return (np.round(np.asarray(array, float), 4) + 0.0).tolist()  # and no -0.0
 
 
 def fresh(code, **environment):
-    """The last line a fresh interpreter prints, or the type of what it fails with."""
+    """Return the last line that a new interpreter prints, or the type of its error."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -53,7 +52,7 @@ def fresh(code, **environment):
 
 
 def differences(f, x, eps=1e-5):
-    """Central differences of the sum of ``f(x)``."""
+    """Return the derivative of the sum of ``f(x)`` by central differences."""
     g = np.zeros_like(x)
     for i in np.ndindex(x.shape):
         up, down = x.copy(), x.copy()
@@ -64,14 +63,14 @@ def differences(f, x, eps=1e-5):
 
 
 def gradient_is_right(f, x):
-    """Whether backward and central differences agree."""
+    """Return whether backward and central differences agree."""
     v = Variable(x.copy())
     F.sum(f(v)).backward()
     return v.grad.shape == x.shape and bool(np.allclose(v.grad.data, differences(f, x), atol=1e-6))
 
 
 def second_derivative_is_right(f, x):
-    """Whether the derivative of a squared gradient agrees with central differences."""
+    """Return whether the derivative of a squared gradient agrees with central differences."""
 
     def slope(array):
         v = Variable(array.copy())
@@ -528,7 +527,7 @@ def freezing():
 
 
 class Two(dezero.Model):
-    """Two parameters that are added: they get the same gradient, perhaps in one array."""
+    """A model that adds two parameters, whose equal gradients may share one array."""
 
     def __init__(self):
         super().__init__()

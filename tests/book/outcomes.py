@@ -1,4 +1,4 @@
-"""The outcome of an observation as a word, and the table of what it should be."""
+"""Express the outcome of an observation as a word, and read the table of expected outcomes."""
 
 import inspect
 import tomllib
@@ -11,13 +11,13 @@ HERE = Path(__file__).parent
 
 
 def items(*kinds):
-    """The items of `defects.toml` of these kinds."""
+    """Return the items of `defects.toml` of these kinds."""
     table = tomllib.loads((HERE / "defects.toml").read_text("utf-8"))["item"]
     return [item for item in table if item["kind"] in kinds]
 
 
 def outcome(observation):
-    """What a function returns, as Python writes it, or the type of what it raises."""
+    """Return the ``repr`` of what a function returns, or the type of what it raises."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -27,7 +27,7 @@ def outcome(observation):
 
 
 def observations_in(module):
-    """The public functions of a module that take no arguments."""
+    """Return the public functions of a module that take no arguments."""
     return {
         name: function
         for name, function in vars(module).items()

@@ -1,4 +1,4 @@
-"""Every item of the inventory that was seen by running: right here, whatever the book gives."""
+"""Test that DeZero gives the right result for every defect of the book's framework."""
 
 import sys
 from pathlib import Path

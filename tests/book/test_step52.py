@@ -1,4 +1,4 @@
-"""Step 52: GPUs, on a strict stand-in for CuPy; each test says how many copies it makes."""
+"""Test step 52, GPUs, on a strict stand-in for CuPy; each test counts its copies."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from dezero import DataLoader, Function, Layer, Parameter, Variable, as_array, c
 from dezero.models import MLP
 
 
-def test_arrays_are_numpys_on_the_device(copies) -> None:
+def test_device_arrays_behave_like_numpys(copies) -> None:
     cp = cuda.cupy
     x = cp.arange(6).reshape(2, 3)
     y = x.sum(axis=1)
@@ -22,7 +22,7 @@ def test_arrays_are_numpys_on_the_device(copies) -> None:
     assert copies.look() == (0, 2), "printing copies"
 
 
-def test_there_and_back(copies) -> None:
+def test_arrays_move_to_the_device_and_back(copies) -> None:
     cp = cuda.cupy
     n = np.array([1, 2, 3])
     c = cp.asarray(n)
@@ -64,7 +64,7 @@ def test_as_cupy(copies) -> None:
     assert copies.look() == (0, 0)
 
 
-def test_without_the_stand_in_the_flag_tells_whether_as_cupy_works() -> None:
+def test_without_the_stand_in_gpu_enable_says_whether_as_cupy_works() -> None:
     code = """
 import numpy as np, dezero
 try:
@@ -77,7 +77,7 @@ except (ImportError, RuntimeError) as error:
     assert done.stdout == "True\n"
 
 
-def test_variables_of_both_kinds(copies) -> None:
+def test_variables_on_host_and_device(copies) -> None:
     for xp in (np, cuda.cupy):
         x = Variable(xp.ones((2, 3)))
         y = x * x

@@ -1,4 +1,4 @@
-"""Step 53: saving and loading."""
+"""Test step 53, saving and loading."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def test_numpys_own_files() -> None:
+def test_files_of_numpy() -> None:
     x = np.array([1, 2, 3])
     np.save("test.npy", x)
     assert str(np.load("test.npy")) == "[1 2 3]"

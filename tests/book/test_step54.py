@@ -1,4 +1,4 @@
-"""Step 54: dropout and the test mode."""
+"""Test step 54, dropout and the test mode."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def test_inverted_dropout() -> None:
     assert set(y.round(9).tolist()) <= {0.0, 2.5}
 
 
-def test_both_have_the_same_expectation() -> None:
-    """Direct in training over direct in testing is inverted in training over testing: 1."""
+def test_direct_and_inverted_dropout_have_the_same_expectation() -> None:
+    """Compare the means in training and in testing; their ratio is 1 for both forms."""
     x = np.linspace(0.5, 2.0, 10)
     directly = np.mean([direct(x) for _ in range(20000)], axis=0) / (x * (1 - RATIO))
     ours = np.mean([F.dropout(x, RATIO).data for _ in range(20000)], axis=0) / x

@@ -1,4 +1,4 @@
-"""Step 55: the size of a convolution's output."""
+"""Test step 55, the size of the output of a convolution."""
 
 import dezero.utils
 
@@ -15,7 +15,7 @@ def test_get_conv_outsize(capsys) -> None:
     assert capsys.readouterr().out == "4 4\n"
 
 
-def test_more_padding_is_larger_and_a_longer_stride_smaller() -> None:
+def test_padding_enlarges_and_strides_shrink_the_output() -> None:
     sizes = [dezero.utils.get_conv_outsize(7, 3, 1, pad) for pad in range(3)]
     assert sizes == [5, 7, 9]
     assert dezero.utils.get_conv_outsize(7, 3, 2, 0) == 3

@@ -1,4 +1,4 @@
-"""Step 57: convolution and pooling."""
+"""Test step 57, convolution and pooling."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from dezero.utils import pair
 
 @pytest.fixture(params=["numpy", "cupy"])
 def on(request):
-    """Puts a host array where the test wants it."""
+    """Return a function that moves a host array to the device of the test."""
     return np.asarray if request.param == "numpy" else cuda.as_cupy
 
 

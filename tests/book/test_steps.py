@@ -1,4 +1,4 @@
-"""The book's programs of steps 25 to 60 and its examples, run; steps.toml says how they differ."""
+"""Run the book's programs of steps 25 to 60 and its examples; steps.toml lists what differs."""
 
 import ast
 import importlib.util
@@ -28,7 +28,7 @@ def _no_random_numbers_stay() -> Any:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """VGG16 with a sixteenth of its channels, its weights in a file that the hook finds."""
+    """Replace VGG16 by one with a sixteenth of its channels, and provide a file of weights."""
     whole = VGG16.__init__
 
     def thin(self: Any, pretrained: bool = False) -> None:
@@ -80,7 +80,7 @@ def test_program(
 
 
 def called(path: Path) -> set[str]:
-    """The names of DeZero that a program uses: imported ones, and attributes of its modules."""
+    """Return the names of DeZero that a program imports or reads from its modules."""
     tree = ast.parse(path.read_text("utf-8"))
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom | ast.Import)]
     ours = [n for n in imports if "dezero" in (getattr(n, "module", None) or n.names[0].name)]
@@ -100,7 +100,7 @@ def called(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_table_says_what_a_program_calls_and_how_often_it_goes_round(name: str) -> None:
+def test_the_table_lists_calls_and_iterations(name: str) -> None:
     program = PROGRAMS[name]
     assert sorted(called(HERE / program["file"])) == program["calls"]
     assert getattr(loaded(program), "ITERATIONS", None) == program.get("iterations")

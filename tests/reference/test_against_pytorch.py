@@ -1,4 +1,4 @@
-"""Convolution, pooling, normalisation and recurrent layers beside PyTorch, on random geometry.
+"""Compare convolution, pooling, normalisation and recurrent layers with PyTorch.
 
 An environment of its own has PyTorch: `hatch run reference:run`. All is computed in float64;
 gradients, and the gradients of a gradient, are compared too.
@@ -32,7 +32,7 @@ sides = st.integers(1, 9)
 
 
 def numbers(seed: int, *shape: int) -> Any:
-    """Numbers without ties."""
+    """Return distinct values."""
     count = int(np.prod(shape))
     return np.random.default_rng(seed).permutation(count).reshape(shape) / (count / 2) - 1.01
 
@@ -40,7 +40,7 @@ def numbers(seed: int, *shape: int) -> Any:
 def compare(
     ours: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, second: bool = True
 ) -> None:
-    """Values, gradients of a weighted sum, and the gradients of the sum of their squares."""
+    """Compare values, gradients of a weighted sum, and gradients of the sum of their squares."""
     xs = [Variable(a.copy()) for a in arrays]
     ts = [torch.tensor(a, requires_grad=True) for a in arrays]
     y, t = ours(*xs), theirs(*ts)
@@ -63,7 +63,7 @@ def compare(
 
 @st.composite
 def convolutions(draw: Any) -> dict[str, Any]:
-    """Sizes and settings in which the windows fit."""
+    """Draw sizes and settings in which the windows fit."""
     kernel, stride, dilation = draw(kernels), draw(pairs), draw(pairs)
     pad = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
     size = draw(st.tuples(sides, sides))
@@ -124,7 +124,7 @@ def test_conv2d_simple(c: dict[str, Any]) -> None:
 @st.composite
 def poolings(draw: Any) -> tuple[Any, Any, Any, Any]:
     kernel, stride, size = draw(kernels), draw(pairs), draw(st.tuples(sides, sides))
-    pad = tuple(draw(st.integers(0, k // 2)) for k in kernel)  # PyTorch allows no more
+    pad = tuple(draw(st.integers(0, k // 2)) for k in kernel)  # PyTorch's limit
     counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, strict=True)]
     assume(min(counts) > 0)
     return numbers(draw(st.integers(0, 99)), draw(few), draw(few), *size), kernel, stride, pad
@@ -240,7 +240,7 @@ def test_activations(name: str) -> None:
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_recurrent_layers(cell: str) -> None:
     gates = {"RNN": "h", "LSTM": "fiou", "GRU": "rzn"}[cell]
-    torchs = {"RNN": "h", "LSTM": "ifuo", "GRU": "rzn"}[cell]  # the order in its matrices
+    torchs = {"RNN": "h", "LSTM": "ifuo", "GRU": "rzn"}[cell]  # the order in its weights
     ours = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}[cell](5)
     theirs = getattr(torch.nn, cell)(3, 5, dtype=torch.float64)
     xs = np.random.default_rng(0).normal(size=(4, 2, 3))
@@ -250,7 +250,7 @@ def test_recurrent_layers(cell: str) -> None:
         for bias in (theirs.bias_hh_l0, theirs.bias_ih_l0):
             bias *= 0 if cell != "GRU" or bias is theirs.bias_ih_l0 else 1
         if cell == "GRU":
-            theirs.bias_hh_l0[:10] = 0  # only n has a bias behind the state
+            theirs.bias_hh_l0[:10] = 0  # only n has a bias of the state
     for part, W, b in (("x", theirs.weight_ih_l0, theirs.bias_ih_l0),
                        ("h", theirs.weight_hh_l0, theirs.bias_hh_l0)):  # fmt: skip
         for number, gate in enumerate(torchs):

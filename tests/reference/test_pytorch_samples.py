@@ -131,7 +131,7 @@ def weights(x: Any, k: int) -> np.ndarray[Any, Any]:
 
 
 def check_sample(row: Row, op: Any, sample: Any, dtype: torch.dtype) -> None:
-    """Compare one sample.
+    """Compare one sample with PyTorch.
 
     Raises:
         NotApplicable: the sample does not apply to DeZero.

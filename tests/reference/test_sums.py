@@ -1,4 +1,4 @@
-"""The error of long float32 sums beside PyTorch's, for 10 to 10**7 terms.
+"""Compare the error of long float32 sums with PyTorch's, for 10 to 10**7 terms.
 
 Both are compared with PyTorch's result in float64; the table is printed at the end of the run.
 """
@@ -31,7 +31,7 @@ def ours_with(op: Callable[..., Any]) -> Callable[[Any], Any]:
 
 
 def theirs_with(op: Callable[..., Any]) -> Callable[[Any], Any]:
-    """Return the same of PyTorch."""
+    """Return the gradient of PyTorch's op in the same way."""
 
     def run(x: Any) -> Any:
         b = torch.ones(2, dtype=x.dtype, requires_grad=True)

@@ -1,4 +1,4 @@
-"""JAX arrays as a backend: arrays that cannot be written to. It switches JAX's 64 bits on."""
+"""Use JAX arrays, which cannot be written to, as a backend; this enables JAX's 64-bit dtypes."""
 
 from dezero_core.extend import BackendSpec, hookimpl
 
@@ -6,7 +6,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import JaxBackend  # late: a plugin imports no array library
+    from .backend import JaxBackend  # here, so that loading the plugin imports no array library
 
     return JaxBackend()
 

@@ -1,4 +1,4 @@
-"""jax.numpy has the standard's names; indexing and random numbers are JAX's own."""
+"""The backend: jax.numpy has the names of the standard; indexing and random numbers do not."""
 
 import jax
 import jax.numpy as xp
@@ -6,7 +6,7 @@ import numpy as np
 
 from dezero_core.extend import ArrayBackend, generator
 
-jax.config.update("jax_enable_x64", True)  # without it there is no float64, and no int64
+jax.config.update("jax_enable_x64", True)  # otherwise JAX has no float64 and no int64
 
 
 class JaxBackend(ArrayBackend):
@@ -19,13 +19,13 @@ class JaxBackend(ArrayBackend):
         return xp.array(x, copy=True)
 
     def from_numpy(self, x):
-        return xp.array(np.array(x))  # from a copy: on the CPU JAX may keep what it is given
+        return xp.array(np.array(x))  # JAX may share the memory of its argument
 
     def to_numpy(self, x):
         return np.array(x)
 
     def is_view(self, x):
-        return False  # nobody can write to it
+        return False  # JAX arrays cannot be written to
 
     def get_item(self, x, index):
         return x[index]

@@ -1,7 +1,7 @@
-"""array-api-strict as a backend: what the array API standard says, and nothing besides.
+"""Use array-api-strict as a backend: it has only what the array API standard defines.
 
-Its arrays live on a device of their own, so that no other library takes them for its own, and
-are never written to.
+Its arrays are on a device of their own, so that no other library accepts them. They are never
+written to.
 """
 
 from dezero_core.extend import BackendSpec, hookimpl
@@ -10,7 +10,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import StrictBackend  # late: a plugin imports no array library
+    from .backend import StrictBackend  # here, so that loading the plugin imports no array library
 
     return StrictBackend()
 

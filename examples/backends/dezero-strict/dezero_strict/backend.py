@@ -1,4 +1,4 @@
-"""Everything as the standard has it; only the way to and from the host is its own."""
+"""The backend; only copies to and from the host differ from the standard."""
 
 import array_api_strict as xp
 import numpy as np

@@ -1,4 +1,4 @@
-"""PyTorch tensors on the CPU as a backend: PyTorch computes, DeZero differentiates."""
+"""Use PyTorch tensors on the CPU as a backend: PyTorch computes, DeZero differentiates."""
 
 from dezero_core.extend import BackendSpec, hookimpl
 
@@ -6,7 +6,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import TorchBackend  # late: a plugin imports no array library
+    from .backend import TorchBackend  # here, so that loading the plugin imports no array library
 
     return TorchBackend()
 

@@ -1,4 +1,4 @@
-"""PyTorch through array-api-compat, and what its tensors do in another way than arrays."""
+"""The backend: PyTorch through array-api-compat, and the differences of tensors from arrays."""
 
 import array_api_compat.torch as xp
 import numpy as np
@@ -26,7 +26,7 @@ class TorchBackend(ArrayBackend):
         parts = index if isinstance(index, tuple) else (index,)
         if not any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts):
             return x[index]
-        # tensors have no negative strides: gather by positions, which NumPy works out
+        # tensors have no negative strides: gather the positions that NumPy computes
         positions = np.arange(x.numel()).reshape(x.shape)
         parts = tuple(np.asarray(p) if isinstance(p, torch.Tensor) else p for p in parts)
         return torch.take(x, torch.from_numpy(np.array(positions[parts])))

@@ -1,4 +1,4 @@
-"""Weights as JSON: a line an array, numbers in hexadecimal so that every bit comes back."""
+"""Store weights as JSON: one line per array, with the bytes in hexadecimal to lose no bit."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ DEZERO_API = 1
 
 
 def write(path: Path, stored: Stored) -> None:
-    """One object: metadata, then the arrays in order."""
+    """Write one JSON object: the metadata, then the arrays in order."""
     with atomic_file(path) as file:
         file.write(b'{"metadata": ' + json.dumps(dict(stored.metadata)).encode())
         for key, array in stored.arrays.items():
@@ -29,7 +29,7 @@ def write(path: Path, stored: Stored) -> None:
 
 
 def read(path: Path, limits: Limits) -> Stored:
-    """Keys begin with "/", which metadata does not."""
+    """Read the arrays, whose keys begin with "/", and the metadata."""
     if path.stat().st_size > 3 * limits.max_bytes:
         raise LimitError(f"{path} is longer than max_bytes allows")
     try:
@@ -39,12 +39,12 @@ def read(path: Path, limits: Limits) -> Stored:
         arrays = {key: array_of(entry) for key, entry in entries.items()}
         kinds = {key: entry["kind"] for key, entry in entries.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path} is no file of weights: {error}") from error
+        raise FormatError(f"{path} is not a file of weights: {error}") from error
     return Stored(arrays, kinds, metadata)
 
 
 def array_of(entry: dict[str, Any]) -> Any:
-    """The array of an entry."""
+    """Return the array of an entry."""
     dtype = np.dtype(entry["dtype"])
     if dtype.kind not in "biufc":
         raise ValueError(f"dtype {dtype}")
@@ -54,5 +54,5 @@ def array_of(entry: dict[str, Any]) -> Any:
 
 @hookimpl
 def dezero_weight_formats() -> list[WeightFormat]:
-    """``.json``."""
+    """Register the format for the suffix ``.json``."""
     return [WeightFormat(".json", write, read)]
