@@ -1,7 +1,7 @@
-"""The conformance kit over several backends, and one table: `hatch run conformance:run`.
+"""Run the conformance kit on several backends and print one table: `hatch run conformance:run`.
 
-Each backend is looked at in a process of its own, in an empty folder. The exit status says
-whether all passed, and nothing was skipped but what ALLOWED says.
+Each backend is tested in its own process, in an empty folder. The exit status is 0 if all tests
+passed and only those in ALLOWED were skipped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 KIT = ROOT / "packages" / "dezero-testing" / "src" / "dezero_testing" / "conformance"
 
 IN_PLACE, RANDOM = "arrays/writing in place", "arrays/random numbers of its own"
-ALLOWED: dict[str, set[str]] = {
+ALLOWED: dict[str, set[str]] = {  # the tests that a backend may skip
     "numpy": set(),
     "strict": {IN_PLACE, RANDOM, "arrays/exchange by DLPack"},
     "torch": set(),
@@ -27,8 +27,8 @@ ALLOWED: dict[str, set[str]] = {
 COLUMNS = ("passed", "failed", "xfailed", "skipped", "does not apply")
 
 
-def look_at(backend: str) -> dict[str, dict[str, int]] | None:
-    """The kit's counts by level for one backend, or None if it did not get that far."""
+def run_kit(backend: str) -> dict[str, dict[str, int]] | None:
+    """Return the kit's counts by level for one backend, or None if it ran no test."""
     environment = dict(os.environ)
     if backend == "cuda":
         environment["PYTHONPATH"] = str(ROOT / "tests" / "fakes")
@@ -51,12 +51,12 @@ def look_at(backend: str) -> dict[str, dict[str, int]] | None:
 
 
 def main() -> int:
-    """Look at the backends named on the command line, or at all."""
+    """Test the backends named on the command line, or all."""
     backends = sys.argv[1:] or [*ALLOWED]
     found = {}
     for backend in backends:
-        print(f"looking at {backend} ...", file=sys.stderr, flush=True)
-        found[backend] = look_at(backend)
+        print(f"testing {backend} ...", file=sys.stderr, flush=True)
+        found[backend] = run_kit(backend)
     levels = [level for counts in found.values() if counts for level in counts]
     print(f"{'level':14}" + "".join(f"{backend:>12}" for backend in backends))
     for level in dict.fromkeys(levels):
@@ -69,12 +69,12 @@ def main() -> int:
 
 
 def is_green(counts: dict[str, dict[str, int]] | None) -> bool:
-    """Whether a backend was looked at, and nothing failed."""
+    """Return whether a backend was tested and nothing failed."""
     return counts is not None and not any(level.get("failed") for level in counts.values())
 
 
 def summary(counts: object) -> str:
-    """Counts as one word."""
+    """Return counts as one word, in the order of COLUMNS."""
     return "/".join(str(sum(c.get(column, 0) for c in counts)) for column in COLUMNS)  # type: ignore[attr-defined]
 
 

@@ -1,7 +1,7 @@
 """Run every cell of the test matrix and report each: python scripts/matrix.py [PART OF A NAME ...].
 
-`hatch run test:run` stops at the first failing cell and succeeds when all are skipped; this
-goes on, and fails if any cell failed or none ran.
+`hatch run test:run` stops at the first cell that fails, and succeeds if all are skipped. This
+script runs every cell, and fails if a cell failed or none ran.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections import Counter
 
 
 def cells(parts: list[str]) -> list[str]:
-    """Names of the matrix environments that contain all of the given parts."""
+    """Return the names of the matrix environments that contain all of these parts."""
     shown = subprocess.run(
         ["hatch", "env", "show", "--json"], capture_output=True, text=True, check=True
     )
@@ -20,7 +20,7 @@ def cells(parts: list[str]) -> list[str]:
 
 
 def run(cell: str) -> str:
-    """Run one cell; its output is shown only if it fails."""
+    """Run one cell; print its output if it fails; return the result in a few words."""
     done = subprocess.run(["hatch", "run", f"{cell}:run"], capture_output=True, text=True)
     output = done.stdout + done.stderr
     if "cannot locate Python" in output:

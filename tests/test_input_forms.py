@@ -171,7 +171,7 @@ UNDEFINED = (
 
 def attempt(case: OpCase, backend: str, form: Form) -> str:
     """Try one row in one form: "right", "refused", or "undefined" where NumPy refuses as well."""
-    wanted = case.wanted()
+    wanted = case.requires_grad()
     hosts = case.sample(case.shapes[0])
     given = [form(x) if flag else x for x, flag in zip(hosts, wanted, strict=True)]
     inputs = given if backend == "numpy" else [get_backend(backend).from_numpy(x) for x in given]

@@ -217,7 +217,7 @@ def test_the_conformance_kit_runs_the_rows_of_what_is_installed(install, tmp_pat
     assert outcomes["tests"]["derivatives/conv2d groups"] == "passed"
 
     assert "unknown backend 'nunpy'" in kit("--dezero-backend", "nunpy").stdout
-    assert "--dezero-backend NAME says which" in kit().stdout
+    assert "--dezero-backend NAME names the backend to test" in kit().stdout
 
     xfails = tmp_path / "xfails.txt"
     xfails.write_text("arrays/exp  # passes, and so this line must go\n")

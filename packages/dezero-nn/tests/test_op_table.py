@@ -7,7 +7,9 @@ import pytest
 from dezero_testing import OpCase, check_sensitivity, load_rows
 
 ROWS = load_rows("nn")
-INPUTS = [(case, p) for case in ROWS if case.order for p, want in enumerate(case.wanted()) if want]
+INPUTS = [
+    (case, p) for case in ROWS if case.order for p, want in enumerate(case.requires_grad()) if want
+]
 
 
 @pytest.mark.parametrize("case", ROWS, ids=lambda case: case.name)

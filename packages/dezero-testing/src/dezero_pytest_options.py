@@ -10,18 +10,18 @@ from typing import Any
 
 
 def pytest_addoption(parser: Any) -> None:
-    """--dezero-backend, --dezero-xfails and --dezero-json."""
+    """Add the options --dezero-backend, --dezero-xfails and --dezero-json."""
     group = parser.getgroup(
         "dezero", "conformance kit of DeZero (--pyargs dezero_testing.conformance)"
     )
-    group.addoption("--dezero-backend", metavar="NAME", help="the backend to look at")
+    group.addoption("--dezero-backend", metavar="NAME", help="the backend to test")
     group.addoption(
         "--dezero-xfails",
         metavar="FILE",
-        help="expected failures, a line each: level/name, perhaps # why; one that passes fails",
+        help="expected failures, one level/name a line; the run fails if one of them passes",
     )
     group.addoption(
         "--dezero-json",
         metavar="FILE",
-        help="where the outcomes are written (default conformance-NAME.json)",
+        help="path of the file of outcomes (default conformance-NAME.json)",
     )

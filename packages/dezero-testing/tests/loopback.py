@@ -1,4 +1,4 @@
-"""A backend that is NumPy under another name, so that it can be made wrong on purpose.
+"""A backend that is NumPy under another name, for tests that make it wrong on purpose.
 
 Its arrays are a subclass of NumPy's that is registered by its own name; its namespace is a copy
 of NumPy's whose functions can be replaced one by one.
@@ -22,7 +22,7 @@ class LoopArray(np.ndarray):
 
 
 def as_loop(x: Any) -> Any:
-    """Arrays and NumPy's scalars as arrays of this backend; anything else as it is."""
+    """Convert NumPy's arrays and scalars to arrays of this backend, and nothing else."""
     if isinstance(x, np.ndarray | np.generic):
         return np.asarray(x).view(LoopArray)
     if isinstance(x, list | tuple) and any(isinstance(part, np.ndarray) for part in x):
@@ -31,7 +31,7 @@ def as_loop(x: Any) -> Any:
 
 
 class Namespace:
-    """NumPy's functions, each giving arrays of this backend."""
+    """The namespace: NumPy's functions, which return arrays of this backend."""
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(np, name)
@@ -76,7 +76,7 @@ Change = Callable[[LoopBackend], None]
 
 
 def plugin(name: str, change: Change | None = None) -> Any:
-    """A plugin object that registers the loopback backend, changed, as ``name``."""
+    """Return a plugin that registers the loopback backend as ``name``, perhaps changed."""
 
     def factory() -> ArrayBackend:
         backend = LoopBackend()

@@ -12,7 +12,7 @@ from .loopback import LoopBackend, as_loop
 
 
 def host(x: Any) -> Any:
-    """An array of the backend as NumPy's."""
+    """Return an array of the backend as a NumPy array."""
     return np.asarray(x).view(np.ndarray)
 
 
@@ -27,14 +27,14 @@ def sum_takes_the_wrong_axis(backend: LoopBackend) -> None:
 
 
 def sum_leaks_float64(backend: LoopBackend) -> None:
-    """sum adds up in double precision, and forgets to go back."""
+    """sum accumulates in double precision and returns float64."""
     backend.xp.sum = lambda x, axis=None, keepdims=False, dtype=None: as_loop(
         np.sum(host(x), axis=axis, keepdims=keepdims, dtype="float64")
     )
 
 
 def exp_leaks_float64(backend: LoopBackend) -> None:
-    """exp gives double precision."""
+    """exp returns float64."""
     backend.xp.exp = lambda x: as_loop(np.exp(host(x).astype("float64")))
 
 
@@ -44,7 +44,7 @@ def scalars_are_strong(backend: LoopBackend) -> None:
 
 
 def argmax_takes_the_last_of_equals(backend: LoopBackend) -> None:
-    """Ties go the other way."""
+    """argmax returns the last of equal elements."""
 
     def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         flipped = np.flip(host(x), axis=axis)
@@ -55,18 +55,18 @@ def argmax_takes_the_last_of_equals(backend: LoopBackend) -> None:
 
 
 def to_numpy_is_stale(backend: LoopBackend) -> None:
-    """The first array that is fetched of a shape is fetched again and again."""
+    """to_numpy returns the first array of each shape again and again."""
     seen: dict[Any, Any] = {}
     backend.to_numpy = lambda x: seen.setdefault((x.shape, x.dtype.str), np.array(host(x))).copy()
 
 
 def to_numpy_shares_memory(backend: LoopBackend) -> None:
-    """What comes to the host is a view."""
+    """to_numpy returns a view."""
     backend.to_numpy = host
 
 
 def from_numpy_rounds(backend: LoopBackend) -> None:
-    """Numbers lose half of their digits on the way to the device."""
+    """from_numpy loses half of the digits."""
 
     def from_numpy(x: Any) -> Any:
         x = np.array(x)
@@ -76,7 +76,7 @@ def from_numpy_rounds(backend: LoopBackend) -> None:
 
 
 def from_numpy_drops_the_order(backend: LoopBackend) -> None:
-    """Arrays that are not contiguous are read in the order of their memory."""
+    """from_numpy reads arrays that are not contiguous in the order of their memory."""
     backend.from_numpy = lambda x: as_loop(
         np.array(x).ravel(order="K").reshape(np.shape(x)) if np.ndim(x) > 1 else np.array(x)
     )
@@ -99,12 +99,12 @@ def iadd_forgets(backend: LoopBackend) -> None:
 
 
 def copies_are_aliases(backend: LoopBackend) -> None:
-    """is_view swears that a slice shares nothing."""
+    """is_view says that a slice shares no memory."""
     backend.is_view = lambda x: False
 
 
 def scatter_counts_once(backend: LoopBackend) -> None:
-    """Of several values for one place the last one stays."""
+    """scatter_add keeps only the last value of a repeated index."""
 
     def scatter_add(x: Any, index: Any, values: Any) -> Any:
         x[index] += values
@@ -114,7 +114,7 @@ def scatter_counts_once(backend: LoopBackend) -> None:
 
 
 def indices_do_not_wrap(backend: LoopBackend) -> None:
-    """Negative steps are taken for positive ones."""
+    """get_item takes negative steps for positive ones."""
 
     def get_item(x: Any, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
@@ -128,19 +128,19 @@ def indices_do_not_wrap(backend: LoopBackend) -> None:
 
 
 def padding_is_always_zero(backend: LoopBackend) -> None:
-    """pad ignores the value it is given."""
+    """pad ignores its fill value."""
     backend.pad = lambda x, widths, value: portable.pad(backend.xp, x, widths, 0.0)
 
 
 def padding_is_on_one_side(backend: LoopBackend) -> None:
-    """pad puts everything in front."""
+    """pad pads only before the first element."""
     backend.pad = lambda x, widths, value: portable.pad(
         backend.xp, x, tuple((a + b, 0) for a, b in widths), value
     )
 
 
 def windows_ignore_the_stride(backend: LoopBackend) -> None:
-    """The first windows are given, not every second one."""
+    """sliding_windows ignores the stride and returns the first windows."""
 
     def sliding_windows(x: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
         right = portable.sliding_windows(backend.xp, x, kernel, stride, dilation)
@@ -151,7 +151,7 @@ def windows_ignore_the_stride(backend: LoopBackend) -> None:
 
 
 def windows_ignore_the_dilation(backend: LoopBackend) -> None:
-    """Elements are taken side by side."""
+    """sliding_windows ignores the dilation."""
 
     def sliding_windows(x: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
         right = portable.sliding_windows(backend.xp, x, kernel, stride, dilation)
@@ -162,19 +162,19 @@ def windows_ignore_the_dilation(backend: LoopBackend) -> None:
 
 
 def zeros_are_doubles(backend: LoopBackend) -> None:
-    """zeros ignores the dtype of the array beside it."""
+    """zeros ignores the dtype of its second argument."""
     backend.zeros = lambda shape, y: as_loop(np.zeros(shape))
 
 
 def random_numbers_repeat(backend: LoopBackend) -> None:
-    """Every draw gives the same numbers."""
+    """uniform returns the same numbers in each call."""
     backend.uniform = lambda shape, dtype: as_loop(
         np.random.default_rng(0).random(shape).astype(dtype)
     )
 
 
 def random_numbers_ignore_the_seed(backend: LoopBackend) -> None:
-    """Draws come from a generator that seed() does not reach."""
+    """uniform draws from a generator that seed() does not reset."""
     own = np.random.default_rng()
     backend.uniform = lambda shape, dtype: as_loop(own.random(shape).astype(dtype))
 
@@ -187,14 +187,14 @@ def where_is_swapped_at_equality(backend: LoopBackend) -> None:
 
 
 def clip_has_no_top(backend: LoopBackend) -> None:
-    """clip forgets its upper bound."""
+    """clip ignores its upper bound."""
     backend.xp.clip = lambda x, low=None, high=None: as_loop(
         host(x) if low is None else np.maximum(host(x), np.asarray(low, np.asarray(x).dtype))
     )
 
 
 def integers_become_floats(backend: LoopBackend) -> None:
-    """Integer arrays arrive as float32: labels and indices are no integers any more."""
+    """from_numpy converts integers to float32, so labels and indices are no longer integers."""
     backend.from_numpy = lambda x: as_loop(
         np.array(x).astype("float32") if np.asarray(x).dtype.kind == "i" else np.array(x)
     )
@@ -209,7 +209,7 @@ CAUGHT_BY = {
     to_numpy_is_stale: "arrays/max",
     to_numpy_shares_memory: "transfers/both ways make copies",
     from_numpy_rounds: "arrays/sum",
-    from_numpy_drops_the_order: "transfers/numbers survive",
+    from_numpy_drops_the_order: "transfers/values are kept",
     broadcast_loses_its_gradient: "arrays/sum over axes",
     iadd_forgets: "arrays/writing in place",
     copies_are_aliases: "arrays/copies and views",
@@ -226,4 +226,4 @@ CAUGHT_BY = {
     clip_has_no_top: "arrays/clip",
     integers_become_floats: "arrays/zeros, arange, asarray, scalar_like, dtype",
 }
-"""For each change, the first item of the kit that fails."""
+"""The first item of the kit that fails, by mutant."""

@@ -1,4 +1,4 @@
-"""The kit catches wrong backends: loopback passes, and every change to it fails, by name."""
+"""Check that the kit passes the loopback backend and fails each change to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .unseen_mutants import UNSEEN
 
 @contextmanager
 def registered(name: str, change: Any = None) -> Iterator[None]:
-    """The loopback backend, changed, in this block."""
+    """Register the loopback backend, perhaps changed, in this block."""
     plugins.register(plugin(name, change), name, "the tests")
     try:
         yield
@@ -36,7 +36,7 @@ def registered(name: str, change: Any = None) -> Iterator[None]:
 
 
 def first_failure(name: str) -> str | None:
-    """The first item of the kit that fails on a backend."""
+    """Return the first item of the kit that fails on a backend."""
     for item in all_items():
         if item.missing(name):
             continue
@@ -61,7 +61,7 @@ def test_unseen_mutant(change: Any) -> None:
 
 
 LATE = {from_numpy_drops_the_order, to_numpy_shares_memory}
-"""The mutants that only the last checks of the kit catch."""
+"""Mutants that only the last checks of the kit catch."""
 MUTANTS = [
     pytest.param(change, marks=[pytest.mark.slow] if change in LATE else []) for change in CAUGHT_BY
 ]
@@ -105,7 +105,7 @@ def test_there_are_twenty() -> None:
 
 
 def test_a_level_of_a_plugin_runs_last() -> None:
-    """It has a row of its own at the end of the kit's table; the other levels keep their order."""
+    """The other levels keep their order."""
 
     @hookimpl
     def dezero_op_cases() -> list[Check]:

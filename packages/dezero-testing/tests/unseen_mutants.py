@@ -1,4 +1,4 @@
-"""Ten wrong backends, written down before the kit existed; nothing in the kit was made for them.
+"""Ten wrong backends, written before the kit existed; no check was made for them.
 
 Each is a change to the loopback backend: one thing that an array library could get wrong.
 """
@@ -13,19 +13,19 @@ from .loopback import LoopBackend, as_loop
 
 
 def signs_are_never_negative(backend: LoopBackend) -> None:
-    """sign gives 1 for negative numbers."""
+    """sign returns 1 for negative numbers."""
     backend.xp.sign = lambda x: as_loop(np.abs(np.sign(x)))
 
 
 def new_axes_come_too_early(backend: LoopBackend) -> None:
-    """A negative axis of expand_dims is one place off."""
+    """expand_dims is one position off for a negative axis."""
     backend.xp.expand_dims = lambda x, axis: as_loop(
         np.expand_dims(x, axis - 1 if axis < 0 and np.ndim(x) >= -axis else axis)
     )
 
 
 def four_axes_are_reversed(backend: LoopBackend) -> None:
-    """permute_dims forgets the order it was given, for four axes."""
+    """permute_dims ignores its argument for arrays of four axes."""
     backend.xp.permute_dims = lambda x, axes: as_loop(
         np.transpose(x, None if np.ndim(x) == 4 else axes)
     )
@@ -44,7 +44,7 @@ def roots_are_coarse(backend: LoopBackend) -> None:
 
 
 def largest_over_one_axis_only(backend: LoopBackend) -> None:
-    """max over several axes takes the first of them."""
+    """max over two or more axes uses only the first of them."""
 
     def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         if isinstance(axis, tuple) and len(axis) > 1:
@@ -64,12 +64,12 @@ def random_numbers_are_large(backend: LoopBackend) -> None:
 
 
 def host_arrays_are_shared(backend: LoopBackend) -> None:
-    """from_numpy gives a view of the host's array."""
+    """from_numpy returns a view of the host's array."""
     backend.from_numpy = lambda x: np.asarray(x).view(type(as_loop(np.zeros(1))))
 
 
 def squeeze_takes_all(backend: LoopBackend) -> None:
-    """squeeze removes every axis of length 1, whichever was asked for."""
+    """squeeze removes every axis of length 1 and ignores its argument."""
     backend.xp.squeeze = lambda x, axis=None: as_loop(np.squeeze(x))
 
 

@@ -1,7 +1,7 @@
 """Compare gradients with central differences, to any order.
 
-The checked function is called many times. Buffers such as running statistics do not change. A
-function that draws random numbers must draw the same ones each time.
+A checked function is called many times, so it must draw the same random numbers in each call.
+Buffers such as running statistics do not change meanwhile.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_gradients(
     function: Callable[..., Variable],
     *inputs: Any,
     order: int = 2,
-    wanted: Sequence[bool] | None = None,
+    requires_grad: Sequence[bool] | None = None,
     backend: str | None = None,
     eps: float = 1e-6,
     rtol: float = 1e-6,
@@ -39,29 +39,32 @@ def check_gradients(
     """Check the derivatives of ``function`` at ``inputs`` in float64.
 
     The gradient of ``sum(v * function(*inputs))`` for a fixed ``v`` is compared with central
-    differences; for order 2 so is that of each gradient, with respect to the inputs and ``v``.
+    differences. For order 2, so are the gradients of each gradient, with respect to the inputs and
+    ``v``.
 
     Args:
         function: takes as many Variables as there are inputs and returns one.
         inputs: host arrays; floats are checked in float64, others are passed as they are.
         order: highest derivative to check (default 2).
-        wanted: which inputs to check; all of float dtype if None.
+        requires_grad: which inputs to check; if None, all that hold floats.
         backend: name of the backend to compute on; the default one if None.
-        eps: step of the differences.
-        rtol, atol: tolerance, relative to the largest entry and absolute.
-        name: what to call the function in messages; its own name if None.
+        eps: step of the central differences (default 1e-6).
+        rtol, atol: tolerance, relative to the largest gradient and absolute (default 1e-6, 1e-7).
+        name: the name of the function in messages; by default its ``__name__``.
 
     Raises:
-        GradientError: naming function, order, input, index, and both values.
+        GradientError: the message names the function, order, input, index and both values.
     """
     library = get_backend(backend) if backend else default_backend()
     hosts = [np.asarray(x) for x in inputs]
     hosts = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in hosts]
-    flags = [x.dtype.kind == "f" for x in hosts] if wanted is None else list(wanted)
+    flags = [x.dtype.kind == "f" for x in hosts] if requires_grad is None else list(requires_grad)
     label = name or str(getattr(function, "__name__", "function"))
     with using_config("update_buffers", False):
         for d in derivatives(function, hosts, flags, library, order, label):
-            numeric = _differences(d.function, d.hosts, d.wanted, d.position, d.v, library, eps)
+            numeric = _differences(
+                d.function, d.hosts, d.requires_grad, d.position, d.v, library, eps
+            )
             _compare(d.value, numeric, rtol, atol, d.label)
 
 
@@ -72,7 +75,7 @@ class Derivative(NamedTuple):
         label: the function, the order of the derivative and the input.
         function: the function that is differentiated.
         hosts: its inputs, as arrays of the host.
-        wanted: which inputs require grad.
+        requires_grad: which inputs require grad.
         position: the input to differentiate by.
         v: the weight of each element of the result.
         value: the gradient that backward gives, as an array of the host.
@@ -81,7 +84,7 @@ class Derivative(NamedTuple):
     label: str
     function: Callable[..., Variable]
     hosts: list[Any]
-    wanted: list[bool]
+    requires_grad: list[bool]
     position: int
     v: Any
     value: Any
@@ -90,7 +93,7 @@ class Derivative(NamedTuple):
 def derivatives(
     function: Callable[..., Variable],
     hosts: list[Any],
-    wanted: list[bool],
+    requires_grad: list[bool],
     library: ArrayBackend,
     highest: int,
     label: str,
@@ -101,22 +104,22 @@ def derivatives(
     Args:
         function: takes as many Variables as there are inputs and returns one.
         hosts: the inputs, as arrays of the host.
-        wanted: which inputs require grad.
+        requires_grad: which inputs require grad.
         library: the backend to compute on.
         highest: highest order to compute.
-        label: what to call the function.
+        label: the name of the function.
         order: order of the first gradients (default 1).
     """
-    y = function(*_variables(hosts, wanted, library))
+    y = function(*_variables(hosts, requires_grad, library))
     # fixed weights without symmetry, so that errors do not cancel in the sum
     v = np.cos(1.0 + np.arange(y.size)).reshape(y.shape)
-    positions = [p for p, flag in enumerate(wanted) if flag]
-    gradients = vjp(function, _variables(hosts, wanted, library), library.from_numpy(v))
+    positions = [p for p, flag in enumerate(requires_grad) if flag]
+    gradients = vjp(function, _variables(hosts, requires_grad, library), library.from_numpy(v))
     for p in positions:
         gradient = gradients[p]
         value = np.zeros_like(hosts[p]) if gradient is None else library.to_numpy(gradient.data)
         where = f"{label}: order {order}, input {p}"
-        yield Derivative(where, function, hosts, wanted, p, v, value)
+        yield Derivative(where, function, hosts, requires_grad, p, v, value)
 
     for p in positions if order < highest else ():
 
@@ -128,7 +131,7 @@ def derivatives(
                 return Variable(zeros, requires_grad=False)
             return found
 
-        inputs, flags = [*hosts, v], [*wanted, True]
+        inputs, flags = [*hosts, v], [*requires_grad, True]
         name = f"{label}, gradient of input {p}"
         yield from derivatives(gradient_of, inputs, flags, library, highest, name, order + 1)
 
@@ -139,7 +142,7 @@ def vjp(
     gy: Array | Variable,
     create_graph: bool = False,
 ) -> list[Variable | None]:
-    """The gradients of ``xs``, given that of ``function(*xs)``; None where there is none."""
+    """Return the gradients of ``xs`` for an output gradient ``gy``; None where there is none."""
     for x in xs:
         x.cleargrad()
     y = function(*xs)
@@ -152,36 +155,40 @@ def vjp(
     return gradients
 
 
-def _variables(hosts: list[Any], wanted: list[bool], library: ArrayBackend) -> list[Variable]:
+def _variables(
+    hosts: list[Any], requires_grad: list[bool], library: ArrayBackend
+) -> list[Variable]:
+    """Return new Variables on a backend."""
     return [
         Variable(library.from_numpy(x), requires_grad=flag)
-        for x, flag in zip(hosts, wanted, strict=True)
+        for x, flag in zip(hosts, requires_grad, strict=True)
     ]
 
 
 def _differences(
     function: Callable[..., Variable],
     hosts: list[Any],
-    wanted: list[bool],
+    requires_grad: list[bool],
     position: int,
     v: HostArray,
     library: ArrayBackend,
     eps: float,
 ) -> Any:
-    """Central differences of ``sum(v * function)`` for each element of one input."""
+    """Return central differences of ``sum(v * function)`` for each element of one input."""
     numeric = np.zeros_like(hosts[position])
     for index in np.ndindex(numeric.shape):
         sums = []
         for step in (eps, -eps):
             moved = [x.copy() for x in hosts]
             moved[position][index] += step
-            y = function(*_variables(moved, wanted, library))
+            y = function(*_variables(moved, requires_grad, library))
             sums.append(np.sum(v * library.to_numpy(y.data)))
         numeric[index] = (sums[0] - sums[1]) / (2 * eps)
     return numeric
 
 
 def _compare(got: HostArray, numeric: HostArray, rtol: float, atol: float, what: str) -> None:
+    """Raise `GradientError` at the first element that differs by more than the tolerance."""
     if got.shape != numeric.shape:
         raise GradientError(f"{what}: gradient has shape {got.shape}, input {numeric.shape}")
     limit = atol + rtol * np.max(np.abs(numeric), initial=0.0)
@@ -199,12 +206,12 @@ def numerical_grad(
     """Return the derivative of the sum of ``f(x)`` by central differences (book step 10).
 
     Args:
-        f: takes an array, and ``args`` and ``kwargs``, and returns an array or a Variable.
-        x: where, a Variable or an array; it is left as it is.
-        eps: step of the differences (default 1e-4).
+        f: a function of an array, ``args`` and ``kwargs``; returns an array or a Variable.
+        x: the point, a Variable or an array; it does not change.
+        eps: step of the central differences (default 1e-4).
 
     Returns:
-        a host array of the shape of ``x``, float64.
+        a NumPy array of float64, with the shape of ``x``.
     """
     library = backend_of(unwrap(x))
     point = library.to_numpy(unwrap(x)).astype(np.float64)
@@ -228,9 +235,9 @@ def gradient_check(
     """Return whether backward and central differences agree (book step 10).
 
     Args:
-        f: takes a Variable, and ``args`` and ``kwargs``, and returns a Variable.
-        x: where, a Variable or an array; it is left as it is.
-        rtol, atol: how far they may be apart, relative and absolute.
+        f: a function of a Variable, ``args`` and ``kwargs``; returns a Variable.
+        x: the point, a Variable or an array; it does not change.
+        rtol, atol: relative and absolute tolerance (default 1e-4 and 1e-5).
     """
     library = backend_of(unwrap(x))
     point = library.to_numpy(unwrap(x)).astype(np.float64)
@@ -248,9 +255,10 @@ def array_equal(a: Operand, b: Operand) -> bool:
 
 
 def array_allclose(a: Operand, b: Operand, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
-    """Return whether the elements of two arrays or Variables are as close as given."""
+    """Return whether the elements of two arrays or Variables agree within a tolerance."""
     return bool(np.allclose(_on_host(a), _on_host(b), rtol, atol))
 
 
 def _on_host(x: Operand) -> Any:
+    """Return a Variable or array as a NumPy array, and a scalar as it is."""
     return x if isinstance(x, Scalar) else backend_of(unwrap(x)).to_numpy(unwrap(x))

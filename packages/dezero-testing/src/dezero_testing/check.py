@@ -1,4 +1,4 @@
-"""Check: one thing that every backend must do, besides the rows of the op table."""
+"""Check: a test of a backend that is not a row of the op table."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that every backend must do.
+    """A test that every backend must pass.
 
     Attributes:
-        name: what it is about.
+        name: the name of the test, unique in its level.
         level: of `LEVELS`, or a level of a plugin's own, which runs after them.
-        run: called with the name of a backend; raises `AssertionError` if it is not so.
-        needs: capabilities without which there is nothing to check.
+        run: called with the name of a backend; raises `AssertionError` if the backend fails.
+        needs: capabilities without which the test is skipped.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One row of the op table, and the checks every row goes through on every backend."""
+"""OpCase: one row of the op table, and the checks of a row on a backend."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ BINARY: tuple[Shapes, ...] = (
 
 @dataclass(frozen=True)
 class OpCase:
-    """An op, what it should compute, and where to try it.
+    """An op, its reference, and the shapes to test it with.
 
     Attributes:
-        name: the op's public name, and perhaps a variant after a space.
+        name: the public name of the op; a variant may follow after a space.
         function: the op on Variables.
-        reference: the same on NumPy arrays, written without DeZero.
-        shapes: shapes of the inputs, one tuple per trial. The first is the main one: its
-            gradients must be nonzero everywhere.
-        low, high: values are drawn evenly from here.
-        integers: inputs that are integers from [0, n) instead, as ``{position: n}``.
-        order: highest derivative (0: no gradient at all).
+        reference: the op on NumPy arrays, written without DeZero.
+        shapes: shapes of the inputs, one tuple per trial. The gradients of the first trial must be
+            nonzero everywhere.
+        low, high: bounds of the uniform distribution of the inputs (default -2 and 2).
+        integers: integer inputs, by position: ``{position: n}`` draws from [0, n).
+        order: highest derivative to check (default 2); 0 for ops without a gradient.
     """
 
     name: str
@@ -54,11 +54,11 @@ class OpCase:
 
     @property
     def op(self) -> str:
-        """The public name of the op, without the variant."""
+        """Return the public name of the op, without the variant."""
         return self.name.split(" ")[0]
 
     def sample(self, shapes: Shapes, dtype: str = "float64") -> list[Any]:
-        """Host arrays for one trial; always the same ones."""
+        """Return the host arrays of one trial; they are the same at each call."""
         draw = np.random.default_rng(len(self.name) + 7 * len(shapes))
         return [
             draw.integers(0, self.integers[position], shape)
@@ -67,15 +67,15 @@ class OpCase:
             for position, shape in enumerate(shapes)
         ]
 
-    def wanted(self) -> list[bool]:
-        """Which inputs want a gradient."""
+    def requires_grad(self) -> list[bool]:
+        """Return which inputs require a gradient."""
         return [p not in self.integers for p in range(len(self.shapes[0]))]
 
     def check(self, backend: str) -> None:
         """Run every check on one backend.
 
         Raises:
-            AssertionError: naming row, backend, check and values.
+            AssertionError: the message names the row, the backend, the check and the values.
         """
         for shapes in self.shapes:
             self.check_forward(backend, shapes)
@@ -88,7 +88,13 @@ class OpCase:
     def variables(
         self, backend: str, hosts: Sequence[Any], strided: bool = False
     ) -> list[Variable]:
-        """The inputs on a backend; ``strided``: as every other element of a larger array."""
+        """Return the inputs on a backend.
+
+        Args:
+            backend: the name of the backend.
+            hosts: the inputs on the host.
+            strided: make each input a view of every other element of a larger array.
+        """
         library = get_backend(backend)
         arrays = []
         for x in hosts:
@@ -98,11 +104,12 @@ class OpCase:
             else:
                 arrays.append(library.from_numpy(x))
         return [
-            Variable(a, requires_grad=flag) for a, flag in zip(arrays, self.wanted(), strict=True)
+            Variable(a, requires_grad=flag)
+            for a, flag in zip(arrays, self.requires_grad(), strict=True)
         ]
 
     def check_forward(self, backend: str, shapes: Shapes) -> None:
-        """Values equal the reference in both precisions, and the dtype is kept."""
+        """Check values against the reference, in both precisions, and the dtype."""
         for dtype, rtol in precisions(backend):
             hosts = self.sample(shapes, dtype)
             expected = np.asarray(self.reference(*hosts))
@@ -118,7 +125,7 @@ class OpCase:
                 np.testing.assert_allclose(got, expected, rtol, atol=rtol, err_msg=where)
 
     def check_modes(self, backend: str, shapes: Shapes) -> None:
-        """Both modes of backward give the same bits, keep the dtype and leave ``gy`` alone."""
+        """Check that both modes of backward give the same bits, and do not change ``gy``."""
         library = get_backend(backend)
         for dtype, _ in precisions(backend):
             xs = self.variables(backend, self.sample(shapes, dtype))
@@ -134,7 +141,7 @@ class OpCase:
                 assert np.array_equal(after, v), f"{self.name} on {backend} wrote to gy"
             for position, (plain, graph) in enumerate(zip(*runs, strict=True)):
                 where = f"{self.name} on {backend}, {dtype} {shapes}, input {position}"
-                if not self.wanted()[position]:
+                if not self.requires_grad()[position]:
                     continue
                 assert plain is not None and graph is not None, f"{where}: no gradient"
                 a, b = library.to_numpy(plain.data), library.to_numpy(graph.data)
@@ -146,16 +153,23 @@ class OpCase:
 
         On another backend they are compared with those on NumPy.
         """
-        hosts, wanted = self.sample(shapes), self.wanted()
+        hosts, requires_grad = self.sample(shapes), self.requires_grad()
         label = f"{self.name} on {backend} {shapes}"
         if backend == "numpy":
             check_gradients(
-                self.function, *hosts, order=self.order, wanted=wanted, backend=backend, name=label
+                self.function,
+                *hosts,
+                order=self.order,
+                requires_grad=requires_grad,
+                backend=backend,
+                name=label,
             )
             return
         with using_config("update_buffers", False):
             found, expected = (
-                derivatives(self.function, hosts, wanted, get_backend(name), self.order, label)
+                derivatives(
+                    self.function, hosts, requires_grad, get_backend(name), self.order, label
+                )
                 for name in (backend, "numpy")
             )
             for got, right in zip(found, expected, strict=True):
@@ -163,20 +177,20 @@ class OpCase:
                     raise GradientError(f"{got.label}: got {got.value}, NumPy {right.value}")
 
     def check_nonzero(self, backend: str) -> None:
-        """The main trial has no zero in any gradient: a wrong factor would show."""
+        """Check that no gradient of the first trial has a zero, which would hide a wrong factor."""
         library = get_backend(backend)
         xs = self.variables(backend, self.sample(self.shapes[0]))
         y = self.function(*xs)
         gy = library.from_numpy(np.cos(1.0 + np.arange(y.size)).reshape(y.shape))
         for position, gradient in enumerate(vjp(self.function, xs, gy)):
-            if self.wanted()[position]:
+            if self.requires_grad()[position]:
                 found = None if gradient is None else library.to_numpy(gradient.data)
                 if found is None or not np.all(np.abs(found) > 1e-6):
                     raise GradientError(f"{self.name}: zero in the gradient of input {position}")
 
 
 def precisions(backend: str) -> list[tuple[str, float]]:
-    """The dtypes to try on a backend, each with how close values must be."""
+    """Return the dtypes to test on a backend, each with its relative tolerance."""
     doubles = [("float64", 1e-12)] if "float64" in get_backend(backend).capabilities else []
     return [*doubles, ("float32", 1e-5)]
 

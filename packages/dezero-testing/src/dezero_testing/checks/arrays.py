@@ -1,4 +1,4 @@
-"""Checks of array operations: the namespace, the operators, the extras of the backend."""
+"""Checks of array operations: the namespace, the operators and the methods of the backend."""
 
 from __future__ import annotations
 
@@ -85,28 +85,28 @@ FUNCTIONS: dict[str, tuple[Call, tuple[Any, ...]]] = {
     "@ of a vector": (lambda xp, x, y: x @ y[0, 0, ...], (X, Y)),
     "empty arrays": (lambda xp, x: xp.sum(x[:, :0, :], axis=1), (X,)),
 }
-"""Calls that must give what they give with NumPy: values, shape and dtype."""
+"""Calls whose results must equal NumPy's in values, shape and dtype."""
 
 
 def array_checks() -> list[Check]:
-    """Everything about arrays."""
+    """Return every check of array operations."""
     found = [
         Check(name, "arrays", compared(call, given)) for name, (call, given) in FUNCTIONS.items()
     ]
     found += [Check(name, "arrays", run) for name, run in EXTRAS.items()]
     found += [
-        Check("writing in place", "arrays", writes_in_place, frozenset({"in_place"})),
-        Check("random numbers of its own", "arrays", draws_itself, frozenset({"random"})),
-        Check("scatter of its own", "arrays", scatters_itself, frozenset({"scatter_add"})),
-        Check("exchange by DLPack", "arrays", exchanges, frozenset({"dlpack"})),
-        Check("several devices", "arrays", keeps_devices_apart, frozenset({"devices"})),
-        Check("no kernel is dormant", "arrays", kernels_are_awake),
+        Check("writing in place", "arrays", check_in_place, frozenset({"in_place"})),
+        Check("random numbers of its own", "arrays", check_own_random, frozenset({"random"})),
+        Check("scatter of its own", "arrays", check_own_scatter, frozenset({"scatter_add"})),
+        Check("exchange by DLPack", "arrays", check_dlpack, frozenset({"dlpack"})),
+        Check("several devices", "arrays", check_devices, frozenset({"devices"})),
+        Check("no kernel is dormant", "arrays", check_kernels),
     ]
     return found
 
 
 def compared(call: Call, given: tuple[Any, ...]) -> Callable[[str], None]:
-    """A check that a call gives what it gives with NumPy."""
+    """Return a check that compares the result of a call with NumPy's."""
 
     def run(name: str) -> None:
         library = get_backend(name)
@@ -128,8 +128,8 @@ def require_equal(
     np.testing.assert_allclose(host, expected, rtol, atol=1e-6)
 
 
-def makes_arrays(name: str) -> None:
-    """zeros, arange, asarray, scalar_like: values, dtypes, and the device of the array beside."""
+def check_creation(name: str) -> None:
+    """Check values, dtypes and devices of zeros, arange, asarray and scalar_like."""
     library = get_backend(name)
     x, n = library.from_numpy(X), library.from_numpy(np.arange(3))
     require_equal(library, library.zeros((2, 3), x), np.zeros((2, 3), "float32"))
@@ -146,39 +146,39 @@ def makes_arrays(name: str) -> None:
 
 
 INDICES: dict[str, Any] = {
-    "a number": 1,
-    "a negative number": -1,
+    "an integer": 1,
+    "a negative integer": -1,
     "a slice": slice(1, None),
     "steps backwards": (Ellipsis, slice(None, None, -1)),
     "strides": (slice(None), slice(0, 3, 2)),
     "a new axis": (None, Ellipsis, 0),
     "rows, one twice": np.array([1, 0, 1]),
     "rows in two axes": np.array([[0, 1], [1, 1]]),
-    "places": (np.array([0, 1, 1]), np.array([2, 0, 0])),
+    "positions": (np.array([0, 1, 1]), np.array([2, 0, 0])),
     "a mask": X > 0.3,
 }
 
 
-def of_library(library: ArrayBackend, index: Any) -> Any:
-    """An index with the library's arrays in place of the host's."""
+def to_library(library: ArrayBackend, index: Any) -> Any:
+    """Return an index with NumPy's arrays converted to the library's."""
     if isinstance(index, tuple):
-        return tuple(of_library(library, part) for part in index)
+        return tuple(to_library(library, part) for part in index)
     return library.from_numpy(index) if isinstance(index, np.ndarray) else index
 
 
-def takes_parts(name: str) -> None:
-    """get_item gives what NumPy's brackets give."""
+def check_get_item(name: str) -> None:
+    """Check that get_item returns what NumPy's indexing returns."""
     library = get_backend(name)
     for what, index in INDICES.items():
-        got = library.get_item(library.from_numpy(X), of_library(library, index))
+        got = library.get_item(library.from_numpy(X), to_library(library, index))
         try:
             require_equal(library, got, X[index])
         except AssertionError as error:
             raise AssertionError(f"get_item by {what}: {error}") from error
 
 
-def adds_up_parts(name: str) -> None:
-    """scatter_add adds every value to its place, also to one that is named twice."""
+def check_scatter_add(name: str) -> None:
+    """Check that scatter_add adds every value, also at indices that are repeated."""
     library = get_backend(name)
     for what, index in INDICES.items():
         values = np.cos(np.arange(X[index].size)).reshape(X[index].shape).astype("float32")
@@ -186,12 +186,12 @@ def adds_up_parts(name: str) -> None:
         np.add.at(expected, index, values)
         x, v = library.from_numpy(X), library.from_numpy(values)
         try:
-            require_equal(library, library.scatter_add(x, of_library(library, index), v), expected)
+            require_equal(library, library.scatter_add(x, to_library(library, index), v), expected)
         except AssertionError as error:
             raise AssertionError(f"scatter_add at {what}: {error}") from error
 
 
-def sums(name: str) -> None:
+def check_sum(name: str) -> None:
     """Check that sum adds over axes, and in another dtype if one is passed."""
     library = get_backend(name)
     x = library.from_numpy(X)
@@ -204,8 +204,8 @@ def sums(name: str) -> None:
         require_equal(library, got, np.sum(X, axis=0, dtype="float64"))
 
 
-def pads(name: str) -> None:
-    """pad puts the value it is given around, as often as it is told for each side."""
+def check_pad(name: str) -> None:
+    """Check that pad adds the value as often as asked on each side."""
     library = get_backend(name)
     widths = ((0, 0), (1, 2), (3, 0))
     for value in (0.0, -2.5, float("-inf")):
@@ -213,8 +213,8 @@ def pads(name: str) -> None:
         require_equal(library, library.pad(library.from_numpy(X), widths, value), expected)
 
 
-def slides_windows(name: str) -> None:
-    """sliding_windows lays out every window, with steps between them and inside them."""
+def check_sliding_windows(name: str) -> None:
+    """Check that sliding_windows returns every window, with stride and dilation."""
     library = get_backend(name)
     image = np.arange(60.0, dtype="float32").reshape(1, 6, 10)
     for kernel, stride, dilation in (
@@ -229,8 +229,8 @@ def slides_windows(name: str) -> None:
         require_equal(library, got + 0, np.moveaxis(windows, (3, 4), (1, 2)))
 
 
-def copies_stay_apart(name: str) -> None:
-    """copy(x) and ``x + y`` are new arrays; iadd gives the sum, and a slice is no free array."""
+def check_copies(name: str) -> None:
+    """Check that copies and results are new arrays, and that slices are known as views."""
     library = get_backend(name)
     x, y = library.from_numpy(X), library.from_numpy(Y)
     for new in (library.copy(x), x + y):
@@ -245,8 +245,8 @@ def copies_stay_apart(name: str) -> None:
             require_equal(library, x, X)
 
 
-def draws_numbers(name: str) -> None:
-    """uniform gives other numbers from [0, 1) each time, and after a seed the same again."""
+def check_uniform(name: str) -> None:
+    """Check that uniform draws from [0, 1), differently each time, and that a seed repeats it."""
     library = get_backend(name)
     dtype = library.dtype("float32")
     runs = []
@@ -263,26 +263,26 @@ def draws_numbers(name: str) -> None:
     assert np.array_equal(a, runs[1][0]) and np.array_equal(b, runs[1][1]), "seed() repeats it"
 
 
-def waits(name: str) -> None:
-    """synchronize may be called at any time."""
+def check_synchronize(name: str) -> None:
+    """Check that synchronize can be called."""
     get_backend(name).synchronize()
 
 
 EXTRAS: dict[str, Callable[[str], None]] = {
-    "zeros, arange, asarray, scalar_like, dtype": makes_arrays,
-    "get_item": takes_parts,
-    "scatter_add": adds_up_parts,
-    "pad": pads,
-    "sum": sums,
-    "sliding_windows": slides_windows,
-    "copies and views": copies_stay_apart,
-    "uniform": draws_numbers,
-    "synchronize": waits,
+    "zeros, arange, asarray, scalar_like, dtype": check_creation,
+    "get_item": check_get_item,
+    "scatter_add": check_scatter_add,
+    "pad": check_pad,
+    "sum": check_sum,
+    "sliding_windows": check_sliding_windows,
+    "copies and views": check_copies,
+    "uniform": check_uniform,
+    "synchronize": check_synchronize,
 }
 
 
-def writes_in_place(name: str) -> None:
-    """iadd and scatter_add write into the array they are given, and its views see it."""
+def check_in_place(name: str) -> None:
+    """Check that iadd and scatter_add write to their first argument and return it."""
     library = get_backend(name)
     x, y = library.from_numpy(X), library.from_numpy(Y)
     assert library.iadd(x, y) is x, "iadd returned another array"
@@ -291,14 +291,14 @@ def writes_in_place(name: str) -> None:
     assert got is x, "scatter_add returned another array"
 
 
-def draws_itself(name: str) -> None:
-    """uniform is the library's own, not the host's numbers carried over."""
+def check_own_random(name: str) -> None:
+    """Check that the backend draws its own random numbers."""
     assert type(get_backend(name)).uniform is not ArrayBackend.uniform
-    draws_numbers(name)
+    check_uniform(name)
 
 
-def scatters_itself(name: str) -> None:
-    """scatter_add is right for a place that is named a hundred times."""
+def check_own_scatter(name: str) -> None:
+    """Check scatter_add with an index that is repeated a hundred times."""
     library = get_backend(name)
     index, values = np.zeros(100, "int64"), np.ones((100, 3, 4), "float32")
     got = library.scatter_add(
@@ -309,8 +309,8 @@ def scatters_itself(name: str) -> None:
     require_equal(library, got, expected)
 
 
-def exchanges(name: str) -> None:
-    """An array goes out by DLPack and comes back with the same numbers."""
+def check_dlpack(name: str) -> None:
+    """Check that arrays keep their values when they are exchanged by DLPack."""
     library = get_backend(name)
     x = library.from_numpy(X)
     require_equal(library, library.xp.from_dlpack(x), X)
@@ -318,10 +318,10 @@ def exchanges(name: str) -> None:
         assert np.array_equal(np.from_dlpack(x), X)
 
 
-def kernels_are_awake(name: str) -> None:
-    """Every kernel for this backend is for an op that an installed package defines.
+def check_kernels(name: str) -> None:
+    """Check that an installed package defines the op of every kernel for this backend.
 
-    Unless core is alone: then the package of the others is not installed.
+    If only dezero-core is installed, the ops of kernels from other packages are unknown.
     """
     kernels = [kernel for kernel, _ in all_kernels() if kernel.backend == name]
     dormant = sorted(kernel.op for kernel in kernels if kernel.op not in ops)
@@ -329,8 +329,8 @@ def kernels_are_awake(name: str) -> None:
     assert alone or not dormant, f"no installed package defines {', '.join(dormant)}"
 
 
-def keeps_devices_apart(name: str) -> None:
-    """Arrays stay on the device they were put on, through an op and its gradient."""
+def check_devices(name: str) -> None:
+    """Check that arrays stay on their device, through an op and its gradient."""
     library = get_backend(name)
     for device in library.devices():
         x = library.to_device(library.from_numpy(X), device)

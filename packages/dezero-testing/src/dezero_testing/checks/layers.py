@@ -1,6 +1,6 @@
 """Checks of layers, losses, optimizers, dropout and training, on every backend.
 
-Everything is computed twice from the same weights: on the backend, and on the host's library.
+Everything is computed twice from the same weights: on the backend, and with NumPy.
 """
 
 from __future__ import annotations
@@ -72,44 +72,44 @@ def layer_checks() -> list[Check]:
     return [
         *found,
         Check("hooks", "optimizers", three_steps(with_hooks)),
-        Check("what is dropped", "dropout", drops_as_often_as_told),
-        Check("test mode", "dropout", passes_everything),
+        Check("ratio and masks", "dropout", check_dropout),
+        Check("test mode", "dropout", check_test_mode),
         Check("losses of an MLP", "training", same_training(lambda: MLP((8, 3)), ROWS)),
         Check("losses of a CNN", "training", same_training(small_cnn, IMAGES[:, :1])),
     ]
 
 
 def on(name: str, x: HostArray) -> Variable:
-    """A host array as a Variable on a backend."""
+    """Return a host array as a Variable on a backend."""
     return Variable(get_backend(name).from_numpy(x), requires_grad=x.dtype.kind == "f")
 
 
 def host(x: Variable) -> Any:
-    """The array of a Variable on the host; it must be float32."""
+    """Return the array of a Variable on the host; check that it is float32."""
     library = backend_of(x.data)
     assert x.dtype == library.dtype("float32"), f"dtype {x.dtype}, expected float32"
     return library.to_numpy(x.data)
 
 
 def close(got: HostArray, expected: HostArray, what: str) -> None:
-    """Raise `AssertionError` unless numbers are as close as single precision allows."""
+    """Raise `AssertionError` unless values are as close as single precision allows."""
     scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-3)
     np.testing.assert_allclose(got / scale, expected / scale, atol=2e-5, err_msg=what)
 
 
 def same_layer(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
-    """A check that a layer gives the same values and gradients, trained and tested."""
+    """Return a check of a layer's outputs, gradients, parameters and buffers."""
 
     def outcome(name: str) -> dict[str, Any]:
         seed(5)
         layer, given = make().to(name), on(name, x)
-        for _ in range(2):  # recurrent layers look back, running statistics move
+        for _ in range(2):  # recurrent layers have a state, and running statistics change
             y = layer(given)
         v = get_backend(name).from_numpy(np.cos(np.arange(float(y.size))).astype("float32"))
         sum(weights_like(v, y) * y).backward()
         found = {"output": host(y)}
         for key, p in layer.named_params().items():
-            assert backend_of(p.data).name == name, f"{key} is elsewhere"
+            assert backend_of(p.data).name == name, f"{key} is on another backend"
             found[key] = host(p)
             if p.grad is not None:
                 found[f"gradient of {key}"] = host(p.grad)
@@ -129,12 +129,12 @@ def same_layer(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]
 
 
 def weights_like(v: Array, y: Variable) -> Variable:
-    """Weights in the shape of an output."""
+    """Return weights in the shape of an output."""
     return Variable(v, requires_grad=False).reshape(y.shape)
 
 
 def same_loss(loss: Callable[..., Any], given: tuple[Any, ...]) -> Callable[[str], None]:
-    """A check that a loss and its gradient are the same."""
+    """Return a check of a loss and its gradient."""
 
     def outcome(name: str) -> tuple[Any, Any]:
         x, t = (on(name, a) for a in given)
@@ -151,7 +151,7 @@ def same_loss(loss: Callable[..., Any], given: tuple[Any, ...]) -> Callable[[str
 
 
 def with_hooks() -> O.Optimizer:
-    """An optimizer with both hooks that compute."""
+    """Return an optimizer with weight decay and gradient clipping."""
     optimizer = O.SGD(0.1)
     optimizer.add_hook(O.WeightDecay(0.5))
     optimizer.add_hook(O.ClipGrad(1.0))
@@ -159,7 +159,7 @@ def with_hooks() -> O.Optimizer:
 
 
 def three_steps(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
-    """A check that three steps lead to the same place, and leave gradients alone."""
+    """Return a check of three updates, which must not change the gradients."""
 
     def outcome(name: str) -> Any:
         library = get_backend(name)
@@ -181,28 +181,28 @@ def three_steps(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
     return run
 
 
-def drops_as_often_as_told(name: str) -> None:
-    """The share that is kept, its scale, another mask each time, the same after a seed."""
+def check_dropout(name: str) -> None:
+    """Check the ratio and scale of dropout, and that a seed repeats its masks."""
     x = on(name, np.ones((100, 100), "float32"))
     for ratio in (0.1, 0.5, 0.9):
         seed(3)
         first, second = host(F.dropout(x, ratio)), host(F.dropout(x, ratio))
-        kept = (first != 0).mean()
-        assert abs(kept - (1 - ratio)) < 0.02, f"ratio {ratio}: {kept:.2%} are kept"
+        share = (first != 0).mean()
+        assert abs(share - (1 - ratio)) < 0.02, f"ratio {ratio}: {share:.2%} are not dropped"
         np.testing.assert_allclose(first[first != 0], 1 / (1 - ratio), rtol=1e-5)
         assert not np.array_equal(first, second), "two calls drop the same"
         seed(3)
         assert np.array_equal(host(F.dropout(x, ratio)), first), "seed() repeats a mask"
 
 
-def passes_everything(name: str) -> None:
-    """In test mode nothing is dropped."""
+def check_test_mode(name: str) -> None:
+    """Check that dropout does nothing in test mode."""
     with test_mode():
         assert np.array_equal(host(F.dropout(on(name, ROWS), 0.5)), ROWS)
 
 
 def small_cnn() -> Layer:
-    """A convolution with batch normalisation, pooling and a fully connected layer."""
+    """Return a CNN of one convolution, batch normalisation, pooling and a linear layer."""
     return Sequential(
         L.Conv2d(3, 3, pad=1), L.BatchNorm(), F.relu,
         lambda x: F.pooling(x, 2, 2), flatten, L.Linear(3),
@@ -210,7 +210,7 @@ def small_cnn() -> Layer:
 
 
 def same_training(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
-    """A check that ten steps of training have the same losses, and smaller ones."""
+    """Return a check of the losses of ten training steps, which must fall."""
 
     def losses(name: str) -> list[float]:
         seed(1)

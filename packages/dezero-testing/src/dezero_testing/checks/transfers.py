@@ -1,4 +1,4 @@
-"""Checks of transfers: there and back, always copies, always counted, never implicit."""
+"""Checks of transfers: values are kept, copies are made and counted, nothing moves implicitly."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ X = np.sin(np.arange(6.0)).reshape(2, 3)
 
 
 def transfer_checks() -> list[Check]:
-    """Everything about moving."""
+    """Return every check of transfers."""
     return [Check(run.__name__.replace("_", " "), "transfers", run) for run in CHECKS]
 
 
-def numbers_survive(name: str) -> None:
-    """Values, shapes and dtypes are the same after going there and back."""
+def values_are_kept(name: str) -> None:
+    """Check that values, shapes and dtypes are the same after two transfers."""
     library = get_backend(name)
     dtypes = [
         "float32",
@@ -44,7 +44,7 @@ def numbers_survive(name: str) -> None:
 
 
 def both_ways_make_copies(name: str) -> None:
-    """Writing to one side never shows on the other."""
+    """Check that writing to the original does not change the copy, and vice versa."""
     library = get_backend(name)
     host = X.astype("float32")
     x = library.from_numpy(host)
@@ -57,7 +57,7 @@ def both_ways_make_copies(name: str) -> None:
 
 
 def arrays_are_recognised(name: str) -> None:
-    """Arrays that come out of the library belong to the backend that made them."""
+    """Check that results of the library's functions belong to its backend."""
     library = get_backend(name)
     x = library.from_numpy(X.astype("float32"))
     for y in (x, x + 1, library.xp.sum(x), x[0, ...], x > 0):
@@ -65,9 +65,9 @@ def arrays_are_recognised(name: str) -> None:
 
 
 def implicit_transfers_are_refused(name: str) -> None:
-    """An op of an array of this library and one of another raises, whichever comes first."""
+    """Check that mixing arrays of two libraries in one op raises, in either order."""
     if name == "numpy":
-        return  # the other side does this
+        return  # the check of the other backend covers this
     library = get_backend(name)
     here, there = library.from_numpy(X), X.copy()
     calls: list[Callable[[Any, Any], Any]] = [
@@ -88,7 +88,7 @@ def implicit_transfers_are_refused(name: str) -> None:
 
 
 def explicit_transfers_are_counted(name: str) -> None:
-    """Variables and their gradients move together, and each copy is counted."""
+    """Check that gradients move with their Variables, and that each copy is counted."""
     x = Variable(X.copy())
     sum(x * x).backward()
     before = transfers.copy()
@@ -103,7 +103,7 @@ def explicit_transfers_are_counted(name: str) -> None:
 
 
 def gradients_stay_where_they_are(name: str) -> None:
-    """A backward makes no copy to or from the host, and adds up in new arrays."""
+    """Check that backward copies nothing to or from the host and accumulates in new arrays."""
     x = Parameter(get_backend(name).from_numpy(X.astype("float32")))
     before = transfers.total()
     first = None
@@ -120,7 +120,7 @@ def gradients_stay_where_they_are(name: str) -> None:
 
 
 CHECKS = [
-    numbers_survive,
+    values_are_kept,
     both_ways_make_copies,
     arrays_are_recognised,
     implicit_transfers_are_refused,

@@ -1,9 +1,9 @@
-"""The conformance kit: does an array library do all that DeZero asks of a backend?
+"""The conformance kit tests whether an array library can be a backend of DeZero.
 
     pip install dezero-testing dezero-nn dezero-io
     pytest --pyargs dezero_testing.conformance --dezero-backend NAME
 
 It runs the op table and the checks of every installed package of DeZero on one backend, and
 ends with a table. A capability that the backend does not declare is skipped and counted.
-docs/backends.md tells how a backend is written.
+docs/backends.md explains how to write a backend.
 """

@@ -1,4 +1,4 @@
-"""pytest's side of the kit: one test for each item, the table at the end.
+"""Make one pytest test of each item of the kit, and print the table of outcomes.
 
 The options are in `dezero_pytest_options`, which pytest loads before it looks for this file.
 """
@@ -23,7 +23,7 @@ _outcomes = pytest.StashKey[dict[Item, str]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each item."""
+    """Parametrize the test with the items of the kit."""
     if "item" not in metafunc.fixturenames:
         return
     config = metafunc.config
@@ -42,10 +42,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def require_backend(config: pytest.Config) -> None:
-    """An unknown backend, or one without a device, is an error before the first test."""
+    """Raise `UsageError` if the backend is unknown or has no device."""
     name = config.getoption("--dezero-backend")
     if name is None:
-        raise pytest.UsageError("--dezero-backend NAME says which backend to look at")
+        raise pytest.UsageError("--dezero-backend NAME names the backend to test")
     try:
         get_backend(name)
     except DezeroError as error:
@@ -53,7 +53,7 @@ def require_backend(config: pytest.Config) -> None:
 
 
 def expected_failures(config: pytest.Config) -> set[str]:
-    """The ids in the file of expected failures."""
+    """Return the ids in the file of expected failures."""
     path = config.getoption("--dezero-xfails")
     if path is None:
         return set()
@@ -63,13 +63,13 @@ def expected_failures(config: pytest.Config) -> set[str]:
 
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
-    """The name of the backend that is looked at."""
+    """Return the name of the backend under test."""
     return str(request.config.getoption("--dezero-backend"))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Note how each item ended."""
+    """Record the outcome of each item."""
     report = yield
     parameter = getattr(item, "callspec", None) and item.callspec.params.get("item")  # type: ignore[attr-defined]
     if isinstance(parameter, Item) and (report.when == "call" or report.skipped):
@@ -85,7 +85,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """The table: levels times outcomes; and the same in a file."""
+    """Print the number of outcomes by level, and write all outcomes to a file."""
     outcomes = config.stash.get(_outcomes, {})
     if not outcomes:
         return

@@ -1,4 +1,4 @@
-"""The one test of the kit, run for every item."""
+"""The only test of the kit; it runs once for each item."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .items import Item
 
 
 def test_conformance(item: Item, backend: str) -> None:
-    """What the item says holds on the backend."""
+    """Run the item on the backend, or skip it if a capability is missing."""
     missing = item.missing(backend)
     if missing == {"devices"}:
-        pytest.skip("several devices: does not apply to a library with one")
+        pytest.skip("does not apply to a library with one device")
     if missing:
         pytest.skip(f"backend {backend} does not declare {', '.join(sorted(missing))}")
     item.run(backend)

@@ -1,6 +1,6 @@
 """The rows of dezero-core's op table: to add an op, add a row.
 
-Ops that pass no gradient to some elements are tried in a sum in which every element counts.
+Some ops have a zero gradient at some elements. Their rows add a term, so that no gradient is zero.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def cases() -> list[OpCase]:
         *elementwise(),
         *selection(),
         *shape(),
-        *parts(),
+        *indexing(),
         *reduction(),
         *extremes(),
         OpCase("matmul", F.matmul, np.matmul, MATRICES),
@@ -49,7 +49,7 @@ def cases() -> list[OpCase]:
 
 
 def arithmetic() -> list[OpCase]:
-    """Sums, products and powers."""
+    """Return the rows of arithmetic ops."""
     return [
         OpCase("add", F.add, np.add, BINARY),
         OpCase("add scalar", lambda x: 1.5 + x, lambda x: 1.5 + x),
@@ -73,7 +73,7 @@ def arithmetic() -> list[OpCase]:
 
 
 def elementwise() -> list[OpCase]:
-    """Exponential, logarithm, root, trigonometry."""
+    """Return the rows of elementwise functions of one array."""
     return [
         OpCase("exp", F.exp, np.exp),
         OpCase("log", F.log, np.log, low=0.5),
@@ -86,7 +86,7 @@ def elementwise() -> list[OpCase]:
 
 
 def selection() -> list[OpCase]:
-    """Choosing elementwise."""
+    """Return the rows of ops that select elements."""
     return [
         OpCase("maximum", _maximum_mixed, _maximum_mixed_reference, BINARY),
         OpCase(
@@ -117,7 +117,7 @@ def selection() -> list[OpCase]:
 
 
 def _maximum_mixed(x0: Variable, x1: Variable) -> Any:
-    """Each input is the larger one somewhere."""
+    """Combine two maxima, so that each input is the larger one somewhere."""
     return F.maximum(x0, x1) + F.maximum(-2 * x0, -3 * x1)
 
 
@@ -155,7 +155,7 @@ def _clip_reference(x: HostArray) -> Any:
 
 
 def shape() -> list[OpCase]:
-    """The same elements in another shape, stretched, or summed back."""
+    """Return the rows of ops that change the shape."""
     return [
         OpCase(
             "reshape", lambda x: F.reshape(x, (4, -1)), lambda x: x.reshape(4, -1), THREE_AXES[:1]
@@ -194,8 +194,8 @@ def _sum_to_reference(x: HostArray) -> Any:
     )
 
 
-def parts() -> list[OpCase]:
-    """Taking parts of arrays, and joining arrays."""
+def indexing() -> list[OpCase]:
+    """Return the rows of indexing and joining."""
     return [
         OpCase(
             "get_item",
@@ -203,7 +203,7 @@ def parts() -> list[OpCase]:
             lambda x: 2 * np.flip(x, 0)[..., None],
             (((3, 2),), ((1,),), ((0, 2),)),
         ),
-        OpCase("get_item number", lambda x: x[-1] * x[0], lambda x: x[0] * x[1], (((2, 3),),)),
+        OpCase("get_item integer", lambda x: x[-1] * x[0], lambda x: x[0] * x[1], (((2, 3),),)),
         OpCase(
             "get_item rows",
             lambda x: F.get_item(x, [1, 0, 1, 2, 1]),
@@ -211,7 +211,7 @@ def parts() -> list[OpCase]:
             (((3, 2),), ((3, 1),), ((3, 0),)),
         ),
         OpCase(
-            "get_item places",
+            "get_item positions",
             lambda x: F.get_item(x, ([0, 1, 0, 1], [1, 0, 1, 1])) + F.sum(x),
             lambda x: np.array([x[0, 1], x[1, 0], x[0, 1], x[1, 1]]) + x.sum(),
             (((2, 2),),),
@@ -250,7 +250,7 @@ def parts() -> list[OpCase]:
 
 
 def reduction() -> list[OpCase]:
-    """Sums and means."""
+    """Return the rows of reductions."""
     return [
         OpCase("sum", F.sum, np.sum),
         OpCase("sum axis", lambda x: F.sum(x, -2), lambda x: np.sum(x, 1), THREE_AXES),
@@ -288,7 +288,7 @@ def _logsumexp(x: HostArray, axis: Axis = None) -> Any:
 
 
 def extremes() -> list[OpCase]:
-    """Largest and smallest elements, and where they are."""
+    """Return the rows of maxima, minima and their positions."""
     return [
         OpCase("max", F.max, np.amax, UNARY[1:3]),
         OpCase(

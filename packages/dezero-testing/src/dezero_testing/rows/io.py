@@ -25,13 +25,13 @@ VALUES: dict[str, Any] = {
 def cases() -> list[Check]:
     """Return the checks of dezero-io."""
     return [
-        Check("saved and loaded on the device", "weights", saves_and_loads),
-        Check("batches on the device", "weights", loads_batches),
+        Check("saved and loaded on the device", "weights", check_saving_and_loading),
+        Check("batches on the device", "weights", check_batches),
     ]
 
 
-def saves_and_loads(name: str) -> None:
-    """A file saved from the device has the numbers, and is loaded to where the parameters are."""
+def check_saving_and_loading(name: str) -> None:
+    """Check that saving keeps the values, and loading puts them on the parameters' backend."""
     library = get_backend(name)
     tree = {key: Parameter(library.from_numpy(x)) for key, x in VALUES.items()}
     stats = Buffer(library.from_numpy(VALUES["W"][0]))
@@ -47,8 +47,8 @@ def saves_and_loads(name: str) -> None:
         assert host.dtype == VALUES[key].dtype and np.array_equal(host, VALUES[key])
 
 
-def loads_batches(name: str) -> None:
-    """A loader gives the examples on the device, in the dtypes of the data."""
+def check_batches(name: str) -> None:
+    """Check that a loader yields the examples on the backend, in the dtypes of the data."""
     library, data = get_backend(name), Spiral()
     batches = list(DataLoader(data, 100, shuffle=False).to(name))
     assert [backend_of(x) for x, _ in batches] == [library] * 3

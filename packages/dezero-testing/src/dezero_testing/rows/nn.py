@@ -1,6 +1,6 @@
-"""The rows of dezero-nn's op table; the references are loops and sums as the definitions say.
+"""The rows of dezero-nn's op table. The references are loops and sums that follow the definitions.
 
-Ops that pass no gradient to some elements are tried in a sum in which every element counts.
+Some ops have a zero gradient at some elements. Their rows add a term, so that no gradient is zero.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..checks.layers import layer_checks
 from ..op_case import OpCase
 
 Pair = Sequence[int]
-"""One number for the height and one for the width of images."""
+"""A value for the height and one for the width."""
 
 ROWS_OF_SCORES = (((4, 3),), ((1, 2),))
 LABELLED = (((4, 3), (4,)), ((2, 3), (2, 1)), ((1, 3), (1,)))
@@ -57,7 +57,7 @@ def cases() -> list[OpCase | Check]:
 
 
 def activations() -> list[OpCase]:
-    """Functions between layers."""
+    """Return the rows of activation functions."""
     return [
         OpCase("sigmoid", F.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
         OpCase("sigmoid_simple", F.sigmoid_simple, lambda x: (1 + np.tanh(x / 2)) / 2),
@@ -97,7 +97,7 @@ def _softmax_first(x: HostArray) -> Any:
 
 
 def layers() -> list[OpCase]:
-    """The affine map, dropout, normalisation."""
+    """Return the rows of linear layers, dropout, normalisation and recurrence."""
     return [
         OpCase("linear", F.linear, lambda x, W, b: np.einsum("...i,io->...o", x, W) + b, AFFINE),
         OpCase("linear nobias", F.linear, lambda x, W: np.dot(x, W), (((3, 4), (4, 2)),)),
@@ -175,7 +175,7 @@ def _by_running_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> An
 
 
 def losses() -> list[OpCase]:
-    """What is made small, and the accuracy."""
+    """Return the rows of losses, and that of the accuracy."""
     return [
         OpCase(
             "mean_squared_error",
@@ -243,7 +243,7 @@ def _accuracy(y: HostArray, t: HostArray) -> Any:
 
 
 def convolutions() -> list[OpCase]:
-    """Windows laid out and put back; convolution in both spellings, and its transpose."""
+    """Return the rows of im2col, col2im, convolution and transposed convolution."""
     settings: dict[str, Any] = {"stride": (1, 2), "pad": (1, 0)}
     found = [
         OpCase("im2col", lambda x: F.im2col(x, (2, 1)) + sum(x), _columns_reference, IMAGES),
@@ -308,7 +308,7 @@ def convolutions() -> list[OpCase]:
 
 
 def _windows(x: HostArray, kernel: Pair, stride: Pair, pad: Pair, value: float = 0.0) -> Any:
-    """Windows by their definition: (N, OH, OW, C, KH, KW)."""
+    """Return all windows of images, shape (N, OH, OW, C, KH, KW), by slicing."""
     (KH, KW), (SH, SW) = kernel, stride
     N, C = x.shape[:2]
     x = np.pad(x, [(0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])], constant_values=value)
@@ -330,7 +330,7 @@ def _conv(
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Any:
-    """Every filter at every place; a dilated one is a larger one with zeros in it."""
+    """Convolve by multiplying each window; a dilated filter is a larger one with zeros in it."""
     size = [d * (k - 1) + 1 for d, k in zip(dilation, W.shape[2:], strict=True)]
     filters = np.zeros((*W.shape[:2], *size), W.dtype)
     filters[..., :: dilation[0], :: dilation[1]] = W
@@ -344,7 +344,7 @@ def _conv(
 
 
 def _deconv(x: HostArray, W: HostArray, outsize: Pair | None = None, **settings: Any) -> Any:
-    """The matrix of a convolution, transposed: its columns are convolutions of unit images."""
+    """Multiply by the transposed matrix of a convolution; its columns are those of unit images."""
     groups = settings.get("groups", 1)
     size = outsize or [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
     shape = (W.shape[1] * groups, *size)
@@ -354,7 +354,7 @@ def _deconv(x: HostArray, W: HostArray, outsize: Pair | None = None, **settings:
 
 
 def poolings() -> list[OpCase]:
-    """Each window as one number."""
+    """Return the rows of pooling."""
     over: dict[str, Callable[..., Any]] = {"pooling": F.pooling, "pooling_simple": F.pooling_simple}
     found = [
         OpCase(
