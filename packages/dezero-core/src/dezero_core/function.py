@@ -218,12 +218,14 @@ class Function:
             "graph; make a new instance for every call"
         )
 
-    def forward(self, *xs: Any) -> Any:
-        """The array (or tuple of arrays) computed from arrays and Python scalars."""
+    # ``settings`` are never passed: they let type checkers accept what subclasses define
+
+    def forward(self, *xs: Any, **settings: Any) -> Any:
+        """Compute the output, an array or a tuple of arrays, from arrays and Python scalars."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
-    def backward(self, *gys: Any) -> Any:
-        """The gradient of each input, given that of each output."""
+    def backward(self, *gys: Any, **settings: Any) -> Any:
+        """Return the gradient of each input, from the gradient of each output."""
         raise NotImplementedError(f"{type(self).__name__} must define backward")
 
     def diagnose(self, *arrays: Any) -> None:
