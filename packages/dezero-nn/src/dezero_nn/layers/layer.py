@@ -44,9 +44,9 @@ class LastCall:
 class Layer:
     """Base of everything with parameters (book step 44). Subclasses define ``forward``.
 
-    The parameters of a layer are the Parameters and Buffers in its attributes, and those of the
-    layers in its attributes, also inside lists, tuples and dictionaries. Their order is that in
-    which the attributes were set.
+    A layer has the Parameters and Buffers that are its attributes, and those of the layers that are
+    its attributes, also inside lists, tuples and dictionaries, in the order in which the attributes
+    were set.
 
     Attributes:
         inputs, outputs: weak references to the inputs and outputs of the last call:
@@ -74,9 +74,10 @@ class Layer:
         return super().__new__(cls)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Variable:
-        """Run ``forward``; an error of DeZero is given the path of layers to where it was raised.
+        """Run ``forward``; add the path of this layer to an error of DeZero.
 
-        A result of several Variables is typed as one, which type checkers let programs unpack.
+        A result of several Variables is typed as one Variable too, because type checkers allow
+        programs to unpack and index it.
         """
         state = vars(self)
         mode = state.get(FLAG)
@@ -119,7 +120,7 @@ class Layer:
         return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
-        """Compute the output; subclasses define this with parameters of their own."""
+        """Compute the output; subclasses define this with the arguments that they need."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def _add_to_path(self, error: DezeroError) -> None:

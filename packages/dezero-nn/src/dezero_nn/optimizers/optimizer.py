@@ -1,4 +1,4 @@
-"""Optimizer: changes parameters by their gradients."""
+"""Optimizer: the base of classes that change parameters by their gradients."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Optimizer(Stateful):
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Let no class with a rule of its own inherit ``elementwise`` from another rule."""
+        """Set ``elementwise`` to False in a class that defines ``delta`` and does not set it."""
         super().__init_subclass__()
         if "delta" in vars(cls) and "elementwise" not in vars(cls):
             cls.elementwise = False
@@ -133,7 +133,7 @@ class Optimizer(Stateful):
         Hooks run in the order in which they were added; each sees the changes of earlier ones.
 
         Raises:
-            ArgumentError: ``hook`` is not a function or object that can be called, or a class.
+            ArgumentError: ``hook`` cannot be called, or is a class.
         """
         if isinstance(hook, type) or not callable(hook):
             raise ArgumentError(
@@ -146,8 +146,9 @@ class Optimizer(Stateful):
     def update(self) -> None:
         """Apply one update to every parameter that has a gradient.
 
-        A parameter's array is changed in place if nothing else holds it. Otherwise the parameter
-        gets a new one (docs/adr/0018), so a graph or a view computed before keeps its values.
+        A parameter's array is changed in place if nothing else refers to it. Otherwise the
+        parameter gets a new array (docs/adr/0018), so that a graph or a view that was computed
+        before keeps its values.
 
         Raises:
             GraphError: ``setup`` was not called.
@@ -177,7 +178,7 @@ class Optimizer(Stateful):
     def update_one(self, param: Parameter) -> None:
         """Apply the update to one parameter; subclasses may override this instead of ``delta``.
 
-        Before `update` calls it, nothing else holds ``param.data``, which may be written to.
+        `update` calls it when nothing else refers to ``param.data``, which may be written to.
         """
         with updating():
             for group in grouped(with_gradients([param])):
@@ -199,7 +200,7 @@ class Optimizer(Stateful):
         require_floating(type(self).__name__, params[0])
         for param in params:
             own_data(param)
-        states = [self._state_beside(param) for param in params]
+        states = [self._state_of(param) for param in params]
         backend = backend_of(params[0].data)
         with on_device_of(*[param.data for param in params]):
             # update half precision in float32, where g**2 and eps do not underflow
@@ -214,8 +215,8 @@ class Optimizer(Stateful):
             for param, array in zip(params, arrays, strict=True):
                 param.data = array if array.dtype == param.dtype else cast(array, param.dtype)
 
-    def _state_beside(self, param: Parameter) -> dict[str, Any]:
-        """Return the state of a parameter, moved to where the parameter is now."""
+    def _state_of(self, param: Parameter) -> dict[str, Any]:
+        """Return the state of a parameter, moved to the device on which the parameter is now."""
         state = self._state.setdefault(param, {})
         for name, value in state.items():
             if isinstance(value, int | float):
