@@ -1,6 +1,7 @@
-"""The door to dtypes: choose the one that an op computes in (docs/adr/0015).
+"""What DeZero's own packages import to choose the dtype that an op computes in (docs/adr/0015).
 
-Functions that end in ``ed`` take and return Variables or arrays; the others take arrays.
+`floating`, `widened`, `narrowed` and `call_widened` take Variables or arrays; the others take
+arrays. These names may change in any version.
 """
 
 from .backends.precision import dtype_name, is_floating, sum_over, to_floating, to_single

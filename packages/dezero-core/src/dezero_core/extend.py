@@ -1,8 +1,8 @@
-"""The door for authors of plugins: backends, ops and kernels, and file formats.
+"""What authors of plugins import: backends, ops and kernels, and file formats.
 
 A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` is the
-contract. DeZero's own packages also need `dezero_core.state`, `dezero_core.arguments` and
-`dezero_core.dtypes`, whose names may change with any version.
+contract. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and
+`dezero_core.dtypes`, whose names may change in any version.
 """
 
 from .backends.host import generator

@@ -36,7 +36,7 @@ class Stored:
             an array on access. A format reads each array once, one after the other, and hashes
             and writes that copy, so that only one copy exists at a time.
         kinds: ``"param"`` or ``"buffer"`` by key; empty for files without this information.
-        metadata: strings by name, for people and programs.
+        metadata: strings by name.
         compress: whether to write a smaller file, which takes longer.
     """
 

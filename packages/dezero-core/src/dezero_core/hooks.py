@@ -1,14 +1,14 @@
-"""Register the hook implementations of one plugin, with the faults of each contained.
+"""Register the hook implementations of one plugin so that their errors stop nothing else.
 
-pluggy calls all implementations of a hook in one loop, which ends when one of them raises. Here
-each is registered inside a function that catches what it raises and reports it. An implementation
+pluggy calls all implementations of a hook in one loop, which ends when one of them raises. So each
+is registered inside a function that catches and reports its exceptions. An implementation
 that raised counts as one that returned None; a wrapper that raised counts as absent.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import partial, wraps
@@ -109,7 +109,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
     raise PluginError(f"plugin {name!r} {problem}")
 
 
-def mismatch(hook: str, version: Any) -> str:
+def mismatch(hook: str, version: object) -> str:
     """Return why an implementation for this version of a hook is left out, or an empty string."""
     if hook not in HOOK_VERSIONS:
         near = get_close_matches(hook, HOOK_VERSIONS, 1)
@@ -137,7 +137,9 @@ class Contained:
         self.hook, self.plugin, self.order, self.fail = hook, plugin, order, fail
         self.is_list = hook != "dezero_fetch"  # the only hook whose first result counts
 
-    def __call__(self, function: Callable[..., Any], options: Any) -> Callable[..., Any]:
+    def __call__(
+        self, function: Callable[..., Any], options: Mapping[str, Any]
+    ) -> Callable[..., Any]:
         if not (options.get("wrapper") or options.get("hookwrapper")):
             return self.implementation(function)
         if not inspect.isgeneratorfunction(function):
@@ -152,7 +154,7 @@ class Contained:
         """Wrap a function, which returns a result."""
 
         @wraps(function)
-        def call(*arguments: Any, **keywords: Any) -> Any:
+        def call(*arguments: object, **keywords: object) -> Any:
             try:
                 result = function(*arguments, **keywords)
                 if not self.is_list:
@@ -175,7 +177,7 @@ class Contained:
         """Wrap a generator function, which yields once while the implementations run."""
 
         @wraps(function)
-        def around(*arguments: Any, **keywords: Any) -> Generator[None, Any, Any]:
+        def around(*arguments: object, **keywords: object) -> Generator[None, Any, Any]:
             try:
                 inner = function(*arguments, **keywords)
                 next(inner)
@@ -206,7 +208,7 @@ class Contained:
 
         return around
 
-    def checked(self, before: Any, original: Any, after: Any) -> Any:
+    def checked(self, before: object, original: object, after: object) -> Any:
         """Return the result of a wrapper, or the original result if that of the wrapper is invalid.
 
         Args:
@@ -214,8 +216,7 @@ class Contained:
             original: the result before the wrapper saw it.
             after: what the wrapper returned; None if it is old-style.
         """
-        is_old_style = isinstance(before, pluggy.Result)
-        new = value_of(before) if is_old_style else after
+        new = value_of(before) if isinstance(before, pluggy.Result) else after
         if not self.is_list:
             return after
         if isinstance(new, list) and all(isinstance(things, list | tuple) for things in new):
@@ -226,12 +227,12 @@ class Contained:
             f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "
             "for each plugin, such as the one that `yield` gives"
         )
-        if is_old_style:
+        if isinstance(before, pluggy.Result):
             before.force_result(original)
             return None
         return original
 
-    def answered(self, things: Any) -> Any:
+    def answered(self, things: list[Any]) -> Any:
         """Note what this plugin returned, for `Plugins`; return it."""
         found = answers.get(None)
         if found is not None:
@@ -239,7 +240,7 @@ class Contained:
         return things
 
 
-def value_of(result: Any) -> Any:
+def value_of(result: object) -> Any:
     """Return the result of a hook call, which an old-style wrapper gets as pluggy's ``Result``."""
     if not isinstance(result, pluggy.Result):
         return result

@@ -2,8 +2,8 @@
 
 A plugin is an installed distribution with an entry point in the group ``dezero``. The object
 it names is cheap to import (no array library), carries ``DEZERO_API = 1`` and implements any
-of these hooks with ``@hookimpl`` (from ``dezero_core.extend``). Hooks *register*: each is
-called when something is first looked up, and none is called on the path of an op.
+of these hooks with ``@hookimpl`` (from ``dezero_core.extend``). Hooks only *register* objects: each
+is called when a name is first looked up, and none is called while an op runs.
 
 Hooks are called by pluggy, so ``@hookimpl`` takes its options:
 
@@ -13,10 +13,10 @@ Hooks are called by pluggy, so ``@hookimpl`` takes its options:
   among equals, the one that was registered last comes first.
 - ``wrapper`` (and the older ``hookwrapper``): a generator that yields once, around the
   implementations of all plugins. It gets a list of the plugins' lists, and returns such a list.
-- ``specname``: the function has another name than its hook. ``optionalhook``: the hook may be
-  unknown to this version of DeZero.
+- ``specname``: the name of the hook, if the function has another one. ``optionalhook``: this
+  version of DeZero may not have the hook.
 
-An implementation that raises is recorded as a failure of its plugin; the others still count.
+If an implementation raises, its plugin is recorded as failed, and the other plugins still work.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ HOOK_VERSIONS = {
     "dezero_fetch": 1,
     "dezero_op_cases": 1,
 }
-"""The version of each hook; it changes when existing implementations would no longer work."""
+"""The version of each hook; it changes when existing implementations no longer work."""
 
 GROUP = "dezero"
-"""Entry-point group, and pluggy project name."""
+"""The entry-point group of plugins, and the name of the pluggy project."""
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -52,15 +52,15 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 @hookspec
 def dezero_backends() -> Iterable[Any]:  # type: ignore[empty-body]
-    """`BackendSpec` objects: a name, the array types it owns, a factory called at first use.
+    """Return `BackendSpec` objects: a name, its array types, and a factory called at first use.
 
-    Called when an unknown array type or backend name first turns up.
+    Called when an array type or backend name is first unknown.
     """
 
 
 @hookspec
 def dezero_kernels() -> Iterable[Any]:  # type: ignore[empty-body]
-    """`Kernel` objects: faster implementations of named ops for a named backend.
+    """Return `Kernel` objects: faster implementations of named ops for a named backend.
 
     Called when an op that has a declared signature first runs.
     """
@@ -68,7 +68,7 @@ def dezero_kernels() -> Iterable[Any]:  # type: ignore[empty-body]
 
 @hookspec
 def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
-    """`WeightFormat` objects: by suffix, how ``{key: array}`` and metadata are written and read.
+    """Return `WeightFormat` objects: by suffix, how weights and metadata are written and read.
 
     Called when weights are first saved or loaded.
     """
@@ -76,16 +76,16 @@ def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def dezero_fetch(name: str) -> Any:
-    """The local path of the published file ``name``, downloaded if it must be; None if unknown.
+    """Return the local path of a published file, downloaded if needed; None if it is unknown.
 
-    pluggy calls the plugins one by one, until one returns a path.
+    pluggy calls the plugins one by one until one returns a path.
     """
 
 
 @hookspec
 def dezero_op_cases() -> Iterable[Any]:  # type: ignore[empty-body]
-    """`OpCase` and `Check` objects of dezero-testing: the rows and checks of this package.
+    """Return `OpCase` and `Check` objects of dezero-testing: the tests of this package.
 
-    A row says what an op computes; a check is anything else that must hold on every backend.
+    An `OpCase` compares an op with a reference; a `Check` is any other test of a backend.
     Only dezero-testing calls this hook, so an implementation may import it.
     """

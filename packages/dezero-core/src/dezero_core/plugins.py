@@ -1,7 +1,7 @@
-"""Find plugins, load them late and one by one, keep what fails out of the way and on record.
+"""Find and load plugins: late, one by one, and with a record of those that fail.
 
-`import dezero_core` reads no entry point. A `Catalog` (backends, kernels, weight formats) that
-misses a name calls `plugins.scan()`, once per process. See docs/adr/0003.
+`import dezero_core` reads no entry points. The first `Catalog` (backends, kernels, weight formats)
+that misses a name calls `plugins.scan()`, once per process. See docs/adr/0003.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SLOW = 1.0
-"""Seconds that a third-party plugin may take to import before a warning."""
+"""Seconds that a third-party plugin may take to import without a warning."""
 
 
 @dataclass(frozen=True)
 class PluginStatus:
-    """What is known about one plugin.
+    """The state of one plugin.
 
     Attributes:
         name: the entry point's name, or the name it was registered under.
-        distribution: ``"name version"`` of the distribution it came in.
+        distribution: name and version of its distribution, as ``"name version"``.
         state: ``"loaded"``, ``"partial"`` (some of its hooks are left out), ``"failed"`` or
             ``"blocked"`` (by the environment).
-        reason: why all or a part of it is not loaded; empty if nothing is wrong.
+        reason: why all or part of it is not loaded, or another problem; empty if there is none.
     """
 
     name: str
@@ -50,16 +50,16 @@ class PluginStatus:
     reason: str = ""
 
     def provides(self, wanted: str) -> bool:
-        """Whether this is the plugin somebody means who asks for ``wanted``."""
+        """Return whether ``wanted`` is the name of the plugin or of its distribution."""
         return wanted in (self.name, *self.distribution.split(" ")[:1])
 
 
 class Plugins:
-    """The plugins of this process: a pluggy manager, a contained scan, and a record of failures.
+    """The plugins of this process: a pluggy manager and the state of each plugin.
 
     Attributes:
         lock: held while plugins are added or removed, and while a cache is filled from them. All
-            catalogs and caches share it, so that threads do not deadlock.
+            catalogs and caches share one lock, so that threads cannot deadlock.
     """
 
     def __init__(self) -> None:
@@ -72,14 +72,14 @@ class Plugins:
         self._listeners: list[Callable[[], None]] = []
 
     def register(self, plugin: object, name: str, distribution: str = "this program") -> None:
-        """Add a plugin object, as an entry point would.
+        """Add a plugin object, as if an entry point had loaded it.
 
         A hook whose version differs from the one DeZero offers is left out with a `PluginWarning`.
 
         Args:
             plugin: an object with ``DEZERO_API`` and hook implementations.
-            name: a name no other plugin has.
-            distribution: where it comes from, for messages.
+            name: a name that no other plugin has.
+            distribution: its origin, for messages.
 
         Raises:
             PluginError: the name is taken, or the plugin asks for another API version.
@@ -102,7 +102,7 @@ class Plugins:
             warnings.warn(message, PluginWarning, stacklevel=2)
 
     def unregister(self, name: str) -> None:
-        """Take a plugin out again, failed or not; what it registered is forgotten."""
+        """Remove a plugin, failed or not, and everything that it registered."""
         with self.lock:
             self._manager.unregister(name=name)
             del self._status[name]
@@ -117,15 +117,15 @@ class Plugins:
         self._listeners.append(listener)
 
     def scan(self) -> bool:
-        """Load the installed plugins, once; say whether this call was the one that did."""
+        """Load the installed plugins at the first call; return whether this was the first call."""
         with self.lock:
             if self._scanned:
                 return False
             self._scanned = True
-            from importlib.metadata import entry_points  # slow to import, seldom needed
+            from importlib.metadata import entry_points  # slow to import, and rarely needed
 
-            # Ours first, so that nobody can take a name of ours; then by name, since the
-            # order of metadata depends on sys.path.
+            # Ours come first, so that no other plugin can take their names. The rest is sorted,
+            # because the order of metadata depends on sys.path.
             found = sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name))
             _warn_of_unknown({*OUR_PLUGINS, *(entry.name for entry in found)})
             for entry in found:
@@ -147,7 +147,7 @@ class Plugins:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
-        if seconds > SLOW and not _is_ours(entry):  # ours are slow only on a slow machine
+        if seconds > SLOW and not _is_ours(entry):  # ours are slow on a slow machine only
             reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
             known = self._status[entry.name]
             reasons = "; ".join(filter(None, (known.reason, reason)))
@@ -169,13 +169,13 @@ class Plugins:
         )
 
     def statuses(self) -> list[PluginStatus]:
-        """Every plugin seen so far, sorted by name."""
+        """Return the state of every plugin found so far, sorted by name."""
         return sorted([*self._status.values()], key=lambda status: status.name)
 
     def call(self, hook: str) -> list[tuple[Any, str]]:
-        """Call a hook of all plugins; return each thing that they register with the plugin's name.
+        """Call a hook of all plugins; return every registered object with the name of its plugin.
 
-        Things of plugins that take precedence come first; see `hookspecs`.
+        The order is the precedence of the plugins; see `hookspecs`.
         """
         found: list[Answer] = []
         token = answers.set(found)
@@ -183,7 +183,7 @@ class Plugins:
             results = getattr(self._manager.hook, hook)()
         finally:
             answers.reset(token)
-        # a wrapper may have moved things to other lists; their owner is who returned them first
+        # a wrapper may move objects to other lists; an object belongs to who returned it first
         of_list = {id(answer.things): answer for answer in reversed(found)}
         of_thing = {id(t): answer for answer in reversed(found) for t in answer.things}
         owned = [
@@ -194,18 +194,18 @@ class Plugins:
         owned.sort(key=lambda pair: pair[1].order)
         return [(thing, answer.plugin) for thing, answer in owned]
 
-    def results(self, hook: str, plugin: str, **arguments: Any) -> Iterator[Any]:
+    def results(self, hook: str, plugin: str, **arguments: object) -> Iterator[Any]:
         """Call a hook of one plugin only, its wrappers included; return its results."""
         others = [p for name, p in self._manager.list_name_plugin() if name != plugin]
         result = self._manager.subset_hook_caller(hook, others)(**arguments)
         return iter(result if isinstance(result, list) else [] if result is None else [result])
 
     def fetch(self, name: str) -> Any:
-        """The local path of the published file ``name`` from the first plugin that knows it.
+        """Return the local path of a published file from the first plugin that knows the file.
 
         Raises:
-            DataMissing: the file is known, but is nowhere and cannot be downloaded.
-            PluginError: no installed plugin knows the file, or the one that should is left out.
+            DataMissing: the file is known, but not on this machine, and cannot be downloaded.
+            PluginError: no installed plugin knows the file, or dezero-io is not loaded.
         """
         self.scan()
         path = self._manager.hook.dezero_fetch(name=name)
@@ -217,7 +217,7 @@ class Plugins:
         raise PluginError(f"no installed plugin knows the published file {name!r}{hint}")
 
     def raise_if_left_out(self, wanted: str) -> None:
-        """Raise the recorded reason if ``wanted`` names a plugin that is not (entirely) loaded."""
+        """Raise `PluginError` with the reason if plugin ``wanted`` is not fully loaded."""
         for status in self.statuses():
             if status.state != "loaded" and status.provides(wanted):
                 raise PluginError(
@@ -226,20 +226,20 @@ class Plugins:
                 )
 
     def left_out(self) -> str:
-        """Name the plugins that are not (entirely) loaded, for an error about something missing.
+        """Return the names of plugins that are not fully loaded, for messages about missing names.
 
-        Return an empty string if all are loaded.
+        The result is empty if all are loaded.
         """
         names = [f"{s.name} ({s.state})" for s in self.statuses() if s.state != "loaded"]
         return f"; not loaded: {', '.join(names)}: see `dezero info`" if names else ""
 
 
 class Catalog(Generic[T]):
-    """Things registered through one hook, by key, gathered when a key is first missed.
+    """Objects registered through one hook, by key; collected when a key is first missing.
 
     Args:
         hook: name of the hook.
-        kind: the class every registered thing must have.
+        kind: the class of the registered objects; others are refused.
         keys: the keys a thing is found under; it is refused whole if one of them is taken.
         clash: whether two things may not have a key in common; by default none may.
     """
@@ -258,9 +258,9 @@ class Catalog(Generic[T]):
         self._gathered = False
 
     def get(self, *keys: Hashable) -> T | None:
-        """What is registered under the first of ``keys`` that is known, else None.
+        """Return the object of the first of ``keys`` that is registered, else None.
 
-        If none is, plugins that came since the last call are asked, then a scan is made.
+        If no key is known, ask plugins registered since the last call, then the installed ones.
         """
         with plugins.lock:
             found = self._first(keys)
@@ -276,7 +276,7 @@ class Catalog(Generic[T]):
         return next((self._found[key] for key in keys if key in self._found), None)
 
     def items(self) -> list[tuple[T, str]]:
-        """Everything registered, each with the name of its plugin, after a scan."""
+        """Return every registered object with the name of its plugin, after a scan."""
         with plugins.lock:
             plugins.scan()
             self._gather()
@@ -286,7 +286,7 @@ class Catalog(Generic[T]):
     def _gather(self) -> None:
         if self._gathered:
             return
-        self._gathered = True  # a hook may look things up, or register plugins and so reset this
+        self._gathered = True  # set first: a hook may call get(), or register a plugin and reset it
         things = plugins.call(self._hook)
         self._found, self._owner = {}, {}
         for thing, plugin in things:
@@ -297,7 +297,7 @@ class Catalog(Generic[T]):
             for key in self._keys(thing):
                 self._found[key], self._owner[key] = thing, plugin
 
-    def _refusal(self, thing: Any) -> str:
+    def _refusal(self, thing: object) -> str:
         if not isinstance(thing, self._kind):
             return f"expected {self._kind.__name__} objects, got {type(thing).__name__}"
         held = [(key, self._found.get(key)) for key in self._keys(thing)]
@@ -313,7 +313,7 @@ def _is_ours(entry: EntryPoint) -> bool:
     """Return whether an entry point loads one of our modules under our name for it.
 
     A distribution may claim any name, but a module is found in one place only: whoever replaces
-    it in ``dezero_nn`` has replaced ``import dezero_nn`` too.
+    that module has replaced ``import dezero_nn`` too.
     """
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
@@ -335,9 +335,9 @@ def _listed() -> list[str] | None:
 
 
 def _blocked_by_environment(entry: EntryPoint) -> str:
-    """Return why the environment keeps a plugin out, or an empty string."""
+    """Return why an environment variable excludes a plugin, or an empty string."""
     if os.environ.get("DEZERO_DISABLE_PLUGINS", "") not in ("", "0") and not _is_ours(entry):
-        return "DEZERO_DISABLE_PLUGINS is set, which keeps out all plugins but DeZero's own"
+        return "DEZERO_DISABLE_PLUGINS is set, which excludes all plugins but DeZero's own"
     listed = _listed()
     if listed is None or entry.name in listed:
         return ""
@@ -354,7 +354,7 @@ def _warn_of_unknown(known: set[str]) -> None:
 
 
 plugins = Plugins()
-"""The one set of plugins of this process."""
+"""The plugins of this process."""
 
 
 def _open_lock() -> None:

@@ -1,6 +1,6 @@
-"""The door for DeZero's own packages: parameters, their arrays, and the files that store them.
+"""What DeZero's own packages import: parameters, their arrays, and the files that store them.
 
-Third parties find what is stable in `dezero_core.extend`.
+These names may change in any version; those in `dezero_core.extend` are stable.
 """
 
 from .backends.host import host_normal, seeded_generator, use_generator

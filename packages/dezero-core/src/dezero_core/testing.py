@@ -27,7 +27,7 @@ class GradientError(DezeroError, AssertionError):
 
 def check_gradients(
     function: Callable[..., Variable],
-    *inputs: Any,
+    *inputs: HostArray | float,
     order: int = 2,
     requires_grad: Sequence[bool] | None = None,
     backend: str | None = None,

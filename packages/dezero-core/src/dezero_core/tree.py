@@ -1,8 +1,9 @@
-"""Where the parameters of a model are: one walk over layers, lists and dictionaries.
+"""Find the parameters of a model: walk over its layers, lists and dictionaries.
 
-A layer is any object with a method ``named_params``; its attributes are its branches, in the
-order in which they were set. Keys are the path: ``l1/W``, ``blocks/0/W``, ``heads/name/W``.
-Tuples and mutable sequences such as ``deque`` count as lists, and mappings as dictionaries.
+A layer is any object with a method ``named_params``; its children are its attributes, in the order
+in which they were set. The key of a parameter is its path: ``l1/W``, ``blocks/0/W``,
+``heads/name/W``. Tuples and mutable sequences such as ``deque`` are treated as lists, and mappings
+as dictionaries.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from .errors import ArgumentTypeError, WeightsError
 from .variable import Buffer, Parameter, Variable
 
 
-def named_params(root: Any) -> dict[str, Parameter | Buffer]:
-    """Every Parameter and Buffer below ``root``, by key, each once, in order of definition.
+def named_params(root: object) -> dict[str, Parameter | Buffer]:
+    """Return every Parameter and Buffer below ``root`` by key, in order of definition.
 
-    One that can be reached by several paths goes by the one of attributes only, else by the
-    first (the book's MLP keeps a list ``layers`` beside ``l0``, ``l1``, ...).
+    If several paths lead to a parameter, its key is the path that has attributes only, else the
+    first path (the book's MLP has a list ``layers`` besides ``l0``, ``l1``, ...).
 
     Args:
         root: a layer, or a dictionary or list of layers and parameters.
@@ -51,7 +52,7 @@ def named_params(root: Any) -> dict[str, Parameter | Buffer]:
     return named
 
 
-def require_tree(op: str, root: Any, advice: str = "pass the model") -> None:
+def require_tree(op: str, root: object, advice: str = "pass the model") -> None:
     """Raise `ArgumentTypeError` unless ``root`` can contain parameters with keys.
 
     Args:
@@ -83,7 +84,7 @@ def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
             )
 
 
-def attributes(node: Any) -> dict[str, Any]:
+def attributes(node: object) -> dict[str, Any]:
     """Return the attributes of an object by name, those in ``__slots__`` too."""
     slots = slots_of(type(node))  # type: ignore[arg-type]
     if not slots:
@@ -93,14 +94,14 @@ def attributes(node: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def slots_of(kind: type) -> tuple[str, ...]:
-    """Return the names that a class and its bases keep in ``__slots__``."""
+    """Return the names in the ``__slots__`` of a class and its bases."""
     slots = [vars(base).get("__slots__", ()) for base in reversed(kind.__mro__)]
     names = [name for s in slots for name in ((s,) if isinstance(s, str) else s)]
     return tuple(name for name in names if not name.startswith("__"))
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:
-    """The named branches of a layer or container; nothing of anything else."""
+    """Return the children of a layer or container by name; nothing for other objects."""
     kind = kind_of(node)
     if kind == LAYER:
         return list(attributes(node).items())  # another thread may set an attribute meanwhile
@@ -112,9 +113,12 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _walk(
-    node: Any, path: str, attributes_only: bool, above: tuple[int, ...]
+    node: object, path: str, attributes_only: bool, above: tuple[int, ...]
 ) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every Parameter and Buffer, and every node that is `WITHOUT_KEYS`."""
+    """Yield key, object and whether the path has attributes only.
+
+    The objects are all Parameters, Buffers and nodes that are `WITHOUT_KEYS`.
+    """
     for name, child in children(node):
         kind = kind_of(child)
         if kind == NOTHING:
@@ -131,7 +135,8 @@ def _walk(
         yield from _walk(child, key, deeper, (*above, id(child)))
 
 
-def _checked(name: Any) -> str:
+def _checked(name: object) -> str:
+    """Return the key of a dictionary as a string."""
     if isinstance(name, str | int):
         return str(name)
     raise WeightsError(f"keys of dictionaries are strings or integers, got {name!r}")
@@ -141,12 +146,12 @@ NOTHING, LEAF, CONTAINER, LAYER, WITHOUT_KEYS = range(5)
 """The types of a node; `WITHOUT_KEYS` are sets, views of dictionaries and arrays."""
 
 
-def kind_of(x: Any) -> int:
-    """Which of them ``x`` is."""
+def kind_of(x: object) -> int:
+    """Return the type of a node: `NOTHING`, `LEAF`, `CONTAINER`, `LAYER` or `WITHOUT_KEYS`."""
     return _kind_of_type(type(x))  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=1024)  # a training step asks hundreds of times
+@lru_cache(maxsize=1024)  # a training step calls it hundreds of times
 def _kind_of_type(kind: type) -> int:
     if issubclass(kind, Parameter | Buffer):
         return LEAF

@@ -1,6 +1,7 @@
-"""Saving and loading the parameters of a tree, through whatever file format is registered.
+"""Save and load the parameters of a model in any registered file format.
 
-This room knows keys, shapes and dtypes; formats (in dezero-io, or a plugin) know files.
+This module compares keys, shapes and dtypes; the formats (in dezero-io or a plugin) read and write
+files.
 """
 
 from __future__ import annotations
@@ -55,16 +56,16 @@ class PyTorchArray:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of each key.
+    """The result of `load_weights` for each key.
 
     Attributes:
-        loaded: keys whose parameter or buffer has the file's values now.
-        missing: keys of the model that the file lacks; they are as before.
+        loaded: keys whose parameter or buffer now has the file's values.
+        missing: keys of the model that the file lacks; their values did not change.
         unexpected: keys of the file that the model lacks.
-        metadata: the file's own strings.
+        metadata: the strings that were saved with the weights.
         sources: the file's names by loaded key, if they differ from the model's.
 
-    ``str`` returns a table with a line for each key.
+    ``str`` returns a table with one line a key.
     """
 
     loaded: tuple[str, ...]
@@ -131,7 +132,7 @@ def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
 
 
 def save_weights(
-    tree: Any,
+    tree: object,
     path: FilePath,
     *,
     metadata: Mapping[str, str] | None = None,
@@ -139,24 +140,24 @@ def save_weights(
 ) -> None:
     """Write every Parameter and Buffer below ``tree`` to one file (book step 53).
 
-    The model stays where it is. The file at ``path`` is replaced when the new one is complete and
-    on disk: at every instant it holds the old weights or the new ones, whole. Another thread may
-    go on training: the file holds the model between two updates of optimizers. Each array is
-    copied, and the copy is hashed and written, in case the program changes arrays in place.
+    The model stays on its device. The file at ``path`` is replaced when the new one is complete and
+    on disk, so at any time it holds all of the old weights or all of the new ones. Another thread
+    may go on training: the file holds the model between two updates of optimizers. Each array is
+    copied before it is hashed and written, in case the program changes arrays in place.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file; its suffix gives the format. ``.npz`` is added to a name without a suffix,
             and to one whose suffix does not begin with a letter (``epoch3-acc0.97``), here and
             when loading. A leading ``~`` is the home folder.
-        metadata: strings by name, to keep beside the weights.
-        compress: write a smaller file, where the format can.
+        metadata: strings by name, to store with the weights.
+        compress: write a smaller file if the format supports it.
 
     Raises:
         SaveError: a parameter has no data yet, or cannot be stored.
         FormatError: no format has this suffix.
         MissingPackage: no installed package knows the format.
-        OSError: the file cannot be written; an earlier one is untouched.
+        OSError: the file cannot be written; an existing file does not change.
     """
     target, file_format = format_for(path)
     named = named_params(tree)
@@ -169,7 +170,7 @@ def save_weights(
 
 
 def load_weights(
-    tree: Any,
+    tree: object,
     path: FilePath,
     *,
     strict: bool = True,
@@ -180,29 +181,29 @@ def load_weights(
 ) -> LoadReport:
     """Read a file written by `save_weights`, or by the book's framework, into ``tree``.
 
-    All or nothing: everything is checked before the first array is assigned. A parameter
-    without data takes its shape and dtype from the file. Beside the model, this takes the memory of
-    the new arrays and of one more.
+    Everything is checked before the first array is assigned. A parameter without data takes its
+    shape and dtype from the file. Loading needs memory for the new arrays and one more, besides the
+    model.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file, as for `save_weights`.
-        strict: every key must be in both; otherwise what is missing stays as it is, what is
-            unexpected is left out, and the report says so.
-        cast: which conversions to the model's dtype are allowed, as for `numpy.can_cast`
-            (``"safe"``, ``"same_kind"``, ``"unsafe"``); none by default.
-        max_bytes: refuse files whose arrays take more; by default twice what the model takes, at
-            least 4 GiB.
-        allow_nonfinite: take inf and nan too (default).
-        verify: recompute the SHA-256 of every array, beside the checksums that are always.
+        strict: raise unless file and model have the same keys (default). If False, missing keys
+            do not change, unexpected keys are ignored, and the report lists both.
+        cast: allowed conversions to the model's dtype, as for `numpy.can_cast` (``"safe"``,
+            ``"same_kind"``, ``"unsafe"``); none by default.
+        max_bytes: largest total size of the arrays, in bytes; by default twice the size of the
+            model, at least 4 GiB.
+        allow_nonfinite: load inf and nan too (default).
+        verify: compare the SHA-256 of every array, besides the CRC-32 that is always compared.
 
     Returns:
-        which keys were loaded, missing and unexpected, and the file's metadata.
+        the keys that were loaded, missing and unexpected, and the file's metadata.
 
     Raises:
         DataMissing: there is no such file (a FileNotFoundError).
-        FormatError: the file is damaged or of another kind.
-        LimitError: it declares more than ``max_bytes``.
+        FormatError: the file is damaged, or not in the format of its suffix.
+        LimitError: its arrays are larger than ``max_bytes``.
         KeyMismatch, ShapeMismatch, DtypeMismatch: the file does not fit the model; the message
             names every difference.
         WeightsError: it holds inf or nan, and they are not allowed.
@@ -218,7 +219,7 @@ def load_weights(
 
     stored = file_format.read_checked(target, limits, check)
     arrays, metadata = dict(stored.arrays), stored.metadata
-    del stored  # it would keep the arrays that are converted
+    del stored  # else each array would stay in memory after its conversion
     found = {key: x for key, x in named.items() if key in arrays}
     if not allow_nonfinite:
         _require_finite({key: arrays[key] for key in found}, target)
@@ -233,7 +234,7 @@ def load_weights(
 
 
 def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
-    """So many times the bytes of these parameters, at least 4 GiB."""
+    """Return ``times`` the size of these parameters in bytes, at least 4 GiB."""
     own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
     return max(Limits.max_bytes, times * own)
 
@@ -301,7 +302,7 @@ def pytorch_hint(keys: Iterable[str]) -> str:
 def _differences(
     key: str, x: Parameter | Buffer, array: Any, kind: str | None, cast: str | None
 ) -> Iterator[tuple[type[WeightsError], str]]:
-    """In what a stored array differs from the parameter it is for."""
+    """Yield the error type and message of each difference between an array and its parameter."""
     if kind is not None and kind != _kind(x):
         yield KeyMismatch, f"{key!r} is a {kind} in the file"
     if x.data is None:
@@ -315,7 +316,7 @@ def _differences(
 
 
 def _require_finite(arrays: Mapping[str, Any], path: Path) -> None:
-    """Raise unless every number is finite."""
+    """Raise `WeightsError` unless all values are finite."""
     for key, array in arrays.items():
         count = count_nonfinite(array)
         if count:
@@ -326,7 +327,7 @@ def _require_finite(arrays: Mapping[str, Any], path: Path) -> None:
 
 
 def _placed(array: Any, x: Parameter | Buffer) -> Any:
-    """A host array in the dtype of ``x``, where ``x`` lives."""
+    """Return a host array, converted to the dtype and device of ``x``."""
     if x.data is None:
         return array
     return move_beside(array.astype(dtype_name(x.dtype), copy=False), x.data)
