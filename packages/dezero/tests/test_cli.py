@@ -61,7 +61,7 @@ def test_every_dataset_and_model(data: str, model: str, tmp_path: Path) -> None:
         "train", *task, "--epochs", "1", "--seed", "0", "--save", weights, "--report", str(folder)
     )
     assert trained.exit_code == 0, trained.output
-    files = {"confusion.png", "curves.png"} | ({"misread.png"} if data == "digits" else set())
+    files = {"confusion.png", "curves.png"} | ({"misclassified.png"} if data == "digits" else set())
     assert {path.name for path in folder.iterdir()} == files
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
     assert all(str(folder / name) in trained.output for name in files)
@@ -246,9 +246,9 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
     resumed = (*seeded, "--checkpoint", str(tmp_path / "run"), "--resume")
     for _ in range(3):
         stopped = run(*resumed, "--save", str(tmp_path / "parts.npz"))
-        assert stopped.exit_code == 130 and "with --resume" in stopped.output, stopped.output
+        assert stopped.exit_code == 130 and "--resume continues" in stopped.output, stopped.output
     ended = run(*resumed, "--save", str(tmp_path / "parts.npz"))
-    assert ended.exit_code == 0 and "goes on from" in ended.output
+    assert ended.exit_code == 0 and "continues from" in ended.output
     assert (tmp_path / "parts.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
@@ -259,7 +259,7 @@ def test_checkpoints_of_another_run_are_left_alone(tmp_path: Path) -> None:
     files = {file: file.read_bytes() for file in folder.iterdir()}
     assert sorted(file.name for file in files) == ["step-000000010.npz", "step-000000020.npz"]
     again = run(*common)
-    assert again.exit_code == 2 and "add --resume to go on from there" in again.output
+    assert again.exit_code == 2 and "add --resume to continue" in again.output
     assert {file: file.read_bytes() for file in folder.iterdir()} == files
     done = run(*common, "--resume")  # nothing is left to do
     assert done.exit_code == 0 and "test accuracy" in done.output
@@ -394,7 +394,7 @@ def test_a_run_goes_on_without_its_checkpoints(
 def test_resuming_from_nothing_is_said(tmp_path: Path) -> None:
     result = run(*SPIRAL, "--resume", "--checkpoint", str(tmp_path / "run"))
     assert result.exit_code == 0
-    assert f"nothing to resume in {tmp_path / 'run'}: starting anew" in result.output
+    assert f"no checkpoint in {tmp_path / 'run'}: starting from the beginning" in result.output
 
 
 def test_the_learning_rate_is_taken_also_when_a_run_goes_on(tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ def test_lost_checkpoints_end_in_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_picture_has_a_name(name: str) -> None:
     result = run(*SPIRAL, "--plot", name)
     assert result.exit_code == 2
-    assert "is no name of a file" in result.output
+    assert "is not a file name" in result.output
 
 
 @pytest.mark.parametrize("call", ["train", "eval"])

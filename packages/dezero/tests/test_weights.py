@@ -37,7 +37,7 @@ def test_show_verify_convert(tmp_path: Path) -> None:
     lines = [line.split() for line in shown.output.splitlines()]
     assert lines[0] == ["l0/W", "param", "float32", "3", "x", "4"]
     assert lines[-2:] == [["4", "arrays,", "0.0", "MB"], ["note:", "first"]]
-    assert "whole, 4 arrays" in run("verify", first).output
+    assert "complete, 4 arrays" in run("verify", first).output
     second, third = str(tmp_path / "m.safetensors"), str(tmp_path / "n.npz")
     assert run("convert", first, second).exit_code == 0
     assert run("convert", second, third, "--compress").exit_code == 0

@@ -1,7 +1,7 @@
-"""The book's deep-learning framework in one import (*Deep Learning from Scratch 3*).
+"""The API of *Deep Learning from Scratch 3* in one import, under the book's module names.
 
-Everything here comes from dezero_core, dezero_nn and dezero_io; the modules have the book's
-names. Importing it imports no array library but NumPy, and nothing that draws.
+All of it is defined in dezero_core, dezero_nn and dezero_io. Importing this package imports no
+array library but NumPy, and not matplotlib.
 """
 
 from typing import TYPE_CHECKING
@@ -108,5 +108,5 @@ __all__ = [
     "utils",
 ]
 
-if not TYPE_CHECKING:  # type checkers know the names
+if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
     __getattr__ = hinting(__name__, TOP)

@@ -1,6 +1,4 @@
-"""The book's ``dezero.core``."""
-
-from typing import Any
+"""The contents of the book's ``dezero.core``: Variables, Functions and settings."""
 
 from dezero_core import (
     Buffer,
@@ -23,6 +21,7 @@ from dezero_core import (
 )
 from dezero_core.functions import add, div, mul, neg, pow, sub
 from dezero_core.functions.arithmetic import Add, Div, Mul, Neg, Pow, Sub
+from dezero_core.variable import Operand
 
 __all__ = [
     "Add",
@@ -64,11 +63,11 @@ def setup_variable() -> None:
     """Do nothing: Variable has its operators from the start (book step 22)."""
 
 
-def rsub(x0: Any, x1: Any) -> Variable:
+def rsub(x0: Operand, x1: Operand) -> Variable:
     """Return ``x1 - x0``; shapes broadcast (book step 22)."""
     return sub(x1, x0)
 
 
-def rdiv(x0: Any, x1: Any) -> Variable:
+def rdiv(x0: Operand, x1: Operand) -> Variable:
     """Return ``x1 / x0``; shapes broadcast (book step 22)."""
     return div(x1, x0)

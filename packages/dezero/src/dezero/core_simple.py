@@ -1,8 +1,8 @@
-"""The book's ``dezero.core_simple``, the framework of steps 23 to 32: gradients are arrays.
+"""The contents of the book's ``dezero.core_simple``, the framework of steps 23 to 32.
 
-The programs of steps 28 and 29 import it and write ``x.data -= lr * x.grad``. It is `dezero.core`
-with one difference: gradients of the Variables that a program creates are arrays, so they cannot
-be differentiated.
+It is `dezero.core` with one difference: the gradients of the Variables that a program creates are
+arrays, and so cannot be differentiated. The programs of steps 28 and 29 rely on it: they write
+``x.data -= lr * x.grad``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 from dezero_core import Config, Function, as_array, no_grad, using_config
 from dezero_core import Variable as _Variable
-from dezero_core.extend import unwrap
+from dezero_core.extend import Array, unwrap
 from dezero_core.functions import add, div, mul, neg, pow, sub
+from dezero_core.variable import Operand
 
 from .core import setup_variable
 
@@ -35,7 +36,7 @@ __all__ = [
 
 
 GRADIENT: Any = vars(_Variable)["grad"]
-"""The attribute that `Variable` below reads as an array."""
+"""The descriptor of `dezero_core.Variable.grad`, which `Variable` below converts to an array."""
 
 
 class Variable(_Variable):
@@ -49,11 +50,12 @@ class Variable(_Variable):
         return unwrap(GRADIENT.__get__(self))
 
     @grad.setter
-    def grad(self, value: Any) -> None:
-        is_array = value is not None and not isinstance(value, _Variable)
-        GRADIENT.__set__(self, _Variable(value, requires_grad=False) if is_array else value)
+    def grad(self, value: Array | _Variable | None) -> None:
+        if value is not None and not isinstance(value, _Variable):
+            value = _Variable(value, requires_grad=False)
+        GRADIENT.__set__(self, value)
 
 
-def as_variable(obj: Any) -> _Variable:
+def as_variable(obj: Operand) -> _Variable:
     """Return ``obj`` itself if it is a Variable, else a Variable of the array or number."""
     return obj if isinstance(obj, _Variable) else Variable(as_array(obj))

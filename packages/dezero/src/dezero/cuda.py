@@ -1,6 +1,6 @@
-"""The book's ``dezero.cuda`` (step 52): which library owns an array, moving it; and the device.
+"""The contents of the book's ``dezero.cuda`` (step 52): move arrays, and ask about the GPU.
 
-``gpu_enable`` is looked up when it is read, and true only when a device works; ``cupy`` is the
+``gpu_enable`` is evaluated each time it is read: it is True if a GPU can be used. ``cupy`` is the
 module, imported when it is read.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import DezeroError, as_array, get_array_module
-from dezero_core.extend import Memory, get_backend, unwrap
+from dezero_core.extend import Array, Memory, get_backend, unwrap
 from dezero_core.state import accelerator, move
+from dezero_core.variable import Operand
 
 __all__ = [
     "as_cupy",
@@ -24,22 +25,25 @@ __all__ = [
 ]
 
 
-def as_numpy(x: Any) -> Any:
-    """``x``, a Variable, array or scalar, as a NumPy array."""
+def as_numpy(x: Operand) -> Any:
+    """Return a Variable, array or number as a NumPy array."""
     return move(as_array(unwrap(x)), get_backend("numpy"))
 
 
-def as_cupy(x: Any) -> Any:
-    """``x``, a Variable, array or scalar, as an array on the accelerator.
+def as_cupy(x: Operand) -> Array:
+    """Return a Variable, array or number as an array on the accelerator.
 
     Raises:
-        MissingPackage, DeviceError: there is none.
+        MissingPackage, DeviceError: there is no accelerator.
     """
     return move(as_array(unwrap(x)), accelerator())
 
 
 def is_available() -> bool:
-    """Whether a GPU can be used; never raises. `python -m dezero_cuda` says why not."""
+    """Return whether a GPU can be used, without raising errors.
+
+    ``python -m dezero_cuda`` prints why a GPU cannot be used.
+    """
     try:
         accelerator()
     except DezeroError:
@@ -48,23 +52,23 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """How many GPUs CUDA shows; 0 where none can be used."""
+    """Return the number of GPUs that CUDA reports; 0 if none can be used."""
     return get_backend("cuda").device_count() if is_available() else 0
 
 
 def memory() -> Memory:
-    """How full the GPU is, in bytes: used, cached, free, total.
+    """Return the memory of the GPU in bytes: used, cached, free and total.
 
     Raises:
         MissingPackage, DeviceError: there is no GPU.
     """
-    found = get_backend("cuda").memory()
-    assert found is not None
-    return found
+    report = get_backend("cuda").memory()
+    assert report is not None
+    return report
 
 
 def empty_cache() -> None:
-    """Give the GPU memory back that is kept for new arrays.
+    """Release the GPU memory that is cached for new arrays.
 
     Raises:
         MissingPackage, DeviceError: there is no GPU.
@@ -73,7 +77,7 @@ def empty_cache() -> None:
 
 
 def synchronize() -> None:
-    """Wait until the GPU has done all that it was asked.
+    """Wait until the GPU has finished all work.
 
     Raises:
         MissingPackage, DeviceError: there is no GPU.

@@ -1,4 +1,4 @@
-"""The book's ``dezero.dataloaders``."""
+"""The contents of the book's ``dezero.dataloaders``."""
 
 from dezero_io.data.loaders import DataLoader, SeqDataLoader
 

@@ -1,4 +1,4 @@
-"""The book's ``dezero.functions``: every op of dezero_core and dezero_nn."""
+"""The contents of the book's ``dezero.functions``: every op of dezero_core and dezero_nn."""
 
 from typing import TYPE_CHECKING
 
@@ -22,16 +22,18 @@ from dezero_nn.functions.loss import MeanSquaredError, SoftmaxCrossEntropy
 from dezero_nn.hints import FUNCTIONS
 
 batch_nrom = batch_norm
-"""The book's spelling of `batch_norm`."""
+"""An alias of `batch_norm`: the book's spelling."""
 
 BOOK = (
     BroadcastTo, Clip, Cos, Exp, GetItem, LeakyReLU, Linear, Log, LogSoftmax, MatMul, Max,
     MeanSquaredError, Min, ReLU, Reshape, Sigmoid, Sin, Softmax, SoftmaxCrossEntropy, Sum, SumTo,
     Tanh, Transpose,
 )  # fmt: skip
-"""The book's classes that are made with the same arguments here."""
+"""The book's classes of ops that take the same arguments here."""
 
-__all__ = sorted(["batch_nrom", *_core.__all__, *_nn.__all__])
+__all__ = ["batch_nrom"]
+__all__ += _core.__all__
+__all__ += _nn.__all__
 
-if not TYPE_CHECKING:  # type checkers know the names
+if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
     __getattr__ = hinting(__name__, FUNCTIONS)

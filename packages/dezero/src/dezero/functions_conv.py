@@ -1,8 +1,8 @@
-"""The book's ``dezero.functions_conv``."""
+"""The contents of the book's ``dezero.functions_conv``."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from dezero_core.extend import unwrap
+from dezero_core.extend import Array, unwrap
 from dezero_nn.functions import (
     average_pooling,
     col2im,
@@ -13,6 +13,8 @@ from dezero_nn.functions import (
     pooling,
     pooling_simple,
 )
+
+Pair = tuple[int, int]
 
 __all__ = [
     "average_pooling",
@@ -28,13 +30,20 @@ __all__ = [
 ]
 
 
-def im2col_array(x: Any, kernel_size: Any, stride: Any, pad: Any, to_matrix: bool = True) -> Any:
-    """`im2col` from array to array."""
-    return im2col(x, kernel_size, stride, pad, to_matrix).data
+def im2col_array(
+    x: Array, kernel_size: int | Pair, stride: int | Pair, pad: int | Pair, to_matrix: bool = True
+) -> Array:
+    """Apply `im2col` to an array (N, C, H, W); return an array."""
+    return unwrap(im2col(x, kernel_size, stride, pad, to_matrix))
 
 
 def col2im_array(
-    x: Any, input_shape: Any, kernel_size: Any, stride: Any, pad: Any, to_matrix: bool = True
-) -> Any:
-    """`col2im` from array to array."""
+    x: Array,
+    input_shape: Sequence[int],
+    kernel_size: int | Pair,
+    stride: int | Pair,
+    pad: int | Pair,
+    to_matrix: bool = True,
+) -> Array:
+    """Apply `col2im` to an array; return an array of shape ``input_shape``."""
     return unwrap(col2im(x, input_shape, kernel_size, stride, pad, to_matrix))

@@ -1,4 +1,4 @@
-"""The book's ``dezero.layers``."""
+"""The contents of the book's ``dezero.layers``."""
 
 from typing import TYPE_CHECKING
 
@@ -7,5 +7,5 @@ from dezero_nn.hints import LAYERS
 from dezero_nn.layers import *  # noqa: F403 (their __all__ says what)
 from dezero_nn.layers import __all__ as __all__
 
-if not TYPE_CHECKING:  # type checkers know the names
+if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
     __getattr__ = hinting(__name__, LAYERS)

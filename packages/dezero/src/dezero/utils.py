@@ -1,15 +1,17 @@
-"""The book's ``dezero.utils``: pictures of graphs, checks of gradients, files, sizes.
+"""The contents of the book's ``dezero.utils``: drawings of graphs, gradient checks and downloads.
 
-``cache_dir`` is the folder that `get_file` downloads to, looked up when it is read.
+``cache_dir`` is the folder that `get_file` downloads to, evaluated each time it is read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from dezero_core import Variable, get_dot_graph, plot_dot_graph
 from dezero_core import functions as F
-from dezero_core import get_dot_graph, plot_dot_graph
-from dezero_core.extend import unwrap
+from dezero_core.arguments import Axis
+from dezero_core.extend import Array, unwrap
 from dezero_core.functions.reduction import kept_shape
 from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
 from dezero_io.data.download import cache_folder, get_file, show_progress
@@ -34,23 +36,25 @@ __all__ = [
 ]
 
 
-def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """An array summed to ``shape``, the reverse of a broadcast."""
+def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """Sum an array to ``shape``, the reverse of a broadcast."""
     return unwrap(F.sum_to(x, shape))
 
 
-def logsumexp(x: Any, axis: int = 1) -> Any:
-    """The logarithm of the sum of exp along an axis, which stays with length 1; of arrays."""
+def logsumexp(x: Array, axis: int = 1) -> Array:
+    """Return log(sum(exp(x))) along an axis of an array; the axis stays, with length 1."""
     return unwrap(F.logsumexp(x, axis, keepdims=True))
 
 
-def reshape_sum_backward(gy: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
-    """The gradient of a sum over axes, in a shape that broadcasts to ``x_shape``."""
+def reshape_sum_backward(
+    gy: Variable, x_shape: Sequence[int], axis: Axis, keepdims: bool
+) -> Variable:
+    """Reshape the gradient of a sum over axes, so that it broadcasts to ``x_shape``."""
     return gy.reshape(kept_shape(tuple(x_shape), axis))
 
 
-def max_backward_shape(x: Any, axis: Any) -> tuple[int, ...]:
-    """The shape of ``x`` with reduced axes at length 1."""
+def max_backward_shape(x: Array | Variable, axis: Axis) -> tuple[int, ...]:
+    """Return the shape of ``x`` with length 1 for the axes of a maximum."""
     return kept_shape(tuple(x.shape), axis)
 
 

@@ -1,4 +1,4 @@
-"""The command ``dezero``: train, eval, weights, info."""
+"""The command ``dezero`` with its subcommands train, eval, weights and info."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .weights import weights
 
 
 class Commands(click.Group):
-    """Errors that say what went wrong are shown without a traceback."""
+    """A group of commands that prints DeZero's errors and OSErrors without a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except BrokenPipeError:  # the reader of the pipe has closed it: click exits quietly
+        except BrokenPipeError:  # click exits without a message when the reader closes the pipe
             raise
         except (DezeroError, OSError) as error:
             raise click.ClickException(str(error)) from error
@@ -29,7 +29,7 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(__version__)
 def main() -> None:
-    """Train and evaluate small networks, and see what is installed."""
+    """Train and evaluate small networks; show what is installed."""
 
 
 main.add_command(train)

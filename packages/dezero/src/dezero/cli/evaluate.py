@@ -1,4 +1,4 @@
-"""``dezero eval``."""
+"""The command ``dezero eval``: report the accuracy of saved weights."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .training import evaluate_model
     "--load",
     type=SAVED_WEIGHTS,
     required=True,
-    help="Weights that dezero train --save wrote.",
+    help="Weights written by dezero train --save.",
 )
 def evaluate(data: str, model: str, backend: str | None, device: str | None, load: Path) -> None:
     """Report the accuracy of saved weights on the test data."""
-    library = chosen_backend(backend, device)
-    batches = loader(data, model, library, False, 100)
+    backend_name = chosen_backend(backend, device)
+    batches = loader(data, model, backend_name, False, 100)
     network = make_model(data, model)
     network.load_weights(load)
-    network.to(library)
+    network.to(backend_name)
     loss, accuracy = evaluate_model(network, batches)
     click.echo(
         f"{load}: test accuracy {accuracy:.2%}, loss {loss:.4f} "
-        f"({batches.data_size} examples of {data}, backend {library})"
+        f"({batches.data_size} examples of {data}, backend {backend_name})"
     )

@@ -1,11 +1,10 @@
-"""Check the files that a command reads and writes before it starts, so that no work is lost."""
+"""Check the files that a command will read and write before it starts, so that no work is lost."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,38 +25,43 @@ class FileType(click.ParamType):  # type: ignore[type-arg]
     def __init__(self, name: str, check: Callable[[str], Path]) -> None:
         self.name, self.check = name, check
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
         if isinstance(value, Path):
             return value
         try:
-            return self.check(value)
+            return self.check(str(value))
         except (DezeroError, OSError) as error:
             self.fail(str(error), param, ctx)
 
 
-def _weights(value: str) -> Path:
+def weight_file(value: str) -> Path:
+    """Return the path of a weight file to write, in a format whose package is installed."""
     target, file_format = format_for(value)
     if file_format.needs and (needs := file_format.needs()):
         raise click.BadParameter(f"{target}: {needs}")
     return target
 
 
-def _picture(value: str) -> Path:
+def image_file(value: str) -> Path:
+    """Return the path of an image to write, in a format that matplotlib supports."""
     from matplotlib.backend_bases import FigureCanvasBase  # takes a second to import
 
-    path, kinds = file_path(value), FigureCanvasBase.get_supported_filetypes()
+    path, suffixes = file_path(value), FigureCanvasBase.get_supported_filetypes()
     if path.name in ("", ".", ".."):
-        raise click.BadParameter(f"{value!r} is no name of a file")
+        raise click.BadParameter(f"{value!r} is not a file name")
     if not path.suffix[1:2].isalpha():
         return path.with_name(f"{path.name}.png")
-    if path.suffix[1:].lower() not in kinds:
+    if path.suffix[1:].lower() not in suffixes:
         raise click.BadParameter(
-            f"{path}: no format for {path.suffix!r}; known: {', '.join(sorted(kinds))}"
+            f"{path}: no format for {path.suffix!r}; known: {', '.join(sorted(suffixes))}"
         )
     return path
 
 
-def _folder(value: str) -> Path:
+def folder(value: str) -> Path:
+    """Return the path of a folder, which may not be a file."""
     path = file_path(value)
     if os.path.isfile(path):
         raise click.BadParameter(f"{path} is a file; expected a folder")
@@ -65,15 +69,15 @@ def _folder(value: str) -> Path:
 
 
 SAVED_WEIGHTS = FileType("file", lambda value: located(value)[0])
-"""An existing file of weights."""
+"""An existing weight file."""
 
-NEW_WEIGHTS = FileType("file", _weights)
-"""A file of weights to write."""
+NEW_WEIGHTS = FileType("file", weight_file)
+"""A weight file to write."""
 
-PICTURE = FileType("file", _picture)
-"""A picture to write; ``.png`` is added to a name without a suffix."""
+IMAGE = FileType("file", image_file)
+"""An image to write; ``.png`` is added to a name without a suffix."""
 
-FOLDER = FileType("folder", _folder)
+FOLDER = FileType("folder", folder)
 """A folder, which need not exist."""
 
 
@@ -81,7 +85,7 @@ def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> N
     """Create the folder that an option writes to, and check that it is writable.
 
     Raises:
-        click.BadParameter: it is not writable; the message names the option and the path.
+        click.BadParameter: the folder is not writable; the message names the option and the path.
     """
     if path is None:
         return
@@ -95,19 +99,19 @@ def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> N
 
 
 def reason(error: OSError) -> str:
-    """Return why a folder cannot be made or a file cannot be written."""
+    """Return why a folder cannot be created or a file cannot be written."""
     if isinstance(error, FileExistsError):
-        return f"{error.filename} is no folder, or a link to nothing"
+        return f"{error.filename} is not a folder, or a broken link"
     return error.strerror or str(error)
 
 
-def written(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:
+def write_result(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:
     """Call ``write(path)`` and print the files that it returns, or ``path`` if it returns None.
 
     An error is printed, so that the run's other results can still be written.
 
     Returns:
-        whether the call succeeded.
+        True if the call succeeded.
     """
     try:
         files = write(path) or [path]
@@ -119,9 +123,9 @@ def written(title: str, path: Path, write: Callable[[Path], list[Path] | None]) 
 
 
 def rescue(model: Model, path: Path) -> None:
-    """Save weights that could not be written to ``path`` elsewhere, and print the new path.
+    """Save weights under another name, because ``path`` could not be written; print that name.
 
-    ``w.npz`` becomes ``w.rescued.npz`` in the same folder, else in the current one.
+    ``w.npz`` becomes ``w.rescued.npz`` in the same folder, or else in the current one.
     """
     for folder in (path.parent, Path()):
         file = folder / f"{path.stem}.rescued.npz"

@@ -1,4 +1,4 @@
-"""``dezero info``: what is installed, what works, and what was left out and why."""
+"""The command ``dezero info``: show what is installed and usable, and why something is not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Rows = Iterable[tuple[str, str]]
 def info() -> None:
     """Show packages, backends, kernels, file formats and plugins."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # the last table says it all
+        warnings.simplefilter("ignore", PluginWarning)  # the last table shows them
         show("packages", packages())
         show("backends", backends())
         show("kernels", kernels())
@@ -67,7 +67,7 @@ def formats() -> Iterator[tuple[str, str]]:
 
 
 def packages() -> Iterator[tuple[str, str]]:
-    """Versions, and a warning where two distributions own ``import dezero``."""
+    """Yield the versions, and a warning if two distributions own ``import dezero``."""
     yield "Python", platform.python_version()
     for name in ("numpy", *INSTALL_HINTS):
         yield name, installed(name) or f"not installed ({INSTALL_HINTS[name]})"
@@ -81,7 +81,7 @@ def packages() -> Iterator[tuple[str, str]]:
 
 
 def installed(name: str) -> str | None:
-    """The version of a distribution, if it is installed."""
+    """Return the version of a distribution, or None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -89,13 +89,13 @@ def installed(name: str) -> str | None:
 
 
 def backends() -> Iterator[tuple[str, str]]:
-    """Every registered backend and whether it works."""
+    """Yield every registered backend, and its capabilities or why it is not usable."""
     for name in backend_names():
         try:
             backend = get_backend(name)
         except DezeroError as error:
             yield name, f"not usable: {error}"
-        except Exception as error:  # a plugin's factory may raise anything
+        except Exception as error:  # the factory of a plugin may raise any error
             yield name, f"not usable: {type(error).__name__}: {error}"
         else:
             yield name, f"ready ({', '.join(sorted(backend.capabilities))})"
@@ -111,7 +111,7 @@ def kernels() -> Iterator[tuple[str, str]]:
 
 
 def states() -> Iterator[tuple[str, str]]:
-    """Every plugin, and the reason for those that were left out."""
+    """Yield every plugin, and why it was left out, if it was."""
     for status in plugins.statuses():
         reason = f": {status.reason}" if status.reason else ""
         yield status.name, f"{status.state} ({status.distribution}){reason}"

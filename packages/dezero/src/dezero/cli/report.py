@@ -1,4 +1,4 @@
-"""Pictures of how training went, and of what the model gets wrong."""
+"""Draw the curves of a training run, and the mistakes of the model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from dezero import Dataset
 from dezero_io import atomic_file
@@ -14,8 +15,8 @@ from dezero_io import atomic_file
 from .task import Data
 from .training import Curves
 
-SHOWN = 40
-"""At most so many misread images are drawn."""
+MAX_SHOWN = 40
+"""The largest number of misclassified images in the drawing."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -41,15 +42,17 @@ def draw_curves(curves: Curves, path: Path) -> None:
     save(figure, path)
 
 
-def confusion_matrix(labels: Any, predicted: Any, classes: int) -> Any:
-    """How often each class, down, was taken for each class, across: integers (C, C)."""
+def confusion_matrix(
+    labels: NDArray[Any], predicted: NDArray[Any], classes: int
+) -> NDArray[np.int64]:
+    """Count the examples by label (row) and predicted class (column); return integers (C, C)."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
-def draw_confusion(labels: Any, predicted: Any, classes: int, path: Path) -> None:
-    """Draw the confusion matrix, with its numbers, into an image file."""
+def draw_confusion(labels: NDArray[Any], predicted: NDArray[Any], classes: int, path: Path) -> None:
+    """Draw the confusion matrix, with its counts, into an image file."""
     counts = confusion_matrix(labels, predicted, classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -61,41 +64,43 @@ def draw_confusion(labels: Any, predicted: Any, classes: int, path: Path) -> Non
             axes.text(column, row, str(count), ha="center", va="center", color=colour)
     ticks = range(classes)
     axes.set(xlabel="predicted", ylabel="label", xticks=ticks, yticks=ticks)
-    axes.set_title(f"{np.trace(counts)} of {counts.sum()} right")
+    axes.set_title(f"{np.trace(counts)} of {counts.sum()} correct")
     save(figure, path)
 
 
-def draw_misread(images: Any, labels: Any, predicted: Any, path: Path) -> None:
-    """Draw misread images (N, H, W), each under its label and what it was taken for."""
+def draw_misclassified(
+    images: NDArray[Any], labels: NDArray[Any], predicted: NDArray[Any], path: Path
+) -> None:
+    """Draw misclassified images (N, H, W), each under its label and predicted class."""
     wrong = np.flatnonzero(labels != predicted)
     figure = Figure(figsize=(9, 6.5), layout="constrained")
-    figure.suptitle(f"{len(wrong)} of {len(labels)} misread: label, and what it was taken for")
-    places = list(figure.subplots(5, SHOWN // 5).flat)
-    for axes in places:
+    figure.suptitle(f"{len(wrong)} of {len(labels)} misclassified: label, prediction")
+    panels = list(figure.subplots(5, MAX_SHOWN // 5).flat)
+    for axes in panels:
         axes.axis("off")
-    for axes, number in zip(places, wrong, strict=False):
+    for axes, number in zip(panels, wrong, strict=False):
         axes.imshow(images[number], cmap="gray_r")
         axes.set_title(f"{labels[number]}, {predicted[number]}", fontsize=9)
     save(figure, path)
 
 
 def write_report(
-    folder: Path, curves: Curves, test: Dataset, predicted: Any, spec: Data
+    folder: Path, curves: Curves, test: Dataset, predicted: NDArray[Any], spec: Data
 ) -> list[Path]:
-    """Draw everything into a folder; returns the files.
+    """Draw the curves, the confusion matrix and misclassified images; return the files.
 
     Args:
-        folder: is made if it is not there.
+        folder: the folder of the files, created if it does not exist.
         curves: loss and accuracy over the epochs.
-        test: the dataset that was tested with.
-        predicted: the class of each of its examples, as the model sees it.
-        spec: the `Data` it comes from.
+        test: the test dataset.
+        predicted: the predicted class of each of its examples, integers (N,).
+        spec: the `Data` that the dataset comes from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "curves.png", folder / "confusion.png"]
     draw_curves(curves, files[0])
     draw_confusion(test.label, predicted, spec.classes, files[1])
     if spec.image is not None:
-        files.append(folder / "misread.png")
-        draw_misread(test.data.reshape(-1, *spec.image[1:]), test.label, predicted, files[2])
+        files.append(folder / "misclassified.png")
+        draw_misclassified(test.data.reshape(-1, *spec.image[1:]), test.label, predicted, files[2])
     return files

@@ -1,4 +1,4 @@
-"""What ``--data``, ``--model`` and ``--backend`` stand for."""
+"""The datasets, models and backends of the options ``--data``, ``--model`` and ``--backend``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import click
+from numpy.typing import NDArray
 
 from dezero import DataLoader, Dataset, Model
 from dezero import functions as F
@@ -17,12 +18,12 @@ from dezero_core.state import default_backend
 
 
 class Data(NamedTuple):
-    """A dataset to choose, and what must be known to train on it."""
+    """A dataset that ``--data`` can name, and what training on it needs."""
 
     load: Callable[..., Dataset]
     classes: int
     image: tuple[int, int, int] | None  # (C, H, W), if its examples are images
-    epochs: int  # how many are good, unless somebody says otherwise
+    epochs: int  # the default of --epochs
 
 
 DATA = {
@@ -40,13 +41,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def task_options(command: Command) -> Command:
-    """The options that train and eval share."""
+    """Add the options that train and eval have in common."""
     for option in reversed(
         [
             click.option("--data", type=click.Choice([*DATA]), default="digits", show_default=True),
             click.option("--model", type=click.Choice([*MODELS]), default="mlp", show_default=True),
-            click.option("--backend", metavar="NAME", help="Array library to compute with."),
-            click.option("--device", type=click.Choice([*DEVICES]), help="Another way to say it."),
+            click.option("--backend", metavar="NAME", help="Backend to compute with."),
+            click.option(
+                "--device", type=click.Choice([*DEVICES]), help="Short for --backend numpy or cuda."
+            ),
         ]
     ):
         command = option(command)
@@ -54,24 +57,26 @@ def task_options(command: Command) -> Command:
 
 
 def chosen_backend(backend: str | None, device: str | None) -> str:
-    """The backend meant by ``--backend`` and ``--device``, known to work.
+    """Return the name of the backend chosen by ``--backend`` or ``--device``, which is usable.
 
     Raises:
-        click.UsageError: they contradict each other.
+        click.UsageError: the two options contradict each other.
         DezeroError: there is no such backend, or it has no device.
     """
     if backend and device and backend != DEVICES[device]:
-        raise click.UsageError(f"--device {device} means --backend {DEVICES[device]}: drop one")
+        raise click.UsageError(
+            f"--device {device} means --backend {DEVICES[device]}: leave one out"
+        )
     name = backend or (DEVICES[device] if device else default_backend().name)
     get_backend(name)
     return name
 
 
 class AsImages:
-    """Rows of pixels as images.
+    """A transform from rows of pixels to images.
 
     Args:
-        shape: (C, H, W).
+        shape: the shape (C, H, W) of an image.
     """
 
     constant = True
@@ -79,28 +84,28 @@ class AsImages:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         return x.reshape(self.shape)
 
-    def batch(self, xs: Any) -> Any:
-        """(B, M) to (B, C, H, W)."""
+    def batch(self, xs: NDArray[Any]) -> NDArray[Any]:
+        """Reshape rows (B, M) to images (B, C, H, W)."""
         return xs.reshape(-1, *self.shape)
 
 
 def make_model(data: str, model: str) -> Model:
-    """The model of that name, for the classes of that dataset."""
+    """Return a new model with as many outputs as the dataset has classes."""
     return MODELS[model](DATA[data].classes)
 
 
 def loader(data: str, model: str, backend: str, train: bool, batch_size: int) -> DataLoader:
-    """Batches of one part of a dataset, as the model takes them, on a backend.
+    """Return a loader of one part of a dataset, in the shape that the model takes.
 
     Raises:
         click.UsageError: the model takes images, and the dataset has none.
     """
     spec = DATA[data]
     if model == "cnn" and spec.image is None:
-        raise click.UsageError(f"--model cnn takes images, and {data} has none: take --model mlp")
+        raise click.UsageError(f"--model cnn takes images, and {data} has none: use --model mlp")
     dataset = spec.load(train=train)
     if model == "cnn" and spec.image is not None:
         first = [] if dataset.transform is None else [dataset.transform]

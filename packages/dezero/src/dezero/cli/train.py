@@ -1,4 +1,4 @@
-"""``dezero train``."""
+"""The command ``dezero train``: train a model, and save what it learned."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import click
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -18,7 +19,7 @@ import dezero
 from dezero import Checkpointer, DataLoader, Dataset, Model
 from dezero.optimizers import Adam
 
-from .files import FOLDER, NEW_WEIGHTS, PICTURE, SAVED_WEIGHTS, prepare_output, rescue, written
+from .files import FOLDER, IMAGE, NEW_WEIGHTS, SAVED_WEIGHTS, prepare_output, rescue, write_result
 from .task import DATA, Data, chosen_backend, loader, make_model, task_options
 from .training import Curves, evaluate_model, predictions, train_epoch
 
@@ -26,12 +27,12 @@ MAX_SEED = 2**64 - 1
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]
-    """A finite number above 0."""
+    """The type of an option that takes a finite number above 0."""
 
     name = "number"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         try:
             rate = float(value)
@@ -47,14 +48,14 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    help="Passes over the data. "
+    help="Number of epochs. "
     f"[default: {', '.join(f'{spec.epochs} for {name}' for name, spec in DATA.items())}]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option(
     "--lr", type=Rate(), help="Learning rate, Adam's alpha. [default: 0.001, or the checkpoint's]"
 )
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Seed of all random numbers.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Seed of the random numbers.")
 @click.option("--load", type=SAVED_WEIGHTS, help="Weights to start from.")
 @click.option("--save", type=NEW_WEIGHTS, help="File for the trained weights.")
 @click.option(
@@ -62,12 +63,12 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
     type=FOLDER,
     help="Folder for checkpoints: after every epoch, and when Ctrl-C stops the run.",
 )
-@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint there.")
-@click.option("--plot", type=PICTURE, help="File for a picture of the curves.")
+@click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in that folder.")
+@click.option("--plot", type=IMAGE, help="Image file for the curves of loss and accuracy.")
 @click.option(
     "--report",
     type=FOLDER,
-    help="Folder for pictures: curves, confusion matrix, misread digits.",
+    help="Folder for images: curves, confusion matrix, misclassified digits.",
 )
 def train(
     data: str,
@@ -85,17 +86,17 @@ def train(
     plot: Path | None,
     report: Path | None,
 ) -> None:
-    """Train a model and report its accuracy on data it has not seen."""
+    """Train a model and report its accuracy on the test data."""
     prepare_output("--save", save)
     prepare_output("--plot", plot)
     prepare_output("--checkpoint", checkpoint, is_folder=True)
     prepare_output("--report", report, is_folder=True)
     checkpoints = checkpointer(checkpoint, resume)
-    library = chosen_backend(backend, device)
+    backend_name = chosen_backend(backend, device)
     if seed is not None:
         dezero.seed(seed)
-    batches = loader(data, model, library, True, batch_size)
-    test_batches = loader(data, model, library, False, batch_size)
+    batches = loader(data, model, backend_name, True, batch_size)
+    test_batches = loader(data, model, backend_name, False, batch_size)
     network = make_model(data, model)
     if load is not None:
         network.load_weights(load)
@@ -103,63 +104,66 @@ def train(
     if resume and checkpoints:
         last = checkpoints.load(**run._asdict())
         click.echo(
-            f"goes on from {last.path}"
+            f"continues from {last.path}"
             if last
-            else f"nothing to resume in {checkpoint}: starting anew"
+            else f"no checkpoint in {checkpoint}: starting from the beginning"
         )
     if lr is not None:
         run.optimizer.alpha = lr
-    network.to(library)
+    network.to(backend_name)
     curves = run.curves
     complete = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
 
-    click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {library}")
-    if save is not None and not written("weights", save, network.save_weights):
+    click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {backend_name}")
+    if save is not None and not write_result("weights", save, network.save_weights):
         rescue(network, save)
         complete = False
     if plot is not None:
-        complete &= written("curves", plot, lambda path: plotted(curves, path))
+        complete &= write_result("curves", plot, lambda path: plot_curves(curves, path))
     if report is not None:
-        tested = test_batches.dataset, predictions(network, test_batches), DATA[data]
-        complete &= written("report", report, lambda path: reported(curves, path, *tested))
+        predicted = predictions(network, test_batches)
+        tested = test_batches.dataset, predicted, DATA[data]
+        complete &= write_result("report", report, lambda path: draw_report(curves, path, *tested))
     if not complete:
         raise click.exceptions.Exit(1)
 
 
-def plotted(curves: Curves, path: Path) -> None:
-    """Draw the curves."""
+def plot_curves(curves: Curves, path: Path) -> None:
+    """Draw the curves into an image file."""
     from .report import draw_curves  # matplotlib takes a second to import
 
     draw_curves(curves, path)
 
 
-def reported(curves: Curves, folder: Path, test: Dataset, predicted: Any, spec: Data) -> list[Path]:
-    """Draw the report; return its files."""
+def draw_report(
+    curves: Curves, folder: Path, test: Dataset, predicted: NDArray[Any], spec: Data
+) -> list[Path]:
+    """Draw the images of ``--report``; return their files."""
     from .report import write_report
 
     return write_report(folder, curves, test, predicted, spec)
 
 
 def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
-    """What ``--checkpoint`` and ``--resume`` stand for.
+    """Return the `Checkpointer` of ``--checkpoint``, or None without that option.
 
     Raises:
-        click.UsageError: they do not go together, or the folder has another run's checkpoints.
+        click.UsageError: ``--resume`` has no folder, or the folder has checkpoints of another run.
     """
     if folder is None:
         if resume:
-            raise click.UsageError("--resume needs --checkpoint DIR: where to go on from")
+            raise click.UsageError("--resume needs --checkpoint DIR, the folder to continue from")
         return None
     checkpoints = Checkpointer(folder)
     if checkpoints.steps() and not resume:
         raise click.UsageError(
-            f"{folder} holds checkpoints: add --resume to go on from there, or take a new folder"
+            f"{folder} contains checkpoints: add --resume to continue, or choose a new folder"
         )
     return checkpoints
 
 
 class Run(NamedTuple):
-    """The parts of a checkpoint."""
+    """The parts of the checkpoints of a run."""
 
     model: Model
     optimizer: Adam
@@ -168,34 +172,43 @@ class Run(NamedTuple):
 
 
 def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpointer | None) -> bool:
-    """Train until there are so many epochs, and say after each how well it went.
+    """Train for ``epochs`` epochs, and print loss and accuracy after each.
+
+    Returns:
+        False if a checkpoint could not be written.
 
     Raises:
-        click.exceptions.Exit: Ctrl-C was pressed, and the run is in a checkpoint.
+        click.exceptions.Exit: Ctrl-C was pressed, and a checkpoint was written.
     """
     curves, steps = run.curves, len(run.loader)
-    lost: list[int] = []
+    unsaved: list[int] = []
 
-    def saved() -> Path | None:
+    def save_checkpoint() -> Path | None:
+        """Write a checkpoint; return its path, or None if that is impossible or not asked for."""
         if checkpoints is None:
             return None
         step = curves.epochs * steps + run.loader.iteration
-        newest = max(checkpoints.steps(), default=-1)  # batches may have been smaller before
+        newest = max(
+            checkpoints.steps(), default=-1
+        )  # larger than ``step`` if batches were smaller then
         try:
             return checkpoints.save(max(step, newest + 1), **run._asdict())
         except OSError as error:
-            lost.append(step)
-            say(f"no checkpoint could be written: {error}")
+            unsaved.append(step)
+            print_line(f"no checkpoint could be written: {error}")
             rescue(run.model, checkpoints.folder / "weights.npz")
             return None
 
-    with progress(epochs * steps) as (step_done, say), interrupts(checkpoints) as interrupted:
+    with (
+        progress(epochs * steps) as (step_done, print_line),
+        interrupts(checkpoints) as interrupted,
+    ):
 
         def after_step() -> None:
             step_done()
             if interrupted() and run.loader.iteration < steps:
-                path = saved()
-                say(f"stopped; go on from {path} with --resume" if path else "stopped")
+                path = save_checkpoint()
+                print_line(f"stopped; --resume continues from {path}" if path else "stopped")
                 raise click.exceptions.Exit(130)
 
         for _ in range(curves.epochs * steps + run.loader.iteration):
@@ -205,23 +218,26 @@ def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpoint
             test_loss, test_accuracy = evaluate_model(run.model, test_batches)
             curves.test_loss.append(test_loss)
             curves.test_accuracy.append(test_accuracy)
-            say(
+            print_line(
                 f"epoch {curves.epochs:3}/{epochs}  loss {curves.train_loss[-1]:.4f}  "
                 f"accuracy {curves.train_accuracy[-1]:.2%}  test accuracy {test_accuracy:.2%}"
             )
-            path = saved()
+            path = save_checkpoint()
             if interrupted() and curves.epochs < epochs:
-                say(f"stopped; go on from {path} with --resume" if path else "stopped")
+                print_line(f"stopped; --resume continues from {path}" if path else "stopped")
                 raise click.exceptions.Exit(130)
-    return not lost
+    return not unsaved
 
 
 @contextmanager
 def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed, for runs that can be saved; pressed twice it stops at once."""
+    """Yield a function that returns whether Ctrl-C was pressed, in a run with checkpoints.
+
+    Pressing Ctrl-C twice stops at once. Without checkpoints, pressing it once does.
+    """
     pressed = False
 
-    def press(number: int, frame: FrameType | None) -> None:
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
         if pressed:
             raise KeyboardInterrupt
@@ -230,7 +246,7 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
     if checkpoints is None:
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, press)
+    before = signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield lambda: pressed
     finally:
@@ -239,9 +255,9 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
 
 @contextmanager
 def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """A function to call after each step, and one to report a line with.
+    """Yield a function to call after each step, and one that prints a line.
 
-    On a terminal a bar moves below the lines; elsewhere there are lines only.
+    On a terminal, a progress bar is shown below the lines.
     """
     console = Console()
     if not console.is_terminal:

@@ -1,4 +1,4 @@
-"""One pass over the data, with or without learning."""
+"""Train or evaluate a model on one pass over the data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero import DataLoader, Model, no_grad, test_mode
 from dezero import functions as F
@@ -17,9 +18,9 @@ from dezero_nn.layers.training import without_flags
 
 @dataclass
 class Curves:
-    """Loss and accuracy after each epoch, on both parts of the data; a part of checkpoints.
+    """Loss and accuracy of each epoch on the training and test data, as a part of checkpoints.
 
-    ``loss_sum`` and ``hits`` are of the examples of the epoch that is under way.
+    ``loss_sum`` and ``hits`` are sums over the examples of the current epoch.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -31,15 +32,15 @@ class Curves:
 
     @property
     def epochs(self) -> int:
-        """How many are complete."""
+        """The number of complete epochs."""
         return len(self.test_loss)
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it."""
+        """Return all values, for a checkpoint."""
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Become what ``state_dict`` saw."""
+        """Restore the values that ``state_dict`` returned."""
         vars(self).update(vars(Curves(**state)))
 
 
@@ -50,10 +51,10 @@ def train_epoch(
     curves: Curves,
     step_done: Callable[[], None],
 ) -> None:
-    """Update ``model`` on every remaining batch; add the means over the epoch to ``curves``.
+    """Update ``model`` on every remaining batch; append the means over the epoch to ``curves``.
 
-    A model in evaluation is put into training with all its parts. In a model that is in training
-    already, parts that are in evaluation stay so.
+    A model in evaluation mode is switched to training mode. In a model that is in training mode
+    already, layers in evaluation mode stay so.
     """
     if not model.training:
         model.train()
@@ -72,7 +73,7 @@ def train_epoch(
 
 
 def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
-    """Mean loss and accuracy of ``model``, which learns nothing from it."""
+    """Return the mean loss and accuracy of ``model``, without updating it."""
     losses = hits = 0.0
     with no_grad(), test_mode(), without_flags():
         for x, t in batches:
@@ -82,7 +83,7 @@ def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
     return losses / batches.data_size, hits / batches.data_size
 
 
-def predictions(model: Model, batches: DataLoader) -> Any:
-    """The class of each example in order, as the model sees it: a host array (N,)."""
+def predictions(model: Model, batches: DataLoader) -> NDArray[np.int64]:
+    """Return the predicted class of each example in order, integers (N,)."""
     with no_grad(), test_mode(), without_flags():
         return np.concatenate([as_numpy(F.argmax(model(x), axis=1)) for x, _ in batches])

@@ -1,4 +1,4 @@
-"""``dezero weights``: what is in a file of weights, whether it is whole, and as another kind."""
+"""The command ``dezero weights``: list, verify and convert weight files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MAX_BYTES = click.option(
     type=click.IntRange(min=1),
     default=Limits.max_bytes,
     show_default=True,
-    help="Refuse files whose arrays take more.",
+    help="Refuse files whose arrays take more bytes.",
 )
 
 
 @click.group()
 def weights() -> None:
-    """Look into files of weights."""
+    """List, verify and convert weight files."""
 
 
 @weights.command()
@@ -34,7 +34,7 @@ def show(file: Path, max_bytes: int) -> None:
     stored = read(file, max_bytes)
     width = max([len(key) for key in stored.arrays], default=0)
     for key, x in stored.arrays.items():
-        shape = " x ".join(map(str, x.shape)) or "one number"
+        shape = " x ".join(map(str, x.shape)) or "scalar"
         click.echo(f"{key:{width}}  {stored.kinds.get(key, ''):6}  {x.dtype.name:8}  {shape}")
     click.echo(total(stored))
     for name, text in stored.metadata.items():
@@ -47,18 +47,18 @@ def show(file: Path, max_bytes: int) -> None:
 def verify(file: Path, max_bytes: int) -> None:
     """Read all of FILE and compare every checksum."""
     stored = read(file, max_bytes)
-    by = "checksums and SHA-256" if stored.kinds else "checksums, where it has any; no manifest"
-    click.echo(f"{file}: whole, {total(stored)}, by {by}")
+    checks = "checksums and SHA-256" if stored.kinds else "checksums, if any; it has no manifest"
+    click.echo(f"{file}: complete, {total(stored)}; compared {checks}")
 
 
 @weights.command()
 @click.argument("file", type=SAVED_WEIGHTS)
 @click.argument("to", type=NEW_WEIGHTS)
-@click.option("--compress", is_flag=True, help="Write a smaller file, where the format can.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--compress", is_flag=True, help="Write a smaller file, if the format supports it.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @MAX_BYTES
 def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -> None:
-    """Write what is in FILE as another kind of file, by the suffix of TO."""
+    """Convert FILE to the format that the suffix of TO names."""
     if to.exists() and not force:
         raise click.UsageError(f"{to} exists: add --force to replace it")
     require_writable(to)
@@ -69,12 +69,12 @@ def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -
 
 
 def read(file: Path, max_bytes: int) -> Stored:
-    """All of a file, with every checksum compared."""
+    """Read a whole file, and compare every checksum."""
     _, file_format = located(file)
     return file_format.read(file, Limits(max_bytes, verify=True))
 
 
 def total(stored: Stored) -> str:
-    """How much it is."""
+    """Return the number of arrays and their size, for a message."""
     size = sum(x.nbytes for x in stored.arrays.values())
     return f"{len(stored.arrays)} arrays, {size / 2**20:.1f} MB"
