@@ -1,4 +1,4 @@
-"""The walls of the house: who imports whom, and where NumPy and backends may be named."""
+"""Check which module imports which, and where NumPy and backends may be named."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ FOLDERS = [
 SOURCES = {folder: PACKAGES / folder / "src" / folder.replace("-", "_") for folder in FOLDERS}
 CORE = SOURCES["dezero-core"]
 
-# Who in core and nn may name NumPy or a backend, and why.
+# The modules of core and nn that may name NumPy or a backend, and the reason.
 MAY_NAME_BACKENDS = {
     "dezero_core/backends/numpy_backend.py": "the NumPy backend",
     "dezero_core/backends/summation.py": "the NumPy backend: sums of many terms",
@@ -48,7 +48,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/blas.py": "find the BLAS of NumPy",
     "dezero_nn/kernels/updates.py": "kernels are for NumPy",
 }
-# Who in core and nn may call a library's own sum: long ones lose digits (docs/adr/0020).
+# The modules that may call a library's own sum: long sums lose digits (docs/adr/0020).
 MAY_SUM = {
     "dezero_core/backends/interface.py": "the default of the backend's sum",
     "dezero_core/backends/precision.py": "integers",
@@ -62,8 +62,8 @@ MAY_SUM = {
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 
-# Core's floors, from the ground; a room imports only from lower floors or its own.
-FLOORS = [
+# The modules of core by level, lowest first. A module imports only modules of lower levels.
+LEVELS = [
     ["errors", "bodies", "__about__"],
     ["arguments", "config", "hints", "hookspecs", "identity", "pointers"],
     ["hooks"],
@@ -79,7 +79,7 @@ FLOORS = [
     ["testing"],
     ["extend", "state", "__init__"],
 ]
-FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LEVEL_OF = {name: number for number, names in enumerate(LEVELS) for name in names}
 
 
 def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
@@ -88,7 +88,7 @@ def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
 
 
 def docstrings(tree: ast.Module) -> set[int]:
-    """Positions of string statements: docstrings, and those under an attribute."""
+    """Return the ids of all strings that are statements: docstrings and comments on attributes."""
     return {
         id(node.value)
         for node in ast.walk(tree)
@@ -120,11 +120,11 @@ def test_numpy_and_backends_are_named_only_where_it_is_allowed() -> None:
     assert {path: names for path, names in named.items() if path not in MAY_NAME_BACKENDS} == {}
     assert set(MAY_NAME_BACKENDS) - set(named) <= {
         "dezero_core/backends/__init__.py"  # names the module numpy_backend
-    }, "an exception that nobody needs any more"
+    }, "an exception that is no longer needed"
 
 
 def imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
-    """Absolute names of the modules a module imports, late imports included."""
+    """Yield the absolute names that a module imports, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -149,7 +149,7 @@ def test_arrows_point_one_way(folder: str) -> None:
 
 
 def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
-    """Where one of them is not installed, the rest of dezero-testing works."""
+    """If one of them is not installed, the rest of dezero-testing works."""
     needs = {
         path.removeprefix("dezero_testing/"): siblings
         for path, tree in modules(SOURCES["dezero-testing"])
@@ -162,8 +162,8 @@ def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
     }
 
 
-DOORS = {
-    "dezero_core": "the names of users",
+IMPORTABLE = {
+    "dezero_core": "the names that users import",
     "dezero_core.functions": "ops",
     "dezero_core.errors": "the errors that packages raise",
     "dezero_core.extend": "backends, ops and kernels, file formats: all that third parties need",
@@ -177,11 +177,11 @@ DOORS = {
     "dezero_core.pointers": "checks of arrays before their addresses are passed to C",
     "dezero_core.backends.portable": "defaults that a backend may build on",
 }
-"""The modules of core that nn, io, cuda and onednn may import from; ops also by their module."""
+"""The modules of core that nn, io, cuda and onednn may import; also those in `functions`."""
 
 
 @pytest.mark.parametrize("folder", ["dezero-nn", "dezero-io", "dezero-cuda", "dezero-onednn"])
-def test_plugins_import_only_from_the_doors_of_core(folder: str) -> None:
+def test_our_plugins_import_only_a_few_modules_of_core(folder: str) -> None:
     found = {
         node.module
         for _, tree in modules(SOURCES[folder])
@@ -189,27 +189,27 @@ def test_plugins_import_only_from_the_doors_of_core(folder: str) -> None:
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0
     }
     of_core = {module for module in found if module.split(".")[0] == "dezero_core"}
-    assert {m for m in of_core if not m.startswith("dezero_core.functions.")} <= set(DOORS)
+    assert {m for m in of_core if not m.startswith("dezero_core.functions.")} <= set(IMPORTABLE)
 
 
 def test_authors_of_plugins_need_few_names() -> None:
     assert len(extend.__all__) <= 22
 
 
-def room(name: str) -> str:
-    """The room in core that a dotted name is in; names of the package itself are __init__."""
+def entry(name: str) -> str:
+    """Return the entry of `LEVELS` for a dotted name; names of the package are in __init__."""
     parts = name.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in FLOOR_OF else "__init__"
+    return parts[1] if len(parts) > 1 and parts[1] in LEVEL_OF else "__init__"
 
 
-def test_core_is_built_from_the_ground() -> None:
+def test_modules_of_core_import_only_lower_levels() -> None:
     for path, tree in modules(CORE):
         package = path.removesuffix(".py").split("/")[:-1]
-        here = room(path.removesuffix(".py").replace("/", "."))
+        here = entry(path.removesuffix(".py").replace("/", "."))
         for name in imported(tree, package):
             if name.startswith("dezero_core"):
-                there = room(name)
-                assert there == here or FLOOR_OF[there] < FLOOR_OF[here], f"{path} imports {name}"
+                there = entry(name)
+                assert there == here or LEVEL_OF[there] < LEVEL_OF[here], f"{path} imports {name}"
 
 
 def test_one_version_in_lockstep() -> None:
@@ -221,15 +221,15 @@ def test_one_version_in_lockstep() -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_package_has_its_papers(folder: str) -> None:
-    for paper in ("LICENSE", "README.md", "pyproject.toml"):
-        assert (PACKAGES / folder / paper).is_file()
+def test_every_package_has_its_files(folder: str) -> None:
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+        assert (PACKAGES / folder / name).is_file()
     assert (SOURCES[folder] / "py.typed").is_file()
     assert "MIT License" in (PACKAGES / folder / "LICENSE").read_text()
 
 
 def test_functions_are_short() -> None:
-    """The engine's two loops are the hot path, and told in paragraphs; all else fits a glance."""
+    """Only the call of an op and the loop of backward, which are hot, may exceed 70 lines."""
     long = {
         f"{path}:{node.name}": node.end_lineno - node.lineno + 1
         for source in SOURCES.values()

@@ -1,6 +1,6 @@
 """DeZero's core: define-by-run automatic differentiation on any array library.
 
-This is the users' door; authors of plugins use `dezero_core.extend`.
+Users import from here; authors of plugins also import `dezero_core.extend`.
 """
 
 from . import engine, functions, numpy_functions, operators  # noqa: F401 (they bind what computes to Variable)

@@ -20,7 +20,7 @@ from .errors import (
 from .variable import Variable, as_array, label_of
 
 Function = Any
-"""A `dezero_core.function.Function`, which is a floor above."""
+"""A `dezero_core.function.Function`, which this module cannot import."""
 
 
 def require_one_backend(
