@@ -373,21 +373,21 @@ def call(layer: Any, x: Any) -> Any:
     "dezero_onednn.choice.chosen",
     "dezero_onednn.library.path",
     "dezero_onednn.library.library",
-    "dezero_onednn.library.computing",
+    "dezero_onednn.library.execute",
     "dezero_onednn.library.engine",
     needs="dezero_onednn",
 )
 def onednn() -> None:
     from dezero_core.extend import Kernel, plugins  # noqa: F401 (the plugin needs them)
+    from dezero_nn.windows import ConvParams
     from dezero_onednn import convolution, library
 
     draw = np.random.default_rng(0)
     x = draw.standard_normal((2, 16, 12, 12), np.float32)
     W = draw.standard_normal((16, 16, 3, 3), np.float32)
-    settings = (1, 1), (1, 1), (1, 1), 1
 
     def job(number: int) -> Any:
-        return library.engine(), convolution.onednn_conv2d(x, W, None, *settings)
+        return library.engine(), convolution.onednn_conv2d(x, W, None, ConvParams(pad=(1, 1)))
 
     results = race(job)
     assert is_one([engine for engine, _ in results]) and are_equal([y for _, y in results])

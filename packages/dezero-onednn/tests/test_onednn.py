@@ -13,13 +13,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dezero_core import Variable, grad, no_grad, precision
+from dezero_core import Variable, grad, precision
 from dezero_core.errors import PluginError, ShapeError, UnsupportedType
 from dezero_core.extend import kernel_log, ops
 from dezero_core.pointers import has_layout
 from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel
 from dezero_nn.windows import ConvParams
-from dezero_onednn import convolution, library, product, recurrent
+from dezero_onednn import convolution, library, recurrent
 from dezero_onednn.choice import Way, best
 
 KERNELS = {
@@ -130,10 +130,7 @@ def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> N
     assert not recurrent.supports_lstm_grad(*wanted, *after)
     first, second = (recurrent.onednn_lstm_grad(*got, *after) for _ in range(2))
     expected = ops["lstm_grad"].portable(*wanted, *after)
-    with no_grad():
-        alone = recurrent.onednn_lstm(*arrays)
-    assert alone[2].size == 0, "nobody goes back"
-    pairs = zip((*got[:2], *first, *alone[:2]), (*wanted[:2], *expected, *wanted[:2]), strict=True)
+    pairs = zip((*got[:2], *first), (*wanted[:2], *expected), strict=True)
     for found, right in pairs:
         assert found.shape == right.shape and found.dtype == right.dtype
         assert np.max(np.abs(found - right)) <= 1e-5 * np.max(np.abs(right), initial=1)
@@ -172,48 +169,7 @@ def test_layers_pass_sequences_to_it() -> None:
     assert np.array_equal(x.grad.data, gx.data)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-@pytest.mark.parametrize("orders", ["NN", "NT", "TN", "TT"])
-def test_products_of_matrices_in_any_order(
-    orders: str, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parallel.set_num_threads(count)
-    monkeypatch.setattr(product, "has_split_work", lambda: True)
-    numbers = np.random.default_rng(0)
-    x, W = (
-        numbers.standard_normal(shape[:: 1 if order == "N" else -1], np.float32)
-        for shape, order in zip(((90, 250), (250, 210)), orders, strict=True)
-    )
-    x, W = (a if order == "N" else a.T for a, order in zip((x, W), orders, strict=True))
-    for left, right in ((x, W), (x[:, 1:], W[1:]), (x[::2], W[:, ::-1][:, ::-1])):
-        if product.supports_matmul(left, right):
-            np.testing.assert_allclose(product.onednn_matmul(left, right), left @ right, atol=1e-4)
-    assert product.supports_matmul(x, W)
-
-
-F4, ROOM = "float32", np.zeros((1 << 12, 1 << 11), "float32")
-
-
-@pytest.mark.parametrize(
-    ("x", "W"),
-    [
-        (np.zeros((300, 300)), np.zeros((300, 300))),
-        (np.zeros((300, 300), F4), np.zeros((300, 300))),
-        (np.zeros((300, 300), ">f4"), np.zeros((300, 300), ">f4")),
-        (np.zeros((2, 300, 300), F4), np.zeros((300, 300), F4)),
-        (np.zeros((300, 300), F4), np.zeros((299, 300), F4)),
-        (np.zeros((4, 3000), F4), np.zeros((3000, 3000), F4)),
-        (np.zeros((9, 9), F4), np.zeros((9, 9), F4)),
-        (np.zeros((300, 600), F4)[:, ::2], np.zeros((300, 300), F4)),
-        (np.zeros((300, 300), F4)[::-1], np.zeros((300, 300), F4)),
-        (np.broadcast_to(np.zeros(300, F4), (300, 300)), np.zeros((300, 300), F4)),
-        (np.lib.stride_tricks.as_strided(ROOM, (300, 300), (4, 4)), np.zeros((300, 300), F4)),
-    ],
-)
-def test_other_products_are_left_to_others(x: Any, W: Any) -> None:
-    parallel.set_num_threads(1)
-    assert not product.supports_matmul(x, W)
-    assert product.supports_matmul(np.zeros((300, 300), F4), np.zeros((300, 300), F4))
+F4 = "float32"
 
 
 def test_other_convolutions_are_left_to_others() -> None:
@@ -313,7 +269,9 @@ def test_what_oneDNN_refuses_is_an_error() -> None:
 
 LIBRARIES = {
     "/nowhere/libdnnl.so": "oneDNN could not be loaded: /nowhere/libdnnl.so",
-    find_library("m"): "has no dnnl_sgemm: expected oneDNN 3 built for OpenMP",
+    find_library(
+        "m"
+    ): "has no dnnl_memory_desc_create_with_strides: expected oneDNN 3 built for OpenMP",
 }
 
 
@@ -430,7 +388,6 @@ def calls() -> dict[str, tuple[Any, ...]]:
         "conv2d_grad_x": (gy, W, x.shape, params),
         "conv2d_grad_W": (x, gy, (5, 5), params),
         "conv2d_grads": (gy, x, W, params),
-        "matmul": (draw((200, 200), F4), draw((200, 200), F4)),
         "lstm": tuple(steps),
     }
 
@@ -469,15 +426,16 @@ def test_wrong_arrays_never_reach_oneDNN() -> None:
     x, W, y = np.ones((2, 16, 9, 9), F4), np.ones((16, 16, 1, 1), F4), np.ones((2, 16, 9, 9), F4)
     operation = convolution.forward(x.shape, W.shape, y.shape, True, ConvParams(), Way.BLOCKED)
     right = y, x, W, np.ones(16, F4)
-    operation(*right)
+    operation([y], *right[1:])
     wrong = [*LAYOUTS.values(), lambda a: a[:-1], lambda a: a[None], lambda a: a[:0], np.sum]
     for position in range(4):
         for spoil in wrong:
             changed = np.asarray(spoil(right[position]))
             if has_layout(changed, F4, right[position].shape, writable=position == 0):
                 continue  # e.g. a read-only input
+            y, *inputs = [*right[:position], changed, *right[position + 1 :]]
             with pytest.raises((ShapeError, UnsupportedType), match="address_of: got"):
-                operation(*right[:position], changed, *right[position + 1 :])
+                operation([y], *inputs)
     with pytest.raises(ValueError, match="argument"):
         operation.primitive(x)
 

@@ -24,6 +24,7 @@ from dezero_nn.parallel import parallel_for, split_range
 from dezero_nn.windows import ConvParams, Pair, window_counts
 
 from .choice import Way, best
+from .layouts import channels_last, contiguous, covers, integers, layout, open_layout
 from .library import engine, one_thread
 from .operation import (
     BIAS,
@@ -37,14 +38,8 @@ from .operation import (
     ForEachThread,
     Operation,
     c_order,
-    channels_last,
-    contiguous,
-    covers,
-    described,
-    integers,
-    layout,
-    open_layout,
-)  # fmt: skip
+    describe,
+)
 
 Settings = ConvParams
 Shape = tuple[int, ...]
@@ -186,7 +181,7 @@ def convolve(x: Any, W: Any, b: Any, y: Any, settings: Settings, way: Way) -> No
     with one_thread():
         for few in blocks(x, y, W.size):
             shapes = x[few].shape, W.shape, y[few].shape
-            forward(*shapes, b is not None, settings, way)(y[few], x[few], *filters)
+            forward(*shapes, b is not None, settings, way)((y[few],), x[few], *filters)
 
 
 def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings, way: Way) -> None:
@@ -194,7 +189,7 @@ def gradient_of_x(gy: Any, W: Any, gx: Any, settings: Settings, way: Way) -> Non
     with one_thread():
         for few in blocks(gx, gy, W.size):
             shapes = gx[few].shape, W.shape, gy[few].shape
-            backward_x(*shapes, settings, way)(gx[few], gy[few], W)
+            backward_x(*shapes, settings, way)((gx[few],), gy[few], W)
 
 
 def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings, way: Way) -> Any:
@@ -203,7 +198,7 @@ def gradient_of_W(x: Any, gy: Any, kernel: Pair, settings: Settings, way: Way) -
 
     def of(few: slice) -> Any:
         gW, shapes = np.empty(W_shape, x.dtype), (x[few].shape, W_shape, gy[few].shape)
-        backward_W(*shapes, settings, way)(gW, gy[few], x[few])
+        backward_W(*shapes, settings, way)((gW,), gy[few], x[few])
         return gW
 
     with one_thread():
@@ -234,9 +229,9 @@ def gradients_of_few(
     shapes, gW = (x.shape, W.shape, gy.shape, settings), np.empty(W.shape, W.dtype)
     of_W, of_x = backward_W(*shapes, way_of_W), backward_x(*shapes, way_of_x)
     (first, images), (second, filters) = of_W.inputs, of_x.inputs
-    taken = first.taken(gy)
-    of_W.run(gW, taken, images.taken(x))
-    of_x.run(gx, taken if second.same_as(first) else second.taken(gy), filters.taken(W))
+    taken = first.read(gy)
+    of_W.run((gW,), taken, images.read(x))
+    of_x.run((gx,), taken if second.has_layout_of(first) else second.read(gy), filters.read(W))
     return gW
 
 
@@ -273,7 +268,7 @@ def forward_description(
     bias = layout(W[:1]) if with_bias else None
     kind = c_int(TRAINING), c_int(DIRECT)
     layouts = images, filters, bias, outputs
-    return described("convolution_forward", engine(), *kind, *layouts, *numbers)
+    return describe("convolution_forward", engine(), *kind, *layouts, *numbers)
 
 
 @ForEachThread
@@ -285,7 +280,7 @@ def forward(
     if with_bias:
         inputs[BIAS] = c_order(W[:1])
     description = forward_description(x, W, y, with_bias, settings, way)
-    return Operation(description, inputs, (DST, c_order(y)))
+    return Operation(description, inputs, {DST: c_order(y)})
 
 
 @ForEachThread
@@ -295,9 +290,9 @@ def backward_x(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Op
     (images, filters, outputs), numbers = geometry(x, W, y, settings, way)
     layouts = images, filters, outputs
     method = engine(), c_int(DIRECT)
-    description = described("convolution_backward_data", *method, *layouts, *numbers, hint)
+    description = describe("convolution_backward_data", *method, *layouts, *numbers, hint)
     inputs = {DIFF_DST: c_order(y), WEIGHTS: c_order(W, grouped(W, settings[3]))}
-    return Operation(description, inputs, (DIFF_SRC, c_order(x)))
+    return Operation(description, inputs, {DIFF_SRC: c_order(x)})
 
 
 @ForEachThread
@@ -307,6 +302,6 @@ def backward_W(x: Shape, W: Shape, y: Shape, settings: Settings, way: Way) -> Op
     (images, filters, outputs), numbers = geometry(x, W, y, settings, way)
     layouts = images, filters, None, outputs
     method = engine(), c_int(DIRECT)
-    description = described("convolution_backward_weights", *method, *layouts, *numbers, hint)
+    description = describe("convolution_backward_weights", *method, *layouts, *numbers, hint)
     inputs = {DIFF_DST: c_order(y), SRC: c_order(x)}
-    return Operation(description, inputs, (DIFF_WEIGHTS, c_order(W, grouped(W, settings[3]))))
+    return Operation(description, inputs, {DIFF_WEIGHTS: c_order(W, grouped(W, settings[3]))})

@@ -1,7 +1,7 @@
-"""oneDNN's C interface: where the library is, its errors as exceptions, one thread a call.
+"""oneDNN's C interface: find the library, turn its errors into exceptions, keep it to one thread.
 
-oneDNN comes as a shared library with a C interface of opaque handles. Everything that touches it
-goes through `call`, and the handles through `Handle`, which gives them back when it is forgotten.
+oneDNN is a shared library with a C interface of opaque handles. All calls but the computation
+itself go through `call`; a `Handle` destroys its object when Python frees it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from ctypes import byref, c_char, c_float, c_int, c_int64, c_size_t, c_void_p
+from ctypes import byref, c_int, c_size_t, c_void_p
 from ctypes.util import find_library
 from importlib.metadata import PackageNotFoundError, files
 from typing import Any
@@ -28,18 +28,18 @@ ERRORS = {
     5: "runtime error",
     6: "not required",
 }
-SYMBOLS = ("dnnl_sgemm", "dnnl_memory_desc_create_with_strides", "omp_set_num_threads")
-"""What shows that a library is oneDNN 3, and computes by OpenMP."""
+SYMBOLS = ("dnnl_memory_desc_create_with_strides", "omp_set_num_threads")
+"""Functions that only oneDNN 3 has, and that only an OpenMP build links."""
 
 
 @once
 def path() -> str:
-    """Of the library: DEZERO_ONEDNN, else that of the wheel, else the system's.
+    """Return the library's path: DEZERO_ONEDNN, else the wheel's file, else the system's name.
 
     Raises:
-        PluginError: there is none.
+        PluginError: there is no library.
     """
-    found = os.environ.get("DEZERO_ONEDNN") or in_wheel() or find_library("dnnl")
+    found = os.environ.get("DEZERO_ONEDNN") or path_in_wheel() or find_library("dnnl")
     if found is None:
         raise PluginError(
             f"oneDNN's library was not found, neither in a distribution {WHEEL} nor the system's: "
@@ -48,8 +48,8 @@ def path() -> str:
     return found
 
 
-def in_wheel() -> str | None:
-    """Where the wheel has put it."""
+def path_in_wheel() -> str | None:
+    """Return the path of the library that the wheel installed, if it is installed."""
     with suppress(PackageNotFoundError):
         for file in files(WHEEL) or ():
             if file.name == "libdnnl.so.3":
@@ -59,12 +59,12 @@ def in_wheel() -> str | None:
 
 @once
 def library() -> ctypes.PyDLL:
-    """oneDNN, for all but computing: what takes a microsecond keeps Python's lock.
+    """Load oneDNN for calls that hold the GIL: all that take about a microsecond.
 
-    Threads would wait for it longer than for that.
+    Such calls are shorter than the wait for the GIL after they have released it.
 
     Raises:
-        PluginError: it cannot be loaded, it is not version 3, or not built for OpenMP.
+        PluginError: it cannot be loaded, is not version 3, or was not built for OpenMP.
     """
     try:
         found = ctypes.PyDLL(path())
@@ -80,18 +80,15 @@ def library() -> ctypes.PyDLL:
 
 
 @once
-def computing() -> ctypes.CDLL:
-    """The same, for the two functions that compute: they let go of Python's lock."""
-    found = ctypes.CDLL(path())
-    found.dnnl_primitive_execute.argtypes = (c_void_p, c_void_p, c_int, c_void_p)
-    size, matrix = c_int64, (c_void_p, c_int64)
-    sizes = c_char, c_char, size, size, size
-    found.dnnl_sgemm.argtypes = (*sizes, c_float, *matrix, *matrix, c_float, *matrix)
-    return found
+def execute() -> Any:
+    """Return oneDNN's function that computes, loaded so that calls release the GIL."""
+    function = ctypes.CDLL(path()).dnnl_primitive_execute
+    function.argtypes = (c_void_p, c_void_p, c_int, c_void_p)
+    return function
 
 
 def call(name: str, *arguments: Any) -> None:
-    """Call a function of oneDNN by its name without ``dnnl_``.
+    """Call oneDNN's function ``dnnl_<name>``.
 
     Raises:
         RuntimeError: it failed.
@@ -100,22 +97,23 @@ def call(name: str, *arguments: Any) -> None:
 
 
 def require_success(name: str, status: int) -> None:
-    """Raise what a status other than 0 means."""
+    """Raise a `RuntimeError` with oneDNN's explanation unless the status is 0."""
     if status != 0:
         raise RuntimeError(f"oneDNN: {name}: {ERRORS.get(status, f'status {status}')}")
 
 
 class Handle:
-    """An object of oneDNN's, destroyed with this one.
+    """Own an object of oneDNN, and destroy it when Python frees the handle.
 
     Args:
-        kind: what it is, as in ``dnnl_<kind>_destroy``.
+        kind: its type, as in ``dnnl_<kind>_destroy``.
         create: the function that creates it, without ``dnnl_``.
-        arguments: what that takes after the place for the handle.
+        arguments: the arguments of that function, after the address of the handle.
     """
 
     def __init__(self, kind: str, create: str, *arguments: Any) -> None:
-        self.kind, self.pointer = kind, c_void_p()
+        self.pointer = c_void_p()
+        self.destroy = getattr(library(), f"dnnl_{kind}_destroy")
         call(create, byref(self.pointer), *arguments)
 
     @property
@@ -124,21 +122,21 @@ class Handle:
 
     def __del__(self) -> None:
         if self.pointer:
-            getattr(library(), f"dnnl_{self.kind}_destroy")(self.pointer)
+            self.destroy(self.pointer)
 
 
 @once
 def engine() -> Handle:
-    """The processor; one for all threads, since what is made with it must not outlive it."""
+    """Return the CPU engine, shared by all threads: what it creates must not outlive it."""
     return Handle("engine", "engine_create", c_int(CPU), c_size_t(0))
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let oneDNN, called from this thread in this block, use no other.
+    """Let oneDNN use only the calling thread inside the block.
 
-    OpenMP has that number for each thread by itself: nobody else's changes. DeZero's own threads
-    share the images out, as they do for its other kernels.
+    OpenMP stores its thread count per thread, so other threads keep theirs. DeZero's own threads
+    split the batch instead.
     """
     found = library()
     before = found.omp_get_max_threads()

@@ -22,7 +22,7 @@ def dezero_kernels() -> list[Kernel]:
     """
     if os.environ.get("DEZERO_ONEDNN") == "off":
         return []
-    from . import convolution, product, recurrent
+    from . import convolution, recurrent
     from .library import library
 
     library()
@@ -33,7 +33,6 @@ def dezero_kernels() -> list[Kernel]:
         ("conv2d_grads", convolution.onednn_conv2d_grads, convolution.supports_conv2d_grads),
         ("lstm", recurrent.onednn_lstm, recurrent.supports_lstm),
         ("lstm_grad", recurrent.onednn_lstm_grad, recurrent.supports_lstm_grad),
-        ("matmul", product.onednn_matmul, product.supports_matmul),
     ]
     return [
         Kernel(op, "numpy", function, supports, priority=BEFORE_NUMPY)
