@@ -56,19 +56,21 @@ def likely_calls(
     cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
 ) -> list[str]:
     """Return the calls that may have been intended, with arguments in our order or PyTorch's."""
-    known = dict(signature_of(initializer_of(cls)).parameters)
-    known.pop("self", None)
-    orders = [tuple(known)]
+    parameters = dict(signature_of(initializer_of(cls)).parameters)
+    parameters.pop("self", None)
+    orders = [tuple(parameters)]
     orders += [POSITIONS[base] for base in names_of(cls) if base in POSITIONS]
-    required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
+    required = [
+        name for name, parameter in parameters.items() if parameter.default is parameter.empty
+    ]
     calls: list[str] = []
     for order in orders:
         arguments = dict(zip(order, args, strict=False)) | kwargs
         has_duplicates = len(arguments) < len(args) + len(kwargs)
         is_complete = not has_duplicates and all(name in arguments for name in required)
-        if is_complete and all(fits(known, *pair) for pair in arguments.items()):
+        if is_complete and all(fits(parameters, *pair) for pair in arguments.items()):
             if not is_tried or succeeds(cls, arguments):
-                calls.append(formatted(cls.__name__, known, arguments))
+                calls.append(formatted(cls.__name__, parameters, arguments))
     return list(dict.fromkeys(calls))
 
 
@@ -81,11 +83,11 @@ def succeeds(cls: type, arguments: Mapping[str, Any]) -> bool:
     return True
 
 
-def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
+def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
     """Return whether a value suits a parameter, judged by the default of the parameter."""
-    if name not in known:
+    if name not in parameters:
         return False
-    default = known[name].default
+    default = parameters[name].default
     if value is None or isinstance(default, bool):
         return type(value) is type(default)
     if isinstance(default, FunctionType):
@@ -95,13 +97,13 @@ def fits(known: Mapping[str, Parameter], name: str, value: Any) -> bool:
     return not isinstance(value, bool | str | type | float)
 
 
-def formatted(owner: str, known: Mapping[str, Parameter], arguments: Mapping[str, Any]) -> str:
+def formatted(owner: str, parameters: Mapping[str, Parameter], arguments: Mapping[str, Any]) -> str:
     """Format a call; only parameters that cannot be positional are written as keywords."""
     shown = [
         f"{named(arguments[name])}"
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         else f"{name}={named(arguments[name])}"
-        for name, parameter in known.items()
+        for name, parameter in parameters.items()
         if name in arguments
     ]
     return f"{owner}({', '.join(shown)})"

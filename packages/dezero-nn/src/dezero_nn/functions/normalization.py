@@ -226,10 +226,10 @@ def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) 
     Raises:
         ShapeError: the shapes do not fit together.
     """
-    given, axes = tuple(x.shape), len(gamma.shape)
-    if axes == 0 or given[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape:
+    shape, axes = tuple(x.shape), len(gamma.shape)
+    if axes == 0 or shape[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape:
         raise ShapeError(
-            f"layer_norm: x {given}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: gamma "
+            f"layer_norm: x {shape}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: gamma "
             "and beta have the shape of the last axes of x"
         )
     x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)

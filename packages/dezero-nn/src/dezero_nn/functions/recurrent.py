@@ -56,11 +56,11 @@ class LSTMSequence(Function):
     def backward(self, ghs: AnyArray, gc: AnyArray, _: AnyArray) -> Any:
         hs, needs_gx = self.outputs[0], self.needs_grad[0]
         arguments = *map(unwrap, (*self.outputs, *self.inputs, ghs, gc)), needs_gx
-        found = lstm_grad_op(*arguments)
+        arrays = lstm_grad_op(*arguments)
         if not isinstance(hs, Variable):
-            return found
+            return arrays
         workspace = gates_and_cells(hs, *self.inputs)
-        return with_values(gradients(hs, workspace, self.inputs, ghs, gc, needs_gx), found)
+        return with_values(gradients(hs, workspace, self.inputs, ghs, gc, needs_gx), arrays)
 
 
 def with_values(
@@ -158,8 +158,8 @@ def lstm_grad_op(
     arrays = hs, workspace, x, Wx, Wh, b, h, c, ghs, gc
     variables: list[Any] = [x if x is None else Variable(x, requires_grad=False) for x in arrays]
     states, gates, *inputs, g_states, g_last = variables
-    found = gradients(states, gates, inputs, g_states, g_last, needs_gx)
-    return tuple([None if gradient is None else unwrap(gradient) for gradient in found])
+    results = gradients(states, gates, inputs, g_states, g_last, needs_gx)
+    return tuple([None if gradient is None else unwrap(gradient) for gradient in results])
 
 
 @kernel_op
@@ -207,12 +207,12 @@ def lstm(
     Raises:
         ShapeError: the shapes do not fit together.
     """
-    (H,), given = h.shape[-1:], [tuple(array.shape) for array in (x, Wx, Wh, b, h, c)]
-    T, N, C = given[0] if len(given[0]) == 3 else (0, 0, 0)
-    if T == 0 or given[1:] != [(GATES * H, C), (GATES * H, H), (GATES * H,), (N, H), (N, H)]:
+    (H,), shapes = h.shape[-1:], [tuple(array.shape) for array in (x, Wx, Wh, b, h, c)]
+    T, N, C = shapes[0] if len(shapes[0]) == 3 else (0, 0, 0)
+    if T == 0 or shapes[1:] != [(GATES * H, C), (GATES * H, H), (GATES * H,), (N, H), (N, H)]:
         raise ShapeError(
-            f"lstm: x {given[0]}, Wx {given[1]}, Wh {given[2]}, b {given[3]}, h {given[4]}, "
-            f"c {given[5]}: expected (T, N, C), (4 H, C), (4 H, H), (4 H,), (N, H), (N, H)"
+            f"lstm: x {shapes[0]}, Wx {shapes[1]}, Wh {shapes[2]}, b {shapes[3]}, h {shapes[4]}, "
+            f"c {shapes[5]}: expected (T, N, C), (4 H, C), (4 H, H), (4 H,), (N, H), (N, H)"
         )
     arguments = [floating(array, Wx) for array in (x, Wx, Wh, b, h, c)]
     x, Wx, Wh, b, h, c = arguments

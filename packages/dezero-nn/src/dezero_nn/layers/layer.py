@@ -250,15 +250,15 @@ def require_variable(layer: Layer, name: str, value: object) -> None:
     weights can be computed from others. An optional parameter may become None, and a Parameter
     again.
     """
-    now, cls = vars(layer).get(name), type(layer)
-    expected = type(now).__name__ if isinstance(now, STORED) else "Parameter"
+    current, cls = vars(layer).get(name), type(layer)
+    expected = type(current).__name__ if isinstance(current, STORED) else "Parameter"
     if isinstance(value, STORED) or (isinstance(value, Variable) and expected != "Buffer"):
         return
     if value is None and name not in cls._needed:
         return
     is_array = hasattr(value, "shape") or isinstance(value, int | float)
     if is_array or name in cls._needed or name in cls._optional:
-        write_data = f"layer.{name}.data = array, or " if isinstance(now, STORED) else ""
+        write_data = f"layer.{name}.data = array, or " if isinstance(current, STORED) else ""
         raise ArgumentTypeError(
             f"{cls.__name__}: {name} is a {expected}, got {type(value).__name__}; write "
             f"{write_data}layer.{name} = {expected}(array)"

@@ -19,8 +19,8 @@ def sublayers(layer: Layer) -> dict[str, Layer]:
     """
     names: dict[int, tuple[str, Layer]] = {}
     for name, child in _branches(layer, ""):
-        known = names.get(id(child))
-        if known is None or ("/" in known[0] and "/" not in name):
+        earlier = names.get(id(child))
+        if earlier is None or ("/" in earlier[0] and "/" not in name):
             names[id(child)] = name, child
     return dict(names.values())
 
@@ -36,11 +36,11 @@ def _branches(node: object, path: str) -> Iterator[tuple[str, Layer]]:
 
 def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
     """Return the path of attributes from ``layer`` to ``below``; empty if there is none."""
-    found = sublayers(layer)
-    for name, child in found.items():
+    direct = sublayers(layer)
+    for name, child in direct.items():
         if child is below:
             return name
-    for name, child in found.items():
+    for name, child in direct.items():
         visited = any(child is other for other in above)
         if not visited and (rest := path_to(child, below, (*above, layer))):
             return f"{name}/{rest}"

@@ -21,8 +21,8 @@ def described(layer: Layer, above: tuple[Layer, ...]) -> str:
     if any(layer is other for other in above):
         return f"{type(layer).__name__}(...)"
     settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
-    own = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
-    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
+    params = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
+    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in params.items())
     head = "; ".join(filter(None, (settings, shapes)))
     lines = [
         f"  ({name}): {child.__name__}"

@@ -38,7 +38,7 @@ class Weighted(Layer):
     ) -> None:
         name = type(self).__name__
         require_bool(name, "nobias", nobias, "True leaves the bias out")
-        self.dtype = parameter_dtype(type(self).__name__, dtype)
+        self.dtype = parameter_dtype(name, dtype)
         self.initializer = initializer or LeCun()
         self.W = Parameter(None, name="W")
         self.b = None
@@ -76,10 +76,10 @@ def parameter_dtype(owner: str, dtype: object) -> str:
     """
     backend, name = default_backend(), dtype_name(dtype)
     try:
-        known = backend.dtype({"float": "float64"}.get(name, name))
-        is_real = is_floating(known, backend)
+        resolved = backend.dtype({"float": "float64"}.get(name, name))
+        is_real = is_floating(resolved, backend)
     except (AttributeError, TypeError):
         is_real = False
     if not is_real:
         raise ArgumentError(f"{owner}: dtype {name!r}; expected a floating dtype such as float32")
-    return dtype_name(known)
+    return dtype_name(resolved)

@@ -144,8 +144,8 @@ class Layered(Model):
 def layers_of(model: Model) -> dict[str, AnyLayer]:
     """Return the attributes such as ``l12`` that can be called, in the order of their numbers."""
     items = list(vars(model).items())  # another thread may set an attribute meanwhile
-    found = {x: y for x, y in items if x[:1] == "l" and x[1:].isdecimal() and callable(y)}
-    return dict(sorted(found.items(), key=lambda item: number_of(item[0])))
+    layers = {x: y for x, y in items if x[:1] == "l" and x[1:].isdecimal() and callable(y)}
+    return dict(sorted(layers.items(), key=lambda item: number_of(item[0])))
 
 
 def in_order_of_calls(model: Model) -> None:

@@ -47,10 +47,10 @@ class Sequential(Layered):
         return iter(self.layers)
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
-        found = self.layers[index]
+        items = self.layers[index]
         if not isinstance(index, slice):
-            return found
-        part = Sequential(*found)
+            return items
+        part = Sequential(*items)
         set_flag(part, vars(self).get(FLAG))
         return part
 

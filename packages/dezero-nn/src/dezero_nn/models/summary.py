@@ -41,16 +41,16 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
 
 def named_layers(model: Layer, name: str) -> dict[str, Layer]:
     """Return a model and all layers in it by path, each once, outer layers first."""
-    found: dict[int, tuple[str, Layer]] = {}
+    visited: dict[int, tuple[str, Layer]] = {}
     todo = [(name, model)]
     while todo:
         path, layer = todo.pop()
-        if id(layer) not in found:
-            found[id(layer)] = path, layer
+        if id(layer) not in visited:
+            visited[id(layer)] = path, layer
             start = "" if layer is model else f"{path}/"
             below = [(start + name, child) for name, child in sublayers(layer).items()]
             todo += reversed(below)
-    return dict(found.values())
+    return dict(visited.values())
 
 
 def output_shapes(
@@ -92,8 +92,8 @@ def is_state(value: object) -> bool:
 
 
 def row_of(layer: Layer, name: str, output: str) -> tuple[str, ...]:
-    """Return the cells of one layer, counting its own parameters only."""
-    own = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
-    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in own.items())
-    count = sum(x.size for x in own.values() if x.data is not None)
-    return name, type(layer).__name__, output, shapes, f"{count:,}" if own else ""
+    """Return the cells of one layer; only parameters in its own attributes count."""
+    params = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
+    shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in params.items())
+    count = sum(x.size for x in params.values() if x.data is not None)
+    return name, type(layer).__name__, output, shapes, f"{count:,}" if params else ""

@@ -248,8 +248,8 @@ def is_target(x: object) -> bool:
     """Return whether ``x`` looks like an argument of ``setup`` or of PyTorch's optimizers."""
     if isinstance(x, dict | tuple):
         parts = x.values() if isinstance(x, dict) else x
-        found = any(isinstance(part, dict) or kind_of(part) in (LEAF, LAYER) for part in parts)
-        return found or (isinstance(x, dict) and "params" in x)
+        has_params = any(isinstance(part, dict) or kind_of(part) in (LEAF, LAYER) for part in parts)
+        return has_params or (isinstance(x, dict) and "params" in x)
     return kind_of(x) in (LEAF, CONTAINER, LAYER) or isinstance(x, Iterator | MappingView)
 
 
