@@ -1,11 +1,6 @@
 """Test optimizers, hooks and schedules: formulas, states, copies and checkpoints."""
 
-import copy
-import gc
-import pickle
 import re
-import weakref
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -37,10 +32,8 @@ from dezero_nn import (
     MomentumSGD,
     Optimizer,
     RMSprop,
-    Schedule,
     Sequential,
     StepDecay,
-    WarmUp,
     WeightDecay,
     batch_norm,
     relu,
@@ -179,36 +172,6 @@ def test_hooks_see_the_parameters_and_may_freeze_them() -> None:
     assert (layer.a.data, layer.b.data) == (1.0, 0.0)
 
 
-def test_state_is_freed_with_its_parameter() -> None:
-    layer = Layer()
-    layer.p = Parameter(np.ones(1))
-    layer.p.grad = Variable(np.ones(1))
-    optimizer = Adam().setup(layer)
-    optimizer.update()
-    assert len(optimizer._state) == 1
-    layer.p = None
-    gc.collect()
-    assert len(optimizer._state) == 0
-
-
-@pytest.mark.parametrize("make", MAKE)
-def test_the_state_moves_with_its_parameter(make: Any) -> None:
-    def two_steps(between: Any) -> Any:
-        layer = Layer()
-        layer.p = Parameter(np.array([1.0, 2.0]))
-        optimizer = make().setup(layer)
-        for g in GRADIENTS[:2].astype("float64"):
-            layer.p.grad = Variable(g)
-            between(layer)
-            optimizer.update()
-        return layer.to_cpu().p.data
-
-    halfway = iter([lambda layer: None, lambda layer: layer.to_gpu()])
-    np.testing.assert_array_equal(
-        two_steps(lambda layer: next(halfway)(layer)), two_steps(lambda layer: None)
-    )
-
-
 @pytest.mark.parametrize("make", [lambda: SGD(0.5), lambda: Adam(0.02)], ids=["sgd", "adam"])
 def test_training_is_the_same_on_every_backend(make: Any, backend: str) -> None:
     draw = np.random.default_rng(0)
@@ -312,249 +275,7 @@ def test_weight_decay_is_the_gradient_of_the_l2_penalty() -> None:
     np.testing.assert_allclose(layer.p.grad.data, expected)
 
 
-def rates(schedule: Any, steps: int) -> list[float]:
-    found = []
-    for _ in range(steps):
-        found.append(round(getattr(schedule.optimizer, schedule.optimizer.rate_name), 6))
-        schedule.step()
-    return found
-
-
-def test_schedules() -> None:
-    assert rates(StepDecay(SGD(1.0), 2), 5) == [1, 1, 0.1, 0.1, 0.01]
-    assert rates(CosineDecay(SGD(2.0), 4, lowest=0.5), 6) == [
-        2.0, 1.853553, 1.5, 1.146447, 1.0, 1.0,
-    ]  # fmt: skip
-    assert rates(WarmUp(Adam(0.4), 4), 6) == [0.1, 0.2, 0.3, 0.4, 0.4, 0.4]
-    adam = Adam(0.4)
-    chain = WarmUp(adam, 2, then=CosineDecay(adam, 2))
-    assert rates(chain, 5) == [0.2, 0.4, 0.4, 0.2, 0.0]
-    assert chain.t == 5
-
-
-def both(make_first: Any, make_second: Any, steps: int = 4, lr: float = 1.0) -> list[float]:
-    """Return the rates of an optimizer with two schedules, stepped in turn."""
-    optimizer = SGD(lr)
-    first, second = make_first(optimizer), make_second(optimizer)
-    found = []
-    for _ in range(steps):
-        found.append(round(optimizer.lr, 6))
-        first.step()
-        second.step()
-    return found
-
-
-def test_the_factors_of_schedules_are_multiplied() -> None:
-    decay, cosine = lambda o: StepDecay(o, 2), lambda o: CosineDecay(o, 4, lowest=0.5)
-    warm = lambda o: WarmUp(o, 2)  # noqa: E731
-    assert both(warm, decay) == both(decay, warm) == [0.5, 1.0, 0.1, 0.1]
-    assert both(decay, cosine) == [1.0, 0.926777, 0.075, 0.057322]
-    assert both(decay, decay, lr=2.0) == [2.0, 2.0, 0.02, 0.02]
-    to_zero = lambda o: CosineDecay(o, 1)  # noqa: E731
-    assert both(to_zero, warm) == [0.5, 0.0, 0.0, 0.0]
-    optimizer = Adam(0.4)
-    schedules = [WarmUp(optimizer, 4), StepDecay(optimizer, 1, 0.5), CosineDecay(optimizer, 8)]
-    assert [schedule.rate for schedule in schedules] == [0.4] * 3
-    assert optimizer.alpha == optimizer.lr == 0.1
-    schedules[0].rate = 0.8
-    assert schedules[2].rate == 0.8 and optimizer.lr == 0.2
-
-
-def test_schedules_continue_from_a_rate_that_was_set() -> None:
-    optimizer = SGD(1.0)
-    schedule = StepDecay(optimizer, 1, 0.5)
-    schedule.step()
-    optimizer.lr *= 0.1  # set by the program
-    assert schedule.rate == 0.1 and optimizer.lr == 0.05
-    schedule.step()
-    assert optimizer.lr == 0.025
-    optimizer.lr = 0.3  # a second phase
-    later = CosineDecay(optimizer, 2)
-    assert optimizer.lr == 0.3
-    later.step()
-    later.step()
-    assert optimizer.lr == 0.0
-    optimizer.lr = 0.2  # a third phase, after a schedule that ended at 0
-    assert WarmUp(optimizer, 2).optimizer.lr == pytest.approx(0.1)
-
-
-def test_several_schedules_continue_from_a_checkpoint() -> None:
-    def make() -> Any:
-        optimizer = Adam(0.4).setup(MLP((2,), in_size=3))
-        return optimizer, [
-            StepDecay(optimizer, 3, 0.5),
-            WarmUp(optimizer, 2, CosineDecay(optimizer, 9)),
-        ]
-
-    def steps(run: Any, count: int) -> list[float]:
-        found = []
-        for _ in range(count):
-            for schedule in run[1]:
-                schedule.step()
-            found.append(run[0].lr)
-        return found
-
-    run, other, backwards = make(), make(), make()
-    steps(run, 4)
-    states = [x.state_dict() for x in (run[0], *run[1])]
-    for x, state in zip((other[0], *other[1]), states, strict=True):
-        x.load_state_dict(state)
-    for x, state in zip((*backwards[1][::-1], backwards[0]), states[::-1], strict=True):
-        x.load_state_dict(state)
-    copied = copy.deepcopy(run)
-    wanted = steps(run, 8)
-    assert steps(other, 8) == steps(backwards, 8) == steps(copied, 8) == wanted
-
-
-def test_a_warm_up_steps_the_schedule_in_it() -> None:
-    optimizer = SGD(1.0)
-    inner = CosineDecay(optimizer, 2)
-    outer = WarmUp(optimizer, 2, then=inner)
-    assert rates(outer, 5) == [0.5, 1.0, 1.0, 0.5, 0.0]
-    with pytest.raises(CallError, match=r"CosineDecay.step\(\): it is part of a WarmUp"):
-        inner.step()
-    with pytest.raises(ArgumentError, match="then is a schedule of another optimizer"):
-        WarmUp(SGD(), 2, then=CosineDecay(SGD(), 2))
-
-
-def stepped(schedule: Any, steps: int) -> Any:
-    for _ in range(steps):
-        schedule.step()
-    return schedule
-
-
-NEW_PHASES: list[tuple[str, Any, list[float]]] = [
-    ("goes on from the last rate", lambda o: (
-        stepped(StepDecay(o, 1), 2), StepDecay(o, 1))[1], [0.01, 0.001, 0.0001]),
-    ("also in the middle of one", lambda o: (
-        stepped(CosineDecay(o, 4), 2), WarmUp(o, 2))[1], [0.25, 0.5, 0.5]),
-    ("or from a rate that was set", lambda o: (
-        stepped(CosineDecay(o, 5), 5), setattr(o, "lr", 0.4), CosineDecay(o, 2))[2],
-     [0.4, 0.2, 0.0]),
-    ("a warm-up that was never stepped", lambda o: (
-        WarmUp(o, 5), WarmUp(o, 2))[1], [0.5, 1.0, 1.0]),
-    ("a schedule for another warm-up", lambda o: (
-        c := CosineDecay(o, 2), WarmUp(o, 5, c), WarmUp(o, 2, c))[2], [0.5, 1.0, 1.0, 0.5, 0.0]),
-    ("the same, and one beside it", lambda o: (
-        WarmUp(o, 5), StepDecay(o, 2), WarmUp(o, 2))[2], [0.5, 1.0, 1.0]),
-    ("one at 0 for a start, and one beside it", lambda o: (
-        From0(o), StepDecay(o, 2))[0], [0.0, 0.5, 1.0]),
-]  # fmt: skip
-
-
-class From0(Schedule):
-    def factor(self, t: int) -> float:
-        return min(t / 2, 1.0)
-
-
-@pytest.mark.parametrize(("make", "wanted"), [case[1:] for case in NEW_PHASES])
-def test_a_schedule_created_after_a_step_begins_a_new_phase(make: Any, wanted: list[float]) -> None:
-    optimizer = SGD(1.0)
-    schedule = make(optimizer)
-    assert schedule.optimizer is optimizer
-    assert rates(schedule, len(wanted)) == pytest.approx(wanted)
-
-
-def test_no_phase_begins_at_rate_0() -> None:
-    optimizer = Adam(1.0)
-    stepped(CosineDecay(optimizer, 5), 5)
-    for make in (
-        lambda: CosineDecay(optimizer, 5),
-        lambda: WarmUp(optimizer, 3, then=CosineDecay(optimizer, 5)),
-    ):
-        with pytest.raises(ArgumentError, match="learning rate is 0.*set optimizer.alpha first"):
-            make()
-
-
-def test_a_replaced_schedule_cannot_be_stepped() -> None:
-    optimizer = SGD(1.0)
-    before = [StepDecay(optimizer, 2), WarmUp(optimizer, 3)]
-    before[0].step()
-    ramps = [WarmUp(optimizer, 2), WarmUp(optimizer, 4)]  # before their first step
-    assert optimizer.lr == pytest.approx(1 / 12)
-    for schedule in (*before, ramps[0]):
-        for call in (schedule.step, lambda s=schedule: setattr(s, "rate", 0.1)):
-            with pytest.raises(CallError, match="a later schedule of the optimizer has replaced"):
-                call()
-    assert before[0].rate == 1.0 and schedule.t == 0
-
-
-@pytest.mark.parametrize("loaded", ["ofl", "lfo", "flo", "ol", "lo"])
-def test_a_later_phase_continues_from_a_checkpoint(loaded: str) -> None:
-    """Load the optimizer, the first schedule and the later one, in several orders."""
-
-    def begin() -> dict[str, Any]:
-        optimizer = SGD(1.0).setup(MLP((2,), in_size=3))
-        first = {"f": StepDecay(optimizer, 1)} if "f" in loaded else {}
-        return {"o": optimizer, **first}
-
-    run, resumed = begin(), begin()
-    stepped(run.get("f") or StepDecay(run["o"], 1), 2)
-    run["l"] = stepped(WarmUp(run["o"], 4), 2)
-    resumed["l"] = WarmUp(resumed["o"], 4)
-    for name in loaded:
-        resumed[name].load_state_dict(run[name].state_dict())
-    assert rates(resumed["l"], 3) == rates(run["l"], 3) == [0.0075, 0.01, 0.01]
-
-
-def test_loading_a_checkpoint_of_an_earlier_phase() -> None:
-    optimizer = SGD(1.0).setup(MLP((2,), in_size=3))
-    first = stepped(StepDecay(optimizer, 1), 1)
-    state = first.state_dict()
-    second = stepped(WarmUp(optimizer, 4), 2)
-    first.load_state_dict(state)
-    assert rates(first, 3) == [0.1, 0.01, 0.001]
-    with pytest.raises(CallError, match="has replaced it"):
-        second.step()
-
-
-def test_replaced_schedules_are_not_stored() -> None:
-    optimizer = SGD(1.0)
-    for _ in range(200):
-        CosineDecay(optimizer, 5)
-        WarmUp(optimizer, 5)
-    assert len(optimizer._schedule_phase.factors) == 1
-    for _ in range(200):
-        stepped(CosineDecay(optimizer, 2, lowest=0.9), 2)
-    assert len(optimizer._schedule_phase.factors) == 1
-
-
-def test_a_schedule_keeps_no_optimizer_alive() -> None:
-    optimizer = SGD(1.0)
-    schedule, seen = StepDecay(optimizer, 2), weakref.ref(optimizer)
-    gc.disable()
-    try:
-        del optimizer, schedule
-        assert seen() is None
-    finally:
-        gc.enable()
-
-
-def test_schedules_refuse_arguments_out_of_range() -> None:
-    with pytest.raises(ArgumentError, match="AdaDelta has no learning rate"):
-        StepDecay(AdaDelta(), 2)
-    for make in (lambda o: StepDecay(o, 0), lambda o: CosineDecay(o, 0), lambda o: WarmUp(o, 0)):
-        with pytest.raises(ArgumentError, match="0 is below 1"):
-            make(SGD())
-
-
 WRONG_CALLS: list[tuple[Any, str]] = [
-    (lambda o: WarmUp(o, 10, then=0.1), r"WarmUp: then is 0\.1 \(float\); expected a schedule"),
-    (lambda o: WarmUp(o, 10, then=CosineDecay), r"WarmUp: then is .*; expected a schedule"),
-    (lambda o: WarmUp(o, 9, then=stepped(CosineDecay(o, 3), 2)), "has made 2 steps; make a new"),
-    (lambda o: WarmUp(o, 1.5), r"WarmUp: steps 1\.5 \(float\): expected an integer"),
-    (lambda o: CosineDecay(o, "3"), r"CosineDecay: steps '3' \(str\): expected an integer"),
-    (lambda o: CosineDecay(o, 3, lowest="0"), "CosineDecay: lowest '0' .*expected a number"),
-    (lambda o: CosineDecay(o, 3, lowest=-1), "CosineDecay: lowest is -1; expected a finite"),
-    (lambda o: CosineDecay(o, T_max=10), r"unknown keyword 'T_max' \(write steps\)"),
-    (lambda o: StepDecay(o, 1.5), r"StepDecay: step_size 1\.5 \(float\): expected an integer"),
-    (lambda o: StepDecay(o, True), r"StepDecay: step_size True \(bool\): expected an integer"),
-    (lambda o: StepDecay(o), "StepDecay: missing a required argument: 'step_size'"),
-    (lambda o: StepDecay(o, 1, gamma=None), "StepDecay: gamma None .*expected a number"),
-    (lambda o: CosineDecay(Linear(3), 10), "CosineDecay: optimizer is of type Linear; expected an"),
-    (lambda o: CosineDecay(10, o), "CosineDecay: (steps|optimizer)"),
-    (lambda o: StepDecay(o, 2).get_last_lr(), "'get_last_lr'; in DeZero: optimizer.lr"),
-    (lambda o: StepDecay(o, 2).last_epoch, "'last_epoch'; in DeZero: schedule.t"),
     (lambda o: o.add_hook(None), r"SGD.add_hook: hook is None \(NoneType\); expected a function"),
     (lambda o: o.add_hook(WeightDecay), r"hook is WeightDecay \(type\); .*an object such as"),
     (lambda o: o.add_hook(0.1), r"SGD.add_hook: hook is 0\.1 \(float\)"),
@@ -568,7 +289,7 @@ WRONG_CALLS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("call", "message"), WRONG_CALLS)
-def test_wrong_calls_of_schedules_and_optimizers(call: Any, message: str) -> None:
+def test_wrong_calls_of_optimizers(call: Any, message: str) -> None:
     optimizer = SGD(0.1)
     with pytest.raises(DezeroError, match=message):
         call(optimizer)
@@ -778,147 +499,6 @@ def test_read_only_running_statistics_are_refused() -> None:
         batch_norm(x, one, one, read_only(one), read_only(one))
 
 
-def with_everything(make: Any) -> tuple[Any, Optimizer, Any]:
-    """Return a model, its optimizer with hooks, and a schedule if there is a rate."""
-    model = MLP((4, 3), in_size=5)
-    draw = np.random.default_rng(0)
-    for p in model.params():
-        p.data = draw.standard_normal(p.shape).astype("float32")
-    optimizer = make().setup(model)
-    optimizer.add_hook(WeightDecay(0.01))
-    optimizer.add_hook(ClipGrad(0.5))
-    optimizer.add_hook(FreezeParam(model.l0))
-    has_rate = hasattr(optimizer, optimizer.rate_name)
-    return model, optimizer, WarmUp(optimizer, 5) if has_rate else None
-
-
-def train(model: Any, optimizer: Optimizer, schedule: Any, steps: int) -> bytes:
-    """Train, and return all parameters as bytes."""
-    x = np.random.default_rng(1).standard_normal((6, 5)).astype("float32")
-    for step in range(steps):
-        model.cleargrads()
-        softmax_cross_entropy(model(x * (step + 1)), np.arange(6) % 3).backward()
-        optimizer.update()
-        if schedule is not None:
-            schedule.step()
-    return b"".join(p.data.tobytes() for p in model.params())
-
-
-def in_a_new_model(run: Any) -> Any:
-    """Return a new run of the same type with the states of ``run``."""
-    model, optimizer, schedule = run
-    other, fresh, ahead = with_everything(lambda: type(optimizer)())
-    for p, q in zip(other.params(), model.params(), strict=True):
-        p.data = q.data.copy()
-    fresh.load_state_dict(optimizer.state_dict())
-    if schedule is not None:
-        ahead.load_state_dict(schedule.state_dict())
-    return other, fresh, ahead
-
-
-def of_the_optimizer_alone(copied: Any) -> Any:
-    """Return a function that copies a run by copying its optimizer."""
-
-    def copy_run(run: Any) -> Any:
-        if run[2] is None:
-            optimizer = copied(run[1])
-            return optimizer.target, optimizer, None
-        schedule = copied(run[2])
-        return schedule.optimizer.target, schedule.optimizer, schedule
-
-    return copy_run
-
-
-def through_pickle(x: Any) -> Any:
-    return pickle.loads(pickle.dumps(x))
-
-
-COPIES = {
-    "deepcopy": copy.deepcopy,
-    "pickle": through_pickle,
-    "deepcopy of the optimizer": of_the_optimizer_alone(copy.deepcopy),
-    "pickle of the optimizer": of_the_optimizer_alone(through_pickle),
-    "state_dict": in_a_new_model,
-}
-
-
-@pytest.mark.parametrize("make", MAKE)
-@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-@pytest.mark.parametrize("piece", [3, 1 << 20])
-def test_training_continues_from_a_copy(
-    make: Any, copied: Any, piece: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(updates, "PIECE", piece)
-    run = with_everything(make)
-    train(*run, 3)
-    other = copied(run)
-    assert other[1].target is other[0] and repr(other[1]) == repr(run[1])
-    halfway = b"".join(p.data.tobytes() for p in run[0].params())
-    wanted = train(*other, 4)
-    assert halfway == b"".join(p.data.tobytes() for p in run[0].params()), "left alone"
-    assert train(*run, 4) == wanted
-
-
-class ByIdentity(Optimizer):
-    """Momentum with the state keyed by id(param), as in the book."""
-
-    def __init__(self, lr: float = 0.1) -> None:
-        super().__init__()
-        self.lr, self.vs = lr, {}
-
-    def update_one(self, param: Parameter) -> None:
-        v = self.vs.get(id(param), 0.0)
-        self.vs[id(param)] = v = 0.9 * v - self.lr * param.grad.data
-        param.data += v
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
-def test_the_books_optimizers_can_be_copied(copied: Any) -> None:
-    run = with_everything(ByIdentity)
-    train(*run, 3)
-    other = copied(run)
-    assert len(other[1].vs) == 2 and not other[1].vs.keys() & run[1].vs.keys()
-    assert train(*other, 3) == train(*run, 3)
-    assert copy.copy(run[1]).vs.keys() == run[1].vs.keys()
-
-
-def by_key(optimizer: Optimizer) -> Any:
-    return {k: optimizer._state.get(p, {}) for k, p in optimizer._named().items()}
-
-
-@pytest.mark.parametrize("make", MAKE)
-def test_a_shallow_copy_has_a_state_of_its_own(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(updates, "PIECE", 3)
-    model, optimizer, schedule = with_everything(make)
-    train(model, optimizer, schedule, 3)
-    other = copy.copy(optimizer)
-    assert other.target is model and other.hooks is not optimizer.hooks
-    before = {key: list(map(str, state.values())) for key, state in by_key(other).items()}
-    train(model, optimizer, schedule, 2)
-    optimizer.hooks[0].rate = 7.0
-    after = {key: list(map(str, state.values())) for key, state in by_key(other).items()}
-    assert before == after and other.hooks[0].rate == 0.01
-    assert set(other._state) == set(optimizer._state)
-
-
-@pytest.mark.parametrize("make", MAKE)
-@pytest.mark.parametrize("size", [3, (1 << 20) + 1])
-def test_states_are_never_shared(make: Any, size: int) -> None:
-    """A saved state shares no array with its optimizer, with one that loads it, or the model."""
-    layer = Layer()
-    layer.p = Parameter(np.ones(size, "f"))
-    optimizer = make().setup(layer)
-    layer.p.grad = np.ones(size, "f")
-    optimizer.update()
-    saved, other = optimizer.state_dict(), make().setup(layer)
-    other.load_state_dict(saved)
-    states = [saved["parameters"].get("p", {}), optimizer._state[layer.p], other._state[layer.p]]
-    arrays = [x for state in states for x in state.values() if isinstance(x, np.ndarray)]
-    arrays += [layer.p.data, layer.p.grad.data]
-    for i, a in enumerate(arrays):
-        assert not any(np.shares_memory(a, b) for b in arrays[:i])
-
-
 RATES = {
     "SGD": (SGD, "lr"),
     "MomentumSGD": (MomentumSGD, "lr"),
@@ -1033,42 +613,6 @@ def test_repr_of_optimizers_and_hooks() -> None:
     assert repr(MomentumSGD()) == "MomentumSGD(lr=0.01, momentum=0.9)"
     assert repr(StepDecay(SGD(0.1), 5)) == ("StepDecay(SGD(lr=0.1), step_size=5, gamma=0.1, t=0)")
     assert repr(ClipGrad(1.0)) == "ClipGrad(max_norm=1.0)"
-
-
-class Momentum(Optimizer):
-    """Store the velocities by ``id(param)``, as the book does (step 46)."""
-
-    def __init__(self, make: Any = dict) -> None:
-        super().__init__()
-        self.vs = make()
-
-    def update_one(self, param: Any) -> None:
-        v = self.vs.setdefault(id(param), np.zeros_like(param.data))
-        v *= 0.9
-        v -= 0.01 * param.grad.data
-        param.data += v
-
-
-@pytest.mark.parametrize("make", [dict, OrderedDict])
-@pytest.mark.parametrize("method", ["state_dict", "deepcopy"])
-def test_state_keyed_by_id_is_saved_and_copied(make: Any, method: str) -> None:
-    def steps(layer: Any, rule: Any, count: int) -> Any:
-        for _ in range(count):
-            layer.W.grad = np.ones((1, 1), "f")
-            rule.update()
-        return layer.W.data.copy()
-
-    layer = Linear(1, in_size=1, nobias=True)
-    rule = Momentum(make).setup(layer)
-    steps(layer, rule, 2)
-    if method == "deepcopy":
-        other, rule_of_other = copy.deepcopy((layer, rule))
-    else:
-        other = Linear(1, in_size=1, nobias=True)
-        rule_of_other = Momentum(make).setup(other)
-        other.W.data = layer.W.data.copy()
-        rule_of_other.load_state_dict(rule.state_dict())
-    assert np.array_equal(steps(layer, rule, 1), steps(other, rule_of_other, 1))
 
 
 @pytest.mark.parametrize("number", [float("nan"), -1, float("inf"), "fast"])
