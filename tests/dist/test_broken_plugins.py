@@ -1,4 +1,4 @@
-"""Ten kinds of broken plugin, as installed distributions: each is named, none stops anything."""
+"""Install ten broken plugins: each must be named in messages, and none may stop DeZero."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def dezero_backends():
     return [BackendSpec({name!r}, ({types!r},), lambda: None)]
 """
 
-# What is wrong: the module, and what is said of it.
+# By name: the module of the plugin, and the reason in the message.
 BROKEN = {
     "import-error": ("import dezero_core.no_such_module", "No module named"),
     "missing-dependency": ("import a_library_nobody_has\n" + GOOD, "a_library_nobody_has"),
@@ -48,7 +48,7 @@ BROKEN = {
 
 
 def distribution(folder: Path, kind: str, source: str) -> Path:
-    """The source tree of a distribution with one plugin."""
+    """Write the source tree of a distribution with one plugin; return its folder."""
     name, module = f"broken-{kind}", f"broken_{kind.replace('-', '_')}"
     package = folder / name / module
     package.mkdir(parents=True)
@@ -73,14 +73,14 @@ def distribution(folder: Path, kind: str, source: str) -> Path:
 
 @pytest.fixture
 def python(install, tmp_path: Path) -> Path:  # noqa: F811
-    """An environment with everything, and all the broken plugins."""
+    """Return the Python of an environment with dezero-suite and all broken plugins."""
     python = install("dezero-suite")
     folders = [distribution(tmp_path, kind, source) for kind, (source, _) in BROKEN.items()]
     sh(UV, "pip", "install", "-q", "--python", python, "--no-deps", *folders)
     return python
 
 
-def test_ten_broken_plugins_stop_nothing_and_are_named(python: Path, tmp_path: Path) -> None:
+def test_broken_plugins_are_named_and_stop_nothing(python: Path, tmp_path: Path) -> None:
     assert len(BROKEN) >= 10
     assert sh(python, "-I", "-c", "import dezero", cwd=tmp_path) == "", "import scans nothing"
 

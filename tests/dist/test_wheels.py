@@ -1,4 +1,4 @@
-"""Wheels in fresh environments: what each brings along, what subsets can do, plugins of others."""
+"""Install wheels in new environments; check dependencies, subsets and third-party plugins."""
 
 import json
 import os
@@ -19,7 +19,7 @@ Python = Path
 
 
 def sh(*command: object, cwd: Path = ROOT) -> str:
-    """Run a command outside any environment of hatch's; returns what it printed."""
+    """Run a command outside the environment of hatch; return its output."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("HATCH_ENV", "PYTHONPATH"))}
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=clean, capture_output=True, text=True
@@ -46,7 +46,7 @@ def project_name(project: Path) -> str:
 
 @pytest.fixture
 def install(wheels: Path, tmp_path: Path):
-    """``install("dezero-core", ...)`` makes a fresh environment and returns its Python."""
+    """``install("dezero-core", ...)`` makes a new environment and returns its Python."""
 
     def make(*distributions: str) -> Python:
         sh(UV, "venv", "-q", "--python", sys.executable, tmp_path / "venv")
@@ -63,7 +63,7 @@ def installed(python: Python) -> set[str]:
     return {line.split("==")[0] for line in frozen.split()}
 
 
-def test_core_alone_brings_numpy_and_pluggy_and_nothing_else(install) -> None:
+def test_core_installs_only_numpy_and_pluggy(install) -> None:
     python = install("dezero-core")
     assert installed(python) == {"dezero-core", "numpy", "pluggy"}
     assert "1.0" in sh(
@@ -75,7 +75,7 @@ def test_core_alone_brings_numpy_and_pluggy_and_nothing_else(install) -> None:
     )
 
 
-# What a subset of our packages can do, as a program that says "done".
+# A program that each subset of our packages must be able to run.
 TRAIN = """
 import numpy as np, dezero_nn as nn
 model = nn.MLP((4, 2)); optimizer = nn.SGD().setup(model)
@@ -117,7 +117,7 @@ assert ran[0].kernel == "numpy:onednn_conv2d"
 
 
 @pytest.mark.parametrize("subset", SUBSETS, ids="+".join)
-def test_subsets_do_what_they_can(subset: tuple[str, ...], install, tmp_path: Path) -> None:
+def test_subsets_work(subset: tuple[str, ...], install, tmp_path: Path) -> None:
     python = install(*subset)
     assert {name for name in installed(python) if name.startswith("dezero")} == set(subset)
     program = SUBSETS[subset] + '\nprint("done")'
@@ -141,7 +141,7 @@ except ValueError as error: print(type(error).__name__)
 """
 
 
-def test_core_and_io_save_a_tree_also_in_a_format_from_outside(install, tmp_path: Path) -> None:
+def test_core_and_io_save_a_tree_also_in_a_third_party_format(install, tmp_path: Path) -> None:
     python = install("dezero-core", "dezero-io", "dezero-json")
     assert "dezero-nn" not in installed(python)
     assert sh(python, "-I", "-c", SAVES, cwd=tmp_path) == "FormatError\n"

@@ -1,4 +1,4 @@
-"""Hooks are called by pluggy: its options work, and a fault stays with its plugin."""
+"""Check that pluggy's options work, and that an error in a hook affects only its plugin."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ def backend(name: str, owner: str = "") -> BackendSpec:
 
 
 def providing(*names: str, owner: str = "", **options: Any) -> Any:
-    """An implementation of dezero_backends."""
+    """Return an implementation of dezero_backends."""
     return hookimpl(lambda: [backend(name, owner) for name in names], **options)
 
 
@@ -77,7 +77,7 @@ def test_a_wrapper_is_called_once_around_all(add: Add) -> None:
     assert {s.name: s.state for s in plugins.statuses()}["w"] == "loaded"
 
 
-def test_things_keep_their_owner_through_a_wrapper(add: Add) -> None:
+def test_objects_keep_their_plugin_through_a_wrapper(add: Add) -> None:
     @hookimpl(wrapper=True)
     def dezero_kernels() -> Any:
         found = yield
@@ -118,7 +118,7 @@ def test_the_order_decides_who_keeps_a_name(
     assert types_of("same") == (f"{winner}:Array",)
 
 
-def test_no_option_takes_a_name_of_ours(add: Add) -> None:
+def test_no_option_takes_our_names(add: Add) -> None:
     add("thief", dezero_backends=providing("numpy", owner="thief", tryfirst=True))
     with pytest.warns(PluginWarning, match="'thief' .*'numpy' is taken by plugin 'numpy'"):
         assert get_backend("numpy").xp.__name__ == "numpy"
@@ -169,7 +169,7 @@ def test_a_wrapper_may_answer_for_a_missing_file(add: Add) -> None:
     assert plugins.fetch("mine.npz") == "/mirror/mine.npz"
 
 
-def test_another_name_and_hooks_nobody_knows(add: Add) -> None:
+def test_specname_and_unknown_hooks(add: Add) -> None:
     add("s", anything=providing("spec", specname="dezero_backends"))
     add("o", dezero_later=hookimpl(lambda: 1, optionalhook=True))
     assert "spec" in backend_names()
@@ -196,8 +196,8 @@ def test_methods_and_generators_are_implementations(add: Add) -> None:
     assert "from a generator" in backend_names() and kernels_for("test op", "numpy")
 
 
-def test_one_plugin_alone(add: Add) -> None:
-    """A subset of the callers: a plugin's own wrappers and implementations, and nobody else's."""
+def test_a_hook_of_one_plugin(add: Add) -> None:
+    """Only the wrappers and implementations of that plugin run."""
     add("a", dezero_backends=providing("a1"))
     add("b", dezero_backends=providing("b1"))
     assert [[s.name for s in specs] for specs in plugins.results("dezero_backends", "b")] == [
@@ -286,7 +286,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "message"), FAULTS)
-def test_a_fault_stays_with_its_plugin(add: Add, fault: Any, message: str) -> None:
+def test_an_error_affects_only_its_plugin(add: Add, fault: Any, message: str) -> None:
     add("before", dezero_backends=providing("b1"))
     add("culprit", dezero_backends=fault)
     add("after", dezero_backends=providing("b2"))
@@ -300,7 +300,7 @@ def test_a_fault_stays_with_its_plugin(add: Add, fault: Any, message: str) -> No
         get_backend("culprit")
 
 
-def test_a_wrapper_that_is_no_generator_is_refused(add: Add) -> None:
+def test_a_wrapper_must_be_a_generator(add: Add) -> None:
     with pytest.raises(Exception, match="not a generator function"):
         add("w", dezero_backends=hookimpl(lambda: [], wrapper=True))
 
@@ -334,7 +334,7 @@ def test_a_misspelt_hook_in_the_versions_is_named(add: Add) -> None:
         add("v", DEZERO_API={"dezero_kernel": 2}, dezero_kernels=hookimpl(lambda: [kernel("v")]))
 
 
-def test_a_hook_that_moves_on_leaves_out_only_old_implementations(
+def test_a_new_version_of_a_hook_leaves_out_only_old_implementations(
     add: Add, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(HOOK_VERSIONS, "dezero_kernels", 2)

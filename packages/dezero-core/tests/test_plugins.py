@@ -1,4 +1,4 @@
-"""Plugins: contained, recorded, warned about once, named when asked for."""
+"""Check that plugins that fail are recorded, warned about once, and stop nothing else."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +28,7 @@ from dezero_core.plugins import Plugins
 
 
 class Entry:
-    """What importlib.metadata gives for an entry point."""
+    """An entry point, as importlib.metadata returns it."""
 
     def __init__(
         self, name: str, load: Any, distribution: str = "stranger", value: str = "strange"
@@ -38,7 +38,7 @@ class Entry:
 
 
 def scanned(monkeypatch: pytest.MonkeyPatch, *entries: Entry) -> Plugins:
-    """Fresh plugins that find these entry points."""
+    """Return new plugins that have scanned these entry points."""
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: list(entries))
     found = Plugins()
     found.scan()
@@ -66,7 +66,7 @@ def states(found: Plugins) -> dict[str, str]:
     return {status.name: status.state for status in found.statuses()}
 
 
-def test_what_fails_at_import_is_left_out_with_its_reason(monkeypatch: Any) -> None:
+def test_a_plugin_that_fails_at_import_is_left_out_with_the_reason(monkeypatch: Any) -> None:
     with pytest.warns(PluginWarning, match="'broken' of stranger 1.2 is left out") as warned:
         found = scanned(monkeypatch, Entry("broken", raising), Entry("good", good))
     assert len(warned) == 1
@@ -99,7 +99,7 @@ def test_a_hook_with_unknown_arguments_is_refused(monkeypatch: Any) -> None:
         found.register(plugin, "odd again")
 
 
-def test_two_plugins_of_one_name(monkeypatch: Any) -> None:
+def test_the_second_plugin_of_a_name_is_left_out(monkeypatch: Any) -> None:
     first, second = Entry("twin", good, "aaa"), Entry("twin", good, "bbb")
     with pytest.warns(PluginWarning, match="'twin' of bbb.*taken by aaa"):
         found = scanned(monkeypatch, first, second)
@@ -112,7 +112,7 @@ def test_two_plugins_of_one_name(monkeypatch: Any) -> None:
 NN = Entry("nn", good, "dezero-nn", "dezero_nn.plugin")
 
 
-def test_a_list_of_plugins_binds_everybody(monkeypatch: Any) -> None:
+def test_a_list_of_plugins_applies_to_all_plugins(monkeypatch: Any) -> None:
     entries = [Entry("a", good), Entry("b", good), NN]
     monkeypatch.setenv("DEZERO_PLUGINS", "b")
     found = scanned(monkeypatch, *entries)
@@ -128,7 +128,7 @@ def test_a_list_of_plugins_binds_everybody(monkeypatch: Any) -> None:
     assert loaded(scanned(monkeypatch, *entries)) == ["nn", "b"]
 
 
-def test_disabling_plugins_keeps_out_strangers(monkeypatch: Any) -> None:
+def test_disabling_plugins_excludes_third_parties(monkeypatch: Any) -> None:
     entries = [Entry("a", good), Entry("b", good), NN]
     monkeypatch.setenv("DEZERO_DISABLE_PLUGINS", "1")
     found = scanned(monkeypatch, *entries)
@@ -148,13 +148,13 @@ def test_a_name_that_no_plugin_has_is_warned_about(monkeypatch: Any) -> None:
         scanned(monkeypatch, NN)
 
 
-def test_our_own_come_first_then_by_name(monkeypatch: Any) -> None:
+def test_our_plugins_load_first_and_then_by_name(monkeypatch: Any) -> None:
     found = scanned(monkeypatch, Entry("z", good), Entry("a", good, "dezero-io"), NN)
     assert loaded(found) == ["nn", "a", "z"]
 
 
 @pytest.mark.parametrize("is_ours_there", [True, False])
-def test_a_stranger_cannot_take_a_name_of_ours(monkeypatch: Any, is_ours_there: bool) -> None:
+def test_a_third_party_cannot_take_our_names(monkeypatch: Any, is_ours_there: bool) -> None:
     """Neither the name of a distribution nor that of an entry point makes a plugin ours."""
     thief = Entry("nn", good, "dezero-nn", "thief.plugin")
     message = "'nn' of dezero-nn 1.2 is left out: .*'nn' belongs to dezero-nn; rename"
@@ -165,7 +165,7 @@ def test_a_stranger_cannot_take_a_name_of_ours(monkeypatch: Any, is_ours_there: 
     assert states(scanned(monkeypatch, thief)) == {"nn": "blocked"}
 
 
-def test_our_names_are_those_of_our_modules() -> None:
+def test_our_entry_points_load_our_modules() -> None:
     from importlib.metadata import entry_points
 
     names = {name: module for name, module in OUR_PLUGINS.items() if name != "numpy"}
@@ -189,7 +189,7 @@ def test_a_raising_hook_does_not_stop_the_others(plug: Any) -> None:
     ("returned", "message"),
     [(7, "returned int, not a list"), (["x"], "expected BackendSpec objects, got str")],
 )
-def test_nonsense_is_refused(plug: Any, returned: Any, message: str) -> None:
+def test_other_objects_are_refused(plug: Any, returned: Any, message: str) -> None:
     plug(dezero_backends=lambda: returned)
     with pytest.warns(PluginWarning, match=message):
         assert "numpy" in backend_names()
@@ -209,7 +209,7 @@ def test_taken_names_and_types_are_refused(plug: Any, spec: BackendSpec, taken: 
     assert "x" not in backend_names()
 
 
-def test_capabilities_nobody_knows_are_refused(plug: Any) -> None:
+def test_unknown_capabilities_are_refused(plug: Any) -> None:
     plug(dezero_backends=lambda: [BackendSpec("y", ("y:Y",), object, frozenset({"fast"}))])
     with pytest.raises(UnknownName, match=r"'y' declares \['fast'\]"):
         get_backend("y")
@@ -227,7 +227,7 @@ def test_unknown_and_missing_backends(monkeypatch: Any) -> None:
     assert "device1" in str(as_array(1.0).device), "made where the backend makes arrays"
 
 
-def test_a_missing_package_is_named_with_its_install_line(monkeypatch: Any) -> None:
+def test_the_error_says_how_to_install_a_missing_package(monkeypatch: Any) -> None:
     from dezero_core import Variable
     from dezero_core.backends import registry
 
@@ -252,11 +252,11 @@ def test_registering_by_hand_checks_the_name() -> None:
         plugins.register(Good(), "numpy")
 
 
-def test_kernels_of_an_unknown_op_are_none() -> None:
+def test_an_unknown_op_has_no_kernels() -> None:
     assert kernels_for("no such op", "numpy") == []
 
 
-def test_a_plugin_may_say_that_a_file_cannot_be_had(plug: Any) -> None:
+def test_a_plugin_may_raise_that_a_file_is_missing(plug: Any) -> None:
     def dezero_fetch(name: str) -> None:
         raise DataMissing(f"{name}: no network")
 

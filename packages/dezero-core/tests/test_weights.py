@@ -1,4 +1,4 @@
-"""Saving and loading, on a format kept in memory: what must fit, and that else nothing changes."""
+"""Check saving and loading with a format in memory; errors must change nothing."""
 
 import importlib.util
 import io
@@ -46,7 +46,7 @@ def tree(scale: float = 1.0, backend: str = "numpy") -> dict[str, Any]:
     }
 
 
-def test_there_and_back(memory: Any, tmp_path: Path, backend: str) -> None:
+def test_saved_weights_load_on_every_backend(memory: Any, tmp_path: Path, backend: str) -> None:
     model = tree(2.0, backend)
     save_weights(model, tmp_path / "m.mem")
     assert memory["m.mem"].kinds == {"W": "param", "n/mean": "buffer"}
@@ -162,7 +162,7 @@ class FsPath:
         ("folder/", None),
     ],
 )
-def test_which_file_a_name_means(
+def test_names_without_a_suffix_get_one(
     plug: Any, memory: Any, name: str, target: str | None, tmp_path: Path
 ) -> None:
     def unused(*arguments: Any) -> Any:
@@ -210,7 +210,7 @@ def unwritten(path: Path, stored: Stored) -> None:
     raise AssertionError("nothing is written here")
 
 
-def test_names_of_pytorch_are_seen(memory: Any, tmp_path: Path) -> None:
+def test_names_of_pytorch_cause_a_hint(memory: Any, tmp_path: Path) -> None:
     (tmp_path / "m.mem").touch()
     for names in (["0.weight", "0.bias"], ["fc1.bias"], ["weight"], ["rnn.weight_ih_l0"]):
         memory["m.mem"] = Stored(dict.fromkeys(names, np.ones((2, 3), "float32")))
