@@ -329,12 +329,3 @@ def inherit(function: F) -> F:
 
 # pytest collects functions called test_*; this one is not a test.
 test_mode.__test__ = False  # type: ignore[attr-defined]
-
-__all__: list[Any] = [
-    "Config",
-    "Configuration",
-    "inherit",
-    "no_grad",
-    "test_mode",
-    "using_config",
-]

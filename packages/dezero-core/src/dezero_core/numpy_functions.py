@@ -19,6 +19,7 @@ import numpy as np
 
 from .arguments import as_axis, normalize_axes
 from .backends.host import HOST
+from .backends.interface import Array
 from .backends.registry import backend_of
 from .backends.transfer import move_beside
 from .errors import ArgumentError, BackendMismatch, UnsupportedType
@@ -31,12 +32,12 @@ from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.selection import clip, where
 from .functions.shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
-from .variable import Operand, Variable
+from .variable import Index, Operand, Variable
 
 NO_VALUE: Any = np._NoValue
 """NumPy's marker for an omitted argument."""
-ArrayLike: TypeAlias = "Operand | list[Any] | tuple[Any, ...]"
-"""An argument that NumPy would convert to an array."""
+ARRAYS = frozenset({"a", "arr", "array", "b", "indices", "values", "x", "x1", "x2"})
+"""NumPy's names of parameters that take an array."""
 Bound: TypeAlias = "Operand | None"
 NumpyFunction = Callable[..., Any]
 
@@ -55,61 +56,54 @@ class Row(NamedTuple):
     parameters: str
 
 
-def as_operand(x: ArrayLike) -> Any:
-    """Convert a list or tuple to an array; return anything else unchanged."""
-    return np.asarray(x) if isinstance(x, list | tuple) else x
+def as_operand(name: str, value: Any) -> Any:
+    """Convert lists and tuples to arrays, if the parameter ``name`` of NumPy stands for arrays."""
+    if name in ("arrays", "tup"):
+        return [as_operand("x", x) for x in value]
+    return np.asarray(value) if name in ARRAYS and isinstance(value, list | tuple) else value
 
 
-def _concatenate(arrays: Sequence[ArrayLike], axis: int | None = 0) -> Variable:
-    return concat([as_operand(x) for x in arrays], axis)
+def _append(arr: Operand, values: Operand, axis: int | None = None) -> Variable:
+    return concat([arr, values], axis)
 
 
-def _stack(arrays: Sequence[ArrayLike], axis: int = 0) -> Variable:
-    return stack([as_operand(x) for x in arrays], axis)
-
-
-def _append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Variable:
-    return concat([as_operand(arr), as_operand(values)], axis)
-
-
-def _vstack(tup: Sequence[ArrayLike]) -> Variable:
+def _vstack(tup: Sequence[Operand]) -> Variable:
     return concat([_reshape_like(np.atleast_2d, x) for x in tup])
 
 
-def _hstack(tup: Sequence[ArrayLike]) -> Variable:
+def _hstack(tup: Sequence[Operand]) -> Variable:
     xs = [_reshape_like(np.atleast_1d, x) for x in tup]
     return concat(xs, 0 if xs[0].ndim == 1 else 1)
 
 
-def _dstack(tup: Sequence[ArrayLike]) -> Variable:
+def _dstack(tup: Sequence[Operand]) -> Variable:
     return concat([_reshape_like(np.atleast_3d, x) for x in tup], 2)
 
 
-def _column_stack(tup: Sequence[ArrayLike]) -> Variable:
-    columns = [as_operand(x) for x in tup]
-    return concat([reshape(x, (-1, 1)) if np.ndim(x) < 2 else x for x in columns], 1)
+def _column_stack(tup: Sequence[Operand]) -> Variable:
+    return concat([reshape(x, (-1, 1)) if len(np.shape(x)) < 2 else x for x in tup], 1)
 
 
 def _at_least(function: Callable[[Any], Any]) -> Callable[..., Any]:
     """Return ``np.atleast_1d`` or the like for Variables."""
 
-    def call(*arys: ArrayLike) -> Any:
+    def call(*arys: Operand) -> Any:
         results = [_reshape_like(function, x) for x in arys]
         return tuple(results) if len(results) > 1 else results[0]
 
     return call
 
 
-def _reshape_like(function: Callable[[Any], Any], x: ArrayLike) -> Any:
+def _reshape_like(function: Callable[[Any], Any], x: Operand) -> Any:
     """Return ``function(x)``; a Variable is reshaped to the shape of NumPy's result."""
     if not isinstance(x, Variable):
         return function(x)
     return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
 
 
-def _broadcast_arrays(*args: ArrayLike) -> tuple[Any, ...]:
+def _broadcast_arrays(*args: Operand) -> tuple[Variable, ...]:
     shape = np.broadcast_shapes(*[np.shape(x) for x in args])
-    return tuple([np.broadcast_to(as_operand(x), shape) for x in args])
+    return tuple([broadcast_to(x, shape) for x in args])
 
 
 def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
@@ -125,44 +119,43 @@ def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
     return call
 
 
-def _dot(a: ArrayLike, b: ArrayLike) -> Variable:
-    x, W = as_operand(a), as_operand(b)
-    if np.ndim(x) == 0 or np.ndim(W) == 0:
-        return mul(x, W)
-    if np.ndim(W) > 2:
+def _dot(a: Operand, b: Operand) -> Variable:
+    shapes = np.shape(a), np.shape(b)
+    if () in shapes:
+        return mul(a, b)
+    if len(shapes[1]) > 2:
         raise ArgumentError(
-            f"np.dot: shapes {np.shape(x)} and {np.shape(W)}: with a stack of matrices on the "
-            "right np.dot is not the matrix product; use matmul(a, b), which is a @ b"
+            f"np.dot: shapes {shapes[0]} and {shapes[1]}: with a stack of matrices on the right "
+            "np.dot is not the matrix product; use matmul(a, b), which is a @ b"
         )
-    return matmul(x, W)
+    return matmul(a, b)
 
 
-def _outer(a: ArrayLike, b: ArrayLike) -> Variable:
-    return mul(reshape(as_operand(a), (-1, 1)), reshape(as_operand(b), (1, -1)))
+def _outer(a: Operand, b: Operand) -> Variable:
+    return mul(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
-def _vdot(a: ArrayLike, b: ArrayLike) -> Variable:
-    return matmul(reshape(as_operand(a), (-1,)), reshape(as_operand(b), (-1,)))
+def _vdot(a: Operand, b: Operand) -> Variable:
+    return matmul(reshape(a, (-1,)), reshape(b, (-1,)))
 
 
-def _where(condition: ArrayLike, *xs: ArrayLike) -> Any:
+def _where(condition: Operand, *xs: Operand) -> Any:
     if not xs:
-        return np.nonzero(as_operand(condition))  # indices, which have no derivative
-    return where(as_operand(condition), *[as_operand(x) for x in xs])
+        return np.nonzero(condition)  # type: ignore[arg-type]  # indices have no derivative
+    return where(condition, *xs)
 
 
 def _clip(
-    a: ArrayLike, a_min: Bound = None, a_max: Bound = None, min: Bound = None, max: Bound = None
+    a: Operand, a_min: Bound = None, a_max: Bound = None, min: Bound = None, max: Bound = None
 ) -> Variable:
-    return clip(as_operand(a), min if a_min is None else a_min, max if a_max is None else a_max)
+    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
-def _take(a: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Variable:
-    x = as_operand(a)
+def _take(a: Array | Variable, indices: Index, axis: int | None = None) -> Variable:
     if axis is None:
-        return get_item(reshape(x, (-1,)), as_operand(indices))
-    (axis,) = normalize_axes("np.take", as_axis("np.take", axis), x.ndim)
-    return get_item(x, (*[slice(None)] * axis, as_operand(indices)))
+        return get_item(reshape(a, (-1,)), indices)
+    (axis,) = normalize_axes("np.take", as_axis("np.take", axis), a.ndim)
+    return get_item(a, (*[slice(None)] * axis, indices))
 
 
 DIFFERENTIABLE = {
@@ -178,7 +171,7 @@ DIFFERENTIABLE = {
     "broadcast_to": Row(broadcast_to, "array shape / -subok"),
     "clip": Row(_clip, "a / a_min a_max -out min max -dtype"),
     "column_stack": Row(_column_stack, "tup /"),
-    "concatenate": Row(_concatenate, "arrays / axis -out -dtype -casting"),
+    "concatenate": Row(concat, "arrays / axis -out -dtype -casting"),
     "copy": Row(pos, "a / -order -subok"),
     "dot": Row(_dot, "a b / -out"),
     "dstack": Row(_dstack, "tup /"),
@@ -195,7 +188,7 @@ DIFFERENTIABLE = {
     "ravel": Row(lambda a: reshape(a, -1), "a / -order"),
     "reshape": Row(reshape, "a shape / -order -copy"),
     "squeeze": Row(squeeze, "a / axis"),
-    "stack": Row(_stack, "arrays / axis -out -dtype -casting"),
+    "stack": Row(stack, "arrays / axis -out -dtype -casting"),
     "sum": Row(sum, "a / axis -dtype -out keepdims -initial -where"),
     "swapaxes": Row(_permuting(np.swapaxes), "a axis1 axis2 /"),
     "take": Row(_take, "a indices / axis -out -mode"),
@@ -303,12 +296,12 @@ def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]
         ArgumentError: the DeZero function does not support one of the arguments.
     """
     names = row.parameters.replace("/", "").split()
-    arrays: tuple[Any, ...] = ()
+    arrays: list[Any] = []
     if names[0] == "*":
-        arrays, args = args, ()
+        arrays, args = [as_operand("x", x) for x in args], ()
     given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has checked their number
     by_position = row.parameters.partition("/")[0].split()
-    values = [given.pop(key) for key in by_position if key in given]
+    values = [as_operand(key, given.pop(key)) for key in by_position if key in given]
     supported = {}
     for key, value in given.items():
         if key in names and not key.startswith("-"):

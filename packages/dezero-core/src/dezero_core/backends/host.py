@@ -83,6 +83,15 @@ def can_cast(x: HostArray, dtype: str, casting: Any) -> bool:
     return np.can_cast(x.dtype, dtype, casting=casting)
 
 
+def accepts_index(shape: tuple[int, ...], index: Any) -> bool:
+    """Return whether NumPy can index an array of this shape with ``index``."""
+    try:
+        np.broadcast_to(False, shape)[index]
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
 def count_nonfinite(x: HostArray) -> int:
     """Return how many elements of a NumPy array are inf or NaN."""
     return int(x.size - np.isfinite(x).sum())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+from ..backends.host import accepts_index
 from ..backends.interface import Array
 from ..backends.portable import is_basic
 from ..backends.precision import to_single
@@ -14,7 +15,7 @@ from ..backends.registry import admit, backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
-from ..variable import Index, Operand, Variable, cast, get_array_module
+from ..variable import Index, Operand, Variable, cast
 from .part_sums import part_sums
 
 
@@ -46,7 +47,7 @@ class GetItem(Function):
         foreign = [part for part in parts if backend_name(part) not in (None, backend_name(x))]
         if foreign:
             raise mixed(self, (x, *foreign))
-        if is_out_of_range(self.index, x):
+        if not is_valid_index(self.index, x):
             raise OutOfRange(
                 f"GetItem: index {self.index} for shape {tuple(x.shape)}: expected integers, "
                 "slices, ..., None, or arrays or lists of integers or bools, within that shape"
@@ -128,51 +129,14 @@ def integers_or_bools(values: Sequence[Any], x: Array) -> Any:
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
 
 
-def is_out_of_range(index: Index, x: Array) -> bool:
-    """Return whether ``index`` is invalid or out of range for the array ``x``."""
+def is_valid_index(index: Index, x: Array) -> bool:
+    """Return whether NumPy accepts ``index`` for the shape of ``x``."""
     try:
         index = normalize_index(index, x)
     except (TypeError, ValueError):  # such as a ragged list
-        return True
-    shape = tuple(x.shape)
-    parts = [part for part in (index if isinstance(index, tuple) else (index,)) if part is not None]
-    used = [axes_used(part) for part in parts]
-    skipped = len(shape) - sum(used)  # the axes that an ellipsis stands for
-    if skipped < 0:
-        return True
-    axis = 0
-    for part, count in zip(parts, used, strict=True):
-        if is_part_out_of_range(part, shape[axis : axis + count]):
-            return True
-        axis += skipped if part is Ellipsis else count
-    return False
-
-
-def is_mask(part: Index) -> bool:
-    """Return whether a part of an index is an array of bools, or a bool."""
-    return isinstance(part, bool) or str(getattr(part, "dtype", "")).endswith("bool")
-
-
-def axes_used(part: Index) -> int:
-    """Return how many axes of the array a part of an index selects from."""
-    return getattr(part, "ndim", 0) if part is Ellipsis or is_mask(part) else 1
-
-
-def is_part_out_of_range(part: Any, lengths: tuple[int, ...]) -> bool:
-    """Return whether a part of an index is out of range for axes of these lengths."""
-    if is_mask(part):
-        return tuple(getattr(part, "shape", ())) != lengths
-    if part is Ellipsis or isinstance(part, slice):
         return False
-    if backend_name(part) is None:
-        if not isinstance(part, Integral):
-            return True
-        lowest = highest = int(part)
-    else:
-        xp = get_array_module(part)
-        if not xp.isdtype(part.dtype, "integral"):
-            return 0 not in part.shape
-        if 0 in part.shape:
-            return False
-        lowest, highest = int(xp.min(part)), int(xp.max(part))
-    return lowest < -lengths[0] or highest >= lengths[0]
+    parts = index if isinstance(index, tuple) else (index,)
+    on_host = [
+        part if backend_name(part) is None else backend_of(x).to_numpy(part) for part in parts
+    ]
+    return accepts_index(tuple(x.shape), tuple(on_host))

@@ -54,10 +54,15 @@ class Maximum(Function):
 
     def backward(self, gy: Array | Variable) -> Any:
         x0, x1 = self.inputs
+        return self.split(gy, x0 > x1, x1 > x0)
+
+    def split(self, gy: Array | Variable, first: Array, second: Array) -> Any:
+        """Return the gradients: ``gy`` where an input is selected, and half of it at ties."""
+        half = floating(gy) * 0.5
         need0, need1 = self.needs_grad
         return (
-            gradient_of_larger(gy, x0, x1) if need0 else None,
-            gradient_of_larger(gy, x1, x0) if need1 else None,
+            where(second, 0, half) + where(first, half, 0.0) if need0 else None,
+            where(first, 0, half) + where(second, half, 0.0) if need1 else None,
         )
 
 
@@ -69,10 +74,8 @@ def maximum(x0: Operand, x1: Operand) -> Variable:
     return Maximum()(x0, x1)
 
 
-class Minimum(Function):
+class Minimum(Maximum):
     """y = min(x0, x1);  gy goes to the smaller input; at ties each input gets half."""
-
-    broadcasts = True
 
     def forward(self, x0: Array, x1: Array) -> Array:
         x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
@@ -81,11 +84,7 @@ class Minimum(Function):
 
     def backward(self, gy: Array | Variable) -> Any:
         x0, x1 = self.inputs
-        need0, need1 = self.needs_grad
-        return (
-            gradient_of_larger(gy, x1, x0) if need0 else None,
-            gradient_of_larger(gy, x0, x1) if need1 else None,
-        )
+        return self.split(gy, x1 > x0, x0 > x1)
 
 
 def minimum(x0: Operand, x1: Operand) -> Variable:
@@ -104,12 +103,6 @@ def weak_array(x: Array | Scalar, y: Array | Scalar) -> Any:
     if not isinstance(x, Scalar) or isinstance(y, Scalar):
         return x
     return backend_of(y).scalar_like(x, y)
-
-
-def gradient_of_larger(gy: Array | Variable, x0: Array | Variable, x1: Array | Variable) -> Any:
-    """Return ``gy`` where ``x0 > x1``, half of it where they are equal, else 0."""
-    half = floating(gy) * 0.5
-    return where(x1 > x0, 0, half) + where(x0 > x1, half, 0.0)
 
 
 class Clip(Function):
