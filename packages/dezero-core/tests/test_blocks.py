@@ -28,10 +28,10 @@ from dezero_core import (
 from dezero_core.anomaly import detecting
 from dezero_core.backends import kernels
 from dezero_core.config import _settings
-from dezero_core.engine import _grad_ready
 from dezero_core.errors import CallError
 from dezero_core.extend import kernel_log, on_grad_ready
 from dezero_core.functions import sin
+from dezero_core.watched_pass import grad_ready
 
 Block = tuple[Callable[[], Any], Callable[[], bool]]
 BLOCKS: dict[str, Block] = {
@@ -41,7 +41,7 @@ BLOCKS: dict[str, Block] = {
     "precision": (lambda: precision("exact"), lambda: Config.exact),
     "detect_anomaly": (detect_anomaly, detecting),
     "kernel_log": (kernel_log, lambda: kernels._log.get() is not None),
-    "on_grad_ready": (lambda: on_grad_ready(print), lambda: _grad_ready.get() is not None),
+    "on_grad_ready": (lambda: on_grad_ready(print), lambda: grad_ready.get() is not None),
 }
 
 

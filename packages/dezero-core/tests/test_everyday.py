@@ -11,8 +11,8 @@ import pytest
 
 from dezero_core import Parameter, Variable, grad, hessian, jacobian
 from dezero_core import functions as F
-from dezero_core.engine import on_grad_ready
 from dezero_core.errors import GraphError, ShapeError
+from dezero_core.extend import on_grad_ready
 
 X = Variable(np.array(3.75, "f"), name="x")
 COLUMN = Variable(np.array([[-2.5]]))

@@ -6,7 +6,8 @@ from typing import Any
 
 from .config import Setting, named_block
 from .errors import AnomalyError
-from .function import Function, calls_behind
+from .function import Function
+from .graph import ancestors
 from .variable import Variable, get_array_module, unwrap
 
 _detect = Setting("detect_anomaly", False)
@@ -32,7 +33,7 @@ def look_at_forward(y: Variable) -> None:
     """Raise if ``y`` has a NaN, naming the first call behind it whose result has one."""
     if not has_nan(y.data):
         return
-    for function in reversed(calls_behind(y)):
+    for function in reversed(ancestors(y)):
         if any(has_nan(result) for result in results(function)):
             raise AnomalyError(f"the first NaN was computed by {described(function)}")
 
@@ -62,7 +63,7 @@ def has_nan(array: Any) -> bool:
 
 def described(function: Function) -> str:
     """A call with its number and what it was given."""
-    given = [summary(x) for x in function._given()] if function._arrays is not None else []
+    given = [summary(x) for x in function._call_inputs()] if function._arrays is not None else []
     return f"{type(function).__name__} (call {function._serial}) of {', '.join(given)}"
 
 

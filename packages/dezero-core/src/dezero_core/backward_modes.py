@@ -16,11 +16,12 @@ from types import CodeType, MappingProxyType
 from typing import Any
 
 from .backends.registry import backend_of
+from .config import enable_backprop
 from .errors import FunctionWarning
 from .variable import Variable, unwrap
 
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
-"""The plain backward pass (`engine.Pass`) that runs here, or None; it decides what ops see.
+"""The plain pass (`backward_pass.BackwardPass`) that runs here, or None; ops see arrays in it.
 
 In a plain pass, gradients are arrays, and ``self.inputs`` and ``self.outputs`` yield arrays. A
 library function then returns an array if all of its arguments are arrays.
@@ -31,6 +32,30 @@ ALL: Flags = MappingProxyType({})
 
 narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
 """The flags that replace `Function.needs_grad` in this pass, by the call's number; see `grad`."""
+
+
+class PassMode:
+    """A block in which one pass runs: on arrays, or on Variables with ``create_graph``.
+
+    Args:
+        backward_pass: the pass.
+        create_graph: whether the ops of the pass are recorded.
+        narrowed: flags that replace `Function.needs_grad` in this pass.
+    """
+
+    def __init__(self, backward_pass: Any, create_graph: bool, narrowed: Flags = ALL) -> None:
+        self.backward_pass, self.create_graph, self.narrowed = backward_pass, create_graph, narrowed
+
+    def __enter__(self) -> None:
+        self.mode = plain_pass.set(None if self.create_graph else self.backward_pass)
+        self.needs = narrowed_needs.set(self.narrowed)
+        self.recording = enable_backprop.push(self.create_graph)
+
+    def __exit__(self, *error: object) -> None:
+        enable_backprop.entries.reset(self.recording.token)
+        narrowed_needs.reset(self.needs)
+        plain_pass.reset(self.mode)
+
 
 OUR_PACKAGES = ("dezero_core", "dezero_nn")
 

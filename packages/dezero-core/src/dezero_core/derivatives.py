@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from weakref import ref
 
 from .backends.registry import backend_of, on_device_of
-from .backward_modes import Flags
+from .backward_modes import Flags, PassMode
 from .config import using_config
-from .engine import Pass, go_back, seed_dtype, seed_for
 from .errors import ArgumentTypeError
-from .function import Function, calls_behind, has_creator
+from .function import Function
 from .functions.casting import floating
 from .functions.joining import stack
 from .functions.shape import reshape
+from .graph import ancestors, has_creator
+from .seed_gradient import seed_dtype, seed_for
 from .variable import Variable, cast, get_array_module, unwrap
+from .watched_pass import WatchedPass
 
 
 def grad(
@@ -54,7 +57,8 @@ def grad(
                 f"grad: expected Variables, got {type(x).__name__}; write grad(y, x), or "
                 "grad(y, [x0, x1])"
             )
-    seed = seed_for(y, gy)
+    with on_device_of(y.data):
+        seed = seed_for(y, gy)
     found = gradients(y, wanted, seed, flags_toward(wanted, y), create_graph, retain_graph)
     return found[0] if isinstance(xs, Variable) else found
 
@@ -68,15 +72,14 @@ def gradients(
     retain_graph: bool | None = None,
 ) -> list[Variable | None]:
     """Run a pass from ``y`` through the calls that lead to ``xs``; return their gradients."""
-    task = Pass(create_graph if retain_graph is None else retain_graph, False, None, narrowed)
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    backward_pass = WatchedPass(retain_graph, narrowed=narrowed)
     for x in xs:
         if x.creator is not None:
-            task.retain(x)
-
-    def finish(task: Pass) -> list[Variable | None]:
-        return [task.gradient_of(x) for x in xs]
-
-    return go_back(y, seed, task, create_graph, finish)
+            backward_pass.retain(x)
+    with PassMode(backward_pass, create_graph, narrowed), on_device_of(y.data):
+        backward_pass.run(y, seed if create_graph else seed.data)
+        return [backward_pass.gradient_of(x) for x in xs]
 
 
 def flags_toward(xs: list[Variable], y: Variable) -> Flags:
@@ -91,15 +94,16 @@ def flags_toward(xs: list[Variable], y: Variable) -> Flags:
     ends = {serial for serial, _ in outputs}
     leading: set[Any] = set()  # numbers of the calls that depend on one of xs
     narrowed: dict[Any, tuple[bool, ...]] = {}
-    for function in reversed(calls_behind(y)):
+    for function in reversed(ancestors(y)):
         if function._arrays is None:  # freed: if it leads there, the pass says so
-            sources = function._given()
+            sources = function._call_inputs()
             calls = {x._serial for x in sources if isinstance(x, Function)}
-            if calls & (leading | ends) or any(id(x()) in leaves for x in sources if callable(x)):
+            found = {id(x()) for x in sources if isinstance(x, ref)}
+            if calls & (leading | ends) or found & leaves:
                 leading.add(function._serial)
             continue
         flags = []
-        for x, needed in zip(function._given(), function._needs_grad, strict=True):
+        for x, needed in zip(function._call_inputs(), function._needs_grad, strict=True):
             if needed and has_creator(x):
                 serial = x._creator._serial
                 needed = serial in leading or (serial, x._index) in outputs

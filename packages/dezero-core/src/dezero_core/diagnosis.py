@@ -166,6 +166,19 @@ def is_beside(x: Any, array: Any) -> bool:
     return bool(backend.device(x) == backend.device(array))
 
 
+def require_recorded(y: Variable, array: Any, result: Any) -> None:
+    """Raise `GraphError` if ``array``, data of ``y``, does not fit what its call returned.
+
+    Args:
+        y: a computed Variable.
+        array: its data, now or when it was used.
+        result: what the call returned, or None if it was freed.
+    """
+    recorded = result[y._index or 0] if isinstance(result, tuple) else result
+    if recorded is not None and recorded is not array and not is_beside(array, recorded):
+        raise replaced(y, recorded)
+
+
 def replaced(x: Variable, array: Any) -> GraphError:
     """Return the error for a Variable whose data no longer fits the calls it was used in."""
     return GraphError(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ArgumentError, DezeroError, MissingProgram
-from .function import Function, calls_behind
+from .function import Function
+from .graph import ancestors
 from .variable import Variable
 
 Key = Any
@@ -35,7 +36,7 @@ class Picture:
         self.calls: set[int] = set()
         self.edges: list[tuple[int, int]] = []
         self.add_variable(key_of(output), output)
-        for function in calls_behind(output):
+        for function in ancestors(output):
             call = self.add_call(function)
             self.edges += [(self.add_variable(key, x), call) for key, x in inputs_of(function)]
             count = len(function._result) if isinstance(function._result, tuple) else 1
@@ -82,9 +83,9 @@ ORANGE = "orange, style=filled"
 def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
     """Yield the input Variables of a call; a freed call has only the keys of some."""
     if function._arrays is not None:
-        yield from ((key_of(x), x) for x in function._given() if isinstance(x, Variable))
+        yield from ((key_of(x), x) for x in function._call_inputs() if isinstance(x, Variable))
         return
-    for parent in function._given():
+    for parent in function._call_inputs():
         if isinstance(parent, Function):
             yield (parent, 0), None
         elif parent is not None and (leaf := parent()) is not None:

@@ -9,12 +9,12 @@ from .backends.host import generator
 from .backends.interface import Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, kernel_log, kernel_op, ops
 from .backends.registry import backend_names, backend_of, get_backend
-from .engine import on_grad_ready
 from .first_use import once
 from .formats import Limits, Stored, WeightFormat
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import plugins
 from .variable import unwrap
+from .watched_pass import on_grad_ready
 
 __all__ = [  # noqa: RUF022 (grouped by what a plugin adds)
     # every plugin

@@ -78,7 +78,7 @@ class Function:
     _is_ours = True  # whether the class is of our packages, see `backward_modes`
     _is_special = False  # whether it is not, or the call has hooks
     _needs_grad: tuple[bool, ...] = UNKNOWN
-    _serial: int | None = None  # numbers the calls in order
+    _serial = 0  # numbers the recorded calls from 1
     _cut = False  # whether `Variable.unchain_backward` has cut this call off
     _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
     _x1: Any = NO_INPUT
@@ -243,8 +243,8 @@ class Function:
     def needs_grad(self, value: Any) -> None:
         raise belongs_to_graph(self, "needs_grad")
 
-    def _given(self) -> tuple[Any, ...]:
-        """Return the inputs as passed to the call; for a freed call see `release`."""
+    def _call_inputs(self) -> tuple[Any, ...]:
+        """Return the inputs as passed to the call; for a freed call see `_free`."""
         x0, x1 = self._x0, self._x1
         if x1 is not NO_INPUT:
             return x0, x1
@@ -258,10 +258,10 @@ class Function:
         """
         arrays = self._arrays
         if arrays is None:
-            raise spent(self)
+            raise freed(self)
         if _arrays_mode():
             return arrays
-        xs = self._given()
+        xs = self._call_inputs()
         for x, a in zip(xs, arrays):  # noqa: B905 (hot)
             if not isinstance(x, Variable) or x.data is not a:
                 return tuple([as_recorded(*pair) for pair in zip(xs, arrays, strict=True)])
@@ -275,7 +275,7 @@ class Function:
     def outputs(self) -> tuple[Any, ...]:
         """What the call returned: arrays in a plain backward, Variables otherwise."""
         if self._arrays is None:
-            raise spent(self)
+            raise freed(self)
         several = type(self._result) is tuple
         results = self._result if several else (self._result,)
         if _arrays_mode():
@@ -292,23 +292,22 @@ class Function:
         output._creator, output._index = self, index
         return output
 
-    def release(self) -> None:
+    def _free(self) -> None:
         """Drop arrays and Variables; remember only where the inputs came from.
 
-        That is the calls that computed them, and leaves as weak references: for pictures.
+        The calls that computed them are stored in their place, and weak references to leaves.
         """
         x0, x1 = self._x0, self._x1
-        try:
+        if self._needs_grad is BOTH:
             self._x0, self._x1 = x0._creator or ref(x0), x1._creator or ref(x1)
-        except (AttributeError, TypeError):  # not two of them, or not Variables
-            if isinstance(x0, Variable):
-                self._x0, self._x1 = x0._creator or ref(x0), NO_INPUT
-            else:
-                variables = [x for x in self._given() if isinstance(x, Variable)]
-                self._x0, self._x1 = tuple([x._creator or ref(x) for x in variables]), NO_INPUT
+        elif type(x0) is tuple:
+            self._x0 = tuple([x._creator or ref(x) for x in x0 if isinstance(x, Variable)])
+        else:
+            self._x0 = (x0._creator or ref(x0)) if isinstance(x0, Variable) else None
+            self._x1 = (x1._creator or ref(x1)) if isinstance(x1, Variable) else NO_INPUT
         self._arrays = self._result = None
 
-    def cut_off(self) -> None:
+    def _cut_off(self) -> None:
         """Leave the graph for good: what was computed from here has no creator any more."""
         self._cut = True
         self._x0, self._x1 = (), NO_INPUT
@@ -351,32 +350,7 @@ def is_beside_number(x0: Any, x1: Any) -> bool:
     return type(x0) in NUMBERS and isinstance(x1, Variable) and type(x1.data) in by_type
 
 
-def has_creator(x: Any) -> bool:
-    """Whether ``x`` is a Variable that some call computed."""
-    return isinstance(x, Variable) and x._creator is not None
-
-
-def parents(function: Function) -> list[Function]:
-    """The calls that computed a call's inputs, whether it is spent or not."""
-    if function._arrays is None:
-        return [parent for parent in function._given() if isinstance(parent, Function)]
-    return [x._creator for x in function._given() if has_creator(x)]
-
-
-def calls_behind(y: Variable) -> list[Function]:
-    """The calls ``y`` depends on, the latest first."""
-    if y.creator is None:
-        return []
-    found, todo = {y.creator._serial: y.creator}, [y.creator]
-    while todo:
-        for function in parents(todo.pop()):
-            if function._serial not in found and not function._cut:
-                found[function._serial] = function
-                todo.append(function)
-    return [found[serial] for serial in sorted(found, reverse=True)]
-
-
-def spent(function: Function, root: Function | None = None) -> GraphError:
+def freed(function: Function, root: Function | None = None) -> GraphError:
     """Return the error for a call whose arrays an earlier backward has freed.
 
     Args:
@@ -384,15 +358,15 @@ def spent(function: Function, root: Function | None = None) -> GraphError:
         root: the call that this backward started from. If it is another call, a later result led
             to the freed one, such as the state of a recurrent layer.
     """
-    freed = (
+    what = (
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "
         "and freed it; "
     )
     again = "pass retain_graph=True to that backward() to go through it again"
     if root is None or root is function:
-        return GraphError(freed + again)
+        return GraphError(what + again)
     return GraphError(
-        f"{freed}if a recurrent layer's state leads here, call reset_state() before a new "
+        f"{what}if a recurrent layer's state leads here, call reset_state() before a new "
         "sequence, or loss.unchain_backward() after each backward() to go on with the state; "
         f"else {again}"
     )

@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from .backward import backward
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .functions.comparison import compare
 from .functions.indexing import get_item
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.shape import reshape, transpose
+from .graph import unchain_backward
 from .variable import Variable
+from .variable_hooks import register_hook
 
 
 def _transpose(x: Variable, *axes: Any) -> Variable:
@@ -74,6 +77,9 @@ Variable.__le__ = lambda x0, x1: compare(le, x0, x1)
 Variable.__gt__ = lambda x0, x1: compare(gt, x0, x1)
 Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
 
+Variable.backward = backward
+Variable.unchain_backward = unchain_backward
+Variable.register_hook = register_hook
 Variable.matmul = matmul
 Variable.dot = matmul
 Variable.reshape = _reshaped

@@ -1,7 +1,6 @@
 """Variable: an array, its gradient, and the call that made it.
 
-What computes is bound to this class from above, so that it knows no op: operators and methods
-in `operators`, ``backward`` and ``unchain_backward`` in `engine`.
+What computes is bound to this class from above, in `operators`, so that it knows no op.
 """
 
 from __future__ import annotations
@@ -360,7 +359,7 @@ class Variable:
             self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> Any: ...
 
-        # Bound by engine.py.
+        # Bound by operators.py.
         def backward(
             self,
             retain_grad: bool = False,

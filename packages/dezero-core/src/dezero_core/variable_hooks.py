@@ -84,13 +84,18 @@ def hooks_of(x: Variable) -> Hooks:
     return x._hooks
 
 
-def gradients_after_hooks(call: Function, gy: Any) -> Any:
-    """Run the hooks of a call's outputs; return the gradient, or the list of gradients."""
+def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:
+    """Run the hooks of a call's outputs; return the gradient, or the list of gradients.
+
+    Unless ``retain_graph``, the hooks are dropped: they may refer to results of the call.
+    """
     for index, hooks in list((call._hooks or {}).items()):
         if not isinstance(gy, list):
             gy = after_hooks(hooks, gy, output(call, index))
         elif gy[index] is not None:
             gy[index] = after_hooks(hooks, gy[index], output(call, index))
+    if not retain_graph:
+        call._hooks = None
     return gy
 
 

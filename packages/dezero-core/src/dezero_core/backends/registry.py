@@ -31,6 +31,7 @@ _subclasses: dict[type, ArrayBackend] = {}
 """Backends by array type that `admit` converts to a plain array, filled at first use."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
 """`ArrayBackend.on_device` by array type, for libraries that compute on a current device."""
+_any_device = nullcontext()
 _made: dict[BackendSpec, ArrayBackend] = {}
 """Backends created so far; they stay the same objects when plugins are added or removed."""
 
@@ -98,7 +99,7 @@ def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
                 found = ", ".join(sorted({str(device(y)) for y in arrays if type(y) is type(x)}))
                 raise BackendMismatch(f"arrays on different devices ({found}); move them to one")
             return on_device(x)
-    return nullcontext()
+    return _any_device
 
 
 def get_backend(name: str) -> ArrayBackend:

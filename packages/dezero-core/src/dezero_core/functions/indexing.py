@@ -34,7 +34,7 @@ class GetItem(Function):
         sums = part_sums() if self._is_ours else None  # a subclass may use the returned gradient
         if sums is None or not is_basic(self.index):
             return PutItem(self.index, x.shape)(gy)
-        (variable,) = self._given()
+        (variable,) = self._call_inputs()
         if sums.add(variable, x.shape, self.index, gy):
             return None
         gx = PutItem(self.index, x.shape)(gy)

@@ -73,9 +73,9 @@ def position_of(x: Variable) -> Any:
 
 def part_sums() -> PartSums | None:
     """Return the sums of the plain backward pass that runs here, or None if there is none."""
-    task = plain_pass.get()
-    if task is None or task.detecting:
+    backward_pass = plain_pass.get()
+    if backward_pass is None or backward_pass.is_detecting:
         return None
-    if task.part_sums is None:
-        task.part_sums = PartSums(task.pending)
-    return task.part_sums
+    if backward_pass.part_sums is None:
+        backward_pass.part_sums = PartSums(backward_pass.grads)
+    return backward_pass.part_sums

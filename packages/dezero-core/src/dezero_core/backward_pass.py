@@ -1,0 +1,158 @@
+"""One backward pass: visit every call behind a Variable once, the latest call first.
+
+In a plain pass gradients are arrays; with ``create_graph=True`` the same lines run on Variables.
+docs/adr/0001 has the reasons.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Any
+
+from .diagnosis import is_beside, replaced, require_recorded
+from .function import NO_INPUT, Function, freed
+from .functions.arithmetic import pos
+from .functions.part_sums import PartSums
+from .input_gradients import (
+    explain_failure,
+    not_a_gradient,
+    run_special,
+    unbroadcast,
+    wrong_count,
+)
+from .leaf_gradients import in_dtype_of, is_shared
+from .variable import Variable, unwrap
+from .variable_hooks import after_hooks, gradients_after_hooks
+
+
+class BackwardPass:
+    """One run of backward. A subclass can look on, see `watched_pass`.
+
+    Args:
+        retain_graph: keep the arrays of the calls, for another backward.
+
+    Attributes:
+        grads: the gradients so far. That of a leaf is stored under the leaf, that of a computed
+            Variable under the serial number of its call; a call with several outputs has a list.
+        heap: calls with a gradient that are not visited yet, under their negative serial number.
+        shared: gradients of leaves whose array something else may hold.
+    """
+
+    is_detecting = False  # whether it looks for NaN, see `detect_anomaly`
+    root: Function | None = None  # the call that the pass starts from
+
+    def __init__(self, retain_graph: bool) -> None:
+        self.retain_graph = retain_graph
+        self.grads: dict[Any, Any] = {}
+        self.heap: list[tuple[int, Function]] = []
+        self.shared: dict[Variable, Any] = {}
+        self.final: set[int] = set()  # the ids of arrays that are the gradient of some leaf
+        self.part_sums: PartSums | None = None  # created by the first part, see `GetItem`
+
+    def run(self, y: Variable, seed: Any) -> None:
+        """Compute the gradients of the leaves behind ``y``, whose own gradient is ``seed``."""
+        self.root = root = y.creator
+        if root is None:
+            self.grads[y] = self.shared[y] = seed
+        elif y._index is None:
+            self.grads[root._serial] = seed
+            heappush(self.heap, (-root._serial, root))
+        else:
+            self.add_output_gradient(root, y._index, seed)
+        grads, heap, visit, retain_graph = self.grads, self.heap, self.visit, self.retain_graph
+        while heap:
+            # Calls are numbered in the order they were made. Every call that used an output of
+            # the latest one has been visited, so its gradient is complete.
+            function = heappop(heap)[1]
+            arrays = function._arrays
+            if arrays is None:
+                raise freed(function, root)
+            gy = grads.pop(function._serial)
+            if function._hooks:
+                gy = gradients_after_hooks(function, gy, retain_graph)
+            gxs = visit(function, gy)
+            x1 = function._x1
+            inputs = function._call_inputs() if x1 is NO_INPUT else (function._x0, x1)
+            for x, a, gx, needed in zip(inputs, arrays, gxs, function._needs_grad):  # noqa: B905
+                if not needed or gx is None:
+                    continue
+                try:
+                    has_shape = gx.shape == a.shape
+                except AttributeError:
+                    raise not_a_gradient(gx, function) from None
+                if not has_shape:
+                    gx = unbroadcast(gx, a, function)
+                # The gradient goes on to the call that computed x, or stays with the leaf x.
+                # Gradients that meet there are added, always in a new array.
+                creator = x._creator
+                if creator is None:
+                    if x.data is not a and not is_beside(x.data, a):
+                        raise replaced(x, a)
+                    if x in grads:
+                        grads[x] = grads[x] + gx
+                    elif x._requires_grad:  # it may have been unchained since the call
+                        grads[x] = gx
+                        if gx is gy or function._is_special or is_shared(gx, function):
+                            self.shared[x] = gx
+                    continue
+                if creator._result is not a:  # one of several outputs, or replaced since
+                    require_recorded(x, a, creator._result)
+                serial = creator._serial
+                if x._index is not None:
+                    self.add_output_gradient(creator, x._index, gx)
+                elif serial in grads:
+                    grads[serial] = grads[serial] + gx
+                elif not creator._cut:
+                    grads[serial] = gx
+                    heappush(heap, (-serial, creator))
+            if gxs and not retain_graph:
+                function._free()
+
+    def visit(self, function: Function, gy: Any) -> tuple[Any, ...]:
+        """Return the gradients of the inputs of a call; none if its backward is not to be run."""
+        try:
+            if function._is_special or type(gy) is list:
+                gxs = run_special(function, gy)
+            else:
+                gxs = function.backward(gy)
+        except Exception as error:
+            explain_failure(error, function)
+            raise
+        if not isinstance(gxs, tuple):
+            gxs = (gxs,)
+        if len(gxs) != len(function._needs_grad):
+            raise wrong_count(gxs, function)
+        return gxs
+
+    def add_output_gradient(self, function: Function, index: int, gy: Any) -> None:
+        """Add ``gy`` to the gradient of one of several outputs of a call."""
+        if function._cut:
+            return
+        if function._arrays is None:
+            raise freed(function, self.root)
+        if function._serial not in self.grads:
+            self.grads[function._serial] = [None] * len(function._result)
+            heappush(self.heap, (-function._serial, function))
+        gys = self.grads[function._serial]
+        gys[index] = gy if gys[index] is None else gys[index] + gy
+
+    def final_gradients(self) -> list[tuple[Variable, Any]]:
+        """Return the leaves with their gradients, after `run`."""
+        return [(x, self.final_gradient(x, g)) for x, g in self.grads.items()]
+
+    def final_gradient(self, x: Variable, g: Any) -> Any:
+        """Return the gradient of ``x``, after the hooks of a leaf, as an array of its own.
+
+        Raises:
+            GraphError: the data of ``x`` was replaced by an array of another shape or library.
+        """
+        array, data = unwrap(g), x.data
+        same = type(array) is type(data) and array.shape == data.shape
+        if not same and not is_beside(data, array):
+            raise replaced(x, array)
+        if x._hooks:
+            g = after_hooks(x._hooks, g, x)
+        elif self.shared.get(x) is g or id(array) in self.final:
+            g = pos(g)
+        self.final.add(id(unwrap(g)))
+        return in_dtype_of(x, g)

@@ -1,0 +1,61 @@
+"""Walk the graph of calls behind a Variable, and cut it off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .function import Function
+from .variable import Variable
+
+
+def has_creator(x: Any) -> bool:
+    """Return whether ``x`` is a Variable that a call computed."""
+    return isinstance(x, Variable) and x._creator is not None
+
+
+def parents(function: Function) -> list[Function]:
+    """Return the calls that computed the inputs of a call, whether it was freed or not."""
+    if function._arrays is None:
+        return [parent for parent in function._call_inputs() if isinstance(parent, Function)]
+    return [x._creator for x in function._call_inputs() if has_creator(x)]
+
+
+def ancestors(y: Variable) -> list[Function]:
+    """Return the calls that ``y`` depends on, the latest first."""
+    if y.creator is None:
+        return []
+    found, todo = {y.creator._serial: y.creator}, [y.creator]
+    while todo:
+        for function in parents(todo.pop()):
+            if function._serial not in found and not function._cut:
+                found[function._serial] = function
+                todo.append(function)
+    return [found[serial] for serial in sorted(found, reverse=True)]
+
+
+def leaves(function: Function) -> Iterator[Variable]:
+    """Yield the leaves among a call's inputs that require grad, once per use."""
+    for x, needed in zip(function._call_inputs(), function._needs_grad, strict=False):
+        if needed and isinstance(x, Variable) and x._creator is None:
+            yield x
+
+
+def unchain_backward(self: Variable) -> None:
+    """Cut off everything this Variable was computed from (book step 59, truncated BPTT).
+
+    Every Variable that this one depends on becomes a leaf that requires no grad. This one keeps
+    its own call, unless a backward has freed it. Then it becomes such a leaf, too, so that a loop
+    can repeat ``loss += ...; loss.backward(); loss.unchain_backward()``.
+    """
+    root = self.creator
+    if root is None:
+        return
+    todo = parents(root)
+    if root._arrays is None:
+        root._cut_off()
+    while todo:
+        function = todo.pop()
+        if not function._cut:
+            todo.extend(parents(function))
+            function._cut_off()

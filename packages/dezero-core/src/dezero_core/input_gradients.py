@@ -1,0 +1,85 @@
+"""The ``backward`` of one op: how unusual ones are called, and what is wrong with results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .backends.interface import Array
+from .backends.registry import by_type
+from .backward_modes import plain_pass, run_foreign
+from .diagnosis import note_on, require_memory
+from .errors import DezeroError, GraphError, ShapeError
+from .function import Function
+from .functions.broadcast import sum_to
+from .variable import Variable, get_array_module
+
+
+def run_special(function: Function, gy: Any) -> Any:
+    """Run a backward with several outputs or hooks, or of a class outside our packages.
+
+    An output that got no gradient counts as zeros, unless the class sets ``materialize_grads`` to
+    False.
+    """
+    gys = list(gy) if type(gy) is list else [gy]
+    for index, y in enumerate(function._result if type(gy) is list else ()):
+        if gys[index] is None and function.materialize_grads:
+            zeros = get_array_module(y).zeros_like(y)
+            gys[index] = Variable(zeros, requires_grad=False) if plain_pass.get() is None else zeros
+    return function.backward(*gys) if function._is_ours else run_foreign(function, gys)
+
+
+def unbroadcast(gx: Any, x: Array, function: Function) -> Any:
+    """Return ``gx`` summed to the shape of ``x``, an input that the forward broadcast."""
+    if not function.broadcasts:
+        raise ShapeError(
+            f"{type(function).__name__}.backward gave a gradient of shape {tuple(gx.shape)} "
+            f"for an input of shape {tuple(x.shape)}"
+        )
+    return sum_to(gx, tuple(x.shape))
+
+
+def wrong_count(gxs: tuple[Any, ...], function: Function) -> GraphError:
+    """Return the error for a backward that returned another number of gradients than inputs."""
+    return GraphError(
+        f"{type(function).__name__}.backward returned {len(gxs)} gradients "
+        f"for {len(function._needs_grad)} inputs"
+    )
+
+
+def not_a_gradient(gx: object, function: Function) -> GraphError:
+    """Return the error for a gradient that is neither an array nor a Variable."""
+    return GraphError(
+        f"{type(function).__name__}.backward returned a {type(gx).__name__}; expected an array or "
+        "a Variable for each input, or None where an input has no gradient"
+    )
+
+
+def explain_failure(error: Exception, function: Function) -> None:
+    """Note whose backward failed, and whether it confused arrays with Variables.
+
+    Raises:
+        OutOfMemory: the device was full.
+    """
+    if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
+        require_memory(function, function._arrays or (), error)
+    note = f"in {type(function).__name__}.backward"
+    if is_about_mode(error):
+        note += (
+            ", which runs on arrays in a plain backward() and on Variables with create_graph=True; "
+            "write on_variables = True in its class if it always needs Variables (self.outputs[0] "
+            "is the output itself: no call)"
+        )
+    note_on(error, note)
+
+
+def is_about_mode(error: Exception) -> bool:
+    """Return whether a backward used an array as a Variable, or a Variable as an array."""
+    if isinstance(error, AttributeError):
+        owner, name = error.obj, error.name or ""
+        if isinstance(owner, Variable):
+            return any(hasattr(array_type, name) for array_type in by_type)
+        is_array = type(owner) in by_type or isinstance(owner, memoryview)  # ndarray.data
+        return is_array and hasattr(Variable, name)
+    names = ("Variable", *(array_type.__name__ for array_type in by_type))
+    texts = [f"{name}' object is not callable" for name in names] + ["'memoryview'"]
+    return isinstance(error, TypeError) and any(text in str(error) for text in texts)

@@ -1,0 +1,61 @@
+"""Turn what arrives at a leaf into its ``grad``: an array of its own, in the dtype of the leaf."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+from typing import Any
+
+from .backends.interface import Array
+from .backends.precision import is_floating
+from .backends.registry import backend_of
+from .function import Function
+from .functions.casting import astype
+from .variable import Variable, require_gradient_of, unwrap
+
+_writing = Lock()
+
+
+def is_shared(gx: Array | Variable, function: Function) -> bool:
+    """Return whether ``gx`` may be shared: its array is a view, or the call holds it."""
+    array = unwrap(gx)
+    for held in vars(function).values():
+        if held is array:
+            return True
+        if type(held) is tuple or type(held) is list:
+            for x in held:
+                if x is array or (type(x) is Variable and x.data is array):
+                    return True
+    return backend_of(array).is_view(array)
+
+
+def in_dtype_of(x: Variable, g: Any) -> Any:
+    """Return ``g`` in the dtype of ``x``; unchanged if that is not floating."""
+    dtype = x.data.dtype
+    if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
+        return g
+    return astype(g, dtype)
+
+
+def require_fitting_grad(x: Variable) -> None:
+    """Raise if the data of ``x`` was replaced so that its present ``grad`` cannot be added to."""
+    if x._grad is not None and x._grad.data.shape != x.data.shape:
+        require_gradient_of(x, x._grad)
+
+
+def accumulate(x: Variable, g: Any) -> None:
+    """Add ``g`` to ``x.grad``, in a new array; ``g`` may be a Variable with a graph of its own."""
+    with _writing:
+        if x._grad is not None:
+            g = in_dtype_of(x, (x._grad if isinstance(g, Variable) else x._grad.data) + g)
+        x._grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
+
+
+def _open_lock() -> None:
+    """Replace the lock in a forked child: a thread of the parent may hold it."""
+    global _writing
+    _writing = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_lock)

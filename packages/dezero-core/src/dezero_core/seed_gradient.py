@@ -1,0 +1,51 @@
+"""The gradient that a backward pass starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .backends.interface import Array
+from .backends.precision import is_floating
+from .backends.registry import backend_of
+from .diagnosis import require_recorded
+from .errors import GraphError, ShapeError
+from .functions.casting import astype
+from .variable import Variable, as_variable, get_array_module, require_gradient_of
+
+
+def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
+    """Return the gradient that a pass from ``y`` starts with: ``gy``, or ones.
+
+    It is called on the device of ``y``, see `on_device_of`.
+
+    Raises:
+        GraphError: ``y`` does not require grad, or has no data.
+        ShapeError: ``gy`` has another shape than ``y``.
+        BackendMismatch: ``gy`` is of another array library or on another device.
+    """
+    if not y.requires_grad:
+        raise GraphError(
+            "backward(): there is no graph behind this Variable; it was not computed, or under "
+            "no_grad(), or from inputs that require no grad, or unchain() cut it off"
+        )
+    if y.data is None:
+        raise GraphError("backward(): this Variable has no data; set x.data first")
+    creator = y._creator
+    if creator is not None and creator._result is not y.data:
+        require_recorded(y, y.data, creator._result)
+    if gy is None:
+        ones = get_array_module(y).ones_like(y.data, dtype=seed_dtype(y))
+        return Variable(ones, requires_grad=False)
+    seed = as_variable(gy)
+    if not is_floating(seed.dtype, backend_of(seed.data)):
+        seed = astype(seed, seed_dtype(y))  # so that integers do not overflow
+    if seed.shape != y.shape:
+        raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
+    require_gradient_of(y, seed)
+    return seed
+
+
+def seed_dtype(y: Variable) -> Any:
+    """Return the dtype that gradients start in: that of ``y``, or int64 if ``y`` is integer."""
+    dtype, backend = y.data.dtype, backend_of(y.data)
+    return dtype if is_floating(dtype, backend) else backend.xp.int64

@@ -1,0 +1,142 @@
+"""A backward pass with watchers: for ``retain_grad``, `grad`, `detect_anomaly`, `on_grad_ready`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .anomaly import detecting, look_at_forward, look_at_gradients
+from .backward_modes import ALL, Flags, plain_pass
+from .backward_pass import BackwardPass
+from .config import Block, Setting
+from .function import Function
+from .functions.arithmetic import pos
+from .graph import ancestors, has_creator, leaves
+from .leaf_gradients import accumulate, require_fitting_grad
+from .variable import Variable
+
+grad_ready: Setting[Callable[[Variable], None] | None] = Setting("grad_ready", None)
+
+
+def on_grad_ready(callback: Callable[[Variable], None]) -> Block[Any]:
+    """In this block, ``backward`` calls ``callback(leaf)`` as soon as a leaf's gradient is final.
+
+    It is for data parallel training: the gradients of the last layers can be sent while those of
+    the first are computed. Leaves are then written one by one, so an error may leave some written.
+    Use it as a block or a decorator; see `dezero_core.config.Block`.
+    """
+    return Block(grad_ready, callback)
+
+
+class WatchedPass(BackwardPass):
+    """A pass that looks at each call it visits.
+
+    Args:
+        retain_graph: keep the arrays of the calls, for another backward.
+        retain_grad: store the gradients of all computed Variables.
+        callback: takes each leaf as soon as its gradient is final, see `on_grad_ready`.
+        narrowed: flags that replace ``needs_grad``, by the call's serial number, see `grad`.
+
+    Attributes:
+        wanted: computed Variables whose gradients are to be stored, by the number of their call.
+        retained: those Variables with their gradients, once they are complete.
+        uses: how many calls that are not visited yet use each leaf.
+        used: the leaves that the call visited last uses.
+    """
+
+    def __init__(
+        self,
+        retain_graph: bool,
+        retain_grad: bool = False,
+        callback: Callable[[Variable], None] | None = None,
+        narrowed: Flags = ALL,
+    ) -> None:
+        super().__init__(retain_graph)
+        self.is_detecting = detecting()
+        self.retain_grad, self.callback, self.narrowed = retain_grad, callback, narrowed
+        self.wanted: dict[int | None, list[Variable]] = {}
+        self.retained: list[tuple[Variable, Any]] = []
+        self.uses: dict[Variable, int] = {}
+        self.used: list[Variable] = []
+
+    def run(self, y: Variable, seed: Any) -> None:
+        if self.is_detecting:
+            look_at_forward(y)
+        if self.callback is not None:
+            self.uses = count_uses(y)
+        if y.creator is None:
+            self.uses, self.used = {y: 1}, [y]
+        super().run(y, seed)
+        self.report_complete_leaves()
+
+    def visit(self, function: Function, gy: Any) -> tuple[Any, ...]:
+        self.report_complete_leaves()
+        self.store(function, gy)
+        flags = self.narrowed.get(function._serial)
+        if flags is not None and True not in flags:
+            return ()  # no gradient behind this call is asked for
+        gxs = super().visit(function, gy)
+        if self.is_detecting:
+            look_at_gradients(function, gxs)
+        if self.retain_grad:
+            for x in function._call_inputs():
+                if has_creator(x):
+                    self.retain(x)
+        if self.callback is not None:
+            self.used = list(leaves(function))
+        if flags is None:
+            return gxs
+        return tuple([gx if flag else None for gx, flag in zip(gxs, flags, strict=True)])
+
+    def retain(self, x: Variable) -> None:
+        """Store the gradient of a computed Variable as soon as it is complete."""
+        wanted = self.wanted.setdefault(x._creator._serial, [])
+        if not any(x is other for other in wanted):
+            wanted.append(x)
+
+    def store(self, function: Function, gy: Any) -> None:
+        """Store the gradients of the outputs of a call that are to be retained."""
+        gys: list[Any] = gy if isinstance(gy, list) else [gy]
+        for y in self.wanted.pop(function._serial, ()):
+            if gys[y._index or 0] is not None:
+                self.retained.append((y, pos(gys[y._index or 0])))
+
+    def report_complete_leaves(self) -> None:
+        """Report the leaves whose last use was in the call visited last."""
+        for x in self.used:
+            self.uses[x] -= 1
+            if self.uses[x] == 0:
+                self.report(x)
+        self.used = []
+
+    def report(self, x: Variable) -> None:
+        """Write the gradient of a leaf that gets no more, and call the callback."""
+        if x not in self.grads or self.callback is None:
+            return
+        require_fitting_grad(x)
+        accumulate(x, self.final_gradient(x, self.grads.pop(x)))
+        mode = plain_pass.set(None)
+        try:
+            self.callback(x)
+        finally:
+            plain_pass.reset(mode)
+
+    def final_gradients(self) -> list[tuple[Variable, Any]]:
+        return super().final_gradients() + self.retained
+
+    def gradient_of(self, x: Variable) -> Variable | None:
+        """Return the gradient of ``x``, a leaf or a Variable to be retained; None without one."""
+        if x in self.grads:
+            g = self.final_gradient(x, self.grads[x])
+        else:
+            g = next((self.final_gradient(x, g) for y, g in self.retained if y is x), None)
+        return g if g is None or isinstance(g, Variable) else Variable(g, requires_grad=False)
+
+
+def count_uses(y: Variable) -> dict[Variable, int]:
+    """Return how often each leaf is used by the calls that ``y`` depends on."""
+    uses: dict[Variable, int] = {}
+    for function in ancestors(y):
+        for x in leaves(function):
+            uses[x] = uses.get(x, 0) + 1
+    return uses
