@@ -1,14 +1,20 @@
-"""Check labels and ids, the integers that choose one of several classes."""
+"""Labels and ids, the integers that choose one of several classes: checks and one-hot rows."""
 
 from __future__ import annotations
 
 from dezero_core import get_array_module
-from dezero_core.errors import LabelError, UnsupportedType
-from dezero_core.extend import Array, backend_of
+from dezero_core.dtypes import cast
+from dezero_core.errors import LabelError, ShapeError, UnsupportedType
+from dezero_core.extend import Array, backend_of, unwrap
+from dezero_core.variable import AnyArray
 
 
 def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes") -> None:
-    """Raise `LabelError` unless ``t`` is an array of integers from [0, count)."""
+    """Raise `LabelError` unless ``t`` is an array of integers from [0, count).
+
+    On accelerators only the dtype is checked, because a check of the values would make the host
+    wait.
+    """
     try:
         backend = backend_of(t)
     except UnsupportedType as error:
@@ -22,3 +28,36 @@ def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes
     if lowest < 0 or highest >= count:
         wrong = lowest if lowest < 0 else highest
         raise LabelError(f"{op}: {what} {wrong} with {count} {of}; {what}s start at 0")
+
+
+def check_labels(op: str, x: AnyArray, t: Array) -> None:
+    """Raise unless ``t`` is an array of labels, one for each row of the scores ``x``.
+
+    Raises:
+        ShapeError: the shapes do not fit, or there are no rows.
+        LabelError: as `require_classes`.
+        UnsupportedType: ``t`` is not an array.
+    """
+    if isinstance(t, list | tuple):
+        raise UnsupportedType(f"{op}: labels are an array of integers, got a {type(t).__name__}")
+    if x.ndim != 2 or tuple(t.shape) not in ((x.shape[0],), (x.shape[0], 1)):
+        raise ShapeError(
+            f"{op}: scores {tuple(x.shape)} and labels {tuple(t.shape)}: scores are (N, C) and "
+            "labels (N,) integers; convert one-hot rows by argmax"
+        )
+    if x.shape[0] == 0:
+        raise ShapeError(f"{op}: scores {tuple(x.shape)}: the batch is empty")
+    require_classes(op, "label", t, x.shape[1])
+
+
+def one_hot(x: AnyArray, t: AnyArray) -> Array:
+    """Return an array like the scores ``x`` with 1 at each row's label, else 0."""
+    return cast(is_label(x, t), x.dtype)
+
+
+def is_label(x: AnyArray, t: AnyArray) -> Array:
+    """Return booleans in the shape of the scores ``x``, True at each row's label."""
+    scores, labels = unwrap(x), unwrap(t)
+    xp = get_array_module(scores)
+    classes = backend_of(labels).arange(scores.shape[1], labels)
+    return classes == xp.reshape(cast(labels, xp.int64), (scores.shape[0], 1))

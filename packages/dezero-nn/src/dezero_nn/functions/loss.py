@@ -8,7 +8,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.dtypes import call_widened, cast, floating, narrowed, sum_over, widened
-from dezero_core.errors import ShapeError, UnsupportedType
+from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
 from dezero_core.hints import hinted
@@ -16,7 +16,7 @@ from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .activation import sigmoid, softmax
-from .labels import require_classes
+from .labels import check_labels, is_label, one_hot
 
 
 class MeanSquaredError(Function):
@@ -283,30 +283,3 @@ def accuracy(y: Operand, t: Operand) -> Variable:
     with on_device_of(scores, labels):
         hits = xp.argmax(scores, axis=1) == xp.reshape(cast(labels, xp.int64), (scores.shape[0],))
     return astype(mean(Variable(hits, requires_grad=False)), floating(scores).dtype)
-
-
-def one_hot(x: AnyArray, t: AnyArray) -> Any:
-    """Return an array like the scores ``x`` with 1 at each row's label, else 0."""
-    return cast(is_label(x, t), x.dtype)
-
-
-def is_label(x: AnyArray, t: AnyArray) -> Any:
-    """Return booleans in the shape of the scores ``x``, True at each row's label."""
-    scores, labels = unwrap(x), unwrap(t)
-    xp = get_array_module(scores)
-    classes = backend_of(labels).arange(scores.shape[1], labels)
-    return classes == xp.reshape(cast(labels, xp.int64), (scores.shape[0], 1))
-
-
-def check_labels(op: str, x: AnyArray, t: Array) -> None:
-    """Raise unless ``t`` has one label for each row of ``x``."""
-    if isinstance(t, list | tuple):
-        raise UnsupportedType(f"{op}: labels are an array of integers, got a {type(t).__name__}")
-    if x.ndim != 2 or tuple(t.shape) not in ((x.shape[0],), (x.shape[0], 1)):
-        raise ShapeError(
-            f"{op}: scores {tuple(x.shape)} and labels {tuple(t.shape)}: scores are (N, C) and "
-            "labels (N,) integers; convert one-hot rows by argmax"
-        )
-    if x.shape[0] == 0:
-        raise ShapeError(f"{op}: scores {tuple(x.shape)}: the batch is empty")
-    require_classes(op, "label", t, x.shape[1])
