@@ -101,9 +101,9 @@ def _reshape_like(function: Callable[[Any], Any], x: Operand) -> Any:
     return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
 
 
-def _broadcast_arrays(*args: Operand) -> tuple[Variable, ...]:
+def _broadcast_arrays(*args: Operand) -> tuple[Any, ...]:
     shape = np.broadcast_shapes(*[np.shape(x) for x in args])
-    return tuple([broadcast_to(x, shape) for x in args])
+    return tuple([np.broadcast_to(x, shape) for x in args])  # type: ignore[arg-type]
 
 
 def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
