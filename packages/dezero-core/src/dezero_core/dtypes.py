@@ -1,4 +1,4 @@
-"""What DeZero's own packages import to choose the dtype that an op computes in (docs/adr/0015).
+"""Names for DeZero's own packages to choose the dtype that an op computes in (docs/adr/0015).
 
 `floating`, `widened`, `narrowed` and `call_widened` take Variables or arrays; the others take
 arrays. These names may change in any version.

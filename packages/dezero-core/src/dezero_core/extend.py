@@ -1,4 +1,4 @@
-"""What authors of plugins import: backends, ops and kernels, and file formats.
+"""Names for authors of plugins: backends, ops and kernels, and file formats.
 
 A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` is the
 contract. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and

@@ -147,7 +147,7 @@ class Contained:
         return self.wrapper(function)
 
     def raised(self, error: BaseException) -> None:
-        """Report an exception."""
+        """Report an exception of the plugin."""
         self.fail(f"{self.hook} raised {type(error).__name__}: {error}")
 
     def implementation(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What DeZero's own packages import: parameters, their arrays, and the files that store them.
+"""Names for DeZero's own packages: parameters, their arrays, and the files that store them.
 
 These names may change in any version; those in `dezero_core.extend` are stable.
 """

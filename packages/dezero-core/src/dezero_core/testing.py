@@ -1,6 +1,6 @@
 """Compare gradients with central differences, to any order.
 
-A checked function is called many times, so it must draw the same random numbers in each call.
+A checked function is called many times, so it must draw the same random values in each call.
 Buffers such as running statistics do not change meanwhile.
 """
 
@@ -18,7 +18,7 @@ from .errors import DezeroError
 from .variable import Operand, Scalar, Variable, as_variable, unwrap
 
 HostArray: TypeAlias = np.ndarray[Any, Any]
-"""A NumPy array."""
+"""The type of NumPy's arrays."""
 
 
 class GradientError(DezeroError, AssertionError):
