@@ -128,6 +128,36 @@ def window_counts(
     return down, across
 
 
+class ConvShapes(NamedTuple):
+    """The shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), with parameters."""
+
+    x: Shape
+    W: Shape
+    params: ConvParams
+
+    @property
+    def kernel(self) -> Pair:
+        """The size (KH, KW) of the filters."""
+        return self.W[2], self.W[3]
+
+    @property
+    def counts(self) -> Pair:
+        """The size (OH, OW) of an output."""
+        stride, pad, dilation, _ = self.params
+        return window_counts(self.x, self.kernel, stride, pad, dilation)
+
+    @property
+    def positions(self) -> int:
+        """The number of output positions of all images, N * OH * OW."""
+        return self.x[0] * self.counts[0] * self.counts[1]
+
+    @property
+    def multiply_adds(self) -> int:
+        """The multiply-adds of the convolution, which each of its gradients has too."""
+        OC, C, KH, KW = self.W
+        return self.positions * OC * C * KH * KW
+
+
 def element_of_windows(
     i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE
 ) -> tuple[Any, slice, slice]:

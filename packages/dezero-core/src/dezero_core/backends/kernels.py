@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
-from ..config import Block, Setting
+from ..config import Block, Setting, exact
 from ..plugins import Catalog, plugins
-from .interface import Array
 from .registry import backend_of
 
 P = ParamSpec("P")
@@ -45,8 +45,8 @@ class Kernel:
         priority: kernels of a higher priority are asked first. Default 0. A second kernel of one
             priority is refused if it or the first one has no estimate.
         cost: the estimated nanoseconds of one core, called with the same arguments. It reads
-            shapes, dtypes and settings only, because its result is cached by them; the settings
-            must be hashable. Default None: no estimate.
+            shapes, dtypes, settings and `Config.exact` only, because its result is cached by
+            them; the settings must be hashable. Default None: no estimate.
     """
 
     op: str
@@ -134,6 +134,14 @@ class KernelOp(Generic[P, R]):
                 return kernel.function(*arguments)
         return self.portable(*arguments, **settings)
 
+    def estimate(self, *arguments: P.args, **settings: P.kwargs) -> float:
+        """Return the estimated nanoseconds of one core of the kernel that would run, else inf."""
+        kernels = self._candidates_of(arguments[0])
+        ordered = kernels.order(arguments) if isinstance(kernels, _ByCost) else kernels
+        supported = (kernel for kernel in ordered if kernel.supports(*arguments) is True)
+        kernel = next(supported, None)
+        return inf if kernel is None or kernel.cost is None else kernel.cost(*arguments)
+
     def _run_logged(
         self, log: list[KernelRun], kernels: list[Kernel], arguments: tuple[Any, ...]
     ) -> Any:
@@ -155,7 +163,7 @@ class KernelOp(Generic[P, R]):
         run: Callable[..., Any] = self.portable if chosen is None else chosen.function
         return run(*arguments)
 
-    def _candidates_of(self, x: Array) -> list[Kernel] | _ByCost:
+    def _candidates_of(self, x: Any) -> list[Kernel] | _ByCost:
         x = x[0] if isinstance(x, list) else x
         with plugins.lock:  # registering a plugin empties the cache
             if type(x) not in self._candidates:
@@ -175,7 +183,8 @@ class _ByCost:
 
     def order(self, arguments: tuple[Any, ...]) -> list[Kernel]:
         """Return the kernels in the order in which they are asked: of one priority by cost."""
-        key = tuple([(a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments])
+        sizes = [(a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments]
+        key = exact.get(), *sizes
         order = self._orders.get(key)
         if order is None:
             if len(self._orders) >= MAX_ORDERS:

@@ -7,19 +7,12 @@ from __future__ import annotations
 
 from dezero_core.extend import Kernel
 
+from . import im2col, separate, winograd
 from .channels import (
     batch_norm,
     channel_sum_of,
     channel_sums,
     supports_channels,
-)
-from .conv import (
-    conv2d,
-    conv2d_grad_W,
-    conv2d_grad_x,
-    conv2d_grads,
-    supports_conv2d,
-    supports_conv2d_grads,
 )
 from .masks import relu, relu_grad, scaled_where, supports_masks, supports_relu
 from .matmul import matmul, supports_matmul
@@ -35,10 +28,9 @@ def all_kernels() -> list[Kernel]:
     keep_freed_memory()
     return [
         Kernel("sigmoid", "numpy", sigmoid, supports_sigmoid),
-        Kernel("conv2d", "numpy", conv2d, supports_conv2d, tolerance=3e-5),
-        Kernel("conv2d_grad_x", "numpy", conv2d_grad_x, supports_conv2d, tolerance=3e-5),
-        Kernel("conv2d_grad_W", "numpy", conv2d_grad_W, supports_conv2d, tolerance=3e-5),
-        Kernel("conv2d_grads", "numpy", conv2d_grads, supports_conv2d_grads, tolerance=3e-5),
+        *im2col.KERNELS,
+        *winograd.KERNELS,
+        separate.KERNEL,
         Kernel("max_pool2d", "numpy", max_pool2d, supports_max_pool2d),
         Kernel("max_pool2d_values", "numpy", max_pool2d_values, supports_max_pool2d),
         Kernel("max_pool2d_grad", "numpy", max_pool2d_grad, supports_masks),

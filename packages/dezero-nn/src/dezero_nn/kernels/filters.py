@@ -1,13 +1,9 @@
-"""Mapped filters of `winograd`, kept while the filters stay as they are.
+"""Cache Winograd's transformed filters for as long as the filters are the same.
 
-Of one image there are often fewer tiles than filters, and mapping the filters takes longer than
-what is done with them. But new images go through the same filters, again and again. So what was
-mapped last is kept, beside a copy of what it was mapped from:
-
-      W  --  the same bits as last time?  --  yes  -->  U of last time
-                                          --  no   -->  map, and keep
-
-Nobody has to say when filters change, and nothing that changes them can be missed.
+For one image there are often fewer tiles than filters, and transforming the filters takes longer
+than the rest. In inference the same filters come again and again. So the result is cached beside
+a copy of the filters it was computed from, and both are compared, bit by bit, at each call: no
+change of a filter can be missed. The cache never decides which algorithm runs.
 """
 
 from __future__ import annotations
@@ -17,30 +13,35 @@ from typing import Any
 
 import numpy as np
 
-MOST = 64 << 20
-"""Bytes of mapped filters that are kept; those of the layers used longest ago are dropped."""
+from ..conv_kernels import NumPyArray
 
-_kept: dict[Any, tuple[bytes, Any]] = {}
+MAX_BYTES = 64 << 20
+"""Bytes of transformed filters in the cache; the least recently used are dropped first. With half
+as many, a VGG16 transforms its largest filters for each image."""
+
+_cache: dict[Any, tuple[bytes, Any]] = {}
 
 
-def remembered(W: Any, m: int, mapped: Callable[[Any, int], Any]) -> Any:
-    """Return ``mapped(W, m)``, cached for the same filters; the result is read-only.
+def cached_transform(
+    W: NumPyArray, size: int, transform: Callable[[NumPyArray, int], NumPyArray]
+) -> NumPyArray:
+    """Return ``transform(W, size)``, cached for the same filters; the result is read-only.
 
     Several threads may call this: each access below is one atomic operation on the dictionary,
     and no thread iterates over the dictionary while others write.
     """
-    key = W.__array_interface__["data"][0], W.shape, W.strides, m  # only compared, never read
+    key = W.__array_interface__["data"][0], W.shape, W.strides, size  # only compared, never read
     bits = W.tobytes()
-    known = _kept.pop(key, None)
-    if known is None or known[0] != bits:
+    entry = _cache.pop(key, None)
+    if entry is None or entry[0] != bits:
         copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # W may have changed since
-        known = bits, mapped(copy, m)
-    _kept[key] = known  # the most recently used is last
-    entries = list(_kept.items())
-    excess = sum(U.nbytes for _, (_, U) in entries) - MOST
-    for old, (_, U) in entries:  # least recently used first
+        entry = bits, transform(copy, size)
+    _cache[key] = entry  # the most recently used is last
+    entries = list(_cache.items())
+    excess = sum(U.nbytes for _, (_, U) in entries) - MAX_BYTES
+    for old, (_, U) in entries:
         if excess <= 0:
             break
-        _kept.pop(old, None)
+        _cache.pop(old, None)
         excess -= U.nbytes
-    return known[1]
+    return entry[1]

@@ -20,7 +20,7 @@ from ..functions.pooling import max_pool2d_op
 from ..parallel import parallel_for
 from ..windows import Pair, window_counts
 from .masks import keep_where
-from .views import padded, view_at
+from .views import pad_images, view_at
 
 
 def supports_max_pool2d(x: Any, *settings: Any) -> bool:
@@ -35,7 +35,7 @@ def max_pool2d_values(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
     y, (OH, OW) = np.empty((*x.shape[:2], *counts), x.dtype), counts
 
     def compute(part: slice) -> None:
-        image = padded(x[part], pad, -np.inf)
+        image = pad_images(x[part], pad, -np.inf)
         down, across = stride[0] * (OH - 1) + 1, stride[1] * (OW - 1) + 1
         rows = [image[:, :, i : i + down : stride[0]] for i in range(kernel[0])]
         tallest = largest_of(rows, None)
@@ -62,7 +62,7 @@ def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]
     y, index = np.empty((*x.shape[:2], *counts), x.dtype), np.zeros((*x.shape[:2], *counts), "u1")
 
     def compute(part: slice) -> None:
-        image, largest, where = padded(x[part], pad, -np.inf), y[part], index[part]
+        image, largest, where = pad_images(x[part], pad, -np.inf), y[part], index[part]
         if kernel == stride == (2, 2):
             of_quarters(image, counts, largest, where)
             return

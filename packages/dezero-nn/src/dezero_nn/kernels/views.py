@@ -1,4 +1,4 @@
-"""Images as views: padded, all their windows, and the elements at one place of all windows."""
+"""Views of images: padded, a rectangle, all windows, one kernel position of all windows."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from typing import Any
 
 from dezero_core.extend import backend_of
 
+from ..conv_kernels import NumPyArray
 from ..windows import DENSE, Pair, element_of_windows
 
 
-def padded(x: Any, pad: Pair, value: float = 0.0) -> Any:
-    """``x`` (N, C, H, W) with ``value`` around its images; ``x`` itself where that is nothing."""
+def pad_images(x: NumPyArray, pad: Pair, value: float = 0.0) -> Any:
+    """Return images (N, C, H, W) padded with ``value``, or ``x`` itself if ``pad`` is zero."""
     if not any(pad):
         return x
     return backend_of(x).pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])), value)
 
 
-def cut_out(x: Any, rows: Pair, columns: Pair) -> Any:
-    """Rows and columns of images, from the first to before the second; outside there are zeros."""
+def cut_out(x: NumPyArray, rows: Pair, columns: Pair) -> Any:
+    """Return a rectangle of images (N, C, H, W), zero outside of them.
+
+    Args:
+        x: the images.
+        rows, columns: the first index, and the one after the last; they may lie outside.
+    """
     widths = [(0, 0), (0, 0)]
     for start, stop in (rows, columns):
         size, before = x.shape[len(widths)], min(max(-start, 0), stop - start)
@@ -28,11 +34,13 @@ def cut_out(x: Any, rows: Pair, columns: Pair) -> Any:
     return backend_of(x).pad(inner, tuple(widths), 0.0) if any(map(any, widths)) else inner
 
 
-def windows(x: Any, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
-    """A view (N, C, KH, KW, OH, OW) of padded images."""
+def sliding_windows(x: NumPyArray, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
+    """Return a view (N, C, KH, KW, OH, OW) of padded images."""
     return backend_of(x).sliding_windows(x, kernel, stride, dilation)
 
 
-def view_at(x: Any, i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE) -> Any:
-    """A view (N, C, OH, OW) of padded images: element (i, j) of every window."""
+def view_at(
+    x: NumPyArray, i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE
+) -> Any:
+    """Return a view (N, C, OH, OW) of padded images: kernel position (i, j) of every window."""
     return x[element_of_windows(i, j, stride, counts, dilation)]

@@ -1,291 +1,213 @@
-"""Convolution by 3x3 filters with a fraction of the products: Winograd's minimal filtering.
+"""Convolution by 3x3 filters with fewer multiply-adds: Winograd's minimal filtering.
 
 Images are cut into tiles of n x n elements that overlap by two, for outputs of m x m, n = m + 2.
-A linear map V = B d B' takes each tile, another one U = G w G' each filter; where tile and filter
-meet there is one product for each of the n*n elements instead of nine for each of the m*m outputs
-(4x4: 36 instead of 144), and a third map y = A' (U V) A gives the outputs:
+The input transform V = B d B' takes each tile d, the filter transform U = G w G' each filter w. The
+product of U and V needs one multiply-add for each of the n*n elements, instead of nine for each of
+the m*m outputs (m = 4: 36 instead of 144). The output transform is y = A' (U V) A.
 
-      x  6 x 6 tiles, every 4          V: 36 matrices (C, T)
-         +------+                                               36 products      y: 4 x 4 tiles,
-         |   +--|---+      ---->       U: 36 matrices (OC, C)  ---------->       side by side
-         |   |  |   |
-         +---|--+   |                  T tiles of a few images at a time: what they
-             +------+                  need stays in the cache (`BLOCK`)
+The gradients use the same transforms, transposed. Work is split over the batch; with few tiles over
+the filters or channels, and for one image over its rows of tiles.
 
-The maps of rows and columns are joined into one matrix each (kron), so that all of it is matrix
-products and copies; tiles are copied as items of whole rows, 24 or 16 bytes at once. The gradients
-are the same maps transposed: for W the products run over T, for x the tiles are added up where
-they overlap.
+An inf or nan spreads over its tile, and rounding errors are about three times those of a direct
+sum: ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0022.
 
-The numbers of the maps are from the points 0, +-sqrt(2), +-1/sqrt(2) (for m = 2: 0, +-1), which
-lose the fewest digits. Results differ from a direct sum by about three times its own rounding, and
-one inf or nan spreads over its tile: `dezero.precision("exact")` turns this off.
-
-Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016; points by Alam et al.,
-"Winograd Convolution for Deep Neural Networks: Efficient Point Selection", 2022.
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from functools import cache
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-BLOCK = 1_600_000
-"""Bytes of transformed tiles at a time: they fit into a core's own cache, nearly."""
+from dezero_core import Config
 
-FEWEST = 96
-"""Tiles of a block even so: products of fewer columns are slower."""
+from ..conv_kernels import (
+    Algorithm,
+    NumPyArray,
+    conv_kernels,
+    shapes_of_grads,
+    shapes_of_W,
+    shapes_of_x,
+    shapes_of_y,
+)
+from ..functions.channels import channel_sum_op
+from ..parallel import parallel_for
+from ..windows import DENSE, ConvParams, ConvShapes, Pair, Shape
+from . import tiles
+from .filters import cached_transform
+from .im2col import MULTIPLY_ADD, add_up
+from .tiling import POINTS
 
-POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))}
-"""Where the polynomials behind the maps are taken, besides infinity."""
+TRANSFORM, TRANSFORM_OUTPUT = 2.0, 0.8
+"""Estimated nanoseconds per element of a transformed input or filter, and of a transformed output;
+fitted like the estimates of `im2col`. Off by two: up to 1.3x at few channels."""
 
-ITEM = {2: np.complex64, 4: np.complex128}
-"""A type as wide as m floats: a row of an output tile is copied as one item."""
+NARROW = 1.5
+"""Tiles are copied row by row: images of this width take twice as long. Off by two: up to 1.2x for
+images of less than 8 columns."""
 
-PAIR = np.complex64
-"""The two columns by which tiles overlap, as one item."""
+MIN_TILES = 96
+"""Tiles below which work is split over channels instead of the batch. Half or twice: under 5 %."""
 
 
-@cache
-def maps(m: int) -> tuple[Any, Any, Any]:
-    """A (n*n, m*m), G (n*n, 9) and B (n*n, n*n): of outputs, filters and tiles, flattened.
+def cost_of_tiles(size: int, part: str, shapes: ConvShapes) -> float:
+    """Return the estimated nanoseconds of one core with outputs of ``size`` x ``size``."""
+    (N, C, _, _), (OC, *_), _ = shapes
+    each = MULTIPLY_ADD * C * OC + TRANSFORM * C + TRANSFORM_OUTPUT * OC
+    # a single image is most likely inference, where the transformed filters are cached
+    filters = 0 if part == "y" and N == 1 else TRANSFORM * C * OC
+    narrow = 1 + NARROW / shapes.counts[1]
+    return narrow * (size + 2) ** 2 * (count_tiles(size, shapes) * each + filters)
 
-    Toom and Cook's way to multiply polynomials, transposed: the products at n - 1 points and at
-    infinity determine the result.
+
+def count_tiles(size: int, shapes: ConvShapes) -> int:
+    """Return the number of tiles of all images."""
+    OH, OW = shapes.counts
+    return shapes.x[0] * -(-OH // size) * -(-OW // size)
+
+
+@lru_cache(1024)
+def tile_size(part: str, shapes: ConvShapes) -> int:
+    """Return the side of the output tiles, 2 or 4, whichever costs less."""
+    return min(POINTS, key=lambda size: cost_of_tiles(size, part, shapes))
+
+
+@lru_cache(1024)
+def cost(part: str, shapes: ConvShapes) -> float:
+    """Return the estimated nanoseconds of one core for ``"y"``, ``"x"`` or ``"W"``."""
+    return cost_of_tiles(tile_size(part, shapes), part, shapes)
+
+
+def work(part: str, shapes: ConvShapes) -> float:
+    """Return the estimate in multiply-adds, for `parallel_for`."""
+    return cost(part, shapes) / MULTIPLY_ADD
+
+
+def splits_by_channels(size: int, shapes: ConvShapes) -> bool:
+    """Return whether there are too few tiles to split the batch.
+
+    Each part then transforms all tiles, but its matmuls stay as long as they were.
     """
-    points, n = POINTS[m], m + 2
-    A, G, B = np.zeros((n, m)), np.zeros((n, 3)), np.zeros((n, n))
-    for i, point in enumerate(points):
-        others = [other for other in points if other != point]
-        A[i] = point ** np.arange(m)
-        G[i] = point ** np.arange(3) / math.prod(point - other for other in others)
-        B[i, :-1] = np.poly(others)[::-1]
-    A[-1, -1] = G[-1, -1] = 1
-    B[-1] = np.poly(points)[::-1]
-    wide = [np.kron(matrix, matrix).astype(np.float32) for matrix in (A, G, B)]
-    return wide[0], wide[1], wide[2]
+    return shapes.x[0] == 1 or count_tiles(size, shapes) < MIN_TILES
 
 
-class Block(NamedTuple):
-    """Some images, or some rows of tiles of one image."""
-
-    start: int
-    stop: int
-    top: int
-    bottom: int
-
-
-class Tiling:
-    """How images are cut into tiles and blocks, and the buffers that all blocks use in turn."""
-
-    def __init__(self, x_shape: Any, OC: int, pad: int, m: int) -> None:
-        self.N, self.C, self.H, self.W = x_shape
-        self.OC, self.pad, self.m, self.n = OC, pad, m, m + 2
-        self.OH, self.OW = self.H + 2 * pad - 2, self.W + 2 * pad - 2
-        self.down, self.across = -(-self.OH // m), -(-self.OW // m)
-        self._rooms: dict[str, Any] = {}
-
-    def blocks(self, part: slice = slice(None)) -> Iterator[Block]:
-        """All tiles, so many at a time that their maps take `BLOCK` bytes; the largest first.
-
-        Or those of some rows of tiles, of a single image.
-        """
-        above, below, _ = part.indices(self.down)
-        most = max(FEWEST, BLOCK // (4 * self.n**2 * (self.C + self.OC)))
-        images = max(1, most // (self.down * self.across))
-        rows = self.down if images > 1 else min(self.down, max(1, most // self.across))
-        for start in range(0, self.N, images):
-            for top in range(above, below, rows):
-                stop, bottom = min(start + images, self.N), min(top + rows, below)
-                yield Block(start, stop, top, bottom)
-
-    def tiles(self, block: Block) -> int:
-        """How many tiles a block has."""
-        return (block.stop - block.start) * (block.bottom - block.top) * self.across
-
-    def room(self, name: str, *shape: int) -> Any:
-        """A buffer of that shape, float32, with whatever it held before."""
-        found = self._rooms.get(name)
-        if found is None or found.size < math.prod(shape):
-            found = self._rooms[name] = np.empty(shape, np.float32)
-        if found.shape == shape:
-            return found
-        return found.reshape(-1)[: math.prod(shape)].reshape(shape)
-
-    def region(self, name: str, x: Any, block: Block, edge: int, extra: int) -> tuple[Any, int]:
-        """What the tiles of a block cover, `edge` around the images: an array, and where in it.
-
-        It is ``x`` itself if that holds all of it, else a copy with zeros around. ``extra`` is by
-        how much tiles are larger than m.
-        """
-        m, (H, W) = self.m, x.shape[2:]
-        top, rows = m * block.top - edge, m * (block.bottom - block.top) + extra
-        columns = m * self.across + extra
-        if top >= 0 and edge == 0 and top + rows <= H and columns <= W:
-            return x[block.start : block.stop], 4 * top * W
-        copy = self.room(name, block.stop - block.start, x.shape[1], rows, columns)
-        first, last, right = max(top, 0), min(top + rows, H), min(columns - edge, W)
-        copy[:, :, : first - top] = 0
-        copy[:, :, last - top :] = 0
-        copy[:, :, :, :edge] = 0
-        copy[:, :, :, edge + right :] = 0
-        inside = copy[:, :, first - top : last - top, edge : edge + right]
-        inside[...] = x[block.start : block.stop, :, first:last, :right]
-        return copy, 0
-
-    def rows_of_tiles(self, x: Any, offset: int, block: Block, kind: Any, count: int) -> Any:
-        """A view (C, images, tiles down, tiles across, count): row after row as items ``kind``."""
-        a, b, c, d = x.strides
-        shape = x.shape[1], len(x), block.bottom - block.top, self.across, count
-        return np.ndarray(shape, kind, x, offset, (b, a, self.m * c, self.m * d, c))
-
-    def mapped_data(self, x: Any, block: Block) -> Any:
-        """V of a block: (n*n, C, T)."""
-        T, nn = self.tiles(block), self.n**2
-        region, offset = self.region("data", x, block, self.pad, 2)
-        row = np.dtype((np.void, 4 * self.n))
-        d = self.room("d", self.C * T, nn)
-        view = self.rows_of_tiles(region, offset, block, row, self.n)
-        d.view(row).reshape(view.shape)[...] = view
-        V = self.room("V", nn, self.C * T)
-        return np.matmul(maps(self.m)[2], d.T, out=V).reshape(nn, self.C, T)
-
-    def mapped_gradient(self, gy: Any, block: Block) -> Any:
-        """A gy A' of a block: (n*n, OC, T)."""
-        T, nn = self.tiles(block), self.n**2
-        region, offset = self.region("gradient", gy, block, 0, 0)
-        e = self.room("e", self.OC * T, self.m**2)
-        view = self.rows_of_tiles(region, offset, block, ITEM[self.m], self.m)
-        e.view(ITEM[self.m]).reshape(view.shape)[...] = view
-        M = self.room("M", nn, self.OC * T)
-        return np.matmul(maps(self.m)[0], e.T, out=M).reshape(nn, self.OC, T)
+def supports(parts: str, shapes: ConvShapes) -> bool | str:
+    """Return True, or why Winograd does not compute a call."""
+    stride, pad, dilation, groups = shapes.params
+    if shapes.kernel != (3, 3) or stride != DENSE or dilation != DENSE or groups > 1:
+        return "only 3x3 filters with stride 1, dilation 1 and one group"
+    if pad[0] != pad[1]:
+        return "the padding differs between height and width"
+    if parts == "xW" and splits_by_channels(tile_size("x", shapes), shapes):
+        return "with few tiles each gradient splits differently"
+    return True
 
 
-def mapped_filters(W: Any, m: int) -> Any:
-    """U (n*n, OC, C) of filters (OC, C, 3, 3)."""
-    OC, C = W.shape[:2]
-    return (maps(m)[1] @ W.reshape(OC * C, 9).T).reshape(-1, OC, C)
+def is_allowed() -> bool | str:
+    """Return True, or why Winograd is off."""
+    return not Config.exact or "the precision is exact"
 
 
-def conv2d(x: Any, U: Any, b: Any, pad: int, m: int, y: Any, part: slice = slice(None)) -> None:
-    """Mapped filters (n*n, OC, C) at every place, into ``y``; the bias is added in cache.
-
-    Of a single image perhaps only some rows of tiles.
-    """
-    cut = Tiling(x.shape, U.shape[1], pad, m)
-    x, item = np.ascontiguousarray(x), ITEM[m]
-    fits = cut.OH == cut.down * m and cut.OW == cut.across * m and y.flags.c_contiguous
-    for block in cut.blocks(part):
-        T, rows = cut.tiles(block), block.bottom - block.top
-        V = cut.mapped_data(x, block)
-        M = np.matmul(U, V, out=cut.room("M", (m + 2) ** 2, cut.OC, T))
-        tiles = cut.room("y", cut.OC * T, m * m)
-        np.matmul(M.reshape(len(M), -1).T, maps(m)[0], out=tiles)
-        if b is not None:
-            per_channel = tiles.reshape(cut.OC, -1)
-            per_channel += b[:, np.newaxis]
-        images = block.stop - block.start
-        here = tiles.view(item).reshape(cut.OC, images, rows, cut.across, m)
-        first, last = block.top * m, min(block.bottom * m, cut.OH)
-        place = y[block.start : block.stop, :, first:last]
-        whole = place if fits else cut.room("image", images, cut.OC, rows * m, cut.across * m)
-        there = whole.view(item).reshape(images, cut.OC, rows, m, cut.across)
-        there[...] = here.transpose(1, 0, 2, 4, 3)
-        if not fits:
-            place[...] = whole[:, :, : last - first, : cut.OW]
-
-
-def conv2d_grad_W(x: Any, gy: Any, pad: int, m: int) -> Any:
-    """The products of mapped data and mapped gradients, summed over tiles, mapped back."""
-    cut = Tiling(x.shape, gy.shape[1], pad, m)
-    x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
-    total = MappedSum(cut)
-    for block in cut.blocks():
-        total.add(cut.mapped_data(x, block), cut.mapped_gradient(gy, block))
-    return total.filters()
-
-
-def conv2d_grad_x(gy: Any, U: Any, pad: int, m: int, gx: Any) -> None:
-    """Mapped gradients through mapped filters (n*n, C, OC) are tiles of gx, which overlap."""
-    cut = Tiling(gx.shape, U.shape[2], pad, m)
-    gy = np.ascontiguousarray(gy)
-    for block in cut.blocks():
-        spread(cut, U, cut.mapped_gradient(gy, block), block, gx)
-
-
-def conv2d_grads(x: Any, gy: Any, U: Any, pad: int, m: int, gx: Any) -> Any:
-    """Both of them: gradients are mapped once."""
-    cut = Tiling(x.shape, gy.shape[1], pad, m)
-    x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
-    total = MappedSum(cut)
-    for block in cut.blocks():
-        M = cut.mapped_gradient(gy, block)
-        total.add(cut.mapped_data(x, block), M)
-        spread(cut, U, M, block, gx)
-    return total.filters()
-
-
-class MappedSum:
-    """The gradient of the filters as it grows, block by block: (n*n, C, OC)."""
-
-    def __init__(self, cut: Tiling) -> None:
-        self.m = cut.m
-        self.total = np.zeros((cut.n**2, cut.C, cut.OC), np.float32)
-        self.part = np.empty_like(self.total)
-
-    def add(self, V: Any, M: Any) -> None:
-        """What a block's data (n*n, C, T) and gradients (n*n, OC, T) add to it."""
-        self.total += np.matmul(V, M.swapaxes(1, 2), out=self.part)
-
-    def filters(self) -> Any:
-        """(OC, C, 3, 3)."""
-        nn, C, OC = self.total.shape
-        taps = maps(self.m)[1].T @ self.total.reshape(nn, C * OC)
-        gW = np.empty((OC, C, 3, 3), np.float32)  # no view: it is nobody else's
-        gW.reshape(OC, C, 9)[...] = taps.reshape(9, C, OC).T
-        return gW
-
-
-def spread(cut: Tiling, U: Any, M: Any, block: Block, gx: Any) -> None:
-    """Bring a block's mapped gradients (n*n, OC, T) through the filters to their places in gx."""
-    n, m, pad, images = cut.n, cut.m, cut.pad, block.stop - block.start
-    V = np.matmul(U, M, out=cut.room("V", n * n, cut.C, cut.tiles(block)))
-    tiles = cut.room("d", cut.C * cut.tiles(block), n * n)
-    np.matmul(V.reshape(n * n, -1).T, maps(m)[2], out=tiles)
-    joined = overlapped(cut, tiles, block)
-    if block.bottom - block.top == cut.down:
-        whole = joined
+def winograd_conv2d(
+    x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
+) -> NumPyArray:
+    """Convolve; see `conv2d_op`."""
+    shapes, pad = shapes_of_y(x, W, b, params), params.pad[0]
+    y, size = np.empty((len(x), len(W), *shapes.counts), x.dtype), tile_size("y", shapes)
+    by_rows = len(x) == 1 and 2 * count_tiles(size, shapes) >= MIN_TILES
+    by_filters = not by_rows and splits_by_channels(size, shapes)
+    if len(x) == 1 or (by_filters and not Config.enable_backprop):
+        U = cached_transform(W, size, transform_filters)
     else:
-        whole = cut.room("whole", images, cut.C, (cut.down + 1) * m, joined.shape[3])
-        if block.top == 0:
-            whole[...] = 0
-        whole[:, :, block.top * m : (block.bottom + 1) * m] += joined
-    if block.bottom == cut.down:
-        gx[block.start : block.stop] = whole[:, :, pad : pad + cut.H, pad : pad + cut.W]
+        U = transform_filters(W, size)
+
+    def compute(part: slice) -> None:
+        if by_rows:
+            tiles.convolve(x, U, b, pad, size, y, part)
+        elif by_filters:
+            tiles.convolve(x, U[:, part], None if b is None else b[part], pad, size, y[:, part])
+        else:
+            tiles.convolve(x[part], U, b, pad, size, y[part])
+
+    count = -(-y.shape[2] // size) if by_rows else len(W) if by_filters else len(x)
+    parallel_for(count, work("y", shapes), compute)
+    return y
 
 
-def overlapped(cut: Tiling, tiles: Any, block: Block) -> Any:
-    """Tiles of n x n side by side, every m, added up where they overlap; a margin is left over.
+def winograd_conv2d_grad_x(
+    gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
+) -> NumPyArray:
+    """Compute the gradient of the images; see `conv2d_grad_x_op`."""
+    shapes, gx, pad = shapes_of_x(gy, W, shape, params), np.empty(shape, gy.dtype), params.pad[0]
+    size = tile_size("x", shapes)
+    by_channels = splits_by_channels(size, shapes)
+    U = transform_filters(W.swapaxes(0, 1), size)
 
-    Columns first: the m columns that a tile begins with are copied, the other two are added to
-    the beginning of the next tile. Then the last two rows, as long rows, to the next tiles below.
+    def compute(part: slice) -> None:
+        if by_channels:
+            tiles.image_gradient(gy, U[:, part], pad, size, gx[:, part])
+        else:
+            tiles.image_gradient(gy[part], U, pad, size, gx[part])
+
+    parallel_for(gx.shape[1] if by_channels else len(gx), work("x", shapes), compute)
+    return gx
+
+
+def winograd_conv2d_grad_W(
+    x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
+) -> NumPyArray:
+    """Compute the gradient of the filters; see `conv2d_grad_W_op`."""
+    shapes, pad = shapes_of_W(x, gy, kernel, params), params.pad[0]
+    size = tile_size("W", shapes)
+    by_filters = splits_by_channels(size, shapes)
+
+    def compute(part: slice) -> NumPyArray:
+        if by_filters:
+            return tiles.filter_gradient(x, gy[:, part], pad, size)
+        return tiles.filter_gradient(x[part], gy[part], pad, size)
+
+    parts = parallel_for(gy.shape[1] if by_filters else len(x), work("W", shapes), compute)
+    if not by_filters:
+        return add_up(parts)
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def winograd_conv2d_grads(
+    gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
+) -> tuple[NumPyArray, NumPyArray, Any]:
+    """Compute the gradients of images, filters and bias; gy is transformed once."""
+    shapes, gx, pad = shapes_of_grads(gy, x, W, params), np.empty(x.shape, x.dtype), params.pad[0]
+    size = tile_size("x", shapes)
+    U = transform_filters(W.swapaxes(0, 1), size)
+
+    def compute(part: slice) -> NumPyArray:
+        return tiles.both_gradients(x[part], gy[part], U, pad, size, gx[part])
+
+    both = work("x", shapes) + work("W", shapes)
+    return gx, add_up(parallel_for(len(x), both, compute)), channel_sum_op(gy)
+
+
+def transform_filters(W: NumPyArray, size: int) -> NumPyArray:
+    """Return the transformed filters (n*n, OC, C), computed by the threads that convolve.
+
+    BLAS's own threads would go on waiting for work on the cores that those need.
     """
-    m, n, images, rows = cut.m, cut.n, block.stop - block.start, block.bottom - block.top
-    shape = (cut.C, images, rows, cut.across, n)
-    strides = tuple(np.cumprod((4 * n, n, cut.across, rows, images))[::-1])
-    beginning = np.ndarray(shape, ITEM[m], tiles, 0, strides).transpose(1, 0, 2, 4, 3)
-    end = np.ndarray(shape, PAIR, tiles, 4 * m, strides).transpose(1, 0, 2, 4, 3)
-    joined = cut.room("joined", images, cut.C, rows + 1, m, (cut.across + 1) * m)
-    below = cut.room("below", images, cut.C, rows, 2, (cut.across + 1) * m)
-    for target, part in ((joined[:, :, :rows], slice(m)), (below, slice(m, n))):
-        items, pairs = target.view(ITEM[m]), target.view(PAIR)
-        items[..., :-1] = beginning[:, :, :, part]
-        items[..., -1] = 0
-        pairs[..., m // 2 :: m // 2] += end[:, :, :, part]
-    joined[:, :, rows] = 0
-    joined[:, :, 1:, :2] += below
-    return joined.reshape(images, cut.C, (rows + 1) * m, -1)
+    U = np.empty(((size + 2) ** 2, *W.shape[:2]), W.dtype)
+
+    def compute(part: slice) -> None:
+        U[:, part] = tiles.transform_filters(W[part], size)
+
+    parallel_for(len(W), 9.0 * U.size, compute)
+    return U
+
+
+ALGORITHM = Algorithm("f", supports, cost, is_allowed)
+KERNELS = conv_kernels(
+    ALGORITHM,
+    winograd_conv2d,
+    winograd_conv2d_grad_x,
+    winograd_conv2d_grad_W,
+    winograd_conv2d_grads,
+)

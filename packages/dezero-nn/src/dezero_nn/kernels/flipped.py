@@ -1,0 +1,96 @@
+"""Compute gradients as convolutions with flipped filters, which lay out gy instead of gx.
+
+With a stride, the images split by the remainder of their positions: each remainder meets every
+other kernel position only, and is a convolution of stride 1. Along one axis, with stride 2 and a
+filter (u v w):
+
+      gx   v  uw  v  uw  v      two convolutions: with (u w) and with (v), each flipped
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..conv_kernels import NumPyArray
+from ..windows import DENSE, ConvParams, ConvShapes, Pair
+from . import columns
+from .views import cut_out
+
+
+class Remainder(NamedTuple):
+    """Along one axis, the positions of images that are equal modulo the stride.
+
+    Attributes:
+        positions: the positions of the images.
+        taps: the kernel positions that meet them.
+        reached: the first position of gy that those meet, and the one after the last.
+    """
+
+    positions: slice
+    taps: slice
+    reached: Pair
+
+
+def remainders(shapes: ConvShapes) -> Iterator[tuple[Remainder, Remainder]]:
+    """Yield each combination of remainders down and across."""
+    stride, pad, dilation, _ = shapes.params
+    axes = zip(shapes.x[2:], shapes.kernel, stride, pad, dilation, strict=True)
+    down, across = (list(axis_remainders(*axis)) for axis in axes)
+    return ((one, other) for one in down for other in across)
+
+
+def axis_remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> Iterator[Remainder]:
+    """Yield the remainders of one axis.
+
+    Position p meets kernel position k for output o if p + pad = stride * o + dilation * k; the
+    stride or the dilation is 1.
+    """
+    for rest in range(stride):
+        first = -(-(pad - rest) // stride)
+        position = rest + stride * first - pad
+        stop = first + -(-(size - position) // stride)
+        reach = dilation * (-(-(K - rest) // stride) - 1)
+        if position < size:
+            positions, taps = slice(position, None, stride), slice(rest, None, stride)
+            yield Remainder(positions, taps, (first - reach, stop))
+
+
+def image_gradient(gy: NumPyArray, W: NumPyArray, params: ConvParams, gx: NumPyArray) -> None:
+    """Write the gradient of the images to ``gx``: convolve gy with the flipped filters."""
+    once = ConvParams(dilation=params.dilation, groups=params.groups)
+    for down, across in remainders(ConvShapes(gx.shape, W.shape, params)):
+        filters = flip(W[..., down.taps, across.taps], params.groups)
+        target = gx[:, :, down.positions, across.positions]
+        if filters.size == 0:
+            target[...] = 0
+            continue
+        part = cut_out(gy, down.reached, across.reached)
+        y = target if params.stride == DENSE else np.empty(target.shape, target.dtype)
+        columns.convolve(part, filters, None, once, y)
+        if y is not target:
+            target[...] = y
+
+
+def filter_gradient(x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams) -> NumPyArray:
+    """Return the gradient of the filters: columns of gy times x, for each remainder."""
+    shapes = ConvShapes(x.shape, (gy.shape[1], x.shape[1] // params.groups, *kernel), params)
+    once = ConvParams(dilation=params.dilation, groups=params.groups)
+    gW = np.zeros(shapes.W, x.dtype)
+    for down, across in remainders(shapes):
+        part = gW[..., down.taps, across.taps]
+        if part.size > 0:
+            images = np.ascontiguousarray(x[:, :, down.positions, across.positions])
+            outputs, taps = cut_out(gy, down.reached, across.reached), part.shape[2:]
+            flipped = columns.filter_gradient(outputs, images, taps, once)
+            part[...] = flip(flipped, params.groups)
+    return gW
+
+
+def flip(W: NumPyArray, groups: int) -> NumPyArray:
+    """Return filters rotated by 180 degrees, with input and output channels exchanged."""
+    OC, C, KH, KW = W.shape
+    parts = W.reshape(groups, OC // groups, C, KH, KW).swapaxes(1, 2)[..., ::-1, ::-1]
+    return np.ascontiguousarray(parts).reshape(groups * C, OC // groups, KH, KW)

@@ -1,0 +1,50 @@
+"""Add overlapping tiles to images: the transpose of cutting images into tiles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..conv_kernels import NumPyArray
+from .tiling import ITEM, PAIR, Block, Tiling, transforms
+
+
+def add_tiles(tiling: Tiling, U: NumPyArray, M: NumPyArray, block: Block, gx: NumPyArray) -> None:
+    """Multiply the gradient M (n*n, OC, T) of a block by the filters U; add the tiles to ``gx``."""
+    n, m, pad, images = tiling.n, tiling.m, tiling.pad, block.stop - block.start
+    V = np.matmul(U, M, out=tiling.buffer("V", n * n, tiling.C, tiling.tiles(block)))
+    flat = tiling.buffer("d", tiling.C * tiling.tiles(block), n * n)
+    np.matmul(V.reshape(n * n, -1).T, transforms(m)[2], out=flat)
+    joined = add_overlaps(tiling, flat, block)
+    if block.bottom - block.top == tiling.down:
+        whole = joined
+    else:
+        whole = tiling.buffer("whole", images, tiling.C, (tiling.down + 1) * m, joined.shape[3])
+        if block.top == 0:
+            whole[...] = 0
+        whole[:, :, block.top * m : (block.bottom + 1) * m] += joined
+    if block.bottom == tiling.down:
+        gx[block.start : block.stop] = whole[:, :, pad : pad + tiling.H, pad : pad + tiling.W]
+
+
+def add_overlaps(tiling: Tiling, tiles: NumPyArray, block: Block) -> NumPyArray:
+    """Return tiles of n x n, every m, added where they overlap; the padding is still there.
+
+    Columns first: the first m columns of a tile are copied, the other two are added to the next
+    tile. Then the last two rows are added, as long rows, to the tiles below.
+    """
+    m, n, images, rows = tiling.m, tiling.n, block.stop - block.start, block.bottom - block.top
+    shape = (tiling.C, images, rows, tiling.across, n)
+    strides = tuple(np.cumprod((4 * n, n, tiling.across, rows, images))[::-1])
+    beginning = np.ndarray(shape, ITEM[m], tiles, 0, strides).transpose(1, 0, 2, 4, 3)
+    end = np.ndarray(shape, PAIR, tiles, 4 * m, strides).transpose(1, 0, 2, 4, 3)
+    joined = tiling.buffer("joined", images, tiling.C, rows + 1, m, (tiling.across + 1) * m)
+    below = tiling.buffer("below", images, tiling.C, rows, 2, (tiling.across + 1) * m)
+    for target, part in ((joined[:, :, :rows], slice(m)), (below, slice(m, n))):
+        items: NumPyArray = target.view(ITEM[m])
+        pairs = target.view(PAIR)
+        items[..., :-1] = beginning[:, :, :, part]
+        items[..., -1] = 0
+        pairs[..., m // 2 :: m // 2] += end[:, :, :, part]
+    joined[:, :, rows] = 0
+    joined[:, :, 1:, :2] += below
+    return joined.reshape(images, tiling.C, (rows + 1) * m, -1)

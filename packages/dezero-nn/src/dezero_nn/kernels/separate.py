@@ -1,0 +1,27 @@
+"""Compute the gradients of a convolution one by one, where two algorithms are faster than one."""
+
+from __future__ import annotations
+
+from dezero_core.extend import Array, Kernel
+
+from ..conv_kernels import TOLERANCE
+from ..functions.conv import conv2d_grad_W_op, conv2d_grad_x_op, conv2d_grads_op
+from ..windows import ConvParams
+from .im2col import COPY
+
+
+def separate_conv2d_grads(
+    gy: Array, x: Array, W: Array, params: ConvParams
+) -> tuple[Array, Array, Array]:
+    """Compute each gradient by its cheapest kernel; see `conv2d_grads_op`."""
+    return conv2d_grads_op.portable(gy, x, W, params)
+
+
+def cost(gy: Array, x: Array, W: Array, params: ConvParams) -> float:
+    """Return the sum of the estimates, and of one more pass over gy."""
+    of_x = conv2d_grad_x_op.estimate(gy, W, x.shape, params)
+    of_W = conv2d_grad_W_op.estimate(x, gy, (W.shape[2], W.shape[3]), params)
+    return of_x + of_W + COPY * gy.size
+
+
+KERNEL = Kernel("conv2d_grads", "numpy", separate_conv2d_grads, tolerance=TOLERANCE, cost=cost)

@@ -1,0 +1,152 @@
+"""Convolution by oneDNN with channels in blocks of 16.
+
+One channel costs as much as sixteen. Groups of 16, 8 or 4 channels are fast, and so is filtering
+each channel by itself (depthwise convolution), from 16 channels.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from dezero_nn.conv_kernels import (
+    Algorithm,
+    NumPyArray,
+    conv_kernels,
+    shapes_of_grads,
+    shapes_of_W,
+    shapes_of_x,
+    shapes_of_y,
+)
+from dezero_nn.windows import DENSE, ConvParams, ConvShapes, Pair, Shape
+
+from . import convolution
+from .conv_operations import Order
+
+ORDER = Order.BLOCKED
+
+# Nanoseconds of one core with AVX-512, fitted to 280 drawn shapes (docs/performance.md).
+
+MULTIPLY_ADD = 0.0183
+"""Per multiply-add, those of padded channels included. Off by two: up to 1.6x of the best."""
+
+REORDER = 0.5
+"""Per element of images, outputs or filters that is brought into another order. Off by two: up to
+1.3x for few channels."""
+
+CALL = 10_000
+"""Per call. Off by two: less than 10 %, for very small convolutions only."""
+
+WIDTHS = {"y": (16, 8, 4), "x": (16, 8, 4), "W": (16, 8)}
+"""Channels per group that oneDNN computes fast."""
+
+
+def sixteens(channels: int) -> int:
+    """Return the number of channels that oneDNN computes."""
+    return -(-channels // 16) * 16
+
+
+def is_depthwise(shapes: ConvShapes) -> bool:
+    """Return whether every channel is filtered by itself."""
+    return shapes.x[1] == shapes.W[0] == shapes.params.groups > 1
+
+
+def width(part: str, shapes: ConvShapes) -> int | None:
+    """Return the largest fast number of channels that divides those of a group."""
+    C, OC = shapes.W[1], shapes.W[0] // shapes.params.groups
+    return next((n for n in WIDTHS[part] if C % n == OC % n == 0), None)
+
+
+def supports(parts: str, shapes: ConvShapes) -> bool | str:
+    """Return True, or why this layout does not compute a call fast."""
+    if parts == "xW" and shapes.x[0] == 1:
+        return "a single image splits differently for each gradient"
+    if is_depthwise(shapes):
+        if shapes.params.groups < 4 or (shapes.params.groups < 16 and shapes.kernel != (1, 1)):
+            return "fewer than 16 depthwise channels"
+        return supports_depthwise(parts, shapes)
+    if shapes.params.groups > 1 and any(width(part, shapes) is None for part in parts):
+        return "the channels of a group do not fill blocks of 16, 8 or 4"
+    return True
+
+
+def supports_depthwise(parts: str, shapes: ConvShapes) -> bool | str:
+    """Return True, or why oneDNN has no fast depthwise convolution."""
+    if parts != "y" and shapes.params.dilation != DENSE:
+        return "depthwise gradients with a dilation"
+    if "W" in parts and max(shapes.kernel) > 3:
+        return "the gradient of depthwise filters larger than 3x3"
+    return True
+
+
+@lru_cache(1024)
+def cost(part: str, shapes: ConvShapes) -> float:
+    """Return the estimated nanoseconds of one core for ``"y"``, ``"x"`` or ``"W"``."""
+    (N, C, H, W), (OC, *_), (*_, groups) = shapes
+    multiply_adds: float = shapes.multiply_adds
+    if is_depthwise(shapes):
+        multiply_adds *= sixteens(C) / C
+        C = OC = sixteens(C)
+    elif groups > 1:
+        multiply_adds *= 16 / (width(part, shapes) or 1)
+    else:
+        first = C if C < 16 and part != "x" else sixteens(C)  # first layers have special code
+        multiply_adds *= first * sixteens(OC) / (C * OC)
+        C, OC = first, sixteens(OC)
+    reordered = REORDER * (N * C * H * W + OC * shapes.positions)
+    return MULTIPLY_ADD * multiply_adds + call_cost(part, shapes, reordered)
+
+
+def call_cost(part: str, shapes: ConvShapes, reordered: float) -> float:
+    """Return the nanoseconds of reordering and of the call; 1x1 filters read images as they are."""
+    OC, C, KH, KW = shapes.W
+    if KH == KW == 1 and part != "W":
+        reordered = 0
+    return reordered + REORDER * OC * C * KH * KW + CALL
+
+
+def work(part: str, shapes: ConvShapes) -> float:
+    """Return the estimate in multiply-adds, for `parallel_for`."""
+    return cost(part, shapes) / MULTIPLY_ADD
+
+
+def onednn_blocked_conv2d(
+    x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
+) -> NumPyArray:
+    """Convolve."""
+    shapes = shapes_of_y(x, W, b, params)
+    return convolution.convolve(x, W, b, shapes, ORDER, work("y", shapes))
+
+
+def onednn_blocked_conv2d_grad_x(
+    gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
+) -> NumPyArray:
+    """Compute the gradient of the images."""
+    shapes = shapes_of_x(gy, W, shape, params)
+    return convolution.image_gradient(gy, W, shapes, ORDER, work("x", shapes))
+
+
+def onednn_blocked_conv2d_grad_W(
+    x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
+) -> NumPyArray:
+    """Compute the gradient of the filters."""
+    shapes = shapes_of_W(x, gy, kernel, params)
+    return convolution.filter_gradient(x, gy, shapes, ORDER, work("W", shapes))
+
+
+def onednn_blocked_conv2d_grads(
+    gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
+) -> tuple[NumPyArray, NumPyArray, Any]:
+    """Compute the gradients of images, filters and bias."""
+    shapes = shapes_of_grads(gy, x, W, params)
+    both = work("x", shapes) + work("W", shapes)
+    return convolution.both_gradients(gy, x, W, shapes, ORDER, both)
+
+
+KERNELS = conv_kernels(
+    Algorithm("f", supports, cost),
+    onednn_blocked_conv2d,
+    onednn_blocked_conv2d_grad_x,
+    onednn_blocked_conv2d_grad_W,
+    onednn_blocked_conv2d_grads,
+)
