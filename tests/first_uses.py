@@ -269,14 +269,19 @@ def compiled_kernels() -> None:
 
 
 @case(
-    "dezero_nn.kernels.conv.cheapest",
-    "dezero_nn.kernels.filters._kept",
-    "dezero_nn.kernels.winograd.maps",
+    "dezero_nn.kernels.filters._cache",
+    "dezero_nn.kernels.im2col.copies_less_transposed",
+    "dezero_nn.kernels.im2col.cost",
+    "dezero_nn.kernels.tiling.transforms",
+    "dezero_nn.kernels.winograd.cost",
+    "dezero_nn.kernels.winograd.tile_size",
     "dezero_nn.parallel._chosen",
     "dezero_nn.parallel._workers",
     "dezero_nn.blas.thread_functions",
     "dezero_nn.blas.blas_library",
     "dezero_nn.windows.window_counts",
+    "dezero_onednn.blocked.cost",
+    "dezero_onednn.channels_last.cost",
 )
 def convolutions() -> None:
     from dezero_core import no_grad
@@ -296,9 +301,9 @@ def convolutions() -> None:
     assert all(np.allclose(y, results[0], atol=1e-4) for y in results)
 
 
-@case("dezero_nn.kernels.filters._kept, while the filters change")
+@case("dezero_nn.kernels.filters._cache, while the filters change")
 def filters_that_change() -> None:
-    from dezero_nn.kernels.filters import remembered
+    from dezero_nn.kernels.filters import cached_transform
 
     first, second = np.zeros(1 << 16, "f"), np.ones(1 << 16, "f")
     W = first.copy()
@@ -308,12 +313,14 @@ def filters_that_change() -> None:
             if number == 0:
                 W[...] = (first, second)[turn % 2]
             else:
-                remembered(W, 4, lambda W, m: W.copy())
+                cached_transform(W, 4, lambda W, m: W.copy())
 
     race(job)
     for bits in first, second:
         W[...] = bits
-        assert np.array_equal(remembered(W, 4, lambda W, m: W.copy()), bits), "of other filters"
+        assert np.array_equal(cached_transform(W, 4, lambda W, m: W.copy()), bits), (
+            "of other filters"
+        )
 
 
 LAYERS = {

@@ -109,7 +109,7 @@ except ImportError as error: assert "CuPy is not installed" in str(error)
 from dezero_core.extend import kernel_log
 x, W = np.ones((1, 16, 40, 40), "float32"), np.ones((16, 16, 5, 5), "float32")
 with kernel_log() as ran: assert nn.conv2d(x, W).data[0, 0, 0, 0] == 400
-assert ran[0].kernel == "numpy:onednn_conv2d"
+assert ran[0].kernel == "numpy:onednn_blocked_conv2d"
 """,
     ("dezero-core", "dezero-nn", "dezero-io"): TRAIN
     + 'model.save_weights("m"); model.load_weights("m")',

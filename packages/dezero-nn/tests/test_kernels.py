@@ -14,14 +14,26 @@ from dezero_core import Parameter, Variable, precision
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import kernel_log, ops, plugins
 from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, parallel
-from dezero_nn.kernels import all_kernels, columns, conv, filters, updates, winograd
+from dezero_nn.kernels import (
+    all_kernels,
+    columns,
+    filters,
+    im2col,
+    tiles,
+    tiling,
+    updates,
+    winograd,
+)
 from dezero_nn.windows import ConvParams
 
 # tested below: rules of optimizers, larger images
 OTHERWISE = ("update", "conv2d_grads")
-KERNELS = {k.op: k for k in all_kernels() if k.function.__name__ not in OTHERWISE}
+KERNELS = {k.function.__name__: k for k in all_kernels() if k.op not in OTHERWISE}
+WINOGRAD = [name for name in KERNELS if name.startswith("winograd")]
 small, sides = st.integers(1, 3), st.integers(1, 7)
 pairs = st.tuples(small, small)
+WINOGRAD_SHAPE = (3, 3), (1, 1), (1, 1), (1, 1), 1
+"""The kernel size, stride, padding, dilation and groups of a convolution that Winograd computes."""
 
 
 def numbers(draw: Any, shape: tuple[int, ...], dtype: str) -> Any:
@@ -31,9 +43,9 @@ def numbers(draw: Any, shape: tuple[int, ...], dtype: str) -> Any:
 
 
 @st.composite
-def arguments(draw: Any, op: str) -> tuple[Any, ...]:
-    """What the op's signature asks for, of some geometry in which a window fits."""
-    dtype = draw(st.sampled_from(["float32", "float64"]))
+def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]:
+    """Draw arguments of the op, with sizes in which a window fits."""
+    dtype = "float32" if for_winograd else draw(st.sampled_from(["float32", "float64"]))
     N, C, OC, groups = draw(small), draw(small), draw(small), draw(small)
     size = draw(sides), draw(sides)
     kernel, stride, dilation = draw(pairs), draw(pairs), draw(pairs)
@@ -43,6 +55,9 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     pad = tuple(draw(st.integers(0, k + beyond)) for k in kernel)
     counts = [get_conv_outsize(*n) for n in zip(size, kernel, stride, pad, dilation, strict=True)]
     assume(min(counts) > 0)
+    if for_winograd:
+        size, kernel, stride, pad, dilation, groups = (size[0] + 2, size[1] + 2), *WINOGRAD_SHAPE
+        counts = [size[0], size[1]]
     params = ConvParams(stride, pad, dilation, groups)
     around, (size_h, _) = (kernel, stride, pad), size
 
@@ -121,20 +136,21 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parallel._chosen = None
 
 
-@pytest.mark.parametrize("op", sorted(KERNELS))
+@pytest.mark.parametrize("name", sorted(KERNELS))
 @given(data=st.data())
-def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None:
-    kernel, portable = KERNELS[op], ops[op].portable
+def test_a_kernel_is_held_to_its_portable_definition(name: str, data: Any) -> None:
+    kernel = KERNELS[name]
+    portable = ops[kernel.op].portable
     parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
-    given_ = data.draw(arguments(op))
+    given_ = data.draw(arguments(kernel.op, name.startswith("winograd")))
     if data.draw(st.booleans()) and given_[0].ndim == 4:
         first = np.repeat(given_[0], 2, axis=3)[..., ::2]  # the same, not contiguous
         given_ = (first, *given_[1:])
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
-    assume(kernel.supports(*given_))
+    assume(kernel.supports(*given_) is True)
     fewest = data.draw(st.sampled_from([0, 96]))  # images are shared out, or channels
     block = data.draw(st.sampled_from([columns.BLOCK, 500]))  # columns of images, or of rows
-    with patch.object(winograd, "FEWEST", fewest), patch.object(columns, "BLOCK", block):
+    with patch.object(winograd, "MIN_TILES", fewest), patch.object(columns, "BLOCK", block):
         got, expected = kernel.function(*given_), portable(*given_)
     pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
     for found, wanted in pairs:
@@ -149,11 +165,11 @@ def test_a_kernel_is_held_to_its_portable_definition(op: str, data: Any) -> None
         assert np.array_equal(x, same) if isinstance(x, np.ndarray) else x == same
 
 
-@pytest.mark.parametrize("op", sorted(KERNELS))
-def test_contiguous_arrays_of_both_precisions_are_supported(op: str) -> None:
-    @given(arguments(op))
+@pytest.mark.parametrize("name", sorted(set(KERNELS) - set(WINOGRAD)))
+def test_contiguous_arrays_of_both_precisions_are_supported(name: str) -> None:
+    @given(arguments(KERNELS[name].op))
     def supported(arguments: tuple[Any, ...]) -> None:
-        assert KERNELS[op].supports(*arguments)
+        assert KERNELS[name].supports(*arguments) is True
 
     supported()
 
@@ -170,7 +186,8 @@ def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.Monkey
         ("conv2d_grad_x", (gy, W, x.shape, params)),
         ("conv2d_grad_W", (x, gy, (3, 2), params)),
     ):
-        np.testing.assert_allclose(KERNELS[op].function(*given_), ops[op].portable(*given_))
+        kernel = KERNELS[f"im2col_{op}"]
+        np.testing.assert_allclose(kernel.function(*given_), ops[op].portable(*given_))
 
 
 sizes = st.integers(1, 19)
@@ -187,19 +204,18 @@ def test_winograd_computes_what_columns_do(
     draw = np.random.default_rng(N + C + OC)
     x = draw.standard_normal((N, C, *size), np.float32)
     W, b = draw.standard_normal((OC, C, 3, 3), np.float32), draw.standard_normal(OC, np.float32)
-    settings = (1, 1), (pad, pad), (1, 1), 1
+    params = ConvParams(pad=(pad, pad))
     y, gx = np.empty((N, OC, size[0] + 2 * pad - 2, size[1] + 2 * pad - 2), x.dtype), x.copy()
-    with patch.object(winograd, "BLOCK", block), patch.object(winograd, "FEWEST", 1):
-        winograd.conv2d(x, winograd.mapped_filters(W, m), b, pad, m, y)
-        winograd.conv2d_grad_x(y, winograd.mapped_filters(W.swapaxes(0, 1), m), pad, m, gx)
-        gW = winograd.conv2d_grad_W(x, y, pad, m)
-        U, again = winograd.mapped_filters(W.swapaxes(0, 1), m), np.empty_like(x)
-        assert np.array_equal(winograd.conv2d_grads(x, y, U, pad, m, again), gW)
+    with patch.object(tiling, "BLOCK", block), patch.object(tiling, "MIN_BLOCK", 1):
+        U, again = tiles.transform_filters(W.swapaxes(0, 1), m), np.empty_like(x)
+        tiles.convolve(x, tiles.transform_filters(W, m), b, pad, m, y)
+        tiles.image_gradient(y, U, pad, m, gx)
+        gW = tiles.filter_gradient(x, y, pad, m)
+        assert np.array_equal(tiles.both_gradients(x, y, U, pad, m, again), gW)
         assert np.array_equal(again, gx)
-    wanted_y, wanted_gx = np.empty_like(y), np.empty_like(x)
-    columns.conv2d(x, W, b, *settings, wanted_y)
-    columns.conv2d_grad_x(y, W, *settings, wanted_gx)
-    wanted_gW = columns.conv2d_grad_W(x, y, (3, 3), *settings)
+    wanted_y = im2col.im2col_conv2d(x, W, b, params)
+    wanted_gx = im2col.im2col_conv2d_grad_x(y, W, x.shape, params)
+    wanted_gW = im2col.im2col_conv2d_grad_W(x, y, (3, 3), params)
     for got, wanted in ((y, wanted_y), (gx, wanted_gx), (gW, wanted_gW)):
         assert got.shape == wanted.shape and got.dtype == wanted.dtype
         assert np.max(np.abs(got - wanted)) <= 3e-5 * np.max(np.abs(wanted))
@@ -207,13 +223,13 @@ def test_winograd_computes_what_columns_do(
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize(
-    ("images", "dtype", "way"), [(8, "f", "numpy:conv2d_grads"), (8, "d", "numpy:conv2d_grads"),
-                                 (1, "f", "portable")]
-)  # fmt: skip
-def test_both_gradients_at_once_are_those_one_by_one(
-    images: int, dtype: str, way: str, count: int
+    ("images", "dtype", "algorithm"),
+    [(8, "f", "winograd"), (8, "d", "im2col"), (1, "f", "separate")],
+)
+def test_both_gradients_at_once_equal_those_one_by_one(
+    images: int, dtype: str, algorithm: str, count: int
 ) -> None:
-    """By Winograd, and in double precision by columns; a single image has nothing to share out."""
+    """Winograd computes float32, im2col float64; a single image splits for each gradient."""
     parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     x, gy = draw.standard_normal((2, images, 64, 56, 15)).astype(dtype)
@@ -221,7 +237,7 @@ def test_both_gradients_at_once_are_those_one_by_one(
     op = ops["conv2d_grads"]
     with kernel_log() as ran:
         found = op(gy, x, W, params)
-    assert ran[0][:2] == ("conv2d_grads", way)
+    assert ran[0].kernel == f"numpy:{algorithm}_conv2d_grads"
     for got, wanted in zip(found, op.portable(gy, x, W, params), strict=True):
         assert got.dtype == wanted.dtype
         assert np.max(np.abs(got - wanted)) <= 3e-5 * np.max(np.abs(wanted))
@@ -301,29 +317,29 @@ def test_batch_normalisation_shows_infinities() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("size", [(40, 37), (24, 24), (9, 50)])
-def test_rows_of_one_image_are_shared_out(count: int, size: tuple[int, int]) -> None:
+def test_a_single_image_is_split_over_its_rows(count: int, size: tuple[int, int]) -> None:
     parallel.set_num_threads(count)
     draw = np.random.default_rng(0)
     x, W = draw.standard_normal((1, 32, *size), "f"), draw.standard_normal((64, 32, 3, 3), "f")
     b, params = draw.standard_normal(64, "f"), ConvParams(pad=(1, 1))
-    with patch.object(conv, "cheapest", lambda *_: 4):
-        y = conv.conv2d(x, W, b, params)
+    with patch.object(winograd, "tile_size", lambda *_: 4):
+        y = winograd.winograd_conv2d(x, W, b, params)
     wanted = ops["conv2d"].portable(x, W, b, params)
     assert np.max(np.abs(y - wanted)) <= 3e-5 * np.max(np.abs(wanted))
 
 
-def test_remembered_filters_are_those_of_now() -> None:
-    """Whoever changes a weight in place need not say so; and no more is kept than allowed."""
-    mapped = winograd.mapped_filters
+def test_the_cache_of_filters_notices_changes_and_is_bounded() -> None:
+    """A weight may change in place."""
+    transform = winograd.transform_filters
     W = np.ones((2, 3, 3, 3), "f")
-    first = filters.remembered(W, 4, mapped)
-    assert filters.remembered(W, 4, mapped) is first
+    first = filters.cached_transform(W, 4, transform)
+    assert filters.cached_transform(W, 4, transform) is first
     W[0, 0, 0, 0] = -0.0
-    assert np.array_equal(filters.remembered(W, 4, mapped), mapped(W, 4))
-    assert filters.remembered(W, 2, mapped).shape == (16, 2, 3)
-    with patch.object(filters, "MOST", first.nbytes):
-        filters.remembered(W, 4, mapped)
-        assert sum(U.nbytes for _, U in filters._kept.values()) <= first.nbytes
+    assert np.array_equal(filters.cached_transform(W, 4, transform), transform(W, 4))
+    assert filters.cached_transform(W, 2, transform).shape == (16, 2, 3)
+    with patch.object(filters, "MAX_BYTES", first.nbytes):
+        filters.cached_transform(W, 4, transform)
+        assert sum(U.nbytes for _, U in filters._cache.values()) <= first.nbytes
 
 
 def test_convolution_is_repeatable() -> None:

@@ -221,15 +221,15 @@ def run_together(*jobs: Any, seconds: float = 0.4) -> None:
 @pytest.mark.usefixtures("switching")
 def test_filters_are_remembered_in_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each thread gets the filters that it asked for, while others add and remove some."""
-    monkeypatch.setattr(filters, "MOST", 300)
+    monkeypatch.setattr(filters, "MAX_BYTES", 300)
     weights = [np.full((2, 3, 3, 3), n, "f") for n in range(30)]
 
     def look() -> None:
         for n, W in enumerate(weights):
-            assert filters.remembered(W, 2, lambda W, m: W.reshape(-1)[:5].copy())[0] == n
+            assert filters.cached_transform(W, 2, lambda W, m: W.reshape(-1)[:5].copy())[0] == n
 
     run_together(*[look] * 4)
-    assert sum(U.nbytes for _, U in filters._kept.values()) <= 300 + 4 * 20
+    assert sum(U.nbytes for _, U in filters._cache.values()) <= 300 + 4 * 20
 
 
 @pytest.mark.usefixtures("switching")
@@ -299,6 +299,6 @@ def test_filters_that_change_while_they_are_mapped_are_not_mistaken_for_the_old_
         W[...] = 1  # as an update in another thread
         return seen.copy()
 
-    assert not filters.remembered(W, 4, mapped).any()
+    assert not filters.cached_transform(W, 4, mapped).any()
     W[...] = 0
-    assert not filters.remembered(W, 4, mapped).any(), "those of zeros"
+    assert not filters.cached_transform(W, 4, mapped).any(), "those of zeros"

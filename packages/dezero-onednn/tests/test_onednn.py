@@ -15,19 +15,15 @@ from hypothesis import strategies as st
 
 from dezero_core import Variable, grad, precision
 from dezero_core.errors import PluginError, ShapeError, UnsupportedType
-from dezero_core.extend import kernel_log, ops
+from dezero_core.backends.kernels import all_kernels
+from dezero_core.extend import Kernel, kernel_log, ops
 from dezero_core.pointers import has_layout
 from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel
-from dezero_nn.windows import ConvParams
-from dezero_onednn import convolution, library, recurrent
-from dezero_onednn.choice import Way, best
+from dezero_nn.windows import ConvParams, ConvShapes
+from dezero_onednn import blocked, channels_last, conv_operations, convolution, library, recurrent
+from dezero_onednn.conv_operations import Order
 
-KERNELS = {
-    "conv2d": convolution.onednn_conv2d,
-    "conv2d_grad_x": convolution.onednn_conv2d_grad_x,
-    "conv2d_grad_W": convolution.onednn_conv2d_grad_W,
-    "conv2d_grads": convolution.onednn_conv2d_grads,
-}
+KERNELS = [*blocked.KERNELS, *channels_last.KERNELS]
 DENSE = (1, 1)
 
 
@@ -87,16 +83,16 @@ def listed(result: Any) -> list[Any]:
     return list(result) if isinstance(result, tuple) else [result]
 
 
-@pytest.mark.parametrize("way", [Way.BLOCKED, Way.CHANNELS_LAST], ids=lambda way: way.name)
-@pytest.mark.parametrize("op", KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.function.__name__)
 @given(data=st.data())
-def test_a_kernel_is_held_to_its_portable_definition(op: str, way: Way, data: Any) -> None:
+def test_a_kernel_is_held_to_its_portable_definition(kernel: Kernel, data: Any) -> None:
+    op = kernel.op
     parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
     before = [x.copy() if isinstance(x, np.ndarray) else x for x in given_]
     block = data.draw(st.sampled_from([convolution.BLOCK, 1]))  # all images at once, or few
-    with patch.multiple(convolution, best=lambda *_: way, BLOCK=block):
-        got, expected = KERNELS[op](*given_), ops[op].portable(*given_)
+    with patch.object(convolution, "BLOCK", block):
+        got, expected = kernel.function(*given_), ops[op].portable(*given_)
     results = got, expected, sums_of_terms(op, given_)
     for found, wanted, terms in zip(*map(listed, results), strict=True):
         assert found.shape == wanted.shape and found.dtype == wanted.dtype
@@ -175,60 +171,66 @@ F4 = "float32"
 def test_other_convolutions_are_left_to_others() -> None:
     x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
     params = ConvParams(pad=(1, 1))
-    assert convolution.supports_conv2d(x, W, None, params)
-    for dtype in ("float64", "float16", ">f4", "int32"):
-        assert not convolution.supports_conv2d(x.astype(dtype), W.astype(dtype), None, params)
-    assert not convolution.supports_conv2d(x, W.astype("float64"), None, params)
-    assert not convolution.supports_conv2d(x[:0], W, None, params)
-    assert not convolution.supports_conv2d_grads(x, x, W, params), "there is one image"
+    for forward, *_, gradients in (blocked.KERNELS, channels_last.KERNELS):
+        assert forward.supports(x, W, None, params) is True
+        for dtype in ("float64", "float16", ">f4", "int32"):
+            assert "dtype" in forward.supports(x.astype(dtype), W.astype(dtype), None, params)
+        assert "dtypes" in forward.supports(x, W.astype("float64"), None, params)
+        assert "empty" in forward.supports(x[:0], W, None, params)
+        assert "a single image" in gradients.supports(x, x, W, params)
 
 
-P, B, L = Way.PLAIN, Way.BLOCKED, Way.CHANNELS_LAST
-BEST = [
+B, L = "onednn_blocked", "onednn_channels_last"
+M, G = "im2col", "winograd"
+CHEAPEST = [
     # shape of x, of W, stride, groups; the output, gradient of x and of W
-    ((64, 64, 5, 5), (64, 64, 3, 3), 1, 1, (B, B, B)),  # small maps
+    ((64, 64, 5, 5), (64, 64, 3, 3), 1, 1, (B, B, B)),  # small images
     ((32, 32, 28, 28), (64, 32, 5, 5), 1, 1, (B, B, B)),
     ((16, 64, 56, 56), (128, 64, 3, 3), 2, 1, (B, B, B)),
-    ((16, 128, 28, 28), (128, 1, 3, 3), 1, 128, (B, B, B)),  # channel by channel
-    ((16, 64, 28, 28), (64, 1, 5, 5), 1, 64, (B, B, P)),
-    ((6, 4, 170, 85), (4, 1, 3, 3), 1, 4, (L, L, L)),  # of few channels
-    ((53, 2, 45, 30), (2, 1, 3, 3), 1, 2, (P, P, P)),
-    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, (B, B, B)),
-    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, (B, B, P)),
-    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, (P, P, B)),  # first layers
-    ((1, 4, 5, 5), (4, 4, 3, 3), 1, 1, (P, P, P)),  # too small for a call
-    ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, (P, P, P)),  # Winograd's
-    ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, (P, P, P)),  # few filters
-    ((16, 64, 28, 28), (64, 16, 3, 3), 1, 4, (B, B, B)),  # groups of sixteen, and of nine
-    ((15, 204, 6, 12), (36, 51, 3, 3), 1, 4, (L, L, L)),
+    ((16, 128, 28, 28), (128, 1, 3, 3), 1, 128, (B, B, B)),  # depthwise
+    ((16, 64, 28, 28), (64, 1, 5, 5), 1, 64, (B, B, M)),
+    ((6, 4, 170, 85), (4, 1, 3, 3), 1, 4, (L, L, L)),  # few channels
+    ((53, 2, 45, 30), (2, 1, 3, 3), 1, 2, (M, M, M)),
+    ((16, 64, 56, 56), (128, 64, 1, 1), 1, 1, (B, B, M)),
+    ((64, 16, 32, 32), (16, 16, 1, 1), 1, 1, (B, B, M)),
+    ((64, 1, 28, 28), (32, 1, 3, 3), 1, 1, (B, M, B)),  # a first layer
+    ((1, 4, 5, 5), (4, 4, 3, 3), 1, 1, (M, M, M)),  # too small for a call
+    ((8, 128, 28, 28), (128, 128, 3, 3), 1, 1, (G, G, G)),
+    ((30, 109, 34, 34), (2, 109, 5, 5), 1, 1, (M, M, M)),  # few filters
+    ((16, 64, 28, 28), (64, 16, 3, 3), 1, 4, (B, B, B)),  # groups of 16 channels, and of 9
+    ((15, 204, 6, 12), (36, 51, 3, 3), 1, 4, (L, L, M)),
 ]
 
 
-@pytest.mark.parametrize(("x", "W", "stride", "groups", "ways"), BEST)
-def test_who_is_chosen(x: Any, W: Any, stride: int, groups: int, ways: Any) -> None:
-    settings = (stride, stride), (W[2] // 2, W[2] // 2), DENSE, groups
-    assert tuple(best(part, x, W, *settings) for part in "yxW") == ways
+def algorithms(x: Any, W: Any, params: ConvParams) -> tuple[str, ...]:
+    """Return which algorithm computes the output, the gradient of x and that of W."""
+    x, W = np.empty(x, F4), np.empty(W, F4)
+    gy = np.empty((len(x), len(W), *ConvShapes(x.shape, W.shape, params).counts), F4)
+    found = []
+    for op, arguments in {
+        "conv2d": (x, W, None, params),
+        "conv2d_grad_x": (gy, W, x.shape, params),
+        "conv2d_grad_W": (x, gy, W.shape[2:], params),
+    }.items():
+        kernels = [kernel for kernel, _ in all_kernels() if kernel.op == op]
+        supported = [kernel for kernel in kernels if kernel.supports(*arguments) is True]
+        best = min(supported, key=lambda kernel: kernel.cost(*arguments))
+        found.append(best.function.__name__.removesuffix(f"_{op}"))
+    return tuple(found)
 
 
-def test_what_was_chosen_before_says_nothing_where_it_is_exact() -> None:
-    shapes = "y", (8, 128, 28, 28), (128, 128, 3, 3), DENSE, DENSE, DENSE, 1
-    assert best(*shapes) is P, "Winograd's"
+@pytest.mark.parametrize(("x", "W", "stride", "groups", "expected"), CHEAPEST)
+def test_the_cheapest_algorithm(x: Any, W: Any, stride: int, groups: int, expected: Any) -> None:
+    params = ConvParams((stride, stride), (W[2] // 2, W[2] // 2), DENSE, groups)
+    assert algorithms(x, W, params) == expected
+
+
+def test_an_earlier_choice_does_not_hold_for_exact_precision() -> None:
+    shapes = (8, 128, 28, 28), (128, 128, 3, 3), ConvParams(pad=DENSE)
+    assert algorithms(*shapes) == (G, G, G)
     with precision("exact"):
-        assert best(*shapes) is B
-    assert best(*shapes) is P
-
-
-@pytest.mark.parametrize("ways", [(P, B), (B, P), (L, B)], ids=lambda ways: ways[0].name)
-@given(data=st.data())
-def test_each_gradient_goes_its_way(ways: tuple[Way, Way], data: Any) -> None:
-    given_ = data.draw(arguments("conv2d_grads"))
-    parallel.set_num_threads(data.draw(st.sampled_from([1, 2])))
-    with patch.object(convolution, "best", lambda part, *_: ways["xW".index(part)]):
-        found = convolution.onednn_conv2d_grads(*given_)
-    expected = ops["conv2d_grads"].portable(*given_)
-    terms = sums_of_terms("conv2d_grads", given_)
-    for got, wanted, of_terms in zip(found, expected, terms, strict=True):
-        assert np.max(np.abs(got - wanted)) <= limit(wanted, of_terms)
+        assert algorithms(*shapes) == (B, B, B)
+    assert algorithms(*shapes) == (G, G, G)
 
 
 def test_networks_use_it_without_being_told() -> None:
@@ -236,7 +238,8 @@ def test_networks_use_it_without_being_told() -> None:
     with kernel_log() as ran:
         y = conv2d(x, W)
         y.backward()
-    assert [run.kernel for run in ran] == ["numpy:onednn_conv2d", "numpy:onednn_conv2d_grads"]
+    names = [run.kernel for run in ran if run.op != "channel_sum"]
+    assert names == ["numpy:onednn_blocked_conv2d", "numpy:onednn_blocked_conv2d_grads"]
     assert float(y.data[0, 0, 0, 0]) == 16 * 25
 
 
@@ -258,8 +261,8 @@ def test_other_peoples_threads_are_left_alone() -> None:
 def test_many_shapes_do_not_fill_the_memory() -> None:
     x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
     for side in range(6, 40):
-        convolution.onednn_conv2d(x[:, :, :side, :side], W, None, ConvParams(pad=(1, 1)))
-    assert convolution.forward.made.cache_info().maxsize == 256
+        blocked.onednn_blocked_conv2d(x[:, :, :side, :side], W, None, ConvParams(pad=(1, 1)))
+    assert conv_operations.forward.made.cache_info().maxsize == 256
 
 
 def test_what_oneDNN_refuses_is_an_error() -> None:
@@ -307,7 +310,7 @@ print(ran[0][1], y, os.WEXITSTATUS(os.wait()[1]))
 """
 
 
-@pytest.mark.parametrize(("value", "kernel"), [(None, "onednn_conv2d"), ("off", "conv2d")])
+@pytest.mark.parametrize(("value", "kernel"), [(None, "onednn_blocked_conv2d"), ("off", "im2col_conv2d")])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_it_can_be_turned_off_and_survives_a_fork(value: str | None, kernel: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "DEZERO_ONEDNN"}
@@ -424,7 +427,8 @@ def test_arrays_in_every_layout_give_the_same(op: str) -> None:
 def test_wrong_arrays_never_reach_oneDNN() -> None:
     """Every slot of every primitive refuses an array that does not fit."""
     x, W, y = np.ones((2, 16, 9, 9), F4), np.ones((16, 16, 1, 1), F4), np.ones((2, 16, 9, 9), F4)
-    operation = convolution.forward(x.shape, W.shape, y.shape, True, ConvParams(), Way.BLOCKED)
+    shapes = ConvShapes(x.shape, W.shape, ConvParams())
+    operation = conv_operations.forward(shapes, Order.BLOCKED, True)
     right = y, x, W, np.ones(16, F4)
     operation([y], *right[1:])
     wrong = [*LAYOUTS.values(), lambda a: a[:-1], lambda a: a[None], lambda a: a[:0], np.sum]
@@ -462,5 +466,5 @@ def test_a_missing_library_is_warned_about_and_numpy_computes() -> None:
     environment = os.environ | {"DEZERO_ONEDNN": "/nowhere/libdnnl.so"}
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "numpy:conv2d 400.0 0\n", done.stderr
+    assert done.stdout == "numpy:im2col_conv2d 400.0 0\n", done.stderr
     assert "oneDNN could not be loaded" in done.stderr and "onednn" in done.stderr

@@ -93,8 +93,10 @@ def conv_kernel(
     def supports(*arguments: Any) -> bool | str:
         arrays = [x for x in arguments if isinstance(x, np.ndarray)]
         dtype = arrays[0].dtype
-        if dtype.char not in algorithm.dtypes or any(x.dtype != dtype for x in arrays):
+        if any(x.dtype != dtype for x in arrays) or dtype.char not in algorithm.dtypes:
             return f"the dtypes are not all one of {algorithm.dtypes!r}"
+        if not dtype.isnative:
+            return "the dtype is not in native byte order"
         if any(x.size == 0 or type(x) is not np.ndarray for x in arrays):
             return "an array is empty, or of a subclass of ndarray"
         allowed = algorithm.is_allowed()

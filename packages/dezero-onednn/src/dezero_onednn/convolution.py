@@ -89,17 +89,17 @@ def both_gradients(
     gy, x, W = map(contiguous, (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
 
-    def compute(part: slice) -> NumPyArray:
-        few = gy[part], x[part], gx[part]
+    def compute(part: slice) -> tuple[NumPyArray, Any]:
+        some_gy, some_x, some_gx = gy[part], x[part], gx[part]
         with one_thread():
-            return add_up(
-                block_gradients(
-                    few[0][block], few[1][block], few[2][block], W, shapes.params, order
-                )
-                for block in blocks(x[part], gy[part], W.size)
+            gW = add_up(
+                block_gradients(some_gy[few], some_x[few], some_gx[few], W, shapes.params, order)
+                for few in blocks(some_x, some_gy, W.size)
             )
+        return gW, ops["channel_sum"](some_gy)
 
-    return gx, add_up(parallel_for(len(x), work, compute)), ops["channel_sum"](gy)
+    gW, gb = map(add_up, zip(*parallel_for(len(x), work, compute), strict=True))
+    return gx, gW, gb
 
 
 def count_units(shapes: ConvShapes, channels: int) -> int:

@@ -12,6 +12,7 @@ Work is split over the batch; for a single image over rows of the output, or the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from math import inf
 from typing import Any
@@ -210,15 +211,17 @@ def im2col_conv2d_grads(
     write = col2im.scatter if copies_less_transposed("x", shapes) else flipped.image_gradient
     gradient = filter_gradient(x, shapes)
 
-    def compute(part: slice) -> NumPyArray:
+    def compute(part: slice) -> tuple[NumPyArray, Any]:
         write(gy[part], W, params, gx[part])
-        return gradient(x[part], gy[part], shapes.kernel, params)
+        gW = gradient(x[part], gy[part], shapes.kernel, params)
+        return gW, channel_sum_op(gy[part])
 
-    both = work("x", shapes) + work("W", shapes)
-    return gx, add_up(parallel_for(len(x), both, compute)), channel_sum_op(gy)
+    parts = parallel_for(len(x), work("x", shapes) + work("W", shapes), compute)
+    gW, gb = map(add_up, zip(*parts, strict=True))
+    return gx, gW, gb
 
 
-def add_up(parts: list[Any]) -> Any:
+def add_up(parts: Iterable[Any]) -> Any:
     """Return the sum of the parts, written to the first of them."""
     first, *others = parts
     for other in others:

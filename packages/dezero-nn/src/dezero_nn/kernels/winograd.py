@@ -48,6 +48,10 @@ NARROW = 1.5
 """Tiles are copied row by row: images of this width take twice as long. Off by two: up to 1.2x for
 images of less than 8 columns."""
 
+CALLS = 20_000
+"""Nanoseconds of the NumPy calls that im2col does not make. Off by two: for very small images only.
+"""
+
 MIN_TILES = 96
 """Tiles below which work is split over channels instead of the batch. Half or twice: under 5 %."""
 
@@ -59,7 +63,7 @@ def cost_of_tiles(size: int, part: str, shapes: ConvShapes) -> float:
     # a single image is most likely inference, where the transformed filters are cached
     filters = 0 if part == "y" and N == 1 else TRANSFORM * C * OC
     narrow = 1 + NARROW / shapes.counts[1]
-    return narrow * (size + 2) ** 2 * (count_tiles(size, shapes) * each + filters)
+    return CALLS + narrow * (size + 2) ** 2 * (count_tiles(size, shapes) * each + filters)
 
 
 def count_tiles(size: int, shapes: ConvShapes) -> int:
@@ -182,11 +186,13 @@ def winograd_conv2d_grads(
     size = tile_size("x", shapes)
     U = transform_filters(W.swapaxes(0, 1), size)
 
-    def compute(part: slice) -> NumPyArray:
-        return tiles.both_gradients(x[part], gy[part], U, pad, size, gx[part])
+    def compute(part: slice) -> tuple[NumPyArray, Any]:
+        gW = tiles.both_gradients(x[part], gy[part], U, pad, size, gx[part])
+        return gW, channel_sum_op(gy[part])
 
-    both = work("x", shapes) + work("W", shapes)
-    return gx, add_up(parallel_for(len(x), both, compute)), channel_sum_op(gy)
+    parts = parallel_for(len(x), work("x", shapes) + work("W", shapes), compute)
+    gW, gb = map(add_up, zip(*parts, strict=True))
+    return gx, gW, gb
 
 
 def transform_filters(W: NumPyArray, size: int) -> NumPyArray:
