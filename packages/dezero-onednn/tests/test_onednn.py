@@ -14,8 +14,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dezero_core import Variable, grad, precision
-from dezero_core.errors import PluginError, ShapeError, UnsupportedType
 from dezero_core.backends.kernels import all_kernels
+from dezero_core.errors import PluginError, ShapeError, UnsupportedType
 from dezero_core.extend import Kernel, kernel_log, ops
 from dezero_core.pointers import has_layout
 from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel
@@ -310,7 +310,9 @@ print(ran[0][1], y, os.WEXITSTATUS(os.wait()[1]))
 """
 
 
-@pytest.mark.parametrize(("value", "kernel"), [(None, "onednn_blocked_conv2d"), ("off", "im2col_conv2d")])
+@pytest.mark.parametrize(
+    ("value", "kernel"), [(None, "onednn_blocked_conv2d"), ("off", "im2col_conv2d")]
+)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_it_can_be_turned_off_and_survives_a_fork(value: str | None, kernel: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "DEZERO_ONEDNN"}
