@@ -72,7 +72,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 # The modules of core by level, lowest first. A module imports only modules of lower levels.
 LEVELS = [
     ["errors", "bodies", "__about__"],
-    ["arguments", "config", "hints", "hookspecs", "identity", "pointers"],
+    ["arguments", "config", "hints", "hook_handle", "hookspecs", "identity", "pointers"],
     ["hooks"],
     ["plugins"],
     ["first_use", "formats"],

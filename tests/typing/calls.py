@@ -99,7 +99,7 @@ def wrong() -> None:
     x - None  # type: ignore[operator]
     assert x < "a"  # type: ignore[operator]
     x["a"]  # type: ignore[index]
-    x.backward(True, True, True)  # type: ignore[call-arg]
+    x.backward(True, True, True)  # type: ignore[call-arg, arg-type]
     x.backward(grad=x)  # type: ignore[call-arg]
     x.shape = (3, 2)  # type: ignore[misc]
     x.no_such_name  # type: ignore[attr-defined]

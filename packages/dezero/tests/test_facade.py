@@ -10,6 +10,13 @@ import dezero
 import dezero.functions as F
 import dezero.layers as L
 from dezero import Variable, cuda
+from dezero_core import functions as core_functions
+from dezero_nn import functions as nn_functions
+
+
+def test_the_list_of_functions_is_complete() -> None:
+    assert sorted(F.__all__) == F.__all__
+    assert set(F.__all__) == {"batch_nrom", *core_functions.__all__, *nn_functions.__all__}
 
 
 def test_everything_listed_is_there() -> None:

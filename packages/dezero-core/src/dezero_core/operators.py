@@ -1,7 +1,7 @@
-"""The operators and methods of Variable, one line each, bound here to keep `variable` free of ops.
+"""Bind the operators and methods of Variable, one line each; so `variable` imports no op.
 
-Comparisons have no derivative: they give plain arrays of bools. Type checkers read the signatures
-in the class.
+Comparisons have no derivative: they return plain arrays of booleans. Type checkers read the
+signatures at the end of the class Variable.
 """
 
 # mypy: disable-error-code="assignment, method-assign, misc"
@@ -20,36 +20,37 @@ from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.shape import reshape, transpose
 from .graph import unchain_backward
-from .variable import Variable
+from .variable import Lengths, Variable
 from .variable_hooks import register_hook
 
 
-def _transpose(x: Variable, *axes: Any) -> Variable:
-    """``x.transpose()``, ``x.transpose(1, 0)`` and ``x.transpose((1, 0))``, as in NumPy."""
-    return transpose(x, _unpacked(axes) if axes else None)
-
-
-def _rows(x: Variable) -> Iterator[Variable]:
+def iterate(x: Variable) -> Iterator[Variable]:
     """Yield ``x[0]``, ``x[1]``, ...: separate calls, so that each can have its own backward."""
     if x.ndim == 0:
         raise TypeError("iteration over a Variable without axes: it has no rows")
     return (x[i] for i in range(len(x)))
 
 
-def _reshaped(x: Variable, *lengths: Any, shape: Any = None) -> Variable:
-    """``x.reshape(2, 3)``, ``x.reshape((2, 3))`` and ``x.reshape(shape=(2, 3))``, as in NumPy."""
-    return reshape(x, _unpacked(lengths) if lengths else shape)
+def reshape_to(x: Variable, *lengths: Lengths, shape: Lengths | None = None) -> Variable:
+    """Return ``x`` in another shape, given as ``2, 3``, as ``(2, 3)`` or as ``shape=(2, 3)``."""
+    lengths_or_shape: Any = unpacked(lengths) if lengths else shape
+    return reshape(x, lengths_or_shape)
 
 
-def _transposed(x: Variable) -> Variable:
-    """``x.T``; a Parameter that waits for its data has no such attribute."""
+def transpose_axes(x: Variable, *axes: Lengths | None) -> Variable:
+    """Return ``x`` with permuted axes, given as ``1, 0`` or as ``(1, 0)``; reversed by default."""
+    return transpose(x, unpacked(axes) if axes else None)
+
+
+def transposed(x: Variable) -> Variable:
+    """Return ``x`` with its axes reversed; a Parameter without data has no such attribute."""
     if x.data is None:
         raise AttributeError("T: this Variable has no data yet")
     return transpose(x)
 
 
-def _unpacked(lengths: tuple[Any, ...]) -> Any:
-    """``f(2, 3)``, ``f((2, 3))`` and ``f(None)`` name the same thing."""
+def unpacked(lengths: tuple[Any, ...]) -> Any:
+    """Return the only element of a tuple, or else the tuple: ``f(2, 3)`` means ``f((2, 3))``."""
     return lengths[0] if len(lengths) == 1 else lengths
 
 
@@ -69,7 +70,7 @@ Variable.__neg__ = neg
 Variable.__pos__ = pos
 Variable.__abs__ = abs
 Variable.__getitem__ = get_item
-Variable.__iter__ = _rows
+Variable.__iter__ = iterate
 Variable.__eq__ = lambda x0, x1: compare(eq, x0, x1)
 Variable.__ne__ = lambda x0, x1: compare(ne, x0, x1)
 Variable.__lt__ = lambda x0, x1: compare(lt, x0, x1)
@@ -82,10 +83,10 @@ Variable.unchain_backward = unchain_backward
 Variable.register_hook = register_hook
 Variable.matmul = matmul
 Variable.dot = matmul
-Variable.reshape = _reshaped
+Variable.reshape = reshape_to
 Variable.sum = sum
 Variable.mean = mean
 Variable.max = max
 Variable.min = min
-Variable.transpose = _transpose
-Variable.T = property(_transposed)
+Variable.transpose = transpose_axes
+Variable.T = property(transposed)

@@ -6,7 +6,7 @@ What computes is bound to this class from above, in `operators`, so that it know
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 
@@ -24,6 +24,7 @@ from .backends.registry import (
 from .backends.transfer import move
 from .errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
 from .hints import VARIABLE, bind
+from .hook_handle import HookHandle, Hooks
 
 Scalar = bool | int | float | complex
 
@@ -96,7 +97,7 @@ class Variable:
         self.data: Any = data
         self.name = name
         self._grad: Variable | None = None
-        self._hooks: Any = None  # of a leaf, see `variable_hooks`
+        self._hooks: Hooks | None = None  # of a leaf, see `variable_hooks`
         self._requires_grad = requires_grad
         self._creator: Any = None  # the Function that made it
         self._index: int | None = None  # which of its outputs, if it has several
@@ -319,7 +320,8 @@ class Variable:
         return _rebuild, settings, getattr(self, "__dict__", None)
 
     if TYPE_CHECKING:
-        # Bound by operators.py; a test compares the parameters and defaults.
+        # Bound in operators.py, which names the function of each; numpy_functions.py binds the
+        # last one. A test compares the parameters and defaults with those of the functions.
         def __add__(self, x1: Operand) -> Variable: ...
         def __radd__(self, x0: Operand) -> Variable: ...
         def __sub__(self, x1: Operand) -> Variable: ...
@@ -353,23 +355,23 @@ class Variable:
         def min(self, axis: AxisLike = None, keepdims: bool = False) -> Variable: ...
         @property
         def T(self) -> Variable: ...
-
-        # Bound by numpy_functions.py.
-        def __array_function__(
-            self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-        ) -> Any: ...
-
-        # Bound by operators.py.
         def backward(
             self,
             retain_grad: bool = False,
             create_graph: bool = False,
             *,
-            gradient: Any = None,
+            gradient: Variable | Array | None = None,
             retain_graph: bool | None = None,
         ) -> None: ...
-        def register_hook(self, hook: Callable[[Variable], Any]) -> Any: ...
+        def register_hook(self, hook: Callable[[Variable], Any]) -> HookHandle: ...
         def unchain_backward(self) -> None: ...
+        def __array_function__(
+            self,
+            func: Callable[..., Any],
+            types: Iterable[type],
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> Any: ...
 
 
 bind(VARIABLE, Variable)

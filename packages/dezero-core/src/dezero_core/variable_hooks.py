@@ -6,40 +6,13 @@ backward, when the gradient is complete and before it is passed on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from .backward_modes import own_gradient, plain_pass
 from .errors import ArgumentTypeError, GraphError
 from .function import Function
+from .hook_handle import Hook, HookHandle, Hooks
 from .variable import Variable, as_variable, require_gradient_of, unwrap
-
-Hook = Callable[[Variable], Any]
-Hooks = dict[int, Hook]
-
-_keys = count()
-
-
-class HookHandle:
-    """A handle of a registered hook; ``remove()`` removes the hook.
-
-    It is also a context manager: ``with x.register_hook(f):`` removes the hook at the end.
-    """
-
-    def __init__(self, hooks: Hooks, hook: Hook) -> None:
-        self._hooks, self._key = hooks, next(_keys)
-        hooks[self._key] = hook
-
-    def remove(self) -> None:
-        """Remove the hook; calling this again changes nothing."""
-        self._hooks.pop(self._key, None)
-
-    def __enter__(self) -> HookHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
 
 
 def register_hook(self: Variable, hook: Hook) -> HookHandle:

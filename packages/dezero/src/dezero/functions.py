@@ -1,9 +1,10 @@
 """The contents of the book's ``dezero.functions``: every op of dezero_core and dezero_nn."""
 
+# ruff: noqa: F403, F405 (every op of both packages; __all__ names them)
+
 from typing import TYPE_CHECKING
 
-from dezero_core import functions as _core
-from dezero_core.functions import *  # noqa: F403 (their __all__ says what)
+from dezero_core.functions import *
 from dezero_core.functions.broadcast import BroadcastTo, SumTo
 from dezero_core.functions.exponential import Exp, Log
 from dezero_core.functions.indexing import GetItem
@@ -13,8 +14,7 @@ from dezero_core.functions.selection import Clip
 from dezero_core.functions.shape import Reshape, Transpose
 from dezero_core.functions.trigonometric import Cos, Sin, Tanh
 from dezero_core.hints import hinting
-from dezero_nn import functions as _nn
-from dezero_nn.functions import *  # noqa: F403
+from dezero_nn.functions import *
 from dezero_nn.functions import batch_norm
 from dezero_nn.functions.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax
 from dezero_nn.functions.linear import Linear
@@ -31,9 +31,19 @@ BOOK = (
 )  # fmt: skip
 """The book's classes of ops that take the same arguments here."""
 
-__all__ = ["batch_nrom"]
-__all__ += _core.__all__
-__all__ += _nn.__all__
+__all__ = [
+    "abs", "accuracy", "add", "argmax", "astype", "average", "average_pooling", "batch_norm",
+    "batch_nrom", "binary_cross_entropy", "broadcast_to", "clip", "col2im", "concat", "conv2d",
+    "conv2d_simple", "cos", "deconv2d", "div", "dropout", "embed_id", "exp", "expand_dims",
+    "flatten", "gelu", "get_item", "im2col", "layer_norm", "leaky_relu", "linear",
+    "linear_simple", "log", "log_softmax", "logsumexp", "lstm", "matmul", "matrix_transpose",
+    "max", "maximum", "mean", "mean_squared_error", "mean_squared_error_simple", "min",
+    "minimum", "mul", "neg", "pooling", "pooling_simple", "pos", "pow", "relu", "reshape",
+    "sigmoid", "sigmoid_cross_entropy", "sigmoid_simple", "silu", "sin", "softmax",
+    "softmax_cross_entropy", "softmax_cross_entropy_simple", "softmax_simple", "sqrt", "squeeze",
+    "stack", "sub", "sum", "sum_to", "tan", "tanh", "transpose", "unstack", "where",
+]  # fmt: skip
+"""All names of the functions of dezero_core and dezero_nn; a test compares them."""
 
 if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
     __getattr__ = hinting(__name__, FUNCTIONS)

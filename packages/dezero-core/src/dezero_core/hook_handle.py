@@ -1,0 +1,34 @@
+"""A handle to remove a hook of a Variable; see `variable_hooks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+Hook = Callable[[Any], Any]
+"""Takes the gradient, a Variable; returns another gradient or None."""
+Hooks = dict[int, Hook]
+
+_keys = count()
+
+
+class HookHandle:
+    """A handle of a registered hook; ``remove()`` removes the hook.
+
+    It is also a context manager: ``with x.register_hook(f):`` removes the hook at the end.
+    """
+
+    def __init__(self, hooks: Hooks, hook: Hook) -> None:
+        self._hooks, self._key = hooks, next(_keys)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Remove the hook; calling this again changes nothing."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
