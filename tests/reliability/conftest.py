@@ -1,4 +1,4 @@
-"""The scripts of this folder import each other as when they are run."""
+"""Let the scripts of this folder import each other, as when they are run."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""How many failures, one at every call to the file system in turn, broke a file.
+"""Count the files that are broken when one call to the file system fails during a save.
 
-The n-th call of a save fails, for n = 1, 2, 3... until a save gets through. Each time the path
-must hold the old or the new snapshot, whole, and nothing else may be left in the folder.
+The n-th call fails, for n = 1, 2, 3... until a save succeeds. Each time, the path must hold the
+complete old or new snapshot, and the folder must contain no other file.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ CALLS = ("open", "fsync", "replace", "chmod", "stat", "lstat", "close", "scandir
 MEGABYTES = 0.5
 
 
-class Shim:
-    """Counts calls, and lets one of them fail."""
+class FailingCalls:
+    """Count calls, and let one of them fail.
 
-    def __init__(self, fails: int, error: BaseException) -> None:
-        self.fails, self.error, self.calls = fails, error, 0
+    Args:
+        failing: the number of the call that raises ``error``.
+        error: the error to raise.
+    """
+
+    def __init__(self, failing: int, error: BaseException) -> None:
+        self.failing, self.error, self.calls = failing, error, 0
 
     def count(self) -> None:
-        """One more call."""
+        """Count one call; raise the error if it is the failing one."""
         self.calls += 1
-        if self.calls == self.fails:
+        if self.calls == self.failing:
             raise self.error
 
     def wrapped(self, real: Any) -> Any:
-        """A function that is counted before it runs."""
+        """Return a function that counts its calls and then calls ``real``."""
 
         def call(*arguments: Any, **named: Any) -> Any:
             self.count()
@@ -47,26 +52,26 @@ class Shim:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Inside, the calls of `os` and every write go through the shim."""
-        shim = self
+        """Count the calls of `os` in `CALLS` and every write, until the block ends."""
+        counter = self
 
         class File(io.FileIO):
             def write(self, data: Any) -> int:
-                shim.count()
+                counter.count()
                 return super().write(data)
 
-        def opened(descriptor: int, mode: str) -> Any:
+        def fdopen(descriptor: int, mode: str) -> Any:
             return (
                 io.BufferedWriter(File(descriptor, mode)) if "w" in mode else open(descriptor, mode)
             )
 
         wrappers = {name: self.wrapped(getattr(os, name)) for name in CALLS}
-        with patch.multiple(os, fdopen=opened, **wrappers):
+        with patch.multiple(os, fdopen=fdopen, **wrappers):
             yield
 
 
 def measure(long: bool = False) -> Figure:
-    """Broken or littered folders over all calls, for a full disk and for Ctrl-C."""
+    """Fail at each call, with a full disk and with Ctrl-C; count broken files and extra files."""
     broken, points = 0, 0
     for error in (OSError(errno.ENOSPC, "no space left"), KeyboardInterrupt()):
         n, done = 0, False
@@ -75,16 +80,16 @@ def measure(long: bool = False) -> Figure:
             with tempfile.TemporaryDirectory() as name:
                 path = Path(name) / "weights.npz"
                 save_weights(snapshot(1.0, MEGABYTES), path)
-                shim, model = Shim(n, error), snapshot(2.0, MEGABYTES)
+                failing, model = FailingCalls(n, error), snapshot(2.0, MEGABYTES)
                 try:
-                    with shim.installed():
+                    with failing.installed():
                         save_weights(model, path)
-                    done = shim.calls < n
+                    done = failing.calls < n
                     expected = {2.0} if done else {1.0, 2.0}
                 except (OSError, KeyboardInterrupt):
                     expected = {1.0, 2.0}
-                whole = fill_of(path, MEGABYTES) in expected
-                broken += not whole or len(os.listdir(name)) != 1
+                is_complete = fill_of(path, MEGABYTES) in expected
+                broken += not is_complete or len(os.listdir(name)) != 1
         points += n - 1
     return Figure(broken, 0, f"{points} calls failed, each once")
 

@@ -1,4 +1,4 @@
-"""What the scripts beside this one have in common: a figure, a model, and how to look at it."""
+"""The result of a script, and the small model that the scripts save and compare."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dezero_core.state import load_weights, named_params
 
 @dataclass(frozen=True)
 class Figure:
-    """Something that was counted.
+    """The result of a script: a count, and its target.
 
     Attributes:
-        seen: the number.
-        target: what it must be.
-        details: how it came about.
+        seen: the count.
+        target: the value that the count must have.
+        details: the trials behind the count, in words.
     """
 
     seen: int
@@ -31,41 +31,41 @@ class Figure:
 
     @property
     def holds(self) -> bool:
-        """Whether the target was met."""
+        """Return whether the count equals the target."""
         return self.seen == self.target
 
 
 def script(measure: Callable[[bool], Figure]) -> None:
-    """What a script of this folder does when it is run: it prints its number."""
+    """Run a script of this folder: print its count and details; exit with 1 if it misses."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--long", action="store_true", help="as many trials as the target names")
+    parser.add_argument("--long", action="store_true", help="run the full number of trials")
     figure = measure(parser.parse_args().long)
     print(figure.seen, figure.details, sep="   ")
     raise SystemExit(not figure.holds)
 
 
 def snapshot(fill: float, megabytes: float) -> dict[str, Any]:
-    """Weights that are told apart by one number: four arrays, and a buffer."""
+    """Return four arrays and a buffer whose elements all have the value ``fill``."""
     size = int(megabytes * 2**20 / 16)
     model: dict[str, Any] = {f"l{i}": Parameter(np.full(size, fill, "float32")) for i in range(4)}
     return {**model, "step": Buffer(np.array(fill))}
 
 
 def fill_of(path: Path, megabytes: float) -> float | None:
-    """The number of the snapshot at ``path``; None unless there is exactly one, whole."""
+    """Return the ``fill`` of the snapshot at ``path``, or None if it is broken or mixed."""
     model = snapshot(-1.0, megabytes)
     try:
         load_weights(model, path, verify=True)
     except (ValueError, OSError):
         return None
     arrays = [x.data for x in named_params(model).values()]
-    found = {float(n) for array in arrays for n in (array.min(), array.max())}
-    return found.pop() if len(found) == 1 else None
+    values = {float(n) for array in arrays for n in (array.min(), array.max())}
+    return values.pop() if len(values) == 1 else None
 
 
 def fingerprint(model: Any) -> str:
-    """A digest of all keys, dtypes, shapes and bits of a model."""
-    told = hashlib.sha256()
+    """Return a digest of all keys, dtypes, shapes and elements of a model."""
+    digest = hashlib.sha256()
     for key, x in named_params(model).items():
-        told.update(f"{key} {x.dtype} {x.shape}".encode() + x.data.tobytes())
-    return told.hexdigest()
+        digest.update(f"{key} {x.dtype} {x.shape}".encode() + x.data.tobytes())
+    return digest.hexdigest()

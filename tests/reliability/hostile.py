@@ -1,7 +1,7 @@
-"""Crafted files: each is wrong in one way, and has the one error that should say so.
+"""Count the crafted files that do not raise the expected error.
 
-``files()`` makes them. The number of this script is how many of them were answered by anything
-else, within a second, in bounded memory, without a change to the model.
+``files()`` creates them; each has one defect. Loading must raise its error within a second of CPU
+time and in bounded memory, and must not change the model.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from dezero_core.errors import (
 from dezero_core.state import load_weights, named_params, save_weights
 
 LIMIT = 16 << 20
-"""``max_bytes`` of all loads here."""
+"""The argument ``max_bytes`` of every load."""
 
 MEGABYTES = 0.001
 
 
 class Hostile(NamedTuple):
-    """A file, the error it should get, and a part of the message."""
+    """A crafted file, the expected error, and parts of its message, separated by ``|``."""
 
     name: str
     content: bytes
@@ -46,19 +46,19 @@ class Hostile(NamedTuple):
 
 
 def npy(header: str | bytes, data: bytes = b"", version: int = 1) -> bytes:
-    """An array file with any header."""
+    """Return an array file with any header."""
     text = header.encode() if isinstance(header, str) else header
     length = struct.pack("<H" if version == 1 else "<I", len(text))
     return b"\x93NUMPY" + bytes([version, 0]) + length + text + data
 
 
-def described(descr: str, shape: str, order: str = "False") -> str:
-    """A header of NumPy's form."""
+def header_text(descr: str, shape: str, order: str = "False") -> str:
+    """Return the text of a header in NumPy's form."""
     return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n"
 
 
 def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
-    """An archive of members, with checksums that are right."""
+    """Return an archive of members with correct checksums."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in members:
@@ -67,26 +67,26 @@ def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> byt
 
 
 def array(x: Any) -> bytes:
-    """An array file as NumPy writes it."""
+    """Return an array file as NumPy writes it."""
     file = io.BytesIO()
     np.save(file, x, allow_pickle=True)
     return file.getvalue()
 
 
 def patched(content: bytes, at: int, new: bytes) -> bytes:
-    """Some bytes replaced."""
+    """Return ``content`` with the bytes at ``at`` replaced by ``new``."""
     return content[:at] + new + content[at + len(new) :]
 
 
 def central(content: bytes) -> int:
-    """Where the first entry of the central directory is."""
+    """Return the offset of the first entry of the central directory."""
     return content.rindex(b"PK\x01\x02") if content.count(b"PK\x01\x02") == 1 else content.index(
         b"PK\x01\x02"
     )  # fmt: skip
 
 
 def headers() -> Iterator[Hostile]:
-    """Array headers that say something else than what is there."""
+    """Yield files whose array headers do not match the array."""
     four = bytes(16)
     for shape, text in {
         "(1000000000000,)": "the header declares 4e+12 bytes, the member has 16",
@@ -105,7 +105,7 @@ def headers() -> Iterator[Hostile]:
         "(" * 200 + ")" * 200: "is damaged",
         "__import__('os').getcwd()": "is damaged",
     }.items():
-        content = zipped(("l0.npy", npy(described("'<f4'", shape), four)))
+        content = zipped(("l0.npy", npy(header_text("'<f4'", shape), four)))
         yield Hostile(f"shape {shape[:24]}", content, FormatError, text)
     for descr, text in {
         "'|V0'": "weights are numbers",
@@ -121,9 +121,9 @@ def headers() -> Iterator[Hostile]:
         "1": "is damaged",
     }.items():
         shape = "(1000000000000000,)" if descr.endswith("0'") else "(4,)"
-        content = zipped(("l0.npy", npy(described(descr, shape), four)))
+        content = zipped(("l0.npy", npy(header_text(descr, shape), four)))
         yield Hostile(f"dtype {descr}", content, FormatError, text)
-    good = described("'<f4'", "(4,)")
+    good = header_text("'<f4'", "(4,)")
     for name, content in {
         "no magic": b"\x94NUMPY\x01\x00" + bytes(64),
         "version 3": npy(good, four, 2)[:6] + b"\x03\x00" + npy(good, four, 2)[8:],
@@ -139,7 +139,7 @@ def headers() -> Iterator[Hostile]:
 
 
 def archives(whole: bytes) -> Iterator[Hostile]:
-    """Archives that are not as a zip should be."""
+    """Yield archives that are damaged, of another format, or too large."""
     one, zeros = array(np.ones(4, "float32")), array(np.zeros(1 << 28, "uint8"))
     yield Hostile("empty", b"", FormatError, "is empty; was a save interrupted")
     yield Hostile("cut off", whole[: len(whole) // 2], FormatError, "cut off, damaged")
@@ -184,8 +184,8 @@ def archives(whole: bytes) -> Iterator[Hostile]:
     yield Hostile("a broken stream", spoiled, FormatError, "damaged")
 
 
-def models(whole: bytes) -> Iterator[Hostile]:
-    """Good files of other models."""
+def other_models(whole: bytes) -> Iterator[Hostile]:
+    """Yield undamaged files of other models."""
     arrays = {key: x.data for key, x in named_params(snapshot(1.0, MEGABYTES)).items()}
 
     def other(**changes: Any) -> bytes:
@@ -203,16 +203,16 @@ def models(whole: bytes) -> Iterator[Hostile]:
 
 
 def files() -> list[Hostile]:
-    """All of them."""
+    """Return all crafted files."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "whole.npz"
         save_weights(snapshot(1.0, MEGABYTES), path)
         whole = path.read_bytes()
-    return [*headers(), *archives(whole), *models(whole)]
+    return [*headers(), *archives(whole), *other_models(whole)]
 
 
-def answer(path: Path, model: Any) -> tuple[Exception | None, float]:
-    """Load the file at ``path``; return the outcome and the seconds of CPU time it took."""
+def try_load(path: Path, model: Any) -> tuple[Exception | None, float]:
+    """Load the file at ``path``; return the error or None, and the seconds of CPU time."""
     start = time.thread_time()
     try:
         load_weights(model, path, max_bytes=LIMIT)
@@ -222,7 +222,7 @@ def answer(path: Path, model: Any) -> tuple[Exception | None, float]:
 
 
 def measure(long: bool = False) -> Figure:
-    """Crafted files with another answer than the one they should get."""
+    """Load every crafted file; count those without the expected error."""
     wrong: list[str] = []
     crafted, model = files(), snapshot(3.0, MEGABYTES)
     before, slowest = fingerprint(model), 0.0
@@ -231,12 +231,12 @@ def measure(long: bool = False) -> Figure:
         path = Path(folder) / "hostile.npz"
         for case in crafted:
             path.write_bytes(case.content)
-            error, seconds = answer(path, model)
+            error, seconds = try_load(path, model)
             slowest = max(slowest, seconds)
-            right = isinstance(error, case.error) and any(
+            is_expected = isinstance(error, case.error) and any(
                 text in str(error) for text in case.text.split("|")
             )
-            if not right or seconds > 1 or fingerprint(model) != before:
+            if not is_expected or seconds > 1 or fingerprint(model) != before:
                 wrong.append(f"{case.name}: {error!r}")
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
     if grown > LIMIT / 2**20 + 64:

@@ -1,4 +1,4 @@
-"""How many training runs, killed and resumed, ended with other weights than one that was not."""
+"""Count the training runs that, killed and resumed, end with other weights than a whole run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TRAIN = ["train", "--data", "spiral", "--epochs", "60", "--seed", "1"]
 
 
 def train(folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    """A process of the command."""
+    """Start ``dezero train`` in a new process."""
     command = [sys.executable, "-m", "dezero", *TRAIN, *options]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
 
 
 def measure(long: bool = False) -> Figure:
-    """40 runs (quick: 2), killed up to three times each, at moments drawn from the time of one."""
-    draw, runs, kills, other = np.random.default_rng(0), 40 if long else 2, 0, 0
+    """Kill each of 40 runs (quick: 2) up to three times, at random moments."""
+    rng, runs, kills, different = np.random.default_rng(0), 40 if long else 2, 0, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = time.perf_counter()
@@ -33,15 +33,15 @@ def measure(long: bool = False) -> Figure:
             for _ in range(3):
                 process = train(folder, *options)
                 try:
-                    process.wait(draw.uniform(0.3 * takes, 0.9 * takes))
+                    process.wait(rng.uniform(0.3 * takes, 0.9 * takes))
                 except subprocess.TimeoutExpired:
                     process.kill()
                     kills += 1
                 process.wait()
             ended = train(folder, *options).wait()
             whole = (folder / "whole.npz").read_bytes()
-            other += ended != 0 or (folder / f"{run}.npz").read_bytes() != whole
-    return Figure(other, 0, f"{runs} runs, killed {kills} times; one takes {takes:.1f} s")
+            different += ended != 0 or (folder / f"{run}.npz").read_bytes() != whole
+    return Figure(different, 0, f"{runs} runs, killed {kills} times; one takes {takes:.1f} s")
 
 
 if __name__ == "__main__":

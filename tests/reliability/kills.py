@@ -1,7 +1,7 @@
-"""How many saves that were killed, or interrupted, lost the snapshot at their path.
+"""Count the snapshots that are lost when a save is killed or interrupted.
 
-A child saves over an older snapshot; a signal comes at a moment drawn uniformly from the time that
-a save takes. Afterwards the path must hold the old snapshot or the new one, whole.
+A child process saves over an older snapshot, and gets a signal at a random moment of the save.
+Afterwards the path must hold the complete old or new snapshot.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from dezero_core.state import save_weights
 
 MEGABYTES = 16
 PHASES = ("before", "writing", "renamed", "returned")
-"""How far a child has come: it says so in a byte that parent and child share."""
+"""The phases of a child, which it writes to a byte that it shares with its parent."""
 
 PATIENCE, HUNG = 20.0, "hung"
-"""Seconds after which a child has hung: that counts as a lost snapshot does."""
+"""The seconds after which a child counts as hung, and its name; a hung child is a failure."""
 
 
 def child(path: Path, fill: float, phase: mmap.mmap) -> None:
-    """Save, and say how far it is."""
+    """Save a snapshot, and write the current phase to the shared byte."""
     model, replace = snapshot(fill, MEGABYTES), os.replace
 
-    def replacing(*arguments: str) -> None:
+    def replace_and_note(*arguments: str) -> None:
         replace(*arguments)
         phase[0] = 2
 
-    os.replace = replacing  # type: ignore[assignment]
+    os.replace = replace_and_note  # type: ignore[assignment]
     phase[0] = 1
     save_weights(model, path)
     phase[0] = 3
 
 
 def trial(path: Path, fill: float, number: signal.Signals | None, wait: float) -> tuple[str, float]:
-    """One save with a signal after ``wait`` seconds; where it fell, and how long the save took."""
+    """Send a signal to a save after ``wait`` seconds; return the phase it hit, and the time."""
     with mmap.mmap(-1, 1) as phase:
         process = os.fork()
         if process == 0:
@@ -67,34 +67,34 @@ def trial(path: Path, fill: float, number: signal.Signals | None, wait: float) -
 
 
 def measure(long: bool = False) -> Figure:
-    """Snapshots lost in 1,000 kills and 1,000 interrupts (quick: 40 of each)."""
-    draw, lost, left = np.random.default_rng(0), 0, 0
-    where: dict[str, Counter[str]] = {}
+    """Try 1,000 kills and 1,000 interrupts (quick: 40 of each); count lost snapshots."""
+    rng, lost, leftovers = np.random.default_rng(0), 0, 0
+    phases: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.npz"
         save_weights(snapshot(0.0, MEGABYTES), path)
         takes = float(np.median([trial(path, 0.0, None, 0)[1] for _ in range(7)]))
         fill, last = 0.0, 0.0
         for number in (signal.SIGKILL, signal.SIGINT):
-            fell = where.setdefault(number.name, Counter())
+            hits = phases.setdefault(number.name, Counter())
             needed = 800 if long else 30
             while (
-                fell.total() < (1000 if long else 40) or fell["writing"] + fell["renamed"] < needed
+                hits.total() < (1000 if long else 40) or hits["writing"] + hits["renamed"] < needed
             ):
                 fill += 1.0
-                fell[trial(path, fill, number, draw.uniform(0, takes))[0]] += 1
+                hits[trial(path, fill, number, rng.uniform(0, takes))[0]] += 1
                 found = fill_of(path, MEGABYTES)
                 lost += found not in (last, fill)
                 last = fill if found is None else found
         save_weights(snapshot(0.0, MEGABYTES), path)
-        left = len(list(Path(folder).iterdir())) - 1
-    falls = "; ".join(
-        f"{name}: " + ", ".join(f"{fell[phase]} {phase}" for phase in PHASES[1:])
-        for name, fell in where.items()
+        leftovers = len(list(Path(folder).iterdir())) - 1
+    counts = "; ".join(
+        f"{name}: " + ", ".join(f"{hits[phase]} {phase}" for phase in PHASES[1:])
+        for name, hits in phases.items()
     )
-    hung = sum(fell[HUNG] for fell in where.values())
-    details = f"{falls}; {hung} hung; {left} files left; a save takes {takes * 1e3:.0f} ms"
-    return Figure(lost + left + hung, 0, details)
+    hung = sum(hits[HUNG] for hits in phases.values())
+    details = f"{counts}; {hung} hung; {leftovers} files left over; one save: {takes * 1e3:.0f} ms"
+    return Figure(lost + leftovers + hung, 0, details)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How many damaged files were answered by anything but our error or the right weights."""
+"""Count the damaged files that raise another error than ours, or load wrong weights."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pathlib import Path
 
 import numpy as np
 from figures import Figure, fingerprint, script, snapshot
-from hostile import LIMIT, MEGABYTES, answer, zipped
+from hostile import LIMIT, MEGABYTES, try_load, zipped
 
 from dezero_core.errors import WeightsError
 from dezero_core.state import save_weights
 
 
-def mutated(draw: np.random.Generator, content: bytes) -> bytes:
-    """A file with some bytes changed, cut out, put in, or said twice."""
+def mutated(rng: np.random.Generator, content: bytes) -> bytes:
+    """Return a file with some bytes changed, deleted, inserted or repeated."""
     damaged = bytearray(content)
-    for _ in range(int(draw.integers(1, 5))):
-        at, length = int(draw.integers(len(damaged))), int(draw.integers(1, 9))
-        kind = draw.integers(6)
-        if kind == 0:
-            damaged[at] ^= 1 << int(draw.integers(8))
-        elif kind == 1:
-            damaged[at : at + length] = draw.bytes(length)
-        elif kind == 2:
+    for _ in range(int(rng.integers(1, 5))):
+        at, length = int(rng.integers(len(damaged))), int(rng.integers(1, 9))
+        change = rng.integers(6)
+        if change == 0:
+            damaged[at] ^= 1 << int(rng.integers(8))
+        elif change == 1:
+            damaged[at : at + length] = rng.bytes(length)
+        elif change == 2:
             del damaged[at : at + length]
-        elif kind == 3:
+        elif change == 3:
             damaged[at:at] = damaged[at : at + 10 * length]
-        elif kind == 4:
+        elif change == 4:
             damaged[at : at + length] = b"\xff" * length
         else:
             del damaged[at:]
@@ -41,30 +41,30 @@ def mutated(draw: np.random.Generator, content: bytes) -> bytes:
     return bytes(damaged)
 
 
-def inside(draw: np.random.Generator, content: bytes) -> bytes:
-    """A file with damage in one member, whose checksum is right nevertheless."""
+def damage_member(rng: np.random.Generator, content: bytes) -> bytes:
+    """Return a file with damage in one member, whose checksum is correct nevertheless."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
-    chosen = int(draw.integers(len(members)))
+    chosen = int(rng.integers(len(members)))
     name, member = members[chosen]
-    head = mutated(draw, member[:128]) + member[128:]
+    head = mutated(rng, member[:128]) + member[128:]
     members[chosen] = name, head
     return zipped(*members)
 
 
-def damages(draw: np.random.Generator, originals: list[bytes]) -> Iterator[bytes]:
-    """Ever new damaged files; every tenth has right checksums."""
+def damages(rng: np.random.Generator, originals: list[bytes]) -> Iterator[bytes]:
+    """Yield damaged files without end; every tenth has correct checksums."""
     while True:
         for number in range(10):
-            content = originals[int(draw.integers(len(originals)))]
-            yield inside(draw, content) if number == 0 else mutated(draw, content)
+            content = originals[int(rng.integers(len(originals)))]
+            yield damage_member(rng, content) if number == 0 else mutated(rng, content)
 
 
 def measure(long: bool = False) -> Figure:
-    """1,000,000 mutations (quick: 8,000) of a stored and of a compressed file."""
+    """Load 1,000,000 mutations (quick: 8,000) of a stored and of a compressed file."""
     count, wrong, loaded, slowest = 1_000_000 if long else 8_000, 0, 0, 0.0
     model = snapshot(3.0, MEGABYTES)
-    warnings.filterwarnings("ignore", "Reading `.npy`")  # NumPy's, about headers of Python 2
+    warnings.filterwarnings("ignore", "Reading `.npy`")  # NumPy warns about headers of Python 2
     with tempfile.TemporaryDirectory() as folder:
         path, originals = Path(folder) / "m.npz", []
         for compress in (False, True):
@@ -75,13 +75,13 @@ def measure(long: bool = False) -> Figure:
             range(count), damages(np.random.default_rng(0), originals), strict=False
         ):
             path.write_bytes(content)
-            error, seconds = answer(path, model)
+            error, seconds = try_load(path, model)
             slowest, loaded = max(slowest, seconds), loaded + (error is None)
             foreign = error is not None and not isinstance(error, WeightsError)
             if foreign or seconds > 1 or (error is not None and fingerprint(model) != before):
                 wrong += 1
             if error is None and fingerprint(model) != before:
-                model = snapshot(3.0, MEGABYTES)  # damage with right checksums
+                model = snapshot(3.0, MEGABYTES)  # loaded: damage with correct checksums
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
     wrong += grown > LIMIT / 2**20 + 64
     details = f"{count} files, {loaded} loaded, slowest {slowest * 1e3:.0f} ms, {grown:.0f} MB more"

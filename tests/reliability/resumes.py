@@ -1,4 +1,4 @@
-"""From how many of 100 steps a run that goes on from its checkpoint ends with other weights."""
+"""Count the steps of 100 from which a resumed run ends with other weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = 100
 
 
 class Net(MLP):
-    """Dropout and running statistics besides weights."""
+    """A model with dropout and running statistics."""
 
     def __init__(self) -> None:
         super().__init__((8, 3))
@@ -29,7 +29,7 @@ class Net(MLP):
 
 
 def make() -> dict[str, Any]:
-    """All parts of a run."""
+    """Return the parts of a new run."""
     model = Net()
     optimizer = MomentumSGD().setup(model)
     schedule = CosineDecay(optimizer, STEPS)
@@ -40,7 +40,7 @@ def make() -> dict[str, Any]:
 
 
 def train(parts: dict[str, Any], step: int, folder: Path | None = None) -> str:
-    """Train up to the last step, perhaps with a checkpoint after each; what came of it."""
+    """Train to the last step, with checkpoints if there is a folder; return a digest."""
     while step < STEPS:
         for x, t in parts["loader"]:
             loss = softmax_cross_entropy(parts["model"](x), t)
@@ -57,17 +57,17 @@ def train(parts: dict[str, Any], step: int, folder: Path | None = None) -> str:
 
 
 def measure(long: bool = False) -> Figure:
-    """Momentum, a schedule, shuffling, dropout and batch normalisation."""
+    """Resume at each step of a run with momentum, a schedule, shuffling and dropout."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dezero_core.seed(0)
-        expected, other = train(make(), 0, folder), 0
+        expected, different = train(make(), 0, folder), 0
         for step in range(1, STEPS + 1):
             dezero_core.seed(step)
             parts = make()
             load_checkpoint(folder / str(step), **parts)
-            other += train(parts, step) != expected
-    return Figure(other, 0, f"resumed at each of {STEPS} steps")
+            different += train(parts, step) != expected
+    return Figure(different, 0, f"resumed at each of {STEPS} steps")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The scorecard: every figure, what it must be, and what was seen.
+"""Print the scorecard: run every script, and compare its count with the target.
 
 ``hatch run reliability:run [--long] [NAME ...]``
 """
@@ -11,22 +11,22 @@ import os
 import time
 
 FIGURES = {
-    "kills": "snapshots lost by kill and Ctrl-C during a save",
-    "faults": "files broken by a failure at any call to the file system",
+    "kills": "snapshots lost by kills and Ctrl-C during a save",
+    "faults": "files broken by a failing call to the file system",
     "writers": "files broken by two writers at once",
-    "hostile": "crafted files with another answer than their error",
-    "mutations": "damaged files with another answer than an error of ours",
-    "flips": "single-bit flips that changed a value or key in silence",
+    "hostile": "crafted files that do not raise the expected error",
+    "mutations": "damaged files that raise no error of DeZero, or load wrong",
+    "flips": "single-bit flips that change a value or key without an error",
     "resumes": "steps of 100 whose resumed run ends with other weights",
     "killed_runs": "training runs, killed and resumed, that end with other weights",
 }
 
 
 def main() -> int:
-    """Measure, print a line each; how many figures were missed."""
+    """Run the scripts, print a line for each, and return how many missed their target."""
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(FIGURES)}")
-    parser.add_argument("--long", action="store_true", help="as many trials as the targets name")
+    parser.add_argument("--long", action="store_true", help="run the full number of trials")
     options = parser.parse_args()
     missed, began = 0, time.perf_counter()
     for name in options.names or FIGURES:

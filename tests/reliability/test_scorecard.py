@@ -1,4 +1,4 @@
-"""The scripts beside this: what they count is nought here, and is not where it should not be."""
+"""Test that the scripts count no failure, and that they detect an unsafe save."""
 
 import os
 import subprocess
@@ -20,13 +20,13 @@ HERE = Path(__file__).parent
 
 @pytest.mark.slow
 @pytest.mark.parametrize("measure", [faults.measure, hostile.measure], ids=["faults", "hostile"])
-def test_nothing_gets_through(measure: Any) -> None:
+def test_a_quick_run_counts_no_failure(measure: Any) -> None:
     figure = measure()
     assert figure.seen == 0, figure.details
 
 
 def in_place(model: Any, path: Path) -> None:
-    """A save like the book's: onto the file itself, which is removed if something goes wrong."""
+    """Save as the book does: into the file itself, which is deleted after an error."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             np.savez(file, **{key: x.data for key, x in named_params(model).items()})
@@ -39,12 +39,12 @@ SCRIPTS = [faults, *[pytest.param(script, marks=pytest.mark.slow) for script in 
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
-def test_a_save_in_place_is_found_out(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saves_in_place_are_detected(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "save_weights", in_place)
     assert script.measure().seen > 0
 
 
-def test_a_script_prints_its_number() -> None:
+def test_a_script_prints_its_count() -> None:
     done = subprocess.run(
         [sys.executable, HERE / "faults.py"], capture_output=True, text=True, check=True
     )

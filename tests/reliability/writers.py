@@ -1,4 +1,4 @@
-"""How many pairs of processes that saved to one path at once left a broken file."""
+"""Count the pairs of processes that save to one path at once and leave a broken file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEGABYTES = 0.5
 
 
 def measure(long: bool = False) -> Figure:
-    """1,000 pairs (quick: 60); meanwhile the file is read again and again."""
+    """Run 1,000 pairs (quick: 60), and read the file during and after each."""
     pairs, broken, reads = 1000 if long else 60, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.npz"
@@ -37,7 +37,7 @@ def measure(long: bool = False) -> Figure:
             ended = [os.waitpid(process, 0)[1] for process in processes]
             broken += fill_of(path, MEGABYTES) not in fills or any(ended)
         broken += len(os.listdir(folder)) != 1
-    return Figure(broken, 0, f"{pairs} pairs, {reads} reads in between")
+    return Figure(broken, 0, f"{pairs} pairs, {reads} reads meanwhile")
 
 
 if __name__ == "__main__":

@@ -47,11 +47,11 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_are_pytorchs(name: str) -> None:
+def test_outputs_equal_those_of_pytorch(name: str) -> None:
     make, line = MODELS[name]
     x, expected = OUTPUTS[name]
     x = np.array(x, None if name == "square" else "float32")
-    for model in (make(), made(make(), x)):
+    for model in (make(), initialized(make(), x)):
         report = load_pytorch_weights(model, FOLDER / f"{name}.safetensors")
         assert not report.missing and " ".join(line.split()) in [
             " ".join(text.split()) for text in str(report).splitlines()
@@ -61,8 +61,8 @@ def test_outputs_are_pytorchs(name: str) -> None:
         np.testing.assert_allclose(y.data.ravel(), expected, rtol=1e-4, atol=1e-5)
 
 
-def made(model: Any, x: Any) -> Any:
-    """Return the model with all its parameters."""
+def initialized(model: Any, x: Any) -> Any:
+    """Return the model after a call that creates all its parameters."""
     with no_grad():
         model(x)
     for layer in getattr(model, "layers", [model]):

@@ -35,7 +35,7 @@ SUFFIXES = (".npz", ".safetensors")
 
 
 @pytest.fixture(autouse=True)
-def _no_seed_stays() -> Any:
+def _reset_seed() -> Any:
     yield
     host._seeded_generator = None
 
@@ -67,34 +67,36 @@ def require_equal(model: Any, arrays: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_weights(folder: Path, name: str, suffix: str) -> None:
-    said = expected(folder)["weights"].get(name)
-    if said is None:
+    contents = expected(folder)["weights"].get(name)
+    if contents is None:
         pytest.skip("written before this layer existed")
     make, x = MODELS[name]
     model = make()
     report = load_weights(model, folder / f"{name}{suffix}", verify=True)
     assert report.metadata == {"name": name} and not report.missing
-    require_equal(model, said["arrays"])
+    require_equal(model, contents["arrays"])
     if x is not None:
-        np.testing.assert_allclose(outputs(model, x).ravel(), said["outputs"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            outputs(model, x).ravel(), contents["outputs"], rtol=1e-4, atol=1e-5
+        )
 
 
-def test_every_optimizer_goes_on(folder: Path) -> None:
+def test_training_continues_with_every_optimizer(folder: Path) -> None:
     parts = optimizer_parts()
-    found = load_checkpoint(folder / "optimizers.npz", **parts)
-    assert found.metadata == {"steps": "2"}
-    said = expected(folder)["checkpoints"]["optimizers"]["losses"]
-    losses = train_optimizers(parts, len(said) // len(OPTIMIZERS))
-    np.testing.assert_allclose(losses, said, rtol=1e-4)
+    checkpoint = load_checkpoint(folder / "optimizers.npz", **parts)
+    assert checkpoint.metadata == {"steps": "2"}
+    later = expected(folder)["checkpoints"]["optimizers"]["losses"]
+    losses = train_optimizers(parts, len(later) // len(OPTIMIZERS))
+    np.testing.assert_allclose(losses, later, rtol=1e-4)
 
 
-def test_a_run_goes_on(folder: Path, suffix: str) -> None:
+def test_a_run_continues(folder: Path, suffix: str) -> None:
     dezero.seed(99)
-    parts, said = run_parts(), expected(folder)["checkpoints"]["run"]
+    parts, run = run_parts(), expected(folder)["checkpoints"]["run"]
     load_checkpoint(folder / f"run{suffix}", **parts)
-    require_equal(parts["model"], said["model"])
-    losses = list(islice(train_run(parts), len(said["losses"])))
-    np.testing.assert_allclose(losses, said["losses"], rtol=1e-3)
+    require_equal(parts["model"], run["model"])
+    losses = list(islice(train_run(parts), len(run["losses"])))
+    np.testing.assert_allclose(losses, run["losses"], rtol=1e-3)
 
 
 def test_a_folder_of_checkpoints(folder: Path) -> None:
@@ -112,10 +114,10 @@ def test_the_command_resumes(folder: Path, tmp_path: Path, monkeypatch: pytest.M
     more = (*TRAIN, "--epochs", "2", "--checkpoint", str(tmp_path / "train"), "--resume")
     resumed = CliRunner().invoke(main, more)
     assert resumed.exit_code == 0, resumed.output
-    words, said = resumed.output.splitlines()[1].split(), expected(folder)["train"]
-    assert words[:3] == said[:3]
-    assert float(words[3]) == pytest.approx(float(said[3]), abs=1e-3)
+    words, whole = resumed.output.splitlines()[1].split(), expected(folder)["train"]
+    assert words[:3] == whole[:3]
+    assert float(words[3]) == pytest.approx(float(whole[3]), abs=1e-3)
 
 
-def test_there_are_files() -> None:
+def test_folders_are_found() -> None:
     assert "9714718" in {folder.name for folder in FOLDERS}

@@ -40,7 +40,7 @@ def numbers(x: Any) -> list[Any]:
     return [float(str(value)) for value in np.asarray(x).ravel()]
 
 
-def described(model: Any) -> dict[str, Any]:
+def describe(model: Any) -> dict[str, Any]:
     """Return the dtype, shape and elements of every parameter and buffer."""
     return {
         key: [x.data.dtype.name, list(x.shape), numbers(x.data)]
@@ -53,11 +53,11 @@ def write_weights(folder: Path) -> dict[str, Any]:
     for name, (make, x) in MODELS.items():
         dezero.seed(len(name))
         model = make()
-        said: dict[str, Any] = {}
+        run: dict[str, Any] = {}
         if x is not None:
             model(x)  # parameters and running statistics
-            said["outputs"] = numbers(outputs(model, x))
-        expected[name] = {"arrays": described(model), **said}
+            run["outputs"] = numbers(outputs(model, x))
+        expected[name] = {"arrays": describe(model), **run}
         metadata = {"name": name}
         save_weights(model, folder / f"{name}.npz", metadata=metadata, compress=name == "tree")
         save_weights(model, folder / f"{name}.safetensors", metadata=metadata)
@@ -76,7 +76,7 @@ def write_checkpoints(folder: Path) -> dict[str, Any]:
     list(islice(losses, 6))  # to the middle of the second epoch
     for suffix in ("npz", "safetensors"):
         save_checkpoint(folder / f"run.{suffix}", **parts)
-    expected = {"model": described(parts["model"]), "losses": list(islice(losses, MORE))}
+    expected = {"model": describe(parts["model"]), "losses": list(islice(losses, MORE))}
 
     checkpoints = Checkpointer(folder / "checkpoints", keep=1, best="min")
     model = dezero.models.MLP((2,), in_size=3)

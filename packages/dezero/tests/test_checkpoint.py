@@ -1,4 +1,4 @@
-"""Checkpoints: a run that goes on from one is the run that was not interrupted, bit for bit."""
+"""Test that a run resumed from a checkpoint has the same bits as one without interruption."""
 
 import copy
 import random
@@ -27,7 +27,7 @@ from dezero_core.errors import (
 
 
 class Net(dezero.Model):
-    """Dropout and batch normalisation: random numbers and buffers."""
+    """A model with dropout and batch normalisation: random numbers and buffers."""
 
     def __init__(self, hidden: int = 6) -> None:
         self.l1, self.bn, self.l2 = L.Linear(hidden), L.BatchNorm(), L.Linear(3)
@@ -51,7 +51,7 @@ def make(optimizer: Any = MomentumSGD, hidden: int = 6) -> dict[str, Any]:
 def train(
     parts: dict[str, Any], first: int, last: int, after: Callable[[int], Any] = lambda step: None
 ) -> list[float]:
-    """Steps ``first`` to ``last``, over epochs of ten batches; the losses."""
+    """Train from step ``first`` to ``last``, with ten batches an epoch; return the losses."""
     losses: list[float] = []
     while first + len(losses) < last:
         for x, t in parts["loader"]:
@@ -82,9 +82,7 @@ def seeded() -> Any:
 
 @pytest.mark.parametrize("optimizer", [SGD, MomentumSGD, Adam])
 @pytest.mark.parametrize("stop", [1, 9, 10, 11, 17])
-def test_resuming_is_not_to_be_told_from_going_on(
-    optimizer: Any, stop: int, tmp_path: Path
-) -> None:
+def test_a_resumed_run_has_the_same_bits(optimizer: Any, stop: int, tmp_path: Path) -> None:
     parts = make(optimizer)
 
     def after(step: int) -> None:
@@ -100,7 +98,7 @@ def test_resuming_is_not_to_be_told_from_going_on(
     assert (train(fresh, stop, 24), bits(fresh)) == expected
 
 
-def test_the_suffix_says_the_format(tmp_path: Path) -> None:
+def test_the_suffix_selects_the_format(tmp_path: Path) -> None:
     pytest.importorskip("safetensors", reason="the extra dezero-io[safetensors]")
     parts = make()
     train(parts, 0, 3)
@@ -113,7 +111,7 @@ def test_the_suffix_says_the_format(tmp_path: Path) -> None:
 
 
 def test_weights_alone_are_not_enough(tmp_path: Path) -> None:
-    """The test above can fail: without the optimizer and the generators another run follows."""
+    """Without the optimizer and the generators, a resumed run differs: the test above can fail."""
     parts = make()
     expected = train(
         parts, 0, 9, lambda step: step == 5 and save_checkpoint(tmp_path / "run", **parts)
@@ -158,7 +156,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
 
 
 class State:
-    """A part that is saved as somebody says."""
+    """A part with a given state."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
@@ -212,8 +210,8 @@ def test_a_damaged_state_of_an_optimizer_changes_nothing(
     assert repr(parts["optimizer"].state_dict()) == before[1]
 
 
-def test_a_state_is_copied_or_handed_over() -> None:
-    """The optimizer uses the arrays of ``stage_state``, and copies of ``load_state_dict``'s."""
+def test_load_state_dict_copies_and_stage_state_does_not() -> None:
+    """The optimizer uses the arrays of ``stage_state``, and copies those of ``load_state_dict``."""
     parts = make()
     train(parts, 0, 1)
     steps, state = parts["optimizer"], parts["optimizer"].state_dict()
@@ -230,7 +228,7 @@ def test_a_state_is_copied_or_handed_over() -> None:
     assert state["parameters"]["l1/W"].keys() == {"v"}, "the state itself stays as it is"
 
 
-def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
+def test_weights_cannot_be_loaded_as_a_checkpoint(tmp_path: Path) -> None:
     parts = make()
     with pytest.raises(SaveError, match="l1/W, .*no data yet"):
         save_checkpoint(tmp_path / "run", **parts)
@@ -243,7 +241,7 @@ def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
 
 
 class Odd:
-    """A part with something that cannot be stored."""
+    """A part with an object that cannot be stored."""
 
     def state_dict(self) -> dict[str, Any]:
         return {"x": {1, 2}}
@@ -252,7 +250,7 @@ class Odd:
         raise AssertionError
 
 
-def test_the_latest_few_and_the_best_stay(tmp_path: Path) -> None:
+def test_the_latest_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
     parts = make()
     train(parts, 0, 1)
     checkpoints = Checkpointer(tmp_path / "run", keep=2, best="max")
@@ -286,7 +284,7 @@ def test_scores(best: str, scores: list[Any], expected: int | None, tmp_path: Pa
     assert checkpoints.steps() == sorted({len(scores) - 1} | {expected} - {None})
 
 
-def test_what_is_no_score_and_no_step(tmp_path: Path) -> None:
+def test_invalid_scores_and_steps_are_refused(tmp_path: Path) -> None:
     checkpoints = Checkpointer(tmp_path / "run", keep=np.int64(1))
     for score in ("0.5", np.ones(2), 1j, [1.0]):
         with pytest.raises(ValueError, match="score .*; expected one real number"):
@@ -301,7 +299,7 @@ def test_what_is_no_score_and_no_step(tmp_path: Path) -> None:
         Checkpointer(tmp_path, keep=2.5)
 
 
-def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_skipped(tmp_path: Path) -> None:
     parts = make()
     train(parts, 0, 1)
     checkpoints = Checkpointer(tmp_path)
@@ -332,7 +330,7 @@ class Stale(Checkpointer):
 
 
 @pytest.mark.parametrize("left", [[1], [1, 4], []])
-def test_a_file_that_another_process_removed_is_passed_over(
+def test_a_checkpoint_that_another_process_removed_is_skipped(
     left: list[int], tmp_path: Path
 ) -> None:
     parts = make()
@@ -346,7 +344,7 @@ def test_a_file_that_another_process_removed_is_passed_over(
 
 
 class Lacking:
-    """A part that needs a file which is not there."""
+    """A part that needs a missing file."""
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -388,7 +386,7 @@ def test_settings_of_a_checkpointer(tmp_path: Path) -> None:
         save_checkpoint(tmp_path / "x", generators={})
 
 
-def test_files_leave_the_flags_of_layers_alone(tmp_path: Path) -> None:
+def test_loading_does_not_change_the_mode_of_layers(tmp_path: Path) -> None:
     saved, loaded = make()["model"], make()["model"]
     saved(np.ones((2, 2), "float32"))
     saved.eval()

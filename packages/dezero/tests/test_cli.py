@@ -1,4 +1,4 @@
-"""The command: what it prints, writes and refuses."""
+"""Test what the command prints, writes and refuses."""
 
 import errno
 import os
@@ -69,7 +69,7 @@ def test_every_dataset_and_model(data: str, model: str, tmp_path: Path) -> None:
     assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
 
 
-def test_confusion_is_counted() -> None:
+def test_confusion_matrix() -> None:
     from dezero.cli.report import confusion_matrix
 
     labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])
@@ -85,7 +85,7 @@ def test_mnist(tmp_path: Path) -> None:
     assert (x.shape, x.dtype, t.shape) == ((50, 1, 28, 28), np.float32, (50,))
 
 
-def test_mnist_that_is_not_there(tmp_path: Path, monkeypatch: Any) -> None:
+def test_missing_mnist(tmp_path: Path, monkeypatch: Any) -> None:
     from dezero_io.data import download
     from dezero_io.data.datasets import mnist
 
@@ -145,7 +145,7 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     assert "wrong.npz is cut off, damaged, or no npz file" in result.output
 
 
-def test_info_shows_what_there_is() -> None:
+def test_info_shows_what_is_installed() -> None:
     result = run("info")
     assert result.exit_code == 0
     for part in (
@@ -158,7 +158,7 @@ def test_info_shows_what_there_is() -> None:
         assert part in result.output
 
 
-def test_info_says_which_format_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_info_shows_which_package_a_format_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     lines = [line.split(maxsplit=1) for line in run("info").output.splitlines()]
     assert [".npz", "io"] in lines
@@ -169,7 +169,7 @@ def test_info_says_which_format_needs_a_package(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("columns", [None, 20, 40, 80, 200])
-def test_columns_of_info_never_run_together(
+def test_columns_of_info_are_separated(
     columns: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from dezero.cli.info import show
@@ -188,7 +188,7 @@ def test_columns_of_info_never_run_together(
         assert len(lines) == 3
 
 
-def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
+def test_info_shows_plugins_that_failed(monkeypatch: Any) -> None:
     def broken() -> Any:
         raise RuntimeError("no luck")
 
@@ -214,7 +214,7 @@ def test_info_shows_what_was_left_out(monkeypatch: Any) -> None:
     assert "not installed (NVIDIA GPUs: pip install" in printed
 
 
-def test_a_terminal_gets_a_bar(monkeypatch: Any) -> None:
+def test_a_progress_bar_on_a_terminal(monkeypatch: Any) -> None:
     train = sys.modules["dezero.cli.train"]
 
     class Terminal(train.Console):
@@ -229,10 +229,10 @@ def test_a_terminal_gets_a_bar(monkeypatch: Any) -> None:
 TRAIN = ("train", "--data", "digits", "--model", "cnn", "--epochs", "3")
 
 
-def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
+def test_a_resumed_run_equals_the_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in two epochs and after one; the weights are the uninterrupted run's, bit for bit."""
+    """Interrupt within two epochs and after one; the weights have the bits of a whole run."""
     seeded = (*TRAIN, "--seed", "1")
     assert run(*seeded, "--save", str(tmp_path / "whole.npz")).exit_code == 0
     accuracy, calls = F.accuracy, iter(range(10_000))
@@ -252,7 +252,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
     assert (tmp_path / "parts.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-def test_checkpoints_of_another_run_are_left_alone(tmp_path: Path) -> None:
+def test_checkpoints_of_another_run_are_not_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     common = ("train", "--data", "spiral", "--epochs", "2", "--checkpoint", str(folder))
     assert run(*common).exit_code == 0
@@ -261,7 +261,7 @@ def test_checkpoints_of_another_run_are_left_alone(tmp_path: Path) -> None:
     again = run(*common)
     assert again.exit_code == 2 and "add --resume to continue" in again.output
     assert {file: file.read_bytes() for file in folder.iterdir()} == files
-    done = run(*common, "--resume")  # nothing is left to do
+    done = run(*common, "--resume")  # the run is complete
     assert done.exit_code == 0 and "test accuracy" in done.output
     alone = run("train", "--resume")
     assert alone.exit_code == 2 and "--resume needs --checkpoint" in alone.output
@@ -281,7 +281,7 @@ OUTPUTS = [("--save", "w.npz"), ("--plot", "c.png"), ("--report", ""), ("--check
 
 
 @pytest.mark.parametrize(("option", "name"), OUTPUTS)
-def test_what_cannot_be_written_is_known_before_training(
+def test_unwritable_files_are_refused_before_training(
     option: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: None
 ) -> None:
     (tmp_path / "file").touch()
@@ -306,7 +306,7 @@ def test_what_cannot_be_written_is_known_before_training(
         assert ".part" not in text
 
 
-def test_folders_in_the_place_of_files(tmp_path: Path, untrained: None) -> None:
+def test_folders_with_the_names_of_files(tmp_path: Path, untrained: None) -> None:
     for option, name in OUTPUTS[:2]:
         (tmp_path / name).mkdir()
         result = run("train", option, str(tmp_path / name))
@@ -320,7 +320,7 @@ def test_folders_in_the_place_of_files(tmp_path: Path, untrained: None) -> None:
 SPIRAL = ("train", "--data", "spiral", "--epochs", "1", "--seed", "0")
 
 
-def test_suffixes_that_are_none_get_one_both_ways(tmp_path: Path) -> None:
+def test_names_without_a_real_suffix_get_one(tmp_path: Path) -> None:
     for name in ("epoch3-acc0.97", "model.v2.1", "plain"):
         saved = run(*SPIRAL, "--save", str(tmp_path / name))
         assert saved.exit_code == 0 and f"weights: {tmp_path / name}.npz" in saved.output
@@ -352,7 +352,7 @@ def failing_replace(*names: str) -> Any:
 def test_weights_that_cannot_be_saved_are_rescued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights go to the same folder, else to the current one; the picture is still written."""
+    """Weights go to the same folder, or else to the current one; the image is still written."""
     here, out = tmp_path / "here", tmp_path / "out"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -381,7 +381,7 @@ def test_weights_that_cannot_be_saved_are_rescued(
     assert (here / "w.safetensors.rescued.npz").read_bytes()
 
 
-def test_a_run_goes_on_without_its_checkpoints(
+def test_a_run_continues_if_checkpoints_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "replace", failing_replace("step-000000010.npz"))
@@ -391,13 +391,13 @@ def test_a_run_goes_on_without_its_checkpoints(
     assert "test accuracy" in result.output
 
 
-def test_resuming_from_nothing_is_said(tmp_path: Path) -> None:
+def test_resuming_without_a_checkpoint_starts_anew(tmp_path: Path) -> None:
     result = run(*SPIRAL, "--resume", "--checkpoint", str(tmp_path / "run"))
     assert result.exit_code == 0
     assert f"no checkpoint in {tmp_path / 'run'}: starting from the beginning" in result.output
 
 
-def test_the_learning_rate_is_taken_also_when_a_run_goes_on(tmp_path: Path) -> None:
+def test_a_resumed_run_uses_the_given_learning_rate(tmp_path: Path) -> None:
     slow = run(*SPIRAL, "--lr", "1e-9", "--checkpoint", str(tmp_path / "run"))
     fast = run(*SPIRAL, "--lr", "0.1")
     assert slow.exit_code == fast.exit_code == 0 and slow.output != fast.output
@@ -411,7 +411,7 @@ def test_the_learning_rate_is_taken_also_when_a_run_goes_on(tmp_path: Path) -> N
     )
 
 
-def test_resuming_with_other_batches_never_falls_behind(tmp_path: Path) -> None:
+def test_resuming_with_another_batch_size_keeps_the_newest_step(tmp_path: Path) -> None:
     folder = ["--checkpoint", str(tmp_path / "run")]
     assert run(*SPIRAL[:-2], "--epochs", "2", "--batch-size", "30", *folder).exit_code == 0
     more = run(*SPIRAL[:-2], "--epochs", "4", "--batch-size", "300", *folder, "--resume")
@@ -420,7 +420,9 @@ def test_resuming_with_other_batches_never_falls_behind(tmp_path: Path) -> None:
     assert "epoch   3" not in again.output
 
 
-def test_lost_checkpoints_end_in_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritten_checkpoints_end_in_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: Any, step: int, **parts: Any) -> Path:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -431,14 +433,14 @@ def test_lost_checkpoints_end_in_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/"])
-def test_a_picture_has_a_name(name: str) -> None:
+def test_an_image_needs_a_file_name(name: str) -> None:
     result = run(*SPIRAL, "--plot", name)
     assert result.exit_code == 2
     assert "is not a file name" in result.output
 
 
 @pytest.mark.parametrize("call", ["train", "eval"])
-def test_training_and_evaluation_whatever_the_flags_say(call: str) -> None:
+def test_training_and_evaluation_set_the_mode_of_layers(call: str) -> None:
     from dezero import DataLoader, Model, layers
     from dezero import functions as F
     from dezero.cli.training import Curves, evaluate_model, predictions, train_epoch

@@ -1,4 +1,4 @@
-"""The facade: the book's names, and nothing heavy at import."""
+"""Test that the package has the book's names, and imports nothing heavy."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_the_list_of_functions_is_complete() -> None:
     assert set(F.__all__) == {"batch_nrom", *core_functions.__all__, *nn_functions.__all__}
 
 
-def test_everything_listed_is_there() -> None:
+def test_every_name_in_all_exists() -> None:
     modules = [dezero, dezero.core, F, L, dezero.models, dezero.optimizers, dezero.datasets]
     modules += [dezero.functions_conv, dezero.transforms, dezero.utils, dezero.dataloaders]
     modules += [dezero.initializers, dezero.core_simple]
@@ -51,7 +51,7 @@ def test_the_books_training_loop() -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_import_is_light() -> None:
+def test_import_loads_no_heavy_package() -> None:
     code = """
 import sys, dezero
 heavy = "cupy matplotlib PIL sklearn rich click dezero_cuda".split()
@@ -158,7 +158,7 @@ def test_the_books_function_of_the_simple_core() -> None:
         assert (x + 1).creator is None
 
 
-def test_the_books_classes_of_ops_are_there() -> None:
+def test_the_books_classes_of_ops_exist() -> None:
     x = dezero.Variable(np.ones((2, 3)))
     assert dezero.functions.Exp()(x).shape == (2, 3)
     assert float(dezero.functions.Sum(None, False)(x)) == 6

@@ -1,4 +1,4 @@
-"""The command ``dezero weights``, and PyTorch's names for our weights."""
+"""Test the command ``dezero weights``, and loading PyTorch weights by name."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_show_verify_convert(tmp_path: Path) -> None:
     assert np.array_equal(other(x).data, model(x).data)
 
 
-def test_what_weights_refuses(tmp_path: Path) -> None:
+def test_errors_of_dezero_weights(tmp_path: Path) -> None:
     file = tmp_path / "m.npz"
     L.Linear(2, in_size=3).save_weights(file)
     before = file.read_bytes()
@@ -68,7 +68,7 @@ def test_what_weights_refuses(tmp_path: Path) -> None:
 
 
 def test_a_state_dict_of_pytorch(tmp_path: Path) -> None:
-    """y = x @ weight.T + bias there, x @ W + b here."""
+    """PyTorch computes ``x @ weight.T + bias``, and DeZero ``x @ W + b``."""
     draw = np.random.default_rng(0)
     state = {
         "0.weight": draw.normal(size=(4, 3)).astype("float32"),
@@ -154,7 +154,7 @@ def three(*paths: str) -> dict[str, Any]:
     return state_of(**{path: linear(3, 3) for path in paths})
 
 
-def test_layers_are_matched_where_there_is_one_way(tmp_path: Path) -> None:
+def test_layers_are_matched_if_there_is_one_match(tmp_path: Path) -> None:
     """Layers match by equal paths, numbers, the order of npz files, and known shapes."""
     lazy = lambda: MLP((5, 5, 2))  # noqa: E731
     mlp = state_of(a__0=linear(5, 3), a__2=linear(5, 5), a__10=linear(2, 5))
@@ -221,7 +221,7 @@ RNN = {
 
 
 @pytest.mark.parametrize("make", [lambda ls: MLP((3,) * len(ls)), lambda ls: Sequential(*ls)])
-def test_a_layer_that_was_replaced_is_loaded_at_its_place(make: Any, tmp_path: Path) -> None:
+def test_a_replaced_layer_is_matched_by_its_path(make: Any, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     state = {f"{i}.weight": draw.normal(size=(3, 3)).astype("float32") for i in range(3)}
     state |= {f"{i}.bias": draw.normal(size=3).astype("float32") for i in range(3)}
@@ -254,7 +254,7 @@ def test_a_layer_that_was_replaced_is_loaded_at_its_place(make: Any, tmp_path: P
         (lambda: MLP((3,)), {"l0/W": np.ones((3, 3), "f")}, "read by load_weights"),
     ],
 )
-def test_nothing_is_guessed(make: Any, state: Any, message: str, tmp_path: Path) -> None:
+def test_ambiguous_matches_are_refused(make: Any, state: Any, message: str, tmp_path: Path) -> None:
     save(state, tmp_path / "m.safetensors")
     model = make()
     before = {

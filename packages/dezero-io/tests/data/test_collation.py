@@ -28,7 +28,7 @@ def seen(batch: Any) -> Any:
 
 
 class MapStyle:
-    """A data set with only a length and examples by number, like PyTorch's."""
+    """A dataset with only ``__len__`` and ``__getitem__``, as in PyTorch."""
 
     def __len__(self) -> int:
         return 2
@@ -111,7 +111,7 @@ UNLIKE: dict[str, tuple[Any, type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("name", UNLIKE)
-def test_what_cannot_be_stacked_names_the_example(name: str) -> None:
+def test_errors_of_stacking_name_the_example(name: str) -> None:
     dataset, error, message = UNLIKE[name]
     with pytest.raises(error, match=message):
         list(DataLoader(dataset, 2, shuffle=False))
@@ -136,7 +136,7 @@ def test_every_part_goes_to_the_device(backend: str) -> None:
     assert batch["name"].tolist() == ["a"] and batch["t"] is None
 
 
-def test_errors_of_a_data_set_come_through() -> None:
+def test_errors_of_a_dataset_are_raised_with_a_note() -> None:
     class Broken(MapStyle):
         def __getitem__(self, number: int) -> Any:
             raise StopIteration if number else KeyError("mine")
@@ -154,7 +154,7 @@ class Table(Dataset):
         self.data, self.label = np.arange(12.0).reshape(6, 2), list(range(6))
 
 
-def test_a_dataset_is_indexed_as_an_array_is() -> None:
+def test_a_dataset_is_indexed_like_an_array() -> None:
     data = Table(transform=lambda x: x.reshape(-1), target_transform=lambda t: t * 2)
     assert [part.shape for part in data[1:4]] == [(3, 2), (3,)]
     assert data[[1, 2]][1].tolist() == data[np.arange(6) % 4 == 1][1].tolist()[:1] + [4]
@@ -164,7 +164,7 @@ def test_a_dataset_is_indexed_as_an_array_is() -> None:
         data[:2]
 
 
-def test_transforms_that_give_other_shapes_name_the_example() -> None:
+def test_errors_of_transforms_name_the_example() -> None:
     data = Table(transform=lambda x: np.ones(int(x[0]) // 6 + 1))
     with pytest.raises(ShapeError, match=r"part \[0\] of example 3 .* of example 2 "):
         data.gather(np.array([2, 3]))
@@ -186,7 +186,7 @@ def test_data_of_any_dtype(dtype: str, tmp_path: Any) -> None:
     assert type(Rows()[0][0]) is np.ndarray
 
 
-def test_a_stop_in_a_transform_or_collate_fn_is_no_end() -> None:
+def test_stop_iteration_in_a_transform_or_collate_fn_is_an_error() -> None:
     numbers = iter([1.0, 2.0])
     for loader in (
         DataLoader(np.arange(10.0), 1, collate_fn=lambda examples: next(numbers)),
@@ -197,18 +197,18 @@ def test_a_stop_in_a_transform_or_collate_fn_is_no_end() -> None:
 
 
 class Bytes(Dataset):
-    """A data set with an attribute of its own."""
+    """A dataset with an attribute named ``batch``."""
 
     def prepare(self) -> None:
         self.batch = 32
         self.data = np.arange(4)
 
 
-def test_a_data_set_may_have_an_attribute_batch() -> None:
+def test_a_dataset_may_have_an_attribute_batch() -> None:
     assert len(list(DataLoader(Bytes(), 2))) == 2
 
 
-def test_pandas_goes_by_position() -> None:
+def test_pandas_objects_are_indexed_by_position() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"x": [0.0, 1, 2, 3], "y": [0, 10, 20, 30]}).iloc[[3, 2, 0, 1]]
 

@@ -1,4 +1,4 @@
-"""Test loops over a loader: they are independent, and a checkpoint stores a defined one."""
+"""Test loops over a loader: they are independent, and a checkpoint stores one of them."""
 
 import copy
 import pickle
@@ -42,7 +42,7 @@ def test_loops_do_not_disturb_each_other(make: Any) -> None:
     assert (len(first), len(list(first)), list(first), len(batches)) == (4, 2, [], 4)
 
 
-def test_orders_are_drawn_as_loops_begin() -> None:
+def test_orders_are_drawn_when_loops_begin() -> None:
     batches, draw = loader(), np.random.default_rng(0)
     first, second = iter(batches), iter(batches)
     orders = [draw.permutation(10).tolist() for _ in range(2)]
@@ -63,7 +63,7 @@ def test_threads_may_loop_over_one_loader() -> None:
     assert found == [sorted(list(range(10)) * 20)] * 3
 
 
-def test_next_of_a_loader_takes_batches_of_its_own() -> None:
+def test_next_uses_one_pass_of_the_loader() -> None:
     batches = DataLoader(list(range(5)), 2, shuffle=False)
     assert [next(batches).tolist(), batches.next().tolist()] == [[0, 1], [2, 3]]
     assert next(batches).tolist() == [4]
@@ -94,7 +94,7 @@ ASIDE = {"nothing": lambda batches: None, "peek": peek, "evaluate": evaluate,
 
 @pytest.mark.parametrize("make", LOADERS.values(), ids=LOADERS)
 @pytest.mark.parametrize("aside", ASIDE.values(), ids=ASIDE)
-def test_a_checkpoint_holds_the_loop_in_use(aside: Any, make: Any) -> None:
+def test_a_checkpoint_stores_the_loop_in_use(aside: Any, make: Any) -> None:
     def run(batches: DataLoader, steps: int) -> Iterator[list[int]]:
         while True:
             for batch in batches:
@@ -113,7 +113,7 @@ def test_a_checkpoint_holds_the_loop_in_use(aside: Any, make: Any) -> None:
         assert list(run(resumed, 10 - step)) == list(going), step
 
 
-def test_where_a_loop_was_left_is_saved_until_the_next_begins() -> None:
+def test_the_position_of_an_abandoned_loop_is_saved() -> None:
     batches = loader()
     for step, _ in enumerate(batches):
         if step == 1:
@@ -150,7 +150,7 @@ def test_an_iterator_is_a_part_of_a_checkpoint() -> None:
 @pytest.mark.parametrize(
     "copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
 )
-def test_a_copy_of_a_loader_is_where_the_loader_is(copied: Any) -> None:
+def test_a_copy_of_a_loader_has_its_position(copied: Any) -> None:
     batches = loader()
     for _ in batches:
         twin = copied(batches)
@@ -159,7 +159,7 @@ def test_a_copy_of_a_loader_is_where_the_loader_is(copied: Any) -> None:
     assert (len(list(twin)), twin.iteration, batches.iteration) == (4, 0, 1)
 
 
-def test_states_of_earlier_versions_load() -> None:
+def test_states_of_earlier_versions_can_be_loaded() -> None:
     order = np.arange(10)[::-1]
     state = {"iteration": 2, "index": order, "generator": loader().state_dict()["generator"]}
     batches = loader()
@@ -173,7 +173,7 @@ def test_states_of_earlier_versions_load() -> None:
     assert [len(list(batches)), len(list(batches))] == [0, 4], "saved after the last batch"
 
 
-def test_states_that_do_not_fit() -> None:
+def test_states_that_do_not_fit_are_refused() -> None:
     batches = loader()
     peek(batches)
     state = batches.state_dict()
@@ -190,7 +190,7 @@ def test_states_that_do_not_fit() -> None:
     assert len(list(batches)) == 4
 
 
-def test_changes_count_from_the_next_loop_on() -> None:
+def test_changes_apply_from_the_next_loop_on() -> None:
     batches = loader()
     running = iter(batches)
     batches.batch_size = 5
@@ -212,7 +212,7 @@ class Table(Dataset):
         self.data, self.label = np.arange(4.0).reshape(4, 1), np.arange(4)
 
 
-def test_a_data_set_on_the_device_follows_changes() -> None:
+def test_a_changed_dataset_is_copied_to_the_device_again() -> None:
     batches = DataLoader(Table(), 10, shuffle=False).to_gpu(resident=True)
     batches.dataset.data, batches.dataset.label = np.ones((6, 1)), np.arange(6)
     ((x, t),) = batches
@@ -255,7 +255,7 @@ def test_settings_of_loaders() -> None:
         type("Own", (DataLoader,), {"__next__": lambda self: None})
 
 
-def test_loaders_and_data_sets_are_printed() -> None:
+def test_repr_of_loaders_and_datasets() -> None:
     assert repr(Spiral()) == "Spiral(300 examples, train)"
     assert repr(Dataset(train=False)) == "Dataset(no examples yet, test)"
     assert repr(DataLoader(Spiral(), 30)) == (
@@ -290,7 +290,7 @@ def test_flags_are_true_or_false(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [3, 4, 9, 10, 1])
-def test_the_last_batch_may_be_left_out(size: int) -> None:
+def test_drop_last(size: int) -> None:
     loader = DataLoader(np.arange(10), size, shuffle=False, drop_last=True)
     assert [len(x) for x in loader] == [size] * (10 // size)
     assert len(loader) == loader.max_iter == 10 // size
@@ -300,6 +300,6 @@ def test_the_last_batch_may_be_left_out(size: int) -> None:
     assert [len(x) for x in other] == [size] * (10 // size - 1)
 
 
-def test_leaving_out_the_only_batch_is_refused() -> None:
+def test_dropping_the_only_batch_is_refused() -> None:
     with pytest.raises(ArgumentError, match="drop_last leaves no batch of 2 .* at most 2"):
         DataLoader([1, 2], 3, drop_last=True)

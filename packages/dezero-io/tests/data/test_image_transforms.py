@@ -1,4 +1,4 @@
-"""Transforms of PIL images."""
+"""Test the transforms of PIL images."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_flip() -> None:
         RandomHorizontalFlip(1.5)
 
 
-def test_pictures_in_a_loader() -> None:
+def test_images_in_a_loader() -> None:
     class Pictures(Dataset):
         def prepare(self) -> None:
             self.data, self.label = [picture()] * 3, np.arange(3)
@@ -98,7 +98,7 @@ SIXTEEN = {
 
 
 @pytest.mark.parametrize("mode", SIXTEEN)
-def test_grey_of_16_bits_is_scaled(mode: str) -> None:
+def test_16_bit_greyscale_is_scaled(mode: str) -> None:
     image = SIXTEEN[mode]()
     assert image.mode == mode
     assert np.asarray(Convert("L")(image)).tolist() == TO_8
@@ -114,7 +114,7 @@ def test_grey_of_16_bits_is_scaled(mode: str) -> None:
     assert np.array_equal(big(flat), np.full((3, 4, 4), 117))
 
 
-def test_16_bits_there_and_back() -> None:
+def test_16_bits_are_converted_back() -> None:
     assert np.asarray(ToPIL()(GREY[np.newaxis])).tolist() == TO_8
     assert np.asarray(ToPIL()(GREY[np.newaxis] > 0)).tolist() == [[255, 0, 255]]
     with pytest.raises(ArgumentError, match="ToPIL: the array contains NaN"):
@@ -122,7 +122,7 @@ def test_16_bits_there_and_back() -> None:
 
 
 @pytest.mark.parametrize("transform", [Convert(), Convert("L"), Convert("BGR"), ToArray("uint8")])
-def test_numbers_without_a_range_are_refused(transform: Any) -> None:
+def test_values_without_a_range_are_refused(transform: Any) -> None:
     name = type(transform).__name__
     with pytest.raises(ArgumentError, match=f"{name}: an image of mode 'F' has no fixed range"):
         transform(Image.fromarray(np.full((2, 2), 0.5, "f")))
@@ -132,7 +132,7 @@ def test_numbers_without_a_range_are_refused(transform: Any) -> None:
     assert np.asarray(transform(Image.new("I", (2, 2)))).max() == 0
 
 
-def test_floating_pictures_stay_as_they_are() -> None:
+def test_floating_images_do_not_change() -> None:
     image = Image.fromarray(np.full((2, 2), -0.5, "f"))
     assert ToArray()(image).tolist() == [[[-0.5] * 2] * 2]
     assert Convert("F")(image) is image
@@ -168,7 +168,7 @@ def test_palettes() -> None:
             ToArray()(image)
 
 
-def test_pictures_and_sizes_are_checked() -> None:
+def test_images_and_sizes_are_checked() -> None:
     for transform in (Convert(), Resize(2), CenterCrop(2)):
         with pytest.raises(ArgumentError, match=r"expected a PIL image, got ndarray; ToPIL\(\)"):
             transform(PIXELS)

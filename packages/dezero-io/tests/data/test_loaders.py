@@ -1,4 +1,4 @@
-"""Datasets and loaders."""
+"""Test loaders, and the datasets that need no files."""
 
 import sys
 from typing import Any
@@ -21,7 +21,7 @@ class Numbers(Dataset):
         self.label = np.arange(10)
 
 
-def test_digits_are_split_once_and_for_all() -> None:
+def test_the_split_of_digits_is_fixed() -> None:
     train, test = Digits(), Digits(train=False)
     assert (len(train), len(test)) == (1437, 360)
     assert train.data.shape == (1437, 64)
@@ -58,7 +58,7 @@ def test_transforms_apply_to_examples_and_batches() -> None:
     assert plain.gather(np.array([1]))[1] is None
 
 
-def test_a_loop_sees_every_example_once() -> None:
+def test_a_loop_yields_every_example_once() -> None:
     loader = DataLoader(Numbers(), 4)
     assert (len(loader), loader.max_iter, loader.data_size) == (3, 3, 10)
     batches = list(loader)
@@ -91,7 +91,7 @@ def test_order() -> None:
         host._seeded_generator = None
 
 
-def test_leaving_a_loop_starts_the_next_one_afresh() -> None:
+def test_a_loop_after_an_abandoned_one_starts_anew() -> None:
     loader = DataLoader(Numbers(), 4)
     for _ in loader:
         break
@@ -109,7 +109,7 @@ def test_any_sequence_of_pairs_is_a_dataset() -> None:
     assert t is None
 
 
-def test_batches_go_where_they_are_wanted(backend: str) -> None:
+def test_batches_are_copied_to_the_backend(backend: str) -> None:
     loader = DataLoader(Numbers(), 4).to(backend)
     x, t = next(iter(loader))
     assert backend_of(x) is backend_of(t) is get_backend(backend)
@@ -123,7 +123,7 @@ def test_batch_size_must_be_positive() -> None:
         DataLoader(Numbers(), 0)
 
 
-def test_the_spiral_is_the_books_and_leaves_random_numbers_alone() -> None:
+def test_the_spiral_is_the_books_and_draws_no_random_numbers() -> None:
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     train, test = Spiral(), Spiral(train=False)
     assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
@@ -134,7 +134,7 @@ def test_the_spiral_is_the_books_and_leaves_random_numbers_alone() -> None:
     assert not np.array_equal(train.data, test.data)
 
 
-def test_the_sine_is_followed_by_its_next_value() -> None:
+def test_labels_of_the_sine_are_its_next_values() -> None:
     train, test = SinCurve(), SinCurve(train=False)
     assert train.data.shape == train.label.shape == (999, 1)
     assert np.array_equal(train.data[1:], train.label[:-1])
@@ -143,7 +143,7 @@ def test_the_sine_is_followed_by_its_next_value() -> None:
     np.testing.assert_allclose(test.data[:, 0], np.cos(x))
 
 
-def test_sequences_are_walked_through_side_by_side() -> None:
+def test_rows_of_a_seq_data_loader_are_parallel_sequences() -> None:
     loader = SeqDataLoader(Numbers(), 3)
     labels = [t.tolist() for _, t in loader]
     assert labels == [[0, 3, 6], [1, 4, 7], [2, 5, 8], [3, 6, 9]]
@@ -165,13 +165,13 @@ class Arrays(Dataset):
 
 
 def moved(action) -> int:
-    """How many arrays an action copies to the device."""
+    """Return the number of arrays that an action copies to the device."""
     before = transfers["from_host"]
     action()
     return transfers["from_host"] - before
 
 
-def test_a_data_set_that_fits_stays_on_the_device() -> None:
+def test_a_dataset_that_fits_is_stored_on_the_device() -> None:
     half = Compose([AsType("float32"), Normalize(0, 2)])
     loader = DataLoader(Arrays(transform=half), 4, shuffle=False)
     assert moved(loader.to_gpu) == 2, "examples and labels, once"
@@ -183,7 +183,7 @@ def test_a_data_set_that_fits_stays_on_the_device() -> None:
     assert loader.to_cpu().resident is None
 
 
-def test_batches_are_copied_where_a_data_set_cannot_stay(monkeypatch) -> None:
+def test_batches_are_copied_if_the_dataset_may_change(monkeypatch) -> None:
     changing = Arrays(transform=RandomHorizontalFlip())
     for dataset in (changing, Arrays(transform=lambda x: x), [(np.ones(2), 1)] * 10):
         loader = DataLoader(dataset, 5)

@@ -1,4 +1,4 @@
-"""MNIST: where it comes from, and that nothing else is taken for it."""
+"""Test where MNIST is found, and that damaged files are refused."""
 
 import gzip
 import http.server
@@ -25,14 +25,14 @@ needs_mnist = pytest.mark.skipif(
 
 
 def idx(values: Any) -> bytes:
-    """A file in the format of the published ones."""
+    """Return a file in the format of the published ones."""
     header = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes()
     return header + values.astype(np.uint8).tobytes()
 
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files of a few images in a folder of their own, known to the table; no other folders."""
+    """Write files of a few images to a folder, and replace the published checksums by theirs."""
     draw = np.random.default_rng(0)
     served = tmp_path / "served"
     served.mkdir()
@@ -52,7 +52,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server(small: Path) -> Iterator[str]:
-    """The address of a server for those files, on this machine."""
+    """Return the address of a local server for these files."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments: Any) -> None:
@@ -67,7 +67,7 @@ def server(small: Path) -> Iterator[str]:
 
 @needs_mnist
 @pytest.mark.parametrize(("train", "count", "ones"), [(True, 60000, 6742), (False, 10000, 1135)])
-def test_the_real_one(train: bool, count: int, ones: int) -> None:
+def test_the_published_files(train: bool, count: int, ones: int) -> None:
     data = MNIST(train)
     assert len(data) == count
     assert data.data.shape == (count, 1, 28, 28)
@@ -81,7 +81,7 @@ def test_the_real_one(train: bool, count: int, ones: int) -> None:
     assert np.array_equal(batch[0], x)
 
 
-def test_the_chosen_folder_comes_first(
+def test_dezero_data_is_searched_before_the_cache(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small.rename(tmp_path / "mnist")
@@ -94,7 +94,7 @@ def test_the_chosen_folder_comes_first(
     assert len(MNIST(train=False)) == 3, "the cache folder comes second"
 
 
-def test_without_files_and_network_the_error_says_what_goes_where(
+def test_without_network_the_error_lists_files_and_folder(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))

@@ -1,4 +1,4 @@
-"""Transforms: one example at a time and in batches, with the same result."""
+"""Test that transforms return the same for single examples and for batches."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ ALL = {
         elements=st.integers(0, 100),
     )
 )
-def test_a_batch_is_its_examples(name: str, xs: np.ndarray) -> None:
+def test_a_batch_equals_its_examples(name: str, xs: np.ndarray) -> None:
     transform = ALL[name]
     before = xs.copy()
     got, expected = transform.batch(xs), np.stack([transform(x) for x in xs])
@@ -111,12 +111,12 @@ def test_subclasses_of_arrays() -> None:
             transform(object())
 
 
-def test_large_numbers_lose_nothing_on_the_way() -> None:
+def test_large_integers_are_normalized_in_float64() -> None:
     assert Normalize(-60000, 60000)(np.array([60000], "e")) == 2
     assert Normalize(2**40, 1)(np.array([2**40 + 1])) == 1
 
 
-def test_numbers_that_a_dtype_cannot_hold() -> None:
+def test_values_that_a_dtype_cannot_hold() -> None:
     for dtype, x in [("u1", [256]), ("u1", [-1.0]), ("i8", [np.nan]), ("i8", [2.0**63])]:
         with pytest.raises(ArgumentError, match="AsType: numbers from .* do not fit in u?int"):
             AsType(dtype)(np.array(x))
@@ -134,7 +134,7 @@ def test_no_examples(name: str) -> None:
     assert got.shape == (0, *ALL[name].batch(some).shape[1:])
 
 
-def test_numbers_for_each_channel_or_element() -> None:
+def test_mean_and_std_per_channel_or_element() -> None:
     xs = np.arange(24.0).reshape(2, 3, 2, 2)
     each = Normalize(xs.mean((0, 2, 3)), xs.std((0, 2, 3)))
     assert abs(each.batch(xs).mean((0, 2, 3))).max() < 1e-12
@@ -146,7 +146,7 @@ def test_numbers_for_each_channel_or_element() -> None:
     assert Normalize(table.mean(0), table.std(0)).batch(table).dtype == np.float32
 
 
-def test_settings_that_make_no_sense() -> None:
+def test_invalid_mean_and_std_are_refused() -> None:
     for mean in (np.nan, [0, np.inf], "a", None, 1j):
         with pytest.raises(ArgumentError, match="Normalize: .*expected (finite )?numbers"):
             Normalize(mean)
@@ -178,7 +178,7 @@ def test_loaders_transform_batches() -> None:
     assert t.tolist() == [0, 10, 20]
 
 
-def test_a_dataset_that_reads_examples_itself_is_asked_for_each() -> None:
+def test_a_dataset_with_its_own_getitem_is_indexed() -> None:
     class Files(Dataset):
         def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
             return np.full(2, index), index

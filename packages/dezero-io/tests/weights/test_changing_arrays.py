@@ -1,4 +1,4 @@
-"""Files of arrays that change while they are saved, and the memory of saving and loading."""
+"""Test saving arrays that change meanwhile, and the memory of saving and loading."""
 
 import json
 import struct
@@ -70,7 +70,7 @@ def changing(live: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @formats
-def test_what_is_written_is_what_is_hashed(
+def test_the_written_bytes_are_the_hashed_bytes(
     name: str, compress: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = arrays(tmp_path)
@@ -125,14 +125,14 @@ def test_a_shape_that_changes_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(np.dtype("g").itemsize == 8, reason="no longer floats here")
-def test_safetensors_has_no_longer_floats(tmp_path: Path) -> None:
+def test_safetensors_refuses_longdouble(tmp_path: Path) -> None:
     path, file_format = format_for(tmp_path / "m.safetensors")
     with pytest.raises(SaveError, match=r"'w' holds (float|long).*; .safetensors files have no"):
         file_format.write(path, Stored({"w": np.zeros(2, "g")}))
 
 
 def test_files_of_safetensors_are_aligned(tmp_path: Path) -> None:
-    """PyTorch makes a tensor only of bytes that begin at a multiple of its item size."""
+    """PyTorch requires that the bytes of a tensor begin at a multiple of its item size."""
     path, file_format = format_for(tmp_path / "m.safetensors")
     live = {"a": np.ones(3, "i1"), "b": np.ones(3, "f2"), "ü": np.ones(3, "f8"), "d": np.ones(1)}
     file_format.write(path, Stored(live, metadata={"note": "日本"}))
@@ -157,7 +157,7 @@ def model_of(value: float, dtype: str = "f4") -> dict[str, Any]:
 
 
 def peak(call: Callable[[], object]) -> float:
-    """Return the megabytes that a call takes at most, beyond those that were taken before."""
+    """Return the largest number of megabytes that a call allocates."""
     tracemalloc.start()
     try:
         call()
@@ -279,7 +279,7 @@ def test_arrays_of_an_optimizer_are_checked_before_they_are_read(name: str, tmp_
     assert model["p0"].data[0, 0] == 0 and rule.state["v"]["p0"][0, 0] == 0
 
 
-def test_a_subclass_with_its_own_loading_is_asked(tmp_path: Path) -> None:
+def test_a_subclass_may_override_load_state_dict(tmp_path: Path) -> None:
     class Other(Rule):
         def load_state_dict(self, state: dict[str, Any]) -> None:
             self.loaded = state["v"]["p0"][0, 0]
@@ -290,8 +290,8 @@ def test_a_subclass_with_its_own_loading_is_asked(tmp_path: Path) -> None:
     assert other.loaded == 2
 
 
-def test_buffers_are_saved_as_they_are(tmp_path: Path) -> None:
-    """A row of a parameter's array is no array of its own: the file has only the row."""
+def test_a_buffer_that_is_a_view_is_saved_alone(tmp_path: Path) -> None:
+    """Save a row of a larger array: the file contains only the row."""
     table = np.arange(12, dtype="f4").reshape(3, 4)
     save_weights({"row": Buffer(table[1])}, tmp_path / "m")
     assert npz.read(tmp_path / "m.npz", Limits()).arrays["row"].tolist() == [4, 5, 6, 7]

@@ -1,4 +1,4 @@
-"""npz files: there and back, whole or not at all, and what is refused."""
+"""Test saving and loading npz files, failing saves, and files that are refused."""
 
 import errno
 import hashlib
@@ -72,7 +72,7 @@ def test_there_and_back(tmp_path: Path, backend: str) -> None:
     assert get_backend(backend).to_numpy(model["l1"]["W"].data)[0, 0] == 3.0
 
 
-def test_a_name_without_suffix_gets_one_both_ways(tmp_path: Path) -> None:
+def test_a_name_without_suffix_gets_one_when_saving_and_loading(tmp_path: Path) -> None:
     save_weights(tree(2.0), tmp_path / "model")
     assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
     other = tree(0.0)
@@ -80,7 +80,7 @@ def test_a_name_without_suffix_gets_one_both_ways(tmp_path: Path) -> None:
     assert contents(other) == contents(tree(2.0))
 
 
-def test_plain_numpy_reads_the_file(tmp_path: Path) -> None:
+def test_numpy_reads_the_file(tmp_path: Path) -> None:
     save_weights(tree(2.0), tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz") as arrays:
         assert set(arrays) == {"__dezero__", "l1/W", "l1/b", "stats/0"}
@@ -98,7 +98,7 @@ def test_plain_numpy_reads_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_files_of_the_book_load(tmp_path: Path, save: Any) -> None:
+def test_files_of_the_book_can_be_loaded(tmp_path: Path, save: Any) -> None:
     arrays = {key: x.data for key, x in named_params(tree(5.0)).items()}
     save(tmp_path / "book.npz", **arrays)
     other = tree(0.0)
@@ -110,7 +110,7 @@ def test_files_of_the_book_load(tmp_path: Path, save: Any) -> None:
 @given(
     arrays=st.dictionaries(
         st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(
-            lambda key: key not in (manifest.NAME, "..")  # refused, which another test says
+            lambda key: key not in (manifest.NAME, "..")  # refused: see another test
         ),
         hnp.arrays(
             st.sampled_from(["float16", "float32", "float64", "int8", "int64", "bool", ">f4"]),
@@ -153,7 +153,7 @@ trees = st.recursive(
 
 @settings(max_examples=60)
 @given(model=trees, compress=st.booleans())
-def test_every_tree_comes_back_bit_for_bit(
+def test_every_tree_is_loaded_bit_for_bit(
     tmp_path_factory: Any, model: Any, compress: bool
 ) -> None:
     path = tmp_path_factory.mktemp("tree") / "m.npz"
@@ -169,15 +169,15 @@ def test_every_tree_comes_back_bit_for_bit(
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_arrays_of_several_reads(tmp_path: Path, compress: bool) -> None:
-    """Larger than what is read with the header, and than a chunk."""
+def test_arrays_larger_than_one_chunk(tmp_path: Path, compress: bool) -> None:
+    """The array is larger than what is read with the header, and than a chunk."""
     arrays = {str(n): np.random.default_rng(n).normal(size=n) for n in (507, 508, 509, 300_000)}
     npz.write(tmp_path / "m.npz", Stored(arrays, compress=compress))
     found = npz.read(tmp_path / "m.npz", Limits(verify=True)).arrays
     assert all(np.array_equal(found[key], array) for key, array in arrays.items())
 
 
-def test_names_that_trap_savez_are_kept(tmp_path: Path) -> None:
+def test_names_of_arguments_of_savez_are_valid_keys(tmp_path: Path) -> None:
     model = {name: Parameter(np.ones(1)) for name in ("file", "allow_pickle", "w", "w.npy")}
     save_weights(model, tmp_path / "m.npz")
     model["w"].data = np.zeros(1)
@@ -205,7 +205,9 @@ def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
         ({"\udc80": np.ones(1)}, "cannot be the key"),
     ],
 )
-def test_what_cannot_be_stored(tmp_path: Path, stored: Any, message: str) -> None:
+def test_keys_and_dtypes_that_cannot_be_stored_are_refused(
+    tmp_path: Path, stored: Any, message: str
+) -> None:
     with pytest.raises(SaveError, match=message):
         npz.write(tmp_path / "m.npz", Stored(stored))
     assert list(tmp_path.iterdir()) == []
@@ -230,7 +232,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: Any) -> 
         save_weights(tree(), tmp_path / "no such folder" / "m.npz")
 
 
-def test_the_order_of_calls_that_a_crash_needs(tmp_path: Path, monkeypatch: Any) -> None:
+def test_the_file_is_synced_before_it_is_renamed(tmp_path: Path, monkeypatch: Any) -> None:
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
@@ -261,7 +263,7 @@ def test_links_and_permissions_are_kept(tmp_path: Path) -> None:
 
 
 def damaged(path: Path) -> dict[str, bytes]:
-    """Files that are no weights, by what is wrong with them."""
+    """Return damaged files, by the message of their error."""
     save_weights(tree(), path)
     whole = path.read_bytes()
     flipped = bytearray(whole)
@@ -310,7 +312,7 @@ def test_damaged_files_are_named_and_change_nothing(tmp_path: Path) -> None:
         assert contents(model) == before
 
 
-def test_folders_and_pipes_answer_at_once(tmp_path: Path) -> None:
+def test_folders_and_pipes_are_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     os.mkfifo(tmp_path / "pipe.npz")
     for name in ("folder.npz", "pipe.npz"):
@@ -318,7 +320,7 @@ def test_folders_and_pipes_answer_at_once(tmp_path: Path) -> None:
             load_weights({}, tmp_path / name)
 
 
-def test_every_truncation_is_noticed(tmp_path: Path) -> None:
+def test_every_truncation_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "m.npz"
     save_weights(tree(), path)
     whole = path.read_bytes()
@@ -330,7 +332,7 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     assert contents(model) == contents(tree(7.0))
 
 
-def test_a_report_instead_of_an_error(tmp_path: Path) -> None:
+def test_a_load_that_is_not_strict_reports_differences(tmp_path: Path) -> None:
     save_weights(tree(2.0), tmp_path / "m.npz", metadata={"epoch": "3"})
     fewer = {"l1": {"W": Parameter(np.zeros((2, 3), "float32"))}, "new": Parameter(np.zeros(1))}
     report = load_weights(fewer, tmp_path / "m.npz", strict=False)
@@ -341,7 +343,7 @@ def test_a_report_instead_of_an_error(tmp_path: Path) -> None:
     assert fewer["l1"]["W"].data[0, 0] == 2.0 and fewer["new"].data[0] == 0.0
 
 
-def test_another_dtype_only_on_request(tmp_path: Path) -> None:
+def test_dtypes_are_converted_only_on_request(tmp_path: Path) -> None:
     save_weights({"w": Parameter(np.array([1.5, 2.5]))}, tmp_path / "m.npz")
     model = {"w": Parameter(np.zeros(2, "float32"))}
     for cast in (None, "safe"):
@@ -351,7 +353,7 @@ def test_another_dtype_only_on_request(tmp_path: Path) -> None:
     assert model["w"].dtype == np.float32 and list(model["w"].data) == [1.5, 2.5]
 
 
-def test_numbers_that_are_none(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_refused_on_request(tmp_path: Path) -> None:
     save_weights({"w": Parameter(np.array([1.0, np.inf, np.nan]))}, tmp_path / "m.npz")
     model = {"w": Parameter(np.zeros(3))}
     with pytest.raises(WeightsError, match="'w': 2 of 3 values are not finite"):
@@ -369,8 +371,8 @@ def test_the_limit_on_bytes(tmp_path: Path) -> None:
     load_weights(model, tmp_path / "m.npz", max_bytes=20_000)
 
 
-def test_long_work_shows_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal, after a while; nothing elsewhere."""
+def test_a_slow_save_shows_a_progress_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar appears on a terminal, after a while, and nowhere else."""
     model = {"w": Parameter(np.ones(1000))}
     for delay, terminal, shown in [(0, True, True), (60, True, False), (0, False, False)]:
         stream = io.StringIO()
@@ -383,8 +385,8 @@ def test_long_work_shows_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert ("saving m.npz" in text, "loading m.npz" in text) == (shown, shown)
 
 
-def test_no_process_waits_for_another(tmp_path: Path) -> None:
-    """tqdm's lock, which a killed process may hold, is not even there until a bar is shown."""
+def test_no_lock_is_shared_between_processes(tmp_path: Path) -> None:
+    """tqdm's lock, which a killed process may hold, does not exist until a bar is shown."""
     program = """
 import sys, threading, numpy as np
 from dezero_core import Parameter
@@ -395,8 +397,8 @@ assert "tqdm" not in sys.modules and threading.active_count() == 1
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
-def test_a_sha_that_differs_is_seen_when_asked(tmp_path: Path) -> None:
-    """A change that whoever made it has hidden from zip's checksums."""
+def test_verify_detects_a_wrong_sha(tmp_path: Path) -> None:
+    """Change an array, and correct the checksum of the zip."""
     path = tmp_path / "m.npz"
     save_weights(tree(1.0), path)
     with np.load(path) as arrays:
@@ -412,8 +414,8 @@ def test_a_sha_that_differs_is_seen_when_asked(tmp_path: Path) -> None:
     load_weights(model, path)
 
 
-def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
-    """Only what is ours, for this file, of this machine, of a process that is gone."""
+def test_temporary_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
+    """Only temporary files for this path, of dead processes of this machine, are removed."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     start = files.temporary_prefix(tmp_path / "m.npz")
@@ -437,7 +439,7 @@ def test_arrays_are_moved_to_the_host_one_at_a_time(tmp_path: Path, monkeypatch:
     def counting(array: Any, backend: Any) -> Any:
         copy = array.copy()
         alive.append(weakref.ref(copy))
-        assert sum(one() is not None for one in alive) <= 2  # the last one, and this one
+        assert sum(one() is not None for one in alive) <= 2  # the previous array and this one
         return copy
 
     monkeypatch.setattr(weights, "move", counting)
@@ -522,7 +524,7 @@ def test_errors_name_the_path_of_the_user(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_places_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken.npz").mkdir()
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-"""safetensors: there and back, files of others, and what is refused."""
+"""Test saving and loading safetensors files, and files that are refused."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def contents(model: Any) -> dict[str, bytes]:
     return {key: x.data.tobytes() for key, x in named_params(model).items()}
 
 
-def test_there_and_back_and_into_the_library(tmp_path: Path) -> None:
+def test_the_library_reads_what_save_weights_wrote(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     save_weights(tree(2.0), path, metadata={"epoch": "3"})
     other = tree(0.0)
@@ -45,7 +45,7 @@ def test_there_and_back_and_into_the_library(tmp_path: Path) -> None:
     assert theirs["l1/W"].tolist() == [[2.0] * 3] * 2
 
 
-def test_files_of_the_library_load(tmp_path: Path) -> None:
+def test_files_of_the_library_can_be_loaded(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     arrays = {key: x.data for key, x in named_params(tree(5.0)).items()}
     package.save_file(arrays, path, metadata={"format": "np"})
@@ -78,7 +78,7 @@ def test_every_number_and_name_survives(tmp_path_factory: Any, arrays: dict[str,
 
 
 def raw(header: dict[str, Any], data: bytes) -> bytes:
-    """A file with any header."""
+    """Return a file with any header."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
 
@@ -98,7 +98,7 @@ def test_bfloat16_is_read_as_float32_exactly(tmp_path: Path) -> None:
 
 
 def refused(path: Path) -> dict[str, bytes]:
-    """Files that are no weights, by what is said of them."""
+    """Return damaged files, by the message of their error."""
     save_weights(tree(), path)
     whole = path.read_bytes()
     changed = bytearray(whole)
@@ -135,7 +135,7 @@ def test_damaged_files_are_named_and_change_nothing(tmp_path: Path) -> None:
 
 
 def test_every_bit_of_a_file_counts(tmp_path: Path) -> None:
-    """The library's own reader takes most changed files for good ones."""
+    """The library's own reader accepts most changed files."""
     path, model = tmp_path / "m.safetensors", {"w": Parameter(np.ones(3, "float32"))}
     save_weights(model, path, metadata={"name": "x"})
     whole = path.read_bytes()
@@ -179,7 +179,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("kind", ["F32", "BF16"])
 def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, kind: str) -> None:
-    """None of the 2**27 numbers is read; the file is sparse there."""
+    """The 2**27 elements, a hole in a sparse file, are not read."""
     path, width = tmp_path / "m.safetensors", 2 if kind == "BF16" else 4
     header = raw({"b": entry(kind, [1 << 27], width << 27)}, b"")
     path.write_bytes(header)
@@ -193,7 +193,7 @@ def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, kind:
         tracemalloc.stop()
 
 
-def test_headers_say_what_reading_gives(tmp_path: Path) -> None:
+def test_headers_have_the_shapes_and_dtypes_of_the_arrays(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     save_weights(tree(), path, metadata={"note": "x"})
     said, stored = safetensors.headers(path, Limits()), safetensors.read(path, Limits())

@@ -1,4 +1,4 @@
-"""Datasets from archives and texts, published weights: found in folders, checked, never run."""
+"""Test downloads, the datasets that need them, and published weights."""
 
 import io
 import tarfile
@@ -32,7 +32,7 @@ from dezero_io.data.download import show_progress
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for data; no other, and no network."""
+    """Return an empty folder for data; there is no other one, and no network."""
     monkeypatch.setenv("DEZERO_DATA", str(tmp_path))
     monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
     for module in (cifar, imagenet, shakespear, plugin):
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def archive(folder: Path, name: str, members: dict[str, Any], monkeypatch: Any) -> Path:
-    """A small archive in the place, and with the checksum, of the published one."""
+    """Write a small archive, and replace the published checksum by its own."""
     path = folder / "cifar" / name
     path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, "w:gz") as file:
@@ -124,7 +124,7 @@ def test_shakespear(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Shakespear()
 
 
-def test_what_is_missing_is_named(folder: Path) -> None:
+def test_missing_files_are_named(folder: Path) -> None:
     for load, name in (
         (CIFAR10, "cifar-10-binary.tar.gz"),
         (CIFAR100, "cifar-100-binary.tar.gz"),
@@ -170,7 +170,7 @@ def test_get_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """The address of a server that has one file, ``a.bin`` with the content ``right``."""
+    """Return the address of a local server with one file, ``a.bin``, of contents ``right``."""
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "a.bin").write_bytes(b"right")
 
@@ -188,7 +188,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 RIGHT, WRONG = sha256(b"right").hexdigest(), sha256(b"wrong").hexdigest()
 
 
-def test_get_file_compares_a_checksum(folder: Path, address: str) -> None:
+def test_get_file_compares_the_checksum(folder: Path, address: str) -> None:
     url, target = f"{address}/a.bin", folder / "cache" / "a.bin"
     with pytest.raises(DataDamaged, match=f"{url}: .*SHA-256 {RIGHT}, expected {WRONG}"):
         get_file(url, sha256=WRONG)
@@ -200,7 +200,7 @@ def test_get_file_compares_a_checksum(folder: Path, address: str) -> None:
     assert get_file(url) == str(target) and target.read_bytes() == b"wrong", "nothing is compared"
     assert get_file(url, sha256=RIGHT) == str(target) and target.read_bytes() == b"right"
 
-    target.write_bytes(b"wrong")  # and now neither file is the expected one
+    target.write_bytes(b"wrong")  # now neither file has the expected checksum
     other = sha256(b"other").hexdigest()
     with pytest.raises(DataDamaged, match=f"SHA-256 {RIGHT}, expected {other}.*exists, .*{WRONG}"):
         get_file(url, sha256=other)
@@ -228,7 +228,7 @@ def test_a_file_with_another_checksum_and_no_network(
 @pytest.mark.parametrize(
     "given", ["", "0" * 32, "0" * 40, "g" * 64, RIGHT + "0", f"sha256:{RIGHT}", 5, b"0" * 64]
 )
-def test_what_is_no_checksum(folder: Path, given: Any) -> None:
+def test_invalid_checksums_are_refused(folder: Path, given: Any) -> None:
     with pytest.raises(ArgumentError, match=r"get_file: sha256 .*; expected the 64 hexadecimal"):
         get_file("https://example.org/z.bin", sha256=given)
 
@@ -255,7 +255,7 @@ def test_get_file_copies_a_local_file(folder: Path, tmp_path: Path) -> None:
     "url", [None, Path("a.bin"), b"https://x.org/a", 5, "", "a.bin", "/a.bin", "ftp://x.org/a",
             "s3://x/a", "C:\\a.bin", "http://[x/a"]
 )  # fmt: skip
-def test_what_is_no_address(folder: Path, url: Any) -> None:
+def test_invalid_addresses_are_refused(folder: Path, url: Any) -> None:
     with pytest.raises(ArgumentError, match="get_file: url .*expected an address that begins with"):
         get_file(url)
 

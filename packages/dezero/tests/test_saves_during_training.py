@@ -1,4 +1,4 @@
-"""Saves while another thread trains: every file loads, and each of its arrays is of one moment."""
+"""Test saves while another thread trains: every file is consistent."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ OPTIMIZERS = [MomentumSGD] + [
 
 
 class Net(dezero.Model):
-    """Three arrays, in which all elements are one number."""
+    """Return three arrays whose elements are all equal."""
 
     def __init__(self, value: float) -> None:
         self.layers = [L.Linear(SIDE, in_size=SIDE, nobias=True) for _ in range(3)]
@@ -97,8 +97,10 @@ FILES: dict[str, tuple[str, Save, Load]] = {
 
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("rule", OPTIMIZERS)
-def test_every_save_loads(rule: Any, kind: str, tmp_path: Path) -> None:
-    """The checksums in a file are those of its arrays, whatever a thread changed meanwhile."""
+def test_every_file_saved_during_training_can_be_loaded(
+    rule: Any, kind: str, tmp_path: Path
+) -> None:
+    """The checksums match the arrays in the file, even if a thread changed them meanwhile."""
     name, save, load = FILES[kind]
     if name.endswith("safetensors"):
         pytest.importorskip("safetensors", reason="the extra dezero-io[safetensors]")
@@ -117,8 +119,8 @@ def test_every_save_loads(rule: Any, kind: str, tmp_path: Path) -> None:
         assert all(len(numbers) == 1 for numbers in values.values()), f"of two moments: {values}"
 
 
-def test_a_part_of_the_user_may_wait_for_the_training_thread(tmp_path: Path) -> None:
-    """Ask for a state that only a running update can complete: no lock may be held meanwhile."""
+def test_state_dict_may_wait_for_the_training_thread(tmp_path: Path) -> None:
+    """Save a part whose state waits for a running update: no lock may be held meanwhile."""
     model = Net(1)
     optimizer = SGD().setup(model)
     for x in model.params():
