@@ -1,4 +1,4 @@
-"""NVIDIA GPUs for DeZero, through CuPy. Importing this imports no CuPy."""
+"""Run DeZero on NVIDIA GPUs through CuPy, which is imported at first use."""
 
 from .__about__ import __version__
 from .probe import is_available, why_unavailable

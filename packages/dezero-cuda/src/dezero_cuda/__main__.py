@@ -1,4 +1,4 @@
-"""``python -m dezero_cuda``: what this machine has for CuPy to work on."""
+"""Print whether CuPy can use a GPU of this machine: ``python -m dezero_cuda``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .probe import why_unavailable
 
 
 def diagnosis() -> Iterator[tuple[str, str]]:
-    """What was found, in the order in which it is needed."""
+    """Yield what was found as (name, value), in the order in which it is needed."""
     yield "dezero-cuda", __version__
     reason = why_unavailable()
     if find_spec("cupy") is not None and "does not work" not in reason:

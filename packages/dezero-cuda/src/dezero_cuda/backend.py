@@ -1,4 +1,4 @@
-"""CuPy as a backend: where it differs from the standard, and its random numbers."""
+"""The CuPy backend: where CuPy differs from the array API standard, and random numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 import cupy
+import numpy as np
 
 from dezero_core.backends.portable import is_basic, window_layout
 from dezero_core.extend import Array, ArrayBackend, Memory, generator
@@ -14,21 +15,24 @@ Pair = tuple[int, int]
 
 
 class CudaBackend(ArrayBackend):
-    """Arrays on NVIDIA GPUs. CuPy's functions take no ``device=``: they use the current one."""
+    """Compute with arrays on NVIDIA GPUs.
+
+    CuPy's functions take no ``device=``: they use the current device.
+    """
 
     def __init__(self) -> None:
         super().__init__(cupy)
         if self.device_count() > 1:
             self.on_device = attrgetter("device")  # CuPy's devices are context managers
 
-    def from_numpy(self, x: Any) -> Array:
+    def from_numpy(self, x: np.ndarray) -> Array:
         return cupy.asarray(x)
 
-    def to_numpy(self, x: Array) -> Any:
+    def to_numpy(self, x: Array) -> np.ndarray:
         return cupy.asnumpy(x)
 
     def scalar_like(self, x: Any, y: Array) -> Array:
-        with y.device:  # filled there: nothing is copied from the host
+        with y.device:  # filled on the device: nothing is copied from the host
             return cupy.full((), x, dtype=cupy.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Array) -> Array:
@@ -63,7 +67,7 @@ class CudaBackend(ArrayBackend):
         return x.base is not None
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Drawn on the device, from a stream that a draw on the host starts."""
+        """Draw on the device, with a generator that DeZero's host generator seeds."""
         stream = cupy.random.default_rng(int(generator().integers(2**63)))
         return stream.random(shape, dtype=dtype)
 

@@ -1,4 +1,4 @@
-"""What this package registers with DeZero: CuPy's arrays as backend ``cuda``, and its kernels."""
+"""Register CuPy's arrays as the backend ``cuda``, and kernels for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DEZERO_API", "dezero_backends", "dezero_kernels"]
 
 
 def make_backend() -> ArrayBackend:
-    """The backend, once a device has been found; this is where CuPy is imported.
+    """Check that a device can be used, import CuPy and return the backend.
 
     Raises:
         DeviceError: CuPy is not installed, or there is no device it can use.
@@ -25,19 +25,19 @@ def make_backend() -> ArrayBackend:
 
 @hookimpl
 def dezero_backends() -> list[BackendSpec]:
-    """CuPy's arrays, known by name: CuPy is imported when one of them is first asked for."""
+    """Name the type of CuPy's arrays, so that CuPy is imported only when one is used."""
     return [BackendSpec("cuda", ("cupy:ndarray",), make_backend, CAPABILITIES)]
 
 
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""All there is; on several real devices nothing here was ever run."""
+"""The backend declares every capability; it was tested on one GPU, never on several."""
 
 
 @hookimpl
 def dezero_kernels() -> list[Any]:
-    """The kernels of `dezero_cuda.kernels`."""
+    """Return the kernels of `dezero_cuda.kernels`."""
     from .kernels import all_kernels
 
     return all_kernels()

@@ -1,10 +1,10 @@
-"""Is there a GPU that CuPy can use, and if not, why?"""
+"""Find out whether CuPy can use a GPU, and if not, why."""
 
 from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import Any
+from types import ModuleType
 
 from dezero_core.errors import DeviceError, MissingPackage
 from dezero_core.extend import once
@@ -14,7 +14,10 @@ INSTALL = "pip install 'dezero-cuda[cuda13]' (or [cuda12], whichever nvidia-smi 
 
 @once
 def why_unavailable() -> str:
-    """Why no GPU can be used, in a sentence; empty if one can. Never raises, asks only once."""
+    """Return why no GPU can be used, in a sentence, or "" if one can.
+
+    It never raises, and asks CUDA only once.
+    """
     if find_spec("cupy") is None:
         return f"CuPy is not installed: {INSTALL}"
     try:
@@ -24,11 +27,11 @@ def why_unavailable() -> str:
             return ""
     except Exception as error:  # a broken wheel raises anything
         return f"CuPy is installed but does not work: {type(error).__name__}: {error}"
-    return f"{_reason(cupy)} (CuPy {cupy.__version__})"
+    return f"{_explain(cupy)} (CuPy {cupy.__version__})"
 
 
-def _reason(cupy: Any) -> str:
-    """What the CUDA runtime says of a machine where CuPy finds no device."""
+def _explain(cupy: ModuleType) -> str:
+    """Return why CuPy finds no device, from what the CUDA runtime reports."""
     runtime = cupy.cuda.runtime
     driver = runtime.driverGetVersion()
     if driver == 0:
@@ -54,7 +57,7 @@ def _version(number: int) -> str:
 
 
 def is_available() -> bool:
-    """Whether a GPU can be used; never raises."""
+    """Return whether a GPU can be used; this never raises."""
     return not why_unavailable()
 
 
@@ -63,7 +66,7 @@ def require_device() -> None:
 
     Raises:
         MissingPackage: CuPy is not installed.
-        DeviceError: it is, but has no device to work on.
+        DeviceError: CuPy is installed, but finds no device.
     """
     reason = why_unavailable()
     if not reason:

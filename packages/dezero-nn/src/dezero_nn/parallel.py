@@ -47,14 +47,14 @@ T = TypeVar("T")
 MIN_PARALLEL_WORK = 1 << 17
 """Multiply-adds. With at most this much work a call runs as one part, and leaves BLAS alone:
 OpenBLAS uses one thread there anyway. Its limits are 2^18 multiply-adds for a matmul and 10^4
-elements for a dot product, which the callers count as 16 multiply-adds each. Twice as much would
-let two BLAS threads share a small dot product, so its bits would depend on other threads; half as
-much costs small calls 3 us for the lock."""
+elements for a dot product, which the callers count as 16 multiply-adds each. With twice as much,
+the bits of a small dot product would depend on other threads; with half as much, smaller calls
+pay 3 us for a lock."""
 
 MIN_PART_WORK = 1e7
-"""Multiply-adds of the smallest part, about 0.2 ms of one core: to wake a worker takes 0.1 ms.
-Fitted on two AVX-512 cores (docs/performance.md). Twice as much leaves the second core idle in
-convolutions of 0.4 to 0.8 ms; half as much makes those of 0.2 ms slower than one thread."""
+"""Multiply-adds of the smallest part, about 0.2 ms of an AVX-512 core; waking a worker takes 0.1.
+With twice as much, calls of 0.4 to 0.8 ms leave the second core idle; with half as much, calls of
+0.2 ms take as long on two threads as on one."""
 
 _chosen: int | None = None
 _workers: list[Worker] = []

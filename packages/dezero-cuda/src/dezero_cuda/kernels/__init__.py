@@ -1,7 +1,7 @@
 """Kernels of named ops for CuPy: one launch where the portable definition takes several.
 
-The bodies are in ``kernels.cu``, what they are given in `launches`, compiling in `module`. This
-page registers them, and imports no CuPy: kernels are asked for on machines without a GPU too.
+The kernels are in ``kernels.cu``; `launches` passes their arguments, `module` compiles them. They
+are registered here without importing CuPy, because this is read on machines without a GPU too.
 """
 
 from __future__ import annotations
@@ -9,39 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dezero_core.extend import Kernel
+from dezero_core.extend import Array, Kernel
 
 PRECISIONS = ("f", "d")
-"""Single and double, by the letters of their dtypes."""
+"""The dtype letters of float32 and float64."""
 
 
-def supports(x: Any, *arguments: Any) -> bool:
-    """Single or double precision."""
+def supports(x: Array, *arguments: Any) -> bool:
+    """Return whether the array is float32 or float64."""
     return x.dtype.char in PRECISIONS
 
 
-def supports_two(x: Any, other: Any, *arguments: Any) -> bool:
-    """Two arrays of one shape and dtype, single or double."""
+def supports_two(x: Array, other: Array, *arguments: Any) -> bool:
+    """Return whether both arrays are float32 or both float64, of one shape."""
     return supports(x) and other.dtype == x.dtype and other.shape == x.shape
 
 
-def supports_gradient(gy: Any, x: Any, *arguments: Any) -> bool:
-    """The gradient of a number, and scores of single or double precision."""
+def supports_gradient(gy: Array, x: Array, *arguments: Any) -> bool:
+    """Return whether the second array is float32 or float64."""
     return supports(x)
 
 
-def supports_masked(x: Any, mask: Any, scale: float) -> bool:
-    """Numbers of single or double precision, and bools."""
+def supports_masked(x: Array, mask: Array, scale: float) -> bool:
+    """Return whether ``x`` is float32 or float64, with a boolean mask of its shape."""
     return supports(x) and mask.dtype.char == "?" and mask.shape == x.shape
 
 
-def supports_update(ps: Any, *others: Any) -> bool:
-    """More than one parameter."""
+def supports_update(ps: list[Array], *others: Any) -> bool:
+    """Return whether there is more than one parameter."""
     return len(ps) > 1
 
 
 def launched(name: str) -> Callable[..., Any]:
-    """The function of that name in `launches`, which is imported when it is first called."""
+    """Return a function that imports `launches` and calls the function of that name there."""
 
     def run(*arguments: Any) -> Any:
         from . import launches, updates
@@ -53,7 +53,7 @@ def launched(name: str) -> Callable[..., Any]:
 
 
 def all_kernels() -> list[Kernel]:
-    """Every kernel of this package."""
+    """Return every kernel of this package."""
     table: dict[str, Callable[..., bool]] = {
         "sigmoid": supports,
         "relu": supports,

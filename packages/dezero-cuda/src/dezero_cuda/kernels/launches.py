@@ -1,67 +1,68 @@
-"""What each kernel of ``kernels.cu`` is given; arrays are made contiguous first."""
+"""Launch the kernels of ``kernels.cu`` on contiguous arrays."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import cupy
 import numpy as np
 
 from .module import launch
 
+Array: TypeAlias = cupy.ndarray
 Pair = tuple[int, int]
 DENSE = (1, 1)
 
 
-def contiguous(x: Any) -> Any:
+def contiguous(x: Array) -> Array:
     """Return ``x`` or a copy in C order; ``cupy.ascontiguousarray`` adds an axis to 0-d arrays."""
     return x if x.flags.c_contiguous else cupy.ascontiguousarray(x)
 
 
-def of_one(name: str, x: Any) -> Any:
-    """An elementwise kernel of one array."""
+def launch_unary(name: str, x: Array) -> Array:
+    """Launch an elementwise kernel of one array."""
     x = contiguous(x)
     y = cupy.empty(x.shape, x.dtype)
     launch(name, y, x, y)
     return y
 
 
-sigmoid = partial(of_one, "sigmoid")
-relu = partial(of_one, "relu")
+sigmoid = partial(launch_unary, "sigmoid")
+relu = partial(launch_unary, "relu")
 
 
-def of_two(name: str, gy: Any, y: Any) -> Any:
-    """An elementwise kernel of two arrays."""
+def launch_binary(name: str, gy: Array, y: Array) -> Array:
+    """Launch an elementwise kernel of two arrays."""
     gy, y = contiguous(gy), contiguous(y)
     gx = cupy.empty(gy.shape, gy.dtype)
     launch(name, gx, gy, y, gx)
     return gx
 
 
-sigmoid_grad = partial(of_two, "sigmoid_grad")
-tanh_grad = partial(of_two, "tanh_grad")
-relu_grad = partial(of_two, "relu_grad")
+sigmoid_grad = partial(launch_binary, "sigmoid_grad")
+tanh_grad = partial(launch_binary, "tanh_grad")
+relu_grad = partial(launch_binary, "relu_grad")
 
 
-def scaled_where(x: Any, mask: Any, scale: float) -> Any:
-    """``x`` times ``scale`` where the mask is true."""
+def scaled_where(x: Array, mask: Array, scale: float) -> Array:
+    """Return ``x`` times ``scale`` where the mask is true, else 0."""
     x, mask = contiguous(x), contiguous(mask)
     y = cupy.empty(x.shape, x.dtype)
     launch("scaled_where", y, x, mask, y, x.dtype.type(scale))
     return y
 
 
-def softmax_cross_entropy(x: Any, t: Any) -> Any:
-    """Each row's loss, then their sum."""
+def softmax_cross_entropy(x: Array, t: Array) -> Array:
+    """Return the mean loss: a kernel computes the share of each row, a sum adds them."""
     x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     rows = cupy.empty(x.shape[:1], x.dtype)
     launch("softmax_cross_entropy", rows, x, t, rows, np.int32(x.shape[1]))
     return cupy.sum(rows)
 
 
-def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
-    """The gradient of each row."""
+def softmax_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
+    """Return the gradient of the scores; a thread computes a row."""
     x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     gy = gy.astype(x.dtype, copy=False)
     gx, classes = cupy.empty(x.shape, x.dtype), np.int32(x.shape[1])
@@ -69,10 +70,10 @@ def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Any:
     return gx
 
 
-def geometry(
+def window_arguments(
     shape: tuple[int, ...], counts: Pair, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
-) -> list[Any]:
-    """The arguments that ``kernels.cu`` calls WINDOWS."""
+) -> list[np.int32]:
+    """Return the arguments that ``kernels.cu`` calls WINDOWS."""
     numbers = (*shape[2:], *counts, *kernel, *stride, *pad, *dilation)
     return [np.int32(number) for number in numbers]
 
@@ -80,7 +81,7 @@ def geometry(
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:
-    """How many windows fit, down and across."""
+    """Return how many windows fit along the height and the width."""
     down, across = (
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(shape[2:], kernel, stride, pad, dilation, strict=True)
@@ -88,61 +89,68 @@ def window_counts(
     return down, across
 
 
-def im2col(x: Any, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Any:
-    """Every window of images."""
+def im2col(x: Array, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Array:
+    """Return every window of images (N, C, H, W): (N, C, KH, KW, OH, OW)."""
     x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad, dilation)
     cols = cupy.empty((*x.shape[:2], *kernel, *counts), x.dtype)
-    w = geometry(x.shape, counts, kernel, stride, pad, dilation)
-    launch("im2col", cols, x, cols, x.dtype.type(value), *w)
+    windows = window_arguments(x.shape, counts, kernel, stride, pad, dilation)
+    launch("im2col", cols, x, cols, x.dtype.type(value), *windows)
     return cols
 
 
-def col2im(cols: Any, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Any:
-    """Windows added up where they lie."""
+def col2im(cols: Array, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Array:
+    """Return images (N, C, H, W) = ``shape`` with all windows added at their positions."""
     cols = contiguous(cols)
     x = cupy.empty(shape, cols.dtype)
-    w = geometry(shape, cols.shape[4:], cols.shape[2:4], stride, pad, dilation)
-    launch("col2im", x, cols, x, *w)
+    windows = window_arguments(shape, cols.shape[4:], cols.shape[2:4], stride, pad, dilation)
+    launch("col2im", x, cols, x, *windows)
     return x
 
 
-def max_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Any, Any]:
-    """The largest of each window, and its place."""
+def max_pool2d(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Array, Array]:
+    """Return the maximum of each window and its position in the window."""
     x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad)
     y = cupy.empty((*x.shape[:2], *counts), x.dtype)
     index = cupy.empty(y.shape, np.int32)
-    w = geometry(x.shape, counts, kernel, stride, pad, DENSE)
-    launch("max_pool2d", y, x, y, index, *w)
+    windows = window_arguments(x.shape, counts, kernel, stride, pad, DENSE)
+    launch("max_pool2d", y, x, y, index, *windows)
     return y, index
 
 
 def max_pool2d_grad(
-    gy: Any, index: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
-) -> Any:
-    """``gy`` added up where the largest were."""
+    gy: Array,
+    index: Array,
+    shape: tuple[int, ...],
+    kernel: Pair,
+    stride: Pair,
+    pad: Pair,
+) -> Array:
+    """Return images with ``gy`` added at the positions of the maxima."""
     gy = contiguous(gy)
     index = contiguous(index.astype(np.int32, copy=False))
     gx = cupy.empty(shape, gy.dtype)
-    w = geometry(shape, gy.shape[2:], kernel, stride, pad, DENSE)
-    launch("max_pool2d_grad", gx, gy, index, gx, *w)
+    windows = window_arguments(shape, gy.shape[2:], kernel, stride, pad, DENSE)
+    launch("max_pool2d_grad", gx, gy, index, gx, *windows)
     return gx
 
 
-def average_pool2d(x: Any, kernel: Pair, stride: Pair, pad: Pair) -> Any:
-    """The mean of each window."""
+def average_pool2d(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
+    """Return the mean of each window."""
     x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad)
     y = cupy.empty((*x.shape[:2], *counts), x.dtype)
-    launch("average_pool2d", y, x, y, *geometry(x.shape, counts, kernel, stride, pad, DENSE))
+    launch(
+        "average_pool2d", y, x, y, *window_arguments(x.shape, counts, kernel, stride, pad, DENSE)
+    )
     return y
 
 
 def average_pool2d_grad(
-    gy: Any, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
-) -> Any:
-    """``gy`` in equal parts over the windows."""
+    gy: Array, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
+) -> Array:
+    """Return images with each ``gy`` spread equally over its window."""
     gy = contiguous(gy)
     gx = cupy.empty(shape, gy.dtype)
     launch(
@@ -150,6 +158,6 @@ def average_pool2d_grad(
         gx,
         gy,
         gx,
-        *geometry(shape, gy.shape[2:], kernel, stride, pad, DENSE),
+        *window_arguments(shape, gy.shape[2:], kernel, stride, pad, DENSE),
     )
     return gx

@@ -1,4 +1,4 @@
-"""The compiled kernels: the only module that touches CuPy's way to compile and launch."""
+"""Compile and launch the kernels of ``kernels.cu``; no other module uses CuPy for that."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import numpy as np
 from dezero_core.extend import once
 
 THREADS = 256
-"""Threads of a block."""
+"""Threads of a block. Not tuned: a multiple of the warp of 32, small enough for every device."""
 
-MOST_BLOCKS = 1 << 16
-"""Blocks of a launch; each thread goes on to the next element that is nobody's."""
+MAX_BLOCKS = 1 << 16
+"""Maximum blocks of a launch. Not tuned: above it, each thread computes several elements."""
 
 C_TYPES = {"f": "float", "d": "double"}
-"""What SCALAR stands for, by the dtype's letter."""
+"""The C type that SCALAR stands for, by the letter of the dtype."""
 
 
 def source() -> str:
-    """The text of ``kernels.cu``."""
+    """Return the text of ``kernels.cu``."""
     return files(__package__).joinpath("kernels.cu").read_text("utf-8")
 
 
 @once
 def compiled(letter: str) -> Any:
-    """The module for one precision, compiled at first use."""
+    """Compile the kernels for one dtype at first use, and return their module."""
     return cupy.RawModule(code=f"#define SCALAR {C_TYPES[letter]}\n{source()}")
 
 
-def launch(name: str, result: Any, *arguments: Any, threads: int | None = None) -> None:
+def launch(name: str, result: cupy.ndarray, *arguments: Any, threads: int | None = None) -> None:
     """Run kernel ``name`` with one thread for each element of ``result``.
 
     Args:
-        name: as in ``kernels.cu``.
-        result: the array that the kernel fills; its dtype says which precision runs.
-        arguments: what comes before the number of elements, in order.
-        threads: how many instead, such as one for each row.
+        name: the name in ``kernels.cu``.
+        result: the array that the kernel fills; its dtype selects the compiled module.
+        arguments: the kernel's arguments before the number of elements.
+        threads: the number of threads, if it is not one for each element.
     """
     n = result.size if threads is None else threads
     if n == 0:
         return
-    blocks = min((n + THREADS - 1) // THREADS, MOST_BLOCKS)
+    blocks = min((n + THREADS - 1) // THREADS, MAX_BLOCKS)
     function = compiled(result.dtype.char).get_function(name)
     with result.device:
         function((blocks,), (THREADS,), (*arguments, np.int64(n)))

@@ -1,29 +1,33 @@
-"""All parameters updated together: their elements side by side in one array.
+"""Update all parameters together, concatenated to one array.
 
-An optimizer's rule takes a dozen launches, and that for each parameter. It is elementwise, so
-it may as well run once, on everything:
+An optimizer's rule takes a dozen launches for each parameter. It is elementwise, so it can run once
+on the elements of all of them:
 
-      parameters, gradients, states  ->  joined  ->  delta, once  ->  split: views, no launch
+      parameters, gradients, states  ->  concatenated  ->  one delta  ->  split into views
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cupy
 
+Arrays = list[cupy.ndarray]
+States = list[dict[str, Any]]
+Delta = Callable[..., cupy.ndarray]
 
-def update(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> list[Any]:
-    """Every parameter with what ``delta`` adds to it, written in place."""
-    for group in of_one_age(states):
-        change_together([ps[i] for i in group], [gs[i] for i in group],
+
+def update(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> Arrays:
+    """Add ``delta(p, g, state)`` to each parameter in place, and return the parameters."""
+    for group in group_by_numbers(states):
+        update_together([ps[i] for i in group], [gs[i] for i in group],
                         [states[i] for i in group], delta)  # fmt: skip
     return ps
 
 
-def of_one_age(states: list[dict[str, Any]]) -> list[list[int]]:
-    """Which parameters have states of the same numbers, such as how many steps they took."""
+def group_by_numbers(states: States) -> list[list[int]]:
+    """Return groups of indices whose states have equal numbers, such as the number of updates."""
     groups: dict[Any, list[int]] = {}
     for i, state in enumerate(states):
         age = tuple((name, None if is_array(x) else x) for name, x in sorted(state.items()))
@@ -31,17 +35,17 @@ def of_one_age(states: list[dict[str, Any]]) -> list[list[int]]:
     return list(groups.values())
 
 
-def change_together(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], delta: Any) -> None:
+def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> None:
     """Apply the rule once to all parameters of a group."""
     if not states[0]:  # such as SGD's: per parameter it takes two launches and copies nothing
         for p, g, own in zip(ps, gs, states, strict=True):
             p += delta(p, g, own)
         return
     state = {
-        name: joined([s[name] for s in states]) if is_array(x) else x
+        name: concatenate([s[name] for s in states]) if is_array(x) else x
         for name, x in states[0].items()
     }
-    change = delta(joined(ps), joined(gs), state)
+    change = delta(concatenate(ps), concatenate(gs), state)
     stop = 0
     for p, own in zip(ps, states, strict=True):
         start, stop = stop, stop + p.size
@@ -50,11 +54,11 @@ def change_together(ps: list[Any], gs: list[Any], states: list[dict[str, Any]], 
             own[name] = x[start:stop].reshape(p.shape) if is_array(x) else x
 
 
-def joined(arrays: Sequence[Any]) -> Any:
-    """All elements in one axis."""
+def concatenate(arrays: Sequence[cupy.ndarray]) -> cupy.ndarray:
+    """Return the elements of all arrays in one axis."""
     return cupy.concatenate([x.reshape(-1) for x in arrays])
 
 
 def is_array(x: Any) -> bool:
-    """Whether a part of a state is an array, and not a number."""
+    """Return whether an entry of a state is an array, not a number."""
     return isinstance(x, cupy.ndarray)

@@ -25,16 +25,17 @@ Block = tuple[slice, slice, slice]
 
 BLOCK_BYTES = 1 << 18
 """Bytes of images in a block: a quarter of the 1 MB cache of a core, so that an input, a result
-and a temporary fit (fitted on AVX-512, docs/performance.md). Off by two costs less than 5 %."""
+and a temporary fit. On AVX-512, half or twice as many change the time by less than 10 %."""
 
 MAX_POSITIONS = 1 << 14
 """Maximum positions of a channel in one dot product. OpenBLAS adds in 32 lanes with AVX2, so each
-adds at most `MAX_TERMS` terms in float32 (docs/adr/0020). Twice as many lose one more bit."""
+lane adds at most 512 terms in float32, the limit of docs/adr/0020. Twice as many lose a bit more;
+half as many take more calls for images above 128x128."""
 
 MAX_MEAN = 4.0
-"""Maximum ratio of a mean to its standard deviation at which the variance comes from the totals:
-at 4, they lose 4 of the 53 bits of float64. A larger limit loses more; a smaller one makes more
-calls read the images a second time."""
+"""Maximum ratio of a mean to its standard deviation at which the variance comes from the totals.
+At 4, the mean of x**2 is 17 times the variance, so 4 bits of the float32 products cancel. Twice as
+much loses 6 bits; half as much makes more calls read the images a second time."""
 
 
 def supports_channels(x: np.ndarray, *others: Any) -> bool:

@@ -19,7 +19,7 @@ from ..parallel import has_split_work, parallel_for
 
 MIN_WORK = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread, whatever its thread count: a limit in its
-source, not a fitted one. Half as much costs small matmuls 3 us for the lock; with twice as much,
+source, not a fitted one. Half as much costs small matmuls 3 us for a lock; with twice as much,
 their bits would depend on other threads."""
 
 VECTOR = 32

@@ -26,12 +26,12 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 
 MAX_HEAP_ARRAYS = (64 << 20, 32 << 20)
 """Maximum bytes of an array on the heap; older versions of glibc accept only the second value.
-Chosen for the activations of a VGG-like network, of up to 33 MB; half as much gives larger batches
-page faults, twice as much keeps twice the memory."""
+The CNN and the VGG-like network of the benchmark need 32 MiB. Half as much brings their page faults
+back; with twice as much, up to twice the memory stays resident."""
 
 MAX_FREE = 128 << 20
-"""Maximum free bytes that may stay at the end of the heap: what a step of the VGG-like network
-frees. Half as much gives it page faults; twice as much keeps twice the memory."""
+"""Maximum free bytes that may stay at the end of the heap: two of the largest arrays. Half as much
+brings page faults back (docs/performance.md); twice as much stays resident."""
 
 
 def keep_freed_memory() -> bool:

@@ -21,8 +21,9 @@ State = dict[str, Any]
 Delta = Callable[[np.ndarray, np.ndarray, State], np.ndarray]
 
 PIECE = 1 << 20
-"""Elements of a piece, 4 MB of float32. Half as many cost 10 % of the time of Adam, for the calls
-from Python (docs/performance.md); twice as many need twice the temporary memory."""
+"""Elements of a piece, 4 MB of float32. Half as many take no less time, and pieces of 64 kB take
+1.4 times as long, for the calls from Python (docs/performance.md). Twice as many need twice the
+temporary memory."""
 
 
 def supports_update(ps: list[np.ndarray], gs: list[np.ndarray], *others: Any) -> bool:
