@@ -29,6 +29,7 @@ MAY_NAME_BACKENDS = {
     "dezero_core/backends/host.py": "the NumPy backend: the host's arrays and random numbers",
     "dezero_core/backends/__init__.py": "registers the NumPy backend",
     "dezero_core/errors.py": "install hints",
+    "dezero_core/pointers.py": "addresses of NumPy arrays",
     "dezero_core/numpy_functions.py": "NumPy functions called with Variables",
     "dezero_core/hints.py": "names in other frameworks",
     "dezero_nn/hints.py": "names in other frameworks",

@@ -93,11 +93,6 @@ def as_axes(op: str, axis: object) -> Axis:
     return as_shape(op, axis, "axis") if is_sequence(axis) else as_integer(op, "axis", axis)
 
 
-def as_axis(op: str, axis: object) -> int:
-    """Return a single ``axis`` as an int; see `as_integer`."""
-    return axis if type(axis) is int else as_integer(op, "axis", axis)
-
-
 def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return ``axis`` as a tuple of integers in [0, ``ndim``); None means all axes.
 

@@ -144,19 +144,19 @@ class Block(Generic[T]):
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        entry = self._leaving(id(sys._getframe(1)))
-        if kind is not None and issubclass(kind, GeneratorExit):
+        entry = self._pop_entry(id(sys._getframe(1)))
+        if error_type is not None and issubclass(error_type, GeneratorExit):
             # The garbage collector may close a generator while another block is being entered.
             # That entry would overwrite a change of the context here.
             entry.ended = True
         else:
             self.setting.remove(entry)
 
-    def _leaving(self, frame: int) -> Entry[T]:
+    def _pop_entry(self, frame: int) -> Entry[T]:
         """Remove and return the entry made by ``frame``, or else one made in this context.
 
         A generator may be closed in another thread, and that thread may be in the same block.
@@ -279,15 +279,17 @@ def test_mode(function: Callable[..., Any] | None = None) -> Any:
 
 
 def precision(name: str) -> Block[bool]:
-    """In this block, ``"exact"``: no kernel trades digits for speed; ``"fast"``: they may.
+    """Return a block that forbids kernels that trade accuracy for speed, or allows them again.
 
-    What they trade: convolution of float32 by 3x3 filters loses about two bits, and spreads an inf
-    or nan to its neighbours; products of large matrices leave out rows and columns of zeros, also
-    where those would meet an inf or nan. Backward runs as the block it is called in says, wherever
-    the forward ran.
+    The only such kernel is Winograd: a float32 convolution with 3x3 filters loses about two bits,
+    and an inf or NaN spreads to neighbouring outputs. A backward follows the block that it is
+    called in, not that of the forward.
+
+    Args:
+        name: ``"exact"`` to forbid these kernels, ``"fast"`` to allow them.
 
     Raises:
-        ArgumentError: another name.
+        ArgumentError: ``name`` is neither.
     """
     if name not in ("exact", "fast"):
         raise ArgumentError(f"precision: {name!r} is neither 'exact' nor 'fast'")

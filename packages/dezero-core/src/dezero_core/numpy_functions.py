@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .arguments import as_axis, normalize_axes
+from .arguments import as_integer, normalize_axes
 from .backends.host import HOST
 from .backends.interface import Array
 from .backends.registry import backend_of
@@ -154,7 +154,7 @@ def _clip(
 def _take(a: Array | Variable, indices: Index, axis: int | None = None) -> Variable:
     if axis is None:
         return get_item(reshape(a, (-1,)), indices)
-    (axis,) = normalize_axes("np.take", as_axis("np.take", axis), a.ndim)
+    (axis,) = normalize_axes("np.take", as_integer("np.take", "axis", axis), a.ndim)
     return get_item(a, (*[slice(None)] * axis, indices))
 
 

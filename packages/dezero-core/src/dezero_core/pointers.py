@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .errors import ShapeError, UnsupportedType
 
+HostArray = np.ndarray[Any, Any]
 Strides = tuple[int, ...]
 
 
 def has_layout(
-    x: Any,
-    dtype: Any,
+    x: HostArray,
+    dtype: np.dtype[Any] | type | str,
     shape: tuple[int, ...],
     *,
     writable: bool = False,
@@ -41,8 +44,8 @@ def has_layout(
 
 
 def address_of(
-    x: Any,
-    dtype: Any,
+    x: HostArray,
+    dtype: np.dtype[Any] | type | str,
     shape: tuple[int, ...],
     *,
     writable: bool = False,
@@ -68,7 +71,7 @@ def address_of(
     return int(x.ctypes.data)
 
 
-def describe(x: Any) -> str:
+def describe(x: HostArray) -> str:
     """Return the dtype, shape and layout of a NumPy array, for messages."""
     notes = [] if x.flags.c_contiguous else [f"strides {x.strides}"]
     notes += [] if x.flags.aligned else ["misaligned"]
@@ -76,7 +79,7 @@ def describe(x: Any) -> str:
     return ", ".join([f"{x.dtype.str} {x.shape}", *notes])
 
 
-def is_writable(x: Any) -> bool:
+def is_writable(x: HostArray) -> bool:
     """Return whether every element of a NumPy array can be written on its own.
 
     It cannot if the array is read-only, or if broadcasting made several elements share memory.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from ..arguments import as_axis
+from ..arguments import as_integer
 from ..backends.interface import Array
 from ..diagnosis import positions_of, require_axes, shape_of
 from ..errors import ArgumentError, ShapeError
@@ -68,7 +68,7 @@ def concat(xs: Sequence[Operand], axis: int | None = 0) -> Variable:
         raise ArgumentError("concat: nothing to join; expected at least one array")
     if axis is None:
         return Concat(0)(*[reshape(x, (-1,)) for x in xs])
-    return Concat(as_axis("concat", axis))(*xs)
+    return Concat(as_integer("concat", "axis", axis))(*xs)
 
 
 class Stack(Function):
@@ -110,7 +110,7 @@ def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
     xs = list(xs)
     if not xs:
         raise ArgumentError("stack: nothing to join; expected at least one array")
-    return Stack(as_axis("stack", axis))(*[as_array(x) for x in xs])
+    return Stack(as_integer("stack", "axis", axis))(*[as_array(x) for x in xs])
 
 
 class Unstack(Function):
@@ -156,4 +156,4 @@ def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
         ArgumentTypeError: ``axis`` is not an integer.
         ShapeError: ``x`` has no such axis.
     """
-    return Unstack(as_axis("unstack", axis))(x)
+    return Unstack(as_integer("unstack", "axis", axis))(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arguments import Axis, AxisLike, as_axes, as_axis
+from ..arguments import Axis, AxisLike, as_axes, as_integer
 from ..backends.interface import Array
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
@@ -201,7 +201,7 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Varia
         ShapeError: ``axis`` is out of range, or has no elements.
         ArgumentTypeError: ``axis`` is not an integer.
     """
-    axis = None if axis is None else as_axis("argmax", axis)
+    axis = None if axis is None else as_integer("argmax", "axis", axis)
     return ArgMax(axis, keepdims)(unwrap(x))
 
 
