@@ -13,13 +13,13 @@ from dezero_core.errors import ArgumentError, ShapeError
 
 from .host_arrays import host_array
 
-Numbers = Sequence[int] | NDArray[Any]
-"""The numbers of examples in a dataset."""
+Indices = Sequence[int] | NDArray[Any]
+"""The indices of examples in a dataset."""
 
 REMEDY = "make the examples alike in a transform, or pass a collate_fn to the loader"
 
 
-def collate(examples: Sequence[Any], numbers: Numbers, part: str = "") -> Any:
+def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
     """Stack examples along a new first axis, part by part.
 
     If an example is a tuple, a list or a dictionary of parts, the batch is one of arrays. Within an
@@ -29,7 +29,7 @@ def collate(examples: Sequence[Any], numbers: Numbers, part: str = "") -> Any:
 
     Args:
         examples: the examples, at least one.
-        numbers: their numbers in the dataset, for error messages.
+        indices: their indices in the dataset, for error messages.
         part: the position of these values in the example, such as ``"[0]['image']"``; empty for
             whole examples.
 
@@ -41,39 +41,39 @@ def collate(examples: Sequence[Any], numbers: Numbers, part: str = "") -> Any:
     first = examples[0]
     if isinstance(first, Mapping):
         keys = [x.keys() if isinstance(x, Mapping) else None for x in examples]
-        require_alike(keys, describe_container, examples, numbers, part)
-        require_parts(first, numbers, part)
+        require_alike(keys, describe_container, examples, indices, part)
+        require_parts(first, indices, part)
         return {
-            key: collate([example[key] for example in examples], numbers, f"{part}[{key!r}]")
+            key: collate([example[key] for example in examples], indices, f"{part}[{key!r}]")
             for key in first
         }
     if isinstance(first, tuple | list) and not (part and is_vector(first)):
         lengths = [len(x) if type(x) is type(first) else None for x in examples]
-        require_alike(lengths, describe_container, examples, numbers, part)
-        require_parts(first, numbers, part)
+        require_alike(lengths, describe_container, examples, indices, part)
+        require_parts(first, indices, part)
         columns = zip(*examples, strict=True)
         return rebuild(
-            first, [collate(xs, numbers, f"{part}[{i}]") for i, xs in enumerate(columns)]
+            first, [collate(xs, indices, f"{part}[{i}]") for i, xs in enumerate(columns)]
         )
     if part and all(example is None for example in examples):
         return None
-    return stack(examples, numbers, part)
+    return stack(examples, indices, part)
 
 
-def stack(examples: Sequence[Any], numbers: Numbers, part: str) -> Any:
+def stack(examples: Sequence[Any], indices: Indices, part: str) -> Any:
     """Stack values of equal shapes into one array, with NumPy's type promotion."""
     if are_alike(examples):
         stacked = np.array(examples)
         if stacked.dtype.kind != "O":  # integers too large for NumPy give "O"
             return stacked
     is_other = [x is None or isinstance(x, Mapping) for x in examples]
-    require_alike(is_other, describe_container, examples, numbers, part)
+    require_alike(is_other, describe_container, examples, indices, part)
     arrays = [
-        host_array(f"DataLoader: {name_of(number, part)}", x)
-        for number, x in zip(numbers, examples, strict=True)
+        host_array(f"DataLoader: {name_of(i, part)}", x)
+        for i, x in zip(indices, examples, strict=True)
     ]
-    require_alike([kind_of(x) for x in arrays], kind_of, arrays, numbers, part)
-    require_alike([x.shape for x in arrays], describe_shape, arrays, numbers, part, ShapeError)
+    require_alike([kind_of(x) for x in arrays], kind_of, arrays, indices, part)
+    require_alike([x.shape for x in arrays], describe_shape, arrays, indices, part, ShapeError)
     return np.array(arrays)
 
 
@@ -91,7 +91,7 @@ def require_alike(
     properties: list[Any],
     describe: Callable[[Any], str],
     examples: Sequence[Any],
-    numbers: Numbers,
+    indices: Indices,
     part: str,
     error: type[ValueError] = ArgumentError,
 ) -> None:
@@ -99,20 +99,20 @@ def require_alike(
     for i, value in enumerate(properties):
         if value != properties[0]:
             raise error(
-                f"DataLoader: {name_of(numbers[i], part)} is {describe(examples[i])}, "
-                f"{name_of(numbers[0], part)} is {describe(examples[0])}; {REMEDY}"
+                f"DataLoader: {name_of(indices[i], part)} is {describe(examples[i])}, "
+                f"{name_of(indices[0], part)} is {describe(examples[0])}; {REMEDY}"
             )
 
 
-def require_parts(example: Collection[Any], numbers: Numbers, part: str) -> None:
+def require_parts(example: Collection[Any], indices: Indices, part: str) -> None:
     """Raise `ArgumentError` if a container is empty: its batch would have no length."""
     if not example:
-        raise ArgumentError(f"DataLoader: {name_of(numbers[0], part)} is empty: {example!r}")
+        raise ArgumentError(f"DataLoader: {name_of(indices[0], part)} is empty: {example!r}")
 
 
-def name_of(number: int, part: str) -> str:
+def name_of(index: int, part: str) -> str:
     """Name an example, or a part of it."""
-    return f"part {part} of example {number}" if part else f"example {number}"
+    return f"part {part} of example {index}" if part else f"example {index}"
 
 
 def describe_container(x: object) -> str:
@@ -159,16 +159,16 @@ def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
     return batch
 
 
-def examples_of(dataset: Any, numbers: Numbers) -> list[Any]:
-    """Return examples by their numbers; errors name the example."""
+def examples_of(dataset: Any, indices: Indices) -> list[Any]:
+    """Return examples by index; errors name the example."""
     examples = []
-    for number in numbers:
+    for i in indices:
         try:
-            examples.append(dataset[int(number)])
+            examples.append(dataset[int(i)])
         except StopIteration as error:  # it would end the loop over the batches without an error
-            raise RuntimeError(f"DataLoader: example {number} raised StopIteration") from error
+            raise RuntimeError(f"DataLoader: example {i} raised StopIteration") from error
         except Exception as error:
             with suppress(Exception):  # an error without a __dict__ takes no note
-                error.add_note(f"DataLoader: this was example {number} of the dataset")
+                error.add_note(f"DataLoader: this was example {i} of the dataset")
             raise
     return examples

@@ -61,7 +61,7 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
 
 
 def download(url: str, target: Path, sha256: str | None = None) -> None:
-    """Download a file with a progress bar; if it fails, leave no partial file behind.
+    """Download a file with a progress bar; if it fails, leave no partial file.
 
     Raises:
         DataDamaged: the download does not have the checksum ``sha256``; an earlier file stays.
@@ -128,7 +128,7 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
     name = last if file_name is None else file_name
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
         raise ArgumentError(f"get_file: {name!r} is no name of a file; give file_name")
-    expected = None if sha256 is None else checked_sha256(sha256)
+    expected = None if sha256 is None else require_sha256(sha256)
     target = cache_folder() / name
     damage = ""
     if target.is_file():
@@ -169,7 +169,7 @@ def last_part(url: str) -> str:
     return parts.path.rpartition("/")[2] + (f"?{parts.query}" if parts.query else "")
 
 
-def checked_sha256(sha256: str) -> str:
+def require_sha256(sha256: str) -> str:
     """Return a SHA-256 in lower case."""
     if isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256):
         return sha256.lower()

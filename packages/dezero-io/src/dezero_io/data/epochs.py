@@ -16,7 +16,7 @@ class Epoch:
     """The order of one pass over a dataset, and the position in it.
 
     Attributes:
-        index: the numbers of the examples in the order of the pass, int64 of shape (N,).
+        index: the indices of the examples in the order of the pass, int64 of shape (N,).
         batch_size: the number of examples in a batch.
         max_iter: the number of batches.
         iteration: the number of batches already taken.

@@ -58,7 +58,7 @@ class DataLoader:
     Raises:
         ArgumentError: ``batch_size`` is not an integer of at least 1; ``shuffle``, ``gpu`` or
             ``drop_last`` is not True or False; the dataset is empty, or has no length or no
-            numbered examples; examples do not stack (raised by the loop).
+            examples by index; examples do not stack (raised by the loop).
     """
 
     _hints: ClassVar[Mapping[str, str]] = {}  # hints for keywords that other loaders take
@@ -283,7 +283,7 @@ class DataLoader:
         return map_arrays(lambda x: move(x, backend), batch)
 
     def _indices(self, epoch: Epoch) -> NDArray[Any]:
-        """Return the numbers of the examples in the next batch."""
+        """Return the indices of the examples in the next batch."""
         start = epoch.iteration * epoch.batch_size
         return epoch.index[start : start + epoch.batch_size]
 
@@ -388,7 +388,7 @@ class SeqDataLoader(DataLoader):
 
 
 def is_order(order: ArrayLike, size: int) -> bool:
-    """Return whether an array contains every number below ``size`` once."""
+    """Return whether an array contains every integer below ``size`` once."""
     order = np.asarray(order)
     return order.dtype.kind in "iu" and np.array_equal(np.sort(order), np.arange(size))
 

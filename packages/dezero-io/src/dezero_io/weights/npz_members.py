@@ -85,12 +85,12 @@ def open_archive(path: Path) -> Iterator[ZipFile]:
         except OSError as error:
             if error.errno != errno.EINVAL:  # EINVAL: the zip's directory gives a negative offset
                 raise
-            raise damaged(path, error) from error
+            raise damage_error(path, error) from error
         except Exception as error:  # zipfile reports damage in a dozen types
-            raise damaged(path, error) from error
+            raise damage_error(path, error) from error
 
 
-def damaged(path: Path, error: Exception) -> FormatError:
+def damage_error(path: Path, error: Exception) -> FormatError:
     """Return the error for a file that is no zip archive."""
     return FormatError(f"{path} is cut off, damaged, or no npz file: {error}")
 

@@ -36,12 +36,12 @@ from .pytorch_modules import (
     Module,
     Unit,
     can_be,
-    cleaned,
     expected_shape,
     is_shape,
     is_square,
     modules,
     units,
+    without_wrappers,
 )
 from .safetensors_header import SUFFIX
 
@@ -112,13 +112,13 @@ def load_pytorch_weights(
     chosen = {key: named[key] for key in sources}
     arrays, metadata = dict(stored.arrays), stored.metadata
     del stored  # otherwise its arrays would stay in memory until all are converted
-    stage_arrays(chosen, converter(named, sources, arrays))()
+    stage_arrays(chosen, make_converter(named, sources, arrays))()
     missing = tuple(key for key in named if key not in chosen)
     descriptions = {key: describe(*source) for key, source in sources.items()}
     return LoadReport(tuple(chosen), missing, (), metadata, descriptions)
 
 
-def converter(
+def make_converter(
     named: Mapping[str, Parameter | Buffer], sources: Sources, arrays: dict[str, NDArray[Any]]
 ) -> Callable[[str], NDArray[Any]]:
     """Return a function for `stage_arrays` that computes the new array of a key.
@@ -180,7 +180,8 @@ def named_sources(
     tree: object, names: Mapping[str, str | Sequence[str]], arrays: Mapping[str, NDArray[Any]]
 ) -> Sources:
     """Return the sources that ``names`` gives, each with the layout that its layer declares."""
-    named, clean = named_params(tree), {short: name for name, short in cleaned(arrays).items()}
+    named = named_params(tree)
+    full_names = {short: name for name, short in without_wrappers(arrays).items()}
     all_units = units(tree)
     layers = {unit.path.replace(".", "/"): unit for unit in all_units}
     layouts = {key: array for unit in all_units for key, array in unit.arrays.items()}
@@ -189,10 +190,12 @@ def named_sources(
     for key, value in names.items():
         wanted = [value] if isinstance(value, str) else list(value)
         if key in named:
-            missing = [repr(name) for name in wanted if name not in arrays and name not in clean]
+            missing = [
+                repr(name) for name in wanted if name not in arrays and name not in full_names
+            ]
             if missing:
                 raise KeyMismatch(f"missing {', '.join(missing)}")
-            full = [name if name in arrays else clean[name] for name in wanted]
+            full = [name if name in arrays else full_names[name] for name in wanted]
             sources[key] = layouts[key] or single(key, named[key], arrays[full[0]]), full
             require_every_name(key, sources[key][0], full)
         elif key in layers:

@@ -89,7 +89,7 @@ def common_path(known: Mapping[str, PyTorchArray], arrays: Mapping[str, PyTorchA
 def modules(names: Iterable[str]) -> list[Module]:
     """Group the names in a file by module, in their order."""
     result: dict[str, Module] = {}
-    for name, clean in cleaned(names).items():
+    for name, clean in without_wrappers(names).items():
         path, _, local = clean.rpartition(".")
         if local == IGNORED:
             continue
@@ -102,7 +102,7 @@ def modules(names: Iterable[str]) -> list[Module]:
     return list(result.values())
 
 
-def cleaned(names: Iterable[str]) -> dict[str, str]:
+def without_wrappers(names: Iterable[str]) -> dict[str, str]:
     """Map each name to the name without the prefixes of PyTorch's wrappers."""
     clean = {name: WRAPPERS.sub("", name) for name in names}
     while clean and all(name.startswith("module.") for name in clean.values()):

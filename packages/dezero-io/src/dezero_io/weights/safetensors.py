@@ -42,7 +42,7 @@ from .progress import CountBytes, progress_bar
 from .safetensors_header import (
     MAX_HEADER,
     SUFFIX,
-    damaged,
+    damage_error,
     layout,
     metadata_of,
     outlines_of,
@@ -58,7 +58,7 @@ SIGN = "dezero.sha256"
 """The name of the SHA-256 of the manifest; a file has both or neither."""
 
 
-def library() -> Any:
+def import_safetensors() -> Any:
     """Import and return the package safetensors.
 
     Raises:
@@ -84,7 +84,7 @@ def write(path: Path, stored: Stored) -> None:
         MissingPackage: the library, which reads the file, is not installed.
         OSError: the file cannot be written; an existing one does not change.
     """
-    library()
+    import_safetensors()
     if stored.compress:
         raise SaveError(f"{path}: {SUFFIX} files are never compressed; .npz files can be")
     if stored.metadata.keys() & {MANIFEST, SIGN}:
@@ -93,11 +93,11 @@ def write(path: Path, stored: Stored) -> None:
     tensors = layout(arrays)
     entries = {key: expected_entry(stored, key, arrays) for key in arrays}
     with atomic_file(path) as file, progress_bar(f"saving {path.name}") as count:
-        file.write(encoded_header(tensors, entries, stored.metadata))
+        file.write(encode_header(tensors, entries, stored.metadata))
         for key in tensors:
             entries[key] = add_hashed(file, stored, key, arrays[key], entries[key], count)
         file.seek(0)
-        file.write(encoded_header(tensors, entries, stored.metadata))
+        file.write(encode_header(tensors, entries, stored.metadata))
 
 
 def expected_entry(stored: Stored, key: str, arrays: Snapshot) -> Entry:
@@ -122,7 +122,7 @@ def add_hashed(
     return entry
 
 
-def encoded_header(
+def encode_header(
     tensors: Mapping[str, Any], entries: Mapping[str, Entry], metadata: Mapping[str, str]
 ) -> bytes:
     """Encode a header: its length, then JSON padded with spaces to a multiple of 8 bytes.
@@ -195,7 +195,7 @@ def open_checked(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[st
 
     The library checks the layout: every byte belongs to one array.
     """
-    package = library()
+    package = import_safetensors()
     with open_regular(path) as file:
         try:
             size = file.seek(0, 2)
@@ -211,7 +211,7 @@ def open_checked(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[st
             try:
                 package.safe_open(path, framework="np")
             except package.SafetensorError as error:
-                raise damaged(error) from error
+                raise damage_error(error) from error
             yield file, header
         except FormatError as error:
             raise type(error)(f"{path}: {error}") from error.__cause__
@@ -246,7 +246,7 @@ def read_array(
 def needs() -> str:
     """Return which package must be installed first, or an empty string."""
     try:
-        library()
+        import_safetensors()
     except MissingPackage:
         return f"needs safetensors: {INSTALL}"
     return ""

@@ -54,7 +54,7 @@ def layout(arrays: Snapshot) -> dict[str, dict[str, Any]]:
     return tensors
 
 
-def damaged(error: Exception) -> FormatError:
+def damage_error(error: Exception) -> FormatError:
     """Return the error for a file with an invalid layout."""
     return FormatError(f"cut off, damaged, or no {SUFFIX} file: {error}")
 
@@ -75,7 +75,7 @@ def read_header(file: BinaryIO, size: int) -> dict[str, Any]:
     except FormatError:
         raise
     except (struct.error, ValueError, RecursionError) as error:
-        raise damaged(error) from error
+        raise damage_error(error) from error
     if not isinstance(header, dict):
         raise FormatError(f"cut off, damaged, or no {SUFFIX} file: its header is not a dictionary")
     return header
@@ -112,7 +112,7 @@ def outline_of(key: str, entry: Mapping[str, Any], size: int) -> NDArray[Any]:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, FormatError):
             raise
-        raise damaged(error) from error
+        raise damage_error(error) from error
 
 
 def dtype_of(key: str, code: str) -> np.dtype[Any]:

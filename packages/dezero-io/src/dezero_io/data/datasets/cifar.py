@@ -107,7 +107,7 @@ class CIFAR100(ImageDataset):
         target_transform: Callable[[Any], Any] | None = None,
         label_type: str = "fine",
     ) -> None:
-        self.label_type = checked_label_type(label_type)
+        self.label_type = require_label_type(label_type)
         super().__init__(train, transform, target_transform)
 
     def prepare(self) -> None:
@@ -119,11 +119,11 @@ class CIFAR100(ImageDataset):
     @classmethod
     def labels(cls, label_type: str = "fine") -> dict[int, str]:
         """Return the names of the classes, or with ``"coarse"`` of the 20 groups, by label."""
-        coarse = checked_label_type(label_type) == "coarse"
+        coarse = require_label_type(label_type) == "coarse"
         return dict(enumerate(cls.coarse_names if coarse else cls.names))
 
 
-def checked_label_type(label_type: str) -> str:
+def require_label_type(label_type: str) -> str:
     """Return ``label_type`` if it is valid, else raise `ArgumentError`."""
     if label_type not in ("fine", "coarse"):
         raise ArgumentError(f"CIFAR100: label_type {label_type!r}; expected 'fine' or 'coarse'")
@@ -146,7 +146,7 @@ def read_records(archive: str, members: list[str], length: int) -> NDArray[np.ui
                 content = file.extractfile(member)  # into memory; nothing is written
                 parts.append(b"" if content is None else content.read())
     except (OSError, EOFError, KeyError, tarfile.TarError, zlib.error) as error:
-        raise damaged(path, str(error)) from error
+        raise damage_error(path, str(error)) from error
     return np.frombuffer(b"".join(parts), np.uint8).reshape(-1, length)
 
 
@@ -157,10 +157,10 @@ def require_md5(path: Path, expected: str) -> None:
         while block := file.read(1 << 20):
             digest.update(block)
     if digest.hexdigest() != expected:
-        raise damaged(path, "its MD5 differs")
+        raise damage_error(path, "its MD5 differs")
 
 
-def damaged(path: Path, reason: str) -> DataDamaged:
+def damage_error(path: Path, reason: str) -> DataDamaged:
     """Return the error for an archive that is not the published one."""
     return DataDamaged(
         f"{path} is not the published archive: {reason}. Delete it and load the dataset again, or "

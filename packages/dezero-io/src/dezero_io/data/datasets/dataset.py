@@ -1,4 +1,4 @@
-"""The base class of datasets: examples and labels by number."""
+"""The base class of datasets: examples and labels by index."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ class Dataset:
         return len(self.data)
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
-        """Return example and label number ``index``; the label is None if there are no labels.
+        """Return an example and its label; the label is None if there are no labels.
 
-        A slice, a list of numbers or a mask gives a batch, as `gather` does.
+        A slice, a list of integers or a mask selects a batch, as `gather` does.
         """
         if not is_integer(index):
             return self.gather(np.arange(len(self))[index])
@@ -72,13 +72,13 @@ class Dataset:
         return x, self.target_transform(t) if self.target_transform and t is not None else t
 
     def gather(self, indices: NDArray[Any]) -> tuple[Any, Any]:
-        """Return examples and labels by their numbers, as arrays.
+        """Return the examples and labels at ``indices``, as arrays.
 
         Rows of arrays are selected in one step, and transforms that can process whole batches do
         so. Examples are stacked as in `DataLoader`.
 
         Raises:
-            ShapeError: the numbers of examples and labels differ, or two examples differ in shape.
+            ShapeError: there are not as many labels as examples, or two examples differ in shape.
             ArgumentError: examples differ in type, length or keys; the message names them.
         """
         is_plain = type(self).__getitem__ is Dataset.__getitem__
@@ -108,7 +108,7 @@ class Dataset:
 
 
 def is_integer(x: object) -> bool:
-    """Return whether ``x`` is the number of one example, by NumPy's rules."""
+    """Return whether ``x`` is an integer index, by NumPy's rules."""
     try:
         index(x)  # type: ignore[arg-type]
     except TypeError:

@@ -39,6 +39,6 @@ class Digits(Dataset):
 
 
 def _test_indices() -> list[int]:
-    """Return the numbers of the examples in the test part."""
+    """Return the indices of the examples in the test part."""
     text = files(__package__).joinpath("digits_test.txt").read_text()
     return [int(line) for line in text.splitlines() if not line.startswith("#")]

@@ -89,25 +89,25 @@ class MNIST(ImageDataset):
 
 def read_idx(name: str) -> NDArray[np.uint8]:
     """Return one of `FILES` as an array; the file gives the lengths of the axes, then the bytes."""
-    contents = unpacked(fetch(name, tuple(FILES), MIRRORS), FILES[name])
+    contents = unpack(fetch(name, tuple(FILES), MIRRORS), FILES[name])
     axes = contents[3]
     shape = np.frombuffer(contents, ">u4", axes, offset=4)
     return np.frombuffer(contents, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
-def unpacked(path: Path, expected: Contents) -> bytes:
+def unpack(path: Path, expected: Contents) -> bytes:
     """Return the published contents of a gzip file; never inflate more than their size."""
     try:
         with gzip.open(path) as file:
             contents = file.read(expected.size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, str(error)) from error
+        raise damage_error(path, str(error)) from error
     if sha256(contents).hexdigest() != expected.sha256:
-        raise damaged(path, "its SHA-256 differs")
+        raise damage_error(path, "its SHA-256 differs")
     return contents
 
 
-def damaged(path: Path, reason: str) -> DataDamaged:
+def damage_error(path: Path, reason: str) -> DataDamaged:
     """Return the error for a file with other contents than the published ones."""
     return DataDamaged(
         f"{path} does not have the published contents: {reason}. Delete it and load the dataset "

@@ -1,4 +1,4 @@
-"""Works of Shakespeare as a sequence of characters, each given by a number."""
+"""Works of Shakespeare as a sequence of characters, each as an integer."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Shakespear(Dataset):
     are the whole text.
 
     Attributes:
-        data: shape (N,), int64: the number of each character, in the order of first appearance.
-        label: shape (N,), int64: the number of the next character.
-        char_to_id, id_to_char: dictionaries from characters to numbers, and back.
+        data: shape (N,), int64: the id of each character, in the order of first appearance.
+        label: shape (N,), int64: the id of the next character.
+        char_to_id, id_to_char: dictionaries from characters to ids, and back.
 
     Raises:
         DataMissing: the file is in neither folder, and cannot be downloaded.
@@ -38,8 +38,8 @@ class Shakespear(Dataset):
         if len(raw) != SIZE or not raw.isascii():
             raise DataDamaged(f"{path}: expected {SIZE:,} bytes of ASCII, found {len(raw):,} bytes")
         text = raw.decode("ascii")
-        self.char_to_id = {c: number for number, c in enumerate(dict.fromkeys(text))}
-        self.id_to_char = {number: c for c, number in self.char_to_id.items()}
+        self.char_to_id = {c: i for i, c in enumerate(dict.fromkeys(text))}
+        self.id_to_char = {i: c for c, i in self.char_to_id.items()}
         ids = np.array([self.char_to_id[c] for c in text])
         self.data, self.label = ids[:-1], ids[1:]
 

@@ -19,7 +19,7 @@ Image = Any
 """A `PIL.Image.Image`; Pillow is optional, so its type is not imported."""
 
 
-def pillow() -> Any:
+def import_pillow() -> Any:
     """Import and return the module ``PIL.Image``.
 
     Raises:
@@ -32,7 +32,7 @@ def pillow() -> Any:
     return Image
 
 
-def eight_bits(name: str, image: Image) -> Any:
+def to_8_bits(name: str, image: Image) -> Any:
     """Return an image with 8 bits per channel, so that no conversion clips its values.
 
     16-bit greyscale (modes I;16 and I) becomes mode L: the values are multiplied by 255/65535 and
@@ -53,13 +53,13 @@ def eight_bits(name: str, image: Image) -> Any:
             "and make an image of uint8: Image.fromarray(pixels.astype('uint8'))"
         )
     if image.mode.startswith("I"):
-        return sixteen_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
+        return to_16_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
         return image.convert("RGBA")  # as a warning of Pillow advises
     return image
 
 
-def sixteen_bits(name: str, image: Image) -> Any:
+def to_16_bits(name: str, image: Image) -> Any:
     """Convert an image of mode I or I;16 to mode I, if its values fit in 16 bits."""
     low, high = image.convert("I").getextrema()
     if low < 0 or high > 65535 or (image.mode == "I" and 0 < high < 256):
@@ -102,11 +102,11 @@ class Convert:
                 f"Convert: from mode {image.mode!r} to {self.mode!r} the range of the values is "
                 "unknown; choose an 8-bit mode, such as 'L' or 'RGB'"
             )
-        image = eight_bits("Convert", image)
+        image = to_8_bits("Convert", image)
         if self.mode != "BGR":
             return image.convert(self.mode)
         red, green, blue = image.convert("RGB").split()
-        return pillow().merge("RGB", (blue, green, red))
+        return import_pillow().merge("RGB", (blue, green, red))
 
 
 class Resize:
@@ -126,7 +126,7 @@ class Resize:
 
     def __call__(self, image: Image) -> Any:
         require_image("Resize", image)
-        mode = pillow().Resampling.BILINEAR if self.mode is None else self.mode
+        mode = import_pillow().Resampling.BILINEAR if self.mode is None else self.mode
         return image.resize(self.size, mode)
 
 
@@ -191,8 +191,8 @@ def pixels_of(image: Image, is_floating: bool) -> NDArray[Any]:
     if is_floating and image.mode == "F":
         return np.asarray(image)
     if is_floating and image.mode.startswith("I"):
-        return np.asarray(sixteen_bits("ToArray", image)) * (255 / 65535)
-    return np.asarray(eight_bits("ToArray", image))
+        return np.asarray(to_16_bits("ToArray", image)) * (255 / 65535)
+    return np.asarray(to_8_bits("ToArray", image))
 
 
 class ToPIL:
@@ -215,7 +215,7 @@ class ToPIL:
         pixels = np.clip(np.rint(array if scale is None else array * scale), 0, 255)
         pixels = pixels.astype(np.uint8)
         pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
-        return pillow().fromarray(np.ascontiguousarray(pixels))
+        return import_pillow().fromarray(np.ascontiguousarray(pixels))
 
 
 class RandomHorizontalFlip:
@@ -239,7 +239,7 @@ class RandomHorizontalFlip:
         if isinstance(image, np.ndarray):
             return host_array("RandomHorizontalFlip", image)[..., ::-1]
         require_image("RandomHorizontalFlip", image)
-        return image.transpose(pillow().Transpose.FLIP_LEFT_RIGHT)
+        return image.transpose(import_pillow().Transpose.FLIP_LEFT_RIGHT)
 
 
 def width_and_height(name: str, size: int | Iterable[int]) -> tuple[int, int]:
