@@ -122,7 +122,7 @@ class Deconv2d(Convolution):
     KH * KW / (SH * SW) kernel positions contribute to an output (Dumoulin and Visin, "A guide to
     convolution arithmetic for deep learning", 2016). The variance is chosen for a sum of that many
     terms (LeCun et al., "Efficient BackProp", 1998), so the scale of the outputs does not depend
-    on the stride. PyTorch's layer does not count the stride.
+    on the stride. PyTorch's layer ignores the stride here.
     """
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:

@@ -57,7 +57,7 @@ class Weighted(Layer):
     def pytorch_pair(
         self, weight: tuple[int | None, ...], out_size: int, transposed: bool = False
     ) -> dict[str, PyTorchArray]:
-        """Return ``weight`` and ``bias`` of PyTorch's layer; ``shape`` is that of its weight."""
+        """Return the arrays of PyTorch's layer, whose weight has the shape ``weight``."""
         arrays = {"W": PyTorchArray(("weight",), weight, transposed)}
         if self.b is not None:
             arrays["b"] = PyTorchArray(("bias",), (out_size,))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from dezero_core.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 BGR_MEAN = (103.939, 116.779, 123.68)
 """The mean colour of ImageNet in the order blue, green, red, as in Caffe's models."""

@@ -69,7 +69,7 @@ class AdaDelta(Optimizer):
 
     d = g * sqrt((mean of d**2) + eps) / sqrt((mean of g**2) + eps).
 
-    Both means are running means; that of d**2 does not include this d. Zeiler, "ADADELTA", 2012.
+    Both means are running means; the mean of d**2 excludes the current d. Zeiler, "ADADELTA", 2012.
 
     Args:
         rho: decay of the running means, from 0 and below 1 (default 0.95).
