@@ -35,7 +35,6 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/hints.py": "names in other frameworks",
     "dezero_core/testing.py": "the gradient checker",
     "dezero_nn/models/images.py": "pictures are on the host",
-    "dezero_nn/kernels/__init__.py": "kernels are for NumPy",
     "dezero_nn/kernels/col2im.py": "kernels are for NumPy",
     "dezero_nn/kernels/flipped.py": "kernels are for NumPy",
     "dezero_nn/kernels/im2col.py": "kernels are for NumPy",

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from dezero_core.extend import Kernel
+
 from ..parallel import parallel_for
 
 T = TypeVar("T")
@@ -143,3 +145,10 @@ def blocks(rows: np.ndarray, part: slice) -> Iterator[Block]:
         images = slice(start, min(start + step, part.stop))
         for first in range(0, rows.shape[2], MAX_POSITIONS):
             yield images, slice(None), slice(first, first + MAX_POSITIONS)
+
+
+KERNELS = [
+    Kernel("batch_norm", "numpy", batch_norm, supports_channels),
+    Kernel("channel_sums", "numpy", channel_sums, supports_channels),
+    Kernel("channel_sum_of", "numpy", channel_sum_of, supports_channels),
+]

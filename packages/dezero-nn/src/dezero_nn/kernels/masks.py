@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.extend import Kernel
+
 from ..parallel import parallel_for
 
 INTEGER = {"f": np.int32, "d": np.int64}
@@ -80,3 +82,10 @@ def keep_where(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
     np.copyto(bits, mask)
     np.negative(bits, out=bits)
     np.bitwise_and(bits, x.view(integer), out=bits)
+
+
+KERNELS = [
+    Kernel("scaled_where", "numpy", scaled_where, supports_masks),
+    Kernel("relu", "numpy", relu, supports_relu),
+    Kernel("relu_grad", "numpy", relu_grad, supports_masks),
+]

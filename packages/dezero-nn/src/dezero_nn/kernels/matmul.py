@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dezero_core.extend import Kernel
+
 from ..blas import BLAS_THREADS
 from ..parallel import has_split_work, parallel_for
 
@@ -63,3 +65,8 @@ def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
     else:
         parallel_for(y.shape[1], work, lambda part: np.matmul(x, W[:, part], out=y[:, part]))
     return y
+
+
+KERNELS = [
+    Kernel("matmul", "numpy", matmul, supports_matmul),
+]

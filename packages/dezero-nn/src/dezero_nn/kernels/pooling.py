@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.extend import Kernel
+
 from ..functions.pooling import max_pool2d_op
 from ..parallel import parallel_for
 from ..windows import Pair, window_counts
-from .masks import keep_where
+from .masks import keep_where, supports_masks
 from .views import pad_images, view_at
 
 
@@ -119,3 +121,10 @@ def max_pool2d_grad(
 
     parallel_for(N, 16 * gx.size, compute)
     return gx[:, :, PH : PH + H, PW : PW + W]
+
+
+KERNELS = [
+    Kernel("max_pool2d", "numpy", max_pool2d, supports_max_pool2d),
+    Kernel("max_pool2d_values", "numpy", max_pool2d_values, supports_max_pool2d),
+    Kernel("max_pool2d_grad", "numpy", max_pool2d_grad, supports_masks),
+]

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dezero_core.extend import Kernel
+
 from ..blas import BLAS_THREADS
 from .sigmoid import write_sigmoid
 
@@ -119,3 +121,9 @@ def gradient_of_gates(
         np.matmul(WhT, gas[:, t], out=gh)
         g_cell *= f
     return gas, gh, g_cell
+
+
+KERNELS = [
+    Kernel("lstm", "numpy", lstm, supports_lstm),
+    Kernel("lstm_grad", "numpy", lstm_grad, supports_lstm_grad),
+]

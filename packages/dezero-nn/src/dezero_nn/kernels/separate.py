@@ -24,4 +24,6 @@ def cost(gy: Array, x: Array, W: Array, params: ConvParams) -> float:
     return of_x + of_W + COPY * gy.size
 
 
-KERNEL = Kernel("conv2d_grads", "numpy", separate_conv2d_grads, tolerance=TOLERANCE, cost=cost)
+KERNELS = [
+    Kernel("conv2d_grads", "numpy", separate_conv2d_grads, tolerance=TOLERANCE, cost=cost),
+]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dezero_core.extend import Kernel
+
 
 def supports_sigmoid(x: np.ndarray) -> bool:
     """Return whether ``x`` is a float32 or float64 array with axes."""
@@ -27,3 +29,8 @@ def write_sigmoid(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         np.exp(y, out=y)
     y += 1.0
     return np.reciprocal(y, out=y)
+
+
+KERNELS = [
+    Kernel("sigmoid", "numpy", sigmoid, supports_sigmoid),
+]

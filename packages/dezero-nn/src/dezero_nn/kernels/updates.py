@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.extend import Kernel
 from dezero_core.pointers import is_writable
 
 State = dict[str, Any]
@@ -67,3 +68,8 @@ def update_in_pieces(p: np.ndarray, g: np.ndarray, state: State, delta: Delta) -
 def is_like(x: Any, p: np.ndarray) -> bool:
     """Return whether ``x`` has one value for each element of ``p``."""
     return isinstance(x, np.ndarray) and x.shape == p.shape
+
+
+KERNELS = [
+    Kernel("update", "numpy", update, supports_update),
+]
