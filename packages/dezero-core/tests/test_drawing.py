@@ -48,7 +48,7 @@ def test_the_picture_of_a_freed_graph_has_calls_and_leaves() -> None:
     y.backward()
     assert get_dot_graph(y, verbose=False) == before
     del x
-    assert "the" not in get_dot_graph(y), "leaves are kept weakly"
+    assert "the" not in get_dot_graph(y), "the graph refers to leaves weakly"
 
 
 def test_leaves_concat_and_graphs_of_gradients_are_drawn() -> None:

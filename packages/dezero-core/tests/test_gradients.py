@@ -70,7 +70,7 @@ def test_the_gradient_checkers_of_the_book(backend: str) -> None:
     assert gradient_check(F.exp, x)
     assert gradient_check(lambda x, n, power: x**power * n, Variable(x), 2.0, power=3)
     assert not gradient_check(lambda x: F.exp(x) + Halved()(x), x)
-    assert library.to_numpy(x).dtype == np.float32, "left as it is"
+    assert library.to_numpy(x).dtype == np.float32, "the input is unchanged"
 
 
 class Halved(Function):

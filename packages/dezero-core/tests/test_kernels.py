@@ -47,7 +47,7 @@ def test_without_a_kernel_the_portable_definition_runs(double: Any, backend: str
 
 def test_a_kernel_runs_for_its_backend_only(double: Any, plug: Any) -> None:
     x = np.ones(2)
-    double(x)  # chosen once without the kernel: it must be chosen anew
+    double(x)  # the choice made here must be forgotten when a kernel is registered
     plug(dezero_kernels=lambda: [Kernel("double", "numpy", fast)])
     with kernel_log() as ran:
         double(x)

@@ -111,7 +111,7 @@ def test_functions_that_dezero_computes_have_numpys_values_and_gradients(name: s
     for call, arrays in SAMPLES[name]:
         for wanted in (True, False):
             y = call(*[Variable(a, requires_grad=wanted) for a in arrays])
-            assert type(y) is Variable, "also if no input requires grad"
+            assert type(y) is Variable, "a Variable, also if no input requires grad"
             assert y.requires_grad == wanted
             expected = call(*arrays)
             assert y.shape == expected.shape
@@ -233,7 +233,7 @@ def test_every_numpy_function_is_handled_in_one_of_three_ways(report: Any) -> No
         },
         "refused with a remedy": set(refused),
     }
-    assert sum(map(len, groups.values())) == len(EVERY), "one answer each"
+    assert sum(map(len, groups.values())) == len(EVERY), "each function is in one group"
     assert len(EVERY) > 250
     for group, names in groups.items():
         listed = " ".join(sorted(names)) if len(names) < 12 else ""

@@ -66,7 +66,7 @@ def test_strides_that_c_knows_are_accepted() -> None:
     columns = np.repeat(PLAIN, 2, axis=0)[::2]
     assert has_layout(columns, "float32", SHAPE, strides=(24, 4))
     assert not has_layout(columns, "float32", SHAPE, strides=(12, 4))
-    assert has_layout(columns[:1], "float32", (1, 3), strides=(99, 4)), "there is one row"
+    assert has_layout(columns[:1], "float32", (1, 3), strides=(99, 4)), "one row"
     with pytest.raises(UnsupportedType, match=r"C expects float32 \(2, 3\) with strides \(12, 4\)"):
         address_of(columns, "float32", SHAPE, strides=(12, 4))
 
@@ -74,5 +74,5 @@ def test_strides_that_c_knows_are_accepted() -> None:
 def test_elements_that_share_memory_cannot_be_written() -> None:
     shared = np.lib.stride_tricks.as_strided(PLAIN.copy(), SHAPE, (0, 4))
     assert not is_writable(shared)
-    assert is_writable(PLAIN.copy()[None]), "an axis of one element repeats nothing"
+    assert is_writable(PLAIN.copy()[None]), "an axis of length 1 repeats no element"
     assert not is_writable(read_only(PLAIN))
