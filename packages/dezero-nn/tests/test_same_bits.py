@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
 from typing import Any
@@ -126,6 +128,35 @@ def different(calls: dict[str, Call], first: dict[str, list[bytes]], seconds: fl
         found |= {name for name, call in calls.items() if call() != first[name]}
         rounds += 1
     return found
+
+
+def benchmark_shapes() -> list[Any]:
+    """Return the shapes of benchmarks/convolutions.py; those that take long are slow tests."""
+    path = Path(__file__).parents[3] / "benchmarks" / "convolutions.py"
+    spec = spec_from_file_location("convolutions", path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def multiply_adds(s: Any) -> int:
+        return s.N * s.OC * s.C // s.groups * (s.H * s.W // s.stride**2) * s.K**2
+
+    return [
+        pytest.param(s, marks=pytest.mark.slow if multiply_adds(s) > 3e7 else [], id=str(tuple(s)))
+        for s in module.GRID
+    ]
+
+
+@pytest.mark.parametrize("shape", benchmark_shapes())
+def test_a_convolution_has_the_same_bits_with_and_without_a_graph(shape: Any) -> None:
+    draw, (N, C, H, W, OC, K, *settings) = np.random.default_rng(0).standard_normal, shape
+    x, weight, b = (
+        draw(size, "f") for size in ((N, C, H, W), (OC, C // shape.groups, K, K), (OC,))
+    )
+    expected = conv2d(Parameter(x), Parameter(weight), Parameter(b), *settings).data
+    for _ in range(2):  # the second call finds transformed filters in the cache
+        with no_grad():
+            assert np.array_equal(conv2d(x, weight, b, *settings).data, expected)
 
 
 MATMULS = "linear", "linear of sequences", "matmul of a stack", "dot", "lstm"

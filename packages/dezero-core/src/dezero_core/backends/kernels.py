@@ -1,7 +1,7 @@
 """Named ops, and the kernels that backends offer for them.
 
 The portable definition of an op says what the op *means*. A kernel computes the same function
-another way, for one backend, within a declared tolerance. See docs/adr/0002 and 0022.
+another way, for one backend, within a declared tolerance. See docs/adr/0002 and 0023.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ The gradients use the same transforms, transposed. Work is split over the batch;
 the filters or channels, and for one image over its rows of tiles.
 
 An inf or nan spreads over its tile, and rounding errors are about three times those of a direct
-sum: ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0022.
+sum: ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0023.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
