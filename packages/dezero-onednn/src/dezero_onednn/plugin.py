@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 from dezero_core.extend import DEZERO_API, Kernel, hookimpl
 
@@ -23,19 +22,19 @@ def dezero_kernels() -> list[Kernel]:
     """
     if os.environ.get("DEZERO_ONEDNN") == "off":
         return []
-    from . import blocked, channels_last, recurrent
     from .library import library
 
     library()
-    by_priority: list[tuple[str, Callable[..., Any], Callable[..., bool]]] = [
-        ("lstm", recurrent.onednn_lstm, recurrent.supports_lstm),
-        ("lstm_grad", recurrent.onednn_lstm_grad, recurrent.supports_lstm_grad),
-    ]
-    return [
-        *blocked.KERNELS,
-        *channels_last.KERNELS,
-        *[
-            Kernel(op, "numpy", function, supports, priority=BEFORE_NUMPY)
-            for op, function, supports in by_priority
-        ],
-    ]
+    return all_kernels()
+
+
+def all_kernels() -> list[Kernel]:
+    """Return every kernel of this package, without loading oneDNN."""
+    from . import blocked, channels_last, recurrent
+
+    lstm = Kernel("lstm", "numpy", recurrent.onednn_lstm, recurrent.supports_lstm)
+    lstm_grad = Kernel(
+        "lstm_grad", "numpy", recurrent.onednn_lstm_grad, recurrent.supports_lstm_grad
+    )
+    by_priority = [replace(kernel, priority=BEFORE_NUMPY) for kernel in (lstm, lstm_grad)]
+    return [*blocked.KERNELS, *channels_last.KERNELS, *by_priority]

@@ -17,7 +17,7 @@ from rich.text import Text
 from dezero import DezeroError
 from dezero_core.backends.kernels import all_kernels
 from dezero_core.errors import INSTALL_HINTS, PluginWarning
-from dezero_core.extend import backend_names, get_backend, ops, plugins
+from dezero_core.extend import backend_names, get_backend, kernel_log, ops, plugins
 from dezero_core.state import registered_formats
 
 UNLIMITED = 10_000
@@ -34,6 +34,7 @@ def info() -> None:
         show("packages", packages())
         show("backends", backends())
         show("kernels", kernels())
+        show("kernels of one step of a small CNN", runs())
         show("weight formats", formats())
         show("plugins", states())
 
@@ -106,8 +107,28 @@ def kernels() -> Iterator[tuple[str, str]]:
     import dezero.functions  # noqa: F401 (defines the ops)
 
     for kernel, plugin in all_kernels():
+        rule = f"priority {kernel.priority}" if kernel.cost is None else "chosen by cost"
         state = "" if kernel.op in ops else ", dormant: no loaded package defines this op"
-        yield kernel.op, f"{kernel.backend}, from plugin {plugin}{state}"
+        yield kernel.op, f"{kernel.name}, {rule}, from plugin {plugin}{state}"
+
+
+def runs() -> Iterator[tuple[str, str]]:
+    """Yield the kernels that one step of a small CNN runs, and why no other runs."""
+    import numpy as np
+
+    from dezero import Model, models, optimizers
+    from dezero.functions import softmax_cross_entropy
+
+    model: Model = models.CNN(10)
+    optimizer = optimizers.SGD().setup(model)
+    with kernel_log() as ran:
+        loss = softmax_cross_entropy(model(np.zeros((64, 1, 8, 8), "float32")), np.zeros(64, int))
+        loss.backward()
+        optimizer.update()
+    for run in dict.fromkeys(ran):
+        cost = "" if run.cost is None else f", estimated at {run.cost:.0f} ns"
+        others = "".join(f"; not {kernel}: {reason}" for kernel, reason in run.declined)
+        yield run.op, f"{run.kernel}{cost}{others}"
 
 
 def states() -> Iterator[tuple[str, str]]:
