@@ -121,3 +121,13 @@ def test_the_page_on_extending_shows_one_of_each_in_at_most_four_files() -> None
         section = page.partition(f"\n## {title[0].upper()}{title[1:]}\n")[2].partition("\n## ")[0]
         assert section.count("```python\n") == 1, title
         assert files.count("`") // 2 + 3 * ("these three" in files) <= 4, title
+
+
+@pytest.mark.parametrize("package", ["core", "nn", "io"])
+def test_the_file_map_has_every_module(package: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    section = page.partition(f"### `dezero_{package}`")[2].partition("\n### ")[0]
+    folder = ROOT / "packages" / f"dezero-{package}" / "src" / f"dezero_{package}"
+    modules = {path.name for path in folder.glob("[!_]*.py")}
+    folders = {f"{path.parent.name}/" for path in folder.glob("[!_]*/__init__.py")}
+    assert set(re.findall(r"`([\w.]+(?:py|/))`", section)) == modules | folders
