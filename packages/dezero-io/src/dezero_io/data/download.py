@@ -10,7 +10,6 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import IO
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from dezero_core.errors import ArgumentError, DataDamaged, DataMissing
 
@@ -94,6 +93,8 @@ def copy_local(url: str, file: IO[bytes]) -> None:
         ValueError: the file is on another machine, or is a folder or a pipe.
         OSError: the file cannot be read.
     """
+    from urllib.request import url2pathname  # here, because it imports http and ssl
+
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise ValueError(f"a file on {parts.netloc}; a file of this machine is file:///path")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def host_array(name: str, x: object) -> NDArray[Any]:
 
 def plain_array(name: str, x: object) -> NDArray[Any]:
     """Convert ``x`` to a plain NumPy array, or raise an error with the remedy."""
-    if isinstance(x, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray):  # do not import it here
         raise ArgumentError(f"{name}: got a masked array; fill the gaps first, x.filled(value)")
     if hasattr(x, "getbands"):
         raise ArgumentError(
