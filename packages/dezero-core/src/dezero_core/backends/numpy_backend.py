@@ -10,7 +10,7 @@ from ..arguments import Axis
 from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
 from ..pointers import is_writable
-from .host import generator, host_uniform
+from .host import HostArray, generator, host_uniform
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
 from .summation import scatter_add, sum_in_blocks
@@ -97,16 +97,14 @@ class NumpyBackend(ArrayBackend):
         shape, strides = window_layout(x, kernel, stride, dilation)
         if not x.flags.c_contiguous:
             return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
-        view: np.ndarray[Any, Any] = np.ndarray(
-            shape, x.dtype, x, 0, strides
-        )  # faster than as_strided
+        view: HostArray = np.ndarray(shape, x.dtype, x, 0, strides)  # faster than as_strided
         view.flags.writeable = False
         return view
 
     def bernoulli(self, p: float, x: Array) -> Array:
         """Compare 16 random bits for each element with ``p``, which is rounded to 1/65536.
 
-        The bits are the raw words of SFC64, seeded by a draw: NumPy has no faster generator.
+        The bits are raw words of SFC64, a fast generator, which is seeded by one draw.
         """
         words = np.random.SFC64(int(generator().integers(1 << 63))).random_raw(x.size // 4 + 1)
         bits = words.view(np.uint16)[: x.size].reshape(x.shape)

@@ -162,7 +162,7 @@ class Pow(Function):
 
 
 def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> Any:
-    """Return ``x0 ** (x1 - 1)``, but 1 where ``x1`` is 0, because 0 * inf would be NaN."""
+    """Return ``x0 ** (x1 - 1)``, but 1 where ``x1`` is 0; the caller multiplies it by ``x1``."""
     if isinstance(x1, Scalar):
         return x0 ** (x1 - 1) if x1 else 1.0
     nonzero = (x1 > 0) | (x1 < 0)
@@ -170,7 +170,7 @@ def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> A
 
 
 def power_times_log(x0: Array | Variable | float, y: Array | Variable) -> Any:
-    """Return ``y log(x0)``, but 0 where ``x0 <= 0``, because y may be inf and the log is not."""
+    """Return ``y log(x0)``, with 0 for the logarithm where ``x0 <= 0``, and for y where x0 is 0."""
     if isinstance(x0, int | float):
         return y * (math.log(x0) if x0 > 0 else 0.0) if x0 else 0.0
     power = where((x0 > 0) | (x0 < 0), y, 0.0)

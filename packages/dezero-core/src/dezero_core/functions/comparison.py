@@ -23,11 +23,11 @@ SYMBOLS = {
     operator.ge: ">=",
 }
 Comparison = Callable[[Any, Any], Any]
-"""One of Python's comparisons, such as ``operator.lt``."""
+"""A comparison of the module ``operator``, such as ``operator.lt``."""
 
 
 class Compare(Function):
-    """y = ``comparison(x0, x1)`` for each pair of elements."""
+    """y = comparison(x0, x1), elementwise."""
 
     broadcasts = True
 

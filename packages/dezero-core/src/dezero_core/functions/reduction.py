@@ -77,7 +77,7 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """
     axis, x = as_axes("mean", axis), x if hasattr(x, "shape") else as_variable(x)
     kept = kept_shape(x.shape, axis)
-    count = math.prod(length for length, one in zip(x.shape, kept, strict=True) if one == 1)
+    count = math.prod(n for n, kept_n in zip(x.shape, kept, strict=True) if kept_n == 1)
     if count == 0:
         raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(x.shape)}")
     return narrowed(sum(widened(x), axis, keepdims) / count, x)
@@ -98,10 +98,10 @@ class Max(Reduction):
         (x,), (y,) = self.inputs, self.outputs
         shape = kept_shape(x.shape, self.axis)
         xp = get_array_module(x)
-        best = unwrap(x) == xp.reshape(unwrap(y), shape)
-        count = xp.sum(cast(best, xp.int64), axis=self.axes(x), keepdims=True)
+        selected = unwrap(x) == xp.reshape(unwrap(y), shape)
+        count = xp.sum(cast(selected, xp.int64), axis=self.axes(x), keepdims=True)
         dtype = unwrap(widened(y)).dtype
-        return reshape(floating(gy), shape) * (cast(best, dtype) / cast(count, dtype))
+        return reshape(floating(gy), shape) * (cast(selected, dtype) / cast(count, dtype))
 
 
 @hinted
