@@ -1,7 +1,4 @@
-"""Test loaders, and the datasets that need no files."""
-
-import sys
-from typing import Any
+"""Test loaders: batches, orders, sequences and devices."""
 
 import numpy as np
 import pytest
@@ -9,9 +6,9 @@ import pytest
 from dezero_core import seed
 from dezero_core.backends import host
 from dezero_core.backends.transfer import transfers
-from dezero_core.errors import ArgumentError, MissingPackage
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import Memory, backend_of, get_backend
-from dezero_io import DataLoader, Dataset, Digits, SeqDataLoader, SinCurve, Spiral
+from dezero_io import DataLoader, Dataset, SeqDataLoader, SinCurve
 from dezero_io.data.transforms import AsType, Compose, Normalize, RandomHorizontalFlip
 
 
@@ -19,29 +16,6 @@ class Numbers(Dataset):
     def prepare(self) -> None:
         self.data = np.arange(10.0, dtype="float32").reshape(10, 1)
         self.label = np.arange(10)
-
-
-def test_the_split_of_digits_is_fixed() -> None:
-    train, test = Digits(), Digits(train=False)
-    assert (len(train), len(test)) == (1437, 360)
-    assert train.data.shape == (1437, 64)
-    assert train.data.dtype == np.float32
-    assert train.label.dtype == np.int64
-    assert (train.data.min(), train.data.max()) == (0.0, 1.0)
-    assert set(np.bincount(test.label)) <= {35, 36, 37}, "stratified"
-    assert (int(test.label.sum()), float(test.data.sum())) == (TEST_LABELS, TEST_PIXELS)
-    x, t = train[0]
-    assert x.shape == (64,)
-    assert t == train.label[0]
-
-
-TEST_LABELS, TEST_PIXELS = 1618, 7021.875
-
-
-def test_digits_without_scikit_learn(monkeypatch: Any) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingPackage, match=r"pip install 'dezero-io\[digits\]'"):
-        Digits()
 
 
 def test_transforms_apply_to_examples_and_batches() -> None:
@@ -121,26 +95,6 @@ def test_batches_are_copied_to_the_backend(backend: str) -> None:
 def test_batch_size_must_be_positive() -> None:
     with pytest.raises(ArgumentError, match="batch_size 0"):
         DataLoader(Numbers(), 0)
-
-
-def test_the_spiral_is_the_books_and_draws_no_random_numbers() -> None:
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    train, test = Spiral(), Spiral(train=False)
-    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-    assert (train.data.shape, train.data.dtype) == ((300, 2), np.float32)
-    assert np.bincount(train.label).tolist() == np.bincount(test.label).tolist() == [100] * 3
-    np.testing.assert_allclose(train.data[0], [-0.13981389, -0.00721657], rtol=1e-6)
-    assert np.linalg.norm(train.data, axis=1).max() < 1
-    assert not np.array_equal(train.data, test.data)
-
-
-def test_labels_of_the_sine_are_its_next_values() -> None:
-    train, test = SinCurve(), SinCurve(train=False)
-    assert train.data.shape == train.label.shape == (999, 1)
-    assert np.array_equal(train.data[1:], train.label[:-1])
-    x = np.linspace(0, 2 * np.pi, 1000)[:-1]
-    assert 0.01 < np.abs(train.data[:, 0] - np.sin(x)).max() <= 0.05
-    np.testing.assert_allclose(test.data[:, 0], np.cos(x))
 
 
 def test_rows_of_a_seq_data_loader_are_parallel_sequences() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -33,6 +33,52 @@ class Epoch:
         return self.iteration >= self.max_iter
 
 
+class Passes:
+    """The passes over one loader, of which a checkpoint stores the current one.
+
+    Attributes:
+        in_use: the passes of existing iterators, the latest last.
+        abandoned: the latest pass whose iterator was deleted early, if no pass is in use.
+        resumes: True if the next iterator continues ``abandoned``.
+    """
+
+    def __init__(self, abandoned: Epoch | None = None, resumes: bool = False) -> None:
+        self.in_use: list[Epoch] = []
+        self.abandoned, self.resumes = abandoned, resumes
+
+    @property
+    def current(self) -> Epoch | None:
+        """The pass that a checkpoint stores, or None."""
+        return self.in_use[-1] if self.in_use else self.abandoned
+
+    @property
+    def to_continue(self) -> Epoch | None:
+        """The pass that the next iterator continues, or None if it starts a new one."""
+        return self.abandoned if self.resumes else None
+
+    def start(self, epoch: Epoch) -> None:
+        """Record a new iterator of a pass."""
+        self.in_use.append(epoch)
+        self.abandoned, self.resumes = None, False
+
+    def leave(self, epoch: Epoch) -> None:
+        """Record that the iterator of a pass is finished, or was deleted."""
+        if epoch in self.in_use:
+            self.in_use.remove(epoch)
+            if not self.in_use and not epoch.is_over:
+                self.abandoned = epoch
+
+    def resume(self, epoch: Epoch | None) -> None:
+        """Let the next iterator continue a pass that was loaded from a checkpoint."""
+        self.abandoned, self.resumes = epoch, epoch is not None
+
+    def copy(self) -> Passes:
+        """Return the passes of a copied loader: it has no iterators, but the same position."""
+        epoch = self.current
+        abandoned = None if epoch is None or epoch.is_over else replace(epoch)
+        return Passes(abandoned, self.resumes)
+
+
 class BatchIterator:
     """An iterator over the batches of one epoch, returned by ``iter(loader)``.
 
@@ -57,7 +103,7 @@ class BatchIterator:
     def __next__(self) -> Any:
         epoch = self.epoch
         if epoch.is_over:
-            self.loader._leave(epoch)
+            self.loader._passes.leave(epoch)
             raise StopIteration
         indices = self.loader._indices(epoch)
         epoch.iteration += 1
@@ -69,7 +115,7 @@ class BatchIterator:
             ) from error
 
     def __del__(self) -> None:
-        self.loader._leave(self.epoch)
+        self.loader._passes.leave(self.epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the loader, at the position of this iterator."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +17,7 @@ from dezero_core.state import accelerator, move
 from ..weights.random_state import set_state
 from .collation import collate, examples_of, map_arrays
 from .datasets.dataset import Dataset
-from .epochs import BatchIterator, Epoch
+from .epochs import BatchIterator, Epoch, Passes
 from .host_arrays import host_array, is_table, rows
 from .loader_arguments import boolean, positive_integer, require_dataset
 from .resident import ResidentData, fits_in_memory, is_constant
@@ -129,13 +128,13 @@ class DataLoader:
     @property
     def iteration(self) -> int:
         """The number of batches taken in the pass that a checkpoint stores; 0 without one."""
-        epoch = self._current()
+        epoch = self._passes.current
         return 0 if epoch is None else epoch.iteration
 
     @property
     def index(self) -> NDArray[Any] | None:
         """The order of the pass that a checkpoint stores, int64 (N,); None without one."""
-        epoch = self._current()
+        epoch = self._passes.current
         return None if epoch is None else epoch.index
 
     @property
@@ -162,10 +161,7 @@ class DataLoader:
 
     def reset(self) -> None:
         """Clear every position: the next loop, and ``next(loader)``, start a new pass."""
-        self._in_use: list[Epoch] = []  # the passes of existing iterators, the latest last
-        self._abandoned: Epoch | None = None  # the latest one, if no pass is in use
-        self._resumes = False  # whether the next iterator continues ``_abandoned``
-        self._next_batches = None
+        self._passes, self._next_batches = Passes(), None
 
     def __iter__(self) -> BatchIterator:
         """Return a new iterator; the first one after `load_state_dict` continues there."""
@@ -173,10 +169,8 @@ class DataLoader:
         self._require_sizes()
         if self.resident is not None and not self.resident.is_copy_of(self.dataset):
             self._copy_dataset()
-        resumed = self._abandoned if self._resumes else None
-        epoch = resumed or self._new_epoch()
-        self._in_use.append(epoch)
-        self._abandoned, self._resumes = None, False
+        epoch = self._passes.to_continue or self._new_epoch()
+        self._passes.start(epoch)
         return BatchIterator(self, epoch)
 
     def __next__(self) -> Any:
@@ -197,26 +191,13 @@ class DataLoader:
         order = rng.permutation(size) if self.shuffle else np.arange(size)
         return Epoch(order, self.batch_size, self.max_iter)
 
-    def _current(self) -> Epoch | None:
-        """Return the pass that a checkpoint stores."""
-        return self._in_use[-1] if self._in_use else self._abandoned
-
-    def _leave(self, epoch: Epoch) -> None:
-        """Record that the iterator of a pass is finished, or was deleted."""
-        if epoch in self._in_use:
-            self._in_use.remove(epoch)
-            if not self._in_use and not epoch.is_over:
-                self._abandoned = epoch
-
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes of a copy, which has no iterators yet."""
-        epoch = self._current()
-        left = None if epoch is None or epoch.is_over else replace(epoch)
-        return {**vars(self), "_in_use": [], "_abandoned": left, "_next_batches": None}
+        return {**vars(self), "_passes": self._passes.copy(), "_next_batches": None}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the order and position of a pass, and the generator, for a checkpoint."""
-        return self._state(self._current())
+        return self._state(self._passes.current)
 
     def _state(self, epoch: Epoch | None) -> dict[str, Any]:
         """Return the state of the loader at the position of a pass."""
@@ -238,7 +219,7 @@ class DataLoader:
         """
         epoch = self._restored(state)
         self.reset()
-        self._abandoned, self._resumes = epoch, epoch is not None
+        self._passes.resume(epoch)
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
         """Restore the generator; return the pass in ``state``, or None if there is none."""

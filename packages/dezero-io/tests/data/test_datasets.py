@@ -1,0 +1,53 @@
+"""Test the datasets that need no download."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dezero_core.errors import MissingPackage
+from dezero_io import Digits, SinCurve, Spiral
+
+TEST_LABELS, TEST_PIXELS = 1618, 7021.875
+"""The sums of the labels and pixels in the test part of Digits."""
+
+
+def test_the_split_of_digits_is_fixed() -> None:
+    train, test = Digits(), Digits(train=False)
+    assert (len(train), len(test)) == (1437, 360)
+    assert train.data.shape == (1437, 64)
+    assert train.data.dtype == np.float32
+    assert train.label.dtype == np.int64
+    assert (train.data.min(), train.data.max()) == (0.0, 1.0)
+    assert set(np.bincount(test.label)) <= {35, 36, 37}, "stratified"
+    assert (int(test.label.sum()), float(test.data.sum())) == (TEST_LABELS, TEST_PIXELS)
+    x, t = train[0]
+    assert x.shape == (64,)
+    assert t == train.label[0]
+
+
+def test_digits_without_scikit_learn(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'dezero-io\[digits\]'"):
+        Digits()
+
+
+def test_the_spiral_is_the_books_and_draws_no_random_numbers() -> None:
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    train, test = Spiral(), Spiral(train=False)
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert (train.data.shape, train.data.dtype) == ((300, 2), np.float32)
+    assert np.bincount(train.label).tolist() == np.bincount(test.label).tolist() == [100] * 3
+    np.testing.assert_allclose(train.data[0], [-0.13981389, -0.00721657], rtol=1e-6)
+    assert np.linalg.norm(train.data, axis=1).max() < 1
+    assert not np.array_equal(train.data, test.data)
+
+
+def test_labels_of_the_sine_are_its_next_values() -> None:
+    train, test = SinCurve(), SinCurve(train=False)
+    assert train.data.shape == train.label.shape == (999, 1)
+    assert np.array_equal(train.data[1:], train.label[:-1])
+    x = np.linspace(0, 2 * np.pi, 1000)[:-1]
+    assert 0.01 < np.abs(train.data[:, 0] - np.sin(x)).max() <= 0.05
+    np.testing.assert_allclose(test.data[:, 0], np.cos(x))
