@@ -16,7 +16,7 @@ from types import CodeType, MappingProxyType
 from typing import Any
 
 from .backends.registry import backend_of
-from .config import enable_backprop
+from .config import Entry, enable_backprop
 from .errors import FunctionWarning
 from .variable import Variable, unwrap
 
@@ -49,10 +49,10 @@ class PassMode:
     def __enter__(self) -> None:
         self.mode = plain_pass.set(None if self.create_graph else self.backward_pass)
         self.needs = narrowed_needs.set(self.narrowed)
-        self.recording = enable_backprop.push(self.create_graph)
+        self.recording = enable_backprop.entries.set((Entry(self.create_graph),))
 
     def __exit__(self, *error: object) -> None:
-        enable_backprop.entries.reset(self.recording.token)
+        enable_backprop.entries.reset(self.recording)
         narrowed_needs.reset(self.needs)
         plain_pass.reset(self.mode)
 

@@ -8,7 +8,7 @@ from operator import index
 from typing import Any, NoReturn
 
 from .backends.interface import unsupported_dtype
-from .backends.registry import admit, backend_of, by_type
+from .backends.registry import backend_of, by_type
 from .errors import (
     BackendMismatch,
     DezeroError,
@@ -33,10 +33,6 @@ def require_one_backend(
         UnsupportedType: an input is neither a number nor an array that `admit` takes, or has no
             data.
     """
-    if all([x is None or isinstance(x, Variable) for x in inputs]):  # admitted at creation
-        types = {type(a) for x, a in zip(inputs, arrays, strict=True) if x is not None}
-        if len(types) == 1 and types <= by_type.keys():
-            return arrays
     taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
         if x is None or isinstance(a, int | float):
@@ -44,8 +40,9 @@ def require_one_backend(
         try:
             if isinstance(a, complex):
                 raise unsupported_dtype("complex")
-            taken[position] = admit(a)
-            owners.add(backend_of(a).name)
+            backend = backend_of(a)
+            taken[position] = backend.admit(a)
+            owners.add(backend.name)
         except UnsupportedType as error:
             raise unsupported(function, position, a, error) from None
     if len(owners) > 1:
@@ -58,7 +55,7 @@ def admit_inputs(
 ) -> tuple[Any, ...]:
     """Return the admitted arrays of one library; errors name the input."""
     try:
-        return tuple([admit(a) for a in arrays])
+        return tuple([backend_of(a).admit(a) for a in arrays])
     except UnsupportedType:
         return require_one_backend(function, inputs, arrays)
 
@@ -66,7 +63,7 @@ def admit_inputs(
 def admit_output(function: Function, y: Any) -> Any:
     """Return what ``forward`` returned as an array; an error names the op."""
     try:
-        return admit(y)
+        return backend_of(y).admit(y)
     except UnsupportedType as error:
         raise UnsupportedType(
             f"{type(function).__name__}.forward returned a {type(y).__name__}: {error}"

@@ -141,11 +141,17 @@ class Function:
                 (a0,) = admit_inputs(self, inputs, (a0,))
             arrays, needs_grad = (a0,), ONE
         else:
-            raw = not any([isinstance(x, Variable) for x in inputs])
-            needs_grad = tuple([isinstance(x, Variable) and x.requires_grad for x in inputs])
-            wanted = True in needs_grad
-            datas = tuple([x.data if isinstance(x, Variable) else x for x in inputs])
-            arrays = require_one_backend(self, inputs, datas)
+            datas, flags, types = list(inputs), [False] * len(inputs), set()
+            for i, x in enumerate(inputs):
+                if isinstance(x, Variable):
+                    datas[i], creator, raw = x.data, x._creator, False
+                    flags[i] = x._requires_grad if creator is None else not creator._cut
+                    types.add(type(x.data))
+                elif x is not None:  # None stands for an input that was left out, such as a bias
+                    entering = True
+            arrays, needs_grad, wanted = tuple(datas), tuple(flags), True in flags
+            if entering or len(types) != 1 or not types <= by_type.keys():
+                arrays = require_one_backend(self, inputs, arrays)
             a0 = arrays[0]
 
         try:

@@ -15,7 +15,6 @@ from .backends.host import HOST
 from .backends.interface import Array, ArrayBackend
 from .backends.registry import (
     accelerator,
-    admit,
     backend_of,
     by_type,
     default_backend,
@@ -93,7 +92,7 @@ class Variable:
         self, data: Array | None, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
         if data is not None:
-            data = admit(data)
+            data = backend_of(data).admit(data)
         self.data: Any = data
         self.name = name
         self._grad: Variable | None = None

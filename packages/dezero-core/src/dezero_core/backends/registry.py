@@ -60,16 +60,6 @@ def backend_of(x: Array) -> ArrayBackend:
     return by_type.get(type(x)) or _subclasses.get(type(x)) or _backend_of_new_type(type(x))
 
 
-def admit(x: Array) -> Array:
-    """Convert array ``x`` to a plain array for a Variable; see `ArrayBackend.admit`.
-
-    Raises:
-        UnsupportedType: no registered library has arrays of this type, or its elements are not
-            booleans, integers or real numbers.
-    """
-    return backend_of(x).admit(x)
-
-
 def _backend_of_new_type(cls: type) -> ArrayBackend:
     with plugins.lock:  # until the type is cached, because a new plugin empties the caches
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))

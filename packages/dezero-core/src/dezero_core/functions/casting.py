@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backends.interface import ArrayBackend
 from ..backends.precision import default_floating, is_floating, is_half, is_wide
-from ..backends.registry import admit, backend_of
+from ..backends.registry import backend_of
 from ..function import Function
 from ..variable import Variable, as_variable, cast, unwrap
 
@@ -19,7 +19,8 @@ class AsType(Function):
         self.dtype = dtype
 
     def forward(self, x: Any) -> Any:
-        return admit(cast(x, self.dtype))
+        y = cast(x, self.dtype)
+        return backend_of(y).admit(y)
 
     def backward(self, gy: Any) -> Any:
         (x,) = self.inputs

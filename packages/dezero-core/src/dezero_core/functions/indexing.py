@@ -11,7 +11,7 @@ from ..backends.host import accepts_index
 from ..backends.interface import Array
 from ..backends.portable import is_basic
 from ..backends.precision import to_single
-from ..backends.registry import admit, backend_of
+from ..backends.registry import backend_of
 from ..diagnosis import mixed
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
@@ -111,7 +111,7 @@ def normalize_part(part: Any, x: Array) -> Any:
         return backend_of(x).asarray(bool(part))
     if isinstance(part, Integral):
         return operator.index(part)
-    return admit(part) if hasattr(part, "dtype") else part
+    return backend_of(part).admit(part) if hasattr(part, "dtype") else part
 
 
 def backend_name(part: Any) -> str | None:
