@@ -138,7 +138,7 @@ def accelerator() -> ArrayBackend:
         return get_backend(*BACKEND_HINTS)  # raises an error that says what to install
     if len(specs) > 1:
         names = ", ".join(spec.name for spec in specs)
-        raise UnknownName(f"to_gpu(): several accelerators ({names}); use to(name)")
+        raise UnknownName(f"to_gpu(): several accelerators ({names}); choose one with to(name)")
     return _make(specs[0])
 
 
@@ -148,7 +148,10 @@ def _make(spec: BackendSpec) -> ArrayBackend:
         if spec not in _made:
             unknown = spec.capabilities - CAPABILITIES
             if unknown:
-                raise UnknownName(f"backend {spec.name!r} declares {sorted(unknown)}")
+                raise UnknownName(
+                    f"backend {spec.name!r} declares {sorted(unknown)}: expected capabilities "
+                    f"from {', '.join(sorted(CAPABILITIES))}"
+                )
             backend = spec.factory()
             backend.name, backend.capabilities = spec.name, spec.capabilities
             _made[spec] = backend

@@ -126,7 +126,10 @@ class ExpandDims(Function):
     def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
         if positions_of(self.axis, x.ndim + 1) is None:
-            raise ShapeError(f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}")
+            raise ShapeError(
+                f"ExpandDims: axis {self.axis} for shape {tuple(x.shape)}: expected an axis in "
+                f"[{-x.ndim - 1}, {x.ndim + 1})"
+            )
 
 
 @hinted
