@@ -16,7 +16,7 @@ from .backward_modes import Flags, PassMode
 from .config import using_config
 from .errors import ArgumentTypeError
 from .function import Function
-from .functions.casting import floating
+from .functions.casting import as_floating
 from .functions.joining import stack
 from .functions.shape import reshape
 from .graph import ancestors, has_creator
@@ -130,7 +130,7 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
     with using_config("update_buffers", False):
         y = function(x)
     if not y.requires_grad or y.size == 0:
-        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), unwrap(floating(y)))
+        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), unwrap(as_floating(y)))
         return Variable(zeros, requires_grad=False)
     narrowed = flags_toward([x], y)
     rows = [row(y, i, x, narrowed, create_graph) for i in range(y.size)]
@@ -197,5 +197,5 @@ def wanting(x: Any) -> Variable:
 
 def zeros_like(x: Variable) -> Variable:
     """Zeros of the shape of ``x`` without a graph."""
-    zeros = backend_of(x.data).zeros(x.shape, unwrap(floating(x)))
+    zeros = backend_of(x.data).zeros(x.shape, unwrap(as_floating(x)))
     return Variable(zeros, requires_grad=False)

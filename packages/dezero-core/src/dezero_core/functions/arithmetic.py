@@ -10,7 +10,7 @@ from ..backends.precision import is_wide, to_floating
 from ..backends.registry import backend_of
 from ..function import Function
 from ..variable import Operand, Scalar, Variable, cast, get_array_module, unwrap
-from .casting import floating
+from .casting import as_floating
 from .exponential import log
 from .selection import where
 
@@ -82,7 +82,7 @@ class Div(Function):
     def backward(self, gy: Array | Variable) -> Any:
         _, x1 = self.inputs
         (y,) = self.outputs
-        gx0 = gy / floating(x1)
+        gx0 = gy / as_floating(x1)
         return gx0, -gx0 * y if self.needs_grad[1] else None
 
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backends.interface import ArrayBackend
+from ..backends.interface import Array, ArrayBackend
 from ..backends.precision import default_floating, is_floating, is_half, is_wide
 from ..backends.registry import backend_of
 from ..function import Function
-from ..variable import Variable, as_variable, cast, unwrap
+from ..variable import Operand, Variable, as_variable, cast, unwrap
 
 
 class AsType(Function):
-    """y = x in another dtype;  the gradient gets the dtype of x if that is floating."""
+    """y = x in another dtype;  gx = gy in the dtype of x if that is floating point."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         y = cast(x, self.dtype)
         return backend_of(y).admit(y)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
         return astype(gy, x.dtype) if is_floating(x.dtype, backend_of(unwrap(x))) else gy
 
 
-def astype(x: Any, dtype: Any) -> Variable:
+def astype(x: Operand, dtype: object) -> Variable:
     """Return ``x`` converted to ``dtype``.
 
     Args:
@@ -46,20 +46,20 @@ def astype(x: Any, dtype: Any) -> Variable:
     return AsType(dtype)(x)
 
 
-def dtype_of(dtype: Any, backend: ArrayBackend) -> Any:
+def dtype_of(dtype: object, backend: ArrayBackend) -> Any:
     """Return the backend's dtype for a dtype, its name, or a Python or NumPy type."""
     if isinstance(dtype, type):
         dtype = {"float": "float64", "int": "int64"}.get(dtype.__name__, dtype.__name__)
     return backend.dtype(dtype) if isinstance(dtype, str) else dtype
 
 
-def floating(x: Any, like: Any = None) -> Any:
+def as_floating(x: Any, like: object = None) -> Any:
     """Return ``x``, converted to floating point if it holds integers or booleans.
 
     Args:
         x: a Variable, an array or a number.
-        like: a Variable or array, such as the weights for ``x``; its dtype is used if it is
-            floating. Else integers become float64 (float32 if there is no float64).
+        like: a Variable or array, such as the weights; integers are converted to its dtype if that
+            is floating point, else to float64 (float32 if the library has no float64).
     """
     dtype = getattr(x, "dtype", None)
     if is_wide(dtype):
@@ -75,19 +75,19 @@ def floating(x: Any, like: Any = None) -> Any:
     return astype(x, wanted)
 
 
-def widened(x: Any) -> Any:
-    """Return ``x`` in floating point of at least single precision, which sums and squares need."""
+def widen(x: Any) -> Any:
+    """Return ``x`` in floating point of at least single precision, in which sums are accurate."""
     dtype = getattr(x, "dtype", None)
     if is_wide(dtype):
         return x
     if dtype is None:
-        return floating(x)
+        return as_floating(x)
     backend = backend_of(as_variable(x).data)
-    return astype(x, backend.dtype("float32")) if is_half(dtype, backend) else floating(x)
+    return astype(x, backend.dtype("float32")) if is_half(dtype, backend) else as_floating(x)
 
 
-def narrowed(y: Any, *xs: Any) -> Any:
-    """Return ``y`` in half precision if that is the only floating dtype of the inputs ``xs``."""
+def narrow(y: Array | Variable, *xs: Operand) -> Any:
+    """Convert ``y`` to half precision if that is the only floating dtype of the inputs ``xs``."""
     dtypes = {x.dtype for x in xs if hasattr(x, "dtype")}
     if any(map(is_wide, dtypes)):
         return y
@@ -98,16 +98,16 @@ def narrowed(y: Any, *xs: Any) -> Any:
     return astype(y, floats[0])
 
 
-def call_widened(function: Callable[..., Any], *xs: Any) -> Any:
+def call_widened(function: Callable[..., Any], *xs: Operand) -> Any:
     """Return ``function(*xs)``, computed in at least single precision.
 
     Integers and booleans are converted to floating point. Half-precision inputs are converted to
     float32, and the (first) result is rounded to half precision.
     """
-    wide = [widened(x) for x in xs]
+    wide = [widen(x) for x in xs]
     y = function(*wide)
     if all(a is b for a, b in zip(wide, xs, strict=True)):
         return y
     if isinstance(y, tuple):
-        return narrowed(y[0], *xs), *y[1:]
-    return narrowed(y, *xs)
+        return narrow(y[0], *xs), *y[1:]
+    return narrow(y, *xs)

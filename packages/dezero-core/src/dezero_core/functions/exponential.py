@@ -8,7 +8,7 @@ from ..backends.interface import Array
 from ..backends.precision import to_floating
 from ..function import Function
 from ..variable import Operand, Variable, get_array_module
-from .casting import floating
+from .casting import as_floating
 
 
 class Exp(Function):
@@ -37,7 +37,7 @@ class Log(Function):
 
     def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
-        return gy / floating(x)
+        return gy / as_floating(x)
 
 
 def log(x: Operand) -> Variable:

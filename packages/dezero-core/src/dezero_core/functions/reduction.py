@@ -15,7 +15,7 @@ from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Variable, as_variable, cast, get_array_module, unwrap
 from .broadcast import broadcast_to
-from .casting import call_widened, floating, narrowed, widened
+from .casting import as_floating, call_widened, narrow, widen
 from .exponential import exp
 from .selection import where
 from .shape import reshape
@@ -80,7 +80,7 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     count = math.prod(n for n, kept_n in zip(x.shape, kept, strict=True) if kept_n == 1)
     if count == 0:
         raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(x.shape)}")
-    return narrowed(sum(widened(x), axis, keepdims) / count, x)
+    return narrow(sum(widen(x), axis, keepdims) / count, x)
 
 
 average = mean
@@ -100,8 +100,8 @@ class Max(Reduction):
         xp = get_array_module(x)
         selected = unwrap(x) == xp.reshape(unwrap(y), shape)
         count = xp.sum(cast(selected, xp.int64), axis=self.axes(x), keepdims=True)
-        dtype = unwrap(widened(y)).dtype
-        return reshape(floating(gy), shape) * (cast(selected, dtype) / cast(count, dtype))
+        dtype = unwrap(widen(y)).dtype
+        return reshape(as_floating(gy), shape) * (cast(selected, dtype) / cast(count, dtype))
 
 
 @hinted

@@ -10,7 +10,7 @@ from ..backends.registry import backend_of
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Scalar, Variable, get_array_module, unwrap
-from .casting import floating
+from .casting import as_floating
 
 
 class Where(Function):
@@ -58,7 +58,7 @@ class Maximum(Function):
 
     def split(self, gy: Array | Variable, first: Array, second: Array) -> Any:
         """Return the gradients: ``gy`` where an input is selected, and half of it at ties."""
-        half = floating(gy) * 0.5
+        half = as_floating(gy) * 0.5
         need0, need1 = self.needs_grad
         return (
             where(second, 0, half) + where(first, half, 0.0) if need0 else None,

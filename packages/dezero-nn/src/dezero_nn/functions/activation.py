@@ -8,7 +8,7 @@ from typing import Any
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import Axis, AxisLike, as_axes, as_number
 from dezero_core.diagnosis import require_axes
-from dezero_core.dtypes import call_widened, floating, sum_over
+from dezero_core.dtypes import as_floating, call_widened, sum_over
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import exp, sum, tanh, where
 from dezero_core.hints import hinted
@@ -55,18 +55,18 @@ class SigmoidGrad(Function):
 
 def sigmoid(x: Operand) -> Variable:
     """Return the logistic function of ``x``, elementwise (book step 43)."""
-    return Sigmoid()(floating(x))
+    return Sigmoid()(as_floating(x))
 
 
 def sigmoid_simple(x: Operand) -> Variable:
     """Compute `sigmoid` from basic functions; exp overflows for ``x`` far below 0."""
-    return 1 / (1 + exp(-floating(as_variable(x))))
+    return 1 / (1 + exp(-as_floating(as_variable(x))))
 
 
 @hinted
 def silu(x: Operand) -> Variable:
     """Return ``x`` times its logistic function (Elfwing et al., 2017; also called swish)."""
-    x = as_variable(floating(x))
+    x = as_variable(as_floating(x))
     return x * sigmoid(x)
 
 
@@ -145,7 +145,7 @@ class LeakyReLU(Function):
 @hinted
 def leaky_relu(x: Operand, slope: float = 0.2) -> Variable:
     """Return ``x`` where it is positive, else ``slope * x``; the derivative at 0 is ``slope``."""
-    return LeakyReLU(as_number("leaky_relu", "slope", slope))(floating(x))
+    return LeakyReLU(as_number("leaky_relu", "slope", slope))(as_floating(x))
 
 
 class Softmax(Function):

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.arguments import as_integer
-from dezero_core.dtypes import floating
+from dezero_core.dtypes import as_floating
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, kernel_op
 from dezero_core.functions import add, broadcast_to, reshape, transpose
@@ -215,7 +215,7 @@ def conv2d(
         ShapeError: the shapes do not fit together, or the filters not into the images.
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
-    x, W, b = floating(x, W), floating(W, x), floating(b, W)
+    x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
     return Conv2d(conv_params("conv2d", stride, pad, dilation, groups))(x, W, b)
 
 
@@ -258,7 +258,7 @@ def deconv2d(
     """
     params = conv_params("deconv2d", stride, pad, dilation, groups)
     shape = deconv_shape(x.shape, W.shape, b, params, outsize)
-    x, W, b = floating(x, W), floating(W, x), floating(b, W)
+    x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
     y = Conv2dGradX(shape, params)(x, W)
     return y if b is None else y + reshape(b, (-1, 1, 1))
 

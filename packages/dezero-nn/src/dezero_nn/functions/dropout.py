@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_number
-from dezero_core.dtypes import floating
+from dezero_core.dtypes import as_floating
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import reshape
@@ -59,7 +59,7 @@ def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
     """
     dropout_ratio = as_number("dropout", "dropout_ratio", dropout_ratio)
     require_ratio("dropout", dropout_ratio)
-    x = as_variable(floating(x))
+    x = as_variable(as_floating(x))
     if not Config.train or dropout_ratio == 0:
         return reshape(x, x.shape)  # a new Variable, which has its own name and grad
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)

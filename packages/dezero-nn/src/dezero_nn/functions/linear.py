@@ -6,7 +6,7 @@ from typing import Any
 
 from dezero_core import Function, Variable
 from dezero_core.diagnosis import broadcast_shape, shape_of
-from dezero_core.dtypes import floating
+from dezero_core.dtypes import as_floating
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array
 from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
@@ -65,10 +65,10 @@ def linear(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
     Raises:
         ShapeError: the shapes do not fit.
     """
-    return Linear()(floating(x, W), floating(W, x), floating(b, W))
+    return Linear()(as_floating(x, W), as_floating(W, x), as_floating(b, W))
 
 
 def linear_simple(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
     """Compute `linear` by `matmul` and a sum (book step 43)."""
-    y = matmul(floating(x, W), floating(W, x))
-    return y if b is None else y + floating(b, W)
+    y = matmul(as_floating(x, W), as_floating(W, x))
+    return y if b is None else y + as_floating(b, W)

@@ -7,7 +7,7 @@ from sys import float_info
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
-from dezero_core.dtypes import call_widened, cast, floating, narrowed, sum_over, widened
+from dezero_core.dtypes import as_floating, call_widened, cast, narrow, sum_over, widen
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import astype, clip, get_item, log, mean, reshape, sum
@@ -47,7 +47,7 @@ def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
         ShapeError: the shapes differ, or have no axes.
     """
     x0, x1 = alike("mean_squared_error", x0, x1)
-    return call_widened(MeanSquaredError(), floating(x0, x1), floating(x1, x0))
+    return call_widened(MeanSquaredError(), as_floating(x0, x1), as_floating(x1, x0))
 
 
 def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
@@ -57,7 +57,7 @@ def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
     def compute(x0: Variable, x1: Variable) -> Variable:
         return sum((as_variable(x0) - x1) ** 2) / len(x0)
 
-    return call_widened(compute, floating(x0, x1), floating(x1, x0))
+    return call_widened(compute, as_floating(x0, x1), as_floating(x1, x0))
 
 
 def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
@@ -155,7 +155,7 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
         ShapeError: the number of labels is not that of the rows of scores.
         LabelError: the labels have another dtype, or one is out of range.
     """
-    return narrowed(SoftmaxCrossEntropy()(widened(x), t), x)
+    return narrow(SoftmaxCrossEntropy()(widen(x), t), x)
 
 
 def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
@@ -163,7 +163,7 @@ def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
 
     Probabilities below 1e-15 are replaced by 1e-15, and pass no gradient.
     """
-    x, labels = as_variable(floating(x)), as_variable(t).data
+    x, labels = as_variable(as_floating(x)), as_variable(t).data
     check_labels("softmax_cross_entropy_simple", x, labels)
     rows = backend_of(labels).arange(x.shape[0], labels)
     positions = rows, get_array_module(labels).reshape(labels, (-1,))
@@ -211,7 +211,7 @@ def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
     Raises:
         ShapeError: ``x`` has no rows, or ``t`` another number of elements.
     """
-    x = as_variable(floating(x))
+    x = as_variable(as_floating(x))
     t = targets_like("sigmoid_cross_entropy", x, t)
     return call_widened(SigmoidCrossEntropy(), x, t)
 
@@ -233,7 +233,7 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
     Raises:
         ShapeError: ``p`` has no rows, or ``t`` another number of elements.
     """
-    p = as_variable(floating(p))
+    p = as_variable(as_floating(p))
     return call_widened(negative_log_likelihood, p, targets_like("binary_cross_entropy", p, t))
 
 
@@ -282,4 +282,4 @@ def accuracy(y: Operand, t: Operand) -> Variable:
     xp = get_array_module(scores)
     with on_device_of(scores, labels):
         hits = xp.argmax(scores, axis=1) == xp.reshape(cast(labels, xp.int64), (scores.shape[0],))
-    return astype(mean(Variable(hits, requires_grad=False)), floating(scores).dtype)
+    return astype(mean(Variable(hits, requires_grad=False)), as_floating(scores).dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_number
-from dezero_core.dtypes import call_widened, cast, floating, is_floating, sum_over, widened
+from dezero_core.dtypes import as_floating, call_widened, cast, is_floating, sum_over, widen
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import reshape, sum, sum_to
@@ -91,7 +91,7 @@ def batch_norm(
         ArgumentError: ``mean`` or ``var`` is an array that cannot be written to.
     """
     decay, eps = as_number("batch_norm", "decay", decay), as_number("batch_norm", "eps", eps)
-    x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
+    x, gamma, beta = as_floating(x, gamma), as_floating(gamma, x), as_floating(beta, x)
     require_channels(x.shape, gamma.shape, beta.shape)
     if Config.train:
         require_elements(x.shape)
@@ -106,7 +106,7 @@ def batch_norm(
 
     def by_running(x: AnyArray, gamma: AnyArray, beta: AnyArray) -> Any:
         _, shape = over_channels(x)
-        scale = gamma * (widened(unwrap(var)) + eps) ** -0.5
+        scale = gamma * (widen(unwrap(var)) + eps) ** -0.5
         center = mean.data if isinstance(mean, Variable) else backend_of(mean).copy(mean)
         return reshape(scale, shape) * x + reshape(beta - scale * center, shape)
 
@@ -232,5 +232,5 @@ def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) 
             f"layer_norm: x {shape}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: gamma "
             "and beta have the shape of the last axes of x"
         )
-    x, gamma, beta = floating(x, gamma), floating(gamma, x), floating(beta, x)
+    x, gamma, beta = as_floating(x, gamma), as_floating(gamma, x), as_floating(beta, x)
     return call_widened(LayerNorm(as_number("layer_norm", "eps", eps)), x, gamma, beta)

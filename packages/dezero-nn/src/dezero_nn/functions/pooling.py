@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
-from dezero_core.dtypes import call_widened, floating, is_floating, sum_over
+from dezero_core.dtypes import as_floating, call_widened, is_floating, sum_over
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import max, reshape, transpose
@@ -168,7 +168,7 @@ def pooling_simple(
     """
     kernel, stride, pad = window_settings("pooling_simple", kernel_size, stride, pad)
     require_small_pad(kernel, pad)
-    cols = Im2col(kernel, stride, pad, -math.inf)(floating(x))
+    cols = Im2col(kernel, stride, pad, -math.inf)(as_floating(x))
     N, C, KH, KW, OH, OW = cols.shape
     rows = reshape(transpose(cols, (0, 4, 5, 1, 2, 3)), (N * OH * OW * C, KH * KW))
     return transpose(reshape(max(rows, axis=1), (N, OH, OW, C)), (0, 3, 1, 2))

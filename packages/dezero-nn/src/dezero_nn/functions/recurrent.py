@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
-from dezero_core.dtypes import call_widened, floating, narrowed
+from dezero_core.dtypes import as_floating, call_widened, narrow
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, kernel_op, unwrap
 from dezero_core.functions import (
@@ -214,9 +214,9 @@ def lstm(
             f"lstm: x {shapes[0]}, Wx {shapes[1]}, Wh {shapes[2]}, b {shapes[3]}, h {shapes[4]}, "
             f"c {shapes[5]}: expected (T, N, C), (4 H, C), (4 H, H), (4 H,), (N, H), (N, H)"
         )
-    arguments = [floating(array, Wx) for array in (x, Wx, Wh, b, h, c)]
+    arguments = [as_floating(array, Wx) for array in (x, Wx, Wh, b, h, c)]
     x, Wx, Wh, b, h, c = arguments
     inside = matrix_transpose(x), Wx, Wh, b, transpose(h), transpose(c)
     hs, c, _ = call_widened(LSTMSequence(), *inside)
-    c = narrowed(c, *arguments)
+    c = narrow(c, *arguments)
     return matrix_transpose(hs), transpose(c)

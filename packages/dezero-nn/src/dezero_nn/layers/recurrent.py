@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
-from dezero_core.dtypes import floating
+from dezero_core.dtypes import as_floating
 from dezero_core.errors import ShapeError
 from dezero_core.extend import backend_of
 from dezero_core.functions import concat, stack, tanh, transpose, unstack
@@ -131,7 +131,7 @@ class LSTM(Recurrent):
         else:
             f, i = f + self.h2f(self.h), i + self.h2i(self.h)
             o, u = o + self.h2o(self.h), u + self.h2u(self.h)
-            self.c = sigmoid(f) * floating(self.c, i) + sigmoid(i) * tanh(u)
+            self.c = sigmoid(f) * as_floating(self.c, i) + sigmoid(i) * tanh(u)
         self.h = sigmoid(o) * tanh(self.c)
         return self.h
 
@@ -181,7 +181,7 @@ class GRU(Recurrent):
 
     def step(self, x: Variable) -> Variable:
         r, z, n = self.x2r(x), self.x2z(x), self.x2n(x)
-        h = zeros_for(n, n.shape, n) if self.h is None else floating(self.h, n)
+        h = zeros_for(n, n.shape, n) if self.h is None else as_floating(self.h, n)
         r, z = sigmoid(r + self.h2r(h)), sigmoid(z + self.h2z(h))
         n = tanh(n + r * self.h2n(h))
         self.h = n + z * (h - n)
@@ -230,4 +230,4 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
 def zeros_for(x: Variable, shape: tuple[int, ...], like: Variable) -> Variable:
     """Return zeros on the device of ``x``, in its dtype, or in that of ``like`` for integers."""
     zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
-    return as_variable(floating(zeros, like))
+    return as_variable(as_floating(zeros, like))

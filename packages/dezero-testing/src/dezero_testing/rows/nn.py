@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, Variable, test_mode
-from dezero_core.dtypes import floating
+from dezero_core.dtypes import as_floating
 from dezero_core.extend import backend_of, unwrap
 from dezero_core.functions import concat, reshape, sum
 from dezero_core.testing import HostArray
@@ -152,7 +152,7 @@ def _layer_normed_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> 
 
 
 def _normalised(x: Variable, gamma: Variable, beta: Variable, eps: float = 0.1) -> Any:
-    zeros = backend_of(x.data).zeros((x.shape[1],), unwrap(floating(x)))
+    zeros = backend_of(x.data).zeros((x.shape[1],), unwrap(as_floating(x)))
     return F.batch_norm(x, gamma, beta, Buffer(zeros + 0.5), Buffer(zeros + 4.0), eps=eps)
 
 
