@@ -203,6 +203,17 @@ def test_our_plugins_import_only_a_few_modules_of_core(folder: str) -> None:
     assert {m for m in of_core if not m.startswith("dezero_core.functions.")} <= set(IMPORTABLE)
 
 
+def test_third_parties_need_only_extend() -> None:
+    """The example backends and formats import nothing that only our own packages may use."""
+    found = {
+        node.module
+        for path in (PACKAGES.parent / "examples").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dezero_core")
+    }
+    assert found <= {f"dezero_core{name}" for name in ("", ".errors", ".extend", ".functions")}
+
+
 def test_authors_of_plugins_need_few_names() -> None:
     assert len(extend.__all__) <= 22
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core.errors import MissingPackage, PluginWarning
+from dezero_core.errors import MissingPackage, PluginError, PluginWarning
 from dezero_core.extend import Kernel, hookimpl, plugins
 from dezero_testing import LEVELS, Check, load_rows, table
 from dezero_testing.conformance.items import all_items
@@ -141,6 +141,11 @@ def test_a_package_that_is_missing_is_skipped_with_the_reason(monkeypatch: Any) 
     assert {item.level for item in all_items()}.isdisjoint({"layers", "losses", "optimizers"})
     with pytest.raises(MissingPackage, match="pip install dezero-nn"):
         load_rows("nn")
+
+
+def test_an_unknown_plugin_has_no_rows() -> None:
+    with pytest.raises(PluginError, match="no plugin is called 'nm'; known: core, nn, io"):
+        load_rows("nm")
 
 
 def test_the_table_has_a_line_for_each_level_and_each_missing_package(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def load_rows(plugin: str) -> list[OpCase]:
 
     Raises:
         MissingPackage: the package is not installed.
-        PluginError: the plugin failed, or the environment keeps it out.
+        PluginError: there is no such plugin, it failed, or an environment variable excludes it.
     """
     return [case for case in load_cases(plugin) if isinstance(case, OpCase)]
 
@@ -74,8 +74,13 @@ def require(plugin: str) -> None:
     """Raise `MissingPackage` or `PluginError` unless the rows of a plugin can be loaded."""
     plugins.scan()
     plugins.raise_if_left_out(plugin)
-    if plugin in PACKAGES and find_spec(f"dezero_{plugin}") is None:
-        raise MissingPackage(f"dezero-{plugin} is not installed: pip install dezero-{plugin}")
+    if plugin in PACKAGES:
+        if find_spec(f"dezero_{plugin}") is None:
+            raise MissingPackage(f"dezero-{plugin} is not installed: pip install dezero-{plugin}")
+        return
+    known = dict.fromkeys([*PACKAGES, *(status.name for status in plugins.statuses())])
+    if plugin not in known:
+        raise PluginError(f"no plugin is called {plugin!r}; known: {', '.join(known)}")
 
 
 class Scaled(Function):
