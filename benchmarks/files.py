@@ -1,9 +1,9 @@
-"""Saving and loading: 500 MB of random float32 in ten arrays, or the weights of VGG16.
+"""Save and load 500 MB of random float32 in ten arrays, or the weights of VGG16.
 
-The other sides do what ours does less the checks: `numpy.savez` onto the file and a sync of it,
-`numpy.load` of the same members, the library safetensors. Ours hashes every array on another
-thread while it is written. The first saves are slower on all sides, until the system has pages for
-the files; ours needs them for two.
+The other sides do the same without DeZero's checks: `numpy.savez` and a sync of the file,
+`numpy.load` of the same members, or the library safetensors. DeZero also hashes every array, on
+another thread, while it is written. The first saves are slower on all sides, until the system has
+pages for the files; DeZero writes two files.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Step = Callable[[], Any]
 
 
 def random_arrays() -> dict[str, Any]:
-    """500 MB."""
+    """Return ten arrays of 50 MB."""
     draw = np.random.default_rng(0)
     return {f"a{i}": draw.standard_normal((1250, 10_000), np.float32) for i in range(10)}
 
 
 def vgg16() -> dict[str, Any]:
-    """138 million weights, made as the model makes them: 553 MB, 411 of them one array."""
+    """Return the 138 million initial weights of VGG16: 553 MB, of which one array has 411 MB."""
     from dezero_core import no_grad, test_mode
     from dezero_nn import VGG16
 
@@ -39,7 +39,7 @@ def vgg16() -> dict[str, Any]:
 
 
 def folder() -> Path:
-    """Removed when the process ends."""
+    """Return a new folder that is removed when the process ends."""
     path = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, path)
     return path
@@ -81,11 +81,11 @@ def numpy_save(arrays: dict[str, Any], compress: bool = False) -> Step:
 def numpy_load(arrays: dict[str, Any]) -> Step:
     path = folder() / "m.npz"
     np.savez(path, **arrays)
-    kept: dict[str, Any] = {}
+    loaded: dict[str, Any] = {}
 
     def step() -> None:
         with np.load(path) as file:
-            kept.update({key: file[key] for key in file.files})
+            loaded.update({key: file[key] for key in file.files})
 
     return step
 
@@ -108,12 +108,12 @@ def safetensors_load(arrays: dict[str, Any]) -> Step:
 
     path = folder() / "m.safetensors"
     save_file(arrays, path)
-    kept: dict[str, Any] = {}
-    return lambda: kept.update(load_file(path))
+    loaded: dict[str, Any] = {}
+    return lambda: loaded.update(load_file(path))
 
 
 def compressed_megabytes(library: str) -> float:
-    """Of the file that a compressing save of either library writes."""
+    """Return the size of the file that a compressed save of the library writes."""
     path = folder() / "m.npz"
     if library == "numpy":
         np.savez_compressed(path, **random_arrays())
@@ -125,6 +125,9 @@ def compressed_megabytes(library: str) -> float:
 
 
 def allowed_megabytes(arrays: dict[str, Any], all_of_them: bool) -> float:
-    """The largest array and 64 MB; for loading, which is all or nothing, the new arrays too."""
+    """Return the memory a save or a load may use: the largest array and 64 MB.
+
+    Loading replaces all arrays or none, so it may also hold all new arrays.
+    """
     sizes = [x.nbytes / 2**20 for x in arrays.values()]
     return max(sizes) + 64 + (sum(sizes) if all_of_them else 0)

@@ -1,7 +1,7 @@
-"""The networks that are timed, as a user of each library would write them.
+"""Define the timed networks as a user of each library would write them.
 
-The book's framework needs ``numpy.int``, gone from NumPy 2: it is put back before the import,
-in the process that times it.
+The book's framework needs ``numpy.int``, which NumPy 2 removed. It is restored before the import,
+in the process that times the framework.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LABELS = np.random.default_rng(1).integers(0, 10, 100)
 
 
 def mnist() -> tuple[Any, Any]:
-    """The images (60000, 1, 28, 28), uint8, and labels of the folder DEZERO_DATA."""
+    """Read images (60000, 1, 28, 28), uint8, and labels from the folder DEZERO_DATA."""
     folder = Path(os.environ["DEZERO_DATA"]) / "mnist"
     images = gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
@@ -74,7 +74,7 @@ def dezero_batch_norm() -> Step:
 
 
 def dezero_vgg() -> Step:
-    """3x3 convolutions of 64, 128 and 256 filters, two of each, on 32 colour images of 32x32."""
+    """Train 3x3 convolutions of 64, 128 and 256 filters, two of each, on 32 images of 32x32."""
     from dezero_core.functions import flatten
     from dezero_nn import BatchNorm, Conv2d, Linear, Sequential, pooling, relu
 
@@ -87,7 +87,7 @@ def dezero_vgg() -> Step:
 
 
 def dezero_inference(batch: int) -> Step:
-    """The CNN on new images: no graph, nothing dropped."""
+    """Run the CNN on new images, without a graph and without dropout."""
     from dezero_core import no_grad, test_mode
     from dezero_nn import CNN
 
@@ -101,7 +101,7 @@ def dezero_inference(batch: int) -> Step:
 
 
 def dezero_lstm() -> Step:
-    """An LSTM of 256 over 50 steps of 32 sequences; the loss is the mean of all outputs."""
+    """Train an LSTM of 256 units on 32 sequences of 50 steps; the loss is the mean output."""
     from dezero_core.functions import mean
     from dezero_nn import LSTM, SGD
 
@@ -128,7 +128,7 @@ def dezero_epoch() -> Step:
 def book_program(
     dataset: Any, DataLoader: Any, model: Any, optimizer: Any, loss_function: Any
 ) -> Step:
-    """One epoch of the program in the book's step 52."""
+    """Return a function that runs one epoch of the program in step 52 of the book."""
     batches = DataLoader(dataset, 100)
     optimizer.setup(model)
 
@@ -243,7 +243,7 @@ def torch_lstm() -> Step:
 
 
 def torch_epoch() -> Step:
-    """The same program with PyTorch's loader, and torchvision's dataset and transform."""
+    """Run the program of `book_program` with PyTorch's loader and torchvision's dataset."""
     import torch
 
     dataset = torchvision_mnist()
@@ -264,10 +264,10 @@ def torch_epoch() -> Step:
 
 
 def torchvision_mnist() -> Any:
-    """torchvision's MNIST of the folder DEZERO_DATA, as images of floats.
+    """Return torchvision's MNIST from the folder DEZERO_DATA, as float images.
 
-    Its compiled part is built for GPUs only; what is used here is Python, and wants no more of
-    it than the names of two ops.
+    The compiled part of the installed torchvision may be for GPUs only. The data set is Python and
+    needs only the names of two compiled ops, which are defined here.
     """
     import torch
 
@@ -281,7 +281,7 @@ def torchvision_mnist() -> Any:
     raw.mkdir(parents=True)
     for path in (Path(os.environ["DEZERO_DATA"]) / "mnist").glob("*.gz"):
         (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
-    with folder:  # read at once
+    with folder:  # the data set reads the files now
         return datasets.MNIST(folder.name, transform=transforms.ToTensor())
 
 

@@ -1,4 +1,4 @@
-"""Where the time of DeZero's step of a row goes: ``hatch run bench:run --profile ROW``."""
+"""Profile DeZero's step of a row: ``hatch run bench:run --profile ROW``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is measured: each row by DeZero, by PyTorch, by the book's framework, in own processes.
+"""Define the rows of the benchmark, each for DeZero, PyTorch and perhaps other libraries.
 
-``python benchmarks/rows.py ROW LIBRARY`` prints one number: the median time of a repetition,
-per unit of the row, in microseconds, or a peak of memory. Collector on, nothing frozen. Libraries
-are imported by the side that runs.
+``python benchmarks/rows.py ROW SIDE`` measures one side of a row in this process and prints one
+number: the median time of a repetition in microseconds per unit of the row, or a peak of memory.
+Python's garbage collector is on. Only the side that runs imports its library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 
 def median_time(step: Callable[[], Any], units: int, repetitions: int, warm: int) -> float:
-    """Median microseconds per unit, after some repetitions that do not count."""
+    """Return the median time in microseconds per unit, after ``warm`` untimed repetitions."""
     for _ in range(warm):
         step()
     times = []
@@ -81,7 +81,7 @@ def import_time(module: str) -> Callable[[], None]:
 
 
 def peak_memory(step: Callable[[], None]) -> float:
-    """Peak resident memory of five steps in MB, above what the process had before them."""
+    """Return the peak resident memory of five steps in MB, above that of the process before."""
     page = resource.getpagesize()
     before = int(Path("/proc/self/statm").read_text().split()[1]) * page
     for _ in range(5):
@@ -94,12 +94,19 @@ Make = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Row:
-    """What is timed: ``units`` of something in each of ``repetitions``, after ``warm`` others.
+    """A measurement: the first side is compared with each of the others.
 
-    ``limits`` says how the first side may compare with each of the others, as a ratio: one, or one
-    for each number of threads. ``aims`` are those beside PyTorch that would be better still.
-    Where kernels of dezero-onednn may run it is ``accelerated``: measured with them as well.
-    With ``memory`` it is not time but the peak of memory; with ``value`` what the step returns.
+    Attributes:
+        sides: functions that make the step to measure, by the name of the side.
+        limits: the highest allowed ratio of the first side to another, one or one per thread count.
+        aims: lower ratios to PyTorch that we want, one per thread count.
+        threaded: measure with one thread and with two.
+        units: the number of units, such as ops, in a repetition.
+        repetitions, warm: timed and untimed repetitions in a process.
+        rounds: the number of processes for each side.
+        accelerated: also measure with dezero-onednn.
+        memory: measure the peak of memory, not time.
+        value: the result is what the step returns.
     """
 
     sides: dict[str, Make]
@@ -144,7 +151,7 @@ def loading(arrays: Callable[[], dict[str, Any]]) -> Row:
 
 
 def filing(unit: str, **sides: Make) -> Row:
-    """Three warm ones: the first save after another waits until there are pages."""
+    """Return a row of files, with three warm-up saves: the first ones wait for free pages."""
     named = {name.replace("_", " "): make for name, make in sides.items()}
     limits: dict[str, float | tuple[float, float]] = {"numpy": 1.15}
     return Row(named, limits, threaded=False, repetitions=5, warm=3, rounds=5, unit=unit)

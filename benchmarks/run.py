@@ -1,12 +1,11 @@
 """Measure DeZero beside PyTorch and the book's framework: `hatch run bench:run`.
 
-Every figure is the median over rounds; in each round the sides run one after the other, each in a
-fresh process with the collector on and equal threads: one, and then two where there are two cores.
-PyTorch's side of a convolutional row is the faster of its two memory formats. DeZero is its plain
-install, in NumPy; where dezero-onednn has something to say it is measured with that too, and the
-run fails if both miss a limit. Only ratios within a run mean anything. The book's framework has an
-environment of its own, named book. The row of MNIST epochs wants the files in the folder
-DEZERO_DATA, and is left out where they are absent.
+Every figure is the median over rounds. In each round the sides run one after the other, each in a
+new process with the garbage collector on and the same thread count: one, then two if there are two
+cores. PyTorch's side of a convolutional row is the faster of its two memory formats. DeZero runs in
+plain NumPy, and rows that dezero-onednn accelerates also run with it; the run fails if both miss a
+limit. Compare only ratios within a run. The book's framework has an environment of its own, named
+book. The row of MNIST epochs reads the files in the folder DEZERO_DATA, and is skipped without it.
 
 With ``--save`` the table is written to ``benchmarks/results/``, as Markdown and as JSON with every
 figure. ``--profile ROW`` shows where the time of DeZero's steps goes instead.
@@ -47,12 +46,12 @@ NAMES = {
 }
 LIMITS_OF_GRID = {"median": 1.0, "worst": 2.0}
 LIMIT_OF_IMPORT = 60.0
-"""Milliseconds that importing DeZero's core may take beyond NumPy's."""
+"""Milliseconds that importing DeZero's core may take on top of importing NumPy."""
 
 
 @dataclass
 class Result:
-    """A row as measured with some threads: figures of every side, ratios, and what they missed."""
+    """The figures of every side of a row for a thread count, their ratios and missed limits."""
 
     row: str
     threads: int
@@ -63,11 +62,11 @@ class Result:
     missed: list[str] = field(default_factory=list)
 
     def missed_plainly(self) -> list[str]:
-        """The limits that plain NumPy misses."""
+        """Return the limits that plain NumPy misses."""
         return [label for label in self.missed if not label.endswith(ONEDNN)]
 
     def missed_by_all(self) -> list[str]:
-        """Those of them that dezero-onednn does not reach either."""
+        """Return the limits that both plain NumPy and dezero-onednn miss."""
         accelerated = any("onednn" in label for label in self.ratios)
         return [
             label
@@ -78,7 +77,7 @@ class Result:
 
 @cache
 def python_for(side: str) -> str:
-    """The interpreter that has the library; that of the book is hatch's environment."""
+    """Return the interpreter that has the library; hatch has an environment for the book."""
     if side != "book":
         return sys.executable
     hatch = shutil.which("hatch") or sys.exit("the book's framework needs hatch on the PATH")
@@ -88,9 +87,9 @@ def python_for(side: str) -> str:
 
 
 def output(script: str, arguments: list[str], threads: int, may_die: bool = False) -> str:
-    """What a script prints in a fresh process; its last argument is the side.
+    """Run a script in a new process and return what it prints; its last argument is the side.
 
-    With ``may_die``, also if it was killed by the system.
+    With ``may_die``, a process that a signal killed is not an error.
     """
     *others, side = arguments
     environment = {**os.environ, **dict.fromkeys(POOLS, str(threads)), "DEZERO_ONEDNN": "off"}
@@ -106,7 +105,7 @@ def output(script: str, arguments: list[str], threads: int, may_die: bool = Fals
 
 
 def alternate(name: str, rounds: int, threads: int) -> dict[str, list[float]]:
-    """The figures of all sides, round by round, in reversed order in every other round."""
+    """Return the figures of all sides; every other round runs them in reversed order."""
     sides = [*ROWS[name].sides, *([ACCELERATED] if ROWS[name].accelerated else [])]
     figures: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(rounds):
@@ -125,7 +124,7 @@ def spread(values: list[float]) -> str:
 
 
 def measured(name: str, row: Row, rounds: int, threads: int) -> Result:
-    """A row with its ratios, which are those of the medians."""
+    """Measure a row; its ratios are those of the medians."""
     figures = alternate(name, rounds, threads)
     result = Result(name, threads, row.unit, figures)
     ours, *others = figures
@@ -152,7 +151,7 @@ def measured(name: str, row: Row, rounds: int, threads: int) -> Result:
 
 
 def verdict(result: Result, label: str, ratio: float) -> str:
-    """A ratio beside what it must be, and should be; noted in the result."""
+    """Compare a ratio with its limit and aim, record it in the result, and return the text."""
     row, side = ROWS[result.row], label.partition(",")[0]
     result.ratios[label] = round(ratio, 3)
     line, limit = f" {ratio:.2f}", row.limits.get(side)
@@ -168,7 +167,7 @@ def verdict(result: Result, label: str, ratio: float) -> str:
 
 
 def seconds_of_shapes(side: str, extra: list[str], count: int, threads: int) -> list[float]:
-    """Seconds for each shape; inf where PyTorch crashes, as it does for some in channels last."""
+    """Return seconds for each shape; inf if PyTorch crashes, as for some in channels last."""
     found: list[float] = []
     while len(found) < count:
         arguments = [*extra, "--from", str(len(found)), side]
@@ -180,7 +179,7 @@ def seconds_of_shapes(side: str, extra: list[str], count: int, threads: int) -> 
 
 
 def convolutions(threads: int, seed: str | None) -> Result:
-    """The grid of single convolutions: worst and median ratio, and every shape's in the JSON."""
+    """Measure a grid of single convolutions; report the worst and the median ratio."""
     extra = [] if seed is None else ["--seed", seed]
     figures: dict[str, list[float]] = {}
     shapes = drawn(int(seed)) if seed else GRID
@@ -208,7 +207,7 @@ def convolutions(threads: int, seed: str | None) -> Result:
 
 
 def shown(result: Result) -> str:
-    """Lines of the table."""
+    """Return the lines of the table for a result."""
     head = f"{result.row:16} {result.threads} thr  {result.unit:14}"
     if result.row.startswith("conv"):
         return f"\n{' ' * 23}".join([f"{head} beside PyTorch", *result.lines])
@@ -217,7 +216,7 @@ def shown(result: Result) -> str:
 
 
 def machine() -> str:
-    """Where this was measured."""
+    """Describe the machine and the Python that measure."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -227,7 +226,7 @@ def machine() -> str:
 
 
 def save(results: list[Result], folder: Path) -> None:
-    """The table and all figures, under the day's date."""
+    """Write the table and all figures to files named by the date."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{date.today()}-{platform.machine()}-{os.cpu_count()}-cores"
     everything = {"machine": machine(), "results": [asdict(result) for result in results]}
@@ -238,15 +237,17 @@ def save(results: list[Result], folder: Path) -> None:
 
 
 def main() -> int:
-    """Run the rows asked for; the exit status says whether every limit holds."""
+    """Run the selected rows; return 1 if a limit is missed by all, else 0."""
     names = [*ROWS, "convolutions"]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="three rounds at most")
-    parser.add_argument("--only", choices=names, action="append", help="run this row alone")
-    parser.add_argument("--threads", type=int, choices=(1, 2), help="run with so many alone")
-    parser.add_argument("--seed", help="draw the shapes of the convolutions from this number")
+    parser.add_argument("--only", choices=names, action="append", help="run only this row")
+    parser.add_argument("--threads", type=int, choices=(1, 2), help="use only this thread count")
+    parser.add_argument("--seed", help="draw random shapes of convolutions with this seed")
     parser.add_argument("--save", action="store_true", help="write the table to results/")
-    parser.add_argument("--profile", choices=[*ROWS], metavar="ROW", help="where its time goes")
+    parser.add_argument(
+        "--profile", choices=[*ROWS], metavar="ROW", help="profile DeZero's step of a row"
+    )
     options = parser.parse_args()
 
     if options.profile:
@@ -257,7 +258,7 @@ def main() -> int:
     counts = [options.threads] if options.threads else [1, 2][: os.cpu_count()]
     for name in options.only or names:
         if name == "mnist epoch" and "DEZERO_DATA" not in os.environ:
-            print(f"{name:16} left out: DEZERO_DATA is not set")
+            print(f"{name:16} skipped: DEZERO_DATA is not set")
             continue
         for threads in counts if name == "convolutions" or ROWS[name].threaded else counts[:1]:
             if name == "convolutions":

@@ -1,4 +1,4 @@
-"""The device's memory, exchange with other libraries, and what a training step costs."""
+"""Test memory figures, exchange with other libraries, and the launches of a training step."""
 
 from collections import Counter
 from typing import Any
@@ -17,14 +17,14 @@ def on_device(x: Any) -> Variable:
     return Variable(get_backend("cuda").from_numpy(x))
 
 
-def test_memory_is_told_in_bytes() -> None:
+def test_memory_returns_bytes() -> None:
     memory = get_backend("cuda").memory()
     assert memory == (3 << 20, 1 << 20, 60 << 20, 64 << 20)
     assert str(memory) == "3 MiB used, 1 MiB kept for new arrays, 60 MiB free, 64 MiB in all"
     assert get_backend("numpy").memory() is None
 
 
-def test_a_full_device_says_how_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_reports_the_memory_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: Any, **settings: Any) -> Any:
         raise MemoryError("Out of memory allocating 4,096 bytes")
 
@@ -41,7 +41,7 @@ def test_a_full_device_says_how_full(monkeypatch: pytest.MonkeyPatch) -> None:
     assert x.grad is None
 
 
-def test_a_full_host_stays_pythons_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_host_raises_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: Any) -> Any:
         raise MemoryError("no more")
 
@@ -75,7 +75,7 @@ BUDGETS = {"MLP SGD": 28, "CNN SGD": 72, "MLP Adam": 40, "CNN Adam": 84}
 
 
 def step_counts(make: Any, optimizer: str, x: Any) -> Counter[str]:
-    """What one training step launches and copies, after two that warm up."""
+    """Return the launches and copies of one training step, after two warm-up steps."""
     nn = pytest.importorskip("dezero_nn", reason="models are dezero-nn's")
     model = make(nn).to("cuda")
     steps = getattr(nn, optimizer)().setup(model)
@@ -102,7 +102,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", BUDGETS)
-def test_a_training_step_copies_nothing_and_keeps_its_budget(name: str) -> None:
+def test_a_training_step_copies_nothing_and_launches_no_more_kernels(name: str) -> None:
     model, optimizer = name.split()
     make, shape = MODELS[model]
     counts = step_counts(make, optimizer, np.ones(shape, "float32"))

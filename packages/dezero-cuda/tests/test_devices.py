@@ -1,4 +1,4 @@
-"""Two devices: every op runs on the device of its arrays, whichever is the current one."""
+"""Test two devices: every op runs on the device of its arrays, not on the current one."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def second(x: Any) -> bool:
     return bool(x.device.id == 1)
 
 
-def test_ops_and_gradients_stay_there() -> None:
+def test_ops_and_gradients_stay_on_their_device() -> None:
     assert cupy.cuda.Device().id == 0
     x = on_second([[1.0, 2.0], [3.0, 4.0]])
     y = F.sum(F.exp(x) * 2 + F.matmul(x, x)[[0, 0]])
@@ -48,7 +48,7 @@ def test_ops_and_gradients_stay_there() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "MomentumSGD", "Adam", "AdamW"])
-def test_a_model_trains_there(optimizer: str) -> None:
+def test_a_model_trains_on_the_second_device(optimizer: str) -> None:
     nn = pytest.importorskip("dezero_nn", reason="models are dezero-nn's")
     with cupy.cuda.Device(1):
         model = nn.CNN(3, (2, 3), 4).to_gpu()
@@ -75,8 +75,8 @@ def test_arrays_of_two_devices_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_the_kit_holds_on_two_devices(tmp_path: Path) -> None:
-    """The kit itself runs on the first; "several devices" is one of its checks then."""
+def test_the_conformance_kit_passes_on_two_devices(tmp_path: Path) -> None:
+    """The kit runs on the first device; its check of several devices is not skipped."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs"]
     command += [
         "dezero_testing.conformance",
@@ -92,7 +92,7 @@ def test_the_kit_holds_on_two_devices(tmp_path: Path) -> None:
     assert "does not apply" in done.stdout and " skipped" not in done.stdout.splitlines()[-1]
 
 
-def test_a_device_alone_is_never_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_device_is_never_entered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_CUDA_DEVICES", "1")
     registry._forget()
     assert backend_of(cupy.asarray([1.0])).on_device is None

@@ -1,4 +1,4 @@
-"""CUDA kernels: as the ops mean them, compiled for the host and for the device."""
+"""Compare CUDA kernels with the portable definitions; compile them for host and device."""
 
 import ctypes
 import os
@@ -30,7 +30,7 @@ small = st.integers(1, 3)
 
 @cache
 def compiled_for_the_host(letter: str) -> ctypes.CDLL:
-    """The same bodies, by the C++ compiler."""
+    """Compile the kernels for the host with a C++ compiler."""
     target = Path(mkdtemp()) / f"kernels_{letter}.so"
     command = ["g++", "-O1", "-shared", "-fPIC", "-DHOST", f"-DSCALAR={C_TYPES[letter]}"]
     subprocess.run([*command, "-x", "c++", str(SOURCE), "-o", str(target)], check=True)
@@ -38,7 +38,7 @@ def compiled_for_the_host(letter: str) -> ctypes.CDLL:
 
 
 def as_c(value: Any) -> Any:
-    """An argument as C takes it."""
+    """Return an argument in the form that ctypes passes to C."""
     if isinstance(value, np.ndarray):
         return value.ctypes.data_as(ctypes.c_void_p)
     kinds: dict[str, Callable[[Any], Any]] = {
@@ -49,7 +49,7 @@ def as_c(value: Any) -> Any:
 
 @pytest.fixture
 def on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Launches run the compiled bodies instead of those of the stand-in."""
+    """Let launches run the kernels compiled for the host, not those of the stand-in."""
     if shutil.which("g++") is None:
         pytest.skip("no C++ compiler (g++) on this machine")
     from dezero_cuda.kernels import launches
@@ -66,7 +66,7 @@ def on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @st.composite
 def arguments(draw: Any, op: str) -> tuple[Any, ...]:
-    """What the op's signature asks for, as host arrays, of some geometry in which windows fit."""
+    """Draw arguments of the op as host arrays, with sizes in which windows fit."""
     pairs = st.tuples(small, small)
     N, C, size = draw(st.integers(0, 2)), draw(small), draw(st.tuples(*[st.integers(1, 7)] * 2))
     kernel, stride = draw(pairs), draw(pairs)
@@ -104,7 +104,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
 
 
 def compare(op: str, given_: tuple[Any, ...]) -> None:
-    """The kernel beside the portable definition, on NumPy."""
+    """Return the results of the kernel, and of the portable definition on NumPy."""
     library = get_backend("cuda")
     device = [library.from_numpy(a) if isinstance(a, np.ndarray) else a for a in given_]
     assert KERNELS[op].supports(*device)
@@ -118,7 +118,7 @@ def compare(op: str, given_: tuple[Any, ...]) -> None:
 
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
-def test_a_kernel_computes_what_the_op_means(op: str) -> None:
+def test_a_cuda_kernel_equals_its_portable_definition(op: str) -> None:
     @given(arguments(op))
     def run(given_: tuple[Any, ...]) -> None:
         compare(op, given_)
@@ -138,13 +138,13 @@ WITHOUT_AXES = {
 
 
 @pytest.mark.parametrize("op", WITHOUT_AXES)
-def test_an_array_without_axes_stays_one(op: str) -> None:
+def test_a_0d_array_stays_0d(op: str) -> None:
     """``cupy.ascontiguousarray`` changes the shape of a 0-d array to (1,)."""
     compare(op, WITHOUT_AXES[op])
 
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
-def test_its_body_computes_the_same_on_the_host(op: str, on_the_host: None) -> None:
+def test_a_kernel_compiled_for_the_host_gives_the_same(op: str, on_the_host: None) -> None:
     @settings(max_examples=200)
     @given(arguments(op))
     def run(given_: tuple[Any, ...]) -> None:
@@ -176,8 +176,8 @@ def test_every_kernel_is_in_the_source_and_in_use() -> None:
     assert [run.kernel for run in ran] == ["cuda:sigmoid", "cuda:max_pool2d"]
 
 
-def test_parameters_of_all_ages_are_updated_together() -> None:
-    """One rule for what has taken a step and what has not; as on the host, bit for bit."""
+def test_new_and_old_parameters_are_updated_together() -> None:
+    """Parameters with and without updates behind them get the same bits as on the host."""
     library = get_backend("cuda")
 
     def train(backend: str) -> list[Any]:
@@ -200,7 +200,7 @@ def test_parameters_of_all_ages_are_updated_together() -> None:
     np.testing.assert_array_equal(there, train("numpy"))
 
 
-def test_nobody_without_a_gpu_imports_cupy_for_its_kernels() -> None:
+def test_listing_the_kernels_does_not_import_cupy() -> None:
     code = """
 import sys, numpy as np, dezero_nn as nn
 from dezero_core.backends.kernels import all_kernels

@@ -1,4 +1,4 @@
-"""Is there a GPU? Every answer, on the stand-in."""
+"""Test every reason why no GPU can be used, on the stand-in for CuPy."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def no_device(monkeypatch: Any, driver: int, count: Any) -> None:
     monkeypatch.setattr(RUNTIME, "getDeviceCount", count)
 
 
-def test_with_a_device_it_works() -> None:
+def test_a_device_makes_the_backend_available() -> None:
     assert is_available()
     assert why_unavailable() == ""
     x = Variable(np.ones(2, "float32")).to_gpu()
@@ -65,7 +65,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("case", REASONS)
-def test_why_there_is_none(case: str, monkeypatch: Any) -> None:
+def test_the_reason_for_no_device(case: str, monkeypatch: Any) -> None:
     driver, count, message = REASONS[case]
     no_device(monkeypatch, driver, count)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
@@ -107,7 +107,7 @@ def test_the_diagnosis(capsys: Any, monkeypatch: Any) -> None:
     assert "no: there is no NVIDIA driver" in printed
 
 
-def test_cupy_is_imported_only_when_it_is_asked_for() -> None:
+def test_cupy_is_imported_only_at_first_use() -> None:
     fakes = Path(cupy.__file__).parent.parent
     code = f"""
 import sys; sys.path.insert(0, {str(fakes)!r})
@@ -121,7 +121,7 @@ assert "cupy" in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_plugin_says_where_it_comes_from() -> None:
+def test_the_plugin_names_its_distribution() -> None:
     plugins.scan()
     status = next(s for s in plugins.statuses() if s.name == "cuda")
     assert status.distribution.startswith("dezero-cuda ")

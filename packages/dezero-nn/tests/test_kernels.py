@@ -1,4 +1,4 @@
-"""Kernels: each held to its portable definition, on any shape that it says it supports."""
+"""Compare each kernel with its portable definition, on random shapes that it supports."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -37,7 +37,7 @@ WINOGRAD_SHAPE = (3, 3), (1, 1), (1, 1), (1, 1), 1
 
 
 def numbers(draw: Any, shape: tuple[int, ...], dtype: str) -> Any:
-    """Numbers with ties and both signs."""
+    """Draw an array of quarters with ties and both signs."""
     values = np.random.default_rng(draw(st.integers(0, 9))).integers(-8, 8, shape) / 4
     return values.astype(dtype)
 
@@ -127,8 +127,8 @@ def only_these_kernels() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Threads share out the smallest arrays, as they do the large ones elsewhere."""
+def split_small_arrays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Split even the smallest arrays over threads."""
     monkeypatch.setattr(parallel, "MIN_PARALLEL_WORK", 0)
     monkeypatch.setattr(parallel, "MIN_PART_WORK", 1)
     parallel.start_workers(2)
@@ -138,7 +138,7 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 @given(data=st.data())
-def test_a_kernel_is_held_to_its_portable_definition(name: str, data: Any) -> None:
+def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
     kernel = KERNELS[name]
     portable = ops[kernel.op].portable
     parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
@@ -175,7 +175,9 @@ def test_contiguous_arrays_of_both_precisions_are_supported(name: str) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 1600, 5000, 1 << 30], ids=["row", "rows", "images", "all"])
-def test_blocks_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_change_results(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draw = np.random.default_rng(0)
     x, W = draw.normal(size=(5, 2, 6, 7)), draw.normal(size=(3, 2, 3, 2))
     params = ConvParams((2, 1), (1, 1))
@@ -244,7 +246,7 @@ def test_both_gradients_at_once_equal_those_one_by_one(
 
 
 def test_exact_precision_sums_directly() -> None:
-    """An inf stays in its windows; float64 is always exact."""
+    """An inf affects only the windows that contain it; float64 is always exact."""
     x = np.ones((8, 64, 12, 12), "float32")
     x[0, 0, 5, 5] = np.inf
     W = np.ones((64, 64, 3, 3), "float32")
@@ -260,7 +262,7 @@ def test_exact_precision_sums_directly() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_inf_is_in_the_gradient_of_those_elements_that_met_it(dtype: str) -> None:
+def test_an_inf_reaches_the_gradients_it_was_multiplied_with(dtype: str) -> None:
     x, gy = np.ones((2, 8, 6, 6), dtype), np.ones((2, 1, 4, 4), dtype)  # one filter: few
     x[0, 0, 0, 0] = np.inf
     arguments = x, gy, (3, 3), ConvParams()
@@ -283,7 +285,7 @@ def test_matmul_multiplies_zeros_by_inf_and_nan(value: float) -> None:
         assert np.isnan(linear(x, W).data).all()
 
 
-def test_of_equals_in_a_window_the_first_one_is_the_largest() -> None:
+def test_max_pooling_picks_the_first_of_equal_maxima() -> None:
     """Every window of 2x2 that can be made of three numbers, side by side in one image."""
     windows = np.stack(np.meshgrid(*[np.arange(3.0)] * 4), axis=-1).reshape(-1, 2, 2)
     x = np.concatenate(windows, axis=1)[np.newaxis, np.newaxis].astype("float32")
@@ -350,7 +352,7 @@ def test_convolution_is_repeatable() -> None:
 
 @pytest.mark.parametrize("piece", [1, 5, 1 << 14])
 @pytest.mark.parametrize("name", [name for name in optimizers.__all__ if name[0] == "A"] + ["SGD"])
-def test_updates_in_pieces_are_those_of_whole_parameters(
+def test_updates_in_pieces_equal_updates_of_whole_parameters(
     name: str, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(updates, "PIECE", piece)
@@ -374,7 +376,7 @@ def test_updates_in_pieces_are_those_of_whole_parameters(
             np.testing.assert_array_equal(a, b)
 
 
-def test_a_rule_of_ones_own_sees_whole_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_rule_gets_whole_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     class ByNorm(optimizers.SGD):
         def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
             return -g / np.linalg.norm(g)
@@ -387,7 +389,7 @@ def test_a_rule_of_ones_own_sees_whole_parameters(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(model.p.data, [-0.6, -0.8])
 
 
-def test_masks_pass_infinities_and_drop_them() -> None:
+def test_relu_grad_keeps_or_drops_inf_and_nan() -> None:
     gy = np.array([np.inf, np.inf, -np.inf, np.nan], "float32")
     got = ops["relu_grad"](gy, np.array([1.0, -1.0, 2.0, 0.0], "float32"))
     assert got.tolist() == [np.inf, 0.0, -np.inf, 0.0]

@@ -1,4 +1,4 @@
-"""Threads of kernels: what they compute, what they leave as it was, and who may be there too."""
+"""Test `parallel_for`, the thread count of BLAS, and programs with threads or forks."""
 
 import multiprocessing
 import os
@@ -44,7 +44,7 @@ def results() -> list[Any]:
 
 
 @pytest.mark.parametrize("count", [2, 3, 8])
-def test_any_number_of_threads_computes_the_same(count: int) -> None:
+def test_the_thread_count_does_not_change_results(count: int) -> None:
     set_num_threads(1)
     alone = results()
     set_num_threads(count)
@@ -55,7 +55,7 @@ def test_any_number_of_threads_computes_the_same(count: int) -> None:
         assert b.tobytes() == c.tobytes(), "results for one number of threads are the same"
 
 
-def test_blas_is_told_one_thread_meanwhile_and_what_it_had_afterwards() -> None:
+def test_blas_has_one_thread_meanwhile_and_its_own_count_afterwards() -> None:
     functions = blas.thread_functions()
     if functions is None:
         pytest.skip("NumPy's BLAS is not OpenBLAS")
@@ -75,7 +75,7 @@ def test_blas_is_told_one_thread_meanwhile_and_what_it_had_afterwards() -> None:
         tell(before)
 
 
-def test_all_parts_are_done_when_one_fails() -> None:
+def test_all_parts_finish_when_one_fails() -> None:
     set_num_threads(3)
     done = []
 
@@ -89,7 +89,7 @@ def test_all_parts_are_done_when_one_fails() -> None:
     assert sorted(done) == [1, 2]
 
 
-def test_programs_with_threads_of_their_own() -> None:
+def test_convolutions_in_threads_of_the_program() -> None:
     set_num_threads(2)
     alone = results()
     with ThreadPoolExecutor(4) as pool:
@@ -104,7 +104,7 @@ def in_a_child(queue: Any) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_programs_that_fork() -> None:
+def test_convolutions_in_a_forked_child() -> None:
     set_num_threads(2)
     alone = float(results()[0].sum())
     context = multiprocessing.get_context("fork")
@@ -144,7 +144,7 @@ print(any(ended), parallel.parallel_for(4, 1e9, job) == wanted)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_child_of_fork_makes_threads_and_locks_of_its_own() -> None:
+def test_a_forked_child_makes_its_own_threads_and_locks() -> None:
     command = [sys.executable, "-W", "ignore", "-c", AFTER_A_FORK]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.stdout == "False True\n", done.stderr
@@ -165,13 +165,13 @@ with blas.BLAS_THREADS.using(single=True):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_child_of_fork_does_not_wait_for_calls_of_its_parent() -> None:
+def test_a_forked_child_does_not_wait_for_calls_of_its_parent() -> None:
     command = [sys.executable, "-W", "ignore", "-c", IN_A_CALL]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "True 0\n", done.stderr
 
 
-def test_the_number_is_the_same_for_calls_that_run_together() -> None:
+def test_concurrent_calls_agree_on_the_thread_count() -> None:
     """Calls that need one BLAS thread never overlap with those that need more, and all finish."""
     functions = blas.thread_functions()
     if functions is None:
@@ -219,7 +219,7 @@ def run_together(*jobs: Any, seconds: float = 0.4) -> None:
 
 
 @pytest.mark.usefixtures("switching")
-def test_filters_are_remembered_in_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_filter_cache_is_safe_in_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each thread gets the filters that it asked for, while others add and remove some."""
     monkeypatch.setattr(filters, "MAX_BYTES", 300)
     weights = [np.full((2, 3, 3, 3), n, "f") for n in range(30)]
@@ -233,7 +233,7 @@ def test_filters_are_remembered_in_several_threads(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("switching")
-def test_caches_are_emptied_while_others_read_them() -> None:
+def test_kernel_caches_can_be_cleared_while_threads_read_them() -> None:
     """Registering a plugin empties the caches of backends and kernels."""
     x = np.ones((2, 3), "f")
     kernels = type("plugin", (), {"DEZERO_API": 1})
@@ -272,7 +272,7 @@ def test_two_threads_get_one_backend() -> None:
     assert a is b
 
 
-def test_bad_numbers_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_thread_counts_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArgumentError, match="set_num_threads: 0 is less than 1"):
         set_num_threads(0)
     monkeypatch.setenv("DEZERO_NUM_THREADS", "many")
@@ -280,7 +280,7 @@ def test_bad_numbers_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         get_num_threads()
 
 
-def test_workers_know_the_settings_of_the_caller() -> None:
+def test_workers_inherit_the_settings_of_the_caller() -> None:
     set_num_threads(2)
 
     def handling(part: slice) -> str:
@@ -292,7 +292,7 @@ def test_workers_know_the_settings_of_the_caller() -> None:
         assert parallel.parallel_for(2, 1e9, handling) == ["raise", "raise"]
 
 
-def test_filters_that_change_while_they_are_mapped_are_not_mistaken_for_the_old_ones() -> None:
+def test_filters_that_change_during_their_transform_are_not_cached() -> None:
     W = np.zeros((2, 2, 3, 3), np.float32)
 
     def mapped(seen: Any, m: int) -> Any:

@@ -164,7 +164,7 @@ MATMULS = "linear", "linear of sequences", "matmul of a stack", "dot", "lstm"
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("names", [MATMULS, OPS], ids=["matmuls only", "all"])
-def test_bits_are_the_same_beside_threads_that_convolve(names: Any, dtype: str) -> None:
+def test_bits_are_the_same_while_other_threads_convolve(names: Any, dtype: str) -> None:
     calls = {name: call_of(*OPS[name], dtype) for name in names}
 
     def job() -> set[str]:

@@ -1,4 +1,4 @@
-"""oneDNN's kernels: each held to its portable definition, in any number of threads."""
+"""Compare oneDNN's kernels with their portable definitions, for any thread count."""
 
 import os
 import subprocess
@@ -28,8 +28,8 @@ DENSE = (1, 1)
 
 
 @pytest.fixture(autouse=True)
-def at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Threads share out the smallest arrays, as they do the large ones elsewhere."""
+def split_small_arrays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Split even the smallest arrays over threads."""
     monkeypatch.setattr(parallel, "MIN_PARALLEL_WORK", 0)
     monkeypatch.setattr(parallel, "MIN_PART_WORK", 1)
     yield
@@ -43,7 +43,7 @@ channels = st.sampled_from([1, 2, 3, 8, 16, 19])
 
 @st.composite
 def arguments(draw: Any, op: str) -> tuple[Any, ...]:
-    """What the op's signature asks for, of some geometry in which a window fits."""
+    """Draw arguments of the op, with sizes in which a window fits."""
     N, C, OC, groups = draw(small), draw(channels), draw(channels), draw(small)
     size, kernel, stride, dilation = (
         draw(each) for each in (st.tuples(sides, sides), *[pairs] * 3)
@@ -68,24 +68,24 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
 
 
 def sums_of_terms(op: str, given_: tuple[Any, ...]) -> Any:
-    """What the op gives where nothing cancels: of the terms without their signs."""
+    """Return the op's results for absolute values: the size of the terms that are summed."""
     return ops[op].portable(*[np.abs(x) if isinstance(x, np.ndarray) else x for x in given_])
 
 
 def limit(wanted: Any, terms: Any) -> Any:
-    """Of the largest result; where all are small because terms cancel, four roundings of those."""
+    """Return the tolerance: 1e-5 of the largest result, or four roundings of its terms."""
     rounding = 4 * np.finfo(np.float32).eps
     return max(1e-5 * np.max(np.abs(wanted)), rounding * np.max(terms))
 
 
 def listed(result: Any) -> list[Any]:
-    """The results of an op, of which there may be one."""
+    """Return the results of an op as a list."""
     return list(result) if isinstance(result, tuple) else [result]
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.function.__name__)
 @given(data=st.data())
-def test_a_kernel_is_held_to_its_portable_definition(kernel: Kernel, data: Any) -> None:
+def test_a_kernel_equals_its_portable_definition(kernel: Kernel, data: Any) -> None:
     op = kernel.op
     parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
     given_ = data.draw(arguments(op))
@@ -103,7 +103,7 @@ def test_a_kernel_is_held_to_its_portable_definition(kernel: Kernel, data: Any) 
 
 @st.composite
 def sequences(draw: Any) -> tuple[Any, ...]:
-    """What `lstm` is given, in the layers' layout or another."""
+    """Draw the inputs of `lstm`, in the layout of the layers or in C order."""
     T, N, C, H = (draw(st.integers(1, most)) for most in (4, 5, 18, 18))
     numbers = np.random.default_rng(draw(st.integers(0, 9)))
     shapes = (T, N, C), (C, 4 * H), (H, 4 * H), (4 * H,), (N, H), (N, H)
@@ -113,7 +113,7 @@ def sequences(draw: Any) -> tuple[Any, ...]:
 
 
 @given(sequences(), st.data())
-def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> None:
+def test_an_lstm_equals_its_portable_definition(arrays: Any, data: Any) -> None:
     counts = st.sampled_from([1, 2, 3])
     parallel.set_num_threads(data.draw(counts))
     got = hs, c, _ = recurrent.onednn_lstm(*arrays)
@@ -134,7 +134,7 @@ def test_an_lstm_is_held_to_its_portable_definition(arrays: Any, data: Any) -> N
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_goes_through_an_lstm_as_it_does_in_numpy(value: float) -> None:
+def test_inf_and_nan_pass_through_an_lstm_as_in_numpy(value: float) -> None:
     parallel.set_num_threads(1)
     shapes = (3, 2, 2), (8, 2), (8, 2), (8,), (2, 2), (2, 2)
     numbers = np.random.default_rng(0)
@@ -151,7 +151,7 @@ def test_what_is_not_finite_goes_through_an_lstm_as_it_does_in_numpy(value: floa
         np.testing.assert_allclose(ours, right, rtol=1e-4, atol=1e-5)
 
 
-def test_layers_pass_sequences_to_it() -> None:
+def test_the_lstm_layer_uses_onednn() -> None:
     layer, x = LSTM(3), Variable(np.ones((2, 4, 5), F4))
     with kernel_log() as ran:
         y = layer(x)
@@ -168,7 +168,7 @@ def test_layers_pass_sequences_to_it() -> None:
 F4 = "float32"
 
 
-def test_other_convolutions_are_left_to_others() -> None:
+def test_unsupported_convolutions_are_declined() -> None:
     x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
     params = ConvParams(pad=(1, 1))
     for forward, *_, gradients in (blocked.KERNELS, channels_last.KERNELS):
@@ -233,7 +233,7 @@ def test_an_earlier_choice_does_not_hold_for_exact_precision() -> None:
     assert algorithms(*shapes) == (G, G, G)
 
 
-def test_networks_use_it_without_being_told() -> None:
+def test_conv2d_uses_onednn_by_default() -> None:
     x, W = Variable(np.ones((2, 16, 40, 40), F4)), Variable(np.ones((16, 16, 5, 5), F4))
     with kernel_log() as ran:
         y = conv2d(x, W)
@@ -243,7 +243,7 @@ def test_networks_use_it_without_being_told() -> None:
     assert float(y.data[0, 0, 0, 0]) == 16 * 25
 
 
-def test_other_peoples_threads_are_left_alone() -> None:
+def test_one_thread_restores_the_thread_count_of_openmp() -> None:
     found = library.library()
     before = found.omp_get_max_threads()
     found.omp_set_num_threads(3)
@@ -258,14 +258,14 @@ def test_other_peoples_threads_are_left_alone() -> None:
         found.omp_set_num_threads(before)
 
 
-def test_many_shapes_do_not_fill_the_memory() -> None:
+def test_the_cache_of_operations_is_bounded() -> None:
     x, W = np.ones((1, 16, 40, 40), F4), np.ones((16, 16, 5, 5), F4)
     for side in range(6, 40):
         blocked.onednn_blocked_conv2d(x[:, :, :side, :side], W, None, ConvParams(pad=(1, 1)))
     assert conv_operations.forward.made.cache_info().maxsize == 256
 
 
-def test_what_oneDNN_refuses_is_an_error() -> None:
+def test_an_error_status_of_onednn_raises() -> None:
     with pytest.raises(RuntimeError, match="oneDNN: engine_create: invalid arguments"):
         library.Handle("engine", "engine_create", 1, 99)
 
@@ -279,13 +279,15 @@ LIBRARIES = {
 
 
 @pytest.mark.parametrize(("path", "message"), LIBRARIES.items())
-def test_another_library_is_named(path: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_library_is_named_in_the_error(
+    path: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(library, "path", lambda: path)
     with pytest.raises(PluginError, match=message):
         library.library.__wrapped__()
 
 
-def test_without_a_library_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_raises_with_an_install_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "WHEEL", "no-such-wheel")
     monkeypatch.setattr(library, "find_library", lambda name: None)
     monkeypatch.delenv("DEZERO_ONEDNN", raising=False)
@@ -314,7 +316,7 @@ print(ran[0][1], y, os.WEXITSTATUS(os.wait()[1]))
     ("value", "kernel"), [(None, "onednn_blocked_conv2d"), ("off", "im2col_conv2d")]
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_it_can_be_turned_off_and_survives_a_fork(value: str | None, kernel: str) -> None:
+def test_the_environment_turns_it_off_and_a_fork_works(value: str | None, kernel: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "DEZERO_ONEDNN"}
     environment |= {"DEZERO_NUM_THREADS": "2"} | ({"DEZERO_ONEDNN": value} if value else {})
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM]
@@ -348,7 +350,7 @@ print(children)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_child_of_fork_does_not_hang(count: int) -> None:
+def test_a_forked_child_does_not_hang(count: int) -> None:
     """A forked child computes known and new shapes without waiting for threads of OpenMP."""
     environment = os.environ | {"OMP_NUM_THREADS": "2", "DEZERO_NUM_THREADS": str(count)}
     environment.pop("DEZERO_ONEDNN", None)
@@ -404,7 +406,7 @@ def close(got: Any, wanted: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("op", calls())
-def test_arrays_in_every_layout_give_the_same(op: str) -> None:
+def test_array_layouts_do_not_change_results(op: str) -> None:
     """oneDNN gets copies that it can read, or NumPy computes: nothing is misread."""
     parallel.set_num_threads(1)
     arguments = calls()[op]
@@ -426,7 +428,7 @@ def test_arrays_in_every_layout_give_the_same(op: str) -> None:
                 close(got, ops["lstm_grad"].portable(*wanted, *rest), f"{position} {name}")
 
 
-def test_wrong_arrays_never_reach_oneDNN() -> None:
+def test_wrong_arrays_never_reach_onednn() -> None:
     """Every slot of every primitive refuses an array that does not fit."""
     x, W, y = np.ones((2, 16, 9, 9), F4), np.ones((16, 16, 1, 1), F4), np.ones((2, 16, 9, 9), F4)
     shapes = ConvShapes(x.shape, W.shape, ConvParams())
@@ -446,7 +448,7 @@ def test_wrong_arrays_never_reach_oneDNN() -> None:
         operation.primitive(x)
 
 
-def test_an_lstm_of_sizes_that_do_not_fit_is_an_error() -> None:
+def test_mismatched_lstm_sizes_are_declined_or_raise() -> None:
     arguments = calls()["lstm"]
     parallel.set_num_threads(1)
     for position in range(6):
@@ -464,7 +466,7 @@ def test_an_lstm_of_sizes_that_do_not_fit_is_an_error() -> None:
             )
 
 
-def test_a_missing_library_is_warned_about_and_numpy_computes() -> None:
+def test_a_missing_library_warns_and_numpy_computes() -> None:
     environment = os.environ | {"DEZERO_ONEDNN": "/nowhere/libdnnl.so"}
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
