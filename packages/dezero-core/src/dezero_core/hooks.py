@@ -19,7 +19,7 @@ import pluggy
 from .errors import DataMissing, PluginError
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
 
-FAULTS = (Exception, SystemExit)
+PLUGIN_ERRORS = (Exception, SystemExit)
 """Exceptions of a plugin that do not stop the program; third-party code may call sys.exit."""
 
 
@@ -27,12 +27,12 @@ class Answer(NamedTuple):
     """The return value of one implementation.
 
     Attributes:
-        things: the list that it returned.
+        objects: the list that it returned.
         plugin: the name of its plugin.
-        order: sorts before the answers that it takes precedence over.
+        order: the sort key; lower keys take precedence.
     """
 
-    things: list[Any]
+    objects: list[Any]
     plugin: str
     order: tuple[bool, int, int]
 
@@ -47,8 +47,8 @@ class Hooks:
     Args:
         plugin: the plugin, with ``DEZERO_API`` and marked functions.
         name: its name.
-        manager: finds the marked functions, and knows the specifications.
-        fail: reports a fault, as ``fail(reason)``.
+        manager: finds the marked functions and has the specifications.
+        fail: called as ``fail(reason)`` with each error.
         is_ours: whether the plugin is one of DeZero's own, which take precedence.
         position: the number of plugins registered before it.
 
@@ -83,8 +83,8 @@ class Hooks:
                     self.left_out.append(problem)
                 continue
             rank = bool(options.get("trylast")) - bool(options.get("tryfirst"))
-            contain = Contained(hook, name, (not is_ours, rank, position), fail)
-            function = contain(getattr(plugin, attribute), options)
+            guard = Guard(hook, name, (not is_ours, rank, position), fail)
+            function = guard(getattr(plugin, attribute), options)
             setattr(self, attribute, hookimpl(function, **options))
         for hook in sorted(versions.keys() - HOOK_VERSIONS.keys() - implemented):
             if get_close_matches(hook, HOOK_VERSIONS, 1, cutoff=0.9):  # misspelt
@@ -121,14 +121,14 @@ def mismatch(hook: str, version: object) -> str:
     return ""
 
 
-class Contained:
-    """Wrap a plugin's implementations of one hook.
+class Guard:
+    """Wrap the implementations of one hook of a plugin, so that their errors are reported.
 
     Args:
         hook: the name of the hook.
         plugin: the name of the plugin.
         order: see `Answer`.
-        fail: reports a fault, as ``fail(reason)``.
+        fail: called as ``fail(reason)`` with each error.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Contained:
                 if not self.is_list:
                     raise  # the plugin knows the file that was asked for, and cannot get it
                 self.raised(error)
-            except FAULTS as error:
+            except PLUGIN_ERRORS as error:
                 self.raised(error)
             else:
                 self.fail(f"{self.hook} returned {type(result).__name__}, not a list")
@@ -184,21 +184,21 @@ class Contained:
             except StopIteration:
                 self.fail(f"{self.hook}: its wrapper did not yield")
                 return (yield)
-            except FAULTS as error:
+            except PLUGIN_ERRORS as error:
                 self.raised(error)
                 return (yield)
             thrown: BaseException | None = None
             try:
                 before = yield
                 resume = partial(inner.send, before)
-            except BaseException as error:  # as pluggy does, hand it to the wrapper
+            except BaseException as error:  # raise it inside the wrapper, as pluggy does
                 before, thrown = None, error
                 resume = partial(inner.throw, error)
             original = value_of(before)
             try:
                 after = finish(resume)
                 return self.checked(before, original, after)
-            except FAULTS as error:
+            except PLUGIN_ERRORS as error:
                 if error is thrown:
                     raise
                 self.raised(error)
@@ -212,16 +212,18 @@ class Contained:
         """Return the result of a wrapper, or the original result if that of the wrapper is invalid.
 
         Args:
-            before: what pluggy sent: the result, or pluggy's ``Result`` for an old-style wrapper.
+            before: the result that pluggy sent, inside a ``Result`` if the wrapper is old-style.
             original: the result before the wrapper saw it.
-            after: what the wrapper returned; None if it is old-style.
+            after: the return value of the wrapper; None if it is old-style.
         """
         new = value_of(before) if isinstance(before, pluggy.Result) else after
         if not self.is_list:
             return after
-        if isinstance(new, list) and all(isinstance(things, list | tuple) for things in new):
-            for things in new:
-                self.answered(list(things))  # this plugin owns what no other returned
+        if isinstance(new, list) and all(isinstance(objects, list | tuple) for objects in new):
+            for objects in new:
+                self.answered(
+                    list(objects)
+                )  # objects that no other plugin returned belong to this one
             return after
         self.fail(
             f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "
@@ -232,12 +234,12 @@ class Contained:
             return None
         return original
 
-    def answered(self, things: list[Any]) -> Any:
-        """Note what this plugin returned, for `Plugins`; return it."""
+    def answered(self, objects: list[Any]) -> Any:
+        """Record what this plugin returned, for `Plugins.call`; return it."""
         found = answers.get(None)
         if found is not None:
-            found.append(Answer(things, self.plugin, self.order))
-        return things
+            found.append(Answer(objects, self.plugin, self.order))
+        return objects
 
 
 def value_of(result: object) -> Any:

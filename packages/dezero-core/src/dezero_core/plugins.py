@@ -20,7 +20,7 @@ import pluggy
 
 from . import hookspecs
 from .errors import INSTALL_HINTS, OUR_PLUGINS, PluginError, PluginWarning
-from .hooks import FAULTS, Answer, Hooks, answers
+from .hooks import PLUGIN_ERRORS, Answer, Hooks, answers
 from .hookspecs import GROUP
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Plugins:
         try:
             _require_own_name(entry)
             self.register(entry.load(), entry.name, distribution)
-        except FAULTS as error:
+        except PLUGIN_ERRORS as error:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
@@ -184,15 +184,15 @@ class Plugins:
         finally:
             answers.reset(token)
         # a wrapper may move objects to other lists; an object belongs to who returned it first
-        of_list = {id(answer.things): answer for answer in reversed(found)}
-        of_thing = {id(t): answer for answer in reversed(found) for t in answer.things}
+        of_list = {id(answer.objects): answer for answer in reversed(found)}
+        of_object = {id(t): answer for answer in reversed(found) for t in answer.objects}
         owned = [
-            (thing, of_list.get(id(things)) or of_thing[id(thing)])
-            for things in results
-            for thing in things
+            (item, of_list.get(id(objects)) or of_object[id(item)])
+            for objects in results
+            for item in objects
         ]
         owned.sort(key=lambda pair: pair[1].order)
-        return [(thing, answer.plugin) for thing, answer in owned]
+        return [(item, answer.plugin) for item, answer in owned]
 
     def results(self, hook: str, plugin: str, **arguments: object) -> Iterator[Any]:
         """Call a hook of one plugin only, its wrappers included; return its results."""
@@ -240,8 +240,8 @@ class Catalog(Generic[T]):
     Args:
         hook: name of the hook.
         kind: the class of the registered objects; others are refused.
-        keys: the keys a thing is found under; it is refused whole if one of them is taken.
-        clash: whether two things may not have a key in common; by default none may.
+        keys: the keys of an object, which is refused if one of them is taken.
+        clash: whether two objects with a common key conflict; by default they always do.
     """
 
     def __init__(
@@ -280,28 +280,28 @@ class Catalog(Generic[T]):
         with plugins.lock:
             plugins.scan()
             self._gather()
-            unique = {id(thing): (thing, self._owner[key]) for key, thing in self._found.items()}
+            unique = {id(item): (item, self._owner[key]) for key, item in self._found.items()}
             return list(unique.values())
 
     def _gather(self) -> None:
         if self._gathered:
             return
         self._gathered = True  # set first: a hook may call get(), or register a plugin and reset it
-        things = plugins.call(self._hook)
+        objects = plugins.call(self._hook)
         self._found, self._owner = {}, {}
-        for thing, plugin in things:
-            refusal = self._refusal(thing)
+        for item, plugin in objects:
+            refusal = self._refusal(item)
             if refusal:
                 plugins.fail(plugin, f"{self._hook}: {refusal}")
                 continue
-            for key in self._keys(thing):
-                self._found[key], self._owner[key] = thing, plugin
+            for key in self._keys(item):
+                self._found[key], self._owner[key] = item, plugin
 
-    def _refusal(self, thing: object) -> str:
-        if not isinstance(thing, self._kind):
-            return f"expected {self._kind.__name__} objects, got {type(thing).__name__}"
-        held = [(key, self._found.get(key)) for key in self._keys(thing)]
-        taken = [key for key, other in held if other is not None and self._clash(thing, other)]
+    def _refusal(self, item: object) -> str:
+        if not isinstance(item, self._kind):
+            return f"expected {self._kind.__name__} objects, got {type(item).__name__}"
+        held = [(key, self._found.get(key)) for key in self._keys(item)]
+        taken = [key for key, other in held if other is not None and self._clash(item, other)]
         return f"{taken[0]!r} is taken by plugin {self._owner[taken[0]]!r}" if taken else ""
 
 
