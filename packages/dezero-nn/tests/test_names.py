@@ -116,7 +116,9 @@ def test_our_models_accept_more_attributes(make: Any) -> None:
     assert "extra" in model.named_params()
 
 
-OPTIMIZER_NAMES = ["state", "params", "lr", "t", "beta", "step", "data", "name", "grad", "model"]
+OPTIMIZER_NAMES = [
+    "state", "params", "lr", "t", "beta", "step", "delta", "data", "name", "grad", "model",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)
