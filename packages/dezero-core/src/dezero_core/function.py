@@ -1,8 +1,8 @@
-"""Function: one call of one op, and the record of it that backward walks.
+"""Function: one call of an op, which is also its record in the graph.
 
-This file and `engine` are the hot path: what happens here happens for every op. Hence the
-spelled-out cases for one and two inputs, the inlined construction of outputs and the absence
-of loops in the common case; docs/adr/0001 has the figures.
+This file and `backward_pass` are the hot path: they run for every op. Therefore one and two
+inputs have code of their own without loops, and outputs are created without a call of
+``Variable.__init__``; docs/adr/0001 has the figures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .diagnosis import (
     require_one_backend,
 )
 from .errors import GraphError
-from .variable import Variable
+from .variable import AnyArray, Variable
 
 NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
 ONE = (True,)
@@ -40,11 +40,11 @@ _new = object.__new__
 
 
 class Function:
-    """An op: ``forward`` on arrays, ``backward`` in terms of library functions.
+    """An op: ``forward`` computes on arrays, ``backward`` calls operators and library functions.
 
-    Subclasses keep their settings in ``__init__``, compute in ``forward(*arrays)`` and say in
-    ``backward(*gys)`` what each input's gradient is, one per input (None where there is none).
-    Arrays that ``backward`` needs are inputs or outputs: those are freed with the graph::
+    A subclass stores its settings in ``__init__``, computes in ``forward(*arrays)`` and returns
+    the gradients from ``backward(*gys)``: one for each input, None for an input without gradient.
+    Let ``backward`` use the inputs and outputs of the call, which are freed with the graph::
 
         class Square(Function):
             def forward(self, x):
@@ -54,18 +54,18 @@ class Function:
                 (x,) = self.inputs
                 return gy * 2 * x
 
-    ``backward`` is written with operators and functions, never with methods of Variables: in a
-    plain backward it runs on arrays, with ``create_graph=True`` on Variables. A class whose
+    Write ``backward`` with operators and functions, not with methods of Variables: in a plain
+    backward it runs on arrays, with ``create_graph=True`` on Variables. A class whose
     ``backward`` needs Variables, like the book's classes, sets ``on_variables = True``.
 
     Attributes:
         on_variables: whether ``backward`` always runs on Variables. If a class leaves it at None,
             the default, a ``backward`` that reads ``.data`` or changes something in place is
-            assumed to need them; a `FunctionWarning` says so once.
-        broadcasts: whether inputs broadcast against each other; the engine then sums a
-            gradient to its input's shape, and otherwise refuses a wrong one.
-        materialize_grads: whether ``backward`` is given zeros for an output that got no gradient
-            (default), else None.
+            assumed to need them, with one `FunctionWarning` per process.
+        broadcasts: whether inputs broadcast against each other. If so, each gradient is summed to
+            the shape of its input; if not, a gradient of another shape is an error.
+        materialize_grads: whether ``backward`` gets zeros (the default) or None for an output
+            without gradient.
         inputs, outputs: those of the call, for ``backward``.
         needs_grad: one flag per input; ``backward`` may skip work where it is False.
 
@@ -75,11 +75,11 @@ class Function:
     on_variables: bool | None = None
     broadcasts = False
     materialize_grads = True
-    _is_ours = True  # whether the class is of our packages, see `backward_modes`
-    _is_special = False  # whether it is not, or the call has hooks
+    _is_ours = True  # whether the class is from one of our packages, see `backward_modes`
+    _is_special = False  # whether the class is from elsewhere, or the call has hooks
     _needs_grad: tuple[bool, ...] = UNKNOWN
     _serial = 0  # numbers the recorded calls from 1
-    _cut = False  # whether `Variable.unchain_backward` has cut this call off
+    _cut = False  # whether `unchain_backward` has removed this call from the graph
     _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
     _x1: Any = NO_INPUT
     _arrays: tuple[Any, ...] | None = None
@@ -92,10 +92,10 @@ class Function:
         cls._is_special = not cls._is_ours
 
     def __call__(self, *inputs: Any) -> Any:
-        """Compute on Variables, arrays and Python scalars; record the call if it is wanted.
+        """Compute on Variables, arrays and Python scalars; record the call if one requires grad.
 
         Returns:
-            A Variable, or a tuple of them; inside a plain backward, given no Variable, arrays.
+            A Variable, or a tuple of them. In a plain backward, arrays if no input is a Variable.
 
         Raises:
             GraphError: this instance has been called before.
@@ -105,60 +105,60 @@ class Function:
         if self._needs_grad is not UNKNOWN:
             raise self._called_before()
         needs_grad: tuple[bool, ...]
-        raw = True  # until a Variable turns up
-        entering = False  # whether an input is an array outside a Variable
+        only_raw = True  # whether no input is a Variable
+        some_raw = False  # whether an input is an array or number outside a Variable
         if len(inputs) == 2:
             x0, x1 = inputs
             if isinstance(x0, Variable):
-                a0, creator, raw = x0.data, x0._creator, False
+                a0, creator, only_raw = x0.data, x0._creator, False
                 need0 = x0._requires_grad if creator is None else not creator._cut
             else:
-                a0, need0, entering = x0, False, True
+                a0, need0, some_raw = x0, False, True
             if isinstance(x1, Variable):
-                a1, creator, raw = x1.data, x1._creator, False
+                a1, creator, only_raw = x1.data, x1._creator, False
                 need1 = x1._requires_grad if creator is None else not creator._cut
             else:
-                a1, need1, entering = x1, False, True
+                a1, need1, some_raw = x1, False, True
             if type(a0) is not type(a1) or type(a0) not in by_type:
                 if not is_beside_number(x0, x1):
                     a0, a1 = require_one_backend(self, inputs, (a0, a1))
-            elif entering and not _arrays_mode():
+            elif some_raw and not _arrays_mode():
                 a0, a1 = admit_inputs(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
-            # shared constants: a graph shall not hold a tuple of flags per call
+            # constants, so that a graph does not hold one tuple of flags per call
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
-            wanted = need0 or need1
+            need_any = need0 or need1
         elif len(inputs) == 1:
             (x0,) = inputs
             if isinstance(x0, Variable):
-                a0, creator, raw = x0.data, x0._creator, False
-                wanted = x0._requires_grad if creator is None else not creator._cut
+                a0, creator, only_raw = x0.data, x0._creator, False
+                need_any = x0._requires_grad if creator is None else not creator._cut
             else:
-                a0, wanted, entering = x0, False, True
+                a0, need_any, some_raw = x0, False, True
             if type(a0) not in by_type:
                 (a0,) = require_one_backend(self, inputs, (a0,))
-            elif entering and not _arrays_mode():
+            elif some_raw and not _arrays_mode():
                 (a0,) = admit_inputs(self, inputs, (a0,))
             arrays, needs_grad = (a0,), ONE
         else:
             datas, flags, types = list(inputs), [False] * len(inputs), set()
             for i, x in enumerate(inputs):
                 if isinstance(x, Variable):
-                    datas[i], creator, raw = x.data, x._creator, False
+                    datas[i], creator, only_raw = x.data, x._creator, False
                     flags[i] = x._requires_grad if creator is None else not creator._cut
                     types.add(type(x.data))
                 elif x is not None:  # None stands for an input that was left out, such as a bias
-                    entering = True
-            arrays, needs_grad, wanted = tuple(datas), tuple(flags), True in flags
-            if entering or len(types) != 1 or not types <= by_type.keys():
+                    some_raw = True
+            arrays, needs_grad, need_any = tuple(datas), tuple(flags), True in flags
+            if some_raw or len(types) != 1 or not types <= by_type.keys():
                 arrays = require_one_backend(self, inputs, arrays)
             a0 = arrays[0]
 
         try:
-            if current_device:  # a library with several devices is in use
+            if current_device:  # a library with multiple devices is in use
                 with on_device_of(*arrays):
                     y = self.forward(*arrays)
-            elif len(inputs) == 2:  # spelled out, it is faster
+            elif len(inputs) == 2:  # faster than unpacking a tuple
                 y = self.forward(a0, a1)
             else:
                 y = self.forward(*arrays)
@@ -166,16 +166,16 @@ class Function:
             raise_explained(self, inputs, arrays, error)
 
         if isinstance(y, tuple):
-            return self._wrap_several(inputs, arrays, needs_grad, wanted, raw, y)
+            return self._wrap_outputs(inputs, arrays, needs_grad, only_raw, y)
         if type(y) is not type(a0):
-            backend = by_type.get(type(y))  # a scalar where the standard has a 0-d array?
+            backend = by_type.get(type(y))  # NumPy returns scalars instead of 0-d arrays
             y = admit_output(self, y) if backend is None else backend.asarray(y)
-        if not wanted and raw and _arrays_mode():
+        if not need_any and only_raw and _arrays_mode():
             return y
         output = _new(Variable)
         output.data = y
         output.name = output._grad = output._hooks = output._index = None
-        if wanted:
+        if need_any:
             blocks = _blocks()  # `enable_backprop.get`, inlined for speed
             if not blocks:
                 recording = enable_backprop.default
@@ -184,7 +184,7 @@ class Function:
             else:
                 recording = blocks[-1].value
             if recording:
-                if len(inputs) == 2:  # not in a tuple, which the collector would visit, too
+                if len(inputs) == 2:  # no tuple, which the garbage collector would visit
                     self._x0, self._x1 = inputs
                 else:
                     self._x0 = inputs[0] if len(inputs) == 1 else inputs
@@ -195,21 +195,21 @@ class Function:
         output._creator, output._requires_grad = None, False
         return output
 
-    def _wrap_several(
+    def _wrap_outputs(
         self,
         inputs: tuple[Any, ...],
         arrays: tuple[Any, ...],
         needs_grad: tuple[bool, ...],
-        wanted: bool,
-        raw: bool,
+        only_raw: bool,
         ys: tuple[Any, ...],
     ) -> tuple[Any, ...]:
-        """What ``__call__`` does with one output, for a tuple of them."""
+        """Wrap and record multiple outputs, as ``__call__`` does with one."""
         ys = tuple([admit_output(self, y) for y in ys])
-        if not wanted and raw and _arrays_mode():
+        need_any = True in needs_grad
+        if not need_any and only_raw and _arrays_mode():
             return ys
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])
-        if wanted and Config.enable_backprop:
+        if need_any and Config.enable_backprop:
             self._x0 = inputs if len(inputs) != 1 else inputs[0]
             self._arrays, self._result = arrays, ys
             self._needs_grad, self._serial = needs_grad, _next_serial()
@@ -224,7 +224,7 @@ class Function:
             "graph; make a new instance for every call"
         )
 
-    # ``settings`` are never passed: they let type checkers accept what subclasses define
+    # ``settings`` are never passed; they let type checkers accept the signatures of subclasses.
 
     def forward(self, *xs: Any, **settings: Any) -> Any:
         """Compute the output, an array or a tuple of arrays, from arrays and Python scalars."""
@@ -235,18 +235,18 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} must define backward")
 
     def diagnose(self, *arrays: Any) -> None:
-        """Called when ``forward`` failed: raise an error that says why, if the inputs show it."""
+        """Raise an error that explains why ``forward`` failed, if the inputs show the reason."""
         if self.broadcasts:
             require_broadcastable(self, arrays)
 
     @property
     def needs_grad(self) -> tuple[bool, ...]:
-        """One flag per input: whether ``backward`` must compute its gradient in this pass."""
+        """Tell for each input whether ``backward`` must compute its gradient in this pass."""
         flags = _narrowed()
         return self._needs_grad if flags is ALL else flags.get(self._serial, self._needs_grad)
 
     @needs_grad.setter
-    def needs_grad(self, value: Any) -> None:
+    def needs_grad(self, value: object) -> None:
         raise belongs_to_graph(self, "needs_grad")
 
     def _call_inputs(self) -> tuple[Any, ...]:
@@ -260,7 +260,7 @@ class Function:
     def inputs(self) -> tuple[Any, ...]:
         """Return the inputs: arrays in a plain backward, otherwise as they were passed.
 
-        If a Variable's data was replaced since, this still yields the array that was computed on.
+        If the data of a Variable was replaced since the call, the result has the earlier array.
         """
         arrays = self._arrays
         if arrays is None:
@@ -274,34 +274,34 @@ class Function:
         return xs
 
     @inputs.setter
-    def inputs(self, value: Any) -> None:
+    def inputs(self, value: object) -> None:
         raise belongs_to_graph(self, "inputs")
 
     @property
     def outputs(self) -> tuple[Any, ...]:
-        """What the call returned: arrays in a plain backward, Variables otherwise."""
+        """Return the outputs: arrays in a plain backward, otherwise Variables."""
         if self._arrays is None:
             raise freed(self)
-        several = type(self._result) is tuple
-        results = self._result if several else (self._result,)
+        has_index = type(self._result) is tuple
+        results = self._result if has_index else (self._result,)
         if _arrays_mode():
             return tuple(results)
-        return tuple([self._output(y, i if several else None) for i, y in enumerate(results)])
+        return tuple([self._output(y, i if has_index else None) for i, y in enumerate(results)])
 
     @outputs.setter
-    def outputs(self, value: Any) -> None:
+    def outputs(self, value: object) -> None:
         raise belongs_to_graph(self, "outputs")
 
     def _output(self, y: Array, index: int | None) -> Variable:
-        """An output made anew: a call keeps its output arrays, never its output Variables."""
+        """Return a new Variable of an output; a call stores the arrays of its outputs only."""
         output = Variable(y)
         output._creator, output._index = self, index
         return output
 
     def _free(self) -> None:
-        """Drop arrays and Variables; remember only where the inputs came from.
+        """Drop arrays and Variables, when backward does not need them any more.
 
-        The calls that computed them are stored in their place, and weak references to leaves.
+        In the place of an input, store the call that computed it, or a weak reference to a leaf.
         """
         x0, x1 = self._x0, self._x1
         if self._needs_grad is BOTH:
@@ -314,22 +314,22 @@ class Function:
         self._arrays = self._result = None
 
     def _cut_off(self) -> None:
-        """Leave the graph for good: what was computed from here has no creator any more."""
+        """Remove the call from the graph: its outputs have no creator any more."""
         self._cut = True
         self._x0, self._x1 = (), NO_INPUT
         self._arrays = self._result = None
 
 
 class Recorded(Function):
-    """y = the array that ``x`` held in an earlier call, before its data was replaced."""
+    """y = the array that ``x`` had in an earlier call, before its data was replaced."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return self.array
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> AnyArray:
         return gy
 
 
@@ -349,7 +349,7 @@ def as_recorded(x: Any, array: Array) -> Any:
 NUMBERS = frozenset({bool, int, float})
 
 
-def is_beside_number(x0: Any, x1: Any) -> bool:
+def is_beside_number(x0: object, x1: object) -> bool:
     """Return whether one input is a Variable of a plain array, and the other a Python number."""
     if type(x1) in NUMBERS:
         return isinstance(x0, Variable) and type(x0.data) in by_type

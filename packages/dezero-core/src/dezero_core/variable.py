@@ -1,6 +1,6 @@
-"""Variable: an array, its gradient, and the call that made it.
+"""Variable: an array, its gradient, and the call that computed it.
 
-What computes is bound to this class from above, in `operators`, so that it knows no op.
+Operators and methods that compute are bound to this class in `operators`: no op is imported here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Scalar = bool | int | float | complex
 
 
 class HasDtype(Protocol):
-    """An array of any library, for type checkers."""
+    """Any array, for type checkers, also of a library whose stubs do not fit `Array`."""
 
     @property
     def shape(self) -> Any:
@@ -59,8 +59,8 @@ class Variable:
 
     Args:
         data: an array of any registered library, or None for one to be set later.
-        name: a label for messages and pictures.
-        requires_grad: whether ``backward`` shall compute a gradient for it (default True).
+        name: a label for error messages and drawings.
+        requires_grad: whether ``backward`` computes a gradient for it (default True).
 
     Attributes:
         data: the array.
@@ -85,8 +85,8 @@ class Variable:
         "name",
     )
     __array_priority__ = 200
-    __pandas_priority__ = 10_000  # Series + Variable is ours, which says what to do
-    __array_ufunc__ = None  # array + Variable is ours to compute
+    __pandas_priority__ = 10_000  # Series + Variable is computed here, with a helpful error
+    __array_ufunc__ = None  # array + Variable is computed here
 
     def __init__(
         self, data: Array | None, name: str | None = None, *, requires_grad: bool = True
@@ -98,8 +98,8 @@ class Variable:
         self._grad: Variable | None = None
         self._hooks: Hooks | None = None  # of a leaf, see `variable_hooks`
         self._requires_grad = requires_grad
-        self._creator: Any = None  # the Function that made it
-        self._index: int | None = None  # which of its outputs, if it has several
+        self._creator: Any = None  # the Function that computed it
+        self._index: int | None = None  # which of its outputs it is, if there are multiple
 
     @property
     def grad(self) -> Variable | None:
@@ -115,13 +115,13 @@ class Variable:
 
     @property
     def creator(self) -> Any:
-        """The Function whose call made this, or None: made by the user, or cut off since."""
+        """The Function that computed this Variable; None for a leaf and after unchaining."""
         creator = self._creator
         return None if creator is None or creator._cut else creator
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this; can be set on leaves only."""
+        """True if gradients flow to or through this Variable; can be set on leaves only."""
         return self._requires_grad if self._creator is None else not self._creator._cut
 
     @requires_grad.setter
@@ -135,12 +135,12 @@ class Variable:
         self._requires_grad = bool(value)
 
     def unchain(self) -> None:
-        """Forget how this was computed: it becomes a leaf that wants no gradient."""
+        """Remove this Variable from its graph: it becomes a leaf that does not require grad."""
         self._creator = self._index = None
         self._requires_grad = False
 
     def cleargrad(self) -> None:
-        """Forget the gradient."""
+        """Set the gradient to None."""
         self._grad = None
 
     @property
@@ -176,12 +176,12 @@ class Variable:
             raise TypeError("len() of a Variable without axes")
         return self.shape[0]
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: object) -> bool:
         """Return whether any element equals ``value``, which broadcasts as in NumPy."""
         found = self == value
         return found is not False and bool(get_array_module(self).any(found))
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: object, value: object) -> None:
         """Raise TypeError: the graph cannot record an assignment."""
         raise TypeError(
             "x[index] = value would change x behind its graph; write x.data[index] = value, or "
@@ -203,7 +203,7 @@ class Variable:
             """Return the host data for NumPy; arrays on a device raise an error, see ``to_cpu``."""
             return self.data.__array__(*settings, **more)
 
-    # The array of this, shared with other libraries; the graph stays here.
+    # Share the array with other libraries, without the graph.
 
     def __dlpack__(self, **settings: Any) -> Any:
         return self.data.__dlpack__(**settings)
@@ -213,11 +213,11 @@ class Variable:
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        """For CUDA libraries without DLPack; on the host there is no such attribute."""
+        """The array for CUDA libraries without DLPack; on the host there is no such attribute."""
         return self.data.__cuda_array_interface__
 
     def item(self) -> Any:
-        """The one element as a Python number; waits for the device.
+        """Return the only element as a Python number; this waits for the device.
 
         Raises:
             ShapeError: there is not exactly one element.
@@ -275,7 +275,7 @@ class Variable:
     def __trunc__(self) -> int:
         return math.trunc(self._number("trunc()", "take the trunc of x.data"))
 
-    # Moving. In place, as in the book (step 52); the gradient goes along.
+    # Move in place, as in the book (step 52), together with the gradient.
 
     def to(self, name: str) -> Variable:
         """Move data and gradient to backend ``name``; returns self."""
@@ -392,16 +392,20 @@ class Buffer(Variable):
 
 
 def _rebuild(
-    kind: type[Variable], data: Any, name: str | None, requires_grad: bool, grad: Any = None
+    cls: type[Variable],
+    data: Array | None,
+    name: str | None,
+    requires_grad: bool,
+    grad: Variable | None = None,
 ) -> Variable:
     """Return the Variable that `Variable.__reduce__` described."""
-    x = object.__new__(kind)  # a subclass may have other arguments
+    x = object.__new__(cls)  # __init__ of a subclass may have other parameters
     Variable.__init__(x, data, name, requires_grad=requires_grad)
     x._grad = grad
     return x
 
 
-def python_number(array: Any) -> Any:
+def python_number(array: Array) -> bool | int | float:
     """Return a 0-d array as a Python bool, int or float."""
     xp, dtype = get_array_module(array), array.dtype
     if xp.isdtype(dtype, "bool"):
@@ -476,7 +480,7 @@ def as_variable(x: Any) -> Variable:
 
 
 HOST_MEMORY = 1
-"""The type of device that DLPack calls kDLCPU."""
+"""The device type of the host in DLPack, kDLCPU."""
 
 
 def from_dlpack(x: Any) -> Variable:
@@ -487,7 +491,7 @@ def from_dlpack(x: Any) -> Variable:
             NumPy array, elsewhere one of the registered accelerator.
 
     Returns:
-        a Variable that wants no gradient.
+        a Variable that does not require grad.
 
     Raises:
         UnsupportedType: ``x`` has no ``__dlpack__``.
@@ -501,10 +505,10 @@ def from_dlpack(x: Any) -> Variable:
 
 
 def get_array_module(x: Any) -> Any:
-    """The namespace that computes on ``x``: ``numpy``, ``cupy``, ... (book step 52).
+    """Return the namespace that computes on ``x``: ``numpy``, ``cupy``, ... (book step 52).
 
     Args:
-        x: a Variable, an array, or a Python scalar (the default backend's namespace).
+        x: a Variable, an array, or a Python scalar, which has that of the default backend.
     """
     if isinstance(x, Variable):
         x = x.data

@@ -1,27 +1,30 @@
-"""What an array library must offer to be a backend."""
+"""The interface of a backend: an array library that Variables can hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..errors import UnsupportedType
 from . import portable
 from .host import from_host, host_uniform, to_host
 from .portable import Pair
 
+Other: TypeAlias = Any
+"""The other operand of an operator of an array; libraries differ in the types they take."""
+
 
 class Array(Protocol):
-    """An array of any library: what the array API standard gives every array.
+    """An array of any library, for type checkers: the attributes and operators of the standard.
 
-    Annotate with it what holds an array of an unknown library. It is a structural type: NumPy's,
-    CuPy's or JAX's arrays fit it, and isinstance() is of no use. A `Variable` does not fit;
-    ``backward`` gets ``gy: Array | Variable``. Code for one library, such as a NumPy kernel,
-    annotates the type of that library, ``numpy.ndarray``.
+    Annotate with it a parameter that may be an array of any library. Arrays of NumPy, CuPy and
+    others fit by their attributes; do not use isinstance(). A `Variable` is not an Array: a
+    ``backward`` has ``gy: Array | Variable``. Code for one library, such as a NumPy kernel,
+    annotates the class of that library, ``numpy.ndarray``.
 
-    Operators return Any, because a library may return a scalar instead of a 0-d array.
+    Operators return Any, because some libraries return a scalar instead of a 0-d array.
     """
 
     @property
@@ -47,53 +50,53 @@ class Array(Protocol):
     def __neg__(self) -> Any: ...
     def __pos__(self) -> Any: ...
     def __abs__(self) -> Any: ...
-    def __add__(self, x: Any, /) -> Any: ...
-    def __radd__(self, x: Any, /) -> Any: ...
-    def __sub__(self, x: Any, /) -> Any: ...
-    def __rsub__(self, x: Any, /) -> Any: ...
-    def __mul__(self, x: Any, /) -> Any: ...
-    def __rmul__(self, x: Any, /) -> Any: ...
-    def __truediv__(self, x: Any, /) -> Any: ...
-    def __rtruediv__(self, x: Any, /) -> Any: ...
-    def __floordiv__(self, x: Any, /) -> Any: ...
-    def __mod__(self, x: Any, /) -> Any: ...
-    def __pow__(self, x: Any, /) -> Any: ...
-    def __rpow__(self, x: Any, /) -> Any: ...
-    def __matmul__(self, x: Any, /) -> Any: ...
-    def __rmatmul__(self, x: Any, /) -> Any: ...
-    def __and__(self, x: Any, /) -> Any: ...
-    def __or__(self, x: Any, /) -> Any: ...
-    def __xor__(self, x: Any, /) -> Any: ...
-    def __eq__(self, x: Any, /) -> Any: ...
-    def __ne__(self, x: Any, /) -> Any: ...
-    def __lt__(self, x: Any, /) -> Any: ...
-    def __le__(self, x: Any, /) -> Any: ...
-    def __gt__(self, x: Any, /) -> Any: ...
-    def __ge__(self, x: Any, /) -> Any: ...
+    def __add__(self, x: Other, /) -> Any: ...
+    def __radd__(self, x: Other, /) -> Any: ...
+    def __sub__(self, x: Other, /) -> Any: ...
+    def __rsub__(self, x: Other, /) -> Any: ...
+    def __mul__(self, x: Other, /) -> Any: ...
+    def __rmul__(self, x: Other, /) -> Any: ...
+    def __truediv__(self, x: Other, /) -> Any: ...
+    def __rtruediv__(self, x: Other, /) -> Any: ...
+    def __floordiv__(self, x: Other, /) -> Any: ...
+    def __mod__(self, x: Other, /) -> Any: ...
+    def __pow__(self, x: Other, /) -> Any: ...
+    def __rpow__(self, x: Other, /) -> Any: ...
+    def __matmul__(self, x: Other, /) -> Any: ...
+    def __rmatmul__(self, x: Other, /) -> Any: ...
+    def __and__(self, x: Other, /) -> Any: ...
+    def __or__(self, x: Other, /) -> Any: ...
+    def __xor__(self, x: Other, /) -> Any: ...
+    def __eq__(self, x: Other, /) -> Any: ...
+    def __ne__(self, x: Other, /) -> Any: ...
+    def __lt__(self, x: Other, /) -> Any: ...
+    def __le__(self, x: Other, /) -> Any: ...
+    def __gt__(self, x: Other, /) -> Any: ...
+    def __ge__(self, x: Other, /) -> Any: ...
 
 
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""What a backend may declare, and a library need not have.
+"""Optional features that a backend declares.
 
-``accelerator``: it is what ``to_gpu()`` moves to. ``devices``: there are several, see
-`ArrayBackend.devices`. ``dlpack``: arrays go out and come in by DLPack. ``float64``: there is
-such a dtype. ``in_place``: arrays may be written to. ``random``: ``uniform`` is the library's
-own. ``scatter_add``: an index may name a place many times at no extra cost.
+``accelerator``: ``to_gpu()`` moves to this backend. ``devices``: there are multiple devices, see
+`ArrayBackend.devices`. ``dlpack``: arrays are exported and imported by DLPack. ``float64``: this
+dtype exists. ``in_place``: arrays may be written to. ``random``: ``uniform`` draws from the
+library's own generator. ``scatter_add``: repeated indices cost no more than different ones.
 """
 
 
 @dataclass(frozen=True)
 class BackendSpec:
-    """What a plugin registers for an array library, without importing the library.
+    """The description of a backend that a plugin registers, without importing the library.
 
     Attributes:
-        name: what users say in ``to(name)`` and ``--backend name``.
-        array_types: ``"module:Class"`` of the types it owns, as their ``__module__`` and
-            ``__qualname__`` say; a subclass of one of them belongs to it too.
+        name: the name in ``to(name)`` and ``--backend name``.
+        array_types: ``"module:Class"`` of its array types, by their ``__module__`` and
+            ``__qualname__``; subclasses belong to the backend, too.
         factory: returns the `ArrayBackend`; called at first use.
-        capabilities: what it can do, of `CAPABILITIES`.
+        capabilities: the features it has, from `CAPABILITIES`.
     """
 
     name: str
@@ -103,13 +106,13 @@ class BackendSpec:
 
 
 class Memory(NamedTuple):
-    """Bytes of a device's memory.
+    """The memory of a device in bytes.
 
     Attributes:
-        used: in arrays.
-        cached: not in arrays, but kept for new ones by the library.
-        free: what nobody has.
-        total: of the device.
+        used: bytes in arrays.
+        cached: bytes that the library keeps for new arrays.
+        free: bytes that no process has allocated.
+        total: bytes of the device.
     """
 
     used: int
@@ -123,17 +126,16 @@ class Memory(NamedTuple):
 
 
 class ArrayBackend:
-    """An array namespace and a few extras, each with a portable default.
+    """An array namespace, and methods for what the array API standard 2024.12 lacks.
 
-    The namespace follows the array API standard 2024.12; the extras are what the standard
-    lacks. A complete plugin for an imaginary library `thin`::
+    Each method has a portable default. A complete plugin for an imaginary library `thin`::
 
         from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
 
         DEZERO_API = 1
 
         def make_backend():
-            import thin                     # late: the plugin itself imports cheaply
+            import thin                     # at first use: importing the plugin is fast
             return ArrayBackend(thin)
 
         @hookimpl
@@ -149,9 +151,9 @@ class ArrayBackend:
         xp: the array namespace.
 
     Attributes:
-        name, capabilities: as in the `BackendSpec` it was registered with.
-        on_device: a context manager that makes the device of an array the current one, for
-            libraries that compute on a current device; None where arrays know their place.
+        name, capabilities: those of the `BackendSpec` it was registered with.
+        on_device: returns a context manager that makes the device of an array the current one,
+            for libraries that compute on a current device; None for other libraries.
     """
 
     name: str
@@ -161,7 +163,7 @@ class ArrayBackend:
         self.xp = xp
         self.capabilities: frozenset[str] = frozenset()
 
-    def asarray(self, x: Any) -> Array:
+    def asarray(self, x: object) -> Array:
         """Return a Python scalar or list, or a scalar or array of this library, as an array."""
         return self.xp.asarray(x)
 
@@ -182,15 +184,18 @@ class ArrayBackend:
         return x
 
     def from_numpy(self, x: Any) -> Array:
-        """A host array as an array of this library; always a copy."""
+        """Copy a host array to an array of this library."""
         return from_host(self.xp, x)
 
     def to_numpy(self, x: Array) -> Any:
-        """An array of this library as a host array; always a copy."""
+        """Copy an array of this library to a host array."""
         return to_host(x)
 
-    def scalar_like(self, x: Any, y: Array) -> Array:
-        """A Python scalar as a 0-d array beside ``y``, of a dtype that leaves ``y``'s alone."""
+    def scalar_like(self, x: complex, y: Array) -> Array:
+        """Return a Python scalar as a 0-d array on the device of ``y`` that keeps its dtype.
+
+        The dtype of the result does not promote that of ``y``.
+        """
         return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=y.device)
 
     def arange(self, n: int, y: Array) -> Array:
@@ -198,42 +203,42 @@ class ArrayBackend:
         return self.xp.arange(n, device=y.device)
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
-        """Zeros in the dtype of ``y``, beside it."""
+        """Return zeros in the dtype of ``y``, on its device."""
         return self.xp.zeros(shape, dtype=y.dtype, device=y.device)
 
     def dtype(self, name: str) -> Any:
-        """The dtype called ``name``, such as ``"float32"``."""
+        """Return the dtype with this name, such as ``"float32"``."""
         return getattr(self.xp, name)
 
     def device(self, x: Array) -> Any:
-        """The device ``x`` lives on."""
+        """Return the device of ``x``."""
         return x.device
 
     def devices(self) -> list[Any]:
-        """The devices of this library; called where ``devices`` is declared."""
+        """List the devices of this library; called only if ``devices`` is declared."""
         return list(self.xp.__array_namespace_info__().devices())
 
-    def to_device(self, x: Array, device: Any) -> Array:
-        """``x`` on a device of this library; called where ``devices`` is declared."""
+    def to_device(self, x: Array, device: object) -> Array:
+        """Copy ``x`` to a device of this library; called only if ``devices`` is declared."""
         return x.to_device(device)
 
     def is_view(self, x: Array) -> bool:
-        """Whether ``x`` may share memory with another array; True when nobody can tell."""
+        """Return whether ``x`` may share memory with another array; True if unknown."""
         return True
 
     def copy(self, x: Array) -> Array:
-        """``x`` in a new array; replaced where a library's ``+x`` is ``x`` itself."""
+        """Copy ``x``; override this if ``+x`` of the library returns ``x`` itself."""
         return +x
 
     def iadd(self, x: Array, y: Array) -> Array:
-        """``x + y``, written into ``x`` where the library allows it; use what is returned."""
+        """Return ``x + y``, written to ``x`` if the library can write in place."""
         if "in_place" in self.capabilities:
             x += y
             return x
         return x + y
 
-    def get_item(self, x: Array, index: Any) -> Array:
-        """``x[index]`` by NumPy's rules; arrays in ``index`` are of this library."""
+    def get_item(self, x: Array, index: object) -> Array:
+        """Return ``x[index]`` by NumPy's rules; arrays in ``index`` are of this library."""
         return portable.get_item(self.xp, x, index)
 
     def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
@@ -244,46 +249,46 @@ class ArrayBackend:
         """
         return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
-    def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
-        """``x`` with ``values`` added at ``x[index]``; use what is returned.
+    def scatter_add(self, x: Array, index: object, values: Array) -> Array:
+        """Return ``x`` with ``values`` added at ``x[index]``, in place if the library can do so.
 
-        Written into ``x`` where the library allows it. What ``index`` names several times gets
-        the sum; ``values`` has the shape of ``x[index]``.
+        An element that ``index`` selects multiple times gets the sum. ``values`` has the shape of
+        ``x[index]``.
         """
         return portable.scatter_add(self.xp, x, index, values)
 
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
-        """``x`` with ``value`` before and after it: one pair (before, after) for each axis."""
+        """Pad ``x`` with ``value``, by one pair of widths (before, after) for each axis."""
         return portable.pad(self.xp, x, widths, value)
 
     def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
-        """Windows over the last two axes, (..., H, W) to (..., KH, KW, OH, OW); read only.
+        """Return windows over the last two axes, (..., H, W) to (..., KH, KW, OH, OW), read only.
 
-        ``stride`` is between windows, ``dilation`` between the elements of one.
+        ``stride`` is the distance of windows, ``dilation`` that of the elements of a window.
         """
         return portable.sliding_windows(self.xp, x, kernel, stride, dilation)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Random numbers from [0, 1), drawn from DeZero's generator (see `seed`)."""
+        """Draw random numbers from [0, 1) with DeZero's generator (see `seed`)."""
         return self.xp.astype(self.from_numpy(host_uniform(shape)), dtype)
 
     def bernoulli(self, p: float, x: Array) -> Array:
-        """Random bools in the shape of ``x``, beside it: true with probability ``p``."""
+        """Draw booleans in the shape and on the device of ``x``, True with probability ``p``."""
         return self.uniform(tuple(x.shape), self.dtype("float32")) < p
 
     def memory(self) -> Memory | None:
-        """How full the device is; None where nobody can tell, or it is the host's."""
+        """Return the memory of the device; None if it is unknown, or that of the host."""
         return None
 
     def empty_cache(self) -> None:
-        """Give back what the library keeps for new arrays; nothing to do where it keeps none."""
+        """Free the memory that the library keeps for new arrays; by default it keeps none."""
 
     def device_count(self) -> int:
-        """How many devices the library sees."""
+        """Return the number of devices."""
         return 1
 
     def synchronize(self) -> None:
-        """Wait until everything asked of the device is done; nothing to do on the host."""
+        """Wait until the device has finished; on the host there is nothing to wait for."""
 
 
 def unsupported_dtype(dtype: Any) -> UnsupportedType:
