@@ -145,7 +145,7 @@ def layers_of(model: Model) -> dict[str, AnyLayer]:
     """Return the attributes such as ``l12`` that can be called, in the order of their numbers."""
     items = list(vars(model).items())  # another thread may set an attribute meanwhile
     layers = {x: y for x, y in items if x[:1] == "l" and x[1:].isdecimal() and callable(y)}
-    return dict(sorted(layers.items(), key=lambda item: number_of(item[0])))
+    return {name: layers[name] for name in sorted(layers, key=number_of)}
 
 
 def in_order_of_calls(model: Model) -> None:
