@@ -22,6 +22,17 @@ class Pair(L.Layer):
         return x * scale, x
 
 
+class Square(Function):
+    """A function whose ``forward`` and ``backward`` name their parameters."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        return x * x
+
+    def backward(self, gy: Variable) -> Variable:
+        (x,) = self.inputs
+        return gy * 2 * x
+
+
 class Descent(Optimizer):
     """An optimizer that defines its rule."""
 
