@@ -146,13 +146,13 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
             "of 300 examples, the dataset has 9",
         ),
     ]:
-        given = {**other, **changes}
+        all_parts = {**other, **changes}
         before = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
-        order = given["loader"].state_dict()["index"]
+        order = all_parts["loader"].state_dict()["index"]
         with pytest.raises(error, match=message):
-            load_checkpoint(tmp_path / "run", **given)
+            load_checkpoint(tmp_path / "run", **all_parts)
         after = bits(other), other["optimizer"].state_dict()["settings"], random.getstate()
-        assert after == before and np.array_equal(given["loader"].state_dict()["index"], order)
+        assert after == before and np.array_equal(all_parts["loader"].state_dict()["index"], order)
 
 
 class State:
@@ -176,11 +176,11 @@ def test_a_large_state_of_an_optimizer_is_not_read(optimizer: Any, tmp_path: Pat
     large = copy.deepcopy(before)
     large["parameters"]["l1/W"]["v"] = np.zeros(1 << 21, "float32")  # 8 MB
     save_checkpoint(tmp_path / "run", model=parts["model"], optimizer=State(large))
-    given = {"model": parts["model"], "optimizer": parts["optimizer"]}
+    small = {"model": parts["model"], "optimizer": parts["optimizer"]}
     tracemalloc.start()
     try:
         with pytest.raises(ShapeMismatch, match=r"'l1/W': model \(2, 6\), 'v' is \(2097152,\)"):
-            load_checkpoint(tmp_path / "run", **given)
+            load_checkpoint(tmp_path / "run", **small)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
@@ -215,16 +215,16 @@ def test_load_state_dict_copies_and_stage_state_does_not() -> None:
     parts = make()
     train(parts, 0, 1)
     steps, state = parts["optimizer"], parts["optimizer"].state_dict()
-    given, start = state["parameters"]["l1/W"]["v"], state["parameters"]["l1/W"]["v"].copy()
+    array, start = state["parameters"]["l1/W"]["v"], state["parameters"]["l1/W"]["v"].copy()
     steps.load_state_dict(state)
-    assert not any(kept["v"] is given for kept in steps._state.values())
+    assert not any(kept["v"] is array for kept in steps._state.values())
     steps.update()
-    assert np.array_equal(given, start)
+    assert np.array_equal(array, start)
     commit = steps.stage_state(state)
     assert not np.array_equal(steps.state_dict()["parameters"]["l1/W"]["v"], start), "not yet"
     commit()
     assert np.array_equal(steps.state_dict()["parameters"]["l1/W"]["v"], start)
-    assert any(kept["v"] is given for kept in steps._state.values())
+    assert any(kept["v"] is array for kept in steps._state.values())
     assert state["parameters"]["l1/W"].keys() == {"v"}, "the state itself stays as it is"
 
 

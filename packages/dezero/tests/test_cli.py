@@ -291,7 +291,7 @@ def test_unwritable_files_are_refused_before_training(
     def refuse(*arguments: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied", "/x/.w.npz.host.1.abc.part")
 
-    for given, reason, patched in [
+    for target, reason, patched in [
         (behind_file, "Not a directory", False),
         (path, "Permission denied", True),
         (tmp_path / ("n" * 300) / name, "File name too long", False),
@@ -299,10 +299,10 @@ def test_unwritable_files_are_refused_before_training(
         with monkeypatch.context() as patch:
             if patched:
                 patch.setattr("dezero_io.weights.files.mkstemp", refuse)
-            result = run("train", option, str(given))
+            result = run("train", option, str(target))
         text = " ".join(result.output.split())
         assert result.exit_code == 2, result.output
-        assert f"Invalid value for '{option}': {given} cannot be written: {reason}" in text
+        assert f"Invalid value for '{option}': {target} cannot be written: {reason}" in text
         assert ".part" not in text
 
 

@@ -95,13 +95,13 @@ FILES: dict[str, tuple[str, Save, Load]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("file_type", FILES)
 @pytest.mark.parametrize("rule", OPTIMIZERS)
 def test_every_file_saved_during_training_can_be_loaded(
-    rule: Any, kind: str, tmp_path: Path
+    rule: Any, file_type: str, tmp_path: Path
 ) -> None:
     """The checksums match the arrays in the file, even if a thread changed them meanwhile."""
-    name, save, load = FILES[kind]
+    name, save, load = FILES[file_type]
     if name.endswith("safetensors"):
         pytest.importorskip("safetensors", reason="the extra dezero-io[safetensors]")
     model = Net(1)

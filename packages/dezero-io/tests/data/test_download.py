@@ -226,11 +226,11 @@ def test_a_file_with_another_checksum_and_no_network(
 
 
 @pytest.mark.parametrize(
-    "given", ["", "0" * 32, "0" * 40, "g" * 64, RIGHT + "0", f"sha256:{RIGHT}", 5, b"0" * 64]
+    "checksum", ["", "0" * 32, "0" * 40, "g" * 64, RIGHT + "0", f"sha256:{RIGHT}", 5, b"0" * 64]
 )
-def test_invalid_checksums_are_refused(folder: Path, given: Any) -> None:
+def test_invalid_checksums_are_refused(folder: Path, checksum: Any) -> None:
     with pytest.raises(ArgumentError, match=r"get_file: sha256 .*; expected the 64 hexadecimal"):
-        get_file("https://example.org/z.bin", sha256=given)
+        get_file("https://example.org/z.bin", sha256=checksum)
 
 
 def test_get_file_copies_a_local_file(folder: Path, tmp_path: Path) -> None:

@@ -59,8 +59,8 @@ def test_values() -> None:
         Normalize([1.0, 2.0], [2.0, 5.0])(x.astype("float64")), [[[-0.5, 127]], [[9.8, 20]]]
     )
     x32 = x.astype("float32")
-    for kind in (np.float64, np.float32, np.array):
-        got = Normalize(kind(102.0), kind(51.0))(x32)
+    for number in (np.float64, np.float32, np.array):
+        got = Normalize(number(102.0), number(51.0))(x32)
         assert got.dtype == np.float32
         assert np.array_equal(got, Normalize(102.0, 51.0)(x32)), "the statistics of an array"
     assert ToInt()(np.array([1.9])).tolist() == [1]

@@ -85,16 +85,16 @@ def test_numpy_reads_the_file(tmp_path: Path) -> None:
     with np.load(tmp_path / "m.npz") as arrays:
         assert set(arrays) == {"__dezero__", "l1/W", "l1/b", "stats/0"}
         assert arrays["l1/W"].shape == (2, 3)
-        said = json.loads(arrays["__dezero__"].tobytes())
-    assert said["format"] == 1
-    entries = said["arrays"]
+        content = json.loads(arrays["__dezero__"].tobytes())
+    assert content["format"] == 1
+    entries = content["arrays"]
     assert {key: entry["kind"] for key, entry in entries.items()} == {
         "l1/W": "param", "l1/b": "param", "stats/0": "buffer"
     }  # fmt: skip
     whole = np.full((2, 3), 2.0, "float32")
     assert entries["l1/W"]["sha256"] == hashlib.sha256(whole.tobytes()).hexdigest()
     assert (entries["l1/W"]["shape"], entries["l1/W"]["dtype"]) == ([2, 3], "float32")
-    assert said["versions"]["numpy"] == np.__version__
+    assert content["versions"]["numpy"] == np.__version__
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -282,8 +282,8 @@ def damaged(path: Path) -> dict[str, bytes]:
     np.savez(path, __dezero__=np.frombuffer(b"{", np.uint8))
     broken_manifest = path.read_bytes()
     entry = {"kind": "param", "shape": [], "dtype": "float64", "sha256": ""}
-    said = {"format": 1, "arrays": {"gone": entry}, "metadata": {}, "versions": {}}
-    np.savez(path, __dezero__=np.frombuffer(json.dumps(said).encode(), np.uint8))
+    content = {"format": 1, "arrays": {"gone": entry}, "metadata": {}, "versions": {}}
+    np.savez(path, __dezero__=np.frombuffer(json.dumps(content).encode(), np.uint8))
     lost_key = path.read_bytes()
     return {
         "is empty": b"",

@@ -177,11 +177,11 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         save_weights(tree(), tmp_path / "m.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["F32", "BF16"])
-def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("code", ["F32", "BF16"])
+def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, code: str) -> None:
     """The 2**27 elements, a hole in a sparse file, are not read."""
-    path, width = tmp_path / "m.safetensors", 2 if kind == "BF16" else 4
-    header = raw({"b": entry(kind, [1 << 27], width << 27)}, b"")
+    path, width = tmp_path / "m.safetensors", 2 if code == "BF16" else 4
+    header = raw({"b": entry(code, [1 << 27], width << 27)}, b"")
     path.write_bytes(header)
     os.truncate(path, len(header) + (width << 27))
     tracemalloc.start()
@@ -196,8 +196,8 @@ def test_a_file_that_does_not_fit_is_refused_by_its_header(tmp_path: Path, kind:
 def test_headers_have_the_shapes_and_dtypes_of_the_arrays(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     save_weights(tree(), path, metadata={"note": "x"})
-    said, stored = safetensors.headers(path, Limits()), safetensors.read(path, Limits())
-    assert (said.kinds, said.metadata) == (stored.kinds, stored.metadata)
-    assert [(key, x.shape, x.dtype) for key, x in said.arrays.items()] == [
+    outlines, stored = safetensors.headers(path, Limits()), safetensors.read(path, Limits())
+    assert (outlines.kinds, outlines.metadata) == (stored.kinds, stored.metadata)
+    assert [(key, x.shape, x.dtype) for key, x in outlines.arrays.items()] == [
         (key, x.shape, x.dtype) for key, x in stored.arrays.items()
     ]
