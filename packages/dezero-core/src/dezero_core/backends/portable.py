@@ -36,7 +36,7 @@ def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array
     """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
     The values are sorted by position, so that those for one position are adjacent. Round i adds
-    the i-th value of every position; there are as many rounds as one position has values.
+    the i-th value of every position that has one.
     """
     every = xp.arange(math.prod(x.shape), device=x.device)
     positions = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
