@@ -1,7 +1,8 @@
-"""Where the first NaN of a computation came from: `detect_anomaly`."""
+"""Find the op that computed the first NaN: `detect_anomaly`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .config import Setting, named_block
@@ -14,32 +15,32 @@ _detect = Setting("detect_anomaly", False)
 detecting = _detect.get
 
 
-def detect_anomaly(function: Any = None) -> Any:
-    """In this block, ``backward`` raises where it meets a NaN, and names the op it came from.
+def detect_anomaly(function: Callable[..., Any] | None = None) -> Any:
+    """In this block, ``backward`` raises an error that names the op with the first NaN.
 
     Use it as a block or a decorator; see `dezero_core.config.Block`.
 
-    If the Variable it starts from is NaN somewhere, that is the first call in the graph with a
-    NaN in its result; else the first one whose gradients have one. Every gradient is looked at,
-    so the device is waited for: use it to search, not to train.
+    If the Variable that backward starts from has a NaN, the error names the first call in the
+    graph with a NaN in its output, else the first call with a NaN in its gradients. Reading every
+    gradient makes the program wait for the device: use it to find an error, not to train.
 
     Raises:
-        AnomalyError: from ``backward``; no ``grad`` has been written then.
+        AnomalyError: raised by ``backward``, before it writes any ``grad``.
     """
     return named_block("detect_anomaly", _detect, True, function)
 
 
-def look_at_forward(y: Variable) -> None:
-    """Raise if ``y`` has a NaN, naming the first call behind it whose result has one."""
+def check_forward(y: Variable) -> None:
+    """Raise if ``y`` has a NaN; name its first ancestor with a NaN in its output."""
     if not has_nan(y.data):
         return
     for function in reversed(ancestors(y)):
-        if any(has_nan(result) for result in results(function)):
+        if any(has_nan(y) for y in output_arrays(function)):
             raise AnomalyError(f"the first NaN was computed by {described(function)}")
 
 
-def look_at_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
-    """Raise if one of the gradients that a call passes on has a NaN."""
+def check_input_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
+    """Raise if the backward of a call has returned a gradient with a NaN."""
     for position, gx in enumerate(gxs):
         if function._needs_grad[position] and has_nan(unwrap(gx)):
             raise AnomalyError(
@@ -47,14 +48,14 @@ def look_at_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
             )
 
 
-def results(function: Function) -> tuple[Any, ...]:
-    """The output arrays of a call; none of a spent one."""
+def output_arrays(function: Function) -> tuple[Any, ...]:
+    """Return the output arrays of a call; a freed call has none."""
     result = function._result
     return result if isinstance(result, tuple) else () if result is None else (result,)
 
 
-def has_nan(array: Any) -> bool:
-    """Whether an array of floats has a NaN."""
+def has_nan(array: object) -> bool:
+    """Return whether an array of floats has a NaN."""
     if not hasattr(array, "dtype"):
         return False
     xp = get_array_module(array)
@@ -62,13 +63,13 @@ def has_nan(array: Any) -> bool:
 
 
 def described(function: Function) -> str:
-    """A call with its number and what it was given."""
-    given = [summary(x) for x in function._call_inputs()] if function._arrays is not None else []
-    return f"{type(function).__name__} (call {function._serial}) of {', '.join(given)}"
+    """Return the name and number of a call, with its inputs."""
+    inputs = [summary(x) for x in function._call_inputs()] if function._arrays is not None else []
+    return f"{type(function).__name__} (call {function._serial}) of {', '.join(inputs)}"
 
 
-def summary(x: Any) -> str:
-    """Name, shape, dtype and range of an input."""
+def summary(x: object) -> str:
+    """Return the name, shape, dtype and range of an input as text."""
     array = unwrap(x)
     if not hasattr(array, "dtype"):
         return repr(array)

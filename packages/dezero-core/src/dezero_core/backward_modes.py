@@ -1,7 +1,7 @@
-"""Choose what a backward runs on: arrays or Variables, shared gradients or copies.
+"""Choose whether a backward runs on arrays or Variables, on shared gradients or copies.
 
-In a plain pass, backwards of our packages run on arrays, and never write into them. `run_foreign`
-handles backwards of other packages.
+In a plain pass, a backward of our packages runs on arrays, and never writes to them. `run_foreign`
+calls the backward of a class from elsewhere.
 """
 
 from __future__ import annotations
@@ -18,27 +18,32 @@ from typing import Any
 from .backends.registry import backend_of
 from .config import Entry, enable_backprop
 from .errors import FunctionWarning
-from .variable import Variable, unwrap
+from .variable import AnyArray, Variable, unwrap
 
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
-"""The plain pass (`backward_pass.BackwardPass`) that runs here, or None; ops see arrays in it.
+"""The plain pass that runs in this context, a `backward_pass.BackwardPass`, or None.
 
 In a plain pass, gradients are arrays, and ``self.inputs`` and ``self.outputs`` yield arrays. A
 library function then returns an array if all of its arguments are arrays.
 """
 
+Call = Any
+"""A `dezero_core.function.Function`, which this module cannot import."""
+
 Flags = Mapping[Any, tuple[bool, ...]]
+"""One flag for each input, by the serial number of a call."""
+
 ALL: Flags = MappingProxyType({})
 
 narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
-"""The flags that replace `Function.needs_grad` in this pass, by the call's number; see `grad`."""
+"""Flags that replace `Function.needs_grad` in this pass, by serial number; see `grad`."""
 
 
 class PassMode:
     """A block in which one pass runs: on arrays, or on Variables with ``create_graph``.
 
     Args:
-        backward_pass: the pass.
+        backward_pass: the pass, a `backward_pass.BackwardPass`.
         create_graph: whether the ops of the pass are recorded.
         narrowed: flags that replace `Function.needs_grad` in this pass.
     """
@@ -60,13 +65,13 @@ class PassMode:
 OUR_PACKAGES = ("dezero_core", "dezero_nn")
 
 
-def run_foreign(call: Any, gys: list[Any]) -> Any:
-    """Run the backward of a class outside our packages.
+def run_foreign(call: Call, gys: list[Any]) -> Any:
+    """Run the backward of a class from outside our packages, on Variables if it needs them.
 
-    The backward gets copies of its gradients, because it may write into them and other calls may
-    share them. It runs on Variables if it needs them.
+    The backward gets copies of its gradients, because it may write to them, and other calls may
+    share them.
     """
-    gys = [own_gradient(gy) for gy in gys]
+    gys = [copy_gradient(gy) for gy in gys]
     if plain_pass.get() is None or not needs_variables(call):
         return call.backward(*gys)
     token = plain_pass.set(None)
@@ -79,18 +84,18 @@ def run_foreign(call: Any, gys: list[Any]) -> Any:
     return tuple([unwrap(gx) for gx in gxs]) if isinstance(gxs, tuple) else unwrap(gxs)
 
 
-def own_gradient(gy: Any) -> Any:
-    """Return a gradient at the same position in the graph, with an array of its own."""
+def copy_gradient(gy: AnyArray | None) -> Any:
+    """Return a copy of a gradient, at the same position in the graph."""
     if not isinstance(gy, Variable):
         return gy if gy is None else backend_of(gy).copy(gy)
     if gy._creator is None and gy._requires_grad:
-        return +gy  # a leaf cannot be replaced by another
-    own = copy(gy)
-    own.data = backend_of(gy.data).copy(gy.data)
-    return own
+        return +gy  # a copy of a leaf would be another leaf
+    copied = copy(gy)
+    copied.data = backend_of(gy.data).copy(gy.data)
+    return copied
 
 
-def needs_variables(call: Any) -> bool:
+def needs_variables(call: Call) -> bool:
     """Return whether a backward runs on Variables in a plain pass; see `Function.on_variables`."""
     if call.on_variables is not None:
         return bool(call.on_variables)
@@ -125,7 +130,7 @@ FIRST_IN_PLACE = 13
 """Argument of Python's BINARY_OP for ``+=``, the first of the operators that work in place."""
 
 
-def note_assumption(call: Any, code: CodeType) -> None:
+def note_assumption(call: Call, code: CodeType) -> None:
     """Warn, once per process, that a backward is assumed to need Variables."""
     global _noted
     if not _noted:

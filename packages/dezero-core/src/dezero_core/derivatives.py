@@ -1,6 +1,6 @@
-"""Derivatives as values: gradients, Jacobians, Hessians, without touching any ``x.grad``.
+"""Return gradients, Jacobians and Hessians as values, without changing any ``x.grad``.
 
-`jacobian`, `hessian` and `hvp` call their function once and differentiate that one graph as often
+`jacobian`, `hessian` and `hvp` call their function once and differentiate the same graph as often
 as needed, so dropout draws one mask. Running statistics and other Buffers do not change; see
 `dezero_core.config.Configuration`.
 """
@@ -21,14 +21,14 @@ from .functions.joining import stack
 from .functions.shape import reshape
 from .graph import ancestors, has_creator
 from .seed_gradient import seed_dtype, seed_for
-from .variable import Variable, cast, get_array_module, unwrap
+from .variable import AnyArray, Variable, cast, get_array_module, unwrap
 from .watched_pass import WatchedPass
 
 
 def grad(
     y: Variable,
     xs: Variable | Sequence[Variable],
-    gy: Any = None,
+    gy: AnyArray | None = None,
     *,
     create_graph: bool = False,
     retain_graph: bool | None = None,
@@ -36,22 +36,22 @@ def grad(
     """Return the gradients of ``y`` with respect to ``xs``; no ``grad`` is read or written.
 
     Args:
-        y: what was computed, any shape.
-        xs: a Variable or several, leaves or on the way to ``y``.
+        y: a computed Variable, any shape.
+        xs: a Variable or a sequence of them: leaves, or computed Variables that ``y`` depends on.
         gy: the gradient of ``y``, of its shape (default ones).
-        create_graph: record how they are computed, to differentiate them in turn.
+        create_graph: record how the gradients are computed, so that they can be differentiated.
         retain_graph: keep the graph for another pass (default ``create_graph``).
 
     Returns:
-        a Variable for one ``xs``, else a list; None for one that ``y`` does not depend on.
+        a Variable for one ``xs``, else a list; None where ``y`` does not depend on it.
 
     Raises:
         GraphError: ``y`` does not require grad, or its graph was freed.
         ShapeError: ``gy`` has another shape than ``y``.
         ArgumentTypeError: ``y`` or one of ``xs`` is not a Variable.
     """
-    wanted = list(xs) if isinstance(xs, Iterable) and not isinstance(xs, Variable) else [xs]
-    for x in (y, *wanted):
+    targets = list(xs) if isinstance(xs, Iterable) and not isinstance(xs, Variable) else [xs]
+    for x in (y, *targets):
         if not isinstance(x, Variable):
             raise ArgumentTypeError(
                 f"grad: expected Variables, got {type(x).__name__}; write grad(y, x), or "
@@ -59,8 +59,8 @@ def grad(
             )
     with on_device_of(y.data):
         seed = seed_for(y, gy)
-    found = gradients(y, wanted, seed, flags_toward(wanted, y), create_graph, retain_graph)
-    return found[0] if isinstance(xs, Variable) else found
+    result = gradients(y, targets, seed, flags_toward(targets, y), create_graph, retain_graph)
+    return result[0] if isinstance(xs, Variable) else result
 
 
 def gradients(
@@ -83,23 +83,23 @@ def gradients(
 
 
 def flags_toward(xs: list[Variable], y: Variable) -> Flags:
-    """Return the calls that computed ``y`` and have an input that leads to none of ``xs``.
+    """Find the ancestors of ``y`` with an input that requires grad and depends on none of ``xs``.
 
     Returns:
-        for the number of each such call, one flag per input: whether it requires grad and leads to
-        one of ``xs``.
+        by the serial number of each such call, one flag for each input: whether it requires grad
+        and depends on one of ``xs``.
     """
     leaves = {id(x) for x in xs if x.creator is None}
     outputs = {(x._creator._serial, x._index) for x in xs if x.creator is not None}
     ends = {serial for serial, _ in outputs}
-    leading: set[Any] = set()  # numbers of the calls that depend on one of xs
-    narrowed: dict[Any, tuple[bool, ...]] = {}
+    leading: set[int] = set()  # numbers of the calls that depend on one of xs
+    narrowed: dict[int, tuple[bool, ...]] = {}
     for function in reversed(ancestors(y)):
-        if function._arrays is None:  # freed: if it leads there, the pass says so
+        if function._arrays is None:  # freed: if it is needed, the pass raises an error
             sources = function._call_inputs()
             calls = {x._serial for x in sources if isinstance(x, Function)}
-            found = {id(x()) for x in sources if isinstance(x, ref)}
-            if calls & (leading | ends) or found & leaves:
+            weak = {id(x()) for x in sources if isinstance(x, ref)}
+            if calls & (leading | ends) or weak & leaves:
                 leading.add(function._serial)
             continue
         flags = []
@@ -115,18 +115,20 @@ def flags_toward(xs: list[Variable], y: Variable) -> Flags:
     return narrowed
 
 
-def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = False) -> Variable:
-    """Return dy/dx of ``y = function(x)``: every element of y by every element of x.
+def jacobian(
+    function: Callable[[Any], Variable], x: AnyArray, create_graph: bool = False
+) -> Variable:
+    """Return the Jacobian dy/dx of ``y = function(x)``.
 
     Args:
         function: takes a Variable and returns one; it is called once.
-        x: where, a Variable or an array.
-        create_graph: record how it is computed, to differentiate it in turn.
+        x: the point, a Variable or an array.
+        create_graph: record how it is computed, so that it can be differentiated.
 
     Returns:
         shape (*y.shape, *x.shape); one backward for each element of y.
     """
-    x = wanting(x)
+    x = requiring_grad(x)
     with using_config("update_buffers", False):
         y = function(x)
     if not y.requires_grad or y.size == 0:
@@ -138,64 +140,64 @@ def jacobian(function: Callable[[Any], Variable], x: Any, create_graph: bool = F
 
 
 def row(y: Variable, i: int, x: Variable, narrowed: Flags, create_graph: bool) -> Variable:
-    """Return the gradient of element ``i`` of ``y``, counted row by row."""
+    """Return the gradient of element ``i`` of ``y`` in row-major order."""
     dtype = seed_dtype(y)
     positions = backend_of(y.data).arange(y.size, y.data)
     with on_device_of(y.data):
         unit = get_array_module(y).reshape(cast(positions == i, dtype), y.shape)
     seed = Variable(unit, requires_grad=False)
-    (found,) = gradients(y, [x], seed, narrowed, create_graph, retain_graph=True)
-    return zeros_like(x) if found is None else found
+    (result,) = gradients(y, [x], seed, narrowed, create_graph, retain_graph=True)
+    return zeros_like(x) if result is None else result
 
 
-def hessian(function: Callable[[Any], Variable], x: Any) -> Variable:
+def hessian(function: Callable[[Any], Variable], x: AnyArray) -> Variable:
     """Return the second derivatives of ``function``, summed over its outputs, at ``x``.
 
     Args:
         function: takes a Variable and returns one; it is called once.
-        x: where, a Variable or an array.
+        x: the point, a Variable or an array.
 
     Returns:
         shape (*x.shape, *x.shape); one double backward for each element of x.
     """
-    return jacobian(lambda x: slope(function, x), x)
+    return jacobian(lambda x: gradient_with_graph(function, x), x)
 
 
-def hvp(function: Callable[[Any], Variable], x: Any, v: Any) -> Variable:
+def hvp(function: Callable[[Any], Variable], x: AnyArray, v: AnyArray) -> Variable:
     """Return the product of the Hessian of ``function`` at ``x`` with ``v``, without the Hessian.
 
     Pearlmutter, "Fast Exact Multiplication by the Hessian", 1994.
 
     Args:
         function: takes a Variable and returns one, whose elements are summed; it is called once.
-        x: where, a Variable or an array.
-        v: the vector, shape of ``x``.
+        x: the point, a Variable or an array.
+        v: the vector, in the shape of ``x``.
 
     Returns:
         shape of ``x``; two backwards.
     """
-    x = wanting(x)
-    gx = slope(function, x)
-    found = None if gx.creator is None else grad(gx, x, v)
-    return zeros_like(x) if found is None else found
+    x = requiring_grad(x)
+    gx = gradient_with_graph(function, x)
+    result = None if gx.creator is None else grad(gx, x, v)
+    return zeros_like(x) if result is None else result
 
 
-def slope(function: Callable[[Any], Variable], x: Variable) -> Variable:
-    """The gradient of ``function`` at ``x``, with its graph."""
+def gradient_with_graph(function: Callable[[Any], Variable], x: Variable) -> Variable:
+    """Return the gradient of ``function`` at ``x``, with its graph."""
     with using_config("update_buffers", False):
         y = function(x)
-    found = grad(y, x, create_graph=True) if y.requires_grad else None
-    return zeros_like(x) if found is None else found
+    result = grad(y, x, create_graph=True) if y.requires_grad else None
+    return zeros_like(x) if result is None else result
 
 
-def wanting(x: Any) -> Variable:
-    """``x`` as a Variable that wants a gradient."""
+def requiring_grad(x: AnyArray) -> Variable:
+    """Return ``x`` as a Variable that requires grad."""
     if isinstance(x, Variable):
         return x if x.requires_grad else Variable(x.data)
     return Variable(x)
 
 
 def zeros_like(x: Variable) -> Variable:
-    """Zeros of the shape of ``x`` without a graph."""
+    """Return zeros in the shape of ``x``, without a graph."""
     zeros = backend_of(x.data).zeros(x.shape, unwrap(as_floating(x)))
     return Variable(zeros, requires_grad=False)

@@ -7,7 +7,8 @@ from contextlib import suppress
 from operator import index
 from typing import Any, NoReturn
 
-from .backends.interface import unsupported_dtype
+from .arguments import AxisLike
+from .backends.interface import Array, unsupported_dtype
 from .backends.registry import backend_of, by_type
 from .errors import (
     BackendMismatch,
@@ -29,14 +30,14 @@ def require_one_backend(
     """Return the admitted arrays of one library; numbers do not change an array's dtype.
 
     Raises:
-        BackendMismatch: the arrays are of several libraries.
+        BackendMismatch: the arrays are of different libraries.
         UnsupportedType: an input is neither a number nor an array that `admit` takes, or has no
             data.
     """
     taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
         if x is None or isinstance(a, int | float):
-            continue  # left out, such as a bias, or weak
+            continue  # a missing input, such as a bias, or a Python number
         try:
             if isinstance(a, complex):
                 raise unsupported_dtype("complex")
@@ -71,14 +72,14 @@ def admit_output(function: Function, y: Any) -> Any:
 
 
 def unsupported(
-    function: Function, position: int, a: Any, error: UnsupportedType
+    function: Function, position: int, a: object, error: UnsupportedType
 ) -> UnsupportedType:
-    """The error for an input that is no array."""
-    what = "has no data yet" if a is None else str(error)
-    return UnsupportedType(f"{type(function).__name__}: input {position}: {what}")
+    """Return the error for an input that is not an array."""
+    reason = "has no data yet" if a is None else str(error)
+    return UnsupportedType(f"{type(function).__name__}: input {position}: {reason}")
 
 
-def shape_of(array: Any) -> tuple[int, ...]:
+def shape_of(array: object) -> tuple[int, ...]:
     """Return the shape of an array; () for a scalar or None."""
     return tuple(getattr(array, "shape", ()))
 
@@ -102,19 +103,19 @@ def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
         )
 
 
-def positions_of(axis: Any, ndim: int) -> list[int] | None:
+def positions_of(axis: AxisLike, ndim: int) -> list[int] | None:
     """Return axes as nonnegative integers, or None if one does not exist or is repeated."""
-    named = list(range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,))
-    if not all(hasattr(a, "__index__") for a in named):
+    listed = list(range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,))
+    if not all(hasattr(a, "__index__") for a in listed):
         return None
-    axes = [a + ndim if a < 0 else a for a in map(index, named)]
+    axes = [a + ndim if a < 0 else a for a in map(index, listed)]
     distinct = len(set(axes)) == len(axes)
     return axes if distinct and all(0 <= a < ndim for a in axes) else None
 
 
 def require_axes(
     function: Function,
-    axis: Any,
+    axis: AxisLike,
     shape: Sequence[int],
     elements: bool,
     advice: str = ": axes must exist, each named once",
@@ -123,21 +124,21 @@ def require_axes(
 
     Args:
         function: the call that failed.
-        axis: one axis, several, or None for all.
+        axis: one axis, multiple axes, or None for all.
         shape: the shape of its input.
         elements: whether the op needs at least one element along the axes.
         advice: the end of the message about a missing or repeated axis.
     """
     axes = positions_of(axis, len(shape))
-    given = f"{type(function).__name__}: axis {axis} for shape {tuple(shape)}"
+    message = f"{type(function).__name__}: axis {axis} for shape {tuple(shape)}"
     if axes is None:
-        raise ShapeError(f"{given}{advice}")
+        raise ShapeError(f"{message}{advice}")
     if elements and any(shape[a] == 0 for a in axes):
-        raise ShapeError(f"{given}: there are no elements along it")
+        raise ShapeError(f"{message}: there are no elements along it")
 
 
 def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
-    """The error for arrays of several libraries or devices in one call."""
+    """Return the error for inputs on different libraries or devices."""
     return BackendMismatch(
         f"{type(function).__name__} got {described(arrays)}: one op computes in one library on "
         "one device; move its inputs there first with to(name), to_gpu() or to_cpu()"
@@ -145,7 +146,7 @@ def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
 
 
 def described(arrays: Sequence[Any]) -> str:
-    """Types, dtypes, shapes and devices, for messages."""
+    """Return types, dtypes, shapes and devices of arrays, for messages."""
     return ", ".join(
         f"{type(a).__module__.partition('.')[0]}.{type(a).__name__} {a.dtype} {tuple(a.shape)} "
         f"on {backend_of(a).device(a)}"
@@ -155,7 +156,7 @@ def described(arrays: Sequence[Any]) -> str:
     )
 
 
-def is_beside(x: Any, array: Any) -> bool:
+def is_beside(x: Array, array: Array) -> bool:
     """Return whether two arrays have the same shape, library and device."""
     if getattr(x, "shape", None) != array.shape or backend_of(x) is not backend_of(array):
         return False
@@ -163,7 +164,7 @@ def is_beside(x: Any, array: Any) -> bool:
     return bool(backend.device(x) == backend.device(array))
 
 
-def require_recorded(y: Variable, array: Any, result: Any) -> None:
+def require_recorded(y: Variable, array: Array, result: Any) -> None:
     """Raise `GraphError` if ``array``, data of ``y``, does not fit what its call returned.
 
     Args:
@@ -176,7 +177,7 @@ def require_recorded(y: Variable, array: Any, result: Any) -> None:
         raise replaced(y, recorded)
 
 
-def replaced(x: Variable, array: Any) -> GraphError:
+def replaced(x: Variable, array: Array) -> GraphError:
     """Return the error for a Variable whose data no longer fits the calls it was used in."""
     return GraphError(
         f"backward: the data of a Variable{label_of(x)} was replaced after it was used: it was "
@@ -186,7 +187,7 @@ def replaced(x: Variable, array: Any) -> GraphError:
 
 
 def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError) -> None:
-    """Raise `OutOfMemory` with the figures of the device that the arrays are on, if it has any."""
+    """Raise `OutOfMemory` with the memory of the device of the arrays, if it is known."""
     for array in arrays:
         memory = backend_of(array).memory() if type(array) in by_type else None
         if memory is not None:
@@ -232,7 +233,7 @@ def explain(
     known = [a for a in arrays if type(a) in by_type]
     if len({str(backend_of(a).device(a)) for a in known}) > 1:
         raise mixed(function, arrays)
-    if not isinstance(error, DezeroError):  # those have said what is wrong
+    if not isinstance(error, DezeroError):  # a DezeroError explains itself
         type(function).diagnose(function, *arrays)
 
 

@@ -24,7 +24,7 @@ class Once(Protocol[P, T_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
 
     def cache_clear(self) -> None:
-        """Forget all results."""
+        """Drop all cached results."""
 
 
 def once(function: Callable[P, T]) -> Once[P, T]:

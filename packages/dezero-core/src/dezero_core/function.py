@@ -166,7 +166,7 @@ class Function:
             raise_explained(self, inputs, arrays, error)
 
         if isinstance(y, tuple):
-            return self._wrap_outputs(inputs, arrays, needs_grad, only_raw, y)
+            return self._wrap_outputs(inputs, arrays, needs_grad, need_any, only_raw, y)
         if type(y) is not type(a0):
             backend = by_type.get(type(y))  # NumPy returns scalars instead of 0-d arrays
             y = admit_output(self, y) if backend is None else backend.asarray(y)
@@ -200,12 +200,12 @@ class Function:
         inputs: tuple[Any, ...],
         arrays: tuple[Any, ...],
         needs_grad: tuple[bool, ...],
+        need_any: bool,
         only_raw: bool,
         ys: tuple[Any, ...],
     ) -> tuple[Any, ...]:
         """Wrap and record multiple outputs, as ``__call__`` does with one."""
         ys = tuple([admit_output(self, y) for y in ys])
-        need_any = True in needs_grad
         if not need_any and only_raw and _arrays_mode():
             return ys
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])

@@ -1,8 +1,8 @@
-"""Change the array of a Variable in place only where no one else holds it: copy on write.
+"""Write to the array of a Variable only if nothing else refers to it: copy on write.
 
-A graph that is kept, a view such as ``reshape(p)``, a file being written and a program may all
-hold a parameter's array while it is updated. They keep the old values, because the update then
-goes to a copy. docs/adr/0018 has the reasons and the figures.
+A retained graph, a view such as ``reshape(p)``, a file being written and a program may all refer
+to the array of a parameter while it is updated. They keep the old values, because the update then
+writes to a copy. docs/adr/0018 has the reasons and the figures.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def updating() -> Any:
 
 
 def own_data(x: Variable) -> Array:
-    """Return the array of ``x`` for writing; replace it by a copy if anything else may hold it."""
+    """Return the array of ``x`` for writing; first replace it by a copy if it may be shared."""
     backend = backend_of(x.data)
     if references(x) > UNSHARED or backend.is_view(x.data):
         x.data = backend.copy(x.data)
@@ -47,7 +47,7 @@ def references(x: Variable) -> int:
 _sample = Variable(None)
 _sample.data = object()
 UNSHARED = references(_sample)
-"""The count for an array that only its Variable holds; measured, as it depends on the Python."""
+"""The count for an array that only its Variable refers to; it differs between Pythons."""
 
 
 def _open_lock() -> None:

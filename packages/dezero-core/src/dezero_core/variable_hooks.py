@@ -1,14 +1,14 @@
-"""Hooks of Variables: functions that see the gradient of a Variable, and may replace it.
+"""Hooks of Variables: functions that get the gradient of a Variable, and may replace it.
 
-The call that computed a Variable holds its hooks; a leaf holds its own. Each hook runs once per
-backward, when the gradient is complete and before it is passed on.
+The hooks of a computed Variable are stored with its call, those of a leaf with the leaf. Each hook
+runs once per backward, when the gradient is complete and before it is passed on.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .backward_modes import own_gradient, plain_pass
+from .backward_modes import copy_gradient, plain_pass
 from .errors import ArgumentTypeError, GraphError
 from .function import Function
 from .hook_handle import Hook, HookHandle, Hooks
@@ -89,10 +89,9 @@ def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
     token = plain_pass.set(None)
     try:
         for hook in list(hooks.values()):
-            own = own_gradient(gradient)
-            given = own if isinstance(own, Variable) else Variable(own, requires_grad=False)
-            returned = hook(given)
-            gradient = given if returned is None else own_gradient(as_variable(returned))
+            copied = as_variable(copy_gradient(gradient))
+            returned = hook(copied)
+            gradient = copied if returned is None else copy_gradient(as_variable(returned))
             require_gradient_of(x, gradient)
     finally:
         plain_pass.reset(token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .anomaly import detecting, look_at_forward, look_at_gradients
+from .anomaly import check_forward, check_input_gradients, detecting
 from .backward_modes import ALL, Flags, plain_pass
 from .backward_pass import BackwardPass
 from .config import Block, Setting
@@ -61,7 +61,7 @@ class WatchedPass(BackwardPass):
 
     def run(self, y: Variable, seed: Any) -> None:
         if self.is_detecting:
-            look_at_forward(y)
+            check_forward(y)
         if self.callback is not None:
             self.uses = count_uses(y)
         if y.creator is None:
@@ -77,7 +77,7 @@ class WatchedPass(BackwardPass):
             return ()  # no gradient behind this call is asked for
         gxs = super().visit(function, gy)
         if self.is_detecting:
-            look_at_gradients(function, gxs)
+            check_input_gradients(function, gxs)
         if self.retain_grad:
             for x in function._call_inputs():
                 if has_creator(x):

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import ref
 
+from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..backward_modes import plain_pass
 from ..variable import Variable
@@ -20,16 +21,14 @@ class PartSums:
     """Collect the sums of one plain backward pass.
 
     Args:
-        grads: the gradients on their way, as the engine stores them: under the leaf, or under the
-            serial number of the call that computed the Variable (a list, if it has several
-            outputs).
+        grads: the gradients so far, see `dezero_core.backward_pass.BackwardPass`.
     """
 
     def __init__(self, grads: dict[Any, Any]) -> None:
         self.grads = grads
-        self.owned: dict[Any, ref[Any]] = {}  # by position: a sum that only the engine holds
+        self.owned: dict[Any, ref[Any]] = {}  # by position: a sum that only the pass refers to
 
-    def add(self, x: Variable, shape: tuple[int, ...], index: Any, gy: Any) -> bool:
+    def add(self, x: Variable, shape: tuple[int, ...], index: object, gy: Any) -> bool:
         """Add ``gy`` at ``index`` to the gradient of ``x``; return whether this was done.
 
         Nothing is added if ``x`` has no gradient yet, if the gradient has another dtype than ``gy``
@@ -57,8 +56,8 @@ class PartSums:
             return self.grads.get(serial), key
         return (self.grads if key in self.grads else None), key
 
-    def own(self, x: Variable, total: Any) -> None:
-        """Note that only the engine holds ``total``, the gradient of ``x`` so far."""
+    def own(self, x: Variable, total: Array) -> None:
+        """Note that only the pass refers to ``total``, the gradient of ``x`` so far."""
         with suppress(TypeError):  # a library without weak references to its arrays
             self.owned[position_of(x)] = ref(total)
 
