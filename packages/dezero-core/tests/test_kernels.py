@@ -125,10 +125,10 @@ def test_an_estimate_is_made_once_for_each_set_of_shapes(double: Any, plug: Any)
 
 def test_the_cache_of_choices_is_bounded(double: Any, plug: Any) -> None:
     plug(dezero_kernels=lambda: [costing(1), costing(2)])
-    for size in range(kernels.MAX_ORDERS + 1):
+    for size in range(kernels.MAX_CHOICES + 1):
         double(np.ones(size))
     (candidates,) = double._candidates.values()
-    assert len(candidates._orders) <= kernels.MAX_ORDERS
+    assert len(candidates._chosen) <= kernels.MAX_CHOICES
 
 
 @pytest.mark.parametrize("first", [costing(1), Kernel("double", "numpy", fast)])

@@ -1,4 +1,4 @@
-"""Windows that slide over images: their settings, and how many fit."""
+"""Windows that slide over images: their parameters, and how many fit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pair(x: Any, name: str = "pair") -> Pair:
 
 
 def window_settings(op: str, kernel_size: Any, stride: Any, pad: Any) -> tuple[Pair, Pair, Pair]:
-    """Return the three settings of windows as pairs; see `pair`."""
+    """Return the three parameters of windows as pairs; see `pair`."""
     return (
         pair(kernel_size, f"{op}: kernel_size"),
         pair(stride, f"{op}: stride"),
@@ -43,7 +43,7 @@ def window_settings(op: str, kernel_size: Any, stride: Any, pad: Any) -> tuple[P
 
 
 DENSE: Pair = (1, 1)
-"""The dilation of windows without gaps."""
+"""The stride or dilation of windows without gaps."""
 
 
 class ConvParams(NamedTuple):
@@ -72,7 +72,7 @@ def get_conv_outsize(
         kernel_size: length of the window.
         stride: steps from one window to the next.
         pad: elements added on both sides.
-        dilation: steps from one element of the window to the next (default 1).
+        dilation: steps from one kernel position to the next (default 1).
 
     Raises:
         ArgumentError: ``kernel_size``, ``stride`` or ``dilation`` is below 1, or ``pad`` below 0.
@@ -84,10 +84,12 @@ def get_conv_outsize(
 def get_deconv_outsize(
     input_size: int, kernel_size: int, stride: int, pad: int, dilation: int = 1
 ) -> int:
-    """Return the smallest axis into which ``input_size`` windows fit: `get_conv_outsize` undone.
+    """Return the length of the shortest axis into which ``input_size`` windows fit.
+
+    The inverse of `get_conv_outsize`.
 
     Args:
-        input_size: how many windows.
+        input_size: the number of windows.
         kernel_size, stride, pad, dilation: as for `get_conv_outsize`.
 
     Raises:
@@ -98,7 +100,7 @@ def get_deconv_outsize(
 
 
 def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> None:
-    """Raise `ArgumentError` unless windows can be laid out so."""
+    """Raise `ArgumentError` if a parameter of windows is out of range."""
     if min(kernel_size, stride, dilation) < 1 or pad < 0:
         raise ArgumentError(
             f"kernel_size {kernel_size}, stride {stride}, pad {pad}, dilation {dilation}: "
@@ -110,7 +112,7 @@ def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> 
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:
-    """How many windows fit into images of shape (N, C, H, W), down and across.
+    """Return how many windows fit into images (N, C, H, W), down and across.
 
     Raises:
         ShapeError: the shape has not four axes, or not one window fits.
@@ -161,6 +163,6 @@ class ConvShapes(NamedTuple):
 def element_of_windows(
     i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE
 ) -> tuple[Any, slice, slice]:
-    """Index of element (i, j) of every window, in padded images (..., H, W)."""
+    """Return the index of kernel position (i, j) of every window, in padded images (..., H, W)."""
     (SH, SW), (OH, OW), (i, j) = stride, counts, (i * dilation[0], j * dilation[1])
     return ..., slice(i, i + SH * (OH - 1) + 1, SH), slice(j, j + SW * (OW - 1) + 1, SW)

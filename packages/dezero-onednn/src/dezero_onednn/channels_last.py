@@ -75,7 +75,7 @@ def work(part: str, shapes: ConvShapes) -> float:
 def onednn_channels_last_conv2d(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
 ) -> NumPyArray:
-    """Convolve."""
+    """Return the convolution of images with filters."""
     shapes = shapes_of_y(x, W, b, params)
     return convolution.convolve(x, W, b, shapes, ORDER, work("y", shapes))
 
@@ -83,7 +83,7 @@ def onednn_channels_last_conv2d(
 def onednn_channels_last_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Compute the gradient of the images."""
+    """Return the gradient of the images."""
     shapes = shapes_of_x(gy, W, shape, params)
     return convolution.image_gradient(gy, W, shapes, ORDER, work("x", shapes))
 
@@ -91,7 +91,7 @@ def onednn_channels_last_conv2d_grad_x(
 def onednn_channels_last_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Compute the gradient of the filters."""
+    """Return the gradient of the filters."""
     shapes = shapes_of_W(x, gy, kernel, params)
     return convolution.filter_gradient(x, gy, shapes, ORDER, work("W", shapes))
 
@@ -99,7 +99,7 @@ def onednn_channels_last_conv2d_grad_W(
 def onednn_channels_last_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Compute the gradients of images, filters and bias."""
+    """Return the gradients of images, filters and bias."""
     shapes = shapes_of_grads(gy, x, W, params)
     both = work("x", shapes) + work("W", shapes)
     return convolution.both_gradients(gy, x, W, shapes, ORDER, both)

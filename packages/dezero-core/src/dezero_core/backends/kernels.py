@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -19,8 +19,8 @@ from .registry import backend_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MAX_ORDERS = 1024
-"""Sets of shapes and settings per op and array type whose order of kernels is cached."""
+MAX_CHOICES = 1024
+"""Sets of shapes and settings per op and array type whose choice of a kernel is cached."""
 
 
 def _always(*arguments: Any) -> bool:
@@ -44,9 +44,10 @@ class Kernel:
             ``b`` is the result of the portable definition. Default 1e-5.
         priority: kernels of a higher priority are asked first. Default 0. A second kernel of one
             priority is refused if it or the first one has no estimate.
-        cost: the estimated nanoseconds of one core, called with the same arguments. It reads
-            shapes, dtypes, settings and `Config.exact` only, because its result is cached by
-            them; the settings must be hashable. Default None: no estimate.
+        cost: the estimated nanoseconds of one core, called with the same arguments; default
+            None: no estimate. With an estimate, ``cost`` and ``supports`` read types, shapes,
+            dtypes, settings and `Config.exact` only, because the choice is cached by these; the
+            settings are hashable.
     """
 
     op: str
@@ -124,10 +125,10 @@ class KernelOp(Generic[P, R]):
         kernels = self._candidates.get(type(first))
         if kernels is None:
             kernels = self._candidates_of(first)
-        if isinstance(kernels, _ByCost):
-            kernels = kernels.order(arguments)
         if _logging() and (log := _log.get()) is not None:
             return self._run_logged(log, kernels, arguments)
+        if isinstance(kernels, _ByCost):
+            kernels = kernels.choose(arguments)
         for kernel in kernels:
             answer = kernel.supports(*arguments)
             if answer is True or (answer and not isinstance(answer, str)):
@@ -136,18 +137,15 @@ class KernelOp(Generic[P, R]):
 
     def estimate(self, *arguments: P.args, **settings: P.kwargs) -> float:
         """Return the estimated nanoseconds of one core of the kernel that would run, else inf."""
-        kernels = self._candidates_of(arguments[0])
-        ordered = kernels.order(arguments) if isinstance(kernels, _ByCost) else kernels
-        supported = (kernel for kernel in ordered if kernel.supports(*arguments) is True)
-        kernel = next(supported, None)
-        return inf if kernel is None or kernel.cost is None else kernel.cost(*arguments)
+        for kernel in _ordered(self._candidates_of(arguments[0]), arguments):
+            if _accepts(kernel, arguments):
+                return inf if kernel.cost is None else kernel.cost(*arguments)
+        return inf
 
-    def _run_logged(
-        self, log: list[KernelRun], kernels: list[Kernel], arguments: tuple[Any, ...]
-    ) -> Any:
+    def _run_logged(self, log: list[KernelRun], kernels: Any, arguments: tuple[Any, ...]) -> Any:
         chosen: Kernel | None = None
         declined: list[tuple[str, str]] = []
-        for kernel in kernels:
+        for kernel in _ordered(kernels, arguments):
             if chosen is not None and kernel.priority < chosen.priority:
                 break
             answer = kernel.supports(*arguments)
@@ -178,21 +176,41 @@ class _ByCost:
     """The kernels of one op and backend, some of which compete by their estimates."""
 
     def __init__(self, kernels: list[Kernel]) -> None:
-        self._kernels = kernels
-        self._orders: dict[Hashable, list[Kernel]] = {}
+        self.kernels = kernels
+        self._chosen: dict[Hashable, list[Kernel]] = {}
 
-    def order(self, arguments: tuple[Any, ...]) -> list[Kernel]:
-        """Return the kernels in the order in which they are asked: of one priority by cost."""
-        sizes = [(a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments]
+    def choose(self, arguments: tuple[Any, ...]) -> list[Kernel]:
+        """Return the kernels to ask: those without an estimate, then the cheapest that accepts."""
+        sizes = [(a.__class__, a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments]
         key = exact.get(), *sizes
-        order = self._orders.get(key)
-        if order is None:
-            if len(self._orders) >= MAX_ORDERS:
-                self._orders.clear()
-            costs = {k: k.cost(*arguments) if k.cost else 0.0 for k in self._kernels}
-            order = sorted(self._kernels, key=lambda kernel: (-kernel.priority, costs[kernel]))
-            self._orders[key] = order
-        return order
+        chosen = self._chosen.get(key)
+        if chosen is None:
+            if len(self._chosen) >= MAX_CHOICES:
+                self._chosen.clear()
+            chosen = self._chosen[key] = self._choose(arguments)
+        return chosen
+
+    def _choose(self, arguments: tuple[Any, ...]) -> list[Kernel]:
+        chosen: list[Kernel] = []
+        for kernel in _ordered(self, arguments):
+            if kernel.cost is None:
+                chosen.append(kernel)
+            elif _accepts(kernel, arguments):
+                return [*chosen, replace(kernel, supports=_always)]
+        return chosen
+
+
+def _accepts(kernel: Kernel, arguments: tuple[Any, ...]) -> bool:
+    answer = kernel.supports(*arguments)
+    return bool(answer) and not isinstance(answer, str)
+
+
+def _ordered(kernels: list[Kernel] | _ByCost, arguments: tuple[Any, ...]) -> list[Kernel]:
+    """Return the kernels by descending priority; those of one priority by ascending cost."""
+    if not isinstance(kernels, _ByCost):
+        return kernels
+    costs = {k: k.cost(*arguments) if k.cost else 0.0 for k in kernels.kernels}
+    return sorted(kernels.kernels, key=lambda kernel: (-kernel.priority, costs[kernel]))
 
 
 def kernel_op(function: Callable[P, R]) -> KernelOp[P, R]:

@@ -1,4 +1,4 @@
-"""Images to columns and back: every window laid out, so that convolution is a product."""
+"""Lay out every window of images (im2col) and scatter-add them back (col2im)."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def col2im_op(cols: Array, shape: Shape, stride: Pair, pad: Pair, dilation: Pair
     x = backend.zeros((N, C, H + 2 * PH, W + 2 * PW), cols)
     for i in range(KH):
         for j in range(KW):
-            places = element_of_windows(i, j, stride, (OH, OW), dilation)
-            x = backend.scatter_add(x, places, cols[:, :, i, j, ...])
+            index = element_of_windows(i, j, stride, (OH, OW), dilation)
+            x = backend.scatter_add(x, index, cols[:, :, i, j, ...])
     x = x[:, :, PH : PH + H, PW : PW + W]
     return x if x.dtype == dtype else cast(x, dtype)
 
 
 class Im2col(Function):
-    """y = every window of x;  each element gets the gradients of all windows it is in."""
+    """y = every window of x;  gx = col2im(gy)."""
 
     def __init__(self, kernel: Pair, stride: Pair, pad: Pair, value: float = 0.0) -> None:
         self.kernel, self.stride, self.pad, self.value = kernel, stride, pad, value
@@ -69,7 +69,7 @@ def im2col(
     x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0,
     to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
-    """Return every window of images, one in a row (book step 57).
+    """Return every window of images, one per row of a matrix (book step 57).
 
     Args:
         x: images, shape (N, C, H, W).
@@ -94,7 +94,7 @@ def im2col(
 
 
 class Col2im(Function):
-    """y = windows added up where they lie;  each window gets the gradient from there."""
+    """y = windows scatter-added to images;  gx = im2col(gy)."""
 
     def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.shape, self.kernel, self.stride, self.pad = tuple(shape), kernel, stride, pad
@@ -117,10 +117,10 @@ def col2im(
     x: Any, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
     pad: int | Pair = 0, to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
-    """Return images with windows added up where they lie: the transpose of `im2col`.
+    """Return images to which windows are scatter-added: the transpose of `im2col`.
 
     Args:
-        x: what ``im2col`` returns with the same settings.
+        x: windows, as `im2col` returns them with the same settings.
         input_shape: the shape (N, C, H, W) of the images.
         kernel_size, stride, pad, to_matrix: as for `im2col`.
 
@@ -128,7 +128,7 @@ def col2im(
         shape ``input_shape``.
 
     Raises:
-        ShapeError: ``x`` has another shape than the windows of such images.
+        ShapeError: ``x`` does not have the shape of the windows of such images.
         ArgumentError: a setting is out of range.
     """
     kernel, stride, pad = window_settings("col2im", kernel_size, stride, pad)

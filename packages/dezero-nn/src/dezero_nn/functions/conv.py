@@ -1,4 +1,4 @@
-"""Convolution in two dimensions, and its two gradients: three ops, each other's derivatives."""
+"""Convolution in two dimensions and its two gradients: each is a derivative of the others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, kernel_op
 from dezero_core.functions import add, broadcast_to, reshape, transpose
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from ..windows import (
     ConvParams,
@@ -26,7 +27,7 @@ from .channels import ChannelSum, channel_sum_op
 from .columns import col2im_op, im2col, im2col_op
 from .linear import linear
 
-# The portable forms are products of matrices, one for each group of channels. With G groups,
+# The portable definitions are matmuls, one for each group of channels. With G groups,
 # K = C/G * KH * KW elements in a window and P = OH * OW windows in an image:
 #
 #     filters (G, OC/G, K)      columns (N, G, K, P)      outputs (N, G, OC/G, P)
@@ -69,7 +70,7 @@ def conv2d_grad_W_op(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> A
     (N, OC, OH, OW), (stride, pad, dilation, groups) = gy.shape, params
     cols = columns_of(im2col_op(x, kernel, stride, pad, dilation, 0.0), groups)
     gy = xp.reshape(gy, (N, groups, OC // groups, OH * OW))
-    # all images side by side: one product for each group
+    # all images side by side: one matmul for each group
     cols = xp.reshape(xp.permute_dims(cols, (1, 0, 3, 2)), (groups, N * OH * OW, cols.shape[2]))
     gy = xp.reshape(xp.permute_dims(gy, (1, 2, 0, 3)), (groups, OC // groups, N * OH * OW))
     return xp.reshape(gy @ cols, (OC, x.shape[1] // groups, *kernel))
@@ -88,31 +89,31 @@ def conv2d_grads_op(
     return gx, gW, channel_sum_op(gy)
 
 
-def filters_of(W: Any, groups: int) -> Any:
-    """Filters (OC, C/G, KH, KW) as matrices (G, OC/G, K)."""
+def filters_of(W: Array, groups: int) -> Array:
+    """Reshape filters (OC, C/G, KH, KW) to matrices (G, OC/G, K)."""
     xp = get_array_module(W)
     OC, C, KH, KW = W.shape
     return xp.reshape(W, (groups, OC // groups, C * KH * KW))
 
 
-def columns_of(cols: Any, groups: int) -> Any:
-    """Windows (N, C, KH, KW, OH, OW) as matrices (N, G, K, P)."""
+def columns_of(cols: Array, groups: int) -> Array:
+    """Reshape windows (N, C, KH, KW, OH, OW) to matrices (N, G, K, P)."""
     xp = get_array_module(cols)
     N, C, KH, KW, OH, OW = cols.shape
     return xp.reshape(cols, (N, groups, C // groups * KH * KW, OH * OW))
 
 
 class Conv2d(Function):
-    """y = W slid over x, + b: y[n, o] = sum over c of x[n, c] correlated with W[o, c], + b[o]."""
+    """y[n, o] = sum over c of x[n, c] correlated with W[o, c], + b[o]."""
 
     def __init__(self, params: ConvParams) -> None:
         self.params = params
 
-    def forward(self, x: Any, W: Any, b: Any) -> Any:
+    def forward(self, x: Array, W: Array, b: Array | None) -> Any:
         require_conv_shapes(x.shape, W.shape, b, self.params)
         return conv2d_op(x, W, b, self.params)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x, W, _ = self.inputs
         need_x, need_W, need_b = self.needs_grad
         gx = gW = None
@@ -127,15 +128,15 @@ class Conv2d(Function):
 
 
 class Conv2dGradX(Function):
-    """gx = W slid over gy the other way: linear in both, so conv2d and its gradients again."""
+    """gx = gy convolved with the flipped W: linear in both, so its derivatives are convolutions."""
 
     def __init__(self, shape: Shape, params: ConvParams) -> None:
         self.shape, self.params = tuple(shape), params
 
-    def forward(self, gy: Any, W: Any) -> Any:
+    def forward(self, gy: Array, W: Array) -> Any:
         return conv2d_grad_x_op(gy, W, self.shape, self.params)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: AnyArray) -> Any:
         gy, W = self.inputs
         need_gy, need_W = self.needs_grad
         return (
@@ -145,15 +146,15 @@ class Conv2dGradX(Function):
 
 
 class Conv2dGradW(Function):
-    """gW = gy slid over x: linear in both, so conv2d and its gradients again."""
+    """gW = x correlated with gy: linear in both, so its derivatives are convolutions."""
 
     def __init__(self, kernel: Pair, params: ConvParams) -> None:
         self.kernel, self.params = kernel, params
 
-    def forward(self, x: Any, gy: Any) -> Any:
+    def forward(self, x: Array, gy: Array) -> Any:
         return conv2d_grad_W_op(x, gy, self.kernel, self.params)
 
-    def backward(self, ggW: Any) -> Any:
+    def backward(self, ggW: AnyArray) -> Any:
         x, gy = self.inputs
         need_x, need_gy = self.needs_grad
         return (
@@ -163,17 +164,17 @@ class Conv2dGradW(Function):
 
 
 class Conv2dGrads(Function):
-    """gx, gW and gb at once: the gradients of each are those that it has elsewhere."""
+    """gx, gW and gb at once: its derivatives are those of each of the three."""
 
     materialize_grads = False
 
     def __init__(self, params: ConvParams) -> None:
         self.params = params
 
-    def forward(self, gy: Any, x: Any, W: Any) -> Any:
+    def forward(self, gy: Array, x: Array, W: Array) -> Any:
         return conv2d_grads_op(gy, x, W, self.params)
 
-    def backward(self, ggx: Any, ggW: Any, ggb: Any) -> Any:
+    def backward(self, ggx: AnyArray | None, ggW: AnyArray | None, ggb: AnyArray | None) -> Any:
         gy, x, W = self.inputs
         need_gy, need_x, need_W = self.needs_grad
         of_gy = of_x = of_W = None
@@ -193,7 +194,7 @@ class Conv2dGrads(Function):
 
 @hinted
 def conv2d(
-    x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0,
+    x: Operand, W: Operand, b: Operand | None = None, stride: int | Pair = 1, pad: int | Pair = 0,
     dilation: int | Pair = 1, groups: int = 1,
 ) -> Variable:  # fmt: skip
     """Return images convolved with filters (book step 57; without flipping the filters).
@@ -202,17 +203,17 @@ def conv2d(
         x: images, shape (N, C, H, W).
         W: filters, shape (OC, C / groups, KH, KW).
         b: shape (OC,), or None.
-        stride: steps between applications, an integer or a pair (down, across).
-        pad: zeros around the images, an integer or a pair.
-        dilation: steps between the elements of a filter, an integer or a pair.
-        groups: the channels of ``x`` and the filters are in as many parts, each convolved with
-            its own; ``groups = C`` filters every channel by itself. Default 1.
+        stride: steps from one window to the next, an integer or a pair (down, across). Default 1.
+        pad: zeros around the images, an integer or a pair. Default 0.
+        dilation: steps from one kernel position to the next, an integer or a pair. Default 1.
+        groups: equal groups of the channels, each convolved with its own filters;
+            ``groups = C`` filters every channel by itself. Default 1.
 
     Returns:
         shape (N, OC, OH, OW); see `get_conv_outsize`.
 
     Raises:
-        ShapeError: the shapes do not fit together, or the filters not into the images.
+        ShapeError: the shapes do not fit together, or no window fits into the images.
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
@@ -221,9 +222,9 @@ def conv2d(
 
 @hinted
 def conv2d_simple(
-    x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0
+    x: AnyArray, W: AnyArray, b: AnyArray | None = None, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Return the same as `conv2d`, spelled out: lay out the windows, multiply (book step 57)."""
+    """Compute `conv2d` step by step: lay out the windows, multiply (book step 57)."""
     params = conv_params("conv2d_simple", stride, pad, 1, 1)
     require_conv_shapes(x.shape, W.shape, b, params)
     OC, C, KH, KW = W.shape
@@ -235,10 +236,11 @@ def conv2d_simple(
 
 @hinted
 def deconv2d(
-    x: Any, W: Any, b: Any = None, stride: int | Pair = 1, pad: int | Pair = 0,
+    x: AnyArray, W: AnyArray, b: AnyArray | None = None,
+    stride: int | Pair = 1, pad: int | Pair = 0,
     outsize: Pair | None = None, dilation: int | Pair = 1, groups: int = 1,
 ) -> Variable:  # fmt: skip
-    """Return the transpose of `conv2d`: each element of ``x`` spreads a filter (GAN, VAE).
+    """Return the transpose of `conv2d`: each element of ``x`` scatters a filter (GAN, VAE).
 
     Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016.
 
@@ -246,14 +248,15 @@ def deconv2d(
         x: shape (N, C, H, W).
         W: filters, shape (C, OC / groups, KH, KW).
         b: shape (OC,), or None.
-        stride, pad, dilation, groups: those of the convolution that leads back to ``x``.
-        outsize: (OH, OW), one of those that a convolution makes (H, W) of; the smallest if None.
+        stride, pad, dilation, groups: those of the convolution whose output has the shape of ``x``.
+        outsize: the size (OH, OW) of the result. Default None: the smallest that such a
+            convolution maps to (H, W).
 
     Returns:
         shape (N, OC, OH, OW); see `get_deconv_outsize`.
 
     Raises:
-        ShapeError: the shapes do not fit together, or no convolution makes H, W of ``outsize``.
+        ShapeError: the shapes do not fit together, or no convolution maps ``outsize`` to (H, W).
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     params = conv_params("deconv2d", stride, pad, dilation, groups)
@@ -263,7 +266,9 @@ def deconv2d(
     return y if b is None else y + reshape(b, (-1, 1, 1))
 
 
-def conv_params(op: str, stride: Any, pad: Any, dilation: Any, groups: Any) -> ConvParams:
+def conv_params(
+    op: str, stride: int | Pair, pad: int | Pair, dilation: int | Pair, groups: int
+) -> ConvParams:
     """Return the parameters of a convolution, each integer but ``groups`` as a pair."""
     return ConvParams(
         pair(stride, f"{op}: stride"),
@@ -273,7 +278,7 @@ def conv_params(op: str, stride: Any, pad: Any, dilation: Any, groups: Any) -> C
     )
 
 
-def require_conv_shapes(x: Shape, W: Shape, b: Array | None, params: ConvParams) -> None:
+def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvParams) -> None:
     """Raise `ShapeError` unless images, filters and bias fit together."""
     stride, pad, dilation, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[1] * groups
@@ -284,9 +289,9 @@ def require_conv_shapes(x: Shape, W: Shape, b: Array | None, params: ConvParams)
 
 
 def deconv_shape(
-    x: Shape, W: Shape, b: Array | None, params: ConvParams, outsize: Pair | None
+    x: Shape, W: Shape, b: AnyArray | None, params: ConvParams, outsize: Pair | None
 ) -> Shape:
-    """The shape of what `deconv2d` returns, checked."""
+    """Return the shape of the result of `deconv2d`, or raise an error."""
     *steps, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[0]
     if not fits or (b is not None and tuple(b.shape) != (W[1] * groups,)):
@@ -305,7 +310,7 @@ def deconv_shape(
 
 
 def require_groups(op: str, groups: int, *channels: int) -> None:
-    """Raise `ArgumentError` unless the channels can be dealt out evenly."""
+    """Raise `ArgumentError` unless ``groups`` divides the channels."""
     if groups < 1 or any(C % groups for C in channels):
         raise ArgumentError(
             f"{op}: groups {groups} does not divide the channels, {channels[0]} in and "
@@ -313,8 +318,8 @@ def require_groups(op: str, groups: int, *channels: int) -> None:
         )
 
 
-def misfit(op: str, x: Shape, W: Shape, b: Array | None, groups: int, form: str) -> ShapeError:
-    """The error for images, filters and bias that do not fit together."""
+def misfit(op: str, x: Shape, W: Shape, b: AnyArray | None, groups: int, form: str) -> ShapeError:
+    """Return the error for images, filters and bias that do not fit together."""
     has_bias = "" if b is None else f", b {tuple(b.shape)}"
     return ShapeError(
         f"{op}: x {tuple(x)}, W {tuple(W)}{has_bias}, groups {groups}: x is (N, C, H, W), W is "

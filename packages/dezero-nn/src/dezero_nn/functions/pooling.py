@@ -1,4 +1,4 @@
-"""Pooling: each window of an image as one number."""
+"""Pooling: reduce each window of an image to one number."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dezero_core.errors import ArgumentError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import max, reshape, transpose
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from ..windows import DENSE, Pair, Shape, window_counts, window_settings
 from .columns import Im2col, col2im_op, im2col_op
@@ -39,7 +40,7 @@ def max_pool2d_values_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Arr
     return xp.max(in_rows(im2col_op(x, kernel, stride, pad, DENSE, lowest(x))), axis=2)
 
 
-def lowest(x: Any) -> float:
+def lowest(x: Array) -> float:
     """Return the lowest number of the dtype of ``x``, for padding that is never the maximum."""
     xp = get_array_module(x)
     if is_floating(x.dtype, backend_of(x)):
@@ -68,73 +69,73 @@ def max_pool2d_pick_op(x: Array, index: Array, kernel: Pair, stride: Pair, pad: 
     return xp.sum(picked, axis=2)
 
 
-def in_rows(cols: Any) -> Any:
-    """Windows with their elements in one axis: (N, C, KH, KW, OH, OW) to (N, C, KH*KW, OH, OW)."""
+def in_rows(cols: Array) -> Array:
+    """Reshape windows (N, C, KH, KW, OH, OW) to (N, C, KH*KW, OH, OW)."""
     N, C, KH, KW, OH, OW = cols.shape
     xp = get_array_module(cols)
     return xp.reshape(cols, (N, C, KH * KW, OH, OW))
 
 
-def chosen(index: Any, kernel: Pair) -> Any:
-    """Bools of shape (N, C, KH*KW, OH, OW): whether an element is the one ``index`` points at."""
+def chosen(index: Array, kernel: Pair) -> Any:
+    """Return bools (N, C, KH*KW, OH, OW) that are true at the positions ``index`` of windows."""
     xp = get_array_module(index)
-    places = backend_of(index).arange(math.prod(kernel), index)
-    return xp.expand_dims(index, axis=2) == xp.reshape(places, (-1, 1, 1))
+    positions = backend_of(index).arange(math.prod(kernel), index)
+    return xp.expand_dims(index, axis=2) == xp.reshape(positions, (-1, 1, 1))
 
 
 class Pool2d(Function):
-    """What all ops from images to windows are told."""
+    """Base of the ops from images to windows: stores the parameters of the windows."""
 
     def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.settings = kernel, stride, pad
 
 
 class Pool2dGrad(Function):
-    """What all ops from windows back to images of a shape are told."""
+    """Base of the ops from windows to images: stores their shape and the parameters."""
 
     def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.shape, self.settings = tuple(shape), (kernel, stride, pad)
 
 
 class MaxPool2d(Pool2d):
-    """y = largest of each window, and where it is;  it gets the gradient. Under no_grad(), y."""
+    """y = max of each window, and its position, which gets the gradient. Under no_grad(): y."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
-        if not Config.enable_backprop:  # nobody will ask where
+        if not Config.enable_backprop:  # no gradient reads the positions
             return max_pool2d_values_op(x, *self.settings)
         return max_pool2d_op(x, *self.settings)
 
-    def backward(self, gy: Any, _: Any) -> Any:
+    def backward(self, gy: AnyArray, _: Any) -> Any:
         (x,), (_, index) = self.inputs, self.outputs
         return MaxPool2dGrad(x.shape, *self.settings)(gy, unwrap(index))
 
 
 class MaxPool2dGrad(Pool2dGrad):
-    """gx = gy where the largest were;  each gy gets the gradient from there."""
+    """gx = gy scatter-added to the positions of the maxima;  dL/dgy = ggx at those positions."""
 
-    def forward(self, gy: Any, index: Any) -> Any:
+    def forward(self, gy: Array, index: Array) -> Any:
         return max_pool2d_grad_op(gy, index, self.shape, *self.settings)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: AnyArray) -> Any:
         _, index = self.inputs
         return MaxPool2dPick(*self.settings)(ggx, index), None
 
 
 class MaxPool2dPick(Pool2d):
-    """y = the element of each window where index points;  it gets the gradient."""
+    """y = the element of each window at position index, which gets the gradient."""
 
-    def forward(self, x: Any, index: Any) -> Any:
+    def forward(self, x: Array, index: Array) -> Any:
         return max_pool2d_pick_op(x, index, *self.settings)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         x, index = self.inputs
         return MaxPool2dGrad(x.shape, *self.settings)(gy, index), None
 
 
 @hinted
 def pooling(
-    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
+    x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
     """Return the largest element of each window (book step 57).
 
@@ -159,9 +160,9 @@ def pooling(
 
 @hinted
 def pooling_simple(
-    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
+    x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Return the same as `pooling`, spelled out: lay out the windows, take the largest.
+    """Compute `pooling` step by step: lay out the windows, take the largest.
 
     Book step 57. Elements that are equally large share the gradient, as with `max`. In a window
     without elements above -inf, the padding shares it too.
@@ -197,30 +198,30 @@ def average_pool2d_grad_op(gy: Array, shape: Shape, kernel: Pair, stride: Pair, 
 
 
 class AveragePool2d(Pool2d):
-    """y = mean of each window;  its elements get equal parts of the gradient."""
+    """y = mean of each window;  dy/dx = 1 / (KH KW) for each element."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
         return average_pool2d_op(x, *self.settings)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
         return AveragePool2dGrad(x.shape, *self.settings)(gy)
 
 
 class AveragePool2dGrad(Pool2dGrad):
-    """gx = each gy spread over its window: linear, so its derivative is the mean again."""
+    """gx = gy / (KH KW) for each element of a window: linear, so its derivative is the mean."""
 
-    def forward(self, gy: Any) -> Any:
+    def forward(self, gy: Array) -> Any:
         return average_pool2d_grad_op(gy, self.shape, *self.settings)
 
-    def backward(self, ggx: Any) -> Any:
+    def backward(self, ggx: AnyArray) -> Any:
         return AveragePool2d(*self.settings)(ggx)
 
 
 @hinted
 def average_pooling(
-    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
+    x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
     """Return the mean of each window, zeros of the padding included.
 

@@ -113,7 +113,7 @@ def supports(parts: str, shapes: ConvShapes) -> bool | str:
 def im2col_conv2d(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
 ) -> NumPyArray:
-    """Convolve; see `conv2d_op`."""
+    """Return the convolution; see `conv2d_op`."""
     shapes = shapes_of_y(x, W, b, params)
     y = np.empty((len(x), len(W), *shapes.counts), x.dtype)
     transposed = copies_less_transposed("y", shapes)
@@ -162,7 +162,7 @@ def rows_read(x: NumPyArray, rows: slice, shapes: ConvShapes) -> tuple[NumPyArra
 def im2col_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Compute the gradient of the images; see `conv2d_grad_x_op`."""
+    """Return the gradient of the images; see `conv2d_grad_x_op`."""
     shapes, gx = shapes_of_x(gy, W, shape, params), np.empty(shape, gy.dtype)
     by_channels = len(gx) == params.groups == 1
     write = col2im.scatter if copies_less_transposed("x", shapes) else flipped.image_gradient
@@ -180,7 +180,7 @@ def im2col_conv2d_grad_x(
 def im2col_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Compute the gradient of the filters, the sum of the parts; see `conv2d_grad_W_op`."""
+    """Return the gradient of the filters, the sum of the parts; see `conv2d_grad_W_op`."""
     shapes = shapes_of_W(x, gy, kernel, params)
     gradient = filter_gradient(x, shapes)
 
@@ -206,7 +206,7 @@ def filter_gradient(x: NumPyArray, shapes: ConvShapes) -> Any:
 def im2col_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Compute the gradients of images, filters and bias: the batch is split once."""
+    """Return the gradients of images, filters and bias: the batch is split once."""
     shapes, gx = shapes_of_grads(gy, x, W, params), np.empty(x.shape, x.dtype)
     write = col2im.scatter if copies_less_transposed("x", shapes) else flipped.image_gradient
     gradient = filter_gradient(x, shapes)

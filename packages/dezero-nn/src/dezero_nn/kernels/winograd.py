@@ -117,7 +117,7 @@ def is_allowed() -> bool | str:
 def winograd_conv2d(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
 ) -> NumPyArray:
-    """Convolve; see `conv2d_op`."""
+    """Return the convolution; see `conv2d_op`."""
     shapes, pad = shapes_of_y(x, W, b, params), params.pad[0]
     y, size = np.empty((len(x), len(W), *shapes.counts), x.dtype), tile_size("y", shapes)
     by_rows = len(x) == 1 and 2 * count_tiles(size, shapes) >= MIN_TILES
@@ -143,7 +143,7 @@ def winograd_conv2d(
 def winograd_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Compute the gradient of the images; see `conv2d_grad_x_op`."""
+    """Return the gradient of the images; see `conv2d_grad_x_op`."""
     shapes, gx, pad = shapes_of_x(gy, W, shape, params), np.empty(shape, gy.dtype), params.pad[0]
     size = tile_size("x", shapes)
     by_channels = splits_by_channels(size, shapes)
@@ -162,7 +162,7 @@ def winograd_conv2d_grad_x(
 def winograd_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Compute the gradient of the filters; see `conv2d_grad_W_op`."""
+    """Return the gradient of the filters; see `conv2d_grad_W_op`."""
     shapes, pad = shapes_of_W(x, gy, kernel, params), params.pad[0]
     size = tile_size("W", shapes)
     by_filters = splits_by_channels(size, shapes)
@@ -181,7 +181,7 @@ def winograd_conv2d_grad_W(
 def winograd_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Compute the gradients of images, filters and bias; gy is transformed once."""
+    """Return the gradients of images, filters and bias; gy is transformed once."""
     shapes, gx, pad = shapes_of_grads(gy, x, W, params), np.empty(x.shape, x.dtype), params.pad[0]
     size = tile_size("x", shapes)
     U = transform_filters(W.swapaxes(0, 1), size)
