@@ -221,9 +221,7 @@ class Guard:
             return after
         if isinstance(new, list) and all(isinstance(objects, list | tuple) for objects in new):
             for objects in new:
-                self.answered(
-                    list(objects)
-                )  # objects that no other plugin returned belong to this one
+                self.answered(list(objects))  # new objects belong to this plugin
             return after
         self.fail(
             f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "

@@ -91,7 +91,8 @@ FUNCTIONS: dict[str, tuple[Call, tuple[Any, ...]]] = {
 def array_checks() -> list[Check]:
     """Return every check of array operations."""
     found = [
-        Check(name, "arrays", compared(call, given)) for name, (call, given) in FUNCTIONS.items()
+        Check(name, "arrays", compare_with_numpy(call, arguments))
+        for name, (call, arguments) in FUNCTIONS.items()
     ]
     found += [Check(name, "arrays", run) for name, run in EXTRAS.items()]
     found += [
@@ -105,14 +106,14 @@ def array_checks() -> list[Check]:
     return found
 
 
-def compared(call: Call, given: tuple[Any, ...]) -> Callable[[str], None]:
+def compare_with_numpy(call: Call, arguments: tuple[Any, ...]) -> Callable[[str], None]:
     """Return a check that compares the result of a call with NumPy's."""
 
     def run(name: str) -> None:
         library = get_backend(name)
         with np.errstate(all="ignore"):
-            expected = np.asarray(call(np, *given))
-            got = call(library.xp, *[library.from_numpy(x) for x in given])
+            expected = np.asarray(call(np, *arguments))
+            got = call(library.xp, *[library.from_numpy(x) for x in arguments])
         require_equal(library, got, expected)
 
     return run

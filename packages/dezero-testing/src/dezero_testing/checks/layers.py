@@ -66,64 +66,64 @@ OPTIMIZERS: dict[str, Callable[[], O.Optimizer]] = {
 
 def layer_checks() -> list[Check]:
     """Return every check of layers, losses, optimizers, dropout and training."""
-    found = [Check(name, "layers", same_layer(*pair)) for name, pair in LAYERS.items()]
-    found += [Check(name, "losses", same_loss(*pair)) for name, pair in LOSSES.items()]
-    found += [Check(name, "optimizers", three_steps(make)) for name, make in OPTIMIZERS.items()]
+    found = [Check(name, "layers", layer_check(*pair)) for name, pair in LAYERS.items()]
+    found += [Check(name, "losses", loss_check(*pair)) for name, pair in LOSSES.items()]
+    found += [Check(name, "optimizers", optimizer_check(make)) for name, make in OPTIMIZERS.items()]
     return [
         *found,
-        Check("hooks", "optimizers", three_steps(with_hooks)),
+        Check("hooks", "optimizers", optimizer_check(with_hooks)),
         Check("ratio and masks", "dropout", check_dropout),
         Check("test mode", "dropout", check_test_mode),
-        Check("losses of an MLP", "training", same_training(lambda: MLP((8, 3)), ROWS)),
-        Check("losses of a CNN", "training", same_training(small_cnn, IMAGES[:, :1])),
+        Check("losses of an MLP", "training", training_check(lambda: MLP((8, 3)), ROWS)),
+        Check("losses of a CNN", "training", training_check(small_cnn, IMAGES[:, :1])),
     ]
 
 
-def on(name: str, x: HostArray) -> Variable:
+def to_variable(name: str, x: HostArray) -> Variable:
     """Return a host array as a Variable on a backend."""
     return Variable(get_backend(name).from_numpy(x), requires_grad=x.dtype.kind == "f")
 
 
-def host(x: Variable) -> Any:
+def to_host(x: Variable) -> Any:
     """Return the array of a Variable on the host; check that it is float32."""
     library = backend_of(x.data)
     assert x.dtype == library.dtype("float32"), f"dtype {x.dtype}, expected float32"
     return library.to_numpy(x.data)
 
 
-def close(got: HostArray, expected: HostArray, what: str) -> None:
+def require_close(got: HostArray, expected: HostArray, what: str) -> None:
     """Raise `AssertionError` unless values are as close as single precision allows."""
     scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-3)
     np.testing.assert_allclose(got / scale, expected / scale, atol=2e-5, err_msg=what)
 
 
-def same_layer(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
+def layer_check(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
     """Return a check of a layer's outputs, gradients, parameters and buffers."""
 
     def outcome(name: str) -> dict[str, Any]:
         seed(5)
-        layer, given = make().to(name), on(name, x)
+        layer, inputs = make().to(name), to_variable(name, x)
         for _ in range(2):  # recurrent layers have a state, and running statistics change
-            y = layer(given)
+            y = layer(inputs)
         v = get_backend(name).from_numpy(np.cos(np.arange(float(y.size))).astype("float32"))
         sum(weights_like(v, y) * y).backward()
-        found = {"output": host(y)}
+        found = {"output": to_host(y)}
         for key, p in layer.named_params().items():
             assert backend_of(p.data).name == name, f"{key} is on another backend"
-            found[key] = host(p)
+            found[key] = to_host(p)
             if p.grad is not None:
-                found[f"gradient of {key}"] = host(p.grad)
-        if given.grad is not None:
-            found["gradient of the input"] = host(given.grad)
+                found[f"gradient of {key}"] = to_host(p.grad)
+        if inputs.grad is not None:
+            found["gradient of the input"] = to_host(inputs.grad)
         with test_mode():
-            found["output in test mode"] = host(layer(given))
+            found["output in test mode"] = to_host(layer(inputs))
         return found
 
     def run(name: str) -> None:
         got, expected = outcome(name), outcome(HOST)
         assert got.keys() == expected.keys(), f"{sorted(got)}, expected {sorted(expected)}"
         for what in expected:
-            close(got[what], expected[what], what)
+            require_close(got[what], expected[what], what)
 
     return run
 
@@ -133,19 +133,19 @@ def weights_like(v: Array, y: Variable) -> Variable:
     return Variable(v, requires_grad=False).reshape(y.shape)
 
 
-def same_loss(loss: Callable[..., Any], given: tuple[Any, ...]) -> Callable[[str], None]:
+def loss_check(loss: Callable[..., Any], inputs: tuple[HostArray, ...]) -> Callable[[str], None]:
     """Return a check of a loss and its gradient."""
 
     def outcome(name: str) -> tuple[Any, Any]:
-        x, t = (on(name, a) for a in given)
+        x, t = (to_variable(name, a) for a in inputs)
         y = loss(x, t)
         y.backward()
         assert x.grad is not None
-        return host(y), host(x.grad)
+        return to_host(y), to_host(x.grad)
 
     def run(name: str) -> None:
         for got, expected in zip(outcome(name), outcome(HOST), strict=True):
-            close(got, expected, "loss, gradient")
+            require_close(got, expected, "loss, gradient")
 
     return run
 
@@ -158,7 +158,7 @@ def with_hooks() -> O.Optimizer:
     return optimizer
 
 
-def three_steps(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
+def optimizer_check(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
     """Return a check of three updates, which must not change the gradients."""
 
     def outcome(name: str) -> Any:
@@ -172,33 +172,33 @@ def three_steps(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
             p.grad = Variable(g, requires_grad=False)
             optimizer.update()
             same = np.array_equal(library.to_numpy(g), np.cos(step + ROWS))
-            assert same, "the gradient was written to"
-        return host(p)
+            assert same, "the update changed the gradient"
+        return to_host(p)
 
     def run(name: str) -> None:
-        close(outcome(name), outcome(HOST), "parameters after three steps")
+        require_close(outcome(name), outcome(HOST), "parameters after three steps")
 
     return run
 
 
 def check_dropout(name: str) -> None:
     """Check the ratio and scale of dropout, and that a seed repeats its masks."""
-    x = on(name, np.ones((100, 100), "float32"))
+    x = to_variable(name, np.ones((100, 100), "float32"))
     for ratio in (0.1, 0.5, 0.9):
         seed(3)
-        first, second = host(F.dropout(x, ratio)), host(F.dropout(x, ratio))
+        first, second = to_host(F.dropout(x, ratio)), to_host(F.dropout(x, ratio))
         share = (first != 0).mean()
         assert abs(share - (1 - ratio)) < 0.02, f"ratio {ratio}: {share:.2%} are not dropped"
         np.testing.assert_allclose(first[first != 0], 1 / (1 - ratio), rtol=1e-5)
         assert not np.array_equal(first, second), "two calls drop the same"
         seed(3)
-        assert np.array_equal(host(F.dropout(x, ratio)), first), "seed() repeats a mask"
+        assert np.array_equal(to_host(F.dropout(x, ratio)), first), "seed() repeats a mask"
 
 
 def check_test_mode(name: str) -> None:
     """Check that dropout does nothing in test mode."""
     with test_mode():
-        assert np.array_equal(host(F.dropout(on(name, ROWS), 0.5)), ROWS)
+        assert np.array_equal(to_host(F.dropout(to_variable(name, ROWS), 0.5)), ROWS)
 
 
 def small_cnn() -> Layer:
@@ -209,17 +209,17 @@ def small_cnn() -> Layer:
     )  # fmt: skip
 
 
-def same_training(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
+def training_check(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
     """Return a check of the losses of ten training steps, which must fall."""
 
     def losses(name: str) -> list[float]:
         seed(1)
         model = make().to(name)
         optimizer = O.Adam(0.02).setup(model)
-        t = on(name, np.arange(len(x)) % 3)
+        t = to_variable(name, np.arange(len(x)) % 3)
         found = []
         for _ in range(10):
-            loss = F.softmax_cross_entropy(model(on(name, x)), t)
+            loss = F.softmax_cross_entropy(model(to_variable(name, x)), t)
             model.cleargrads()
             loss.backward()
             optimizer.update()
