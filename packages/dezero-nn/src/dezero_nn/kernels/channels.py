@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from dezero_core.dtypes import MAX_TERMS
 from dezero_core.extend import Kernel
 
 from ..parallel import parallel_for
@@ -29,10 +30,10 @@ BLOCK_BYTES = 1 << 18
 """Bytes of images in a block: a quarter of the 1 MB cache of a core, so that an input, a result
 and a temporary fit. On AVX-512, half or twice as many change the time by less than 10 %."""
 
-MAX_POSITIONS = 1 << 14
-"""Maximum positions of a channel in one dot product. OpenBLAS adds in 32 lanes with AVX2, so each
-lane adds at most 512 terms in float32, the limit of docs/adr/0020. Twice as many lose a bit more;
-half as many take more calls for images above 128x128."""
+MAX_POSITIONS = 32 * MAX_TERMS
+"""Maximum positions of a channel in one dot product: OpenBLAS adds in 32 lanes with AVX2, of which
+each may add `MAX_TERMS`. Twice as many lose a bit more; half as many take more calls for images
+above 128x128."""
 
 MAX_MEAN = 4.0
 """Maximum ratio of a mean to its standard deviation at which the variance comes from the totals.
