@@ -178,10 +178,10 @@ WRONG: list[tuple[Callable[[Variable], Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong[2])
 def test_arguments_that_numpy_refuses_raise(wrong: Any) -> None:
-    call, kind, message = wrong
+    call, error, message = wrong
     with pytest.raises((ArgumentError, OutOfRange, ShapeError), match=message) as caught:
         call(Variable(A))
-    assert isinstance(caught.value, kind)
+    assert isinstance(caught.value, error)
 
 
 def test_an_index_on_another_backend_is_named() -> None:

@@ -112,10 +112,10 @@ ERRORS: list[tuple[str, Any, type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "message"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS]
+    ("line", "error", "message"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS]
 )
-def test_error(line: Any, kind: type[Exception], message: str) -> None:
-    with pytest.raises(kind, match=message):
+def test_error(line: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         line()
 
 

@@ -153,13 +153,13 @@ def test_a_notebook_shows_the_picture_or_a_link(
     """Imitate IPython: its Image refuses svg and pdf, and its FileLink takes a path."""
     calls: list[Any] = []
 
-    def recorder(kind: str) -> Any:
+    def recorder(name: str) -> Any:
         return lambda *paths, filename=None, **more: calls.append(
-            (kind, more, *paths, *([filename] if filename else []))
+            (name, more, *paths, *([filename] if filename else []))
         )
 
-    kinds = {kind: recorder(kind) for kind in ("SVG", "Image", "FileLink")}
-    notebook = SimpleNamespace(display=SimpleNamespace(**kinds), get_ipython=lambda: object())
+    classes = {each: recorder(each) for each in ("SVG", "Image", "FileLink")}
+    notebook = SimpleNamespace(display=SimpleNamespace(**classes), get_ipython=lambda: object())
     monkeypatch.setitem(sys.modules, "IPython", notebook)
     plot_dot_graph(small()[1], to_file=tmp_path / name)
     assert calls == [(*expected, str(tmp_path / name))]

@@ -105,10 +105,10 @@ ERRORS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "message"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS]
+    ("line", "error", "message"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS]
 )
-def test_error(line: Callable[[], Any], kind: type[Exception], message: str) -> None:
-    with pytest.raises(kind, match=message):
+def test_error(line: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         line()
 
 
@@ -128,9 +128,9 @@ def test_adding_to_a_loss_makes_a_new_variable() -> None:
     assert float(first.grad) == 0.4
 
 
-@pytest.mark.parametrize("kind", [Variable, Parameter])
-def test_detach_shares_only_the_data(kind: type[Variable]) -> None:
-    x = kind(np.ones(3), name="x")
+@pytest.mark.parametrize("cls", [Variable, Parameter])
+def test_detach_shares_only_the_data(cls: type[Variable]) -> None:
+    x = cls(np.ones(3), name="x")
     for source in (x, x * 2):
         y = source.detach()
         assert type(y) is Variable and y.data is source.data

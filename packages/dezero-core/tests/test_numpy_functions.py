@@ -199,10 +199,10 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused[2])
 def test_a_function_that_would_lose_the_graph_raises_with_the_remedy(refused: Any) -> None:
-    call, kind, message = refused
+    call, error, message = refused
     with pytest.raises(DezeroError, match=message) as caught:
         call()
-    assert isinstance(caught.value, kind)
+    assert isinstance(caught.value, error)
     with no_grad(), pytest.raises(DezeroError, match=message):
         call()
 

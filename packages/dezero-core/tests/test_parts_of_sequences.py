@@ -148,9 +148,9 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("line", "kind", "message"), ERRORS)
-def test_error(line: Callable[[], Any], kind: type[Exception], message: str) -> None:
-    with pytest.raises(kind, match=message):
+@pytest.mark.parametrize(("line", "error", "message"), ERRORS)
+def test_error(line: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         line()
 
 
