@@ -269,7 +269,7 @@ def misses_data() -> Any:
     raise DataMissing("a file")
 
 
-FAULTS = [
+BROKEN = [
     (hookimpl(lambda: raising()), "raised ValueError: no luck"),
     (hookimpl(lambda: None), "returned NoneType, not a list"),
     (raises_before, "raised ValueError: no luck"),
@@ -285,10 +285,10 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "message"), FAULTS)
-def test_an_error_affects_only_its_plugin(add: Add, fault: Any, message: str) -> None:
+@pytest.mark.parametrize(("broken", "message"), BROKEN)
+def test_an_error_affects_only_its_plugin(add: Add, broken: Any, message: str) -> None:
     add("before", dezero_backends=providing("b1"))
-    add("culprit", dezero_backends=fault)
+    add("culprit", dezero_backends=broken)
     add("after", dezero_backends=providing("b2"))
     match = f"'culprit' of culprit-dist 1.0 is left out: dezero_backends.*{message}"
     with pytest.warns(PluginWarning, match=match) as warned:
