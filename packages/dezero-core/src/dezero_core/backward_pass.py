@@ -21,7 +21,7 @@ from .input_gradients import (
     wrong_count,
 )
 from .leaf_gradients import in_dtype_of, is_shared
-from .variable import Variable, unwrap
+from .variable import AnyArray, Variable, unwrap
 from .variable_hooks import after_hooks, gradients_after_hooks
 
 
@@ -49,7 +49,7 @@ class BackwardPass:
         self.final: set[int] = set()  # the ids of arrays that are the gradient of some leaf
         self.part_sums: PartSums | None = None  # created by the first part, see `GetItem`
 
-    def run(self, y: Variable, seed: Any) -> None:
+    def run(self, y: Variable, seed: AnyArray) -> None:
         """Compute the gradients of the leaves behind ``y``, whose own gradient is ``seed``."""
         self.root = root = y.creator
         if root is None:
@@ -140,7 +140,7 @@ class BackwardPass:
         """Return the leaves with their gradients, after `run`."""
         return [(x, self.final_gradient(x, g)) for x, g in self.grads.items()]
 
-    def final_gradient(self, x: Variable, g: Any) -> Any:
+    def final_gradient(self, x: Variable, g: AnyArray) -> Any:
         """Return the gradient of ``x``, after the hooks of a leaf, as an array of its own.
 
         Raises:

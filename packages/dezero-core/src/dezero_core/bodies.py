@@ -26,13 +26,13 @@ def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callabl
         return wrapped_async_generator(function, new_run)
 
     @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         return call_by(new_run(), function, *args, **kwargs)
 
     return call
 
 
-def call_by(run: Run, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def call_by(run: Run, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
     """Call a function through ``run``; if it returns a generator or coroutine, run that so too."""
     result = run(function, *args, **kwargs)
     if type(result) is GeneratorType:
@@ -47,7 +47,7 @@ def wrapped_generator(
     """Implement `wrapped` for a generator function."""
 
     @wraps(function)
-    def generator(*args: Any, **kwargs: Any) -> Any:
+    def generator(*args: object, **kwargs: object) -> Any:
         return (yield from steps(function(*args, **kwargs), new_run()))
 
     return generator
@@ -59,7 +59,7 @@ def wrapped_coroutine(
     """Implement `wrapped` for a coroutine function."""
 
     @wraps(function)
-    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+    async def coroutine(*args: object, **kwargs: object) -> Any:
         return await awaited(function(*args, **kwargs), new_run())
 
     return coroutine
@@ -71,7 +71,7 @@ def wrapped_async_generator(
     """Implement `wrapped` for an asynchronous generator function."""
 
     @wraps(function)
-    async def async_generator(*args: Any, **kwargs: Any) -> Any:
+    async def async_generator(*args: object, **kwargs: object) -> Any:
         inner, run = function(*args, **kwargs), new_run()
         resume, value = inner.asend, None
         while True:

@@ -25,7 +25,7 @@ from .diagnosis import (
     require_one_backend,
 )
 from .errors import GraphError
-from .variable import AnyArray, Variable
+from .variable import AnyArray, Operand, Variable
 
 NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
 ONE = (True,)
@@ -91,7 +91,7 @@ class Function:
         cls._is_ours = cls.__module__.partition(".")[0] in OUR_PACKAGES
         cls._is_special = not cls._is_ours
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Operand | None) -> Any:
         """Compute on Variables, arrays and Python scalars; record the call if one requires grad.
 
         Returns:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from .function import Function
 from .variable import Variable
 
 
-def has_creator(x: Any) -> bool:
+def has_creator(x: object) -> bool:
     """Return whether ``x`` is a Variable that a call computed."""
     return isinstance(x, Variable) and x._creator is not None
 

@@ -11,7 +11,7 @@ from .diagnosis import note_on, require_memory
 from .errors import DezeroError, GraphError, ShapeError
 from .function import Function
 from .functions.broadcast import sum_to
-from .variable import Variable, get_array_module
+from .variable import AnyArray, Variable, get_array_module
 
 
 def run_special(function: Function, gy: Any) -> Any:
@@ -28,7 +28,7 @@ def run_special(function: Function, gy: Any) -> Any:
     return function.backward(*gys) if function._is_ours else run_foreign(function, gys)
 
 
-def unbroadcast(gx: Any, x: Array, function: Function) -> Any:
+def unbroadcast(gx: AnyArray, x: Array, function: Function) -> Any:
     """Return ``gx`` summed to the shape of ``x``, an input that the forward broadcast."""
     if not function.broadcasts:
         raise ShapeError(

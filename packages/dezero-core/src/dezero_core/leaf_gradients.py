@@ -11,7 +11,7 @@ from .backends.precision import is_floating
 from .backends.registry import backend_of
 from .function import Function
 from .functions.casting import astype
-from .variable import Variable, require_gradient_of, unwrap
+from .variable import AnyArray, Variable, require_gradient_of, unwrap
 
 _writing = Lock()
 
@@ -29,7 +29,7 @@ def is_shared(gx: Array | Variable, function: Function) -> bool:
     return backend_of(array).is_view(array)
 
 
-def in_dtype_of(x: Variable, g: Any) -> Any:
+def in_dtype_of(x: Variable, g: AnyArray) -> Any:
     """Return ``g`` in the dtype of ``x``; unchanged if that is not floating."""
     dtype = x.data.dtype
     if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
@@ -43,7 +43,7 @@ def require_fitting_grad(x: Variable) -> None:
         require_gradient_of(x, x._grad)
 
 
-def accumulate(x: Variable, g: Any) -> None:
+def accumulate(x: Variable, g: AnyArray) -> None:
     """Add ``g`` to ``x.grad``, in a new array; ``g`` may be a Variable with a graph of its own."""
     with _writing:
         if x._grad is not None:

@@ -447,12 +447,12 @@ def label_of(x: Variable) -> str:
     return f" of {x.name!r}" if x.name else ""
 
 
-def unwrap(x: Any) -> Any:
+def unwrap(x: object) -> Any:
     """Return the array in a Variable; return anything else unchanged."""
     return x.data if isinstance(x, Variable) else x
 
 
-def as_array(x: Any, array_module: Any = None) -> Any:
+def as_array(x: object, array_module: Any = None) -> Any:
     """Return a Python scalar as a 0-d array; return anything else unchanged (steps 9 and 52).
 
     Args:
@@ -464,13 +464,13 @@ def as_array(x: Any, array_module: Any = None) -> Any:
     return x
 
 
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: Array, dtype: Any) -> Any:
     """Return an array, or a scalar that its library returned, as an array of dtype ``dtype``."""
     backend = backend_of(x)
     return backend.xp.astype(backend.asarray(x), dtype)
 
 
-def as_variable(x: Any) -> Variable:
+def as_variable(x: object) -> Variable:
     """Return ``x`` if it is a Variable, else a new Variable of it that requires no grad.
 
     Raises:
@@ -504,15 +504,14 @@ def from_dlpack(x: Any) -> Variable:
     return Variable(backend.xp.from_dlpack(x), requires_grad=False)
 
 
-def get_array_module(x: Any) -> Any:
+def get_array_module(x: object) -> Any:
     """Return the namespace that computes on ``x``: ``numpy``, ``cupy``, ... (book step 52).
 
     Args:
         x: a Variable, an array, or a Python scalar, which has that of the default backend.
     """
-    if isinstance(x, Variable):
-        x = x.data
-    backend = by_type.get(type(x))
+    array: Any = x.data if isinstance(x, Variable) else x
+    backend = by_type.get(type(array))
     if backend is None:
-        backend = default_backend() if isinstance(x, Scalar) else backend_of(x)
+        backend = default_backend() if isinstance(array, Scalar) else backend_of(array)
     return backend.xp

@@ -13,7 +13,7 @@ from .function import Function
 from .functions.arithmetic import pos
 from .graph import ancestors, has_creator, leaves
 from .leaf_gradients import accumulate, require_fitting_grad
-from .variable import Variable
+from .variable import AnyArray, Variable
 
 grad_ready: Setting[Callable[[Variable], None] | None] = Setting("grad_ready", None)
 
@@ -59,7 +59,7 @@ class WatchedPass(BackwardPass):
         self.uses: dict[Variable, int] = {}
         self.used: list[Variable] = []
 
-    def run(self, y: Variable, seed: Any) -> None:
+    def run(self, y: Variable, seed: AnyArray) -> None:
         if self.is_detecting:
             check_forward(y)
         if self.callback is not None:

@@ -69,9 +69,8 @@ def compare(comparison: Comparison, x0: Variable, x1: object) -> Any:
     is_equality = comparison is operator.eq or comparison is operator.ne
     if not holds_numbers(x1) or (is_equality and (x0.data is None or unwrap(x1) is None)):
         return NotImplemented
-    if is_plain_sequence(x1):
-        x1 = backend_of(x0.data).asarray(list(x1))
-    return unwrap(Compare(comparison)(x0, x1))
+    operand: Any = backend_of(x0.data).asarray(list(x1)) if is_plain_sequence(x1) else x1
+    return unwrap(Compare(comparison)(x0, operand))
 
 
 def holds_numbers(x: object) -> bool:
