@@ -107,7 +107,8 @@ class Function:
         needs_grad: tuple[bool, ...]
         only_raw = True  # whether no input is a Variable
         some_raw = False  # whether an input is an array or number outside a Variable
-        if len(inputs) == 2:
+        n = len(inputs)
+        if n == 2:
             x0, x1 = inputs
             if isinstance(x0, Variable):
                 a0, creator, only_raw = x0.data, x0._creator, False
@@ -128,7 +129,7 @@ class Function:
             # constants, so that a graph does not hold one tuple of flags per call
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
             need_any = need0 or need1
-        elif len(inputs) == 1:
+        elif n == 1:
             (x0,) = inputs
             if isinstance(x0, Variable):
                 a0, creator, only_raw = x0.data, x0._creator, False
@@ -141,7 +142,7 @@ class Function:
                 (a0,) = admit_inputs(self, inputs, (a0,))
             arrays, needs_grad = (a0,), ONE
         else:
-            datas, flags, types = list(inputs), [False] * len(inputs), set()
+            datas, flags, types = list(inputs), [False] * n, set()
             for i, x in enumerate(inputs):
                 if isinstance(x, Variable):
                     datas[i], creator, only_raw = x.data, x._creator, False
@@ -158,16 +159,16 @@ class Function:
             if current_device:  # a library with multiple devices is in use
                 with on_device_of(*arrays):
                     y = self.forward(*arrays)
-            elif len(inputs) == 2:  # faster than unpacking a tuple
+            elif n == 2:  # faster than unpacking a tuple
                 y = self.forward(a0, a1)
             else:
                 y = self.forward(*arrays)
         except Exception as error:
             raise_explained(self, inputs, arrays, error)
 
-        if isinstance(y, tuple):
-            return self._wrap_outputs(inputs, arrays, needs_grad, need_any, only_raw, y)
         if type(y) is not type(a0):
+            if isinstance(y, tuple):
+                return self._wrap_outputs(inputs, arrays, needs_grad, need_any, only_raw, y)
             backend = by_type.get(type(y))  # NumPy returns scalars instead of 0-d arrays
             y = admit_output(self, y) if backend is None else backend.asarray(y)
         if not need_any and only_raw and _arrays_mode():
@@ -184,10 +185,10 @@ class Function:
             else:
                 recording = blocks[-1].value
             if recording:
-                if len(inputs) == 2:  # no tuple, which the garbage collector would visit
+                if n == 2:  # no tuple, which the garbage collector would visit
                     self._x0, self._x1 = inputs
                 else:
-                    self._x0 = inputs[0] if len(inputs) == 1 else inputs
+                    self._x0 = inputs[0] if n == 1 else inputs
                 self._arrays, self._result = arrays, y
                 self._needs_grad, self._serial = needs_grad, _next_serial()
                 output._creator, output._requires_grad = self, True
