@@ -36,7 +36,7 @@ def test_gradients_add_up() -> None:
     assert x.grad is None
 
 
-def test_the_latest_call_goes_first() -> None:
+def test_backward_visits_the_latest_call_first() -> None:
     x = variable(2.0)
     a = x**2
     y = a**2 + a**2
@@ -44,7 +44,7 @@ def test_the_latest_call_goes_first() -> None:
     assert x.grad.data == 64.0
 
 
-def test_there_must_be_a_graph() -> None:
+def test_backward_without_a_graph_raises() -> None:
     x = variable(1.0)
     with no_grad():
         under_no_grad = x * 2
@@ -56,7 +56,7 @@ def test_there_must_be_a_graph() -> None:
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-def test_the_seed_is_grad_if_it_is_set(create_graph: bool, backend: str) -> None:
+def test_backward_starts_from_an_assigned_grad(create_graph: bool, backend: str) -> None:
     library = get_backend(backend)
     x = Variable(library.from_numpy(np.array([1.0, 2.0])))
     y = x * 3
@@ -68,7 +68,7 @@ def test_the_seed_is_grad_if_it_is_set(create_graph: bool, backend: str) -> None
         (x * 3).backward(gradient=Variable(library.from_numpy(np.ones(3))))
 
 
-def test_a_raw_array_is_a_seed_too() -> None:
+def test_backward_starts_from_an_array() -> None:
     x = variable(1.0, 2.0)
     y = x * 3
     y.grad = np.array([1.0, 2.0])
@@ -88,7 +88,7 @@ def test_a_second_backward_needs_retain_graph() -> None:
     assert np.array_equal(x.grad.data, 2 * once), "nothing changes"
 
 
-def test_a_spent_trunk_is_named_too() -> None:
+def test_the_error_of_a_freed_shared_part_names_it() -> None:
     x = variable(2.0)
     trunk = F.sin(x)
     (trunk * 2).backward()
@@ -98,7 +98,7 @@ def test_a_spent_trunk_is_named_too() -> None:
     assert np.array_equal(x.grad.data, before), "no leaf was written, x included"
 
 
-def test_retain_grad_keeps_the_gradients_on_the_way() -> None:
+def test_retain_grad_stores_the_gradients_of_computed_variables() -> None:
     x = variable(2.0)
     a = x * 3
     b = a * a
@@ -109,7 +109,7 @@ def test_retain_grad_keeps_the_gradients_on_the_way() -> None:
     assert x.grad.data == 39.0
 
 
-def test_without_retain_grad_only_leaves_have_one() -> None:
+def test_without_retain_grad_only_leaves_have_gradients() -> None:
     x = variable(2.0)
     a = x * 3
     y = a * a
@@ -146,7 +146,7 @@ def test_truncated_backpropagation_of_the_book() -> None:
         assert np.array_equal(got, w.grad.data)
 
 
-def test_unchain_backward_keeps_an_unspent_call() -> None:
+def test_unchain_backward_keeps_the_call_of_its_variable() -> None:
     x = variable(2.0)
     a = x * 3
     y = a * a
@@ -159,7 +159,7 @@ def test_unchain_backward_keeps_an_unspent_call() -> None:
     x.unchain_backward()  # nothing behind it: nothing to do
 
 
-def test_what_was_cut_is_skipped_by_others() -> None:
+def test_backward_skips_calls_that_were_cut_off() -> None:
     x = variable(2.0)
     trunk = x * 3
     other = trunk * 5 + x
@@ -168,7 +168,7 @@ def test_what_was_cut_is_skipped_by_others() -> None:
     assert x.grad.data == 1.0
 
 
-def test_what_was_unchained_since_gets_nothing() -> None:
+def test_an_unchained_leaf_gets_no_gradient() -> None:
     x = variable(2.0)
     a = x * 3
     y = a * a + x
@@ -178,7 +178,7 @@ def test_what_was_unchained_since_gets_nothing() -> None:
     assert x.grad.data == 1.0
 
 
-def test_outputs_that_nobody_used_get_zeros() -> None:
+def test_the_gradients_of_unused_outputs_are_zeros() -> None:
     for create_graph in (False, True):
         for used, expected in ((0, 1.0), (1, 2.0)):
             x = variable(3.0)
@@ -193,7 +193,7 @@ def test_outputs_that_nobody_used_get_zeros() -> None:
         assert not Split()(x)[0].requires_grad
 
 
-def test_an_instance_is_one_call() -> None:
+def test_an_instance_can_be_called_once() -> None:
     op = F.arithmetic.Add()
     x = variable(1.0)
     op(x, x)
@@ -201,7 +201,7 @@ def test_an_instance_is_one_call() -> None:
         op(x, x)
 
 
-def test_who_wants_none_is_not_computed() -> None:
+def test_gradients_that_are_not_required_are_not_computed() -> None:
     asked = []
 
     class Watch(Function):
@@ -244,7 +244,7 @@ def test_no_two_gradients_share_memory(compute, create_graph: bool) -> None:
     assert np.array_equal(z.grad.data, [1.0, 1.0])
 
 
-def test_arrays_that_an_op_keeps_are_copied() -> None:
+def test_gradients_that_an_op_holds_are_copied() -> None:
     class Twice(Function):
         def forward(self, x0, x1):
             self.kept = np.ones(2)
@@ -275,7 +275,7 @@ def test_a_leaf_gets_its_own_dtype() -> None:
         assert x.grad.dtype == np.float32
 
 
-def test_a_wrong_backward_is_named() -> None:
+def test_the_error_of_a_wrong_backward_names_it() -> None:
     class WrongShape(Function):
         def forward(self, x):
             return x * 2
@@ -304,7 +304,7 @@ def test_a_wrong_backward_is_named() -> None:
     assert np.array_equal(x.grad.data, [2.0, 2.0])
 
 
-def test_running_out_of_memory_is_not_taken_for_a_wrong_shape() -> None:
+def test_a_memory_error_is_not_reported_as_a_wrong_shape() -> None:
     class Huge(F.shape.Reshape):
         def forward(self, x):
             raise MemoryError
@@ -427,7 +427,7 @@ def test_a_chain_of_a_million_calls() -> None:
     assert x.grad.data == 1.0
 
 
-def test_only_the_outputs_you_hold_keep_a_graph_alive() -> None:
+def test_a_graph_lives_as_long_as_its_outputs() -> None:
     gc.disable()
     try:
         x = variable(1.0)
@@ -520,7 +520,7 @@ def test_float32_stays_float32_through_two_backwards() -> None:
     assert (y.dtype, g.dtype, x.grad.dtype) == (np.float32,) * 3
 
 
-def test_a_live_call_is_two_objects_for_the_collector_and_a_freed_one_is_one() -> None:
+def test_the_garbage_collector_visits_two_objects_per_live_call_and_one_per_freed_call() -> None:
     def tracked() -> int:
         gc.collect()
         return len(gc.get_objects())

@@ -110,7 +110,7 @@ def test_a_jacobian_can_be_differentiated() -> None:
     np.testing.assert_allclose(x.grad.data, 6 * POINT)
 
 
-def test_gradients_on_the_way_are_kept_only_for_those_who_ask(monkeypatch: Any) -> None:
+def test_gradients_of_computed_variables_are_stored_only_on_request(monkeypatch: Any) -> None:
     from dezero_core import watched_pass
 
     copied = []
@@ -186,7 +186,7 @@ def test_grad_leaves_what_it_does_not_need_for_a_later_backward() -> None:
     np.testing.assert_allclose(x.grad.data, 2 * np.sin(x.data) * np.cos(x.data))
 
 
-def test_grad_names_a_freed_graph_on_the_way() -> None:
+def test_grad_through_a_freed_graph_raises() -> None:
     x = at("numpy")
     h = F.sin(x)
     F.sum(h).backward()

@@ -122,7 +122,7 @@ def test_what_is_no_gradient_of_the_variable_changes_nothing(returned: Any, erro
     assert x.grad is None and w.grad is None
 
 
-def test_an_error_of_a_hook_leaves_no_mode_behind() -> None:
+def test_an_error_of_a_hook_restores_the_mode() -> None:
     x = variable(1.0)
     handle = x.register_hook(lambda g: 1 / 0)
     with pytest.raises(ZeroDivisionError):
