@@ -387,14 +387,15 @@ def call(layer: Any, x: Any) -> Any:
 def onednn() -> None:
     from dezero_core.extend import Kernel, plugins  # noqa: F401 (the plugin needs them)
     from dezero_nn.windows import ConvParams
-    from dezero_onednn import convolution, library
+    from dezero_onednn import blocked, library
 
     draw = np.random.default_rng(0)
     x = draw.standard_normal((2, 16, 12, 12), np.float32)
     W = draw.standard_normal((16, 16, 3, 3), np.float32)
+    params = ConvParams(pad=(1, 1))
 
     def job(number: int) -> Any:
-        return library.engine(), convolution.onednn_conv2d(x, W, None, ConvParams(pad=(1, 1)))
+        return library.engine(), blocked.onednn_blocked_conv2d(x, W, None, params)
 
     results = race(job)
     assert is_one([engine for engine, _ in results]) and are_equal([y for _, y in results])
