@@ -1,8 +1,8 @@
-"""Single convolutions over a wide grid of shapes: forward and both gradients, each side alone.
+"""Time single convolutions of many shapes: the output and both gradients, one side per process.
 
 ``python benchmarks/convolutions.py [--seed SEED] --from NUMBER SIDE`` prints seconds, a line for
-each shape from that number on. Without a seed the shapes are those of the table below; with one
-they are drawn.
+each shape from that number on. Without a seed the shapes are those of `GRID`; with one they are
+drawn at random.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 
 class Shape(NamedTuple):
-    """N images of C channels, OC filters of side K."""
+    """The shape of a convolution: N images of C channels and OC filters of K x K."""
 
     N: int
     C: int
@@ -78,7 +78,7 @@ GRID = [
 
 
 def drawn(seed: int, count: int = 40) -> list[Shape]:
-    """Shapes of the same range, none of them known in advance."""
+    """Draw shapes from the same range as those of `GRID`."""
     draw = np.random.default_rng(seed)
     found: list[Shape] = []
     while len(found) < count:
@@ -88,10 +88,10 @@ def drawn(seed: int, count: int = 40) -> list[Shape]:
         C, OC = (int(n) for n in np.exp(draw.uniform(0, np.log(513), 2)))
         N, groups = int(np.exp(draw.uniform(0, np.log(65)))), 1
         dilation = int(draw.choice([1, 1, 1, 1, 2])) if K == 3 else 1
-        kind = draw.choice(["dense", "dense", "dense", "dense", "depthwise", "grouped"])
-        if kind == "depthwise" and K > 1:
+        groups_type = draw.choice(["dense", "dense", "dense", "dense", "depthwise", "grouped"])
+        if groups_type == "depthwise" and K > 1:
             groups, OC = C, C
-        elif kind == "grouped":
+        elif groups_type == "grouped":
             groups = 4
             C, OC = 4 * -(-C // 4), 4 * -(-OC // 4)
         pad = int(draw.choice([0, K // 2 * dilation]))
@@ -106,7 +106,7 @@ def drawn(seed: int, count: int = 40) -> list[Shape]:
 
 
 def arrays(shape: Shape) -> tuple[Any, Any, Any]:
-    """Images, filters, bias."""
+    """Return images, filters and a bias, drawn from the standard normal distribution."""
     draw = np.random.default_rng(0)
     x = draw.standard_normal((shape.N, shape.C, shape.H, shape.W), np.float32)
     fan = shape.C // shape.groups * shape.K**2
@@ -158,7 +158,7 @@ SIDES: dict[str, Callable[[Shape], Callable[[], None]]] = {
 
 
 def seconds(run: Callable[[], None], budget: float = 0.35) -> float:
-    """Median of as many repetitions as the budget allows, three at least."""
+    """Return the median time of as many runs as fit into the budget, and at least three."""
     run()
     times: list[float] = []
     while len(times) < 3 or (sum(times) < budget and len(times) < 50):

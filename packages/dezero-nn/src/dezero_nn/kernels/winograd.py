@@ -9,7 +9,7 @@ The gradients use the same transforms, transposed. Work is split over the batch;
 the filters or channels, and for one image over its rows of tiles.
 
 An inf or nan spreads over its tile, and rounding errors are about three times those of a direct
-sum: ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0023.
+sum: ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0010.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
@@ -38,7 +38,7 @@ from ..windows import DENSE, ConvParams, ConvShapes, Pair, Shape
 from . import tiles
 from .filters import cached_transform
 from .im2col import MULTIPLY_ADD, add_up
-from .tiling import POINTS
+from .tiling import MIN_BLOCK, POINTS
 
 TRANSFORM, TRANSFORM_OUTPUT = 2.0, 0.8
 """Estimated nanoseconds per element of a transformed input or filter, and of a transformed output;
@@ -52,8 +52,8 @@ CALLS = 20_000
 """Nanoseconds of the NumPy calls that im2col does not make. Off by two: for very small images only.
 """
 
-MIN_TILES = 96
-"""Tiles below which work is split over channels instead of the batch. Half or twice: under 5 %."""
+MIN_TILES = MIN_BLOCK
+"""Tiles below which work is split over channels instead of the batch."""
 
 
 def cost_of_tiles(size: int, part: str, shapes: ConvShapes) -> float:
