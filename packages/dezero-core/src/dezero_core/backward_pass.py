@@ -1,4 +1,4 @@
-"""One backward pass: visit every call behind a Variable once, the latest call first.
+"""One backward pass: visit each call that a Variable depends on once, the latest call first.
 
 In a plain pass gradients are arrays; with ``create_graph=True`` the same lines run on Variables.
 docs/adr/0001 has the reasons.
@@ -26,16 +26,16 @@ from .variable_hooks import after_hooks, gradients_after_hooks
 
 
 class BackwardPass:
-    """One run of backward. A subclass can look on, see `watched_pass`.
+    """One run of backward; `watched_pass` has the subclass for passes that need more.
 
     Args:
         retain_graph: keep the arrays of the calls, for another backward.
 
     Attributes:
         grads: the gradients so far. That of a leaf is stored under the leaf, that of a computed
-            Variable under the serial number of its call; a call with several outputs has a list.
+            Variable under the serial number of its call; a call with multiple outputs has a list.
         heap: calls with a gradient that are not visited yet, under their negative serial number.
-        shared: gradients of leaves whose array something else may hold.
+        shared: gradients of leaves whose array may be used elsewhere.
     """
 
     is_detecting = False  # whether it looks for NaN, see `detect_anomaly`
@@ -50,7 +50,7 @@ class BackwardPass:
         self.part_sums: PartSums | None = None  # created by the first part, see `GetItem`
 
     def run(self, y: Variable, seed: AnyArray) -> None:
-        """Compute the gradients of the leaves behind ``y``, whose own gradient is ``seed``."""
+        """Compute the gradients of the leaves that ``y`` depends on; that of ``y`` is ``seed``."""
         self.root = root = y.creator
         if root is None:
             self.grads[y] = self.shared[y] = seed
@@ -95,7 +95,7 @@ class BackwardPass:
                         if gx is gy or function._is_special or is_shared(gx, function):
                             self.shared[x] = gx
                     continue
-                if creator._result is not a:  # one of several outputs, or replaced since
+                if creator._result is not a:  # one of multiple outputs, or x.data was replaced
                     require_recorded(x, a, creator._result)
                 serial = creator._serial
                 if x._index is not None:
@@ -125,7 +125,7 @@ class BackwardPass:
         return gxs
 
     def add_output_gradient(self, function: Function, index: int, gy: Any) -> None:
-        """Add ``gy`` to the gradient of one of several outputs of a call."""
+        """Add ``gy`` to the gradient of one of multiple outputs of a call."""
         if function._cut:
             return
         if function._arrays is None:

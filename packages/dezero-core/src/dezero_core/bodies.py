@@ -102,7 +102,7 @@ def steps(inner: Any, run: Run, owned: bool = True) -> Generator[Any, Any, Any]:
     Args:
         inner: the generator.
         run: calls a function in the block or context.
-        owned: close ``inner`` with this one; False if somebody else may hold it.
+        owned: close ``inner`` with this one; False if it may be used elsewhere.
     """
     resume, value = inner.send, None
     while True:

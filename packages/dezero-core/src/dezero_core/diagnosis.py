@@ -193,7 +193,7 @@ def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError
         if memory is not None:
             raise OutOfMemory(
                 f"{type(function).__name__}({described(arrays)}): the device is full: {memory}. "
-                "Smaller batches help; no_grad() where nothing is trained; losses kept as "
+                "Smaller batches help; no_grad() where nothing is trained; losses stored as "
                 "float(loss), not as Variables, which hold their graphs"
             ) from error
 

@@ -1,4 +1,4 @@
-"""Walk the graph of calls behind a Variable, and cut it off."""
+"""Walk the calls that a Variable depends on, and cut them off."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ class WeakIdentityDict(MutableMapping[K, V]):
         number, owner = id(key), ref(self)  # weak, so that the callback makes no cycle
 
         def forget(_: ref[K]) -> None:
-            found = owner()
-            if found is not None:
-                found._entries.pop(number, None)
+            mapping = owner()
+            if mapping is not None:
+                mapping._entries.pop(number, None)
 
         self._entries[number] = ref(key, forget), value
 

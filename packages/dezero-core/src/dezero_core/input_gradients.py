@@ -1,4 +1,4 @@
-"""The ``backward`` of one op: how unusual ones are called, and what is wrong with results."""
+"""Call an unusual ``backward``, fit its gradients to the inputs, and explain its failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .variable import AnyArray, Variable, get_array_module
 
 
 def run_special(function: Function, gy: Any) -> Any:
-    """Run a backward with several outputs or hooks, or of a class outside our packages.
+    """Run the backward of a call with multiple outputs or hooks, or of a class from elsewhere.
 
     An output that got no gradient counts as zeros, unless the class sets ``materialize_grads`` to
     False.

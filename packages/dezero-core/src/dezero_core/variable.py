@@ -51,7 +51,7 @@ Index: TypeAlias = (
 )
 """An index of a Variable, as in ``x[index]``."""
 Lengths: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-"""One length or axis, or several."""
+"""One length or axis, or a sequence of them."""
 
 
 class Variable:
@@ -178,8 +178,8 @@ class Variable:
 
     def __contains__(self, value: object) -> bool:
         """Return whether any element equals ``value``, which broadcasts as in NumPy."""
-        found = self == value
-        return found is not False and bool(get_array_module(self).any(found))
+        is_equal = self == value
+        return is_equal is not False and bool(get_array_module(self).any(is_equal))
 
     def __setitem__(self, index: object, value: object) -> None:
         """Raise TypeError: the graph cannot record an assignment."""
@@ -232,8 +232,8 @@ class Variable:
     ) -> Any:
         """Return the only element as a 0-d array."""
         if self.data is None or self.size != 1:
-            given = "no data" if self.data is None else f"shape {self.shape}"
-            raise error(f"{op}: expected a Variable of one element, got {given}; {remedy}")
+            actual = "no data" if self.data is None else f"shape {self.shape}"
+            raise error(f"{op}: expected a Variable of one element, got {actual}; {remedy}")
         return get_array_module(self).reshape(self.data, ())
 
     def _number(self, op: str, remedy: str) -> Any:
@@ -257,8 +257,8 @@ class Variable:
         # Refuse shape (1,): NumPy would treat it as an integer, and array[x] would lose an axis.
         number = None if self.data is None or self.ndim else self.item()
         if type(number) is not int:
-            given = "no data" if self.data is None else f"shape {self.shape}, {self.dtype}"
-            raise TypeError(f"index: expected an integer without axes, got {given}; write int(x)")
+            actual = "no data" if self.data is None else f"shape {self.shape}, {self.dtype}"
+            raise TypeError(f"index: expected an integer without axes, got {actual}; write int(x)")
         return number
 
     # Rounding gives a Python number, which has no graph.

@@ -74,7 +74,7 @@ class WatchedPass(BackwardPass):
         self.store(function, gy)
         flags = self.narrowed.get(function._serial)
         if flags is not None and True not in flags:
-            return ()  # no gradient behind this call is asked for
+            return ()  # this call leads to no gradient that was asked for
         gxs = super().visit(function, gy)
         if self.is_detecting:
             check_input_gradients(function, gxs)
