@@ -3,7 +3,7 @@
     hatch run python benchmarks/step_profile.py [--list]
 
 The step is the fourth of its network, so caches and lazy parameters are filled. ``--list`` prints
-the functions in the order in which the step first enters them: the way that docs/tour.md follows.
+the functions in the order in which the step first enters them, as docs/tour.md follows them.
 """
 
 import sys
