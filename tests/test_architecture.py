@@ -173,6 +173,17 @@ def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
     }
 
 
+def test_onednn_imports_three_modules_of_nn() -> None:
+    """A third party could have written dezero-onednn: it estimates and calls only its own code."""
+    found = {
+        node.module
+        for _, tree in modules(SOURCES["dezero-onednn"])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dezero_nn")
+    }
+    assert found == {"dezero_nn.conv_kernels", "dezero_nn.parallel", "dezero_nn.windows"}
+
+
 IMPORTABLE = {
     "dezero_core": "the names that users import",
     "dezero_core.functions": "ops",
