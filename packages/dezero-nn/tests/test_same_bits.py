@@ -131,23 +131,16 @@ def different(calls: dict[str, Call], first: dict[str, list[bytes]], seconds: fl
 
 
 def benchmark_shapes() -> list[Any]:
-    """Return the shapes of benchmarks/convolutions.py; those that take long are slow tests."""
+    """Return the shapes of benchmarks/convolutions.py."""
     path = Path(__file__).parents[3] / "benchmarks" / "convolutions.py"
     spec = spec_from_file_location("convolutions", path)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-
-    def multiply_adds(s: Any) -> int:
-        return s.N * s.OC * s.C // s.groups * (s.H * s.W // s.stride**2) * s.K**2
-
-    return [
-        pytest.param(s, marks=pytest.mark.slow if multiply_adds(s) > 3e7 else [], id=str(tuple(s)))
-        for s in module.GRID
-    ]
+    return list(module.GRID)
 
 
-@pytest.mark.parametrize("shape", benchmark_shapes())
+@pytest.mark.parametrize("shape", benchmark_shapes(), ids=str)
 def test_a_convolution_has_the_same_bits_with_and_without_a_graph(shape: Any) -> None:
     draw, (N, C, H, W, OC, K, *settings) = np.random.default_rng(0).standard_normal, shape
     x, weight, b = (
