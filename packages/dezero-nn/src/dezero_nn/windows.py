@@ -33,7 +33,9 @@ def pair(x: Any, name: str = "pair") -> Pair:
     return height, width
 
 
-def window_settings(op: str, kernel_size: Any, stride: Any, pad: Any) -> tuple[Pair, Pair, Pair]:
+def window_settings(
+    op: str, kernel_size: int | Pair, stride: int | Pair, pad: int | Pair
+) -> tuple[Pair, Pair, Pair]:
     """Return the three parameters of windows as pairs; see `pair`."""
     return (
         pair(kernel_size, f"{op}: kernel_size"),

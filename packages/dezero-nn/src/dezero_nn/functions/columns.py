@@ -12,6 +12,7 @@ from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op
 from dezero_core.functions import reshape, transpose
 from dezero_core.hints import hinted
+from dezero_core.variable import AnyArray, Operand
 
 from ..windows import DENSE, Pair, Shape, element_of_windows, window_counts, window_settings
 
@@ -55,18 +56,18 @@ class Im2col(Function):
     def __init__(self, kernel: Pair, stride: Pair, pad: Pair, value: float = 0.0) -> None:
         self.kernel, self.stride, self.pad, self.value = kernel, stride, pad, value
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         window_counts(x.shape, self.kernel, self.stride, self.pad)
         return im2col_op(x, self.kernel, self.stride, self.pad, DENSE, self.value)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
         return Col2im(x.shape, self.kernel, self.stride, self.pad)(gy)
 
 
 @hinted
 def im2col(
-    x: Any, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0,
+    x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0,
     to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
     """Return every window of images, one per row of a matrix (book step 57).
@@ -99,7 +100,7 @@ class Col2im(Function):
     def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.shape, self.kernel, self.stride, self.pad = tuple(shape), kernel, stride, pad
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Any:
         counts = window_counts(self.shape, self.kernel, self.stride, self.pad)
         expected = (*self.shape[:2], *self.kernel, *counts)
         if tuple(x.shape) != expected:
@@ -108,13 +109,13 @@ class Col2im(Function):
             )
         return col2im_op(x, self.shape, self.stride, self.pad, DENSE)
 
-    def backward(self, gy: Any) -> Any:
+    def backward(self, gy: AnyArray) -> Any:
         return Im2col(self.kernel, self.stride, self.pad)(gy)
 
 
 @hinted
 def col2im(
-    x: Any, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
+    x: AnyArray, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
     pad: int | Pair = 0, to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
     """Return images to which windows are scatter-added: the transpose of `im2col`.
