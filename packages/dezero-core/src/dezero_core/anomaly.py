@@ -1,4 +1,4 @@
-"""Find the op that computed the first NaN: `detect_anomaly`."""
+"""Define `detect_anomaly`, which finds the op that computed the first NaN."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ detecting = _detect.get
 
 
 def detect_anomaly(function: Callable[..., Any] | None = None) -> Any:
-    """In this block, ``backward`` raises an error that names the op with the first NaN.
+    """Make ``backward`` raise an error that names the op that computed the first NaN.
 
-    Use it as a block or a decorator; see `dezero_core.config.Block`.
+    Use it in a ``with`` statement or as a decorator; see `dezero_core.config.Block`.
 
-    If the Variable that backward starts from has a NaN, the error names the first call in the
-    graph with a NaN in its output, else the first call with a NaN in its gradients. Reading every
-    gradient makes the program wait for the device: use it to find an error, not to train.
+    If the Variable that backward starts from contains a NaN, the error names the earliest call
+    whose output contains one. Otherwise it names the first call whose backward returned one.
+    Checking every gradient makes the program wait for the device, so use it for debugging, not for
+    training.
 
     Raises:
-        AnomalyError: raised by ``backward``, before it writes any ``grad``.
+        AnomalyError: ``backward`` found a NaN. It raises before it writes any ``grad``.
     """
     return named_block("detect_anomaly", _detect, True, function)
 
 
 def check_forward(y: Variable) -> None:
-    """Raise if ``y`` has a NaN; name its first ancestor with a NaN in its output."""
+    """Raise `AnomalyError` if ``y`` contains a NaN; name the earliest call that computed one."""
     if not has_nan(y.data):
         return
     for function in reversed(ancestors(y)):
@@ -40,22 +41,23 @@ def check_forward(y: Variable) -> None:
 
 
 def check_input_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
-    """Raise if the backward of a call has returned a gradient with a NaN."""
+    """Raise `AnomalyError` if a call's backward returned a gradient that contains a NaN."""
     for position, gx in enumerate(gxs):
         if function._needs_grad[position] and has_nan(unwrap(gx)):
             raise AnomalyError(
-                f"the gradient of input {position} is NaN, passed on by {described(function)}"
+                f"the gradient of input {position} is NaN, returned by the backward of "
+                f"{described(function)}"
             )
 
 
 def output_arrays(function: Function) -> tuple[Any, ...]:
-    """Return the output arrays of a call; a freed call has none."""
+    """Return a call's output arrays, or an empty tuple if the call was freed."""
     result = function._result
     return result if isinstance(result, tuple) else () if result is None else (result,)
 
 
 def has_nan(array: object) -> bool:
-    """Return whether an array of floats has a NaN."""
+    """Return whether a floating-point array contains a NaN."""
     if not hasattr(array, "dtype"):
         return False
     xp = get_array_module(array)
@@ -63,13 +65,13 @@ def has_nan(array: object) -> bool:
 
 
 def described(function: Function) -> str:
-    """Return the name and number of a call, with its inputs."""
+    """Describe a call by its class, serial number and inputs."""
     inputs = [summary(x) for x in function._call_inputs()] if function._arrays is not None else []
     return f"{type(function).__name__} (call {function._serial}) of {', '.join(inputs)}"
 
 
 def summary(x: object) -> str:
-    """Return the name, shape, dtype and range of an input as text."""
+    """Describe an input by its name, shape, dtype and range of values."""
     array = unwrap(x)
     if not hasattr(array, "dtype"):
         return repr(array)

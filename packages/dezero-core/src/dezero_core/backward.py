@@ -1,4 +1,4 @@
-"""``Variable.backward``: write the gradients of the leaves that a Variable depends on."""
+"""Define ``Variable.backward``, which writes the gradients of a Variable's leaves."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ def backward(
     gradient: Variable | Array | None = None,
     retain_graph: bool | None = None,
 ) -> None:
-    """Add to ``x.grad`` the gradient of this Variable, for every leaf ``x`` it depends on.
+    """Add to ``x.grad`` the gradient with respect to ``x``, for every leaf ``x`` of the graph.
 
-    Leaves are written when all gradients are computed: an error leaves every ``grad`` as it was.
-    Called on a leaf that requires grad, it adds ``gradient`` to the leaf's own ``grad``.
+    No ``grad`` is written until all gradients are computed, so an error changes none of them. If
+    this Variable is itself a leaf that requires grad, ``gradient`` is added to its own ``grad``.
 
     Args:
-        retain_grad: also write the gradients of this Variable and of the computed Variables that
-            it depends on.
-        create_graph: record how the gradients are computed, so that they can be
-            differentiated in turn (book step 32). A leaf and its gradient then refer to each
-            other until ``cleargrad()``.
-        gradient: the gradient of this Variable itself, a Variable or an array of its shape. By
-            default it is what the program has assigned to ``self.grad`` (book step 6), else ones;
-            a ``grad`` that an earlier backward wrote is not used.
-        retain_graph: keep the graph for another backward; by default calls are freed when they
-            have been visited, unless ``create_graph``.
+        retain_grad: also write the ``grad`` of this Variable and of all computed Variables that it
+            depends on (default False).
+        create_graph: record a graph of the gradients, so that they can be differentiated (book
+            step 32). A leaf and its gradient then form a reference cycle until ``cleargrad()``.
+        gradient: the gradient with respect to this Variable, a Variable or an array of the same
+            shape. The default is the ``grad`` that the program assigned to this Variable (book
+            step 6), else ones. A ``grad`` that an earlier backward wrote is not used.
+        retain_graph: keep the graph for another backward (default: the value of
+            ``create_graph``). Otherwise each call is freed after its backward has run.
 
     Raises:
         GraphError: this Variable does not require grad, or an earlier backward freed the graph.
@@ -45,10 +44,10 @@ def backward(
     """
     if not isinstance(retain_grad, bool):
         raise ArgumentError(
-            f"backward: retain_grad is True or False, got {type(retain_grad).__name__}; to start "
-            "from another gradient than ones, write y.backward(gradient=...)"
+            f"backward: retain_grad: got {type(retain_grad).__name__}; expected True or False; to "
+            "start from a gradient other than ones, write y.backward(gradient=...)"
         )
-    is_leaf = self.creator is None  # its own grad is added to, and is not a seed
+    is_leaf = self.creator is None  # a leaf's grad accumulates, so it is never the seed
     if gradient is None and not is_leaf:
         gradient = assigned_grad(self)
     if retain_graph is None:
@@ -65,7 +64,7 @@ def backward(
 
 
 def assigned_grad(y: Variable) -> Variable | None:
-    """Return ``y.grad`` if the program has assigned it, and no backward has written it since."""
+    """Return ``y.grad`` if the program assigned it and no backward has replaced it, else None."""
     if y._grad is None or y._grad is not getattr(y, "_assigned", None):
         return None
     return y._grad
@@ -74,14 +73,14 @@ def assigned_grad(y: Variable) -> Variable | None:
 def run_backward(
     backward_pass: BackwardPass, y: Variable, seed: Variable, create_graph: bool
 ) -> None:
-    """Run a pass from ``y``, and add the gradients to the leaves."""
+    """Run a backward pass from ``y``, and add the gradients to the leaves."""
     with PassMode(backward_pass, create_graph):
         backward_pass.run(y, seed if create_graph else seed.data)
-        # All that can fail is done before the first grad is written.
+        # Do everything that can fail before the first grad is written.
         for x in backward_pass.grads:
             require_fitting_grad(x)
         gradients = backward_pass.final_gradients()
         if y.creator is not None:
-            y._grad = None  # it is retained, or gone
+            y._grad = None  # drop the seed; a retained gradient is written below
         for x, g in gradients:
             accumulate(x, g)

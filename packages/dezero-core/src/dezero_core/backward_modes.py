@@ -1,7 +1,8 @@
-"""Choose whether a backward runs on arrays or Variables, on shared gradients or copies.
+"""Choose whether ``backward`` methods run on arrays or on Variables.
 
-In a plain pass, a backward of our packages runs on arrays, and never writes to them. `run_foreign`
-calls the backward of a class from elsewhere.
+A backward pass without ``create_graph`` is a plain pass. In it, the ``backward`` methods of
+DeZero's own packages run on arrays, and never write to them. `run_foreign` runs the ``backward`` of
+other classes: on Variables if it needs them, and on copies of the gradients.
 """
 
 from __future__ import annotations
@@ -21,26 +22,27 @@ from .errors import FunctionWarning
 from .variable import AnyArray, Variable, unwrap
 
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
-"""The plain pass that runs in this context, a `backward_pass.BackwardPass`, or None.
+"""The `backward_pass.BackwardPass` without ``create_graph`` that runs in this context, or None.
 
-In a plain pass, gradients are arrays, and ``self.inputs`` and ``self.outputs`` yield arrays. A
-library function then returns an array if all of its arguments are arrays.
+In such a pass, gradients, ``self.inputs`` and ``self.outputs`` are arrays. A function of DeZero
+then returns an array if all of its arguments are arrays.
 """
 
 Call = Any
 """A `dezero_core.function.Function`, which this module cannot import."""
 
 Flags = Mapping[Any, tuple[bool, ...]]
-"""One flag for each input, by the serial number of a call."""
+"""A tuple with one flag for each input, by the serial number of the call."""
 
 ALL: Flags = MappingProxyType({})
+"""Flags that replace none, so every call computes the gradients of `Function.needs_grad`."""
 
 narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
-"""Flags that replace `Function.needs_grad` in this pass, by serial number; see `grad`."""
+"""Flags that replace `Function.needs_grad` in the current pass; see `derivatives.grad`."""
 
 
 class PassMode:
-    """A block in which one pass runs: on arrays, or on Variables with ``create_graph``.
+    """Context manager for one backward pass: on arrays, or on Variables with ``create_graph``.
 
     Args:
         backward_pass: the pass, a `backward_pass.BackwardPass`.
@@ -66,10 +68,9 @@ OUR_PACKAGES = ("dezero_core", "dezero_nn")
 
 
 def run_foreign(call: Call, gys: list[Any]) -> Any:
-    """Run the backward of a class from outside our packages, on Variables if it needs them.
+    """Run the backward of a class outside DeZero's packages, on Variables if it needs them.
 
-    The backward gets copies of its gradients, because it may write to them, and other calls may
-    share them.
+    It gets copies of the gradients, because it may write to them and other calls may use them.
     """
     gys = [copy_gradient(gy) for gy in gys]
     if plain_pass.get() is None or not needs_variables(call):
@@ -89,7 +90,7 @@ def copy_gradient(gy: AnyArray | None) -> Any:
     if not isinstance(gy, Variable):
         return gy if gy is None else backend_of(gy).copy(gy)
     if gy._creator is None and gy._requires_grad:
-        return +gy  # a copy of a leaf would be another leaf
+        return +gy  # an unrecorded copy would be a new leaf
     copied = copy(gy)
     copied.data = backend_of(gy.data).copy(gy.data)
     return copied
@@ -111,7 +112,7 @@ def needs_variables(call: Call) -> bool:
 def looks_for_variables(code: CodeType) -> bool:
     """Return whether a backward reads ``.data`` or changes something in place.
 
-    ``x *= 2`` rebinds a Variable to a new one, but changes an array that others may hold.
+    ``x *= 2`` binds ``x`` to a new Variable, but would overwrite an array used elsewhere.
     """
     nested = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
@@ -127,7 +128,7 @@ def looks_for_variables(code: CodeType) -> bool:
 
 STORE_ITEM, OPERATOR = opmap["STORE_SUBSCR"], opmap["BINARY_OP"]
 FIRST_IN_PLACE = 13
-"""Argument of Python's BINARY_OP for ``+=``, the first of the operators that work in place."""
+"""Argument of Python's BINARY_OP instruction for ``+=``, the first in-place operator."""
 
 
 def note_assumption(call: Call, code: CodeType) -> None:
@@ -138,7 +139,7 @@ def note_assumption(call: Call, code: CodeType) -> None:
         warnings.warn_explicit(
             f"{type(call).__name__}.backward reads .data or changes something in place: it is run "
             "on Variables, which is slower; write on_variables = True in the class to say so, or "
-            "False if it works on arrays (said once, for the first such class)",
+            "False if it works on arrays (shown once, for the first such class)",
             FunctionWarning,
             code.co_filename,
             code.co_firstlineno,

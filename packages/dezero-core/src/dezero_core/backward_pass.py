@@ -1,7 +1,7 @@
-"""One backward pass: visit each call that a Variable depends on once, the latest call first.
+"""Run one backward pass: visit each call that a Variable depends on once, the latest call first.
 
-In a plain pass gradients are arrays; with ``create_graph=True`` the same lines run on Variables.
-docs/adr/0001 has the reasons.
+Gradients are arrays, or Variables if ``create_graph`` is True; the same code runs on both.
+docs/adr/0001 gives the reasons.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from .variable_hooks import after_hooks, gradients_after_hooks
 
 
 class BackwardPass:
-    """One run of backward; `watched_pass` has the subclass for passes that need more.
+    """One backward pass; `WatchedPass` can also retain, check and report gradients.
 
     Args:
-        retain_graph: keep the arrays of the calls, for another backward.
+        retain_graph: keep the arrays of the calls for another backward.
 
     Attributes:
-        grads: the gradients so far. That of a leaf is stored under the leaf, that of a computed
-            Variable under the serial number of its call; a call with multiple outputs has a list.
-        heap: calls with a gradient that are not visited yet, under their negative serial number.
-        shared: gradients of leaves whose array may be used elsewhere.
+        grads: the gradients computed so far. The key is a leaf, or the serial number of the call
+            that computed the Variable. The value of a call with multiple outputs is a list.
+        heap: unvisited calls that have a gradient, as pairs (-serial number, call).
+        shared: by leaf, a gradient whose array may be used elsewhere.
     """
 
-    is_detecting = False  # whether it looks for NaN, see `detect_anomaly`
+    is_detecting = False  # whether the pass checks for NaN, see `detect_anomaly`
     root: Function | None = None  # the call that the pass starts from
 
     def __init__(self, retain_graph: bool) -> None:
@@ -46,11 +46,11 @@ class BackwardPass:
         self.grads: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
         self.shared: dict[Variable, Any] = {}
-        self.final: set[int] = set()  # the ids of arrays that are the gradient of some leaf
-        self.part_sums: PartSums | None = None  # created by the first part, see `GetItem`
+        self.final: set[int] = set()  # ids of the arrays already returned as gradients
+        self.part_sums: PartSums | None = None  # created at first use by `GetItem`
 
     def run(self, y: Variable, seed: AnyArray) -> None:
-        """Compute the gradients of the leaves that ``y`` depends on; that of ``y`` is ``seed``."""
+        """Compute the gradients of all leaves of ``y`` from ``seed``, the gradient of ``y``."""
         self.root = root = y.creator
         if root is None:
             self.grads[y] = self.shared[y] = seed
@@ -61,8 +61,8 @@ class BackwardPass:
             self.add_output_gradient(root, y._index, seed)
         grads, heap, visit, retain_graph = self.grads, self.heap, self.visit, self.retain_graph
         while heap:
-            # Calls are numbered in the order they were made. Every call that used an output of
-            # the latest one has been visited, so its gradient is complete.
+            # Serial numbers follow the order of the calls. Every call that used an output of the
+            # latest remaining call has been visited, so the gradient of that call is complete.
             function = heappop(heap)[1]
             arrays = function._arrays
             if arrays is None:
@@ -82,15 +82,15 @@ class BackwardPass:
                     raise not_a_gradient(gx, function) from None
                 if not has_shape:
                     gx = unbroadcast(gx, a, function)
-                # The gradient goes on to the call that computed x, or stays with the leaf x.
-                # Gradients that meet there are added, always in a new array.
+                # Pass the gradient to the call that computed x, or store it for the leaf x. Add a
+                # second gradient of the same Variable in a new array, never in place.
                 creator = x._creator
                 if creator is None:
                     if x.data is not a and not is_beside(x.data, a):
                         raise replaced(x, a)
                     if x in grads:
                         grads[x] = grads[x] + gx
-                    elif x._requires_grad:  # it may have been unchained since the call
+                    elif x._requires_grad:  # x may have been unchained since the call
                         grads[x] = gx
                         if gx is gy or function._is_special or is_shared(gx, function):
                             self.shared[x] = gx
@@ -109,7 +109,7 @@ class BackwardPass:
                 function._free()
 
     def visit(self, function: Function, gy: Any) -> tuple[Any, ...]:
-        """Return the gradients of the inputs of a call; none if its backward is not to be run."""
+        """Return the gradients of a call's inputs, or () if its backward was skipped."""
         try:
             if function._is_special or type(gy) is list:
                 gxs = run_special(function, gy)
@@ -125,7 +125,7 @@ class BackwardPass:
         return gxs
 
     def add_output_gradient(self, function: Function, index: int, gy: Any) -> None:
-        """Add ``gy`` to the gradient of one of multiple outputs of a call."""
+        """Add ``gy`` to the gradient of output ``index`` of a call with multiple outputs."""
         if function._cut:
             return
         if function._arrays is None:
@@ -137,11 +137,11 @@ class BackwardPass:
         gys[index] = gy if gys[index] is None else gys[index] + gy
 
     def final_gradients(self) -> list[tuple[Variable, Any]]:
-        """Return the leaves with their gradients, after `run`."""
+        """Return each leaf with its gradient; call this after `run`."""
         return [(x, self.final_gradient(x, g)) for x, g in self.grads.items()]
 
     def final_gradient(self, x: Variable, g: AnyArray) -> Any:
-        """Return the gradient of ``x``, after the hooks of a leaf, as an array of its own.
+        """Return the gradient of ``x`` after its hooks, as an unshared array of the dtype of ``x``.
 
         Raises:
             GraphError: the data of ``x`` was replaced by an array of another shape or library.

@@ -1,7 +1,7 @@
 """Return gradients, Jacobians and Hessians as values, without changing any ``x.grad``.
 
 `jacobian`, `hessian` and `hvp` call their function once and differentiate the same graph as often
-as needed, so dropout draws one mask. Running statistics and other Buffers do not change; see
+as needed, so dropout draws only one mask. Running statistics and other Buffers do not change; see
 `dezero_core.config.Configuration`.
 """
 
@@ -37,13 +37,16 @@ def grad(
 
     Args:
         y: a computed Variable, any shape.
-        xs: a Variable or a sequence of them: leaves, or computed Variables that ``y`` depends on.
-        gy: the gradient of ``y``, of its shape (default ones).
-        create_graph: record how the gradients are computed, so that they can be differentiated.
-        retain_graph: keep the graph for another pass (default ``create_graph``).
+        xs: a Variable or a sequence of Variables, leaves or computed.
+        gy: the gradient with respect to ``y``, in the shape of ``y`` (default ones).
+        create_graph: record a graph of the gradients, so that they can be differentiated (default
+            False).
+        retain_graph: keep the graph for another backward (default: the value of
+            ``create_graph``).
 
     Returns:
-        a Variable for one ``xs``, else a list; None where ``y`` does not depend on it.
+        one gradient if ``xs`` is a Variable, else a list of gradients. A gradient is a Variable,
+        or None if ``y`` does not depend on that one of ``xs``.
 
     Raises:
         GraphError: ``y`` does not require grad, or its graph was freed.
@@ -71,7 +74,7 @@ def gradients(
     create_graph: bool = False,
     retain_graph: bool | None = None,
 ) -> list[Variable | None]:
-    """Run a pass from ``y`` through the calls that lead to ``xs``; return their gradients."""
+    """Run a backward pass from ``y`` to ``xs``, and return the gradients of ``xs``."""
     retain_graph = create_graph if retain_graph is None else retain_graph
     backward_pass = WatchedPass(retain_graph, narrowed=narrowed)
     for x in xs:
@@ -83,19 +86,19 @@ def gradients(
 
 
 def flags_toward(xs: list[Variable], y: Variable) -> Flags:
-    """Find the ancestors of ``y`` with an input that requires grad and depends on none of ``xs``.
+    """Find the calls with an input that requires grad but does not depend on ``xs``.
 
     Returns:
-        by the serial number of each such call, one flag for each input: whether it requires grad
-        and depends on one of ``xs``.
+        one tuple of flags for each such ancestor of ``y``, by serial number. A flag says whether
+        the input requires grad and depends on one of ``xs``.
     """
     leaves = {id(x) for x in xs if x.creator is None}
     outputs = {(x._creator._serial, x._index) for x in xs if x.creator is not None}
     ends = {serial for serial, _ in outputs}
-    leading: set[int] = set()  # numbers of the calls that depend on one of xs
+    leading: set[int] = set()  # serial numbers of calls that depend on one of xs
     narrowed: dict[int, tuple[bool, ...]] = {}
     for function in reversed(ancestors(y)):
-        if function._arrays is None:  # freed: if it is needed, the pass raises an error
+        if function._arrays is None:  # freed; the pass raises an error if it needs this call
             sources = function._call_inputs()
             calls = {x._serial for x in sources if isinstance(x, Function)}
             weak = {id(x()) for x in sources if isinstance(x, ref)}
@@ -123,10 +126,10 @@ def jacobian(
     Args:
         function: takes a Variable and returns one; it is called once.
         x: the point, a Variable or an array.
-        create_graph: record how it is computed, so that it can be differentiated.
+        create_graph: record a graph of the Jacobian, so that it can be differentiated.
 
     Returns:
-        shape (*y.shape, *x.shape); one backward for each element of y.
+        a Variable of shape (*y.shape, *x.shape). This takes one backward for each element of y.
     """
     x = requiring_grad(x)
     with using_config("update_buffers", False):
@@ -140,7 +143,7 @@ def jacobian(
 
 
 def row(y: Variable, i: int, x: Variable, narrowed: Flags, create_graph: bool) -> Variable:
-    """Return the gradient of element ``i`` of ``y`` in row-major order."""
+    """Return the gradient of element ``i`` of ``y``, counted in row-major order."""
     dtype = seed_dtype(y)
     positions = backend_of(y.data).arange(y.size, y.data)
     with on_device_of(y.data):
@@ -151,30 +154,31 @@ def row(y: Variable, i: int, x: Variable, narrowed: Flags, create_graph: bool) -
 
 
 def hessian(function: Callable[[Any], Variable], x: AnyArray) -> Variable:
-    """Return the second derivatives of ``function``, summed over its outputs, at ``x``.
+    """Return the Hessian at ``x`` of the sum of the outputs of ``function``.
 
     Args:
         function: takes a Variable and returns one; it is called once.
         x: the point, a Variable or an array.
 
     Returns:
-        shape (*x.shape, *x.shape); one double backward for each element of x.
+        a Variable of shape (*x.shape, *x.shape). This takes one double backward for each element
+        of x.
     """
     return jacobian(lambda x: gradient_with_graph(function, x), x)
 
 
 def hvp(function: Callable[[Any], Variable], x: AnyArray, v: AnyArray) -> Variable:
-    """Return the product of the Hessian of ``function`` at ``x`` with ``v``, without the Hessian.
+    """Return the Hessian of ``function`` at ``x`` times ``v``, without computing the Hessian.
 
     Pearlmutter, "Fast Exact Multiplication by the Hessian", 1994.
 
     Args:
-        function: takes a Variable and returns one, whose elements are summed; it is called once.
+        function: takes a Variable and returns one, whose elements are summed. It is called once.
         x: the point, a Variable or an array.
         v: the vector, in the shape of ``x``.
 
     Returns:
-        shape of ``x``; two backwards.
+        a Variable in the shape of ``x``. This takes two backwards.
     """
     x = requiring_grad(x)
     gx = gradient_with_graph(function, x)

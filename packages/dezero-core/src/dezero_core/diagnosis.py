@@ -27,17 +27,18 @@ Function = Any
 def require_one_backend(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """Return the admitted arrays of one library; numbers do not change an array's dtype.
+    """Check that all arrays are of one library, and return the inputs as supported arrays.
+
+    Python numbers are unchanged, so that they do not affect the dtype, unless there is no array.
 
     Raises:
         BackendMismatch: the arrays are of different libraries.
-        UnsupportedType: an input is neither a number nor an array that `admit` takes, or has no
-            data.
+        UnsupportedType: an input is neither a number nor a supported array, or has no data.
     """
     taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
         if x is None or isinstance(a, int | float):
-            continue  # a missing input, such as a bias, or a Python number
+            continue  # an omitted input, such as a bias, or a Python number
         try:
             if isinstance(a, complex):
                 raise unsupported_dtype("complex")
@@ -54,7 +55,7 @@ def require_one_backend(
 def admit_inputs(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """Return the admitted arrays of one library; errors name the input."""
+    """Return the inputs as supported arrays; an error names the input."""
     try:
         return tuple([backend_of(a).admit(a) for a in arrays])
     except UnsupportedType:
@@ -62,7 +63,7 @@ def admit_inputs(
 
 
 def admit_output(function: Function, y: Any) -> Any:
-    """Return what ``forward`` returned as an array; an error names the op."""
+    """Return the result of ``forward`` as a supported array; an error names the op."""
     try:
         return backend_of(y).admit(y)
     except UnsupportedType as error:
@@ -74,7 +75,7 @@ def admit_output(function: Function, y: Any) -> Any:
 def unsupported(
     function: Function, position: int, a: object, error: UnsupportedType
 ) -> UnsupportedType:
-    """Return the error for an input that is not an array."""
+    """Return the error for an input that is not a supported array."""
     reason = "has no data yet" if a is None else str(error)
     return UnsupportedType(f"{type(function).__name__}: input {position}: {reason}")
 
@@ -138,15 +139,15 @@ def require_axes(
 
 
 def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
-    """Return the error for inputs on different libraries or devices."""
+    """Return the error for inputs of different libraries or on different devices."""
     return BackendMismatch(
-        f"{type(function).__name__} got {described(arrays)}: one op computes in one library on "
-        "one device; move its inputs there first with to(name), to_gpu() or to_cpu()"
+        f"{type(function).__name__} got {described(arrays)}: the inputs of an op must be "
+        "arrays of one library on one device; move them first with to(name), to_gpu() or to_cpu()"
     )
 
 
 def described(arrays: Sequence[Any]) -> str:
-    """Return types, dtypes, shapes and devices of arrays, for messages."""
+    """Describe arrays by type, dtype, shape and device, for messages."""
     return ", ".join(
         f"{type(a).__module__.partition('.')[0]}.{type(a).__name__} {a.dtype} {tuple(a.shape)} "
         f"on {backend_of(a).device(a)}"
@@ -165,12 +166,16 @@ def is_beside(x: Array, array: Array) -> bool:
 
 
 def require_recorded(y: Variable, array: Array, result: Any) -> None:
-    """Raise `GraphError` if ``array``, data of ``y``, does not fit what its call returned.
+    """Check that the data of ``y`` has the shape, library and device of the recorded output.
 
     Args:
         y: a computed Variable.
-        array: its data, now or when it was used.
-        result: what the call returned, or None if it was freed.
+        array: its data, now or when another call used it.
+        result: the output of the call that computed ``y``, a tuple if there are multiple outputs,
+            or None if the call was freed.
+
+    Raises:
+        GraphError: they differ.
     """
     recorded = result[y._index or 0] if isinstance(result, tuple) else result
     if recorded is not None and recorded is not array and not is_beside(array, recorded):
@@ -178,7 +183,7 @@ def require_recorded(y: Variable, array: Array, result: Any) -> None:
 
 
 def replaced(x: Variable, array: Array) -> GraphError:
-    """Return the error for a Variable whose data no longer fits the calls it was used in."""
+    """Return the error for a Variable whose new data does not fit the recorded calls."""
     return GraphError(
         f"backward: the data of a Variable{label_of(x)} was replaced after it was used: it was "
         f"{described([array])}, and is {described([x.data])}; compute the result again, or call "
@@ -187,22 +192,22 @@ def replaced(x: Variable, array: Array) -> GraphError:
 
 
 def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError) -> None:
-    """Raise `OutOfMemory` with the memory of the device of the arrays, if it is known."""
+    """Raise `OutOfMemory` with the device's memory statistics, if the backend reports them."""
     for array in arrays:
         memory = backend_of(array).memory() if type(array) in by_type else None
         if memory is not None:
             raise OutOfMemory(
                 f"{type(function).__name__}({described(arrays)}): the device is full: {memory}. "
-                "Smaller batches help; no_grad() where nothing is trained; losses stored as "
-                "float(loss), not as Variables, which hold their graphs"
+                "Smaller batches help, no_grad() where nothing is trained, and storing "
+                "float(loss) instead of loss, which keeps its graph alive"
             ) from error
 
 
 EXPLAINABLE = (ValueError, TypeError, IndexError, AttributeError, RuntimeError, DezeroError)
-"""Exceptions that array libraries raise for invalid inputs; others have other causes."""
+"""Exceptions that array libraries raise for invalid inputs."""
 
 NOT_ABOUT_INPUTS = (RecursionError, NotImplementedError)
-"""Subclasses of these exceptions that have other causes than the inputs."""
+"""Subclasses of `EXPLAINABLE` exceptions that invalid inputs do not cause."""
 
 
 def raise_explained(
@@ -210,8 +215,8 @@ def raise_explained(
 ) -> NoReturn:
     """Raise a `DezeroError` if the inputs show what is wrong, else the original error.
 
-    Floating-point errors, warnings turned into errors, exhausted memory and recursion do not
-    come from the inputs, and are raised unchanged.
+    Invalid inputs do not cause floating-point errors, warnings turned into errors or recursion
+    errors, so these are raised unchanged. A memory error becomes `OutOfMemory` if possible.
     """
     if isinstance(error, MemoryError):
         require_memory(function, arrays, error)
@@ -238,6 +243,6 @@ def explain(
 
 
 def note_on(error: BaseException, note: str) -> None:
-    """Add a note to an error, unless its class takes none, as a frozen dataclass does."""
+    """Add a note to an error, unless its class does not allow notes (a frozen dataclass)."""
     with suppress(Exception):
         error.add_note(note)

@@ -1,8 +1,8 @@
-"""Function: one call of an op, which is also its record in the graph.
+"""Define Function, the base class of ops; an instance is one call and its record in the graph.
 
-This file and `backward_pass` are the hot path: they run for every op. Therefore one and two
-inputs have code of their own without loops, and outputs are created without a call of
-``Variable.__init__``; docs/adr/0001 has the figures.
+This file and `backward_pass` are the hot path: they run for every op. Therefore calls with one or
+two inputs have separate code without loops, and outputs are created without calling
+``Variable.__init__``; docs/adr/0001 gives the timings.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _new = object.__new__
 
 
 class Function:
-    """An op: ``forward`` computes on arrays, ``backward`` calls operators and library functions.
+    """Base class of ops: ``forward`` computes on arrays, ``backward`` returns gradients.
 
     A subclass stores its settings in ``__init__``, computes in ``forward(*arrays)`` and returns
     the gradients from ``backward(*gys)``: one for each input, None for an input without gradient.
-    Let ``backward`` use the inputs and outputs of the call, which are freed with the graph::
+    ``backward`` reads ``self.inputs`` and ``self.outputs``, which are freed with the graph::
 
         class Square(Function):
             def forward(self, x):
@@ -54,19 +54,19 @@ class Function:
                 (x,) = self.inputs
                 return gy * 2 * x
 
-    Write ``backward`` with operators and functions, not with methods of Variables: in a plain
-    backward it runs on arrays, with ``create_graph=True`` on Variables. A class whose
+    Write ``backward`` with operators and DeZero's functions, not with methods of Variables: it
+    runs on arrays by default, and on Variables with ``create_graph=True``. A class whose
     ``backward`` needs Variables, like the book's classes, sets ``on_variables = True``.
 
     Attributes:
-        on_variables: whether ``backward`` always runs on Variables. If a class leaves it at None,
-            the default, a ``backward`` that reads ``.data`` or changes something in place is
-            assumed to need them, with one `FunctionWarning` per process.
+        on_variables: whether ``backward`` always runs on Variables. By default (None), a
+            ``backward`` that reads ``.data`` or changes something in place is assumed to need
+            Variables; the first such class causes a `FunctionWarning`.
         broadcasts: whether inputs broadcast against each other. If so, each gradient is summed to
             the shape of its input; if not, a gradient of another shape is an error.
         materialize_grads: whether ``backward`` gets zeros (the default) or None for an output
             without gradient.
-        inputs, outputs: those of the call, for ``backward``.
+        inputs, outputs: the inputs and outputs of the call, for use in ``backward``.
         needs_grad: one flag per input; ``backward`` may skip work where it is False.
 
     A subclass may set any other attribute that does not start with an underscore.
@@ -75,16 +75,16 @@ class Function:
     on_variables: bool | None = None
     broadcasts = False
     materialize_grads = True
-    _is_ours = True  # whether the class is from one of our packages, see `backward_modes`
-    _is_special = False  # whether the class is from elsewhere, or the call has hooks
+    _is_ours = True  # whether the class is from DeZero's packages, see `backward_modes`
+    _is_special = False  # whether the class is not ours, or the call has hooks
     _needs_grad: tuple[bool, ...] = UNKNOWN
-    _serial = 0  # numbers the recorded calls from 1
+    _serial = 0  # the number of a recorded call, from 1
     _cut = False  # whether `unchain_backward` has removed this call from the graph
     _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
     _x1: Any = NO_INPUT
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None
-    _hooks: dict[int, dict[Any, Any]] | None = None  # of each output; see `variable_hooks`
+    _hooks: dict[int, dict[Any, Any]] | None = None  # by output; see `variable_hooks`
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -92,10 +92,14 @@ class Function:
         cls._is_special = not cls._is_ours
 
     def __call__(self, *inputs: Operand | None) -> Any:
-        """Compute on Variables, arrays and Python scalars; record the call if one requires grad.
+        """Compute the outputs, and record the call if an input requires grad.
+
+        Args:
+            *inputs: Variables, arrays and Python scalars; None for an omitted input.
 
         Returns:
-            A Variable, or a tuple of them. In a plain backward, arrays if no input is a Variable.
+            A Variable, or a tuple of Variables. Inside a backward without ``create_graph``, arrays
+            if no input is a Variable.
 
         Raises:
             GraphError: this instance has been called before.
@@ -126,7 +130,7 @@ class Function:
             elif some_raw and not _arrays_mode():
                 a0, a1 = admit_inputs(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
-            # constants, so that a graph does not hold one tuple of flags per call
+            # shared tuples, so that a graph does not hold one per call
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
             need_any = need0 or need1
         elif n == 1:
@@ -148,7 +152,7 @@ class Function:
                     datas[i], creator, only_raw = x.data, x._creator, False
                     flags[i] = x._requires_grad if creator is None else not creator._cut
                     types.add(type(x.data))
-                elif x is not None:  # None stands for an input that was left out, such as a bias
+                elif x is not None:  # None is an omitted input, such as a bias
                     some_raw = True
             arrays, needs_grad, need_any = tuple(datas), tuple(flags), True in flags
             if some_raw or len(types) != 1 or not types <= by_type.keys():
@@ -232,7 +236,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def backward(self, *gys: Any, **settings: Any) -> Any:
-        """Return the gradient of each input, from the gradient of each output."""
+        """Return the gradient of each input, given the gradient of each output."""
         raise NotImplementedError(f"{type(self).__name__} must define backward")
 
     def diagnose(self, *arrays: Any) -> None:
@@ -242,7 +246,7 @@ class Function:
 
     @property
     def needs_grad(self) -> tuple[bool, ...]:
-        """Tell for each input whether ``backward`` must compute its gradient in this pass."""
+        """Return for each input whether ``backward`` must compute its gradient in this pass."""
         flags = _narrowed()
         return self._needs_grad if flags is ALL else flags.get(self._serial, self._needs_grad)
 
@@ -259,9 +263,9 @@ class Function:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """Return the inputs: arrays in a plain backward, otherwise as they were passed.
+        """Return the inputs: arrays in a backward without ``create_graph``, else as passed.
 
-        If the data of a Variable was replaced since the call, the result has the earlier array.
+        If the data of a Variable was replaced after the call, the result has the original array.
         """
         arrays = self._arrays
         if arrays is None:
@@ -280,7 +284,7 @@ class Function:
 
     @property
     def outputs(self) -> tuple[Any, ...]:
-        """Return the outputs: arrays in a plain backward, otherwise Variables."""
+        """Return the outputs: arrays in a backward without ``create_graph``, else Variables."""
         if self._arrays is None:
             raise freed(self)
         has_index = type(self._result) is tuple
@@ -294,15 +298,15 @@ class Function:
         raise belongs_to_graph(self, "outputs")
 
     def _output(self, y: Array, index: int | None) -> Variable:
-        """Return a new Variable of an output; a call stores the arrays of its outputs only."""
+        """Return a new Variable for an output, because a call stores only the output arrays."""
         output = Variable(y)
         output._creator, output._index = self, index
         return output
 
     def _free(self) -> None:
-        """Drop arrays and Variables, when backward does not need them any more.
+        """Drop the arrays and Variables once backward no longer needs them.
 
-        In the place of an input, store the call that computed it, or a weak reference to a leaf.
+        Replace each input by the call that computed it, or by a weak reference to a leaf.
         """
         x0, x1 = self._x0, self._x1
         if self._needs_grad is BOTH:
@@ -315,14 +319,14 @@ class Function:
         self._arrays = self._result = None
 
     def _cut_off(self) -> None:
-        """Remove the call from the graph: its outputs have no creator any more."""
+        """Remove the call from the graph, so that its outputs have no creator."""
         self._cut = True
         self._x0, self._x1 = (), NO_INPUT
         self._arrays = self._result = None
 
 
 class Recorded(Function):
-    """y = the array that ``x`` had in an earlier call, before its data was replaced."""
+    """Return the array that ``x`` had in an earlier call, before its data was replaced."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
@@ -335,7 +339,7 @@ class Recorded(Function):
 
 
 def as_recorded(x: Any, array: Array) -> Any:
-    """Return ``x`` as it was in a call: itself, or a Variable of ``array`` computed from it.
+    """Return ``x``, or if its data was replaced, a Variable with the original ``array``.
 
     Raises:
         GraphError: the data of ``x`` has another shape, library or device now.
@@ -351,7 +355,7 @@ NUMBERS = frozenset({bool, int, float})
 
 
 def is_beside_number(x0: object, x1: object) -> bool:
-    """Return whether one input is a Variable of a plain array, and the other a Python number."""
+    """Return whether one input is a Variable with an array, and the other a Python number."""
     if type(x1) in NUMBERS:
         return isinstance(x0, Variable) and type(x0.data) in by_type
     return type(x0) in NUMBERS and isinstance(x1, Variable) and type(x1.data) in by_type
@@ -362,8 +366,8 @@ def freed(function: Function, root: Function | None = None) -> GraphError:
 
     Args:
         function: the call.
-        root: the call that this backward started from. If it is another call, a later result led
-            to the freed one, such as the state of a recurrent layer.
+        root: the call where this backward started. If it is not ``function``, a later result
+            depends on the freed call, such as the state of a recurrent layer.
     """
     what = (
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "

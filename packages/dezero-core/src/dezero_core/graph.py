@@ -1,4 +1,4 @@
-"""Walk the calls that a Variable depends on, and cut them off."""
+"""Find the calls that a Variable depends on, and remove them from its graph."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def has_creator(x: object) -> bool:
 
 
 def parents(function: Function) -> list[Function]:
-    """Return the calls that computed the inputs of a call, whether it was freed or not."""
+    """Return the calls that computed the inputs of a call, even if it was freed."""
     if function._arrays is None:
         return [parent for parent in function._call_inputs() if isinstance(parent, Function)]
     return [x._creator for x in function._call_inputs() if has_creator(x)]
@@ -41,11 +41,11 @@ def leaves(function: Function) -> Iterator[Variable]:
 
 
 def unchain_backward(self: Variable) -> None:
-    """Cut off everything this Variable was computed from (book step 59, truncated BPTT).
+    """Remove everything this Variable depends on from the graph (truncated BPTT, book step 59).
 
-    Every Variable that this one depends on becomes a leaf that requires no grad. This one keeps
-    its own call, unless a backward has freed it. Then it becomes such a leaf, too, so that a loop
-    can repeat ``loss += ...; loss.backward(); loss.unchain_backward()``.
+    Every Variable that this one depends on becomes a leaf that does not require grad. This Variable
+    keeps its creator, unless a backward has freed it. In that case this Variable becomes such a
+    leaf too, so that a loop can repeat ``loss += ...; loss.backward(); loss.unchain_backward()``.
     """
     root = self.creator
     if root is None:

@@ -1,4 +1,4 @@
-"""A handle to remove a hook of a Variable; see `variable_hooks`."""
+"""Define the handle that removes a hook of a Variable; see `variable_hooks`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _keys = count()
 
 
 class HookHandle:
-    """A handle of a registered hook; ``remove()`` removes the hook.
+    """A handle to a registered hook; ``remove()`` removes the hook.
 
-    It is also a context manager: ``with x.register_hook(f):`` removes the hook at the end.
+    It is also a context manager: ``with x.register_hook(f):`` removes the hook on exit.
     """
 
     def __init__(self, hooks: Hooks, hook: Hook) -> None:

@@ -1,4 +1,4 @@
-"""Call an unusual ``backward``, fit its gradients to the inputs, and explain its failures."""
+"""Run the ``backward`` of special calls, unbroadcast gradients, and explain failures."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from .variable import AnyArray, Variable, get_array_module
 
 
 def run_special(function: Function, gy: Any) -> Any:
-    """Run the backward of a call with multiple outputs or hooks, or of a class from elsewhere.
+    """Run the backward of a call with multiple outputs or hooks, or of a class not from DeZero.
 
-    An output that got no gradient counts as zeros, unless the class sets ``materialize_grads`` to
-    False.
+    If an output got no gradient, zeros are passed, or None if ``materialize_grads`` is False.
     """
     gys = list(gy) if type(gy) is list else [gy]
     for index, y in enumerate(function._result if type(gy) is list else ()):
@@ -39,7 +38,7 @@ def unbroadcast(gx: AnyArray, x: Array, function: Function) -> Any:
 
 
 def wrong_count(gxs: tuple[Any, ...], function: Function) -> GraphError:
-    """Return the error for a backward that returned another number of gradients than inputs."""
+    """Return the error for a backward that did not return one gradient for each input."""
     return GraphError(
         f"{type(function).__name__}.backward returned {len(gxs)} gradients "
         f"for {len(function._needs_grad)} inputs"
@@ -55,7 +54,7 @@ def not_a_gradient(gx: object, function: Function) -> GraphError:
 
 
 def explain_failure(error: Exception, function: Function) -> None:
-    """Note whose backward failed, and whether it confused arrays with Variables.
+    """Add a note to ``error``: which op failed, and whether it confused arrays with Variables.
 
     Raises:
         OutOfMemory: the device was full.
@@ -67,7 +66,7 @@ def explain_failure(error: Exception, function: Function) -> None:
         note += (
             ", which runs on arrays in a plain backward() and on Variables with create_graph=True; "
             "write on_variables = True in its class if it always needs Variables (self.outputs[0] "
-            "is the output itself: no call)"
+            "is the output, not a weak reference: do not call it)"
         )
     note_on(error, note)
 

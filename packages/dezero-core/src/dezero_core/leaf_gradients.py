@@ -1,4 +1,4 @@
-"""Turn what arrives at a leaf into its ``grad``: an array of its own, in the dtype of the leaf."""
+"""Add gradients to the ``grad`` of leaves, as unshared arrays in the dtype of the leaf."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _writing = Lock()
 
 
 def is_shared(gx: Array | Variable, function: Function) -> bool:
-    """Return whether ``gx`` may be shared: its array is a view, or the call holds it."""
+    """Return whether the array of ``gx`` is a view, or is stored in the call."""
     array = unwrap(gx)
     for held in vars(function).values():
         if held is array:
@@ -30,7 +30,7 @@ def is_shared(gx: Array | Variable, function: Function) -> bool:
 
 
 def in_dtype_of(x: Variable, g: AnyArray) -> Any:
-    """Return ``g`` in the dtype of ``x``; unchanged if that is not floating."""
+    """Cast ``g`` to the dtype of ``x``, if that is a floating-point dtype."""
     dtype = x.data.dtype
     if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
         return g
@@ -38,13 +38,13 @@ def in_dtype_of(x: Variable, g: AnyArray) -> Any:
 
 
 def require_fitting_grad(x: Variable) -> None:
-    """Raise if the data of ``x`` was replaced so that its present ``grad`` cannot be added to."""
+    """Check that ``x.grad`` has the shape of ``x.data``, which may have been replaced."""
     if x._grad is not None and x._grad.data.shape != x.data.shape:
         require_gradient_of(x, x._grad)
 
 
 def accumulate(x: Variable, g: AnyArray) -> None:
-    """Add ``g`` to ``x.grad``, in a new array; ``g`` may be a Variable with a graph of its own."""
+    """Add ``g``, an array or a Variable with a graph, to ``x.grad`` in a new array."""
     with _writing:
         if x._grad is not None:
             g = in_dtype_of(x, (x._grad if isinstance(g, Variable) else x._grad.data) + g)
@@ -52,7 +52,7 @@ def accumulate(x: Variable, g: AnyArray) -> None:
 
 
 def _open_lock() -> None:
-    """Replace the lock in a forked child: a thread of the parent may hold it."""
+    """Replace the lock in a forked child process: a thread of the parent may have held it."""
     global _writing
     _writing = Lock()
 

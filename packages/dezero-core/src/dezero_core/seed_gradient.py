@@ -1,4 +1,4 @@
-"""The gradient that a backward pass starts with."""
+"""Compute the gradient that a backward pass starts with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .variable import Variable, as_variable, get_array_module, require_gradient_
 def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
     """Return the gradient that a pass from ``y`` starts with: ``gy``, or ones.
 
-    It is called on the device of ``y``, see `on_device_of`.
+    The caller selects the device of ``y`` first; see `on_device_of`.
 
     Raises:
         GraphError: ``y`` does not require grad, or has no data.
@@ -25,8 +25,8 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
     """
     if not y.requires_grad:
         raise GraphError(
-            "backward(): there is no graph behind this Variable; it was not computed, or under "
-            "no_grad(), or from inputs that require no grad, or unchain() cut it off"
+            "backward(): this Variable has no graph: it was not computed, or was computed under "
+            "no_grad() or from inputs that do not require grad, or unchain() removed its graph"
         )
     if y.data is None:
         raise GraphError("backward(): this Variable has no data; set x.data first")

@@ -1,6 +1,6 @@
-"""Hooks of Variables: functions that get the gradient of a Variable, and may replace it.
+"""Run the hooks of Variables: functions that get a Variable's gradient and may replace it.
 
-The hooks of a computed Variable are stored with its call, those of a leaf with the leaf. Each hook
+The hooks of a computed Variable are stored in its call, those of a leaf in the leaf. Each hook
 runs once per backward, when the gradient is complete and before it is passed on.
 """
 
@@ -23,16 +23,16 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
     the gradient is passed on to the call that computed it. `grad` runs them too.
 
     Args:
-        hook: takes the gradient as a Variable with the shape of this one. It returns another
-            gradient to use instead, a Variable or an array of the same shape and library, or None
-            to leave the gradient as it is. Its argument is a copy, which it may also change in
-            place. With ``create_graph`` its ops are recorded.
+        hook: takes the gradient, a Variable with the shape of this one. It returns the gradient to
+            use instead, a Variable or an array of the same shape and library, or None to keep its
+            argument. The argument is a copy, so the hook may also change it in place. With
+            ``create_graph``, the ops of the hook are recorded.
 
     Returns:
         a handle with ``remove()``.
 
     Raises:
-        ArgumentTypeError: ``hook`` cannot be called.
+        ArgumentTypeError: ``hook`` is not callable.
         GraphError: this Variable does not require grad.
     """
     if not callable(hook):
@@ -60,7 +60,7 @@ def hooks_of(x: Variable) -> Hooks:
 def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:
     """Run the hooks of a call's outputs; return the gradient, or the list of gradients.
 
-    Unless ``retain_graph``, the hooks are dropped: they may refer to results of the call.
+    Unless ``retain_graph`` is True, drop the hooks, because they may keep outputs alive.
     """
     for index, hooks in list((call._hooks or {}).items()):
         if not isinstance(gy, list):
@@ -73,13 +73,13 @@ def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:
 
 
 def output(call: Function, index: int) -> Variable:
-    """Return a Variable of one of the arrays that a call returned."""
+    """Return one output of a call as a Variable without a graph."""
     results = call._result if isinstance(call._result, tuple) else (call._result,)
     return Variable(results[index], requires_grad=False)
 
 
 def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
-    """Run hooks on the gradient of ``x``; return the result, an array in a plain backward.
+    """Run hooks on the gradient of ``x``; return the result, an array unless ``create_graph``.
 
     Raises:
         ShapeError, BackendMismatch, UnsupportedType: a hook returned something that is not a

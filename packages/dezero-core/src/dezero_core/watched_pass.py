@@ -1,4 +1,4 @@
-"""A backward pass with watchers: for ``retain_grad``, `grad`, `detect_anomaly`, `on_grad_ready`."""
+"""Run backward passes for ``retain_grad``, `grad`, `detect_anomaly` and `on_grad_ready`."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ grad_ready: Setting[Callable[[Variable], None] | None] = Setting("grad_ready", N
 
 
 def on_grad_ready(callback: Callable[[Variable], None]) -> Block[Any]:
-    """In this block, ``backward`` calls ``callback(leaf)`` as soon as a leaf's gradient is final.
+    """Make ``backward`` call ``callback(leaf)`` as soon as a leaf's gradient is final.
 
     It is for data parallel training: the gradients of the last layers can be sent while those of
-    the first are computed. Leaves are then written one by one, so an error may leave some written.
-    Use it as a block or a decorator; see `dezero_core.config.Block`.
+    the first layers are computed. The ``grad`` of each leaf is then written as soon as it is final,
+    so after an error some leaves have a new ``grad`` and others do not. Use it in a ``with``
+    statement or as a decorator; see `dezero_core.config.Block`.
     """
     return Block(grad_ready, callback)
 
 
 class WatchedPass(BackwardPass):
-    """A pass that looks at each call it visits.
+    """A backward pass that can retain, check and report gradients.
 
     Args:
-        retain_graph: keep the arrays of the calls, for another backward.
+        retain_graph: keep the arrays of the calls for another backward.
         retain_grad: store the gradients of all computed Variables.
-        callback: takes each leaf as soon as its gradient is final, see `on_grad_ready`.
+        callback: called with each leaf as soon as its gradient is final, see `on_grad_ready`.
         narrowed: flags that replace ``needs_grad``, by the call's serial number, see `grad`.
 
     Attributes:
-        wanted: computed Variables whose gradients are to be stored, by the number of their call.
-        retained: those Variables with their gradients, once they are complete.
-        uses: how many calls that are not visited yet use each leaf.
-        used: the leaves that the call visited last uses.
+        wanted: computed Variables to retain the gradients of, by the serial number of their call.
+        retained: pairs of such a Variable and its gradient, once the gradient is complete.
+        uses: for each leaf, the number of uses by calls that are not visited yet.
+        used: the leaves that the last visited call uses.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class WatchedPass(BackwardPass):
         self.store(function, gy)
         flags = self.narrowed.get(function._serial)
         if flags is not None and True not in flags:
-            return ()  # this call leads to no gradient that was asked for
+            return ()  # no requested gradient depends on this call
         gxs = super().visit(function, gy)
         if self.is_detecting:
             check_input_gradients(function, gxs)
@@ -95,14 +96,14 @@ class WatchedPass(BackwardPass):
             wanted.append(x)
 
     def store(self, function: Function, gy: Any) -> None:
-        """Store the gradients of the outputs of a call that are to be retained."""
+        """Store the gradients of those outputs of a call that `retain` was called for."""
         gys: list[Any] = gy if isinstance(gy, list) else [gy]
         for y in self.wanted.pop(function._serial, ()):
             if gys[y._index or 0] is not None:
                 self.retained.append((y, pos(gys[y._index or 0])))
 
     def report_complete_leaves(self) -> None:
-        """Report the leaves whose last use was in the call visited last."""
+        """Report the leaves that only the last visited call still used."""
         for x in self.used:
             self.uses[x] -= 1
             if self.uses[x] == 0:
@@ -110,7 +111,7 @@ class WatchedPass(BackwardPass):
         self.used = []
 
     def report(self, x: Variable) -> None:
-        """Write the gradient of a leaf that gets no more, and call the callback."""
+        """Write the final gradient of a leaf, and call the callback."""
         if x not in self.grads or self.callback is None:
             return
         require_fitting_grad(x)
@@ -125,7 +126,7 @@ class WatchedPass(BackwardPass):
         return super().final_gradients() + self.retained
 
     def gradient_of(self, x: Variable) -> Variable | None:
-        """Return the gradient of ``x``, a leaf or a Variable to be retained; None without one."""
+        """Return the gradient of a leaf or retained Variable ``x``, or None if it has none."""
         if x in self.grads:
             g = self.final_gradient(x, self.grads[x])
         else:
