@@ -1,7 +1,8 @@
-"""Run the bodies of functions, generators and coroutines in a block or in another context.
+"""Run the bodies of functions, generators and coroutines inside a context.
 
-The block or context is given as a `Run`, a function that calls another one inside of it. It calls
-each step of a generator or coroutine.
+The context is a context manager or a `contextvars.Context`. It is passed as a `Run`: a function
+that calls another function inside the context. Each step of a generator or coroutine is called
+through the `Run`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType, coroutine
 from typing import Any
 
 Run = Callable[..., Any]
-"""``run(function, *args, **kwargs)`` calls a function in a block or context; returns its result."""
+"""``run(function, *args, **kwargs)`` calls ``function`` in a context and returns its result."""
 
 
 def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callable[..., Any]:
-    """Return a function of the same type; each call runs the body through a new ``new_run()``."""
+    """Return a function of the same type; each call runs its body through a new `Run`."""
     if inspect.isgeneratorfunction(function):
         return wrapped_generator(function, new_run)
     if inspect.iscoroutinefunction(function):
@@ -33,7 +34,7 @@ def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callabl
 
 
 def call_by(run: Run, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
-    """Call a function through ``run``; if it returns a generator or coroutine, run that so too."""
+    """Call a function through ``run``; also run a generator or coroutine that it returns."""
     result = run(function, *args, **kwargs)
     if type(result) is GeneratorType:
         return steps(result, run, owned=False)
@@ -101,8 +102,9 @@ def steps(inner: Any, run: Run, owned: bool = True) -> Generator[Any, Any, Any]:
 
     Args:
         inner: the generator.
-        run: calls a function in the block or context.
-        owned: close ``inner`` with this one; False if it may be used elsewhere.
+        run: calls a function inside the context.
+        owned: whether closing this generator closes ``inner`` (default True); False if ``inner``
+            may be used elsewhere.
     """
     resume, value = inner.send, None
     while True:

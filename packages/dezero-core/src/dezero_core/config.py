@@ -1,14 +1,14 @@
-"""Define settings with a process-wide default, which blocks override per thread and task.
+"""Define settings: process-wide defaults that context managers override per thread and task.
 
-Reading a setting gives its value in the current context (`contextvars`). A block overrides it in
-that context only. An assignment sets the default of the process::
+Reading a setting gives its value in the current context (`contextvars`). A context manager
+overrides the value in that context only. Assigning to a setting changes the process-wide default::
 
-    with no_grad():               # holds in this thread and task, until the block ends
+    with no_grad():               # overrides a setting in this thread and task
         y = model(x)
-    Config.train = False          # holds in all threads and tasks outside of such blocks
+    Config.train = False          # changes the default for all threads and tasks
 
-Every block is also a decorator, see `Block`. The threads of a pool have no overrides; `inherit`
-passes the caller's overrides to them.
+Every such context manager is also a decorator; see `Block`. The threads of a pool do not see these
+overrides; `inherit` passes the caller's overrides to them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _settings: list[Setting[Any]] = []
 
 
 class Setting(Generic[T]):
-    """A property with a process-wide default, which blocks override in a context.
+    """A property with a process-wide default, which a `Block` overrides in one context.
 
     Args:
         name: a label for debuggers.
-        default: the value outside all blocks.
+        default: the value without an override.
     """
 
     def __init__(self, name: str, default: T) -> None:
@@ -43,7 +43,7 @@ class Setting(Generic[T]):
         _settings.append(self)
 
     def get(self) -> T:
-        """Return the value of the innermost block that has not ended, else the default."""
+        """Return the value of the innermost `Block` that has not ended, else the default."""
         entries = self.entries.get()
         if entries and entries[-1].ended:
             entries = self.open_entries()
@@ -55,15 +55,15 @@ class Setting(Generic[T]):
         return tuple([entry for entry in self.entries.get() if not entry.ended])
 
     def push(self, value: T) -> Entry[T]:
-        """Override the value in this context until `remove`."""
+        """Override the value in this context until `remove` is called."""
         entry = Entry(value)
         entry.token = self.entries.set((*self.open_entries(), entry))
         return entry
 
     def remove(self, entry: Entry[T]) -> None:
-        """Undo `push`, from any context and in any order.
+        """Undo `push`; this may be called from any context and in any order.
 
-        A context that was copied inside the block, such as that of a task, keeps the value.
+        A context that was copied inside the ``with`` block, such as a task's, keeps the value.
         """
         here = self.entries.get()
         try:
@@ -74,11 +74,11 @@ class Setting(Generic[T]):
             others = here[:-1]
         else:
             others = tuple([other for other in here if other is not entry])
-        if self.entries.get() != others:  # blocks were not exited in the reverse order of entry
+        if self.entries.get() != others:  # Blocks were not exited in reverse order of entry
             self.entries.set(others)
 
     def keep(self) -> None:
-        """Keep the value in this context, even if the block that set it ends in another one."""
+        """Keep the current value in this context, even after the override ends in another one."""
         self.entries.set(tuple([Entry(entry.value) for entry in self.open_entries()[-1:]]))
 
     def __get__(self, config: object, owner: type | None = None) -> T:
@@ -89,13 +89,13 @@ class Setting(Generic[T]):
 
 
 class Entry(Generic[T]):
-    """Record one entry into a block.
+    """Record that a `Block` was entered once.
 
     Attributes:
-        value: the value of the setting inside the block.
+        value: the value of the setting inside the ``with`` block.
         token: the `contextvars` token of the entry; it is valid only in the context of the entry.
-        ended: whether the block has ended in all contexts.
-        frame: the ``id`` of the frame that entered it; a ``with`` statement exits in that frame.
+        ended: whether the override has ended in all contexts.
+        frame: the ``id`` of the stack frame that entered; ``with`` exits in the same frame.
     """
 
     __slots__ = ("ended", "frame", "token", "value")
@@ -110,13 +110,14 @@ class Entry(Generic[T]):
 class Block(Generic[T]):
     """Override a setting inside a ``with`` block or a decorated function.
 
-    One instance may be entered many times: nested, in several threads and tasks, and exited in
-    any order. As a decorator it applies while the body of a function, generator, coroutine or
-    asynchronous generator runs; between two items of a generator the caller's value applies.
+    One instance may be entered many times, nested or in several threads and tasks, and exited in
+    any order. As a decorator, it overrides the setting while the body of a function, generator,
+    coroutine or asynchronous generator runs. While a generator is suspended, the caller's value
+    applies.
 
     Args:
         setting: the setting to override, in this thread and task only.
-        value: its value inside the block.
+        value: its value inside the ``with`` block.
     """
 
     def __init__(self, setting: Setting[T], value: T) -> None:
@@ -124,7 +125,7 @@ class Block(Generic[T]):
         self._open: list[Entry[T]] = []
 
     def __copy__(self) -> Block[T]:
-        """Return a block that nobody has entered."""
+        """Return a copy that has not been entered."""
         twin = object.__new__(type(self))
         vars(twin).update(vars(self), _open=[])
         return twin
@@ -133,7 +134,7 @@ class Block(Generic[T]):
         return self.__copy__()
 
     def new_value(self) -> T:
-        """Return the value for one entry into the block; ``as`` binds it."""
+        """Return the value to set on entry, which ``with ... as`` binds."""
         return self.value
 
     def __enter__(self) -> Any:
@@ -150,8 +151,8 @@ class Block(Generic[T]):
     ) -> None:
         entry = self._pop_entry(id(sys._getframe(1)))
         if error_type is not None and issubclass(error_type, GeneratorExit):
-            # The garbage collector may close a generator while another block is being entered.
-            # That entry would overwrite a change of the context here.
+            # The garbage collector may close a generator while another Block is being entered.
+            # Entering would undo a change to the context made here, so only mark the entry.
             entry.ended = True
         else:
             self.setting.remove(entry)
@@ -159,11 +160,11 @@ class Block(Generic[T]):
     def _pop_entry(self, frame: int) -> Entry[T]:
         """Remove and return the entry made by ``frame``, or else one made in this context.
 
-        A generator may be closed in another thread, and that thread may be in the same block.
+        A generator may be closed by another thread, which may also have entered this `Block`.
         """
         latest_first = self._open[::-1]
         if not latest_first:
-            raise RuntimeError("a block was exited more often than it was entered")
+            raise RuntimeError("a context manager was exited more often than it was entered")
         entry = latest_first[0]
         if entry.frame != frame:
             here = self.setting.entries.get()
@@ -172,16 +173,16 @@ class Block(Generic[T]):
         return entry
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call ``function`` inside the block; return its result."""
+        """Call ``function`` inside this context manager, and return its result."""
         with self:
             return function(*args, **kwargs)
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call ``function``; if it returns a generator or coroutine, its body runs inside too."""
+        """Call ``function`` as `run` does; also run a generator or coroutine that it returns."""
         return call_by(self.run, function, *args, **kwargs)
 
     def __call__(self, function: Any) -> Any:
-        """Return ``function`` wrapped so that its body runs inside this block.
+        """Decorate a function so that its body runs inside this context manager.
 
         Args:
             function: a function, method, generator function, coroutine function or
@@ -194,14 +195,14 @@ class Block(Generic[T]):
             return type(function)(self(function.__func__))
         if not callable(function) or isinstance(function, type):
             name = getattr(function, "__name__", type(function).__name__)
-            raise CallError(f"a block decorates functions and methods; {name} is neither")
+            raise CallError(f"this decorator takes a function or method; {name} is neither")
         return wrapped(function, lambda: self.run)
 
 
 def named_block(
     name: str, setting: Setting[T], value: T, function: Callable[..., Any] | None = None
 ) -> Any:
-    """Return a block, or ``function`` decorated with it (``@no_grad`` without parentheses).
+    """Return a `Block`, or ``function`` decorated with it (``@no_grad`` without parentheses).
 
     Raises:
         CallError: ``function`` is neither None nor callable.
@@ -225,12 +226,12 @@ class Configuration:
 
     Attributes:
         enable_backprop: whether calls record a graph (default True).
-        exact: whether kernels that trade accuracy for speed are off (default False); see
+        exact: whether kernels that trade accuracy for speed are disabled (default False); see
             `precision`.
-        train: whether layers behave as in training, so that dropout drops (default True).
+        train: whether layers run in training mode, in which dropout is active (default True).
         update_buffers: whether calls may change Buffers, such as the running statistics of batch
             norm (default True). It is False while `hessian`, a gradient check or `summary` calls a
-            model. A layer with Buffers reads it before it changes them.
+            model. A layer checks it before it changes its Buffers.
     """
 
     __slots__ = ()
@@ -248,7 +249,7 @@ class using_config(Block[bool]):
 
     Args:
         name: ``"enable_backprop"``, ``"exact"``, ``"train"`` or ``"update_buffers"``.
-        value: its value inside the block.
+        value: its value inside the ``with`` block.
 
     Raises:
         UnknownName: there is no setting with this name.
@@ -263,7 +264,7 @@ class using_config(Block[bool]):
 
 
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Record no graph in this block: results have ``requires_grad`` False (book step 18).
+    """Disable recording of the graph: results have ``requires_grad`` False (book step 18).
 
     Use it as ``with no_grad():``, ``@no_grad()`` or ``@no_grad``; see `Block`.
     """
@@ -271,7 +272,7 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
 
 
 def test_mode(function: Callable[..., Any] | None = None) -> Any:
-    """Make layers behave as in evaluation: dropout drops nothing (book step 54).
+    """Run layers in evaluation mode, in which dropout is inactive (book step 54).
 
     Use it as ``with test_mode():``, ``@test_mode()`` or ``@test_mode``; see `Block`.
     """
@@ -279,14 +280,14 @@ def test_mode(function: Callable[..., Any] | None = None) -> Any:
 
 
 def precision(name: str) -> Block[bool]:
-    """Return a block that forbids kernels that trade accuracy for speed, or allows them again.
+    """Return a context manager to disable or enable kernels that trade accuracy for speed.
 
     The only such kernel is Winograd: a float32 convolution with 3x3 filters loses about two bits,
-    and an inf or NaN spreads to neighbouring outputs. A backward follows the block that it is
-    called in, not that of the forward.
+    and an inf or NaN spreads to neighbouring outputs. A backward uses the setting at the call of
+    ``backward()``, not the setting of the forward.
 
     Args:
-        name: ``"exact"`` to forbid these kernels, ``"fast"`` to allow them.
+        name: ``"exact"`` to disable these kernels, ``"fast"`` to enable them.
 
     Raises:
         ArgumentError: ``name`` is neither.
@@ -299,24 +300,24 @@ def precision(name: str) -> Block[bool]:
 def inherit(function: F) -> F:
     """Return a function that runs ``function`` in a copy of the current context.
 
-    The threads of an executor have contexts of their own, in which the blocks around
-    ``executor.submit`` do not hold. The returned function keeps the overrides of all settings, and
-    all other context variables, such as NumPy's ``errstate``::
+    Each thread of an executor has its own context, so overrides around ``executor.submit`` do not
+    apply there. The returned function applies the current overrides of all settings, and all other
+    context variables, such as NumPy's ``errstate``::
 
         with no_grad(), test_mode():
             futures = [executor.submit(inherit(model), x) for x in batches]
 
     Use it with ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
-    ``run_in_executor``. The result may be called many times, also at the same time. Blocks of the
-    thread that calls it do not hold inside. An executor's ``initializer`` is a separate call: what
-    it inherits does not hold in later calls.
+    ``run_in_executor``. The returned function may be called many times, also concurrently.
+    Overrides in the thread that calls it do not apply inside. An executor's ``initializer`` is a
+    separate call: overrides that it inherits do not apply to later calls.
 
     Args:
-        function: a function, a layer or another callable. As with `Block`, a generator or coroutine
-            inherits for all of its steps.
+        function: a function, a layer or another callable. All steps of a generator or coroutine run
+            in the copied context.
 
     Raises:
-        CallError: ``function`` is not callable; it may be the result of a call.
+        CallError: ``function`` is not callable, for example because it is the result of a call.
     """
     if not callable(function):
         raise CallError(

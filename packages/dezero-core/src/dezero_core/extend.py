@@ -1,7 +1,7 @@
-"""Names for authors of plugins: backends, ops and kernels, and file formats.
+"""Re-export what plugin authors need: backends, ops, kernels and file formats.
 
-A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` is the
-contract. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and
+A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` defines the
+hooks. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and
 `dezero_core.dtypes`, whose names may change in any version.
 """
 

@@ -1,8 +1,8 @@
-"""Create objects at first use, once for all threads.
+"""Create objects at first use, and only once even if several threads need them.
 
-Everything is created under `plugins.lock`, because creating one object often needs another (weights
-are drawn on a backend, which a plugin registers). With more locks, two threads could take them in
-different orders and wait for each other forever.
+`plugins.lock` guards all of them, because creating one object often needs another: drawing weights
+needs a backend, which a plugin registers. With more than one lock, two threads could acquire the
+locks in different orders and deadlock.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Once(Protocol[P, T_co]):
 
 
 def once(function: Callable[P, T]) -> Once[P, T]:
-    """Cache the results of a function, as `functools.cache`, and call it once for all threads.
+    """Cache the results of a function as `functools.cache` does, but compute each only once.
 
-    If another thread is already computing the result, wait for it. The arguments are positional.
+    If another thread is already computing the result, wait for it. Pass all arguments by position.
     An exception is not cached.
     """
     results: dict[Any, T] = {}
@@ -51,8 +51,8 @@ def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None
     """Call ``create()`` unless all parameters have data; only one thread calls it.
 
     Args:
-        parameters: Parameters and Buffers, whose ``data`` is None before.
-        create: gives all of them data.
+        parameters: Parameters and Buffers that may have no data yet.
+        create: sets the data of all parameters.
     """
     with plugins.lock:
         if any(x.data is None for x in parameters):

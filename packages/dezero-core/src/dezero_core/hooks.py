@@ -1,8 +1,9 @@
-"""Register the hook implementations of one plugin so that their errors stop nothing else.
+"""Register the hooks of a plugin so that its errors do not stop other plugins.
 
-pluggy calls all implementations of a hook in one loop, which ends when one of them raises. So each
-is registered inside a function that catches and reports its exceptions. An implementation
-that raised counts as one that returned None; a wrapper that raised counts as absent.
+pluggy calls all implementations of a hook in one loop, which ends when one of them raises.
+Therefore each implementation is wrapped in a function that catches and reports its exceptions. An
+implementation that raises is treated as if it had returned None, and a wrapper that raises is
+skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PLUGIN_ERRORS = (Exception, SystemExit)
 
 
 class Answer(NamedTuple):
-    """The return value of one implementation.
+    """The return value of one hook implementation.
 
     Attributes:
         objects: the list that it returned.
@@ -45,15 +46,15 @@ class Hooks:
     """The object that pluggy registers for a plugin.
 
     Args:
-        plugin: the plugin, with ``DEZERO_API`` and marked functions.
-        name: its name.
-        manager: finds the marked functions and has the specifications.
+        plugin: an object with ``DEZERO_API`` and functions marked with ``hookimpl``.
+        name: the name of the plugin.
+        manager: the pluggy manager, which finds the marked functions.
         fail: called as ``fail(reason)`` with each error.
         is_ours: whether the plugin is one of DeZero's own, which take precedence.
         position: the number of plugins registered before it.
 
     Attributes:
-        left_out: why hooks are left out, one sentence each.
+        left_out: one sentence for each hook that is left out, with the reason.
 
     Raises:
         PluginError: the plugin has no ``DEZERO_API``, or asks for a version that no hook has.
@@ -87,7 +88,7 @@ class Hooks:
             function = guard(getattr(plugin, attribute), options)
             setattr(self, attribute, hookimpl(function, **options))
         for hook in sorted(versions.keys() - HOOK_VERSIONS.keys() - implemented):
-            if get_close_matches(hook, HOOK_VERSIONS, 1, cutoff=0.9):  # misspelt
+            if get_close_matches(hook, HOOK_VERSIONS, 1, cutoff=0.9):  # a misspelt name
                 self.left_out.append(mismatch(hook, versions[hook]))
 
 
@@ -95,7 +96,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
     """Return the hook versions in a plugin's ``DEZERO_API``, by hook.
 
     Raises:
-        PluginError: it has no ``DEZERO_API``, or an integer that is the version of no hook.
+        PluginError: the plugin has no ``DEZERO_API``, or no hook has the version it asks for.
     """
     api = getattr(plugin, "DEZERO_API", None)
     if isinstance(api, dict):
@@ -135,7 +136,7 @@ class Guard:
         self, hook: str, plugin: str, order: tuple[bool, int, int], fail: Callable[[str], None]
     ) -> None:
         self.hook, self.plugin, self.order, self.fail = hook, plugin, order, fail
-        self.is_list = hook != "dezero_fetch"  # the only hook whose first result counts
+        self.is_list = hook != "dezero_fetch"  # it returns a path, every other hook a list
 
     def __call__(
         self, function: Callable[..., Any], options: Mapping[str, Any]
@@ -151,7 +152,7 @@ class Guard:
         self.fail(f"{self.hook} raised {type(error).__name__}: {error}")
 
     def implementation(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a function, which returns a result."""
+        """Wrap an implementation that is not a hook wrapper."""
 
         @wraps(function)
         def call(*arguments: object, **keywords: object) -> Any:
@@ -163,7 +164,7 @@ class Guard:
                     return self.answered(list(result))
             except DataMissing as error:
                 if not self.is_list:
-                    raise  # the plugin knows the file that was asked for, and cannot get it
+                    raise  # the plugin knows the requested file, but cannot get it
                 self.raised(error)
             except PLUGIN_ERRORS as error:
                 self.raised(error)
@@ -174,7 +175,7 @@ class Guard:
         return call
 
     def wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a generator function, which yields once while the implementations run."""
+        """Wrap a hook wrapper: a generator function that yields once while implementations run."""
 
         @wraps(function)
         def around(*arguments: object, **keywords: object) -> Generator[None, Any, Any]:
@@ -209,7 +210,7 @@ class Guard:
         return around
 
     def checked(self, before: object, original: object, after: object) -> Any:
-        """Return the result of a wrapper, or the original result if that of the wrapper is invalid.
+        """Return the result of a wrapper if it is valid, else the original result.
 
         Args:
             before: the result that pluggy sent, inside a ``Result`` if the wrapper is old-style.
@@ -233,7 +234,7 @@ class Guard:
         return original
 
     def answered(self, objects: list[Any]) -> Any:
-        """Record what this plugin returned, for `Plugins.call`; return it."""
+        """Record the objects that this plugin returned, for `Plugins.call`, and return them."""
         found = answers.get(None)
         if found is not None:
             found.append(Answer(objects, self.plugin, self.order))
@@ -241,7 +242,7 @@ class Guard:
 
 
 def value_of(result: object) -> Any:
-    """Return the result of a hook call, which an old-style wrapper gets as pluggy's ``Result``."""
+    """Return the result of a hook call; unwrap the ``Result`` that an old-style wrapper gets."""
     if not isinstance(result, pluggy.Result):
         return result
     return None if result.exception is not None else result.get_result()
@@ -251,7 +252,7 @@ def finish(resume: Callable[[], Any]) -> Any:
     """Run a wrapper from its ``yield`` to its end; return its result.
 
     Raises:
-        PluginError: it yielded once more.
+        PluginError: the wrapper yielded a second time.
     """
     try:
         resume()

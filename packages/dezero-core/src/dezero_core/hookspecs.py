@@ -1,20 +1,22 @@
-"""The contract between DeZero and its plugins, on one page.
+"""Define the hooks that plugins implement.
 
-A plugin is an installed distribution with an entry point in the group ``dezero``. The object
-it names is cheap to import (no array library), carries ``DEZERO_API = 1`` and implements any
-of these hooks with ``@hookimpl`` (from ``dezero_core.extend``). Hooks only *register* objects: each
-is called when a name is first looked up, and none is called while an op runs.
+A plugin is an installed distribution with an entry point in the group ``dezero``. The object that
+the entry point names has ``DEZERO_API = 1`` and implements any of these hooks with ``@hookimpl``
+(from ``dezero_core.extend``). Importing it must be cheap: it imports no array library. Hooks only
+*register* objects: each is called when a name is first looked up, and none is called while an op
+runs.
 
-Hooks are called by pluggy, so ``@hookimpl`` takes its options:
+pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
 
 - ``tryfirst`` and ``trylast``: if two plugins register the same name, the earlier one keeps it.
   DeZero's own plugins come first, then those with ``tryfirst``, then the others in the order of
   registration, then those with ``trylast``. ``dezero_fetch`` is called in pluggy's own order:
-  among equals, the one that was registered last comes first.
-- ``wrapper`` (and the older ``hookwrapper``): a generator that yields once, around the
-  implementations of all plugins. It gets a list of the plugins' lists, and returns such a list.
-- ``specname``: the name of the hook, if the function has another one. ``optionalhook``: this
-  version of DeZero may not have the hook.
+  if two plugins have the same options, the one registered last is called first.
+- ``wrapper`` (and the older ``hookwrapper``): a generator function that yields once, while the
+  implementations of all plugins run. ``yield`` gives it a list with one list for each plugin, and
+  it returns such a list.
+- ``specname``: the name of the hook, if the function has another name. ``optionalhook``: the hook
+  is ignored if this version of DeZero does not have it.
 
 If an implementation raises, its plugin is recorded as failed, and the other plugins still work.
 """
@@ -27,11 +29,12 @@ from typing import Any
 import pluggy
 
 DEZERO_API = 1
-"""The API version to write into a plugin: an integer is the version of every hook.
+"""The API version that a plugin declares; an integer is the version of every hook.
 
-A plugin that needs other versions of some hooks names them, as in
-``DEZERO_API = {"dezero_kernels": 2}``. Hooks that it does not name have version 1. A hook whose
-version is not the one in `HOOK_VERSIONS` is left out with a warning; the rest of the plugin works.
+A plugin that implements other versions of some hooks declares a dictionary, such as
+``DEZERO_API = {"dezero_kernels": 2}``. Hooks that are not in it have version 1. A hook whose
+version differs from `HOOK_VERSIONS` is left out with a warning; the plugin's other hooks still
+work.
 """
 
 HOOK_VERSIONS = {
@@ -41,7 +44,7 @@ HOOK_VERSIONS = {
     "dezero_fetch": 1,
     "dezero_op_cases": 1,
 }
-"""The version of each hook; it changes when existing implementations no longer work."""
+"""The version of each hook; it is raised when a change breaks existing implementations."""
 
 GROUP = "dezero"
 """The entry-point group of plugins, and the name of the pluggy project."""
@@ -54,7 +57,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 def dezero_backends() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return `BackendSpec` objects: a name, its array types, and a factory called at first use.
 
-    Called when an array type or backend name is first unknown.
+    It is called when an array type or backend name is looked up and is not known yet.
     """
 
 
@@ -62,29 +65,30 @@ def dezero_backends() -> Iterable[Any]:  # type: ignore[empty-body]
 def dezero_kernels() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return `Kernel` objects: faster implementations of named ops for a named backend.
 
-    Called when an op that has a declared signature first runs.
+    It is called when an op with a declared signature first runs.
     """
 
 
 @hookspec
 def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
-    """Return `WeightFormat` objects: by suffix, how weights and metadata are written and read.
+    """Return `WeightFormat` objects: each reads and writes the files with one suffix.
 
-    Called when weights are first saved or loaded.
+    It is called when weights are first saved or loaded.
     """
 
 
 @hookspec(firstresult=True)
 def dezero_fetch(name: str) -> Any:
-    """Return the local path of a published file, downloaded if needed; None if it is unknown.
+    """Return the local path of a published file, or None if this plugin does not know it.
 
-    pluggy calls the plugins one by one until one returns a path.
+    The plugin downloads the file if needed. pluggy calls the plugins one by one until one returns
+    a path.
     """
 
 
 @hookspec
 def dezero_op_cases() -> Iterable[Any]:  # type: ignore[empty-body]
-    """Return `OpCase` and `Check` objects of dezero-testing: the tests of this package.
+    """Return the `OpCase` and `Check` objects with which dezero-testing tests this plugin.
 
     An `OpCase` compares an op with a reference; a `Check` is any other test of a backend.
     Only dezero-testing calls this hook, so an implementation may import it.

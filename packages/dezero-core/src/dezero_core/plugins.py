@@ -1,7 +1,8 @@
-"""Find and load plugins: late, one by one, and with a record of those that fail.
+"""Find and load plugins at first use, and record those that fail.
 
-`import dezero_core` reads no entry points. The first `Catalog` (backends, kernels, weight formats)
-that misses a name calls `plugins.scan()`, once per process. See docs/adr/0003.
+`import dezero_core` reads no entry points. When a `Catalog` (of backends, kernels or weight
+formats) lacks a name, it calls `plugins.scan()`, which loads the installed plugins once per
+process. See docs/adr/0003.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class PluginStatus:
         distribution: name and version of its distribution, as ``"name version"``.
         state: ``"loaded"``, ``"partial"`` (some of its hooks are left out), ``"failed"`` or
             ``"blocked"`` (by the environment).
-        reason: why all or part of it is not loaded, or another problem; empty if there is none.
+        reason: why all or part of it is not loaded, or another problem; empty without a problem.
     """
 
     name: str
@@ -55,7 +56,7 @@ class PluginStatus:
 
 
 class Plugins:
-    """The plugins of this process: a pluggy manager and the state of each plugin.
+    """The plugins of this process, with the state of each.
 
     Attributes:
         lock: held while plugins are added or removed, and while a cache is filled from them. All
@@ -79,11 +80,12 @@ class Plugins:
         Args:
             plugin: an object with ``DEZERO_API`` and hook implementations.
             name: a name that no other plugin has.
-            distribution: its origin, for messages.
+            distribution: the distribution it comes from, for messages.
 
         Raises:
             PluginError: the name is taken, or the plugin asks for another API version.
-            pluggy.PluginValidationError: a hook has arguments the contract does not know.
+            pluggy.PluginValidationError: an implementation has an argument that its hook does not
+                have.
         """
         with self.lock:
             if self._manager.has_plugin(name):
@@ -113,7 +115,7 @@ class Plugins:
             listener()
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener()`` under the lock whenever a plugin is added or removed."""
+        """Register a function that is called under the lock when a plugin is added or removed."""
         self._listeners.append(listener)
 
     def scan(self) -> bool:
@@ -124,8 +126,8 @@ class Plugins:
             self._scanned = True
             from importlib.metadata import entry_points  # slow to import, and rarely needed
 
-            # Ours come first, so that no other plugin can take their names. The rest is sorted,
-            # because the order of metadata depends on sys.path.
+            # DeZero's plugins come first, so that no other plugin can take their names. The rest
+            # is sorted, because the order of metadata depends on sys.path.
             found = sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name))
             _warn_of_unknown({*OUR_PLUGINS, *(entry.name for entry in found)})
             for entry in found:
@@ -147,7 +149,7 @@ class Plugins:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
-        if seconds > SLOW and not _is_ours(entry):  # ours are slow on a slow machine only
+        if seconds > SLOW and not _is_ours(entry):  # ours are slow only on slow machines
             reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
             known = self._status[entry.name]
             reasons = "; ".join(filter(None, (known.reason, reason)))
@@ -175,7 +177,7 @@ class Plugins:
     def call(self, hook: str) -> list[tuple[Any, str]]:
         """Call a hook of all plugins; return every registered object with the name of its plugin.
 
-        The order is the precedence of the plugins; see `hookspecs`.
+        The objects are in the order of precedence of their plugins; see `hookspecs`.
         """
         found: list[Answer] = []
         token = answers.set(found)
@@ -183,7 +185,8 @@ class Plugins:
             results = getattr(self._manager.hook, hook)()
         finally:
             answers.reset(token)
-        # a wrapper may move objects to other lists; an object belongs to who returned it first
+        # A wrapper may move an object to another list. The object still belongs to the plugin
+        # that returned it first.
         of_list = {id(answer.objects): answer for answer in reversed(found)}
         of_object = {id(t): answer for answer in reversed(found) for t in answer.objects}
         owned = [
@@ -195,7 +198,7 @@ class Plugins:
         return [(item, answer.plugin) for item, answer in owned]
 
     def results(self, hook: str, plugin: str, **arguments: object) -> Iterator[Any]:
-        """Call a hook of one plugin only, its wrappers included; return its results."""
+        """Call a hook of one plugin only, with its wrappers; iterate over the results."""
         others = [p for name, p in self._manager.list_name_plugin() if name != plugin]
         result = self._manager.subset_hook_caller(hook, others)(**arguments)
         return iter(result if isinstance(result, list) else [] if result is None else [result])
@@ -226,22 +229,22 @@ class Plugins:
                 )
 
     def left_out(self) -> str:
-        """Return the names of plugins that are not fully loaded, for messages about missing names.
+        """List the plugins that are not fully loaded, for messages about missing names.
 
-        The result is empty if all are loaded.
+        The result is an empty string if all are loaded.
         """
         names = [f"{s.name} ({s.state})" for s in self.statuses() if s.state != "loaded"]
         return f"; not loaded: {', '.join(names)}: see `dezero info`" if names else ""
 
 
 class Catalog(Generic[T]):
-    """Objects registered through one hook, by key; collected when a key is first missing.
+    """The objects registered through one hook, by key; they are collected at the first look-up.
 
     Args:
-        hook: name of the hook.
+        hook: the name of the hook.
         kind: the class of the registered objects; others are refused.
-        keys: the keys of an object, which is refused if one of them is taken.
-        clash: whether two objects with a common key conflict; by default they always do.
+        keys: returns the keys of an object, which is refused if one of them is taken.
+        clash: returns whether two objects with a common key conflict; by default they always do.
     """
 
     def __init__(
@@ -260,7 +263,7 @@ class Catalog(Generic[T]):
     def get(self, *keys: Hashable) -> T | None:
         """Return the object of the first of ``keys`` that is registered, else None.
 
-        If no key is known, ask plugins registered since the last call, then the installed ones.
+        If none is, collect the objects of newly registered plugins, then load installed plugins.
         """
         with plugins.lock:
             found = self._first(keys)
@@ -286,7 +289,8 @@ class Catalog(Generic[T]):
     def _gather(self) -> None:
         if self._gathered:
             return
-        self._gathered = True  # set first: a hook may call get(), or register a plugin and reset it
+        # Set this first: a hook may call get(), or register a plugin, which resets it.
+        self._gathered = True
         objects = plugins.call(self._hook)
         self._found, self._owner = {}, {}
         for item, plugin in objects:
@@ -312,8 +316,8 @@ def _distribution(entry: EntryPoint) -> str:
 def _is_ours(entry: EntryPoint) -> bool:
     """Return whether an entry point loads one of our modules under our name for it.
 
-    A distribution may claim any name, but a module is found in one place only: whoever replaces
-    that module has replaced ``import dezero_nn`` too.
+    A third-party distribution may claim any entry point name. To replace one of our modules, it
+    would have to replace ``import dezero_nn`` itself.
     """
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
@@ -358,7 +362,7 @@ plugins = Plugins()
 
 
 def _open_lock() -> None:
-    """Replace the lock in a forked child: a thread of the parent may hold it."""
+    """Replace the lock in a forked child process: a thread of the parent may have held it."""
     plugins.lock = RLock()
 
 
