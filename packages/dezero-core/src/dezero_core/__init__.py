@@ -3,7 +3,7 @@
 Users import from here; authors of plugins also import `dezero_core.extend`.
 """
 
-from . import functions, numpy_functions, operators  # noqa: F401 (they bind what computes to Variable)
+from . import functions, numpy_functions, operators  # noqa: F401 (importing them binds Variable's operators)
 from .__about__ import __version__
 from .anomaly import detect_anomaly
 from .backends.host import seed

@@ -1,7 +1,7 @@
 """Convert integer, shape, axis and scalar arguments from every form that NumPy accepts.
 
-An op calls these functions once, where it receives the argument. All later code sees Python
-numbers and tuples of them, which do not change the dtype of an array.
+An op calls these functions once, where it receives the argument. All later code gets Python
+numbers and tuples of Python numbers, which do not change the dtype of an array.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def as_integer(op: str, name: str, value: object, minimum: int | None = None) ->
     """Return ``value`` as an int.
 
     Args:
-        op: the op or layer, for the message.
-        name: the parameter, for the message.
+        op: the name of the op or layer, for the error message.
+        name: the name of the parameter, for the error message.
         value: an int, a NumPy integer, or a 0-d integer array or Variable.
         minimum: the smallest value allowed; None for no limit.
 
@@ -51,7 +51,7 @@ def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
     """Return ``values`` as a tuple of ints; an integer gives a tuple of length 1.
 
     Args:
-        op, name: for the message, as for `as_integer`.
+        op, name: as for `as_integer`.
         values: an integer, or a list, tuple, range or one-dimensional array of integers.
 
     Raises:
@@ -82,7 +82,7 @@ def as_axes(op: str, axis: object) -> Axis:
     """Return ``axis`` as an int, a tuple of ints, or None.
 
     Args:
-        op: for the message.
+        op: the name of the op, for the error message.
         axis: None, an integer, or a list, tuple or one-dimensional array of integers.
 
     Raises:
@@ -115,11 +115,11 @@ def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def as_number(op: str, name: str, value: Any) -> float:
-    """Return a factor, rate or bound as a Python number, which does not change array dtypes.
+    """Return a factor, rate or bound as a Python number, so that it does not change dtypes.
 
     Args:
-        op, name: for the message, as for `as_integer`.
-        value: a real Python or NumPy number, or a 0-d array of one.
+        op, name: as for `as_integer`.
+        value: a real number of Python or NumPy, or a 0-d array that holds one.
 
     Raises:
         ArgumentTypeError: ``value`` is none of these. Bools are refused, and so are Variables,

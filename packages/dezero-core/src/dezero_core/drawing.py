@@ -13,18 +13,18 @@ from .graph import ancestors
 from .variable import Variable
 
 Key = Any
-"""Identifies a Variable: the call that computed it and the index of the output, or its ``id``."""
+"""The key of a node: a call, a call with the index of an output, or the ``id`` of a leaf."""
 
 
 class Picture:
-    """Collect the nodes and edges of a graph; nodes are numbered in the order of their discovery.
+    """Collect the nodes and edges of a graph, and number the nodes in the order found.
 
     Args:
         output: the Variable whose graph is drawn.
-        verbose: whether labels have shapes and dtypes.
+        verbose: whether labels show shapes and dtypes.
 
     Attributes:
-        labels: the text of each node.
+        labels: the label of each node, by its number.
         calls: the numbers of the nodes that are calls; the others are Variables.
         edges: pairs of node numbers.
     """
@@ -43,14 +43,17 @@ class Picture:
             self.edges += [(call, self.add_variable((function, index))) for index in range(count)]
 
     def add_variable(self, key: Key, x: Variable | None = None) -> int:
-        """Add a Variable and return its number; without ``x``, an earlier label stays."""
+        """Add the Variable with this key, and return its node number.
+
+        If ``x`` is None, the label stays empty, or as an earlier call set it.
+        """
         number = self.numbers.setdefault(key, len(self.numbers))
         if x is not None or number not in self.labels:
             self.labels[number] = "" if x is None else label(x, self.verbose)
         return number
 
     def add_call(self, function: Function) -> int:
-        """Add a call and return its number."""
+        """Add a call, and return its node number."""
         number = self.numbers.setdefault(function, len(self.numbers))
         self.labels[number] = type(function).__name__
         self.calls.add(number)
@@ -64,8 +67,8 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
     freed, intermediate Variables have no labels.
 
     Args:
-        output: a result, or a leaf, whose graph is one node.
-        verbose: whether labels have shapes and dtypes (default True).
+        output: the Variable whose graph is drawn; the graph of a leaf is one node.
+        verbose: whether labels show shapes and dtypes (default True).
     """
     picture = Picture(output, verbose)
     lines = []
@@ -81,7 +84,7 @@ ORANGE = "orange, style=filled"
 
 
 def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
-    """Yield the input Variables of a call; a freed call has only the keys of some."""
+    """Yield each input of a call as key and Variable; a freed call may lack the Variable."""
     if function._arrays is not None:
         yield from ((key_of(x), x) for x in function._call_inputs() if isinstance(x, Variable))
         return
@@ -93,7 +96,7 @@ def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
 
 
 def key_of(x: Variable) -> Key:
-    """Return the key of ``x``, which is the same for all Variable objects of one output."""
+    """Return the key of ``x``, the same for all Variables that stand for one output."""
     return id(x) if x.creator is None else (x.creator, x._index or 0)
 
 
@@ -110,7 +113,7 @@ def plot_dot_graph(
 ) -> Any:
     """Draw the graph of ``output`` to a file (book step 26).
 
-    Graphviz draws it if the program ``dot`` is installed, else matplotlib.
+    Use Graphviz if its program ``dot`` is installed, else matplotlib.
 
     Args:
         output, verbose: as for `get_dot_graph`.
@@ -125,7 +128,7 @@ def plot_dot_graph(
         ArgumentError: matplotlib does not write files with this suffix.
         DezeroError: ``dot`` failed; the message says why.
     """
-    import shutil  # imported here: few programs draw
+    import shutil  # imported here because few programs need it
 
     path = Path(to_file)
     file_type = path.suffix.removeprefix(".").lower() or "png"
@@ -137,7 +140,7 @@ def plot_dot_graph(
 
 
 def draw_with_graphviz(dot: str, text: str, path: Path, file_type: str) -> None:
-    """Draw a text in the DOT language with Graphviz."""
+    """Run Graphviz on text in the DOT language."""
     import subprocess
 
     command = [dot, f"-T{file_type}", "-o", os.fspath(path)]
@@ -147,7 +150,7 @@ def draw_with_graphviz(dot: str, text: str, path: Path, file_type: str) -> None:
 
 
 def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
-    """Draw the nodes in rows, each node below those it was computed from."""
+    """Draw the nodes in rows, each node below its inputs."""
     try:
         from matplotlib.collections import PathCollection
         from matplotlib.figure import Figure
@@ -158,7 +161,7 @@ def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
             "install graphviz) or matplotlib (pip install matplotlib); get_dot_graph needs neither"
         ) from None
     rows = rows_of(picture)
-    column = 0.1 * max(map(len, picture.labels.values())) + 0.5  # inches, as are all lengths
+    column = 0.1 * max(map(len, picture.labels.values())) + 0.5  # in inches, like all lengths here
     width, height = column * max(map(len, rows)), ROW_HEIGHT * len(rows)
     at = {
         number: ((index + 0.5 - len(row) / 2) * column + width / 2, height - ROW_HEIGHT * (r + 0.5))
@@ -188,13 +191,13 @@ def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
 
 Point = tuple[float, float]
 ROW_HEIGHT, HALF_NODE = 0.6, 0.16
-"""Inches from one row of nodes to the next, and from the middle of a node to its edge."""
+"""The distance between rows and half the height of a node, in inches."""
 MAX_PIXELS, MAX_LENGTH = 30_000_000, 60_000
-"""Pixels of a picture in total, and along its longer side (matplotlib's limit is 2**16)."""
+"""The largest number of pixels in total, and along one side (matplotlib allows 2**16)."""
 
 
 def curve(start: Point, end: Point, bend: float) -> list[Point]:
-    """Return the control points of a Bezier curve from below ``start`` to above ``end``.
+    """Return the control points of a Bezier curve from the bottom of a node to the top of another.
 
     An edge that crosses other rows bends to the side by ``bend``, around the nodes in between.
     """

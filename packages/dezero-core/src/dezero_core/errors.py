@@ -1,7 +1,6 @@
 """Define the errors that DeZero raises, and the hints that say what to install.
 
-Every error is a `DezeroError` and the built-in error that a caller would expect. Indented lines are
-subclasses::
+Every error is a `DezeroError`, and also an instance of the built-in exception in parentheses::
 
     DezeroError
         ArgumentError (ValueError)
@@ -24,7 +23,10 @@ INSTALL_HINTS = {
     "dezero-testing": "tests of backends, ops and layers: pip install dezero-testing",
     "dezero-suite": "everything in one import: pip install dezero-suite",
 }
-"""The distributions of this project and what each is for; core names them only in this file."""
+"""The purpose of each distribution of this project, and the command that installs it.
+
+Core names the other distributions only in this file.
+"""
 
 OUR_PLUGINS = {
     "numpy": "dezero_core.backends.numpy_backend",
@@ -89,7 +91,7 @@ class AnomalyError(DezeroError, ArithmeticError):
 
 
 class OutOfMemory(DezeroError, MemoryError):
-    """A device has no free memory; the message gives its use, and what may help."""
+    """A device has no free memory; the message gives the memory in use and what may help."""
 
 
 class PluginError(DezeroError, RuntimeError):
@@ -109,7 +111,7 @@ class CallError(DezeroError, TypeError):
 
 
 class MissingName(DezeroError, AttributeError):
-    """A function, class or attribute does not exist; the message may give its equivalent."""
+    """A function, class or attribute does not exist; the message may give DeZero's equivalent."""
 
 
 class DataMissing(DezeroError, FileNotFoundError):
@@ -137,7 +139,7 @@ class FormatError(WeightsError):
 
 
 class LimitError(FormatError):
-    """A file declares more bytes or members than is allowed."""
+    """A file declares more bytes or members than allowed."""
 
 
 class KeyMismatch(WeightsError, KeyError):

@@ -1,4 +1,4 @@
-"""Describe the formats of weight files, and find the file and format of a path."""
+"""Describe the formats of weight files, and find the file and format that a path names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """The types of a file path."""
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
-"""Suffixes of pickles, which can run any code when they are read."""
+"""Suffixes of pickle files, which can run arbitrary code when they are loaded."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Stored:
     """The contents of a weight file.
 
     Attributes:
-        arrays: host arrays by key. For writing, `save_weights` passes a `Snapshot`, which copies
-            an array on access. A format reads each array once, one after the other, and hashes
-            and writes that copy, so that only one copy exists at a time.
+        arrays: NumPy arrays by key. `save_weights` passes a `Snapshot`, which copies an array on
+            each access. A writer accesses each array once, and hashes and writes this copy before
+            it accesses the next one, so that only one copy exists at a time.
         kinds: ``"param"`` or ``"buffer"`` by key; empty for files without this information.
         metadata: strings by name.
         compress: whether to write a smaller file, which takes longer.
@@ -48,11 +48,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Limits:
-    """The checks that a reader makes on a file.
+    """Limits and checks for reading a file.
 
     Attributes:
-        max_bytes: the largest total size of its arrays, in bytes.
-        verify: compare the SHA-256 of every array, if the file has them.
+        max_bytes: the largest allowed total size of the arrays, in bytes (default 4 GiB).
+        verify: whether to compare the SHA-256 hash of every array, if the file has one.
     """
 
     max_bytes: int = 4 << 30
@@ -65,13 +65,13 @@ class WeightFormat:
 
     Attributes:
         suffix: the file suffix in lower case, such as ``".npz"``.
-        write: ``write(path, stored)`` puts a `Stored` at ``path``, atomically.
+        write: ``write(path, stored)`` writes a `Stored` to ``path`` atomically.
         read: ``read(path, limits)`` returns a `Stored`, or raises `FormatError` or `LimitError`.
-        headers: as ``read``, but the arrays only have the right shape and dtype, and take no
-            memory (`numpy.broadcast_to` makes such arrays). A file that does not fit the model is
-            then refused before its arrays are read. None if the format cannot do this.
-        needs: ``needs()`` says which package must be installed first, such as ``"needs x: pip
-            install x"``; an empty string if the format can be used. None if it always can.
+        headers: like ``read``, but reads only shapes and dtypes, and returns arrays that take no
+            memory (from `numpy.broadcast_to`). A file that does not fit the model is then refused
+            before its arrays are read. None if the format does not support this.
+        needs: ``needs()`` returns which package to install first, such as ``"needs x: pip install
+            x"``, or an empty string if none is missing. None if the format needs no package.
     """
 
     suffix: str
@@ -81,10 +81,10 @@ class WeightFormat:
     needs: Callable[[], str] | None = None
 
     def read_checked(self, path: Path, limits: Limits, check: Callable[[Stored], object]) -> Stored:
-        """Return the contents of ``path``; ``check`` raises if they do not fit.
+        """Read ``path``, and call ``check``, which raises if the contents do not fit the model.
 
-        If the format can read headers, ``check`` gets them before any array is read. Then it gets
-        the contents, because another process may replace the file in between.
+        If the format can read headers, ``check`` gets them before any array is read. It also gets
+        the contents, because another process may have replaced the file in between.
         """
         if self.headers is not None:
             check(self.headers(path, limits))
@@ -129,15 +129,16 @@ def located(path: FilePath) -> tuple[Path, WeightFormat]:
 
 
 def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
-    """Return the file that ``path`` names, existing or not, and its format.
+    """Return the file that ``path`` names, whether or not it exists, and its format.
 
-    The suffix gives the format, in upper or lower case. ``.npz`` is added to a name without a
+    The suffix selects the format; case is ignored. ``.npz`` is added to a name without a
     suffix, and to one whose suffix does not begin with a letter (``epoch3-acc0.97``).
 
     Raises:
         FormatError: no format has this suffix, or the path does not name a file.
         MissingPackage: the package that provides the format is not installed.
-        PluginError: that package is installed, but failed or is kept out by the environment.
+        PluginError: that package is installed, but failed to load or is blocked by an environment
+            variable.
     """
     target = file_path(path)
     if target.name in ("", "..") or os.fsdecode(path).endswith(("/", os.sep)):

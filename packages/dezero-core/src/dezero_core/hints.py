@@ -1,6 +1,6 @@
-"""Hints for names and keywords that other frameworks have and DeZero does not.
+"""Give hints for names and keywords that other frameworks have and DeZero does not.
 
-The tables list only names that do not exist here: remove a hint when you add its name. Names of
+The tables list only names that DeZero lacks: remove a hint when you add its name. Names of
 functions, layers, models and optimizers are in `dezero_nn.hints`.
 """
 
@@ -111,7 +111,7 @@ KEYWORDS = {
     "alpha": "learning_rate",
     "initializer": "kernel_initializer initialW",
 }
-"""Parameters, and the keywords of other frameworks for them. The first that matches is shown."""
+"""DeZero's parameters, with the keywords that other frameworks use; the first match is shown."""
 
 ADVICE = {
     "bias": "nobias=True leaves the bias out",

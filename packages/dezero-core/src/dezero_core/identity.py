@@ -1,4 +1,4 @@
-"""A dictionary that compares keys with ``is``, for objects that ``==`` compares elementwise."""
+"""Define a dictionary that compares its keys with ``is``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ V = TypeVar("V")
 
 
 class WeakIdentityDict(MutableMapping[K, V]):
-    """A dictionary from objects, such as Variables, to values; an entry is removed with its key.
+    """A dictionary that compares keys with ``is``, and drops an entry when its key is freed.
 
     Python's WeakKeyDictionary compares keys with ``==``, which fails for arrays and Variables.
-    A copy or pickle has the same pairs: copy it together with an object that holds the keys.
+    It does not keep its keys alive: copy or pickle it together with an object that does.
 
     Args:
         pairs: initial keys and values, as for ``dict``.
@@ -28,7 +28,7 @@ class WeakIdentityDict(MutableMapping[K, V]):
         return self._entries[id(key)][1]
 
     def __setitem__(self, key: K, value: V) -> None:
-        number, owner = id(key), ref(self)  # weak, so that the callback makes no cycle
+        number, owner = id(key), ref(self)  # a weak reference, so that the callback makes no cycle
 
         def forget(_: ref[K]) -> None:
             mapping = owner()
@@ -41,7 +41,7 @@ class WeakIdentityDict(MutableMapping[K, V]):
         del self._entries[id(key)]
 
     def __iter__(self) -> Iterator[K]:
-        # iterate over a list: another thread may add or drop an entry meanwhile
+        # iterate over a copy, because another thread may add or drop an entry
         keys = [reference() for reference, _ in list(self._entries.values())]
         return iter([key for key in keys if key is not None])
 

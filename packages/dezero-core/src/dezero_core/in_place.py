@@ -1,8 +1,8 @@
-"""Write to the array of a Variable only if nothing else refers to it: copy on write.
+"""Update the array of a Variable in place, or update a copy if something else refers to it.
 
-A retained graph, a view such as ``reshape(p)``, a file being written and a program may all refer
-to the array of a parameter while it is updated. They keep the old values, because the update then
-writes to a copy. docs/adr/0018 has the reasons and the figures.
+A retained graph, a view such as ``reshape(p)``, a save in another thread or the program itself may
+refer to the array of a parameter while it is updated. The update then writes to a copy, so that
+they still see the old values. docs/adr/0018 gives the reasons and the timings.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _lock = RLock()
 def updating() -> Any:
     """Return the lock that an optimizer holds while it changes arrays in place.
 
-    A thread that takes it finds all parameters between two updates. If the thread still refers to
-    an array when it releases the lock, that array does not change, and can be read without it::
+    A thread that holds the lock never sees a half-finished update. An array that the thread refers
+    to when it releases the lock does not change afterwards, so it can be read without the lock::
 
         with updating():
             arrays = [p.data for p in model.params()]
@@ -47,11 +47,11 @@ def references(x: Variable) -> int:
 _sample = Variable(None)
 _sample.data = object()
 UNSHARED = references(_sample)
-"""The count for an array that only its Variable refers to; it differs between Pythons."""
+"""The count for an array that only its Variable refers to; it depends on the Python version."""
 
 
 def _open_lock() -> None:
-    """Replace the lock in a forked child: a thread of the parent may hold it."""
+    """Replace the lock in a forked child process: a thread of the parent may have held it."""
     global _lock
     _lock = RLock()
 

@@ -5,9 +5,10 @@ NumPy passes ``np.sum(x)``, ``np.concatenate([x, y])`` and the like to a Variabl
 
 1. The function is in `DIFFERENTIABLE` or `REARRANGING`: DeZero's ops return a Variable.
 2. The function is in `WITHOUT_DERIVATIVE`: NumPy runs on the data and returns plain arrays.
-3. The function is in none of these: an error names it and what to call instead.
+3. The function is in none of these: an error names it, and what to call instead.
 
-Ufuncs such as ``np.exp`` are not handled: see docs/adr/0017. To add a function, add one line.
+Ufuncs such as ``np.exp`` are not handled: see docs/adr/0017. To add a function, add a line to one
+of the tables.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Row(NamedTuple):
 
 
 def as_operand(name: str, value: Any) -> Any:
-    """Convert lists and tuples to arrays, if the parameter ``name`` of NumPy stands for arrays."""
+    """Convert a list or tuple to an array, if NumPy's parameter ``name`` takes an array."""
     if name in ("arrays", "tup"):
         return [as_operand("x", x) for x in value]
     return np.asarray(value) if name in ARRAYS and isinstance(value, list | tuple) else value
@@ -85,7 +86,7 @@ def _column_stack(tup: Sequence[Operand]) -> Variable:
 
 
 def _at_least(function: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return ``np.atleast_1d`` or the like for Variables."""
+    """Return ``np.atleast_1d``, ``_2d`` or ``_3d`` for Variables."""
 
     def call(*arys: Operand) -> Any:
         results = [_reshape_like(function, x) for x in arys]
@@ -107,9 +108,9 @@ def _broadcast_arrays(*args: Operand) -> tuple[Any, ...]:
 
 
 def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
-    """Return ``np.swapaxes`` or the like for Variables.
+    """Return ``np.swapaxes`` or ``np.moveaxis`` for Variables.
 
-    NumPy permutes axes of lengths 1, 2, 3, ...; the shape of its result is the permutation.
+    NumPy permutes an array of shape (1, 2, 3, ...); the shape of the result shows the permutation.
     """
 
     def call(a: Variable, *axes: Any) -> Variable:
@@ -198,13 +199,13 @@ DIFFERENTIABLE = {
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
 }
-"""DeZero functions by NumPy's name."""
+"""DeZero's functions, by the name of the NumPy function that they replace."""
 
 REARRANGING = set(
     "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
     "roll rollaxis rot90 split tile vsplit lib.stride_tricks.sliding_window_view".split()
 )
-"""Functions that only rearrange the elements of their first argument; `get_item` selects them."""
+"""Functions that only select or reorder elements of their first argument; see `rearrange`."""
 
 SHAPES = {"ndim", "shape", "size"}
 """Functions that return the attribute of the same name, also for an array on a GPU."""
@@ -235,7 +236,7 @@ WEIGHTS = {
     "histogram2d": (5, "weights"),
     "histogramdd": (4, "weights"),
 }
-"""Arguments of functions in `WITHOUT_DERIVATIVE` for which the result has a derivative."""
+"""Position and name of the arguments of `WITHOUT_DERIVATIVE` functions that have a derivative."""
 
 INSTEAD = {
     "cumsum": "a loop of additions and stack()",
@@ -316,7 +317,7 @@ def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def rearrange(name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Let NumPy rearrange the positions 0 ... size - 1, then select the elements there."""
+    """Let NumPy rearrange the indices 0 ... size - 1, then select the elements at these indices."""
     x = args[0]
     positions = np.arange(x.size).reshape(x.shape)
     others = [on_host(name, part) for part in args[1:]]
@@ -379,7 +380,7 @@ def on_host(name: str, part: object) -> Any:
 
 
 def refusal(name: str, why: str = "") -> UnsupportedType:
-    """Return the error for a function that would lose the graph, with the remedy."""
+    """Return the error for a function that would lose the graph, with a remedy."""
     instead = f"; with gradients: {INSTEAD[name]}" if name in INSTEAD else ""
     return UnsupportedType(
         f"np.{name} of a Variable{why or ' would lose its graph'}: pass x.data to compute on the "

@@ -1,6 +1,6 @@
-"""Bind the operators and methods of Variable, one line each; so `variable` imports no op.
+"""Bind the operators and methods of Variable here, so that `variable` imports no op.
 
-Comparisons have no derivative: they return plain arrays of booleans. Type checkers read the
+Comparisons have no derivative, so they return boolean arrays. Type checkers read the
 signatures at the end of the class Variable.
 """
 
@@ -25,7 +25,7 @@ from .variable_hooks import register_hook
 
 
 def iterate(x: Variable) -> Iterator[Variable]:
-    """Yield ``x[0]``, ``x[1]``, ...: separate calls, so that each can have its own backward."""
+    """Yield ``x[0]``, ``x[1]``, ...; each is a separate call with its own backward."""
     if x.ndim == 0:
         raise TypeError("iteration over a Variable without axes: it has no rows")
     return (x[i] for i in range(len(x)))
@@ -43,14 +43,14 @@ def transpose_axes(x: Variable, *axes: Lengths | None) -> Variable:
 
 
 def transposed(x: Variable) -> Variable:
-    """Return ``x`` with its axes reversed; a Parameter without data has no such attribute."""
+    """Return ``x`` with its axes reversed; raise AttributeError if ``x`` has no data yet."""
     if x.data is None:
         raise AttributeError("T: this Variable has no data yet")
     return transpose(x)
 
 
 def unpacked(lengths: tuple[Any, ...]) -> Any:
-    """Return the only element of a tuple, or else the tuple: ``f(2, 3)`` means ``f((2, 3))``."""
+    """Return the only element of a tuple, else the tuple, so ``f(2, 3)`` means ``f((2, 3))``."""
     return lengths[0] if len(lengths) == 1 else lengths
 
 

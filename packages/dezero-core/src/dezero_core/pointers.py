@@ -1,8 +1,8 @@
 """Check arrays before their addresses are passed to C.
 
-A C function gets an address, and assumes that enough elements of the right type follow it. Every
-package gets addresses of NumPy arrays from `address_of`, which refuses any other array. Code that
-can also compute without C calls `has_layout` first.
+A C function gets an address, and assumes that enough elements of the right type follow it. All
+packages get the addresses of NumPy arrays from `address_of`, which raises an error if the array
+has another layout. Code that can also compute without C calls `has_layout` first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def has_layout(
 
     Args:
         x: a NumPy array.
-        dtype: the dtype, byte order included; a name such as ``"float32"`` means the native one.
+        dtype: the dtype, byte order included; a name such as ``"float32"`` means native
+            byte order.
         shape: the lengths of all axes.
         writable: whether C will write to it (default False).
         strides: bytes from one element to the next, for each axis; None (default) means C order
@@ -58,8 +59,8 @@ def address_of(
 
     Raises:
         ShapeError: the array has another shape.
-        UnsupportedType: it has another dtype or byte order, it is strided, misaligned, or
-            read-only where C will write.
+        UnsupportedType: the array has another dtype, byte order or strides, it is misaligned, or
+            it is read-only and C will write to it.
     """
     if not has_layout(x, dtype, shape, writable=writable, strides=strides):
         wanted = "in C order" if strides is None else f"with strides {strides}"
@@ -80,9 +81,9 @@ def describe(x: HostArray) -> str:
 
 
 def is_writable(x: HostArray) -> bool:
-    """Return whether every element of a NumPy array can be written on its own.
+    """Return whether every element of a NumPy array can be written independently.
 
-    It cannot if the array is read-only, or if broadcasting made several elements share memory.
+    This is False if the array is read-only, or if broadcasting made several elements share memory.
     """
     repeated = 0 in x.strides and any(s == 0 and n > 1 for s, n in zip(x.strides, x.shape))  # noqa: B905
     return bool(x.flags.writeable) and not repeated

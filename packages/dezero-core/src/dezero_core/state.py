@@ -1,6 +1,7 @@
-"""Names for DeZero's own packages: parameters, their arrays, and the files that store them.
+"""Re-export the functions for parameters, their arrays, and the files that store them.
 
-These names may change in any version; those in `dezero_core.extend` are stable.
+They are for DeZero's own packages, and may change in any version. The names in
+`dezero_core.extend` are stable.
 """
 
 from .backends.host import host_normal, seeded_generator, use_generator

@@ -1,7 +1,7 @@
 """Compare gradients with central differences, to any order.
 
 A checked function is called many times, so it must draw the same random values in each call.
-Buffers such as running statistics do not change meanwhile.
+Buffers such as running statistics do not change during a check.
 """
 
 from __future__ import annotations
@@ -38,18 +38,19 @@ def check_gradients(
 ) -> None:
     """Check the derivatives of ``function`` at ``inputs`` in float64.
 
-    The gradient of ``sum(v * function(*inputs))`` for a fixed ``v`` is compared with central
-    differences. For order 2, so are the gradients of each gradient, with respect to the inputs and
-    ``v``.
+    Compare the gradient of ``sum(v * function(*inputs))`` for a fixed ``v`` with central
+    differences. For order 2, also compare the gradients of each gradient, with respect to the
+    inputs and ``v``.
 
     Args:
         function: takes as many Variables as there are inputs and returns one.
-        inputs: host arrays; floats are checked in float64, others are passed as they are.
+        inputs: NumPy arrays; floating-point arrays are cast to float64, others are unchanged.
         order: highest derivative to check (default 2).
-        requires_grad: which inputs to check; if None, all that hold floats.
+        requires_grad: which inputs to check; if None, all floating-point inputs.
         backend: name of the backend to compute on; the default one if None.
         eps: step of the central differences (default 1e-6).
-        rtol, atol: tolerance, relative to the largest gradient and absolute (default 1e-6, 1e-7).
+        rtol, atol: tolerance relative to the largest gradient, and absolute tolerance (default
+            1e-6 and 1e-7).
         name: the name of the function in messages; by default its ``__name__``.
 
     Raises:
@@ -74,11 +75,11 @@ class Derivative(NamedTuple):
     Attributes:
         label: the function, the order of the derivative and the input.
         function: the function that is differentiated.
-        hosts: its inputs, as arrays of the host.
+        hosts: its inputs, as NumPy arrays.
         requires_grad: which inputs require grad.
-        position: the input to differentiate by.
+        position: the index of the input to differentiate with respect to.
         v: the weight of each element of the result.
-        value: the gradient that backward gives, as an array of the host.
+        value: the gradient that backward computed, as a NumPy array.
     """
 
     label: str
@@ -99,11 +100,11 @@ def derivatives(
     label: str,
     order: int = 1,
 ) -> Iterator[Derivative]:
-    """Yield the gradients of ``function`` by backward, then the gradients of each of them.
+    """Yield the gradients that backward computes for ``function``, then those of higher order.
 
     Args:
         function: takes as many Variables as there are inputs and returns one.
-        hosts: the inputs, as arrays of the host.
+        hosts: the inputs, as NumPy arrays.
         requires_grad: which inputs require grad.
         library: the backend to compute on.
         highest: highest order to compute.
@@ -142,7 +143,7 @@ def vjp(
     gy: Array | Variable,
     create_graph: bool = False,
 ) -> list[Variable | None]:
-    """Return the gradients of ``xs`` for an output gradient ``gy``; None where there is none."""
+    """Return the gradient of each of ``xs`` for the output gradient ``gy``, or None."""
     for x in xs:
         x.cleargrad()
     y = function(*xs)
@@ -192,7 +193,7 @@ def _compare(got: HostArray, numeric: HostArray, rtol: float, atol: float, what:
     if got.shape != numeric.shape:
         raise GradientError(f"{what}: gradient has shape {got.shape}, input {numeric.shape}")
     limit = atol + rtol * np.max(np.abs(numeric), initial=0.0)
-    wrong = ~(np.abs(got - numeric) <= limit)  # so that NaN is wrong
+    wrong = ~(np.abs(got - numeric) <= limit)  # written so that NaN counts as wrong
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise GradientError(

@@ -21,8 +21,9 @@ from .variable import Buffer, Parameter, Variable
 def named_params(root: object) -> dict[str, Parameter | Buffer]:
     """Return every Parameter and Buffer below ``root`` by key, in order of definition.
 
-    If several paths lead to a parameter, its key is the path that has attributes only, else the
-    first path (the book's MLP has a list ``layers`` besides ``l0``, ``l1``, ...).
+    If several paths lead to a parameter, its key is the first path that consists only of
+    attributes, else the first path. (The book's MLP has a list ``layers`` as well as attributes
+    ``l0``, ``l1``, ...)
 
     Args:
         root: a layer, or a dictionary or list of layers and parameters.
@@ -30,7 +31,7 @@ def named_params(root: object) -> dict[str, Parameter | Buffer]:
     Raises:
         ArgumentTypeError: ``root`` is something else, such as a generator or a class.
         WeightsError: a name contains ``/`` or is not a string, two paths give one key, a layer
-            contains itself, or a parameter is only in a set, a view of a dictionary or an array.
+            contains itself, or a parameter is only in a set, a dictionary view or an array.
     """
     require_tree("named_params", root)
     chosen: dict[int, tuple[str, Parameter | Buffer, bool]] = {}
@@ -53,12 +54,15 @@ def named_params(root: object) -> dict[str, Parameter | Buffer]:
 
 
 def require_tree(op: str, root: object, advice: str = "pass the model") -> None:
-    """Raise `ArgumentTypeError` unless ``root`` can contain parameters with keys.
+    """Check that ``root`` is a layer, a list or a dictionary.
 
     Args:
-        op: the function or method, for the message.
+        op: the name of the function or method, for the error message.
         root: the object to check.
-        advice: what to do, for the message.
+        advice: what to do, for the error message.
+
+    Raises:
+        ArgumentTypeError: ``root`` is something else.
     """
     if kind_of(root) not in (LAYER, CONTAINER):
         got = f"the class {root.__name__}" if isinstance(root, type) else shortened(root)
@@ -69,7 +73,7 @@ def require_tree(op: str, root: object, advice: str = "pass the model") -> None:
 
 
 def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
-    """Raise `WeightsError` if a set, view or array has parameters that have no key elsewhere."""
+    """Raise `WeightsError` if a set, view or array contains a parameter that has no key."""
     if hasattr(node, "dtype"):
         elements = [node.tolist()] if str(node.dtype) == "object" else []
     else:
@@ -85,7 +89,7 @@ def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
 
 
 def attributes(node: object) -> dict[str, Any]:
-    """Return the attributes of an object by name, those in ``__slots__`` too."""
+    """Return the attributes of an object by name, including those in ``__slots__``."""
     slots = slots_of(type(node))  # type: ignore[arg-type]
     if not slots:
         return vars(node)
@@ -101,10 +105,10 @@ def slots_of(kind: type) -> tuple[str, ...]:
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:
-    """Return the children of a layer or container by name; nothing for other objects."""
+    """Return the pairs (name, child) of a layer or container; other objects have none."""
     kind = kind_of(node)
     if kind == LAYER:
-        return list(attributes(node).items())  # another thread may set an attribute meanwhile
+        return list(attributes(node).items())  # a copy, as another thread may set an attribute
     if kind != CONTAINER:
         return ()
     if isinstance(node, Mapping):
@@ -115,9 +119,9 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
 def _walk(
     node: object, path: str, attributes_only: bool, above: tuple[int, ...]
 ) -> Iterator[tuple[str, Any, bool]]:
-    """Yield key, object and whether the path has attributes only.
+    """Yield every Parameter, Buffer and `WITHOUT_KEYS` node below ``node``.
 
-    The objects are all Parameters, Buffers and nodes that are `WITHOUT_KEYS`.
+    Each item has the key, the object, and whether the path consists only of attributes.
     """
     for name, child in children(node):
         kind = kind_of(child)
@@ -143,7 +147,7 @@ def _checked(name: object) -> str:
 
 
 NOTHING, LEAF, CONTAINER, LAYER, WITHOUT_KEYS = range(5)
-"""The types of a node; `WITHOUT_KEYS` are sets, views of dictionaries and arrays."""
+"""The types of a node; `WITHOUT_KEYS` means a set, a dictionary view or an array."""
 
 
 def kind_of(x: object) -> int:

@@ -1,6 +1,6 @@
-"""Variable: an array, its gradient, and the call that computed it.
+"""Define Variable: an array with its gradient and the call that computed it.
 
-Operators and methods that compute are bound to this class in `operators`: no op is imported here.
+This module imports no op: `operators` binds the operators and methods that compute.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Scalar = bool | int | float | complex
 
 
 class HasDtype(Protocol):
-    """Any array, for type checkers, also of a library whose stubs do not fit `Array`."""
+    """The type of any array, including those whose type stubs do not match `Array`."""
 
     @property
     def shape(self) -> Any:
@@ -55,17 +55,17 @@ Lengths: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 
 
 class Variable:
-    """An array in a computation (book steps 1-9).
+    """An array with a gradient and a graph (book steps 1-9).
 
     Args:
-        data: an array of any registered library, or None for one to be set later.
+        data: an array of any registered library, or None to set it later.
         name: a label for error messages and drawings.
         requires_grad: whether ``backward`` computes a gradient for it (default True).
 
     Attributes:
         data: the array.
         grad: the gradient, a Variable of the same shape, or None. It can be set to a Variable or
-            an array of the shape of ``data``, of the same library and device, in any dtype.
+            array with the shape, library and device of ``data``, in any dtype.
         name: the label.
 
     Raises:
@@ -75,7 +75,7 @@ class Variable:
 
     __slots__ = (
         "__weakref__",
-        "_assigned",  # the last `grad` that the program assigned; unset until then
+        "_assigned",  # the `grad` that the program last assigned; unset until then
         "_creator",
         "_grad",
         "_hooks",
@@ -85,8 +85,8 @@ class Variable:
         "name",
     )
     __array_priority__ = 200
-    __pandas_priority__ = 10_000  # Series + Variable is computed here, with a helpful error
-    __array_ufunc__ = None  # array + Variable is computed here
+    __pandas_priority__ = 10_000  # Series + Variable calls our operator, whose error helps
+    __array_ufunc__ = None  # array + Variable calls our operator
 
     def __init__(
         self, data: Array | None, name: str | None = None, *, requires_grad: bool = True
@@ -96,10 +96,10 @@ class Variable:
         self.data: Any = data
         self.name = name
         self._grad: Variable | None = None
-        self._hooks: Hooks | None = None  # of a leaf, see `variable_hooks`
+        self._hooks: Hooks | None = None  # hooks of a leaf; see `variable_hooks`
         self._requires_grad = requires_grad
         self._creator: Any = None  # the Function that computed it
-        self._index: int | None = None  # which of its outputs it is, if there are multiple
+        self._index: int | None = None  # output index in a call with multiple outputs
 
     @property
     def grad(self) -> Variable | None:
@@ -169,7 +169,7 @@ class Variable:
 
     __hash__ = object.__hash__
     """Hash by identity, because ``==`` is elementwise. No two live objects have the same hash, and
-    dictionaries compare identities before they call ``==``: a Variable can be a key."""
+    dictionaries compare identities before they call ``==``, so a Variable can be a key."""
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -197,10 +197,10 @@ class Variable:
             return str(self)
         return format(self._number(f"format {spec!r}", "write str(x), or format x[0]"), spec)
 
-    if not TYPE_CHECKING:  # type checkers would take array + Variable for an array
+    if not TYPE_CHECKING:  # else type checkers infer an array for array + x
 
         def __array__(self, *settings: Any, **more: Any) -> Any:
-            """Return the host data for NumPy; arrays on a device raise an error, see ``to_cpu``."""
+            """Return the data as a NumPy array; data on a device raises an error."""
             return self.data.__array__(*settings, **more)
 
     # Share the array with other libraries, without the graph.
@@ -213,7 +213,7 @@ class Variable:
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        """The array for CUDA libraries without DLPack; on the host there is no such attribute."""
+        """The array for CUDA libraries without DLPack; host data has no such attribute."""
         return self.data.__cuda_array_interface__
 
     def item(self) -> Any:
@@ -278,15 +278,15 @@ class Variable:
     # Move in place, as in the book (step 52), together with the gradient.
 
     def to(self, name: str) -> Variable:
-        """Move data and gradient to backend ``name``; returns self."""
+        """Move data and gradient to backend ``name``; return self."""
         return self._move(get_backend(name))
 
     def to_cpu(self) -> Variable:
-        """Move data and gradient to the host; returns self."""
+        """Move data and gradient to the host; return self."""
         return self._move(get_backend(HOST))
 
     def to_gpu(self) -> Variable:
-        """Move data and gradient to the registered accelerator; returns self."""
+        """Move data and gradient to the registered accelerator; return self."""
         return self._move(accelerator())
 
     def _move(self, backend: ArrayBackend) -> Variable:
@@ -301,12 +301,12 @@ class Variable:
         x = _rebuild(type(self), self.data, self.name, self._requires_grad, self._grad)
         x._creator, x._index = self._creator, self._index
         x._assigned = getattr(self, "_assigned", None)
-        for name, value in getattr(self, "__dict__", {}).items():  # a subclass has attributes
+        for name, value in getattr(self, "__dict__", {}).items():  # set by a subclass
             setattr(x, name, value)
         return x
 
     def __reduce__(self) -> Any:
-        """Copy data, gradient and name; the graphs of both cannot be copied."""
+        """Copy or pickle the data, gradient and name; a graph cannot be copied."""
         if self.creator is not None:
             raise GraphError(
                 f"a Variable computed by {type(self._creator).__name__} cannot be copied or "
@@ -319,8 +319,8 @@ class Variable:
         return _rebuild, settings, getattr(self, "__dict__", None)
 
     if TYPE_CHECKING:
-        # Bound in operators.py, which names the function of each; numpy_functions.py binds the
-        # last one. A test compares the parameters and defaults with those of the functions.
+        # operators.py binds these methods, and numpy_functions.py binds the last one. A test
+        # compares the parameters and defaults with those of the functions.
         def __add__(self, x1: Operand) -> Variable: ...
         def __radd__(self, x0: Operand) -> Variable: ...
         def __sub__(self, x1: Operand) -> Variable: ...
@@ -383,7 +383,7 @@ class Parameter(Variable):
 
 
 class Buffer(Variable):
-    """A Variable that belongs to a layer, is saved and moved with it, but not trained."""
+    """A Variable that is saved and moved with its layer, but not trained."""
 
     __slots__ = ()
 
@@ -416,7 +416,7 @@ def python_number(array: Array) -> bool | int | float:
 
 
 def require_gradient_of(x: Variable, grad: Variable) -> None:
-    """Raise unless ``grad`` has the shape, library and device of ``x``, if ``x`` has data.
+    """Check that ``grad`` has the shape, library and device of the data of ``x``, if any.
 
     Raises:
         ShapeError: the shapes differ.
@@ -457,7 +457,7 @@ def as_array(x: object, array_module: Any = None) -> Any:
 
     Args:
         x: anything.
-        array_module: the namespace to create the array with; the default backend's if None.
+        array_module: the namespace that creates the array; the default backend's if None.
     """
     if isinstance(x, Scalar):
         return (array_module or default_backend()).asarray(x)
@@ -465,13 +465,13 @@ def as_array(x: object, array_module: Any = None) -> Any:
 
 
 def cast(x: Array, dtype: Any) -> Any:
-    """Return an array, or a scalar that its library returned, as an array of dtype ``dtype``."""
+    """Cast an array, or a scalar that an array library returned, to an array of ``dtype``."""
     backend = backend_of(x)
     return backend.xp.astype(backend.asarray(x), dtype)
 
 
 def as_variable(x: object) -> Variable:
-    """Return ``x`` if it is a Variable, else a new Variable of it that requires no grad.
+    """Return ``x`` if it is a Variable, else wrap it in one that does not require grad.
 
     Raises:
         UnsupportedType: ``x`` is neither a Variable, an array, nor a Python scalar.
@@ -480,15 +480,15 @@ def as_variable(x: object) -> Variable:
 
 
 HOST_MEMORY = 1
-"""The device type of the host in DLPack, kDLCPU."""
+"""DLPack's device type of the host, kDLCPU."""
 
 
 def from_dlpack(x: Any) -> Variable:
     """Return a Variable that shares the memory of another library's array.
 
     Args:
-        x: anything with ``__dlpack__``, such as a tensor of PyTorch. On the host it becomes a
-            NumPy array, elsewhere one of the registered accelerator.
+        x: anything with ``__dlpack__``, such as a tensor of PyTorch. Host memory becomes a
+            NumPy array, device memory an array of the registered accelerator.
 
     Returns:
         a Variable that does not require grad.
@@ -508,7 +508,7 @@ def get_array_module(x: object) -> Any:
     """Return the namespace that computes on ``x``: ``numpy``, ``cupy``, ... (book step 52).
 
     Args:
-        x: a Variable, an array, or a Python scalar, which has that of the default backend.
+        x: a Variable, an array, or a Python scalar, which gives the default backend's namespace.
     """
     array: Any = x.data if isinstance(x, Variable) else x
     backend = by_type.get(type(array))

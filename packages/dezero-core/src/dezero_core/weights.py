@@ -38,13 +38,14 @@ PYTORCH_NAMES = {
 
 @dataclass(frozen=True)
 class PyTorchArray:
-    """The array or arrays of PyTorch's layer that correspond to a parameter.
+    """The arrays of a PyTorch layer that correspond to a parameter.
 
     Attributes:
-        names: their names in that layer's state_dict; the arrays are summed.
-        shape: the shape of each array; None for lengths that the layer does not know yet.
-        transposed: the last two axes are (out, in) there, and (in, out) here.
-        part, parts: the index of the part to use, of ``parts`` equal parts of the first axis.
+        names: their names in the layer's state_dict; the arrays are summed.
+        shape: the shape of each array; None for a length that the layer does not know yet.
+        transposed: whether the last two axes are (out, in) in PyTorch and (in, out) in DeZero.
+        part, parts: split the first axis into ``parts`` equal parts, and use the one with index
+            ``part``.
     """
 
     names: tuple[str, ...]
@@ -65,7 +66,7 @@ class LoadReport:
         metadata: the strings that were saved with the weights.
         sources: the file's names by loaded key, if they differ from the model's.
 
-    ``str`` returns a table with one line a key.
+    ``str`` returns a table with one line per key.
     """
 
     loaded: tuple[str, ...]
@@ -85,8 +86,8 @@ class LoadReport:
 class Snapshot(Mapping[str, Any]):
     """A snapshot of arrays by key; each access copies one of them to the host.
 
-    All references are taken when the snapshot is made. Each copy belongs to the caller alone, so
-    a file holds exactly what was hashed, even if another thread changes the array.
+    Each copy belongs to the caller alone, so a file holds exactly what was hashed, even if another
+    thread changes the array.
 
     Args:
         arrays: arrays of any library by key.
@@ -98,7 +99,7 @@ class Snapshot(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         array = self._arrays[key]
         copy = move(array, get_backend(HOST))
-        return plain_copy(array) if copy is array else copy  # a transfer has copied it
+        return plain_copy(array) if copy is array else copy  # a move from a device has copied it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -113,7 +114,7 @@ class Snapshot(Mapping[str, Any]):
 
 
 def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
-    """Return the arrays of parameters by key, all taken between two updates of optimizers.
+    """Return the arrays of parameters by key, never from a half-finished update.
 
     Later updates do not change these arrays while the caller refers to them (docs/adr/0018).
 
@@ -141,9 +142,9 @@ def save_weights(
     """Write every Parameter and Buffer below ``tree`` to one file (book step 53).
 
     The model stays on its device. The file at ``path`` is replaced when the new one is complete and
-    on disk, so at any time it holds all of the old weights or all of the new ones. Another thread
-    may go on training: the file holds the model between two updates of optimizers. Each array is
-    copied before it is hashed and written, in case the program changes arrays in place.
+    on disk, so it always holds either all old weights or all new ones. Another thread may continue
+    training: the file never holds a half-finished update. Each array is copied before it is hashed
+    and written, in case the program changes arrays in place.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -182,8 +183,8 @@ def load_weights(
     """Read a file written by `save_weights`, or by the book's framework, into ``tree``.
 
     Everything is checked before the first array is assigned. A parameter without data takes its
-    shape and dtype from the file. Loading needs memory for the new arrays and one more, besides the
-    model.
+    shape and dtype from the file. Besides the model, loading needs memory for all new arrays and
+    one extra array.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -195,7 +196,7 @@ def load_weights(
         max_bytes: largest total size of the arrays, in bytes; by default twice the size of the
             model, at least 4 GiB.
         allow_nonfinite: load inf and nan too (default).
-        verify: compare the SHA-256 of every array, besides the CRC-32 that is always compared.
+        verify: also compare the SHA-256 of every array; the CRC-32 is always compared.
 
     Returns:
         the keys that were loaded, missing and unexpected, and the file's metadata.
@@ -234,7 +235,7 @@ def load_weights(
 
 
 def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
-    """Return ``times`` the size of these parameters in bytes, at least 4 GiB."""
+    """Return ``times`` times the total size of these parameters in bytes, at least 4 GiB."""
     own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
     return max(Limits.max_bytes, times * own)
 
@@ -244,14 +245,14 @@ def stage_arrays(
 ) -> Callable[[], None]:
     """Convert the new arrays of parameters; return a function that assigns all of them.
 
-    All new arrays exist beside the old ones until they are assigned. Replacing one array after the
-    other would take less memory, but a read error halfway would leave a mixture of two models, and
-    overwriting arrays in place would change them in graphs that still need them.
+    Until then, memory holds both the old and the new arrays. Replacing the arrays one by one would
+    take less memory, but a read error would leave a mixture of two models. Overwriting the arrays
+    in place would change them in graphs that still need them.
 
     Args:
         named: parameters and buffers by key.
-        take: returns the host array of a key, and is called once for each key. If it drops its own
-            reference, like `dict.pop`, the original is freed before the next one is converted.
+        take: returns the NumPy array of a key; it is called once for each key. If it drops its own
+            reference, like `dict.pop`, the array is freed before the next one is converted.
     """
     staged = {key: _placed(take(key), x) for key, x in named.items()}
 
@@ -275,7 +276,7 @@ def require_fit(
     strict: bool = True,
     cast: str | None = None,
 ) -> None:
-    """Raise one error, under ``title``, that names everything in which file and model differ."""
+    """Raise one error that starts with ``title`` and lists every difference of file and model."""
     problems: list[tuple[type[WeightsError], str]] = []
     for key in [key for key in named if key not in stored.arrays] if strict else []:
         near = get_close_matches(key, [k for k in stored.arrays if k not in named], 1)
@@ -327,7 +328,7 @@ def _require_finite(arrays: Mapping[str, Any], path: Path) -> None:
 
 
 def _placed(array: Any, x: Parameter | Buffer) -> Any:
-    """Return a host array, converted to the dtype and device of ``x``."""
+    """Cast a NumPy array to the dtype of ``x``, and move it to the device of ``x``."""
     if x.data is None:
         return array
     return move_beside(array.astype(dtype_name(x.dtype), copy=False), x.data)
