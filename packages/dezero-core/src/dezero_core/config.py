@@ -195,7 +195,7 @@ class Block(Generic[T]):
             return type(function)(self(function.__func__))
         if not callable(function) or isinstance(function, type):
             name = getattr(function, "__name__", type(function).__name__)
-            raise CallError(f"this decorator takes a function or method; {name} is neither")
+            raise CallError(f"a context manager decorates functions and methods; {name} is neither")
         return wrapped(function, lambda: self.run)
 
 
