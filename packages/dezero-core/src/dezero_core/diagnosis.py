@@ -141,8 +141,8 @@ def require_axes(
 def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
     """Return the error for inputs of different libraries or on different devices."""
     return BackendMismatch(
-        f"{type(function).__name__} got {described(arrays)}: the inputs of an op must be "
-        "arrays of one library on one device; move them first with to(name), to_gpu() or to_cpu()"
+        f"{type(function).__name__} got {described(arrays)}: an op needs arrays of one "
+        "library on one device; move its inputs first with to(name), to_gpu() or to_cpu()"
     )
 
 
