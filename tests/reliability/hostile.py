@@ -1,7 +1,7 @@
 """Count the crafted files that do not raise the expected error.
 
-``files()`` creates them; each has one defect. Loading must raise its error within a second of CPU
-time and in bounded memory, and must not change the model.
+``files()`` creates the files; each has one defect. Loading must raise the expected error within a
+second of CPU time and in bounded memory, and must not change the model.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MEGABYTES = 0.001
 
 
 class Hostile(NamedTuple):
-    """A crafted file, the expected error, and parts of its message, separated by ``|``."""
+    """Store a crafted file, the expected error, and texts for its message, separated by ``|``."""
 
     name: str
     content: bytes
@@ -46,14 +46,14 @@ class Hostile(NamedTuple):
 
 
 def npy(header: str | bytes, data: bytes = b"", version: int = 1) -> bytes:
-    """Return an array file with any header."""
+    """Return an .npy file with any header, valid or not."""
     text = header.encode() if isinstance(header, str) else header
     length = struct.pack("<H" if version == 1 else "<I", len(text))
     return b"\x93NUMPY" + bytes([version, 0]) + length + text + data
 
 
 def header_text(descr: str, shape: str, order: str = "False") -> str:
-    """Return the text of a header in NumPy's form."""
+    """Return the text of an .npy header, as NumPy writes it."""
     return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n"
 
 
@@ -67,7 +67,7 @@ def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> byt
 
 
 def array(x: Any) -> bytes:
-    """Return an array file as NumPy writes it."""
+    """Return an .npy file, as NumPy writes it."""
     file = io.BytesIO()
     np.save(file, x, allow_pickle=True)
     return file.getvalue()
@@ -86,7 +86,7 @@ def central(content: bytes) -> int:
 
 
 def headers() -> Iterator[Hostile]:
-    """Yield files whose array headers do not match the array."""
+    """Yield files in which an .npy header is invalid or does not match the data."""
     four = bytes(16)
     for shape, text in {
         "(1000000000000,)": "the header declares 4e+12 bytes, the member has 16",
@@ -155,7 +155,7 @@ def archives(whole: bytes) -> Iterator[Hostile]:
     for key in ("../../x", "/etc/x", "a/../b"):
         yield Hostile(f"key {key}", zipped((f"{key}.npy", one)), FormatError, "unsafe key")
     twice = zipped(("l0.npy", one), ("l1.npy", one)).replace(b"l1.npy", b"l0.npy")
-    yield Hostile("a key twice", twice, FormatError, "is there twice")
+    yield Hostile("a key twice", twice, FormatError, "occurs twice")
     many = zipped(*((f"{i}.npy", b"") for i in range(50_000)))
     yield Hostile("50,000 members", many, LimitError, "50000 members")
     bomb = zipped(("l0.npy", zeros), method=zipfile.ZIP_DEFLATED)

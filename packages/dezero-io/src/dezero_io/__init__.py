@@ -1,10 +1,10 @@
-"""Weight files, datasets, loaders and transforms for DeZero."""
+"""Provide weight files, datasets, loaders and transforms for DeZero."""
 
 from dezero_core.state import load_weights, save_weights
 
 from .__about__ import __version__
 from .data import datasets, transforms
-from .data.datasets import *  # noqa: F403 (their __all__ says what)
+from .data.datasets import *  # noqa: F403 (the source modules define __all__)
 from .data.download import data_folder, get_file
 from .data.loaders import DataLoader, SeqDataLoader
 from .weights import flatten_params

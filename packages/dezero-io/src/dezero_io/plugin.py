@@ -1,4 +1,4 @@
-"""Register the formats of weight files, and the published weights, with DeZero."""
+"""Register dezero-io's weight formats and its download of published weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DEZERO_API", "dezero_fetch", "dezero_weight_formats"]
 
 @hookimpl
 def dezero_weight_formats() -> list[WeightFormat]:
-    """Return the formats npz, which `numpy.load` reads too, and safetensors."""
+    """Return the two weight formats: npz, which `numpy.load` can also read, and safetensors."""
     return [
         WeightFormat(".npz", npz.write, npz.read, npz.headers),
         WeightFormat(
@@ -33,12 +33,12 @@ def dezero_weight_formats() -> list[WeightFormat]:
 
 @hookimpl(tryfirst=True)
 def dezero_fetch(name: str) -> Path | None:
-    """Return the local path of published weights, downloaded if need be; None for other names.
+    """Return the local path of a published weight file; download it if necessary.
 
-    The files are looked for in the folder ``models`` of `data_folder`, then of the cache folder.
-    Their publisher gives no checksums (docs/adr/0006); loading compares every key, shape and dtype
-    with the model. Plugins with ``tryfirst``, such as a mirror, are called before this one; all
-    others after it.
+    Return None for other names. The file is searched for in the folder ``models`` of `data_folder`,
+    then of the cache folder. Its publisher gives no checksum (docs/adr/0006), so loading compares
+    every key, shape and dtype with the model. A plugin with ``tryfirst``, such as a mirror, is
+    called before this one; a plugin without it is called after this one.
 
     Raises:
         DataMissing: the file is in neither folder, and cannot be downloaded.

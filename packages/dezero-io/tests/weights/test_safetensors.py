@@ -112,7 +112,7 @@ def refused(path: Path) -> dict[str, bytes]:
         "cut off, damaged": b"words",
         "no .safetensors file": struct.pack("<Q", 1 << 60) + b"{}",
         "its SHA-256 differs": bytes(changed),
-        "is there twice": struct.pack("<Q", len(twice)) + twice + bytes(4),
+        "occurs twice": struct.pack("<Q", len(twice)) + twice + bytes(4),
         "damaged, or no .safetensors": raw({"w": entry("F32", [2], 4)}, bytes(4)),
         "unsafe key '../w'": raw({"../w": entry("F32", [1], 4)}, bytes(4)),
         "'w' holds F8_E4M3, which NumPy lacks; convert": raw(

@@ -11,10 +11,11 @@ def flatten_params(tree: object, parent_key: str = "") -> dict[str, Parameter | 
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters, nested as you like.
-        parent_key: a path to put before every key, with a ``/``.
+        parent_key: a prefix for every key; a ``/`` is inserted after it.
 
     Raises:
-        WeightsError: a name contains ``/``, two paths give one key, or there is a cycle.
+        WeightsError: a name contains ``/``, two paths give the same key, or the tree contains a
+            cycle.
     """
     prefix = f"{parent_key}/" if parent_key else ""
     return {prefix + key: x for key, x in named_params(tree).items()}

@@ -1,6 +1,6 @@
 """Save and load checkpoints: everything a training run needs to continue bit for bit.
 
-A checkpoint is a weight file with named parts. A part is anything with two methods:
+A checkpoint is a weight file with named parts. A part is an object with two methods:
 ``state_dict()``, which returns dictionaries and lists of numbers, strings and arrays, and
 ``load_state_dict(state)``. Optimizers, schedules and loaders are parts. So are models and other
 trees of parameters, and NumPy generators. The global random number generators of DeZero, NumPy and
@@ -35,17 +35,17 @@ from .parts import Stateful, Weights, is_staged, stateful_parts
 from .states import pack, unpack
 
 STATE = "dezero.checkpoint"
-"""The name, in the metadata, of the states as JSON, without their arrays."""
+"""The metadata name of the states, stored as JSON without their arrays."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was loaded.
+    """Describe a checkpoint that was loaded.
 
     Attributes:
         path: the file.
-        metadata: the strings it was saved with.
-        step: its step number if `Checkpointer` loaded it, else 0.
+        metadata: the strings that were saved with it.
+        step: the step number if `Checkpointer` loaded it, else 0.
     """
 
     path: Path
@@ -57,7 +57,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def parts_by_name(function: F) -> F:
-    """Decorate a function that takes parts by name; a positional part raises `CallError`."""
+    """Decorate a function so that parts passed by position raise `CallError`."""
     kinds = [parameter.kind for parameter in signature_of(function).parameters.values()]
     positional = kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -77,7 +77,7 @@ def parts_by_name(function: F) -> F:
 def save_checkpoint(
     path: FilePath, *, metadata: Mapping[str, str] | None = None, **parts: object
 ) -> None:
-    """Write the state of all ``parts`` to one file, which replaces an earlier one when complete.
+    """Write the state of all ``parts`` to one file; replace an existing file when complete.
 
     Args:
         path: the file, as for `save_weights`.
@@ -85,8 +85,9 @@ def save_checkpoint(
         parts: models, optimizers, schedules, loaders and generators, by names that you choose.
 
     Raises:
-        SaveError: a parameter has no data yet, or a state contains other objects.
-        OSError: the file cannot be written; an earlier one is untouched.
+        SaveError: a parameter has no data yet, or a state contains anything but numbers, strings
+            and arrays.
+        OSError: the file cannot be written; an existing file is unchanged.
     """
     target, file_format = format_for(path)
     states, arrays = packed_states(parts)
@@ -95,10 +96,11 @@ def save_checkpoint(
 
 
 def packed_states(parts: Mapping[str, object]) -> tuple[Any, dict[str, Any]]:
-    """Return the states of all parts as JSON, and their arrays.
+    """Return the states of all parts as JSON, and the arrays in them.
 
-    The states of models and optimizers are read under the lock of updates, so between two updates.
-    Those of other parts are read without it: a part may wait for a lock of a training thread.
+    The states of models and optimizers are read while the update lock is held, so they belong to
+    the same moment. Other parts are read without the lock, because a part may wait for a lock that
+    a training thread holds.
     """
     by_name = stateful_parts(parts)
     arrays: dict[str, Any] = {}
@@ -128,9 +130,9 @@ def load_checkpoint(
     Raises:
         DataMissing: there is no such file.
         FormatError: the file is damaged, or no checkpoint.
-        LimitError: its arrays take more than ``max_bytes``.
+        LimitError: the arrays in the file take more than ``max_bytes``.
         KeyMismatch: the file lacks a part.
-        WeightsError: a state does not fit its part: another model, data set or type.
+        WeightsError: a state does not fit its part: it is of another model, dataset or type.
     """
     target, file_format = located(path)
     by_name = stateful_parts(parts)
@@ -148,7 +150,7 @@ def load_checkpoint(
 
 
 def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
-    """Raise an error if a part has no state, or a staged part refuses its state."""
+    """Check that the file has a state for every part, and that staged parts accept theirs."""
     missing = [name for name in parts if name not in states]
     if missing:
         raise KeyMismatch(f"{path} has no {', '.join(missing)}; it has {', '.join(states)}")
@@ -162,8 +164,8 @@ def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], 
 
 
 def restore(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
-    """Restore all states; if one fails, put the earlier states back and raise its error."""
-    # Staged states come last: they only swap references, so the old arrays need no copies.
+    """Restore all states; if one fails, restore the old states and raise the error."""
+    # Staged states are installed last, and cannot fail, so their old arrays need no copies.
     commits = [part.stage_state(states[name]) for name, part in parts.items() if is_staged(part)]
     others = {name: part for name, part in parts.items() if not is_staged(part)}
     before = {name: part.state_dict() for name, part in others.items()}
@@ -182,7 +184,7 @@ def restore(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path
 
 @contextmanager
 def convert_damage(path: Path, name: str) -> Iterator[None]:
-    """Raise `FormatError` instead of the errors that a state with a wrong structure causes."""
+    """Convert the errors that a state with a wrong structure causes to `FormatError`."""
     try:
         yield
     except WeightsError:

@@ -1,4 +1,4 @@
-"""Keep the latest checkpoints of a run in one folder, and the best one."""
+"""Keep the latest checkpoints and the best checkpoint of a run in one folder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .checkpoint import Checkpoint, load_checkpoint, parts_by_name, save_checkpo
 
 
 class Checkpointer:
-    """Save the checkpoints of a run in one folder; keep the latest ones, and the best.
+    """Save the checkpoints of a run in one folder; keep the latest ones and the best one.
 
     Args:
         folder: the folder, created by the first save.
         keep: the number of latest checkpoints to keep, at least 1 (default 3).
         best: ``"max"`` or ``"min"``: also keep the checkpoint with the largest or smallest
-            ``score``, the earliest of equal ones. NaN is never the best.
+            ``score``; of equal scores, the earliest. NaN is never the best.
 
     Raises:
         ArgumentError: ``keep`` is not an integer of at least 1, ``best`` is invalid, or ``folder``
@@ -70,14 +70,14 @@ class Checkpointer:
         """Write the checkpoint of ``step``, then delete the old ones.
 
         Args:
-            step: the step number, at least 0; the largest is the latest.
-            score: the quality, required with ``best``: a number, or an array or Variable with one
-                element. NaN is stored, but never the best.
+            step: the step number, at least 0; the checkpoint with the largest is the latest.
+            score: the value that ``best`` compares, and requires: a number, or an array or Variable
+                with one element. NaN is stored, but never the best.
             metadata, parts: as for `save_checkpoint`.
 
         Raises:
-            ArgumentError: ``best`` needs a ``score``; ``score`` is not a number; ``step`` is not an
-                integer of at least 0. Nothing was written.
+            ArgumentError: ``best`` is set, but ``score`` is missing; ``score`` is not a number;
+                ``step`` is not an integer of at least 0. Nothing was written.
             SaveError, OSError: as for `save_checkpoint`; no earlier checkpoint was deleted.
         """
         if self.best and score is None:
@@ -102,7 +102,8 @@ class Checkpointer:
 
         Raises:
             FormatError: every checkpoint is damaged.
-            KeyMismatch, WeightsError: the newest undamaged one does not fit; nothing was changed.
+            KeyMismatch, WeightsError: the newest undamaged checkpoint does not fit the parts;
+                nothing was changed.
         """
         error: FormatError | None = None
         skipped: set[int] = set()
@@ -119,7 +120,7 @@ class Checkpointer:
             except FileNotFoundError:
                 if not self.path(step).exists():
                     skipped.add(step)
-                elif step in missed:  # the checkpoint is there: a file of a part is missing
+                elif step in missed:  # the checkpoint exists: a part misses a file
                     raise
                 missed.add(step)
                 continue
@@ -129,7 +130,7 @@ class Checkpointer:
         return None
 
     def best_step(self) -> int | None:
-        """Return the step of the best existing checkpoint, the earliest of equal ones.
+        """Return the step of the best existing checkpoint; of equal scores, the earliest.
 
         Return None if no checkpoint has a score, or all scores are NaN. If another process
         removes files meanwhile, the remaining ones are compared.
@@ -157,7 +158,7 @@ class Checkpointer:
             return nan
 
     def _prune(self, latest: int) -> None:
-        """Delete all checkpoints but the latest ones, the best one and that of ``latest``."""
+        """Delete all checkpoints except the latest ones, the best one and step ``latest``."""
         keep = {latest, *self.steps()[-self.keep :]}
         if self.best and (best := self.best_step()) is not None:
             keep.add(best)
@@ -167,7 +168,7 @@ class Checkpointer:
 
 
 def integer(owner: str, name: str, value: SupportsIndex) -> int:
-    """Return an integer of Python or NumPy as an int."""
+    """Convert a Python or NumPy integer to an int."""
     try:
         return index(value)
     except TypeError as error:
@@ -175,7 +176,7 @@ def integer(owner: str, name: str, value: SupportsIndex) -> int:
 
 
 def as_score(value: object) -> float:
-    """Return a number, or an array or Variable with one element, as a float."""
+    """Convert a number, or an array or Variable with one element, to a float."""
     x = unwrap(value)
     try:
         if isinstance(x, Real):

@@ -1,4 +1,4 @@
-"""Replace a file at once, so that its path never has partial contents; open ordinary files."""
+"""Replace files atomically, so that no path holds partial contents; open regular files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from dezero_core.errors import FormatError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file in the folder of ``path``; it replaces ``path`` when the block ends.
+    """Open a temporary file that replaces ``path`` when the ``with`` block ends.
 
-    The file can also be read, so that the block can check what it has written. If the block raises
-    an error, ``path`` does not change and the temporary file is deleted. If ``path`` is a symbolic
-    link, the file it points to is replaced. The permissions of an existing file stay.
+    The temporary file is in the folder of ``path``. It can also be read, so that the ``with`` block
+    can check its contents. If the block raises an error, ``path`` does not change and the temporary
+    file is deleted. If ``path`` is a symbolic link, the file it points to is replaced. The
+    permissions of an existing file are preserved.
 
     Raises:
         OSError: the folder is missing or not writable, the disk is full, or ``path`` is a folder.
-            Its ``filename`` is ``path``, never the temporary file.
+            The error's ``filename`` is ``path``, never the temporary file.
     """
     with errors_naming(path):
         descriptor, temporary, target = _temporary_file(path)
@@ -45,7 +46,11 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def require_writable(path: Path) -> None:
-    """Raise the OSError that `atomic_file` would raise at its start, if any; write nothing."""
+    """Check that `atomic_file` can create its temporary file; leave no file.
+
+    Raises:
+        OSError: as for `atomic_file`.
+    """
     with errors_naming(path):
         descriptor, temporary, _ = _temporary_file(path)
         os.close(descriptor)
@@ -70,12 +75,12 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
 
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Errors from writing to an open file; they do not name the file."""
+"""Numbers of the errors of writing to an open file; these errors do not name the file."""
 
 
 @contextmanager
 def errors_naming(path: Path, without_name: Container[int] = ()) -> Iterator[None]:
-    """Set ``filename`` to ``path``, which the user knows, in every OSError of the block.
+    """Set ``filename`` to ``path`` in every OSError that the ``with`` block raises.
 
     Args:
         path: the file to write.
@@ -95,7 +100,7 @@ SUFFIX = ".part"
 
 
 def temporary_prefix(target: Path) -> str:
-    """Return how the temporary files for ``target`` begin on this machine; a process id follows."""
+    """Return the prefix of temporary files for ``target`` on this machine; a process id follows."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
     return f".{name}.{node()[:50]}."
 
@@ -123,7 +128,7 @@ def is_alive(process: int) -> bool:
 
 
 def _mode(target: Path) -> int:
-    """Return the permissions of the file to be replaced, or those of a new file."""
+    """Return the permissions of ``target`` if it exists, else the default ones."""
     with suppress(FileNotFoundError):
         return target.stat().st_mode & 0o777
     umask = os.umask(0)
@@ -132,7 +137,7 @@ def _mode(target: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush a renaming to disk, on systems that can open folders."""
+    """Flush a rename in ``folder`` to disk, on systems that can open folders."""
     if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -142,13 +147,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open an ordinary file for reading in binary.
+    """Open a regular file for reading in binary mode.
 
     Raises:
         FormatError: ``path`` is a folder, a pipe or a device.
         OSError: the file cannot be opened.
     """
-    # Non-blocking: opening a pipe would wait until another process writes.
+    # Without O_NONBLOCK, opening a pipe would wait until another process opens it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,7 +1,7 @@
-"""The manifest of a weight file: its version, and the expected shape, dtype and hash of each array.
+"""Define the manifest of a weight file, which lists the shape, dtype and hash of each array.
 
-Every format stores the manifest as JSON. Reading compares the arrays with it, so that a missing
-array or a wrong shape is detected even if all checksums of the format are right.
+Every format stores the manifest as JSON. Reading compares the arrays with the manifest, so that a
+missing array or a wrong shape is detected even if all checksums of the format are right.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT = 1
 """The version of the manifest; files of later versions are refused."""
 
 NAME = "__dezero__"
-"""The name of the manifest in an npz file; no array may have it."""
+"""The name of the manifest in an npz file; no array may have this name."""
 
 KINDS = ("param", "buffer")
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """The expected properties of one array; empty if a file does not state them."""
+    """Store the expected properties of one array; those that a file lacks are empty."""
 
     kind: str = ""
     shape: tuple[int, ...] | None = None
@@ -48,10 +48,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The manifest of a whole file.
+    """List the arrays of a file with their expected properties.
 
     Attributes:
-        entries: one per array, by key, in the order of the file.
+        entries: one entry per array, by key, in the order of the file.
         metadata: the user's strings, by name.
         versions: the versions of the libraries that wrote the file.
     """
@@ -77,7 +77,7 @@ class Manifest:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """``"param"`` or ``"buffer"`` by key, for the arrays whose entry states it."""
+        """Return ``"param"`` or ``"buffer"`` by key, for each entry that has a kind."""
         return {key: entry.kind for key, entry in self.entries.items() if entry.kind}
 
     def check(self, arrays: Mapping[str, NDArray[Any]], verify: bool) -> None:
@@ -98,7 +98,7 @@ class Manifest:
 
 
 def decode(content: bytes) -> Manifest:
-    """Return the manifest that `Manifest.encode` has encoded.
+    """Decode a manifest that `Manifest.encode` has encoded.
 
     Raises:
         FormatError: the manifest is damaged, or of a later version.
@@ -128,7 +128,7 @@ def decode(content: bytes) -> Manifest:
 def snapshot(stored: Stored) -> Snapshot:
     """Return the arrays to write; each access copies one of them.
 
-    Writers hash and write that copy, so a file matches its checksums even if another thread changes
+    Writers hash and write the copy, so a file matches its checksums even if another thread changes
     the arrays meanwhile.
     """
     arrays = stored.arrays
@@ -164,7 +164,7 @@ def require_storable(key: str, dtype: DTypeLike) -> None:
 
 
 def storable(key: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array in the form that files have: C order, little-endian, the same shape.
+    """Convert an array to the form that files store: C order and little-endian.
 
     Raises:
         SaveError: the array does not hold numbers, or ``key`` is not a safe name.
@@ -177,7 +177,7 @@ def storable(key: str, array: NDArray[Any]) -> NDArray[Any]:
 def hash_while_writing(
     write: Callable[[NDArray[Any]], object], stored: Stored, key: str, array: NDArray[Any]
 ) -> Entry:
-    """Call ``write(array)`` and hash the array on another thread; return its manifest entry."""
+    """Call ``write(array)`` while another thread hashes the array; return its manifest entry."""
     entry = start_thread(partial(entry_of, stored, key, array))
     write(array)
     return entry()
@@ -186,10 +186,10 @@ def hash_while_writing(
 def start_thread(function: Callable[[], T]) -> Callable[[], T]:
     """Call ``function`` on a new thread; return a function that waits for its result.
 
-    The returned function raises the error of the call, if any. Ctrl-C can neither be lost nor hang
-    the program: a SimpleQueue is written in C, so an interrupt cannot leave it locked, as it can
-    leave the locks of concurrent.futures. The thread is a daemon, so that the program can end
-    without it.
+    If the call raises an error, the returned function raises it. The threads share a SimpleQueue,
+    because Ctrl-C can leave a lock of concurrent.futures locked for ever; a SimpleQueue is written
+    in C, so Ctrl-C cannot leave it locked. The thread is a daemon, so that the program can exit
+    before the thread ends.
     """
     results: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
 
@@ -197,7 +197,7 @@ def start_thread(function: Callable[[], T]) -> Callable[[], T]:
 
     def run() -> None:
         try:
-            results.put((calls.pop()(), None))  # popped, so that the array is freed first
+            results.put((calls.pop()(), None))  # pop, so that the array is freed
         except BaseException as error:
             results.put((None, error))
 
@@ -212,12 +212,12 @@ def start_thread(function: Callable[[], T]) -> Callable[[], T]:
 
 
 def outline(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array of that shape and dtype without memory; its elements have no meaning."""
+    """Return an array of this shape and dtype that occupies no memory; its values are unused."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def is_safe(key: str) -> bool:
-    """Return whether a key can be no path to another folder, and is not the manifest's name."""
+    """Return whether a key is a valid name that does not lead out of its folder."""
     parts = key.split("/")
     try:
         is_long = len(key.encode()) > 60_000  # a name in a zip has at most 65,535 bytes

@@ -1,9 +1,9 @@
 """Match DeZero layers with PyTorch modules by shapes, paths and order, without guessing.
 
-A layer and a module can be a pair if every array has the shape that the layer expects. Pairs
-without an alternative are matched first. The rest is matched by equal paths, then by the numbers
-in the paths (``layers.0``, ``layers.1``), then by the order of the file, if it has one. If the
-match is still ambiguous, an error lists the candidates.
+A layer can be paired with a module if every array has the shape that the layer expects. Layers
+and modules with only one possible partner are paired first. The rest are paired by equal paths,
+then by the numbers in the paths (``layers.0``, ``layers.1``), then by the order of the file, unless
+the file is sorted by name. If the match is still ambiguous, an error lists the candidates.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def match(
     Args:
         units: the layers, in the order of the model.
         modules: the modules, in the order of the file.
-        fits: for each unit, the positions of the modules it can be paired with.
-        keeps_order: whether the file lists the modules in the order of their definition.
+        fits: for each unit, the indices of the modules with which it can be paired.
+        keeps_order: True if the file lists the modules in the order of their definition.
 
     Raises:
-        KeyMismatch: some have no partner, or the match is ambiguous.
+        KeyMismatch: a unit or a module has no partner, or the match is ambiguous.
     """
     pairs = unique_pairs(fits, len(modules))
     unmatched = [u for u in range(len(units)) if u not in pairs]
@@ -52,7 +52,7 @@ def match(
 
 
 def unique_pairs(fits: list[set[int]], count: int) -> dict[int, int]:
-    """Return the pairs without an alternative, and remove their modules from ``fits``."""
+    """Pair units and modules with one possible partner; remove the modules from ``fits``."""
     pairs: dict[int, int] = {}
     while True:
         free = [u for u in range(len(fits)) if u not in pairs]
@@ -71,7 +71,7 @@ def unique_pairs(fits: list[set[int]], count: int) -> dict[int, int]:
 
 
 def connected(first: int, units: list[int], fits: list[set[int]], taken: set[int]) -> list[int]:
-    """Return the units connected to the first one by modules that both could be paired with."""
+    """Return the units that compete with ``first`` for modules, directly or through others."""
     group, modules = {first}, fits[first] - taken
     while more := {u for u in units if u not in group and fits[u] & modules}:
         group |= more
@@ -87,7 +87,7 @@ def in_order(
     fits: list[set[int]],
     keeps_order: bool,
 ) -> dict[int, int] | None:
-    """Pair units with modules by equal paths, else by order; return None if it is ambiguous."""
+    """Pair units with modules by equal paths, else by order; return None if that is ambiguous."""
     if len(group) != len(candidates):
         return None
     by_path = {modules[m].path: m for m in candidates}

@@ -1,8 +1,8 @@
 """Save and load weights as .npz: a zip with one .npy member per array, and a manifest.
 
 `numpy.load` reads these files. Files of `numpy.savez` and `numpy.savez_compressed`, such as those
-of the book's framework, have no manifest; they are read too. A file is not trusted: everything in
-it is validated before NumPy parses it, and then compared with the manifest.
+of the book's framework, have no manifest; they can be read too. A file is not trusted: everything
+in it is validated before NumPy parses it, and then compared with the manifest.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ from .npz_members import (
 from .progress import CountBytes, progress_bar
 
 MAX_MANIFEST = 64 << 20
-"""The largest manifest, in bytes."""
+"""The largest manifest that is read, in bytes."""
 
 SIGN = b"dezero"
-"""The archive's comment, which is the end of the file: it says that there is a manifest."""
+"""The comment at the end of an archive that contains a manifest."""
 
 RAW = -15
-"""The window bits of zlib for a deflate stream without a header, as zip files contain."""
+"""zlib's ``wbits`` for a deflate stream without a zlib header, as in zip files."""
 
 LEVEL = 1
-"""The compression level: trained weights look random, and a higher one makes them no smaller."""
+"""The compression level: higher levels compress trained weights, which look random, no better."""
 
 
 def write(path: Path, stored: Stored) -> None:
-    """Write ``stored`` to ``path``; an existing file is replaced when everything is written.
+    """Write ``stored`` to ``path``; replace an existing file when the new one is complete.
 
     Raises:
         SaveError: there are too many arrays, an array does not hold numbers, or a key is not safe.
-        OSError: the file cannot be written; an existing one does not change.
+        OSError: the file cannot be written; an existing file does not change.
     """
     method = ZIP_DEFLATED if stored.compress else ZIP_STORED
     entries: dict[str, Entry] = {}
@@ -80,29 +80,29 @@ def write(path: Path, stored: Stored) -> None:
 def add_hashed(
     archive: ZipFile, stored: Stored, key: str, array: NDArray[Any], count: CountBytes
 ) -> Entry:
-    """Write an array and hash it on another thread; return its entry in the manifest."""
+    """Write an array while another thread hashes it; return its manifest entry."""
     entry = hash_while_writing(partial(add, archive, key), stored, key, storable(key, array))
     count(array.nbytes)
     return entry
 
 
 def add(archive: ZipFile, key: str, array: NDArray[Any]) -> None:
-    """Write an array as a member; its date is fixed, so that equal weights give equal files."""
+    """Write an array as a member with a fixed date, so that equal weights give equal files."""
     member = ZipInfo(f"{key}.npy", date_time=(1980, 1, 1, 0, 0, 0))
     member.compress_type = archive.compression
     with archive.open(member, "w", force_zip64=True) as stream:
         use_fast_deflate(stream)
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
         content = as_bytes(array)
-        for start in range(0, len(content), CHUNK):  # deflate copies its input
+        for start in range(0, len(content), CHUNK):  # in chunks: deflate copies its input
             stream.write(content[start : start + CHUNK])
 
 
 def use_fast_deflate(stream: Any) -> None:
-    """Let ISA-L deflate a member that is open for writing, if installed (`dezero-io[fast]`).
+    """Compress an open member with ISA-L, if it is installed (`dezero-io[fast]`).
 
-    ISA-L is several times as fast as zlib, and its output a few percent larger. `zipfile` has no
-    public way to choose a compressor: only this function uses a private attribute of it.
+    ISA-L is several times as fast as zlib; its output is a few percent larger. `zipfile` has no
+    public way to choose a compressor, so this function sets a private attribute.
     """
     try:
         isal_zlib = import_module("isal.isal_zlib")
@@ -129,9 +129,9 @@ def read(path: Path, limits: Limits) -> Stored:
 
 
 def headers(path: Path, limits: Limits) -> Stored:
-    """Return the contents that a file declares, with arrays that take no memory.
+    """Return the contents that the headers declare, with an `outline` of each array.
 
-    Only the first kilobytes of each member are read, and the whole manifest.
+    Only the first 4 KiB of each array and the whole manifest are read.
 
     Raises:
         FormatError, LimitError, OSError: as for `read`.
@@ -156,7 +156,7 @@ def read_manifest(path: Path) -> Manifest | None:
 
 
 def manifest_bytes(archive: ZipFile, member: ZipInfo) -> NDArray[Any]:
-    """Return the bytes of the manifest as an array."""
+    """Read the manifest of an archive; return its bytes as an array."""
     if member.file_size > MAX_MANIFEST:
         raise LimitError(f"a manifest of {member.file_size:.3g} bytes")
     return read_array(archive, NAME, member, lambda n: None)
@@ -168,7 +168,7 @@ def compare_manifest(
     arrays: Mapping[str, NDArray[Any]],
     verify: bool,
 ) -> Stored:
-    """Return the arrays of a file, compared with its manifest, if it has one."""
+    """Compare the arrays of a file with its manifest, if any; return the contents."""
     manifest = None if content is None else decode(content.tobytes())
     if manifest is not None:
         manifest.check(arrays, verify)

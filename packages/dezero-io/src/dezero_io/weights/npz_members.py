@@ -1,8 +1,8 @@
 """Read an npz file member by member, and validate each before NumPy parses it.
 
 A member must be stored or deflated, must not overlap another member, and must be as large as its
-header says; all members together must be within the limits. Every element is read, so that the
-checksums of the zip are compared.
+header says; all members together must be within the limits. Each array is read
+completely, so that its CRC-32 in the zip is compared.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ MAX_MEMBERS = 10_000
 MAX_AXES = 32
 
 MAX_HEADER = 4096
-"""The largest header of an array, in bytes; NumPy writes 128 or a few more."""
+"""The largest .npy header that is read, in bytes; NumPy writes 128 or a little more."""
 
 MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
     1: "float8 or another dtype of one byte (V1), which NumPy lacks; convert it to float32",
 }
-"""Dtypes of the package ml_dtypes by size in bytes; NumPy saves them as bytes without a dtype."""
+"""Dtypes of ml_dtypes by size in bytes; NumPy saves their elements as bytes without a dtype."""
 
 FLOAT8 = "'<f1'"
-"""NumPy's name for a float8 dtype in a header that NumPy then cannot read."""
+"""The dtype that NumPy writes to the header of a float8 array, but cannot read."""
 
 CHUNK = 1 << 20
-"""The number of bytes to deflate or inflate at a time, which bounds the memory for it.
+"""Bytes to deflate or inflate at a time, chosen to limit memory.
 
-The time of writing and reading is the same from 256 KiB to 4 MiB.
+Writing and reading take the same time for all sizes from 256 KiB to 4 MiB.
 """
 
 OTHER_FILES = {
@@ -59,7 +59,7 @@ OTHER_FILES = {
     b"\x80\x04": "a pickle, which is never read",
     b"\x80\x05": "a pickle, which is never read",
 }
-"""Files that are mistaken for weights, by their first bytes."""
+"""Descriptions of other file types, by the first bytes of a file."""
 
 
 @contextmanager
@@ -86,17 +86,17 @@ def open_archive(path: Path) -> Iterator[ZipFile]:
             if error.errno != errno.EINVAL:  # EINVAL: the zip's directory gives a negative offset
                 raise
             raise damage_error(path, error) from error
-        except Exception as error:  # zipfile reports damage in a dozen types
+        except Exception as error:  # zipfile raises many types of errors for damage
             raise damage_error(path, error) from error
 
 
 def damage_error(path: Path, error: Exception) -> FormatError:
-    """Return the error for a file that is no zip archive."""
+    """Return the error for a file that cannot be read as npz."""
     return FormatError(f"{path} is cut off, damaged, or no npz file: {error}")
 
 
 def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
-    """Return the members by key, after checking their names, methods, positions and sizes.
+    """Return the members by key, after checking names, compression methods, offsets and sizes.
 
     Raises:
         FormatError: a member cannot be an array of a weight file, or two members overlap.
@@ -111,7 +111,7 @@ def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
     for info in infos:
         key = checked_key(info)
         if key in members:
-            raise FormatError(f"key {key!r} is there twice")
+            raise FormatError(f"key {key!r} occurs twice")
         members[key] = info
     require_separate(infos, archive.start_dir)
     declared = sum(info.file_size for info in infos)
@@ -124,7 +124,7 @@ def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
 
 
 def checked_key(info: ZipInfo) -> str:
-    """Return the key of a member that is stored or deflated under a safe name."""
+    """Check the name and compression method of a member; return its key."""
     if info.filename.endswith("data.pkl"):
         raise FormatError(
             "a file of torch.save, a pickle, which is never read; save it with "
@@ -143,7 +143,7 @@ def checked_key(info: ZipInfo) -> str:
 
 
 def require_separate(infos: list[ZipInfo], directory: int) -> None:
-    """Raise an error if two members overlap, or one overlaps the directory at that offset."""
+    """Check that no member overlaps another one, or the zip's directory at ``directory``."""
     ordered = sorted(infos, key=lambda info: info.header_offset)
     ends = [info.header_offset + 30 + info.compress_size for info in ordered]
     starts = [info.header_offset for info in ordered[1:]] + [directory]
@@ -152,7 +152,7 @@ def require_separate(infos: list[ZipInfo], directory: int) -> None:
 
 
 class Header(NamedTuple):
-    """The header of an array; ``length`` is its own size in bytes."""
+    """Store the header of an .npy array; ``length`` is the size of the header in bytes."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -178,7 +178,7 @@ def read_array(archive: ZipFile, key: str, member: ZipInfo, count: CountBytes) -
 
 
 def read_outline(archive: ZipFile, key: str, member: ZipInfo) -> NDArray[Any]:
-    """Return an array with the shape and dtype of a member, without memory."""
+    """Return an `outline` of a member: its shape and dtype, without its data."""
     with open_member(archive, key, member) as stream:
         header = parse_header(key, stream.read(MAX_HEADER + 12), member)
         return outline(header.shape, header.dtype.newbyteorder("="))
@@ -196,12 +196,12 @@ def open_member(archive: ZipFile, key: str, member: ZipInfo) -> Iterator[IO[byte
         if error.errno is not None and error.errno != errno.EINVAL:
             raise
         raise FormatError(f"{key!r} is damaged: {error}") from error
-    except Exception as error:  # zip, zlib and NumPy report damage in a dozen types
+    except Exception as error:  # zipfile, zlib and NumPy raise many types of errors
         raise FormatError(f"{key!r} is damaged or no plain array: {error}") from error
 
 
 def parse_header(key: str, start: bytes, member: ZipInfo) -> Header:
-    """Parse the header of an array, which must hold numbers and fill its member exactly."""
+    """Parse an .npy header; check that the array is numeric and fills its member exactly."""
     stream = BytesIO(start)
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
@@ -227,7 +227,7 @@ def parse_header(key: str, start: bytes, member: ZipInfo) -> Header:
 
 
 def require_numbers(key: str, dtype: np.dtype[Any]) -> None:
-    """Raise `FormatError` if a dtype is not one of numbers."""
+    """Check that a dtype is numeric; raise `FormatError` if it is not."""
     if dtype.kind in "biufc":
         return
     if dtype.kind == "V" and dtype.names is None and dtype.itemsize in MISSING_DTYPES:
@@ -239,11 +239,11 @@ def require_numbers(key: str, dtype: np.dtype[Any]) -> None:
 def fill(
     array: NDArray[Any], start: bytes, archive: ZipFile, member: ZipInfo, stream: IO[bytes]
 ) -> None:
-    """Read the elements of a member into ``array``; ``start`` are its first bytes."""
+    """Read the elements of a member into ``array``; ``start`` contains the first bytes."""
     content = as_bytes(array)
     content[: len(start)] = start
     filled, file = len(start), archive.fp
-    if member.compress_type == ZIP_STORED and file is not None:  # straight into the array
+    if member.compress_type == ZIP_STORED and file is not None:  # read into the array
         file.seek(member.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))
         end = member.header_offset + 30 + name + extra + member.file_size

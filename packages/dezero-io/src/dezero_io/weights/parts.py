@@ -1,4 +1,4 @@
-"""The parts of a checkpoint: what they must offer, and how models and generators offer it."""
+"""Define the interface of checkpoint parts, and implement it for models and generators."""
 
 from __future__ import annotations
 
@@ -16,37 +16,41 @@ from .random_state import Generators, StatefulGenerator
 
 @runtime_checkable
 class Stateful(Protocol):
-    """An object that can be a part of a checkpoint."""
+    """Declare the methods of an object that can be a part of a checkpoint."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return dictionaries and lists of numbers, strings and arrays."""
+        """Return the state: nested dictionaries and lists of numbers, strings and arrays."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state; raise an error and change nothing if that is impossible."""
+        """Restore a state; if it does not fit, raise an error and change nothing."""
 
 
 class Staged(Stateful, Protocol):
-    """A part with large arrays: its state is checked before they are read, and never copied."""
+    """Declare the methods of a part whose state is checked before its large arrays are read.
+
+    The arrays are never copied.
+    """
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
         """Check ``state``; return a function that restores it and takes over its arrays.
 
-        The part does not change until that function is called, which must not fail. In the check
-        before a file is read, arrays have the right shape and dtype but no memory.
+        The part does not change until the returned function is called; that call must not fail.
+        Before the arrays of a file are read, this method is called with arrays that have the right
+        shape and dtype but occupy no memory.
         """
 
 
 def is_staged(part: object) -> TypeGuard[Staged]:
     """Return whether the class that defines ``load_state_dict`` defines ``stage_state`` too.
 
-    If a subclass overrides only ``load_state_dict``, that method loads its state.
+    A subclass that overrides only ``load_state_dict`` is not staged, so its method is called.
     """
     owner = next(cls for cls in type(part).__mro__ if "load_state_dict" in vars(cls))
     return "stage_state" in vars(owner)
 
 
 class Weights:
-    """A tree of parameters and buffers as a part of a checkpoint.
+    """Make a tree of parameters and buffers a part of a checkpoint.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -62,7 +66,7 @@ class Weights:
     def require_fit(
         self, state: dict[str, Any], title: str = "the checkpoint does not fit the model"
     ) -> None:
-        """Raise the error of `load_weights` for ``state``; its message begins with ``title``."""
+        """Check that ``state`` fits the tree; an error message begins with ``title``."""
         require_fit(self.named, Stored(state), title)
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
@@ -71,7 +75,7 @@ class Weights:
         return stage_arrays(self.named, state.__getitem__)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Assign the arrays to the parameters, on the devices where they are."""
+        """Assign the arrays to the parameters, which stay on their devices."""
         self.stage_state(state)()
 
 
@@ -79,7 +83,7 @@ def stateful_parts(parts: Mapping[str, object]) -> dict[str, Stateful]:
     """Return every part as a `Stateful`, and add the global random number generators.
 
     Raises:
-        ArgumentError: a part has the name of the generators.
+        ArgumentError: a part is named ``generators``, which is reserved.
     """
     stateful: dict[str, Stateful] = {"generators": Generators()}
     for name, part in parts.items():

@@ -12,15 +12,16 @@ CountBytes = Callable[[int], object]
 """A function that is called with the number of bytes just read or written."""
 
 DELAY = 2.0
-"""Seconds before the bar appears; short work shows none."""
+"""Seconds before the bar appears, so that short work shows none."""
 
 
 @contextmanager
 def progress_bar(title: str, total: int | None = None) -> Iterator[CountBytes]:
-    """Yield a function to call with numbers of bytes; without a terminal, nothing is shown.
+    """Yield a function that counts bytes and shows them in a progress bar.
 
-    The tqdm bar is created only when it is first shown. tqdm's bars share a lock among all
-    processes of a program, and if a killed process holds it, creating a bar never returns.
+    Nothing is shown if stderr is not a terminal. The tqdm bar is created only when it
+    is first shown, because all processes of a program share tqdm's lock: if a process is killed
+    while it holds the lock, the others wait for ever when they create a bar.
     """
     start, bytes_done, bar = time.monotonic(), 0, None
 
@@ -40,7 +41,7 @@ def progress_bar(title: str, total: int | None = None) -> Iterator[CountBytes]:
 
 
 def new_bar(title: str, total: int | None, bytes_done: int) -> Any:
-    """Return a tqdm bar that shows ``bytes_done``."""
+    """Create a tqdm bar that starts at ``bytes_done``."""
     from tqdm import tqdm
 
     return tqdm(

@@ -1,9 +1,9 @@
-"""Load weights of PyTorch models: a state_dict that was saved as safetensors or npz.
+"""Load a PyTorch state_dict that was saved as safetensors or npz.
 
-The layout of an array depends on its layer. ``pytorch_arrays()`` of each DeZero layer returns the
-names of its arrays in PyTorch, and whether they are transposed or a part of a larger array. For
-example, the weight of ``Linear`` has the shape (in, out), and in PyTorch (out, in). Recurrent
-layers have one array per gate; PyTorch stacks the gates, and has two biases, which are summed.
+Each DeZero layer has a method ``pytorch_arrays()``. It returns PyTorch's names of the layer's
+arrays, and states whether an array is transposed or a slice of a larger array. For example, the
+weight of ``Linear`` has the shape (in, out) in DeZero and (out, in) in PyTorch. Recurrent layers
+have one array per gate in DeZero; PyTorch stacks the gates, and has two biases, which are summed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MAX_LISTED = 30
 """The largest number of arrays that an error message lists."""
 
 Sources = dict[str, tuple[PyTorchArray, list[str]]]
-"""The layout of an array, and the names in the file that it is computed from, by key."""
+"""For each key, the layout of its array in PyTorch, and the names of the arrays in the file."""
 
 
 def load_pytorch_weights(
@@ -60,28 +60,28 @@ def load_pytorch_weights(
     cast: str | None = None,
     max_bytes: int = Limits.max_bytes,
 ) -> LoadReport:
-    """Load a PyTorch state_dict, saved as safetensors or npz, into ``tree``: all of it or nothing.
+    """Load a PyTorch state_dict, saved as safetensors or npz, into ``tree``.
 
-    ``num_batches_tracked`` and the prefixes ``module.`` and ``_orig_mod.`` are ignored. A bias that
-    is missing in the file is set to zero.
+    If loading fails, ``tree`` is unchanged. ``num_batches_tracked`` and the prefixes ``module.``
+    and ``_orig_mod.`` are ignored. A bias that is missing in the file is set to zero.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file.
         names: the name of the array or module in the file, by key or by the path of a layer
-            (``{"l1/W": "fc.weight"}``, ``{"l1": "fc"}``); several names for a sum, such as
-            the two biases of an LSTM. Anything else is unchanged. If None, layers are matched
-            by their shapes, paths and order, if the match is unambiguous.
+            (``{"l1/W": "fc.weight"}``, ``{"l1": "fc"}``). The arrays of a list of names are
+            summed, such as the two biases of an LSTM. Keys not in ``names`` are unchanged. If
+            None, layers are matched by shapes, paths and order; the match must be unambiguous.
         cast: which conversions to the model's dtype are allowed, as for `load_weights`.
         max_bytes: refuse files that are larger (default 4 GiB).
 
     Returns:
         A report with the loaded keys, the keys missing in ``names``, and the source of each key;
-        ``print`` shows the pairs.
+        printing it shows every key with its source.
 
     Raises:
         KeyMismatch: the model or the file lacks a name, or the file has unexpected names; without
-            ``names``, no match or several matches are possible.
+            ``names``, there is no match, or more than one.
         DataMissing, FormatError, LimitError, ShapeMismatch, DtypeMismatch: as for `load_weights`.
     """
     target, file_format = located(path)
@@ -111,7 +111,7 @@ def load_pytorch_weights(
         raise KeyMismatch(f"{target}, nothing was loaded: {error}") from error
     chosen = {key: named[key] for key in sources}
     arrays, metadata = dict(stored.arrays), stored.metadata
-    del stored  # otherwise its arrays would stay in memory until all are converted
+    del stored  # stored would keep all arrays until the last is converted
     stage_arrays(chosen, make_converter(named, sources, arrays))()
     missing = tuple(key for key in named if key not in chosen)
     descriptions = {key: describe(*source) for key, source in sources.items()}
@@ -123,7 +123,7 @@ def make_converter(
 ) -> Callable[[str], NDArray[Any]]:
     """Return a function for `stage_arrays` that computes the new array of a key.
 
-    It frees each array of the file after the last key that needs it.
+    The function frees each array of the file after converting the last key that needs it.
     """
     uses = Counter(name for _, names in sources.values() for name in names)
 
@@ -163,7 +163,7 @@ def matched_sources(tree: object, arrays: Mapping[str, NDArray[Any]], keeps_orde
 
 
 def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffer]) -> Sources:
-    """Return the arrays of a module by the keys of the layer."""
+    """Pair each key of a layer with the arrays of a module from which it is computed."""
     sources: Sources = {}
     for key, array in unit.arrays.items():
         if array is None:
@@ -179,7 +179,7 @@ def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffe
 def named_sources(
     tree: object, names: Mapping[str, str | Sequence[str]], arrays: Mapping[str, NDArray[Any]]
 ) -> Sources:
-    """Return the sources that ``names`` gives, each with the layout that its layer declares."""
+    """Return the sources listed in ``names``, with the layouts that the layers declare."""
     named = named_params(tree)
     full_names = {short: name for name, short in without_wrappers(arrays).items()}
     all_units = units(tree)
@@ -213,7 +213,7 @@ def named_sources(
 
 
 def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray:
-    """Return the layout of an array from the shapes, if its layer does not declare it."""
+    """Infer the layout of an array from its shape, for a layer that does not declare it."""
     if len(array.shape) != 2 or x.data is None:
         return PyTorchArray(("",), array.shape)
     if is_square(array.shape):
@@ -225,7 +225,7 @@ def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray
 
 
 def require_every_name(key: str, array: PyTorchArray, names: Sequence[str]) -> None:
-    """Raise an error unless a sum has all its terms."""
+    """Check that there are as many names as PyTorch arrays to sum."""
     if len(names) != len(array.names):
         raise KeyMismatch(
             f"{key!r} is made of {' + '.join(array.names)}: expected {len(array.names)} names, "
@@ -236,7 +236,7 @@ def require_every_name(key: str, array: PyTorchArray, names: Sequence[str]) -> N
 def require_shape(
     key: str, x: Parameter | Buffer, array: PyTorchArray, arrays: Iterable[NDArray[Any]]
 ) -> None:
-    """Raise an error unless the arrays have the shape that the layer declares."""
+    """Check that the arrays have the shape that the layer declares."""
     expected = expected_shape(x, array)
     for found in arrays:
         if not is_shape(expected, found.shape):
@@ -254,7 +254,7 @@ def convert(
     names: Sequence[str],
     arrays: Mapping[str, NDArray[Any]],
 ) -> NDArray[Any]:
-    """Return an array in the layout of the DeZero layer; it may be a view."""
+    """Convert arrays of the file to the DeZero layer's layout; the result may be a view."""
     if not names:
         dtype = next(iter(arrays.values())).dtype if x.data is None else dtype_name(x.dtype)
         return np.zeros([(n or 0) // array.parts for n in expected_shape(x, array)], dtype)
@@ -267,7 +267,7 @@ def convert(
 
 
 def describe(array: PyTorchArray, names: Sequence[str]) -> str:
-    """Describe the source of an array."""
+    """Describe the arrays and conversions from which a key was loaded."""
     if not names:
         return "zeros: the file has no bias"
     steps = [f"part {array.part + 1} of {array.parts}"] if array.parts > 1 else []

@@ -17,19 +17,19 @@ WRAPPERS = re.compile(r"(?<![^.])_orig_mod\.")
 """The prefix that ``torch.compile`` adds to names."""
 
 RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+))?")
-"""Names of arrays in PyTorch's recurrent modules, with the number of the layer, and in cells."""
+"""Array names in PyTorch's recurrent modules (with a layer number) and cells (without one)."""
 
 LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
-"""Names of arrays in PyTorch's other modules."""
+"""Array names in PyTorch's other modules."""
 
 
 @dataclass
 class Unit:
-    """A DeZero layer, or a parameter whose layer does not define ``pytorch_arrays()``.
+    """Describe a DeZero layer, or a parameter whose layer does not define ``pytorch_arrays()``.
 
     Attributes:
-        path: its path in the tree, with dots; for a single parameter, its key.
-        arrays: PyTorch's array for each key; None for a single parameter, which can have any name.
+        path: the path of the layer, or the key of the parameter, with dots.
+        arrays: PyTorch's array for each key; None for a single parameter, which may have any name.
     """
 
     path: str
@@ -38,11 +38,11 @@ class Unit:
 
 @dataclass
 class Module:
-    """A PyTorch module.
+    """Describe a PyTorch module.
 
     Attributes:
-        path: its path; layers 0, 1... of a recurrent module are ``path_l0``, ``path_l1``...
-        names: the names in the file, by the names in the module.
+        path: the module's path; for layers of a recurrent module, with ``_l0``, ``_l1``...
+        names: the full names in the file, by the names within the module.
     """
 
     path: str
@@ -50,7 +50,7 @@ class Module:
 
 
 def units(tree: object) -> list[Unit]:
-    """Return the units of a tree, in the order of its keys."""
+    """Return the units of a tree, in the order of the keys."""
     named = named_params(tree)
     keys = {id(x): key for key, x in named.items()}
     result: list[Unit] = []
@@ -58,7 +58,7 @@ def units(tree: object) -> list[Unit]:
         own = {name: keys.pop(id(x), None) for name, x in named_params(layer).items()}
         arrays = layer.pytorch_arrays()
         known = {key: arrays[name] for name, key in own.items() if key and name in arrays}
-        for name, key in own.items():  # a parameter of an inner layer
+        for name, key in own.items():  # the parameter of an inner layer
             if key is not None and name not in arrays:
                 keys[id(named[key])] = key
         if known:
@@ -80,14 +80,14 @@ def layers(node: object, seen: set[int]) -> Iterator[Any]:
 
 
 def common_path(known: Mapping[str, PyTorchArray], arrays: Mapping[str, PyTorchArray]) -> str:
-    """Return the path of a layer, from the keys in the tree and the keys in the layer."""
+    """Return the path of a layer: a key in the tree without the key within the layer."""
     key = next(iter(known))
     inside = next(name for name in arrays if key == name or key.endswith(f"/{name}"))
     return key.removesuffix(inside).strip("/").replace("/", ".")
 
 
 def modules(names: Iterable[str]) -> list[Module]:
-    """Group the names in a file by module, in their order."""
+    """Group the names in a file by module, in file order."""
     result: dict[str, Module] = {}
     for name, clean in without_wrappers(names).items():
         path, _, local = clean.rpartition(".")
@@ -111,7 +111,7 @@ def without_wrappers(names: Iterable[str]) -> dict[str, str]:
 
 
 def expected_shape(x: Parameter | Buffer, array: PyTorchArray) -> tuple[int | None, ...]:
-    """Return the shape that an array must have in the file; None for lengths not known yet."""
+    """Return the shape that an array must have in the file; lengths not known yet are None."""
     if x.data is None:
         return array.shape
     shape = list(x.shape)
@@ -135,7 +135,7 @@ def can_be(
     named: Mapping[str, Parameter | Buffer],
     shapes: Mapping[str, tuple[int, ...]],
 ) -> bool:
-    """Return whether the arrays of ``module`` are those that ``unit`` expects."""
+    """Return whether ``module`` has the array names and shapes that ``unit`` expects."""
     if None in unit.arrays.values():
         (key,), names = unit.arrays, list(module.names.values())
         return len(names) == 1 and is_same_array(named[key], shapes[names[0]])
@@ -155,10 +155,13 @@ def can_be(
 
 
 def is_same_array(x: Parameter | Buffer, shape: tuple[int, ...]) -> bool:
-    """Return whether a single parameter takes an array of that shape without transposing it."""
+    """Return whether a parameter takes an array of this shape without a transpose.
+
+    A square matrix is refused: its shape does not show whether it is transposed.
+    """
     return x.data is not None and x.shape == shape and not is_square(shape)
 
 
 def is_square(shape: Sequence[int]) -> bool:
-    """Return whether a shape is that of a square matrix, which transposing does not change."""
+    """Return whether a shape is that of a square matrix larger than 1x1."""
     return len(shape) == 2 and shape[0] == shape[1] > 1

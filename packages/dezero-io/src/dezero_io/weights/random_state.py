@@ -11,11 +11,11 @@ from dezero_core.errors import WeightsError
 from dezero_core.state import seeded_generator, use_generator
 
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
-"""NumPy's bit generators, by the names in their states."""
+"""The bit generators that can be restored, as NumPy names them in a saved state."""
 
 
 class StatefulGenerator:
-    """A NumPy generator as a part of a checkpoint.
+    """Make a NumPy generator a part of a checkpoint.
 
     Args:
         generator: the generator to save and restore.
@@ -25,7 +25,7 @@ class StatefulGenerator:
         self.generator = generator
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the bit generator, in NumPy's form."""
+        """Return the state of the bit generator, as NumPy represents it."""
         return dict(self.generator.bit_generator.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -38,10 +38,10 @@ class StatefulGenerator:
 
 
 class Generators:
-    """The global random number generators: DeZero's, NumPy's and Python's."""
+    """Save and restore the global random generators of DeZero, NumPy and Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states by owner; DeZero's is None before `dezero_core.seed`."""
+        """Return the states by library; DeZero's is None if `dezero_core.seed` was not called."""
         own = seeded_generator()
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),
@@ -50,7 +50,7 @@ class Generators:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the states of all three.
+        """Restore the states of all three generators.
 
         Raises:
             WeightsError: NumPy's global generator has been replaced by one of another type.
@@ -64,7 +64,7 @@ class Generators:
 
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:
-    """Return a new generator with this state."""
+    """Create a NumPy generator with a saved state."""
     name = state.get("bit_generator")
     if name not in BIT_GENERATORS:
         raise WeightsError(f"NumPy has no bit generator {name!r}")

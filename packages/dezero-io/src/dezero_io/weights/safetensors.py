@@ -1,10 +1,10 @@
-"""Save and load weights as .safetensors, the exchange format of the field.
+"""Save and load weights as .safetensors, the format of Hugging Face.
 
 The format is a JSON header followed by the bytes of the arrays. This module reads and writes one
-array at a time, because the library safetensors (`dezero-io[safetensors]`) holds the file and all
-its arrays in memory at once; the library only checks the layout of a file. The format has no
-checksums, so files written here have a `Manifest` in their metadata, and reading compares the
-SHA-256 of every array.
+array at a time. It uses the library safetensors (`dezero-io[safetensors]`) only to check the layout
+of a file, because the library would hold the file and all its arrays in memory at once. The format
+has no checksums, so files written here have a `Manifest` in their metadata, and reading compares
+the SHA-256 of every array.
 
 float16 stays float16. bfloat16, which NumPy lacks, is read as float32, without loss, and never
 written.
@@ -52,17 +52,17 @@ from .safetensors_header import (
 INSTALL = "pip install 'dezero-io[safetensors]'"
 
 MANIFEST = "dezero"
-"""The name of the manifest in the metadata."""
+"""The name of the manifest in the metadata of a file."""
 
 SIGN = "dezero.sha256"
-"""The name of the SHA-256 of the manifest; a file has both or neither."""
+"""The name of the manifest's SHA-256 in the metadata; a file has both entries or neither."""
 
 
 def import_safetensors() -> Any:
     """Import and return the package safetensors.
 
     Raises:
-        MissingPackage: it is not installed, or has no support for NumPy.
+        MissingPackage: safetensors is not installed, or has no support for NumPy.
     """
     try:
         import_module("safetensors.numpy")
@@ -74,15 +74,16 @@ def import_safetensors() -> Any:
 
 
 def write(path: Path, stored: Stored) -> None:
-    """Write ``stored`` to ``path``; an existing file is replaced when everything is written.
+    """Write ``stored`` to ``path``; replace an existing file when the new one is complete.
 
-    The header is at the start and contains the checksums. It is written twice: with zeros before
-    the arrays, and with the checksums, which have the same length, after them.
+    The header is at the start of the file and contains the checksums. It is written twice: before
+    the arrays with zeros instead of the checksums, and after the arrays with the checksums, which
+    have the same length.
 
     Raises:
         SaveError: the format lacks the dtype of an array, or ``stored.compress`` is set.
-        MissingPackage: the library, which reads the file, is not installed.
-        OSError: the file cannot be written; an existing one does not change.
+        MissingPackage: safetensors, which is needed to read the file, is not installed.
+        OSError: the file cannot be written; an existing file does not change.
     """
     import_safetensors()
     if stored.compress:
@@ -101,7 +102,7 @@ def write(path: Path, stored: Stored) -> None:
 
 
 def expected_entry(stored: Stored, key: str, arrays: Snapshot) -> Entry:
-    """Return an entry of the manifest, with zeros instead of the checksum."""
+    """Return the manifest entry of an array, with zeros instead of the checksum."""
     return Entry(stored.kinds.get(key, "param"), *arrays.layout(key), "0" * 64)
 
 
@@ -113,7 +114,7 @@ def add_hashed(
     expected: Entry,
     count: CountBytes,
 ) -> Entry:
-    """Write an array and hash it on another thread; return its entry in the manifest."""
+    """Write an array while another thread hashes it; return its manifest entry."""
     array = storable(key, array)
     if (array.shape, array.dtype.name) != (expected.shape, expected.dtype):
         raise SaveError(f"{key!r} got another shape or dtype during the save; save it again")
@@ -125,7 +126,7 @@ def add_hashed(
 def encode_header(
     tensors: Mapping[str, Any], entries: Mapping[str, Entry], metadata: Mapping[str, str]
 ) -> bytes:
-    """Encode a header: its length, then JSON padded with spaces to a multiple of 8 bytes.
+    """Encode a header: the length of the JSON, then the JSON, padded to a multiple of 8 bytes.
 
     Raises:
         SaveError: the metadata contains characters that UTF-8 cannot encode.
@@ -147,7 +148,7 @@ def read(path: Path, limits: Limits) -> Stored:
     Raises:
         FormatError: the file is damaged, of another format, or has a dtype that NumPy lacks.
         LimitError: the file is larger than allowed.
-        MissingPackage: the library is not installed.
+        MissingPackage: safetensors is not installed.
         OSError: the file cannot be opened.
     """
     with open_checked(path, limits) as (file, header):
@@ -164,7 +165,7 @@ def read(path: Path, limits: Limits) -> Stored:
 
 
 def headers(path: Path, limits: Limits) -> Stored:
-    """Return the contents that a file declares, with arrays that take no memory.
+    """Return the contents that the header declares, with an `outline` of each array.
 
     Raises:
         FormatError, LimitError, MissingPackage, OSError: as for `read`.
@@ -176,7 +177,7 @@ def headers(path: Path, limits: Limits) -> Stored:
 def compare_manifest(
     arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str], verify: bool
 ) -> Stored:
-    """Return the arrays of a file, compared with its manifest, if it has one."""
+    """Compare the arrays of a file with its manifest, if any; return the contents."""
     content, sign = metadata.pop(MANIFEST, None), metadata.pop(SIGN, None)
     if content is None and sign is None:
         return Stored(arrays, metadata=metadata)
@@ -191,9 +192,9 @@ def compare_manifest(
 
 @contextmanager
 def open_checked(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any]]]:
-    """Open a file within the limits and read its header; errors in the block name the file.
+    """Open a file, check its size and layout, and read its header; format errors name the file.
 
-    The library checks the layout: every byte belongs to one array.
+    The library safetensors checks that every byte belongs to exactly one array.
     """
     package = import_safetensors()
     with open_regular(path) as file:
@@ -225,7 +226,7 @@ def read_array(
     outline: NDArray[Any],
     count: CountBytes,
 ) -> NDArray[Any]:
-    """Read an array of the shape and dtype of ``outline``; the arrays begin at byte ``start``."""
+    """Read one array, described by ``outline``; the data begins at byte ``start``."""
     is_bfloat16 = entry["dtype"] == "BF16"
     stored = np.empty(outline.shape, "<u2" if is_bfloat16 else outline.dtype.newbyteorder("<"))
     content = as_bytes(stored)
@@ -238,13 +239,13 @@ def read_array(
     count(outline.nbytes)
     if not is_bfloat16:
         return stored.astype(outline.dtype, copy=False)
-    wide = stored.astype(np.uint32)  # bfloat16 is the upper half of a float32
+    wide = stored.astype(np.uint32)  # bfloat16 is the upper 16 bits of float32
     wide <<= 16
     return wide.view(np.float32)
 
 
 def needs() -> str:
-    """Return which package must be installed first, or an empty string."""
+    """Return the missing package and how to install it, or an empty string."""
     try:
         import_safetensors()
     except MissingPackage:

@@ -20,17 +20,17 @@ from .manifest import is_safe, outline, require_storable
 SUFFIX = ".safetensors"
 
 MAX_HEADER = 100_000_000
-"""The largest header, in bytes: the limit of the library safetensors."""
+"""The largest header that is read, in bytes; the library safetensors has the same limit."""
 
 DTYPES = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4",
     "U64": "u8", "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8",
 }  # fmt: skip
-"""NumPy's dtypes, by the format's codes."""
+"""NumPy's dtypes by the dtype codes of the format."""
 
 
 def layout(arrays: Snapshot) -> dict[str, dict[str, Any]]:
-    """Return the header's entries in file order: wide dtypes first, so that all are aligned.
+    """Return the header's entries in file order: wide dtypes first, so that all arrays are aligned.
 
     Raises:
         SaveError: an array has a dtype that the format lacks.
@@ -60,11 +60,11 @@ def damage_error(error: Exception) -> FormatError:
 
 
 def read_header(file: BinaryIO, size: int) -> dict[str, Any]:
-    """Read the JSON header of a file, in which every name must be unique."""
+    """Read the JSON header of a file; refuse a name that occurs twice."""
 
     def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) < len(pairs):
-            raise FormatError("a key is there twice")
+            raise FormatError("a key occurs twice")
         return dict(pairs)
 
     try:
@@ -82,7 +82,7 @@ def read_header(file: BinaryIO, size: int) -> dict[str, Any]:
 
 
 def metadata_of(header: Mapping[str, Any]) -> dict[str, str]:
-    """Return the user's strings in a header."""
+    """Return the metadata in a header: strings by name."""
     metadata = header.get("__metadata__") or {}
     if not isinstance(metadata, dict) or any(not isinstance(x, str) for x in metadata.values()):
         raise FormatError("the metadata is damaged")
@@ -90,7 +90,7 @@ def metadata_of(header: Mapping[str, Any]) -> dict[str, str]:
 
 
 def outlines_of(file: BinaryIO, header: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return outlines of the arrays, without memory; leave the file at the end of the header."""
+    """Return an `outline` of each array; leave the file position at the end of the header."""
     start = file.tell()
     size = file.seek(0, 2) - start
     file.seek(start)
@@ -100,7 +100,7 @@ def outlines_of(file: BinaryIO, header: Mapping[str, Any]) -> dict[str, NDArray[
 
 
 def outline_of(key: str, entry: Mapping[str, Any], size: int) -> NDArray[Any]:
-    """Return an array without memory from its header entry, in a file of ``size`` bytes."""
+    """Return the `outline` of an array from its header entry; ``size`` bytes follow the header."""
     try:
         code, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         dtype = dtype_of(key, code)
@@ -116,7 +116,7 @@ def outline_of(key: str, entry: Mapping[str, Any], size: int) -> NDArray[Any]:
 
 
 def dtype_of(key: str, code: str) -> np.dtype[Any]:
-    """Return NumPy's dtype for a dtype of the format; bfloat16 becomes float32, exactly."""
+    """Return NumPy's dtype for a dtype code; bfloat16 becomes float32, without loss."""
     if not is_safe(key):
         raise FormatError(f"unsafe key {key!r}")
     if code == "BF16":

@@ -1,4 +1,4 @@
-"""Convert the state of a part to JSON and arrays, and back."""
+"""Convert the state of a checkpoint part to JSON and arrays, and back."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dezero_core.errors import SaveError, UnsupportedType
 from dezero_core.extend import backend_of
 
 ARRAY = "__array__"
-"""The key, in the JSON, of the name under which an array is stored."""
+"""The JSON key that stands for an array; its value is the path of the array."""
 
 
 def pack(node: Any, path: str, arrays: dict[str, Any]) -> Any:
-    """Return a state as JSON values; put its arrays into ``arrays``, by their paths.
+    """Convert a state to JSON values, and add its arrays to ``arrays``, keyed by path.
 
     Args:
-        node: a dictionary, list or tuple of such nodes, or a number, string, array or None.
+        node: a number, string, array or None, or a dictionary, list or tuple of such nodes.
         path: the names from the root to ``node``, joined with ``/``.
         arrays: the arrays found so far; new ones are added.
 
     Raises:
-        SaveError: a state contains anything else, or two arrays have one path.
+        SaveError: a state contains an object of another type, or two arrays have the same path.
     """
     if isinstance(node, Mapping):
         return {
@@ -49,7 +49,7 @@ def pack(node: Any, path: str, arrays: dict[str, Any]) -> Any:
 
 
 def unpack(node: object, arrays: Mapping[str, Any]) -> Any:
-    """Return the state that `pack` converted; tuples have become lists."""
+    """Convert JSON values and arrays of `pack` back to a state; tuples become lists."""
     if isinstance(node, dict):
         if set(node) == {ARRAY}:
             return arrays[node[ARRAY]]

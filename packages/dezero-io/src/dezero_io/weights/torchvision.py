@@ -1,4 +1,4 @@
-"""Name the arrays of torchvision's VGG16 and ResNet by the keys of DeZero's models."""
+"""Map the keys of DeZero's VGG16 and ResNet to torchvision's array names."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ BATCH_NORM = {
     "avg_mean": "running_mean",
     "avg_var": "running_var",
 }
-"""PyTorch's names of the arrays of batch normalisation, by ours."""
+"""PyTorch's names for batch normalisation's arrays, by DeZero's names."""
 
 VGG16_CONVOLUTIONS = {
     "1_1": 0, "1_2": 2, "2_1": 5, "2_2": 7, "3_1": 10, "3_2": 12, "3_3": 14,
     "4_1": 17, "4_2": 19, "4_3": 21, "5_1": 24, "5_2": 26, "5_3": 28,
 }  # fmt: skip
-"""The positions of the convolutions in torchvision's ``features``, by our names."""
+"""The index of each convolution in torchvision's ``features``, by DeZero's name."""
 
 RESNET_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""The number of bottleneck blocks in each of the four stages, by number of layers."""
+"""The number of bottleneck blocks in each of the four stages, by depth."""
 
 
 def vgg16_names() -> dict[str, str]:
-    """Return torchvision's names for ``VGG16``; ``vgg16`` of torchvision computes the same."""
+    """Return torchvision's array names by key of ``VGG16``; both models compute the same."""
     modules = {f"conv{name}": f"features.{i}" for name, i in VGG16_CONVOLUTIONS.items()}
     modules |= {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
     names: dict[str, str] = {}
@@ -33,11 +33,11 @@ def vgg16_names() -> dict[str, str]:
 
 
 def resnet_names(n_layers: int = 50) -> dict[str, str]:
-    """Return torchvision's names for ``ResNet``, of ``resnet50``, ``resnet101`` or ``resnet152``.
+    """Return torchvision's array names by key of ``ResNet``.
 
-    The parameters have the same shapes, but the outputs differ, so train a little before use:
-    torchvision has the stride in the second convolution of a bottleneck, a padding of 1 in the
-    first pooling, and eps = 1e-5. Our ``conv1/b``, which torchvision lacks, stays zero.
+    The parameters have the same shapes, but the outputs differ: torchvision has the stride in the
+    second convolution of a bottleneck, a padding of 1 in the first pooling, and eps = 1e-5. Train
+    a little before use. DeZero's ``conv1/b``, which torchvision lacks, stays zero.
 
     Args:
         n_layers: the depth: 50, 101 or 152.
@@ -63,5 +63,5 @@ def resnet_names(n_layers: int = 50) -> dict[str, str]:
 
 
 def batch_norm_names(layer: str, module: str) -> dict[str, str]:
-    """Return the names of the arrays of one batch normalisation."""
+    """Return PyTorch's array names by key of one batch normalisation layer."""
     return {f"{layer}/{ours}": f"{module}.{name}" for ours, name in BATCH_NORM.items()}
