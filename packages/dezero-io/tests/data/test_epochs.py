@@ -243,8 +243,8 @@ def test_settings_of_loaders() -> None:
         (np.ones((0, 3)), "no examples"),
         ((pair for pair in pairs), "type generator, has no length"),
         (5, "type int, has no length"),
-        ({1, 2}, "type set, has no examples by index"),
-        ({"x": np.ones(3)}, "dictionary with keys 'x' has no examples by index"),
+        ({1, 2}, "type set, has no examples at integer indices"),
+        ({"x": np.ones(3)}, "dictionary with keys 'x' has no examples at integer indices"),
         (Dataset(), "Dataset: data is None; set it in prepare"),
     ]:
         with pytest.raises(ArgumentError, match=message):

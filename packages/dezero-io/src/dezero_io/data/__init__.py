@@ -1,1 +1,1 @@
-"""Datasets, transforms, and loaders of batches."""
+"""Provide datasets, transforms, and loaders of batches."""

@@ -22,10 +22,10 @@ REMEDY = "make the examples alike in a transform, or pass a collate_fn to the lo
 def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
     """Stack examples along a new first axis, part by part.
 
-    If an example is a tuple, a list or a dictionary of parts, the batch is one of arrays. Within an
-    example a tuple or list of plain numbers is a vector. Everything else is stacked by NumPy's
-    rules: float32 stays float32, and Python integers become int64. A part that is None in every
-    example is None in the batch.
+    If the examples are tuples, lists or dictionaries of parts, so is the batch: each part is an
+    array. Within an example a tuple or list of plain numbers is a vector. Other values are stacked
+    by NumPy's rules: float32 stays float32, and Python integers become int64. A part that is None
+    in every example is None in the batch.
 
     Args:
         examples: the examples, at least one.
@@ -34,9 +34,9 @@ def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
             whole examples.
 
     Raises:
-        ShapeError: arrays of different shapes.
-        ArgumentError: examples that differ in type, length or keys, or contain anything but
-            numbers and strings.
+        ShapeError: the shapes of two arrays differ.
+        ArgumentError: examples differ in type, length or keys, or contain anything but numbers and
+            strings.
     """
     first = examples[0]
     if isinstance(first, Mapping):
@@ -95,7 +95,7 @@ def require_alike(
     part: str,
     error: type[ValueError] = ArgumentError,
 ) -> None:
-    """Raise ``error``, which describes two examples, unless all properties are equal."""
+    """Check that all properties are equal; if not, raise ``error`` about two examples."""
     for i, value in enumerate(properties):
         if value != properties[0]:
             raise error(
@@ -105,13 +105,13 @@ def require_alike(
 
 
 def require_parts(example: Collection[Any], indices: Indices, part: str) -> None:
-    """Raise `ArgumentError` if a container is empty: its batch would have no length."""
+    """Check that a container is not empty, because its batch would have no length."""
     if not example:
         raise ArgumentError(f"DataLoader: {name_of(indices[0], part)} is empty: {example!r}")
 
 
 def name_of(index: int, part: str) -> str:
-    """Name an example, or a part of it."""
+    """Return the name of an example, or of a part of it."""
     return f"part {part} of example {index}" if part else f"example {index}"
 
 
@@ -142,7 +142,7 @@ def is_vector(x: object) -> bool:
 
 
 def rebuild(container: Sequence[Any], parts: list[Any]) -> Any:
-    """Return the parts in a tuple, named tuple or list, like ``container``."""
+    """Return a tuple, named tuple or list of the parts, of the type of ``container``."""
     if hasattr(container, "_fields"):
         return type(container)(*parts)
     return parts if isinstance(container, list) else tuple(parts)
@@ -165,10 +165,10 @@ def examples_of(dataset: Any, indices: Indices) -> list[Any]:
     for i in indices:
         try:
             examples.append(dataset[int(i)])
-        except StopIteration as error:  # it would end the loop over the batches without an error
+        except StopIteration as error:  # uncaught, it would end the loop
             raise RuntimeError(f"DataLoader: example {i} raised StopIteration") from error
         except Exception as error:
-            with suppress(Exception):  # an error without a __dict__ takes no note
+            with suppress(Exception):  # some errors reject notes
                 error.add_note(f"DataLoader: this was example {i} of the dataset")
             raise
     return examples

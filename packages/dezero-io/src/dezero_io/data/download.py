@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
-    """Return the path of a published file; download it if it is in neither folder.
+    """Return the path of a published file; download it if neither folder has it.
 
     Args:
         name: a path below `data_folder`, such as ``mnist/t10k-labels-idx1-ubyte.gz``.
@@ -69,7 +69,7 @@ def download(url: str, target: Path, sha256: str | None = None) -> None:
     from tqdm import tqdm
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    # total=1 until pooch sets it: a bar with total 0 is false, and pooch would ignore it
+    # total=1 until pooch sets it: pooch would ignore a bar with total 0, which is falsy
     with (
         tqdm(desc=target.name, unit="B", unit_scale=True, mininterval=0.5, total=1) as bar,
         atomic_file(target) as file,
@@ -93,7 +93,7 @@ def copy_local(url: str, file: IO[bytes]) -> None:
         ValueError: the file is on another machine, or is a folder or a pipe.
         OSError: the file cannot be read.
     """
-    from urllib.request import url2pathname  # here, because it imports http and ssl
+    from urllib.request import url2pathname  # here, as it loads http and ssl
 
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
@@ -114,16 +114,16 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
     Args:
         url: an ``https``, ``http`` or ``file`` address.
         file_name: the name of the stored file. If None, it is the last part of the address with
-            its query: addresses that differ only in the query name different files.
+            its query, so addresses that differ only in the query have different names.
         sha256: the expected SHA-256, 64 hexadecimal digits. A download is checked before it is
-            stored. A file that exists already is checked too, and downloaded again if it differs.
+            stored. An existing file is checked too, and downloaded again if its SHA-256 differs.
             If None, nothing is checked.
 
     Raises:
-        ArgumentError: ``url`` is not such an address; the name is empty or leads out of the
-            folder; ``sha256`` is not a SHA-256.
+        ArgumentError: ``url`` is not an https, http or file address; the name is empty or leads
+            out of the folder; ``sha256`` is not a SHA-256.
         DataDamaged: the download has another SHA-256; an earlier file stays.
-        DataMissing: it cannot be downloaded.
+        DataMissing: the file cannot be downloaded.
     """
     last = last_part(url)
     name = last if file_name is None else file_name

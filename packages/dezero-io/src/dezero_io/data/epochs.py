@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # loaders.py imports this file
 
 @dataclass(eq=False)
 class Epoch:
-    """The order of one pass over a dataset, and the position in it.
+    """Store the order of one pass over a dataset, and the position in it.
 
     Attributes:
         index: the indices of the examples in the order of the pass, int64 of shape (N,).
@@ -34,10 +34,10 @@ class Epoch:
 
 
 class Passes:
-    """The passes over one loader, of which a checkpoint stores the current one.
+    """Record the passes over one loader; a checkpoint stores the current one.
 
     Attributes:
-        in_use: the passes of existing iterators, the latest last.
+        in_use: the passes of existing iterators, in the order of their start.
         abandoned: the latest pass whose iterator was deleted early, if no pass is in use.
         resumes: True if the next iterator continues ``abandoned``.
     """
@@ -48,12 +48,12 @@ class Passes:
 
     @property
     def current(self) -> Epoch | None:
-        """The pass that a checkpoint stores, or None."""
+        """Return the pass that a checkpoint stores, or None."""
         return self.in_use[-1] if self.in_use else self.abandoned
 
     @property
     def to_continue(self) -> Epoch | None:
-        """The pass that the next iterator continues, or None if it starts a new one."""
+        """Return the pass that the next iterator continues, or None if it starts a new one."""
         return self.abandoned if self.resumes else None
 
     def start(self, epoch: Epoch) -> None:
@@ -73,21 +73,21 @@ class Passes:
         self.abandoned, self.resumes = epoch, epoch is not None
 
     def copy(self) -> Passes:
-        """Return the passes of a copied loader: it has no iterators, but the same position."""
+        """Return the passes for a copied loader, which has the same position but no iterators."""
         epoch = self.current
         abandoned = None if epoch is None or epoch.is_over else replace(epoch)
         return Passes(abandoned, self.resumes)
 
 
 class BatchIterator:
-    """An iterator over the batches of one epoch, returned by ``iter(loader)``.
+    """Iterate over the batches of one epoch; ``iter(loader)`` returns this iterator.
 
-    Iterators of one loader are independent. Each can be a part of a checkpoint: its state is the
-    state of the loader at the position of this iterator.
+    The iterators of a loader are independent. Each can be a part of a checkpoint: the state of an
+    iterator is the loader's state at the iterator's position.
 
     Args:
         loader: the loader of the batches.
-        epoch: the order, and the position to begin at.
+        epoch: the order, and the position at which to begin.
     """
 
     def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
@@ -109,7 +109,7 @@ class BatchIterator:
         epoch.iteration += 1
         try:
             return self.loader._load(indices)
-        except StopIteration as error:  # it would end the loop without an error
+        except StopIteration as error:  # uncaught, it would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error

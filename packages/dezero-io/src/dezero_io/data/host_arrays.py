@@ -16,13 +16,13 @@ def host_array(name: str, x: object) -> NDArray[Any]:
     """Return ``x`` as a plain NumPy array in native byte order, copied only if necessary.
 
     Args:
-        name: the caller, for the message.
+        name: the name of the caller, for the error message.
         x: a NumPy array of any subclass (matrix, memmap), a number, a list, or anything else that
             `numpy.asarray` converts to an array of numbers or strings.
 
     Raises:
-        ArgumentError: ``x`` is a masked array, a PIL image, an array on another device, or contains
-            other Python objects.
+        ArgumentError: ``x`` is a masked array, a PIL image or an array on another device, or
+            contains other Python objects.
     """
     array = x if type(x) is np.ndarray else plain_array(name, unwrap(x))
     if array.dtype.kind in "OV":
@@ -33,8 +33,8 @@ def host_array(name: str, x: object) -> NDArray[Any]:
 
 
 def plain_array(name: str, x: object) -> NDArray[Any]:
-    """Convert ``x`` to a plain NumPy array, or raise an error with the remedy."""
-    if "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray):  # do not import it here
+    """Convert ``x`` to a plain NumPy array, or raise an error that says what to do."""
+    if "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray):  # do not import numpy.ma
         raise ArgumentError(f"{name}: got a masked array; fill the gaps first, x.filled(value)")
     if hasattr(x, "getbands"):
         raise ArgumentError(
@@ -53,11 +53,11 @@ def plain_array(name: str, x: object) -> NDArray[Any]:
 
 
 def rows(data: Any) -> Any:
-    """Return a NumPy array as a plain view, whose ``data[i]`` is a row; other data unchanged."""
+    """Convert NumPy and pandas data, so that ``data[i]`` is a row; return other data unchanged."""
     is_pandas = hasattr(data, "iloc")  # data[i] would be a label or a column
     return plain_array("Dataset", data) if is_pandas or isinstance(data, np.ndarray) else data
 
 
 def is_table(data: object) -> bool:
-    """Return whether examples are the rows of one NumPy array of numbers or strings."""
+    """Return whether ``data`` is a NumPy array of numbers or strings with at least one axis."""
     return isinstance(data, np.ndarray) and data.ndim > 0 and data.dtype.kind not in "OV"

@@ -32,7 +32,7 @@ def boolean(owner: str, name: str, value: object) -> bool:
 
 
 def require_dataset(dataset: object) -> None:
-    """Raise `ArgumentError` if ``dataset`` has no length, or no examples by index."""
+    """Check that ``dataset`` has a length, and examples at integer indices."""
     cls = type(dataset).__name__
     expected = "expected len(dataset) and dataset[0], such as a Dataset, a list or an array"
     try:
@@ -44,10 +44,11 @@ def require_dataset(dataset: object) -> None:
         ) from error
     if not hasattr(type(dataset), "__getitem__"):
         raise ArgumentError(
-            f"DataLoader: the dataset, of type {cls}, has no examples by index; {expected}"
+            f"DataLoader: the dataset, of type {cls}, has no examples at integer indices; "
+            f"{expected}"
         )
     if isinstance(dataset, Mapping) and size and 0 not in dataset:
         raise ArgumentError(
             f"DataLoader: a dictionary with keys {', '.join(map(repr, list(dataset)[:3]))} has no "
-            f"examples by index; {expected} (list(zip(x, t)) makes pairs of two arrays)"
+            f"examples at integer indices; {expected} (list(zip(x, t)) makes pairs of two arrays)"
         )

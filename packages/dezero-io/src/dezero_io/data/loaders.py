@@ -1,4 +1,4 @@
-"""Loaders: batches of a dataset, shuffled or as parallel sequences."""
+"""Load batches of a dataset, shuffled or as parallel sequences."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .resident import ResidentData, fits_in_memory, is_constant
 class DataLoader:
     """Yield the batches of a dataset, in a new order for every loop (book step 50).
 
-    Every ``iter(loader)``, and so every ``for``, starts a new pass. The pass draws its order when
-    it starts, and uses the dataset and ``batch_size`` of that moment. Loops over one loader may be
-    nested, abandoned or interleaved.
+    Every ``iter(loader)``, and so every ``for`` loop, starts a new pass. The pass draws its order
+    when it starts, and uses the dataset and ``batch_size`` of that moment. Loops over one loader
+    may be nested, abandoned or interleaved.
 
     ``next(loader)`` takes batches from one pass that the loader stores. It raises StopIteration
-    after the last batch, and the next call starts a new pass. A ``for`` also ends this pass.
+    after the last batch, and the next call starts a new pass. A ``for`` loop also ends that pass.
 
     A checkpoint stores the position of one pass: the latest one that is neither finished nor
     deleted. If there is none, it stores the position at which the last pass was abandoned, if any.
@@ -45,11 +45,11 @@ class DataLoader:
         batch_size: the number of examples per batch; the last batch may be smaller.
         shuffle: draw a new order for every loop (default).
         gpu: copy the batches to the accelerator, as ``to_gpu()`` does.
-        generator: the generator of the orders; DeZero's (see `dezero_core.seed`) if None.
+        generator: the random generator for the orders; if None, DeZero's (see `dezero_core.seed`).
         collate_fn: converts a list of examples to a batch. If None, examples are stacked part by
             part, and the batch has the type of an example: a tuple for tuples, a dictionary for
             dictionaries, one array for arrays.
-        drop_last: leave out a last batch of fewer than ``batch_size`` examples (default False).
+        drop_last: omit a last batch of fewer than ``batch_size`` examples (default False).
 
     Yields:
         batches; for pairs, (x, t) with ``batch_size`` rows each, of the dtype of the examples.
@@ -57,13 +57,13 @@ class DataLoader:
     Raises:
         ArgumentError: ``batch_size`` is not an integer of at least 1; ``shuffle``, ``gpu`` or
             ``drop_last`` is not True or False; the dataset is empty, or has no length or no
-            examples by index; examples do not stack (raised by the loop).
+            examples at integer indices; examples do not stack (raised by the loop).
     """
 
     _hints: ClassVar[Mapping[str, str]] = {}  # hints for keywords that other loaders take
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make a loader; an unknown keyword is named with a hint before ``__init__`` runs."""
+        """Check the keywords before ``__init__`` runs, so that an error can give a hint."""
         require_keywords(cls.__name__, cls.__init__, kwargs, None, cls._hints)
         return super().__new__(cls)
 
@@ -106,7 +106,7 @@ class DataLoader:
 
     @property
     def batch_size(self) -> int:
-        """The number of examples in a batch; a new value applies from the next loop on."""
+        """Return the number of examples in a batch; a new value applies from the next loop on."""
         return self._batch_size
 
     @batch_size.setter
@@ -115,31 +115,31 @@ class DataLoader:
 
     @property
     def data_size(self) -> int:
-        """The current number of examples in the dataset."""
+        """Return the current number of examples in the dataset."""
         return len(self.dataset)
 
     @property
     def max_iter(self) -> int:
-        """The number of batches in a loop that begins now."""
+        """Return the number of batches in a loop that begins now."""
         if self.drop_last:
             return self.data_size // self.batch_size
         return math.ceil(self.data_size / self.batch_size)
 
     @property
     def iteration(self) -> int:
-        """The number of batches taken in the pass that a checkpoint stores; 0 without one."""
+        """Return the number of batches taken in the pass that a checkpoint stores, or 0."""
         epoch = self._passes.current
         return 0 if epoch is None else epoch.iteration
 
     @property
     def index(self) -> NDArray[Any] | None:
-        """The order of the pass that a checkpoint stores, int64 (N,); None without one."""
+        """Return the order of the pass that a checkpoint stores, int64 (N,), or None."""
         epoch = self._passes.current
         return None if epoch is None else epoch.index
 
     @property
     def gpu(self) -> bool:
-        """True if batches go to the accelerator; setting it calls ``to_gpu()`` or ``to_cpu()``."""
+        """Return whether batches go to the accelerator; setting it chooses the device."""
         return self.backend is not None and "accelerator" in get_backend(self.backend).capabilities
 
     @gpu.setter
@@ -160,11 +160,11 @@ class DataLoader:
         return self.max_iter
 
     def reset(self) -> None:
-        """Clear every position: the next loop, and ``next(loader)``, start a new pass."""
+        """Clear every position: the next loop, or ``next(loader)``, starts a new pass."""
         self._passes, self._next_batches = Passes(), None
 
     def __iter__(self) -> BatchIterator:
-        """Return a new iterator; the first one after `load_state_dict` continues there."""
+        """Return a new iterator; the first one after `load_state_dict` continues the saved pass."""
         self._next_batches = None
         self._require_sizes()
         if self.resident is not None and not self.resident.is_copy_of(self.dataset):
@@ -192,11 +192,11 @@ class DataLoader:
         return Epoch(order, self.batch_size, self.max_iter)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes of a copy, which has no iterators yet."""
+        """Return the attributes for a copy of the loader, which has no iterators yet."""
         return {**vars(self), "_passes": self._passes.copy(), "_next_batches": None}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the order and position of a pass, and the generator, for a checkpoint."""
+        """Return the order and position of a pass, and the generator's state, for a checkpoint."""
         return self._state(self._passes.current)
 
     def _state(self, epoch: Epoch | None) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class DataLoader:
         size = int(state["size"]) if "size" in state else len(order)
         batch_size = int(state.get("batch_size", self.batch_size))  # missing in old files
         if size != self.data_size:
-            raise WeightsError(f"the order is of {size} examples, the dataset has {self.data_size}")
+            raise WeightsError(f"the saved order has {size} examples, the dataset {self.data_size}")
         if iteration > 0 and batch_size != self.batch_size:
             raise WeightsError(
                 f"the checkpoint is inside a pass with batch_size {batch_size}, the loader's "
@@ -236,7 +236,7 @@ class DataLoader:
         if iteration < 0 or not (order is None or is_order(order, size)):
             raise WeightsError("the order of the examples is damaged")
         if (state["generator"] is None) != (self.generator is None):
-            raise WeightsError("only one of the two loaders has its own generator")
+            raise WeightsError("only one of the saved loader and this loader has its own generator")
         if self.generator is not None:
             set_state(self.generator.bit_generator, state["generator"])
         if order is None:
@@ -244,7 +244,7 @@ class DataLoader:
         return Epoch(order, self.batch_size, self.max_iter, iteration)
 
     def _require_sizes(self) -> None:
-        """Raise `ArgumentError` if there is nothing to loop over."""
+        """Check that a loop would have at least one batch."""
         if self.data_size == 0:
             raise ArgumentError(f"{type(self).__name__}: the dataset has no examples")
         if self.max_iter == 0:
@@ -254,7 +254,7 @@ class DataLoader:
             )
 
     def _load(self, indices: NDArray[Any]) -> Any:
-        """Return a batch on the device of the loader."""
+        """Return a batch on the loader's device."""
         if self.resident is not None:
             return self.resident.gather(indices)
         batch = self._batch(indices)
@@ -293,9 +293,9 @@ class DataLoader:
         """Copy batches to the registered accelerator from now on; return self.
 
         Args:
-            resident: copy the whole dataset once, transformed, and gather the batches on the
-                device. By default, do so if the dataset takes at most half of the free memory
-                there, and its transforms return the same each time.
+            resident: copy the whole transformed dataset to the device once, and gather the batches
+                there. By default, do so if the dataset takes at most half of the device's free
+                memory and its transforms are deterministic.
 
         Raises:
             ArgumentError: ``resident`` is True, but examples may differ from one pass to the next.
@@ -324,8 +324,8 @@ class DataLoader:
 class SeqDataLoader(DataLoader):
     """Yield the batches of parallel sequences, in order (book step 60).
 
-    Row i of the batches goes through the dataset one example at a time, beginning at
-    ``i * (N // batch_size)``. Loops and checkpoints are those of `DataLoader`.
+    Row i of each batch belongs to sequence i, which goes through the dataset one example at a time,
+    beginning at ``i * (N // batch_size)``. Loops and checkpoints work as in `DataLoader`.
 
     Args:
         dataset: a dataset of N examples, as for `DataLoader`.

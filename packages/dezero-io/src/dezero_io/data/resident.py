@@ -15,11 +15,11 @@ from .host_arrays import is_table
 
 
 class ResidentData:
-    """A copy of a dataset on a device, transformed once.
+    """Store a transformed copy of a dataset on a device.
 
     Args:
         dataset: a dataset for which `is_constant` is true.
-        name: the backend.
+        name: the name of the backend.
     """
 
     def __init__(self, dataset: Dataset, name: str) -> None:
@@ -31,7 +31,7 @@ class ResidentData:
         self._name, self._source = name, source_of(dataset)
 
     def is_copy_of(self, dataset: object) -> bool:
-        """Return whether the dataset still has the data and transforms that were copied."""
+        """Return whether ``dataset`` is the copied one, with the same data and transforms."""
         return isinstance(dataset, Dataset) and all(
             a is b for a, b in zip(self._source, source_of(dataset), strict=True)
         )
@@ -47,14 +47,14 @@ class ResidentData:
 
 
 def source_of(dataset: Dataset) -> tuple[Any, ...]:
-    """Return the objects that determine the examples of a dataset of arrays."""
+    """Return the objects that determine the examples of a dataset."""
     return (
         dataset, dataset.data, dataset.label, dataset.transform, dataset.target_transform
     )  # fmt: skip
 
 
 def is_constant(dataset: object) -> bool:
-    """Return whether examples are rows of arrays with deterministic transforms."""
+    """Return whether a dataset consists of arrays and its transforms are deterministic."""
     if not isinstance(dataset, Dataset) or type(dataset).__getitem__ is not Dataset.__getitem__:
         return False
     label = dataset.label
@@ -66,9 +66,10 @@ def is_constant(dataset: object) -> bool:
 
 
 def fits_in_memory(dataset: Dataset, backend: ArrayBackend) -> bool:
-    """Return whether a dataset takes at most half of the free memory, judged by its first example.
+    """Return whether a dataset takes at most half of the device's free memory.
 
-    A larger share leaves too little for the model; the factor 2 is not tuned.
+    The size is estimated from the first example. The other half is left for the model; the
+    fraction is not tuned.
     """
     memory = backend.memory()
     if memory is None or len(dataset) == 0:

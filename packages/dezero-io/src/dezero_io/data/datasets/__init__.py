@@ -1,4 +1,4 @@
-"""Datasets: published ones, and ones made by a formula."""
+"""Provide published datasets, and datasets computed from formulas."""
 
 from .cifar import CIFAR10, CIFAR100
 from .curves import SinCurve, Spiral, get_spiral

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: small colour images."""
+"""Load CIFAR-10 and CIFAR-100, datasets of small colour images."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ ARCHIVES = {
     "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
     "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
 }
-"""The binary archives, which contain no pickles, and the MD5 that their publisher states."""
+"""The published MD5 of each archive; the binary archives contain no pickles."""
 
 PIXELS = 3 * 32 * 32
 FROM_MINUS_1_TO_1 = Compose([ToFloat(), Normalize(127.5, 127.5)])
 
 
 class CIFAR10(ImageDataset):
-    """60,000 colour images of 32x32 pixels, ten classes (Krizhevsky, 2009).
+    """Load 60,000 colour images of 32x32 pixels in ten classes (Krizhevsky, 2009).
 
-    The archive ``cifar-10-binary.tar.gz`` is looked for in the folder ``cifar`` of
-    `data_folder`, then of the cache folder, and downloaded if it is in neither.
+    The archive ``cifar-10-binary.tar.gz`` is searched for in the folder ``cifar`` of
+    `data_folder`, then of the cache folder, and downloaded if neither has it.
 
     Args:
         train: True for the 50,000 training images (default), False for the 10,000 test images.
@@ -68,16 +68,17 @@ class CIFAR10(ImageDataset):
 
 
 class CIFAR100(ImageDataset):
-    """60,000 colour images of 32x32 pixels, 100 classes in 20 groups (Krizhevsky, 2009).
+    """Load 60,000 colour images of 32x32 pixels in 100 classes (Krizhevsky, 2009).
 
-    The archive ``cifar-100-binary.tar.gz`` is looked for and downloaded as for `CIFAR10`.
+    The classes form 20 groups. The archive ``cifar-100-binary.tar.gz`` is searched for and
+    downloaded as for `CIFAR10`.
 
     Args:
         train, transform, target_transform: as for `CIFAR10`.
         label_type: ``"fine"`` for the 100 classes (default), ``"coarse"`` for the 20 groups.
 
     Raises:
-        ArgumentError: there is no such ``label_type``.
+        ArgumentError: ``label_type`` is neither ``"fine"`` nor ``"coarse"``.
         DataMissing, DataDamaged: as for `CIFAR10`.
     """
 
@@ -118,7 +119,7 @@ class CIFAR100(ImageDataset):
 
     @classmethod
     def labels(cls, label_type: str = "fine") -> dict[int, str]:
-        """Return the names of the classes, or with ``"coarse"`` of the 20 groups, by label."""
+        """Return the class names by label; with ``"coarse"``, the names of the 20 groups."""
         coarse = require_label_type(label_type) == "coarse"
         return dict(enumerate(cls.coarse_names if coarse else cls.names))
 
@@ -136,7 +137,7 @@ def images_of(records: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_records(archive: str, members: list[str], length: int) -> NDArray[np.uint8]:
-    """Read files of an archive, with records of ``length`` bytes, into one array (N, length)."""
+    """Read members of an archive into one array (N, length) of records of ``length`` bytes."""
     path = fetch(f"cifar/{archive}", [archive], MIRRORS)
     require_md5(path, ARCHIVES[archive])
     parts = []
@@ -151,7 +152,7 @@ def read_records(archive: str, members: list[str], length: int) -> NDArray[np.ui
 
 
 def require_md5(path: Path, expected: str) -> None:
-    """Raise `DataDamaged` unless the file is the published one."""
+    """Check that a file has the MD5 ``expected``; raise `DataDamaged` if not."""
     digest = md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""Data computed from a formula: a spiral to classify, and a sine to predict."""
+"""Compute two datasets from formulas: a spiral to classify, and a sine to predict."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .dataset import Dataset
 
 
 class Spiral(Dataset):
-    """300 noisy points on three arms of a spiral, one class per arm (book step 48).
+    """Compute 300 noisy points on three arms of a spiral, one class per arm (book step 48).
 
-    The points are the same as the book's. They use no random numbers of the program.
+    The points are the same as the book's, and do not depend on DeZero's random generator.
 
     Attributes:
         data: shape (300, 2), float32.
@@ -26,8 +26,8 @@ class Spiral(Dataset):
 
 
 def get_spiral(train: bool = True) -> tuple[Any, Any]:
-    """Return points (300, 2), float32, and arms (300,), int64, of `Spiral` (book step 48)."""
-    # RandomState, because the book's points come from it.
+    """Return the points, float32 (300, 2), and arms, int64 (300,), of `Spiral` (book step 48)."""
+    # The book draws its points from RandomState.
     draw = np.random.RandomState(1984 if train else 2020)
     arm = np.repeat(np.arange(3), 100)
     radius = np.tile(np.arange(100) / 100, 3)
@@ -38,7 +38,7 @@ def get_spiral(train: bool = True) -> tuple[Any, Any]:
 
 
 class SinCurve(Dataset):
-    """A period of a noisy sine: predict the next value (book step 60).
+    """Compute one period of a noisy sine, to predict the next value (book step 60).
 
     The test part is a cosine without noise. The noise is drawn from DeZero's generator.
 

@@ -1,4 +1,4 @@
-"""The base class of datasets: examples and labels by index."""
+"""Define the base class of datasets, which return examples and labels by index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..transforms.arrays import apply_to_batch
 
 
 class Dataset:
-    """The base class of datasets (book step 49).
+    """Return examples and labels by index; the base class of datasets (book step 49).
 
     A subclass sets ``data`` and ``label`` in `prepare`.
 
@@ -74,11 +74,11 @@ class Dataset:
     def gather(self, indices: NDArray[Any]) -> tuple[Any, Any]:
         """Return the examples and labels at ``indices``, as arrays.
 
-        Rows of arrays are selected in one step, and transforms that can process whole batches do
-        so. Examples are stacked as in `DataLoader`.
+        Rows of arrays are selected in one step, and transforms with a method ``batch`` are applied
+        to all of them at once. Examples are stacked as in `DataLoader`.
 
         Raises:
-            ShapeError: there are not as many labels as examples, or two examples differ in shape.
+            ShapeError: the numbers of labels and examples differ, or two examples differ in shape.
             ArgumentError: examples differ in type, length or keys; the message names them.
         """
         is_plain = type(self).__getitem__ is Dataset.__getitem__

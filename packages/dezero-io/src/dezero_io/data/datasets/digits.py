@@ -1,4 +1,4 @@
-"""The handwritten digits of scikit-learn: real data without a download."""
+"""Load scikit-learn's handwritten digits, which need no download."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .dataset import Dataset
 
 
 class Digits(Dataset):
-    """1797 grey images of 8x8 pixels, ten classes (UCI Optical Recognition of Digits, 1998).
+    """Load 1797 grey images of 8x8 pixels in ten classes (UCI Optical Recognition, 1998).
 
-    The test part is a fifth of each class; ``digits_test.txt`` lists its examples.
+    The test part is a fifth of each class; ``digits_test.txt`` lists the indices.
 
     Attributes:
         data: shape (N, 64), float32 from 0 to 1; N is 1437 for training, 360 for testing.

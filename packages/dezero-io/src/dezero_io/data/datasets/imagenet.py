@@ -1,4 +1,4 @@
-"""The names of the 1000 classes of ImageNet."""
+"""Load the names of ImageNet's 1000 classes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LINE = re.compile(r"""[{\s]*(\d+):\s*(['"])(.*)\2\s*[,}]*\s*""")
 
 
 class ImageNet:
-    """The classes of the ImageNet challenge 2012; its images may not be redistributed."""
+    """Name the classes of ImageNet 2012; the images may not be redistributed."""
 
     @staticmethod
     def labels() -> dict[int, str]:
-        """Return the names of the 1000 classes, by the class indices of VGG16 and ResNet.
+        """Return the 1000 class names, by the class indices of VGG16 and ResNet.
 
-        The file is looked for in the folder ``imagenet`` of `data_folder`, then of the cache
-        folder, and downloaded if it is in neither.
+        The file is searched for in the folder ``imagenet`` of `data_folder`, then of the cache
+        folder, and downloaded if neither has it.
 
         Raises:
             DataMissing: the file is in neither folder, and cannot be downloaded.

@@ -1,4 +1,4 @@
-"""The base class of image datasets: names of classes, and a figure of some images."""
+"""Define the base class of image datasets, which names classes and shows images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .dataset import Dataset
 
 
 class ImageDataset(Dataset):
-    """The base class of datasets of images, uint8 of shape (N, C, H, W).
+    """Name the classes and show the images of a dataset of uint8 images (N, C, H, W).
 
     Attributes:
-        names: the names of the classes; a label is a position in it.
+        names: the names of the classes; a label is an index into this tuple.
     """
 
     names: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""MNIST: images of handwritten digits."""
+"""Load MNIST, a dataset of images of handwritten digits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FLAT_FROM_0_TO_1 = Compose([Flatten(), ToFloat(), Normalize(0.0, 255.0)])
 
 
 class Contents(NamedTuple):
-    """The size in bytes and the SHA-256 of an unpacked file."""
+    """Store the size in bytes and the SHA-256 of a decompressed file."""
 
     size: int
     sha256: str
@@ -51,10 +51,10 @@ FILES = {
 
 
 class MNIST(ImageDataset):
-    """70,000 grey images of 28x28 pixels, ten classes (LeCun, Cortes and Burges; book step 51).
+    """Load 70,000 grey images of 28x28 pixels in ten classes (LeCun et al.; book step 51).
 
-    The files are looked for in the folder ``mnist`` of `data_folder`, then of the cache folder,
-    and downloaded if they are in neither. The SHA-256 of their contents is checked.
+    The files are searched for in the folder ``mnist`` of `data_folder`, then of the cache folder,
+    and downloaded if neither has them. The SHA-256 of their contents is checked.
 
     Args:
         train: True for the 60,000 training images (default), False for the 10,000 test images.
@@ -88,7 +88,7 @@ class MNIST(ImageDataset):
 
 
 def read_idx(name: str) -> NDArray[np.uint8]:
-    """Return one of `FILES` as an array; the file gives the lengths of the axes, then the bytes."""
+    """Return one of `FILES` as an array; the header of the file gives the shape."""
     contents = unpack(fetch(name, tuple(FILES), MIRRORS), FILES[name])
     axes = contents[3]
     shape = np.frombuffer(contents, ">u4", axes, offset=4)
@@ -96,7 +96,7 @@ def read_idx(name: str) -> NDArray[np.uint8]:
 
 
 def unpack(path: Path, expected: Contents) -> bytes:
-    """Return the published contents of a gzip file; never inflate more than their size."""
+    """Decompress a gzip file up to the published size, and check its SHA-256."""
     try:
         with gzip.open(path) as file:
             contents = file.read(expected.size + 1)
@@ -108,7 +108,7 @@ def unpack(path: Path, expected: Contents) -> bytes:
 
 
 def damage_error(path: Path, reason: str) -> DataDamaged:
-    """Return the error for a file with other contents than the published ones."""
+    """Return the error for a file whose contents are not the published ones."""
     return DataDamaged(
         f"{path} does not have the published contents: {reason}. Delete it and load the dataset "
         "again, or put a good copy in its place"

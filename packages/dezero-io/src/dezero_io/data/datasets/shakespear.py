@@ -1,4 +1,4 @@
-"""Works of Shakespeare as a sequence of characters, each as an integer."""
+"""Load works of Shakespeare as a sequence of characters, each encoded as an integer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .dataset import Dataset
 MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",)
 FILE = "shakespear/input.txt"
 SIZE = 1_115_394
-"""The size of the file in bytes, which is its number of characters: it is ASCII."""
+"""The size of the file in bytes; it is also the number of characters, which are ASCII."""
 
 
 class Shakespear(Dataset):
-    """40,000 lines of Shakespeare (Karpathy's char-rnn): predict the next character.
+    """Load 40,000 lines of Shakespeare, to predict the next character (Karpathy's char-rnn).
 
-    The file ``input.txt`` is looked for in the folder ``shakespear`` of `data_folder`, then of
-    the cache folder, and downloaded if it is in neither. Both parts, for training and for testing,
-    are the whole text.
+    The file ``input.txt`` is searched for in the folder ``shakespear`` of `data_folder`, then of
+    the cache folder, and downloaded if neither has it. The training part and the test part are
+    both the whole text.
 
     Attributes:
         data: shape (N,), int64: the id of each character, in the order of first appearance.
@@ -45,4 +45,4 @@ class Shakespear(Dataset):
 
 
 Shakespeare = Shakespear
-"""An alias of the book's `Shakespear` with the usual spelling."""
+"""An alias of `Shakespear`, the book's name, with the usual spelling."""

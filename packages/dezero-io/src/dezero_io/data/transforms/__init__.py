@@ -1,4 +1,4 @@
-"""Transforms of arrays and of PIL images."""
+"""Provide transforms of arrays and PIL images."""
 
 from .arrays import AsType, Compose, Flatten, Normalize, ToFloat, ToInt
 from .images import CenterCrop, Convert, RandomHorizontalFlip, Resize, ToArray, ToPIL

@@ -1,9 +1,9 @@
 """Transform arrays, one example at a time or a whole batch at once.
 
-A transform is called with one example. If it has a method ``batch``, a loader calls that with
-examples stacked along a new first axis; the result is the same, but faster. If its attribute
-``constant`` is true, it returns the same each time, so a loader may transform a dataset once and
-store it on a device.
+A transform is called with one example. If it has a method ``batch``, a loader calls that method
+with many examples, stacked along a new first axis; the result is the same, but faster to compute.
+If the attribute ``constant`` is true, the transform is deterministic, so a loader may transform a
+dataset once and store it on a device.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Compose:
     """Apply several transforms in order.
 
     Args:
-        transforms: functions of one example; an empty sequence leaves it unchanged.
+        transforms: functions of one example; with an empty sequence the example is unchanged.
     """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
@@ -33,7 +33,7 @@ class Compose:
 
     @property
     def constant(self) -> bool:
-        """True if every transform returns the same each time."""
+        """Return whether every transform is deterministic."""
         return all(getattr(transform, "constant", False) for transform in self.transforms)
 
     def __call__(self, x: Any) -> Any:
@@ -42,14 +42,14 @@ class Compose:
         return x
 
     def batch(self, xs: NDArray[Any]) -> Any:
-        """Apply every transform to examples (B, ...)."""
+        """Apply every transform to a batch of shape (B, ...)."""
         for transform in self.transforms:
             xs = apply_to_batch(transform, xs)
         return xs
 
 
 def apply_to_batch(transform: Callable[[Any], Any] | None, xs: NDArray[Any]) -> Any:
-    """Transform examples (B, ...): together if ``transform`` can, else one by one."""
+    """Transform a batch (B, ...) at once if ``transform`` has ``batch``, else one by one."""
     if transform is None:
         return xs
     if hasattr(transform, "batch"):
@@ -68,20 +68,20 @@ class Flatten:
         return host_array("Flatten", x).reshape(-1)
 
     def batch(self, xs: ArrayLike) -> NDArray[Any]:
-        """Reshape examples (B, ...) to (B, M); B may be 0."""
+        """Reshape a batch (B, ...) to (B, M); B may be 0."""
         arrays = host_array("Flatten", xs)
         return arrays.reshape(len(arrays), prod(arrays.shape[1:]))
 
 
 class AsType:
-    """Convert an array to another dtype; integers drop fractions.
+    """Convert an array to another dtype; integer dtypes drop fractions.
 
     Args:
         dtype: a NumPy dtype or its name (default float32); the result has native byte order.
 
     Raises:
-        ArgumentError: an integer dtype cannot hold a number, or the number is NaN. Numbers too
-            large for a floating dtype become infinite, with NumPy's warning.
+        ArgumentError: a value does not fit in an integer dtype, or is NaN. Values too large for a
+            floating dtype become infinite, with NumPy's warning.
     """
 
     constant = True
@@ -93,23 +93,23 @@ class AsType:
         return cast_array(type(self).__name__, host_array(type(self).__name__, x), self.dtype)
 
     def batch(self, xs: ArrayLike) -> NDArray[Any]:
-        """Convert many examples to the dtype."""
+        """Convert a whole batch to the dtype."""
         return self(xs)
 
 
 def cast_array(name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a copy of an array in ``dtype``, which must be able to hold its numbers."""
+    """Return a copy of an array in ``dtype``; raise `ArgumentError` if a value does not fit."""
     if x.dtype.kind == "c" and dtype.kind != "c":
         raise ArgumentError(f"{name}: complex numbers do not fit in {dtype}; take x.real or abs(x)")
     if dtype.kind in "iu" and x.size and not np.can_cast(x.dtype, dtype, "safe"):
         low, high, limits = x.min().item(), x.max().item(), np.iinfo(dtype)
-        if not (limits.min - 1 < low and high < limits.max + 1):  # so that NaN is refused
+        if not (limits.min - 1 < low and high < limits.max + 1):  # refuses NaN too
             raise ArgumentError(f"{name}: numbers from {low} to {high} do not fit in {dtype}")
     return x.astype(dtype)
 
 
 ToFloat = AsType
-"""An alias of `AsType`: the book's name."""
+"""An alias of `AsType`, named as in the book."""
 
 
 class ToInt(AsType):
@@ -131,11 +131,11 @@ class Normalize:
 
     Args:
         mean, std: a number; one number per channel (the first axis of an example); or an array
-            with as many axes as an example, which broadcasts to it.
+            with as many axes as an example, which broadcasts to the example.
 
     Raises:
-        ArgumentError: a ``std`` is 0; ``mean`` or ``std`` is infinite or NaN; examples are not real
-            numbers.
+        ArgumentError: an element of ``std`` is 0; ``mean`` or ``std`` is infinite or NaN; examples
+            are not real numbers.
         ShapeError: ``mean`` or ``std`` does not broadcast to an example.
     """
 
@@ -150,7 +150,7 @@ class Normalize:
         return self.batch(host_array("Normalize", x)[np.newaxis])[0]
 
     def batch(self, xs: ArrayLike) -> NDArray[Any]:
-        """Normalize examples (B, ...) or (B, C, ...)."""
+        """Normalize a batch (B, ...) or (B, C, ...)."""
         x = host_array("Normalize", xs)
         if x.dtype.kind not in "biuf":
             raise ArgumentError(f"Normalize: examples of dtype {x.dtype}; expected real numbers")
@@ -171,7 +171,7 @@ def finite(name: str, values: ArrayLike) -> float | NDArray[Any]:
 def per_channel(
     values: float | NDArray[Any], xs: NDArray[Any], dtype: np.dtype[Any]
 ) -> float | NDArray[Any]:
-    """Reshape ``values`` to broadcast with examples (B, ...); return a float unchanged."""
+    """Reshape ``values`` to broadcast to a batch (B, ...); return a float unchanged."""
     if isinstance(values, float):
         return values
     example = xs.shape[1:]

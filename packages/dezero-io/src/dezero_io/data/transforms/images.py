@@ -1,4 +1,4 @@
-"""Transform PIL images, and convert between images and arrays; they need Pillow."""
+"""Transform PIL images, and convert them to and from arrays; this needs Pillow."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def to_8_bits(name: str, image: Image) -> Any:
     if image.mode.startswith("I"):
         return to_16_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # as a warning of Pillow advises
+        return image.convert("RGBA")  # as Pillow's warning advises
     return image
 
 
@@ -72,7 +72,7 @@ def to_16_bits(name: str, image: Image) -> Any:
 
 
 def require_image(name: str, image: object) -> None:
-    """Raise `ArgumentError` for anything but a PIL image."""
+    """Check that ``image`` is a PIL image; raise `ArgumentError` if it is not."""
     if not hasattr(image, "getbands"):
         hint = "; ToPIL() converts an array" if isinstance(image, np.ndarray) else ""
         raise ArgumentError(f"{name}: expected a PIL image, got {type(image).__name__}{hint}")
@@ -162,8 +162,9 @@ class ToArray:
         dtype: a NumPy dtype or its name (default float32).
 
     Raises:
-        ArgumentError: the input is neither an image nor an array; it has a palette (modes P and
-            PA); ``dtype`` cannot hold its values; ``dtype`` is an integer dtype and the mode is F.
+        ArgumentError: the input is neither an image nor an array; the image has a palette (modes P
+            and PA); ``dtype`` cannot hold the values; ``dtype`` is an integer dtype and the mode is
+            F.
     """
 
     def __init__(self, dtype: DTypeLike = np.float32) -> None:
@@ -174,7 +175,7 @@ class ToArray:
             return host_array("ToArray", image)
         require_image("ToArray", image)
         pixels = cast_array("ToArray", pixels_of(image, self.dtype.kind == "f"), self.dtype)
-        if pixels.ndim == 2:  # one band
+        if pixels.ndim == 2:  # one channel
             return pixels[np.newaxis]
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -219,7 +220,7 @@ class ToPIL:
 
 
 class RandomHorizontalFlip:
-    """Mirror an image, or an array (..., W), left to right with a probability.
+    """Mirror an image, or an array (..., W), left to right with probability ``p``.
 
     Args:
         p: the probability, from 0 to 1 (default 0.5).
@@ -243,7 +244,7 @@ class RandomHorizontalFlip:
 
 
 def width_and_height(name: str, size: int | Iterable[int]) -> tuple[int, int]:
-    """Return ``size`` as a pair of integers of at least 1: one integer stands for both."""
+    """Return ``size`` as a pair of integers of at least 1; one integer is used for both."""
     try:
         width, height = map(index, size if isinstance(size, Iterable) else (size, size))
     except (TypeError, ValueError):
