@@ -1,4 +1,4 @@
-"""Let the scripts of this folder import each other, as when they are run."""
+"""Add this folder to `sys.path`, so that its scripts can import each other in tests."""
 
 import sys
 from pathlib import Path

@@ -52,7 +52,7 @@ class FailingCalls:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Count the calls of `os` in `CALLS` and every write, until the block ends."""
+        """Count every write and the calls in `CALLS` within the ``with`` block."""
         counter = self
 
         class File(io.FileIO):

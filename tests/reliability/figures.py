@@ -1,4 +1,4 @@
-"""The result of a script, and the small model that the scripts save and compare."""
+"""Define the result of a script, and the small model that the scripts save and compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dezero_core.state import load_weights, named_params
 
 @dataclass(frozen=True)
 class Figure:
-    """The result of a script: a count, and its target.
+    """Store the result of a script: a count, and its target.
 
     Attributes:
         seen: the count.
@@ -36,7 +36,7 @@ class Figure:
 
 
 def script(measure: Callable[[bool], Figure]) -> None:
-    """Run a script of this folder: print its count and details; exit with 1 if it misses."""
+    """Run ``measure`` and print its result; exit with 1 if the count misses the target."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true", help="run the full number of trials")
     figure = measure(parser.parse_args().long)
@@ -52,7 +52,7 @@ def snapshot(fill: float, megabytes: float) -> dict[str, Any]:
 
 
 def fill_of(path: Path, megabytes: float) -> float | None:
-    """Return the ``fill`` of the snapshot at ``path``, or None if it is broken or mixed."""
+    """Return the ``fill`` of the snapshot at ``path``, or None if it is broken or a mixture."""
     model = snapshot(-1.0, megabytes)
     try:
         load_weights(model, path, verify=True)

@@ -14,7 +14,7 @@ from dezero_core.state import load_weights, save_weights
 def measure(long: bool = False) -> Figure:
     """Flip every bit of a stored and of a compressed file (quick: every fifth).
 
-    Also load with ``strict=False``, which must not lose a key either: the manifest lists them.
+    Also load with ``strict=False``: no key may be lost, because the manifest lists all keys.
     """
     silent, refused, flips = 0, 0, 0
     model = snapshot(3.0, MEGABYTES)

@@ -1,4 +1,4 @@
-"""Count the training runs that, killed and resumed, end with other weights than a whole run."""
+"""Count the killed and resumed training runs that end with other weights than a whole run."""
 
 from __future__ import annotations
 

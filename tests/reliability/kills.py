@@ -21,14 +21,14 @@ from dezero_core.state import save_weights
 
 MEGABYTES = 16
 PHASES = ("before", "writing", "renamed", "returned")
-"""The phases of a child, which it writes to a byte that it shares with its parent."""
+"""The phases of a child process, which writes the current one to a byte of shared memory."""
 
 PATIENCE, HUNG = 20.0, "hung"
-"""The seconds after which a child counts as hung, and its name; a hung child is a failure."""
+"""The seconds after which a child counts as hung, and the name of that phase, a failure."""
 
 
 def child(path: Path, fill: float, phase: mmap.mmap) -> None:
-    """Save a snapshot, and write the current phase to the shared byte."""
+    """Save a snapshot; write the current phase to the shared byte."""
     model, replace = snapshot(fill, MEGABYTES), os.replace
 
     def replace_and_note(*arguments: str) -> None:
@@ -42,7 +42,7 @@ def child(path: Path, fill: float, phase: mmap.mmap) -> None:
 
 
 def trial(path: Path, fill: float, number: signal.Signals | None, wait: float) -> tuple[str, float]:
-    """Send a signal to a save after ``wait`` seconds; return the phase it hit, and the time."""
+    """Send a signal to a save after ``wait`` seconds; return the interrupted phase and the time."""
     with mmap.mmap(-1, 1) as phase:
         process = os.fork()
         if process == 0:

@@ -1,4 +1,4 @@
-"""Count the damaged files that raise another error than ours, or load wrong weights."""
+"""Count the damaged files that raise a foreign error, or change the model in spite of an error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mutated(rng: np.random.Generator, content: bytes) -> bytes:
 
 
 def damage_member(rng: np.random.Generator, content: bytes) -> bytes:
-    """Return a file with damage in one member, whose checksum is correct nevertheless."""
+    """Return a file with one damaged member whose checksum is recomputed, so it is correct."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     chosen = int(rng.integers(len(members)))
@@ -53,7 +53,7 @@ def damage_member(rng: np.random.Generator, content: bytes) -> bytes:
 
 
 def damages(rng: np.random.Generator, originals: list[bytes]) -> Iterator[bytes]:
-    """Yield damaged files without end; every tenth has correct checksums."""
+    """Yield an endless stream of damaged files; every tenth has correct checksums."""
     while True:
         for number in range(10):
             content = originals[int(rng.integers(len(originals)))]
@@ -81,7 +81,7 @@ def measure(long: bool = False) -> Figure:
             if foreign or seconds > 1 or (error is not None and fingerprint(model) != before):
                 wrong += 1
             if error is None and fingerprint(model) != before:
-                model = snapshot(3.0, MEGABYTES)  # loaded: damage with correct checksums
+                model = snapshot(3.0, MEGABYTES)  # the damage had correct checksums
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
     wrong += grown > LIMIT / 2**20 + 64
     details = f"{count} files, {loaded} loaded, slowest {slowest * 1e3:.0f} ms, {grown:.0f} MB more"

@@ -1,4 +1,4 @@
-"""Count the steps of 100 from which a resumed run ends with other weights."""
+"""Count the steps of a run at which resuming it leads to other final weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = 100
 
 
 class Net(MLP):
-    """A model with dropout and running statistics."""
+    """Compute a network with dropout and running statistics."""
 
     def __init__(self) -> None:
         super().__init__((8, 3))
@@ -40,7 +40,7 @@ def make() -> dict[str, Any]:
 
 
 def train(parts: dict[str, Any], step: int, folder: Path | None = None) -> str:
-    """Train to the last step, with checkpoints if there is a folder; return a digest."""
+    """Train to the last step, with checkpoints if ``folder`` is set; return a fingerprint."""
     while step < STEPS:
         for x, t in parts["loader"]:
             loss = softmax_cross_entropy(parts["model"](x), t)

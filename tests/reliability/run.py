@@ -1,4 +1,4 @@
-"""Print the scorecard: run every script, and compare its count with the target.
+"""Run every script, and print a scorecard of the counts and their targets.
 
 ``hatch run reliability:run [--long] [NAME ...]``
 """
@@ -15,10 +15,10 @@ FIGURES = {
     "faults": "files broken by a failing call to the file system",
     "writers": "files broken by two writers at once",
     "hostile": "crafted files that do not raise the expected error",
-    "mutations": "damaged files that raise no error of DeZero, or load wrong",
+    "mutations": "damaged files that raise a foreign error, or change the model anyway",
     "flips": "single-bit flips that change a value or key without an error",
-    "resumes": "steps of 100 whose resumed run ends with other weights",
-    "killed_runs": "training runs, killed and resumed, that end with other weights",
+    "resumes": "steps (of 100) from which a resumed run ends with other weights",
+    "killed_runs": "killed and resumed training runs that end with other weights",
 }
 
 

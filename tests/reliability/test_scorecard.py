@@ -26,7 +26,7 @@ def test_a_quick_run_counts_no_failure(measure: Any) -> None:
 
 
 def in_place(model: Any, path: Path) -> None:
-    """Save as the book does: into the file itself, which is deleted after an error."""
+    """Save as the book does: overwrite the file in place, and delete it after an error."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             np.savez(file, **{key: x.data for key, x in named_params(model).items()})

@@ -1,4 +1,4 @@
-"""Count the pairs of processes that save to one path at once and leave a broken file."""
+"""Count the broken files that two processes leave when they save to one path at once."""
 
 from __future__ import annotations
 

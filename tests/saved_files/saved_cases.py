@@ -38,7 +38,7 @@ IDS = np.array([[0, 2], [1, 1]])
 
 
 class Images(dezero.Model):
-    """A model with every layer for images."""
+    """Compute a network with every layer for images."""
 
     def __init__(self) -> None:
         self.conv, self.bn = L.Conv2d(2, 3), L.BatchNorm()
@@ -50,7 +50,7 @@ class Images(dezero.Model):
 
 
 class Recurrent(dezero.Model):
-    """A recurrent layer, and a layer that computes scores from its states."""
+    """Compute scores from the states of a recurrent layer."""
 
     def __init__(self, layer: Any) -> None:
         self.rnn, self.fc = layer, L.Linear(2)
@@ -61,7 +61,7 @@ class Recurrent(dezero.Model):
 
 
 def tree() -> Any:
-    """Parameters and buffers of other dtypes, in lists and dictionaries."""
+    """Return parameters and buffers of several dtypes, in lists and dictionaries."""
     return {
         "half": [Parameter(np.arange(4, dtype="float16") / 8)],
         "double": {"W": Parameter(np.linspace(0, 1, 6).reshape(2, 3))},
@@ -110,7 +110,7 @@ def optimizer_parts() -> dict[str, Any]:
 
 
 def train_optimizers(parts: dict[str, Any], steps: int) -> list[float]:
-    """Run steps of every optimizer; return the losses."""
+    """Run ``steps`` updates with every optimizer; return the losses."""
     losses: list[float] = []
     for name in OPTIMIZERS:
         model = parts[f"{name}_model"]
@@ -120,7 +120,7 @@ def train_optimizers(parts: dict[str, Any], steps: int) -> list[float]:
 
 
 class Net(dezero.Model):
-    """Dropout and batch normalisation: random numbers and buffers."""
+    """Compute a network with random numbers (dropout) and buffers (batch normalisation)."""
 
     def __init__(self) -> None:
         self.l1, self.bn, self.l2 = L.Linear(4), L.BatchNorm(), L.Linear(3)
@@ -130,7 +130,7 @@ class Net(dezero.Model):
 
 
 def run_parts() -> dict[str, Any]:
-    """A run with a schedule, shuffled batches and generators."""
+    """Return the parts of a run with schedules, shuffled batches and generators."""
     model = Net()
     adam, decay = Adam().setup(model), MomentumSGD().setup(model)
     return {
@@ -156,7 +156,7 @@ def train_run(parts: dict[str, Any]) -> Iterator[float]:
 
 
 def step(model: Any, optimizer: Any, x: Any, t: Any) -> float:
-    """Make one update; return the loss before it."""
+    """Update the model once; return the loss before the update."""
     loss = F.softmax_cross_entropy(model(x), t)
     model.cleargrads()
     loss.backward()
@@ -165,7 +165,7 @@ def step(model: Any, optimizer: Any, x: Any, t: Any) -> float:
 
 
 TRAIN = ("train", "--data", "spiral", "--seed", "1", "--batch-size", "100")
-"""The command whose checkpoints are stored; append ``--epochs`` and ``--checkpoint``."""
+"""The command that writes checkpoints, without ``--epochs`` and ``--checkpoint``."""
 
 SMALL = ("mlp", lambda classes: MLP((8, classes), F.relu))
-"""Replaces the command's network, whose checkpoints take 90 KB."""
+"""A small network in place of the command's, whose checkpoints take 90 KB."""

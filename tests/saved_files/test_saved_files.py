@@ -1,6 +1,6 @@
 """Test that files of earlier versions load unchanged, and that training continues from them.
 
-Each folder here was written by `write.py` of the version that it is named after.
+Each folder is named after the version whose `write.py` wrote it.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Write a small file of every type: `python tests/saved_files/write.py FOLDER`.
 
-Name FOLDER after the version or commit that writes it. ``expected.json`` beside the files lists the
-contents of each, the model's output with it, and the losses of further training. Later versions
-must read all of it; if you change a format, add a folder, and do not change the others.
+Name FOLDER after the version or commit that writes it. ``expected.json`` lists the contents of each
+file, the outputs of the models, and the losses of further training. Later versions must read every
+folder; if you change a format, add a folder, and do not change the others.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MORE = 5
 
 
 def numbers(x: Any) -> list[Any]:
-    """Return the elements of an array in a form that can be read back exactly."""
+    """Return the elements of an array as numbers that JSON stores exactly."""
     return [float(str(value)) for value in np.asarray(x).ravel()]
 
 
@@ -55,7 +55,7 @@ def write_weights(folder: Path) -> dict[str, Any]:
         model = make()
         run: dict[str, Any] = {}
         if x is not None:
-            model(x)  # parameters and running statistics
+            model(x)  # creates parameters and running statistics
             run["outputs"] = numbers(outputs(model, x))
         expected[name] = {"arrays": describe(model), **run}
         metadata = {"name": name}
