@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {  # the tests that a backend may skip
     "strict": {IN_PLACE, RANDOM, "arrays/exchange by DLPack"},
     "torch": set(),
     "jax": {IN_PLACE},
-    "cuda": set(),  # CuPy is the stand-in of tests/fakes
+    "cuda": set(),  # on the stand-in for CuPy in tests/fakes
 }
 COLUMNS = ("passed", "failed", "xfailed", "skipped", "does not apply")
 
@@ -51,7 +51,7 @@ def run_kit(backend: str) -> dict[str, dict[str, int]] | None:
 
 
 def main() -> int:
-    """Test the backends named on the command line, or all."""
+    """Test the backends named on the command line, or all of them, and print the table."""
     backends = sys.argv[1:] or [*ALLOWED]
     found = {}
     for backend in backends:
@@ -74,7 +74,7 @@ def is_green(counts: dict[str, dict[str, int]] | None) -> bool:
 
 
 def summary(counts: object) -> str:
-    """Return counts as one word, in the order of COLUMNS."""
+    """Return the sums of the counts in the order of COLUMNS, separated by ``/``."""
     return "/".join(str(sum(c.get(column, 0) for c in counts)) for column in COLUMNS)  # type: ignore[attr-defined]
 
 

@@ -1,6 +1,6 @@
-"""Join the pictures that `hatch run demo` leaves into the one that the README shows.
+"""Join two pictures that `hatch run demo` writes into the one in the README.
 
-Run it after the demo: hatch run python scripts/demo_picture.py
+Run this after the demo: `hatch run python scripts/demo_picture.py`
 """
 
 from pathlib import Path

@@ -44,7 +44,7 @@ def kernel_rows() -> Iterator[str]:
 
 
 def page_with_tables() -> str:
-    """Return the text of the page with the tables of the code."""
+    """Return the text of the page with new tables."""
     before, rest = PAGE.read_text().split(START)
     _, after = rest.split(END)
     return f"{before}{START}\n\n{tables()}\n\n{END}{after}"

@@ -1,9 +1,10 @@
 """Check the English of docstrings and comments in ``packages/*/src``.
 
 ``python scripts/lint_words.py [PATH...]`` lists docstrings that open without a verb or subject,
-docstrings that are too short, and phrases that hide what is meant; it exits with 1 if there are
-any. ``--report`` lists single words that often stand for a clearer term; they are allowed, because
-some have a plain meaning too, and the exit status is 0. docs/glossary.md gives the terms to use.
+docstrings that are too short, and phrases for which there is a clearer term; it exits with 1 if
+there are any. ``--report`` lists single words that often stand for a clearer term; they are
+allowed, because some have a plain meaning too, and the exit status is 0. docs/glossary.md gives the
+terms to use.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ OPENINGS = (
     "The same", "Of", "What", "Those", "Its", "That", "All of", "And", "Both of", "By",
     "Everything", "How", "Into", "Where", "Whether", "Which", "Who",
 )  # fmt: skip
-"""First words of docstrings that stand for a sentence without being one."""
+"""First words of docstrings that are usually not sentences."""
 
 FEWEST_WORDS = 4
-"""A docstring below this length says no more than the name does."""
+"""The fewest words of a docstring; a shorter one usually repeats the name."""
 
 PHRASES = {
     "added up where they lie": "scatter-added; col2im",
@@ -94,7 +95,7 @@ def files(paths: list[Path]) -> Iterator[Path]:
 
 
 def shown(file: Path) -> Path:
-    """Return the path of ``file`` from the root of the project, if it is inside."""
+    """Return the path of ``file`` relative to the project's root, if it is inside."""
     return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
 
 
@@ -130,7 +131,7 @@ def prose(file: Path) -> Iterator[Line]:
 
 
 def docstrings(file: Path) -> Iterator[Line]:
-    """Yield every docstring of ``file``, also those below assignments, with its line."""
+    """Yield every docstring of ``file`` with its line, including those of constants."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         body = getattr(node, "body", None)
         if not isinstance(body, list):

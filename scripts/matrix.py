@@ -1,4 +1,4 @@
-"""Run every cell of the test matrix and report each: python scripts/matrix.py [PART OF A NAME ...].
+"""Run every cell of the test matrix: `python scripts/matrix.py [PART OF A NAME ...]`.
 
 `hatch run test:run` stops at the first cell that fails, and succeeds if all are skipped. This
 script runs every cell, and fails if a cell failed or none ran.
@@ -20,7 +20,7 @@ def cells(parts: list[str]) -> list[str]:
 
 
 def run(cell: str) -> str:
-    """Run one cell; print its output if it fails; return the result in a few words."""
+    """Run one cell; print its output if it fails; return a short result."""
     done = subprocess.run(["hatch", "run", f"{cell}:run"], capture_output=True, text=True)
     output = done.stdout + done.stderr
     if "cannot locate Python" in output:
