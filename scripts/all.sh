@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Run every check except speed and real GPUs: .ci/run, and the checks that are too long for it.
+# Run .ci/run and every longer check, except those of speed and those that need a GPU.
 # It needs Python 3.11 and pip, takes about an hour on two cores, and continues after a failure.
-# DEZERO_DATA=folder adds the tests on the real MNIST and on recorded results of a real CuPy.
+# DEZERO_DATA=folder adds the tests on the real MNIST and on the recorded results of real CuPy.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
