@@ -150,8 +150,8 @@ def archives(whole: bytes) -> Iterator[Hostile]:
     yield Hostile("PNG", b"\x89PNG\r\n\x1a\n" + bytes(99), FormatError, "a PNG picture")
     yield Hostile("a single array", one, FormatError, "read it with numpy.load")
     yield Hostile("no members", zipped(), FormatError, "no arrays in the file")
-    yield Hostile("a text inside", zipped(("a.txt", b"x")), FormatError, "'a.txt' is no array")
-    yield Hostile("no suffix", zipped(("l0", one)), FormatError, "'l0' is no array")
+    yield Hostile("a text inside", zipped(("a.txt", b"x")), FormatError, "'a.txt' is not an array")
+    yield Hostile("no suffix", zipped(("l0", one)), FormatError, "'l0' is not an array")
     for key in ("../../x", "/etc/x", "a/../b"):
         yield Hostile(f"key {key}", zipped((f"{key}.npy", one)), FormatError, "unsafe key")
     twice = zipped(("l0.npy", one), ("l1.npy", one)).replace(b"l1.npy", b"l0.npy")

@@ -143,7 +143,7 @@ def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:
         (
             {**parts, "loader": DataLoader([(0, 0)] * 9, 3, generator=mersenne)},
             WeightsError,
-            "of 300 examples, the dataset has 9",
+            "has 300 examples, the dataset 9",
         ),
     ]:
         all_parts = {**other, **changes}
@@ -234,7 +234,7 @@ def test_weights_cannot_be_loaded_as_a_checkpoint(tmp_path: Path) -> None:
         save_checkpoint(tmp_path / "run", **parts)
     train(parts, 0, 1)
     parts["model"].save_weights(tmp_path / "weights")
-    with pytest.raises(FormatError, match="is no checkpoint; weights are read by load_weights"):
+    with pytest.raises(FormatError, match="is not a checkpoint; read weights with load_weights"):
         load_checkpoint(tmp_path / "weights", **parts)
     with pytest.raises(SaveError, match="odd/x is of type set; states hold"):
         save_checkpoint(tmp_path / "run", odd=Odd())
@@ -382,7 +382,7 @@ def test_settings_of_a_checkpointer(tmp_path: Path) -> None:
         Checkpointer(tmp_path, best="most")
     with pytest.raises(ValueError, match="score is missing"):
         Checkpointer(tmp_path, best="min").save(1)
-    with pytest.raises(ValueError, match="a part cannot be called 'generators'"):
+    with pytest.raises(ValueError, match="the part name 'generators' is reserved"):
         save_checkpoint(tmp_path / "x", generators={})
 
 

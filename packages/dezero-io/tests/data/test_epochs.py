@@ -179,7 +179,7 @@ def test_states_that_do_not_fit_are_refused() -> None:
     state = batches.state_dict()
     for changes, message in [
         ({"batch_size": 5}, "inside a pass with batch_size 5, the loader's batch_size is 3"),
-        ({"size": 9}, "of 9 examples, the dataset has 10"),
+        ({"size": 9}, "has 9 examples, the dataset 10"),
         ({"index": np.zeros(10, int)}, "order of the examples is damaged"),
         ({"iteration": -1}, "damaged"),
         ({"generator": None}, "only one"),

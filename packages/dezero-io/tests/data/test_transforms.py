@@ -152,7 +152,7 @@ def test_invalid_mean_and_std_are_refused() -> None:
             Normalize(mean)
     with pytest.raises(ArgumentError, match="would divide by 0"):
         Normalize(0, np.float32(0))
-    with pytest.raises(ShapeError, match=r"shape \(3, 2\) for examples of \(3, 2, 2\)"):
+    with pytest.raises(ShapeError, match=r"shape \(3, 2\) for examples of shape \(3, 2, 2\)"):
         Normalize(np.ones((3, 2)))(np.ones((3, 2, 2)))
     with pytest.raises(ArgumentError, match="complex128; expected real numbers"):
         Normalize()(np.ones(2, "D"))
@@ -162,7 +162,7 @@ def test_invalid_mean_and_std_are_refused() -> None:
         Normalize("0", 1.0)
     with pytest.raises(ArgumentError, match="would divide"):
         Normalize(0, [1.0, 0.0])
-    with pytest.raises(ShapeError, match=r"3 channels for examples of \(2, 4\)"):
+    with pytest.raises(ShapeError, match=r"3 values for examples of shape \(2, 4\)"):
         Normalize([1.0, 2.0, 3.0])(np.ones((2, 4)))
 
 

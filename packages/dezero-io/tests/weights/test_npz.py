@@ -292,7 +292,7 @@ def damaged(path: Path) -> dict[str, bytes]:
         "'l1/W' is damaged": bytes(flipped),
         "is a single array": single,
         "'x' holds Python objects, which are never read": pickled,
-        "'readme.txt' is no array": text_inside,
+        "'readme.txt' is not an array": text_inside,
         "written by format 2; this version reads 1": newer,
         "the manifest is damaged": broken_manifest,
         "list different keys": lost_key,

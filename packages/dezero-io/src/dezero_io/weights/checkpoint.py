@@ -196,7 +196,7 @@ def convert_damage(path: Path, name: str) -> Iterator[None]:
 def states_in(stored: Stored, path: Path) -> dict[str, Any]:
     """Return the states of all parts in a file, by name."""
     if STATE not in stored.metadata:
-        raise FormatError(f"{path} is no checkpoint; weights are read by load_weights")
+        raise FormatError(f"{path} is not a checkpoint; read weights with load_weights")
     try:
         states = unpack(json.loads(stored.metadata[STATE]), stored.arrays)
     except (ValueError, KeyError, RecursionError) as error:

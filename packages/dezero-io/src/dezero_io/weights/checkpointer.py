@@ -55,7 +55,7 @@ class Checkpointer:
         return sorted(int(match[1]) for match in matches if match)
 
     def path(self, step: int) -> Path:
-        """Return the path of the checkpoint of a step."""
+        """Return the path of the checkpoint for ``step``."""
         return self.folder / f"step-{step:09}.npz"
 
     @parts_by_name

@@ -75,7 +75,7 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
 
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Numbers of the errors of writing to an open file; these errors do not name the file."""
+"""Error numbers of failed writes to an open file; these errors do not name the file."""
 
 
 @contextmanager

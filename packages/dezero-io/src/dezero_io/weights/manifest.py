@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """Store the expected properties of one array; those that a file lacks are empty."""
+    """Store the expected properties of one array; missing properties are empty."""
 
     kind: str = ""
     shape: tuple[int, ...] | None = None
@@ -146,12 +146,12 @@ def digest(array: NDArray[Any]) -> str:
 
 
 def as_bytes(array: NDArray[Any]) -> memoryview:
-    """Return the elements of an array in C order as bytes; no copy if it is contiguous."""
+    """Return the elements of an array in C order as bytes, without a copy if it is contiguous."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def require_storable(key: str, dtype: DTypeLike) -> None:
-    """Raise `SaveError` if ``key`` is not a safe name or arrays of ``dtype`` cannot be stored."""
+    """Check that ``key`` is a safe name and ``dtype`` can be stored; raise `SaveError` if not."""
     try:
         known = np.dtype(dtype)
     except TypeError:  # a dtype of another library, such as bfloat16

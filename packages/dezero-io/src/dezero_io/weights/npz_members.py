@@ -132,7 +132,7 @@ def checked_key(info: ZipInfo) -> str:
         )
     key = info.filename.removesuffix(".npy")
     if key == info.filename:
-        raise FormatError(f"{info.filename!r} is no array")
+        raise FormatError(f"{info.filename!r} is not an array")
     if key != NAME and not is_safe(key):
         raise FormatError(f"unsafe key {key!r}")
     is_encrypted = info.flag_bits & 1
@@ -197,7 +197,7 @@ def open_member(archive: ZipFile, key: str, member: ZipInfo) -> Iterator[IO[byte
             raise
         raise FormatError(f"{key!r} is damaged: {error}") from error
     except Exception as error:  # zipfile, zlib and NumPy raise many types of errors
-        raise FormatError(f"{key!r} is damaged or no plain array: {error}") from error
+        raise FormatError(f"{key!r} is damaged or not a plain array: {error}") from error
 
 
 def parse_header(key: str, start: bytes, member: ZipInfo) -> Header:

@@ -88,7 +88,7 @@ def stateful_parts(parts: Mapping[str, object]) -> dict[str, Stateful]:
     stateful: dict[str, Stateful] = {"generators": Generators()}
     for name, part in parts.items():
         if name in stateful:
-            raise ArgumentError(f"a part cannot be called {name!r}")
+            raise ArgumentError(f"the part name {name!r} is reserved; choose another name")
         if isinstance(part, np.random.Generator):
             stateful[name] = StatefulGenerator(part)
         elif isinstance(part, Stateful):

@@ -142,7 +142,7 @@ def make_converter(
 def matched_sources(tree: object, arrays: Mapping[str, NDArray[Any]], keeps_order: bool) -> Sources:
     """Match the layers of a tree with the modules in a file."""
     if any("/" in name for name in arrays):
-        raise KeyMismatch("the names are not PyTorch's; files of DeZero are read by load_weights")
+        raise KeyMismatch("the names are not PyTorch's; read DeZero's files with load_weights")
     named, layers, found = named_params(tree), units(tree), modules(arrays)
     shapes = {name: x.shape for name, x in arrays.items()}
     fits = [{m for m, mod in enumerate(found) if can_be(u, mod, named, shapes)} for u in layers]
@@ -201,10 +201,10 @@ def named_sources(
         elif key in layers:
             module = modules_by_path.get(wanted[0]) or modules_by_path.get(f"{wanted[0]}_l0")
             if module is None:
-                raise KeyMismatch(f"missing {wanted[0]!r}, a module")
+                raise KeyMismatch(f"missing module {wanted[0]!r}")
             sources |= sources_of(layers[key], module, named)
         else:
-            raise KeyMismatch(f"the model has no {key}; names are by its keys, or its layers")
+            raise KeyMismatch(f"the model has no {key}; use keys or layer paths in names=")
     used = {name for _, full in sources.values() for name in full}
     others = [name for name in arrays if not name.endswith(IGNORED) and name not in used]
     if others:
@@ -219,7 +219,7 @@ def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray
     if is_square(array.shape):
         raise KeyMismatch(
             f"{key!r}: no layer declares whether {array.shape} must be transposed; define "
-            "pytorch_arrays() in the layer that has it"
+            "pytorch_arrays() in the layer of this parameter"
         )
     return PyTorchArray(("",), array.shape, transposed=array.shape != x.shape)
 
@@ -228,8 +228,8 @@ def require_every_name(key: str, array: PyTorchArray, names: Sequence[str]) -> N
     """Check that there are as many names as PyTorch arrays to sum."""
     if len(names) != len(array.names):
         raise KeyMismatch(
-            f"{key!r} is made of {' + '.join(array.names)}: expected {len(array.names)} names, "
-            f"got {', '.join(names)}"
+            f"{key!r} is computed from {' + '.join(array.names)}: expected {len(array.names)} "
+            f"names, got {', '.join(names)}"
         )
 
 

@@ -182,9 +182,9 @@ def per_channel(
     ):
         shape = values.shape
     elif values.ndim == 1:
-        raise ShapeError(f"Normalize: {len(values)} channels for examples of {example}")
+        raise ShapeError(f"Normalize: {len(values)} values for examples of shape {example}")
     else:
         raise ShapeError(
-            f"Normalize: mean or std of shape {values.shape} for examples of {example}"
+            f"Normalize: mean or std of shape {values.shape} for examples of shape {example}"
         )
     return values.astype(dtype).reshape(shape)
