@@ -1,4 +1,4 @@
-"""The ops of core: each a class and a function side by side, related ones in one file."""
+"""Export the ops of dezero-core: each is a `Function` class and a function that applies it."""
 
 from .arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .broadcast import broadcast_to, sum_to

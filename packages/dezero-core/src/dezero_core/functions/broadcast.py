@@ -49,7 +49,7 @@ def broadcast_to(x: Operand, shape: int | Sequence[int]) -> Variable:
 
 
 class SumTo(Function):
-    """Sum x over the axes that a broadcast from ``shape`` repeats or adds;  gx = gy broadcast."""
+    """Sum x to ``shape``, the reverse of a broadcast;  gx = gy broadcast to the shape of x."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -61,7 +61,7 @@ class SumTo(Function):
         if added < 0 or any(have != want != 1 for have, want in pairs):
             raise ShapeError(
                 f"SumTo: shape {tuple(x.shape)} to {self.shape}: expected a shape that broadcasts "
-                "to the first"
+                f"to {tuple(x.shape)}"
             )
         repeated = [added + axis for axis, length in enumerate(self.shape) if length == 1]
         axes = (*range(added), *repeated)
@@ -74,7 +74,7 @@ class SumTo(Function):
 
 
 def sum_to(x: Operand, shape: int | Sequence[int]) -> Variable:
-    """Return ``x`` summed to ``shape``, the transpose of `broadcast_to` (book step 40).
+    """Return ``x`` summed to ``shape``, the reverse of `broadcast_to` (book step 40).
 
     Raises:
         ShapeError: ``shape`` does not broadcast to the shape of ``x``.

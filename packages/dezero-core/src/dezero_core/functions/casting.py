@@ -13,7 +13,7 @@ from ..variable import Operand, Variable, as_variable, cast, unwrap
 
 
 class AsType(Function):
-    """y = x in another dtype;  gx = gy in the dtype of x if that is floating point."""
+    """Convert x to another dtype;  gx = gy converted to the dtype of x if x is floating point."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
@@ -32,11 +32,11 @@ def astype(x: Operand, dtype: object) -> Variable:
 
     Args:
         x: any shape and dtype.
-        dtype: a dtype of the array library of ``x``, its name, or Python's or NumPy's type. No
+        dtype: a dtype of the array library of ``x``, the name of one, or a Python or NumPy type. No
             gradient flows through a conversion from floating point to integers or booleans.
 
     Raises:
-        UnsupportedType: ``dtype`` is complex, or not a dtype of numbers.
+        UnsupportedType: ``dtype`` is not boolean, integer or real floating point.
     """
     array = as_variable(x).data
     backend = backend_of(array)
@@ -58,8 +58,8 @@ def as_floating(x: Any, like: object = None) -> Any:
 
     Args:
         x: a Variable, an array or a number.
-        like: a Variable or array, such as the weights; integers are converted to its dtype if that
-            is floating point, else to float64 (float32 if the library has no float64).
+        like: a Variable or array, such as the weights. If it is floating point, integers are
+            converted to its dtype, else to float64 (float32 if the library has no float64).
     """
     dtype = getattr(x, "dtype", None)
     if is_wide(dtype):
@@ -76,7 +76,7 @@ def as_floating(x: Any, like: object = None) -> Any:
 
 
 def widen(x: Any) -> Any:
-    """Return ``x`` in floating point of at least single precision, in which sums are accurate."""
+    """Convert ``x`` to floating point of at least single precision, so that sums are accurate."""
     dtype = getattr(x, "dtype", None)
     if is_wide(dtype):
         return x
@@ -87,7 +87,7 @@ def widen(x: Any) -> Any:
 
 
 def narrow(y: Array | Variable, *xs: Operand) -> Any:
-    """Convert ``y`` to half precision if that is the only floating dtype of the inputs ``xs``."""
+    """Convert ``y`` to half precision if that is the dtype of all floating-point inputs ``xs``."""
     dtypes = {x.dtype for x in xs if hasattr(x, "dtype")}
     if any(map(is_wide, dtypes)):
         return y
@@ -102,7 +102,7 @@ def call_widened(function: Callable[..., Any], *xs: Operand) -> Any:
     """Return ``function(*xs)``, computed in at least single precision.
 
     Integers and booleans are converted to floating point. Half-precision inputs are converted to
-    float32, and the (first) result is rounded to half precision.
+    float32, and the result, or the first of multiple results, is rounded to half precision.
     """
     wide = [widen(x) for x in xs]
     y = function(*wide)

@@ -1,4 +1,4 @@
-"""Compare elementwise; results are plain arrays of bools, because they have no derivative."""
+"""Compare elementwise. Results are plain boolean arrays: a comparison has no derivative."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SYMBOLS = {
     operator.ge: ">=",
 }
 Comparison = Callable[[Any, Any], Any]
-"""A comparison of the module ``operator``, such as ``operator.lt``."""
+"""A comparison function of the module ``operator``, such as ``operator.lt``."""
 
 
 class Compare(Function):
@@ -48,18 +48,18 @@ class Compare(Function):
 
 
 def compare(comparison: Comparison, x0: Variable, x1: object) -> Any:
-    """Return ``comparison(x0, x1)`` elementwise, as a plain array of bools.
+    """Return ``comparison(x0, x1)`` elementwise, as a plain boolean array.
 
     Args:
         comparison: ``operator.lt``, ``operator.eq``, ...
-        x0: any shape.
+        x0: a Variable of any shape.
         x1: a Variable, an array or a number; lists and other sequences become an array.
 
     Returns:
-        an array of bools, or ``NotImplemented`` if ``x1`` is something else, such as None or a
-        string, or if ``==`` or ``!=`` compares a Variable without data. Python then tries the
-        method of ``x1``. If that fails too, ``==`` and ``!=`` give a bool, and the others raise
-        TypeError.
+        A boolean array. If ``x1`` has another type, such as None or a string, or if ``==`` or
+        ``!=`` compares a Variable whose ``data`` is None, the result is ``NotImplemented``. Python
+        then calls the method of ``x1``. If that returns ``NotImplemented`` too, ``==`` and ``!=``
+        compare identity, and the other operators raise TypeError.
 
     Raises:
         ShapeError: the shapes do not broadcast.
@@ -74,7 +74,7 @@ def compare(comparison: Comparison, x0: Variable, x1: object) -> Any:
 
 
 def holds_numbers(x: object) -> bool:
-    """Return whether ``x`` is a number, an array or a sequence, with any elements."""
+    """Return whether ``x`` is a number, an array or a sequence, without checking its elements."""
     if isinstance(x, Variable | Number) or is_plain_sequence(x):
         return True
     return hasattr(type(x), "dtype") or hasattr(type(x), "__array__")

@@ -31,7 +31,7 @@ class GetItem(Function):
 
     def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
-        sums = part_sums() if self._is_ours else None  # a subclass may use the returned gradient
+        sums = part_sums() if self._is_ours else None  # a subclass of a user may read the result
         if sums is None or not is_basic(self.index):
             return PutItem(self.index, x.shape)(gy)
         (variable,) = self._call_inputs()
@@ -57,13 +57,14 @@ class GetItem(Function):
 def get_item(x: Operand, index: Index) -> Variable:
     """Return ``x[index]`` (book step 47).
 
-    In a plain backward, the cost of a loop over ``x[t]`` is linear in the number of steps. With
-    ``create_graph=True`` each ``x[t]`` needs a gradient of the size of ``x``; use `unstack` there.
+    The cost of backward through a loop over ``x[t]`` is linear in the number of steps, unless
+    ``create_graph=True``: then each ``x[t]`` creates a gradient of the size of ``x``. Use `unstack`
+    in that case.
 
     Args:
         x: any shape.
         index: integers, slices, ``...``, None, arrays of integers or bools (also Variables, or
-            lists, ranges and nested lists), or a tuple of these. An element selected several
+            lists, ranges and nested lists), or a tuple of these. An element selected multiple
             times gets the sum of its gradients. As in NumPy, an empty list selects nothing.
 
     Raises:
@@ -107,7 +108,7 @@ def normalize_part(part: Any, x: Array) -> Any:
         return part.data
     if isinstance(part, list | tuple | range):
         return integers_or_bools(part, x)
-    if type(part).__name__ == "bool":  # Python's or NumPy's: it selects everything or nothing
+    if type(part).__name__ == "bool":  # True selects everything, False nothing
         return backend_of(x).asarray(bool(part))
     if isinstance(part, Integral):
         return operator.index(part)
@@ -123,7 +124,7 @@ def backend_name(part: Any) -> str | None:
 
 
 def integers_or_bools(values: Sequence[Any], x: Array) -> Any:
-    """Convert a sequence to an array of the backend of ``x``; an empty one becomes int64."""
+    """Convert a sequence to an array of the backend of ``x``; an empty sequence gives int64."""
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array
@@ -133,7 +134,7 @@ def is_valid_index(index: Index, x: Array) -> bool:
     """Return whether NumPy accepts ``index`` for the shape of ``x``."""
     try:
         index = normalize_index(index, x)
-    except (TypeError, ValueError):  # such as a ragged list
+    except (TypeError, ValueError):  # a ragged list, for example
         return False
     parts = index if isinstance(index, tuple) else (index,)
     on_host = [

@@ -18,7 +18,7 @@ from .shape import reshape
 
 
 class Concat(Function):
-    """Join the inputs along an axis;  each gradient is the part of gy at its input."""
+    """Join the inputs along an axis;  the gradient of each input is a slice of gy."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -42,7 +42,7 @@ class Concat(Function):
         axes = positions_of(self.axis, len(shapes[0]))
         if axes is not None and len({len(shape) for shape in shapes}) == 1:
             for shape in shapes:
-                shape[axes[0]] = 0  # any length
+                shape[axes[0]] = 0  # lengths along this axis may differ
         if axes is None or any(shape != shapes[0] for shape in shapes):
             raise ShapeError(
                 f"Concat: shapes {', '.join(str(shape_of(x)) for x in arrays)} along axis "
@@ -72,7 +72,7 @@ def concat(xs: Sequence[Operand], axis: int | None = 0) -> Variable:
 
 
 class Stack(Function):
-    """Join the inputs along a new axis;  the gradients are the parts of gy along it."""
+    """Join the inputs along a new axis;  the gradient of each input is a slice of gy."""
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
@@ -114,7 +114,7 @@ def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
 
 
 class Unstack(Function):
-    """Split x into its parts along an axis, which is removed;  gx = the gys stacked."""
+    """Split x into slices along an axis, which is removed;  gx = the gys stacked."""
 
     materialize_grads = False
 
@@ -138,11 +138,11 @@ class Unstack(Function):
 
 @hinted
 def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
-    """Return the parts of ``x`` along an axis, as ``torch.unbind``: the inverse of `stack`.
+    """Return the slices of ``x`` along an axis, like ``torch.unbind``; the inverse of `stack`.
 
-    One op gives all parts, so the cost of a loop over the steps of a sequence is linear in their
-    number, also in ``backward(create_graph=True)``. A plain backward through one part frees the op
-    for all of them; if parts are used in several backward passes, select them with ``x[i]``.
+    One op returns all slices, so the cost of a loop over a sequence is linear in the number of
+    steps, also with ``backward(create_graph=True)``. A backward pass through one slice frees the
+    graph of all slices. To run a separate backward pass for each slice, select it with ``x[i]``.
 
     Args:
         x: an array with at least one axis.

@@ -30,9 +30,9 @@ class MatMul(Function):
     def backward(self, gy: Array | Variable) -> Any:
         x, W = self.inputs
         need_x, need_W = self.needs_grad
-        if W.ndim == 1:  # treat it as a matrix of one column
+        if W.ndim == 1:  # treat the vector as a matrix with one column
             W, gy = reshape(W, (-1, 1)), reshape(gy, (*gy.shape, 1))
-        if x.ndim == 1:  # treat it as a matrix of one row
+        if x.ndim == 1:  # treat the vector as a matrix with one row
             x, gy = reshape(x, (1, -1)), reshape(gy, (*gy.shape[:-1], 1, gy.shape[-1]))
         gx = matmul(gy, matrix_transpose(W)) if need_x else None
         if not need_W:
@@ -40,7 +40,7 @@ class MatMul(Function):
         gW = matmul(matrix_transpose(x), gy)
         if self.inputs[1].ndim == 1:
             gW = reshape(gW, gW.shape[:-1])
-        return gx, gW  # the engine sums over broadcast leading axes
+        return gx, gW  # the backward pass sums over broadcast leading axes
 
     def diagnose(self, *arrays: Array) -> None:
         x, W = map(shape_of, arrays)
@@ -53,7 +53,7 @@ class MatMul(Function):
 
 
 def matmul_shape(x: tuple[int, ...], W: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the shape of the matrix product of these shapes, or None if they do not match."""
+    """Return the shape of ``x @ W`` for arrays of these shapes, or None if they do not match."""
     if not x or not W or x[-1] != W[-2:][0]:
         return None
     leading = broadcast_shape(x[:-2], W[:-2])
@@ -68,9 +68,9 @@ def matmul(x: Operand, W: Operand) -> Variable:
         W: shape (..., k, m), or (k,); leading axes broadcast.
 
     Returns:
-        shape (..., n, m), without n if ``x`` is a vector, and without m if ``W`` is one.
+        shape (..., n, m), without n if ``x`` is a vector, and without m if ``W`` is a vector.
 
     Raises:
-        ShapeError: the two lengths k differ, or the leading axes do not broadcast.
+        ShapeError: the lengths k of ``x`` and ``W`` differ, or the leading axes do not broadcast.
     """
     return MatMul()(x, W)

@@ -1,8 +1,8 @@
-"""Add up the gradients of parts of one Variable in one array.
+"""Accumulate the gradients of slices of a Variable in one array.
 
 A loop over ``x[t]`` gives ``x`` one gradient for each step. If each were a separate array of the
-size of ``x``, the cost of T steps would grow with T**2. A plain backward pass adds them in place
-instead, in the same order, and hence with the same bits.
+size of ``x``, the cost of T steps would grow with T**2. A backward pass without
+``create_graph`` therefore adds them in place, in the same order, so that no bit changes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..variable import Variable
 
 
 class PartSums:
-    """Collect the sums of one plain backward pass.
+    """Accumulate gradients of slices in place, during one backward pass.
 
     Args:
         grads: the gradients so far, see `dezero_core.backward_pass.BackwardPass`.
@@ -26,13 +26,13 @@ class PartSums:
 
     def __init__(self, grads: dict[Any, Any]) -> None:
         self.grads = grads
-        self.owned: dict[Any, ref[Any]] = {}  # by position: a sum that only the pass refers to
+        self.owned: dict[Any, ref[Any]] = {}  # by key: sums that only this pass refers to
 
     def add(self, x: Variable, shape: tuple[int, ...], index: object, gy: Any) -> bool:
-        """Add ``gy`` at ``index`` to the gradient of ``x``; return whether this was done.
+        """Add ``gy`` at ``index`` to the gradient of ``x``; return whether that was possible.
 
-        Nothing is added if ``x`` has no gradient yet, if the gradient has another dtype than ``gy``
-        or another shape than ``shape``, or if the library cannot write in place.
+        Nothing is added if ``x`` has no gradient yet, if that gradient does not have the dtype of
+        ``gy`` and the shape ``shape``, or if the library cannot write in place.
         """
         grads, key = self.position(x)
         total: Any = None if grads is None else grads[key]
@@ -49,7 +49,7 @@ class PartSums:
         return True
 
     def position(self, x: Variable) -> tuple[Any, Any]:
-        """Return the dictionary or list with the gradient of ``x``, or None, and its key there."""
+        """Return the dictionary or list (or None) with the gradient of ``x``, and the key in it."""
         key = position_of(x)
         if isinstance(key, tuple):
             serial, key = key
@@ -57,13 +57,13 @@ class PartSums:
         return (self.grads if key in self.grads else None), key
 
     def own(self, x: Variable, total: Array) -> None:
-        """Note that only the pass refers to ``total``, the gradient of ``x`` so far."""
-        with suppress(TypeError):  # a library without weak references to its arrays
+        """Record that only this pass refers to ``total``, the gradient of ``x`` so far."""
+        with suppress(TypeError):  # some libraries' arrays cannot be weakly referenced
             self.owned[position_of(x)] = ref(total)
 
 
 def position_of(x: Variable) -> Any:
-    """Return the key of the gradient of ``x`` in `PartSums.grads`, or (key, position in list)."""
+    """Return the key of the gradient of ``x`` in `PartSums.grads`, or (key, index in a list)."""
     creator = x._creator
     if creator is None:
         return x
@@ -71,7 +71,7 @@ def position_of(x: Variable) -> Any:
 
 
 def part_sums() -> PartSums | None:
-    """Return the sums of the plain backward pass that runs here, or None if there is none."""
+    """Return the `PartSums` of the current backward pass; None if it must not add in place."""
     backward_pass = plain_pass.get()
     if backward_pass is None or backward_pass.is_detecting:
         return None

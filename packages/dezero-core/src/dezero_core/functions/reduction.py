@@ -22,7 +22,7 @@ from .shape import reshape
 
 
 class Reduction(Function):
-    """Hold the axes and ``keepdims`` of a reduction, and check the axes."""
+    """Store the axes and ``keepdims`` of a reduction, and check the axes."""
 
     def __init__(self, axis: Axis, keepdims: bool) -> None:
         self.axis, self.keepdims = axis, keepdims
@@ -52,8 +52,8 @@ def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the sum of ``x`` over ``axis`` (book step 39).
 
     Args:
-        x: any shape. Floating-point ``x`` gives its own dtype (half precision is summed in
-            float32); integers and booleans are summed as in NumPy.
+        x: any shape. The sum of floating-point ``x`` has the same dtype (half precision is added in
+            float32); the sum of integers or booleans has the dtype of ``numpy.sum``.
         axis: an integer, or a list, tuple or array of integers; negative values count from the
             end; None (default) sums over all axes.
         keepdims: keep summed axes with length 1 (default False).
@@ -69,7 +69,7 @@ def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the mean of ``x`` over ``axis``; the arguments are those of `sum`.
 
-    Integers and booleans give floating point. Half precision is summed in float32.
+    Integers and booleans are converted to floating point. Half precision is summed in float32.
 
     Raises:
         ShapeError: an axis is out of range or repeated, or there are no elements to average.
@@ -84,7 +84,7 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
 
 average = mean
-"""The book's name for `mean`."""
+"""Return the mean over ``axis``; an alias of `mean`, named as in the book."""
 
 
 class Max(Reduction):
@@ -143,7 +143,7 @@ class LogSumExp(Reduction):
         # Subtract the maximum, so that exp does not overflow. Clip it, because inf - inf is NaN.
         shift = xp.clip(xp.max(x, axis=axes, keepdims=True), -largest, largest)
         total = sum_over(xp.exp(x - shift), backend_of(x), axes, keepdims=True)
-        is_zero = total == 0  # each x is -inf
+        is_zero = total == 0  # every x is -inf
         total = xp.where(is_zero, backend_of(x).scalar_like(1.0, x), total)
         y = xp.where(is_zero, minus_inf, shift + xp.log(total))
         return y if self.keepdims else xp.sum(y, axis=axes)  # removes the axes of length 1
@@ -151,7 +151,7 @@ class LogSumExp(Reduction):
     def backward(self, gy: Array | Variable) -> Any:
         (x,), (y,) = self.inputs, self.outputs
         y = reshape(y, kept_shape(x.shape, self.axis))
-        # Where each x is -inf, y is -inf too; the derivative is exp(-inf - 0) = 0.
+        # If every x is -inf, so is y, and x - y is NaN. Subtract 0 instead, since exp(-inf) is 0.
         return reshape(gy, y.shape) * exp(x - where(unwrap(y) == -math.inf, 0.0, y))
 
 
@@ -160,7 +160,8 @@ def logsumexp(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Vari
     """Return ``log(sum(exp(x)))`` over ``axis``, without overflow (book step 47).
 
     The arguments are those of `sum`. If there are no elements, or all are -inf, the result is -inf
-    and its gradient is 0. Integers give floating point; half precision is computed in float32.
+    and the gradient is 0. Integers are converted to floating point; half precision is computed in
+    float32.
 
     Raises:
         ShapeError: an axis is out of range or repeated.
@@ -186,11 +187,11 @@ class ArgMax(Function):
 
 @hinted
 def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Variable:
-    """Return the index of the first maximum of ``x`` along ``axis``, without a graph.
+    """Return the index of the first maximum of ``x`` along ``axis``; no gradient flows through it.
 
     Args:
         x: any shape.
-        axis: an integer; negative values count from the end; None (default) for the index in
+        axis: an integer; negative values count from the end; None (default) gives the index in
             the flattened ``x``.
         keepdims: keep the reduced axis with length 1 (default False).
 
@@ -206,7 +207,7 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Varia
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """Return ``shape`` with the reduced axes of length 1, as with ``keepdims=True``."""
+    """Return the shape of a reduction with ``keepdims=True``: reduced axes have length 1."""
     reduced = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
     ones = {a % len(shape) for a in reduced} if shape else set()
     return tuple(1 if a in ones else length for a, length in enumerate(shape))

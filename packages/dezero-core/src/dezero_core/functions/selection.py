@@ -1,4 +1,4 @@
-"""Select elementwise: by a condition, the larger or smaller of two, or within bounds."""
+"""Select elements of two arrays by a condition or by size, and clip elements to bounds."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Maximum(Function):
         return self.split(gy, x0 > x1, x1 > x0)
 
     def split(self, gy: Array | Variable, first: Array, second: Array) -> Any:
-        """Return the gradients: ``gy`` where an input is selected, and half of it at ties."""
+        """Return both gradients: ``gy`` where the input is selected, and ``gy / 2`` at ties."""
         half = as_floating(gy) * 0.5
         need0, need1 = self.needs_grad
         return (
@@ -96,9 +96,10 @@ def minimum(x0: Operand, x1: Operand) -> Variable:
 
 
 def weak_array(x: Array | Scalar, y: Array | Scalar) -> Any:
-    """Return ``x``; if only ``x`` is a Python scalar, as a 0-d array that keeps the dtype of ``y``.
+    """Return ``x``, converted to a 0-d array if ``x`` is a Python scalar and ``y`` is an array.
 
-    Operators take Python scalars as they are, functions of the array API do not.
+    Array API functions, unlike operators, do not accept Python scalars. The 0-d array does not
+    promote the dtype of ``y``.
     """
     if not isinstance(x, Scalar) or isinstance(y, Scalar):
         return x
@@ -108,7 +109,7 @@ def weak_array(x: Array | Scalar, y: Array | Scalar) -> Any:
 class Clip(Function):
     """y = min(max(x, low), high);  gy goes to the input that equals y; at ties it goes to x.
 
-    If both bounds are numbers, they are settings of the op; otherwise both are inputs.
+    If both bounds are numbers or None, they are settings of the op; otherwise both are inputs.
     """
 
     broadcasts = True
@@ -162,4 +163,4 @@ def clip(x: Operand, x_min: Operand | None = None, x_max: Operand | None = None)
 
 
 NUMBER = (bool, int, float, type(None))
-"""Types of bounds that are settings of the op."""
+"""Types of bounds that are settings of the op, not inputs."""

@@ -88,7 +88,7 @@ def transpose(x: Operand, axes: Sequence[int] | None = None) -> Variable:
 
     Args:
         x: any shape.
-        axes: for each axis of the result, the axis of ``x``; reversed order if None.
+        axes: a permutation of the axes of ``x``; None (default) reverses their order.
 
     Raises:
         ShapeError: ``axes`` is not a permutation of the axes of ``x``.
@@ -183,7 +183,7 @@ class Squeeze(Function):
 
 @hinted
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` without axes of length 1: those in ``axis``, or all if it is None (default).
+    """Return ``x`` without the axes in ``axis``, or without all axes of length 1 if it is None.
 
     Raises:
         ShapeError: an axis is out of range, or longer than 1.
@@ -193,7 +193,7 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
 
 
 def flatten(x: Operand) -> Variable:
-    """Return ``x`` with shape (N, ...) reshaped to (N, M) (book step 38).
+    """Reshape ``x`` from (N, ...) to (N, M) (book step 38).
 
     Raises:
         ShapeError: ``x`` has no axes.
