@@ -1,4 +1,4 @@
-"""Register array libraries: the interface, the registry, and NumPy as the first plugin."""
+"""Define the interface of array backends, find them, and register NumPy's."""
 
 from ..plugins import plugins
 from . import numpy_backend

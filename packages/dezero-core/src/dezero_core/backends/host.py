@@ -1,7 +1,7 @@
-"""Provide arrays and random numbers on the host with NumPy, which core depends on anyway.
+"""Create arrays and random numbers on the host with NumPy.
 
-Data is loaded, initialised, saved and shuffled as NumPy arrays. Every backend converts them to its
-own arrays and back.
+Data is loaded, initialised, saved and shuffled as NumPy arrays. Each backend converts between NumPy
+arrays and its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def seed(n: int) -> None:
 
 
 def generator() -> np.random.Generator:
-    """Return the generator for the next draw; call this again for each draw."""
+    """Return the generator to draw from; call this before each draw, because `seed` replaces it."""
     seeded = _seeded_generator  # read once: another thread may set it back to None
     if seeded is not None:
         return seeded
@@ -57,8 +57,9 @@ def host_normal(
     """Draw normal numbers with mean 0 and standard deviation ``scale``.
 
     Args:
-        shape, scale, dtype: those of the result.
-        draw: the generator; `generator` if None (default).
+        shape, dtype: the shape and dtype of the result.
+        scale: the standard deviation.
+        draw: the generator to draw from; None (default) uses the result of `generator`.
     """
     return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
 
@@ -93,5 +94,5 @@ def accepts_index(shape: tuple[int, ...], index: Any) -> bool:
 
 
 def count_nonfinite(x: HostArray) -> int:
-    """Return how many elements of a NumPy array are inf or NaN."""
+    """Return the number of elements of a NumPy array that are infinite or NaN."""
     return int(x.size - np.isfinite(x).sum())

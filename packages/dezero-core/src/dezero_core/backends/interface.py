@@ -1,4 +1,4 @@
-"""The interface of a backend: an array library that Variables can hold."""
+"""Define the interface of a backend: an array library whose arrays Variables can hold."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .host import from_host, host_uniform, to_host
 from .portable import Pair
 
 Other: TypeAlias = Any
-"""The other operand of an operator of an array; libraries differ in the types they take."""
+"""The type of an array operator's second operand; it differs between libraries."""
 
 
 class Array(Protocol):
-    """An array of any library, for type checkers: the attributes and operators of the standard.
+    """Describe an array of any library to type checkers, as the array API standard defines it.
 
-    Annotate with it a parameter that may be an array of any library. Arrays of NumPy, CuPy and
-    others fit by their attributes; do not use isinstance(). A `Variable` is not an Array: a
-    ``backward`` has ``gy: Array | Variable``. Code for one library, such as a NumPy kernel,
-    annotates the class of that library, ``numpy.ndarray``.
+    Annotate a parameter with this protocol if it may be an array of any library; never pass the
+    protocol to isinstance(). A `Variable` is not an Array, so ``backward`` is annotated with
+    ``gy: Array | Variable``. Code for one library, such as a NumPy kernel, is annotated with the
+    class of that library, such as ``numpy.ndarray``.
 
     Operators return Any, because some libraries return a scalar instead of a 0-d array.
     """
@@ -80,23 +80,24 @@ CAPABILITIES = frozenset(
 )
 """Optional features that a backend declares.
 
-``accelerator``: ``to_gpu()`` moves to this backend. ``devices``: there are multiple devices, see
-`ArrayBackend.devices`. ``dlpack``: arrays are exported and imported by DLPack. ``float64``: this
-dtype exists. ``in_place``: arrays may be written to. ``random``: ``uniform`` draws from the
-library's own generator. ``scatter_add``: repeated indices cost no more than different ones.
+``accelerator``: ``to_gpu()`` moves arrays to this backend. ``devices``: there are multiple devices,
+see `ArrayBackend.devices`. ``dlpack``: the library exports and imports arrays by DLPack.
+``float64``: this dtype exists. ``in_place``: arrays may be written to. ``random``: ``uniform``
+draws from the library's own generator. ``scatter_add``: duplicate indices do not slow down
+`ArrayBackend.scatter_add`.
 """
 
 
 @dataclass(frozen=True)
 class BackendSpec:
-    """The description of a backend that a plugin registers, without importing the library.
+    """Describe a backend, so that a plugin can register it without importing the array library.
 
     Attributes:
         name: the name in ``to(name)`` and ``--backend name``.
-        array_types: ``"module:Class"`` of its array types, by their ``__module__`` and
-            ``__qualname__``; subclasses belong to the backend, too.
-        factory: returns the `ArrayBackend`; called at first use.
-        capabilities: the features it has, from `CAPABILITIES`.
+        array_types: the library's array classes as ``"module:Class"``, from ``__module__`` and
+            ``__qualname__``; subclasses are included.
+        factory: a function that returns the `ArrayBackend`, called at first use.
+        capabilities: the optional features of the backend, from `CAPABILITIES`.
     """
 
     name: str
@@ -106,13 +107,13 @@ class BackendSpec:
 
 
 class Memory(NamedTuple):
-    """The memory of a device in bytes.
+    """Report the memory of a device in bytes.
 
     Attributes:
-        used: bytes in arrays.
-        cached: bytes that the library keeps for new arrays.
+        used: bytes that arrays occupy.
+        cached: bytes that the library has allocated for new arrays.
         free: bytes that no process has allocated.
-        total: bytes of the device.
+        total: all bytes of the device.
     """
 
     used: int
@@ -126,7 +127,7 @@ class Memory(NamedTuple):
 
 
 class ArrayBackend:
-    """An array namespace, and methods for what the array API standard 2024.12 lacks.
+    """Wrap an array namespace, and add methods that the array API standard 2024.12 lacks.
 
     Each method has a portable default. A complete plugin for an imaginary library `thin`::
 
@@ -135,7 +136,7 @@ class ArrayBackend:
         DEZERO_API = 1
 
         def make_backend():
-            import thin                     # at first use: importing the plugin is fast
+            import thin                     # imported at first use, not with the plugin
             return ArrayBackend(thin)
 
         @hookimpl
@@ -151,7 +152,7 @@ class ArrayBackend:
         xp: the array namespace.
 
     Attributes:
-        name, capabilities: those of the `BackendSpec` it was registered with.
+        name, capabilities: copied from the `BackendSpec`.
         on_device: returns a context manager that makes the device of an array the current one,
             for libraries that compute on a current device; None for other libraries.
     """
@@ -164,7 +165,7 @@ class ArrayBackend:
         self.capabilities: frozenset[str] = frozenset()
 
     def asarray(self, x: object) -> Array:
-        """Return a Python scalar or list, or a scalar or array of this library, as an array."""
+        """Convert a Python scalar or list, or a scalar or array of this library, to an array."""
         return self.xp.asarray(x)
 
     def is_plain(self, array_type: type) -> bool:
@@ -172,9 +173,9 @@ class ArrayBackend:
         return True
 
     def admit(self, x: Array) -> Array:
-        """Return ``x`` as Variables hold it: a plain array of booleans, integers or real numbers.
+        """Check that ``x`` holds booleans, integers or real numbers; return it as a plain array.
 
-        Every array from outside is admitted once; docs/adr/0015 has the rules.
+        DeZero calls this once for each array that a program passes to it (docs/adr/0015).
 
         Raises:
             UnsupportedType: ``x`` holds something else, such as complex numbers.
@@ -192,9 +193,9 @@ class ArrayBackend:
         return to_host(x)
 
     def scalar_like(self, x: complex, y: Array) -> Array:
-        """Return a Python scalar as a 0-d array on the device of ``y`` that keeps its dtype.
+        """Convert a Python scalar to a 0-d array on the device of ``y``.
 
-        The dtype of the result does not promote that of ``y``.
+        The dtype is ``xp.result_type(y.dtype, x)``.
         """
         return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=y.device)
 
@@ -203,7 +204,7 @@ class ArrayBackend:
         return self.xp.arange(n, device=y.device)
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
-        """Return zeros in the dtype of ``y``, on its device."""
+        """Return zeros with the dtype and on the device of ``y``."""
         return self.xp.zeros(shape, dtype=y.dtype, device=y.device)
 
     def dtype(self, name: str) -> Any:
@@ -215,7 +216,7 @@ class ArrayBackend:
         return x.device
 
     def devices(self) -> list[Any]:
-        """List the devices of this library; called only if ``devices`` is declared."""
+        """Return the devices of this library; called only if ``devices`` is declared."""
         return list(self.xp.__array_namespace_info__().devices())
 
     def to_device(self, x: Array, device: object) -> Array:
@@ -227,11 +228,11 @@ class ArrayBackend:
         return True
 
     def copy(self, x: Array) -> Array:
-        """Copy ``x``; override this if ``+x`` of the library returns ``x`` itself."""
+        """Copy ``x``; override this if the library's ``+x`` returns ``x`` itself."""
         return +x
 
     def iadd(self, x: Array, y: Array) -> Array:
-        """Return ``x + y``, written to ``x`` if the library can write in place."""
+        """Return ``x + y``; write it to ``x`` if the library can write in place."""
         if "in_place" in self.capabilities:
             x += y
             return x
@@ -242,10 +243,10 @@ class ArrayBackend:
         return portable.get_item(self.xp, x, index)
 
     def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
-        """Return the sum of floating-point ``x`` over ``axis``, added in ``dtype``.
+        """Return the sum of floating-point ``x`` over ``axis``, accumulated in ``dtype``.
 
-        The error must not grow with the number of terms, whichever axes are summed. Override this
-        method if the library adds the terms one after the other.
+        The rounding error must not grow with the number of terms, whichever axes are summed.
+        Override this method if the library adds the terms sequentially.
         """
         return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
@@ -258,13 +259,13 @@ class ArrayBackend:
         return portable.scatter_add(self.xp, x, index, values)
 
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
-        """Pad ``x`` with ``value``, by one pair of widths (before, after) for each axis."""
+        """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
         return portable.pad(self.xp, x, widths, value)
 
     def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
-        """Return windows over the last two axes, (..., H, W) to (..., KH, KW, OH, OW), read only.
+        """Return read-only windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW).
 
-        ``stride`` is the distance of windows, ``dilation`` that of the elements of a window.
+        ``stride`` is the step between windows, ``dilation`` the step between elements in a window.
         """
         return portable.sliding_windows(self.xp, x, kernel, stride, dilation)
 
@@ -277,18 +278,18 @@ class ArrayBackend:
         return self.uniform(tuple(x.shape), self.dtype("float32")) < p
 
     def memory(self) -> Memory | None:
-        """Return the memory of the device; None if it is unknown, or that of the host."""
+        """Return the memory of the device; None if it is unknown, or if the device is the host."""
         return None
 
     def empty_cache(self) -> None:
-        """Free the memory that the library keeps for new arrays; by default it keeps none."""
+        """Free the memory that the library caches for new arrays; the default does nothing."""
 
     def device_count(self) -> int:
         """Return the number of devices."""
         return 1
 
     def synchronize(self) -> None:
-        """Wait until the device has finished; on the host there is nothing to wait for."""
+        """Wait until the device has finished all work; the default does nothing."""
 
 
 def unsupported_dtype(dtype: Any) -> UnsupportedType:

@@ -1,7 +1,7 @@
-"""Named ops, and the kernels that backends offer for them.
+"""Define named ops, and run the kernels that plugins register for them.
 
-The portable definition of an op says what the op *means*. A kernel computes the same function
-another way, for one backend, within a declared tolerance. See docs/adr/0002 and 0023.
+The portable definition of an op uses the array API only. A kernel computes the same function for
+one backend, usually faster, within a declared tolerance. See docs/adr/0002 and 0023.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_CHOICES = 1024
-"""Sets of shapes and settings per op and array type whose choice of a kernel is cached."""
+"""Maximum number of cached choices of a kernel, per op and array type."""
 
 
 def _always(*arguments: Any) -> bool:
@@ -29,25 +29,26 @@ def _always(*arguments: Any) -> bool:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One implementation of a named op for one backend: a pure function of arrays.
+    """Implement a named op for one backend, as a pure function of arrays.
 
-    Kernels are asked by descending priority; kernels of one priority must all carry an estimate,
-    and of those that support the call the cheapest runs.
+    Kernels are tried by descending priority. Kernels with equal priority must all have a ``cost``;
+    of those that support the call, the cheapest runs.
 
     Attributes:
         op: the name of a `KernelOp`.
         backend: the name of a backend.
-        function: takes and returns what the op's signature says.
-        supports: called with the same arguments. False, or a string that says why not, hands the
-            call to the next kernel, and after the last one to the portable definition.
-        tolerance: the largest error in float32, as ``max|a - b| <= tolerance * max|b|``, where
+        function: a function with the signature of the op.
+        supports: a function of the same arguments that returns whether the kernel can run. If it
+            returns False, or a string with the reason, the next kernel is tried, and after the last
+            kernel the portable definition runs.
+        tolerance: the maximum error in float32, as ``max|a - b| <= tolerance * max|b|``, where
             ``b`` is the result of the portable definition. Default 1e-5.
-        priority: kernels of a higher priority are asked first. Default 0. A second kernel of one
-            priority is refused if it or the first one has no estimate.
-        cost: the estimated nanoseconds of one core, called with the same arguments; default
-            None: no estimate. With an estimate, ``cost`` and ``supports`` read types, shapes,
-            dtypes, settings and `Config.exact` only, because the choice is cached by these; the
-            settings are hashable.
+        priority: kernels with a higher priority are tried first. Default 0. If two kernels of
+            equal priority do not both have a ``cost``, the second one is refused.
+        cost: a function of the same arguments that returns the estimated time in single-core
+            nanoseconds; None (default) for no estimate. The choice by cost is cached, so ``cost``
+            and ``supports`` may depend only on types, shapes, dtypes, `Config.exact` and settings,
+            and the settings must be hashable.
     """
 
     op: str
@@ -60,18 +61,18 @@ class Kernel:
 
     @property
     def name(self) -> str:
-        """The backend and the function, as in ``numpy:im2col_conv2d``."""
+        """Return the names of backend and function, such as ``numpy:im2col_conv2d``."""
         return f"{self.backend}:{self.function.__name__}"
 
 
 class KernelRun(NamedTuple):
-    """One call of a named op, as `kernel_log` records it.
+    """Describe one call of a named op, for `kernel_log`.
 
     Attributes:
         op: the name of the op.
         kernel: the `Kernel.name` of the kernel that ran, or ``"portable"``.
-        declined: the kernels that could have run and did not, each with the reason.
-        cost: the estimate of the kernel that ran, in nanoseconds of one core, or None.
+        declined: the kernels that were considered but did not run, as pairs (name, reason).
+        cost: the estimate of the kernel that ran, in single-core nanoseconds, or None.
     """
 
     op: str
@@ -97,10 +98,10 @@ ops: dict[str, KernelOp[Any, Any]] = {}
 
 
 class KernelOp(Generic[P, R]):
-    """A named op; calling it runs the best kernel there is. Made by `kernel_op`.
+    """Run the best kernel of a named op when called. `kernel_op` creates these objects.
 
     Attributes:
-        name: what kernels register for.
+        name: the name in `Kernel.op`.
         portable: the portable definition.
     """
 
@@ -113,13 +114,13 @@ class KernelOp(Generic[P, R]):
 
     @property
     def signature(self) -> str:
-        """The parameters and results of the portable definition, as its source spells them."""
+        """Return the signature of the portable definition as a string."""
         return str(inspect.signature(self.portable)).replace("'", "")
 
     def __call__(self, *arguments: P.args, **settings: P.kwargs) -> R:
-        """Run the op by the best kernel for the backend of the first argument.
+        """Run the best kernel for the backend of the first argument.
 
-        Arguments are positional. The first one is an array, or a nonempty list of arrays.
+        Pass all arguments by position. The first is an array or a nonempty list of arrays.
         """
         first: Any = arguments[0]
         kernels = self._candidates.get(type(first))
@@ -136,7 +137,7 @@ class KernelOp(Generic[P, R]):
         return self.portable(*arguments, **settings)
 
     def estimate(self, *arguments: P.args, **settings: P.kwargs) -> float:
-        """Return the estimated nanoseconds of one core of the kernel that would run, else inf."""
+        """Return the `Kernel.cost` of the kernel that would run; infinity if it has none."""
         for kernel in _ordered(self._candidates_of(arguments[0]), arguments):
             if _accepts(kernel, arguments):
                 return inf if kernel.cost is None else kernel.cost(*arguments)
@@ -163,7 +164,7 @@ class KernelOp(Generic[P, R]):
 
     def _candidates_of(self, x: Any) -> list[Kernel] | _ByCost:
         x = x[0] if isinstance(x, list) else x
-        with plugins.lock:  # registering a plugin empties the cache
+        with plugins.lock:  # registering a plugin clears the cache
             if type(x) not in self._candidates:
                 kernels = kernels_for(self.name, backend_of(x).name)
                 priorities = {kernel.priority for kernel in kernels}
@@ -173,14 +174,14 @@ class KernelOp(Generic[P, R]):
 
 
 class _ByCost:
-    """The kernels of one op and backend, some of which compete by their estimates."""
+    """Choose by cost between kernels of one op and backend that have equal priority."""
 
     def __init__(self, kernels: list[Kernel]) -> None:
         self.kernels = kernels
         self._chosen: dict[Hashable, list[Kernel]] = {}
 
     def choose(self, arguments: tuple[Any, ...]) -> list[Kernel]:
-        """Return the kernels to ask: those without an estimate, then the cheapest that accepts."""
+        """Return the kernels to try in order; a kernel that was chosen by cost comes last."""
         sizes = [(a.__class__, a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments]
         key = exact.get(), *sizes
         chosen = self._chosen.get(key)
@@ -206,7 +207,7 @@ def _accepts(kernel: Kernel, arguments: tuple[Any, ...]) -> bool:
 
 
 def _ordered(kernels: list[Kernel] | _ByCost, arguments: tuple[Any, ...]) -> list[Kernel]:
-    """Return the kernels by descending priority; those of one priority by ascending cost."""
+    """Return the kernels by descending priority, and within a priority by ascending cost."""
     if not isinstance(kernels, _ByCost):
         return kernels
     costs = {k: k.cost(*arguments) if k.cost else 0.0 for k in kernels.kernels}
@@ -214,9 +215,9 @@ def _ordered(kernels: list[Kernel] | _ByCost, arguments: tuple[Any, ...]) -> lis
 
 
 def kernel_op(function: Callable[P, R]) -> KernelOp[P, R]:
-    """Make a named op of its portable definition, written against the array API. A decorator.
+    """Turn a portable definition, written with the array API, into a named op; a decorator.
 
-    The op's name is that of the function without a trailing ``_op``.
+    The name of the op is the name of the function without a trailing ``_op``.
     """
     return KernelOp(function.__name__.removesuffix("_op"), function)
 
@@ -236,9 +237,9 @@ def all_kernels() -> list[tuple[Kernel, str]]:
 
 
 class kernel_log(Block[list[KernelRun] | None]):
-    """Collect a `KernelRun` for each call of a named op in the block.
+    """Collect a `KernelRun` for each call of a named op inside a ``with`` block.
 
-    ``with kernel_log() as ran:`` creates a new list at each entry.
+    ``with kernel_log() as ran:`` assigns a new list to ``ran``.
     """
 
     def __init__(self) -> None:

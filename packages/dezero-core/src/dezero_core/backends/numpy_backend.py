@@ -47,7 +47,7 @@ class NumpyBackend(ArrayBackend):
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)
 
-    # Omit `device=`: before 2.1, NumPy's scalars do not have this attribute.
+    # These methods omit `device=`, because before version 2.1 NumPy's scalars have no `device`.
 
     def scalar_like(self, x: complex, y: Array) -> Array:
         return np.asarray(x, dtype=np.result_type(y.dtype, x))
@@ -68,7 +68,7 @@ class NumpyBackend(ArrayBackend):
         return isinstance(x, np.ndarray) and x.base is not None
 
     def copy(self, x: Array) -> Array:
-        return np.array(x)  # +x gives a scalar for an array without axes
+        return np.array(x)  # +x returns a scalar for a 0-d array
 
     def iadd(self, x: Any, y: Any) -> Array:
         return np.add(x, y, out=x if is_writable(x) else np.empty(x.shape, x.dtype))
@@ -102,9 +102,9 @@ class NumpyBackend(ArrayBackend):
         return view
 
     def bernoulli(self, p: float, x: Array) -> Array:
-        """Compare 16 random bits for each element with ``p``, which is rounded to 1/65536.
+        """Compare 16 random bits per element with ``p``, rounded to a multiple of 1/65536.
 
-        The bits are raw words of SFC64, a fast generator, which is seeded by one draw.
+        The bits come from SFC64, a fast generator, seeded by one draw from DeZero's generator.
         """
         words = np.random.SFC64(int(generator().integers(1 << 63))).random_raw(x.size // 4 + 1)
         bits = words.view(np.uint16)[: x.size].reshape(x.shape)
@@ -115,7 +115,7 @@ class NumpyBackend(ArrayBackend):
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a numeric dtype in native byte order; NumPy has a single object for each."""
+    """Return a numeric dtype in native byte order, as NumPy's single object for that dtype."""
     return np.dtype(dtype.char)
 
 

@@ -1,7 +1,7 @@
-"""Implement the extras of a backend with the array API standard alone.
+"""Implement methods of `ArrayBackend` with the array API standard alone.
 
-They work for every library, but slowly. A backend overrides those for which its library has a
-faster way.
+These functions work for every library, but slowly. A backend overrides a method if its library has
+a faster function.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def get_item(xp: ModuleType, x: Array, index: Any) -> Array:
 def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array:
     """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
-    The values are sorted by position, so that those for one position are adjacent. Round i adds
-    the i-th value of every position that has one.
+    The values are sorted by position, so that values for the same position are adjacent.
+    Iteration i adds the i-th value of each position that has more than i values.
     """
     every = xp.arange(math.prod(x.shape), device=x.device)
     positions = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
@@ -85,7 +85,7 @@ def is_array(part: object) -> bool:
 
 
 def is_basic(index: object) -> bool:
-    """Return whether ``index`` has only integers, slices, ``...`` and None: no duplicates."""
+    """Return whether ``index`` has only integers, slices, ``...`` and None (no duplicates)."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or isinstance(part, int | slice | EllipsisType) for part in parts)
 

@@ -1,7 +1,7 @@
-"""Choose the dtype that an op computes in, if it differs from its input's (docs/adr/0015).
+"""Choose the dtype that an op computes in (docs/adr/0015).
 
-Integers and booleans are converted to floating point where NumPy's ``mean`` converts them;
-float16 and bfloat16 are summed in single precision.
+Functions such as ``exp`` and ``mean`` convert integers and booleans to floating point; sums of
+float16 and bfloat16 are added in single precision.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .registry import backend_of
 HALVES = ("float16", "half", "bfloat16")
 """Names of the floating dtypes of fewer than 32 bits in the supported libraries."""
 MOST_DTYPES = 64
-"""Maximum size of `_wide`: some libraries create a dtype object for each array."""
+"""Maximum size of `_wide`, because some libraries create a dtype object for each array."""
 _wide: dict[int, Any] = {}
-"""Floating dtypes of at least single precision that were seen, by ``id``. Dtypes of two libraries
-cannot always be compared."""
+"""Floating dtypes of 32 or more bits that were used so far. The key is ``id``, because dtypes of
+different libraries cannot always be compared."""
 
 
 def is_wide(dtype: object) -> bool:
-    """Return whether ``dtype`` is in `_wide`: if so, no other function needs to look at it."""
+    """Return whether ``dtype`` is known to be floating point of 32 or more bits."""
     return id(dtype) in _wide
 
 
@@ -60,7 +60,7 @@ def default_floating(backend: ArrayBackend) -> Any:
 def to_floating(x: Array) -> Any:
     """Convert integers and booleans to floating point; return other arrays unchanged."""
     dtype = getattr(x, "dtype", None)
-    if id(dtype) in _wide:  # not by `is_wide`, because each call of exp comes here
+    if id(dtype) in _wide:  # `is_wide` inlined, because every call of exp runs it
         return x
     if dtype is None:
         return float(x)
@@ -78,9 +78,9 @@ def to_single(x: Array, backend: ArrayBackend) -> Array:
 
 
 def sum_over(x: Array, backend: ArrayBackend, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Return the sum of ``x`` over axes in NumPy's dtype; half precision is summed in float32.
+    """Return the sum of ``x`` in the dtype of ``numpy.sum``; half precision is added in float32.
 
-    All ops and kernels sum with this function, because `ArrayBackend.sum` is accurate.
+    All ops and kernels call this function, because `ArrayBackend.sum` bounds the rounding error.
     """
     if is_wide(x.dtype):
         return backend.sum(x, axis, keepdims)

@@ -1,4 +1,4 @@
-"""Find the backend of an array, and the backend with a name."""
+"""Find a backend by an array or by its name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _forget_types() -> None:
 
 
 def _forget() -> None:
-    """Clear the backends too, for tests that change the devices that a library finds."""
+    """Clear the caches and the backends, for tests that change which devices a library finds."""
     _forget_types()
     _made.clear()
 
@@ -61,11 +61,11 @@ def backend_of(x: Array) -> ArrayBackend:
 
 
 def _backend_of_new_type(cls: type) -> ArrayBackend:
-    with plugins.lock:  # until the type is cached, because a new plugin empties the caches
+    with plugins.lock:  # held until the type is cached, because a new plugin clears the caches
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))
         if spec is not None:
             backend = _make(spec)
-            if backend.on_device is not None:  # set this first: threads read `by_type` unlocked
+            if backend.on_device is not None:  # first, because `by_type` is read unlocked
                 current_device[cls] = backend.on_device
             (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
             return backend
@@ -76,7 +76,7 @@ def _backend_of_new_type(cls: type) -> ArrayBackend:
 
 
 def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
-    """Return a block in which the device of ``arrays`` is the current device of their library.
+    """Return a context manager that makes the device of ``arrays`` the current device.
 
     Raises:
         BackendMismatch: the arrays are on different devices.
@@ -93,14 +93,14 @@ def on_device_of(*arrays: Array) -> AbstractContextManager[object]:
 
 
 def get_backend(name: str) -> ArrayBackend:
-    """Return the backend registered as ``name``; it is created at first use.
+    """Return the backend registered as ``name``; create it at first use.
 
     Raises:
         PluginError: its plugin failed or is blocked; the message gives the reason.
         MissingPackage: the distribution that registers it is not installed.
         UnknownName: no plugin registers it.
     """
-    name = str(getattr(name, "__name__", name))  # a dtype, for example, gives a readable error
+    name = str(getattr(name, "__name__", name))  # a readable error for a dtype
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)
@@ -131,7 +131,7 @@ def accelerator() -> ArrayBackend:
 
     Raises:
         MissingPackage: no accelerator is registered.
-        UnknownName: two or more are registered; move with ``to(name)`` instead.
+        UnknownName: two or more accelerators are registered; use ``to(name)`` instead.
     """
     specs = [spec for spec, _ in catalog.items() if "accelerator" in spec.capabilities]
     if not specs:

@@ -28,9 +28,9 @@ MAX_TERMS = 512
 """Maximum number of terms to add sequentially. Splitting a shorter sum costs more than it saves."""
 
 GROUP = MAX_TERMS // 2
-"""Maximum number of terms in a partial sum (docs/adr/0020). With 128, the partial sums of 1000 rows
-of 1000 elements exceed a core's 32 KiB cache, which took a sixth longer. With 512, the rounding
-error is two to four times as large."""
+"""Maximum number of terms in a partial sum; measured in docs/adr/0020. With 128, the partial sums
+of 1000 rows of 1000 elements exceed a core's 32 KiB L1 cache, and the sum takes a sixth longer.
+With 512, the rounding error is two to four times as large."""
 
 
 def sum_in_blocks(x: HostArray, axis: Axis, keepdims: Any, dtype: Any = None) -> HostArray:
@@ -49,7 +49,7 @@ def sum_in_blocks(x: HostArray, axis: Axis, keepdims: Any, dtype: Any = None) ->
 
 
 def with_short_sums(x: HostArray, axis: Axis, dtype: Any) -> HostArray:
-    """Return an array with the sums of ``x`` over ``axis``, of at most `MAX_TERMS` terms each."""
+    """Return partial sums of ``x``, of which NumPy adds at most `MAX_TERMS` sequentially."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     summed = {a % x.ndim for a in axes}
     if len(summed) == x.ndim and x.flags.forc:
@@ -65,8 +65,8 @@ def with_short_sums(x: HostArray, axis: Axis, dtype: Any) -> HostArray:
 def pairwise_axes(x: HostArray, summed: set[int]) -> set[int]:
     """Return the summed axes along which NumPy adds pairwise.
 
-    They are the innermost axes in memory, as long as one continues the other without a gap.
-    NumPy orders axes by stride, where strides are not 0.
+    These are the innermost axes in memory that are contiguous with each other. NumPy orders axes
+    by their nonzero strides.
     """
     axes = [a for a in reversed(range(x.ndim)) if x.shape[a] > 1]
     steps = {a: abs(x.strides[a]) for a in axes}
@@ -95,9 +95,9 @@ def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
 
 
 SPREAD = 8
-"""`scatter_add` adds in double precision if the target has at most this many elements per value.
-Converting the target takes longer the larger it is: with 4000 rows of 16 values, `scatter_add` took
-1.5 times as long as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
+"""Maximum number of elements of the target per added value for which `scatter_add` adds in double
+precision. The larger the target, the longer its conversion takes: adding 4000 rows of 16 values
+took 1.5 times as long as in single precision at a ratio of 8, 1.8 times at 16, 5 times at 32."""
 
 
 def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:

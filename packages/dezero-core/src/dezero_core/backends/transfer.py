@@ -1,4 +1,4 @@
-"""Move arrays between libraries, through the host; DeZero moves no array unasked."""
+"""Move arrays between libraries through the host; DeZero never moves an array implicitly."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .interface import Array, ArrayBackend
 from .registry import backend_of, on_device_of
 
 transfers: Counter[str] = Counter()
-"""Counts the copies of arrays ``"to_host"`` and ``"from_host"`` since the program began."""
+"""Count the copies of arrays ``"to_host"`` and ``"from_host"`` since the program began."""
 
 
 def move(x: Array, to: ArrayBackend) -> Array:
-    """Copy ``x`` to an array of backend ``to``; if it is one already, return ``x`` itself."""
+    """Copy ``x`` to backend ``to``; if ``x`` is an array of that backend, return ``x`` itself."""
     source = backend_of(x)
     if source is to:
         return x
