@@ -1,7 +1,7 @@
-"""The conformance kit's options for pytest.
+"""Add the conformance kit's options to pytest.
 
-Where dezero-testing is installed, pytest loads this module in every run. Hence it stands outside
-the package, and imports nothing of DeZero.
+If dezero-testing is installed, every pytest run imports this module. Therefore it is outside the
+package, and does not import DeZero.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def pytest_addoption(parser: Any) -> None:
     group.addoption(
         "--dezero-xfails",
         metavar="FILE",
-        help="expected failures, one level/name a line; the run fails if one of them passes",
+        help="file of expected failures, one level/name per line; fails if one of them passes",
     )
     group.addoption(
         "--dezero-json",
         metavar="FILE",
-        help="path of the file of outcomes (default conformance-NAME.json)",
+        help="file to write the outcomes to (default conformance-NAME.json)",
     )

@@ -1,6 +1,6 @@
-"""Tests for authors of ops, layers and backends of DeZero: the op table and the conformance kit.
+"""Test ops, layers and backends written for DeZero: the op table and the conformance kit.
 
-`dezero_testing.conformance` proves a backend; docs/backends.md explains it.
+`dezero_testing.conformance` tests a backend; docs/backends.md explains how to use it.
 """
 
 from .__about__ import __version__

@@ -1,4 +1,4 @@
-"""Check: a test of a backend that is not a row of the op table."""
+"""Define `Check`, a test of a backend that is not a row of the op table."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class Check:
-    """A test that every backend must pass.
+    """Describe a test that every backend must pass.
 
     Attributes:
         name: the name of the test, unique in its level.
-        level: of `LEVELS`, or a level of a plugin's own, which runs after them.
+        level: one of `LEVELS`, or a new level, which runs after those.
         run: called with the name of a backend; raises `AssertionError` if the backend fails.
         needs: capabilities without which the test is skipped.
     """

@@ -1,4 +1,4 @@
-"""OpCase: one row of the op table, and the checks of a row on a backend."""
+"""Define `OpCase`, a row of the op table, and check it on a backend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dezero_core.testing import GradientError, HostArray, check_gradients, deriv
 Shapes = tuple[tuple[int, ...], ...]
 
 UNARY: tuple[Shapes, ...] = (((3, 2),), ((),), ((1,),), ((0, 2),))
-"""Shapes for an op of one array: ordinary, no axes, size 1, size 0."""
+"""Shapes for an op with one input: two axes, no axes, one element, no elements."""
 
 BINARY: tuple[Shapes, ...] = (
     ((3, 2), (3, 2)),
@@ -25,22 +25,22 @@ BINARY: tuple[Shapes, ...] = (
     ((1,), (1,)),
     ((0, 2), (2,)),
 )
-"""Shapes for an op of two arrays that broadcast: equal, stretched either way, sizes 1 and 0."""
+"""Shapes for an op with two inputs: equal, broadcast, one element, no elements."""
 
 
 @dataclass(frozen=True)
 class OpCase:
-    """An op, its reference, and the shapes to test it with.
+    """Describe how to test an op: the op, a reference, and the shapes of the inputs.
 
     Attributes:
         name: the public name of the op; a variant may follow after a space.
         function: the op on Variables.
-        reference: the op on NumPy arrays, written without DeZero.
+        reference: the same function of NumPy arrays, written without DeZero.
         shapes: shapes of the inputs, one tuple per trial. The gradients of the first trial must be
             nonzero everywhere.
         low, high: bounds of the uniform distribution of the inputs (default -2 and 2).
-        integers: integer inputs, by position: ``{position: n}`` draws from [0, n).
-        order: highest derivative to check (default 2); 0 for ops without a gradient.
+        integers: inputs that are integers: ``{position: n}`` draws from [0, n).
+        order: the highest order of derivatives to check (default 2); 0 for ops without a gradient.
     """
 
     name: str
@@ -58,7 +58,7 @@ class OpCase:
         return self.name.split(" ")[0]
 
     def sample(self, shapes: Shapes, dtype: str = "float64") -> list[Any]:
-        """Return the host arrays of one trial; they are the same at each call."""
+        """Return the NumPy inputs of one trial; every call returns the same values."""
         draw = np.random.default_rng(len(self.name) + 7 * len(shapes))
         return [
             draw.integers(0, self.integers[position], shape)
@@ -68,7 +68,7 @@ class OpCase:
         ]
 
     def requires_grad(self) -> list[bool]:
-        """Return which inputs require a gradient."""
+        """Return for each input whether it requires a gradient."""
         return [p not in self.integers for p in range(len(self.shapes[0]))]
 
     def check(self, backend: str) -> None:
@@ -109,7 +109,7 @@ class OpCase:
         ]
 
     def check_forward(self, backend: str, shapes: Shapes) -> None:
-        """Check values against the reference, in both precisions, and the dtype."""
+        """Compare values with the reference in both precisions, and check the dtype."""
         for dtype, rtol in precisions(backend):
             hosts = self.sample(shapes, dtype)
             expected = np.asarray(self.reference(*hosts))
@@ -125,7 +125,7 @@ class OpCase:
                 np.testing.assert_allclose(got, expected, rtol, atol=rtol, err_msg=where)
 
     def check_modes(self, backend: str, shapes: Shapes) -> None:
-        """Check that both modes of backward give the same bits, and do not change ``gy``."""
+        """Check that ``create_graph`` changes no bit of a gradient, and ``gy`` stays the same."""
         library = get_backend(backend)
         for dtype, _ in precisions(backend):
             xs = self.variables(backend, self.sample(shapes, dtype))
@@ -149,9 +149,9 @@ class OpCase:
                 assert a.tobytes() == b.tobytes(), f"{where}: modes differ: {a} and {b}"
 
     def check_derivatives(self, backend: str, shapes: Shapes) -> None:
-        """Compare first and second derivatives with central differences, once, on NumPy.
+        """Compare first and second derivatives on NumPy with central differences.
 
-        On another backend they are compared with those on NumPy.
+        On any other backend, compare them with the derivatives on NumPy.
         """
         hosts, requires_grad = self.sample(shapes), self.requires_grad()
         label = f"{self.name} on {backend} {shapes}"
@@ -177,7 +177,7 @@ class OpCase:
                     raise GradientError(f"{got.label}: got {got.value}, NumPy {right.value}")
 
     def check_nonzero(self, backend: str) -> None:
-        """Check that no gradient of the first trial has a zero, which would hide a wrong factor."""
+        """Check that the first trial's gradients have no zeros, which would hide a wrong factor."""
         library = get_backend(backend)
         xs = self.variables(backend, self.sample(self.shapes[0]))
         y = self.function(*xs)

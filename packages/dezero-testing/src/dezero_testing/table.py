@@ -1,4 +1,4 @@
-"""Load the rows and checks of every installed package and plugin; test that a row can fail."""
+"""Load the rows and checks of all packages and plugins; check that rows detect wrong gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .check import Check
 from .op_case import OpCase
 
 PACKAGES = ("core", "nn", "io")
-"""Our own packages; the rows of each are in the module of that name in `dezero_testing.rows`."""
+"""Packages of DeZero; modules of the same names in `dezero_testing.rows` define their rows."""
 
 
 def load_rows(plugin: str) -> list[OpCase]:
@@ -60,7 +60,7 @@ def load_all_cases() -> Iterator[OpCase | Check]:
 
 
 def reasons_to_skip() -> dict[str, str]:
-    """Return why rows of our own packages cannot be loaded, by package; empty if all can."""
+    """Return the reasons why rows of DeZero's packages cannot be loaded, by package name."""
     found = {}
     for package in PACKAGES:
         try:
@@ -71,7 +71,7 @@ def reasons_to_skip() -> dict[str, str]:
 
 
 def require(plugin: str) -> None:
-    """Raise `MissingPackage` or `PluginError` unless the rows of a plugin can be loaded."""
+    """Check that the rows of a plugin can be loaded; otherwise raise the errors of `load_rows`."""
     plugins.scan()
     plugins.raise_if_left_out(plugin)
     if plugin in PACKAGES:
@@ -84,7 +84,7 @@ def require(plugin: str) -> None:
 
 
 class Scaled(Function):
-    """The identity with a wrong derivative: 1.01 instead of 1."""
+    """Return the input, but with a wrong derivative: 1.01 instead of 1."""
 
     def forward(self, x: Array) -> Array:
         return +x

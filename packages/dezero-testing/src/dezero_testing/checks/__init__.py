@@ -1,1 +1,1 @@
-"""Checks that every backend must pass, besides the rows of the op table."""
+"""Define the checks that every backend must pass, besides the rows of the op table."""

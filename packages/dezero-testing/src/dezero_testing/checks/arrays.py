@@ -1,4 +1,4 @@
-"""Checks of array operations: the namespace, the operators and the methods of the backend."""
+"""Check array operations: the namespace, the operators and the methods of the backend."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def compare_with_numpy(call: Call, arguments: tuple[Any, ...]) -> Callable[[str]
 def require_equal(
     library: ArrayBackend, got: Array, expected: HostArray, rtol: float = 1e-5
 ) -> None:
-    """Raise `AssertionError` unless an array of the library has these values and this dtype."""
+    """Check that an array of the library has the expected values, shape and dtype."""
     host = library.to_numpy(library.asarray(got))
     assert host.shape == expected.shape, f"shape {host.shape}, expected {expected.shape}"
     assert host.dtype == expected.dtype, f"dtype {host.dtype}, expected {expected.dtype}"
@@ -161,7 +161,7 @@ INDICES: dict[str, Any] = {
 
 
 def to_library(library: ArrayBackend, index: Any) -> Any:
-    """Return an index with NumPy's arrays converted to the library's."""
+    """Convert the NumPy arrays in an index to arrays of the library."""
     if isinstance(index, tuple):
         return tuple(to_library(library, part) for part in index)
     return library.from_numpy(index) if isinstance(index, np.ndarray) else index
@@ -179,7 +179,7 @@ def check_get_item(name: str) -> None:
 
 
 def check_scatter_add(name: str) -> None:
-    """Check that scatter_add adds every value, also at indices that are repeated."""
+    """Check that scatter_add adds every value, also at duplicate indices."""
     library = get_backend(name)
     for what, index in INDICES.items():
         values = np.cos(np.arange(X[index].size)).reshape(X[index].shape).astype("float32")
@@ -193,7 +193,7 @@ def check_scatter_add(name: str) -> None:
 
 
 def check_sum(name: str) -> None:
-    """Check that sum adds over axes, and in another dtype if one is passed."""
+    """Check sums over axes, and sums that are accumulated in another dtype."""
     library = get_backend(name)
     x = library.from_numpy(X)
     for axis in (None, 0, (0, -1)):
@@ -206,7 +206,7 @@ def check_sum(name: str) -> None:
 
 
 def check_pad(name: str) -> None:
-    """Check that pad adds the value as often as asked on each side."""
+    """Check that pad adds the right number of values on each side."""
     library = get_backend(name)
     widths = ((0, 0), (1, 2), (3, 0))
     for value in (0.0, -2.5, float("-inf")):
@@ -231,7 +231,7 @@ def check_sliding_windows(name: str) -> None:
 
 
 def check_copies(name: str) -> None:
-    """Check that copies and results are new arrays, and that slices are known as views."""
+    """Check that copies and results are new arrays, and that is_view recognises slices."""
     library = get_backend(name)
     x, y = library.from_numpy(X), library.from_numpy(Y)
     for new in (library.copy(x), x + y):
@@ -247,7 +247,7 @@ def check_copies(name: str) -> None:
 
 
 def check_uniform(name: str) -> None:
-    """Check that uniform draws from [0, 1), differently each time, and that a seed repeats it."""
+    """Check that each call of uniform draws new numbers from [0, 1), and a seed reproduces them."""
     library = get_backend(name)
     dtype = library.dtype("float32")
     runs = []
@@ -259,9 +259,11 @@ def check_uniform(name: str) -> None:
     assert a.shape == (50, 40) and a.dtype == np.float32
     assert 0 <= a.min() and a.max() < 1, f"from {a.min()} to {a.max()}"
     assert abs(a.mean() - 0.5) < 0.03 and abs(a.var() - 1 / 12) < 0.01
-    assert abs((a < 0.1).mean() - 0.1) < 0.03, "a tenth is below a tenth"
+    assert abs((a < 0.1).mean() - 0.1) < 0.03, "not uniform: too many or too few below 0.1"
     assert not np.array_equal(a, b), "two draws give the same numbers"
-    assert np.array_equal(a, runs[1][0]) and np.array_equal(b, runs[1][1]), "seed() repeats it"
+    assert np.array_equal(a, runs[1][0]) and np.array_equal(b, runs[1][1]), (
+        "not reproduced by seed()"
+    )
 
 
 def check_synchronize(name: str) -> None:
@@ -293,13 +295,13 @@ def check_in_place(name: str) -> None:
 
 
 def check_own_random(name: str) -> None:
-    """Check that the backend draws its own random numbers."""
+    """Check that the backend overrides uniform with its own generator."""
     assert type(get_backend(name)).uniform is not ArrayBackend.uniform
     check_uniform(name)
 
 
 def check_own_scatter(name: str) -> None:
-    """Check scatter_add with an index that is repeated a hundred times."""
+    """Check scatter_add with the same index a hundred times."""
     library = get_backend(name)
     index, values = np.zeros(100, "int64"), np.ones((100, 3, 4), "float32")
     got = library.scatter_add(
@@ -322,7 +324,7 @@ def check_dlpack(name: str) -> None:
 def check_kernels(name: str) -> None:
     """Check that an installed package defines the op of every kernel for this backend.
 
-    If only dezero-core is installed, the ops of kernels from other packages are unknown.
+    If only dezero-core is installed, dormant kernels are allowed: other packages define their ops.
     """
     kernels = [kernel for kernel, _ in all_kernels() if kernel.backend == name]
     dormant = sorted(kernel.op for kernel in kernels if kernel.op not in ops)

@@ -1,6 +1,6 @@
-"""Checks of layers, losses, optimizers, dropout and training, on every backend.
+"""Check layers, losses, optimizers, dropout and training on a backend.
 
-Everything is computed twice from the same weights: on the backend, and with NumPy.
+Most checks compute the same results on the backend and on NumPy, from the same weights.
 """
 
 from __future__ import annotations
@@ -80,19 +80,19 @@ def layer_checks() -> list[Check]:
 
 
 def to_variable(name: str, x: HostArray) -> Variable:
-    """Return a host array as a Variable on a backend."""
+    """Copy a host array to a Variable on a backend."""
     return Variable(get_backend(name).from_numpy(x), requires_grad=x.dtype.kind == "f")
 
 
 def to_host(x: Variable) -> Any:
-    """Return the array of a Variable on the host; check that it is float32."""
+    """Check that a Variable is float32, and copy its array to the host."""
     library = backend_of(x.data)
     assert x.dtype == library.dtype("float32"), f"dtype {x.dtype}, expected float32"
     return library.to_numpy(x.data)
 
 
 def require_close(got: HostArray, expected: HostArray, what: str) -> None:
-    """Raise `AssertionError` unless values are as close as single precision allows."""
+    """Check that values are as close as single precision allows."""
     scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-3)
     np.testing.assert_allclose(got / scale, expected / scale, atol=2e-5, err_msg=what)
 
@@ -103,7 +103,7 @@ def layer_check(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None
     def outcome(name: str) -> dict[str, Any]:
         seed(5)
         layer, inputs = make().to(name), to_variable(name, x)
-        for _ in range(2):  # recurrent layers have a state, and running statistics change
+        for _ in range(2):  # twice, because states and running statistics change
             y = layer(inputs)
         v = get_backend(name).from_numpy(np.cos(np.arange(float(y.size))).astype("float32"))
         sum(weights_like(v, y) * y).backward()
@@ -129,7 +129,7 @@ def layer_check(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None
 
 
 def weights_like(v: Array, y: Variable) -> Variable:
-    """Return weights in the shape of an output."""
+    """Return ``v`` as a constant Variable in the shape of ``y``."""
     return Variable(v, requires_grad=False).reshape(y.shape)
 
 
@@ -190,9 +190,9 @@ def check_dropout(name: str) -> None:
         share = (first != 0).mean()
         assert abs(share - (1 - ratio)) < 0.02, f"ratio {ratio}: {share:.2%} are not dropped"
         np.testing.assert_allclose(first[first != 0], 1 / (1 - ratio), rtol=1e-5)
-        assert not np.array_equal(first, second), "two calls drop the same"
+        assert not np.array_equal(first, second), "two calls drop the same elements"
         seed(3)
-        assert np.array_equal(to_host(F.dropout(x, ratio)), first), "seed() repeats a mask"
+        assert np.array_equal(to_host(F.dropout(x, ratio)), first), "not reproduced by seed()"
 
 
 def check_test_mode(name: str) -> None:

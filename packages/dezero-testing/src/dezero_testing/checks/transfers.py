@@ -1,4 +1,4 @@
-"""Checks of transfers: values are kept, copies are made and counted, nothing moves implicitly."""
+"""Check that transfers are explicit, keep the values, make copies, and are counted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def transfer_checks() -> list[Check]:
 
 
 def values_are_kept(name: str) -> None:
-    """Check that values, shapes and dtypes are the same after two transfers."""
+    """Check that a transfer to the backend and back keeps values, shapes and dtypes."""
     library = get_backend(name)
     dtypes = [
         "float32",
@@ -67,7 +67,7 @@ def arrays_are_recognised(name: str) -> None:
 def implicit_transfers_are_refused(name: str) -> None:
     """Check that mixing arrays of two libraries in one op raises, in either order."""
     if name == "numpy":
-        return  # the check of the other backend covers this
+        return  # this check needs a second library
     library = get_backend(name)
     here, there = library.from_numpy(X), X.copy()
     calls: list[Callable[[Any, Any], Any]] = [
@@ -81,7 +81,7 @@ def implicit_transfers_are_refused(name: str) -> None:
             try:
                 call(a, b)
             except BackendMismatch as error:
-                assert "to_cpu" in str(error), "the message says how to move"
+                assert "to_cpu" in str(error), "the error message does not name to_cpu"
             else:
                 raise AssertionError("arrays of two libraries were mixed")
             assert transfers.total() == before

@@ -1,6 +1,6 @@
-"""Make one pytest test of each item of the kit, and print the table of outcomes.
+"""Create a pytest test for each item of the kit, and print a table of the outcomes.
 
-The options are in `dezero_pytest_options`, which pytest loads before it looks for this file.
+`dezero_pytest_options` adds the options, because pytest loads that module before this one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def require_backend(config: pytest.Config) -> None:
-    """Raise `UsageError` if the backend is unknown or has no device."""
+    """Check that the backend exists and has a device; otherwise raise `UsageError`."""
     name = config.getoption("--dezero-backend")
     if name is None:
         raise pytest.UsageError("--dezero-backend NAME names the backend to test")

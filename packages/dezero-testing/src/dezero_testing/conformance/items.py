@@ -1,4 +1,4 @@
-"""The tests of the kit: the checks, and the rows of the op table split by level."""
+"""Collect the tests of the kit: the checks, and the rows of the op table split by level."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..table import load_all_cases
 
 @dataclass(frozen=True)
 class Item:
-    """One test of the kit.
+    """Describe one test of the kit.
 
     Attributes:
         id: ``level/name``, as in files of expected failures.
-        level: of `LEVELS`, or a level of a plugin's own.
+        level: one of `LEVELS`, or a level that a plugin adds.
         run: called with the name of a backend.
-        needs: capabilities without which it is skipped.
+        needs: capabilities without which the test is skipped.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Item:
     needs: frozenset[str] = frozenset()
 
     def missing(self, backend: str) -> frozenset[str]:
-        """Return the capabilities that it needs and the backend lacks or has no use for."""
+        """Return the missing capabilities; ``devices`` is missing if there is only one device."""
         library = get_backend(backend)
         alone = "devices" in library.capabilities and len(library.devices()) < 2
         return self.needs - library.capabilities | (self.needs & {"devices"} if alone else set())
@@ -53,7 +53,7 @@ def of_check(check: Check) -> Item:
 
 
 def of_case(case: OpCase) -> Iterator[Item]:
-    """Turn a row into an item for each level: values, modes and dtypes, derivatives."""
+    """Yield one item for each level of a row: forward, dtypes and derivatives."""
     yield Item(f"forward/{case.name}", "forward", partial(each_trial, case, "check_forward"))
     if case.order == 0:
         return
@@ -63,6 +63,6 @@ def of_case(case: OpCase) -> Iterator[Item]:
 
 
 def each_trial(case: OpCase, check: str, backend: str) -> None:
-    """Run one of the row's checks on all of its shapes."""
+    """Run one check of a row for each of the row's shapes."""
     for shapes in case.shapes:
         getattr(case, check)(backend, shapes)

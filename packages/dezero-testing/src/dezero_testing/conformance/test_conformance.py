@@ -1,4 +1,4 @@
-"""The only test of the kit; it runs once for each item."""
+"""Define the only pytest test of the kit; it runs once for each item."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The rows and checks of DeZero's own packages; `dezero_testing.table` loads them."""
+"""Define the rows and checks of DeZero's own packages; `dezero_testing.table` loads them."""

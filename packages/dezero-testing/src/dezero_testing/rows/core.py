@@ -1,4 +1,4 @@
-"""The rows of dezero-core's op table: to add an op, add a row.
+"""Define the op table of dezero-core; every new op needs a row.
 
 Some ops have a zero gradient at some elements. Their rows add a term, so that no gradient is zero.
 """

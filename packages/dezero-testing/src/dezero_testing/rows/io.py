@@ -1,4 +1,4 @@
-"""Checks of weight files and loaders, on every backend."""
+"""Check weight files and loaders on a backend."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cases() -> list[Check]:
 
 
 def check_saving_and_loading(name: str) -> None:
-    """Check that saving keeps the values, and loading puts them on the parameters' backend."""
+    """Check that saving and loading keep the values and the backend of the parameters."""
     library = get_backend(name)
     tree = {key: Parameter(library.from_numpy(x)) for key, x in VALUES.items()}
     stats = Buffer(library.from_numpy(VALUES["W"][0]))
@@ -48,7 +48,7 @@ def check_saving_and_loading(name: str) -> None:
 
 
 def check_batches(name: str) -> None:
-    """Check that a loader yields the examples on the backend, in the dtypes of the data."""
+    """Check that a loader yields batches on the backend, in the dtypes of the data."""
     library, data = get_backend(name), Spiral()
     batches = list(DataLoader(data, 100, shuffle=False).to(name))
     assert [backend_of(x) for x, _ in batches] == [library] * 3

@@ -1,4 +1,4 @@
-"""The rows of dezero-nn's op table. The references are loops and sums that follow the definitions.
+"""Define the op table of dezero-nn; references follow the definitions with loops and sums.
 
 Some ops have a zero gradient at some elements. Their rows add a term, so that no gradient is zero.
 """
@@ -175,7 +175,7 @@ def _by_running_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> An
 
 
 def losses() -> list[OpCase]:
-    """Return the rows of losses, and that of the accuracy."""
+    """Return the rows of losses and of the accuracy."""
     return [
         OpCase(
             "mean_squared_error",
@@ -330,7 +330,7 @@ def _conv(
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Any:
-    """Convolve by multiplying each window; a dilated filter is a larger one with zeros in it."""
+    """Convolve window by window; a dilated filter is a larger filter with zeros inserted."""
     size = [d * (k - 1) + 1 for d, k in zip(dilation, W.shape[2:], strict=True)]
     filters = np.zeros((*W.shape[:2], *size), W.dtype)
     filters[..., :: dilation[0], :: dilation[1]] = W
@@ -344,7 +344,7 @@ def _conv(
 
 
 def _deconv(x: HostArray, W: HostArray, outsize: Pair | None = None, **settings: Any) -> Any:
-    """Multiply by the transposed matrix of a convolution; its columns are those of unit images."""
+    """Multiply by the transposed convolution matrix; its columns are convolved unit images."""
     groups = settings.get("groups", 1)
     size = outsize or [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
     shape = (W.shape[1] * groups, *size)
