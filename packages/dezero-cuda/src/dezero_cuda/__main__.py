@@ -12,7 +12,7 @@ from .probe import why_unavailable
 
 
 def diagnosis() -> Iterator[tuple[str, str]]:
-    """Yield what was found as (name, value), in the order in which it is needed."""
+    """Yield the findings as pairs (name, value), from the package down to the device."""
     yield "dezero-cuda", __version__
     reason = why_unavailable()
     if find_spec("cupy") is not None and "does not work" not in reason:
@@ -30,7 +30,7 @@ def diagnosis() -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    """Print the diagnosis; the exit status says whether a GPU can be used."""
+    """Print the diagnosis; return the exit status, which is 0 if a GPU can be used."""
     for what, found in diagnosis():
         print(f"{what:22}{found}")
     return 1 if why_unavailable() else 0

@@ -1,4 +1,4 @@
-"""The CuPy backend: where CuPy differs from the array API standard, and random numbers."""
+"""Implement the methods in which CuPy differs from the array API standard."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CudaBackend(ArrayBackend):
         return cupy.asnumpy(x)
 
     def scalar_like(self, x: Any, y: Array) -> Array:
-        with y.device:  # filled on the device: nothing is copied from the host
+        with y.device:  # filled on the device, without a copy from the host
             return cupy.full((), x, dtype=cupy.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Array) -> Array:

@@ -25,14 +25,14 @@ def make_backend() -> ArrayBackend:
 
 @hookimpl
 def dezero_backends() -> list[BackendSpec]:
-    """Name the type of CuPy's arrays, so that CuPy is imported only when one is used."""
+    """Register CuPy's array type by name, so that CuPy is imported at first use."""
     return [BackendSpec("cuda", ("cupy:ndarray",), make_backend, CAPABILITIES)]
 
 
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""The backend declares every capability; it was tested on one GPU, never on several."""
+"""All capabilities; the backend has been tested on one GPU only."""
 
 
 @hookimpl

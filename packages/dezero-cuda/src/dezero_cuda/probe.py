@@ -14,9 +14,9 @@ INSTALL = "pip install 'dezero-cuda[cuda13]' (or [cuda12], whichever nvidia-smi 
 
 @once
 def why_unavailable() -> str:
-    """Return why no GPU can be used, in a sentence, or "" if one can.
+    """Return why no GPU can be used, or "" if one can.
 
-    It never raises, and asks CUDA only once.
+    This function never raises. It queries CUDA once, and stores the result.
     """
     if find_spec("cupy") is None:
         return f"CuPy is not installed: {INSTALL}"
@@ -25,13 +25,13 @@ def why_unavailable() -> str:
 
         if cupy.cuda.is_available():
             return ""
-    except Exception as error:  # a broken wheel raises anything
+    except Exception as error:  # a broken installation may raise any error
         return f"CuPy is installed but does not work: {type(error).__name__}: {error}"
     return f"{_explain(cupy)} (CuPy {cupy.__version__})"
 
 
 def _explain(cupy: ModuleType) -> str:
-    """Return why CuPy finds no device, from what the CUDA runtime reports."""
+    """Return why CuPy finds no device, according to the CUDA runtime."""
     runtime = cupy.cuda.runtime
     driver = runtime.driverGetVersion()
     if driver == 0:

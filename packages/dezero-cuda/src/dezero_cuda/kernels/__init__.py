@@ -1,7 +1,7 @@
-"""Kernels of named ops for CuPy: one launch where the portable definition takes several.
+"""Register kernels for CuPy, which launch fewer CUDA kernels than the portable definitions.
 
-The kernels are in ``kernels.cu``; `launches` passes their arguments, `module` compiles them. They
-are registered here without importing CuPy, because this is read on machines without a GPU too.
+``kernels.cu`` contains the CUDA code, `module` compiles it, and `launches` passes the arguments.
+This module does not import CuPy, because machines without a GPU import it too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def supports(x: Array, *arguments: Any) -> bool:
 
 
 def supports_two(x: Array, other: Array, *arguments: Any) -> bool:
-    """Return whether both arrays are float32 or both float64, of one shape."""
+    """Return whether both arrays have one shape and one dtype, float32 or float64."""
     return supports(x) and other.dtype == x.dtype and other.shape == x.shape
 
 
@@ -41,7 +41,7 @@ def supports_update(ps: list[Array], *others: Any) -> bool:
 
 
 def launched(name: str) -> Callable[..., Any]:
-    """Return a function that imports `launches` and calls the function of that name there."""
+    """Return a function that imports CuPy's kernels when it is called, and runs ``name``."""
 
     def run(*arguments: Any) -> Any:
         from . import launches, updates

@@ -1,7 +1,7 @@
-// The device's kernels: one thread for each element of the result, which it gathers.
+// CUDA kernels. Unless noted, each thread computes one element of the result.
 //
-// Each is written once, for float and double: SCALAR says which. The same bodies are compiled for
-// the host by the tests, where one thread goes through all elements.
+// Each kernel is written once, for float and double: SCALAR is defined as one of them. The tests
+// compile the same code for the host, where one thread loops over all elements.
 
 #ifdef HOST
 #include <cmath>
@@ -20,7 +20,7 @@ using std::log;
 
 typedef SCALAR T;
 
-// y = 1 / (1 + exp(-x)), by the exponential that cannot overflow
+// y = 1 / (1 + exp(-x)), computed from exp(-|x|), which cannot overflow
 KERNEL sigmoid(const T* x, T* y, long long n) {
     LOOP(i, n) {
         T small = exp(x[i] < 0 ? x[i] : -x[i]);
@@ -38,12 +38,12 @@ KERNEL tanh_grad(const T* gy, const T* y, T* gx, long long n) {
     LOOP(i, n) gx[i] = gy[i] * (T(1) - y[i] * y[i]);
 }
 
-// y = x scale where mask, else 0
+// y = x scale where mask is true, else 0
 KERNEL scaled_where(const T* x, const unsigned char* mask, T* y, T scale, long long n) {
     LOOP(i, n) y[i] = mask[i] ? x[i] * scale : T(0);
 }
 
-// y = x where x > 0, else 0; a NaN stays one
+// y = x where x > 0, else 0; NaN stays NaN
 KERNEL relu(const T* x, T* y, long long n) {
     LOOP(i, n) y[i] = x[i] <= 0 ? T(0) : x[i];
 }
@@ -53,7 +53,7 @@ KERNEL relu_grad(const T* gy, const T* y, T* gx, long long n) {
     LOOP(i, n) gx[i] = y[i] > 0 ? gy[i] : T(0);
 }
 
-// rows[i] = (log of the sum of exp(x[i]) - x[i, t[i]]) / N: a thread for each row
+// rows[i] = (log of the sum of exp(x[i]) - x[i, t[i]]) / N; one thread per row
 KERNEL softmax_cross_entropy(const T* x, const long long* t, T* rows, int C, long long n) {
     LOOP(i, n) {
         const T* row = x + i * C;
@@ -65,7 +65,7 @@ KERNEL softmax_cross_entropy(const T* x, const long long* t, T* rows, int C, lon
     }
 }
 
-// gx[i] = (softmax(x[i]) - onehot(t[i])) gy / N: a thread for each row
+// gx[i] = (softmax(x[i]) - onehot(t[i])) gy / N; one thread per row
 KERNEL softmax_cross_entropy_grad(
     const T* gy, const T* x, const long long* t, T* gx, int C, long long n) {
     LOOP(i, n) {
@@ -78,12 +78,12 @@ KERNEL softmax_cross_entropy_grad(
     }
 }
 
-// Geometry of windows: images (N, C, H, W), windows (OH, OW) of kernel (KH, KW), steps (SH, SW)
-// between them, (DH, DW) inside them, padding (PH, PW).
+// Parameters of windows: image size (H, W), number of windows (OH, OW), kernel size (KH, KW),
+// stride (SH, SW), padding (PH, PW), dilation (DH, DW).
 #define WINDOWS                                                                              \
     int H, int W, int OH, int OW, int KH, int KW, int SH, int SW, int PH, int PW, int DH, int DW
 
-// Where in (planes, OH, OW) the window is that begins at (down, across), or -1 if none does.
+// Return the flat index in (planes, OH, OW) of the window that begins at (down, across), or -1.
 INLINE long long window(long long plane, int down, int across, int OH, int OW, int SH, int SW) {
     bool begins = down >= 0 && across >= 0 && down % SH == 0 && across % SW == 0;
     if (!begins || down / SH >= OH || across / SW >= OW) return -1;
@@ -97,14 +97,14 @@ KERNEL im2col(const T* x, T* cols, T value, WINDOWS, long long n) {
         int j = rest % OW; rest /= OW;
         int i = rest % OH; rest /= OH;
         int l = rest % KW; rest /= KW;
-        int k = rest % KH; rest /= KH;  // rest counts images and channels
+        int k = rest % KH; rest /= KH;  // rest is now the index of image and channel
         int row = i * SH - PH + k * DH, column = j * SW - PW + l * DW;
         bool inside = row >= 0 && row < H && column >= 0 && column < W;
         cols[t] = inside ? x[(rest * H + row) * W + column] : value;
     }
 }
 
-// x[n, c, row, column] = sum of the elements of cols that lie there
+// x[n, c, row, column] = sum of the elements of cols that im2col reads there
 KERNEL col2im(const T* cols, T* x, WINDOWS, long long n) {
     LOOP(t, n) {
         long long rest = t;
@@ -121,7 +121,7 @@ KERNEL col2im(const T* cols, T* x, WINDOWS, long long n) {
     }
 }
 
-// y = largest element of each window, the first of equals, a NaN before all; index = where it is
+// y = maximum of each window, or NaN if there is one; index = position of the first maximum
 KERNEL max_pool2d(const T* x, T* y, int* index, WINDOWS, long long n) {
     LOOP(t, n) {
         long long rest = t;
@@ -146,7 +146,7 @@ KERNEL max_pool2d(const T* x, T* y, int* index, WINDOWS, long long n) {
     }
 }
 
-// gx[n, c, row, column] = sum of gy of the windows whose largest element is there
+// gx[n, c, row, column] = sum of gy over the windows whose maximum is there
 KERNEL max_pool2d_grad(const T* gy, const int* index, T* gx, WINDOWS, long long n) {
     LOOP(t, n) {
         long long rest = t;
@@ -162,7 +162,7 @@ KERNEL max_pool2d_grad(const T* gy, const int* index, T* gx, WINDOWS, long long 
     }
 }
 
-// y = mean of each window, zeros of the padding included
+// y = mean of each window, including the zeros of the padding
 KERNEL average_pool2d(const T* x, T* y, WINDOWS, long long n) {
     LOOP(t, n) {
         long long rest = t;
@@ -179,7 +179,7 @@ KERNEL average_pool2d(const T* x, T* y, WINDOWS, long long n) {
     }
 }
 
-// gx[n, c, row, column] = sum of gy of the windows it is in, each divided by their size
+// gx[n, c, row, column] = sum of gy over the windows that contain it, divided by the window size
 KERNEL average_pool2d_grad(const T* gy, T* gx, WINDOWS, long long n) {
     LOOP(t, n) {
         long long rest = t;

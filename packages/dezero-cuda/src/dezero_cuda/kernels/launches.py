@@ -16,12 +16,12 @@ DENSE = (1, 1)
 
 
 def contiguous(x: Array) -> Array:
-    """Return ``x`` or a copy in C order; ``cupy.ascontiguousarray`` adds an axis to 0-d arrays."""
+    """Return ``x`` in C order. ``cupy.ascontiguousarray`` adds an axis to 0-d arrays."""
     return x if x.flags.c_contiguous else cupy.ascontiguousarray(x)
 
 
 def launch_unary(name: str, x: Array) -> Array:
-    """Launch an elementwise kernel of one array."""
+    """Launch an elementwise kernel with one input."""
     x = contiguous(x)
     y = cupy.empty(x.shape, x.dtype)
     launch(name, y, x, y)
@@ -33,7 +33,7 @@ relu = partial(launch_unary, "relu")
 
 
 def launch_binary(name: str, gy: Array, y: Array) -> Array:
-    """Launch an elementwise kernel of two arrays."""
+    """Launch an elementwise kernel with two inputs."""
     gy, y = contiguous(gy), contiguous(y)
     gx = cupy.empty(gy.shape, gy.dtype)
     launch(name, gx, gy, y, gx)
@@ -54,7 +54,7 @@ def scaled_where(x: Array, mask: Array, scale: float) -> Array:
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> Array:
-    """Return the mean loss: a kernel computes the share of each row, a sum adds them."""
+    """Return the mean loss; the kernel computes each row's term, and ``cupy.sum`` adds them."""
     x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     rows = cupy.empty(x.shape[:1], x.dtype)
     launch("softmax_cross_entropy", rows, x, t, rows, np.int32(x.shape[1]))
@@ -62,7 +62,7 @@ def softmax_cross_entropy(x: Array, t: Array) -> Array:
 
 
 def softmax_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
-    """Return the gradient of the scores; a thread computes a row."""
+    """Return the gradient of the scores; each thread computes one row."""
     x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     gy = gy.astype(x.dtype, copy=False)
     gx, classes = cupy.empty(x.shape, x.dtype), np.int32(x.shape[1])
@@ -81,7 +81,7 @@ def window_arguments(
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:
-    """Return how many windows fit along the height and the width."""
+    """Return the number of windows along the height and the width."""
     down, across = (
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(shape[2:], kernel, stride, pad, dilation, strict=True)
@@ -100,7 +100,7 @@ def im2col(x: Array, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, valu
 
 
 def col2im(cols: Array, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Array:
-    """Return images (N, C, H, W) = ``shape`` with all windows added at their positions."""
+    """Scatter-add the windows to zero images of ``shape`` (N, C, H, W)."""
     cols = contiguous(cols)
     x = cupy.empty(shape, cols.dtype)
     windows = window_arguments(shape, cols.shape[4:], cols.shape[2:4], stride, pad, dilation)
@@ -127,7 +127,7 @@ def max_pool2d_grad(
     stride: Pair,
     pad: Pair,
 ) -> Array:
-    """Return images with ``gy`` added at the positions of the maxima."""
+    """Scatter-add ``gy`` to zero images of ``shape``, at the positions of the maxima."""
     gy = contiguous(gy)
     index = contiguous(index.astype(np.int32, copy=False))
     gx = cupy.empty(shape, gy.dtype)

@@ -1,4 +1,4 @@
-"""Compile and launch the kernels of ``kernels.cu``; no other module uses CuPy for that."""
+"""Compile and launch the kernels of ``kernels.cu``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from dezero_core.extend import once
 
 THREADS = 256
-"""Threads of a block. Not tuned: a multiple of the warp of 32, small enough for every device."""
+"""Threads per block. Not tuned: a multiple of the warp size 32 that every device supports."""
 
 MAX_BLOCKS = 1 << 16
-"""Maximum blocks of a launch. Not tuned: above it, each thread computes several elements."""
+"""Maximum number of blocks per launch. Not tuned. With more elements, a thread computes several."""
 
 C_TYPES = {"f": "float", "d": "double"}
-"""The C type that SCALAR stands for, by the letter of the dtype."""
+"""The C type that replaces SCALAR, by dtype letter."""
 
 
 def source() -> str:
@@ -38,7 +38,7 @@ def launch(name: str, result: cupy.ndarray, *arguments: Any, threads: int | None
         name: the name in ``kernels.cu``.
         result: the array that the kernel fills; its dtype selects the compiled module.
         arguments: the kernel's arguments before the number of elements.
-        threads: the number of threads, if it is not one for each element.
+        threads: the number of threads; None (default) for one per element of ``result``.
     """
     n = result.size if threads is None else threads
     if n == 0:

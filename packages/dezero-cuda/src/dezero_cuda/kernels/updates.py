@@ -1,7 +1,7 @@
-"""Update all parameters together, concatenated to one array.
+"""Update all parameters together, concatenated into one array.
 
-An optimizer's rule takes a dozen launches for each parameter. It is elementwise, so it can run once
-on the elements of all of them:
+An optimizer's rule launches about a dozen CUDA kernels for each parameter. The rule is elementwise,
+so it can run once on the elements of all parameters:
 
       parameters, gradients, states  ->  concatenated  ->  one delta  ->  split into views
 """
@@ -27,7 +27,7 @@ def update(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> Arrays:
 
 
 def group_by_numbers(states: States) -> list[list[int]]:
-    """Return groups of indices whose states have equal numbers, such as the number of updates."""
+    """Group the indices of parameters whose states have equal numbers, such as update counts."""
     groups: dict[Any, list[int]] = {}
     for i, state in enumerate(states):
         age = tuple((name, None if is_array(x) else x) for name, x in sorted(state.items()))
@@ -37,7 +37,7 @@ def group_by_numbers(states: States) -> list[list[int]]:
 
 def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> None:
     """Apply the rule once to all parameters of a group."""
-    if not states[0]:  # such as SGD's: per parameter it takes two launches and copies nothing
+    if not states[0]:  # SGD, for example: two launches per parameter, without copies
         for p, g, own in zip(ps, gs, states, strict=True):
             p += delta(p, g, own)
         return
@@ -55,7 +55,7 @@ def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> Non
 
 
 def concatenate(arrays: Sequence[cupy.ndarray]) -> cupy.ndarray:
-    """Return the elements of all arrays in one axis."""
+    """Flatten all arrays, and join them into one."""
     return cupy.concatenate([x.reshape(-1) for x in arrays])
 
 
