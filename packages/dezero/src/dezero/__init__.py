@@ -1,7 +1,7 @@
-"""The API of *Deep Learning from Scratch 3* in one import, under the book's module names.
+"""Re-export the API of *Deep Learning from Scratch 3* under the book's module names.
 
-All of it is defined in dezero_core, dezero_nn and dezero_io. Importing this package imports no
-array library but NumPy, and not matplotlib.
+The definitions are in dezero_core, dezero_nn and dezero_io. Importing this package imports NumPy,
+but no other array library and not matplotlib.
 """
 
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ from .__about__ import __version__
 from .core import setup_variable
 
 is_simple_core = False
-"""The book's switch; it is False, because `core_simple` never replaces `core`."""
+"""The book's switch between two cores; False, because `core_simple` never replaces `core`."""
 
 __all__ = [
     "Buffer",

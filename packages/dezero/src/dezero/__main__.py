@@ -1,4 +1,4 @@
-"""``python -m dezero``: the same as the command ``dezero``."""
+"""Run the command ``dezero`` as ``python -m dezero``."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""The contents of the book's ``dezero.core``: Variables, Functions and settings."""
+"""Re-export Variables, Functions and settings under the book's name ``dezero.core``."""
 
 from dezero_core import (
     Buffer,
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def setup_variable() -> None:
-    """Do nothing: Variable has its operators from the start (book step 22)."""
+    """Do nothing, because `Variable` already has its operators (book step 22)."""
 
 
 def rsub(x0: Operand, x1: Operand) -> Variable:

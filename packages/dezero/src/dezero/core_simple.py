@@ -1,7 +1,7 @@
-"""The contents of the book's ``dezero.core_simple``, the framework of steps 23 to 32.
+"""Provide the book's ``dezero.core_simple``, the framework of steps 23 to 32.
 
-It is `dezero.core` with one difference: the gradients of the Variables that a program creates are
-arrays, and so cannot be differentiated. The programs of steps 28 and 29 rely on it: they write
+In contrast to `dezero.core`, the gradients of the Variables that a program creates are arrays, so
+they cannot be differentiated. The programs of steps 28 and 29 rely on this when they write
 ``x.data -= lr * x.grad``.
 """
 
@@ -46,7 +46,7 @@ class Variable(_Variable):
 
     @property
     def grad(self) -> Any:
-        """The gradient, an array or None."""
+        """Return the gradient, an array or None."""
         return unwrap(GRADIENT.__get__(self))
 
     @grad.setter
@@ -57,5 +57,5 @@ class Variable(_Variable):
 
 
 def as_variable(obj: Operand) -> _Variable:
-    """Return ``obj`` itself if it is a Variable, else a Variable of the array or number."""
+    """Return ``obj`` itself if it is a Variable, else a Variable that holds ``obj``."""
     return obj if isinstance(obj, _Variable) else Variable(as_array(obj))

@@ -1,7 +1,7 @@
-"""The contents of the book's ``dezero.cuda`` (step 52): move arrays, and ask about the GPU.
+"""Provide the book's ``dezero.cuda`` (step 52): move arrays, and query the GPU.
 
-``gpu_enable`` is evaluated each time it is read: it is True if a GPU can be used. ``cupy`` is the
-module, imported when it is read.
+``gpu_enable`` is True if a GPU can be used, checked at each access. ``cupy`` is the CuPy module,
+imported at first access.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = [
 
 
 def as_numpy(x: Operand) -> Any:
-    """Return a Variable, array or number as a NumPy array."""
+    """Convert a Variable, array or number to a NumPy array."""
     return move(as_array(unwrap(x)), get_backend("numpy"))
 
 
 def as_cupy(x: Operand) -> Array:
-    """Return a Variable, array or number as an array on the accelerator.
+    """Convert a Variable, array or number to an array on the accelerator.
 
     Raises:
         MissingPackage, DeviceError: there is no accelerator.

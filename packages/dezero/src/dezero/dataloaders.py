@@ -1,4 +1,4 @@
-"""The contents of the book's ``dezero.dataloaders``."""
+"""Re-export the data loaders of dezero_io under the book's name ``dezero.dataloaders``."""
 
 from dezero_io.data.loaders import DataLoader, SeqDataLoader
 

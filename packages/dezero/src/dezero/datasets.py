@@ -1,4 +1,4 @@
-"""The contents of the book's ``dezero.datasets``."""
+"""Re-export the datasets of dezero_io under the book's name ``dezero.datasets``."""
 
-from dezero_io.data.datasets import *  # noqa: F403 (their __all__ says what)
+from dezero_io.data.datasets import *  # noqa: F403 (the source modules define __all__)
 from dezero_io.data.datasets import __all__ as __all__

@@ -1,4 +1,4 @@
-"""The contents of the book's ``dezero.functions``: every op of dezero_core and dezero_nn."""
+"""Re-export every op of dezero_core and dezero_nn under the book's name ``dezero.functions``."""
 
 # ruff: noqa: F403, F405 (every op of both packages; __all__ names them)
 
@@ -22,14 +22,14 @@ from dezero_nn.functions.loss import MeanSquaredError, SoftmaxCrossEntropy
 from dezero_nn.hints import FUNCTIONS
 
 batch_nrom = batch_norm
-"""An alias of `batch_norm`: the book's spelling."""
+"""Normalise over a batch; an alias of `batch_norm`, spelled as in the book."""
 
 BOOK = (
     BroadcastTo, Clip, Cos, Exp, GetItem, LeakyReLU, Linear, Log, LogSoftmax, MatMul, Max,
     MeanSquaredError, Min, ReLU, Reshape, Sigmoid, Sin, Softmax, SoftmaxCrossEntropy, Sum, SumTo,
     Tanh, Transpose,
 )  # fmt: skip
-"""The book's classes of ops that take the same arguments here."""
+"""The book's op classes whose arguments are the same here."""
 
 __all__ = [
     "abs", "accuracy", "add", "argmax", "astype", "average", "average_pooling", "batch_norm",

@@ -1,4 +1,4 @@
-"""The contents of the book's ``dezero.functions_conv``."""
+"""Re-export convolutions and pooling under the book's name ``dezero.functions_conv``."""
 
 from collections.abc import Sequence
 

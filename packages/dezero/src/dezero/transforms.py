@@ -1,4 +1,4 @@
-"""The contents of the book's ``dezero.transforms``."""
+"""Re-export the transforms of dezero_io under the book's name ``dezero.transforms``."""
 
-from dezero_io.data.transforms import *  # noqa: F403 (their __all__ says what)
+from dezero_io.data.transforms import *  # noqa: F403 (the source modules define __all__)
 from dezero_io.data.transforms import __all__ as __all__

@@ -1,6 +1,6 @@
-"""The contents of the book's ``dezero.utils``: drawings of graphs, gradient checks and downloads.
+"""Provide the book's ``dezero.utils``: drawings of graphs, gradient checks and downloads.
 
-``cache_dir`` is the folder that `get_file` downloads to, evaluated each time it is read.
+``cache_dir`` is the folder that `get_file` downloads to, determined at each access.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def logsumexp(x: Array, axis: int = 1) -> Array:
-    """Return log(sum(exp(x))) along an axis of an array; the axis stays, with length 1."""
+    """Return log(sum(exp(x))) along an axis of an array; keep that axis with length 1."""
     return unwrap(F.logsumexp(x, axis, keepdims=True))
 
 
@@ -54,7 +54,7 @@ def reshape_sum_backward(
 
 
 def max_backward_shape(x: Array | Variable, axis: Axis) -> tuple[int, ...]:
-    """Return the shape of ``x`` with length 1 for the axes of a maximum."""
+    """Return the shape of the maximum of ``x`` over ``axis`` with ``keepdims=True``."""
     return kept_shape(tuple(x.shape), axis)
 
 

@@ -1,4 +1,4 @@
-"""The command ``dezero`` with its subcommands train, eval, weights and info."""
+"""Define the command ``dezero`` with the subcommands train, eval, weights and info."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .weights import weights
 
 
 class Commands(click.Group):
-    """A group of commands that prints DeZero's errors and OSErrors without a traceback."""
+    """Print DeZero's errors and OSErrors of subcommands without a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:

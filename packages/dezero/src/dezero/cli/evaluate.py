@@ -1,4 +1,4 @@
-"""The command ``dezero eval``: report the accuracy of saved weights."""
+"""Define the command ``dezero eval``, which reports the accuracy of saved weights."""
 
 from __future__ import annotations
 

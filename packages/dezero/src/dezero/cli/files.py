@@ -1,4 +1,4 @@
-"""Check the files that a command will read and write before it starts, so that no work is lost."""
+"""Check the input and output files of a command before it starts, so that no work is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dezero_io.weights.files import require_writable
 
 
 class FileType(click.ParamType):  # type: ignore[type-arg]
-    """The type of an option that takes a path.
+    """Convert an option to a `Path`, and check it.
 
     Args:
         name: the name of the type in the help.
@@ -61,7 +61,7 @@ def image_file(value: str) -> Path:
 
 
 def folder(value: str) -> Path:
-    """Return the path of a folder, which may not be a file."""
+    """Return the path of a folder; raise an error if it is a file."""
     path = file_path(value)
     if os.path.isfile(path):
         raise click.BadParameter(f"{path} is a file; expected a folder")
@@ -108,7 +108,7 @@ def reason(error: OSError) -> str:
 def write_result(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:
     """Call ``write(path)`` and print the files that it returns, or ``path`` if it returns None.
 
-    An error is printed, so that the run's other results can still be written.
+    If the call fails, print the error, so that the program can still write other results.
 
     Returns:
         True if the call succeeded.
@@ -123,9 +123,9 @@ def write_result(title: str, path: Path, write: Callable[[Path], list[Path] | No
 
 
 def rescue(model: Model, path: Path) -> None:
-    """Save weights under another name, because ``path`` could not be written; print that name.
+    """Save the weights under another name if writing to ``path`` failed; print that name.
 
-    ``w.npz`` becomes ``w.rescued.npz`` in the same folder, or else in the current one.
+    ``w.npz`` becomes ``w.rescued.npz`` in the same folder or, if that fails, in the current folder.
     """
     for folder in (path.parent, Path()):
         file = folder / f"{path.stem}.rescued.npz"

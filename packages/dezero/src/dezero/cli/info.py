@@ -1,4 +1,4 @@
-"""The command ``dezero info``: show what is installed and usable, and why something is not."""
+"""Define the command ``dezero info``, which shows what is installed and what is usable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dezero_core.extend import backend_names, get_backend, kernel_log, ops, plug
 from dezero_core.state import registered_formats
 
 UNLIMITED = 10_000
-"""The width, in characters, at which no line is folded."""
+"""A console width in characters that is large enough to fold no line."""
 
 Rows = Iterable[tuple[str, str]]
 
@@ -61,14 +61,14 @@ def show(title: str, rows: Rows) -> None:
 
 
 def formats() -> Iterator[tuple[str, str]]:
-    """Yield every registered file format, and what must be installed to use it."""
+    """Yield every file format with its plugin, or with what must be installed to use it."""
     for file_format, plugin in registered_formats():
         needs = file_format.needs() if file_format.needs else ""
         yield file_format.suffix, needs or plugin
 
 
 def packages() -> Iterator[tuple[str, str]]:
-    """Yield the versions, and a warning if two distributions own ``import dezero``."""
+    """Yield the version of each package; warn if two distributions install ``dezero``."""
     yield "Python", platform.python_version()
     for name in ("numpy", *INSTALL_HINTS):
         yield name, installed(name) or f"not installed ({INSTALL_HINTS[name]})"
@@ -90,7 +90,7 @@ def installed(name: str) -> str | None:
 
 
 def backends() -> Iterator[tuple[str, str]]:
-    """Yield every registered backend, and its capabilities or why it is not usable."""
+    """Yield every registered backend with its capabilities, or why it is not usable."""
     for name in backend_names():
         try:
             backend = get_backend(name)
@@ -103,7 +103,7 @@ def backends() -> Iterator[tuple[str, str]]:
 
 
 def kernels() -> Iterator[tuple[str, str]]:
-    """Every registered kernel; dormant if no loaded package defines its op."""
+    """Yield every registered kernel; it is dormant if no loaded package defines its op."""
     import dezero.functions  # noqa: F401 (defines the ops)
 
     for kernel, plugin in all_kernels():
@@ -113,7 +113,7 @@ def kernels() -> Iterator[tuple[str, str]]:
 
 
 def runs() -> Iterator[tuple[str, str]]:
-    """Yield the kernels that one step of a small CNN runs, and why no other runs."""
+    """Yield the kernels that one training step of a small CNN runs, and why others do not run."""
     import numpy as np
 
     from dezero import Model, models, optimizers
@@ -132,7 +132,7 @@ def runs() -> Iterator[tuple[str, str]]:
 
 
 def states() -> Iterator[tuple[str, str]]:
-    """Yield every plugin, and why it was left out, if it was."""
+    """Yield every plugin with its state, and the reason if it was left out."""
     for status in plugins.statuses():
         reason = f": {status.reason}" if status.reason else ""
         yield status.name, f"{status.state} ({status.distribution}){reason}"

@@ -1,4 +1,4 @@
-"""Draw the curves of a training run, and the mistakes of the model."""
+"""Draw the curves of a training run, and the errors of the trained model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .task import Data
 from .training import Curves
 
 MAX_SHOWN = 40
-"""The largest number of misclassified images in the drawing."""
+"""Maximum number of misclassified images to draw."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -26,7 +26,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw_curves(curves: Curves, path: Path) -> None:
-    """Draw loss and accuracy over epochs, training and test, into an image file."""
+    """Draw training and test loss and accuracy per epoch; write them to an image file."""
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     epochs = range(1, len(curves.train_loss) + 1)
     panels = (
@@ -52,7 +52,7 @@ def confusion_matrix(
 
 
 def draw_confusion(labels: NDArray[Any], predicted: NDArray[Any], classes: int, path: Path) -> None:
-    """Draw the confusion matrix, with its counts, into an image file."""
+    """Draw the confusion matrix with its counts; write it to an image file."""
     counts = confusion_matrix(labels, predicted, classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -71,7 +71,7 @@ def draw_confusion(labels: NDArray[Any], predicted: NDArray[Any], classes: int, 
 def draw_misclassified(
     images: NDArray[Any], labels: NDArray[Any], predicted: NDArray[Any], path: Path
 ) -> None:
-    """Draw misclassified images (N, H, W), each under its label and predicted class."""
+    """Draw the misclassified of images (N, H, W), each with its label and predicted class."""
     wrong = np.flatnonzero(labels != predicted)
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     figure.suptitle(f"{len(wrong)} of {len(labels)} misclassified: label, prediction")
@@ -87,14 +87,14 @@ def draw_misclassified(
 def write_report(
     folder: Path, curves: Curves, test: Dataset, predicted: NDArray[Any], spec: Data
 ) -> list[Path]:
-    """Draw the curves, the confusion matrix and misclassified images; return the files.
+    """Draw the curves, the confusion matrix and misclassified images; return the paths.
 
     Args:
-        folder: the folder of the files, created if it does not exist.
+        folder: the folder to write to, created if it does not exist.
         curves: loss and accuracy over the epochs.
         test: the test dataset.
-        predicted: the predicted class of each of its examples, integers (N,).
-        spec: the `Data` that the dataset comes from.
+        predicted: the predicted class of each test example, integers (N,).
+        spec: the description of the dataset.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "curves.png", folder / "confusion.png"]

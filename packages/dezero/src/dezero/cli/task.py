@@ -1,4 +1,4 @@
-"""The datasets, models and backends of the options ``--data``, ``--model`` and ``--backend``."""
+"""Define the choices of the options ``--data``, ``--model`` and ``--backend``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from dezero_core.state import default_backend
 
 
 class Data(NamedTuple):
-    """A dataset that ``--data`` can name, and what training on it needs."""
+    """Describe a dataset that ``--data`` can select."""
 
     load: Callable[..., Dataset]
     classes: int
-    image: tuple[int, int, int] | None  # (C, H, W), if its examples are images
+    image: tuple[int, int, int] | None  # (C, H, W), or None if its examples are not images
     epochs: int  # the default of --epochs
 
 
@@ -57,11 +57,11 @@ def task_options(command: Command) -> Command:
 
 
 def chosen_backend(backend: str | None, device: str | None) -> str:
-    """Return the name of the backend chosen by ``--backend`` or ``--device``, which is usable.
+    """Return the name of the backend that the options select; check that it is usable.
 
     Raises:
         click.UsageError: the two options contradict each other.
-        DezeroError: there is no such backend, or it has no device.
+        DezeroError: the backend does not exist or has no device.
     """
     if backend and device and backend != DEVICES[device]:
         raise click.UsageError(
@@ -73,7 +73,7 @@ def chosen_backend(backend: str | None, device: str | None) -> str:
 
 
 class AsImages:
-    """A transform from rows of pixels to images.
+    """Reshape rows of pixels to images, as a transform of a dataset.
 
     Args:
         shape: the shape (C, H, W) of an image.
@@ -98,7 +98,7 @@ def make_model(data: str, model: str) -> Model:
 
 
 def loader(data: str, model: str, backend: str, train: bool, batch_size: int) -> DataLoader:
-    """Return a loader of one part of a dataset, in the shape that the model takes.
+    """Return a loader of training or test data, in the shape that the model takes.
 
     Raises:
         click.UsageError: the model takes images, and the dataset has none.

@@ -1,4 +1,4 @@
-"""The command ``dezero train``: train a model, and save what it learned."""
+"""Define the command ``dezero train``, which trains a model and saves the results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_SEED = 2**64 - 1
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]
-    """The type of an option that takes a finite number above 0."""
+    """Convert an option to a finite number above 0."""
 
     name = "number"
 
@@ -129,7 +129,7 @@ def train(
 
 
 def plot_curves(curves: Curves, path: Path) -> None:
-    """Draw the curves into an image file."""
+    """Draw the curves; write them to an image file."""
     from .report import draw_curves  # matplotlib takes a second to import
 
     draw_curves(curves, path)
@@ -138,7 +138,7 @@ def plot_curves(curves: Curves, path: Path) -> None:
 def draw_report(
     curves: Curves, folder: Path, test: Dataset, predicted: NDArray[Any], spec: Data
 ) -> list[Path]:
-    """Draw the images of ``--report``; return their files."""
+    """Draw the images of ``--report``; return their paths."""
     from .report import write_report
 
     return write_report(folder, curves, test, predicted, spec)
@@ -148,7 +148,8 @@ def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
     """Return the `Checkpointer` of ``--checkpoint``, or None without that option.
 
     Raises:
-        click.UsageError: ``--resume`` has no folder, or the folder has checkpoints of another run.
+        click.UsageError: ``--resume`` is used without ``--checkpoint``, or ``--checkpoint`` names a
+            folder with checkpoints and ``--resume`` is missing.
     """
     if folder is None:
         if resume:
@@ -163,7 +164,7 @@ def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
 
 
 class Run(NamedTuple):
-    """The parts of the checkpoints of a run."""
+    """Hold the objects that a checkpoint stores."""
 
     model: Model
     optimizer: Adam
@@ -178,19 +179,19 @@ def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpoint
         False if a checkpoint could not be written.
 
     Raises:
-        click.exceptions.Exit: Ctrl-C was pressed, and a checkpoint was written.
+        click.exceptions.Exit: Ctrl-C stopped the training; a checkpoint was written if possible.
     """
     curves, steps = run.curves, len(run.loader)
     unsaved: list[int] = []
 
     def save_checkpoint() -> Path | None:
-        """Write a checkpoint; return its path, or None if that is impossible or not asked for."""
+        """Write a checkpoint and return its path; return None if it failed or is not wanted."""
         if checkpoints is None:
             return None
         step = curves.epochs * steps + run.loader.iteration
         newest = max(
             checkpoints.steps(), default=-1
-        )  # larger than ``step`` if batches were smaller then
+        )  # exceeds ``step`` if batches were smaller before
         try:
             return checkpoints.save(max(step, newest + 1), **run._asdict())
         except OSError as error:
@@ -231,9 +232,10 @@ def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpoint
 
 @contextmanager
 def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether Ctrl-C was pressed, in a run with checkpoints.
+    """Yield a function that returns whether Ctrl-C was pressed.
 
-    Pressing Ctrl-C twice stops at once. Without checkpoints, pressing it once does.
+    With checkpoints, the second Ctrl-C stops the training at once. Without checkpoints, the first
+    Ctrl-C does, and the function returns False.
     """
     pressed = False
 
@@ -255,9 +257,9 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
 
 @contextmanager
 def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """Yield a function to call after each step, and one that prints a line.
+    """Yield a function to call after each step, and a function that prints a line.
 
-    On a terminal, a progress bar is shown below the lines.
+    On a terminal, show a progress bar below the lines.
     """
     console = Console()
     if not console.is_terminal:

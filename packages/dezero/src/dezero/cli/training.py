@@ -1,4 +1,4 @@
-"""Train or evaluate a model on one pass over the data."""
+"""Train or evaluate a model in one pass over the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dezero_nn.layers.training import without_flags
 
 @dataclass
 class Curves:
-    """Loss and accuracy of each epoch on the training and test data, as a part of checkpoints.
+    """Store the loss and accuracy of each epoch, on training and test data, for checkpoints.
 
     ``loss_sum`` and ``hits`` are sums over the examples of the current epoch.
     """
@@ -32,11 +32,11 @@ class Curves:
 
     @property
     def epochs(self) -> int:
-        """The number of complete epochs."""
+        """Return the number of complete epochs."""
         return len(self.test_loss)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all values, for a checkpoint."""
+        """Return all values to store in a checkpoint."""
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -51,10 +51,10 @@ def train_epoch(
     curves: Curves,
     step_done: Callable[[], None],
 ) -> None:
-    """Update ``model`` on every remaining batch; append the means over the epoch to ``curves``.
+    """Train on the remaining batches of an epoch; append its mean loss and accuracy to ``curves``.
 
-    A model in evaluation mode is switched to training mode. In a model that is in training mode
-    already, layers in evaluation mode stay so.
+    A model in evaluation mode is switched to training mode. If the model is in training mode
+    already, its layers keep their modes.
     """
     if not model.training:
         model.train()
@@ -73,7 +73,7 @@ def train_epoch(
 
 
 def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
-    """Return the mean loss and accuracy of ``model``, without updating it."""
+    """Return the mean loss and accuracy of ``model`` without training it."""
     losses = hits = 0.0
     with no_grad(), test_mode(), without_flags():
         for x, t in batches:

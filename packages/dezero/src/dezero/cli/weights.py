@@ -1,4 +1,4 @@
-"""The command ``dezero weights``: list, verify and convert weight files."""
+"""Define the command ``dezero weights``, which lists, verifies and converts weight files."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def read(file: Path, max_bytes: int) -> Stored:
 
 
 def total(stored: Stored) -> str:
-    """Return the number of arrays and their size, for a message."""
+    """Return a text with the number of arrays and their total size."""
     size = sum(x.nbytes for x in stored.arrays.values())
     return f"{len(stored.arrays)} arrays, {size / 2**20:.1f} MB"
