@@ -1,3 +1,3 @@
-"""The version, shared in lockstep by all distributions."""
+"""Define the version, which all distributions of DeZero share."""
 
 __version__ = "0.1.0"
