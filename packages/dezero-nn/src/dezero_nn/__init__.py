@@ -1,8 +1,8 @@
-"""Layers, losses, models and optimizers for DeZero."""
+"""Provide the layers, losses, models and optimizers of DeZero."""
 
 from . import functions, layers, models, optimizers
 from .__about__ import __version__
-from .functions import *  # noqa: F403 (their __all__ says what)
+from .functions import *  # noqa: F403 (the source modules define __all__)
 from .layers import *  # noqa: F403
 from .models import *  # noqa: F403
 from .optimizers import *  # noqa: F403

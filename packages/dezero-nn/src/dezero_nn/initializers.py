@@ -1,6 +1,7 @@
-"""Initialisers draw weights from a normal distribution, whose variance depends on the layer.
+"""Define initialisers, which draw weights from a normal distribution.
 
-They draw on the host, so that a seed gives the same weights on every backend.
+The variance depends on the size of the layer. Weights are drawn on the host, so that a seed gives
+the same weights on every backend.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ __all__ = ["He", "Initializer", "LeCun", "Xavier"]
 
 
 class Initializer:
-    """Base of initialisers. Subclasses define ``deviation``.
+    """Base class of initialisers. Subclasses define ``deviation``.
 
     Args:
         generator: a ``numpy.random.Generator`` that draws the weights; DeZero's own (see
@@ -28,7 +29,8 @@ class Initializer:
 
         Args:
             shape: shape of the weights.
-            fan_in: the number of inputs of one output; an average for a transposed convolution.
+            fan_in: the number of inputs that one output depends on; an average for a transposed
+                convolution.
             fan_out: the number of outputs that one input contributes to.
             dtype: name of the dtype.
         """
@@ -40,21 +42,21 @@ class Initializer:
 
 
 class LeCun(Initializer):
-    """Draw with variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
+    """Use variance 1 / fan_in, as in the book (LeCun et al., "Efficient BackProp", 1998)."""
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
         return float((fan_in or 1) ** -0.5)
 
 
 class He(Initializer):
-    """Draw with variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
+    """Use variance 2 / fan_in, for relu (He et al., "Delving Deep into Rectifiers", 2015)."""
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
         return float((2 / (fan_in or 1)) ** 0.5)
 
 
 class Xavier(Initializer):
-    """Draw with variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
+    """Use variance 2 / (fan_in + fan_out), for tanh (Glorot and Bengio, 2010)."""
 
     def deviation(self, fan_in: float, fan_out: int) -> float:
         return float((2 / (fan_in + fan_out or 1)) ** 0.5)

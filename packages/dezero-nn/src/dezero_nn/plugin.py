@@ -11,7 +11,7 @@ __all__ = ["DEZERO_API", "dezero_kernels"]
 
 @hookimpl
 def dezero_kernels() -> list[Any]:
-    """The NumPy kernels of `dezero_nn.kernels`."""
+    """Return the NumPy kernels of `dezero_nn.kernels`."""
     from .kernels import all_kernels
 
     return all_kernels()

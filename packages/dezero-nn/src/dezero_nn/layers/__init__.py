@@ -1,4 +1,4 @@
-"""Layers: parameters, and the functions that use them."""
+"""Define layers, which hold parameters and compute outputs from inputs."""
 
 from typing import TYPE_CHECKING
 

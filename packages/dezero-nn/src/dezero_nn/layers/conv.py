@@ -1,4 +1,4 @@
-"""Convolutional layers: the convolution and its transpose."""
+"""Define the layers `Conv2d` and `Deconv2d`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .weighted import Weighted
 
 
 class Convolution(Weighted):
-    """Base of `Conv2d` and `Deconv2d`: layers with filters that slide over images.
+    """Base class of `Conv2d` and `Deconv2d`, layers with filters that slide over images.
 
     Args:
         out_channels: channels of the output.
@@ -28,7 +28,7 @@ class Convolution(Weighted):
         stride: pixels from one position of a filter to the next, an integer or a pair (default 1).
         pad: zeros added on each side of the images, an integer or a pair (default 0).
         nobias: leave ``b`` out (default False).
-        dtype: dtype of the parameters, by name or as NumPy's (default float32).
+        dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
         in_channels: channels of the input; taken from the first input if None.
         dilation: pixels from one kernel position to the next, an integer or a pair (default 1).
         groups: the number of groups of channels that are convolved separately (default 1).
@@ -64,7 +64,7 @@ class Convolution(Weighted):
         raise NotImplementedError(f"{type(self).__name__} must define W_shape")
 
     def _init_W(self, in_channels: int, backend: ArrayBackend) -> None:
-        """Create ``W`` for images with these channels, on a backend."""
+        """Create ``W`` on a backend, for images with ``in_channels`` channels."""
         G = self.groups
         require_groups(type(self).__name__, G, in_channels, self.out_channels)
         self.in_channels = in_channels
@@ -73,7 +73,7 @@ class Convolution(Weighted):
         self.draw_W((*self.W_shape(in_channels), *self.kernel_size), fan_in, fan_out, backend)
 
     def taps_of_output(self) -> float:
-        """Return how many kernel positions contribute to an output, for each input channel."""
+        """Return the number of kernel positions per input channel that contribute to one output."""
         return math.prod(self.kernel_size)
 
     def prepared(self, x: Operand) -> Variable:
@@ -89,7 +89,7 @@ class Convolution(Weighted):
 
 
 class Conv2d(Convolution):
-    """Convolve images with filters and add a bias (book step 57); arguments as `Convolution`.
+    """Convolve images with filters and add a bias (book step 57); arguments as for `Convolution`.
 
     Attributes:
         W: shape (OC, C / groups, KH, KW).
@@ -109,13 +109,13 @@ class Conv2d(Convolution):
 
 
 class Deconv2d(Convolution):
-    """Apply the transpose of a convolution, and add a bias; arguments as `Convolution`.
+    """Apply the transpose of a convolution, and add a bias; arguments as for `Convolution`.
 
     Each element of x adds a filter, multiplied by that element, to the output.
 
     Attributes:
-        W: shape (C, OC / groups, KH, KW). Normal numbers with, by default, the variance
-            ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
+        W: shape (C, OC / groups, KH, KW). Drawn from a normal distribution, by default with
+            variance ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
         b: shape (OC,), zeros; None with ``nobias``.
 
     With stride (SH, SW), inputs are SH rows and SW columns apart in the output. On average, only

@@ -1,4 +1,4 @@
-"""Dropout, the layer that calls `dezero_nn.functions.dropout`."""
+"""Define `Dropout`, the layer that calls `dezero_nn.functions.dropout`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EmbedID, the layer with a table of embeddings."""
+"""Define `EmbedID`, the embedding layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EmbedID(Layer):
     Args:
         in_size: the number of ids, V.
         out_size: length of the vectors, D.
-        dtype: dtype of the table, by name or as NumPy's (default float32).
+        dtype: dtype of the table, a name or a NumPy dtype (default float32).
         generator: a ``numpy.random.Generator`` that draws ``W``; DeZero's own if None.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Layer: the base of everything that has parameters."""
+"""Define `Layer`, the base class of everything that has parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .printing import described
 from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
-"""Attributes in which a layer stores its last call; subclasses do not use these names."""
+"""Names of the attributes that store a layer's last call; subclasses must not use them."""
 
 STORED = Parameter, Buffer
 """Types of attributes that are saved with the weights."""
@@ -28,11 +28,11 @@ STORED = Parameter, Buffer
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
-"""A function that each layer of this context calls with itself and its outputs; see `summary`."""
+"""A function that each layer calls with itself and its outputs, or None; `summary` sets it."""
 
 
 class LastCall:
-    """The inputs or outputs of a layer's last call; an attribute of that name takes precedence."""
+    """Descriptor of the inputs or outputs of a layer's last call; an attribute may override it."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -42,11 +42,10 @@ class LastCall:
 
 
 class Layer:
-    """Base of everything with parameters (book step 44). Subclasses define ``forward``.
+    """Base class of everything with parameters (book step 44). Subclasses define ``forward``.
 
-    A layer has the Parameters and Buffers that are its attributes, and those of the layers that are
-    its attributes, also inside lists, tuples and dictionaries, in the order in which the attributes
-    were set.
+    A layer contains the Parameters, Buffers and layers that are its attributes or are in lists,
+    tuples and dictionaries among its attributes, in the order in which the attributes were set.
 
     Attributes:
         inputs, outputs: weak references to the inputs and outputs of the last call:
@@ -55,7 +54,7 @@ class Layer:
         training: whether the layer behaves as in training: the flag that `train` or `eval` set,
             or ``Config.train`` if neither was called.
 
-    A subclass may use these names, and those of methods, for other attributes.
+    A subclass may use these names, and the names of methods, for its own attributes.
     """
 
     _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers that cannot be None
@@ -74,17 +73,17 @@ class Layer:
         return super().__new__(cls)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Variable:
-        """Run ``forward``; add the path of this layer to an error of DeZero.
+        """Run ``forward``; if it raises a DeZero error, add the path of this layer to the message.
 
-        A result of several Variables is typed as one Variable too, because type checkers allow
-        programs to unpack and index it.
+        The return type is Variable even if ``forward`` returns several Variables, because type
+        checkers allow programs to unpack and index a Variable.
         """
         state = vars(self)
         mode = state.get(FLAG)
         try:
             if mode is None or mode is Config.train or not flags_apply():
                 result = self.forward(*inputs, **settings)
-            else:  # functions that forward calls must see the flag too
+            else:  # functions that forward calls must use the flag too
                 result = MODES[mode].call(self.forward, *inputs, **settings)
         except DezeroError as error:
             self._add_to_path(error)
@@ -116,7 +115,7 @@ class Layer:
         return described(self, ())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes for copies and pickles: all but the record of the last call."""
+        """Return all attributes except the record of the last call, for copies and pickles."""
         return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
@@ -135,7 +134,7 @@ class Layer:
         return named_params(self)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        """Return the arrays of PyTorch's equivalent layer, by the keys of this layer.
+        """Describe the arrays of PyTorch's equivalent layer, by the keys of this layer.
 
         A layer that only contains other layers returns an empty dictionary, because they return
         their own arrays. `dezero_io.load_pytorch_weights` calls this.
@@ -162,10 +161,10 @@ class Layer:
 
         Functions that ``forward`` calls, such as ``dropout``, use the flag of the innermost running
         layer that has one. So do layers without a flag, such as those added to the model later.
-        Copies and pickles keep the flags; files of weights do not.
+        Copies and pickles keep the flags; weight files do not.
 
         As in PyTorch, if the class of a sublayer defines ``train(self, mode)``, that method is
-        called, so that it can keep a part of the sublayer in evaluation.
+        called, so that it can keep a part of the sublayer in evaluation mode.
 
         Args:
             mode: True for training, False for evaluation; None removes the flags, so that
@@ -230,13 +229,13 @@ class Layer:
 
 
 def has_own_train(layer: Layer) -> bool:
-    """Return whether a layer's class overrides ``train(mode)`` rather than reusing the name."""
+    """Return whether a layer's class has its own ``train`` method, with a parameter ``mode``."""
     method = getattr(type(layer), "train", None)
     return method is not Layer.train and takes_mode(method)
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
-    """Return weak references to Variables and arrays; None for objects without, such as numbers."""
+    """Return a weak reference to each value, or None for values such as numbers."""
     try:
         return tuple([ref(x) for x in xs])
     except TypeError:
@@ -247,8 +246,8 @@ def require_variable(layer: Layer, name: str, value: object) -> None:
     """Raise `ArgumentTypeError` for a value that cannot replace a Parameter or Buffer.
 
     An array would be neither trained nor saved. A Variable may replace a Parameter, so that
-    weights can be computed from others. An optional parameter may become None, and a Parameter
-    again.
+    weights can be computed from other weights. An optional parameter may be set to None, and later
+    to a Parameter.
     """
     current, cls = vars(layer).get(name), type(layer)
     expected = type(current).__name__ if isinstance(current, STORED) else "Parameter"

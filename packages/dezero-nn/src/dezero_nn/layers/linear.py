@@ -1,4 +1,4 @@
-"""Linear: the fully connected layer."""
+"""Define `Linear`, the fully connected layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Linear(Weighted):
     Args:
         out_size: length of the last axis of the output.
         nobias: leave ``b`` out (default False).
-        dtype: dtype of the parameters, by name or as NumPy's (default float32).
+        dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
         in_size: length of the last axis of the input; taken from the first input if None.
         initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
 
@@ -46,7 +46,7 @@ class Linear(Weighted):
             self._init_W(as_integer("Linear", "in_size", in_size, 1), default_backend())
 
     def _init_W(self, in_size: int, backend: ArrayBackend) -> None:
-        """Create ``W`` for inputs of a length, on a backend."""
+        """Create ``W`` on a backend, for inputs of length ``in_size``."""
         self.in_size = in_size
         self.draw_W((in_size, self.out_size), in_size, self.out_size, backend)
 

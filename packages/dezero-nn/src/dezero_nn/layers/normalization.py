@@ -1,4 +1,4 @@
-"""Layers that normalise: BatchNorm and LayerNorm."""
+"""Define the layers `BatchNorm` and `LayerNorm`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATISTICS = {
     "gamma": "weight",
     "beta": "bias",
 }
-"""Names of batch normalisation's arrays here, and in PyTorch."""
+"""PyTorch's names of the arrays of batch normalisation, by DeZero's names."""
 
 
 class BatchNorm(Layer):
@@ -35,13 +35,13 @@ class BatchNorm(Layer):
         gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
             and 0.
 
-    All are created at the first input, on its device, in the dtype below. Many programs create all
-    weights by running one example. The first input may therefore have one value per channel, if
-    other layers computed it or if it comes inside of `no_grad`; this pass then uses the running
-    statistics. Later, training with one value per channel is an error.
+    All are created at the first input, on its device, with ``dtype``. Many programs run one example
+    to create all weights. The first input may therefore have one value per channel if other layers
+    computed it, or under `no_grad`; this pass uses the running statistics. After that, training
+    with one value per channel is an error.
 
     Args:
-        dtype: dtype of parameters and statistics, by name or as NumPy's (default float32).
+        dtype: dtype of parameters and statistics, a name or a NumPy dtype (default float32).
     """
 
     _needed = tuple(STATISTICS)
@@ -77,7 +77,7 @@ class BatchNorm(Layer):
             create_once(arrays, partial(self._init_params, x))
             is_computed = x.creator is not None or not Config.enable_backprop
             if x.size == x.shape[1] and is_computed:
-                with test_mode():  # a pass that only creates the weights, as in the book's GAN
+                with test_mode():  # this pass only creates the weights, as in the book's GAN
                     return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
         return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
 
@@ -86,16 +86,16 @@ class LayerNorm(Layer):
     """Normalise each example over its last axes; see `dezero_nn.functions.layer_norm`.
 
     Args:
-        shape: lengths of those axes, an integer or a sequence; the last axis of the first input if
-            None.
+        shape: lengths of the normalised axes, an integer or a sequence; the last axis of the first
+            input if None.
         eps: added to the variance (default 1e-5).
-        dtype: dtype of the parameters, by name or as NumPy's (default float32).
+        dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
 
     Raises:
         ArgumentError: ``eps`` is not in [0, 1).
 
     Attributes:
-        gamma, beta: Parameters of that shape, initially 1 and 0, created at the first input on
+        gamma, beta: Parameters, shape ``shape``, initially 1 and 0, created at the first input on
             its device.
     """
 

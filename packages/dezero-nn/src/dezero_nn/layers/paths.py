@@ -1,4 +1,4 @@
-"""Find the sublayers of a layer, and the paths of their names."""
+"""Find the sublayers of a layer, and the attribute paths to them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from dezero_core.state import CONTAINER, LAYER, children, kind_of
 
 Layer = Any
-"""A `dezero_nn.layers.layer.Layer`, which imports this file."""
+"""Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
 
 
 def sublayers(layer: Layer) -> dict[str, Layer]:
     """Return the direct sublayers by name, each once, also from lists and dictionaries.
 
-    As in keys, the name of an attribute takes precedence over that in a list. Layers are compared
-    by identity: a subclass may define ``__eq__``, as dataclasses do.
+    If a layer is both an attribute and an item of a list, the attribute's name is used, as in keys.
+    Layers are compared by identity, because a subclass may define ``__eq__``, as dataclasses do.
     """
     names: dict[int, tuple[str, Layer]] = {}
     for name, child in _branches(layer, ""):
@@ -26,7 +26,7 @@ def sublayers(layer: Layer) -> dict[str, Layer]:
 
 
 def _branches(node: object, path: str) -> Iterator[tuple[str, Layer]]:
-    """Yield the path and layer of each layer in the attributes or items of ``node``."""
+    """Yield each layer in the attributes or items of ``node``, with its path."""
     for name, child in children(node):
         if kind_of(child) == LAYER:
             yield path + name, child
@@ -35,7 +35,7 @@ def _branches(node: object, path: str) -> Iterator[tuple[str, Layer]]:
 
 
 def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
-    """Return the path of attributes from ``layer`` to ``below``; empty if there is none."""
+    """Return the attribute path from ``layer`` to ``below``, or an empty string."""
     direct = sublayers(layer)
     for name, child in direct.items():
         if child is below:

@@ -13,11 +13,11 @@ from dezero_core.state import attributes
 from .paths import sublayers
 
 Layer = Any
-"""A `dezero_nn.layers.layer.Layer`, which imports this file."""
+"""Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
 
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:
-    """Format a layer as a tree: settings, shapes of parameters, and sublayers."""
+    """Format a layer as a tree with its settings, parameter shapes and sublayers."""
     if any(layer is other for other in above):
         return f"{type(layer).__name__}(...)"
     settings = ", ".join(f"{name}={value}" for name, value in settings_of(layer).items())
@@ -49,7 +49,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
 
 
 def below(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """Yield the direct sublayers by name, and functions set as attributes, in order."""
+    """Yield the direct sublayers and the functions among the attributes by name, in order."""
     children = sublayers(layer)
     arguments = signature_of(type(layer).__init__).parameters
     for name, value in attributes(layer).items():

@@ -1,4 +1,4 @@
-"""Recurrent layers, whose output also depends on earlier inputs."""
+"""Define recurrent layers, whose output also depends on earlier inputs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from .linear import Linear
 
 
 class Recurrent(Layer):
-    """Base of layers that store a state ``h``, shape (N, hidden), from one call to the next.
+    """Base class of layers that store a state ``h``, shape (N, hidden), between calls.
 
-    The input is one step of N sequences, shape (N, in), and the output the state; or the input is
-    T steps, shape (T, N, in), and the output the states after each step, shape (T, N, hidden).
+    If the input is one step of N sequences, shape (N, in), the output is the new state. If the
+    input is T steps, shape (T, N, in), the output is the state after each step, shape (T, N,
+    hidden).
 
     The state holds the graph of all earlier calls: cut it with ``unchain_backward()`` from time to
     time. ``reset_state()`` begins a new sequence. Copies have no state.
@@ -35,7 +36,7 @@ class Recurrent(Layer):
         self.reset_state()
 
     def reset_state(self) -> None:
-        """Drop the state, before a new sequence."""
+        """Drop the state; call this before each new sequence."""
         self.h: Variable | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class Recurrent(Layer):
         return self.sequence(x) if is_sequence else self.step(x)
 
     def step(self, x: Variable) -> Variable:
-        """Return the new state, for ``x`` of shape (N, in) and the old state."""
+        """Update the state from one step ``x``, shape (N, in), and return it."""
         raise NotImplementedError(f"{type(self).__name__} has no step(x)")
 
     def sequence(self, x: Variable) -> Variable:
@@ -66,11 +67,11 @@ class RNN(Recurrent):
     """Elman network: h = tanh(x2h(x) + h2h(h)) (book step 59).
 
     Args:
-        hidden_size: length of the rows of the state.
-        in_size: length of the rows of the input; taken from the first input if None.
+        hidden_size: size of the state.
+        in_size: size of the input; taken from the first input if None.
 
     Attributes:
-        x2h, h2h: `Linear`, the second without bias.
+        x2h, h2h: `Linear`; h2h has no bias.
         h: the state, shape (N, hidden), or None.
     """
 
@@ -97,8 +98,8 @@ class LSTM(Recurrent):
     Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; book step 60.
 
     Args:
-        hidden_size: length of the rows of the state.
-        in_size: length of the rows of the input; taken from the first input if None.
+        hidden_size: size of the state.
+        in_size: size of the input; taken from the first input if None.
 
     Attributes:
         x2f, x2i, x2o, x2u: `Linear`, from the input to the gates.
@@ -126,7 +127,7 @@ class LSTM(Recurrent):
         from_h = [self.h2f, self.h2i, self.h2o, self.h2u]
         if self.h is None and not are_linear(from_h, bias=False):
             self.h = self.c = zeros_for(i, i.shape, i)
-        if self.h is None or self.c is None:  # no state: f has nothing to multiply
+        if self.h is None or self.c is None:  # no state yet, so nothing to forget
             self.c = sigmoid(i) * tanh(u)
         else:
             f, i = f + self.h2f(self.h), i + self.h2i(self.h)
@@ -139,7 +140,7 @@ class LSTM(Recurrent):
         from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
         if not (are_linear(from_x, bias=True) and are_linear(from_h, bias=False)):
-            return super().sequence(x)  # a gate was replaced, so the formula below does not apply
+            return super().sequence(x)  # a gate was replaced, so the code below does not apply
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x if gate.b is not None]), self.h, self.c
@@ -157,13 +158,13 @@ class GRU(Recurrent):
     gate applied after the matmul, as in PyTorch and cuDNN.
 
     Args:
-        hidden_size: length of the rows of the state.
-        in_size: length of the rows of the input; taken from the first input if None.
+        hidden_size: size of the state.
+        in_size: size of the input; taken from the first input if None.
 
     Attributes:
         x2r, x2z, x2n, h2n: `Linear`.
         h2r, h2z: `Linear` without bias.
-        h: the state, shape (N, hidden), or None: zeros.
+        h: the state, shape (N, hidden), or None, which stands for zeros.
     """
 
     def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
@@ -174,7 +175,7 @@ class GRU(Recurrent):
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         arrays = pytorch_gates("rzn", self.hidden_size, self.x2r.in_size)
-        n = arrays["x2n/b"]  # a separate bias: the reset gate multiplies that of the state
+        n = arrays["x2n/b"]  # PyTorch's second bias is separate: the reset gate multiplies it
         arrays["x2n/b"] = replace(n, names=("bias_ih_l0",))
         arrays["h2n/b"] = replace(n, names=("bias_hh_l0",))
         return arrays
@@ -189,9 +190,9 @@ class GRU(Recurrent):
 
 
 def are_linear(gates: list[Linear], bias: bool) -> bool:
-    """Return whether all gates are still plain `Linear` layers, with or without a bias.
+    """Return whether all gates are plain `Linear` layers, with a bias or without one.
 
-    Gates without a bias are those of the state; their weights must exist too.
+    Layers without a bias take the state as input; their weights must already exist.
     """
     if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
         return False
@@ -199,21 +200,21 @@ def are_linear(gates: list[Linear], bias: bool) -> bool:
 
 
 def from_input(gates: int, hidden_size: int, in_size: int | None) -> list[Linear]:
-    """Create a layer for each gate, from the input to the state."""
+    """Create the `Linear` layers from the input to the gates."""
     return [Linear(hidden_size, in_size=in_size) for _ in range(gates)]
 
 
 def from_state(gates: int, hidden_size: int) -> list[Linear]:
-    """Create a layer for each gate, from the state to itself."""
+    """Create the `Linear` layers from the state to the gates, without bias."""
     return [Linear(hidden_size, nobias=True, in_size=hidden_size) for _ in range(gates)]
 
 
 def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str, PyTorchArray]:
-    """Return PyTorch's arrays of a recurrent layer, which stack the gates along the first axis.
+    """Describe the arrays of PyTorch's recurrent layer, which stack the gates along the first axis.
 
     Args:
-        gates: the last letters of DeZero's names of the gates, in PyTorch's order.
-        hidden_size, in_size: the lengths of the state and of the input rows.
+        gates: the letters of the gates, such as "ifuo", in PyTorch's order.
+        hidden_size, in_size: the sizes of the state and of the input.
     """
     rows, parts = len(gates) * hidden_size, len(gates)
     arrays: dict[str, PyTorchArray] = {}
@@ -228,6 +229,6 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
 
 
 def zeros_for(x: Variable, shape: tuple[int, ...], like: Variable) -> Variable:
-    """Return zeros on the device of ``x``, in its dtype, or in that of ``like`` for integers."""
+    """Return zeros on the device of ``x``, in its dtype or, for integers, in that of ``like``."""
     zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
     return as_variable(as_floating(zeros, like))

@@ -1,4 +1,4 @@
-"""The flag of each layer that ``train()`` and ``eval()`` set."""
+"""Define the training flag of layers, which ``train()`` and ``eval()`` set."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from dezero_core.errors import ArgumentError
 from dezero_core.hints import signature_of
 
 Layer = Any
-"""A `dezero_nn.layers.layer.Layer`, which imports this file."""
+"""Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
 
 FLAG = "_dezero_training"
-"""The attribute that holds the flag: True, False, or None, which counts as no flag."""
+"""Name of the attribute that holds the flag: True, False, or None for no flag."""
 
 MODES = {mode: Block(train, mode) for mode in (True, False)}
-"""For each flag, a block in which it is the value of ``Config.train``, for functions."""
+"""For each flag, a context manager that sets ``Config.train`` for the functions a layer calls."""
 
 _flags_apply = Setting("flags_apply", True)
 flags_apply = _flags_apply.get
 
 
 def without_flags() -> Block[bool]:
-    """Return a block in which layers ignore their flags and use ``Config.train``.
+    """Return a context manager in which layers ignore their flags and use ``Config.train``.
 
-    The evaluations of this library use it, because `test_mode` alone does not change a layer on
-    which ``train()`` was called.
+    DeZero evaluates models in it, because `test_mode` alone does not change a layer on which
+    ``train()`` was called.
     """
     return Block(_flags_apply, False)
 
 
 class Training:
-    """The attribute ``training`` of layers; a subclass may use the name for another value.
+    """Descriptor of the attribute ``training``; a subclass may use the name for another value.
 
-    Reading returns the flag, or ``Config.train`` if there is none. Assigning a truth value sets
-    the flag of this layer alone. But True does not create a flag: a layer without a flag trains
-    anyway, and a subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1 count
-    as truth values. Any other value is stored like an ordinary attribute.
+    Reading returns the flag, or ``Config.train`` if there is none. Assigning True or False sets the
+    flag of this layer only. Assigning True to a layer without a flag changes nothing, so that a
+    subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1 count as True or
+    False. Any other value is stored like an ordinary attribute.
     """
 
     def __get__(self, layer: Any, owner: type) -> Any:
-        if layer is None:  # an error, so that dataclasses see no default for a field
+        if layer is None:  # raise, so that dataclasses see no default for the field
             raise AttributeError(f"type object {owner.__name__!r} has no attribute 'training'")
         state = vars(layer)
         if "training" in state:
@@ -87,7 +87,7 @@ def require_mode(name: str, mode: object) -> bool | None:
         return None if mode is None else bool(mode)
     raise ArgumentError(
         f"{name}.train: mode is {shortened(mode)}; expected True, False, or None to follow "
-        "Config.train. A step of training is loss.backward() and optimizer.update()"
+        "Config.train. A training step is loss.backward() and optimizer.update()"
     )
 
 

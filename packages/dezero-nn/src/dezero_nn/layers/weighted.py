@@ -1,4 +1,4 @@
-"""Weighted: the base of layers with a weight and a bias."""
+"""Define `Weighted`, the base class of layers with a weight and a bias."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .layer import Layer
 
 
 def require_bool(op: str, name: str, value: object, advice: str) -> None:
-    """Raise `ArgumentError` unless an argument is a bool, of Python or an array library."""
+    """Raise `ArgumentError` unless an argument is a bool of Python or of an array library."""
     if not isinstance(value, bool) and getattr(value, "dtype", None) != "bool":
         raise ArgumentError(f"{op}: {name} must be True or False, got {value!r}; {advice}")
 
 
 class Weighted(Layer):
-    """Base of layers with a weight ``W``, often created at the first input, and a bias ``b``.
+    """Base class of layers with a weight ``W``, often created at the first input, and a bias ``b``.
 
     Args:
         out_size: length of ``b``.
         nobias: leave ``b`` out.
-        dtype: dtype of the parameters, by name or as NumPy's.
+        dtype: dtype of the parameters, a name or a NumPy dtype.
         initializer: draws ``W``; `LeCun` if None.
 
     Raises:
@@ -57,7 +57,7 @@ class Weighted(Layer):
     def pytorch_pair(
         self, weight: tuple[int | None, ...], out_size: int, transposed: bool = False
     ) -> dict[str, PyTorchArray]:
-        """Return the arrays of PyTorch's layer, whose weight has the shape ``weight``."""
+        """Describe the arrays of PyTorch's layer, whose weight has the shape ``weight``."""
         arrays = {"W": PyTorchArray(("weight",), weight, transposed)}
         if self.b is not None:
             arrays["b"] = PyTorchArray(("bias",), (out_size,))
@@ -68,11 +68,11 @@ def parameter_dtype(owner: str, dtype: object) -> str:
     """Return the name of a dtype for parameters.
 
     Args:
-        owner: the layer, for the message.
+        owner: the name of the layer, for the error message.
         dtype: a name, a dtype or a type; its byte order is ignored.
 
     Raises:
-        ArgumentError: it is not a real floating dtype of the default backend.
+        ArgumentError: ``dtype`` is not a real floating dtype of the default backend.
     """
     backend, name = default_backend(), dtype_name(dtype)
     try:
