@@ -1,4 +1,4 @@
-"""Models: layers that stand for whole networks."""
+"""Define models, layers that represent whole networks."""
 
 from typing import TYPE_CHECKING
 

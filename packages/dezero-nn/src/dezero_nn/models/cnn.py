@@ -1,4 +1,4 @@
-"""CNN, a small convolutional network."""
+"""Define `CNN`, a small convolutional network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CNN(Model):
     """Classify small images by two convolutions and two fully connected layers.
 
     The layers are: conv 3x3, relu, conv 3x3, relu, max pooling 2x2, dropout, fully connected, relu,
-    dropout, fully connected. Images are at least 6 pixels high and wide.
+    dropout, fully connected. Images must be at least 6 pixels high and wide.
 
     Args:
         out_size: number of classes.

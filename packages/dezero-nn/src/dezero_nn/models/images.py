@@ -1,4 +1,4 @@
-"""Convert pictures to the arrays that the published image models were trained with."""
+"""Convert images to the arrays that the published image models expect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BGR_MEAN = (103.939, 116.779, 123.68)
 def preprocess(
     image: Any, size: tuple[int, int] | None = (224, 224), dtype: DTypeLike = "float32"
 ) -> Any:
-    """Return a picture as the published weights of VGG16 and ResNet expect it.
+    """Convert an image to the array that the published weights of VGG16 and ResNet expect.
 
     Args:
         image: a PIL image; 16-bit grey (modes I;16 and I) is scaled to 8 bits, by 255/65535.
@@ -47,12 +47,13 @@ def preprocess(
 
 
 def eight_bits(image: Any) -> Any:
-    """Return a picture with 8 bits a channel; 16 bits are scaled by 255/65535 and rounded.
+    """Convert an image to 8 bits per channel; scale 16-bit values by 255/65535 and round them.
 
-    ``dezero_io.data.transforms`` has a copy of this function: no other package may import it.
+    ``dezero_io.data.transforms`` has a copy of this function, because the two packages do not
+    import each other.
 
     Raises:
-        ArgumentError: as `preprocess`.
+        ArgumentError: as for `preprocess`.
     """
     if not hasattr(image, "getbands"):
         raise ArgumentError(

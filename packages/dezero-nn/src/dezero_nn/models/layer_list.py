@@ -1,4 +1,4 @@
-"""Models that call their layers one after the other, and present them as a list."""
+"""Define models that call their layers one after the other and present them as a list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnyLayer = Callable[..., Any]
 
 
 class LayerList(MutableSequence[AnyLayer]):
-    """A list of the attributes ``l0``, ``l1``, ... of a model; changing either changes both.
+    """A list of the attributes ``l0``, ``l1``, ... of a model; a change to one changes the other.
 
     Items are layers, or functions such as ``relu``. Only the attributes store them. If an item is
     inserted into the list or removed from it, the items after it move to the next or the previous
@@ -131,7 +131,7 @@ class Layered(Model):
             in_order_of_calls(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickle, also an old one, which has a list of the layers too."""
+        """Restore a pickle; old pickles also have a list of the layers."""
         state = dict(state)
         is_ours = type(self).layers is Layered.layers
         layers = state.pop("layers", None) if is_ours else None
@@ -142,14 +142,14 @@ class Layered(Model):
 
 
 def layers_of(model: Model) -> dict[str, AnyLayer]:
-    """Return the attributes such as ``l12`` that can be called, in the order of their numbers."""
+    """Return the callable attributes named like ``l12``, in the order of their numbers."""
     items = list(vars(model).items())  # another thread may set an attribute meanwhile
     layers = {x: y for x, y in items if x[:1] == "l" and x[1:].isdecimal() and callable(y)}
     return {name: layers[name] for name in sorted(layers, key=number_of)}
 
 
 def in_order_of_calls(model: Model) -> None:
-    """Put the layers among the attributes in the order of calls, which parameters then have too."""
+    """Sort the layer attributes by number, so that parameters are listed in the order of calls."""
     state, ordered = vars(model), layers_of(model)
     if [name for name in state if name in ordered] != list(ordered):
         names = iter(ordered)

@@ -1,4 +1,4 @@
-"""MLP, the multi-layer perceptron."""
+"""Define `MLP`, the multi-layer perceptron."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MLP(Layered):
     Args:
         fc_output_sizes: output size of each layer; no activation follows the last.
         activation: the function between two layers (default sigmoid, as in the book).
-        in_size: length of the input rows; taken from the first input if None.
+        in_size: size of the input; taken from the first input if None.
 
     Raises:
         ArgumentError: the sizes are not a sequence, or the activation is not a function.

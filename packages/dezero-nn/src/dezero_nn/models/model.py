@@ -1,4 +1,4 @@
-"""Model: the base of layers that stand for a whole network."""
+"""Define `Model`, the base class of whole networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .summary import summary
 
 
 class Model(Layer):
-    """A layer that stands for a whole network (book step 45)."""
+    """A layer that represents a whole network (book step 45)."""
 
     def plot(self, *inputs: Any, to_file: str | os.PathLike[str] = "model.png") -> Any:
         """Run the model without changing Buffers; draw the graph of its output (book step 45).
@@ -36,7 +36,7 @@ class Model(Layer):
 
         Args:
             inputs, settings: the arguments of ``forward``, which runs once in test mode without a
-                graph, and thereby creates parameters that wait for the first input. If they are
-                omitted, the table has no output shapes, and marks such parameters.
+                graph. This creates the parameters whose shapes depend on the first input. If the
+                arguments are omitted, the table has no output shapes, and marks such parameters.
         """
         print(summary(self, *inputs, **settings))

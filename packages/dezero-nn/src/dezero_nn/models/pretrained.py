@@ -1,4 +1,4 @@
-"""Load published weights, with whatever package knows the file."""
+"""Load published weights through the installed package that knows the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def wants_published(op: str, pretrained: bool) -> bool:
     """Return whether a program asks for published weights.
 
     Raises:
-        ArgumentError: ``pretrained`` is not a bool, but perhaps a number of classes.
+        ArgumentError: ``pretrained`` is not a bool, for example a number of classes.
     """
     require_bool(op, "pretrained", pretrained, "for other classes replace the last layer")
     return pretrained

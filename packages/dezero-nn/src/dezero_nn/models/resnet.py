@@ -1,4 +1,4 @@
-"""ResNet, a network of blocks that add their result to their input."""
+"""Define `ResNet`, a network of residual blocks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 class Bottleneck(Layer):
     """Compute y = relu(x + f(x)), where f consists of three convolutions: 1x1, 3x3 and 1x1.
 
-    The first reduces the number of channels, and the last restores it.
+    The first convolution reduces the number of channels, and the last restores it.
 
     Args:
         mid_channels: channels between the convolutions.
         out_channels: channels of the output.
         stride: stride of the first convolution (default 1).
-        project: x has another shape than the output, so a 1x1 convolution is applied to it first
-            (default False).
+        project: whether a 1x1 convolution gives the added x the shape of the output (default
+            False).
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ResNet(Model):
     Inputs are those that `preprocess` returns, of shape (N, 3, H, W). Call ``eval()`` to classify.
 
     Raises:
-        ArgumentError: there is no such depth.
+        ArgumentError: ``n_layers`` is not 50, 101 or 152.
         PluginError, DataMissing: the weights cannot be loaded.
     """
 

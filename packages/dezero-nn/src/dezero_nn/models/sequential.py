@@ -1,4 +1,4 @@
-"""Sequential, which calls layers one after the other."""
+"""Define `Sequential`, which calls layers one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SqueezeNet, a network with few weights: convolutions first reduce the channels."""
+"""Define `SqueezeNet`, a network with few weights."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SqueezeNet(Model):
     Iandola et al., "SqueezeNet", 2016, version 1.0.
 
     Args:
-        pretrained: False (the default): no weights are published.
+        pretrained: must be False (the default), because no weights are published.
 
     Inputs have the shape (N, 3, H, W).
 

@@ -58,11 +58,11 @@ def output_shapes(
 ) -> dict[int, str]:
     """Run a model without a graph in test mode; return the shape of each layer's last output.
 
-    This creates parameters that wait for the first input. The states of recurrent layers are
-    restored afterwards.
+    This creates the parameters whose shapes depend on the first input. The states of recurrent
+    layers are restored afterwards.
 
     Returns:
-        the shapes, by the id of the layer.
+        the shapes, keyed by the ``id`` of the layer.
     """
     shapes: dict[int, str] = {}
 
@@ -92,7 +92,7 @@ def is_state(value: object) -> bool:
 
 
 def row_of(layer: Layer, name: str, output: str) -> tuple[str, ...]:
-    """Return the cells of one layer; only parameters in its own attributes count."""
+    """Return the table cells of one layer; parameters of its sublayers are not counted."""
     params = {name: x for name, x in attributes(layer).items() if isinstance(x, Parameter | Buffer)}
     shapes = ", ".join(f"{name} {shape_of(x)}" for name, x in params.items())
     count = sum(x.size for x in params.values() if x.data is not None)
