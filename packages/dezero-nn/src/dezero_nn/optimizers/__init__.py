@@ -1,4 +1,4 @@
-"""Optimizers, hooks that change gradients before an update, and learning-rate schedules."""
+"""Define optimizers, hooks that change gradients before an update, and learning-rate schedules."""
 
 from typing import TYPE_CHECKING
 

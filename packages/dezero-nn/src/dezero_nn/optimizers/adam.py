@@ -1,4 +1,4 @@
-"""Adam, and Adam with decoupled weight decay."""
+"""Define `Adam`, and `AdamW` with decoupled weight decay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .optimizer import Optimizer
 from .settings import setting
 
 ALPHA = float("0.001")
-"""The default, compared by identity: a 0.001 that the caller passes is another object."""
+"""The default of alpha; `one_rate` compares by identity to see whether a value was passed."""
 
 
 class Adam(Optimizer):
@@ -23,8 +23,8 @@ class Adam(Optimizer):
 
     Args:
         alpha: learning rate, the paper's step size; above 0 (default 0.001).
-        beta1: decay of m, from 0 and below 1 (default 0.9).
-        beta2: decay of v, from 0 and below 1 (default 0.999).
+        beta1: decay of m, in [0, 1) (default 0.9).
+        beta2: decay of v, in [0, 1) (default 0.999).
         eps: added to the denominator; at least 0 (default 1e-8).
         lr: another name for alpha; pass only one of them.
 
@@ -55,7 +55,7 @@ class Adam(Optimizer):
 
     @property
     def lr(self) -> float:
-        """The learning rate; reads and sets ``alpha``."""
+        """The learning rate, an alias of ``alpha``."""
         return self.alpha
 
     @lr.setter
@@ -66,7 +66,7 @@ class Adam(Optimizer):
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
-        # both sides of the division are multiplied by c: scaling numbers is cheaper than arrays
+        # both sides of the fraction are multiplied by c, which scales numbers instead of arrays
         c = (1 - self.beta2**t) ** 0.5
         return m / (v**0.5 + self.eps * c) * -(self.alpha * c / (1 - self.beta1**t))
 

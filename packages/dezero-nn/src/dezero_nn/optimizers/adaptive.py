@@ -1,4 +1,4 @@
-"""Optimizers with a step size for each element: AdaGrad, RMSprop and AdaDelta."""
+"""Define AdaGrad, RMSprop and AdaDelta, optimizers with a step size for each element."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .settings import setting
 
 
 class AdaGrad(Optimizer):
-    """Divide by the root of the sum of squares: h += g**2;  p -= lr * g / (sqrt(h) + eps).
+    """Divide g by the root of its sum of squares: h += g**2;  p -= lr * g / (sqrt(h) + eps).
 
     Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 12 (2011).
 
@@ -37,13 +37,13 @@ class AdaGrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Divide by the root of a running mean h of g**2: p -= lr * g / (sqrt(h) + eps).
+    """Divide g by the root of a running mean h of g**2: p -= lr * g / (sqrt(h) + eps).
 
     Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012.
 
     Args:
         lr: learning rate, above 0 (default 0.01).
-        rho: decay of the running mean, from 0 and below 1 (default 0.99).
+        rho: decay of the running mean, in [0, 1) (default 0.99).
         eps: added to the denominator; at least 0 (default 1e-8).
 
     Raises:
@@ -72,7 +72,7 @@ class AdaDelta(Optimizer):
     Both means are running means; the mean of d**2 excludes the current d. Zeiler, "ADADELTA", 2012.
 
     Args:
-        rho: decay of the running means, from 0 and below 1 (default 0.95).
+        rho: decay of the running means, in [0, 1) (default 0.95).
         eps: added to both means, so that the first changes are not 0; at least 0
             (default 1e-6).
 

@@ -1,7 +1,7 @@
-"""Hooks that change gradients before an update: pass them to `Optimizer.add_hook`.
+"""Define hooks that change gradients before an update: pass them to `Optimizer.add_hook`.
 
-A hook gives parameters new gradients. It never writes into an old one, because other Variables may
-share the array.
+A hook replaces gradients. It never writes to the array of a gradient, because other Variables may
+share it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class WeightDecay:
 
 
 class ClipGrad:
-    """Scale all gradients by one factor, so that their common norm is at most ``max_norm``.
+    """Scale all gradients by one factor, so that their global norm is at most ``max_norm``.
 
     The factor is computed on the device of the gradients, so the host does not wait for it.
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.

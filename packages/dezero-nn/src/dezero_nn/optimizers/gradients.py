@@ -1,4 +1,4 @@
-"""Find the parameters that have a gradient, and check that each gradient fits."""
+"""Find the parameters that have a gradient, and check shape, library and device of each."""
 
 from __future__ import annotations
 

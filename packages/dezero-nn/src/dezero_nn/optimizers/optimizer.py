@@ -1,4 +1,4 @@
-"""Optimizer: the base of classes that change parameters by their gradients."""
+"""Define `Optimizer`, the base class of optimizers."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ from .state import Stateful
 
 
 class Optimizer(Stateful):
-    """Base of all optimizers (book step 46). Subclasses define ``delta``, the update rule.
+    """Base class of all optimizers (book step 46). Subclasses define ``delta``, the update rule.
 
     `copy.deepcopy` and `pickle` copy the state, the hooks and the model together; copy
-    ``(model, optimizer)`` in one call to get both. `copy.copy` makes an optimizer of the same
-    model with a state and hooks of its own.
+    ``(model, optimizer)`` in one call to get both. `copy.copy` copies the state and the hooks, and
+    shares the model.
 
     Attributes:
         rate_name: the attribute that holds the learning rate, for schedules.
-        elementwise: whether ``delta`` computes each element from the same element of its arrays
-            alone, so that it may be called with a part of a parameter, or with several parameters
-            joined. A class that defines ``delta`` sets it too; the default is False.
+        elementwise: whether ``delta`` computes each element only from the elements at the same
+            position. It may then be called with a part of a parameter, or with several parameters
+            joined. A class that defines ``delta`` sets this too; the default is False.
         hooks: the functions that `add_hook` added.
     """
 
@@ -83,10 +83,10 @@ class Optimizer(Stateful):
         self.hooks: list[Callable[[list[Parameter]], None]] = []
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Convert NumPy numbers to Python's, which do not change the dtype of parameters.
+        """Convert NumPy numbers to Python numbers, which do not change the dtype of parameters.
 
         Raises:
-            MissingName: ``name`` is another framework's name of the learning rate.
+            MissingName: ``name`` is another framework's name for the learning rate.
         """
         if name in RATES and hasattr(self, self.rate_name) and name not in vars(self):
             if not hasattr(type(self), name):
@@ -108,7 +108,7 @@ class Optimizer(Stateful):
 
         Args:
             target: a model or layer, or a list or dictionary of layers and Parameters. Parameters
-                that it gets later are optimized too.
+                that are added to it later are optimized too.
 
         Raises:
             ArgumentTypeError: ``target`` is something else, such as a generator, or a list with
@@ -161,9 +161,9 @@ class Optimizer(Stateful):
         for hook in self.hooks:
             with on_device_of(*[p.data for p in params]):
                 hook(params)
-            params = self._with_gradients(params)  # a hook may have cleared some
+            params = self._with_gradients(params)  # a hook may have cleared gradients
         with updating():
-            if type(self).update_one is not Optimizer.update_one:  # as the book's subclasses do
+            if type(self).update_one is not Optimizer.update_one:  # as in the book
                 for param in params:
                     own_data(param)
                     self.update_one(param)
@@ -178,7 +178,8 @@ class Optimizer(Stateful):
     def update_one(self, param: Parameter) -> None:
         """Apply the update to one parameter; subclasses may override this instead of ``delta``.
 
-        `update` calls it when nothing else refers to ``param.data``, which may be written to.
+        `update` calls this only while nothing else refers to ``param.data``, so that this method
+        may write to it.
         """
         with updating():
             for group in grouped(with_gradients([param])):

@@ -1,4 +1,4 @@
-"""Phases of training: how the schedules of one optimizer share its learning rate."""
+"""Define `Phase`, in which the schedules of one optimizer share its learning rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .optimizer import Optimizer
 
 
 class Phase:
-    """The schedules that run side by side: the rate is a base rate times the factor of each.
+    """Schedules that run side by side; the rate is a base rate times all their factors.
 
     If a program sets the rate itself, the base rate changes so that the product is that rate.
 
@@ -19,7 +19,7 @@ class Phase:
         product: the rate that was set last.
         factors: the factors other than 1, by the number of the schedule in the phase.
         schedules: the number of schedules created in the phase.
-        ramp: the number of its only `WarmUp`, or None.
+        ramp: the number of the phase's `WarmUp`, or None.
         is_closed: whether the next schedule begins a new phase, because a schedule was stepped or
             the program set the rate.
     """
@@ -34,7 +34,7 @@ class Phase:
         """Change the base rate if the rate is no longer the product."""
         if rate == self.product:
             return
-        # A schedule that ended at 0 would keep every rate at 0; it counts again once it steps.
+        # A factor of 0 would keep every rate at 0. Its schedule adds a factor when it steps again.
         self.factors = {number: factor for number, factor in self.factors.items() if factor}
         self.base, self.product = rate / multiplied(self.factors), rate
         self.is_closed = True
@@ -47,7 +47,7 @@ class Phase:
 
 
 def multiplied(factors: dict[int, float]) -> float:
-    """Multiply factors in the order of their numbers, so that a resumed run has the same bits."""
+    """Multiply factors in the order of their numbers, so that a resumed run rounds the same."""
     return math.prod(factors[number] for number in sorted(factors))
 
 

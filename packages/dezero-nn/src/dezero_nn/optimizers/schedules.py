@@ -1,7 +1,7 @@
-"""Learning rates that change while training: by steps, along a cosine, after a warm-up.
+"""Define learning-rate schedules: step decay, cosine decay and warm-up.
 
 A schedule multiplies the learning rate of an optimizer by a factor for step t = 0, 1, 2... Call
-``step()`` after each update, or after each epoch, depending on what its numbers count. Schedules
+``step()`` after each update, or after each epoch, depending on the unit of its arguments. Schedules
 that are created before the first step run side by side, and their factors are multiplied::
 
     optimizer = SGD(lr=0.1).setup(model)
@@ -35,7 +35,7 @@ from .settings import representation, setting
 
 
 class Schedule:
-    """Base of schedules. Subclasses define ``factor``.
+    """Base class of schedules. Subclasses define ``factor``.
 
     Args:
         optimizer: its learning rate is multiplied by the factor.
@@ -65,7 +65,7 @@ class Schedule:
             raise ArgumentError(f"{type(optimizer).__name__} has no learning rate to schedule")
         self.optimizer, self.t = optimizer, 0
         self._phase = open_phase(name, optimizer)
-        self._number: int | None = self._phase.schedules  # None as a part of another schedule
+        self._number: int | None = self._phase.schedules  # None if a WarmUp contains it
         self._phase.schedules += 1
         self._enter()
         self._apply()
@@ -114,7 +114,7 @@ class Schedule:
         return {**state, "is_over": True} if self._is_over() else state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state of ``state_dict``, and set the optimizer's rate.
+        """Continue from a state that ``state_dict`` returned, and set the optimizer's rate.
 
         If a later schedule had replaced the saved one, the rate stays as it is.
         """
@@ -130,7 +130,7 @@ class Schedule:
         self._apply(rate)
 
     def _apply(self, base: float | None = None) -> None:
-        """Set the optimizer's rate to the base rate (new if given) times all factors."""
+        """Set the optimizer's rate to ``base``, or the phase's base rate, times all factors."""
         phase = current_phase(self.optimizer)
         factors = dict(phase.factors)
         if self._number is not None:
@@ -203,7 +203,7 @@ class CosineDecay(Schedule):
     Args:
         optimizer: its learning rate is multiplied.
         steps: the number of steps until the factor is ``lowest``, an integer of at least 1.
-        lowest: the factor from then on, at least 0 (default 0).
+        lowest: the factor after ``steps`` steps, at least 0 (default 0).
 
     Raises:
         ArgumentError: a number is out of its range, or as for `Schedule`.
@@ -262,7 +262,7 @@ class WarmUp(Schedule):
 
 
 def require_unused(then: object, optimizer: Optimizer) -> None:
-    """Raise `ArgumentError` unless ``then`` is a schedule of the optimizer, not stepped yet."""
+    """Check that ``then`` is a schedule of ``optimizer`` that has made no step."""
     if not isinstance(then, Schedule):
         raise ArgumentError(
             f"WarmUp: then is {then!r} ({type(then).__name__}); expected a schedule, such as "

@@ -1,4 +1,4 @@
-"""Settings of optimizers, which are checked whenever they are set."""
+"""Define the settings of optimizers, which are checked whenever they are set."""
 
 from __future__ import annotations
 

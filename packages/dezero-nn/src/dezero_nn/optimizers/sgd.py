@@ -1,4 +1,4 @@
-"""Stochastic gradient descent, without and with momentum."""
+"""Define stochastic gradient descent, without and with momentum."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SGD(Optimizer):
 
 
 class MomentumSGD(Optimizer):
-    """Add a velocity, which the gradient changes: v = momentum * v - lr * g;  p += v.
+    """Add a velocity that the gradient changes: v = momentum * v - lr * g;  p += v.
 
     Book step 46.
 

@@ -1,4 +1,4 @@
-"""The state that an optimizer stores for each parameter: how it is saved, loaded and copied."""
+"""Save, load and copy the state that an optimizer stores for each parameter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .settings import numbers_of
 
 
 class Stateful:
-    """Base of `Optimizer`: settings, and a dictionary of arrays and numbers for each parameter.
+    """Base class of `Optimizer`, with settings and a dictionary of state for each parameter.
 
     Attributes:
         target: the model, or other tree of layers, whose parameters are optimized; or None.
@@ -27,9 +27,9 @@ class Stateful:
         self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the settings, and the state by the parameter's key, for a checkpoint.
+        """Return the settings and the state of each parameter, by key, for a checkpoint.
 
-        Arrays are copies, all taken between two updates: later updates do not change them.
+        Arrays are copied while no update runs, so later updates do not change them.
 
         Raises:
             GraphError: ``setup`` was not called.
@@ -43,7 +43,7 @@ class Stateful:
             return {"settings": numbers_of(self), "parameters": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state that ``state_dict`` of an optimizer of the same class returned.
+        """Load a state that ``state_dict`` of an optimizer of the same class returned.
 
         Arrays are copied: updates do not change ``state``.
 
@@ -51,15 +51,15 @@ class Stateful:
             ArgumentError: a setting is out of its range.
             GraphError: ``setup`` was not called.
             KeyMismatch: the state has settings or parameters that this optimizer does not have.
-            ShapeMismatch: the state is of parameters of other shapes.
+            ShapeMismatch: the state belongs to parameters of other shapes.
         """
         self._staged(state, copied)()
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
-        """Check a state; return a function that makes it this optimizer's, arrays included.
+        """Check a state; return a function that loads it without copying its arrays.
 
-        `dezero_io.load_checkpoint` calls this to avoid one more copy of a file's arrays. The
-        elements of the arrays are not read.
+        `dezero_io.load_checkpoint` calls this to avoid copying the arrays of a file again. The
+        values in the arrays are not checked.
 
         Raises:
             ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. Nothing
@@ -74,7 +74,7 @@ class Stateful:
         named = self._named()
         self._require_fit(state, named)
         parameters = {key: copy_state(x) for key, x in state["parameters"].items()}
-        with updating():  # no update may see the settings while they are tried
+        with updating():  # no update may run while the settings are tried
             before = numbers_of(self)
             try:
                 self._set(state["settings"])
@@ -99,7 +99,7 @@ class Stateful:
         return commit
 
     def _require_fit(self, state: dict[str, Any], named: dict[str, Parameter]) -> None:
-        """Raise unless a state has this optimizer's settings, and its model's keys and shapes."""
+        """Check that a state matches this optimizer's settings and its model's keys and shapes."""
         unknown = [name for name in state["settings"] if name not in vars(self)]
         unknown += [key for key in state["parameters"] if key not in named]
         if unknown:
@@ -117,7 +117,7 @@ class Stateful:
                     )
 
     def _set(self, settings: dict[str, Any]) -> None:
-        """Set attributes, which are checked as if a program set them."""
+        """Set the settings as attributes, which checks them."""
         for name, value in settings.items():
             setattr(self, name, value)
 
@@ -146,9 +146,9 @@ class Stateful:
             if isinstance(value, dict) and value and value.keys() <= ids
         }
 
-    # The state is keyed by parameter objects. A copy lists the pairs, so that the keys are copied
-    # with the model and stay the same objects as its parameters. Subclasses written as in the
-    # book have dictionaries keyed by id(param): a copy replaces these keys by the new ids.
+    # The state is keyed by parameter objects. __getstate__ stores it as a list of pairs, so that a
+    # copy of the optimizer and its model has the copied parameters as keys. Subclasses written as
+    # in the book have dictionaries keyed by id(param); __setstate__ replaces the old ids.
 
     def __getstate__(self) -> dict[str, Any]:
         ids = {id(param): param for param in self._known_params()}
@@ -165,7 +165,7 @@ class Stateful:
         self._state = WeakIdentityDict(attributes["_state"])
 
     def __copy__(self) -> Self:
-        """Copy all but the model and its parameters."""
+        """Copy everything except the model and its parameters."""
         shared = [self.target, *self._known_params()]
         return copy.deepcopy(self, {id(x): x for x in shared})
 

@@ -1,4 +1,4 @@
-"""The op ``update``: change many parameters in one call."""
+"""Define the op ``update``, which changes many parameters in one call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dezero_core.extend import Array, backend_of, kernel_op
 def update_op(
     ps: list[Array], gs: list[Array], states: list[dict[str, Any]], delta: Callable[..., Array]
 ) -> list[Array]:
-    """Return p + delta(p, g, state) for each parameter, perhaps written over ``ps``.
+    """Return p + delta(p, g, state) for each parameter, computed in place if possible.
 
     ps: arrays of one dtype; gs: their gradients; states: a dict for each. The function ``delta`` is
     elementwise; its state holds arrays of the shape of p, and Python numbers.
