@@ -1,4 +1,4 @@
-"""The ops of dezero-nn; the class and the function of an op stand side by side in one file."""
+"""Define the ops of dezero-nn; one file holds both the class and the function of an op."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Activations, the functions between layers: sigmoid, relu, softmax and others."""
+"""Define activation functions: sigmoid, relu, softmax and others."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def gelu(x: Operand) -> Variable:
 
 
 def gelu_by_tanh(x: Variable) -> Variable:
-    """Compute `gelu` in the precision of ``x``."""
+    """Compute `gelu` in the dtype of ``x``."""
     return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 

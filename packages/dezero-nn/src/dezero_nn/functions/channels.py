@@ -1,6 +1,6 @@
-"""Ops for whole channels, which convolution and batch normalisation use for their gradients.
+"""Define per-channel ops, which convolution and batch normalisation use for their gradients.
 
-Numbers per channel have shape (C,). A kernel reads each array once.
+Arrays with one number per channel have shape (C,). Each kernel reads each array once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def channel_sums_op(g: Array, x: Array, shift: Array) -> tuple[Array, Array]:
 
 
 class ChannelSums(Function):
-    """y0 = sum of g, y1 = sum of g (x - shift), both of each channel;  dy1/dg = x - shift."""
+    """y0 = sum of g, y1 = sum of g (x - shift), both per channel;  dy1/dg = x - shift."""
 
     def forward(self, g: Array, x: Array, shift: Array) -> Any:
         return channel_sums_op(g, x, shift)

@@ -1,4 +1,4 @@
-"""Dropout, which scales the remaining elements up during training."""
+"""Define dropout, which scales up the remaining elements during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding: look up rows of a table by integers."""
+"""Define the embedding op, which looks up rows of a table by integers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .labels import require_classes
 
 @hinted
 def embed_id(x: Operand, W: AnyArray) -> Variable:
-    """Return the rows of ``W`` with the indices ``x``; repeated rows get the sum of gradients.
+    """Return the rows of ``W`` at the indices ``x``; gradients of repeated rows are summed.
 
     Args:
         x: integers from [0, V), any shape. The range is checked unless the array is on an

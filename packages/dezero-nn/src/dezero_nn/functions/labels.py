@@ -1,4 +1,4 @@
-"""Labels and ids, the integers that choose one of several classes: checks and one-hot rows."""
+"""Check labels and ids, integers that choose one of several classes; make one-hot rows."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes
 
 
 def check_labels(op: str, x: AnyArray, t: Array) -> None:
-    """Raise unless ``t`` is an array of labels, one for each row of the scores ``x``.
+    """Check that ``t`` is an array of labels, one for each row of the scores ``x``.
 
     Raises:
         ShapeError: the shapes do not fit, or there are no rows.
-        LabelError: as `require_classes`.
+        LabelError: as for `require_classes`.
         UnsupportedType: ``t`` is not an array.
     """
     if isinstance(t, list | tuple):

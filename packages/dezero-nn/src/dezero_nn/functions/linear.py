@@ -1,4 +1,4 @@
-"""The op of fully connected layers: matmul and bias."""
+"""Define the op of fully connected layers, a matmul and a bias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses, and the accuracy of a classification."""
+"""Define losses, and the accuracy of a classification."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
 
 
 def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
-    """Return ``x0``, and ``x1`` in its shape; only axes of length 1 at the end may differ.
+    """Return ``x0``, and ``x1`` reshaped to match; only axes of length 1 at the end may differ.
 
     Raises:
-        ShapeError: other axes differ, or there are none.
+        ShapeError: other axes differ, there are no axes, or the batch is empty.
     """
     arrays = [x if hasattr(x, "shape") else as_variable(x) for x in (x0, x1)]
     shape0, shape1 = [tuple(x.shape) for x in arrays]
@@ -152,14 +152,14 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
         shape (), dtype of ``x``.
 
     Raises:
-        ShapeError: the number of labels is not that of the rows of scores.
+        ShapeError: the number of labels differs from the number of rows of scores.
         LabelError: the labels have another dtype, or one is out of range.
     """
     return narrow(SoftmaxCrossEntropy()(widen(x), t), x)
 
 
 def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
-    """Compute `softmax_cross_entropy` by `softmax`, `log` and `mean` (book step 47).
+    """Compute `softmax_cross_entropy` from `softmax`, `log` and `mean` (book step 47).
 
     Probabilities below 1e-15 are replaced by 1e-15, and pass no gradient.
     """
@@ -175,7 +175,7 @@ def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
 
 
 class SigmoidCrossEntropy(Function):
-    """y = sum of log(1 + exp(x)) - t x, / N;  dy/dx = (sigmoid(x) - t) / N,  dy/dt = -x / N."""
+    """y = sum of (log(1 + exp(x)) - t x) / N;  dy/dx = (sigmoid(x) - t) / N,  dy/dt = -x / N."""
 
     def forward(self, x: Array, t: Array) -> Any:
         xp = get_array_module(x)
@@ -238,8 +238,8 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
 
 
 def negative_log_likelihood(p: Variable, t: Operand) -> Variable:
-    """Return minus the logarithm of the likelihood of ``t``, summed and divided by the rows."""
-    # not 0 where a Python float is narrower than the dtype
+    """Return the negative log-likelihood of ``t``, summed and divided by the number of rows."""
+    # if the dtype is wider than a Python float, its smallest number would become 0
     least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
     terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
     return -sum(terms) / p.shape[0]
@@ -250,8 +250,8 @@ def targets_like(op: str, x: Variable, t: Operand) -> Any:
     targets = t if isinstance(t, Variable) else as_variable(t).data
     if x.ndim == 0 or x.shape[0] == 0 or math.prod(targets.shape) != x.size:
         raise ShapeError(
-            f"{op}: {tuple(x.shape)} and targets {tuple(targets.shape)}: both have one element for "
-            "each of at least one row"
+            f"{op}: {tuple(x.shape)} and targets {tuple(targets.shape)}: expected as many targets "
+            "as scores, and at least one row"
         )
     if isinstance(targets, Variable) and targets.requires_grad:
         targets = targets if targets.dtype == x.dtype else astype(targets, x.dtype)
@@ -275,7 +275,7 @@ def accuracy(y: Operand, t: Operand) -> Variable:
         shape (), dtype of ``y`` if that is floating; no gradient flows to the scores.
 
     Raises:
-        ShapeError, LabelError: as `softmax_cross_entropy`.
+        ShapeError, LabelError: as for `softmax_cross_entropy`.
     """
     scores, labels = as_variable(y).data, as_variable(t).data
     check_labels("accuracy", scores, labels)

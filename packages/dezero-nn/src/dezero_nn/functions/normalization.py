@@ -1,4 +1,4 @@
-"""Batch normalisation and layer normalisation."""
+"""Define batch normalisation and layer normalisation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BatchNorm(Function):
         s = (var + self.eps) ** 0.5
         gbeta, with_centred = ChannelSums()(gy, x, mean)
         ggamma = with_centred / s
-        # gx = of_gy gy + of_centred (x - mean) + rest, with one number of each per channel
+        # gx = of_gy gy + of_centred (x - mean) + rest; the three have one number per channel
         of_gy = gamma / s
         of_centred = (2 * gvar - of_gy * ggamma / s) / m
         rest = (gmean - of_gy * gbeta) / m
@@ -149,7 +149,7 @@ def require_elements(x: tuple[int, ...]) -> None:
 
 
 def require_running(x: AnyArray, mean: AnyArray, var: AnyArray) -> None:
-    """Raise unless the running statistics are floating, with one number for each channel."""
+    """Check that the running statistics are floating, with one number for each channel."""
     for name, running in (("mean", mean), ("var", var)):
         array = as_variable(running).data
         if tuple(array.shape) != tuple(x.shape[1:2]):

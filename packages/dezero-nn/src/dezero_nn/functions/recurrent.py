@@ -1,4 +1,4 @@
-"""The LSTM over a whole sequence as one op.
+"""Compute an LSTM over a whole sequence in one op.
 
 Only the state depends on the previous step. The contribution of the input to the gates is one
 matmul for all steps, and so are the gradients of the weights:
@@ -44,8 +44,9 @@ class LSTMSequence(Function):
 
     a[t] = Wx x[t] + Wh h[t-1] + b. Outputs are h of every step, c of the last, and a workspace that
     the kernel stores for its backward. `gradients` has the formulas of the gradients. With
-    ``create_graph`` it runs on gates that are computed again, for the graph, and its results get
-    the kernel's values. (Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.)
+    ``create_graph``, `gradients` runs on recomputed gates to record the graph, and its results are
+    then replaced by the kernel's values. (Hochreiter and Schmidhuber, "Long Short-Term Memory",
+    1997.)
     """
 
     materialize_grads = False
@@ -66,7 +67,7 @@ class LSTMSequence(Function):
 def with_values(
     variables: Iterable[Variable | None], arrays: Iterable[Array]
 ) -> Iterable[Variable | None]:
-    """Replace the values of Variables and keep their graph, so that both modes give equal bits."""
+    """Replace the values of Variables and keep their graph: ``create_graph`` changes no bit."""
     for variable, array in zip(variables, arrays, strict=True):
         if variable is not None:
             variable.data = array
@@ -127,7 +128,7 @@ def gradient_of_gates(
 def gates_and_cells(
     hs: AnyArray, x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
 ) -> Any:
-    """Compute i, f, u, o and c of every step again, from the states: shape (T, 5, H, N)."""
+    """Recompute i, f, u, o and c of every step from the states; shape (T, 5, H, N)."""
     (T, _, N), H = x.shape, h.shape[0]
     a = matmul(Wx, x) + matmul(Wh, states_before(hs, h)) + reshape(b, (GATES * H, 1))
     i, f, u, o = unstack(reshape(a, (T, GATES, H, N)), axis=1)
