@@ -1,4 +1,4 @@
-"""Check the arguments of a new layer or optimizer, and say what to write instead."""
+"""Check the constructor arguments of layers and optimizers, and suggest correct calls."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def require_call(
     Args:
         cls, args, kwargs: the call.
         advice: hints for unknown keywords of this class.
-        is_tried: whether to try each call that the message would suggest, and to leave out those
-            that fail. Use it only for classes whose instances are cheap to create.
+        is_tried: whether to run each suggested call and leave it out if it fails. Use this only for
+            classes whose instances are cheap to create.
     """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
-        raise CallError(f"{name}: got arguments, and has no __init__ that takes them")
+        raise CallError(f"{name}: got arguments, but has no __init__ that takes them")
     require_keywords(name, init, kwargs, None, advice)
     try:
         signature_of(init).bind(None, *args, **kwargs)
@@ -55,7 +55,7 @@ def names_of(cls: type) -> list[str]:
 def likely_calls(
     cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
 ) -> list[str]:
-    """Return the calls that may have been intended, with arguments in our order or PyTorch's."""
+    """Return the calls that the caller may have meant, in DeZero's or PyTorch's argument order."""
     parameters = dict(signature_of(initializer_of(cls)).parameters)
     parameters.pop("self", None)
     orders = [tuple(parameters)]
@@ -84,7 +84,7 @@ def succeeds(cls: type, arguments: Mapping[str, Any]) -> bool:
 
 
 def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
-    """Return whether a value suits a parameter, judged by the default of the parameter."""
+    """Return whether a value may suit a parameter, judging by the parameter's default."""
     if name not in parameters:
         return False
     default = parameters[name].default
@@ -92,7 +92,7 @@ def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
         return type(value) is type(default)
     if isinstance(default, FunctionType):
         return callable(value)
-    if isinstance(default, str | float):  # a string is a dtype
+    if isinstance(default, str | float):  # a default that is a string names a dtype
         return not isinstance(value, Integral)
     return not isinstance(value, bool | str | type | float)
 

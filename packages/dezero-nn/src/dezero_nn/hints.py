@@ -1,4 +1,4 @@
-"""Hints for functions, layers, models and optimizers of other frameworks.
+"""List hints for names that other frameworks give to functions, layers, models and optimizers.
 
 The tables list only names that do not exist here: if you add a name, remove its hint. Hints for
 keywords and for attributes of Variables are in `dezero_core.hints`.
@@ -11,7 +11,7 @@ FUNCTIONS = {
     "cross_entropy": "F.softmax_cross_entropy(x, t)",
     "nll_loss": "F.softmax_cross_entropy(x, t), which takes scores before the softmax",
     "binary_cross_entropy_with_logits": "F.sigmoid_cross_entropy(x, t)",
-    "mse_loss": "F.mean_squared_error(x0, x1), which divides by the rows",
+    "mse_loss": "F.mean_squared_error(x0, x1), which divides by the number of rows",
     "max_pool2d": "F.pooling(x, kernel_size, stride, pad)",
     "avg_pool2d": "F.average_pooling(x, kernel_size, stride, pad)",
     "conv_transpose2d": "F.deconv2d(x, W, b, stride, pad)",
@@ -35,8 +35,8 @@ FUNCTIONS = {
     "subtract": "F.sub(x0, x1)",
     "power": "F.pow(x0, x1)",
     # Keras
-    "categorical_crossentropy": "F.softmax_cross_entropy(x, t), of scores and integer labels",
-    "sparse_categorical_crossentropy": "F.softmax_cross_entropy(x, t), of scores",
+    "categorical_crossentropy": "F.softmax_cross_entropy(x, t), for scores and integer labels",
+    "sparse_categorical_crossentropy": "F.softmax_cross_entropy(x, t), for scores",
     "binary_crossentropy": "F.binary_cross_entropy(p, t)",
     "reduce_sum": "F.sum(x, axis)",
     "reduce_mean": "F.mean(x, axis)",
@@ -53,7 +53,7 @@ FUNCTIONS = {
 }
 
 ACTIVATIONS = ("ReLU", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "LeakyReLU", "GELU", "SiLU")
-"""Layers of PyTorch and Keras that are functions here."""
+"""Layers of PyTorch and Keras that are functions in DeZero."""
 
 FUNCTION_OF = {
     "ReLU": "relu",
@@ -129,18 +129,18 @@ POSITIONS: dict[str, tuple[str, ...]] = {
 CALLS = {
     "BatchNorm": "sizes are taken from the first input",
     "LayerNorm": "pass several axes as one argument, such as LayerNorm((3, 4))",
-    "MLP": "the output sizes are one argument, the size of the input another: "
+    "MLP": "pass the output sizes as one argument and the input size as a keyword: "
     "MLP((100, 10), in_size=784)",
-    "SGD": "MomentumSGD(lr, momentum) has a momentum",
+    "SGD": "for momentum use MomentumSGD(lr, momentum)",
     "AdaDelta": "it has no learning rate",
 }
 """Advice for wrong arguments of a class."""
 
 OPTIMIZER_KEYWORDS = {
-    "momentum": "MomentumSGD(lr, momentum) has a momentum",
-    "nesterov": "MomentumSGD(lr, momentum) has a momentum, not Nesterov's",
+    "momentum": "MomentumSGD(lr, momentum) has momentum",
+    "nesterov": "MomentumSGD(lr, momentum) has momentum, but not Nesterov's",
 }
-"""Keywords of optimizers that no optimizer has, or that have another meaning in layers."""
+"""Hints for keywords that an optimizer does not take."""
 
 SCHEDULE_KEYWORDS = {
     "T_max": "write steps",
@@ -152,7 +152,7 @@ SCHEDULE_KEYWORDS = {
     "eta_min": "write lowest, a factor: eta_min / lr",
     "alpha": "write lowest, a factor",
     "lr_lambda": "a subclass of Schedule defines factor(t)",
-    "last_epoch": "schedule.load_state_dict(state) goes on from a step",
+    "last_epoch": "schedule.load_state_dict(state) continues from a saved step",
     "start_factor": "the first factor is 1 / steps",
     "epochs": "write steps",
 }
@@ -195,7 +195,7 @@ OPTIMIZERS = {
     "LearningRateSchedule": "dezero.optimizers.Schedule, whose subclasses define factor(t)",
     "LRScheduler": "dezero.optimizers.Schedule, whose subclasses define factor(t)",
     "lr_scheduler": "dezero.optimizers has StepDecay, CosineDecay and WarmUp",
-    "ReduceLROnPlateau": "optimizer.lr *= 0.1 where the score no longer improves",
+    "ReduceLROnPlateau": "optimizer.lr *= 0.1 when the score no longer improves",
     "clip_grad_norm_": "optimizer.add_hook(dezero.optimizers.ClipGrad(max_norm))",
     "GradientClipping": "dezero.optimizers.ClipGrad(max_norm)",
 }
