@@ -1,4 +1,4 @@
-"""Use JAX arrays, which cannot be written to, as a backend; this enables JAX's 64-bit dtypes."""
+"""Use JAX arrays, which are immutable, as a backend; creating it enables JAX's 64-bit dtypes."""
 
 from dezero_core.extend import BackendSpec, hookimpl
 
@@ -13,6 +13,6 @@ def make_backend():
 
 @hookimpl
 def dezero_backends():
-    types = ("jaxlib._jax:ArrayImpl", "jaxlib.xla_extension:ArrayImpl")  # since 0.6, before
+    types = ("jaxlib._jax:ArrayImpl", "jaxlib.xla_extension:ArrayImpl")  # JAX 0.6 and later; before
     declared = frozenset({"dlpack", "float64", "random", "scatter_add"})
     return [BackendSpec("jax", types, make_backend, declared)]

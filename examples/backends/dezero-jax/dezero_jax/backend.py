@@ -1,4 +1,4 @@
-"""The backend: jax.numpy has the names of the standard; indexing and random numbers do not."""
+"""Define the JAX backend: indexing and random numbers differ from the array API."""
 
 import jax
 import jax.numpy as xp
@@ -25,7 +25,7 @@ class JaxBackend(ArrayBackend):
         return np.array(x)
 
     def is_view(self, x):
-        return False  # JAX arrays cannot be written to
+        return False  # JAX arrays are immutable
 
     def get_item(self, x, index):
         return x[index]

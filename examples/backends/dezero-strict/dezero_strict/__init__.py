@@ -1,7 +1,7 @@
 """Use array-api-strict as a backend: it has only what the array API standard defines.
 
-Its arrays are on a device of their own, so that no other library accepts them. They are never
-written to.
+The arrays are on array-api-strict's ``device1``, so that other libraries reject them. The backend
+never writes to them.
 """
 
 from dezero_core.extend import BackendSpec, hookimpl

@@ -1,4 +1,4 @@
-"""The backend; only copies to and from the host differ from the standard."""
+"""Define the backend of array-api-strict; only copies to and from the host need extra code."""
 
 import array_api_strict as xp
 import numpy as np

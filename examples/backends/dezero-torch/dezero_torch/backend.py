@@ -1,4 +1,4 @@
-"""The backend: PyTorch through array-api-compat, and the differences of tensors from arrays."""
+"""Define the PyTorch backend: array-api-compat, and what it does not cover."""
 
 import array_api_compat.torch as xp
 import numpy as np
@@ -14,7 +14,7 @@ class TorchBackend(ArrayBackend):
         super().__init__(xp)
 
     def copy(self, x):
-        return x.clone()  # +x is x itself
+        return x.clone()  # the default, +x, returns x itself
 
     def from_numpy(self, x):
         return torch.from_numpy(np.array(x, order="C"))

@@ -1,4 +1,4 @@
-"""Store weights as JSON: one line per array, with the bytes in hexadecimal to lose no bit."""
+"""Store weights as JSON: one line per array, with its bytes in hexadecimal."""
 
 import json
 from pathlib import Path
