@@ -1,8 +1,8 @@
 """Time single convolutions of many shapes: the output and both gradients, one side per process.
 
-``python benchmarks/convolutions.py [--seed SEED] --from NUMBER SIDE`` prints seconds, a line for
-each shape from that number on. Without a seed the shapes are those of `GRID`; with one they are
-drawn at random.
+``python benchmarks/convolutions.py [--seed SEED] --from NUMBER SIDE`` prints the seconds
+of each shape on a line, starting at shape NUMBER. Without a seed the shapes are those of `GRID`;
+with a seed they are drawn at random.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ SIDES: dict[str, Callable[[Shape], Callable[[], None]]] = {
 
 
 def seconds(run: Callable[[], None], budget: float = 0.35) -> float:
-    """Return the median time of as many runs as fit into the budget, and at least three."""
+    """Return the median time of as many runs as fit into the budget, but at least three."""
     run()
     times: list[float] = []
     while len(times) < 3 or (sum(times) < budget and len(times) < 50):

@@ -1,9 +1,9 @@
 """Save and load 500 MB of random float32 in ten arrays, or the weights of VGG16.
 
-The other sides do the same without DeZero's checks: `numpy.savez` and a sync of the file,
+The other sides do the same without DeZero's checks: `numpy.savez` and `os.fsync`,
 `numpy.load` of the same members, or the library safetensors. DeZero also hashes every array, on
-another thread, while it is written. The first saves are slower on all sides, until the system has
-pages for the files; DeZero writes two files.
+another thread, while it is written. The first saves are slower on all sides, until the
+system has free pages for the files; DeZero writes two files.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ def torchvision_mnist() -> Any:
     raw.mkdir(parents=True)
     for path in (Path(os.environ["DEZERO_DATA"]) / "mnist").glob("*.gz"):
         (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
-    with folder:  # the data set reads the files now
+    with folder:  # the dataset reads its files here
         return datasets.MNIST(folder.name, transform=transforms.ToTensor())
 
 

@@ -1,4 +1,4 @@
-"""Profile DeZero's step of a row: ``hatch run bench:run --profile ROW``."""
+"""Profile the DeZero step of a benchmark row: ``hatch run bench:run --profile ROW``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Define the rows of the benchmark, each for DeZero, PyTorch and perhaps other libraries.
 
 ``python benchmarks/rows.py ROW SIDE`` measures one side of a row in this process and prints one
-number: the median time of a repetition in microseconds per unit of the row, or a peak of memory.
+number: the median time of a repetition in microseconds per unit of the row, or its peak memory.
 Python's garbage collector is on. Only the side that runs imports its library.
 """
 
@@ -81,7 +81,7 @@ def import_time(module: str) -> Callable[[], None]:
 
 
 def peak_memory(step: Callable[[], None]) -> float:
-    """Return the peak resident memory of five steps in MB, above that of the process before."""
+    """Return how far five steps raise the peak resident memory of the process, in MB."""
     page = resource.getpagesize()
     before = int(Path("/proc/self/statm").read_text().split()[1]) * page
     for _ in range(5):
@@ -99,13 +99,13 @@ class Row:
     Attributes:
         sides: functions that make the step to measure, by the name of the side.
         limits: the highest allowed ratio of the first side to another, one or one per thread count.
-        aims: lower ratios to PyTorch that we want, one per thread count.
+        aims: desired ratios to PyTorch, below the limits, one per thread count.
         threaded: measure with one thread and with two.
         units: the number of units, such as ops, in a repetition.
         repetitions, warm: timed and untimed repetitions in a process.
         rounds: the number of processes for each side.
         accelerated: also measure with dezero-onednn.
-        memory: measure the peak of memory, not time.
+        memory: measure the peak memory, not the time.
         value: the result is what the step returns.
     """
 
@@ -151,7 +151,7 @@ def loading(arrays: Callable[[], dict[str, Any]]) -> Row:
 
 
 def filing(unit: str, **sides: Make) -> Row:
-    """Return a row of files, with three warm-up saves: the first ones wait for free pages."""
+    """Return a row that times files, after three slow saves, which wait for free pages."""
     named = {name.replace("_", " "): make for name, make in sides.items()}
     limits: dict[str, float | tuple[float, float]] = {"numpy": 1.15}
     return Row(named, limits, threaded=False, repetitions=5, warm=3, rounds=5, unit=unit)
@@ -327,7 +327,7 @@ ROWS = {
 if __name__ == "__main__":
     row, side = ROWS[sys.argv[1]], sys.argv[2]
     step = row.sides[side]()
-    if not callable(step):  # a side that is a number
+    if not callable(step):  # this side is a number
         print(step)
     elif row.value:
         print(step())

@@ -77,7 +77,7 @@ class Result:
 
 @cache
 def python_for(side: str) -> str:
-    """Return the interpreter that has the library; hatch has an environment for the book."""
+    """Return the Python of the environment that has a side's library; the book's has its own."""
     if side != "book":
         return sys.executable
     hatch = shutil.which("hatch") or sys.exit("the book's framework needs hatch on the PATH")
@@ -93,7 +93,7 @@ def output(script: str, arguments: list[str], threads: int, may_die: bool = Fals
     """
     *others, side = arguments
     environment = {**os.environ, **dict.fromkeys(POOLS, str(threads)), "DEZERO_ONEDNN": "off"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # cache bytecode, as for an installed package
     if side == ACCELERATED:
         del environment["DEZERO_ONEDNN"]
         side = "dezero"
@@ -124,7 +124,7 @@ def spread(values: list[float]) -> str:
 
 
 def measured(name: str, row: Row, rounds: int, threads: int) -> Result:
-    """Measure a row; its ratios are those of the medians."""
+    """Measure a row; compute the ratios from the medians."""
     figures = alternate(name, rounds, threads)
     result = Result(name, threads, row.unit, figures)
     ours, *others = figures
@@ -167,7 +167,7 @@ def verdict(result: Result, label: str, ratio: float) -> str:
 
 
 def seconds_of_shapes(side: str, extra: list[str], count: int, threads: int) -> list[float]:
-    """Return seconds for each shape; inf if PyTorch crashes, as for some in channels last."""
+    """Return seconds for each shape; inf if PyTorch crashes, as some do in channels last."""
     found: list[float] = []
     while len(found) < count:
         arguments = [*extra, "--from", str(len(found)), side]

@@ -53,7 +53,7 @@ def training_step(model: Model, optimizer: Optimizer, shape: tuple[int, ...]) ->
 
 
 def functions_entered(step: Step) -> list[tuple[str, str]]:
-    """Return file and name of the functions of DeZero that ``step`` enters, in that order."""
+    """Return file and name of each DeZero function, in the order in which ``step`` enters them."""
     for _ in range(3):
         step()
     entered: dict[tuple[str, str], None] = {}
