@@ -109,6 +109,17 @@ def test_the_cheapest_kernel_that_supports_the_call_runs(double: Any, plug: Any)
     assert ran[1].declined == declined
 
 
+def test_a_kernel_with_an_estimate_is_asked_at_every_call(double: Any, plug: Any) -> None:
+    """Strides, for example, are not part of what the order is cached by."""
+    contiguous = costing(1, supports=lambda x: x.flags.c_contiguous)
+    plug(dezero_kernels=lambda: [contiguous, costing(2)])
+    with kernel_log() as ran:
+        for x in (np.ones((2, 3)), np.ones((3, 2)).T, np.ones((2, 3))):
+            double(x)
+    assert [run.kernel for run in ran] == [f"numpy:costing_{n}" for n in (1, 2, 1)]
+    assert double(np.arange(6.0).reshape(3, 2).T).tolist() == [[0, 4, 8], [2, 6, 10]]
+
+
 def test_an_estimate_is_made_once_for_each_set_of_shapes(double: Any, plug: Any) -> None:
     asked: list[int] = []
 
@@ -123,12 +134,12 @@ def test_an_estimate_is_made_once_for_each_set_of_shapes(double: Any, plug: Any)
     assert asked == [2, 2, 3, 3]
 
 
-def test_the_cache_of_choices_is_bounded(double: Any, plug: Any) -> None:
+def test_the_cache_of_orders_is_bounded(double: Any, plug: Any) -> None:
     plug(dezero_kernels=lambda: [costing(1), costing(2)])
-    for size in range(kernels.MAX_CHOICES + 1):
+    for size in range(kernels.MAX_ORDERS + 1):
         double(np.ones(size))
     (candidates,) = double._candidates.values()
-    assert len(candidates._chosen) <= kernels.MAX_CHOICES
+    assert len(candidates._orders) <= kernels.MAX_ORDERS
 
 
 @pytest.mark.parametrize("first", [costing(1), Kernel("double", "numpy", fast)])

@@ -91,14 +91,15 @@ def conv_kernel(
     parts, shapes_of = OPS[op]
 
     def supports(*arguments: Any) -> bool | str:
-        arrays = [x for x in arguments if isinstance(x, np.ndarray)]
-        dtype = arrays[0].dtype
-        if any(x.dtype != dtype for x in arrays) or dtype.char not in algorithm.dtypes:
-            return f"the dtypes are not all one of {algorithm.dtypes!r}"
-        if not dtype.isnative:
-            return "the dtype is not in native byte order"
-        if any(x.size == 0 or type(x) is not np.ndarray for x in arrays):
-            return "an array is empty, or of a subclass of ndarray"
+        dtype = arguments[0].dtype
+        if dtype.char not in algorithm.dtypes or not dtype.isnative:
+            return f"the dtype is not one of {algorithm.dtypes!r} in native byte order"
+        for x in arguments:
+            if isinstance(x, np.ndarray):
+                if x.dtype != dtype:
+                    return "the arrays have different dtypes"
+                if x.size == 0 or type(x) is not np.ndarray:
+                    return "an array is empty, or of a subclass of ndarray"
         allowed = algorithm.is_allowed()
         return supports_shapes(parts, shapes_of(*arguments)) if allowed is True else allowed
 

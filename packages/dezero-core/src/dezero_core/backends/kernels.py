@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
@@ -19,8 +19,8 @@ from .registry import backend_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MAX_CHOICES = 1024
-"""Maximum number of cached choices of a kernel, per op and array type."""
+MAX_ORDERS = 1024
+"""Maximum number of cached orders of kernels, per op and array type."""
 
 
 def _always(*arguments: Any) -> bool:
@@ -46,9 +46,9 @@ class Kernel:
         priority: kernels with a higher priority are tried first. Default 0. If two kernels of
             equal priority do not both have a ``cost``, the second one is refused.
         cost: a function of the same arguments that returns the estimated time in single-core
-            nanoseconds; None (default) for no estimate. The choice by cost is cached, so ``cost``
-            and ``supports`` may depend only on types, shapes, dtypes, `Config.exact` and settings,
-            and the settings must be hashable.
+            nanoseconds; None (default) for no estimate. The order by cost is cached, so ``cost``
+            may depend only on shapes, dtypes, `Config.exact` and settings, and the settings must
+            be hashable.
     """
 
     op: str
@@ -126,10 +126,10 @@ class KernelOp(Generic[P, R]):
         kernels = self._candidates.get(type(first))
         if kernels is None:
             kernels = self._candidates_of(first)
+        if isinstance(kernels, _ByCost):
+            kernels = kernels.order(arguments)
         if _logging() and (log := _log.get()) is not None:
             return self._run_logged(log, kernels, arguments)
-        if isinstance(kernels, _ByCost):
-            kernels = kernels.choose(arguments)
         for kernel in kernels:
             answer = kernel.supports(*arguments)
             if answer is True or (answer and not isinstance(answer, str)):
@@ -138,15 +138,19 @@ class KernelOp(Generic[P, R]):
 
     def estimate(self, *arguments: P.args, **settings: P.kwargs) -> float:
         """Return the `Kernel.cost` of the kernel that would run; infinity if it has none."""
-        for kernel in _ordered(self._candidates_of(arguments[0]), arguments):
-            if _accepts(kernel, arguments):
+        kernels = self._candidates_of(arguments[0])
+        for kernel in kernels.order(arguments) if isinstance(kernels, _ByCost) else kernels:
+            answer = kernel.supports(*arguments)
+            if answer and not isinstance(answer, str):
                 return inf if kernel.cost is None else kernel.cost(*arguments)
         return inf
 
-    def _run_logged(self, log: list[KernelRun], kernels: Any, arguments: tuple[Any, ...]) -> Any:
+    def _run_logged(
+        self, log: list[KernelRun], kernels: list[Kernel], arguments: tuple[Any, ...]
+    ) -> Any:
         chosen: Kernel | None = None
         declined: list[tuple[str, str]] = []
-        for kernel in _ordered(kernels, arguments):
+        for kernel in kernels:
             if chosen is not None and kernel.priority < chosen.priority:
                 break
             answer = kernel.supports(*arguments)
@@ -174,44 +178,24 @@ class KernelOp(Generic[P, R]):
 
 
 class _ByCost:
-    """Choose by cost between kernels of one op and backend that have equal priority."""
+    """Sort the kernels of one op and backend, some of which have equal priority."""
 
     def __init__(self, kernels: list[Kernel]) -> None:
-        self.kernels = kernels
-        self._chosen: dict[Hashable, list[Kernel]] = {}
+        self._kernels = kernels
+        self._orders: dict[Hashable, list[Kernel]] = {}
 
-    def choose(self, arguments: tuple[Any, ...]) -> list[Kernel]:
-        """Return the kernels to try in order; a kernel that was chosen by cost comes last."""
-        sizes = [(a.__class__, a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments]
+    def order(self, arguments: tuple[Any, ...]) -> list[Kernel]:
+        """Return the kernels by descending priority, and within a priority by ascending cost."""
+        sizes = [(a.shape, a.dtype) if hasattr(a, "dtype") else a for a in arguments]
         key = exact.get(), *sizes
-        chosen = self._chosen.get(key)
-        if chosen is None:
-            if len(self._chosen) >= MAX_CHOICES:
-                self._chosen.clear()
-            chosen = self._chosen[key] = self._choose(arguments)
-        return chosen
-
-    def _choose(self, arguments: tuple[Any, ...]) -> list[Kernel]:
-        chosen: list[Kernel] = []
-        for kernel in _ordered(self, arguments):
-            if kernel.cost is None:
-                chosen.append(kernel)
-            elif _accepts(kernel, arguments):
-                return [*chosen, replace(kernel, supports=_always)]
-        return chosen
-
-
-def _accepts(kernel: Kernel, arguments: tuple[Any, ...]) -> bool:
-    answer = kernel.supports(*arguments)
-    return bool(answer) and not isinstance(answer, str)
-
-
-def _ordered(kernels: list[Kernel] | _ByCost, arguments: tuple[Any, ...]) -> list[Kernel]:
-    """Return the kernels by descending priority, and within a priority by ascending cost."""
-    if not isinstance(kernels, _ByCost):
-        return kernels
-    costs = {k: k.cost(*arguments) if k.cost else 0.0 for k in kernels.kernels}
-    return sorted(kernels.kernels, key=lambda kernel: (-kernel.priority, costs[kernel]))
+        order = self._orders.get(key)
+        if order is None:
+            if len(self._orders) >= MAX_ORDERS:
+                self._orders.clear()
+            costs = {k: k.cost(*arguments) if k.cost else 0.0 for k in self._kernels}
+            order = sorted(self._kernels, key=lambda kernel: (-kernel.priority, costs[kernel]))
+            self._orders[key] = order
+        return order
 
 
 def kernel_op(function: Callable[P, R]) -> KernelOp[P, R]:
