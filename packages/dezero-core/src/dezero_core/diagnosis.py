@@ -121,7 +121,7 @@ def require_axes(
     elements: bool,
     advice: str = ": axes must exist, each named once",
 ) -> None:
-    """Raise `ShapeError` if an axis does not exist, is repeated, or lacks required elements.
+    """Raise `ShapeError` if an axis does not exist, is repeated, or has no elements.
 
     Args:
         function: the call that failed.

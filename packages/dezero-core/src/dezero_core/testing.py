@@ -109,7 +109,7 @@ def derivatives(
         library: the backend to compute on.
         highest: highest order to compute.
         label: the name of the function.
-        order: order of the first gradients (default 1).
+        order: the lowest order to compute (default 1).
     """
     y = function(*_variables(hosts, requires_grad, library))
     # fixed weights without symmetry, so that errors do not cancel in the sum

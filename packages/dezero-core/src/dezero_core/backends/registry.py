@@ -28,7 +28,7 @@ catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
 """Backends by plain array type, filled at first use; every op reads it."""
 _subclasses: dict[type, ArrayBackend] = {}
-"""Backends by array type that `admit` converts to a plain array, filled at first use."""
+"""The backend of each array type that must be converted to a plain array; filled at first use."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
 """`ArrayBackend.on_device` by array type, for libraries that compute on a current device."""
 _any_device = nullcontext()

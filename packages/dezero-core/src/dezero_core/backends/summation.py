@@ -95,9 +95,9 @@ def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
 
 
 SPREAD = 8
-"""Maximum number of elements of the target per added value for which `scatter_add` adds in double
-precision. The larger the target, the longer its conversion takes: adding 4000 rows of 16 values
-took 1.5 times as long as in single precision at a ratio of 8, 1.8 times at 16, 5 times at 32."""
+"""Maximum ratio of target elements to added values at which `scatter_add` adds in double precision.
+Above it, converting the target takes too long. Adding 4000 rows of 16 values took 1.5 times as long
+in double as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
 
 
 def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:

@@ -83,7 +83,7 @@ class Layer:
         try:
             if mode is None or mode is Config.train or not flags_apply():
                 result = self.forward(*inputs, **settings)
-            else:  # functions that forward calls must use the flag too
+            else:  # the functions called by forward must use the flag too
                 result = MODES[mode].call(self.forward, *inputs, **settings)
         except DezeroError as error:
             self._add_to_path(error)

@@ -65,7 +65,7 @@ class Weighted(Layer):
 
 
 def parameter_dtype(owner: str, dtype: object) -> str:
-    """Return the name of a dtype for parameters.
+    """Check a dtype for parameters, and return its name.
 
     Args:
         owner: the name of the layer, for the error message.
