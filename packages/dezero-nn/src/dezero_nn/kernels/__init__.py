@@ -1,6 +1,7 @@
-"""Kernels of ops for NumPy arrays, where they save 5 % or more of a row of the benchmark.
+"""Compute ops faster for NumPy arrays.
 
-A test compares each with the portable definition of its op.
+A kernel is kept if it saves at least 5 % of the time of one benchmark. A test compares each kernel
+with the portable definition of its op.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from .memory import keep_freed_memory
 MODULES = (
     channels, im2col, masks, matmul, pooling, recurrent, separate, sigmoid, updates, winograd,
 )  # fmt: skip
-"""The modules with kernels; each lists its own in ``KERNELS``."""
+"""The modules that define kernels; each lists its kernels in ``KERNELS``."""
 
 
 def all_kernels() -> list[Kernel]:
-    """Return the kernels of this package; called just before the first of them runs."""
+    """Return all kernels of this package; called just before the first kernel runs."""
     keep_freed_memory()
     return [kernel for module in MODULES for kernel in module.KERNELS]

@@ -1,14 +1,14 @@
-"""Batch normalisation in two passes over x, and its gradient in two passes over x and gy.
+"""Compute batch normalisation in two passes over x, and its gradient in two passes over x and gy.
 
-As array formulas each would make five to ten temporaries as large as the images. Here a block of a
-few images is processed at a time, so that temporaries stay in the cache:
+Written as array expressions, each would need five to ten temporaries as large as the images. Here a
+block of a few images is processed at a time, so that temporaries stay in the cache:
 
       sums      [ block ][ block ]...      sums of x, x**2, g and g x for each channel, in float64
       results   [ block ][ block ]...      y = b x + a g + c, with b, a and c of each channel
 
-The sums are dot products by BLAS, at the speed of memory. The variance is the mean of x**2 minus
-the square of the mean, in float64. If a mean is many times the deviation, this loses digits; then
-the squared deviations are summed instead.
+BLAS computes the sums as dot products, as fast as memory delivers x. The variance is the mean of
+x**2 minus the square of the mean, in float64. If the mean is many times the standard deviation,
+this loses digits; then the squared deviations are summed instead.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ T = TypeVar("T")
 Block = tuple[slice, slice, slice]
 
 BLOCK_BYTES = 1 << 18
-"""Bytes of images in a block: a quarter of the 1 MB cache of a core, so that an input, a result
-and a temporary fit. On AVX-512, half or twice as many change the time by less than 10 %."""
+"""Bytes of images in a block: a quarter of a 1 MB L2 cache, so that an input, a result and a
+temporary fit. Estimated effect of halving or doubling it: less than 10 % of the time."""
 
 MAX_POSITIONS = 32 * MAX_TERMS
-"""Maximum positions of a channel in one dot product: OpenBLAS adds in 32 lanes with AVX2, of which
-each may add `MAX_TERMS`. Twice as many lose a bit more; half as many take more calls for images
-above 128x128."""
+"""Maximum length of a float32 dot product. With AVX2, OpenBLAS adds in 32 lanes, and each may add
+`MAX_TERMS` numbers. Doubling it loses up to one more bit; halving it means more calls for large
+images."""
 
 MAX_MEAN = 4.0
-"""Maximum ratio of a mean to its standard deviation at which the variance comes from the totals.
-At 4, the mean of x**2 is 17 times the variance, so 4 bits of the float32 products cancel. Twice as
-much loses 6 bits; half as much makes more calls read the images a second time."""
+"""Maximum ratio of mean to standard deviation for computing the variance from the sum of x**2.
+At 4, the mean of x**2 is 17 times the variance, so 4 bits of the float32 products cancel. At 8, 6
+bits cancel; at 2, more calls read the images a second time."""
 
 
 def supports_channels(x: np.ndarray, *others: Any) -> bool:
-    """Return whether all arrays are C-contiguous, float32 or float64, and ``x`` has channels."""
+    """Return whether all arrays are C-contiguous with one dtype, float32 or float64."""
     return bool(
         type(x) is np.ndarray
         and x.dtype.char in "fd"
@@ -60,12 +60,12 @@ def supports_channels(x: np.ndarray, *others: Any) -> bool:
 def batch_norm(
     x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the normalised images, and the mean and the variance of each channel."""
+    """Return the normalised images, and each channel's mean and variance."""
     m = x.size // x.shape[1]
     total, square = totals(x, x)
     mean = total / m
     var = square / m - mean * mean
-    if not np.all(mean * mean <= MAX_MEAN**2 * var):  # true for inf and nan too
+    if not np.all(mean * mean <= MAX_MEAN**2 * var):  # also if one is inf or nan
         var = squared_deviations(x, mean) / m
     scale = gamma / np.sqrt(var + eps)
     mean, var, b, c = (a.astype(x.dtype) for a in (mean, var, scale, beta - mean * scale))
@@ -135,12 +135,12 @@ def as_rows(x: np.ndarray) -> np.ndarray:
 
 
 def for_images(x: np.ndarray, job: Callable[[slice], T]) -> list[T]:
-    """Run ``job`` on parts of the images in parallel; an element costs about 16 multiply-adds."""
+    """Run ``job`` on parts of the batch in parallel; an element counts as 16 multiply-adds."""
     return parallel_for(len(x), 16.0 * x.size, job)
 
 
 def blocks(rows: np.ndarray, part: slice) -> Iterator[Block]:
-    """Yield indices of blocks that cover some images of `as_rows`."""
+    """Yield the indices of blocks that together cover the images ``part`` of ``rows``."""
     step = max(1, BLOCK_BYTES // rows[0].nbytes)
     for start in range(part.start, part.stop, step):
         images = slice(start, min(start + step, part.stop))

@@ -1,8 +1,8 @@
 """Multiply first, then scatter-add the columns of the result to images (col2im).
 
-The transpose of `columns`: the filters times gy are the columns of gx, and overlapping windows are
-added. It moves the channels of the result instead of those of the operand, so it is faster where
-the result has fewer channels.
+This is the transpose of `columns`: the filters times gy are the columns of gx, and overlapping
+windows are added. It copies the channels of the result instead of those of the operand, so it is
+faster if the result has fewer channels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .views import view_at
 
 
 def scatter(gy: NumPyArray, W: NumPyArray, params: ConvParams, gx: NumPyArray) -> None:
-    """Write the gradient of the images to ``gx``, which the filters W scatter gy to."""
+    """Write the input gradient to ``gx``: multiply gy by the filters, then scatter-add."""
     stride, (PH, PW), dilation, groups = params
     OC, _, KH, KW = W.shape
     (N, C, H, Wd), (OH, OW) = gx.shape, gy.shape[-2:]

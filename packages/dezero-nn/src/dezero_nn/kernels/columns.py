@@ -1,14 +1,15 @@
 """Lay out windows as columns of a matrix (im2col) and multiply, block by block.
 
 A window of K = C*KH*KW elements becomes a column; an image becomes a matrix of P = OH*OW columns.
-One matmul with the filters as rows writes the output where it belongs, without a transposition:
+One matmul with the filters as rows gives the output in its final order, without a transposition:
 
       filters (OC, K)  @  columns (K, P)  =  y[n] (OC, P)
 
-Columns take KH*KW times the memory of the image. So they are laid out for `BLOCK` bytes at a time,
-a few images or some rows of a large one, in one buffer that stays in the cache. If the images are
-small, the columns of all images of a block lie side by side, which makes the matmuls longer; the
-output is then copied to its position. For 1x1 filters, images are their own columns.
+Columns take KH*KW times the memory of the image. So only `BLOCK` bytes of them are laid out at a
+time, for a few images or some rows of a large image, in one buffer that stays in the cache. If the
+images are small, the columns of all images of a block lie side by side, which makes the matmuls
+longer; the output is then copied to its position. For 1x1 filters, the image is already the matrix
+of columns.
 """
 
 from __future__ import annotations
@@ -27,23 +28,23 @@ from ..windows import ConvParams, Pair
 from .views import pad_images, sliding_windows
 
 BLOCK = 4 << 20
-"""Bytes of columns that are laid out at a time, about an L2 cache. With half as many the matmuls
-get short, with twice as many they leave the cache: 5 to 10 % slower either way (AVX-512 core)."""
+"""Bytes of columns that are laid out at a time. Measured on AVX-512 (docs/adr/0004): 1 to 4 MB take
+the same time, 8 MB takes 10 % more."""
 
 SMALL_OUTPUT = 256
-"""Positions of an output below which the columns of several images are joined. A matmul with fewer
-columns runs at less than 80 % of its speed (OpenBLAS, AVX-512); half or twice changes under 5 %."""
+"""Maximum output positions of an image (OH*OW) for joining the columns of several images: matmuls
+with few columns are slow. Estimated effect of halving or doubling it: less than 5 % of the time."""
 
 FEW_POSITIONS = 512
-"""Positions of all images up to which gy comes first in the gradient of the filters. OpenBLAS is
-faster if the longer matrix comes first, but its result must then be transposed. Half or twice
-changes under 5 % on an AVX-512 core."""
+"""Maximum output positions of a batch (N*OH*OW) for putting gy first in the matmul of the weight
+gradient. OpenBLAS is faster with the columns first, but the result must then be transposed.
+Estimated effect of halving or doubling it: less than 5 % of the time."""
 
 
 def convolve(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams, y: NumPyArray
 ) -> None:
-    """Write the convolution to ``y``; the bias is added while a block is in the cache."""
+    """Write the convolution to ``y``; add the bias to each block while it is in the cache."""
     OC, C, KH, KW = W.shape
     stride, pad, dilation, groups = params
     view = sliding_windows(pad_images(x, pad), (KH, KW), stride, dilation)
@@ -60,7 +61,7 @@ def convolve(
 
 
 def filter_gradient(x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams) -> NumPyArray:
-    """Return the gradient of the filters: columns times gy, summed over the images."""
+    """Return the weight gradient: columns times gy, summed over the images."""
     stride, pad, dilation, groups = params
     OC, C = gy.shape[1], x.shape[1] // groups
     view = sliding_windows(pad_images(x, pad), kernel, stride, dilation)
@@ -80,7 +81,7 @@ def filter_gradient(x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvPar
 
 
 def multiply(filters: NumPyArray, columns: NumPyArray, out: NumPyArray) -> None:
-    """Write the matmul to ``out``, elementwise if there is nothing to sum: BLAS is slower then."""
+    """Write the matmul to ``out``; sums of one term are faster as an elementwise product."""
     if filters.shape[-1] == 1:
         np.multiply(filters, columns, out=out)
     else:
@@ -96,8 +97,8 @@ def split_groups(y: NumPyArray, groups: int) -> NumPyArray:
 def column_blocks(view: NumPyArray, groups: int) -> Iterator[tuple[Any, NumPyArray]]:
     """Yield the index of each block in the output, and the columns of its windows.
 
-    The columns are (N, G, K/G, P), or (G, K/G, N*P) if images are joined. The buffer that holds
-    them is used again for the next block.
+    The columns have shape (N, G, K/G, P), or (G, K/G, N*P) if images are joined. The next block
+    overwrites them, because all blocks share one buffer.
     """
     N, C, KH, KW, OH, OW = view.shape
     K = C // groups * KH * KW
@@ -123,6 +124,6 @@ def column_blocks(view: NumPyArray, groups: int) -> Iterator[tuple[Any, NumPyArr
 
 
 def block_size(row_bytes: int, OH: int) -> tuple[int, int]:
-    """Return how many images, and how many rows of them, fill a block of columns; at least one."""
+    """Return the number of images in a block of columns, and of output rows per image."""
     images = BLOCK // (row_bytes * OH)
     return (images, OH) if images else (1, max(1, BLOCK // row_bytes))

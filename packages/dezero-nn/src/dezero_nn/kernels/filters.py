@@ -1,9 +1,9 @@
-"""Cache Winograd's transformed filters for as long as the filters are the same.
+"""Cache Winograd's transformed filters until the filters change.
 
-For one image there are often fewer tiles than filters, and transforming the filters takes longer
-than the rest. In inference the same filters come again and again. So the result is cached beside
-a copy of the filters it was computed from, and both are compared, bit by bit, at each call: no
-change of a filter can be missed. The cache never decides which algorithm runs.
+For one image there are often fewer tiles than filters, so transforming the filters takes longer
+than the rest. Inference uses the same filters in every call. So the result is cached with a copy of
+its filters. Each call compares the copy with its own filters bit by bit, so no change is missed.
+The cache never decides which algorithm runs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from ..conv_kernels import NumPyArray
 
 MAX_BYTES = 64 << 20
-"""Bytes of transformed filters in the cache; the least recently used are dropped first. With half
-as many, a VGG16 transforms its largest filters for each image."""
+"""Maximum bytes of transformed filters in the cache; the least recently used are dropped first.
+An estimate: with half as many, VGG16 would transform its largest filters for each image."""
 
 _cache: dict[Any, tuple[bytes, Any]] = {}
 
@@ -25,16 +25,16 @@ _cache: dict[Any, tuple[bytes, Any]] = {}
 def cached_transform(
     W: NumPyArray, size: int, transform: Callable[[NumPyArray, int], NumPyArray]
 ) -> NumPyArray:
-    """Return ``transform(W, size)``, cached for the same filters; the result is read-only.
+    """Return ``transform(W, size)``, from the cache if possible; callers must not write to it.
 
     Several threads may call this: each access below is one atomic operation on the dictionary,
     and no thread iterates over the dictionary while others write.
     """
-    key = W.__array_interface__["data"][0], W.shape, W.strides, size  # only compared, never read
+    key = W.__array_interface__["data"][0], W.shape, W.strides, size  # the address is only compared
     bits = W.tobytes()
     entry = _cache.pop(key, None)
     if entry is None or entry[0] != bits:
-        copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # W may have changed since
+        copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # another thread may write to W
         entry = bits, transform(copy, size)
     _cache[key] = entry  # the most recently used is last
     entries = list(_cache.items())

@@ -1,8 +1,8 @@
-"""Compute gradients as convolutions with flipped filters, which lay out gy instead of gx.
+"""Compute gradients as convolutions of gy with flipped filters.
 
-With a stride, the images split by the remainder of their positions: each remainder meets every
-other kernel position only, and is a convolution of stride 1. Along one axis, with stride 2 and a
-filter (u v w):
+With a stride, the positions of the image are split by their remainder modulo the stride. The
+positions of one remainder depend on some of the kernel positions only, and are a convolution of
+stride 1. Along one axis, with stride 2 and a filter (u v w):
 
       gx   v  uw  v  uw  v      two convolutions: with (u w) and with (v), each flipped
 """
@@ -21,12 +21,12 @@ from .views import cut_out
 
 
 class Remainder(NamedTuple):
-    """Along one axis, the positions of images that are equal modulo the stride.
+    """Positions of images along one axis that are equal modulo the stride.
 
     Attributes:
         positions: the positions of the images.
-        taps: the kernel positions that meet them.
-        reached: the first position of gy that those meet, and the one after the last.
+        taps: the kernel positions that are multiplied by them.
+        reached: the positions of gy (start, stop) that depend on them; they may lie outside.
     """
 
     positions: slice
@@ -35,7 +35,7 @@ class Remainder(NamedTuple):
 
 
 def remainders(shapes: ConvShapes) -> Iterator[tuple[Remainder, Remainder]]:
-    """Yield each combination of remainders down and across."""
+    """Yield each pair of a vertical and a horizontal remainder."""
     stride, pad, dilation, _ = shapes.params
     axes = zip(shapes.x[2:], shapes.kernel, stride, pad, dilation, strict=True)
     down, across = (list(axis_remainders(*axis)) for axis in axes)
@@ -43,10 +43,9 @@ def remainders(shapes: ConvShapes) -> Iterator[tuple[Remainder, Remainder]]:
 
 
 def axis_remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> Iterator[Remainder]:
-    """Yield the remainders of one axis.
+    """Yield the remainders of one axis; its stride or its dilation must be 1.
 
-    Position p meets kernel position k for output o if p + pad = stride * o + dilation * k; the
-    stride or the dilation is 1.
+    Output o multiplies position p by kernel position k if p + pad = stride * o + dilation * k.
     """
     for rest in range(stride):
         first = -(-(pad - rest) // stride)
@@ -59,7 +58,7 @@ def axis_remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> 
 
 
 def image_gradient(gy: NumPyArray, W: NumPyArray, params: ConvParams, gx: NumPyArray) -> None:
-    """Write the gradient of the images to ``gx``: convolve gy with the flipped filters."""
+    """Write the input gradient to ``gx``: convolve gy with the flipped filters."""
     once = ConvParams(dilation=params.dilation, groups=params.groups)
     for down, across in remainders(ConvShapes(gx.shape, W.shape, params)):
         filters = flip(W[..., down.taps, across.taps], params.groups)
@@ -75,7 +74,7 @@ def image_gradient(gy: NumPyArray, W: NumPyArray, params: ConvParams, gx: NumPyA
 
 
 def filter_gradient(x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams) -> NumPyArray:
-    """Return the gradient of the filters: columns of gy times x, for each remainder."""
+    """Return the weight gradient: columns of gy times x, for each pair of remainders."""
     shapes = ConvShapes(x.shape, (gy.shape[1], x.shape[1] // params.groups, *kernel), params)
     once = ConvParams(dilation=params.dilation, groups=params.groups)
     gW = np.zeros(shapes.W, x.dtype)

@@ -1,13 +1,14 @@
-"""Convolution by im2col, the algorithm for every shape: copy windows to columns, and multiply.
+"""Convolve images of any shape by im2col: copy windows to columns, and multiply.
 
-Each part of the work has a direct and a transposed form; the one that copies less runs:
+The output y and the gradients gW and gx can each be computed in a direct and a transposed form; the
+form that copies less runs:
 
               direct                                 transposed
-      y       `columns` of x                         matmul of x, scatter-added by `col2im`
+      y       `columns` of x                         multiply x, scatter-add (`col2im`)
       gW      `columns` of x                         columns of gy (`flipped`)
-      gx      convolve gy with `flipped` filters     matmul of gy, scatter-added by `col2im`
+      gx      convolve gy with `flipped` filters     multiply gy, scatter-add (`col2im`)
 
-Work is split over the batch; for a single image over rows of the output, or the channels of gx.
+Threads split the batch. They split a single image by rows of the output, or by channels of gx.
 """
 
 from __future__ import annotations
@@ -36,33 +37,38 @@ from ..windows import DENSE, ConvParams, ConvShapes, Pair, Shape
 from . import col2im, columns, flipped
 from .views import cut_out
 
-# Estimates are nanoseconds of one core with AVX-512, fitted to benchmarks/convolutions.py and 280
-# drawn shapes (docs/performance.md). Their ratios choose the algorithm.
+# Costs are single-core nanoseconds on AVX-512, fitted to benchmarks/convolutions.py and 280 random
+# shapes (docs/performance.md). Only their ratios matter.
 
 MULTIPLY_ADD = 0.022
-"""Per multiply-add of a matmul. Off by two: Winograd or im2col at the wrong sizes, up to 1.5x."""
+"""Cost of a multiply-add in a matmul. Estimated effect of an error of a factor of two: up to 1.5
+times the time, because Winograd runs where im2col is faster, or the reverse."""
 
 WRITE = 0.4
-"""Per element of the result. Off by two: less than 5 %."""
+"""Cost of writing an element of the result. Estimated effect of an error of a factor of two: less
+than 5 %."""
 
 STRIDED = 1.2
-"""Per element read or written with a stride. Off by two: up to 1.3x if oneDNN is installed."""
+"""Cost of reading or writing an element with a stride. Estimated effect of an error of a factor of
+two: up to 1.3 times the time, if oneDNN is installed."""
 
 COPY, COPY_RUN = 0.22, 5.6
-"""Per element copied to columns, and per row of a window. Off by two: up to 1.4x for few channels
-or narrow images."""
+"""Cost of copying an element to the columns, and of each row that is copied. Estimated effect of an
+error of a factor of two: up to 1.4 times the time, for few channels or narrow images."""
 
 SCATTER = 3.0
-"""Scatter-adding an element, in copies of one. Off by two: up to 1.4x for few filters."""
+"""Cost of scatter-adding an element, as a multiple of copying it. Estimated effect of an error of a
+factor of two: up to 1.4 times the time, for few filters."""
 
 FLIP = 10.0
-"""Flipping a filter element, in copies of one. Off by two: up to 1.2x for small images."""
+"""Cost of flipping an element of a filter, as a multiple of copying it. Estimated effect of an
+error of a factor of two: up to 1.2 times the time, for small images."""
 
 
 def copies(part: str, shapes: ConvShapes) -> tuple[float, float]:
-    """Return the elements copied per kernel position by the direct and by the transposed form.
+    """Return the elements copied per kernel position in the direct and in the transposed form.
 
-    A form that does not exist copies infinitely many.
+    The number is inf if the form cannot compute these shapes.
     """
     (N, C, H, W), (OC, C_of_group, KH, KW), (stride, pad, dilation, _) = shapes
     of_x, of_y = C * shapes.positions, N * OC * H * W / (stride[0] * stride[1])
@@ -70,7 +76,7 @@ def copies(part: str, shapes: ConvShapes) -> tuple[float, float]:
     fits = stride == DENSE or dilation == DENSE
     if part == "x":
         return (of_y + flips if fits else inf), SCATTER * of_x
-    if part == "W":  # with 1x1 filters, images are the columns
+    if part == "W":  # with 1x1 filters, the direct form copies nothing
         return of_x, (of_y + flips if fits and KH * KW > 1 else inf)
     reach = dilation[0] * (KH - 1), dilation[1] * (KW - 1)
     fits = stride == DENSE and pad[0] <= reach[0] and pad[1] <= reach[1]
@@ -86,7 +92,7 @@ def copies_less_transposed(part: str, shapes: ConvShapes) -> bool:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated nanoseconds of one core for ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
     (_, C, _, _), (OC, _, KH, KW), (stride, *_) = shapes
     OH, OW = shapes.counts
     is_small = OH * OW <= columns.SMALL_OUTPUT
@@ -99,14 +105,14 @@ def cost(part: str, shapes: ConvShapes) -> float:
 
 
 def work(part: str, shapes: ConvShapes) -> float:
-    """Return the estimate in multiply-adds, for `parallel_for`."""
+    """Return the cost in multiply-adds, the unit of `parallel_for`."""
     return cost(part, shapes) / MULTIPLY_ADD
 
 
 def supports(parts: str, shapes: ConvShapes) -> bool | str:
-    """Return True, or why im2col does not compute a call."""
+    """Return True, or the reason why im2col declines these shapes."""
     if parts == "xW" and shapes.x[0] == 1:
-        return "a single image splits differently for each gradient"
+        return "threads split a single image differently for each gradient"
     return True
 
 
@@ -137,7 +143,7 @@ def write_output(
     y: NumPyArray,
     transposed: bool,
 ) -> None:
-    """Write a part of the convolution to ``y``, in this thread."""
+    """Write the convolution to ``y`` in the calling thread."""
     if not transposed:
         columns.convolve(x, W, b, params, y)
         return
@@ -149,7 +155,7 @@ def write_output(
 
 
 def rows_read(x: NumPyArray, rows: slice, shapes: ConvShapes) -> tuple[NumPyArray, ConvParams]:
-    """Return the part of the images that some rows of the output read, and its parameters."""
+    """Return the rows of the images that some output rows depend on, and parameters for them."""
     (stride, _), (top, side), (dilation, _), _ = shapes.params
     if rows.stop - rows.start == shapes.counts[0]:
         return x, shapes.params
@@ -162,7 +168,7 @@ def rows_read(x: NumPyArray, rows: slice, shapes: ConvShapes) -> tuple[NumPyArra
 def im2col_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the images; see `conv2d_grad_x_op`."""
+    """Return the input gradient; see `conv2d_grad_x_op`."""
     shapes, gx = shapes_of_x(gy, W, shape, params), np.empty(shape, gy.dtype)
     by_channels = len(gx) == params.groups == 1
     write = col2im.scatter if copies_less_transposed("x", shapes) else flipped.image_gradient
@@ -180,7 +186,7 @@ def im2col_conv2d_grad_x(
 def im2col_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the filters, the sum of the parts; see `conv2d_grad_W_op`."""
+    """Return the weight gradient; see `conv2d_grad_W_op`."""
     shapes = shapes_of_W(x, gy, kernel, params)
     gradient = filter_gradient(x, shapes)
 
@@ -194,9 +200,10 @@ def im2col_conv2d_grad_W(
 
 
 def filter_gradient(x: NumPyArray, shapes: ConvShapes) -> Any:
-    """Return the function that computes the gradient of the filters.
+    """Return the function that computes the weight gradient.
 
-    The transposed form multiplies an inf of x by zeros around gy: not in float64, nor if exact.
+    The transposed form multiplies x by the zeros that pad gy, which turns an inf in x into nan. So
+    it is not used in float64, nor with `precision("exact")`.
     """
     may_transpose = x.dtype.char == "f" and not Config.exact
     transposed = may_transpose and copies_less_transposed("W", shapes)
@@ -206,7 +213,7 @@ def filter_gradient(x: NumPyArray, shapes: ConvShapes) -> Any:
 def im2col_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of images, filters and bias: the batch is split once."""
+    """Return the gradients of input, weight and bias, and split the batch once for all three."""
     shapes, gx = shapes_of_grads(gy, x, W, params), np.empty(x.shape, x.dtype)
     write = col2im.scatter if copies_less_transposed("x", shapes) else flipped.image_gradient
     gradient = filter_gradient(x, shapes)
@@ -222,7 +229,7 @@ def im2col_conv2d_grads(
 
 
 def add_up(parts: Iterable[Any]) -> Any:
-    """Return the sum of the parts, written to the first of them."""
+    """Add all parts to the first in place, and return it."""
     first, *others = parts
     for other in others:
         first += other

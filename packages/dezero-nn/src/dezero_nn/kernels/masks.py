@@ -1,9 +1,9 @@
-"""Rectifier, dropout and their gradients: keep the elements of x where a mask is true.
+"""Compute relu, dropout and their gradients: keep the elements of x where a mask is true.
 
 The mask is applied to the bits of x, without branches:
 
     mask as an integer     0 -> 00...0     1 -> (negated) 11...1
-    bits of x & that       0.0             x itself, also inf and nan
+    bits of x & integer    0.0             x itself, also inf and nan
 
 This is several times as fast as ``np.where``, and right for inf and nan, where x * mask is not.
 """
@@ -19,25 +19,26 @@ from dezero_core.extend import Kernel
 from ..parallel import parallel_for
 
 INTEGER = {"f": np.int32, "d": np.int64}
-"""Integers as wide as float32 and float64."""
+"""The integer dtypes as wide as float32 and float64."""
 
 COST = 16
-"""Cost of an element in multiply-adds: memory limits these ops to about 0.3 ns each.
-If it is off by two, arrays of 0.3 or 1.2 million elements are split over threads, not of 0.6."""
+"""Cost of an element in multiply-adds: these ops are memory-bound, at about 0.3 ns an element.
+Halving it raises the size from which arrays are split over threads from 1.2 to 2.5 million
+elements; doubling it lowers that size to 0.6 million."""
 
 ZEROS: dict[str, np.ndarray] = {"f": np.zeros(1 << 16, np.float32), "d": np.zeros(1 << 16)}
 """Zeros of float32 and float64: ``np.maximum`` of two arrays takes a third of the time of
-``np.maximum(x, 0)``. 65536 of them cover the activations of one image; twice or half as many
-change only at which size the slower form takes over."""
+``np.maximum(x, 0)`` (docs/performance.md). 65536 of them cover the activations of one image. Arrays
+with more elements use the slower form."""
 
 
 def supports_relu(x: np.ndarray) -> bool:
-    """Return whether ``x`` is a float32 or float64 array with axes."""
+    """Return whether ``x`` is a float32 or float64 array with at least one axis."""
     return type(x) is np.ndarray and x.dtype.char in INTEGER and x.ndim > 0
 
 
 def supports_masks(x: np.ndarray, other: np.ndarray, *settings: Any) -> bool:
-    """Return whether ``x`` is supported by `relu` and contiguous, with the shape of ``other``."""
+    """Return whether both arrays have one shape, and ``x`` is contiguous float32 or float64."""
     return bool(
         supports_relu(x)
         and type(other) is np.ndarray
@@ -76,7 +77,7 @@ def scaled_where(x: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
 
 
 def keep_where(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """Write ``x`` where ``mask`` is true, else 0, to ``y``."""
+    """Write to ``y``: ``x`` where ``mask`` is true, else 0."""
     integer = INTEGER[x.dtype.char]
     bits = y.view(integer)
     np.copyto(bits, mask)

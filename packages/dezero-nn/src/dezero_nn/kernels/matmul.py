@@ -1,13 +1,13 @@
-"""Large matmuls: by the threads of BLAS, or by those of `parallel_for`.
+"""Split large matmuls over the threads of BLAS, or over those of `parallel_for`.
 
-After a matmul, BLAS's threads keep polling for work for a while, on the cores that the threads of a
-convolution need next: a step of a convolutional network took 1.5 times as long. So once a thread
-has split work, its matmuls keep BLAS at one thread, and are split over the workers:
+After a matmul, BLAS's threads keep polling for work for a while, on the cores that a convolution
+needs next: a step of a convolutional network took 1.5 times as long. So once a thread has split
+work with `parallel_for`, its matmuls use single-threaded BLAS and are split over the workers:
 
       x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
 
-In other threads BLAS splits them faster than we do. The bits of a matmul depend on how it is split,
-so they depend on whether this thread has split work before, but not on other threads.
+In all other threads BLAS splits the matmuls, which is faster. The bits of a matmul depend on how it
+is split, so they depend on whether this thread has split work before, but not on other threads.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ..blas import BLAS_THREADS
 from ..parallel import has_split_work, parallel_for
 
 MIN_WORK = 1 << 18
-"""Multiply-adds up to which OpenBLAS uses one thread, whatever its thread count: a limit in its
-source, not a fitted one. Half as much costs small matmuls 3 us for a lock; with twice as much,
-their bits would depend on other threads."""
+"""Multiply-adds up to which OpenBLAS uses one thread, whatever its thread count. The limit is from
+OpenBLAS's source. A lower one costs small matmuls about 3 us for a lock; with a higher one, the
+bits of some matmuls would depend on other threads."""
 
 VECTOR = 32
-"""Multiply-adds that one with a vector counts as: there OpenBLAS uses threads from 10^4 elements
-on. It is rounded up from 2^18 / 10^4."""
+"""Factor on the multiply-adds of a matmul by a vector, which OpenBLAS splits from 10^4 elements on:
+2^18 / 10^4, rounded up."""
 
 
 def supports_matmul(x: np.ndarray, W: np.ndarray) -> bool:
-    """Return whether both are large float32 or float64 arrays of one dtype."""
+    """Return whether ``x @ W`` is a large matmul of arrays with one dtype, float32 or float64."""
     return bool(
         type(x) is type(W) is np.ndarray
         and x.dtype == W.dtype
@@ -40,23 +40,23 @@ def supports_matmul(x: np.ndarray, W: np.ndarray) -> bool:
 
 
 def count_multiply_adds(x: np.ndarray, W: np.ndarray) -> int:
-    """Return the multiply-adds of ``x @ W``, times `VECTOR` if one of them acts as a vector."""
+    """Return the multiply-adds of ``x @ W``, times `VECTOR` if ``x`` or ``W`` is a vector."""
     rows, columns = x.shape[-2:-1] or (1,), W.shape[-1:] if W.ndim > 1 else (1,)
     work = max(x.size * columns[0], W.size * rows[0])
     return work * VECTOR if 1 in (*rows, *columns) else work
 
 
 def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """Return ``x @ W`` for all shapes that `numpy.matmul` takes."""
+    """Return ``x @ W`` for all shapes that `numpy.matmul` accepts."""
     if not has_split_work():
         with BLAS_THREADS.using(single=False):
             return np.matmul(x, W)
-    if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # a stack of small matmuls: one large one
+    if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # one large matmul
         return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     work = count_multiply_adds(x, W)
     is_stack = x.ndim == W.ndim > 2 and len(x) == len(W)
     if not (is_stack or x.ndim == W.ndim == 2) or 1 in (x.shape[-2], W.shape[-1]):
-        return parallel_for(1, work, lambda part: np.matmul(x, W))[0]  # memory is the limit
+        return parallel_for(1, work, lambda part: np.matmul(x, W))[0]  # memory-bound
     if is_stack:
         return np.concatenate(parallel_for(len(x), work, lambda part: np.matmul(x[part], W[part])))
     y = np.empty((len(x), W.shape[1]), x.dtype)

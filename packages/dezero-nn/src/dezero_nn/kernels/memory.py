@@ -1,18 +1,18 @@
-"""Keep some freed memory for reuse, by two settings of the C library's allocator.
+"""Keep some freed memory for reuse, by two settings of glibc's allocator.
 
-A training step frees as much as it allocates, in arrays of megabytes. By default glibc returns
-such memory to the system at once, and the next array costs a page fault for every 4 kB: a sixth of
-a convolutional network's step. Two settings tell glibc to keep a little of it:
+A training step frees as much memory as it allocates, in arrays of megabytes. By default glibc
+returns such memory to the system at once, and the next array causes a page fault for every 4 kB.
+These faults took a sixth of the time of a convolutional network's step. Two settings avoid them:
 
     arrays of up to 64 MiB     come from the heap; the next array reuses their pages
     larger arrays              come from the system, and go back to it when they are freed
-    the end of the heap        goes back to the system if more than 128 MiB are free there
+    free memory at the end     goes back to the system if it is more than 128 MiB
 
-The settings hold for the whole process, also if DeZero is only a part of the program. The numbers
-are therefore small: at most about 120 MiB stay resident after a gigabyte was freed. They are set
-just before the first kernel runs; importing DeZero sets nothing. If ``DEZERO_KEEP_MEMORY=0`` is in
-the environment by then, or a variable that sets either number for glibc, nothing is set. With other
-C libraries (musl, macOS, Windows) nothing changes. docs/adr/0009 weighs this against a pool.
+The settings apply to the whole process, even if DeZero is only a part of the program. The limits
+are therefore low: about 120 MiB stay resident after a gigabyte was freed. They are set just before
+the first kernel runs; importing DeZero sets nothing. Nothing is set if the environment then has
+``DEZERO_KEEP_MEMORY=0`` or one of glibc's own variables for these limits, or with other C libraries
+(musl, macOS, Windows). docs/adr/0009 compares this with a memory pool.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ import os
 import platform
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
-"""Keys of the two settings in <malloc.h>."""
+"""The parameters of ``mallopt`` for the two settings, from <malloc.h>."""
 
 MAX_HEAP_ARRAYS = (64 << 20, 32 << 20)
-"""Maximum bytes of an array on the heap; older versions of glibc accept only the second value.
-The CNN and the VGG-like network of the benchmark need 32 MiB. Half as much brings their page faults
-back; with twice as much, up to twice the memory stays resident."""
+"""Maximum bytes of an array on the heap; versions of glibc that refuse the first get the second.
+The CNN and the VGG-like network of the benchmark have arrays of up to 32 MiB. An estimate: a limit
+below that brings their page faults back; doubling it doubles the memory that may stay resident."""
 
 MAX_FREE = 128 << 20
-"""Maximum free bytes that may stay at the end of the heap: two of the largest arrays. Half as much
-brings page faults back (docs/performance.md); twice as much stays resident."""
+"""Maximum free bytes that stay at the end of the heap: two arrays of the largest size. An estimate:
+halving it brings page faults back; doubling it doubles the memory that may stay resident."""
 
 
 def keep_freed_memory() -> bool:
-    """Let the allocator keep some freed memory; return whether both settings were accepted."""
+    """Let glibc keep some freed memory; return whether it accepted both settings."""
     theirs = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}
     if os.environ.get("DEZERO_KEEP_MEMORY") == "0" or theirs & set(os.environ):
         return False

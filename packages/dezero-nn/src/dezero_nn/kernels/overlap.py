@@ -1,4 +1,4 @@
-"""Add overlapping tiles to images: the transpose of cutting images into tiles."""
+"""Add overlapping tiles to images, the transpose of cutting images into tiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .tiling import ITEM, PAIR, Block, Tiling, transforms
 
 
 def add_tiles(tiling: Tiling, U: NumPyArray, M: NumPyArray, block: Block, gx: NumPyArray) -> None:
-    """Multiply the gradient M (n*n, OC, T) of a block by the filters U; add the tiles to ``gx``."""
+    """Multiply M (n*n, OC, T), the transformed gy of a block, by U; add the tiles to ``gx``."""
     n, m, pad, images = tiling.n, tiling.m, tiling.pad, block.stop - block.start
     V = np.matmul(U, M, out=tiling.buffer("V", n * n, tiling.C, tiling.tiles(block)))
     flat = tiling.buffer("d", tiling.C * tiling.tiles(block), n * n)
@@ -27,10 +27,10 @@ def add_tiles(tiling: Tiling, U: NumPyArray, M: NumPyArray, block: Block, gx: Nu
 
 
 def add_overlaps(tiling: Tiling, tiles: NumPyArray, block: Block) -> NumPyArray:
-    """Return tiles of n x n, every m, added where they overlap; the padding is still there.
+    """Return padded images: the sum of n x n tiles whose corners are m apart.
 
-    Columns first: the first m columns of a tile are copied, the other two are added to the next
-    tile. Then the last two rows are added, as long rows, to the tiles below.
+    Columns come first: the first m columns of a tile are copied, and its other two are added to
+    the tile on its right. Then the last two rows of each row of tiles are added to the row below.
     """
     m, n, images, rows = tiling.m, tiling.n, block.stop - block.start, block.bottom - block.top
     shape = (tiling.C, images, rows, tiling.across, n)

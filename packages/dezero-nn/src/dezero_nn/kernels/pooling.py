@@ -1,15 +1,15 @@
-"""Max pooling by strided views: the running maximum over the positions of a window.
+"""Compute max pooling from strided views, as a running maximum over the kernel positions.
 
-Kernel position (i, j) of all windows at once is a strided view of the image, with the size of the
-output:
+The elements at kernel position (i, j) of all windows are a strided view of the image, with the
+shape of the output:
 
       image  a b a b      views of a 2x2 window:   aa  bb  cc  dd
              c d c d                               aa  bb  cc  dd
              a b a b
              c d c d      y = a;  then where b > y:  y = b, index = 1;  and so on
 
-It takes KH*KW passes over the output instead of a reduction over short axes. The positions of the
-maxima are bytes.
+This takes KH*KW passes over the output instead of a reduction over short axes. The positions of the
+maxima are stored as uint8.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .views import pad_images, view_at
 
 
 def supports_max_pool2d(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> bool | str:
-    """Return True, or why the kernel does not compute a call."""
+    """Return True, or the reason why the kernel declines the call."""
     if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return "the dtype is neither float32 nor float64"
     return kernel[0] * kernel[1] <= 256 or "a window has more than 256 elements"
 
 
 def max_pool2d_values(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> NumPyArray:
-    """Return the maximum of each window: of each column first, so that rows are read in order."""
+    """Return the maximum of each window; reduce columns first, so that rows are read in order."""
     counts = window_counts(x.shape, kernel, stride, pad)
     y, (OH, OW) = np.empty((*x.shape[:2], *counts), x.dtype), counts
 
@@ -53,7 +53,7 @@ def max_pool2d_values(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> N
 
 
 def maximum(arrays: list[NumPyArray], y: NumPyArray | None) -> NumPyArray:
-    """Return the elementwise maximum of arrays, written to ``y`` or a new array."""
+    """Return the elementwise maximum of arrays, in ``y`` or in a new array."""
     first, *others = arrays
     if not others:
         return np.positive(first, out=y)
@@ -80,16 +80,16 @@ def max_pool2d(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> tuple[An
             np.maximum(largest, view, out=largest)
 
     parallel_for(len(x), 16 * x.size, compute)
-    if y.size and not y.min() > -np.inf:  # nothing compares greater than nan, or -inf than -inf
+    if y.size and not y.min() > -np.inf:  # comparisons miss nan and -inf
         return max_pool2d_op.portable(x, kernel, stride, pad)
     return y, index
 
 
 def pool_2x2(image: NumPyArray, counts: Pair, largest: NumPyArray, where: NumPyArray) -> None:
-    """Write maxima and positions of 2x2 windows side by side: of each column, then of both.
+    """Write the maxima and positions of adjacent 2x2 windows: reduce columns, then rows.
 
-    Rows are read in order. Of equal columns, the right one counts only if its maximum is in the
-    upper row and that of the left one in the lower row, because positions go row by row.
+    So rows are read in order. Positions count row by row. So if both columns have the same maximum,
+    the right one is chosen only if its maximum is in the upper row and the left one's in the lower.
     """
     OH, OW = counts
     upper, lower = (image[:, :, i : i + 2 * OH - 1 : 2, : 2 * OW] for i in (0, 1))
@@ -107,7 +107,7 @@ def pool_2x2(image: NumPyArray, counts: Pair, largest: NumPyArray, where: NumPyA
 def max_pool2d_grad(
     gy: NumPyArray, index: NumPyArray, shape: Shape, kernel: Pair, stride: Pair, pad: Pair
 ) -> NumPyArray:
-    """Write gy to the positions of the maxima; add where windows overlap."""
+    """Return an image with gy at the positions of the maxima; add where windows overlap."""
     (N, C, H, W), (PH, PW), counts = shape, pad, gy.shape[2:]
     gx = np.empty((N, C, H + 2 * PH, W + 2 * PW), gy.dtype)
     is_disjoint = stride[0] >= kernel[0] and stride[1] >= kernel[1]

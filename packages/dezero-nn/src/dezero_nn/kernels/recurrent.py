@@ -1,13 +1,14 @@
-"""An LSTM over a sequence: the temporaries of a step stay in the cache.
+"""Compute an LSTM over a sequence, with the temporaries of a step in the cache.
 
       Wx x + Wh h + b  -->  i f u o  --+                          workspace (T, 5, H, N)
             |                          |                          i f u o c of every step
-       h c  +--  of the step before    +-->  h c  -->  the next step
+       h c  +--  previous step         +-->  h c  -->  next step
 
-A step is two matmuls and a dozen passes over 100 kB. The sequences are the last axis, so each gate
-of a step is contiguous, and OpenBLAS takes a tenth less time. Matmuls use BLAS's own threads: to
-split the sequences over `parallel_for` would make hundreds of short calls that wait for the GIL.
-Temporaries have buffers of their own, because memory that another core wrote last is slow to write.
+A step is two matmuls and a dozen passes over 100 kB. The batch is the last axis, so each gate of a
+step is contiguous, and OpenBLAS takes a tenth less time. Matmuls use BLAS's own threads: splitting
+the batch with `parallel_for` would make hundreds of short calls that wait for the GIL. Temporaries
+use buffers that are reused in every step, because memory that another core wrote last is slow to
+write.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Arrays = tuple[np.ndarray, ...]
 
 
 def supports_lstm(*arrays: np.ndarray) -> bool:
-    """Return whether all arrays are nonempty, of one dtype, float32 or float64."""
+    """Return whether all arrays are nonempty and have one dtype, float32 or float64."""
     dtype = arrays[0].dtype
     return dtype.char in "fd" and all(
         type(array) is np.ndarray and array.dtype == dtype and array.size > 0 for array in arrays
@@ -41,9 +42,9 @@ def lstm(
 def run_steps(
     x: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, h: np.ndarray, c: np.ndarray
 ) -> Arrays:
-    """Compute all steps of `lstm` with the current thread count of BLAS."""
+    """Compute all steps of `lstm` with BLAS's current thread count."""
     (T, _, N), H = x.shape, h.shape[0]
-    Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # their matmuls are faster
+    Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # for faster matmuls
     hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)
     from_h, bias = np.empty((4 * H, N), x.dtype), np.repeat(b, N).reshape(4, H, N)
     buffer = np.empty_like(hs[0])
@@ -63,7 +64,7 @@ def run_steps(
 
 
 def supports_lstm_grad(hs: np.ndarray, *arguments: np.ndarray | None) -> bool:
-    """Return whether `supports_lstm` holds for all arguments that are arrays."""
+    """Return whether `supports_lstm` accepts all arguments that are arrays."""
     *arrays, _needs_gx = arguments
     return supports_lstm(hs, *[array for array in arrays if array is not None])
 
@@ -73,7 +74,7 @@ def lstm_grad(
     Wh: np.ndarray, b: np.ndarray, h: np.ndarray, c: np.ndarray, ghs: np.ndarray | None,
     gc: np.ndarray | None, needs_gx: bool,
 ) -> tuple[np.ndarray | None, ...]:  # fmt: skip
-    """Return the gradients of x, Wx, Wh, b, h and c; one matmul sums a weight over all steps."""
+    """Return the gradients of x, Wx, Wh, b, h and c; one matmul per weight sums over all steps."""
     (T, C, N), H = x.shape, h.shape[0]
     gx, before = None, np.concatenate([h[np.newaxis], hs[:-1]])
     with BLAS_THREADS.using(single=False):
@@ -92,7 +93,7 @@ def gradient_of_gates(
 ) -> Arrays:  # fmt: skip
     """Return the gradients of the gates (4 H, T, N), of h and of c.
 
-    These are the lines of the portable definition, for all gates of a step at a time.
+    The formulas are those of the portable definition, for all gates of a step at once.
     """
     T, _, H, N = workspace.shape
     gas, WhT = np.empty((4 * H, T, N), c.dtype), np.ascontiguousarray(Wh.T)

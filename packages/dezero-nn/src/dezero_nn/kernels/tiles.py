@@ -1,4 +1,4 @@
-"""Compute convolutions and gradients from Winograd's transforms, block by block, in one thread."""
+"""Compute convolutions and gradients with Winograd's transforms, block by block, in one thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .tiling import ITEM, Tiling, transforms
 
 
 def transform_filters(W: NumPyArray, m: int) -> NumPyArray:
-    """Return U = G w G' (n*n, OC, C) of filters (OC, C, 3, 3)."""
+    """Return the transformed filters U = G w G' (n*n, OC, C) of filters (OC, C, 3, 3)."""
     OC, C = W.shape[:2]
     return (transforms(m)[1] @ W.reshape(OC * C, 9).T).reshape(-1, OC, C)
 
@@ -26,7 +26,7 @@ def convolve(
 ) -> None:
     """Write the convolution with transformed filters U (n*n, OC, C) to ``y``, and add the bias.
 
-    ``part`` are the rows of tiles, for a single image.
+    For a single image, ``part`` selects rows of tiles.
     """
     tiling = Tiling(x.shape, U.shape[1], pad, m)
     x, item = np.ascontiguousarray(x), ITEM[m]
@@ -56,7 +56,7 @@ def convolve(
 
 
 def filter_gradient(x: NumPyArray, gy: NumPyArray, pad: int, m: int) -> NumPyArray:
-    """Return the gradient of the filters: the sum over all tiles, transformed back."""
+    """Return the weight gradient: sum over all tiles, then apply the inverse transform."""
     tiling = Tiling(x.shape, gy.shape[1], pad, m)
     x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
     total = FilterSum(tiling)
@@ -66,7 +66,7 @@ def filter_gradient(x: NumPyArray, gy: NumPyArray, pad: int, m: int) -> NumPyArr
 
 
 def image_gradient(gy: NumPyArray, U: NumPyArray, pad: int, m: int, gx: NumPyArray) -> None:
-    """Write the gradient of the images to ``gx``: tiles that overlap, of filters (n*n, C, OC)."""
+    """Write the input gradient to ``gx``, with transformed filters U (n*n, C, OC)."""
     tiling = Tiling(gx.shape, U.shape[2], pad, m)
     gy = np.ascontiguousarray(gy)
     for block in tiling.blocks():
@@ -76,7 +76,7 @@ def image_gradient(gy: NumPyArray, U: NumPyArray, pad: int, m: int, gx: NumPyArr
 def both_gradients(
     x: NumPyArray, gy: NumPyArray, U: NumPyArray, pad: int, m: int, gx: NumPyArray
 ) -> NumPyArray:
-    """Write the gradient of the images to ``gx``; return that of the filters."""
+    """Write the input gradient to ``gx``; return the weight gradient."""
     tiling = Tiling(x.shape, gy.shape[1], pad, m)
     x, gy = np.ascontiguousarray(x), np.ascontiguousarray(gy)
     total = FilterSum(tiling)
@@ -88,7 +88,7 @@ def both_gradients(
 
 
 class FilterSum:
-    """The transformed gradient of the filters (n*n, C, OC), summed block by block."""
+    """Sum the transformed weight gradient (n*n, C, OC) block by block."""
 
     def __init__(self, tiling: Tiling) -> None:
         self.m = tiling.m
@@ -96,13 +96,13 @@ class FilterSum:
         self.part = np.empty_like(self.total)
 
     def add(self, V: NumPyArray, M: NumPyArray) -> None:
-        """Add the input V (n*n, C, T) times the gradient M (n*n, OC, T) of a block."""
+        """Add the transformed input V (n*n, C, T) times the transformed gradient M (n*n, OC, T)."""
         self.total += np.matmul(V, M.swapaxes(1, 2), out=self.part)
 
     def filters(self) -> NumPyArray:
-        """Return the gradient of the filters, (OC, C, 3, 3)."""
+        """Return the weight gradient, (OC, C, 3, 3)."""
         nn, C, OC = self.total.shape
         taps = transforms(self.m)[1].T @ self.total.reshape(nn, C * OC)
-        gW = np.empty((OC, C, 3, 3), np.float32)  # no view: gradients own their memory
+        gW = np.empty((OC, C, 3, 3), np.float32)  # a copy, because gradients own their memory
         gW.reshape(OC, C, 9)[...] = taps.reshape(9, C, OC).T
         return gW

@@ -1,16 +1,16 @@
-"""Winograd's transforms of tiles, in one thread; see `winograd`.
+"""Cut images into tiles and apply Winograd's transforms, in one thread; see `winograd`.
 
       x  6 x 6 tiles, every 4          V: 36 matrices (C, T)
          +------+                                               36 matmuls       y: 4 x 4 tiles,
          |   +--|---+      ---->       U: 36 matrices (OC, C)  ---------->       side by side
          |   |  |   |
-         +---|--+   |                  T tiles of a few images at a time, so that what they
-             +------+                  need stays in the cache (`BLOCK`)
+         +---|--+   |                  T tiles of a few images at a time, so that their
+             +------+                  transforms stay in the cache (`BLOCK`)
 
-The transforms of rows and columns are joined into one matrix each (kron), so that everything is a
-matmul or a copy; tiles are copied as items of whole rows, 24 or 16 bytes at once.
+Each transform of rows and columns is one matrix, their Kronecker product, so that every step is a
+matmul or a copy. Tiles are copied a row at a time: 24 bytes of an input, or 16 of an output.
 
-The transforms are taken at the points 0, +-sqrt(2), +-1/sqrt(2) (for m = 2: 0, +-1), which lose the
+The interpolation points are 0, +-sqrt(2) and +-1/sqrt(2), or 0 and +-1 for m = 2. They lose the
 fewest digits (Alam et al., "Winograd Convolution for Deep Neural Networks: Efficient Point
 Selection", 2022).
 """
@@ -28,29 +28,29 @@ from ..conv_kernels import NumPyArray
 from ..windows import Shape
 
 BLOCK = 1_600_000
-"""Bytes of transformed tiles at a time, about the L2 cache of a core. Half or twice: up to 10 %
-slower on an AVX-512 core with 2 MB of L2."""
+"""Bytes of the transformed tiles in a block, chosen to fit in a core's L2 cache. Estimated effect
+of halving or doubling it with 2 MB of L2: up to 10 % more time."""
 
 MIN_BLOCK = 96
-"""Tiles of a block at least, because matmuls with fewer columns are slower. Half or twice: under
-5 %."""
+"""Minimum tiles in a block, because matmuls with fewer columns are slower. Estimated effect of
+halving or doubling it: less than 5 % of the time."""
 
 POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))}
-"""The points of the transforms by the side m of an output tile, besides infinity."""
+"""Interpolation points, besides infinity, for each side m of an output tile."""
 
 ITEM = {2: np.complex64, 4: np.complex128}
-"""A dtype as wide as m floats, to copy a row of an output tile as one item."""
+"""Dtypes as wide as m float32 numbers, to copy a row of an output tile as one item."""
 
 PAIR = np.complex64
-"""A dtype for the two columns by which tiles overlap."""
+"""A dtype as wide as the two columns by which tiles overlap."""
 
 
 @cache
 def transforms(m: int) -> tuple[NumPyArray, NumPyArray, NumPyArray]:
     """Return the output, filter and input transforms A (n*n, m*m), G (n*n, 9) and B (n*n, n*n).
 
-    They are Toom and Cook's multiplication of polynomials, transposed: the values at n - 1 points
-    and at infinity determine the product.
+    They are the Toom-Cook algorithm for multiplying polynomials, transposed: the values at n - 1
+    points and at infinity determine the product.
     """
     points, n = POINTS[m], m + 2
     A, G, B = np.zeros((n, m)), np.zeros((n, 3)), np.zeros((n, n))
@@ -66,7 +66,7 @@ def transforms(m: int) -> tuple[NumPyArray, NumPyArray, NumPyArray]:
 
 
 class Block(NamedTuple):
-    """The images [start, stop), and their rows of tiles [top, bottom)."""
+    """The images [start, stop) of a block, and their rows of tiles [top, bottom)."""
 
     start: int
     stop: int
@@ -75,7 +75,7 @@ class Block(NamedTuple):
 
 
 class Tiling:
-    """The tiles and blocks of some images, and the buffers that the blocks use in turn."""
+    """Divide images into tiles and blocks, with buffers that all blocks share."""
 
     def __init__(self, x_shape: Shape, OC: int, pad: int, m: int) -> None:
         self.N, self.C, self.H, self.W = x_shape
@@ -85,10 +85,10 @@ class Tiling:
         self._buffers: dict[str, Any] = {}
 
     def blocks(self, part: slice = slice(None)) -> Iterator[Block]:
-        """Yield the tiles in blocks whose transforms take `BLOCK` bytes; the largest first.
+        """Yield blocks of tiles of about `BLOCK` transformed bytes, the largest first.
 
         Args:
-            part: the rows of tiles, for a single image.
+            part: the rows of tiles to yield, for a single image. Default: all.
         """
         above, below, _ = part.indices(self.down)
         count = max(MIN_BLOCK, BLOCK // (4 * self.n**2 * (self.C + self.OC)))
@@ -104,7 +104,7 @@ class Tiling:
         return (block.stop - block.start) * (block.bottom - block.top) * self.across
 
     def buffer(self, name: str, *shape: int) -> NumPyArray:
-        """Return a float32 buffer of that shape; its contents are undefined."""
+        """Return the float32 buffer ``name`` with this shape; its contents are undefined."""
         found = self._buffers.get(name)
         if found is None or found.size < math.prod(shape):
             found = self._buffers[name] = np.empty(shape, np.float32)
@@ -115,13 +115,13 @@ class Tiling:
     def region(
         self, name: str, x: NumPyArray, block: Block, edge: int, extra: int
     ) -> tuple[NumPyArray, int]:
-        """Return the images that the tiles of a block cover, and the byte where the tiles start.
+        """Return an array that holds the tiles of a block, and the byte offset of the first tile.
 
-        The array is ``x`` itself if the tiles lie inside, else a copy padded with zeros.
+        The array is a view of ``x`` if all tiles lie inside ``x``, else a copy padded with zeros.
 
         Args:
             edge: the padding around the images.
-            extra: by how much tiles are larger than m.
+            extra: the side of the tiles minus m.
         """
         m, (H, W) = self.m, x.shape[2:]
         top, rows = m * block.top - edge, m * (block.bottom - block.top) + extra
@@ -141,13 +141,13 @@ class Tiling:
     def rows_of_tiles(
         self, x: NumPyArray, offset: int, block: Block, item: Any, count: int
     ) -> NumPyArray:
-        """Return a view (C, images, tiles down, tiles across, count) of the rows of tiles."""
+        """Return the rows of tiles as a view (C, images, tiles down, tiles across, count)."""
         a, b, c, d = x.strides
         shape = x.shape[1], len(x), block.bottom - block.top, self.across, count
         return np.ndarray(shape, item, x, offset, (b, a, self.m * c, self.m * d, c))
 
     def transform_input(self, x: NumPyArray, block: Block) -> NumPyArray:
-        """Return V = B d B' of a block: (n*n, C, T)."""
+        """Return the transformed input V = B d B' of a block, (n*n, C, T)."""
         T, nn = self.tiles(block), self.n**2
         region, offset = self.region("data", x, block, self.pad, 2)
         row = np.dtype((np.void, 4 * self.n))
@@ -158,7 +158,7 @@ class Tiling:
         return np.matmul(transforms(self.m)[2], d.T, out=V).reshape(nn, self.C, T)
 
     def transform_gradient(self, gy: NumPyArray, block: Block) -> NumPyArray:
-        """Return A gy A' of a block: (n*n, OC, T)."""
+        """Return the transformed output gradient M = A gy A' of a block, (n*n, OC, T)."""
         T, nn = self.tiles(block), self.n**2
         region, offset = self.region("gradient", gy, block, 0, 0)
         e = self.buffer("e", self.OC * T, self.m**2)

@@ -1,11 +1,11 @@
-"""Apply the rule of an optimizer in place, to pieces of large parameters.
+"""Apply an optimizer's rule in place, piece by piece for large parameters.
 
 A rule like Adam's makes a dozen temporaries as large as its arguments. For a parameter of a
-gigabyte, each would be a gigabyte; for a piece of it, they stay in the cache:
+gigabyte, each would take a gigabyte. Pieces bound the size of the temporaries:
 
-      p      [ piece ][ piece ][ piece ]...      delta(p, g, state) of one piece of each array
-      g      [ piece ][ piece ][ piece ]...      is added to that piece of p, and its state is
-      state  [ piece ][ piece ][ piece ]...      stored, before the next piece begins
+      p      [ piece ][ piece ][ piece ]...      Compute delta(p, g, state) of one piece,
+      g      [ piece ][ piece ][ piece ]...      add it to that piece of p, and store the state,
+      state  [ piece ][ piece ][ piece ]...      before the next piece begins.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ State = dict[str, Any]
 Delta = Callable[[np.ndarray, np.ndarray, State], np.ndarray]
 
 PIECE = 1 << 20
-"""Elements of a piece, 4 MB of float32. Half as many take no less time, and pieces of 64 kB take
-1.4 times as long, for the calls from Python (docs/performance.md). Twice as many need twice the
-temporary memory."""
+"""Elements of a piece, 4 MB of float32. Pieces of 64 kB take 1.7 times as long for SGD, because of
+the calls from Python (docs/performance.md). Doubling it doubles the size of the temporaries."""
 
 
 def supports_update(ps: list[np.ndarray], gs: list[np.ndarray], *others: Any) -> bool:
-    """Return whether parameters are writable NumPy arrays, with gradients of their shapes."""
+    """Return whether parameters are writable NumPy arrays with gradients of equal shapes."""
     return all(
         type(p) is type(g) is np.ndarray and p.shape == g.shape and is_writable(p)
         for p, g in zip(ps, gs, strict=True)

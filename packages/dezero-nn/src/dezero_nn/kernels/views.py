@@ -1,4 +1,4 @@
-"""Views of images: padded, a rectangle, all windows, one kernel position of all windows."""
+"""Pad and slice images, and return their windows as strided views."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def pad_images(x: NumPyArray, pad: Pair, value: float = 0.0) -> Any:
 
 
 def cut_out(x: NumPyArray, rows: Pair, columns: Pair) -> Any:
-    """Return a rectangle of images (N, C, H, W), zero outside of them.
+    """Return a rectangle of images (N, C, H, W), with zeros where it lies outside the images.
 
     Args:
         x: the images.
-        rows, columns: the first index, and the one after the last; they may lie outside.
+        rows, columns: the range (start, stop); both may lie outside the images.
     """
     widths = [(0, 0), (0, 0)]
     for start, stop in (rows, columns):
@@ -35,12 +35,12 @@ def cut_out(x: NumPyArray, rows: Pair, columns: Pair) -> Any:
 
 
 def sliding_windows(x: NumPyArray, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
-    """Return a view (N, C, KH, KW, OH, OW) of padded images."""
+    """Return every window of padded images as a view (N, C, KH, KW, OH, OW)."""
     return backend_of(x).sliding_windows(x, kernel, stride, dilation)
 
 
 def view_at(
     x: NumPyArray, i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE
 ) -> Any:
-    """Return a view (N, C, OH, OW) of padded images: kernel position (i, j) of every window."""
+    """Return element (i, j) of every window of padded images as a view (N, C, OH, OW)."""
     return x[element_of_windows(i, j, stride, counts, dilation)]

@@ -1,15 +1,16 @@
-"""Convolution by 3x3 filters with fewer multiply-adds: Winograd's minimal filtering.
+"""Convolve with 3x3 filters by Winograd's minimal filtering, with fewer multiply-adds.
 
-Images are cut into tiles of n x n elements that overlap by two, for outputs of m x m, n = m + 2.
-The input transform V = B d B' takes each tile d, the filter transform U = G w G' each filter w. The
-product of U and V needs one multiply-add for each of the n*n elements, instead of nine for each of
-the m*m outputs (m = 4: 36 instead of 144). The output transform is y = A' (U V) A.
+An image is cut into tiles of n x n elements that overlap by two. Each gives an output tile of m x
+m, with n = m + 2. The input transform of a tile d is V = B d B', the filter transform of a filter w
+is U = G w G'. The elementwise product of U and V takes n*n multiply-adds, a direct sum nine for
+each of the m*m outputs (m = 4: 36 instead of 144). The output transform is y = A' (U V) A.
 
-The gradients use the same transforms, transposed. Work is split over the batch; with few tiles over
-the filters or channels, and for one image over its rows of tiles.
+The gradients use the same transforms, transposed. Threads split the batch. If there are few tiles,
+they split the filters or channels; if there is one image, its rows of tiles.
 
 An inf or nan spreads over its tile, and rounding errors are about three times those of a direct
-sum: ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0010.
+sum. ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0010 for the algorithm,
+and docs/adr/0023 for how one is chosen by cost.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
@@ -41,23 +42,25 @@ from .im2col import MULTIPLY_ADD, add_up
 from .tiling import MIN_BLOCK, POINTS
 
 TRANSFORM, TRANSFORM_OUTPUT = 2.0, 0.8
-"""Estimated nanoseconds per element of a transformed input or filter, and of a transformed output;
-fitted like the estimates of `im2col`. Off by two: up to 1.3x at few channels."""
+"""Single-core nanoseconds per element of a transformed input or filter, and of a transformed
+output; fitted like the costs in `im2col`. Estimated effect of an error of a factor of two: up to
+1.3 times the time, for few channels."""
 
 NARROW = 1.5
-"""Tiles are copied row by row: images of this width take twice as long. Off by two: up to 1.2x for
-images of less than 8 columns."""
+"""Output width at which the cost per tile is twice that of wide images, because tiles are copied
+row by row. Estimated effect of an error of a factor of two: up to 1.2 times the time, for images of
+less than 8 columns."""
 
 CALLS = 20_000
-"""Nanoseconds of the NumPy calls that im2col does not make. Off by two: for very small images only.
-"""
+"""Nanoseconds of the additional NumPy calls, compared with im2col. An error of a factor of two can
+matter for very small images only (an estimate)."""
 
 MIN_TILES = MIN_BLOCK
-"""Tiles below which work is split over channels instead of the batch."""
+"""Minimum tiles of a batch for splitting it; with fewer, the channels are split."""
 
 
 def cost_of_tiles(size: int, part: str, shapes: ConvShapes) -> float:
-    """Return the estimated nanoseconds of one core with outputs of ``size`` x ``size``."""
+    """Return the estimated single-core nanoseconds with output tiles of ``size`` x ``size``."""
     (N, C, _, _), (OC, *_), _ = shapes
     each = MULTIPLY_ADD * C * OC + TRANSFORM * C + TRANSFORM_OUTPUT * OC
     # a single image is most likely inference, where the transformed filters are cached
@@ -74,43 +77,43 @@ def count_tiles(size: int, shapes: ConvShapes) -> int:
 
 @lru_cache(1024)
 def tile_size(part: str, shapes: ConvShapes) -> int:
-    """Return the side of the output tiles, 2 or 4, whichever costs less."""
+    """Return the side of the output tiles that costs less, 2 or 4."""
     return min(POINTS, key=lambda size: cost_of_tiles(size, part, shapes))
 
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated nanoseconds of one core for ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
     return cost_of_tiles(tile_size(part, shapes), part, shapes)
 
 
 def work(part: str, shapes: ConvShapes) -> float:
-    """Return the estimate in multiply-adds, for `parallel_for`."""
+    """Return the cost in multiply-adds, the unit of `parallel_for`."""
     return cost(part, shapes) / MULTIPLY_ADD
 
 
 def splits_by_channels(size: int, shapes: ConvShapes) -> bool:
     """Return whether there are too few tiles to split the batch.
 
-    Each part then transforms all tiles, but its matmuls stay as long as they were.
+    Each thread then transforms all tiles, but its matmuls keep their number of columns.
     """
     return shapes.x[0] == 1 or count_tiles(size, shapes) < MIN_TILES
 
 
 def supports(parts: str, shapes: ConvShapes) -> bool | str:
-    """Return True, or why Winograd does not compute a call."""
+    """Return True, or the reason why Winograd declines these shapes."""
     stride, pad, dilation, groups = shapes.params
     if shapes.kernel != (3, 3) or stride != DENSE or dilation != DENSE or groups > 1:
         return "only 3x3 filters with stride 1, dilation 1 and one group"
     if pad[0] != pad[1]:
         return "the padding differs between height and width"
     if parts == "xW" and splits_by_channels(tile_size("x", shapes), shapes):
-        return "with few tiles each gradient splits differently"
+        return "with few tiles, threads split each gradient differently"
     return True
 
 
 def is_allowed() -> bool | str:
-    """Return True, or why Winograd is off."""
+    """Return True, or the reason why Winograd is off."""
     return not Config.exact or "the precision is exact"
 
 
@@ -143,7 +146,7 @@ def winograd_conv2d(
 def winograd_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the images; see `conv2d_grad_x_op`."""
+    """Return the input gradient; see `conv2d_grad_x_op`."""
     shapes, gx, pad = shapes_of_x(gy, W, shape, params), np.empty(shape, gy.dtype), params.pad[0]
     size = tile_size("x", shapes)
     by_channels = splits_by_channels(size, shapes)
@@ -162,7 +165,7 @@ def winograd_conv2d_grad_x(
 def winograd_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the filters; see `conv2d_grad_W_op`."""
+    """Return the weight gradient; see `conv2d_grad_W_op`."""
     shapes, pad = shapes_of_W(x, gy, kernel, params), params.pad[0]
     size = tile_size("W", shapes)
     by_filters = splits_by_channels(size, shapes)
@@ -181,7 +184,7 @@ def winograd_conv2d_grad_W(
 def winograd_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of images, filters and bias; gy is transformed once."""
+    """Return the gradients of input, weight and bias; transform gy once for both gradients."""
     shapes, gx, pad = shapes_of_grads(gy, x, W, params), np.empty(x.shape, x.dtype), params.pad[0]
     size = tile_size("x", shapes)
     U = transform_filters(W.swapaxes(0, 1), size)
@@ -196,9 +199,9 @@ def winograd_conv2d_grads(
 
 
 def transform_filters(W: NumPyArray, size: int) -> NumPyArray:
-    """Return the transformed filters (n*n, OC, C), computed by the threads that convolve.
+    """Return the transformed filters (n*n, OC, C), computed on the threads of `parallel_for`.
 
-    BLAS's own threads would go on waiting for work on the cores that those need.
+    BLAS's own threads would keep polling for work on the cores that the convolution needs next.
     """
     U = np.empty(((size + 2) ** 2, *W.shape[:2]), W.dtype)
 
