@@ -1,8 +1,8 @@
-"""Find NumPy's OpenBLAS, and set how many threads it uses.
+"""Find NumPy's OpenBLAS, and set its thread count.
 
 OpenBLAS has one thread count for the whole process. `BlasThreads` changes it only while no running
-call depends on the other value, so the bits of a result never depend on what other threads of the
-program compute.
+call needs the old value, so the bits of a result never depend on what other threads of the program
+compute.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from importlib import import_module
 from threading import Condition, Lock
 
 PREFIXES = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
-"""Name patterns of OpenBLAS's functions, in NumPy's wheels and elsewhere."""
+"""Patterns of the names of OpenBLAS's functions, in NumPy's wheels and in other builds."""
 
 is_inside_part: ContextVar[bool] = ContextVar("is_inside_part", default=False)
-"""True while this context runs a part of a `parallel_for`, which holds BLAS at one thread."""
+"""True inside a part of `parallel_for`, during which BLAS has one thread."""
 
 
 @cache
 def blas_library() -> ctypes.CDLL:
-    """Load the NumPy module that is linked to its BLAS."""
+    """Load the extension module of NumPy that is linked to BLAS."""
     return ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
 
 
@@ -43,11 +43,11 @@ def thread_functions() -> tuple[Callable[[], int], Callable[[int], None]] | None
 
 
 class BlasThreads:
-    """Set the thread count of BLAS, one number for the whole process, as calls need it.
+    """Set BLAS's thread count, one number for the whole process, to what the running calls need.
 
-    Calls that need one thread run together, and so do calls that need BLAS as it was configured.
-    A call that needs the other number waits until the running calls have ended, and goes before
-    those that arrive later. The configured number is restored when no call needs one thread.
+    A call needs either one thread or the configured count. Calls with the same need run together. A
+    call with the other need waits until they have ended, and runs before calls that arrive later.
+    The configured count is restored when no call needs one thread.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class BlasThreads:
         self._calls, self._single, self._configured = 0, False, 1
 
     def configured(self) -> int:
-        """Return the thread count of BLAS when no call needs one thread; 1 if it is unknown."""
+        """Return BLAS's configured thread count, or 1 if it cannot be read."""
         functions = thread_functions()
         if functions is None:
             return 1
@@ -68,9 +68,12 @@ class BlasThreads:
 
     @contextmanager
     def using(self, single: bool) -> Iterator[None]:
-        """Run the block while BLAS has one thread, or, if not ``single``, the configured number.
+        """Return a context manager in which BLAS has one thread, or the configured count.
 
         It changes nothing inside a part of `parallel_for`, or if the count cannot be set.
+
+        Args:
+            single: True for one thread, False for the configured count.
         """
         functions = thread_functions()
         if functions is None or is_inside_part.get():
@@ -103,7 +106,7 @@ class BlasThreads:
             self._single = False
 
     def after_fork(self) -> None:
-        """Forget the calls of the parent's threads, in a forked child."""
+        """Reset the state in a forked child, which does not have its parent's other threads."""
         self._restore()
         self._reset()
 

@@ -1,8 +1,8 @@
-"""Offer one algorithm as kernels of the four ops of a convolution.
+"""Make kernels of the four convolution ops from one algorithm.
 
 The ops are ``conv2d``, ``conv2d_grad_x``, ``conv2d_grad_W`` and ``conv2d_grads``, which computes
-both gradients and that of the bias. They take different arguments; an algorithm states what it
-supports and what it costs in terms of the shapes only.
+the gradients of input, weight and bias at once. The ops have different arguments. An algorithm
+states what it supports and what it costs as functions of the shapes only.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ NumPyArray = np.ndarray[Any, Any]
 """A NumPy array of any shape and dtype."""
 
 TOLERANCE = 3e-5
-"""The largest relative error in float32: convolutions are long sums, in different orders."""
+"""Maximum relative error in float32. Algorithms add the terms of long sums in different orders."""
 
 
 class Algorithm(NamedTuple):
     """An algorithm that computes convolutions of NumPy arrays.
 
     Attributes:
-        dtypes: the letters of the dtypes that it computes, such as ``"fd"``.
-        supports: called with the parts of an op and its shapes. The parts are ``"y"``, ``"x"``,
-            ``"W"`` or ``"xW"``: the output, the gradients of images and of filters, or both
-            gradients. Returns True, or a string that says why not.
-        cost: called with ``"y"``, ``"x"`` or ``"W"`` and the shapes; returns the estimated
-            nanoseconds of one core.
-        is_allowed: called for each call; returns True, or a string that says why the algorithm
-            is off now. Default: always True.
+        dtypes: the type characters of the supported dtypes, such as ``"fd"``.
+        supports: a function of the parts and shapes of a call. The parts are ``"y"`` (the output),
+            ``"x"`` (the input gradient), ``"W"`` (the weight gradient) or ``"xW"`` (both
+            gradients). It returns True, or the reason why the algorithm declines the call.
+        cost: a function of one part (``"y"``, ``"x"`` or ``"W"``) and the shapes. It returns the
+            estimated single-core nanoseconds.
+        is_allowed: a function that returns True, or the reason why a setting turns the algorithm
+            off. It is called for each call. Default: always True.
     """
 
     dtypes: str
@@ -45,23 +45,23 @@ class Algorithm(NamedTuple):
 
 
 def shapes_of_y(x: Array, W: Array, b: Array | None, params: ConvParams) -> ConvShapes:
-    """Return the shapes of a call of ``conv2d``."""
+    """Return the shapes in a call of ``conv2d``."""
     return ConvShapes(x.shape, W.shape, params)
 
 
 def shapes_of_x(gy: Array, W: Array, shape: Shape, params: ConvParams) -> ConvShapes:
-    """Return the shapes of a call of ``conv2d_grad_x``."""
+    """Return the shapes in a call of ``conv2d_grad_x``."""
     return ConvShapes(tuple(shape), W.shape, params)
 
 
 def shapes_of_W(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> ConvShapes:
-    """Return the shapes of a call of ``conv2d_grad_W``."""
+    """Return the shapes in a call of ``conv2d_grad_W``."""
     W = gy.shape[1], x.shape[1] // params.groups, *kernel
     return ConvShapes(x.shape, W, params)
 
 
 def shapes_of_grads(gy: Array, x: Array, W: Array, params: ConvParams) -> ConvShapes:
-    """Return the shapes of a call of ``conv2d_grads``."""
+    """Return the shapes in a call of ``conv2d_grads``."""
     return ConvShapes(x.shape, W.shape, params)
 
 
@@ -71,11 +71,11 @@ OPS: dict[str, tuple[str, Callable[..., ConvShapes]]] = {
     "conv2d_grad_W": ("W", shapes_of_W),
     "conv2d_grads": ("xW", shapes_of_grads),
 }
-"""The parts that each op computes, and how to read the shapes from its arguments."""
+"""The parts that each op computes, and a function that returns the shapes of its arguments."""
 
 
 def conv_kernels(algorithm: Algorithm, *functions: Callable[..., Any]) -> list[Kernel]:
-    """Return kernels of ``conv2d``, ``conv2d_grad_x``, ``conv2d_grad_W`` and ``conv2d_grads``."""
+    """Return one kernel for each op in `OPS`; ``functions`` compute the ops in that order."""
     supports = lru_cache(1024)(algorithm.supports)
     return [
         conv_kernel(op, function, algorithm, supports)
@@ -87,7 +87,7 @@ def conv_kernel(
     op: str, function: Callable[..., Any], algorithm: Algorithm,
     supports_shapes: Callable[[str, ConvShapes], bool | str],
 ) -> Kernel:  # fmt: skip
-    """Return the kernel of one op."""
+    """Return the kernel of one op, with dtype checks and cost from ``algorithm``."""
     parts, shapes_of = OPS[op]
 
     def supports(*arguments: Any) -> bool | str:

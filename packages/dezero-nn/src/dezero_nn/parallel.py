@@ -1,21 +1,21 @@
 """Split work over threads: each computes a part of the batch, while BLAS uses one thread.
 
-A convolution is matmuls with copies between them. BLAS's own threads speed up the matmuls only,
-and wait for each other at every one. Here each thread does everything for its part of the images,
-and they meet once, at the end:
+A convolution is matmuls with copies between them. BLAS's own threads speed up the matmuls only, and
+wait for each other after each matmul. Here each thread does all the work for its part of the
+images, and the threads wait for each other once, at the end:
 
       images   [ first half ]  ->  this thread          matmul, copy, matmul, ...
                [ second half ] ->  a worker             matmul, copy, matmul, ...
 
-The thread count is the argument of the last ``set_num_threads``, else ``DEZERO_NUM_THREADS``, else
-the thread count of NumPy's BLAS. Work is split only if BLAS is OpenBLAS, whose count can be set.
+The thread count is that of the last ``set_num_threads``, else ``DEZERO_NUM_THREADS``, else that of
+NumPy's BLAS. Work is split only if BLAS is OpenBLAS, whose thread count DeZero can set.
 
 A call returns the same bits each time, whatever other threads of the program do. Float32 sums
 depend on how they are split and on how many threads BLAS has. Both follow from the shape, from
 `get_num_threads` and, for matmuls, from whether this thread has split work before. If the workers
 are busy with another call, this thread computes all parts, one after another.
 
-Other packages may use the functions in `__all__`.
+The functions in `__all__` are public for other packages.
 """
 
 from __future__ import annotations
@@ -45,16 +45,15 @@ __all__ = [
 T = TypeVar("T")
 
 MIN_PARALLEL_WORK = 1 << 17
-"""Multiply-adds. With at most this much work a call runs as one part, and leaves BLAS alone:
-OpenBLAS uses one thread there anyway. Its limits are 2^18 multiply-adds for a matmul and 10^4
-elements for a dot product, which the callers count as 16 multiply-adds each. With twice as much,
-the bits of a small dot product would depend on other threads; with half as much, smaller calls
-pay 3 us for a lock."""
+"""Maximum multiply-adds of a call that is never split and does not set BLAS's thread count.
+OpenBLAS uses one thread up to 2^18 multiply-adds of a matmul and 10^4 elements of a dot product,
+which the callers count as 16 multiply-adds each. Doubling this limit would let the bits of a dot
+product depend on other threads; halving it costs smaller calls about 3 us for a lock."""
 
 MIN_PART_WORK = 1e7
-"""Multiply-adds of the smallest part, about 0.2 ms of an AVX-512 core; waking a worker takes 0.1.
-With twice as much, calls of 0.4 to 0.8 ms leave the second core idle; with half as much, calls of
-0.2 ms take as long on two threads as on one."""
+"""Minimum multiply-adds of a part: about 0.2 ms on one AVX-512 core, while waking a worker takes
+0.1 ms. An estimate: with twice this value, calls of 0.4 to 0.8 ms leave the second core idle; with
+half of it, calls of 0.2 ms take as long on two threads as on one."""
 
 _chosen: int | None = None
 _workers: list[Worker] = []
@@ -64,7 +63,7 @@ _workers_in_use = Lock()
 def set_num_threads(n: int) -> None:
     """Use ``n`` threads for convolutions, pooling and large matmuls.
 
-    With 1, DeZero starts no threads. Results are the same, bit for bit, for one value of ``n``.
+    With ``n = 1``, DeZero starts no threads. Results with the same ``n`` have the same bits.
 
     Raises:
         ArgumentError: ``n`` is less than 1.
@@ -131,12 +130,12 @@ _history = History()
 
 
 def has_split_work() -> bool:
-    """Return whether this thread has split work, as convolutions do."""
+    """Return whether `parallel_for` has split work in this thread before."""
     return _history.has_split_work
 
 
 def count_parts(count: int, work: float, threads: int) -> int:
-    """Return into how many parts `parallel_for` splits ``range(count)``, at least 1."""
+    """Return the number of parts into which `parallel_for` splits ``range(count)``, at least 1."""
     return max(1, min(threads, count, int(work / MIN_PART_WORK)))
 
 
@@ -147,11 +146,11 @@ def split_range(count: int, parts: int) -> list[slice]:
 
 
 def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
-    """Run each part in its own thread, or all in this one if another call has the workers."""
+    """Run each part in its own thread, or all in this thread if another call uses the workers."""
     if len(parts) == 1 or not _workers_in_use.acquire(blocking=False):
         return [job(part) for part in parts]
     try:
-        waits = [  # in a copy of the caller's context, so that np.errstate holds for workers too
+        waits = [  # in a copy of the caller's context, so that np.errstate applies in workers too
             worker.submit(partial(copy_context().run, job, part))
             for worker, part in zip(start_workers(len(parts) - 1), parts[1:], strict=False)
         ]
@@ -170,8 +169,8 @@ def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
 class Worker:
     """Run jobs one after another in a daemon thread.
 
-    It uses ``SimpleQueue``, which is written in C, because Ctrl-C can interrupt a call anywhere:
-    the queues of ``concurrent.futures`` are Python, and an interrupt can leave them locked.
+    Ctrl-C can interrupt Python code anywhere, which can leave the queues of
+    ``concurrent.futures`` locked. ``SimpleQueue`` is written in C and has no such state.
     """
 
     def __init__(self) -> None:
@@ -179,7 +178,7 @@ class Worker:
         Thread(target=self._run_jobs, name="dezero", daemon=True).start()
 
     def submit(self, job: Callable[[], Any]) -> Callable[[], tuple[Any, BaseException | None]]:
-        """Queue a job; return a function that waits for its pair of a result and an error."""
+        """Queue a job; return a function that waits for the job and returns (result, error)."""
         answer: SimpleQueue[Any] = SimpleQueue()
         self.jobs.put((job, answer))
         return answer.get
@@ -195,14 +194,14 @@ class Worker:
 
 
 def start_workers(count: int) -> list[Worker]:
-    """Return at least ``count`` workers; start those that are missing."""
+    """Return at least ``count`` workers, and start new ones if there are fewer."""
     while len(_workers) < count:
         _workers.append(Worker())
     return _workers
 
 
 def _forget_workers() -> None:
-    """Drop the parent's workers and their lock, in a forked child."""
+    """Drop the workers and their lock in a forked child, which does not have these threads."""
     global _workers_in_use
     _workers.clear()
     _workers_in_use = Lock()

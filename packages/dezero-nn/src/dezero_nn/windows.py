@@ -1,4 +1,4 @@
-"""Windows that slide over images: their parameters, and how many fit."""
+"""Check the parameters of sliding windows, and count the windows that fit into images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Shape = tuple[int, ...]
 
 
 def pair(x: Any, name: str = "pair") -> Pair:
-    """Return ``x`` as (height, width): one integer stands for both (book step 57).
+    """Return ``x`` as (height, width); one integer is used for both (book step 57).
 
     Args:
         x: an integer, or a list, tuple or array of two integers.
-        name: the op and its parameter, for the message.
+        name: the op and its parameter, for the error message.
 
     Raises:
         ArgumentTypeError: ``x`` is neither an integer nor two integers.
@@ -36,7 +36,7 @@ def pair(x: Any, name: str = "pair") -> Pair:
 def window_settings(
     op: str, kernel_size: int | Pair, stride: int | Pair, pad: int | Pair
 ) -> tuple[Pair, Pair, Pair]:
-    """Return the three parameters of windows as pairs; see `pair`."""
+    """Return kernel size, stride and padding as pairs; see `pair`."""
     return (
         pair(kernel_size, f"{op}: kernel_size"),
         pair(stride, f"{op}: stride"),
@@ -52,10 +52,10 @@ class ConvParams(NamedTuple):
     """Parameters of a convolution.
 
     Attributes:
-        stride: steps (down, across) from one window to the next.
-        pad: zeros (above and below, left and right) around the images.
-        dilation: steps (down, across) from one kernel position to the next.
-        groups: equal groups of the channels, each convolved with its own filters.
+        stride: the distances (down, across) between adjacent windows.
+        pad: the zeros added on each side (top and bottom, left and right).
+        dilation: the distances (down, across) between adjacent kernel positions.
+        groups: the number of equal groups of channels, each convolved with its own filters.
     """
 
     stride: Pair = (1, 1)
@@ -67,14 +67,14 @@ class ConvParams(NamedTuple):
 def get_conv_outsize(
     input_size: int, kernel_size: int, stride: int, pad: int, dilation: int = 1
 ) -> int:
-    """Return how many windows fit along one axis (book step 55).
+    """Return the number of windows that fit along one axis (book step 55).
 
     Args:
-        input_size: length of the axis.
-        kernel_size: length of the window.
-        stride: steps from one window to the next.
-        pad: elements added on both sides.
-        dilation: steps from one kernel position to the next (default 1).
+        input_size: the length of the axis.
+        kernel_size: the length of the window, in kernel positions.
+        stride: the distance between adjacent windows.
+        pad: the elements added on each side.
+        dilation: the distance between adjacent kernel positions. Default 1.
 
     Raises:
         ArgumentError: ``kernel_size``, ``stride`` or ``dilation`` is below 1, or ``pad`` below 0.
@@ -110,14 +110,14 @@ def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> 
         )
 
 
-@lru_cache(4096)  # a step asks the same many times
+@lru_cache(4096)  # a training step repeats the same shapes
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:
-    """Return how many windows fit into images (N, C, H, W), down and across.
+    """Return the number of windows that fit into images (N, C, H, W), down and across.
 
     Raises:
-        ShapeError: the shape has not four axes, or not one window fits.
+        ShapeError: the shape does not have four axes, or no window fits.
         ArgumentError: as `get_conv_outsize`.
     """
     if len(shape) != 4:
@@ -133,7 +133,7 @@ def window_counts(
 
 
 class ConvShapes(NamedTuple):
-    """The shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), with parameters."""
+    """The shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), and parameters."""
 
     x: Shape
     W: Shape
@@ -141,23 +141,23 @@ class ConvShapes(NamedTuple):
 
     @property
     def kernel(self) -> Pair:
-        """The size (KH, KW) of the filters."""
+        """Return the size (KH, KW) of the filters."""
         return self.W[2], self.W[3]
 
     @property
     def counts(self) -> Pair:
-        """The size (OH, OW) of an output."""
+        """Return the size (OH, OW) of the output."""
         stride, pad, dilation, _ = self.params
         return window_counts(self.x, self.kernel, stride, pad, dilation)
 
     @property
     def positions(self) -> int:
-        """The number of output positions of all images, N * OH * OW."""
+        """Return the number of output positions of the batch, N * OH * OW."""
         return self.x[0] * self.counts[0] * self.counts[1]
 
     @property
     def multiply_adds(self) -> int:
-        """The multiply-adds of the convolution, which each of its gradients has too."""
+        """Return the multiply-adds of the convolution, or of either gradient: they are equal."""
         OC, C, KH, KW = self.W
         return self.positions * OC * C * KH * KW
 
@@ -165,6 +165,6 @@ class ConvShapes(NamedTuple):
 def element_of_windows(
     i: int, j: int, stride: Pair, counts: Pair, dilation: Pair = DENSE
 ) -> tuple[Any, slice, slice]:
-    """Return the index of kernel position (i, j) of every window, in padded images (..., H, W)."""
+    """Return the index that selects element (i, j) of every window in padded images (..., H, W)."""
     (SH, SW), (OH, OW), (i, j) = stride, counts, (i * dilation[0], j * dilation[1])
     return ..., slice(i, i + SH * (OH - 1) + 1, SH), slice(j, j + SW * (OW - 1) + 1, SW)

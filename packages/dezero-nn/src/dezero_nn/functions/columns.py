@@ -1,4 +1,4 @@
-"""Lay out every window of images (im2col) and scatter-add them back (col2im)."""
+"""Lay out every window of images (im2col), and scatter-add windows to images (col2im)."""
 
 from __future__ import annotations
 
@@ -74,17 +74,16 @@ def im2col(
 
     Args:
         x: images, shape (N, C, H, W).
-        kernel_size: size of the windows, an integer or a pair (KH, KW).
-        stride: steps between windows, an integer or a pair.
-        pad: zeros around the images, an integer or a pair.
-        to_matrix: return a matrix (default), else the windows with all their axes.
+        kernel_size: the size of the windows, an integer or a pair (KH, KW).
+        stride: the distance between windows, an integer or a pair. Default 1.
+        pad: the zeros added on each side, an integer or a pair. Default 0.
+        to_matrix: True (default) for a matrix, False for an array with six axes.
 
     Returns:
-        shape (N*OH*OW, C*KH*KW), or (N, C, KH, KW, OH, OW), perhaps a view that cannot be
-        written to.
+        shape (N*OH*OW, C*KH*KW), or (N, C, KH, KW, OH, OW). The array may be a read-only view.
 
     Raises:
-        ShapeError: ``x`` has not four axes, or no window fits.
+        ShapeError: ``x`` does not have four axes, or no window fits.
         ArgumentError: a setting is out of range.
     """
     y = Im2col(*window_settings("im2col", kernel_size, stride, pad))(x)
@@ -118,7 +117,7 @@ def col2im(
     x: AnyArray, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
     pad: int | Pair = 0, to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
-    """Return images to which windows are scatter-added: the transpose of `im2col`.
+    """Scatter-add windows to images of zeros, the transpose of `im2col`.
 
     Args:
         x: windows, as `im2col` returns them with the same settings.

@@ -1,4 +1,4 @@
-"""Convolution in two dimensions and its two gradients: each is a derivative of the others."""
+"""Define two-dimensional convolution and its two gradients; each is a derivative of the others."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .channels import ChannelSum, channel_sum_op
 from .columns import col2im_op, im2col, im2col_op
 from .linear import linear
 
-# The portable definitions are matmuls, one for each group of channels. With G groups,
-# K = C/G * KH * KW elements in a window and P = OH * OW windows in an image:
+# The portable definitions are matmuls, one for each group of channels. There are G groups,
+# K = C/G * KH * KW elements in a window of a group, and P = OH * OW windows in an image:
 #
 #     filters (G, OC/G, K)      columns (N, G, K, P)      outputs (N, G, OC/G, P)
 
@@ -48,7 +48,7 @@ def conv2d_op(x: Array, W: Array, b: Array | None, params: ConvParams) -> Array:
 
 @kernel_op
 def conv2d_grad_x_op(gy: Array, W: Array, shape: Shape, params: ConvParams) -> Array:
-    """Return the gradient of the images of `conv2d_op`: (N, C, H, W), which is ``shape``.
+    """Return the gradient of the images of `conv2d_op`, of shape ``shape``: (N, C, H, W).
 
     gy: (N, OC, OH, OW); W: (OC, C / groups, KH, KW).
     """
@@ -70,7 +70,7 @@ def conv2d_grad_W_op(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> A
     (N, OC, OH, OW), (stride, pad, dilation, groups) = gy.shape, params
     cols = columns_of(im2col_op(x, kernel, stride, pad, dilation, 0.0), groups)
     gy = xp.reshape(gy, (N, groups, OC // groups, OH * OW))
-    # all images side by side: one matmul for each group
+    # join all images, so that each group is one matmul
     cols = xp.reshape(xp.permute_dims(cols, (1, 0, 3, 2)), (groups, N * OH * OW, cols.shape[2]))
     gy = xp.reshape(xp.permute_dims(gy, (1, 2, 0, 3)), (groups, OC // groups, N * OH * OW))
     return xp.reshape(gy @ cols, (OC, x.shape[1] // groups, *kernel))
@@ -80,9 +80,10 @@ def conv2d_grad_W_op(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> A
 def conv2d_grads_op(
     gy: Array, x: Array, W: Array, params: ConvParams
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients of images, filters and bias, with the work they share done once.
+    """Return the gradients of images, filters and bias; kernels can share work between them.
 
-    gy: (N, OC, OH, OW); x: (N, C, H, W); W: (OC, C / groups, KH, KW); the bias: (OC,).
+    gy: (N, OC, OH, OW); x: (N, C, H, W); W: (OC, C / groups, KH, KW). The results have the shapes
+    of x, W and the bias, (OC,).
     """
     gx = conv2d_grad_x_op(gy, W, x.shape, params)
     gW = conv2d_grad_W_op(x, gy, (W.shape[2], W.shape[3]), params)
@@ -104,7 +105,7 @@ def columns_of(cols: Array, groups: int) -> Array:
 
 
 class Conv2d(Function):
-    """y[n, o] = sum over c of x[n, c] correlated with W[o, c], + b[o]."""
+    """y[n, o] = sum over c of the cross-correlation of x[n, c] with W[o, c], + b[o]."""
 
     def __init__(self, params: ConvParams) -> None:
         self.params = params
@@ -128,7 +129,7 @@ class Conv2d(Function):
 
 
 class Conv2dGradX(Function):
-    """gx = gy convolved with the flipped W: linear in both, so its derivatives are convolutions."""
+    """gx = gy convolved with the flipped W. Both derivatives of gx are convolutions too."""
 
     def __init__(self, shape: Shape, params: ConvParams) -> None:
         self.shape, self.params = tuple(shape), params
@@ -146,7 +147,7 @@ class Conv2dGradX(Function):
 
 
 class Conv2dGradW(Function):
-    """gW = x correlated with gy: linear in both, so its derivatives are convolutions."""
+    """gW = x cross-correlated with gy. Both derivatives of gW are convolutions too."""
 
     def __init__(self, kernel: Pair, params: ConvParams) -> None:
         self.kernel, self.params = kernel, params
@@ -164,7 +165,7 @@ class Conv2dGradW(Function):
 
 
 class Conv2dGrads(Function):
-    """gx, gW and gb at once: its derivatives are those of each of the three."""
+    """Compute gx, gW and gb at once; the backward adds the derivatives of the three."""
 
     materialize_grads = False
 
@@ -197,17 +198,17 @@ def conv2d(
     x: Operand, W: Operand, b: Operand | None = None, stride: int | Pair = 1, pad: int | Pair = 0,
     dilation: int | Pair = 1, groups: int = 1,
 ) -> Variable:  # fmt: skip
-    """Return images convolved with filters (book step 57; without flipping the filters).
+    """Return the cross-correlation of images and filters, called convolution (book step 57).
 
     Args:
         x: images, shape (N, C, H, W).
         W: filters, shape (OC, C / groups, KH, KW).
         b: shape (OC,), or None.
-        stride: steps from one window to the next, an integer or a pair (down, across). Default 1.
-        pad: zeros around the images, an integer or a pair. Default 0.
-        dilation: steps from one kernel position to the next, an integer or a pair. Default 1.
-        groups: equal groups of the channels, each convolved with its own filters;
-            ``groups = C`` filters every channel by itself. Default 1.
+        stride: the distance between windows, an integer or a pair (down, across). Default 1.
+        pad: the zeros added on each side, an integer or a pair. Default 0.
+        dilation: the distance between kernel positions, an integer or a pair. Default 1.
+        groups: the number of equal groups of channels, each convolved with its own filters;
+            ``groups = C`` is a depthwise convolution. Default 1.
 
     Returns:
         shape (N, OC, OH, OW); see `get_conv_outsize`.
@@ -224,7 +225,7 @@ def conv2d(
 def conv2d_simple(
     x: AnyArray, W: AnyArray, b: AnyArray | None = None, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Compute `conv2d` step by step: lay out the windows, multiply (book step 57)."""
+    """Compute `conv2d` step by step: lay out the windows, then multiply (book step 57)."""
     params = conv_params("conv2d_simple", stride, pad, 1, 1)
     require_conv_shapes(x.shape, W.shape, b, params)
     OC, C, KH, KW = W.shape
@@ -240,17 +241,18 @@ def deconv2d(
     stride: int | Pair = 1, pad: int | Pair = 0,
     outsize: Pair | None = None, dilation: int | Pair = 1, groups: int = 1,
 ) -> Variable:  # fmt: skip
-    """Return the transpose of `conv2d`: each element of ``x`` scatters a filter (GAN, VAE).
+    """Return the transposed convolution: add each element of ``x`` times a filter to the result.
 
-    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016.
+    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016.
 
     Args:
         x: shape (N, C, H, W).
         W: filters, shape (C, OC / groups, KH, KW).
         b: shape (OC,), or None.
-        stride, pad, dilation, groups: those of the convolution whose output has the shape of ``x``.
-        outsize: the size (OH, OW) of the result. Default None: the smallest that such a
-            convolution maps to (H, W).
+        stride, pad, dilation, groups: those of the `conv2d` that maps the result's shape to that
+            of ``x``.
+        outsize: the size (OH, OW) of the result. Default None: the smallest that this `conv2d`
+            maps to (H, W).
 
     Returns:
         shape (N, OC, OH, OW); see `get_deconv_outsize`.
@@ -269,7 +271,7 @@ def deconv2d(
 def conv_params(
     op: str, stride: int | Pair, pad: int | Pair, dilation: int | Pair, groups: int
 ) -> ConvParams:
-    """Return the parameters of a convolution, each integer but ``groups`` as a pair."""
+    """Return the parameters of a convolution, with stride, pad and dilation as pairs."""
     return ConvParams(
         pair(stride, f"{op}: stride"),
         pair(pad, f"{op}: pad"),
@@ -279,7 +281,7 @@ def conv_params(
 
 
 def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvParams) -> None:
-    """Raise `ShapeError` unless images, filters and bias fit together."""
+    """Check that the shapes of images, filters and bias match, or raise `ShapeError`."""
     stride, pad, dilation, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[1] * groups
     if not fits or (b is not None and tuple(b.shape) != (W[0],)):
@@ -291,7 +293,7 @@ def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvPara
 def deconv_shape(
     x: Shape, W: Shape, b: AnyArray | None, params: ConvParams, outsize: Pair | None
 ) -> Shape:
-    """Return the shape of the result of `deconv2d`, or raise an error."""
+    """Return the shape of the result of `deconv2d`, or raise an error if shapes do not match."""
     *steps, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[0]
     if not fits or (b is not None and tuple(b.shape) != (W[1] * groups,)):
@@ -303,14 +305,14 @@ def deconv_shape(
     back = [get_conv_outsize(n, *axis[1:]) for n, axis in zip(size, each, strict=True)]
     if back != list(x[2:]) or min(size) < 1:
         raise ShapeError(
-            f"deconv2d: no convolution of {size} gives {tuple(x[2:])}; outsize is from {smallest} "
-            "up, by less than stride"
+            f"deconv2d: no convolution of {size} gives {tuple(x[2:])}; outsize must be at least "
+            f"{smallest}, and less than stride above it"
         )
     return x[0], W[1] * groups, *size
 
 
 def require_groups(op: str, groups: int, *channels: int) -> None:
-    """Raise `ArgumentError` unless ``groups`` divides the channels."""
+    """Check that ``groups`` divides all channel counts, or raise `ArgumentError`."""
     if groups < 1 or any(C % groups for C in channels):
         raise ArgumentError(
             f"{op}: groups {groups} does not divide the channels, {channels[0]} in and "
@@ -319,9 +321,9 @@ def require_groups(op: str, groups: int, *channels: int) -> None:
 
 
 def misfit(op: str, x: Shape, W: Shape, b: AnyArray | None, groups: int, form: str) -> ShapeError:
-    """Return the error for images, filters and bias that do not fit together."""
+    """Return the error for shapes of images, filters and bias that do not match."""
     has_bias = "" if b is None else f", b {tuple(b.shape)}"
     return ShapeError(
-        f"{op}: x {tuple(x)}, W {tuple(W)}{has_bias}, groups {groups}: x is (N, C, H, W), W is "
-        f"{form} with the same C, b is (OC,)"
+        f"{op}: x {tuple(x)}, W {tuple(W)}{has_bias}, groups {groups}: x must be (N, C, H, W), W "
+        f"{form} with the same C, and b (OC,)"
     )

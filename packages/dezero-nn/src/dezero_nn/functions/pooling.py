@@ -1,4 +1,4 @@
-"""Pooling: reduce each window of an image to one number."""
+"""Reduce each window of an image to its maximum or mean (pooling)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .columns import Im2col, col2im_op, im2col_op
 def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Array, Array]:
     """Return the largest element of each window, and its position: both (N, C, OH, OW).
 
-    Positions in a window are integers, row by row; of equal elements the first counts.
+    Positions number the elements of a window row by row. Of equal elements the first is chosen.
     """
     xp, padding = get_array_module(x), lowest(x)
     rows = in_rows(im2col_op(x, kernel, stride, pad, DENSE, padding))
@@ -77,28 +77,28 @@ def in_rows(cols: Array) -> Array:
 
 
 def chosen(index: Array, kernel: Pair) -> Any:
-    """Return bools (N, C, KH*KW, OH, OW) that are true at the positions ``index`` of windows."""
+    """Return a mask (N, C, KH*KW, OH, OW), true at position ``index`` of each window."""
     xp = get_array_module(index)
     positions = backend_of(index).arange(math.prod(kernel), index)
     return xp.expand_dims(index, axis=2) == xp.reshape(positions, (-1, 1, 1))
 
 
 class Pool2d(Function):
-    """Base of the ops from images to windows: stores the parameters of the windows."""
+    """Base class of Functions from images to one number per window."""
 
     def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.settings = kernel, stride, pad
 
 
 class Pool2dGrad(Function):
-    """Base of the ops from windows to images: stores their shape and the parameters."""
+    """Base class of Functions from one number per window to images of ``shape``."""
 
     def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.shape, self.settings = tuple(shape), (kernel, stride, pad)
 
 
 class MaxPool2d(Pool2d):
-    """y = max of each window, and its position, which gets the gradient. Under no_grad(): y."""
+    """y = max of each window, with its position for the gradient; under no_grad() only y."""
 
     def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
@@ -123,7 +123,7 @@ class MaxPool2dGrad(Pool2dGrad):
 
 
 class MaxPool2dPick(Pool2d):
-    """y = the element of each window at position index, which gets the gradient."""
+    """y = the element at position index of each window;  gx = gy at that position, else 0."""
 
     def forward(self, x: Array, index: Array) -> Any:
         return max_pool2d_pick_op(x, index, *self.settings)
@@ -141,16 +141,17 @@ def pooling(
 
     Args:
         x: images, shape (N, C, H, W).
-        kernel_size: size of the windows, an integer or a pair (KH, KW).
-        stride: steps between windows (default 1, as in the book), an integer or a pair.
-        pad: elements around the images that are never the largest, an integer or a pair.
+        kernel_size: the size of the windows, an integer or a pair (KH, KW).
+        stride: the distance between windows, an integer or a pair. Default 1, as in the book.
+        pad: the elements added on each side, an integer or a pair. They are never the largest.
+            Default 0.
 
     Returns:
         shape (N, C, OH, OW). Of equal elements the first, row by row, gets the gradient.
 
     Raises:
-        ShapeError: ``x`` has not four axes, or no window fits.
-        ArgumentError: a setting is out of range, or a window could lie in the padding.
+        ShapeError: ``x`` does not have four axes, or no window fits.
+        ArgumentError: a setting is out of range, or ``pad`` is not smaller than ``kernel_size``.
     """
     kernel, stride, pad = window_settings("pooling", kernel_size, stride, pad)
     require_small_pad(kernel, pad)
@@ -162,10 +163,10 @@ def pooling(
 def pooling_simple(
     x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Compute `pooling` step by step: lay out the windows, take the largest.
+    """Compute `pooling` step by step: lay out the windows, then take the largest (book step 57).
 
-    Book step 57. Elements that are equally large share the gradient, as with `max`. In a window
-    without elements above -inf, the padding shares it too.
+    Equal maxima share the gradient, as in `max`. If all elements of a window are -inf, its padding
+    gets a share too.
     """
     kernel, stride, pad = window_settings("pooling_simple", kernel_size, stride, pad)
     require_small_pad(kernel, pad)
@@ -176,21 +177,21 @@ def pooling_simple(
 
 
 def require_small_pad(kernel: Pair, pad: Pair) -> None:
-    """Raise `ArgumentError` if some window may hold nothing but padding."""
+    """Raise `ArgumentError` if a window could consist of padding only."""
     if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
         raise ArgumentError(f"pooling: pad {pad} is not smaller than kernel_size {kernel}")
 
 
 @kernel_op
 def average_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
-    """Return the mean of each window, padding zeros included: (N, C, OH, OW)."""
+    """Return the mean of each window, including the zeros of the padding: (N, C, OH, OW)."""
     cols = im2col_op(x, kernel, stride, pad, DENSE, 0.0)
     return sum_over(cols, backend_of(cols), (2, 3)) / math.prod(kernel)
 
 
 @kernel_op
 def average_pool2d_grad_op(gy: Array, shape: Shape, kernel: Pair, stride: Pair, pad: Pair) -> Array:
-    """Return each ``gy`` spread over its window in equal shares, for images of ``shape``."""
+    """Return images of ``shape``; each ``gy`` is spread equally over its window."""
     xp = get_array_module(gy)
     share = xp.reshape(gy / math.prod(kernel), (*gy.shape[:2], 1, 1, *gy.shape[2:]))
     cols = xp.broadcast_to(share, (*gy.shape[:2], *kernel, *gy.shape[2:]))
@@ -210,7 +211,7 @@ class AveragePool2d(Pool2d):
 
 
 class AveragePool2dGrad(Pool2dGrad):
-    """gx = gy / (KH KW) for each element of a window: linear, so its derivative is the mean."""
+    """gx = gy / (KH KW) for each element of a window;  dL/dgy = the mean of ggx in each window."""
 
     def forward(self, gy: Array) -> Any:
         return average_pool2d_grad_op(gy, self.shape, *self.settings)
@@ -223,19 +224,19 @@ class AveragePool2dGrad(Pool2dGrad):
 def average_pooling(
     x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Return the mean of each window, zeros of the padding included.
+    """Return the mean of each window, including the zeros of the padding.
 
     Args:
         x: images, shape (N, C, H, W).
-        kernel_size: size of the windows, an integer or a pair (KH, KW).
-        stride: steps between windows (default 1, as in the book), an integer or a pair.
-        pad: zeros around the images, an integer or a pair.
+        kernel_size: the size of the windows, an integer or a pair (KH, KW).
+        stride: the distance between windows, an integer or a pair. Default 1, as in the book.
+        pad: the zeros added on each side, an integer or a pair. Default 0.
 
     Returns:
         shape (N, C, OH, OW).
 
     Raises:
-        ShapeError: ``x`` has not four axes, or no window fits.
+        ShapeError: ``x`` does not have four axes, or no window fits.
         ArgumentError: a setting is out of range.
     """
     settings = window_settings("average_pooling", kernel_size, stride, pad)
