@@ -1,4 +1,4 @@
-"""oneDNN's kernels on the CPU: convolutions, LSTMs, products of matrices. Importing loads none."""
+"""Compute convolutions and LSTMs on the CPU with oneDNN, which is loaded at first use."""
 
 from .__about__ import __version__
 

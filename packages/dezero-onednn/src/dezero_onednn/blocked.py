@@ -1,7 +1,7 @@
-"""Convolution by oneDNN with channels in blocks of 16.
+"""Convolve with oneDNN in its layout with channels in blocks of 16.
 
-One channel costs as much as sixteen. Groups of 16, 8 or 4 channels are fast, and so is filtering
-each channel by itself (depthwise convolution), from 16 channels.
+Channels are padded to a multiple of 16, so one channel costs as much as sixteen. Groups of 16, 8 or
+4 channels are fast. So are depthwise convolutions of at least 16 channels.
 """
 
 from __future__ import annotations
@@ -25,42 +25,44 @@ from .conv_operations import Order
 
 ORDER = Order.BLOCKED
 
-# Nanoseconds of one core with AVX-512, fitted to 280 drawn shapes (docs/performance.md).
+# Costs are single-core nanoseconds on AVX-512, fitted to 280 random shapes (docs/performance.md).
 
 MULTIPLY_ADD = 0.0183
-"""Per multiply-add, those of padded channels included. Off by two: up to 1.6x of the best."""
+"""Cost of a multiply-add; those of padded channels count too. Estimated effect of an error of a
+factor of two: up to 1.6 times the best time."""
 
 REORDER = 0.5
-"""Per element of images, outputs or filters that is brought into another order. Off by two: up to
-1.3x for few channels."""
+"""Cost of reordering an element of images, outputs or filters to another layout. Estimated effect
+of an error of a factor of two: up to 1.3 times the best time, for few channels."""
 
 CALL = 10_000
-"""Per call. Off by two: less than 10 %, for very small convolutions only."""
+"""Cost of a call. Estimated effect of an error of a factor of two: less than 10 %, for very small
+convolutions only."""
 
 WIDTHS = {"y": (16, 8, 4), "x": (16, 8, 4), "W": (16, 8)}
-"""Channels per group that oneDNN computes fast."""
+"""Numbers of channels in a group for which oneDNN is fast, by the part that is computed."""
 
 
 def sixteens(channels: int) -> int:
-    """Return the number of channels that oneDNN computes."""
+    """Return ``channels`` rounded up to a multiple of 16, as oneDNN pads them."""
     return -(-channels // 16) * 16
 
 
 def is_depthwise(shapes: ConvShapes) -> bool:
-    """Return whether every channel is filtered by itself."""
+    """Return whether the convolution is depthwise: one filter for each channel."""
     return shapes.x[1] == shapes.W[0] == shapes.params.groups > 1
 
 
 def width(part: str, shapes: ConvShapes) -> int | None:
-    """Return the largest fast number of channels that divides those of a group."""
+    """Return the largest number in `WIDTHS` that divides the channels of a group, or None."""
     C, OC = shapes.W[1], shapes.W[0] // shapes.params.groups
     return next((n for n in WIDTHS[part] if C % n == OC % n == 0), None)
 
 
 def supports(parts: str, shapes: ConvShapes) -> bool | str:
-    """Return True, or why this layout does not compute a call fast."""
+    """Return True, or the reason why this layout declines these shapes."""
     if parts == "xW" and shapes.x[0] == 1:
-        return "a single image splits differently for each gradient"
+        return "threads split a single image differently for each gradient"
     if is_depthwise(shapes):
         if shapes.params.groups < 4 or (shapes.params.groups < 16 and shapes.kernel != (1, 1)):
             return "fewer than 16 depthwise channels"
@@ -71,7 +73,7 @@ def supports(parts: str, shapes: ConvShapes) -> bool | str:
 
 
 def supports_depthwise(parts: str, shapes: ConvShapes) -> bool | str:
-    """Return True, or why oneDNN has no fast depthwise convolution."""
+    """Return True, or the reason why oneDNN is slow for this depthwise convolution."""
     if parts != "y" and shapes.params.dilation != DENSE:
         return "depthwise gradients with a dilation"
     if "W" in parts and max(shapes.kernel) > 3:
@@ -81,7 +83,7 @@ def supports_depthwise(parts: str, shapes: ConvShapes) -> bool | str:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated nanoseconds of one core for ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
     (N, C, H, W), (OC, *_), (*_, groups) = shapes
     multiply_adds: float = shapes.multiply_adds
     if is_depthwise(shapes):
@@ -90,7 +92,7 @@ def cost(part: str, shapes: ConvShapes) -> float:
     elif groups > 1:
         multiply_adds *= 16 / (width(part, shapes) or 1)
     else:
-        first = C if C < 16 and part != "x" else sixteens(C)  # first layers have special code
+        first = C if C < 16 and part != "x" else sixteens(C)  # oneDNN pads few channels only for x
         multiply_adds *= first * sixteens(OC) / (C * OC)
         C, OC = first, sixteens(OC)
     reordered = REORDER * (N * C * H * W + OC * shapes.positions)
@@ -98,7 +100,7 @@ def cost(part: str, shapes: ConvShapes) -> float:
 
 
 def call_cost(part: str, shapes: ConvShapes, reordered: float) -> float:
-    """Return the nanoseconds of reordering and of the call; 1x1 filters read images as they are."""
+    """Return the nanoseconds of reordering and of the call; 1x1 filters do not reorder images."""
     OC, C, KH, KW = shapes.W
     if KH == KW == 1 and part != "W":
         reordered = 0
@@ -106,14 +108,14 @@ def call_cost(part: str, shapes: ConvShapes, reordered: float) -> float:
 
 
 def work(part: str, shapes: ConvShapes) -> float:
-    """Return the estimate in multiply-adds, for `parallel_for`."""
+    """Return the cost in multiply-adds, the unit of `parallel_for`."""
     return cost(part, shapes) / MULTIPLY_ADD
 
 
 def onednn_blocked_conv2d(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
 ) -> NumPyArray:
-    """Return the convolution of images with filters."""
+    """Return the convolution; see `conv2d_op`."""
     shapes = shapes_of_y(x, W, b, params)
     return convolution.convolve(x, W, b, shapes, ORDER, work("y", shapes))
 
@@ -121,7 +123,7 @@ def onednn_blocked_conv2d(
 def onednn_blocked_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the images."""
+    """Return the input gradient; see `conv2d_grad_x_op`."""
     shapes = shapes_of_x(gy, W, shape, params)
     return convolution.image_gradient(gy, W, shapes, ORDER, work("x", shapes))
 
@@ -129,7 +131,7 @@ def onednn_blocked_conv2d_grad_x(
 def onednn_blocked_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the filters."""
+    """Return the weight gradient; see `conv2d_grad_W_op`."""
     shapes = shapes_of_W(x, gy, kernel, params)
     return convolution.filter_gradient(x, gy, shapes, ORDER, work("W", shapes))
 
@@ -137,7 +139,7 @@ def onednn_blocked_conv2d_grad_W(
 def onednn_blocked_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of images, filters and bias."""
+    """Return the gradients of input, weight and bias; see `conv2d_grads_op`."""
     shapes = shapes_of_grads(gy, x, W, params)
     both = work("x", shapes) + work("W", shapes)
     return convolution.both_gradients(gy, x, W, shapes, ORDER, both)

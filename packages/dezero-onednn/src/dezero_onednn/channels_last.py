@@ -1,7 +1,7 @@
-"""Convolution by oneDNN with all channels of a position side by side.
+"""Convolve with oneDNN in its channels-last layout.
 
-The channels that come out are computed sixteen at a time, those that are summed one by one: less
-is padded than in blocks of 16, but reordering takes longer.
+oneDNN computes the channels of the result sixteen at a time, and sums over the other channels one
+by one. So it pads fewer channels than in blocks of 16, but reordering takes longer.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ from .conv_operations import Order
 ORDER = Order.CHANNELS_LAST
 
 SLOWER_REORDER = 1.8
-"""Reordering an element to channels last, by reordering one to blocks. Fitted like the constants of
-`blocked`. Off by two: up to 1.2x of the best, for few channels."""
+"""Cost of reordering an element to channels last, as a multiple of `REORDER`. Fitted like the
+constants in `blocked`. Estimated effect of an error of a factor of two: up to 1.2 times the best
+time, for few channels."""
 
 
 def supports(parts: str, shapes: ConvShapes) -> bool | str:
-    """Return True, or why this layout does not compute a call fast."""
+    """Return True, or the reason why this layout declines these shapes."""
     if parts == "xW" and shapes.x[0] == 1:
-        return "a single image splits differently for each gradient"
+        return "threads split a single image differently for each gradient"
     if shapes.kernel == (1, 1):
-        return "1x1 filters read images as they are"
+        return "1x1 filters need no channels-last images"
     if is_depthwise(shapes):
         if not 4 <= shapes.params.groups < 16:
             return "fewer than 4 depthwise channels, or more than 15"
@@ -53,7 +54,7 @@ def supports(parts: str, shapes: ConvShapes) -> bool | str:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated nanoseconds of one core for ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
     (N, C, H, W), (OC, *_), _ = shapes
     multiply_adds: float = shapes.multiply_adds
     written = (C if part == "x" else OC) if is_depthwise(shapes) else channels_written(part, shapes)
@@ -63,19 +64,19 @@ def cost(part: str, shapes: ConvShapes) -> float:
 
 
 def channels_written(part: str, shapes: ConvShapes) -> int:
-    """Return the channels of a group that come out."""
+    """Return the number of channels in a group of the result."""
     return shapes.W[1] if part == "x" else shapes.W[0] // shapes.params.groups
 
 
 def work(part: str, shapes: ConvShapes) -> float:
-    """Return the estimate in multiply-adds, for `parallel_for`."""
+    """Return the cost in multiply-adds, the unit of `parallel_for`."""
     return cost(part, shapes) / MULTIPLY_ADD
 
 
 def onednn_channels_last_conv2d(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
 ) -> NumPyArray:
-    """Return the convolution of images with filters."""
+    """Return the convolution; see `conv2d_op`."""
     shapes = shapes_of_y(x, W, b, params)
     return convolution.convolve(x, W, b, shapes, ORDER, work("y", shapes))
 
@@ -83,7 +84,7 @@ def onednn_channels_last_conv2d(
 def onednn_channels_last_conv2d_grad_x(
     gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the images."""
+    """Return the input gradient; see `conv2d_grad_x_op`."""
     shapes = shapes_of_x(gy, W, shape, params)
     return convolution.image_gradient(gy, W, shapes, ORDER, work("x", shapes))
 
@@ -91,7 +92,7 @@ def onednn_channels_last_conv2d_grad_x(
 def onednn_channels_last_conv2d_grad_W(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
 ) -> NumPyArray:
-    """Return the gradient of the filters."""
+    """Return the weight gradient; see `conv2d_grad_W_op`."""
     shapes = shapes_of_W(x, gy, kernel, params)
     return convolution.filter_gradient(x, gy, shapes, ORDER, work("W", shapes))
 
@@ -99,7 +100,7 @@ def onednn_channels_last_conv2d_grad_W(
 def onednn_channels_last_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of images, filters and bias."""
+    """Return the gradients of input, weight and bias; see `conv2d_grads_op`."""
     shapes = shapes_of_grads(gy, x, W, params)
     both = work("x", shapes) + work("W", shapes)
     return convolution.both_gradients(gy, x, W, shapes, ORDER, both)

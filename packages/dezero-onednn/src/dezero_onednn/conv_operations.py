@@ -1,4 +1,4 @@
-"""oneDNN's convolution and its gradients, compiled for one set of shapes."""
+"""Compile oneDNN's convolution and its gradients for one set of shapes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .operation import (
 )
 
 DIRECT = 1
-"""oneDNN's number of the direct algorithm."""
+"""oneDNN's enum value for direct convolution."""
 
 
 class Order(Enum):
-    """The order of the elements of images in memory."""
+    """The memory layout of images."""
 
-    BLOCKED = "channels in blocks of 16, or as oneDNN likes"
-    CHANNELS_LAST = "all channels of a position side by side"
+    BLOCKED = "channels in blocks of 16, or another layout that oneDNN chooses"
+    CHANNELS_LAST = "channels last"
 
 
 def output_shape(shapes: ConvShapes) -> Shape:
@@ -42,11 +42,11 @@ def output_shape(shapes: ConvShapes) -> Shape:
 
 
 def geometry(shapes: ConvShapes, order: Order) -> Any:
-    """Return the layouts of images, filters and outputs, and oneDNN's parameters."""
+    """Return the layouts of images, filters and outputs, and the parameters that oneDNN takes."""
     stride, pad, dilation, groups = shapes.params
     images = channels_last if order is Order.CHANNELS_LAST else open_layout
     if shapes.kernel == (1, 1):
-        images = layout  # no other order is faster
+        images = layout  # no other layout is faster
     gaps = integers([steps - 1 for steps in dilation])
     filters = open_layout(grouped(shapes.W, groups))
     layouts = images(shapes.x), filters, images(output_shape(shapes))
@@ -54,12 +54,12 @@ def geometry(shapes: ConvShapes, order: Order) -> Any:
 
 
 def grouped(W: Shape, groups: int) -> Shape:
-    """Return the shape of filters with an axis for the groups, as oneDNN has it."""
+    """Return the shape of filters in oneDNN, which has an axis for the groups."""
     return W if groups == 1 else (groups, W[0] // groups, *W[1:])
 
 
 def forward_description(shapes: ConvShapes, order: Order, with_bias: bool) -> Any:
-    """Describe the convolution; oneDNN reads the description for the gradients too."""
+    """Return the forward descriptor, which the gradients' descriptors need as a hint."""
     (images, filters, outputs), numbers = geometry(shapes, order)
     bias = layout(shapes.W[:1]) if with_bias else None
     method = c_int(TRAINING), c_int(DIRECT)
@@ -68,13 +68,13 @@ def forward_description(shapes: ConvShapes, order: Order, with_bias: bool) -> An
 
 
 def c_order_filters(shapes: ConvShapes) -> Any:
-    """Describe the filters of the caller."""
+    """Return the specification of filters in C order."""
     return c_order(shapes.W, grouped(shapes.W, shapes.params.groups))
 
 
 @ForEachThread
 def forward(shapes: ConvShapes, order: Order, with_bias: bool) -> Operation:
-    """Compile the convolution: images, filters and perhaps a bias to outputs."""
+    """Compile the convolution of images with filters, and optionally a bias."""
     inputs = {SRC: c_order(shapes.x), WEIGHTS: c_order_filters(shapes)}
     if with_bias:
         inputs[BIAS] = c_order(shapes.W[:1])
@@ -84,7 +84,7 @@ def forward(shapes: ConvShapes, order: Order, with_bias: bool) -> Operation:
 
 @ForEachThread
 def backward_x(shapes: ConvShapes, order: Order) -> Operation:
-    """Compile the gradient of the images: gradients of outputs, and filters, to that."""
+    """Compile the input gradient from the output gradient and the filters."""
     hint = forward_description(shapes, order, False)
     layouts, numbers = geometry(shapes, order)
     method = engine(), c_int(DIRECT)
@@ -95,7 +95,7 @@ def backward_x(shapes: ConvShapes, order: Order) -> Operation:
 
 @ForEachThread
 def backward_W(shapes: ConvShapes, order: Order) -> Operation:
-    """Compile the gradient of the filters: gradients of outputs, and images, to that."""
+    """Compile the weight gradient from the output gradient and the images."""
     hint = forward_description(shapes, order, False)
     (images, filters, outputs), numbers = geometry(shapes, order)
     layouts = images, filters, None, outputs

@@ -1,8 +1,8 @@
-"""Convolution and its gradients by oneDNN, in one of its layouts.
+"""Compute convolutions and their gradients with oneDNN, in one of two layouts.
 
-Work is split over the batch by DeZero's threads; for a single image over the filters, or over the
-groups. oneDNN computes in the thread that calls it, on a few images at a time, so that what was
-reordered is still in the cache when it is read.
+DeZero's threads split the batch; they split a single image by filters, channels or groups. oneDNN
+computes in the calling thread, on a few images at a time, so that reordered data is still in the
+cache when it is read.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from .layouts import contiguous
 from .library import one_thread
 
 BLOCK = 800_000
-"""Elements of images and outputs at a time, or four times those of the filters if that is more,
-because filters are reordered for every block. Half or twice: up to 5 % slower with 2 MB of L2."""
+"""Elements of images and outputs in a block, chosen to fit in the cache. A block has at least four
+times as many elements as the filters, because these are reordered for every block. Estimated effect
+of halving or doubling it with 2 MB of L2: up to 5 % more time."""
 
 
 def convolve(
@@ -50,7 +51,7 @@ def convolve(
 def image_gradient(
     gy: NumPyArray, W: NumPyArray, shapes: ConvShapes, order: Order, work: float
 ) -> NumPyArray:
-    """Return the gradient of the images."""
+    """Return the input gradient."""
     gy, W, gx = contiguous(gy), contiguous(W), np.empty(shapes.x, gy.dtype)
 
     def compute(part: slice) -> None:
@@ -69,7 +70,7 @@ def image_gradient(
 def filter_gradient(
     x: NumPyArray, gy: NumPyArray, shapes: ConvShapes, order: Order, work: float
 ) -> NumPyArray:
-    """Return the gradient of the filters, the sum of those of the parts."""
+    """Return the weight gradient."""
     x, gy = contiguous(x), contiguous(gy)
 
     def compute(part: slice) -> NumPyArray:
@@ -85,7 +86,7 @@ def filter_gradient(
 def both_gradients(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, shapes: ConvShapes, order: Order, work: float
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of images, filters and bias; gy is reordered once."""
+    """Return the gradients of input, weight and bias; reorder gy once for both gradients."""
     gy, x, W = map(contiguous, (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
 
@@ -103,15 +104,15 @@ def both_gradients(
 
 
 def count_units(shapes: ConvShapes, channels: int) -> int:
-    """Return the number of images, or for a single one of its groups, or channels."""
+    """Return the number of images; if it is 1, of groups; if that is 1 too, ``channels``."""
     images, groups = shapes.x[0], shapes.params.groups
     return images if images > 1 else groups if groups > 1 else channels
 
 
 def part_of_image(part: slice, shapes: ConvShapes) -> tuple[slice, slice, ConvParams]:
-    """Return the channels of x and of y of some groups, and their parameters.
+    """Return the channels of x and y in the groups ``part``, and parameters for these groups.
 
-    With one group, ``part`` are channels of y, which read all channels of x.
+    With one group, ``part`` selects channels of y, which depend on all channels of x.
     """
     groups = shapes.params.groups
     if groups == 1:
@@ -121,14 +122,14 @@ def part_of_image(part: slice, shapes: ConvShapes) -> tuple[slice, slice, ConvPa
     return channels, filters, shapes.params._replace(groups=part.stop - part.start)
 
 
-# In the thread that calls them
+# The functions below compute in the calling thread.
 
 
 def write_output(
     x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams, y: NumPyArray,
     order: Order,
 ) -> None:  # fmt: skip
-    """Write a part of the convolution to ``y``."""
+    """Write the convolution to ``y``, block by block."""
     filters = (W,) if b is None else (W, b)
     with one_thread():
         for few in blocks(x, y, W.size):
@@ -139,7 +140,7 @@ def write_output(
 def write_image_gradient(
     gy: NumPyArray, W: NumPyArray, params: ConvParams, gx: NumPyArray, order: Order
 ) -> None:
-    """Write a part of the gradient of the images to ``gx``."""
+    """Write the input gradient to ``gx``, block by block."""
     with one_thread():
         for few in blocks(gx, gy, W.size):
             shapes = ConvShapes(gx[few].shape, W.shape, params)
@@ -149,7 +150,7 @@ def write_image_gradient(
 def part_filter_gradient(
     x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams, order: Order
 ) -> NumPyArray:
-    """Return the gradient of the filters of a part of the images."""
+    """Return the weight gradient, summed block by block."""
     W_shape = gy.shape[1], x.shape[1] // params.groups, *kernel
 
     def compute(few: slice) -> NumPyArray:
@@ -164,7 +165,7 @@ def part_filter_gradient(
 def block_gradients(
     gy: NumPyArray, x: NumPyArray, gx: NumPyArray, W: NumPyArray, params: ConvParams, order: Order
 ) -> NumPyArray:
-    """Write the gradient of a block of images to ``gx``; return that of the filters."""
+    """Write the input gradient of one block to ``gx``; return its weight gradient."""
     shapes, gW = ConvShapes(x.shape, W.shape, params), np.empty(W.shape, W.dtype)
     of_W, of_x = backward_W(shapes, order), backward_x(shapes, order)
     (first, images), (second, filters) = of_W.inputs, of_x.inputs
@@ -176,13 +177,13 @@ def block_gradients(
 
 
 def blocks(x: NumPyArray, y: NumPyArray, filters: int) -> list[slice]:
-    """Split the batch into equal blocks of `BLOCK`; ``filters`` is the size of the filters."""
+    """Split the batch into equal blocks of about `BLOCK` elements; filters have ``filters``."""
     count = (x.size + y.size) // max(BLOCK, 4 * filters)
     return split_range(len(x), max(1, min(len(x), count)))
 
 
 def add_up(parts: Iterable[NumPyArray]) -> NumPyArray:
-    """Return the sum of the parts, written to the first of them."""
+    """Add all parts to the first in place, and return it."""
     first, *others = parts
     for other in others:
         first += other

@@ -1,4 +1,4 @@
-"""Memory layouts of arrays, as oneDNN's memory descriptors."""
+"""Create oneDNN's memory descriptors, which state the layout of an array in memory."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dezero_core.pointers import address_of, has_layout
 from .library import Handle, library
 
 FLOAT32, ANY_LAYOUT, LAYOUT_OF_ARGUMENT = 3, 1, 255
-"""oneDNN's constants: a dtype, a layout for it to choose, and the query for its choice."""
+"""oneDNN's enum values: the dtype, "any layout", and the query for the layout that it chose."""
 
 ALIGNMENT = 64
-"""Bytes of a cache line."""
+"""Bytes of a cache line, to which arrays are aligned."""
 
 F4, BYTES = "float32", "uint8"
-"""Dtypes of arrays for oneDNN: values in C order, and bytes in its internal layouts."""
+"""The dtypes of arrays for oneDNN: float32 in C order, and bytes in an internal layout."""
 
 Shape = tuple[int, ...]
 Layout = Handle | c_void_p
 
 
 def covers(*arrays: np.ndarray) -> bool:
-    """Return whether all are nonempty float32 arrays."""
+    """Return whether all arguments are nonempty float32 arrays."""
     return all(
         type(array) is np.ndarray and array.dtype == np.float32 and array.size > 0
         for array in arrays
@@ -35,7 +35,7 @@ def covers(*arrays: np.ndarray) -> bool:
 
 
 def contiguous(x: np.ndarray) -> np.ndarray:
-    """Return the array itself if it is aligned float32 in C order, else such a copy."""
+    """Return ``x`` if it is aligned float32 in C order, else a copy that is."""
     return x if has_layout(x, F4, x.shape) else np.array(x, F4, order="C", subok=False)
 
 
@@ -45,7 +45,7 @@ def integers(values: Sequence[int]) -> Any:
 
 
 def layout(shape: Shape, strides: Shape | None = None) -> Handle:
-    """Return the layout of float32 in C order, or with strides counted in elements."""
+    """Return the layout of a float32 array in C order, or with ``strides`` in elements."""
     if strides is None:
         strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
     sizes = len(shape), integers(shape), c_int(FLOAT32)
@@ -53,25 +53,25 @@ def layout(shape: Shape, strides: Shape | None = None) -> Handle:
 
 
 def channels_last(shape: Shape) -> Handle:
-    """Return the layout of images (N, C, H, W) whose channels are the last axis in memory."""
+    """Return the channels-last layout of images (N, C, H, W)."""
     _, C, H, W = shape
     return layout(shape, (C * H * W, 1, W * C, C))
 
 
 def open_layout(shape: Shape) -> Handle:
-    """Return a layout of float32 that oneDNN may choose."""
+    """Return a float32 layout that oneDNN chooses itself."""
     sizes = len(shape), integers(shape), c_int(FLOAT32)
     return Handle("memory_desc", "memory_desc_create_with_tag", *sizes, c_int(ANY_LAYOUT))
 
 
 def required_layout(description: Handle, argument: int) -> c_void_p:
-    """Return the layout an operation requires of an argument; the description owns it."""
+    """Return the layout that an operation requires of an argument; ``description`` owns it."""
     query = c_int(LAYOUT_OF_ARGUMENT), c_int(argument)
     return c_void_p(library().dnnl_primitive_desc_query_md(description, *query))
 
 
 def size_in_bytes(layout: Layout) -> int:
-    """Return the bytes that an array in this layout takes."""
+    """Return the size in bytes of an array in this layout."""
     return int(library().dnnl_memory_desc_get_size(layout))
 
 

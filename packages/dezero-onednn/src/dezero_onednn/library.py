@@ -1,7 +1,7 @@
-"""oneDNN's C interface: find the library, turn its errors into exceptions, keep it to one thread.
+"""Load oneDNN, raise its errors as exceptions, and limit it to one thread.
 
-oneDNN is a shared library with a C interface of opaque handles. All calls but the computation
-itself go through `call`; a `Handle` destroys its object when Python frees it.
+oneDNN is a shared library with a C interface of opaque handles. `call` calls its functions, except
+those that run in every op. A `Handle` destroys its object when Python frees it.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ ERRORS = {
     6: "not required",
 }
 SYMBOLS = ("dnnl_memory_desc_create_with_strides", "omp_set_num_threads")
-"""Functions that only oneDNN 3 has, and that only an OpenMP build links."""
+"""A function that oneDNN has from version 3 on, and one that only OpenMP builds link."""
 
 
 @once
 def path() -> str:
-    """Return the library's path: DEZERO_ONEDNN, else the wheel's file, else the system's name.
+    """Return the library's path: DEZERO_ONEDNN, else the wheel's file, else the system's library.
 
     Raises:
-        PluginError: there is no library.
+        PluginError: oneDNN was not found.
     """
     found = os.environ.get("DEZERO_ONEDNN") or path_in_wheel() or find_library("dnnl")
     if found is None:
         raise PluginError(
-            f"oneDNN's library was not found, neither in a distribution {WHEEL} nor the system's: "
-            f"pip install {WHEEL}, or give its path in DEZERO_ONEDNN"
+            f"oneDNN was not found, neither in the package {WHEEL} nor on the system: "
+            f"pip install {WHEEL}, or set DEZERO_ONEDNN to its path"
         )
     return found
 
 
 def path_in_wheel() -> str | None:
-    """Return the path of the library that the wheel installed, if it is installed."""
+    """Return the path of the library in the wheel, or None if the wheel is not installed."""
     with suppress(PackageNotFoundError):
         for file in files(WHEEL) or ():
             if file.name == "libdnnl.so.3":
@@ -59,12 +59,12 @@ def path_in_wheel() -> str | None:
 
 @once
 def library() -> ctypes.PyDLL:
-    """Load oneDNN for calls that hold the GIL: all that take about a microsecond.
+    """Load oneDNN for calls that hold the GIL.
 
-    Such calls are shorter than the wait for the GIL after they have released it.
+    These calls take about a microsecond, less than getting the GIL back after releasing it.
 
     Raises:
-        PluginError: it cannot be loaded, is not version 3, or was not built for OpenMP.
+        PluginError: oneDNN cannot be loaded, is not version 3, or was not built for OpenMP.
     """
     try:
         found = ctypes.PyDLL(path())
@@ -81,7 +81,7 @@ def library() -> ctypes.PyDLL:
 
 @once
 def execute() -> Any:
-    """Return oneDNN's function that computes, loaded so that calls release the GIL."""
+    """Return oneDNN's function that runs a primitive; its calls release the GIL."""
     function = ctypes.CDLL(path()).dnnl_primitive_execute
     function.argtypes = (c_void_p, c_void_p, c_int, c_void_p)
     return function
@@ -91,24 +91,24 @@ def call(name: str, *arguments: Any) -> None:
     """Call oneDNN's function ``dnnl_<name>``.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the call failed.
     """
     require_success(name, getattr(library(), f"dnnl_{name}")(*arguments))
 
 
 def require_success(name: str, status: int) -> None:
-    """Raise a `RuntimeError` with oneDNN's explanation unless the status is 0."""
+    """Raise `RuntimeError` with oneDNN's explanation if the status is not 0."""
     if status != 0:
         raise RuntimeError(f"oneDNN: {name}: {ERRORS.get(status, f'status {status}')}")
 
 
 class Handle:
-    """Own an object of oneDNN, and destroy it when Python frees the handle.
+    """Own a oneDNN object, and destroy it when Python frees the handle.
 
     Args:
-        kind: its type, as in ``dnnl_<kind>_destroy``.
-        create: the function that creates it, without ``dnnl_``.
-        arguments: the arguments of that function, after the address of the handle.
+        kind: the type of the object, as in ``dnnl_<kind>_destroy``.
+        create: the name of the function that creates the object, without ``dnnl_``.
+        arguments: the arguments of that function after the first, the address of the handle.
     """
 
     def __init__(self, kind: str, create: str, *arguments: Any) -> None:
@@ -117,7 +117,7 @@ class Handle:
         call(create, byref(self.pointer), *arguments)
 
     @property
-    def _as_parameter_(self) -> c_void_p:  # what ctypes passes for this object
+    def _as_parameter_(self) -> c_void_p:  # ctypes passes this value for the object
         return self.pointer
 
     def __del__(self) -> None:
@@ -127,13 +127,13 @@ class Handle:
 
 @once
 def engine() -> Handle:
-    """Return the CPU engine, shared by all threads: what it creates must not outlive it."""
+    """Return the CPU engine. All threads share it, because it must outlive the objects it makes."""
     return Handle("engine", "engine_create", c_int(CPU), c_size_t(0))
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let oneDNN use only the calling thread inside the block.
+    """Return a context manager in which oneDNN uses only the calling thread.
 
     OpenMP stores its thread count per thread, so other threads keep theirs. DeZero's own threads
     split the batch instead.

@@ -1,8 +1,8 @@
 """Compile a oneDNN operation for one set of shapes, then call it with arrays.
 
-oneDNN computes fastest in other memory layouts (channels in blocks of 16 or last, filters in
-tiles). An operation is compiled with open layouts, and says which it requires; arrays in other
-layouts are reordered on the way in and out:
+oneDNN is fastest in its own memory layouts (channels in blocks of 16 or last, filters in tiles). An
+operation is compiled without fixed layouts, and oneDNN chooses the layouts it requires. Inputs and
+outputs in other layouts are reordered before and after the call:
 
       x, C order  -- reorder -->  x, blocked  --+
                                                 +-- operation -->  y, blocked  -- reorder -->  y
@@ -28,29 +28,29 @@ from .library import Handle, call, engine, execute, library, one_thread, require
 SCRATCHPAD_BY_CALLER, IN_ORDER, TRAINING = 1, 1, 64
 SRC, DST, WEIGHTS, BIAS, WORKSPACE, SCRATCHPAD = 1, 17, 33, 41, 64, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS = 129, 145, 161
-"""oneDNN's constants for the arguments of an operation."""
+"""oneDNN's indices of the arguments of an operation."""
 
 
 class CArgument(ctypes.Structure):
-    """The number of an argument and its memory, as oneDNN's ``dnnl_exec_arg_t``."""
+    """The index of an argument and its memory: oneDNN's ``dnnl_exec_arg_t``."""
 
     _fields_ = (("number", c_int), ("memory", c_void_p))
 
 
 def describe(operation: str, *arguments: Any) -> Handle:
-    """Return oneDNN's description of an operation that gets its scratch memory with each call."""
+    """Return the primitive descriptor of an operation; each call passes scratch memory to it."""
     attributes = Handle("primitive_attr", "primitive_attr_create")
     call("primitive_attr_set_scratchpad_mode", attributes, c_int(SCRATCHPAD_BY_CALLER))
     return Handle("primitive_desc", f"{operation}_primitive_desc_create", *arguments, attributes)
 
 
 class Slot(NamedTuple):
-    """An argument of a primitive: its layout in oneDNN, and the shape and dtype of its array.
+    """An argument of a primitive: its layout in oneDNN, and its shape and dtype in NumPy.
 
     Attributes:
         layout: the layout that oneDNN reads or writes.
-        shape, dtype: those of the array; for an internal layout it is a row of bytes.
-        is_output: whether oneDNN writes to it.
+        shape, dtype: of the NumPy array, which is one-dimensional uint8 for an internal layout.
+        is_output: whether oneDNN writes to the array.
     """
 
     layout: Layout
@@ -60,7 +60,7 @@ class Slot(NamedTuple):
 
 
 def bytes_slot(layout: Layout, is_output: bool) -> Slot:
-    """Return the slot of an argument in an internal layout of oneDNN."""
+    """Return the slot of an argument in one of oneDNN's internal layouts."""
     return Slot(layout, (size_in_bytes(layout),), BYTES, is_output)
 
 
@@ -68,8 +68,8 @@ class Primitive:
     """A compiled operation with one slot for each of its arguments.
 
     Args:
-        description: oneDNN's description of the operation.
-        slots: slots by the number of the argument, in the order of the arrays in a call.
+        description: oneDNN's primitive descriptor.
+        slots: slots by argument index, in the order of the arrays in a call.
     """
 
     def __init__(self, description: Handle, slots: dict[int, Slot]) -> None:
@@ -85,10 +85,10 @@ class Primitive:
         numbers = *slots, SCRATCHPAD
         pairs = zip(numbers, [memory.pointer for memory in self.memories], strict=True)
         self.arguments = (CArgument * len(numbers))(*[CArgument(*pair) for pair in pairs])
-        self.addresses = [0] * len(numbers)  # of the arrays in the last call
+        self.addresses = [0] * len(numbers)  # the arrays of the last call
 
     def __call__(self, *arrays: np.ndarray) -> None:
-        """Run on arrays in the order of the slots.
+        """Run on arrays, in the order of the slots.
 
         Raises:
             ShapeError, UnsupportedType: an array does not fit its slot.
@@ -103,7 +103,7 @@ class Primitive:
         require_success("primitive_execute", status)
 
     def set_array(self, number: int, slot: Slot, array: np.ndarray) -> None:
-        """Pass the address of an array to oneDNN, unless it is that of the last call."""
+        """Pass an array's address to oneDNN, unless it is the same as in the last call."""
         address = address_of(array, slot.dtype, slot.shape, writable=slot.is_output)
         if address != self.addresses[number]:
             set_handle = library().dnnl_memory_set_data_handle
@@ -112,13 +112,13 @@ class Primitive:
             self.addresses[number] = address
 
 
-class Given(NamedTuple):
-    """An array as the caller gives it.
+class ArraySpec(NamedTuple):
+    """The specification of an array that the caller passes.
 
     Attributes:
-        shape: its shape in C order.
-        layout: its layout for oneDNN; None for bytes in an internal layout.
-        starts_at_zero: fill it with zeros first, because the operation adds to it.
+        shape: the shape of the array in C order.
+        layout: its layout as oneDNN's descriptor, or None for bytes in an internal layout.
+        starts_at_zero: whether to fill it with zeros first, because the operation adds to it.
     """
 
     shape: Shape
@@ -126,13 +126,13 @@ class Given(NamedTuple):
     starts_at_zero: bool = False
 
 
-INTERNAL = Given((), None)
+INTERNAL = ArraySpec((), None)
 """Bytes that only oneDNN reads, such as a workspace."""
 
 
-def c_order(shape: Shape, seen_as: Shape | None = None) -> Given:
+def c_order(shape: Shape, seen_as: Shape | None = None) -> ArraySpec:
     """Describe an array in C order for oneDNN, which may use the other axes ``seen_as``."""
-    return Given(shape, layout(seen_as or shape))
+    return ArraySpec(shape, layout(seen_as or shape))
 
 
 class Operand:
@@ -143,8 +143,8 @@ class Operand:
         is_internal: whether only oneDNN reads and writes it.
     """
 
-    def __init__(self, given: Given, required: c_void_p, is_output: bool) -> None:
-        shape, layout, self.starts_at_zero = given
+    def __init__(self, spec: ArraySpec, required: c_void_p, is_output: bool) -> None:
+        shape, layout, self.starts_at_zero = spec
         self.is_internal = layout is None
         self.slot = bytes_slot(required, is_output)
         self.reorder: Primitive | None = None
@@ -160,11 +160,11 @@ class Operand:
         self.reorder = Primitive(description, {SRC: source, DST: target})
 
     def has_layout_of(self, other: Operand) -> bool:
-        """Return whether an array reordered for one fits the other."""
+        """Return whether an array that was reordered for ``other`` fits this operand too."""
         return bool(library().dnnl_memory_desc_equal(self.slot.layout, other.slot.layout))
 
     def buffer(self, array: np.ndarray) -> np.ndarray:
-        """Return where the operation reads or writes the argument: the array, or bytes."""
+        """Return the array itself, or a new buffer if the array must be reordered."""
         return array if self.reorder is None else aligned_bytes(*self.slot.shape)
 
     def read(self, array: np.ndarray) -> np.ndarray:
@@ -184,17 +184,17 @@ class Operation:
     """A primitive that is called with arrays in the caller's layouts.
 
     Args:
-        description: oneDNN's description of the operation.
-        inputs, outputs: the arrays by the number of the argument, in the order of a call.
+        description: oneDNN's primitive descriptor.
+        inputs, outputs: specifications by argument index, in the order of the arrays in a call.
     """
 
     def __init__(
-        self, description: Handle, inputs: dict[int, Given], outputs: dict[int, Given]
+        self, description: Handle, inputs: dict[int, ArraySpec], outputs: dict[int, ArraySpec]
     ) -> None:
         self.inputs, self.outputs = (
             [
-                Operand(given, required_layout(description, number), is_output)
-                for number, given in arguments.items()
+                Operand(spec, required_layout(description, number), is_output)
+                for number, spec in arguments.items()
             ]
             for arguments, is_output in ((inputs, False), (outputs, True))
         )
@@ -203,11 +203,11 @@ class Operation:
         self.primitive = Primitive(description, dict(zip(numbers, slots, strict=True)))
 
     def __call__(self, outputs: Sequence[np.ndarray], *inputs: np.ndarray) -> None:
-        """Compute the outputs, which are arrays to write to, from the inputs."""
+        """Compute from the inputs, and write the results to the arrays ``outputs``."""
         self.run(outputs, *[it.read(x) for it, x in zip(self.inputs, inputs, strict=True)])
 
     def run(self, outputs: Sequence[np.ndarray], *inputs: np.ndarray) -> None:
-        """Compute the outputs from inputs that `Operand.read` has returned."""
+        """Compute the outputs from inputs that `Operand.read` returned."""
         buffers = [it.buffer(y) for it, y in zip(self.outputs, outputs, strict=True)]
         for operand, buffer in zip(self.outputs, buffers, strict=True):
             if operand.starts_at_zero:
@@ -218,13 +218,14 @@ class Operation:
 
 
 class ForEachThread(threading.local):
-    """A cache of operations, one per thread, because they store the arrays of their last call.
+    """Cache operations separately for each thread, because they store their last call's arrays.
 
     Args:
-        make: creates an operation from shapes and settings; the 256 last used ones are cached.
+        make: a function that creates an operation from shapes and settings. The 256 most recently
+            used operations are cached.
 
-    Operations are created on one OpenMP thread. oneDNN computes while it compiles, and a forked
-    child does not have OpenMP's threads: it would wait for them for ever.
+    Operations are created with one OpenMP thread. oneDNN also computes while it compiles, and a
+    forked child would wait for ever for OpenMP threads that it does not have.
     """
 
     def __init__(self, make: Callable[..., Operation]) -> None:
@@ -235,5 +236,5 @@ class ForEachThread(threading.local):
         self.made = lru_cache(256)(make_on_one_thread)
 
     def __call__(self, *sizes: Any) -> Operation:
-        """Return the operation of these sizes; create it if the cache has none."""
+        """Return the operation for these sizes, and create it if it is not in the cache."""
         return self.made(*sizes)

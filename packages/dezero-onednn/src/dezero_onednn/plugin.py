@@ -10,15 +10,15 @@ from dezero_core.extend import DEZERO_API, Kernel, hookimpl
 __all__ = ["DEZERO_API", "dezero_kernels"]
 
 BEFORE_NUMPY = 10
-"""The priority of kernels without an estimate: before those of dezero-nn, whose priority is 0."""
+"""The priority of kernels without a cost; it is above dezero-nn's priority, 0."""
 
 
 @hookimpl
 def dezero_kernels() -> list[Kernel]:
-    """Return the kernels, or none if ``DEZERO_ONEDNN`` is ``off``.
+    """Return the kernels, or an empty list if ``DEZERO_ONEDNN`` is ``off``.
 
     Raises:
-        PluginError: there is no oneDNN library, or not the one expected.
+        PluginError: oneDNN is not installed, or is not version 3 built for OpenMP.
     """
     if os.environ.get("DEZERO_ONEDNN") == "off":
         return []

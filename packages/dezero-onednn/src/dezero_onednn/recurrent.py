@@ -1,11 +1,11 @@
-"""An LSTM over a sequence by oneDNN: one call for all steps of a part of the sequences.
+"""Compute an LSTM with oneDNN, in one call for all time steps of a part of the batch.
 
       x (T, N, C)   [ first half of N ]  ->  this thread     T steps without the GIL
                     [ second half     ]  ->  a worker        T steps without the GIL
 
-oneDNN stores what its gradient needs in a workspace that only it can read: a row of bytes for each
-part. So the gradient has the same parts as the forward pass, whatever the thread count is by then.
-oneDNN and the layers have sequences before features: (T, N, C), where the op has (T, C, N).
+oneDNN saves intermediate results for the gradient in a workspace that only oneDNN can read, one row
+of bytes for each part. So the gradient uses the same parts as the forward pass, even if the thread
+count has changed. oneDNN and the layers use the axes (T, N, C), the op uses (T, C, N).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from .operation import (
     TRAINING,
     WEIGHTS,
     WORKSPACE,
+    ArraySpec,
     ForEachThread,
-    Given,
     Operation,
     c_order,
     describe,
@@ -41,15 +41,15 @@ from .operation import (
 R = TypeVar("R")
 Arrays = tuple[np.ndarray, ...]
 
-LEFRTO_RIGHT, BACKWARD, DIFF = 1, 128, 128
-"""oneDNN's constants: the order of the steps, the gradients of everything, and the number of the
-gradient of an argument above that of the argument."""
+LEFT_TO_RIGHT, BACKWARD, DIFF = 1, 128, 128
+"""oneDNN's enum values for the direction of the time steps and for computing all gradients, and the
+offset from an argument's index to that of its gradient."""
 
 
 def supports_lstm(
     x: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, h: np.ndarray, c: np.ndarray
 ) -> bool:
-    """Return whether all arrays are float32, not empty, and have matching shapes."""
+    """Return whether all arrays are nonempty float32 arrays with matching shapes."""
     if not covers(x, Wx, Wh, b, h, c) or x.ndim != 3 or h.ndim != 2:
         return False
     (_, C, N), H = x.shape, h.shape[0]
@@ -60,14 +60,14 @@ def supports_lstm(
 def supports_lstm_grad(
     hs: np.ndarray, last: np.ndarray, workspace: np.ndarray, *arguments: object
 ) -> bool:
-    """Return whether the workspace is one that `onednn_lstm` returned."""
+    """Return whether `onednn_lstm` returned the workspace, which is then uint8."""
     return bool(workspace.dtype == BYTES)
 
 
 def onednn_lstm(
     x: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, h: np.ndarray, c: np.ndarray
 ) -> Arrays:
-    """Return the state h after every step, c after the last, and a row of bytes for each part."""
+    """Return h after every step, c after the last step, and the workspace."""
     (T, C, N), H, work = x.shape, h.shape[0], count_multiply_adds(x, h)
     parts = split_range(N, count_parts(N, work, get_num_threads()))
     states, weights = swap_axes(x, h, c), [*map(contiguous, (*swap_axes(Wx, Wh), b))]
@@ -93,7 +93,7 @@ def onednn_lstm_grad(
     Wh: np.ndarray, b: np.ndarray, h: np.ndarray, c: np.ndarray, ghs: np.ndarray | None,
     gc: np.ndarray | None, needs_gx: bool,
 ) -> Arrays:  # fmt: skip
-    """Return the gradients of the six inputs; oneDNN computes that of x in any case."""
+    """Return the gradients of the six inputs; oneDNN always computes the gradient of x."""
     (T, C, N), H = x.shape, h.shape[0]
     for name, g, y in (("ghs", ghs, hs), ("gc", gc, c)):
         if g is not None and g.shape != y.shape:
@@ -106,7 +106,7 @@ def onednn_lstm_grad(
         inputs, (hs, last, ghs, gc) = part_of(states, part), part_of(after, part)
         operation = backward(T, len(last), C, H)
         gradients = [np.empty_like(array) for array in (*inputs, *weights)]
-        gh = np.zeros_like(last)  # h after the last step is one of hs, which has the gradient
+        gh = np.zeros_like(last)  # ghs holds the gradient of the last h
         with one_thread():
             outputs = row[: workspace_size(operation)], *gradients
             operation(outputs, *inputs, *weights, hs, hs[-1], last, ghs, gh, gc)
@@ -122,18 +122,18 @@ def onednn_lstm_grad(
 
 
 def count_multiply_adds(x: np.ndarray, h: np.ndarray) -> int:
-    """Return the multiply-adds of all steps forward."""
+    """Return the multiply-adds of the forward pass."""
     (T, C, N), H = x.shape, h.shape[0]
     return int(T * N * 4 * H * (C + H))
 
 
 def swap_axes(*arrays: np.ndarray) -> list[np.ndarray]:
-    """Return views with the last two axes swapped: sequences before features, and back."""
+    """Return views with the last two axes, batch and features, swapped."""
     return [array.swapaxes(-1, -2) for array in arrays]
 
 
 def part_of(arrays: list[np.ndarray], part: slice) -> list[np.ndarray]:
-    """Return the rows of some sequences in C order."""
+    """Return the sequences ``part`` of each array, in C order."""
     return [contiguous(array[..., part, :]) for array in arrays]
 
 
@@ -150,15 +150,15 @@ def for_parts(
 
 
 def workspace_size(operation: Operation) -> int:
-    """Return the bytes of the workspace, the only argument in an internal layout."""
+    """Return the bytes of the workspace, the only output in an internal layout."""
     return next(it.slot.shape[0] for it in operation.outputs if it.is_internal)
 
 
-# The compiled operations, for T steps of N sequences with C inputs and H states
+# Below: the operations for T time steps of N sequences, with C input and H state features
 
 
-def inputs_of(T: int, N: int, C: int, H: int) -> dict[int, Given]:
-    """Describe x, h, c, Wx (C, 4 H), Wh (H, 4 H) and b (4 H,)."""
+def inputs_of(T: int, N: int, C: int, H: int) -> dict[int, ArraySpec]:
+    """Return the specifications of x, h, c, Wx (C, 4 H), Wh (H, 4 H) and b (4 H,)."""
     state = c_order((N, H), (1, 1, N, H))
     Wx, Wh = (c_order((size, 4 * H), (1, 1, size, 4, H)) for size in (C, H))
     b = c_order((4 * H,), (1, 1, 4, H))
@@ -168,24 +168,24 @@ def inputs_of(T: int, N: int, C: int, H: int) -> dict[int, Given]:
     }  # fmt: skip
 
 
-def outputs_of(T: int, N: int, C: int, H: int) -> dict[int, Given]:
-    """Describe h after every step, and h and c after the last."""
+def outputs_of(T: int, N: int, C: int, H: int) -> dict[int, ArraySpec]:
+    """Return the specifications of h after every step, and of h and c after the last."""
     state = c_order((N, H), (1, 1, N, H))
     return {DST: c_order((T, N, H)), DST + 1: state, DST + 2: state}
 
 
 def layouts(T: int, N: int, C: int, H: int) -> list[Handle | None]:
-    """Return the layouts of all arguments in oneDNN's order; those of the weights are open."""
-    x, h, c, _, _, b = [given.layout for given in inputs_of(T, N, C, H).values()]
+    """Return the layouts of all arguments in oneDNN's order; it chooses those of the weights."""
+    x, h, c, _, _, b = [spec.layout for spec in inputs_of(T, N, C, H).values()]
     Wx, Wh = (open_layout((1, 1, size, 4, H)) for size in (C, H))
     peephole = projection = None
-    after = [given.layout for given in outputs_of(T, N, C, H).values()]
+    after = [spec.layout for spec in outputs_of(T, N, C, H).values()]
     return [x, h, c, Wx, Wh, peephole, projection, b, *after]
 
 
 def forward_description(*sizes: int) -> Handle:
-    """Describe the forward pass; the gradients need it as a hint."""
-    how = c_int(TRAINING), c_int(LEFRTO_RIGHT)
+    """Return the forward descriptor, which the backward descriptor needs as a hint."""
+    how = c_int(TRAINING), c_int(LEFT_TO_RIGHT)
     return describe("lstm_forward", engine(), *how, *layouts(*sizes), c_uint(0))
 
 
@@ -198,14 +198,14 @@ def forward(*sizes: int) -> Operation:
 
 @ForEachThread
 def backward(*sizes: int) -> Operation:
-    """Compile the gradients for T, N, C and H; oneDNN adds to those of the weights."""
+    """Compile the gradients for T, N, C and H; oneDNN adds to the arrays of weight gradients."""
     inputs, after = inputs_of(*sizes), outputs_of(*sizes)
-    how, both = (c_int(BACKWARD), c_int(LEFRTO_RIGHT)), (*layouts(*sizes), *layouts(*sizes))
+    how, both = (c_int(BACKWARD), c_int(LEFT_TO_RIGHT)), (*layouts(*sizes), *layouts(*sizes))
     hint = forward_description(*sizes)
     description = describe("lstm_backward", engine(), *how, *both, c_uint(0), hint)
     gradients = {
-        DIFF + number: given._replace(starts_at_zero=number >= WEIGHTS)
-        for number, given in inputs.items()
+        DIFF + number: spec._replace(starts_at_zero=number >= WEIGHTS)
+        for number, spec in inputs.items()
     }
-    after |= {DIFF + number: given for number, given in after.items()}
+    after |= {DIFF + number: spec for number, spec in after.items()}
     return Operation(description, inputs | after, {WORKSPACE: INTERNAL} | gradients)
