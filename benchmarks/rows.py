@@ -247,7 +247,7 @@ ROWS = {
             "torch": networks.torch_epoch,
             "book": networks.book_epoch,
         },
-        {"torch": 0.35},
+        {"torch": 0.45},
         (0.2, 0.2),
         repetitions=1,
         warm=1,
