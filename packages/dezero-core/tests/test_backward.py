@@ -525,10 +525,16 @@ def test_the_garbage_collector_visits_two_objects_per_live_call_and_one_per_free
         gc.collect()
         return len(gc.get_objects())
 
+    class Times(F.arithmetic.Mul):  # classes whose instances no other test has changed
+        pass
+
+    class Sine(F.trigonometric.Sin):
+        pass
+
     x, calls = variable(1.0, 2.0), 1000
     before, y = tracked(), x
     for _ in range(calls):
-        y = F.sin(y * x)
+        y = Sine()(Times()(y, x))
     live = tracked() - before
     y.backward()
     freed = tracked() - before
