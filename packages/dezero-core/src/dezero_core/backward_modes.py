@@ -24,8 +24,8 @@ from .variable import AnyArray, Variable, unwrap
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
 """The `backward_pass.BackwardPass` without ``create_graph`` that runs in this context, or None.
 
-In such a pass, gradients, ``self.inputs`` and ``self.outputs`` are arrays. A function of DeZero
-then returns an array if all of its arguments are arrays.
+In such a pass, gradients, ``self.inputs`` and ``self.outputs`` are arrays, and a DeZero function
+returns an array if all its arguments are arrays.
 """
 
 Call = Any

@@ -110,7 +110,7 @@ class Function:
             raise self._called_before()
         needs_grad: tuple[bool, ...]
         only_raw = True  # whether no input is a Variable
-        some_raw = False  # whether an input is an array or number outside a Variable
+        some_raw = False  # whether an input is a plain array or number, not a Variable
         n = len(inputs)
         if n == 2:
             x0, x1 = inputs

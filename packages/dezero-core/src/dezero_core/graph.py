@@ -9,7 +9,7 @@ from .variable import Variable
 
 
 def has_creator(x: object) -> bool:
-    """Return whether ``x`` is a Variable that a call computed."""
+    """Return whether ``x`` is a Variable that is the output of a recorded call."""
     return isinstance(x, Variable) and x._creator is not None
 
 

@@ -20,7 +20,7 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
 
     Raises:
         GraphError: ``y`` does not require grad, or has no data.
-        ShapeError: ``gy`` has another shape than ``y``.
+        ShapeError: ``gy`` and ``y`` have different shapes.
         BackendMismatch: ``gy`` is of another array library or on another device.
     """
     if not y.requires_grad:

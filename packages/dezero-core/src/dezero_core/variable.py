@@ -85,7 +85,8 @@ class Variable:
         "name",
     )
     __array_priority__ = 200
-    __pandas_priority__ = 10_000  # Series + Variable calls our operator, whose error helps
+    # so that pandas leaves `Series + Variable` to our operator, which raises a clear error
+    __pandas_priority__ = 10_000
     __array_ufunc__ = None  # array + Variable calls our operator
 
     def __init__(

@@ -16,7 +16,7 @@ from .variable import Variable, as_variable, require_gradient_of, unwrap
 
 
 def register_hook(self: Variable, hook: Hook) -> HookHandle:
-    """Call ``hook(gradient)`` in every backward, once the gradient of this Variable is complete.
+    """Call ``hook(gradient)`` in every backward pass, when this Variable's gradient is complete.
 
     Several hooks run in the order of registration, each on the result of the one before. Hooks of
     a leaf run before the gradient is added to ``grad``; hooks of a computed Variable run before

@@ -103,7 +103,7 @@ class WatchedPass(BackwardPass):
                 self.retained.append((y, pos(gys[y._index or 0])))
 
     def report_complete_leaves(self) -> None:
-        """Report the leaves that only the last visited call still used."""
+        """Report each leaf whose last use was in the call visited last."""
         for x in self.used:
             self.uses[x] -= 1
             if self.uses[x] == 0:

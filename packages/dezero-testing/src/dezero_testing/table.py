@@ -97,7 +97,7 @@ def check_sensitivity(case: OpCase, position: int) -> None:
     """Check that the row fails when the gradient of one input is off by one percent.
 
     Raises:
-        AssertionError: the row passes.
+        AssertionError: the row passes although it should fail.
     """
 
     def wrong(*xs: Variable) -> Any:

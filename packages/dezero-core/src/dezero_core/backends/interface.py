@@ -1,4 +1,4 @@
-"""Define the interface of a backend: an array library whose arrays Variables can hold."""
+"""Define the interface of a backend: an array library whose arrays can be the data of Variables."""
 
 from __future__ import annotations
 

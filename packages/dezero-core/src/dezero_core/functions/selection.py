@@ -37,7 +37,7 @@ def where(condition: Operand, x0: Operand, x1: Operand) -> Variable:
 
     Args:
         condition: an array of bools; no gradient flows to it.
-        x0, x1: arrays, Variables, or at most one Python scalar.
+        x0, x1: arrays or Variables; one of them may be a Python scalar.
     """
     return Where()(unwrap(condition), x0, x1)
 

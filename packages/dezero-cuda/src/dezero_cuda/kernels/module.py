@@ -14,7 +14,8 @@ THREADS = 256
 """Threads per block. Not tuned: a multiple of the warp size 32 that every device supports."""
 
 MAX_BLOCKS = 1 << 16
-"""Maximum number of blocks per launch. Not tuned. With more elements, a thread computes several."""
+"""Maximum number of blocks per launch. Not tuned. If there are more elements than threads, each
+thread computes several elements."""
 
 C_TYPES = {"f": "float", "d": "double"}
 """The C type that replaces SCALAR, by dtype letter."""

@@ -168,7 +168,7 @@ def examples_of(dataset: Any, indices: Indices) -> list[Any]:
         except StopIteration as error:  # uncaught, it would end the loop
             raise RuntimeError(f"DataLoader: example {i} raised StopIteration") from error
         except Exception as error:
-            with suppress(Exception):  # some errors reject notes
+            with suppress(Exception):  # `add_note` fails for some exception classes
                 error.add_note(f"DataLoader: this was example {i} of the dataset")
             raise
     return examples

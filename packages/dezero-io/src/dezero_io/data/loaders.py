@@ -200,7 +200,7 @@ class DataLoader:
         return self._state(self._passes.current)
 
     def _state(self, epoch: Epoch | None) -> dict[str, Any]:
-        """Return the state of the loader at the position of a pass."""
+        """Return the state of the loader at the current position in an epoch."""
         generator = None if self.generator is None else dict(self.generator.bit_generator.state)
         if epoch is None:
             size, batch_size = self.data_size, self.batch_size
@@ -222,7 +222,7 @@ class DataLoader:
         self._passes.resume(epoch)
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
-        """Restore the generator; return the pass in ``state``, or None if there is none."""
+        """Restore the generator; return the position in ``state``, or None between two epochs."""
         order, iteration = state["index"], int(state["iteration"])
         size = int(state["size"]) if "size" in state else len(order)
         batch_size = int(state.get("batch_size", self.batch_size))  # missing in old files

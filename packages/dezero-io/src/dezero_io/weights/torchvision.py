@@ -43,7 +43,7 @@ def resnet_names(n_layers: int = 50) -> dict[str, str]:
         n_layers: the depth: 50, 101 or 152.
 
     Raises:
-        ArgumentError: there is no such depth.
+        ArgumentError: there is no ResNet or VGG of this depth.
     """
     if n_layers not in RESNET_BLOCKS:
         raise ArgumentError(f"resnet_names: n_layers {n_layers}; expected 50, 101 or 152")

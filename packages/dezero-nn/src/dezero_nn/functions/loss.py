@@ -153,7 +153,7 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
 
     Raises:
         ShapeError: the number of labels differs from the number of rows of scores.
-        LabelError: the labels have another dtype, or one is out of range.
+        LabelError: the labels are not integers, or one is out of range.
     """
     return narrow(SoftmaxCrossEntropy()(widen(x), t), x)
 

@@ -8,7 +8,7 @@ from typing import Any
 from dezero_core.state import CONTAINER, LAYER, children, kind_of
 
 Layer = Any
-"""Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
+"""Describe `Layer` for type checkers; importing it here would be circular."""
 
 
 def sublayers(layer: Layer) -> dict[str, Layer]:

@@ -15,7 +15,7 @@ Layer = Any
 """Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
 
 FLAG = "_dezero_training"
-"""Name of the attribute that holds the flag: True, False, or None for no flag."""
+"""Name of the attribute that holds the training flag: True, False, or None if it was not set."""
 
 MODES = {mode: Block(train, mode) for mode in (True, False)}
 """For each flag, a context manager that sets ``Config.train`` for the functions a layer calls."""

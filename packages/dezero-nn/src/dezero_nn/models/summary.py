@@ -40,7 +40,7 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
 
 
 def named_layers(model: Layer, name: str) -> dict[str, Layer]:
-    """Return a model and all layers in it by path, each once, outer layers first."""
+    """Return the model and each layer in it, outer layers first, as a dictionary by path."""
     visited: dict[int, tuple[str, Layer]] = {}
     todo = [(name, model)]
     while todo:
