@@ -40,7 +40,7 @@ def backward(
 
     Raises:
         GraphError: this Variable does not require grad, or an earlier backward freed the graph.
-        ShapeError: ``gradient`` has another shape.
+        ShapeError: the shapes of ``gradient`` and this Variable differ.
     """
     if not isinstance(retain_grad, bool):
         raise ArgumentError(

@@ -50,7 +50,7 @@ def grad(
 
     Raises:
         GraphError: ``y`` does not require grad, or its graph was freed.
-        ShapeError: ``gy`` has another shape than ``y``.
+        ShapeError: ``gy`` and ``y`` have different shapes.
         ArgumentTypeError: ``y`` or one of ``xs`` is not a Variable.
     """
     targets = list(xs) if isinstance(xs, Iterable) and not isinstance(xs, Variable) else [xs]

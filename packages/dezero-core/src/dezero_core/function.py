@@ -342,7 +342,7 @@ def as_recorded(x: Any, array: Array) -> Any:
     """Return ``x``, or if its data was replaced, a Variable with the original ``array``.
 
     Raises:
-        GraphError: the data of ``x`` has another shape, library or device now.
+        GraphError: the shape, library or device of the data of ``x`` has changed.
     """
     if not isinstance(x, Variable) or x.data is array:
         return x

@@ -363,7 +363,7 @@ def on_host(name: str, part: object) -> Any:
     """Return ``part`` with Variables replaced by their arrays.
 
     Raises:
-        BackendMismatch: one of the arrays belongs to another library than NumPy.
+        BackendMismatch: one of the arrays is not a NumPy array.
     """
     if isinstance(part, list | tuple):
         items = [on_host(name, item) for item in part]

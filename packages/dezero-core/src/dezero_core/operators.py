@@ -32,7 +32,7 @@ def iterate(x: Variable) -> Iterator[Variable]:
 
 
 def reshape_to(x: Variable, *lengths: Lengths, shape: Lengths | None = None) -> Variable:
-    """Return ``x`` in another shape, given as ``2, 3``, as ``(2, 3)`` or as ``shape=(2, 3)``."""
+    """Return ``x`` with a new shape, given as ``2, 3``, as ``(2, 3)`` or as ``shape=(2, 3)``."""
     lengths_or_shape: Any = unpacked(lengths) if lengths else shape
     return reshape(x, lengths_or_shape)
 

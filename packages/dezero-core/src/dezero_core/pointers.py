@@ -58,8 +58,8 @@ def address_of(
         x, dtype, shape, writable, strides: as for `has_layout`.
 
     Raises:
-        ShapeError: the array has another shape.
-        UnsupportedType: the array has another dtype, byte order or strides, it is misaligned, or
+        ShapeError: the array does not have the expected shape.
+        UnsupportedType: the dtype, byte order or strides differ, the array is misaligned, or
             it is read-only and C will write to it.
     """
     if not has_layout(x, dtype, shape, writable=writable, strides=strides):

@@ -21,7 +21,7 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
     Raises:
         GraphError: ``y`` does not require grad, or has no data.
         ShapeError: ``gy`` and ``y`` have different shapes.
-        BackendMismatch: ``gy`` is of another array library or on another device.
+        BackendMismatch: ``gy`` and ``y`` are of different libraries or on different devices.
     """
     if not y.requires_grad:
         raise GraphError(

@@ -16,7 +16,7 @@ from ..variable import Operand, Variable, get_array_module
 
 
 class Reshape(Function):
-    """Give x another shape;  gx = gy in the shape of x."""
+    """Change the shape of x;  gx = gy in the shape of x."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -43,7 +43,7 @@ class Reshape(Function):
 
 @hinted
 def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
-    """Return ``x`` in another shape (book step 38).
+    """Return ``x`` with a new shape (book step 38).
 
     Args:
         x: any shape.

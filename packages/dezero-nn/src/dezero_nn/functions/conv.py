@@ -214,7 +214,7 @@ def conv2d(
         shape (N, OC, OH, OW); see `get_conv_outsize`.
 
     Raises:
-        ShapeError: the shapes do not fit together, or no window fits into the images.
+        ShapeError: the shapes are incompatible, or no window fits into the images.
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
@@ -258,7 +258,7 @@ def deconv2d(
         shape (N, OC, OH, OW); see `get_deconv_outsize`.
 
     Raises:
-        ShapeError: the shapes do not fit together, or no convolution maps ``outsize`` to (H, W).
+        ShapeError: the shapes are incompatible, or no convolution maps ``outsize`` to (H, W).
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     params = conv_params("deconv2d", stride, pad, dilation, groups)

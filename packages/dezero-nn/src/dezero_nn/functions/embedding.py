@@ -25,7 +25,7 @@ def embed_id(x: Operand, W: AnyArray) -> Variable:
 
     Raises:
         ShapeError: ``W`` does not have two axes.
-        LabelError: ``x`` has another dtype, or an integer out of range.
+        LabelError: the elements of ``x`` are not integers, or one is out of range.
     """
     if W.ndim != 2:
         raise ShapeError(f"embed_id: W {tuple(W.shape)}; expected a table (V, D)")

@@ -209,7 +209,7 @@ def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
         shape (), dtype of ``x``: the sum over all elements divided by N.
 
     Raises:
-        ShapeError: ``x`` has no rows, or ``t`` another number of elements.
+        ShapeError: ``x`` has no rows, or ``x`` and ``t`` differ in size.
     """
     x = as_variable(as_floating(x))
     t = targets_like("sigmoid_cross_entropy", x, t)
@@ -231,7 +231,7 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
         shape (), dtype of ``p``: the sum over all elements divided by N.
 
     Raises:
-        ShapeError: ``p`` has no rows, or ``t`` another number of elements.
+        ShapeError: ``p`` has no rows, or ``p`` and ``t`` differ in size.
     """
     p = as_variable(as_floating(p))
     return call_widened(negative_log_likelihood, p, targets_like("binary_cross_entropy", p, t))

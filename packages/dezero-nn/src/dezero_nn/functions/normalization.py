@@ -86,7 +86,7 @@ def batch_norm(
         eps: added to the variance (default 2e-5, as in the book).
 
     Raises:
-        ShapeError: the shapes do not fit together; in training, a channel has fewer than two
+        ShapeError: the shapes are incompatible; in training, a channel has fewer than two
             values.
         ArgumentError: ``mean`` or ``var`` is an array that cannot be written to.
     """
@@ -224,7 +224,7 @@ def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) 
         eps: added to the variance (default 1e-5).
 
     Raises:
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes are incompatible.
     """
     shape, axes = tuple(x.shape), len(gamma.shape)
     if axes == 0 or shape[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape:

@@ -206,7 +206,7 @@ def lstm(
         h after each step, shape (T, N, H), and c after the last, shape (N, H).
 
     Raises:
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes are incompatible.
     """
     (H,), shapes = h.shape[-1:], [tuple(array.shape) for array in (x, Wx, Wh, b, h, c)]
     T, N, C = shapes[0] if len(shapes[0]) == 3 else (0, 0, 0)
