@@ -35,10 +35,11 @@ def dezero_weight_formats() -> list[WeightFormat]:
 def dezero_fetch(name: str) -> Path | None:
     """Return the local path of a published weight file; download it if necessary.
 
-    Return None for other names. Look in the folder ``models`` of `data_folder`, then in ``models``
-    of the cache folder. Its publisher gives no checksum (docs/adr/0006), so loading compares every
-    key, shape and dtype with the model. A plugin with ``tryfirst``, such as a mirror, is
-    called before this one; a plugin without it is called after this one.
+    Return None if no weight file with this name is published. Look in the folder ``models`` of
+    `data_folder`, then in ``models`` of the cache folder. The publisher of the weights gives no
+    checksum (docs/adr/0006), so loading compares every key, shape and dtype with the model. A
+    plugin with ``tryfirst``, such as a mirror, is called before this one; a plugin without
+    ``tryfirst`` is called after this one.
 
     Raises:
         DataMissing: the file is in neither folder, and cannot be downloaded.

@@ -7,10 +7,10 @@ from dezero_core.state import named_params
 
 
 def flatten_params(tree: object, parent_key: str = "") -> dict[str, Parameter | Buffer]:
-    """Return every Parameter and Buffer below ``tree`` by key (book step 53).
+    """Return a dictionary from keys to all Parameters and Buffers in ``tree`` (book step 53).
 
     Args:
-        tree: a layer, or a dictionary or list of layers and parameters, nested as you like.
+        tree: a layer, or a dictionary or list of layers and parameters, nested to any depth.
         parent_key: a prefix for every key; a ``/`` is inserted after it.
 
     Raises:

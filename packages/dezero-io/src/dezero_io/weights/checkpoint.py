@@ -1,11 +1,11 @@
 """Save and load checkpoints: everything a training run needs to continue bit for bit.
 
-A checkpoint is a weight file with named parts. A part is an object with two methods:
-``state_dict()``, which returns dictionaries and lists of numbers, strings and arrays, and
-``load_state_dict(state)``. Optimizers, schedules and loaders are parts. So are models and other
-trees of parameters, and NumPy generators. The global random number generators of DeZero, NumPy and
-Python are always included. On the CPU, a run that continues from a checkpoint therefore computes
-the same bits as one that was not interrupted::
+A checkpoint is a weight file that contains the states of named parts. A part is a model or another
+tree of parameters, a NumPy generator, or an object with two methods: ``state_dict()``, which
+returns dictionaries and lists of numbers, strings and arrays, and ``load_state_dict(state)``.
+Optimizers, schedules and loaders have these two methods. The global random number generators of
+DeZero, NumPy and Python are always included. On the CPU, a run that continues from a checkpoint
+therefore computes the same bits as one that was not interrupted::
 
     checkpoints = Checkpointer("run", keep=3)
     parts = dict(model=model, optimizer=optimizer, loader=loader)
@@ -35,7 +35,7 @@ from .parts import Stateful, Weights, is_staged, stateful_parts
 from .states import pack, unpack
 
 STATE = "dezero.checkpoint"
-"""The metadata name of the states, stored as JSON without their arrays."""
+"""The name of the metadata entry that contains the states as JSON, without the arrays."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Checkpoint:
 
     Attributes:
         path: the file.
-        metadata: the strings that were saved with it.
+        metadata: the strings that were saved with the checkpoint.
         step: the step number if `Checkpointer` loaded it, else 0.
     """
 
@@ -77,12 +77,13 @@ def parts_by_name(function: F) -> F:
 def save_checkpoint(
     path: FilePath, *, metadata: Mapping[str, str] | None = None, **parts: object
 ) -> None:
-    """Write the state of all ``parts`` to one file; replace an existing file when complete.
+    """Write the states of all ``parts`` to one file, or replace an existing file atomically.
 
     Args:
         path: the file, as for `save_weights`.
-        metadata: strings by name.
-        parts: models, optimizers, schedules, loaders and generators, by names that you choose.
+        metadata: a dictionary from names to strings, stored in the file.
+        parts: models, optimizers, schedules, loaders and generators, as keyword arguments; you
+            choose the names.
 
     Raises:
         SaveError: a parameter has no data yet, or a state contains anything but numbers, strings
@@ -96,11 +97,11 @@ def save_checkpoint(
 
 
 def packed_states(parts: Mapping[str, object]) -> tuple[Any, dict[str, Any]]:
-    """Return the states of all parts as JSON, and the arrays in them.
+    """Return the states of all parts as JSON, and a dictionary with the arrays in the states.
 
-    The states of models and optimizers are read while the update lock is held, so they belong to
-    the same moment. Other parts are read without the lock, because a part may wait for a lock that
-    a training thread holds.
+    The states of models and optimizers are read while the update lock is held, so that no update
+    happens between the reads. Other parts are read without the lock, because a part may wait for a
+    lock that a training thread holds.
     """
     by_name = stateful_parts(parts)
     arrays: dict[str, Any] = {}
@@ -122,17 +123,19 @@ def load_checkpoint(
 
     Args:
         path: the file, as for `save_checkpoint`.
-        max_bytes: refuse files whose arrays take more bytes; by default ten times the size of the
-            largest model among the parts, at least 4 GiB.
+        max_bytes: refuse files whose arrays take more bytes. The default is ten times the size of
+            the largest model among the parts, but at least 4 GiB.
         verify: recompute the SHA-256 of every array (default).
-        parts: the parts, by the names they were saved under. Other parts in the file are ignored.
+        parts: the parts to restore, as keyword arguments with the names used for saving. Other
+            parts in the file are ignored.
 
     Raises:
         DataMissing: there is no such file.
-        FormatError: the file is damaged, or no checkpoint.
+        FormatError: the file is damaged, or is not a checkpoint.
         LimitError: the arrays in the file take more than ``max_bytes``.
-        KeyMismatch: the file lacks a part.
-        WeightsError: a state does not fit its part: it is of another model, dataset or type.
+        KeyMismatch: the file has no state for one of the parts.
+        WeightsError: a state does not fit its part, because it was saved from another model,
+            dataset or type of object.
     """
     target, file_format = located(path)
     by_name = stateful_parts(parts)
@@ -150,7 +153,7 @@ def load_checkpoint(
 
 
 def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
-    """Check that the file has a state for every part, and that staged parts accept theirs."""
+    """Check that the file has a state for every part, and that staged parts accept their states."""
     missing = [name for name in parts if name not in states]
     if missing:
         raise KeyMismatch(f"{path} has no {', '.join(missing)}; it has {', '.join(states)}")
@@ -165,7 +168,7 @@ def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], 
 
 def restore(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
     """Restore all states; if one fails, restore the old states and raise the error."""
-    # Staged states are installed last, and cannot fail, so their old arrays need no copies.
+    # Staged parts change last, and changing them cannot fail, so their old states are not saved.
     commits = [part.stage_state(states[name]) for name, part in parts.items() if is_staged(part)]
     others = {name: part for name, part in parts.items() if not is_staged(part)}
     before = {name: part.state_dict() for name, part in others.items()}
@@ -184,7 +187,7 @@ def restore(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path
 
 @contextmanager
 def convert_damage(path: Path, name: str) -> Iterator[None]:
-    """Convert the errors that a state with a wrong structure causes to `FormatError`."""
+    """Raise `FormatError` instead of the errors that a state with a wrong structure causes."""
     try:
         yield
     except WeightsError:
@@ -194,7 +197,7 @@ def convert_damage(path: Path, name: str) -> Iterator[None]:
 
 
 def states_in(stored: Stored, path: Path) -> dict[str, Any]:
-    """Return the states of all parts in a file, by name."""
+    """Return a dictionary from the names of all parts in a file to their states."""
     if STATE not in stored.metadata:
         raise FormatError(f"{path} is not a checkpoint; read weights with load_weights")
     try:

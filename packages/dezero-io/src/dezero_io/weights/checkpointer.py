@@ -28,7 +28,8 @@ class Checkpointer:
         folder: the folder, created by the first save.
         keep: the number of latest checkpoints to keep, at least 1 (default 3).
         best: ``"max"`` or ``"min"``: also keep the checkpoint with the largest or smallest
-            ``score``; of equal scores, the earliest. NaN is never the best.
+            ``score``; if scores are equal, the earliest checkpoint. A score of NaN is never the
+            best.
 
     Raises:
         ArgumentError: ``keep`` is not an integer of at least 1, ``best`` is invalid, or ``folder``
@@ -67,12 +68,13 @@ class Checkpointer:
         metadata: Mapping[str, str] | None = None,
         **parts: object,
     ) -> Path:
-        """Write the checkpoint of ``step``, then delete the old ones.
+        """Write the checkpoint of ``step``, then delete the old checkpoints.
 
         Args:
-            step: the step number, at least 0; the checkpoint with the largest is the latest.
-            score: the value that ``best`` compares, and requires: a number, or an array or Variable
-                with one element. NaN is stored, but never the best.
+            step: the step number, at least 0. The checkpoint with the largest step number is the
+                latest.
+            score: a number, or an array or Variable with one element; required if ``best`` is set,
+                because ``best`` compares the scores. A score of NaN is never the best.
             metadata, parts: as for `save_checkpoint`.
 
         Raises:
@@ -98,7 +100,8 @@ class Checkpointer:
         """Load the newest undamaged checkpoint; return None if the folder has no checkpoint.
 
         A damaged checkpoint is skipped with a warning. Another process may save at the same time:
-        if it removes a file before this process reads it, the newest remaining one is loaded.
+        if that process removes a file before this process reads it, the newest remaining checkpoint
+        is loaded.
 
         Raises:
             FormatError: every checkpoint is damaged.
@@ -120,7 +123,7 @@ class Checkpointer:
             except FileNotFoundError:
                 if not self.path(step).exists():
                     skipped.add(step)
-                elif step in missed:  # the checkpoint exists: a part misses a file
+                elif step in missed:  # the checkpoint exists, so a part lacks a file
                     raise
                 missed.add(step)
                 continue
@@ -130,10 +133,10 @@ class Checkpointer:
         return None
 
     def best_step(self) -> int | None:
-        """Return the step of the best existing checkpoint; of equal scores, the earliest.
+        """Return the step of the best existing checkpoint; if scores are equal, the earliest step.
 
-        Return None if no checkpoint has a score, or all scores are NaN. If another process
-        removes files meanwhile, the remaining ones are compared.
+        Return None if no checkpoint has a score, or all scores are NaN. If another process removes
+        checkpoints meanwhile, the remaining checkpoints are compared.
         """
         removed: set[int] = set()
         while True:
@@ -148,7 +151,7 @@ class Checkpointer:
         return (min if self.best == "min" else max)(scores, key=lambda step: scores[step])
 
     def _score(self, step: int) -> float | None:
-        """Return the score of a checkpoint; NaN if it has none, None if the file was removed."""
+        """Return the score of a checkpoint, NaN if it has no score, or None if it was removed."""
         try:
             manifest = npz.read_manifest(self.path(step))
             return float(manifest.metadata["score"]) if manifest else nan
@@ -158,7 +161,7 @@ class Checkpointer:
             return nan
 
     def _prune(self, latest: int) -> None:
-        """Delete all checkpoints except the latest ones, the best one and step ``latest``."""
+        """Delete all checkpoints except the latest, the best and that of step ``latest``."""
         keep = {latest, *self.steps()[-self.keep :]}
         if self.best and (best := self.best_step()) is not None:
             keep.add(best)

@@ -1,4 +1,4 @@
-"""Replace files atomically, so that no path holds partial contents; open regular files."""
+"""Replace files atomically, so that no file is ever incomplete; open regular files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dezero_core.errors import FormatError
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that replaces ``path`` when the ``with`` block ends.
 
-    The temporary file is in the folder of ``path``. It can also be read, so that the ``with`` block
-    can check its contents. If the block raises an error, ``path`` does not change and the temporary
-    file is deleted. If ``path`` is a symbolic link, the file it points to is replaced. The
-    permissions of an existing file are preserved.
+    The temporary file is in the folder of ``path``. The file is open for reading too, so that the
+    ``with`` block can check its contents. If the block raises an error, ``path`` does not change
+    and the temporary file is deleted. If ``path`` is a symbolic link, the file it points to is
+    replaced. The permissions of an existing file are preserved.
 
     Raises:
         OSError: the folder is missing or not writable, the disk is full, or ``path`` is a folder.
@@ -46,7 +46,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def require_writable(path: Path) -> None:
-    """Check that `atomic_file` can create its temporary file; leave no file.
+    """Check that `atomic_file` can create a temporary file, by creating and deleting one.
 
     Raises:
         OSError: as for `atomic_file`.
@@ -67,7 +67,7 @@ def _temporary_file(path: Path) -> tuple[int, Path, Path]:
         folder = target.parent if path.is_symlink() else path.parent
         raise FileNotFoundError(errno.ENOENT, f"no folder {str(folder)!r}", str(path))
     with suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.stat(target).st_mode):  # raises if the name is too long
+        if stat.S_ISDIR(os.stat(target).st_mode):  # os.stat raises OSError if the name is too long
             raise IsADirectoryError(errno.EISDIR, "a folder has this name", str(path))
     remove_leftovers(target)
     descriptor, name = mkstemp(SUFFIX, f"{temporary_prefix(target)}{os.getpid()}.", target.parent)
@@ -84,7 +84,8 @@ def errors_naming(path: Path, without_name: Container[int] = ()) -> Iterator[Non
 
     Args:
         path: the file to write.
-        without_name: if given, change only errors with these numbers that do not name a file.
+        without_name: error numbers; if given, change only errors that have one of these numbers and
+            do not name a file.
     """
     try:
         yield
@@ -100,7 +101,7 @@ SUFFIX = ".part"
 
 
 def temporary_prefix(target: Path) -> str:
-    """Return the prefix of temporary files for ``target`` on this machine; a process id follows."""
+    """Return the part before the process id in the names of temporary files for ``target``."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
     return f".{name}.{node()[:50]}."
 
@@ -115,7 +116,7 @@ def remove_leftovers(target: Path) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Return whether a process with this id runs; True on systems that cannot tell."""
+    """Return whether a process with this id runs; always True on systems other than POSIX."""
     if os.name != "posix":
         return True
     try:
@@ -128,7 +129,7 @@ def is_alive(process: int) -> bool:
 
 
 def _mode(target: Path) -> int:
-    """Return the permissions of ``target`` if it exists, else the default ones."""
+    """Return the permissions of ``target`` if it exists, else the default permissions."""
     with suppress(FileNotFoundError):
         return target.stat().st_mode & 0o777
     umask = os.umask(0)

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """Store the expected properties of one array; missing properties are empty."""
+    """Store the expected properties of one array; unknown properties are empty."""
 
     kind: str = ""
     shape: tuple[int, ...] | None = None
@@ -51,8 +51,8 @@ class Manifest:
     """List the arrays of a file with their expected properties.
 
     Attributes:
-        entries: one entry per array, by key, in the order of the file.
-        metadata: the user's strings, by name.
+        entries: a dictionary from the keys of the arrays to their entries, in file order.
+        metadata: a dictionary from names to strings, given by the user.
         versions: the versions of the libraries that wrote the file.
     """
 
@@ -77,14 +77,15 @@ class Manifest:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Return ``"param"`` or ``"buffer"`` by key, for each entry that has a kind."""
+        """Return a dictionary from the keys that have a kind to ``"param"`` or ``"buffer"``."""
         return {key: entry.kind for key, entry in self.entries.items() if entry.kind}
 
     def check(self, arrays: Mapping[str, NDArray[Any]], verify: bool) -> None:
         """Compare the arrays of a file with their entries.
 
         Raises:
-            FormatError: a key, a shape or a dtype differs; with ``verify`` also a SHA-256.
+            FormatError: a key, a shape or a dtype differs from the manifest; with ``verify``, also
+                if a SHA-256 differs.
         """
         if set(self.entries) != set(arrays):
             differ = sorted(set(self.entries) ^ set(arrays))
@@ -101,7 +102,7 @@ def decode(content: bytes) -> Manifest:
     """Decode a manifest that `Manifest.encode` has encoded.
 
     Raises:
-        FormatError: the manifest is damaged, or of a later version.
+        FormatError: the manifest is damaged, or has a later version.
     """
     try:
         fields = json.loads(content)
@@ -126,7 +127,7 @@ def decode(content: bytes) -> Manifest:
 
 
 def snapshot(stored: Stored) -> Snapshot:
-    """Return the arrays to write; each access copies one of them.
+    """Return a dictionary with the arrays to write; looking up a key copies the array.
 
     Writers hash and write the copy, so a file matches its checksums even if another thread changes
     the arrays meanwhile.
@@ -197,7 +198,7 @@ def start_thread(function: Callable[[], T]) -> Callable[[], T]:
 
     def run() -> None:
         try:
-            results.put((calls.pop()(), None))  # pop, so that the array is freed
+            results.put((calls.pop()(), None))  # pop the function, so that its array can be freed
         except BaseException as error:
             results.put((None, error))
 
@@ -212,7 +213,7 @@ def start_thread(function: Callable[[], T]) -> Callable[[], T]:
 
 
 def outline(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array of this shape and dtype that occupies no memory; its values are unused."""
+    """Return an array of zeros that has this shape and dtype, but occupies no memory."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 

@@ -1,9 +1,10 @@
 """Match DeZero layers with PyTorch modules by shapes, paths and order, without guessing.
 
-A layer can be paired with a module if every array has the shape that the layer expects. Layers
-and modules with only one possible partner are paired first. The rest are paired by equal paths,
-then by the numbers in the paths (``layers.0``, ``layers.1``), then by the order of the file, unless
-the file is sorted by name. If the match is still ambiguous, an error lists the candidates.
+A layer can be paired with a module if every array of the module has the shape that the layer
+expects. Layers and modules with only one possible partner are paired first. The rest are paired by
+equal paths, then by the numbers in the paths (``layers.0``, ``layers.1``), then by the order of the
+file, unless the file is sorted by name. If the match is still ambiguous, an error lists the
+candidates.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def match(
     """Pair every unit with a module.
 
     Args:
-        units: the layers, in the order of the model.
+        units: the layers and single parameters, in the order of the model.
         modules: the modules, in the order of the file.
         fits: for each unit, the indices of the modules with which it can be paired.
         keeps_order: True if the file lists the modules in the order of their definition.
@@ -52,7 +53,7 @@ def match(
 
 
 def unique_pairs(fits: list[set[int]], count: int) -> dict[int, int]:
-    """Pair units and modules with one possible partner; remove the modules from ``fits``."""
+    """Pair units and modules with only one possible partner; remove these modules from ``fits``."""
     pairs: dict[int, int] = {}
     while True:
         free = [u for u in range(len(fits)) if u not in pairs]
@@ -71,7 +72,7 @@ def unique_pairs(fits: list[set[int]], count: int) -> dict[int, int]:
 
 
 def connected(first: int, units: list[int], fits: list[set[int]], taken: set[int]) -> list[int]:
-    """Return the units that compete with ``first`` for modules, directly or through others."""
+    """Return the units that compete with ``first`` for modules, directly or through other units."""
     group, modules = {first}, fits[first] - taken
     while more := {u for u in units if u not in group and fits[u] & modules}:
         group |= more
@@ -87,7 +88,7 @@ def in_order(
     fits: list[set[int]],
     keeps_order: bool,
 ) -> dict[int, int] | None:
-    """Pair units with modules by equal paths, else by order; return None if that is ambiguous."""
+    """Pair units with modules by equal paths, else by order; return None if neither works."""
     if len(group) != len(candidates):
         return None
     by_path = {modules[m].path: m for m in candidates}

@@ -47,13 +47,13 @@ MAX_MANIFEST = 64 << 20
 """The largest manifest that is read, in bytes."""
 
 SIGN = b"dezero"
-"""The comment at the end of an archive that contains a manifest."""
+"""The zip comment of an archive that contains a manifest."""
 
 RAW = -15
 """zlib's ``wbits`` for a deflate stream without a zlib header, as in zip files."""
 
 LEVEL = 1
-"""The compression level: higher levels compress trained weights, which look random, no better."""
+"""The compression level. Higher levels do not make files of trained weights smaller."""
 
 
 def write(path: Path, stored: Stored) -> None:
@@ -94,7 +94,7 @@ def add(archive: ZipFile, key: str, array: NDArray[Any]) -> None:
         use_fast_deflate(stream)
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
         content = as_bytes(array)
-        for start in range(0, len(content), CHUNK):  # in chunks: deflate copies its input
+        for start in range(0, len(content), CHUNK):  # in chunks, because deflate copies its input
             stream.write(content[start : start + CHUNK])
 
 
@@ -116,7 +116,7 @@ def read(path: Path, limits: Limits) -> Stored:
     """Return the contents of a file.
 
     Raises:
-        FormatError: the file is damaged, of another format, or of a later version.
+        FormatError: the file is damaged, has another format, or has a later version.
         LimitError: the file declares more bytes or members than allowed.
         OSError: the file cannot be opened.
     """
@@ -129,7 +129,7 @@ def read(path: Path, limits: Limits) -> Stored:
 
 
 def headers(path: Path, limits: Limits) -> Stored:
-    """Return the contents that the headers declare, with an `outline` of each array.
+    """Return the contents of a file with an `outline` instead of each array.
 
     Only the first 4 KiB of each array and the whole manifest are read.
 
@@ -145,7 +145,7 @@ def headers(path: Path, limits: Limits) -> Stored:
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """Return the manifest of a file without reading its arrays, or None if it has none.
+    """Return the manifest of a file, or None if the file has none; read no arrays.
 
     Raises:
         FormatError, LimitError, OSError: as for `read`.

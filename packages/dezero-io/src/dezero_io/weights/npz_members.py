@@ -1,4 +1,4 @@
-"""Read an npz file member by member, and validate each before NumPy parses it.
+"""Read an npz file member by member, and validate each member before NumPy parses it.
 
 A member must be stored or deflated, must not overlap another member, and must be as large as its
 header says; all members together must be within the limits. Each array is read
@@ -40,15 +40,15 @@ MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
     1: "float8 or another dtype of one byte (V1), which NumPy lacks; convert it to float32",
 }
-"""Dtypes of ml_dtypes by size in bytes; NumPy saves their elements as bytes without a dtype."""
+"""Descriptions of the dtypes that NumPy lacks and saves as raw bytes; the keys are itemsizes."""
 
 FLOAT8 = "'<f1'"
 """The dtype that NumPy writes to the header of a float8 array, but cannot read."""
 
 CHUNK = 1 << 20
-"""Bytes to deflate or inflate at a time, chosen to limit memory.
+"""The number of bytes to deflate or inflate at a time, chosen to limit memory.
 
-Writing and reading take the same time for all sizes from 256 KiB to 4 MiB.
+Writing and reading take the same time for all chunk sizes from 256 KiB to 4 MiB.
 """
 
 OTHER_FILES = {
@@ -59,12 +59,12 @@ OTHER_FILES = {
     b"\x80\x04": "a pickle, which is never read",
     b"\x80\x05": "a pickle, which is never read",
 }
-"""Descriptions of other file types, by the first bytes of a file."""
+"""A dictionary from the first bytes of a file to a description of its file type."""
 
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[ZipFile]:
-    """Open an npz file; convert errors to `FormatError` with its path.
+    """Open an npz file; convert errors to a `FormatError` that names the file.
 
     Raises:
         FormatError: the file is empty, of another format, or damaged.
@@ -83,7 +83,7 @@ def open_archive(path: Path) -> Iterator[ZipFile]:
         except FormatError as error:
             raise type(error)(f"{path}: {error}") from error.__cause__
         except OSError as error:
-            if error.errno != errno.EINVAL:  # EINVAL: the zip's directory gives a negative offset
+            if error.errno != errno.EINVAL:  # EINVAL: the directory has a negative offset
                 raise
             raise damage_error(path, error) from error
         except Exception as error:  # zipfile raises many types of errors for damage
@@ -96,11 +96,11 @@ def damage_error(path: Path, error: Exception) -> FormatError:
 
 
 def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
-    """Return the members by key, after checking names, compression methods, offsets and sizes.
+    """Return a dictionary from keys to members; check names, compression, offsets and sizes.
 
     Raises:
         FormatError: a member cannot be an array of a weight file, or two members overlap.
-        LimitError: there are too many members, or they declare more bytes than allowed.
+        LimitError: there are too many members, or the members declare more bytes than allowed.
     """
     infos = archive.infolist()
     if not infos:
@@ -186,7 +186,7 @@ def read_outline(archive: ZipFile, key: str, member: ZipInfo) -> NDArray[Any]:
 
 @contextmanager
 def open_member(archive: ZipFile, key: str, member: ZipInfo) -> Iterator[IO[bytes]]:
-    """Open a member; convert errors to `FormatError` with its key."""
+    """Open a member; convert errors to a `FormatError` that names its key."""
     try:
         with archive.open(member) as stream:
             yield stream
@@ -243,7 +243,7 @@ def fill(
     content = as_bytes(array)
     content[: len(start)] = start
     filled, file = len(start), archive.fp
-    if member.compress_type == ZIP_STORED and file is not None:  # read into the array
+    if member.compress_type == ZIP_STORED and file is not None:  # read directly into the array
         file.seek(member.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))
         end = member.header_offset + 30 + name + extra + member.file_size

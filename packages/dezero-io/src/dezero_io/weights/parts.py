@@ -22,17 +22,17 @@ class Stateful(Protocol):
         """Return the state: nested dictionaries and lists of numbers, strings and arrays."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state; if it does not fit, raise an error and change nothing."""
+        """Restore ``state``; if it does not fit this part, raise an error and change nothing."""
 
 
 class Staged(Stateful, Protocol):
     """Declare the methods of a part whose state is checked before its large arrays are read.
 
-    The arrays are never copied.
+    The arrays of the state are never copied.
     """
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
-        """Check ``state``; return a function that restores it and takes over its arrays.
+        """Check ``state``; return a function that restores it, without copying its arrays.
 
         The part does not change until the returned function is called; that call must not fail.
         Before the arrays of a file are read, this method is called with arrays that have the right
@@ -43,7 +43,8 @@ class Staged(Stateful, Protocol):
 def is_staged(part: object) -> TypeGuard[Staged]:
     """Return whether the class that defines ``load_state_dict`` defines ``stage_state`` too.
 
-    A subclass that overrides only ``load_state_dict`` is not staged, so its method is called.
+    If a subclass overrides only ``load_state_dict``, return False, so that the overriding method is
+    called.
     """
     owner = next(cls for cls in type(part).__mro__ if "load_state_dict" in vars(cls))
     return "stage_state" in vars(owner)
@@ -60,7 +61,7 @@ class Weights:
         self.named = named_params(tree)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the arrays by key, without copying or moving them."""
+        """Return a dictionary from keys to arrays; arrays are neither copied nor moved."""
         return arrays_of(self.named)
 
     def require_fit(
@@ -75,7 +76,7 @@ class Weights:
         return stage_arrays(self.named, state.__getitem__)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Assign the arrays to the parameters, which stay on their devices."""
+        """Assign the arrays of ``state`` to the parameters, which stay on their devices."""
         self.stage_state(state)()
 
 

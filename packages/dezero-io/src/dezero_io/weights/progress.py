@@ -12,7 +12,7 @@ CountBytes = Callable[[int], object]
 """A function that is called with the number of bytes just read or written."""
 
 DELAY = 2.0
-"""Seconds before the bar appears, so that short work shows none."""
+"""Seconds before the progress bar appears, so that short work shows no bar."""
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def progress_bar(title: str, total: int | None = None) -> Iterator[CountBytes]:
 
     Nothing is shown if stderr is not a terminal. The tqdm bar is created only when it
     is first shown, because all processes of a program share tqdm's lock: if a process is killed
-    while it holds the lock, the others wait for ever when they create a bar.
+    while it holds the lock, every other process that creates a bar waits for ever.
     """
     start, bytes_done, bar = time.monotonic(), 0, None
 

@@ -1,9 +1,10 @@
 """Load a PyTorch state_dict that was saved as safetensors or npz.
 
-Each DeZero layer has a method ``pytorch_arrays()``. It returns PyTorch's names of the layer's
-arrays, and states whether an array is transposed or a slice of a larger array. For example, the
-weight of ``Linear`` has the shape (in, out) in DeZero and (out, in) in PyTorch. Recurrent layers
-have one array per gate in DeZero; PyTorch stacks the gates, and has two biases, which are summed.
+Each DeZero layer has a method ``pytorch_arrays()``. The method returns PyTorch's names of the
+layer's arrays. It also states whether PyTorch transposes an array, or stores the array as a slice
+of a larger one. For example, the weight of ``Linear`` has the shape (in, out) in DeZero and (out,
+in) in PyTorch. Recurrent layers have one array per gate in DeZero; PyTorch stacks the arrays of all
+gates, and has two biases, whose sum is loaded.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ MAX_LISTED = 30
 """The largest number of arrays that an error message lists."""
 
 Sources = dict[str, tuple[PyTorchArray, list[str]]]
-"""For each key, the layout of its array in PyTorch, and the names of the arrays in the file."""
+"""A dictionary from keys to the layouts in PyTorch and the names of the arrays in the file."""
 
 
 def load_pytorch_weights(
@@ -68,20 +69,22 @@ def load_pytorch_weights(
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file.
-        names: the name of the array or module in the file, by key or by the path of a layer
-            (``{"l1/W": "fc.weight"}``, ``{"l1": "fc"}``). The arrays of a list of names are
-            summed, such as the two biases of an LSTM. Keys not in ``names`` are unchanged. If
-            None, layers are matched by shapes, paths and order; the match must be unambiguous.
+        names: a dictionary from keys to names of arrays in the file, or from paths of layers to
+            names of modules, such as ``{"l1/W": "fc.weight"}`` or ``{"l1": "fc"}``. If the value is
+            a list of names, the arrays with these names are summed, such as the two biases of an
+            LSTM. Parameters whose keys are not in ``names`` do not change. If ``names`` is None,
+            layers are matched with modules by shapes, paths and order; the match must be
+            unambiguous.
         cast: which conversions to the model's dtype are allowed, as for `load_weights`.
         max_bytes: refuse files that are larger (default 4 GiB).
 
     Returns:
         A report with the loaded keys, the keys missing in ``names``, and the source of each key;
-        printing it shows every key with its source.
+        printing the report shows every key with its source.
 
     Raises:
         KeyMismatch: the model or the file lacks a name, or the file has unexpected names; without
-            ``names``, there is no match, or more than one.
+            ``names``, the layers and modules have no match, or more than one match.
         DataMissing, FormatError, LimitError, ShapeMismatch, DtypeMismatch: as for `load_weights`.
     """
     target, file_format = located(path)
@@ -111,7 +114,7 @@ def load_pytorch_weights(
         raise KeyMismatch(f"{target}, nothing was loaded: {error}") from error
     chosen = {key: named[key] for key in sources}
     arrays, metadata = dict(stored.arrays), stored.metadata
-    del stored  # stored would keep all arrays until the last is converted
+    del stored  # otherwise no array would be freed until all are converted
     stage_arrays(chosen, make_converter(named, sources, arrays))()
     missing = tuple(key for key in named if key not in chosen)
     descriptions = {key: describe(*source) for key, source in sources.items()}
@@ -123,7 +126,7 @@ def make_converter(
 ) -> Callable[[str], NDArray[Any]]:
     """Return a function for `stage_arrays` that computes the new array of a key.
 
-    The function frees each array of the file after converting the last key that needs it.
+    The function frees each array of the file after computing the last new array that needs it.
     """
     uses = Counter(name for _, names in sources.values() for name in names)
 
@@ -163,7 +166,7 @@ def matched_sources(tree: object, arrays: Mapping[str, NDArray[Any]], keeps_orde
 
 
 def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffer]) -> Sources:
-    """Pair each key of a layer with the arrays of a module from which it is computed."""
+    """Return, for each key of a layer, the arrays of a module from which it is computed."""
     sources: Sources = {}
     for key, array in unit.arrays.items():
         if array is None:
@@ -179,7 +182,7 @@ def sources_of(unit: Unit, module: Module, named: Mapping[str, Parameter | Buffe
 def named_sources(
     tree: object, names: Mapping[str, str | Sequence[str]], arrays: Mapping[str, NDArray[Any]]
 ) -> Sources:
-    """Return the sources listed in ``names``, with the layouts that the layers declare."""
+    """Return the arrays in the file that ``names`` lists for each key, with their layouts."""
     named = named_params(tree)
     full_names = {short: name for name, short in without_wrappers(arrays).items()}
     all_units = units(tree)
@@ -225,7 +228,7 @@ def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray
 
 
 def require_every_name(key: str, array: PyTorchArray, names: Sequence[str]) -> None:
-    """Check that there are as many names as PyTorch arrays to sum."""
+    """Check that the user listed one name for each PyTorch array that is summed to give ``key``."""
     if len(names) != len(array.names):
         raise KeyMismatch(
             f"{key!r} is computed from {' + '.join(array.names)}: expected {len(array.names)} "
@@ -236,7 +239,7 @@ def require_every_name(key: str, array: PyTorchArray, names: Sequence[str]) -> N
 def require_shape(
     key: str, x: Parameter | Buffer, array: PyTorchArray, arrays: Iterable[NDArray[Any]]
 ) -> None:
-    """Check that the arrays have the shape that the layer declares."""
+    """Check that the arrays in the file have the shape that the layer expects."""
     expected = expected_shape(x, array)
     for found in arrays:
         if not is_shape(expected, found.shape):
@@ -254,7 +257,7 @@ def convert(
     names: Sequence[str],
     arrays: Mapping[str, NDArray[Any]],
 ) -> NDArray[Any]:
-    """Convert arrays of the file to the DeZero layer's layout; the result may be a view."""
+    """Convert PyTorch arrays to the layout of the DeZero layer; the result may be a view."""
     if not names:
         dtype = next(iter(arrays.values())).dtype if x.data is None else dtype_name(x.dtype)
         return np.zeros([(n or 0) // array.parts for n in expected_shape(x, array)], dtype)
@@ -267,7 +270,7 @@ def convert(
 
 
 def describe(array: PyTorchArray, names: Sequence[str]) -> str:
-    """Describe the arrays and conversions from which a key was loaded."""
+    """Describe the arrays from which a parameter was loaded, and their conversions."""
     if not names:
         return "zeros: the file has no bias"
     steps = [f"part {array.part + 1} of {array.parts}"] if array.parts > 1 else []

@@ -28,8 +28,9 @@ class Unit:
     """Describe a DeZero layer, or a parameter whose layer does not define ``pytorch_arrays()``.
 
     Attributes:
-        path: the path of the layer, or the key of the parameter, with dots.
-        arrays: PyTorch's array for each key; None for a single parameter, which may have any name.
+        path: the path of the layer, or the key of the parameter, with dots instead of slashes.
+        arrays: a dictionary from keys to PyTorch's arrays. The value is None for a single
+            parameter, because its array may have any name in the file.
     """
 
     path: str
@@ -41,8 +42,9 @@ class Module:
     """Describe a PyTorch module.
 
     Attributes:
-        path: the module's path; for layers of a recurrent module, with ``_l0``, ``_l1``...
-        names: the full names in the file, by the names within the module.
+        path: the module's path. Each layer of a recurrent module has its own path, which ends with
+            ``_l0``, ``_l1`` and so on.
+        names: a dictionary from the names within the module to the full names in the file.
     """
 
     path: str
@@ -50,7 +52,7 @@ class Module:
 
 
 def units(tree: object) -> list[Unit]:
-    """Return the units of a tree, in the order of the keys."""
+    """Return the layers and single parameters of a tree, in the order of their keys."""
     named = named_params(tree)
     keys = {id(x): key for key, x in named.items()}
     result: list[Unit] = []
@@ -69,7 +71,7 @@ def units(tree: object) -> list[Unit]:
 
 
 def layers(node: object, seen: set[int]) -> Iterator[Any]:
-    """Yield every layer that defines ``pytorch_arrays()``, outer layers first, each once."""
+    """Yield all layers that define ``pytorch_arrays()``, each only once, in depth-first order."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -80,7 +82,7 @@ def layers(node: object, seen: set[int]) -> Iterator[Any]:
 
 
 def common_path(known: Mapping[str, PyTorchArray], arrays: Mapping[str, PyTorchArray]) -> str:
-    """Return the path of a layer: a key in the tree without the key within the layer."""
+    """Return the path of a layer: the key of its parameter, without the parameter's name."""
     key = next(iter(known))
     inside = next(name for name in arrays if key == name or key.endswith(f"/{name}"))
     return key.removesuffix(inside).strip("/").replace("/", ".")
@@ -111,7 +113,7 @@ def without_wrappers(names: Iterable[str]) -> dict[str, str]:
 
 
 def expected_shape(x: Parameter | Buffer, array: PyTorchArray) -> tuple[int | None, ...]:
-    """Return the shape that an array must have in the file; lengths not known yet are None."""
+    """Return the shape that an array must have in the file; a length not known yet is None."""
     if x.data is None:
         return array.shape
     shape = list(x.shape)

@@ -11,7 +11,7 @@ from dezero_core.errors import WeightsError
 from dezero_core.state import seeded_generator, use_generator
 
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
-"""The bit generators that can be restored, as NumPy names them in a saved state."""
+"""The names of the bit generators that can be restored."""
 
 
 class StatefulGenerator:
@@ -25,14 +25,14 @@ class StatefulGenerator:
         self.generator = generator
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the bit generator, as NumPy represents it."""
+        """Return the state of the bit generator, a dictionary in NumPy's format."""
         return dict(self.generator.bit_generator.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a saved state: the generator then draws the same random numbers again.
 
         Raises:
-            WeightsError: the state is of another type of bit generator.
+            WeightsError: the state was saved from another type of bit generator.
         """
         set_state(self.generator.bit_generator, state)
 
@@ -41,7 +41,7 @@ class Generators:
     """Save and restore the global random generators of DeZero, NumPy and Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states by library; DeZero's is None if `dezero_core.seed` was not called."""
+        """Return all states; that of DeZero is None if `dezero_core.seed` was not called."""
         own = seeded_generator()
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),
@@ -50,7 +50,7 @@ class Generators:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the states of all three generators.
+        """Restore the states of the generators of DeZero, NumPy and Python.
 
         Raises:
             WeightsError: NumPy's global generator has been replaced by one of another type.
@@ -74,7 +74,7 @@ def generator_from(state: dict[str, Any]) -> np.random.Generator:
 
 
 def set_state(bits: np.random.BitGenerator, state: dict[str, Any]) -> None:
-    """Restore the state of a bit generator, which must be of the same type."""
+    """Restore the state of a bit generator; the state must be of the same type as ``bits``."""
     try:
         bits.state = state
     except (ValueError, TypeError, KeyError) as error:

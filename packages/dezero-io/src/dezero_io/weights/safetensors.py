@@ -6,8 +6,8 @@ of a file, because the library would hold the file and all its arrays in memory 
 has no checksums, so files written here have a `Manifest` in their metadata, and reading compares
 the SHA-256 of every array.
 
-float16 stays float16. bfloat16, which NumPy lacks, is read as float32, without loss, and never
-written.
+float16 stays float16. bfloat16, which NumPy lacks, is converted without loss to float32 when read,
+and is never written.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def import_safetensors() -> Any:
 def write(path: Path, stored: Stored) -> None:
     """Write ``stored`` to ``path``; replace an existing file when the new one is complete.
 
-    The header is at the start of the file and contains the checksums. It is written twice: before
-    the arrays with zeros instead of the checksums, and after the arrays with the checksums, which
-    have the same length.
+    The header is at the start of the file and contains the checksums. The header is written twice:
+    before the arrays, with zeros instead of the checksums, and after the arrays, with checksums
+    that have the same length as the zeros.
 
     Raises:
         SaveError: the format lacks the dtype of an array, or ``stored.compress`` is set.
@@ -146,8 +146,8 @@ def read(path: Path, limits: Limits) -> Stored:
     """Return the contents of a file.
 
     Raises:
-        FormatError: the file is damaged, of another format, or has a dtype that NumPy lacks.
-        LimitError: the file is larger than allowed.
+        FormatError: the file is damaged, has another format, or has a dtype that NumPy lacks.
+        LimitError: the file is larger than the limit.
         MissingPackage: safetensors is not installed.
         OSError: the file cannot be opened.
     """
@@ -165,7 +165,7 @@ def read(path: Path, limits: Limits) -> Stored:
 
 
 def headers(path: Path, limits: Limits) -> Stored:
-    """Return the contents that the header declares, with an `outline` of each array.
+    """Return the contents of a file with an `outline` instead of each array.
 
     Raises:
         FormatError, LimitError, MissingPackage, OSError: as for `read`.
@@ -192,7 +192,7 @@ def compare_manifest(
 
 @contextmanager
 def open_checked(path: Path, limits: Limits) -> Iterator[tuple[BinaryIO, dict[str, Any]]]:
-    """Open a file, check its size and layout, and read its header; format errors name the file.
+    """Open a file, check its size and layout, and read its header; format errors contain the path.
 
     The library safetensors checks that every byte belongs to exactly one array.
     """
@@ -226,7 +226,7 @@ def read_array(
     outline: NDArray[Any],
     count: CountBytes,
 ) -> NDArray[Any]:
-    """Read one array, described by ``outline``; the data begins at byte ``start``."""
+    """Read one array of the shape and dtype of ``outline``; the header ends at byte ``start``."""
     is_bfloat16 = entry["dtype"] == "BF16"
     stored = np.empty(outline.shape, "<u2" if is_bfloat16 else outline.dtype.newbyteorder("<"))
     content = as_bytes(stored)
@@ -245,7 +245,7 @@ def read_array(
 
 
 def needs() -> str:
-    """Return the missing package and how to install it, or an empty string."""
+    """Return how to install safetensors if it is missing, else an empty string."""
     try:
         import_safetensors()
     except MissingPackage:

@@ -26,11 +26,11 @@ DTYPES = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4",
     "U64": "u8", "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8",
 }  # fmt: skip
-"""NumPy's dtypes by the dtype codes of the format."""
+"""A dictionary from the dtype codes of the format to NumPy's dtypes."""
 
 
 def layout(arrays: Snapshot) -> dict[str, dict[str, Any]]:
-    """Return the header's entries in file order: wide dtypes first, so that all arrays are aligned.
+    """Return the header's entries, wide dtypes first, so that all arrays in the file are aligned.
 
     Raises:
         SaveError: an array has a dtype that the format lacks.
@@ -82,7 +82,7 @@ def read_header(file: BinaryIO, size: int) -> dict[str, Any]:
 
 
 def metadata_of(header: Mapping[str, Any]) -> dict[str, str]:
-    """Return the metadata in a header: strings by name."""
+    """Return the metadata in a header, a dictionary from names to strings."""
     metadata = header.get("__metadata__") or {}
     if not isinstance(metadata, dict) or any(not isinstance(x, str) for x in metadata.values()):
         raise FormatError("the metadata is damaged")
@@ -100,7 +100,7 @@ def outlines_of(file: BinaryIO, header: Mapping[str, Any]) -> dict[str, NDArray[
 
 
 def outline_of(key: str, entry: Mapping[str, Any], size: int) -> NDArray[Any]:
-    """Return the `outline` of an array from its header entry; ``size`` bytes follow the header."""
+    """Return the `outline` that a header entry describes; ``size`` bytes follow the header."""
     try:
         code, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         dtype = dtype_of(key, code)

@@ -11,16 +11,16 @@ from dezero_core.errors import SaveError, UnsupportedType
 from dezero_core.extend import backend_of
 
 ARRAY = "__array__"
-"""The JSON key that stands for an array; its value is the path of the array."""
+"""The key of a JSON object that replaces an array; the value is the path of the array."""
 
 
 def pack(node: Any, path: str, arrays: dict[str, Any]) -> Any:
-    """Convert a state to JSON values, and add its arrays to ``arrays``, keyed by path.
+    """Convert a state to JSON values, and add its arrays to ``arrays``; the keys are paths.
 
     Args:
         node: a number, string, array or None, or a dictionary, list or tuple of such nodes.
         path: the names from the root to ``node``, joined with ``/``.
-        arrays: the arrays found so far; new ones are added.
+        arrays: a dictionary from paths to arrays, to which the arrays in ``node`` are added.
 
     Raises:
         SaveError: a state contains an object of another type, or two arrays have the same path.

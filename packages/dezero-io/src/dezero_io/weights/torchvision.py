@@ -10,20 +10,23 @@ BATCH_NORM = {
     "avg_mean": "running_mean",
     "avg_var": "running_var",
 }
-"""PyTorch's names for batch normalisation's arrays, by DeZero's names."""
+"""A dictionary from DeZero's to PyTorch's names of the arrays of batch normalisation."""
 
 VGG16_CONVOLUTIONS = {
     "1_1": 0, "1_2": 2, "2_1": 5, "2_2": 7, "3_1": 10, "3_2": 12, "3_3": 14,
     "4_1": 17, "4_2": 19, "4_3": 21, "5_1": 24, "5_2": 26, "5_3": 28,
 }  # fmt: skip
-"""The index of each convolution in torchvision's ``features``, by DeZero's name."""
+"""A dictionary from DeZero's names of convolutions to indices in torchvision's ``features``."""
 
 RESNET_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""The number of bottleneck blocks in each of the four stages, by depth."""
+"""A dictionary from the depth to the number of bottleneck blocks in each of the four stages."""
 
 
 def vgg16_names() -> dict[str, str]:
-    """Return torchvision's array names by key of ``VGG16``; both models compute the same."""
+    """Return a dictionary from the keys of ``VGG16`` to torchvision's array names.
+
+    The VGG16 models of DeZero and torchvision compute the same outputs.
+    """
     modules = {f"conv{name}": f"features.{i}" for name, i in VGG16_CONVOLUTIONS.items()}
     modules |= {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
     names: dict[str, str] = {}
@@ -33,17 +36,18 @@ def vgg16_names() -> dict[str, str]:
 
 
 def resnet_names(n_layers: int = 50) -> dict[str, str]:
-    """Return torchvision's array names by key of ``ResNet``.
+    """Return a dictionary from the keys of ``ResNet`` to torchvision's array names.
 
-    The parameters have the same shapes, but the outputs differ: torchvision has the stride in the
-    second convolution of a bottleneck, a padding of 1 in the first pooling, and eps = 1e-5. Train
-    a little before use. DeZero's ``conv1/b``, which torchvision lacks, stays zero.
+    The parameters have the same shapes, but the two models compute different outputs: torchvision
+    has the stride in the second convolution of a bottleneck, a padding of 1 in the first pooling,
+    and eps = 1e-5. Fine-tune the model before use. DeZero's ``conv1/b``, which torchvision lacks,
+    stays zero.
 
     Args:
         n_layers: the depth: 50, 101 or 152.
 
     Raises:
-        ArgumentError: there is no ResNet or VGG of this depth.
+        ArgumentError: there is no ResNet of this depth.
     """
     if n_layers not in RESNET_BLOCKS:
         raise ArgumentError(f"resnet_names: n_layers {n_layers}; expected 50, 101 or 152")
@@ -63,5 +67,5 @@ def resnet_names(n_layers: int = 50) -> dict[str, str]:
 
 
 def batch_norm_names(layer: str, module: str) -> dict[str, str]:
-    """Return PyTorch's array names by key of one batch normalisation layer."""
+    """Return a dictionary from the keys of a batch normalisation layer to PyTorch's array names."""
     return {f"{layer}/{ours}": f"{module}.{name}" for ours, name in BATCH_NORM.items()}
