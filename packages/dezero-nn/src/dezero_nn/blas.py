@@ -1,8 +1,8 @@
 """Find NumPy's OpenBLAS, and set its thread count.
 
-OpenBLAS has one thread count for the whole process. `BlasThreads` changes it only while no running
-call needs the old value, so the bits of a result never depend on what other threads of the program
-compute.
+OpenBLAS has one thread count for the whole process. `BlasThreads` changes the thread count only
+while no running call needs the old value, so the bits of a result never depend on what other
+threads of the program compute.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def thread_functions() -> tuple[Callable[[], int], Callable[[int], None]] | None
 
 
 class BlasThreads:
-    """Set BLAS's thread count, one number for the whole process, to what the running calls need.
+    """Set the thread count of BLAS for the whole process to the number that running calls need.
 
-    A call needs either one thread or the configured count. Calls with the same need run together. A
-    call with the other need waits until they have ended, and runs before calls that arrive later.
-    The configured count is restored when no call needs one thread.
+    A call needs either one thread or the configured count. Calls that need the same count run
+    together. A call that needs the other count waits until the running calls have ended, and runs
+    before calls that arrive later. The configured count is restored when no call needs one thread.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,8 @@ class BlasThreads:
     def using(self, single: bool) -> Iterator[None]:
         """Return a context manager in which BLAS has one thread, or the configured count.
 
-        It changes nothing inside a part of `parallel_for`, or if the count cannot be set.
+        The context manager changes nothing inside a part of `parallel_for`, or if the count cannot
+        be set.
 
         Args:
             single: True for one thread, False for the configured count.

@@ -24,10 +24,10 @@ def require_call(
     """Raise `CallError` unless ``cls.__init__`` takes these arguments.
 
     Args:
-        cls, args, kwargs: the call.
-        advice: hints for unknown keywords of this class.
-        is_tried: whether to run each suggested call and leave it out if it fails. Use this only for
-            classes whose instances are cheap to create.
+        cls, args, kwargs: the class that is called, and the arguments of the call.
+        advice: a dictionary from unknown keywords to hints for the error message.
+        is_tried: whether to run each suggested call, and not suggest calls that fail. Use this only
+            for classes whose instances are cheap to create.
     """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
@@ -84,7 +84,7 @@ def succeeds(cls: type, arguments: Mapping[str, Any]) -> bool:
 
 
 def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
-    """Return whether a value may suit a parameter, judging by the parameter's default."""
+    """Return whether a value has a suitable type for a parameter, judging by its default."""
     if name not in parameters:
         return False
     default = parameters[name].default

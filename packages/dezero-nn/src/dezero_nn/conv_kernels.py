@@ -1,8 +1,8 @@
-"""Make kernels of the four convolution ops from one algorithm.
+"""Create the kernels of the four convolution ops from one algorithm.
 
 The ops are ``conv2d``, ``conv2d_grad_x``, ``conv2d_grad_W`` and ``conv2d_grads``, which computes
-the gradients of input, weight and bias at once. The ops have different arguments. An algorithm
-states what it supports and what it costs as functions of the shapes only.
+the gradients of input, weight and bias at once. The ops have different arguments. Whether an
+algorithm supports a call, and the estimated cost of the call, depend only on the shapes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NumPyArray = np.ndarray[Any, Any]
 """A NumPy array of any shape and dtype."""
 
 TOLERANCE = 3e-5
-"""Maximum relative error in float32. Algorithms add the terms of long sums in different orders."""
+"""Maximum relative error in float32; algorithms add the terms of a sum in different orders."""
 
 
 class Algorithm(NamedTuple):
@@ -31,11 +31,12 @@ class Algorithm(NamedTuple):
         dtypes: the type characters of the supported dtypes, such as ``"fd"``.
         supports: a function of the parts and shapes of a call. The parts are ``"y"`` (the output),
             ``"x"`` (the input gradient), ``"W"`` (the weight gradient) or ``"xW"`` (both
-            gradients). It returns True, or the reason why the algorithm declines the call.
-        cost: a function of one part (``"y"``, ``"x"`` or ``"W"``) and the shapes. It returns the
-            estimated single-core nanoseconds.
+            gradients). The function returns True, or the reason why the algorithm does not support
+            the call.
+        cost: a function of one part (``"y"``, ``"x"`` or ``"W"``) and the shapes. The function
+            returns the estimated time on one core in nanoseconds.
         is_allowed: a function that returns True, or the reason why a setting turns the algorithm
-            off. It is called for each call. Default: always True.
+            off. The function is called before each convolution. Default: always True.
     """
 
     dtypes: str
@@ -71,11 +72,11 @@ OPS: dict[str, tuple[str, Callable[..., ConvShapes]]] = {
     "conv2d_grad_W": ("W", shapes_of_W),
     "conv2d_grads": ("xW", shapes_of_grads),
 }
-"""The parts that each op computes, and a function that returns the shapes of its arguments."""
+"""For each op, the parts that it computes, and a function that returns the shapes of a call."""
 
 
 def conv_kernels(algorithm: Algorithm, *functions: Callable[..., Any]) -> list[Kernel]:
-    """Return one kernel for each op in `OPS`; ``functions`` compute the ops in that order."""
+    """Return one kernel for each op in `OPS`; ``functions`` are in the same order as `OPS`."""
     supports = lru_cache(1024)(algorithm.supports)
     return [
         conv_kernel(op, function, algorithm, supports)

@@ -68,5 +68,5 @@ __all__ = [
     "softmax_simple",
 ]
 
-if not TYPE_CHECKING:  # type checkers know the names
+if not TYPE_CHECKING:  # type checkers know the names already
     __getattr__ = hinting(__name__, FUNCTIONS)

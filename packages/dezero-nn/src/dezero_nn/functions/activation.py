@@ -98,14 +98,14 @@ class ReLU(Function):
 
 @kernel_op
 def relu_op(x: Array) -> Array:
-    """Return ``x`` where it is positive and 0 elsewhere, in its shape and dtype."""
+    """Return ``x`` where it is positive and 0 elsewhere, in the shape and dtype of ``x``."""
     xp = get_array_module(x)
     return xp.maximum(x, backend_of(x).scalar_like(0, x))
 
 
 @kernel_op
 def relu_grad_op(gy: Array, y: Array) -> Array:
-    """Return ``gy`` where y > 0 and 0 elsewhere; both have the same shape and dtype."""
+    """Return ``gy`` where y > 0 and 0 elsewhere; ``gy`` and y have the same shape and dtype."""
     xp = get_array_module(gy)
     return xp.where(y > 0, gy, backend_of(gy).scalar_like(0, gy))
 
@@ -172,7 +172,7 @@ def softmax(x: Operand, axis: AxisLike = 1) -> Variable:
     """Return exp(x) divided by its sum along ``axis`` (book step 47).
 
     Raises:
-        ShapeError: ``x`` has no such axis.
+        ShapeError: ``axis`` is not an axis of ``x``.
     """
     return call_widened(Softmax(as_axes("softmax", axis)), x)
 
@@ -213,13 +213,13 @@ def log_softmax(x: Operand, axis: AxisLike = 1) -> Variable:
     """Return the logarithm of `softmax`, accurate also for tiny probabilities (book step 47).
 
     Raises:
-        ShapeError: ``x`` has no such axis.
+        ShapeError: ``axis`` is not an axis of ``x``.
     """
     return call_widened(LogSoftmax(as_axes("log_softmax", axis)), x)
 
 
 def below_largest(x: Array, axis: Axis) -> Any:
-    """Return ``x`` minus its maximum along ``axis``, whose exp does not overflow."""
+    """Return ``x`` minus its maximum along ``axis``, so that exp of the result cannot overflow."""
     xp = get_array_module(x)
     largest = xp.sum if 0 in x.shape else xp.max  # an empty array has no maximum
     return x - largest(x, axis=axis, keepdims=True)

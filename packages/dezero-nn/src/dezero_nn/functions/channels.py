@@ -15,19 +15,19 @@ from dezero_core.variable import AnyArray
 
 
 def over_channels(x: AnyArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return all axes of ``x`` but the channels, and the shape to broadcast (C,) to ``x``."""
+    """Return all axes of ``x`` except the channel axis, and the shape for broadcasting (C,)."""
     axes = (0, *range(2, x.ndim))
     return axes, (1, x.shape[1], *[1] * (x.ndim - 2))
 
 
 @kernel_op
 def channel_sum_op(g: Array) -> Array:
-    """Return the sum of each channel of g (N, C, ...), of shape (C,)."""
+    """Return the sum over each channel of g (N, C, ...), an array of shape (C,)."""
     return sum_over(g, backend_of(g), over_channels(g)[0])
 
 
 class ChannelSum(Function):
-    """y = sum of x over all axes but the channels;  dy/dx = 1 for each element."""
+    """y = sum of x over all axes except the channel axis;  dy/dx = 1 for each element."""
 
     def forward(self, x: Array) -> Any:
         return channel_sum_op(x)

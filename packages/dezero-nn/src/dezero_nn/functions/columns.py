@@ -1,4 +1,4 @@
-"""Lay out every window of images (im2col), and scatter-add windows to images (col2im)."""
+"""Copy every window of images to an array (im2col); scatter-add windows to images (col2im)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def im2col(
     x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0,
     to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
-    """Return every window of images, one per row of a matrix (book step 57).
+    """Return every window of images as one row of a matrix (book step 57).
 
     Args:
         x: images, shape (N, C, H, W).
@@ -117,7 +117,7 @@ def col2im(
     x: AnyArray, input_shape: Sequence[int], kernel_size: int | Pair, stride: int | Pair = 1,
     pad: int | Pair = 0, to_matrix: bool = True,
 ) -> Variable:  # fmt: skip
-    """Scatter-add windows to images of zeros, the transpose of `im2col`.
+    """Scatter-add windows to images of zeros; this operation is the transpose of `im2col`.
 
     Args:
         x: windows, as `im2col` returns them with the same settings.
@@ -128,7 +128,7 @@ def col2im(
         shape ``input_shape``.
 
     Raises:
-        ShapeError: ``x`` does not have the shape of the windows of such images.
+        ShapeError: images of shape ``input_shape`` do not have windows of the shape of ``x``.
         ArgumentError: a setting is out of range.
     """
     kernel, stride, pad = window_settings("col2im", kernel_size, stride, pad)

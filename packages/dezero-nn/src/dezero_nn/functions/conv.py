@@ -1,4 +1,4 @@
-"""Define two-dimensional convolution and its two gradients; each is a derivative of the others."""
+"""Define two-dimensional convolution, and its gradients with respect to images and filters."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def conv2d_grad_W_op(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> A
     (N, OC, OH, OW), (stride, pad, dilation, groups) = gy.shape, params
     cols = columns_of(im2col_op(x, kernel, stride, pad, dilation, 0.0), groups)
     gy = xp.reshape(gy, (N, groups, OC // groups, OH * OW))
-    # join all images, so that each group is one matmul
+    # join the windows of all images, so that each group is one matmul
     cols = xp.reshape(xp.permute_dims(cols, (1, 0, 3, 2)), (groups, N * OH * OW, cols.shape[2]))
     gy = xp.reshape(xp.permute_dims(gy, (1, 2, 0, 3)), (groups, OC // groups, N * OH * OW))
     return xp.reshape(gy @ cols, (OC, x.shape[1] // groups, *kernel))
@@ -80,7 +80,7 @@ def conv2d_grad_W_op(x: Array, gy: Array, kernel: Pair, params: ConvParams) -> A
 def conv2d_grads_op(
     gy: Array, x: Array, W: Array, params: ConvParams
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients of images, filters and bias; kernels can share work between them.
+    """Return the gradients of images, filters and bias at once, so that kernels can share work.
 
     gy: (N, OC, OH, OW); x: (N, C, H, W); W: (OC, C / groups, KH, KW). The results have the shapes
     of x, W and the bias, (OC,).
@@ -165,7 +165,7 @@ class Conv2dGradW(Function):
 
 
 class Conv2dGrads(Function):
-    """Compute gx, gW and gb at once; the backward adds the derivatives of the three."""
+    """Compute gx, gW and gb at once; backward adds the derivatives of gx, gW and gb."""
 
     materialize_grads = False
 
@@ -225,7 +225,7 @@ def conv2d(
 def conv2d_simple(
     x: AnyArray, W: AnyArray, b: AnyArray | None = None, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Compute `conv2d` step by step: lay out the windows, then multiply (book step 57)."""
+    """Compute `conv2d` in two steps, `im2col` and a matmul (book step 57)."""
     params = conv_params("conv2d_simple", stride, pad, 1, 1)
     require_conv_shapes(x.shape, W.shape, b, params)
     OC, C, KH, KW = W.shape
@@ -249,9 +249,9 @@ def deconv2d(
         x: shape (N, C, H, W).
         W: filters, shape (C, OC / groups, KH, KW).
         b: shape (OC,), or None.
-        stride, pad, dilation, groups: those of the `conv2d` that maps the result's shape to that
-            of ``x``.
-        outsize: the size (OH, OW) of the result. Default None: the smallest that this `conv2d`
+        stride, pad, dilation, groups: the settings of the `conv2d` that maps the shape of the
+            result to the shape of ``x``.
+        outsize: the size (OH, OW) of the result. Default None: the smallest size that this `conv2d`
             maps to (H, W).
 
     Returns:
@@ -281,7 +281,7 @@ def conv_params(
 
 
 def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvParams) -> None:
-    """Check that the shapes of images, filters and bias match, or raise `ShapeError`."""
+    """Raise `ShapeError` if the shapes of images, filters and bias are incompatible."""
     stride, pad, dilation, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[1] * groups
     if not fits or (b is not None and tuple(b.shape) != (W[0],)):
@@ -293,7 +293,7 @@ def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvPara
 def deconv_shape(
     x: Shape, W: Shape, b: AnyArray | None, params: ConvParams, outsize: Pair | None
 ) -> Shape:
-    """Return the shape of the result of `deconv2d`, or raise an error if shapes do not match."""
+    """Return the shape of the result of `deconv2d`; raise an error if shapes are incompatible."""
     *steps, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[0]
     if not fits or (b is not None and tuple(b.shape) != (W[1] * groups,)):
@@ -312,7 +312,7 @@ def deconv_shape(
 
 
 def require_groups(op: str, groups: int, *channels: int) -> None:
-    """Check that ``groups`` divides all channel counts, or raise `ArgumentError`."""
+    """Raise `ArgumentError` unless ``groups`` divides all channel counts."""
     if groups < 1 or any(C % groups for C in channels):
         raise ArgumentError(
             f"{op}: groups {groups} does not divide the channels, {channels[0]} in and "
@@ -321,7 +321,7 @@ def require_groups(op: str, groups: int, *channels: int) -> None:
 
 
 def misfit(op: str, x: Shape, W: Shape, b: AnyArray | None, groups: int, form: str) -> ShapeError:
-    """Return the error for shapes of images, filters and bias that do not match."""
+    """Return the error for incompatible shapes of images, filters and bias."""
     has_bias = "" if b is None else f", b {tuple(b.shape)}"
     return ShapeError(
         f"{op}: x {tuple(x)}, W {tuple(W)}{has_bias}, groups {groups}: x must be (N, C, H, W), W "

@@ -1,4 +1,4 @@
-"""Define dropout, which scales up the remaining elements during training."""
+"""Define dropout. During training, the elements that are not dropped are scaled up."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Dropout(Function):
 
 
 def require_ratio(op: str, dropout_ratio: float) -> None:
-    """Raise `ArgumentError` unless the probability of dropping is in [0, 1)."""
+    """Raise `ArgumentError` unless ``dropout_ratio`` is in [0, 1)."""
     try:
         fits = 0 <= dropout_ratio < 1
     except TypeError:
@@ -61,6 +61,6 @@ def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
     require_ratio("dropout", dropout_ratio)
     x = as_variable(as_floating(x))
     if not Config.train or dropout_ratio == 0:
-        return reshape(x, x.shape)  # a new Variable, which has its own name and grad
+        return reshape(x, x.shape)  # a new Variable, so that x keeps its own name and grad
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)
     return Dropout(1 / (1 - dropout_ratio))(x, mask)

@@ -1,4 +1,4 @@
-"""Check labels and ids, integers that choose one of several classes; make one-hot rows."""
+"""Check labels, which are integers that choose one of several classes; make one-hot rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_labels(op: str, x: AnyArray, t: Array) -> None:
     """Check that ``t`` is an array of labels, one for each row of the scores ``x``.
 
     Raises:
-        ShapeError: the shapes do not fit, or there are no rows.
+        ShapeError: the number of labels differs from the number of rows, or ``x`` has no rows.
         LabelError: as for `require_classes`.
         UnsupportedType: ``t`` is not an array.
     """

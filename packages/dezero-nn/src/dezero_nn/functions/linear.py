@@ -1,4 +1,4 @@
-"""Define the op of fully connected layers, a matmul and a bias."""
+"""Define the op of fully connected layers: a matmul, plus a bias."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def linear(x: Operand, W: Operand, b: Operand | None = None) -> Variable:
         shape (..., out).
 
     Raises:
-        ShapeError: the shapes do not fit.
+        ShapeError: the shapes are incompatible.
     """
     return Linear()(as_floating(x, W), as_floating(W, x), as_floating(b, W))
 

@@ -37,14 +37,15 @@ def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
     """Return the sum of squared differences divided by the number of rows (book step 42).
 
     Args:
-        x0, x1: equal shapes (N, ...), except for axes of length 1 at the end, such as (N, 1) and
-            (N,). Other shapes that would broadcast are refused.
+        x0, x1: arrays of the same shape (N, ...). Only axes of length 1 at the end may be missing
+            in one of them, as in (N, 1) and (N,). Other shapes are refused, even if they would
+            broadcast.
 
     Returns:
         shape (). As in the book, the sum is divided by N, not by the number of elements.
 
     Raises:
-        ShapeError: the shapes differ, or have no axes.
+        ShapeError: the shapes of ``x0`` and ``x1`` differ, or have no axes.
     """
     x0, x1 = alike("mean_squared_error", x0, x1)
     return call_widened(MeanSquaredError(), as_floating(x0, x1), as_floating(x1, x0))
@@ -64,7 +65,7 @@ def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
     """Return ``x0``, and ``x1`` reshaped to match; only axes of length 1 at the end may differ.
 
     Raises:
-        ShapeError: other axes differ, there are no axes, or the batch is empty.
+        ShapeError: the shapes differ in other axes or have no axes, or the batch is empty.
     """
     arrays = [x if hasattr(x, "shape") else as_variable(x) for x in (x0, x1)]
     shape0, shape1 = [tuple(x.shape) for x in arrays]
@@ -93,7 +94,7 @@ def softmax_cross_entropy_op(x: Array, t: Array) -> Array:
     xp, backend = get_array_module(x), backend_of(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
-    # where, not multiplication: the scores of other classes may be -inf
+    # use where instead of a multiplication, because scores of other classes may be -inf
     picked = xp.sum(xp.where(is_label(x, t), shifted, backend_of(x).scalar_like(0.0, x)), axis=1)
     return sum_over(log_z - picked, backend) / x.shape[0]
 
@@ -161,7 +162,7 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
 def softmax_cross_entropy_simple(x: Operand, t: Operand) -> Variable:
     """Compute `softmax_cross_entropy` from `softmax`, `log` and `mean` (book step 47).
 
-    Probabilities below 1e-15 are replaced by 1e-15, and pass no gradient.
+    Probabilities below 1e-15 are replaced by 1e-15, and get no gradient.
     """
     x, labels = as_variable(as_floating(x)), as_variable(t).data
     check_labels("softmax_cross_entropy_simple", x, labels)
@@ -183,7 +184,7 @@ class SigmoidCrossEntropy(Function):
         factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
         finite = xp.where(
             factor == 0, backend_of(x).scalar_like(0.0, x), x
-        )  # 0 times inf is 0 here
+        )  # let 0 times inf be 0 here
         terms = factor * finite + xp.log1p(xp.exp(-xp.abs(x)))
         return sum_over(terms, backend_of(x)) / x.shape[0]
 
@@ -220,8 +221,8 @@ def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
 def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
     """Return the cross entropy between probabilities and targets.
 
-    Probabilities of 0 and 1 are replaced by the nearest numbers with a finite logarithm, and pass
-    no gradient. `sigmoid_cross_entropy` takes the scores instead, and has no such limit.
+    Probabilities of 0 and 1 are replaced by the nearest numbers with a finite logarithm, and get no
+    gradient. `sigmoid_cross_entropy` takes scores instead of probabilities, and replaces nothing.
 
     Args:
         p: probabilities from 0 to 1, shape (N, ...).
@@ -239,14 +240,14 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
 
 def negative_log_likelihood(p: Variable, t: Operand) -> Variable:
     """Return the negative log-likelihood of ``t``, summed and divided by the number of rows."""
-    # if the dtype is wider than a Python float, its smallest number would become 0
+    # float() would convert the smallest number of a dtype wider than Python's float to 0
     least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
     terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
     return -sum(terms) / p.shape[0]
 
 
 def targets_like(op: str, x: Variable, t: Operand) -> Any:
-    """Return targets in the shape and dtype of ``x``; a Variable only if they require grad."""
+    """Return targets in the shape and dtype of ``x``, as a Variable only if ``t`` requires grad."""
     targets = t if isinstance(t, Variable) else as_variable(t).data
     if x.ndim == 0 or x.shape[0] == 0 or math.prod(targets.shape) != x.size:
         raise ShapeError(
@@ -265,10 +266,10 @@ def targets_like(op: str, x: Variable, t: Operand) -> Any:
 
 @hinted
 def accuracy(y: Operand, t: Operand) -> Variable:
-    """Return the fraction of rows whose largest score is at the label (book step 48).
+    """Return the fraction of rows whose largest score is that of the label (book step 48).
 
     Args:
-        y: scores, shape (N, C); the first of equal scores counts.
+        y: scores, shape (N, C). If several scores of a row are the largest, the first counts.
         t: integer labels, shape (N,) or (N, 1).
 
     Returns:

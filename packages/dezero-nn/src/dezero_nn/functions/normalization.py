@@ -18,7 +18,7 @@ from .channels import ChannelSumOf, ChannelSums, over_channels
 
 
 class BatchNorm(Function):
-    """y = gamma n + beta, n = (x - mean) / s, s = sqrt(var + eps), over all axes but the second.
+    """y = gamma n + beta, n = (x - mean) / s, s = sqrt(var + eps), over all axes except the second.
 
     Mean and variance, shape (C,), are outputs too. With m elements for each channel, and sums
     over them: dL/dbeta = sum of gy,  dL/dgamma = sum of gy n,
@@ -37,7 +37,7 @@ class BatchNorm(Function):
         s = (var + self.eps) ** 0.5
         gbeta, with_centred = ChannelSums()(gy, x, mean)
         ggamma = with_centred / s
-        # gx = of_gy gy + of_centred (x - mean) + rest; the three have one number per channel
+        # gx = of_gy gy + of_centred (x - mean) + rest; each factor has shape (C,)
         of_gy = gamma / s
         of_centred = (2 * gvar - of_gy * ggamma / s) / m
         rest = (gmean - of_gy * gbeta) / m
@@ -72,16 +72,16 @@ def batch_norm(
 ) -> Variable:
     """Normalise each channel of ``x`` to mean ``beta`` and standard deviation ``gamma``.
 
-    Training uses the statistics of this batch, and updates the running statistics with them unless
+    Training uses the mean and variance of this batch, and updates the running statistics unless
     ``Config.update_buffers`` is off. Evaluation (``test_mode()``, ``model.eval()``) uses the
     running statistics. Ioffe and Szegedy, "Batch Normalization", 2015.
 
     Args:
         x: shape (N, C) or (N, C, ...).
         gamma, beta: shape (C,).
-        mean, var: running statistics, shape (C,): Buffers, which get new data, or arrays, which
-            are written to. new = decay old + (1 - decay) batch, where the batch's variance is the
-            unbiased one, divided by m - 1 for m elements.
+        mean, var: running statistics, shape (C,), either Buffers, which get new data, or arrays,
+            which are updated in place. new = decay old + (1 - decay) batch, where the batch's
+            variance is the unbiased one, divided by m - 1 for m elements.
         decay: the factor of the old statistics (default 0.9).
         eps: added to the variance (default 2e-5, as in the book).
 
@@ -114,7 +114,7 @@ def batch_norm(
 
 
 def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
-    """Move running statistics towards those of a batch, in new data or in place."""
+    """Move running statistics towards the statistics of a batch, in new arrays or in place."""
     old = unwrap(running)
     change = cast((batch - old) * (1 - decay), old.dtype)
     if isinstance(running, Variable):
@@ -176,7 +176,7 @@ def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int
 class LayerNorm(Function):
     """y = gamma n + beta, with n = (x - mean) / sqrt(var + eps) over the last axes.
 
-    With g = gy gamma, and means over those axes:
+    With g = gy gamma, and means over these last axes:
     dL/dx = (g - mean of g - n mean of (g n)) / sqrt(var + eps),
     dL/dgamma = sum of gy n,  dL/dbeta = sum of gy, both over the other axes.
     """
@@ -207,7 +207,7 @@ class LayerNorm(Function):
 
 
 def normalised_axes(x: AnyArray, gamma: AnyArray) -> tuple[tuple[int, ...], int]:
-    """Return the last axes of ``x``, those of ``gamma``, and the product of their lengths."""
+    """Return the last axes of ``x``, as many as ``gamma`` has, and the product of their lengths."""
     return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
 
 
@@ -215,12 +215,12 @@ def normalised_axes(x: AnyArray, gamma: AnyArray) -> tuple[tuple[int, ...], int]
 def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) -> Variable:
     """Normalise each example of ``x`` to mean ``beta`` and standard deviation ``gamma``.
 
-    Ba, Kiros and Hinton, "Layer Normalization", 2016. The result for one element is ``beta``, as in
-    PyTorch.
+    Ba, Kiros and Hinton, "Layer Normalization", 2016. If an example has one element, the result is
+    ``beta``, as in PyTorch.
 
     Args:
-        x: shape (..., M), or with as many last axes as ``gamma`` has.
-        gamma, beta: shape (M,), or those of the last axes of ``x``.
+        x: shape (..., M), or (..., *gamma.shape) if ``gamma`` has more than one axis.
+        gamma, beta: shape (M,), or the shape of the last axes of ``x``.
         eps: added to the variance (default 1e-5).
 
     Raises:

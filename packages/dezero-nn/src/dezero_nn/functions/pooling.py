@@ -19,14 +19,15 @@ from .columns import Im2col, col2im_op, im2col_op
 
 @kernel_op
 def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Array, Array]:
-    """Return the largest element of each window, and its position: both (N, C, OH, OW).
+    """Return the largest element of each window, and its position, both of shape (N, C, OH, OW).
 
-    Positions number the elements of a window row by row. Of equal elements the first is chosen.
+    Positions number the elements of a window row by row. If several elements are the largest, the
+    first is chosen.
     """
     xp, padding = get_array_module(x), lowest(x)
     rows = in_rows(im2col_op(x, kernel, stride, pad, DENSE, padding))
     y, index = xp.max(rows, axis=2), xp.argmax(rows, axis=2)
-    if any(pad):  # at a tie an element of x must come before the padding
+    if any(pad):  # if an element of x equals the padding, the element of x must be chosen
         ones = backend_of(x).zeros((1, 1, *x.shape[2:]), index) + 1
         is_inside = in_rows(im2col_op(ones, kernel, stride, pad, DENSE, 0))
         index = xp.where(y == padding, xp.argmax(is_inside, axis=2), index)
@@ -41,7 +42,7 @@ def max_pool2d_values_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Arr
 
 
 def lowest(x: Array) -> float:
-    """Return the lowest number of the dtype of ``x``, for padding that is never the maximum."""
+    """Return the lowest number of the dtype of ``x``, so that padding is never the maximum."""
     xp = get_array_module(x)
     if is_floating(x.dtype, backend_of(x)):
         return -math.inf
@@ -84,21 +85,21 @@ def chosen(index: Array, kernel: Pair) -> Any:
 
 
 class Pool2d(Function):
-    """Base class of Functions from images to one number per window."""
+    """Base class of Functions that map each window of images to one number."""
 
     def __init__(self, kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.settings = kernel, stride, pad
 
 
 class Pool2dGrad(Function):
-    """Base class of Functions from one number per window to images of ``shape``."""
+    """Base class of Functions that map one number per window to images of ``shape``."""
 
     def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
         self.shape, self.settings = tuple(shape), (kernel, stride, pad)
 
 
 class MaxPool2d(Pool2d):
-    """y = max of each window, with its position for the gradient; under no_grad() only y."""
+    """y = max of each window; outside of no_grad(), also its position, for the gradient."""
 
     def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
@@ -143,11 +144,12 @@ def pooling(
         x: images, shape (N, C, H, W).
         kernel_size: the size of the windows, an integer or a pair (KH, KW).
         stride: the distance between windows, an integer or a pair. Default 1, as in the book.
-        pad: the elements added on each side, an integer or a pair. They are never the largest.
-            Default 0.
+        pad: the elements added on each side, an integer or a pair. Default 0. These elements are
+            never the largest.
 
     Returns:
-        shape (N, C, OH, OW). Of equal elements the first, row by row, gets the gradient.
+        shape (N, C, OH, OW). If several elements of a window are the largest, the first one, row by
+        row, gets the gradient.
 
     Raises:
         ShapeError: ``x`` does not have four axes, or no window fits.
@@ -163,10 +165,10 @@ def pooling(
 def pooling_simple(
     x: Operand, kernel_size: int | Pair, stride: int | Pair = 1, pad: int | Pair = 0
 ) -> Variable:
-    """Compute `pooling` step by step: lay out the windows, then take the largest (book step 57).
+    """Compute `pooling` in two steps: `im2col`, then the maximum of each window (book step 57).
 
-    Equal maxima share the gradient, as in `max`. If all elements of a window are -inf, its padding
-    gets a share too.
+    Equal maxima share the gradient, as in `max`. If all elements of a window are -inf, the padding
+    gets a share of the gradient too.
     """
     kernel, stride, pad = window_settings("pooling_simple", kernel_size, stride, pad)
     require_small_pad(kernel, pad)
@@ -191,7 +193,7 @@ def average_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
 
 @kernel_op
 def average_pool2d_grad_op(gy: Array, shape: Shape, kernel: Pair, stride: Pair, pad: Pair) -> Array:
-    """Return images of ``shape``; each ``gy`` is spread equally over its window."""
+    """Return images of ``shape``; each element of ``gy`` is spread equally over its window."""
     xp = get_array_module(gy)
     share = xp.reshape(gy / math.prod(kernel), (*gy.shape[:2], 1, 1, *gy.shape[2:]))
     cols = xp.broadcast_to(share, (*gy.shape[:2], *kernel, *gy.shape[2:]))
