@@ -29,7 +29,8 @@ def require_one_backend(
 ) -> tuple[Any, ...]:
     """Check that all arrays are of one library, and return the inputs as supported arrays.
 
-    Python numbers are unchanged, so that they do not affect the dtype, unless there is no array.
+    Python numbers stay Python numbers, because arrays of them would affect the dtype of the result.
+    If there is no array, the numbers are converted to arrays.
 
     Raises:
         BackendMismatch: the arrays are of different libraries.
@@ -55,7 +56,7 @@ def require_one_backend(
 def admit_inputs(
     function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """Return the inputs as supported arrays; an error names the input."""
+    """Return the inputs as supported arrays, or raise an error that names the invalid input."""
     try:
         return tuple([backend_of(a).admit(a) for a in arrays])
     except UnsupportedType:
@@ -63,7 +64,7 @@ def admit_inputs(
 
 
 def admit_output(function: Function, y: Any) -> Any:
-    """Return the result of ``forward`` as a supported array; an error names the op."""
+    """Return the result of ``forward`` as a supported array; raise an error that names the op."""
     try:
         return backend_of(y).admit(y)
     except UnsupportedType as error:
@@ -105,7 +106,7 @@ def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
 
 
 def positions_of(axis: AxisLike, ndim: int) -> list[int] | None:
-    """Return axes as nonnegative integers, or None if one does not exist or is repeated."""
+    """Return axes as nonnegative integers, or None if an axis does not exist or is repeated."""
     listed = list(range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,))
     if not all(hasattr(a, "__index__") for a in listed):
         return None
@@ -126,7 +127,7 @@ def require_axes(
     Args:
         function: the call that failed.
         axis: one axis, multiple axes, or None for all.
-        shape: the shape of its input.
+        shape: the shape of the input of ``function``.
         elements: whether the op needs at least one element along the axes.
         advice: the end of the message about a missing or repeated axis.
     """
@@ -170,12 +171,12 @@ def require_recorded(y: Variable, array: Array, result: Any) -> None:
 
     Args:
         y: a computed Variable.
-        array: its data, now or when another call used it.
+        array: the current data of ``y``, or the data that another call used.
         result: the output of the call that computed ``y``, a tuple if there are multiple outputs,
             or None if the call was freed.
 
     Raises:
-        GraphError: they differ.
+        GraphError: the shape, the library or the device is different.
     """
     recorded = result[y._index or 0] if isinstance(result, tuple) else result
     if recorded is not None and recorded is not array and not is_beside(array, recorded):
@@ -215,8 +216,9 @@ def raise_explained(
 ) -> NoReturn:
     """Raise a `DezeroError` if the inputs show what is wrong, else the original error.
 
-    Invalid inputs do not cause floating-point errors, warnings turned into errors or recursion
-    errors, so these are raised unchanged. A memory error becomes `OutOfMemory` if possible.
+    Recursion errors, floating-point errors, and warnings that are raised as errors stay unchanged,
+    because invalid inputs do not cause them. A ``MemoryError`` becomes `OutOfMemory` if the backend
+    reports memory statistics.
     """
     if isinstance(error, MemoryError):
         require_memory(function, arrays, error)
@@ -238,11 +240,11 @@ def explain(
     known = [a for a in arrays if type(a) in by_type]
     if len({str(backend_of(a).device(a)) for a in known}) > 1:
         raise mixed(function, arrays)
-    if not isinstance(error, DezeroError):  # a DezeroError explains itself
+    if not isinstance(error, DezeroError):  # a DezeroError already says what is wrong
         type(function).diagnose(function, *arrays)
 
 
 def note_on(error: BaseException, note: str) -> None:
-    """Add a note to an error, unless its class does not allow notes (a frozen dataclass)."""
+    """Add a note to an error, unless its class does not allow notes, like a frozen dataclass."""
     with suppress(Exception):
         error.add_note(note)

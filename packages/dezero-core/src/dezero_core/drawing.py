@@ -24,7 +24,7 @@ class Picture:
         verbose: whether labels show shapes and dtypes.
 
     Attributes:
-        labels: the label of each node, by its number.
+        labels: a dictionary from node numbers to labels.
         calls: the numbers of the nodes that are calls; the others are Variables.
         edges: pairs of node numbers.
     """
@@ -45,7 +45,7 @@ class Picture:
     def add_variable(self, key: Key, x: Variable | None = None) -> int:
         """Add the Variable with this key, and return its node number.
 
-        If ``x`` is None, the label stays empty, or as an earlier call set it.
+        If ``x`` is None, a new node gets an empty label, and an existing node keeps its label.
         """
         number = self.numbers.setdefault(key, len(self.numbers))
         if x is not None or number not in self.labels:
@@ -63,8 +63,8 @@ class Picture:
 def get_dot_graph(output: Variable, verbose: bool = True) -> str:
     """Return the graph of ``output`` in the DOT language of Graphviz (book step 26).
 
-    Variables are orange, calls are blue. Constants are not drawn. In a graph that a backward has
-    freed, intermediate Variables have no labels.
+    Variables are orange, calls are blue. Constants are not drawn. In a graph that a backward pass
+    has freed, intermediate Variables have no labels.
 
     Args:
         output: the Variable whose graph is drawn; the graph of a leaf is one node.
@@ -84,7 +84,7 @@ ORANGE = "orange, style=filled"
 
 
 def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
-    """Yield each input of a call as key and Variable; a freed call may lack the Variable."""
+    """Yield the key and the Variable of each input of a call; None if the Variable was freed."""
     if function._arrays is not None:
         yield from ((key_of(x), x) for x in function._call_inputs() if isinstance(x, Variable))
         return
@@ -96,7 +96,7 @@ def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
 
 
 def key_of(x: Variable) -> Key:
-    """Return the key of ``x``, the same for all Variables that stand for one output."""
+    """Return the key of ``x``; all Variables for the same output of a call have the same key."""
     return id(x) if x.creator is None else (x.creator, x._index or 0)
 
 
@@ -191,9 +191,9 @@ def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
 
 Point = tuple[float, float]
 ROW_HEIGHT, HALF_NODE = 0.6, 0.16
-"""The distance between rows and half the height of a node, in inches."""
+"""The distance between two rows, and half the height of a node; both are in inches."""
 MAX_PIXELS, MAX_LENGTH = 30_000_000, 60_000
-"""The largest number of pixels in total, and along one side (matplotlib allows 2**16)."""
+"""The largest number of pixels of a picture, and of one side (matplotlib allows 2**16)."""
 
 
 def curve(start: Point, end: Point, bend: float) -> list[Point]:
@@ -214,7 +214,8 @@ def rows_of(picture: Picture) -> list[list[int]]:
     for start, end in picture.edges:
         users[start].append(end)
         sources[end].append(start)
-    # Put each node one row above its highest user. In `order`, users come before their sources.
+    # Put each node one row above its highest user. In `order`, the users of a node come before the
+    # node.
     unseen = {number: len(users[number]) for number in users}
     order = [number for number in users if not unseen[number]]
     height: dict[int, int] = {}

@@ -1,7 +1,7 @@
 """Re-export the functions that choose the dtype an op computes in (docs/adr/0015).
 
-They are for DeZero's own packages, and may change in any version. `as_floating`, `widen`, `narrow`
-and `call_widened` take Variables or arrays; the others take arrays.
+These functions are for DeZero's own packages, and may change in any version. `as_floating`,
+`widen`, `narrow` and `call_widened` take Variables or arrays; the others take arrays.
 """
 
 from .backends.precision import dtype_name, is_floating, sum_over, to_floating, to_single

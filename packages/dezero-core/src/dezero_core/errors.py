@@ -25,7 +25,7 @@ INSTALL_HINTS = {
 }
 """The purpose of each distribution of this project, and the command that installs it.
 
-Core names the other distributions only in this file.
+dezero-core names the other distributions only in this file.
 """
 
 OUR_PLUGINS = {
@@ -35,7 +35,7 @@ OUR_PLUGINS = {
     "cuda": "dezero_cuda.plugin",
     "onednn": "dezero_onednn.plugin",
 }
-"""The modules of this project's plugins, by entry point name (docs/adr/0021)."""
+"""A dictionary from entry-point names to the modules of DeZero's own plugins (docs/adr/0021)."""
 
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io"}
@@ -83,11 +83,11 @@ class LabelError(DezeroError, ValueError):
 
 
 class GraphError(DezeroError, RuntimeError):
-    """There is no graph to run backward through, it was freed, or a Function was misused."""
+    """There is no graph for a backward pass, the graph was freed, or a Function was misused."""
 
 
 class AnomalyError(DezeroError, ArithmeticError):
-    """A backward inside `detect_anomaly` computed or received a NaN."""
+    """A backward pass inside `detect_anomaly` computed or received a NaN."""
 
 
 class OutOfMemory(DezeroError, MemoryError):
@@ -115,11 +115,11 @@ class MissingName(DezeroError, AttributeError):
 
 
 class DataMissing(DezeroError, FileNotFoundError):
-    """A file of weights or of a dataset does not exist and cannot be downloaded."""
+    """A weight file or a dataset file does not exist, and cannot be downloaded."""
 
 
 class DataDamaged(DezeroError, ValueError):
-    """A dataset's file differs from the published file."""
+    """A dataset file is different from the published file."""
 
 
 class MissingPackage(DezeroError, ImportError):
@@ -163,4 +163,4 @@ class PluginWarning(UserWarning):
 
 
 class FunctionWarning(UserWarning):
-    """A Function does not declare how its backward runs; the message says what is assumed."""
+    """A Function does not set ``on_variables``; the message says which value DeZero assumes."""

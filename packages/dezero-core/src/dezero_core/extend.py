@@ -2,7 +2,7 @@
 
 A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` defines the
 hooks. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and
-`dezero_core.dtypes`, whose names may change in any version.
+`dezero_core.dtypes`; the functions in these modules may change in any version.
 """
 
 from .backends.host import generator

@@ -1,8 +1,8 @@
 """Create objects at first use, and only once even if several threads need them.
 
-`plugins.lock` guards all of them, because creating one object often needs another: drawing weights
-needs a backend, which a plugin registers. With more than one lock, two threads could acquire the
-locks in different orders and deadlock.
+`plugins.lock` guards all these objects, because creating one object often creates another: for
+example, the first initialization of weights loads a backend, which a plugin registers. With more
+than one lock, two threads could acquire the locks in different orders and deadlock.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def once(function: Callable[P, T]) -> Once[P, T]:
 
 
 def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
-    """Call ``create()`` unless all parameters have data; only one thread calls it.
+    """Call ``create()`` unless all parameters have data; only one thread calls ``create``.
 
     Args:
         parameters: Parameters and Buffers that may have no data yet.

@@ -32,11 +32,12 @@ class Stored:
     """The contents of a weight file.
 
     Attributes:
-        arrays: NumPy arrays by key. `save_weights` passes a `Snapshot`, which copies an array on
-            each access. A writer accesses each array once, and hashes and writes this copy before
-            it accesses the next one, so that only one copy exists at a time.
-        kinds: ``"param"`` or ``"buffer"`` by key; empty for files without this information.
-        metadata: strings by name.
+        arrays: a dictionary from keys to NumPy arrays. `save_weights` passes a `Snapshot`, which
+            copies an array on each access. A writer accesses each array once. It hashes and writes
+            this copy before it accesses the next array, so that only one copy exists at a time.
+        kinds: a dictionary from keys to ``"param"`` or ``"buffer"``; empty if the file does not
+            store this information.
+        metadata: a dictionary from names to strings.
         compress: whether to write a smaller file, which takes longer.
     """
 
@@ -68,10 +69,12 @@ class WeightFormat:
         write: ``write(path, stored)`` writes a `Stored` to ``path`` atomically.
         read: ``read(path, limits)`` returns a `Stored`, or raises `FormatError` or `LimitError`.
         headers: like ``read``, but reads only shapes and dtypes, and returns arrays that take no
-            memory (from `numpy.broadcast_to`). A file that does not fit the model is then refused
-            before its arrays are read. None if the format does not support this.
-        needs: ``needs()`` returns which package to install first, such as ``"needs x: pip install
-            x"``, or an empty string if none is missing. None if the format needs no package.
+            memory (from `numpy.broadcast_to`). With ``headers``, a file that does not fit the model
+            is refused before its arrays are read. ``headers`` is None if the format cannot read
+            headers only.
+        needs: ``needs()`` returns a message about a missing package, such as ``"needs x: pip
+            install x"``, or an empty string if no package is missing. ``needs`` is None if the
+            format needs no package.
     """
 
     suffix: str
@@ -83,8 +86,9 @@ class WeightFormat:
     def read_checked(self, path: Path, limits: Limits, check: Callable[[Stored], object]) -> Stored:
         """Read ``path``, and call ``check``, which raises if the contents do not fit the model.
 
-        If the format can read headers, ``check`` gets them before any array is read. It also gets
-        the contents, because another process may have replaced the file in between.
+        If the format can read headers, ``check`` is called with the headers before any array is
+        read. ``check`` is called again with the arrays, because another process may have replaced
+        the file after the headers were read.
         """
         if self.headers is not None:
             check(self.headers(path, limits))
@@ -107,7 +111,7 @@ def file_path(path: FilePath) -> Path:
     """Return ``path`` as a `Path`; a leading ``~`` stands for the user's home folder.
 
     Raises:
-        TypeError: ``path`` is not a path.
+        TypeError: ``path`` is not a string, bytes or a path object.
     """
     found = Path(os.fsdecode(path))
     return found.expanduser() if found.parts[:1] == ("~",) else found
@@ -132,7 +136,7 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
     """Return the file that ``path`` names, whether or not it exists, and its format.
 
     The suffix selects the format; case is ignored. ``.npz`` is added to a name without a
-    suffix, and to one whose suffix does not begin with a letter (``epoch3-acc0.97``).
+    suffix, and to a name whose suffix does not begin with a letter (``epoch3-acc0.97``).
 
     Raises:
         FormatError: no format has this suffix, or the path does not name a file.
@@ -160,7 +164,7 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
 
 
 def known_suffixes(unknown: str) -> str:
-    """List the known suffixes, for the message about an unknown one."""
+    """List the known suffixes, for the error about an unknown suffix."""
     known = ", ".join(
         f"{f.suffix} ({needs})" if f.needs and (needs := f.needs()) else f.suffix
         for f, _ in registered_formats()

@@ -62,8 +62,9 @@ class Function:
         on_variables: whether ``backward`` always runs on Variables. By default (None), a
             ``backward`` that reads ``.data`` or changes something in place is assumed to need
             Variables; the first such class causes a `FunctionWarning`.
-        broadcasts: whether inputs broadcast against each other. If so, each gradient is summed to
-            the shape of its input; if not, a gradient of another shape is an error.
+        broadcasts: whether inputs broadcast against each other. If True, each gradient is summed to
+            the shape of its input. If False, a gradient whose shape is different from the shape of
+            its input is an error.
         materialize_grads: whether ``backward`` gets zeros (the default) or None for an output
             without gradient.
         inputs, outputs: the inputs and outputs of the call, for use in ``backward``.
@@ -76,7 +77,7 @@ class Function:
     broadcasts = False
     materialize_grads = True
     _is_ours = True  # whether the class is from DeZero's packages, see `backward_modes`
-    _is_special = False  # whether the class is not ours, or the call has hooks
+    _is_special = False  # whether the class is not from DeZero, or the call has hooks
     _needs_grad: tuple[bool, ...] = UNKNOWN
     _serial = 0  # the number of a recorded call, from 1
     _cut = False  # whether `unchain_backward` has removed this call from the graph
@@ -84,7 +85,7 @@ class Function:
     _x1: Any = NO_INPUT
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None
-    _hooks: dict[int, dict[Any, Any]] | None = None  # by output; see `variable_hooks`
+    _hooks: dict[int, dict[Any, Any]] | None = None  # output index to hooks, see `variable_hooks`
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -98,8 +99,8 @@ class Function:
             *inputs: Variables, arrays and Python scalars; None for an omitted input.
 
         Returns:
-            A Variable, or a tuple of Variables. Inside a backward without ``create_graph``, arrays
-            if no input is a Variable.
+            A Variable, or a tuple of Variables. In a backward pass without ``create_graph``, the
+            outputs are arrays if no input is a Variable.
 
         Raises:
             GraphError: this instance has been called before.
@@ -130,7 +131,7 @@ class Function:
             elif some_raw and not _arrays_mode():
                 a0, a1 = admit_inputs(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
-            # shared tuples, so that a graph does not hold one per call
+            # shared tuples, because one tuple per call would use more memory
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
             need_any = need0 or need1
         elif n == 1:
@@ -160,7 +161,7 @@ class Function:
             a0 = arrays[0]
 
         try:
-            if current_device:  # a library with multiple devices is in use
+            if current_device:  # the program uses a library with multiple devices
                 with on_device_of(*arrays):
                     y = self.forward(*arrays)
             elif n == 2:  # faster than unpacking a tuple
@@ -189,7 +190,7 @@ class Function:
             else:
                 recording = blocks[-1].value
             if recording:
-                if n == 2:  # no tuple, which the garbage collector would visit
+                if n == 2:  # no tuple, because the garbage collector would visit it
                     self._x0, self._x1 = inputs
                 else:
                     self._x0 = inputs[0] if n == 1 else inputs
@@ -209,7 +210,7 @@ class Function:
         only_raw: bool,
         ys: tuple[Any, ...],
     ) -> tuple[Any, ...]:
-        """Wrap and record multiple outputs, as ``__call__`` does with one."""
+        """Wrap multiple outputs in Variables, and record the call."""
         ys = tuple([admit_output(self, y) for y in ys])
         if not need_any and only_raw and _arrays_mode():
             return ys
@@ -223,7 +224,7 @@ class Function:
         return outputs
 
     def _called_before(self) -> GraphError:
-        """Return the error for a second call."""
+        """Return the error for a second call of the same instance."""
         return GraphError(
             f"{type(self).__name__}: this instance was called before and is part of a "
             "graph; make a new instance for every call"
@@ -255,7 +256,7 @@ class Function:
         raise belongs_to_graph(self, "needs_grad")
 
     def _call_inputs(self) -> tuple[Any, ...]:
-        """Return the inputs as passed to the call; for a freed call see `_free`."""
+        """Return the inputs as passed to the call, or what `_free` stored for a freed call."""
         x0, x1 = self._x0, self._x1
         if x1 is not NO_INPUT:
             return x0, x1
@@ -263,9 +264,10 @@ class Function:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """Return the inputs: arrays in a backward without ``create_graph``, else as passed.
+        """Return the inputs: arrays in a backward pass without ``create_graph``, else as passed.
 
-        If the data of a Variable was replaced after the call, the result has the original array.
+        If the data of a Variable was replaced after the call, the returned input has the original
+        array.
         """
         arrays = self._arrays
         if arrays is None:
@@ -284,7 +286,7 @@ class Function:
 
     @property
     def outputs(self) -> tuple[Any, ...]:
-        """Return the outputs: arrays in a backward without ``create_graph``, else Variables."""
+        """Return the outputs: arrays in a pass without ``create_graph``, else Variables."""
         if self._arrays is None:
             raise freed(self)
         has_index = type(self._result) is tuple
@@ -304,7 +306,7 @@ class Function:
         return output
 
     def _free(self) -> None:
-        """Drop the arrays and Variables once backward no longer needs them.
+        """Drop the arrays and Variables of the call when backward no longer needs them.
 
         Replace each input by the call that computed it, or by a weak reference to a leaf.
         """
@@ -362,12 +364,12 @@ def is_beside_number(x0: object, x1: object) -> bool:
 
 
 def freed(function: Function, root: Function | None = None) -> GraphError:
-    """Return the error for a call whose arrays an earlier backward has freed.
+    """Return the error for a call whose arrays an earlier backward pass has freed.
 
     Args:
         function: the call.
-        root: the call where this backward started. If it is not ``function``, a later result
-            depends on the freed call, such as the state of a recurrent layer.
+        root: the call where this backward pass started. If ``root`` is not ``function``, a later
+            result, such as the state of a recurrent layer, depends on the freed call.
     """
     what = (
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "

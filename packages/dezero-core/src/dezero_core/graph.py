@@ -14,7 +14,7 @@ def has_creator(x: object) -> bool:
 
 
 def parents(function: Function) -> list[Function]:
-    """Return the calls that computed the inputs of a call, even if it was freed."""
+    """Return the calls that computed the inputs of a call, even if the call was freed."""
     if function._arrays is None:
         return [parent for parent in function._call_inputs() if isinstance(parent, Function)]
     return [x._creator for x in function._call_inputs() if has_creator(x)]
@@ -34,7 +34,7 @@ def ancestors(y: Variable) -> list[Function]:
 
 
 def leaves(function: Function) -> Iterator[Variable]:
-    """Yield the leaves among a call's inputs that require grad, once per use."""
+    """Yield each input of a call that is a leaf and requires grad, once for each use."""
     for x, needed in zip(function._call_inputs(), function._needs_grad, strict=False):
         if needed and isinstance(x, Variable) and x._creator is None:
             yield x
@@ -44,8 +44,9 @@ def unchain_backward(self: Variable) -> None:
     """Remove everything this Variable depends on from the graph (truncated BPTT, book step 59).
 
     Every Variable that this one depends on becomes a leaf that does not require grad. This Variable
-    keeps its creator, unless a backward has freed it. In that case this Variable becomes such a
-    leaf too, so that a loop can repeat ``loss += ...; loss.backward(); loss.unchain_backward()``.
+    keeps its creator, unless a backward pass has freed the creator. Then this Variable also becomes
+    a leaf that does not require grad, so that a loop can repeat ``loss += ...; loss.backward();
+    loss.unchain_backward()``.
     """
     root = self.creator
     if root is None:

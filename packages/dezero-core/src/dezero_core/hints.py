@@ -1,7 +1,7 @@
 """Give hints for names and keywords that other frameworks have and DeZero does not.
 
-The tables list only names that DeZero lacks: remove a hint when you add its name. Names of
-functions, layers, models and optimizers are in `dezero_nn.hints`.
+The tables list only names that DeZero lacks: remove a hint when you add the name to DeZero. Names
+of functions, layers, models and optimizers are in `dezero_nn.hints`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ KEYWORDS = {
     "alpha": "learning_rate",
     "initializer": "kernel_initializer initialW",
 }
-"""DeZero's parameters, with the keywords that other frameworks use; the first match is shown."""
+"""A dictionary from DeZero's parameters to the keywords that other frameworks use for them.
+
+If several parameters match a keyword, the hint names the first.
+"""
 
 ADVICE = {
     "bias": "nobias=True leaves the bias out",
@@ -136,7 +139,7 @@ ADVICE = {
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
 }
-"""Keywords without an equivalent parameter, or with the opposite meaning."""
+"""A dictionary from keywords that DeZero does not have to advice."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -149,7 +152,7 @@ def missing(owner: str, name: str, hints: Mapping[str, str], obj: object = None)
 
 def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
     """Raise the error for a missing attribute; call this from ``__getattr__``."""
-    if hasattr(type(obj), name):  # a property that raised: its error is more helpful
+    if hasattr(type(obj), name):  # if a property raised, its own error is more helpful
         return object.__getattribute__(obj, name)
     raise missing(type(obj).__name__, name, hints, obj)
 
@@ -157,8 +160,8 @@ def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
 class Hint:
     """An attribute that does not exist: reading it raises `MissingName` with the hint.
 
-    Use it for classes whose attributes every op reads: a ``__getattr__`` would slow down all of
-    them. An attribute of this name on a subclass or an instance takes precedence.
+    Use it for classes whose attributes every op reads, because a ``__getattr__`` would slow down
+    every op. An attribute of this name on a subclass or an instance takes precedence.
     """
 
     def __init__(self, hints: Mapping[str, str], name: str) -> None:
@@ -195,7 +198,7 @@ def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
 
 
 def hinted(function: F) -> F:
-    """Decorate a function: an unknown keyword raises `CallError` with a hint."""
+    """Decorate a function so that an unknown keyword raises `CallError` with a hint."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -222,7 +225,7 @@ def require_keywords(
         function: the function whose signature is checked.
         options: the keywords.
         cause: the error that Python raised, if any.
-        advice: hints by keyword, which take precedence over `ADVICE`.
+        advice: a dictionary from keywords to hints, which takes precedence over `ADVICE`.
     """
     parameters = signature_of(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 Hook = Callable[[Any], Any]
-"""Takes the gradient, a Variable; returns another gradient or None."""
+"""A hook takes a gradient as a Variable, and returns a new gradient or None."""
 Hooks = dict[int, Hook]
 
 _keys = count()
@@ -16,7 +16,7 @@ _keys = count()
 class HookHandle:
     """A handle to a registered hook; ``remove()`` removes the hook.
 
-    It is also a context manager: ``with x.register_hook(f):`` removes the hook on exit.
+    The handle is also a context manager: ``with x.register_hook(f):`` removes the hook on exit.
     """
 
     def __init__(self, hooks: Hooks, hook: Hook) -> None:

@@ -28,8 +28,8 @@ class Answer(NamedTuple):
     """The return value of one hook implementation.
 
     Attributes:
-        objects: the list that it returned.
-        plugin: the name of its plugin.
+        objects: the list that the implementation returned.
+        plugin: the name of the plugin.
         order: the sort key; lower keys take precedence.
     """
 
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 answers: ContextVar[list[Answer]] = ContextVar("dezero.answers")
-"""The answers to the hook call in progress."""
+"""The return values of all implementations in the current call of a hook."""
 
 
 class Hooks:
@@ -51,13 +51,13 @@ class Hooks:
         manager: the pluggy manager, which finds the marked functions.
         fail: called as ``fail(reason)`` with each error.
         is_ours: whether the plugin is one of DeZero's own, which take precedence.
-        position: the number of plugins registered before it.
+        position: the number of plugins that were registered before this plugin.
 
     Attributes:
         left_out: one sentence for each hook that is left out, with the reason.
 
     Raises:
-        PluginError: the plugin has no ``DEZERO_API``, or asks for a version that no hook has.
+        PluginError: the plugin has no ``DEZERO_API``, or declares a version that no hook has.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class Hooks:
 
 
 def requested_versions(plugin: object, name: str) -> dict[str, Any]:
-    """Return the hook versions in a plugin's ``DEZERO_API``, by hook.
+    """Return a dictionary from hook names to the versions in a plugin's ``DEZERO_API``.
 
     Raises:
-        PluginError: the plugin has no ``DEZERO_API``, or no hook has the version it asks for.
+        PluginError: the plugin has no ``DEZERO_API``, or declares a version that no hook has.
     """
     api = getattr(plugin, "DEZERO_API", None)
     if isinstance(api, dict):
@@ -136,7 +136,7 @@ class Guard:
         self, hook: str, plugin: str, order: tuple[bool, int, int], fail: Callable[[str], None]
     ) -> None:
         self.hook, self.plugin, self.order, self.fail = hook, plugin, order, fail
-        self.is_list = hook != "dezero_fetch"  # it returns a path, every other hook a list
+        self.is_list = hook != "dezero_fetch"  # dezero_fetch returns a path
 
     def __call__(
         self, function: Callable[..., Any], options: Mapping[str, Any]
@@ -144,7 +144,7 @@ class Guard:
         if not (options.get("wrapper") or options.get("hookwrapper")):
             return self.implementation(function)
         if not inspect.isgeneratorfunction(function):
-            return function  # pluggy refuses it, and says why
+            return function  # pluggy raises an error that says why
         return self.wrapper(function)
 
     def raised(self, error: BaseException) -> None:
@@ -192,7 +192,7 @@ class Guard:
             try:
                 before = yield
                 resume = partial(inner.send, before)
-            except BaseException as error:  # raise it inside the wrapper, as pluggy does
+            except BaseException as error:  # raise the error in the wrapper, as pluggy does
                 before, thrown = None, error
                 resume = partial(inner.throw, error)
             original = value_of(before)
@@ -214,7 +214,7 @@ class Guard:
 
         Args:
             before: the result that pluggy sent, inside a ``Result`` if the wrapper is old-style.
-            original: the result before the wrapper saw it.
+            original: the result before the wrapper ran.
             after: the return value of the wrapper; None if it is old-style.
         """
         new = value_of(before) if isinstance(before, pluggy.Result) else after

@@ -2,9 +2,9 @@
 
 A plugin is an installed distribution with an entry point in the group ``dezero``. The object that
 the entry point names has ``DEZERO_API = 1`` and implements any of these hooks with ``@hookimpl``
-(from ``dezero_core.extend``). Importing it must be cheap: it imports no array library. Hooks only
-*register* objects: each is called when a name is first looked up, and none is called while an op
-runs.
+(from ``dezero_core.extend``). Importing this object must be cheap, so it must not import an array
+library. Hooks only *register* objects: a hook is called when a name is first looked up, and no hook
+is called while an op runs.
 
 pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
 
@@ -13,8 +13,8 @@ pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
   registration, then those with ``trylast``. ``dezero_fetch`` is called in pluggy's own order:
   if two plugins have the same options, the one registered last is called first.
 - ``wrapper`` (and the older ``hookwrapper``): a generator function that yields once, while the
-  implementations of all plugins run. ``yield`` gives it a list with one list for each plugin, and
-  it returns such a list.
+  implementations of all plugins run. ``yield`` gives the wrapper a list with one list for each
+  plugin, and the wrapper returns such a list.
 - ``specname``: the name of the hook, if the function has another name. ``optionalhook``: the hook
   is ignored if this version of DeZero does not have it.
 
@@ -32,9 +32,9 @@ DEZERO_API = 1
 """The API version that a plugin declares; an integer is the version of every hook.
 
 A plugin that implements other versions of some hooks declares a dictionary, such as
-``DEZERO_API = {"dezero_kernels": 2}``. Hooks that are not in it have version 1. A hook whose
-version differs from `HOOK_VERSIONS` is left out with a warning; the plugin's other hooks still
-work.
+``DEZERO_API = {"dezero_kernels": 2}``. Hooks that are not in this dictionary have version 1. A hook
+whose version is different from `HOOK_VERSIONS` is left out with a warning; the plugin's other hooks
+still work.
 """
 
 HOOK_VERSIONS = {
@@ -44,7 +44,7 @@ HOOK_VERSIONS = {
     "dezero_fetch": 1,
     "dezero_op_cases": 1,
 }
-"""The version of each hook; it is raised when a change breaks existing implementations."""
+"""The version of each hook; increase it when a change breaks existing implementations."""
 
 GROUP = "dezero"
 """The entry-point group of plugins, and the name of the pluggy project."""
@@ -57,7 +57,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 def dezero_backends() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return `BackendSpec` objects: a name, its array types, and a factory called at first use.
 
-    It is called when an array type or backend name is looked up and is not known yet.
+    This hook is called when an array type or backend name is looked up that is not known yet.
     """
 
 
@@ -65,7 +65,7 @@ def dezero_backends() -> Iterable[Any]:  # type: ignore[empty-body]
 def dezero_kernels() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return `Kernel` objects: faster implementations of named ops for a named backend.
 
-    It is called when an op with a declared signature first runs.
+    This hook is called when an op with a declared signature first runs.
     """
 
 
@@ -73,7 +73,7 @@ def dezero_kernels() -> Iterable[Any]:  # type: ignore[empty-body]
 def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return `WeightFormat` objects: each reads and writes the files with one suffix.
 
-    It is called when weights are first saved or loaded.
+    This hook is called when weights are first saved or loaded.
     """
 
 
@@ -91,5 +91,5 @@ def dezero_op_cases() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return the `OpCase` and `Check` objects with which dezero-testing tests this plugin.
 
     An `OpCase` compares an op with a reference; a `Check` is any other test of a backend.
-    Only dezero-testing calls this hook, so an implementation may import it.
+    Only dezero-testing calls this hook, so an implementation may import dezero-testing.
     """

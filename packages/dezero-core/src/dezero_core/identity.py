@@ -14,14 +14,15 @@ class WeakIdentityDict(MutableMapping[K, V]):
     """A dictionary that compares keys with ``is``, and drops an entry when its key is freed.
 
     Python's WeakKeyDictionary compares keys with ``==``, which fails for arrays and Variables.
-    It does not keep its keys alive: copy or pickle it together with an object that does.
+    A WeakIdentityDict does not keep its keys alive: copy or pickle it together with an object that
+    refers to the keys.
 
     Args:
         pairs: initial keys and values, as for ``dict``.
     """
 
     def __init__(self, pairs: Iterable[tuple[K, V]] = ()) -> None:
-        self._entries: dict[int, tuple[ref[K], V]] = {}  # by the id of the key
+        self._entries: dict[int, tuple[ref[K], V]] = {}  # from the id of a key
         self.update(pairs)
 
     def __getitem__(self, key: K) -> V:

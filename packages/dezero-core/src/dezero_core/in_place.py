@@ -1,8 +1,9 @@
 """Update the array of a Variable in place, or update a copy if something else refers to it.
 
 A retained graph, a view such as ``reshape(p)``, a save in another thread or the program itself may
-refer to the array of a parameter while it is updated. The update then writes to a copy, so that
-they still see the old values. docs/adr/0018 gives the reasons and the timings.
+refer to the array of a parameter while it is updated. In this case the update writes to a copy, so
+that the graph, the view, the save or the program still sees the old values. docs/adr/0018 gives the
+reasons and the timings.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def references(x: Variable) -> int:
 _sample = Variable(None)
 _sample.data = object()
 UNSHARED = references(_sample)
-"""The count for an array that only its Variable refers to; it depends on the Python version."""
+"""The reference count of an array that only its Variable refers to, in this Python version."""
 
 
 def _open_lock() -> None:

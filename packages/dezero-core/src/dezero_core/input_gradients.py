@@ -15,9 +15,9 @@ from .variable import AnyArray, Variable, get_array_module
 
 
 def run_special(function: Function, gy: Any) -> Any:
-    """Run the backward of a call with multiple outputs or hooks, or of a class not from DeZero.
+    """Run the backward of a call with multiple outputs or hooks, or of a user's class.
 
-    If an output got no gradient, zeros are passed, or None if ``materialize_grads`` is False.
+    For an output without gradient, pass zeros, or None if ``materialize_grads`` is False.
     """
     gys = list(gy) if type(gy) is list else [gy]
     for index, y in enumerate(function._result if type(gy) is list else ()):
@@ -57,7 +57,7 @@ def explain_failure(error: Exception, function: Function) -> None:
     """Add a note to ``error``: which op failed, and whether it confused arrays with Variables.
 
     Raises:
-        OutOfMemory: the device was full.
+        OutOfMemory: the device has no free memory.
     """
     if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
         require_memory(function, function._arrays or (), error)

@@ -17,7 +17,7 @@ _writing = Lock()
 
 
 def is_shared(gx: Array | Variable, function: Function) -> bool:
-    """Return whether the array of ``gx`` is a view, or is stored in the call."""
+    """Return whether the array of ``gx`` is a view, or an attribute of the call refers to it."""
     array = unwrap(gx)
     for held in vars(function).values():
         if held is array:
@@ -30,7 +30,7 @@ def is_shared(gx: Array | Variable, function: Function) -> bool:
 
 
 def in_dtype_of(x: Variable, g: AnyArray) -> Any:
-    """Cast ``g`` to the dtype of ``x``, if that is a floating-point dtype."""
+    """Cast ``g`` to the dtype of ``x``, if ``x`` is floating point."""
     dtype = x.data.dtype
     if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
         return g

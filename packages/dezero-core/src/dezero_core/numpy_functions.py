@@ -5,7 +5,7 @@ NumPy passes ``np.sum(x)``, ``np.concatenate([x, y])`` and the like to a Variabl
 
 1. The function is in `DIFFERENTIABLE` or `REARRANGING`: DeZero's ops return a Variable.
 2. The function is in `WITHOUT_DERIVATIVE`: NumPy runs on the data and returns plain arrays.
-3. The function is in none of these: an error names it, and what to call instead.
+3. The function is in none of these: an error names the function and, if known, a replacement.
 
 Ufuncs such as ``np.exp`` are not handled: see docs/adr/0017. To add a function, add a line to one
 of the tables.
@@ -48,9 +48,9 @@ class Row(NamedTuple):
 
     Attributes:
         ours: the DeZero function.
-        parameters: NumPy's parameters, in NumPy's order. Those before ``/`` are passed by position,
-            the others by name. Those with ``-`` are refused unless they have their default effect.
-            ``*`` stands for any number of arrays.
+        parameters: NumPy's parameters, in NumPy's order. Parameters before ``/`` are passed by
+            position, the others by name. A parameter marked with ``-`` is refused unless its value
+            has the default effect. ``*`` stands for any number of arrays.
     """
 
     ours: Callable[..., Any]
@@ -199,7 +199,7 @@ DIFFERENTIABLE = {
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
 }
-"""DeZero's functions, by the name of the NumPy function that they replace."""
+"""A dictionary from names of NumPy functions to the DeZero functions that replace them."""
 
 REARRANGING = set(
     "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
@@ -208,7 +208,7 @@ REARRANGING = set(
 """Functions that only select or reorder elements of their first argument; see `rearrange`."""
 
 SHAPES = {"ndim", "shape", "size"}
-"""Functions that return the attribute of the same name, also for an array on a GPU."""
+"""NumPy functions that return the Variable's attribute of the same name, also on a GPU."""
 
 WITHOUT_DERIVATIVE = {
     "shape queries": "ndim shape size result_type can_cast min_scalar_type "
@@ -236,7 +236,7 @@ WEIGHTS = {
     "histogram2d": (5, "weights"),
     "histogramdd": (4, "weights"),
 }
-"""Position and name of the arguments of `WITHOUT_DERIVATIVE` functions that have a derivative."""
+"""The position and name of an argument with a derivative, for some of `WITHOUT_DERIVATIVE`."""
 
 INSTEAD = {
     "cumsum": "a loop of additions and stack()",
@@ -300,7 +300,7 @@ def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]
     arrays: list[Any] = []
     if names[0] == "*":
         arrays, args = [as_operand("x", x) for x in args], ()
-    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has checked their number
+    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has checked the count
     by_position = row.parameters.partition("/")[0].split()
     values = [as_operand(key, given.pop(key)) for key in by_position if key in given]
     supported = {}
@@ -342,7 +342,7 @@ def call_on_data(
 
 
 def has_default_effect(key: str, value: object) -> bool:
-    """Return whether leaving out this argument would not change what NumPy computes."""
+    """Return whether NumPy computes the same without this argument."""
     if value is NO_VALUE:
         return True
     if key == "where":

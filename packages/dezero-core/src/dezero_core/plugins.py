@@ -38,11 +38,12 @@ class PluginStatus:
     """The state of one plugin.
 
     Attributes:
-        name: the entry point's name, or the name it was registered under.
-        distribution: name and version of its distribution, as ``"name version"``.
+        name: the name of the entry point, or the name passed to `Plugins.register`.
+        distribution: the name and version of the plugin's distribution, as ``"name version"``.
         state: ``"loaded"``, ``"partial"`` (some of its hooks are left out), ``"failed"`` or
             ``"blocked"`` (by the environment).
-        reason: why all or part of it is not loaded, or another problem; empty without a problem.
+        reason: why the plugin or some of its hooks are not loaded, or another problem; empty if
+            there is no problem.
     """
 
     name: str
@@ -75,15 +76,16 @@ class Plugins:
     def register(self, plugin: object, name: str, distribution: str = "this program") -> None:
         """Add a plugin object, as if an entry point had loaded it.
 
-        A hook whose version differs from the one DeZero offers is left out with a `PluginWarning`.
+        A hook whose version is different from DeZero's is left out with a `PluginWarning`.
 
         Args:
             plugin: an object with ``DEZERO_API`` and hook implementations.
             name: a name that no other plugin has.
-            distribution: the distribution it comes from, for messages.
+            distribution: the distribution of the plugin, for messages.
 
         Raises:
-            PluginError: the name is taken, or the plugin asks for another API version.
+            PluginError: the name is taken, or the plugin declares an API version that DeZero does
+                not have.
             pluggy.PluginValidationError: an implementation has an argument that its hook does not
                 have.
         """
@@ -126,8 +128,8 @@ class Plugins:
             self._scanned = True
             from importlib.metadata import entry_points  # slow to import, and rarely needed
 
-            # DeZero's plugins come first, so that no other plugin can take their names. The rest
-            # is sorted, because the order of metadata depends on sys.path.
+            # DeZero's plugins come first, so that no other plugin can take their names. The other
+            # plugins are sorted by name, because the order of entry points depends on sys.path.
             found = sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name))
             _warn_of_unknown({*OUR_PLUGINS, *(entry.name for entry in found)})
             for entry in found:
@@ -149,7 +151,7 @@ class Plugins:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
-        if seconds > SLOW and not _is_ours(entry):  # ours are slow only on slow machines
+        if seconds > SLOW and not _is_ours(entry):  # DeZero's own are slow only on slow machines
             reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
             known = self._status[entry.name]
             reasons = "; ".join(filter(None, (known.reason, reason)))
@@ -231,20 +233,23 @@ class Plugins:
     def left_out(self) -> str:
         """List the plugins that are not fully loaded, for messages about missing names.
 
-        The result is an empty string if all are loaded.
+        The result is an empty string if all plugins are loaded.
         """
         names = [f"{s.name} ({s.state})" for s in self.statuses() if s.state != "loaded"]
         return f"; not loaded: {', '.join(names)}: see `dezero info`" if names else ""
 
 
 class Catalog(Generic[T]):
-    """The objects registered through one hook, by key; they are collected at the first look-up.
+    """A dictionary from keys to the objects that plugins register through one hook.
+
+    The hook is called at the first look-up.
 
     Args:
         hook: the name of the hook.
-        kind: the class of the registered objects; others are refused.
-        keys: returns the keys of an object, which is refused if one of them is taken.
-        clash: returns whether two objects with a common key conflict; by default they always do.
+        kind: the class of the registered objects; objects of other classes are refused.
+        keys: a function that returns the keys of an object.
+        clash: a function that returns whether two objects with a common key conflict (default:
+            always True). An object that conflicts with an earlier object is refused.
     """
 
     def __init__(
@@ -263,7 +268,8 @@ class Catalog(Generic[T]):
     def get(self, *keys: Hashable) -> T | None:
         """Return the object of the first of ``keys`` that is registered, else None.
 
-        If none is, collect the objects of newly registered plugins, then load installed plugins.
+        If none of the keys is registered, collect the objects of newly registered plugins, then
+        load the installed plugins.
         """
         with plugins.lock:
             found = self._first(keys)
@@ -289,7 +295,8 @@ class Catalog(Generic[T]):
     def _gather(self) -> None:
         if self._gathered:
             return
-        # Set this first: a hook may call get(), or register a plugin, which resets it.
+        # Set the flag first, because a hook may call get(), or register a plugin, which resets the
+        # flag.
         self._gathered = True
         objects = plugins.call(self._hook)
         self._found, self._owner = {}, {}
@@ -314,16 +321,16 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _is_ours(entry: EntryPoint) -> bool:
-    """Return whether an entry point loads one of our modules under our name for it.
+    """Return whether an entry point has the name and the module of one of DeZero's own plugins.
 
-    A third-party distribution may claim any entry point name. To replace one of our modules, it
-    would have to replace ``import dezero_nn`` itself.
+    A third-party distribution may claim any entry point name. To replace one of DeZero's modules,
+    it would have to replace a package such as ``dezero_nn``.
     """
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
 
 def _require_own_name(entry: EntryPoint) -> None:
-    """Raise `PluginError` if a third-party plugin has one of our names."""
+    """Raise `PluginError` if a third-party plugin has the name of one of DeZero's own plugins."""
     if entry.name in OUR_PLUGINS and not _is_ours(entry):
         owner = OUR_PLUGINS[entry.name].partition(".")[0].replace("_", "-")
         raise PluginError(
@@ -333,7 +340,7 @@ def _require_own_name(entry: EntryPoint) -> None:
 
 
 def _listed() -> list[str] | None:
-    """Return the names in DEZERO_PLUGINS; None if it is not set."""
+    """Return the names in DEZERO_PLUGINS, or None if the variable is not set."""
     given = os.environ.get("DEZERO_PLUGINS")
     return None if given is None else [p.strip() for p in given.split(",") if p.strip()]
 

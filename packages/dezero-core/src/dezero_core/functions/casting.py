@@ -58,8 +58,9 @@ def as_floating(x: Any, like: object = None) -> Any:
 
     Args:
         x: a Variable, an array or a number.
-        like: a Variable or array, such as the weights. If it is floating point, integers are
-            converted to its dtype, else to float64 (float32 if the library has no float64).
+        like: a Variable or array, such as the weights. If ``like`` is floating point, integers are
+            converted to the dtype of ``like``, else to float64 (float32 if the library has no
+            float64).
     """
     dtype = getattr(x, "dtype", None)
     if is_wide(dtype):

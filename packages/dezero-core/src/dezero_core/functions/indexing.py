@@ -31,7 +31,7 @@ class GetItem(Function):
 
     def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
-        sums = part_sums() if self._is_ours else None  # a subclass of a user may read the result
+        sums = part_sums() if self._is_ours else None  # subclasses of users may read gx
         if sums is None or not is_basic(self.index):
             return PutItem(self.index, x.shape)(gy)
         (variable,) = self._call_inputs()
@@ -124,7 +124,7 @@ def backend_name(part: Any) -> str | None:
 
 
 def integers_or_bools(values: Sequence[Any], x: Array) -> Any:
-    """Convert a sequence to an array of the backend of ``x``; an empty sequence gives int64."""
+    """Convert a sequence to an array of the backend of ``x``; an empty one has dtype int64."""
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array

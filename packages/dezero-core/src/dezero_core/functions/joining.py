@@ -61,7 +61,7 @@ def concat(xs: Sequence[Operand], axis: int | None = 0) -> Variable:
     Raises:
         ArgumentError: ``xs`` is empty.
         ArgumentTypeError: ``axis`` is not an integer.
-        ShapeError: the shapes differ in another axis, or there is no such axis.
+        ShapeError: the shapes differ in another axis, or ``axis`` is out of range.
     """
     xs = list(xs)
     if not xs:
@@ -105,7 +105,7 @@ def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
     Raises:
         ArgumentError: ``xs`` is empty.
         ArgumentTypeError: ``axis`` is not an integer.
-        ShapeError: the shapes differ, or there is no such axis.
+        ShapeError: the shapes differ, or ``axis`` is out of range.
     """
     xs = list(xs)
     if not xs:
@@ -149,11 +149,11 @@ def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
         axis: the axis to remove; negative values count from the end.
 
     Returns:
-        One Variable for each position along ``axis``. They share the memory of ``x`` if the
-        library has views.
+        One Variable for each position along ``axis``. The Variables share the memory of ``x`` if
+        the array library has views.
 
     Raises:
         ArgumentTypeError: ``axis`` is not an integer.
-        ShapeError: ``x`` has no such axis.
+        ShapeError: ``axis`` is out of range.
     """
     return Unstack(as_integer("unstack", "axis", axis))(x)

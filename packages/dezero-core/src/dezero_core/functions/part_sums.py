@@ -1,8 +1,9 @@
 """Accumulate the gradients of slices of a Variable in one array.
 
-A loop over ``x[t]`` gives ``x`` one gradient for each step. If each were a separate array of the
-size of ``x``, the cost of T steps would grow with T**2. A backward pass without
-``create_graph`` therefore adds them in place, in the same order, so that no bit changes.
+A loop over ``x[t]`` gives ``x`` one gradient for each step. If each gradient were a separate array
+of the size of ``x``, the cost of T steps would grow with T**2. A backward pass without
+``create_graph`` therefore adds the gradients to one array in place. The order of the additions
+stays the same, so the results are bitwise equal.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ class PartSums:
     """Accumulate gradients of slices in place, during one backward pass.
 
     Args:
-        grads: the gradients so far, see `dezero_core.backward_pass.BackwardPass`.
+        grads: the gradients that the backward pass has computed so far; see
+            `dezero_core.backward_pass.BackwardPass`.
     """
 
     def __init__(self, grads: dict[Any, Any]) -> None:
         self.grads = grads
-        self.owned: dict[Any, ref[Any]] = {}  # by key: sums that only this pass refers to
+        self.owned: dict[Any, ref[Any]] = {}  # gradients that only this pass refers to
 
     def add(self, x: Variable, shape: tuple[int, ...], index: object, gy: Any) -> bool:
         """Add ``gy`` at ``index`` to the gradient of ``x``; return whether that was possible.
@@ -49,7 +51,7 @@ class PartSums:
         return True
 
     def position(self, x: Variable) -> tuple[Any, Any]:
-        """Return the dictionary or list (or None) with the gradient of ``x``, and the key in it."""
+        """Return the dictionary or list with the gradient of ``x`` (or None), and the key."""
         key = position_of(x)
         if isinstance(key, tuple):
             serial, key = key
@@ -63,7 +65,7 @@ class PartSums:
 
 
 def position_of(x: Variable) -> Any:
-    """Return the key of the gradient of ``x`` in `PartSums.grads`, or (key, index in a list)."""
+    """Return the key of the gradient of ``x`` in `PartSums.grads`, or (key, output index)."""
     creator = x._creator
     if creator is None:
         return x
@@ -71,7 +73,7 @@ def position_of(x: Variable) -> Any:
 
 
 def part_sums() -> PartSums | None:
-    """Return the `PartSums` of the current backward pass; None if it must not add in place."""
+    """Return the `PartSums` of the current backward pass, or None if it must not add in place."""
     backward_pass = plain_pass.get()
     if backward_pass is None or backward_pass.is_detecting:
         return None

@@ -53,7 +53,7 @@ def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
     Args:
         x: any shape. The sum of floating-point ``x`` has the same dtype (half precision is added in
-            float32); the sum of integers or booleans has the dtype of ``numpy.sum``.
+            float32); the sum of integers or booleans has the same dtype as with ``numpy.sum``.
         axis: an integer, or a list, tuple or array of integers; negative values count from the
             end; None (default) sums over all axes.
         keepdims: keep summed axes with length 1 (default False).
@@ -140,7 +140,8 @@ class LogSumExp(Reduction):
         if 0 in x.shape:
             return xp.sum(x, axis=axes, keepdims=self.keepdims) + minus_inf
         largest = xp.finfo(x.dtype).max
-        # Subtract the maximum, so that exp does not overflow. Clip it, because inf - inf is NaN.
+        # Subtract the maximum, so that exp does not overflow. Clip the maximum, because inf - inf
+        # is NaN.
         shift = xp.clip(xp.max(x, axis=axes, keepdims=True), -largest, largest)
         total = sum_over(xp.exp(x - shift), backend_of(x), axes, keepdims=True)
         is_zero = total == 0  # every x is -inf
@@ -151,7 +152,8 @@ class LogSumExp(Reduction):
     def backward(self, gy: Array | Variable) -> Any:
         (x,), (y,) = self.inputs, self.outputs
         y = reshape(y, kept_shape(x.shape, self.axis))
-        # If every x is -inf, so is y, and x - y is NaN. Subtract 0 instead, since exp(-inf) is 0.
+        # If every x is -inf, y is -inf too, and x - y would be NaN. Subtract 0 instead of y,
+        # because exp(-inf) is 0.
         return reshape(gy, y.shape) * exp(x - where(unwrap(y) == -math.inf, 0.0, y))
 
 

@@ -47,7 +47,7 @@ def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
 
     Args:
         x: any shape.
-        shape: the new shape, an integer or a sequence of them; one length may be -1, and is
+        shape: the new shape, an integer or a sequence of integers; one length may be -1, and is
             computed from the others.
 
     Raises:
@@ -183,7 +183,7 @@ class Squeeze(Function):
 
 @hinted
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` without the axes in ``axis``, or without all axes of length 1 if it is None.
+    """Return ``x`` without the axes ``axis``; None removes all axes of length 1.
 
     Raises:
         ShapeError: an axis is out of range, or longer than 1.
