@@ -150,7 +150,7 @@ def draw_with_graphviz(dot: str, text: str, path: Path, file_type: str) -> None:
 
 
 def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
-    """Draw the nodes in rows, each node below its inputs."""
+    """Draw the nodes in rows with matplotlib, each node below its inputs."""
     try:
         from matplotlib.collections import PathCollection
         from matplotlib.figure import Figure
@@ -214,8 +214,7 @@ def rows_of(picture: Picture) -> list[list[int]]:
     for start, end in picture.edges:
         users[start].append(end)
         sources[end].append(start)
-    # Put each node one row above its highest user. In `order`, the users of a node come before the
-    # node.
+    # Put each node one row above its highest user. In `order`, a node comes after its users.
     unseen = {number: len(users[number]) for number in users}
     order = [number for number in users if not unseen[number]]
     height: dict[int, int] = {}

@@ -71,7 +71,7 @@ class OutOfRange(DezeroError, IndexError):
 
 
 class ArgumentError(DezeroError, ValueError):
-    """An argument is outside its range."""
+    """The value of an argument is not allowed."""
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
@@ -79,7 +79,7 @@ class ArgumentTypeError(ArgumentError, TypeError):
 
 
 class LabelError(DezeroError, ValueError):
-    """Class labels are not integers, or exceed the number of classes."""
+    """Class labels are not integers, or are out of range for the number of classes."""
 
 
 class GraphError(DezeroError, RuntimeError):
@@ -159,8 +159,8 @@ class SaveError(WeightsError):
 
 
 class PluginWarning(UserWarning):
-    """A plugin is not used; the message says which one and why."""
+    """A plugin or one of its hooks is not used, or is slow; the message gives the reason."""
 
 
 class FunctionWarning(UserWarning):
-    """A Function does not set ``on_variables``; the message says which value DeZero assumes."""
+    """A Function does not set ``on_variables``, but its ``backward`` seems to need Variables."""

@@ -79,7 +79,7 @@ class Function:
     _is_ours = True  # whether the class is from DeZero's packages, see `backward_modes`
     _is_special = False  # whether the class is not from DeZero, or the call has hooks
     _needs_grad: tuple[bool, ...] = UNKNOWN
-    _serial = 0  # the number of a recorded call, from 1
+    _serial = 0  # the serial number of a recorded call, from 1
     _cut = False  # whether `unchain_backward` has removed this call from the graph
     _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
     _x1: Any = NO_INPUT
@@ -131,7 +131,7 @@ class Function:
             elif some_raw and not _arrays_mode():
                 a0, a1 = admit_inputs(self, inputs, (a0, a1))
             arrays: tuple[Any, ...] = (a0, a1)
-            # shared tuples, because one tuple per call would use more memory
+            # share tuples between calls, because one tuple per call would use more memory
             needs_grad = (BOTH if need1 else LEFT) if need0 else (RIGHT if need1 else NONE)
             need_any = need0 or need1
         elif n == 1:
@@ -286,7 +286,7 @@ class Function:
 
     @property
     def outputs(self) -> tuple[Any, ...]:
-        """Return the outputs: arrays in a pass without ``create_graph``, else Variables."""
+        """Return the outputs: Variables, or arrays in a backward pass without ``create_graph``."""
         if self._arrays is None:
             raise freed(self)
         has_index = type(self._result) is tuple
@@ -306,7 +306,7 @@ class Function:
         return output
 
     def _free(self) -> None:
-        """Drop the arrays and Variables of the call when backward no longer needs them.
+        """Drop the arrays and Variables of the call when no backward pass needs them any more.
 
         Replace each input by the call that computed it, or by a weak reference to a leaf.
         """
@@ -328,7 +328,7 @@ class Function:
 
 
 class Recorded(Function):
-    """Return the array that ``x`` had in an earlier call, before its data was replaced."""
+    """Return the array that a Variable had in an earlier call, before its data was replaced."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
@@ -341,7 +341,7 @@ class Recorded(Function):
 
 
 def as_recorded(x: Any, array: Array) -> Any:
-    """Return ``x``, or if its data was replaced, a Variable with the original ``array``.
+    """Return ``x``; if the data of ``x`` was replaced, a Variable with the original ``array``.
 
     Raises:
         GraphError: the shape, library or device of the data of ``x`` has changed.

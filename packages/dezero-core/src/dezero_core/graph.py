@@ -21,7 +21,7 @@ def parents(function: Function) -> list[Function]:
 
 
 def ancestors(y: Variable) -> list[Function]:
-    """Return the calls that ``y`` depends on, the latest first."""
+    """Return the calls that ``y`` depends on, sorted from the latest to the earliest."""
     if y.creator is None:
         return []
     found, todo = {y.creator._serial: y.creator}, [y.creator]
@@ -41,12 +41,12 @@ def leaves(function: Function) -> Iterator[Variable]:
 
 
 def unchain_backward(self: Variable) -> None:
-    """Remove everything this Variable depends on from the graph (truncated BPTT, book step 59).
+    """Remove all calls that this Variable depends on from the graph (truncated BPTT, step 59).
 
-    Every Variable that this one depends on becomes a leaf that does not require grad. This Variable
-    keeps its creator, unless a backward pass has freed the creator. Then this Variable also becomes
-    a leaf that does not require grad, so that a loop can repeat ``loss += ...; loss.backward();
-    loss.unchain_backward()``.
+    Every Variable that this Variable depends on becomes a leaf that does not require grad. This
+    Variable keeps its creator, unless a backward pass has freed the creator. Then this Variable
+    also becomes a leaf that does not require grad, so that a loop can repeat ``loss += ...``,
+    ``loss.backward()`` and ``loss.unchain_backward()``.
     """
     root = self.creator
     if root is None:

@@ -64,7 +64,7 @@ VARIABLE = {
         for name in ("add", "sub", "mul", "div", "fill", "copy", "clamp")
     },
 }
-"""Attributes of arrays in PyTorch, TensorFlow and Chainer, and their equivalents in DeZero."""
+"""A dictionary from array attributes of PyTorch, TensorFlow and Chainer to hints."""
 
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
@@ -139,7 +139,7 @@ ADVICE = {
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
 }
-"""A dictionary from keywords that DeZero does not have to advice."""
+"""A dictionary from keywords of other frameworks to advice on what to do in DeZero."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -158,10 +158,11 @@ def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
 
 
 class Hint:
-    """An attribute that does not exist: reading it raises `MissingName` with the hint.
+    """A placeholder for a missing attribute: reading it raises `MissingName` with a hint.
 
-    Use it for classes whose attributes every op reads, because a ``__getattr__`` would slow down
-    every op. An attribute of this name on a subclass or an instance takes precedence.
+    Use Hint for classes whose attributes every op reads, because a ``__getattr__`` would slow down
+    every op. If a subclass or an instance has an attribute of this name, that attribute is used
+    instead.
     """
 
     def __init__(self, hints: Mapping[str, str], name: str) -> None:
@@ -176,7 +177,7 @@ class Hint:
 
 
 def bind(hints: Mapping[str, str], owner: type) -> None:
-    """Add the hints for names that a class does not have; ``dir()`` omits them."""
+    """Add hints to a class for names that it does not have; ``dir()`` omits these names."""
     for name in hints:
         if name not in vars(owner):
             setattr(owner, name, Hint(hints, name))
@@ -237,7 +238,7 @@ def require_keywords(
 
 
 def hint_for(keyword: str, parameters: Mapping[str, Any], advice: Mapping[str, str]) -> str:
-    """Return the equivalent of a keyword in parentheses, or an empty string."""
+    """Return a hint for an unknown keyword, in parentheses, or an empty string."""
     if keyword in advice:
         return f" ({advice[keyword]})"
     known = [p for p, others in KEYWORDS.items() if p in parameters and keyword in others.split()]

@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     Attributes:
         objects: the list that the implementation returned.
         plugin: the name of the plugin.
-        order: the sort key; lower keys take precedence.
+        order: the sort key; answers with lower keys take precedence.
     """
 
     objects: list[Any]
@@ -222,7 +222,7 @@ class Guard:
             return after
         if isinstance(new, list) and all(isinstance(objects, list | tuple) for objects in new):
             for objects in new:
-                self.answered(list(objects))  # new objects belong to this plugin
+                self.answered(list(objects))  # objects that the wrapper added belong to its plugin
             return after
         self.fail(
             f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "
@@ -242,14 +242,14 @@ class Guard:
 
 
 def value_of(result: object) -> Any:
-    """Return the result of a hook call; unwrap the ``Result`` that an old-style wrapper gets."""
+    """Return the result of a hook call, taken out of pluggy's ``Result`` if necessary."""
     if not isinstance(result, pluggy.Result):
         return result
     return None if result.exception is not None else result.get_result()
 
 
 def finish(resume: Callable[[], Any]) -> Any:
-    """Run a wrapper from its ``yield`` to its end; return its result.
+    """Run a wrapper from its ``yield`` to its end, and return the result of the wrapper.
 
     Raises:
         PluginError: the wrapper yielded a second time.

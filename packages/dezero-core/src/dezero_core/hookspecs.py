@@ -8,10 +8,10 @@ is called while an op runs.
 
 pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
 
-- ``tryfirst`` and ``trylast``: if two plugins register the same name, the earlier one keeps it.
-  DeZero's own plugins come first, then those with ``tryfirst``, then the others in the order of
-  registration, then those with ``trylast``. ``dezero_fetch`` is called in pluggy's own order:
-  if two plugins have the same options, the one registered last is called first.
+- ``tryfirst`` and ``trylast``: if two plugins register the same name, DeZero uses the object of the
+  first plugin. DeZero's own plugins come first, then plugins with ``tryfirst``, then the others in
+  the order of registration, then plugins with ``trylast``. ``dezero_fetch`` is called in pluggy's
+  own order: if two plugins have the same options, the one registered last is called first.
 - ``wrapper`` (and the older ``hookwrapper``): a generator function that yields once, while the
   implementations of all plugins run. ``yield`` gives the wrapper a list with one list for each
   plugin, and the wrapper returns such a list.
@@ -79,7 +79,7 @@ def dezero_weight_formats() -> Iterable[Any]:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def dezero_fetch(name: str) -> Any:
-    """Return the local path of a published file, or None if this plugin does not know it.
+    """Return the local path of a published file, or None if this plugin does not know the file.
 
     The plugin downloads the file if needed. pluggy calls the plugins one by one until one returns
     a path.

@@ -22,7 +22,7 @@ class WeakIdentityDict(MutableMapping[K, V]):
     """
 
     def __init__(self, pairs: Iterable[tuple[K, V]] = ()) -> None:
-        self._entries: dict[int, tuple[ref[K], V]] = {}  # from the id of a key
+        self._entries: dict[int, tuple[ref[K], V]] = {}  # the keys are ids
         self.update(pairs)
 
     def __getitem__(self, key: K) -> V:

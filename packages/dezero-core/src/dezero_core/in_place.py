@@ -23,8 +23,9 @@ _lock = RLock()
 def updating() -> Any:
     """Return the lock that an optimizer holds while it changes arrays in place.
 
-    A thread that holds the lock never sees a half-finished update. An array that the thread refers
-    to when it releases the lock does not change afterwards, so it can be read without the lock::
+    A thread that holds the lock never sees a half-finished update. If the thread still refers to an
+    array when it releases the lock, the array does not change afterwards, so it can be read without
+    the lock::
 
         with updating():
             arrays = [p.data for p in model.params()]
@@ -33,7 +34,7 @@ def updating() -> Any:
 
 
 def own_data(x: Variable) -> Array:
-    """Return the array of ``x`` for writing; first replace it by a copy if it may be shared."""
+    """Return the array of ``x`` for writing; if it may be shared, first replace it by a copy."""
     backend = backend_of(x.data)
     if references(x) > UNSHARED or backend.is_view(x.data):
         x.data = backend.copy(x.data)

@@ -1,4 +1,4 @@
-"""Run the ``backward`` of special calls, unbroadcast gradients, and explain failures."""
+"""Run the ``backward`` of special calls, unbroadcast gradients, and explain errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def unbroadcast(gx: AnyArray, x: Array, function: Function) -> Any:
 
 
 def wrong_count(gxs: tuple[Any, ...], function: Function) -> GraphError:
-    """Return the error for a backward that did not return one gradient for each input."""
+    """Return the error for a ``backward`` that did not return one gradient for each input."""
     return GraphError(
         f"{type(function).__name__}.backward returned {len(gxs)} gradients "
         f"for {len(function._needs_grad)} inputs"
@@ -54,7 +54,7 @@ def not_a_gradient(gx: object, function: Function) -> GraphError:
 
 
 def explain_failure(error: Exception, function: Function) -> None:
-    """Add a note to ``error``: which op failed, and whether it confused arrays with Variables.
+    """Add a note to ``error`` with the op that failed; say if it confused arrays and Variables.
 
     Raises:
         OutOfMemory: the device has no free memory.
@@ -72,7 +72,7 @@ def explain_failure(error: Exception, function: Function) -> None:
 
 
 def is_about_mode(error: Exception) -> bool:
-    """Return whether a backward used an array as a Variable, or a Variable as an array."""
+    """Return whether ``backward`` used an array like a Variable, or a Variable like an array."""
     if isinstance(error, AttributeError):
         owner, name = error.obj, error.name or ""
         if isinstance(owner, Variable):

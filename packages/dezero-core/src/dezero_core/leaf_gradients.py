@@ -38,7 +38,7 @@ def in_dtype_of(x: Variable, g: AnyArray) -> Any:
 
 
 def require_fitting_grad(x: Variable) -> None:
-    """Check that ``x.grad`` has the shape of ``x.data``, which may have been replaced."""
+    """Check that ``x.grad`` has the shape of ``x.data``, because ``x.data`` may be a new array."""
     if x._grad is not None and x._grad.data.shape != x.data.shape:
         require_gradient_of(x, x._grad)
 

@@ -96,7 +96,7 @@ def _at_least(function: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def _reshape_like(function: Callable[[Any], Any], x: Operand) -> Any:
-    """Return ``function(x)``; a Variable is reshaped to the shape of NumPy's result."""
+    """Return ``function(x)``; if ``x`` is a Variable, reshape it to the shape of NumPy's result."""
     if not isinstance(x, Variable):
         return function(x)
     return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
@@ -110,7 +110,7 @@ def _broadcast_arrays(*args: Operand) -> tuple[Any, ...]:
 def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
     """Return ``np.swapaxes`` or ``np.moveaxis`` for Variables.
 
-    NumPy permutes an array of shape (1, 2, 3, ...); the shape of the result shows the permutation.
+    NumPy permutes an array of shape (1, 2, 3, ...). The shape of the result is the permutation.
     """
 
     def call(a: Variable, *axes: Any) -> Variable:
@@ -225,7 +225,7 @@ WITHOUT_DERIVATIVE = {
     "printing": "array2string array_repr array_str",
     "saving": "save savetxt savez savez_compressed",
 }
-"""Functions without a derivative, or with derivative 0: NumPy computes them on the data."""
+"""Functions without a derivative, or with derivative 0; NumPy runs them on the arrays."""
 
 CONSTANT = {name for names in WITHOUT_DERIVATIVE.values() for name in names.split()}
 
@@ -236,7 +236,7 @@ WEIGHTS = {
     "histogram2d": (5, "weights"),
     "histogramdd": (4, "weights"),
 }
-"""The position and name of an argument with a derivative, for some of `WITHOUT_DERIVATIVE`."""
+"""A dictionary from functions of `WITHOUT_DERIVATIVE` to an argument that has a derivative."""
 
 INSTEAD = {
     "cumsum": "a loop of additions and stack()",
@@ -252,7 +252,7 @@ INSTEAD = {
     "trace": "sum(np.diagonal(x))",
     "var": "mean((x - mean(x)) ** 2)",
 }
-"""Replacements for NumPy functions that DeZero does not have."""
+"""A dictionary from NumPy functions that DeZero does not have to replacements."""
 
 
 def array_function(
@@ -300,7 +300,7 @@ def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]
     arrays: list[Any] = []
     if names[0] == "*":
         arrays, args = [as_operand("x", x) for x in args], ()
-    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has checked the count
+    given = dict(zip(names, args, strict=False)) | kwargs  # NumPy has checked len(args)
     by_position = row.parameters.partition("/")[0].split()
     values = [as_operand(key, given.pop(key)) for key in by_position if key in given]
     supported = {}
@@ -380,7 +380,7 @@ def on_host(name: str, part: object) -> Any:
 
 
 def refusal(name: str, why: str = "") -> UnsupportedType:
-    """Return the error for a function that would lose the graph, with a remedy."""
+    """Return the error for a NumPy function that would lose the graph, with a replacement."""
     instead = f"; with gradients: {INSTEAD[name]}" if name in INSTEAD else ""
     return UnsupportedType(
         f"np.{name} of a Variable{why or ' would lose its graph'}: pass x.data to compute on the "

@@ -74,7 +74,7 @@ class Plugins:
         self._listeners: list[Callable[[], None]] = []
 
     def register(self, plugin: object, name: str, distribution: str = "this program") -> None:
-        """Add a plugin object, as if an entry point had loaded it.
+        """Register a plugin object; call this for a plugin that has no entry point.
 
         A hook whose version is different from DeZero's is left out with a `PluginWarning`.
 
@@ -151,7 +151,7 @@ class Plugins:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
-        if seconds > SLOW and not _is_ours(entry):  # DeZero's own are slow only on slow machines
+        if seconds > SLOW and not _is_ours(entry):  # no warning for DeZero's own
             reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
             known = self._status[entry.name]
             reasons = "; ".join(filter(None, (known.reason, reason)))
@@ -165,7 +165,7 @@ class Plugins:
             if known is not None and known.state == "failed":
                 return
             distribution = distribution or (known.distribution if known else "this program")
-            # A second distribution may use a loaded plugin's name; keep both on record.
+            # A second distribution may have a plugin with the same name; store the status of both.
             key = name if known is None or known.distribution == distribution else distribution
             self._status[key] = PluginStatus(name, distribution, "failed", reason)
         warnings.warn(
@@ -200,7 +200,7 @@ class Plugins:
         return [(item, answer.plugin) for item, answer in owned]
 
     def results(self, hook: str, plugin: str, **arguments: object) -> Iterator[Any]:
-        """Call a hook of one plugin only, with its wrappers; iterate over the results."""
+        """Call a hook of one plugin only, including its wrappers, and iterate over the results."""
         others = [p for name, p in self._manager.list_name_plugin() if name != plugin]
         result = self._manager.subset_hook_caller(hook, others)(**arguments)
         return iter(result if isinstance(result, list) else [] if result is None else [result])
@@ -209,7 +209,8 @@ class Plugins:
         """Return the local path of a published file from the first plugin that knows the file.
 
         Raises:
-            DataMissing: the file is known, but not on this machine, and cannot be downloaded.
+            DataMissing: a plugin knows the file, but the file is not on this machine and cannot be
+                downloaded.
             PluginError: no installed plugin knows the file, or dezero-io is not loaded.
         """
         self.scan()
@@ -242,7 +243,7 @@ class Plugins:
 class Catalog(Generic[T]):
     """A dictionary from keys to the objects that plugins register through one hook.
 
-    The hook is called at the first look-up.
+    A catalog calls the hook at the first look-up.
 
     Args:
         hook: the name of the hook.

@@ -162,7 +162,7 @@ class Pow(Function):
 
 
 def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> Any:
-    """Return ``x0 ** (x1 - 1)``, and 1 where ``x1`` is 0, so that the result times ``x1`` is 0."""
+    """Return ``x0 ** (x1 - 1)``, or 1 where ``x1`` is 0, so that the result times ``x1`` is 0."""
     if isinstance(x1, Scalar):
         return x0 ** (x1 - 1) if x1 else 1.0
     nonzero = (x1 > 0) | (x1 < 0)
@@ -170,7 +170,7 @@ def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> A
 
 
 def power_times_log(x0: Array | Variable | float, y: Array | Variable) -> Any:
-    """Return ``y log(x0)``, and 0 where ``x0 <= 0`` (NaN where ``x0 < 0`` and ``y`` is NaN)."""
+    """Return ``y log(x0)``, or 0 where ``x0 <= 0`` (NaN where ``x0 < 0`` and ``y`` is NaN)."""
     if isinstance(x0, int | float):
         return y * (math.log(x0) if x0 > 0 else 0.0) if x0 else 0.0
     power = where((x0 > 0) | (x0 < 0), y, 0.0)

@@ -103,7 +103,8 @@ def call_widened(function: Callable[..., Any], *xs: Operand) -> Any:
     """Return ``function(*xs)``, computed in at least single precision.
 
     Integers and booleans are converted to floating point. Half-precision inputs are converted to
-    float32, and the result, or the first of multiple results, is rounded to half precision.
+    float32, and the result is rounded to half precision; if ``function`` returns a tuple, only the
+    first result is rounded.
     """
     wide = [widen(x) for x in xs]
     y = function(*wide)

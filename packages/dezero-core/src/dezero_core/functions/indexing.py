@@ -31,7 +31,7 @@ class GetItem(Function):
 
     def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs
-        sums = part_sums() if self._is_ours else None  # subclasses of users may read gx
+        sums = part_sums() if self._is_ours else None  # a user's subclass may need the full gx
         if sums is None or not is_basic(self.index):
             return PutItem(self.index, x.shape)(gy)
         (variable,) = self._call_inputs()
@@ -64,8 +64,8 @@ def get_item(x: Operand, index: Index) -> Variable:
     Args:
         x: any shape.
         index: integers, slices, ``...``, None, arrays of integers or bools (also Variables, or
-            lists, ranges and nested lists), or a tuple of these. An element selected multiple
-            times gets the sum of its gradients. As in NumPy, an empty list selects nothing.
+            lists, ranges and nested lists), or a tuple of these. If an element is selected multiple
+            times, its gradients are summed. As in NumPy, an empty list selects nothing.
 
     Raises:
         OutOfRange: ``index`` is not an index, or is out of range for ``x``.
@@ -108,7 +108,7 @@ def normalize_part(part: Any, x: Array) -> Any:
         return part.data
     if isinstance(part, list | tuple | range):
         return integers_or_bools(part, x)
-    if type(part).__name__ == "bool":  # True selects everything, False nothing
+    if type(part).__name__ == "bool":  # True selects all elements, False selects none
         return backend_of(x).asarray(bool(part))
     if isinstance(part, Integral):
         return operator.index(part)

@@ -114,7 +114,7 @@ def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
 
 
 class Unstack(Function):
-    """Split x into slices along an axis, which is removed;  gx = the gys stacked."""
+    """Split x into slices along an axis, and remove this axis; gx = the gys stacked."""
 
     materialize_grads = False
 
@@ -140,9 +140,9 @@ class Unstack(Function):
 def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
     """Return the slices of ``x`` along an axis, like ``torch.unbind``; the inverse of `stack`.
 
-    One op returns all slices, so the cost of a loop over a sequence is linear in the number of
-    steps, also with ``backward(create_graph=True)``. A backward pass through one slice frees the
-    graph of all slices. To run a separate backward pass for each slice, select it with ``x[i]``.
+    One op returns all slices. Therefore the cost of a loop over a sequence is linear in the number
+    of steps, even with ``backward(create_graph=True)``. A backward pass through one slice frees the
+    graph of all slices. To run a separate backward pass for each slice, use ``x[i]`` instead.
 
     Args:
         x: an array with at least one axis.

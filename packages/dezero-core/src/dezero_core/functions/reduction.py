@@ -53,7 +53,7 @@ def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
     Args:
         x: any shape. The sum of floating-point ``x`` has the same dtype (half precision is added in
-            float32); the sum of integers or booleans has the same dtype as with ``numpy.sum``.
+            float32); the sum of integers or booleans has the dtype that ``numpy.sum`` returns.
         axis: an integer, or a list, tuple or array of integers; negative values count from the
             end; None (default) sums over all axes.
         keepdims: keep summed axes with length 1 (default False).
@@ -147,7 +147,7 @@ class LogSumExp(Reduction):
         is_zero = total == 0  # every x is -inf
         total = xp.where(is_zero, backend_of(x).scalar_like(1.0, x), total)
         y = xp.where(is_zero, minus_inf, shift + xp.log(total))
-        return y if self.keepdims else xp.sum(y, axis=axes)  # removes the axes of length 1
+        return y if self.keepdims else xp.sum(y, axis=axes)  # this sum removes the axes of length 1
 
     def backward(self, gy: Array | Variable) -> Any:
         (x,), (y,) = self.inputs, self.outputs

@@ -57,7 +57,7 @@ class Maximum(Function):
         return self.split(gy, x0 > x1, x1 > x0)
 
     def split(self, gy: Array | Variable, first: Array, second: Array) -> Any:
-        """Return both gradients: ``gy`` where the input is selected, and ``gy / 2`` at ties."""
+        """Return the gradients of x0 and x1: ``gy`` for the selected input, ``gy / 2`` at ties."""
         half = as_floating(gy) * 0.5
         need0, need1 = self.needs_grad
         return (
@@ -163,4 +163,4 @@ def clip(x: Operand, x_min: Operand | None = None, x_max: Operand | None = None)
 
 
 NUMBER = (bool, int, float, type(None))
-"""Types of bounds that are settings of the op, not inputs."""
+"""Types of bounds that `Clip` stores as settings, because they need no gradient."""

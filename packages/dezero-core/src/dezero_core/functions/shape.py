@@ -183,7 +183,7 @@ class Squeeze(Function):
 
 @hinted
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` without the axes ``axis``; None removes all axes of length 1.
+    """Return ``x`` without the axes in ``axis``; if None, remove all axes of length 1.
 
     Raises:
         ShapeError: an axis is out of range, or longer than 1.

@@ -76,7 +76,7 @@ class Tanh(Function):
 
 @kernel_op
 def tanh_grad_op(gy: Array, y: Array) -> Array:
-    """Return gy (1 - y**2); both arguments have the same shape and dtype."""
+    """Return gy (1 - y**2); gy and y have the same shape and dtype."""
     return gy * (1 - y * y)
 
 
