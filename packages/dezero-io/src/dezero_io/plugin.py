@@ -1,4 +1,4 @@
-"""Register dezero-io's weight formats and its download of published weights."""
+"""Register the weight formats of dezero-io, and a function that downloads published weights."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class BlasThreads:
         self._calls, self._single, self._configured = 0, False, 1
 
     def configured(self) -> int:
-        """Return BLAS's configured thread count, or 1 if it cannot be read."""
+        """Return BLAS's configured thread count, or 1 if the count cannot be read."""
         functions = thread_functions()
         if functions is None:
             return 1
@@ -107,7 +107,7 @@ class BlasThreads:
             self._single = False
 
     def after_fork(self) -> None:
-        """Reset the state in a forked child, which does not have its parent's other threads."""
+        """Reset the state in a forked process, which lacks the other threads of its parent."""
         self._restore()
         self._reset()
 

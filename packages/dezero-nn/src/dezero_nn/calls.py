@@ -21,7 +21,7 @@ def require_call(
     advice: Mapping[str, str] | None = None,
     is_tried: bool = False,
 ) -> None:
-    """Raise `CallError` unless ``cls.__init__`` takes these arguments.
+    """Raise `CallError` unless ``cls.__init__`` accepts these arguments.
 
     Args:
         cls, args, kwargs: the class that is called, and the arguments of the call.
@@ -92,7 +92,7 @@ def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
         return type(value) is type(default)
     if isinstance(default, FunctionType):
         return callable(value)
-    if isinstance(default, str | float):  # a default that is a string names a dtype
+    if isinstance(default, str | float):  # if the default is a string, it is a dtype
         return not isinstance(value, Integral)
     return not isinstance(value, bool | str | type | float)
 

@@ -45,7 +45,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         metadata: the strings that were saved with the checkpoint.
-        step: the step number if `Checkpointer` loaded it, else 0.
+        step: the step number if a `Checkpointer` loaded the checkpoint, else 0.
     """
 
     path: Path

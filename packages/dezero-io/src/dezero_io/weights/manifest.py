@@ -61,7 +61,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """Return the manifest as JSON, with the versions installed now."""
+        """Return the manifest as JSON, with the versions of the installed libraries."""
         versions = {
             "dezero-core": dezero_core.__version__,
             "dezero-io": __version__,

@@ -34,7 +34,7 @@ MAX_MEMBERS = 10_000
 MAX_AXES = 32
 
 MAX_HEADER = 4096
-"""The largest .npy header that is read, in bytes; NumPy writes 128 or a little more."""
+"""The largest .npy header that is read, in bytes; NumPy writes headers of about 128 bytes."""
 
 MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
@@ -143,7 +143,7 @@ def checked_key(info: ZipInfo) -> str:
 
 
 def require_separate(infos: list[ZipInfo], directory: int) -> None:
-    """Check that no member overlaps another one, or the zip's directory at ``directory``."""
+    """Check that no member overlaps another one, or the zip's directory at byte ``directory``."""
     ordered = sorted(infos, key=lambda info: info.header_offset)
     ends = [info.header_offset + 30 + info.compress_size for info in ordered]
     starts = [info.header_offset for info in ordered[1:]] + [directory]

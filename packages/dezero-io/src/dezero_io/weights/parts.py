@@ -51,7 +51,7 @@ def is_staged(part: object) -> TypeGuard[Staged]:
 
 
 class Weights:
-    """Make a tree of parameters and buffers a part of a checkpoint.
+    """Wrap a tree of parameters and buffers, so that it can be a part of a checkpoint.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.

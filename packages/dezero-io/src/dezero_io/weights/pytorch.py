@@ -1,10 +1,10 @@
 """Load a PyTorch state_dict that was saved as safetensors or npz.
 
 Each DeZero layer has a method ``pytorch_arrays()``. The method returns PyTorch's names of the
-layer's arrays. It also states whether PyTorch transposes an array, or stores the array as a slice
-of a larger one. For example, the weight of ``Linear`` has the shape (in, out) in DeZero and (out,
-in) in PyTorch. Recurrent layers have one array per gate in DeZero; PyTorch stacks the arrays of all
-gates, and has two biases, whose sum is loaded.
+layer's arrays. The method also states whether PyTorch transposes an array, or stores the array as a
+slice of a larger one. For example, the weight of ``Linear`` has the shape (in, out) in DeZero and
+(out, in) in PyTorch. Recurrent layers have one array per gate in DeZero; PyTorch stacks the arrays
+of all gates, and has two biases, whose sum is loaded.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dezero_core import Buffer, Parameter
 from dezero_core.state import PyTorchArray, children, named_params
 
 IGNORED = "num_batches_tracked"
-"""An array of PyTorch's batch normalisation that DeZero does not need."""
+"""The name of an array in PyTorch's batch normalisation that DeZero does not need."""
 
 WRAPPERS = re.compile(r"(?<![^.])_orig_mod\.")
 """The prefix that ``torch.compile`` adds to names."""
@@ -60,7 +60,7 @@ def units(tree: object) -> list[Unit]:
         own = {name: keys.pop(id(x), None) for name, x in named_params(layer).items()}
         arrays = layer.pytorch_arrays()
         known = {key: arrays[name] for name, key in own.items() if key and name in arrays}
-        for name, key in own.items():  # the parameter of an inner layer
+        for name, key in own.items():  # put back the parameters of inner layers
             if key is not None and name not in arrays:
                 keys[id(named[key])] = key
         if known:
@@ -157,9 +157,9 @@ def can_be(
 
 
 def is_same_array(x: Parameter | Buffer, shape: tuple[int, ...]) -> bool:
-    """Return whether a parameter takes an array of this shape without a transpose.
+    """Return whether a parameter can be set to an array of this shape without a transpose.
 
-    A square matrix is refused: its shape does not show whether it is transposed.
+    Return False for a square matrix, because its shape does not show whether it is transposed.
     """
     return x.data is not None and x.shape == shape and not is_square(shape)
 

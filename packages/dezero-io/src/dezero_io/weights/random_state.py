@@ -15,7 +15,7 @@ BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
 class StatefulGenerator:
-    """Make a NumPy generator a part of a checkpoint.
+    """Wrap a NumPy generator, so that it can be a part of a checkpoint.
 
     Args:
         generator: the generator to save and restore.
@@ -53,7 +53,7 @@ class Generators:
         """Restore the states of the generators of DeZero, NumPy and Python.
 
         Raises:
-            WeightsError: NumPy's global generator has been replaced by one of another type.
+            WeightsError: NumPy's state was saved from another type of bit generator.
         """
         own = state["dezero"]
         restored = None if own is None else generator_from(own)

@@ -49,7 +49,7 @@ def pack(node: Any, path: str, arrays: dict[str, Any]) -> Any:
 
 
 def unpack(node: object, arrays: Mapping[str, Any]) -> Any:
-    """Convert JSON values and arrays of `pack` back to a state; tuples become lists."""
+    """Convert the JSON values and arrays of a packed state back to a state; tuples become lists."""
     if isinstance(node, dict):
         if set(node) == {ARRAY}:
             return arrays[node[ARRAY]]

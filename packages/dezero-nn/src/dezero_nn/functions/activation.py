@@ -210,7 +210,7 @@ class LogSoftmax(Function):
 
 @hinted
 def log_softmax(x: Operand, axis: AxisLike = 1) -> Variable:
-    """Return the logarithm of `softmax`, accurate also for tiny probabilities (book step 47).
+    """Return the logarithm of `softmax`, also accurate for tiny probabilities (book step 47).
 
     Raises:
         ShapeError: ``axis`` is not an axis of ``x``.

@@ -48,10 +48,10 @@ def require_ratio(op: str, dropout_ratio: float) -> None:
 def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
     """Set each element to 0 with probability ``dropout_ratio`` (book step 54).
 
-    The other elements are divided by ``1 - dropout_ratio``, so that the expectation is ``x``.
-    In evaluation (``test_mode()``, ``model.eval()``) and with ratio 0 the result is a view of
-    ``x``, connected to the graph. The mask is drawn on the device of ``x``. Srivastava et al.,
-    "Dropout", JMLR 15 (2014).
+    The other elements are divided by ``1 - dropout_ratio``, so that the expectation of the result
+    is ``x``. In evaluation (``test_mode()``, ``model.eval()``) and with ratio 0 the result is a
+    view of ``x``, connected to the graph. The mask is drawn on the device of ``x``. Srivastava et
+    al., "Dropout", JMLR 15 (2014).
 
     Raises:
         ArgumentError: ``dropout_ratio`` is not in [0, 1).

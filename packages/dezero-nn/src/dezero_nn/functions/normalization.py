@@ -20,8 +20,8 @@ from .channels import ChannelSumOf, ChannelSums, over_channels
 class BatchNorm(Function):
     """y = gamma n + beta, n = (x - mean) / s, s = sqrt(var + eps), over all axes except the second.
 
-    Mean and variance, shape (C,), are outputs too. With m elements for each channel, and sums
-    over them: dL/dbeta = sum of gy,  dL/dgamma = sum of gy n,
+    Mean and variance, shape (C,), are outputs too. If a channel has m elements, and sums are
+    over these elements: dL/dbeta = sum of gy,  dL/dgamma = sum of gy n,
     dL/dx = gamma / s (gy - dL/dbeta / m - n dL/dgamma / m) + (dL/dmean + 2 dL/dvar n s) / m.
     """
 
@@ -134,7 +134,7 @@ def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
 
 
 def require_elements(x: tuple[int, ...]) -> None:
-    """Raise `ShapeError` if a channel has fewer than two elements and hence no variance."""
+    """Raise `ShapeError` if a channel has fewer than two elements, and so has no variance."""
     N, C, *_ = x
     m = math.prod(x) // max(C, 1)
     if m == 0:

@@ -21,8 +21,8 @@ from .columns import Im2col, col2im_op, im2col_op
 def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Array, Array]:
     """Return the largest element of each window, and its position, both of shape (N, C, OH, OW).
 
-    Positions number the elements of a window row by row. If several elements are the largest, the
-    first is chosen.
+    A position is the index of an element in its window, counted row by row. If several elements are
+    the largest, the first is chosen.
     """
     xp, padding = get_array_module(x), lowest(x)
     rows = in_rows(im2col_op(x, kernel, stride, pad, DENSE, padding))
@@ -36,7 +36,7 @@ def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Arra
 
 @kernel_op
 def max_pool2d_values_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
-    """Return the first result of `max_pool2d_op` alone, for calls without a graph."""
+    """Return only the first result of `max_pool2d_op`, for calls that build no graph."""
     xp = get_array_module(x)
     return xp.max(in_rows(im2col_op(x, kernel, stride, pad, DENSE, lowest(x))), axis=2)
 
@@ -103,7 +103,7 @@ class MaxPool2d(Pool2d):
 
     def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
-        if not Config.enable_backprop:  # no gradient reads the positions
+        if not Config.enable_backprop:  # no gradient will need the positions
             return max_pool2d_values_op(x, *self.settings)
         return max_pool2d_op(x, *self.settings)
 
