@@ -1,7 +1,7 @@
 """List hints for names that other frameworks give to functions, layers, models and optimizers.
 
-The tables list only names that do not exist here: if you add a name, remove its hint. Hints for
-keywords and for attributes of Variables are in `dezero_core.hints`.
+The tables list only names that do not exist in DeZero: if you add a name to DeZero, remove its
+hint. Hints for keywords and for attributes of Variables are in `dezero_core.hints`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ POSITIONS: dict[str, tuple[str, ...]] = {
     "GRU": ("in_size", "hidden_size"),
     "LayerNorm": ("shape", "eps"),
 }
-"""Positional arguments of PyTorch's layers, in PyTorch's order with DeZero's names."""
+"""Positional arguments of PyTorch's layers, in PyTorch's order and with DeZero's names."""
 
 CALLS = {
     "BatchNorm": "sizes are taken from the first input",
@@ -134,13 +134,13 @@ CALLS = {
     "SGD": "for momentum use MomentumSGD(lr, momentum)",
     "AdaDelta": "it has no learning rate",
 }
-"""Advice for wrong arguments of a class."""
+"""Hints for calls of a class with wrong arguments."""
 
 OPTIMIZER_KEYWORDS = {
     "momentum": "MomentumSGD(lr, momentum) has momentum",
     "nesterov": "MomentumSGD(lr, momentum) has momentum, but not Nesterov's",
 }
-"""Hints for keywords that an optimizer does not take."""
+"""Hints for keywords of other frameworks that DeZero's optimizers do not take."""
 
 SCHEDULE_KEYWORDS = {
     "T_max": "write steps",

@@ -29,8 +29,8 @@ class Initializer:
 
         Args:
             shape: shape of the weights.
-            fan_in: the number of inputs that one output depends on; an average for a transposed
-                convolution.
+            fan_in: the number of inputs that one output depends on; for a transposed convolution,
+                the average of this number.
             fan_out: the number of outputs that one input contributes to.
             dtype: name of the dtype.
         """

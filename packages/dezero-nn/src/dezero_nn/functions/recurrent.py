@@ -1,13 +1,15 @@
 """Compute an LSTM over a whole sequence in one op.
 
-Only the state depends on the previous step. The contribution of the input to the gates is one
-matmul for all steps, and so are the gradients of the weights:
+One matmul computes the contribution ``Wx x`` of the input to the gates for all steps, and one
+matmul computes the gradient of each weight. Only the contribution ``Wh h`` of the state has to be
+computed step by step:
 
       Wx @ x (T, C, N)   -->   a[0]  a[1]  a[2]  ...      one matmul
                                 |     |     |
       h0, c0  ------------->   [ ] - [ ] - [ ] - ...      a small matmul for each step
 
-Inside the op, the N sequences are the last axis, so that each gate of a step is contiguous.
+Inside the op, the batch axis (N) is the last one, so that each gate of a step is contiguous in
+memory.
 """
 
 from __future__ import annotations
@@ -42,11 +44,11 @@ GATES = 4
 class LSTMSequence(Function):
     """c[t] = f c[t-1] + i u,  h[t] = o tanh(c[t]),  with i, f, o = sigmoid and u = tanh of a[t].
 
-    a[t] = Wx x[t] + Wh h[t-1] + b. Outputs are h of every step, c of the last, and a workspace that
-    the kernel stores for its backward. `gradients` has the formulas of the gradients. With
-    ``create_graph``, `gradients` runs on recomputed gates to record the graph, and its results are
-    then replaced by the kernel's values. (Hochreiter and Schmidhuber, "Long Short-Term Memory",
-    1997.)
+    a[t] = Wx x[t] + Wh h[t-1] + b. The outputs are h after every step, c after the last step, and a
+    workspace for the backward pass. The formulas of the gradients are in `gradients`. With
+    ``create_graph``, the backward pass recomputes the gates and calls `gradients` to record the
+    graph, and then replaces the values of these gradients by those of the kernel. (Hochreiter and
+    Schmidhuber, "Long Short-Term Memory", 1997.)
     """
 
     materialize_grads = False
@@ -67,7 +69,10 @@ class LSTMSequence(Function):
 def with_values(
     variables: Iterable[Variable | None], arrays: Iterable[Array]
 ) -> Iterable[Variable | None]:
-    """Replace the values of Variables and keep their graph: ``create_graph`` changes no bit."""
+    """Replace the data of each Variable by the corresponding array; keep the graph.
+
+    So gradients have the same bits with and without ``create_graph``.
+    """
     for variable, array in zip(variables, arrays, strict=True):
         if variable is not None:
             variable.data = array
@@ -82,7 +87,7 @@ def gradients(
     gc: AnyArray | None,
     needs_gx: bool,
 ) -> tuple[Any, ...]:
-    """Return the gradients of the six inputs; that of x is None unless it is needed."""
+    """Return the gradients of the six inputs; the gradient of x is None unless ``needs_gx``."""
     x, Wx, Wh, _, h, c = inputs
     (T, C, N), H = x.shape, h.shape[0]
     ga, gh, gc = gradient_of_gates(workspace, c, Wh, ghs, gc)
@@ -97,14 +102,14 @@ def gradients(
 def gradient_of_gates(
     workspace: AnyArray, c: AnyArray, Wh: AnyArray, ghs: AnyArray | None, gc_last: AnyArray | None
 ) -> tuple[Any, Any, Any]:
-    """Run backward through the steps; return the gradients of a, of the first h and the first c.
+    """Run backward through the steps; return the gradients of a and of the initial h and c.
 
-    With gh and gc, the gradients of the two states after a step:
+    Let gh and gc be the gradients of h and c after a step:
 
         gc += gh o (1 - tanh(c)**2)
         ga = (gc u i', gc c[t-1] f', gc i u', gh tanh(c) o'),  s' = s (1 - s),  u' = 1 - u**2
 
-    Then Wh^T ga and gc f are the gradients of the states before the step.
+    Then Wh^T ga and gc f are the gradients of h and c before the step.
     """
     T, _, H, N = workspace.shape
     WhT = matrix_transpose(Wh)
@@ -128,7 +133,7 @@ def gradient_of_gates(
 def gates_and_cells(
     hs: AnyArray, x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
 ) -> Any:
-    """Recompute i, f, u, o and c of every step from the states; shape (T, 5, H, N)."""
+    """Recompute i, f, u, o and c of every step, as one array of shape (T, 5, H, N)."""
     (T, _, N), H = x.shape, h.shape[0]
     a = matmul(Wx, x) + matmul(Wh, states_before(hs, h)) + reshape(b, (GATES * H, 1))
     i, f, u, o = unstack(reshape(a, (T, GATES, H, N)), axis=1)
@@ -141,7 +146,7 @@ def gates_and_cells(
 
 
 def states_before(hs: AnyArray, h: AnyArray) -> Any:
-    """Return the state before each step, shape (T, H, N)."""
+    """Return h before each step, as one array of shape (T, H, N)."""
     return concat([expand_dims(h, 0), hs[:-1, ...]])
 
 
@@ -154,7 +159,7 @@ def lstm_grad_op(
     """Return the gradients of the six arguments of `lstm_op`.
 
     hs, last, workspace: the results of `lstm_op`; x, Wx, Wh, b, h, c: its arguments; ghs and gc:
-    the gradients of hs and last, or None. The gradient of x is None unless ``needs_gx``.
+    the gradients of hs and last, or None. The gradient of x is None unless ``needs_gx`` is True.
     """
     arrays = hs, workspace, x, Wx, Wh, b, h, c, ghs, gc
     variables: list[Any] = [x if x is None else Variable(x, requires_grad=False) for x in arrays]
@@ -167,11 +172,12 @@ def lstm_grad_op(
 def lstm_op(
     x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array
 ) -> tuple[Array, Array, Array]:
-    """Return h of every step, c of the last step, and a workspace for the backward.
+    """Return h after every step, c after the last step, and a workspace for the backward pass.
 
-    x: (T, C, N); Wx: (4 H, C); Wh: (4 H, H); b: (4 H,); h and c: (H, N). The results have the
-    shapes (T, H, N) and (H, N). The workspace is i, f, u, o and c of every step, (T, 5, H, N), or
-    something else that only the `lstm_grad_op` of the same package reads.
+    x: (T, C, N); Wx: (4 H, C); Wh: (4 H, H); b: (4 H,); h and c: (H, N). The first two results have
+    the shapes (T, H, N) and (H, N). The workspace has the shape (T, 5, H, N): i, f, u, o and c of
+    every step. A kernel may return any other workspace, because only the `lstm_grad_op` of its own
+    package reads the workspace.
     """
     xp, (T, _, N), H = get_array_module(x), x.shape, h.shape[0]
     squash = sigmoid_op, sigmoid_op, xp.tanh, sigmoid_op
@@ -191,19 +197,19 @@ def lstm_op(
 def lstm(
     x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
 ) -> tuple[Variable, Variable]:
-    """Return the states of an LSTM: h after each step of a sequence, c after the last.
+    """Return the states of an LSTM: h after each step, and c after the last step.
 
     Book step 60; the gates are in the order of `torch.nn.LSTM`.
 
     Args:
-        x: shape (T, N, C): T steps of N sequences, at least one.
-        Wx: shape (4 H, C), from the input to the gates i, f, u and o (PyTorch's order).
-        Wh: shape (4 H, H), from the state to the gates.
+        x: shape (T, N, C): N sequences of T steps; T is at least 1.
+        Wx: shape (4 H, C), the weights from the input to the gates i, f, u and o (PyTorch's order).
+        Wh: shape (4 H, H), the weights from the state h to the gates.
         b: shape (4 H,).
         h, c: the states before the first step, shape (N, H).
 
     Returns:
-        h after each step, shape (T, N, H), and c after the last, shape (N, H).
+        h after each step, shape (T, N, H), and c after the last step, shape (N, H).
 
     Raises:
         ShapeError: the shapes are incompatible.

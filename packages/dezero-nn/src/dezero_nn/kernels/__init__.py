@@ -1,7 +1,7 @@
-"""Compute ops faster for NumPy arrays.
+"""Define kernels, which are faster implementations of ops for NumPy arrays.
 
-A kernel is kept if it saves at least 5 % of the time of one benchmark. A test compares each kernel
-with the portable definition of its op.
+The package contains only kernels that save at least 5 % of the time of at least one benchmark. A
+test compares each kernel with the portable definition of its op.
 """
 
 from __future__ import annotations
@@ -29,6 +29,6 @@ MODULES = (
 
 
 def all_kernels() -> list[Kernel]:
-    """Return all kernels of this package; called just before the first kernel runs."""
+    """Return all kernels of this package; called just before a kernel runs for the first time."""
     keep_freed_memory()
     return [kernel for module in MODULES for kernel in module.KERNELS]

@@ -1,14 +1,15 @@
 """Compute batch normalisation in two passes over x, and its gradient in two passes over x and gy.
 
-Written as array expressions, each would need five to ten temporaries as large as the images. Here a
-block of a few images is processed at a time, so that temporaries stay in the cache:
+If they were written as array expressions, the normalisation and its gradient would each need five
+to ten temporaries as large as the images. This module processes a block of a few images at a time,
+so that temporaries stay in the cache:
 
       sums      [ block ][ block ]...      sums of x, x**2, g and g x for each channel, in float64
       results   [ block ][ block ]...      y = b x + a g + c, with b, a and c of each channel
 
 BLAS computes the sums as dot products, as fast as memory delivers x. The variance is the mean of
 x**2 minus the square of the mean, in float64. If the mean is many times the standard deviation,
-this loses digits; then the squared deviations are summed instead.
+this difference loses digits; in that case the squared deviations from the mean are summed instead.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ Block = tuple[slice, slice, slice]
 
 BLOCK_BYTES = 1 << 18
 """Bytes of images in a block: a quarter of a 1 MB L2 cache, so that an input, a result and a
-temporary fit. Estimated effect of halving or doubling it: less than 10 % of the time."""
+temporary fit. Estimate: half or twice this size changes the time by less than 10 %."""
 
 MAX_POSITIONS = 32 * MAX_TERMS
-"""Maximum length of a float32 dot product. With AVX2, OpenBLAS adds in 32 lanes, and each may add
-`MAX_TERMS` numbers. Doubling it loses up to one more bit; halving it means more calls for large
-images."""
+"""Maximum length of a float32 dot product. With AVX2, OpenBLAS adds in 32 lanes, and each lane may
+add `MAX_TERMS` numbers. Twice this length loses up to one more bit; half this length needs more
+calls for large images."""
 
 MAX_MEAN = 4.0
-"""Maximum ratio of mean to standard deviation for computing the variance from the sum of x**2.
-At 4, the mean of x**2 is 17 times the variance, so 4 bits of the float32 products cancel. At 8, 6
-bits cancel; at 2, more calls read the images a second time."""
+"""Maximum ratio of mean to standard deviation at which the variance is computed from the sum of
+x**2. At a ratio of 4, the mean of x**2 is 17 times the variance, so 4 bits of the float32 products
+cancel. With a limit of 8, 6 bits would cancel; with a limit of 2, more calls would read the images
+a second time."""
 
 
 def supports_channels(x: np.ndarray, *others: Any) -> bool:
@@ -65,7 +67,7 @@ def batch_norm(
     total, square = totals(x, x)
     mean = total / m
     var = square / m - mean * mean
-    if not np.all(mean * mean <= MAX_MEAN**2 * var):  # also if one is inf or nan
+    if not np.all(mean * mean <= MAX_MEAN**2 * var):  # also if mean or var is nan
         var = squared_deviations(x, mean) / m
     scale = gamma / np.sqrt(var + eps)
     mean, var, b, c = (a.astype(x.dtype) for a in (mean, var, scale, beta - mean * scale))
@@ -81,7 +83,7 @@ def channel_sums(g: np.ndarray, x: np.ndarray, shift: np.ndarray) -> tuple[np.nd
 def channel_sum_of(
     g: np.ndarray, x: np.ndarray, shift: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray
 ) -> np.ndarray:
-    """Return a g + b (x - shift) + c."""
+    """Return ``a g + b (x - shift) + c``, where a, b, c and shift have one value per channel."""
     return combine([(x, b), (g, a)], c - b * shift)
 
 
@@ -140,7 +142,7 @@ def for_images(x: np.ndarray, job: Callable[[slice], T]) -> list[T]:
 
 
 def blocks(rows: np.ndarray, part: slice) -> Iterator[Block]:
-    """Yield the indices of blocks that together cover the images ``part`` of ``rows``."""
+    """Yield the indices of blocks that together cover the images ``rows[part]``."""
     step = max(1, BLOCK_BYTES // rows[0].nbytes)
     for start in range(part.start, part.stop, step):
         images = slice(start, min(start + step, part.stop))

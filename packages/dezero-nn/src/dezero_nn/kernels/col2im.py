@@ -1,8 +1,8 @@
-"""Multiply first, then scatter-add the columns of the result to images (col2im).
+"""Compute an input gradient: multiply, then scatter-add the columns to images (col2im).
 
-This is the transpose of `columns`: the filters times gy are the columns of gx, and overlapping
-windows are added. It copies the channels of the result instead of those of the operand, so it is
-faster if the result has fewer channels.
+This algorithm is the transpose of `columns`: the filters times gy are the columns of gx, and
+overlapping windows are added. `columns` copies the channels of the operand, `col2im` those of the
+result. So `col2im` is faster if the result has fewer channels than the operand.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Lay out windows as columns of a matrix (im2col) and multiply, block by block.
+"""Convolve by im2col: lay out windows as columns of a matrix and multiply, block by block.
 
 A window of K = C*KH*KW elements becomes a column; an image becomes a matrix of P = OH*OW columns.
 One matmul with the filters as rows gives the output in its final order, without a transposition:
 
       filters (OC, K)  @  columns (K, P)  =  y[n] (OC, P)
 
-Columns take KH*KW times the memory of the image. So only `BLOCK` bytes of them are laid out at a
+Columns take KH*KW times the memory of the image. So only `BLOCK` bytes of columns are laid out at a
 time, for a few images or some rows of a large image, in one buffer that stays in the cache. If the
 images are small, the columns of all images of a block lie side by side, which makes the matmuls
-longer; the output is then copied to its position. For 1x1 filters, the image is already the matrix
-of columns.
+larger; the outputs are then copied to their positions. For 1x1 filters, the image is already the
+matrix of columns.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ BLOCK = 4 << 20
 the same time, 8 MB takes 10 % more."""
 
 SMALL_OUTPUT = 256
-"""Maximum output positions of an image (OH*OW) for joining the columns of several images: matmuls
-with few columns are slow. Estimated effect of halving or doubling it: less than 5 % of the time."""
+"""Maximum output positions of an image (OH*OW) up to which the columns of several images are
+joined, because matmuls with few columns are slow. Estimate: half or twice this value changes the
+time by less than 5 %."""
 
 FEW_POSITIONS = 512
-"""Maximum output positions of a batch (N*OH*OW) for putting gy first in the matmul of the weight
-gradient. OpenBLAS is faster with the columns first, but the result must then be transposed.
-Estimated effect of halving or doubling it: less than 5 % of the time."""
+"""Maximum output positions of a batch (N*OH*OW) up to which gy is the first operand in the matmul
+of the weight gradient. OpenBLAS is faster if the columns are the first operand, but the result must
+then be transposed. Estimate: half or twice this value changes the time by less than 5 %."""
 
 
 def convolve(
@@ -81,7 +82,7 @@ def filter_gradient(x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvPar
 
 
 def multiply(filters: NumPyArray, columns: NumPyArray, out: NumPyArray) -> None:
-    """Write the matmul to ``out``; sums of one term are faster as an elementwise product."""
+    """Write the matmul to ``out``; multiply elementwise if the inner dimension is 1 (faster)."""
     if filters.shape[-1] == 1:
         np.multiply(filters, columns, out=out)
     else:
@@ -97,8 +98,8 @@ def split_groups(y: NumPyArray, groups: int) -> NumPyArray:
 def column_blocks(view: NumPyArray, groups: int) -> Iterator[tuple[Any, NumPyArray]]:
     """Yield the index of each block in the output, and the columns of its windows.
 
-    The columns have shape (N, G, K/G, P), or (G, K/G, N*P) if images are joined. The next block
-    overwrites them, because all blocks share one buffer.
+    The columns have shape (N, G, K/G, P), or (G, K/G, N*P) if the images are joined. Each block
+    overwrites the columns of the previous block, because all blocks share one buffer.
     """
     N, C, KH, KW, OH, OW = view.shape
     K = C // groups * KH * KW
@@ -124,6 +125,6 @@ def column_blocks(view: NumPyArray, groups: int) -> Iterator[tuple[Any, NumPyArr
 
 
 def block_size(row_bytes: int, OH: int) -> tuple[int, int]:
-    """Return the number of images in a block of columns, and of output rows per image."""
+    """Return the numbers of images and of output rows per image in a block of columns."""
     images = BLOCK // (row_bytes * OH)
     return (images, OH) if images else (1, max(1, BLOCK // row_bytes))

@@ -1,8 +1,8 @@
-"""Compute gradients as convolutions of gy with flipped filters.
+"""Compute the gradients of a convolution; gx is a convolution of gy with flipped filters.
 
-With a stride, the positions of the image are split by their remainder modulo the stride. The
-positions of one remainder depend on some of the kernel positions only, and are a convolution of
-stride 1. Along one axis, with stride 2 and a filter (u v w):
+If the stride is above 1, the positions of the image are split by their remainder modulo the stride.
+The gradient at the positions of one remainder depends on some of the kernel positions only, and is
+a convolution with stride 1. Along one axis, with stride 2 and a filter (u v w):
 
       gx   v  uw  v  uw  v      two convolutions: with (u w) and with (v), each flipped
 """
@@ -21,12 +21,13 @@ from .views import cut_out
 
 
 class Remainder(NamedTuple):
-    """Positions of images along one axis that are equal modulo the stride.
+    """Describe the positions along one image axis that are equal modulo the stride.
 
     Attributes:
         positions: the positions of the images.
-        taps: the kernel positions that are multiplied by them.
-        reached: the positions of gy (start, stop) that depend on them; they may lie outside.
+        taps: the kernel positions that are multiplied with these image positions.
+        reached: the range (start, stop) of positions of gy that depend on these image positions; it
+            may extend beyond gy.
     """
 
     positions: slice
@@ -35,7 +36,7 @@ class Remainder(NamedTuple):
 
 
 def remainders(shapes: ConvShapes) -> Iterator[tuple[Remainder, Remainder]]:
-    """Yield each pair of a vertical and a horizontal remainder."""
+    """Yield each pair of a remainder along the height and a remainder along the width."""
     stride, pad, dilation, _ = shapes.params
     axes = zip(shapes.x[2:], shapes.kernel, stride, pad, dilation, strict=True)
     down, across = (list(axis_remainders(*axis)) for axis in axes)
@@ -43,9 +44,10 @@ def remainders(shapes: ConvShapes) -> Iterator[tuple[Remainder, Remainder]]:
 
 
 def axis_remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> Iterator[Remainder]:
-    """Yield the remainders of one axis; its stride or its dilation must be 1.
+    """Yield the remainders of one axis; the stride or the dilation of the axis must be 1.
 
-    Output o multiplies position p by kernel position k if p + pad = stride * o + dilation * k.
+    Output o contains the product of input position p and kernel position k if p + pad = stride * o
+    + dilation * k.
     """
     for rest in range(stride):
         first = -(-(pad - rest) // stride)

@@ -1,14 +1,15 @@
 """Convolve images of any shape by im2col: copy windows to columns, and multiply.
 
 The output y and the gradients gW and gx can each be computed in a direct and a transposed form; the
-form that copies less runs:
+form that copies fewer elements is used:
 
               direct                                 transposed
       y       `columns` of x                         multiply x, scatter-add (`col2im`)
       gW      `columns` of x                         columns of gy (`flipped`)
       gx      convolve gy with `flipped` filters     multiply gy, scatter-add (`col2im`)
 
-Threads split the batch. They split a single image by rows of the output, or by channels of gx.
+Threads split the batch. For a single image, the threads split the rows of the output, or the
+channels of gx.
 """
 
 from __future__ import annotations
@@ -38,37 +39,39 @@ from . import col2im, columns, flipped
 from .views import cut_out
 
 # Costs are single-core nanoseconds on AVX-512, fitted to benchmarks/convolutions.py and 280 random
-# shapes (docs/performance.md). Only their ratios matter.
+# shapes (docs/performance.md). Only the ratios of the costs matter.
 
 MULTIPLY_ADD = 0.022
-"""Cost of a multiply-add in a matmul. Estimated effect of an error of a factor of two: up to 1.5
-times the time, because Winograd runs where im2col is faster, or the reverse."""
+"""Cost of a multiply-add in a matmul. Estimate: if this cost is wrong by a factor of two,
+convolutions take up to 1.5 times as long, because Winograd runs where im2col is faster, or the
+reverse."""
 
 WRITE = 0.4
-"""Cost of writing an element of the result. Estimated effect of an error of a factor of two: less
-than 5 %."""
+"""Cost of writing an element of the result. Estimate: if this cost is wrong by a factor of two, the
+time changes by less than 5 %."""
 
 STRIDED = 1.2
-"""Cost of reading or writing an element with a stride. Estimated effect of an error of a factor of
-two: up to 1.3 times the time, if oneDNN is installed."""
+"""Cost of reading or writing an element with a stride. Estimate: if this cost is wrong by a factor
+of two, convolutions take up to 1.3 times as long where oneDNN is installed."""
 
 COPY, COPY_RUN = 0.22, 5.6
-"""Cost of copying an element to the columns, and of each row that is copied. Estimated effect of an
-error of a factor of two: up to 1.4 times the time, for few channels or narrow images."""
+"""Cost of copying an element to the columns, and of each row that is copied. Estimate: if this cost
+is wrong by a factor of two, convolutions with few channels or narrow images take up to 1.4 times as
+long."""
 
 SCATTER = 3.0
-"""Cost of scatter-adding an element, as a multiple of copying it. Estimated effect of an error of a
-factor of two: up to 1.4 times the time, for few filters."""
+"""Cost of scatter-adding an element, as a multiple of copying it. Estimate: if this cost is wrong
+by a factor of two, convolutions with few filters take up to 1.4 times as long."""
 
 FLIP = 10.0
-"""Cost of flipping an element of a filter, as a multiple of copying it. Estimated effect of an
-error of a factor of two: up to 1.2 times the time, for small images."""
+"""Cost of flipping an element of a filter, as a multiple of copying it. Estimate: if this cost is
+wrong by a factor of two, convolutions of small images take up to 1.2 times as long."""
 
 
 def copies(part: str, shapes: ConvShapes) -> tuple[float, float]:
-    """Return the elements copied per kernel position in the direct and in the transposed form.
+    """Return how many elements the direct and the transposed form copy per kernel position.
 
-    The number is inf if the form cannot compute these shapes.
+    The number is inf for a form that cannot compute these shapes.
     """
     (N, C, H, W), (OC, C_of_group, KH, KW), (stride, pad, dilation, _) = shapes
     of_x, of_y = C * shapes.positions, N * OC * H * W / (stride[0] * stride[1])
@@ -85,14 +88,14 @@ def copies(part: str, shapes: ConvShapes) -> tuple[float, float]:
 
 @lru_cache(1024)
 def copies_less_transposed(part: str, shapes: ConvShapes) -> bool:
-    """Return whether the transposed form of ``part`` copies less than the direct one."""
+    """Return whether the transposed form of ``part`` copies fewer elements than the direct one."""
     direct, transposed = copies(part, shapes)
     return transposed < direct
 
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core time in ns of the part ``"y"``, ``"x"`` or ``"W"``."""
     (_, C, _, _), (OC, _, KH, KW), (stride, *_) = shapes
     OH, OW = shapes.counts
     is_small = OH * OW <= columns.SMALL_OUTPUT
@@ -155,7 +158,7 @@ def write_output(
 
 
 def rows_read(x: NumPyArray, rows: slice, shapes: ConvShapes) -> tuple[NumPyArray, ConvParams]:
-    """Return the rows of the images that some output rows depend on, and parameters for them."""
+    """Return the image rows that the output ``rows`` depend on, and parameters to convolve them."""
     (stride, _), (top, side), (dilation, _), _ = shapes.params
     if rows.stop - rows.start == shapes.counts[0]:
         return x, shapes.params
@@ -203,7 +206,7 @@ def filter_gradient(x: NumPyArray, shapes: ConvShapes) -> Any:
     """Return the function that computes the weight gradient.
 
     The transposed form multiplies x by the zeros that pad gy, which turns an inf in x into nan. So
-    it is not used in float64, nor with `precision("exact")`.
+    the transposed form is not used in float64, nor with `precision("exact")`.
     """
     may_transpose = x.dtype.char == "f" and not Config.exact
     transposed = may_transpose and copies_less_transposed("W", shapes)
@@ -213,7 +216,7 @@ def filter_gradient(x: NumPyArray, shapes: ConvShapes) -> Any:
 def im2col_conv2d_grads(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of input, weight and bias, and split the batch once for all three."""
+    """Return the gradients of input, weight and bias; split the batch once for all three."""
     shapes, gx = shapes_of_grads(gy, x, W, params), np.empty(x.shape, x.dtype)
     write = col2im.scatter if copies_less_transposed("x", shapes) else flipped.image_gradient
     gradient = filter_gradient(x, shapes)
@@ -229,7 +232,7 @@ def im2col_conv2d_grads(
 
 
 def add_up(parts: Iterable[Any]) -> Any:
-    """Add all parts to the first in place, and return it."""
+    """Add all arrays in ``parts`` to the first array in place, and return the first array."""
     first, *others = parts
     for other in others:
         first += other

@@ -5,7 +5,8 @@ The mask is applied to the bits of x, without branches:
     mask as an integer     0 -> 00...0     1 -> (negated) 11...1
     bits of x & integer    0.0             x itself, also inf and nan
 
-This is several times as fast as ``np.where``, and right for inf and nan, where x * mask is not.
+This is several times as fast as ``np.where``. Unlike x * mask, the result is also right for inf and
+nan (inf * 0 is nan).
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ INTEGER = {"f": np.int32, "d": np.int64}
 """The integer dtypes as wide as float32 and float64."""
 
 COST = 16
-"""Cost of an element in multiply-adds: these ops are memory-bound, at about 0.3 ns an element.
-Halving it raises the size from which arrays are split over threads from 1.2 to 2.5 million
-elements; doubling it lowers that size to 0.6 million."""
+"""Cost of an element in multiply-adds: these ops are memory-bound, at about 0.3 ns an element. With
+this cost, arrays of at least 1.2 million elements are split over threads; with half the cost, this
+limit would be 2.5 million; with twice the cost, 0.6 million."""
 
 ZEROS: dict[str, np.ndarray] = {"f": np.zeros(1 << 16, np.float32), "d": np.zeros(1 << 16)}
 """Zeros of float32 and float64: ``np.maximum`` of two arrays takes a third of the time of
-``np.maximum(x, 0)`` (docs/performance.md). 65536 of them cover the activations of one image. Arrays
-with more elements use the slower form."""
+``np.maximum(x, 0)`` (docs/performance.md). 65536 zeros are enough for the activations of one image.
+For larger arrays, the kernel calls ``np.maximum(x, 0)``."""
 
 
 def supports_relu(x: np.ndarray) -> bool:
@@ -38,7 +39,7 @@ def supports_relu(x: np.ndarray) -> bool:
 
 
 def supports_masks(x: np.ndarray, other: np.ndarray, *settings: Any) -> bool:
-    """Return whether both arrays have one shape, and ``x`` is contiguous float32 or float64."""
+    """Return whether the arrays have the same shape and ``x`` is contiguous float32 or float64."""
     return bool(
         supports_relu(x)
         and type(other) is np.ndarray

@@ -1,13 +1,15 @@
-"""Split large matmuls over the threads of BLAS, or over those of `parallel_for`.
+"""Split large matmuls over the threads of BLAS, or over the workers of `parallel_for`.
 
 After a matmul, BLAS's threads keep polling for work for a while, on the cores that a convolution
-needs next: a step of a convolutional network took 1.5 times as long. So once a thread has split
-work with `parallel_for`, its matmuls use single-threaded BLAS and are split over the workers:
+needs next. Because of this, a training step of a convolutional network took 1.5 times as long. So
+once a thread has split work with `parallel_for`, its matmuls use single-threaded BLAS and are split
+over the workers:
 
       x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
 
-In all other threads BLAS splits the matmuls, which is faster. The bits of a matmul depend on how it
-is split, so they depend on whether this thread has split work before, but not on other threads.
+In all other threads BLAS splits the matmuls, which is faster. The rounding errors of a matmul
+depend on how the matmul is split. So the bits of the result depend on whether the calling thread
+has split work before, but not on other threads.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from ..parallel import has_split_work, parallel_for
 
 MIN_WORK = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread, whatever its thread count. The limit is from
-OpenBLAS's source. A lower one costs small matmuls about 3 us for a lock; with a higher one, the
-bits of some matmuls would depend on other threads."""
+OpenBLAS's source. A lower limit would cost small matmuls about 3 us for a lock; with a higher
+limit, the bits of some matmuls would depend on other threads."""
 
 VECTOR = 32
-"""Factor on the multiply-adds of a matmul by a vector, which OpenBLAS splits from 10^4 elements on:
-2^18 / 10^4, rounded up."""
+"""Factor that multiplies the multiply-adds of a matrix-vector product, because OpenBLAS splits such
+products from 10^4 elements on: 2^18 / 10^4, rounded up."""
 
 
 def supports_matmul(x: np.ndarray, W: np.ndarray) -> bool:
@@ -51,7 +53,7 @@ def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
     if not has_split_work():
         with BLAS_THREADS.using(single=False):
             return np.matmul(x, W)
-    if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # one large matmul
+    if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # this is one large matmul
         return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     work = count_multiply_adds(x, W)
     is_stack = x.ndim == W.ndim > 2 and len(x) == len(W)

@@ -2,17 +2,19 @@
 
 A training step frees as much memory as it allocates, in arrays of megabytes. By default glibc
 returns such memory to the system at once, and the next array causes a page fault for every 4 kB.
-These faults took a sixth of the time of a convolutional network's step. Two settings avoid them:
+These faults took a sixth of the time of a convolutional network's step. Two settings avoid these
+page faults:
 
     arrays of up to 64 MiB     come from the heap; the next array reuses their pages
     larger arrays              come from the system, and go back to it when they are freed
     free memory at the end     goes back to the system if it is more than 128 MiB
 
 The settings apply to the whole process, even if DeZero is only a part of the program. The limits
-are therefore low: about 120 MiB stay resident after a gigabyte was freed. They are set just before
-the first kernel runs; importing DeZero sets nothing. Nothing is set if the environment then has
-``DEZERO_KEEP_MEMORY=0`` or one of glibc's own variables for these limits, or with other C libraries
-(musl, macOS, Windows). docs/adr/0009 compares this with a memory pool.
+are therefore low: about 120 MiB stay resident after a gigabyte was freed. DeZero changes the
+settings just before it runs the first kernel, not when it is imported. DeZero does not change the
+settings if the environment has ``DEZERO_KEEP_MEMORY=0`` or one of glibc's own variables for these
+limits, or if the C library is not glibc (musl, macOS, Windows). docs/adr/0009 compares these
+settings with a memory pool.
 """
 
 from __future__ import annotations
@@ -25,13 +27,15 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """The parameters of ``mallopt`` for the two settings, from <malloc.h>."""
 
 MAX_HEAP_ARRAYS = (64 << 20, 32 << 20)
-"""Maximum bytes of an array on the heap; versions of glibc that refuse the first get the second.
-The CNN and the VGG-like network of the benchmark have arrays of up to 32 MiB. An estimate: a limit
-below that brings their page faults back; doubling it doubles the memory that may stay resident."""
+"""Maximum bytes of an array on the heap; if glibc refuses the first value, the second is used. The
+CNN and the VGG-like network of the benchmark have arrays of up to 32 MiB. Estimate: a limit below
+32 MiB brings the page faults for these arrays back; twice the limit doubles the memory that may
+stay resident."""
 
 MAX_FREE = 128 << 20
-"""Maximum free bytes that stay at the end of the heap: two arrays of the largest size. An estimate:
-halving it brings page faults back; doubling it doubles the memory that may stay resident."""
+"""Maximum free bytes that stay at the end of the heap: two arrays of the largest size. Estimate:
+half this limit brings page faults back; twice this limit doubles the memory that may stay
+resident."""
 
 
 def keep_freed_memory() -> bool:

@@ -9,7 +9,7 @@ from .tiling import ITEM, PAIR, Block, Tiling, transforms
 
 
 def add_tiles(tiling: Tiling, U: NumPyArray, M: NumPyArray, block: Block, gx: NumPyArray) -> None:
-    """Multiply M (n*n, OC, T), the transformed gy of a block, by U; add the tiles to ``gx``."""
+    """Multiply the transformed gy of a block, M (n*n, OC, T), by U; add the tiles to ``gx``."""
     n, m, pad, images = tiling.n, tiling.m, tiling.pad, block.stop - block.start
     V = np.matmul(U, M, out=tiling.buffer("V", n * n, tiling.C, tiling.tiles(block)))
     flat = tiling.buffer("d", tiling.C * tiling.tiles(block), n * n)

@@ -76,11 +76,11 @@ def max_pool2d(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> tuple[An
         for position in range(1, kernel[0] * kernel[1]):
             view = view_at(image, *divmod(position, kernel[1]), stride, counts)
             larger = (view > largest).view(np.uint8)
-            np.maximum(where, larger * np.uint8(position), out=where)  # positions only grow
+            np.maximum(where, larger * np.uint8(position), out=where)  # positions only increase
             np.maximum(largest, view, out=largest)
 
     parallel_for(len(x), 16 * x.size, compute)
-    if y.size and not y.min() > -np.inf:  # comparisons miss nan and -inf
+    if y.size and not y.min() > -np.inf:  # > finds neither nan nor -inf
         return max_pool2d_op.portable(x, kernel, stride, pad)
     return y, index
 
@@ -88,8 +88,10 @@ def max_pool2d(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> tuple[An
 def pool_2x2(image: NumPyArray, counts: Pair, largest: NumPyArray, where: NumPyArray) -> None:
     """Write the maxima and positions of adjacent 2x2 windows: reduce columns, then rows.
 
-    So rows are read in order. Positions count row by row. So if both columns have the same maximum,
-    the right one is chosen only if its maximum is in the upper row and the left one's in the lower.
+    Reducing columns first reads the rows of the image one after the other. The positions in a
+    window are numbered row by row, and the first of equal maxima is chosen. So if both columns have
+    the same maximum, the right column is chosen only if its maximum is in the upper row and that of
+    the left column is in the lower row.
     """
     OH, OW = counts
     upper, lower = (image[:, :, i : i + 2 * OH - 1 : 2, : 2 * OW] for i in (0, 1))
@@ -107,7 +109,7 @@ def pool_2x2(image: NumPyArray, counts: Pair, largest: NumPyArray, where: NumPyA
 def max_pool2d_grad(
     gy: NumPyArray, index: NumPyArray, shape: Shape, kernel: Pair, stride: Pair, pad: Pair
 ) -> NumPyArray:
-    """Return an image with gy at the positions of the maxima; add where windows overlap."""
+    """Return images with gy at the positions of the maxima, summed where windows overlap."""
     (N, C, H, W), (PH, PW), counts = shape, pad, gy.shape[2:]
     gx = np.empty((N, C, H + 2 * PH, W + 2 * PW), gy.dtype)
     is_disjoint = stride[0] >= kernel[0] and stride[1] >= kernel[1]

@@ -1,14 +1,14 @@
-"""Compute an LSTM over a sequence, with the temporaries of a step in the cache.
+"""Compute an LSTM over a sequence; keep the temporaries of a step in the cache.
 
       Wx x + Wh h + b  -->  i f u o  --+                          workspace (T, 5, H, N)
             |                          |                          i f u o c of every step
        h c  +--  previous step         +-->  h c  -->  next step
 
-A step is two matmuls and a dozen passes over 100 kB. The batch is the last axis, so each gate of a
-step is contiguous, and OpenBLAS takes a tenth less time. Matmuls use BLAS's own threads: splitting
-the batch with `parallel_for` would make hundreds of short calls that wait for the GIL. Temporaries
-use buffers that are reused in every step, because memory that another core wrote last is slow to
-write.
+A step takes two matmuls and a dozen passes over about 100 kB of memory. The batch is the last axis,
+so each gate of a step is contiguous, and OpenBLAS takes 10 % less time than with the batch first.
+Matmuls use BLAS's own threads: splitting the batch with `parallel_for` would make hundreds of short
+calls that wait for the GIL. Temporaries use buffers that are reused in every step, because writing
+to memory that another core wrote last is slow.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def supports_lstm(*arrays: np.ndarray) -> bool:
 def lstm(
     x: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, h: np.ndarray, c: np.ndarray
 ) -> Arrays:
-    """Return the state h after every step, c after the last, and the workspace."""
+    """Return h after every step, c after the last step, and the workspace."""
     with BLAS_THREADS.using(single=False):
         return run_steps(x, Wx, Wh, b, h, c)
 
@@ -44,7 +44,7 @@ def run_steps(
 ) -> Arrays:
     """Compute all steps of `lstm` with BLAS's current thread count."""
     (T, _, N), H = x.shape, h.shape[0]
-    Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # for faster matmuls
+    Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # matmuls are then faster
     hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)
     from_h, bias = np.empty((4 * H, N), x.dtype), np.repeat(b, N).reshape(4, H, N)
     buffer = np.empty_like(hs[0])
@@ -93,7 +93,8 @@ def gradient_of_gates(
 ) -> Arrays:  # fmt: skip
     """Return the gradients of the gates (4 H, T, N), of h and of c.
 
-    The formulas are those of the portable definition, for all gates of a step at once.
+    The formulas are those of `dezero_nn.functions.recurrent.gradient_of_gates`, applied to all
+    gates of a step at once.
     """
     T, _, H, N = workspace.shape
     gas, WhT = np.empty((4 * H, T, N), c.dtype), np.ascontiguousarray(Wh.T)
@@ -114,9 +115,9 @@ def gradient_of_gates(
         np.multiply(g_cell, workspace[t - 1, -1] if t > 0 else c, out=ga[1])
         np.multiply(g_cell, i, out=ga[2])
         np.multiply(gh, tanh_c, out=ga[3])
-        np.subtract(1, workspace[t, :4], out=derivatives)  # s (1 - s) for the sigmoids
+        np.subtract(1, workspace[t, :4], out=derivatives)  # the derivative of sigmoid is s (1 - s)
         derivatives *= workspace[t, :4]
-        np.multiply(u, u, out=derivatives[2])  # 1 - u**2 for tanh
+        np.multiply(u, u, out=derivatives[2])  # the derivative of tanh is 1 - u**2
         np.subtract(1, derivatives[2], out=derivatives[2])
         np.multiply(ga.reshape(4 * H, N), derivatives.reshape(4 * H, N), out=gas[:, t])
         np.matmul(WhT, gas[:, t], out=gh)

@@ -1,4 +1,4 @@
-"""Compute both gradients of a convolution by their own algorithms, if that is the cheapest."""
+"""Compute the two gradients of a convolution by separate algorithms, if this costs less."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def separate_conv2d_grads(
 
 
 def cost(gy: Array, x: Array, W: Array, params: ConvParams) -> float:
-    """Return the sum of both costs, plus that of one more pass over gy for the bias gradient."""
+    """Return the cost of both gradients, plus one more pass over gy for the bias gradient."""
     of_x = conv2d_grad_x_op.estimate(gy, W, x.shape, params)
     of_W = conv2d_grad_W_op.estimate(x, gy, (W.shape[2], W.shape[3]), params)
     return of_x + of_W + COPY * gy.size

@@ -1,4 +1,4 @@
-"""Compute the sigmoid in one array: each of the four steps overwrites the one before.
+"""Compute the sigmoid in one array: each of the four steps overwrites the previous result.
 
     -x  ->  exp(-x)  ->  1 + exp(-x)  ->  1 / (1 + exp(-x))
 

@@ -1,4 +1,4 @@
-"""Compute convolutions and gradients with Winograd's transforms, block by block, in one thread."""
+"""Compute convolutions and their gradients by Winograd's transforms, block by block."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def both_gradients(
 
 
 class FilterSum:
-    """Sum the transformed weight gradient (n*n, C, OC) block by block."""
+    """The transformed weight gradient (n*n, C, OC), summed block by block."""
 
     def __init__(self, tiling: Tiling) -> None:
         self.m = tiling.m
@@ -96,11 +96,11 @@ class FilterSum:
         self.part = np.empty_like(self.total)
 
     def add(self, V: NumPyArray, M: NumPyArray) -> None:
-        """Add the transformed input V (n*n, C, T) times the transformed gradient M (n*n, OC, T)."""
+        """Add ``V @ M'`` of the transformed input V (n*n, C, T) and gradient M (n*n, OC, T)."""
         self.total += np.matmul(V, M.swapaxes(1, 2), out=self.part)
 
     def filters(self) -> NumPyArray:
-        """Return the weight gradient, (OC, C, 3, 3)."""
+        """Return the weight gradient, shape (OC, C, 3, 3)."""
         nn, C, OC = self.total.shape
         taps = transforms(self.m)[1].T @ self.total.reshape(nn, C * OC)
         gW = np.empty((OC, C, 3, 3), np.float32)  # a copy, because gradients own their memory

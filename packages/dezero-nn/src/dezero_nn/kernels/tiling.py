@@ -8,10 +8,11 @@
              +------+                  transforms stay in the cache (`BLOCK`)
 
 Each transform of rows and columns is one matrix, their Kronecker product, so that every step is a
-matmul or a copy. Tiles are copied a row at a time: 24 bytes of an input, or 16 of an output.
+matmul or a copy. Tiles are copied a row at a time: 24 bytes of an input tile, or 16 bytes of an
+output tile.
 
-The interpolation points are 0, +-sqrt(2) and +-1/sqrt(2), or 0 and +-1 for m = 2. They lose the
-fewest digits (Alam et al., "Winograd Convolution for Deep Neural Networks: Efficient Point
+The interpolation points are 0, +-sqrt(2) and +-1/sqrt(2), or 0 and +-1 for m = 2. These points lose
+the fewest digits (Alam et al., "Winograd Convolution for Deep Neural Networks: Efficient Point
 Selection", 2022).
 """
 
@@ -28,12 +29,12 @@ from ..conv_kernels import NumPyArray
 from ..windows import Shape
 
 BLOCK = 1_600_000
-"""Bytes of the transformed tiles in a block, chosen to fit in a core's L2 cache. Estimated effect
-of halving or doubling it with 2 MB of L2: up to 10 % more time."""
+"""Bytes of the transformed tiles in a block, chosen to fit in a core's L2 cache. Estimate for 2 MB
+of L2 cache: half or twice this size takes up to 10 % more time."""
 
 MIN_BLOCK = 96
-"""Minimum tiles in a block, because matmuls with fewer columns are slower. Estimated effect of
-halving or doubling it: less than 5 % of the time."""
+"""Minimum tiles in a block, because matmuls with fewer columns are slower. Estimate: half or twice
+this number changes the time by less than 5 %."""
 
 POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))}
 """Interpolation points, besides infinity, for each side m of an output tile."""
@@ -49,8 +50,8 @@ PAIR = np.complex64
 def transforms(m: int) -> tuple[NumPyArray, NumPyArray, NumPyArray]:
     """Return the output, filter and input transforms A (n*n, m*m), G (n*n, 9) and B (n*n, n*n).
 
-    They are the Toom-Cook algorithm for multiplying polynomials, transposed: the values at n - 1
-    points and at infinity determine the product.
+    These matrices are the transposed Toom-Cook algorithm for multiplying polynomials: the values of
+    the product at n - 1 points and at infinity determine the product.
     """
     points, n = POINTS[m], m + 2
     A, G, B = np.zeros((n, m)), np.zeros((n, 3)), np.zeros((n, n))
@@ -75,7 +76,7 @@ class Block(NamedTuple):
 
 
 class Tiling:
-    """Divide images into tiles and blocks, with buffers that all blocks share."""
+    """Divide images into tiles and blocks; hold the buffers that all blocks share."""
 
     def __init__(self, x_shape: Shape, OC: int, pad: int, m: int) -> None:
         self.N, self.C, self.H, self.W = x_shape

@@ -1,7 +1,8 @@
 """Apply an optimizer's rule in place, piece by piece for large parameters.
 
 A rule like Adam's makes a dozen temporaries as large as its arguments. For a parameter of a
-gigabyte, each would take a gigabyte. Pieces bound the size of the temporaries:
+gigabyte, each temporary would take a gigabyte. Updating the parameter in pieces limits the size of
+the temporaries:
 
       p      [ piece ][ piece ][ piece ]...      Compute delta(p, g, state) of one piece,
       g      [ piece ][ piece ][ piece ]...      add it to that piece of p, and store the state,
@@ -23,11 +24,12 @@ Delta = Callable[[np.ndarray, np.ndarray, State], np.ndarray]
 
 PIECE = 1 << 20
 """Elements of a piece, 4 MB of float32. Pieces of 64 kB take 1.7 times as long for SGD, because of
-the calls from Python (docs/performance.md). Doubling it doubles the size of the temporaries."""
+the calls from Python (docs/performance.md). Pieces of 8 MB would double the size of the
+temporaries."""
 
 
 def supports_update(ps: list[np.ndarray], gs: list[np.ndarray], *others: Any) -> bool:
-    """Return whether parameters are writable NumPy arrays with gradients of equal shapes."""
+    """Return whether parameters are writable NumPy arrays with gradients of the same shapes."""
     return all(
         type(p) is type(g) is np.ndarray and p.shape == g.shape and is_writable(p)
         for p, g in zip(ps, gs, strict=True)
@@ -59,7 +61,7 @@ def update_in_pieces(p: np.ndarray, g: np.ndarray, state: State, delta: Delta) -
             if not is_like(x, p_piece):
                 state[name] = x
                 continue
-            if name not in state:  # the first update
+            if name not in state:  # this is the first update
                 state[name] = np.empty(p.shape, x.dtype)
             state[name].reshape(-1)[piece] = x
 

@@ -18,7 +18,7 @@ def pad_images(x: NumPyArray, pad: Pair, value: float = 0.0) -> Any:
 
 
 def cut_out(x: NumPyArray, rows: Pair, columns: Pair) -> Any:
-    """Return a rectangle of images (N, C, H, W), with zeros where it lies outside the images.
+    """Return a rectangle of images (N, C, H, W), with zeros in the part outside the images.
 
     Args:
         x: the images.

@@ -1,16 +1,17 @@
 """Convolve with 3x3 filters by Winograd's minimal filtering, with fewer multiply-adds.
 
-An image is cut into tiles of n x n elements that overlap by two. Each gives an output tile of m x
-m, with n = m + 2. The input transform of a tile d is V = B d B', the filter transform of a filter w
-is U = G w G'. The elementwise product of U and V takes n*n multiply-adds, a direct sum nine for
-each of the m*m outputs (m = 4: 36 instead of 144). The output transform is y = A' (U V) A.
+An image is cut into tiles of n x n elements that overlap by two. Each input tile gives an output
+tile of m x m elements, with n = m + 2. The input transform of a tile d is V = B d B', the filter
+transform of a filter w is U = G w G'. The elementwise product of U and V takes n*n multiply-adds, a
+direct sum takes nine for each of the m*m outputs (m = 4: 36 instead of 144). The output transform
+is y = A' (U V) A.
 
 The gradients use the same transforms, transposed. Threads split the batch. If there are few tiles,
-they split the filters or channels; if there is one image, its rows of tiles.
+the threads split the filters or channels; for a single image, they split the rows of tiles.
 
 An inf or nan spreads over its tile, and rounding errors are about three times those of a direct
 sum. ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0010 for the algorithm,
-and docs/adr/0023 for how one is chosen by cost.
+and docs/adr/0023 for the choice between the algorithms by cost.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
@@ -43,24 +44,24 @@ from .tiling import MIN_BLOCK, POINTS
 
 TRANSFORM, TRANSFORM_OUTPUT = 2.0, 0.8
 """Single-core nanoseconds per element of a transformed input or filter, and of a transformed
-output; fitted like the costs in `im2col`. Estimated effect of an error of a factor of two: up to
-1.3 times the time, for few channels."""
+output; fitted like the costs in `im2col`. Estimate: if a cost is wrong by a factor of two,
+convolutions with few channels take up to 1.3 times as long."""
 
 NARROW = 1.5
 """Output width at which the cost per tile is twice that of wide images, because tiles are copied
-row by row. Estimated effect of an error of a factor of two: up to 1.2 times the time, for images of
-less than 8 columns."""
+row by row. Estimate: if this width is wrong by a factor of two, convolutions of images with fewer
+than 8 columns take up to 1.2 times as long."""
 
 CALLS = 20_000
-"""Nanoseconds of the additional NumPy calls, compared with im2col. An error of a factor of two can
-matter for very small images only (an estimate)."""
+"""Nanoseconds of the NumPy calls that Winograd makes in addition to those of im2col. Estimate: if
+this time is wrong by a factor of two, only very small images are affected."""
 
 MIN_TILES = MIN_BLOCK
-"""Minimum tiles of a batch for splitting it; with fewer, the channels are split."""
+"""Minimum tiles in a batch that is split over threads; with fewer tiles, the channels are split."""
 
 
 def cost_of_tiles(size: int, part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core nanoseconds with output tiles of ``size`` x ``size``."""
+    """Return the estimated single-core nanoseconds for output tiles of ``size`` x ``size``."""
     (N, C, _, _), (OC, *_), _ = shapes
     each = MULTIPLY_ADD * C * OC + TRANSFORM * C + TRANSFORM_OUTPUT * OC
     # a single image is most likely inference, where the transformed filters are cached
@@ -77,13 +78,13 @@ def count_tiles(size: int, shapes: ConvShapes) -> int:
 
 @lru_cache(1024)
 def tile_size(part: str, shapes: ConvShapes) -> int:
-    """Return the side of the output tiles that costs less, 2 or 4."""
+    """Return the side of the output tiles, 2 or 4, that makes the convolution cheaper."""
     return min(POINTS, key=lambda size: cost_of_tiles(size, part, shapes))
 
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core time in ns of the part ``"y"``, ``"x"`` or ``"W"``."""
     return cost_of_tiles(tile_size(part, shapes), part, shapes)
 
 
@@ -95,7 +96,8 @@ def work(part: str, shapes: ConvShapes) -> float:
 def splits_by_channels(size: int, shapes: ConvShapes) -> bool:
     """Return whether there are too few tiles to split the batch.
 
-    Each thread then transforms all tiles, but its matmuls keep their number of columns.
+    If there are too few, the threads split the channels: each thread transforms all tiles, so that
+    the number of columns of its matmuls does not shrink.
     """
     return shapes.x[0] == 1 or count_tiles(size, shapes) < MIN_TILES
 

@@ -114,15 +114,15 @@ class Deconv2d(Convolution):
     Each element of x adds a filter, multiplied by that element, to the output.
 
     Attributes:
-        W: shape (C, OC / groups, KH, KW). Drawn from a normal distribution, by default with
-            variance ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
+        W: shape (C, OC / groups, KH, KW). ``W`` is drawn from a normal distribution, by default
+            with variance ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
         b: shape (OC,), zeros; None with ``nobias``.
 
-    With stride (SH, SW), inputs are SH rows and SW columns apart in the output. On average, only
-    KH * KW / (SH * SW) kernel positions contribute to an output (Dumoulin and Visin, "A guide to
-    convolution arithmetic for deep learning", 2016). The variance is chosen for a sum of that many
-    terms (LeCun et al., "Efficient BackProp", 1998), so the scale of the outputs does not depend
-    on the stride. PyTorch's layer ignores the stride here.
+    With stride (SH, SW), inputs are SH rows and SW columns apart in the output. On average, an
+    output has contributions from KH * KW / (SH * SW) kernel positions only (Dumoulin and Visin, "A
+    guide to convolution arithmetic for deep learning", 2016). The variance is chosen for a sum of
+    that many terms (LeCun et al., "Efficient BackProp", 1998), so the scale of the outputs does not
+    depend on the stride. PyTorch's layer ignores the stride when it draws the weight.
     """
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:

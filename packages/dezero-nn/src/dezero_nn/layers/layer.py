@@ -1,4 +1,4 @@
-"""Define `Layer`, the base class of everything that has parameters."""
+"""Define `Layer`, the base class of layers and models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .printing import described
 from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
-"""Names of the attributes that store a layer's last call; subclasses must not use them."""
+"""Names of the attributes that store a layer's last call; subclasses must not use these names."""
 
 STORED = Parameter, Buffer
 """Types of attributes that are saved with the weights."""
@@ -32,7 +32,7 @@ watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextV
 
 
 class LastCall:
-    """Descriptor of the inputs or outputs of a layer's last call; an attribute may override it."""
+    """Descriptor of ``inputs`` or ``outputs``; an attribute of that name may override it."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -42,19 +42,20 @@ class LastCall:
 
 
 class Layer:
-    """Base class of everything with parameters (book step 44). Subclasses define ``forward``.
+    """Base class of layers and models (book step 44). Subclasses define ``forward``.
 
     A layer contains the Parameters, Buffers and layers that are its attributes or are in lists,
     tuples and dictionaries among its attributes, in the order in which the attributes were set.
 
     Attributes:
         inputs, outputs: weak references to the inputs and outputs of the last call:
-            ``layer.outputs[0]()`` is the Variable, or None after it was freed (the book's Grad-CAM
-            reads it).
+            ``layer.outputs[0]()`` is the Variable, or None after the Variable was freed (the book's
+            Grad-CAM reads these references).
         training: whether the layer behaves as in training: the flag that `train` or `eval` set,
             or ``Config.train`` if neither was called.
 
-    A subclass may use these names, and the names of methods, for its own attributes.
+    A subclass may use the names ``inputs``, ``outputs`` and ``training``, and the names of methods,
+    for its own attributes.
     """
 
     _needed: ClassVar[tuple[str, ...]] = ()  # parameters and buffers that cannot be None
@@ -123,21 +124,21 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def _add_to_path(self, error: DezeroError) -> None:
-        """Prefix the error's path with the path from this layer to the one that raised it."""
+        """Prefix the error's path with the path from this layer to the layer that raised it."""
         below = getattr(error, "_raised_in", None)
         if below is not None:
             error.layer_path = (path_to(self, below) or "?", *error.layer_path)
         error._raised_in = self  # type: ignore[attr-defined]
 
     def named_params(self) -> dict[str, Parameter | Buffer]:
-        """Return Parameters and Buffers by key, such as ``blocks/0/W``, in order of definition."""
+        """Return a dictionary from keys, such as ``blocks/0/W``, to Parameters and Buffers."""
         return named_params(self)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        """Describe the arrays of PyTorch's equivalent layer, by the keys of this layer.
+        """Return a dictionary from this layer's keys to the arrays of PyTorch's equivalent layer.
 
-        A layer that only contains other layers returns an empty dictionary, because they return
-        their own arrays. `dezero_io.load_pytorch_weights` calls this.
+        A layer that only contains other layers returns an empty dictionary, because each of those
+        layers describes its own arrays. `dezero_io.load_pytorch_weights` calls this.
         """
         return {}
 
@@ -151,17 +152,18 @@ class Layer:
         params_dict.update({prefix + key: x for key, x in named_params(self).items()})
 
     def cleargrads(self) -> None:
-        """Set the gradients of all parameters to None; otherwise the next backward adds to them."""
+        """Set all parameters' gradients to None; a backward pass would add to old gradients."""
         for x in named_params(self).values():  # an attribute may have the name of a method
             if isinstance(x, Parameter):
                 x.cleargrad()
 
     def train(self, mode: bool | None = True) -> Self:
-        """Set the training flag of this layer and all its sublayers; it overrides ``Config.train``.
+        """Set the training flag, which overrides ``Config.train``, of this layer and all sublayers.
 
         Functions that ``forward`` calls, such as ``dropout``, use the flag of the innermost running
-        layer that has one. So do layers without a flag, such as those added to the model later.
-        Copies and pickles keep the flags; weight files do not.
+        layer that has one. A layer without a flag, such as a layer that was added to the model
+        later, also uses the flag of the innermost running layer that has one. Copies and pickles
+        keep the flags; weight files do not.
 
         As in PyTorch, if the class of a sublayer defines ``train(self, mode)``, that method is
         called, so that it can keep a part of the sublayer in evaluation mode.
@@ -174,7 +176,7 @@ class Layer:
             self.
 
         Raises:
-            ArgumentError: ``mode`` is any other value.
+            ArgumentError: ``mode`` is not True, False or None.
         """
         mode = require_mode(type(self).__name__, mode)
         seen: dict[int, Layer] = {}
@@ -193,11 +195,11 @@ class Layer:
         return self
 
     def eval(self) -> Self:
-        """Set this layer and all its sublayers to evaluation; return self.
+        """Set this layer and all its sublayers to evaluation mode; return self.
 
         Batch normalisation then uses its running statistics and does not update them; dropout
-        returns its input. This holds in every thread, until `train` is called. The graph is still
-        recorded; `no_grad` prevents that.
+        returns its input. The mode holds in every thread, until `train` is called. In evaluation
+        mode the graph is still recorded; call the layer under `no_grad` to prevent that.
         """
         return self.train(False) if has_own_train(self) else Layer.train(self, False)
 
@@ -224,7 +226,7 @@ class Layer:
         save_weights(self, path, **options)
 
     def load_weights(self, path: str | os.PathLike[str], **options: Any) -> LoadReport:
-        """Read parameters and buffers, all or nothing; see `dezero_core.weights.load_weights`."""
+        """Read all arrays from a file, or none of them; see `dezero_core.weights.load_weights`."""
         return load_weights(self, path, **options)
 
 
@@ -245,9 +247,9 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
 def require_variable(layer: Layer, name: str, value: object) -> None:
     """Raise `ArgumentTypeError` for a value that cannot replace a Parameter or Buffer.
 
-    An array would be neither trained nor saved. A Variable may replace a Parameter, so that
-    weights can be computed from other weights. An optional parameter may be set to None, and later
-    to a Parameter.
+    An array in place of a Parameter would be neither trained nor saved. A Variable may replace a
+    Parameter, so that weights can be computed from other weights. An optional parameter may be set
+    to None, and later to a Parameter.
     """
     current, cls = vars(layer).get(name), type(layer)
     expected = type(current).__name__ if isinstance(current, STORED) else "Parameter"

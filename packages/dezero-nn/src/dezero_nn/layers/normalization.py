@@ -24,7 +24,7 @@ STATISTICS = {
     "gamma": "weight",
     "beta": "bias",
 }
-"""PyTorch's names of the arrays of batch normalisation, by DeZero's names."""
+"""A dictionary from DeZero's names of the arrays of batch normalisation to PyTorch's names."""
 
 
 class BatchNorm(Layer):
@@ -35,10 +35,11 @@ class BatchNorm(Layer):
         gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
             and 0.
 
-    All are created at the first input, on its device, with ``dtype``. Many programs run one example
-    to create all weights. The first input may therefore have one value per channel if other layers
-    computed it, or under `no_grad`; this pass uses the running statistics. After that, training
-    with one value per channel is an error.
+    All four arrays are created at the first input, on the device of that input, with ``dtype``.
+    Many programs call a model with one example to create all weights. The first input may therefore
+    have only one value per channel if other layers computed that input, or under `no_grad`; the
+    first pass then uses the running statistics. In later passes, training with one value per
+    channel is an error.
 
     Args:
         dtype: dtype of parameters and statistics, a name or a NumPy dtype (default float32).
@@ -77,7 +78,7 @@ class BatchNorm(Layer):
             create_once(arrays, partial(self._init_params, x))
             is_computed = x.creator is not None or not Config.enable_backprop
             if x.size == x.shape[1] and is_computed:
-                with test_mode():  # this pass only creates the weights, as in the book's GAN
+                with test_mode():  # the first pass only creates the weights, as in the book's GAN
                     return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
         return batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var)
 
@@ -95,8 +96,8 @@ class LayerNorm(Layer):
         ArgumentError: ``eps`` is not in [0, 1).
 
     Attributes:
-        gamma, beta: Parameters, shape ``shape``, initially 1 and 0, created at the first input on
-            its device.
+        gamma, beta: Parameters, shape ``shape``, initially 1 and 0, created at the first input, on
+            the device of that input.
     """
 
     _needed = ("gamma", "beta")

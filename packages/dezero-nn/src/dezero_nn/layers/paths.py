@@ -8,14 +8,15 @@ from typing import Any
 from dezero_core.state import CONTAINER, LAYER, children, kind_of
 
 Layer = Any
-"""Describe `Layer` for type checkers; importing it here would be circular."""
+"""Describe `Layer` for type checkers; importing `Layer` here would be circular."""
 
 
 def sublayers(layer: Layer) -> dict[str, Layer]:
-    """Return the direct sublayers by name, each once, also from lists and dictionaries.
+    """Return a dictionary from names to the direct sublayers, including items of containers.
 
-    If a layer is both an attribute and an item of a list, the attribute's name is used, as in keys.
-    Layers are compared by identity, because a subclass may define ``__eq__``, as dataclasses do.
+    Each sublayer appears once. If a layer is both an attribute and an item of a list, the
+    attribute's name is used, as in the keys of parameters. Layers are compared by identity, because
+    a subclass may define ``__eq__``, as dataclasses do.
     """
     names: dict[int, tuple[str, Layer]] = {}
     for name, child in _branches(layer, ""):

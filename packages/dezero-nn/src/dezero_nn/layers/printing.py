@@ -13,7 +13,7 @@ from dezero_core.state import attributes
 from .paths import sublayers
 
 Layer = Any
-"""Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
+"""Stands for `dezero_nn.layers.layer.Layer`; importing it here would be circular."""
 
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:
@@ -49,7 +49,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
 
 
 def below(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """Yield the direct sublayers and the functions among the attributes by name, in order."""
+    """Yield the name and value of each direct sublayer and each function in the attributes."""
     children = sublayers(layer)
     arguments = signature_of(type(layer).__init__).parameters
     for name, value in attributes(layer).items():

@@ -27,8 +27,9 @@ class Recurrent(Layer):
     input is T steps, shape (T, N, in), the output is the state after each step, shape (T, N,
     hidden).
 
-    The state holds the graph of all earlier calls: cut it with ``unchain_backward()`` from time to
-    time. ``reset_state()`` begins a new sequence. Copies have no state.
+    The state holds the graph of all earlier calls: cut this graph with ``unchain_backward()`` from
+    time to time. ``reset_state()`` begins a new sequence. Copies of the layer start without a
+    state.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -55,11 +56,11 @@ class Recurrent(Layer):
         return self.sequence(x) if is_sequence else self.step(x)
 
     def step(self, x: Variable) -> Variable:
-        """Update the state from one step ``x``, shape (N, in), and return it."""
+        """Update the state from one step ``x``, shape (N, in), and return the new state."""
         raise NotImplementedError(f"{type(self).__name__} has no step(x)")
 
     def sequence(self, x: Variable) -> Variable:
-        """Return the states after each step of ``x``, whose shape is (T, N, in)."""
+        """Return the state after each step of ``x``, whose shape is (T, N, in)."""
         return stack([self.step(row) for row in unstack(x)])
 
 
@@ -94,8 +95,8 @@ class RNN(Recurrent):
 class LSTM(Recurrent):
     """Long short-term memory: c = f * c + i * u,  h = o * tanh(c).
 
-    The gates are f = sigmoid(x2f(x) + h2f(h)), likewise i and o, and u = tanh(x2u(x) + h2u(h)).
-    Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; book step 60.
+    The gates are f = sigmoid(x2f(x) + h2f(h)), i and o are computed likewise, and u = tanh(x2u(x) +
+    h2u(h)). Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; book step 60.
 
     Args:
         hidden_size: size of the state.
@@ -154,8 +155,8 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Gated recurrent unit: h = (1 - z) * n + z * h,  with n = tanh(x2n(x) + r * h2n(h)).
 
-    The gates are r = sigmoid(x2r(x) + h2r(h)), and likewise z. Cho et al., 2014, with the reset
-    gate applied after the matmul, as in PyTorch and cuDNN.
+    The gates are r = sigmoid(x2r(x) + h2r(h)), and z = sigmoid(x2z(x) + h2z(h)). Cho et al., 2014,
+    with the reset gate applied after the matmul, as in PyTorch and cuDNN.
 
     Args:
         hidden_size: size of the state.
@@ -192,7 +193,7 @@ class GRU(Recurrent):
 def are_linear(gates: list[Linear], bias: bool) -> bool:
     """Return whether all gates are plain `Linear` layers, with a bias or without one.
 
-    Layers without a bias take the state as input; their weights must already exist.
+    The layers without a bias are those applied to the state; their weights must already exist.
     """
     if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
         return False
@@ -229,6 +230,6 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
 
 
 def zeros_for(x: Variable, shape: tuple[int, ...], like: Variable) -> Variable:
-    """Return zeros on the device of ``x``, in its dtype or, for integers, in that of ``like``."""
+    """Return zeros on the device of ``x``, with its dtype, or that of ``like`` for integers."""
     zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
     return as_variable(as_floating(zeros, like))

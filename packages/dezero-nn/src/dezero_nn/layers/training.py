@@ -12,13 +12,15 @@ from dezero_core.errors import ArgumentError
 from dezero_core.hints import signature_of
 
 Layer = Any
-"""Stands for `dezero_nn.layers.layer.Layer`, whose module imports this one."""
+"""Stands for `dezero_nn.layers.layer.Layer`; importing it here would be circular."""
 
 FLAG = "_dezero_training"
-"""Name of the attribute that holds the training flag: True, False, or None if it was not set."""
+"""Name of the attribute that holds the training flag: True, False, or None if the flag was not
+set."""
 
 MODES = {mode: Block(train, mode) for mode in (True, False)}
-"""For each flag, a context manager that sets ``Config.train`` for the functions a layer calls."""
+"""A dictionary from flags to context managers, which set ``Config.train`` for the functions that a
+layer calls."""
 
 _flags_apply = Setting("flags_apply", True)
 flags_apply = _flags_apply.get
@@ -27,19 +29,19 @@ flags_apply = _flags_apply.get
 def without_flags() -> Block[bool]:
     """Return a context manager in which layers ignore their flags and use ``Config.train``.
 
-    DeZero evaluates models in it, because `test_mode` alone does not change a layer on which
-    ``train()`` was called.
+    DeZero evaluates models in this context, because `test_mode` alone does not change a layer on
+    which ``train()`` was called.
     """
     return Block(_flags_apply, False)
 
 
 class Training:
-    """Descriptor of the attribute ``training``; a subclass may use the name for another value.
+    """Descriptor of the attribute ``training``; a subclass may use this name for another value.
 
-    Reading returns the flag, or ``Config.train`` if there is none. Assigning True or False sets the
-    flag of this layer only. Assigning True to a layer without a flag changes nothing, so that a
-    subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1 count as True or
-    False. Any other value is stored like an ordinary attribute.
+    Reading ``training`` returns the flag, or ``Config.train`` if no flag is set. Assigning True or
+    False sets the flag of this layer only. Assigning True to a layer without a flag changes
+    nothing, so that a subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1
+    count as True or False. Any other value is stored like an ordinary attribute.
     """
 
     def __get__(self, layer: Any, owner: type) -> Any:
@@ -74,7 +76,7 @@ def is_bool(value: Any) -> bool:
 
 
 def set_flag(layer: Any, mode: bool | None) -> None:
-    """Set the flag of one layer; if its class has a bool ``training``, set that too."""
+    """Set the flag of one layer; if its class has a bool ``training``, set that attribute too."""
     state: dict[str, Any] = vars(layer)
     state[FLAG] = mode
     if mode is not None and isinstance(getattr_static(layer, "training", None), bool):
@@ -95,7 +97,7 @@ def takes_mode(method: Any) -> bool:
     """Return whether a method takes ``mode``, like PyTorch's ``train``."""
     try:
         _, first, *others = signature_of(method).parameters.values()
-    except (TypeError, ValueError):  # not a function, or one without a second parameter
+    except (TypeError, ValueError):  # not a function, or a function without a second parameter
         return False
     optional = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
     fits = all(p.default is not p.empty or p.kind in optional for p in others)

@@ -1,4 +1,4 @@
-"""Define models that call their layers one after the other and present them as a list."""
+"""Define models that call their layers one after the other and have a list of these layers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ AnyLayer = Callable[..., Any]
 
 
 class LayerList(MutableSequence[AnyLayer]):
-    """A list of the attributes ``l0``, ``l1``, ... of a model; a change to one changes the other.
+    """A list of the attributes ``l0``, ``l1``, ... of a model; changing it changes the attributes.
 
-    Items are layers, or functions such as ``relu``. Only the attributes store them. If an item is
-    inserted into the list or removed from it, the items after it move to the next or the previous
-    name.
+    Items are layers, or functions such as ``relu``. The items are stored in the attributes only,
+    not in this list. If an item is inserted into the list or removed from it, the items after it
+    move to the next or the previous name.
 
     Raises:
         ArgumentError: an item cannot be called.
@@ -88,11 +88,12 @@ class LayerList(MutableSequence[AnyLayer]):
 class Layered(Model):
     """A model whose layers are the attributes ``l0``, ``l1``, ... and the list ``layers``.
 
-    ``model.l1 = layer`` and ``model.layers[1] = layer`` do the same. The list can be changed like
-    any other. Layers are called in the order of their numbers, including attributes that are added
-    later, such as ``l2``. ``del model.l1`` removes a layer and leaves the names of the others as
-    they are. A value that cannot be called, such as a rate ``l2 = 1e-4``, is an ordinary attribute;
-    it cannot replace a layer. Parameters are listed in the order in which the layers are called.
+    ``model.l1 = layer`` and ``model.layers[1] = layer`` do the same. The list ``layers`` can be
+    changed like any other Python list. Layers are called in the order of their numbers, including
+    attributes that are added later, such as ``l2``. ``del model.l1`` removes a layer and leaves the
+    names of the others as they are. A value that cannot be called, such as a rate ``l2 = 1e-4``, is
+    an ordinary attribute; it cannot replace a layer. Parameters are listed in the order in which
+    the layers are called.
 
     Args:
         layers: layers or functions.

@@ -21,7 +21,7 @@ class MLP(Layered):
     The layers are the attributes ``l0``, ``l1``, ... and the list ``layers``, see `LayerList`.
 
     Args:
-        fc_output_sizes: output size of each layer; no activation follows the last.
+        fc_output_sizes: output size of each layer; no activation follows the last layer.
         activation: the function between two layers (default sigmoid, as in the book).
         in_size: size of the input; taken from the first input if None.
 

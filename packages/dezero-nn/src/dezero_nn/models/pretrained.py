@@ -9,7 +9,7 @@ from .model import Model
 
 
 def wants_published(op: str, pretrained: bool) -> bool:
-    """Return whether a program asks for published weights.
+    """Return whether ``pretrained`` asks for published weights.
 
     Raises:
         ArgumentError: ``pretrained`` is not a bool, for example a number of classes.
@@ -22,7 +22,8 @@ def load_published(model: Model, name: str) -> None:
     """Load the published file ``name`` into a model.
 
     Raises:
-        PluginError: no installed package knows the file; dezero-io knows the book's.
+        PluginError: no installed package knows the file; dezero-io knows the files that the book
+            uses.
         DataMissing: the file is not on this machine, and cannot be downloaded.
         WeightsError: the file does not fit the model.
     """

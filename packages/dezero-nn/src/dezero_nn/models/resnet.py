@@ -26,8 +26,8 @@ class Bottleneck(Layer):
         mid_channels: channels between the convolutions.
         out_channels: channels of the output.
         stride: stride of the first convolution (default 1).
-        project: whether a 1x1 convolution gives the added x the shape of the output (default
-            False).
+        project: whether a 1x1 convolution changes x to the shape of f(x) before the addition
+            (default False).
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Bottleneck(Layer):
 
 
 class Stage(Layer):
-    """Call bottlenecks one after the other: ``a``, which may shrink the image, ``b1``, ``b2``...
+    """Call the bottlenecks ``a``, ``b1``, ``b2``, ... one after the other; ``a`` may shrink images.
 
     Attributes that are layers or functions are called in the order in which they were set.
     """
@@ -75,7 +75,8 @@ class ResNet(Model):
         n_layers: 50, 101 or 152 (default 152).
         pretrained: load the published weights (ImageNet, such as ``resnet50.npz``; default False).
 
-    Inputs are those that `preprocess` returns, of shape (N, 3, H, W). Call ``eval()`` to classify.
+    Inputs are batches of the images that `preprocess` returns, of shape (N, 3, H, W). Call
+    ``eval()`` to classify.
 
     Raises:
         ArgumentError: ``n_layers`` is not 50, 101 or 152.

@@ -15,8 +15,8 @@ class Sequential(Layered):
     """Call layers one after the other, each with the output of the previous one (book step 45).
 
     The model is also a list of its layers: it can be indexed, iterated and changed; see
-    `LayerList`. A slice is a `Sequential` that shares the layers, and has the same flag of
-    ``train()`` and ``eval()``.
+    `LayerList`. A slice is a `Sequential` that shares the layers, and has the same training flag
+    (see `Layer.train`).
 
     Args:
         layers: layers, or plain functions such as ``relu``; they become the attributes

@@ -19,7 +19,7 @@ class Fire(Layer):
 
     Args:
         squeezed: output channels of the first convolution.
-        expanded: output channels of each of the other two.
+        expanded: output channels of each of the other two convolutions.
     """
 
     def __init__(self, squeezed: int, expanded: int) -> None:

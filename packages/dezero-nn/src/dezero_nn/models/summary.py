@@ -40,7 +40,7 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
 
 
 def named_layers(model: Layer, name: str) -> dict[str, Layer]:
-    """Return the model and each layer in it, outer layers first, as a dictionary by path."""
+    """Return a dictionary from paths to the model and its layers, outer layers first."""
     visited: dict[int, tuple[str, Layer]] = {}
     todo = [(name, model)]
     while todo:
@@ -58,11 +58,11 @@ def output_shapes(
 ) -> dict[int, str]:
     """Run a model without a graph in test mode; return the shape of each layer's last output.
 
-    This creates the parameters whose shapes depend on the first input. The states of recurrent
+    This call creates the parameters whose shapes depend on the first input. The states of recurrent
     layers are restored afterwards.
 
     Returns:
-        the shapes, keyed by the ``id`` of the layer.
+        a dictionary from the ``id`` of each layer to the shape.
     """
     shapes: dict[int, str] = {}
 

@@ -13,7 +13,7 @@ from .model import Model
 from .pretrained import load_published, wants_published
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Output channels and number of the 3x3 convolutions of each block; pooling ends each block."""
+"""For each block, the output channels and the number of 3x3 convolutions; pooling ends a block."""
 
 
 class VGG16(Model):
@@ -28,8 +28,8 @@ class VGG16(Model):
         conv1_1, conv1_2, conv2_1, ..., conv5_3: `Conv2d`.
         fc6, fc7, fc8: `Linear`.
 
-    Inputs are those that `preprocess` returns, of shape (N, 3, 224, 224); other sizes are possible
-    only without ``pretrained``. Call ``eval()`` to classify.
+    Inputs are batches of the images that `preprocess` returns, of shape (N, 3, 224, 224); other
+    sizes are possible only without ``pretrained``. Call ``eval()`` to classify.
 
     Raises:
         PluginError, DataMissing: the weights cannot be loaded.

@@ -18,8 +18,8 @@ class Adam(Optimizer):
     """Divide the mean gradient by its root mean square: p -= alpha * m' / (sqrt(v') + eps).
 
     m and v are running means of g and g**2. m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t)
-    correct for their start at zero, where t counts the updates of the parameter. Kingma and Ba,
-    "Adam", 2015, Algorithm 1; PyTorch's Adam computes the same.
+    correct for the start of m and v at zero, where t counts the updates of the parameter. Kingma
+    and Ba, "Adam", 2015, Algorithm 1; PyTorch's Adam computes the same.
 
     Args:
         alpha: learning rate, the paper's step size; above 0 (default 0.001).
@@ -66,7 +66,7 @@ class Adam(Optimizer):
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
-        # both sides of the fraction are multiplied by c, which scales numbers instead of arrays
+        # c multiplies numerator and denominator, so that the correction scales numbers, not arrays
         c = (1 - self.beta2**t) ** 0.5
         return m / (v**0.5 + self.eps * c) * -(self.alpha * c / (1 - self.beta1**t))
 
@@ -74,8 +74,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Update as `Adam`, and decay the weights: p -= alpha * weight_decay * p.
 
-    The decay does not enter m and v. Loshchilov and Hutter, "Decoupled Weight Decay
-    Regularization", 2019.
+    The decay does not affect the running means m and v. Loshchilov and Hutter, "Decoupled Weight
+    Decay Regularization", 2019.
 
     Args:
         alpha, beta1, beta2, eps, lr: as for `Adam`.
@@ -106,7 +106,7 @@ class AdamW(Adam):
 
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:
-    """Return the learning rate, which may be passed as alpha or as lr, not as both."""
+    """Return the learning rate, which may be passed as alpha or as lr, but not as both."""
     if lr is not None and alpha is not ALPHA:
         raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; pass only one of them")
     return alpha if lr is None else lr
