@@ -145,7 +145,7 @@ def test_a_0d_array_stays_0d(op: str) -> None:
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
 def test_a_kernel_compiled_for_the_host_gives_the_same(op: str, on_the_host: None) -> None:
-    @settings(max_examples=200)
+    @settings(max_examples=100)
     @given(arguments(op))
     def run(given_: tuple[Any, ...]) -> None:
         compare(op, given_)
