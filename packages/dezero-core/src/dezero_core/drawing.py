@@ -43,7 +43,7 @@ class Picture:
             self.edges += [(call, self.add_variable((function, index))) for index in range(count)]
 
     def add_variable(self, key: Key, x: Variable | None = None) -> int:
-        """Add the Variable with this key, and return its node number.
+        """Add a node for the Variable with this key, and return the node number.
 
         If ``x`` is None, a new node gets an empty label, and an existing node keeps its label.
         """
@@ -53,7 +53,7 @@ class Picture:
         return number
 
     def add_call(self, function: Function) -> int:
-        """Add a call, and return its node number."""
+        """Add a node for a call, and return the node number."""
         number = self.numbers.setdefault(function, len(self.numbers))
         self.labels[number] = type(function).__name__
         self.calls.add(number)

@@ -23,7 +23,7 @@ INSTALL_HINTS = {
     "dezero-testing": "tests of backends, ops and layers: pip install dezero-testing",
     "dezero-suite": "everything in one import: pip install dezero-suite",
 }
-"""The purpose of each distribution of this project, and the command that installs it.
+"""A dictionary from DeZero's distributions to their purpose and the command to install them.
 
 dezero-core names the other distributions only in this file.
 """

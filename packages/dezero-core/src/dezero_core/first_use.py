@@ -28,7 +28,7 @@ class Once(Protocol[P, T_co]):
 
 
 def once(function: Callable[P, T]) -> Once[P, T]:
-    """Cache the results of a function as `functools.cache` does, but compute each only once.
+    """Cache the results of a function as `functools.cache` does, but compute each result only once.
 
     If another thread is already computing the result, wait for it. Pass all arguments by position.
     An exception is not cached.

@@ -53,7 +53,7 @@ class Limits:
 
     Attributes:
         max_bytes: the largest allowed total size of the arrays, in bytes (default 4 GiB).
-        verify: whether to compare the SHA-256 hash of every array, if the file has one.
+        verify: whether to check the SHA-256 hash of every array, if the file stores hashes.
     """
 
     max_bytes: int = 4 << 30
@@ -141,8 +141,8 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
     Raises:
         FormatError: no format has this suffix, or the path does not name a file.
         MissingPackage: the package that provides the format is not installed.
-        PluginError: that package is installed, but failed to load or is blocked by an environment
-            variable.
+        PluginError: the package that provides the format is installed, but failed to load or is
+            blocked by an environment variable.
     """
     target = file_path(path)
     if target.name in ("", "..") or os.fsdecode(path).endswith(("/", os.sep)):

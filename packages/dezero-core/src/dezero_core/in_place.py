@@ -42,7 +42,7 @@ def own_data(x: Variable) -> Array:
 
 
 def references(x: Variable) -> int:
-    """Count Python's references to the array of ``x``, including those of this call."""
+    """Count Python's references to the array of ``x``, including the references of this call."""
     return sys.getrefcount(x.data)
 
 
@@ -53,7 +53,7 @@ UNSHARED = references(_sample)
 
 
 def _open_lock() -> None:
-    """Replace the lock in a forked child process: a thread of the parent may have held it."""
+    """Replace the lock in a forked child, because a thread of the parent may have held the lock."""
     global _lock
     _lock = RLock()
 

@@ -52,7 +52,7 @@ def accumulate(x: Variable, g: AnyArray) -> None:
 
 
 def _open_lock() -> None:
-    """Replace the lock in a forked child process: a thread of the parent may have held it."""
+    """Replace the lock in a forked child, because a thread of the parent may have held the lock."""
     global _writing
     _writing = Lock()
 

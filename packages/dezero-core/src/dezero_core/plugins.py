@@ -286,7 +286,7 @@ class Catalog(Generic[T]):
         return next((self._found[key] for key in keys if key in self._found), None)
 
     def items(self) -> list[tuple[T, str]]:
-        """Return every registered object with the name of its plugin, after a scan."""
+        """Load the installed plugins; return every registered object and the name of its plugin."""
         with plugins.lock:
             plugins.scan()
             self._gather()
@@ -325,7 +325,7 @@ def _is_ours(entry: EntryPoint) -> bool:
     """Return whether an entry point has the name and the module of one of DeZero's own plugins.
 
     A third-party distribution may claim any entry point name. To replace one of DeZero's modules,
-    it would have to replace a package such as ``dezero_nn``.
+    such a distribution would have to replace a package such as ``dezero_nn``.
     """
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
@@ -370,7 +370,7 @@ plugins = Plugins()
 
 
 def _open_lock() -> None:
-    """Replace the lock in a forked child process: a thread of the parent may have held it."""
+    """Replace the lock in a forked child, because a thread of the parent may have held the lock."""
     plugins.lock = RLock()
 
 

@@ -58,8 +58,8 @@ def compare(comparison: Comparison, x0: Variable, x1: object) -> Any:
     Returns:
         A boolean array. If ``x1`` has another type, such as None or a string, or if ``==`` or
         ``!=`` compares a Variable whose ``data`` is None, the result is ``NotImplemented``. Python
-        then calls the method of ``x1``. If this method returns ``NotImplemented`` too, ``==`` and
-        ``!=`` compare identity, and the other operators raise TypeError.
+        then calls the reflected method of ``x1``. If this method returns ``NotImplemented`` too,
+        ``==`` and ``!=`` compare identity, and the other operators raise TypeError.
 
     Raises:
         ShapeError: the shapes do not broadcast.
