@@ -55,17 +55,19 @@ STRIDED = 1.2
 of two, convolutions take up to 1.3 times as long where oneDNN is installed."""
 
 COPY, COPY_RUN = 0.22, 5.6
-"""Cost of copying an element to the columns, and of each row that is copied. Estimate: if this cost
-is wrong by a factor of two, convolutions with few channels or narrow images take up to 1.4 times as
-long."""
+"""Cost of copying an element to the columns, and additional cost of each row that is copied.
+Estimate: if this cost is wrong by a factor of two, convolutions with few channels or narrow images
+take up to 1.4 times as long."""
 
 SCATTER = 3.0
-"""Cost of scatter-adding an element, as a multiple of copying it. Estimate: if this cost is wrong
-by a factor of two, convolutions with few filters take up to 1.4 times as long."""
+"""Cost of scatter-adding an element, as a multiple of the cost of copying an element. Estimate: if
+this cost is wrong by a factor of two, convolutions with few filters take up to 1.4 times as
+long."""
 
 FLIP = 10.0
-"""Cost of flipping an element of a filter, as a multiple of copying it. Estimate: if this cost is
-wrong by a factor of two, convolutions of small images take up to 1.2 times as long."""
+"""Cost of flipping an element of a filter, as a multiple of the cost of copying an element.
+Estimate: if this cost is wrong by a factor of two, convolutions of small images take up to 1.2
+times as long."""
 
 
 def copies(part: str, shapes: ConvShapes) -> tuple[float, float]:

@@ -29,8 +29,9 @@ def add_tiles(tiling: Tiling, U: NumPyArray, M: NumPyArray, block: Block, gx: Nu
 def add_overlaps(tiling: Tiling, tiles: NumPyArray, block: Block) -> NumPyArray:
     """Return padded images: the sum of n x n tiles whose corners are m apart.
 
-    Columns come first: the first m columns of a tile are copied, and its other two are added to
-    the tile on its right. Then the last two rows of each row of tiles are added to the row below.
+    Columns are summed first: the first m columns of a tile are copied, and the last two columns are
+    added to the tile on the right. Then the last two rows of each row of tiles are added to the row
+    below.
     """
     m, n, images, rows = tiling.m, tiling.n, block.stop - block.start, block.bottom - block.top
     shape = (tiling.C, images, rows, tiling.across, n)

@@ -28,7 +28,7 @@ STORED = Parameter, Buffer
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
-"""A function that each layer calls with itself and its outputs, or None; `summary` sets it."""
+"""The function that each layer calls with itself and its outputs, or None; set by `summary`."""
 
 
 class LastCall:

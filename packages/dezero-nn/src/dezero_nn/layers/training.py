@@ -39,9 +39,9 @@ class Training:
     """Descriptor of the attribute ``training``; a subclass may use this name for another value.
 
     Reading ``training`` returns the flag, or ``Config.train`` if no flag is set. Assigning True or
-    False sets the flag of this layer only. Assigning True to a layer without a flag changes
-    nothing, so that a subclass that assigns True still obeys `test_mode`. NumPy's bools, 0 and 1
-    count as True or False. Any other value is stored like an ordinary attribute.
+    False sets the flag of this layer only. If the layer has no flag, assigning True changes
+    nothing, so that `test_mode` still applies to subclasses that assign True. NumPy's bools, 0 and
+    1 count as True or False. Any other value is stored like an ordinary attribute.
     """
 
     def __get__(self, layer: Any, owner: type) -> Any:

@@ -15,7 +15,7 @@ AnyLayer = Callable[..., Any]
 
 
 class LayerList(MutableSequence[AnyLayer]):
-    """A list of the attributes ``l0``, ``l1``, ... of a model; changing it changes the attributes.
+    """The list of a model's attributes ``l0``, ``l1``, ...; changes to the list change the model.
 
     Items are layers, or functions such as ``relu``. The items are stored in the attributes only,
     not in this list. If an item is inserted into the list or removed from it, the items after it
@@ -132,7 +132,7 @@ class Layered(Model):
             in_order_of_calls(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a pickle; old pickles also have a list of the layers."""
+        """Restore a model from a pickle; old pickles also contain a list of the layers."""
         state = dict(state)
         is_ours = type(self).layers is Layered.layers
         layers = state.pop("layers", None) if is_ours else None

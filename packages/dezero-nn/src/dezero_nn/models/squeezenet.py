@@ -37,7 +37,8 @@ class SqueezeNet(Model):
     Iandola et al., "SqueezeNet", 2016, version 1.0.
 
     Args:
-        pretrained: must be False (the default), because no weights are published.
+        pretrained: must be False (the default), because there are no published weights for this
+            model.
 
     Inputs have the shape (N, 3, H, W).
 
