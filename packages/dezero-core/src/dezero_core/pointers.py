@@ -2,7 +2,7 @@
 
 A C function gets an address, and assumes that enough elements of the right type follow it. All
 packages get the addresses of NumPy arrays from `address_of`, which raises an error if the array
-has another layout. Code that can also compute without C calls `has_layout` first.
+does not have the expected layout. If code can also compute without C, it calls `has_layout` first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def has_layout(
         dtype: the dtype, byte order included; a name such as ``"float32"`` means native
             byte order.
         shape: the lengths of all axes.
-        writable: whether C will write to it (default False).
+        writable: whether the C function writes to the array (default False).
         strides: bytes from one element to the next, for each axis; None (default) means C order
             without gaps. Strides of axes of length 1 do not matter.
     """
@@ -59,8 +59,8 @@ def address_of(
 
     Raises:
         ShapeError: the array does not have the expected shape.
-        UnsupportedType: the dtype, byte order or strides differ, the array is misaligned, or
-            it is read-only and C will write to it.
+        UnsupportedType: the dtype, byte order or strides are different from the expected ones, the
+            array is misaligned, or the array is read-only and ``writable`` is True.
     """
     if not has_layout(x, dtype, shape, writable=writable, strides=strides):
         wanted = "in C order" if strides is None else f"with strides {strides}"
@@ -73,7 +73,7 @@ def address_of(
 
 
 def describe(x: HostArray) -> str:
-    """Return the dtype, shape and layout of a NumPy array, for messages."""
+    """Describe the dtype, shape and layout of a NumPy array, for error messages."""
     notes = [] if x.flags.c_contiguous else [f"strides {x.strides}"]
     notes += [] if x.flags.aligned else ["misaligned"]
     notes += [] if x.flags.writeable else ["read-only"]

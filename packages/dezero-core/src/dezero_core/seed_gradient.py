@@ -14,14 +14,15 @@ from .variable import Variable, as_variable, get_array_module, require_gradient_
 
 
 def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
-    """Return the gradient that a pass from ``y`` starts with: ``gy``, or ones.
+    """Return the gradient that a backward pass from ``y`` starts with: ``gy``, or ones if None.
 
-    The caller selects the device of ``y`` first; see `on_device_of`.
+    The device of ``y`` must be selected before the call; see `on_device_of`.
 
     Raises:
         GraphError: ``y`` does not require grad, or has no data.
         ShapeError: ``gy`` and ``y`` have different shapes.
-        BackendMismatch: ``gy`` and ``y`` are of different libraries or on different devices.
+        BackendMismatch: ``gy`` and ``y`` are arrays of different libraries, or on different
+            devices.
     """
     if not y.requires_grad:
         raise GraphError(
@@ -38,7 +39,7 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
         return Variable(ones, requires_grad=False)
     seed = as_variable(gy)
     if not is_floating(seed.dtype, backend_of(seed.data)):
-        seed = astype(seed, seed_dtype(y))  # so that integers do not overflow
+        seed = astype(seed, seed_dtype(y))  # int8, for example, could overflow
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
     require_gradient_of(y, seed)
@@ -46,6 +47,6 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
 
 
 def seed_dtype(y: Variable) -> Any:
-    """Return the dtype that gradients start in: that of ``y``, or int64 if ``y`` is integer."""
+    """Return the dtype of the initial gradient: the dtype of ``y`` if floating, else int64."""
     dtype, backend = y.data.dtype, backend_of(y.data)
     return dtype if is_floating(dtype, backend) else backend.xp.int64

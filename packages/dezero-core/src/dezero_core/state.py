@@ -1,6 +1,6 @@
 """Re-export the functions for parameters, their arrays, and the files that store them.
 
-They are for DeZero's own packages, and may change in any version. The names in
+These functions are for DeZero's own packages, and may change in any version. The names in
 `dezero_core.extend` are stable.
 """
 

@@ -1,4 +1,4 @@
-"""Compare gradients with central differences, to any order.
+"""Compare derivatives of any order with central differences.
 
 A checked function is called many times, so it must draw the same random values in each call.
 Buffers such as running statistics do not change during a check.
@@ -43,7 +43,7 @@ def check_gradients(
     inputs and ``v``.
 
     Args:
-        function: takes as many Variables as there are inputs and returns one.
+        function: takes one Variable for each input, and returns a Variable.
         inputs: NumPy arrays; floating-point arrays are cast to float64, others are unchanged.
         order: highest derivative to check (default 2).
         requires_grad: which inputs to check; if None, all floating-point inputs.
@@ -54,7 +54,8 @@ def check_gradients(
         name: the name of the function in messages; by default its ``__name__``.
 
     Raises:
-        GradientError: the message names the function, order, input, index and both values.
+        GradientError: a derivative is wrong; the message names the function, order, input, index
+            and both values.
     """
     library = get_backend(backend) if backend else default_backend()
     hosts = [np.asarray(x) for x in inputs]
@@ -73,9 +74,9 @@ class Derivative(NamedTuple):
     """The gradient of ``sum(v * function(*hosts))`` with respect to one input.
 
     Attributes:
-        label: the function, the order of the derivative and the input.
+        label: a text for messages: the function, the order of the derivative and the input.
         function: the function that is differentiated.
-        hosts: its inputs, as NumPy arrays.
+        hosts: the inputs of the function, as NumPy arrays.
         requires_grad: which inputs require grad.
         position: the index of the input to differentiate with respect to.
         v: the weight of each element of the result.
@@ -100,10 +101,10 @@ def derivatives(
     label: str,
     order: int = 1,
 ) -> Iterator[Derivative]:
-    """Yield the gradients that backward computes for ``function``, then those of higher order.
+    """Yield the gradients that backward computes for ``function``, then its higher derivatives.
 
     Args:
-        function: takes as many Variables as there are inputs and returns one.
+        function: takes one Variable for each input, and returns a Variable.
         hosts: the inputs, as NumPy arrays.
         requires_grad: which inputs require grad.
         library: the backend to compute on.
@@ -143,7 +144,7 @@ def vjp(
     gy: Array | Variable,
     create_graph: bool = False,
 ) -> list[Variable | None]:
-    """Return the gradient of each of ``xs`` for the output gradient ``gy``, or None."""
+    """Return the gradient of each of ``xs``, or None, if the gradient of the output is ``gy``."""
     for x in xs:
         x.cleargrad()
     y = function(*xs)
@@ -233,7 +234,7 @@ def gradient_check(
     atol: float = 1e-5,
     **kwargs: Any,
 ) -> bool:
-    """Return whether backward and central differences agree (book step 10).
+    """Return whether backward and central differences give equal gradients (book step 10).
 
     Args:
         f: a function of a Variable, ``args`` and ``kwargs``; returns a Variable.

@@ -19,19 +19,20 @@ from .variable import Buffer, Parameter, Variable
 
 
 def named_params(root: object) -> dict[str, Parameter | Buffer]:
-    """Return every Parameter and Buffer below ``root`` by key, in order of definition.
+    """Return a dictionary from keys to the Parameters and Buffers of ``root``, in definition order.
 
-    If several paths lead to a parameter, its key is the first path that consists only of
-    attributes, else the first path. (The book's MLP has a list ``layers`` as well as attributes
-    ``l0``, ``l1``, ...)
+    If several paths lead to one parameter, the key is the first path that consists only of
+    attributes, or the first path if every path contains a list or a dictionary. (The book's MLP has
+    a list ``layers`` as well as attributes ``l0``, ``l1``, ...)
 
     Args:
         root: a layer, or a dictionary or list of layers and parameters.
 
     Raises:
-        ArgumentTypeError: ``root`` is something else, such as a generator or a class.
-        WeightsError: a name contains ``/`` or is not a string, two paths give one key, a layer
-            contains itself, or a parameter is only in a set, a dictionary view or an array.
+        ArgumentTypeError: ``root`` is not a layer, dictionary or list; it is a generator or a
+            class, for example.
+        WeightsError: a name contains ``/`` or is not a string, two parameters have the same key, a
+            layer contains itself, or a parameter is only in a set, a dictionary view or an array.
     """
     require_tree("named_params", root)
     chosen: dict[int, tuple[str, Parameter | Buffer, bool]] = {}
@@ -59,10 +60,10 @@ def require_tree(op: str, root: object, advice: str = "pass the model") -> None:
     Args:
         op: the name of the function or method, for the error message.
         root: the object to check.
-        advice: what to do, for the error message.
+        advice: how to correct the call, for the error message.
 
     Raises:
-        ArgumentTypeError: ``root`` is something else.
+        ArgumentTypeError: ``root`` is not a layer, list or dictionary.
     """
     if kind_of(root) not in (LAYER, CONTAINER):
         got = f"the class {root.__name__}" if isinstance(root, type) else shortened(root)
@@ -89,7 +90,7 @@ def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
 
 
 def attributes(node: object) -> dict[str, Any]:
-    """Return the attributes of an object by name, including those in ``__slots__``."""
+    """Return a dictionary from names to attributes of an object, including its ``__slots__``."""
     slots = slots_of(type(node))  # type: ignore[arg-type]
     if not slots:
         return vars(node)
@@ -105,10 +106,10 @@ def slots_of(kind: type) -> tuple[str, ...]:
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:
-    """Return the pairs (name, child) of a layer or container; other objects have none."""
+    """Return pairs (name, child) of a layer or container, and no pairs for other objects."""
     kind = kind_of(node)
     if kind == LAYER:
-        return list(attributes(node).items())  # a copy, as another thread may set an attribute
+        return list(attributes(node).items())  # a copy: another thread may add attributes
     if kind != CONTAINER:
         return ()
     if isinstance(node, Mapping):
@@ -121,7 +122,7 @@ def _walk(
 ) -> Iterator[tuple[str, Any, bool]]:
     """Yield every Parameter, Buffer and `WITHOUT_KEYS` node below ``node``.
 
-    Each item has the key, the object, and whether the path consists only of attributes.
+    Each item is a tuple of the key, the object, and True if the path consists only of attributes.
     """
     for name, child in children(node):
         kind = kind_of(child)
@@ -147,7 +148,7 @@ def _checked(name: object) -> str:
 
 
 NOTHING, LEAF, CONTAINER, LAYER, WITHOUT_KEYS = range(5)
-"""The types of a node; `WITHOUT_KEYS` means a set, a dictionary view or an array."""
+"""The possible types of a node in a model; `WITHOUT_KEYS` means a set, dictionary view or array."""
 
 
 def kind_of(x: object) -> int:
@@ -155,7 +156,7 @@ def kind_of(x: object) -> int:
     return _kind_of_type(type(x))  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=1024)  # a training step calls it hundreds of times
+@lru_cache(maxsize=1024)  # cached: called hundreds of times in a training step
 def _kind_of_type(kind: type) -> int:
     if issubclass(kind, Parameter | Buffer):
         return LEAF

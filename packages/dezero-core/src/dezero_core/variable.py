@@ -60,12 +60,12 @@ class Variable:
     Args:
         data: an array of any registered library, or None to set it later.
         name: a label for error messages and drawings.
-        requires_grad: whether ``backward`` computes a gradient for it (default True).
+        requires_grad: whether ``backward`` computes a gradient for this Variable (default True).
 
     Attributes:
         data: the array.
-        grad: the gradient, a Variable of the same shape, or None. It can be set to a Variable or
-            array with the shape, library and device of ``data``, in any dtype.
+        grad: the gradient, a Variable of the same shape, or None. ``grad`` can be set to a Variable
+            or array with the shape, library and device of ``data``, in any dtype.
         name: the label.
 
     Raises:
@@ -99,7 +99,7 @@ class Variable:
         self._grad: Variable | None = None
         self._hooks: Hooks | None = None  # hooks of a leaf; see `variable_hooks`
         self._requires_grad = requires_grad
-        self._creator: Any = None  # the Function that computed it
+        self._creator: Any = None  # the Function that computed this Variable
         self._index: int | None = None  # output index in a call with multiple outputs
 
     @property
@@ -183,7 +183,7 @@ class Variable:
         return is_equal is not False and bool(get_array_module(self).any(is_equal))
 
     def __setitem__(self, index: object, value: object) -> None:
-        """Raise TypeError: the graph cannot record an assignment."""
+        """Raise TypeError, because the graph cannot record an assignment to elements."""
         raise TypeError(
             "x[index] = value would change x behind its graph; write x.data[index] = value, or "
             "compute a new Variable, for example with where()"
@@ -198,10 +198,10 @@ class Variable:
             return str(self)
         return format(self._number(f"format {spec!r}", "write str(x), or format x[0]"), spec)
 
-    if not TYPE_CHECKING:  # else type checkers infer an array for array + x
+    if not TYPE_CHECKING:  # else type checkers infer that array + x is an array
 
         def __array__(self, *settings: Any, **more: Any) -> Any:
-            """Return the data as a NumPy array; data on a device raises an error."""
+            """Return the data as a NumPy array; raise an error if the data is on a device."""
             return self.data.__array__(*settings, **more)
 
     # Share the array with other libraries, without the graph.
@@ -214,14 +214,14 @@ class Variable:
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        """The array for CUDA libraries without DLPack; host data has no such attribute."""
+        """The CUDA array interface of ``data``; raise AttributeError if the data is on the host."""
         return self.data.__cuda_array_interface__
 
     def item(self) -> Any:
         """Return the only element as a Python number; this waits for the device.
 
         Raises:
-            ShapeError: there is not exactly one element.
+            ShapeError: the Variable does not have exactly one element.
         """
         return python_number(self._one("item()"))
 
@@ -238,7 +238,7 @@ class Variable:
         return get_array_module(self).reshape(self.data, ())
 
     def _number(self, op: str, remedy: str) -> Any:
-        """Return the only element as a Python number; Python's protocols require a TypeError."""
+        """Return the only element as a Python number; raise TypeError if ``size`` is not 1."""
         return python_number(self._one(op, remedy, TypeError))
 
     def __bool__(self) -> bool:
@@ -254,8 +254,9 @@ class Variable:
         return complex(self._one("complex()"))
 
     def __index__(self) -> int:
-        """Return the integer, so that it can be an axis or a length, as in NumPy."""
-        # Refuse shape (1,): NumPy would treat it as an integer, and array[x] would lose an axis.
+        """Return the integer, so that a Variable can be an axis or a length, as in NumPy."""
+        # Refuse shape (1,): NumPy would treat the Variable as an integer, and array[x] would lose
+        # an axis.
         number = None if self.data is None or self.ndim else self.item()
         if type(number) is not int:
             actual = "no data" if self.data is None else f"shape {self.shape}, {self.dtype}"
@@ -276,7 +277,7 @@ class Variable:
     def __trunc__(self) -> int:
         return math.trunc(self._number("trunc()", "take the trunc of x.data"))
 
-    # Move in place, as in the book (step 52), together with the gradient.
+    # Move the data and the gradient in place, as in the book (step 52).
 
     def to(self, name: str) -> Variable:
         """Move data and gradient to backend ``name``; return self."""
@@ -302,7 +303,7 @@ class Variable:
         x = _rebuild(type(self), self.data, self.name, self._requires_grad, self._grad)
         x._creator, x._index = self._creator, self._index
         x._assigned = getattr(self, "_assigned", None)
-        for name, value in getattr(self, "__dict__", {}).items():  # set by a subclass
+        for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
             setattr(x, name, value)
         return x
 
@@ -320,8 +321,8 @@ class Variable:
         return _rebuild, settings, getattr(self, "__dict__", None)
 
     if TYPE_CHECKING:
-        # operators.py binds these methods, and numpy_functions.py binds the last one. A test
-        # compares the parameters and defaults with those of the functions.
+        # The modules operators.py and numpy_functions.py assign these methods. A test checks that
+        # the parameters and defaults here are the same as in the functions.
         def __add__(self, x1: Operand) -> Variable: ...
         def __radd__(self, x0: Operand) -> Variable: ...
         def __sub__(self, x1: Operand) -> Variable: ...
@@ -399,7 +400,7 @@ def _rebuild(
     requires_grad: bool,
     grad: Variable | None = None,
 ) -> Variable:
-    """Return the Variable that `Variable.__reduce__` described."""
+    """Rebuild a Variable from the values that `Variable.__reduce__` returned."""
     x = object.__new__(cls)  # __init__ of a subclass may have other parameters
     Variable.__init__(x, data, name, requires_grad=requires_grad)
     x._grad = grad
@@ -417,7 +418,7 @@ def python_number(array: Array) -> bool | int | float:
 
 
 def require_gradient_of(x: Variable, grad: Variable) -> None:
-    """Check that ``grad`` has the shape, library and device of the data of ``x``, if any.
+    """Check that ``grad`` has the shape, library and device of ``x``, unless ``x`` has no data.
 
     Raises:
         ShapeError: the shapes differ.
@@ -444,7 +445,7 @@ def require_gradient_of(x: Variable, grad: Variable) -> None:
 
 
 def label_of(x: Variable) -> str:
-    """Return the name of a Variable for a message, or nothing."""
+    """Return the name of a Variable for a message; an empty string if there is no name."""
     return f" of {x.name!r}" if x.name else ""
 
 
@@ -458,7 +459,8 @@ def as_array(x: object, array_module: Any = None) -> Any:
 
     Args:
         x: anything.
-        array_module: the namespace that creates the array; the default backend's if None.
+        array_module: the namespace that creates the array; if None, the default backend's
+            namespace.
     """
     if isinstance(x, Scalar):
         return (array_module or default_backend()).asarray(x)
@@ -472,7 +474,7 @@ def cast(x: Array, dtype: Any) -> Any:
 
 
 def as_variable(x: object) -> Variable:
-    """Return ``x`` if it is a Variable, else wrap it in one that does not require grad.
+    """Return ``x`` if it is a Variable, else wrap it in a Variable that does not require grad.
 
     Raises:
         UnsupportedType: ``x`` is neither a Variable, an array, nor a Python scalar.
@@ -488,8 +490,8 @@ def from_dlpack(x: Any) -> Variable:
     """Return a Variable that shares the memory of another library's array.
 
     Args:
-        x: anything with ``__dlpack__``, such as a tensor of PyTorch. Host memory becomes a
-            NumPy array, device memory an array of the registered accelerator.
+        x: anything with ``__dlpack__``, such as a tensor of PyTorch. Host data becomes a NumPy
+            array; device data becomes an array of the registered accelerator.
 
     Returns:
         a Variable that does not require grad.
@@ -509,7 +511,7 @@ def get_array_module(x: object) -> Any:
     """Return the namespace that computes on ``x``: ``numpy``, ``cupy``, ... (book step 52).
 
     Args:
-        x: a Variable, an array, or a Python scalar, which gives the default backend's namespace.
+        x: a Variable or an array; for a Python scalar, the default backend's namespace is returned.
     """
     array: Any = x.data if isinstance(x, Variable) else x
     backend = by_type.get(type(array))

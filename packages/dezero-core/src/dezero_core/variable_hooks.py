@@ -1,7 +1,8 @@
 """Run the hooks of Variables: functions that get a Variable's gradient and may replace it.
 
-The hooks of a computed Variable are stored in its call, those of a leaf in the leaf. Each hook
-runs once per backward, when the gradient is complete and before it is passed on.
+The hooks of a leaf are stored in the leaf. The hooks of a computed Variable are stored in the call
+that computed the Variable. Each hook runs once per backward pass, when the gradient is complete and
+before the gradient is passed on.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from .variable import Variable, as_variable, require_gradient_of, unwrap
 def register_hook(self: Variable, hook: Hook) -> HookHandle:
     """Call ``hook(gradient)`` in every backward pass, when this Variable's gradient is complete.
 
-    Several hooks run in the order of registration, each on the result of the one before. Hooks of
-    a leaf run before the gradient is added to ``grad``; hooks of a computed Variable run before
-    the gradient is passed on to the call that computed it. `grad` runs them too.
+    Several hooks run in the order of registration, each on the result of the previous hook. Hooks
+    of a leaf run before the gradient is added to ``grad``; hooks of a computed Variable run before
+    the gradient is passed on to the call that computed it. The function `grad` runs hooks too.
 
     Args:
-        hook: takes the gradient, a Variable with the shape of this one. It returns the gradient to
-            use instead, a Variable or an array of the same shape and library, or None to keep its
-            argument. The argument is a copy, so the hook may also change it in place. With
-            ``create_graph``, the ops of the hook are recorded.
+        hook: a function of the gradient, which is a Variable of the same shape as this Variable.
+            The hook returns the gradient to use instead, a Variable or an array of the same shape
+            and library, or None to use its argument. The argument of the hook is a copy, so the
+            hook may also change the argument in place. With ``create_graph``, the ops of the hook
+            are recorded.
 
     Returns:
         a handle with ``remove()``.
@@ -60,7 +62,8 @@ def hooks_of(x: Variable) -> Hooks:
 def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:
     """Run the hooks of a call's outputs; return the gradient, or the list of gradients.
 
-    Unless ``retain_graph`` is True, drop the hooks, because they may keep outputs alive.
+    Unless ``retain_graph`` is True, drop the hooks, because hooks may refer to outputs and keep
+    them in memory.
     """
     for index, hooks in list((call._hooks or {}).items()):
         if not isinstance(gy, list):

@@ -21,10 +21,10 @@ grad_ready: Setting[Callable[[Variable], None] | None] = Setting("grad_ready", N
 def on_grad_ready(callback: Callable[[Variable], None]) -> Block[Any]:
     """Make ``backward`` call ``callback(leaf)`` as soon as a leaf's gradient is final.
 
-    It is for data parallel training: the gradients of the last layers can be sent while those of
-    the first layers are computed. The ``grad`` of each leaf is then written as soon as it is final,
-    so after an error some leaves have a new ``grad`` and others do not. Use it in a ``with``
-    statement or as a decorator; see `dezero_core.config.Block`.
+    Data parallel training uses this function: the gradients of the last layers can be sent while
+    the gradients of the first layers are computed. Each leaf's ``grad`` is assigned as soon as the
+    gradient is final, so after an error some leaves have a new ``grad`` and others do not. Use the
+    function in a ``with`` statement or as a decorator; see `dezero_core.config.Block`.
     """
     return Block(grad_ready, callback)
 
@@ -33,16 +33,18 @@ class WatchedPass(BackwardPass):
     """A backward pass that can retain, check and report gradients.
 
     Args:
-        retain_graph: keep the arrays of the calls for another backward.
+        retain_graph: keep the saved arrays of the calls for another backward pass.
         retain_grad: store the gradients of all computed Variables.
         callback: called with each leaf as soon as its gradient is final, see `on_grad_ready`.
-        narrowed: flags that replace ``needs_grad``, by the call's serial number, see `grad`.
+        narrowed: a dictionary from the serial number of a call to flags that replace the
+            ``needs_grad`` of the call; see `grad`.
 
     Attributes:
-        wanted: computed Variables to retain the gradients of, by the serial number of their call.
-        retained: pairs of such a Variable and its gradient, once the gradient is complete.
-        uses: for each leaf, the number of uses by calls that are not visited yet.
-        used: the leaves that the last visited call uses.
+        wanted: a dictionary from the serial number of a call to the outputs of the call whose
+            gradients must be stored.
+        retained: pairs of a computed Variable and its complete gradient.
+        uses: a dictionary from each leaf to the number of uses in calls that are not visited yet.
+        used: the leaves among the inputs of the call that was visited last.
     """
 
     def __init__(
@@ -96,14 +98,14 @@ class WatchedPass(BackwardPass):
             wanted.append(x)
 
     def store(self, function: Function, gy: Any) -> None:
-        """Store the gradients of those outputs of a call that `retain` was called for."""
+        """Store the gradient of each output of a call for which `retain` was called."""
         gys: list[Any] = gy if isinstance(gy, list) else [gy]
         for y in self.wanted.pop(function._serial, ()):
             if gys[y._index or 0] is not None:
                 self.retained.append((y, pos(gys[y._index or 0])))
 
     def report_complete_leaves(self) -> None:
-        """Report each leaf whose last use was in the call visited last."""
+        """Report each leaf whose gradient became final in the call that was visited last."""
         for x in self.used:
             self.uses[x] -= 1
             if self.uses[x] == 0:
@@ -111,7 +113,7 @@ class WatchedPass(BackwardPass):
         self.used = []
 
     def report(self, x: Variable) -> None:
-        """Write the final gradient of a leaf, and call the callback."""
+        """Add the final gradient of a leaf to its ``grad``, and call the callback."""
         if x not in self.grads or self.callback is None:
             return
         require_fitting_grad(x)
@@ -135,7 +137,7 @@ class WatchedPass(BackwardPass):
 
 
 def count_uses(y: Variable) -> dict[Variable, int]:
-    """Return how often each leaf is used by the calls that ``y`` depends on."""
+    """Return a dictionary from each leaf to the number of its uses in the graph of ``y``."""
     uses: dict[Variable, int] = {}
     for function in ancestors(y):
         for x in leaves(function):

@@ -41,10 +41,10 @@ class PyTorchArray:
     """The arrays of a PyTorch layer that correspond to a parameter.
 
     Attributes:
-        names: their names in the layer's state_dict; the arrays are summed.
+        names: the keys of the arrays in the layer's state_dict; several arrays are summed.
         shape: the shape of each array; None for a length that the layer does not know yet.
         transposed: whether the last two axes are (out, in) in PyTorch and (in, out) in DeZero.
-        part, parts: split the first axis into ``parts`` equal parts, and use the one with index
+        part, parts: split the first axis into ``parts`` equal parts, and use the part with index
             ``part``.
     """
 
@@ -60,13 +60,13 @@ class LoadReport:
     """The result of `load_weights` for each key.
 
     Attributes:
-        loaded: keys whose parameter or buffer now has the file's values.
-        missing: keys of the model that the file lacks; their values did not change.
-        unexpected: keys of the file that the model lacks.
+        loaded: keys whose parameter or buffer now has the values in the file.
+        missing: keys of the model that are not in the file; these parameters did not change.
+        unexpected: keys of the file that are not in the model.
         metadata: the strings that were saved with the weights.
-        sources: the file's names by loaded key, if they differ from the model's.
+        sources: a dictionary from loaded keys to names in the file, if the names are different.
 
-    ``str`` returns a table with one line per key.
+    ``str(report)`` is a table with one line per key.
     """
 
     loaded: tuple[str, ...]
@@ -84,13 +84,13 @@ class LoadReport:
 
 
 class Snapshot(Mapping[str, Any]):
-    """A snapshot of arrays by key; each access copies one of them to the host.
+    """A snapshot: a mapping from keys to arrays; each access copies one array to the host.
 
-    Each copy belongs to the caller alone, so a file holds exactly what was hashed, even if another
-    thread changes the array.
+    Nothing else refers to the copy, so a file contains exactly the bytes that were hashed, even if
+    another thread changes the array.
 
     Args:
-        arrays: arrays of any library by key.
+        arrays: a dictionary from keys to arrays of any library.
     """
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
@@ -99,7 +99,7 @@ class Snapshot(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         array = self._arrays[key]
         copy = move(array, get_backend(HOST))
-        return plain_copy(array) if copy is array else copy  # a move from a device has copied it
+        return plain_copy(array) if copy is array else copy  # moving from a device copies
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -114,9 +114,10 @@ class Snapshot(Mapping[str, Any]):
 
 
 def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
-    """Return the arrays of parameters by key, never from a half-finished update.
+    """Return a dictionary from keys to the arrays of parameters, never from a half-finished update.
 
-    Later updates do not change these arrays while the caller refers to them (docs/adr/0018).
+    Later updates of the parameters do not change the returned arrays while the caller refers to
+    these arrays (docs/adr/0018).
 
     Raises:
         SaveError: a parameter has no data yet.
@@ -142,22 +143,22 @@ def save_weights(
     """Write every Parameter and Buffer below ``tree`` to one file (book step 53).
 
     The model stays on its device. The file at ``path`` is replaced when the new one is complete and
-    on disk, so it always holds either all old weights or all new ones. Another thread may continue
-    training: the file never holds a half-finished update. Each array is copied before it is hashed
-    and written, in case the program changes arrays in place.
+    on disk, so ``path`` always contains either all old weights or all new weights. Another thread
+    may continue training: the file never holds a half-finished update. Each array is copied before
+    it is hashed and written, because the program may change arrays in place.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
-        path: the file; its suffix gives the format. ``.npz`` is added to a name without a suffix,
-            and to one whose suffix does not begin with a letter (``epoch3-acc0.97``), here and
-            when loading. A leading ``~`` is the home folder.
-        metadata: strings by name, to store with the weights.
+        path: the file; its suffix gives the format. If the name has no suffix, or a suffix that
+            does not begin with a letter (``epoch3-acc0.97``), ``.npz`` is added, both when saving
+            and when loading. A leading ``~`` is the home folder.
+        metadata: a dictionary from strings to strings, to store with the weights.
         compress: write a smaller file if the format supports it.
 
     Raises:
         SaveError: a parameter has no data yet, or cannot be stored.
         FormatError: no format has this suffix.
-        MissingPackage: no installed package knows the format.
+        MissingPackage: no installed package supports the format.
         OSError: the file cannot be written; an existing file does not change.
     """
     target, file_format = format_for(path)
@@ -182,21 +183,21 @@ def load_weights(
 ) -> LoadReport:
     """Read a file written by `save_weights`, or by the book's framework, into ``tree``.
 
-    Everything is checked before the first array is assigned. A parameter without data takes its
-    shape and dtype from the file. Besides the model, loading needs memory for all new arrays and
-    one extra array.
+    All arrays in the file are checked before the first array is assigned. A parameter without data
+    takes its shape and dtype from the file. In addition to the model, loading needs memory for all
+    new arrays and one extra array.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file, as for `save_weights`.
         strict: raise unless file and model have the same keys (default). If False, missing keys
             do not change, unexpected keys are ignored, and the report lists both.
-        cast: allowed conversions to the model's dtype, as for `numpy.can_cast` (``"safe"``,
-            ``"same_kind"``, ``"unsafe"``); none by default.
+        cast: allowed conversions to the model's dtype, as ``casting`` in `numpy.can_cast`
+            (``"safe"``, ``"same_kind"``, ``"unsafe"``); none by default.
         max_bytes: largest total size of the arrays, in bytes; by default twice the size of the
             model, at least 4 GiB.
         allow_nonfinite: load inf and nan too (default).
-        verify: also compare the SHA-256 of every array; the CRC-32 is always compared.
+        verify: also check the SHA-256 of every array; the CRC-32 is always checked.
 
     Returns:
         the keys that were loaded, missing and unexpected, and the file's metadata.
@@ -204,11 +205,11 @@ def load_weights(
     Raises:
         DataMissing: there is no such file (a FileNotFoundError).
         FormatError: the file is damaged, or not in the format of its suffix.
-        LimitError: its arrays are larger than ``max_bytes``.
+        LimitError: the arrays in the file are larger than ``max_bytes``.
         KeyMismatch, ShapeMismatch, DtypeMismatch: the file does not fit the model; the message
             names every difference.
-        WeightsError: it holds inf or nan, and they are not allowed.
-        MissingPackage: no installed package knows the format.
+        WeightsError: the file contains inf or nan, and ``allow_nonfinite`` is False.
+        MissingPackage: no installed package supports the format.
     """
     target, file_format = located(path)
     named = named_params(tree)
@@ -235,7 +236,7 @@ def load_weights(
 
 
 def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
-    """Return ``times`` times the total size of these parameters in bytes, at least 4 GiB."""
+    """Return ``times`` times the total size of the parameters in bytes, at least 4 GiB."""
     own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
     return max(Limits.max_bytes, times * own)
 
@@ -245,14 +246,16 @@ def stage_arrays(
 ) -> Callable[[], None]:
     """Convert the new arrays of parameters; return a function that assigns all of them.
 
-    Until then, memory holds both the old and the new arrays. Replacing the arrays one by one would
-    take less memory, but a read error would leave a mixture of two models. Overwriting the arrays
-    in place would change them in graphs that still need them.
+    Until the returned function is called, memory holds both the old and the new arrays. Replacing
+    the arrays one by one would take less memory, but a read error would leave a mixture of two
+    models. Overwriting the old arrays in place would be wrong, because graphs may still need the
+    old values.
 
     Args:
-        named: parameters and buffers by key.
-        take: returns the NumPy array of a key; it is called once for each key. If it drops its own
-            reference, like `dict.pop`, the array is freed before the next one is converted.
+        named: a dictionary from keys to parameters and buffers.
+        take: a function that returns the new NumPy array of a key; it is called once for each key.
+            If ``take`` drops its own reference to the array, like `dict.pop`, the array is freed
+            before the next one is converted.
     """
     staged = {key: _placed(take(key), x) for key, x in named.items()}
 
@@ -276,7 +279,7 @@ def require_fit(
     strict: bool = True,
     cast: str | None = None,
 ) -> None:
-    """Raise one error that starts with ``title`` and lists every difference of file and model."""
+    """Raise one error that starts with ``title`` and lists how file and model differ."""
     problems: list[tuple[type[WeightsError], str]] = []
     for key in [key for key in named if key not in stored.arrays] if strict else []:
         near = get_close_matches(key, [k for k in stored.arrays if k not in named], 1)

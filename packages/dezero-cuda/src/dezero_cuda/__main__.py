@@ -12,7 +12,7 @@ from .probe import why_unavailable
 
 
 def diagnosis() -> Iterator[tuple[str, str]]:
-    """Yield the findings as pairs (name, value), from the package down to the device."""
+    """Yield pairs (name, value) that describe the installation, from the package to the device."""
     yield "dezero-cuda", __version__
     reason = why_unavailable()
     if find_spec("cupy") is not None and "does not work" not in reason:

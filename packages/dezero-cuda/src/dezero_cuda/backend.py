@@ -1,4 +1,4 @@
-"""Implement the methods in which CuPy differs from the array API standard."""
+"""Define the backend methods for which CuPy does not follow the array API standard."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CudaBackend(ArrayBackend):
         return x.base is not None
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Draw on the device, with a generator that DeZero's host generator seeds."""
+        """Draw random numbers on the device; DeZero's host generator seeds the device generator."""
         stream = cupy.random.default_rng(int(generator().integers(2**63)))
         return stream.random(shape, dtype=dtype)
 

@@ -13,7 +13,7 @@ def make_backend() -> ArrayBackend:
     """Check that a device can be used, import CuPy and return the backend.
 
     Raises:
-        DeviceError: CuPy is not installed, or there is no device it can use.
+        DeviceError: CuPy is not installed, or there is no device that CuPy can use.
     """
     from .probe import require_device
 
@@ -32,7 +32,7 @@ def dezero_backends() -> list[BackendSpec]:
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""All capabilities; the backend has been tested on one GPU only."""
+"""The capabilities of CuPy: all that exist. The backend has been tested on one GPU only."""
 
 
 @hookimpl

@@ -14,9 +14,9 @@ INSTALL = "pip install 'dezero-cuda[cuda13]' (or [cuda12], whichever nvidia-smi 
 
 @once
 def why_unavailable() -> str:
-    """Return why no GPU can be used, or "" if one can.
+    """Return why no GPU can be used, or "" if a GPU can be used.
 
-    This function never raises. It queries CUDA once, and stores the result.
+    This function never raises. The first call queries CUDA and stores the result.
     """
     if find_spec("cupy") is None:
         return f"CuPy is not installed: {INSTALL}"
@@ -57,7 +57,7 @@ def _version(number: int) -> str:
 
 
 def is_available() -> bool:
-    """Return whether a GPU can be used; this never raises."""
+    """Return whether a GPU can be used; never raise an error."""
     return not why_unavailable()
 
 

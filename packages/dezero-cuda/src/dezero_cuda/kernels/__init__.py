@@ -1,4 +1,4 @@
-"""Register kernels for CuPy, which launch fewer CUDA kernels than the portable definitions.
+"""Register kernels for CuPy, which launch fewer CUDA kernels than the portable code.
 
 ``kernels.cu`` contains the CUDA code, `module` compiles it, and `launches` passes the arguments.
 This module does not import CuPy, because machines without a GPU import it too.
@@ -12,7 +12,7 @@ from typing import Any
 from dezero_core.extend import Array, Kernel
 
 PRECISIONS = ("f", "d")
-"""The dtype letters of float32 and float64."""
+"""NumPy's dtype characters of float32 and float64."""
 
 
 def supports(x: Array, *arguments: Any) -> bool:
@@ -21,7 +21,7 @@ def supports(x: Array, *arguments: Any) -> bool:
 
 
 def supports_two(x: Array, other: Array, *arguments: Any) -> bool:
-    """Return whether both arrays have one shape and one dtype, float32 or float64."""
+    """Return whether two arrays have equal shapes, and are both float32 or both float64."""
     return supports(x) and other.dtype == x.dtype and other.shape == x.shape
 
 
@@ -31,7 +31,7 @@ def supports_gradient(gy: Array, x: Array, *arguments: Any) -> bool:
 
 
 def supports_masked(x: Array, mask: Array, scale: float) -> bool:
-    """Return whether ``x`` is float32 or float64, with a boolean mask of its shape."""
+    """Return whether ``x`` is float32 or float64, and the mask is boolean and of the same shape."""
     return supports(x) and mask.dtype.char == "?" and mask.shape == x.shape
 
 
@@ -41,7 +41,7 @@ def supports_update(ps: list[Array], *others: Any) -> bool:
 
 
 def launched(name: str) -> Callable[..., Any]:
-    """Return a function that imports CuPy's kernels when it is called, and runs ``name``."""
+    """Return a function that imports the kernels when called, and runs the kernel ``name``."""
 
     def run(*arguments: Any) -> Any:
         from . import launches, updates

@@ -16,7 +16,7 @@ DENSE = (1, 1)
 
 
 def contiguous(x: Array) -> Array:
-    """Return ``x`` in C order. ``cupy.ascontiguousarray`` adds an axis to 0-d arrays."""
+    """Return ``x`` in C order. (``cupy.ascontiguousarray`` would add an axis to 0-d arrays.)"""
     return x if x.flags.c_contiguous else cupy.ascontiguousarray(x)
 
 
@@ -54,7 +54,7 @@ def scaled_where(x: Array, mask: Array, scale: float) -> Array:
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> Array:
-    """Return the mean loss; the kernel computes each row's term, and ``cupy.sum`` adds them."""
+    """Return the mean loss, the sum of the terms that the kernel computes for each row."""
     x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     rows = cupy.empty(x.shape[:1], x.dtype)
     launch("softmax_cross_entropy", rows, x, t, rows, np.int32(x.shape[1]))
@@ -90,7 +90,7 @@ def window_counts(
 
 
 def im2col(x: Array, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, value: float) -> Array:
-    """Return every window of images (N, C, H, W): (N, C, KH, KW, OH, OW)."""
+    """Copy every window of images (N, C, H, W) to an array (N, C, KH, KW, OH, OW)."""
     x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad, dilation)
     cols = cupy.empty((*x.shape[:2], *kernel, *counts), x.dtype)
@@ -100,7 +100,7 @@ def im2col(x: Array, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, valu
 
 
 def col2im(cols: Array, shape: tuple[int, ...], stride: Pair, pad: Pair, dilation: Pair) -> Array:
-    """Scatter-add the windows to zero images of ``shape`` (N, C, H, W)."""
+    """Scatter-add the windows into an array of zeros of ``shape`` (N, C, H, W)."""
     cols = contiguous(cols)
     x = cupy.empty(shape, cols.dtype)
     windows = window_arguments(shape, cols.shape[4:], cols.shape[2:4], stride, pad, dilation)
@@ -127,7 +127,7 @@ def max_pool2d_grad(
     stride: Pair,
     pad: Pair,
 ) -> Array:
-    """Scatter-add ``gy`` to zero images of ``shape``, at the positions of the maxima."""
+    """Scatter-add ``gy`` into zeros of ``shape``, at the positions of the maxima."""
     gy = contiguous(gy)
     index = contiguous(index.astype(np.int32, copy=False))
     gx = cupy.empty(shape, gy.dtype)
@@ -150,7 +150,7 @@ def average_pool2d(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
 def average_pool2d_grad(
     gy: Array, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair
 ) -> Array:
-    """Return images with each ``gy`` spread equally over its window."""
+    """Return the gradient of the images: split each element of ``gy`` equally over its window."""
     gy = contiguous(gy)
     gx = cupy.empty(shape, gy.dtype)
     launch(

@@ -11,14 +11,14 @@ import numpy as np
 from dezero_core.extend import once
 
 THREADS = 256
-"""Threads per block. Not tuned: a multiple of the warp size 32 that every device supports."""
+"""Threads per block: a multiple of the warp size 32 that every device supports, not tuned."""
 
 MAX_BLOCKS = 1 << 16
 """Maximum number of blocks per launch. Not tuned. If there are more elements than threads, each
 thread computes several elements."""
 
 C_TYPES = {"f": "float", "d": "double"}
-"""The C type that replaces SCALAR, by dtype letter."""
+"""A dictionary from dtype characters to the C types that replace SCALAR in ``kernels.cu``."""
 
 
 def source() -> str:
@@ -38,7 +38,7 @@ def launch(name: str, result: cupy.ndarray, *arguments: Any, threads: int | None
     Args:
         name: the name in ``kernels.cu``.
         result: the array that the kernel fills; its dtype selects the compiled module.
-        arguments: the kernel's arguments before the number of elements.
+        arguments: the arguments of the kernel that precede the number of elements.
         threads: the number of threads; None (default) for one per element of ``result``.
     """
     n = result.size if threads is None else threads

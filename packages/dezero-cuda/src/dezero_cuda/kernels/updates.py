@@ -1,7 +1,7 @@
 """Update all parameters together, concatenated into one array.
 
-An optimizer's rule launches about a dozen CUDA kernels for each parameter. The rule is elementwise,
-so it can run once on the elements of all parameters:
+The update rule of an optimizer launches about a dozen CUDA kernels for each parameter. The rule is
+elementwise, so it can run once on the elements of all parameters:
 
       parameters, gradients, states  ->  concatenated  ->  one delta  ->  split into views
 """
@@ -27,7 +27,7 @@ def update(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> Arrays:
 
 
 def group_by_numbers(states: States) -> list[list[int]]:
-    """Group the indices of parameters whose states have equal numbers, such as update counts."""
+    """Group the indices of parameters whose states contain equal scalars, such as update counts."""
     groups: dict[Any, list[int]] = {}
     for i, state in enumerate(states):
         age = tuple((name, None if is_array(x) else x) for name, x in sorted(state.items()))
@@ -36,8 +36,8 @@ def group_by_numbers(states: States) -> list[list[int]]:
 
 
 def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> None:
-    """Apply the rule once to all parameters of a group."""
-    if not states[0]:  # SGD, for example: two launches per parameter, without copies
+    """Apply the update rule once to all parameters of a group."""
+    if not states[0]:  # SGD, for example, needs two launches per parameter and no copies
         for p, g, own in zip(ps, gs, states, strict=True):
             p += delta(p, g, own)
         return
@@ -60,5 +60,5 @@ def concatenate(arrays: Sequence[cupy.ndarray]) -> cupy.ndarray:
 
 
 def is_array(x: Any) -> bool:
-    """Return whether an entry of a state is an array, not a number."""
+    """Return whether an entry of an optimizer's state is an array, not a number."""
     return isinstance(x, cupy.ndarray)
