@@ -1,4 +1,4 @@
-"""Stack examples into one batch, part by part."""
+"""Stack examples into one batch; the parts of tuples and dictionaries are stacked separately."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ REMEDY = "make the examples alike in a transform, or pass a collate_fn to the lo
 def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
     """Stack examples along a new first axis, part by part.
 
-    If the examples are tuples, lists or dictionaries of parts, so is the batch: each part is an
-    array. Within an example a tuple or list of plain numbers is a vector. Other values are stacked
-    by NumPy's rules: float32 stays float32, and Python integers become int64. A part that is None
-    in every example is None in the batch.
+    If the examples are tuples, lists or dictionaries, the batch has the same type, and each part of
+    the batch is an array. A tuple or list of plain numbers inside an example becomes a vector.
+    Other values are stacked by NumPy's rules: float32 stays float32, and Python integers become
+    int64. A part that is None in every example is None in the batch.
 
     Args:
         examples: the examples, at least one.
-        indices: their indices in the dataset, for error messages.
-        part: the position of these values in the example, such as ``"[0]['image']"``; empty for
+        indices: the indices of the examples in the dataset, for error messages.
+        part: the position of the values in each example, such as ``"[0]['image']"``; empty for
             whole examples.
 
     Raises:
@@ -95,7 +95,7 @@ def require_alike(
     part: str,
     error: type[ValueError] = ArgumentError,
 ) -> None:
-    """Check that all properties are equal; if not, raise ``error`` about two examples."""
+    """Check that all properties are equal; if not, raise ``error`` and name two examples."""
     for i, value in enumerate(properties):
         if value != properties[0]:
             raise error(
@@ -105,7 +105,7 @@ def require_alike(
 
 
 def require_parts(example: Collection[Any], indices: Indices, part: str) -> None:
-    """Check that a container is not empty, because its batch would have no length."""
+    """Check that an example is not an empty tuple, list or dictionary, which cannot be stacked."""
     if not example:
         raise ArgumentError(f"DataLoader: {name_of(indices[0], part)} is empty: {example!r}")
 
@@ -125,7 +125,7 @@ def describe_container(x: object) -> str:
 
 
 def kind_of(x: NDArray[Any]) -> str:
-    """Describe the elements of an array: text, dates, times or numbers, which do not mix."""
+    """Describe an element of an array: text, a date, a time or a number."""
     return {"U": "text", "M": "a date", "m": "a time"}.get(x.dtype.kind, "a number")
 
 
@@ -142,7 +142,7 @@ def is_vector(x: object) -> bool:
 
 
 def rebuild(container: Sequence[Any], parts: list[Any]) -> Any:
-    """Return a tuple, named tuple or list of the parts, of the type of ``container``."""
+    """Return the parts in a new tuple, named tuple or list of the same type as ``container``."""
     if hasattr(container, "_fields"):
         return type(container)(*parts)
     return parts if isinstance(container, list) else tuple(parts)
@@ -160,12 +160,12 @@ def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
 
 
 def examples_of(dataset: Any, indices: Indices) -> list[Any]:
-    """Return examples by index; errors name the example."""
+    """Return the examples at ``indices``; an error message names the example that failed."""
     examples = []
     for i in indices:
         try:
             examples.append(dataset[int(i)])
-        except StopIteration as error:  # uncaught, it would end the loop
+        except StopIteration as error:  # else StopIteration would end the loop
             raise RuntimeError(f"DataLoader: example {i} raised StopIteration") from error
         except Exception as error:
             with suppress(Exception):  # `add_note` fails for some exception classes

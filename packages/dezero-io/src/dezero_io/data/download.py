@@ -17,7 +17,7 @@ from ..weights.files import atomic_file, open_regular
 
 
 def data_folder() -> Path:
-    """Return the folder of datasets: ``DEZERO_DATA`` if set, else the cache folder."""
+    """Return the folder of datasets: the variable ``DEZERO_DATA`` if set, else the cache folder."""
     chosen = os.environ.get("DEZERO_DATA")
     return Path(chosen).expanduser() if chosen else cache_folder()
 
@@ -30,12 +30,12 @@ def cache_folder() -> Path:
 
 
 def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
-    """Return the path of a published file; download it if neither folder has it.
+    """Return the path of a published file; download the file if it is not on this machine.
 
     Args:
         name: a path below `data_folder`, such as ``mnist/t10k-labels-idx1-ubyte.gz``.
         group: the names of all files of the dataset, for the error message.
-        mirrors: addresses of folders, tried in order; the file name is appended.
+        mirrors: URLs of folders, tried in order; the name of the file is appended to each URL.
 
     Raises:
         DataMissing: no mirror has the file; the message names the folder and all files.
@@ -50,7 +50,7 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
         try:
             download(mirror + target.name, target)
             return target
-        except (OSError, ValueError) as error:  # the errors of requests are OSErrors
+        except (OSError, ValueError) as error:  # requests raises OSErrors
             failures.append(f"{mirror}: {type(error).__name__}")
     raise DataMissing(
         f"{target.name} is not in {target.parent} and cannot be downloaded "
@@ -63,7 +63,8 @@ def download(url: str, target: Path, sha256: str | None = None) -> None:
     """Download a file with a progress bar; if it fails, leave no partial file.
 
     Raises:
-        DataDamaged: the download does not have the checksum ``sha256``; an earlier file stays.
+        DataDamaged: the download does not have the checksum ``sha256``; an existing file does not
+            change.
     """
     import pooch
     from tqdm import tqdm
@@ -87,13 +88,13 @@ def download(url: str, target: Path, sha256: str | None = None) -> None:
 
 
 def copy_local(url: str, file: IO[bytes]) -> None:
-    """Copy the contents of a ``file:`` address into an open file.
+    """Copy the contents of the file at a ``file:`` URL into an open file.
 
     Raises:
         ValueError: the file is on another machine, or is a folder or a pipe.
         OSError: the file cannot be read.
     """
-    from urllib.request import url2pathname  # here, as it loads http and ssl
+    from urllib.request import url2pathname  # imported here because it loads http and ssl
 
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
@@ -109,20 +110,21 @@ def sha256_of(file: IO[bytes]) -> str:
 
 
 def get_file(url: str, file_name: str | None = None, *, sha256: str | None = None) -> str:
-    """Return the path of a file in `cache_folder`, downloaded if it is not there (book step 51).
+    """Return the path of a file in `cache_folder`; download the file if needed (book step 51).
 
     Args:
         url: an ``https``, ``http`` or ``file`` address.
-        file_name: the name of the stored file. If None, it is the last part of the address with
-            its query, so addresses that differ only in the query have different names.
+        file_name: the name of the stored file. If None, the name is the last part of the URL,
+            including the query, so the files of two URLs with different queries have different
+            names.
         sha256: the expected SHA-256, 64 hexadecimal digits. A download is checked before it is
-            stored. An existing file is checked too, and downloaded again if its SHA-256 differs.
-            If None, nothing is checked.
+            stored. An existing file is checked too, and downloaded again if its SHA-256 is wrong.
+            If ``sha256`` is None, nothing is checked.
 
     Raises:
         ArgumentError: ``url`` is not an https, http or file address; the name is empty or leads
             out of the folder; ``sha256`` is not a SHA-256.
-        DataDamaged: the download has another SHA-256; an earlier file stays.
+        DataDamaged: the SHA-256 of the download is wrong; an existing file does not change.
         DataMissing: the file cannot be downloaded.
     """
     last = last_part(url)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # loaders.py imports this file
+if TYPE_CHECKING:  # avoid a cycle: loaders.py imports this module
     from .loaders import DataLoader
 
 
 @dataclass(eq=False)
 class Epoch:
-    """Store the order of one pass over a dataset, and the position in it.
+    """Store the order of one pass over a dataset, and the current position in the order.
 
     Attributes:
         index: the indices of the examples in the order of the pass, int64 of shape (N,).
@@ -34,10 +34,10 @@ class Epoch:
 
 
 class Passes:
-    """Record the passes over one loader; a checkpoint stores the current one.
+    """Record the passes over one loader; a checkpoint stores the current pass.
 
     Attributes:
-        in_use: the passes of existing iterators, in the order of their start.
+        in_use: the passes of existing iterators, in the order in which the passes started.
         abandoned: the latest pass whose iterator was deleted early, if no pass is in use.
         resumes: True if the next iterator continues ``abandoned``.
     """
@@ -53,7 +53,7 @@ class Passes:
 
     @property
     def to_continue(self) -> Epoch | None:
-        """Return the pass that the next iterator continues, or None if it starts a new one."""
+        """Return the pass that the next iterator continues, or None if a new pass starts."""
         return self.abandoned if self.resumes else None
 
     def start(self, epoch: Epoch) -> None:
@@ -82,12 +82,12 @@ class Passes:
 class BatchIterator:
     """Iterate over the batches of one epoch; ``iter(loader)`` returns this iterator.
 
-    The iterators of a loader are independent. Each can be a part of a checkpoint: the state of an
-    iterator is the loader's state at the iterator's position.
+    The iterators of a loader are independent. Each iterator can be saved in a checkpoint: the state
+    of an iterator is the loader's state at the iterator's position.
 
     Args:
         loader: the loader of the batches.
-        epoch: the order, and the position at which to begin.
+        epoch: the order of the examples, and the position at which to begin.
     """
 
     def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
@@ -109,7 +109,7 @@ class BatchIterator:
         epoch.iteration += 1
         try:
             return self.loader._load(indices)
-        except StopIteration as error:  # uncaught, it would end the loop
+        except StopIteration as error:  # else StopIteration would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error

@@ -54,7 +54,7 @@ def plain_array(name: str, x: object) -> NDArray[Any]:
 
 def rows(data: Any) -> Any:
     """Convert NumPy and pandas data, so that ``data[i]`` is a row; return other data unchanged."""
-    is_pandas = hasattr(data, "iloc")  # data[i] would be a label or a column
+    is_pandas = hasattr(data, "iloc")  # in pandas, data[i] is a label or a column
     return plain_array("Dataset", data) if is_pandas or isinstance(data, np.ndarray) else data
 
 

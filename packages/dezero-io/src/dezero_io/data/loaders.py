@@ -26,16 +26,17 @@ from .resident import ResidentData, fits_in_memory, is_constant
 class DataLoader:
     """Yield the batches of a dataset, in a new order for every loop (book step 50).
 
-    Every ``iter(loader)``, and so every ``for`` loop, starts a new pass. The pass draws its order
-    when it starts, and uses the dataset and ``batch_size`` of that moment. Loops over one loader
-    may be nested, abandoned or interleaved.
+    Every ``iter(loader)``, and so every ``for`` loop, starts a new pass. The order is drawn when
+    the pass starts, from the dataset and ``batch_size`` of that moment. Loops over one loader may
+    be nested, abandoned or interleaved.
 
-    ``next(loader)`` takes batches from one pass that the loader stores. It raises StopIteration
-    after the last batch, and the next call starts a new pass. A ``for`` loop also ends that pass.
+    ``next(loader)`` takes batches from one pass that the loader stores. After the last batch,
+    ``next(loader)`` raises StopIteration, and the next call starts a new pass. A ``for`` loop over
+    the loader also ends the pass of ``next(loader)``.
 
     A checkpoint stores the position of one pass: the latest one that is neither finished nor
-    deleted. If there is none, it stores the position at which the last pass was abandoned, if any.
-    To save another pass, save its iterator instead:
+    deleted. If there is no such pass, the checkpoint stores the position at which the last pass was
+    abandoned, if any. To save another pass, save the iterator of that pass instead:
     ``batches = iter(loader); save_checkpoint(path, loader=batches)``.
 
     Args:
@@ -49,18 +50,19 @@ class DataLoader:
         collate_fn: converts a list of examples to a batch. If None, examples are stacked part by
             part, and the batch has the type of an example: a tuple for tuples, a dictionary for
             dictionaries, one array for arrays.
-        drop_last: omit a last batch of fewer than ``batch_size`` examples (default False).
+        drop_last: omit the last batch if it has fewer than ``batch_size`` examples (default False).
 
     Yields:
-        batches; for pairs, (x, t) with ``batch_size`` rows each, of the dtype of the examples.
+        batches. If the examples are pairs, each batch is a pair (x, t) of arrays with
+        ``batch_size`` rows and the dtype of the examples.
 
     Raises:
         ArgumentError: ``batch_size`` is not an integer of at least 1; ``shuffle``, ``gpu`` or
             ``drop_last`` is not True or False; the dataset is empty, or has no length or no
-            examples at integer indices; examples do not stack (raised by the loop).
+            examples at integer indices; examples cannot be stacked (raised in the loop).
     """
 
-    _hints: ClassVar[Mapping[str, str]] = {}  # hints for keywords that other loaders take
+    _hints: ClassVar[Mapping[str, str]] = {}  # hints for keywords that are not parameters
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Check the keywords before ``__init__`` runs, so that an error can give a hint."""
@@ -139,7 +141,7 @@ class DataLoader:
 
     @property
     def gpu(self) -> bool:
-        """Return whether batches go to the accelerator; setting it chooses the device."""
+        """Return whether batches are copied to the accelerator; can be set to True or False."""
         return self.backend is not None and "accelerator" in get_backend(self.backend).capabilities
 
     @gpu.setter
@@ -160,7 +162,7 @@ class DataLoader:
         return self.max_iter
 
     def reset(self) -> None:
-        """Clear every position: the next loop, or ``next(loader)``, starts a new pass."""
+        """Forget all positions: the next loop, or ``next(loader)``, starts a new pass."""
         self._passes, self._next_batches = Passes(), None
 
     def __iter__(self) -> BatchIterator:
@@ -192,7 +194,7 @@ class DataLoader:
         return Epoch(order, self.batch_size, self.max_iter)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes for a copy of the loader, which has no iterators yet."""
+        """Return the attributes for a copy of the loader; the copy has no iterators."""
         return {**vars(self), "_passes": self._passes.copy(), "_next_batches": None}
 
     def state_dict(self) -> dict[str, Any]:
@@ -222,10 +224,10 @@ class DataLoader:
         self._passes.resume(epoch)
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
-        """Restore the generator; return the position in ``state``, or None between two epochs."""
+        """Restore the generator; return the position in ``state``, or None if no pass was saved."""
         order, iteration = state["index"], int(state["iteration"])
         size = int(state["size"]) if "size" in state else len(order)
-        batch_size = int(state.get("batch_size", self.batch_size))  # missing in old files
+        batch_size = int(state.get("batch_size", self.batch_size))  # not in old checkpoints
         if size != self.data_size:
             raise WeightsError(f"the saved order has {size} examples, the dataset {self.data_size}")
         if iteration > 0 and batch_size != self.batch_size:
@@ -294,8 +296,8 @@ class DataLoader:
 
         Args:
             resident: copy the whole transformed dataset to the device once, and gather the batches
-                there. By default, do so if the dataset takes at most half of the device's free
-                memory and its transforms are deterministic.
+                there. By default, True if the dataset takes at most half of the device's free
+                memory and its transforms are deterministic, else False.
 
         Raises:
             ArgumentError: ``resident`` is True, but examples may differ from one pass to the next.
@@ -369,7 +371,7 @@ class SeqDataLoader(DataLoader):
 
 
 def is_order(order: ArrayLike, size: int) -> bool:
-    """Return whether an array contains every integer below ``size`` once."""
+    """Return whether an array contains every integer from 0 to ``size - 1`` exactly once."""
     order = np.asarray(order)
     return order.dtype.kind in "iu" and np.array_equal(np.sort(order), np.arange(size))
 

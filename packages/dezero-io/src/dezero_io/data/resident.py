@@ -1,4 +1,4 @@
-"""Store a whole dataset on a device, and gather its batches there."""
+"""Store a whole dataset on a device, and gather batches on that device."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ResidentData:
         self._name, self._source = name, source_of(dataset)
 
     def is_copy_of(self, dataset: object) -> bool:
-        """Return whether ``dataset`` is the copied one, with the same data and transforms."""
+        """Return whether the copied dataset was ``dataset``, with the same data and transforms."""
         return isinstance(dataset, Dataset) and all(
             a is b for a, b in zip(self._source, source_of(dataset), strict=True)
         )
@@ -68,8 +68,8 @@ def is_constant(dataset: object) -> bool:
 def fits_in_memory(dataset: Dataset, backend: ArrayBackend) -> bool:
     """Return whether a dataset takes at most half of the device's free memory.
 
-    The size is estimated from the first example. The other half is left for the model; the
-    fraction is not tuned.
+    The size of the dataset is estimated from the first example. Half of the memory is left for the
+    model; this fraction is not tuned.
     """
     memory = backend.memory()
     if memory is None or len(dataset) == 0:

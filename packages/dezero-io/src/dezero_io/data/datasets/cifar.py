@@ -23,7 +23,7 @@ ARCHIVES = {
     "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530",
     "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
 }
-"""The published MD5 of each archive; the binary archives contain no pickles."""
+"""The published MD5 of each binary archive. The binary archives contain no pickles."""
 
 PIXELS = 3 * 32 * 32
 FROM_MINUS_1_TO_1 = Compose([ToFloat(), Normalize(127.5, 127.5)])
@@ -32,8 +32,8 @@ FROM_MINUS_1_TO_1 = Compose([ToFloat(), Normalize(127.5, 127.5)])
 class CIFAR10(ImageDataset):
     """Load 60,000 colour images of 32x32 pixels in ten classes (Krizhevsky, 2009).
 
-    The archive ``cifar-10-binary.tar.gz`` is searched for in the folder ``cifar`` of
-    `data_folder`, then of the cache folder, and downloaded if neither has it.
+    The archive ``cifar-10-binary.tar.gz`` is searched for in the folder ``cifar`` of `data_folder`,
+    then of `cache_folder`, and downloaded if neither folder contains the file.
 
     Args:
         train: True for the 50,000 training images (default), False for the 10,000 test images.
@@ -70,8 +70,8 @@ class CIFAR10(ImageDataset):
 class CIFAR100(ImageDataset):
     """Load 60,000 colour images of 32x32 pixels in 100 classes (Krizhevsky, 2009).
 
-    The classes form 20 groups. The archive ``cifar-100-binary.tar.gz`` is searched for and
-    downloaded as for `CIFAR10`.
+    The classes form 20 groups. The archive ``cifar-100-binary.tar.gz`` is found or downloaded as
+    for `CIFAR10`.
 
     Args:
         train, transform, target_transform: as for `CIFAR10`.
@@ -119,7 +119,7 @@ class CIFAR100(ImageDataset):
 
     @classmethod
     def labels(cls, label_type: str = "fine") -> dict[int, str]:
-        """Return the class names by label; with ``"coarse"``, the names of the 20 groups."""
+        """Return a dictionary from labels to names of classes, or of groups if ``"coarse"``."""
         coarse = require_label_type(label_type) == "coarse"
         return dict(enumerate(cls.coarse_names if coarse else cls.names))
 
@@ -132,19 +132,19 @@ def require_label_type(label_type: str) -> str:
 
 
 def images_of(records: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the pixels, the last bytes of each record, in the shape (N, 3, 32, 32)."""
+    """Return the pixels, which are the last bytes of each record, as an array (N, 3, 32, 32)."""
     return np.ascontiguousarray(records[:, -PIXELS:]).reshape(-1, 3, 32, 32)
 
 
 def read_records(archive: str, members: list[str], length: int) -> NDArray[np.uint8]:
-    """Read members of an archive into one array (N, length) of records of ``length`` bytes."""
+    """Read files of an archive into an array (N, length), with one record of bytes per row."""
     path = fetch(f"cifar/{archive}", [archive], MIRRORS)
     require_md5(path, ARCHIVES[archive])
     parts = []
     try:
         with tarfile.open(path, "r:gz") as file:
             for member in members:
-                content = file.extractfile(member)  # into memory; nothing is written
+                content = file.extractfile(member)  # read into memory; no file is written
                 parts.append(b"" if content is None else content.read())
     except (OSError, EOFError, KeyError, tarfile.TarError, zlib.error) as error:
         raise damage_error(path, str(error)) from error

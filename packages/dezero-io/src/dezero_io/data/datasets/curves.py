@@ -18,7 +18,7 @@ class Spiral(Dataset):
 
     Attributes:
         data: shape (300, 2), float32.
-        label: shape (300,), int64 from 0 to 2: the arm.
+        label: shape (300,), int64 from 0 to 2: the index of the arm.
     """
 
     def prepare(self) -> None:
@@ -27,7 +27,7 @@ class Spiral(Dataset):
 
 def get_spiral(train: bool = True) -> tuple[Any, Any]:
     """Return the points, float32 (300, 2), and arms, int64 (300,), of `Spiral` (book step 48)."""
-    # The book draws its points from RandomState.
+    # The book draws the points from RandomState; the same generator gives the same points.
     draw = np.random.RandomState(1984 if train else 2020)
     arm = np.repeat(np.arange(3), 100)
     radius = np.tile(np.arange(100) / 100, 3)
@@ -38,9 +38,10 @@ def get_spiral(train: bool = True) -> tuple[Any, Any]:
 
 
 class SinCurve(Dataset):
-    """Compute one period of a noisy sine, to predict the next value (book step 60).
+    """Compute one period of a noisy sine, as a series to predict (book step 60).
 
-    The test part is a cosine without noise. The noise is drawn from DeZero's generator.
+    The test set is a cosine without noise. The noise of the training set is drawn from DeZero's
+    generator.
 
     Attributes:
         data: shape (999, 1), float64.

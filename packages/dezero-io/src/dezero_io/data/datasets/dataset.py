@@ -22,13 +22,13 @@ class Dataset:
     A subclass sets ``data`` and ``label`` in `prepare`.
 
     Args:
-        train: True for the training part (default), False for the test part.
+        train: True for the training set (default), False for the test set.
         transform: a function applied to each example, or None.
         target_transform: a function applied to each label, or None.
 
     Attributes:
         data: the examples, a NumPy array of shape (N, ...).
-        label: their labels, a NumPy array of shape (N, ...), or None.
+        label: the labels of the examples, a NumPy array of shape (N, ...), or None.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Dataset:
         self.prepare()
 
     def prepare(self) -> None:
-        """Set ``data`` and ``label``; a subclass defines this."""
+        """Set ``data`` and ``label``; a subclass overrides this method."""
 
     def __repr__(self) -> str:
         try:
@@ -60,7 +60,7 @@ class Dataset:
         return len(self.data)
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
-        """Return an example and its label; the label is None if there are no labels.
+        """Return an example and its label; the label is None if the dataset has no labels.
 
         A slice, a list of integers or a mask selects a batch, as `gather` does.
         """
@@ -74,12 +74,12 @@ class Dataset:
     def gather(self, indices: NDArray[Any]) -> tuple[Any, Any]:
         """Return the examples and labels at ``indices``, as arrays.
 
-        Rows of arrays are selected in one step, and transforms with a method ``batch`` are applied
-        to all of them at once. Examples are stacked as in `DataLoader`.
+        Rows of arrays are selected in one step, and a transform with a method ``batch`` is applied
+        to all rows at once. Examples are stacked as in `DataLoader`.
 
         Raises:
             ShapeError: the numbers of labels and examples differ, or two examples differ in shape.
-            ArgumentError: examples differ in type, length or keys; the message names them.
+            ArgumentError: two examples differ in type, length or keys; the message names both.
         """
         is_plain = type(self).__getitem__ is Dataset.__getitem__
         if is_plain and self.label is not None and len(self.label) != len(self.data):
@@ -90,7 +90,7 @@ class Dataset:
             try:
                 return self._gathered(indices)
             except (ArgumentError, ShapeError):
-                pass  # one by one, so that the message names the example
+                pass  # one by one, so that an error message names the example
         batch: tuple[Any, Any] = collate(examples_of(self, indices), indices)
         return batch
 

@@ -14,7 +14,7 @@ from .dataset import Dataset
 class Digits(Dataset):
     """Load 1797 grey images of 8x8 pixels in ten classes (UCI Optical Recognition, 1998).
 
-    The test part is a fifth of each class; ``digits_test.txt`` lists the indices.
+    The test set is a fifth of each class; ``digits_test.txt`` lists the indices of the examples.
 
     Attributes:
         data: shape (N, 64), float32 from 0 to 1; N is 1437 for training, 360 for testing.
@@ -39,6 +39,6 @@ class Digits(Dataset):
 
 
 def _test_indices() -> list[int]:
-    """Return the indices of the examples in the test part."""
+    """Return the indices of the examples in the test set."""
     text = files(__package__).joinpath("digits_test.txt").read_text()
     return [int(line) for line in text.splitlines() if not line.startswith("#")]

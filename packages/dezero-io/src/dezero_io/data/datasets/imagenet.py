@@ -14,22 +14,23 @@ MIRRORS = (
     "238f720ff059c1f82f368259d1ca4ffa5dd8f9f5/",
 )
 LINE = re.compile(r"""[{\s]*(\d+):\s*(['"])(.*)\2\s*[,}]*\s*""")
-"""A line of a Python dictionary: a number, a colon and a quoted name."""
+"""Match a line of a Python dictionary: a number, a colon and a quoted name."""
 
 
 class ImageNet:
-    """Name the classes of ImageNet 2012; the images may not be redistributed."""
+    """Provide the class names of ImageNet 2012; the images may not be redistributed."""
 
     @staticmethod
     def labels() -> dict[int, str]:
-        """Return the 1000 class names, by the class indices of VGG16 and ResNet.
+        """Return a dictionary from the class indices of VGG16 and ResNet to the 1000 class names.
 
-        The file is searched for in the folder ``imagenet`` of `data_folder`, then of the cache
-        folder, and downloaded if neither has it.
+        The file is searched for in the folder ``imagenet`` of `data_folder`, then of
+        `cache_folder`, and downloaded if neither folder contains the file.
 
         Raises:
             DataMissing: the file is in neither folder, and cannot be downloaded.
-            DataDamaged: a line is not a number and a name, or there are not 1000 of them.
+            DataDamaged: a line is not a number and a name, or the file does not name classes 0 to
+                999.
         """
         path = fetch(FILE, [FILE], MIRRORS)
         lines = path.read_text("utf-8", errors="replace").splitlines()

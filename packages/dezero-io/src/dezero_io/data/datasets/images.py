@@ -23,7 +23,7 @@ class ImageDataset(Dataset):
 
     @classmethod
     def labels(cls) -> dict[int, str]:
-        """Return the names of the classes, by label (book step 51)."""
+        """Return a dictionary from labels to class names (book step 51)."""
         return dict(enumerate(cls.names))
 
     def show(self, row: int = 10, col: int = 10) -> Any:

@@ -53,13 +53,14 @@ FILES = {
 class MNIST(ImageDataset):
     """Load 70,000 grey images of 28x28 pixels in ten classes (LeCun et al.; book step 51).
 
-    The files are searched for in the folder ``mnist`` of `data_folder`, then of the cache folder,
-    and downloaded if neither has them. The SHA-256 of their contents is checked.
+    The files are searched for in the folder ``mnist`` of `data_folder`, then of `cache_folder`, and
+    downloaded if neither folder contains the files. The SHA-256 of every decompressed file is
+    checked.
 
     Args:
         train: True for the 60,000 training images (default), False for the 10,000 test images.
-        transform: a function applied to each example; by default it converts to float32 of
-            shape (784,) from 0 to 1. If None, examples are uint8 of shape (1, 28, 28).
+        transform: a function applied to each example; by default it converts to float32 of shape
+            (784,) from 0 to 1. If ``transform`` is None, examples are uint8 of shape (1, 28, 28).
         target_transform: a function applied to each label.
 
     Attributes:

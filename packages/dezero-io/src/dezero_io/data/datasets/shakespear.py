@@ -12,20 +12,21 @@ from .dataset import Dataset
 MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",)
 FILE = "shakespear/input.txt"
 SIZE = 1_115_394
-"""The size of the file in bytes; it is also the number of characters, which are ASCII."""
+"""The size of the file in bytes, and the number of characters, because the file is ASCII."""
 
 
 class Shakespear(Dataset):
     """Load 40,000 lines of Shakespeare, to predict the next character (Karpathy's char-rnn).
 
     The file ``input.txt`` is searched for in the folder ``shakespear`` of `data_folder`, then of
-    the cache folder, and downloaded if neither has it. The training part and the test part are
-    both the whole text.
+    `cache_folder`, and downloaded if neither folder contains the file. The training set and the
+    test set are both the whole text.
 
     Attributes:
         data: shape (N,), int64: the id of each character, in the order of first appearance.
         label: shape (N,), int64: the id of the next character.
-        char_to_id, id_to_char: dictionaries from characters to ids, and back.
+        char_to_id, id_to_char: a dictionary from characters to ids, and a dictionary from ids to
+            characters.
 
     Raises:
         DataMissing: the file is in neither folder, and cannot be downloaded.
@@ -45,4 +46,4 @@ class Shakespear(Dataset):
 
 
 Shakespeare = Shakespear
-"""An alias of `Shakespear`, the book's name, with the usual spelling."""
+"""An alias with the usual spelling; the book spells the name `Shakespear`."""

@@ -1,9 +1,9 @@
 """Transform arrays, one example at a time or a whole batch at once.
 
-A transform is called with one example. If it has a method ``batch``, a loader calls that method
-with many examples, stacked along a new first axis; the result is the same, but faster to compute.
-If the attribute ``constant`` is true, the transform is deterministic, so a loader may transform a
-dataset once and store it on a device.
+A transform is called with one example. If a transform has a method ``batch``, a loader calls that
+method with many examples, stacked along a new first axis. The result is the same as for single
+examples, but faster to compute. If the attribute ``constant`` of a transform is true, the transform
+is deterministic, so a loader may transform a dataset once and store it on a device.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Compose:
 
 
 def apply_to_batch(transform: Callable[[Any], Any] | None, xs: NDArray[Any]) -> Any:
-    """Transform a batch (B, ...) at once if ``transform`` has ``batch``, else one by one."""
+    """Transform a batch (B, ...) at once if ``transform`` has ``batch``, else each example."""
     if transform is None:
         return xs
     if hasattr(transform, "batch"):
@@ -74,7 +74,7 @@ class Flatten:
 
 
 class AsType:
-    """Convert an array to another dtype; integer dtypes drop fractions.
+    """Convert an array to another dtype; conversion to an integer dtype drops fractions.
 
     Args:
         dtype: a NumPy dtype or its name (default float32); the result has native byte order.
@@ -103,7 +103,7 @@ def cast_array(name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]
         raise ArgumentError(f"{name}: complex numbers do not fit in {dtype}; take x.real or abs(x)")
     if dtype.kind in "iu" and x.size and not np.can_cast(x.dtype, dtype, "safe"):
         low, high, limits = x.min().item(), x.max().item(), np.iinfo(dtype)
-        if not (limits.min - 1 < low and high < limits.max + 1):  # refuses NaN too
+        if not (limits.min - 1 < low and high < limits.max + 1):  # False for NaN too
             raise ArgumentError(f"{name}: numbers from {low} to {high} do not fit in {dtype}")
     return x.astype(dtype)
 
@@ -126,8 +126,9 @@ class ToInt(AsType):
 class Normalize:
     """Compute (x - mean) / std in floating point.
 
-    The result has the dtype of a floating input; float16 is computed in float32. For integers and
-    booleans it is float32, computed in float64 if they have 32 bits or more.
+    For a floating-point input, the result has the dtype of the input; float16 is computed in
+    float32. For an integer or boolean input, the result is float32; integers of 32 bits or more are
+    computed in float64.
 
     Args:
         mean, std: a number; one number per channel (the first axis of an example); or an array

@@ -55,7 +55,7 @@ def to_8_bits(name: str, image: Image) -> Any:
     if image.mode.startswith("I"):
         return to_16_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # as Pillow's warning advises
+        return image.convert("RGBA")  # a warning of Pillow recommends this
     return image
 
 
@@ -131,7 +131,7 @@ class Resize:
 
 
 class CenterCrop:
-    """Crop the centre of an image; if it is too small, pad it with black.
+    """Crop the centre of an image; if the image is too small, pad it with black.
 
     Args:
         size: an integer, or a pair (width, height).
@@ -154,9 +154,9 @@ class CenterCrop:
 class ToArray:
     """Convert an image to an array (C, H, W) with values from 0 to 255; return arrays unchanged.
 
-    The channels are those of the image's mode. Black and white (mode 1) are 0 and 255. 16-bit
-    greyscale is scaled by 255/65535, and rounded for integer dtypes only. The values of mode F do
-    not change.
+    The array has the channels of the image's mode. In mode 1, black becomes 0 and white becomes
+    255. 16-bit greyscale is scaled by 255/65535, and rounded for integer dtypes only. The values of
+    mode F do not change.
 
     Args:
         dtype: a NumPy dtype or its name (default float32).
@@ -220,7 +220,7 @@ class ToPIL:
 
 
 class RandomHorizontalFlip:
-    """Mirror an image, or an array (..., W), left to right with probability ``p``.
+    """Flip an image, or an array (..., W), from left to right with probability ``p``.
 
     Args:
         p: the probability, from 0 to 1 (default 0.5).
@@ -244,7 +244,7 @@ class RandomHorizontalFlip:
 
 
 def width_and_height(name: str, size: int | Iterable[int]) -> tuple[int, int]:
-    """Return ``size`` as a pair of integers of at least 1; one integer is used for both."""
+    """Return ``size`` as a pair of integers of at least 1; a single integer is used twice."""
     try:
         width, height = map(index, size if isinstance(size, Iterable) else (size, size))
     except (TypeError, ValueError):
