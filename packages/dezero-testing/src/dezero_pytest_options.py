@@ -1,7 +1,7 @@
 """Add the conformance kit's options to pytest.
 
-If dezero-testing is installed, every pytest run imports this module. Therefore it is outside the
-package, and does not import DeZero.
+If dezero-testing is installed, every pytest run imports this module. Therefore this module is
+outside the package, and does not import DeZero.
 """
 
 from __future__ import annotations

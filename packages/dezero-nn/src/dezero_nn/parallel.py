@@ -7,15 +7,17 @@ images, and the threads wait for each other once, at the end:
       images   [ first half ]  ->  this thread          matmul, copy, matmul, ...
                [ second half ] ->  a worker             matmul, copy, matmul, ...
 
-The thread count is that of the last ``set_num_threads``, else ``DEZERO_NUM_THREADS``, else that of
-NumPy's BLAS. Work is split only if BLAS is OpenBLAS, whose thread count DeZero can set.
+The thread count is the argument of the last ``set_num_threads``, else ``DEZERO_NUM_THREADS``, else
+the thread count of NumPy's BLAS. Work is split only if BLAS is OpenBLAS, whose thread count DeZero
+can set.
 
-A call returns the same bits each time, whatever other threads of the program do. Float32 sums
-depend on how they are split and on how many threads BLAS has. Both follow from the shape, from
-`get_num_threads` and, for matmuls, from whether this thread has split work before. If the workers
-are busy with another call, this thread computes all parts, one after another.
+A call with equal arguments returns the same bits each time, whatever other threads of the program
+do. Float32 sums depend on how the work is split and on how many threads BLAS uses. DeZero chooses
+the split and BLAS's thread count only from the shape, from `get_num_threads` and, for matmuls, from
+whether this thread has split work before. If the workers are busy with another call, this thread
+computes all parts, one after another.
 
-The functions in `__all__` are public for other packages.
+Other packages may use the functions in `__all__`.
 """
 
 from __future__ import annotations
@@ -45,15 +47,16 @@ __all__ = [
 T = TypeVar("T")
 
 MIN_PARALLEL_WORK = 1 << 17
-"""Maximum multiply-adds of a call that is never split and does not set BLAS's thread count.
-OpenBLAS uses one thread up to 2^18 multiply-adds of a matmul and 10^4 elements of a dot product,
-which the callers count as 16 multiply-adds each. Doubling this limit would let the bits of a dot
-product depend on other threads; halving it costs smaller calls about 3 us for a lock."""
+"""A call with at most this many multiply-adds is never split, and does not set BLAS's thread count.
+OpenBLAS uses one thread for a matmul of up to 2^18 multiply-adds, and for a dot product of up to
+10^4 elements. Callers count each element of a dot product as 16 multiply-adds. Doubling this limit
+would let the bits of a dot product depend on other threads; halving it costs smaller calls about 3
+us for a lock."""
 
 MIN_PART_WORK = 1e7
 """Minimum multiply-adds of a part: about 0.2 ms on one AVX-512 core, while waking a worker takes
-0.1 ms. An estimate: with twice this value, calls of 0.4 to 0.8 ms leave the second core idle; with
-half of it, calls of 0.2 ms take as long on two threads as on one."""
+0.1 ms. This value is an estimate: with twice the value, calls of 0.4 to 0.8 ms leave the second
+core idle; with half of it, calls of 0.2 ms take as long on two threads as on one."""
 
 _chosen: int | None = None
 _workers: list[Worker] = []
@@ -93,12 +96,12 @@ def get_num_threads() -> int:
 def parallel_for(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
     """Run ``job(part)`` on consecutive parts of ``range(count)`` in parallel.
 
-    The number of parts depends only on the arguments and on `get_num_threads`. While the parts
-    run, BLAS has one thread. A part that calls `parallel_for` again is not split further.
+    The number of parts depends only on the arguments and on `get_num_threads`. While the parts run,
+    BLAS has one thread. If a part calls `parallel_for` again, that call is not split.
 
     Args:
         count: the number of items, such as images.
-        work: the total cost in multiply-adds; little work gives one part.
+        work: the total cost in multiply-adds; cheap work is not split.
         job: called once for each part; it should release the GIL for most of its time.
 
     Returns:
@@ -121,7 +124,7 @@ def parallel_for(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
 
 
 class History(local):
-    """A record of what the current thread has done."""
+    """Record for each thread whether it has split work."""
 
     has_split_work = False
 
@@ -146,7 +149,7 @@ def split_range(count: int, parts: int) -> list[slice]:
 
 
 def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
-    """Run each part in its own thread, or all in this thread if another call uses the workers."""
+    """Run each part in its own thread, or all parts in this thread if the workers are busy."""
     if len(parts) == 1 or not _workers_in_use.acquire(blocking=False):
         return [job(part) for part in parts]
     try:
@@ -157,7 +160,7 @@ def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
         try:
             first = job(parts[0])
         finally:
-            others = [wait() for wait in waits]  # no part outlives the call
+            others = [wait() for wait in waits]  # so that no part outlives the call
         for _, error in others:
             if error is not None:
                 raise error
@@ -169,8 +172,8 @@ def run_parts(parts: list[slice], job: Callable[[slice], T]) -> list[T]:
 class Worker:
     """Run jobs one after another in a daemon thread.
 
-    Ctrl-C can interrupt Python code anywhere, which can leave the queues of
-    ``concurrent.futures`` locked. ``SimpleQueue`` is written in C and has no such state.
+    Ctrl-C can interrupt Python code anywhere, which can leave the queues of ``concurrent.futures``
+    locked. ``SimpleQueue`` is written in C, so Ctrl-C cannot leave it locked.
     """
 
     def __init__(self) -> None:
@@ -190,7 +193,7 @@ class Worker:
                 answer.put((job(), None))
             except BaseException as error:
                 answer.put((None, error))
-            del job, answer  # otherwise their arrays would live until the next job
+            del job, answer  # otherwise the job's arrays would live until the next job
 
 
 def start_workers(count: int) -> list[Worker]:

@@ -13,11 +13,11 @@ Shape = tuple[int, ...]
 
 
 def pair(x: Any, name: str = "pair") -> Pair:
-    """Return ``x`` as (height, width); one integer is used for both (book step 57).
+    """Return ``x`` as (height, width); a single integer is used for both (book step 57).
 
     Args:
         x: an integer, or a list, tuple or array of two integers.
-        name: the op and its parameter, for the error message.
+        name: the names of the op and its parameter, for the error message.
 
     Raises:
         ArgumentTypeError: ``x`` is neither an integer nor two integers.
@@ -45,7 +45,7 @@ def window_settings(
 
 
 DENSE: Pair = (1, 1)
-"""The stride or dilation of windows without gaps."""
+"""A stride or dilation of 1 along both axes."""
 
 
 class ConvParams(NamedTuple):
@@ -88,14 +88,14 @@ def get_deconv_outsize(
 ) -> int:
     """Return the length of the shortest axis into which ``input_size`` windows fit.
 
-    The inverse of `get_conv_outsize`.
+    This function is the inverse of `get_conv_outsize`.
 
     Args:
         input_size: the number of windows.
         kernel_size, stride, pad, dilation: as for `get_conv_outsize`.
 
     Raises:
-        ArgumentError: as `get_conv_outsize`.
+        ArgumentError: as for `get_conv_outsize`.
     """
     require_settings(kernel_size, stride, pad, dilation)
     return stride * (input_size - 1) + dilation * (kernel_size - 1) + 1 - 2 * pad
@@ -110,7 +110,7 @@ def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> 
         )
 
 
-@lru_cache(4096)  # a training step repeats the same shapes
+@lru_cache(4096)  # cached, because every training step has the same shapes
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:
@@ -118,7 +118,7 @@ def window_counts(
 
     Raises:
         ShapeError: the shape does not have four axes, or no window fits.
-        ArgumentError: as `get_conv_outsize`.
+        ArgumentError: as for `get_conv_outsize`.
     """
     if len(shape) != 4:
         raise ShapeError(f"images have the shape (N, C, H, W), got {tuple(shape)}")
@@ -133,7 +133,7 @@ def window_counts(
 
 
 class ConvShapes(NamedTuple):
-    """The shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), and parameters."""
+    """Shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), with the parameters."""
 
     x: Shape
     W: Shape
@@ -157,7 +157,7 @@ class ConvShapes(NamedTuple):
 
     @property
     def multiply_adds(self) -> int:
-        """Return the multiply-adds of the convolution, or of either gradient: they are equal."""
+        """Return the multiply-adds of the convolution; each of its two gradients takes as many."""
         OC, C, KH, KW = self.W
         return self.positions * OC * C * KH * KW
 

@@ -1,7 +1,7 @@
 """Convolve with oneDNN in its layout with channels in blocks of 16.
 
 Channels are padded to a multiple of 16, so one channel costs as much as sixteen. Groups of 16, 8 or
-4 channels are fast. So are depthwise convolutions of at least 16 channels.
+4 channels and depthwise convolutions of at least 16 channels are fast.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ ORDER = Order.BLOCKED
 # Costs are single-core nanoseconds on AVX-512, fitted to 280 random shapes (docs/performance.md).
 
 MULTIPLY_ADD = 0.0183
-"""Cost of a multiply-add; those of padded channels count too. Estimated effect of an error of a
-factor of two: up to 1.6 times the best time."""
+"""Cost of a multiply-add; multiply-adds of padded channels count too. If this constant is wrong by
+a factor of two, a convolution takes an estimated 1.6 times the best time at most."""
 
 REORDER = 0.5
-"""Cost of reordering an element of images, outputs or filters to another layout. Estimated effect
-of an error of a factor of two: up to 1.3 times the best time, for few channels."""
+"""Cost of reordering an element of images, outputs or filters to another layout. If this constant
+is wrong by a factor of two, a convolution with few channels takes an estimated 1.3 times the best
+time at most."""
 
 CALL = 10_000
-"""Cost of a call. Estimated effect of an error of a factor of two: less than 10 %, for very small
-convolutions only."""
+"""Cost of calling oneDNN once. If this constant is wrong by a factor of two, very small
+convolutions take an estimated 10 % more time at most."""
 
 WIDTHS = {"y": (16, 8, 4), "x": (16, 8, 4), "W": (16, 8)}
-"""Numbers of channels in a group for which oneDNN is fast, by the part that is computed."""
+"""Group sizes, in channels, for which oneDNN computes the output or a gradient fast."""
 
 
 def sixteens(channels: int) -> int:
-    """Return ``channels`` rounded up to a multiple of 16, as oneDNN pads them."""
+    """Return ``channels`` rounded up to a multiple of 16, as oneDNN pads channels."""
     return -(-channels // 16) * 16
 
 
@@ -83,7 +84,7 @@ def supports_depthwise(parts: str, shapes: ConvShapes) -> bool | str:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
+    """Estimate the single-core ns to compute the output ``"y"`` or gradient ``"x"`` or ``"W"``."""
     (N, C, H, W), (OC, *_), (*_, groups) = shapes
     multiply_adds: float = shapes.multiply_adds
     if is_depthwise(shapes):
@@ -92,7 +93,7 @@ def cost(part: str, shapes: ConvShapes) -> float:
     elif groups > 1:
         multiply_adds *= 16 / (width(part, shapes) or 1)
     else:
-        first = C if C < 16 and part != "x" else sixteens(C)  # oneDNN pads few channels only for x
+        first = C if C < 16 and part != "x" else sixteens(C)  # C < 16 is padded only for gx
         multiply_adds *= first * sixteens(OC) / (C * OC)
         C, OC = first, sixteens(OC)
     reordered = REORDER * (N * C * H * W + OC * shapes.positions)
@@ -100,7 +101,7 @@ def cost(part: str, shapes: ConvShapes) -> float:
 
 
 def call_cost(part: str, shapes: ConvShapes, reordered: float) -> float:
-    """Return the nanoseconds of reordering and of the call; 1x1 filters do not reorder images."""
+    """Estimate the single-core time, in ns, of reordering arrays and of calling oneDNN."""
     OC, C, KH, KW = shapes.W
     if KH == KW == 1 and part != "W":
         reordered = 0

@@ -1,7 +1,7 @@
 """Convolve with oneDNN in its channels-last layout.
 
 oneDNN computes the channels of the result sixteen at a time, and sums over the other channels one
-by one. So it pads fewer channels than in blocks of 16, but reordering takes longer.
+by one. So this layout pads fewer channels than blocks of 16, but reordering takes longer.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from .conv_operations import Order
 ORDER = Order.CHANNELS_LAST
 
 SLOWER_REORDER = 1.8
-"""Cost of reordering an element to channels last, as a multiple of `REORDER`. Fitted like the
-constants in `blocked`. Estimated effect of an error of a factor of two: up to 1.2 times the best
-time, for few channels."""
+"""Cost of reordering an element to channels last, as a multiple of `REORDER`. This constant is
+fitted like those in `blocked`. If it is wrong by a factor of two, a convolution with few channels
+takes an estimated 1.2 times the best time at most."""
 
 
 def supports(parts: str, shapes: ConvShapes) -> bool | str:
@@ -54,7 +54,7 @@ def supports(parts: str, shapes: ConvShapes) -> bool | str:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core nanoseconds of the part ``"y"``, ``"x"`` or ``"W"``."""
+    """Estimate the single-core ns to compute the output ``"y"`` or gradient ``"x"`` or ``"W"``."""
     (N, C, H, W), (OC, *_), _ = shapes
     multiply_adds: float = shapes.multiply_adds
     written = (C if part == "x" else OC) if is_depthwise(shapes) else channels_written(part, shapes)
@@ -64,7 +64,7 @@ def cost(part: str, shapes: ConvShapes) -> float:
 
 
 def channels_written(part: str, shapes: ConvShapes) -> int:
-    """Return the number of channels in a group of the result."""
+    """Return the number of channels in each group of the result."""
     return shapes.W[1] if part == "x" else shapes.W[0] // shapes.params.groups
 
 

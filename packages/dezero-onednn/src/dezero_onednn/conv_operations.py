@@ -46,7 +46,7 @@ def geometry(shapes: ConvShapes, order: Order) -> Any:
     stride, pad, dilation, groups = shapes.params
     images = channels_last if order is Order.CHANNELS_LAST else open_layout
     if shapes.kernel == (1, 1):
-        images = layout  # no other layout is faster
+        images = layout  # for 1x1 filters, no layout is faster than C order
     gaps = integers([steps - 1 for steps in dilation])
     filters = open_layout(grouped(shapes.W, groups))
     layouts = images(shapes.x), filters, images(output_shape(shapes))

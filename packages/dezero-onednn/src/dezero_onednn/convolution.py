@@ -23,9 +23,9 @@ from .layouts import contiguous
 from .library import one_thread
 
 BLOCK = 800_000
-"""Elements of images and outputs in a block, chosen to fit in the cache. A block has at least four
-times as many elements as the filters, because these are reordered for every block. Estimated effect
-of halving or doubling it with 2 MB of L2: up to 5 % more time."""
+"""Number of elements in a block of images and outputs, chosen to fit in the cache. A block has at
+least four times as many elements as the filters, because the filters are reordered for every block.
+With 2 MB of L2 cache, half or twice this value takes an estimated 5 % more time at most."""
 
 
 def convolve(
@@ -104,7 +104,7 @@ def both_gradients(
 
 
 def count_units(shapes: ConvShapes, channels: int) -> int:
-    """Return the number of images; if it is 1, of groups; if that is 1 too, ``channels``."""
+    """Return the number of units to split: images, else groups of one image, else ``channels``."""
     images, groups = shapes.x[0], shapes.params.groups
     return images if images > 1 else groups if groups > 1 else channels
 
@@ -165,7 +165,7 @@ def part_filter_gradient(
 def block_gradients(
     gy: NumPyArray, x: NumPyArray, gx: NumPyArray, W: NumPyArray, params: ConvParams, order: Order
 ) -> NumPyArray:
-    """Write the input gradient of one block to ``gx``; return its weight gradient."""
+    """Write the input gradient of one block to ``gx``; return the block's weight gradient."""
     shapes, gW = ConvShapes(x.shape, W.shape, params), np.empty(W.shape, W.dtype)
     of_W, of_x = backward_W(shapes, order), backward_x(shapes, order)
     (first, images), (second, filters) = of_W.inputs, of_x.inputs
@@ -177,13 +177,13 @@ def block_gradients(
 
 
 def blocks(x: NumPyArray, y: NumPyArray, filters: int) -> list[slice]:
-    """Split the batch into equal blocks of about `BLOCK` elements; filters have ``filters``."""
+    """Split the batch into equal blocks of about `BLOCK` elements, or more for large filters."""
     count = (x.size + y.size) // max(BLOCK, 4 * filters)
     return split_range(len(x), max(1, min(len(x), count)))
 
 
 def add_up(parts: Iterable[NumPyArray]) -> NumPyArray:
-    """Add all parts to the first in place, and return it."""
+    """Add all arrays to the first array in place, and return the sum."""
     first, *others = parts
     for other in others:
         first += other

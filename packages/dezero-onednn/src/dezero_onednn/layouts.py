@@ -14,7 +14,7 @@ from dezero_core.pointers import address_of, has_layout
 from .library import Handle, library
 
 FLOAT32, ANY_LAYOUT, LAYOUT_OF_ARGUMENT = 3, 1, 255
-"""oneDNN's enum values: the dtype, "any layout", and the query for the layout that it chose."""
+"""oneDNN's enum values: the dtype float32, "any layout", and the query for an argument's layout."""
 
 ALIGNMENT = 64
 """Bytes of a cache line, to which arrays are aligned."""
@@ -35,7 +35,7 @@ def covers(*arrays: np.ndarray) -> bool:
 
 
 def contiguous(x: np.ndarray) -> np.ndarray:
-    """Return ``x`` if it is aligned float32 in C order, else a copy that is."""
+    """Return ``x`` if it is aligned float32 in C order, else a copy with these properties."""
     return x if has_layout(x, F4, x.shape) else np.array(x, F4, order="C", subok=False)
 
 
@@ -65,7 +65,7 @@ def open_layout(shape: Shape) -> Handle:
 
 
 def required_layout(description: Handle, argument: int) -> c_void_p:
-    """Return the layout that an operation requires of an argument; ``description`` owns it."""
+    """Return the required layout of an operation's argument; ``description`` owns the layout."""
     query = c_int(LAYOUT_OF_ARGUMENT), c_int(argument)
     return c_void_p(library().dnnl_primitive_desc_query_md(description, *query))
 

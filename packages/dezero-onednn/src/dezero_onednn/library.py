@@ -1,7 +1,8 @@
 """Load oneDNN, raise its errors as exceptions, and limit it to one thread.
 
-oneDNN is a shared library with a C interface of opaque handles. `call` calls its functions, except
-those that run in every op. A `Handle` destroys its object when Python frees it.
+oneDNN is a shared library with a C interface of opaque handles. `call` calls the functions of
+oneDNN, except those that run in every op. A `Handle` owns a oneDNN object, and destroys the object
+when Python frees the handle.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ERRORS = {
     6: "not required",
 }
 SYMBOLS = ("dnnl_memory_desc_create_with_strides", "omp_set_num_threads")
-"""A function that oneDNN has from version 3 on, and one that only OpenMP builds link."""
+"""A function added in oneDNN 3, and a function that only OpenMP builds contain."""
 
 
 @once
@@ -61,7 +62,7 @@ def path_in_wheel() -> str | None:
 def library() -> ctypes.PyDLL:
     """Load oneDNN for calls that hold the GIL.
 
-    These calls take about a microsecond, less than getting the GIL back after releasing it.
+    Such a call takes about a microsecond; releasing the GIL and getting it back takes longer.
 
     Raises:
         PluginError: oneDNN cannot be loaded, is not version 3, or was not built for OpenMP.
@@ -81,7 +82,7 @@ def library() -> ctypes.PyDLL:
 
 @once
 def execute() -> Any:
-    """Return oneDNN's function that runs a primitive; its calls release the GIL."""
+    """Return oneDNN's function that runs a primitive; the function releases the GIL."""
     function = ctypes.CDLL(path()).dnnl_primitive_execute
     function.argtypes = (c_void_p, c_void_p, c_int, c_void_p)
     return function
@@ -108,7 +109,7 @@ class Handle:
     Args:
         kind: the type of the object, as in ``dnnl_<kind>_destroy``.
         create: the name of the function that creates the object, without ``dnnl_``.
-        arguments: the arguments of that function after the first, the address of the handle.
+        arguments: the arguments of that function, except the first (the handle's address).
     """
 
     def __init__(self, kind: str, create: str, *arguments: Any) -> None:
@@ -127,7 +128,7 @@ class Handle:
 
 @once
 def engine() -> Handle:
-    """Return the CPU engine. All threads share it, because it must outlive the objects it makes."""
+    """Return the CPU engine, which all threads share because it must outlive all oneDNN objects."""
     return Handle("engine", "engine_create", c_int(CPU), c_size_t(0))
 
 
@@ -135,8 +136,8 @@ def engine() -> Handle:
 def one_thread() -> Iterator[None]:
     """Return a context manager in which oneDNN uses only the calling thread.
 
-    OpenMP stores its thread count per thread, so other threads keep theirs. DeZero's own threads
-    split the batch instead.
+    OpenMP stores its thread count per thread, so the counts of other threads do not change.
+    DeZero's own threads split the batch instead.
     """
     found = library()
     before = found.omp_get_max_threads()

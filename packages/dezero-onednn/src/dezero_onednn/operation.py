@@ -38,7 +38,7 @@ class CArgument(ctypes.Structure):
 
 
 def describe(operation: str, *arguments: Any) -> Handle:
-    """Return the primitive descriptor of an operation; each call passes scratch memory to it."""
+    """Return the primitive descriptor of an operation whose calls pass scratch memory."""
     attributes = Handle("primitive_attr", "primitive_attr_create")
     call("primitive_attr_set_scratchpad_mode", attributes, c_int(SCRATCHPAD_BY_CALLER))
     return Handle("primitive_desc", f"{operation}_primitive_desc_create", *arguments, attributes)
@@ -49,7 +49,8 @@ class Slot(NamedTuple):
 
     Attributes:
         layout: the layout that oneDNN reads or writes.
-        shape, dtype: of the NumPy array, which is one-dimensional uint8 for an internal layout.
+        shape, dtype: the shape and dtype of the NumPy array; for an internal layout, the array is
+            one-dimensional uint8.
         is_output: whether oneDNN writes to the array.
     """
 
@@ -69,7 +70,7 @@ class Primitive:
 
     Args:
         description: oneDNN's primitive descriptor.
-        slots: slots by argument index, in the order of the arrays in a call.
+        slots: a dictionary from argument indices to slots, in the order of the arrays in a call.
     """
 
     def __init__(self, description: Handle, slots: dict[int, Slot]) -> None:
@@ -88,7 +89,7 @@ class Primitive:
         self.addresses = [0] * len(numbers)  # the arrays of the last call
 
     def __call__(self, *arrays: np.ndarray) -> None:
-        """Run on arrays, in the order of the slots.
+        """Run the primitive on arrays, given in the order of the slots.
 
         Raises:
             ShapeError, UnsupportedType: an array does not fit its slot.
@@ -117,8 +118,9 @@ class ArraySpec(NamedTuple):
 
     Attributes:
         shape: the shape of the array in C order.
-        layout: its layout as oneDNN's descriptor, or None for bytes in an internal layout.
-        starts_at_zero: whether to fill it with zeros first, because the operation adds to it.
+        layout: oneDNN's descriptor of the layout, or None for bytes in an internal layout.
+        starts_at_zero: whether to fill the array with zeros first, because the operation adds to
+            the array.
     """
 
     shape: Shape
@@ -127,11 +129,11 @@ class ArraySpec(NamedTuple):
 
 
 INTERNAL = ArraySpec((), None)
-"""Bytes that only oneDNN reads, such as a workspace."""
+"""The specification of an array that only oneDNN reads, such as a workspace."""
 
 
 def c_order(shape: Shape, seen_as: Shape | None = None) -> ArraySpec:
-    """Describe an array in C order for oneDNN, which may use the other axes ``seen_as``."""
+    """Describe an array in C order to oneDNN, with the shape ``seen_as`` if one is given."""
     return ArraySpec(shape, layout(seen_as or shape))
 
 
@@ -140,7 +142,7 @@ class Operand:
 
     Attributes:
         slot: the slot of the argument that the operation gets.
-        is_internal: whether only oneDNN reads and writes it.
+        is_internal: whether only oneDNN reads and writes the argument.
     """
 
     def __init__(self, spec: ArraySpec, required: c_void_p, is_output: bool) -> None:
@@ -185,7 +187,8 @@ class Operation:
 
     Args:
         description: oneDNN's primitive descriptor.
-        inputs, outputs: specifications by argument index, in the order of the arrays in a call.
+        inputs, outputs: dictionaries from argument indices to specifications of the arrays, in the
+            order of the arrays in a call.
     """
 
     def __init__(
@@ -218,14 +221,15 @@ class Operation:
 
 
 class ForEachThread(threading.local):
-    """Cache operations separately for each thread, because they store their last call's arrays.
+    """Cache operations for each thread, because an operation stores the arrays of its last call.
 
     Args:
         make: a function that creates an operation from shapes and settings. The 256 most recently
             used operations are cached.
 
-    Operations are created with one OpenMP thread. oneDNN also computes while it compiles, and a
-    forked child would wait for ever for OpenMP threads that it does not have.
+    Operations are created with one OpenMP thread. oneDNN also computes while it compiles. With more
+    threads, a forked child would wait forever, because it does not have the OpenMP threads of its
+    parent.
     """
 
     def __init__(self, make: Callable[..., Operation]) -> None:

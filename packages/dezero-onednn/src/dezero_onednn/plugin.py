@@ -10,7 +10,7 @@ from dezero_core.extend import DEZERO_API, Kernel, hookimpl
 __all__ = ["DEZERO_API", "dezero_kernels"]
 
 BEFORE_NUMPY = 10
-"""The priority of kernels without a cost; it is above dezero-nn's priority, 0."""
+"""The priority of kernels that have no cost estimate; dezero-nn's kernels have priority 0."""
 
 
 @hookimpl

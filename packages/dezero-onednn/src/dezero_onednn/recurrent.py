@@ -60,7 +60,7 @@ def supports_lstm(
 def supports_lstm_grad(
     hs: np.ndarray, last: np.ndarray, workspace: np.ndarray, *arguments: object
 ) -> bool:
-    """Return whether `onednn_lstm` returned the workspace, which is then uint8."""
+    """Return whether the workspace is from `onednn_lstm`; only this function makes it uint8."""
     return bool(workspace.dtype == BYTES)
 
 
@@ -106,7 +106,7 @@ def onednn_lstm_grad(
         inputs, (hs, last, ghs, gc) = part_of(states, part), part_of(after, part)
         operation = backward(T, len(last), C, H)
         gradients = [np.empty_like(array) for array in (*inputs, *weights)]
-        gh = np.zeros_like(last)  # ghs holds the gradient of the last h
+        gh = np.zeros_like(last)  # ghs already holds the gradient of the last h
         with one_thread():
             outputs = row[: workspace_size(operation)], *gradients
             operation(outputs, *inputs, *weights, hs, hs[-1], last, ghs, gh, gc)
@@ -133,7 +133,7 @@ def swap_axes(*arrays: np.ndarray) -> list[np.ndarray]:
 
 
 def part_of(arrays: list[np.ndarray], part: slice) -> list[np.ndarray]:
-    """Return the sequences ``part`` of each array, in C order."""
+    """Return the sequences in the slice ``part`` of each array, in C order."""
     return [contiguous(array[..., part, :]) for array in arrays]
 
 
@@ -150,7 +150,7 @@ def for_parts(
 
 
 def workspace_size(operation: Operation) -> int:
-    """Return the bytes of the workspace, the only output in an internal layout."""
+    """Return the size of the workspace in bytes; no other output has an internal layout."""
     return next(it.slot.shape[0] for it in operation.outputs if it.is_internal)
 
 
@@ -175,7 +175,7 @@ def outputs_of(T: int, N: int, C: int, H: int) -> dict[int, ArraySpec]:
 
 
 def layouts(T: int, N: int, C: int, H: int) -> list[Handle | None]:
-    """Return the layouts of all arguments in oneDNN's order; it chooses those of the weights."""
+    """Return the layouts of all arguments in order; oneDNN chooses the layouts of the weights."""
     x, h, c, _, _, b = [spec.layout for spec in inputs_of(T, N, C, H).values()]
     Wx, Wh = (open_layout((1, 1, size, 4, H)) for size in (C, H))
     peephole = projection = None
@@ -198,7 +198,7 @@ def forward(*sizes: int) -> Operation:
 
 @ForEachThread
 def backward(*sizes: int) -> Operation:
-    """Compile the gradients for T, N, C and H; oneDNN adds to the arrays of weight gradients."""
+    """Compile the backward pass for T, N, C and H; oneDNN adds to the weight gradients."""
     inputs, after = inputs_of(*sizes), outputs_of(*sizes)
     how, both = (c_int(BACKWARD), c_int(LEFT_TO_RIGHT)), (*layouts(*sizes), *layouts(*sizes))
     hint = forward_description(*sizes)

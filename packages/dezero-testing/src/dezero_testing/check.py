@@ -27,9 +27,9 @@ class Check:
 
     Attributes:
         name: the name of the test, unique in its level.
-        level: one of `LEVELS`, or a new level, which runs after those.
-        run: called with the name of a backend; raises `AssertionError` if the backend fails.
-        needs: capabilities without which the test is skipped.
+        level: one of `LEVELS`, or a new level, which runs after `LEVELS`.
+        run: a function of the name of a backend; it raises `AssertionError` if the backend fails.
+        needs: the required capabilities; if the backend lacks one, the test is skipped.
     """
 
     name: str

@@ -34,12 +34,13 @@ class OpCase:
 
     Attributes:
         name: the public name of the op; a variant may follow after a space.
-        function: the op on Variables.
+        function: a function that applies the op to Variables.
         reference: the same function of NumPy arrays, written without DeZero.
         shapes: shapes of the inputs, one tuple per trial. The gradients of the first trial must be
             nonzero everywhere.
         low, high: bounds of the uniform distribution of the inputs (default -2 and 2).
-        integers: inputs that are integers: ``{position: n}`` draws from [0, n).
+        integers: a dictionary from the position of an integer input to n; its values are drawn from
+            [0, n).
         order: the highest order of derivatives to check (default 2); 0 for ops without a gradient.
     """
 
@@ -92,7 +93,7 @@ class OpCase:
 
         Args:
             backend: the name of the backend.
-            hosts: the inputs on the host.
+            hosts: the inputs as NumPy arrays.
             strided: make each input a view of every other element of a larger array.
         """
         library = get_backend(backend)
@@ -109,7 +110,7 @@ class OpCase:
         ]
 
     def check_forward(self, backend: str, shapes: Shapes) -> None:
-        """Compare values with the reference in both precisions, and check the dtype."""
+        """Compare values with the reference in each precision, and check the dtype."""
         for dtype, rtol in precisions(backend):
             hosts = self.sample(shapes, dtype)
             expected = np.asarray(self.reference(*hosts))
@@ -125,7 +126,7 @@ class OpCase:
                 np.testing.assert_allclose(got, expected, rtol, atol=rtol, err_msg=where)
 
     def check_modes(self, backend: str, shapes: Shapes) -> None:
-        """Check that ``create_graph`` changes no bit of a gradient, and ``gy`` stays the same."""
+        """Check that ``create_graph`` changes no bit of a gradient, and ``gy`` is unchanged."""
         library = get_backend(backend)
         for dtype, _ in precisions(backend):
             xs = self.variables(backend, self.sample(shapes, dtype))
@@ -196,6 +197,6 @@ def precisions(backend: str) -> list[tuple[str, float]]:
 
 
 def close(a: HostArray, b: HostArray) -> bool:
-    """Return whether the elements of ``a`` are within 1e-6 of the largest element of ``b``."""
+    """Return whether ``a`` and ``b`` differ by at most 1e-6 times the largest element of ``b``."""
     limit = 1e-7 + 1e-6 * np.max(np.abs(b), initial=0.0)
     return bool(a.shape == b.shape and np.all(np.abs(a - b) <= limit))

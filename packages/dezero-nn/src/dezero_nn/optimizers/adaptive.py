@@ -11,7 +11,7 @@ from .settings import setting
 
 
 class AdaGrad(Optimizer):
-    """Divide g by the root of its sum of squares: h += g**2;  p -= lr * g / (sqrt(h) + eps).
+    """Divide g by the root of h, the sum of all g**2 so far: p -= lr * g / (sqrt(h) + eps).
 
     Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 12 (2011).
 
@@ -65,7 +65,7 @@ class RMSprop(Optimizer):
 
 
 class AdaDelta(Optimizer):
-    """Scale each gradient to the size of earlier changes: p -= d, without a learning rate.
+    """Scale each gradient to the size of earlier updates, without a learning rate: p -= d.
 
     d = g * sqrt((mean of d**2) + eps) / sqrt((mean of g**2) + eps).
 
@@ -73,8 +73,7 @@ class AdaDelta(Optimizer):
 
     Args:
         rho: decay of the running means, in [0, 1) (default 0.95).
-        eps: added to both means, so that the first changes are not 0; at least 0
-            (default 1e-6).
+        eps: added to both means, so that the first updates are not 0; at least 0 (default 1e-6).
 
     Raises:
         ArgumentError: a number is out of its range.

@@ -1,7 +1,7 @@
 """Define hooks that change gradients before an update: pass them to `Optimizer.add_hook`.
 
-A hook replaces gradients. It never writes to the array of a gradient, because other Variables may
-share it.
+A hook replaces gradients. A hook never writes to the array of a gradient, because other Variables
+may share the array.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .settings import representation, setting
 
 
 class WeightDecay:
-    """Add ``rate * p`` to each gradient, the gradient of ``rate / 2 * sum(p**2)``.
+    """Add ``rate * p``, the gradient of ``rate / 2 * sum(p**2)``, to each parameter's gradient.
 
     Args:
         rate: the factor of the weights; at least 0.
@@ -44,7 +44,7 @@ class WeightDecay:
 class ClipGrad:
     """Scale all gradients by one factor, so that their global norm is at most ``max_norm``.
 
-    The factor is computed on the device of the gradients, so the host does not wait for it.
+    The factor is computed on the device of the gradients, so the host does not wait for the result.
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 
     Args:
@@ -74,7 +74,7 @@ class FreezeParam:
     """Exclude parameters from updates by clearing their gradients.
 
     Args:
-        layers: Parameters, or layers with all their Parameters.
+        layers: the Parameters to exclude, or layers whose Parameters are all excluded.
     """
 
     def __init__(self, *layers: Parameter | Layer) -> None:

@@ -14,7 +14,7 @@ def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
 
     Raises:
         ShapeError: a gradient and its parameter have different shapes.
-        BackendMismatch: they are of different array libraries, or on different devices.
+        BackendMismatch: a gradient and its parameter have different array libraries or devices.
         UnsupportedType: the parameter has no data yet.
     """
     return [param for param in params if gradient_of(param) is not None]

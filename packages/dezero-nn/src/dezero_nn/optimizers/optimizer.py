@@ -46,15 +46,16 @@ from .state import Stateful
 class Optimizer(Stateful):
     """Base class of all optimizers (book step 46). Subclasses define ``delta``, the update rule.
 
-    `copy.deepcopy` and `pickle` copy the state, the hooks and the model together; copy
-    ``(model, optimizer)`` in one call to get both. `copy.copy` copies the state and the hooks, and
-    shares the model.
+    `copy.deepcopy` and `pickle` of an optimizer copy the state, the hooks and the model. To get the
+    copied model too, copy ``(model, optimizer)`` in one call. `copy.copy` copies the state and the
+    hooks, and shares the model.
 
     Attributes:
-        rate_name: the attribute that holds the learning rate, for schedules.
+        rate_name: the name of the attribute that holds the learning rate; schedules set it.
         elementwise: whether ``delta`` computes each element only from the elements at the same
-            position. It may then be called with a part of a parameter, or with several parameters
-            joined. A class that defines ``delta`` sets this too; the default is False.
+            position. If True, ``delta`` may be called with a part of a parameter, or with several
+            parameters joined. A class that defines ``delta`` sets ``elementwise`` too; the default
+            is False.
         hooks: the functions that `add_hook` added.
     """
 
@@ -62,13 +63,13 @@ class Optimizer(Stateful):
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Set ``elementwise`` to False in a class that defines ``delta`` and does not set it."""
+        """Set ``elementwise`` to False in a subclass that defines only ``delta``."""
         super().__init_subclass__()
         if "delta" in vars(cls) and "elementwise" not in vars(cls):
             cls.elementwise = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make an optimizer; raise an error with a hint for arguments that it does not take."""
+        """Create an optimizer; for unexpected arguments, raise an error with a hint."""
         if args and is_target(args[0]):
             raise CallError(
                 f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
@@ -95,7 +96,7 @@ class Optimizer(Stateful):
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
-    if not TYPE_CHECKING:  # type checkers know the attributes
+    if not TYPE_CHECKING:  # else type checkers accept any attribute
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, OPTIMIZER)
@@ -108,12 +109,12 @@ class Optimizer(Stateful):
 
         Args:
             target: a model or layer, or a list or dictionary of layers and Parameters. Parameters
-                that are added to it later are optimized too.
+                that are added to ``target`` later are optimized too.
 
         Raises:
-            ArgumentTypeError: ``target`` is something else, such as a generator, or a list with
+            ArgumentTypeError: ``target`` is of another type, such as a generator, or is a list with
                 a Variable that is not a Parameter.
-            WeightsError: its parameters have no keys; see `named_params`.
+            WeightsError: the parameters of ``target`` have no keys; see `named_params`.
         """
         op = f"{type(self).__name__}.setup"
         require_tree(op, target, "write setup(model)")
@@ -130,10 +131,11 @@ class Optimizer(Stateful):
     def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
         """Call ``hook(params)`` before each update, with the parameters that have gradients.
 
-        Hooks run in the order in which they were added; each sees the changes of earlier ones.
+        Hooks run in the order in which they were added; each hook sees the changes made by earlier
+        hooks.
 
         Raises:
-            ArgumentError: ``hook`` cannot be called, or is a class.
+            ArgumentError: ``hook`` is not callable, or is a class.
         """
         if isinstance(hook, type) or not callable(hook):
             raise ArgumentError(
@@ -147,14 +149,14 @@ class Optimizer(Stateful):
         """Apply one update to every parameter that has a gradient.
 
         A parameter's array is changed in place if nothing else refers to it. Otherwise the
-        parameter gets a new array (docs/adr/0018), so that a graph or a view that was computed
-        before keeps its values.
+        parameter gets a new array (docs/adr/0018), so that existing graphs and views keep their
+        values.
 
         Raises:
             GraphError: ``setup`` was not called.
-            ShapeError: a gradient, or the state of an elementwise optimizer, has another shape
-                than its parameter. Nothing was changed.
-            BackendMismatch: a gradient is of another array library or on another device.
+            ShapeError: a gradient, or the state of an elementwise optimizer, has a different shape
+                from its parameter. No parameter was changed.
+            BackendMismatch: a gradient and its parameter have different array libraries or devices.
             UnsupportedType: a parameter holds integers or bools, or has no data yet.
         """
         params = self._with_gradients(self._named().values())
@@ -163,7 +165,7 @@ class Optimizer(Stateful):
                 hook(params)
             params = self._with_gradients(params)  # a hook may have cleared gradients
         with updating():
-            if type(self).update_one is not Optimizer.update_one:  # as in the book
+            if type(self).update_one is not Optimizer.update_one:  # overridden, as in the book
                 for param in params:
                     own_data(param)
                     self.update_one(param)
@@ -172,27 +174,27 @@ class Optimizer(Stateful):
                     self._update_group(group)
 
     def step(self) -> None:
-        """Apply one update, as `update` does; the name that PyTorch uses."""
+        """Apply one update: this is PyTorch's name for `update`."""
         self.update()
 
     def update_one(self, param: Parameter) -> None:
         """Apply the update to one parameter; subclasses may override this instead of ``delta``.
 
-        `update` calls this only while nothing else refers to ``param.data``, so that this method
-        may write to it.
+        `update` calls ``update_one`` only while nothing else refers to ``param.data``, so that
+        ``update_one`` may write to the array.
         """
         with updating():
             for group in grouped(with_gradients([param])):
                 self._update_group(group)
 
     def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        """Return what to add to a parameter: the update rule.
+        """Return the array to add to a parameter; this is the update rule.
 
         Args:
             p: the parameter, an array of float32 or wider.
-            g: its gradient, an array of the same shape and dtype.
-            state: the arrays and numbers stored for the parameter, empty at first; the rule
-                reads and replaces them.
+            g: the gradient of the parameter, an array of the same shape and dtype.
+            state: a dictionary of arrays and numbers for this parameter, empty at first; the rule
+                reads and replaces its entries.
         """
         raise NotImplementedError(f"{type(self).__name__} must define delta")
 
@@ -217,7 +219,7 @@ class Optimizer(Stateful):
                 param.data = array if array.dtype == param.dtype else cast(array, param.dtype)
 
     def _state_of(self, param: Parameter) -> dict[str, Any]:
-        """Return the state of a parameter, moved to the device on which the parameter is now."""
+        """Return the state of a parameter, moved to the current device of the parameter."""
         state = self._state.setdefault(param, {})
         for name, value in state.items():
             if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""Define `Phase`, in which the schedules of one optimizer share its learning rate."""
+"""Define `Phase`, a group of schedules that change the learning rate of one optimizer."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from .optimizer import Optimizer
 
 
 class Phase:
-    """Schedules that run side by side; the rate is a base rate times all their factors.
+    """Schedules that run at the same time; the learning rate is the base rate times all factors.
 
-    If a program sets the rate itself, the base rate changes so that the product is that rate.
+    If the program sets the learning rate, the base rate is changed so that the base rate times all
+    factors equals the new learning rate.
 
     Attributes:
-        base: the rate if all factors are 1.
-        product: the rate that was set last.
-        factors: the factors other than 1, by the number of the schedule in the phase.
+        base: the learning rate if all factors are 1.
+        product: the learning rate that was set last.
+        factors: a dictionary from the number of a schedule to its factor, without factors of 1.
         schedules: the number of schedules created in the phase.
         ramp: the number of the phase's `WarmUp`, or None.
         is_closed: whether the next schedule begins a new phase, because a schedule was stepped or
-            the program set the rate.
+            the program set the learning rate.
     """
 
     def __init__(self, base: float) -> None:
@@ -31,23 +32,23 @@ class Phase:
         self.ramp: int | None = None
 
     def follow(self, rate: float) -> None:
-        """Change the base rate if the rate is no longer the product."""
+        """Change the base rate to match ``rate``, if the program has set the learning rate."""
         if rate == self.product:
             return
-        # A factor of 0 would keep every rate at 0. Its schedule adds a factor when it steps again.
+        # Drop factors of 0, to avoid a division by 0. The next step of a schedule adds its factor.
         self.factors = {number: factor for number, factor in self.factors.items() if factor}
         self.base, self.product = rate / multiplied(self.factors), rate
         self.is_closed = True
 
     def apply_to(self, optimizer: Optimizer, base: float, factors: dict[int, float]) -> None:
-        """Set an optimizer's rate to the product; change nothing if the optimizer refuses it."""
+        """Set the learning rate to ``base`` times all factors; if this fails, change nothing."""
         setattr(optimizer, optimizer.rate_name, base * multiplied(factors))
         self.product = rate_of(optimizer)
         self.base, self.factors = base, factors
 
 
 def multiplied(factors: dict[int, float]) -> float:
-    """Multiply factors in the order of their numbers, so that a resumed run rounds the same."""
+    """Multiply the factors in a fixed order, so that a resumed run has the same rounding."""
     return math.prod(factors[number] for number in sorted(factors))
 
 
@@ -58,7 +59,7 @@ def rate_of(optimizer: Optimizer) -> float:
 
 
 def current_phase(optimizer: Optimizer) -> Phase:
-    """Return the phase of an optimizer, updated if the program has set the rate."""
+    """Return the phase of an optimizer, updated if the program has set the learning rate."""
     rate = rate_of(optimizer)
     phase: Phase = vars(optimizer).setdefault("_schedule_phase", Phase(rate))
     phase.follow(rate)
@@ -69,7 +70,7 @@ def open_phase(owner: str, optimizer: Optimizer) -> Phase:
     """Return the phase that a new schedule belongs to: the current one, or a new one.
 
     Raises:
-        ArgumentError: the base rate is 0, so that every product would be 0.
+        ArgumentError: the base rate is 0, so that the learning rate would always be 0.
     """
     phase, rate = current_phase(optimizer), optimizer.rate_name
     if phase.is_closed:

@@ -1,8 +1,9 @@
 """Define learning-rate schedules: step decay, cosine decay and warm-up.
 
-A schedule multiplies the learning rate of an optimizer by a factor for step t = 0, 1, 2... Call
-``step()`` after each update, or after each epoch, depending on the unit of its arguments. Schedules
-that are created before the first step run side by side, and their factors are multiplied::
+A schedule multiplies the learning rate of an optimizer by a factor that depends on the step t = 0,
+1, 2... Call ``step()`` after each update if the arguments count updates, or after each epoch if the
+arguments count epochs. Schedules that are created before the first step run side by side, and their
+factors are multiplied::
 
     optimizer = SGD(lr=0.1).setup(model)
     schedule = WarmUp(optimizer, 500, then=CosineDecay(optimizer, 10_000))
@@ -11,8 +12,9 @@ that are created before the first step run side by side, and their factors are m
         optimizer.update()
         schedule.step()
 
-A schedule that is created after a step begins a new phase of training: its base rate is the
-current rate, and it replaces the earlier schedules. To begin at another rate, set it first::
+A schedule that is created after a step begins a new phase of training: its base rate is the current
+learning rate, and it replaces the earlier schedules. To begin at another learning rate, set
+``optimizer.lr`` first::
 
     optimizer.lr = 0.05
     schedule = CosineDecay(optimizer, 5_000)
@@ -38,18 +40,19 @@ class Schedule:
     """Base class of schedules. Subclasses define ``factor``.
 
     Args:
-        optimizer: its learning rate is multiplied by the factor.
+        optimizer: the optimizer whose learning rate is multiplied by the factor.
 
     Attributes:
         t: the number of steps so far.
-        rate: the learning rate if all factors were 1.
+        rate: the base rate, which is the learning rate if all factors are 1.
 
     Raises:
-        ArgumentError: ``optimizer`` is not an optimizer, has no learning rate, or its rate is 0.
+        ArgumentError: ``optimizer`` is not an optimizer, has no learning rate, or has a learning
+            rate of 0.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make a schedule; raise an error with a hint for arguments that it does not take."""
+        """Create a schedule; for unexpected arguments, raise an error with a hint."""
         if args or kwargs:
             require_call(cls, args, kwargs, SCHEDULE_KEYWORDS)
         return super().__new__(cls)
@@ -70,7 +73,7 @@ class Schedule:
         self._enter()
         self._apply()
 
-    if not TYPE_CHECKING:  # type checkers know the attributes
+    if not TYPE_CHECKING:  # else type checkers accept any attribute
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, SCHEDULE)
@@ -80,7 +83,7 @@ class Schedule:
 
     @property
     def rate(self) -> float:
-        """The learning rate if the factors of all schedules that run side by side were 1."""
+        """The base rate: the learning rate if the factors of all current schedules are 1."""
         return self._phase.base if self._is_over() else current_phase(self.optimizer).base
 
     @rate.setter
@@ -93,11 +96,11 @@ class Schedule:
         raise NotImplementedError(f"{type(self).__name__} must define factor")
 
     def step(self) -> None:
-        """Count one step, and set the optimizer's rate for it.
+        """Advance to the next step, and set the learning rate of the optimizer.
 
         Raises:
-            CallError: the schedule is part of a `WarmUp`, which steps it, or a later schedule has
-                replaced it.
+            CallError: the schedule is part of a `WarmUp`, or a later schedule has replaced this
+                one.
         """
         if self._number is None:
             raise CallError(
@@ -109,14 +112,15 @@ class Schedule:
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for a checkpoint: step, base rate, and whether the schedule is over."""
+        """Return the state for a checkpoint: t, base rate, and whether the schedule was
+        replaced."""
         state = {"t": self.t, "rate": self.rate}
         return {**state, "is_over": True} if self._is_over() else state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state that ``state_dict`` returned, and set the optimizer's rate.
+        """Continue from a state that ``state_dict`` returned, and set the learning rate.
 
-        If a later schedule had replaced the saved one, the rate stays as it is.
+        If a later schedule had replaced the saved schedule, the learning rate does not change.
         """
         t, rate = state["t"], state["rate"]
         self.t = t
@@ -130,7 +134,7 @@ class Schedule:
         self._apply(rate)
 
     def _apply(self, base: float | None = None) -> None:
-        """Set the optimizer's rate to ``base``, or the phase's base rate, times all factors."""
+        """Set the learning rate to ``base``, or the phase's base rate, times all factors."""
         phase = current_phase(self.optimizer)
         factors = dict(phase.factors)
         if self._number is not None:
@@ -140,7 +144,7 @@ class Schedule:
         phase.apply_to(self.optimizer, phase.base if base is None else base, factors)
 
     def _enter(self) -> None:
-        """Make this schedule's phase the current one of the optimizer."""
+        """Make this schedule's phase the current phase of the optimizer."""
         vars(self.optimizer)["_schedule_phase"] = self._phase
 
     def _leave(self) -> None:
@@ -151,7 +155,7 @@ class Schedule:
             phase.apply_to(self.optimizer, phase.base, factors)
 
     def _become_part(self) -> None:
-        """Let a schedule that contains this one set the rate."""
+        """Leave the phase, because a WarmUp that contains this schedule sets the learning rate."""
         self._leave()
         self._number = None
 
@@ -172,15 +176,15 @@ class Schedule:
 
 
 class StepDecay(Schedule):
-    """Multiply the rate by ``gamma`` after every ``step_size`` steps.
+    """Multiply the learning rate by ``gamma`` after every ``step_size`` steps.
 
     Args:
-        optimizer: its learning rate is multiplied.
+        optimizer: the optimizer whose learning rate the schedule changes.
         step_size: the number of steps between two changes, an integer of at least 1.
         gamma: the factor, at least 0 (default 0.1).
 
     Raises:
-        ArgumentError: a number is out of its range, or as for `Schedule`.
+        ArgumentError: a number is out of its range, or ``optimizer`` is invalid; see `Schedule`.
         ArgumentTypeError: ``step_size`` is not an integer, or ``gamma`` not a number.
     """
 
@@ -196,17 +200,17 @@ class StepDecay(Schedule):
 
 
 class CosineDecay(Schedule):
-    """Decrease the rate along half a cosine, from factor 1 to ``lowest`` in ``steps`` steps.
+    """Decrease the factor along half a cosine, from 1 to ``lowest`` in ``steps`` steps.
 
     Loshchilov and Hutter, "SGDR", 2017.
 
     Args:
-        optimizer: its learning rate is multiplied.
+        optimizer: the optimizer whose learning rate the schedule changes.
         steps: the number of steps until the factor is ``lowest``, an integer of at least 1.
         lowest: the factor after ``steps`` steps, at least 0 (default 0).
 
     Raises:
-        ArgumentError: a number is out of its range, or as for `Schedule`.
+        ArgumentError: a number is out of its range, or ``optimizer`` is invalid; see `Schedule`.
         ArgumentTypeError: ``steps`` is not an integer, or ``lowest`` not a number.
     """
 
@@ -223,19 +227,19 @@ class CosineDecay(Schedule):
 
 
 class WarmUp(Schedule):
-    """Increase the rate linearly, from factor 1 / steps to 1, then follow another schedule.
+    """Increase the factor linearly from 1 / steps to 1, then follow another schedule.
 
-    A second WarmUp of an optimizer replaces the first, even before any step.
+    Two WarmUps of one optimizer never run side by side: the second WarmUp replaces the first.
 
     Args:
-        optimizer: its learning rate is multiplied.
+        optimizer: the optimizer whose learning rate the schedule changes.
         steps: the number of steps until the factor is 1, an integer of at least 1.
-        then: a schedule of the same optimizer that begins when the factor is 1; the WarmUp steps
-            it. If None, the factor stays 1.
+        then: a schedule of the same optimizer that begins when the factor is 1. Step only the
+            WarmUp. If ``then`` is None, the factor stays 1.
 
     Raises:
         ArgumentError: ``then`` is not a schedule, belongs to another optimizer, or was stepped
-            already; ``steps`` is below 1, or as for `Schedule`.
+            already; ``steps`` is below 1; or ``optimizer`` is invalid, see `Schedule`.
         ArgumentTypeError: ``steps`` is not an integer.
     """
 

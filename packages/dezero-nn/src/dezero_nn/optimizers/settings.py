@@ -14,11 +14,12 @@ class Setting:
     """A setting of an optimizer: a finite number in a range, stored as a Python float.
 
     Python floats do not change the dtype of arrays; NumPy numbers would turn float32 states into
-    float64. Reading is as fast as for a plain attribute, because only setting is intercepted.
+    float64. Reading a setting is as fast as reading a plain attribute, because only assignments are
+    intercepted.
 
     Args:
-        positive: refuse 0 at construction (default False). Later, 0 is allowed, so that a
-            schedule can end there.
+        positive: refuse 0 at construction (default False). Later assignments may be 0, so that a
+            schedule can end at 0.
         below: the upper limit, excluded (default: none).
     """
 
@@ -51,7 +52,7 @@ class Setting:
 
 
 LARGEST = 1e300
-"""The largest value allowed: more is a mistake, and a larger integer may not fit a float."""
+"""The largest value of a setting: a larger value is a mistake, or does not fit a float."""
 
 
 def setting(positive: bool = False, below: float = math.inf) -> Any:
@@ -60,7 +61,7 @@ def setting(positive: bool = False, below: float = math.inf) -> Any:
 
 
 def numbers_of(x: object) -> dict[str, Any]:
-    """Return the attributes of an object that are numbers, by name."""
+    """Return a dictionary from name to value of the attributes that are numbers."""
     return {name: value for name, value in vars(x).items() if isinstance(value, Real)}
 
 

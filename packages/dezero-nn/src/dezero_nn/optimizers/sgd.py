@@ -32,7 +32,7 @@ class SGD(Optimizer):
 
 
 class MomentumSGD(Optimizer):
-    """Add a velocity that the gradient changes: v = momentum * v - lr * g;  p += v.
+    """Add a velocity that accumulates gradients: v = momentum * v - lr * g;  p += v.
 
     Book step 46.
 

@@ -27,9 +27,9 @@ class Stateful:
         self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the settings and the state of each parameter, by key, for a checkpoint.
+        """Return a dictionary of the settings and of each parameter's state, for a checkpoint.
 
-        Arrays are copied while no update runs, so later updates do not change them.
+        The arrays are copied while no update runs, so later updates do not change the copies.
 
         Raises:
             GraphError: ``setup`` was not called.
@@ -45,25 +45,25 @@ class Stateful:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load a state that ``state_dict`` of an optimizer of the same class returned.
 
-        Arrays are copied: updates do not change ``state``.
+        The arrays are copied, so later updates do not change ``state``.
 
         Raises:
             ArgumentError: a setting is out of its range.
             GraphError: ``setup`` was not called.
             KeyMismatch: the state has settings or parameters that this optimizer does not have.
-            ShapeMismatch: the state belongs to parameters of other shapes.
+            ShapeMismatch: the state was saved for parameters with different shapes.
         """
         self._staged(state, copied)()
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
         """Check a state; return a function that loads it without copying its arrays.
 
-        `dezero_io.load_checkpoint` calls this to avoid copying the arrays of a file again. The
-        values in the arrays are not checked.
+        `dezero_io.load_checkpoint` calls this method, because arrays that were read from a file
+        need no copies. The values in the arrays are not checked.
 
         Raises:
-            ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. Nothing
-                was changed.
+            ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. The
+                optimizer was not changed.
         """
         return self._staged(state, dict)
 
@@ -74,7 +74,7 @@ class Stateful:
         named = self._named()
         self._require_fit(state, named)
         parameters = {key: copy_state(x) for key, x in state["parameters"].items()}
-        with updating():  # no update may run while the settings are tried
+        with updating():  # no update may run while this sets the settings to check them
             before = numbers_of(self)
             try:
                 self._set(state["settings"])
@@ -117,7 +117,7 @@ class Stateful:
                     )
 
     def _set(self, settings: dict[str, Any]) -> None:
-        """Set the settings as attributes, which checks them."""
+        """Assign the settings to attributes; each assignment checks the value."""
         for name, value in settings.items():
             setattr(self, name, value)
 
@@ -133,7 +133,7 @@ class Stateful:
         return {key: p for key, p in named if isinstance(p, Parameter)}
 
     def _known_params(self) -> list[Parameter]:
-        """Return the parameters of the target, and all that have a state."""
+        """Return the parameters of the target, and all other parameters that have a state."""
         known = list(self._named().values()) if self.target is not None else []
         return [*known, *self._state]
 

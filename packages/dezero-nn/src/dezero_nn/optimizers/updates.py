@@ -14,8 +14,9 @@ def update_op(
 ) -> list[Array]:
     """Return p + delta(p, g, state) for each parameter, computed in place if possible.
 
-    ps: arrays of one dtype; gs: their gradients; states: a dict for each. The function ``delta`` is
-    elementwise; its state holds arrays of the shape of p, and Python numbers.
+    ps: the parameters, arrays of one dtype; gs: the gradients of ps; states: a dictionary for each
+    parameter. The function ``delta`` is elementwise. Each state holds arrays with the shape of p,
+    and Python numbers.
     """
     backend = backend_of(ps[0])
     return [backend.iadd(p, delta(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]

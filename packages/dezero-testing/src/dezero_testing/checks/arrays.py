@@ -14,7 +14,7 @@ from dezero_core.testing import HostArray
 
 from ..check import Check
 
-X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # no ties, both signs
+X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # distinct, of both signs
 Y = np.cos(2.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]], "float32")
 ONES = np.ones((1, 3, 1), "float32")
@@ -324,7 +324,8 @@ def check_dlpack(name: str) -> None:
 def check_kernels(name: str) -> None:
     """Check that an installed package defines the op of every kernel for this backend.
 
-    If only dezero-core is installed, dormant kernels are allowed: other packages define their ops.
+    If only dezero-core is installed, dormant kernels are allowed, because other packages define the
+    ops of such kernels.
     """
     kernels = [kernel for kernel, _ in all_kernels() if kernel.backend == name]
     dormant = sorted(kernel.op for kernel in kernels if kernel.op not in ops)

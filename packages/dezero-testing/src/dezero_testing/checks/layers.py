@@ -103,7 +103,7 @@ def layer_check(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None
     def outcome(name: str) -> dict[str, Any]:
         seed(5)
         layer, inputs = make().to(name), to_variable(name, x)
-        for _ in range(2):  # twice, because states and running statistics change
+        for _ in range(2):  # call twice, because states and running statistics change
             y = layer(inputs)
         v = get_backend(name).from_numpy(np.cos(np.arange(float(y.size))).astype("float32"))
         sum(weights_like(v, y) * y).backward()

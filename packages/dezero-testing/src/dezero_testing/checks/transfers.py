@@ -57,7 +57,7 @@ def both_ways_make_copies(name: str) -> None:
 
 
 def arrays_are_recognised(name: str) -> None:
-    """Check that results of the library's functions belong to its backend."""
+    """Check that `backend_of` recognises the results of the library's functions."""
     library = get_backend(name)
     x = library.from_numpy(X.astype("float32"))
     for y in (x, x + 1, library.xp.sum(x), x[0, ...], x > 0):
@@ -65,7 +65,7 @@ def arrays_are_recognised(name: str) -> None:
 
 
 def implicit_transfers_are_refused(name: str) -> None:
-    """Check that mixing arrays of two libraries in one op raises, in either order."""
+    """Check that mixing arrays of two libraries in one op raises an error, in either order."""
     if name == "numpy":
         return  # this check needs a second library
     library = get_backend(name)

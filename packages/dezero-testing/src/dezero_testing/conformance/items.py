@@ -22,8 +22,8 @@ class Item:
     Attributes:
         id: ``level/name``, as in files of expected failures.
         level: one of `LEVELS`, or a level that a plugin adds.
-        run: called with the name of a backend.
-        needs: capabilities without which the test is skipped.
+        run: a function of the name of a backend.
+        needs: the required capabilities; if the backend lacks one, the test is skipped.
     """
 
     id: str

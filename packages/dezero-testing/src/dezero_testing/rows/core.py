@@ -1,6 +1,7 @@
 """Define the op table of dezero-core; every new op needs a row.
 
-Some ops have a zero gradient at some elements. Their rows add a term, so that no gradient is zero.
+Some ops have a zero gradient at some elements. The rows of these ops add a term to the result, so
+that no gradient is zero.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def selection() -> list[OpCase]:
 
 
 def _maximum_mixed(x0: Variable, x1: Variable) -> Any:
-    """Combine two maxima, so that each input is the larger one somewhere."""
+    """Add two maxima, because one maximum has a zero gradient for the smaller input."""
     return F.maximum(x0, x1) + F.maximum(-2 * x0, -3 * x1)
 
 

@@ -1,6 +1,7 @@
 """Define the op table of dezero-nn; references follow the definitions with loops and sums.
 
-Some ops have a zero gradient at some elements. Their rows add a term, so that no gradient is zero.
+Some ops have a zero gradient at some elements. The rows of these ops add a term to the result, so
+that no gradient is zero.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..checks.layers import layer_checks
 from ..op_case import OpCase
 
 Pair = Sequence[int]
-"""A value for the height and one for the width."""
+"""A pair of values, for the height and the width."""
 
 ROWS_OF_SCORES = (((4, 3),), ((1, 2),))
 LABELLED = (((4, 3), (4,)), ((2, 3), (2, 1)), ((1, 3), (1,)))
@@ -344,7 +345,7 @@ def _conv(
 
 
 def _deconv(x: HostArray, W: HostArray, outsize: Pair | None = None, **settings: Any) -> Any:
-    """Multiply by the transposed convolution matrix; its columns are convolved unit images."""
+    """Multiply by the transposed convolution matrix, computed by convolving unit images."""
     groups = settings.get("groups", 1)
     size = outsize or [n + k - 1 for n, k in zip(x.shape[2:], W.shape[2:], strict=True)]
     shape = (W.shape[1] * groups, *size)
