@@ -22,7 +22,7 @@ HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
 class GradientError(DezeroError, AssertionError):
-    """A gradient differs from central differences."""
+    """A computed gradient does not agree with central differences."""
 
 
 def check_gradients(
@@ -144,7 +144,7 @@ def vjp(
     gy: Array | Variable,
     create_graph: bool = False,
 ) -> list[Variable | None]:
-    """Return the gradient of each of ``xs``, or None, if the gradient of the output is ``gy``."""
+    """Given the gradient ``gy`` of the output, return the gradient of each of ``xs``, or None."""
     for x in xs:
         x.cleargrad()
     y = function(*xs)

@@ -303,7 +303,7 @@ class Variable:
         x = _rebuild(type(self), self.data, self.name, self._requires_grad, self._grad)
         x._creator, x._index = self._creator, self._index
         x._assigned = getattr(self, "_assigned", None)
-        for name, value in getattr(self, "__dict__", {}).items():  # of a subclass
+        for name, value in getattr(self, "__dict__", {}).items():  # attributes of a subclass
             setattr(x, name, value)
         return x
 
@@ -379,7 +379,7 @@ bind(VARIABLE, Variable)
 
 
 class Parameter(Variable):
-    """A Variable that is trained: layers find it, optimizers update it (book step 44)."""
+    """A trainable Variable: layers collect Parameters, optimizers update Parameters (step 44)."""
 
     __slots__ = ()
 

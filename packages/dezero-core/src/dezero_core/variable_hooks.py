@@ -21,7 +21,8 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
 
     Several hooks run in the order of registration, each on the result of the previous hook. Hooks
     of a leaf run before the gradient is added to ``grad``; hooks of a computed Variable run before
-    the gradient is passed on to the call that computed it. The function `grad` runs hooks too.
+    the gradient is passed on to the call that computed the Variable. The function `grad` runs hooks
+    too.
 
     Args:
         hook: a function of the gradient, which is a Variable of the same shape as this Variable.

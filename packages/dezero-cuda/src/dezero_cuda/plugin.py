@@ -32,7 +32,7 @@ def dezero_backends() -> list[BackendSpec]:
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""The capabilities of CuPy: all that exist. The backend has been tested on one GPU only."""
+"""The CuPy backend has every capability. The backend has been tested on one GPU only."""
 
 
 @hookimpl

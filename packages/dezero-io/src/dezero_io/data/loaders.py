@@ -34,9 +34,9 @@ class DataLoader:
     ``next(loader)`` raises StopIteration, and the next call starts a new pass. A ``for`` loop over
     the loader also ends the pass of ``next(loader)``.
 
-    A checkpoint stores the position of one pass: the latest one that is neither finished nor
-    deleted. If there is no such pass, the checkpoint stores the position at which the last pass was
-    abandoned, if any. To save another pass, save the iterator of that pass instead:
+    A checkpoint stores the position of one pass: the latest pass whose iterator is neither finished
+    nor deleted. If there is no such pass, the checkpoint stores the position at which the last pass
+    was abandoned, if any. To save another pass, save the iterator of that pass instead:
     ``batches = iter(loader); save_checkpoint(path, loader=batches)``.
 
     Args:

@@ -33,7 +33,7 @@ def import_pillow() -> Any:
 
 
 def to_8_bits(name: str, image: Image) -> Any:
-    """Return an image with 8 bits per channel, so that no conversion clips its values.
+    """Convert an image to 8 bits per channel, so that later conversions do not clip values.
 
     16-bit greyscale (modes I;16 and I) becomes mode L: the values are multiplied by 255/65535 and
     rounded.
@@ -155,8 +155,8 @@ class ToArray:
     """Convert an image to an array (C, H, W) with values from 0 to 255; return arrays unchanged.
 
     The array has the channels of the image's mode. In mode 1, black becomes 0 and white becomes
-    255. 16-bit greyscale is scaled by 255/65535, and rounded for integer dtypes only. The values of
-    mode F do not change.
+    255. 16-bit greyscale is scaled by 255/65535, and rounded for integer dtypes only. In mode F,
+    the values do not change.
 
     Args:
         dtype: a NumPy dtype or its name (default float32).
