@@ -52,9 +52,9 @@ class ConvParams(NamedTuple):
     """Parameters of a convolution.
 
     Attributes:
-        stride: the distances (down, across) between adjacent windows.
-        pad: the zeros added on each side (top and bottom, left and right).
-        dilation: the distances (down, across) between adjacent kernel positions.
+        stride: the distances (vertical, horizontal) between adjacent windows.
+        pad: the numbers of zeros added on each side (top and bottom, left and right).
+        dilation: the distances (vertical, horizontal) between adjacent kernel positions.
         groups: the number of equal groups of channels, each convolved with its own filters.
     """
 
@@ -73,7 +73,7 @@ def get_conv_outsize(
         input_size: the length of the axis.
         kernel_size: the length of the window, in kernel positions.
         stride: the distance between adjacent windows.
-        pad: the elements added on each side.
+        pad: the number of elements added on each side.
         dilation: the distance between adjacent kernel positions. Default 1.
 
     Raises:
@@ -114,7 +114,7 @@ def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> 
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
 ) -> Pair:
-    """Return the number of windows that fit into images (N, C, H, W), down and across.
+    """Return the numbers of windows that fit into images (N, C, H, W): (rows, columns).
 
     Raises:
         ShapeError: the shape does not have four axes, or no window fits.

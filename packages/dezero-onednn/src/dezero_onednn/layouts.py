@@ -17,7 +17,7 @@ FLOAT32, ANY_LAYOUT, LAYOUT_OF_ARGUMENT = 3, 1, 255
 """oneDNN's enum values: the dtype float32, "any layout", and the query for an argument's layout."""
 
 ALIGNMENT = 64
-"""Bytes of a cache line, to which arrays are aligned."""
+"""Size of a cache line in bytes; arrays start at a multiple of this size."""
 
 F4, BYTES = "float32", "uint8"
 """The dtypes of arrays for oneDNN: float32 in C order, and bytes in an internal layout."""

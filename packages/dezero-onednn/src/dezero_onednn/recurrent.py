@@ -43,7 +43,7 @@ Arrays = tuple[np.ndarray, ...]
 
 LEFT_TO_RIGHT, BACKWARD, DIFF = 1, 128, 128
 """oneDNN's enum values for the direction of the time steps and for computing all gradients, and the
-offset from an argument's index to that of its gradient."""
+offset from an argument's index to the index of its gradient."""
 
 
 def supports_lstm(

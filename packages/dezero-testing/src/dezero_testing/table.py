@@ -28,7 +28,8 @@ def load_rows(plugin: str) -> list[OpCase]:
 
     Raises:
         MissingPackage: the package is not installed.
-        PluginError: there is no such plugin, it failed, or an environment variable excludes it.
+        PluginError: the plugin does not exist, failed to load, or is excluded by an environment
+            variable.
     """
     return [case for case in load_cases(plugin) if isinstance(case, OpCase)]
 
@@ -60,7 +61,7 @@ def load_all_cases() -> Iterator[OpCase | Check]:
 
 
 def reasons_to_skip() -> dict[str, str]:
-    """Return the reasons why rows of DeZero's packages cannot be loaded, by package name."""
+    """Return a dictionary from names of DeZero's packages to reasons why their rows do not load."""
     found = {}
     for package in PACKAGES:
         try:

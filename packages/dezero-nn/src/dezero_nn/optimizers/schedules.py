@@ -68,7 +68,7 @@ class Schedule:
             raise ArgumentError(f"{type(optimizer).__name__} has no learning rate to schedule")
         self.optimizer, self.t = optimizer, 0
         self._phase = open_phase(name, optimizer)
-        self._number: int | None = self._phase.schedules  # None if a WarmUp contains it
+        self._number: int | None = self._phase.schedules  # None for a part of a WarmUp
         self._phase.schedules += 1
         self._enter()
         self._apply()
@@ -112,8 +112,7 @@ class Schedule:
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for a checkpoint: t, base rate, and whether the schedule was
-        replaced."""
+        """Return a state for checkpoints: t, base rate, and whether the schedule was replaced."""
         state = {"t": self.t, "rate": self.rate}
         return {**state, "is_over": True} if self._is_over() else state
 

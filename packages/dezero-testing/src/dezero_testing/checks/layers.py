@@ -182,7 +182,7 @@ def optimizer_check(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
 
 
 def check_dropout(name: str) -> None:
-    """Check the ratio and scale of dropout, and that a seed repeats its masks."""
+    """Check the ratio and scale of dropout, and that equal seeds give equal masks."""
     x = to_variable(name, np.ones((100, 100), "float32"))
     for ratio in (0.1, 0.5, 0.9):
         seed(3)
@@ -210,7 +210,7 @@ def small_cnn() -> Layer:
 
 
 def training_check(make: Callable[[], Layer], x: HostArray) -> Callable[[str], None]:
-    """Return a check of the losses of ten training steps, which must fall."""
+    """Return a check of the losses of ten training steps, which must decrease."""
 
     def losses(name: str) -> list[float]:
         seed(1)
