@@ -1,9 +1,9 @@
 """DeZero's core: define-by-run automatic differentiation on any array library.
 
-Users import from here; authors of plugins also import `dezero_core.extend`.
+Programs import from `dezero_core`; plugins also import from `dezero_core.extend`.
 """
 
-from . import functions, numpy_functions, operators  # noqa: F401 (importing them binds Variable's operators)
+from . import functions, numpy_functions, operators  # noqa: F401 (this binds Variable's operators)
 from .__about__ import __version__
 from .anomaly import detect_anomaly
 from .backends.host import seed

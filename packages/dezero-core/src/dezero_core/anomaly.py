@@ -18,15 +18,15 @@ detecting = _detect.get
 def detect_anomaly(function: Callable[..., Any] | None = None) -> Any:
     """Make ``backward`` raise an error that names the op that computed the first NaN.
 
-    Use it in a ``with`` statement or as a decorator; see `dezero_core.config.Block`.
+    Use `detect_anomaly` in a ``with`` statement or as a decorator; see `dezero_core.config.Block`.
 
     If the Variable that backward starts from contains a NaN, the error names the earliest call
-    whose output contains one. Otherwise it names the first call whose backward returned one.
-    Checking every gradient makes the program wait for the device, so use it for debugging, not for
-    training.
+    whose output contains one. Otherwise the error names the first call whose backward returned a
+    NaN. Checking every gradient makes the program wait for the device, so use it for debugging, not
+    for training.
 
     Raises:
-        AnomalyError: ``backward`` found a NaN. It raises before it writes any ``grad``.
+        AnomalyError: ``backward`` found a NaN. The error is raised before any ``grad`` is written.
     """
     return named_block("detect_anomaly", _detect, True, function)
 

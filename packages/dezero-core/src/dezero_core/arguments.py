@@ -1,7 +1,7 @@
 """Convert integer, shape, axis and scalar arguments from every form that NumPy accepts.
 
-An op calls these functions once, where it receives the argument. All later code gets Python
-numbers and tuples of Python numbers, which do not change the dtype of an array.
+When an op is called, it converts each argument once with these functions. All later code gets
+Python numbers and tuples of Python numbers, which do not change the dtype of an array.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .errors import ArgumentError, ArgumentTypeError, ShapeError
 Axis = int | tuple[int, ...] | None
 """An axis, a tuple of axes, or None for all axes."""
 AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
-"""An argument that `as_axes` converts to `Axis`; arrays of integers are also allowed."""
+"""The type of an argument that `as_axes` converts to `Axis`; it may also be an integer array."""
 
 
 def as_integer(op: str, name: str, value: object, minimum: int | None = None) -> int:
@@ -29,12 +29,12 @@ def as_integer(op: str, name: str, value: object, minimum: int | None = None) ->
         minimum: the smallest value allowed; None for no limit.
 
     Raises:
-        ArgumentTypeError: ``value`` is not an integer. As in NumPy, floats and bools are not.
+        ArgumentTypeError: ``value`` is not an integer. Floats and bools are also refused.
         ArgumentError: ``value`` is below ``minimum``.
     """
     if type(value) is not int:
         try:
-            if type(value).__name__ == "bool":  # Python's or NumPy's
+            if type(value).__name__ == "bool":  # a bool of Python or NumPy
                 raise TypeError
             value = index(value)  # type: ignore[arg-type]
         except TypeError:
@@ -55,7 +55,7 @@ def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
         values: an integer, or a list, tuple, range or one-dimensional array of integers.
 
     Raises:
-        ArgumentTypeError: ``values`` is none of these.
+        ArgumentTypeError: ``values`` is not an integer or a sequence of integers.
     """
     if is_sequence(values):
         return tuple([n if type(n) is int else as_integer(op, name, n) for n in values])
@@ -63,12 +63,12 @@ def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
 
 
 def is_sequence(values: object) -> TypeGuard[Iterable[Any]]:
-    """Return whether ``values`` is a list, a tuple, a range, or an array with axes."""
+    """Return whether ``values`` is a list, a tuple, a range, or an array that is not 0-d."""
     return isinstance(values, list | tuple | range) or getattr(values, "ndim", 0) > 0
 
 
 def as_shape(op: str, shape: object, name: str = "shape") -> tuple[int, ...]:
-    """Return ``shape`` as a tuple of ints, unchanged if it already is one; see `as_integers`."""
+    """Return ``shape`` as a tuple of ints, unchanged if it already is; see `as_integers`."""
     if type(shape) is tuple:
         for length in shape:
             if type(length) is not int:
@@ -86,7 +86,7 @@ def as_axes(op: str, axis: object) -> Axis:
         axis: None, an integer, or a list, tuple or one-dimensional array of integers.
 
     Raises:
-        ArgumentTypeError: ``axis`` is none of these.
+        ArgumentTypeError: ``axis`` is not None, an integer or a sequence of integers.
     """
     if axis is None or type(axis) is int:
         return axis
@@ -122,8 +122,8 @@ def as_number(op: str, name: str, value: Any) -> float:
         value: a real number of Python or NumPy, or a 0-d array that holds one.
 
     Raises:
-        ArgumentTypeError: ``value`` is none of these. Bools are refused, and so are Variables,
-            because their graph would be lost.
+        ArgumentTypeError: ``value`` is not a real number. Bools and Variables are also refused;
+            converting a Variable would lose its graph.
     """
     if type(value) is float or type(value) is int:
         return value

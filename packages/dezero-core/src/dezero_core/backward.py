@@ -24,8 +24,9 @@ def backward(
 ) -> None:
     """Add to ``x.grad`` the gradient with respect to ``x``, for every leaf ``x`` of the graph.
 
-    No ``grad`` is written until all gradients are computed, so an error changes none of them. If
-    this Variable is itself a leaf that requires grad, ``gradient`` is added to its own ``grad``.
+    No ``grad`` is written until all gradients are computed, so an error leaves every ``grad``
+    unchanged. If this Variable is itself a leaf that requires grad, ``gradient`` is added to its
+    own ``grad``.
 
     Args:
         retain_grad: also write the ``grad`` of this Variable and of all computed Variables that it
@@ -36,7 +37,7 @@ def backward(
             shape. The default is the ``grad`` that the program assigned to this Variable (book
             step 6), else ones. A ``grad`` that an earlier backward wrote is not used.
         retain_graph: keep the graph for another backward (default: the value of
-            ``create_graph``). Otherwise each call is freed after its backward has run.
+            ``create_graph``). If False, each call is freed after its backward has run.
 
     Raises:
         GraphError: this Variable does not require grad, or an earlier backward freed the graph.

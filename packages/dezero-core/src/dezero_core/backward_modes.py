@@ -1,8 +1,8 @@
 """Choose whether ``backward`` methods run on arrays or on Variables.
 
-A backward pass without ``create_graph`` is a plain pass. In it, the ``backward`` methods of
-DeZero's own packages run on arrays, and never write to them. `run_foreign` runs the ``backward`` of
-other classes: on Variables if it needs them, and on copies of the gradients.
+A backward pass without ``create_graph`` is a plain pass. In a plain pass, the ``backward`` methods
+of DeZero's own packages run on arrays, and never write to these arrays. `run_foreign` runs the
+``backward`` of other classes: on Variables if it needs them, and on copies of the gradients.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .variable import AnyArray, Variable, unwrap
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
 """The `backward_pass.BackwardPass` without ``create_graph`` that runs in this context, or None.
 
-In such a pass, gradients, ``self.inputs`` and ``self.outputs`` are arrays, and a DeZero function
-returns an array if all its arguments are arrays.
+In a pass without ``create_graph``, gradients, ``self.inputs`` and ``self.outputs`` are arrays, and
+a DeZero function returns an array if all its arguments are arrays.
 """
 
 Call = Any
-"""A `dezero_core.function.Function`, which this module cannot import."""
+"""The type `dezero_core.function.Function`, which imports this module."""
 
 Flags = Mapping[Any, tuple[bool, ...]]
-"""A tuple with one flag for each input, by the serial number of the call."""
+"""A dictionary from a call's serial number to a tuple with one flag for each input."""
 
 ALL: Flags = MappingProxyType({})
-"""Flags that replace none, so every call computes the gradients of `Function.needs_grad`."""
+"""No flags, so every call computes the gradients that `Function.needs_grad` selects."""
 
 narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
 """Flags that replace `Function.needs_grad` in the current pass; see `derivatives.grad`."""
@@ -70,7 +70,8 @@ OUR_PACKAGES = ("dezero_core", "dezero_nn")
 def run_foreign(call: Call, gys: list[Any]) -> Any:
     """Run the backward of a class outside DeZero's packages, on Variables if it needs them.
 
-    It gets copies of the gradients, because it may write to them and other calls may use them.
+    The backward gets copies of the gradients, because it may write to gradients that other calls
+    use.
     """
     gys = [copy_gradient(gy) for gy in gys]
     if plain_pass.get() is None or not needs_variables(call):
@@ -86,11 +87,11 @@ def run_foreign(call: Call, gys: list[Any]) -> Any:
 
 
 def copy_gradient(gy: AnyArray | None) -> Any:
-    """Return a copy of a gradient, at the same position in the graph."""
+    """Return a copy of a gradient with the same graph, so that it can be differentiated."""
     if not isinstance(gy, Variable):
         return gy if gy is None else backend_of(gy).copy(gy)
     if gy._creator is None and gy._requires_grad:
-        return +gy  # an unrecorded copy would be a new leaf
+        return +gy  # a copy that is not recorded would be a new leaf
     copied = copy(gy)
     copied.data = backend_of(gy.data).copy(gy.data)
     return copied
@@ -110,9 +111,10 @@ def needs_variables(call: Call) -> bool:
 
 @lru_cache(1024)
 def looks_for_variables(code: CodeType) -> bool:
-    """Return whether a backward reads ``.data`` or changes something in place.
+    """Return whether the code of a backward reads ``.data`` or contains an in-place operation.
 
-    ``x *= 2`` binds ``x`` to a new Variable, but would overwrite an array used elsewhere.
+    If ``x`` is a Variable, ``x *= 2`` binds ``x`` to a new Variable. If ``x`` is an array,
+    ``x *= 2`` overwrites the array, which may be used elsewhere.
     """
     nested = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)

@@ -32,10 +32,11 @@ class BackwardPass:
         retain_graph: keep the arrays of the calls for another backward.
 
     Attributes:
-        grads: the gradients computed so far. The key is a leaf, or the serial number of the call
-            that computed the Variable. The value of a call with multiple outputs is a list.
+        grads: a dictionary of the gradients computed so far. The key is a leaf, or the serial
+            number of the call that computed the Variable. For a call with multiple outputs, the
+            value is a list of gradients.
         heap: unvisited calls that have a gradient, as pairs (-serial number, call).
-        shared: by leaf, a gradient whose array may be used elsewhere.
+        shared: a dictionary from leaves to gradients whose arrays may be used elsewhere.
     """
 
     is_detecting = False  # whether the pass checks for NaN, see `detect_anomaly`
@@ -95,7 +96,7 @@ class BackwardPass:
                         if gx is gy or function._is_special or is_shared(gx, function):
                             self.shared[x] = gx
                     continue
-                if creator._result is not a:  # one of multiple outputs, or x.data was replaced
+                if creator._result is not a:  # x is one of multiple outputs, or x.data was replaced
                     require_recorded(x, a, creator._result)
                 serial = creator._serial
                 if x._index is not None:

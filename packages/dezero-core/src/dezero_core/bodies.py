@@ -1,8 +1,8 @@
 """Run the bodies of functions, generators and coroutines inside a context.
 
-The context is a context manager or a `contextvars.Context`. It is passed as a `Run`: a function
-that calls another function inside the context. Each step of a generator or coroutine is called
-through the `Run`.
+The context is a context manager or a `contextvars.Context`. The context is passed as a `Run`: a
+function that calls another function inside the context. Each step of a generator or coroutine is
+called through the `Run`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Run = Callable[..., Any]
 
 
 def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callable[..., Any]:
-    """Return a function of the same type; each call runs its body through a new `Run`."""
+    """Return a wrapper of the same type as ``function`` that runs each call through a new `Run`."""
     if inspect.isgeneratorfunction(function):
         return wrapped_generator(function, new_run)
     if inspect.iscoroutinefunction(function):

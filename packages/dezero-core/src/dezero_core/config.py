@@ -1,14 +1,15 @@
 """Define settings: process-wide defaults that context managers override per thread and task.
 
 Reading a setting gives its value in the current context (`contextvars`). A context manager
-overrides the value in that context only. Assigning to a setting changes the process-wide default::
+overrides the value in the current context only. Assigning to a setting changes the process-wide
+default::
 
     with no_grad():               # overrides a setting in this thread and task
         y = model(x)
     Config.train = False          # changes the default for all threads and tasks
 
-Every such context manager is also a decorator; see `Block`. The threads of a pool do not see these
-overrides; `inherit` passes the caller's overrides to them.
+Every such context manager is also a decorator; see `Block`. The threads of a pool do not see the
+caller's overrides; `inherit` passes the overrides to the threads.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _settings: list[Setting[Any]] = []
-"""All settings, for `inherit`."""
+"""All settings, whose overrides `inherit` passes to other threads."""
 
 
 class Setting(Generic[T]):
@@ -68,7 +69,7 @@ class Setting(Generic[T]):
         here = self.entries.get()
         try:
             self.entries.reset(entry.token)
-        except ValueError:  # pushed in another context
+        except ValueError:  # the value was set in another context
             entry.ended = True
         if here and here[-1] is entry:
             others = here[:-1]
@@ -78,7 +79,7 @@ class Setting(Generic[T]):
             self.entries.set(others)
 
     def keep(self) -> None:
-        """Keep the current value in this context, even after the override ends in another one."""
+        """Keep the current value in this context, even if the override ends in another context."""
         self.entries.set(tuple([Entry(entry.value) for entry in self.open_entries()[-1:]]))
 
     def __get__(self, config: object, owner: type | None = None) -> T:
@@ -110,14 +111,14 @@ class Entry(Generic[T]):
 class Block(Generic[T]):
     """Override a setting inside a ``with`` block or a decorated function.
 
-    One instance may be entered many times, nested or in several threads and tasks, and exited in
-    any order. As a decorator, it overrides the setting while the body of a function, generator,
-    coroutine or asynchronous generator runs. While a generator is suspended, the caller's value
-    applies.
+    One `Block` may be entered many times, nested or in several threads and tasks, and exited in
+    any order. As a decorator, a `Block` overrides the setting while the body of a function,
+    generator, coroutine or asynchronous generator runs. While a generator is suspended, the
+    caller's value applies.
 
     Args:
         setting: the setting to override, in this thread and task only.
-        value: its value inside the ``with`` block.
+        value: the value of the setting inside the ``with`` block.
     """
 
     def __init__(self, setting: Setting[T], value: T) -> None:
@@ -125,7 +126,7 @@ class Block(Generic[T]):
         self._open: list[Entry[T]] = []
 
     def __copy__(self) -> Block[T]:
-        """Return a copy that has not been entered."""
+        """Return a copy of this `Block` that has not been entered."""
         twin = object.__new__(type(self))
         vars(twin).update(vars(self), _open=[])
         return twin
@@ -152,13 +153,13 @@ class Block(Generic[T]):
         entry = self._pop_entry(id(sys._getframe(1)))
         if error_type is not None and issubclass(error_type, GeneratorExit):
             # The garbage collector may close a generator while another Block is being entered.
-            # Entering would undo a change to the context made here, so only mark the entry.
+            # A change to the context made here would be undone, so only mark the entry as ended.
             entry.ended = True
         else:
             self.setting.remove(entry)
 
     def _pop_entry(self, frame: int) -> Entry[T]:
-        """Remove and return the entry made by ``frame``, or else one made in this context.
+        """Remove and return the entry that ``frame`` made, or else an entry made in this context.
 
         A generator may be closed by another thread, which may also have entered this `Block`.
         """
@@ -189,7 +190,7 @@ class Block(Generic[T]):
                 asynchronous generator function.
 
         Raises:
-            CallError: ``function`` is none of these.
+            CallError: ``function`` is a class or is not callable.
         """
         if isinstance(function, staticmethod | classmethod):
             return type(function)(self(function.__func__))
@@ -230,8 +231,9 @@ class Configuration:
             `precision`.
         train: whether layers run in training mode, in which dropout is active (default True).
         update_buffers: whether calls may change Buffers, such as the running statistics of batch
-            norm (default True). It is False while `hessian`, a gradient check or `summary` calls a
-            model. A layer checks it before it changes its Buffers.
+            norm (default True). ``update_buffers`` is False while `hessian`, a gradient check or
+            `summary` calls a model. A layer checks ``update_buffers`` before it changes its
+            Buffers.
     """
 
     __slots__ = ()
@@ -249,7 +251,7 @@ class using_config(Block[bool]):
 
     Args:
         name: ``"enable_backprop"``, ``"exact"``, ``"train"`` or ``"update_buffers"``.
-        value: its value inside the ``with`` block.
+        value: the value of the setting inside the ``with`` block.
 
     Raises:
         UnknownName: there is no setting with this name.
@@ -290,7 +292,7 @@ def precision(name: str) -> Block[bool]:
         name: ``"exact"`` to disable these kernels, ``"fast"`` to enable them.
 
     Raises:
-        ArgumentError: ``name`` is neither.
+        ArgumentError: ``name`` is neither ``"exact"`` nor ``"fast"``.
     """
     if name not in ("exact", "fast"):
         raise ArgumentError(f"precision: {name!r} is neither 'exact' nor 'fast'")
@@ -301,23 +303,25 @@ def inherit(function: F) -> F:
     """Return a function that runs ``function`` in a copy of the current context.
 
     Each thread of an executor has its own context, so overrides around ``executor.submit`` do not
-    apply there. The returned function applies the current overrides of all settings, and all other
-    context variables, such as NumPy's ``errstate``::
+    apply in the thread. The returned function applies the current overrides of all settings, and
+    all other context variables, such as NumPy's ``errstate``::
 
         with no_grad(), test_mode():
             futures = [executor.submit(inherit(model), x) for x in batches]
 
     Use it with ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
     ``run_in_executor``. The returned function may be called many times, also concurrently.
-    Overrides in the thread that calls it do not apply inside. An executor's ``initializer`` is a
-    separate call: overrides that it inherits do not apply to later calls.
+    Overrides in the thread that calls the returned function do not apply inside ``function``. An
+    executor's ``initializer`` is a separate call: overrides that it inherits do not apply to later
+    calls.
 
     Args:
         function: a function, a layer or another callable. All steps of a generator or coroutine run
             in the copied context.
 
     Raises:
-        CallError: ``function`` is not callable, for example because it is the result of a call.
+        CallError: ``function`` is not callable, as in ``inherit(model(x))`` instead of
+            ``inherit(model)``.
     """
     if not callable(function):
         raise CallError(

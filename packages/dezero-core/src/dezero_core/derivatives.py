@@ -46,7 +46,7 @@ def grad(
 
     Returns:
         one gradient if ``xs`` is a Variable, else a list of gradients. A gradient is a Variable,
-        or None if ``y`` does not depend on that one of ``xs``.
+        or None if ``y`` does not depend on the corresponding Variable.
 
     Raises:
         GraphError: ``y`` does not require grad, or its graph was freed.
@@ -89,8 +89,8 @@ def flags_toward(xs: list[Variable], y: Variable) -> Flags:
     """Find the calls with an input that requires grad but does not depend on ``xs``.
 
     Returns:
-        one tuple of flags for each such ancestor of ``y``, by serial number. A flag says whether
-        the input requires grad and depends on one of ``xs``.
+        a dictionary from the serial number of each such ancestor of ``y`` to a tuple of flags. A
+        flag says whether the input requires grad and depends on one of ``xs``.
     """
     leaves = {id(x) for x in xs if x.creator is None}
     outputs = {(x._creator._serial, x._index) for x in xs if x.creator is not None}

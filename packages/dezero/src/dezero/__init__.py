@@ -1,7 +1,7 @@
 """Re-export the API of *Deep Learning from Scratch 3* under the book's module names.
 
-The definitions are in dezero_core, dezero_nn and dezero_io. Importing this package imports NumPy,
-but no other array library and not matplotlib.
+The classes and functions are defined in dezero_core, dezero_nn and dezero_io. Importing this
+package imports NumPy, but no other array library and not matplotlib.
 """
 
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ from .__about__ import __version__
 from .core import setup_variable
 
 is_simple_core = False
-"""The book's switch between two cores; False, because `core_simple` never replaces `core`."""
+"""The book's choice of `core_simple` instead of `core`; always False in DeZero."""
 
 __all__ = [
     "Buffer",
@@ -108,5 +108,5 @@ __all__ = [
     "utils",
 ]
 
-if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
+if not TYPE_CHECKING:  # with __getattr__, type checkers would accept every name
     __getattr__ = hinting(__name__, TOP)

@@ -1,7 +1,7 @@
 """Provide the book's ``dezero.core_simple``, the framework of steps 23 to 32.
 
-In contrast to `dezero.core`, the gradients of the Variables that a program creates are arrays, so
-they cannot be differentiated. The programs of steps 28 and 29 rely on this when they write
+The ``grad`` of this module's `Variable` is an array, so it cannot be differentiated; in
+`dezero.core` it is a Variable. The programs of steps 28 and 29 need an array when they compute
 ``x.data -= lr * x.grad``.
 """
 
@@ -36,7 +36,7 @@ __all__ = [
 
 
 GRADIENT: Any = vars(_Variable)["grad"]
-"""The descriptor of `dezero_core.Variable.grad`, which `Variable` below converts to an array."""
+"""The property `dezero_core.Variable.grad`; `Variable` below converts its value to an array."""
 
 
 class Variable(_Variable):

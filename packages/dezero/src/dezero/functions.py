@@ -29,7 +29,7 @@ BOOK = (
     MeanSquaredError, Min, ReLU, Reshape, Sigmoid, Sin, Softmax, SoftmaxCrossEntropy, Sum, SumTo,
     Tanh, Transpose,
 )  # fmt: skip
-"""The book's op classes whose arguments are the same here."""
+"""The book's op classes that take the same arguments in DeZero."""
 
 __all__ = [
     "abs", "accuracy", "add", "argmax", "astype", "average", "average_pooling", "batch_norm",
@@ -43,7 +43,7 @@ __all__ = [
     "softmax_cross_entropy", "softmax_cross_entropy_simple", "softmax_simple", "sqrt", "squeeze",
     "stack", "sub", "sum", "sum_to", "tan", "tanh", "transpose", "unstack", "where",
 ]  # fmt: skip
-"""All names of the functions of dezero_core and dezero_nn; a test compares them."""
+"""The names of all functions of dezero_core and dezero_nn; a test checks that none is missing."""
 
-if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
+if not TYPE_CHECKING:  # with __getattr__, type checkers would accept every name
     __getattr__ = hinting(__name__, FUNCTIONS)

@@ -7,5 +7,5 @@ from dezero_nn.hints import MODELS
 from dezero_nn.models import *  # noqa: F403 (the source modules define __all__)
 from dezero_nn.models import __all__ as __all__
 
-if not TYPE_CHECKING:  # without __getattr__, type checkers report unknown names
+if not TYPE_CHECKING:  # with __getattr__, type checkers would accept every name
     __getattr__ = hinting(__name__, MODELS)

@@ -1,7 +1,7 @@
 """Create arrays and random numbers on the host with NumPy.
 
 Data is loaded, initialised, saved and shuffled as NumPy arrays. Each backend converts between NumPy
-arrays and its own.
+arrays and its own arrays.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def seed(n: int) -> None:
 
 
 def generator() -> np.random.Generator:
-    """Return the generator to draw from; call this before each draw, because `seed` replaces it."""
-    seeded = _seeded_generator  # read once: another thread may set it back to None
+    """Return the generator to draw from; call this before each draw, as `seed` replaces it."""
+    seeded = _seeded_generator  # read once: another thread may set the global to None
     if seeded is not None:
         return seeded
     return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
@@ -41,7 +41,7 @@ def seeded_generator() -> np.random.Generator | None:
 
 
 def use_generator(seeded: np.random.Generator | None) -> None:
-    """Draw later numbers from ``seeded``, or from NumPy's global generator if it is None."""
+    """Draw later numbers from ``seeded``, or NumPy's global generator if ``seeded`` is None."""
     global _seeded_generator
     _seeded_generator = seeded
 

@@ -78,13 +78,13 @@ class Array(Protocol):
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""Optional features that a backend declares.
+"""The names of the optional features that a backend can declare.
 
-``accelerator``: ``to_gpu()`` moves arrays to this backend. ``devices``: there are multiple devices,
-see `ArrayBackend.devices`. ``dlpack``: the library exports and imports arrays by DLPack.
-``float64``: this dtype exists. ``in_place``: arrays may be written to. ``random``: ``uniform``
-draws from the library's own generator. ``scatter_add``: duplicate indices do not slow down
-`ArrayBackend.scatter_add`.
+``accelerator``: ``to_gpu()`` moves arrays to this backend. ``devices``: the library supports
+multiple devices, see `ArrayBackend.devices`. ``dlpack``: the library exports and imports arrays
+through DLPack. ``float64``: the library has this dtype. ``in_place``: arrays may be written to.
+``random``: ``uniform`` draws from the library's own generator. ``scatter_add``: duplicate indices
+do not slow down `ArrayBackend.scatter_add`.
 """
 
 
@@ -129,14 +129,15 @@ class Memory(NamedTuple):
 class ArrayBackend:
     """Wrap an array namespace, and add methods that the array API standard 2024.12 lacks.
 
-    Each method has a portable default. A complete plugin for an imaginary library `thin`::
+    Each method has a portable default implementation. A complete plugin for an imaginary library
+    `thin`::
 
         from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
 
         DEZERO_API = 1
 
         def make_backend():
-            import thin                     # imported at first use, not with the plugin
+            import thin                     # imported at first use of the backend
             return ArrayBackend(thin)
 
         @hookimpl
@@ -153,8 +154,8 @@ class ArrayBackend:
 
     Attributes:
         name, capabilities: copied from the `BackendSpec`.
-        on_device: returns a context manager that makes the device of an array the current one,
-            for libraries that compute on a current device; None for other libraries.
+        on_device: a function of an array; it returns a context manager that makes the array's
+            device the current device. None if the library has no current device.
     """
 
     name: str
@@ -169,16 +170,17 @@ class ArrayBackend:
         return self.xp.asarray(x)
 
     def is_plain(self, array_type: type) -> bool:
-        """Return whether arrays of exactly this class follow the array API standard."""
+        """Return whether arrays of this class, not a subclass, follow the array API standard."""
         return True
 
     def admit(self, x: Array) -> Array:
         """Check that ``x`` holds booleans, integers or real numbers; return it as a plain array.
 
-        DeZero calls this once for each array that a program passes to it (docs/adr/0015).
+        DeZero calls this method once for each array that a program passes to DeZero
+        (docs/adr/0015).
 
         Raises:
-            UnsupportedType: ``x`` holds something else, such as complex numbers.
+            UnsupportedType: the elements of ``x`` have another type, such as complex.
         """
         if not self.xp.isdtype(x.dtype, ("bool", "integral", "real floating")):
             raise unsupported_dtype(x.dtype)
@@ -232,7 +234,7 @@ class ArrayBackend:
         return +x
 
     def iadd(self, x: Array, y: Array) -> Array:
-        """Return ``x + y``; write it to ``x`` if the library can write in place."""
+        """Return ``x + y``; write the sum to ``x`` if the library can write in place."""
         if "in_place" in self.capabilities:
             x += y
             return x
@@ -253,8 +255,8 @@ class ArrayBackend:
     def scatter_add(self, x: Array, index: object, values: Array) -> Array:
         """Return ``x`` with ``values`` added at ``x[index]``, in place if the library can do so.
 
-        An element that ``index`` selects multiple times gets the sum. ``values`` has the shape of
-        ``x[index]``.
+        If ``index`` selects an element multiple times, the sum of its values is added. ``values``
+        has the shape of ``x[index]``.
         """
         return portable.scatter_add(self.xp, x, index, values)
 

@@ -20,7 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_ORDERS = 1024
-"""Maximum number of cached orders of kernels, per op and array type."""
+"""Maximum number of cached results of sorting the kernels of one op and array type by cost."""
 
 
 def _always(*arguments: Any) -> bool:
@@ -38,9 +38,9 @@ class Kernel:
         op: the name of a `KernelOp`.
         backend: the name of a backend.
         function: a function with the signature of the op.
-        supports: a function of the same arguments that returns whether the kernel can run. If it
-            returns False, or a string with the reason, the next kernel is tried, and after the last
-            kernel the portable definition runs.
+        supports: a function of the same arguments that returns whether the kernel can run. If
+            ``supports`` returns False, or a string with the reason, the next kernel is tried, and
+            after the last kernel the portable definition runs.
         tolerance: the maximum error in float32, as ``max|a - b| <= tolerance * max|b|``, where
             ``b`` is the result of the portable definition. Default 1e-5.
         priority: kernels with a higher priority are tried first. Default 0. If two kernels of
@@ -94,11 +94,12 @@ _catalog: Catalog[Kernel] = Catalog("dezero_kernels", Kernel, _keys, _clash)
 _log: Setting[list[KernelRun] | None] = Setting("kernel_log", None)
 _logging = _log.entries.get
 ops: dict[str, KernelOp[Any, Any]] = {}
-"""Every named op of the packages loaded so far, by name."""
+"""A dictionary from names to named ops, for all packages loaded so far."""
 
 
 class KernelOp(Generic[P, R]):
-    """Run the best kernel of a named op when called. `kernel_op` creates these objects.
+    """Represent a named op; calling the object runs the best kernel. `kernel_op` creates these
+    objects.
 
     Attributes:
         name: the name in `Kernel.op`.
@@ -120,7 +121,7 @@ class KernelOp(Generic[P, R]):
     def __call__(self, *arguments: P.args, **settings: P.kwargs) -> R:
         """Run the best kernel for the backend of the first argument.
 
-        Pass all arguments by position. The first is an array or a nonempty list of arrays.
+        Pass all arguments by position. The first argument is an array or a nonempty list of arrays.
         """
         first: Any = arguments[0]
         kernels = self._candidates.get(type(first))
@@ -137,7 +138,7 @@ class KernelOp(Generic[P, R]):
         return self.portable(*arguments, **settings)
 
     def estimate(self, *arguments: P.args, **settings: P.kwargs) -> float:
-        """Return the `Kernel.cost` of the kernel that would run; infinity if it has none."""
+        """Return the `Kernel.cost` of the kernel that would run; infinity if no cost is known."""
         kernels = self._candidates_of(arguments[0])
         for kernel in kernels.order(arguments) if isinstance(kernels, _ByCost) else kernels:
             answer = kernel.supports(*arguments)
@@ -223,7 +224,7 @@ def all_kernels() -> list[tuple[Kernel, str]]:
 class kernel_log(Block[list[KernelRun] | None]):
     """Collect a `KernelRun` for each call of a named op inside a ``with`` block.
 
-    ``with kernel_log() as ran:`` assigns a new list to ``ran``.
+    ``with kernel_log() as ran:`` binds ``ran`` to a new list.
     """
 
     def __init__(self) -> None:

@@ -47,7 +47,7 @@ class NumpyBackend(ArrayBackend):
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)
 
-    # These methods omit `device=`, because before version 2.1 NumPy's scalars have no `device`.
+    # The methods below omit `device=`, because before version 2.1 NumPy's scalars have no `device`.
 
     def scalar_like(self, x: complex, y: Array) -> Array:
         return np.asarray(x, dtype=np.result_type(y.dtype, x))
@@ -115,7 +115,7 @@ class NumpyBackend(ArrayBackend):
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a numeric dtype in native byte order, as NumPy's single object for that dtype."""
+    """Return NumPy's shared object for a numeric dtype in native byte order."""
     return np.dtype(dtype.char)
 
 

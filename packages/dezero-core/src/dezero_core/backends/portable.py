@@ -80,7 +80,7 @@ def sliding_windows(xp: ModuleType, x: Array, kernel: Pair, stride: Pair, dilati
 
 
 def is_array(part: object) -> bool:
-    """Return whether a part of an index is an array."""
+    """Return whether one item of an index is an array."""
     return hasattr(part, "dtype")
 
 
@@ -93,7 +93,7 @@ def is_basic(index: object) -> bool:
 def window_layout(
     x: Array, kernel: Pair, stride: Pair, dilation: Pair
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shape and strides of `sliding_windows` as a view of a strided array."""
+    """Return the shape and strides of the view that `sliding_windows` makes of a strided array."""
     (KH, KW), (SH, SW), (DH, DW) = kernel, stride, dilation
     *batch, H, W = x.shape
     *outer, down, right = x.strides

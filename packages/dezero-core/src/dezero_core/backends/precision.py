@@ -15,10 +15,10 @@ from .registry import backend_of
 HALVES = ("float16", "half", "bfloat16")
 """Names of the floating dtypes of fewer than 32 bits in the supported libraries."""
 MOST_DTYPES = 64
-"""Maximum size of `_wide`, because some libraries create a dtype object for each array."""
+"""Maximum size of `_wide`, limited as some libraries create a dtype object for each array."""
 _wide: dict[int, Any] = {}
-"""Floating dtypes of 32 or more bits that were used so far. The key is ``id``, because dtypes of
-different libraries cannot always be compared."""
+"""Floating dtypes of 32 or more bits that were used so far. The key is the ``id`` of the dtype,
+because dtypes of different libraries cannot always be compared."""
 
 
 def is_wide(dtype: object) -> bool:
@@ -53,7 +53,7 @@ def dtype_name(dtype: object) -> str:
 
 
 def default_floating(backend: ArrayBackend) -> Any:
-    """Return the dtype for converted integers: float64, or float32 if the library lacks it."""
+    """Return the dtype to convert integers to: float64, or float32 if the library lacks it."""
     return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
 
 

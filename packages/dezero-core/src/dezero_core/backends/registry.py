@@ -21,16 +21,16 @@ from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 
 
 def _keys(spec: BackendSpec) -> tuple[str, ...]:
-    return (spec.name, *spec.array_types)  # a type contains a colon, a name does not
+    return (spec.name, *spec.array_types)  # type strings contain a colon, names do not
 
 
 catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
-"""Backends by plain array type, filled at first use; every op reads it."""
+"""A dictionary from plain array types to backends, filled at first use and read by every op."""
 _subclasses: dict[type, ArrayBackend] = {}
-"""The backend of each array type that must be converted to a plain array; filled at first use."""
+"""A dictionary from array types whose arrays must be converted to plain arrays to backends."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
-"""`ArrayBackend.on_device` by array type, for libraries that compute on a current device."""
+"""A dictionary from array types to `on_device`, for libraries with a current device."""
 _any_device = nullcontext()
 _made: dict[BackendSpec, ArrayBackend] = {}
 """Backends created so far; they stay the same objects when plugins are added or removed."""
@@ -61,11 +61,11 @@ def backend_of(x: Array) -> ArrayBackend:
 
 
 def _backend_of_new_type(cls: type) -> ArrayBackend:
-    with plugins.lock:  # held until the type is cached, because a new plugin clears the caches
+    with plugins.lock:  # held until the type is cached: a new plugin clears the caches
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))
         if spec is not None:
             backend = _make(spec)
-            if backend.on_device is not None:  # first, because `by_type` is read unlocked
+            if backend.on_device is not None:  # set first: `by_type` is read unlocked
                 current_device[cls] = backend.on_device
             (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
             return backend
@@ -96,11 +96,11 @@ def get_backend(name: str) -> ArrayBackend:
     """Return the backend registered as ``name``; create it at first use.
 
     Raises:
-        PluginError: its plugin failed or is blocked; the message gives the reason.
-        MissingPackage: the distribution that registers it is not installed.
-        UnknownName: no plugin registers it.
+        PluginError: the backend's plugin failed or is blocked; the message gives the reason.
+        MissingPackage: the distribution that registers the backend is not installed.
+        UnknownName: no plugin registers a backend with this name.
     """
-    name = str(getattr(name, "__name__", name))  # a readable error for a dtype
+    name = str(getattr(name, "__name__", name))  # makes the error readable if given a dtype
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)

@@ -28,17 +28,17 @@ MAX_TERMS = 512
 """Maximum number of terms to add sequentially. Splitting a shorter sum costs more than it saves."""
 
 GROUP = MAX_TERMS // 2
-"""Maximum number of terms in a partial sum; measured in docs/adr/0020. With 128, the partial sums
-of 1000 rows of 1000 elements exceed a core's 32 KiB L1 cache, and the sum takes a sixth longer.
-With 512, the rounding error is two to four times as large."""
+"""Maximum number of terms in a partial sum; measured in docs/adr/0020. With 128 terms, the partial
+sums of 1000 rows of 1000 elements exceed a core's 32 KiB L1 cache, and the sum takes a sixth
+longer. With 512 terms, the rounding error is two to four times as large."""
 
 
 def sum_in_blocks(x: HostArray, axis: Axis, keepdims: Any, dtype: Any = None) -> HostArray:
-    """Return the sum of floating-point ``x`` over ``axis``, as ``np.sum`` but accurate.
+    """Return the sum of floating-point ``x`` over ``axis``, like ``np.sum`` but more accurately.
 
     Args:
         x: a NumPy array or scalar of any layout.
-        axis: an integer, a tuple of them, or None for all axes.
+        axis: an integer, a tuple of integers, or None for all axes.
         keepdims: leave summed axes in place with length 1.
         dtype: the dtype to add in and to return (default that of ``x``).
     """
@@ -83,7 +83,7 @@ def pairwise_axes(x: HostArray, summed: set[int]) -> set[int]:
 
 
 def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
-    """Sum groups of at most `GROUP` terms along an axis; its new length is ``ceil(n / GROUP)``."""
+    """Sum groups of at most `GROUP` terms along an axis; leave ``ceil(n / GROUP)`` sums."""
     n, before = x.shape[axis], (slice(None),) * axis
     m = -(-n // GROUP)
     k = n // m
@@ -96,15 +96,15 @@ def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
 
 SPREAD = 8
 """Maximum ratio of target elements to added values at which `scatter_add` adds in double precision.
-Above it, converting the target takes too long. Adding 4000 rows of 16 values took 1.5 times as long
-in double as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
+Above this ratio, converting the target takes too long. Adding 4000 rows of 16 values took 1.5 times
+as long in double as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
 
 
 def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:
     """Add ``values`` to ``x`` at ``index``; duplicate indices add up.
 
-    NumPy adds the values of one position sequentially. Many values in single precision are
-    therefore added in double precision, and rounded once.
+    NumPy adds the values of one position sequentially. If there are many values in single
+    precision, they are therefore added in double precision, and the sums are rounded once.
     """
     if x.dtype.char != "f" or values.size <= MAX_TERMS or x.size > SPREAD * values.size:
         np.add.at(x, index, values)

@@ -9,7 +9,7 @@ from .interface import Array, ArrayBackend
 from .registry import backend_of, on_device_of
 
 transfers: Counter[str] = Counter()
-"""Count the copies of arrays ``"to_host"`` and ``"from_host"`` since the program began."""
+"""The number of arrays copied ``"to_host"`` and ``"from_host"`` since the program began."""
 
 
 def move(x: Array, to: ArrayBackend) -> Array:

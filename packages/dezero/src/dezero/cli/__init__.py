@@ -15,7 +15,7 @@ from .weights import weights
 
 
 class Commands(click.Group):
-    """Print DeZero's errors and OSErrors of subcommands without a traceback."""
+    """Report a DezeroError or an OSError of a subcommand without a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Check the input and output files of a command before it starts, so that no work is lost."""
+"""Check a command's input and output files before its work starts, so that no result is lost."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class FileType(click.ParamType):  # type: ignore[type-arg]
 
     Args:
         name: the name of the type in the help.
-        check: returns the `Path` for a string. If it raises a DezeroError or an OSError, the
-            command ends with that message and the name of the option.
+        check: a function that converts the option's string to a `Path`. If ``check`` raises a
+            DezeroError or an OSError, the command ends with that message and the name of the
+            option.
     """
 
     def __init__(self, name: str, check: Callable[[str], Path]) -> None:
@@ -46,7 +47,7 @@ def weight_file(value: str) -> Path:
 
 def image_file(value: str) -> Path:
     """Return the path of an image to write, in a format that matplotlib supports."""
-    from matplotlib.backend_bases import FigureCanvasBase  # takes a second to import
+    from matplotlib.backend_bases import FigureCanvasBase  # importing matplotlib takes a second
 
     path, suffixes = file_path(value), FigureCanvasBase.get_supported_filetypes()
     if path.name in ("", ".", ".."):
@@ -69,16 +70,16 @@ def folder(value: str) -> Path:
 
 
 SAVED_WEIGHTS = FileType("file", lambda value: located(value)[0])
-"""An existing weight file."""
+"""The type of an option that names an existing weight file."""
 
 NEW_WEIGHTS = FileType("file", weight_file)
-"""A weight file to write."""
+"""The type of an option that names a weight file to write."""
 
 IMAGE = FileType("file", image_file)
-"""An image to write; ``.png`` is added to a name without a suffix."""
+"""The type of an option that names an image to write; the default suffix is ``.png``."""
 
 FOLDER = FileType("folder", folder)
-"""A folder, which need not exist."""
+"""The type of an option that names a folder, which need not exist."""
 
 
 def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> None:
@@ -99,7 +100,7 @@ def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> N
 
 
 def reason(error: OSError) -> str:
-    """Return why a folder cannot be created or a file cannot be written."""
+    """Return the reason that a folder cannot be created or a file cannot be written."""
     if isinstance(error, FileExistsError):
         return f"{error.filename} is not a folder, or a broken link"
     return error.strerror or str(error)
@@ -123,7 +124,7 @@ def write_result(title: str, path: Path, write: Callable[[Path], list[Path] | No
 
 
 def rescue(model: Model, path: Path) -> None:
-    """Save the weights under another name if writing to ``path`` failed; print that name.
+    """Save the weights under another name, after writing to ``path`` failed; print the name.
 
     ``w.npz`` becomes ``w.rescued.npz`` in the same folder or, if that fails, in the current folder.
     """

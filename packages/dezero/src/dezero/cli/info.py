@@ -21,7 +21,7 @@ from dezero_core.extend import backend_names, get_backend, kernel_log, ops, plug
 from dezero_core.state import registered_formats
 
 UNLIMITED = 10_000
-"""A console width in characters that is large enough to fold no line."""
+"""Console width in characters for output to a file or pipe: no line is that long."""
 
 Rows = Iterable[tuple[str, str]]
 
@@ -30,7 +30,7 @@ Rows = Iterable[tuple[str, str]]
 def info() -> None:
     """Show packages, backends, kernels, file formats and plugins."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # the last table shows them
+        warnings.simplefilter("ignore", PluginWarning)  # the last table shows plugins that failed
         show("packages", packages())
         show("backends", backends())
         show("kernels", kernels())
@@ -40,7 +40,7 @@ def info() -> None:
 
 
 def show(title: str, rows: Rows) -> None:
-    """Print a title and two columns, at least two spaces apart.
+    """Print a title and a table of two columns, which are at least two spaces apart.
 
     On a terminal, or if the variable COLUMNS is set, long cells are folded. Otherwise each row is
     one line, so that programs can read it.
@@ -61,7 +61,7 @@ def show(title: str, rows: Rows) -> None:
 
 
 def formats() -> Iterator[tuple[str, str]]:
-    """Yield every file format with its plugin, or with what must be installed to use it."""
+    """Yield every file format with its plugin, or with the package that must be installed."""
     for file_format, plugin in registered_formats():
         needs = file_format.needs() if file_format.needs else ""
         yield file_format.suffix, needs or plugin
@@ -90,7 +90,7 @@ def installed(name: str) -> str | None:
 
 
 def backends() -> Iterator[tuple[str, str]]:
-    """Yield every registered backend with its capabilities, or why it is not usable."""
+    """Yield every registered backend with its capabilities, or the reason it is not usable."""
     for name in backend_names():
         try:
             backend = get_backend(name)
@@ -103,8 +103,8 @@ def backends() -> Iterator[tuple[str, str]]:
 
 
 def kernels() -> Iterator[tuple[str, str]]:
-    """Yield every registered kernel; it is dormant if no loaded package defines its op."""
-    import dezero.functions  # noqa: F401 (defines the ops)
+    """Yield every registered kernel; a kernel is dormant if no loaded package defines its op."""
+    import dezero.functions  # noqa: F401 (importing it defines the ops)
 
     for kernel, plugin in all_kernels():
         rule = f"priority {kernel.priority}" if kernel.cost is None else "chosen by cost"
@@ -113,7 +113,7 @@ def kernels() -> Iterator[tuple[str, str]]:
 
 
 def runs() -> Iterator[tuple[str, str]]:
-    """Yield the kernels that one training step of a small CNN runs, and why others do not run."""
+    """Yield the kernels that a training step of a small CNN runs, and why other kernels do not."""
     import numpy as np
 
     from dezero import Model, models, optimizers
@@ -132,7 +132,7 @@ def runs() -> Iterator[tuple[str, str]]:
 
 
 def states() -> Iterator[tuple[str, str]]:
-    """Yield every plugin with its state, and the reason if it was left out."""
+    """Yield every plugin with its state, and the reason if the plugin was not loaded."""
     for status in plugins.statuses():
         reason = f": {status.reason}" if status.reason else ""
         yield status.name, f"{status.state} ({status.distribution}){reason}"

@@ -20,7 +20,7 @@ MAX_SHOWN = 40
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file, completely or not at all; the suffix selects its type."""
+    """Write a figure to a file, completely or not at all; the suffix selects the image format."""
     with atomic_file(path) as file:
         figure.savefig(file, dpi=120, format=path.suffix[1:].lower())
 
@@ -45,7 +45,7 @@ def draw_curves(curves: Curves, path: Path) -> None:
 def confusion_matrix(
     labels: NDArray[Any], predicted: NDArray[Any], classes: int
 ) -> NDArray[np.int64]:
-    """Count the examples by label (row) and predicted class (column); return integers (C, C)."""
+    """Return counts (C, C) of the examples by label (row) and predicted class (column)."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
@@ -71,7 +71,7 @@ def draw_confusion(labels: NDArray[Any], predicted: NDArray[Any], classes: int, 
 def draw_misclassified(
     images: NDArray[Any], labels: NDArray[Any], predicted: NDArray[Any], path: Path
 ) -> None:
-    """Draw the misclassified of images (N, H, W), each with its label and predicted class."""
+    """Draw those images of (N, H, W) that are misclassified, with label and predicted class."""
     wrong = np.flatnonzero(labels != predicted)
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     figure.suptitle(f"{len(wrong)} of {len(labels)} misclassified: label, prediction")

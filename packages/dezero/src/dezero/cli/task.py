@@ -22,7 +22,7 @@ class Data(NamedTuple):
 
     load: Callable[..., Dataset]
     classes: int
-    image: tuple[int, int, int] | None  # (C, H, W), or None if its examples are not images
+    image: tuple[int, int, int] | None  # shape (C, H, W), or None if examples are not images
     epochs: int  # the default of --epochs
 
 

@@ -138,14 +138,14 @@ def plot_curves(curves: Curves, path: Path) -> None:
 def draw_report(
     curves: Curves, folder: Path, test: Dataset, predicted: NDArray[Any], spec: Data
 ) -> list[Path]:
-    """Draw the images of ``--report``; return their paths."""
+    """Draw the images that ``--report`` requests; return their paths."""
     from .report import write_report
 
     return write_report(folder, curves, test, predicted, spec)
 
 
 def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
-    """Return the `Checkpointer` of ``--checkpoint``, or None without that option.
+    """Return the `Checkpointer` for the folder of ``--checkpoint``; None without that option.
 
     Raises:
         click.UsageError: ``--resume`` is used without ``--checkpoint``, or ``--checkpoint`` names a
@@ -173,7 +173,7 @@ class Run(NamedTuple):
 
 
 def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpointer | None) -> bool:
-    """Train for ``epochs`` epochs, and print loss and accuracy after each.
+    """Train for ``epochs`` epochs, and print loss and accuracy after each epoch.
 
     Returns:
         False if a checkpoint could not be written.
@@ -185,13 +185,13 @@ def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpoint
     unsaved: list[int] = []
 
     def save_checkpoint() -> Path | None:
-        """Write a checkpoint and return its path; return None if it failed or is not wanted."""
+        """Write a checkpoint and return its path; return None if that fails or is disabled."""
         if checkpoints is None:
             return None
         step = curves.epochs * steps + run.loader.iteration
         newest = max(
             checkpoints.steps(), default=-1
-        )  # exceeds ``step`` if batches were smaller before
+        )  # exceeds ``step`` if the batches of an earlier run were smaller
         try:
             return checkpoints.save(max(step, newest + 1), **run._asdict())
         except OSError as error:
@@ -235,7 +235,7 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
     """Yield a function that returns whether Ctrl-C was pressed.
 
     With checkpoints, the second Ctrl-C stops the training at once. Without checkpoints, the first
-    Ctrl-C does, and the function returns False.
+    Ctrl-C stops the training at once, and the function always returns False.
     """
     pressed = False
 

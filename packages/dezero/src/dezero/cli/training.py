@@ -20,7 +20,8 @@ from dezero_nn.layers.training import without_flags
 class Curves:
     """Store the loss and accuracy of each epoch, on training and test data, for checkpoints.
 
-    ``loss_sum`` and ``hits`` are sums over the examples of the current epoch.
+    ``loss_sum`` and ``hits`` (the number of correct predictions) are sums over the examples of the
+    current epoch.
     """
 
     train_loss: list[float] = field(default_factory=list)
