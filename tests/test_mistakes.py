@@ -284,7 +284,7 @@ def test_forgetting_cleargrads_adds_up_and_is_documented() -> None:
     model(X).sum().backward()
     assert np.array_equal(model.W.grad.data, 2 * once)
     assert "Add to ``x.grad``" in Variable.backward.__doc__
-    assert "adds to them" in model.cleargrads.__doc__
+    assert "would add to old gradients" in model.cleargrads.__doc__
 
 
 def test_there_are_at_least_thirty_mistakes() -> None:

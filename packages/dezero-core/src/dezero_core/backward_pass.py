@@ -62,8 +62,8 @@ class BackwardPass:
             self.add_output_gradient(root, y._index, seed)
         grads, heap, visit, retain_graph = self.grads, self.heap, self.visit, self.retain_graph
         while heap:
-            # Serial numbers follow the order of the calls. Every call that used an output of the
-            # latest remaining call has been visited, so the gradient of that call is complete.
+            # Serial numbers follow the order of the calls. All calls that used an output of the
+            # latest remaining call have been visited, so the gradients of its outputs are complete.
             function = heappop(heap)[1]
             arrays = function._arrays
             if arrays is None:

@@ -178,7 +178,7 @@ def hvp(function: Callable[[Any], Variable], x: AnyArray, v: AnyArray) -> Variab
         v: the vector, in the shape of ``x``.
 
     Returns:
-        a Variable in the shape of ``x``. This takes two backwards.
+        a Variable in the shape of ``x``. This takes two backward passes.
     """
     x = requiring_grad(x)
     gx = gradient_with_graph(function, x)

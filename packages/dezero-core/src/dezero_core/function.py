@@ -81,7 +81,7 @@ class Function:
     _needs_grad: tuple[bool, ...] = UNKNOWN
     _serial = 0  # the serial number of a recorded call, from 1
     _cut = False  # whether `unchain_backward` has removed this call from the graph
-    _x0: Any = ()  # the first input, or a tuple of the inputs if there are more than two
+    _x0: Any = ()  # the first of one or two inputs; a tuple of all inputs if there are more
     _x1: Any = NO_INPUT
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None

@@ -70,8 +70,8 @@ class BlasThreads:
     def using(self, single: bool) -> Iterator[None]:
         """Return a context manager in which BLAS has one thread, or the configured count.
 
-        The context manager changes nothing inside a part of `parallel_for`, or if the count cannot
-        be set.
+        The context manager has no effect in a worker of `parallel_for`, or if BLAS cannot change
+        its number of threads.
 
         Args:
             single: True for one thread, False for the configured count.

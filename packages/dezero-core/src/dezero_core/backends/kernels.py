@@ -179,7 +179,7 @@ class KernelOp(Generic[P, R]):
 
 
 class _ByCost:
-    """Sort the kernels of one op and backend, some of which have equal priority."""
+    """Sort the kernels of one op and backend by priority, then by cost."""
 
     def __init__(self, kernels: list[Kernel]) -> None:
         self._kernels = kernels

@@ -36,7 +36,7 @@ def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array
     """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
     The values are sorted by position, so that values for the same position are adjacent.
-    Iteration i adds the i-th value of each position that has more than i values.
+    If an index occurs several times, iteration i adds the i-th of its values.
     """
     every = xp.arange(math.prod(x.shape), device=x.device)
     positions = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))

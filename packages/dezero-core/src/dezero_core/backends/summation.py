@@ -103,8 +103,8 @@ as long in double as in single precision at a ratio of 8, 1.8 times at 16, and 5
 def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:
     """Add ``values`` to ``x`` at ``index``; duplicate indices add up.
 
-    NumPy adds the values of one position sequentially. If there are many values in single
-    precision, they are therefore added in double precision, and the sums are rounded once.
+    NumPy adds the values for one element of the target sequentially. If there are many values in
+    single precision, they are therefore added in double precision, and the sums are rounded once.
     """
     if x.dtype.char != "f" or values.size <= MAX_TERMS or x.size > SPREAD * values.size:
         np.add.at(x, index, values)

@@ -20,7 +20,7 @@ REMEDY = "make the examples alike in a transform, or pass a collate_fn to the lo
 
 
 def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
-    """Stack examples along a new first axis, part by part.
+    """Stack examples along a new first axis, separately for each tuple item or dictionary key.
 
     If the examples are tuples, lists or dictionaries, the batch has the same type, and each part of
     the batch is an array. A tuple or list of plain numbers inside an example becomes a vector.

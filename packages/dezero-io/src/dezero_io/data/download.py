@@ -1,4 +1,4 @@
-"""Find published files in the folders for data, or download them."""
+"""Find published files in the data folders; download those that are missing."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ SCHEMES = "https", "http", "file"
 
 
 def last_part(url: str) -> str:
-    """Return the last part of an address, with its query.
+    """Return the last path segment of a URL, with the query string.
 
     Raises:
         ArgumentError: the address is not a string, or has none of the `SCHEMES`.

@@ -240,7 +240,7 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
 
 def negative_log_likelihood(p: Variable, t: Operand) -> Variable:
     """Return the negative log-likelihood of ``t``, summed and divided by the number of rows."""
-    # float() would convert the smallest number of a dtype wider than Python's float to 0
+    # float() would round the smallest positive longdouble to 0
     least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
     terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
     return -sum(terms) / p.shape[0]

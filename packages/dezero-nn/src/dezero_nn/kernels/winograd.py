@@ -2,9 +2,9 @@
 
 An image is cut into tiles of n x n elements that overlap by two. Each input tile gives an output
 tile of m x m elements, with n = m + 2. The input transform of a tile d is V = B d B', the filter
-transform of a filter w is U = G w G'. The elementwise product of U and V takes n*n multiply-adds, a
-direct sum takes nine for each of the m*m outputs (m = 4: 36 instead of 144). The output transform
-is y = A' (U V) A.
+transform of a filter w is U = G w G'. The elementwise product of U and V takes n*n multiply-adds.
+Direct convolution takes nine for each of the m*m outputs (m = 4: 36 instead of 144). The output
+transform is y = A' (U V) A.
 
 The gradients use the same transforms, transposed. Threads split the batch. If there are few tiles,
 the threads split the filters or channels; for a single image, they split the rows of tiles.
