@@ -10,7 +10,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import observations
 from outcomes import items, observations_in, outcome
 
-ITEMS = [pytest.param(item, id=item["name"]) for item in items("defect", "kept")]
+LONG = {"parameters_are_ordered"}
+ITEMS = [
+    pytest.param(item, id=item["name"], marks=[pytest.mark.slow] if item["name"] in LONG else [])
+    for item in items("defect", "kept")
+]
 
 
 @pytest.mark.parametrize("item", ITEMS)

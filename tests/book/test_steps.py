@@ -60,7 +60,14 @@ def loaded(program: dict[str, Any]) -> ModuleType:
     return module
 
 
-LONG = {"step 43", "step 50", *(name for name in PROGRAMS if name.startswith("example"))}
+LONG = {
+    "step 43",
+    "step 48",
+    "step 50",
+    "step 59",
+    "step 60",
+    *(name for name in PROGRAMS if name.startswith("example")),
+}
 """Programs that take seconds: `hatch test -m slow` runs them."""
 MARKED = [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in PROGRAMS]
 

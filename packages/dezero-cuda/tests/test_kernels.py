@@ -119,6 +119,7 @@ def compare(op: str, given_: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
 def test_a_cuda_kernel_equals_its_portable_definition(op: str) -> None:
+    @settings(max_examples=30)
     @given(arguments(op))
     def run(given_: tuple[Any, ...]) -> None:
         compare(op, given_)
@@ -145,7 +146,7 @@ def test_a_0d_array_stays_0d(op: str) -> None:
 
 @pytest.mark.parametrize("op", sorted(KERNELS))
 def test_a_kernel_compiled_for_the_host_gives_the_same(op: str, on_the_host: None) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=30)
     @given(arguments(op))
     def run(given_: tuple[Any, ...]) -> None:
         compare(op, given_)

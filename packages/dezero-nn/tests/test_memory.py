@@ -85,6 +85,7 @@ print(resident() - before)
 
 
 @needs_glibc
+@pytest.mark.slow
 def test_freed_memory_returns_to_the_system() -> None:
     peak, left = map(int, run(RESIDENT).split())
     assert peak > 900

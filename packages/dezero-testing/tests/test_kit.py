@@ -148,6 +148,7 @@ def test_an_unknown_plugin_has_no_rows() -> None:
         load_rows("nm")
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_for_each_level_and_each_missing_package(tmp_path: Path) -> None:
     """In a process of its own, with a plugin that has a level of its own."""
     (tmp_path / "own_levels.py").write_text(PLUGIN)
