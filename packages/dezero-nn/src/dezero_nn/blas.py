@@ -20,7 +20,7 @@ PREFIXES = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 """Patterns of the names of OpenBLAS's functions, in NumPy's wheels and in other builds."""
 
 is_inside_part: ContextVar[bool] = ContextVar("is_inside_part", default=False)
-"""True inside a part of `parallel_for`, during which BLAS has one thread."""
+"""True while `parallel_for` runs a part of its work; BLAS then uses one thread."""
 
 
 @cache
@@ -31,7 +31,7 @@ def blas_library() -> ctypes.CDLL:
 
 @cache
 def thread_functions() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Return the functions that read and set OpenBLAS's thread count; None for another BLAS."""
+    """Return OpenBLAS's functions to read and set its thread count, or None for another BLAS."""
     library = blas_library()
     for prefix in PREFIXES:
         try:
@@ -45,9 +45,10 @@ def thread_functions() -> tuple[Callable[[], int], Callable[[int], None]] | None
 class BlasThreads:
     """Set the thread count of BLAS for the whole process to the number that running calls need.
 
-    A call needs either one thread or the configured count. Calls that need the same count run
-    together. A call that needs the other count waits until the running calls have ended, and runs
-    before calls that arrive later. The configured count is restored when no call needs one thread.
+    A call needs BLAS to use either one thread or the configured number of threads. Calls that need
+    the same number of threads run together. A call that needs a different number waits until the
+    running calls have ended, and runs before calls that arrive later. The configured number of
+    threads is restored when no call needs one thread.
     """
 
     def __init__(self) -> None:
@@ -68,13 +69,13 @@ class BlasThreads:
 
     @contextmanager
     def using(self, single: bool) -> Iterator[None]:
-        """Return a context manager in which BLAS has one thread, or the configured count.
+        """Return a context manager in which BLAS has one thread or the configured thread count.
 
         The context manager has no effect in a worker of `parallel_for`, or if BLAS cannot change
         its number of threads.
 
         Args:
-            single: True for one thread, False for the configured count.
+            single: True for one thread, False for the configured number of threads.
         """
         functions = thread_functions()
         if functions is None or is_inside_part.get():

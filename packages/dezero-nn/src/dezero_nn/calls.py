@@ -26,8 +26,8 @@ def require_call(
     Args:
         cls, args, kwargs: the class that is called, and the arguments of the call.
         advice: a dictionary from unknown keywords to hints for the error message.
-        is_tried: whether to run each suggested call, and not suggest calls that fail. Use this only
-            for classes whose instances are cheap to create.
+        is_tried: whether to run each call before suggesting it, and suggest only calls that
+            succeed. Set ``is_tried`` only for classes whose instances are cheap to create.
     """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
@@ -84,7 +84,7 @@ def succeeds(cls: type, arguments: Mapping[str, Any]) -> bool:
 
 
 def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
-    """Return whether a value has a suitable type for a parameter, judging by its default."""
+    """Return whether the type of a value suits a parameter, judging by the parameter's default."""
     if name not in parameters:
         return False
     default = parameters[name].default

@@ -72,7 +72,7 @@ OPS: dict[str, tuple[str, Callable[..., ConvShapes]]] = {
     "conv2d_grad_W": ("W", shapes_of_W),
     "conv2d_grads": ("xW", shapes_of_grads),
 }
-"""For each op, the parts that it computes, and a function that returns the shapes of a call."""
+"""A dictionary from each op to the parts it computes, and a function that returns the shapes."""
 
 
 def conv_kernels(algorithm: Algorithm, *functions: Callable[..., Any]) -> list[Kernel]:

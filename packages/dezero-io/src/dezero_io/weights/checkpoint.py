@@ -57,7 +57,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def parts_by_name(function: F) -> F:
-    """Decorate a function so that parts passed by position raise `CallError`."""
+    """Decorate a function so that parts passed as positional arguments raise `CallError`."""
     kinds = [parameter.kind for parameter in signature_of(function).parameters.values()]
     positional = kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -123,11 +123,11 @@ def load_checkpoint(
 
     Args:
         path: the file, as for `save_checkpoint`.
-        max_bytes: refuse files whose arrays take more bytes. The default is ten times the size of
-            the largest model among the parts, but at least 4 GiB.
+        max_bytes: the largest total size of the arrays; larger files are refused. The default is
+            ten times the size of the largest model among the parts, but at least 4 GiB.
         verify: recompute the SHA-256 of every array (default).
-        parts: the parts to restore, as keyword arguments with the names used for saving. Other
-            parts in the file are ignored.
+        parts: the parts to restore, as keyword arguments with the names used for saving. The file
+            may contain more parts; those are not restored.
 
     Raises:
         DataMissing: there is no such file.
@@ -153,7 +153,7 @@ def load_checkpoint(
 
 
 def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
-    """Check that the file has a state for every part, and that staged parts accept their states."""
+    """Check that the file has a state for every part, and that each `Staged` part accepts it."""
     missing = [name for name in parts if name not in states]
     if missing:
         raise KeyMismatch(f"{path} has no {', '.join(missing)}; it has {', '.join(states)}")
@@ -167,7 +167,7 @@ def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], 
 
 
 def restore(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
-    """Restore all states; if one fails, restore the old states and raise the error."""
+    """Restore the states of all parts; on an error, restore the old states and raise the error."""
     # Staged parts change last, and changing them cannot fail, so their old states are not saved.
     commits = [part.stage_state(states[name]) for name, part in parts.items() if is_staged(part)]
     others = {name: part for name, part in parts.items() if not is_staged(part)}

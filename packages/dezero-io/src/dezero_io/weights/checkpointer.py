@@ -68,7 +68,7 @@ class Checkpointer:
         metadata: Mapping[str, str] | None = None,
         **parts: object,
     ) -> Path:
-        """Write the checkpoint of ``step``, then delete the old checkpoints.
+        """Write the checkpoint of ``step``, then delete checkpoints that need not be kept.
 
         Args:
             step: the step number, at least 0. The checkpoint with the largest step number is the
@@ -123,7 +123,7 @@ class Checkpointer:
             except FileNotFoundError:
                 if not self.path(step).exists():
                     skipped.add(step)
-                elif step in missed:  # the checkpoint exists, so a part lacks a file
+                elif step in missed:  # the checkpoint exists, so a part raised the error
                     raise
                 missed.add(step)
                 continue
@@ -161,7 +161,7 @@ class Checkpointer:
             return nan
 
     def _prune(self, latest: int) -> None:
-        """Delete all checkpoints except the latest, the best and that of step ``latest``."""
+        """Delete all checkpoints except the last `keep`, the best, and that of step ``latest``."""
         keep = {latest, *self.steps()[-self.keep :]}
         if self.best and (best := self.best_step()) is not None:
             keep.add(best)

@@ -101,7 +101,7 @@ SUFFIX = ".part"
 
 
 def temporary_prefix(target: Path) -> str:
-    """Return the part before the process id in the names of temporary files for ``target``."""
+    """Return the prefix of the names of temporary files for ``target``, before the process id."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
     return f".{name}.{node()[:50]}."
 

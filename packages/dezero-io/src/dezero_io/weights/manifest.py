@@ -26,7 +26,7 @@ from dezero_core.state import Snapshot
 from ..__about__ import __version__
 
 FORMAT = 1
-"""The version of the manifest; files of later versions are refused."""
+"""The version of the manifest's format; files with a later version are refused."""
 
 NAME = "__dezero__"
 """The name of the manifest in an npz file; no array may have this name."""
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """Store the expected properties of one array; unknown properties are empty."""
+    """Store the expected properties of one array; an unknown property is ``""`` or None."""
 
     kind: str = ""
     shape: tuple[int, ...] | None = None
@@ -77,7 +77,7 @@ class Manifest:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Return a dictionary from the keys that have a kind to ``"param"`` or ``"buffer"``."""
+        """Return a dictionary from keys to ``"param"`` or ``"buffer"``, without unknown kinds."""
         return {key: entry.kind for key, entry in self.entries.items() if entry.kind}
 
     def check(self, arrays: Mapping[str, NDArray[Any]], verify: bool) -> None:
@@ -178,14 +178,14 @@ def storable(key: str, array: NDArray[Any]) -> NDArray[Any]:
 def hash_while_writing(
     write: Callable[[NDArray[Any]], object], stored: Stored, key: str, array: NDArray[Any]
 ) -> Entry:
-    """Call ``write(array)`` while another thread hashes the array; return its manifest entry."""
+    """Call ``write(array)`` while a thread hashes the array; return the array's manifest entry."""
     entry = start_thread(partial(entry_of, stored, key, array))
     write(array)
     return entry()
 
 
 def start_thread(function: Callable[[], T]) -> Callable[[], T]:
-    """Call ``function`` on a new thread; return a function that waits for its result.
+    """Call ``function`` on a new thread; return a function that waits for the result.
 
     If the call raises an error, the returned function raises it. The threads share a SimpleQueue,
     because Ctrl-C can leave a lock of concurrent.futures locked for ever; a SimpleQueue is written
@@ -198,7 +198,7 @@ def start_thread(function: Callable[[], T]) -> Callable[[], T]:
 
     def run() -> None:
         try:
-            results.put((calls.pop()(), None))  # pop the function, so that its array can be freed
+            results.put((calls.pop()(), None))  # drop the function: it refers to an array
         except BaseException as error:
             results.put((None, error))
 

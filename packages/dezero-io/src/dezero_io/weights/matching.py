@@ -1,10 +1,10 @@
 """Match DeZero layers with PyTorch modules by shapes, paths and order, without guessing.
 
 A layer can be paired with a module if every array of the module has the shape that the layer
-expects. Layers and modules with only one possible partner are paired first. The rest are paired by
-equal paths, then by the numbers in the paths (``layers.0``, ``layers.1``), then by the order of the
-file, unless the file is sorted by name. If the match is still ambiguous, an error lists the
-candidates.
+expects. Layers and modules with only one possible partner are paired first. The remaining layers
+and modules are paired by equal paths, then by the numbers in the paths (``layers.0``,
+``layers.1``), then by the order of the file, unless the file is sorted by name. If the match is
+still ambiguous, an error lists the candidates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .pytorch_modules import Module, Unit
 def match(
     units: list[Unit], modules: list[Module], fits: list[set[int]], keeps_order: bool
 ) -> list[tuple[Unit, Module]]:
-    """Pair every unit with a module.
+    """Pair every unit (a layer or a single parameter) with a PyTorch module.
 
     Args:
         units: the layers and single parameters, in the order of the model.

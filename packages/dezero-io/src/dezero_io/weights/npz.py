@@ -1,8 +1,8 @@
 """Save and load weights as .npz: a zip with one .npy member per array, and a manifest.
 
-`numpy.load` reads these files. Files of `numpy.savez` and `numpy.savez_compressed`, such as those
-of the book's framework, have no manifest; they can be read too. A file is not trusted: everything
-in it is validated before NumPy parses it, and then compared with the manifest.
+`numpy.load` can read these .npz files too. Files of `numpy.savez` and `numpy.savez_compressed`,
+such as those of the book's framework, have no manifest; they can be read too. A file is not
+trusted: everything in it is validated before NumPy parses it, and then compared with the manifest.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Read an npz file member by member, and validate each member before NumPy parses it.
 
 A member must be stored or deflated, must not overlap another member, and must be as large as its
-header says; all members together must be within the limits. Each array is read
-completely, so that its CRC-32 in the zip is compared.
+header says; all members together must be within the limits. Each array is read completely, so that
+`zipfile` checks the CRC-32 of the member.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
     1: "float8 or another dtype of one byte (V1), which NumPy lacks; convert it to float32",
 }
-"""Descriptions of the dtypes that NumPy lacks and saves as raw bytes; the keys are itemsizes."""
+"""A dictionary from itemsizes to descriptions of dtypes that NumPy saves only as raw bytes."""
 
 FLOAT8 = "'<f1'"
 """The dtype that NumPy writes to the header of a float8 array, but cannot read."""

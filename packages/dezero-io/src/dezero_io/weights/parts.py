@@ -67,7 +67,7 @@ class Weights:
     def require_fit(
         self, state: dict[str, Any], title: str = "the checkpoint does not fit the model"
     ) -> None:
-        """Check that ``state`` fits the tree; an error message begins with ``title``."""
+        """Check that ``state`` fits the tree; if not, raise an error that begins with ``title``."""
         require_fit(self.named, Stored(state), title)
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:

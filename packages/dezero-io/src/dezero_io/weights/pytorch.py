@@ -50,7 +50,7 @@ MAX_LISTED = 30
 """The largest number of arrays that an error message lists."""
 
 Sources = dict[str, tuple[PyTorchArray, list[str]]]
-"""A dictionary from keys to the layouts in PyTorch and the names of the arrays in the file."""
+"""A dictionary from keys to pairs: PyTorch's layout, and the names of the arrays in the file."""
 
 
 def load_pytorch_weights(
@@ -114,7 +114,7 @@ def load_pytorch_weights(
         raise KeyMismatch(f"{target}, nothing was loaded: {error}") from error
     chosen = {key: named[key] for key in sources}
     arrays, metadata = dict(stored.arrays), stored.metadata
-    del stored  # otherwise no array would be freed until all are converted
+    del stored  # so that each array can be freed as soon as it is converted
     stage_arrays(chosen, make_converter(named, sources, arrays))()
     missing = tuple(key for key in named if key not in chosen)
     descriptions = {key: describe(*source) for key, source in sources.items()}
@@ -216,7 +216,7 @@ def named_sources(
 
 
 def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray:
-    """Infer the layout of an array from its shape, for a layer that does not declare it."""
+    """Infer PyTorch's layout of an array from its shape, if the layer does not declare a layout."""
     if len(array.shape) != 2 or x.data is None:
         return PyTorchArray(("",), array.shape)
     if is_square(array.shape):
@@ -228,7 +228,7 @@ def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray
 
 
 def require_every_name(key: str, array: PyTorchArray, names: Sequence[str]) -> None:
-    """Check that the user listed one name for each PyTorch array that is summed to give ``key``."""
+    """Check that ``names`` lists all PyTorch arrays whose sum is the parameter ``key``."""
     if len(names) != len(array.names):
         raise KeyMismatch(
             f"{key!r} is computed from {' + '.join(array.names)}: expected {len(array.names)} "

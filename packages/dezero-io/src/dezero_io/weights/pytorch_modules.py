@@ -20,7 +20,7 @@ RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+))?")
 """Array names in PyTorch's recurrent modules (with a layer number) and cells (without one)."""
 
 LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
-"""Array names in PyTorch's other modules."""
+"""Array names in PyTorch modules that are not recurrent."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ def units(tree: object) -> list[Unit]:
         own = {name: keys.pop(id(x), None) for name, x in named_params(layer).items()}
         arrays = layer.pytorch_arrays()
         known = {key: arrays[name] for name, key in own.items() if key and name in arrays}
-        for name, key in own.items():  # put back the parameters of inner layers
+        for name, key in own.items():  # put the parameters of inner layers back into keys
             if key is not None and name not in arrays:
                 keys[id(named[key])] = key
         if known:

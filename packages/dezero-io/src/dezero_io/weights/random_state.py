@@ -41,7 +41,7 @@ class Generators:
     """Save and restore the global random generators of DeZero, NumPy and Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all states; that of DeZero is None if `dezero_core.seed` was not called."""
+        """Return all generators' states; DeZero's is None if `dezero_core.seed` was not called."""
         own = seeded_generator()
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),

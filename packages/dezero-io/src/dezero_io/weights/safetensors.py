@@ -1,10 +1,10 @@
 """Save and load weights as .safetensors, the format of Hugging Face.
 
 The format is a JSON header followed by the bytes of the arrays. This module reads and writes one
-array at a time. It uses the library safetensors (`dezero-io[safetensors]`) only to check the layout
-of a file, because the library would hold the file and all its arrays in memory at once. The format
-has no checksums, so files written here have a `Manifest` in their metadata, and reading compares
-the SHA-256 of every array.
+array at a time. This module uses the library safetensors (`dezero-io[safetensors]`) only to check
+the layout of a file, because the library would hold the file and all its arrays in memory at once.
+The format has no checksums, so this module writes a `Manifest` to the metadata of a file, and
+reading compares the SHA-256 of every array.
 
 float16 stays float16. bfloat16, which NumPy lacks, is converted without loss to float32 when read,
 and is never written.
@@ -55,7 +55,10 @@ MANIFEST = "dezero"
 """The name of the manifest in the metadata of a file."""
 
 SIGN = "dezero.sha256"
-"""The name of the manifest's SHA-256 in the metadata; a file has both entries or neither."""
+"""The name of the manifest's SHA-256 in the metadata.
+
+A file has both the manifest and its SHA-256, or neither.
+"""
 
 
 def import_safetensors() -> Any:
@@ -245,7 +248,7 @@ def read_array(
 
 
 def needs() -> str:
-    """Return how to install safetensors if it is missing, else an empty string."""
+    """Return a hint on installing safetensors, or an empty string if it is installed."""
     try:
         import_safetensors()
     except MissingPackage:

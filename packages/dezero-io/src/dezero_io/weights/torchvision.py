@@ -10,7 +10,7 @@ BATCH_NORM = {
     "avg_mean": "running_mean",
     "avg_var": "running_var",
 }
-"""A dictionary from DeZero's to PyTorch's names of the arrays of batch normalisation."""
+"""A dictionary from DeZero's array names in batch normalisation to PyTorch's array names."""
 
 VGG16_CONVOLUTIONS = {
     "1_1": 0, "1_2": 2, "2_1": 5, "2_2": 7, "3_1": 10, "3_2": 12, "3_3": 14,
@@ -19,7 +19,7 @@ VGG16_CONVOLUTIONS = {
 """A dictionary from DeZero's names of convolutions to indices in torchvision's ``features``."""
 
 RESNET_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""A dictionary from the depth to the number of bottleneck blocks in each of the four stages."""
+"""A dictionary from the depth of a ResNet to the numbers of blocks in its four stages."""
 
 
 def vgg16_names() -> dict[str, str]:
@@ -38,10 +38,10 @@ def vgg16_names() -> dict[str, str]:
 def resnet_names(n_layers: int = 50) -> dict[str, str]:
     """Return a dictionary from the keys of ``ResNet`` to torchvision's array names.
 
-    The parameters have the same shapes, but the two models compute different outputs: torchvision
-    has the stride in the second convolution of a bottleneck, a padding of 1 in the first pooling,
-    and eps = 1e-5. Fine-tune the model before use. DeZero's ``conv1/b``, which torchvision lacks,
-    stays zero.
+    The parameters of DeZero's and torchvision's ResNet have the same shapes, but the two models
+    compute different outputs: torchvision has the stride in the second convolution of a bottleneck,
+    a padding of 1 in the first pooling, and eps = 1e-5. Fine-tune the model before use. DeZero's
+    ``conv1/b``, which torchvision lacks, stays zero.
 
     Args:
         n_layers: the depth: 50, 101 or 152.

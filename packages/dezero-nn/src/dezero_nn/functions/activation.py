@@ -74,8 +74,9 @@ def silu(x: Operand) -> Variable:
 def gelu(x: Operand) -> Variable:
     """Return the Gaussian error linear unit of ``x``, by the tanh approximation.
 
-    0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), which is within 0.0005 of x times the
-    cumulative normal distribution at x. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+    The result is 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))). This approximation
+    is within 0.0005 of x times the cumulative normal distribution at x. Hendrycks and Gimpel,
+    "Gaussian Error Linear Units", 2016.
     """
     return call_widened(gelu_by_tanh, as_variable(x))
 

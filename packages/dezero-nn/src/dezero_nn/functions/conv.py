@@ -165,7 +165,7 @@ class Conv2dGradW(Function):
 
 
 class Conv2dGrads(Function):
-    """Compute gx, gW and gb at once; backward adds the derivatives of gx, gW and gb."""
+    """Compute gx, gW and gb at once; backward sums the gradients that come from gx, gW and gb."""
 
     materialize_grads = False
 
@@ -251,8 +251,8 @@ def deconv2d(
         b: shape (OC,), or None.
         stride, pad, dilation, groups: the settings of the `conv2d` that maps the shape of the
             result to the shape of ``x``.
-        outsize: the size (OH, OW) of the result. Default None: the smallest size that this `conv2d`
-            maps to (H, W).
+        outsize: the size (OH, OW) of the result. Default None: the smallest size that `conv2d` with
+            these settings maps to (H, W).
 
     Returns:
         shape (N, OC, OH, OW); see `get_deconv_outsize`.

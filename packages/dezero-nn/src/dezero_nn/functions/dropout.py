@@ -21,7 +21,7 @@ def scaled_where_op(x: Array, mask: Array, scale: float) -> Array:
 
 
 class Dropout(Function):
-    """y = scale x where the mask is true, else 0;  dL/dx = scale gy where it is true, else 0."""
+    """y = scale x where the mask is true, else 0;  dL/dx = scale gy where the mask is true."""
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
@@ -48,10 +48,10 @@ def require_ratio(op: str, dropout_ratio: float) -> None:
 def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
     """Set each element to 0 with probability ``dropout_ratio`` (book step 54).
 
-    The other elements are divided by ``1 - dropout_ratio``, so that the expectation of the result
-    is ``x``. In evaluation (``test_mode()``, ``model.eval()``) and with ratio 0 the result is a
-    view of ``x``, connected to the graph. The mask is drawn on the device of ``x``. Srivastava et
-    al., "Dropout", JMLR 15 (2014).
+    The remaining elements are divided by ``1 - dropout_ratio``, so that the expectation of the
+    result is ``x``. In evaluation (``test_mode()``, ``model.eval()``) and if ``dropout_ratio`` is
+    0, the result is a view of ``x``, connected to the graph. The mask is drawn on the device of
+    ``x``. Srivastava et al., "Dropout", JMLR 15 (2014).
 
     Raises:
         ArgumentError: ``dropout_ratio`` is not in [0, 1).

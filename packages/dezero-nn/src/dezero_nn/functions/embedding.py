@@ -16,7 +16,7 @@ def embed_id(x: Operand, W: AnyArray) -> Variable:
     """Return the rows of ``W`` at the indices ``x``; gradients of repeated rows are summed.
 
     Args:
-        x: integers from [0, V), any shape. The range is checked unless the array is on an
+        x: integers from [0, V), any shape. The range of ``x`` is checked unless ``x`` is on an
             accelerator, where the check would make the host wait.
         W: the table, shape (V, D).
 

@@ -37,9 +37,9 @@ def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
     """Return the sum of squared differences divided by the number of rows (book step 42).
 
     Args:
-        x0, x1: arrays of the same shape (N, ...). Only axes of length 1 at the end may be missing
-            in one of them, as in (N, 1) and (N,). Other shapes are refused, even if they would
-            broadcast.
+        x0, x1: arrays of the same shape (N, ...). One shape may have additional axes of length 1 at
+            the end, as in (N, 1) and (N,). All other pairs of different shapes are refused, even if
+            they would broadcast.
 
     Returns:
         shape (). As in the book, the sum is divided by N, not by the number of elements.
@@ -62,10 +62,11 @@ def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
 
 
 def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
-    """Return ``x0``, and ``x1`` reshaped to match; only axes of length 1 at the end may differ.
+    """Return ``x0``, and ``x1`` in the shape of ``x0``; only last axes of length 1 may differ.
 
     Raises:
-        ShapeError: the shapes differ in other axes or have no axes, or the batch is empty.
+        ShapeError: the shapes differ in more than last axes of length 1, or have no axes, or the
+            batch is empty.
     """
     arrays = [x if hasattr(x, "shape") else as_variable(x) for x in (x0, x1)]
     shape0, shape1 = [tuple(x.shape) for x in arrays]
@@ -94,7 +95,7 @@ def softmax_cross_entropy_op(x: Array, t: Array) -> Array:
     xp, backend = get_array_module(x), backend_of(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
-    # use where instead of a multiplication, because scores of other classes may be -inf
+    # use where instead of a multiplication, because scores may be -inf, and 0 times -inf is NaN
     picked = xp.sum(xp.where(is_label(x, t), shifted, backend_of(x).scalar_like(0.0, x)), axis=1)
     return sum_over(log_z - picked, backend) / x.shape[0]
 
@@ -146,8 +147,8 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
 
     Args:
         x: scores, shape (N, C).
-        t: integer labels from [0, C), shape (N,) or (N, 1). The range is checked unless the array
-            is on an accelerator, where the check would make the host wait.
+        t: integer labels from [0, C), shape (N,) or (N, 1). The range of ``t`` is checked unless
+            ``t`` is on an accelerator, where the check would make the host wait.
 
     Returns:
         shape (), dtype of ``x``.
@@ -184,7 +185,7 @@ class SigmoidCrossEntropy(Function):
         factor = xp.where(x > 0, 1 - t, -t)  # the factor of x in max(x, 0) - t x
         finite = xp.where(
             factor == 0, backend_of(x).scalar_like(0.0, x), x
-        )  # let 0 times inf be 0 here
+        )  # so that 0 times inf is 0, not NaN
         terms = factor * finite + xp.log1p(xp.exp(-xp.abs(x)))
         return sum_over(terms, backend_of(x)) / x.shape[0]
 

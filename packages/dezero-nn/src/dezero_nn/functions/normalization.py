@@ -178,7 +178,7 @@ class LayerNorm(Function):
 
     With g = gy gamma, and means over these last axes:
     dL/dx = (g - mean of g - n mean of (g n)) / sqrt(var + eps),
-    dL/dgamma = sum of gy n,  dL/dbeta = sum of gy, both over the other axes.
+    dL/dgamma = sum of gy n,  dL/dbeta = sum of gy, both over the remaining axes.
     """
 
     def __init__(self, eps: float) -> None:

@@ -99,7 +99,7 @@ class Pool2dGrad(Function):
 
 
 class MaxPool2d(Pool2d):
-    """y = max of each window; outside of no_grad(), also its position, for the gradient."""
+    """y = max of each window; outside of no_grad(), also the position of the maximum."""
 
     def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
@@ -143,9 +143,10 @@ def pooling(
     Args:
         x: images, shape (N, C, H, W).
         kernel_size: the size of the windows, an integer or a pair (KH, KW).
-        stride: the distance between windows, an integer or a pair. Default 1, as in the book.
-        pad: the elements added on each side, an integer or a pair. Default 0. These elements are
-            never the largest.
+        stride: the distance between windows, an integer or a pair. The default stride is 1, as in
+            the book.
+        pad: the elements added on each side, an integer or a pair. Default 0. The added elements
+            are never the maximum of a window.
 
     Returns:
         shape (N, C, OH, OW). If several elements of a window are the largest, the first one, row by
@@ -231,7 +232,8 @@ def average_pooling(
     Args:
         x: images, shape (N, C, H, W).
         kernel_size: the size of the windows, an integer or a pair (KH, KW).
-        stride: the distance between windows, an integer or a pair. Default 1, as in the book.
+        stride: the distance between windows, an integer or a pair. The default stride is 1, as in
+            the book.
         pad: the zeros added on each side, an integer or a pair. Default 0.
 
     Returns:
