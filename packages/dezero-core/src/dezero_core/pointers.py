@@ -1,8 +1,9 @@
 """Check arrays before their addresses are passed to C.
 
-A C function gets an address, and assumes that enough elements of the right type follow it. All
-packages get the addresses of NumPy arrays from `address_of`, which raises an error if the array
-does not have the expected layout. If code can also compute without C, it calls `has_layout` first.
+A C function gets only the address of an array, and cannot check the dtype or the number of
+elements. All packages get the addresses of NumPy arrays from `address_of`, which raises an error if
+the array does not have the expected layout. Code that has a fallback in NumPy calls `has_layout`
+first.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def address_of(
     writable: bool = False,
     strides: Strides | None = None,
 ) -> int:
-    """Return the address of the first element, for a C function.
+    """Return the address of the first element of a NumPy array, for a C function.
 
     Args:
         x, dtype, shape, writable, strides: as for `has_layout`.

@@ -39,7 +39,7 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
         return Variable(ones, requires_grad=False)
     seed = as_variable(gy)
     if not is_floating(seed.dtype, backend_of(seed.data)):
-        seed = astype(seed, seed_dtype(y))  # int8, for example, could overflow
+        seed = astype(seed, seed_dtype(y))  # int8 sums could overflow
     if seed.shape != y.shape:
         raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
     require_gradient_of(y, seed)
@@ -47,6 +47,6 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
 
 
 def seed_dtype(y: Variable) -> Any:
-    """Return the dtype of the initial gradient: the dtype of ``y`` if floating, else int64."""
+    """Return the dtype of the initial gradient: ``y.dtype`` if floating-point, else int64."""
     dtype, backend = y.data.dtype, backend_of(y.data)
     return dtype if is_floating(dtype, backend) else backend.xp.int64

@@ -1,4 +1,4 @@
-"""Re-export the functions for parameters, their arrays, and the files that store them.
+"""Re-export functions for the parameters of a model, and for files that store parameters.
 
 These functions are for DeZero's own packages, and may change in any version. The names in
 `dezero_core.extend` are stable.

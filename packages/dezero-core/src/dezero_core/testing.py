@@ -1,7 +1,7 @@
 """Compare derivatives of any order with central differences.
 
-A checked function is called many times, so it must draw the same random values in each call.
-Buffers such as running statistics do not change during a check.
+A checked function is called many times. If the function draws random values, it must draw the same
+values in each call. Buffers such as running statistics do not change during a check.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def check_gradients(
     """Check the derivatives of ``function`` at ``inputs`` in float64.
 
     Compare the gradient of ``sum(v * function(*inputs))`` for a fixed ``v`` with central
-    differences. For order 2, also compare the gradients of each gradient, with respect to the
-    inputs and ``v``.
+    differences. For order 2, also differentiate each gradient with respect to the inputs and ``v``,
+    and compare these second derivatives.
 
     Args:
         function: takes one Variable for each input, and returns a Variable.
@@ -101,7 +101,7 @@ def derivatives(
     label: str,
     order: int = 1,
 ) -> Iterator[Derivative]:
-    """Yield the gradients that backward computes for ``function``, then its higher derivatives.
+    """Yield the gradients that backward computes for ``function``, then higher derivatives.
 
     Args:
         function: takes one Variable for each input, and returns a Variable.
@@ -160,7 +160,7 @@ def vjp(
 def _variables(
     hosts: list[Any], requires_grad: list[bool], library: ArrayBackend
 ) -> list[Variable]:
-    """Return new Variables on a backend."""
+    """Return NumPy arrays as new Variables on a backend."""
     return [
         Variable(library.from_numpy(x), requires_grad=flag)
         for x, flag in zip(hosts, requires_grad, strict=True)
@@ -194,7 +194,7 @@ def _compare(got: HostArray, numeric: HostArray, rtol: float, atol: float, what:
     if got.shape != numeric.shape:
         raise GradientError(f"{what}: gradient has shape {got.shape}, input {numeric.shape}")
     limit = atol + rtol * np.max(np.abs(numeric), initial=0.0)
-    wrong = ~(np.abs(got - numeric) <= limit)  # written so that NaN counts as wrong
+    wrong = ~(np.abs(got - numeric) <= limit)  # this form counts NaN as wrong
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise GradientError(

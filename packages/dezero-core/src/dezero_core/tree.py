@@ -90,7 +90,7 @@ def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
 
 
 def attributes(node: object) -> dict[str, Any]:
-    """Return a dictionary from names to attributes of an object, including its ``__slots__``."""
+    """Return a dictionary from the names of attributes, also in ``__slots__``, to their values."""
     slots = slots_of(type(node))  # type: ignore[arg-type]
     if not slots:
         return vars(node)
@@ -106,7 +106,7 @@ def slots_of(kind: type) -> tuple[str, ...]:
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:
-    """Return pairs (name, child) of a layer or container, and no pairs for other objects."""
+    """Return the pairs (name, child) of a layer or container; other objects have no pairs."""
     kind = kind_of(node)
     if kind == LAYER:
         return list(attributes(node).items())  # a copy: another thread may add attributes
@@ -156,7 +156,7 @@ def kind_of(x: object) -> int:
     return _kind_of_type(type(x))  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=1024)  # cached: called hundreds of times in a training step
+@lru_cache(maxsize=1024)  # cached, because a training step calls this function hundreds of times
 def _kind_of_type(kind: type) -> int:
     if issubclass(kind, Parameter | Buffer):
         return LEAF

@@ -1,6 +1,7 @@
 """Define Variable: an array with its gradient and the call that computed it.
 
-This module imports no op: `operators` binds the operators and methods that compute.
+This module imports no ops: the module `operators` assigns the operators and the methods that
+compute.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Scalar = bool | int | float | complex
 
 
 class HasDtype(Protocol):
-    """The type of any array, including those whose type stubs do not match `Array`."""
+    """The type of any array, including arrays of libraries whose stubs do not match `Array`."""
 
     @property
     def shape(self) -> Any:
@@ -41,11 +42,11 @@ class HasDtype(Protocol):
 
 
 AnyArray: TypeAlias = "Variable | Array"
-"""A Variable or an array: what ``backward`` computes with, depending on ``create_graph``."""
+"""The type of gradients in ``backward``: Variable if ``create_graph`` is True, else array."""
 Operand: TypeAlias = "Variable | HasDtype | float"
-"""The other operand of an operation with a Variable."""
+"""The type of ``y`` in ``x + y``, where ``x`` is a Variable."""
 Comparable: TypeAlias = "Operand | list[Any] | tuple[Any, ...] | range"
-"""The other operand of a comparison with a Variable."""
+"""The type of ``y`` in ``x < y``, where ``x`` is a Variable."""
 Index: TypeAlias = (
     "SupportsIndex | slice | EllipsisType | HasDtype | list[Any] | tuple[Any, ...] | range | None"
 )
@@ -75,7 +76,7 @@ class Variable:
 
     __slots__ = (
         "__weakref__",
-        "_assigned",  # the `grad` that the program last assigned; unset until then
+        "_assigned",  # the `grad` that the program last assigned; unset before the first assignment
         "_creator",
         "_grad",
         "_hooks",
@@ -198,7 +199,7 @@ class Variable:
             return str(self)
         return format(self._number(f"format {spec!r}", "write str(x), or format x[0]"), spec)
 
-    if not TYPE_CHECKING:  # else type checkers infer that array + x is an array
+    if not TYPE_CHECKING:  # if visible, type checkers infer that array + x is an array
 
         def __array__(self, *settings: Any, **more: Any) -> Any:
             """Return the data as a NumPy array; raise an error if the data is on a device."""
@@ -254,7 +255,7 @@ class Variable:
         return complex(self._one("complex()"))
 
     def __index__(self) -> int:
-        """Return the integer, so that a Variable can be an axis or a length, as in NumPy."""
+        """Return a 0-d integer as an int, so that a Variable can be an axis or a length."""
         # Refuse shape (1,): NumPy would treat the Variable as an integer, and array[x] would lose
         # an axis.
         number = None if self.data is None or self.ndim else self.item()
@@ -401,7 +402,7 @@ def _rebuild(
     grad: Variable | None = None,
 ) -> Variable:
     """Rebuild a Variable from the values that `Variable.__reduce__` returned."""
-    x = object.__new__(cls)  # __init__ of a subclass may have other parameters
+    x = object.__new__(cls)  # the `__init__` of a subclass may have different parameters
     Variable.__init__(x, data, name, requires_grad=requires_grad)
     x._grad = grad
     return x
@@ -477,13 +478,13 @@ def as_variable(x: object) -> Variable:
     """Return ``x`` if it is a Variable, else wrap it in a Variable that does not require grad.
 
     Raises:
-        UnsupportedType: ``x`` is neither a Variable, an array, nor a Python scalar.
+        UnsupportedType: ``x`` is not a Variable, an array or a Python scalar.
     """
     return x if isinstance(x, Variable) else Variable(as_array(x), requires_grad=False)
 
 
 HOST_MEMORY = 1
-"""DLPack's device type of the host, kDLCPU."""
+"""DLPack's device type for the host, kDLCPU."""
 
 
 def from_dlpack(x: Any) -> Variable:

@@ -27,9 +27,9 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
     Args:
         hook: a function of the gradient, which is a Variable of the same shape as this Variable.
             The hook returns the gradient to use instead, a Variable or an array of the same shape
-            and library, or None to use its argument. The argument of the hook is a copy, so the
-            hook may also change the argument in place. With ``create_graph``, the ops of the hook
-            are recorded.
+            and library, or None to use the argument of the hook. The argument of the hook is a
+            copy, so the hook may also change the argument in place. With ``create_graph``, the ops
+            of the hook are recorded.
 
     Returns:
         a handle with ``remove()``.
@@ -61,7 +61,7 @@ def hooks_of(x: Variable) -> Hooks:
 
 
 def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:
-    """Run the hooks of a call's outputs; return the gradient, or the list of gradients.
+    """Run the hooks of a call's outputs; return the gradient, or a list for multiple outputs.
 
     Unless ``retain_graph`` is True, drop the hooks, because hooks may refer to outputs and keep
     them in memory.
@@ -83,7 +83,7 @@ def output(call: Function, index: int) -> Variable:
 
 
 def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:
-    """Run hooks on the gradient of ``x``; return the result, an array unless ``create_graph``.
+    """Run hooks on the gradient of ``x``; return a Variable if ``create_graph``, else an array.
 
     Raises:
         ShapeError, BackendMismatch, UnsupportedType: a hook returned something that is not a

@@ -92,7 +92,7 @@ class WatchedPass(BackwardPass):
         return tuple([gx if flag else None for gx, flag in zip(gxs, flags, strict=True)])
 
     def retain(self, x: Variable) -> None:
-        """Store the gradient of a computed Variable as soon as it is complete."""
+        """Store the gradient of a computed Variable as soon as the gradient is complete."""
         wanted = self.wanted.setdefault(x._creator._serial, [])
         if not any(x is other for other in wanted):
             wanted.append(x)
@@ -128,7 +128,7 @@ class WatchedPass(BackwardPass):
         return super().final_gradients() + self.retained
 
     def gradient_of(self, x: Variable) -> Variable | None:
-        """Return the gradient of a leaf or retained Variable ``x``, or None if it has none."""
+        """Return the gradient of a leaf or retained Variable ``x``, or None if there is none."""
         if x in self.grads:
             g = self.final_gradient(x, self.grads[x])
         else:

@@ -38,10 +38,11 @@ PYTORCH_NAMES = {
 
 @dataclass(frozen=True)
 class PyTorchArray:
-    """The arrays of a PyTorch layer that correspond to a parameter.
+    """The arrays of a PyTorch layer that correspond to one parameter in DeZero.
 
     Attributes:
-        names: the keys of the arrays in the layer's state_dict; several arrays are summed.
+        names: the keys of the arrays in the layer's state_dict; if there are several names, the
+            arrays are summed.
         shape: the shape of each array; None for a length that the layer does not know yet.
         transposed: whether the last two axes are (out, in) in PyTorch and (in, out) in DeZero.
         part, parts: split the first axis into ``parts`` equal parts, and use the part with index
@@ -64,7 +65,8 @@ class LoadReport:
         missing: keys of the model that are not in the file; these parameters did not change.
         unexpected: keys of the file that are not in the model.
         metadata: the strings that were saved with the weights.
-        sources: a dictionary from loaded keys to names in the file, if the names are different.
+        sources: a dictionary from loaded keys to the names in the file, for names that differ from
+            the keys.
 
     ``str(report)`` is a table with one line per key.
     """
@@ -87,7 +89,7 @@ class Snapshot(Mapping[str, Any]):
     """A snapshot: a mapping from keys to arrays; each access copies one array to the host.
 
     Nothing else refers to the copy, so a file contains exactly the bytes that were hashed, even if
-    another thread changes the array.
+    another thread changes the original array.
 
     Args:
         arrays: a dictionary from keys to arrays of any library.
@@ -99,7 +101,7 @@ class Snapshot(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         array = self._arrays[key]
         copy = move(array, get_backend(HOST))
-        return plain_copy(array) if copy is array else copy  # moving from a device copies
+        return plain_copy(array) if copy is array else copy  # a move from a device copies
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -108,13 +110,13 @@ class Snapshot(Mapping[str, Any]):
         return len(self._arrays)
 
     def layout(self, key: str) -> tuple[tuple[int, ...], str]:
-        """Return the shape of an array and the name of its dtype, without copying it."""
+        """Return the shape of an array and the name of its dtype, without copying the array."""
         array = self._arrays[key]
         return tuple(array.shape), dtype_name(array.dtype)
 
 
 def arrays_of(named: Mapping[str, Parameter | Buffer]) -> dict[str, Any]:
-    """Return a dictionary from keys to the arrays of parameters, never from a half-finished update.
+    """Return a dictionary from keys to parameter arrays; wait for a running update to finish.
 
     Later updates of the parameters do not change the returned arrays while the caller refers to
     these arrays (docs/adr/0018).
@@ -142,10 +144,10 @@ def save_weights(
 ) -> None:
     """Write every Parameter and Buffer below ``tree`` to one file (book step 53).
 
-    The model stays on its device. The file at ``path`` is replaced when the new one is complete and
-    on disk, so ``path`` always contains either all old weights or all new weights. Another thread
-    may continue training: the file never holds a half-finished update. Each array is copied before
-    it is hashed and written, because the program may change arrays in place.
+    The model stays on its device. The file at ``path`` is replaced when the new file is complete
+    and on disk, so ``path`` always contains either all old weights or all new weights. Another
+    thread may continue training: the file never holds a half-finished update. Each array is copied
+    before it is hashed and written, because the program may change arrays in place.
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
@@ -190,12 +192,12 @@ def load_weights(
     Args:
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file, as for `save_weights`.
-        strict: raise unless file and model have the same keys (default). If False, missing keys
-            do not change, unexpected keys are ignored, and the report lists both.
+        strict: raise an error unless the file and the model have the same keys (default). If False,
+            missing keys do not change, unexpected keys are ignored, and the report lists both.
         cast: allowed conversions to the model's dtype, as ``casting`` in `numpy.can_cast`
             (``"safe"``, ``"same_kind"``, ``"unsafe"``); none by default.
-        max_bytes: largest total size of the arrays, in bytes; by default twice the size of the
-            model, at least 4 GiB.
+        max_bytes: largest total size of the arrays in the file, in bytes; by default twice the size
+            of the model, at least 4 GiB.
         allow_nonfinite: load inf and nan too (default).
         verify: also check the SHA-256 of every array; the CRC-32 is always checked.
 
@@ -255,7 +257,7 @@ def stage_arrays(
         named: a dictionary from keys to parameters and buffers.
         take: a function that returns the new NumPy array of a key; it is called once for each key.
             If ``take`` drops its own reference to the array, like `dict.pop`, the array is freed
-            before the next one is converted.
+            before the next array is converted.
     """
     staged = {key: _placed(take(key), x) for key, x in named.items()}
 

@@ -12,7 +12,7 @@ from .probe import why_unavailable
 
 
 def diagnosis() -> Iterator[tuple[str, str]]:
-    """Yield pairs (name, value) that describe the installation, from the package to the device."""
+    """Yield pairs (name, value) that describe the installation: versions, then the devices."""
     yield "dezero-cuda", __version__
     reason = why_unavailable()
     if find_spec("cupy") is not None and "does not work" not in reason:

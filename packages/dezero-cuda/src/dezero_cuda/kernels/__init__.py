@@ -36,7 +36,7 @@ def supports_masked(x: Array, mask: Array, scale: float) -> bool:
 
 
 def supports_update(ps: list[Array], *others: Any) -> bool:
-    """Return whether there is more than one parameter."""
+    """Return whether there is more than one parameter to update."""
     return len(ps) > 1
 
 

@@ -54,7 +54,7 @@ def scaled_where(x: Array, mask: Array, scale: float) -> Array:
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> Array:
-    """Return the mean loss, the sum of the terms that the kernel computes for each row."""
+    """Return the mean loss; the kernel computes the loss of each row, divided by N."""
     x, t = contiguous(x), contiguous(t.astype(np.int64, copy=False))
     rows = cupy.empty(x.shape[:1], x.dtype)
     launch("softmax_cross_entropy", rows, x, t, rows, np.int32(x.shape[1]))
@@ -73,7 +73,7 @@ def softmax_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
 def window_arguments(
     shape: tuple[int, ...], counts: Pair, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair
 ) -> list[np.int32]:
-    """Return the arguments that ``kernels.cu`` calls WINDOWS."""
+    """Return the arguments for the macro WINDOWS of ``kernels.cu``."""
     numbers = (*shape[2:], *counts, *kernel, *stride, *pad, *dilation)
     return [np.int32(number) for number in numbers]
 

@@ -28,7 +28,7 @@ def source() -> str:
 
 @once
 def compiled(letter: str) -> Any:
-    """Compile the kernels for one dtype at first use, and return their module."""
+    """Compile the kernels for one dtype at first use, and return the compiled module."""
     return cupy.RawModule(code=f"#define SCALAR {C_TYPES[letter]}\n{source()}")
 
 

@@ -37,7 +37,7 @@ def group_by_numbers(states: States) -> list[list[int]]:
 
 def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> None:
     """Apply the update rule once to all parameters of a group."""
-    if not states[0]:  # SGD, for example, needs two launches per parameter and no copies
+    if not states[0]:  # SGD, for example: two launches per parameter, without copies
         for p, g, own in zip(ps, gs, states, strict=True):
             p += delta(p, g, own)
         return

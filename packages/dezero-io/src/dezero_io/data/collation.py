@@ -24,8 +24,8 @@ def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
 
     If the examples are tuples, lists or dictionaries, the batch has the same type, and each part of
     the batch is an array. A tuple or list of plain numbers inside an example becomes a vector.
-    Other values are stacked by NumPy's rules: float32 stays float32, and Python integers become
-    int64. A part that is None in every example is None in the batch.
+    Arrays, numbers and strings are stacked by NumPy's rules: float32 stays float32, and Python
+    integers become int64. A part that is None in every example is None in the batch.
 
     Args:
         examples: the examples, at least one.
@@ -64,7 +64,7 @@ def stack(examples: Sequence[Any], indices: Indices, part: str) -> Any:
     """Stack values of equal shapes into one array, with NumPy's type promotion."""
     if are_alike(examples):
         stacked = np.array(examples)
-        if stacked.dtype.kind != "O":  # integers too large for NumPy give "O"
+        if stacked.dtype.kind != "O":  # integers too large for NumPy give dtype "O"
             return stacked
     is_other = [x is None or isinstance(x, Mapping) for x in examples]
     require_alike(is_other, describe_container, examples, indices, part)
@@ -95,7 +95,7 @@ def require_alike(
     part: str,
     error: type[ValueError] = ArgumentError,
 ) -> None:
-    """Check that all properties are equal; if not, raise ``error`` and name two examples."""
+    """Raise ``error`` and name two examples, unless all ``properties`` are equal."""
     for i, value in enumerate(properties):
         if value != properties[0]:
             raise error(
@@ -165,7 +165,7 @@ def examples_of(dataset: Any, indices: Indices) -> list[Any]:
     for i in indices:
         try:
             examples.append(dataset[int(i)])
-        except StopIteration as error:  # else StopIteration would end the loop
+        except StopIteration as error:  # uncaught, StopIteration would end the loop
             raise RuntimeError(f"DataLoader: example {i} raised StopIteration") from error
         except Exception as error:
             with suppress(Exception):  # `add_note` fails for some exception classes

@@ -17,7 +17,7 @@ from ..weights.files import atomic_file, open_regular
 
 
 def data_folder() -> Path:
-    """Return the folder of datasets: the variable ``DEZERO_DATA`` if set, else the cache folder."""
+    """Return the environment variable ``DEZERO_DATA`` if set, else the cache folder."""
     chosen = os.environ.get("DEZERO_DATA")
     return Path(chosen).expanduser() if chosen else cache_folder()
 
@@ -50,7 +50,7 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
         try:
             download(mirror + target.name, target)
             return target
-        except (OSError, ValueError) as error:  # requests raises OSErrors
+        except (OSError, ValueError) as error:  # the errors of requests are OSErrors
             failures.append(f"{mirror}: {type(error).__name__}")
     raise DataMissing(
         f"{target.name} is not in {target.parent} and cannot be downloaded "
@@ -60,7 +60,7 @@ def fetch(name: str, group: Sequence[str], mirrors: Sequence[str]) -> Path:
 
 
 def download(url: str, target: Path, sha256: str | None = None) -> None:
-    """Download a file with a progress bar; if it fails, leave no partial file.
+    """Download a file with a progress bar; if the download fails, leave no partial file.
 
     Raises:
         DataDamaged: the download does not have the checksum ``sha256``; an existing file does not
@@ -122,8 +122,8 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
             If ``sha256`` is None, nothing is checked.
 
     Raises:
-        ArgumentError: ``url`` is not an https, http or file address; the name is empty or leads
-            out of the folder; ``sha256`` is not a SHA-256.
+        ArgumentError: ``url`` is not an https, http or file address; ``file_name`` is empty or
+            leads out of the folder; ``sha256`` is not a SHA-256.
         DataDamaged: the SHA-256 of the download is wrong; an existing file does not change.
         DataMissing: the file cannot be downloaded.
     """

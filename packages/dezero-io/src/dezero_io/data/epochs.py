@@ -73,7 +73,7 @@ class Passes:
         self.abandoned, self.resumes = epoch, epoch is not None
 
     def copy(self) -> Passes:
-        """Return the passes for a copied loader, which has the same position but no iterators."""
+        """Return a copy with the same position but without iterators, for a copied loader."""
         epoch = self.current
         abandoned = None if epoch is None or epoch.is_over else replace(epoch)
         return Passes(abandoned, self.resumes)
@@ -109,7 +109,7 @@ class BatchIterator:
         epoch.iteration += 1
         try:
             return self.loader._load(indices)
-        except StopIteration as error:  # else StopIteration would end the loop
+        except StopIteration as error:  # uncaught, StopIteration would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error

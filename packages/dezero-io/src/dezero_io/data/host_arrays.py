@@ -22,7 +22,7 @@ def host_array(name: str, x: object) -> NDArray[Any]:
 
     Raises:
         ArgumentError: ``x`` is a masked array, a PIL image or an array on another device, or
-            contains other Python objects.
+            contains objects other than numbers and strings.
     """
     array = x if type(x) is np.ndarray else plain_array(name, unwrap(x))
     if array.dtype.kind in "OV":

@@ -32,7 +32,7 @@ def boolean(owner: str, name: str, value: object) -> bool:
 
 
 def require_dataset(dataset: object) -> None:
-    """Check that ``dataset`` has a length, and examples at integer indices."""
+    """Check that ``dataset`` has a length, and returns examples at integer indices."""
     cls = type(dataset).__name__
     expected = "expected len(dataset) and dataset[0], such as a Dataset, a list or an array"
     try:

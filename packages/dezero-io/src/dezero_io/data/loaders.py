@@ -26,9 +26,9 @@ from .resident import ResidentData, fits_in_memory, is_constant
 class DataLoader:
     """Yield the batches of a dataset, in a new order for every loop (book step 50).
 
-    Every ``iter(loader)``, and so every ``for`` loop, starts a new pass. The order is drawn when
-    the pass starts, from the dataset and ``batch_size`` of that moment. Loops over one loader may
-    be nested, abandoned or interleaved.
+    Every ``iter(loader)``, and so every ``for`` loop, starts a new pass. The order of the examples
+    is drawn when the pass starts, for the current size of the dataset and the current
+    ``batch_size``. Loops over one loader may be nested, abandoned or interleaved.
 
     ``next(loader)`` takes batches from one pass that the loader stores. After the last batch,
     ``next(loader)`` raises StopIteration, and the next call starts a new pass. A ``for`` loop over
@@ -36,13 +36,13 @@ class DataLoader:
 
     A checkpoint stores the position of one pass: the latest pass whose iterator is neither finished
     nor deleted. If there is no such pass, the checkpoint stores the position at which the last pass
-    was abandoned, if any. To save another pass, save the iterator of that pass instead:
+    was abandoned, if any. To save a different pass, save the iterator of that pass instead:
     ``batches = iter(loader); save_checkpoint(path, loader=batches)``.
 
     Args:
         dataset: a `Dataset`, a NumPy array of rows, or anything with ``len(dataset)`` and
-            ``dataset[i]``, such as a list of pairs (example, label). Examples may be tuples,
-            lists or dictionaries of parts, arrays, and numbers.
+            ``dataset[i]``, such as a list of pairs (example, label). An example is an array, a
+            number, or a tuple, list or dictionary of these.
         batch_size: the number of examples per batch; the last batch may be smaller.
         shuffle: draw a new order for every loop (default).
         gpu: copy the batches to the accelerator, as ``to_gpu()`` does.
@@ -162,7 +162,7 @@ class DataLoader:
         return self.max_iter
 
     def reset(self) -> None:
-        """Forget all positions: the next loop, or ``next(loader)``, starts a new pass."""
+        """Forget the positions of all passes: the next loop or ``next`` starts a new pass."""
         self._passes, self._next_batches = Passes(), None
 
     def __iter__(self) -> BatchIterator:
@@ -216,18 +216,18 @@ class DataLoader:
         """Let the next iterator continue with the saved order, at the saved position.
 
         Raises:
-            WeightsError: ``state`` belongs to a dataset of another size, another type of generator,
-                or an unfinished pass with another ``batch_size``.
+            WeightsError: ``state`` is from a dataset of a different size, a different type of
+                generator, or an unfinished pass with a different ``batch_size``.
         """
         epoch = self._restored(state)
         self.reset()
         self._passes.resume(epoch)
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
-        """Restore the generator; return the position in ``state``, or None if no pass was saved."""
+        """Set the generator's state; return the saved pass, or None if no pass was saved."""
         order, iteration = state["index"], int(state["iteration"])
         size = int(state["size"]) if "size" in state else len(order)
-        batch_size = int(state.get("batch_size", self.batch_size))  # not in old checkpoints
+        batch_size = int(state.get("batch_size", self.batch_size))  # missing in old checkpoints
         if size != self.data_size:
             raise WeightsError(f"the saved order has {size} examples, the dataset {self.data_size}")
         if iteration > 0 and batch_size != self.batch_size:

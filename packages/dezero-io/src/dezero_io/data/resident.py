@@ -31,7 +31,7 @@ class ResidentData:
         self._name, self._source = name, source_of(dataset)
 
     def is_copy_of(self, dataset: object) -> bool:
-        """Return whether the copied dataset was ``dataset``, with the same data and transforms."""
+        """Return whether this is a copy of ``dataset`` with its current data and transforms."""
         return isinstance(dataset, Dataset) and all(
             a is b for a, b in zip(self._source, source_of(dataset), strict=True)
         )

@@ -119,7 +119,7 @@ class CIFAR100(ImageDataset):
 
     @classmethod
     def labels(cls, label_type: str = "fine") -> dict[int, str]:
-        """Return a dictionary from labels to names of classes, or of groups if ``"coarse"``."""
+        """Return a dictionary from labels to the names of classes (of groups if ``"coarse"``)."""
         coarse = require_label_type(label_type) == "coarse"
         return dict(enumerate(cls.coarse_names if coarse else cls.names))
 

@@ -45,7 +45,7 @@ class SinCurve(Dataset):
 
     Attributes:
         data: shape (999, 1), float64.
-        label: shape (999, 1), float64: the next value.
+        label: shape (999, 1), float64: the value that follows each value of ``data``.
     """
 
     def prepare(self) -> None:

@@ -14,7 +14,7 @@ from .dataset import Dataset
 class Digits(Dataset):
     """Load 1797 grey images of 8x8 pixels in ten classes (UCI Optical Recognition, 1998).
 
-    The test set is a fifth of each class; ``digits_test.txt`` lists the indices of the examples.
+    The test set is a fifth of each class; ``digits_test.txt`` lists the indices of these examples.
 
     Attributes:
         data: shape (N, 64), float32 from 0 to 1; N is 1437 for training, 360 for testing.

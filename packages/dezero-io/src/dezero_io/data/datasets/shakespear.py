@@ -12,7 +12,7 @@ from .dataset import Dataset
 MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",)
 FILE = "shakespear/input.txt"
 SIZE = 1_115_394
-"""The size of the file in bytes, and the number of characters, because the file is ASCII."""
+"""The size of the file in bytes; equal to the number of characters, because the file is ASCII."""
 
 
 class Shakespear(Dataset):

@@ -55,7 +55,7 @@ def to_8_bits(name: str, image: Image) -> Any:
     if image.mode.startswith("I"):
         return to_16_bits(name, image).point(lambda x: x * (255 / 65535) + 0.5).convert("L")
     if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
-        return image.convert("RGBA")  # a warning of Pillow recommends this
+        return image.convert("RGBA")  # a warning of Pillow recommends this conversion
     return image
 
 
@@ -87,7 +87,7 @@ class Convert:
 
     Raises:
         ArgumentError: the image has mode F, or mode I with values outside 16 bits; ``mode`` is F,
-            I or I;16, and the image has another mode.
+            I or I;16, and the image has a different mode.
     """
 
     def __init__(self, mode: str = "RGB") -> None:
