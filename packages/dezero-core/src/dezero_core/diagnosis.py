@@ -21,7 +21,7 @@ from .errors import (
 from .variable import Variable, as_array, label_of
 
 Function = Any
-"""A `dezero_core.function.Function`, which this module cannot import."""
+"""The type `dezero_core.function.Function`; importing it here would be a circular import."""
 
 
 def require_one_backend(
@@ -171,7 +171,7 @@ def require_recorded(y: Variable, array: Array, result: Any) -> None:
 
     Args:
         y: a computed Variable.
-        array: the current data of ``y``, or the data that another call used.
+        array: the current data of ``y``, or the data that a later call read from ``y``.
         result: the output of the call that computed ``y``, a tuple if there are multiple outputs,
             or None if the call was freed.
 
@@ -245,6 +245,6 @@ def explain(
 
 
 def note_on(error: BaseException, note: str) -> None:
-    """Add a note to an error, unless its class does not allow notes, like a frozen dataclass."""
+    """Add a note to an error, if the error accepts notes (a frozen dataclass does not)."""
     with suppress(Exception):
         error.add_note(note)

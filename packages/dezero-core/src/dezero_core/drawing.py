@@ -13,7 +13,7 @@ from .graph import ancestors
 from .variable import Variable
 
 Key = Any
-"""The key of a node: a call, a call with the index of an output, or the ``id`` of a leaf."""
+"""The key of a node: a call, a pair (call, output index), or the ``id`` of a leaf."""
 
 
 class Picture:
@@ -25,7 +25,7 @@ class Picture:
 
     Attributes:
         labels: a dictionary from node numbers to labels.
-        calls: the numbers of the nodes that are calls; the others are Variables.
+        calls: the numbers of the nodes that are calls; all other nodes are Variables.
         edges: pairs of node numbers.
     """
 
@@ -84,7 +84,7 @@ ORANGE = "orange, style=filled"
 
 
 def inputs_of(function: Function) -> Iterator[tuple[Key, Variable | None]]:
-    """Yield the key and the Variable of each input of a call; None if the Variable was freed."""
+    """Yield (key, Variable) for each input of a call, or (key, None) if the Variable was freed."""
     if function._arrays is not None:
         yield from ((key_of(x), x) for x in function._call_inputs() if isinstance(x, Variable))
         return
@@ -193,7 +193,7 @@ Point = tuple[float, float]
 ROW_HEIGHT, HALF_NODE = 0.6, 0.16
 """The distance between two rows, and half the height of a node; both are in inches."""
 MAX_PIXELS, MAX_LENGTH = 30_000_000, 60_000
-"""The largest number of pixels of a picture, and of one side (matplotlib allows 2**16)."""
+"""The largest number of pixels in a picture, and the largest side (matplotlib allows 2**16)."""
 
 
 def curve(start: Point, end: Point, bend: float) -> list[Point]:
@@ -227,7 +227,7 @@ def rows_of(picture: Picture) -> list[list[int]]:
     rows: list[list[int]] = [[] for _ in range(1 + max(height.values()))]
     for number in order:
         rows[height[number]].append(number)
-    # From the bottom up, sort each row by the mean position of its nodes' users.
+    # From the bottom up, sort the nodes of each row by the mean position of their users.
     position: dict[int, float] = {}
     for row in rows:
         row.sort(key=lambda n: sum(position[user] for user in users[n]) / max(len(users[n]), 1))

@@ -25,7 +25,7 @@ INSTALL_HINTS = {
 }
 """A dictionary from DeZero's distributions to their purpose and the command to install them.
 
-dezero-core names the other distributions only in this file.
+No other file of dezero-core names DeZero's other distributions.
 """
 
 OUR_PLUGINS = {
@@ -63,7 +63,7 @@ class UnsupportedType(DezeroError, TypeError):
 
 
 class BackendMismatch(DezeroError, TypeError):
-    """An op got arrays of two libraries or on two devices."""
+    """An op got arrays of different libraries, or arrays on different devices."""
 
 
 class OutOfRange(DezeroError, IndexError):

@@ -33,8 +33,8 @@ class Stored:
 
     Attributes:
         arrays: a dictionary from keys to NumPy arrays. `save_weights` passes a `Snapshot`, which
-            copies an array on each access. A writer accesses each array once. It hashes and writes
-            this copy before it accesses the next array, so that only one copy exists at a time.
+            copies an array on each access. A writer accesses each array once, and hashes and writes
+            the copy before it accesses the next array, so that only one copy exists at a time.
         kinds: a dictionary from keys to ``"param"`` or ``"buffer"``; empty if the file does not
             store this information.
         metadata: a dictionary from names to strings.

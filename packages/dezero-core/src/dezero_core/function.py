@@ -68,7 +68,8 @@ class Function:
         materialize_grads: whether ``backward`` gets zeros (the default) or None for an output
             without gradient.
         inputs, outputs: the inputs and outputs of the call, for use in ``backward``.
-        needs_grad: one flag per input; ``backward`` may skip work where it is False.
+        needs_grad: one flag per input; if a flag is False, ``backward`` may return None for that
+            input.
 
     A subclass may set any other attribute that does not start with an underscore.
     """
@@ -85,7 +86,7 @@ class Function:
     _x1: Any = NO_INPUT
     _arrays: tuple[Any, ...] | None = None
     _result: Any = None
-    _hooks: dict[int, dict[Any, Any]] | None = None  # output index to hooks, see `variable_hooks`
+    _hooks: dict[int, dict[Any, Any]] | None = None  # keys are output indices; see `variable_hooks`
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -105,7 +106,7 @@ class Function:
         Raises:
             GraphError: this instance has been called before.
             BackendMismatch: the inputs are arrays of different libraries or devices.
-            ShapeError: the shapes of the inputs do not fit together.
+            ShapeError: the shapes of the inputs are incompatible.
         """
         if self._needs_grad is not UNKNOWN:
             raise self._called_before()
@@ -247,7 +248,7 @@ class Function:
 
     @property
     def needs_grad(self) -> tuple[bool, ...]:
-        """Return for each input whether ``backward`` must compute its gradient in this pass."""
+        """Return, for each input, whether this backward pass needs the gradient of the input."""
         flags = _narrowed()
         return self._needs_grad if flags is ALL else flags.get(self._serial, self._needs_grad)
 
@@ -328,7 +329,7 @@ class Function:
 
 
 class Recorded(Function):
-    """Return the array that a Variable had in an earlier call, before its data was replaced."""
+    """Return the original array of a Variable whose data was replaced after a call used it."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
@@ -341,7 +342,7 @@ class Recorded(Function):
 
 
 def as_recorded(x: Any, array: Array) -> Any:
-    """Return ``x``; if the data of ``x`` was replaced, a Variable with the original ``array``.
+    """Return ``x``, or, if its data was replaced, a Variable with the original data ``array``.
 
     Raises:
         GraphError: the shape, library or device of the data of ``x`` has changed.

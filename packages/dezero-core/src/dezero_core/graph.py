@@ -41,12 +41,12 @@ def leaves(function: Function) -> Iterator[Variable]:
 
 
 def unchain_backward(self: Variable) -> None:
-    """Remove all calls that this Variable depends on from the graph (truncated BPTT, step 59).
+    """Remove from the graph all calls that this Variable depends on (truncated BPTT, step 59).
 
     Every Variable that this Variable depends on becomes a leaf that does not require grad. This
-    Variable keeps its creator, unless a backward pass has freed the creator. Then this Variable
-    also becomes a leaf that does not require grad, so that a loop can repeat ``loss += ...``,
-    ``loss.backward()`` and ``loss.unchain_backward()``.
+    Variable keeps its creator, unless a backward pass has freed the creator. If the creator was
+    freed, this Variable also becomes a leaf that does not require grad, so that a loop can repeat
+    ``loss += ...``, ``loss.backward()`` and ``loss.unchain_backward()``.
     """
     root = self.creator
     if root is None:

@@ -152,7 +152,7 @@ def missing(owner: str, name: str, hints: Mapping[str, str], obj: object = None)
 
 def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
     """Raise the error for a missing attribute; call this from ``__getattr__``."""
-    if hasattr(type(obj), name):  # if a property raised, its own error is more helpful
+    if hasattr(type(obj), name):  # if a property raised, raise its error instead of a hint
         return object.__getattribute__(obj, name)
     raise missing(type(obj).__name__, name, hints, obj)
 
@@ -248,7 +248,7 @@ def hint_for(keyword: str, parameters: Mapping[str, Any], advice: Mapping[str, s
 
 
 def usage(name: str, function: Callable[..., Any]) -> str:
-    """Describe how a function or class is called, with the defaults."""
+    """Return a sentence with the parameters and default values of a function or class."""
     shown: list[str] = []
     for parameter in signature_of(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:

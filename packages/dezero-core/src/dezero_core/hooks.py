@@ -21,7 +21,7 @@ from .errors import DataMissing, PluginError
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
 
 PLUGIN_ERRORS = (Exception, SystemExit)
-"""Exceptions of a plugin that do not stop the program; third-party code may call sys.exit."""
+"""Exceptions that do not stop the program if a plugin raises them, or calls ``sys.exit``."""
 
 
 class Answer(NamedTuple):
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     Attributes:
         objects: the list that the implementation returned.
         plugin: the name of the plugin.
-        order: the sort key; answers with lower keys take precedence.
+        order: the sort key; return values with lower keys take precedence.
     """
 
     objects: list[Any]
@@ -49,7 +49,7 @@ class Hooks:
         plugin: an object with ``DEZERO_API`` and functions marked with ``hookimpl``.
         name: the name of the plugin.
         manager: the pluggy manager, which finds the marked functions.
-        fail: called as ``fail(reason)`` with each error.
+        fail: a function that is called as ``fail(reason)`` for each error.
         is_ours: whether the plugin is one of DeZero's own, which take precedence.
         position: the number of plugins that were registered before this plugin.
 
@@ -57,7 +57,7 @@ class Hooks:
         left_out: one sentence for each hook that is left out, with the reason.
 
     Raises:
-        PluginError: the plugin has no ``DEZERO_API``, or declares a version that no hook has.
+        PluginError: ``DEZERO_API`` is missing, or is a version that DeZero does not support.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
     """Return a dictionary from hook names to the versions in a plugin's ``DEZERO_API``.
 
     Raises:
-        PluginError: the plugin has no ``DEZERO_API``, or declares a version that no hook has.
+        PluginError: ``DEZERO_API`` is missing, or is a version that DeZero does not support.
     """
     api = getattr(plugin, "DEZERO_API", None)
     if isinstance(api, dict):
@@ -111,7 +111,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
 
 
 def mismatch(hook: str, version: object) -> str:
-    """Return why an implementation for this version of a hook is left out, or an empty string."""
+    """Return why DeZero does not use this version of a hook; an empty string if it does."""
     if hook not in HOOK_VERSIONS:
         near = get_close_matches(hook, HOOK_VERSIONS, 1)
         hint = f"did you mean {near[0]}" if near else f"hooks: {', '.join(HOOK_VERSIONS)}"
@@ -129,7 +129,7 @@ class Guard:
         hook: the name of the hook.
         plugin: the name of the plugin.
         order: see `Answer`.
-        fail: called as ``fail(reason)`` with each error.
+        fail: a function that is called as ``fail(reason)`` for each error.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Guard:
         if not (options.get("wrapper") or options.get("hookwrapper")):
             return self.implementation(function)
         if not inspect.isgeneratorfunction(function):
-            return function  # pluggy raises an error that says why
+            return function  # pluggy raises an error: a wrapper must be a generator function
         return self.wrapper(function)
 
     def raised(self, error: BaseException) -> None:

@@ -15,8 +15,8 @@ pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
 - ``wrapper`` (and the older ``hookwrapper``): a generator function that yields once, while the
   implementations of all plugins run. ``yield`` gives the wrapper a list with one list for each
   plugin, and the wrapper returns such a list.
-- ``specname``: the name of the hook, if the function has another name. ``optionalhook``: the hook
-  is ignored if this version of DeZero does not have it.
+- ``specname``: the name of the hook, if the function has a different name. ``optionalhook``: the
+  hook is ignored if this version of DeZero does not have it.
 
 If an implementation raises, its plugin is recorded as failed, and the other plugins still work.
 """
@@ -31,10 +31,10 @@ import pluggy
 DEZERO_API = 1
 """The API version that a plugin declares; an integer is the version of every hook.
 
-A plugin that implements other versions of some hooks declares a dictionary, such as
-``DEZERO_API = {"dezero_kernels": 2}``. Hooks that are not in this dictionary have version 1. A hook
-whose version is different from `HOOK_VERSIONS` is left out with a warning; the plugin's other hooks
-still work.
+If the hooks of a plugin have different versions, the plugin declares a dictionary from hook names
+to versions, such as ``DEZERO_API = {"dezero_kernels": 2}``. Hooks that are not in this dictionary
+have version 1. A hook whose version is different from `HOOK_VERSIONS` is left out with a warning;
+the plugin's other hooks still work.
 """
 
 HOOK_VERSIONS = {
@@ -57,7 +57,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 def dezero_backends() -> Iterable[Any]:  # type: ignore[empty-body]
     """Return `BackendSpec` objects: a name, its array types, and a factory called at first use.
 
-    This hook is called when an array type or backend name is looked up that is not known yet.
+    This hook is called when an unknown array type or backend name is looked up.
     """
 
 

@@ -1,4 +1,4 @@
-"""Run the ``backward`` of special calls, unbroadcast gradients, and explain errors."""
+"""Run ``backward`` where the fast path does not apply, unbroadcast gradients, explain errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run_special(function: Function, gy: Any) -> Any:
 
 
 def unbroadcast(gx: AnyArray, x: Array, function: Function) -> Any:
-    """Return ``gx`` summed to the shape of ``x``, an input that the forward broadcast."""
+    """Return ``gx`` summed to the shape of ``x``, an input that was broadcast in the call."""
     if not function.broadcasts:
         raise ShapeError(
             f"{type(function).__name__}.backward gave a gradient of shape {tuple(gx.shape)} "
@@ -54,7 +54,7 @@ def not_a_gradient(gx: object, function: Function) -> GraphError:
 
 
 def explain_failure(error: Exception, function: Function) -> None:
-    """Add a note to ``error`` with the op that failed; say if it confused arrays and Variables.
+    """Add a note to ``error``: which op failed, and whether it confused arrays with Variables.
 
     Raises:
         OutOfMemory: the device has no free memory.

@@ -44,7 +44,7 @@ def require_fitting_grad(x: Variable) -> None:
 
 
 def accumulate(x: Variable, g: AnyArray) -> None:
-    """Add ``g``, an array or a Variable with a graph, to ``x.grad`` in a new array."""
+    """Add ``g``, an array or a Variable with a graph, to ``x.grad``, but not in place."""
     with _writing:
         if x._grad is not None:
             g = in_dtype_of(x, (x._grad if isinstance(g, Variable) else x._grad.data) + g)

@@ -49,8 +49,8 @@ class Row(NamedTuple):
     Attributes:
         ours: the DeZero function.
         parameters: NumPy's parameters, in NumPy's order. Parameters before ``/`` are passed by
-            position, the others by name. A parameter marked with ``-`` is refused unless its value
-            has the default effect. ``*`` stands for any number of arrays.
+            position, the others by name. Passing a parameter marked with ``-`` is an error, unless
+            the value has the same effect as the default. ``*`` stands for any number of arrays.
     """
 
     ours: Callable[..., Any]
@@ -236,7 +236,7 @@ WEIGHTS = {
     "histogram2d": (5, "weights"),
     "histogramdd": (4, "weights"),
 }
-"""A dictionary from functions of `WITHOUT_DERIVATIVE` to an argument that has a derivative."""
+"""For some functions of `WITHOUT_DERIVATIVE`: the one parameter that does have a derivative."""
 
 INSTEAD = {
     "cumsum": "a loop of additions and stack()",
@@ -252,7 +252,7 @@ INSTEAD = {
     "trace": "sum(np.diagonal(x))",
     "var": "mean((x - mean(x)) ** 2)",
 }
-"""A dictionary from NumPy functions that DeZero does not have to replacements."""
+"""A dictionary from NumPy functions that DeZero lacks to suggested replacements."""
 
 
 def array_function(

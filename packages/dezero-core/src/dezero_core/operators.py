@@ -1,4 +1,4 @@
-"""Bind the operators and methods of Variable here, so that `variable` imports no op.
+"""Bind operators and methods to Variable here, so that the module `variable` imports no op.
 
 Comparisons have no derivative, so they return boolean arrays. Type checkers read the
 signatures at the end of the class Variable.

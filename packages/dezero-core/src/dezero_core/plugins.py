@@ -84,8 +84,8 @@ class Plugins:
             distribution: the distribution of the plugin, for messages.
 
         Raises:
-            PluginError: the name is taken, or the plugin declares an API version that DeZero does
-                not have.
+            PluginError: another plugin has this name, or ``DEZERO_API`` is a version that DeZero
+                does not support.
             pluggy.PluginValidationError: an implementation has an argument that its hook does not
                 have.
         """
@@ -151,7 +151,7 @@ class Plugins:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
             return
         seconds = perf_counter() - start
-        if seconds > SLOW and not _is_ours(entry):  # no warning for DeZero's own
+        if seconds > SLOW and not _is_ours(entry):  # do not warn about DeZero's plugins
             reason = f"slow: {seconds:.1f} s to import; a plugin imports no array library"
             known = self._status[entry.name]
             reasons = "; ".join(filter(None, (known.reason, reason)))

@@ -32,8 +32,9 @@ def astype(x: Operand, dtype: object) -> Variable:
 
     Args:
         x: any shape and dtype.
-        dtype: a dtype of the array library of ``x``, the name of one, or a Python or NumPy type. No
-            gradient flows through a conversion from floating point to integers or booleans.
+        dtype: a dtype of the array library of ``x``, the name of such a dtype, or a Python or NumPy
+            type. No gradient flows through a conversion from floating point to integers or
+            booleans.
 
     Raises:
         UnsupportedType: ``dtype`` is not boolean, integer or real floating point.
@@ -88,7 +89,7 @@ def widen(x: Any) -> Any:
 
 
 def narrow(y: Array | Variable, *xs: Operand) -> Any:
-    """Convert ``y`` to half precision if that is the dtype of all floating-point inputs ``xs``."""
+    """Convert ``y`` to half precision if all floating-point arrays in ``xs`` are half precision."""
     dtypes = {x.dtype for x in xs if hasattr(x, "dtype")}
     if any(map(is_wide, dtypes)):
         return y

@@ -58,8 +58,8 @@ def get_item(x: Operand, index: Index) -> Variable:
     """Return ``x[index]`` (book step 47).
 
     The cost of backward through a loop over ``x[t]`` is linear in the number of steps, unless
-    ``create_graph=True``: then each ``x[t]`` creates a gradient of the size of ``x``. Use `unstack`
-    in that case.
+    ``create_graph=True``: then each ``x[t]`` creates a gradient of the size of ``x``. With
+    ``create_graph=True``, use `unstack` instead of ``x[t]``.
 
     Args:
         x: any shape.
@@ -68,7 +68,7 @@ def get_item(x: Operand, index: Index) -> Variable:
             times, its gradients are summed. As in NumPy, an empty list selects nothing.
 
     Raises:
-        OutOfRange: ``index`` is not an index, or is out of range for ``x``.
+        OutOfRange: ``index`` is not a valid index, or is out of range for ``x``.
         BackendMismatch: ``index`` holds an array of another library.
     """
     return GetItem(index)(x)
@@ -124,7 +124,7 @@ def backend_name(part: Any) -> str | None:
 
 
 def integers_or_bools(values: Sequence[Any], x: Array) -> Any:
-    """Convert a sequence to an array of the backend of ``x``; an empty one has dtype int64."""
+    """Convert a sequence to an array of the backend of ``x`` (int64 if the sequence is empty)."""
     backend = backend_of(x)
     array = backend.asarray(list(values))
     return cast(array, backend.dtype("int64")) if 0 in array.shape else array

@@ -61,7 +61,7 @@ def concat(xs: Sequence[Operand], axis: int | None = 0) -> Variable:
     Raises:
         ArgumentError: ``xs`` is empty.
         ArgumentTypeError: ``axis`` is not an integer.
-        ShapeError: the shapes differ in another axis, or ``axis`` is out of range.
+        ShapeError: the shapes differ in an axis other than ``axis``, or ``axis`` is out of range.
     """
     xs = list(xs)
     if not xs:

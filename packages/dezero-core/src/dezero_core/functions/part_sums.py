@@ -2,8 +2,8 @@
 
 A loop over ``x[t]`` gives ``x`` one gradient for each step. If each gradient were a separate array
 of the size of ``x``, the cost of T steps would grow with T**2. A backward pass without
-``create_graph`` therefore adds the gradients to one array in place. The order of the additions
-stays the same, so the results are bitwise equal.
+``create_graph`` therefore adds the gradients to one array in place. The gradients are
+added in the order in which separate arrays would be added, so the sum is bitwise the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PartSums:
         self.owned: dict[Any, ref[Any]] = {}  # gradients that only this pass refers to
 
     def add(self, x: Variable, shape: tuple[int, ...], index: object, gy: Any) -> bool:
-        """Add ``gy`` at ``index`` to the gradient of ``x``; return whether that was possible.
+        """Try to add ``gy`` at ``index`` to the gradient of ``x``; return whether it was added.
 
         Nothing is added if ``x`` has no gradient yet, if that gradient does not have the dtype of
         ``gy`` and the shape ``shape``, or if the library cannot write in place.
@@ -51,7 +51,7 @@ class PartSums:
         return True
 
     def position(self, x: Variable) -> tuple[Any, Any]:
-        """Return the dictionary or list with the gradient of ``x`` (or None), and the key."""
+        """Return the container of the gradient of ``x``, or None, and the key of the gradient."""
         key = position_of(x)
         if isinstance(key, tuple):
             serial, key = key
@@ -59,7 +59,7 @@ class PartSums:
         return (self.grads if key in self.grads else None), key
 
     def own(self, x: Variable, total: Array) -> None:
-        """Record that only this pass refers to ``total``, the gradient of ``x`` so far."""
+        """Record that only this backward pass refers to ``total``, the gradient of ``x`` so far."""
         with suppress(TypeError):  # some libraries' arrays cannot be weakly referenced
             self.owned[position_of(x)] = ref(total)
 
@@ -73,7 +73,7 @@ def position_of(x: Variable) -> Any:
 
 
 def part_sums() -> PartSums | None:
-    """Return the `PartSums` of the current backward pass, or None if it must not add in place."""
+    """Return the `PartSums` of the current backward pass; None if the pass may not add in place."""
     backward_pass = plain_pass.get()
     if backward_pass is None or backward_pass.is_detecting:
         return None

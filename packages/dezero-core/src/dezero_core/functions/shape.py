@@ -48,10 +48,10 @@ def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
     Args:
         x: any shape.
         shape: the new shape, an integer or a sequence of integers; one length may be -1, and is
-            computed from the others.
+            computed from the other lengths.
 
     Raises:
-        ShapeError: the number of elements differs.
+        ShapeError: ``x`` and the new shape have different numbers of elements.
         ArgumentTypeError: a length is not an integer.
     """
     return Reshape(as_shape("reshape", shape))(x)
@@ -183,7 +183,7 @@ class Squeeze(Function):
 
 @hinted
 def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
-    """Return ``x`` without the axes in ``axis``; if None, remove all axes of length 1.
+    """Return ``x`` without the given axes; if ``axis`` is None, remove all axes of length 1.
 
     Raises:
         ShapeError: an axis is out of range, or longer than 1.
