@@ -42,7 +42,7 @@ def dezero_fetch(name: str) -> Path | None:
     ``tryfirst`` is called after this one.
 
     Raises:
-        DataMissing: the file is in neither folder, and cannot be downloaded.
+        DataMissing: the file is not in these two folders, and cannot be downloaded.
     """
     is_published = name in PUBLISHED_WEIGHTS
     return fetch(f"models/{name}", [name], MIRRORS) if is_published else None

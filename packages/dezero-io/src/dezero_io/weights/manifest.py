@@ -102,7 +102,7 @@ def decode(content: bytes) -> Manifest:
     """Decode a manifest that `Manifest.encode` has encoded.
 
     Raises:
-        FormatError: the manifest is damaged, or has a later version.
+        FormatError: the manifest is damaged, or its version is later than `FORMAT`.
     """
     try:
         fields = json.loads(content)

@@ -116,7 +116,7 @@ def read(path: Path, limits: Limits) -> Stored:
     """Return the contents of a file.
 
     Raises:
-        FormatError: the file is damaged, has another format, or has a later version.
+        FormatError: the file is damaged, is not an npz file, or has a later manifest version.
         LimitError: the file declares more bytes or members than allowed.
         OSError: the file cannot be opened.
     """

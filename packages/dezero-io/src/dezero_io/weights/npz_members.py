@@ -67,7 +67,7 @@ def open_archive(path: Path) -> Iterator[ZipFile]:
     """Open an npz file; convert errors to a `FormatError` that names the file.
 
     Raises:
-        FormatError: the file is empty, of another format, or damaged.
+        FormatError: the file is empty, damaged, or not an npz file.
         OSError: the file cannot be opened.
     """
     with open_regular(path) as file:

@@ -149,7 +149,7 @@ def read(path: Path, limits: Limits) -> Stored:
     """Return the contents of a file.
 
     Raises:
-        FormatError: the file is damaged, has another format, or has a dtype that NumPy lacks.
+        FormatError: the file is damaged, is not safetensors, or has a dtype that NumPy lacks.
         LimitError: the file is larger than the limit.
         MissingPackage: safetensors is not installed.
         OSError: the file cannot be opened.
