@@ -1,21 +1,21 @@
-"""Split work over threads: each computes a part of the batch, while BLAS uses one thread.
+"""Split work over threads: each thread computes a part of the batch, with BLAS on one thread.
 
-A convolution is matmuls with copies between them. BLAS's own threads speed up the matmuls only, and
-wait for each other after each matmul. Here each thread does all the work for its part of the
+A convolution alternates between matmuls and copies. BLAS's own threads speed up only the matmuls,
+and wait for each other after each matmul. Here each thread does all the work for its part of the
 images, and the threads wait for each other once, at the end:
 
       images   [ first half ]  ->  this thread          matmul, copy, matmul, ...
                [ second half ] ->  a worker             matmul, copy, matmul, ...
 
-The thread count is the argument of the last ``set_num_threads``, else ``DEZERO_NUM_THREADS``, else
-the thread count of NumPy's BLAS. Work is split only if BLAS is OpenBLAS, whose thread count DeZero
-can set.
+The thread count is the argument of the last call of ``set_num_threads``, else
+``DEZERO_NUM_THREADS``, else the thread count of NumPy's BLAS. Work is split only if BLAS is
+OpenBLAS, whose thread count DeZero can set.
 
 A call with equal arguments returns the same bits each time, whatever other threads of the program
 do. Float32 sums depend on how the work is split and on how many threads BLAS uses. DeZero chooses
 the split and BLAS's thread count only from the shape, from `get_num_threads` and, for matmuls, from
-whether this thread has split work before. If the workers are busy with another call, this thread
-computes all parts, one after another.
+whether the calling thread has split work before. If the workers are busy with another call, the
+calling thread computes all parts, one after another.
 
 Other packages may use the functions in `__all__`.
 """
@@ -49,14 +49,15 @@ T = TypeVar("T")
 MIN_PARALLEL_WORK = 1 << 17
 """A call with at most this many multiply-adds is never split, and does not set BLAS's thread count.
 OpenBLAS uses one thread for a matmul of up to 2^18 multiply-adds, and for a dot product of up to
-10^4 elements. Callers count each element of a dot product as 16 multiply-adds. Doubling this limit
-would let the bits of a dot product depend on other threads; halving it costs smaller calls about 3
-us for a lock."""
+10^4 elements. Callers count each element of a dot product as 16 multiply-adds. With twice this
+limit, the bits of a dot product could depend on other threads. With half of this limit, more calls
+would need a lock, which takes about 3 us."""
 
 MIN_PART_WORK = 1e7
-"""Minimum multiply-adds of a part: about 0.2 ms on one AVX-512 core, while waking a worker takes
-0.1 ms. This value is an estimate: with twice the value, calls of 0.4 to 0.8 ms leave the second
-core idle; with half of it, calls of 0.2 ms take as long on two threads as on one."""
+"""Minimum number of multiply-adds in a part: they take about 0.2 ms on one AVX-512 core, and waking
+a worker takes 0.1 ms. This value is an estimate: with twice the value, calls of 0.4 to 0.8 ms use
+only one of two cores; with half the value, calls of 0.2 ms take as long on two threads as on
+one."""
 
 _chosen: int | None = None
 _workers: list[Worker] = []

@@ -133,7 +133,7 @@ def window_counts(
 
 
 class ConvShapes(NamedTuple):
-    """Shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), with the parameters."""
+    """Shapes of images (N, C, H, W) and filters (OC, C / groups, KH, KW), and `ConvParams`."""
 
     x: Shape
     W: Shape

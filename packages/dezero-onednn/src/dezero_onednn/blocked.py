@@ -29,16 +29,17 @@ ORDER = Order.BLOCKED
 
 MULTIPLY_ADD = 0.0183
 """Cost of a multiply-add; multiply-adds of padded channels count too. If this constant is wrong by
-a factor of two, a convolution takes an estimated 1.6 times the best time at most."""
+a factor of two, a convolution takes at most 1.6 times as long as with the fastest kernel (an
+estimate)."""
 
 REORDER = 0.5
 """Cost of reordering an element of images, outputs or filters to another layout. If this constant
-is wrong by a factor of two, a convolution with few channels takes an estimated 1.3 times the best
-time at most."""
+is wrong by a factor of two, a convolution with few channels takes at most 1.3 times as long as with
+the fastest kernel (an estimate)."""
 
 CALL = 10_000
 """Cost of calling oneDNN once. If this constant is wrong by a factor of two, very small
-convolutions take an estimated 10 % more time at most."""
+convolutions take at most 10 % longer than with the fastest kernel (an estimate)."""
 
 WIDTHS = {"y": (16, 8, 4), "x": (16, 8, 4), "W": (16, 8)}
 """Group sizes, in channels, for which oneDNN computes the output or a gradient fast."""
@@ -84,7 +85,7 @@ def supports_depthwise(parts: str, shapes: ConvShapes) -> bool | str:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Estimate the single-core ns to compute the output ``"y"`` or gradient ``"x"`` or ``"W"``."""
+    """Estimate the single-core time in ns of the output ``"y"`` or gradient ``"x"`` or ``"W"``."""
     (N, C, H, W), (OC, *_), (*_, groups) = shapes
     multiply_adds: float = shapes.multiply_adds
     if is_depthwise(shapes):
@@ -93,7 +94,7 @@ def cost(part: str, shapes: ConvShapes) -> float:
     elif groups > 1:
         multiply_adds *= 16 / (width(part, shapes) or 1)
     else:
-        first = C if C < 16 and part != "x" else sixteens(C)  # C < 16 is padded only for gx
+        first = C if C < 16 and part != "x" else sixteens(C)  # for gx, C is always padded
         multiply_adds *= first * sixteens(OC) / (C * OC)
         C, OC = first, sixteens(OC)
     reordered = REORDER * (N * C * H * W + OC * shapes.positions)

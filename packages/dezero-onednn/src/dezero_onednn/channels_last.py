@@ -1,7 +1,8 @@
 """Convolve with oneDNN in its channels-last layout.
 
-oneDNN computes the channels of the result sixteen at a time, and sums over the other channels one
-by one. So this layout pads fewer channels than blocks of 16, but reordering takes longer.
+oneDNN computes the output channels (for gx, the input channels) sixteen at a time, and does not pad
+the other channels. So this layout pads fewer channels than the blocked layout, but reordering takes
+longer.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ ORDER = Order.CHANNELS_LAST
 
 SLOWER_REORDER = 1.8
 """Cost of reordering an element to channels last, as a multiple of `REORDER`. This constant is
-fitted like those in `blocked`. If it is wrong by a factor of two, a convolution with few channels
-takes an estimated 1.2 times the best time at most."""
+fitted like the costs in `blocked`. If this constant is wrong by a factor of two, a convolution with
+few channels takes at most 1.2 times as long as with the fastest kernel (an estimate)."""
 
 
 def supports(parts: str, shapes: ConvShapes) -> bool | str:
@@ -54,7 +55,7 @@ def supports(parts: str, shapes: ConvShapes) -> bool | str:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Estimate the single-core ns to compute the output ``"y"`` or gradient ``"x"`` or ``"W"``."""
+    """Estimate the single-core time in ns of the output ``"y"`` or gradient ``"x"`` or ``"W"``."""
     (N, C, H, W), (OC, *_), _ = shapes
     multiply_adds: float = shapes.multiply_adds
     written = (C if part == "x" else OC) if is_depthwise(shapes) else channels_written(part, shapes)

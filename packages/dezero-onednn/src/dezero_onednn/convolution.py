@@ -1,8 +1,8 @@
 """Compute convolutions and their gradients with oneDNN, in one of two layouts.
 
-DeZero's threads split the batch; they split a single image by filters, channels or groups. oneDNN
-computes in the calling thread, on a few images at a time, so that reordered data is still in the
-cache when it is read.
+DeZero's threads split the batch. If the batch is one image, the threads split the filters,
+channels or groups. oneDNN computes in the calling thread, on a few images at a time, so that
+reordered data is still in the cache when it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from .library import one_thread
 BLOCK = 800_000
 """Number of elements in a block of images and outputs, chosen to fit in the cache. A block has at
 least four times as many elements as the filters, because the filters are reordered for every block.
-With 2 MB of L2 cache, half or twice this value takes an estimated 5 % more time at most."""
+With 2 MB of L2 cache, convolutions with half or twice this value take at most 5 % longer (an
+estimate)."""
 
 
 def convolve(
@@ -86,7 +87,7 @@ def filter_gradient(
 def both_gradients(
     gy: NumPyArray, x: NumPyArray, W: NumPyArray, shapes: ConvShapes, order: Order, work: float
 ) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of input, weight and bias; reorder gy once for both gradients."""
+    """Return the gradients of input, weight and bias; reorder gy only once."""
     gy, x, W = map(contiguous, (gy, x, W))
     gx = np.empty(x.shape, x.dtype)
 
@@ -104,7 +105,7 @@ def both_gradients(
 
 
 def count_units(shapes: ConvShapes, channels: int) -> int:
-    """Return the number of units to split: images, else groups of one image, else ``channels``."""
+    """Return how many units the threads split: images, or groups of one image, or ``channels``."""
     images, groups = shapes.x[0], shapes.params.groups
     return images if images > 1 else groups if groups > 1 else channels
 

@@ -65,7 +65,7 @@ def open_layout(shape: Shape) -> Handle:
 
 
 def required_layout(description: Handle, argument: int) -> c_void_p:
-    """Return the required layout of an operation's argument; ``description`` owns the layout."""
+    """Return the layout that an operation requires for an argument, owned by ``description``."""
     query = c_int(LAYOUT_OF_ARGUMENT), c_int(argument)
     return c_void_p(library().dnnl_primitive_desc_query_md(description, *query))
 

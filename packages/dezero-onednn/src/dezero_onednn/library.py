@@ -1,8 +1,8 @@
 """Load oneDNN, raise its errors as exceptions, and limit it to one thread.
 
 oneDNN is a shared library with a C interface of opaque handles. `call` calls the functions of
-oneDNN, except those that run in every op. A `Handle` owns a oneDNN object, and destroys the object
-when Python frees the handle.
+oneDNN, except the functions that every op runs. A `Handle` owns a oneDNN object, and destroys the
+object when Python frees the handle.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Handle:
 
 @once
 def engine() -> Handle:
-    """Return the CPU engine, which all threads share because it must outlive all oneDNN objects."""
+    """Return the CPU engine, which all threads share, and which outlives all oneDNN objects."""
     return Handle("engine", "engine_create", c_int(CPU), c_size_t(0))
 
 

@@ -1,8 +1,8 @@
 """Compile a oneDNN operation for one set of shapes, then call it with arrays.
 
-oneDNN is fastest in its own memory layouts (channels in blocks of 16 or last, filters in tiles). An
-operation is compiled without fixed layouts, and oneDNN chooses the layouts it requires. Inputs and
-outputs in other layouts are reordered before and after the call:
+oneDNN is fastest in its own memory layouts (images with channels last or in blocks of 16, filters
+in tiles). An operation is compiled without fixed layouts, and oneDNN chooses the layouts it
+requires. Inputs and outputs in other layouts are reordered before and after the call:
 
       x, C order  -- reorder -->  x, blocked  --+
                                                 +-- operation -->  y, blocked  -- reorder -->  y
@@ -38,7 +38,7 @@ class CArgument(ctypes.Structure):
 
 
 def describe(operation: str, *arguments: Any) -> Handle:
-    """Return the primitive descriptor of an operation whose calls pass scratch memory."""
+    """Return the primitive descriptor of an operation; each call must pass scratch memory."""
     attributes = Handle("primitive_attr", "primitive_attr_create")
     call("primitive_attr_set_scratchpad_mode", attributes, c_int(SCRATCHPAD_BY_CALLER))
     return Handle("primitive_desc", f"{operation}_primitive_desc_create", *arguments, attributes)
@@ -74,7 +74,7 @@ class Primitive:
     """
 
     def __init__(self, description: Handle, slots: dict[int, Slot]) -> None:
-        self.description = description  # owns the layouts
+        self.description = description  # also owns the layouts of the slots
         self.primitive = Handle("primitive", "primitive_create", description)
         self.stream = Handle("stream", "stream_create", engine(), c_int(IN_ORDER))
         self.slots = list(slots.values())
@@ -97,7 +97,7 @@ class Primitive:
         for number, (slot, array) in enumerate(zip(self.slots, arrays, strict=True)):
             self.set_array(number, slot, array)
         if self.scratch.shape != (0,):
-            scratch = aligned_bytes(*self.scratch.shape)  # must live until the call returns
+            scratch = aligned_bytes(*self.scratch.shape)  # must stay alive during the call
             self.set_array(len(arrays), self.scratch, scratch)
         arguments = len(self.arguments), self.arguments
         status = execute()(self.primitive.pointer, self.stream.pointer, *arguments)
@@ -141,7 +141,7 @@ class Operand:
     """An argument of an operation, reordered if the caller's layout is not the required one.
 
     Attributes:
-        slot: the slot of the argument that the operation gets.
+        slot: the slot of the argument in the layout that the operation requires.
         is_internal: whether only oneDNN reads and writes the argument.
     """
 
@@ -227,9 +227,9 @@ class ForEachThread(threading.local):
         make: a function that creates an operation from shapes and settings. The 256 most recently
             used operations are cached.
 
-    Operations are created with one OpenMP thread. oneDNN also computes while it compiles. With more
-    threads, a forked child would wait forever, because it does not have the OpenMP threads of its
-    parent.
+    Operations are created with one OpenMP thread. oneDNN uses OpenMP threads while it compiles,
+    too. With more than one thread, compiling in a forked child would never end, because the child
+    does not have the OpenMP threads of its parent.
     """
 
     def __init__(self, make: Callable[..., Operation]) -> None:

@@ -60,7 +60,7 @@ def supports_lstm(
 def supports_lstm_grad(
     hs: np.ndarray, last: np.ndarray, workspace: np.ndarray, *arguments: object
 ) -> bool:
-    """Return whether the workspace is from `onednn_lstm`; only this function makes it uint8."""
+    """Return whether the workspace is from `onednn_lstm`, the only LSTM with a uint8 workspace."""
     return bool(workspace.dtype == BYTES)
 
 
@@ -198,7 +198,7 @@ def forward(*sizes: int) -> Operation:
 
 @ForEachThread
 def backward(*sizes: int) -> Operation:
-    """Compile the backward pass for T, N, C and H; oneDNN adds to the weight gradients."""
+    """Compile the backward pass for T, N, C and H; it adds weight gradients to its outputs."""
     inputs, after = inputs_of(*sizes), outputs_of(*sizes)
     how, both = (c_int(BACKWARD), c_int(LEFT_TO_RIGHT)), (*layouts(*sizes), *layouts(*sizes))
     hint = forward_description(*sizes)

@@ -28,7 +28,8 @@ class Check:
     Attributes:
         name: the name of the test, unique in its level.
         level: one of `LEVELS`, or a new level, which runs after `LEVELS`.
-        run: a function of the name of a backend; it raises `AssertionError` if the backend fails.
+        run: a function that takes a backend's name; it raises `AssertionError` if the backend
+            fails.
         needs: the required capabilities; if the backend lacks one, the test is skipped.
     """
 

@@ -39,8 +39,8 @@ class OpCase:
         shapes: shapes of the inputs, one tuple per trial. The gradients of the first trial must be
             nonzero everywhere.
         low, high: bounds of the uniform distribution of the inputs (default -2 and 2).
-        integers: a dictionary from the position of an integer input to n; its values are drawn from
-            [0, n).
+        integers: a dictionary from the position of an integer input to n; the values of this input
+            are drawn from [0, n).
         order: the highest order of derivatives to check (default 2); 0 for ops without a gradient.
     """
 
@@ -94,7 +94,7 @@ class OpCase:
         Args:
             backend: the name of the backend.
             hosts: the inputs as NumPy arrays.
-            strided: make each input a view of every other element of a larger array.
+            strided: whether to make each input a view of every other element of a larger array.
         """
         library = get_backend(backend)
         arrays = []
@@ -110,7 +110,7 @@ class OpCase:
         ]
 
     def check_forward(self, backend: str, shapes: Shapes) -> None:
-        """Compare values with the reference in each precision, and check the dtype."""
+        """Compare the op with the reference in each precision, and check the dtype."""
         for dtype, rtol in precisions(backend):
             hosts = self.sample(shapes, dtype)
             expected = np.asarray(self.reference(*hosts))
@@ -126,7 +126,7 @@ class OpCase:
                 np.testing.assert_allclose(got, expected, rtol, atol=rtol, err_msg=where)
 
     def check_modes(self, backend: str, shapes: Shapes) -> None:
-        """Check that ``create_graph`` changes no bit of a gradient, and ``gy`` is unchanged."""
+        """Check that gradients are bitwise equal with ``create_graph``, and ``gy`` is unchanged."""
         library = get_backend(backend)
         for dtype, _ in precisions(backend):
             xs = self.variables(backend, self.sample(shapes, dtype))
@@ -152,7 +152,7 @@ class OpCase:
     def check_derivatives(self, backend: str, shapes: Shapes) -> None:
         """Compare first and second derivatives on NumPy with central differences.
 
-        On any other backend, compare them with the derivatives on NumPy.
+        On any other backend, compare the derivatives with those on NumPy.
         """
         hosts, requires_grad = self.sample(shapes), self.requires_grad()
         label = f"{self.name} on {backend} {shapes}"

@@ -46,7 +46,8 @@ def load_cases(plugin: str) -> list[OpCase | Check]:
 def load_all_cases() -> Iterator[OpCase | Check]:
     """Yield the rows and checks of all packages and plugins that are loaded.
 
-    A plugin that registers an object of another type is skipped with a `PluginWarning`.
+    A plugin that registers an object of a type other than `OpCase` and `Check` is skipped with a
+    `PluginWarning`.
     """
     skipped = reasons_to_skip()
     for package in PACKAGES:

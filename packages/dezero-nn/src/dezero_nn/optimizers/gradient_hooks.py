@@ -22,7 +22,7 @@ class WeightDecay:
     """Add ``rate * p``, the gradient of ``rate / 2 * sum(p**2)``, to each parameter's gradient.
 
     Args:
-        rate: the factor of the weights; at least 0.
+        rate: the factor of ``p``; at least 0.
     """
 
     rate: float = setting()

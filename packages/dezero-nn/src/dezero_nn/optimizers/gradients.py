@@ -1,4 +1,4 @@
-"""Find the parameters that have a gradient, and check shape, library and device of each."""
+"""Find the parameters that have a gradient, and check each gradient's shape, library and device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
     Raises:
         ShapeError: a gradient and its parameter have different shapes.
         BackendMismatch: a gradient and its parameter have different array libraries or devices.
-        UnsupportedType: the parameter has no data yet.
+        UnsupportedType: a parameter has no data yet.
     """
     return [param for param in params if gradient_of(param) is not None]
 

@@ -51,7 +51,8 @@ class Optimizer(Stateful):
     hooks, and shares the model.
 
     Attributes:
-        rate_name: the name of the attribute that holds the learning rate; schedules set it.
+        rate_name: the name of the attribute that holds the learning rate; schedules set this
+            attribute.
         elementwise: whether ``delta`` computes each element only from the elements at the same
             position. If True, ``delta`` may be called with a part of a parameter, or with several
             parameters joined. A class that defines ``delta`` sets ``elementwise`` too; the default
@@ -63,7 +64,7 @@ class Optimizer(Stateful):
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Set ``elementwise`` to False in a subclass that defines only ``delta``."""
+        """If a subclass defines ``delta`` but not ``elementwise``, set ``elementwise`` to False."""
         super().__init_subclass__()
         if "delta" in vars(cls) and "elementwise" not in vars(cls):
             cls.elementwise = False
@@ -96,7 +97,7 @@ class Optimizer(Stateful):
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
-    if not TYPE_CHECKING:  # else type checkers accept any attribute
+    if not TYPE_CHECKING:  # with __getattr__, type checkers accept any attribute
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, OPTIMIZER)
@@ -112,8 +113,8 @@ class Optimizer(Stateful):
                 that are added to ``target`` later are optimized too.
 
         Raises:
-            ArgumentTypeError: ``target`` is of another type, such as a generator, or is a list with
-                a Variable that is not a Parameter.
+            ArgumentTypeError: ``target`` is of an unsupported type, such as a generator, or is a
+                list with a Variable that is not a Parameter.
             WeightsError: the parameters of ``target`` have no keys; see `named_params`.
         """
         op = f"{type(self).__name__}.setup"
@@ -155,7 +156,7 @@ class Optimizer(Stateful):
         Raises:
             GraphError: ``setup`` was not called.
             ShapeError: a gradient, or the state of an elementwise optimizer, has a different shape
-                from its parameter. No parameter was changed.
+                from its parameter. After this error, all parameters are unchanged.
             BackendMismatch: a gradient and its parameter have different array libraries or devices.
             UnsupportedType: a parameter holds integers or bools, or has no data yet.
         """
@@ -165,7 +166,7 @@ class Optimizer(Stateful):
                 hook(params)
             params = self._with_gradients(params)  # a hook may have cleared gradients
         with updating():
-            if type(self).update_one is not Optimizer.update_one:  # overridden, as in the book
+            if type(self).update_one is not Optimizer.update_one:  # a subclass overrides it
                 for param in params:
                     own_data(param)
                     self.update_one(param)
@@ -193,8 +194,8 @@ class Optimizer(Stateful):
         Args:
             p: the parameter, an array of float32 or wider.
             g: the gradient of the parameter, an array of the same shape and dtype.
-            state: a dictionary of arrays and numbers for this parameter, empty at first; the rule
-                reads and replaces its entries.
+            state: a dictionary of arrays and numbers for this parameter, empty at first; ``delta``
+                reads and replaces the entries.
         """
         raise NotImplementedError(f"{type(self).__name__} must define delta")
 
@@ -248,7 +249,7 @@ class Optimizer(Stateful):
 
 
 def is_target(x: object) -> bool:
-    """Return whether ``x`` looks like an argument of ``setup`` or of PyTorch's optimizers."""
+    """Return whether ``x`` is a model or parameters, also in the forms that PyTorch accepts."""
     if isinstance(x, dict | tuple):
         parts = x.values() if isinstance(x, dict) else x
         has_params = any(isinstance(part, dict) or kind_of(part) in (LEAF, LAYER) for part in parts)

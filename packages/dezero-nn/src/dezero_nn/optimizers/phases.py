@@ -35,7 +35,8 @@ class Phase:
         """Change the base rate to match ``rate``, if the program has set the learning rate."""
         if rate == self.product:
             return
-        # Drop factors of 0, to avoid a division by 0. The next step of a schedule adds its factor.
+        # Drop factors of 0, to avoid a division by 0. At its next step, a schedule adds its factor
+        # again.
         self.factors = {number: factor for number, factor in self.factors.items() if factor}
         self.base, self.product = rate / multiplied(self.factors), rate
         self.is_closed = True

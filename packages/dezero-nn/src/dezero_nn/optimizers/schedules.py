@@ -68,12 +68,12 @@ class Schedule:
             raise ArgumentError(f"{type(optimizer).__name__} has no learning rate to schedule")
         self.optimizer, self.t = optimizer, 0
         self._phase = open_phase(name, optimizer)
-        self._number: int | None = self._phase.schedules  # None for a part of a WarmUp
+        self._number: int | None = self._phase.schedules  # None if part of a WarmUp
         self._phase.schedules += 1
         self._enter()
         self._apply()
 
-    if not TYPE_CHECKING:  # else type checkers accept any attribute
+    if not TYPE_CHECKING:  # with __getattr__, type checkers accept any attribute
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, SCHEDULE)
@@ -133,7 +133,7 @@ class Schedule:
         self._apply(rate)
 
     def _apply(self, base: float | None = None) -> None:
-        """Set the learning rate to ``base``, or the phase's base rate, times all factors."""
+        """Set the learning rate to ``base`` (default: the phase's base rate) times all factors."""
         phase = current_phase(self.optimizer)
         factors = dict(phase.factors)
         if self._number is not None:

@@ -18,8 +18,8 @@ class Setting:
     intercepted.
 
     Args:
-        positive: refuse 0 at construction (default False). Later assignments may be 0, so that a
-            schedule can end at 0.
+        positive: refuse 0 when the optimizer is created (default False). Later assignments may be
+            0, so that a schedule can end at 0.
         below: the upper limit, excluded (default: none).
     """
 
@@ -61,7 +61,7 @@ def setting(positive: bool = False, below: float = math.inf) -> Any:
 
 
 def numbers_of(x: object) -> dict[str, Any]:
-    """Return a dictionary from name to value of the attributes that are numbers."""
+    """Return the attributes of ``x`` that are numbers, as a dictionary from names to values."""
     return {name: value for name, value in vars(x).items() if isinstance(value, Real)}
 
 

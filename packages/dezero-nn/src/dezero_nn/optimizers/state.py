@@ -18,7 +18,7 @@ class Stateful:
     """Base class of `Optimizer`, with settings and a dictionary of state for each parameter.
 
     Attributes:
-        target: the model, or other tree of layers, whose parameters are optimized; or None.
+        target: the model or tree of layers whose parameters are optimized; None before ``setup``.
     """
 
     def __init__(self) -> None:
@@ -59,11 +59,11 @@ class Stateful:
         """Check a state; return a function that loads it without copying its arrays.
 
         `dezero_io.load_checkpoint` calls this method, because arrays that were read from a file
-        need no copies. The values in the arrays are not checked.
+        need not be copied. The values in the arrays are not checked.
 
         Raises:
-            ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. The
-                optimizer was not changed.
+            ArgumentError, GraphError, KeyMismatch, ShapeMismatch: as for `load_state_dict`. After
+                these errors, the optimizer is unchanged.
         """
         return self._staged(state, dict)
 
@@ -148,7 +148,8 @@ class Stateful:
 
     # The state is keyed by parameter objects. __getstate__ stores it as a list of pairs, so that a
     # copy of the optimizer and its model has the copied parameters as keys. Subclasses written as
-    # in the book have dictionaries keyed by id(param); __setstate__ replaces the old ids.
+    # in the book have dictionaries keyed by id(param); __setstate__ replaces the keys,
+    # because the copied parameters have new ids.
 
     def __getstate__(self) -> dict[str, Any]:
         ids = {id(param): param for param in self._known_params()}
@@ -165,7 +166,7 @@ class Stateful:
         self._state = WeakIdentityDict(attributes["_state"])
 
     def __copy__(self) -> Self:
-        """Copy everything except the model and its parameters."""
+        """Return a copy of the optimizer that shares the model and its parameters."""
         shared = [self.target, *self._known_params()]
         return copy.deepcopy(self, {id(x): x for x in shared})
 

@@ -14,7 +14,7 @@ from dezero_core.testing import HostArray
 
 from ..check import Check
 
-X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # distinct, of both signs
+X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # distinct values, both signs
 Y = np.cos(2.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]], "float32")
 ONES = np.ones((1, 3, 1), "float32")
@@ -301,7 +301,7 @@ def check_own_random(name: str) -> None:
 
 
 def check_own_scatter(name: str) -> None:
-    """Check scatter_add with the same index a hundred times."""
+    """Check scatter_add with one index that occurs a hundred times."""
     library = get_backend(name)
     index, values = np.zeros(100, "int64"), np.ones((100, 3, 4), "float32")
     got = library.scatter_add(

@@ -1,6 +1,6 @@
 """Check layers, losses, optimizers, dropout and training on a backend.
 
-Most checks compute the same results on the backend and on NumPy, from the same weights.
+Most checks compare results on the backend with results on NumPy, computed from the same weights.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def optimizer_check(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
 
 
 def check_dropout(name: str) -> None:
-    """Check the ratio and scale of dropout, and that equal seeds give equal masks."""
+    """Check how dropout selects and scales elements, and that equal seeds give equal masks."""
     x = to_variable(name, np.ones((100, 100), "float32"))
     for ratio in (0.1, 0.5, 0.9):
         seed(3)

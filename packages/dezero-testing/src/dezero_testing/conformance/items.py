@@ -22,7 +22,7 @@ class Item:
     Attributes:
         id: ``level/name``, as in files of expected failures.
         level: one of `LEVELS`, or a level that a plugin adds.
-        run: a function of the name of a backend.
+        run: a function that takes a backend's name, and raises an error if the backend fails.
         needs: the required capabilities; if the backend lacks one, the test is skipped.
     """
 
@@ -32,7 +32,7 @@ class Item:
     needs: frozenset[str] = frozenset()
 
     def missing(self, backend: str) -> frozenset[str]:
-        """Return the missing capabilities; ``devices`` is missing if there is only one device."""
+        """Return the missing capabilities; with only one device, ``devices`` is missing."""
         library = get_backend(backend)
         alone = "devices" in library.capabilities and len(library.devices()) < 2
         return self.needs - library.capabilities | (self.needs & {"devices"} if alone else set())

@@ -1,4 +1,4 @@
-"""Define the op table of dezero-nn; references follow the definitions with loops and sums.
+"""Define the op table of dezero-nn; each reference computes the definition with loops.
 
 Some ops have a zero gradient at some elements. The rows of these ops add a term to the result, so
 that no gradient is zero.
