@@ -21,7 +21,7 @@ NumPyArray = np.ndarray[Any, Any]
 """A NumPy array of any shape and dtype."""
 
 TOLERANCE = 3e-5
-"""Maximum relative error in float32, because algorithms add the terms of a sum in any order."""
+"""Maximum relative error in float32; algorithms add the terms of a sum in different orders."""
 
 
 class Algorithm(NamedTuple):
