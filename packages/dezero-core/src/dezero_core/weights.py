@@ -223,7 +223,7 @@ def load_weights(
 
     stored = file_format.read_checked(target, limits, check)
     arrays, metadata = dict(stored.arrays), stored.metadata
-    del stored  # else each array would stay in memory after its conversion
+    del stored  # `stored` would keep every array in memory after its conversion
     found = {key: x for key, x in named.items() if key in arrays}
     if not allow_nonfinite:
         _require_finite({key: arrays[key] for key in found}, target)

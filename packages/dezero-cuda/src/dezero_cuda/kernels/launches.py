@@ -109,7 +109,7 @@ def col2im(cols: Array, shape: tuple[int, ...], stride: Pair, pad: Pair, dilatio
 
 
 def max_pool2d(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Array, Array]:
-    """Return the maximum of each window and its position in the window."""
+    """Return the maximum of each window, and the position of the maximum in the window."""
     x = contiguous(x)
     counts = window_counts(x.shape, kernel, stride, pad)
     y = cupy.empty((*x.shape[:2], *counts), x.dtype)
@@ -127,7 +127,7 @@ def max_pool2d_grad(
     stride: Pair,
     pad: Pair,
 ) -> Array:
-    """Scatter-add ``gy`` into zeros of ``shape``, at the positions of the maxima."""
+    """Scatter-add ``gy`` into an array of zeros, at the positions of the maxima."""
     gy = contiguous(gy)
     index = contiguous(index.astype(np.int32, copy=False))
     gx = cupy.empty(shape, gy.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from dezero_core.extend import once
 
 THREADS = 256
-"""Threads per block: a multiple of the warp size 32 that every device supports, not tuned."""
+"""The number of threads per block (not tuned): a multiple of 32, the size of a warp."""
 
 MAX_BLOCKS = 1 << 16
 """Maximum number of blocks per launch. Not tuned. If there are more elements than threads, each

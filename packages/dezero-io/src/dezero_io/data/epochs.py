@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # avoid a cycle: loaders.py imports this module
+if TYPE_CHECKING:  # avoid an import cycle: loaders.py imports this module
     from .loaders import DataLoader
 
 
