@@ -156,7 +156,7 @@ SCHEDULE_KEYWORDS = {
     "start_factor": "the first factor is 1 / steps",
     "epochs": "write steps",
 }
-"""Keywords of schedules in other frameworks."""
+"""Hints for keywords that schedules take in other frameworks."""
 
 MODELS = {
     "Module": "dezero.Model",
@@ -234,7 +234,7 @@ LAYER = {
     "predict": "model(x) after model.eval(), inside of no_grad()",
     "evaluate": "model(x) after model.eval(), inside of no_grad()",
 }
-"""Attributes of models in other frameworks."""
+"""Hints for attributes that models have in other frameworks."""
 
 RATES = "learning_rate", "base_lr", "initial_lr"
 """Names of the learning rate in other frameworks."""
@@ -248,7 +248,7 @@ OPTIMIZER = {
     "minimize": "loss.backward() and optimizer.update()",
     **{name: "optimizer.lr" for name in RATES},
 }
-"""Attributes of optimizers in other frameworks."""
+"""Hints for attributes that optimizers have in other frameworks."""
 
 SCHEDULE = {
     "get_last_lr": "optimizer.lr",
@@ -257,7 +257,7 @@ SCHEDULE = {
     "last_epoch": "schedule.t",
     "base_lrs": "schedule.rate",
 }
-"""Attributes of schedules in other frameworks."""
+"""Hints for attributes that schedules have in other frameworks."""
 
 TOP = {
     "nn": "dezero.layers and dezero.functions",
@@ -282,4 +282,4 @@ TOP = {
     "cat": "dezero.functions.concat(xs, axis)",
     "GradientTape": "loss.backward(), which needs no tape",
 }
-"""Names at the top level of other frameworks."""
+"""Hints for names in the top-level modules of other frameworks, such as ``torch.cat``."""

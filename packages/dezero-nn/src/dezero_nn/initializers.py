@@ -17,7 +17,7 @@ class Initializer:
     """Base class of initialisers. Subclasses define ``deviation``.
 
     Args:
-        generator: a ``numpy.random.Generator`` that draws the weights; DeZero's own (see
+        generator: a ``numpy.random.Generator`` that draws the weights; DeZero's own generator (see
             `dezero_core.seed`) if None.
     """
 

@@ -176,8 +176,8 @@ def lstm_op(
 
     x: (T, C, N); Wx: (4 H, C); Wh: (4 H, H); b: (4 H,); h and c: (H, N). The first two results have
     the shapes (T, H, N) and (H, N). The workspace has the shape (T, 5, H, N): i, f, u, o and c of
-    every step. A kernel may return any other workspace, because only the `lstm_grad_op` of its own
-    package reads the workspace.
+    every step. A kernel may return a workspace of another shape, because only the `lstm_grad_op` of
+    the kernel's own package reads the workspace.
     """
     xp, (T, _, N), H = get_array_module(x), x.shape, h.shape[0]
     squash = sigmoid_op, sigmoid_op, xp.tanh, sigmoid_op

@@ -1,15 +1,16 @@
 """Compute batch normalisation in two passes over x, and its gradient in two passes over x and gy.
 
-If they were written as array expressions, the normalisation and its gradient would each need five
-to ten temporaries as large as the images. This module processes a block of a few images at a time,
-so that temporaries stay in the cache:
+Written as array expressions, the normalisation and its gradient would each need five to ten
+temporaries as large as the images. This module processes a block of a few images at a time, so that
+temporaries stay in the cache:
 
       sums      [ block ][ block ]...      sums of x, x**2, g and g x for each channel, in float64
       results   [ block ][ block ]...      y = b x + a g + c, with b, a and c of each channel
 
 BLAS computes the sums as dot products, as fast as memory delivers x. The variance is the mean of
-x**2 minus the square of the mean, in float64. If the mean is many times the standard deviation,
-this difference loses digits; in that case the squared deviations from the mean are summed instead.
+x**2 minus the square of the mean of x, in float64. If the mean is many times the standard
+deviation, this subtraction would lose digits, so the squared deviations from the mean are summed
+instead.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ Block = tuple[slice, slice, slice]
 
 BLOCK_BYTES = 1 << 18
 """Bytes of images in a block: a quarter of a 1 MB L2 cache, so that an input, a result and a
-temporary fit. Estimate: half or twice this size changes the time by less than 10 %."""
+temporary fit in the cache. Estimate: half or twice this size changes the time by less than 10 %."""
 
 MAX_POSITIONS = 32 * MAX_TERMS
 """Maximum length of a float32 dot product. With AVX2, OpenBLAS adds in 32 lanes, and each lane may
-add `MAX_TERMS` numbers. Twice this length loses up to one more bit; half this length needs more
-calls for large images."""
+add `MAX_TERMS` numbers. Twice this length would lose up to one more bit of precision; half this
+length would need more BLAS calls for large images."""
 
 MAX_MEAN = 4.0
 """Maximum ratio of mean to standard deviation at which the variance is computed from the sum of
-x**2. At a ratio of 4, the mean of x**2 is 17 times the variance, so 4 bits of the float32 products
-cancel. With a limit of 8, 6 bits would cancel; with a limit of 2, more calls would read the images
-a second time."""
+x**2. If the mean is 4 times the standard deviation, the mean of x**2 is 17 times the variance, so 4
+bits of the float32 products cancel. With a maximum of 8, 6 bits would cancel; with a maximum of 2,
+more calls would have to read the images twice."""
 
 
 def supports_channels(x: np.ndarray, *others: Any) -> bool:

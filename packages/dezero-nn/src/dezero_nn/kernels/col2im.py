@@ -1,8 +1,8 @@
 """Compute an input gradient: multiply, then scatter-add the columns to images (col2im).
 
-This algorithm is the transpose of `columns`: the filters times gy are the columns of gx, and
-overlapping windows are added. `columns` copies the channels of the operand, `col2im` those of the
-result. So `col2im` is faster if the result has fewer channels than the operand.
+This algorithm is the transpose of `columns`: the filters multiplied by gy give the columns of gx,
+and overlapping windows are added up. `columns` copies the channels of the operand, `col2im` those
+of the result. So `col2im` is faster if the result has fewer channels than the operand.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ One matmul with the filters as rows gives the output in its final order, without
 Columns take KH*KW times the memory of the image. So only `BLOCK` bytes of columns are laid out at a
 time, for a few images or some rows of a large image, in one buffer that stays in the cache. If the
 images are small, the columns of all images of a block lie side by side, which makes the matmuls
-larger; the outputs are then copied to their positions. For 1x1 filters, the image is already the
-matrix of columns.
+larger; the outputs are then copied to their positions in y. For 1x1 filters, the image is already
+the matrix of columns.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ BLOCK = 4 << 20
 the same time, 8 MB takes 10 % more."""
 
 SMALL_OUTPUT = 256
-"""Maximum output positions of an image (OH*OW) up to which the columns of several images are
+"""Number of output positions of an image (OH*OW) up to which the columns of several images are
 joined, because matmuls with few columns are slow. Estimate: half or twice this value changes the
 time by less than 5 %."""
 
 FEW_POSITIONS = 512
-"""Maximum output positions of a batch (N*OH*OW) up to which gy is the first operand in the matmul
+"""Number of output positions of a batch (N*OH*OW) up to which gy is the first operand in the matmul
 of the weight gradient. OpenBLAS is faster if the columns are the first operand, but the result must
 then be transposed. Estimate: half or twice this value changes the time by less than 5 %."""
 
@@ -96,7 +96,7 @@ def split_groups(y: NumPyArray, groups: int) -> NumPyArray:
 
 
 def column_blocks(view: NumPyArray, groups: int) -> Iterator[tuple[Any, NumPyArray]]:
-    """Yield the index of each block in the output, and the columns of its windows.
+    """For each block, yield its index in the output and the columns of its windows.
 
     The columns have shape (N, G, K/G, P), or (G, K/G, N*P) if the images are joined. Each block
     overwrites the columns of the previous block, because all blocks share one buffer.

@@ -3,8 +3,8 @@
 A single image often has fewer tiles than there are filters, so transforming the filters takes
 longer than the rest of the convolution. Inference uses the same filters in every call. So the
 transformed filters are cached, together with a copy of the original filters. Each call compares
-this copy with the current filters bit by bit, so that every change of the filters is noticed. The
-choice of the algorithm does not depend on the cache.
+this copy with the current filters bit by bit, so that every change of the filters is noticed. Which
+convolution algorithm is chosen does not depend on the cache.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ..conv_kernels import NumPyArray
 
 MAX_BYTES = 64 << 20
 """Maximum bytes of transformed filters in the cache; the least recently used are dropped first. An
-estimate: with half as many bytes, VGG16 would transform its largest filters for each image."""
+estimate: with half as many bytes, VGG16 would transform its largest filters again for each
+image."""
 
 _cache: dict[Any, tuple[bytes, Any]] = {}
 
@@ -28,14 +29,14 @@ def cached_transform(
 ) -> NumPyArray:
     """Return ``transform(W, size)``, from the cache if possible; callers must not change the array.
 
-    Several threads may call this function: each access to the dictionary is an atomic operation,
-    and no thread iterates over the dictionary while another thread writes to it.
+    Several threads may call this function: each access to the cache is an atomic operation, and no
+    thread iterates over the cache while another thread writes to it.
     """
-    key = W.__array_interface__["data"][0], W.shape, W.strides, size  # the address is not read from
+    key = W.__array_interface__["data"][0], W.shape, W.strides, size  # the address is only compared
     bits = W.tobytes()
     entry = _cache.pop(key, None)
     if entry is None or entry[0] != bits:
-        copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # another thread may write to W
+        copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # other threads may write to W
         entry = bits, transform(copy, size)
     _cache[key] = entry  # the most recently used entry is last
     entries = list(_cache.items())

@@ -24,7 +24,7 @@ class Remainder(NamedTuple):
     """Describe the positions along one image axis that are equal modulo the stride.
 
     Attributes:
-        positions: the positions of the images.
+        positions: the image positions with this remainder.
         taps: the kernel positions that are multiplied with these image positions.
         reached: the range (start, stop) of positions of gy that depend on these image positions; it
             may extend beyond gy.
@@ -46,8 +46,8 @@ def remainders(shapes: ConvShapes) -> Iterator[tuple[Remainder, Remainder]]:
 def axis_remainders(size: int, K: int, stride: int, pad: int, dilation: int) -> Iterator[Remainder]:
     """Yield the remainders of one axis; the stride or the dilation of the axis must be 1.
 
-    Output o contains the product of input position p and kernel position k if p + pad = stride * o
-    + dilation * k.
+    Output position o contains the product of input position p and kernel position k if p + pad =
+    stride * o + dilation * k.
     """
     for rest in range(stride):
         first = -(-(pad - rest) // stride)

@@ -39,7 +39,7 @@ from . import col2im, columns, flipped
 from .views import cut_out
 
 # Costs are single-core nanoseconds on AVX-512, fitted to benchmarks/convolutions.py and 280 random
-# shapes (docs/performance.md). Only the ratios of the costs matter.
+# shapes (docs/performance.md). Only the ratios between these costs matter.
 
 MULTIPLY_ADD = 0.022
 """Cost of a multiply-add in a matmul. Estimate: if this cost is wrong by a factor of two,
@@ -97,7 +97,7 @@ def copies_less_transposed(part: str, shapes: ConvShapes) -> bool:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core time in ns of the part ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core time in ns for y, or for the gradient of x or W."""
     (_, C, _, _), (OC, _, KH, KW), (stride, *_) = shapes
     OH, OW = shapes.counts
     is_small = OH * OW <= columns.SMALL_OUTPUT

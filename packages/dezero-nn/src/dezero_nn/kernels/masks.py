@@ -5,8 +5,8 @@ The mask is applied to the bits of x, without branches:
     mask as an integer     0 -> 00...0     1 -> (negated) 11...1
     bits of x & integer    0.0             x itself, also inf and nan
 
-This is several times as fast as ``np.where``. Unlike x * mask, the result is also right for inf and
-nan (inf * 0 is nan).
+This is several times as fast as ``np.where``. The result is also right for inf and nan, unlike the
+result of x * mask (inf * 0 is nan).
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """Split large matmuls over the threads of BLAS, or over the workers of `parallel_for`.
 
 After a matmul, BLAS's threads keep polling for work for a while, on the cores that a convolution
-needs next. Because of this, a training step of a convolutional network took 1.5 times as long. So
+needs next. This polling made a training step of a convolutional network take 1.5 times as long. So
 once a thread has split work with `parallel_for`, its matmuls use single-threaded BLAS and are split
 over the workers:
 
       x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
 
-In all other threads BLAS splits the matmuls, which is faster. The rounding errors of a matmul
-depend on how the matmul is split. So the bits of the result depend on whether the calling thread
-has split work before, but not on other threads.
+In a thread that has not used `parallel_for`, BLAS splits the matmuls, which is faster than
+splitting them over the workers. The rounding errors of a matmul depend on how the matmul is split.
+So the bits of the result depend on whether the calling thread has split work before, but not on
+other threads.
 """
 
 from __future__ import annotations

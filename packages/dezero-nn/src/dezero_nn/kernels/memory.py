@@ -2,14 +2,14 @@
 
 A training step frees as much memory as it allocates, in arrays of megabytes. By default glibc
 returns such memory to the system at once, and the next array causes a page fault for every 4 kB.
-These faults took a sixth of the time of a convolutional network's step. Two settings avoid these
-page faults:
+These faults took a sixth of the time of a convolutional network's training step. Two settings avoid
+these page faults:
 
     arrays of up to 64 MiB     come from the heap; the next array reuses their pages
     larger arrays              come from the system, and go back to it when they are freed
     free memory at the end     goes back to the system if it is more than 128 MiB
 
-The settings apply to the whole process, even if DeZero is only a part of the program. The limits
+The settings apply to the whole process, even if DeZero is only a part of the program. Both limits
 are therefore low: about 120 MiB stay resident after a gigabyte was freed. DeZero changes the
 settings just before it runs the first kernel, not when it is imported. DeZero does not change the
 settings if the environment has ``DEZERO_KEEP_MEMORY=0`` or one of glibc's own variables for these
@@ -29,13 +29,13 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 MAX_HEAP_ARRAYS = (64 << 20, 32 << 20)
 """Maximum bytes of an array on the heap; if glibc refuses the first value, the second is used. The
 CNN and the VGG-like network of the benchmark have arrays of up to 32 MiB. Estimate: a limit below
-32 MiB brings the page faults for these arrays back; twice the limit doubles the memory that may
-stay resident."""
+32 MiB would bring back the page faults for the arrays of these networks; twice the limit would
+double the memory that may stay resident."""
 
 MAX_FREE = 128 << 20
-"""Maximum free bytes that stay at the end of the heap: two arrays of the largest size. Estimate:
-half this limit brings page faults back; twice this limit doubles the memory that may stay
-resident."""
+"""Maximum free bytes that stay at the end of the heap: the size of two of the largest arrays on the
+heap. Estimate: half this limit would bring back page faults; twice this limit would double the
+memory that may stay resident."""
 
 
 def keep_freed_memory() -> bool:

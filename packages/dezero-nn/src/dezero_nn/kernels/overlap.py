@@ -9,7 +9,7 @@ from .tiling import ITEM, PAIR, Block, Tiling, transforms
 
 
 def add_tiles(tiling: Tiling, U: NumPyArray, M: NumPyArray, block: Block, gx: NumPyArray) -> None:
-    """Multiply the transformed gy of a block, M (n*n, OC, T), by U; add the tiles to ``gx``."""
+    """Multiply a block's transformed gy M (n*n, OC, T) by filters U; add the tiles to ``gx``."""
     n, m, pad, images = tiling.n, tiling.m, tiling.pad, block.stop - block.start
     V = np.matmul(U, M, out=tiling.buffer("V", n * n, tiling.C, tiling.tiles(block)))
     flat = tiling.buffer("d", tiling.C * tiling.tiles(block), n * n)
@@ -31,7 +31,7 @@ def add_overlaps(tiling: Tiling, tiles: NumPyArray, block: Block) -> NumPyArray:
 
     Columns are summed first: the first m columns of a tile are copied, and the last two columns are
     added to the tile on the right. Then the last two rows of each row of tiles are added to the row
-    below.
+    of tiles below.
     """
     m, n, images, rows = tiling.m, tiling.n, block.stop - block.start, block.bottom - block.top
     shape = (tiling.C, images, rows, tiling.across, n)

@@ -76,11 +76,11 @@ def max_pool2d(x: NumPyArray, kernel: Pair, stride: Pair, pad: Pair) -> tuple[An
         for position in range(1, kernel[0] * kernel[1]):
             view = view_at(image, *divmod(position, kernel[1]), stride, counts)
             larger = (view > largest).view(np.uint8)
-            np.maximum(where, larger * np.uint8(position), out=where)  # positions only increase
+            np.maximum(where, larger * np.uint8(position), out=where)  # later positions are larger
             np.maximum(largest, view, out=largest)
 
     parallel_for(len(x), 16 * x.size, compute)
-    if y.size and not y.min() > -np.inf:  # > finds neither nan nor -inf
+    if y.size and not y.min() > -np.inf:  # view > largest misses nan and -inf
         return max_pool2d_op.portable(x, kernel, stride, pad)
     return y, index
 

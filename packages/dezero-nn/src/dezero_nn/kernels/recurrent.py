@@ -5,10 +5,10 @@
        h c  +--  previous step         +-->  h c  -->  next step
 
 A step takes two matmuls and a dozen passes over about 100 kB of memory. The batch is the last axis,
-so each gate of a step is contiguous, and OpenBLAS takes 10 % less time than with the batch first.
-Matmuls use BLAS's own threads: splitting the batch with `parallel_for` would make hundreds of short
-calls that wait for the GIL. Temporaries use buffers that are reused in every step, because writing
-to memory that another core wrote last is slow.
+so each gate of a step is contiguous, and OpenBLAS takes 10 % less time than with the batch as the
+first axis. Matmuls use BLAS's own threads: splitting the batch with `parallel_for` would make
+hundreds of short calls that wait for the GIL. Temporaries use buffers that are reused in every
+step, because writing to memory that another core wrote last is slow.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run_steps(
 ) -> Arrays:
     """Compute all steps of `lstm` with BLAS's current thread count."""
     (T, _, N), H = x.shape, h.shape[0]
-    Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # matmuls are then faster
+    Wx, Wh = np.ascontiguousarray(Wx), np.ascontiguousarray(Wh)  # for faster matmuls
     hs, workspace = np.empty((T, H, N), x.dtype), np.empty((T, 5, H, N), x.dtype)
     from_h, bias = np.empty((4 * H, N), x.dtype), np.repeat(b, N).reshape(4, H, N)
     buffer = np.empty_like(hs[0])

@@ -1,4 +1,4 @@
-"""Compute the two gradients of a convolution by separate algorithms, if this costs less."""
+"""Compute the two gradients of a convolution by two kernels, if this costs less than one kernel."""
 
 from __future__ import annotations
 

@@ -103,6 +103,6 @@ class FilterSum:
         """Return the weight gradient, shape (OC, C, 3, 3)."""
         nn, C, OC = self.total.shape
         taps = transforms(self.m)[1].T @ self.total.reshape(nn, C * OC)
-        gW = np.empty((OC, C, 3, 3), np.float32)  # a copy, because gradients own their memory
+        gW = np.empty((OC, C, 3, 3), np.float32)  # a gradient must own its memory
         gW.reshape(OC, C, 9)[...] = taps.reshape(9, C, OC).T
         return gW

@@ -43,7 +43,7 @@ ITEM = {2: np.complex64, 4: np.complex128}
 """Dtypes as wide as m float32 numbers, to copy a row of an output tile as one item."""
 
 PAIR = np.complex64
-"""A dtype as wide as two elements; it copies the two columns by which tiles overlap as one."""
+"""A dtype as wide as two elements, to copy the two columns by which tiles overlap as one item."""
 
 
 @cache

@@ -3,15 +3,15 @@
 An image is cut into tiles of n x n elements that overlap by two. Each input tile gives an output
 tile of m x m elements, with n = m + 2. The input transform of a tile d is V = B d B', the filter
 transform of a filter w is U = G w G'. The elementwise product of U and V takes n*n multiply-adds.
-Direct convolution takes nine for each of the m*m outputs (m = 4: 36 instead of 144). The output
-transform is y = A' (U V) A.
+Direct convolution takes nine multiply-adds for each of the m*m outputs (m = 4: 36 instead of 144).
+The output transform is y = A' (U V) A.
 
 The gradients use the same transforms, transposed. Threads split the batch. If there are few tiles,
 the threads split the filters or channels; for a single image, they split the rows of tiles.
 
-An inf or nan spreads over its tile, and rounding errors are about three times those of a direct
-sum. ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0010 for the algorithm,
-and docs/adr/0023 for the choice between the algorithms by cost.
+An inf or nan in an input spreads over whole output tiles, and rounding errors are about three times
+those of a direct sum. ``dezero.precision("exact")`` turns this algorithm off. See docs/adr/0010 for
+the algorithm, and docs/adr/0023 for the choice between the algorithms by cost.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.
 """
@@ -84,7 +84,7 @@ def tile_size(part: str, shapes: ConvShapes) -> int:
 
 @lru_cache(1024)
 def cost(part: str, shapes: ConvShapes) -> float:
-    """Return the estimated single-core time in ns of the part ``"y"``, ``"x"`` or ``"W"``."""
+    """Return the estimated single-core time in ns for y, or for the gradient of x or W."""
     return cost_of_tiles(tile_size(part, shapes), part, shapes)
 
 
@@ -96,8 +96,8 @@ def work(part: str, shapes: ConvShapes) -> float:
 def splits_by_channels(size: int, shapes: ConvShapes) -> bool:
     """Return whether there are too few tiles to split the batch.
 
-    If there are too few, the threads split the channels: each thread transforms all tiles, so that
-    the number of columns of its matmuls does not shrink.
+    If there are too few tiles, the threads split the channels: each thread transforms all tiles, so
+    that the number of columns of its matmuls does not shrink.
     """
     return shapes.x[0] == 1 or count_tiles(size, shapes) < MIN_TILES
 
@@ -203,7 +203,8 @@ def winograd_conv2d_grads(
 def transform_filters(W: NumPyArray, size: int) -> NumPyArray:
     """Return the transformed filters (n*n, OC, C), computed on the threads of `parallel_for`.
 
-    BLAS's own threads would keep polling for work on the cores that the convolution needs next.
+    BLAS's own threads are not used, because they would keep polling for work on the cores that the
+    convolution needs next.
     """
     U = np.empty(((size + 2) ** 2, *W.shape[:2]), W.dtype)
 

@@ -27,5 +27,5 @@ __all__ = [
     "Linear",
 ]
 
-if not TYPE_CHECKING:  # type checkers know the names
+if not TYPE_CHECKING:  # type checkers must report unknown names
     __getattr__ = hinting(__name__, LAYERS)

@@ -118,11 +118,12 @@ class Deconv2d(Convolution):
             with variance ``1 / fan_in``, where ``fan_in = C / groups * KH * KW / (SH * SW)``.
         b: shape (OC,), zeros; None with ``nobias``.
 
-    With stride (SH, SW), inputs are SH rows and SW columns apart in the output. On average, an
-    output has contributions from KH * KW / (SH * SW) kernel positions only (Dumoulin and Visin, "A
-    guide to convolution arithmetic for deep learning", 2016). The variance is chosen for a sum of
-    that many terms (LeCun et al., "Efficient BackProp", 1998), so the scale of the outputs does not
-    depend on the stride. PyTorch's layer ignores the stride when it draws the weight.
+    With stride (SH, SW), adjacent input positions are SH rows or SW columns apart in the output. On
+    average, an output has contributions from KH * KW / (SH * SW) kernel positions only (Dumoulin
+    and Visin, "A guide to convolution arithmetic for deep learning", 2016). The variance is chosen
+    for a sum of ``fan_in`` terms (LeCun et al., "Efficient BackProp", 1998), so the scale of the
+    outputs does not depend on the stride. PyTorch's layer ignores the stride when it draws the
+    weight.
     """
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:

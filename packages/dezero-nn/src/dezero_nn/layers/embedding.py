@@ -21,7 +21,7 @@ class EmbedID(Layer):
         in_size: the number of ids, V.
         out_size: length of the vectors, D.
         dtype: dtype of the table, a name or a NumPy dtype (default float32).
-        generator: a ``numpy.random.Generator`` that draws ``W``; DeZero's own if None.
+        generator: a ``numpy.random.Generator`` that draws ``W``; DeZero's own generator if None.
 
     Attributes:
         W: the table, shape (V, D), drawn from a normal distribution with standard deviation 1.

@@ -20,10 +20,11 @@ from .printing import described
 from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
-"""Names of the attributes that store a layer's last call; subclasses must not use these names."""
+"""Names of the attributes that store the inputs and outputs of a layer's last call; subclasses must
+not use these names."""
 
 STORED = Parameter, Buffer
-"""Types of attributes that are saved with the weights."""
+"""Types of attributes that are saved in weight files."""
 
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
@@ -32,7 +33,7 @@ watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextV
 
 
 class LastCall:
-    """Descriptor of ``inputs`` or ``outputs``; an attribute of that name may override it."""
+    """Descriptor of ``inputs`` or ``outputs``; a layer may have its own attribute of that name."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -51,8 +52,8 @@ class Layer:
         inputs, outputs: weak references to the inputs and outputs of the last call:
             ``layer.outputs[0]()`` is the Variable, or None after the Variable was freed (the book's
             Grad-CAM reads these references).
-        training: whether the layer behaves as in training: the flag that `train` or `eval` set,
-            or ``Config.train`` if neither was called.
+        training: whether the layer is in training mode: the flag that `train` or `eval` set, or
+            ``Config.train`` if neither was called.
 
     A subclass may use the names ``inputs``, ``outputs`` and ``training``, and the names of methods,
     for its own attributes.
@@ -96,7 +97,7 @@ class Layer:
             watch(self, outputs)
         return result
 
-    if not TYPE_CHECKING:  # type checkers know the attributes
+    if not TYPE_CHECKING:  # type checkers must report unknown attributes
 
         def __getattr__(self, name: str) -> Any:
             return no_attribute(self, name, LAYER)
@@ -120,7 +121,7 @@ class Layer:
         return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
-        """Compute the output; subclasses define this with the arguments that they need."""
+        """Compute the output; subclasses define this method with the arguments that they need."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def _add_to_path(self, error: DezeroError) -> None:
@@ -138,7 +139,7 @@ class Layer:
         """Return a dictionary from this layer's keys to the arrays of PyTorch's equivalent layer.
 
         A layer that only contains other layers returns an empty dictionary, because each of those
-        layers describes its own arrays. `dezero_io.load_pytorch_weights` calls this.
+        layers describes its own arrays. `dezero_io.load_pytorch_weights` calls this method.
         """
         return {}
 
@@ -152,7 +153,7 @@ class Layer:
         params_dict.update({prefix + key: x for key, x in named_params(self).items()})
 
     def cleargrads(self) -> None:
-        """Set all parameters' gradients to None; a backward pass would add to old gradients."""
+        """Set all parameters' gradients to None; a backward pass adds to existing gradients."""
         for x in named_params(self).values():  # an attribute may have the name of a method
             if isinstance(x, Parameter):
                 x.cleargrad()
@@ -161,12 +162,11 @@ class Layer:
         """Set the training flag, which overrides ``Config.train``, of this layer and all sublayers.
 
         Functions that ``forward`` calls, such as ``dropout``, use the flag of the innermost running
-        layer that has one. A layer without a flag, such as a layer that was added to the model
-        later, also uses the flag of the innermost running layer that has one. Copies and pickles
-        keep the flags; weight files do not.
+        layer that has a flag. A layer without a flag, such as a layer that was added to the model
+        later, also uses that flag. Copies and pickles keep the flags; weight files do not.
 
         As in PyTorch, if the class of a sublayer defines ``train(self, mode)``, that method is
-        called, so that it can keep a part of the sublayer in evaluation mode.
+        called, so that the method can keep a part of the sublayer in evaluation mode.
 
         Args:
             mode: True for training, False for evaluation; None removes the flags, so that
@@ -199,7 +199,7 @@ class Layer:
 
         Batch normalisation then uses its running statistics and does not update them; dropout
         returns its input. The mode holds in every thread, until `train` is called. In evaluation
-        mode the graph is still recorded; call the layer under `no_grad` to prevent that.
+        mode the graph is still recorded, unless the layer is called under `no_grad`.
         """
         return self.train(False) if has_own_train(self) else Layer.train(self, False)
 
@@ -226,7 +226,7 @@ class Layer:
         save_weights(self, path, **options)
 
     def load_weights(self, path: str | os.PathLike[str], **options: Any) -> LoadReport:
-        """Read all arrays from a file, or none of them; see `dezero_core.weights.load_weights`."""
+        """Load all arrays of a file, or none; see `dezero_core.weights.load_weights`."""
         return load_weights(self, path, **options)
 
 
@@ -237,7 +237,7 @@ def has_own_train(layer: Layer) -> bool:
 
 
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
-    """Return a weak reference to each value, or None for values such as numbers."""
+    """Return a weak reference to each value, or None if the value, like a number, allows none."""
     try:
         return tuple([ref(x) for x in xs])
     except TypeError:

@@ -61,5 +61,5 @@ def below(layer: Layer) -> Iterator[tuple[str, Any]]:
 
 
 def shape_of(x: Parameter | Buffer) -> str:
-    """Return the shape as a string, or "(waits)" if it depends on the first input."""
+    """Return the shape as a string, or "(waits)" if the shape depends on the first input."""
     return "(waits)" if x.data is None else str(x.shape)

@@ -176,7 +176,7 @@ class GRU(Recurrent):
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         arrays = pytorch_gates("rzn", self.hidden_size, self.x2r.in_size)
-        n = arrays["x2n/b"]  # PyTorch's second bias is separate: the reset gate multiplies it
+        n = arrays["x2n/b"]  # h2n has PyTorch's second bias: the reset gate multiplies it
         arrays["x2n/b"] = replace(n, names=("bias_ih_l0",))
         arrays["h2n/b"] = replace(n, names=("bias_hh_l0",))
         return arrays
@@ -193,7 +193,7 @@ class GRU(Recurrent):
 def are_linear(gates: list[Linear], bias: bool) -> bool:
     """Return whether all gates are plain `Linear` layers, with a bias or without one.
 
-    The layers without a bias are those applied to the state; their weights must already exist.
+    If ``bias`` is False, as for layers applied to the state, the weights must already exist too.
     """
     if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
         return False
@@ -230,6 +230,6 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
 
 
 def zeros_for(x: Variable, shape: tuple[int, ...], like: Variable) -> Variable:
-    """Return zeros on the device of ``x``, with its dtype, or that of ``like`` for integers."""
+    """Return zeros on the device of ``x``, with its dtype (the dtype of ``like`` for integers)."""
     zeros = Variable(backend_of(x.data).zeros(shape, x.data), requires_grad=False)
     return as_variable(as_floating(zeros, like))

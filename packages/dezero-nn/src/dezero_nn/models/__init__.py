@@ -26,5 +26,5 @@ __all__ = [
     "SqueezeNet",
 ]
 
-if not TYPE_CHECKING:  # so that type checkers know the names
+if not TYPE_CHECKING:  # type checkers must report unknown names
     __getattr__ = hinting(__name__, MODELS)

@@ -18,8 +18,8 @@ class LayerList(MutableSequence[AnyLayer]):
     """The list of a model's attributes ``l0``, ``l1``, ...; changes to the list change the model.
 
     Items are layers, or functions such as ``relu``. The items are stored in the attributes only,
-    not in this list. If an item is inserted into the list or removed from it, the items after it
-    move to the next or the previous name.
+    not in this list. Inserting or removing an item renames the items after it, for example from
+    ``l2`` to ``l3`` or to ``l1``.
 
     Raises:
         ArgumentError: an item cannot be called.
@@ -90,8 +90,8 @@ class Layered(Model):
 
     ``model.l1 = layer`` and ``model.layers[1] = layer`` do the same. The list ``layers`` can be
     changed like any other Python list. Layers are called in the order of their numbers, including
-    attributes that are added later, such as ``l2``. ``del model.l1`` removes a layer and leaves the
-    names of the others as they are. A value that cannot be called, such as a rate ``l2 = 1e-4``, is
+    attributes that are added later, such as ``l2``. ``del model.l1`` removes a layer; the other
+    layers keep their names. A value that cannot be called, such as a weight decay ``l2 = 1e-4``, is
     an ordinary attribute; it cannot replace a layer. Parameters are listed in the order in which
     the layers are called.
 
@@ -120,7 +120,7 @@ class Layered(Model):
     def layers(self, layers: Iterable[AnyLayer]) -> None:
         self.layers._replace(list(layers))
 
-    if not TYPE_CHECKING:  # type checkers know the attributes
+    if not TYPE_CHECKING:  # type checkers must report unknown attributes
 
         def __setattr__(self, name: str, value: object) -> None:
             if name[:1] != "l" or not name[1:].isdecimal():

@@ -14,7 +14,7 @@ from .model import Model
 from .pretrained import load_published, wants_published
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""For each number of layers, the number of bottlenecks in each of the four stages."""
+"""A dictionary from the number of layers to the numbers of bottlenecks in the four stages."""
 
 
 class Bottleneck(Layer):
@@ -66,7 +66,7 @@ class Stage(Layer):
 
 
 class ResNet(Model):
-    """Classify images of 1000 classes by a convolution, four stages and a fully connected layer.
+    """Classify images into 1000 classes by a convolution, four stages and a fully connected layer.
 
     He et al., "Deep Residual Learning", 2015, with the stride in the first convolution of a
     bottleneck; book step 58.

@@ -15,12 +15,12 @@ class Sequential(Layered):
     """Call layers one after the other, each with the output of the previous one (book step 45).
 
     The model is also a list of its layers: it can be indexed, iterated and changed; see
-    `LayerList`. A slice is a `Sequential` that shares the layers, and has the same training flag
-    (see `Layer.train`).
+    `LayerList`. A slice is a `Sequential` that shares the model's layers, and has the model's
+    training flag (see `Layer.train`).
 
     Args:
-        layers: layers, or plain functions such as ``relu``; they become the attributes
-            ``l0``, ``l1``, ..., which are also the keys of their parameters.
+        layers: layers, or plain functions such as ``relu``; they become the attributes ``l0``,
+            ``l1``, ...; the keys of their parameters begin with these names.
 
     Raises:
         ArgumentError: an argument cannot be called, such as a list of layers.

@@ -32,7 +32,7 @@ class Fire(Layer):
 
 
 class SqueezeNet(Model):
-    """Classify images of 1000 classes by a convolution, eight `Fire` modules and a convolution.
+    """Classify images into 1000 classes by a convolution, eight `Fire` modules and a convolution.
 
     Iandola et al., "SqueezeNet", 2016, version 1.0.
 

@@ -62,7 +62,7 @@ def output_shapes(
     layers are restored afterwards.
 
     Returns:
-        a dictionary from the ``id`` of each layer to the shape.
+        a dictionary from the ``id`` of each layer to the shape of its last output.
     """
     shapes: dict[int, str] = {}
 

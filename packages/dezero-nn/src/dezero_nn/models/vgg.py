@@ -17,7 +17,7 @@ BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
 class VGG16(Model):
-    """Classify images of 1000 classes by five blocks of convolutions and three linear layers.
+    """Classify images into 1000 classes by five blocks of convolutions and three linear layers.
 
     Simonyan and Zisserman, "Very Deep Convolutional Networks", 2014; book step 58.
 

@@ -30,5 +30,5 @@ __all__ = [
     "WeightDecay",
 ]
 
-if not TYPE_CHECKING:  # type checkers know the names
+if not TYPE_CHECKING:  # type checkers must report unknown names
     __getattr__ = hinting(__name__, OPTIMIZERS)

@@ -11,7 +11,7 @@ from .optimizer import Optimizer
 from .settings import setting
 
 ALPHA = float("0.001")
-"""The default of alpha; `one_rate` compares by identity to see whether a value was passed."""
+"""The default of alpha; `one_rate` tests ``alpha is ALPHA`` to see whether a value was passed."""
 
 
 class Adam(Optimizer):
@@ -26,7 +26,7 @@ class Adam(Optimizer):
         beta1: decay of m, in [0, 1) (default 0.9).
         beta2: decay of v, in [0, 1) (default 0.999).
         eps: added to the denominator; at least 0 (default 1e-8).
-        lr: another name for alpha; pass only one of them.
+        lr: another name for alpha; pass either alpha or lr.
 
     Raises:
         ArgumentError: a number is out of its range, or both alpha and lr are given.
@@ -72,7 +72,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Update as `Adam`, and decay the weights: p -= alpha * weight_decay * p.
+    """Update like `Adam`, and decay the weights: p -= alpha * weight_decay * p.
 
     The decay does not affect the running means m and v. Loshchilov and Hutter, "Decoupled Weight
     Decay Regularization", 2019.
