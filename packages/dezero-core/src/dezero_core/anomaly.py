@@ -22,8 +22,8 @@ def detect_anomaly(function: Callable[..., Any] | None = None) -> Any:
 
     If the Variable that backward starts from contains a NaN, the error names the earliest call
     whose output contains one. Otherwise the error names the first call whose backward returned a
-    NaN. Checking every gradient makes the program wait for the device, so use it for debugging, not
-    for training.
+    NaN. Checking every gradient makes the program wait for the device, so use `detect_anomaly` for
+    debugging, not for training.
 
     Raises:
         AnomalyError: ``backward`` found a NaN. The error is raised before any ``grad`` is written.

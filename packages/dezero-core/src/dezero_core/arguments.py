@@ -16,7 +16,7 @@ from .errors import ArgumentError, ArgumentTypeError, ShapeError
 Axis = int | tuple[int, ...] | None
 """An axis, a tuple of axes, or None for all axes."""
 AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
-"""The type of an argument that `as_axes` converts to `Axis`; it may also be an integer array."""
+"""The type of an argument that `as_axes` converts to `Axis`; integer arrays are also accepted."""
 
 
 def as_integer(op: str, name: str, value: object, minimum: int | None = None) -> int:
@@ -29,7 +29,7 @@ def as_integer(op: str, name: str, value: object, minimum: int | None = None) ->
         minimum: the smallest value allowed; None for no limit.
 
     Raises:
-        ArgumentTypeError: ``value`` is not an integer. Floats and bools are also refused.
+        ArgumentTypeError: ``value`` is not an integer. Floats and bools also raise this error.
         ArgumentError: ``value`` is below ``minimum``.
     """
     if type(value) is not int:
@@ -68,7 +68,7 @@ def is_sequence(values: object) -> TypeGuard[Iterable[Any]]:
 
 
 def as_shape(op: str, shape: object, name: str = "shape") -> tuple[int, ...]:
-    """Return ``shape`` as a tuple of ints, unchanged if it already is; see `as_integers`."""
+    """Return ``shape`` as a tuple of ints, unchanged if it is one already; see `as_integers`."""
     if type(shape) is tuple:
         for length in shape:
             if type(length) is not int:
@@ -115,15 +115,15 @@ def normalize_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def as_number(op: str, name: str, value: Any) -> float:
-    """Return a factor, rate or bound as a Python number, so that it does not change dtypes.
+    """Return a factor, rate or bound as a Python number, so that array dtypes do not change.
 
     Args:
         op, name: as for `as_integer`.
         value: a real number of Python or NumPy, or a 0-d array that holds one.
 
     Raises:
-        ArgumentTypeError: ``value`` is not a real number. Bools and Variables are also refused;
-            converting a Variable would lose its graph.
+        ArgumentTypeError: ``value`` is not a real number. Bools and Variables also raise this
+            error; converting a Variable would lose its graph.
     """
     if type(value) is float or type(value) is int:
         return value

@@ -37,7 +37,8 @@ def backward(
             shape. The default is the ``grad`` that the program assigned to this Variable (book
             step 6), else ones. A ``grad`` that an earlier backward wrote is not used.
         retain_graph: keep the graph for another backward (default: the value of
-            ``create_graph``). If False, each call is freed after its backward has run.
+            ``create_graph``). If ``retain_graph`` is False, each call is freed after its backward
+            has run.
 
     Raises:
         GraphError: this Variable does not require grad, or an earlier backward freed the graph.
@@ -48,7 +49,7 @@ def backward(
             f"backward: retain_grad: got {type(retain_grad).__name__}; expected True or False; to "
             "start from a gradient other than ones, write y.backward(gradient=...)"
         )
-    is_leaf = self.creator is None  # a leaf's grad accumulates, so it is never the seed
+    is_leaf = self.creator is None  # a leaf's grad accumulates, so a pass never starts from it
     if gradient is None and not is_leaf:
         gradient = assigned_grad(self)
     if retain_graph is None:

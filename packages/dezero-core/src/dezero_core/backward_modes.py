@@ -2,7 +2,8 @@
 
 A backward pass without ``create_graph`` is a plain pass. In a plain pass, the ``backward`` methods
 of DeZero's own packages run on arrays, and never write to these arrays. `run_foreign` runs the
-``backward`` of other classes: on Variables if it needs them, and on copies of the gradients.
+``backward`` methods of classes from outside DeZero, on copies of the gradients. These copies are
+Variables if the method needs Variables.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from .errors import FunctionWarning
 from .variable import AnyArray, Variable, unwrap
 
 plain_pass: ContextVar[Any] = ContextVar("plain_pass", default=None)
-"""The `backward_pass.BackwardPass` without ``create_graph`` that runs in this context, or None.
+"""The plain pass that runs in this context, a `backward_pass.BackwardPass`, or None.
 
 In a pass without ``create_graph``, gradients, ``self.inputs`` and ``self.outputs`` are arrays, and
 a DeZero function returns an array if all its arguments are arrays.
 """
 
 Call = Any
-"""The type `dezero_core.function.Function`, which imports this module."""
+"""The type `dezero_core.function.Function`; importing it here would be a circular import."""
 
 Flags = Mapping[Any, tuple[bool, ...]]
 """A dictionary from a call's serial number to a tuple with one flag for each input."""
@@ -68,10 +69,8 @@ OUR_PACKAGES = ("dezero_core", "dezero_nn")
 
 
 def run_foreign(call: Call, gys: list[Any]) -> Any:
-    """Run the backward of a class outside DeZero's packages, on Variables if it needs them.
-
-    The backward gets copies of the gradients, because it may write to gradients that other calls
-    use.
+    """Run the backward of a class outside DeZero's packages, on Variables if needed. The backward
+    gets copies of the gradients, because it may write to gradients that other calls use.
     """
     gys = [copy_gradient(gy) for gy in gys]
     if plain_pass.get() is None or not needs_variables(call):

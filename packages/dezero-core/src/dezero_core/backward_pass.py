@@ -1,4 +1,4 @@
-"""Run one backward pass: visit each call that a Variable depends on once, the latest call first.
+"""Run one backward pass: visit once each call that a Variable depends on, latest call first.
 
 Gradients are arrays, or Variables if ``create_graph`` is True; the same code runs on both.
 docs/adr/0001 gives the reasons.
@@ -26,7 +26,7 @@ from .variable_hooks import after_hooks, gradients_after_hooks
 
 
 class BackwardPass:
-    """One backward pass; `WatchedPass` can also retain, check and report gradients.
+    """Run one backward pass; `WatchedPass` can also retain, check and report gradients.
 
     Args:
         retain_graph: keep the arrays of the calls for another backward.
@@ -62,7 +62,7 @@ class BackwardPass:
             self.add_output_gradient(root, y._index, seed)
         grads, heap, visit, retain_graph = self.grads, self.heap, self.visit, self.retain_graph
         while heap:
-            # Serial numbers follow the order of the calls. All calls that used an output of the
+            # Later calls have larger serial numbers. All calls that used an output of the
             # latest remaining call have been visited, so the gradients of its outputs are complete.
             function = heappop(heap)[1]
             arrays = function._arrays
@@ -142,10 +142,10 @@ class BackwardPass:
         return [(x, self.final_gradient(x, g)) for x, g in self.grads.items()]
 
     def final_gradient(self, x: Variable, g: AnyArray) -> Any:
-        """Return the gradient of ``x`` after its hooks, as an unshared array of the dtype of ``x``.
+        """Run the hooks of ``x``; return its gradient as an unshared array of the dtype of ``x``.
 
         Raises:
-            GraphError: the data of ``x`` was replaced by an array of another shape or library.
+            GraphError: the data of ``x`` was replaced by an array of a different shape or library.
         """
         array, data = unwrap(g), x.data
         same = type(array) is type(data) and array.shape == data.shape

@@ -27,11 +27,11 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _settings: list[Setting[Any]] = []
-"""All settings, whose overrides `inherit` passes to other threads."""
+"""All settings; `inherit` passes their overrides to another thread."""
 
 
 class Setting(Generic[T]):
-    """A property with a process-wide default, which a `Block` overrides in one context.
+    """A property with a process-wide default; a `Block` overrides the value in the current context.
 
     Args:
         name: a label for debuggers.
@@ -62,7 +62,7 @@ class Setting(Generic[T]):
         return entry
 
     def remove(self, entry: Entry[T]) -> None:
-        """Undo `push`; this may be called from any context and in any order.
+        """Undo `push`; entries may be removed from any context and in any order.
 
         A context that was copied inside the ``with`` block, such as a task's, keeps the value.
         """
@@ -90,13 +90,13 @@ class Setting(Generic[T]):
 
 
 class Entry(Generic[T]):
-    """Record that a `Block` was entered once.
+    """Represent one entry into a `Block`.
 
     Attributes:
         value: the value of the setting inside the ``with`` block.
         token: the `contextvars` token of the entry; it is valid only in the context of the entry.
         ended: whether the override has ended in all contexts.
-        frame: the ``id`` of the stack frame that entered; ``with`` exits in the same frame.
+        frame: the ``id`` of the stack frame that entered the `Block`; ``with`` exits in that frame.
     """
 
     __slots__ = ("ended", "frame", "token", "value")
@@ -203,7 +203,7 @@ class Block(Generic[T]):
 def named_block(
     name: str, setting: Setting[T], value: T, function: Callable[..., Any] | None = None
 ) -> Any:
-    """Return a `Block`, or ``function`` decorated with it (``@no_grad`` without parentheses).
+    """Return a `Block`, or decorate ``function`` with the `Block` if ``function`` is given.
 
     Raises:
         CallError: ``function`` is neither None nor callable.
@@ -312,8 +312,8 @@ def inherit(function: F) -> F:
     Use it with ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
     ``run_in_executor``. The returned function may be called many times, also concurrently.
     Overrides in the thread that calls the returned function do not apply inside ``function``. An
-    executor's ``initializer`` is a separate call: overrides that it inherits do not apply to later
-    calls.
+    executor's ``initializer`` is a separate call: overrides that the initializer inherits do not
+    apply to later calls.
 
     Args:
         function: a function, a layer or another callable. All steps of a generator or coroutine run

@@ -98,7 +98,7 @@ def flags_toward(xs: list[Variable], y: Variable) -> Flags:
     leading: set[int] = set()  # serial numbers of calls that depend on one of xs
     narrowed: dict[int, tuple[bool, ...]] = {}
     for function in reversed(ancestors(y)):
-        if function._arrays is None:  # freed; the pass raises an error if it needs this call
+        if function._arrays is None:  # freed; a pass that needs this call fails
             sources = function._call_inputs()
             calls = {x._serial for x in sources if isinstance(x, Function)}
             weak = {id(x()) for x in sources if isinstance(x, ref)}
@@ -129,7 +129,8 @@ def jacobian(
         create_graph: record a graph of the Jacobian, so that it can be differentiated.
 
     Returns:
-        a Variable of shape (*y.shape, *x.shape). This takes one backward for each element of y.
+        a Variable of shape (*y.shape, *x.shape). The Jacobian takes one backward pass for each
+        element of y.
     """
     x = requiring_grad(x)
     with using_config("update_buffers", False):
@@ -161,8 +162,8 @@ def hessian(function: Callable[[Any], Variable], x: AnyArray) -> Variable:
         x: the point, a Variable or an array.
 
     Returns:
-        a Variable of shape (*x.shape, *x.shape). This takes one double backward for each element
-        of x.
+        a Variable of shape (*x.shape, *x.shape). The Hessian takes one double backward for each
+        element of x.
     """
     return jacobian(lambda x: gradient_with_graph(function, x), x)
 
@@ -173,12 +174,13 @@ def hvp(function: Callable[[Any], Variable], x: AnyArray, v: AnyArray) -> Variab
     Pearlmutter, "Fast Exact Multiplication by the Hessian", 1994.
 
     Args:
-        function: takes a Variable and returns one, whose elements are summed. It is called once.
+        function: takes a Variable and returns one, whose elements are summed; ``function`` is
+            called once.
         x: the point, a Variable or an array.
         v: the vector, in the shape of ``x``.
 
     Returns:
-        a Variable in the shape of ``x``. This takes two backward passes.
+        a Variable in the shape of ``x``. The product takes two backward passes.
     """
     x = requiring_grad(x)
     gx = gradient_with_graph(function, x)

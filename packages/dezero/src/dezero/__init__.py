@@ -58,7 +58,7 @@ from .__about__ import __version__
 from .core import setup_variable
 
 is_simple_core = False
-"""The book's choice of `core_simple` instead of `core`; always False in DeZero."""
+"""The book uses `core_simple` instead of `core` if this is True; always False in DeZero."""
 
 __all__ = [
     "Buffer",

@@ -1,8 +1,8 @@
 """Provide the book's ``dezero.core_simple``, the framework of steps 23 to 32.
 
-The ``grad`` of this module's `Variable` is an array, so it cannot be differentiated; in
-`dezero.core` it is a Variable. The programs of steps 28 and 29 need an array when they compute
-``x.data -= lr * x.grad``.
+The ``grad`` of this module's `Variable` is an array, so the gradient cannot be differentiated; in
+`dezero.core`, ``grad`` is a Variable. The programs of steps 28 and 29 need an array, because they
+compute ``x.data -= lr * x.grad``.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ BOOK = (
     MeanSquaredError, Min, ReLU, Reshape, Sigmoid, Sin, Softmax, SoftmaxCrossEntropy, Sum, SumTo,
     Tanh, Transpose,
 )  # fmt: skip
-"""The book's op classes that take the same arguments in DeZero."""
+"""The book's op classes that take the same arguments in DeZero as in the book."""
 
 __all__ = [
     "abs", "accuracy", "add", "argmax", "astype", "average", "average_pooling", "batch_norm",

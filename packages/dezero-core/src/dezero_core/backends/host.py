@@ -28,7 +28,7 @@ def seed(n: int) -> None:
 
 
 def generator() -> np.random.Generator:
-    """Return the generator to draw from; call this before each draw, as `seed` replaces it."""
+    """Return the current generator; call this before each draw, because `seed` replaces it."""
     seeded = _seeded_generator  # read once: another thread may set the global to None
     if seeded is not None:
         return seeded
@@ -41,7 +41,7 @@ def seeded_generator() -> np.random.Generator | None:
 
 
 def use_generator(seeded: np.random.Generator | None) -> None:
-    """Draw later numbers from ``seeded``, or NumPy's global generator if ``seeded`` is None."""
+    """Draw later random numbers from ``seeded``; if None, from NumPy's global generator."""
     global _seeded_generator
     _seeded_generator = seeded
 

@@ -170,7 +170,7 @@ class ArrayBackend:
         return self.xp.asarray(x)
 
     def is_plain(self, array_type: type) -> bool:
-        """Return whether arrays of this class, not a subclass, follow the array API standard."""
+        """Return whether arrays of this very class (no subclass) follow the array API standard."""
         return True
 
     def admit(self, x: Array) -> Array:
@@ -218,11 +218,11 @@ class ArrayBackend:
         return x.device
 
     def devices(self) -> list[Any]:
-        """Return the devices of this library; called only if ``devices`` is declared."""
+        """Return the devices of this library; called only with the capability ``devices``."""
         return list(self.xp.__array_namespace_info__().devices())
 
     def to_device(self, x: Array, device: object) -> Array:
-        """Copy ``x`` to a device of this library; called only if ``devices`` is declared."""
+        """Copy ``x`` to a device of this library; called only with the capability ``devices``."""
         return x.to_device(device)
 
     def is_view(self, x: Array) -> bool:
@@ -255,8 +255,8 @@ class ArrayBackend:
     def scatter_add(self, x: Array, index: object, values: Array) -> Array:
         """Return ``x`` with ``values`` added at ``x[index]``, in place if the library can do so.
 
-        If ``index`` selects an element multiple times, the sum of its values is added. ``values``
-        has the shape of ``x[index]``.
+        If ``index`` selects an element multiple times, all values for this element are added.
+        ``values`` has the shape of ``x[index]``.
         """
         return portable.scatter_add(self.xp, x, index, values)
 

@@ -20,7 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_ORDERS = 1024
-"""Maximum number of cached results of sorting the kernels of one op and array type by cost."""
+"""Maximum number of results of sorting kernels by cost that are cached per op and array type."""
 
 
 def _always(*arguments: Any) -> bool:
@@ -38,17 +38,17 @@ class Kernel:
         op: the name of a `KernelOp`.
         backend: the name of a backend.
         function: a function with the signature of the op.
-        supports: a function of the same arguments that returns whether the kernel can run. If
+        supports: a function of the op's arguments that returns whether the kernel can run. If
             ``supports`` returns False, or a string with the reason, the next kernel is tried, and
             after the last kernel the portable definition runs.
         tolerance: the maximum error in float32, as ``max|a - b| <= tolerance * max|b|``, where
             ``b`` is the result of the portable definition. Default 1e-5.
         priority: kernels with a higher priority are tried first. Default 0. If two kernels of
-            equal priority do not both have a ``cost``, the second one is refused.
-        cost: a function of the same arguments that returns the estimated time in single-core
-            nanoseconds; None (default) for no estimate. The order by cost is cached, so ``cost``
-            may depend only on shapes, dtypes, `Config.exact` and settings, and the settings must
-            be hashable.
+            equal priority do not both have a ``cost``, the one registered second is refused.
+        cost: a function of the op's arguments that returns the estimated time in single-core
+            nanoseconds; None (default) for no estimate. The order of the kernels by cost is cached,
+            so ``cost`` may depend only on `Config.exact`, the shapes and dtypes of the arrays, and
+            the other arguments, which must be hashable.
     """
 
     op: str
@@ -72,7 +72,7 @@ class KernelRun(NamedTuple):
         op: the name of the op.
         kernel: the `Kernel.name` of the kernel that ran, or ``"portable"``.
         declined: the kernels that were considered but did not run, as pairs (name, reason).
-        cost: the estimate of the kernel that ran, in single-core nanoseconds, or None.
+        cost: the estimated time of the kernel that ran, in single-core nanoseconds, or None.
     """
 
     op: str
@@ -94,11 +94,11 @@ _catalog: Catalog[Kernel] = Catalog("dezero_kernels", Kernel, _keys, _clash)
 _log: Setting[list[KernelRun] | None] = Setting("kernel_log", None)
 _logging = _log.entries.get
 ops: dict[str, KernelOp[Any, Any]] = {}
-"""A dictionary from names to named ops, for all packages loaded so far."""
+"""A dictionary from names to the named ops of all packages loaded so far."""
 
 
 class KernelOp(Generic[P, R]):
-    """Represent a named op; calling the object runs the best kernel. `kernel_op` creates these
+    """Represent a named op; calling the object runs the best kernel. `kernel_op` creates `KernelOp`
     objects.
 
     Attributes:

@@ -28,7 +28,7 @@ class NumpyBackend(ArrayBackend):
         return array_type is np.ndarray or issubclass(array_type, np.generic)
 
     def admit(self, x: Array) -> Array:
-        """Return ``x`` in native byte order; subclasses such as ``np.matrix`` become arrays."""
+        """Return ``x`` in native byte order; a subclass (``np.matrix``) becomes a plain array."""
         dtype = x.dtype
         if dtype.kind not in "fiub":
             raise unsupported_dtype(dtype)
@@ -115,7 +115,7 @@ class NumpyBackend(ArrayBackend):
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return NumPy's shared object for a numeric dtype in native byte order."""
+    """Return NumPy's dtype object that equals ``dtype`` in native byte order."""
     return np.dtype(dtype.char)
 
 

@@ -15,7 +15,7 @@ Pair = tuple[int, int]
 
 
 def get_item(xp: ModuleType, x: Array, index: Any) -> Array:
-    """Return ``x[index]`` by NumPy's rules; the standard requires an index for every axis."""
+    """Return ``x[index]`` by NumPy's rules; the array API requires an index for every axis."""
     if is_basic(index):
         parts = index if isinstance(index, tuple) else (index,)
         return x[parts if Ellipsis in parts else (*parts, ...)]
@@ -35,8 +35,8 @@ def get_item(xp: ModuleType, x: Array, index: Any) -> Array:
 def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array:
     """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
-    The values are sorted by position, so that values for the same position are adjacent.
-    If an index occurs several times, iteration i adds the i-th of its values.
+    The values are sorted by index, so that values for the same element are adjacent.
+    Iteration i adds the i-th value for each element.
     """
     every = xp.arange(math.prod(x.shape), device=x.device)
     positions = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
@@ -85,7 +85,7 @@ def is_array(part: object) -> bool:
 
 
 def is_basic(index: object) -> bool:
-    """Return whether ``index`` has only integers, slices, ``...`` and None (no duplicates)."""
+    """Return whether ``index`` has only integers, slices, ``...`` and None (no index arrays)."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or isinstance(part, int | slice | EllipsisType) for part in parts)
 

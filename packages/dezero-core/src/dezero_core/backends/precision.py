@@ -15,7 +15,7 @@ from .registry import backend_of
 HALVES = ("float16", "half", "bfloat16")
 """Names of the floating dtypes of fewer than 32 bits in the supported libraries."""
 MOST_DTYPES = 64
-"""Maximum size of `_wide`, limited as some libraries create a dtype object for each array."""
+"""Maximum size of `_wide`, limited because some libraries create a dtype object per array."""
 _wide: dict[int, Any] = {}
 """Floating dtypes of 32 or more bits that were used so far. The key is the ``id`` of the dtype,
 because dtypes of different libraries cannot always be compared."""
@@ -53,7 +53,7 @@ def dtype_name(dtype: object) -> str:
 
 
 def default_floating(backend: ArrayBackend) -> Any:
-    """Return the dtype to convert integers to: float64, or float32 if the library lacks it."""
+    """Return the dtype to convert integers to: float64, or float32 if the library lacks float64."""
     return backend.dtype("float64" if "float64" in backend.capabilities else "float32")
 
 
@@ -80,7 +80,8 @@ def to_single(x: Array, backend: ArrayBackend) -> Array:
 def sum_over(x: Array, backend: ArrayBackend, axis: Axis = None, keepdims: bool = False) -> Any:
     """Return the sum of ``x`` in the dtype of ``numpy.sum``; half precision is added in float32.
 
-    All ops and kernels call this function, because `ArrayBackend.sum` bounds the rounding error.
+    All ops and kernels sum with this function, which calls `ArrayBackend.sum` to limit the rounding
+    error.
     """
     if is_wide(x.dtype):
         return backend.sum(x, axis, keepdims)

@@ -1,4 +1,4 @@
-"""Find a backend by an array or by its name."""
+"""Find the backend of an array, or the backend with a given name."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
 by_type: dict[type, ArrayBackend] = {}
 """A dictionary from plain array types to backends, filled at first use and read by every op."""
 _subclasses: dict[type, ArrayBackend] = {}
-"""A dictionary from array types whose arrays must be converted to plain arrays to backends."""
+"""A dictionary from array types to backends, for arrays that must be converted to plain arrays."""
 current_device: dict[type, Callable[[Array], AbstractContextManager[object]]] = {}
-"""A dictionary from array types to `on_device`, for libraries with a current device."""
+"""A dictionary from array types to functions `on_device`, for libraries with a current device."""
 _any_device = nullcontext()
 _made: dict[BackendSpec, ArrayBackend] = {}
 """Backends created so far; they stay the same objects when plugins are added or removed."""
@@ -65,7 +65,7 @@ def _backend_of_new_type(cls: type) -> ArrayBackend:
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))
         if spec is not None:
             backend = _make(spec)
-            if backend.on_device is not None:  # set first: `by_type` is read unlocked
+            if backend.on_device is not None:  # before `by_type`, which is read unlocked
                 current_device[cls] = backend.on_device
             (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
             return backend

@@ -28,9 +28,10 @@ MAX_TERMS = 512
 """Maximum number of terms to add sequentially. Splitting a shorter sum costs more than it saves."""
 
 GROUP = MAX_TERMS // 2
-"""Maximum number of terms in a partial sum; measured in docs/adr/0020. With 128 terms, the partial
-sums of 1000 rows of 1000 elements exceed a core's 32 KiB L1 cache, and the sum takes a sixth
-longer. With 512 terms, the rounding error is two to four times as large."""
+"""Maximum number of terms in a partial sum; measured in docs/adr/0020. With 128 terms, the
+partial sums of 1000 rows of 1000 elements exceed a core's 32 KiB L1 cache, and summing takes a
+sixth longer than with 256. With 512 terms, the rounding error is two to four times as large as with
+256."""
 
 
 def sum_in_blocks(x: HostArray, axis: Axis, keepdims: Any, dtype: Any = None) -> HostArray:
@@ -65,8 +66,8 @@ def with_short_sums(x: HostArray, axis: Axis, dtype: Any) -> HostArray:
 def pairwise_axes(x: HostArray, summed: set[int]) -> set[int]:
     """Return the summed axes along which NumPy adds pairwise.
 
-    These are the innermost axes in memory that are contiguous with each other. NumPy orders axes
-    by their nonzero strides.
+    NumPy adds pairwise along the innermost axes in memory that are contiguous with each other.
+    NumPy orders axes by their nonzero strides.
     """
     axes = [a for a in reversed(range(x.ndim)) if x.shape[a] > 1]
     steps = {a: abs(x.strides[a]) for a in axes}
@@ -96,15 +97,17 @@ def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
 
 SPREAD = 8
 """Maximum ratio of target elements to added values at which `scatter_add` adds in double precision.
-Above this ratio, converting the target takes too long. Adding 4000 rows of 16 values took 1.5 times
-as long in double as in single precision at a ratio of 8, 1.8 times at 16, and 5 times at 32."""
+Above this ratio, converting the target to double precision takes too long. If the target has 8
+times as many elements as there are values, adding 4000 rows of 16 values took 1.5 times as long in
+double as in single precision; with 16 times as many elements 1.8 times as long, and with 32 times
+as many 5 times as long."""
 
 
 def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:
     """Add ``values`` to ``x`` at ``index``; duplicate indices add up.
 
-    NumPy adds the values for one element of the target sequentially. If there are many values in
-    single precision, they are therefore added in double precision, and the sums are rounded once.
+    NumPy adds the values for one element of the target sequentially. Many single-precision values
+    are therefore added in double precision, and each sum is rounded once.
     """
     if x.dtype.char != "f" or values.size <= MAX_TERMS or x.size > SPREAD * values.size:
         np.add.at(x, index, values)

@@ -14,12 +14,12 @@ from dezero_io.weights.files import require_writable
 
 
 class FileType(click.ParamType):  # type: ignore[type-arg]
-    """Convert an option to a `Path`, and check it.
+    """Convert an option to a `Path`, and check the path.
 
     Args:
         name: the name of the type in the help.
         check: a function that converts the option's string to a `Path`. If ``check`` raises a
-            DezeroError or an OSError, the command ends with that message and the name of the
+            DezeroError or an OSError, the command ends with the error's message and the name of the
             option.
     """
 
@@ -62,7 +62,7 @@ def image_file(value: str) -> Path:
 
 
 def folder(value: str) -> Path:
-    """Return the path of a folder; raise an error if it is a file."""
+    """Return the path of a folder; raise an error if the path is that of a file."""
     path = file_path(value)
     if os.path.isfile(path):
         raise click.BadParameter(f"{path} is a file; expected a folder")
@@ -107,7 +107,7 @@ def reason(error: OSError) -> str:
 
 
 def write_result(title: str, path: Path, write: Callable[[Path], list[Path] | None]) -> bool:
-    """Call ``write(path)`` and print the files that it returns, or ``path`` if it returns None.
+    """Call ``write(path)`` and print the returned paths, or ``path`` if the result is None.
 
     If the call fails, print the error, so that the program can still write other results.
 
@@ -124,7 +124,7 @@ def write_result(title: str, path: Path, write: Callable[[Path], list[Path] | No
 
 
 def rescue(model: Model, path: Path) -> None:
-    """Save the weights under another name, after writing to ``path`` failed; print the name.
+    """Save the weights under a new name, because writing to ``path`` failed; print the new name.
 
     ``w.npz`` becomes ``w.rescued.npz`` in the same folder or, if that fails, in the current folder.
     """

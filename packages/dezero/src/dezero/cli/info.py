@@ -21,7 +21,7 @@ from dezero_core.extend import backend_names, get_backend, kernel_log, ops, plug
 from dezero_core.state import registered_formats
 
 UNLIMITED = 10_000
-"""Console width in characters for output to a file or pipe: no line is that long."""
+"""Console width for output to a file or pipe, in characters; no line is too long for it."""
 
 Rows = Iterable[tuple[str, str]]
 
@@ -43,7 +43,7 @@ def show(title: str, rows: Rows) -> None:
     """Print a title and a table of two columns, which are at least two spaces apart.
 
     On a terminal, or if the variable COLUMNS is set, long cells are folded. Otherwise each row is
-    one line, so that programs can read it.
+    one line, so that programs can read the table.
     """
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -113,7 +113,7 @@ def kernels() -> Iterator[tuple[str, str]]:
 
 
 def runs() -> Iterator[tuple[str, str]]:
-    """Yield the kernels that a training step of a small CNN runs, and why other kernels do not."""
+    """Yield the kernels that training a small CNN runs, and why the other kernels do not run."""
     import numpy as np
 
     from dezero import Model, models, optimizers

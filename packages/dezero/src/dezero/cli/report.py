@@ -45,7 +45,7 @@ def draw_curves(curves: Curves, path: Path) -> None:
 def confusion_matrix(
     labels: NDArray[Any], predicted: NDArray[Any], classes: int
 ) -> NDArray[np.int64]:
-    """Return counts (C, C) of the examples by label (row) and predicted class (column)."""
+    """Return the confusion matrix (C, C): rows are labels, columns are predicted classes."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
@@ -71,7 +71,7 @@ def draw_confusion(labels: NDArray[Any], predicted: NDArray[Any], classes: int, 
 def draw_misclassified(
     images: NDArray[Any], labels: NDArray[Any], predicted: NDArray[Any], path: Path
 ) -> None:
-    """Draw those images of (N, H, W) that are misclassified, with label and predicted class."""
+    """Draw the misclassified images of (N, H, W), each with its label and predicted class."""
     wrong = np.flatnonzero(labels != predicted)
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     figure.suptitle(f"{len(wrong)} of {len(labels)} misclassified: label, prediction")

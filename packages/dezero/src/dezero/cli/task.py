@@ -57,10 +57,10 @@ def task_options(command: Command) -> Command:
 
 
 def chosen_backend(backend: str | None, device: str | None) -> str:
-    """Return the name of the backend that the options select; check that it is usable.
+    """Return the name of the backend that the options select; check that the backend is usable.
 
     Raises:
-        click.UsageError: the two options contradict each other.
+        click.UsageError: ``--backend`` and ``--device`` contradict each other.
         DezeroError: the backend does not exist or has no device.
     """
     if backend and device and backend != DEVICES[device]:

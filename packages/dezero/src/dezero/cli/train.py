@@ -129,7 +129,7 @@ def train(
 
 
 def plot_curves(curves: Curves, path: Path) -> None:
-    """Draw the curves; write them to an image file."""
+    """Draw the loss and accuracy of each epoch; write the figure to an image file."""
     from .report import draw_curves  # matplotlib takes a second to import
 
     draw_curves(curves, path)
@@ -185,7 +185,7 @@ def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpoint
     unsaved: list[int] = []
 
     def save_checkpoint() -> Path | None:
-        """Write a checkpoint and return its path; return None if that fails or is disabled."""
+        """Write a checkpoint and return its path; return None if no checkpoint is written."""
         if checkpoints is None:
             return None
         step = curves.epochs * steps + run.loader.iteration

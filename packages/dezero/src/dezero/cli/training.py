@@ -52,7 +52,8 @@ def train_epoch(
     curves: Curves,
     step_done: Callable[[], None],
 ) -> None:
-    """Train on the remaining batches of an epoch; append its mean loss and accuracy to ``curves``.
+    """Train on the remaining batches of an epoch; append the epoch's mean loss and accuracy to
+    ``curves``.
 
     A model in evaluation mode is switched to training mode. If the model is in training mode
     already, its layers keep their modes.

@@ -30,7 +30,7 @@ def weights() -> None:
 @click.argument("file", type=SAVED_WEIGHTS)
 @MAX_BYTES
 def show(file: Path, max_bytes: int) -> None:
-    """List the arrays in FILE, and its metadata."""
+    """List the arrays and the metadata in FILE."""
     stored = read(file, max_bytes)
     width = max([len(key) for key in stored.arrays], default=0)
     for key, x in stored.arrays.items():
@@ -45,7 +45,7 @@ def show(file: Path, max_bytes: int) -> None:
 @click.argument("file", type=SAVED_WEIGHTS)
 @MAX_BYTES
 def verify(file: Path, max_bytes: int) -> None:
-    """Read all of FILE and compare every checksum."""
+    """Read all of FILE and verify every checksum."""
     stored = read(file, max_bytes)
     checks = "checksums and SHA-256" if stored.kinds else "checksums, if any; it has no manifest"
     click.echo(f"{file}: complete, {total(stored)}; compared {checks}")
@@ -69,7 +69,7 @@ def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -
 
 
 def read(file: Path, max_bytes: int) -> Stored:
-    """Read a whole file, and compare every checksum."""
+    """Read a whole file, and verify every checksum."""
     _, file_format = located(file)
     return file_format.read(file, Limits(max_bytes, verify=True))
 
