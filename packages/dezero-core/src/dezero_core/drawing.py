@@ -161,7 +161,7 @@ def draw_with_matplotlib(picture: Picture, path: Path, file_type: str) -> None:
             "install graphviz) or matplotlib (pip install matplotlib); get_dot_graph needs neither"
         ) from None
     rows = rows_of(picture)
-    column = 0.1 * max(map(len, picture.labels.values())) + 0.5  # in inches, like all lengths here
+    column = 0.1 * max(map(len, picture.labels.values())) + 0.5  # all lengths are in inches
     width, height = column * max(map(len, rows)), ROW_HEIGHT * len(rows)
     at = {
         number: ((index + 0.5 - len(row) / 2) * column + width / 2, height - ROW_HEIGHT * (r + 0.5))

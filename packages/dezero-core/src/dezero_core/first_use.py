@@ -1,8 +1,8 @@
 """Create objects at first use, and only once even if several threads need them.
 
-`plugins.lock` guards all these objects, because creating one object often creates another: for
-example, the first initialization of weights loads a backend, which a plugin registers. With more
-than one lock, two threads could acquire the locks in different orders and deadlock.
+One lock, `plugins.lock`, guards all these objects, because creating one object often creates
+another: for example, the first initialization of weights loads a backend, which a plugin registers.
+With two locks, two threads could acquire the locks in different orders and deadlock.
 """
 
 from __future__ import annotations

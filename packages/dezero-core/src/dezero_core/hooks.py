@@ -1,6 +1,6 @@
 """Register the hooks of a plugin so that its errors do not stop other plugins.
 
-pluggy calls all implementations of a hook in one loop, which ends when one of them raises.
+pluggy calls all implementations of a hook in one loop. If an implementation raises, the loop ends.
 Therefore each implementation is wrapped in a function that catches and reports its exceptions. An
 implementation that raises is treated as if it had returned None, and a wrapper that raises is
 skipped.

@@ -9,9 +9,10 @@ is called while an op runs.
 pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
 
 - ``tryfirst`` and ``trylast``: if two plugins register the same name, DeZero uses the object of the
-  first plugin. DeZero's own plugins come first, then plugins with ``tryfirst``, then the others in
-  the order of registration, then plugins with ``trylast``. ``dezero_fetch`` is called in pluggy's
-  own order: if two plugins have the same options, the one registered last is called first.
+  first plugin. DeZero's own plugins come first, then plugins with ``tryfirst``, then plugins
+  without either option in the order of registration, then plugins with ``trylast``.
+  ``dezero_fetch`` is called in pluggy's own order: if two plugins have the same options, the plugin
+  registered last is called first.
 - ``wrapper`` (and the older ``hookwrapper``): a generator function that yields once, while the
   implementations of all plugins run. ``yield`` gives the wrapper a list with one list for each
   plugin, and the wrapper returns such a list.

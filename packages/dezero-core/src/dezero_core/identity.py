@@ -29,7 +29,7 @@ class WeakIdentityDict(MutableMapping[K, V]):
         return self._entries[id(key)][1]
 
     def __setitem__(self, key: K, value: V) -> None:
-        number, owner = id(key), ref(self)  # a weak reference, so that the callback makes no cycle
+        number, owner = id(key), ref(self)  # weak, to avoid a reference cycle
 
         def forget(_: ref[K]) -> None:
             mapping = owner()

@@ -1,9 +1,9 @@
 """Update the array of a Variable in place, or update a copy if something else refers to it.
 
 A retained graph, a view such as ``reshape(p)``, a save in another thread or the program itself may
-refer to the array of a parameter while it is updated. In this case the update writes to a copy, so
-that the graph, the view, the save or the program still sees the old values. docs/adr/0018 gives the
-reasons and the timings.
+refer to the array of a parameter while an optimizer updates the parameter. If anything but its
+Variable refers to the array, the update writes to a copy, so that the graph, the view, the save or
+the program still sees the old values. docs/adr/0018 gives the reasons and the timings.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def own_data(x: Variable) -> Array:
 
 
 def references(x: Variable) -> int:
-    """Count Python's references to the array of ``x``, including the references of this call."""
+    """Count Python's references to the array of ``x``, including temporary ones of this call."""
     return sys.getrefcount(x.data)
 
 

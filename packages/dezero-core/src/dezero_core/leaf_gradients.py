@@ -17,7 +17,7 @@ _writing = Lock()
 
 
 def is_shared(gx: Array | Variable, function: Function) -> bool:
-    """Return whether the array of ``gx`` is a view, or an attribute of the call refers to it."""
+    """Return whether the array of ``gx`` is a view, or an attribute of ``function`` holds it."""
     array = unwrap(gx)
     for held in vars(function).values():
         if held is array:
@@ -38,7 +38,7 @@ def in_dtype_of(x: Variable, g: AnyArray) -> Any:
 
 
 def require_fitting_grad(x: Variable) -> None:
-    """Check that ``x.grad`` has the shape of ``x.data``, because ``x.data`` may be a new array."""
+    """Check that ``x.grad`` has the shape of ``x.data``, which the program may have replaced."""
     if x._grad is not None and x._grad.data.shape != x.data.shape:
         require_gradient_of(x, x._grad)
 

@@ -1,11 +1,11 @@
 """Handle NumPy functions called with Variables, without losing the graph.
 
-NumPy passes ``np.sum(x)``, ``np.concatenate([x, y])`` and the like to a Variable's
+NumPy passes calls such as ``np.sum(x)`` and ``np.concatenate([x, y])`` to a Variable's
 ``__array_function__`` (NEP 18). There are three cases:
 
 1. The function is in `DIFFERENTIABLE` or `REARRANGING`: DeZero's ops return a Variable.
 2. The function is in `WITHOUT_DERIVATIVE`: NumPy runs on the data and returns plain arrays.
-3. The function is in none of these: an error names the function and, if known, a replacement.
+3. The function is in no table: an error names the function and, if known, a replacement.
 
 Ufuncs such as ``np.exp`` are not handled: see docs/adr/0017. To add a function, add a line to one
 of the tables.

@@ -42,8 +42,8 @@ class PluginStatus:
         distribution: the name and version of the plugin's distribution, as ``"name version"``.
         state: ``"loaded"``, ``"partial"`` (some of its hooks are left out), ``"failed"`` or
             ``"blocked"`` (by the environment).
-        reason: why the plugin or some of its hooks are not loaded, or another problem; empty if
-            there is no problem.
+        reason: why the plugin or some of its hooks are not loaded, or any other problem of the
+            plugin; empty if there is no problem.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Plugins:
             listener()
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Register a function that is called under the lock when a plugin is added or removed."""
+        """Register a function to call, with `lock` held, when a plugin is added or removed."""
         self._listeners.append(listener)
 
     def scan(self) -> bool:
@@ -159,7 +159,7 @@ class Plugins:
             warnings.warn(f"plugin {entry.name!r} is {reason}", PluginWarning, stacklevel=4)
 
     def fail(self, name: str, reason: str, distribution: str = "") -> None:
-        """Record that plugin ``name`` failed, and warn about it, once."""
+        """Record that plugin ``name`` failed, and warn once about the failure."""
         with self.lock:
             known = self._status.get(name)
             if known is not None and known.state == "failed":

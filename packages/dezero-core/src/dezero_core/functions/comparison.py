@@ -56,10 +56,11 @@ def compare(comparison: Comparison, x0: Variable, x1: object) -> Any:
         x1: a Variable, an array or a number; lists and other sequences become an array.
 
     Returns:
-        A boolean array. If ``x1`` has another type, such as None or a string, or if ``==`` or
-        ``!=`` compares a Variable whose ``data`` is None, the result is ``NotImplemented``. Python
-        then calls the reflected method of ``x1``. If this method returns ``NotImplemented`` too,
-        ``==`` and ``!=`` compare identity, and the other operators raise TypeError.
+        A boolean array. If ``x1`` has an unsupported type, such as None or a string, or if ``==``
+        or ``!=`` compares a Variable whose ``data`` is None, the result is ``NotImplemented``. If
+        the result is ``NotImplemented``, Python calls the reflected method of ``x1``. If the
+        reflected method returns ``NotImplemented`` too, ``==`` and ``!=`` compare identity, and
+        ``<``, ``<=``, ``>`` and ``>=`` raise TypeError.
 
     Raises:
         ShapeError: the shapes do not broadcast.
