@@ -11,9 +11,9 @@ The thread count is the argument of the last call of ``set_num_threads``, else
 ``DEZERO_NUM_THREADS``, else the thread count of NumPy's BLAS. Work is split only if BLAS is
 OpenBLAS, whose thread count DeZero can set.
 
-A call with equal arguments returns the same bits each time, whatever other threads of the program
-do. Float32 sums depend on how the work is split and on how many threads BLAS uses. DeZero chooses
-the split and BLAS's thread count only from the shape, from `get_num_threads` and, for matmuls, from
+Calls with equal arguments return the same bits, whatever the other threads of the program do.
+Float32 sums depend on how the work is split and on how many threads BLAS uses. DeZero chooses the
+split and BLAS's thread count only from the shape, from `get_num_threads` and, for matmuls, from
 whether the calling thread has split work before. If the workers are busy with another call, the
 calling thread computes all parts, one after another.
 
@@ -103,7 +103,8 @@ def parallel_for(count: int, work: float, job: Callable[[slice], T]) -> list[T]:
     Args:
         count: the number of items, such as images.
         work: the total cost in multiply-adds; cheap work is not split.
-        job: called once for each part; it should release the GIL for most of its time.
+        job: a function that is called with each part; it should release the GIL for most of its
+            time.
 
     Returns:
         The results in the order of the parts.

@@ -20,7 +20,7 @@ ALIGNMENT = 64
 """Size of a cache line in bytes; arrays start at a multiple of this size."""
 
 F4, BYTES = "float32", "uint8"
-"""The dtypes of arrays for oneDNN: float32 in C order, and bytes in an internal layout."""
+"""The dtypes of oneDNN's arguments: float32 in C order, and uint8 in an internal layout."""
 
 Shape = tuple[int, ...]
 Layout = Handle | c_void_p

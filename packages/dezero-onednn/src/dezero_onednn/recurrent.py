@@ -1,4 +1,4 @@
-"""Compute an LSTM with oneDNN, in one call for all time steps of a part of the batch.
+"""Compute an LSTM with oneDNN: one call computes all time steps of a part of the batch.
 
       x (T, N, C)   [ first half of N ]  ->  this thread     T steps without the GIL
                     [ second half     ]  ->  a worker        T steps without the GIL

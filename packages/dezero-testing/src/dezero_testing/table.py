@@ -62,7 +62,7 @@ def load_all_cases() -> Iterator[OpCase | Check]:
 
 
 def reasons_to_skip() -> dict[str, str]:
-    """Return a dictionary from names of DeZero's packages to reasons why their rows do not load."""
+    """Return the packages of DeZero that cannot be used: a dictionary from names to reasons."""
     found = {}
     for package in PACKAGES:
         try:

@@ -147,7 +147,7 @@ class Schedule:
         vars(self.optimizer)["_schedule_phase"] = self._phase
 
     def _leave(self) -> None:
-        """Remove this schedule's factor from the product."""
+        """Remove this schedule's factor from the learning rate."""
         if self._number is not None and not self._is_over():
             phase = current_phase(self.optimizer)
             factors = {n: factor for n, factor in phase.factors.items() if n != self._number}
@@ -184,7 +184,7 @@ class StepDecay(Schedule):
 
     Raises:
         ArgumentError: a number is out of its range, or ``optimizer`` is invalid; see `Schedule`.
-        ArgumentTypeError: ``step_size`` is not an integer, or ``gamma`` not a number.
+        ArgumentTypeError: ``step_size`` is not an integer, or ``gamma`` is not a number.
     """
 
     gamma: float = setting()
@@ -210,7 +210,7 @@ class CosineDecay(Schedule):
 
     Raises:
         ArgumentError: a number is out of its range, or ``optimizer`` is invalid; see `Schedule`.
-        ArgumentTypeError: ``steps`` is not an integer, or ``lowest`` not a number.
+        ArgumentTypeError: ``steps`` is not an integer, or ``lowest`` is not a number.
     """
 
     lowest: float = setting()
@@ -233,8 +233,8 @@ class WarmUp(Schedule):
     Args:
         optimizer: the optimizer whose learning rate the schedule changes.
         steps: the number of steps until the factor is 1, an integer of at least 1.
-        then: a schedule of the same optimizer that begins when the factor is 1. Step only the
-            WarmUp. If ``then`` is None, the factor stays 1.
+        then: a schedule of the same optimizer that begins when the factor is 1. Call ``step()`` of
+            the WarmUp only, not of ``then``. If ``then`` is None, the factor stays 1.
 
     Raises:
         ArgumentError: ``then`` is not a schedule, belongs to another optimizer, or was stepped

@@ -74,7 +74,7 @@ class Stateful:
         named = self._named()
         self._require_fit(state, named)
         parameters = {key: copy_state(x) for key, x in state["parameters"].items()}
-        with updating():  # no update may run while this sets the settings to check them
+        with updating():  # the check sets the settings, so no update may run
             before = numbers_of(self)
             try:
                 self._set(state["settings"])

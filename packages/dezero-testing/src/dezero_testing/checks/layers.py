@@ -159,7 +159,7 @@ def with_hooks() -> O.Optimizer:
 
 
 def optimizer_check(make: Callable[[], O.Optimizer]) -> Callable[[str], None]:
-    """Return a check of three updates, which must not change the gradients."""
+    """Return a check of three optimizer updates, which must not change the gradients."""
 
     def outcome(name: str) -> Any:
         library = get_backend(name)

@@ -85,7 +85,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print the number of outcomes by level, and write all outcomes to a file."""
+    """Print a table of outcomes by level, and write all outcomes to a file."""
     outcomes = config.stash.get(_outcomes, {})
     if not outcomes:
         return

@@ -140,7 +140,7 @@ def _where_mixed_reference(x0: HostArray, x1: HostArray) -> Any:
 
 
 def _clip_mixed(x: Variable, low: Variable, high: Variable) -> Any:
-    """Clip so that each input is selected somewhere, and low is above high somewhere."""
+    """Add three clips, so that each input is selected somewhere; ``low`` may be above ``high``."""
     clipped = 2 * F.clip(x, low, high) + 2 * F.clip(low, high, x) + 2 * F.clip(high, x, low)
     return clipped + 2 * x + 3 * low + 4 * high
 
