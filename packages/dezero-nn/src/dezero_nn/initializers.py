@@ -30,7 +30,7 @@ class Initializer:
         Args:
             shape: shape of the weights.
             fan_in: the number of inputs that one output depends on; for a transposed convolution,
-                the average of this number.
+                the average of this number over all outputs.
             fan_out: the number of outputs that one input contributes to.
             dtype: name of the dtype.
         """

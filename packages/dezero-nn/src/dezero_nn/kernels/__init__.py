@@ -29,6 +29,6 @@ MODULES = (
 
 
 def all_kernels() -> list[Kernel]:
-    """Return all kernels of this package; called just before a kernel runs for the first time."""
+    """Return all kernels of this package; DeZero calls this before it first runs any kernel."""
     keep_freed_memory()
     return [kernel for module in MODULES for kernel in module.KERNELS]

@@ -82,7 +82,7 @@ def filter_gradient(x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvPar
 
 
 def multiply(filters: NumPyArray, columns: NumPyArray, out: NumPyArray) -> None:
-    """Write the matmul to ``out``; multiply elementwise if the inner dimension is 1 (faster)."""
+    """Write ``filters @ columns`` to ``out``; if the inner dimension is 1, multiply elementwise."""
     if filters.shape[-1] == 1:
         np.multiply(filters, columns, out=out)
     else:

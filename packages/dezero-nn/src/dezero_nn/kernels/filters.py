@@ -38,7 +38,7 @@ def cached_transform(
     if entry is None or entry[0] != bits:
         copy = np.frombuffer(bits, W.dtype).reshape(W.shape)  # other threads may write to W
         entry = bits, transform(copy, size)
-    _cache[key] = entry  # the most recently used entry is last
+    _cache[key] = entry  # keep the most recently used entry last
     entries = list(_cache.items())
     excess = sum(U.nbytes for _, (_, U) in entries) - MAX_BYTES
     for old, (_, U) in entries:

@@ -1,8 +1,8 @@
 """Compute the gradients of a convolution; gx is a convolution of gy with flipped filters.
 
 If the stride is above 1, the positions of the image are split by their remainder modulo the stride.
-The gradient at the positions of one remainder depends on some of the kernel positions only, and is
-a convolution with stride 1. Along one axis, with stride 2 and a filter (u v w):
+The input gradient at the positions of one remainder depends on some kernel positions only, and is a
+convolution with stride 1. Along one axis, with stride 2 and a filter (u v w):
 
       gx   v  uw  v  uw  v      two convolutions: with (u w) and with (v), each flipped
 """

@@ -24,8 +24,8 @@ from ..parallel import has_split_work, parallel_for
 
 MIN_WORK = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread, whatever its thread count. The limit is from
-OpenBLAS's source. A lower limit would cost small matmuls about 3 us for a lock; with a higher
-limit, the bits of some matmuls would depend on other threads."""
+OpenBLAS's source. With a lower limit, small matmuls would take about 3 us longer for a lock; with a
+higher limit, the bits of some matmuls would depend on other threads."""
 
 VECTOR = 32
 """Factor that multiplies the multiply-adds of a matrix-vector product, because OpenBLAS splits such

@@ -90,8 +90,8 @@ def pool_2x2(image: NumPyArray, counts: Pair, largest: NumPyArray, where: NumPyA
 
     Reducing columns first reads the rows of the image one after the other. The positions in a
     window are numbered row by row, and the first of equal maxima is chosen. So if both columns have
-    the same maximum, the right column is chosen only if its maximum is in the upper row and that of
-    the left column is in the lower row.
+    the same maximum, the right column is chosen only if the right maximum is in the upper row and
+    the left maximum is in the lower row.
     """
     OH, OW = counts
     upper, lower = (image[:, :, i : i + 2 * OH - 1 : 2, : 2 * OW] for i in (0, 1))

@@ -153,7 +153,7 @@ class Layer:
         params_dict.update({prefix + key: x for key, x in named_params(self).items()})
 
     def cleargrads(self) -> None:
-        """Set all parameters' gradients to None; a backward pass adds to existing gradients."""
+        """Set all parameters' gradients to None; a backward pass would add to old gradients."""
         for x in named_params(self).values():  # an attribute may have the name of a method
             if isinstance(x, Parameter):
                 x.cleargrad()
@@ -169,8 +169,8 @@ class Layer:
         called, so that the method can keep a part of the sublayer in evaluation mode.
 
         Args:
-            mode: True for training, False for evaluation; None removes the flags, so that
-                ``Config.train`` decides again, as in a new layer.
+            mode: True for training, False for evaluation; None removes the flags, so that the
+                layers use ``Config.train`` again, like new layers.
 
         Returns:
             self.

@@ -36,10 +36,10 @@ class BatchNorm(Layer):
             and 0.
 
     All four arrays are created at the first input, on the device of that input, with ``dtype``.
-    Many programs call a model with one example to create all weights. The first input may therefore
-    have only one value per channel if other layers computed that input, or under `no_grad`; the
-    first pass then uses the running statistics. In later passes, training with one value per
-    channel is an error.
+    Many programs call a model with one example to create all weights. Therefore the first input may
+    have only one value per channel if it is the output of other layers, or under `no_grad`; the
+    first pass then normalises with the running statistics. In later passes, training with one value
+    per channel is an error.
 
     Args:
         dtype: dtype of parameters and statistics, a name or a NumPy dtype (default float32).

@@ -76,7 +76,7 @@ def is_bool(value: Any) -> bool:
 
 
 def set_flag(layer: Any, mode: bool | None) -> None:
-    """Set the flag of one layer; if its class has a bool ``training``, set that attribute too."""
+    """Set the flag of one layer; if the layer's class defines a bool ``training``, set that too."""
     state: dict[str, Any] = vars(layer)
     state[FLAG] = mode
     if mode is not None and isinstance(getattr_static(layer, "training", None), bool):

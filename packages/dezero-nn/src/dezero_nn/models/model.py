@@ -36,8 +36,8 @@ class Model(Layer):
 
         Args:
             inputs, settings: the arguments of ``forward``, which runs once in test mode without a
-                graph. This call creates the parameters whose shapes depend on the first input. If
-                the arguments are omitted, the table has no output shapes, and marks the parameters
-                that do not exist yet.
+                graph. This run also creates the parameters whose shapes depend on the first input.
+                If the arguments are omitted, the table has no output shapes, and marks the
+                parameters that do not exist yet.
         """
         print(summary(self, *inputs, **settings))

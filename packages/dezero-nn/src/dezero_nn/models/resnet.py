@@ -48,7 +48,7 @@ class Bottleneck(Layer):
 
 
 class Stage(Layer):
-    """Call the bottlenecks ``a``, ``b1``, ``b2``, ... one after the other; ``a`` may shrink images.
+    """Call the bottlenecks ``a``, ``b1``, ``b2``, ... one after the other; ``a`` may have a stride.
 
     Attributes that are layers or functions are called in the order in which they were set.
     """

@@ -58,8 +58,8 @@ def output_shapes(
 ) -> dict[int, str]:
     """Run a model without a graph in test mode; return the shape of each layer's last output.
 
-    This call creates the parameters whose shapes depend on the first input. The states of recurrent
-    layers are restored afterwards.
+    This run also creates the parameters whose shapes depend on the first input. The states of
+    recurrent layers are restored afterwards.
 
     Returns:
         a dictionary from the ``id`` of each layer to the shape of its last output.

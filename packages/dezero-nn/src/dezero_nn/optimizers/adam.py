@@ -15,7 +15,7 @@ ALPHA = float("0.001")
 
 
 class Adam(Optimizer):
-    """Divide the mean gradient by its root mean square: p -= alpha * m' / (sqrt(v') + eps).
+    """Divide the mean of the gradient by its root mean square: p -= alpha * m' / (sqrt(v') + eps).
 
     m and v are running means of g and g**2. m' = m / (1 - beta1**t) and v' = v / (1 - beta2**t)
     correct for the start of m and v at zero, where t counts the updates of the parameter. Kingma
