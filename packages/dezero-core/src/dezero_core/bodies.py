@@ -34,7 +34,7 @@ def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callabl
 
 
 def call_by(run: Run, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
-    """Call a function through ``run``; also run a generator or coroutine that it returns."""
+    """Call a function through ``run``; also run a generator or coroutine that is returned."""
     result = run(function, *args, **kwargs)
     if type(result) is GeneratorType:
         return steps(result, run, owned=False)

@@ -135,7 +135,7 @@ class Block(Generic[T]):
         return self.__copy__()
 
     def new_value(self) -> T:
-        """Return the value to set on entry, which ``with ... as`` binds."""
+        """Return the value to set on entry; ``with ... as`` binds this value."""
         return self.value
 
     def __enter__(self) -> Any:
@@ -179,7 +179,7 @@ class Block(Generic[T]):
             return function(*args, **kwargs)
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call ``function`` as `run` does; also run a generator or coroutine that it returns."""
+        """Call ``function`` as `run` does; also run a generator or coroutine that is returned."""
         return call_by(self.run, function, *args, **kwargs)
 
     def __call__(self, function: Any) -> Any:
@@ -285,8 +285,8 @@ def precision(name: str) -> Block[bool]:
     """Return a context manager to disable or enable kernels that trade accuracy for speed.
 
     The only such kernel is Winograd: a float32 convolution with 3x3 filters loses about two bits,
-    and an inf or NaN spreads to neighbouring outputs. A backward uses the setting at the call of
-    ``backward()``, not the setting of the forward.
+    and an inf or NaN spreads to neighbouring outputs. A backward pass uses the setting at the call
+    of ``backward()``, not that of the forward pass.
 
     Args:
         name: ``"exact"`` to disable these kernels, ``"fast"`` to enable them.

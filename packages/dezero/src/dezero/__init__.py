@@ -108,5 +108,5 @@ __all__ = [
     "utils",
 ]
 
-if not TYPE_CHECKING:  # with __getattr__, type checkers would accept every name
+if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
     __getattr__ = hinting(__name__, TOP)

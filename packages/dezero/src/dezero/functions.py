@@ -45,5 +45,5 @@ __all__ = [
 ]  # fmt: skip
 """The names of all functions of dezero_core and dezero_nn; a test checks that none is missing."""
 
-if not TYPE_CHECKING:  # with __getattr__, type checkers would accept every name
+if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
     __getattr__ = hinting(__name__, FUNCTIONS)

@@ -7,5 +7,5 @@ from dezero_nn.hints import OPTIMIZERS
 from dezero_nn.optimizers import *  # noqa: F403 (the source modules define __all__)
 from dezero_nn.optimizers import __all__ as __all__
 
-if not TYPE_CHECKING:  # with __getattr__, type checkers would accept every name
+if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
     __getattr__ = hinting(__name__, OPTIMIZERS)

@@ -1,4 +1,4 @@
-"""Define the interface of array backends, find them, and register NumPy's."""
+"""Define the interface of array backends, find backends, and register the NumPy backend."""
 
 from ..plugins import plugins
 from . import numpy_backend

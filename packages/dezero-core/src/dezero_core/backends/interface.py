@@ -155,7 +155,7 @@ class ArrayBackend:
     Attributes:
         name, capabilities: copied from the `BackendSpec`.
         on_device: a function of an array; it returns a context manager that makes the array's
-            device the current device. None if the library has no current device.
+            device the current device. ``on_device`` is None if the library has no current device.
     """
 
     name: str

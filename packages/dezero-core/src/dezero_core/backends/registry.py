@@ -21,7 +21,7 @@ from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 
 
 def _keys(spec: BackendSpec) -> tuple[str, ...]:
-    return (spec.name, *spec.array_types)  # type strings contain a colon, names do not
+    return (spec.name, *spec.array_types)  # only type strings contain a colon
 
 
 catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)

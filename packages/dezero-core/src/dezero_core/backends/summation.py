@@ -84,7 +84,7 @@ def pairwise_axes(x: HostArray, summed: set[int]) -> set[int]:
 
 
 def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
-    """Sum groups of at most `GROUP` terms along an axis; leave ``ceil(n / GROUP)`` sums."""
+    """Split the n terms along an axis into ``ceil(n / GROUP)`` groups; return each group's sum."""
     n, before = x.shape[axis], (slice(None),) * axis
     m = -(-n // GROUP)
     k = n // m

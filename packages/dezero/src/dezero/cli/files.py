@@ -1,4 +1,4 @@
-"""Check a command's input and output files before its work starts, so that no result is lost."""
+"""Check a command's input and output files before any work, so that no result is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw the curves of a training run, and the errors of the trained model."""
+"""Draw the loss and accuracy of a training run, and the errors of the trained model."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def draw_misclassified(
 def write_report(
     folder: Path, curves: Curves, test: Dataset, predicted: NDArray[Any], spec: Data
 ) -> list[Path]:
-    """Draw the curves, the confusion matrix and misclassified images; return the paths.
+    """Draw ``curves``, the confusion matrix and misclassified images; return the image paths.
 
     Args:
         folder: the folder to write to, created if it does not exist.

@@ -259,7 +259,7 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
 def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
     """Yield a function to call after each step, and a function that prints a line.
 
-    On a terminal, show a progress bar below the lines.
+    On a terminal, show a progress bar below the printed lines.
     """
     console = Console()
     if not console.is_terminal:
