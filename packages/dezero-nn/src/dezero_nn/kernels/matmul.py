@@ -1,9 +1,9 @@
 """Split large matmuls over the threads of BLAS, or over the workers of `parallel_for`.
 
 After a matmul, BLAS's threads keep polling for work for a while, on the cores that a convolution
-needs next. This polling made a training step of a convolutional network take 1.5 times as long. So
-once a thread has split work with `parallel_for`, its matmuls use single-threaded BLAS and are split
-over the workers:
+needs next. With this polling, a training step of a convolutional network took 1.5 times as long as
+without it. So once a thread has split work with `parallel_for`, its matmuls use single-threaded
+BLAS and are split over the workers:
 
       x (n, k)  @  [ W (k, m/2) | W (k, m/2) ]  =  [ y (n, m/2) | y (n, m/2) ]
 

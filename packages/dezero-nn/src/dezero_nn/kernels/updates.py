@@ -24,7 +24,7 @@ Delta = Callable[[np.ndarray, np.ndarray, State], np.ndarray]
 
 PIECE = 1 << 20
 """Elements of a piece, 4 MB of float32. With pieces of 64 kB, SGD takes 1.7 times as long as with
-these pieces, because of the calls from Python (docs/performance.md). Pieces of 8 MB would double
+pieces of 4 MB, because of the calls from Python (docs/performance.md). Pieces of 8 MB would double
 the size of the temporaries."""
 
 

@@ -20,8 +20,8 @@ from .printing import described
 from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
 
 INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
-"""Names of the attributes that store the inputs and outputs of a layer's last call; subclasses must
-not use these names."""
+"""Attributes that store the inputs and outputs of a layer's last call; subclasses must not use
+these names."""
 
 STORED = Parameter, Buffer
 """Types of attributes that are saved in weight files."""
