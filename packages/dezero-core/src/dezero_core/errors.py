@@ -95,7 +95,7 @@ class OutOfMemory(DezeroError, MemoryError):
 
 
 class PluginError(DezeroError, RuntimeError):
-    """An installed plugin failed, or is blocked by the environment."""
+    """An installed plugin failed to load, or an environment variable disables it."""
 
 
 class DeviceError(PluginError):

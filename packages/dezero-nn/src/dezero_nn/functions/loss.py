@@ -95,7 +95,7 @@ def softmax_cross_entropy_op(x: Array, t: Array) -> Array:
     xp, backend = get_array_module(x), backend_of(x)
     shifted = x - xp.max(x, axis=1, keepdims=True)  # so that exp does not overflow
     log_z = xp.log(sum_over(xp.exp(shifted), backend, 1))
-    # use where instead of a multiplication, because scores may be -inf, and 0 times -inf is NaN
+    # mask with `where`, not by multiplying: scores may be -inf, and 0 * -inf is NaN
     picked = xp.sum(xp.where(is_label(x, t), shifted, backend_of(x).scalar_like(0.0, x)), axis=1)
     return sum_over(log_z - picked, backend) / x.shape[0]
 

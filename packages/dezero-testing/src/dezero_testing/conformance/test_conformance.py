@@ -1,4 +1,4 @@
-"""Define the only pytest test of the kit; it runs once for each item."""
+"""Run each check of the conformance kit as one pytest test."""
 
 from __future__ import annotations
 
