@@ -7,23 +7,12 @@ Channels are padded to a multiple of 16, so one channel costs as much as sixteen
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
-from dezero_nn.conv_kernels import (
-    Algorithm,
-    NumPyArray,
-    conv_kernels,
-    shapes_of_grads,
-    shapes_of_W,
-    shapes_of_x,
-    shapes_of_y,
-)
-from dezero_nn.windows import DENSE, ConvParams, ConvShapes, Pair, Shape
+from dezero_nn.conv_kernels import Algorithm
+from dezero_nn.windows import DENSE, ConvShapes
 
-from . import convolution
 from .conv_operations import Order
-
-ORDER = Order.BLOCKED
+from .convolution import layout_kernels
 
 # Costs are single-core nanoseconds on AVX-512, fitted to 280 random shapes (docs/performance.md).
 
@@ -114,43 +103,4 @@ def work(part: str, shapes: ConvShapes) -> float:
     return cost(part, shapes) / MULTIPLY_ADD
 
 
-def onednn_blocked_conv2d(
-    x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
-) -> NumPyArray:
-    """Return the convolution; see `conv2d_op`."""
-    shapes = shapes_of_y(x, W, b, params)
-    return convolution.convolve(x, W, b, shapes, ORDER, work("y", shapes))
-
-
-def onednn_blocked_conv2d_grad_x(
-    gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
-) -> NumPyArray:
-    """Return the input gradient; see `conv2d_grad_x_op`."""
-    shapes = shapes_of_x(gy, W, shape, params)
-    return convolution.image_gradient(gy, W, shapes, ORDER, work("x", shapes))
-
-
-def onednn_blocked_conv2d_grad_W(
-    x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
-) -> NumPyArray:
-    """Return the weight gradient; see `conv2d_grad_W_op`."""
-    shapes = shapes_of_W(x, gy, kernel, params)
-    return convolution.filter_gradient(x, gy, shapes, ORDER, work("W", shapes))
-
-
-def onednn_blocked_conv2d_grads(
-    gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
-) -> tuple[NumPyArray, NumPyArray, Any]:
-    """Return the gradients of input, weight and bias; see `conv2d_grads_op`."""
-    shapes = shapes_of_grads(gy, x, W, params)
-    both = work("x", shapes) + work("W", shapes)
-    return convolution.both_gradients(gy, x, W, shapes, ORDER, both)
-
-
-KERNELS = conv_kernels(
-    Algorithm("f", supports, cost),
-    onednn_blocked_conv2d,
-    onednn_blocked_conv2d_grad_x,
-    onednn_blocked_conv2d_grad_W,
-    onednn_blocked_conv2d_grads,
-)
+KERNELS = layout_kernels("blocked", Order.BLOCKED, Algorithm("f", supports, cost), work)

@@ -8,15 +8,23 @@ reordered data is still in the cache when it is read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import ops
-from dezero_nn.conv_kernels import NumPyArray
+from dezero_core.extend import Kernel, ops
+from dezero_nn.conv_kernels import (
+    Algorithm,
+    NumPyArray,
+    conv_kernels,
+    shapes_of_grads,
+    shapes_of_W,
+    shapes_of_x,
+    shapes_of_y,
+)
 from dezero_nn.parallel import parallel_for, split_range
-from dezero_nn.windows import ConvParams, ConvShapes, Pair
+from dezero_nn.windows import ConvParams, ConvShapes, Pair, Shape
 
 from .conv_operations import Order, backward_W, backward_x, forward
 from .layouts import contiguous
@@ -27,6 +35,48 @@ BLOCK = 800_000
 least four times as many elements as the filters, because the filters are reordered for every block.
 With 2 MB of L2 cache, convolutions with half or twice this value take at most 5 % longer (an
 estimate)."""
+
+
+def layout_kernels(
+    name: str, order: Order, algorithm: Algorithm, work: Callable[[str, ConvShapes], float]
+) -> list[Kernel]:
+    """Return the kernels of the four ops of a convolution in one layout.
+
+    Args:
+        name: the name of the layout; the kernels are called ``onednn_NAME_OP``.
+        order: the layout.
+        algorithm: what the layout supports and what it costs.
+        work: returns the cost of a part of the shapes in multiply-adds, for `parallel_for`.
+    """
+
+    def conv2d(
+        x: NumPyArray, W: NumPyArray, b: NumPyArray | None, params: ConvParams
+    ) -> NumPyArray:
+        shapes = shapes_of_y(x, W, b, params)
+        return convolve(x, W, b, shapes, order, work("y", shapes))
+
+    def conv2d_grad_x(
+        gy: NumPyArray, W: NumPyArray, shape: Shape, params: ConvParams
+    ) -> NumPyArray:
+        shapes = shapes_of_x(gy, W, shape, params)
+        return image_gradient(gy, W, shapes, order, work("x", shapes))
+
+    def conv2d_grad_W(
+        x: NumPyArray, gy: NumPyArray, kernel: Pair, params: ConvParams
+    ) -> NumPyArray:
+        shapes = shapes_of_W(x, gy, kernel, params)
+        return filter_gradient(x, gy, shapes, order, work("W", shapes))
+
+    def conv2d_grads(
+        gy: NumPyArray, x: NumPyArray, W: NumPyArray, params: ConvParams
+    ) -> tuple[NumPyArray, NumPyArray, Any]:
+        shapes = shapes_of_grads(gy, x, W, params)
+        return both_gradients(gy, x, W, shapes, order, work("x", shapes) + work("W", shapes))
+
+    functions = conv2d, conv2d_grad_x, conv2d_grad_W, conv2d_grads
+    for function in functions:
+        function.__name__ = f"onednn_{name}_{function.__name__}"
+    return conv_kernels(algorithm, *functions)
 
 
 def convolve(
