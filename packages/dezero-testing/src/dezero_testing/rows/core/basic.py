@@ -1,4 +1,4 @@
-"""Define the op table of dezero-core; every new op needs a row.
+"""Define the rows of arithmetic, shapes, indexing and reductions.
 
 Some ops have a zero gradient at some elements. The rows of these ops add a term to the result, so
 that no gradient is zero.
@@ -15,7 +15,7 @@ from dezero_core import functions as F
 from dezero_core.arguments import Axis
 from dezero_core.testing import HostArray
 
-from ..op_case import BINARY, UNARY, OpCase
+from ...op_case import BINARY, UNARY, OpCase
 
 MATRICES = (
     ((3, 4), (4, 2)),
@@ -35,7 +35,7 @@ ALIKE = (((3, 2), (3, 2)), ((), ()), ((1,), (1,)), ((0, 2), (0, 2)))
 
 
 def cases() -> list[OpCase]:
-    """Return the rows of every op of dezero-core."""
+    """Return the rows of this module."""
     return [
         *arithmetic(),
         *elementwise(),

@@ -1,4 +1,4 @@
-"""Define the op table of dezero-nn; each reference computes the definition with loops.
+"""Define the rows of the layers of the book; each reference computes the definition with loops.
 
 Some ops have a zero gradient at some elements. The rows of these ops add a term to the result, so
 that no gradient is zero.
@@ -20,9 +20,7 @@ from dezero_core.testing import HostArray
 from dezero_nn import functions as F
 from dezero_nn.functions.dropout import Dropout
 
-from ..check import Check
-from ..checks.layers import layer_checks
-from ..op_case import OpCase
+from ...op_case import OpCase
 
 Pair = Sequence[int]
 """A pair of values, for the height and the width."""
@@ -45,15 +43,14 @@ EACH_NORMED = (((4, 3), (3,), (3,)), ((2, 2, 3), (2, 3), (2, 3)), ((2, 1), (1,),
 CHANNELS = (((4, 3), (3,), (3,)), ((2, 2, 2, 3), (2,), (2,)), ((3, 1), (1,), (1,)))
 
 
-def cases() -> list[OpCase | Check]:
-    """Return the rows of every op of dezero-nn, and the checks of its layers and optimizers."""
+def cases() -> list[OpCase]:
+    """Return the rows of this module."""
     return [
         *activations(),
         *layers(),
         *losses(),
         *convolutions(),
         *poolings(),
-        *layer_checks(),
     ]
 
 

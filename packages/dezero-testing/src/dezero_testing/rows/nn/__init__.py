@@ -1,0 +1,16 @@
+"""Define the op table of dezero-nn; every new op needs a row in a module of this package."""
+
+from __future__ import annotations
+
+from ...check import Check
+from ...checks.layers import layer_checks
+from ...op_case import OpCase
+from . import basic
+
+MODULES = (basic,)
+"""The modules with rows; each defines `cases`."""
+
+
+def cases() -> list[OpCase | Check]:
+    """Return the rows of every op of dezero-nn, and the checks of its layers and optimizers."""
+    return [*(case for module in MODULES for case in module.cases()), *layer_checks()]
