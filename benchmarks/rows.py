@@ -20,6 +20,7 @@ from typing import Any
 import files
 import networks
 import numpy as np
+import transformers
 
 
 def median_time(step: Callable[[], Any], units: int, repetitions: int, warm: int) -> float:
@@ -131,6 +132,25 @@ def inference(batch: int) -> dict[str, Make]:
     }
 
 
+def training(dezero: Make, torch: Callable[[bool], Any], must: float, aim: float) -> Row:
+    """Return a row of a transformer's step; ``torch`` is called with whether to run eagerly."""
+    sides = {
+        "dezero": dezero,
+        "torch": lambda: torch(False),
+        "torch eager": lambda: torch(True),
+    }
+    return Row(sides, {"torch": must}, (aim,), threaded=False, repetitions=15)
+
+
+def gpt(sizes: transformers.Sizes, dropout: float, must: float, aim: float) -> Row:
+    return training(
+        lambda: transformers.dezero_gpt_training(sizes, dropout),
+        lambda eager: transformers.torch_gpt_training(sizes, dropout, eager),
+        must,
+        aim,
+    )
+
+
 def saving(arrays: Callable[[], dict[str, Any]]) -> Row:
     return filing(
         "us per save",
@@ -231,6 +251,16 @@ ROWS = {
         repetitions=8,
         rounds=5,
         accelerated=True,
+    ),
+    "gpt": gpt(transformers.SMALL, 0.0, 1.05, 0.92),
+    "gpt dropout": gpt(transformers.SMALL, 0.1, 1.0, 0.88),
+    "gpt large": gpt(transformers.LARGE, 0.0, 1.0, 0.92),
+    "gpt large dropout": gpt(transformers.LARGE, 0.1, 0.95, 0.85),
+    "vit": training(
+        lambda: transformers.dezero_vit_training(transformers.VIT),
+        lambda eager: transformers.torch_vit_training(transformers.VIT, eager),
+        1.05,
+        0.9,
     ),
     "cnn memory": Row(
         {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},

@@ -2,7 +2,8 @@
 
 Every figure is the median over rounds. In each round the sides run one after the other, each in a
 new process with the garbage collector on and the same thread count: one, then two if there are two
-cores. PyTorch's side of a convolutional row is the faster of its two memory formats. DeZero runs in
+cores. PyTorch's side of a convolutional row is the faster of its two memory formats; of a
+transformer's row, the faster of PyTorch's own attention and attention written out. DeZero runs in
 plain NumPy, and rows that dezero-onednn accelerates also run with it; the run fails if both miss a
 limit. Compare only ratios within a run. The book's framework has an environment of its own, named
 book. The row of MNIST epochs reads the files in the folder DEZERO_DATA, and is skipped without it.
@@ -33,6 +34,8 @@ from rows import ROWS, Row
 HERE = Path(__file__).parent
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FORMATS = ("torch", "torch channels last")
+VARIANTS = (*FORMATS, "torch eager")
+"""The sides of PyTorch; a row reports the fastest of those that it has."""
 ACCELERATED, ONEDNN = "dezero onednn", ", onednn"
 NAMES = {
     "torch": "PyTorch",
@@ -129,9 +132,9 @@ def measured(name: str, row: Row, rounds: int, threads: int) -> Result:
     result = Result(name, threads, row.unit, figures)
     ours, *others = figures
     median = {side: statistics.median(values) for side, values in figures.items()}
-    best = min((side for side in others if side in FORMATS), key=median.__getitem__, default="")
+    best = min((side for side in others if side in VARIANTS), key=median.__getitem__, default="")
     for side in others:
-        if side == ACCELERATED or (side in FORMATS and side != best):
+        if side == ACCELERATED or (side in VARIANTS and side != best):
             continue
         label = "torch" if side == best else side
         line = f"{NAMES[label]} {spread(figures[side])}:"
