@@ -9,6 +9,7 @@ from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .first_use import create_once
 from .formats import FilePath, file_path, format_for, located, registered_formats
+from .hook_handle import HookHandle
 from .identity import WeakIdentityDict
 from .in_place import own_data, updating
 from .tree import (
@@ -49,6 +50,7 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "named_params",
     "require_tree",
     # parameters and their arrays
+    "HookHandle",
     "WeakIdentityDict",
     "create_once",
     "own_data",

@@ -6,40 +6,31 @@ import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from weakref import ref
 
 from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.errors import ArgumentTypeError, DezeroError
 from dezero_core.hints import no_attribute
-from dezero_core.state import LoadReport, PyTorchArray, load_weights, named_params, save_weights
+from dezero_core.state import (
+    HookHandle,
+    LoadReport,
+    PyTorchArray,
+    load_weights,
+    named_params,
+    save_weights,
+)
 
 from ..calls import require_call
 from ..hints import LAYER
-from .paths import path_to, sublayers
+from .attributes import INPUTS, OUTPUTS, STORED, LastCall, require_variable, weakly
+from .hooks import HOOKS, LayerHook, add_hook
+from .paths import innermost_first, named_layers, path_to, sublayers
 from .printing import described
 from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
-
-INPUTS, OUTPUTS = "_dezero_inputs", "_dezero_outputs"
-"""Attributes that store the inputs and outputs of a layer's last call; subclasses must not use
-these names."""
-
-STORED = Parameter, Buffer
-"""Types of attributes that are saved in weight files."""
 
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
 """The function that each layer calls with itself and its outputs, or None; set by `summary`."""
-
-
-class LastCall:
-    """Descriptor of ``inputs`` or ``outputs``; a layer may have its own attribute of that name."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __get__(self, layer: Layer | None, owner: type) -> tuple[ref[Any] | None, ...]:
-        return () if layer is None else vars(layer).get(self.key, ())
 
 
 class Layer:
@@ -87,6 +78,8 @@ class Layer:
                 result = self.forward(*inputs, **settings)
             else:  # the functions called by forward must use the flag too
                 result = MODES[mode].call(self.forward, *inputs, **settings)
+            if HOOKS in state:
+                result = state[HOOKS].run(self, inputs, result)
         except DezeroError as error:
             self._add_to_path(error)
             raise
@@ -117,8 +110,8 @@ class Layer:
         return described(self, ())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all attributes except the record of the last call, for copies and pickles."""
-        return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS)}
+        """Return all attributes except the hooks and the last call, for copies and pickles."""
+        return {k: v for k, v in vars(self).items() if k not in (INPUTS, OUTPUTS, HOOKS)}
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """Compute the output; subclasses define this method with the arguments that they need."""
@@ -130,6 +123,52 @@ class Layer:
         if below is not None:
             error.layer_path = (path_to(self, below) or "?", *error.layer_path)
         error._raised_in = self  # type: ignore[attr-defined]
+
+    def register_hook(self, hook: LayerHook) -> HookHandle:
+        """Call ``hook(layer, inputs, output)`` after each call of this layer.
+
+        Hooks show the activations of a network, and gradients too, if the hook registers a hook of
+        the output: ``lambda layer, inputs, y: y.register_hook(gradients.append)``. Several hooks
+        run in the order of registration. Copies and pickles of the layer have no hooks.
+
+        Args:
+            hook: a function of this layer, the tuple of its positional inputs, and the output of
+                ``forward``. The hook may return a new output, which replaces the output, or None.
+
+        Returns:
+            a handle with ``remove()``; the handle is also a context manager.
+
+        Raises:
+            ArgumentTypeError: ``hook`` is not callable; or, at a call of the layer, the hook
+                returned neither None nor Variables.
+        """
+        return add_hook(self, hook)
+
+    def children(self) -> Iterator[Layer]:
+        """Return an iterator over the direct sublayers, in order of definition."""
+        return iter(sublayers(self).values())
+
+    def named_layers(self) -> dict[str, Layer]:
+        """Return a dictionary from paths, such as ``blocks/0``, to this layer and all sublayers.
+
+        The path of this layer is the empty string.
+        """
+        return named_layers(self)
+
+    def apply(self, function: Callable[[Any], object]) -> Self:
+        """Call a function with each layer once, sublayers first and this layer last; return self.
+
+        Raises:
+            ArgumentTypeError: ``function`` is not callable.
+        """
+        if not callable(function):
+            raise ArgumentTypeError(
+                f"{type(self).__name__}.apply: got {type(function).__name__}; expected a function "
+                "of a layer"
+            )
+        for layer in list(innermost_first(self)):  # a list, because the function may change layers
+            function(layer)
+        return self
 
     def named_params(self) -> dict[str, Parameter | Buffer]:
         """Return a dictionary from keys, such as ``blocks/0/W``, to Parameters and Buffers."""
@@ -234,33 +273,3 @@ def has_own_train(layer: Layer) -> bool:
     """Return whether a layer's class has its own ``train`` method, with a parameter ``mode``."""
     method = getattr(type(layer), "train", None)
     return method is not Layer.train and takes_mode(method)
-
-
-def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
-    """Return a weak reference to each value, or None if the value, like a number, allows none."""
-    try:
-        return tuple([ref(x) for x in xs])
-    except TypeError:
-        return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
-
-
-def require_variable(layer: Layer, name: str, value: object) -> None:
-    """Raise `ArgumentTypeError` for a value that cannot replace a Parameter or Buffer.
-
-    An array in place of a Parameter would be neither trained nor saved. A Variable may replace a
-    Parameter, so that weights can be computed from other weights. An optional parameter may be set
-    to None, and later to a Parameter.
-    """
-    current, cls = vars(layer).get(name), type(layer)
-    expected = type(current).__name__ if isinstance(current, STORED) else "Parameter"
-    if isinstance(value, STORED) or (isinstance(value, Variable) and expected != "Buffer"):
-        return
-    if value is None and name not in cls._needed:
-        return
-    is_array = hasattr(value, "shape") or isinstance(value, int | float)
-    if is_array or name in cls._needed or name in cls._optional:
-        write_data = f"layer.{name}.data = array, or " if isinstance(current, STORED) else ""
-        raise ArgumentTypeError(
-            f"{cls.__name__}: {name} is a {expected}, got {type(value).__name__}; write "
-            f"{write_data}layer.{name} = {expected}(array)"
-        )

@@ -35,6 +35,32 @@ def _branches(node: object, path: str) -> Iterator[tuple[str, Layer]]:
             yield from _branches(child, f"{path}{name}/")
 
 
+def named_layers(layer: Layer) -> dict[str, Layer]:
+    """Return a dictionary from paths to a layer, under the empty path, and all layers below it.
+
+    A layer comes before the layers that it contains. A layer with several paths has the first path.
+    """
+    visited: dict[int, tuple[str, Layer]] = {}
+    todo = [("", layer)]
+    while todo:
+        path, current = todo.pop()
+        if id(current) not in visited:
+            visited[id(current)] = path, current
+            start = f"{path}/" if path else ""
+            todo += reversed([(start + name, below) for name, below in sublayers(current).items()])
+    return dict(visited.values())
+
+
+def innermost_first(layer: Layer, visited: set[int] | None = None) -> Iterator[Layer]:
+    """Yield each layer once, after the layers that it contains; the given layer comes last."""
+    visited = set() if visited is None else visited
+    visited.add(id(layer))
+    for below in sublayers(layer).values():
+        if id(below) not in visited:
+            yield from innermost_first(below, visited)
+    yield layer
+
+
 def path_to(layer: Layer, below: Layer, above: tuple[Layer, ...] = ()) -> str:
     """Return the attribute path from ``layer`` to ``below``, or an empty string."""
     direct = sublayers(layer)

@@ -9,7 +9,7 @@ from dezero_core.state import attributes
 
 from ..layers import Layer
 from ..layers.layer import watching
-from ..layers.paths import sublayers
+from ..layers.paths import named_layers
 from ..layers.printing import shape_of
 from ..layers.training import without_flags
 
@@ -23,9 +23,12 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
         model: a layer.
         inputs, settings: the arguments of ``forward``, which runs once for the output shapes.
     """
-    layers = named_layers(model, "(model)")
+    layers = named_layers(model)
     outputs = output_shapes(model, layers, inputs, settings) if inputs or settings else {}
-    rows = [row_of(layer, name, outputs.get(id(layer), "")) for name, layer in layers.items()]
+    rows = [
+        row_of(layer, path or "(model)", outputs.get(id(layer), ""))
+        for path, layer in layers.items()
+    ]
     rows = [HEADINGS, *[row for row in rows if any(row[2:])]]
     if not outputs:
         rows = [(*row[:2], *row[3:]) for row in rows]
@@ -37,20 +40,6 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
     if waiting:
         last += f", besides {waiting} parameters that wait for the first input"
     return "\n".join(line.rstrip() for line in [*lines, last])
-
-
-def named_layers(model: Layer, name: str) -> dict[str, Layer]:
-    """Return a dictionary from paths to the model and its layers, outer layers first."""
-    visited: dict[int, tuple[str, Layer]] = {}
-    todo = [(name, model)]
-    while todo:
-        path, layer = todo.pop()
-        if id(layer) not in visited:
-            visited[id(layer)] = path, layer
-            start = "" if layer is model else f"{path}/"
-            below = [(start + name, child) for name, child in sublayers(layer).items()]
-            todo += reversed(below)
-    return dict(visited.values())
 
 
 def output_shapes(
