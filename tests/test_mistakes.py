@@ -202,7 +202,6 @@ MISTAKES: list[Mistake] = [
     ("an activation by position", lambda: L.Linear(10, "relu"), TypeError,
      r"Linear: too many positional arguments; the call is Linear\(out_size, \*, .*None\)$"),
     ("no kernel size", lambda: L.Conv2d(3), TypeError, "missing .*'kernel_size'; the call is"),
-    ("a momentum for SGD", lambda: optimizers.SGD(0.1, 0.9), TypeError, r"MomentumSGD\(lr, mom"),
     ("a rate for AdaDelta", lambda: optimizers.AdaDelta(0.01), TypeError, "no learning rate"),
     ("a size for batch norm", lambda: L.BatchNorm(64), TypeError,
      r"BatchNorm: too many positional arguments; .*sizes are taken from the first input$"),

@@ -131,14 +131,13 @@ CALLS = {
     "LayerNorm": "pass several axes as one argument, such as LayerNorm((3, 4))",
     "MLP": "pass the output sizes as one argument and the input size as a keyword: "
     "MLP((100, 10), in_size=784)",
-    "SGD": "for momentum use MomentumSGD(lr, momentum)",
     "AdaDelta": "it has no learning rate",
 }
 """Hints for calls of a class with wrong arguments."""
 
 OPTIMIZER_KEYWORDS = {
-    "momentum": "MomentumSGD(lr, momentum) has momentum",
-    "nesterov": "MomentumSGD(lr, momentum) has momentum, but not Nesterov's",
+    "momentum": "SGD and MomentumSGD have momentum",
+    "nesterov": "SGD and MomentumSGD have it, and NAdam is Adam with it",
 }
 """Hints for keywords of other frameworks that DeZero's optimizers do not take."""
 
@@ -247,7 +246,8 @@ OPTIMIZER = {
     "zero_grad": "model.cleargrads()",
     "zero_grads": "model.cleargrads()",
     "use_cleargrads": "model.cleargrads() before each backward()",
-    "param_groups": "optimizer.lr, and optimizer.target.params()",
+    "param_groups": "optimizer.lr for all parameters, and optimizer.groups",
+    "add_param_group": "optimizer.add_group(params, lr=...)",
     "apply_gradients": "optimizer.update()",
     "minimize": "loss.backward() and optimizer.update()",
     **{name: "optimizer.lr" for name in RATES},

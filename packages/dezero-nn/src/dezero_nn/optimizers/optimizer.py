@@ -39,6 +39,7 @@ from ..calls import require_call
 from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES
 from . import updates
 from .gradients import gradient_of, with_gradients
+from .groups import Group, new_group, selected
 from .settings import representation
 from .state import Stateful
 
@@ -58,10 +59,12 @@ class Optimizer(Stateful):
             parameters joined. A class that defines ``delta`` sets ``elementwise`` too; the default
             is False.
         hooks: the functions that `add_hook` added.
+        groups: the groups of parameters that `add_group` added.
     """
 
     rate_name = "lr"
     elementwise: ClassVar[bool] = False
+    groups: tuple[Group, ...] = ()
 
     def __init_subclass__(cls) -> None:
         """If a subclass defines ``delta`` but not ``elementwise``, set ``elementwise`` to False."""
@@ -72,9 +75,11 @@ class Optimizer(Stateful):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Create an optimizer; for unexpected arguments, raise an error with a hint."""
         if args and is_target(args[0]):
+            has_groups = isinstance(args[0], list) and any(isinstance(x, dict) for x in args[0])
+            hint = ", and add_group(params, lr=...) for each group" if has_groups else ""
             raise CallError(
                 f"{cls.__name__}: the first argument is a number, got {type(args[0]).__name__}; "
-                f"write {cls.__name__}(...).setup(model)"
+                f"write {cls.__name__}(...).setup(model){hint}"
             )
         if args or kwargs:
             require_call(cls, args, kwargs, OPTIMIZER_KEYWORDS, is_tried=True)
@@ -103,7 +108,8 @@ class Optimizer(Stateful):
             return no_attribute(self, name, OPTIMIZER)
 
     def __repr__(self) -> str:
-        return representation(self)
+        groups = f" with {', '.join(map(repr, self.groups))}" if self.groups else ""
+        return representation(self) + groups
 
     def setup(self, target: object) -> Self:
         """Optimize the parameters of ``target``; return self.
@@ -127,6 +133,32 @@ class Optimizer(Stateful):
                     "Parameter(array) makes one of an array"
                 )
         self.target = target
+        return self
+
+    def add_group(self, params: object, **settings: float) -> Self:
+        """Override settings for some of the parameters; return self.
+
+        The usual recipe for transformers decays the matrices, but not the biases and norms::
+
+            optimizer = AdamW(lr=3e-4, weight_decay=0.1).setup(model)
+            optimizer.add_group(lambda p: p.ndim < 2, weight_decay=0.0)
+
+        Schedules, and assignments to ``optimizer.lr``, scale the learning rates of all groups by
+        the same factor. State dictionaries, checkpoints and copies contain the groups.
+
+        Args:
+            params: a function that takes a Parameter and returns whether it belongs to the group;
+                or a layer, a Parameter, or an iterable of them. The function is called once, here.
+            **settings: settings of the optimizer, such as ``lr`` and ``weight_decay``.
+
+        Raises:
+            ArgumentError: no parameter of the model matches, a parameter is in another group or not
+                in the model, or has no data yet; or a setting is unknown or out of its range.
+            ArgumentTypeError: ``params`` is of an unsupported type.
+            GraphError: ``setup`` was not called.
+        """
+        group = new_group(self, selected(self, params), settings)
+        self.groups = (*self.groups, group)
         return self
 
     def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
@@ -166,13 +198,12 @@ class Optimizer(Stateful):
                 hook(params)
             params = self._with_gradients(params)  # a hook may have cleared gradients
         with updating():
-            if type(self).update_one is not Optimizer.update_one:  # a subclass overrides it
-                for param in params:
-                    own_data(param)
-                    self.update_one(param)
-            else:
-                for group in grouped(params):
-                    self._update_group(group)
+            for group in self.groups:
+                members = {id(param) for param in group.params}
+                with group.applied_to(self):
+                    self._update_params([param for param in params if id(param) in members])
+                params = [param for param in params if id(param) not in members]
+            self._update_params(params)
 
     def step(self) -> None:
         """Apply one update: this is PyTorch's name for `update`."""
@@ -185,8 +216,8 @@ class Optimizer(Stateful):
         ``update_one`` may write to the array.
         """
         with updating():
-            for group in grouped(with_gradients([param])):
-                self._update_group(group)
+            for batch in batches_of(with_gradients([param])):
+                self._update_batch(batch)
 
     def delta(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """Return the array to add to a parameter; this is the update rule.
@@ -199,7 +230,31 @@ class Optimizer(Stateful):
         """
         raise NotImplementedError(f"{type(self).__name__} must define delta")
 
-    def _update_group(self, params: list[Parameter]) -> None:
+    def _saved_groups(self) -> dict[str, Any]:
+        keys = {id(param): key for key, param in self._named().items()}
+        saved = [group.state(keys) for group in self.groups]
+        return {"groups": saved} if saved else {}
+
+    def _loaded_groups(self, state: dict[str, Any], named: dict[str, Parameter]) -> dict[str, Any]:
+        groups = [
+            new_group(
+                self, [named[key] for key in saved["params"]], saved["settings"], saved["base"]
+            )
+            for saved in state.get("groups", ())
+        ]
+        return {"groups": tuple(groups)} if groups else {}  # files of older versions have none
+
+    def _update_params(self, params: list[Parameter]) -> None:
+        """Update parameters with the present settings."""
+        if type(self).update_one is not Optimizer.update_one:  # a subclass overrides it
+            for param in params:
+                own_data(param)
+                self.update_one(param)
+        else:
+            for batch in batches_of(params):
+                self._update_batch(batch)
+
+    def _update_batch(self, params: list[Parameter]) -> None:
         """Update parameters of one dtype on one device."""
         require_floating(type(self).__name__, params[0])
         for param in params:
@@ -266,10 +321,10 @@ def require_floating(owner: str, param: Parameter) -> None:
         )
 
 
-def grouped(params: list[Parameter]) -> list[list[Parameter]]:
-    """Group parameters by array type, dtype and device."""
-    groups: dict[Any, list[Parameter]] = {}
+def batches_of(params: list[Parameter]) -> list[list[Parameter]]:
+    """Split parameters into lists of one array type, dtype and device."""
+    batches: dict[Any, list[Parameter]] = {}
     for param in params:
         device = backend_of(param.data).device(param.data)
-        groups.setdefault((type(param.data), param.dtype, str(device)), []).append(param)
-    return list(groups.values())
+        batches.setdefault((type(param.data), param.dtype, str(device)), []).append(param)
+    return list(batches.values())

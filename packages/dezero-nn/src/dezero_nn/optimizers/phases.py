@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from dezero_core.errors import ArgumentError
 
-from .optimizer import Optimizer
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
 
 
 class Phase:

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from dezero_core.arguments import as_number
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ArgumentTypeError
 
 
 class Setting:
@@ -58,6 +58,26 @@ LARGEST = 1e300
 def setting(positive: bool = False, below: float = math.inf) -> Any:
     """Return a `Setting`, for a class attribute that is annotated as a float."""
     return Setting(positive, below)
+
+
+class Switch:
+    """A setting of an optimizer that is True or False."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, optimizer: object, value: object) -> None:
+        if not isinstance(value, bool):
+            raise ArgumentTypeError(
+                f"{type(optimizer).__name__}: {self.name} is {value!r} ({type(value).__name__}); "
+                "expected True or False"
+            )
+        vars(optimizer)[self.name] = value
+
+
+def switch() -> Any:
+    """Return a `Switch`, for a class attribute that is annotated as a bool."""
+    return Switch()
 
 
 def numbers_of(x: object) -> dict[str, Any]:

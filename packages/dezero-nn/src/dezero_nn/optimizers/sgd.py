@@ -1,4 +1,4 @@
-"""Define stochastic gradient descent, without and with momentum."""
+"""Define stochastic gradient descent with and without momentum."""
 
 from __future__ import annotations
 
@@ -7,51 +7,78 @@ from typing import Any
 from dezero_core.extend import Array
 
 from .optimizer import Optimizer
-from .settings import setting
+from .settings import setting, switch
 
 
 class SGD(Optimizer):
     """Subtract the gradient times the learning rate: p -= lr * g (book step 46).
 
+    The other settings are those of PyTorch's SGD. Weight decay replaces g by g + weight_decay * p.
+    Momentum then replaces g by a velocity v = momentum * v + g, or by g + momentum * v if nesterov
+    is True (Sutskever et al., "On the importance of initialization and momentum", 2013).
+
     Args:
         lr: learning rate, above 0 (default 0.01).
+        momentum: the factor of the previous velocity; at least 0 (default 0).
+        weight_decay: the factor of p that is added to the gradient; at least 0 (default 0).
+        nesterov: whether to look ahead along the velocity (default False).
 
     Raises:
-        ArgumentError: ``lr`` is not a finite number above 0.
+        ArgumentError: a number is out of its range.
+        ArgumentTypeError: ``nesterov`` is not a bool.
     """
 
     elementwise = True
     lr: float = setting(positive=True)
+    momentum: float = setting()
+    weight_decay: float = setting()
+    nesterov: bool = switch()
 
-    def __init__(self, lr: float = 0.01) -> None:
+    def __init__(
+        self,
+        lr: float = 0.01,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
         super().__init__()
-        self.lr = lr
+        self.lr, self.momentum = lr, momentum
+        self.weight_decay, self.nesterov = weight_decay, nesterov
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        if self.weight_decay:
+            g = g + p * self.weight_decay
+        if self.momentum:
+            v = state["v"] = state.get("v", 0.0) * self.momentum + g
+            g = g + v * self.momentum if self.nesterov else v
         return g * -self.lr
 
 
 class MomentumSGD(Optimizer):
     """Add a velocity that accumulates gradients: v = momentum * v - lr * g;  p += v.
 
-    Book step 46.
+    Book step 46. With nesterov, p += momentum * v - lr * g (Sutskever et al., 2013). If ``lr``
+    changes, the velocity keeps the old rates; in `SGD`, the new rate applies to the whole velocity.
 
     Args:
         lr: learning rate, above 0 (default 0.01).
         momentum: the factor of the previous velocity; at least 0 (default 0.9).
+        nesterov: whether to look ahead along the velocity (default False).
 
     Raises:
         ArgumentError: a number is out of its range.
+        ArgumentTypeError: ``nesterov`` is not a bool.
     """
 
     elementwise = True
     lr: float = setting(positive=True)
     momentum: float = setting()
+    nesterov: bool = switch()
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+    def __init__(self, lr: float = 0.01, momentum: float = 0.9, nesterov: bool = False) -> None:
         super().__init__()
-        self.lr, self.momentum = lr, momentum
+        self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         v = state["v"] = state.get("v", 0.0) * self.momentum - g * self.lr
-        return v
+        return v * self.momentum - g * self.lr if self.nesterov else v

@@ -40,7 +40,7 @@ class Stateful:
                 own = {name: values[id(p)] for name, values in by_id.items() if id(p) in values}
                 if own or p in self._state:
                     state[key] = copied({**self._state.get(p, {}), **own})
-            return {"settings": numbers_of(self), "parameters": state}
+            return {"settings": numbers_of(self), "parameters": state, **self._saved_groups()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load a state that ``state_dict`` of an optimizer of the same class returned.
@@ -78,12 +78,14 @@ class Stateful:
             before = numbers_of(self)
             try:
                 self._set(state["settings"])
+                groups = self._loaded_groups(state, named)
             finally:
                 self._set(before)
 
         def commit() -> None:
             with updating():
                 self._set(state["settings"])
+                vars(self).update(groups)
                 self._state.clear()
                 by_id = {
                     name: value for name, value in vars(self).items() if isinstance(value, dict)
@@ -101,7 +103,8 @@ class Stateful:
     def _require_fit(self, state: dict[str, Any], named: dict[str, Parameter]) -> None:
         """Check that a state matches this optimizer's settings and its model's keys and shapes."""
         unknown = [name for name in state["settings"] if name not in vars(self)]
-        unknown += [key for key in state["parameters"] if key not in named]
+        members = [key for group in state.get("groups", ()) for key in group["params"]]
+        unknown += [key for key in (*state["parameters"], *members) if key not in named]
         if unknown:
             raise KeyMismatch(
                 f"the state is not of this {type(self).__name__} and its model: unexpected "
@@ -115,6 +118,14 @@ class Stateful:
                         f"the state of {type(self).__name__} does not fit the model, nothing was "
                         f"loaded: {key!r}: model {named[key].shape}, {name!r} is {shape}"
                     )
+
+    def _saved_groups(self) -> dict[str, Any]:
+        """Return the part of the state that describes groups; `Optimizer` overrides this method."""
+        return {}
+
+    def _loaded_groups(self, state: dict[str, Any], named: dict[str, Parameter]) -> dict[str, Any]:
+        """Return the attributes to set for the groups in ``state``; see `_saved_groups`."""
+        return {}
 
     def _set(self, settings: dict[str, Any]) -> None:
         """Assign the settings to attributes; each assignment checks the value."""

@@ -55,7 +55,9 @@ LOSSES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 
 OPTIMIZERS: dict[str, Callable[[], O.Optimizer]] = {
     "SGD": lambda: O.SGD(0.1),
+    "SGD with momentum": lambda: O.SGD(0.1, momentum=0.9, weight_decay=0.1, nesterov=True),
     "MomentumSGD": lambda: O.MomentumSGD(0.1),
+    "MomentumSGD with nesterov": lambda: O.MomentumSGD(0.1, nesterov=True),
     "AdaGrad": lambda: O.AdaGrad(0.1),
     "RMSprop": lambda: O.RMSprop(0.1),
     "AdaDelta": O.AdaDelta,
