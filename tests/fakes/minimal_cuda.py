@@ -19,7 +19,7 @@ class MinimalBackend(ArrayBackend):
         return x.get()
 
     def scalar_like(self, x: Any, y: Any) -> Any:
-        return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x))
+        return self.xp.full((), x, dtype=self.xp.result_type(y.dtype, x))
 
     def arange(self, n: int, y: Any) -> Any:
         return self.xp.arange(n)
