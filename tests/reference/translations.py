@@ -157,6 +157,18 @@ def flip(x: Any, dims: Any) -> Any:
     return C.get_item(x, tuple(slice(None, None, step) for step in steps))
 
 
+def pad(x: Any, widths: Any, mode: Any = "constant", value: Any = None) -> Any:
+    """Pad by PyTorch's widths: one sequence, the last axis first; negative widths remove."""
+    value = mode if not isinstance(mode, str) else value or 0
+    value = value if x.dtype.kind == "f" else int(value)
+    pairs = [(a, b) for a, b in zip(widths[::2], widths[1::2], strict=True)][::-1]
+    pairs = [(0, 0)] * (x.ndim - len(pairs)) + pairs
+    x = x[
+        tuple([slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True)])
+    ]
+    return C.pad(x, [(max(a, 0), max(b, 0)) for a, b in pairs], value)
+
+
 def hstack(xs: Any) -> Any:
     one = [C.reshape(x, (1,)) if x.ndim == 0 else x for x in xs]
     return C.concat(one, 0 if one[0].ndim == 1 else 1)

@@ -18,22 +18,21 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .arguments import as_integer, normalize_axes
 from .backends.host import HOST
-from .backends.interface import Array
 from .backends.registry import backend_of
 from .backends.transfer import move_beside
 from .errors import ArgumentError, BackendMismatch, UnsupportedType
 from .functions.arithmetic import mul, pos
 from .functions.broadcast import broadcast_to
 from .functions.casting import astype
+from .functions.gathering import take
 from .functions.indexing import get_item
 from .functions.joining import concat, stack, unstack
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
 from .functions.selection import clip, where
-from .functions.shape import expand_dims, matrix_transpose, reshape, squeeze, transpose
-from .variable import Index, Operand, Variable
+from .functions.shape import expand_dims, matrix_transpose, moveaxis, reshape, squeeze, transpose
+from .variable import Operand, Variable
 
 NO_VALUE: Any = np._NoValue
 """NumPy's marker for an omitted argument."""
@@ -107,17 +106,10 @@ def _broadcast_arrays(*args: Operand) -> tuple[Any, ...]:
     return tuple([np.broadcast_to(x, shape) for x in args])  # type: ignore[arg-type]
 
 
-def _permuting(function: Callable[..., Any]) -> Callable[..., Variable]:
-    """Return ``np.swapaxes`` or ``np.moveaxis`` for Variables.
-
-    NumPy permutes an array of shape (1, 2, 3, ...). The shape of the result is the permutation.
-    """
-
-    def call(a: Variable, *axes: Any) -> Variable:
-        permuted = function(np.broadcast_to(0, range(1, a.ndim + 1)), *axes)
-        return transpose(a, [length - 1 for length in permuted.shape])
-
-    return call
+def _swapaxes(a: Variable, axis1: int, axis2: int) -> Variable:
+    axes = np.arange(a.ndim)
+    axes[[axis1, axis2]] = axes[[axis2, axis1]]
+    return transpose(a, axes.tolist())
 
 
 def _dot(a: Operand, b: Operand) -> Variable:
@@ -152,13 +144,6 @@ def _clip(
     return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
-def _take(a: Array | Variable, indices: Index, axis: int | None = None) -> Variable:
-    if axis is None:
-        return get_item(reshape(a, (-1,)), indices)
-    (axis,) = normalize_axes("np.take", as_integer("np.take", "axis", axis), a.ndim)
-    return get_item(a, (*[slice(None)] * axis, indices))
-
-
 DIFFERENTIABLE = {
     "amax": Row(max, "a / axis -out keepdims -initial -where"),
     "amin": Row(min, "a / axis -out keepdims -initial -where"),
@@ -184,15 +169,15 @@ DIFFERENTIABLE = {
     "max": Row(max, "a / axis -out keepdims -initial -where"),
     "mean": Row(mean, "a / axis -dtype -out keepdims -where"),
     "min": Row(min, "a / axis -out keepdims -initial -where"),
-    "moveaxis": Row(_permuting(np.moveaxis), "a source destination /"),
+    "moveaxis": Row(moveaxis, "a source destination /"),
     "outer": Row(_outer, "a b / -out"),
     "ravel": Row(lambda a: reshape(a, -1), "a / -order"),
     "reshape": Row(reshape, "a shape / -order -copy"),
     "squeeze": Row(squeeze, "a / axis"),
     "stack": Row(stack, "arrays / axis -out -dtype -casting"),
     "sum": Row(sum, "a / axis -dtype -out keepdims -initial -where"),
-    "swapaxes": Row(_permuting(np.swapaxes), "a axis1 axis2 /"),
-    "take": Row(_take, "a indices / axis -out -mode"),
+    "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
+    "take": Row(take, "a indices / axis -out -mode"),
     "transpose": Row(transpose, "a / axes"),
     "unstack": Row(unstack, "x / axis"),
     "vdot": Row(_vdot, "a b /"),

@@ -33,15 +33,17 @@ BOOK = (
 
 __all__ = [
     "abs", "accuracy", "add", "argmax", "astype", "average", "average_pooling", "batch_norm",
-    "batch_nrom", "binary_cross_entropy", "broadcast_to", "clip", "col2im", "concat", "conv2d",
-    "conv2d_simple", "cos", "deconv2d", "div", "dropout", "embed_id", "exp", "expand_dims",
-    "flatten", "gelu", "get_item", "im2col", "layer_norm", "leaky_relu", "linear",
-    "linear_simple", "log", "log_softmax", "logsumexp", "lstm", "matmul", "matrix_transpose",
-    "max", "maximum", "mean", "mean_squared_error", "mean_squared_error_simple", "min",
-    "minimum", "mul", "neg", "pooling", "pooling_simple", "pos", "pow", "relu", "reshape",
-    "sigmoid", "sigmoid_cross_entropy", "sigmoid_simple", "silu", "sin", "softmax",
-    "softmax_cross_entropy", "softmax_cross_entropy_simple", "softmax_simple", "sqrt", "squeeze",
-    "stack", "sub", "sum", "sum_to", "tan", "tanh", "transpose", "unstack", "where",
+    "batch_nrom", "binary_cross_entropy", "broadcast_to", "chunk", "clip", "col2im", "concat",
+    "conv2d", "conv2d_simple", "cos", "deconv2d", "div", "dropout", "embed_id", "exp",
+    "expand_dims", "flatten", "flip", "gelu", "get_item", "im2col", "layer_norm", "leaky_relu",
+    "linear", "linear_simple", "log", "log_softmax", "logsumexp", "lstm", "masked_fill", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "mean_squared_error",
+    "mean_squared_error_simple", "min", "minimum", "moveaxis", "mul", "neg", "pad", "permute_dims",
+    "pooling", "pooling_simple", "pos", "pow", "relu", "repeat", "reshape", "sigmoid",
+    "sigmoid_cross_entropy", "sigmoid_simple", "silu", "sin", "softmax", "softmax_cross_entropy",
+    "softmax_cross_entropy_simple", "softmax_simple", "split", "sqrt", "squeeze", "stack", "sub",
+    "sum", "sum_to", "take", "take_along_axis", "tan", "tanh", "transpose", "tril", "triu",
+    "unstack", "where",
 ]  # fmt: skip
 """The names of all functions of dezero_core and dezero_nn; a test checks that none is missing."""
 

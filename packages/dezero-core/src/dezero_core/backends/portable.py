@@ -26,10 +26,13 @@ def get_item(xp: ModuleType, x: Array, index: Any) -> Array:
             part = xp.astype(part, xp.int64)  # joined indices may not fit into the dtype of `part`
             joined = joined * length + xp.where(part < 0, part + length, part)
         x, index = xp.reshape(x, (-1, *shape[len(index) :])), joined
-    if isinstance(index, tuple) or not xp.isdtype(index.dtype, "integral"):
+    *before, last = index if isinstance(index, tuple) else (index,)
+    is_along_one_axis = all(isinstance(part, slice) and part == slice(None) for part in before)
+    if not (is_along_one_axis and is_array(last) and xp.isdtype(last.dtype, "integral")):
         return x[index]
-    rows = xp.take(x, xp.reshape(index, (-1,)), axis=0)
-    return xp.reshape(rows, (*index.shape, *x.shape[1:]))
+    axis = len(before)
+    rows = xp.take(x, xp.reshape(last, (-1,)), axis=axis)
+    return xp.reshape(rows, (*x.shape[:axis], *last.shape, *x.shape[axis + 1 :]))
 
 
 def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array:

@@ -4,12 +4,23 @@ from .arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .broadcast import broadcast_to, sum_to
 from .casting import astype
 from .exponential import exp, log, sqrt
+from .gathering import take, take_along_axis
 from .indexing import get_item
-from .joining import concat, stack, unstack
+from .joining import chunk, concat, split, stack, unstack
 from .linalg import matmul
+from .rearranging import flip, pad, repeat, tril, triu
 from .reduction import argmax, average, logsumexp, max, mean, min, sum
-from .selection import clip, maximum, minimum, where
-from .shape import expand_dims, flatten, matrix_transpose, reshape, squeeze, transpose
+from .selection import clip, masked_fill, maximum, minimum, where
+from .shape import (
+    expand_dims,
+    flatten,
+    matrix_transpose,
+    moveaxis,
+    permute_dims,
+    reshape,
+    squeeze,
+    transpose,
+)
 from .trigonometric import cos, sin, tan, tanh
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "astype",
     "average",
     "broadcast_to",
+    "chunk",
     "clip",
     "concat",
     "cos",
@@ -26,9 +38,11 @@ __all__ = [
     "exp",
     "expand_dims",
     "flatten",
+    "flip",
     "get_item",
     "log",
     "logsumexp",
+    "masked_fill",
     "matmul",
     "matrix_transpose",
     "max",
@@ -36,21 +50,30 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "moveaxis",
     "mul",
     "neg",
+    "pad",
+    "permute_dims",
     "pos",
     "pow",
+    "repeat",
     "reshape",
     "sin",
+    "split",
     "sqrt",
     "squeeze",
     "stack",
     "sub",
     "sum",
     "sum_to",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "transpose",
+    "tril",
+    "triu",
     "unstack",
     "where",
 ]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from ..arguments import as_integer
+from ..arguments import as_integer, as_integers, is_sequence
 from ..backends.interface import Array
+from ..backends.registry import backend_of
 from ..diagnosis import positions_of, require_axes, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Variable, as_array, get_array_module, unwrap
-from .indexing import get_item
-from .shape import reshape
+from .shape import reshape, with_axis
 
 
 class Concat(Function):
@@ -28,14 +28,8 @@ class Concat(Function):
         return xp.concat(xs, axis=self.axis)
 
     def backward(self, gy: Array | Variable) -> Any:
-        lengths = [x.shape[self.axis] for x in self.inputs]
-        axis = self.axis % gy.ndim
-        return tuple(
-            get_item(gy, (slice(None),) * axis + (slice(stop - length, stop),)) if need else None
-            for length, stop, need in zip(
-                lengths, accumulate(lengths), self.needs_grad, strict=True
-            )
-        )
+        gxs = split(gy, [x.shape[self.axis] for x in self.inputs], self.axis)
+        return tuple([gx if need else None for gx, need in zip(gxs, self.needs_grad, strict=True)])
 
     def diagnose(self, *arrays: Array) -> None:
         shapes = [list(shape_of(x)) for x in arrays]
@@ -157,3 +151,84 @@ def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
         ShapeError: ``axis`` is out of range.
     """
     return Unstack(as_integer("unstack", "axis", axis))(x)
+
+
+class Split(Function):
+    """Split x into parts along an axis;  gx = the gys joined, with zeros for unused parts."""
+
+    materialize_grads = False
+
+    def __init__(self, sizes: tuple[int, ...], axis: int) -> None:
+        self.sizes, self.axis = sizes, axis
+
+    def forward(self, x: Array) -> tuple[Array, ...]:
+        before = (slice(None),) * self.axis
+        ends = zip(self.sizes, accumulate(self.sizes), strict=True)
+        return tuple([x[(*before, slice(end - size, end), ...)] for size, end in ends])
+
+    def backward(self, *gys: Array | Variable) -> Any:
+        known = next(unwrap(gy) for gy in gys if gy is not None)
+        before, after = known.shape[: self.axis], known.shape[self.axis + 1 :]
+        parts = [
+            backend_of(known).zeros((*before, size, *after), known) if gy is None else gy
+            for size, gy in zip(self.sizes, gys, strict=True)
+        ]
+        return Concat(self.axis)(*parts)
+
+
+@hinted
+def split(x: Operand, size_or_sizes: int | Sequence[int], axis: int = 0) -> tuple[Variable, ...]:
+    """Return the parts of ``x`` along an axis, like ``torch.split``; the inverse of `concat`.
+
+    One op returns all parts, so the gradient of ``x`` is one `concat`. ``numpy.split`` differs: its
+    integer is the number of parts, which `chunk` takes.
+
+    Args:
+        x: an array with at least one axis.
+        size_or_sizes: the length of every part, where the last part may be shorter; or a list of
+            the lengths of all parts.
+        axis: the axis to split (default 0); negative values count from the end.
+
+    Returns:
+        Variables that share the memory of ``x`` if the array library has views.
+
+    Raises:
+        ShapeError: the sizes do not add up to the length of ``axis``, or ``axis`` is out of range.
+        ArgumentTypeError: a size or ``axis`` is not an integer.
+        ArgumentError: the length of every part is below 1.
+    """
+    array, axis = with_axis("split", x, axis)
+    length = array.shape[axis]
+    if is_sequence(size_or_sizes):
+        sizes = as_integers("split", "sizes", size_or_sizes)
+    else:
+        size = as_integer("split", "size", size_or_sizes, minimum=1 if length else 0)
+        sizes = tuple([min(size, length - i) for i in range(0, length, size or 1)]) or (0,)
+    if not sizes or sum(sizes) != length or min(sizes) < 0:
+        raise ShapeError(
+            f"split: sizes {sizes} along axis {axis} of shape {tuple(array.shape)}: expected sizes "
+            f"of at least 0 that add up to {length}"
+        )
+    return Split(sizes, axis)(array)
+
+
+@hinted
+def chunk(x: Operand, n: int, axis: int = 0) -> tuple[Variable, ...]:
+    """Return ``x`` split along ``axis`` into at most ``n`` parts, like ``torch.chunk``.
+
+    All parts have the length ``ceil(length / n)``, except the last part, which may be shorter. If
+    fewer than ``n`` such parts cover the axis, fewer parts are returned.
+
+    Args:
+        x: an array with at least one axis.
+        n: the number of parts, at least 1.
+        axis: the axis to split (default 0); negative values count from the end.
+
+    Raises:
+        ShapeError: ``axis`` is out of range.
+        ArgumentTypeError: ``n`` or ``axis`` is not an integer.
+        ArgumentError: ``n`` is below 1.
+    """
+    (array, axis), n = with_axis("chunk", x, axis), as_integer("chunk", "n", n, minimum=1)
+    length = array.shape[axis]
+    return split(array, -(-length // n) if length else [0] * n, axis)

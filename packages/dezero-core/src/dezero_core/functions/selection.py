@@ -6,7 +6,10 @@ import math
 from typing import Any
 
 from ..backends.interface import Array
+from ..backends.precision import dtype_name
 from ..backends.registry import backend_of
+from ..diagnosis import broadcast_shape, shape_of
+from ..errors import ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Scalar, Variable, get_array_module, unwrap
@@ -40,6 +43,34 @@ def where(condition: Operand, x0: Operand, x1: Operand) -> Variable:
         x0, x1: arrays or Variables; one of them may be a Python scalar.
     """
     return Where()(unwrap(condition), x0, x1)
+
+
+def masked_fill(x: Operand, mask: Operand, value: Operand) -> Variable:
+    """Return ``x`` with the elements where ``mask`` is true replaced by ``value``.
+
+    Args:
+        x: any shape.
+        mask: an array of bools; its shape and that of ``x`` broadcast.
+        value: a number, or an array or Variable of shape (), which gets the sum of the gradients
+            of the replaced elements.
+
+    Raises:
+        UnsupportedType: the elements of ``mask`` are not bools.
+        ShapeError: the shapes do not broadcast, or ``value`` has axes.
+    """
+    mask = unwrap(mask)
+    if dtype_name(getattr(mask, "dtype", type(mask))) != "bool":
+        found = getattr(mask, "dtype", type(mask).__name__)
+        raise UnsupportedType(
+            f"masked_fill: mask of {found}: expected an array of bools; mask != 0 converts numbers"
+        )
+    if shape_of(value) or broadcast_shape(shape_of(x), shape_of(mask)) is None:
+        raise ShapeError(
+            f"masked_fill: x of shape {shape_of(x)}, mask of shape {shape_of(mask)}, value of "
+            f"shape {shape_of(value)}: the first two must broadcast, and value must be a number; "
+            "where(mask, values, x) takes an array of values"
+        )
+    return where(mask, value, x)
 
 
 class Maximum(Function):

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..arguments import Axis, as_axes, as_integers, as_shape, normalize_axes
+from ..arguments import Axis, as_axes, as_integer, as_integers, as_shape, normalize_axes
 from ..backends.interface import Array
 from ..diagnosis import positions_of, shape_of
-from ..errors import ArgumentTypeError, ShapeError
+from ..errors import ArgumentTypeError, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
-from ..variable import Operand, Variable, get_array_module
+from ..variable import Operand, Variable, as_variable, get_array_module
 
 
 class Reshape(Function):
@@ -109,6 +109,46 @@ def matrix_transpose(x: Array | Variable) -> Variable:
     return transpose(x, (*axes[:-2], axes[-1], axes[-2]))
 
 
+@hinted
+def permute_dims(x: Operand, axes: Sequence[int]) -> Variable:
+    """Return ``x`` with its axes permuted, as `transpose` does if ``axes`` is not None.
+
+    Raises:
+        ShapeError: ``axes`` is not a permutation of the axes of ``x``.
+        ArgumentTypeError: an axis is not an integer.
+    """
+    return Transpose(as_integers("permute_dims", "axes", axes))(x)
+
+
+@hinted
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Variable:
+    """Return ``x`` with some axes moved to other positions; the other axes keep their order.
+
+    Args:
+        x: any shape.
+        source: the axes to move, an integer or a sequence of integers.
+        destination: the new position of each of these axes.
+
+    Raises:
+        ShapeError: an axis is out of range or repeated, or the numbers of axes differ.
+        ArgumentTypeError: an axis is not an integer.
+    """
+    ndim = require_array("moveaxis", x).ndim
+    old, new = (
+        normalize_axes("moveaxis", as_integers("moveaxis", name, axes), ndim)
+        for name, axes in (("source", source), ("destination", destination))
+    )
+    if len(old) != len(new):
+        raise ShapeError(
+            f"moveaxis: source {source} and destination {destination}: expected equal numbers of "
+            "axes"
+        )
+    order = [axis for axis in range(ndim) if axis not in old]
+    for position, axis in sorted(zip(new, old, strict=True)):
+        order.insert(position, axis)
+    return transpose(x, order)
+
+
 class ExpandDims(Function):
     """Insert an axis of length 1;  gx = gy in the shape of x."""
 
@@ -202,3 +242,28 @@ def flatten(x: Operand) -> Variable:
     if not shape:
         raise ShapeError("flatten: x has no axes; expected (N, ...)")
     return reshape(x, (shape[0], math.prod(shape[1:])))
+
+
+def require_array(op: str, x: Any) -> Any:
+    """Return a Variable or an array unchanged, and a Python number as a Variable.
+
+    Raises:
+        UnsupportedType: ``x`` is something else, such as a list; the message starts with ``op``.
+    """
+    try:
+        return x if hasattr(x, "shape") else as_variable(x)
+    except UnsupportedType as error:
+        raise UnsupportedType(f"{op}: {error}") from None
+
+
+def with_axis(op: str, x: Operand, axis: object) -> tuple[Any, int]:
+    """Return ``x`` as `require_array` does, and ``axis`` as an integer in [0, x.ndim).
+
+    Raises:
+        UnsupportedType: ``x`` is not an array.
+        ShapeError: ``axis`` is out of range.
+        ArgumentTypeError: ``axis`` is not an integer.
+    """
+    array = require_array(op, x)
+    (axis,) = normalize_axes(op, as_integer(op, "axis", axis), array.ndim)
+    return array, axis

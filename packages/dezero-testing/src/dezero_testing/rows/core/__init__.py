@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...op_case import OpCase
-from . import basic
+from . import arrays, basic
 
-MODULES = (basic,)
+MODULES = (arrays, basic)
 """The modules with rows; each defines `cases`."""
 
 

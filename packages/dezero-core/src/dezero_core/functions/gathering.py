@@ -1,0 +1,102 @@
+"""Select elements along one axis, and add values at selected positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends.interface import Array
+from ..backends.registry import backend_of
+from ..diagnosis import broadcast_shape, shape_of
+from ..errors import OutOfRange, ShapeError, UnsupportedType
+from ..function import Function
+from ..hints import hinted
+from ..variable import Index, Operand, Variable, unwrap
+from .indexing import PutItem, get_item
+from .shape import reshape, with_axis
+
+
+@hinted
+def take(x: Operand, indices: Index, axis: int | None = None) -> Variable:
+    """Return the elements of ``x`` at ``indices`` along one axis.
+
+    Args:
+        x: any shape.
+        indices: integers, an array or a list of any shape; negative values count from the end.
+        axis: an integer; None (default) flattens ``x`` first.
+
+    Returns:
+        the shape of ``x`` with ``axis`` replaced by the axes of ``indices``.
+
+    Raises:
+        ShapeError: ``axis`` is out of range.
+        OutOfRange: an index is out of range, or is not an integer.
+        ArgumentTypeError: ``axis`` is not an integer.
+    """
+    if axis is None:
+        return get_item(reshape(x, (-1,)), indices)
+    array, axis = with_axis("take", x, axis)
+    return get_item(array, (*[slice(None)] * axis, indices))
+
+
+class TakeAlongAxis(Function):
+    """y[i, j, k] = x[i, indices[i, j, k], k];  gy is scatter-added to these positions of gx."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x: Array, indices: Array) -> Array:
+        backend, last = backend_of(x), x.ndim - 1
+        index = [
+            backend.xp.reshape(backend.arange(n, x), (-1, *(1,) * (last - axis)))
+            for axis, n in enumerate(x.shape)
+        ]
+        index[self.axis] = indices
+        self.index = tuple(index)
+        return backend.get_item(x, self.index)
+
+    def backward(self, gy: Array | Variable) -> Any:
+        x, _ = self.inputs
+        return PutItem(self.index, x.shape)(gy), None
+
+    def diagnose(self, *arrays: Array) -> None:
+        x, indices = map(shape_of, arrays)
+        what = f"TakeAlongAxis: x of shape {x}, indices of shape {indices}, axis {self.axis}"
+        others = [[*shape[: self.axis], *shape[self.axis + 1 :]] for shape in (x, indices)]
+        if len(x) != len(indices) or broadcast_shape(*others) is None:
+            raise ShapeError(
+                f"{what}: the numbers of axes must be equal, and the other axes must broadcast"
+            )
+        n = x[self.axis]
+        raise OutOfRange(f"{what}: an index is out of range; expected indices in [{-n}, {n})")
+
+
+@hinted
+def take_along_axis(x: Operand, indices: Operand, axis: int = -1) -> Variable:
+    """Return the elements of ``x`` at ``indices`` along an axis, one index for each element.
+
+    For a matrix and axis 1, ``y[i, j] = x[i, indices[i, j]]``. Thus the results of ``argsort`` and
+    ``argmax(keepdims=True)`` select elements. An element that is selected multiple times gets the
+    sum of the gradients.
+
+    Args:
+        x: an array with at least one axis.
+        indices: integers, with as many axes as ``x``; axes other than ``axis`` broadcast. Negative
+            values count from the end. No gradient flows to the indices.
+        axis: the axis to select along; the last (default).
+
+    Raises:
+        ShapeError: the shapes do not match, or ``axis`` is out of range.
+        OutOfRange: an index is out of range.
+        UnsupportedType: ``indices`` is not an array of integers.
+    """
+    array, axis = with_axis("take_along_axis", x, axis)
+    indices = unwrap(indices)
+    if not is_integral(indices):
+        found = getattr(indices, "dtype", type(indices).__name__)
+        raise UnsupportedType(f"take_along_axis: indices of {found}: expected an integer array")
+    return TakeAlongAxis(axis)(array, indices)
+
+
+def is_integral(x: Any) -> bool:
+    """Return whether ``x`` is an array of integers."""
+    return hasattr(x, "dtype") and bool(backend_of(x).xp.isdtype(x.dtype, "integral"))

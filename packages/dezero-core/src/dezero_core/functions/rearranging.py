@@ -1,0 +1,193 @@
+"""Rearrange, repeat, pad and mask the elements of an array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..arguments import (
+    Axis,
+    as_axes,
+    as_integer,
+    as_integers,
+    as_number,
+    is_sequence,
+)
+from ..backends.interface import Array
+from ..backends.precision import is_floating
+from ..backends.registry import backend_of
+from ..diagnosis import require_axes
+from ..errors import ArgumentError, ShapeError
+from ..function import Function
+from ..hints import hinted
+from ..variable import Operand, Variable, get_array_module, unwrap
+from .broadcast import broadcast_to
+from .gathering import take
+from .indexing import get_item
+from .shape import expand_dims, require_array, reshape, with_axis
+
+
+class Flip(Function):
+    """Reverse the order of the elements along axes;  gx = gy reversed along the same axes."""
+
+    def __init__(self, axis: Axis) -> None:
+        self.axis = axis
+
+    def forward(self, x: Array) -> Array:
+        return get_array_module(x).flip(x, axis=self.axis)
+
+    def backward(self, gy: Array | Variable) -> Any:
+        return flip(gy, self.axis)
+
+    def diagnose(self, *arrays: Array) -> None:
+        require_axes(self, self.axis, arrays[0].shape, elements=False)
+
+
+@hinted
+def flip(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
+    """Return ``x`` with the order of its elements reversed along ``axis``.
+
+    Args:
+        x: any shape.
+        axis: an integer or a sequence of integers; None (default) reverses along all axes.
+
+    Raises:
+        ShapeError: an axis is out of range or repeated.
+        ArgumentTypeError: an axis is not an integer.
+    """
+    return Flip(as_axes("flip", axis))(x)
+
+
+@hinted
+def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) -> Variable:
+    """Return ``x`` with each element repeated along ``axis``, like ``torch.repeat_interleave``.
+
+    Args:
+        x: any shape.
+        repeats: how often to repeat each element: an integer, or one integer for each position
+            along ``axis``. (``torch.Tensor.repeat`` is `tile`.)
+        axis: an integer; None (default) flattens ``x`` first.
+
+    Raises:
+        ShapeError: ``axis`` is out of range, or the number of ``repeats`` is not its length.
+        ArgumentTypeError: an argument is not an integer.
+        ArgumentError: a number in ``repeats`` is negative.
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    array, axis = with_axis("repeat", x, axis)
+    counts, length = as_integers("repeat", "repeats", repeats), array.shape[axis]
+    if any([count < 0 for count in counts]):
+        raise ArgumentError(f"repeat: repeats {counts}: expected integers of at least 0")
+    if is_sequence(repeats) and len(counts) != 1:
+        if len(counts) != length:
+            raise ShapeError(
+                f"repeat: {len(counts)} repeats for axis {axis} of shape {tuple(array.shape)}: "
+                f"expected one integer, or {length}"
+            )
+        return take(array, [i for i, count in enumerate(counts) for _ in range(count)], axis)
+    before, after = array.shape[: axis + 1], array.shape[axis + 1 :]
+    copies = broadcast_to(expand_dims(array, axis + 1), (*before, *counts, *after))
+    return reshape(copies, (*before[:-1], length * counts[0], *after))
+
+
+class Pad(Function):
+    """Surround x with a constant;  gx = the slice of gy where x is."""
+
+    def __init__(self, widths: tuple[tuple[int, int], ...], value: float) -> None:
+        self.widths, self.value = widths, value
+
+    def forward(self, x: Array) -> Array:
+        return backend_of(x).pad(x, self.widths, self.value)
+
+    def backward(self, gy: Array | Variable) -> Any:
+        (x,) = self.inputs
+        lengths = zip(self.widths, x.shape, strict=True)
+        return get_item(gy, tuple([slice(before, before + n) for (before, _), n in lengths]))
+
+
+@hinted
+def pad(x: Operand, widths: Sequence[Sequence[int]], value: float = 0.0) -> Variable:
+    """Return ``x`` with elements ``value`` added before and after each axis.
+
+    Args:
+        x: any shape.
+        widths: a pair (before, after) for each axis of ``x``, first axis first. PyTorch's ``pad``
+            takes the numbers in one sequence, last axis first.
+        value: the number to add (default 0.0), converted to the dtype of ``x``.
+
+    Raises:
+        ShapeError: ``widths`` is not one pair of nonnegative integers for each axis.
+        ArgumentTypeError: a width is not an integer, or ``value`` is not a number.
+        ArgumentError: ``x`` has integers or bools and ``value`` is not an integer.
+    """
+    array, value = require_array("pad", x), as_number("pad", "value", value)
+    listed = widths if is_sequence(widths) else ()
+    pairs: Any = tuple([as_integers("pad", "widths", pair) for pair in listed])
+    if len(pairs) != array.ndim or any([len(pair) != 2 or min(pair) < 0 for pair in pairs]):
+        raise ShapeError(
+            f"pad: widths {widths} for shape {tuple(array.shape)}: expected a pair (before, after) "
+            f"of integers of at least 0 for each of the {array.ndim} axes, the first axis first"
+        )
+    if not is_floating(array.dtype, backend_of(unwrap(array))):
+        if not float(value).is_integer():
+            raise ArgumentError(f"pad: value {value} for {array.dtype}: expected an integer")
+        value = int(value)
+    return Pad(pairs, value)(array)
+
+
+class Tril(Function):
+    """Set the elements above a diagonal to 0;  gx = gy with the same elements set to 0."""
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+
+    def forward(self, x: Array) -> Array:
+        if x.ndim < 2:
+            name, shape = type(self).__name__, tuple(x.shape)
+            raise ShapeError(f"{name}: shape {shape}: expected at least two axes")
+        return self.triangle(get_array_module(x), x)
+
+    def triangle(self, xp: Any, x: Array) -> Array:
+        """Return the part of each matrix that is not set to 0."""
+        return xp.tril(x, k=self.k)
+
+    def backward(self, gy: Array | Variable) -> Any:
+        return type(self)(self.k)(gy)
+
+
+@hinted
+def tril(x: Operand, k: int = 0) -> Variable:
+    """Return the lower triangle of each matrix in ``x``, with zeros above it.
+
+    Args:
+        x: shape (..., n, m).
+        k: the highest diagonal to keep: 0 (default) is the main diagonal, 1 the diagonal above it.
+
+    Raises:
+        ShapeError: ``x`` has fewer than two axes.
+        ArgumentTypeError: ``k`` is not an integer.
+    """
+    return Tril(as_integer("tril", "k", k))(x)
+
+
+class Triu(Tril):
+    """Set the elements below a diagonal to 0;  gx = gy with the same elements set to 0."""
+
+    def triangle(self, xp: Any, x: Array) -> Array:
+        return xp.triu(x, k=self.k)
+
+
+@hinted
+def triu(x: Operand, k: int = 0) -> Variable:
+    """Return the upper triangle of each matrix in ``x``, with zeros below it.
+
+    Args:
+        x: shape (..., n, m).
+        k: the lowest diagonal to keep: 0 (default) is the main diagonal, 1 the diagonal above it.
+
+    Raises:
+        ShapeError: ``x`` has fewer than two axes.
+        ArgumentTypeError: ``k`` is not an integer.
+    """
+    return Triu(as_integer("triu", "k", k))(x)

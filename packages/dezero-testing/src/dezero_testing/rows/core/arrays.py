@@ -1,0 +1,163 @@
+"""Define the rows of ops that split, rearrange, repeat, pad and select elements of arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dezero_core import Variable
+from dezero_core import functions as F
+from dezero_core.testing import HostArray
+
+from ...op_case import UNARY, OpCase
+
+PAIRS = (((3, 2),), ((1, 2),), ((0, 2),))
+THREE_AXES = (((2, 3, 4),), ((1, 1, 1),), ((2, 0, 4),))
+ORDER = np.array([[2, 0], [1, 1], [-1, 0]])
+
+
+def cases() -> list[OpCase]:
+    """Return the rows of this module."""
+    return [*splitting(), *rearranging(), *padding(), *selecting()]
+
+
+def splitting() -> list[OpCase]:
+    """Return the rows of ops with several results."""
+    return [
+        OpCase("split", _split_size, lambda x: _weighted([x[:2], x[2:4], x[4:]]), (((5, 2),),)),
+        OpCase(
+            "split sizes",
+            lambda x: _weighted(F.split(x, [1, 0, 2], -2)),
+            lambda x: _weighted([x[:, :1], x[:, 1:1], x[:, 1:]]),
+            (((1, 3, 2),), ((0, 3, 1),)),
+        ),
+        OpCase(
+            "split unused",
+            lambda x: F.split(x, 1, axis=1)[1] ** 2 + F.sum(x),
+            lambda x: x[:, 1:2] ** 2 + np.sum(x),
+            (((2, 3),),),
+        ),
+        OpCase(
+            "chunk",
+            lambda x: _weighted(F.chunk(x, 4, axis=-1)),
+            lambda x: _weighted([x[:, :2], x[:, 2:4], x[:, 4:5]]),
+            (((2, 5),), ((1, 5),), ((0, 5),)),
+        ),
+    ]
+
+
+def _split_size(x: Variable) -> Any:
+    return _weighted(F.split(x, 2))
+
+
+def _weighted(parts: Any) -> Any:
+    """Return the sum over i of i times the sum of the squares of part i."""
+    return sum(i * (part * part).sum() for i, part in enumerate(parts, 1))
+
+
+def rearranging() -> list[OpCase]:
+    """Return the rows of ops that move or repeat elements."""
+    return [
+        OpCase(
+            "permute_dims",
+            lambda x: F.permute_dims(x, (1, -1, 0)),
+            lambda x: np.einsum("abc->bca", x),
+            THREE_AXES,
+        ),
+        OpCase(
+            "moveaxis",
+            lambda x: F.moveaxis(x, (0, -1), (1, 0)),
+            lambda x: np.einsum("abc->cab", x),
+            THREE_AXES,
+        ),
+        OpCase("flip", F.flip, lambda x: x.ravel()[::-1].reshape(x.shape)),
+        OpCase("flip axis", lambda x: F.flip(x, (-1, 0)), lambda x: x[::-1, :, ::-1], THREE_AXES),
+        OpCase(
+            "repeat",
+            lambda x: F.repeat(x, 2),
+            lambda x: np.stack([x.ravel(), x.ravel()], 1).ravel(),
+        ),
+        OpCase(
+            "repeat axis",
+            lambda x: F.repeat(x, 3, axis=-1),
+            lambda x: np.concatenate([x[:, i // 3, None] for i in range(6)], 1),
+            PAIRS,
+        ),
+        OpCase(
+            "repeat list",
+            lambda x: F.repeat(x, [1, 3, 2], axis=1),
+            lambda x: x[:, (0, 1, 1, 1, 2, 2)],
+            (((2, 3, 2),), ((0, 3, 1),)),
+        ),
+    ]
+
+
+def padding() -> list[OpCase]:
+    """Return the rows of ops that add or set constant elements."""
+    return [
+        OpCase("pad", lambda x: F.pad(x, ((1, 0), (2, 3)), -1.5), _pad_reference, PAIRS),
+        OpCase(
+            "tril",
+            lambda x: F.tril(x, -1) + F.tril(2 * x, 1) + x,
+            lambda x: x * (1 + np.tri(3, 4, -1) + 2 * np.tri(3, 4, 1)).astype(x.dtype),
+            (((2, 3, 4),), ((0, 3, 4),)),
+        ),
+        OpCase(
+            "triu",
+            lambda x: F.triu(x) + F.triu(2 * x, k=1) + x,
+            lambda x: x * (4 - np.tri(3, 4, -1) - 2 * np.tri(3, 4)).astype(x.dtype),
+            (((3, 4),), ((1, 3, 4),)),
+        ),
+        OpCase(
+            "masked_fill",
+            lambda x: F.masked_fill(x * x, x.data > 0, 0.5) + x,
+            lambda x: np.where(x > 0, np.full_like(x, 0.5), x * x) + x,
+            UNARY,
+        ),
+        OpCase(
+            "masked_fill value",
+            lambda x, value: F.masked_fill(x, x.data > 0, value * value) + x,
+            lambda x, value: x + x * (x <= 0) + value**2 * (x > 0),
+            (((3, 2), ()), ((0, 2), ())),
+        ),
+    ]
+
+
+def _pad_reference(x: HostArray) -> Any:
+    y = np.full((x.shape[0] + 1, 7), -1.5, x.dtype)
+    y[1:, 2:4] = x
+    return y
+
+
+def selecting() -> list[OpCase]:
+    """Return the rows of ops that select elements at integer positions."""
+    return [
+        OpCase(
+            "take", lambda x: F.take(x, [[0, -1], [2, 0]]) + F.sum(x), _take_reference, PAIRS[:1]
+        ),
+        OpCase(
+            "take axis",
+            lambda x: F.take(x, [1, 0, -1, 2], axis=1),
+            lambda x: np.stack([x[:, 1], x[:, 0], x[:, 2], x[:, 2]], 1),
+            (((2, 3, 2),), ((0, 3, 1),)),
+        ),
+        OpCase(
+            "take_along_axis",
+            lambda x, i: F.take_along_axis(x, i, axis=0) + F.sum(x, 0),
+            lambda x, i: np.stack([x[i[:, k], k] for k in range(x.shape[1])], 1) + x.sum(0),
+            (((3, 2), (4, 2)), ((3, 1), (2, 1)), ((3, 1), (0, 1))),
+            integers={1: 3},
+        ),
+        OpCase(
+            "take_along_axis broadcast",
+            lambda x, i: F.take_along_axis(x, i) + F.sum(x, -1, keepdims=True),
+            lambda x, i: x[:, i[0]] + x.sum(1)[:, None],
+            (((2, 3), (1, 4)),),
+            integers={1: 3},
+        ),
+    ]
+
+
+def _take_reference(x: HostArray) -> Any:
+    return np.array([[x[0, 0], x[2, 1]], [x[1, 0], x[0, 0]]]) + x.sum()
