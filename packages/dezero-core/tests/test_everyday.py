@@ -98,7 +98,7 @@ ERRORS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
     ("setting rows", change_in_place, TypeError, r"write x\.data\[index\] = value"),
     ("adding to rows", add_in_place, TypeError, r"write x\.data\[index\] = value"),
     ("another in a list", lambda: ROWS in [X, ROWS], ValueError, "more than one element"),
-    ("divmod", lambda: divmod(ROWS, 2), TypeError, "divmod"),
+    ("divmod by a list", lambda: divmod(ROWS, [2]), TypeError, "list is not supported"),
     ("a list as operand", lambda: X + [1.0], TypeError, "list is not supported"),
     ("a string as operand", lambda: "loss: " + X, TypeError, "str"),
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from dezero_core.extend import get_backend
 
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+BINARY += [operator.floordiv, operator.mod]
 A, B = np.array([1.5, 2.0], "float32"), np.array([0.5, 3.0], "float32")
 
 

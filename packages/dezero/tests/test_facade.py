@@ -15,7 +15,7 @@ from dezero_nn import functions as nn_functions
 
 
 def test_the_list_of_functions_is_complete() -> None:
-    assert sorted(F.__all__) == F.__all__
+    assert len(set(F.__all__)) == len(F.__all__)  # ruff checks the order
     assert set(F.__all__) == {"batch_nrom", *core_functions.__all__, *nn_functions.__all__}
 
 

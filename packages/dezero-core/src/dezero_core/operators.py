@@ -18,6 +18,7 @@ from .functions.comparison import compare
 from .functions.indexing import get_item
 from .functions.linalg import matmul
 from .functions.reduction import max, mean, min, sum
+from .functions.rounding import floor_divide, remainder
 from .functions.shape import reshape, transpose
 from .graph import unchain_backward
 from .variable import Lengths, Variable
@@ -62,6 +63,12 @@ Variable.__mul__ = mul
 Variable.__rmul__ = lambda x1, x0: mul(x0, x1)
 Variable.__truediv__ = div
 Variable.__rtruediv__ = lambda x1, x0: div(x0, x1)
+Variable.__floordiv__ = floor_divide
+Variable.__rfloordiv__ = lambda x1, x0: floor_divide(x0, x1)
+Variable.__mod__ = remainder
+Variable.__rmod__ = lambda x1, x0: remainder(x0, x1)
+Variable.__divmod__ = lambda x0, x1: (floor_divide(x0, x1), remainder(x0, x1))
+Variable.__rdivmod__ = lambda x1, x0: (floor_divide(x0, x1), remainder(x0, x1))
 Variable.__pow__ = pow
 Variable.__rpow__ = lambda x1, x0: pow(x0, x1)
 Variable.__matmul__ = matmul

@@ -3,13 +3,19 @@
 from .arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .broadcast import broadcast_to, sum_to
 from .casting import astype
+from .error_function import erf
 from .exponential import exp, log, sqrt
 from .gathering import take, take_along_axis
+from .hyperbolic import acosh, asinh, atanh, cosh, sinh
 from .indexing import get_item
+from .inverse_trigonometric import acos, asin, atan, atan2
 from .joining import chunk, concat, split, stack, unstack
 from .linalg import matmul
+from .logarithms import exp2, expm1, log1p, log2, log10
+from .powers import reciprocal, rsqrt, square
 from .rearranging import flip, pad, repeat, tril, triu
 from .reduction import argmax, average, logsumexp, max, mean, min, sum
+from .rounding import ceil, floor, floor_divide, remainder, round, sign, trunc
 from .selection import clip, masked_fill, maximum, minimum, where
 from .shape import (
     expand_dims,
@@ -25,22 +31,39 @@ from .trigonometric import cos, sin, tan, tanh
 
 __all__ = [
     "abs",
+    "acos",
+    "acosh",
     "add",
     "argmax",
+    "asin",
+    "asinh",
     "astype",
+    "atan",
+    "atan2",
+    "atanh",
     "average",
     "broadcast_to",
+    "ceil",
     "chunk",
     "clip",
     "concat",
     "cos",
+    "cosh",
     "div",
+    "erf",
     "exp",
+    "exp2",
     "expand_dims",
+    "expm1",
     "flatten",
     "flip",
+    "floor",
+    "floor_divide",
     "get_item",
     "log",
+    "log1p",
+    "log2",
+    "log10",
     "logsumexp",
     "masked_fill",
     "matmul",
@@ -57,11 +80,18 @@ __all__ = [
     "permute_dims",
     "pos",
     "pow",
+    "reciprocal",
+    "remainder",
     "repeat",
     "reshape",
+    "round",
+    "rsqrt",
+    "sign",
     "sin",
+    "sinh",
     "split",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
     "sub",
@@ -74,6 +104,7 @@ __all__ = [
     "transpose",
     "tril",
     "triu",
+    "trunc",
     "unstack",
     "where",
 ]

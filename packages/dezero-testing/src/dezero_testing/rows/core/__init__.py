@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...op_case import OpCase
-from . import arrays, basic
+from . import arrays, basic, elementwise
 
-MODULES = (arrays, basic)
+MODULES = (arrays, basic, elementwise)
 """The modules with rows; each defines `cases`."""
 
 
