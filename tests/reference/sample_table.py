@@ -261,6 +261,8 @@ ROWS = [
     Row("average_pooling", "nn.functional.avg_pool1d", t.in_one_row(t.avg_pool2d)),
     Row("im2col", "nn.functional.unfold", t.unfold),
     # losses
+    Row("cross_entropy", "nn.functional.cross_entropy", N.cross_entropy),
+    Row("nll_loss", "nn.functional.nll_loss", N.nll_loss),
     Row("mean_squared_error", "nn.functional.mse_loss", partial(t.mse_loss, N.mean_squared_error)),
     Row("mean_squared_error_simple", "nn.functional.mse_loss", partial(t.mse_loss, N.mean_squared_error_simple)),
     Row("binary_cross_entropy", "nn.functional.binary_cross_entropy", t.binary_cross_entropy),

@@ -17,6 +17,7 @@ from dezero_nn import Layer, conv2d, get_conv_outsize, linear, optimizers, paral
 from dezero_nn.kernels import (
     all_kernels,
     columns,
+    cross_entropy,
     filters,
     im2col,
     tiles,
@@ -94,6 +95,12 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
             draw(st.sampled_from([None, some(size_h, OC)])),
             draw(st.booleans()),
         ),
+        "cross_entropy": lambda: (
+            some(N * 99, C) * 10,
+            np.arange(N * 99) % C,
+            np.abs(some(N * 99)),
+            draw(st.booleans()),
+        ),
         "sigmoid": lambda: (x() * 40,),
         "matmul": lambda: (some(N, 700), some(700, 400)),
         "scaled_where": lambda: ((images := x()), images > 0, 1.25),
@@ -150,7 +157,11 @@ def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
     assume(kernel.supports(*given_) is True)
     fewest = data.draw(st.sampled_from([0, 96]))  # images are shared out, or channels
     block = data.draw(st.sampled_from([columns.BLOCK, 500]))  # columns of images, or of rows
-    with patch.object(winograd, "MIN_TILES", fewest), patch.object(columns, "BLOCK", block):
+    with (
+        patch.object(winograd, "MIN_TILES", fewest),
+        patch.object(columns, "BLOCK", block),
+        patch.object(cross_entropy, "BLOCK", block),
+    ):
         got, expected = kernel.function(*given_), portable(*given_)
     pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]
     for found, wanted in pairs:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 FUNCTIONS = {
     # PyTorch
-    "cross_entropy": "F.softmax_cross_entropy(x, t)",
-    "nll_loss": "F.softmax_cross_entropy(x, t), which takes scores before the softmax",
     "binary_cross_entropy_with_logits": "F.sigmoid_cross_entropy(x, t)",
     "mse_loss": "F.mean_squared_error(x0, x1), which divides by the number of rows",
     "max_pool2d": "F.pooling(x, kernel_size, stride, pad)",
@@ -84,7 +82,7 @@ LAYERS = {
     "GRUCell": "L.GRU(hidden_size)",
     "RNNCell": "L.RNN(hidden_size)",
     "Dropout2d": "L.Dropout(dropout_ratio)",
-    "CrossEntropyLoss": "F.softmax_cross_entropy(x, t)",
+    "CrossEntropyLoss": "F.cross_entropy(x, t)",
     "MSELoss": "F.mean_squared_error(x0, x1)",
     "BCELoss": "F.binary_cross_entropy(p, t)",
     "BCEWithLogitsLoss": "F.sigmoid_cross_entropy(x, t)",

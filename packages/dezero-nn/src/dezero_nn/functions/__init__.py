@@ -18,6 +18,7 @@ from .activation import (
 )
 from .columns import col2im, im2col
 from .conv import conv2d, conv2d_simple, deconv2d
+from .cross_entropy import cross_entropy, nll_loss
 from .dropout import dropout
 from .embedding import embed_id
 from .linear import linear, linear_simple
@@ -42,6 +43,7 @@ __all__ = [
     "col2im",
     "conv2d",
     "conv2d_simple",
+    "cross_entropy",
     "deconv2d",
     "dropout",
     "embed_id",
@@ -55,6 +57,7 @@ __all__ = [
     "lstm",
     "mean_squared_error",
     "mean_squared_error_simple",
+    "nll_loss",
     "pooling",
     "pooling_simple",
     "relu",

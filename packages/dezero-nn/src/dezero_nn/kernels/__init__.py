@@ -10,6 +10,7 @@ from dezero_core.extend import Kernel
 
 from . import (
     channels,
+    cross_entropy,
     im2col,
     masks,
     matmul,
@@ -23,7 +24,8 @@ from . import (
 from .memory import keep_freed_memory
 
 MODULES = (
-    channels, im2col, masks, matmul, pooling, recurrent, separate, sigmoid, updates, winograd,
+    channels, cross_entropy, im2col, masks, matmul, pooling, recurrent, separate, sigmoid,
+    updates, winograd,
 )  # fmt: skip
 """The modules that define kernels; each lists its kernels in ``KERNELS``."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ...check import Check
 from ...checks.layers import layer_checks
 from ...op_case import OpCase
-from . import basic
+from . import basic, losses
 
-MODULES = (basic,)
+MODULES = (basic, losses)
 """The modules with rows; each defines `cases`."""
 
 
