@@ -204,3 +204,11 @@ def test_mean_squared_error_of_other_shapes_is_refused(
 ) -> None:
     with pytest.raises(ShapeError, match=r"shapes .* both are \(N, \.\.\.\), and equal"):
         loss(Variable(np.ones(shape0)), Variable(np.ones(shape1)))
+
+
+@pytest.mark.parametrize("product", [F.matmul, functions.linear])
+def test_products_of_rows_without_columns_have_empty_gradients(product: Any) -> None:
+    x, W = Variable(np.ones((2, 3, 0))), Variable(np.ones((0, 4)))
+    F.sum(product(x, W)).backward()
+    assert x.grad is not None and x.grad.shape == (2, 3, 0)
+    assert W.grad is not None and W.grad.shape == (0, 4)

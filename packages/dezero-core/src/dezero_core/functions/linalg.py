@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ..backends.interface import Array
@@ -37,6 +38,8 @@ class MatMul(Function):
         gx = matmul(gy, matrix_transpose(W)) if need_x else None
         if not need_W:
             return gx, None
+        if x.ndim > W.ndim == 2:  # sum over the rows of all matrices in one product
+            x, gy = as_rows(x), as_rows(gy)
         gW = matmul(matrix_transpose(x), gy)
         if self.inputs[1].ndim == 1:
             gW = reshape(gW, gW.shape[:-1])
@@ -50,6 +53,11 @@ class MatMul(Function):
                 "second to last of the second (the only axis of a vector), and the axes before "
                 "these must broadcast"
             )
+
+
+def as_rows(x: Array | Variable) -> Any:
+    """Join all axes but the last: reshape (..., n) to (rows, n)."""
+    return x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
 def matmul_shape(x: tuple[int, ...], W: tuple[int, ...]) -> tuple[int, ...] | None:

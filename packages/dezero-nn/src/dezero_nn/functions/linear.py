@@ -8,9 +8,9 @@ from dezero_core import Function, Variable
 from dezero_core.diagnosis import broadcast_shape, shape_of
 from dezero_core.dtypes import as_floating
 from dezero_core.errors import ShapeError
-from dezero_core.extend import Array
-from dezero_core.functions import matmul, matrix_transpose, reshape, sum_to
-from dezero_core.functions.linalg import matmul_op, matmul_shape
+from dezero_core.extend import Array, backend_of
+from dezero_core.functions import matmul, matrix_transpose, sum_to
+from dezero_core.functions.linalg import as_rows, matmul_op, matmul_shape
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
@@ -20,18 +20,16 @@ class Linear(Function):
 
     def forward(self, x: Array, W: Array, b: Array | None) -> Any:
         y = matmul_op(x, W)
-        return y if b is None else y + b
+        if b is None or b.dtype != y.dtype or b.shape != y.shape[-1:]:
+            return y if b is None else y + b
+        return backend_of(y).iadd(y, b)
 
     def backward(self, gy: AnyArray) -> Any:
         x, W, b = self.inputs
         need_x, need_W, need_b = self.needs_grad
-        gW = None
-        if need_W:
-            rows, gy_rows = as_rows(x), as_rows(gy)
-            gW = matmul(matrix_transpose(rows), gy_rows)
         return (
             matmul(gy, matrix_transpose(W)) if need_x else None,
-            gW,
+            matmul(matrix_transpose(as_rows(x)), as_rows(gy)) if need_W else None,
             sum_to(gy, b.shape) if need_b else None,
         )
 
@@ -43,11 +41,6 @@ class Linear(Function):
             raise ShapeError(
                 f"Linear: x {x}, W {W}{bias}: x is (..., in), W is (in, out), b is (out,)"
             )
-
-
-def as_rows(x: AnyArray) -> Any:
-    """Join all axes but the last: reshape (..., n) to (rows, n)."""
-    return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
 
 
 @hinted

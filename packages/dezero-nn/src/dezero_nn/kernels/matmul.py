@@ -51,11 +51,11 @@ def count_multiply_adds(x: np.ndarray, W: np.ndarray) -> int:
 
 def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
     """Return ``x @ W`` for all shapes that `numpy.matmul` accepts."""
+    if W.ndim == 2 < x.ndim:  # one large matmul of all rows is faster than a stack of small ones
+        return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     if not has_split_work():
         with BLAS_THREADS.using(single=False):
             return np.matmul(x, W)
-    if W.ndim == 2 < x.ndim and x.flags.c_contiguous:  # this is one large matmul
-        return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     work = count_multiply_adds(x, W)
     is_stack = x.ndim == W.ndim > 2 and len(x) == len(W)
     if not (is_stack or x.ndim == W.ndim == 2) or 1 in (x.shape[-2], W.shape[-1]):
