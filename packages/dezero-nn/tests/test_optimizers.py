@@ -1,5 +1,6 @@
 """Test optimizers, hooks and schedules: formulas, states, copies and checkpoints."""
 
+import math
 import re
 import weakref
 from typing import Any
@@ -37,6 +38,8 @@ from dezero_nn import (
     StepDecay,
     WeightDecay,
     batch_norm,
+    clip_grad_norm,
+    clip_grad_value,
     relu,
     softmax_cross_entropy,
 )
@@ -634,3 +637,55 @@ def test_keywords_of_other_optimizers_have_hints() -> None:
     ):
         with pytest.raises(TypeError, match=message):
             make()
+
+
+def test_the_clip_hook_stores_the_norm_before_clipping(backend: str) -> None:
+    layer = two_parameters(get_backend(backend))
+    hook = ClipGrad(5.0)
+    assert hook.norm == 0.0
+    hook(list(layer.params()))
+    assert hook.norm == pytest.approx(50**0.5) and type(hook.norm) is float
+    assert repr(hook) == "ClipGrad(max_norm=5.0)"
+
+
+def test_clip_functions(backend: str) -> None:
+    library = get_backend(backend)
+    layer = two_parameters(library)
+    assert clip_grad_norm(layer.params(), 5.0) == pytest.approx(50**0.5)
+    got = library.to_numpy(layer.b.grad.data)
+    np.testing.assert_allclose(got, np.array([3.0, 4.0]) / 2**0.5, rtol=1e-6)
+    clip_grad_value(layer, 2.5)
+    got = library.to_numpy(layer.a.grad.data)
+    np.testing.assert_allclose(got, [3 / 2**0.5, 2.5], rtol=1e-6)
+    clip_grad_value(layer.a, 1.0)
+    assert library.to_numpy(layer.a.grad.data).tolist() == [1.0, 1.0]
+    layer.cleargrads()
+    assert clip_grad_norm(layer, 5.0) == 0.0
+    for call, message in (
+        (lambda: clip_grad_norm(layer, 0.0), "max_norm is 0.0; expected a finite number above"),
+        (lambda: clip_grad_norm(layer, math.nan), "max_norm is nan"),
+        (lambda: clip_grad_value(layer, -1.0), "max_value is -1.0; expected a number above 0"),
+        (lambda: clip_grad_norm([layer.a.data], 1.0), r"params has a .*; pass the model or"),
+        (lambda: clip_grad_value([layer], 1.0), "params has a Layer; pass the model or"),
+    ):
+        with pytest.raises(DezeroError, match=message):
+            call()
+
+
+def test_gradients_of_small_batches_add_up_to_that_of_a_large_batch() -> None:
+    draw = np.random.default_rng(0)
+    x, t = draw.normal(size=(12, 5)).astype("float32"), draw.integers(0, 3, 12)
+    models = [MLP((4, 3), in_size=5) for _ in range(2)]
+    for p, q in zip(models[0].params(), models[1].params(), strict=True):
+        q.data = p.data.copy()
+    large, small = (Adam(0.1).setup(model) for model in models)
+    for _ in range(2):
+        models[0].cleargrads()
+        softmax_cross_entropy(models[0](x), t).backward()
+        large.update()
+        models[1].cleargrads()
+        for i in range(0, 12, 4):
+            (softmax_cross_entropy(models[1](x[i : i + 4]), t[i : i + 4]) / 3).backward()
+        small.update()
+    for p, q in zip(models[0].params(), models[1].params(), strict=True):
+        np.testing.assert_allclose(q.data, p.data, rtol=1e-4, atol=1e-5)

@@ -7,8 +7,17 @@ from dezero_core.hints import hinting
 from ..hints import OPTIMIZERS
 from .adam import Adam, AdamW
 from .adaptive import AdaDelta, AdaGrad, RMSprop
-from .gradient_hooks import ClipGrad, FreezeParam, WeightDecay
+from .decays import (
+    CosineRestarts,
+    ExponentialDecay,
+    LambdaSchedule,
+    LinearDecay,
+    MultiStepDecay,
+    OneCycle,
+)
+from .gradient_hooks import ClipGrad, FreezeParam, WeightDecay, clip_grad_norm, clip_grad_value
 from .optimizer import Optimizer
+from .plateau import ReduceLROnPlateau
 from .schedules import CosineDecay, Schedule, StepDecay, WarmUp
 from .sgd import SGD, MomentumSGD
 
@@ -20,14 +29,23 @@ __all__ = [
     "AdamW",
     "ClipGrad",
     "CosineDecay",
+    "CosineRestarts",
+    "ExponentialDecay",
     "FreezeParam",
+    "LambdaSchedule",
+    "LinearDecay",
     "MomentumSGD",
+    "MultiStepDecay",
+    "OneCycle",
     "Optimizer",
     "RMSprop",
+    "ReduceLROnPlateau",
     "Schedule",
     "StepDecay",
     "WarmUp",
     "WeightDecay",
+    "clip_grad_norm",
+    "clip_grad_value",
 ]
 
 if not TYPE_CHECKING:  # type checkers must report unknown names

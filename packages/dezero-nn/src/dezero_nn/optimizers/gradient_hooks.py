@@ -6,11 +6,14 @@ may share the array.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
+from dezero_core.arguments import as_number
 from dezero_core.dtypes import cast, sum_over, to_floating, to_single
+from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import Array, backend_of
 
 from ..layers import Layer
@@ -55,19 +58,79 @@ class ClipGrad:
 
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
+        self._norm: Any = 0.0
 
     def __repr__(self) -> str:
         return representation(self)
 
     def __call__(self, params: Iterable[Parameter]) -> None:
-        gradients = {p: p.grad.data for p in with_gradients(params) if p.grad is not None}
-        wide = {p: to_single(to_floating(g), backend_of(g)) for p, g in gradients.items()}
-        squares: Any = 0.0
-        for g in wide.values():
-            squares = squares + sum_over(g * g, backend_of(g))
-        for param, g in wide.items():
-            rate = get_array_module(g).clip(self.max_norm / (squares**0.5 + 1e-6), None, 1.0)
-            set_gradient(param, cast(g * cast(rate, g.dtype), param.dtype))
+        self._norm = clip_norm(params, self.max_norm)
+
+    @property
+    def norm(self) -> float:
+        """The global norm of the gradients at the last update, before clipping; 0 at first.
+
+        If the gradients are on a GPU, reading the norm waits for its result.
+        """
+        return float(self._norm)
+
+
+def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: float) -> float:
+    """Scale gradients by one factor as `ClipGrad` does; return their global norm before it.
+
+    Args:
+        params: a layer, a Parameter, or an iterable of Parameters, such as ``model.params()``.
+            Parameters without a gradient are ignored.
+        max_norm: the largest norm of all gradients joined into one vector; above 0.
+
+    Raises:
+        ArgumentError: ``max_norm`` is not a finite number above 0.
+        ArgumentTypeError: ``params`` is of an unsupported type.
+    """
+    return float(clip_norm(listed("clip_grad_norm", params), ClipGrad(max_norm).max_norm))
+
+
+def clip_grad_value(params: Parameter | Layer | Iterable[Parameter], max_value: float) -> None:
+    """Limit each element of each gradient to the interval from -max_value to max_value.
+
+    Args:
+        params: as for `clip_grad_norm`.
+        max_value: the largest absolute value; above 0.
+
+    Raises:
+        ArgumentError: ``max_value`` is not a finite number above 0.
+        ArgumentTypeError: ``params`` is of an unsupported type.
+    """
+    value = as_number("clip_grad_value", "max_value", max_value)
+    if not 0 < value < math.inf:
+        raise ArgumentError(f"clip_grad_value: max_value is {value}; expected a number above 0")
+    for param, g in gradients_of(listed("clip_grad_value", params)):
+        set_gradient(param, get_array_module(g).clip(g, -value, value))
+
+
+def clip_norm(params: Iterable[Parameter], max_norm: float) -> Any:
+    """Clip gradients by their global norm; return the norm before, a 0-d array on the device."""
+    wide = [(p, to_single(to_floating(g), backend_of(g))) for p, g in gradients_of(params)]
+    squares: Any = 0.0
+    for _, g in wide:
+        squares = squares + sum_over(g * g, backend_of(g))
+    norm = squares**0.5
+    for param, g in wide:
+        rate = get_array_module(g).clip(max_norm / (norm + 1e-6), None, 1.0)
+        set_gradient(param, cast(g * cast(rate, g.dtype), param.dtype))
+    return norm
+
+
+def listed(op: str, params: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:
+    """Return the Parameters in ``params``: a layer, a Parameter or an iterable of Parameters."""
+    found = [params] if isinstance(params, Parameter) else params
+    found = list(found.params() if isinstance(found, Layer) else found)
+    wrong = [x for x in found if not isinstance(x, Parameter)]
+    if wrong:
+        raise ArgumentTypeError(
+            f"{op}: params has a {type(wrong[0]).__name__}; pass the model or model.params()"
+        )
+    return found
 
 
 class FreezeParam:
@@ -83,6 +146,11 @@ class FreezeParam:
     def __call__(self, params: Iterable[Parameter]) -> None:
         for x in self.layers:
             x.cleargrad() if isinstance(x, Parameter) else x.cleargrads()
+
+
+def gradients_of(params: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
+    """Return the parameters that have a gradient, each with the array of its gradient."""
+    return [(p, p.grad.data) for p in with_gradients(params) if p.grad is not None]
 
 
 def set_gradient(param: Parameter, g: Array) -> None:

@@ -1,4 +1,4 @@
-"""Define learning-rate schedules: step decay, cosine decay and warm-up.
+"""Define `Schedule`, the base class of learning-rate schedules, and the most common schedules.
 
 A schedule multiplies the learning rate of an optimizer by a factor that depends on the step t = 0,
 1, 2... Call ``step()`` after each update if the arguments count updates, or after each epoch if the
