@@ -51,6 +51,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/masks.py": "kernels are for NumPy",
     "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
+    "dezero_nn/kernels/gru.py": "kernels are for NumPy",
     "dezero_nn/kernels/recurrent.py": "kernels are for NumPy",
     "dezero_nn/kernels/matmul.py": "kernels are for NumPy",
     "dezero_nn/blas.py": "find the BLAS of NumPy",
@@ -67,6 +68,7 @@ MAY_SUM = {
     "dezero_nn/functions/loss.py": "of one element and zeros",
     "dezero_nn/functions/pooling.py": "of one element and zeros",
     "dezero_nn/kernels/channels.py": "in float64",
+    "dezero_nn/kernels/gru.py": "over the last axis",
     "dezero_nn/kernels/recurrent.py": "over the last axis",
 }
 BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")

@@ -275,6 +275,7 @@ ROWS = [
 WITHOUT_SAMPLES = {
     "accuracy": "PyTorch has no such function",
     "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",
+    "gru": "op_db has no samples of GRU; test_against_pytorch.py compares them",
     "lstm": "op_db has no samples of LSTM; test_against_pytorch.py compares them",
 }
 """Ops without PyTorch samples, and the reason."""

@@ -101,6 +101,17 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
             np.abs(some(N * 99)),
             draw(st.booleans()),
         ),
+        "gru": lambda: (
+            some(N, C, OC),
+            *(some(3 * size_h, n) for n in (C, size_h)),
+            *(some(3 * size_h), some(3 * size_h), some(size_h, OC)),
+        ),
+        "gru_grad": lambda: (
+            *(some(N, size_h, OC), np.tanh(some(N, 4, size_h, OC)), some(N, C, OC)),
+            *(some(3 * size_h, n) for n in (C, size_h)),
+            *(some(3 * size_h), some(3 * size_h), some(size_h, OC), some(N, size_h, OC)),
+            draw(st.booleans()),
+        ),
         "sigmoid": lambda: (x() * 40,),
         "matmul": lambda: (some(N, 700), some(700, 400)),
         "scaled_where": lambda: ((images := x()), images > 0, 1.25),

@@ -21,6 +21,7 @@ from dezero_nn import (
     blas,
     conv2d,
     deconv2d,
+    gru,
     linear,
     lstm,
     parallel,
@@ -43,6 +44,7 @@ OPS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "matmul of a matrix and a vector": (matmul, ((33, 20000), (20000,))),
     "dot": (matmul, ((20000,), (20000,))),
     "lstm": (lstm, ((3, 20, 40), (256, 40), (256, 64), (256,), (20, 64), (20, 64))),
+    "gru": (gru, ((3, 20, 40), (192, 40), (192, 64), (192,), (192,), (20, 64))),
     "conv2d, Winograd": (lambda x, W: conv2d(x, W, pad=1), ((6, 16, 20, 20), (24, 16, 3, 3))),
     "conv2d, columns": (lambda x, W: conv2d(x, W, stride=2), ((6, 8, 20, 20), (12, 8, 5, 5))),
     "conv2d of one image": (lambda x, W: conv2d(x, W, pad=1), ((1, 16, 30, 30), (24, 16, 3, 3))),
@@ -152,7 +154,7 @@ def test_a_convolution_has_the_same_bits_with_and_without_a_graph(shape: Any) ->
             assert np.array_equal(conv2d(x, weight, b, *settings).data, expected)
 
 
-MATMULS = "linear", "linear of sequences", "matmul of a stack", "dot", "lstm"
+MATMULS = "linear", "linear of sequences", "matmul of a stack", "dot", "lstm", "gru"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -36,7 +36,7 @@ __all__ = [
     "atanh", "average", "average_pooling", "batch_norm", "batch_nrom", "binary_cross_entropy",
     "broadcast_to", "ceil", "chunk", "clip", "col2im", "concat", "conv2d", "conv2d_simple", "cos",
     "cosh", "cross_entropy", "deconv2d", "div", "dropout", "embed_id", "erf", "exp", "exp2",
-    "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "gelu", "get_item",
+    "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "gelu", "get_item", "gru",
     "im2col", "layer_norm", "leaky_relu", "linear", "linear_simple", "log", "log1p", "log2",
     "log10", "log_softmax", "logsumexp", "lstm", "masked_fill", "matmul", "matrix_transpose", "max",
     "maximum", "mean", "mean_squared_error", "mean_squared_error_simple", "min", "minimum",

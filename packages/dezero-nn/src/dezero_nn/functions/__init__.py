@@ -21,6 +21,7 @@ from .conv import conv2d, conv2d_simple, deconv2d
 from .cross_entropy import cross_entropy, nll_loss
 from .dropout import dropout
 from .embedding import embed_id
+from .gru import gru
 from .linear import linear, linear_simple
 from .loss import (
     accuracy,
@@ -48,6 +49,7 @@ __all__ = [
     "dropout",
     "embed_id",
     "gelu",
+    "gru",
     "im2col",
     "layer_norm",
     "leaky_relu",

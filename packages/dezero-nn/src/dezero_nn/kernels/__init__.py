@@ -11,6 +11,7 @@ from dezero_core.extend import Kernel
 from . import (
     channels,
     cross_entropy,
+    gru,
     im2col,
     masks,
     matmul,
@@ -24,7 +25,7 @@ from . import (
 from .memory import keep_freed_memory
 
 MODULES = (
-    channels, cross_entropy, im2col, masks, matmul, pooling, recurrent, separate, sigmoid,
+    channels, cross_entropy, gru, im2col, masks, matmul, pooling, recurrent, separate, sigmoid,
     updates, winograd,
 )  # fmt: skip
 """The modules that define kernels; each lists its kernels in ``KERNELS``."""

@@ -23,7 +23,7 @@ from .sigmoid import write_sigmoid
 Arrays = tuple[np.ndarray, ...]
 
 
-def supports_lstm(*arrays: np.ndarray) -> bool:
+def supports_sequence(*arrays: np.ndarray) -> bool:
     """Return whether all arrays are nonempty and have one dtype, float32 or float64."""
     dtype = arrays[0].dtype
     return dtype.char in "fd" and all(
@@ -63,10 +63,10 @@ def run_steps(
     return hs, c.copy(), workspace
 
 
-def supports_lstm_grad(hs: np.ndarray, *arguments: np.ndarray | None) -> bool:
-    """Return whether `supports_lstm` accepts all arguments that are arrays."""
+def supports_gradient(hs: np.ndarray, *arguments: np.ndarray | None) -> bool:
+    """Return whether `supports_sequence` accepts all arguments that are arrays."""
     *arrays, _needs_gx = arguments
-    return supports_lstm(hs, *[array for array in arrays if array is not None])
+    return supports_sequence(hs, *[array for array in arrays if array is not None])
 
 
 def lstm_grad(
@@ -126,6 +126,6 @@ def gradient_of_gates(
 
 
 KERNELS = [
-    Kernel("lstm", "numpy", lstm, supports_lstm),
-    Kernel("lstm_grad", "numpy", lstm_grad, supports_lstm_grad),
+    Kernel("lstm", "numpy", lstm, supports_sequence),
+    Kernel("lstm_grad", "numpy", lstm_grad, supports_gradient),
 ]
