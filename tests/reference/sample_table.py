@@ -252,6 +252,11 @@ ROWS = [
     # images
     Row("conv2d", "nn.functional.conv2d", partial(t.conv2d, N.conv2d)),
     Row("conv2d", "nn.functional.conv1d", t.in_one_row(partial(t.conv2d, N.conv2d))),
+    Row("conv1d", "nn.functional.conv1d", N.conv1d),
+    Row("conv3d", "nn.functional.conv3d", N.conv3d),
+    Row("conv_transpose1d", "nn.functional.conv_transpose1d", N.conv_transpose1d),
+    Row("conv_transpose2d", "nn.functional.conv_transpose2d", N.conv_transpose2d, t.has_short_output_padding),
+    Row("conv_transpose3d", "nn.functional.conv_transpose3d", N.conv_transpose3d, t.has_short_output_padding),
     Row("conv2d_simple", "nn.functional.conv2d", partial(t.conv2d, t.conv2d_simple)),
     Row("deconv2d", "nn.functional.conv_transpose2d", t.conv_transpose2d),
     Row("deconv2d", "nn.functional.conv_transpose1d", t.in_one_row(t.conv_transpose2d)),
@@ -260,6 +265,7 @@ ROWS = [
     Row("average_pooling", "nn.functional.avg_pool2d", t.avg_pool2d),
     Row("average_pooling", "nn.functional.avg_pool1d", t.in_one_row(t.avg_pool2d)),
     Row("im2col", "nn.functional.unfold", t.unfold),
+    Row("unfold", "nn.functional.unfold", N.unfold),
     # losses
     Row("cross_entropy", "nn.functional.cross_entropy", N.cross_entropy),
     Row("nll_loss", "nn.functional.nll_loss", N.nll_loss),
@@ -276,6 +282,7 @@ WITHOUT_SAMPLES = {
     "accuracy": "PyTorch has no such function",
     "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",
     "gru": "op_db has no samples of GRU; test_against_pytorch.py compares them",
+    "fold": "op_db has no samples of fold; `unfold` is compared, whose gradient it is",
     "lstm": "op_db has no samples of LSTM; test_against_pytorch.py compares them",
 }
 """Ops without PyTorch samples, and the reason."""

@@ -471,6 +471,14 @@ def conv_transpose2d(
     return batched(x, crop)
 
 
+def has_short_output_padding(keywords: dict[str, Any]) -> bool:
+    """Return whether ``output_padding`` is less than ``stride``, as DeZero requires."""
+    more, stride = (
+        np.asarray(keywords.get(k, d)) for k, d in (("output_padding", 0), ("stride", 1))
+    )
+    return bool(np.all(more < stride))
+
+
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Apply im2col; gather dilated windows."""
     k, d, p, s = map(pair, (kernel_size, dilation, padding, stride))

@@ -33,6 +33,29 @@ def pair(x: Any, name: str = "pair") -> Pair:
     return height, width
 
 
+def per_axis(n: int, x: Any, name: str) -> tuple[int, ...]:
+    """Return ``x`` as a tuple of ``n`` integers; a single integer is used for every axis.
+
+    Args:
+        n: the number of axes.
+        x: an integer, or a list, tuple or array of one or ``n`` integers.
+        name: the names of the op and its parameter, for the error message.
+
+    Raises:
+        ArgumentTypeError: ``x`` is neither an integer nor ``n`` integers.
+    """
+    values: tuple[int, ...] = ()
+    try:
+        values = as_integers(name, "", x)
+    except (TypeError, ValueError):
+        pass
+    values = values * n if len(values) == 1 else values
+    if len(values) != n:
+        each = "" if n == 1 else f", or {n} integers, one for each axis"
+        raise ArgumentTypeError(f"{name} {x!r}: expected an integer{each}")
+    return values
+
+
 def window_settings(
     op: str, kernel_size: int | Pair, stride: int | Pair, pad: int | Pair
 ) -> tuple[Pair, Pair, Pair]:
@@ -62,6 +85,24 @@ class ConvParams(NamedTuple):
     pad: Pair = (0, 0)
     dilation: Pair = DENSE
     groups: int = 1
+
+
+def padding_of(
+    op: str, n: int, padding: Any, kernel: Shape, stride: Shape, dilation: Shape
+) -> tuple[Shape, Shape]:
+    """Return the zeros on each side, and how many outputs to drop at the start of each axis."""
+    if not isinstance(padding, str):
+        return per_axis(n, padding, f"{op}: padding"), (0,) * n
+    if padding not in ("same", "valid"):
+        raise ArgumentError(f"{op}: padding {padding!r}: expected integers, 'same' or 'valid'")
+    if padding == "same" and set(stride) != {1}:
+        raise ArgumentError(
+            f"{op}: padding 'same' with stride {stride}: expected stride 1; write padding as "
+            "integers"
+        )
+    needed = padding == "same"
+    totals = [d * (k - 1) * needed for d, k in zip(dilation, kernel, strict=True)]
+    return tuple(-(-total // 2) for total in totals), tuple(total % 2 for total in totals)
 
 
 def get_conv_outsize(

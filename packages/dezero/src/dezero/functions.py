@@ -32,20 +32,22 @@ BOOK = (
 """The book's op classes that take the same arguments in DeZero as in the book."""
 
 __all__ = [
-    "abs", "accuracy", "acos", "acosh", "add", "argmax", "asin", "asinh", "astype", "atan", "atan2",
-    "atanh", "average", "average_pooling", "batch_norm", "batch_nrom", "binary_cross_entropy",
-    "broadcast_to", "ceil", "chunk", "clip", "col2im", "concat", "conv2d", "conv2d_simple", "cos",
-    "cosh", "cross_entropy", "deconv2d", "div", "dropout", "embed_id", "erf", "exp", "exp2",
-    "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "gelu", "get_item", "gru",
-    "im2col", "layer_norm", "leaky_relu", "linear", "linear_simple", "log", "log1p", "log2",
-    "log10", "log_softmax", "logsumexp", "lstm", "masked_fill", "matmul", "matrix_transpose", "max",
-    "maximum", "mean", "mean_squared_error", "mean_squared_error_simple", "min", "minimum",
-    "moveaxis", "mul", "neg", "nll_loss", "pad", "permute_dims", "pooling", "pooling_simple", "pos",
-    "pow", "reciprocal", "relu", "remainder", "repeat", "reshape", "round", "rsqrt", "sigmoid",
+    "abs", "accuracy", "acos", "acosh", "add", "argmax", "asin", "asinh", "astype", "atan",
+    "atan2", "atanh", "average", "average_pooling", "batch_norm", "batch_nrom",
+    "binary_cross_entropy", "broadcast_to", "ceil", "chunk", "clip", "col2im", "concat",
+    "conv1d", "conv2d", "conv2d_simple", "conv3d", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "cos", "cosh", "cross_entropy", "deconv2d", "div", "dropout",
+    "embed_id", "erf", "exp", "exp2", "expand_dims", "expm1", "flatten", "flip", "floor",
+    "floor_divide", "fold", "gelu", "get_item", "gru", "im2col", "layer_norm", "leaky_relu",
+    "linear", "linear_simple", "log", "log1p", "log2", "log10", "log_softmax", "logsumexp",
+    "lstm", "masked_fill", "matmul", "matrix_transpose", "max", "maximum", "mean",
+    "mean_squared_error", "mean_squared_error_simple", "min", "minimum", "moveaxis", "mul",
+    "neg", "nll_loss", "pad", "permute_dims", "pooling", "pooling_simple", "pos", "pow",
+    "reciprocal", "relu", "remainder", "repeat", "reshape", "round", "rsqrt", "sigmoid",
     "sigmoid_cross_entropy", "sigmoid_simple", "sign", "silu", "sin", "sinh", "softmax",
     "softmax_cross_entropy", "softmax_cross_entropy_simple", "softmax_simple", "split", "sqrt",
-    "square", "squeeze", "stack", "sub", "sum", "sum_to", "take", "take_along_axis", "tan", "tanh",
-    "transpose", "tril", "triu", "trunc", "unstack", "where",
+    "square", "squeeze", "stack", "sub", "sum", "sum_to", "take", "take_along_axis", "tan",
+    "tanh", "transpose", "tril", "triu", "trunc", "unfold", "unstack", "where",
 ]  # fmt: skip
 """The names of all functions of dezero_core and dezero_nn; a test checks that none is missing."""
 

@@ -16,8 +16,15 @@ from .activation import (
     softmax,
     softmax_simple,
 )
-from .columns import col2im, im2col
+from .columns import col2im, fold, im2col, unfold
 from .conv import conv2d, conv2d_simple, deconv2d
+from .convolutions import (
+    conv1d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from .cross_entropy import cross_entropy, nll_loss
 from .dropout import dropout
 from .embedding import embed_id
@@ -42,12 +49,18 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "col2im",
+    "conv1d",
     "conv2d",
     "conv2d_simple",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "deconv2d",
     "dropout",
     "embed_id",
+    "fold",
     "gelu",
     "gru",
     "im2col",
@@ -71,6 +84,7 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_cross_entropy_simple",
     "softmax_simple",
+    "unfold",
 ]
 
 if not TYPE_CHECKING:  # type checkers know the names already

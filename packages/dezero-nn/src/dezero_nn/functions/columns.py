@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from dezero_core import Function, Variable
+from dezero_core import Function, Variable, as_variable
 from dezero_core.arguments import as_shape
 from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import ShapeError
@@ -14,7 +15,15 @@ from dezero_core.functions import reshape, transpose
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
-from ..windows import DENSE, Pair, Shape, element_of_windows, window_counts, window_settings
+from ..windows import (
+    DENSE,
+    Pair,
+    Shape,
+    element_of_windows,
+    pair,
+    window_counts,
+    window_settings,
+)
 
 
 @kernel_op
@@ -53,16 +62,19 @@ def col2im_op(cols: Array, shape: Shape, stride: Pair, pad: Pair, dilation: Pair
 class Im2col(Function):
     """y = every window of x;  gx = col2im(gy)."""
 
-    def __init__(self, kernel: Pair, stride: Pair, pad: Pair, value: float = 0.0) -> None:
+    def __init__(
+        self, kernel: Pair, stride: Pair, pad: Pair, value: float = 0.0, dilation: Pair = DENSE
+    ) -> None:
         self.kernel, self.stride, self.pad, self.value = kernel, stride, pad, value
+        self.dilation = dilation
 
     def forward(self, x: Array) -> Any:
-        window_counts(x.shape, self.kernel, self.stride, self.pad)
-        return im2col_op(x, self.kernel, self.stride, self.pad, DENSE, self.value)
+        window_counts(x.shape, self.kernel, self.stride, self.pad, self.dilation)
+        return im2col_op(x, self.kernel, self.stride, self.pad, self.dilation, self.value)
 
     def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
-        return Col2im(x.shape, self.kernel, self.stride, self.pad)(gy)
+        return Col2im(x.shape, self.kernel, self.stride, self.pad, self.dilation)(gy)
 
 
 @hinted
@@ -96,20 +108,23 @@ def im2col(
 class Col2im(Function):
     """y = windows scatter-added to images;  gx = im2col(gy)."""
 
-    def __init__(self, shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair) -> None:
+    def __init__(
+        self, shape: Shape, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
+    ) -> None:
         self.shape, self.kernel, self.stride, self.pad = tuple(shape), kernel, stride, pad
+        self.dilation = dilation
 
     def forward(self, x: Array) -> Any:
-        counts = window_counts(self.shape, self.kernel, self.stride, self.pad)
+        counts = window_counts(self.shape, self.kernel, self.stride, self.pad, self.dilation)
         expected = (*self.shape[:2], *self.kernel, *counts)
         if tuple(x.shape) != expected:
             raise ShapeError(
                 f"Col2im: windows of images {self.shape} are {expected}, got {tuple(x.shape)}"
             )
-        return col2im_op(x, self.shape, self.stride, self.pad, DENSE)
+        return col2im_op(x, self.shape, self.stride, self.pad, self.dilation)
 
     def backward(self, gy: AnyArray) -> Any:
-        return Im2col(self.kernel, self.stride, self.pad)(gy)
+        return Im2col(self.kernel, self.stride, self.pad, 0.0, self.dilation)(gy)
 
 
 @hinted
@@ -137,3 +152,64 @@ def col2im(
         (OH, OW), (N, C) = window_counts(input_shape, kernel, stride, pad), input_shape[:2]
         x = transpose(reshape(x, (N, OH, OW, C, *kernel)), (0, 3, 4, 5, 1, 2))
     return Col2im(input_shape, kernel, stride, pad)(x)
+
+
+@hinted
+def unfold(
+    x: Operand, kernel_size: int | Pair, dilation: int | Pair = 1, padding: int | Pair = 0,
+    stride: int | Pair = 1,
+) -> Variable:  # fmt: skip
+    """Return every window of images as one column, in the order of ``torch.nn.functional.unfold``.
+
+    Args:
+        x: images, shape (N, C, H, W).
+        kernel_size: the size of the windows, an integer or a pair (KH, KW).
+        dilation: the distance between the elements of a window, an integer or a pair. Default 1.
+        padding: the zeros added on each side, an integer or a pair. Default 0.
+        stride: the distance between windows, an integer or a pair. Default 1.
+
+    Returns:
+        shape (N, C*KH*KW, L), for L windows; `im2col` returns the windows as rows instead.
+
+    Raises:
+        ShapeError: ``x`` does not have four axes, or no window fits.
+        ArgumentError: a setting is out of range.
+    """
+    kernel, stride, pad = window_settings("unfold", kernel_size, stride, padding)
+    y = Im2col(kernel, stride, pad, 0.0, pair(dilation, "unfold: dilation"))(x)
+    N, C, KH, KW, OH, OW = y.shape
+    return reshape(y, (N, C * KH * KW, OH * OW))
+
+
+@hinted
+def fold(
+    x: Operand, output_size: int | Pair, kernel_size: int | Pair, dilation: int | Pair = 1,
+    padding: int | Pair = 0, stride: int | Pair = 1,
+) -> Variable:  # fmt: skip
+    """Scatter-add windows to images of zeros; this operation is the transpose of `unfold`.
+
+    Args:
+        x: windows as columns, shape (N, C*KH*KW, L).
+        output_size: the size (H, W) of the images, an integer or a pair.
+        kernel_size, dilation, padding, stride: as for `unfold`.
+
+    Returns:
+        shape (N, C, H, W).
+
+    Raises:
+        ShapeError: images of this size do not have windows of the shape of ``x``.
+        ArgumentError: a setting is out of range.
+    """
+    kernel, stride, pad = window_settings("fold", kernel_size, stride, padding)
+    spread, size = pair(dilation, "fold: dilation"), pair(output_size, "fold: output_size")
+    x = as_variable(x)
+    N, rows, L = x.shape if x.ndim == 3 else (0, 0, 0)
+    counts = window_counts((N, rows, *size), kernel, stride, pad, spread)
+    C = rows // max(math.prod(kernel), 1)
+    if (rows, L) != (C * math.prod(kernel), math.prod(counts)) or x.ndim != 3:
+        raise ShapeError(
+            f"fold: x {x.shape}, output_size {size}: expected (N, C * {math.prod(kernel)}, "
+            f"{math.prod(counts)}), one column for each of {counts} windows of {kernel}"
+        )
+    cols = reshape(x, (N, C, *kernel, *counts))
+    return Col2im((N, C, *size), kernel, stride, pad, spread)(cols)

@@ -7,6 +7,7 @@ from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
 from dezero_core.arguments import as_integer
+from dezero_core.diagnosis import shape_of
 from dezero_core.dtypes import as_floating
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, kernel_op
@@ -20,6 +21,7 @@ from ..windows import (
     Shape,
     get_conv_outsize,
     get_deconv_outsize,
+    padding_of,
     pair,
     window_counts,
 )
@@ -196,7 +198,7 @@ class Conv2dGrads(Function):
 @hinted
 def conv2d(
     x: Operand, W: Operand, b: Operand | None = None, stride: int | Pair = 1, pad: int | Pair = 0,
-    dilation: int | Pair = 1, groups: int = 1,
+    dilation: int | Pair = 1, groups: int = 1, *, padding: int | Pair | str | None = None,
 ) -> Variable:  # fmt: skip
     """Return the cross-correlation of images and filters, called convolution (book step 57).
 
@@ -209,6 +211,8 @@ def conv2d(
         dilation: the distance between kernel positions, an integer or a pair. Default 1.
         groups: the number of equal groups of channels, each convolved with its own filters;
             ``groups = C`` is a depthwise convolution. Default 1.
+        padding: PyTorch's name of ``pad``; also "valid" for 0, and "same" for as many zeros as give
+            an output of the size of the images, with one more at the end if their sum is odd.
 
     Returns:
         shape (N, OC, OH, OW); see `get_conv_outsize`.
@@ -218,7 +222,13 @@ def conv2d(
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
-    return Conv2d(conv_params("conv2d", stride, pad, dilation, groups))(x, W, b)
+    if padding is None:
+        return Conv2d(conv_params("conv2d", stride, pad, dilation, groups))(x, W, b)
+    stride, dilation = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
+    kernel = (*shape_of(W)[2:], 1, 1)[:2]  # Conv2d explains a W with other axes
+    pads, surplus = padding_of("conv2d", 2, padding, kernel, stride, dilation)
+    y = Conv2d(conv_params("conv2d", stride, pair(pads), dilation, groups))(x, W, b)
+    return y[:, :, surplus[0] :, surplus[1] :] if any(surplus) else y
 
 
 @hinted
