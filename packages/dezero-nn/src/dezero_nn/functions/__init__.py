@@ -28,6 +28,8 @@ from .convolutions import (
 from .cross_entropy import cross_entropy, nll_loss
 from .dropout import dropout
 from .embedding import embed_id
+from .exponential_units import celu, elu, selu
+from .gated import glu, swiglu
 from .gru import gru
 from .linear import linear, linear_simple
 from .loss import (
@@ -40,14 +42,17 @@ from .loss import (
     softmax_cross_entropy_simple,
 )
 from .normalization import batch_norm, layer_norm
+from .piecewise import hardsigmoid, hardswish, hardtanh, prelu, relu6, threshold
 from .pooling import average_pooling, pooling, pooling_simple
 from .recurrent import lstm
+from .smooth import logsigmoid, mish, softmin, softplus, softsign
 
 __all__ = [
     "accuracy",
     "average_pooling",
     "batch_norm",
     "binary_cross_entropy",
+    "celu",
     "col2im",
     "conv1d",
     "conv2d",
@@ -59,23 +64,33 @@ __all__ = [
     "cross_entropy",
     "deconv2d",
     "dropout",
+    "elu",
     "embed_id",
     "fold",
     "gelu",
+    "glu",
     "gru",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "im2col",
     "layer_norm",
     "leaky_relu",
     "linear",
     "linear_simple",
     "log_softmax",
+    "logsigmoid",
     "lstm",
     "mean_squared_error",
     "mean_squared_error_simple",
+    "mish",
     "nll_loss",
     "pooling",
     "pooling_simple",
+    "prelu",
     "relu",
+    "relu6",
+    "selu",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sigmoid_simple",
@@ -84,6 +99,11 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_cross_entropy_simple",
     "softmax_simple",
+    "softmin",
+    "softplus",
+    "softsign",
+    "swiglu",
+    "threshold",
     "unfold",
 ]
 
