@@ -21,8 +21,12 @@ from dezero_nn import (
     FreezeParam,
     Layer,
     Linear,
+    Lion,
     MomentumSGD,
+    Muon,
+    NAdam,
     Optimizer,
+    RAdam,
     RMSprop,
     WarmUp,
     WeightDecay,
@@ -30,7 +34,7 @@ from dezero_nn import (
 )
 from dezero_nn.kernels import updates
 
-MAKE = [SGD, MomentumSGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW]
+MAKE = [SGD, MomentumSGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW, NAdam, RAdam, Lion, Muon]
 
 
 def test_state_is_freed_with_its_parameter() -> None:

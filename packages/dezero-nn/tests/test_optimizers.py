@@ -31,8 +31,12 @@ from dezero_nn import (
     FreezeParam,
     Layer,
     Linear,
+    Lion,
     MomentumSGD,
+    Muon,
+    NAdam,
     Optimizer,
+    RAdam,
     RMSprop,
     Sequential,
     StepDecay,
@@ -100,6 +104,35 @@ def adam_w(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     return p
 
 
+def n_adam(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Compute NAdam with the schedule of momentum that PyTorch uses."""
+    m = v = np.zeros_like(p)
+    u = [0.9 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in range(1, len(gradients) + 2)]
+    for t, g in enumerate(gradients.astype("float64")):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        ahead = u[t + 1] / (1 - np.prod(u[: t + 2])) * m
+        mean = (1 - u[t]) / (1 - np.prod(u[: t + 1])) * g + ahead
+        p = p - 0.1 * mean / (np.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8)
+    return p
+
+
+def r_adam(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Compute Algorithm 2 of the paper; the first five of all steps are not adaptive."""
+    m = np.zeros_like(p)
+    for t, g in enumerate(gradients.astype("float64"), start=1):
+        m = 0.9 * m + 0.1 * g
+        p = p - 0.1 * m / (1 - 0.9**t)
+    return p
+
+
+def lion(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    m = np.zeros_like(p)
+    for g in gradients.astype("float64"):
+        p = p - 0.1 * (np.sign(0.9 * m + 0.1 * g) + 0.5 * p)
+        m = 0.99 * m + 0.01 * g
+    return p
+
+
 OPTIMIZERS = {
     "sgd": (lambda: SGD(0.1), lambda p, gs: p - 0.1 * gs.sum(axis=0)),
     "sgd with momentum": (lambda: SGD(0.1, momentum=0.9), momentum),
@@ -109,6 +142,10 @@ OPTIMIZERS = {
     "adadelta": (AdaDelta, ada_delta),
     "adam": (lambda: Adam(0.1), adam),
     "adamw": (lambda: AdamW(0.1, weight_decay=0.5), adam_w),
+    "nadam": (lambda: NAdam(0.1), n_adam),
+    "radam": (lambda: RAdam(0.1), r_adam),
+    "lion": (lambda: Lion(0.1, weight_decay=0.5), lion),
+    "muon of a vector": (lambda: Muon(0.2, weight_decay=0.5, adam_ratio=0.5), adam_w),
 }
 MAKE = [pytest.param(make, id=name) for name, (make, _) in OPTIMIZERS.items()]
 
@@ -689,3 +726,28 @@ def test_gradients_of_small_batches_add_up_to_that_of_a_large_batch() -> None:
         small.update()
     for p, q in zip(models[0].params(), models[1].params(), strict=True):
         np.testing.assert_allclose(q.data, p.data, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "ratio"),
+    [((5, 5), 1.0), ((3, 6), 2.0), ((6, 3), 1.0), ((12, 3, 1, 2), 2.0), ((0, 3), 3.0), ((3, 0), 1)],
+)
+def test_muon_sets_the_singular_values_near_1(shape: tuple[int, ...], ratio: float) -> None:
+    """Check the change of a parameter: W of Linear (inputs, outputs), or filters."""
+    layer = Layer()
+    layer.p = Parameter(np.zeros(shape, "f"))
+    layer.p.grad = Variable(np.random.default_rng(0).normal(size=shape).astype("f"))
+    Muon(1.0, nesterov=False).setup(layer).step()
+    assert layer.p.shape == shape and layer.p.dtype == np.float32
+    values = np.linalg.svd(layer.p.data.reshape(shape[0], int(np.prod(shape[1:]))))[1]
+    assert np.all(0.6 < values / ratio**0.5) and np.all(values / ratio**0.5 < 1.3)
+
+
+def test_muon_updates_a_group_by_adam() -> None:
+    layer = MLP((3, 2), in_size=4)
+    for p in layer.params():
+        p.data, p.grad = np.zeros(p.shape, "f"), Variable(np.ones(p.shape, "f"))
+    Muon(0.1, adam_ratio=0.5).setup(layer).add_group(layer.l1, use_adam=True).step()
+    for p in (layer.l0.b, layer.l1.W, layer.l1.b):
+        np.testing.assert_allclose(p.data, -0.05, rtol=1e-5)
+    assert not np.allclose(layer.l0.W.data, -0.05)

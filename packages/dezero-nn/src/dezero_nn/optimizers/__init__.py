@@ -6,6 +6,7 @@ from dezero_core.hints import hinting
 
 from ..hints import OPTIMIZERS
 from .adam import Adam, AdamW
+from .adam_variants import Lion, NAdam, RAdam
 from .adaptive import AdaDelta, AdaGrad, RMSprop
 from .decays import (
     CosineRestarts,
@@ -16,6 +17,7 @@ from .decays import (
     OneCycle,
 )
 from .gradient_hooks import ClipGrad, FreezeParam, WeightDecay, clip_grad_norm, clip_grad_value
+from .muon import Muon
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
 from .schedules import CosineDecay, Schedule, StepDecay, WarmUp
@@ -34,10 +36,14 @@ __all__ = [
     "FreezeParam",
     "LambdaSchedule",
     "LinearDecay",
+    "Lion",
     "MomentumSGD",
     "MultiStepDecay",
+    "Muon",
+    "NAdam",
     "OneCycle",
     "Optimizer",
+    "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
     "Schedule",

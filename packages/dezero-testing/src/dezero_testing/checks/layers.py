@@ -63,6 +63,11 @@ OPTIMIZERS: dict[str, Callable[[], O.Optimizer]] = {
     "AdaDelta": O.AdaDelta,
     "Adam": lambda: O.Adam(0.1),
     "AdamW": lambda: O.AdamW(0.1),
+    "NAdam": lambda: O.NAdam(0.1),
+    "RAdam": lambda: O.RAdam(0.1, beta2=0.5),
+    "Lion": lambda: O.Lion(0.1, weight_decay=0.1),
+    "Muon": lambda: O.Muon(0.1, weight_decay=0.1),
+    "Muon with AdamW": lambda: O.Muon(0.1, use_adam=True),
 }
 
 

@@ -1,0 +1,110 @@
+"""Define NAdam, RAdam and Lion, optimizers that are related to Adam."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import get_array_module
+from dezero_core.extend import Array
+
+from .adam import Adam
+from .optimizer import Optimizer
+from .settings import setting
+
+
+class NAdam(Adam):
+    """Update like `Adam`, with Nesterov's momentum.
+
+    p -= alpha * ((1 - u) / (1 - U) * g + u' / (1 - U * u') * m) / (sqrt(v') + eps)
+
+    u = beta1 * (1 - 0.5 * 0.96**(0.004 * t)), u' is the next u, and U is the product of all u so
+    far. Dozat, "Incorporating Nesterov Momentum into Adam", 2016; PyTorch's NAdam computes the
+    same.
+
+    Args:
+        alpha, beta1, beta2, eps, lr: as for `Adam`.
+
+    Raises:
+        ArgumentError: as for `Adam`.
+    """
+
+    elementwise = True
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        t = state["t"] = state.get("t", 0) + 1
+        u, ahead = (self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * step)) for step in (t, t + 1))
+        product = state["u"] = state.get("u", 1.0) * u
+        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
+        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
+        mean = g * ((1 - u) / (1 - product)) + m * (ahead / (1 - product * ahead))
+        return mean / ((v / (1 - self.beta2**t)) ** 0.5 + self.eps) * -self.alpha
+
+
+class RAdam(Adam):
+    """Update like `Adam`, with smaller steps while the mean of g**2 is of few gradients.
+
+    rho = rho' - 2 t beta2**t / (1 - beta2**t) is the number of gradients in the mean, and
+    rho' = 2 / (1 - beta2) - 1 its limit. If rho is above 5, Adam's change is multiplied by
+    sqrt((rho - 4) (rho - 2) rho' / ((rho' - 4) (rho' - 2) rho)); otherwise p -= alpha * m'. Liu et
+    al., "On the Variance of the Adaptive Learning Rate and Beyond", 2020; PyTorch's RAdam computes
+    the same.
+
+    Args:
+        alpha, beta1, beta2, eps, lr: as for `Adam`.
+
+    Raises:
+        ArgumentError: as for `Adam`.
+    """
+
+    elementwise = True
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
+        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
+        correction, limit = 1 - self.beta2**t, 2 / (1 - self.beta2) - 1
+        rate, rho = self.alpha / (1 - self.beta1**t), limit - 2 * t * self.beta2**t / correction
+        if rho <= 5:
+            return m * -rate
+        part = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+        return m / (v**0.5 + self.eps) * (-rate * (correction * part) ** 0.5)
+
+
+class Lion(Optimizer):
+    """Step by the sign of a mean of the gradients: p -= lr * (sign(c) + weight_decay * p).
+
+    c = beta1 * m + (1 - beta1) * g, and then m = beta2 * m + (1 - beta2) * g. Chen et al.,
+    "Symbolic Discovery of Optimization Algorithms", 2023. The paper recommends a learning rate 3 to
+    10 times below AdamW's, and a weight decay as much above AdamW's.
+
+    Args:
+        lr: learning rate, above 0 (default 1e-4).
+        beta1: the weight of m in c, in [0, 1) (default 0.9).
+        beta2: decay of m, in [0, 1) (default 0.99).
+        weight_decay: the factor in the formula above; at least 0 (default 0).
+
+    Raises:
+        ArgumentError: a number is out of its range.
+    """
+
+    elementwise = True
+    lr: float = setting(positive=True)
+    beta1: float = setting(below=1)
+    beta2: float = setting(below=1)
+    weight_decay: float = setting()
+
+    def __init__(
+        self,
+        lr: float = 1e-4,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.lr, self.beta1, self.beta2, self.weight_decay = lr, beta1, beta2, weight_decay
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        m = state.get("m", 0.0)
+        sign = get_array_module(g).sign(m * self.beta1 + g * (1 - self.beta1))
+        state["m"] = m * self.beta2 + g * (1 - self.beta2)
+        return (sign + p * self.weight_decay) * -self.lr
