@@ -271,17 +271,40 @@ def added(first: Any, product: Any, beta: Any = 1, alpha: Any = 1) -> Any:
     return C.add(scaled(first, beta), scaled(product, alpha))
 
 
-def variance(
-    x: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, correction: Any = 1
+def moment(
+    function: Callable[..., Any],
+    x: Any,
+    dim: Any = None,
+    unbiased: Any = None,
+    keepdim: bool = False,
+    correction: Any = 1,
 ) -> Any:
+    """Return the variance or the standard deviation, with PyTorch's two forms of the arguments."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     correction = (1 if unbiased else 0) if unbiased is not None else correction
     correction = 1 if correction is None else correction
-    deviations = x - C.mean(x, axes(dim), keepdims=True)
-    total = C.sum(deviations**2, axes(dim), keepdim)
-    n = math.prod(x.shape) // max(math.prod(total.shape), 1)
-    return total / (n - correction)
+    return function(x, axes(dim), correction=correction, keepdims=keepdim)
+
+
+def product(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """Return the product over one or all axes, perhaps in another dtype."""
+    if dtype is None:
+        return C.prod(x, dim, keepdim)
+    return C.astype(C.prod(C.astype(x, dtype), dim, keepdim), dtype)
+
+
+def cumulative(function: Callable[..., Any], x: Any, dim: int, dtype: Any = None) -> Any:
+    """Return cumulative sums or products; a 0-d array is treated as one element."""
+    x = x if dtype is None else C.astype(x, dtype)
+    return C.reshape(function(C.reshape(x, (1,)), 0), ()) if x.ndim == 0 else function(x, dim)
+
+
+def vector_norm(
+    x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
+    """Return the norm, perhaps of ``x`` in another dtype."""
+    return C.vector_norm(x if dtype is None else C.astype(x, dtype), ord, axes(dim), keepdim)
 
 
 def pair(n: Any) -> tuple[int, int]:

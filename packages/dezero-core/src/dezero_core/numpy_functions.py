@@ -25,10 +25,13 @@ from .errors import ArgumentError, BackendMismatch, UnsupportedType
 from .functions.arithmetic import mul, pos
 from .functions.broadcast import broadcast_to
 from .functions.casting import astype
+from .functions.cumulative import cumulative_prod, cumulative_sum, prod
 from .functions.gathering import take
 from .functions.indexing import get_item
 from .functions.joining import concat, stack, unstack
 from .functions.linalg import matmul
+from .functions.moments import std, var
+from .functions.norms import vector_norm
 from .functions.reduction import max, mean, min, sum
 from .functions.selection import clip, where
 from .functions.shape import expand_dims, matrix_transpose, moveaxis, reshape, squeeze, transpose
@@ -159,11 +162,14 @@ DIFFERENTIABLE = {
     "column_stack": Row(_column_stack, "tup /"),
     "concatenate": Row(concat, "arrays / axis -out -dtype -casting"),
     "copy": Row(pos, "a / -order -subok"),
+    "cumulative_prod": Row(cumulative_prod, "x / axis -dtype -out include_initial"),
+    "cumulative_sum": Row(cumulative_sum, "x / axis -dtype -out include_initial"),
     "dot": Row(_dot, "a b / -out"),
     "dstack": Row(_dstack, "tup /"),
     "expand_dims": Row(expand_dims, "a / axis"),
     "hstack": Row(_hstack, "tup / -dtype -casting"),
     "linalg.matmul": Row(matmul, "x1 x2 /"),
+    "linalg.vector_norm": Row(vector_norm, "x / axis keepdims ord"),
     "linalg.matrix_transpose": Row(matrix_transpose, "x /"),
     "matrix_transpose": Row(matrix_transpose, "x /"),
     "max": Row(max, "a / axis -out keepdims -initial -where"),
@@ -171,15 +177,18 @@ DIFFERENTIABLE = {
     "min": Row(min, "a / axis -out keepdims -initial -where"),
     "moveaxis": Row(moveaxis, "a source destination /"),
     "outer": Row(_outer, "a b / -out"),
+    "prod": Row(prod, "a / axis -dtype -out keepdims -initial -where"),
     "ravel": Row(lambda a: reshape(a, -1), "a / -order"),
     "reshape": Row(reshape, "a shape / -order -copy"),
     "squeeze": Row(squeeze, "a / axis"),
     "stack": Row(stack, "arrays / axis -out -dtype -casting"),
+    "std": Row(std, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
     "sum": Row(sum, "a / axis -dtype -out keepdims -initial -where"),
     "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
     "take": Row(take, "a indices / axis -out -mode"),
     "transpose": Row(transpose, "a / axes"),
     "unstack": Row(unstack, "x / axis"),
+    "var": Row(var, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
     "vdot": Row(_vdot, "a b /"),
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
@@ -224,18 +233,14 @@ WEIGHTS = {
 """For some functions of `WITHOUT_DERIVATIVE`: the one parameter that does have a derivative."""
 
 INSTEAD = {
-    "cumsum": "a loop of additions and stack()",
+    "cumsum": "cumulative_sum(x, axis)",
     "einsum": "matmul(), transpose() and sum()",
     "inner": "sum(a * b, axis=-1), or matmul(a, b) of vectors",
-    "linalg.norm": "sqrt(sum(x ** 2))",
-    "linalg.vector_norm": "sqrt(sum(x ** 2))",
+    "linalg.norm": "vector_norm(x)",
     "pad": "concat() with zeros",
-    "prod": "exp(sum(log(x))) of positive numbers",
     "ptp": "max(x) - min(x)",
-    "std": "sqrt(mean((x - mean(x)) ** 2))",
     "tensordot": "reshape() and matmul()",
     "trace": "sum(np.diagonal(x))",
-    "var": "mean((x - mean(x)) ** 2)",
 }
 """A dictionary from NumPy functions that DeZero lacks to suggested replacements."""
 

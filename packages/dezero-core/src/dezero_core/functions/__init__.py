@@ -3,6 +3,7 @@
 from .arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .broadcast import broadcast_to, sum_to
 from .casting import astype
+from .cumulative import cumulative_prod, cumulative_sum, prod
 from .error_function import erf
 from .exponential import exp, log, sqrt
 from .gathering import take, take_along_axis
@@ -12,9 +13,11 @@ from .inverse_trigonometric import acos, asin, atan, atan2
 from .joining import chunk, concat, split, stack, unstack
 from .linalg import matmul
 from .logarithms import exp2, expm1, log1p, log2, log10
+from .moments import std, var
+from .norms import vector_norm
 from .powers import reciprocal, rsqrt, square
 from .rearranging import flip, pad, repeat, tril, triu
-from .reduction import argmax, average, logsumexp, max, mean, min, sum
+from .reduction import argmax, argmin, average, logsumexp, max, mean, min, sum
 from .rounding import ceil, floor, floor_divide, remainder, round, sign, trunc
 from .selection import clip, masked_fill, maximum, minimum, where
 from .shape import (
@@ -35,6 +38,7 @@ __all__ = [
     "acosh",
     "add",
     "argmax",
+    "argmin",
     "asin",
     "asinh",
     "astype",
@@ -49,6 +53,8 @@ __all__ = [
     "concat",
     "cos",
     "cosh",
+    "cumulative_prod",
+    "cumulative_sum",
     "div",
     "erf",
     "exp",
@@ -80,6 +86,7 @@ __all__ = [
     "permute_dims",
     "pos",
     "pow",
+    "prod",
     "reciprocal",
     "remainder",
     "repeat",
@@ -94,6 +101,7 @@ __all__ = [
     "square",
     "squeeze",
     "stack",
+    "std",
     "sub",
     "sum",
     "sum_to",
@@ -106,5 +114,7 @@ __all__ = [
     "triu",
     "trunc",
     "unstack",
+    "var",
+    "vector_norm",
     "where",
 ]

@@ -1,11 +1,11 @@
-"""Reduce an array over axes: sum, mean, maximum, minimum, logsumexp and argmax."""
+"""Reduce an array over axes: sum, mean, maximum, minimum, logsumexp, argmax and argmin."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ..arguments import Axis, AxisLike, as_axes, as_integer
+from ..arguments import Axis, AxisLike, as_axes, as_integer, normalize_axes
 from ..backends.interface import Array
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
@@ -206,6 +206,27 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Varia
     """
     axis = None if axis is None else as_integer("argmax", "axis", axis)
     return ArgMax(axis, keepdims)(unwrap(x))
+
+
+class ArgMin(ArgMax):
+    """y = the index of the first minimum of x along an axis;  there is no derivative."""
+
+    def forward(self, x: Array) -> Array:
+        xp = get_array_module(x)
+        return xp.argmin(x, axis=self.axis, keepdims=self.keepdims)
+
+
+@hinted
+def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Variable:
+    """Return the index of the first minimum of ``x`` along ``axis``; see `argmax`."""
+    axis = None if axis is None else as_integer("argmin", "axis", axis)
+    return ArgMin(axis, keepdims)(unwrap(x))
+
+
+def axes_of(op: str, axis: AxisLike, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction in [0, ndim); a 0-d array also accepts axis 0 or -1."""
+    axes = as_axes(op, axis)
+    return () if ndim == 0 and axes in (0, -1, (0,), (-1,)) else normalize_axes(op, axes, ndim)
 
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
