@@ -43,6 +43,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/tiles.py": "kernels are for NumPy",
     "dezero_nn/kernels/tiling.py": "kernels are for NumPy",
     "dezero_nn/conv_kernels.py": "kernels are for NumPy",
+    "dezero_nn/kernels/attention.py": "kernels are for NumPy",
     "dezero_nn/kernels/channels.py": "kernels are for NumPy",
     "dezero_nn/kernels/columns.py": "kernels are for NumPy",
     "dezero_nn/kernels/cross_entropy.py": "kernels are for NumPy",

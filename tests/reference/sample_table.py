@@ -267,6 +267,7 @@ ROWS = [
     Row("linear_simple", "nn.functional.linear", lambda x, W, b=None: N.linear_simple(x, C.transpose(W), b)),
     Row("embed_id", "nn.functional.embedding", lambda W, x: N.embed_id(x, W)),
     Row("dropout", "nn.functional.dropout", t.dropout),
+    Row("scaled_dot_product_attention", "nn.functional.scaled_dot_product_attention", t.attention, only=lambda k: not k.get("dropout_p")),
     Row("batch_norm", "nn.functional.batch_norm", t.batch_norm),
     Row("layer_norm", "nn.functional.layer_norm", t.layer_norm),
     # images

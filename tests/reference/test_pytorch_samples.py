@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from sample_table import ROWS, WITHOUT_SAMPLES, Row
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from translations import SEED
 
 import dezero_core
@@ -44,6 +45,10 @@ DTYPES = {
 PyTorch computes in float32 if integers give floating results.
 """
 
+
+ATTENTION = SDPBackend.MATH, SDPBackend.FLASH_ATTENTION
+"""PyTorch's kernels of attention on the CPU: only the first has second derivatives, only the other
+computes half precision in float32."""
 
 MANY = 200
 """A function with more samples runs on every tenth of them in the other dtypes than float64."""
@@ -144,7 +149,8 @@ def check_sample(row: Row, op: Any, sample: Any, dtype: torch.dtype) -> None:
     given = [as_ours(a, variables, dtype) for a in (sample.input, *sample.args)]
     settings = {k: as_ours(v, variables, dtype) for k, v in sample.kwargs.items()}
     torch.manual_seed(SEED)
-    theirs = outputs(op(sample.input, *sample.args, **sample.kwargs))
+    with sdpa_kernel([SDPBackend.MATH] if dtype == torch.float64 else list(ATTENTION)):
+        theirs = outputs(op(sample.input, *sample.args, **sample.kwargs))
     ours = outputs(row.call(*given, **settings))
     for k, (y, their) in enumerate(zip(ours, theirs, strict=False)):
         require_equal(f"result {k}", y.data, as_array(their), tolerance, exact=is_float)

@@ -630,6 +630,14 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
     return Dropout(1 / (1 - p) if p < 1 else 0.0)(x, mask)
 
 
+def attention(
+    q: Any, k: Any, v: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False
+) -> Any:
+    """Align a causal mask as PyTorch does: query t sees the first t + 1 keys."""
+    mask = np.tri(q.shape[-2], k.shape[-2], dtype=bool) if is_causal else attn_mask
+    return N.scaled_dot_product_attention(q, k, v, mask)
+
+
 def converted(x: Any, *arguments: Any, **keywords: Any) -> Any:
     """Return ``x`` in the dtype among the arguments of ``Tensor.to``."""
     for a in arguments:

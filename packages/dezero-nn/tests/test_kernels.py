@@ -27,8 +27,8 @@ from dezero_nn.kernels import (
 )
 from dezero_nn.windows import ConvParams
 
-# tested below: rules of optimizers, larger images
-OTHERWISE = ("update", "conv2d_grads")
+# tested below, or in test_attention.py: rules of optimizers, larger images
+OTHERWISE = ("update", "conv2d_grads", "attention_grad")
 KERNELS = {k.function.__name__: k for k in all_kernels() if k.op not in OTHERWISE}
 WINOGRAD = [name for name in KERNELS if name.startswith("winograd")]
 small, sides = st.integers(1, 3), st.integers(1, 7)
@@ -80,7 +80,16 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
     def places() -> Any:
         return (some(N, C, *counts) * 4).astype("int64") % (kernel[0] * kernel[1])
 
+    def kept() -> Any:
+        return some(N, C, OC, size_h + OC) > -1
+
     return {
+        "attention": lambda: (
+            *(some(N, C, OC, groups), some(N, C, size_h + OC, groups), some(N, C, size_h + OC, 2)),
+            draw(st.sampled_from([None, some(OC, size_h + OC)])),
+            *draw(st.sampled_from([(None, False, 0.5, 0.0), (kept(), True, 0.5, 0.25)])),
+            False,
+        ),
         "lstm": lambda: (
             some(N, C, OC),
             *(some(4 * size_h, n) for n in (C, size_h)),

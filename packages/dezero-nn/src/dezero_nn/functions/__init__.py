@@ -16,6 +16,7 @@ from .activation import (
     softmax,
     softmax_simple,
 )
+from .attention import scaled_dot_product_attention
 from .columns import col2im, fold, im2col, unfold
 from .conv import conv2d, conv2d_simple, deconv2d
 from .convolutions import (
@@ -90,6 +91,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "sigmoid_cross_entropy",

@@ -34,14 +34,14 @@ class Dropout(Function):
         return Dropout(self.scale)(gy, unwrap(mask)), None
 
 
-def require_ratio(op: str, dropout_ratio: float) -> None:
-    """Raise `ArgumentError` unless ``dropout_ratio`` is in [0, 1)."""
+def require_ratio(op: str, ratio: float, name: str = "dropout_ratio") -> None:
+    """Raise `ArgumentError` unless a ratio, the argument called ``name``, is in [0, 1)."""
     try:
-        fits = 0 <= dropout_ratio < 1
+        fits = 0 <= ratio < 1
     except TypeError:
         fits = False
     if not fits:
-        raise ArgumentError(f"{op}: dropout_ratio {dropout_ratio!r} is not in [0, 1)")
+        raise ArgumentError(f"{op}: {name} {ratio!r} is not in [0, 1)")
 
 
 @hinted

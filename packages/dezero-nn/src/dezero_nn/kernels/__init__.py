@@ -9,6 +9,7 @@ from __future__ import annotations
 from dezero_core.extend import Kernel
 
 from . import (
+    attention,
     channels,
     cross_entropy,
     gru,
@@ -25,8 +26,8 @@ from . import (
 from .memory import keep_freed_memory
 
 MODULES = (
-    channels, cross_entropy, gru, im2col, masks, matmul, pooling, recurrent, separate, sigmoid,
-    updates, winograd,
+    attention, channels, cross_entropy, gru, im2col, masks, matmul, pooling, recurrent, separate,
+    sigmoid, updates, winograd,
 )  # fmt: skip
 """The modules that define kernels; each lists its kernels in ``KERNELS``."""
 

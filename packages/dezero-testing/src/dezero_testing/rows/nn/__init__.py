@@ -5,9 +5,9 @@ from __future__ import annotations
 from ...check import Check
 from ...checks.layers import layer_checks
 from ...op_case import OpCase
-from . import activations, basic, convolutions, losses, recurrent
+from . import activations, attention, basic, convolutions, losses, recurrent
 
-MODULES = (activations, basic, convolutions, losses, recurrent)
+MODULES = (activations, attention, basic, convolutions, losses, recurrent)
 """The modules with rows; each defines `cases`."""
 
 
