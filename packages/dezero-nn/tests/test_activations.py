@@ -9,6 +9,7 @@ import pytest
 from dezero_core import Variable
 from dezero_core.errors import ArgumentError, ArgumentTypeError, CallError, ShapeError
 from dezero_nn import functions as F
+from dezero_nn import layers as L
 
 FAR = np.array([-1e4, -50.0, 0.0, 50.0, 1e4])
 SMALL = np.exp(-50.0)
@@ -79,3 +80,34 @@ def test_prelu_does_not_multiply_infinite_positive_elements() -> None:
 def test_wrong_arguments(call: Callable[[], Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call()
+
+
+def test_layers_call_their_functions() -> None:
+    x = np.sin(np.arange(8.0)).reshape(2, 2, 2).astype("float32")
+    for layer, y in [
+        (L.LeakyReLU(), F.leaky_relu(x, 0.01)),
+        (L.ELU(0.5), F.elu(x, 0.5)),
+        (L.Softplus(2.0, 0.1), F.softplus(x, 2.0, 0.1)),
+        (L.Hardtanh(0.0, 0.5), F.hardtanh(x, 0.0, 0.5)),
+        (L.Softmax(), F.softmax(x, 2)),
+        (L.LogSoftmax(0), F.log_softmax(x, 0)),
+        (L.GLU(0), F.glu(x, 0)),
+        (L.PReLU(2), F.leaky_relu(x, 0.25)),
+        (L.Flatten(), Variable(x).reshape(2, 4)),
+        (L.Identity(), Variable(x)),
+    ]:
+        np.testing.assert_array_equal(layer(x).data, y.data)
+
+
+def test_prelu_is_trained_and_checks_its_arguments() -> None:
+    layer = L.PReLU(3, init=0.5, dtype="float64")
+    assert repr(layer) == "PReLU(channels=3, init=0.5; a (3,))"
+    layer(np.array([[-1.0, -2.0, 3.0]])).sum().backward()
+    assert layer.a.grad is not None
+    np.testing.assert_array_equal(layer.a.grad.data, [-1.0, -2.0, 0.0])
+    with pytest.raises(ShapeError, match=r"prelu: x \(1, 2\) and a \(3,\)"):
+        layer(np.ones((1, 2)))
+    with pytest.raises(ArgumentError, match="PReLU: channels 0 is below 1"):
+        L.PReLU(0)
+    with pytest.raises(ArgumentTypeError, match="LeakyReLU: slope '1'"):
+        L.LeakyReLU("1")  # type: ignore[arg-type]

@@ -47,21 +47,7 @@ FUNCTIONS = {
     "cast": "F.astype(x, dtype)",
 }
 
-ACTIVATIONS = ("ReLU", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "LeakyReLU", "GELU", "SiLU")
-"""Layers of PyTorch and Keras that are functions in DeZero."""
-
-FUNCTION_OF = {
-    "ReLU": "relu",
-    "LogSoftmax": "log_softmax",
-    "LeakyReLU": "leaky_relu",
-}
-
 LAYERS = {
-    **{
-        name: f"F.{FUNCTION_OF.get(name, name.lower())}, a function; pass it to Sequential as it is"
-        for name in ACTIVATIONS
-    },
-    "Flatten": "F.flatten, a function; pass it to Sequential as it is",
     "Activation": "the function itself, such as F.relu; Sequential takes it as it is",
     # PyTorch
     "Module": "L.Layer, or dezero.Model",

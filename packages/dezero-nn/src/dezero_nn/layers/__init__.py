@@ -5,6 +5,29 @@ from typing import TYPE_CHECKING
 from dezero_core.hints import hinting
 
 from ..hints import LAYERS
+from .activations import (
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Flatten,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .conv import Conv2d, Deconv2d
 from .dropout import Dropout
 from .embedding import EmbedID
@@ -14,17 +37,38 @@ from .normalization import BatchNorm, LayerNorm
 from .recurrent import GRU, LSTM, RNN
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "RNN",
+    "SELU",
     "BatchNorm",
     "Conv2d",
     "Deconv2d",
     "Dropout",
     "EmbedID",
+    "Flatten",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
     "Layer",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
 ]
 
 if not TYPE_CHECKING:  # type checkers must report unknown names

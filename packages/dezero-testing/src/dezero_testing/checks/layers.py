@@ -41,6 +41,15 @@ LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
     "RNN over a sequence": (lambda: L.RNN(3), STEPS),
     "LSTM over a sequence": (lambda: L.LSTM(3), STEPS),
     "GRU over a sequence": (lambda: L.GRU(3), STEPS),
+    **{
+        make.__name__: (make, ROWS)
+        for make in (
+            L.ReLU, L.ReLU6, L.LeakyReLU, L.ELU, L.SELU, L.GELU, L.SiLU, L.Mish, L.Hardswish,
+            L.Softplus, L.Sigmoid, L.LogSigmoid, L.Hardsigmoid, L.Tanh, L.Hardtanh, L.Softmax,
+            L.LogSoftmax, L.GLU, L.Identity, L.Flatten, L.PReLU,
+        )
+    },
+    "PReLU of channels": (lambda: L.PReLU(4), IMAGES),
     "MLP": (lambda: MLP((6, 3)), ROWS),
     "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.tile(IMAGES, (1, 1, 2, 2))),
     "pooling": (lambda: Sequential(lambda x: F.pooling(x, 3, 2, 1), flatten, L.Linear(2)), IMAGES),
