@@ -272,3 +272,48 @@ def test_recurrent_layers(cell: str) -> None:
         return ours(x)
 
     compare(run_at_once, lambda x: theirs(x)[0], xs)
+
+
+def copy_weights(ours: Any, theirs: Any) -> None:
+    """Set the weights of a recurrent layer to those of PyTorch's module."""
+    for name, cell in {"l0": ours, **ours.cells}.items():
+        named = cell.named_params()
+        for key, array in cell.pytorch_arrays().items():
+            parts = [getattr(theirs, part.replace("_l0", f"_{name}")) for part in array.names]
+            value = sum(part.detach().numpy() for part in parts)
+            value = np.split(value, array.parts)[array.part]
+            named[key].data = (value.T if array.transposed else value).copy()
+
+
+@pytest.mark.parametrize("lengths", [None, [2, 4, 1], [4, 4, 3]])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
+def test_layers_directions_lengths_and_states(
+    cell: Any, num_layers: int, bidirectional: bool, lengths: Any
+) -> None:
+    """Compare the outputs and the last states, from given states."""
+    settings: Any = {"num_layers": num_layers, "bidirectional": bidirectional}
+    ours = cell(5, in_size=2, **settings)
+    theirs = getattr(torch.nn, cell.__name__)(2, 5, dtype=torch.float64, **settings)
+    copy_weights(ours, theirs)
+    xs, cells = numbers(1, 4, 3, 2), num_layers * (1 + bidirectional)
+    states = [numbers(n, cells, 3, 5) for n in range(2 if cell is LSTM else 1)]
+    rnn = torch.nn.utils.rnn
+
+    def run(x: Any, *states: Any) -> Any:
+        hs = ours(x, states if cell is LSTM else states[0], lengths=lengths)
+        last = ours.state if cell is LSTM else (ours.state,)
+        return C.concat([part.reshape(-1) for part in (hs, *last)])
+
+    def expected(x: Any, *states: Any) -> Any:
+        before = states if cell is LSTM else states[0]
+        if lengths is None:
+            hs, last = theirs(x, before)
+        else:
+            packed = rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+            hs, last = theirs(packed, before)
+            hs, _ = rnn.pad_packed_sequence(hs)
+        return torch.cat([part.reshape(-1) for part in (hs, *(last if cell is LSTM else (last,)))])
+
+    compare(run, expected, xs, *states)

@@ -245,7 +245,7 @@ def test_a_replaced_layer_is_matched_by_its_path(make: Any, tmp_path: Path) -> N
             {**three("fc"), "scale": np.ones(1)},
             "no layer is left for scale",
         ),
-        (lambda: L.RNN(3), RNN, "recurrent layers have one direction"),
+        (lambda: L.RNN(3), RNN, "with _reverse, create layers with bidirectional=True"),
         (
             lambda: {"w": Parameter(np.zeros((3, 3), "f"))},
             {"w": np.ones((3, 3), "f")},
@@ -296,6 +296,39 @@ def test_names_of_layers_sums_and_bare_parameters(tmp_path: Path) -> None:
     with pytest.raises(KeyMismatch, match="missing module 'gru'"):
         load_pytorch_weights(model, path, {"rnn": "gru"})
 
+
+@pytest.mark.parametrize("names", [None, {"encoder": "encoder", "decoder": "decoder"}])
+def test_layers_and_directions_are_matched_by_their_paths(names: Any, tmp_path: Path) -> None:
+    """Load two GRUs whose arrays have equal shapes."""
+    draw = np.random.default_rng(0)
+    state = {
+        f"{module}.{name}_l{layer}{way}": draw.normal(size=(6, n) if n else 6).astype("f")
+        for module in ("encoder", "decoder")
+        for layer in (0, 1)
+        for way in ("", "_reverse")
+        for name, n in (("weight_ih", 4), ("weight_hh", 2), ("bias_ih", 0), ("bias_hh", 0))
+    }
+    path = tmp_path / "m.safetensors"
+    save(state, path)
+    model = {
+        name: L.GRU(2, in_size=4, num_layers=2, bidirectional=True)
+        for name in ("decoder", "encoder")
+    }
+    load_pytorch_weights(model, path, names)
+    for module, layer in model.items():
+        for name, cell in {"l0": layer, **layer.cells}.items():
+            weight = state[f"{module}.weight_ih_{name}"]
+            assert np.array_equal(cell.x2z.W.data, weight[2:4].T), name
+    alone = L.GRU(2, num_layers=2, bidirectional=True)
+    own = {key.partition(".")[2]: x for key, x in state.items() if key.startswith("encoder")}
+    save(own, path)
+    load_pytorch_weights(alone, path)
+    weight = state["encoder.weight_hh_l1_reverse"]
+    assert np.array_equal(alone.cells["l1_reverse"].h2n.W.data, weight[4:].T)
+
+
+def test_arrays_that_no_layer_describes(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
     save({"w": np.arange(6, dtype="f").reshape(2, 3)}, path)
     for shape in ((2, 3), (3, 2)):
         bare = {"w": Parameter(np.zeros(shape, "f"))}

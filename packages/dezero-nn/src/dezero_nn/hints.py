@@ -100,9 +100,9 @@ POSITIONS: dict[str, tuple[str, ...]] = {
     "Linear": ("in_size", "out_size"),
     "Conv2d": (*SIZES, "dilation", "groups"),
     "Deconv2d": SIZES,
-    "RNN": ("in_size", "hidden_size"),
-    "LSTM": ("in_size", "hidden_size"),
-    "GRU": ("in_size", "hidden_size"),
+    "RNN": ("in_size", "hidden_size", "num_layers"),
+    "LSTM": ("in_size", "hidden_size", "num_layers"),
+    "GRU": ("in_size", "hidden_size", "num_layers"),
     "LayerNorm": ("shape", "eps"),
 }
 """Positional arguments of PyTorch's layers, in PyTorch's order and with DeZero's names."""

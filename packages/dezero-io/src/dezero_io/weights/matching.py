@@ -80,6 +80,24 @@ def connected(first: int, units: list[int], fits: list[set[int]], taken: set[int
     return sorted(group)
 
 
+NUMBER = re.compile(r"(\d+)(_reverse)?")
+"""A number in a path; ``_reverse`` marks the second direction of a layer of a recurrent module."""
+
+
+def numbers(path: str) -> list[tuple[int, str]]:
+    """Return the numbers in a path, each with ``_reverse`` or an empty string."""
+    return [(int(number), reverse) for number, reverse in NUMBER.findall(path)]
+
+
+def comparable(path: str) -> str:
+    """Return a path in the form in which DeZero's and PyTorch's recurrent layers have equal paths.
+
+    The first layer of ``rnn`` is ``rnn`` in DeZero and ``rnn_l0`` here for PyTorch; the second is
+    ``rnn.cells.l1`` and ``rnn_l1``.
+    """
+    return re.sub(r"(?:^|\.)cells\.(l\d)", r"_\1", path).removesuffix("_l0")
+
+
 def in_order(
     group: list[int],
     candidates: list[int],
@@ -91,15 +109,15 @@ def in_order(
     """Pair units with modules by equal paths, else by order; return None if neither works."""
     if len(group) != len(candidates):
         return None
-    by_path = {modules[m].path: m for m in candidates}
-    if {units[u].path for u in group} == set(by_path):
-        pairs = {u: by_path[units[u].path] for u in group}
+    by_path = {comparable(modules[m].path): m for m in candidates}
+    if {comparable(units[u].path) for u in group} == set(by_path):
+        pairs = {u: by_path[comparable(units[u].path)] for u in group}
     else:
         paths = {m: modules[m].path for m in candidates}
-        differ_in_numbers = len({re.sub(r"\d+", "#", path) for path in paths.values()}) == 1
+        differ_in_numbers = len({NUMBER.sub("#", path) for path in paths.values()}) == 1
         by_number = candidates
         if differ_in_numbers:
-            by_number = sorted(candidates, key=lambda m: [*map(int, re.findall(r"\d+", paths[m]))])
+            by_number = sorted(candidates, key=lambda m: numbers(paths[m]))
         if not (differ_in_numbers or keeps_order) or (keeps_order and by_number != candidates):
             return None
         pairs = dict(zip(group, by_number, strict=True))

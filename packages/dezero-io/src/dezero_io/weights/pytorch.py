@@ -157,7 +157,9 @@ def matched_sources(tree: object, arrays: Mapping[str, NDArray[Any]], keeps_orde
         listed = ", ".join(f"{name} {shape}" for name, shape in [*shapes.items()][:MAX_LISTED])
         listed += ", ..." if len(shapes) > MAX_LISTED else ""
         reverse = any(name.endswith("_reverse") for name in arrays)
-        hint = "DeZero's recurrent layers have one direction. " if reverse else ""
+        hint = (
+            "For arrays with _reverse, create layers with bidirectional=True. " if reverse else ""
+        )
         raise KeyMismatch(
             f"layers and modules cannot be matched: {error}. {hint}Pass the pairs, such as "
             f'names={{"{layer}": "{module}"}}; the file has {listed}'
@@ -206,6 +208,10 @@ def named_sources(
             if module is None:
                 raise KeyMismatch(f"missing module {wanted[0]!r}")
             sources |= sources_of(layers[key], module, named)
+            for path, unit in layers.items():  # the other layers of a recurrent layer
+                cell = path.removeprefix(f"{key}/cells/")
+                if cell != path and f"{wanted[0]}_{cell}" in modules_by_path:
+                    sources |= sources_of(unit, modules_by_path[f"{wanted[0]}_{cell}"], named)
         else:
             raise KeyMismatch(f"the model has no {key}; use keys or layer paths in names=")
     used = {name for _, full in sources.values() for name in full}

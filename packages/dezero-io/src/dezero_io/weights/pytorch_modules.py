@@ -16,7 +16,7 @@ IGNORED = "num_batches_tracked"
 WRAPPERS = re.compile(r"(?<![^.])_orig_mod\.")
 """The prefix that ``torch.compile`` adds to names."""
 
-RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+))?")
+RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+(?:_reverse)?))?")
 """Array names in PyTorch's recurrent modules (with a layer number) and cells (without one)."""
 
 LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
@@ -42,8 +42,8 @@ class Module:
     """Describe a PyTorch module.
 
     Attributes:
-        path: the module's path. Each layer of a recurrent module has its own path, which ends with
-            ``_l0``, ``_l1`` and so on.
+        path: the module's path. Each layer and direction of a recurrent module has its own path,
+            which ends with ``_l0``, ``_l0_reverse``, ``_l1`` and so on.
         names: a dictionary from the names within the module to the full names in the file.
     """
 

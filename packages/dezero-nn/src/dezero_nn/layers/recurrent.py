@@ -3,65 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_integer
 from dezero_core.dtypes import as_floating
-from dezero_core.errors import ShapeError
 from dezero_core.extend import backend_of
-from dezero_core.functions import concat, stack, tanh, transpose, unstack
+from dezero_core.functions import concat, tanh, transpose
 from dezero_core.state import PyTorchArray
-from dezero_core.variable import Operand
 
-from ..functions import sigmoid
-from ..functions.recurrent import lstm
-from .layer import Layer
+from ..functions import gru, lstm, sigmoid
+from .lengths import Lengths
 from .linear import Linear
-
-
-class Recurrent(Layer):
-    """Base class of layers that store a state ``h``, shape (N, hidden), between calls.
-
-    If the input is one step of N sequences, shape (N, in), the output is the new state. If the
-    input is T steps, shape (T, N, in), the output is the state after each step, shape (T, N,
-    hidden).
-
-    The state holds the graph of all earlier calls: cut this graph with ``unchain_backward()`` from
-    time to time. ``reset_state()`` begins a new sequence. Copies of the layer start without a
-    state.
-    """
-
-    def __init__(self, hidden_size: int) -> None:
-        self.hidden_size = as_integer(type(self).__name__, "hidden_size", hidden_size, 1)
-        self.reset_state()
-
-    def reset_state(self) -> None:
-        """Drop the state; call this before each new sequence."""
-        self.h: Variable | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "h": None}
-
-    def forward(self, x: Operand) -> Variable:
-        x = as_variable(x)
-        is_sequence = x.ndim == 3 and x.shape[0] > 0
-        fits = x.ndim == 2 or is_sequence
-        if not fits or (self.h is not None and self.h.shape[0] != x.shape[-2]):
-            rows = "" if self.h is None else f"; the state is of {self.h.shape[0]} rows"
-            raise ShapeError(
-                f"{type(self).__name__}: x {x.shape}: expected (N, in), one step of N sequences, "
-                f"or (T, N, in), T steps{rows}; reset_state() drops it"
-            )
-        return self.sequence(x) if is_sequence else self.step(x)
-
-    def step(self, x: Variable) -> Variable:
-        """Update the state from one step ``x``, shape (N, in), and return the new state."""
-        raise NotImplementedError(f"{type(self).__name__} has no step(x)")
-
-    def sequence(self, x: Variable) -> Variable:
-        """Return the state after each step of ``x``, whose shape is (T, N, in)."""
-        return stack([self.step(row) for row in unstack(x)])
+from .recurrent_base import Recurrent
 
 
 class RNN(Recurrent):
@@ -70,16 +22,28 @@ class RNN(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
+        num_layers, bidirectional, dropout: see `Recurrent` (default 1, False and 0.0).
 
     Attributes:
         x2h, h2h: `Linear`; h2h has no bias.
         h: the state, shape (N, hidden), or None.
     """
 
-    def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
-        super().__init__(hidden_size)
+    def __init__(
+        self,
+        hidden_size: int,
+        *,
+        in_size: int | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(
+            hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+        )
         (self.x2h,) = from_input(1, hidden_size, in_size)
         (self.h2h,) = from_state(1, hidden_size)
+        self.cells = self.further_cells(RNN, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         return pytorch_gates("h", self.hidden_size, self.x2h.in_size)
@@ -101,6 +65,7 @@ class LSTM(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
+        num_layers, bidirectional, dropout: see `Recurrent` (default 1, False and 0.0).
 
     Attributes:
         x2f, x2i, x2o, x2u: `Linear`, from the input to the gates.
@@ -108,20 +73,27 @@ class LSTM(Recurrent):
         h, c: the state, shape (N, hidden), or None.
     """
 
-    def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
-        super().__init__(hidden_size)
+    STATES = "h", "c"
+    c: Variable | None
+
+    def __init__(
+        self,
+        hidden_size: int,
+        *,
+        in_size: int | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(
+            hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+        )
         self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size)
         self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, hidden_size)
+        self.cells = self.further_cells(LSTM, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         return pytorch_gates("ifuo", self.hidden_size, self.x2f.in_size)
-
-    def reset_state(self) -> None:
-        super().reset_state()
-        self.c: Variable | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "c": None}
 
     def step(self, x: Variable) -> Variable:
         f, i, o, u = self.x2f(x), self.x2i(x), self.x2o(x), self.x2u(x)
@@ -137,18 +109,22 @@ class LSTM(Recurrent):
         self.h = sigmoid(o) * tanh(self.c)
         return self.h
 
-    def sequence(self, x: Variable) -> Variable:
+    def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
         from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
         if not (are_linear(from_x, bias=True) and are_linear(from_h, bias=False)):
-            return super().sequence(x)  # a gate was replaced, so the code below does not apply
+            return super().sequence(
+                x, lengths
+            )  # a gate was replaced, so the code below does not apply
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x if gate.b is not None]), self.h, self.c
         if h is None or c is None:
             h = c = zeros_for(x, (x.shape[1], self.hidden_size), Wh)
+        if lengths is not None:
+            x, Wx = lengths.close_gates(x, Wx)
         hs, self.c = lstm(x, Wx, Wh, b, h, c)
-        self.h = hs[-1]
+        self.h = hs[-1] if lengths is None else lengths.last_step(hs)
         return hs
 
 
@@ -161,6 +137,7 @@ class GRU(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
+        num_layers, bidirectional, dropout: see `Recurrent` (default 1, False and 0.0).
 
     Attributes:
         x2r, x2z, x2n, h2n: `Linear`.
@@ -168,11 +145,22 @@ class GRU(Recurrent):
         h: the state, shape (N, hidden), or None, which stands for zeros.
     """
 
-    def __init__(self, hidden_size: int, *, in_size: int | None = None) -> None:
-        super().__init__(hidden_size)
+    def __init__(
+        self,
+        hidden_size: int,
+        *,
+        in_size: int | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(
+            hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+        )
         self.x2r, self.x2z, self.x2n = from_input(3, hidden_size, in_size)
         self.h2r, self.h2z = from_state(2, hidden_size)
         self.h2n = Linear(hidden_size, in_size=hidden_size)
+        self.cells = self.further_cells(GRU, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         arrays = pytorch_gates("rzn", self.hidden_size, self.x2r.in_size)
@@ -188,6 +176,21 @@ class GRU(Recurrent):
         n = tanh(n + r * self.h2n(h))
         self.h = n + z * (h - n)
         return self.h
+
+    def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
+        from_x, from_h = [self.x2r, self.x2z, self.x2n], [self.h2r, self.h2z]
+        have_biases = are_linear([*from_x, self.h2n], bias=True)
+        if not (have_biases and are_linear(from_h, bias=False)):
+            return super().sequence(x, lengths)  # a gate was replaced: the op cannot be used
+        from_x = [gate.ready_for(x) for gate in from_x]
+        h2n = self.h2n.ready_for(from_h[0].W)
+        Wx, Wh = (concat([transpose(g.W) for g in gates]) for gates in (from_x, [*from_h, h2n]))
+        bx = concat([gate.b for gate in from_x if gate.b is not None])
+        shape, h, b = (x.shape[1], self.hidden_size), self.h, as_variable(h2n.b)
+        bh = concat([zeros_for(b, (2 * self.hidden_size,), b), b])
+        hs = gru(x, Wx, Wh, bx, bh, zeros_for(x, shape, Wh) if h is None else h)
+        self.h = hs[-1] if lengths is None else lengths.last_step(hs)
+        return hs
 
 
 def are_linear(gates: list[Linear], bias: bool) -> bool:

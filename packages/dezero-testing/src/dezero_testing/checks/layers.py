@@ -27,6 +27,17 @@ IMAGES = np.sin(np.arange(200.0)).reshape(2, 4, 5, 5).astype("float32")
 IDS = np.array([[0, 2], [2, 1]])
 HOST = "numpy"
 
+
+class Padded(Layer):
+    """Call a recurrent layer with sequences of 3 and 1 steps."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+
+    def forward(self, x: Variable) -> Variable:
+        return self.layer(x, lengths=[3, 1])
+
+
 LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
     "Linear": (lambda: L.Linear(3), ROWS),
     "Conv2d": (lambda: L.Conv2d(6, 3, stride=2, pad=1), IMAGES),
@@ -50,6 +61,14 @@ LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
         )
     },
     "PReLU of channels": (lambda: L.PReLU(4), IMAGES),
+    "RNN of padded sequences": (lambda: Padded(L.RNN(3)), STEPS),
+    "LSTM of padded sequences": (lambda: Padded(L.LSTM(3)), STEPS),
+    "GRU with layers and directions": (
+        lambda: Padded(L.GRU(3, num_layers=2, bidirectional=True)), STEPS,
+    ),
+    "LSTM with layers and directions": (
+        lambda: L.LSTM(3, num_layers=2, bidirectional=True), STEPS,
+    ),
     "MLP": (lambda: MLP((6, 3)), ROWS),
     "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.tile(IMAGES, (1, 1, 2, 2))),
     "pooling": (lambda: Sequential(lambda x: F.pooling(x, 3, 2, 1), flatten, L.Linear(2)), IMAGES),
