@@ -130,8 +130,6 @@ ADVICE = {
     "betas": "beta1= and beta2=",
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
-    "num_workers": "batches are created in the calling thread",
-    "sampler": "shuffle=False keeps the order; for another order, write a dataset",
     "reduction": "losses return the mean over the batch",
     "training": "call model.eval() and model.train(), or use test_mode()",
     "batch_first": "x is (T, N, in), so transpose it with x.transpose(1, 0, 2)",

@@ -4,7 +4,7 @@ These functions are for DeZero's own packages, and may change in any version. Th
 `dezero_core.extend` are stable.
 """
 
-from .backends.host import host_normal, seeded_generator, use_generator
+from .backends.host import drawing_from, host_normal, seeded_generator, use_generator
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .first_use import create_once
@@ -63,6 +63,7 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "move_beside",
     "on_device_of",
     # random numbers
+    "drawing_from",
     "host_normal",
     "seeded_generator",
     "use_generator",

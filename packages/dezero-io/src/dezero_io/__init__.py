@@ -7,6 +7,7 @@ from .data import datasets, transforms
 from .data.datasets import *  # noqa: F403 (the source modules define __all__)
 from .data.download import data_folder, get_file
 from .data.loaders import DataLoader, SeqDataLoader
+from .data.samplers import WeightedRandomSampler
 from .weights import flatten_params
 from .weights.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .weights.checkpointer import Checkpointer
@@ -19,6 +20,7 @@ __all__ = [
     "Checkpointer",
     "DataLoader",
     "SeqDataLoader",
+    "WeightedRandomSampler",
     "__version__",
     "atomic_file",
     "data_folder",

@@ -267,11 +267,7 @@ def test_repr_of_loaders_and_datasets() -> None:
 
 
 def test_keywords_of_other_loaders_have_hints() -> None:
-    with pytest.raises(
-        TypeError, match="keyword 'num_workers' .batches are created in the calling"
-    ):
-        DataLoader([1, 2], 1, num_workers=2)
-    for keyword in ("drop_last", "shuffle", "generator"):
+    for keyword in ("drop_last", "shuffle", "generator", "sampler"):
         with pytest.raises(
             CallError, match=f"SeqDataLoader: unknown keyword '{keyword}' .(every|the ex)"
         ):
@@ -280,7 +276,7 @@ def test_keywords_of_other_loaders_have_hints() -> None:
 
 @pytest.mark.parametrize("name", ["shuffle", "gpu", "drop_last"])
 def test_flags_are_true_or_false(name: str) -> None:
-    for wrong in ("yes", "no", 2, 0.0, None):
+    for wrong in ("yes", "no", 2, 0.0, *([] if name == "shuffle" else [None])):
         with pytest.raises(
             ArgumentError, match=f"DataLoader: {name} is {wrong!r} .*; expected True"
         ):

@@ -6,6 +6,9 @@ arrays and its own arrays.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +19,9 @@ HOST = "numpy"
 """The name of NumPy's backend."""
 
 _seeded_generator: np.random.Generator | None = None
+_drawn_from: ContextVar[Callable[[], np.random.Generator] | None] = ContextVar(
+    "dezero.generator", default=None
+)
 
 
 def seed(n: int) -> None:
@@ -29,6 +35,9 @@ def seed(n: int) -> None:
 
 def generator() -> np.random.Generator:
     """Return the current generator; call this before each draw, because `seed` replaces it."""
+    source = _drawn_from.get()
+    if source is not None:
+        return source()
     seeded = _seeded_generator  # read once: another thread may set the global to None
     if seeded is not None:
         return seeded
@@ -44,6 +53,16 @@ def use_generator(seeded: np.random.Generator | None) -> None:
     """Draw later random numbers from ``seeded``; if None, from NumPy's global generator."""
     global _seeded_generator
     _seeded_generator = seeded
+
+
+@contextmanager
+def drawing_from(source: Callable[[], np.random.Generator]) -> Iterator[None]:
+    """Let `generator` return ``source()`` inside the block, in this thread or task only."""
+    token = _drawn_from.set(source)
+    try:
+        yield
+    finally:
+        _drawn_from.reset(token)
 
 
 def host_uniform(shape: tuple[int, ...]) -> HostArray:

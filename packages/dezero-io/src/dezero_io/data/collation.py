@@ -150,13 +150,20 @@ def rebuild(container: Sequence[Any], parts: list[Any]) -> Any:
 
 def map_arrays(function: Callable[[Any], Any], batch: Any) -> Any:
     """Apply ``function`` to every array of numbers in a batch; leave the rest unchanged."""
-    if isinstance(batch, np.ndarray):
-        return function(batch) if batch.dtype.kind in "biufc" else batch
+
+    def mapped(x: Any) -> Any:
+        return function(x) if isinstance(x, np.ndarray) and x.dtype.kind in "biufc" else x
+
+    return map_leaves(mapped, batch)
+
+
+def map_leaves(function: Callable[[Any], Any], batch: Any) -> Any:
+    """Apply ``function`` to everything in a batch except dictionaries, tuples and lists."""
     if isinstance(batch, Mapping):
-        return {key: map_arrays(function, part) for key, part in batch.items()}
+        return {key: map_leaves(function, part) for key, part in batch.items()}
     if isinstance(batch, tuple | list):
-        return rebuild(batch, [map_arrays(function, part) for part in batch])
-    return batch
+        return rebuild(batch, [map_leaves(function, part) for part in batch])
+    return function(batch)
 
 
 def examples_of(dataset: Any, indices: Indices) -> list[Any]:

@@ -1,14 +1,18 @@
-"""Iterate over a dataset in epochs, each with its own order and position."""
+"""Iterate over a dataset in epochs, each with its own order, position and random numbers."""
 
 from __future__ import annotations
 
+import copy
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # avoid an import cycle: loaders.py imports this module
-    from .loaders import DataLoader
+if TYPE_CHECKING:
+    from .loaders import DataLoader  # loaders.py imports this module
+    from .workers import Workers
 
 
 @dataclass(eq=False)
@@ -20,17 +24,41 @@ class Epoch:
         batch_size: the number of examples in a batch.
         max_iter: the number of batches.
         iteration: the number of batches already taken.
+        seed: the seed of the random numbers that transforms draw in this pass.
     """
 
     index: NDArray[Any]
     batch_size: int
     max_iter: int
     iteration: int = 0
+    seed: tuple[int, ...] = ()
 
     @property
     def is_over(self) -> bool:
         """Return whether every batch was taken."""
         return self.iteration >= self.max_iter
+
+
+class BatchGenerator:
+    """Create the random generator of one batch, when the first number is drawn.
+
+    The numbers depend on the pass and on the position of the batch only, so they are the same in
+    the main process and in any number of worker processes.
+    """
+
+    def __init__(self, epoch: Epoch, iteration: int) -> None:
+        self._seed = (*epoch.seed, iteration)
+        self._generator: np.random.Generator | None = None
+
+    def __call__(self) -> np.random.Generator:
+        if self._generator is None:
+            self._generator = np.random.default_rng(self._seed)
+        return self._generator
+
+
+def seed_from(generator: np.random.Generator) -> int:
+    """Return an integer that depends on the state of a generator, without changing the state."""
+    return int(copy.deepcopy(generator.bit_generator).random_raw())
 
 
 class Passes:
@@ -40,11 +68,12 @@ class Passes:
         in_use: the passes of existing iterators, in the order in which the passes started.
         abandoned: the latest pass whose iterator was deleted early, if no pass is in use.
         resumes: True if the next iterator continues ``abandoned``.
+        started: the number of passes that were started.
     """
 
     def __init__(self, abandoned: Epoch | None = None, resumes: bool = False) -> None:
         self.in_use: list[Epoch] = []
-        self.abandoned, self.resumes = abandoned, resumes
+        self.abandoned, self.resumes, self.started = abandoned, resumes, 0
 
     @property
     def current(self) -> Epoch | None:
@@ -76,7 +105,9 @@ class Passes:
         """Return a copy with the same position but without iterators, for a copied loader."""
         epoch = self.current
         abandoned = None if epoch is None or epoch.is_over else replace(epoch)
-        return Passes(abandoned, self.resumes)
+        copied = Passes(abandoned, self.resumes)
+        copied.started = self.started
+        return copied
 
 
 class BatchIterator:
@@ -92,6 +123,7 @@ class BatchIterator:
 
     def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
         self.loader, self.epoch = loader, epoch
+        self._workers: Workers | None = None
 
     def __iter__(self) -> BatchIterator:
         return self
@@ -100,22 +132,56 @@ class BatchIterator:
         """Return the number of batches in the whole epoch."""
         return self.epoch.max_iter
 
+    @property
+    def weight(self) -> float:
+        """Return the share of the latest batch's rows that this process loaded; see `share`."""
+        rows, all_rows = self.loader._counts(self.epoch, max(self.epoch.iteration - 1, 0))
+        return rows / all_rows
+
     def __next__(self) -> Any:
         epoch = self.epoch
         if epoch.is_over:
-            self.loader._passes.leave(epoch)
+            self._leave()
             raise StopIteration
-        indices = self.loader._indices(epoch)
+        iteration = epoch.iteration
         epoch.iteration += 1
         try:
-            return self.loader._load(indices)
+            return self.loader._load(epoch, iteration, self._in_workers)
         except StopIteration as error:  # uncaught, StopIteration would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error
 
-    def __del__(self) -> None:
+    def _in_workers(self, iteration: int) -> Any:
+        """Return a batch that a worker process loads; start the processes if none are running."""
+        if self._workers is None:
+            from .workers import Workers  # imports multiprocessing, which programs rarely need
+
+            loader, epoch = self.loader, self.epoch
+            self._workers = Workers(
+                lambda i: in_worker(loader, epoch, i),
+                lambda i: loader._indices(epoch, i),
+                range(iteration, epoch.max_iter),
+                loader.num_workers,
+            )
+        try:
+            return self._workers.take()
+        except BaseException:  # after an interrupt too, the next batch comes from new processes
+            self._stop_workers()
+            raise
+
+    def _stop_workers(self) -> None:
+        if self._workers is not None:
+            self._workers.stop()
+            self._workers = None
+
+    def _leave(self) -> None:
+        self._stop_workers()
         self.loader._passes.leave(self.epoch)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_workers"):
+            self._leave()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the loader, at the position of this iterator."""
@@ -127,5 +193,17 @@ class BatchIterator:
         Raises:
             WeightsError: as for `DataLoader.load_state_dict`.
         """
+        self._stop_workers()
         loaded = self.loader._restored(state) or self.loader._new_epoch()
         vars(self.epoch).update(vars(loaded))
+
+
+def in_worker(loader: DataLoader, epoch: Epoch, iteration: int) -> Any:
+    """Load a batch in a worker, after seeding the global generators of Python and NumPy.
+
+    Forked processes would otherwise draw the same numbers as each other in every pass.
+    """
+    seed = np.random.SeedSequence((*epoch.seed, iteration))
+    np.random.seed(seed.generate_state(4))  # noqa: NPY002 (it is the global one that programs use)
+    random.seed(int(seed.generate_state(1)[0]))
+    return loader._host_batch(epoch, iteration)

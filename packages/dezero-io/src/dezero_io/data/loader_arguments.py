@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from operator import index
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError
 
 
-def positive_integer(owner: str, name: str, value: object) -> int:
-    """Return ``value`` as an integer of at least 1, else raise `ArgumentError`."""
+class Sampler(Protocol):
+    """Describe the order of the examples in one pass: an iterable of indices with a length."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+
+
+def integer(owner: str, name: str, value: object, least: int) -> int:
+    """Return ``value`` as an integer of at least ``least``, else raise `ArgumentError`."""
     try:
         number = index(value)  # type: ignore[arg-type]
     except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        reason = "is below 1" if type(value) is int else "is not an integer of at least 1"
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        reason = (
+            f"is below {least}" if type(value) is int else f"is not an integer of at least {least}"
+        )
         raise ArgumentError(f"{owner}: {name} {value!r} {reason}")
     return number
+
+
+def require_fork(owner: str, workers: int) -> None:
+    """Raise `ArgumentError` if there are to be workers, but the platform cannot fork processes."""
+    if workers > 0 and not hasattr(os, "fork"):
+        raise ArgumentError(
+            f"{owner}: num_workers={workers} needs a platform that can fork processes, and "
+            f"{sys.platform} cannot; use num_workers=0"
+        )
+
+
+def require_sampler(sampler: Any, shuffle: bool) -> Any:
+    """Check that ``sampler`` is None, or an iterable with a length, and return it."""
+    if sampler is None:
+        return None
+    if shuffle:
+        raise ArgumentError(
+            "DataLoader: shuffle=True and a sampler both determine the order; leave one out"
+        )
+    if isinstance(sampler, Iterator) or not all(
+        hasattr(sampler, name) for name in ("__len__", "__iter__")
+    ):
+        raise ArgumentError(
+            f"DataLoader: sampler is a {type(sampler).__name__}; expected an object with a length "
+            "that can be iterated several times, such as a list of indices"
+        )
+    return sampler
+
+
+def order_of(sampler: Sampler, size: int) -> NDArray[Any]:
+    """Return the indices of one pass, int64, and check that all are below ``size``."""
+    order = np.array(list(sampler))
+    if order.ndim != 1 or order.dtype.kind not in "iu":
+        raise ArgumentError(
+            f"DataLoader: the sampler yielded {order.dtype} {order.shape}; expected integers"
+        )
+    outside = order[(order < 0) | (order >= size)]
+    if len(outside):
+        raise ArgumentError(
+            f"DataLoader: the sampler yielded {outside[0]}, the dataset has {size} examples"
+        )
+    return order.astype(np.int64)
 
 
 def boolean(owner: str, name: str, value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,14 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 from dezero_core.errors import ArgumentError, WeightsError
 from dezero_core.extend import generator, get_backend
 from dezero_core.hints import require_keywords
-from dezero_core.state import accelerator, move
+from dezero_core.state import accelerator, drawing_from, move
 
 from ..weights.random_state import set_state
 from .collation import collate, examples_of, map_arrays
 from .datasets.dataset import Dataset
-from .epochs import BatchIterator, Epoch, Passes
+from .datasets.parts import DatasetPart
+from .epochs import BatchGenerator, BatchIterator, Epoch, Passes, seed_from
 from .host_arrays import host_array, is_table, rows
-from .loader_arguments import boolean, positive_integer, require_dataset
+from .loader_arguments import (
+    Sampler,
+    boolean,
+    integer,
+    order_of,
+    require_dataset,
+    require_fork,
+    require_sampler,
+)
 from .resident import ResidentData, fits_in_memory, is_constant
 
 
@@ -44,22 +54,35 @@ class DataLoader:
             ``dataset[i]``, such as a list of pairs (example, label). An example is an array, a
             number, or a tuple, list or dictionary of these.
         batch_size: the number of examples per batch; the last batch may be smaller.
-        shuffle: draw a new order for every loop (default).
+        shuffle: draw a new order for every loop (default, unless there is a ``sampler``).
         gpu: copy the batches to the accelerator, as ``to_gpu()`` does.
         generator: the random generator for the orders; if None, DeZero's (see `dezero_core.seed`).
         collate_fn: converts a list of examples to a batch. If None, examples are stacked part by
             part, and the batch has the type of an example: a tuple for tuples, a dictionary for
             dictionaries, one array for arrays.
         drop_last: omit the last batch if it has fewer than ``batch_size`` examples (default False).
+        num_workers: the number of processes that load batches while the program computes; 0
+            (default) loads in the calling thread. The processes are forked when a loop begins, and
+            return arrays through shared memory. The order of the examples, and the random numbers
+            that transforms draw from DeZero's generator, are the same for any number of workers.
+            Each worker has its own copy of the dataset: changes to it end with the loop.
+        sampler: the order of the examples, instead of ``shuffle``: a sequence of indices, or an
+            object with ``__len__`` whose ``__iter__`` yields the indices of one pass, such as
+            `WeightedRandomSampler`. An index may occur several times or never.
 
     Yields:
         batches. If the examples are pairs, each batch is a pair (x, t) of arrays with
         ``batch_size`` rows and the dtype of the examples.
 
     Raises:
-        ArgumentError: ``batch_size`` is not an integer of at least 1; ``shuffle``, ``gpu`` or
-            ``drop_last`` is not True or False; the dataset is empty, or has no length or no
-            examples at integer indices; examples cannot be stacked (raised in the loop).
+        ArgumentError: ``batch_size`` is not an integer of at least 1; ``num_workers`` is negative,
+            or above 0 on a platform without fork; ``shuffle``, ``gpu`` or ``drop_last`` is not True
+            or False; the dataset is empty, or has no length or no examples at integer indices;
+            ``sampler`` has no length, or yields an index outside the dataset (raised in the loop);
+            examples cannot be stacked (raised in the loop).
+        RuntimeError: a worker process was killed (raised in the loop).
+
+    An error in a worker process is raised in the loop, with the worker's traceback as a note.
     """
 
     _hints: ClassVar[Mapping[str, str]] = {}  # hints for keywords that are not parameters
@@ -73,12 +96,14 @@ class DataLoader:
         self,
         dataset: Any,
         batch_size: int,
-        shuffle: bool = True,
+        shuffle: bool | None = None,
         gpu: bool = False,
         generator: np.random.Generator | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
         *,
         drop_last: bool = False,
+        num_workers: int = 0,
+        sampler: Sampler | None = None,
     ) -> None:
         if generator is not None and not isinstance(generator, np.random.Generator):
             raise ArgumentError(
@@ -86,7 +111,11 @@ class DataLoader:
                 "numpy.random.Generator, such as numpy.random.default_rng(0)"
             )
         self.dataset, self.batch_size = rows(dataset), batch_size
+        shuffle = sampler is None if shuffle is None else shuffle
         self.shuffle = boolean(type(self).__name__, "shuffle", shuffle)
+        self.sampler = require_sampler(sampler, self.shuffle)
+        self.num_workers = num_workers
+        self.rank, self.ranks = 0, 1
         self.drop_last = boolean(type(self).__name__, "drop_last", drop_last)
         gpu = boolean(type(self).__name__, "gpu", gpu)
         self.generator, self.collate_fn = generator, collate_fn
@@ -113,7 +142,17 @@ class DataLoader:
 
     @batch_size.setter
     def batch_size(self, size: int) -> None:
-        self._batch_size = positive_integer(type(self).__name__, "batch_size", size)
+        self._batch_size = integer(type(self).__name__, "batch_size", size, least=1)
+
+    @property
+    def num_workers(self) -> int:
+        """Return the number of worker processes; a new value applies from the next loop on."""
+        return self._num_workers
+
+    @num_workers.setter
+    def num_workers(self, count: int) -> None:
+        self._num_workers = integer(type(self).__name__, "num_workers", count, least=0)
+        require_fork(type(self).__name__, self._num_workers)
 
     @property
     def data_size(self) -> int:
@@ -123,9 +162,8 @@ class DataLoader:
     @property
     def max_iter(self) -> int:
         """Return the number of batches in a loop that begins now."""
-        if self.drop_last:
-            return self.data_size // self.batch_size
-        return math.ceil(self.data_size / self.batch_size)
+        size = self.data_size if self.sampler is None else len(self.sampler)
+        return size // self.batch_size if self.drop_last else math.ceil(size / self.batch_size)
 
     @property
     def iteration(self) -> int:
@@ -190,8 +228,14 @@ class DataLoader:
         """Draw the order of a new pass."""
         rng = self.generator or generator()
         size = self.data_size
-        order = rng.permutation(size) if self.shuffle else np.arange(size)
-        return Epoch(order, self.batch_size, self.max_iter)
+        if self.sampler is not None:
+            with drawing_from(lambda: rng):
+                order = order_of(self.sampler, size)
+        else:
+            order = rng.permutation(size) if self.shuffle else np.arange(size)
+        self._passes.started += 1
+        seed = seed_from(rng), self._passes.started
+        return Epoch(order, self.batch_size, self.max_iter, seed=seed)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes for a copy of the loader; the copy has no iterators."""
@@ -205,12 +249,15 @@ class DataLoader:
         """Return the state of the loader at the current position in an epoch."""
         generator = None if self.generator is None else dict(self.generator.bit_generator.state)
         if epoch is None:
-            size, batch_size = self.data_size, self.batch_size
-            position: dict[str, Any] = {"iteration": 0, "index": None}
+            batch_size = self.batch_size
+            position: dict[str, Any] = {"iteration": 0, "index": None, "seed": []}
         else:
-            size, batch_size = len(epoch.index), epoch.batch_size
-            position = {"iteration": epoch.iteration, "index": epoch.index}
-        return {**position, "generator": generator, "size": size, "batch_size": batch_size}
+            batch_size = epoch.batch_size
+            seed = list(epoch.seed)
+            position = {"iteration": epoch.iteration, "index": epoch.index, "seed": seed}
+        size, passes = self.data_size, self._passes.started
+        state = {**position, "generator": generator, "size": size, "batch_size": batch_size}
+        return {**state, "passes": passes}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iterator continue with the saved order, at the saved position.
@@ -222,6 +269,7 @@ class DataLoader:
         epoch = self._restored(state)
         self.reset()
         self._passes.resume(epoch)
+        self._passes.started = int(state.get("passes", 0))  # missing in old checkpoints
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
         """Set the generator's state; return the saved pass, or None if no pass was saved."""
@@ -235,7 +283,7 @@ class DataLoader:
                 f"the checkpoint is inside a pass with batch_size {batch_size}, the loader's "
                 f"batch_size is {self.batch_size}; load it with {batch_size}, then change it"
             )
-        if iteration < 0 or not (order is None or is_order(order, size)):
+        if iteration < 0 or not (order is None or self._is_order(order)):
             raise WeightsError("the order of the examples is damaged")
         if (state["generator"] is None) != (self.generator is None):
             raise WeightsError("only one of the saved loader and this loader has its own generator")
@@ -243,7 +291,14 @@ class DataLoader:
             set_state(self.generator.bit_generator, state["generator"])
         if order is None:
             return None
-        return Epoch(order, self.batch_size, self.max_iter, iteration)
+        seed = tuple(int(part) for part in state.get("seed", ()))  # missing in old checkpoints
+        return Epoch(order, self.batch_size, self.max_iter, iteration, seed)
+
+    def _is_order(self, order: NDArray[Any]) -> bool:
+        """Return whether an array can be the order of a pass over the dataset."""
+        if self.sampler is None:
+            return is_order(order, self.data_size)
+        return order.dtype.kind in "iu" and bool(np.all((order >= 0) & (order < self.data_size)))
 
     def _require_sizes(self) -> None:
         """Check that a loop would have at least one batch."""
@@ -254,31 +309,79 @@ class DataLoader:
                 f"{type(self).__name__}: drop_last leaves no batch of {self.data_size} examples; "
                 f"choose a batch_size of at most {self.data_size}"
             )
+        size = self.data_size if self.sampler is None else len(self.sampler)
+        least = min(self.batch_size, (0 if self.drop_last else size % self.batch_size) or size)
+        if least < self.ranks:
+            raise ArgumentError(
+                f"{type(self).__name__}: a batch has {least} rows for {self.ranks} processes; give "
+                "a larger batch_size, or drop_last=True"
+            )
 
-    def _load(self, indices: NDArray[Any]) -> Any:
-        """Return a batch on the loader's device."""
+    def _load(self, epoch: Epoch, iteration: int, in_workers: Callable[[int], Any]) -> Any:
+        """Return one batch of an epoch on the loader's device."""
         if self.resident is not None:
-            return self.resident.gather(indices)
-        batch = self._batch(indices)
+            return self.resident.gather(self._indices(epoch, iteration))
+        load = in_workers if self.num_workers else partial(self._host_batch, epoch)
+        batch = load(iteration)
         if self.backend is None:
             return batch
         backend = get_backend(self.backend)
         return map_arrays(lambda x: move(x, backend), batch)
 
-    def _indices(self, epoch: Epoch) -> NDArray[Any]:
-        """Return the indices of the examples in the next batch."""
-        start = epoch.iteration * epoch.batch_size
-        return epoch.index[start : start + epoch.batch_size]
+    def _counts(self, epoch: Epoch, iteration: int) -> tuple[int, int]:
+        """Return the number of rows that this process loads of a batch, and the number of all."""
+        start = iteration * epoch.batch_size
+        rows = min(epoch.batch_size, len(epoch.index) - start)
+        return rows * (self.rank + 1) // self.ranks - rows * self.rank // self.ranks, rows
+
+    def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
+        """Return the indices of the examples that this process loads of a batch."""
+        start = iteration * epoch.batch_size
+        return self._part(epoch.index[start : start + epoch.batch_size])
+
+    def _part(self, indices: NDArray[Any]) -> NDArray[Any]:
+        """Return the indices that belong to this process; see `share`."""
+        rows = len(indices)
+        return indices[rows * self.rank // self.ranks : rows * (self.rank + 1) // self.ranks]
+
+    def _host_batch(self, epoch: Epoch, iteration: int) -> Any:
+        """Return a batch of NumPy arrays; transforms draw the random numbers of this batch."""
+        with drawing_from(BatchGenerator(epoch, iteration)):
+            return self._batch(self._indices(epoch, iteration))
 
     def _batch(self, indices: NDArray[Any]) -> Any:
         """Return a batch of NumPy arrays."""
         if self.collate_fn is not None:
             return self.collate_fn(examples_of(self.dataset, indices))
-        if isinstance(self.dataset, Dataset):
+        if isinstance(self.dataset, Dataset | DatasetPart):
             return self.dataset.gather(indices)
         if is_table(self.dataset):
             return host_array("DataLoader", rows(self.dataset)[indices])
         return collate(examples_of(self.dataset, indices), indices)
+
+    def share(self, rank: int, ranks: int) -> Self:
+        """Load only the part of each batch that belongs to one of several processes; return self.
+
+        All processes must draw the same orders, from generators in the same state. Of a batch of B
+        rows, process ``rank`` loads the rows from ``B * rank // ranks`` to
+        ``B * (rank + 1) // ranks``. To compute the mean over the whole batch, multiply the mean
+        over the loaded rows by ``batches.weight``, where ``batches = iter(loader)``, and add the
+        results of all processes.
+
+        Args:
+            rank: the number of this process, from 0 to ``ranks - 1``.
+            ranks: the number of processes; a batch must have at least as many rows.
+
+        Raises:
+            ArgumentError: ``rank`` is not below ``ranks``; a batch has fewer rows than ``ranks``.
+        """
+        name = f"{type(self).__name__}.share"
+        ranks = integer(name, "ranks", ranks, least=1)
+        if integer(name, "rank", rank, least=0) >= ranks:
+            raise ArgumentError(f"{name}: rank is {rank}; expected a number below ranks, {ranks}")
+        self.rank, self.ranks = rank, ranks
+        self._require_sizes()
+        return self
 
     def to(self, name: str) -> DataLoader:
         """Copy batches to backend ``name`` from now on; return self."""
@@ -333,7 +436,7 @@ class SeqDataLoader(DataLoader):
         dataset: a dataset of N examples, as for `DataLoader`.
         batch_size: the number of sequences, at most N.
         gpu: copy the batches to the accelerator.
-        collate_fn: as for `DataLoader`.
+        collate_fn, num_workers: as for `DataLoader`.
 
     Yields:
         ceil(N / batch_size) batches with ``batch_size`` rows.
@@ -346,6 +449,7 @@ class SeqDataLoader(DataLoader):
         "drop_last": "every batch has batch_size rows",
         "shuffle": "the examples stay in order",
         "generator": "the examples stay in order",
+        "sampler": "the examples stay in order",
     }
 
     def __init__(
@@ -354,8 +458,12 @@ class SeqDataLoader(DataLoader):
         batch_size: int,
         gpu: bool = False,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        *,
+        num_workers: int = 0,
     ) -> None:
-        super().__init__(dataset, batch_size, shuffle=False, gpu=gpu, collate_fn=collate_fn)
+        super().__init__(
+            dataset, batch_size, False, gpu, collate_fn=collate_fn, num_workers=num_workers
+        )
 
     def _require_sizes(self) -> None:
         super()._require_sizes()
@@ -364,10 +472,14 @@ class SeqDataLoader(DataLoader):
                 f"SeqDataLoader: batch_size {self.batch_size} for {self.data_size} examples"
             )
 
-    def _indices(self, epoch: Epoch) -> Any:
+    def _counts(self, epoch: Epoch, iteration: int) -> tuple[int, int]:
+        rows = epoch.batch_size
+        return rows * (self.rank + 1) // self.ranks - rows * self.rank // self.ranks, rows
+
+    def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
         size = len(epoch.index)
         starts = np.arange(epoch.batch_size) * (size // epoch.batch_size)
-        return (starts + epoch.iteration) % size
+        return self._part((starts + iteration) % size)
 
 
 def is_order(order: ArrayLike, size: int) -> bool:
@@ -379,4 +491,6 @@ def is_order(order: ArrayLike, size: int) -> bool:
 def describe(dataset: Any) -> str:
     """Return a short description of a dataset."""
     name = type(dataset).__name__
-    return repr(dataset) if isinstance(dataset, Dataset) else f"{name} of {len(dataset)}"
+    return (
+        repr(dataset) if isinstance(dataset, Dataset | DatasetPart) else f"{name} of {len(dataset)}"
+    )

@@ -6,12 +6,14 @@ from .dataset import Dataset
 from .digits import Digits
 from .imagenet import ImageNet
 from .mnist import MNIST
+from .parts import ConcatDataset, Subset, TensorDataset, random_split
 from .shakespear import Shakespear, Shakespeare
 
 __all__ = [
     "CIFAR10",
     "CIFAR100",
     "MNIST",
+    "ConcatDataset",
     "Dataset",
     "Digits",
     "ImageNet",
@@ -19,5 +21,8 @@ __all__ = [
     "Shakespeare",
     "SinCurve",
     "Spiral",
+    "Subset",
+    "TensorDataset",
     "get_spiral",
+    "random_split",
 ]

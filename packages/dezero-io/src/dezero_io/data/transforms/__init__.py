@@ -1,7 +1,15 @@
 """Provide transforms of arrays and PIL images."""
 
 from .arrays import AsType, Compose, Flatten, Normalize, ToFloat, ToInt
-from .images import CenterCrop, Convert, RandomHorizontalFlip, Resize, ToArray, ToPIL
+from .images import (
+    CenterCrop,
+    Convert,
+    RandomCrop,
+    RandomHorizontalFlip,
+    Resize,
+    ToArray,
+    ToPIL,
+)
 
 __all__ = [
     "AsType",
@@ -10,6 +18,7 @@ __all__ = [
     "Convert",
     "Flatten",
     "Normalize",
+    "RandomCrop",
     "RandomHorizontalFlip",
     "Resize",
     "ToArray",

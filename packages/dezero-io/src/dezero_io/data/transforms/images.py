@@ -242,6 +242,64 @@ class RandomHorizontalFlip:
         require_image("RandomHorizontalFlip", image)
         return image.transpose(import_pillow().Transpose.FLIP_LEFT_RIGHT)
 
+    def batch(self, images: ArrayLike) -> NDArray[Any]:
+        """Flip each image of a batch (B, ..., W) with probability ``p``."""
+        flipped = np.array(host_array("RandomHorizontalFlip", images))
+        chosen = generator().random(len(flipped)) < self.p
+        flipped[chosen] = flipped[chosen][..., ::-1]
+        return flipped
+
+
+class RandomCrop:
+    """Crop an image, or an array (..., H, W), at a random position.
+
+    Args:
+        size: an integer, or a pair (width, height).
+        padding: the number of black pixels, or zeros, that are added on each side before the crop
+            (default 0).
+
+    Raises:
+        ArgumentError: ``size`` is not one or two integers of at least 1; ``padding`` is negative;
+            the padded input is smaller than ``size``.
+    """
+
+    def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
+        self.size, self.padding = width_and_height("RandomCrop", size), padding
+        if padding < 0:
+            raise ArgumentError(f"RandomCrop: padding {padding} is negative")
+
+    def __call__(self, image: Image) -> Any:
+        if isinstance(image, np.ndarray):
+            return self.batch(image[np.newaxis])[0]
+        require_image("RandomCrop", image)
+        (left,), (top,) = self._corners(image.size, 1)
+        left, top = int(left) - self.padding, int(top) - self.padding
+        return image.crop((left, top, left + self.size[0], top + self.size[1]))
+
+    def batch(self, images: ArrayLike) -> NDArray[Any]:
+        """Crop each image of a batch (B, ..., H, W) at a position of its own."""
+        images = host_array("RandomCrop", images)
+        lefts, tops = self._corners((images.shape[-1], images.shape[-2]), len(images))
+        margin = [(self.padding, self.padding)] * 2
+        padded = np.pad(images, [(0, 0)] * (images.ndim - 2) + margin) if self.padding else images
+        width, height = self.size
+        crops = np.empty((*images.shape[:-2], height, width), images.dtype)
+        for crop, image, left, top in zip(crops, padded, lefts, tops, strict=True):
+            crop[...] = image[..., top : top + height, left : left + width]
+        return crops
+
+    def _corners(self, size: tuple[int, int], count: int) -> tuple[Any, Any]:
+        """Draw the left and top edges of ``count`` crops from padded images."""
+        width, height = (pixels + 2 * self.padding for pixels in size)
+        if width < self.size[0] or height < self.size[1]:
+            raise ArgumentError(
+                f"RandomCrop: an image of {size[0]}x{size[1]} pixels with padding {self.padding} "
+                f"is smaller than the crop, {self.size[0]}x{self.size[1]}; give more padding"
+            )
+        rng = generator()
+        lefts = rng.integers(0, width - self.size[0] + 1, count)
+        return lefts, rng.integers(0, height - self.size[1] + 1, count)
+
 
 def width_and_height(name: str, size: int | Iterable[int]) -> tuple[int, int]:
     """Return ``size`` as a pair of integers of at least 1; a single integer is used twice."""
