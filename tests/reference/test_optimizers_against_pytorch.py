@@ -75,6 +75,55 @@ def test_optimizers(make: Any, wanted: Any) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)  # NAdam has one float32 there
 
 
+def minimized(p: Any, optimizer: Any, clear: Callable[[], None]) -> list[float]:
+    """Return the losses of Rosenbrock's function, in each of four calls of ``step``."""
+
+    def closure() -> Any:
+        clear()
+        loss = (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+        loss.backward()
+        return loss
+
+    losses = [optimizer.step(closure) for _ in range(4)]
+    return [float(loss.detach() if isinstance(loss, torch.Tensor) else loss) for loss in losses]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"lr": 0.01, "max_iter": 50}, {"history_size": 3}, {"max_iter": 4}]
+)
+def test_lbfgs(settings: dict[str, Any]) -> None:
+    p = Parameter(np.array([-1.2, 1.0]))
+    t = torch.nn.Parameter(torch.tensor(p.data.copy()))
+    got = minimized(p, O.LBFGS(**settings).setup([p]), p.cleargrad)
+    other = T.LBFGS([t], **settings)
+    assert got == pytest.approx(minimized(t, other, other.zero_grad), rel=1e-4, abs=1e-6)
+
+
+def test_lbfgs_with_a_line_search_reaches_the_same_loss() -> None:
+    p = Parameter(np.array([-1.2, 1.0]))
+    t = torch.nn.Parameter(torch.tensor(p.data.copy()))
+    settings: Any = {"line_search_fn": "strong_wolfe", "max_iter": 100}
+    got = minimized(p, O.LBFGS(**settings).setup([p]), p.cleargrad)
+    other = T.LBFGS([t], **settings)
+    assert got[-1] < 2 * minimized(t, other, other.zero_grad)[-1] < 1e-8
+
+
+def test_ema() -> None:
+    ours, theirs = Parameter(arrays(0)[0]), torch.nn.Linear(4, 3, dtype=torch.float64)
+    average = torch.optim.swa_utils.AveragedModel(
+        theirs, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+    )
+    ema = O.EMA([ours], decay=0.9)
+    for step in range(STEPS):
+        ours.data = arrays(step)[0]
+        theirs.weight.data = torch.tensor(arrays(step)[0].T)
+        ema.update()
+        average.update_parameters(theirs)
+    ema.copy_to([ours])
+    wanted = average.module.weight.detach().numpy().T
+    np.testing.assert_allclose(ours.data, wanted, rtol=1e-6)
+
+
 def test_groups() -> None:
     def decay_matrices(optimizer: Any) -> None:
         optimizer.add_group(lambda p: p.ndim < 2, weight_decay=0.0, lr=0.01)

@@ -8,6 +8,7 @@ from ..hints import OPTIMIZERS
 from .adam import Adam, AdamW
 from .adam_variants import Lion, NAdam, RAdam
 from .adaptive import AdaDelta, AdaGrad, RMSprop
+from .averaging import EMA
 from .decays import (
     CosineRestarts,
     ExponentialDecay,
@@ -17,6 +18,7 @@ from .decays import (
     OneCycle,
 )
 from .gradient_hooks import ClipGrad, FreezeParam, WeightDecay, clip_grad_norm, clip_grad_value
+from .lbfgs import LBFGS
 from .muon import Muon
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
@@ -24,6 +26,8 @@ from .schedules import CosineDecay, Schedule, StepDecay, WarmUp
 from .sgd import SGD, MomentumSGD
 
 __all__ = [
+    "EMA",
+    "LBFGS",
     "SGD",
     "AdaDelta",
     "AdaGrad",

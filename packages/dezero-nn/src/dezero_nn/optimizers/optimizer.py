@@ -192,11 +192,7 @@ class Optimizer(Stateful):
             BackendMismatch: a gradient and its parameter have different array libraries or devices.
             UnsupportedType: a parameter holds integers or bools, or has no data yet.
         """
-        params = self._with_gradients(self._named().values())
-        for hook in self.hooks:
-            with on_device_of(*[p.data for p in params]):
-                hook(params)
-            params = self._with_gradients(params)  # a hook may have cleared gradients
+        params = self._after_hooks()
         with updating():
             for group in self.groups:
                 members = {id(param) for param in group.params}
@@ -204,6 +200,15 @@ class Optimizer(Stateful):
                     self._update_params([param for param in params if id(param) in members])
                 params = [param for param in params if id(param) not in members]
             self._update_params(params)
+
+    def _after_hooks(self) -> list[Parameter]:
+        """Call the hooks; return the parameters that have a gradient afterwards."""
+        params = self._with_gradients(self._named().values())
+        for hook in self.hooks:
+            with on_device_of(*[p.data for p in params]):
+                hook(params)
+            params = self._with_gradients(params)  # a hook may have cleared gradients
+        return params
 
     def step(self) -> None:
         """Apply one update: this is PyTorch's name for `update`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...check import Check
 from ...checks.layers import layer_checks
+from ...checks.training import training_checks
 from ...op_case import OpCase
 from . import activations, attention, basic, convolutions, losses, recurrent
 
@@ -13,4 +14,8 @@ MODULES = (activations, attention, basic, convolutions, losses, recurrent)
 
 def cases() -> list[OpCase | Check]:
     """Return the rows of every op of dezero-nn, and the checks of its layers and optimizers."""
-    return [*(case for module in MODULES for case in module.cases()), *layer_checks()]
+    return [
+        *(case for module in MODULES for case in module.cases()),
+        *layer_checks(),
+        *training_checks(),
+    ]
