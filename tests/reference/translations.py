@@ -157,6 +157,15 @@ def flip(x: Any, dims: Any) -> Any:
     return C.get_item(x, tuple(slice(None, None, step) for step in steps))
 
 
+def index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
+    if x.ndim == 0:
+        return C.reshape(
+            index_add(C.reshape(x, (1,)), 0, index, C.reshape(source, (-1,)), alpha), ()
+        )
+    place = (slice(None),) * (dim % x.ndim) + (index,)
+    return C.add_at(x, place, scaled(source, alpha))
+
+
 def pad(x: Any, widths: Any, mode: Any = "constant", value: Any = None) -> Any:
     """Pad by PyTorch's widths: one sequence, the last axis first; negative widths remove."""
     value = mode if not isinstance(mode, str) else value or 0
@@ -242,21 +251,15 @@ def expanded(x: Any, *shape: Any) -> Any:
 
 
 def tensordot(x: Any, y: Any, dims: Any = 2) -> Any:
+    """Contract as PyTorch does, which broadcasts axes of length 1."""
     if isinstance(dims, int):
         dims = list(range(x.ndim - dims, x.ndim)), list(range(dims))
-    mine, its = ([a % z.ndim for a in d] for z, d in zip((x, y), dims, strict=True))
-    for a, b in zip(mine, its, strict=True):  # PyTorch broadcasts axes of length 1
+    for a, b in zip(*dims, strict=True):
         if x.shape[a] == 1:
             y = C.sum(y, b, keepdims=True)
         elif y.shape[b] == 1:
             x = C.sum(x, a, keepdims=True)
-    rest_x = [a for a in range(x.ndim) if a not in mine]
-    rest_y = [a for a in range(y.ndim) if a not in its]
-    shape = tuple(x.shape[a] for a in rest_x) + tuple(y.shape[a] for a in rest_y)
-    n = math.prod(x.shape[a] for a in mine)
-    left = C.reshape(C.transpose(x, tuple(rest_x + mine)), (-1, n))
-    right = C.reshape(C.transpose(y, tuple(its + rest_y)), (n, -1))
-    return C.reshape(C.matmul(left, right), shape)
+    return C.tensordot(x, y, dims)
 
 
 def scaled(x: Any, factor: Any) -> Any:

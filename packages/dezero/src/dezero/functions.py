@@ -32,25 +32,25 @@ BOOK = (
 """The book's op classes that take the same arguments in DeZero as in the book."""
 
 __all__ = [
-    "abs", "accuracy", "acos", "acosh", "add", "argmax", "argmin", "asin", "asinh", "astype",
-    "atan", "atan2", "atanh", "average", "average_pooling", "batch_norm", "batch_nrom",
+    "abs", "accuracy", "acos", "acosh", "add", "add_at", "argmax", "argmin", "asin", "asinh",
+    "astype", "atan", "atan2", "atanh", "average", "average_pooling", "batch_norm", "batch_nrom",
     "binary_cross_entropy", "broadcast_to", "ceil", "celu", "chunk", "clip", "col2im", "concat",
     "conv1d", "conv2d", "conv2d_simple", "conv3d", "conv_transpose1d", "conv_transpose2d",
     "conv_transpose3d", "cos", "cosh", "cross_entropy", "cumulative_prod", "cumulative_sum",
-    "deconv2d", "div", "dropout", "elu", "embed_id", "erf", "exp", "exp2", "expand_dims",
-    "expm1", "flatten", "flip", "floor", "floor_divide", "fold", "gelu", "get_item", "glu",
-    "gru", "hardsigmoid", "hardswish", "hardtanh", "im2col", "layer_norm", "leaky_relu",
+    "deconv2d", "diagonal", "div", "dropout", "einsum", "elu", "embed_id", "erf", "exp", "exp2",
+    "expand_dims", "expm1", "flatten", "flip", "floor", "floor_divide", "fold", "gelu", "get_item",
+    "glu", "gru", "hardsigmoid", "hardswish", "hardtanh", "im2col", "layer_norm", "leaky_relu",
     "linear", "linear_simple", "log", "log1p", "log2", "log10", "log_softmax", "logsigmoid",
     "logsumexp", "lstm", "masked_fill", "matmul", "matrix_transpose", "max", "maximum", "mean",
-    "mean_squared_error", "mean_squared_error_simple", "min", "minimum", "mish", "moveaxis",
-    "mul", "neg", "nll_loss", "pad", "permute_dims", "pooling", "pooling_simple", "pos", "pow",
-    "prelu", "prod", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "round",
-    "rsqrt", "scaled_dot_product_attention", "selu", "sigmoid", "sigmoid_cross_entropy",
+    "mean_squared_error", "mean_squared_error_simple", "min", "minimum", "mish", "moveaxis", "mul",
+    "neg", "nll_loss", "outer", "pad", "permute_dims", "pooling", "pooling_simple", "pos", "pow",
+    "prelu", "prod", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "roll",
+    "round", "rsqrt", "scaled_dot_product_attention", "selu", "sigmoid", "sigmoid_cross_entropy",
     "sigmoid_simple", "sign", "silu", "sin", "sinh", "softmax", "softmax_cross_entropy",
-    "softmax_cross_entropy_simple", "softmax_simple", "softmin", "softplus", "softsign",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "sum_to", "swiglu",
-    "take", "take_along_axis", "tan", "tanh", "threshold", "transpose", "tril", "triu", "trunc",
-    "unfold", "unstack", "var", "vector_norm", "where",
+    "softmax_cross_entropy_simple", "softmax_simple", "softmin", "softplus", "softsign", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "sum_to", "swiglu", "take",
+    "take_along_axis", "tan", "tanh", "tensordot", "threshold", "tile", "transpose", "tril",
+    "triu", "trunc", "unfold", "unstack", "var", "vecdot", "vector_norm", "where",
 ]  # fmt: skip
 """The names of all functions of dezero_core and dezero_nn; a test checks that none is missing."""
 

@@ -3,10 +3,12 @@
 from .arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .broadcast import broadcast_to, sum_to
 from .casting import astype
+from .contraction import outer, tensordot, vecdot
 from .cumulative import cumulative_prod, cumulative_sum, prod
+from .einsum import einsum
 from .error_function import erf
 from .exponential import exp, log, sqrt
-from .gathering import take, take_along_axis
+from .gathering import add_at, take, take_along_axis
 from .hyperbolic import acosh, asinh, atanh, cosh, sinh
 from .indexing import get_item
 from .inverse_trigonometric import acos, asin, atan, atan2
@@ -16,7 +18,7 @@ from .logarithms import exp2, expm1, log1p, log2, log10
 from .moments import std, var
 from .norms import vector_norm
 from .powers import reciprocal, rsqrt, square
-from .rearranging import flip, pad, repeat, tril, triu
+from .rearranging import diagonal, flip, pad, repeat, roll, tile, tril, triu
 from .reduction import argmax, argmin, average, logsumexp, max, mean, min, sum
 from .rounding import ceil, floor, floor_divide, remainder, round, sign, trunc
 from .selection import clip, masked_fill, maximum, minimum, where
@@ -37,6 +39,7 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "add_at",
     "argmax",
     "argmin",
     "asin",
@@ -55,7 +58,9 @@ __all__ = [
     "cosh",
     "cumulative_prod",
     "cumulative_sum",
+    "diagonal",
     "div",
+    "einsum",
     "erf",
     "exp",
     "exp2",
@@ -82,6 +87,7 @@ __all__ = [
     "moveaxis",
     "mul",
     "neg",
+    "outer",
     "pad",
     "permute_dims",
     "pos",
@@ -91,6 +97,7 @@ __all__ = [
     "remainder",
     "repeat",
     "reshape",
+    "roll",
     "round",
     "rsqrt",
     "sign",
@@ -109,12 +116,15 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
     "transpose",
     "tril",
     "triu",
     "trunc",
     "unstack",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
 ]

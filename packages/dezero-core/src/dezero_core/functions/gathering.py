@@ -11,8 +11,9 @@ from ..errors import OutOfRange, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
 from ..variable import Index, Operand, Variable, unwrap
-from .indexing import PutItem, get_item
-from .shape import reshape, with_axis
+from .broadcast import broadcast_to
+from .indexing import PutItem, get_item, normalize_index
+from .shape import require_array, reshape, with_axis
 
 
 @hinted
@@ -100,3 +101,25 @@ def take_along_axis(x: Operand, indices: Operand, axis: int = -1) -> Variable:
 def is_integral(x: Any) -> bool:
     """Return whether ``x`` is an array of integers."""
     return hasattr(x, "dtype") and bool(backend_of(x).xp.isdtype(x.dtype, "integral"))
+
+
+def add_at(x: Operand, index: Index, values: Operand) -> Variable:
+    """Return ``x`` with ``values`` added at ``x[index]``, like ``torch.index_add``.
+
+    If ``index`` selects an element multiple times, all values for this element are added, as
+    ``numpy.add.at`` does; ``x`` itself is not changed. The gradient of ``values`` is ``gy[index]``.
+
+    Args:
+        x: any shape.
+        index: an index of ``x``, as for `get_item`; for rows, an array of integers.
+        values: a number, array or Variable that broadcasts to the shape of ``x[index]``.
+
+    Raises:
+        OutOfRange: ``index`` is not a valid index, or is out of range for ``x``.
+        ShapeError: ``values`` does not broadcast to the shape of ``x[index]``.
+    """
+    array, values = require_array("add_at", x), require_array("add_at", values)
+    plain = unwrap(array)
+    shape = get_item(plain, index).shape  # also checks the index
+    added = PutItem(normalize_index(index, plain), plain.shape)(broadcast_to(values, shape))
+    return array + added

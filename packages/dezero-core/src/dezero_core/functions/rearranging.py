@@ -12,6 +12,7 @@ from ..arguments import (
     as_integers,
     as_number,
     is_sequence,
+    normalize_axes,
 )
 from ..backends.interface import Array
 from ..backends.precision import is_floating
@@ -24,7 +25,7 @@ from ..variable import Operand, Variable, get_array_module, unwrap
 from .broadcast import broadcast_to
 from .gathering import take
 from .indexing import get_item
-from .shape import expand_dims, require_array, reshape, with_axis
+from .shape import expand_dims, moveaxis, require_array, reshape, with_axis
 
 
 class Flip(Function):
@@ -89,6 +90,71 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     before, after = array.shape[: axis + 1], array.shape[axis + 1 :]
     copies = broadcast_to(expand_dims(array, axis + 1), (*before, *counts, *after))
     return reshape(copies, (*before[:-1], length * counts[0], *after))
+
+
+@hinted
+def tile(x: Operand, repetitions: int | Sequence[int]) -> Variable:
+    """Return copies of the whole array ``x`` side by side, like ``numpy.tile``.
+
+    Args:
+        x: any shape.
+        repetitions: the number of copies along each axis. If there are fewer numbers than axes,
+            they are for the last axes; if there are more, the result has new leading axes.
+
+    Raises:
+        ArgumentTypeError: a number of copies is not an integer.
+        ArgumentError: a number of copies is negative.
+    """
+    array, counts = require_array("tile", x), as_integers("tile", "repetitions", repetitions)
+    if any([count < 0 for count in counts]):
+        raise ArgumentError(f"tile: repetitions {counts}: expected integers of at least 0")
+    counts = (1,) * (array.ndim - len(counts)) + counts
+    lengths = (1,) * (len(counts) - array.ndim) + tuple(array.shape)
+    pairs = list(zip(counts, lengths, strict=True))
+    single = reshape(array, [n for length in lengths for n in (1, length)])
+    copies = broadcast_to(single, [n for pair in pairs for n in pair])
+    return reshape(copies, [count * length for count, length in pairs])
+
+
+class Roll(Function):
+    """Shift x cyclically along axes;  gx = gy shifted back."""
+
+    def __init__(self, shift: int | tuple[int, ...], axis: Axis) -> None:
+        self.shift, self.axis = shift, axis
+
+    def forward(self, x: Array) -> Array:
+        return get_array_module(x).roll(x, self.shift, axis=self.axis)
+
+    def backward(self, gy: Array | Variable) -> Any:
+        back = -self.shift if isinstance(self.shift, int) else tuple([-n for n in self.shift])
+        return Roll(back, self.axis)(gy)
+
+    def diagnose(self, *arrays: Array) -> None:
+        require_axes(self, self.axis, arrays[0].shape, elements=False)
+
+
+@hinted
+def roll(
+    x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | None = None
+) -> Variable:
+    """Return ``x`` shifted along axes, where elements that leave at one end enter at the other.
+
+    Args:
+        x: any shape.
+        shift: the number of positions: one integer, or one for each axis in ``axis``.
+        axis: an integer or a sequence of integers; None (default) shifts the flattened elements.
+
+    Raises:
+        ShapeError: an axis is out of range, or the numbers of shifts and axes differ.
+        ArgumentTypeError: a shift or an axis is not an integer.
+    """
+    shifts, axes = as_integers("roll", "shift", shift), as_axes("roll", axis)
+    count = len(axes) if isinstance(axes, tuple) else 1
+    if len(shifts) not in (1, count):
+        raise ShapeError(f"roll: shift {shift} for axis {axis}: expected one shift for each axis")
+    if count == 1:
+        return Roll(shifts[0], axes)(x)
+    return Roll(shifts * count if len(shifts) == 1 else shifts, axes)(x)
 
 
 class Pad(Function):
@@ -191,3 +257,32 @@ def triu(x: Operand, k: int = 0) -> Variable:
         ArgumentTypeError: ``k`` is not an integer.
     """
     return Triu(as_integer("triu", "k", k))(x)
+
+
+def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+    """Return a diagonal of each matrix in ``x``, like ``numpy.diagonal``.
+
+    Args:
+        x: at least two axes.
+        offset: 0 (default) for the main diagonal; positive values for diagonals above it.
+        axis1, axis2: the axes of the rows and columns (default 0 and 1; for a stack of matrices
+            -2 and -1).
+
+    Returns:
+        the shape of ``x`` without these axes, followed by the length of the diagonal.
+
+    Raises:
+        ShapeError: an axis is out of range, or both axes are the same.
+        ArgumentTypeError: an argument is not an integer.
+    """
+    offset = as_integer("diagonal", "offset", offset)
+    axes = as_integers("diagonal", "axis1 and axis2", (axis1, axis2))
+    array = require_array("diagonal", x)
+    normalize_axes("diagonal", axes, array.ndim)
+    array = moveaxis(array, axes, (-2, -1))
+    *before, rows, columns = array.shape
+    length = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    flat = reshape(array, (*before, rows * columns))
+    start = max(offset, 0) - min(offset, 0) * columns if length else 0
+    stop = start + (length - 1) * (columns + 1) + 1 if length else 0
+    return get_item(flat, (..., slice(start, stop, columns + 1)))

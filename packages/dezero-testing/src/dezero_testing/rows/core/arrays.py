@@ -19,7 +19,7 @@ ORDER = np.array([[2, 0], [1, 1], [-1, 0]])
 
 def cases() -> list[OpCase]:
     """Return the rows of this module."""
-    return [*splitting(), *rearranging(), *padding(), *selecting()]
+    return [*splitting(), *rearranging(), *padding(), *selecting(), *contracting()]
 
 
 def splitting() -> list[OpCase]:
@@ -90,6 +90,24 @@ def rearranging() -> list[OpCase]:
             lambda x: x[:, (0, 1, 1, 1, 2, 2)],
             (((2, 3, 2),), ((0, 3, 1),)),
         ),
+        OpCase(
+            "tile",
+            lambda x: F.tile(x, (2, 1, 3)),
+            lambda x: np.stack([np.concatenate([x, x, x], 1)] * 2),
+            PAIRS,
+        ),
+        OpCase("tile last", lambda x: F.tile(x, 2), lambda x: np.concatenate([x, x], -1), PAIRS),
+        OpCase(
+            "roll",
+            lambda x: F.roll(x, 1),
+            lambda x: np.append(x.ravel()[-1:], x.ravel()[:-1]).reshape(x.shape),
+        ),
+        OpCase(
+            "roll axes",
+            lambda x: F.roll(x, (1, -2), (0, -1)),
+            lambda x: x[[1, 0]][..., [2, 3, 0, 1]],
+            (((2, 3, 4),), ((2, 1, 4),), ((2, 0, 4),)),
+        ),
     ]
 
 
@@ -156,8 +174,92 @@ def selecting() -> list[OpCase]:
             (((2, 3), (1, 4)),),
             integers={1: 3},
         ),
+        OpCase(
+            "add_at",
+            lambda x, values: F.add_at(x, [1, 0, 1], values),
+            _add_at_reference,
+            (((3, 2), (3, 2)), ((2, 1), (3, 1)), ((2, 0), (3, 0))),
+        ),
+        OpCase(
+            "add_at slice",
+            lambda x, value: F.add_at(x, (slice(1, 3), 0), value * value),
+            lambda x, value: x + np.array([[0, 0], [1, 0], [1, 0]], x.dtype) * value**2,
+            (((3, 2), ()),),
+        ),
+        OpCase(
+            "diagonal",
+            lambda x: F.diagonal(x, -1) + F.sum(x),
+            lambda x: np.stack([x[i + 1, i] for i in range(len(x) - 1)], -1) + np.sum(x),
+            (((4, 3, 2),), ((2, 3),), ((2, 3, 0),)),
+        ),
+        OpCase(
+            "diagonal axes",
+            lambda x: F.diagonal(x, 1, -1, 0) * x.sum(),
+            lambda x: np.stack([x[1, :, 0], x[2, :, 1]], 1) * x.sum(),
+            (((3, 2, 4),), ((3, 1, 4),)),
+        ),
     ]
+
+
+def _add_at_reference(x: HostArray, values: HostArray) -> Any:
+    y = x.copy()
+    for row, value in zip([1, 0, 1], values, strict=True):
+        y[row] += value
+    return y
 
 
 def _take_reference(x: HostArray) -> Any:
     return np.array([[x[0, 0], x[2, 1]], [x[1, 0], x[0, 0]]]) + x.sum()
+
+
+def contracting() -> list[OpCase]:
+    """Return the rows of ops that multiply arrays and sum over axes."""
+    return [
+        OpCase("outer", F.outer, lambda a, b: a[:, None] * b[None], (((3,), (2,)), ((0,), (2,)))),
+        OpCase(
+            "tensordot",
+            F.tensordot,
+            lambda a, b: np.sum(a[..., None, None] * b, (1, 2)),
+            (((2, 3, 2), (3, 2, 4, 1)), ((1, 1, 1), (1, 1, 0, 2))),
+        ),
+        OpCase(
+            "tensordot axes",
+            lambda a, b: F.tensordot(a, b, ((0, -1), (1, 0))),
+            lambda a, b: np.einsum("ijk,ki->j", a, b),
+            (((2, 3, 4), (4, 2)), ((2, 0, 1), (1, 2)), ((0, 1, 4), (4, 0))),
+        ),
+        OpCase(
+            "vecdot",
+            F.vecdot,
+            lambda a, b: np.sum(a * b, -1),
+            (((2, 3), (2, 3)), ((2, 1, 3), (4, 3)), ((1,), (1,)), ((0, 2), (2,))),
+        ),
+        OpCase(
+            "vecdot axis",
+            lambda a, b: F.vecdot(a, b, axis=-2),
+            lambda a, b: np.sum(a * b, -2),
+            (((3, 2), (4, 3, 2)), ((0, 2), (0, 2))),
+        ),
+        einsum_row("einsum", "bhtd,bhsd->bhts", ((2, 1, 3, 2), (2, 1, 4, 2)), ((0, 1, 1, 2),) * 2),
+        einsum_row("einsum axes moved", "bthd,bshd->hsb", ((2, 3, 1, 2), (2, 4, 1, 2))),
+        einsum_row("einsum three operands", "bn,anm,bm->ba", ((2, 3), (2, 3, 2), (2, 2))),
+        einsum_row("einsum diagonal", "...ii->...i", ((2, 3, 3),), add_sum=True),
+        einsum_row("einsum broadcast", "...ij,...jk", ((2, 1, 1, 3), (2, 3, 2)), ((1, 2), (2, 0))),
+        einsum_row("einsum one axis", "ij,kj->", ((2, 3), (4, 3)), ((1, 0), (2, 0))),
+        einsum_row("einsum elementwise", "ij,j->ji", ((2, 3), (3,)), ((2, 1), (3,))),
+        einsum_row("einsum rows", "bi,bi->b", ((2, 3), (2, 3))),
+    ]
+
+
+def einsum_row(name: str, subscripts: str, *shapes: Any, add_sum: bool = False) -> OpCase:
+    """Return a row that compares with NumPy's einsum, perhaps with the sum of the input added."""
+
+    def ours(*xs: Variable) -> Any:
+        y = F.einsum(subscripts, *xs)
+        return y + F.sum(xs[0]) if add_sum else y
+
+    def reference(*xs: HostArray) -> Any:
+        y = np.einsum(subscripts, *xs)
+        return y + xs[0].sum() if add_sum else y
+
+    return OpCase(name, ours, reference, shapes)
