@@ -14,27 +14,16 @@ of the tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from . import functions as F
 from .backends.host import HOST
 from .backends.registry import backend_of
 from .backends.transfer import move_beside
 from .errors import ArgumentError, BackendMismatch, UnsupportedType
-from .functions.arithmetic import mul, pos
-from .functions.broadcast import broadcast_to
-from .functions.casting import astype
-from .functions.cumulative import cumulative_prod, cumulative_sum, prod
-from .functions.gathering import take
-from .functions.indexing import get_item
-from .functions.joining import concat, stack, unstack
-from .functions.linalg import matmul
-from .functions.moments import std, var
-from .functions.norms import vector_norm
-from .functions.reduction import max, mean, min, sum
-from .functions.selection import clip, where
-from .functions.shape import expand_dims, matrix_transpose, moveaxis, reshape, squeeze, transpose
 from .variable import Operand, Variable
 
 NO_VALUE: Any = np._NoValue
@@ -67,24 +56,24 @@ def as_operand(name: str, value: Any) -> Any:
 
 
 def _append(arr: Operand, values: Operand, axis: int | None = None) -> Variable:
-    return concat([arr, values], axis)
+    return F.concat([arr, values], axis)
 
 
 def _vstack(tup: Sequence[Operand]) -> Variable:
-    return concat([_reshape_like(np.atleast_2d, x) for x in tup])
+    return F.concat([_reshape_like(np.atleast_2d, x) for x in tup])
 
 
 def _hstack(tup: Sequence[Operand]) -> Variable:
     xs = [_reshape_like(np.atleast_1d, x) for x in tup]
-    return concat(xs, 0 if xs[0].ndim == 1 else 1)
+    return F.concat(xs, 0 if xs[0].ndim == 1 else 1)
 
 
 def _dstack(tup: Sequence[Operand]) -> Variable:
-    return concat([_reshape_like(np.atleast_3d, x) for x in tup], 2)
+    return F.concat([_reshape_like(np.atleast_3d, x) for x in tup], 2)
 
 
 def _column_stack(tup: Sequence[Operand]) -> Variable:
-    return concat([reshape(x, (-1, 1)) if len(np.shape(x)) < 2 else x for x in tup], 1)
+    return F.concat([F.reshape(x, (-1, 1)) if len(np.shape(x)) < 2 else x for x in tup], 1)
 
 
 def _at_least(function: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -101,7 +90,7 @@ def _reshape_like(function: Callable[[Any], Any], x: Operand) -> Any:
     """Return ``function(x)``; if ``x`` is a Variable, reshape it to the shape of NumPy's result."""
     if not isinstance(x, Variable):
         return function(x)
-    return reshape(x, function(np.broadcast_to(0, x.shape)).shape)
+    return F.reshape(x, function(np.broadcast_to(0, x.shape)).shape)
 
 
 def _broadcast_arrays(*args: Operand) -> tuple[Any, ...]:
@@ -112,92 +101,116 @@ def _broadcast_arrays(*args: Operand) -> tuple[Any, ...]:
 def _swapaxes(a: Variable, axis1: int, axis2: int) -> Variable:
     axes = np.arange(a.ndim)
     axes[[axis1, axis2]] = axes[[axis2, axis1]]
-    return transpose(a, axes.tolist())
+    return F.transpose(a, axes.tolist())
 
 
 def _dot(a: Operand, b: Operand) -> Variable:
     shapes = np.shape(a), np.shape(b)
     if () in shapes:
-        return mul(a, b)
+        return F.mul(a, b)
     if len(shapes[1]) > 2:
         raise ArgumentError(
             f"np.dot: shapes {shapes[0]} and {shapes[1]}: with a stack of matrices on the right "
             "np.dot is not the matrix product; use matmul(a, b), which is a @ b"
         )
-    return matmul(a, b)
-
-
-def _outer(a: Operand, b: Operand) -> Variable:
-    return mul(reshape(a, (-1, 1)), reshape(b, (1, -1)))
-
-
-def _vdot(a: Operand, b: Operand) -> Variable:
-    return matmul(reshape(a, (-1,)), reshape(b, (-1,)))
+    return F.matmul(a, b)
 
 
 def _where(condition: Operand, *xs: Operand) -> Any:
     if not xs:
         return np.nonzero(condition)  # type: ignore[arg-type]  # indices have no derivative
-    return where(condition, *xs)
+    return F.where(condition, *xs)
 
 
 def _clip(
     a: Operand, a_min: Bound = None, a_max: Bound = None, min: Bound = None, max: Bound = None
 ) -> Variable:
-    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+    return F.clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+
+
+def _split(function: NumpyFunction, ary: Variable, sections: Any, axis: int = 0) -> list[Any]:
+    parts = function(np.broadcast_to(0, ary.shape), sections, axis)
+    return list(F.split(ary, [part.shape[axis] for part in parts], axis))
+
+
+def _pad(
+    array: Variable, pad_width: Any, mode: Any = "constant", constant_values: Any = 0
+) -> Variable:
+    if mode != "constant":
+        raise ArgumentError(f"np.pad of a Variable: mode {mode!r}: only 'constant' is supported")
+    return F.pad(array, np.broadcast_to(pad_width, (array.ndim, 2)).tolist(), constant_values)
 
 
 DIFFERENTIABLE = {
-    "amax": Row(max, "a / axis -out keepdims -initial -where"),
-    "amin": Row(min, "a / axis -out keepdims -initial -where"),
+    "amax": Row(F.max, "a / axis -out keepdims -initial -where"),
+    "amin": Row(F.min, "a / axis -out keepdims -initial -where"),
     "append": Row(_append, "arr values / axis"),
-    "astype": Row(astype, "x dtype / -copy -device"),
+    "array_split": Row(partial(_split, np.array_split), "ary indices_or_sections / axis"),
+    "astype": Row(F.astype, "x dtype / -copy -device"),
     "atleast_1d": Row(_at_least(np.atleast_1d), "*"),
     "atleast_2d": Row(_at_least(np.atleast_2d), "*"),
     "atleast_3d": Row(_at_least(np.atleast_3d), "*"),
-    "average": Row(mean, "a / axis -weights -returned keepdims"),
+    "average": Row(F.mean, "a / axis -weights -returned keepdims"),
     "broadcast_arrays": Row(_broadcast_arrays, "* -subok"),
-    "broadcast_to": Row(broadcast_to, "array shape / -subok"),
+    "broadcast_to": Row(F.broadcast_to, "array shape / -subok"),
     "clip": Row(_clip, "a / a_min a_max -out min max -dtype"),
     "column_stack": Row(_column_stack, "tup /"),
-    "concatenate": Row(concat, "arrays / axis -out -dtype -casting"),
-    "copy": Row(pos, "a / -order -subok"),
-    "cumulative_prod": Row(cumulative_prod, "x / axis -dtype -out include_initial"),
-    "cumulative_sum": Row(cumulative_sum, "x / axis -dtype -out include_initial"),
+    "concatenate": Row(F.concat, "arrays / axis -out -dtype -casting"),
+    "copy": Row(F.pos, "a / -order -subok"),
+    "cumulative_prod": Row(F.cumulative_prod, "x / axis -dtype -out include_initial"),
+    "cumulative_sum": Row(F.cumulative_sum, "x / axis -dtype -out include_initial"),
+    "diagonal": Row(F.diagonal, "a offset axis1 axis2 /"),
     "dot": Row(_dot, "a b / -out"),
     "dstack": Row(_dstack, "tup /"),
-    "expand_dims": Row(expand_dims, "a / axis"),
+    "einsum": Row(lambda *xs, optimize=None: F.einsum(*xs), "* / -out optimize"),
+    "expand_dims": Row(F.expand_dims, "a / axis"),
+    "flip": Row(F.flip, "m / axis"),
     "hstack": Row(_hstack, "tup / -dtype -casting"),
-    "linalg.matmul": Row(matmul, "x1 x2 /"),
-    "linalg.vector_norm": Row(vector_norm, "x / axis keepdims ord"),
-    "linalg.matrix_transpose": Row(matrix_transpose, "x /"),
-    "matrix_transpose": Row(matrix_transpose, "x /"),
-    "max": Row(max, "a / axis -out keepdims -initial -where"),
-    "mean": Row(mean, "a / axis -dtype -out keepdims -where"),
-    "min": Row(min, "a / axis -out keepdims -initial -where"),
-    "moveaxis": Row(moveaxis, "a source destination /"),
-    "outer": Row(_outer, "a b / -out"),
-    "prod": Row(prod, "a / axis -dtype -out keepdims -initial -where"),
-    "ravel": Row(lambda a: reshape(a, -1), "a / -order"),
-    "reshape": Row(reshape, "a shape / -order -copy"),
-    "squeeze": Row(squeeze, "a / axis"),
-    "stack": Row(stack, "arrays / axis -out -dtype -casting"),
-    "std": Row(std, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
-    "sum": Row(sum, "a / axis -dtype -out keepdims -initial -where"),
+    "inner": Row(lambda a, b: F.tensordot(a, b, ([-1], [-1])), "a b /"),
+    "linalg.diagonal": Row(partial(F.diagonal, axis1=-2, axis2=-1), "x / offset"),
+    "linalg.matmul": Row(F.matmul, "x1 x2 /"),
+    "linalg.matrix_transpose": Row(F.matrix_transpose, "x /"),
+    "linalg.outer": Row(F.outer, "x1 x2 /"),
+    "linalg.tensordot": Row(F.tensordot, "x1 x2 / axes"),
+    "linalg.vecdot": Row(F.vecdot, "x1 x2 / axis"),
+    "linalg.vector_norm": Row(F.vector_norm, "x / axis keepdims ord"),
+    "matrix_transpose": Row(F.matrix_transpose, "x /"),
+    "max": Row(F.max, "a / axis -out keepdims -initial -where"),
+    "mean": Row(F.mean, "a / axis -dtype -out keepdims -where"),
+    "min": Row(F.min, "a / axis -out keepdims -initial -where"),
+    "moveaxis": Row(F.moveaxis, "a source destination /"),
+    "outer": Row(lambda a, b: F.outer(F.reshape(a, -1), F.reshape(b, -1)), "a b / -out"),
+    "pad": Row(_pad, "array pad_width / mode constant_values"),
+    "prod": Row(F.prod, "a / axis -dtype -out keepdims -initial -where"),
+    "ravel": Row(lambda a: F.reshape(a, -1), "a / -order"),
+    "repeat": Row(F.repeat, "a repeats / axis"),
+    "reshape": Row(F.reshape, "a shape / -order -copy"),
+    "roll": Row(F.roll, "a shift / axis"),
+    "split": Row(partial(_split, np.split), "ary indices_or_sections / axis"),
+    "squeeze": Row(F.squeeze, "a / axis"),
+    "stack": Row(F.stack, "arrays / axis -out -dtype -casting"),
+    "std": Row(F.std, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
+    "sum": Row(F.sum, "a / axis -dtype -out keepdims -initial -where"),
     "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
-    "take": Row(take, "a indices / axis -out -mode"),
-    "transpose": Row(transpose, "a / axes"),
-    "unstack": Row(unstack, "x / axis"),
-    "var": Row(var, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
-    "vdot": Row(_vdot, "a b /"),
+    "take": Row(F.take, "a indices / axis -out -mode"),
+    "take_along_axis": Row(F.take_along_axis, "arr indices / axis"),
+    "tensordot": Row(F.tensordot, "a b / axes"),
+    "tile": Row(F.tile, "A reps /"),
+    "trace": Row(lambda a, *k: F.sum(F.diagonal(a, *k), -1), "a offset axis1 axis2 / -dtype -out"),
+    "transpose": Row(F.transpose, "a / axes"),
+    "tril": Row(F.tril, "m / k"),
+    "triu": Row(F.triu, "m / k"),
+    "unstack": Row(F.unstack, "x / axis"),
+    "var": Row(F.var, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
+    "vdot": Row(lambda a, b: F.matmul(F.reshape(a, -1), F.reshape(b, -1)), "a b /"),
     "vstack": Row(_vstack, "tup / -dtype -casting"),
     "where": Row(_where, "*"),
 }
 """A dictionary from names of NumPy functions to the DeZero functions that replace them."""
 
 REARRANGING = set(
-    "array_split delete diagonal dsplit flip fliplr flipud hsplit linalg.diagonal repeat resize "
-    "roll rollaxis rot90 split tile vsplit lib.stride_tricks.sliding_window_view".split()
+    "delete dsplit fliplr flipud hsplit resize rollaxis rot90 vsplit "
+    "lib.stride_tricks.sliding_window_view".split()
 )
 """Functions that only select or reorder elements of their first argument; see `rearrange`."""
 
@@ -234,13 +247,8 @@ WEIGHTS = {
 
 INSTEAD = {
     "cumsum": "cumulative_sum(x, axis)",
-    "einsum": "matmul(), transpose() and sum()",
-    "inner": "sum(a * b, axis=-1), or matmul(a, b) of vectors",
     "linalg.norm": "vector_norm(x)",
-    "pad": "concat() with zeros",
     "ptp": "max(x) - min(x)",
-    "tensordot": "reshape() and matmul()",
-    "trace": "sum(np.diagonal(x))",
 }
 """A dictionary from NumPy functions that DeZero lacks to suggested replacements."""
 
@@ -312,10 +320,10 @@ def rearrange(name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dic
     positions = np.arange(x.size).reshape(x.shape)
     others = [on_host(name, part) for part in args[1:]]
     result = func(positions, *others, **{key: on_host(name, kwargs[key]) for key in kwargs})
-    elements = reshape(x, -1)
+    elements = F.reshape(x, -1)
     if isinstance(result, list | tuple):
-        return type(result)([get_item(elements, move_beside(part, x.data)) for part in result])
-    return get_item(elements, move_beside(result, x.data))
+        return type(result)([F.get_item(elements, move_beside(part, x.data)) for part in result])
+    return F.get_item(elements, move_beside(result, x.data))
 
 
 def call_on_data(

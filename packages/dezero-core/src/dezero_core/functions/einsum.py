@@ -40,6 +40,11 @@ def einsum(subscripts: str, *xs: Operand) -> Variable:
         ShapeError: the numbers of letters and axes of an operand differ, or axes with the same
             letter have different lengths.
     """
+    if not isinstance(subscripts, str):
+        raise ArgumentTypeError(
+            f"einsum: subscripts of type {type(subscripts).__name__}: expected a string such as "
+            "'ij,jk->ik'"
+        )
     arrays = [require_array("einsum", x) for x in xs]
     shapes = [tuple(x.shape) for x in arrays]
     labels, out = parse(subscripts, shapes)
@@ -58,12 +63,8 @@ def einsum(subscripts: str, *xs: Operand) -> Variable:
     return Einsum([term for term, _ in terms], out)(*[x for _, x in terms])
 
 
-def parse(subscripts: object, shapes: Shapes) -> tuple[list[str], str]:
+def parse(subscripts: str, shapes: Shapes) -> tuple[list[str], str]:
     """Return one letter for each axis of each operand, and for each axis of the result."""
-    if not isinstance(subscripts, str):
-        raise ArgumentTypeError(
-            f"einsum: subscripts {subscripts!r}: expected a string such as 'ij,jk->ik'"
-        )
     joined, arrow, out = subscripts.replace(" ", "").partition("->")
     terms, advice = joined.split(","), None
     if not all([TERM.fullmatch(term) for term in (*terms, out)]):

@@ -46,6 +46,8 @@ class TakeAlongAxis(Function):
         self.axis = axis
 
     def forward(self, x: Array, indices: Array) -> Array:
+        if indices.ndim != x.ndim:
+            self.diagnose(x, indices)
         backend, last = backend_of(x), x.ndim - 1
         index = [
             backend.xp.reshape(backend.arange(n, x), (-1, *(1,) * (last - axis)))
