@@ -251,7 +251,7 @@ ROWS = [
     Row("relu", "nn.functional.relu", N.relu),
     Row("leaky_relu", "nn.functional.leaky_relu", lambda x, negative_slope=0.01: N.leaky_relu(x, negative_slope)),
     Row("silu", "nn.functional.silu", N.silu),
-    Row("gelu", "nn.functional.gelu", lambda x, approximate: N.gelu(x), lambda k: k["approximate"] == "tanh"),
+    Row("gelu", "nn.functional.gelu", N.gelu),
     Row("softmax", "softmax", N.softmax),
     Row("softmax", "softmax/with_dtype", lambda x, dim, dtype: N.softmax(C.astype(x, dtype), dim)),
     Row("softmax_simple", "softmax", N.softmax_simple),

@@ -220,7 +220,8 @@ def test_losses_of_probabilities(N: int, M: int, seed: int) -> None:
 
 
 ELEMENTWISE = {
-    "gelu": (F.gelu, lambda x: T.gelu(x, approximate="tanh")),
+    "gelu": (F.gelu, T.gelu),
+    "gelu tanh": (lambda x: F.gelu(x, "tanh"), lambda x: T.gelu(x, approximate="tanh")),
     "silu": (F.silu, T.silu),
     "sigmoid": (F.sigmoid, torch.sigmoid),
     "leaky_relu": (lambda x: F.leaky_relu(x) ** 2, lambda x: T.leaky_relu(x, 0.2) ** 2),

@@ -19,6 +19,7 @@ from dezero_nn.kernels import (
     columns,
     cross_entropy,
     filters,
+    gelu,
     im2col,
     tiles,
     tiling,
@@ -122,6 +123,12 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
             draw(st.booleans()),
         ),
         "sigmoid": lambda: (x() * 40,),
+        "silu": lambda: (x() * 40, draw(st.booleans())),
+        "gelu": lambda: (
+            x() * 4,
+            "tanh" if dtype == "float64" else draw(st.sampled_from(["none", "tanh"])),
+            draw(st.booleans()),
+        ),
         "matmul": lambda: (some(N, 700), some(700, 400)),
         "scaled_where": lambda: ((images := x()), images > 0, 1.25),
         "relu": lambda: (x(),),
@@ -181,6 +188,7 @@ def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
         patch.object(winograd, "MIN_TILES", fewest),
         patch.object(columns, "BLOCK", block),
         patch.object(cross_entropy, "BLOCK", block),
+        patch.object(gelu, "BLOCK", block),
     ):
         got, expected = kernel.function(*given_), portable(*given_)
     pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]

@@ -6,13 +6,11 @@ from dezero_core.hints import hinting
 
 from ..hints import FUNCTIONS
 from .activation import (
-    gelu,
     leaky_relu,
     log_softmax,
     relu,
     sigmoid,
     sigmoid_simple,
-    silu,
     softmax,
     softmax_simple,
 )
@@ -31,6 +29,7 @@ from .dropout import dropout
 from .embedding import embed_id
 from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
+from .gelu import gelu, silu
 from .gru import gru
 from .linear import linear, linear_simple
 from .loss import (

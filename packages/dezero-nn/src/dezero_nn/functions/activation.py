@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
@@ -10,7 +9,7 @@ from dezero_core.arguments import Axis, AxisLike, as_axes, as_number
 from dezero_core.diagnosis import require_axes
 from dezero_core.dtypes import as_floating, call_widened, sum_over
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
-from dezero_core.functions import exp, sum, tanh, where
+from dezero_core.functions import exp, sum, where
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
@@ -61,29 +60,6 @@ def sigmoid(x: Operand) -> Variable:
 def sigmoid_simple(x: Operand) -> Variable:
     """Compute `sigmoid` from basic functions; exp overflows for ``x`` far below 0."""
     return 1 / (1 + exp(-as_floating(as_variable(x))))
-
-
-@hinted
-def silu(x: Operand) -> Variable:
-    """Return ``x`` times its logistic function (Elfwing et al., 2017; also called swish)."""
-    x = as_variable(as_floating(x))
-    return x * sigmoid(x)
-
-
-@hinted
-def gelu(x: Operand) -> Variable:
-    """Return the Gaussian error linear unit of ``x``, by the tanh approximation.
-
-    The result is 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))). This approximation
-    is within 0.0005 of x times the cumulative normal distribution at x. Hendrycks and Gimpel,
-    "Gaussian Error Linear Units", 2016.
-    """
-    return call_widened(gelu_by_tanh, as_variable(x))
-
-
-def gelu_by_tanh(x: Variable) -> Variable:
-    """Compute `gelu` in the dtype of ``x``."""
-    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
 class ReLU(Function):

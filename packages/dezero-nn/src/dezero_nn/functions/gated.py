@@ -12,7 +12,8 @@ from dezero_core.functions import split
 from dezero_core.hints import hinted
 from dezero_core.variable import Operand
 
-from .activation import sigmoid, silu
+from .activation import sigmoid
+from .gelu import silu
 
 
 @hinted

@@ -12,6 +12,7 @@ from . import (
     attention,
     channels,
     cross_entropy,
+    gelu,
     gru,
     im2col,
     masks,
@@ -26,8 +27,8 @@ from . import (
 from .memory import keep_freed_memory
 
 MODULES = (
-    attention, channels, cross_entropy, gru, im2col, masks, matmul, pooling, recurrent, separate,
-    sigmoid, updates, winograd,
+    attention, channels, cross_entropy, gelu, gru, im2col, masks, matmul, pooling, recurrent,
+    separate, sigmoid, updates, winograd,
 )  # fmt: skip
 """The modules that define kernels; each lists its kernels in ``KERNELS``."""
 

@@ -14,16 +14,15 @@ from dezero_core.state import PyTorchArray, default_backend
 from dezero_core.variable import Operand
 
 from ..functions.activation import (
-    gelu,
     leaky_relu,
     log_softmax,
     relu,
     sigmoid,
-    silu,
     softmax,
 )
 from ..functions.exponential_units import elu, selu
 from ..functions.gated import glu
+from ..functions.gelu import gelu, silu
 from ..functions.piecewise import hardsigmoid, hardswish, hardtanh, prelu, relu6
 from ..functions.smooth import logsigmoid, mish, softplus
 from .layer import Layer
@@ -111,10 +110,17 @@ class SELU(Layer):
 
 
 class GELU(Layer):
-    """Apply the Gaussian error linear unit; see `dezero_nn.functions.gelu`."""
+    """Apply the Gaussian error linear unit; see `dezero_nn.functions.gelu`.
+
+    Args:
+        approximate: "none" (default) or "tanh".
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
 
     def forward(self, x: Operand) -> Variable:
-        return gelu(x)
+        return gelu(x, self.approximate)
 
 
 class SiLU(Layer):

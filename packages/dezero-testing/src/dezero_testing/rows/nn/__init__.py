@@ -6,9 +6,9 @@ from ...check import Check
 from ...checks.layers import layer_checks
 from ...checks.training import training_checks
 from ...op_case import OpCase
-from . import activations, attention, basic, convolutions, losses, recurrent
+from . import activations, attention, basic, convolutions, losses, recurrent, transformers
 
-MODULES = (activations, attention, basic, convolutions, losses, recurrent)
+MODULES = (activations, attention, basic, convolutions, losses, recurrent, transformers)
 """The modules with rows; each defines `cases`."""
 
 
