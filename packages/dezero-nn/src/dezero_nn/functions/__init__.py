@@ -45,6 +45,7 @@ from .normalization import batch_norm, layer_norm
 from .piecewise import hardsigmoid, hardswish, hardtanh, prelu, relu6, threshold
 from .pooling import average_pooling, pooling, pooling_simple
 from .recurrent import lstm
+from .rotary import rotary
 from .smooth import logsigmoid, mish, softmin, softplus, softsign
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rotary",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",

@@ -28,13 +28,17 @@ from .activations import (
     Softplus,
     Tanh,
 )
+from .attention import MultiHeadAttention, RotaryEmbedding
 from .conv import Conv2d, Deconv2d
 from .dropout import Dropout
 from .embedding import EmbedID
+from .kv_cache import KVCache
 from .layer import Layer
 from .linear import Linear
 from .normalization import BatchNorm, LayerNorm
 from .recurrent import GRU, LSTM, RNN
+from .rms_norm import RMSNorm
+from .transformer import FeedForward, SwiGLU, TransformerBlock
 
 __all__ = [
     "ELU",
@@ -49,11 +53,13 @@ __all__ = [
     "Deconv2d",
     "Dropout",
     "EmbedID",
+    "FeedForward",
     "Flatten",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "KVCache",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -61,14 +67,19 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "MultiHeadAttention",
     "PReLU",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
+    "RotaryEmbedding",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SwiGLU",
     "Tanh",
+    "TransformerBlock",
 ]
 
 if not TYPE_CHECKING:  # type checkers must report unknown names

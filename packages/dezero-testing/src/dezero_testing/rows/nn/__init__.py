@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...check import Check
 from ...checks.layers import layer_checks
 from ...checks.training import training_checks
+from ...checks.transformers import transformer_checks
 from ...op_case import OpCase
 from . import activations, attention, basic, convolutions, losses, recurrent, transformers
 
@@ -17,5 +18,6 @@ def cases() -> list[OpCase | Check]:
     return [
         *(case for module in MODULES for case in module.cases()),
         *layer_checks(),
+        *transformer_checks(),
         *training_checks(),
     ]

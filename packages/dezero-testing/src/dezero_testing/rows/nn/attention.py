@@ -1,4 +1,4 @@
-"""Define the rows of attention; the reference is the definition, one query at a time."""
+"""Define the rows of attention and of rotary position embedding."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def cases() -> list[OpCase]:
             (((2, 2, 3), (2, 3, 3), (2, 3, 2), (2, 3)),),
         ),
         OpCase(f"{name} dropout", dropped, partial(attention, keep=2.0 * np.array(SEEN)), QKV[:1]),
+        OpCase("rotary", F.rotary, rotary, (((2, 3, 4),), ((1, 2),), ((2, 0, 4),), ((3, 0),))),
+        OpCase(
+            "rotary interleaved",
+            lambda x: F.rotary(x, backend_of(x.data).asarray([2.0, 5.0]), 100.0, interleaved=True),
+            lambda x: rotary(x, (2, 5), 100.0, interleaved=True),
+            (((2, 4),),),
+        ),
     ]
 
 
@@ -87,3 +94,17 @@ def attention(
     weights = np.exp(scores) * ~hidden
     p = weights / weights.sum(-1, keepdims=True) * keep
     return np.einsum("...ts,...sd->...td", p, v)
+
+
+def rotary(
+    x: HostArray, positions: Any = None, base: float = 10000.0, interleaved: bool = False
+) -> Any:
+    """Multiply each pair of channels by a rotation matrix."""
+    (T, D), y = x.shape[-2:], x.copy()
+    for t, position in enumerate(range(T) if positions is None else positions):
+        for i in range(D // 2):
+            pair = [2 * i, 2 * i + 1] if interleaved else [i, i + D // 2]
+            angle = position * base ** (-2 * i / D)
+            matrix = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+            y[..., t, pair] = x[..., t, pair] @ np.transpose(matrix).astype(x.dtype)
+    return y

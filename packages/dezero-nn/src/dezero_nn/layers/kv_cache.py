@@ -1,0 +1,100 @@
+"""Define `KVCache`, which stores the keys and values of earlier positions while sampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Config, Variable
+from dezero_core.arguments import as_integer
+from dezero_core.errors import ArgumentError, GraphError, ShapeError
+from dezero_core.extend import backend_of
+from dezero_core.state import WeakIdentityDict
+from dezero_core.variable import AnyArray
+
+from .layer import Layer
+
+
+class KVCache:
+    """Store the keys and values that attention layers have computed for earlier positions.
+
+    A model that samples a sequence then computes each position only once: pass the cache and only
+    the new tokens to the model, inside ``no_grad()``. The position of the first new token is
+    ``cache.filled``, read before the layers run. `MultiHeadAttention` takes the cache as an
+    argument.
+
+    Args:
+        length: the largest number of positions.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = as_integer("KVCache", "length", length, 1)
+        self.reset()
+
+    def __repr__(self) -> str:
+        return f"KVCache({self.length}; {self.filled} filled)"
+
+    def reset(self) -> None:
+        """Forget all positions; call this before each new sequence or batch."""
+        self._stored: WeakIdentityDict[Layer, tuple[Any, Any, int]] = WeakIdentityDict()
+
+    @property
+    def filled(self) -> int:
+        """The number of positions that all layers have stored; 0 before the first call."""
+        return min([stored[2] for stored in self._stored.values()], default=0)
+
+    def filled_by(self, layer: Layer) -> int:
+        """Return the number of positions that ``layer`` has stored."""
+        return self._stored[layer][2] if layer in self._stored else 0
+
+    def extend(self, layer: Layer, k: AnyArray, v: AnyArray) -> tuple[Variable, Variable]:
+        """Store keys and values of new positions, and return those of all positions so far.
+
+        Args:
+            layer: the layer that calls; each layer has its own keys and values.
+            k: shape (..., T, D), the keys of T new positions.
+            v: shape (..., T, E).
+
+        Returns:
+            keys, shape (..., S, D), and values, shape (..., S, E), of S = ``filled_by(layer)``
+            positions. If the arrays can be written to, these are views of the cache, and the next
+            call may change them.
+
+        Raises:
+            GraphError: the graph is recorded, and would need arrays that later calls change.
+            ArgumentError: there are more than ``length`` positions.
+            ShapeError: the shapes differ from those of earlier positions, except for T.
+        """
+        if Config.enable_backprop:
+            raise GraphError(
+                "KVCache: the graph is recorded, and would need arrays that later calls change; "
+                "use the cache inside no_grad()"
+            )
+        start, new = self.filled_by(layer), k.shape[-2]
+        if start + new > self.length:
+            raise ArgumentError(
+                f"KVCache: {start} positions and {new} new ones; expected at most {self.length}; "
+                "create a longer cache, or drop the positions with reset()"
+            )
+        before = self._stored[layer][:2] if layer in self._stored else (None, None)
+        arrays = [self._extended(*pair, start) for pair in zip(before, (k, v), strict=True)]
+        self._stored[layer] = (*arrays, start + new)
+        seen = slice(start + new)
+        keys, values = (Variable(x[..., seen, :], requires_grad=False) for x in arrays)
+        return keys, values
+
+    def _extended(self, stored: Any, x: AnyArray, start: int) -> Any:
+        """Return an array of the first ``start`` positions of ``stored`` and those of ``x``."""
+        x = x.data if isinstance(x, Variable) else x
+        backend, stop = backend_of(x), start + x.shape[-2]
+        if stored is None:
+            shape = *x.shape[:-2], self.length, x.shape[-1]
+            stored = backend.zeros(shape, x)
+        if (*stored.shape[:-2], stored.shape[-1]) != (*x.shape[:-2], x.shape[-1]):
+            raise ShapeError(
+                f"KVCache: {tuple(x.shape)} for a cache of {tuple(stored.shape)}; expected "
+                "the same batch, heads and channels; reset() begins a new batch"
+            )
+        if "in_place" not in backend.capabilities:
+            return backend.xp.concat([stored[..., :start, :], x], axis=-2)
+        stored[..., start:stop, :] = x
+        return stored

@@ -1,0 +1,64 @@
+"""Define `RMSNorm`, which divides each example by its root mean square."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from dezero_core import Parameter, Variable, as_variable
+from dezero_core.arguments import as_integer, as_number
+from dezero_core.dtypes import as_floating, call_widened
+from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.functions import mean
+from dezero_core.state import PyTorchArray, create_once
+from dezero_core.variable import Operand
+
+from .layer import Layer
+from .normalization import zeros_beside
+from .weighted import parameter_dtype
+
+
+class RMSNorm(Layer):
+    """Divide each example by its root mean square: y = gamma x / sqrt(mean of x**2 + eps).
+
+    Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
+
+    Args:
+        size: length C of the last axis; taken from the first input if None.
+        eps: added to the mean of the squares (default 1e-6).
+        dtype: dtype of ``gamma``, a name or a NumPy dtype (default float32).
+
+    Attributes:
+        gamma: Parameter, shape (C,), initially 1; created at the first input.
+
+    Raises:
+        ArgumentError: ``eps`` is not in [0, 1), or ``size`` is below 1.
+    """
+
+    _needed = ("gamma",)
+
+    def __init__(
+        self, size: int | None = None, *, eps: float = 1e-6, dtype: object = "float32"
+    ) -> None:
+        self.dtype = parameter_dtype("RMSNorm", dtype)
+        self.size = None if size is None else as_integer("RMSNorm", "size", size, 1)
+        self.eps = as_number("RMSNorm", "eps", eps)
+        if not 0 <= self.eps < 1:
+            raise ArgumentError(f"RMSNorm: eps {eps!r} is not in [0, 1)")
+        self.gamma = Parameter(None, name="gamma")
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        return {"gamma": PyTorchArray(("weight",), (self.size,))}
+
+    def _init_params(self, x: Variable) -> None:
+        """Create ``gamma``, an array of ones."""
+        self.gamma.data = zeros_beside(x, (self.size or x.shape[-1],), self.dtype) + 1.0
+
+    def forward(self, x: Operand) -> Variable:
+        x = as_variable(x)
+        if x.ndim == 0 or self.size not in (None, x.shape[-1]):
+            raise ShapeError(f"RMSNorm: x {x.shape}; expected (..., {self.size or 'C'})")
+        if self.gamma.data is None:
+            create_once((self.gamma,), partial(self._init_params, x))
+        x = as_floating(x, self.gamma)
+        normed = call_widened(lambda x: x * (mean(x * x, -1, keepdims=True) + self.eps) ** -0.5, x)
+        return normed * self.gamma
