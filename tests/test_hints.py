@@ -25,6 +25,7 @@ TABLES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("LAYERS", dezero_nn.hints.LAYERS, [dezero.layers, dezero_nn.layers]),
     ("MODELS", dezero_nn.hints.MODELS, [dezero.models, dezero_nn.models]),
     ("OPTIMIZERS", dezero_nn.hints.OPTIMIZERS, [dezero.optimizers, dezero_nn.optimizers]),
+    ("INITIALIZERS", dezero_nn.hints.INITIALIZERS, [dezero.initializers]),
     ("LAYER", dezero_nn.hints.LAYER, [LAYER, dezero.Model()]),
     ("OPTIMIZER", dezero_nn.hints.OPTIMIZER, [SGD().setup(LAYER)]),
     ("SCHEDULE", dezero_nn.hints.SCHEDULE, [dezero.optimizers.StepDecay(SGD(), 2)]),

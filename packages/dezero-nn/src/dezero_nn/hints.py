@@ -181,6 +181,29 @@ OPTIMIZERS = {
     "GradientClipping": "dezero.optimizers.ClipGrad(max_norm)",
 }
 
+INITIALIZERS = {
+    **{
+        f"{name}_": f"dezero.initializers.{name}(layer.W)"
+        for name in (
+            "uniform",
+            "normal",
+            "constant",
+            "zeros",
+            "ones",
+            "xavier_uniform",
+            "xavier_normal",
+            "kaiming_uniform",
+            "kaiming_normal",
+            "orthogonal",
+        )
+    },
+    "trunc_normal_": "dezero.initializers.truncated_normal(layer.W)",
+    "glorot_uniform": "dezero.initializers.xavier_uniform(layer.W)",
+    "glorot_normal": "dezero.initializers.xavier_normal(layer.W)",
+    "he_uniform": "dezero.initializers.kaiming_uniform(layer.W)",
+    "he_normal": "dezero.initializers.kaiming_normal(layer.W)",
+}
+
 LAYER = {
     "zero_grad": "model.cleargrads()",
     "zerograds": "model.cleargrads()",
@@ -248,6 +271,7 @@ SCHEDULE = {
 TOP = {
     "nn": "dezero.layers and dezero.functions",
     "optim": "dezero.optimizers",
+    "init": "dezero.initializers",
     "tensor": "dezero.Variable(array)",
     "Tensor": "dezero.Variable(array)",
     "as_tensor": "dezero.as_variable(x)",
