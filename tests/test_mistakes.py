@@ -258,7 +258,7 @@ MISTAKES: list[Mistake] = [
     ("optimizer.step() before setup", lambda: optimizers.Adam().step(), RuntimeError,
      r"Adam: call setup\(model\) first"),
     ("x.view(...)", lambda: Variable(X).view(3, 4), AttributeError, r"x\.reshape\(shape\)"),
-    ("x.numpy()", lambda: Variable(X).numpy(), AttributeError, r"x\.data"),
+    ("x.unsqueeze(0)", lambda: Variable(X).unsqueeze(0), AttributeError, r"x\.expand_dims\(axis\)"),
     ('x.to("cpu")', lambda: Variable(X).to("cpu"), ValueError, r"to_cpu\(\)"),
     ("x.to(device)", lambda: Variable(X).to("cuda:0"), ValueError, r"to_gpu\(\)"),
     ("x.to(dtype)", lambda: Variable(X).to(np.float64), ValueError, "astype"),

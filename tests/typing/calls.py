@@ -67,6 +67,11 @@ def right(loader: DataLoader, optimizer: Optimizer, function: Function) -> None:
     assert_type(x.mean((0, 1)), Variable)
     assert_type(x.max(np.int64(0)), Variable)
     assert_type(x.min([0]), Variable)
+    assert_type(x.std(0, correction=1), Variable)
+    assert_type(x.argmax(), Variable)
+    assert_type(x.pow(2).sqrt().clip(0.0, 1.0), Variable)
+    assert_type(x.flatten(1).expand_dims(0).squeeze(), Variable)
+    assert_type(x.astype("float64").tanh(), Variable)
     assert_type(x.reshape(3, 2), Variable)
     assert_type(x.reshape((3, 2)), Variable)
     assert_type(x.reshape(shape=[3, -1]), Variable)
@@ -102,6 +107,8 @@ def wrong() -> None:
     x.mean(axis="0")  # type: ignore[arg-type]
     x.max(0, False, None)  # type: ignore[call-arg]
     x.min(keepdim=True)  # type: ignore[call-arg]
+    x.var(0, 1)  # type: ignore[call-arg]
+    x.exp(2)  # type: ignore[call-arg]
     x.reshape("3")  # type: ignore[arg-type]
     x.reshape(3.5, 2)  # type: ignore[arg-type]
     x.reshape(2, shape=3, order="C")  # type: ignore[call-arg]
@@ -110,7 +117,7 @@ def wrong() -> None:
     x.T()  # type: ignore[operator]
     x + [1.0]  # type: ignore[operator]
     "loss: " + x  # type: ignore[operator]
-    x - None  # type: ignore[operator]
+    x - None  # type: ignore[arg-type]
     assert x < "a"  # type: ignore[operator]
     x["a"]  # type: ignore[index]
     x.backward(True, True, True)  # type: ignore[call-arg, arg-type]

@@ -25,7 +25,7 @@ X = np.arange(6.0).reshape(2, 3)
         (lambda x: F.stack([x, x[0]]), r"Stack: shapes \(2, 3\), \(3,\)"),
         (lambda x: F.expand_dims(x, 4), r"ExpandDims: axis 4 for shape \(2, 3\)"),
         (lambda x: F.squeeze(x, 1), r"Squeeze: axis 1 for shape \(2, 3\): only axes of length 1"),
-        (lambda x: F.flatten(x[0, 0]), "flatten: x has no axes"),
+        (lambda x: F.flatten(x[0, 0]), r"flatten: start_axis 1 for shape \(\)"),
         (lambda x: F.max(x[:0]), r"Max: axis None for shape \(0, 3\)"),
         (lambda x: F.min(x, 2), r"Min: axis 2 for shape \(2, 3\)"),
         (lambda x: F.argmax(x[:0], 0), r"ArgMax: axis 0 for shape \(0, 3\)"),

@@ -8,18 +8,24 @@ signatures at the end of the class Variable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from .backward import backward
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
+from .functions.casting import astype
 from .functions.comparison import compare
+from .functions.cumulative import prod
+from .functions.exponential import exp, log, sqrt
 from .functions.indexing import get_item
 from .functions.linalg import matmul
-from .functions.reduction import max, mean, min, sum
+from .functions.moments import std, var
+from .functions.reduction import argmax, argmin, max, mean, min, sum
 from .functions.rounding import floor_divide, remainder
-from .functions.shape import reshape, transpose
+from .functions.selection import clip
+from .functions.shape import expand_dims, flatten, reshape, squeeze, transpose
+from .functions.trigonometric import tanh
 from .graph import unchain_backward
 from .variable import Lengths, Variable
 from .variable_hooks import register_hook
@@ -43,6 +49,11 @@ def transpose_axes(x: Variable, *axes: Lengths | None) -> Variable:
     return transpose(x, unpacked(axes) if axes else None)
 
 
+def flatten_from(x: Variable, start_axis: int = 0) -> Variable:
+    """Return ``x`` with the axes from ``start_axis`` on joined into one; by default, all axes."""
+    return flatten(x, start_axis)
+
+
 def transposed(x: Variable) -> Variable:
     """Return ``x`` with its axes reversed; raise AttributeError if ``x`` has no data yet."""
     if x.data is None:
@@ -55,24 +66,30 @@ def unpacked(lengths: tuple[Any, ...]) -> Any:
     return lengths[0] if len(lengths) == 1 else lengths
 
 
-Variable.__add__ = add
-Variable.__radd__ = lambda x1, x0: add(x0, x1)
-Variable.__sub__ = sub
-Variable.__rsub__ = lambda x1, x0: sub(x0, x1)
-Variable.__mul__ = mul
-Variable.__rmul__ = lambda x1, x0: mul(x0, x1)
-Variable.__truediv__ = div
-Variable.__rtruediv__ = lambda x1, x0: div(x0, x1)
-Variable.__floordiv__ = floor_divide
-Variable.__rfloordiv__ = lambda x1, x0: floor_divide(x0, x1)
-Variable.__mod__ = remainder
-Variable.__rmod__ = lambda x1, x0: remainder(x0, x1)
-Variable.__divmod__ = lambda x0, x1: (floor_divide(x0, x1), remainder(x0, x1))
-Variable.__rdivmod__ = lambda x1, x0: (floor_divide(x0, x1), remainder(x0, x1))
-Variable.__pow__ = pow
-Variable.__rpow__ = lambda x1, x0: pow(x0, x1)
-Variable.__matmul__ = matmul
-Variable.__rmatmul__ = lambda x1, x0: matmul(x0, x1)
+def reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method that Python calls if only the right operand is a Variable."""
+    return lambda x1, x0: function(x0, x1)
+
+
+OPERATORS = {
+    "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul,
+    "floordiv": floor_divide, "mod": remainder,
+    "divmod": lambda x0, x1: (floor_divide(x0, x1), remainder(x0, x1)),
+}  # fmt: skip
+"""A dictionary from the names of binary operators to the functions that compute them."""
+
+METHODS = (
+    abs, argmax, argmin, astype, clip, exp, expand_dims, log, matmul, max, mean, min, pow, prod,
+    sqrt, squeeze, std, sum, tanh, var,
+)  # fmt: skip
+"""The functions that are methods of Variables under the same name."""
+
+for _name, _function in OPERATORS.items():
+    setattr(Variable, f"__{_name}__", _function)
+    setattr(Variable, f"__r{_name}__", reflected(_function))
+for _function in METHODS:
+    setattr(Variable, _function.__name__, _function)
+
 Variable.__neg__ = neg
 Variable.__pos__ = pos
 Variable.__abs__ = abs
@@ -88,12 +105,8 @@ Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
 Variable.backward = backward
 Variable.unchain_backward = unchain_backward
 Variable.register_hook = register_hook
-Variable.matmul = matmul
 Variable.dot = matmul
+Variable.flatten = flatten_from
 Variable.reshape = reshape_to
-Variable.sum = sum
-Variable.mean = mean
-Variable.max = max
-Variable.min = min
 Variable.transpose = transpose_axes
 Variable.T = property(transposed)

@@ -232,16 +232,25 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
     return Squeeze(as_axes("squeeze", axis))(x)
 
 
-def flatten(x: Operand) -> Variable:
-    """Reshape ``x`` from (N, ...) to (N, M) (book step 38).
+@hinted
+def flatten(x: Operand, start_axis: int = 1) -> Variable:
+    """Return ``x`` with the axes from ``start_axis`` on joined into one (book step 38).
+
+    The default keeps the axis of the examples: (N, ...) becomes (N, M). The default of the method
+    ``x.flatten()`` is 0, as in NumPy and PyTorch, which joins all axes.
 
     Raises:
-        ShapeError: ``x`` has no axes.
+        ShapeError: ``start_axis`` is not in [-x.ndim, x.ndim].
+        ArgumentTypeError: ``start_axis`` is not an integer.
     """
-    shape = shape_of(x)
-    if not shape:
-        raise ShapeError("flatten: x has no axes; expected (N, ...)")
-    return reshape(x, (shape[0], math.prod(shape[1:])))
+    shape, start = shape_of(x), as_integer("flatten", "start_axis", start_axis)
+    if not -len(shape) <= start <= len(shape):
+        raise ShapeError(
+            f"flatten: start_axis {start} for shape {shape}: expected an axis in "
+            f"[{-len(shape)}, {len(shape)}]"
+        )
+    start = start + len(shape) if start < 0 else start
+    return reshape(x, (*shape[:start], math.prod(shape[start:])))
 
 
 def require_array(op: str, x: Any) -> Any:

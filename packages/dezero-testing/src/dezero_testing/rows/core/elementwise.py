@@ -85,8 +85,8 @@ def rounding() -> list[OpCase]:
         ),
         OpCase(
             "remainder",
-            lambda x0, x1: F.remainder(3 * x0, -x1),
-            lambda x0, x1: 3 * x0 - x1 * np.ceil(3 * x0 / x1),
+            lambda x0, x1: F.remainder(3 * x0, x1),
+            lambda x0, x1: 3 * x0 - x1 * np.floor(3 * x0 / x1),
             PAIRS,
             low=1.0,
         ),
