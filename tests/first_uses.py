@@ -148,6 +148,16 @@ def backwards_of_users() -> None:
     assert race(job)[0] == [6.0]
 
 
+@case("dezero_core.functions.einsum.parse", "dezero_core.functions.contraction.plan_product")
+def einsum_plans() -> None:
+    from dezero_core.functions import einsum
+
+    x = np.arange(6.0).reshape(2, 3)
+    for y in race(lambda n: einsum("ij,kj->ki", x, x + n % 2)):
+        assert y.shape == (2, 2)
+        assert y.data[0, 0] in (5.0, 8.0)
+
+
 @case("dezero_core.backends.kernels._catalog", "KernelOp._candidates")
 def kernels() -> None:
     from dezero_core import no_grad

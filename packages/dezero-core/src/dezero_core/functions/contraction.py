@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..arguments import as_integer, as_integers, is_sequence, normalize_axes
 from ..backends.interface import Array
-from ..backends.precision import is_half, sum_over, to_single
+from ..backends.precision import is_half, is_wide, sum_over, to_single
 from ..backends.registry import backend_of
 from ..diagnosis import shape_of
 from ..errors import ArgumentError, ShapeError
@@ -23,6 +25,8 @@ from .shape import expand_dims, require_array, reshape
 
 Term = tuple[str, Array]
 """An operand: one letter for each axis, and the array."""
+Preparation = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""The arguments of `prepare`: axes to sum over, the order of the others, and the new shape."""
 
 
 class Einsum(Function):
@@ -58,6 +62,8 @@ class Einsum(Function):
 
 def in_single(function: Callable[..., Array], xs: Sequence[Array]) -> Array:
     """Return ``function(*xs)``; compute half precision in float32, and round the result."""
+    if all([is_wide(x.dtype) for x in xs]):
+        return function(*xs)
     backend = backend_of(xs[0])
     dtype = backend.xp.result_type(*xs)
     y = function(*[to_single(x, backend) for x in xs])
@@ -66,75 +72,115 @@ def in_single(function: Callable[..., Array], xs: Sequence[Array]) -> Array:
 
 def contract(terms: list[Term], out: str) -> Array:
     """Multiply all operands in pairs, the cheapest pair first; the result has the axes ``out``."""
-    lengths = {c: n for labels, x in terms for c, n in zip(labels, x.shape, strict=True)}
     while len(terms) > 1:
-        pairs = combinations(range(len(terms)), 2)
-        i, j = min(pairs, key=lambda pair: cost(terms[pair[0]][0] + terms[pair[1]][0], lengths))
+        i, j = cheapest_pair(terms) if len(terms) > 2 else (0, 1)
         second, first = terms.pop(j), terms.pop(i)
-        kept = "".join([out, *[labels for labels, _ in terms]])
-        terms.insert(0, product(first, second, kept))
+        terms.insert(0, product(first, second, out + "".join([labels for labels, _ in terms])))
     ((labels, x),) = terms
-    return arrange(summed(labels, x, out), out)
+    kept = "".join([c for c in labels if c in out])
+    axes = tuple([axis for axis, c in enumerate(labels) if c not in out])
+    return prepare(x, axes, tuple([kept.index(c) for c in out]), None)
 
 
-def cost(labels: str, lengths: dict[str, int]) -> int:
-    """Return the number of multiplications to contract two operands with these letters."""
-    return math.prod([lengths[c] for c in set(labels)])
+def cheapest_pair(terms: list[Term]) -> tuple[int, int]:
+    """Return the positions of the operands whose product takes the fewest multiplications."""
+    lengths = {c: n for labels, x in terms for c, n in zip(labels, x.shape, strict=True)}
+
+    def cost(pair: tuple[int, int]) -> int:
+        return math.prod([lengths[c] for c in set(terms[pair[0]][0] + terms[pair[1]][0])])
+
+    return min(combinations(range(len(terms)), 2), key=cost)
 
 
 def product(first: Term, second: Term, out: str) -> Term:
-    """Multiply two operands, and sum over the letters that are not in ``out``, by `matmul_op`."""
-    if next((c in second[0] for c in out if (c in first[0]) != (c in second[0])), False):
-        first, second = second, first  # the letter that comes first in `out` is of the first
-    a, x = summed(*first, out + second[0])
-    b, y = summed(*second, out + first[0])
-    lengths = dict(zip(a + b, (*x.shape, *y.shape), strict=True))
-    batch = "".join([c for c in a if c in b and c in out])
-    inner = "".join([c for c in a if c in b and c not in out])
-    left, right = ("".join([c for c in labels if c not in batch + inner]) for labels in (a, b))
-
-    def joined(term: Term, *groups: str) -> Array:
-        """Return the array with one axis for each letter of ``batch``, and one for each group."""
-        shape = [*[lengths[c] for c in batch], *[cost(group, lengths) for group in groups]]
-        return reshaped(arrange(term, batch + "".join(groups)), tuple(shape))
-
-    if not inner:
-        z = joined((a, x), left, "") * joined((b, y), "", right)
-    elif not left and not right:
-        z = dot(joined((a, x), inner), joined((b, y), inner), -1)
-    else:
-        z = matmul_op(joined((a, x), left, inner), joined((b, y), inner, right))
-    letters = batch + left + right
-    return letters, reshaped(z, tuple([lengths[c] for c in letters]))
+    """Multiply two operands, and sum over the letters that are not in ``out``."""
+    (a, x), (b, y) = first, second
+    plan = plan_product(a, b, tuple(x.shape), tuple(y.shape), out)
+    if plan.swapped:
+        x, y = y, x
+    x, y = prepare(x, *plan.first), prepare(y, *plan.second)
+    return plan.letters, prepare(plan.multiply(x, y), (), None, plan.shape)
 
 
-def dot(x: Array, y: Array, axis: int) -> Array:
+class Plan(NamedTuple):
+    """Describe how `product` multiplies operands with given letters and shapes.
+
+    Attributes:
+        swapped: whether to swap the operands, so that the first has the first letter of the result.
+        first, second: the arguments of `prepare` for each operand.
+        multiply: the function that multiplies the prepared operands.
+        letters, shape: one letter for each axis of the result, and the lengths of these axes.
+    """
+
+    swapped: bool
+    first: Preparation
+    second: Preparation
+    multiply: Callable[[Array, Array], Array]
+    letters: str
+    shape: tuple[int, ...]
+
+
+@lru_cache(1024)  # cached, because every training step has the same shapes
+def plan_product(
+    a: str, b: str, a_shape: tuple[int, ...], b_shape: tuple[int, ...], out: str
+) -> Plan:
+    """Return how to multiply operands with letters ``a`` and ``b``.
+
+    The letters of both operands that are in ``out`` are leading axes of a stack of matrices. Those
+    that are not in ``out`` are summed. The other letters of each operand are the rows or columns.
+    """
+    only_one = [c for c in out if (c in a) != (c in b)]
+    if only_one and only_one[0] in b:
+        return plan_product(b, a, b_shape, a_shape, out)._replace(swapped=True)
+    lengths = dict(zip(a + b, a_shape + b_shape, strict=True))
+    stack, inner, left, right = (
+        [c for c in letters if (c in other) == is_shared and (c in out) == is_kept]
+        for letters, other, is_shared, is_kept in (
+            (a, b, True, True),
+            (a, b, True, False),
+            (a, b, False, True),
+            (b, a, False, True),
+        )
+    )
+
+    def plan_operand(letters: str, *groups: list[str]) -> Preparation:
+        kept = [c for c in letters if c in stack + inner + left + right]
+        order = [kept.index(c) for c in sum(groups, stack)]
+        shape = [lengths[c] for c in stack]
+        shape += [math.prod([lengths[c] for c in group]) for group in groups]
+        axes = tuple([axis for axis, c in enumerate(letters) if c not in kept])
+        return axes, tuple(order), tuple(shape)
+
+    is_dot = bool(inner) and not left and not right
+    return Plan(
+        False,
+        plan_operand(a, inner) if is_dot else plan_operand(a, left, inner),
+        plan_operand(b, inner) if is_dot else plan_operand(b, inner, right),
+        dot if is_dot else matmul_op if inner else operator.mul,
+        "".join(stack + left + right),
+        tuple([lengths[c] for c in stack + left + right]),
+    )
+
+
+def prepare(
+    x: Array, axes: tuple[int, ...], order: tuple[int, ...] | None, shape: tuple[int, ...] | None
+) -> Array:
+    """Sum ``x`` over ``axes``, permute the remaining axes to ``order``, and change the shape."""
+    if axes:
+        x = sum_over(x, backend_of(x), axes)
+    if order is not None and order != tuple(range(len(order))):
+        x = get_array_module(x).permute_dims(x, order)
+    if shape is None or tuple(x.shape) == shape:
+        return x
+    return get_array_module(x).reshape(x, shape)
+
+
+def dot(x: Array, y: Array, axis: int = -1) -> Array:
     """Return the sum of x y over ``axis``."""
     backend = backend_of(x)
     if hasattr(backend.xp, "vecdot"):  # older versions of CuPy lack it
         return backend.xp.vecdot(x, y, axis=axis)
     return sum_over(x * y, backend, axis)
-
-
-def summed(labels: str, x: Array, kept: str) -> Term:
-    """Sum an operand over the letters that are not in ``kept``."""
-    axes = tuple([axis for axis, c in enumerate(labels) if c not in kept])
-    if not axes:
-        return labels, x
-    return "".join([c for c in labels if c in kept]), sum_over(x, backend_of(x), axes)
-
-
-def arrange(term: Term, labels: str) -> Array:
-    """Permute the axes of an operand to the order ``labels``."""
-    letters, x = term
-    if letters == labels:
-        return x
-    return get_array_module(x).permute_dims(x, tuple([letters.index(c) for c in labels]))
-
-
-def reshaped(x: Array, shape: tuple[int, ...]) -> Array:
-    """Return ``x`` in this shape, and ``x`` itself if it has this shape."""
-    return x if tuple(x.shape) == shape else get_array_module(x).reshape(x, shape)
 
 
 @hinted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -12,7 +12,7 @@ from .contraction import Einsum
 from .rearranging import diagonal
 from .shape import require_array, reshape
 
-Shapes = Sequence[tuple[int, ...]]
+Shapes = tuple[tuple[int, ...], ...]
 TERM = re.compile(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*")
 """The letters of one operand or of the result."""
 
@@ -46,25 +46,14 @@ def einsum(subscripts: str, *xs: Operand) -> Variable:
             "'ij,jk->ik'"
         )
     arrays = [require_array("einsum", x) for x in xs]
-    shapes = [tuple(x.shape) for x in arrays]
-    labels, out = parse(subscripts, shapes)
-    lengths: dict[str, int] = {}
-    for term, shape in zip(labels, shapes, strict=True):
-        pairs = list(zip(term, shape, strict=True))
-        for c, n in pairs:
-            if lengths.setdefault(c, n) == 1:
-                lengths[c] = n
-            if n not in (1, lengths[c]) or len(set(pairs)) > len(set(term)):
-                raise ShapeError(
-                    f"einsum: subscripts {subscripts!r} for shapes {shapes}: axes with the same "
-                    "letter must have the same length; in different operands, length 1 broadcasts"
-                )
+    labels, out, lengths = parse(subscripts, tuple([tuple(x.shape) for x in arrays]))
     terms = [without_repeats(*term, lengths) for term in zip(labels, arrays, strict=True)]
     return Einsum([term for term, _ in terms], out)(*[x for _, x in terms])
 
 
-def parse(subscripts: str, shapes: Shapes) -> tuple[list[str], str]:
-    """Return one letter for each axis of each operand, and for each axis of the result."""
+@lru_cache(1024)  # cached, because every training step has the same shapes
+def parse(subscripts: str, shapes: Shapes) -> tuple[list[str], str, dict[str, int]]:
+    """Return one letter for each axis of each operand and of the result, and their lengths."""
     joined, arrow, out = subscripts.replace(" ", "").partition("->")
     terms, advice = joined.split(","), None
     if not all([TERM.fullmatch(term) for term in (*terms, out)]):
@@ -80,7 +69,28 @@ def parse(subscripts: str, shapes: Shapes) -> tuple[list[str], str]:
         letters = re.sub("[.,]", "", joined)
         out = "..." + "".join(sorted([c for c in letters if letters.count(c) == 1]))
     most = max([sum([not c.isalpha() for c in label]) for label in labels])
-    return labels, out.replace("...", ellipsis(most))
+    return labels, out.replace("...", ellipsis(most)), common_lengths(subscripts, labels, shapes)
+
+
+def common_lengths(subscripts: str, labels: list[str], shapes: Shapes) -> dict[str, int]:
+    """Return the length of the axes with each letter.
+
+    Raises:
+        ShapeError: axes with the same letter have different lengths.
+    """
+    lengths: dict[str, int] = {}
+    for term, shape in zip(labels, shapes, strict=True):
+        pairs = list(zip(term, shape, strict=True))
+        for c, n in pairs:
+            if lengths.setdefault(c, n) == 1:
+                lengths[c] = n
+            if n not in (1, lengths[c]) or len(set(pairs)) > len(set(term)):
+                raise ShapeError(
+                    f"einsum: subscripts {subscripts!r} for shapes {list(shapes)}: axes with the "
+                    "same letter must have the same length; in different operands, length 1 "
+                    "broadcasts"
+                )
+    return lengths
 
 
 def expand(term: str, shape: tuple[int, ...]) -> str:
@@ -105,7 +115,8 @@ def ellipsis(count: int) -> str:
 
 def without_repeats(labels: str, x: Any, lengths: dict[str, int]) -> tuple[str, Any]:
     """Take the diagonals of repeated letters, and remove axes of length 1 that broadcast."""
-    for c in sorted(set(labels)):
+    repeated = set(labels) if len(set(labels)) < len(labels) else ()
+    for c in sorted(repeated):
         while labels.count(c) > 1:
             first, last = labels.index(c), labels.rindex(c)
             x = diagonal(x, 0, first, last)
