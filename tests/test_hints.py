@@ -80,7 +80,7 @@ def test_keyword_hints_name_existing_parameters() -> None:
     for thing in things:
         if isinstance(thing, type):
             found = set(ADVICE) & set(signature_of(thing.__init__).parameters)
-            assert found <= {"activation", "bias"}, thing  # only layers of transformers take these
+            assert found <= {"activation", "bias"}, thing  # layers with nobias do not take bias
 
 
 def test_hasattr_copy_and_pickle_work_as_without_hints() -> None:

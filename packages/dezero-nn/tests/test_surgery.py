@@ -20,7 +20,6 @@ from dezero_nn import (
     Conv2d,
     EmbedID,
     Layer,
-    LayerNorm,
     Linear,
     Sequential,
     relu,
@@ -366,7 +365,7 @@ NEEDED = [
     (lambda: Conv2d(3, 3), "W"),
     (BatchNorm, "avg_mean"),
     (BatchNorm, "gamma"),
-    (LayerNorm, "beta"),
+    (BatchNorm, "beta"),
     (lambda: EmbedID(3, 2), "W"),
 ]
 

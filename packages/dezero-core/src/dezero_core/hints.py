@@ -97,6 +97,7 @@ KEYWORDS = {
     "eps": "epsilon",
     "lr": "learning_rate",
     "alpha": "learning_rate",
+    "channels": "num_features",
     "initializer": "kernel_initializer initialW",
 }
 """A dictionary from DeZero's parameters to the keywords that other frameworks use for them.
@@ -109,7 +110,6 @@ ADVICE = {
     "use_bias": "nobias=True leaves the bias out",
     "activation": "call the activation on the result, or put it after the layer in Sequential",
     "input_shape": "the size is taken from the first input",
-    "num_features": "the size is taken from the first input",
     "weight": "W, which is (in, out) in linear layers",
     "momentum": "decay is 1 - PyTorch's momentum",
     "betas": "beta1= and beta2=",
@@ -119,7 +119,6 @@ ADVICE = {
     "training": "call model.eval() and model.train(), or use test_mode()",
     "batch_first": "x is (T, N, in), so transpose it with x.transpose(1, 0, 2)",
     "affine": "gamma and beta always exist; freeze them with requires_grad = False",
-    "padding_idx": "every row is trained; set the row of W.data to 0 after each update",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
 }

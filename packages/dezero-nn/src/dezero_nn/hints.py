@@ -58,8 +58,9 @@ LAYERS = {
     "MaxPool2d": "F.pooling(x, kernel_size, stride, pad)",
     "AvgPool2d": "F.average_pooling(x, kernel_size, stride, pad)",
     "AdaptiveAvgPool2d": "F.mean(x, (2, 3))",
-    "BatchNorm1d": "L.BatchNorm()",
-    "BatchNorm2d": "L.BatchNorm()",
+    "BatchNorm1d": "L.BatchNorm(channels)",
+    "BatchNorm2d": "L.BatchNorm(channels)",
+    "BatchNorm3d": "L.BatchNorm(channels)",
     "ConvTranspose2d": "L.Deconv2d(out_channels, kernel_size)",
     "LSTMCell": "L.LSTM(hidden_size)",
     "GRUCell": "L.GRU(hidden_size)",
@@ -79,7 +80,6 @@ LAYERS = {
     "GlobalAveragePooling2D": "F.mean(x, (2, 3))",
     "BatchNormalization": "L.BatchNorm()",
     "LayerNormalization": "L.LayerNorm()",
-    "Embedding": "L.EmbedID(in_size, out_size)",
     "SimpleRNN": "L.RNN(hidden_size)",
     "Input": "sizes are taken from the first input",
     "InputLayer": "sizes are taken from the first input",
@@ -103,12 +103,12 @@ POSITIONS: dict[str, tuple[str, ...]] = {
     "RNN": ("in_size", "hidden_size", "num_layers"),
     "LSTM": ("in_size", "hidden_size", "num_layers"),
     "GRU": ("in_size", "hidden_size", "num_layers"),
+    "BatchNorm": ("channels", "eps"),
     "LayerNorm": ("shape", "eps"),
 }
 """Positional arguments of PyTorch's layers, in PyTorch's order and with DeZero's names."""
 
 CALLS = {
-    "BatchNorm": "sizes are taken from the first input",
     "LayerNorm": "pass several axes as one argument, such as LayerNorm((3, 4))",
     "MLP": "pass the output sizes as one argument and the input size as a keyword: "
     "MLP((100, 10), in_size=784)",

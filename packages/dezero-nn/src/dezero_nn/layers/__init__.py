@@ -31,7 +31,7 @@ from .activations import (
 from .attention import MultiHeadAttention, RotaryEmbedding
 from .conv import Conv2d, Deconv2d
 from .dropout import Dropout
-from .embedding import EmbedID
+from .embedding import Embedding, EmbedID
 from .kv_cache import KVCache
 from .layer import Layer
 from .linear import Linear
@@ -53,6 +53,7 @@ __all__ = [
     "Deconv2d",
     "Dropout",
     "EmbedID",
+    "Embedding",
     "FeedForward",
     "Flatten",
     "Hardsigmoid",
