@@ -29,12 +29,14 @@ class Row:
         call: takes the arguments of PyTorch's function.
         only: selects samples by their keyword arguments, if PyTorch has several functions under
             one name.
+        skips: dtypes in which PyTorch's result overflows, or is rounded after every step.
     """
 
     op: str
     entry: str
     call: Callable[..., Any]
     only: Callable[[dict[str, Any]], bool] = lambda keywords: True
+    skips: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -300,9 +302,25 @@ ROWS = [
     # losses
     Row("cross_entropy", "nn.functional.cross_entropy", N.cross_entropy),
     Row("nll_loss", "nn.functional.nll_loss", N.nll_loss),
+    Row("mse_loss", "nn.functional.mse_loss", N.mse_loss),
+    Row("l1_loss", "nn.functional.l1_loss", N.l1_loss),
+    Row("huber_loss", "nn.functional.huber_loss", N.huber_loss),
+    Row("smooth_l1_loss", "nn.functional.smooth_l1_loss", N.smooth_l1_loss),
+    Row("binary_cross_entropy_with_logits", "nn.functional.binary_cross_entropy_with_logits", N.binary_cross_entropy_with_logits),
+    Row("kl_div", "nn.functional.kl_div", N.kl_div),
+    Row("gaussian_nll_loss", "nn.functional.gaussian_nll_loss", N.gaussian_nll_loss),
+    Row("poisson_nll_loss", "nn.functional.poisson_nll_loss", N.poisson_nll_loss, skips=("float16",)),
+    Row("normalize", "nn.functional.normalize", lambda x, p=2.0, dim=1, eps=1e-12: N.normalize(x, p, dim, eps)),
+    Row("cosine_similarity", "nn.functional.cosine_similarity", lambda x, y, dim=1, eps=1e-8: N.cosine_similarity(x, y, dim, eps)),
+    Row("pairwise_distance", "nn.functional.pairwise_distance", lambda x, y, p=2.0, eps=1e-6, keepdim=False: N.pairwise_distance(x, y, p, eps, keepdim), skips=("uint8",)),
+    Row("triplet_margin_loss", "nn.functional.triplet_margin_loss", lambda a, p, n, **settings: N.triplet_margin_loss(a, p, n, ord=settings.pop("p", 2.0), **settings), skips=("uint8",)),
+    Row("margin_ranking_loss", "nn.functional.margin_ranking_loss", N.margin_ranking_loss, skips=("uint8",)),
+    Row("hinge_embedding_loss", "nn.functional.hinge_embedding_loss", N.hinge_embedding_loss),
+    Row("cosine_embedding_loss", "nn.functional.cosine_embedding_loss", N.cosine_embedding_loss),
+    Row("soft_margin_loss", "nn.functional.soft_margin_loss", N.soft_margin_loss, skips=("float16",)),
     Row("mean_squared_error", "nn.functional.mse_loss", partial(t.mse_loss, N.mean_squared_error)),
     Row("mean_squared_error_simple", "nn.functional.mse_loss", partial(t.mse_loss, N.mean_squared_error_simple)),
-    Row("binary_cross_entropy", "nn.functional.binary_cross_entropy", t.binary_cross_entropy),
+    Row("binary_cross_entropy", "nn.functional.binary_cross_entropy", lambda p, y, weight=None, reduction="mean": N.binary_cross_entropy(p, y, weight, reduction=reduction)),
     Row("sigmoid_cross_entropy", "nn.functional.binary_cross_entropy_with_logits", t.with_logits),
     Row("softmax_cross_entropy", "nn.functional.cross_entropy", partial(t.cross_entropy, N.softmax_cross_entropy)),
     Row("softmax_cross_entropy", "nn.functional.nll_loss", t.nll_loss),

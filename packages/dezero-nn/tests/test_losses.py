@@ -88,3 +88,102 @@ def test_the_gradient_is_computed_only_if_it_is_needed() -> None:
     x.cleargrad()
     loss.backward()
     np.testing.assert_array_equal(x.grad.data, first)
+
+
+PAIR = np.array([1.0, 2.0]), np.array([0.0, 2.0])
+LOSSES: dict[str, Any] = {
+    "mse_loss": F.mse_loss,
+    "l1_loss": F.l1_loss,
+    "huber_loss": F.huber_loss,
+    "smooth_l1_loss": F.smooth_l1_loss,
+    "kl_div": F.kl_div,
+    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
+    "poisson_nll_loss": F.poisson_nll_loss,
+    "hinge_embedding_loss": F.hinge_embedding_loss,
+    "soft_margin_loss": F.soft_margin_loss,
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_check_shapes_and_reductions(name: str) -> None:
+    loss = LOSSES[name]
+    with pytest.raises(ShapeError, match=rf"{name}: shapes \(2,\), \(2, 1\): expected equal"):
+        loss(PAIR[0], PAIR[1][:, None])
+    with pytest.raises(ArgumentError, match=f"{name}: reduction 'avg': expected one of 'mean'"):
+        loss(*PAIR, reduction="avg")
+    with pytest.raises(ShapeError, match=rf"{name}: shape \(0,\) has no elements to average"):
+        loss(PAIR[0][:0], PAIR[1][:0])
+    assert float(loss(PAIR[0][:0], PAIR[1][:0], reduction="sum")) == 0.0
+    each = loss(*PAIR, reduction="none")
+    assert each.shape == (2,)
+    np.testing.assert_allclose(loss(*PAIR).data, each.data.mean())
+    half = loss(*(x.astype("float16") for x in PAIR))
+    assert half.dtype == "float16"
+    np.testing.assert_allclose(half.data, each.data.mean(), rtol=1e-3)
+
+
+def test_the_error_of_kl_div_lists_batchmean() -> None:
+    with pytest.raises(ArgumentError, match="'batchmean'"):
+        F.kl_div(*PAIR, reduction="rows")
+    x = Variable(np.array([-np.inf, 0.0]))
+    loss = F.kl_div(x, np.array([0.0, 1.0]), reduction="sum")
+    loss.backward()
+    assert x.grad is not None
+    assert float(loss) == 0.0
+    np.testing.assert_array_equal(x.grad.data, [0.0, -1.0])
+
+
+def test_logistic_losses_of_large_scores() -> None:
+    x = Variable(np.array([1e4, 1e4, -1e4, -1e4, 50.0]))
+    t = np.array([1, 0, 0, 1, 1])
+    loss = F.binary_cross_entropy_with_logits(x, t, pos_weight=np.array(2.0), reduction="none")
+    loss.sum().backward()
+    assert x.grad is not None
+    small = np.exp(-50.0)
+    np.testing.assert_allclose(loss.data, [0, 1e4, 0, 2e4, 2 * small], rtol=1e-12)
+    np.testing.assert_allclose(x.grad.data, [0, 1, 0, -2, 0], atol=1e-15)
+    far = F.binary_cross_entropy_with_logits(np.array([np.inf, -np.inf]), np.array([1.0, 0.0]))
+    assert float(far) == 0.0
+
+
+def test_weights_take_the_dtype_of_the_scores() -> None:
+    x, t = np.ones((2, 3), "float32"), np.zeros((2, 3), "float32")
+    for loss in (F.binary_cross_entropy, F.binary_cross_entropy_with_logits):
+        assert loss(x, t, np.arange(3.0)).dtype == "float32"
+        with pytest.raises(ShapeError):
+            loss(x, t, np.arange(2.0))
+    assert F.cross_entropy(x, np.array([0, 1]), np.arange(3.0)).dtype == "float32"
+
+
+def test_binary_cross_entropy_divides_by_rows_unless_told_otherwise() -> None:
+    p, t = np.full((2, 3), 0.5), np.zeros((2, 3))
+    assert float(F.binary_cross_entropy(p, t)) == pytest.approx(3 * np.log(2))
+    assert float(F.binary_cross_entropy(p, t, reduction="mean")) == pytest.approx(np.log(2))
+    with pytest.raises(ArgumentError, match="binary_cross_entropy: reduction 'rows'"):
+        F.binary_cross_entropy(p, t, reduction="rows")
+
+
+def test_positive_settings() -> None:
+    for call in (
+        lambda: F.huber_loss(*PAIR, delta=0.0),
+        lambda: F.smooth_l1_loss(*PAIR, beta=-1.0),
+        lambda: F.gaussian_nll_loss(*PAIR, 1.0, eps=-1.0),
+    ):
+        with pytest.raises(ArgumentError, match="expected a positive number"):
+            call()
+    assert float(F.smooth_l1_loss(*PAIR, beta=0)) == float(F.l1_loss(*PAIR)) == 0.5
+
+
+def test_distances_of_zeros_and_huge_vectors() -> None:
+    zeros = Variable(np.zeros((1, 2)))
+    (F.normalize(zeros).sum() + F.cosine_similarity(zeros, zeros).sum()).backward()
+    assert zeros.grad is not None
+    assert np.isfinite(zeros.grad.data).all()
+    huge = np.full((1, 2), 1e18, "float32")
+    np.testing.assert_allclose(F.cosine_similarity(huge, -huge).data, [-1.0], rtol=1e-6)
+    with pytest.raises(ShapeError):
+        F.normalize(np.ones(3))
+    with pytest.raises(ShapeError):
+        F.cosine_similarity(np.ones((2, 3)), np.ones((2, 4)))
+    with pytest.raises(ShapeError, match="triplet_margin_loss: shape"):
+        F.triplet_margin_loss(*[np.ones((0, 2))] * 3)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 FUNCTIONS = {
     # PyTorch
-    "binary_cross_entropy_with_logits": "F.sigmoid_cross_entropy(x, t)",
-    "mse_loss": "F.mean_squared_error(x0, x1), which divides by the number of rows",
     "max_pool2d": "F.pooling(x, kernel_size, stride, pad)",
     "avg_pool2d": "F.average_pooling(x, kernel_size, stride, pad)",
     "embedding": "F.embed_id(x, W)",
@@ -67,9 +65,9 @@ LAYERS = {
     "RNNCell": "L.RNN(hidden_size)",
     "Dropout2d": "L.Dropout(dropout_ratio)",
     "CrossEntropyLoss": "F.cross_entropy(x, t)",
-    "MSELoss": "F.mean_squared_error(x0, x1)",
+    "MSELoss": "F.mse_loss(x, t)",
     "BCELoss": "F.binary_cross_entropy(p, t)",
-    "BCEWithLogitsLoss": "F.sigmoid_cross_entropy(x, t)",
+    "BCEWithLogitsLoss": "F.binary_cross_entropy_with_logits(x, t)",
     # Keras
     "Dense": "L.Linear(out_size)",
     "Conv2D": "L.Conv2d(out_channels, kernel_size)",

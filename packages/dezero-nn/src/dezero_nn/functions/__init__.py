@@ -31,6 +31,12 @@ from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
 from .gelu import gelu, silu
 from .gru import gru
+from .likelihood_losses import (
+    binary_cross_entropy_with_logits,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
 from .linear import linear, linear_simple
 from .loss import (
     accuracy,
@@ -41,11 +47,20 @@ from .loss import (
     softmax_cross_entropy,
     softmax_cross_entropy_simple,
 )
+from .margin_losses import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
 from .normalization import batch_norm, layer_norm
 from .piecewise import hardsigmoid, hardswish, hardtanh, prelu, relu6, threshold
 from .pooling import average_pooling, pooling, pooling_simple
 from .recurrent import lstm
+from .regression_losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .rotary import rotary
+from .similarity import cosine_similarity, normalize, pairwise_distance
 from .smooth import logsigmoid, mish, softmin, softplus, softsign
 
 __all__ = [
@@ -53,6 +68,7 @@ __all__ = [
     "average_pooling",
     "batch_norm",
     "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "celu",
     "col2im",
     "conv1d",
@@ -62,19 +78,26 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "deconv2d",
     "dropout",
     "elu",
     "embed_id",
     "fold",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "gru",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
     "im2col",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
@@ -82,10 +105,15 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "lstm",
+    "margin_ranking_loss",
     "mean_squared_error",
     "mean_squared_error_simple",
     "mish",
+    "mse_loss",
     "nll_loss",
+    "normalize",
+    "pairwise_distance",
+    "poisson_nll_loss",
     "pooling",
     "pooling_simple",
     "prelu",
@@ -98,6 +126,8 @@ __all__ = [
     "sigmoid_cross_entropy",
     "sigmoid_simple",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_simple",
@@ -107,6 +137,7 @@ __all__ = [
     "softsign",
     "swiglu",
     "threshold",
+    "triplet_margin_loss",
     "unfold",
 ]
 

@@ -17,6 +17,7 @@ from dezero_core.variable import AnyArray, Operand
 
 from .activation import sigmoid, softmax
 from .labels import check_labels, is_label, one_hot
+from .reductions import in_shape_of, loss_of_alike
 
 
 class MeanSquaredError(Function):
@@ -219,7 +220,9 @@ def sigmoid_cross_entropy(x: Operand, t: Operand) -> Variable:
 
 
 @hinted
-def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
+def binary_cross_entropy(
+    p: Operand, t: Operand, weight: Operand | None = None, *, reduction: str | None = None
+) -> Variable:
     """Return the cross entropy between probabilities and targets.
 
     Probabilities of 0 and 1 are replaced by the nearest numbers with a finite logarithm, and get no
@@ -228,23 +231,35 @@ def binary_cross_entropy(p: Operand, t: Operand) -> Variable:
     Args:
         p: probabilities from 0 to 1, shape (N, ...).
         t: targets from 0 to 1, with as many elements as ``p``; integers are allowed.
+        weight: a factor for each loss, in a shape that broadcasts to that of ``p``.
+        reduction: None (default) divides the sum over all elements by N, as in the book. As in
+            PyTorch, ``"mean"`` divides by the number of elements, ``"sum"`` adds all losses, and
+            ``"none"`` returns the loss of each element; then the shapes must be equal.
 
     Returns:
-        shape (), dtype of ``p``: the sum over all elements divided by N.
+        shape (), or the shape of ``p`` if ``reduction`` is ``"none"``; dtype of ``p``.
 
     Raises:
         ShapeError: ``p`` has no rows, or ``p`` and ``t`` differ in size.
+        ArgumentError: ``reduction`` has another value.
     """
+
+    def losses(p: Variable, t: Operand) -> Variable:
+        y = negative_log_likelihoods(p, t)
+        return y if weight is None else y * in_shape_of(weight, p)
+
+    if reduction is not None:
+        return loss_of_alike("binary_cross_entropy", losses, reduction, p, t)
     p = as_variable(as_floating(p))
-    return call_widened(negative_log_likelihood, p, targets_like("binary_cross_entropy", p, t))
+    t = targets_like("binary_cross_entropy", p, t)
+    return call_widened(lambda p, t: sum(losses(p, t)) / p.shape[0], p, t)
 
 
-def negative_log_likelihood(p: Variable, t: Operand) -> Variable:
-    """Return the negative log-likelihood of ``t``, summed and divided by the number of rows."""
+def negative_log_likelihoods(p: Variable, t: Operand) -> Variable:
+    """Return minus the log-likelihood of each target under its probability."""
     # float() would round the smallest positive longdouble to 0
     least = max(float(get_array_module(p).finfo(p.dtype).smallest_normal), float_info.min)
-    terms = log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t))
-    return -sum(terms) / p.shape[0]
+    return -(log(clip(p, least)) * t + log(clip(1 - p, least)) * (1 - as_variable(t)))
 
 
 def targets_like(op: str, x: Variable, t: Operand) -> Any:

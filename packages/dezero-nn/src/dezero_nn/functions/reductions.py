@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.dtypes import as_floating
+from dezero_core.arguments import as_number
+from dezero_core.dtypes import as_floating, call_widened
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.functions import mean, sum
+from dezero_core.functions import astype, broadcast_to, mean, sum
 from dezero_core.variable import Operand
 
 REDUCTIONS = "mean", "sum", "none"
@@ -30,10 +32,8 @@ def reduced(op: str, losses: Variable, reduction: str) -> Variable:
         reduction: ``"mean"`` (over all elements), ``"sum"`` or ``"none"``.
 
     Raises:
-        ArgumentError: ``reduction`` is another value.
         ShapeError: there are no elements to average.
     """
-    require_reduction(op, reduction)
     if reduction == "none":
         return losses
     if reduction == "mean" and losses.size == 0:
@@ -57,3 +57,38 @@ def alike_floats(op: str, *xs: Operand) -> list[Any]:
         shown = ", ".join(map(str, shapes))
         raise ShapeError(f"{op}: shapes {shown}: expected equal shapes; reshape or broadcast first")
     return [first, *rest]
+
+
+def loss_of_alike(
+    op: str,
+    losses: Callable[..., Variable],
+    reduction: str,
+    *xs: Operand,
+    allowed: tuple[str, ...] = REDUCTIONS,
+) -> Any:
+    """Return the mean or sum of ``losses(*xs)``, computed in at least single precision.
+
+    Args:
+        op: the name of the loss, for error messages.
+        losses: a function that returns the loss of each element.
+        reduction: see `reduced`.
+        *xs: arrays of equal shapes; see `alike_floats`.
+        allowed: the words to show in the error for an unknown ``reduction``.
+    """
+    require_reduction(op, reduction, allowed)
+    return call_widened(lambda *xs: reduced(op, losses(*xs), reduction), *alike_floats(op, *xs))
+
+
+def in_shape_of(weight: Operand, x: Variable) -> Variable:
+    """Return weights or targets as a Variable in the dtype and shape of ``x``."""
+    factor = as_variable(weight)
+    factor = factor if factor.dtype == x.dtype else astype(factor, x.dtype)
+    return broadcast_to(factor, x.shape)
+
+
+def as_positive(op: str, name: str, value: object) -> float:
+    """Return a positive number; any other number raises `ArgumentError`."""
+    number = as_number(op, name, value)
+    if not number > 0:
+        raise ArgumentError(f"{op}: {name} {number}: expected a positive number")
+    return number

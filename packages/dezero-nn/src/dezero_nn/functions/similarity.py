@@ -1,0 +1,83 @@
+"""Define norms, distances and similarities of vectors along one axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dezero_core import Variable, as_variable
+from dezero_core.arguments import AxisLike, as_integer, as_number
+from dezero_core.dtypes import as_floating, call_widened
+from dezero_core.functions import broadcast_to, clip, sum, vector_norm
+from dezero_core.hints import hinted
+from dezero_core.variable import Operand
+
+
+@hinted
+def normalize(x: Operand, ord: float = 2.0, axis: AxisLike = 1, eps: float = 1e-12) -> Variable:
+    """Return ``x`` divided by its norm along ``axis``, so that each vector has the norm 1.
+
+    Args:
+        x: any shape with this axis.
+        ord: the norm, as in `vector_norm` (default 2).
+        axis: an axis or several axes (default 1, as in PyTorch).
+        eps: the least divisor, so that zeros stay zeros (default 1e-12).
+
+    Raises:
+        ShapeError: an axis does not exist or is repeated.
+    """
+    least = as_number("normalize", "eps", eps)
+
+    def compute(x: Variable) -> Any:
+        return x / clip(vector_norm(x, ord, axis, keepdims=True), least)
+
+    return call_widened(compute, as_variable(as_floating(x)))
+
+
+@hinted
+def cosine_similarity(x1: Operand, x2: Operand, axis: int = 1, eps: float = 1e-8) -> Variable:
+    """Return the cosine of the angle between the vectors of ``x1`` and ``x2`` along ``axis``.
+
+    Args:
+        x1, x2: arrays whose shapes broadcast.
+        axis: the axis of the vectors after broadcasting (default 1, as in PyTorch).
+        eps: the least norm, so that the similarity to a zero vector is 0 (default 1e-8).
+
+    Returns:
+        the broadcast shape without ``axis``.
+
+    Raises:
+        ShapeError: ``axis`` does not exist, or the shapes do not broadcast.
+    """
+    axis = as_integer("cosine_similarity", "axis", axis)
+    least = as_number("cosine_similarity", "eps", eps)
+
+    def compute(x1: Variable, x2: Variable) -> Any:
+        shape = (x1 * x2).shape
+        units = [normalize(broadcast_to(x, shape), 2.0, axis, least) for x in (x1, x2)]
+        return sum(units[0] * units[1], axis)
+
+    return call_widened(compute, as_variable(as_floating(x1)), as_variable(as_floating(x2)))
+
+
+@hinted
+def pairwise_distance(
+    x1: Operand, x2: Operand, ord: float = 2.0, eps: float = 1e-6, keepdims: bool = False
+) -> Variable:
+    """Return the norm of ``x1 - x2 + eps`` along the last axis.
+
+    Args:
+        x1, x2: arrays whose shapes broadcast.
+        ord: the norm, as in `vector_norm` (default 2).
+        eps: added to each difference, so that the derivative exists where ``x1`` equals ``x2``
+            (default 1e-6, as in PyTorch).
+        keepdims: keep the last axis with length 1 (default False).
+
+    Raises:
+        ShapeError: the shapes do not broadcast, or have no axes.
+    """
+    small = as_number("pairwise_distance", "eps", eps)
+
+    def compute(x1: Variable, x2: Variable) -> Any:
+        return vector_norm(x1 - x2 + small, ord, -1, keepdims)
+
+    return call_widened(compute, as_variable(as_floating(x1)), as_variable(as_floating(x2)))
