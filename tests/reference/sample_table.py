@@ -30,6 +30,8 @@ class Row:
         only: selects samples by their keyword arguments, if PyTorch has several functions under
             one name.
         skips: dtypes in which PyTorch's result overflows, or is rounded after every step.
+        floats_only: True to omit samples of integers, which PyTorch rounds between the steps of
+            some ops.
     """
 
     op: str
@@ -37,6 +39,7 @@ class Row:
     call: Callable[..., Any]
     only: Callable[[dict[str, Any]], bool] = lambda keywords: True
     skips: tuple[str, ...] = ()
+    floats_only: bool = False
 
     @property
     def name(self) -> str:
@@ -297,6 +300,28 @@ ROWS = [
     Row("pooling_simple", "nn.functional.max_pool2d", partial(t.max_pool2d, N.pooling_simple), lambda k: k["dilation"] == 1 and not k["return_indices"]),
     Row("average_pooling", "nn.functional.avg_pool2d", t.avg_pool2d),
     Row("average_pooling", "nn.functional.avg_pool1d", t.in_one_row(t.avg_pool2d)),
+    Row("max_pool1d", "nn.functional.max_pool1d", t.without_indices(N.max_pool1d)),
+    Row("max_pool2d", "nn.functional.max_pool2d", t.without_indices(N.max_pool2d)),
+    Row("max_pool3d", "nn.functional.max_pool3d", t.without_indices(N.max_pool3d)),
+    Row("avg_pool1d", "nn.functional.avg_pool1d", N.avg_pool1d),
+    Row("avg_pool2d", "nn.functional.avg_pool2d", t.with_own_stride(N.avg_pool2d)),
+    Row("avg_pool3d", "nn.functional.avg_pool3d", t.with_own_stride(N.avg_pool3d)),
+    Row("adaptive_avg_pool1d", "nn.functional.adaptive_avg_pool1d", N.adaptive_avg_pool1d),
+    Row("adaptive_avg_pool2d", "nn.functional.adaptive_avg_pool2d", N.adaptive_avg_pool2d),
+    Row("adaptive_avg_pool3d", "nn.functional.adaptive_avg_pool3d", N.adaptive_avg_pool3d),
+    Row("adaptive_max_pool1d", "nn.functional.adaptive_max_pool1d", lambda x, output_size, return_indices: N.adaptive_max_pool1d(x, output_size)),
+    Row("adaptive_max_pool2d", "nn.functional.adaptive_max_pool2d", lambda x, output_size, return_indices: N.adaptive_max_pool2d(x, output_size)),
+    Row("interpolate", "nn.functional.interpolate/nearest", N.interpolate),
+    Row("interpolate", "nn.functional.interpolate/nearest-exact", N.interpolate),
+    Row("interpolate", "nn.functional.interpolate/area", N.interpolate),
+    Row("interpolate", "nn.functional.interpolate/linear", N.interpolate),
+    Row("interpolate", "nn.functional.interpolate/bilinear", N.interpolate, floats_only=True),
+    Row("interpolate", "nn.functional.interpolate/trilinear", N.interpolate),
+    Row("interpolate", "nn.functional.interpolate/bicubic", N.interpolate, floats_only=True),
+    Row("interpolate", "nn.functional.upsample_nearest", N.interpolate),
+    Row("interpolate", "nn.functional.upsample_bilinear", partial(N.interpolate, mode="bilinear", align_corners=True), floats_only=True),
+    Row("pixel_shuffle", "nn.functional.pixel_shuffle", N.pixel_shuffle),
+    Row("pixel_unshuffle", "nn.functional.pixel_unshuffle", N.pixel_unshuffle),
     Row("im2col", "nn.functional.unfold", t.unfold),
     Row("unfold", "nn.functional.unfold", N.unfold),
     # losses
@@ -333,6 +358,8 @@ WITHOUT_SAMPLES = {
     "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",
     "gru": "op_db has no samples of GRU; test_against_pytorch.py compares them",
     "fold": "op_db has no samples of fold; `unfold` is compared, whose gradient it is",
+    "lp_pool1d": "op_db has no samples of it; test_against_pytorch.py compares it",
+    "lp_pool2d": "op_db has no samples of it; test_against_pytorch.py compares it",
     "lstm": "op_db has no samples of LSTM; test_against_pytorch.py compares them",
 }
 """Ops without PyTorch samples, and the reason."""

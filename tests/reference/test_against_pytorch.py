@@ -146,6 +146,15 @@ def test_average_pooling(p: tuple[Any, ...]) -> None:
     compare(lambda x: F.average_pooling(x, *s) ** 2, lambda x: T.avg_pool2d(x, *s) ** 2, x)
 
 
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("norm_type", [1, 2, 3.5])
+def test_lp_pooling(norm_type: float, ceil_mode: bool) -> None:
+    images = numbers(0, 1, 2, 5, 4) + 1.5
+    settings = {"norm_type": norm_type, "kernel_size": 2, "ceil_mode": ceil_mode}
+    compare(lambda x: F.lp_pool2d(x, **settings), lambda t: T.lp_pool2d(t, **settings), images)
+    compare(lambda x: F.lp_pool1d(x, **settings), lambda t: T.lp_pool1d(t, **settings), images[0])
+
+
 @given(
     shape=st.one_of(
         st.tuples(st.integers(2, 5), few), st.tuples(few, few, st.integers(2, 4), st.integers(1, 5))

@@ -360,6 +360,24 @@ def lowest(dtype: Any) -> Any:
     return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
+def without_indices(op: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``op`` without the setting that also returns the positions of the maxima."""
+
+    def pool(*arguments: Any, return_indices: bool = False, **settings: Any) -> Any:
+        return op(*arguments, **settings)
+
+    return pool
+
+
+def with_own_stride(op: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``op`` with None for PyTorch's stride (), which also means the kernel size."""
+
+    def pool(x: Any, kernel_size: Any, stride: Any = None, *rest: Any, **settings: Any) -> Any:
+        return op(x, kernel_size, None if stride == () else stride, *rest, **settings)
+
+    return pool
+
+
 def max_pool2d(
     op: Any,
     x: Any,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 FUNCTIONS = {
     # PyTorch
-    "max_pool2d": "F.pooling(x, kernel_size, stride, pad)",
-    "avg_pool2d": "F.average_pooling(x, kernel_size, stride, pad)",
     "embedding": "F.embed_id(x, W)",
     "cat": "F.concat(xs, axis)",
     "unsqueeze": "F.expand_dims(x, axis)",

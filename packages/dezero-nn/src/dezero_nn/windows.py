@@ -151,6 +151,20 @@ def require_settings(kernel_size: int, stride: int, pad: int, dilation: int) -> 
         )
 
 
+def window_counts_along(
+    op: str, size: Shape, kernel: Shape, stride: Shape, pad: Shape, dilation: Shape
+) -> Shape:
+    """Return how many windows fit along each axis; raise `ShapeError` if there are none."""
+    each = zip(size, kernel, stride, pad, dilation, strict=True)
+    counts = tuple(get_conv_outsize(*axis) for axis in each)
+    if min(counts) < 1:
+        raise ShapeError(
+            f"{op}: a kernel of {kernel} with dilation {dilation} does not fit into {size} with "
+            f"padding {pad}; take a smaller kernel or more padding"
+        )
+    return counts
+
+
 @lru_cache(4096)  # cached, because every training step has the same shapes
 def window_counts(
     shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE

@@ -17,13 +17,7 @@ from .activation import (
 from .attention import scaled_dot_product_attention
 from .columns import col2im, fold, im2col, unfold
 from .conv import conv2d, conv2d_simple, deconv2d
-from .convolutions import (
-    conv1d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
+from .convolutions import conv1d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .cross_entropy import cross_entropy, nll_loss
 from .dropout import dropout
 from .embedding import embed_id
@@ -54,18 +48,46 @@ from .margin_losses import (
     soft_margin_loss,
     triplet_margin_loss,
 )
+from .max_avg_pool import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from .normalization import batch_norm, layer_norm
 from .piecewise import hardsigmoid, hardswish, hardtanh, prelu, relu6, threshold
 from .pooling import average_pooling, pooling, pooling_simple
 from .recurrent import lstm
 from .regression_losses import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from .resampling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 from .rotary import rotary
 from .similarity import cosine_similarity, normalize, pairwise_distance
 from .smooth import logsigmoid, mish, softmin, softplus, softsign
 
 __all__ = [
     "accuracy",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
     "average_pooling",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -96,6 +118,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "im2col",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -104,8 +127,13 @@ __all__ = [
     "linear_simple",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
     "lstm",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mean_squared_error",
     "mean_squared_error_simple",
     "mish",
@@ -113,6 +141,8 @@ __all__ = [
     "nll_loss",
     "normalize",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "pooling",
     "pooling_simple",

@@ -20,11 +20,11 @@ from dezero_core.variable import Operand
 from ..windows import (
     ConvParams,
     Shape,
-    get_conv_outsize,
     get_deconv_outsize,
     padding_of,
     pair,
     per_axis,
+    window_counts_along,
 )
 from .columns import Col2im, Im2col
 from .conv import Conv2d, Conv2dGradX, require_groups
@@ -101,7 +101,7 @@ def convolve(
         per_axis(n, dilation, f"{op}: dilation"),
     )
     pad, surplus = padding_of(op, n, padding, kernel, stride, dilation)
-    require_windows(op, x.shape[2:], kernel, stride, pad, dilation)
+    window_counts_along(op, x.shape[2:], kernel, stride, pad, dilation)
     steps = stride, pad, dilation
     y = by_depth(x, W, b, steps, groups) if n == 3 else in_rows(n, x, W, b, steps, groups)
     if any(surplus):
@@ -288,17 +288,3 @@ def require_bias(op: str, b: Any, channels: int) -> None:
     """Raise `ShapeError` unless ``b`` is None or has one number for each output channel."""
     if b is not None and tuple(b.shape) != (channels,):
         raise ShapeError(f"{op}: b {tuple(b.shape)}: expected ({channels},), one for each channel")
-
-
-def require_windows(
-    op: str, size: Shape, kernel: Shape, stride: Shape, pad: Shape, dilation: Shape
-) -> Shape:
-    """Return how many windows fit along each axis; raise `ShapeError` if there are none."""
-    each = zip(size, kernel, stride, pad, dilation, strict=True)
-    counts = tuple(get_conv_outsize(*axis) for axis in each)
-    if min(counts) < 1:
-        raise ShapeError(
-            f"{op}: a kernel of {kernel} with dilation {dilation} does not fit into {size} with "
-            f"padding {pad}; take a smaller kernel or more padding"
-        )
-    return counts

@@ -7,9 +7,18 @@ from ...checks.layers import layer_checks
 from ...checks.training import training_checks
 from ...checks.transformers import transformer_checks
 from ...op_case import OpCase
-from . import activations, attention, basic, convolutions, losses, recurrent, transformers
+from . import (
+    activations,
+    attention,
+    basic,
+    convolutions,
+    losses,
+    recurrent,
+    resampling,
+    transformers,
+)
 
-MODULES = (activations, attention, basic, convolutions, losses, recurrent, transformers)
+MODULES = (activations, attention, basic, convolutions, losses, recurrent, resampling, transformers)
 """The modules with rows; each defines `cases`."""
 
 
