@@ -262,6 +262,19 @@ ROWS = {
         1.05,
         0.9,
     ),
+    "sampling": Row(
+        {
+            "dezero": lambda: transformers.dezero_sampling(transformers.SMALL),
+            "torch": lambda: transformers.torch_sampling(transformers.SMALL),
+            "torch eager": lambda: transformers.torch_sampling(transformers.SMALL, eager=True),
+        },
+        {"torch": 0.7},
+        (0.5,),
+        threaded=False,
+        units=transformers.NEW_TOKENS,
+        repetitions=20,
+        unit="us per token",
+    ),
     "cnn memory": Row(
         {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},
         {"torch": 1.2},

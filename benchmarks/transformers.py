@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,52 +52,28 @@ def pictures(s: Sizes) -> tuple[Any, Any]:
 # DeZero
 
 
-def dezero_block(s: Sizes, dropout: float, causal: bool) -> Any:
-    """Return a block of attention and an MLP, written with DeZero's layers and functions."""
-    from dezero_core.functions import matmul, matrix_transpose, reshape, transpose, where
-    from dezero_nn import Layer, LayerNorm, Linear
-    from dezero_nn import functions as F
-
-    C, heads = s.C, s.heads
-
-    class Block(Layer):
-        def __init__(self) -> None:
-            self.ln1, self.ln2 = LayerNorm(C), LayerNorm(C)
-            self.qkv, self.proj = Linear(3 * C, in_size=C), Linear(C, in_size=C)
-            self.up, self.down = Linear(4 * C, in_size=C), Linear(C, in_size=4 * C)
-
-        def attention(self, x: Any) -> Any:
-            B, T, _ = x.shape
-            qkv = transpose(reshape(self.qkv(x), (B, T, 3, heads, C // heads)), (2, 0, 3, 1, 4))
-            q, k, v = qkv[0], qkv[1], qkv[2]
-            scores = matmul(q, matrix_transpose(k)) * (C // heads) ** -0.5
-            if causal:
-                scores = where(np.tri(T, dtype=bool), scores, -1e9)
-            y = matmul(F.dropout(F.softmax(scores, axis=-1), dropout), v)
-            return self.proj(reshape(transpose(y, (0, 2, 1, 3)), (B, T, C)))
-
-        def forward(self, x: Any) -> Any:
-            x = x + self.attention(self.ln1(x))
-            return x + self.down(F.gelu(self.up(self.ln2(x))))
-
-    return Block()
-
-
 def dezero_gpt(s: Sizes, dropout: float) -> Any:
-    """Return a GPT, which takes token ids (B, T) and returns scores (B, T, V)."""
+    """Return a GPT, which takes token ids (B, T) and perhaps a cache, and returns scores."""
     from dezero_core.functions import matmul, transpose
-    from dezero_nn import EmbedID, Layer, LayerNorm
+    from dezero_nn import EmbedID, Layer, LayerNorm, TransformerBlock, gelu
 
     class GPT(Layer):
         def __init__(self) -> None:
             self.tokens, self.positions = EmbedID(s.V, s.C), EmbedID(s.T, s.C)
-            self.blocks = [dezero_block(s, dropout, causal=True) for _ in range(s.blocks)]
+            activation = partial(gelu, approximate="tanh")
+            self.blocks = [
+                TransformerBlock(s.heads, causal=True, activation=activation)
+                for _ in range(s.blocks)
+            ]
+            for block in self.blocks:
+                block.attention.dropout = dropout  # not that of the sums
             self.norm = LayerNorm(s.C)
 
-        def forward(self, ids: Any) -> Any:
-            x = self.tokens(ids) + self.positions(np.arange(ids.shape[1]))
+        def forward(self, ids: Any, cache: Any = None) -> Any:
+            start = 0 if cache is None else cache.filled
+            x = self.tokens(ids) + self.positions(np.arange(start, start + ids.shape[1]))
             for block in self.blocks:
-                x = block(x)
+                x = block(x, cache=cache)
             return matmul(self.norm(x), transpose(self.tokens.W))
 
     return GPT()
@@ -106,14 +83,14 @@ def dezero_vit(s: Sizes) -> Any:
     """Return a ViT, which takes pictures (B, 3, 32, 32) and returns scores (B, V)."""
     from dezero_core import Parameter
     from dezero_core.functions import broadcast_to, concat, matrix_transpose, reshape
-    from dezero_nn import Conv2d, Layer, LayerNorm, Linear
+    from dezero_nn import Conv2d, Layer, LayerNorm, Linear, TransformerBlock
 
     class ViT(Layer):
         def __init__(self) -> None:
             self.patches = Conv2d(s.C, PATCH, stride=PATCH, in_channels=3)
             self.first = Parameter(np.zeros((1, 1, s.C), "float32"))
             self.positions = Parameter(np.zeros((1, s.T, s.C), "float32"))
-            self.blocks = [dezero_block(s, 0.0, causal=False) for _ in range(s.blocks)]
+            self.blocks = [TransformerBlock(s.heads) for _ in range(s.blocks)]
             self.norm, self.head = LayerNorm(s.C), Linear(s.V, in_size=s.C)
 
         def forward(self, x: Any) -> Any:
@@ -151,6 +128,23 @@ def dezero_gpt_training(s: Sizes, dropout: float = 0.0) -> Step:
 
 def dezero_vit_training(s: Sizes) -> Step:
     return dezero_training(dezero_vit(s), *pictures(s))
+
+
+def dezero_sampling(s: Sizes) -> Step:
+    """Sample `NEW_TOKENS` tokens after one, with a cache."""
+    from dezero_core import no_grad
+    from dezero_nn import KVCache, softmax
+
+    model, draw = dezero_gpt(s, 0.0).eval(), np.random.default_rng(0)
+
+    def step() -> None:
+        cache, token = KVCache(s.T), np.array([[0]])
+        with no_grad():
+            for _ in range(NEW_TOKENS):
+                p = softmax(model(token, cache)[:, -1], axis=-1).data
+                token = (p.cumsum(-1) > draw.random()).argmax(-1)[:, np.newaxis]
+
+    return step
 
 
 # PyTorch
@@ -236,7 +230,7 @@ def torch_vit(s: Sizes, eager: bool) -> Any:
             self.patches = nn.Conv2d(3, s.C, PATCH, PATCH)
             self.first = nn.Parameter(torch.zeros(1, 1, s.C))
             self.positions = nn.Parameter(torch.zeros(1, s.T, s.C))
-            blocks = [torch_block(s, 0.0, False, eager, "tanh") for _ in range(s.blocks)]
+            blocks = [torch_block(s, 0.0, False, eager, "none") for _ in range(s.blocks)]
             self.blocks, self.norm = nn.Sequential(*blocks), nn.LayerNorm(s.C)
             self.head = nn.Linear(s.C, s.V)
 
