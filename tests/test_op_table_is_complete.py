@@ -11,6 +11,7 @@ from dezero_testing import OpCase, load_rows
 
 WITHOUT_SECOND_ORDER = {
     "argmax": "returns integers, which have no derivative",
+    "argsort": "returns integers, which have no derivative",
     "argmin": "returns integers, which have no derivative",
     "accuracy": "is piecewise constant, so its derivative is 0",
 }

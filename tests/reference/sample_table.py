@@ -226,6 +226,10 @@ ROWS = [
     Row("min", "min/reduction_with_dim", lambda x, dim, keepdim=False: (C.min(x, dim, keepdim),)),
     Row("argmin", "argmin", lambda x, dim=None, keepdim=False: C.argmin(x, dim, keepdim)),
     Row("argmax", "argmax", lambda x, dim=None, keepdim=False: C.argmax(x, dim, keepdim)),
+    Row("sort", "sort", t.sorted_with_indices),
+    Row("sort", "msort", lambda x: C.sort(x, 0)),
+    Row("argsort", "argsort", lambda *x, **settings: (t.sorted_with_indices(*x, **settings)[1],), lambda k: bool(k.get("stable"))),
+    Row("topk", "topk", t.topk),
     Row("logsumexp", "logsumexp", lambda x, dim, keepdim=False: C.logsumexp(x, t.axes(dim), keepdim)),
     # products
     Row("matmul", "matmul", C.matmul),

@@ -303,6 +303,30 @@ def cumulative(function: Callable[..., Any], x: Any, dim: int, dtype: Any = None
     return C.reshape(function(C.reshape(x, (1,)), 0), ()) if x.ndim == 0 else function(x, dim)
 
 
+def sorted_with_indices(
+    x: Any, dim: Any = -1, descending: bool = False, stable: bool = False
+) -> Any:
+    """Return the sorted elements and, if their order is defined (stable), the indices.
+
+    A 0-d array is treated as one element.
+    """
+    if isinstance(dim, bool):
+        dim, descending = -1, dim
+    rows = C.reshape(x, (1,)) if x.ndim == 0 else x
+    results = C.sort(rows, dim, descending), C.argsort(rows, dim, descending)
+    return [C.reshape(y, x.shape) for y in (results if stable else results[:1])]
+
+
+def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """Return the largest or smallest elements, without indices, which are undefined for ties.
+
+    A 0-d array is treated as one element.
+    """
+    if x.ndim > 0:
+        return C.topk(x, k, dim, largest=largest)[:1]
+    return [C.reshape(C.topk(C.reshape(x, (1,)), k, dim, largest=largest)[0], ())]
+
+
 def vector_norm(
     x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:

@@ -46,6 +46,9 @@ class CudaBackend(ArrayBackend):
     def get_item(self, x: Array, index: Any) -> Array:
         return x[index]
 
+    def argsort(self, x: Array, axis: int, stable: bool) -> Array:
+        return cupy.argsort(x, axis=axis)  # always stable; CuPy has no argument for it
+
     def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
         with x.device:
             if is_basic(index):

@@ -252,6 +252,10 @@ class ArrayBackend:
         """
         return self.xp.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
+    def argsort(self, x: Array, axis: int, stable: bool) -> Array:
+        """Return the indices that sort ``x`` upwards; a stable order keeps ties in order."""
+        return self.xp.argsort(x, axis=axis, stable=stable)
+
     def scatter_add(self, x: Array, index: object, values: Array) -> Array:
         """Return ``x`` with ``values`` added at ``x[index]``, in place if the library can do so.
 

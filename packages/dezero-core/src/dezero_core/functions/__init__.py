@@ -32,6 +32,7 @@ from .shape import (
     squeeze,
     transpose,
 )
+from .sorting import argsort, sort, topk
 from .trigonometric import cos, sin, tan, tanh
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "add_at",
     "argmax",
     "argmin",
+    "argsort",
     "asin",
     "asinh",
     "astype",
@@ -103,6 +105,7 @@ __all__ = [
     "sign",
     "sin",
     "sinh",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -118,6 +121,7 @@ __all__ = [
     "tanh",
     "tensordot",
     "tile",
+    "topk",
     "transpose",
     "tril",
     "triu",

@@ -1,4 +1,4 @@
-"""Define the rows of products, cumulative sums and products, variances and norms."""
+"""Define the rows of products, cumulative sums and products, variances, norms and sorting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MATRICES = (((2, 3),), ((3, 1),))
 
 def cases() -> list[OpCase]:
     """Return the rows of this module."""
-    return [*products(), *moments(), *norms()]
+    return [*products(), *moments(), *norms(), *sorting()]
 
 
 def products() -> list[OpCase]:
@@ -112,3 +112,36 @@ def norms() -> list[OpCase]:
             (((2, 3),), ((1, 1),)),
         ),
     ]
+
+
+def sorting() -> list[OpCase]:
+    """Return the rows of ops that sort; ranks are counted by comparing all pairs."""
+    return [
+        OpCase("sort", F.sort, lambda x: np.take_along_axis(x, _order(x), -1), AXES),
+        OpCase(
+            "sort descending",
+            lambda x: F.sort(x, 0, descending=True),
+            lambda x: -np.take_along_axis(-x.T, _order(-x.T), -1).T,
+            (((3, 2),), ((0, 2),)),
+        ),
+        OpCase("argsort", lambda x: F.argsort(x, axis=1), _order, AXES[:2], order=0),
+        OpCase(
+            "topk",
+            lambda x: F.topk(x, 2)[0] * F.topk(x, 2, largest=False)[0] + F.sum(x),
+            lambda x: np.sort(x)[:, :-3:-1] * np.sort(x)[:, :2] + x.sum(),
+            (((2, 3),), ((1, 2),)),
+        ),
+        OpCase(
+            "topk indices",
+            lambda x: F.topk(x, 1, axis=0)[1],
+            lambda x: _order(-x.T).T[:1],
+            AXES[:2],
+            order=0,
+        ),
+    ]
+
+
+def _order(x: HostArray) -> Any:
+    """Return the indices that sort the last axis of ``x``, which has no equal elements."""
+    ranks = (x[..., :, None] > x[..., None, :]).sum(-1)
+    return (ranks[..., None, :] == np.arange(x.shape[-1])[:, None]).argmax(-1) if x.size else ranks

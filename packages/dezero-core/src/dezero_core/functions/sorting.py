@@ -1,0 +1,132 @@
+"""Sort arrays, and select the largest elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arguments import as_integer
+from ..backends.interface import Array
+from ..backends.registry import backend_of
+from ..errors import ArgumentError
+from ..function import Function
+from ..hints import hinted
+from ..variable import AnyArray, Operand, Variable, cast, get_array_module, unwrap
+from .gathering import take_along_axis
+from .shape import with_axis
+
+
+def order_of(x: Array, axis: int, descending: bool, stable: bool) -> Any:
+    """Return the indices that sort ``x`` along an axis; a stable order keeps ties in order."""
+    backend = backend_of(x)
+    xp = backend.xp
+    if xp.isdtype(x.dtype, "bool"):
+        x = cast(x, xp.uint8)
+    if not descending:
+        return backend.argsort(x, axis, stable)
+    # The array libraries sort upwards. Reverse x before and the order after, to keep ties in order.
+    upwards = backend.argsort(xp.flip(x, axis=axis), axis, stable)
+    return x.shape[axis] - 1 - xp.flip(upwards, axis=axis)
+
+
+class Sort(Function):
+    """y = x in sorted order along an axis;  gx = gy in the original order."""
+
+    def __init__(self, axis: int, descending: bool, stable: bool) -> None:
+        self.axis, self.descending, self.stable = axis, descending, stable
+
+    def forward(self, x: Array) -> Array:
+        self.order = order_of(x, self.axis, self.descending, self.stable)
+        y: Array = get_array_module(x).take_along_axis(x, self.order, axis=self.axis)
+        return y
+
+    def backward(self, gy: AnyArray) -> Any:
+        inverse = backend_of(self.order).argsort(self.order, self.axis, False)
+        return take_along_axis(gy, inverse, self.axis)
+
+
+@hinted
+def sort(x: Operand, axis: int = -1, descending: bool = False, stable: bool = True) -> Variable:
+    """Return the elements of ``x`` sorted along ``axis``, as in the array API standard.
+
+    PyTorch's ``sort`` returns the indices too; they are ``argsort(x)``.
+
+    Args:
+        x: an array with at least one axis. NaN counts as larger than every number.
+        axis: the axis to sort along; the last (default).
+        descending: whether to begin with the largest element (default False).
+        stable: whether equal elements keep their order (default True), which decides which of
+            them gets which gradient. False may be faster.
+
+    Raises:
+        ShapeError: ``axis`` is out of range.
+        ArgumentTypeError: ``axis`` is not an integer.
+    """
+    array, axis = with_axis("sort", x, axis)
+    return Sort(axis, descending, stable)(array)
+
+
+class ArgSort(Sort):
+    """y = the indices that sort x along an axis;  there is no derivative."""
+
+    def forward(self, x: Array) -> Any:
+        return order_of(x, self.axis, self.descending, self.stable)
+
+
+@hinted
+def argsort(x: Operand, axis: int = -1, descending: bool = False, stable: bool = True) -> Variable:
+    """Return the indices that sort ``x`` along ``axis``; no gradient flows through them.
+
+    The arguments and errors are those of `sort`.
+    """
+    array, axis = with_axis("argsort", x, axis)
+    return ArgSort(axis, descending, stable)(unwrap(array))
+
+
+class TopIndices(Function):
+    """y = the indices of the k largest or smallest elements of x;  there is no derivative."""
+
+    def __init__(self, k: int, axis: int, largest: bool) -> None:
+        self.k, self.axis, self.largest = k, axis, largest
+
+    def forward(self, x: Array) -> Any:
+        xp, k, axis, n = get_array_module(x), self.k, self.axis, x.shape[self.axis]
+        before = (slice(None),) * axis
+        first, last = (*before, slice(None, k), ...), (*before, slice(n - k, None), ...)
+        if not hasattr(xp, "argpartition") or not 0 < k < n:
+            return order_of(x, axis, self.largest, True)[first]
+        # NumPy and CuPy select k elements in linear time; only these are sorted.
+        selected = xp.argpartition(x, n - k if self.largest else k - 1, axis=axis)
+        selected = xp.sort(selected[last if self.largest else first], axis=axis)
+        order = order_of(xp.take_along_axis(x, selected, axis=axis), axis, self.largest, True)
+        return xp.take_along_axis(selected, order, axis=axis)
+
+
+@hinted
+def topk(x: Operand, k: int, axis: int = -1, *, largest: bool = True) -> tuple[Variable, Variable]:
+    """Return the ``k`` largest elements of ``x`` along ``axis`` in descending order.
+
+    Of equal elements at the boundary, any may be selected.
+
+    Args:
+        x: an array with at least one axis. NaN counts as larger than every number.
+        k: the number of elements, from 0 to the length of ``axis``.
+        axis: the axis to select along; the last (default).
+        largest: False returns the ``k`` smallest elements in ascending order (default True).
+
+    Returns:
+        the elements and their indices, both with length ``k`` along ``axis``. Gradients flow to the
+        selected elements.
+
+    Raises:
+        ArgumentError: ``k`` is negative, or larger than the length of ``axis``.
+        ArgumentTypeError: ``k`` or ``axis`` is not an integer.
+        ShapeError: ``axis`` is out of range.
+    """
+    (array, axis), k = with_axis("topk", x, axis), as_integer("topk", "k", k, 0)
+    n = array.shape[axis]
+    if k > n:
+        raise ArgumentError(
+            f"topk: k {k} for axis {axis} of shape {tuple(array.shape)}: expected at most {n}"
+        )
+    indices: Variable = TopIndices(k, axis, largest)(unwrap(array))
+    return take_along_axis(array, indices, axis), indices
