@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core import Function, Variable, grad, hessian, hvp, jacobian
+from dezero_core import Function, Variable, grad, hessian, hvp, jacobian, jvp
 from dezero_core import functions as F
-from dezero_core.errors import ArgumentTypeError, GraphError, ShapeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, GraphError, ShapeError
 from dezero_core.extend import get_backend
 
 POINT = np.array([0.5, -1.0, 2.0])
@@ -87,6 +87,49 @@ def test_hessian_and_its_products(backend: str) -> None:
     np.testing.assert_allclose(H, expected)
     v = get_backend(backend).from_numpy(np.array([1.0, -2.0, 0.5]))
     np.testing.assert_allclose(host(hvp(rosenbrock, at(backend), v)), H @ [1.0, -2.0, 0.5])
+
+
+def test_jacobian_times_a_direction(backend: str) -> None:
+    def function(x: Any) -> Any:
+        return F.exp(x[:2]) * F.sum(x * x)
+
+    v = get_backend(backend).from_numpy(np.array([1.0, -2.0, 0.5]))
+    y, product = jvp(function, at(backend), v)
+    np.testing.assert_allclose(host(y), host(function(at(backend))))
+    expected = host(jacobian(function, at(backend))) @ [1.0, -2.0, 0.5]
+    np.testing.assert_allclose(host(product), expected)
+
+
+def test_the_derivative_along_several_directions() -> None:
+    draw = np.random.default_rng(0)
+    (a, b), (da, db) = draw.normal(size=(2, 3, 3)), draw.normal(size=(2, 3, 3))
+    y, product = jvp(F.matmul, (a, Variable(b)), (da, db))
+    assert not product.requires_grad
+    np.testing.assert_allclose(y.data, a @ b)
+    np.testing.assert_allclose(product.data, da @ b + a @ db)
+    second = jvp(lambda x: jvp(lambda z: z**3, x, POINT)[0], POINT, POINT)[1]
+    np.testing.assert_allclose(second.data, 3 * POINT**3)
+
+
+CONSTANT = Variable(np.ones(3), requires_grad=False)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: x, POINT), (lambda x: 2 * x, 2 * POINT), (lambda x: CONSTANT, 0 * POINT),
+        (lambda x: x.detach(), 0 * POINT), (lambda x: x[:0], POINT[:0]),
+    ],
+)  # fmt: skip
+def test_derivatives_along_x_of_simple_functions(function: Any, expected: Any) -> None:
+    assert jvp(function, POINT, POINT)[1].data.tolist() == expected.tolist()
+
+
+def test_wrong_directions() -> None:
+    with pytest.raises(ArgumentError, match="jvp: got 1 points and 2 directions"):
+        jvp(F.sum, POINT, (POINT, POINT))
+    with pytest.raises(ShapeError, match=r"grad has shape \(2,\), the Variable \(3,\)"):
+        jvp(F.sum, POINT, POINT[:2])
 
 
 def test_newtons_method_in_several_dimensions() -> None:

@@ -8,7 +8,7 @@ from .__about__ import __version__
 from .anomaly import detect_anomaly
 from .backends.host import seed
 from .config import Config, inherit, no_grad, precision, test_mode, using_config
-from .derivatives import grad, hessian, hvp, jacobian
+from .derivatives import grad, hessian, hvp, jacobian, jvp
 from .drawing import get_dot_graph, plot_dot_graph
 from .errors import DezeroError
 from .function import Function
@@ -42,6 +42,7 @@ __all__ = [
     "hvp",
     "inherit",
     "jacobian",
+    "jvp",
     "no_grad",
     "plot_dot_graph",
     "precision",

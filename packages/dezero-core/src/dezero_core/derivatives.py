@@ -1,8 +1,8 @@
 """Return gradients, Jacobians and Hessians as values, without changing any ``x.grad``.
 
-`jacobian`, `hessian` and `hvp` call their function once and differentiate the same graph as often
-as needed, so dropout draws only one mask. Running statistics and other Buffers do not change; see
-`dezero_core.config.Configuration`.
+`jacobian`, `hessian`, `hvp` and `jvp` call their function once and differentiate the same graph as
+often as needed, so dropout draws only one mask. Running statistics and other Buffers do not change;
+see `dezero_core.config.Configuration`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from weakref import ref
 from .backends.registry import backend_of, on_device_of
 from .backward_modes import Flags, PassMode
 from .config import using_config
-from .errors import ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError
 from .function import Function
 from .functions.casting import as_floating
 from .functions.joining import stack
@@ -136,8 +136,7 @@ def jacobian(
     with using_config("update_buffers", False):
         y = function(x)
     if not y.requires_grad or y.size == 0:
-        zeros = backend_of(y.data).zeros((*y.shape, *x.shape), unwrap(as_floating(y)))
-        return Variable(zeros, requires_grad=False)
+        return zeros_like(y, (*y.shape, *x.shape))
     narrowed = flags_toward([x], y)
     rows = [row(y, i, x, narrowed, create_graph) for i in range(y.size)]
     return reshape(stack(rows), (*y.shape, *x.shape))
@@ -188,6 +187,34 @@ def hvp(function: Callable[[Any], Variable], x: AnyArray, v: AnyArray) -> Variab
     return zeros_like(x) if result is None else result
 
 
+def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Variable]:
+    """Return ``function(x)``, and the Jacobian times ``v`` without computing the Jacobian.
+
+    Townsend, "A new trick for calculating Jacobian vector products", 2017: the gradient of x is
+    linear in the gradient u of y, so its derivative along v with respect to u is the product.
+
+    Args:
+        function: takes one Variable for each point, and returns one; it is called once.
+        x, v: the point and the direction, arrays or Variables of one shape; or tuples of them.
+
+    Raises:
+        ArgumentError: ``x`` and ``v`` are tuples of different lengths.
+        ShapeError: a point and its direction have different shapes.
+    """
+    xs, vs = [value if isinstance(value, tuple) else (value,) for value in (x, v)]
+    if len(xs) != len(vs):
+        raise ArgumentError(f"jvp: got {len(xs)} points and {len(vs)} directions; pass as many")
+    xs = tuple(map(requiring_grad, xs))
+    with using_config("update_buffers", False):
+        y = function(*xs)
+    u, product = Variable(zeros_like(y).data), zeros_like(y)
+    gxs = grad(y, xs, u, create_graph=True) if y.requires_grad else [None for _ in xs]
+    for gx, direction in zip(gxs, vs, strict=True):
+        change = grad(gx, u, direction, retain_graph=True) if gx is not None else None
+        product = product if change is None else product + change
+    return y, product
+
+
 def gradient_with_graph(function: Callable[[Any], Variable], x: Variable) -> Variable:
     """Return the gradient of ``function`` at ``x``, with its graph."""
     with using_config("update_buffers", False):
@@ -203,7 +230,7 @@ def requiring_grad(x: AnyArray) -> Variable:
     return Variable(x)
 
 
-def zeros_like(x: Variable) -> Variable:
-    """Return zeros in the shape of ``x``, without a graph."""
-    zeros = backend_of(x.data).zeros(x.shape, unwrap(as_floating(x)))
+def zeros_like(x: Variable, shape: tuple[int, ...] | None = None) -> Variable:
+    """Return zeros in the shape of ``x``, or in ``shape``, without a graph."""
+    zeros = backend_of(x.data).zeros(x.shape if shape is None else shape, unwrap(as_floating(x)))
     return Variable(zeros, requires_grad=False)

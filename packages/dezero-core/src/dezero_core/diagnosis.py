@@ -47,7 +47,9 @@ def require_one_backend(
             taken[position] = backend.admit(a)
             owners.add(backend.name)
         except UnsupportedType as error:
-            raise unsupported(function, position, a, error) from None
+            reason = "has no data yet" if a is None else error
+            message = f"{type(function).__name__}: input {position}: {reason}"
+            raise UnsupportedType(message) from None
     if len(owners) > 1:
         raise mixed(function, arrays)
     return tuple(taken) if owners else tuple([as_array(a) for a in arrays])
@@ -71,14 +73,6 @@ def admit_output(function: Function, y: Any) -> Any:
         raise UnsupportedType(
             f"{type(function).__name__}.forward returned a {type(y).__name__}: {error}"
         ) from None
-
-
-def unsupported(
-    function: Function, position: int, a: object, error: UnsupportedType
-) -> UnsupportedType:
-    """Return the error for an input that is not a supported array."""
-    reason = "has no data yet" if a is None else str(error)
-    return UnsupportedType(f"{type(function).__name__}: input {position}: {reason}")
 
 
 def shape_of(array: object) -> tuple[int, ...]:

@@ -209,8 +209,7 @@ def curve(start: Point, end: Point, bend: float) -> list[Point]:
 
 def rows_of(picture: Picture) -> list[list[int]]:
     """Sort the nodes of a picture into rows, inputs first, so that every edge points down."""
-    users: dict[int, list[int]] = {number: [] for number in picture.labels}
-    sources: dict[int, list[int]] = {number: [] for number in picture.labels}
+    users, sources = ({n: list[int]() for n in picture.labels} for _ in range(2))
     for start, end in picture.edges:
         users[start].append(end)
         sources[end].append(start)

@@ -9,13 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .errors import (
-    FORMAT_HINTS,
-    INSTALL_HINTS,
-    DataMissing,
-    FormatError,
-    MissingPackage,
-)
+from .errors import FORMAT_HINTS, INSTALL_HINTS, DataMissing, FormatError, MissingPackage
 from .plugins import Catalog, plugins
 
 DEFAULT_SUFFIX = ".npz"

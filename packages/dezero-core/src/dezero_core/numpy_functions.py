@@ -55,21 +55,13 @@ def as_operand(name: str, value: Any) -> Any:
     return np.asarray(value) if name in ARRAYS and isinstance(value, list | tuple) else value
 
 
-def _append(arr: Operand, values: Operand, axis: int | None = None) -> Variable:
-    return F.concat([arr, values], axis)
-
-
-def _vstack(tup: Sequence[Operand]) -> Variable:
-    return F.concat([_reshape_like(np.atleast_2d, x) for x in tup])
+def _joined(at_least: NumpyFunction, axis: int, tup: Sequence[Operand]) -> Variable:
+    return F.concat([_reshape_like(at_least, x) for x in tup], axis)
 
 
 def _hstack(tup: Sequence[Operand]) -> Variable:
     xs = [_reshape_like(np.atleast_1d, x) for x in tup]
     return F.concat(xs, 0 if xs[0].ndim == 1 else 1)
-
-
-def _dstack(tup: Sequence[Operand]) -> Variable:
-    return F.concat([_reshape_like(np.atleast_3d, x) for x in tup], 2)
 
 
 def _column_stack(tup: Sequence[Operand]) -> Variable:
@@ -144,7 +136,7 @@ def _pad(
 DIFFERENTIABLE = {
     "amax": Row(F.max, "a / axis -out keepdims -initial -where"),
     "amin": Row(F.min, "a / axis -out keepdims -initial -where"),
-    "append": Row(_append, "arr values / axis"),
+    "append": Row(lambda x, y, axis=None: F.concat([x, y], axis), "arr values / axis"),
     "array_split": Row(partial(_split, np.array_split), "ary indices_or_sections / axis"),
     "astype": Row(F.astype, "x dtype / -copy -device"),
     "atleast_1d": Row(_at_least(np.atleast_1d), "*"),
@@ -161,7 +153,7 @@ DIFFERENTIABLE = {
     "cumulative_sum": Row(F.cumulative_sum, "x / axis -dtype -out include_initial"),
     "diagonal": Row(F.diagonal, "a offset axis1 axis2 /"),
     "dot": Row(_dot, "a b / -out"),
-    "dstack": Row(_dstack, "tup /"),
+    "dstack": Row(partial(_joined, np.atleast_3d, 2), "tup /"),
     "einsum": Row(lambda *xs, optimize=None: F.einsum(*xs), "* / -out optimize"),
     "expand_dims": Row(F.expand_dims, "a / axis"),
     "flip": Row(F.flip, "m / axis"),
@@ -203,7 +195,7 @@ DIFFERENTIABLE = {
     "unstack": Row(F.unstack, "x / axis"),
     "var": Row(F.var, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
     "vdot": Row(lambda a, b: F.matmul(F.reshape(a, -1), F.reshape(b, -1)), "a b /"),
-    "vstack": Row(_vstack, "tup / -dtype -casting"),
+    "vstack": Row(partial(_joined, np.atleast_2d, 0), "tup / -dtype -casting"),
     "where": Row(_where, "*"),
 }
 """A dictionary from names of NumPy functions to the DeZero functions that replace them."""

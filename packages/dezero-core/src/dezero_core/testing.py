@@ -104,9 +104,7 @@ def derivatives(
     """Yield the gradients that backward computes for ``function``, then higher derivatives.
 
     Args:
-        function: takes one Variable for each input, and returns a Variable.
-        hosts: the inputs, as NumPy arrays.
-        requires_grad: which inputs require grad.
+        function, hosts, requires_grad: as for `Derivative`.
         library: the backend to compute on.
         highest: highest order to compute.
         label: the name of the function.
@@ -157,13 +155,11 @@ def vjp(
     return gradients
 
 
-def _variables(
-    hosts: list[Any], requires_grad: list[bool], library: ArrayBackend
-) -> list[Variable]:
+def _variables(hosts: list[Any], flags: list[bool], library: ArrayBackend) -> list[Variable]:
     """Return NumPy arrays as new Variables on a backend."""
     return [
         Variable(library.from_numpy(x), requires_grad=flag)
-        for x, flag in zip(hosts, requires_grad, strict=True)
+        for x, flag in zip(hosts, flags, strict=True)
     ]
 
 

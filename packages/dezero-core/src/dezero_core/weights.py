@@ -16,13 +16,7 @@ from .backends.host import HOST, can_cast, count_nonfinite, plain_copy
 from .backends.precision import dtype_name
 from .backends.registry import get_backend
 from .backends.transfer import move, move_beside
-from .errors import (
-    DtypeMismatch,
-    KeyMismatch,
-    SaveError,
-    ShapeMismatch,
-    WeightsError,
-)
+from .errors import DtypeMismatch, KeyMismatch, SaveError, ShapeMismatch, WeightsError
 from .formats import FilePath, Limits, Stored, format_for, located
 from .in_place import updating
 from .tree import named_params
