@@ -59,6 +59,13 @@ def test_topk_of_every_axis(k: int, largest: bool) -> None:
         assert not indices.requires_grad
 
 
+def test_topk_selects_the_first_of_equal_elements() -> None:
+    assert F.topk(X, 2)[1].tolist() == [[0, 2], [0, 1]]
+    assert F.topk(X, 3, largest=False)[1].tolist() == [[3, 1, 0], [0, 1, 2]]
+    many = np.arange(1000) % 3
+    assert F.topk(many, 3)[1].tolist() == [2, 5, 8]
+
+
 def test_gradients_reach_the_selected_elements() -> None:
     x = Variable(np.array([3.0, 1.0, 2.0]))
     values, _ = F.topk(x, 2)

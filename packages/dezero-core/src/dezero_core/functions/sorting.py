@@ -89,23 +89,35 @@ class TopIndices(Function):
         self.k, self.axis, self.largest = k, axis, largest
 
     def forward(self, x: Array) -> Any:
-        xp, k, axis, n = get_array_module(x), self.k, self.axis, x.shape[self.axis]
-        before = (slice(None),) * axis
-        first, last = (*before, slice(None, k), ...), (*before, slice(n - k, None), ...)
-        if not hasattr(xp, "argpartition") or not 0 < k < n:
-            return order_of(x, axis, self.largest, True)[first]
-        # NumPy and CuPy select k elements in linear time; only these are sorted.
-        selected = xp.argpartition(x, n - k if self.largest else k - 1, axis=axis)
-        selected = xp.sort(selected[last if self.largest else first], axis=axis)
-        order = order_of(xp.take_along_axis(x, selected, axis=axis), axis, self.largest, True)
-        return xp.take_along_axis(selected, order, axis=axis)
+        k, axis, xp = self.k, self.axis, get_array_module(x)
+        if hasattr(xp, "argpartition") and 0 < k < x.shape[axis]:
+            selected = self.partitioned(x, xp)
+            values = xp.take_along_axis(x, selected, axis=axis)
+            order = order_of(values, axis, self.largest, True)
+            if not self.omits_ties(x, values, xp):
+                return xp.take_along_axis(selected, order, axis=axis)
+        order = order_of(x, axis, self.largest, True)
+        return order[(*[slice(None)] * axis, slice(None, k), ...)]
+
+    def partitioned(self, x: Array, xp: Any) -> Any:
+        """Return k indices of largest or smallest elements, in linear time, by NumPy or CuPy."""
+        k, axis, n = self.k, self.axis, x.shape[self.axis]
+        indices = xp.argpartition(x, n - k if self.largest else k - 1, axis=axis)
+        part = slice(n - k, None) if self.largest else slice(None, k)
+        return xp.sort(indices[(*[slice(None)] * axis, part, ...)], axis=axis)
+
+    def omits_ties(self, x: Array, values: Array, xp: Any) -> bool:
+        """Return whether an element that is not in ``values`` equals the last of ``values``."""
+        last = (xp.min if self.largest else xp.max)(values, axis=self.axis, keepdims=True)
+        every, found = (xp.sum(part == last, axis=self.axis) for part in (x, values))
+        return bool(xp.any(every != found))
 
 
 @hinted
 def topk(x: Operand, k: int, axis: int = -1, *, largest: bool = True) -> tuple[Variable, Variable]:
     """Return the ``k`` largest elements of ``x`` along ``axis`` in descending order.
 
-    Of equal elements at the boundary, any may be selected.
+    Of equal elements, those with the lowest indices are selected.
 
     Args:
         x: an array with at least one axis. NaN counts as larger than every number.
