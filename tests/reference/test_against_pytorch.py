@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dezero_core import Buffer, Variable, grad
 from dezero_core import functions as C
-from dezero_nn import GRU, LSTM, RNN, get_conv_outsize
+from dezero_nn import GRU, LSTM, RNN, Conv2d, Deconv2d, Linear, get_conv_outsize, utils
 from dezero_nn import functions as F
 
 EXAMPLES = 300
@@ -327,3 +327,42 @@ def test_layers_directions_lengths_and_states(
         return torch.cat([part.reshape(-1) for part in (hs, *(last if cell is LSTM else (last,)))])
 
     compare(run, expected, xs, *states)
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shape"),
+    [
+        (lambda: Linear(3, in_size=4), lambda: torch.nn.Linear(4, 3), (5, 4)),
+        (lambda: Conv2d(3, 3, in_channels=4), lambda: torch.nn.Conv2d(4, 3, 3), (2, 4, 5, 5)),
+        (
+            lambda: Deconv2d(3, 2, in_channels=4),
+            lambda: torch.nn.ConvTranspose2d(4, 3, 2),
+            (2, 4, 3, 3),
+        ),
+    ],
+)
+def test_normalised_weights(norm: str, ours: Any, theirs: Any, shape: Any) -> None:
+    layer, module = ours(), theirs().double()
+    W = module.weight.detach().numpy()
+    layer.W.data = (W.T if isinstance(layer, Linear) else W).copy()
+    layer.b.data = module.bias.detach().numpy().copy()
+    axis = {"dim": layer.output_axis} if norm == "weight_norm" and W.ndim > 2 else {}
+    layer = getattr(utils, norm)(layer)
+    module = getattr(torch.nn.utils.parametrizations, norm)(module, **axis)
+    if norm == "spectral_norm":
+        vectors = module.parametrizations.weight[0]
+        layer.u.data, layer.v.data = vectors._u.numpy().copy(), vectors._v.numpy().copy()
+    x = numbers(1, *shape)
+    y, t = layer(x), module(torch.tensor(x))
+    np.testing.assert_allclose(y.data, t.detach().numpy(), rtol=1e-9, atol=1e-9)
+    C.sum(y * y).backward()
+    (t * t).sum().backward()
+    weights = module.parametrizations.weight
+    expected = (weights.original1 if norm == "weight_norm" else weights.original).grad.numpy()
+    found = layer.W.grad.data
+    found = found.T if W.ndim == 2 else found
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+    if norm == "weight_norm":
+        expected = weights.original0.grad.numpy().ravel()
+        np.testing.assert_allclose(layer.g.grad.data.ravel(), expected, rtol=1e-8, atol=1e-8)

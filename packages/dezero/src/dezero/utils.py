@@ -1,5 +1,7 @@
 """Provide the book's ``dezero.utils``: drawings of graphs, gradient checks and downloads.
 
+The names of ``torch.nn.utils`` are here too.
+
 ``cache_dir`` is the folder that `get_file` downloads to, determined at each access.
 """
 
@@ -16,6 +18,12 @@ from dezero_core.functions.reduction import kept_shape
 from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
 from dezero_io.data.download import cache_folder, get_file, show_progress
 from dezero_nn import get_conv_outsize, get_deconv_outsize, pair
+from dezero_nn.utils import (
+    parameters_to_vector,
+    spectral_norm,
+    vector_to_parameters,
+    weight_norm,
+)
 
 __all__ = [
     "array_allclose",
@@ -29,10 +37,14 @@ __all__ = [
     "max_backward_shape",
     "numerical_grad",
     "pair",
+    "parameters_to_vector",
     "plot_dot_graph",
     "reshape_sum_backward",
     "show_progress",
+    "spectral_norm",
     "sum_to",
+    "vector_to_parameters",
+    "weight_norm",
 ]
 
 

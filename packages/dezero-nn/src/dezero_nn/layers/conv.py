@@ -126,6 +126,8 @@ class Deconv2d(Convolution):
     weight.
     """
 
+    output_axis = 1
+
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         return in_channels, self.out_channels // self.groups
 

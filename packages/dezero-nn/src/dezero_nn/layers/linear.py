@@ -31,6 +31,8 @@ class Linear(Weighted):
         b: shape (out,), zeros; None with ``nobias``.
     """
 
+    output_axis = 1
+
     def __init__(
         self,
         out_size: int,

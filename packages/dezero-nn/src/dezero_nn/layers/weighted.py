@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from dezero_core import Parameter
 from dezero_core.dtypes import dtype_name, is_floating
 from dezero_core.errors import ArgumentError
@@ -32,6 +34,7 @@ class Weighted(Layer):
     """
 
     _needed, _optional = ("W",), ("b",)
+    output_axis: ClassVar[int] = 0  # the axis of W that has an index for each output
 
     def __init__(
         self, out_size: int, nobias: bool, dtype: object, initializer: Initializer | None

@@ -18,6 +18,7 @@ from dezero_nn import CNN, MLP, Layer, Sequential
 from dezero_nn import functions as F
 from dezero_nn import layers as L
 from dezero_nn import optimizers as O
+from dezero_nn.utils import spectral_norm, weight_norm
 
 from ..check import Check
 
@@ -72,6 +73,8 @@ LAYERS: dict[str, tuple[Callable[[], Layer], Any]] = {
     "LSTM with layers and directions": (
         lambda: L.LSTM(3, num_layers=2, bidirectional=True), STEPS,
     ),
+    "weight_norm": (lambda: weight_norm(L.Linear(3)), ROWS),
+    "spectral_norm": (lambda: spectral_norm(L.Conv2d(3, 3)), IMAGES),
     "MLP": (lambda: MLP((6, 3)), ROWS),
     "CNN": (lambda: CNN(3, (2, 3), 4, dropout_ratio=0.0), np.tile(IMAGES, (1, 1, 2, 2))),
     "pooling": (lambda: Sequential(lambda x: F.pooling(x, 3, 2, 1), flatten, L.Linear(2)), IMAGES),

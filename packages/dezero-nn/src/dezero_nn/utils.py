@@ -1,0 +1,75 @@
+"""Provide tools for the parameters of models, under the names of ``torch.nn.utils``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dezero_core import Parameter, Variable, as_variable
+from dezero_core.dtypes import cast
+from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.extend import backend_of
+from dezero_core.functions import concat, reshape
+from dezero_core.state import move_beside, updating
+from dezero_core.variable import Operand
+
+from .layers.layer import Layer
+from .layers.weight_norms import spectral_norm, weight_norm
+from .optimizers.gradient_hooks import listed
+
+__all__ = ["parameters_to_vector", "spectral_norm", "vector_to_parameters", "weight_norm"]
+
+
+def parameters_to_vector(parameters: Parameter | Layer | Iterable[Parameter]) -> Variable:
+    """Return all elements of Parameters as one vector, which is connected to the graph.
+
+    Args:
+        parameters: a layer, a Parameter, or an iterable of Parameters, such as ``model.params()``.
+
+    Raises:
+        ArgumentError: there are no Parameters, or one has no data yet.
+        ArgumentTypeError: ``parameters`` is of an unsupported type.
+    """
+    params = with_data("parameters_to_vector", parameters)
+    return concat([reshape(param, (-1,)) for param in params])
+
+
+def vector_to_parameters(
+    vector: Operand, parameters: Parameter | Layer | Iterable[Parameter]
+) -> None:
+    """Set Parameters to the elements of a vector, in the order of `parameters_to_vector`.
+
+    The elements are copied, and converted to the dtype of each Parameter.
+
+    Args:
+        vector: shape (M,), where M is the number of elements of all Parameters.
+        parameters: as for `parameters_to_vector`.
+
+    Raises:
+        ShapeError: ``vector`` does not have the shape (M,).
+        ArgumentError, ArgumentTypeError: as for `parameters_to_vector`.
+    """
+    params = with_data("vector_to_parameters", parameters)
+    array, count = as_variable(vector).data, sum(param.size for param in params)
+    if tuple(array.shape) != (count,):
+        raise ShapeError(
+            f"vector_to_parameters: vector {tuple(array.shape)}; expected ({count},), the number "
+            "of elements of all Parameters"
+        )
+    start, backend = 0, backend_of(array)
+    with updating():
+        for param in params:
+            part = backend.copy(array[start : start + param.size])
+            start += param.size
+            part = move_beside(backend.xp.reshape(part, param.shape), param.data)
+            param.data = cast(part, param.dtype)
+
+
+def with_data(op: str, parameters: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:
+    """Return the Parameters as a list; raise `ArgumentError` if it is empty or lacks data."""
+    params = listed(op, parameters)
+    if not params or any(param.data is None for param in params):
+        what = "a Parameter has no data yet" if params else "there are no Parameters"
+        raise ArgumentError(
+            f"{op}: {what}; pass the input sizes to the layers, or run one forward pass first"
+        )
+    return params
