@@ -289,6 +289,7 @@ ROWS = [
     Row("scaled_dot_product_attention", "nn.functional.scaled_dot_product_attention", t.attention, only=lambda k: not k.get("dropout_p")),
     Row("batch_norm", "nn.functional.batch_norm", t.batch_norm),
     Row("layer_norm", "nn.functional.layer_norm", t.layer_norm),
+    Row("rms_norm", "nn.functional.rms_norm", t.rms_norm),
     # images
     Row("conv2d", "nn.functional.conv2d", partial(t.conv2d, N.conv2d)),
     Row("conv2d", "nn.functional.conv1d", t.in_one_row(partial(t.conv2d, N.conv2d))),

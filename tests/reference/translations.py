@@ -659,9 +659,13 @@ def batch_norm(
 
 
 def layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    gamma = np.ones(shape, x.dtype) if weight is None and bias is None else weight
+    return N.layer_norm(x, gamma, bias, eps)
+
+
+def rms_norm(x: Any, shape: Any, weight: Any = None, eps: float | None = None) -> Any:
     gamma = np.ones(shape, x.dtype) if weight is None else weight
-    beta = np.zeros(shape, x.dtype) if bias is None else bias
-    return N.layer_norm(x, gamma, beta, eps)
+    return N.rms_norm(x, gamma, np.finfo(x.dtype).eps.item() if eps is None else eps)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:

@@ -102,6 +102,24 @@ class Released(Function):
         return gy * self.release
 
 
+class SumAndProduct(Function):
+    def forward(self, x: Any, y: Any) -> Any:
+        return x + y, x * y
+
+    def backward(self, gs: Any, gp: Any) -> Any:
+        x, y = self.inputs
+        return gs + gp * y, gs + gp * x
+
+
+@pytest.mark.parametrize("retain_graph", [False, True])
+def test_two_inputs_may_have_two_outputs(retain_graph: bool) -> None:
+    x, y = Variable(X), Variable(2 * X)
+    total, product = SumAndProduct()(x, y)
+    F.sum(total * product).backward(retain_graph=retain_graph)  # (x + y) x y
+    assert x.grad is not None and x.grad.data.tolist() == (8 * X * X).tolist()
+    assert y.grad is not None and y.grad.data.tolist() == (5 * X * X).tolist()
+
+
 def test_attributes_may_have_the_names_of_methods() -> None:
     x = Variable(X)
     Released()(x).backward()

@@ -21,6 +21,7 @@ from dezero_nn.kernels import (
     filters,
     gelu,
     im2col,
+    layer_norm,
     tiles,
     tiling,
     updates,
@@ -65,6 +66,12 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
 
     def some(*shape: int) -> Any:
         return numbers(draw, shape, dtype)
+
+    def rows(length: int = 7) -> Any:
+        return some(N, C, 90, length)
+
+    def some_or_none(count: int, length: int) -> list[Any]:
+        return [draw(st.sampled_from([None, some(length)])) for _ in range(count)]
 
     def x() -> Any:
         return some(N, C * groups, *size)
@@ -122,6 +129,13 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
             *(some(3 * size_h), some(3 * size_h), some(size_h, OC), some(N, size_h, OC)),
             draw(st.booleans()),
         ),
+        "layer_norm": lambda: (rows() + 9, *some_or_none(2, 7), 1, 0.1),
+        "layer_norm_grad": lambda: (
+            *(rows(), x_rows := rows() * 2 + draw(st.sampled_from([0, 9])), some_or_none(1, 7)[0]),
+            *(x_rows.mean(-1, keepdims=True), 1 / (x_rows.std(-1, keepdims=True) + 1), 1),
+        ),
+        "rms_norm": lambda: (rows() + 9, *some_or_none(1, 7), 1, 0.1),
+        "rms_norm_grad": lambda: (rows(), rows() + 3, *some_or_none(1, 7), np.abs(rows(1)), 1),
         "sigmoid": lambda: (x() * 40,),
         "silu": lambda: (x() * 40, draw(st.booleans())),
         "gelu": lambda: (
@@ -189,6 +203,7 @@ def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
         patch.object(columns, "BLOCK", block),
         patch.object(cross_entropy, "BLOCK", block),
         patch.object(gelu, "BLOCK", block),
+        patch.object(layer_norm, "BLOCK", block),
     ):
         got, expected = kernel.function(*given_), portable(*given_)
     pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]

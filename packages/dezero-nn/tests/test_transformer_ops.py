@@ -7,7 +7,7 @@ import pytest
 
 from dezero_core import Variable, no_grad
 from dezero_core import functions as C
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import kernel_log, ops
 from dezero_nn import functions as F
 
@@ -58,3 +58,50 @@ def test_gelu_in_float32_runs_the_kernel_and_in_float64_the_exact_definition() -
 def test_gelu_refuses_other_approximations(approximate: Any) -> None:
     with pytest.raises(ArgumentError, match="expected 'none' or 'tanh'"):
         F.gelu(np.zeros(1), approximate)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.9, 3.0, 1e3, -1e5])
+def test_layer_norm_keeps_its_digits_far_from_zero(mean: float) -> None:
+    draw = np.random.default_rng(0)
+    x = (mean + draw.standard_normal((40, 300))).astype("float32")
+    gamma, beta, gy = draw.standard_normal((3, 300), dtype="float32")
+    exact = F.layer_norm(x.astype("float64"), gamma.astype("float64"), beta.astype("float64"))
+    with kernel_log() as ran:
+        y = F.layer_norm(x, gamma, beta)
+    assert ran[0].kernel == "numpy:layer_norm"
+    assert np.max(np.abs(y.data - exact.data)) < 5e-7 * np.max(np.abs(exact.data))
+
+    def gradients(dtype: str) -> list[Any]:
+        inputs = [Variable(a.astype(dtype)) for a in (x, gamma, beta)]
+        C.sum(F.layer_norm(*inputs) * gy.astype(dtype)).backward()
+        return [v.grad.data for v in inputs if v.grad is not None]
+
+    limit = 5e-6 + 1e-7 * abs(mean)  # the stored mean has as many digits as x
+    for got, wanted in zip(gradients("float32"), gradients("float64"), strict=True):
+        assert np.max(np.abs(got - wanted)) <= limit * np.max(np.abs(wanted))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
+def test_norms_of_equal_elements_are_finite(value: float) -> None:
+    x = Variable(np.full((3, 7), value, "float32"))
+    y = F.layer_norm(x)
+    C.sum(y * y + F.rms_norm(x)).backward()
+    assert np.max(np.abs(y.data)) < 1e-3
+    assert x.grad is not None and np.isfinite(x.grad.data).all()
+
+
+@pytest.mark.parametrize(
+    ("compute", "message"),
+    [
+        (
+            lambda x: F.rms_norm(x, np.ones(3)),
+            r"rms_norm: x \(2, 4\), gamma \(3,\); expected gamma in",
+        ),
+        (lambda x: F.layer_norm(x, np.ones(4), np.ones(3)), r"gamma \(4,\), beta \(3,\)"),
+        (lambda x: F.layer_norm(x, None, np.ones((2, 4, 1))), r"beta \(2, 4, 1\)"),
+        (lambda x: F.layer_norm(np.array(1.0)), r"layer_norm: x \(\)"),
+    ],
+)
+def test_norms_refuse_parameters_of_other_shapes(compute: Any, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        compute(np.ones((2, 4)))

@@ -217,7 +217,8 @@ class Function:
             return ys
         outputs = tuple([Variable(y, requires_grad=False) for y in ys])
         if need_any and Config.enable_backprop:
-            self._x0 = inputs if len(inputs) != 1 else inputs[0]
+            one, two = len(inputs) == 1, len(inputs) == 2
+            self._x0, self._x1 = inputs if two else (inputs[0] if one else inputs, NO_INPUT)
             self._arrays, self._result = arrays, ys
             self._needs_grad, self._serial = needs_grad, _next_serial()
             for index, output in enumerate(outputs):

@@ -51,14 +51,14 @@ __all__ = [
     "mean_squared_error_simple", "min", "minimum", "mish", "moveaxis", "mse_loss", "mul", "neg",
     "nll_loss", "normalize", "outer", "pad", "pairwise_distance", "permute_dims", "pixel_shuffle",
     "pixel_unshuffle", "poisson_nll_loss", "pooling", "pooling_simple", "pos", "pow", "prelu",
-    "prod", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "roll", "rotary",
-    "round", "rsqrt", "scaled_dot_product_attention", "selu", "sigmoid", "sigmoid_cross_entropy",
-    "sigmoid_simple", "sign", "silu", "sin", "sinh", "smooth_l1_loss", "soft_margin_loss",
-    "softmax", "softmax_cross_entropy", "softmax_cross_entropy_simple", "softmax_simple", "softmin",
-    "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "sum", "sum_to", "swiglu", "take", "take_along_axis", "tan", "tanh", "tensordot", "threshold",
-    "tile", "topk", "transpose", "tril", "triplet_margin_loss", "triu", "trunc", "unfold",
-    "unstack", "var", "vecdot", "vector_norm", "where",
+    "prod", "reciprocal", "relu", "relu6", "remainder", "repeat", "reshape", "rms_norm", "roll",
+    "rotary", "round", "rsqrt", "scaled_dot_product_attention", "selu", "sigmoid",
+    "sigmoid_cross_entropy", "sigmoid_simple", "sign", "silu", "sin", "sinh", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softmax_cross_entropy", "softmax_cross_entropy_simple",
+    "softmax_simple", "softmin", "softplus", "softsign", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "sub", "sum", "sum_to", "swiglu", "take", "take_along_axis", "tan",
+    "tanh", "tensordot", "threshold", "tile", "topk", "transpose", "tril", "triplet_margin_loss",
+    "triu", "trunc", "unfold", "unstack", "var", "vecdot", "vector_norm", "where",
 ]  # fmt: skip
 """The names of all functions of dezero_core and dezero_nn; a test checks that none is missing."""
 

@@ -25,6 +25,7 @@ from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
 from .gelu import gelu, silu
 from .gru import gru
+from .layer_norm import layer_norm, rms_norm
 from .likelihood_losses import (
     binary_cross_entropy_with_logits,
     gaussian_nll_loss,
@@ -58,7 +59,7 @@ from .max_avg_pool import (
     max_pool2d,
     max_pool3d,
 )
-from .normalization import batch_norm, layer_norm
+from .normalization import batch_norm
 from .piecewise import hardsigmoid, hardswish, hardtanh, prelu, relu6, threshold
 from .pooling import average_pooling, pooling, pooling_simple
 from .recurrent import lstm
@@ -149,6 +150,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
     "rotary",
     "scaled_dot_product_attention",
     "selu",

@@ -1,4 +1,4 @@
-"""Define batch normalisation and layer normalisation."""
+"""Define the op of batch normalisation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dezero_core.arguments import as_number
 from dezero_core.dtypes import as_floating, call_widened, cast, is_floating, sum_over, widen
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
-from dezero_core.functions import reshape, sum, sum_to
+from dezero_core.functions import reshape
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray
 
@@ -171,66 +171,3 @@ def require_channels(x: tuple[int, ...], gamma: tuple[int, ...], beta: tuple[int
             f"batch_norm: x {tuple(x)}, gamma {tuple(gamma)}, beta {tuple(beta)}: x is "
             "(N, C, ...), the others are (C,)"
         )
-
-
-class LayerNorm(Function):
-    """y = gamma n + beta, with n = (x - mean) / sqrt(var + eps) over the last axes.
-
-    With g = gy gamma, and means over these last axes:
-    dL/dx = (g - mean of g - n mean of (g n)) / sqrt(var + eps),
-    dL/dgamma = sum of gy n,  dL/dbeta = sum of gy, both over the remaining axes.
-    """
-
-    def __init__(self, eps: float) -> None:
-        self.eps = eps
-
-    def forward(self, x: Array, gamma: Array, beta: Array) -> Any:
-        xp = get_array_module(x)
-        axes, m = normalised_axes(x, gamma)
-        backend = backend_of(x)
-        centred = x - sum_over(x, backend, axes, keepdims=True) / m
-        var = sum_over(centred * centred, backend, axes, keepdims=True) / m
-        return centred / xp.sqrt(var + self.eps) * gamma + beta
-
-    def backward(self, gy: AnyArray) -> Any:
-        x, gamma, beta = self.inputs
-        axes, m = normalised_axes(x, gamma)
-
-        def mean(x: AnyArray) -> Any:
-            return sum(x, axes, keepdims=True) / m
-
-        centred = x - mean(x)
-        inverse_std = (mean(centred * centred) + self.eps) ** -0.5
-        n, g = centred * inverse_std, gy * gamma
-        gx = (g - mean(g) - n * mean(g * n)) * inverse_std
-        return gx, sum_to(gy * n, gamma.shape), sum_to(gy, beta.shape)
-
-
-def normalised_axes(x: AnyArray, gamma: AnyArray) -> tuple[tuple[int, ...], int]:
-    """Return the last axes of ``x``, as many as ``gamma`` has, and the product of their lengths."""
-    return tuple(range(x.ndim - gamma.ndim, x.ndim)), max(math.prod(gamma.shape), 1)
-
-
-@hinted
-def layer_norm(x: AnyArray, gamma: AnyArray, beta: AnyArray, eps: float = 1e-5) -> Variable:
-    """Normalise each example of ``x`` to mean ``beta`` and standard deviation ``gamma``.
-
-    Ba, Kiros and Hinton, "Layer Normalization", 2016. If an example has one element, the result is
-    ``beta``, as in PyTorch.
-
-    Args:
-        x: shape (..., M), or (..., *gamma.shape) if ``gamma`` has more than one axis.
-        gamma, beta: shape (M,), or the shape of the last axes of ``x``.
-        eps: added to the variance (default 1e-5).
-
-    Raises:
-        ShapeError: the shapes are incompatible.
-    """
-    shape, axes = tuple(x.shape), len(gamma.shape)
-    if axes == 0 or shape[-axes:] != tuple(gamma.shape) or gamma.shape != beta.shape:
-        raise ShapeError(
-            f"layer_norm: x {shape}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: gamma "
-            "and beta have the shape of the last axes of x"
-        )
-    x, gamma, beta = as_floating(x, gamma), as_floating(gamma, x), as_floating(beta, x)
-    return call_widened(LayerNorm(as_number("layer_norm", "eps", eps)), x, gamma, beta)

@@ -15,6 +15,7 @@ from . import (
     gelu,
     gru,
     im2col,
+    layer_norm,
     masks,
     matmul,
     pooling,
@@ -27,8 +28,8 @@ from . import (
 from .memory import keep_freed_memory
 
 MODULES = (
-    attention, channels, cross_entropy, gelu, gru, im2col, masks, matmul, pooling, recurrent,
-    separate, sigmoid, updates, winograd,
+    attention, channels, cross_entropy, gelu, gru, im2col, layer_norm, masks, matmul, pooling,
+    recurrent, separate, sigmoid, updates, winograd,
 )  # fmt: skip
 """The modules that define kernels; each lists its kernels in ``KERNELS``."""
 

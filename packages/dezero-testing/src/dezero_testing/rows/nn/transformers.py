@@ -15,7 +15,7 @@ from ...op_case import OpCase
 
 def cases() -> list[OpCase]:
     """Return the rows of this module."""
-    return [*activations()]
+    return [*activations(), *norms()]
 
 
 def activations() -> list[OpCase]:
@@ -25,6 +25,39 @@ def activations() -> list[OpCase]:
         OpCase("gelu", F.gelu, _gelu, low=-0.6),
         OpCase("gelu tanh", lambda x: F.gelu(x, approximate="tanh"), _gelu_by_tanh, low=-0.6),
     ]
+
+
+def norms() -> list[OpCase]:
+    """Return the rows of layer normalisation without parameters, and of RMS normalisation."""
+    return [
+        OpCase(
+            "layer_norm plain",
+            lambda x: F.layer_norm(x, eps=0.1),
+            _layer_norm,
+            (((2, 3),), ((1, 1),)),
+        ),
+        OpCase(
+            "layer_norm beta",
+            lambda x, beta: F.layer_norm(x, None, beta, eps=0.1),
+            lambda x, beta: _layer_norm(x.reshape(-1, beta.size)).reshape(x.shape) + beta,
+            (((2, 3, 2), (3, 2)), ((0, 2), (2,))),
+        ),
+        OpCase("rms_norm", lambda x: F.rms_norm(x, eps=0.1), _rms_norm, (((2, 3),), ((1, 1),))),
+        OpCase(
+            "rms_norm gamma",
+            lambda x, gamma: F.rms_norm(x, gamma, eps=0.1),
+            lambda x, gamma: _rms_norm(x.reshape(-1, gamma.size)).reshape(x.shape) * gamma,
+            (((4, 3), (3,)), ((2, 2, 3), (2, 3)), ((0, 2), (2,))),
+        ),
+    ]
+
+
+def _layer_norm(x: HostArray) -> Any:
+    return _rms_norm(x - x.mean(-1, keepdims=True))
+
+
+def _rms_norm(x: HostArray) -> Any:
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + 0.1)
 
 
 def _gelu(x: HostArray) -> Any:
