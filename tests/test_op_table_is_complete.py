@@ -13,6 +13,9 @@ WITHOUT_SECOND_ORDER = {
     "argmax": "returns integers, which have no derivative",
     "argsort": "returns integers, which have no derivative",
     "argmin": "returns integers, which have no derivative",
+    "bernoulli": "returns random samples, through which no gradient flows",
+    "multinomial": "returns integers, which have no derivative",
+    "one_hot": "returns integers, which have no derivative",
     "accuracy": "is piecewise constant, so its derivative is 0",
 }
 

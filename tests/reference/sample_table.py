@@ -329,6 +329,7 @@ ROWS = [
     Row("pixel_unshuffle", "nn.functional.pixel_unshuffle", N.pixel_unshuffle),
     Row("im2col", "nn.functional.unfold", t.unfold),
     Row("unfold", "nn.functional.unfold", N.unfold),
+    Row("one_hot", "nn.functional.one_hot", N.one_hot),
     # losses
     Row("cross_entropy", "nn.functional.cross_entropy", N.cross_entropy),
     Row("nll_loss", "nn.functional.nll_loss", N.nll_loss),
@@ -358,6 +359,13 @@ ROWS = [
 ]  # fmt: skip
 
 WITHOUT_SAMPLES = {
+    "alpha_dropout": "the libraries draw different random numbers",
+    "bernoulli": "the libraries draw different random numbers",
+    "dropout1d": "op_db has no samples of it; it shares its code with `dropout2d`",
+    "dropout2d": "the libraries draw different random numbers; `dropout` is compared",
+    "dropout3d": "the libraries draw different random numbers; `dropout` is compared",
+    "gumbel_softmax": "op_db has no samples of it",
+    "multinomial": "the libraries draw different random numbers",
     "accuracy": "PyTorch has no such function",
     "swiglu": "PyTorch has no such function",
     "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",

@@ -19,8 +19,9 @@ from .columns import col2im, fold, im2col, unfold
 from .conv import conv2d, conv2d_simple, deconv2d
 from .convolutions import conv1d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .cross_entropy import cross_entropy, nll_loss
-from .dropout import dropout
+from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d
 from .embedding import embed_id
+from .encoding import one_hot
 from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
 from .gelu import gelu, silu
@@ -75,6 +76,7 @@ from .resampling import (
     pixel_unshuffle,
 )
 from .rotary import rotary
+from .sampling import bernoulli, gumbel_softmax, multinomial
 from .similarity import cosine_similarity, normalize, pairwise_distance
 from .smooth import logsigmoid, mish, softmin, softplus, softsign
 
@@ -85,11 +87,13 @@ __all__ = [
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
+    "alpha_dropout",
     "average_pooling",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bernoulli",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -106,6 +110,9 @@ __all__ = [
     "cross_entropy",
     "deconv2d",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embed_id",
     "fold",
@@ -113,6 +120,7 @@ __all__ = [
     "gelu",
     "glu",
     "gru",
+    "gumbel_softmax",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -139,8 +147,10 @@ __all__ = [
     "mean_squared_error_simple",
     "mish",
     "mse_loss",
+    "multinomial",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pairwise_distance",
     "pixel_shuffle",
     "pixel_unshuffle",

@@ -7,11 +7,13 @@ from typing import Any
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import as_floating
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
-from dezero_core.functions import reshape
+from dezero_core.functions import reshape, where
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
+
+from .exponential_units import ALPHA, SCALE
 
 
 @kernel_op
@@ -64,3 +66,81 @@ def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
         return reshape(x, x.shape)  # a new Variable, so that x keeps its own name and grad
     mask = backend_of(x.data).bernoulli(1 - dropout_ratio, x.data)
     return Dropout(1 / (1 - dropout_ratio))(x, mask)
+
+
+@hinted
+def dropout1d(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+    """Set each channel of sequences to 0 with probability ``dropout_ratio``.
+
+    The other channels are divided by ``1 - dropout_ratio``. In evaluation, the result is a view of
+    ``x``. Tompson et al., "Efficient Object Localization", 2015.
+
+    Args:
+        x: shape (N, C, L), or (C, L) without a batch axis.
+        dropout_ratio: a number in [0, 1).
+
+    Raises:
+        ShapeError: ``x`` has another number of axes.
+        ArgumentError: ``dropout_ratio`` is not in [0, 1).
+    """
+    return dropout_channels("dropout1d", x, dropout_ratio, {2: 1, 3: 2})
+
+
+@hinted
+def dropout2d(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+    """Set each channel of images (N, C, H, W) to 0 with a probability; see `dropout1d`."""
+    return dropout_channels("dropout2d", x, dropout_ratio, {4: 2})
+
+
+@hinted
+def dropout3d(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+    """Set each channel of volumes (N, C, D, H, W) to 0 with a probability; see `dropout1d`.
+
+    The batch axis may be missing.
+    """
+    return dropout_channels("dropout3d", x, dropout_ratio, {4: 1, 5: 2})
+
+
+def dropout_channels(op: str, x: Operand, ratio: float, leading: dict[int, int]) -> Variable:
+    """Apply dropout to whole channels.
+
+    Args:
+        op: the name of the op, for error messages.
+        x: an array whose number of axes is a key of ``leading``.
+        ratio: the probability of dropping a channel.
+        leading: a dictionary from numbers of axes to the number of axes up to the channels.
+    """
+    ratio = as_number(op, "dropout_ratio", ratio)
+    require_ratio(op, ratio)
+    x = as_variable(as_floating(x))
+    if x.ndim not in leading:
+        expected = " or ".join(map(str, leading))
+        raise ShapeError(f"{op}: shape {tuple(x.shape)}: expected {expected} axes")
+    if not Config.train or ratio == 0:
+        return reshape(x, x.shape)
+    n = leading[x.ndim]
+    backend = backend_of(x.data)
+    channels = backend.zeros((*x.shape[:n], *(1,) * (x.ndim - n)), x.data)
+    return Dropout(1 / (1 - ratio))(x, backend.bernoulli(1 - ratio, channels))
+
+
+@hinted
+def alpha_dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+    """Set elements to the limit of `selu`, so that the mean 0 and the variance 1 are preserved.
+
+    Each element is replaced by -1.7581 with probability ``dropout_ratio``; then all elements are
+    scaled and shifted. In evaluation, the result is a view of ``x``. Klambauer et al.,
+    "Self-Normalizing Neural Networks", 2017.
+
+    Raises:
+        ArgumentError: ``dropout_ratio`` is not in [0, 1).
+    """
+    ratio = as_number("alpha_dropout", "dropout_ratio", dropout_ratio)
+    require_ratio("alpha_dropout", ratio)
+    x = as_variable(as_floating(x))
+    if not Config.train or ratio == 0:
+        return reshape(x, x.shape)
+    limit = -ALPHA * SCALE
+    scale = ((1 - ratio) * (1 + ratio * limit**2)) ** -0.5
+    mask = backend_of(x.data).bernoulli(1 - ratio, x.data)
+    return (where(mask, x, limit) - limit * ratio) * scale

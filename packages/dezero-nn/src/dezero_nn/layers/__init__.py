@@ -30,7 +30,7 @@ from .activations import (
 )
 from .attention import MultiHeadAttention, RotaryEmbedding
 from .conv import Conv2d, Deconv2d
-from .dropout import Dropout
+from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .embedding import Embedding, EmbedID
 from .kv_cache import KVCache
 from .layer import Layer
@@ -48,10 +48,14 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AlphaDropout",
     "BatchNorm",
     "Conv2d",
     "Deconv2d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "EmbedID",
     "Embedding",
     "FeedForward",

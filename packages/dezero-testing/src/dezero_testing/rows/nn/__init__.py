@@ -15,10 +15,21 @@ from . import (
     losses,
     recurrent,
     resampling,
+    sampling,
     transformers,
 )
 
-MODULES = (activations, attention, basic, convolutions, losses, recurrent, resampling, transformers)
+MODULES = (
+    activations,
+    attention,
+    basic,
+    convolutions,
+    losses,
+    recurrent,
+    resampling,
+    sampling,
+    transformers,
+)
 """The modules with rows; each defines `cases`."""
 
 
