@@ -290,6 +290,9 @@ ROWS = [
     Row("batch_norm", "nn.functional.batch_norm", t.batch_norm),
     Row("layer_norm", "nn.functional.layer_norm", t.layer_norm),
     Row("rms_norm", "nn.functional.rms_norm", t.rms_norm),
+    Row("group_norm", "nn.functional.group_norm", lambda x, n, weight=None, bias=None, eps=1e-5: N.group_norm(x, n, weight, bias, eps)),
+    Row("instance_norm", "nn.functional.instance_norm", t.instance_norm),
+    Row("local_response_norm", "nn.functional.local_response_norm", N.local_response_norm),
     # images
     Row("conv2d", "nn.functional.conv2d", partial(t.conv2d, N.conv2d)),
     Row("conv2d", "nn.functional.conv1d", t.in_one_row(partial(t.conv2d, N.conv2d))),

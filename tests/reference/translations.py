@@ -668,6 +668,16 @@ def rms_norm(x: Any, shape: Any, weight: Any = None, eps: float | None = None) -
     return N.rms_norm(x, gamma, np.finfo(x.dtype).eps.item() if eps is None else eps)
 
 
+def instance_norm(
+    x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+    use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    """Normalise each channel of each example, or all examples by the running statistics."""
+    if use_input_stats:
+        return N.instance_norm(x, weight, bias, eps)
+    return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+
+
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
     """Drop the same elements as PyTorch: drop ones with the same seed to get its mask."""
     if not training or p == 0:

@@ -25,6 +25,7 @@ from .encoding import one_hot
 from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
 from .gelu import gelu, silu
+from .group_norm import group_norm, instance_norm, local_response_norm
 from .gru import gru
 from .layer_norm import layer_norm, rms_norm
 from .likelihood_losses import (
@@ -119,6 +120,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "gru",
     "gumbel_softmax",
     "hardsigmoid",
@@ -127,6 +129,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "im2col",
+    "instance_norm",
     "interpolate",
     "kl_div",
     "l1_loss",
@@ -134,6 +137,7 @@ __all__ = [
     "leaky_relu",
     "linear",
     "linear_simple",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",

@@ -197,8 +197,9 @@ class Conv2dGrads(Function):
 
 @hinted
 def conv2d(
-    x: Operand, W: Operand, b: Operand | None = None, stride: int | Pair = 1, pad: int | Pair = 0,
-    dilation: int | Pair = 1, groups: int = 1, *, padding: int | Pair | str | None = None,
+    x: Operand, W: Operand, b: Operand | None = None, stride: int | Pair = 1,
+    pad: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1, *,
+    padding: int | Pair | str | None = None,
 ) -> Variable:  # fmt: skip
     """Return the cross-correlation of images and filters, called convolution (book step 57).
 
@@ -207,12 +208,13 @@ def conv2d(
         W: filters, shape (OC, C / groups, KH, KW).
         b: shape (OC,), or None.
         stride: the distance between windows, an integer or a pair (down, across). Default 1.
-        pad: the zeros added on each side, an integer or a pair. Default 0.
+        pad: the zeros added on each side, an integer or a pair (default 0); "valid" for 0; "same"
+            for as many as give an output of the size of the images, with one more at the end if
+            their sum is odd.
         dilation: the distance between kernel positions, an integer or a pair. Default 1.
         groups: the number of equal groups of channels, each convolved with its own filters;
             ``groups = C`` is a depthwise convolution. Default 1.
-        padding: PyTorch's name of ``pad``; also "valid" for 0, and "same" for as many zeros as give
-            an output of the size of the images, with one more at the end if their sum is odd.
+        padding: PyTorch's name of ``pad``; it replaces ``pad`` unless it is None.
 
     Returns:
         shape (N, OC, OH, OW); see `get_conv_outsize`.
@@ -222,11 +224,12 @@ def conv2d(
         ArgumentError: a setting is out of range, or ``groups`` does not divide C and OC.
     """
     x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
-    if padding is None:
+    pad = pad if padding is None else padding
+    if not isinstance(pad, str):
         return Conv2d(conv_params("conv2d", stride, pad, dilation, groups))(x, W, b)
     stride, dilation = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
     kernel = (*shape_of(W)[2:], 1, 1)[:2]  # Conv2d explains a W with other axes
-    pads, surplus = padding_of("conv2d", 2, padding, kernel, stride, dilation)
+    pads, surplus = padding_of("conv2d", 2, pad, kernel, stride, dilation)
     y = Conv2d(conv_params("conv2d", stride, pair(pads), dilation, groups))(x, W, b)
     return y[:, :, surplus[0] :, surplus[1] :] if any(surplus) else y
 
