@@ -1,5 +1,6 @@
 """Compare each kernel with its portable definition, on random shapes that it supports."""
 
+import math
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -27,10 +28,11 @@ from dezero_nn.kernels import (
     updates,
     winograd,
 )
+from dezero_nn.optimizers.updates import clip_norm_op
 from dezero_nn.windows import ConvParams
 
 # tested below, or in test_attention.py: rules of optimizers, larger images
-OTHERWISE = ("update", "conv2d_grads", "attention_grad")
+OTHERWISE = ("update", "clip_norm", "conv2d_grads", "attention_grad")
 KERNELS = {k.function.__name__: k for k in all_kernels() if k.op not in OTHERWISE}
 WINOGRAD = [name for name in KERNELS if name.startswith("winograd")]
 small, sides = st.integers(1, 3), st.integers(1, 7)
@@ -428,6 +430,36 @@ def test_updates_in_pieces_equal_updates_of_whole_parameters(
         assert states[0].keys() == states[1].keys()
         for a, b in zip(*[state.values() for state in states], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("block", [3, 1 << 16])
+@pytest.mark.parametrize("max_norm", [1e-3, 2.0, 1e6])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clipped_gradients(
+    block: int, max_norm: float, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "BLOCK", block)
+    draw = np.random.default_rng(0)
+    gs = [draw.normal(size=shape).astype(dtype) for shape in ((4, 3), (7,), (0,), ())]
+    gs[0] = gs[0].T
+    before = [g.copy() for g in gs]
+    (got, norm), (wanted, expected) = (
+        clip_norm_op(gs, max_norm),
+        clip_norm_op.portable(gs, max_norm),
+    )
+    np.testing.assert_allclose(norm, expected, rtol=1e-6)
+    for g, a, b, c in zip(gs, got, wanted, before, strict=True):
+        assert a.dtype == dtype and a.shape == g.shape
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+        assert np.array_equal(g, c), "written to"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_gradients_that_are_not_finite_are_clipped_alike(value: float) -> None:
+    gs = [np.array([1.0, value])]
+    with np.errstate(invalid="ignore"):
+        (got, norm), (wanted, expected) = clip_norm_op(gs, 1.0), clip_norm_op.portable(gs, 1.0)
+    np.testing.assert_array_equal([*got[0], norm], [*wanted[0], expected])
 
 
 def test_a_users_rule_gets_whole_parameters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Apply an optimizer's rule in place, piece by piece for large parameters.
+"""Clip gradients, and apply an optimizer's rule in place, piece by piece for large parameters.
 
 A rule like Adam's makes a dozen temporaries as large as its arguments. For a parameter of a
 gigabyte, each temporary would take a gigabyte. Updating the parameter in pieces limits the size of
@@ -26,6 +26,10 @@ PIECE = 1 << 20
 """Elements of a piece, 4 MB of float32. With pieces of 64 kB, SGD takes 1.7 times as long as with
 pieces of 4 MB, because of the calls from Python (docs/performance.md). Pieces of 8 MB would double
 the size of the temporaries."""
+
+BLOCK = 1 << 16
+"""Elements of a dot product in `clip_norm`. BLAS adds float32 products in float32, so that the
+rounding error of longer dot products would be larger."""
 
 
 def supports_update(ps: list[np.ndarray], gs: list[np.ndarray], *others: Any) -> bool:
@@ -71,6 +75,26 @@ def is_like(x: Any, p: np.ndarray) -> bool:
     return isinstance(x, np.ndarray) and x.shape == p.shape
 
 
+def supports_clip_norm(gs: list[np.ndarray], max_norm: float) -> bool:
+    """Return whether all gradients are NumPy arrays of floats."""
+    return all(type(g) is np.ndarray and g.dtype.kind == "f" for g in gs)
+
+
+def clip_norm(gs: list[np.ndarray], max_norm: float) -> tuple[list[np.ndarray], np.ndarray]:
+    """Clip gradients by dot products, without temporary arrays; scale only if it is needed."""
+    squares = 0.0
+    for g in gs:
+        flat = g.reshape(-1)
+        for start in range(0, g.size, BLOCK):
+            part = flat[start : start + BLOCK]
+            squares += float(np.dot(part, part))
+    norm = squares**0.5
+    if norm + 1e-6 > max_norm or norm != norm:
+        gs = [g * (max_norm / (norm + 1e-6)) for g in gs]
+    return gs, np.asarray(norm)
+
+
 KERNELS = [
+    Kernel("clip_norm", "numpy", clip_norm, supports_clip_norm),
     Kernel("update", "numpy", update, supports_update),
 ]

@@ -12,13 +12,14 @@ from typing import Any
 
 from dezero_core import Parameter, Variable, get_array_module
 from dezero_core.arguments import as_number
-from dezero_core.dtypes import cast, sum_over, to_floating, to_single
+from dezero_core.dtypes import cast, to_floating, to_single
 from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import Array, backend_of
 
 from ..layers import Layer
 from .gradients import with_gradients
 from .settings import representation, setting
+from .updates import clip_norm_op
 
 
 class WeightDecay:
@@ -110,14 +111,14 @@ def clip_grad_value(params: Parameter | Layer | Iterable[Parameter], max_value: 
 
 def clip_norm(params: Iterable[Parameter], max_norm: float) -> Any:
     """Clip gradients by their global norm; return the norm before, a 0-d array on the device."""
-    wide = [(p, to_single(to_floating(g), backend_of(g))) for p, g in gradients_of(params)]
-    squares: Any = 0.0
-    for _, g in wide:
-        squares = squares + sum_over(g * g, backend_of(g))
-    norm = squares**0.5
-    for param, g in wide:
-        rate = get_array_module(g).clip(max_norm / (norm + 1e-6), None, 1.0)
-        set_gradient(param, cast(g * cast(rate, g.dtype), param.dtype))
+    pairs = gradients_of(params)
+    if not pairs:
+        return 0.0
+    wide = [to_single(to_floating(g), backend_of(g)) for _, g in pairs]
+    clipped, norm = clip_norm_op(wide, max_norm)
+    for (param, old), g in zip(pairs, clipped, strict=True):
+        if g is not old:
+            set_gradient(param, g if g.dtype == param.dtype else cast(g, param.dtype))
     return norm
 
 
