@@ -10,7 +10,9 @@ A row of weights says how much each of the S keys contributes to one of the T qu
 from __future__ import annotations
 
 import math
+from builtins import sum as total
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
@@ -22,6 +24,7 @@ from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import (
     astype,
     broadcast_to,
+    concat,
     exp,
     expand_dims,
     matmul,
@@ -29,6 +32,7 @@ from dezero_core.functions import (
     maximum,
     reshape,
     sum,
+    transpose,
     where,
 )
 from dezero_core.hints import hinted
@@ -36,6 +40,9 @@ from dezero_core.variable import AnyArray, Operand
 
 from .dropout import require_ratio
 from .recurrent import with_values
+
+OP = "scaled_dot_product_attention"
+"""The name in error messages."""
 
 
 class Attention(Function):
@@ -189,12 +196,11 @@ def scaled_dot_product_attention(
         ArgumentError: ``dropout`` is not in [0, 1).
         ArgumentTypeError: an argument has a wrong type, such as a mask of integers.
     """
-    op = "scaled_dot_product_attention"
-    require_ratio(op, as_number(op, "dropout", dropout), "dropout")
+    require_ratio(OP, as_number(OP, "dropout", dropout), "dropout")
     if not isinstance(causal, bool):
-        raise ArgumentTypeError(f"{op}: causal {causal!r}; expected True or False")
+        raise ArgumentTypeError(f"{OP}: causal {causal!r}; expected True or False")
     q, k, v = with_equal_leading_axes(*[as_variable(as_floating(x)) for x in (q, k, v)])
-    factor = max(q.shape[-1], 1) ** -0.5 if scale is None else as_number(op, "scale", scale)
+    factor = max(q.shape[-1], 1) ** -0.5 if scale is None else as_number(OP, "scale", scale)
     shape = *q.shape[:-1], k.shape[-2]
     added = None if mask is None else as_added_mask(mask, shape, q.data)
     settings = causal, factor, dropout if Config.train else 0.0
@@ -224,25 +230,27 @@ def attend(
     return matmul(p if keep is None else where(keep, p, 0.0) / (1 - dropout), v)
 
 
-def with_equal_leading_axes(q: Variable, k: Variable, v: Variable) -> list[Variable]:
+def with_equal_leading_axes(q: Variable, k: Variable, v: Variable) -> tuple[Variable, ...]:
     """Check the shapes of q, k and v; repeat heads of k and v; broadcast the leading axes."""
-    shapes = f"q {q.shape}, k {k.shape}, v {v.shape}"
-    if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+    shapes = q.shape, k.shape, v.shape
+    if min(map(len, shapes)) < 2 or shapes[0][-1] != shapes[1][-1] or k.shape[-2] != v.shape[-2]:
         raise ShapeError(
-            f"scaled_dot_product_attention: {shapes}: expected (..., T, D), (..., S, D) and "
+            f"{OP}: q {q.shape}, k {k.shape}, v {v.shape}: expected (..., T, D), (..., S, D) and "
             "(..., S, E)"
         )
+    if shapes[0][:-2] == shapes[1][:-2] == shapes[2][:-2]:
+        return q, k, v
     heads = q.shape[-3] if q.ndim > 2 else 1
     k, v = repeat_heads(k, heads), repeat_heads(v, heads)
     lead = broadcast_shape(*[x.shape[:-2] for x in (q, k, v)])
     if lead is None:
         raise ShapeError(
-            f"scaled_dot_product_attention: {shapes}: the axes before the last two must "
+            f"{OP}: q {shapes[0]}, k {shapes[1]}, v {shapes[2]}: the axes before the last two must "
             "broadcast; for grouped queries the heads (axis -3) of k and v must divide those of q"
         )
     wanted = [(*lead, *x.shape[-2:]) for x in (q, k, v)]
     pairs = zip((q, k, v), wanted, strict=True)
-    return [x if x.shape == shape else broadcast_to(x, shape) for x, shape in pairs]
+    return tuple([x if x.shape == shape else broadcast_to(x, shape) for x, shape in pairs])
 
 
 def repeat_heads(x: Variable, heads: int) -> Variable:
@@ -257,16 +265,48 @@ def repeat_heads(x: Variable, heads: int) -> Variable:
 
 def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variable:
     """Check a mask, and return the numbers that are added to scores of ``shape``."""
-    op, mask = "scaled_dot_product_attention", as_variable(mask)
+    mask = as_variable(mask)
     backend = backend_of(mask.data)
     if broadcast_shape(mask.shape, shape) != shape:
-        raise ShapeError(f"{op}: mask {mask.shape} does not broadcast to the scores {shape}")
+        raise ShapeError(f"{OP}: mask {mask.shape} does not broadcast to the scores {shape}")
     if backend.xp.isdtype(mask.dtype, "bool"):
         numbers = [backend.scalar_like(x, like) for x in (0.0, -math.inf)]
         return Variable(backend.xp.where(mask.data, *numbers), requires_grad=False)
     if not is_floating(mask.dtype, backend):
         raise ArgumentTypeError(
-            f"{op}: mask is {mask.dtype}; expected bools, true for keys that a query may see "
+            f"{OP}: mask is {mask.dtype}; expected bools, true for keys that a query may see "
             "(mask != 0 converts), or floating-point numbers that are added to the scores"
         )
     return mask
+
+
+class SplitHeads(Function):
+    """Split x (..., T, n D) into heads (..., h, T, D), for each h in ``heads``, which add up to n.
+
+    The gradient of x joins the heads of all gradients: one copy.
+    """
+
+    def __init__(self, heads: tuple[int, ...]) -> None:
+        self.heads = heads
+
+    def forward(self, x: Array) -> Any:
+        xp, n = get_array_module(x), total(self.heads)
+        y = xp.reshape(x, (*x.shape[:-1], n, x.shape[-1] // n))
+        y = xp.permute_dims(y, swapped_heads(y.ndim))
+        ends = [*accumulate(self.heads)]
+        pairs = zip(ends, self.heads, strict=True)
+        return tuple([y[..., end - h : end, :, :] for end, h in pairs])
+
+    def backward(self, *gys: AnyArray) -> Any:
+        return concat([join_heads(gy) for gy in gys], axis=-1)
+
+
+def join_heads(x: AnyArray) -> Any:
+    """Return x (..., h, T, D) as an array (..., T, h D), in which the heads are side by side."""
+    *lead, h, T, D = x.shape
+    return reshape(transpose(x, swapped_heads(x.ndim)), (*lead, T, h * D))
+
+
+def swapped_heads(ndim: int) -> tuple[int, ...]:
+    """Return the order of ``ndim`` axes that swaps the second and the third to last."""
+    return *range(ndim - 3), ndim - 2, ndim - 3, ndim - 1

@@ -19,6 +19,7 @@ docs/performance.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -109,9 +110,9 @@ def supports_attention(
     causal: bool, *settings: Any,
 ) -> bool | str:  # fmt: skip
     """Return whether the arrays have one dtype and elements, and each query sees a key."""
-    arrays = [x for x in (q, k, v, mask) if x is not None]
-    if not all(type(x) is np.ndarray and x.dtype == q.dtype and x.size > 0 for x in arrays):
-        return "an array is empty, or has another dtype"
+    for x in (q, k, v, q if mask is None else mask):
+        if type(x) is not np.ndarray or x.dtype != q.dtype or x.size == 0:
+            return "an array is empty, or has another dtype"
     if q.dtype.char not in "fd":
         return "the dtype is not float32 or float64"
     return not causal or q.shape[-2] <= k.shape[-2] or "the first queries see no key"
@@ -156,6 +157,40 @@ def attention(
     return y, workspace if needs_workspace else None
 
 
+def attention_of_few(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray | None, keep: np.ndarray | None,
+    causal: bool, scale: float, dropout: float, needs_workspace: bool,
+) -> tuple[np.ndarray, None]:  # fmt: skip
+    """Compute `attention` for a few queries without dropout and workspace, in few calls."""
+
+    def compute(part: slice) -> np.ndarray:
+        E = (q * scale) @ k.swapaxes(-1, -2)
+        if mask is not None:
+            E += mask
+        if causal and T > 1:
+            np.copyto(E, -np.inf, where=~np.tri(T, S, S - T, dtype=bool))
+        write_shifted_exponentials(E)
+        z = sums_of_rows(E)[..., np.newaxis]
+        z[z == 0] = 1
+        y: np.ndarray = E @ v
+        y /= z
+        return y
+
+    (*lead, T, D), S = q.shape, k.shape[-2]
+    work = math.prod(lead) * T * S * (D + v.shape[-1] + COST)
+    return parallel_for(1, work, compute)[0], None
+
+
+def supports_few(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray | None, keep: np.ndarray | None,
+    causal: bool, scale: float, dropout: float, needs_workspace: bool,
+) -> bool | str:  # fmt: skip
+    """Return whether there are few queries, and neither dropout nor a graph."""
+    if q.shape[-2] >= MIN_COPIED or keep is not None or needs_workspace:
+        return "there are many queries, dropout or a graph"
+    return supports_attention(q, k, v, mask, keep, causal)
+
+
 def with_four_axes(x: np.ndarray) -> np.ndarray:
     """Return ``x`` (..., m, n) with four axes; two leading axes stay as they are."""
     return x if x.ndim == 4 else x.reshape(-1, 1, *x.shape[-2:])
@@ -191,13 +226,18 @@ def write_exponentials(
         write_scores(E, q, kt, mask)
     if causal:
         np.copyto(square, -np.inf, where=~visible)
+    write_shifted_exponentials(E)
+    z = sums_of_rows(E)
+    z[z == 0] = 1
+    return z
+
+
+def write_shifted_exponentials(E: np.ndarray) -> None:
+    """Replace E by exp(E - the largest element of each row), or by 0 in rows of -inf."""
     top = E.max(axis=-1, keepdims=True)
     top[top == -np.inf] = 0
     E -= top
     np.exp(E, out=E)
-    z = sums_of_rows(E)
-    z[z == 0] = 1
-    return z
 
 
 def write_scores(
@@ -221,7 +261,9 @@ def repeated(z: np.ndarray, factors: Sequence[float]) -> Any:
     The result is one matmul; broadcasting along such short rows takes three times as long.
     """
     H = z.shape[2]
-    return z.reshape(-1, H) @ np.kron(np.eye(H, dtype=z.dtype), np.asarray(factors, z.dtype))
+    spread = np.zeros((H, H, len(factors)), z.dtype)
+    spread[np.arange(H), np.arange(H)] = factors
+    return z.reshape(-1, H) @ spread.reshape(H, -1)
 
 
 def supports_attention_grad(
@@ -287,6 +329,7 @@ def attention_grad(
 
 
 KERNELS = [
+    Kernel("attention", "numpy", attention_of_few, supports_few, tolerance=3e-5, priority=1),
     Kernel("attention", "numpy", attention, supports_attention, tolerance=3e-5),
     Kernel("attention_grad", "numpy", attention_grad, supports_attention_grad, tolerance=3e-5),
 ]

@@ -6,11 +6,12 @@ from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import ArrayBackend, backend_of
-from dezero_core.functions import moveaxis, reshape, split
+from dezero_core.functions import split
 from dezero_core.state import default_backend
 from dezero_core.variable import Operand
 
 from ..functions import linear, rotary, scaled_dot_product_attention
+from ..functions.attention import SplitHeads, join_heads
 from ..functions.dropout import require_ratio
 from .kv_cache import KVCache
 from .layer import Layer
@@ -134,23 +135,20 @@ class MultiHeadAttention(Projecting):
                 at = backend_of(x.data).arange(x.shape[-2], x.data) + cache.filled_by(self)
             q, k = self.rotary(q, at), self.rotary(k, at)
         if cache is not None:
-            k, v = cache.extend(self, k, v)
+            k, v = map(as_variable, cache.extend(self, k, v))
         causal = self.causal and context is None
-        y = moveaxis(scaled_dot_product_attention(q, k, v, mask, causal, self.dropout), -3, -2)
-        return self.proj(reshape(y, x.shape))
+        y = scaled_dot_product_attention(q, k, v, mask, causal, self.dropout)
+        return self.proj(join_heads(y))
 
-    def _heads_of(self, x: Variable, context: Variable | None) -> list[Variable]:
+    def _heads_of(self, x: Variable, context: Variable | None) -> tuple[Variable, ...]:
         """Return queries, keys and values, shape (..., heads, T, D)."""
-        C = x.shape[-1]
-        D = C // self.heads
-        sizes = [C, D * self.kv_heads, D * self.kv_heads]
+        heads = self.heads, self.kv_heads, self.kv_heads
         if context is None:
-            parts = split(self.qkv(x), sizes, axis=-1)
-        else:
-            W, b = self.qkv.W, self.qkv.b
-            Wq, Wkv = split(W, [C, 2 * sizes[1]], axis=1)
-            bq, bkv = (None, None) if b is None else split(b, [C, 2 * sizes[1]])
-            parts = linear(x, Wq, bq), *split(linear(context, Wkv, bkv), sizes[1:], axis=-1)
-        counts = self.heads, self.kv_heads, self.kv_heads
-        pairs = zip(parts, counts, strict=True)
-        return [moveaxis(reshape(x, (*x.shape[:-1], heads, D)), -2, -3) for x, heads in pairs]
+            found: tuple[Variable, ...] = SplitHeads(heads)(self.qkv(x))
+            return found
+        C, W, b = x.shape[-1], self.qkv.W, self.qkv.b
+        sizes = [C, W.shape[1] - C]
+        Wq, Wkv = split(W, sizes, axis=1)
+        bq, bkv = (None, None) if b is None else split(b, sizes)
+        (q,), kv = SplitHeads(heads[:1])(linear(x, Wq, bq)), linear(context, Wkv, bkv)
+        return q, *SplitHeads(heads[1:])(kv)

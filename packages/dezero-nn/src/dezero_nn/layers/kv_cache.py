@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Config, Variable
+from dezero_core import Config
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, GraphError, ShapeError
-from dezero_core.extend import backend_of
+from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.state import WeakIdentityDict
 from dezero_core.variable import AnyArray
 
@@ -46,7 +46,7 @@ class KVCache:
         """Return the number of positions that ``layer`` has stored."""
         return self._stored[layer][2] if layer in self._stored else 0
 
-    def extend(self, layer: Layer, k: AnyArray, v: AnyArray) -> tuple[Variable, Variable]:
+    def extend(self, layer: Layer, k: AnyArray, v: AnyArray) -> tuple[Array, Array]:
         """Store keys and values of new positions, and return those of all positions so far.
 
         Args:
@@ -56,8 +56,7 @@ class KVCache:
 
         Returns:
             keys, shape (..., S, D), and values, shape (..., S, E), of S = ``filled_by(layer)``
-            positions. If the arrays can be written to, these are views of the cache, and the next
-            call may change them.
+            positions. These arrays are views of the cache if the array library has views.
 
         Raises:
             GraphError: the graph is recorded, and would need arrays that later calls change.
@@ -69,32 +68,35 @@ class KVCache:
                 "KVCache: the graph is recorded, and would need arrays that later calls change; "
                 "use the cache inside no_grad()"
             )
-        start, new = self.filled_by(layer), k.shape[-2]
-        if start + new > self.length:
+        new_k, new_v, entry = unwrap(k), unwrap(v), self._stored.get(layer)
+        keys, values, start = entry or (self._empty(new_k), self._empty(new_v), 0)
+        stop = start + k.shape[-2]
+        if stop > self.length:
             raise ArgumentError(
-                f"KVCache: {start} positions and {new} new ones; expected at most {self.length}; "
-                "create a longer cache, or drop the positions with reset()"
+                f"KVCache: {start} positions and {stop - start} new ones; expected at most "
+                f"{self.length}; create a longer cache, or drop the positions with reset()"
             )
-        before = self._stored[layer][:2] if layer in self._stored else (None, None)
-        arrays = [self._extended(*pair, start) for pair in zip(before, (k, v), strict=True)]
-        self._stored[layer] = (*arrays, start + new)
-        seen = slice(start + new)
-        keys, values = (Variable(x[..., seen, :], requires_grad=False) for x in arrays)
-        return keys, values
+        keys, values = (
+            written(keys, new_k, start, stop),
+            written(values, new_v, start, stop),
+        )
+        self._stored[layer] = keys, values, stop
+        return keys[..., :stop, :], values[..., :stop, :]
 
-    def _extended(self, stored: Any, x: AnyArray, start: int) -> Any:
-        """Return an array of the first ``start`` positions of ``stored`` and those of ``x``."""
-        x = x.data if isinstance(x, Variable) else x
-        backend, stop = backend_of(x), start + x.shape[-2]
-        if stored is None:
-            shape = *x.shape[:-2], self.length, x.shape[-1]
-            stored = backend.zeros(shape, x)
-        if (*stored.shape[:-2], stored.shape[-1]) != (*x.shape[:-2], x.shape[-1]):
-            raise ShapeError(
-                f"KVCache: {tuple(x.shape)} for a cache of {tuple(stored.shape)}; expected "
-                "the same batch, heads and channels; reset() begins a new batch"
-            )
-        if "in_place" not in backend.capabilities:
-            return backend.xp.concat([stored[..., :start, :], x], axis=-2)
-        stored[..., start:stop, :] = x
-        return stored
+    def _empty(self, x: Array) -> Array:
+        """Return zeros for ``length`` positions of arrays like ``x``."""
+        return backend_of(x).zeros((*x.shape[:-2], self.length, x.shape[-1]), x)
+
+
+def written(stored: Array, x: Array, start: int, stop: int) -> Any:
+    """Write ``x`` to positions ``start`` to ``stop`` of ``stored``, or of a copy if necessary."""
+    if stored.shape[:-2] != x.shape[:-2] or stored.shape[-1] != x.shape[-1]:
+        raise ShapeError(
+            f"KVCache: {tuple(x.shape)} for a cache of {tuple(stored.shape)}; expected "
+            "the same batch, heads and channels; reset() begins a new batch"
+        )
+    backend = backend_of(x)
+    if "in_place" not in backend.capabilities:
+        return backend.xp.concat([stored[..., :start, :], x, stored[..., stop:, :]], axis=-2)
+    stored[..., start:stop, :] = x
+    return stored
