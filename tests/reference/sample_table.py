@@ -284,7 +284,8 @@ ROWS = [
     # layers
     Row("linear", "nn.functional.linear", lambda x, W, b=None: N.linear(x, C.transpose(W), b)),
     Row("linear_simple", "nn.functional.linear", lambda x, W, b=None: N.linear_simple(x, C.transpose(W), b)),
-    Row("embed_id", "nn.functional.embedding", lambda W, x: N.embed_id(x, W)),
+    Row("embed_id", "nn.functional.embedding", lambda W, x: N.embed_id(x, W), only=lambda k: "padding_idx" not in k),
+    Row("embedding", "nn.functional.embedding", lambda W, x, padding_idx=None: N.embedding(x, W, padding_idx)),
     Row("dropout", "nn.functional.dropout", t.dropout),
     Row("scaled_dot_product_attention", "nn.functional.scaled_dot_product_attention", t.attention, only=lambda k: not k.get("dropout_p")),
     Row("batch_norm", "nn.functional.batch_norm", t.batch_norm),

@@ -103,3 +103,17 @@ def test_duplicate_indices_give_an_accurate_gradient(index: Any) -> None:
     F.sum(table[index] * np.float32(0.1)).backward()
     gradient = table.grad.data
     assert gradient.dtype == "float32" and abs(gradient[0, 1] / 30_000 - 1) < 1e-7
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64"])
+def test_rows_are_added_at_integers_of_any_dtype(dtype: str, layout: Any) -> None:
+    """An int8 times the length of a row would overflow; a copy of the target would be lost."""
+    x, values = np.zeros((3, 2, 100), order=layout), np.arange(800.0).reshape(2, 2, 2, 100)
+    index = np.array([[1, 2], [1, 0]], dtype)
+    summation.scatter_add(x, index, values)
+    for row, expected in enumerate((values[1, 1], values[0, 0] + values[1, 0], values[0, 1])):
+        assert np.array_equal(x[row], expected)
+    summation.scatter_add(x, np.array([-1, -3]), values[0])
+    assert np.array_equal(x[2], values[0, 1] + values[0, 0])
+    assert np.array_equal(x[0], values[1, 1] + values[0, 1])

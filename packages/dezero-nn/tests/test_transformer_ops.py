@@ -7,7 +7,7 @@ import pytest
 
 from dezero_core import Variable, no_grad
 from dezero_core import functions as C
-from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.errors import ArgumentError, LabelError, ShapeError
 from dezero_core.extend import kernel_log, ops
 from dezero_nn import functions as F
 
@@ -105,3 +105,29 @@ def test_norms_of_equal_elements_are_finite(value: float) -> None:
 def test_norms_refuse_parameters_of_other_shapes(compute: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         compute(np.ones((2, 4)))
+
+
+@pytest.mark.parametrize("padding", [1, -2])
+def test_the_row_of_padding_gets_no_gradient(padding: int) -> None:
+    W = Variable(np.arange(6.0).reshape(3, 2))
+    y = F.embedding(np.array([0, 1, 1, 0]), W, padding)
+    assert np.array_equal(y.data, W.data[[0, 1, 1, 0]])
+    C.sum(y).backward()
+    assert W.grad is not None and W.grad.data.tolist() == [[2, 2], [0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "padding", "error", "message"),
+    [
+        ([0, 3], None, LabelError, "embedding: id 3 with 3 rows in the table"),
+        ([-1, 0], None, LabelError, "embedding: id -1 with 3 rows in the table; ids start at 0"),
+        ([0.5], None, LabelError, "ids are integers, got float64"),
+        ([0], 3, ArgumentError, "padding_idx 3 with 3 rows"),
+        ([0], 1.5, ArgumentError, "padding_idx 1.5"),
+    ],
+)
+def test_embedding_refuses_ids_out_of_range(
+    ids: Any, padding: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        F.embedding(np.array(ids), np.ones((3, 2)), padding)

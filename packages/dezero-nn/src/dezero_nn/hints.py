@@ -8,7 +8,6 @@ from __future__ import annotations
 
 FUNCTIONS = {
     # PyTorch
-    "embedding": "F.embed_id(x, W)",
     "cat": "F.concat(xs, axis)",
     "unsqueeze": "F.expand_dims(x, axis)",
     "permute": "F.transpose(x, axes)",

@@ -20,7 +20,7 @@ from .conv import conv2d, conv2d_simple, deconv2d
 from .convolutions import conv1d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .cross_entropy import cross_entropy, nll_loss
 from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d
-from .embedding import embed_id
+from .embedding import embed_id, embedding
 from .encoding import one_hot
 from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
@@ -116,6 +116,7 @@ __all__ = [
     "dropout3d",
     "elu",
     "embed_id",
+    "embedding",
     "fold",
     "gaussian_nll_loss",
     "gelu",

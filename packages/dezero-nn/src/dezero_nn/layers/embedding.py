@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Parameter, Variable, as_variable
+from dezero_core import Parameter, Variable
 from dezero_core.arguments import as_integer
-from dezero_core.errors import ArgumentError
-from dezero_core.functions import expand_dims, where
 from dezero_core.state import PyTorchArray, default_backend, host_normal
 from dezero_core.variable import Operand
 
-from ..functions import embed_id
+from ..functions.embedding import embedding, require_row
 from .layer import Layer
 from .weighted import parameter_dtype
 
 
 class EmbedID(Layer):
-    """Look up a trained vector for each id; see `dezero_nn.functions.embed_id`.
+    """Look up a trained vector for each id; see `dezero_nn.functions.embedding`.
 
     Args:
         in_size: the number of ids, V.
@@ -60,20 +58,8 @@ class EmbedID(Layer):
         return {"W": PyTorchArray(("weight",), (self.in_size, self.out_size))}
 
     def forward(self, x: Operand) -> Variable:
-        y = embed_id(x, self.W)
-        if self.padding_idx is None:
-            return y
-        is_padding = expand_dims(as_variable(x), -1).data == self.padding_idx
-        return where(is_padding, Variable(y.data, requires_grad=False), y)
+        return embedding(x, self.W, self.padding_idx)
 
 
 class Embedding(EmbedID):
     """Look up a trained vector for each id: `EmbedID` under PyTorch's name."""
-
-
-def require_row(op: str, padding_idx: int, rows: int) -> int:
-    """Return ``padding_idx`` as an index that is not negative."""
-    index = as_integer(op, "padding_idx", padding_idx)
-    if not -rows <= index < rows:
-        raise ArgumentError(f"{op}: padding_idx {index} with {rows} rows in the table")
-    return index % rows

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.functions import sum
 from dezero_core.testing import HostArray
 from dezero_nn import functions as F
 
@@ -15,7 +16,7 @@ from ...op_case import OpCase
 
 def cases() -> list[OpCase]:
     """Return the rows of this module."""
-    return [*activations(), *norms()]
+    return [*activations(), *norms(), *embeddings()]
 
 
 def activations() -> list[OpCase]:
@@ -49,6 +50,19 @@ def norms() -> list[OpCase]:
             lambda x, gamma: _rms_norm(x.reshape(-1, gamma.size)).reshape(x.shape) * gamma,
             (((4, 3), (3,)), ((2, 2, 3), (2, 3)), ((0, 2), (2,))),
         ),
+    ]
+
+
+def embeddings() -> list[OpCase]:
+    """Return the row of embedding; the sum of the table gives all its rows a gradient."""
+    return [
+        OpCase(
+            "embedding",
+            lambda W, ids: F.embedding(ids, W, padding_idx=-1) + sum(W),
+            lambda W, ids: W[ids] + W.sum(dtype=W.dtype),
+            (((3, 2), (2, 4)), ((2, 1), ()), ((2, 0), (0,))),
+            integers={1: 1},
+        )
     ]
 
 
