@@ -711,3 +711,23 @@ def multi_dot(xs: Any) -> Any:
     for x in xs[1:]:
         y = C.matmul(y, x)
     return y
+
+
+def solve(a: Any, b: Any, left: bool = True) -> Any:
+    """Return the solution; PyTorch also takes a stack of vectors, and ``x a = b``."""
+    if not left:
+        return C.matrix_transpose(solve(C.matrix_transpose(a), C.matrix_transpose(b)))
+    is_stack_of_vectors = b.ndim > 1 and b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]
+    if is_stack_of_vectors:
+        return C.squeeze(C.solve(a, C.expand_dims(b, -1)), -1)
+    return C.solve(a, b)
+
+
+def qr(x: Any, mode: str = "reduced") -> Any:
+    """Return the factors; the complete q is not offered."""
+    return C.qr(x) if mode == "reduced" or x.shape[-2] <= x.shape[-1] else ()
+
+
+def eigvalsh(x: Any, UPLO: str = "L") -> Any:
+    """Return the eigenvalues of symmetric matrices, of which one triangle is read."""
+    return C.eigh(C.matrix_transpose(x) if UPLO == "U" else x)[0]

@@ -182,12 +182,16 @@ def require_here(array: ndarray) -> None:
         )
 
 
+ARRAYS = (np.ndarray, np.generic)
+
+
 def wrapped(value: Any) -> Any:
     """Convert NumPy arrays and scalars to stand-in arrays; CuPy has 0-d arrays for scalars."""
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, ARRAYS):
         return ndarray(np.asarray(value))
-    if isinstance(value, list | tuple) and any(isinstance(v, np.ndarray) for v in value):
-        return type(value)(wrapped(v) for v in value)
+    if isinstance(value, list | tuple) and any(isinstance(v, ARRAYS) for v in value):
+        parts = [wrapped(v) for v in value]
+        return parts if isinstance(value, list) else tuple(parts)
     return value
 
 

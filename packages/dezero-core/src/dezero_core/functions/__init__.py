@@ -5,6 +5,7 @@ from .broadcast import broadcast_to, sum_to
 from .casting import astype
 from .contraction import outer, tensordot, vecdot
 from .cumulative import cumulative_prod, cumulative_sum, prod
+from .decompositions import cholesky, eigh, qr, svd
 from .einsum import einsum
 from .error_function import erf
 from .exponential import exp, log, sqrt
@@ -32,6 +33,7 @@ from .shape import (
     squeeze,
     transpose,
 )
+from .solving import det, inv, slogdet, solve
 from .sorting import argsort, sort, topk
 from .trigonometric import cos, sin, tan, tanh
 
@@ -53,6 +55,7 @@ __all__ = [
     "average",
     "broadcast_to",
     "ceil",
+    "cholesky",
     "chunk",
     "clip",
     "concat",
@@ -60,8 +63,10 @@ __all__ = [
     "cosh",
     "cumulative_prod",
     "cumulative_sum",
+    "det",
     "diagonal",
     "div",
+    "eigh",
     "einsum",
     "erf",
     "exp",
@@ -73,6 +78,7 @@ __all__ = [
     "floor",
     "floor_divide",
     "get_item",
+    "inv",
     "log",
     "log1p",
     "log2",
@@ -95,6 +101,7 @@ __all__ = [
     "pos",
     "pow",
     "prod",
+    "qr",
     "reciprocal",
     "remainder",
     "repeat",
@@ -105,6 +112,8 @@ __all__ = [
     "sign",
     "sin",
     "sinh",
+    "slogdet",
+    "solve",
     "sort",
     "split",
     "sqrt",
@@ -115,6 +124,7 @@ __all__ = [
     "sub",
     "sum",
     "sum_to",
+    "svd",
     "take",
     "take_along_axis",
     "tan",

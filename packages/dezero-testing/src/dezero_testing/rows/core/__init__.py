@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...op_case import OpCase
-from . import arrays, basic, elementwise, reductions
+from . import arrays, basic, elementwise, matrices, reductions
 
-MODULES = (arrays, basic, elementwise, reductions)
+MODULES = (arrays, basic, elementwise, matrices, reductions)
 """The modules with rows; each defines `cases`."""
 
 
