@@ -342,6 +342,9 @@ LAYERS = {
     "RNN(6)": (2, 3),
     "LSTM(6)": (2, 3),
     "GRU(6)": (2, 3),
+    "GRU(6, num_layers=2, bidirectional=True)": (2, 2, 3),
+    "utils.weight_norm(Linear(5))": (2, 3),
+    "utils.spectral_norm(Linear(5)).eval()": (2, 3),
     "MLP((6, 5, 4))": (2, 3),
     "Sequential(Linear(5), BatchNorm(), Linear(4))": (3, 3),
 }
@@ -353,12 +356,14 @@ LAYERS = {
     "dezero_nn.layers.linear.Linear",
     "dezero_nn.layers.normalization.BatchNorm",
     "dezero_nn.layers.normalization.LayerNorm",
+    "dezero_nn.layers.weight_norms.WeightNorm",
+    "dezero_nn.layers.weight_norms.SpectralNorm",
     needs="dezero_nn",
 )
 def first_calls_of_layers() -> None:
     """Check that threads draw the weights that one thread draws with the same seed."""
     import dezero_core
-    import dezero_nn
+    import dezero_nn.utils
 
     for source, shape in LAYERS.items():
         x = np.random.default_rng(0).standard_normal(shape, np.float32)

@@ -228,7 +228,6 @@ MISTAKES: list[Mistake] = [
     ("Keras' units and activation", lambda: L.Linear(units=3, activation="relu"), TypeError,
      r"'units' \(write out_size\), 'activation' \(call the activation"),
     ("Chainer's ksize", lambda: L.Conv2d(3, ksize=3), TypeError, r"'ksize' \(write kernel_size\)"),
-    ("batches first", lambda: L.RNN(3, batch_first=True), TypeError, r"x\.transpose\(1, 0, 2\)"),
     ("an index of padding", lambda: L.EmbedID(3, 2, padding_idx=3), ValueError, "with 3 rows in"),
     ("batch norm without gamma", lambda: L.BatchNorm(affine=False), TypeError, "requires_grad ="),
     ("classes of a CNN", lambda: dezero.models.CNN(num_classes=3), TypeError, "write out_size"),

@@ -135,6 +135,33 @@ def test_steps_of_a_stack_equal_its_sequence(cell: Any) -> None:
         np.testing.assert_allclose(layer(STEPS[t]).data, y.data[t], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("lengths", [None, [2, 4, 1]])
+def test_batches_first(cell: Any, lengths: Any) -> None:
+    layer = cell(5, in_size=2, num_layers=2, batch_first=True)
+    y = layer(STEPS.transpose(1, 0, 2), lengths=lengths)
+    found = [part.data for part in states_of(layer)]
+    layer.batch_first = False
+    layer.reset_state()
+    assert np.array_equal(layer(STEPS, lengths=lengths).data.transpose(1, 0, 2), y.data)
+    for part, before in zip(states_of(layer), found, strict=True):
+        assert np.array_equal(part.data, before)
+    layer.batch_first = True
+    assert layer(STEPS[0]).shape == (3, 5), "one step has no axis of steps"
+    with pytest.raises(ShapeError, match=r"or \(N, T, in\), T steps; the state is of 3 rows"):
+        layer(STEPS)
+
+
+def test_an_elman_network_with_relu() -> None:
+    layer = RNN(5, in_size=2, nonlinearity="relu", num_layers=2)
+    h, (x2h, h2h) = np.zeros((3, 5)), (layer.x2h, layer.h2h)
+    for x in STEPS:
+        h = np.maximum(x @ x2h.W.data + h @ h2h.W.data, 0)
+    layer(STEPS)
+    np.testing.assert_allclose(layer.h.data, h, rtol=1e-5, atol=1e-6)
+    assert layer.cells["l1"].nonlinearity == "relu"
+
+
 def test_dropout_is_between_layers_and_only_in_training() -> None:
     layer = GRU(200, num_layers=2, dropout=0.5, bidirectional=True)
     y = layer.eval()(STEPS)
@@ -178,6 +205,8 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: LSTM(3, num_layers=0), ArgumentError, "LSTM: num_layers 0"),
     (lambda: LSTM(3, num_layers=1.5), ArgumentTypeError, "LSTM: num_layers 1.5"),
     (lambda: LSTM(3, bidirectional=2), ArgumentError, "bidirectional must be True or False, got 2"),
+    (lambda: GRU(3, batch_first="yes"), ArgumentError, "batch_first must be True or False"),
+    (lambda: RNN(3, nonlinearity="sin"), ArgumentError, "RNN: nonlinearity 'sin'; expected"),
     (lambda: GRU(3, dropout=1.0), ArgumentError, r"GRU: dropout 1.0 is not in \[0, 1\)"),
     (
         lambda: GRU(3)(STEPS, lengths=[1, 5, 2]),

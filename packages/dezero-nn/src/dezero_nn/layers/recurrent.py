@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from dezero_core import Variable, as_variable
 from dezero_core.dtypes import as_floating
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import backend_of
-from dezero_core.functions import concat, tanh, transpose
+from dezero_core.functions import concat, stack, tanh, transpose, unstack
 from dezero_core.state import PyTorchArray
 
-from ..functions import gru, lstm, sigmoid
+from ..functions import gru, lstm, relu, sigmoid
 from .lengths import Lengths
 from .linear import Linear
 from .recurrent_base import Recurrent
@@ -22,38 +24,63 @@ class RNN(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout: see `Recurrent` (default 1, False and 0.0).
+        nonlinearity: "tanh" (default) or "relu", as in PyTorch.
+        num_layers, bidirectional, dropout, batch_first: see `Recurrent` (default 1, False, 0.0 and
+            False).
 
     Attributes:
         x2h, h2h: `Linear`; h2h has no bias.
         h: the state, shape (N, hidden), or None.
     """
 
+    nonlinearity: str = "tanh"
+
     def __init__(
         self,
         hidden_size: int,
         *,
         in_size: int | None = None,
+        nonlinearity: str = "tanh",
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        batch_first: bool = False,
     ) -> None:
         super().__init__(
-            hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+            hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            batch_first=batch_first,
         )
+        if nonlinearity not in ("tanh", "relu"):
+            raise ArgumentError(f'RNN: nonlinearity {nonlinearity!r}; expected "tanh" or "relu"')
+        self.nonlinearity = nonlinearity
         (self.x2h,) = from_input(1, hidden_size, in_size)
         (self.h2h,) = from_state(1, hidden_size)
-        self.cells = self.further_cells(RNN, in_size)
+        self.cells = self.further_cells(partial(RNN, nonlinearity=nonlinearity), in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         return pytorch_gates("h", self.hidden_size, self.x2h.in_size)
 
     def step(self, x: Variable) -> Variable:
-        y = self.x2h(x)
+        return self.next_state(self.x2h(x))
+
+    def next_state(self, y: Variable) -> Variable:
+        """Update the state, where ``y`` is x2h(x), and return the new state."""
         if self.h is None and not are_linear([self.h2h], bias=False):
             self.h = zeros_for(y, y.shape, y)
-        self.h = tanh(y if self.h is None else y + self.h2h(self.h))
+        y = y if self.h is None else y + self.h2h(self.h)
+        self.h = relu(y) if self.nonlinearity == "relu" else tanh(y)
         return self.h
+
+    def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
+        if type(self.x2h) is not Linear:
+            return super().sequence(x, lengths)
+        hs = stack([self.next_state(y) for y in unstack(self.x2h(x))])
+        if lengths is not None:
+            self.h = lengths.last_step(hs)
+        return hs
 
 
 class LSTM(Recurrent):
@@ -65,7 +92,8 @@ class LSTM(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout: see `Recurrent` (default 1, False and 0.0).
+        num_layers, bidirectional, dropout, batch_first: see `Recurrent` (default 1, False, 0.0 and
+            False).
 
     Attributes:
         x2f, x2i, x2o, x2u: `Linear`, from the input to the gates.
@@ -84,9 +112,14 @@ class LSTM(Recurrent):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        batch_first: bool = False,
     ) -> None:
         super().__init__(
-            hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+            hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            batch_first=batch_first,
         )
         self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size)
         self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, hidden_size)
@@ -137,7 +170,8 @@ class GRU(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout: see `Recurrent` (default 1, False and 0.0).
+        num_layers, bidirectional, dropout, batch_first: see `Recurrent` (default 1, False, 0.0 and
+            False).
 
     Attributes:
         x2r, x2z, x2n, h2n: `Linear`.
@@ -153,9 +187,14 @@ class GRU(Recurrent):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        batch_first: bool = False,
     ) -> None:
         super().__init__(
-            hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout
+            hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            batch_first=batch_first,
         )
         self.x2r, self.x2z, self.x2n = from_input(3, hidden_size, in_size)
         self.h2r, self.h2z = from_state(2, hidden_size)

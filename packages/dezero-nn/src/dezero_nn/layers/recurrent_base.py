@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ShapeError
-from dezero_core.functions import concat, expand_dims, flip, stack, unstack, where
+from dezero_core.functions import (
+    concat,
+    expand_dims,
+    flip,
+    stack,
+    transpose,
+    unstack,
+    where,
+)
 from dezero_core.variable import Operand
 
 from ..functions.dropout import dropout as drop
@@ -42,6 +50,8 @@ class Recurrent(Layer):
         bidirectional: whether each layer has two directions (default False).
         dropout: probability of dropping an element of a layer's outputs, except those of the last
             layer, while training (default 0.0).
+        batch_first: whether sequences are (N, T, in) and their outputs (N, T, hidden); the state
+            has the same shape as without (default False).
 
     Attributes:
         cells: a dictionary from names to the layers and directions after the first.
@@ -52,6 +62,7 @@ class Recurrent(Layer):
     num_layers: int = 1
     bidirectional: bool = False
     dropout: float = 0.0
+    batch_first: bool = False
     cells: Mapping[str, Recurrent] = MappingProxyType({})
 
     def __init__(
@@ -61,22 +72,27 @@ class Recurrent(Layer):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        batch_first: bool = False,
     ) -> None:
         name = type(self).__name__
         self.hidden_size = as_integer(name, "hidden_size", hidden_size, 1)
         self.num_layers = as_integer(name, "num_layers", num_layers, 1)
         require_bool(name, "bidirectional", bidirectional, "True adds a backward direction")
+        require_bool(name, "batch_first", batch_first, "True swaps the first two axes")
         require_ratio(name, dropout, "dropout")
-        self.bidirectional, self.dropout = bool(bidirectional), dropout
+        self.bidirectional, self.batch_first = bool(bidirectional), bool(batch_first)
+        self.dropout = dropout
         self.reset_state()
 
-    def further_cells(self, kind: type[Any], in_size: int | None) -> dict[str, Recurrent]:
-        """Return new layers of class ``kind`` for ``cells``; ``in_size`` is the input's size."""
+    def further_cells(
+        self, make: Callable[..., Recurrent], in_size: int | None
+    ) -> dict[str, Recurrent]:
+        """Return new layers for ``cells``, made by ``make``; ``in_size`` is the input's size."""
         ways = ("", "_reverse")[: 1 + self.bidirectional]
         names = [f"l{layer}{way}" for layer in range(self.num_layers) for way in ways]
         above = self.hidden_size * len(ways)
         return {
-            name: kind(self.hidden_size, in_size=in_size if name == "l0_reverse" else above)
+            name: make(self.hidden_size, in_size=in_size if name == "l0_reverse" else above)
             for name in names[1:]
         }
 
@@ -117,7 +133,7 @@ class Recurrent(Layer):
         """Run over one step or a sequence.
 
         Args:
-            x: shape (N, in) or (T, N, in).
+            x: shape (N, in) or (T, N, in); with ``batch_first``, (N, in) or (N, T, in).
             state: the state before the first step, in the form of the attribute ``state``; the
                 stored state if None. For one layer and direction, the first axis may be missing.
             lengths: N integers from 1 to T, the number of steps of each sequence. The steps after
@@ -133,6 +149,9 @@ class Recurrent(Layer):
         if state is not None:
             before = state_parts(self, state)[0][0]
         self.require_input(x, None if before is None else before.shape[0], lengths is not None)
+        is_swapped = self.batch_first and x.ndim == 3
+        if is_swapped:
+            x = transpose(x, (1, 0, 2))
         padding = None if lengths is None else Lengths(type(self).__name__, lengths, x)
         if state is not None or self.bidirectional:
             self.state = state
@@ -144,19 +163,21 @@ class Recurrent(Layer):
             layer = enumerate(cells[first : first + ways])
             outputs = [run_cell(cell, y, padding, way == 1) for way, cell in layer]
             y = concat(outputs, axis=-1) if ways == 2 else outputs[0]
-        return y
+        return transpose(y, (1, 0, 2)) if is_swapped else y
 
     def require_input(self, x: Variable, rows: int | None, has_lengths: bool) -> None:
         """Raise `ShapeError` unless ``x`` is a step or sequence of as many rows as the state."""
         needs_steps = self.bidirectional or has_lengths
-        fits = (x.ndim == 3 and x.shape[0] > 0) or (x.ndim == 2 and not needs_steps)
-        if fits and rows in (None, x.shape[-2]):
+        steps, batch = (1, 0) if self.batch_first and x.ndim == 3 else (0, -2)
+        fits = (x.ndim == 3 and x.shape[steps] > 0) or (x.ndim == 2 and not needs_steps)
+        if fits and rows in (None, x.shape[batch]):
             return
         step = "" if needs_steps else "(N, in), one step of N sequences, or "
+        sequence = "(N, T, in)" if self.batch_first else "(T, N, in)"
         why = "; one step has no backward direction and no lengths" if needs_steps else ""
         why += "" if rows is None else f"; the state is of {rows} rows; reset_state() drops it"
         raise ShapeError(
-            f"{type(self).__name__}: x {x.shape}: expected {step}(T, N, in), T steps{why}"
+            f"{type(self).__name__}: x {x.shape}: expected {step}{sequence}, T steps{why}"
         )
 
     def step(self, x: Variable) -> Variable:
