@@ -14,14 +14,14 @@ from weakref import ref
 from .backends.registry import backend_of, on_device_of
 from .backward_modes import Flags, PassMode
 from .config import using_config
-from .errors import ArgumentError, ArgumentTypeError
+from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .function import Function
 from .functions.casting import as_floating
 from .functions.joining import stack
 from .functions.shape import reshape
 from .graph import ancestors, has_creator
 from .seed_gradient import seed_dtype, seed_for
-from .variable import AnyArray, Variable, cast, get_array_module, unwrap
+from .variable import AnyArray, Variable, as_variable, cast, get_array_module, unwrap
 from .watched_pass import WatchedPass
 
 
@@ -204,7 +204,12 @@ def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Va
     xs, vs = [value if isinstance(value, tuple) else (value,) for value in (x, v)]
     if len(xs) != len(vs):
         raise ArgumentError(f"jvp: got {len(xs)} points and {len(vs)} directions; pass as many")
-    xs = tuple(map(requiring_grad, xs))
+    xs, vs = tuple(map(requiring_grad, xs)), tuple(map(as_variable, vs))
+    for point, direction in zip(xs, vs, strict=True):
+        if point.shape != direction.shape:
+            raise ShapeError(
+                f"jvp: x has shape {point.shape} and v {direction.shape}; pass equal shapes"
+            )
     with using_config("update_buffers", False):
         y = function(*xs)
     u, product = Variable(zeros_like(y).data), zeros_like(y)

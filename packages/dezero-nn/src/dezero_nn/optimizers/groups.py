@@ -60,6 +60,8 @@ def new_group(
 ) -> Group:
     """Return a group whose settings are checked in the same way as the optimizer's.
 
+    If ``base`` is 0, it is the base learning rate of the optimizer's schedules; see `Group`.
+
     Raises:
         ArgumentError: the optimizer has no such setting, a value is out of its range, or there are
             no settings.
@@ -72,7 +74,8 @@ def new_group(
             f"{op}: {f'unknown setting {unknown[0]!r}' if unknown else 'got no settings'}; pass at "
             f"least one of {', '.join(name for name in known if not name.startswith('_'))}"
         )
-    base = base or current_phase(optimizer).base if optimizer.rate_name in known else 0.0
+    if optimizer.rate_name in known and not base:
+        base = current_phase(optimizer).base
     if optimizer.rate_name in names.values() and base == 0:
         raise ArgumentError(f"{op}: the learning rate of the optimizer is 0; set it first")
     try:
