@@ -211,6 +211,24 @@ def test_losses_of_labels(name: str) -> None:
     run()
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@given(st.integers(1, 8), few, st.integers(2, 4), st.integers(0, 4), st.integers(0, 99))
+def test_ctc_loss(
+    reduction: str, steps: int, n: int, classes: int, longest: int, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    targets = draw.integers(1, classes, (n, longest))
+    lengths = [draw.integers(1, steps + 1, n), draw.integers(0, longest + 1, n)]
+    options = {"reduction": reduction, "zero_infinity": True}
+    tensors = [torch.tensor(x) for x in (targets, *lengths)]
+    compare(
+        lambda x: F.ctc_loss(F.log_softmax(x, 2), targets, *lengths, **options),
+        lambda x: T.ctc_loss(torch.log_softmax(x, 2), *tensors, **options),
+        numbers(seed, steps, n, classes),
+        second=False,
+    )
+
+
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 99))
 def test_losses_of_probabilities(N: int, M: int, seed: int) -> None:
     x, t = 4 * numbers(seed, N, M), np.random.default_rng(seed).random((N, M))

@@ -19,6 +19,7 @@ from .columns import col2im, fold, im2col, unfold
 from .conv import conv2d, conv2d_simple, deconv2d
 from .convolutions import conv1d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .cross_entropy import cross_entropy, nll_loss
+from .ctc import ctc_loss
 from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d
 from .embedding import embed_id, embedding
 from .encoding import one_hot
@@ -109,6 +110,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "deconv2d",
     "dropout",
     "dropout1d",

@@ -1,0 +1,166 @@
+"""Define the CTC loss, which sums over all alignments of a label sequence with the time steps.
+
+The labels of a sequence are separated and surrounded by blanks: "cat" becomes "-c-a-t-". An
+alignment visits these states from left to right: in each step it stays, moves on by one state, or
+skips a blank between two different labels. The forward variable of a state is the log-probability
+of all alignments that end there:
+
+    alpha[t, s] = log(sum of exp(alpha[t - 1, s'])) + log p[t, state s],   s' = s, s - 1 (, s - 2)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from dezero_core import Variable, as_variable, get_array_module
+from dezero_core.arguments import as_integer, as_integers
+from dezero_core.dtypes import as_floating, call_widened, cast, is_floating
+from dezero_core.errors import ArgumentError, LabelError, ShapeError
+from dezero_core.extend import Array, backend_of, unwrap
+from dezero_core.functions import (
+    concat,
+    logsumexp,
+    reshape,
+    stack,
+    take_along_axis,
+    unstack,
+    where,
+)
+from dezero_core.hints import hinted
+from dezero_core.state import on_device_of
+from dezero_core.variable import Operand
+
+from .reductions import reduced, require_reduction
+
+
+@hinted
+def ctc_loss(
+    log_probs: Operand,
+    targets: Operand,
+    input_lengths: Operand | Sequence[int],
+    target_lengths: Operand | Sequence[int],
+    blank: int = 0,
+    *,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Variable:
+    """Return minus the log-probability of label sequences, summed over all alignments.
+
+    Graves et al., "Connectionist Temporal Classification", 2006.
+
+    Args:
+        log_probs: log-probabilities of C classes for each step, shape (T, N, C), for example of
+            `log_softmax`; or (T, C) for one sequence.
+        targets: integer labels, shape (N, S), padded with any labels after the length of the
+            sequence; or all labels one after the other, of shape (sum of ``target_lengths``,).
+        input_lengths, target_lengths: the number of steps and of labels of each sequence, shape
+            (N,); integers for one sequence.
+        blank: the class of the blank (default 0), which must not be a label.
+        reduction: ``"mean"`` (default) divides the loss of each sequence by its number of labels
+            (by 1 if there are none), and averages over the batch. ``"sum"`` adds the losses;
+            ``"none"`` returns the loss of each sequence.
+        zero_infinity: replace infinite losses, of sequences with too few steps for their labels, by
+            0 (default False). The gradient of an infinite loss is 0.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        LabelError: a label is not an integer, out of range, or the blank.
+        ArgumentError: a length or ``blank`` is out of range, or ``reduction`` has another value.
+    """
+    require_reduction("ctc_loss", reduction)
+    x = as_variable(as_floating(log_probs))
+    is_batch, steps = x.ndim == 3, tuple(x.shape)
+    if x.ndim not in (2, 3) or 0 in steps:
+        raise ShapeError(f"ctc_loss: log_probs {steps}: expected (T, N, C) or (T, C), not empty")
+    n = steps[1] if is_batch else 1
+    lengths = lengths_of("input_lengths", input_lengths, n, 1, steps[0])
+    counts = lengths_of("target_lengths", target_lengths, n, 0)
+    blank = as_integer("ctc_loss", "blank", blank, 0)
+    if blank >= steps[-1]:
+        raise ArgumentError(f"ctc_loss: blank {blank} with {steps[-1]} classes")
+    states = states_of(as_variable(targets).data, counts, steps[-1], blank)
+    batch = x if is_batch else reshape(x, (steps[0], 1, steps[1]))
+    losses = call_widened(lambda x: alignment_losses(x, states, lengths, counts), batch)
+    if zero_infinity:
+        losses = where(unwrap(losses) == math.inf, 0.0, losses)
+    if reduction == "mean":
+        losses = losses / array_like([float(max(count, 1)) for count in counts], losses)
+    return reduced("ctc_loss", losses if is_batch else reshape(losses, ()), reduction)
+
+
+def lengths_of(name: str, lengths: Any, n: int, least: int, most: float = math.inf) -> list[int]:
+    """Return the lengths of the ``n`` sequences of a batch as integers in [least, most]."""
+    found = list(as_integers("ctc_loss", name, unwrap(lengths)))
+    if len(found) != n:
+        raise ShapeError(f"ctc_loss: {name} has {len(found)} elements for {n} sequences")
+    for length in found:
+        if not least <= length <= most:
+            raise ArgumentError(f"ctc_loss: {name} contains {length}: expected {least} to {most}")
+    return found
+
+
+def states_of(targets: Array, counts: list[int], classes: int, blank: int) -> list[list[int]]:
+    """Return the labels of each sequence between blanks, padded with blanks: (N, 2 S + 1).
+
+    The labels are copied to the host, where the states of all sequences are lists.
+
+    Raises:
+        ShapeError: ``targets`` has another shape than (N, S) or (sum of the lengths,).
+        LabelError: a label is not an integer, out of range, or the blank.
+    """
+    shape, n, longest = tuple(targets.shape), len(counts), max(counts)
+    is_flat = shape == (sum(counts),)
+    if not is_flat and (len(shape) != 2 or shape[0] != n or shape[1] < longest):
+        raise ShapeError(
+            f"ctc_loss: targets {shape}, target_lengths {counts}: expected ({n}, {longest}) or "
+            f"({sum(counts)},)"
+        )
+    if not get_array_module(targets).isdtype(targets.dtype, "integral"):
+        raise LabelError(f"ctc_loss: labels are integers, got {targets.dtype}")
+    rows = backend_of(targets).to_numpy(targets).tolist()
+    if is_flat:
+        ends = list(accumulate(counts))
+        rows = [rows[end - count : end] for count, end in zip(counts, ends, strict=True)]
+    states = []
+    for row, count in zip(rows, counts, strict=True):
+        for label in row[:count]:
+            if label == blank or not 0 <= label < classes:
+                reason = "is the blank" if label == blank else f"with {classes} classes"
+                raise LabelError(f"ctc_loss: label {label} {reason}")
+        between = [state for label in row[:count] for state in (blank, label)]
+        states.append(between + [blank] * (2 * longest + 1 - len(between)))
+    return states
+
+
+def alignment_losses(
+    x: Variable, states: list[list[int]], lengths: list[int], counts: list[int]
+) -> Variable:
+    """Return minus the log-probability of each sequence of states, shape (N,)."""
+    skips = [[s > 1 and row[s] != row[s - 2] for s in range(len(row))] for row in states]
+    ends = [
+        [2 * count - 1 <= s <= 2 * count for s in range(len(row))]
+        for row, count in zip(states, counts, strict=True)
+    ]
+    may_skip, is_end = array_like(skips, x), array_like(ends, x)
+    emitted = unstack(take_along_axis(x, array_like([states], x), -1))
+    starts = array_like([[s < 2 for s in range(len(states[0]))]], x)
+    alpha = where(starts, emitted[0], -math.inf)
+    before = array_like([[-math.inf] * 2] * len(states), x)
+    for t, log_p in enumerate(emitted[1:], 1):
+        padded = concat([before, alpha], 1)
+        by_two = where(may_skip, padded[:, :-2], -math.inf)
+        reached = logsumexp(stack([alpha, padded[:, 1:-1], by_two]), 0) + log_p
+        runs = array_like([[t < length] for length in lengths], x)
+        alpha = where(runs, reached, alpha)
+    return -logsumexp(where(is_end, alpha, -math.inf), 1)
+
+
+def array_like(values: list[Any], x: Variable) -> Any:
+    """Return a list as an array on the device of ``x``; floats take the dtype of ``x``."""
+    backend = backend_of(x.data)
+    with on_device_of(x.data):
+        array = backend.asarray(values)
+        return cast(array, x.dtype) if is_floating(array.dtype, backend) else array
