@@ -138,6 +138,11 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
         ),
         "rms_norm": lambda: (rows() + 9, *some_or_none(1, 7), 1, 0.1),
         "rms_norm_grad": lambda: (rows(), rows() + 3, *some_or_none(1, 7), np.abs(rows(1)), 1),
+        "softmax_cross_entropy": lambda: (some(N * 99, C) * 10, np.arange(N * 99) % C),
+        "softmax_cross_entropy_grad": lambda: (
+            *(np.asarray(some()), some(N * 99, C) * 10),
+            np.arange(N * 99)[:, None] % C,
+        ),
         "sigmoid": lambda: (x() * 40,),
         "silu": lambda: (x() * 40, draw(st.booleans())),
         "gelu": lambda: (

@@ -73,6 +73,30 @@ def write_block(
     return np.log(z) - picked
 
 
+def supports_rows(x: Any, t: Any) -> bool:
+    """Return whether `cross_entropy` supports scores with labels of shape (N,) or (N, 1)."""
+    return supports_cross_entropy(x, t, x, False)
+
+
+def supports_gradient(gy: Any, x: Any, t: Any) -> bool:
+    """Return whether `cross_entropy` supports the arguments, and ``gy`` is a NumPy array."""
+    return supports_cross_entropy(x, t, gy, True)
+
+
+def softmax_cross_entropy(x: np.ndarray, t: np.ndarray) -> Any:
+    """Return the mean of the losses of all rows."""
+    scale = np.full(len(x), 1 / len(x), x.dtype)
+    return cross_entropy(x, t.reshape(-1), scale, False)[0]
+
+
+def softmax_cross_entropy_grad(gy: np.ndarray, x: np.ndarray, t: np.ndarray) -> Any:
+    """Return ``gy`` times the gradient of the mean of the losses of all rows."""
+    scale = np.full(len(x), gy / len(x), x.dtype)
+    return cross_entropy(x, t.reshape(-1), scale, True)[1]
+
+
 KERNELS = [
     Kernel("cross_entropy", "numpy", cross_entropy, supports_cross_entropy),
+    Kernel("softmax_cross_entropy", "numpy", softmax_cross_entropy, supports_rows),
+    Kernel("softmax_cross_entropy_grad", "numpy", softmax_cross_entropy_grad, supports_gradient),
 ]
