@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import dezero_nn as nn
-from dezero_core.errors import ArgumentError, ArgumentTypeError, DezeroError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, DezeroError, ShapeError
 from dezero_core.functions import sum
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
@@ -60,6 +60,30 @@ def test_settings_of_batch_norm() -> None:
     np.testing.assert_allclose(by_running.data, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("layer", "x"),
+    [
+        (nn.BatchNorm1d, ROWS),
+        (nn.BatchNorm1d, IMAGES[..., 0]),
+        (nn.BatchNorm2d, IMAGES),
+        (nn.BatchNorm3d, IMAGES[..., None]),
+    ],
+)
+def test_batch_norm_with_the_defaults_of_pytorch(layer: Any, x: Any) -> None:
+    ours, same = layer(4), nn.BatchNorm(eps=1e-5, decay=0.9)
+    assert np.array_equal(ours(x).data, same(x).data)
+    for key, p in same.named_params().items():
+        assert np.array_equal(ours.named_params()[key].data, p.data), key
+    plain = layer(4, affine=False, momentum=1.0)
+    assert np.array_equal(plain(x).data, ours(x).data)
+    assert list(plain.named_params()) == ["avg_mean", "avg_var"] == list(plain.pytorch_arrays())
+    np.testing.assert_allclose(
+        plain.avg_mean.data, x.mean(tuple({*range(x.ndim)} - {1})), rtol=1e-4, atol=1e-6
+    )
+    with pytest.raises(ShapeError, match=rf"{layer.__name__}: x \(4,\); expected \(N, C"):
+        ours(np.ones(4, "f"))
+
+
 @pytest.mark.parametrize("shape", [None, 4])
 def test_layer_norm_without_bias_or_gamma(shape: Any) -> None:
     normalised = (ROWS - ROWS.mean(1, keepdims=True)) / np.sqrt(ROWS.var(1, keepdims=True) + 1e-5)
@@ -101,6 +125,9 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: nn.BatchNorm(0), ArgumentError, "BatchNorm: channels 0"),
     (lambda: nn.BatchNorm(3, decay=1.0), ArgumentError, r"decay 1.0 is not in \[0, 1\)"),
     (lambda: nn.BatchNorm(3, eps=-1.0), ArgumentError, r"BatchNorm: eps -1.0 is not in \[0, 1\)"),
+    (lambda: nn.BatchNorm2d(3, momentum=0.0), ArgumentError, r"momentum 0.0 is not in \(0, 1\]"),
+    (lambda: nn.BatchNorm1d(3, affine=1), ArgumentError, "affine must be True or False, got 1"),
+    (lambda: nn.BatchNorm2d(4)(ROWS), ShapeError, r"x \(5, 4\); expected \(N, C, H, W\)"),
     (lambda: nn.LayerNorm(3, bias=None), ArgumentError, "bias must be True or False, got None"),
     (lambda: nn.BatchNorm(3)(ROWS), DezeroError, r"x \(5, 4\)"),
     (lambda: nn.LayerNorm(3)(ROWS), DezeroError, r"x \(5, 4\)"),

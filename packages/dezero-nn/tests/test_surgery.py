@@ -364,8 +364,7 @@ NEEDED = [
     (lambda: Linear(3, in_size=3), "W"),
     (lambda: Conv2d(3, 3), "W"),
     (BatchNorm, "avg_mean"),
-    (BatchNorm, "gamma"),
-    (BatchNorm, "beta"),
+    (BatchNorm, "avg_var"),
     (lambda: EmbedID(3, 2), "W"),
 ]
 

@@ -117,7 +117,6 @@ ADVICE = {
     "params": "SGD(lr).setup(model)",
     "reduction": "losses return the mean over the batch",
     "training": "call model.eval() and model.train(), or use test_mode()",
-    "affine": "gamma and beta always exist; freeze them with requires_grad = False",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
 }

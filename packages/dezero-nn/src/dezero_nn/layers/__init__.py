@@ -29,6 +29,7 @@ from .activations import (
     Tanh,
 )
 from .attention import MultiHeadAttention, RotaryEmbedding
+from .batch_norms import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .conv import Conv2d, Deconv2d
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .embedding import Embedding, EmbedID
@@ -50,6 +51,9 @@ __all__ = [
     "SELU",
     "AlphaDropout",
     "BatchNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Conv2d",
     "Deconv2d",
     "Dropout",

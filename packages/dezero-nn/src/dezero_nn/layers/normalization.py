@@ -32,9 +32,9 @@ class BatchNorm(Layer):
     Attributes:
         avg_mean, avg_var: Buffers, shape (C,): the running statistics, initially 0 and 1.
         gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
-            and 0.
+            and 0; None without ``affine``.
 
-    If ``channels`` is None, all four arrays are created at the first input, on the device of that
+    If ``channels`` is None, all arrays are created at the first input, on the device of that
     input. Many programs call a model with one example to create all weights. Therefore the first
     input may have only one value per channel if it is the output of other layers, or under
     `no_grad`; the first pass then normalises with the running statistics. In later passes, training
@@ -44,13 +44,14 @@ class BatchNorm(Layer):
         channels: the number of channels C; taken from the first input if None.
         eps: added to the variance (default 2e-5 as in the book; PyTorch's default is 1e-5).
         decay: factor of the old running statistics, 1 - PyTorch's momentum (default 0.9).
+        affine: whether to create ``gamma`` and ``beta`` (default True).
         dtype: dtype of parameters and statistics, a name or a NumPy dtype (default float32).
 
     Raises:
         ArgumentError: ``channels`` is less than 1, or ``decay`` or ``eps`` is not in [0, 1).
     """
 
-    _needed = tuple(STATISTICS)
+    _needed, _optional = ("avg_mean", "avg_var"), ("gamma", "beta")
     decay: float = 0.9
     eps: float = 2e-5
 
@@ -60,20 +61,24 @@ class BatchNorm(Layer):
         *,
         eps: float = 2e-5,
         decay: float = 0.9,
+        affine: bool = True,
         dtype: object = "float32",
     ) -> None:
         name = type(self).__name__
         self.dtype = parameter_dtype(name, dtype)
         self.eps, self.decay = fraction(name, "eps", eps), fraction(name, "decay", decay)
+        require_bool(name, "affine", affine, "False leaves gamma and beta out")
         self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
-        self.gamma, self.beta = Parameter(None, name="gamma"), Parameter(None, name="beta")
+        self.gamma = Parameter(None, name="gamma") if affine else None
+        self.beta = Parameter(None, name="beta") if affine else None
         self.channels = channels
         if channels is not None:
             self.channels = as_integer(name, "channels", channels, 1)
             self._init_params(host_zeros((self.channels,), self.dtype))
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        return {key: PyTorchArray((name,), (None,)) for key, name in STATISTICS.items()}
+        found = {key: name for key, name in STATISTICS.items() if getattr(self, key) is not None}
+        return {key: PyTorchArray((name,), (None,)) for key, name in found.items()}
 
     def _zeros_for(self, x: Variable) -> Any:
         """Return zeros for the channels of the first input ``x``."""
@@ -91,12 +96,16 @@ class BatchNorm(Layer):
             (self.gamma, 1.0),
             (self.beta, 0.0),
         ):
-            if param.data is None:
+            if param is not None and param.data is None:
                 param.data = zeros + value
 
     def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
-        arrays = self.avg_mean, self.avg_var, self.gamma, self.beta
+        arrays = [
+            array
+            for array in (self.avg_mean, self.avg_var, self.gamma, self.beta)
+            if array is not None
+        ]
         if any(param.data is None for param in arrays):
             create_once(arrays, lambda: self._init_params(self._zeros_for(x)))
             is_computed = x.creator is not None or not Config.enable_backprop
@@ -107,8 +116,9 @@ class BatchNorm(Layer):
 
     def _normalised(self, x: Variable) -> Variable:
         """Call `dezero_nn.functions.batch_norm` with the arrays of this layer."""
-        arrays = self.gamma, self.beta, self.avg_mean, self.avg_var
-        return batch_norm(x, *arrays, self.decay, self.eps)
+        gamma = self._zeros_for(x) + 1.0 if self.gamma is None else self.gamma
+        beta = self._zeros_for(x) if self.beta is None else self.beta
+        return batch_norm(x, gamma, beta, self.avg_mean, self.avg_var, self.decay, self.eps)
 
 
 class LayerNorm(Layer):
