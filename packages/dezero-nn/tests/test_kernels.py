@@ -28,11 +28,11 @@ from dezero_nn.kernels import (
     updates,
     winograd,
 )
-from dezero_nn.optimizers.updates import clip_norm_op
+from dezero_nn.optimizers.updates import adam_op, clip_norm_op
 from dezero_nn.windows import ConvParams
 
 # tested below, or in test_attention.py: rules of optimizers, larger images
-OTHERWISE = ("update", "clip_norm", "conv2d_grads", "attention_grad")
+OTHERWISE = ("adam", "update", "clip_norm", "conv2d_grads", "attention_grad")
 KERNELS = {k.function.__name__: k for k in all_kernels() if k.op not in OTHERWISE}
 WINOGRAD = [name for name in KERNELS if name.startswith("winograd")]
 small, sides = st.integers(1, 3), st.integers(1, 7)
@@ -435,6 +435,26 @@ def test_updates_in_pieces_equal_updates_of_whole_parameters(
         assert states[0].keys() == states[1].keys()
         for a, b in zip(*[state.values() for state in states], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adam_has_the_bits_of_its_definition_and_writes_over_the_means(
+    dtype: str, decay: float, layout: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "BLOCK", 5)
+    draw = np.random.default_rng(0)
+    p, g, m, v = draw.random((4, 6, 4)).astype(dtype)
+    g, settings = np.array(g, order=layout), (0.9, 0.999, 1e-8, 0.01, decay)
+    wanted = adam_op.portable(p, g, m, v, *settings)
+    for strided in (p.T, g.T, m.T, v.T), (p, g, m[:, ::-1], v):
+        assert not updates.supports_adam(*strided, *settings)
+    assert updates.supports_adam(p, g, m, v, *settings)
+    got = adam_op(p, g, m, v, *settings)
+    assert got[1] is m and got[2] is v
+    for a, b in zip(got, wanted, strict=True):
+        assert a.dtype == b.dtype and np.array_equal(a, b)
 
 
 @pytest.mark.parametrize("block", [3, 1 << 16])

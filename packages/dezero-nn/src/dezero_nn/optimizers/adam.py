@@ -9,6 +9,7 @@ from dezero_core.extend import Array
 
 from .optimizer import Optimizer
 from .settings import setting
+from .updates import adam_op
 
 ALPHA = float("0.001")
 """The default of alpha; `one_rate` tests ``alpha is ALPHA`` to see whether a value was passed."""
@@ -63,12 +64,17 @@ class Adam(Optimizer):
         self.alpha = value
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        return self._change(p, g, state, 0.0)
+
+    def _change(self, p: Array, g: Array, state: dict[str, Any], decay: float) -> Array:
+        """Return Adam's change of ``p``, minus ``decay * p``."""
         t = state["t"] = state.get("t", 0) + 1
-        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
-        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
         # c multiplies numerator and denominator, so that the correction scales numbers, not arrays
         c = (1 - self.beta2**t) ** 0.5
-        return m / (v**0.5 + self.eps * c) * -(self.alpha * c / (1 - self.beta1**t))
+        rate = self.alpha * c / (1 - self.beta1**t)
+        m, v, betas = state.get("m", 0.0), state.get("v", 0.0), (self.beta1, self.beta2)
+        change, state["m"], state["v"] = adam_op(p, g, m, v, *betas, self.eps * c, rate, decay)
+        return change
 
 
 class AdamW(Adam):
@@ -102,7 +108,7 @@ class AdamW(Adam):
         self.weight_decay = weight_decay
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        return super().delta(p, g, state) - p * (self.alpha * self.weight_decay)
+        return self._change(p, g, state, self.alpha * self.weight_decay)
 
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:

@@ -1,4 +1,4 @@
-"""Define the ops ``update`` and ``clip_norm``, which change many arrays in one call."""
+"""Define the ops of optimizers: ``update`` and ``clip_norm`` of many arrays, and Adam's rule."""
 
 from __future__ import annotations
 
@@ -22,6 +22,22 @@ def update_op(
     """
     backend = backend_of(ps[0])
     return [backend.iadd(p, delta(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]
+
+
+@kernel_op
+def adam_op(
+    p: Array, g: Array, m: Array | float, v: Array | float, beta1: float, beta2: float, eps: float,
+    rate: float, decay: float,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Return -rate m' / (sqrt(v') + eps) - decay p, and the new running means m' and v'.
+
+    m' = beta1 m + (1 - beta1) g and v' = beta2 v + (1 - beta2) g**2. m and v are 0.0 or have the
+    shape and dtype of p and g; a kernel may write the new means over them.
+    """
+    m = m * beta1 + g * (1 - beta1)
+    v = v * beta2 + g * g * (1 - beta2)
+    change = m / (v**0.5 + eps) * -rate
+    return change - p * decay if decay else change, m, v
 
 
 @kernel_op
