@@ -170,7 +170,8 @@ def test_arrows_point_one_way(folder: str) -> None:
 
 def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
     """If one of them is not installed, the rest of dezero-testing works."""
-    allowed = {f"checks/{name}": "dezero_nn" for name in ("layers", "training", "transformers")}
+    using_nn = ("images", "layers", "training", "transformers")
+    allowed = {f"checks/{name}": "dezero_nn" for name in using_nn}
     allowed |= {"rows/nn": "dezero_nn", "rows/io": "dezero_io"}
     for path, tree in modules(SOURCES["dezero-testing"]):
         siblings = {n.split(".")[0] for n in imported(tree, [])} & {"dezero_nn", "dezero_io"}

@@ -81,7 +81,7 @@ def test_keyword_hints_name_existing_parameters() -> None:
         if isinstance(thing, type):
             found = set(ADVICE) & set(signature_of(thing.__init__).parameters)
             # some layers take these, and others have other names for them
-            assert found <= {"activation", "bias", "momentum"}, thing
+            assert found <= {"activation", "affine", "bias", "momentum"}, thing
 
 
 def test_hasattr_copy_and_pickle_work_as_without_hints() -> None:

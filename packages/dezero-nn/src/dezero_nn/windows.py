@@ -38,21 +38,22 @@ def per_axis(n: int, x: Any, name: str) -> tuple[int, ...]:
 
     Args:
         n: the number of axes.
-        x: an integer, or a list, tuple or array of one or ``n`` integers.
+        x: an integer, or a list, tuple or array of ``n`` integers (or of one).
         name: the names of the op and its parameter, for the error message.
 
     Raises:
         ArgumentTypeError: ``x`` is neither an integer nor ``n`` integers.
     """
-    values: tuple[int, ...] = ()
+    if n == 2:
+        return pair(x, name)
     try:
         values = as_integers(name, "", x)
     except (TypeError, ValueError):
-        pass
+        values = ()
     values = values * n if len(values) == 1 else values
     if len(values) != n:
-        each = "" if n == 1 else f", or {n} integers, one for each axis"
-        raise ArgumentTypeError(f"{name} {x!r}: expected an integer{each}")
+        wanted = "not an integer" if n == 1 else f"neither an integer nor {n} integers"
+        raise ArgumentTypeError(f"{name} {x!r} is {wanted}")
     return values
 
 

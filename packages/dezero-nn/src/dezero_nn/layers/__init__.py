@@ -30,14 +30,29 @@ from .activations import (
 )
 from .attention import MultiHeadAttention, RotaryEmbedding
 from .batch_norms import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from .conv import Conv2d, Deconv2d
+from .conv import Conv1d, Conv2d, Conv3d, Deconv1d, Deconv2d, Deconv3d
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .embedding import Embedding, EmbedID
+from .group_norm import GroupNorm, InstanceNorm, LocalResponseNorm
 from .kv_cache import KVCache
 from .layer import Layer
 from .linear import Linear
 from .normalization import BatchNorm, LayerNorm
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from .recurrent import GRU, LSTM, RNN
+from .resampling import PixelShuffle, PixelUnshuffle, Upsample
 from .rms_norm import RMSNorm
 from .transformer import FeedForward, SwiGLU, TransformerBlock
 
@@ -49,13 +64,25 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
     "AlphaDropout",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BatchNorm",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "Deconv1d",
     "Deconv2d",
+    "Deconv3d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -64,20 +91,28 @@ __all__ = [
     "Embedding",
     "FeedForward",
     "Flatten",
+    "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm",
     "KVCache",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Mish",
     "MultiHeadAttention",
     "PReLU",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNorm",
     "ReLU",
     "ReLU6",
@@ -89,6 +124,7 @@ __all__ = [
     "SwiGLU",
     "Tanh",
     "TransformerBlock",
+    "Upsample",
 ]
 
 if not TYPE_CHECKING:  # type checkers must report unknown names

@@ -1,9 +1,11 @@
-"""Define the layers `Conv2d` and `Deconv2d`."""
+"""Define the layers of convolutions and transposed convolutions over one, two and three axes."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any, ClassVar
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
@@ -12,49 +14,65 @@ from dezero_core.extend import ArrayBackend, backend_of
 from dezero_core.state import PyTorchArray, create_once, default_backend
 from dezero_core.variable import Operand
 
-from ..functions import conv2d, deconv2d
-from ..functions.conv import conv_params, require_groups
+from ..functions import conv1d, conv2d, conv3d
+from ..functions.conv import require_groups
+from ..functions.convolutions import (
+    AXES,
+    Sizes,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from ..initializers import Initializer
-from ..windows import Pair, pair
+from ..windows import padding_of, per_axis
 from .weighted import Weighted
 
 
 class Convolution(Weighted):
-    """Base class of `Conv2d` and `Deconv2d`, layers with filters that slide over images.
+    """Base class of layers with filters that slide over signals, images or volumes.
 
     Args:
         out_channels: channels of the output.
-        kernel_size: height and width of the filters, an integer or a pair (KH, KW).
-        stride: pixels from one position of a filter to the next, an integer or a pair (default 1).
-        pad: zeros added on each side of the images, an integer or a pair (default 0).
+        kernel_size: the size of the filters, an integer or one for each axis.
+        stride: elements from one position of a filter to the next, an integer or one for each axis
+            (default 1).
+        pad: zeros added on each side of the input, an integer or one for each axis (default 0).
+            Layers that are not transposed also take "same" and "valid", as `conv2d` does.
         nobias: leave ``b`` out (default False).
         dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
         in_channels: channels of the input; taken from the first input if None.
-        dilation: pixels from one kernel position to the next, an integer or a pair (default 1).
+        dilation: elements from one kernel position to the next, an integer or one for each axis
+            (default 1).
         groups: the number of groups of channels that are convolved separately (default 1).
         initializer: draws ``W`` (default `dezero_nn.initializers.LeCun`).
     """
 
+    axes: ClassVar[int]
+    function: ClassVar[Callable[..., Variable]]
+
     def __init__(
         self,
         out_channels: int,
-        kernel_size: int | Pair,
+        kernel_size: Sizes,
         *,
-        stride: int | Pair = 1,
-        pad: int | Pair = 0,
+        stride: Sizes = 1,
+        pad: Sizes | str = 0,
         nobias: bool = False,
         dtype: object = "float32",
         in_channels: int | None = None,
-        dilation: int | Pair = 1,
+        dilation: Sizes = 1,
         groups: int = 1,
         initializer: Initializer | None = None,
     ) -> None:
-        name = type(self).__name__
+        name, n = type(self).__name__, self.axes
         self.in_channels = in_channels
         self.out_channels = as_integer(name, "out_channels", out_channels, 0)
-        self.kernel_size = pair(kernel_size, f"{name}: kernel_size")
-        params = conv_params(name, stride, pad, dilation, groups)
-        self.stride, self.pad, self.dilation, self.groups = params
+        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size")
+        self.stride = per_axis(n, stride, f"{name}: stride")
+        self.dilation = per_axis(n, dilation, f"{name}: dilation")
+        pads, _ = padding_of(name, n, pad, self.kernel_size, self.stride, self.dilation)
+        self.pad = pad if isinstance(pad, str) else pads
+        self.groups = as_integer(name, "groups", groups)
         super().__init__(self.out_channels, nobias, dtype, initializer)
         if in_channels is not None:
             self._init_W(as_integer(name, "in_channels", in_channels, 1), default_backend())
@@ -80,21 +98,18 @@ class Convolution(Weighted):
         """Return ``x`` as a Variable; create ``W`` if ``x`` is the first input."""
         x = as_variable(x)
         if self.W.data is None:
-            if x.ndim != 4:
+            if x.ndim != self.axes + 2:
+                inputs = {1: "signals", 2: "images", 3: "volumes"}[self.axes]
                 raise ShapeError(
-                    f"{type(self).__name__}: x {x.shape}: images have the shape (N, C, H, W)"
+                    f"{type(self).__name__}: x {x.shape}: {inputs} have the shape (N, C, "
+                    f"{AXES[self.axes]})"
                 )
             create_once((self.W,), partial(self._init_W, x.shape[1], backend_of(x.data)))
         return x
 
 
-class Conv2d(Convolution):
-    """Convolve images with filters and add a bias (book step 57); arguments as for `Convolution`.
-
-    Attributes:
-        W: shape (OC, C / groups, KH, KW).
-        b: shape (OC,), zeros; None with ``nobias``.
-    """
+class ForwardConvolution(Convolution):
+    """Base class of `Conv1d`, `Conv2d` and `Conv3d`."""
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         return self.out_channels, in_channels // self.groups
@@ -105,13 +120,108 @@ class Conv2d(Convolution):
 
     def forward(self, x: Operand) -> Variable:
         settings = self.stride, self.pad, self.dilation, self.groups
-        return conv2d(self.prepared(x), self.W, self.b, *settings)
+        return type(self).function(self.prepared(x), self.W, self.b, *settings)
 
 
-class Deconv2d(Convolution):
+class Conv1d(ForwardConvolution):
+    """Convolve signals (N, C, L) with filters and add a bias; arguments as for `Convolution`.
+
+    Attributes:
+        W: shape (OC, C / groups, K).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
+
+    axes, function = 1, staticmethod(conv1d)
+
+
+class Conv2d(ForwardConvolution):
+    """Convolve images with filters and add a bias (book step 57); arguments as for `Convolution`.
+
+    Attributes:
+        W: shape (OC, C / groups, KH, KW).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
+
+    axes, function = 2, staticmethod(conv2d)
+
+
+class Conv3d(ForwardConvolution):
+    """Convolve volumes (N, C, D, H, W) with filters and add a bias; arguments as for `Convolution`.
+
+    Attributes:
+        W: shape (OC, C / groups, KD, KH, KW).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
+
+    axes, function = 3, staticmethod(conv3d)
+
+
+class TransposedConvolution(Convolution):
+    """Base class of `Deconv1d`, `Deconv2d` and `Deconv3d`; see `Deconv2d`."""
+
+    output_padding: Any = 0  # layers that were pickled by earlier versions lack this setting
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes = 1,
+        pad: Sizes = 0,
+        nobias: bool = False,
+        dtype: object = "float32",
+        in_channels: int | None = None,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        initializer: Initializer | None = None,
+        output_padding: Sizes = 0,
+    ) -> None:
+        name = f"{type(self).__name__}: output_padding"
+        self.output_padding = per_axis(self.axes, output_padding, name)
+        super().__init__(
+            out_channels,
+            kernel_size,
+            stride=stride,
+            pad=per_axis(self.axes, pad, f"{type(self).__name__}: pad"),
+            nobias=nobias,
+            dtype=dtype,
+            in_channels=in_channels,
+            dilation=dilation,
+            groups=groups,
+            initializer=initializer,
+        )
+
+    def W_shape(self, in_channels: int) -> tuple[int, int]:
+        return in_channels, self.out_channels // self.groups
+
+    def taps_of_output(self) -> float:
+        return math.prod(self.kernel_size) / math.prod(self.stride)
+
+    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
+        each = self.out_channels // self.groups
+        return self.pytorch_pair((self.in_channels, each, *self.kernel_size), self.out_channels)
+
+    def forward(self, x: Operand) -> Variable:
+        settings = self.stride, self.pad, self.output_padding, self.groups, self.dilation
+        return type(self).function(self.prepared(x), self.W, self.b, *settings)
+
+
+class Deconv1d(TransposedConvolution):
+    """Apply the transpose of a convolution of signals, and add a bias; see `Deconv2d`.
+
+    Attributes:
+        W: shape (C, OC / groups, K).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
+
+    axes, function = 1, staticmethod(conv_transpose1d)
+
+
+class Deconv2d(TransposedConvolution):
     """Apply the transpose of a convolution, and add a bias; arguments as for `Convolution`.
 
-    Each element of x adds a filter, multiplied by that element, to the output.
+    Each element of x adds a filter, multiplied by that element, to the output. The argument
+    ``output_padding`` (default 0) adds rows and columns to the output, as in `conv_transpose2d`.
 
     Attributes:
         W: shape (C, OC / groups, KH, KW). ``W`` is drawn from a normal distribution, by default
@@ -126,18 +236,15 @@ class Deconv2d(Convolution):
     weight.
     """
 
-    output_axis = 1
+    axes, function = 2, staticmethod(conv_transpose2d)
 
-    def W_shape(self, in_channels: int) -> tuple[int, int]:
-        return in_channels, self.out_channels // self.groups
 
-    def taps_of_output(self) -> float:
-        return math.prod(self.kernel_size) / math.prod(self.stride)
+class Deconv3d(TransposedConvolution):
+    """Apply the transpose of a convolution of volumes, and add a bias; see `Deconv2d`.
 
-    def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        each = self.out_channels // self.groups
-        return self.pytorch_pair((self.in_channels, each, *self.kernel_size), self.out_channels)
+    Attributes:
+        W: shape (C, OC / groups, KD, KH, KW).
+        b: shape (OC,), zeros; None with ``nobias``.
+    """
 
-    def forward(self, x: Operand) -> Variable:
-        settings = self.stride, self.pad, None, self.dilation, self.groups
-        return deconv2d(self.prepared(x), self.W, self.b, *settings)
+    axes, function = 3, staticmethod(conv_transpose3d)

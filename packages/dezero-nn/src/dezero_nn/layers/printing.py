@@ -41,7 +41,8 @@ def settings_of(layer: Layer) -> dict[str, Any]:
         value, default = attributes(layer).get(name), parameter.default
         parts = value if isinstance(value, tuple) else (value,)
         if all(isinstance(part, bool | int | float | str) for part in parts):
-            if repr(value) not in (repr(default), repr((default, default))):
+            is_default = repr(value) == repr(default) or {*map(repr, parts)} == {repr(default)}
+            if not is_default:
                 settings[name] = repr(value)
         elif isinstance(value, FunctionType | BuiltinFunctionType) and value is not default:
             settings[name] = value.__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...check import Check
+from ...checks.images import image_checks
 from ...checks.layers import layer_checks
 from ...checks.training import training_checks
 from ...checks.transformers import transformer_checks
@@ -42,6 +43,7 @@ def cases() -> list[OpCase | Check]:
     return [
         *(case for module in MODULES for case in module.cases()),
         *layer_checks(),
+        *image_checks(),
         *transformer_checks(),
         *training_checks(),
     ]
