@@ -385,3 +385,23 @@ def test_a_pytorch_file_is_refused_before_its_arrays_are_read(tmp_path: Path) ->
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_pytorch_attention_loads_into_the_layers_of_transformers(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    state = {
+        "self_attn.in_proj_weight": draw.normal(size=(12, 4)).astype("float32"),
+        "self_attn.in_proj_bias": draw.normal(size=12).astype("float32"),
+        **{f"self_attn.out_proj.{key}": x for key, x in linear(4, 4).items()},
+        **{f"linear1.{key}": x for key, x in linear(16, 4).items()},
+        **{f"linear2.{key}": x for key, x in linear(4, 16).items()},
+        **{f"norm{i}.{key}": linear(4, 1)["bias"] for i in (1, 2) for key in ("weight", "bias")},
+    }
+    np.savez(tmp_path / "encoder.npz", **state)
+    block = L.TransformerBlock(2)
+    report = load_pytorch_weights(block, tmp_path / "encoder.npz")
+    assert set(report.loaded) == set(block.named_params())
+    assert report.sources["attention/qkv/W"] == "self_attn.in_proj_weight (transposed)"
+    np.testing.assert_array_equal(block.attention.qkv.W.data, state["self_attn.in_proj_weight"].T)
+    np.testing.assert_array_equal(block.norm2.beta.data, state["norm2.bias"])
+    assert block(np.ones((1, 3, 4), "float32")).shape == (1, 3, 4)

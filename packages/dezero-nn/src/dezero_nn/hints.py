@@ -59,6 +59,11 @@ LAYERS = {
     "UpsamplingBilinear2d": "L.Upsample(size, scale_factor, 'bilinear', align_corners=True)",
     "Unfold": "F.unfold(x, kernel_size), a function",
     "Fold": "F.fold(x, output_size, kernel_size), a function",
+    "MultiheadAttention": "L.MultiHeadAttention(heads, size)",
+    "TransformerEncoderLayer": "L.TransformerBlock(heads, pre_norm=False)",
+    "TransformerEncoder": "a list of L.TransformerBlock layers",
+    "TransformerDecoderLayer": "L.TransformerBlock(heads, causal=True), or for a decoder with a "
+    "context L.MultiHeadAttention(heads) called with (x, context)",
     "LSTMCell": "L.LSTM(hidden_size)",
     "GRUCell": "L.GRU(hidden_size)",
     "RNNCell": "L.RNN(hidden_size)",

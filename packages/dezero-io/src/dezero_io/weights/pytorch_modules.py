@@ -19,6 +19,9 @@ WRAPPERS = re.compile(r"(?<![^.])_orig_mod\.")
 RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh)(?:_l(\d+(?:_reverse)?))?")
 """Array names in PyTorch's recurrent modules (with a layer number) and cells (without one)."""
 
+IN_PROJECTION = re.compile(r"in_proj_(weight|bias)")
+"""Names in PyTorch's attention of the arrays that DeZero's attention has in the layer ``qkv``."""
+
 LOCAL_NAMES = {"weight", "bias", "running_mean", "running_var"}
 """Array names in PyTorch modules that are not recurrent."""
 
@@ -95,9 +98,11 @@ def modules(names: Iterable[str]) -> list[Module]:
         path, _, local = clean.rpartition(".")
         if local == IGNORED:
             continue
-        recurrent = RECURRENT.fullmatch(local)
+        recurrent, projection = RECURRENT.fullmatch(local), IN_PROJECTION.fullmatch(local)
         if recurrent:
             path, local = f"{path}_l{recurrent[2] or 0}", f"{recurrent[1]}_l0"
+        elif projection:
+            path, local = f"{path}.in_proj".lstrip("."), projection[1]
         elif local not in LOCAL_NAMES:  # a single parameter
             path = clean
         result.setdefault(path, Module(path)).names[local] = name

@@ -13,8 +13,7 @@ computed:
 exp overflows for large scores and rounds tiny ones to 0, so a tile with such scores subtracts the
 largest score of each row first. q, k, v, y and the gradients are views into arrays (B, T, H, D),
 the layout of linear layers; BLAS reads and writes these views without copies. The workspace of the
-backward pass is one array that starts with 1 / z and goes on with E, tile by tile. Timings:
-docs/performance.md.
+backward pass is one array that starts with 1 / z and goes on with E, tile by tile.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.errors import ShapeError
@@ -21,8 +22,11 @@ class Projection(Linear):
         bias: whether the layer has a bias ``b``.
     """
 
+    out_size: Any  # an integer, or None before the parameters exist
+
     def __init__(self, bias: bool) -> None:
         super().__init__(0, nobias=not bias)
+        self.out_size = None
         if self.b is not None:
             self.b = Parameter(None, name="b")
 

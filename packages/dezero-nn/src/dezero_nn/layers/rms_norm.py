@@ -6,21 +6,18 @@ from functools import partial
 
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
-from dezero_core.dtypes import as_floating, call_widened
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.functions import mean
 from dezero_core.state import PyTorchArray, create_once
 from dezero_core.variable import Operand
 
+from ..functions import rms_norm
 from .layer import Layer
 from .normalization import zeros_beside
 from .weighted import parameter_dtype
 
 
 class RMSNorm(Layer):
-    """Divide each example by its root mean square: y = gamma x / sqrt(mean of x**2 + eps).
-
-    Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
+    """Divide each example by its root mean square; see `dezero_nn.functions.rms_norm`.
 
     Args:
         size: length C of the last axis; taken from the first input if None.
@@ -59,6 +56,4 @@ class RMSNorm(Layer):
             raise ShapeError(f"RMSNorm: x {x.shape}; expected (..., {self.size or 'C'})")
         if self.gamma.data is None:
             create_once((self.gamma,), partial(self._init_params, x))
-        x = as_floating(x, self.gamma)
-        normed = call_widened(lambda x: x * (mean(x * x, -1, keepdims=True) + self.eps) ** -0.5, x)
-        return normed * self.gamma
+        return rms_norm(x, self.gamma, self.eps)
