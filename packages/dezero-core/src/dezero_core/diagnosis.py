@@ -47,7 +47,7 @@ def require_one_backend(
             taken[position] = backend.admit(a)
             owners.add(backend.name)
         except UnsupportedType as error:
-            reason = "has no data yet" if a is None else error
+            reason = "has no data yet" if a is None else str(error)
             message = f"{type(function).__name__}: input {position}: {reason}"
             raise UnsupportedType(message) from None
     if len(owners) > 1:
