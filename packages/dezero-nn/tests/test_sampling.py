@@ -131,7 +131,7 @@ def test_alpha_dropout_preserves_mean_and_variance() -> None:
         (
             lambda: F.dropout3d(np.ones((1, 1, 1, 1)), 1.0),
             ArgumentError,
-            "dropout3d: dropout_ratio",
+            "dropout3d: p",
         ),
         (lambda: L.Dropout2d(1.5), ArgumentError, "Dropout2d: dropout_ratio 1.5"),
     ],

@@ -69,36 +69,36 @@ def dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
 
 
 @hinted
-def dropout1d(x: Operand, dropout_ratio: float = 0.5) -> Variable:
-    """Set each channel of sequences to 0 with probability ``dropout_ratio``.
+def dropout1d(x: Operand, p: float = 0.5) -> Variable:
+    """Set each channel of sequences to 0 with probability ``p``.
 
-    The other channels are divided by ``1 - dropout_ratio``. In evaluation, the result is a view of
+    The other channels are divided by ``1 - p``. In evaluation, the result is a view of
     ``x``. Tompson et al., "Efficient Object Localization", 2015.
 
     Args:
         x: shape (N, C, L), or (C, L) without a batch axis.
-        dropout_ratio: a number in [0, 1).
+        p: a number in [0, 1).
 
     Raises:
         ShapeError: ``x`` has another number of axes.
-        ArgumentError: ``dropout_ratio`` is not in [0, 1).
+        ArgumentError: ``p`` is not in [0, 1).
     """
-    return dropout_channels("dropout1d", x, dropout_ratio, {2: 1, 3: 2})
+    return dropout_channels("dropout1d", x, p, {2: 1, 3: 2})
 
 
 @hinted
-def dropout2d(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+def dropout2d(x: Operand, p: float = 0.5) -> Variable:
     """Set each channel of images (N, C, H, W) to 0 with a probability; see `dropout1d`."""
-    return dropout_channels("dropout2d", x, dropout_ratio, {4: 2})
+    return dropout_channels("dropout2d", x, p, {4: 2})
 
 
 @hinted
-def dropout3d(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+def dropout3d(x: Operand, p: float = 0.5) -> Variable:
     """Set each channel of volumes (N, C, D, H, W) to 0 with a probability; see `dropout1d`.
 
     The batch axis may be missing.
     """
-    return dropout_channels("dropout3d", x, dropout_ratio, {4: 1, 5: 2})
+    return dropout_channels("dropout3d", x, p, {4: 1, 5: 2})
 
 
 def dropout_channels(op: str, x: Operand, ratio: float, leading: dict[int, int]) -> Variable:
@@ -110,8 +110,8 @@ def dropout_channels(op: str, x: Operand, ratio: float, leading: dict[int, int])
         ratio: the probability of dropping a channel.
         leading: a dictionary from numbers of axes to the number of axes up to the channels.
     """
-    ratio = as_number(op, "dropout_ratio", ratio)
-    require_ratio(op, ratio)
+    ratio = as_number(op, "p", ratio)
+    require_ratio(op, ratio, "p")
     x = as_variable(as_floating(x))
     if x.ndim not in leading:
         expected = " or ".join(map(str, leading))
@@ -125,18 +125,18 @@ def dropout_channels(op: str, x: Operand, ratio: float, leading: dict[int, int])
 
 
 @hinted
-def alpha_dropout(x: Operand, dropout_ratio: float = 0.5) -> Variable:
+def alpha_dropout(x: Operand, p: float = 0.5) -> Variable:
     """Set elements to the limit of `selu`, so that the mean 0 and the variance 1 are preserved.
 
-    Each element is replaced by -1.7581 with probability ``dropout_ratio``; then all elements are
+    Each element is replaced by -1.7581 with probability ``p``; then all elements are
     scaled and shifted. In evaluation, the result is a view of ``x``. Klambauer et al.,
     "Self-Normalizing Neural Networks", 2017.
 
     Raises:
-        ArgumentError: ``dropout_ratio`` is not in [0, 1).
+        ArgumentError: ``p`` is not in [0, 1).
     """
-    ratio = as_number("alpha_dropout", "dropout_ratio", dropout_ratio)
-    require_ratio("alpha_dropout", ratio)
+    ratio = as_number("alpha_dropout", "p", p)
+    require_ratio("alpha_dropout", ratio, "p")
     x = as_variable(as_floating(x))
     if not Config.train or ratio == 0:
         return reshape(x, x.shape)
