@@ -231,7 +231,7 @@ MISTAKES: list[Mistake] = [
     ("an index of padding", lambda: L.EmbedID(3, 2, padding_idx=3), ValueError, "with 3 rows in"),
     ("classes of a CNN", lambda: dezero.models.CNN(num_classes=3), TypeError, "write out_size"),
     ("classes of a ResNet", lambda: dezero.models.ResNet50(num_classes=3), TypeError, r"fc6 = Lin"),
-    ("insert of a model", lambda: Sequential().insert(0, F.relu), AttributeError, "layers.insert"),
+    ("insert of a model", lambda: MLP((2,)).insert(0, F.relu), AttributeError, "layers.insert"),
     ("PyTorch's p of a layer", lambda: L.Dropout(p=0.1), TypeError, "write dropout_ratio"),
     ("PyTorch's p of a function", lambda: F.dropout(X, p=0.1), TypeError, "write dropout_ratio"),
     ("dim of a function", lambda: F.softmax(X, dim=1), TypeError,

@@ -45,6 +45,11 @@ p = Parameter(np.ones(3))
 
 
 def right(loader: DataLoader, optimizer: Optimizer, function: Function) -> None:
+    gru = L.GRU(3, num_layers=2, batch_first=True)
+    assert_type(gru(x, lengths=[1, 2]), Variable)
+    assert_type(gru.apply(print), L.GRU)
+    with gru.register_hook(lambda layer, inputs, output: output * 2):
+        assert_type(gru.named_layers()["cells/l1"], L.Layer)
     assert_type(x + p, Variable)
     assert_type(x * np.ones(3), Variable)
     array = np.ones((2, 3))

@@ -278,6 +278,20 @@ def test_old_pickles_have_their_layers_once() -> None:
             assert list(old.named_params()) == ["l0/W", "l0/b", "l1/W", "l1/b"]
 
 
+def test_methods_of_a_list_change_a_sequential() -> None:
+    a, b, c, d = (Linear(n) for n in (1, 2, 3, 4))
+    model = Sequential(a)
+    assert model.append(b).extend([relu, c]).insert(1, d) is model
+    assert list(model) == [a, d, b, relu, c]
+    assert model.pop() is c and model.pop(0) is a
+    assert list(model) == [d, b, relu] and model(X).shape == (*X.shape[:-1], 2)
+    assert [key for key in model.named_params() if key.endswith("W")] == ["l0/W", "l1/W"]
+    with pytest.raises(ArgumentError, match="layer 0"):
+        model.insert(0, 3)
+    with pytest.raises(IndexError):
+        Sequential().pop()
+
+
 def test_a_stage_calls_the_blocks_that_it_has() -> None:
     stage, x = Stage(3, 2, 8, 1), np.ones((2, 3, 4, 4), "float32")
     assert stage(x).shape == (2, 8, 4, 4)

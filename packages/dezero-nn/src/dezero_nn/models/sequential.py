@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, SupportsIndex
 
 from dezero_core.errors import ArgumentError
@@ -64,3 +64,17 @@ class Sequential(Layered):
         """Append a layer; return the model."""
         self.layers.append(layer)
         return self
+
+    def extend(self, layers: Iterable[AnyLayer]) -> Sequential:
+        """Append several layers; return the model."""
+        self.layers.extend(layers)
+        return self
+
+    def insert(self, index: int, layer: AnyLayer) -> Sequential:
+        """Insert a layer before the one at ``index``; return the model."""
+        self.layers.insert(index, layer)
+        return self
+
+    def pop(self, index: int = -1) -> AnyLayer:
+        """Remove the layer at ``index``, by default the last, and return that layer."""
+        return self.layers.pop(index)
