@@ -67,6 +67,29 @@ def test_a_model_trains_on_the_second_device(optimizer: str) -> None:
     assert second(loss.data) and all(second(p.data) for p in model.params())
 
 
+def test_losses_and_samples_stay_on_their_device() -> None:
+    nn = pytest.importorskip("dezero_nn.functions", reason="losses are dezero-nn's")
+    x = on_second([[1.0, 2.0], [3.0, 4.0]])
+    t, classes = (F.astype(on_second(a), "int64") for a in ([0, 1], [[1], [1]]))
+    results = [
+        nn.cross_entropy(x, t),
+        nn.cross_entropy(x, t, x[0], label_smoothing=0.1),
+        nn.cross_entropy(x, t, ignore_index=1, reduction="none"),
+        nn.cross_entropy(x, x),
+        nn.nll_loss(x, t),
+        nn.ctc_loss(x.reshape(2, 1, 2), classes[:1], [2], [1]),
+        nn.binary_cross_entropy_with_logits(x, x, x.data, pos_weight=x.data),
+        nn.gumbel_softmax(x, hard=True),
+        nn.prelu(x, x[0]),
+    ]
+    for y in results:
+        F.sum(y).backward()
+        assert second(y.data) and x.grad is not None and second(x.grad.data)
+        x.cleargrad()
+    samples = [nn.multinomial(x), nn.multinomial(x, 9, replacement=True), nn.bernoulli(x / 4)]
+    assert all(second(y.data) for y in (*samples, nn.one_hot(t), nn.dropout2d(x[..., None, None])))
+
+
 def test_arrays_of_two_devices_are_refused() -> None:
     x, y = on_second([1.0]), Variable(get_backend("cuda").from_numpy(np.ones(1, "float32")))
     with pytest.raises(BackendMismatch, match=r"Add got .*Device 1.*Device 0.*move its inputs"):

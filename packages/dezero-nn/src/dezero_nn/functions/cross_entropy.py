@@ -16,6 +16,7 @@ from dezero_core.errors import ArgumentError, LabelError, ShapeError, Unsupporte
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import expand_dims, get_item, reshape, sum, transpose, where
 from dezero_core.hints import hinted
+from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .activation import below_largest, log_softmax, softmax
@@ -122,24 +123,25 @@ def cross_entropy(
     require_reduction("cross_entropy", reduction)
     x, t = as_variable(as_floating(x)), as_target("cross_entropy", t)
     axis = class_axis("cross_entropy", x, t, axis)
-    rows = rows_of(widen(x), axis)
-    weights = class_weights("cross_entropy", weight, rows)
-    if t.shape == x.shape:
-        total: Any = max(rows.shape[0], 1)
-        q = rows_of(as_floating(t, x), axis)
-        losses = losses_of_probabilities(rows, q, weights, smoothing)
-    else:
-        labels, scale = counted_labels("cross_entropy", t, rows, weights, ignore_index)
-        total = sum_or_one(scale)
-        if smoothing:
-            losses = losses_of_probabilities(rows, one_hot(rows, labels), weights, smoothing)
-            losses = where(scale == 0, 0.0, losses)
-        elif reduction == "none":
-            losses = losses_of_labels(log_softmax(rows), labels, scale)
+    with on_device_of(x.data):
+        rows = rows_of(widen(x), axis)
+        weights = class_weights("cross_entropy", weight, rows)
+        if t.shape == x.shape:
+            total: Any = max(rows.shape[0], 1)
+            q = rows_of(as_floating(t, x), axis)
+            losses = losses_of_probabilities(rows, q, weights, smoothing)
         else:
-            scale = scale / total if reduction == "mean" else scale
-            return narrow(sum_of_losses(rows, labels, scale), x)
-    return narrow(reduced_rows(losses, total, without_axis(x, axis), reduction), x)
+            labels, scale = counted_labels("cross_entropy", t, rows, weights, ignore_index)
+            total = sum_or_one(scale)
+            if smoothing:
+                losses = losses_of_probabilities(rows, one_hot(rows, labels), weights, smoothing)
+                losses = where(scale == 0, 0.0, losses)
+            elif reduction == "none":
+                losses = losses_of_labels(log_softmax(rows), labels, scale)
+            else:
+                scale = scale / total if reduction == "mean" else scale
+                return narrow(sum_of_losses(rows, labels, scale), x)
+        return narrow(reduced_rows(losses, total, without_axis(x, axis), reduction), x)
 
 
 @hinted
@@ -160,11 +162,12 @@ def nll_loss(
     require_reduction("nll_loss", reduction)
     x, t = as_variable(as_floating(x)), as_target("nll_loss", t)
     axis = class_axis("nll_loss", x, t, axis)
-    rows = rows_of(widen(x), axis)
-    weights = class_weights("nll_loss", weight, rows)
-    labels, scale = counted_labels("nll_loss", t, rows, weights, ignore_index)
-    losses = losses_of_labels(rows, labels, scale)
-    return narrow(reduced_rows(losses, sum_or_one(scale), t.shape, reduction), x)
+    with on_device_of(x.data):
+        rows = rows_of(widen(x), axis)
+        weights = class_weights("nll_loss", weight, rows)
+        labels, scale = counted_labels("nll_loss", t, rows, weights, ignore_index)
+        losses = losses_of_labels(rows, labels, scale)
+        return narrow(reduced_rows(losses, sum_or_one(scale), t.shape, reduction), x)
 
 
 def as_fraction(op: str, name: str, value: object) -> float:

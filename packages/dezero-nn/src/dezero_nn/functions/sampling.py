@@ -113,10 +113,13 @@ def gumbel_softmax(x: Operand, tau: float = 1.0, hard: bool = False, axis: int =
     """
     tau, x = as_positive("gumbel_softmax", "tau", tau), as_variable(as_floating(x))
     (axis,) = normalize_axes("gumbel_softmax", as_integer("gumbel_softmax", "axis", axis), x.ndim)
-    y = softmax((x + gumbel_noise(x.shape, x.data)) / tau, axis)
-    if not hard:
-        return y
-    backend, xp = backend_of(y.data), get_array_module(y)
-    classes = xp.reshape(backend.arange(y.shape[axis], y.data), (-1, *(1,) * (y.ndim - axis - 1)))
-    chosen = cast(classes == xp.argmax(y.data, axis=axis, keepdims=True), y.dtype)
-    return y - y.data + chosen
+    with on_device_of(x.data):
+        y = softmax((x + gumbel_noise(x.shape, x.data)) / tau, axis)
+        if not hard:
+            return y
+        backend, xp = backend_of(y.data), get_array_module(y)
+        classes = xp.reshape(
+            backend.arange(y.shape[axis], y.data), (-1, *(1,) * (y.ndim - axis - 1))
+        )
+        chosen = cast(classes == xp.argmax(y.data, axis=axis, keepdims=True), y.dtype)
+        return y - y.data + chosen

@@ -113,7 +113,7 @@ class GELU(Layer):
     """Apply the Gaussian error linear unit; see `dezero_nn.functions.gelu`.
 
     Args:
-        approximate: "none" (default) or "tanh".
+        approximate: ``"none"`` (default), or ``"tanh"`` for the approximation.
     """
 
     def __init__(self, approximate: str = "none") -> None:
