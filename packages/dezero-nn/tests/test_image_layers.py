@@ -80,6 +80,19 @@ def test_layers_compute_what_the_functions_compute() -> None:
         assert layer.named_params() == {}
 
 
+def test_layers_with_the_arguments_of_pytorch() -> None:
+    layer = L.ConvTranspose1d(4, 6, 4, 2, 1, bias=False)
+    assert layer.b is None
+    twin = L.Deconv1d(6, 4, stride=2, pad=1, nobias=True, in_channels=4)
+    twin.W.data = layer.W.data
+    assert np.array_equal(layer(SIGNALS).data, twin(SIGNALS).data)
+    assert repr(L.ConvTranspose3d(2, 3, 2, padding=1)) == (
+        "ConvTranspose3d(in_channels=2, out_channels=3, kernel_size=(2, 2, 2), padding=(1, 1, 1); "
+        "W (2, 3, 2, 2, 2), b (3,))"
+    )
+    assert L.InstanceNorm3d(2, affine=True)(VOLUMES).shape == VOLUMES.shape
+
+
 def test_layers_are_printed_with_their_settings() -> None:
     model = Sequential(L.Conv1d(6, 3, pad="same"), L.MaxPool1d(2), L.GroupNorm(2, 6), L.Upsample(9))
     text = repr(model)
@@ -114,6 +127,9 @@ def test_a_layer_pickled_before_it_had_output_padding() -> None:
         (lambda: L.GroupNorm(2, 6)(IMAGES), r"group_norm: gamma \(6,\) for x \(2, 4, 8, 6\)"),
         (lambda: L.GroupNorm(2, affine=1), "GroupNorm: affine must be True or False"),
         (lambda: L.InstanceNorm(eps=-1.0), "InstanceNorm: eps -1.0 is not in"),
+        (lambda: L.InstanceNorm1d(4)(IMAGES), r"InstanceNorm1d: .* expected \(N, 4, L\)"),
+        (lambda: L.InstanceNorm2d(3)(IMAGES), r"InstanceNorm2d: .* expected \(N, 3, H, W\)"),
+        (lambda: L.ConvTranspose1d(4, 2, 3, bias=0), "ConvTranspose1d: bias must be True or False"),
         (lambda: L.Upsample(), "Upsample: expected either size or scale_factor"),
         (lambda: L.Upsample(2, 2.0), "Upsample: expected either size or scale_factor"),
         (lambda: L.PixelShuffle(0), "upscale_factor 0 is below 1"),

@@ -31,9 +31,17 @@ from .activations import (
 from .attention import MultiHeadAttention, RotaryEmbedding
 from .batch_norms import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .conv import Conv1d, Conv2d, Conv3d, Deconv1d, Deconv2d, Deconv3d
+from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .embedding import Embedding, EmbedID
-from .group_norm import GroupNorm, InstanceNorm, LocalResponseNorm
+from .group_norm import (
+    GroupNorm,
+    InstanceNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LocalResponseNorm,
+)
 from .kv_cache import KVCache
 from .layer import Layer
 from .linear import Linear
@@ -80,6 +88,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Deconv1d",
     "Deconv2d",
     "Deconv3d",
@@ -97,6 +108,9 @@ __all__ = [
     "Hardtanh",
     "Identity",
     "InstanceNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KVCache",
     "Layer",
     "LayerNorm",

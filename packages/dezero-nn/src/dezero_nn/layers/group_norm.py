@@ -1,9 +1,9 @@
-"""Define the layers `GroupNorm`, `InstanceNorm` and `LocalResponseNorm`."""
+"""Define layers of group, instance and local response normalisation."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
@@ -12,6 +12,7 @@ from dezero_core.state import PyTorchArray, create_once
 from dezero_core.variable import Operand
 
 from ..functions import group_norm, instance_norm, local_response_norm
+from ..functions.convolutions import AXES
 from .layer import Layer
 from .normalization import fraction, host_zeros, zeros_beside
 from .weighted import parameter_dtype, require_bool
@@ -130,6 +131,51 @@ class InstanceNorm(ChannelAffine):
 
     def forward(self, x: Operand) -> Variable:
         return instance_norm(self.prepared(x), self.gamma, self.beta, self.eps)
+
+
+class InstanceNorm1d(InstanceNorm):
+    """Normalise each channel of signals (N, C, L), with PyTorch's arguments; see `InstanceNorm`.
+
+    Args:
+        num_features: the number of channels C.
+        eps: added to the variance (default 1e-5).
+        affine: whether to create ``gamma`` and ``beta`` (default False).
+        dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
+    """
+
+    ndim: ClassVar[int] = 3
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        *,
+        affine: bool = False,
+        dtype: object = "float32",
+    ) -> None:
+        super().__init__(num_features, eps=eps, affine=affine, dtype=dtype)
+        self.num_features = self.channels
+
+    def forward(self, x: Operand) -> Variable:
+        x = as_variable(x)
+        if x.ndim != self.ndim or x.shape[1] != self.channels:
+            axes = AXES[self.ndim - 2]
+            raise ShapeError(
+                f"{type(self).__name__}: x {x.shape}: expected (N, {self.channels}, {axes})"
+            )
+        return super().forward(x)
+
+
+class InstanceNorm2d(InstanceNorm1d):
+    """Normalise each channel of images (N, C, H, W); arguments as for `InstanceNorm1d`."""
+
+    ndim: ClassVar[int] = 4
+
+
+class InstanceNorm3d(InstanceNorm1d):
+    """Normalise each channel of volumes (N, C, D, H, W); arguments as for `InstanceNorm1d`."""
+
+    ndim: ClassVar[int] = 5
 
 
 class LocalResponseNorm(Layer):

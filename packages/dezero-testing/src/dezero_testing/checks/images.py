@@ -29,6 +29,8 @@ SIGNAL_LAYERS: dict[str, Callable[[], Layer]] = {
 IMAGE_LAYERS: dict[str, Callable[[], Layer]] = {
     "Conv2d with padding same": lambda: L.Conv2d(2, 2, pad="same"),
     "Deconv2d with output_padding": lambda: L.Deconv2d(2, 3, stride=2, pad=1, output_padding=1),
+    "ConvTranspose2d": lambda: L.ConvTranspose2d(4, 2, 3, 2, 1, 1, groups=2, bias=False),
+    "InstanceNorm2d": lambda: L.InstanceNorm2d(4, affine=True),
     "GroupNorm": lambda: L.GroupNorm(2),
     "InstanceNorm": lambda: L.InstanceNorm(affine=True),
     "LocalResponseNorm": lambda: L.LocalResponseNorm(3),
