@@ -52,6 +52,7 @@ MAY_NAME_BACKENDS = {
     "dezero_nn/kernels/masks.py": "kernels are for NumPy",
     "dezero_nn/kernels/pooling.py": "kernels are for NumPy",
     "dezero_nn/kernels/sigmoid.py": "kernels are for NumPy",
+    "dezero_nn/kernels/softmax.py": "kernels are for NumPy",
     "dezero_nn/kernels/gelu.py": "kernels are for NumPy",
     "dezero_nn/kernels/layer_norm.py": "kernels are for NumPy",
     "dezero_nn/kernels/gru.py": "kernels are for NumPy",

@@ -23,6 +23,7 @@ from dezero_nn.kernels import (
     gelu,
     im2col,
     layer_norm,
+    softmax,
     tiles,
     tiling,
     updates,
@@ -144,6 +145,9 @@ def arguments(draw: Any, op: str, for_winograd: bool = False) -> tuple[Any, ...]
             np.arange(N * 99)[:, None] % C,
         ),
         "sigmoid": lambda: (x() * 40,),
+        "softmax": lambda: (rows() * draw(st.sampled_from([1, 100])), -1),
+        "softmax_grad": lambda: (rows(), rows(), 3),
+        "log_softmax": lambda: (rows() * draw(st.sampled_from([1, 100])), 3),
         "silu": lambda: (x() * 40, draw(st.booleans())),
         "gelu": lambda: (
             x() * 4,
@@ -211,6 +215,7 @@ def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
         patch.object(cross_entropy, "BLOCK", block),
         patch.object(gelu, "BLOCK", block),
         patch.object(layer_norm, "BLOCK", block),
+        patch.object(softmax, "BLOCK", block),
     ):
         got, expected = kernel.function(*given_), portable(*given_)
     pairs = zip(got, expected, strict=True) if isinstance(got, tuple) else [(got, expected)]

@@ -131,3 +131,20 @@ def test_embedding_refuses_ids_out_of_range(
 ) -> None:
     with pytest.raises(error, match=message):
         F.embedding(np.array(ids), np.ones((3, 2)), padding)
+
+
+@pytest.mark.parametrize("op", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softmax_of_rows_of_any_size(op: str, dtype: str) -> None:
+    """Rows that need no shift, rows that overflow or vanish without it, and infinities."""
+    rows = [[1, 2, 3], [1e3, 999, 0], [-1e3, -999, -2e3], [-np.inf, 0, -np.inf], [1e30, -1e30, 0]]
+    exact = ops[op].portable(np.array(rows), -1)
+    for part in (slice(None), slice(1), slice(1, 2), slice(2, 3), slice(3, 4)):
+        with kernel_log() as ran, np.errstate(divide="ignore"):
+            y = getattr(F, op)(np.array(rows, dtype)[part], -1)
+        assert ran[0].kernel == f"numpy:{op}"
+        np.testing.assert_allclose(y.data, exact[part], rtol=1e-6 if dtype == "float32" else 1e-14)
+    with np.errstate(invalid="ignore"):
+        for undefined in (np.nan, np.inf):
+            assert np.isnan(getattr(F, op)(np.array([[undefined, 0]], dtype), 1).data).all()
+        assert np.isnan(getattr(F, op)(np.full((1, 2), -np.inf, dtype), 1).data).all()

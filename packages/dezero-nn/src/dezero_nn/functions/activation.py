@@ -125,6 +125,13 @@ def leaky_relu(x: Operand, slope: float = 0.2) -> Variable:
     return LeakyReLU(as_number("leaky_relu", "slope", slope))(as_floating(x))
 
 
+@kernel_op
+def softmax_op(x: Array, axis: Axis) -> Array:
+    """Return exp(x) divided by its sum along ``axis``, in the shape and dtype of ``x``."""
+    y = get_array_module(x).exp(below_largest(x, axis))
+    return y / sum_over(y, backend_of(y), axis, keepdims=True)
+
+
 class Softmax(Function):
     """y = exp(x) / sum of exp(x) along an axis;  dL/dx = y (gy - sum of gy y)."""
 
@@ -132,16 +139,35 @@ class Softmax(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> Any:
-        xp = get_array_module(x)
-        y = xp.exp(below_largest(x, self.axis))
-        return y / sum_over(y, backend_of(y), self.axis, keepdims=True)
+        return softmax_op(x, self.axis)
 
     def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs
-        return y * (gy - sum(gy * y, self.axis, keepdims=True))
+        return SoftmaxGrad(self.axis)(gy, y)
 
     def diagnose(self, *arrays: Array) -> None:
         require_axes(self, self.axis, arrays[0].shape, elements=False, advice=LAST_AXIS)
+
+
+@kernel_op
+def softmax_grad_op(gy: Array, y: Array, axis: Axis) -> Array:
+    """Return y (gy - sum of gy y along ``axis``); both arrays have the same shape and dtype."""
+    return y * (gy - sum_over(gy * y, backend_of(y), axis, keepdims=True))
+
+
+class SoftmaxGrad(Function):
+    """gx = y (gy - a), a = sum of gy y;  dL/dy = ggx (gy - a) - gy (sum of ggx y)."""
+
+    def __init__(self, axis: Axis) -> None:
+        self.axis = axis
+
+    def forward(self, gy: Array, y: Array) -> Any:
+        return softmax_grad_op(gy, y, self.axis)
+
+    def backward(self, ggx: AnyArray) -> Any:
+        gy, y = self.inputs
+        a, b = (sum(g * y, self.axis, keepdims=True) for g in (gy, ggx))
+        return SoftmaxGrad(self.axis)(ggx, y), ggx * (gy - a) - gy * b
 
 
 @hinted
@@ -165,6 +191,14 @@ def softmax_simple(x: Operand, axis: AxisLike = 1) -> Variable:
     return call_widened(compute, as_variable(x))
 
 
+@kernel_op
+def log_softmax_op(x: Array, axis: Axis) -> Array:
+    """Return x minus the log of the sum of exp(x) along ``axis``, in the dtype of ``x``."""
+    xp = get_array_module(x)
+    y = below_largest(x, axis)
+    return y - xp.log(sum_over(xp.exp(y), backend_of(y), axis, keepdims=True))
+
+
 class LogSoftmax(Function):
     """y = x - log of the sum of exp(x) along an axis;  dL/dx = gy - exp(y) (sum of gy)."""
 
@@ -172,10 +206,7 @@ class LogSoftmax(Function):
         self.axis = axis
 
     def forward(self, x: Array) -> Any:
-        xp = get_array_module(x)
-        y = below_largest(x, self.axis)
-        total = sum_over(xp.exp(y), backend_of(y), self.axis, keepdims=True)
-        return y - xp.log(total)
+        return log_softmax_op(x, self.axis)
 
     def backward(self, gy: AnyArray) -> Any:
         (y,) = self.outputs

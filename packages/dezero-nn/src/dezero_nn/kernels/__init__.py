@@ -22,6 +22,7 @@ from . import (
     recurrent,
     separate,
     sigmoid,
+    softmax,
     updates,
     winograd,
 )
@@ -29,7 +30,7 @@ from .memory import keep_freed_memory
 
 MODULES = (
     attention, channels, cross_entropy, gelu, gru, im2col, layer_norm, masks, matmul, pooling,
-    recurrent, separate, sigmoid, updates, winograd,
+    recurrent, separate, sigmoid, softmax, updates, winograd,
 )  # fmt: skip
 """The modules that define kernels; each lists its kernels in ``KERNELS``."""
 
