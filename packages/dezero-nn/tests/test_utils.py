@@ -18,6 +18,7 @@ from dezero_nn import (
     BatchNorm,
     Conv2d,
     Deconv2d,
+    Embedding,
     EmbedID,
     Linear,
     Sequential,
@@ -25,6 +26,7 @@ from dezero_nn import (
 )
 from dezero_nn.models.summary import summary
 from dezero_nn.utils import (
+    pad_sequence,
     parameters_to_vector,
     spectral_norm,
     vector_to_parameters,
@@ -68,6 +70,9 @@ VECTORS: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: vector_to_parameters(np.ones((8, 1)), MLP((2,), in_size=3)), ShapeError, r"\(8, 1\)"),
     (lambda: parameters_to_vector(MLP((2,))), ArgumentError, "a Parameter has no data yet; pass"),
     (lambda: parameters_to_vector([]), ArgumentError, "parameters_to_vector: there are no Param"),
+    (lambda: pad_sequence([]), ShapeError, r"pad_sequence: sequences \(\); expected at least one"),
+    (lambda: pad_sequence([ROWS, ROWS[:, :2]]), ShapeError, r"\(5, 4\), \(5, 2\); expected at"),
+    (lambda: pad_sequence([np.array(1.0)]), ShapeError, r"of shape \(length, \.\.\.\)"),
     (lambda: parameters_to_vector([ROWS]), ArgumentTypeError, "has a ndarray"),
 ]
 
@@ -76,6 +81,23 @@ VECTORS: list[tuple[Any, type[DezeroError], str]] = [
 def test_vectors_of_the_wrong_form(call: Any, kind: Any, message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_sentences_of_different_lengths_are_padded() -> None:
+    sentences = [np.array([3, 1]), np.array([2, 2, 1, 3]), np.array([1])]
+    ids = pad_sequence(sentences)
+    assert ids.data.tolist() == [[3, 2, 1], [1, 2, 0], [0, 1, 0], [0, 3, 0]]
+    assert np.array_equal(pad_sequence(sentences, batch_first=True).data, ids.data.T)
+    assert pad_sequence(sentences, padding_value=9).data[3, 0] == 9
+    assert pad_sequence([np.ones((n, 300)) for n in (25, 22, 15)]).shape == (25, 3, 300)
+    table, rnn = Embedding(4, 5, padding_idx=0), GRU(3, in_size=5, bidirectional=True)
+    y = rnn(table(ids), lengths=[len(sentence) for sentence in sentences])
+    for n, sentence in enumerate(sentences):
+        alone = rnn(table(sentence[:, None])).data[:, 0]
+        np.testing.assert_allclose(y.data[: len(sentence), n], alone, rtol=1e-5, atol=1e-6)
+    rows = Variable(ROWS[:2]), Variable(ROWS)
+    sum(pad_sequence(rows) * 2.0).backward()
+    assert (rows[0].grad.data == 2).all() and rows[1].grad.shape == ROWS.shape
 
 
 @pytest.mark.parametrize("name", LAYERS)

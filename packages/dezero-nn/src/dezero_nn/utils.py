@@ -8,7 +8,7 @@ from dezero_core import Parameter, Variable, as_variable
 from dezero_core.dtypes import cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
-from dezero_core.functions import concat, reshape
+from dezero_core.functions import concat, pad, reshape, stack
 from dezero_core.state import move_beside, updating
 from dezero_core.variable import Operand
 
@@ -16,7 +16,13 @@ from .layers.layer import Layer
 from .layers.weight_norms import spectral_norm, weight_norm
 from .optimizers.gradient_hooks import listed
 
-__all__ = ["parameters_to_vector", "spectral_norm", "vector_to_parameters", "weight_norm"]
+__all__ = [
+    "pad_sequence",
+    "parameters_to_vector",
+    "spectral_norm",
+    "vector_to_parameters",
+    "weight_norm",
+]
 
 
 def parameters_to_vector(parameters: Parameter | Layer | Iterable[Parameter]) -> Variable:
@@ -62,6 +68,33 @@ def vector_to_parameters(
             start += param.size
             part = move_beside(backend.xp.reshape(part, param.shape), param.data)
             param.data = cast(part, param.dtype)
+
+
+def pad_sequence(
+    sequences: Iterable[Operand], batch_first: bool = False, padding_value: float = 0
+) -> Variable:
+    """Stack sequences of different lengths, each padded at its end to the longest one.
+
+    Recurrent layers take the lengths too: ``rnn(pad_sequence(xs), lengths=[len(x) for x in xs])``.
+
+    Args:
+        sequences: N arrays or Variables of shape (length, ...), with equal lengths of the other
+            axes.
+        batch_first: whether the result is (N, T, ...) instead of (T, N, ...) (default False).
+        padding_value: the value of the added elements (default 0).
+
+    Raises:
+        ShapeError: there are no sequences, one has no axes, or the other axes differ.
+    """
+    xs = [as_variable(x) for x in sequences]
+    if not xs or any(x.ndim == 0 or x.shape[1:] != xs[0].shape[1:] for x in xs):
+        raise ShapeError(
+            f"pad_sequence: sequences {', '.join(str(x.shape) for x in xs) or '()'}; expected at "
+            "least one, of shape (length, ...), where only the lengths differ"
+        )
+    steps, others = max(x.shape[0] for x in xs), [(0, 0)] * (xs[0].ndim - 1)
+    padded = [pad(x, [(0, steps - x.shape[0]), *others], padding_value) for x in xs]
+    return stack(padded, axis=0 if batch_first else 1)
 
 
 def with_data(op: str, parameters: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:

@@ -19,6 +19,7 @@ from dezero_core.testing import array_allclose, array_equal, gradient_check, num
 from dezero_io.data.download import cache_folder, get_file, show_progress
 from dezero_nn import get_conv_outsize, get_deconv_outsize, pair
 from dezero_nn.utils import (
+    pad_sequence,
     parameters_to_vector,
     spectral_norm,
     vector_to_parameters,
@@ -36,6 +37,7 @@ __all__ = [
     "logsumexp",
     "max_backward_shape",
     "numerical_grad",
+    "pad_sequence",
     "pair",
     "parameters_to_vector",
     "plot_dot_graph",

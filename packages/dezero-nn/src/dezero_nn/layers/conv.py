@@ -159,6 +159,8 @@ class Conv3d(ForwardConvolution):
 class TransposedConvolution(Convolution):
     """Base class of `Deconv1d`, `Deconv2d` and `Deconv3d`; see `Deconv2d`."""
 
+    output_axis = 1
+
     output_padding: Any = 0  # layers that were pickled by earlier versions lack this setting
 
     def __init__(

@@ -38,7 +38,7 @@ class Recurrent(Layer):
     each layer also runs backward from the last step. Then the outputs of both directions are
     joined, shape (T, N, 2 hidden), and each call begins with zeros or with the argument ``state``.
     The object itself is the first layer; ``cells`` holds the other layers and directions, under
-    PyTorch's names: ``l0_reverse``, ``l1``, ``l1_reverse``, ...
+    PyTorch's names: ``l0_reverse``, ``l1``, ``l1_reverse``, ... A call does not run their hooks.
 
     The state holds the graph of all earlier calls: cut this graph with ``unchain_backward()`` from
     time to time. ``reset_state()`` begins a new sequence. Copies of the layer start without a

@@ -172,7 +172,8 @@ def weight_norm(layer: Layer, name: str = "W", axis: int | None = None) -> Weigh
         layer: the layer; it is called by the new layer, and no longer has this Parameter.
         name: the name of the Parameter (default "W").
         axis: the axis of the Parameter that has one length for each index, by default that of the
-            outputs: 1 for `Linear` and `Deconv2d`, else 0. (PyTorch has 0 for every convolution.)
+            outputs: 1 for `Linear` and transposed convolutions, else 0. PyTorch's default for
+            transposed convolutions is the axis of the inputs.
 
     Returns:
         a layer with the parameters ``W``, ``g`` and those of ``layer``.
@@ -203,7 +204,7 @@ def spectral_norm(
         n_power_iterations: power iterations at each call in training (default 1).
         eps: the smallest norm that vectors are divided by (default 1e-12).
         axis: the axis of the Parameter for the rows of the matrix, by default that of the outputs:
-            1 for `Linear` and `Deconv2d`, else 0. The other axes are joined.
+            1 for `Linear` and transposed convolutions, else 0. The other axes are joined.
 
     Returns:
         a layer with the parameter ``W``, the buffers ``u`` and ``v``, and those of ``layer``.
