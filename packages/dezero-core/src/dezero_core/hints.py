@@ -15,6 +15,7 @@ from .errors import CallError, MissingName
 
 VARIABLE = {
     **{name: f"F.{name}(x)" for name in "relu sigmoid softmax".split()},
+    **{name: f"F.{name}(x, ...)" for name in "chunk flip masked_fill roll split tril triu".split()},
     **dict.fromkeys(("view", "resize"), "x.reshape(shape)"),
     **dict.fromkeys(("array", "values"), "x.data"),
     "cpu": "x.to_cpu()",
@@ -52,8 +53,7 @@ VARIABLE = {
 
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
-    "cuda": "to_gpu()",
-    "gpu": "to_gpu()",
+    **dict.fromkeys(("cuda", "gpu"), "to_gpu()"),
     "mps": "to_cpu(): there is no backend for it",
     **{
         f"float{bits}": f"dezero.functions.astype(x, 'float{bits}'): to() moves between backends"
