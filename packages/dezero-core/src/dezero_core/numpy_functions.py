@@ -371,10 +371,11 @@ def on_host(name: str, part: object) -> Any:
 
 def refusal(name: str, why: str = "") -> UnsupportedType:
     """Return the error for a NumPy function that would lose the graph, with a replacement."""
-    instead = f"; with gradients: {INSTEAD[name]}" if name in INSTEAD else ""
+    ours = name.rpartition(".")[2]
+    instead = INSTEAD.get(name, f"dezero.functions.{ours}" if ours in F.__all__ else "")
     return UnsupportedType(
         f"np.{name} of a Variable{why or ' would lose its graph'}: pass x.data to compute on the "
-        f"array without gradients{instead}"
+        "array without gradients" + (f"; with gradients: {instead}" if instead else "")
     )
 
 

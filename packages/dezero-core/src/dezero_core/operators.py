@@ -79,8 +79,8 @@ OPERATORS = {
 """A dictionary from the names of binary operators to the functions that compute them."""
 
 METHODS = (
-    abs, argmax, argmin, astype, clip, exp, expand_dims, log, matmul, max, mean, min, pow, prod,
-    sqrt, squeeze, std, sum, tanh, var,
+    abs, argmax, argmin, astype, backward, clip, exp, expand_dims, log, matmul, max, mean, min, pow,
+    prod, register_hook, sqrt, squeeze, std, sum, tanh, unchain_backward, var,
 )  # fmt: skip
 """The functions that are methods of Variables under the same name."""
 
@@ -102,9 +102,6 @@ Variable.__le__ = lambda x0, x1: compare(le, x0, x1)
 Variable.__gt__ = lambda x0, x1: compare(gt, x0, x1)
 Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
 
-Variable.backward = backward
-Variable.unchain_backward = unchain_backward
-Variable.register_hook = register_hook
 Variable.dot = matmul
 Variable.flatten = flatten_from
 Variable.reshape = reshape_to
