@@ -67,6 +67,15 @@ class BlasThreads:
         with self._lock:
             return self._configured if self._calls and self._single else functions[0]()
 
+    def is_one(self) -> bool:
+        """Return whether BLAS is configured to have one thread, so that `using` has no effect.
+
+        False if this is not known, because a running call may have changed the thread count.
+        """
+        functions = thread_functions()
+        with self._lock:
+            return functions is not None and not self._calls and functions[0]() == 1
+
     @contextmanager
     def using(self, single: bool) -> Iterator[None]:
         """Return a context manager in which BLAS has one thread or the configured thread count.

@@ -54,6 +54,8 @@ def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
     if W.ndim == 2 < x.ndim:  # one large matmul of all rows is faster than a stack of small ones
         return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     if not has_split_work():
+        if BLAS_THREADS.is_one():
+            return np.matmul(x, W)
         with BLAS_THREADS.using(single=False):
             return np.matmul(x, W)
     work = count_multiply_adds(x, W)
