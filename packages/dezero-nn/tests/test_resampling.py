@@ -57,6 +57,14 @@ def test_nearest_interpolation_copies_infinite_elements() -> None:
         assert y.data.tolist() == [[[1, 1, np.inf, np.inf, -np.inf, -np.inf]]]
 
 
+def test_nearest_interpolation_keeps_integers() -> None:
+    labels = np.array([[[[1, 2], [3, 4]]]])
+    y = F.interpolate(labels, size=(3, 2))
+    assert y.dtype == "int64"
+    assert y.data.tolist() == [[[[1, 2], [1, 2], [3, 4]]]]
+    assert F.interpolate(labels, size=3, mode="bilinear").dtype == "float64"
+
+
 def test_interpolation_to_the_same_size_changes_nothing() -> None:
     x = np.random.default_rng(0).normal(size=(1, 2, 5, 7))
     for mode in ("nearest", "bilinear", "bicubic", "area"):

@@ -10,14 +10,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dezero_core import Variable, as_variable
+from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_integer, as_number, is_sequence
-from dezero_core.dtypes import as_floating, call_widened, cast
+from dezero_core.dtypes import call_widened, cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of
-from dezero_core.functions import matmul, mean, repeat, reshape, take, transpose
+from dezero_core.functions import matmul, mean, repeat, reshape, transpose
 from dezero_core.hints import hinted
-from dezero_core.variable import Operand
+from dezero_core.variable import AnyArray, Operand
 
 from ..windows import Shape, per_axis
 from .convolutions import AXES, Sizes
@@ -99,7 +99,7 @@ def intervals(backend: Any, x: Array, n: int, m: int) -> tuple[Any, Any]:
     return (i * n) // m, ((i + 1) * n + (m - 1)) // m
 
 
-def times_matrix(x: Variable, axis: int, weights: Array) -> Variable:
+def times_matrix(x: AnyArray, axis: int, weights: Array) -> Variable:
     """Return the product of ``weights``, shape (m, n), with an axis, of length n, of ``x``."""
     lead, n, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if not rest:
@@ -149,19 +149,37 @@ def adaptive_max_pool(op: str, n: int, x: Operand, output_size: OutputSizes) -> 
     If intervals overlap, their elements are copied first, so that each becomes a window of the
     same length; a shorter interval repeats its last element.
     """
-    x, kernel = as_variable(x), []
-    for axis, m in enumerate(output_lengths(op, n, x, output_size), x.ndim - n):
-        length = x.shape[axis]
+    y, kernel = as_variable(x), []
+    for axis, m in enumerate(output_lengths(op, n, y, output_size), y.ndim - n):
+        length = y.shape[axis]
         longest = max(-(-(i + 1) * length // m) - i * length // m for i in range(m))
         if length % m:
-            backend = backend_of(x.data)
-            first, last = intervals(backend, x.data, length, m)
-            index = first[:, None] + backend.arange(longest, x.data)
+            backend = backend_of(y.data)
+            first, last = intervals(backend, y.data, length, m)
+            index = first[:, None] + backend.arange(longest, y.data)
             index = backend.xp.minimum(index, last[:, None] - 1)
-            x = take(x, backend.xp.reshape(index, (-1,)), axis)
+            y = AtPositions(axis, backend.xp.reshape(index, (-1,)))(y)
         kernel.append(longest)
     steps = tuple(kernel), tuple(kernel), (0,) * n, (1,) * n
-    return over_axes(n, max_of_windows, x, steps)
+    return over_axes(n, max_of_windows, y, steps)
+
+
+class AtPositions(Function):
+    """y = x at the positions ``index`` of an axis;  gx = gy times a matrix of zeros and ones.
+
+    The matrix product adds the gradients of repeated positions faster than a scatter-add.
+    """
+
+    def __init__(self, axis: int, index: Array) -> None:
+        self.axis, self.index = axis, index
+
+    def forward(self, x: Array) -> Any:
+        return get_array_module(x).take(x, self.index, axis=self.axis)
+
+    def backward(self, gy: AnyArray) -> Any:
+        (x,) = self.inputs
+        element = backend_of(self.index).arange(x.shape[self.axis], self.index)
+        return times_matrix(gy, self.axis, cast(element[:, None] == self.index, gy.dtype))
 
 
 @hinted
@@ -187,14 +205,15 @@ def interpolate(
             (default) from ``scale_factor``; they differ if the length was rounded.
 
     Returns:
-        shape (N, C, *size).
+        shape (N, C, *size). Nearest elements keep the dtype of ``x``; the other modes return
+        floating point.
 
     Raises:
         ShapeError: ``x`` has another number of axes, or the input or output is empty.
         ArgumentError: ``mode`` is unknown or does not fit the axes of ``x``, or an argument is
             missing, superfluous or out of range.
     """
-    x = as_floating(x) if hasattr(x, "shape") else as_variable(x)
+    x = as_variable(x)
     sizes, scales = output_sizes(x.shape, size, scale_factor)
     if recompute_scale_factor:
         scales = [n / m for n, m in zip(x.shape[2:], sizes, strict=True)]
@@ -202,7 +221,7 @@ def interpolate(
     if mode == "area":
         return call_widened(lambda x: adaptive_avg_pool("interpolate", len(sizes), x, sizes), x)
     if mode.startswith("nearest"):
-        return nearest(as_variable(x), sizes, scales, 0.5 if mode == "nearest-exact" else 0.0)
+        return nearest(x, sizes, scales, 0.5 if mode == "nearest-exact" else 0.0)
     weights = cubic_weights if mode == "bicubic" else linear_weights
     return call_widened(lambda x: by_weights(weights, x, sizes, scales, align_corners or False), x)
 
@@ -260,13 +279,13 @@ def require_mode(mode: str, n: int, align_corners: bool | None) -> None:
 def nearest(x: Variable, sizes: Shape, scales: Sequence[float], shift: float) -> Variable:
     """Return the elements at ``floor((i + shift) scale)`` along each axis, the last axis first."""
     for axis, m, scale in reversed(list(zip(range(2, x.ndim), sizes, scales, strict=True))):
-        n = x.shape[axis]
+        n, backend = x.shape[axis], backend_of(x.data)
         if m % n == 0 and m == n * round(1 / scale):
             x = repeat(x, m // n, axis)
         else:
             # rounded, because i * (n / m) can be slightly less than an integer i * n / m
             index = [min(math.floor(round((i + shift) * scale, 9)), n - 1) for i in range(m)]
-            x = take(x, index, axis)
+            x = AtPositions(axis, cast(backend.asarray(index), backend.dtype("int64")))(x)
     return x
 
 
