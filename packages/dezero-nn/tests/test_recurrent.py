@@ -173,12 +173,15 @@ def test_dropout_is_between_layers_and_only_in_training() -> None:
     assert np.array_equal(single(STEPS).data, first), "one layer drops nothing"
 
 
-@pytest.mark.parametrize("make", [list, tuple, np.array, lambda n: Variable(np.array(n))])
+@pytest.mark.parametrize(
+    "make", [list, tuple, lambda n: np.array(n, "uint64"), lambda n: Variable(np.array(n, "i1"))]
+)
 def test_lengths_may_be_a_list_or_an_array(make: Any) -> None:
     layer = LSTM(5, in_size=2)
     y = layer(STEPS, lengths=make([2, 4, 1]))
     assert not y.data[2:, 0].any() and y.data[1, 0].all()
     assert layer(STEPS.astype("float16"), lengths=make([2, 4, 1])).shape == (4, 3, 5)
+    assert LSTM(5)(STEPS[:, :0], lengths=np.zeros(0, int)).shape == (4, 0, 5)
 
 
 def test_a_sequence_runs_in_one_op() -> None:

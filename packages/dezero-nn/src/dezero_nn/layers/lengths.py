@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Function, Variable, get_array_module
-from dezero_core.dtypes import as_floating
+from dezero_core.dtypes import as_floating, cast
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.functions import concat, where
@@ -100,4 +100,4 @@ def require_lengths(op: str, lengths: Any, x: Variable) -> Array:
                 f"{op}: lengths has {lowest if lowest < 1 else highest}; expected integers from 1 "
                 f"to {T}, the number of steps of x {x.shape}"
             )
-    return move_beside(array, x.data)
+    return move_beside(cast(array, xp.int64), x.data)
