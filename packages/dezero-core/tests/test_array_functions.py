@@ -135,6 +135,11 @@ def test_masks_broadcast() -> None:
     assert np.array_equal(np.isneginf(masked.data), np.broadcast_to(np.tri(3) == 0, (2, 3, 3)))
 
 
+@pytest.mark.parametrize("value", [-1e9, np.float64(-1e9), np.array(-1e9), Variable(np.array(1.0))])
+def test_the_value_of_masked_elements_does_not_change_the_dtype(value: Any) -> None:
+    assert F.masked_fill(M.astype("float32"), MASK, value).dtype == "float32"
+
+
 def test_negative_indices_count_from_the_end() -> None:
     i = np.array([[-1, 0], [-4, 3], [2, -2]])
     assert np.array_equal(F.take_along_axis(M, i).data, np.take_along_axis(M, i, 1))

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from ..backends.interface import Array
-from ..backends.precision import dtype_name
+from ..backends.precision import dtype_name, is_floating
 from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape, shape_of
 from ..errors import ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Scalar, Variable, get_array_module, unwrap
-from .casting import as_floating
+from .casting import as_floating, astype
 
 
 class Where(Function):
@@ -52,25 +52,27 @@ def masked_fill(x: Operand, mask: Operand, value: Operand) -> Variable:
         x: any shape.
         mask: an array of bools; its shape and that of ``x`` broadcast.
         value: a number, or an array or Variable of shape (), which gets the sum of the gradients
-            of the replaced elements.
+            of the replaced elements. If ``x`` is floating point, the result has its dtype.
 
     Raises:
         UnsupportedType: the elements of ``mask`` are not bools.
         ShapeError: the shapes do not broadcast, or ``value`` has axes.
     """
-    mask = unwrap(mask)
-    if dtype_name(getattr(mask, "dtype", type(mask))) != "bool":
-        found = getattr(mask, "dtype", type(mask).__name__)
+    bools = unwrap(mask)
+    if dtype_name(getattr(bools, "dtype", type(bools))) != "bool":
+        found = getattr(bools, "dtype", type(bools).__name__)
         raise UnsupportedType(
             f"masked_fill: mask of {found}: expected an array of bools; mask != 0 converts numbers"
         )
-    if shape_of(value) or broadcast_shape(shape_of(x), shape_of(mask)) is None:
+    if shape_of(value) or broadcast_shape(shape_of(x), shape_of(bools)) is None:
         raise ShapeError(
-            f"masked_fill: x of shape {shape_of(x)}, mask of shape {shape_of(mask)}, value of "
+            f"masked_fill: x of shape {shape_of(x)}, mask of shape {shape_of(bools)}, value of "
             f"shape {shape_of(value)}: the first two must broadcast, and value must be a number; "
             "where(mask, values, x) takes an array of values"
         )
-    return where(mask, value, x)
+    if hasattr(value, "dtype") and hasattr(x, "dtype") and is_floating(x.dtype, backend_of(bools)):
+        value = astype(value, x.dtype)
+    return where(bools, value, x)
 
 
 class Maximum(Function):
