@@ -95,6 +95,8 @@ def test_a_product_and_a_norm_of_no_elements() -> None:
         (lambda: F.cumulative_sum(X, 0.5), ArgumentTypeError, "axis 0.5"),
         (lambda: F.prod(X, (0, -2)), ShapeError, "prod: axis .* names an axis twice"),
         (lambda: F.var(X, 0, correction=2), ShapeError, "var: 2 elements along axis 0 of shape"),
+        (lambda: F.var(X, correction=np.nan), ShapeError, "var: 6 elements .* correction nan"),
+        (lambda: F.var(X, unbiased=True), TypeError, "correction=1 is PyTorch's unbiased=True"),
         (lambda: F.std(X[:0]), ShapeError, "std: 0 elements along axis None"),
         (lambda: F.var(X, correction="1"), ArgumentTypeError, "var: correction '1'"),
         (lambda: F.vector_norm(X, "fro"), ArgumentTypeError, "vector_norm: ord 'fro'"),

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from .errors import CallError, MissingName
 
 VARIABLE = {
-    **{name: f"F.{name}(x)" for name in "relu sigmoid softmax".split()},
+    **{name: f"F.{name}(x)" for name in "relu sigmoid softmax sin cos round sort".split()},
     **{name: f"F.{name}(x, ...)" for name in "chunk flip masked_fill roll split tril triu".split()},
     **dict.fromkeys(("view", "resize"), "x.reshape(shape)"),
     **dict.fromkeys(("array", "values"), "x.data"),
@@ -28,6 +28,8 @@ VARIABLE = {
     "unsqueeze": "x.expand_dims(axis)",
     "ravel": "x.reshape(-1)",
     "mm": "x @ y",
+    "norm": "F.vector_norm(x, ord, axis)",
+    "cumsum": "F.cumulative_sum(x, axis)",
     "clamp": "x.clip(low, high)",
     "expand": "F.broadcast_to(x, shape)",
     "float": "x.astype('float32')",
@@ -73,6 +75,7 @@ KEYWORDS = {
     "xs": "tensors arrays",
     "shape": "size newshape normalized_shape",
     "start_axis": "start_dim",
+    "ord": "p",
     "x_min": "min",
     "x_max": "max",
     "t": "target labels y_true",
@@ -120,6 +123,7 @@ ADVICE = {
     "training": "call model.eval() and model.train(), or use test_mode()",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
+    "unbiased": "correction=1 is PyTorch's unbiased=True, its default; the default here is 0",
 }
 """A dictionary from keywords of other frameworks to advice on what to do in DeZero."""
 
