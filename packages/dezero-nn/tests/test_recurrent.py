@@ -106,6 +106,34 @@ def test_a_replaced_gate_also_takes_lengths(cell: Any) -> None:
         np.testing.assert_allclose(part.data, old, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("cell", [LSTM, GRU])
+def test_the_hook_of_a_gate_is_called(cell: Any) -> None:
+    layer, seen = cell(5, in_size=2), []
+    gate = layer.h2i if cell is LSTM else layer.h2n
+    layer(STEPS)
+    with gate.register_hook(lambda gate, inputs, output: seen.append(output)):
+        y = layer(STEPS)
+    assert len(seen) == 4, "at each step"
+    with kernel_log() as ran:
+        assert layer(STEPS).shape == y.shape
+    assert len(seen) == 4 and {"lstm", "gru"} & {run.op for run in ran}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("lengths", [None, [2, 4, 1]])
+def test_a_subclass_with_its_own_step_runs_that_step(cell: Any, lengths: Any) -> None:
+    class Counter(cell):  # type: ignore[misc]
+        def step(self, x: Any) -> Any:
+            self.h = x * 0 + (1.0 if self.h is None else self.h + 1.0)
+            self.c = self.h
+            return self.h
+
+    layer = Counter(2)
+    y = layer(STEPS, lengths=lengths)
+    assert y.data[:, 1, 0].tolist() == [1, 2, 3, 4]
+    assert layer.h.data[0, 0] == (4 if lengths is None else 2)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_state_can_be_passed_on(cell: Any) -> None:
     layer, other = cell(5, num_layers=2, in_size=2), cell(5, num_layers=2, in_size=2)

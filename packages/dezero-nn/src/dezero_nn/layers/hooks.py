@@ -67,3 +67,9 @@ def add_hook(layer: Layer, hook: Any) -> HookHandle:
         )
     state: Any = vars(layer)
     return HookHandle(state.setdefault(HOOKS, LayerHooks()).hooks, hook)
+
+
+def has_hooks(layer: Layer) -> bool:
+    """Return whether a layer has hooks, so that its ``forward`` must be called."""
+    found = vars(layer).get(HOOKS)
+    return found is not None and bool(found.hooks)

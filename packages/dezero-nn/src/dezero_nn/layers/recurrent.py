@@ -13,6 +13,7 @@ from dezero_core.functions import concat, stack, tanh, transpose, unstack
 from dezero_core.state import PyTorchArray
 
 from ..functions import gru, lstm, relu, sigmoid
+from .hooks import has_hooks
 from .lengths import Lengths
 from .linear import Linear
 from .recurrent_base import Recurrent
@@ -75,7 +76,7 @@ class RNN(Recurrent):
         return self.h
 
     def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
-        if type(self.x2h) is not Linear:
+        if type(self).step is not RNN.step or type(self.x2h) is not Linear:
             return super().sequence(x, lengths)
         hs = stack([self.next_state(y) for y in unstack(self.x2h(x))])
         if lengths is not None:
@@ -145,10 +146,9 @@ class LSTM(Recurrent):
     def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
         from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
-        if not (are_linear(from_x, bias=True) and are_linear(from_h, bias=False)):
-            return super().sequence(
-                x, lengths
-            )  # a gate was replaced, so the code below does not apply
+        are_gates = are_linear(from_x, bias=True) and are_linear(from_h, bias=False)
+        if type(self).step is not LSTM.step or not are_gates:  # the op computes something else
+            return super().sequence(x, lengths)
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
         b, h, c = concat([gate.b for gate in from_x if gate.b is not None]), self.h, self.c
@@ -218,9 +218,9 @@ class GRU(Recurrent):
 
     def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
         from_x, from_h = [self.x2r, self.x2z, self.x2n], [self.h2r, self.h2z]
-        have_biases = are_linear([*from_x, self.h2n], bias=True)
-        if not (have_biases and are_linear(from_h, bias=False)):
-            return super().sequence(x, lengths)  # a gate was replaced: the op cannot be used
+        are_gates = are_linear([*from_x, self.h2n], bias=True) and are_linear(from_h, bias=False)
+        if type(self).step is not GRU.step or not are_gates:  # the op computes something else
+            return super().sequence(x, lengths)
         from_x = [gate.ready_for(x) for gate in from_x]
         h2n = self.h2n.ready_for(from_h[0].W)
         Wx, Wh = (concat([transpose(g.W) for g in gates]) for gates in (from_x, [*from_h, h2n]))
@@ -233,11 +233,13 @@ class GRU(Recurrent):
 
 
 def are_linear(gates: list[Linear], bias: bool) -> bool:
-    """Return whether all gates are plain `Linear` layers, with a bias or without one.
+    """Return whether all gates are plain `Linear` layers without hooks, with a bias or without one.
 
     If ``bias`` is False, as for layers applied to the state, the weights must already exist too.
     """
     if not all(type(gate) is Linear and (gate.b is not None) == bias for gate in gates):
+        return False
+    if any(has_hooks(gate) for gate in gates):
         return False
     return bias or all(gate.W.data is not None for gate in gates)
 
