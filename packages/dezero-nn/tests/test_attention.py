@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dezero_core import Variable, no_grad, seed, test_mode
-from dezero_core.errors import ArgumentError, ArgumentTypeError, CallError, ShapeError
+from dezero_core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BackendMismatch,
+    CallError,
+    ShapeError,
+)
 from dezero_core.extend import kernel_log, ops
+from dezero_core.functions import sum as total
 from dezero_nn import parallel
 from dezero_nn.functions import scaled_dot_product_attention
 from dezero_nn.kernels import attention as kernels
@@ -160,3 +167,20 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
 def test_wrong_arguments(arguments: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         scaled_dot_product_attention(**{"q": X, "k": X, "v": X, **arguments})
+
+
+def test_the_mask_must_be_an_array_of_the_same_library(backend: str) -> None:
+    q, mask = Variable(X).to(backend), np.tri(3, dtype=bool)
+    wanted = scaled_dot_product_attention(X, X, X, mask).data
+    if backend != "numpy":
+        with pytest.raises(BackendMismatch, match=f"mask is an array of numpy, q of {backend}"):
+            scaled_dot_product_attention(q, q, q, mask)
+    y = scaled_dot_product_attention(q, q, q, Variable(mask).to(backend))
+    np.testing.assert_allclose(y.to_cpu().data, wanted)
+
+
+def test_dropout_on_each_backend(backend: str) -> None:
+    q = Variable(X).to(backend)
+    y = scaled_dot_product_attention(q, q, q, dropout=0.5, causal=True)
+    total(y * y).backward(create_graph=True)
+    assert q.grad is not None and type(q.grad.data) is type(q.data)

@@ -19,7 +19,7 @@ from dezero_core import Config, Function, Variable, as_variable, get_array_modul
 from dezero_core.arguments import as_number
 from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened, is_floating
-from dezero_core.errors import ArgumentTypeError, ShapeError
+from dezero_core.errors import ArgumentTypeError, BackendMismatch, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import (
     astype,
@@ -181,7 +181,8 @@ def scaled_dot_product_attention(
         k: keys, shape (..., S, D).
         v: values, shape (..., S, E).
         mask: bools, true for the keys that a query may see, or numbers that are added to the
-            scores; the shape broadcasts to (..., T, S).
+            scores; the shape broadcasts to (..., T, S). Numbers in a Variable that requires grad
+            get a gradient, which runs without the kernel.
         causal: let query t see only the keys up to t + S - T: with T = S, its own and earlier
             ones. PyTorch's ``is_causal`` gives the same result only if T = S.
         dropout: in training mode, set each weight to 0 with this probability, and divide the other
@@ -195,6 +196,7 @@ def scaled_dot_product_attention(
         ShapeError: the shapes are incompatible.
         ArgumentError: ``dropout`` is not in [0, 1).
         ArgumentTypeError: an argument has a wrong type, such as a mask of integers.
+        BackendMismatch: ``mask`` is an array of another library.
     """
     require_ratio(OP, as_number(OP, "dropout", dropout), "dropout")
     if not isinstance(causal, bool):
@@ -267,6 +269,12 @@ def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variabl
     """Check a mask, and return the numbers that are added to scores of ``shape``."""
     mask = as_variable(mask)
     backend = backend_of(mask.data)
+    if backend is not backend_of(like):
+        name = backend_of(like).name
+        raise BackendMismatch(
+            f"{OP}: mask is an array of {backend.name}, q of {name}; expected one library; move "
+            f"the mask with Variable(mask).to({name!r})"
+        )
     if broadcast_shape(mask.shape, shape) != shape:
         raise ShapeError(f"{OP}: mask {mask.shape} does not broadcast to the scores {shape}")
     if backend.xp.isdtype(mask.dtype, "bool"):
