@@ -60,6 +60,8 @@ OPTIMIZERS: list[tuple[Any, Any]] = [
     (lambda: O.AdaDelta(), lambda ps: T.Adadelta(ps, 1.0, rho=0.95)),
     (lambda: O.Adam(0.1), lambda ps: T.Adam(ps, 0.1)),
     (lambda: O.AdamW(0.1), lambda ps: T.AdamW(ps, 0.1)),
+    (lambda: O.AMSGrad(0.1, beta2=0.5), lambda ps: T.Adam(ps, 0.1, (0.9, 0.5), amsgrad=True)),
+    (lambda: O.Adamax(0.1, beta2=0.9), lambda ps: T.Adamax(ps, 0.1, (0.9, 0.9))),
     (lambda: O.NAdam(0.1), lambda ps: T.NAdam(ps, 0.1)),
     (lambda: O.RAdam(0.1, beta2=0.7), lambda ps: T.RAdam(ps, 0.1, betas=(0.9, 0.7))),
     (lambda: O.RAdam(0.1), lambda ps: T.RAdam(ps, 0.1)),

@@ -16,7 +16,9 @@ from dezero_nn import (
     AdaDelta,
     AdaGrad,
     Adam,
+    Adamax,
     AdamW,
+    AMSGrad,
     ClipGrad,
     FreezeParam,
     Layer,
@@ -34,7 +36,21 @@ from dezero_nn import (
 )
 from dezero_nn.kernels import updates
 
-MAKE = [SGD, MomentumSGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW, NAdam, RAdam, Lion, Muon]
+MAKE = [
+    SGD,
+    MomentumSGD,
+    AdaGrad,
+    RMSprop,
+    AdaDelta,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Adamax,
+    NAdam,
+    RAdam,
+    Lion,
+    Muon,
+]
 
 
 def test_state_is_freed_with_its_parameter() -> None:

@@ -25,7 +25,9 @@ from dezero_nn import (
     AdaDelta,
     AdaGrad,
     Adam,
+    Adamax,
     AdamW,
+    AMSGrad,
     ClipGrad,
     CosineDecay,
     FreezeParam,
@@ -125,6 +127,27 @@ def r_adam(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     return p
 
 
+def ams_grad(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    m = v = np.zeros_like(p)
+    means = []
+    for t, g in enumerate(gradients.astype("float64"), start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.5 * v + 0.5 * g * g
+        means.append(v)
+        root = np.sqrt(np.max(means, axis=0) / (1 - 0.5**t))
+        p = p - 0.1 * m / (1 - 0.9**t) / (root + 1e-8)
+    return p
+
+
+def ada_max(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    m = np.zeros_like(p)
+    for t, g in enumerate(gradients.astype("float64"), start=1):
+        m = 0.9 * m + 0.1 * g
+        ages = 0.5 ** np.arange(t - 1, -1, -1.0)[:, np.newaxis]
+        u = np.max(ages * (np.abs(gradients[:t].astype("float64")) + 1e-8), axis=0)
+        p = p - 0.1 * m / (1 - 0.9**t) / u
+    return p
+
+
 def lion(p: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     m = np.zeros_like(p)
     for g in gradients.astype("float64"):
@@ -142,6 +165,8 @@ OPTIMIZERS = {
     "adadelta": (AdaDelta, ada_delta),
     "adam": (lambda: Adam(0.1), adam),
     "adamw": (lambda: AdamW(0.1, weight_decay=0.5), adam_w),
+    "amsgrad": (lambda: AMSGrad(0.1, beta2=0.5), ams_grad),
+    "adamax": (lambda: Adamax(0.1, beta2=0.5), ada_max),
     "nadam": (lambda: NAdam(0.1), n_adam),
     "radam": (lambda: RAdam(0.1), r_adam),
     "lion": (lambda: Lion(0.1, weight_decay=0.5), lion),

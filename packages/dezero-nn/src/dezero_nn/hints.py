@@ -135,6 +135,7 @@ CALLS = {
 """Hints for calls of a class with wrong arguments."""
 
 OPTIMIZER_KEYWORDS = {
+    "amsgrad": "AMSGrad(lr) is Adam with it",
     "momentum": "SGD and MomentumSGD have momentum",
     "nesterov": "SGD and MomentumSGD have it, and NAdam is Adam with it",
 }

@@ -6,7 +6,7 @@ from dezero_core.hints import hinting
 
 from ..hints import OPTIMIZERS
 from .adam import Adam, AdamW
-from .adam_variants import Lion, NAdam, RAdam
+from .adam_variants import Adamax, AMSGrad, Lion, NAdam, RAdam
 from .adaptive import AdaDelta, AdaGrad, RMSprop
 from .averaging import EMA
 from .decays import (
@@ -29,10 +29,12 @@ __all__ = [
     "EMA",
     "LBFGS",
     "SGD",
+    "AMSGrad",
     "AdaDelta",
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "ClipGrad",
     "CosineDecay",
     "CosineRestarts",

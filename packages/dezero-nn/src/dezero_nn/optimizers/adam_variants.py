@@ -1,4 +1,4 @@
-"""Define NAdam, RAdam and Lion, optimizers that are related to Adam."""
+"""Define optimizers that are related to Adam."""
 
 from __future__ import annotations
 
@@ -10,6 +10,54 @@ from dezero_core.extend import Array
 from .adam import Adam
 from .optimizer import Optimizer
 from .settings import setting
+
+
+class AMSGrad(Adam):
+    """Update like `Adam`, but divide by the root of the largest mean of g**2 so far.
+
+    Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond", 2018. PyTorch's Adam computes
+    the same with ``amsgrad=True``.
+
+    Args:
+        alpha, beta1, beta2, eps, lr: as for `Adam`.
+
+    Raises:
+        ArgumentError: as for `Adam`.
+    """
+
+    elementwise = True
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
+        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
+        top = state["top"] = get_array_module(v).maximum(state["top"], v) if t > 1 else v * 1.0
+        root = (top / (1 - self.beta2**t)) ** 0.5
+        return m / (root + self.eps) * -(self.alpha / (1 - self.beta1**t))
+
+
+class Adamax(Adam):
+    """Divide the mean of the gradient by the largest recent gradient: p -= alpha * m' / u.
+
+    u = max(beta2 * u, abs(g) + eps). Kingma and Ba, "Adam", 2015, Algorithm 2; PyTorch's Adamax
+    computes the same.
+
+    Args:
+        alpha, beta1, beta2, eps, lr: as for `Adam`.
+
+    Raises:
+        ArgumentError: as for `Adam`.
+    """
+
+    elementwise = True
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
+        u = abs(g) + self.eps
+        u = get_array_module(u).maximum(state["u"] * self.beta2, u) if t > 1 else u
+        state["u"] = u
+        return m / u * -(self.alpha / (1 - self.beta1**t))
 
 
 class NAdam(Adam):

@@ -99,6 +99,8 @@ OPTIMIZERS: dict[str, Callable[[], O.Optimizer]] = {
     "AdaDelta": O.AdaDelta,
     "Adam": lambda: O.Adam(0.1),
     "AdamW": lambda: O.AdamW(0.1),
+    "AMSGrad": lambda: O.AMSGrad(0.1),
+    "Adamax": lambda: O.Adamax(0.1),
     "NAdam": lambda: O.NAdam(0.1),
     "RAdam": lambda: O.RAdam(0.1, beta2=0.5),
     "Lion": lambda: O.Lion(0.1, weight_decay=0.1),
