@@ -109,6 +109,7 @@ def test_parameters_are_collected_when_a_save_begins(
     assert [x.data.tolist() for x in found] == [[[n] * 3] * 2 for n in range(3)]
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # NumPy 2.5
 def test_a_shape_that_changes_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     live = {"a": np.zeros((2, 3), "f4"), "b": np.zeros((2, 3), "f4")}
     digest = manifest.digest
