@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,22 @@ def as_loop(x: Any) -> Any:
     """Convert NumPy's arrays and scalars to arrays of this backend, and nothing else."""
     if isinstance(x, np.ndarray | np.generic):
         return np.asarray(x).view(LoopArray)
-    if isinstance(x, list | tuple) and any(isinstance(part, np.ndarray) for part in x):
-        return type(x)(as_loop(part) for part in x)
+    if isinstance(x, list | tuple) and any(isinstance(part, np.ndarray | np.generic) for part in x):
+        parts = [as_loop(part) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     return x
 
 
 class Namespace:
-    """The namespace: NumPy's functions, which return arrays of this backend."""
+    """The namespace: functions of a module of NumPy, which return arrays of this backend."""
+
+    def __init__(self, module: ModuleType = np) -> None:
+        self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(np, name)
+        value = getattr(self.module, name)
+        if isinstance(value, ModuleType):
+            return Namespace(value)
         if isinstance(value, type) or not callable(value):
             return value
         function: Callable[..., Any] = value
