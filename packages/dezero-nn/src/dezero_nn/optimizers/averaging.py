@@ -113,7 +113,7 @@ class EMA(Stateful):
 
 
 def set_data(param: Parameter, mean: Array) -> None:
-    """Set a parameter to a copy of ``mean``, in its own dtype and on its own device if it has."""
+    """Set a parameter to a copy of ``mean``, converted to the dtype and device of the parameter."""
     if param.data is not None:
         mean = move_beside(mean, param.data)
     with on_device_of(mean):

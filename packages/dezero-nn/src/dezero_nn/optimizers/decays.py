@@ -133,7 +133,7 @@ class OneCycle(Schedule):
     Args:
         optimizer: the optimizer whose learning rate the schedule changes.
         steps: the number of steps of the cycle, an integer of at least 1.
-        warm_up: the part of the steps in which the rate rises, in [0, 1) (default 0.3).
+        warm_up: the fraction of the steps in which the rate rises, in [0, 1) (default 0.3).
         start: the factor at step 0, at least 0 (default 1 / 25).
         lowest: the factor at the last step and after it, at least 0 (default ``start`` / 10,000).
 

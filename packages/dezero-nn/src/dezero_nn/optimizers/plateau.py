@@ -25,7 +25,7 @@ class ReduceLROnPlateau(Schedule):
         gamma: the factor, in [0, 1) (default 0.1).
         patience: the number of steps without improvement that change nothing (default 10).
         threshold: the smallest relative improvement that counts, at least 0 (default 1e-4).
-        cooldown: the number of steps after a reduction in which no step without improvement is
+        cooldown: the number of steps after a reduction in which steps without improvement are not
             counted (default 0).
         lowest: the lowest factor of the base rate, at least 0 (default 0).
 
