@@ -92,10 +92,10 @@ class RAdam(Adam):
     """Update like `Adam`, with smaller steps at first, when the mean of g**2 is not yet reliable.
 
     rho = rho' - 2 t beta2**t / (1 - beta2**t) estimates the number of gradients in that mean, and
-    rho' = 2 / (1 - beta2) - 1 is the limit of rho. If rho is above 5, Adam's change is multiplied by
-    sqrt((rho - 4) (rho - 2) rho' / ((rho' - 4) (rho' - 2) rho)); otherwise p -= alpha * m'. Liu et
-    al., "On the Variance of the Adaptive Learning Rate and Beyond", 2020; PyTorch's RAdam computes
-    the same.
+    rho' = 2 / (1 - beta2) - 1 is the limit of rho. If rho is above 5, Adam's change is multiplied
+    by sqrt((rho - 4) (rho - 2) rho' / ((rho' - 4) (rho' - 2) rho)); otherwise p -= alpha * m'. Liu
+    et al., "On the Variance of the Adaptive Learning Rate and Beyond", 2020; PyTorch's RAdam
+    computes the same.
 
     Args:
         alpha, beta1, beta2, eps, lr: as for `Adam`.
