@@ -205,11 +205,9 @@ def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Va
     if len(xs) != len(vs):
         raise ArgumentError(f"jvp: got {len(xs)} points and {len(vs)} directions; pass as many")
     xs, vs = tuple(map(requiring_grad, xs)), tuple(map(as_variable, vs))
-    for point, direction in zip(xs, vs, strict=True):
-        if point.shape != direction.shape:
-            raise ShapeError(
-                f"jvp: x has shape {point.shape} and v {direction.shape}; pass equal shapes"
-            )
+    for a, b in zip(xs, vs, strict=True):
+        if a.shape != b.shape:
+            raise ShapeError(f"jvp: x has shape {a.shape} and v {b.shape}; pass equal shapes")
     with using_config("update_buffers", False):
         y = function(*xs)
     u, product = Variable(zeros_like(y).data), zeros_like(y)
