@@ -30,8 +30,6 @@ class Row:
         only: selects samples by their keyword arguments, if PyTorch has several functions under
             one name.
         skips: dtypes in which PyTorch's result overflows, or is rounded after every step.
-        floats_only: True to omit samples of integers, which PyTorch rounds between the steps of
-            some ops.
     """
 
     op: str
@@ -39,7 +37,6 @@ class Row:
     call: Callable[..., Any]
     only: Callable[[dict[str, Any]], bool] = lambda keywords: True
     skips: tuple[str, ...] = ()
-    floats_only: bool = False
 
     @property
     def name(self) -> str:
@@ -335,11 +332,12 @@ ROWS = [
     Row("interpolate", "nn.functional.interpolate/nearest-exact", N.interpolate),
     Row("interpolate", "nn.functional.interpolate/area", N.interpolate),
     Row("interpolate", "nn.functional.interpolate/linear", N.interpolate),
-    Row("interpolate", "nn.functional.interpolate/bilinear", N.interpolate, floats_only=True),
+    Row("interpolate", "nn.functional.interpolate/bilinear", N.interpolate, skips=("uint8",)),
     Row("interpolate", "nn.functional.interpolate/trilinear", N.interpolate),
-    Row("interpolate", "nn.functional.interpolate/bicubic", N.interpolate, floats_only=True),
+    Row("interpolate", "nn.functional.interpolate/bicubic", N.interpolate, skips=("uint8",)),
     Row("interpolate", "nn.functional.upsample_nearest", N.interpolate),
-    Row("interpolate", "nn.functional.upsample_bilinear", partial(N.interpolate, mode="bilinear", align_corners=True), floats_only=True),
+    Row("interpolate", "nn.functional.upsample_bilinear", partial(N.interpolate, mode="bilinear", align_corners=True), skips=("uint8",)),
+    Row("grid_sample", "nn.functional.grid_sample", N.grid_sample, t.has_grid_mode, skips=("float16",)),
     Row("pixel_shuffle", "nn.functional.pixel_shuffle", N.pixel_shuffle),
     Row("pixel_unshuffle", "nn.functional.pixel_unshuffle", N.pixel_unshuffle),
     Row("im2col", "nn.functional.unfold", t.unfold),
@@ -374,6 +372,7 @@ ROWS = [
 ]  # fmt: skip
 
 WITHOUT_SAMPLES = {
+    "affine_grid": "op_db has no samples of it; test_against_pytorch.py compares it",
     "ctc_loss": "PyTorch's gradient by log_probs assumes a log-softmax before the loss; "
     "test_against_pytorch.py compares them",
     "alpha_dropout": "the libraries draw different random numbers",

@@ -146,6 +146,16 @@ def test_average_pooling(p: tuple[Any, ...]) -> None:
     compare(lambda x: F.average_pooling(x, *s) ** 2, lambda x: T.avg_pool2d(x, *s) ** 2, x)
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_affine_grid(align_corners: bool) -> None:
+    size = 2, 3, 4, 5
+    compare(
+        lambda x: F.affine_grid(x, size, align_corners) ** 2,
+        lambda t: T.affine_grid(t, list(size), align_corners) ** 2,
+        numbers(0, 2, 2, 3),
+    )
+
+
 @pytest.mark.parametrize("ceil_mode", [False, True])
 @pytest.mark.parametrize("norm_type", [1, 2, 3.5])
 def test_lp_pooling(norm_type: float, ceil_mode: bool) -> None:

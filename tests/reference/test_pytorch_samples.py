@@ -195,8 +195,6 @@ def check_derivatives(
 
 def samples(row: Row, op: Any, dtype: torch.dtype) -> list[Any]:
     """Return PyTorch's samples, always the same ones."""
-    if row.floats_only and not dtype.is_floating_point:
-        return []
     torch.manual_seed(SEED)
     random.seed(SEED)
     np.random.seed(SEED)  # noqa: NPY002

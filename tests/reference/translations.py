@@ -384,6 +384,11 @@ def lowest(dtype: Any) -> Any:
     return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
+def has_grid_mode(keywords: dict[str, Any]) -> bool:
+    """Return whether DeZero has the mode of a sample of ``grid_sample``."""
+    return keywords["mode"] != "bicubic"
+
+
 def without_indices(op: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``op`` without the setting that also returns the positions of the maxima."""
 

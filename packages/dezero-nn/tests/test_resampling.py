@@ -85,6 +85,25 @@ def test_nearest_positions_that_are_integers(position: int) -> None:
     assert y.data.ravel().tolist() == [i // 3 for i in range(position)]
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_the_identity_grid_returns_the_images(align_corners: bool) -> None:
+    for shape in ((2, 3, 4, 5), (1, 2, 3, 1, 2)):
+        x, n = np.random.default_rng(0).normal(size=shape), len(shape) - 2
+        theta = np.tile(np.eye(n, n + 1), (shape[0], 1, 1))
+        grid = F.affine_grid(theta, shape, align_corners)
+        for mode in ("bilinear", "nearest"):
+            y = F.grid_sample(x, grid, mode, align_corners=align_corners)
+            np.testing.assert_allclose(y.data, x, atol=1e-12)
+
+
+def test_positions_that_are_not_finite_are_outside() -> None:
+    grid = Variable(np.array([[[[np.nan, 0.0], [np.inf, 0.0], [0.0, -np.inf], [0.0, 0.0]]]]))
+    y = F.grid_sample(np.full((1, 1, 3, 3), 7.0), grid)
+    assert y.data.tolist() == [[[[0, 0, 0, 7]]]]
+    y.sum().backward()
+    assert np.isfinite(grid.grad.data).all()
+
+
 def test_pixel_unshuffle_is_the_inverse_of_pixel_shuffle() -> None:
     x = np.random.default_rng(0).normal(size=(2, 8, 3, 2))
     assert np.array_equal(F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2).data, x)
@@ -117,6 +136,10 @@ def test_pixel_unshuffle_is_the_inverse_of_pixel_shuffle() -> None:
         (lambda: F.interpolate(X2, scale_factor=(1, 2, 3)), "expected a positive number, or 2"),
         (lambda: F.interpolate(X2, 0), "expected at least one element"),
         (lambda: F.interpolate(X1[0], 2), r"interpolate: x \(2, 5\): expected \(N, C, L\)"),
+        (lambda: F.affine_grid(np.ones((1, 2, 2)), X2.shape), r"affine_grid: theta \(1, 2, 2\)"),
+        (lambda: F.grid_sample(X2, X1), r"grid_sample: x .*, grid \(1, 2, 5\): expected"),
+        (lambda: F.grid_sample(X2, X2[..., :2], "bicubic"), "mode 'bicubic': expected bilinear or"),
+        (lambda: F.grid_sample(X2, X2[..., :2], padding_mode="wrap"), "zeros or border or refl"),
         (lambda: F.pixel_shuffle(X2, 3), r"pixel_shuffle: .*expected \(..., C \* 9, H, W\)"),
         (lambda: F.pixel_unshuffle(X2, 4), r"expected \(..., C, 4 H, 4 W\)"),
     ],

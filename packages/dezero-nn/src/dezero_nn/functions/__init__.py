@@ -26,6 +26,7 @@ from .encoding import one_hot
 from .exponential_units import celu, elu, selu
 from .gated import glu, swiglu
 from .gelu import gelu, silu
+from .grid_sample import affine_grid, grid_sample
 from .group_norm import group_norm, instance_norm, local_response_norm
 from .gru import gru
 from .layer_norm import layer_norm, rms_norm
@@ -89,6 +90,7 @@ __all__ = [
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
+    "affine_grid",
     "alpha_dropout",
     "average_pooling",
     "avg_pool1d",
@@ -123,6 +125,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gru",
     "gumbel_softmax",

@@ -27,7 +27,7 @@ SIZES: dict[int, tuple[Shapes, ...]] = {
 
 def cases() -> list[OpCase]:
     """Return the rows of this module."""
-    return [*poolings(), *adaptive_poolings(), *interpolations(), *shuffles()]
+    return [*poolings(), *adaptive_poolings(), *interpolations(), *shuffles(), *sampling()]
 
 
 def poolings() -> list[OpCase]:
@@ -260,3 +260,58 @@ def shuffles() -> list[OpCase]:
             (((1, 2, 2, 4),), ((1, 2, 2),)),
         ),
     ]  # fmt: skip
+
+
+def sampling() -> list[OpCase]:
+    """Return the rows of sampling at computed positions."""
+    found = [
+        OpCase(
+            f"affine_grid{' align_corners' * align}",
+            lambda theta, align=align: F.affine_grid(theta, (theta.shape[0], 1, 2, 3), align),
+            lambda theta, align=align: _grid(theta, align),
+            (((2, 2, 3),), ((0, 2, 3),)),
+        )
+        for align in (False, True)
+    ]
+    for mode, padding in (("bilinear", "zeros"), ("bilinear", "border"), ("nearest", "reflection")):
+        settings: dict[str, Any] = {"mode": mode, "padding_mode": padding}
+        found.append(
+            OpCase(
+                f"grid_sample {mode} {padding}",
+                lambda x, grid, k=settings: F.grid_sample(x, grid, **k) + sum(x) + sum(grid),
+                lambda x, grid, k=settings: _sampled(x, grid, **k) + x.sum() + grid.sum(),
+                (((1, 2, 2, 3), (1, 2, 2, 2)), ((0, 1, 2, 2), (0, 1, 1, 2))),
+            )
+        )
+    return found
+
+
+def _grid(theta: HostArray, align_corners: bool) -> Any:
+    """Multiply each position of an image of two rows and three columns by the matrices."""
+    down, across = ((-1, 1), (-1, 0, 1)) if align_corners else ((-0.5, 0.5), (-2 / 3, 0, 2 / 3))
+    rows = [np.stack([theta @ np.array([x, y, 1]) for x in across], 1) for y in down]
+    return np.stack(rows, 1).astype(theta.dtype)
+
+
+def _sampled(x: HostArray, grid: HostArray, mode: str, padding_mode: str) -> Any:
+    """Add all elements of an image, weighted by their distances from one position."""
+    (N, C, H, W), (_, OH, OW, _) = x.shape, grid.shape
+    y = np.zeros((N, C, OH, OW), x.dtype)
+    for n, i, j in np.ndindex(N, OH, OW):
+        across, down = ((grid[n, i, j] + 1) * (W, H) - 1) / 2
+        if padding_mode == "border":
+            across, down = np.clip(across, 0, W - 1), np.clip(down, 0, H - 1)
+        elif padding_mode == "reflection":
+            across, down = _reflected(across, W), _reflected(down, H)
+        if mode == "nearest":
+            across, down = np.round(across), np.round(down)
+        weights = [np.maximum(0, 1 - np.abs(np.arange(m) - p)) for m, p in ((H, down), (W, across))]
+        y[n, :, i, j] = x[n] @ weights[1] @ weights[0]
+    return y
+
+
+def _reflected(p: float, n: int) -> Any:
+    """Reflect a point at -0.5 and n - 0.5 until it is between them."""
+    while not -0.5 <= p <= n - 0.5:
+        p = -1 - p if p < -0.5 else 2 * n - 1 - p
+    return np.clip(p, 0, n - 1)
