@@ -332,7 +332,7 @@ def call_on_data(
 
 
 def has_default_effect(key: str, value: object) -> bool:
-    """Return whether NumPy computes the same without this argument."""
+    """Return whether NumPy gives the same result if this argument is omitted."""
     if value is NO_VALUE:
         return True
     if key == "where":

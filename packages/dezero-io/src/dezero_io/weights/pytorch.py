@@ -124,7 +124,7 @@ def load_pytorch_weights(
 def make_converter(
     named: Mapping[str, Parameter | Buffer], sources: Sources, arrays: dict[str, NDArray[Any]]
 ) -> Callable[[str], NDArray[Any]]:
-    """Return a function for `stage_arrays` that computes the new array of a key.
+    """Return the argument of `stage_arrays`: a function that computes the new array for a key.
 
     The function frees each array of the file after computing the last new array that needs it.
     """

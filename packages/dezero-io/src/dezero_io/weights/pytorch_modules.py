@@ -63,7 +63,7 @@ def units(tree: object) -> list[Unit]:
         own = {name: keys.pop(id(x), None) for name, x in named_params(layer).items()}
         arrays = layer.pytorch_arrays()
         known = {key: arrays[name] for name, key in own.items() if key and name in arrays}
-        for name, key in own.items():  # put the parameters of inner layers back into keys
+        for name, key in own.items():  # the inner layers describe these parameters
             if key is not None and name not in arrays:
                 keys[id(named[key])] = key
         if known:
