@@ -104,10 +104,8 @@ KEYWORDS = {
     "channels": "num_features",
     "initializer": "kernel_initializer initialW",
 }
-"""A dictionary from DeZero's parameters to the keywords that other frameworks use for them.
-
-If several parameters match a keyword, the hint names the first.
-"""
+"""A dictionary from DeZero's parameters to the keywords that other frameworks use for them. If
+several parameters match a keyword, the hint names the first."""
 
 ADVICE = {
     "bias": "nobias=True leaves the bias out",
@@ -119,7 +117,7 @@ ADVICE = {
     "betas": "beta1= and beta2=",
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
-    "reduction": "losses return the mean over the batch",
+    "reduction": "this loss is the mean over the batch; cross_entropy and mse_loss take reduction",
     "training": "call model.eval() and model.train(), or use test_mode()",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",

@@ -100,8 +100,8 @@ def cross_entropy(
 
     Args:
         x: scores, shape (N, C), (N, C, ...) or (C,).
-        t: integer labels from [0, C) in the shape of ``x`` without the class axis, or
-            probabilities in the shape of ``x``.
+        t: integer labels from [0, C) in the shape of ``x`` without the class axis; or
+            probabilities, such as one-hot vectors, in the shape of ``x``.
         weight: a factor for each class, shape (C,); default 1. No gradient flows to it.
         ignore_index: a label whose rows are not counted (default -100).
         label_smoothing: the fraction e in [0, 1] of each target that is spread equally over all

@@ -22,7 +22,7 @@ def triplet_margin_loss(
     negative: Operand,
     *,
     margin: float = 1.0,
-    ord: float = 2.0,
+    p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
     reduction: str = "mean",
@@ -35,7 +35,7 @@ def triplet_margin_loss(
     Args:
         anchor, positive, negative: vectors along the last axis; the shapes broadcast.
         margin: the difference of distances from which the loss is 0 (default 1.0).
-        ord, eps: the settings of the distance.
+        p, eps: the settings of the distance.
         swap: use the distance from ``positive`` to ``negative`` where it is smaller than the
             distance from ``anchor`` to ``negative`` (default False).
         reduction: ``"mean"`` (default), ``"sum"``, or ``"none"`` for the loss of each triplet.
@@ -47,15 +47,15 @@ def triplet_margin_loss(
     require_reduction("triplet_margin_loss", reduction)
     margin = as_number("triplet_margin_loss", "margin", margin)
 
-    def compute(a: Variable, p: Variable, n: Variable) -> Variable:
-        far = pairwise_distance(a, n, ord, eps)
-        far = minimum(far, pairwise_distance(p, n, ord, eps)) if swap else far
-        losses = relu(pairwise_distance(a, p, ord, eps) - far + margin)
+    def compute(a: Variable, near: Variable, far: Variable) -> Variable:
+        to_far = pairwise_distance(a, far, p, eps)
+        if swap:
+            to_far = minimum(to_far, pairwise_distance(near, far, p, eps))
+        losses = relu(pairwise_distance(a, near, p, eps) - to_far + margin)
         return reduced("triplet_margin_loss", losses, reduction)
 
-    return call_widened(
-        compute, *(as_floating(as_variable(x)) for x in (anchor, positive, negative))
-    )
+    vectors = [as_floating(as_variable(x)) for x in (anchor, positive, negative)]
+    return call_widened(compute, *vectors)
 
 
 @hinted

@@ -61,13 +61,13 @@ def cosine_similarity(x1: Operand, x2: Operand, axis: int = 1, eps: float = 1e-8
 
 @hinted
 def pairwise_distance(
-    x1: Operand, x2: Operand, ord: float = 2.0, eps: float = 1e-6, keepdims: bool = False
+    x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False
 ) -> Variable:
     """Return the norm of ``x1 - x2 + eps`` along the last axis.
 
     Args:
         x1, x2: arrays whose shapes broadcast.
-        ord: the norm, as in `vector_norm` (default 2).
+        p: the order of the norm, the argument ``ord`` of `vector_norm` (default 2).
         eps: added to each difference, so that the derivative exists where ``x1`` equals ``x2``
             (default 1e-6, as in PyTorch).
         keepdims: keep the last axis with length 1 (default False).
@@ -78,6 +78,6 @@ def pairwise_distance(
     small = as_number("pairwise_distance", "eps", eps)
 
     def compute(x1: Variable, x2: Variable) -> Any:
-        return vector_norm(x1 - x2 + small, ord, -1, keepdims)
+        return vector_norm(x1 - x2 + small, p, -1, keepdims)
 
     return call_widened(compute, as_variable(as_floating(x1)), as_variable(as_floating(x2)))
