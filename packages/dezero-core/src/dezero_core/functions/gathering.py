@@ -10,7 +10,7 @@ from ..diagnosis import broadcast_shape, shape_of
 from ..errors import OutOfRange, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
-from ..variable import Index, Operand, Variable, unwrap
+from ..variable import Index, Operand, Variable, get_array_module, unwrap
 from .broadcast import broadcast_to
 from .indexing import PutItem, get_item, normalize_index
 from .shape import require_array, reshape, with_axis
@@ -69,8 +69,9 @@ class TakeAlongAxis(Function):
             raise ShapeError(
                 f"{what}: the numbers of axes must be equal, and the other axes must broadcast"
             )
-        n = x[self.axis]
-        raise OutOfRange(f"{what}: an index is out of range; expected indices in [{-n}, {n})")
+        n, index, xp = x[self.axis], arrays[1], get_array_module(arrays[1])
+        if 0 not in indices and (xp.min(index) < -n or xp.max(index) >= n):
+            raise OutOfRange(f"{what}: an index is out of range; expected indices in [{-n}, {n})")
 
 
 @hinted
