@@ -9,7 +9,7 @@ import pytest
 from dezero_core import Variable, grad
 from dezero_core import functions as F
 from dezero_core.errors import ArgumentTypeError, ShapeError
-from dezero_core.functions.error_function import portable_erf
+from dezero_core.functions.error_function import BLOCK, portable_erf
 
 EDGES = [
     (F.expm1, [1e-17, -1000.0], [1e-17, -1.0]),
@@ -39,6 +39,13 @@ def test_erf_is_accurate_everywhere(dtype: str, rtol: float) -> None:
     np.testing.assert_allclose(portable_erf(np, x), expected, rtol)
     assert portable_erf(np, x).dtype == dtype
     assert np.isnan(F.erf(np.array([np.nan])).data)
+
+
+def test_erf_of_a_large_array_is_computed_in_blocks() -> None:
+    x = np.linspace(-3, 3, 2 * BLOCK + 10, dtype="float32").reshape(-1, 2).T
+    y = F.erf(x).data
+    assert y.shape == x.shape and y.dtype == x.dtype
+    np.testing.assert_allclose(y, portable_erf(np, x), rtol=1e-6)
 
 
 @pytest.mark.parametrize("function", [F.floor, F.ceil, F.trunc, F.round, F.sign])
