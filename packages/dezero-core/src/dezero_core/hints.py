@@ -69,8 +69,7 @@ KEYWORDS = {
     "axis": "dim dims axes",
     "keepdims": "keepdim",
     "x": "input tensor logits y_pred",
-    "x0": "input y_pred",
-    "p": "input y_pred",
+    **dict.fromkeys(("x0", "p"), "input y_pred"),
     "y": "y_pred",
     "xs": "tensors arrays",
     "shape": "size newshape normalized_shape",
@@ -82,8 +81,7 @@ KEYWORDS = {
     "x1": "target y_true",
     "gamma": "weight",
     "nobias": "bias use_bias",
-    "b": "bias",
-    "beta": "bias",
+    **dict.fromkeys(("b", "beta"), "bias"),
     "in_size": "in_features input_dim input_size num_embeddings",
     "out_size": "out_features output_dim units num_classes embedding_dim",
     "hidden_size": "units n_units",
@@ -99,8 +97,7 @@ KEYWORDS = {
     "heads": "num_heads nhead n_head",
     "slope": "negative_slope",
     "eps": "epsilon",
-    "lr": "learning_rate",
-    "alpha": "learning_rate",
+    **dict.fromkeys(("lr", "alpha"), "learning_rate"),
     "channels": "num_features",
     "initializer": "kernel_initializer initialW",
 }
@@ -108,8 +105,7 @@ KEYWORDS = {
 several parameters match a keyword, the hint names the first."""
 
 ADVICE = {
-    "bias": "nobias=True leaves the bias out",
-    "use_bias": "nobias=True leaves the bias out",
+    **dict.fromkeys(("bias", "use_bias"), "nobias=True leaves the bias out"),
     "activation": "call the activation on the result, or put it after the layer in Sequential",
     "input_shape": "the size is taken from the first input",
     "weight": "W, which is (in, out) in linear layers",
