@@ -239,7 +239,7 @@ MISTAKES: list[Mistake] = [
     ("dim and keepdim of a method", lambda: Variable(X).sum(dim=1, keepdim=True), TypeError,
      r"'dim' \(write axis\), 'keepdim' \(write keepdims\)"),
     ("reduction of a loss", lambda: F.softmax_cross_entropy(X, T, reduction="sum"), TypeError,
-     "losses return the mean"),
+     "this loss is the mean over the batch"),
     ("a keyword nobody has", lambda: L.Linear(3, foo=1), TypeError,
      "unknown keyword 'foo'; the call is"),
     ("arguments for a class without __init__", lambda: Net.__base__(3), TypeError,
