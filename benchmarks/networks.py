@@ -100,18 +100,18 @@ def dezero_inference(batch: int) -> Step:
     return step
 
 
-def dezero_lstm() -> Step:
-    """Train an LSTM of 256 units on 32 sequences of 50 steps; the loss is the mean output."""
+def dezero_recurrent(name: str) -> Step:
+    """Train a layer of 256 units on 32 sequences of 50 steps; the loss is the mean output."""
+    import dezero_nn
     from dezero_core.functions import mean
-    from dezero_nn import LSTM, SGD
 
-    lstm = LSTM(256)
-    optimizer = SGD(0.01).setup(lstm)
+    layer = getattr(dezero_nn, name)(256)
+    optimizer = dezero_nn.SGD(0.01).setup(layer)
 
     def step() -> None:
-        lstm.reset_state()
-        loss = mean(lstm(SEQUENCES))
-        lstm.cleargrads()
+        layer.reset_state()
+        loss = mean(layer(SEQUENCES))
+        layer.cleargrads()
         loss.backward()
         optimizer.update()
 
@@ -226,15 +226,15 @@ def torch_batch_norm() -> Step:
     return torch_step(nn.Sequential(*layers), IMAGES, LABELS[:64])
 
 
-def torch_lstm() -> Step:
+def torch_recurrent(name: str) -> Step:
     import torch
 
-    lstm = torch.nn.LSTM(256, 256)
-    optimizer = torch.optim.SGD(lstm.parameters(), lr=0.01)
+    layer = getattr(torch.nn, name)(256, 256)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
     sequences = torch.from_numpy(SEQUENCES)
 
     def step() -> None:
-        y, _ = lstm(sequences)
+        y, _ = layer(sequences)
         optimizer.zero_grad()
         y.mean().backward()
         optimizer.step()

@@ -124,6 +124,13 @@ class Row:
     value: bool = False
 
 
+def recurrent(name: str) -> dict[str, Make]:
+    return {
+        "dezero": lambda: networks.dezero_recurrent(name),
+        "torch": lambda: networks.torch_recurrent(name),
+    }
+
+
 def inference(batch: int) -> dict[str, Make]:
     return {
         "dezero": lambda: networks.dezero_inference(batch),
@@ -245,13 +252,9 @@ ROWS = {
         inference(256), {"torch": 1.0}, (0.6, 0.6), repetitions=8, rounds=5, accelerated=True
     ),
     "lstm": Row(
-        {"dezero": networks.dezero_lstm, "torch": networks.torch_lstm},
-        {"torch": 1.2},
-        (0.9, 0.9),
-        repetitions=8,
-        rounds=5,
-        accelerated=True,
+        recurrent("LSTM"), {"torch": 1.2}, (0.9, 0.9), repetitions=8, rounds=5, accelerated=True
     ),
+    "gru": Row(recurrent("GRU"), {"torch": 1.1}, (0.85, 0.85), repetitions=8, rounds=5),
     "gpt": gpt(transformers.SMALL, 0.0, 1.05, 0.92),
     "gpt dropout": gpt(transformers.SMALL, 0.1, 1.0, 0.88),
     "gpt large": gpt(transformers.LARGE, 0.0, 1.0, 0.92),
