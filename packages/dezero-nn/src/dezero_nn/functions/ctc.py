@@ -153,8 +153,10 @@ def alignment_losses(
         padded = concat([before, alpha], 1)
         by_two = where(may_skip, padded[:, :-2], -math.inf)
         reached = logsumexp(stack([alpha, padded[:, 1:-1], by_two]), 0) + log_p
-        runs = array_like([[t < length] for length in lengths], x)
-        alpha = where(runs, reached, alpha)
+        if t < min(lengths):
+            alpha = reached
+        else:
+            alpha = where(array_like([[t < n] for n in lengths], x), reached, alpha)
     return -logsumexp(where(is_end, alpha, -math.inf), 1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable, get_array_module
 from dezero_core.arguments import as_integer, normalize_axes
-from dezero_core.dtypes import as_floating, cast
+from dezero_core.dtypes import as_floating, cast, widen
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of
 from dezero_core.hints import hinted
@@ -55,7 +55,7 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
             replacement, than 1) positive weights. This is not checked on an accelerator.
         ShapeError: ``p`` has no axes, or ``n`` is larger than K without replacement.
     """
-    array, n = as_floating(as_variable(p)).data, as_integer("multinomial", "n", n, 0)
+    array, n = widen(as_variable(p)).data, as_integer("multinomial", "n", n, 0)
     xp, distinct = get_array_module(array), 1 if replacement else n
     if array.ndim == 0 or array.shape[-1] < distinct:
         raise ShapeError(
@@ -67,7 +67,7 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
         log_p = xp.log(xp.where(is_possible, array, xp.ones_like(array)))
         log_p = xp.where(is_possible, log_p, backend_of(array).scalar_like(-math.inf, array))
         # the largest of log p + noise is a sample; the n largest are n different samples
-        if not replacement:
+        if n > 1 and not replacement:
             order = xp.argsort(-log_p - gumbel_noise(tuple(array.shape), array), axis=-1)
             return Variable(order[..., :n], requires_grad=False)
         noise = gumbel_noise((*array.shape[:-1], n, array.shape[-1]), array)
