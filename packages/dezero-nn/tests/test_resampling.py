@@ -120,6 +120,7 @@ def test_pixel_unshuffle_is_the_inverse_of_pixel_shuffle() -> None:
             "max_pool2d: kernel_size .* is neither an integer nor a pair",
         ),
         (lambda: F.max_pool2d(X2, 0), "kernel_size 0"),
+        (lambda: F.max_pool1d(X1[..., :1], 2, 1, 1, 2), "padding 1 has no element of an axis"),
         (lambda: F.avg_pool2d(X2, 2, 0), "stride 0"),
         (lambda: F.avg_pool2d(X2, 2, divisor_override=0), "divisor_override is 0"),
         (lambda: F.lp_pool2d(X2, 0, 2), "norm_type 0: expected a number above 0"),

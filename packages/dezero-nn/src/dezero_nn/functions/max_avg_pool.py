@@ -21,7 +21,7 @@ from dezero_core.hints import hinted
 from dezero_core.variable import Operand
 
 from ..windows import DENSE, Pair, Shape, pair, per_axis, window_counts_along
-from .columns import Im2col
+from .along_axis import at_positions
 from .convolutions import AXES, Sizes
 from .pooling import average_pooling, lowest, pooling
 
@@ -100,10 +100,31 @@ def max_of_windows(x: Variable, kernel: Pair, stride: Pair, pad: Pair, dilation:
     """Return the maximum of each window; the elements of dilated windows are copied first."""
     if dilation == DENSE:
         return pooling(x, kernel, stride, pad)
-    cols = Im2col(kernel, stride, pad, lowest(x.data), dilation)(x)
-    N, C, KH, KW, OH, OW = cols.shape
-    y = pooling(reshape(cols, (N, C, KH * KW, OH * OW)), (KH * KW, 1))
-    return reshape(y, (N, C, OH, OW))
+    each = zip(x.shape[2:], kernel, stride, pad, dilation, strict=True)
+    for axis, settings in enumerate(list(each), 2):
+        x = at_positions(x, axis, taps_inside(*settings))
+    return pooling(x, kernel, kernel)
+
+
+def taps_inside(n: int, kernel: int, stride: int, pad: int, dilation: int) -> list[int]:
+    """Return the positions of the elements of each window along an axis of n elements.
+
+    Positions in the padding are replaced by the first position of the window inside of the axis,
+    so that the padding is never the maximum.
+
+    Raises:
+        ShapeError: a window consists of padding only.
+    """
+    found: list[int] = []
+    for start in range(-pad, n + pad - dilation * (kernel - 1), stride):
+        inside = [i for i in range(start, start + dilation * kernel, dilation) if 0 <= i < n]
+        if not inside:
+            raise ShapeError(
+                f"max_pool: a window of kernel_size {kernel} with dilation {dilation} and padding "
+                f"{pad} has no element of an axis of length {n}; take less padding"
+            )
+        found += [inside[0]] * (kernel - len(inside)) + inside
+    return found
 
 
 @hinted

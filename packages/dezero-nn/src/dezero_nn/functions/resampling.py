@@ -10,16 +10,17 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dezero_core import Function, Variable, as_variable, get_array_module
+from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer, as_number, is_sequence
 from dezero_core.dtypes import call_widened, cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of
-from dezero_core.functions import matmul, mean, repeat, reshape, transpose
+from dezero_core.functions import mean, repeat, reshape, transpose
 from dezero_core.hints import hinted
-from dezero_core.variable import AnyArray, Operand
+from dezero_core.variable import Operand
 
 from ..windows import Shape, per_axis
+from .along_axis import at_positions, times_matrix
 from .convolutions import AXES, Sizes
 from .max_avg_pool import max_of_windows, over_axes
 
@@ -99,15 +100,6 @@ def intervals(backend: Any, x: Array, n: int, m: int) -> tuple[Any, Any]:
     return (i * n) // m, ((i + 1) * n + (m - 1)) // m
 
 
-def times_matrix(x: AnyArray, axis: int, weights: Array) -> Variable:
-    """Return the product of ``weights``, shape (m, n), with an axis, of length n, of ``x``."""
-    lead, n, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-    if not rest:
-        return matmul(x, weights.T)
-    y = matmul(weights, reshape(x, (math.prod(lead), n, math.prod(rest))))
-    return reshape(y, (*lead, weights.shape[0], *rest))
-
-
 def output_lengths(op: str, n: int, x: Variable, output_size: Any) -> Shape:
     """Return the length of each of the last ``n`` axes of an adaptive pooling's output."""
     if x.ndim not in (n + 1, n + 2) or 0 in x.shape[-n:]:
@@ -152,34 +144,14 @@ def adaptive_max_pool(op: str, n: int, x: Operand, output_size: OutputSizes) -> 
     y, kernel = as_variable(x), []
     for axis, m in enumerate(output_lengths(op, n, y, output_size), y.ndim - n):
         length = y.shape[axis]
-        longest = max(-(-(i + 1) * length // m) - i * length // m for i in range(m))
+        windows = [range(i * length // m, -(-(i + 1) * length // m)) for i in range(m)]
+        longest = max(map(len, windows))
         if length % m:
-            backend = backend_of(y.data)
-            first, last = intervals(backend, y.data, length, m)
-            index = first[:, None] + backend.arange(longest, y.data)
-            index = backend.xp.minimum(index, last[:, None] - 1)
-            y = AtPositions(axis, backend.xp.reshape(index, (-1,)))(y)
+            index = [i for w in windows for i in (*w, *[w[-1]] * (longest - len(w)))]
+            y = at_positions(y, axis, index)
         kernel.append(longest)
     steps = tuple(kernel), tuple(kernel), (0,) * n, (1,) * n
     return over_axes(n, max_of_windows, y, steps)
-
-
-class AtPositions(Function):
-    """y = x at the positions ``index`` of an axis;  gx = gy times a matrix of zeros and ones.
-
-    The matrix product adds the gradients of repeated positions faster than a scatter-add.
-    """
-
-    def __init__(self, axis: int, index: Array) -> None:
-        self.axis, self.index = axis, index
-
-    def forward(self, x: Array) -> Any:
-        return get_array_module(x).take(x, self.index, axis=self.axis)
-
-    def backward(self, gy: AnyArray) -> Any:
-        (x,) = self.inputs
-        element = backend_of(self.index).arange(x.shape[self.axis], self.index)
-        return times_matrix(gy, self.axis, cast(element[:, None] == self.index, gy.dtype))
 
 
 @hinted
@@ -279,13 +251,13 @@ def require_mode(mode: str, n: int, align_corners: bool | None) -> None:
 def nearest(x: Variable, sizes: Shape, scales: Sequence[float], shift: float) -> Variable:
     """Return the elements at ``floor((i + shift) scale)`` along each axis, the last axis first."""
     for axis, m, scale in reversed(list(zip(range(2, x.ndim), sizes, scales, strict=True))):
-        n, backend = x.shape[axis], backend_of(x.data)
+        n = x.shape[axis]
         if m % n == 0 and m == n * round(1 / scale):
             x = repeat(x, m // n, axis)
         else:
             # rounded, because i * (n / m) can be slightly less than an integer i * n / m
             index = [min(math.floor(round((i + shift) * scale, 9)), n - 1) for i in range(m)]
-            x = AtPositions(axis, cast(backend.asarray(index), backend.dtype("int64")))(x)
+            x = at_positions(x, axis, index)
     return x
 
 
