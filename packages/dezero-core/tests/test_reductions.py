@@ -39,6 +39,12 @@ def test_half_precision_is_accumulated_in_single() -> None:
     assert F.std(np.array([-300.0, 300.0], "float16")).data == 300.0
 
 
+def test_long_doubles_keep_their_precision() -> None:
+    x = np.array([1, np.finfo("longdouble").eps], "longdouble")
+    y = F.cumulative_sum(x).data
+    assert y.dtype == "longdouble" and y[1] > 1
+
+
 def test_cumulative_sums_of_many_terms_are_accurate() -> None:
     n = 1_000_000
     y = F.cumulative_sum(np.full(n, 0.1, "float32")).data

@@ -32,7 +32,8 @@ def accumulate(names: tuple[str, str], x: Array, axis: int) -> Array:
     backend = backend_of(x)
     function = named_function(backend.xp, names)
     if is_floating(x.dtype, backend):
-        return cast(function(x, axis=axis, dtype=default_floating(backend)), x.dtype)
+        wide = backend.xp.result_type(x.dtype, default_floating(backend))
+        return cast(function(x, axis=axis, dtype=wide), x.dtype)
     return function(without_booleans(x), axis=axis)
 
 
