@@ -110,7 +110,7 @@ class Recurrent(Layer):
 
     @property
     def state(self) -> Any:
-        """The states of all layers and directions, or None; assign a state to continue from it.
+        """Return the states of all layers and directions, or None; assign a state to set them.
 
         Like PyTorch's second output, the state is h of shape (num_layers * directions, N, hidden),
         or for `LSTM` the pair (h, c).
@@ -123,9 +123,9 @@ class Recurrent(Layer):
 
     @state.setter
     def state(self, state: Any) -> None:
-        parts = None if state is None else state_parts(self, state)
+        parts = [] if state is None else state_parts(self, state)
         self.reset_state()
-        for name, part in zip(self.STATES, parts or (), strict=parts is not None):
+        for name, part in zip(self.STATES, parts, strict=False):  # None has no parts
             for cell, row in zip(self.all_cells(), unstack(part), strict=True):
                 setattr(cell, name, row)
 
