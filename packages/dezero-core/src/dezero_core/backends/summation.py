@@ -98,7 +98,7 @@ def partial_sums(x: HostArray, axis: int, dtype: Any) -> HostArray:
 SPREAD = 8
 """Maximum ratio of target elements to added values at which `scatter_add` adds in double precision.
 Adding 1024 rows of 128 values to twice as many elements took 1.6 times as long in double as in
-single precision; to 8 times as many elements 2.6 times, and to 32 times as many 5 times."""
+single precision, and to 8 times as many elements 2.6 times as long."""
 
 
 def scatter_add(x: HostArray, index: Any, values: HostArray) -> None:
