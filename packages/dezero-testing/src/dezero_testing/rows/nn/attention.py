@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Variable
+from dezero_core.dtypes import as_floating
 from dezero_core.extend import backend_of
 from dezero_core.testing import HostArray
 from dezero_nn import functions as F
@@ -47,7 +48,7 @@ def cases() -> list[OpCase]:
         OpCase(f"{name} mask", masked, partial(attention, seen=np.array(SEEN)), QKV[:1]),
         OpCase(
             f"{name} learned mask",
-            attend,
+            lambda q, k, v, mask: attend(q, k, v, as_floating(mask)),  # bools have another meaning
             lambda q, k, v, mask: attention(q, k, v, added=mask),
             (((2, 2, 3), (2, 3, 3), (2, 3, 2), (2, 3)),),
         ),
@@ -70,8 +71,8 @@ def masked(q: Variable, k: Variable, v: Variable) -> Any:
 
 def dropped(q: Variable, k: Variable, v: Variable) -> Any:
     """Apply attention with half of the weights dropped, by a fixed mask."""
-    keep = backend_of(q.data).asarray([SEEN, SEEN])
-    found = Attention(False, 3**-0.5, 0.5)(q, k, v, None, keep)
+    keep, qkv = backend_of(q.data).asarray([SEEN, SEEN]), map(as_floating, (q, k, v))
+    found = Attention(False, 3**-0.5, 0.5)(*qkv, None, keep)
     return found[0] if isinstance(found, tuple) else found
 
 
