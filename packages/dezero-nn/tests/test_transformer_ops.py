@@ -63,7 +63,7 @@ def test_gelu_refuses_other_approximations(approximate: Any) -> None:
 @pytest.mark.parametrize("mean", [0.0, 1.9, 3.0, 1e3, -1e5])
 def test_layer_norm_keeps_its_digits_far_from_zero(mean: float) -> None:
     draw = np.random.default_rng(0)
-    x = (mean + draw.standard_normal((40, 300))).astype("float32")
+    x = (mean + draw.standard_normal((200, 300))).astype("float32")
     gamma, beta, gy = draw.standard_normal((3, 300), dtype="float32")
     exact = F.layer_norm(x.astype("float64"), gamma.astype("float64"), beta.astype("float64"))
     with kernel_log() as ran:
