@@ -9,7 +9,7 @@ from dezero_core.arguments import as_number
 from dezero_core.dtypes import call_widened
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import Array, backend_of
-from dezero_core.functions import exp, where
+from dezero_core.functions import clip, exp, where
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
@@ -25,11 +25,15 @@ class ELU(Function):
 
     def forward(self, x: Array) -> Any:
         xp, zero = get_array_module(x), backend_of(x).scalar_like(0.0, x)
-        return xp.where(x > 0, x, xp.expm1(xp.minimum(x, zero)) * self.alpha)
+        low = xp.minimum(x, zero)
+        # exp(x) - 1 = tanh(x / 2) (exp(x) + 1), also accurate near 0: NumPy vectorises exp and
+        # tanh, but not expm1
+        return xp.maximum(x, zero) + xp.tanh(low * 0.5) * (xp.exp(low) + 1) * self.alpha
 
     def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
-        return gy * where(x > 0, 1.0, exp(where(x > 0, 0.0, x)) * self.alpha)
+        slope = exp(clip(x, None, 0.0))  # 1 where x > 0
+        return gy * (slope if self.alpha == 1 else where(x > 0, 1.0, slope * self.alpha))
 
 
 @hinted

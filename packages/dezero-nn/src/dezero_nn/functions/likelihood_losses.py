@@ -14,7 +14,7 @@ from dezero_core.variable import AnyArray, Operand
 
 from .activation import sigmoid
 from .reductions import REDUCTIONS, as_positive, in_shape_of, loss_of_alike
-from .smooth import Softplus
+from .smooth import Softplus, log_1p
 
 
 @hinted
@@ -57,7 +57,7 @@ class LogisticLoss(Function):
 
     def forward(self, x: Array, t: Array) -> Any:
         xp, zero = get_array_module(x), backend_of(x).scalar_like(0.0, x)
-        near = xp.log1p(xp.exp(-xp.abs(x)))  # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)
+        near = log_1p(xp.exp(-xp.abs(x)))  # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)
         factor = xp.where(x > 0, 1 - t, -t)
         return near + factor * xp.where(factor == 0, zero, x)  # so that 0 times inf is 0, not NaN
 
