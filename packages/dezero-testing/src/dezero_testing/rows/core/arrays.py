@@ -114,7 +114,7 @@ def rearranging() -> list[OpCase]:
 def padding() -> list[OpCase]:
     """Return the rows of ops that add or set constant elements."""
     return [
-        OpCase("pad", lambda x: F.pad(x, ((1, 0), (2, 3)), -1.5), _pad_reference, PAIRS),
+        OpCase("pad", lambda x: F.pad(x, ((1, 0), (2, 3)), 2.0), _pad_reference, PAIRS),
         OpCase(
             "tril",
             lambda x: F.tril(x, -1) + F.tril(2 * x, 1) + x,
@@ -143,7 +143,7 @@ def padding() -> list[OpCase]:
 
 
 def _pad_reference(x: HostArray) -> Any:
-    y = np.full((x.shape[0] + 1, 7), -1.5, x.dtype)
+    y = np.full((x.shape[0] + 1, 7), 2.0, x.dtype)
     y[1:, 2:4] = x
     return y
 
@@ -183,7 +183,7 @@ def selecting() -> list[OpCase]:
         OpCase(
             "add_at slice",
             lambda x, value: F.add_at(x, (slice(1, 3), 0), value * value),
-            lambda x, value: x + np.array([[0, 0], [1, 0], [1, 0]], x.dtype) * value**2,
+            _add_at_slice_reference,
             (((3, 2), ()),),
         ),
         OpCase(
@@ -208,6 +208,12 @@ def _add_at_reference(x: HostArray, values: HostArray) -> Any:
     return y
 
 
+def _add_at_slice_reference(x: HostArray, value: HostArray) -> Any:
+    y = x.copy()
+    y[1:3, 0] += value * value
+    return y
+
+
 def _take_reference(x: HostArray) -> Any:
     return np.array([[x[0, 0], x[2, 1]], [x[1, 0], x[0, 0]]]) + x.sum()
 
@@ -219,7 +225,7 @@ def contracting() -> list[OpCase]:
         OpCase(
             "tensordot",
             F.tensordot,
-            lambda a, b: np.sum(a[..., None, None] * b, (1, 2)),
+            lambda a, b: np.einsum("ijk,jklm->ilm", a, b),
             (((2, 3, 2), (3, 2, 4, 1)), ((1, 1, 1), (1, 1, 0, 2))),
         ),
         OpCase(
