@@ -130,7 +130,7 @@ MISTAKES: list[Mistake] = [
     ("one-hot labels", lambda: F.softmax_cross_entropy(X, np.eye(4, 3, dtype=int)), ValueError,
      "convert one-hot rows by argmax"),
     ("labels in a list", lambda: F.softmax_cross_entropy(X, [0, 1, 2, 0]), TypeError,
-     "input 1: list is not supported.*make an array of it"),
+     "t is a list; expected an array; make an array of it"),
     ("fewer labels than rows", lambda: F.accuracy(X, T[:3]), ValueError,
      r"scores \(4, 3\) and labels \(3,\)"),
     ("an empty batch", lambda: F.softmax_cross_entropy(X[:0], T[:0]), ValueError,

@@ -11,7 +11,7 @@ from functools import lru_cache, wraps
 from inspect import Signature, getattr_static, signature
 from typing import Any, NoReturn, TypeVar
 
-from .errors import CallError, MissingName
+from .errors import CallError, MissingName, UnsupportedType
 
 VARIABLE = {
     **{name: f"F.{name}(x)" for name in "relu sigmoid softmax sin cos round sort".split()},
@@ -32,11 +32,7 @@ VARIABLE = {
     "cumsum": "F.cumulative_sum(x, axis)",
     "clamp": "x.clip(low, high)",
     "expand": "F.broadcast_to(x, shape)",
-    "float": "x.astype('float32')",
-    "double": "x.astype('float64')",
-    "half": "x.astype('float16')",
-    "long": "x.astype('int64')",
-    "type": "x.astype(dtype)",
+    **dict.fromkeys(("float", "double", "half", "long", "type"), "x.astype(dtype)"),
     "requires_grad_": "x.requires_grad = True",
     **dict.fromkeys(("zero_grad", "zerograd"), "x.cleargrad()"),
     "grad_var": "x.grad",
@@ -72,6 +68,7 @@ KEYWORDS = {
     **dict.fromkeys(("x0", "p"), "input y_pred"),
     "y": "y_pred",
     "xs": "tensors arrays",
+    "n": "num_samples",
     "shape": "size newshape normalized_shape",
     "start_axis": "start_dim",
     "ord": "p",
@@ -88,6 +85,7 @@ KEYWORDS = {
     "out_channels": "filters",
     "kernel_size": "ksize pool_size",
     "pad": "padding",
+    "padding": "pad",
     "stride": "strides",
     "dilation": "dilate dilation_rate",
     "dropout_ratio": "p rate ratio",
@@ -105,7 +103,6 @@ KEYWORDS = {
 several parameters match a keyword, the hint names the first."""
 
 ADVICE = {
-    **dict.fromkeys(("bias", "use_bias"), "nobias=True leaves the bias out"),
     "activation": "call the activation on the result, or put it after the layer in Sequential",
     "input_shape": "the size is taken from the first input",
     "weight": "W, which is (in, out) in linear layers",
@@ -114,6 +111,7 @@ ADVICE = {
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
     "reduction": "this loss is the mean over the batch; cross_entropy and mse_loss take reduction",
+    "enable_gqa": "not needed: k and v may have fewer heads than q",
     "training": "call model.eval() and model.train(), or use test_mode()",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
@@ -179,34 +177,43 @@ def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
 
 
 def hinted(function: F) -> F:
-    """Decorate a function so that an unknown keyword raises `CallError` with a hint."""
+    """Decorate a function so that the errors of wrong arguments name them; see `explain_call`."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except TypeError as error:
-            require_keywords(function.__name__, function, kwargs, error)
+        except (TypeError, AttributeError) as error:
+            explain_call(function, args, kwargs, error)
             raise
 
     return call  # type: ignore[return-value]
 
 
-def require_keywords(
-    name: str,
-    function: Callable[..., Any],
-    options: Mapping[str, Any],
-    cause: Exception | None,
-    advice: Mapping[str, str] | None = None,
-) -> None:
-    """Raise `CallError` if a function has no parameter for one of the keywords.
+def explain_call(function: Any, args: Any, options: dict[str, Any], cause: Exception) -> None:
+    """Raise `CallError` for wrong arguments, `UnsupportedType` for a list instead of an array."""
+    name, parameters = function.__name__, signature_of(function).parameters
+    require_keywords(name, function, options, cause)
+    try:
+        signature_of(function).bind(*args, **options)
+    except TypeError as error:
+        raise CallError(f"{name}: {error}; {usage(name, function)}") from cause
+    for key, value in [*zip(parameters, args, strict=False), *options.items()]:
+        takes_array = str(parameters[key].annotation).startswith(("Operand", "AnyArray"))
+        if takes_array and isinstance(value, list | tuple | str):
+            if not str(cause).startswith(f"{name}: "):
+                found = f"{name}: {key} is a {type(value).__name__}; expected an array"
+                raise UnsupportedType(f"{found}; make an array of it") from cause
 
-    Args:
-        name: the name of the function, for the message.
-        function: the function whose signature is checked.
-        options: the keywords.
-        cause: the error that Python raised, if any.
-        advice: a dictionary from keywords to hints, which takes precedence over `ADVICE`.
+
+def require_keywords(
+    name: str, function: Callable[..., Any], options: Mapping[str, Any],
+    cause: Exception | None, advice: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Raise `CallError` if ``function`` has no parameter for one of the keywords ``options``.
+
+    ``name`` is the function's name for the message, and ``cause`` the error that Python raised, if
+    any. ``advice`` is a dictionary from keywords to hints, which precedes `ADVICE`.
     """
     parameters = signature_of(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
@@ -222,7 +229,9 @@ def hint_for(keyword: str, parameters: Mapping[str, Any], advice: Mapping[str, s
     if keyword in advice:
         return f" ({advice[keyword]})"
     known = [p for p, others in KEYWORDS.items() if p in parameters and keyword in others.split()]
-    if known[:1] == ["nobias"] or (not known and keyword in ADVICE):
+    if known[:1] == ["nobias"]:
+        return " (nobias=True leaves the bias out)"
+    if not known and keyword in ADVICE:
         return f" ({ADVICE[keyword]})"
     return f" (write {known[0]})" if known else ""
 

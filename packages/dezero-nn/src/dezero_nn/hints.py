@@ -233,6 +233,12 @@ LAYER = {
     "cuda": "model.to_gpu()",
     "gpu": "model.to_gpu()",
     "cpu": "model.to_cpu()",
+    "load_pytorch_weights": "dezero_io.load_pytorch_weights(model, path)",
+    **{
+        name: f"the argument dtype='{dtype}' of each layer"
+        for name, dtype in (("half", "float16"), ("float", "float32"), ("double", "float64"))
+    },
+    "requires_grad_": "p.requires_grad = False, for each p in model.params()",
     "register_parameter": "model.name = dezero.Parameter(array)",
     "register_buffer": "model.name = dezero.Buffer(array)",
     "add_module": "model.name = layer",

@@ -12,7 +12,7 @@ from typing import Any
 from dezero_core import Function, Variable
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import as_floating, call_widened, sum_over
-from dezero_core.errors import ShapeError
+from dezero_core.errors import ArgumentTypeError, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import sum, sum_to
 from dezero_core.hints import hinted
@@ -208,7 +208,14 @@ def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) ->
 
     Raises:
         ShapeError: ``x`` has no axes, or a parameter does not have the shape of its last axes.
+        ArgumentTypeError: a parameter is an integer, a list or a tuple, such as a shape.
     """
+    for name, param in params.items():
+        if isinstance(param, int | list | tuple):
+            raise ArgumentTypeError(
+                f"{op}: {name} is {param!r}; expected an array or None. The last axes of x in the "
+                f"shape of {name} are normalised; PyTorch's normalized_shape is not an argument"
+            )
     shapes = {name: tuple(param.shape) for name, param in params.items() if param is not None}
     axes, shape = max(map(len, shapes.values()), default=1), tuple(x.shape)
     if axes == 0 or len(shape) < axes or any(s != shape[-axes:] for s in shapes.values()):
