@@ -8,6 +8,7 @@ from typing import Any
 from ..backends.interface import Array, ArrayBackend
 from ..backends.precision import default_floating, is_floating, is_half, is_wide
 from ..backends.registry import backend_of
+from ..errors import UnsupportedType
 from ..function import Function
 from ..variable import Operand, Variable, as_variable, cast, unwrap
 
@@ -37,7 +38,7 @@ def astype(x: Operand, dtype: object) -> Variable:
             booleans.
 
     Raises:
-        UnsupportedType: ``dtype`` is not boolean, integer or real floating point.
+        UnsupportedType: ``dtype`` is unknown, or not boolean, integer or real floating point.
     """
     array = as_variable(x).data
     backend = backend_of(array)
@@ -51,7 +52,14 @@ def dtype_of(dtype: object, backend: ArrayBackend) -> Any:
     """Return the backend's dtype for a dtype, its name, or a Python or NumPy type."""
     if isinstance(dtype, type):
         dtype = {"float": "float64", "int": "int64"}.get(dtype.__name__, dtype.__name__)
-    return backend.dtype(dtype) if isinstance(dtype, str) else dtype
+    try:
+        if dtype is None:  # NumPy's default dtype
+            raise TypeError
+        return backend.dtype(dtype) if isinstance(dtype, str) else dtype
+    except (TypeError, AttributeError):
+        raise UnsupportedType(
+            f"astype: dtype {dtype!r}; expected a name such as 'float32'"
+        ) from None
 
 
 def as_floating(x: Any, like: object = None) -> Any:

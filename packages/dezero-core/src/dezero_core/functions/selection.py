@@ -55,7 +55,7 @@ def masked_fill(x: Operand, mask: Operand, value: Operand) -> Variable:
             of the replaced elements. If ``x`` is floating point, the result has its dtype.
 
     Raises:
-        UnsupportedType: the elements of ``mask`` are not bools.
+        UnsupportedType: the elements of ``mask`` are not bools, or ``value`` is None.
         ShapeError: the shapes do not broadcast, or ``value`` has axes.
     """
     bools = unwrap(mask)
@@ -64,6 +64,8 @@ def masked_fill(x: Operand, mask: Operand, value: Operand) -> Variable:
         raise UnsupportedType(
             f"masked_fill: mask of {found}: expected an array of bools; mask != 0 converts numbers"
         )
+    if value is None:
+        raise UnsupportedType("masked_fill: value is None: expected a number")
     if shape_of(value) or broadcast_shape(shape_of(x), shape_of(bools)) is None:
         raise ShapeError(
             f"masked_fill: x of shape {shape_of(x)}, mask of shape {shape_of(bools)}, value of "
