@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
-from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.extend import ArrayBackend, backend_of
 from dezero_core.functions import split
 from dezero_core.state import default_backend
@@ -59,6 +59,7 @@ class MultiHeadAttention(Projecting):
     Raises:
         ArgumentError: ``kv_heads`` does not divide ``heads``, ``heads`` does not divide ``size``,
             or ``dropout`` is not in [0, 1).
+        ArgumentTypeError: ``rotary`` is not a function.
     """
 
     def __init__(
@@ -80,6 +81,10 @@ class MultiHeadAttention(Projecting):
         if self.heads % self.kv_heads:
             raise ArgumentError(f"{name}: kv_heads {kv_heads} does not divide heads {heads}")
         require_ratio(name, dropout, "dropout")
+        if rotary is not None and not callable(rotary):
+            raise ArgumentTypeError(
+                f"{name}: rotary {rotary!r}; expected a RotaryEmbedding or None"
+            )
         self.size, self.bias, self.dropout, self.causal = size, bias, dropout, causal
         self.qkv, self.proj, self.rotary = Projection(bias), Projection(bias), rotary
         if size is not None:
@@ -120,10 +125,15 @@ class MultiHeadAttention(Projecting):
         Raises:
             ShapeError: the shapes are incompatible.
             ArgumentError: both ``context`` and ``cache`` are given.
+            ArgumentTypeError: ``cache`` is not a `KVCache`.
         """
         x = self._ready_for(x, self.qkv, self.proj)
         if x.ndim < 2:
             raise ShapeError(f"{type(self).__name__}: x {x.shape}; expected (..., T, C)")
+        if cache is not None and not isinstance(cache, KVCache):
+            raise ArgumentTypeError(
+                f"{type(self).__name__}: cache is a {type(cache).__name__}; expected a KVCache"
+            )
         if context is not None and cache is not None:
             raise ArgumentError(
                 f"{type(self).__name__}: got both context and cache; a cache is for the keys of x"

@@ -132,6 +132,8 @@ class TransformerBlock(Layer):
         name = "TransformerBlock"
         self.hidden, self.norm, self.pre_norm = as_number(name, "hidden", hidden), norm, pre_norm
         self.activation, self.dropout = activation, dropout
+        if self.hidden <= 0:
+            raise ArgumentError(f"{name}: hidden {hidden}; expected a number above 0")
         if norm not in NORMS:
             raise ArgumentError(f"{name}: norm {norm!r}; expected one of {', '.join(NORMS)}")
         self.norm1, self.norm2 = NORMS[norm](), NORMS[norm]()
