@@ -106,7 +106,7 @@ def supports_adam(
     Before the first update the means are 0.0, and the portable definition creates them.
     """
     if not (
-        all(type(x) is np.ndarray for x in (p, g, m, v))
+        type(p) is type(g) is type(m) is type(v) is np.ndarray
         and p.shape == g.shape == m.shape == v.shape
     ):
         return False
