@@ -85,7 +85,7 @@ def test_keyword_hints_name_existing_parameters() -> None:
         if isinstance(thing, type):
             found = set(ADVICE) & set(signature_of(thing.__init__).parameters)
             # some layers take these, and others have other names for them
-            assert found <= {"activation", "affine", "bias", "momentum"}, thing
+            assert found <= {"activation", "affine", "batch_first", "bias", "momentum"}, thing
 
 
 def test_hasattr_copy_and_pickle_work_as_without_hints() -> None:
@@ -143,6 +143,10 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
     (lambda: F.scaled_dot_product_attention(ONES, ONES, ONES, [True]), "mask is a list"),
     (lambda: F.scaled_dot_product_attention(ONES, ONES, ONES, enable_gqa=True), "fewer heads than"),
     (lambda: F.multinomial(ONES, num_samples=1), "unknown keyword 'num_samples' (write n)"),
+    (lambda: L.GroupNorm(2, num_channels=4), "unknown keyword 'num_channels' (write channels)"),
+    (lambda: L.MultiHeadAttention(2, embed_dim=4), "unknown keyword 'embed_dim' (write size)"),
+    (lambda: L.MultiHeadAttention(2, 4, batch_first=True), "(the batch is always the first axis)"),
+    (lambda: L.RMSNorm(normalized_shape=4), "unknown keyword 'normalized_shape' (write size)"),
     (lambda: L.ConvTranspose2d(4, 3, 3, pad=1), "unknown keyword 'pad' (write padding)"),
     (lambda: L.Linear(2, bias=False), "unknown keyword 'bias' (nobias=True leaves the bias out)"),
     (lambda: L.GRU(2, bias=False), "unknown keyword 'bias'; the call is GRU("),

@@ -70,6 +70,7 @@ KEYWORDS = {
     "xs": "tensors arrays",
     "n": "num_samples",
     "shape": "size newshape normalized_shape",
+    "size": "embed_dim d_model normalized_shape",
     "start_axis": "start_dim",
     "ord": "p",
     "x_min": "min",
@@ -96,7 +97,7 @@ KEYWORDS = {
     "slope": "negative_slope",
     "eps": "epsilon",
     **dict.fromkeys(("lr", "alpha"), "learning_rate"),
-    "channels": "num_features",
+    "channels": "num_features num_channels",
     "initializer": "kernel_initializer initialW",
 }
 """A dictionary from DeZero's parameters to the keywords that other frameworks use for them. If
@@ -111,6 +112,7 @@ ADVICE = {
     "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
     "params": "SGD(lr).setup(model)",
     "reduction": "this loss is the mean over the batch; cross_entropy and mse_loss take reduction",
+    "batch_first": "the batch is always the first axis",
     "enable_gqa": "not needed: k and v may have fewer heads than q",
     "training": "call model.eval() and model.train(), or use test_mode()",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
