@@ -53,10 +53,7 @@ DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
     **dict.fromkeys(("cuda", "gpu"), "to_gpu()"),
     "mps": "to_cpu(): there is no backend for it",
-    **{
-        f"float{bits}": f"dezero.functions.astype(x, 'float{bits}'): to() moves between backends"
-        for bits in (16, 32, 64)
-    },
+    **dict.fromkeys(("float16", "float32", "float64"), "x.astype(dtype); to() takes a backend"),
 }
 """Arguments of PyTorch's ``to`` that do not name a backend."""
 
@@ -228,14 +225,12 @@ def require_keywords(
 
 def hint_for(keyword: str, parameters: Mapping[str, Any], advice: Mapping[str, str]) -> str:
     """Return a hint for an unknown keyword, in parentheses, or an empty string."""
-    if keyword in advice:
-        return f" ({advice[keyword]})"
     known = [p for p, others in KEYWORDS.items() if p in parameters and keyword in others.split()]
+    hint = f"write {known[0]}" if known else ADVICE.get(keyword, "")
     if known[:1] == ["nobias"]:
-        return " (nobias=True leaves the bias out)"
-    if not known and keyword in ADVICE:
-        return f" ({ADVICE[keyword]})"
-    return f" (write {known[0]})" if known else ""
+        hint = "nobias=True leaves the bias out"
+    hint = advice.get(keyword, hint)
+    return f" ({hint})" if hint else ""
 
 
 def usage(name: str, function: Callable[..., Any]) -> str:
