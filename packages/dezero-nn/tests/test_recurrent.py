@@ -244,6 +244,7 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
         ArgumentError,
         r"GRU: lengths has 5; expected integers from 1 to 4, the number of steps of x \(4, 3, 2\)",
     ),
+    (lambda: GRU(3)(STEPS, lengths=2), ShapeError, r"GRU: lengths \(\); expected \(3,\)"),
     (lambda: GRU(3)(STEPS, lengths=[1, 0, 2]), ArgumentError, "GRU: lengths has 0; expected int"),
     (lambda: GRU(3)(STEPS, lengths=[1, 2]), ShapeError, r"lengths \(2,\); expected \(3,\)"),
     (lambda: GRU(3)(STEPS, lengths=[1.0, 2, 3]), ArgumentTypeError, "of float64; expected integ"),

@@ -86,7 +86,7 @@ def require_lengths(op: str, lengths: Any, x: Variable) -> Array:
     On accelerators only the shape and the dtype are checked, because a check of the values would
     make the host wait.
     """
-    is_list = isinstance(lengths, list | tuple)
+    is_list = isinstance(lengths, list | tuple | int | float)
     array = default_backend().asarray(lengths) if is_list else unwrap(lengths)
     backend, xp, (T, N) = backend_of(array), get_array_module(array), x.shape[:2]
     if tuple(array.shape) != (N,):
