@@ -24,7 +24,6 @@ from dezero_nn.layers import Layer
 from dezero_testing import OpCase, load_rows
 from dezero_testing.checks.layers import LAYERS
 
-BACKENDS = ("numpy", "strict", "cuda")
 Form = Callable[[Any], Any]
 
 DTYPES = ("int8", "uint8", "int64", "bool", "float16", "float32", "float64", "longdouble")
@@ -209,11 +208,14 @@ CASES = [*load_rows("core"), *load_rows("nn")]
 
 
 @pytest.mark.parametrize("op", sorted({case.op for case in CASES}))
+@pytest.mark.parametrize(
+    "backends", [("numpy",), pytest.param(("strict", "cuda"), marks=pytest.mark.slow)]
+)
 @pytest.mark.filterwarnings("ignore:.*matrix:PendingDeprecationWarning", "ignore::RuntimeWarning")
-def test_op(op: str, report: Any) -> None:
+def test_op(op: str, backends: tuple[str, ...], report: Any) -> None:
     counts: Counter[str] = Counter()
     for case in (case for case in CASES if case.op == op):
-        for backend in BACKENDS:
+        for backend in backends:
             for name, form in forms_of(backend).items():
                 try:
                     counts[attempt(case, backend, form)] += 1

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dezero_core import Parameter, Variable, precision
@@ -197,6 +197,7 @@ def split_small_arrays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
     kernel = KERNELS[name]

@@ -32,7 +32,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cuda"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("cuda", marks=pytest.mark.slow)])
 def test_train_save_load_eval(tmp_path: Path, backend: str) -> None:
     weights, picture = tmp_path / "out" / "w.npz", tmp_path / "out" / "curves.png"
     common = ["--data", "digits", "--model", "mlp", "--backend", backend]

@@ -198,7 +198,8 @@ def explain_call(function: Any, args: Any, options: dict[str, Any], cause: Excep
     except TypeError as error:
         raise CallError(f"{name}: {error}; {usage(name, function)}") from cause
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
-        takes_array = str(parameters[key].annotation).startswith(("Operand", "AnyArray"))
+        type_ = str(parameters[key].annotation)
+        takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
         if takes_array and isinstance(value, list | tuple | str):
             if not str(cause).startswith(f"{name}: "):
                 found = f"{name}: {key} is a {type(value).__name__}; expected an array"

@@ -207,8 +207,10 @@ def test_an_abandoned_loop_ends_its_processes() -> None:
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, time
 from dezero_io import DataLoader
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for programs with &
 
 def load(xs):
     time.sleep(0.05)
