@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from dezero_core import get_array_module
@@ -74,7 +75,7 @@ class Muon(AdamW):
             return super().delta(p, g, state) * self.adam_ratio  # AdamW's change is linear in alpha
         m = state["m"] = state.get("m", 0.0) * self.momentum + g * (1 - self.momentum)
         d = g * (1 - self.momentum) + m * self.momentum if self.nesterov else m
-        rows, columns = p.shape[0], p.size // max(p.shape[0], 1)
+        rows, columns = p.shape[0], prod(p.shape[1:])
         change = get_array_module(g).reshape(d, (rows, columns))
         change = get_array_module(g).reshape(orthogonalized(change), p.shape)
         # W of Linear has shape (inputs, outputs), filters have shape (outputs, inputs, ...)
