@@ -383,6 +383,7 @@ WITHOUT_SAMPLES = {
     "gumbel_softmax": "op_db has no samples of it",
     "multinomial": "the libraries draw different random numbers",
     "accuracy": "PyTorch has no such function",
+    "rotary": "PyTorch has no such function",
     "swiglu": "PyTorch has no such function",
     "col2im": "op_db has no samples of fold; `im2col` is compared, whose gradient it is",
     "gru": "op_db has no samples of GRU; test_against_pytorch.py compares them",

@@ -399,10 +399,15 @@ def without_indices(op: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_own_stride(op: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``op`` with None for PyTorch's stride (), which also means the kernel size."""
+    """Return ``op`` with PyTorch's forms: stride () is the kernel size, (n,) the number n."""
 
     def pool(x: Any, kernel_size: Any, stride: Any = None, *rest: Any, **settings: Any) -> Any:
-        return op(x, kernel_size, None if stride == () else stride, *rest, **settings)
+        stride = None if stride == () else stride
+        named = {key: single(value) for key, value in settings.items()}
+        return op(x, *map(single, (kernel_size, stride, *rest)), **named)
+
+    def single(value: Any) -> Any:
+        return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
     return pool
 
