@@ -135,8 +135,8 @@ class BatchIterator:
     @property
     def weight(self) -> float:
         """Return the share of the latest batch's rows that this process loaded; see `share`."""
-        rows, all_rows = self.loader._counts(self.epoch, max(self.epoch.iteration - 1, 0))
-        return rows / all_rows
+        batch = self.epoch, max(self.epoch.iteration - 1, 0)
+        return len(self.loader._indices(*batch)) / len(self.loader._all_indices(*batch))
 
     def __next__(self) -> Any:
         epoch = self.epoch

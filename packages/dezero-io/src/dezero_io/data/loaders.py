@@ -328,21 +328,16 @@ class DataLoader:
         backend = get_backend(self.backend)
         return map_arrays(lambda x: move(x, backend), batch)
 
-    def _counts(self, epoch: Epoch, iteration: int) -> tuple[int, int]:
-        """Return the number of rows that this process loads of a batch, and the number of all."""
-        start = iteration * epoch.batch_size
-        rows = min(epoch.batch_size, len(epoch.index) - start)
-        return rows * (self.rank + 1) // self.ranks - rows * self.rank // self.ranks, rows
-
     def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
-        """Return the indices of the examples that this process loads of a batch."""
-        start = iteration * epoch.batch_size
-        return self._part(epoch.index[start : start + epoch.batch_size])
-
-    def _part(self, indices: NDArray[Any]) -> NDArray[Any]:
-        """Return the indices that belong to this process; see `share`."""
+        """Return the indices of the examples that this process loads of a batch; see `share`."""
+        indices = self._all_indices(epoch, iteration)
         rows = len(indices)
         return indices[rows * self.rank // self.ranks : rows * (self.rank + 1) // self.ranks]
+
+    def _all_indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
+        """Return the indices of the examples in a batch, those of other processes included."""
+        start = iteration * epoch.batch_size
+        return epoch.index[start : start + epoch.batch_size]
 
     def _host_batch(self, epoch: Epoch, iteration: int) -> Any:
         """Return a batch of NumPy arrays; transforms draw the random numbers of this batch."""
@@ -472,14 +467,10 @@ class SeqDataLoader(DataLoader):
                 f"SeqDataLoader: batch_size {self.batch_size} for {self.data_size} examples"
             )
 
-    def _counts(self, epoch: Epoch, iteration: int) -> tuple[int, int]:
-        rows = epoch.batch_size
-        return rows * (self.rank + 1) // self.ranks - rows * self.rank // self.ranks, rows
-
-    def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
+    def _all_indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
         size = len(epoch.index)
         starts = np.arange(epoch.batch_size) * (size // epoch.batch_size)
-        return self._part((starts + iteration) % size)
+        return (starts + iteration) % size
 
 
 def is_order(order: ArrayLike, size: int) -> bool:

@@ -42,7 +42,7 @@ class SmoothGate(Function):
 
     def second_derivative(self, x: AnyArray) -> Any:
         """Return d2y/dx2, computed by functions that can be differentiated again."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define second_derivative")
 
 
 @kernel_op

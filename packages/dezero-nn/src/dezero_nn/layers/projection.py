@@ -44,7 +44,7 @@ class Projecting(Layer):
 
     def _init_params(self, size: int, backend: ArrayBackend) -> None:
         """Create the parameters that do not exist yet, for inputs with ``size`` channels."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _init_params")
 
     def _ready_for(self, x: Operand, *projections: Projection) -> Variable:
         """Return ``x`` as a Variable; create the parameters if ``x`` is the first input."""

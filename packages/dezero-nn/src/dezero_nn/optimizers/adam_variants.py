@@ -12,6 +12,14 @@ from .optimizer import Optimizer
 from .settings import setting
 
 
+def updated_means(rule: Adam, g: Array, state: dict[str, Any]) -> tuple[int, Array, Array]:
+    """Update Adam's state; return the number of updates and the means m of g and v of g**2."""
+    t = state["t"] = state.get("t", 0) + 1
+    m = state["m"] = state.get("m", 0.0) * rule.beta1 + g * (1 - rule.beta1)
+    v = state["v"] = state.get("v", 0.0) * rule.beta2 + g * g * (1 - rule.beta2)
+    return t, m, v
+
+
 class AMSGrad(Adam):
     """Update like `Adam`, but divide by the root of the largest mean of g**2 so far.
 
@@ -28,9 +36,7 @@ class AMSGrad(Adam):
     elementwise = True
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t = state["t"] = state.get("t", 0) + 1
-        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
-        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
+        t, m, v = updated_means(self, g, state)
         top = state["top"] = get_array_module(v).maximum(state["top"], v) if t > 1 else v * 1.0
         root = (top / (1 - self.beta2**t)) ** 0.5
         return m / (root + self.eps) * -(self.alpha / (1 - self.beta1**t))
@@ -79,11 +85,9 @@ class NAdam(Adam):
     elementwise = True
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t = state["t"] = state.get("t", 0) + 1
+        t, m, v = updated_means(self, g, state)
         u, ahead = (self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * step)) for step in (t, t + 1))
         product = state["u"] = state.get("u", 1.0) * u
-        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
-        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
         mean = g * ((1 - u) / (1 - product)) + m * (ahead / (1 - product * ahead))
         return mean / ((v / (1 - self.beta2**t)) ** 0.5 + self.eps) * -self.alpha
 
@@ -107,9 +111,7 @@ class RAdam(Adam):
     elementwise = True
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t = state["t"] = state.get("t", 0) + 1
-        m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
-        v = state["v"] = state.get("v", 0.0) * self.beta2 + g * g * (1 - self.beta2)
+        t, m, v = updated_means(self, g, state)
         correction, limit = 1 - self.beta2**t, 2 / (1 - self.beta2) - 1
         rate, rho = self.alpha / (1 - self.beta1**t), limit - 2 * t * self.beta2**t / correction
         if rho <= 5:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,14 +19,14 @@ from ..host_arrays import host_array, rows
 from .dataset import Dataset
 
 
-class DatasetPart:
+class DatasetPart(ABC):
     """Base class of datasets that take their examples from other datasets or arrays."""
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def __getitem__(self, index: int) -> Any: ...
 
     def gather(self, indices: NDArray[Any]) -> Any:
         """Return the batch of examples at ``indices``, as `DataLoader` stacks them."""
