@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dezero_core import Variable
 from dezero_core.errors import ArgumentTypeError
 from dezero_core.hints import named
 from dezero_core.state import HookHandle
 
-Layer = Any
-"""Stands for `dezero_nn.layers.layer.Layer`; importing it here would be circular."""
+if TYPE_CHECKING:
+    from .layer import Layer
 
 HOOKS = "_dezero_hooks"
 """Name of the attribute that holds a layer's `LayerHooks`; missing before the first hook."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dezero_core import Buffer, Parameter
 from dezero_core.hints import signature_of
@@ -12,8 +12,8 @@ from dezero_core.state import attributes
 
 from .paths import sublayers
 
-Layer = Any
-"""Stands for `dezero_nn.layers.layer.Layer`; importing it here would be circular."""
+if TYPE_CHECKING:
+    from .layer import Layer
 
 
 def described(layer: Layer, above: tuple[Layer, ...]) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from inspect import Parameter, getattr_static
 from reprlib import repr as shortened
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dezero_core import Config
 from dezero_core.config import Block, Setting, train
 from dezero_core.errors import ArgumentError
 from dezero_core.hints import signature_of
 
-Layer = Any
-"""Stands for `dezero_nn.layers.layer.Layer`; importing it here would be circular."""
+if TYPE_CHECKING:
+    pass
 
 FLAG = "_dezero_training"
 """Name of the attribute that holds the training flag: True, False, or None if the flag was not
