@@ -76,13 +76,14 @@ class Array(Protocol):
 
 
 CAPABILITIES = frozenset(
-    {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
+    {"accelerator", "devices", "dlpack", "float64", "in_place", "lazy", "random", "scatter_add"}
 )
 """The names of the optional features that a backend can declare.
 
 ``accelerator``: ``to_gpu()`` moves arrays to this backend. ``devices``: the library supports
 multiple devices, see `ArrayBackend.devices`. ``dlpack``: the library exports and imports arrays
 through DLPack. ``float64``: the library has this dtype. ``in_place``: arrays may be written to.
+``lazy``: values are computed when they are read, or not at all while a graph is traced.
 ``random``: ``uniform`` draws from the library's own generator. ``scatter_add``: duplicate indices
 do not slow down `ArrayBackend.scatter_add`.
 """
@@ -224,6 +225,14 @@ class ArrayBackend:
     def to_device(self, x: Array, device: object) -> Array:
         """Copy ``x`` to a device of this library; called only with the capability ``devices``."""
         return x.to_device(device)
+
+    def can_read(self, x: Array) -> bool:
+        """Return whether reading a value of ``x`` neither fails nor waits for other computations.
+
+        If False, DeZero does not check the range of labels, indices and probabilities. The default
+        is True, unless the backend is an ``accelerator`` or ``lazy``.
+        """
+        return not self.capabilities & {"accelerator", "lazy"}
 
     def is_view(self, x: Array) -> bool:
         """Return whether ``x`` may share memory with another array; True if unknown."""

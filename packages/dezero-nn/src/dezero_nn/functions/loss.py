@@ -149,7 +149,7 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
     Args:
         x: scores, shape (N, C).
         t: integer labels from [0, C), shape (N,) or (N, 1). The range of ``t`` is checked unless
-            ``t`` is on an accelerator, where the check would make the host wait.
+            ``t`` is on an accelerator or in a lazy library, where reading values takes a wait.
 
     Returns:
         shape (), dtype of ``x``.

@@ -27,8 +27,8 @@ def bernoulli(p: Operand) -> Variable:
     No gradient flows to ``p``.
 
     Raises:
-        ArgumentError: an element of ``p`` is not in [0, 1]. This is not checked on an accelerator,
-            where the check would make the host wait.
+        ArgumentError: an element of ``p`` is not in [0, 1]. This is not checked if ``p`` is on
+            an accelerator or in a lazy library, where reading values takes a wait.
     """
     array = as_floating(as_variable(p)).data
     backend = backend_of(array)
@@ -52,7 +52,8 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
 
     Raises:
         ArgumentError: a weight is negative or not finite, or a row has fewer than ``n`` (with
-            replacement, than 1) positive weights. This is not checked on an accelerator.
+            replacement, than 1) positive weights. This is not checked on an
+            accelerator or in a lazy library.
         ShapeError: ``p`` has no axes, or ``n`` is larger than K without replacement.
     """
     array, n = widen(as_variable(p)).data, as_integer("multinomial", "n", n, 0)
@@ -78,7 +79,7 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
 def require_range(op: str, p: Array, highest: float, positive: int = 0) -> None:
     """Raise `ArgumentError` unless weights are in range, and each row has enough positive ones."""
     xp, backend = get_array_module(p), backend_of(p)
-    if "accelerator" in backend.capabilities or 0 in p.shape:
+    if 0 in p.shape or not backend.can_read(p):
         return
     in_range = (p >= 0) & (p <= highest) & xp.isfinite(p)
     if not bool(xp.all(in_range)):

@@ -83,8 +83,8 @@ class Lengths:
 def require_lengths(op: str, lengths: Any, x: Variable) -> Array:
     """Return checked lengths of the sequences ``x`` as an array on the device of ``x``.
 
-    On accelerators only the shape and the dtype are checked, because a check of the values would
-    make the host wait.
+    Only the shape and the dtype are checked if the values cannot be read without waiting, as on
+    accelerators and in traced graphs; see `ArrayBackend.can_read`.
     """
     is_list = isinstance(lengths, list | tuple | int | float)
     array = default_backend().asarray(lengths) if is_list else unwrap(lengths)
@@ -93,7 +93,7 @@ def require_lengths(op: str, lengths: Any, x: Variable) -> Array:
         raise ShapeError(f"{op}: lengths {tuple(array.shape)}; expected ({N},), as x is {x.shape}")
     if not xp.isdtype(array.dtype, "integral"):
         raise ArgumentTypeError(f"{op}: lengths of {array.dtype}; expected integers")
-    if "accelerator" not in backend.capabilities and N > 0:
+    if N > 0 and backend.can_read(array):
         lowest, highest = int(xp.min(array)), int(xp.max(array))
         if lowest < 1 or highest > T:
             raise ArgumentError(
