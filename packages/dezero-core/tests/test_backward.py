@@ -64,7 +64,7 @@ def test_backward_starts_from_an_assigned_grad(create_graph: bool, backend: str)
     y.backward(create_graph=create_graph)
     assert np.array_equal(library.to_numpy(x.grad.data), [30.0, 60.0])
     assert y.grad is None
-    with pytest.raises(ShapeError, match=r"grad has shape \(3,\), the Variable \(2,\)"):
+    with pytest.raises(ShapeError, match=r"grad: got shape \(3,\); the data has shape \(2,\)"):
         (x * 3).backward(gradient=Variable(library.from_numpy(np.ones(3))))
 
 

@@ -19,12 +19,18 @@ from dezero_core.extend import backend_of, get_backend
 from dezero_core.state import move_beside
 
 
+def forget_backends() -> None:
+    """Drop the backends and the caches of their types, so that the devices are found again."""
+    registry._forget_types()
+    registry._made.clear()
+
+
 @pytest.fixture(autouse=True)
 def two_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("FAKE_CUDA_DEVICES", "2")
-    registry._forget()
+    forget_backends()
     yield
-    registry._forget()
+    forget_backends()
 
 
 def on_second(x: Any) -> Variable:
@@ -117,6 +123,6 @@ def test_the_conformance_kit_passes_on_two_devices(tmp_path: Path) -> None:
 
 def test_a_single_device_is_never_entered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_CUDA_DEVICES", "1")
-    registry._forget()
+    forget_backends()
     assert backend_of(cupy.asarray([1.0])).on_device is None
     assert not registry.current_device

@@ -36,7 +36,8 @@ def check_forward(y: Variable) -> None:
     if not has_nan(y.data):
         return
     for function in reversed(ancestors(y)):
-        if any(has_nan(y) for y in output_arrays(function)):
+        result = function._result  # None if the call was freed
+        if any(map(has_nan, result if isinstance(result, tuple) else (result,))):
             raise AnomalyError(f"the first NaN was computed by {described(function)}")
 
 
@@ -48,12 +49,6 @@ def check_input_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
                 f"the gradient of input {position} is NaN, returned by the backward of "
                 f"{described(function)}"
             )
-
-
-def output_arrays(function: Function) -> tuple[Any, ...]:
-    """Return a call's output arrays, or an empty tuple if the call was freed."""
-    result = function._result
-    return result if isinstance(result, tuple) else () if result is None else (result,)
 
 
 def has_nan(array: object) -> bool:

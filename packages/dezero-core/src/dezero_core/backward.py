@@ -8,6 +8,7 @@ from .backends.registry import on_device_of
 from .backward_modes import PassMode
 from .backward_pass import BackwardPass
 from .errors import ArgumentError
+from .in_place import updating
 from .leaf_gradients import accumulate, require_fitting_grad
 from .seed_gradient import seed_for
 from .variable import Variable
@@ -50,8 +51,8 @@ def backward(
             "start from a gradient other than ones, write y.backward(gradient=...)"
         )
     is_leaf = self.creator is None  # a leaf's grad accumulates, so a pass never starts from it
-    if gradient is None and not is_leaf:
-        gradient = assigned_grad(self)
+    if gradient is None and not is_leaf and self._grad is getattr(self, "_assigned", None):
+        gradient = self._grad
     if retain_graph is None:
         retain_graph = create_graph
     callback = grad_ready.get()
@@ -62,27 +63,14 @@ def backward(
             backward_pass.retain(self)
     with on_device_of(self.data):
         seed = seed_for(self, gradient)
-        run_backward(backward_pass, self, seed, create_graph)
-
-
-def assigned_grad(y: Variable) -> Variable | None:
-    """Return ``y.grad`` if the program assigned it and no backward has replaced it, else None."""
-    if y._grad is None or y._grad is not getattr(y, "_assigned", None):
-        return None
-    return y._grad
-
-
-def run_backward(
-    backward_pass: BackwardPass, y: Variable, seed: Variable, create_graph: bool
-) -> None:
-    """Run a backward pass from ``y``, and add the gradients to the leaves."""
-    with PassMode(backward_pass, create_graph):
-        backward_pass.run(y, seed if create_graph else seed.data)
-        # Do everything that can fail before the first grad is written.
-        for x in backward_pass.grads:
-            require_fitting_grad(x)
-        gradients = backward_pass.final_gradients()
-        if y.creator is not None:
-            y._grad = None  # drop the seed; a retained gradient is written below
-        for x, g in gradients:
-            accumulate(x, g)
+        with PassMode(backward_pass, create_graph):
+            backward_pass.run(self, seed if create_graph else seed.data)
+            # Do everything that can fail before the first grad is written.
+            for x in backward_pass.grads:
+                require_fitting_grad(x)
+            gradients = backward_pass.final_gradients()
+            if not is_leaf:
+                self._grad = None  # drop the seed; a retained gradient is written below
+            with updating():
+                for x, g in gradients:
+                    accumulate(x, g)

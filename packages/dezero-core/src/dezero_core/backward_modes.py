@@ -97,14 +97,27 @@ def copy_gradient(gy: AnyArray | None) -> Any:
 
 
 def needs_variables(call: Call) -> bool:
-    """Return whether a backward runs on Variables in a plain pass; see `Function.on_variables`."""
+    """Return whether a backward runs on Variables in a plain pass; see `Function.on_variables`.
+
+    Warn, once per process, about a class that does not set ``on_variables``.
+    """
     if call.on_variables is not None:
         return bool(call.on_variables)
     backward = call.backward
     code = getattr(getattr(backward, "__func__", backward), "__code__", None)
     if code is None or not looks_for_variables(code):
         return False
-    note_assumption(call, code)
+    global _noted
+    if not _noted:
+        _noted = True
+        warnings.warn_explicit(
+            f"{type(call).__name__}.backward reads .data or changes something in place: it is run "
+            "on Variables, which is slower; write on_variables = True in the class to say so, or "
+            "False if it works on arrays (shown once, for the first such class)",
+            FunctionWarning,
+            code.co_filename,
+            code.co_firstlineno,
+        )
     return True
 
 
@@ -132,19 +145,5 @@ FIRST_IN_PLACE = 13
 """Argument of Python's BINARY_OP instruction for ``+=``, the first in-place operator."""
 
 
-def note_assumption(call: Call, code: CodeType) -> None:
-    """Warn, once per process, that a backward is assumed to need Variables."""
-    global _noted
-    if not _noted:
-        _noted = True
-        warnings.warn_explicit(
-            f"{type(call).__name__}.backward reads .data or changes something in place: it is run "
-            "on Variables, which is slower; write on_variables = True in the class to say so, or "
-            "False if it works on arrays (shown once, for the first such class)",
-            FunctionWarning,
-            code.co_filename,
-            code.co_firstlineno,
-        )
-
-
 _noted = False
+"""True after this process has shown the warning of `needs_variables`."""

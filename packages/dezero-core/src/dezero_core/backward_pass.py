@@ -10,16 +10,11 @@ from heapq import heappop, heappush
 from typing import Any
 
 from .diagnosis import is_beside, replaced, require_recorded
+from .errors import GraphError
 from .function import NO_INPUT, Function, freed
 from .functions.arithmetic import pos
 from .functions.part_sums import PartSums
-from .input_gradients import (
-    explain_failure,
-    not_a_gradient,
-    run_special,
-    unbroadcast,
-    wrong_count,
-)
+from .input_gradients import explain_failure, not_a_gradient, run_special, unbroadcast
 from .leaf_gradients import in_dtype_of, is_shared
 from .variable import AnyArray, Variable, unwrap
 from .variable_hooks import after_hooks, gradients_after_hooks
@@ -122,7 +117,10 @@ class BackwardPass:
         if not isinstance(gxs, tuple):
             gxs = (gxs,)
         if len(gxs) != len(function._needs_grad):
-            raise wrong_count(gxs, function)
+            raise GraphError(
+                f"{type(function).__name__}.backward returned {len(gxs)} gradients "
+                f"for {len(function._needs_grad)} inputs"
+            )
         return gxs
 
     def add_output_gradient(self, function: Function, index: int, gy: Any) -> None:

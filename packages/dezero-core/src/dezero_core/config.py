@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextvars import ContextVar, Token, copy_context
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -89,6 +90,7 @@ class Setting(Generic[T]):
         self.default = type(self.default)(value)  # type: ignore[call-arg]
 
 
+@dataclass(slots=True, eq=False)
 class Entry(Generic[T]):
     """Represent one entry into a `Block`.
 
@@ -99,13 +101,10 @@ class Entry(Generic[T]):
         frame: the ``id`` of the stack frame that entered the `Block`; ``with`` exits in that frame.
     """
 
-    __slots__ = ("ended", "frame", "token", "value")
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-        self.ended = False
-        self.frame = 0
-        self.token: Token[Any] = None  # type: ignore[assignment]
+    value: T
+    token: Any = None
+    ended: bool = False
+    frame: int = 0
 
 
 class Block(Generic[T]):

@@ -218,24 +218,17 @@ def raise_explained(
         require_memory(function, arrays, error)
     elif isinstance(error, EXPLAINABLE) and not isinstance(error, NOT_ABOUT_INPUTS):
         try:
-            explain(function, inputs, arrays, error)
+            require_one_backend(function, inputs, arrays)
+            known = [a for a in arrays if type(a) in by_type]
+            if len({str(backend_of(a).device(a)) for a in known}) > 1:
+                raise mixed(function, arrays)
+            if not isinstance(error, DezeroError):  # a DezeroError already says what is wrong
+                type(function).diagnose(function, *arrays)
         except Exception as explanation:
             raise explanation from error
     if not isinstance(error, DezeroError):
         note_on(error, f"in {type(function).__name__}({described(arrays)})")
     raise error
-
-
-def explain(
-    function: Function, inputs: tuple[Any, ...], arrays: tuple[Any, ...], error: Exception
-) -> None:
-    """Raise an error that says why a call failed, if the inputs show it."""
-    require_one_backend(function, inputs, arrays)
-    known = [a for a in arrays if type(a) in by_type]
-    if len({str(backend_of(a).device(a)) for a in known}) > 1:
-        raise mixed(function, arrays)
-    if not isinstance(error, DezeroError):  # a DezeroError already says what is wrong
-        type(function).diagnose(function, *arrays)
 
 
 def note_on(error: BaseException, note: str) -> None:

@@ -37,7 +37,9 @@ class Picture:
         self.edges: list[tuple[int, int]] = []
         self.add_variable(key_of(output), output)
         for function in ancestors(output):
-            call = self.add_call(function)
+            call = self.numbers.setdefault(function, len(self.numbers))
+            self.labels[call] = type(function).__name__
+            self.calls.add(call)
             self.edges += [(self.add_variable(key, x), call) for key, x in inputs_of(function)]
             count = len(function._result) if isinstance(function._result, tuple) else 1
             self.edges += [(call, self.add_variable((function, index))) for index in range(count)]
@@ -50,13 +52,6 @@ class Picture:
         number = self.numbers.setdefault(key, len(self.numbers))
         if x is not None or number not in self.labels:
             self.labels[number] = "" if x is None else label(x, self.verbose)
-        return number
-
-    def add_call(self, function: Function) -> int:
-        """Add a node for a call, and return the node number."""
-        number = self.numbers.setdefault(function, len(self.numbers))
-        self.labels[number] = type(function).__name__
-        self.calls.add(number)
         return number
 
 

@@ -109,7 +109,10 @@ class Function:
             ShapeError: the shapes of the inputs are incompatible.
         """
         if self._needs_grad is not UNKNOWN:
-            raise self._called_before()
+            raise GraphError(
+                f"{type(self).__name__}: this instance was called before and is part of a "
+                "graph; make a new instance for every call"
+            )
         needs_grad: tuple[bool, ...]
         only_raw = True  # whether no input is a Variable
         some_raw = False  # whether an input is a plain array or number, not a Variable
@@ -225,13 +228,6 @@ class Function:
                 output._creator, output._index, output._requires_grad = self, index, True
         return outputs
 
-    def _called_before(self) -> GraphError:
-        """Return the error for a second call of the same instance."""
-        return GraphError(
-            f"{type(self).__name__}: this instance was called before and is part of a "
-            "graph; make a new instance for every call"
-        )
-
     # ``settings`` are never passed; they let type checkers accept the signatures of subclasses.
 
     def forward(self, *xs: Any, **settings: Any) -> Any:
@@ -295,17 +291,14 @@ class Function:
         results = self._result if has_index else (self._result,)
         if _arrays_mode():
             return tuple(results)
-        return tuple([self._output(y, i if has_index else None) for i, y in enumerate(results)])
+        outputs = tuple([Variable(y) for y in results])  # a call stores only the arrays
+        for index, output in enumerate(outputs):
+            output._creator, output._index = self, index if has_index else None
+        return outputs
 
     @outputs.setter
     def outputs(self, value: object) -> None:
         raise belongs_to_graph(self, "outputs")
-
-    def _output(self, y: Array, index: int | None) -> Variable:
-        """Return a new Variable for an output, because a call stores only the output arrays."""
-        output = Variable(y)
-        output._creator, output._index = self, index
-        return output
 
     def _free(self) -> None:
         """Drop the arrays and Variables of the call when no backward pass needs them any more.

@@ -21,7 +21,7 @@ _lock = RLock()
 
 
 def updating() -> Any:
-    """Return the lock that an optimizer holds while it changes arrays in place.
+    """Return the lock for changes in place: of arrays by optimizers, of ``grad`` by ``backward``.
 
     A thread that holds the lock never sees a half-finished update. If the thread still refers to an
     array when it releases the lock, the array does not change afterwards, so it can be read without

@@ -37,14 +37,6 @@ def unbroadcast(gx: AnyArray, x: Array, function: Function) -> Any:
     return sum_to(gx, tuple(x.shape))
 
 
-def wrong_count(gxs: tuple[Any, ...], function: Function) -> GraphError:
-    """Return the error for a ``backward`` that did not return one gradient for each input."""
-    return GraphError(
-        f"{type(function).__name__}.backward returned {len(gxs)} gradients "
-        f"for {len(function._needs_grad)} inputs"
-    )
-
-
 def not_a_gradient(gx: object, function: Function) -> GraphError:
     """Return the error for a gradient that is neither an array nor a Variable."""
     return GraphError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from threading import Lock
 from typing import Any
 
 from .backends.interface import Array
@@ -12,8 +10,6 @@ from .backends.registry import backend_of
 from .function import Function
 from .functions.casting import astype
 from .variable import AnyArray, Variable, require_gradient_of, unwrap
-
-_writing = Lock()
 
 
 def is_shared(gx: Array | Variable, function: Function) -> bool:
@@ -44,18 +40,10 @@ def require_fitting_grad(x: Variable) -> None:
 
 
 def accumulate(x: Variable, g: AnyArray) -> None:
-    """Add ``g``, an array or a Variable with a graph, to ``x.grad``, but not in place."""
-    with _writing:
-        if x._grad is not None:
-            g = in_dtype_of(x, (x._grad if isinstance(g, Variable) else x._grad.data) + g)
-        x._grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)
+    """Add ``g``, an array or a Variable with a graph, to ``x.grad``, but not in place.
 
-
-def _open_lock() -> None:
-    """Replace the lock in a forked child, because a thread of the parent may have held the lock."""
-    global _writing
-    _writing = Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_open_lock)
+    The caller holds the lock `updating`, because other threads may add to the same ``grad``.
+    """
+    if x._grad is not None:
+        g = in_dtype_of(x, (x._grad if isinstance(g, Variable) else x._grad.data) + g)
+    x._grad = g if isinstance(g, Variable) else Variable(g, requires_grad=False)

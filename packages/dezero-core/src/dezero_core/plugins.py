@@ -137,7 +137,8 @@ class Plugins:
             return True
 
     def _load(self, entry: EntryPoint) -> None:
-        distribution = _distribution(entry)
+        dist = entry.dist
+        distribution = f"{dist.name} {dist.version}" if dist else "an unknown distribution"
         blocked = _blocked_by_environment(entry)
         if blocked:
             key = distribution if entry.name in self._status else entry.name
@@ -145,7 +146,12 @@ class Plugins:
             return
         start = perf_counter()
         try:
-            _require_own_name(entry)
+            if entry.name in OUR_PLUGINS and not _is_ours(entry):
+                owner = OUR_PLUGINS[entry.name].partition(".")[0].replace("_", "-")
+                raise PluginError(
+                    f"the name {entry.name!r} belongs to {owner}; rename the entry point in the "
+                    f"group {GROUP!r}"
+                )
             self.register(entry.load(), entry.name, distribution)
         except PLUGIN_ERRORS as error:
             self.fail(entry.name, f"{type(error).__name__}: {error}", distribution)
@@ -317,10 +323,6 @@ class Catalog(Generic[T]):
         return f"{taken[0]!r} is taken by plugin {self._owner[taken[0]]!r}" if taken else ""
 
 
-def _distribution(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown distribution"
-
-
 def _is_ours(entry: EntryPoint) -> bool:
     """Return whether an entry point has the name and the module of one of DeZero's own plugins.
 
@@ -328,16 +330,6 @@ def _is_ours(entry: EntryPoint) -> bool:
     such a distribution would have to replace a package such as ``dezero_nn``.
     """
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
-
-
-def _require_own_name(entry: EntryPoint) -> None:
-    """Raise `PluginError` if a third-party plugin has the name of one of DeZero's own plugins."""
-    if entry.name in OUR_PLUGINS and not _is_ours(entry):
-        owner = OUR_PLUGINS[entry.name].partition(".")[0].replace("_", "-")
-        raise PluginError(
-            f"the name {entry.name!r} belongs to {owner}; rename the entry point in the group "
-            f"{GROUP!r}"
-        )
 
 
 def _listed() -> list[str] | None:

@@ -8,7 +8,7 @@ from .backends.interface import Array
 from .backends.precision import is_floating
 from .backends.registry import backend_of
 from .diagnosis import require_recorded
-from .errors import GraphError, ShapeError
+from .errors import GraphError
 from .functions.casting import astype
 from .variable import Variable, as_variable, get_array_module, require_gradient_of
 
@@ -40,8 +40,6 @@ def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
     seed = as_variable(gy)
     if not is_floating(seed.dtype, backend_of(seed.data)):
         seed = astype(seed, seed_dtype(y))  # int8 sums could overflow
-    if seed.shape != y.shape:
-        raise ShapeError(f"backward(): grad has shape {seed.shape}, the Variable {y.shape}")
     require_gradient_of(y, seed)
     return seed
 

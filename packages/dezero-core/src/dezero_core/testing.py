@@ -7,7 +7,7 @@ values in each call. Buffers such as running statistics do not change during a c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,8 @@ from .backends.interface import Array, ArrayBackend
 from .backends.registry import backend_of, default_backend, get_backend
 from .config import using_config
 from .errors import DezeroError
+from .pointers import HostArray as HostArray  # other packages import the name from here
 from .variable import Operand, Scalar, Variable, as_variable, unwrap
-
-HostArray: TypeAlias = np.ndarray[Any, Any]
-"""The type of NumPy's arrays."""
 
 
 class GradientError(DezeroError, AssertionError):

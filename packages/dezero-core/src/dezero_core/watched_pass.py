@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from .config import Block, Setting
 from .function import Function
 from .functions.arithmetic import pos
 from .graph import ancestors, has_creator, leaves
+from .in_place import updating
 from .leaf_gradients import accumulate, require_fitting_grad
 from .variable import AnyArray, Variable
 
@@ -43,7 +45,7 @@ class WatchedPass(BackwardPass):
         wanted: a dictionary from the serial number of a call to the outputs of the call whose
             gradients must be stored.
         retained: pairs of a computed Variable and its complete gradient.
-        uses: a dictionary from each leaf to the number of uses in calls that are not visited yet.
+        uses: for each leaf, the number of uses in calls that are not visited yet.
         used: the leaves among the inputs of the call that was visited last.
     """
 
@@ -59,16 +61,16 @@ class WatchedPass(BackwardPass):
         self.retain_grad, self.callback, self.narrowed = retain_grad, callback, narrowed
         self.wanted: dict[int | None, list[Variable]] = {}
         self.retained: list[tuple[Variable, Any]] = []
-        self.uses: dict[Variable, int] = {}
+        self.uses: Counter[Variable] = Counter()
         self.used: list[Variable] = []
 
     def run(self, y: Variable, seed: AnyArray) -> None:
         if self.is_detecting:
             check_forward(y)
         if self.callback is not None:
-            self.uses = count_uses(y)
+            self.uses = Counter(x for function in ancestors(y) for x in leaves(function))
         if y.creator is None:
-            self.uses, self.used = {y: 1}, [y]
+            self.uses, self.used = Counter([y]), [y]
         super().run(y, seed)
         self.report_complete_leaves()
 
@@ -117,7 +119,9 @@ class WatchedPass(BackwardPass):
         if x not in self.grads or self.callback is None:
             return
         require_fitting_grad(x)
-        accumulate(x, self.final_gradient(x, self.grads.pop(x)))
+        g = self.final_gradient(x, self.grads.pop(x))
+        with updating():
+            accumulate(x, g)
         mode = plain_pass.set(None)
         try:
             self.callback(x)
@@ -134,12 +138,3 @@ class WatchedPass(BackwardPass):
         else:
             g = next((self.final_gradient(x, g) for y, g in self.retained if y is x), None)
         return g if g is None or isinstance(g, Variable) else Variable(g, requires_grad=False)
-
-
-def count_uses(y: Variable) -> dict[Variable, int]:
-    """Return a dictionary from each leaf to the number of its uses in the graph of ``y``."""
-    uses: dict[Variable, int] = {}
-    for function in ancestors(y):
-        for x in leaves(function):
-            uses[x] = uses.get(x, 0) + 1
-    return uses

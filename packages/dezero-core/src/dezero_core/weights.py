@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from .backends.host import HOST, can_cast, count_nonfinite, plain_copy
@@ -220,7 +219,12 @@ def load_weights(
     del stored  # `stored` would keep every array in memory after its conversion
     found = {key: x for key, x in named.items() if key in arrays}
     if not allow_nonfinite:
-        _require_finite({key: arrays[key] for key in found}, target)
+        for key in found:
+            if count := count_nonfinite(arrays[key]):
+                raise WeightsError(
+                    f"{target}, nothing was loaded: {key!r}: {count} of {arrays[key].size} values "
+                    "are not finite"
+                )
     report = LoadReport(
         tuple(found),
         tuple(key for key in named if key not in found),
@@ -313,17 +317,6 @@ def _differences(
     if array.dtype.name != name and not (cast and can_cast(array, name, cast)):
         hint = "" if cast else '; pass cast="same_kind" to convert'
         yield DtypeMismatch, f"{key!r}: model {name}, file {array.dtype.name}{hint}"
-
-
-def _require_finite(arrays: Mapping[str, Any], path: Path) -> None:
-    """Raise `WeightsError` unless all values are finite."""
-    for key, array in arrays.items():
-        count = count_nonfinite(array)
-        if count:
-            raise WeightsError(
-                f"{path}, nothing was loaded: {key!r}: {count} of {array.size} values are not "
-                "finite"
-            )
 
 
 def _placed(array: Any, x: Parameter | Buffer) -> Any:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-HostArray = np.ndarray[Any, Any]
+from ..pointers import HostArray
+
 HOST = "numpy"
 """The name of NumPy's backend."""
 

@@ -200,15 +200,15 @@ class ArrayBackend:
 
         The dtype is ``xp.result_type(y.dtype, x)``.
         """
-        return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=y.device)
+        return self.xp.asarray(x, dtype=self.xp.result_type(y.dtype, x), device=self.device(y))
 
     def arange(self, n: int, y: Array) -> Array:
         """Return 0 ... n - 1 in the default integer dtype, on the device of ``y``."""
-        return self.xp.arange(n, device=y.device)
+        return self.xp.arange(n, device=self.device(y))
 
     def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
         """Return zeros with the dtype and on the device of ``y``."""
-        return self.xp.zeros(shape, dtype=y.dtype, device=y.device)
+        return self.xp.zeros(shape, dtype=y.dtype, device=self.device(y))
 
     def dtype(self, name: str) -> Any:
         """Return the dtype with this name, such as ``"float32"``."""

@@ -9,8 +9,8 @@ import numpy as np
 from ..arguments import Axis
 from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
-from ..pointers import is_writable
-from .host import HostArray, generator, host_uniform
+from ..pointers import HostArray, is_writable
+from .host import generator, host_uniform
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
 from .summation import scatter_add, sum_in_blocks
@@ -41,28 +41,17 @@ class NumpyBackend(ArrayBackend):
             )
         return np.asarray(x, native(dtype))
 
-    def from_numpy(self, x: Any) -> Array:
-        return np.array(x)
-
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)
 
-    # The methods below omit `device=`, because before version 2.1 NumPy's scalars have no `device`.
-
     def scalar_like(self, x: complex, y: Array) -> Array:
-        return np.asarray(x, dtype=np.result_type(y.dtype, x))
-
-    def arange(self, n: int, y: Array) -> Array:
-        return np.arange(n)
-
-    def zeros(self, shape: tuple[int, ...], y: Array) -> Array:
-        return np.zeros(shape, dtype=y.dtype)
+        return np.asarray(x, dtype=np.result_type(y.dtype, x))  # faster without `device=`
 
     def dtype(self, name: str) -> Any:
         return native(np.dtype(name))
 
     def device(self, x: Array) -> Any:
-        return "cpu"
+        return "cpu"  # before version 2.1 NumPy's scalars have no `device`
 
     def is_view(self, x: Array) -> bool:
         return isinstance(x, np.ndarray) and x.base is not None

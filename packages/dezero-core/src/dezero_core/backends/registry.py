@@ -19,12 +19,10 @@ from ..plugins import Catalog, plugins
 from .host import HOST
 from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 
-
-def _keys(spec: BackendSpec) -> tuple[str, ...]:
-    return (spec.name, *spec.array_types)  # only type strings contain a colon
-
-
-catalog: Catalog[BackendSpec] = Catalog("dezero_backends", BackendSpec, _keys)
+catalog: Catalog[BackendSpec] = Catalog(
+    "dezero_backends", BackendSpec, lambda spec: (spec.name, *spec.array_types)
+)
+"""The registered backends by name and by array type; only the strings of types contain a colon."""
 by_type: dict[type, ArrayBackend] = {}
 """A dictionary from plain array types to backends, filled at first use and read by every op."""
 _subclasses: dict[type, ArrayBackend] = {}
@@ -40,12 +38,6 @@ def _forget_types() -> None:
     by_type.clear()
     _subclasses.clear()
     current_device.clear()
-
-
-def _forget() -> None:
-    """Clear the caches and the backends, for tests that change which devices a library finds."""
-    _forget_types()
-    _made.clear()
 
 
 plugins.on_change(_forget_types)
