@@ -151,16 +151,19 @@ class Function:
                 (a0,) = admit_inputs(self, inputs, (a0,))
             arrays, needs_grad = (a0,), ONE
         else:
-            datas, flags, types = list(inputs), [False] * n, set()
-            for i, x in enumerate(inputs):
+            datas, flags, types = [], [], set()
+            for x in inputs:
                 if isinstance(x, Variable):
-                    datas[i], creator, only_raw = x.data, x._creator, False
-                    flags[i] = x._requires_grad if creator is None else not creator._cut
-                    types.add(type(x.data))
-                elif x is not None:  # None is an omitted input, such as a bias
-                    some_raw = True
+                    array, creator, only_raw = x.data, x._creator, False
+                    flags.append(x._requires_grad if creator is None else not creator._cut)
+                    types.add(type(array))
+                    datas.append(array)
+                else:
+                    some_raw = some_raw or x is not None  # None is an omitted input, such as a bias
+                    flags.append(False)
+                    datas.append(x)
             arrays, needs_grad, need_any = tuple(datas), tuple(flags), True in flags
-            if some_raw or len(types) != 1 or not types <= by_type.keys():
+            if some_raw or len(types) != 1 or type(arrays[0]) not in by_type:
                 arrays = require_one_backend(self, inputs, arrays)
             a0 = arrays[0]
 
@@ -182,7 +185,7 @@ class Function:
             y = admit_output(self, y) if backend is None else backend.asarray(y)
         if not need_any and only_raw and _arrays_mode():
             return y
-        output = _new(Variable)
+        output = _new(Variable)  # as in `leaf_of`, inlined for speed
         output.data = y
         output.name = output._grad = output._hooks = output._index = None
         if need_any:
@@ -218,7 +221,7 @@ class Function:
         ys = tuple([admit_output(self, y) for y in ys])
         if not need_any and only_raw and _arrays_mode():
             return ys
-        outputs = tuple([Variable(y, requires_grad=False) for y in ys])
+        outputs = tuple([leaf_of(y) for y in ys])
         if need_any and Config.enable_backprop:
             one, two = len(inputs) == 1, len(inputs) == 2
             self._x0, self._x1 = inputs if two else (inputs[0] if one else inputs, NO_INPUT)
@@ -320,6 +323,15 @@ class Function:
         self._cut = True
         self._x0, self._x1 = (), NO_INPUT
         self._arrays = self._result = None
+
+
+def leaf_of(y: Array) -> Variable:
+    """Return ``Variable(y, requires_grad=False)`` for an array that needs no check."""
+    output = _new(Variable)
+    output.data = y
+    output.name = output._grad = output._hooks = output._index = output._creator = None
+    output._requires_grad = False
+    return output
 
 
 class Recorded(Function):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 from ..backends.interface import Array, ArrayBackend
@@ -117,7 +118,7 @@ def call_widened(function: Callable[..., Any], *xs: Operand) -> Any:
     """
     wide = [widen(x) for x in xs]
     y = function(*wide)
-    if all(a is b for a, b in zip(wide, xs, strict=True)):
+    if all(map(is_, wide, xs)):
         return y
     if isinstance(y, tuple):
         return narrow(y[0], *xs), *y[1:]
