@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dezero_core import Function, Variable
+from dezero_core import Config, Function, Variable
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import as_floating, call_widened, sum_over
 from dezero_core.errors import ArgumentTypeError, ShapeError
@@ -18,6 +18,7 @@ from dezero_core.functions import sum, sum_to
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray
 
+from .gelu import first
 from .recurrent import with_values
 
 
@@ -62,7 +63,8 @@ class LayerNorm(Function):
         self.axes, self.eps = axes, eps
 
     def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Any:
-        return layer_norm_op(x, gamma, beta, self.axes, self.eps)
+        results = layer_norm_op(x, gamma, beta, self.axes, self.eps)
+        return results if Config.enable_backprop else results[0]
 
     def backward(self, gy: AnyArray, *_: AnyArray) -> Any:
         (x, gamma, _beta), (y, mean, inverse_std) = self.inputs, self.outputs
@@ -109,7 +111,8 @@ class RMSNorm(Function):
         self.axes, self.eps = axes, eps
 
     def forward(self, x: Array, gamma: Array | None) -> Any:
-        return rms_norm_op(x, gamma, self.axes, self.eps)
+        results = rms_norm_op(x, gamma, self.axes, self.eps)
+        return results if Config.enable_backprop else results[0]
 
     def backward(self, gy: AnyArray, _: AnyArray) -> Any:
         (x, gamma), (y, inverse) = self.inputs, self.outputs
@@ -177,8 +180,7 @@ def layer_norm(
     axes = normalised_axes("layer_norm", x, {"gamma": gamma, "beta": beta})
     x, gamma, beta = as_floating(x, gamma), as_floating(gamma, x), as_floating(beta, x)
     function = LayerNorm(axes, as_number("layer_norm", "eps", eps))
-    y: Variable = call_widened(function, x, gamma, beta)[0]
-    return y
+    return first(call_widened(function, x, gamma, beta))
 
 
 @hinted
@@ -199,8 +201,7 @@ def rms_norm(x: AnyArray, gamma: AnyArray | None = None, eps: float = 1e-6) -> V
     """
     axes = normalised_axes("rms_norm", x, {"gamma": gamma})
     x, gamma = as_floating(x, gamma), as_floating(gamma, x)
-    y: Variable = call_widened(RMSNorm(axes, as_number("rms_norm", "eps", eps)), x, gamma)[0]
-    return y
+    return first(call_widened(RMSNorm(axes, as_number("rms_norm", "eps", eps)), x, gamma))
 
 
 def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) -> int:
@@ -210,18 +211,18 @@ def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) ->
         ShapeError: ``x`` has no axes, or a parameter does not have the shape of its last axes.
         ArgumentTypeError: a parameter is an integer, a list or a tuple, such as a shape.
     """
+    given = [param for param in params.values() if param is not None]
     for name, param in params.items():
         if isinstance(param, int | list | tuple):
             raise ArgumentTypeError(
                 f"{op}: {name} is {param!r}; expected an array or None. The last axes of x in the "
                 f"shape of {name} are normalised; PyTorch's normalized_shape is not an argument"
             )
-    shapes = {name: tuple(param.shape) for name, param in params.items() if param is not None}
-    axes, shape = max(map(len, shapes.values()), default=1), tuple(x.shape)
-    if axes == 0 or len(shape) < axes or any(s != shape[-axes:] for s in shapes.values()):
-        given = "".join(f", {name} {s}" for name, s in shapes.items())
-        raise ShapeError(
-            f"{op}: x {shape}{given}; expected {' and '.join(params)} in the shape of the last "
-            "axes of x"
-        )
-    return axes
+    shape, axes = tuple(x.shape), max([param.ndim for param in given], default=1)
+    if len(shape) >= axes > 0 and all([tuple(p.shape) == shape[-axes:] for p in given]):
+        return axes
+    shapes = [f", {name} {tuple(p.shape)}" for name, p in params.items() if p is not None]
+    raise ShapeError(
+        f"{op}: x {shape}{''.join(shapes)}; expected {' and '.join(params)} in the shape of the "
+        "last axes of x"
+    )

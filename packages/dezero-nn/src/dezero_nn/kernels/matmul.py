@@ -44,9 +44,9 @@ def supports_matmul(x: np.ndarray, W: np.ndarray) -> bool:
 
 def count_multiply_adds(x: np.ndarray, W: np.ndarray) -> int:
     """Return the multiply-adds of ``x @ W``, times `VECTOR` if ``x`` or ``W`` is a vector."""
-    rows, columns = x.shape[-2:-1] or (1,), W.shape[-1:] if W.ndim > 1 else (1,)
-    work = max(x.size * columns[0], W.size * rows[0])
-    return work * VECTOR if 1 in (*rows, *columns) else work
+    rows, columns = x.shape[-2] if x.ndim > 1 else 1, W.shape[-1] if W.ndim > 1 else 1
+    work = max(x.size * columns, W.size * rows)
+    return work * VECTOR if rows == 1 or columns == 1 else work
 
 
 def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
