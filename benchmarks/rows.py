@@ -270,6 +270,7 @@ ROWS = {
             "dezero": lambda: transformers.dezero_sampling(transformers.SMALL),
             "torch": lambda: transformers.torch_sampling(transformers.SMALL),
             "torch eager": lambda: transformers.torch_sampling(transformers.SMALL, eager=True),
+            "torch uncached": lambda: transformers.torch_uncached_sampling(transformers.SMALL),
         },
         {"torch": 0.7},
         (0.5,),

@@ -45,6 +45,7 @@ NAMES = {
     "dezero verify": "with SHA-256",
     ACCELERATED: "with dezero-onednn",
     "safetensors": "safetensors",
+    "torch uncached": "PyTorch, no cache",
     "allowed": "allowed",
 }
 LIMITS_OF_GRID = {"median": 1.0, "worst": 2.0}

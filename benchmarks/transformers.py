@@ -284,3 +284,19 @@ def torch_sampling(s: Sizes, eager: bool = False) -> Step:
                 token = torch.multinomial(scores.softmax(-1), 1)
 
     return step
+
+
+def torch_uncached_sampling(s: Sizes) -> Step:
+    """Sample `NEW_TOKENS` tokens after one, each from all earlier ones, as in nanoGPT."""
+    import torch
+
+    model = torch_gpt(s, 0.0, False).eval()
+
+    def step() -> None:
+        tokens = torch.tensor([[0]])
+        with torch.no_grad():
+            for _ in range(NEW_TOKENS):
+                scores = model(tokens)[:, -1]
+                tokens = torch.cat([tokens, torch.multinomial(scores.softmax(-1), 1)], 1)
+
+    return step
