@@ -39,6 +39,7 @@ BLOCKS: dict[str, Block] = {
     "test_mode": (test_mode, lambda: not Config.train),
     "using_config": (lambda: using_config("train", False), lambda: not Config.train),
     "precision": (lambda: precision("exact"), lambda: Config.exact),
+    "precision bf16": (lambda: precision("bf16"), lambda: Config.float32_precision == "bf16"),
     "detect_anomaly": (detect_anomaly, detecting),
     "kernel_log": (kernel_log, lambda: kernels._log.get() is not None),
     "on_grad_ready": (lambda: on_grad_ready(print), lambda: grad_ready.get() is not None),
@@ -284,7 +285,7 @@ def test_decorating_a_non_function_raises() -> None:
         on_grad_ready(lambda x: 1)(3)
     with pytest.raises(TypeError, match="value"):
         using_config("train")  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="neither 'exact' nor 'fast'"):
+    with pytest.raises(ValueError, match="none of 'exact', 'fast', 'float32'"):
         precision(lambda: 1)
     with pytest.raises(RuntimeError, match="exited more often"):
         no_grad().__exit__(None, None, None)

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
-from dezero_core import Config, no_grad, test_mode, using_config
-from dezero_core.errors import UnknownName
+from dezero_core import Config, no_grad, precision, test_mode, using_config
+from dezero_core.errors import ArgumentError, UnknownName
 
 
 def test_blocks_override_and_restore() -> None:
@@ -41,12 +42,29 @@ def test_assignment_sets_the_default_of_the_process() -> None:
 
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(
-        UnknownName, match=r"'trian'; there are enable_backprop, exact, train, update_buffers"
+        UnknownName, match=r"'trian'; there are enable_backprop, exact, float32_precision, train"
     ) as caught:
         using_config("trian", False)
     assert isinstance(caught.value, ValueError)
     with pytest.raises(AttributeError):
         Config.trian = False
+
+
+def test_the_precision_of_float32_is_one_of_three_names() -> None:
+    with precision("tf32"), precision("exact"), precision("fast"):
+        assert Config.float32_precision == "tf32"
+        with using_config("float32_precision", "float32"):
+            assert Config.float32_precision == "float32"
+    wrong: Any
+    for wrong in ("fp32", True, None, 16, ["tf32"]):
+        message = "is not one of 'float32', 'tf32', 'bf16'"
+        with pytest.raises(ArgumentError, match=f"float32_precision: .* {message}"):
+            Config.float32_precision = wrong
+        with pytest.raises(ArgumentError, match=message):
+            using_config("float32_precision", wrong)
+        with pytest.raises(ArgumentError, match="precision: .* is none of 'exact', .* 'bf16'"):
+            precision(wrong)
+    assert Config.float32_precision == "float32"
 
 
 def test_decorated_functions_may_call_themselves() -> None:

@@ -37,10 +37,11 @@ class Setting(Generic[T]):
     Args:
         name: a label for debuggers.
         default: the value without an override.
+        choices: the values to choose from; the default () allows every value of the same type.
     """
 
-    def __init__(self, name: str, default: T) -> None:
-        self.default = default
+    def __init__(self, name: str, default: T, choices: tuple[T, ...] = ()) -> None:
+        self.name, self.default, self.choices = name, default, choices
         self.entries: ContextVar[tuple[Entry[T], ...]] = ContextVar(f"dezero.{name}", default=())
         _settings.append(self)
 
@@ -87,7 +88,16 @@ class Setting(Generic[T]):
         return self.get()
 
     def __set__(self, config: object, value: T) -> None:
-        self.default = type(self.default)(value)  # type: ignore[call-arg]
+        self.default = self.checked(value)
+
+    def checked(self, value: Any) -> T:
+        """Return ``value`` in the type of the default, or raise `ArgumentError`."""
+        if not self.choices:
+            return type(self.default)(value)  # type: ignore[call-arg]
+        if not isinstance(value, str) or value not in self.choices:
+            names = ", ".join(map(repr, self.choices))
+            raise ArgumentError(f"{self.name}: {value!r} is not one of {names}")
+        return value
 
 
 @dataclass(slots=True, eq=False)
@@ -217,6 +227,7 @@ def named_block(
 
 enable_backprop = Setting("enable_backprop", True)
 exact = Setting("exact", False)
+float32_precision = Setting("float32_precision", "float32", ("float32", "tf32", "bf16"))
 train = Setting("train", True)
 update_buffers = Setting("update_buffers", True)
 
@@ -228,6 +239,8 @@ class Configuration:
         enable_backprop: whether calls record a graph (default True).
         exact: whether kernels that trade accuracy for speed are disabled (default False); see
             `precision`.
+        float32_precision: how a GPU multiplies float32: ``"float32"`` (default), ``"tf32"`` or
+            ``"bf16"``; see `precision`.
         train: whether layers run in training mode, in which dropout is active (default True).
         update_buffers: whether calls may change Buffers, such as the running statistics of batch
             norm (default True). ``update_buffers`` is False while `hessian`, a gradient check or
@@ -238,6 +251,7 @@ class Configuration:
     __slots__ = ()
     enable_backprop = enable_backprop
     exact = exact
+    float32_precision = float32_precision
     train = train
     update_buffers = update_buffers
 
@@ -245,23 +259,24 @@ class Configuration:
 Config = Configuration()
 
 
-class using_config(Block[bool]):
+class using_config(Block[Any]):
     """Override one setting inside a ``with`` block or a decorated function; see `Block`.
 
     Args:
-        name: ``"enable_backprop"``, ``"exact"``, ``"train"`` or ``"update_buffers"``.
+        name: an attribute of ``Config``, such as ``"train"``; see `Configuration`.
         value: the value of the setting inside the ``with`` block.
 
     Raises:
         UnknownName: there is no setting with this name.
+        ArgumentError: the setting does not have this value.
     """
 
-    def __init__(self, name: str, value: bool) -> None:
+    def __init__(self, name: str, value: Any) -> None:
         setting = vars(Configuration).get(name) if isinstance(name, str) else None
         if not isinstance(setting, Setting):
             known = [key for key, item in vars(Configuration).items() if isinstance(item, Setting)]
             raise UnknownName(f"using_config: no setting {name!r}; there are {', '.join(known)}")
-        super().__init__(setting, bool(value))
+        super().__init__(setting, setting.checked(value))
 
 
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
@@ -280,22 +295,29 @@ def test_mode(function: Callable[..., Any] | None = None) -> Any:
     return named_block("test_mode", train, False, function)
 
 
-def precision(name: str) -> Block[bool]:
-    """Return a context manager to disable or enable kernels that trade accuracy for speed.
+def precision(name: str) -> Block[Any]:
+    """Return a context manager that chooses how accurately matmuls and convolutions are computed.
 
-    The only such kernel is Winograd: a float32 convolution with 3x3 filters loses about two bits,
-    and an inf or NaN spreads to neighbouring outputs. A backward pass uses the setting at the call
-    of ``backward()``, not that of the forward pass.
+    ``"exact"`` and ``"fast"`` disable and enable kernels that trade accuracy for speed. The only
+    such kernel is Winograd: a float32 convolution with 3x3 filters loses about two bits, and an
+    inf or NaN spreads to neighbouring outputs.
 
-    Args:
-        name: ``"exact"`` to disable these kernels, ``"fast"`` to enable them.
+    ``"float32"``, ``"tf32"`` and ``"bf16"`` choose how a GPU multiplies float32 arrays:
+    unchanged, with factors rounded to 10 fraction bits (NVIDIA's TensorFloat-32), or to bfloat16.
+    Sums and results are float32. NumPy and other backends always multiply float32 unchanged.
+
+    A backward pass uses the setting at the call of ``backward()``, not that of the forward pass.
+    ``Config.float32_precision = "tf32"`` changes the default of the process.
 
     Raises:
-        ArgumentError: ``name`` is neither ``"exact"`` nor ``"fast"``.
+        ArgumentError: ``name`` is none of these five names.
     """
-    if name not in ("exact", "fast"):
-        raise ArgumentError(f"precision: {name!r} is neither 'exact' nor 'fast'")
-    return Block(exact, name == "exact")
+    if name in ("exact", "fast"):
+        return Block(exact, name == "exact")
+    if name not in float32_precision.choices:
+        names = ", ".join(map(repr, float32_precision.choices))
+        raise ArgumentError(f"precision: {name!r} is none of 'exact', 'fast', {names}")
+    return Block(float32_precision, name)
 
 
 def inherit(function: F) -> F:
