@@ -1,5 +1,7 @@
 """Test backends: conversions, extras, random numbers and transfers."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,50 @@ def test_the_portable_defaults_form_a_backend() -> None:
     plain.capabilities = frozenset()
     assert plain.iadd(x, x) is not x
     assert plain.uniform((2, 3), np.float64).dtype == np.float64
+
+
+def test_defaults_ask_the_backend_for_the_device() -> None:
+    import array_api_strict as xp
+
+    class Plain(ArrayBackend):
+        def device(self, x: object) -> object:
+            return xp.Device("device1")
+
+    library, x = Plain(xp), xp.ones((2, 2))
+    index = xp.asarray([1, 1], device=xp.Device("device1"))
+    made = [
+        library.zeros((2,), x),
+        library.arange(2, x),
+        library.scalar_like(1.0, x),
+        library.pad(library.zeros((2,), x), ((1, 1),), 1.0),
+        library.scatter_add(library.zeros((2,), x), index, library.zeros((2,), x)),
+    ]
+    assert {y.device for y in made} == {xp.Device("device1")}
+
+
+MASK = np.array([[True, False], [False, True]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "index"),
+    [
+        ((2, 2), MASK),
+        ((2, 2), (slice(None), MASK[0])),
+        ((2, 2), (0, MASK[1])),
+        ((2, 2), np.array(True)),
+        ((), np.array(False)),
+    ],
+)
+def test_masks_become_integers(shape: tuple[int, ...], index: object) -> None:
+    x = np.arange(math.prod(shape)).reshape(shape)
+    flat, positions = ArrayBackend(np).integer_index(x, index)
+    assert positions.dtype == np.int64
+    assert np.array_equal(flat[positions], x[index])
+
+
+def test_an_index_without_masks_stays() -> None:
+    x, index = np.arange(4.0), np.array([1, 0])
+    assert ArrayBackend(np).integer_index(x, index) == (x, index)
 
 
 def test_one_seed_repeats_every_draw(backend: str, seeded_generator: None) -> None:

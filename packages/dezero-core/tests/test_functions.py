@@ -1,5 +1,7 @@
 """Test ops where the op table cannot: errors, ties, views, and the extras for indexing."""
 
+from types import SimpleNamespace
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from dezero_core import Variable
 from dezero_core import functions as F
 from dezero_core.backends import portable
 from dezero_core.errors import ArgumentError, OutOfRange, ShapeError
-from dezero_core.extend import get_backend
+from dezero_core.extend import ArrayBackend, get_backend
 
 X = np.arange(6.0).reshape(2, 3)
 
@@ -160,5 +162,11 @@ def test_windows_and_padding_agree_on_every_backend(x, kernel, stride, dilation,
 
 def test_the_portable_scatter_add_works_without_numpy() -> None:
     xp = array_api_strict
-    got = portable.scatter_add(xp, xp.zeros(3), xp.asarray([2, 0, 2]), xp.asarray([1.0, 2.0, 3.0]))
+    index, values = xp.asarray([2, 0, 2]), xp.asarray([1.0, 2.0, 3.0])
+    got = portable.scatter_add(ArrayBackend(xp), xp.zeros(3), index, values)
     assert [float(got[i]) for i in range(3)] == [2, 0, 4]
+
+
+def test_an_error_of_reshape_with_an_unknown_length_stays_as_it_is() -> None:
+    traced = SimpleNamespace(shape=(None, 3))
+    assert F.shape.Reshape((-1,)).diagnose(traced) is None

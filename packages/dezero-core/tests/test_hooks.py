@@ -329,6 +329,12 @@ def test_a_hook_of_another_version_is_left_out_alone(add: Add, version: Any) -> 
         plugins.raise_if_left_out("v-dist")
 
 
+@pytest.mark.parametrize("name", ["dezero_backends", "dezero_backend"])
+def test_a_hook_without_its_decorator_is_named(add: Add, name: str) -> None:
+    with pytest.warns(PluginWarning, match=f"{name} is left out: write @hookimpl.*dezero_backends"):
+        add("plain", **{name: lambda: [backend("plain")]})
+
+
 def test_a_misspelt_hook_in_the_versions_is_named(add: Add) -> None:
     with pytest.warns(PluginWarning, match="dezero_kernel is left out.*mean dezero_kernels"):
         add("v", DEZERO_API={"dezero_kernel": 2}, dezero_kernels=hookimpl(lambda: [kernel("v")]))

@@ -1,5 +1,6 @@
 """Check that plugins that fail are recorded, warned about once, and stop nothing else."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -213,6 +214,36 @@ def test_unknown_capabilities_are_refused(plug: Any) -> None:
     plug(dezero_backends=lambda: [BackendSpec("y", ("y:Y",), object, frozenset({"fast"}))])
     with pytest.raises(UnknownName, match=r"'y' declares \['fast'\]"):
         get_backend("y")
+
+
+@pytest.mark.parametrize("types", ["thin:Array", ("thin.Array",), ("thin:",), ("a:b:C",)])
+def test_array_types_are_a_tuple_of_modules_and_classes(plug: Any, types: Any) -> None:
+    plug(dezero_backends=lambda: [BackendSpec("thin", types, ArrayBackend)])
+    with pytest.warns(PluginWarning, match=r"BackendSpec 'thin': array_types is .*expected a tup"):
+        assert "thin" not in backend_names()
+
+
+def divide() -> Any:
+    return 1 // 0
+
+
+@pytest.mark.parametrize(
+    ("factory", "problem"),
+    [
+        (lambda: math, "returned a module; expected an ArrayBackend; .* return ArrayBackend"),
+        (divide, "raised ZeroDivisionError: integer"),
+    ],
+)
+def test_errors_of_a_factory_name_the_backend(plug: Any, factory: Any, problem: str) -> None:
+    plug(dezero_backends=lambda: [BackendSpec("thin", ("thin:Array",), factory)])
+    with pytest.raises(PluginError, match=f"backend 'thin': its factory {problem}"):
+        get_backend("thin")
+
+
+def test_capabilities_may_be_a_set(plug: Any) -> None:
+    spec = BackendSpec("thin", ("thin:Array",), lambda: ArrayBackend(math), {"float64"})  # type: ignore[arg-type]
+    plug(dezero_backends=lambda: [spec])
+    assert get_backend("thin").capabilities == {"float64"}
 
 
 def test_unknown_and_missing_backends(monkeypatch: Any) -> None:

@@ -10,6 +10,7 @@ from dezero_core.errors import LabelError
 from dezero_core.extend import get_backend
 from dezero_core.functions import stack
 from dezero_nn import optimizers
+from dezero_nn.models import Sequential
 
 X = np.arange(12, dtype="float32").reshape(3, 4)
 OUT_OF_RANGE = np.array([0, 1, 9])
@@ -51,6 +52,27 @@ def test_a_training_step_reads_no_value(unread: None) -> None:
     loss = F.cross_entropy(layer(move(X)), move(np.array([0, 1, 2])))
     loss.backward()
     optimizers.Adam().setup(layer).update()
+
+
+def test_a_training_step_settles_what_is_kept(
+    unread: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, settled = get_backend("strict"), []
+    monkeypatch.setattr(library, "settle", settled.extend)
+    model = Sequential(L.Linear(3, in_size=4), L.BatchNorm(3)).to("strict")
+    optimizer, ema = optimizers.Adam().setup(model), optimizers.EMA(model)
+    F.cross_entropy(
+        model(library.from_numpy(X)), library.from_numpy(np.array([0, 1, 2]))
+    ).backward()
+    optimizer.update()
+    kept = [x.data for x in model.named_params().values()]
+    kept += [x.grad.data for x in model.params() if x.grad is not None]
+    kept += [x for state in optimizer._state.values() for x in state.values()]
+    kept = {id(x) for x in kept if hasattr(x, "dtype")}
+    assert {id(x) for x in settled} == kept
+    ema.update()
+    averages = {id(state["mean"]) for state in ema._state.values()}
+    assert averages <= {id(x) for x in settled}
 
 
 def test_a_library_that_is_not_lazy_checks_ranges() -> None:

@@ -129,13 +129,13 @@ def indices_do_not_wrap(backend: LoopBackend) -> None:
 
 def padding_is_always_zero(backend: LoopBackend) -> None:
     """pad ignores its fill value."""
-    backend.pad = lambda x, widths, value: portable.pad(backend.xp, x, widths, 0.0)
+    backend.pad = lambda x, widths, value: portable.pad(backend, x, widths, 0.0)
 
 
 def padding_is_on_one_side(backend: LoopBackend) -> None:
     """pad pads only before the first element."""
     backend.pad = lambda x, widths, value: portable.pad(
-        backend.xp, x, tuple((a + b, 0) for a, b in widths), value
+        backend, x, tuple((a + b, 0) for a, b in widths), value
     )
 
 

@@ -75,6 +75,11 @@ class Hooks:
         for attribute in dir(plugin):
             options = manager.parse_hookimpl_opts(plugin, attribute)
             if not options:
+                if inspect.isroutine(getattr(plugin, attribute, None)) and near_hook(attribute):
+                    self.left_out.append(
+                        f"{attribute} is left out: write @hookimpl above it; did you mean "
+                        f"{near_hook(attribute)}"
+                    )
                 continue
             hook = options.get("specname") or attribute
             implemented.add(hook)
@@ -88,7 +93,7 @@ class Hooks:
             function = guard(getattr(plugin, attribute), options)
             setattr(self, attribute, hookimpl(function, **options))
         for hook in sorted(versions.keys() - HOOK_VERSIONS.keys() - implemented):
-            if get_close_matches(hook, HOOK_VERSIONS, 1, cutoff=0.9):  # a misspelt name
+            if near_hook(hook):  # a misspelt name
                 self.left_out.append(mismatch(hook, versions[hook]))
 
 
@@ -108,6 +113,11 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
     else:
         return dict.fromkeys(HOOK_VERSIONS, api)
     raise PluginError(f"plugin {name!r} {problem}")
+
+
+def near_hook(name: str) -> str:
+    """Return the hook that ``name`` is or misspells, or an empty string."""
+    return "".join(get_close_matches(name, HOOK_VERSIONS, 1, cutoff=0.9))
 
 
 def mismatch(hook: str, version: object) -> str:

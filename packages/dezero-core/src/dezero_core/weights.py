@@ -6,6 +6,7 @@ files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -236,8 +237,8 @@ def load_weights(
 
 
 def limit_for(named: Mapping[str, Parameter | Buffer], times: int) -> int:
-    """Return ``times`` times the total size of the parameters in bytes, at least 4 GiB."""
-    own = sum(x.data.nbytes for x in named.values() if hasattr(x.data, "nbytes"))
+    """Return ``times`` times the size of the parameters as float64 in bytes, at least 4 GiB."""
+    own = sum(8 * math.prod(x.data.shape) for x in named.values() if x.data is not None)
     return max(Limits.max_bytes, times * own)
 
 

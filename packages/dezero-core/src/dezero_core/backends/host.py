@@ -6,6 +6,7 @@ arrays and its own arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -111,6 +112,12 @@ def accepts_index(shape: tuple[int, ...], index: Any) -> bool:
     except (IndexError, TypeError, ValueError):
         return False
     return True
+
+
+def selected_positions(shape: tuple[int, ...], index: Any) -> HostArray:
+    """Return the flat positions of the elements that ``index`` selects in an array of ``shape``."""
+    positions: HostArray = np.arange(math.prod(shape)).reshape(shape)[index]
+    return positions
 
 
 def count_nonfinite(x: HostArray) -> int:

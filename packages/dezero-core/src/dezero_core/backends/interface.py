@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from ..errors import UnsupportedType
+from ..errors import ArgumentError, UnsupportedType
 from . import portable
-from .host import from_host, host_uniform, to_host
+from .host import from_host, host_uniform, selected_positions, to_host
 from .portable import Pair
 
 Other: TypeAlias = Any
@@ -89,6 +90,10 @@ do not slow down `ArrayBackend.scatter_add`.
 """
 
 
+TYPE_NAME = re.compile(r"[^:]+:[^:]+")
+"""The form of an array type's name: a module and a class, with a colon between them."""
+
+
 @dataclass(frozen=True)
 class BackendSpec:
     """Describe a backend, so that a plugin can register it without importing the array library.
@@ -105,6 +110,16 @@ class BackendSpec:
     array_types: tuple[str, ...]
     factory: Callable[[], ArrayBackend]
     capabilities: frozenset[str] = frozenset({"float64", "scatter_add"})
+
+    def __post_init__(self) -> None:
+        """Raise `ArgumentError` for array types that are not a tuple of ``"module:Class"``."""
+        types = self.array_types
+        if not isinstance(types, tuple) or not all(map(TYPE_NAME.fullmatch, types)):
+            raise ArgumentError(
+                f"BackendSpec {self.name!r}: array_types is {types!r}; expected a tuple such as "
+                '("module:Class",), from __module__ and __qualname__ of each class'
+            )
+        object.__setattr__(self, "capabilities", frozenset(self.capabilities))  # also of a set
 
 
 class Memory(NamedTuple):
@@ -253,6 +268,20 @@ class ArrayBackend:
         """Return ``x[index]`` by NumPy's rules; arrays in ``index`` are of this library."""
         return portable.get_item(self.xp, x, index)
 
+    def integer_index(self, x: Array, index: Any) -> tuple[Array, Any]:
+        """Return ``x`` and ``index``; if ``index`` has masks, return both without masks.
+
+        In the second case, ``x`` is flattened, and the new index is an array of integers. Call this
+        method in ``get_item`` and ``scatter_add`` if the library has no masks. The values of the
+        masks are read.
+        """
+        parts = index if isinstance(index, tuple) else (index,)
+        if not any(portable.is_array(i) and self.xp.isdtype(i.dtype, "bool") for i in parts):
+            return x, index
+        on_host = tuple(self.to_numpy(i) if portable.is_array(i) else i for i in parts)
+        positions = selected_positions(tuple(x.shape), on_host)
+        return self.xp.reshape(x, (-1,)), self.from_numpy(positions)
+
     def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
         """Return the sum of floating-point ``x`` over ``axis``, accumulated in ``dtype``.
 
@@ -271,11 +300,11 @@ class ArrayBackend:
         If ``index`` selects an element multiple times, all values for this element are added.
         ``values`` has the shape of ``x[index]``.
         """
-        return portable.scatter_add(self.xp, x, index, values)
+        return portable.scatter_add(self, x, index, values)
 
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
         """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
-        return portable.pad(self.xp, x, widths, value)
+        return portable.pad(self, x, widths, value)
 
     def sliding_windows(self, x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
         """Return read-only windows over the last two axes: (..., H, W) to (..., KH, KW, OH, OW).
@@ -302,6 +331,14 @@ class ArrayBackend:
     def device_count(self) -> int:
         """Return the number of devices."""
         return 1
+
+    def settle(self, arrays: list[Array]) -> None:
+        """Compute ``arrays`` now or in the background; the default does nothing.
+
+        At the end of each training step, DeZero calls this method of a ``lazy`` backend with the
+        arrays that it keeps: parameters, buffers, gradients and optimizer states. Without it, the
+        graph of a lazy library would grow with every step.
+        """
 
     def synchronize(self) -> None:
         """Wait until the device has finished all work; the default does nothing."""

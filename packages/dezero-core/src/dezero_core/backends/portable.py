@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 from types import EllipsisType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .interface import ArrayBackend
 
 Array = Any
 Pair = tuple[int, int]
@@ -35,17 +38,17 @@ def get_item(xp: ModuleType, x: Array, index: Any) -> Array:
     return xp.reshape(rows, (*x.shape[:axis], *last.shape, *x.shape[axis + 1 :]))
 
 
-def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array:
+def scatter_add(backend: ArrayBackend, x: Array, index: object, values: Array) -> Array:
     """Return a copy of ``x`` with ``values`` added at ``x[index]``; duplicate indices add up.
 
     The values are sorted by index, so that values for the same element are adjacent.
     Iteration i adds the i-th value for each element.
     """
-    every = xp.arange(math.prod(x.shape), device=x.device)
-    positions = xp.reshape(get_item(xp, xp.reshape(every, x.shape), index), (-1,))
+    xp, every = backend.xp, backend.arange(math.prod(x.shape), x)
+    positions = xp.reshape(backend.get_item(xp.reshape(every, x.shape), index), (-1,))
     values = xp.reshape(values, (-1,))
     if 0 in values.shape:
-        return +x
+        return backend.copy(x)
     order = xp.argsort(positions)
     positions, values = xp.take(positions, order), xp.take(values, order)
     first = xp.searchsorted(positions, every, side="left")
@@ -58,14 +61,17 @@ def scatter_add(xp: ModuleType, x: Array, index: object, values: Array) -> Array
     return xp.reshape(y, x.shape)
 
 
-def pad(xp: ModuleType, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+def pad(
+    backend: ArrayBackend, x: Array, widths: tuple[tuple[int, int], ...], value: float
+) -> Array:
     """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
+    xp = backend.xp
     for axis, (before, after) in enumerate(widths):
         shape = list(x.shape)
         parts = []
         for length in (before, after):
             shape[axis] = length
-            parts.append(xp.full(tuple(shape), value, dtype=x.dtype, device=x.device))
+            parts.append(xp.full_like(backend.zeros(tuple(shape), x), value))
         if before or after:
             x = xp.concat([parts[0], x, parts[1]], axis=axis)
     return x

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from ..errors import (
     BACKEND_HINTS,
     INSTALL_HINTS,
     BackendMismatch,
+    DezeroError,
     MissingPackage,
+    PluginError,
     UnknownName,
     UnsupportedType,
 )
@@ -144,7 +146,35 @@ def _make(spec: BackendSpec) -> ArrayBackend:
                     f"backend {spec.name!r} declares {sorted(unknown)}: expected capabilities "
                     f"from {', '.join(sorted(CAPABILITIES))}"
                 )
-            backend = spec.factory()
+            backend = _created(spec)
             backend.name, backend.capabilities = spec.name, spec.capabilities
             _made[spec] = backend
         return _made[spec]
+
+
+def _created(spec: BackendSpec) -> ArrayBackend:
+    """Call the factory of ``spec``; raise `PluginError` for its errors, except DeZero's own."""
+    try:
+        backend = spec.factory()
+    except DezeroError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"backend {spec.name!r}: its factory raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(backend, ArrayBackend):
+        raise PluginError(
+            f"backend {spec.name!r}: its factory returned a {type(backend).__name__}; expected an "
+            "ArrayBackend; for an array namespace xp, return ArrayBackend(xp)"
+        )
+    return backend
+
+
+def settle(arrays: Iterable[Array]) -> None:
+    """Let each lazy library compute its ``arrays``; see `ArrayBackend.settle`."""
+    kept: dict[ArrayBackend, list[Array]] = {}
+    for x in arrays:
+        kept.setdefault(backend_of(x), []).append(x)
+    for backend, found in kept.items():
+        if "lazy" in backend.capabilities:
+            backend.settle(found)

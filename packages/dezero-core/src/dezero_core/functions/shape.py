@@ -31,6 +31,8 @@ class Reshape(Function):
 
     def diagnose(self, *arrays: Array) -> None:
         (x,) = arrays
+        if None in x.shape:  # a length that is not known while a graph is traced
+            return
         known = [length for length in self.shape if length != -1]
         unknown, size, total = len(self.shape) - len(known), math.prod(x.shape), math.prod(known)
         fits = total > 0 and size % total == 0 if unknown else size == total

@@ -64,6 +64,7 @@ class EMA(Stateful):
                 if param.data is not None:
                     with on_device_of(param.data):
                         self._state[param] = {"mean": self._mean_with(key, param)}
+        self._settle(param for param in self._state if param.data is not None)
 
     def _mean_with(self, key: str, param: Parameter) -> Array:
         """Return the average of a parameter that includes its present value."""

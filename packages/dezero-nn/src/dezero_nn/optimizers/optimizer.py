@@ -192,7 +192,7 @@ class Optimizer(Stateful):
             BackendMismatch: a gradient and its parameter have different array libraries or devices.
             UnsupportedType: a parameter holds integers or bools, or has no data yet.
         """
-        params = self._after_hooks()
+        params = updated = self._after_hooks()
         with updating():
             for group in self.groups:
                 members = {id(param) for param in group.params}
@@ -200,6 +200,7 @@ class Optimizer(Stateful):
                     self._update_params([param for param in params if id(param) in members])
                 params = [param for param in params if id(param) not in members]
             self._update_params(params)
+        self._settle(updated)
 
     def _after_hooks(self) -> list[Parameter]:
         """Call the hooks; return the parameters that have a gradient afterwards."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import backend_of
-from dezero_core.state import WeakIdentityDict, named_params, on_device_of, updating
+from dezero_core.state import WeakIdentityDict, named_params, on_device_of, settle, updating
 
 from .settings import numbers_of
 
@@ -142,6 +142,19 @@ class Stateful:
             raise GraphError(f"{type(self).__name__}: call setup(model) first")
         named = named_params(self.target).items()
         return {key: p for key, p in named if isinstance(p, Parameter)}
+
+    def _settle(self, params: Iterable[Parameter]) -> None:
+        """Let a lazy library compute what is kept until the next step; see `ArrayBackend.settle`.
+
+        ``params`` are the parameters that were changed; their libraries are asked.
+        """
+        arrays = {type(param.data): param.data for param in params}
+        if not any("lazy" in backend_of(x).capabilities for x in arrays.values()):
+            return
+        leaves = named_params(self.target).values()
+        kept = [x.data for x in leaves] + [x._grad.data for x in leaves if x._grad is not None]
+        kept += [x for state in self._state.values() for x in state.values()]
+        settle(x for x in kept if hasattr(x, "dtype"))
 
     def _known_params(self) -> list[Parameter]:
         """Return the parameters of the target, and all other parameters that have a state."""
