@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {  # the tests that a backend may skip
     "strict": {IN_PLACE, RANDOM, "arrays/exchange by DLPack"},
     "torch": set(),
     "jax": {IN_PLACE},
+    "mlx": {IN_PLACE, "arrays/exchange by DLPack"},  # on the CPU
     "cuda": set(),  # on the stand-in for CuPy in tests/fakes
 }
 COLUMNS = ("passed", "failed", "xfailed", "skipped", "does not apply")

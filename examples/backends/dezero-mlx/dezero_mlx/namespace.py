@@ -1,0 +1,77 @@
+"""Make an array namespace of MLX: mend the functions that differ from the array API standard.
+
+The comments name the faults of MLX 0.32.4.
+"""
+
+import math
+from types import SimpleNamespace
+
+import mlx.core as mx
+import numpy as np
+
+REDUCTIONS = ("sum", "prod", "max", "min", "mean", "argmax", "argmin")
+FLOAT64 = {"exp": np.exp, "sin": np.sin, "cos": np.cos, "erf": np.vectorize(math.erf, ["float64"])}
+
+
+def namespace():
+    """Return MLX's functions, with the mended ones in place of MLX's own."""
+    xp = SimpleNamespace(**vars(mx))
+    xp.bool = mx.bool_
+    xp.vecdot, xp.linalg = vecdot, linalg()
+    for name in REDUCTIONS:
+        setattr(xp, name, reduction(getattr(mx, name), getattr(np, name)))
+    for name, by_numpy in FLOAT64.items():
+        setattr(xp, name, exact(getattr(mx, name), by_numpy))
+    return xp
+
+
+def reduction(function, by_numpy):
+    """Return a reduction that also works for empty arrays, for which MLX fails, hangs or crashes.
+
+    The results of argmax and argmin are int64, as NumPy's; MLX's are uint32.
+    """
+
+    def reduce(x, *, axis=None, keepdims=False, dtype=None):
+        x = x if dtype is None else x.astype(dtype)
+        if x.size == 0:
+            y = by_numpy(np.array(x), axis=axis, keepdims=keepdims)
+            return mx.array(y, getattr(mx, y.dtype.name))
+        y = function(x, axis=axis, keepdims=keepdims)
+        return y.astype(mx.int64) if y.dtype == mx.uint32 != x.dtype else y
+
+    return reduce
+
+
+def exact(function, by_numpy):
+    """Return a function with all digits of float64; MLX computes only those of float32."""
+
+    def compute(x):
+        return mx.array(by_numpy(np.array(x)), mx.float64) if x.dtype == mx.float64 else function(x)
+
+    return compute
+
+
+def vecdot(x, y, *, axis=-1):
+    """Return the inner products along an axis; MLX looks for the axis before it broadcasts."""
+    return mx.sum(mx.multiply(x, y), axis=axis)
+
+
+def linalg():
+    """Return the functions of linear algebra, which MLX computes on the CPU only."""
+
+    def on_cpu(function):
+        return lambda *arrays, **options: function(*arrays, **options, stream=mx.cpu)
+
+    def solve(a, b):  # MLX does not broadcast a and b
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = (mx.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
+        return mx.linalg.solve(a, b, stream=mx.cpu)
+
+    def svd(x, *, full_matrices=True):  # MLX has no option full_matrices
+        u, s, vh = mx.linalg.svd(x, stream=mx.cpu)
+        k = len(s) if s.ndim == 1 else s.shape[-1]
+        return (u, s, vh) if full_matrices else (u[..., :k], s, vh[..., :k, :])
+
+    names = ("cholesky", "det", "eigh", "inv", "qr", "slogdet")
+    functions = {name: on_cpu(getattr(mx.linalg, name)) for name in names}
+    return SimpleNamespace(**functions, solve=solve, svd=svd)
