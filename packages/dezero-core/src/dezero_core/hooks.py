@@ -75,11 +75,9 @@ class Hooks:
         for attribute in dir(plugin):
             options = manager.parse_hookimpl_opts(plugin, attribute)
             if not options:
-                if inspect.isroutine(getattr(plugin, attribute, None)) and near_hook(attribute):
-                    self.left_out.append(
-                        f"{attribute} is left out: write @hookimpl above it; did you mean "
-                        f"{near_hook(attribute)}"
-                    )
+                near = near_hook(attribute)
+                if near and inspect.isroutine(getattr(plugin, attribute)):
+                    self.left_out.append(f"{attribute} is left out: {near} needs @hookimpl")
                 continue
             hook = options.get("specname") or attribute
             implemented.add(hook)

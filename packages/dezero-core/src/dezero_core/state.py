@@ -5,7 +5,7 @@ These functions are for DeZero's own packages, and may change in any version. Th
 """
 
 from .backends.host import drawing_from, host_normal, seeded_generator, use_generator
-from .backends.registry import accelerator, default_backend, on_device_of, settle
+from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .first_use import create_once
 from .formats import FilePath, file_path, format_for, located, registered_formats
@@ -55,7 +55,6 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "create_once",
     "own_data",
     "require_gradient_of",
-    "settle",
     "updating",
     # devices
     "accelerator",

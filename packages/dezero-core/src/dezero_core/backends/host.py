@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -83,11 +82,6 @@ def host_normal(
         draw: the generator to draw from; None (default) uses the result of `generator`.
     """
     return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
-
-
-def from_host(xp: ModuleType, x: HostArray) -> Any:
-    """Copy a NumPy array to an array of the namespace ``xp``."""
-    return xp.asarray(np.array(x))
 
 
 def to_host(x: Any) -> HostArray:

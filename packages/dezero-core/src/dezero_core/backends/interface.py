@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..errors import ArgumentError, UnsupportedType
 from . import portable
-from .host import from_host, host_uniform, selected_positions, to_host
+from .host import host_uniform, selected_positions, to_host
 from .portable import Pair
 
 Other: TypeAlias = Any
@@ -90,10 +89,6 @@ do not slow down `ArrayBackend.scatter_add`.
 """
 
 
-TYPE_NAME = re.compile(r"[^:]+:[^:]+")
-"""The form of an array type's name: a module and a class, with a colon between them."""
-
-
 @dataclass(frozen=True)
 class BackendSpec:
     """Describe a backend, so that a plugin can register it without importing the array library.
@@ -114,7 +109,7 @@ class BackendSpec:
     def __post_init__(self) -> None:
         """Raise `ArgumentError` for array types that are not a tuple of ``"module:Class"``."""
         types = self.array_types
-        if not isinstance(types, tuple) or not all(map(TYPE_NAME.fullmatch, types)):
+        if not isinstance(types, tuple) or not all(t.count(":") == 1 for t in types):
             raise ArgumentError(
                 f"BackendSpec {self.name!r}: array_types is {types!r}; expected a tuple such as "
                 '("module:Class",), from __module__ and __qualname__ of each class'
@@ -145,25 +140,8 @@ class Memory(NamedTuple):
 class ArrayBackend:
     """Wrap an array namespace, and add methods that the array API standard 2024.12 lacks.
 
-    Each method has a portable default implementation. A complete plugin for an imaginary library
-    `thin`::
-
-        from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl
-
-        DEZERO_API = 1
-
-        def make_backend():
-            import thin                     # imported at first use of the backend
-            return ArrayBackend(thin)
-
-        @hookimpl
-        def dezero_backends():
-            return [BackendSpec("thin", ("thin:Array",), make_backend)]
-
-    with, in its pyproject.toml::
-
-        [project.entry-points.dezero]
-        thin = "dezero_thin"
+    Each method has a portable default implementation. docs/backends.md explains when to override
+    which, and how to register a backend.
 
     Args:
         xp: the array namespace.
@@ -204,7 +182,7 @@ class ArrayBackend:
 
     def from_numpy(self, x: Any) -> Array:
         """Copy a host array to an array of this library."""
-        return from_host(self.xp, x)
+        return self.xp.asarray(x.copy())
 
     def to_numpy(self, x: Array) -> Any:
         """Copy an array of this library to a host array."""
@@ -335,9 +313,8 @@ class ArrayBackend:
     def settle(self, arrays: list[Array]) -> None:
         """Compute ``arrays`` now or in the background; the default does nothing.
 
-        At the end of each training step, DeZero calls this method of a ``lazy`` backend with the
-        arrays that it keeps: parameters, buffers, gradients and optimizer states. Without it, the
-        graph of a lazy library would grow with every step.
+        At the end of each training step of a ``lazy`` backend, ``arrays`` are the parameters,
+        buffers, gradients and optimizer states; otherwise their graphs would grow with every step.
         """
 
     def synchronize(self) -> None:

@@ -66,14 +66,11 @@ def pad(
 ) -> Array:
     """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
     xp = backend.xp
-    for axis, (before, after) in enumerate(widths):
-        shape = list(x.shape)
-        parts = []
-        for length in (before, after):
-            shape[axis] = length
-            parts.append(xp.full_like(backend.zeros(tuple(shape), x), value))
-        if before or after:
-            x = xp.concat([parts[0], x, parts[1]], axis=axis)
+    for axis, width in enumerate(widths):
+        if any(width):
+            shapes = [(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in width]
+            before, after = [xp.full_like(backend.zeros(shape, x), value) for shape in shapes]
+            x = xp.concat([before, x, after], axis=axis)
     return x
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from ..errors import (
@@ -168,13 +168,3 @@ def _created(spec: BackendSpec) -> ArrayBackend:
             "ArrayBackend; for an array namespace xp, return ArrayBackend(xp)"
         )
     return backend
-
-
-def settle(arrays: Iterable[Array]) -> None:
-    """Let each lazy library compute its ``arrays``; see `ArrayBackend.settle`."""
-    kept: dict[ArrayBackend, list[Array]] = {}
-    for x in arrays:
-        kept.setdefault(backend_of(x), []).append(x)
-    for backend, found in kept.items():
-        if "lazy" in backend.capabilities:
-            backend.settle(found)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import backend_of
-from dezero_core.state import WeakIdentityDict, named_params, on_device_of, settle, updating
+from dezero_core.state import WeakIdentityDict, named_params, on_device_of, updating
 
 from .settings import numbers_of
 
@@ -148,13 +148,15 @@ class Stateful:
 
         ``params`` are the parameters that were changed; their libraries are asked.
         """
-        arrays = {type(param.data): param.data for param in params}
-        if not any("lazy" in backend_of(x).capabilities for x in arrays.values()):
-            return
-        leaves = named_params(self.target).values()
-        kept = [x.data for x in leaves] + [x._grad.data for x in leaves if x._grad is not None]
-        kept += [x for state in self._state.values() for x in state.values()]
-        settle(x for x in kept if hasattr(x, "dtype"))
+        backends = {backend_of(x) for x in {type(p.data): p.data for p in params}.values()}
+        for backend in backends:
+            if "lazy" in backend.capabilities:
+                leaves = named_params(self.target).values()
+                kept = [x.data for x in leaves]
+                kept += [x._grad.data for x in leaves if x._grad is not None]
+                kept += [x for state in self._state.values() for x in state.values()]
+                own = [x for x in kept if hasattr(x, "dtype") and backend_of(x) is backend]
+                backend.settle(own)
 
     def _known_params(self) -> list[Parameter]:
         """Return the parameters of the target, and all other parameters that have a state."""
