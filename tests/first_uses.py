@@ -279,6 +279,21 @@ def compiled_kernels() -> None:
 
 
 @case(
+    "dezero_cuda.libraries.load",
+    "dezero_cuda.products.workspace",
+    needs="dezero_cuda",
+)
+def matmul_on_the_device() -> None:
+    from dezero_core.extend import get_backend, ops
+    from dezero_cuda.products import workspace
+
+    x = get_backend("cuda").from_numpy(np.eye(2, dtype="f"))
+    results = race(lambda n: ops["matmul"](x, x).get().tolist())
+    assert results == [[[1, 0], [0, 1]]] * THREADS
+    assert is_one(race(lambda n: workspace(0, 0)))
+
+
+@case(
     "dezero_nn.kernels.filters._cache",
     "dezero_nn.kernels.im2col.copies_less_transposed",
     "dezero_nn.kernels.im2col.cost",

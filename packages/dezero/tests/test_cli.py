@@ -158,6 +158,15 @@ def test_info_shows_what_is_installed() -> None:
         assert part in result.output
 
 
+def test_info_shows_which_libraries_of_nvidia_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"dezero-cuda": "1.0", "nvmath-python": "2.0"}
+    monkeypatch.setattr(sys.modules["dezero.cli.info"], "installed", versions.get)
+    lines = [line.split(maxsplit=1) for line in run("info").output.splitlines() if line]
+    shown = {line[0]: line[1] for line in lines if len(line) > 1}
+    assert shown["nvmath-python"] == "2.0"
+    assert shown["nvidia-cudnn-frontend"].startswith("not installed (convolutions on a GPU by")
+
+
 def test_info_shows_which_package_a_format_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     lines = [line.split(maxsplit=1) for line in run("info").output.splitlines()]

@@ -34,6 +34,16 @@ class Device:
         return None
 
 
+class Stream:
+    """A pretended stream; `ptr` is the address of the default stream."""
+
+    ptr = 0
+
+
+def get_current_stream() -> Stream:
+    return Stream()
+
+
 def is_available() -> bool:
     return True
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from .__about__ import __version__
+from .libraries import versions
 from .probe import why_unavailable
 
 
 def diagnosis() -> Iterator[tuple[str, str]]:
     """Yield pairs (name, value) that describe the installation: versions, then the devices."""
     yield "dezero-cuda", __version__
+    yield from versions()
     reason = why_unavailable()
     if find_spec("cupy") is not None and "does not work" not in reason:
         import cupy

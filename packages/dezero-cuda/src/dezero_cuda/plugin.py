@@ -37,7 +37,8 @@ CAPABILITIES = frozenset(
 
 @hookimpl
 def dezero_kernels() -> list[Any]:
-    """Return the kernels of `dezero_cuda.kernels`."""
+    """Return the kernels of `dezero_cuda.kernels` and of NVIDIA's libraries."""
     from .kernels import all_kernels
+    from .library_kernels import library_kernels
 
-    return all_kernels()
+    return [*all_kernels(), *library_kernels()]

@@ -23,6 +23,12 @@ from dezero_core.state import registered_formats
 UNLIMITED = 10_000
 """Console width for output to a file or pipe, in characters; no line is too long for it."""
 
+GPU_LIBRARIES = {
+    "nvmath-python": "matmuls on a GPU by cuBLAS: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
+    "nvidia-cudnn-frontend": "convolutions on a GPU by cuDNN: docs/gpu.md shows the command",
+}
+"""A dictionary from NVIDIA's packages that dezero-cuda can use to what they compute."""
+
 Rows = Iterable[tuple[str, str]]
 
 
@@ -72,6 +78,9 @@ def packages() -> Iterator[tuple[str, str]]:
     yield "Python", platform.python_version()
     for name in ("numpy", *INSTALL_HINTS):
         yield name, installed(name) or f"not installed ({INSTALL_HINTS[name]})"
+    if installed("dezero-cuda"):
+        for name, hint in GPU_LIBRARIES.items():
+            yield name, installed(name) or f"not installed ({hint})"
     other = installed("dezero")
     if other:
         yield (

@@ -1,0 +1,1 @@
+"""The bindings that dezero-cuda uses."""
