@@ -159,7 +159,7 @@ def test_info_shows_what_is_installed() -> None:
 
 
 def test_info_shows_which_libraries_of_nvidia_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    versions = {"dezero-cuda": "1.0", "nvmath-python": "2.0"}
+    versions = {"dezero-cuda": "1.0", "numpy": "2.9", "nvmath-python": "2.0"}
     monkeypatch.setattr(sys.modules["dezero.cli.info"], "installed", versions.get)
     lines = [line.split(maxsplit=1) for line in run("info").output.splitlines() if line]
     shown = {line[0]: line[1] for line in lines if len(line) > 1}
