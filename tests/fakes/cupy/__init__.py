@@ -55,14 +55,14 @@ def get_array_module(*arguments: Any) -> Any:
 
 
 class RawModule:
-    """CUDA source whose functions are looked up in kernels.py instead of being compiled."""
+    """CUDA source whose functions are looked up in `kernels` instead of being compiled."""
 
-    def __init__(self, *, code: str) -> None:
+    def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
         self.code = code
 
     def get_function(self, name: str) -> Any:
         assert f"KERNEL {name}(" in self.code, f"no kernel {name} in the source"
-        body = getattr(import_module("cupy.kernels"), name)
+        body = import_module("cupy.kernels").body(name)
 
         def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             _counts["launches"] += 1

@@ -11,6 +11,8 @@ import numpy as np
 from dezero_core.backends.portable import is_basic, window_layout
 from dezero_core.extend import Array, ArrayBackend, Memory, generator
 
+from .kernels import elementwise, random, scatter, sums
+
 Pair = tuple[int, int]
 
 
@@ -49,14 +51,27 @@ class CudaBackend(ArrayBackend):
     def argsort(self, x: Array, axis: int, stable: bool) -> Array:
         return cupy.argsort(x, axis=axis)  # always stable; CuPy has no argument for it
 
-    def scatter_add(self, x: Array, index: Any, values: Array) -> Array:
+    def scatter_add(self, x: cupy.ndarray, index: Any, values: Array) -> Array:
         with x.device:
             if is_basic(index):
                 part = x[index]  # a view
                 part += values
+            elif x.dtype.char in "fd" and values.dtype == x.dtype and x.flags.c_contiguous:
+                scatter.scatter_add(x, index, values)
             else:
                 cupy.add.at(x, index, values)
         return x
+
+    def iadd(self, x: Array, y: Array) -> Array:
+        if not elementwise.iadd(x, y):
+            x += y
+        return x
+
+    def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
+        """Sum over the first axes with a kernel of `dezero_cuda.kernels`, else with CuPy."""
+        if dtype is None and sums.supports_sum(x, axis):
+            return sums.sum_of_rows(x, len(axis) if isinstance(axis, tuple) else 1, keepdims)
+        return super().sum(x, axis, keepdims, dtype)
 
     def pad(self, x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Array:
         with x.device:
@@ -70,13 +85,18 @@ class CudaBackend(ArrayBackend):
         return x.base is not None
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Draw random numbers on the device; DeZero's host generator seeds the device generator."""
-        stream = cupy.random.default_rng(int(generator().integers(2**63)))
-        return stream.random(shape, dtype=dtype)
+        """Draw random numbers on the device by Philox 4x32-10.
+
+        The number of each draw comes from DeZero's host generator, so that `seed` makes a program
+        repeatable.
+        """
+        if np.dtype(dtype).char in "fd":
+            return random.uniform(shape, dtype, 0, draw_number())
+        return cupy.astype(self.uniform(shape, np.float32), dtype)
 
     def bernoulli(self, p: float, x: Array) -> Array:
         with x.device:
-            return super().bernoulli(p, x)
+            return random.bernoulli(p, x, 0, draw_number())
 
     def memory(self) -> Memory:
         pool = cupy.get_default_memory_pool()
@@ -99,3 +119,8 @@ class CudaBackend(ArrayBackend):
 
     def synchronize(self) -> None:
         cupy.cuda.Device().synchronize()
+
+
+def draw_number() -> int:
+    """Return a number for the next random draw, from DeZero's host generator."""
+    return int(generator().integers(2**63))

@@ -1,18 +1,26 @@
 """Register kernels for CuPy, which launch fewer CUDA kernels than the portable code.
 
-``kernels.cu`` contains the CUDA code, `module` compiles it, and `launches` passes the arguments.
-This module does not import CuPy, because machines without a GPU import it too.
+The ``.cu`` files contain the CUDA code, one family of kernels each; `module` compiles and launches
+them, and the other modules pass the arguments. This module does not import CuPy, because machines
+without a GPU import it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from math import prod
 from typing import Any
 
 from dezero_core.extend import Array, Kernel
 
 PRECISIONS = ("f", "d")
 """NumPy's dtype characters of float32 and float64."""
+
+MAX_TAPS = 256
+"""Maximum number of elements in a window of max pooling, whose position is stored in one byte."""
+
+Pair = tuple[int, int]
 
 
 def supports(x: Array, *arguments: Any) -> bool:
@@ -35,40 +43,107 @@ def supports_masked(x: Array, mask: Array, scale: float) -> bool:
     return supports(x) and mask.dtype.char == "?" and mask.shape == x.shape
 
 
+def supports_rows(x: Array, axis: Any) -> bool:
+    """Return whether ``x`` is float32 or float64, and ``axis`` is its last axis."""
+    return supports(x) and x.ndim > 0 and axis in (-1, x.ndim - 1)
+
+
+def supports_two_rows(gy: Array, y: Array, axis: Any) -> bool:
+    """Return whether `supports_two` and `supports_rows` are both True."""
+    return supports_two(gy, y) and supports_rows(y, axis)
+
+
+def supports_all(x: Array, *others: Any) -> bool:
+    """Return whether all arrays are float32, or all are float64."""
+    return supports(x) and all(
+        other.dtype == x.dtype for other in others if hasattr(other, "dtype")
+    )
+
+
+def supports_scaled(x: Array, t: Array, scale: Array, needs_gx: bool) -> bool:
+    """Return whether the scores and the scales are both float32 or both float64."""
+    return supports(x) and scale.dtype == x.dtype
+
+
+def supports_max(x: Array, kernel: Pair, *settings: Any) -> bool:
+    """Return whether ``x`` is float32 or float64, and a position in a window fits into a byte."""
+    return supports(x) and prod(kernel) <= MAX_TAPS
+
+
+def supports_max_grad(gy: Array, index: Array, shape: Any, kernel: Pair, *settings: Any) -> bool:
+    """Return whether ``gy`` is float32 or float64, and a position in a window fits into a byte."""
+    return supports(gy) and prod(kernel) <= MAX_TAPS
+
+
 def supports_update(ps: list[Array], *others: Any) -> bool:
     """Return whether there is more than one parameter to update."""
     return len(ps) > 1
 
 
-def launched(name: str) -> Callable[..., Any]:
-    """Return a function that imports the kernels when called, and runs the kernel ``name``."""
+TABLE: dict[str, dict[str, Callable[..., bool]]] = {
+    "elementwise": {
+        "sigmoid": supports,
+        "relu": supports,
+        "gelu": supports,
+        "silu": supports,
+        "sigmoid_grad": supports_two,
+        "tanh_grad": supports_two,
+        "relu_grad": supports_two,
+        "scaled_where": supports_masked,
+    },
+    "softmax": {
+        "softmax": supports_rows,
+        "log_softmax": supports_rows,
+        "softmax_grad": supports_two_rows,
+        "cross_entropy": supports_scaled,
+        "softmax_cross_entropy": supports,
+        "softmax_cross_entropy_grad": supports_gradient,
+    },
+    "norms": {
+        "layer_norm": supports_all,
+        "rms_norm": supports_all,
+        "layer_norm_grad": supports_all,
+        "rms_norm_grad": supports_all,
+    },
+    "sums": {"channel_sum": supports, "channel_sums": supports_all},
+    "windows": {
+        "im2col": supports,
+        "col2im": supports,
+        "max_pool2d": supports_max,
+        "max_pool2d_values": supports_max,
+        "max_pool2d_grad": supports_max_grad,
+        "average_pool2d": supports,
+        "average_pool2d_grad": supports,
+    },
+    "recurrent": {
+        "lstm": supports_all,
+        "lstm_grad": supports_all,
+        "gru": supports_all,
+        "gru_grad": supports_all,
+    },
+    "updates": {"update": supports_update},
+}
+"""The kernels: for each module, the ops whose kernel it defines, and when each kernel can run."""
+
+
+def imported(module: str, op: str) -> Callable[..., Any]:
+    """Return a function that imports the kernel of an op at its first call, and runs it."""
+    kernel: Callable[..., Any] | None = None
 
     def run(*arguments: Any) -> Any:
-        from . import launches, updates
+        nonlocal kernel
+        if kernel is None:
+            kernel = getattr(import_module(f".{module}", __package__), op)
+        return kernel(*arguments)
 
-        return getattr(updates if name == "update" else launches, name)(*arguments)
-
-    run.__name__ = name
+    run.__name__ = op
     return run
 
 
 def all_kernels() -> list[Kernel]:
     """Return every kernel of this package."""
-    table: dict[str, Callable[..., bool]] = {
-        "sigmoid": supports,
-        "relu": supports,
-        "sigmoid_grad": supports_two,
-        "tanh_grad": supports_two,
-        "relu_grad": supports_two,
-        "scaled_where": supports_masked,
-        "softmax_cross_entropy": supports,
-        "softmax_cross_entropy_grad": supports_gradient,
-        "im2col": supports,
-        "col2im": supports,
-        "max_pool2d": supports,
-        "max_pool2d_grad": supports,
-        "average_pool2d": supports,
-        "average_pool2d_grad": supports,
-        "update": supports_update,
-    }
-    return [Kernel(op, "cuda", launched(op), check) for op, check in table.items()]
+    return [
+        Kernel(op, "cuda", imported(module, op), check)
+        for module, ops in TABLE.items()
+        for op, check in ops.items()
+    ]

@@ -1,7 +1,9 @@
-"""Compile and launch the kernels of ``kernels.cu``."""
+"""Compile the kernels of the ``.cu`` files at first use, and launch them."""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -17,34 +19,96 @@ MAX_BLOCKS = 1 << 16
 """Maximum number of blocks per launch. Not tuned. If there are more elements than threads, each
 thread computes several elements."""
 
+PACK_BYTES = 16
+"""The size of the loads and stores of ``map`` in ``common.cuh``."""
+
 C_TYPES = {"f": "float", "d": "double"}
-"""A dictionary from dtype characters to the C types that replace SCALAR in ``kernels.cu``."""
+"""A dictionary from dtype characters to the C types that replace SCALAR in the ``.cu`` files."""
+
+FAMILIES = (
+    "elementwise", "norms", "random", "recurrent", "scatter", "softmax", "sums", "updates",
+    "windows",
+)  # fmt: skip
+"""The names of the ``.cu`` files. A file is compiled when one of its kernels first runs."""
+
+OPTIONS = ("-std=c++17",)
+"""The options of NVRTC, the compiler that CuPy calls."""
+
+NULL = np.uint64(0)
+"""A null pointer as the argument of a kernel."""
+
+BLOCK = (THREADS,)
 
 
-def source() -> str:
-    """Return the text of ``kernels.cu``."""
-    return files(__package__).joinpath("kernels.cu").read_text("utf-8")
+def source(family: str) -> str:
+    """Return the text of ``common.cuh`` and of one ``.cu`` file."""
+    folder = files(__package__)
+    return "".join(
+        folder.joinpath(name).read_text("utf-8") for name in ("common.cuh", f"{family}.cu")
+    )
 
 
 @once
-def compiled(letter: str) -> Any:
-    """Compile the kernels for one dtype at first use, and return the compiled module."""
-    return cupy.RawModule(code=f"#define SCALAR {C_TYPES[letter]}\n{source()}")
+def families() -> dict[str, str]:
+    """Return a dictionary from the names of kernels to the files that define them."""
+    return {
+        name: family
+        for family in FAMILIES
+        for name in re.findall(r"^KERNEL (\w+)\(", source(family), re.MULTILINE)
+    }
 
 
-def launch(name: str, result: cupy.ndarray, *arguments: Any, threads: int | None = None) -> None:
-    """Run kernel ``name`` with one thread for each element of ``result``.
+@once
+def compiled(family: str, letter: str) -> Any:
+    """Return the module of one file for one dtype; CuPy compiles it for each device."""
+    code = f"#define SCALAR {C_TYPES[letter]}\n{source(family)}"
+    return cupy.RawModule(code=code, options=OPTIONS)
+
+
+@once
+def function(name: str, letter: str) -> Any:
+    """Return kernel ``name`` for one dtype, ready to be launched."""
+    return compiled(families()[name], letter).get_function(name)
+
+
+@lru_cache(maxsize=1024)
+def flat(n: int, width: int = 1) -> tuple[tuple[int], np.int64]:
+    """Return the grid for n elements, ``width`` of them per thread, and n as an argument."""
+    blocks = -(-n // (THREADS * width))
+    return (min(blocks, MAX_BLOCKS),), np.int64(n)
+
+
+def launch(name: str, letter: str, n: int, *arguments: Any, width: int = 1) -> None:
+    """Run a kernel on n elements; if n is 0, do nothing.
+
+    The current device must be that of the arrays.
 
     Args:
-        name: the name in ``kernels.cu``.
-        result: the array that the kernel fills; its dtype selects the compiled module.
-        arguments: the arguments of the kernel that precede the number of elements.
-        threads: the number of threads; None (default) for one per element of ``result``.
+        name: the name in the ``.cu`` file.
+        letter: the dtype character that selects the compiled module.
+        n: the number of elements, which is also the last argument of the kernel.
+        arguments: the other arguments of the kernel.
+        width: the number of elements of each thread (default 1).
     """
-    n = result.size if threads is None else threads
-    if n == 0:
-        return
-    blocks = min((n + THREADS - 1) // THREADS, MAX_BLOCKS)
-    function = compiled(result.dtype.char).get_function(name)
-    with result.device:
-        function((blocks,), (THREADS,), (*arguments, np.int64(n)))
+    if n:
+        grid, count = flat(n, width)
+        function(name, letter)(grid, BLOCK, (*arguments, count))
+
+
+WIDE = 512
+"""Rows of more elements are computed by a block each, shorter rows by a warp each (not tuned)."""
+
+
+@lru_cache(maxsize=1024)
+def by_rows(rows: int, size: int) -> tuple[tuple[int], tuple[Any, ...]]:
+    """Return the grid for rows of ``size`` elements, and the last three arguments of the kernel."""
+    is_wide = size > WIDE
+    blocks = rows if is_wide else -(-rows * 32 // THREADS)
+    return (min(blocks, MAX_BLOCKS),), (np.int64(size), np.int32(is_wide), np.int64(rows))
+
+
+def launch_rows(name: str, letter: str, rows: int, size: int, *arguments: Any) -> None:
+    """Run a kernel on rows of ``size`` contiguous elements; if there are none, do nothing."""
+    if rows and size:
+        grid, last = by_rows(rows, size)
+        function(name, letter)(grid, BLOCK, (*arguments, *last))

@@ -1,51 +1,10 @@
-"""What dezero-cuda's kernels compute, in NumPy: the stand-in cannot run CUDA.
-
-A test compiles the real ones for the host and compares them with the portable definitions.
-"""
+"""Windows of images: im2col, col2im and pooling."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-
-def sigmoid(x: Any, y: Any, n: int) -> None:
-    small = np.exp(-np.abs(x))
-    y[...] = np.where(x < 0, small, 1) / (1 + small)
-
-
-def relu(x: Any, y: Any, n: int) -> None:
-    y[...] = np.maximum(x, 0)
-
-
-def relu_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
-    gx[...] = np.where(y > 0, gy, 0)
-
-
-def sigmoid_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
-    gx[...] = gy * y * (1 - y)
-
-
-def tanh_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
-    gx[...] = gy * (1 - y * y)
-
-
-def scaled_where(x: Any, mask: Any, y: Any, scale: Any, n: int) -> None:
-    y[...] = np.where(mask, x * scale, 0)
-
-
-def softmax_cross_entropy(x: Any, t: Any, rows: Any, C: int, n: int) -> None:
-    shifted = x - x.max(axis=1, keepdims=True)
-    log_z = np.log(np.exp(shifted).sum(axis=1))
-    rows[...] = (log_z - shifted[np.arange(len(x)), t.ravel()]) / len(x)
-
-
-def softmax_cross_entropy_grad(gy: Any, x: Any, t: Any, gx: Any, C: int, n: int) -> None:
-    p = np.exp(x - x.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    p[np.arange(len(x)), t.ravel()] -= 1
-    gx[...] = p * (gy / len(x))
 
 
 def places(geometry: tuple[int, ...]) -> Any:
@@ -76,13 +35,15 @@ def col2im(cols: Any, x: Any, *rest: Any) -> None:
     x[...] = image[:, :, PH : PH + H, PW : PW + W]
 
 
-def max_pool2d(x: Any, y: Any, index: Any, *rest: Any) -> None:
+def max_pool2d(x: Any, y: Any, index: Any, C: int, last: int, *rest: Any) -> None:
     image = padded(x, rest[:-1], -np.inf)
     windows = np.stack([image[there] for _, _, there in places(rest[:-1])])
-    y[...], index[...] = windows.max(axis=0), windows.argmax(axis=0)
+    y[...] = windows.max(axis=0)
+    if isinstance(index, np.ndarray):
+        index[...] = windows.argmax(axis=0)
 
 
-def max_pool2d_grad(gy: Any, index: Any, gx: Any, *rest: Any) -> None:
+def max_pool2d_grad(gy: Any, index: Any, gx: Any, C: int, last: int, *rest: Any) -> None:
     KW = rest[5]
     cols = np.zeros((*gy.shape[:2], rest[4], KW, *gy.shape[2:]), gy.dtype)
     for k, m, _ in places(rest[:-1]):
@@ -90,13 +51,13 @@ def max_pool2d_grad(gy: Any, index: Any, gx: Any, *rest: Any) -> None:
     col2im(cols, gx, *rest)
 
 
-def average_pool2d(x: Any, y: Any, *rest: Any) -> None:
+def average_pool2d(x: Any, y: Any, C: int, last: int, *rest: Any) -> None:
     image = padded(x, rest[:-1], 0)
     KH, KW = rest[4:6]
     y[...] = sum(image[there] for _, _, there in places(rest[:-1])) / (KH * KW)
 
 
-def average_pool2d_grad(gy: Any, gx: Any, *rest: Any) -> None:
+def average_pool2d_grad(gy: Any, gx: Any, C: int, last: int, *rest: Any) -> None:
     (KH, KW), (PH, PW) = rest[4:6], rest[8:10]
     image = padded(np.zeros_like(gx), rest[:-1], 0)
     for _, _, there in places(rest[:-1]):

@@ -1,0 +1,45 @@
+"""Launch the kernels of ``random.cu``: random numbers by Philox, drawn on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cupy
+import numpy as np
+
+from .layouts import Array
+from .module import NULL, launch
+
+
+def uniform(shape: tuple[int, ...], dtype: Any, seed: int, draw: Any) -> Array:
+    """Return numbers in [0, 1) of float32 or float64, which depend only on ``seed`` and ``draw``.
+
+    Args:
+        shape, dtype: the shape and dtype of the result.
+        seed: an integer from 0 to 2**64 - 1.
+        draw: the number of the draw, an integer, or a 0-d array of uint64 that the kernel reads
+            when it runs. Draws with different numbers are independent.
+    """
+    y = cupy.empty(shape, dtype)
+    launch("uniform", y.dtype.char, y.size, y, *as_draw(draw), np.uint64(seed))
+    return y
+
+
+def bernoulli(p: float, x: Array, seed: int, draw: Any) -> Array:
+    """Return booleans in the shape of ``x``, true where the number of `uniform` is below ``p``.
+
+    Args:
+        p: the probability of True.
+        x: an array with the shape of the result.
+        seed, draw: as for `uniform`.
+    """
+    y = cupy.empty(x.shape, np.bool_)
+    launch("bernoulli", "f", y.size, y, np.float32(p), *as_draw(draw), np.uint64(seed))
+    return y
+
+
+def as_draw(draw: Any) -> tuple[Any, np.uint64]:
+    """Return the number of a draw as a pointer, which may be null, and an offset."""
+    if isinstance(draw, cupy.ndarray):
+        return draw, np.uint64(0)
+    return NULL, np.uint64(draw)
