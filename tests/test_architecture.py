@@ -83,7 +83,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 LEVELS = [
     ["errors", "bodies", "__about__"],
     ["arguments", "config", "hints", "hook_handle", "hookspecs", "identity", "pointers"],
-    ["hooks"],
+    ["hooks", "step_recorder"],
     ["plugins"],
     ["first_use", "formats"],
     ["backends"],

@@ -86,6 +86,10 @@ class GraphError(DezeroError, RuntimeError):
     """There is no graph for a backward pass, the graph was freed, or a Function was misused."""
 
 
+class CaptureError(DezeroError, RuntimeError):
+    """A training step cannot be captured; the message gives the op, the line and the remedy."""
+
+
 class AnomalyError(DezeroError, ArithmeticError):
     """A backward pass inside `detect_anomaly` computed or received a NaN."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .backends.interface import Array
 from .backends.registry import backend_of
+from .step_recorder import recorder
 from .variable import Variable
 
 _lock = RLock()
@@ -34,11 +35,22 @@ def updating() -> Any:
 
 
 def own_data(x: Variable) -> Array:
-    """Return the array of ``x`` for writing; if it may be shared, first replace it by a copy."""
+    """Return the array of ``x`` for writing; if it may be shared, first replace it by a copy.
+
+    While a step is recorded, the array is never replaced, because the replay writes to this array.
+    """
     backend = backend_of(x.data)
-    if references(x) > UNSHARED or backend.is_view(x.data):
+    if recorder.get() is None and (references(x) > UNSHARED or backend.is_view(x.data)):
         x.data = backend.copy(x.data)
     return x.data
+
+
+def set_data(x: Variable, array: Array) -> None:
+    """Replace the array of ``x``; while a step is recorded, copy ``array`` into it instead."""
+    if recorder.get() is not None and x.data is not None and x.data is not array:
+        x.data[...] = array
+    else:
+        x.data = array
 
 
 def references(x: Variable) -> int:

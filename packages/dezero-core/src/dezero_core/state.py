@@ -11,7 +11,8 @@ from .first_use import create_once
 from .formats import FilePath, file_path, format_for, located, registered_formats
 from .hook_handle import HookHandle
 from .identity import WeakIdentityDict
-from .in_place import own_data, updating
+from .in_place import own_data, set_data, updating
+from .step_recorder import StepRecorder, recorder, require_no_recording, step_numbers
 from .tree import (
     CONTAINER,
     LAYER,
@@ -54,8 +55,14 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "WeakIdentityDict",
     "create_once",
     "own_data",
+    "set_data",
     "require_gradient_of",
     "updating",
+    # recorded steps
+    "StepRecorder",
+    "recorder",
+    "require_no_recording",
+    "step_numbers",
     # devices
     "accelerator",
     "default_backend",

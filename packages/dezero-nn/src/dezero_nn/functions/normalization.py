@@ -12,6 +12,7 @@ from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import reshape
 from dezero_core.hints import hinted
+from dezero_core.state import set_data
 from dezero_core.variable import AnyArray
 
 from .channels import ChannelSumOf, ChannelSums, over_channels
@@ -118,7 +119,7 @@ def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
     old = unwrap(running)
     change = cast((batch - old) * (1 - decay), old.dtype)
     if isinstance(running, Variable):
-        running.data = old + change
+        set_data(running, old + change)
         return
     backend = backend_of(old)
     if "in_place" not in backend.capabilities:

@@ -34,7 +34,7 @@ class Adam(Optimizer):
     """
 
     elementwise = True
-
+    counts_updates = True
     rate_name = "alpha"
     alpha: float = setting(positive=True)
     beta1: float = setting(below=1)
@@ -63,17 +63,23 @@ class Adam(Optimizer):
     def lr(self, value: float) -> None:
         self.alpha = value
 
-    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        return self._change(p, g, state, 0.0)
-
-    def _change(self, p: Array, g: Array, state: dict[str, Any], decay: float) -> Array:
-        """Return Adam's change of ``p``, minus ``decay * p``."""
-        t = state["t"] = state.get("t", 0) + 1
+    def rates(self, t: int) -> tuple[float, ...]:
+        """Return eps and the step size, both corrected for the start of m and v at zero."""
         # c multiplies numerator and denominator, so that the correction scales numbers, not arrays
         c = (1 - self.beta2**t) ** 0.5
-        rate = self.alpha * c / (1 - self.beta1**t)
-        m, v, betas = state.get("m", 0.0), state.get("v", 0.0), (self.beta1, self.beta2)
-        change, state["m"], state["v"] = adam_op(p, g, m, v, *betas, self.eps * c, rate, decay)
+        return self.eps * c, self.alpha * c / (1 - self.beta1**t)
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        return self._change(p, g, state, *self.step_rates([state], g))
+
+    def _change(
+        self, p: Array, g: Array, state: dict[str, Any], eps: Any, rate: Any, decay: Any = 0.0
+    ) -> Array:
+        """Return Adam's change of ``p``, minus ``decay * p``."""
+        m, v = state.get("m", 0.0), state.get("v", 0.0)
+        change, state["m"], state["v"] = adam_op(
+            p, g, m, v, self.beta1, self.beta2, eps, rate, decay
+        )
         return change
 
 
@@ -107,8 +113,9 @@ class AdamW(Adam):
         super().__init__(alpha, beta1, beta2, eps, lr=lr)
         self.weight_decay = weight_decay
 
-    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        return self._change(p, g, state, self.alpha * self.weight_decay)
+    def rates(self, t: int) -> tuple[float, ...]:
+        decay = (self.alpha * self.weight_decay,) if self.weight_decay else ()
+        return (*super().rates(t), *decay)
 
 
 def one_rate(owner: str, alpha: float, lr: float | None) -> float:

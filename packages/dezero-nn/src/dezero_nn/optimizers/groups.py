@@ -47,8 +47,8 @@ class Group:
         name, settings = optimizer.rate_name, dict(self.settings)
         if name in settings:
             settings[name] *= getattr(optimizer, name) / self.base
-        before = {name: vars(optimizer)[name] for name in settings}
-        vars(optimizer).update(settings)
+        before = {"_active": None, **{name: vars(optimizer)[name] for name in settings}}
+        vars(optimizer).update(settings, _active=self)
         try:
             yield
         finally:

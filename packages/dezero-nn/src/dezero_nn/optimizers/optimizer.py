@@ -31,7 +31,11 @@ from dezero_core.state import (
     named_params,
     on_device_of,
     own_data,
+    recorder,
+    require_no_recording,
     require_tree,
+    set_data,
+    step_numbers,
     updating,
 )
 
@@ -40,6 +44,7 @@ from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES
 from . import updates
 from .gradients import gradient_of, with_gradients
 from .groups import Group, new_group, selected
+from .recording import record_update
 from .settings import representation
 from .state import Stateful
 
@@ -58,13 +63,17 @@ class Optimizer(Stateful):
             position. If True, ``delta`` may be called with a part of a parameter, or with several
             parameters joined. A class that defines ``delta`` sets ``elementwise`` too; the default
             is False.
+        counts_updates: whether each state has an entry ``"t"``, the number of updates of the
+            parameter, which `step_rates` advances (default False).
         hooks: the functions that `add_hook` added.
         groups: the groups of parameters that `add_group` added.
     """
 
     rate_name = "lr"
     elementwise: ClassVar[bool] = False
+    counts_updates: ClassVar[bool] = False
     groups: tuple[Group, ...] = ()
+    _active: Group | None = None  # the group that is updated now
 
     def __init_subclass__(cls) -> None:
         """If a subclass defines ``delta`` but not ``elementwise``, set ``elementwise`` to False."""
@@ -99,6 +108,9 @@ class Optimizer(Stateful):
             if not hasattr(type(self), name):
                 raise missing(type(self).__name__, name, OPTIMIZER, self)
         if isinstance(value, Real) and not isinstance(value, bool):
+            require_no_recording(
+                f"{type(self).__name__}.{name} = {value}", "set it before the step"
+            )
             value = as_number(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
@@ -236,6 +248,42 @@ class Optimizer(Stateful):
         """
         raise NotImplementedError(f"{type(self).__name__} must define delta")
 
+    def rates(self, t: int) -> tuple[float, ...]:
+        """Return the numbers in ``delta`` that change between updates, such as the learning rate.
+
+        A subclass that defines ``delta`` may define ``rates`` too, and read the numbers in
+        ``delta`` from `step_rates`. Captured steps (docs/gpu.md) then follow schedules, and the
+        counts of updates, without being captured again.
+
+        Args:
+            t: the number of this update of the parameter, from 1; 0 without ``counts_updates``.
+        """
+        return ()
+
+    def step_rates(self, states: list[dict[str, Any]], p: Any) -> tuple[Any, ...]:
+        """Count an update in each of ``states``, and return the `rates` of this update.
+
+        The result has Python numbers, or 0-d arrays in the dtype of ``p`` while a step is captured.
+
+        Args:
+            states: the states of parameters with equal numbers of updates.
+            p: an array in the dtype of the parameters.
+        """
+        group = self._active
+
+        def source() -> tuple[float, ...]:
+            t = 0
+            if self.counts_updates:
+                t = states[0].get("t", 0) + 1
+                for state in states:
+                    state["t"] = t
+            if group is None or group is self._active:
+                return self.rates(t)
+            with group.applied_to(self):
+                return self.rates(t)
+
+        return step_numbers(source, p.dtype)
+
     def _saved_groups(self) -> dict[str, Any]:
         keys = {id(param): key for key, param in self._named().items()}
         saved = [group.state(keys) for group in self.groups]
@@ -276,9 +324,12 @@ class Optimizer(Stateful):
                 if grad is not None
             ]
             run = updates.update_op if self.elementwise else updates.update_op.portable
-            arrays = run(ps, gs, states, self.delta)
+            if recorder.get() is None:
+                arrays = run(ps, gs, states, self.delta)
+            else:
+                arrays = record_update(self, run, ps, gs, states)
             for param, array in zip(params, arrays, strict=True):
-                param.data = array if array.dtype == param.dtype else cast(array, param.dtype)
+                set_data(param, array if array.dtype == param.dtype else cast(array, param.dtype))
 
     def _state_of(self, param: Parameter) -> dict[str, Any]:
         """Return the state of a parameter, moved to the current device of the parameter."""

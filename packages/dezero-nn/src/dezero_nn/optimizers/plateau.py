@@ -6,6 +6,7 @@ from typing import Any
 
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError
+from dezero_core.state import require_no_recording
 
 from .optimizer import Optimizer
 from .schedules import Schedule
@@ -74,7 +75,9 @@ class ReduceLROnPlateau(Schedule):
         Raises:
             ArgumentError: there is no score.
             CallError: a later schedule has replaced this one.
+            CaptureError: the call is inside a captured step.
         """
+        require_no_recording("ReduceLROnPlateau.step()", "call it after the captured step")
         if score is None:
             raise ArgumentError("ReduceLROnPlateau.step: got no score; write schedule.step(loss)")
         self._require_running("step()")

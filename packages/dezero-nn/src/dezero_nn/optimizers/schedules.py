@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, CallError
 from dezero_core.hints import no_attribute
+from dezero_core.state import require_no_recording
 
 from ..calls import require_call
 from ..hints import SCHEDULE, SCHEDULE_KEYWORDS
@@ -101,7 +102,9 @@ class Schedule:
         Raises:
             CallError: the schedule is part of a `WarmUp`, or a later schedule has replaced this
                 one.
+            CaptureError: the call is inside a captured step.
         """
+        require_no_recording(f"{type(self).__name__}.step()", "call it after the captured step")
         if self._number is None:
             raise CallError(
                 f"{type(self).__name__}.step(): it is part of a WarmUp; step only the WarmUp"

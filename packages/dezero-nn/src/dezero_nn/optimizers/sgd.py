@@ -45,13 +45,17 @@ class SGD(Optimizer):
         self.lr, self.momentum = lr, momentum
         self.weight_decay, self.nesterov = weight_decay, nesterov
 
+    def rates(self, t: int) -> tuple[float, ...]:
+        return (self.lr,)
+
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
         if self.weight_decay:
             g = g + p * self.weight_decay
         if self.momentum:
             v = state["v"] = state.get("v", 0.0) * self.momentum + g
             g = g + v * self.momentum if self.nesterov else v
-        return g * -self.lr
+        (rate,) = self.step_rates([state], g)
+        return g * -rate
 
 
 class MomentumSGD(Optimizer):
@@ -79,6 +83,10 @@ class MomentumSGD(Optimizer):
         super().__init__()
         self.lr, self.momentum, self.nesterov = lr, momentum, nesterov
 
+    def rates(self, t: int) -> tuple[float, ...]:
+        return (self.lr,)
+
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        v = state["v"] = state.get("v", 0.0) * self.momentum - g * self.lr
-        return v * self.momentum - g * self.lr if self.nesterov else v
+        (rate,) = self.step_rates([state], g)
+        v = state["v"] = state.get("v", 0.0) * self.momentum - g * rate
+        return v * self.momentum - g * rate if self.nesterov else v
