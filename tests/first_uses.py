@@ -279,18 +279,24 @@ def compiled_kernels() -> None:
 
 
 @case(
+    "dezero_cuda.convolutions.description",
     "dezero_cuda.libraries.load",
+    "dezero_cuda.plans.built",
     "dezero_cuda.products.workspace",
     needs="dezero_cuda",
 )
-def matmul_on_the_device() -> None:
+def libraries_of_the_device() -> None:
     from dezero_core.extend import get_backend, ops
+    from dezero_cuda.convolutions import conv2d
     from dezero_cuda.products import workspace
 
     x = get_backend("cuda").from_numpy(np.eye(2, dtype="f"))
     results = race(lambda n: ops["matmul"](x, x).get().tolist())
     assert results == [[[1, 0], [0, 1]]] * THREADS
     assert is_one(race(lambda n: workspace(0, 0)))
+    images, params = x.reshape(1, 1, 2, 2), ((1, 1), (0, 0), (1, 1), 1)
+    results = race(lambda n: conv2d(images, images, None, params).get().tolist())
+    assert results == [[[[[2.0]]]]] * THREADS
 
 
 @case(

@@ -23,12 +23,15 @@ class Library(NamedTuple):
         distribution: the name on PyPI.
         install: the command that installs the distribution.
         without: what happens without the package.
+        check: a function of the module that fails if the library itself cannot be loaded; "" if
+            there is none.
     """
 
     module: str
     distribution: str
     install: str
     without: str
+    check: str = ""
 
 
 LIBRARIES = {
@@ -43,6 +46,7 @@ LIBRARIES = {
         "nvidia-cudnn-frontend",
         "pip install 'dezero-cuda[cuda13,cudnn]' (docs/gpu.md shows the command for CUDA 12)",
         "convolutions copy every window to memory, which is slower and takes more memory",
+        "backend_version",
     ),
 }
 
@@ -52,7 +56,10 @@ def load(name: str) -> Any:
     """Import a library of `LIBRARIES`; if that fails, warn once and return the reason, a string."""
     library = LIBRARIES[name]
     try:
-        return import_module(library.module)
+        module = import_module(library.module)
+        if library.check:
+            getattr(module, library.check)()
+        return module
     except Exception as error:  # a broken installation may raise any error
         missing = isinstance(error, ImportError)
         problem = "is not installed" if missing else f"fails: {type(error).__name__}: {error}"

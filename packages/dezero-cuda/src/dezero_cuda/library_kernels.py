@@ -17,7 +17,13 @@ TOLERANCE = 3e-5
 PRIORITY = 1
 """These kernels are tried before the kernels of `dezero_cuda.kernels`."""
 
-MODULES = {"matmul": "products"}
+MODULES = {
+    "matmul": "products",
+    "conv2d": "convolutions",
+    "conv2d_grad_x": "convolutions",
+    "conv2d_grad_W": "convolutions",
+    "conv2d_grads": "convolutions",
+}
 """A dictionary from ops to the modules with the kernel, which has the name of the op. The function
 that returns whether the kernel supports a call is named ``supports_`` and the op."""
 

@@ -1,0 +1,88 @@
+"""Describe what cuDNN computes, and record the descriptions as graphs of cudnn-frontend.
+
+This module neither imports CuPy nor needs a device. cuDNN always takes shapes in the order
+(N, C, H, W); the strides tell the memory order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+
+NONDETERMINISTIC = ("NONDETERMINISTIC", "REDUCED_PRECISION_REDUCTION")
+STRICT = ("TENSOR_CORE", "DOWN_CONVERT_INPUTS")
+INEXACT = ("WINOGRAD", "WINOGRAD_TILE_4x4", "WINOGRAD_TILE_6x6", "WINOGRAD_TILE_13x13", "FFT")
+"""Numerical notes of the engines that are not used: in any precision; in float32; and in
+`dezero.precision("exact")`."""
+
+X, W, Y, BIAS = 1, 2, 3, 4
+"""The numbers of the tensors of a convolution: images, filters, outputs and bias."""
+
+
+NODES = {
+    "y": ("conv_fprop", {"image": X, "weight": W}, Y),
+    "x": ("conv_dgrad", {"loss": Y, "filter": W}, X),
+    "W": ("conv_wgrad", {"image": X, "loss": Y}, W),
+}
+"""For each part of a convolution: cuDNN's node, its inputs, and the number of its result."""
+
+
+def strides(shape: Shape, channels_last: bool) -> list[int]:
+    """Return the strides, in elements, of dense images (N, C, H, W) in one of two memory orders."""
+    _, C, H, Wd = shape
+    return [C * H * Wd, 1, Wd * C, C] if channels_last else [C * H * Wd, H * Wd, Wd, 1]
+
+
+class Convolution(NamedTuple):
+    """Describe a convolution, or one of its gradients.
+
+    Attributes:
+        part: ``"y"`` for the output, ``"x"`` for the gradient of the images, ``"W"`` for the
+            gradient of the filters.
+        x, W, y: the shapes of images, filters and outputs. The number of groups follows from the
+            channels of ``x`` and ``W``.
+        stride, pad, dilation: as in `dezero_nn.windows.ConvParams`.
+        has_bias: whether a bias is added to the output.
+        data_type: the name of cuDNN's data type of all arrays, such as ``"FLOAT"``.
+        channels_last: whether the memory order of images and filters is (N, H, W, C).
+    """
+
+    part: str
+    x: Shape
+    W: Shape
+    y: Shape
+    stride: Pair
+    pad: Pair
+    dilation: Pair
+    has_bias: bool
+    data_type: str
+    channels_last: bool
+
+    def record(self, graph: Any) -> None:
+        """Add the convolution to a graph."""
+        name, inputs, result = NODES[self.part]
+        steps = {"padding": self.pad, "stride": self.stride, "dilation": self.dilation}
+        y = getattr(graph, name)(
+            **{argument: self.tensor(graph, uid) for argument, uid in inputs.items()},
+            **{argument: list(pair) for argument, pair in steps.items()},
+        )
+        if self.has_bias:
+            self.shape_result(y, result)
+            y = graph.bias(input=y, bias=self.tensor(graph, BIAS))
+        self.shape_result(y, result).set_output(True).set_uid(result)
+
+    def shape_of(self, uid: int) -> Shape:
+        """Return the shape of a tensor by its number."""
+        return {X: self.x, W: self.W, Y: self.y, BIAS: (1, self.y[1], 1, 1)}[uid]
+
+    def tensor(self, graph: Any, uid: int) -> Any:
+        """Add an input by its number."""
+        shape = self.shape_of(uid)
+        return graph.tensor(dim=list(shape), stride=strides(shape, self.channels_last), uid=uid)
+
+    def shape_result(self, y: Any, uid: int) -> Any:
+        """Set the shape of a result, which cuDNN cannot infer for gradients, and return it."""
+        shape = self.shape_of(uid)
+        return y.set_dim(list(shape)).set_stride(strides(shape, self.channels_last))
