@@ -9,9 +9,7 @@ of an error, and values to the precision of their dtype.
 from __future__ import annotations
 
 import cmath
-import importlib.util
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -20,22 +18,13 @@ from typing import Any
 
 import cupy
 import pytest
+from recorded_cupy import folder, recorder
 
 HERE = Path(__file__).parent
-SHARED = HERE.parent.parent / "shared" / "data"
 ALLOWED: dict[str, str] = json.loads((HERE / "cupy_facts_allowed.json").read_text())
 
 TOLERANCE = {"float16": 1e-3, "float32": 2e-6, "complex64": 2e-6}
 """Relative; 1e-12 for the other dtypes. The recorded values are rounded to five digits."""
-
-
-def folder() -> Path:
-    """Return the folder of the recorded results, or skip the test."""
-    found = Path(os.environ.get("DEZERO_DATA") or SHARED) / "cupy"
-    for name in ("facts.json", "record.py"):
-        if not (found / name).exists():
-            pytest.skip(f"no {found / name}: set DEZERO_DATA to the folder that has cupy/{name}")
-    return found
 
 
 def agrees(ours: Any, real: Any) -> bool:
@@ -87,11 +76,7 @@ def compare(answers: dict[str, Any], ask: Callable[[str], Any], name: Any) -> di
 
 @pytest.mark.filterwarnings("ignore")  # divisions by zero, and names that NumPy will remove
 def test_the_stand_in_answers_as_a_real_cupy(report: Any) -> None:
-    where = folder()
-    spec = importlib.util.spec_from_file_location("record_cupy_facts", where / "record.py")
-    assert spec and spec.loader
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    where, record = folder(), recorder()
     facts = json.loads((where / "facts.json").read_text())
     unknown = ALLOWED.keys() - facts["expressions"].keys() - facts["statements"].keys()
     assert not unknown, f"allowed to differ, but never asked: {unknown}"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import array as _array
+from . import graphs
 from .array import _counts, _names, ndarray
 
 __version__ = _names["version"]
@@ -26,13 +27,19 @@ __version__ = _names["version"]
 
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None) -> ndarray:
     if isinstance(a, ndarray):
-        return ndarray(a._host.astype(dtype, copy=False)) if dtype else a
+        return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    if not isinstance(a, bool | int | float | complex | np.generic):
+        graphs.refuse_copy("H2D")
     _counts["from_host"] += 1
-    return ndarray(np.array(a, dtype=dtype))
+    host = np.array(a, dtype=dtype)
+    graphs.keep(host)
+    return ndarray(host)
 
 
 def array(a: Any, dtype: Any = None) -> ndarray:
-    return ndarray(np.array(a._host, dtype)) if isinstance(a, ndarray) else asarray(a, dtype)
+    if not isinstance(a, ndarray):
+        return asarray(a, dtype)
+    return ndarray(graphs.compute("array", np.array, [a._host, dtype], {}))
 
 
 def asnumpy(a: Any) -> np.ndarray[Any, Any]:
@@ -41,7 +48,7 @@ def asnumpy(a: Any) -> np.ndarray[Any, Any]:
 
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
     _counts["launches"] += not a._host.flags.c_contiguous
-    return ndarray(np.ascontiguousarray(a._host, dtype))
+    return ndarray(graphs.compute("ascontiguousarray", np.ascontiguousarray, [a._host, dtype], {}))
 
 
 def from_dlpack(array: Any, *, device: Any = None, copy: Any = None) -> ndarray:
@@ -66,7 +73,8 @@ class RawModule:
 
         def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             _counts["launches"] += 1
-            body(*[_array.unwrapped(a) if isinstance(a, ndarray) else a for a in arguments])
+            values = [_array.unwrapped(a) if isinstance(a, ndarray) else a for a in arguments]
+            graphs.launch(body, *values)
 
         return run
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cuda, differences
+from . import cuda, differences, graphs
 
 _names = json.loads((Path(__file__).parent / "names.json").read_text())
 _methods = {name for name in _names["ndarray"] if not name.startswith("_")}
@@ -47,9 +47,9 @@ class ndarray:
         if not callable(value):
             with self.device:
                 return wrapped(value)
-        if name in differences.METHODS:
-            value = partial(getattr(differences, name), self._host)
-        return _launcher(name, value, owner=self)
+        is_different = name in differences.METHODS
+        method = getattr(differences, name) if is_different else methodcaller_of(name)
+        return _launcher(name, method, owner=self)
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
         raise TypeError(
@@ -94,10 +94,12 @@ class ndarray:
         return _MemoryPointer(self._host.ctypes.data)
 
     def get(self) -> np.ndarray[Any, Any]:
+        graphs.refuse_copy("D2H")
         _counts["to_host"] += 1
         return self._host.copy()
 
     def set(self, host: np.ndarray[Any, Any]) -> None:
+        graphs.refuse_copy("H2D")
         _counts["from_host"] += 1
         self._host[...] = host
 
@@ -126,11 +128,13 @@ class ndarray:
         return str(self.get())
 
     def __getitem__(self, key: Any) -> Any:
-        index = host_index(key, self.shape)
-        if any(isinstance(k, np.ndarray) for k in index):
-            part = np.asarray(self._host[index], order="C")  # a copy
+        parts = host_parts(key)
+        if any(isinstance(k, np.ndarray) for k in parts):
+            if any(isinstance(k, np.ndarray) and k.dtype == bool for k in parts):
+                graphs.refuse_copy("D2H")
+            part = graphs.compute("getitem", gathered, [self._host, *parts], {})
         else:
-            open_index = index if any(k is Ellipsis for k in index) else (*index, ...)
+            open_index = parts if any(k is Ellipsis for k in parts) else (*parts, ...)
             part = self._host[open_index]  # a view, also where NumPy has a scalar
         with self.device:
             return wrapped(part)
@@ -138,7 +142,7 @@ class ndarray:
     def __setitem__(self, key: Any, value: Any) -> None:
         _counts["launches"] += 1
         require_here(self)
-        self._host[host_index(key, self.shape)] = unwrapped(value)
+        graphs.launch(assigned, self._host, unwrapped(value), *host_parts(key))
 
 
 OPERATORS = {
@@ -207,9 +211,29 @@ def unwrapped(value: Any) -> Any:
     return value
 
 
-def host_index(key: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+def methodcaller_of(name: str) -> Any:
+    """Return a function that calls the method ``name`` of its first argument."""
+    return lambda x, *arguments, **keywords: getattr(x, name)(*arguments, **keywords)
+
+
+def gathered(x: Any, *parts: Any) -> Any:
+    """Return a copy of the elements that an index with arrays selects."""
+    return np.asarray(x[host_index(parts, x.shape)], order="C")
+
+
+def assigned(x: Any, value: Any, *parts: Any) -> None:
+    """Write to the elements that an index selects."""
+    x[host_index(parts, x.shape)] = value
+
+
+def host_parts(key: Any) -> tuple[Any, ...]:
+    """Return an index for NumPy's arrays, as a tuple."""
+    return tuple(_host_part(part) for part in (key if isinstance(key, tuple) else (key,)))
+
+
+def host_index(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Return ``key`` for NumPy. Integers of index arrays wrap around, as on the device."""
-    parts = [_host_part(part) for part in (key if isinstance(key, tuple) else (key,))]
+    parts = list(key)
     axis, unnamed = 0, len(shape) - sum(map(_axes_of, parts))
     for number, part in enumerate(parts):
         if isinstance(part, np.ndarray) and part.dtype.kind in "iu" and axis < len(shape):
@@ -223,6 +247,7 @@ def _host_part(part: Any) -> Any:
     if isinstance(part, ndarray):
         return unwrapped(part)
     if isinstance(part, list | np.ndarray):
+        graphs.refuse_copy("H2D")
         _counts["from_host"] += 1
         host = np.asarray(part)
         return host if host.size else host.astype(int)
@@ -258,11 +283,15 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
             raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
         _counts["launches"] += name not in FREE
         values = [unwrapped(a) for a in arguments]
+        if owner is not None:
+            values = [owner._host, *values]
+        host_keywords = {k: unwrapped(v) for k, v in keywords.items()}
+        is_ordered = is_elementwise and "out" not in keywords
+        body = c_ordered_result_of(host) if is_ordered else host
         try:
-            result = host(*values, **{k: unwrapped(v) for k, v in keywords.items()})
+            return wrapped(graphs.compute(name, body, values, host_keywords))
         except TypeError as error:  # NumPy has its own subclasses of TypeError
             raise TypeError(str(error)) from error
-        return wrapped(c_ordered(result) if is_elementwise and "out" not in keywords else result)
 
     call.__name__ = name
     return call
@@ -270,6 +299,11 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
 
 ELEMENTWISE = {"where", "clip", "sort", "round", "isclose"}
 """Functions that are not NumPy ufuncs, but also return results in C order."""
+
+
+def c_ordered_result_of(host: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that returns the results of ``host`` in C order."""
+    return lambda *values, **keywords: c_ordered(host(*values, **keywords))
 
 
 def c_ordered(value: Any) -> Any:
@@ -283,4 +317,8 @@ def _scatter(ufunc: np.ufunc, a: ndarray, indices: Any, b: ndarray) -> None:
     if ufunc.__name__ not in ("add", "maximum", "minimum"):
         raise TypeError(f"{ufunc.__name__}.at is not supported for {a.dtype}")
     _counts["launches"] += 1
-    ufunc.at(a._host, host_index(indices, a.shape), unwrapped(b))
+
+    def scatter(x: Any, values: Any, *parts: Any) -> None:
+        ufunc.at(x, host_index(parts, x.shape), values)
+
+    graphs.launch(scatter, a._host, unwrapped(b), *host_parts(indices))

@@ -5,6 +5,27 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .graphs import (
+    CUDARuntimeError,
+    Graph,
+    MemoryPool,
+    Stream,
+    get_current_stream,
+    using_allocator,
+)
+
+__all__ = [
+    "CUDARuntimeError",
+    "Device",
+    "Graph",
+    "MemoryPool",
+    "Stream",
+    "get_current_stream",
+    "is_available",
+    "runtime",
+    "using_allocator",
+]
+
 _current = [0]
 
 
@@ -31,17 +52,7 @@ class Device:
         return f"<CUDA Device {self.id}>"
 
     def synchronize(self) -> None:
-        return None
-
-
-class Stream:
-    """A pretended stream; `ptr` is the address of the default stream."""
-
-    ptr = 0
-
-
-def get_current_stream() -> Stream:
-    return Stream()
+        get_current_stream().synchronize()
 
 
 def is_available() -> bool:
@@ -51,8 +62,7 @@ def is_available() -> bool:
 class runtime:
     """Version queries, as the real module of that name answers them."""
 
-    class CUDARuntimeError(RuntimeError):
-        """What the CUDA runtime raises."""
+    CUDARuntimeError = CUDARuntimeError
 
     @staticmethod
     def getDeviceCount() -> int:

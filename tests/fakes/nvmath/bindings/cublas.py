@@ -92,9 +92,12 @@ def _multiply(
     one, zero = (_matrices(p, (1, 1), 1, 0, 1, scalar)[0, 0, 0] for p in (alpha, beta))
     result = _matrices(c, (m, n), ldc, stride_c, count, dtype)
 
+    def compute() -> None:
+        product = _rounded(x, compute_type) @ _rounded(y, compute_type)
+        result[...] = one * product + (zero * result if zero else 0)
+
     cupy._counts["launches"] += 1
-    product = _rounded(x, compute_type) @ _rounded(y, compute_type)
-    result[...] = one * product + (zero * result if zero else 0)
+    cupy.graphs.launch(compute)
 
 
 def _matrices(

@@ -1,0 +1,285 @@
+"""Streams, CUDA graphs and memory pools: a captured call is recorded, and runs when it is replayed.
+
+While the current stream captures, a call that would launch kernels does not run: its new arrays
+are filled with NaN (0 if integers), and the graph stores the function, the numbers in its
+arguments, and the *addresses* of its arrays. A replay reads and writes these addresses. An array
+that was freed, and is not in a memory pool that still exists, makes the replay fail. Calls that
+CuPy refuses while it captures raise the exceptions that ``capture.json`` records
+(tests/test_cupy_capture.py).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from memory import array_at
+
+READS = {"unique", "nonzero", "bincount", "flatnonzero", "argwhere", "tolist", "item"}
+"""Functions and methods that copy to the host."""
+
+CUBLAS = {"matmul", "tensordot", "einsum", "inner", "det", "slogdet", "vecdot", "kron"}
+"""Functions that call cuBLAS, for arguments with more than one axis."""
+
+IN_PLACE = {"fill", "sort", "put", "partition", "resize", "copyto", "itemset"}
+"""Methods of arrays that write to the array, and functions that write to the first argument."""
+
+
+class CUDARuntimeError(RuntimeError):
+    """What the CUDA runtime raises."""
+
+
+class Held:
+    """The address of an array in a recorded call; the array itself may be freed."""
+
+    def __init__(self, x: Any) -> None:
+        root = x
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        self._root = weakref.ref(root)
+        self._layout = x.ctypes.data, x.shape, x.strides, x.dtype
+
+    def array(self) -> Any:
+        if self._root() is None:
+            raise CUDARuntimeError(
+                "cudaErrorIllegalAddress: a replayed kernel uses an array that was freed"
+            )
+        address, shape, strides, dtype = self._layout
+        return array_at(address, shape, [s // dtype.itemsize for s in strides], dtype)
+
+
+def held(value: Any) -> Any:
+    """Replace arrays by their addresses, also in lists and tuples."""
+    if isinstance(value, np.ndarray):
+        return Held(value)
+    return type(value)(map(held, value)) if isinstance(value, list | tuple) else value
+
+
+def arrays_of(value: Any) -> Any:
+    """Replace addresses by arrays; the inverse of `held`."""
+    if isinstance(value, Held):
+        return value.array()
+    return type(value)(map(arrays_of, value)) if isinstance(value, list | tuple) else value
+
+
+class Graph:
+    """A recorded sequence of calls."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[Callable[..., Any], Any, dict[str, Any]]] = []
+
+    def record(self, body: Callable[..., Any], values: Any, keywords: dict[str, Any]) -> None:
+        held_keywords = {name: held(value) for name, value in keywords.items()}
+        self._calls.append((body, [held(value) for value in values], held_keywords))
+
+    def launch(self, stream: Any = None) -> None:
+        from .array import _counts
+
+        if recording() is not None:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: a graph inside a graph")
+        _counts["graphs"] += 1
+        for body, values, keywords in self._calls:
+            body(
+                *[arrays_of(value) for value in values],
+                **{name: arrays_of(value) for name, value in keywords.items()},
+            )
+
+
+class Stream:
+    """A pretended stream; ``ptr`` is its address, 0 for the default stream."""
+
+    null: Stream
+
+    def __init__(self, *, null: bool = False, non_blocking: bool = False) -> None:
+        self.ptr = 0 if null else id(self)
+        self._graph: Graph | None = None
+        self._is_valid = True
+
+    def __enter__(self) -> Stream:
+        _current.append(self)
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        _current.pop()
+
+    def begin_capture(self, mode: Any = None) -> None:
+        if self.ptr == 0 or self._graph is not None:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted")
+        self._graph, self._is_valid = Graph(), True
+
+    def end_capture(self) -> Graph:
+        graph, self._graph = self._graph, None
+        if graph is None:
+            raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
+        if not self._is_valid:
+            raise CUDARuntimeError(
+                "cudaErrorStreamCaptureInvalidated: operation failed due to a previous error "
+                "during capture"
+            )
+        return graph
+
+    def is_capturing(self) -> bool:
+        return self._graph is not None
+
+    def synchronize(self) -> None:
+        if self._graph is not None:
+            self._is_valid = False
+            raise CUDARuntimeError(
+                "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is "
+                "capturing"
+            )
+
+
+Stream.null = Stream(null=True)
+_current = [Stream.null]
+
+
+def get_current_stream() -> Stream:
+    return _current[-1]
+
+
+def recording() -> Graph | None:
+    """Return the graph that the current stream records, if it does."""
+    return _current[-1]._graph
+
+
+def launch(body: Callable[..., Any], *values: Any) -> None:
+    """Run a function that only writes to its arguments, or record it."""
+    graph = recording()
+    if graph is None:
+        body(*values)
+    else:
+        graph.record(body, values, {})
+
+
+def compute(name: str, body: Callable[..., Any], values: Any, keywords: dict[str, Any]) -> Any:
+    """Return ``body(*values, **keywords)``; while the stream captures, record the call."""
+    graph = recording()
+    if graph is None:
+        result = body(*values, **keywords)
+        allocated(result, values)
+        return result
+    require_capturable(name, values)
+    if name in IN_PLACE or keywords.get("out") is not None:
+        graph.record(body, values, keywords)
+        return keywords.get("out")
+    with np.errstate(all="ignore"):
+        result = as_arrays(body(*values, **keywords))  # of old values: only the shapes count
+    new = allocated(result, values)
+    if new:
+
+        def refill(targets: list[Any], *values: Any, **keywords: Any) -> None:
+            parts = leaves(as_arrays(body(*values, **keywords)))
+            for number, target in zip(places, targets, strict=True):
+                target[...] = parts[number]
+
+        parts = leaves(result)
+        places = [k for k, part in enumerate(parts) if any(part is x for x in new)]
+        graph.record(refill, [[parts[k] for k in places], *values], keywords)
+        for part in new:
+            spoil(part)
+    return result
+
+
+def spoil(x: Any) -> None:
+    """Fill an array that has no values before the replay."""
+    x[...] = np.nan if x.dtype.kind in "fc" else 0
+
+
+def as_arrays(value: Any) -> Any:
+    """Convert NumPy's scalars to arrays, also in lists and tuples."""
+    if isinstance(value, list | tuple):
+        return (
+            type(value)(map(as_arrays, value))
+            if type(value) in (list, tuple)
+            else (tuple(map(as_arrays, value)))
+        )
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def leaves(value: Any) -> list[Any]:
+    """Return the arrays in nested lists and tuples."""
+    if isinstance(value, list | tuple):
+        return [leaf for part in value for leaf in leaves(part)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+def allocated(result: Any, values: Any) -> list[Any]:
+    """Return the arrays of a result that are new, and keep them in the current memory pool."""
+    inputs = leaves(list(values))
+    new = [x for x in leaves(result) if not any(np.may_share_memory(x, other) for other in inputs)]
+    for x in new:
+        keep(x)
+    return new
+
+
+def require_capturable(name: str, values: Any) -> None:
+    """Raise what CuPy raises for functions that cannot be captured."""
+    if name in READS:
+        refuse_copy("D2H")
+    axes = [x.ndim for x in leaves(list(values))]
+    if name in CUBLAS and max(axes, default=0) > 1 and (name != "einsum" or len(axes) > 1):
+        refuse_library("cuBLAS")
+
+
+def refuse_copy(direction: str) -> None:
+    """Refuse a copy from or to the host (``"H2D"`` or ``"D2H"``) while the stream captures."""
+    if recording() is not None:
+        raise RuntimeError(
+            f"the current stream is capturing, so {direction} transfers are disallowed"
+        )
+
+
+def refuse_library(name: str) -> None:
+    """Refuse a library of CUDA that CuPy does not call while the stream captures."""
+    if recording() is not None:
+        raise NotImplementedError(
+            f"calling {name} API during stream capture is currently unsupported"
+        )
+
+
+class MemoryPool:
+    """A pool that keeps all memory which was allocated from it."""
+
+    def __init__(self) -> None:
+        self._kept: list[Any] = []
+
+    def malloc(self, size: int) -> Any:
+        raise NotImplementedError("pass this method to using_allocator")
+
+    def used_bytes(self) -> int:
+        return self.total_bytes()
+
+    def total_bytes(self) -> int:
+        return sum(x.nbytes for x in self._kept)
+
+    def free_bytes(self) -> int:
+        return 0
+
+    def free_all_blocks(self) -> None: ...
+
+
+_allocators: list[Any] = []
+
+
+@contextmanager
+def using_allocator(allocator: Any = None) -> Iterator[None]:
+    """Allocate from a pool inside the block; ``allocator`` is the method malloc of the pool."""
+    _allocators.append(allocator)
+    try:
+        yield
+    finally:
+        _allocators.pop()
+
+
+def keep(x: Any) -> None:
+    """Let the pool that is used now own the memory of a new array."""
+    allocator = _allocators[-1] if _allocators else None
+    pool = getattr(allocator, "__self__", None)
+    if isinstance(pool, MemoryPool):
+        while isinstance(x.base, np.ndarray):
+            x = x.base
+        pool._kept.append(x)
