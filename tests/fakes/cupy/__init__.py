@@ -13,7 +13,9 @@ of a real CuPy.
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,7 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None) -
 def array(a: Any, dtype: Any = None) -> ndarray:
     if not isinstance(a, ndarray):
         return asarray(a, dtype)
+    _counts["launches"] += 1
     return ndarray(graphs.compute("array", np.array, [a._host, dtype], {}))
 
 
@@ -70,13 +73,23 @@ class RawModule:
     def get_function(self, name: str) -> Any:
         assert f"KERNEL {name}(" in self.code, f"no kernel {name} in the source"
         body = import_module("cupy.kernels").body(name)
+        if "dtype" in signature(body).parameters:  # no argument of the kernel tells its precision
+            is_double = self.code.startswith("#define SCALAR double")
+            body = partial(body, dtype=np.float64 if is_double else np.float32)
 
         def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             _counts["launches"] += 1
-            values = [_array.unwrapped(a) if isinstance(a, ndarray) else a for a in arguments]
+            values = [by_value(a) for a in arguments]
             graphs.launch(body, *values)
 
         return run
+
+
+def by_value(argument: Any) -> Any:
+    """Return the memory of an array, and the value of a number or of a struct (an array (1,))."""
+    if isinstance(argument, np.ndarray):
+        return argument.copy()[0]
+    return _array.unwrapped(argument) if isinstance(argument, ndarray) else argument
 
 
 class _Pool:

@@ -11,17 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from . import cuda, differences, graphs
+from . import cuda, differences, graphs, launches
 
 _names = json.loads((Path(__file__).parent / "names.json").read_text())
 _methods = {name for name in _names["ndarray"] if not name.startswith("_")}
 _counts: Counter[str] = Counter()
-
-FREE = {
-    "broadcast_to", "empty", "expand_dims", "isdtype", "permute_dims", "ravel", "reshape",
-    "result_type", "squeeze", "swapaxes", "transpose",
-}  # fmt: skip
-"""Functions that launch no kernel."""
 
 
 class _MemoryPointer:
@@ -133,6 +127,7 @@ class ndarray:
             if any(isinstance(k, np.ndarray) and k.dtype == bool for k in parts):
                 graphs.refuse_copy("D2H")
             part = graphs.compute("getitem", gathered, [self._host, *parts], {})
+            _counts["launches"] += 1
         else:
             open_index = parts if any(k is Ellipsis for k in parts) else (*parts, ...)
             part = self._host[open_index]  # a view, also where NumPy has a scalar
@@ -140,9 +135,21 @@ class ndarray:
             return wrapped(part)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        _counts["launches"] += 1
         require_here(self)
+        if isinstance(value, ndarray) and value.base is not None and self._is_part(key, value):
+            return  # x[key] += 1 assigns a part of x to itself, which CuPy skips
+        _counts["launches"] += 1
         graphs.launch(assigned, self._host, unwrapped(value), *host_parts(key))
+
+    def _is_part(self, key: Any, value: ndarray) -> bool:
+        """Return whether ``value`` is the view ``self[key]``."""
+        parts = host_parts(key)
+        if any(isinstance(part, np.ndarray) for part in parts):
+            return False
+        x, y = self._host[parts], value._host
+        return isinstance(x, np.ndarray) and (
+            (x.ctypes.data, x.shape, x.strides) == (y.ctypes.data, y.shape, y.strides)
+        )
 
 
 OPERATORS = {
@@ -276,12 +283,11 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
     is_elementwise = isinstance(getattr(np, name, None), np.ufunc) or name in ELEMENTWISE
 
     def call(*arguments: Any, **keywords: Any) -> Any:
-        if owner is not None and name not in FREE:
+        if owner is not None and name not in launches.FREE:
             require_here(owner)
         unknown = set(keywords) - set(allowed or keywords)
         if unknown:
             raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
-        _counts["launches"] += name not in FREE
         values = [unwrapped(a) for a in arguments]
         if owner is not None:
             values = [owner._host, *values]
@@ -289,9 +295,11 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
         is_ordered = is_elementwise and "out" not in keywords
         body = c_ordered_result_of(host) if is_ordered else host
         try:
-            return wrapped(graphs.compute(name, body, values, host_keywords))
+            result = graphs.compute(name, body, values, host_keywords)
         except TypeError as error:  # NumPy has its own subclasses of TypeError
             raise TypeError(str(error)) from error
+        _counts.update(launches.count(name, values, result))
+        return wrapped(result)
 
     call.__name__ = name
     return call

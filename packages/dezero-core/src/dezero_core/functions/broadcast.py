@@ -66,7 +66,8 @@ class SumTo(Function):
         repeated = [added + axis for axis, length in enumerate(self.shape) if length == 1]
         axes = (*range(added), *repeated)
         total = sum_over(x, backend_of(x), axes) if axes else x
-        return xp.reshape(total, self.shape)
+        # a view would be copied when it becomes the gradient of a leaf
+        return total if added and not repeated else xp.reshape(total, self.shape)
 
     def backward(self, gy: Array | Variable) -> Any:
         (x,) = self.inputs

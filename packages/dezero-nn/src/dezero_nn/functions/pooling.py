@@ -101,6 +101,8 @@ class Pool2dGrad(Function):
 class MaxPool2d(Pool2d):
     """y = max of each window; outside of no_grad(), also the position of the maximum."""
 
+    materialize_grads = False
+
     def forward(self, x: Array) -> Any:
         window_counts(x.shape, *self.settings)
         if not Config.enable_backprop:  # no gradient will need the positions

@@ -1,0 +1,48 @@
+"""Count what a profiler shows on the device for a call: each kernel, copy and fill is one.
+
+The rules follow CuPy 14's source. A call that CuPy passes to a library (a matmul, a sort, a sum of
+all elements) counts as one launch, although the library may launch several kernels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FREE = {
+    "broadcast_to", "empty", "empty_like", "expand_dims", "isdtype", "matrix_transpose", "moveaxis",
+    "permute_dims", "result_type", "squeeze", "swapaxes", "transpose", "view",
+}  # fmt: skip
+"""Functions and methods that launch nothing."""
+
+COPY_IF_NEEDED = {"asarray", "ascontiguousarray", "astype", "ravel", "reshape"}
+"""Functions and methods that launch a copy unless the result shares the memory of the argument."""
+
+JOINING = {"concat", "concatenate", "hstack", "stack", "vstack"}
+"""Functions that copy each array by a launch of its own."""
+
+MOST_COPIES = 8
+"""Above this number of arrays, the joining functions copy the pointers of all arrays to the device,
+and copy all arrays by one launch."""
+
+
+def count(name: str, arguments: Any, result: Any) -> dict[str, int]:
+    """Return what a call adds to the counts.
+
+    Args:
+        name: the name of the function or method.
+        arguments: the arguments as host arrays; for a method, the array comes first.
+        result: the result as a host array.
+    """
+    if name in FREE:
+        return {}
+    if name in COPY_IF_NEEDED:
+        is_copy = not np.may_share_memory(arguments[0], result)
+        return {"launches": 1} if is_copy and result.size else {}
+    if name in JOINING:
+        arrays = len(arguments[0])
+        if arrays > MOST_COPIES:
+            return {"launches": 1, "from_host": 1}
+        return {"launches": arrays}
+    return {"launches": 1}
