@@ -10,6 +10,7 @@ import numpy as np
 
 from dezero_core.backends.portable import is_basic, window_layout
 from dezero_core.extend import Array, ArrayBackend, Memory, generator
+from dezero_core.state import step_numbers
 
 from .kernels import elementwise, random, scatter, sums
 
@@ -88,15 +89,23 @@ class CudaBackend(ArrayBackend):
         """Draw random numbers on the device by Philox 4x32-10.
 
         The number of each draw comes from DeZero's host generator, so that `seed` makes a program
-        repeatable.
+        repeatable, and a captured step draws the same numbers as the uncaptured one.
         """
         if np.dtype(dtype).char in "fd":
-            return random.uniform(shape, dtype, 0, draw_number())
+            return random.uniform(shape, dtype, 0, self.draw())
         return cupy.astype(self.uniform(shape, np.float32), dtype)
 
     def bernoulli(self, p: float, x: Array) -> Array:
         with x.device:
-            return random.bernoulli(p, x, 0, draw_number())
+            return random.bernoulli(p, x, 0, self.draw())
+
+    def draw(self) -> Any:
+        """Return the number of the next random draw, from DeZero's host generator.
+
+        While a step is captured, the result is an array that gets a new number before each replay.
+        """
+        (number,) = step_numbers(lambda: (int(generator().integers(2**63)),), np.dtype("uint64"))
+        return number
 
     def memory(self) -> Memory:
         pool = cupy.get_default_memory_pool()
@@ -119,8 +128,3 @@ class CudaBackend(ArrayBackend):
 
     def synchronize(self) -> None:
         cupy.cuda.Device().synchronize()
-
-
-def draw_number() -> int:
-    """Return a number for the next random draw, from DeZero's host generator."""
-    return int(generator().integers(2**63))

@@ -80,6 +80,17 @@ def supports_update(ps: list[Array], *others: Any) -> bool:
     return len(ps) > 1
 
 
+def supports_fused(ps: list[Array], gs: list[Array], states: list[Any], *others: Any) -> bool:
+    """Return whether all parameters, gradients and states are float32, or all are float64."""
+    arrays = [*gs, *(x for state in states for x in state.values() if hasattr(x, "dtype"))]
+    return supports_all(ps[0], *ps, *arrays)
+
+
+def supports_clip(gs: list[Array], max_norm: float) -> bool:
+    """Return whether all gradients are float32, or all are float64."""
+    return supports_all(gs[0], *gs)
+
+
 TABLE: dict[str, dict[str, Callable[..., bool]]] = {
     "elementwise": {
         "sigmoid": supports,
@@ -120,6 +131,12 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
         "lstm_grad": supports_all,
         "gru": supports_all,
         "gru_grad": supports_all,
+    },
+    "fused": {
+        "sgd": supports_fused,
+        "momentum_sgd": supports_fused,
+        "adam_update": supports_fused,
+        "clip_norm": supports_clip,
     },
     "updates": {"update": supports_update},
 }

@@ -9,7 +9,7 @@ from dezero_core.extend import Array
 
 from .optimizer import Optimizer
 from .settings import setting
-from .updates import adam_op
+from .updates import adam_op, adam_update_op
 
 ALPHA = float("0.001")
 """The default of alpha; `one_rate` tests ``alpha is ALPHA`` to see whether a value was passed."""
@@ -81,6 +81,9 @@ class Adam(Optimizer):
             p, g, m, v, self.beta1, self.beta2, eps, rate, decay
         )
         return change
+
+    def _update_arrays(self, ps: Any, gs: Any, states: Any) -> list[Array]:
+        return adam_update_op(ps, gs, states, self.delta, self.step_rates, self.beta1, self.beta2)
 
 
 class AdamW(Adam):

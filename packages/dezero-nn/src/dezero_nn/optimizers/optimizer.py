@@ -17,7 +17,7 @@ from dezero_core.errors import (
     ShapeError,
     UnsupportedType,
 )
-from dezero_core.extend import backend_of
+from dezero_core.extend import Array, backend_of
 from dezero_core.hints import missing, named, no_attribute
 from dezero_core.state import (
     CONTAINER,
@@ -76,10 +76,12 @@ class Optimizer(Stateful):
     _active: Group | None = None  # the group that is updated now
 
     def __init_subclass__(cls) -> None:
-        """If a subclass defines ``delta`` but not ``elementwise``, set ``elementwise`` to False."""
+        """If a subclass defines ``delta``, use none of its base's declarations about ``delta``."""
         super().__init_subclass__()
         if "delta" in vars(cls) and "elementwise" not in vars(cls):
             cls.elementwise = False
+        if "delta" in vars(cls) and "_update_arrays" not in vars(cls):
+            cls._update_arrays = Optimizer._update_arrays  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Create an optimizer; for unexpected arguments, raise an error with a hint."""
@@ -323,13 +325,23 @@ class Optimizer(Stateful):
                 for grad, p in zip([param._grad for param in params], ps, strict=True)
                 if grad is not None
             ]
-            run = updates.update_op if self.elementwise else updates.update_op.portable
             if recorder.get() is None:
-                arrays = run(ps, gs, states, self.delta)
+                arrays = self._update_arrays(ps, gs, states)
             else:
-                arrays = record_update(self, run, ps, gs, states)
+                arrays = record_update(self, ps, gs, states)
             for param, array in zip(params, arrays, strict=True):
                 set_data(param, array if array.dtype == param.dtype else cast(array, param.dtype))
+
+    def _update_arrays(
+        self, ps: list[Array], gs: list[Array], states: list[dict[str, Any]]
+    ) -> list[Array]:
+        """Add ``delta`` to each array, in place if possible; return the arrays.
+
+        A class with a named op for its rule overrides this method, so that a kernel can update all
+        arrays at once.
+        """
+        run = updates.update_op if self.elementwise else updates.update_op.portable
+        return run(ps, gs, states, self.delta)
 
     def _state_of(self, param: Parameter) -> dict[str, Any]:
         """Return the state of a parameter, moved to the current device of the parameter."""

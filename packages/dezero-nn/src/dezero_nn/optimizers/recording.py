@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.extend import Array
@@ -18,7 +17,6 @@ State = dict[str, Any]
 
 def record_update(
     optimizer: Optimizer,
-    run: Callable[..., list[Array]],
     ps: list[Array],
     gs: list[Array],
     states: list[State],
@@ -33,7 +31,7 @@ def record_update(
     before = [dict(state) for state in states]
     recording.on_failure(lambda: restore(states, before))
     guard_settings(recording, optimizer)
-    arrays = run(ps, gs, states, optimizer.delta)
+    arrays = optimizer._update_arrays(ps, gs, states)
     for state, old in zip(states, before, strict=True):
         keep_arrays(recording, optimizer, state, old)
     return arrays

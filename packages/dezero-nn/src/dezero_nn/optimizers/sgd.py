@@ -8,6 +8,7 @@ from dezero_core.extend import Array
 
 from .optimizer import Optimizer
 from .settings import setting, switch
+from .updates import momentum_sgd_op, sgd_op
 
 
 class SGD(Optimizer):
@@ -57,6 +58,10 @@ class SGD(Optimizer):
         (rate,) = self.step_rates([state], g)
         return g * -rate
 
+    def _update_arrays(self, ps: Any, gs: Any, states: Any) -> list[Array]:
+        numbers = self.momentum, self.weight_decay, self.nesterov
+        return sgd_op(ps, gs, states, self.delta, self.step_rates, *numbers)
+
 
 class MomentumSGD(Optimizer):
     """Add a velocity that accumulates gradients: v = momentum * v - lr * g;  p += v.
@@ -90,3 +95,7 @@ class MomentumSGD(Optimizer):
         (rate,) = self.step_rates([state], g)
         v = state["v"] = state.get("v", 0.0) * self.momentum - g * rate
         return v * self.momentum - g * rate if self.nesterov else v
+
+    def _update_arrays(self, ps: Any, gs: Any, states: Any) -> list[Array]:
+        numbers = self.momentum, self.nesterov
+        return momentum_sgd_op(ps, gs, states, self.delta, self.step_rates, *numbers)

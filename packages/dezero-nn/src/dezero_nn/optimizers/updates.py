@@ -1,4 +1,8 @@
-"""Define the ops of optimizers: ``update`` and ``clip_norm`` of many arrays, and Adam's rule."""
+"""Define the ops of optimizers: updates and ``clip_norm`` of many arrays, and Adam's rule.
+
+The ops of one rule, such as `sgd_op`, take the numbers of the rule in addition to the function
+``delta``, so that a kernel can update all arrays at once without calling ``delta``.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,49 @@ def update_op(
     """
     backend = backend_of(ps[0])
     return [backend.iadd(p, delta(p, g, s)) for p, g, s in zip(ps, gs, states, strict=True)]
+
+
+State = dict[str, Any]
+Rates = Callable[[list[State], Array], tuple[Any, ...]]
+"""`Optimizer.step_rates`: a function that counts an update in states with equal counts, and returns
+the numbers of this update, which are Python numbers or 0-d arrays."""
+
+
+@kernel_op
+def sgd_op(
+    ps: list[Array], gs: list[Array], states: list[State], delta: Callable[..., Array],
+    rates: Rates, momentum: float, weight_decay: float, nesterov: bool,
+) -> list[Array]:  # fmt: skip
+    """Return the results of `update_op` for the rule of `SGD`; ``rates`` returns (lr,).
+
+    With momentum, each state has an array "v", and is empty before the first update.
+    """
+    return update_op(ps, gs, states, delta)
+
+
+@kernel_op
+def momentum_sgd_op(
+    ps: list[Array], gs: list[Array], states: list[State], delta: Callable[..., Array],
+    rates: Rates, momentum: float, nesterov: bool,
+) -> list[Array]:  # fmt: skip
+    """Return the results of `update_op` for the rule of `MomentumSGD`; ``rates`` returns (lr,).
+
+    Each state has an array "v", and is empty before the first update.
+    """
+    return update_op(ps, gs, states, delta)
+
+
+@kernel_op
+def adam_update_op(
+    ps: list[Array], gs: list[Array], states: list[State], delta: Callable[..., Array],
+    rates: Rates, beta1: float, beta2: float,
+) -> list[Array]:  # fmt: skip
+    """Return the results of `update_op` for the rule of `Adam` or `AdamW`.
+
+    ``rates`` returns the arguments eps, rate and, if it is not 0, decay of `adam_op`. Each state
+    has arrays "m" and "v" and the count "t" of updates, and is empty before the first update.
+    """
+    return update_op(ps, gs, states, delta)
 
 
 @kernel_op
