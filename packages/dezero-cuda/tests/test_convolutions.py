@@ -157,6 +157,23 @@ def test_half_precision_is_summed_in_float32() -> None:
     assert cudnn.executed[0].compute_data_type is cudnn.data_type.FLOAT
 
 
+def test_convolutions_can_be_captured() -> None:
+    """A replay computes with what the captured addresses contain then."""
+    x, W, b, params = arguments()["conv2d"]
+    images, filters, bias = device(x), device(W), device(b)
+    stream, pool = cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
+    with stream, cupy.cuda.using_allocator(pool.malloc):
+        ops["conv2d"](images, filters, bias, params)
+        stream.begin_capture()
+        y = ops["conv2d"](images, filters, bias, params)
+        graph = stream.end_capture()
+    images[...] = 2 * images
+    with stream:
+        graph.launch()
+    expected = ops["conv2d"].portable(2 * x, W, b, params)
+    np.testing.assert_allclose(host(y), expected, 1e-4, 1e-4)
+
+
 def test_without_a_fused_bias_the_bias_is_added_afterwards() -> None:
     cudnn.declines.append(lambda graph: "no bias" if len(graph.nodes) > 1 else "")
     (y,) = compare("conv2d", arguments()["conv2d"], device, 1e-5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import cupy
@@ -179,6 +180,9 @@ class pygraph:
         assert handle.stream == cupy.cuda.get_current_stream().ptr
         cupy._counts["launches"] += 1
         executed.append(self)
+        cupy.graphs.launch(partial(self._run, dict(tensor_dict)))
+
+    def _run(self, tensor_dict: dict[int, int]) -> None:
         values: dict[int, Any] = {}
         for tensor in self.tensors:
             if not tensor.is_virtual:
