@@ -116,12 +116,14 @@ def arguments(dtype: str = "float32") -> dict[str, tuple[Any, ...]]:
     }
 
 
-@pytest.mark.parametrize(("name", "last"), [("float32", False), ("tf32", True)])
+@pytest.mark.parametrize(("name", "last"), [("float32", False), ("tf32", True), ("bf16", True)])
 def test_the_memory_order_depends_on_the_precision(name: str, last: bool) -> None:
     """Results keep the order, so that only the first convolution of a network copies its input."""
+    rtol = 0.05 if name == "bf16" else 1e-2
     with precision(name):
-        (y,) = compare("conv2d", arguments()["conv2d"], device, 1e-2)
-        gx, gW, _ = compare("conv2d_grads", arguments()["conv2d_grads"], device, 1e-2)
+        (y,) = compare("conv2d", arguments()["conv2d"], device, rtol)
+        gx, gW, _ = compare("conv2d_grads", arguments()["conv2d_grads"], device, rtol)
+    assert cudnn.executed[0].io_data_type.name == ("BFLOAT16" if name == "bf16" else "FLOAT")
     assert is_channels_last(y) is is_channels_last(gx) is last
     assert gW.flags.c_contiguous
 

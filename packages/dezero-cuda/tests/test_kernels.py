@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dezero_core import Parameter, Variable
 from dezero_core.backends.kernels import kernels_for
 from dezero_core.extend import get_backend, kernel_log, ops
-from dezero_cuda.kernels import all_kernels, fused, module, random
+from dezero_cuda.kernels import all_kernels, fused, module, random, rounding
 from dezero_cuda.kernels.module import C_TYPES, FAMILIES, families, source
 from dezero_cuda.plugin import dezero_kernels
 
@@ -383,3 +383,14 @@ def test_random_numbers_are_those_of_the_stand_in(draw: int, request: Any) -> No
             np.testing.assert_array_equal(found, wanted)
     assert all(0 <= x < 1 for numbers in expected[:2] for x in numbers)
     np.testing.assert_array_equal(expected[2], expected[0] < 0.5)
+
+
+@pytest.mark.parametrize("where", ["the stand-in", "on_the_host"])
+def test_bfloat16_has_seven_fraction_bits_and_ties_are_even(where: str, request: Any) -> None:
+    if where == "on_the_host":
+        request.getfixturevalue(where)
+    numbers = [1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -3.0, np.inf, -np.inf, np.nan, 3.4e38]
+    expected = [1, 1 + 2**-6, 1 + 2**-7, -3.0, np.inf, -np.inf, np.nan, np.inf]
+    bits = rounding.to_bfloat16(get_backend("cuda").from_numpy(np.array(numbers, "f")))
+    assert bits.dtype == np.uint16
+    np.testing.assert_array_equal(rounding.from_bfloat16(bits).get(), expected)

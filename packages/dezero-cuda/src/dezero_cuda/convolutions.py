@@ -2,7 +2,8 @@
 
 Shapes are (N, C, H, W) outside. In TF32, bfloat16 and half precision the memory order is
 (N, H, W, C), which was 1.5 to 2.7 times as fast on an H200; in strict float32 it is (N, C, H, W),
-which was 1.1 to 1.25 times as fast (measured with cuDNN 9.19).
+which was 1.1 to 1.25 times as fast (measured with cuDNN 9.19). With `dezero.precision("bf16")`,
+float32 inputs and results are rounded to bfloat16, and cuDNN adds in float32.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dezero_core.extend import ops
 
 from .graphs import BIAS, Convolution, W, X, Y
 from .kernels.layouts import new_images, with_layout
+from .kernels.rounding import from_bfloat16, to_bfloat16
 from .plans import Plan, plan_for
 
 Array: TypeAlias = cupy.ndarray
@@ -40,9 +42,11 @@ def description(
         for n, k, s, p, d in zip(x[2:], filters[2:], stride, pad, dilation, strict=True)
     ]
     y = x[0], filters[0], *counts
+    is_rounded = letter == "f" and precision == "bf16"
+    data_type = "BFLOAT16" if is_rounded else DATA_TYPES[letter]
     channels_last = letter == "e" or precision != "float32"
     return Convolution(
-        part, x, filters, y, stride, pad, dilation, has_bias, DATA_TYPES[letter], channels_last
+        part, x, filters, y, stride, pad, dilation, has_bias, data_type, channels_last
     )
 
 
@@ -71,13 +75,15 @@ def found(part: str, x: Any, filters: Any, params: Params, *arrays: Array | None
 
 def run(call: Convolution, arrays: dict[int, Array], result: int, shape: Shape) -> Array:
     """Run a convolution on arrays by their numbers, and return the result."""
-    last = call.channels_last
+    last, is_rounded = call.channels_last, call.data_type == "BFLOAT16"
     inputs = {n: a if n == BIAS else with_layout(a, last) for n, a in arrays.items()}
+    if is_rounded:
+        inputs = {n: to_bfloat16(a) for n, a in inputs.items()}
     y = new_images(shape, next(iter(inputs.values())).dtype, last)
     plan = plan_for(call)
     assert isinstance(plan, Plan)
     plan({**inputs, result: y})
-    return y
+    return from_bfloat16(y) if is_rounded else y
 
 
 def supports_conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> bool | str:
