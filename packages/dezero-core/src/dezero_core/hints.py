@@ -52,7 +52,7 @@ VARIABLE = {
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
     **dict.fromkeys(("cuda", "gpu"), "to_gpu()"),
-    "mps": "to_cpu(): there is no backend for it",
+    "mps": "to('mlx'), with the package in examples/backends/dezero-mlx",
     **dict.fromkeys(("float16", "float32", "float64"), "x.astype(dtype); to() takes a backend"),
 }
 """Arguments of PyTorch's ``to`` that do not name a backend."""

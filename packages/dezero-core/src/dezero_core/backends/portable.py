@@ -67,10 +67,12 @@ def pad(
     """Pad ``x`` with ``value``; ``widths`` has a pair (before, after) for each axis."""
     xp = backend.xp
     for axis, width in enumerate(widths):
-        if any(width):
-            shapes = [(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in width]
-            before, after = [xp.full_like(backend.zeros(shape, x), value) for shape in shapes]
-            x = xp.concat([before, x, after], axis=axis)
+        shapes = [(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in width]
+        before, after = [
+            [xp.full_like(backend.zeros(shape, x), value)] if shape[axis] else []
+            for shape in shapes
+        ]
+        x = xp.concat([*before, x, *after], axis=axis) if before or after else x
     return x
 
 
