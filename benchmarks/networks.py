@@ -21,6 +21,8 @@ BATCH = np.random.default_rng(0).random((100, 784), dtype=np.float32)
 IMAGES = np.random.default_rng(0).random((64, 1, 28, 28), dtype=np.float32)
 PICTURES = np.random.default_rng(0).random((32, 3, 32, 32), dtype=np.float32)
 SEQUENCES = np.random.default_rng(0).random((50, 32, 256), dtype=np.float32)
+RESNET = [(16, 16, 1)] * 3 + [(16, 32, 2)] + [(32, 32, 1)] * 2 + [(32, 64, 2)] + [(64, 64, 1)] * 2
+"""The channels before and in each block of ResNet-20, and the stride of the block."""
 LABELS = np.random.default_rng(1).integers(0, 10, 100)
 
 
@@ -84,6 +86,31 @@ def dezero_vgg() -> Step:
             layers += [Conv2d(channels, 3, pad=1), BatchNorm(), relu]
         layers += [lambda x: pooling(x, 2, 2)]
     return dezero_step(Sequential(*layers, flatten, Linear(10)), PICTURES, LABELS[:32])
+
+
+def dezero_resnet() -> Step:
+    """Train ResNet-20 for 32x32 images (He et al., 2015, section 4.2) on 32 images."""
+    from dezero_nn import AvgPool2d, BatchNorm, Conv2d, Flatten, Layer, Linear, Sequential, relu
+
+    class Block(Layer):
+        def __init__(self, before: int, channels: int, stride: int) -> None:
+            self.conv1 = Conv2d(channels, 3, stride=stride, pad=1, nobias=True)
+            self.conv2 = Conv2d(channels, 3, pad=1, nobias=True)
+            self.norm1, self.norm2 = BatchNorm(), BatchNorm()
+            self.shortcut = None
+            if before != channels:
+                self.shortcut = Sequential(
+                    Conv2d(channels, 1, stride=stride, nobias=True), BatchNorm()
+                )
+
+        def forward(self, x: Any) -> Any:
+            y = self.norm2(self.conv2(relu(self.norm1(self.conv1(x)))))
+            return relu(y + (x if self.shortcut is None else self.shortcut(x)))
+
+    blocks = [Block(*sizes) for sizes in RESNET]
+    ends = [AvgPool2d(8), Flatten(), Linear(10)]
+    model = Sequential(Conv2d(16, 3, pad=1, nobias=True), BatchNorm(), relu, *blocks, *ends)
+    return dezero_step(model, PICTURES, LABELS[:32])
 
 
 def dezero_inference(batch: int) -> Step:
@@ -202,6 +229,31 @@ def torch_vgg(channels_last: bool = False) -> Step:
     return torch_step(nn.Sequential(*layers), PICTURES, LABELS[:32], channels_last)
 
 
+def torch_resnet(channels_last: bool = False) -> Step:
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, before: int, channels: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
+            self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+            self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+            self.shortcut: Any = nn.Identity()
+            if before != channels:
+                conv = nn.Conv2d(before, channels, 1, stride, bias=False)
+                self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(channels))
+
+        def forward(self, x: Any) -> Any:
+            y = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+            return torch.relu(y + self.shortcut(x))
+
+    layers = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    layers += [Block(*sizes) for sizes in RESNET]
+    layers += [nn.AvgPool2d(8), nn.Flatten(), nn.Linear(64, 10)]
+    return torch_step(nn.Sequential(*layers), PICTURES, LABELS[:32], channels_last)
+
+
 def torch_inference(batch: int, channels_last: bool = False) -> Step:
     import torch
 
@@ -263,17 +315,27 @@ def torch_epoch() -> Step:
     return step
 
 
-def torchvision_mnist() -> Any:
-    """Return torchvision's MNIST from the folder DEZERO_DATA, as float images.
+def define_torchvision_ops() -> None:
+    """Define the names of two compiled ops, which importing torchvision needs.
 
-    The compiled part of the installed torchvision may be for GPUs only. The data set is Python and
-    needs only the names of two compiled ops, which are defined here.
+    The compiled part of the installed torchvision may be for GPUs only. Its data sets and
+    transforms are in Python.
     """
     import torch
 
     names = torch.library.Library("torchvision", "DEF")
     for op in ("nms", "qnms"):
         names.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    LIBRARIES.append(names)
+
+
+LIBRARIES: list[Any] = []
+"""Libraries of PyTorch ops, which PyTorch removes when they are freed."""
+
+
+def torchvision_mnist() -> Any:
+    """Return torchvision's MNIST from the folder DEZERO_DATA, as float images."""
+    define_torchvision_ops()
     from torchvision import datasets, transforms
 
     folder = tempfile.TemporaryDirectory()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import files
+import loaders
 import networks
 import numpy as np
 import transformers
@@ -158,6 +159,17 @@ def gpt(sizes: transformers.Sizes, dropout: float, must: float, aim: float) -> R
     )
 
 
+def loading_images(workers: int, must: float) -> Row:
+    """Return a row of a pass over augmented images with a number of worker processes."""
+    sides = {
+        "dezero": lambda: loaders.dezero_pass(workers),
+        "torchvision": lambda: loaders.torchvision_pass(workers),
+    }
+    limits: dict[str, float | tuple[float, float]] = {"torchvision": must}
+    unit = "us per pass"
+    return Row(sides, limits, threaded=False, repetitions=3, warm=1, rounds=5, unit=unit)
+
+
 def saving(arrays: Callable[[], dict[str, Any]]) -> Row:
     return filing(
         "us per save",
@@ -245,6 +257,19 @@ ROWS = {
         rounds=5,
         accelerated=True,
     ),
+    "resnet": Row(
+        {
+            "dezero": networks.dezero_resnet,
+            "torch": networks.torch_resnet,
+            "torch channels last": lambda: networks.torch_resnet(channels_last=True),
+        },
+        {"torch": 0.95},
+        (0.85,),
+        threaded=False,
+        repetitions=8,
+        rounds=5,
+        accelerated=True,
+    ),
     "inference 1": Row(
         inference(1), {"torch": 1.0}, (0.6, 0.6), repetitions=1000, warm=100, accelerated=True
     ),
@@ -278,6 +303,20 @@ ROWS = {
         units=transformers.NEW_TOKENS,
         repetitions=20,
         unit="us per token",
+    ),
+    "loader": loading_images(1, 0.5),
+    "loader 2 workers": loading_images(2, 0.5),
+    "loader heavy": Row(
+        {
+            "dezero": lambda: loaders.dezero_pass(2, heavy=True),
+            "dezero one worker": lambda: loaders.dezero_pass(1, heavy=True),
+        },
+        {"dezero one worker": 0.6},
+        threaded=False,
+        repetitions=3,
+        warm=1,
+        rounds=5,
+        unit="us per pass",
     ),
     "cnn memory": Row(
         {"dezero": networks.dezero_cnn, "torch": networks.torch_cnn},

@@ -7,6 +7,7 @@ transformer's row, the faster of PyTorch's own attention and attention written o
 plain NumPy, and rows that dezero-onednn accelerates also run with it; the run fails if both miss a
 limit. Compare only ratios within a run. The book's framework has an environment of its own, named
 book. The row of MNIST epochs reads the files in the folder DEZERO_DATA, and is skipped without it.
+Rows beside torchvision are skipped if torchvision is not installed.
 
 With ``--save`` the table is written to ``benchmarks/results/``, as Markdown and as JSON with every
 figure. ``--profile ROW`` shows where the time of DeZero's steps goes instead.
@@ -26,6 +27,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from convolutions import GRID, drawn
@@ -41,6 +43,8 @@ NAMES = {
     "torch": "PyTorch",
     "book": "the book",
     "numpy": "NumPy",
+    "torchvision": "torchvision",
+    "dezero one worker": "one worker",
     "dezero short": "2,000 ops",
     "dezero verify": "with SHA-256",
     ACCELERATED: "with dezero-onednn",
@@ -219,6 +223,16 @@ def shown(result: Result) -> str:
     return "\n".join([f"{head} DeZero {ours}", *(" " * 23 + line for line in result.lines)])
 
 
+def reason_to_skip(name: str) -> str:
+    """Return what a row needs and this machine lacks, or an empty string."""
+    if name == "mnist epoch" and "DEZERO_DATA" not in os.environ:
+        return "DEZERO_DATA is not set"
+    needs_torchvision = name in ROWS and "torchvision" in ROWS[name].sides
+    if needs_torchvision and find_spec("torchvision") is None:
+        return "torchvision is not installed"
+    return ""
+
+
 def machine() -> str:
     """Describe the machine and the Python that measure."""
     cpu = platform.processor() or platform.machine()
@@ -261,8 +275,8 @@ def main() -> int:
     results: list[Result] = []
     counts = [options.threads] if options.threads else [1, 2][: os.cpu_count()]
     for name in options.only or names:
-        if name == "mnist epoch" and "DEZERO_DATA" not in os.environ:
-            print(f"{name:16} skipped: DEZERO_DATA is not set")
+        if reason := reason_to_skip(name):
+            print(f"{name:16} skipped: {reason}")
             continue
         for threads in counts if name == "convolutions" or ROWS[name].threaded else counts[:1]:
             if name == "convolutions":
