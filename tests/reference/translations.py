@@ -168,14 +168,15 @@ def index_add(x: Any, dim: int, index: Any, source: Any, alpha: Any = 1) -> Any:
 
 def pad(x: Any, widths: Any, mode: Any = "constant", value: Any = None) -> Any:
     """Pad by PyTorch's widths: one sequence, the last axis first; negative widths remove."""
-    value = mode if not isinstance(mode, str) else value or 0
+    value, mode = (value or 0, mode) if isinstance(mode, str) else (mode, "constant")
     value = value if x.dtype.kind == "f" else int(value)
     pairs = [(a, b) for a, b in zip(widths[::2], widths[1::2], strict=True)][::-1]
     pairs = [(0, 0)] * (x.ndim - len(pairs)) + pairs
     x = x[
         tuple([slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True)])
     ]
-    return C.pad(x, [(max(a, 0), max(b, 0)) for a, b in pairs], value)
+    pairs = [(max(a, 0), max(b, 0)) for a, b in pairs]
+    return C.pad(x, pairs, value, mode={"replicate": "edge", "circular": "wrap"}.get(mode, mode))
 
 
 def hstack(xs: Any) -> Any:

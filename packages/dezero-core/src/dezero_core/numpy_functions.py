@@ -128,9 +128,8 @@ def _split(function: NumpyFunction, ary: Variable, sections: Any, axis: int = 0)
 def _pad(
     array: Variable, pad_width: Any, mode: Any = "constant", constant_values: Any = 0
 ) -> Variable:
-    if mode != "constant":
-        raise ArgumentError(f"np.pad of a Variable: mode {mode!r}: only 'constant' is supported")
-    return F.pad(array, np.broadcast_to(pad_width, (array.ndim, 2)).tolist(), constant_values)
+    widths = np.broadcast_to(pad_width, (array.ndim, 2)).tolist()
+    return F.pad(array, widths, constant_values, mode=mode)
 
 
 DIFFERENTIABLE = {

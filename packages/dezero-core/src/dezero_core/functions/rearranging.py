@@ -22,6 +22,7 @@ from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Variable, get_array_module, unwrap
+from .arithmetic import pos
 from .broadcast import broadcast_to
 from .gathering import take
 from .indexing import get_item
@@ -173,19 +174,26 @@ class Pad(Function):
 
 
 @hinted
-def pad(x: Operand, widths: Sequence[Sequence[int]], value: float = 0.0) -> Variable:
-    """Return ``x`` with elements ``value`` added before and after each axis.
+def pad(
+    x: Operand, widths: Sequence[Sequence[int]], value: float = 0.0, *, mode: str = "constant"
+) -> Variable:
+    """Return ``x`` with elements added before and after each axis.
 
     Args:
         x: any shape.
         widths: a pair (before, after) for each axis of ``x``, first axis first. PyTorch's ``pad``
             takes the numbers in one sequence, last axis first.
         value: the number to add (default 0.0), converted to the dtype of ``x``.
+        mode: what to add, as in `numpy.pad`: ``"constant"`` (default) adds ``value``, ``"edge"``
+            repeats the first and the last element, ``"reflect"`` mirrors the elements at the first
+            and the last one, and ``"wrap"`` continues with the elements of the other end.
 
     Raises:
-        ShapeError: ``widths`` is not one pair of nonnegative integers for each axis.
+        ShapeError: ``widths`` is not one pair of nonnegative integers for each axis, or an axis
+            without elements would be padded with its elements.
         ArgumentTypeError: a width is not an integer, or ``value`` is not a number.
-        ArgumentError: ``x`` has integers or bools and ``value`` is not an integer.
+        ArgumentError: ``mode`` has another value, or is not ``"constant"`` although there is a
+            ``value``; or ``x`` has integers or bools and ``value`` is not an integer.
     """
     array, value = require_array("pad", x), as_number("pad", "value", value)
     listed = widths if is_sequence(widths) else ()
@@ -195,11 +203,48 @@ def pad(x: Operand, widths: Sequence[Sequence[int]], value: float = 0.0) -> Vari
             f"pad: widths {widths} for shape {tuple(array.shape)}: expected a pair (before, after) "
             f"of integers of at least 0 for each of the {array.ndim} axes, the first axis first"
         )
+    if mode != "constant":
+        return padded_with_elements(array, pairs, value, mode)
     if not is_floating(array.dtype, backend_of(unwrap(array))):
         if not float(value).is_integer():
             raise ArgumentError(f"pad: value {value} for {array.dtype}: expected an integer")
         value = int(value)
     return Pad(pairs, value)(array)
+
+
+PYTORCH_MODES = {"replicate": "edge", "circular": "wrap"}
+"""A dictionary from PyTorch's names of padding modes to NumPy's."""
+
+
+def padded_with_elements(x: Any, pairs: Sequence[Sequence[int]], value: float, mode: str) -> Any:
+    """Return ``x`` padded with its own elements; see `pad`."""
+    if mode not in ("edge", "reflect", "wrap"):
+        hint = f"; write {PYTORCH_MODES[mode]!r}" if mode in PYTORCH_MODES else ""
+        raise ArgumentError(
+            f"pad: mode {mode!r}: expected 'constant', 'edge', 'reflect' or 'wrap'{hint}"
+        )
+    if value:
+        raise ArgumentError(f"pad: value {value} with mode {mode!r}; leave value out")
+    for axis, (before, after) in enumerate(pairs):
+        if before or after:
+            n, array = x.shape[axis], unwrap(x)
+            if n == 0:
+                raise ShapeError(f"pad: shape {tuple(x.shape)}: no elements along axis {axis}")
+            positions = backend_of(array).arange(before + n + after, array) - before
+            x = take(x, elements_at(positions, n, mode), axis)
+    return pos(x)
+
+
+def elements_at(positions: Array, n: int, mode: str) -> Any:
+    """Return the index in [0, n) of the element that padding repeats at each position."""
+    xp = get_array_module(positions)
+    if mode == "edge":
+        return xp.clip(positions, 0, n - 1)
+    if mode == "wrap":
+        return positions % n
+    period = 2 * n - 2 or 1
+    positions = positions % period
+    return xp.minimum(positions, period - positions) if n > 1 else positions
 
 
 class Tril(Function):

@@ -115,6 +115,15 @@ def padding() -> list[OpCase]:
     """Return the rows of ops that add or set constant elements."""
     return [
         OpCase("pad", lambda x: F.pad(x, ((1, 0), (2, 3)), 2.0), _pad_reference, PAIRS),
+        *[
+            OpCase(
+                f"pad {mode}",
+                lambda x, mode=mode: F.pad(x, ((1, 0), (2, 7)), mode=mode),
+                lambda x, mode=mode: np.pad(x, ((1, 0), (2, 7)), mode),
+                (((2, 3),), ((1, 1),)),
+            )
+            for mode in ("edge", "reflect", "wrap")
+        ],
         OpCase(
             "tril",
             lambda x: F.tril(x, -1) + F.tril(2 * x, 1) + x,
