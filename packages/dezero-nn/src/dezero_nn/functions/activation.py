@@ -7,7 +7,7 @@ from typing import Any
 from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import Axis, AxisLike, as_axes, as_number
 from dezero_core.diagnosis import require_axes
-from dezero_core.dtypes import as_floating, call_widened, sum_over
+from dezero_core.dtypes import as_floating, call_widened, cast, sum_over
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import exp, sum, where
 from dezero_core.hints import hinted
@@ -112,10 +112,15 @@ class LeakyReLU(Function):
 
     def forward(self, x: Array) -> Any:
         xp = get_array_module(x)
+        if 0 < self.slope <= 1:  # np.maximum is several times as fast as np.where
+            return xp.maximum(x, x * self.slope)
         return xp.where(x > 0, x, x * self.slope)
 
     def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
+        if 0 < self.slope <= 1:
+            slope = backend_of(unwrap(x)).scalar_like(self.slope, unwrap(x))
+            return gy * get_array_module(x).maximum(cast(unwrap(x > 0), x.dtype), slope)
         return where(x > 0, gy, gy * self.slope)
 
 

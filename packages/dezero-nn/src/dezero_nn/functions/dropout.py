@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from dezero_core import Config, Function, Variable, as_variable, get_array_module
+from dezero_core import Config, Variable, as_variable
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import as_floating
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import Array, backend_of, kernel_op, unwrap
+from dezero_core.extend import backend_of
 from dezero_core.functions import reshape, where
 from dezero_core.hints import hinted
-from dezero_core.variable import AnyArray, Operand
+from dezero_core.variable import Operand
 
 from .exponential_units import ALPHA, SCALE
+from .masking import ScaledWhere
 
 
-@kernel_op
-def scaled_where_op(x: Array, mask: Array, scale: float) -> Array:
-    """Return x times scale where the mask (bools, the shape of x) is true, and 0 elsewhere."""
-    return get_array_module(x).where(mask, x * scale, backend_of(x).scalar_like(0.0, x))
-
-
-class Dropout(Function):
-    """y = scale x where the mask is true, else 0;  dL/dx = scale gy where the mask is true."""
-
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
-
-    def forward(self, x: Array, mask: Array) -> Any:
-        return scaled_where_op(x, mask, self.scale)
-
-    def backward(self, gy: AnyArray) -> Any:
-        _, mask = self.inputs
-        return Dropout(self.scale)(gy, unwrap(mask)), None
+class Dropout(ScaledWhere):
+    """y = scale x where the mask is true, else 0."""
 
 
 def require_ratio(op: str, ratio: float, name: str = "dropout_ratio") -> None:

@@ -13,6 +13,8 @@ from dezero_core.functions import reshape, where
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
+from .masking import masked
+
 
 class Hardtanh(Function):
     """y = min(max(x, low), high);  dy/dx = 1 where low < x < high, else 0."""
@@ -25,7 +27,7 @@ class Hardtanh(Function):
 
     def backward(self, gy: AnyArray) -> Any:
         (x,) = self.inputs
-        return where((x > self.low) & (x < self.high), gy, 0.0)
+        return masked(gy, (x > self.low) & (x < self.high))
 
 
 @hinted
@@ -88,4 +90,4 @@ def prelu(x: Operand, a: Operand) -> Variable:
         )
     a = reshape(a, () if a.size == 1 else (-1, *(1,) * (x.ndim - 2)))
     positive = x > 0
-    return where(positive, x, 0.0) + a * where(positive, 0.0, x)
+    return masked(x, positive) + a * masked(x, ~positive)

@@ -6,10 +6,13 @@ over all elements.
 
 from __future__ import annotations
 
-from dezero_core import Variable
+from typing import Any
+
+from dezero_core import Function, Variable, get_array_module
+from dezero_core.extend import Array
 from dezero_core.functions import abs, clip, square
 from dezero_core.hints import hinted
-from dezero_core.variable import Operand
+from dezero_core.variable import AnyArray, Operand
 
 from .reductions import as_positive, loss_of_alike
 
@@ -57,7 +60,7 @@ def huber_loss(x: Operand, t: Operand, *, reduction: str = "mean", delta: float 
         ShapeError: as for `mse_loss`.
     """
     delta = as_positive("huber_loss", "delta", delta)
-    return loss_of_alike("huber_loss", lambda x, t: huber(x - t, delta), reduction, x, t)
+    return loss_of_alike("huber_loss", lambda x, t: Huber(delta)(x - t), reduction, x, t)
 
 
 @hinted
@@ -71,11 +74,20 @@ def smooth_l1_loss(
     if beta == 0:
         return l1_loss(x, t, reduction=reduction)
     beta = as_positive("smooth_l1_loss", "beta", beta)
-    return loss_of_alike("smooth_l1_loss", lambda x, t: huber(x - t, beta) / beta, reduction, x, t)
+    return loss_of_alike("smooth_l1_loss", lambda x, t: Huber(beta)(x - t) / beta, reduction, x, t)
 
 
-def huber(difference: Variable, delta: float) -> Variable:
-    """Return the Huber loss of each difference."""
-    # c (d - c / 2) is d**2 / 2 where c = d, and delta (abs(d) - delta / 2) where c = +-delta
-    limited = clip(difference, -delta, delta)
-    return limited * (difference - limited * 0.5)
+class Huber(Function):
+    """y = c (d - c / 2) with c = min(max(d, -delta), delta);  dy/dd = c."""
+
+    def __init__(self, delta: float) -> None:
+        self.delta = delta
+
+    def forward(self, d: Array) -> Any:
+        # this is d**2 / 2 where c = d, and delta (abs(d) - delta / 2) where c = +-delta
+        limited = get_array_module(d).clip(d, -self.delta, self.delta)
+        return limited * (d - limited * 0.5)
+
+    def backward(self, gy: AnyArray) -> Any:
+        (d,) = self.inputs
+        return gy * clip(d, -self.delta, self.delta)
