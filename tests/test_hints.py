@@ -16,9 +16,9 @@ import dezero.layers as L
 import dezero_core.hints
 import dezero_nn
 import dezero_nn.hints
-from dezero import Variable
+from dezero import DataLoader, SeqDataLoader, Variable
 from dezero.optimizers import SGD
-from dezero_core.errors import DezeroError
+from dezero_core.errors import CallError, DezeroError
 from dezero_core.hints import ADVICE, KEYWORDS, signature_of
 
 X = Variable(np.ones((2, 2)))
@@ -150,6 +150,20 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.ConvTranspose2d(4, 3, 3, pad=1), "unknown keyword 'pad' (write padding)"),
     (lambda: L.Linear(2, bias=False), "unknown keyword 'bias' (nobias=True leaves the bias out)"),
     (lambda: L.GRU(2, bias=False), "unknown keyword 'bias'; the call is GRU("),
+    (lambda: L.Linear(2)(), "Linear.forward: missing a required argument: 'x'; the call is Linear"),
+    (lambda: L.LSTM(2)(ONES, mask=1), "LSTM.forward: unknown keyword 'mask'; the call is LSTM.fo"),
+    (lambda: L.Linear(2)(ONES, ONES, ONES), "Linear.forward: too many positional arguments"),
+    (lambda: L.Linear(2)([[1.0, 2.0]]), "Linear.forward: x is a list; expected an array; make an"),
+    (lambda: L.ReLU()((1.0,)), "ReLU.forward: x is a tuple; expected an array"),
+    (lambda: dezero.models.MLP((2,))([1.0]), "Linear.forward: x is a list"),
+    (lambda: L.MultiHeadAttention(2)([1.0]), "MultiHeadAttention.forward: x is a list"),
+    (lambda: DataLoader([1], 1, pin_memory=True), "'pin_memory' (gpu=True copies the batches"),
+    (lambda: DataLoader([1], 1, persistent_workers=True), "(each loop starts its workers by fork"),
+    (lambda: SeqDataLoader([1], 1, shuffle=True), "'shuffle' (the examples stay in order)"),
+    (
+        lambda: DataLoader([1]),
+        "DataLoader: missing a required argument: 'batch_size'; the call is D",
+    ),
 ]
 
 
@@ -158,3 +172,57 @@ def test_errors_name_the_wrong_argument(call: Callable[[], Any], message: str) -
     with pytest.raises(DezeroError, match=re.escape(message)) as caught:
         call()
     assert isinstance(caught.value, TypeError)
+
+
+CLASSES = [
+    getattr(module, name)
+    for module in (L, dezero.optimizers, dezero.dataloaders, dezero.datasets, dezero.transforms)
+    for name in module.__all__
+    if getattr(getattr(module, name), "__init__", object.__init__) is not object.__init__
+    and isinstance(getattr(module, name), type)
+]
+
+
+@pytest.mark.parametrize("cls", dict.fromkeys(CLASSES), ids=lambda cls: cls.__name__)
+def test_classes_explain_unknown_keywords_and_show_their_parameters(cls: Any) -> None:
+    with pytest.raises(CallError, match=f"^{cls.__name__}: unknown keyword 'no_such'"):
+        cls(no_such=1)
+    if "__new__" not in vars(cls):  # a base class, which programs do not call
+        assert "kwargs" not in signature(cls).parameters
+
+
+WINDOWS = [
+    *[(f"conv{n}d", lambda f, n=n, **k: f(*filtered(n), **k)) for n in (1, 2, 3)],
+    *[(f"conv_transpose{n}d", lambda f, n=n, **k: f(*filtered(n), **k)) for n in (1, 2, 3)],
+    *[
+        (f"{kind}_pool{n}d", lambda f, n=n, kernel_size=2, **k: f(images(n), kernel_size, **k))
+        for kind in ("max", "avg")
+        for n in (1, 2, 3)
+    ],
+    *[
+        (name, lambda f, kernel_size=2, **k: f(images(2), kernel_size, **k))
+        for name in ("pooling", "pooling_simple", "average_pooling", "im2col", "unfold")
+    ],
+    ("lp_pool2d", lambda f, kernel_size=2, **k: f(images(2), 2, kernel_size, **k)),
+    ("deconv2d", lambda f, **k: f(*filtered(2), **k)),
+    ("col2im", lambda f, kernel_size=2, **k: f(images(2), (1, 1, 4, 4), kernel_size, **k)),
+]
+"""Ops of windows, and how to call each with settings by keyword."""
+
+
+def images(n: int) -> Any:
+    return np.ones((1, 1, *(4,) * n), "float32")
+
+
+def filtered(n: int) -> tuple[Any, Any]:
+    return images(n), np.ones((1, 1, *(2,) * n), "float32")
+
+
+@pytest.mark.parametrize(("name", "call"), WINDOWS, ids=lambda part: str(part)[:20])
+def test_ops_of_windows_name_themselves_and_the_wrong_setting(name: str, call: Any) -> None:
+    function = getattr(F, name)
+    for setting, value in dict(kernel_size=0, stride=0, dilation=0, pad=-1, padding=-1).items():
+        takes_kernel = setting != "kernel_size" or "W" not in signature(function).parameters
+        if setting in signature(function).parameters and takes_kernel:
+            with pytest.raises(DezeroError, match=rf"^{name}: pad\w* -1|^{name}: \w+ 0 is below 1"):
+                call(function, **{setting: value})

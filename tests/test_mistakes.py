@@ -95,7 +95,7 @@ MISTAKES: list[Mistake] = [
     ("a list instead of an array", lambda: Variable([1, 2]), TypeError, "list is not supported"),
     ("a number instead of an array", lambda: Variable(1.0), TypeError, "float is not supported"),
     ("a list into a layer", lambda: MLP((2,))([[1.0, 2.0]]), TypeError,
-     r"list is not supported.*\(in model\.l0\)"),
+     r"Linear\.forward: x is a list; expected an array.*\(in model\.l0\)"),
     ("images of wrong rank", lambda: L.Conv2d(4, 3)(IMAGES[0]), ValueError,
      r"Conv2d: x \(3, 8, 8\): images have the shape \(N, C, H, W\)"),
     ("wrong channels", lambda: Net()(IMAGES[:, :2]), ValueError,

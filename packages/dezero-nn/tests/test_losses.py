@@ -187,3 +187,19 @@ def test_distances_of_zeros_and_huge_vectors() -> None:
         F.cosine_similarity(np.ones((2, 3)), np.ones((2, 4)))
     with pytest.raises(ShapeError, match="triplet_margin_loss: shape"):
         F.triplet_margin_loss(*[np.ones((0, 2))] * 3)
+
+
+@pytest.mark.parametrize(
+    ("p", "t", "words"),
+    [
+        (1.5, 1.0, "p contains 1.5"),
+        (-0.1, 1, "p contains -0.1"),
+        (np.nan, 1.0, "p contains nan"),
+        (0.5, 2, "t contains 2.0"),
+        (0.5, -1.0, r"t contains -1.0: expected numbers in \[0, 1.0\]"),
+    ],
+)
+@pytest.mark.parametrize("reduction", [None, "mean"])
+def test_probabilities_are_in_their_range(p: float, t: float, words: str, reduction: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"binary_cross_entropy: {words}"):
+        F.binary_cross_entropy(np.array([0.5, p]), np.array([0, t]), reduction=reduction)

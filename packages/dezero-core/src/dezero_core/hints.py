@@ -176,29 +176,39 @@ def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
 
 
 def hinted(function: F) -> F:
-    """Decorate a function so that the errors of wrong arguments name them; see `explain_call`."""
+    """Decorate a function so that the errors of wrong arguments name them; see `explain_call`.
+
+    If the function is an ``__init__``, errors show the name of the class, and the dictionary
+    ``_hints`` of the class, if any, gives hints for unknown keywords.
+    """
+    is_init = function.__name__ == "__init__"
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except (TypeError, AttributeError) as error:
-            explain_call(function, args, kwargs, error)
+            name = type(args[0]).__name__ if is_init else function.__name__
+            advice = getattr(args[0], "_hints", None) if is_init else None
+            explain_call(name, function, args, kwargs, error, advice)
             raise
 
     return call  # type: ignore[return-value]
 
 
-def explain_call(function: Any, args: Any, options: dict[str, Any], cause: Exception) -> None:
+def explain_call(
+    name: str, function: Any, args: Any, options: dict[str, Any],
+    cause: Exception, advice: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Raise `CallError` for wrong arguments, `UnsupportedType` for a list instead of an array."""
-    name, parameters = function.__name__, signature_of(function).parameters
-    require_keywords(name, function, options, cause)
+    parameters = signature_of(function).parameters
+    require_keywords(name, function, options, cause, advice)
     try:
         signature_of(function).bind(*args, **options)
     except TypeError as error:
         raise CallError(f"{name}: {error}; {usage(name, function)}") from cause
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
-        type_ = str(parameters[key].annotation)
+        type_ = str(parameters[key].annotation) if key in parameters else "Any"  # of ``**settings``
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
         if takes_array and isinstance(value, list | tuple | str):
             if not str(cause).startswith(f"{name}: "):

@@ -18,7 +18,7 @@ from dezero_core.arguments import as_number
 from dezero_core.dtypes import cast, dtype_name
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import backend_of, generator
-from dezero_core.hints import hinting
+from dezero_core.hints import hinted, hinting
 from dezero_core.state import host_normal, move_beside, updating
 
 from .hints import INITIALIZERS
@@ -51,6 +51,7 @@ class Initializer:
             `dezero_core.seed`) if None.
     """
 
+    @hinted
     def __init__(self, generator: Any = None) -> None:
         self.generator = generator
 

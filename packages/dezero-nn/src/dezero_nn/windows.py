@@ -12,40 +12,45 @@ Pair = tuple[int, int]
 Shape = tuple[int, ...]
 
 
-def pair(x: Any, name: str = "pair") -> Pair:
+def pair(x: Any, name: str = "pair", least: int | None = None) -> Pair:
     """Return ``x`` as (height, width); a single integer is used for both (book step 57).
 
     Args:
         x: an integer, or a list, tuple or array of two integers.
         name: the names of the op and its parameter, for the error message.
+        least: the smallest value allowed; None (default) for no limit.
 
     Raises:
         ArgumentTypeError: ``x`` is neither an integer nor two integers.
+        ArgumentError: an integer is below ``least``.
     """
-    if type(x) is int:
-        return x, x
     try:
-        height, width = as_integers(name, "", x if is_sequence(x) else (x, x))
+        height, width = (
+            (x, x) if type(x) is int else as_integers(name, "", x if is_sequence(x) else (x, x))
+        )
     except (TypeError, ValueError):
         raise ArgumentTypeError(
             f"{name} {x!r} is neither an integer nor a pair (height, width) of integers"
         ) from None
+    if least is not None and (height < least or width < least):
+        raise ArgumentError(f"{name} {x!r} is below {least}")
     return height, width
 
 
-def per_axis(n: int, x: Any, name: str) -> tuple[int, ...]:
+def per_axis(n: int, x: Any, name: str, least: int | None = None) -> tuple[int, ...]:
     """Return ``x`` as a tuple of ``n`` integers; a single integer is used for every axis.
 
     Args:
         n: the number of axes.
         x: an integer, or a list, tuple or array of ``n`` integers (or of one).
-        name: the names of the op and its parameter, for the error message.
+        name, least: as for `pair`.
 
     Raises:
         ArgumentTypeError: ``x`` is neither an integer nor ``n`` integers.
+        ArgumentError: an integer is below ``least``.
     """
     if n == 2:
-        return pair(x, name)
+        return pair(x, name, least)
     try:
         values = as_integers(name, "", x)
     except (TypeError, ValueError):
@@ -54,6 +59,8 @@ def per_axis(n: int, x: Any, name: str) -> tuple[int, ...]:
     if len(values) != n:
         wanted = "not an integer" if n == 1 else f"neither an integer nor {n} integers"
         raise ArgumentTypeError(f"{name} {x!r} is {wanted}")
+    if least is not None and min(values) < least:
+        raise ArgumentError(f"{name} {x!r} is below {least}")
     return values
 
 
@@ -62,9 +69,9 @@ def window_settings(
 ) -> tuple[Pair, Pair, Pair]:
     """Return kernel size, stride and padding as pairs; see `pair`."""
     return (
-        pair(kernel_size, f"{op}: kernel_size"),
-        pair(stride, f"{op}: stride"),
-        pair(pad, f"{op}: pad"),
+        pair(kernel_size, f"{op}: kernel_size", 1),
+        pair(stride, f"{op}: stride", 1),
+        pair(pad, f"{op}: pad", 0),
     )
 
 
@@ -93,7 +100,7 @@ def padding_of(
 ) -> tuple[Shape, Shape]:
     """Return the zeros on each side, and how many outputs to drop at the start of each axis."""
     if not isinstance(padding, str):
-        return per_axis(n, padding, f"{op}: padding"), (0,) * n
+        return per_axis(n, padding, f"{op}: padding", 0), (0,) * n
     if padding not in ("same", "valid"):
         raise ArgumentError(f"{op}: padding {padding!r}: expected integers, 'same' or 'valid'")
     if padding == "same" and set(stride) != {1}:
@@ -168,22 +175,25 @@ def window_counts_along(
 
 @lru_cache(4096)  # cached, because every training step has the same shapes
 def window_counts(
-    shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE
-) -> Pair:
+    shape: tuple[int, ...], kernel: Pair, stride: Pair, pad: Pair, dilation: Pair = DENSE,
+    op: str = "windows",
+) -> Pair:  # fmt: skip
     """Return the numbers of windows that fit into images (N, C, H, W): (rows, columns).
+
+    ``op`` is the name of the op, for error messages.
 
     Raises:
         ShapeError: the shape does not have four axes, or no window fits.
         ArgumentError: as for `get_conv_outsize`.
     """
     if len(shape) != 4:
-        raise ShapeError(f"images have the shape (N, C, H, W), got {tuple(shape)}")
+        raise ShapeError(f"{op}: images have the shape (N, C, H, W), got {tuple(shape)}")
     sizes = zip(shape[2:], kernel, stride, pad, dilation, strict=True)
     down, across = (get_conv_outsize(*size) for size in sizes)
     if down < 1 or across < 1:
         raise ShapeError(
-            f"a kernel of {kernel} does not fit into an image of {tuple(shape[2:])} with pad "
-            f"{pad} and dilation {dilation}; take a smaller kernel or more padding"
+            f"{op}: a kernel of {kernel} does not fit into an image of {tuple(shape[2:])} with "
+            f"pad {pad} and dilation {dilation}; take a smaller kernel or more padding"
         )
     return down, across
 

@@ -24,7 +24,9 @@ def vector_norm(
 ) -> Variable:
     """Return the norm of the vectors in ``x``: the ``ord``-th root of the sum of ``|x|**ord``.
 
-    Where the norm is 0, its gradient is 0. Equal maxima get equal parts of the gradient.
+    Where the norm is 0, its gradient is 0. Equal maxima get equal parts of the gradient. As in
+    NumPy, the elements are not scaled: if a ``|x|**ord`` overflows, the norm is inf. For ``ord`` 2,
+    this happens above 1e19 in float32 and above 1e154 in float64.
 
     Args:
         x: any shape; integers are converted to floating point, and half precision is computed in

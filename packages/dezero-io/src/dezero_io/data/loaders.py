@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dezero_core.errors import ArgumentError, WeightsError
 from dezero_core.extend import generator, get_backend
-from dezero_core.hints import require_keywords
+from dezero_core.hints import hinted
 from dezero_core.state import accelerator, drawing_from, move
 
 from ..weights.random_state import set_state
@@ -85,13 +85,17 @@ class DataLoader:
     An error in a worker process is raised in the loop, with the worker's traceback as a note.
     """
 
-    _hints: ClassVar[Mapping[str, str]] = {}  # hints for keywords that are not parameters
+    _hints: ClassVar[dict[str, str]] = {
+        "batch_sampler": "a sampler yields single indices: pass sampler and batch_size",
+        "persistent_workers": "each loop starts its workers by fork, which takes milliseconds",
+        "pin_memory": "gpu=True copies the batches to the accelerator",
+        "prefetch_factor": "each worker loads two batches in advance",
+        "timeout": "a worker that was killed ends the loop with an error",
+        "worker_init_fn": "transforms draw the same numbers for any number of workers",
+    }
+    """A dictionary from keywords of PyTorch's loader to hints."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Check the keywords before ``__init__`` runs, so that an error can give a hint."""
-        require_keywords(cls.__name__, cls.__init__, kwargs, None, cls._hints)
-        return super().__new__(cls)
-
+    @hinted
     def __init__(
         self,
         dataset: Any,
@@ -440,13 +444,14 @@ class SeqDataLoader(DataLoader):
         ArgumentError: as for `DataLoader`, and if ``batch_size`` is above N.
     """
 
-    _hints: ClassVar[Mapping[str, str]] = {
+    _hints: ClassVar[dict[str, str]] = DataLoader._hints | {
         "drop_last": "every batch has batch_size rows",
         "shuffle": "the examples stay in order",
         "generator": "the examples stay in order",
         "sampler": "the examples stay in order",
     }
 
+    @hinted
     def __init__(
         self,
         dataset: Any,

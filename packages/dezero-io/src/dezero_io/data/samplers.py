@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import generator
+from dezero_core.hints import hinted
 
 from .loader_arguments import boolean, integer
 
@@ -29,6 +30,7 @@ class WeightedRandomSampler:
             replacement, fewer than ``num_samples`` weights are positive.
     """
 
+    @hinted
     def __init__(
         self, weights: ArrayLike, num_samples: int | None = None, replacement: bool = True
     ) -> None:

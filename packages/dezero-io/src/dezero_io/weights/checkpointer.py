@@ -15,6 +15,7 @@ import numpy as np
 
 from dezero_core.errors import ArgumentError, FormatError, WeightsError
 from dezero_core.extend import get_backend, unwrap
+from dezero_core.hints import hinted
 from dezero_core.state import FilePath, file_path, move
 
 from . import npz
@@ -38,6 +39,7 @@ class Checkpointer:
 
     PATTERN = re.compile(r"step-(\d+)\.npz")
 
+    @hinted
     def __init__(self, folder: FilePath, keep: int = 3, best: str | None = None) -> None:
         if integer("Checkpointer", "keep", keep) < 1:
             raise ArgumentError(f"Checkpointer: keep {keep} is below 1")

@@ -69,7 +69,7 @@ class Im2col(Function):
         self.dilation = dilation
 
     def forward(self, x: Array) -> Any:
-        window_counts(x.shape, self.kernel, self.stride, self.pad, self.dilation)
+        window_counts(x.shape, self.kernel, self.stride, self.pad, self.dilation, "Im2col")
         return im2col_op(x, self.kernel, self.stride, self.pad, self.dilation, self.value)
 
     def backward(self, gy: AnyArray) -> Any:
@@ -115,7 +115,8 @@ class Col2im(Function):
         self.dilation = dilation
 
     def forward(self, x: Array) -> Any:
-        counts = window_counts(self.shape, self.kernel, self.stride, self.pad, self.dilation)
+        settings = self.kernel, self.stride, self.pad, self.dilation
+        counts = window_counts(self.shape, *settings, "Col2im")
         expected = (*self.shape[:2], *self.kernel, *counts)
         if tuple(x.shape) != expected:
             raise ShapeError(
@@ -149,7 +150,8 @@ def col2im(
     kernel, stride, pad = window_settings("col2im", kernel_size, stride, pad)
     input_shape = as_shape("col2im", input_shape, "input_shape")
     if to_matrix:
-        (OH, OW), (N, C) = window_counts(input_shape, kernel, stride, pad), input_shape[:2]
+        OH, OW = window_counts(input_shape, kernel, stride, pad, op="col2im")
+        N, C = input_shape[:2]
         x = transpose(reshape(x, (N, OH, OW, C, *kernel)), (0, 3, 4, 5, 1, 2))
     return Col2im(input_shape, kernel, stride, pad)(x)
 
@@ -176,7 +178,7 @@ def unfold(
         ArgumentError: a setting is out of range.
     """
     kernel, stride, pad = window_settings("unfold", kernel_size, stride, padding)
-    y = Im2col(kernel, stride, pad, 0.0, pair(dilation, "unfold: dilation"))(x)
+    y = Im2col(kernel, stride, pad, 0.0, pair(dilation, "unfold: dilation", 1))(x)
     N, C, KH, KW, OH, OW = y.shape
     return reshape(y, (N, C * KH * KW, OH * OW))
 
@@ -201,10 +203,10 @@ def fold(
         ArgumentError: a setting is out of range.
     """
     kernel, stride, pad = window_settings("fold", kernel_size, stride, padding)
-    spread, size = pair(dilation, "fold: dilation"), pair(output_size, "fold: output_size")
+    spread, size = pair(dilation, "fold: dilation", 1), pair(output_size, "fold: output_size", 1)
     x = as_variable(x)
     N, rows, L = x.shape if x.ndim == 3 else (0, 0, 0)
-    counts = window_counts((N, rows, *size), kernel, stride, pad, spread)
+    counts = window_counts((N, rows, *size), kernel, stride, pad, spread, "fold")
     C = rows // max(math.prod(kernel), 1)
     if (rows, L) != (C * math.prod(kernel), math.prod(counts)) or x.ndim != 3:
         raise ShapeError(

@@ -227,7 +227,7 @@ def conv2d(
     pad = pad if padding is None else padding
     if not isinstance(pad, str):
         return Conv2d(conv_params("conv2d", stride, pad, dilation, groups))(x, W, b)
-    stride, dilation = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
+    stride, dilation = pair(stride, "conv2d: stride", 1), pair(dilation, "conv2d: dilation", 1)
     kernel = (*shape_of(W)[2:], 1, 1)[:2]  # Conv2d explains a W with other axes
     pads, surplus = padding_of("conv2d", 2, pad, kernel, stride, dilation)
     y = Conv2d(conv_params("conv2d", stride, pair(pads), dilation, groups))(x, W, b)
@@ -286,9 +286,9 @@ def conv_params(
 ) -> ConvParams:
     """Return the parameters of a convolution, with stride, pad and dilation as pairs."""
     return ConvParams(
-        pair(stride, f"{op}: stride"),
-        pair(pad, f"{op}: pad"),
-        pair(dilation, f"{op}: dilation"),
+        pair(stride, f"{op}: stride", 1),
+        pair(pad, f"{op}: pad", 0),
+        pair(dilation, f"{op}: dilation", 1),
         as_integer(op, "groups", groups),
     )
 
@@ -300,7 +300,7 @@ def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvPara
     if not fits or (b is not None and tuple(b.shape) != (W[0],)):
         raise misfit("conv2d", x, W, b, groups, "(OC, C / groups, KH, KW)")
     require_groups("conv2d", groups, x[1], W[0])
-    window_counts(x, (W[2], W[3]), stride, pad, dilation)
+    window_counts(x, (W[2], W[3]), stride, pad, dilation, "conv2d")
 
 
 def deconv_shape(

@@ -97,8 +97,8 @@ def convolve(
     require_bias(op, b, W.shape[0])
     require_groups(op, groups, x.shape[1], W.shape[0])
     stride, dilation = (
-        per_axis(n, stride, f"{op}: stride"),
-        per_axis(n, dilation, f"{op}: dilation"),
+        per_axis(n, stride, f"{op}: stride", 1),
+        per_axis(n, dilation, f"{op}: dilation", 1),
     )
     pad, surplus = padding_of(op, n, padding, kernel, stride, dilation)
     window_counts_along(op, x.shape[2:], kernel, stride, pad, dilation)
@@ -233,9 +233,9 @@ def transposed_size(
     dilation: Sizes,
 ) -> tuple[tuple[Shape, Shape, Shape], Shape]:  # fmt: skip
     """Return stride, pad and dilation of every axis, and the size of a transposed convolution."""
-    stride, pad = per_axis(n, stride, f"{op}: stride"), per_axis(n, padding, f"{op}: padding")
-    dilation = per_axis(n, dilation, f"{op}: dilation")
-    more = per_axis(n, output_padding, f"{op}: output_padding")
+    stride, pad = per_axis(n, stride, f"{op}: stride", 1), per_axis(n, padding, f"{op}: padding", 0)
+    dilation = per_axis(n, dilation, f"{op}: dilation", 1)
+    more = per_axis(n, output_padding, f"{op}: output_padding", 0)
     each = zip(x[2:], kernel, stride, pad, dilation, strict=True)
     size = tuple(get_deconv_outsize(*axis) + m for axis, m in zip(each, more, strict=True))
     if any(not 0 <= m < s for m, s in zip(more, stride, strict=True)):

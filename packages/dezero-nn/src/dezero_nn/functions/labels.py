@@ -1,10 +1,12 @@
-"""Check labels, which are integers that choose one of several classes; make one-hot rows."""
+"""Check labels, which choose one of several classes, and probabilities; make one-hot rows."""
 
 from __future__ import annotations
 
+import math
+
 from dezero_core import get_array_module
 from dezero_core.dtypes import cast
-from dezero_core.errors import LabelError, ShapeError, UnsupportedType
+from dezero_core.errors import ArgumentError, LabelError, ShapeError, UnsupportedType
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.variable import AnyArray
 
@@ -28,6 +30,20 @@ def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes
     if lowest < 0 or highest >= count:
         wrong = lowest if lowest < 0 else highest
         raise LabelError(f"{op}: {what} {wrong} with {count} {of}; {what}s start at 0")
+
+
+def require_range(op: str, name: str, x: Array, highest: float = 1.0) -> None:
+    """Raise `ArgumentError` unless all elements of ``x`` are finite numbers in [0, highest].
+
+    Nothing is checked if the values cannot be read without waiting; see `ArrayBackend.can_read`.
+    """
+    if 0 in x.shape or not backend_of(x).can_read(x):
+        return
+    xp = get_array_module(x)
+    smallest, largest = float(xp.min(x)), float(xp.max(x))
+    if not (smallest >= 0 and largest <= highest and math.isfinite(largest)):
+        wrong = largest if smallest >= 0 else smallest
+        raise ArgumentError(f"{op}: {name} contains {wrong}: expected numbers in [0, {highest}]")
 
 
 def check_labels(op: str, x: AnyArray, t: Array) -> None:

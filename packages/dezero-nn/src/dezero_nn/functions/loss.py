@@ -16,7 +16,7 @@ from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .activation import sigmoid, softmax
-from .labels import check_labels, is_label, one_hot
+from .labels import check_labels, is_label, one_hot, require_range
 from .reductions import in_shape_of, loss_of_alike
 
 
@@ -241,10 +241,15 @@ def binary_cross_entropy(
 
     Raises:
         ShapeError: ``p`` has no rows, or ``p`` and ``t`` differ in size.
-        ArgumentError: ``reduction`` has another value.
+        ArgumentError: ``reduction`` has another value, or an element of ``p`` or ``t`` is not in
+            [0, 1]. The elements are not checked if ``p`` is on an accelerator or in a lazy library,
+            where reading values takes a wait.
     """
 
     def losses(p: Variable, t: Operand) -> Variable:
+        with on_device_of(p.data):
+            require_range("binary_cross_entropy", "p", p.data)
+            require_range("binary_cross_entropy", "t", unwrap(t))
         y = negative_log_likelihoods(p, t)
         return y if weight is None else y * in_shape_of(weight, p)
 

@@ -268,7 +268,7 @@ def lp_pool(
     p = as_number(op, "norm_type", norm_type)
     if not p > 0:
         raise ArgumentError(f"{op}: norm_type {norm_type}: expected a number above 0")
-    size = math.prod(per_axis(n, kernel_size, f"{op}: kernel_size"))
+    size = math.prod(per_axis(n, kernel_size, f"{op}: kernel_size", 1))
     mean = avg_pool(op, n, as_variable(x) ** p, kernel_size, stride, 0, ceil_mode, True)
     return (mean * size) ** (1 / p)
 
@@ -283,10 +283,10 @@ def pool_steps(
     """
     if x.ndim not in (n + 1, n + 2):
         raise ShapeError(f"{op}: x {x.shape}: expected (N, C, {AXES[n]}) or (C, {AXES[n]})")
-    kernel = per_axis(n, kernel_size, f"{op}: kernel_size")
-    strides = kernel if stride is None else per_axis(n, stride, f"{op}: stride")
-    pad = per_axis(n, padding, f"{op}: padding")
-    spread = per_axis(n, dilation, f"{op}: dilation")
+    kernel = per_axis(n, kernel_size, f"{op}: kernel_size", 1)
+    strides = kernel if stride is None else per_axis(n, stride, f"{op}: stride", 1)
+    pad = per_axis(n, padding, f"{op}: padding", 0)
+    spread = per_axis(n, dilation, f"{op}: dilation", 1)
     if any(2 * p > d * (k - 1) + 1 for p, k, d in zip(pad, kernel, spread, strict=True)):
         raise ArgumentError(
             f"{op}: padding {pad} is more than half of the windows of kernel_size {kernel}; take "

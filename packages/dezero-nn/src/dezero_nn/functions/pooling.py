@@ -104,7 +104,7 @@ class MaxPool2d(Pool2d):
     materialize_grads = False
 
     def forward(self, x: Array) -> Any:
-        window_counts(x.shape, *self.settings)
+        window_counts(x.shape, *self.settings, op=type(self).__name__)
         if not Config.enable_backprop:  # no gradient will need the positions
             return max_pool2d_values_op(x, *self.settings)
         return max_pool2d_op(x, *self.settings)
@@ -207,7 +207,7 @@ class AveragePool2d(Pool2d):
     """y = mean of each window;  dy/dx = 1 / (KH KW) for each element."""
 
     def forward(self, x: Array) -> Any:
-        window_counts(x.shape, *self.settings)
+        window_counts(x.shape, *self.settings, op=type(self).__name__)
         return average_pool2d_op(x, *self.settings)
 
     def backward(self, gy: AnyArray) -> Any:

@@ -15,6 +15,7 @@ from dezero_core.state import on_device_of
 from dezero_core.variable import Operand
 
 from .activation import softmax
+from .labels import require_range
 from .reductions import as_positive
 
 LEAST = 2.0**-25
@@ -33,7 +34,7 @@ def bernoulli(p: Operand) -> Variable:
     array = as_floating(as_variable(p)).data
     backend = backend_of(array)
     with on_device_of(array):
-        require_range("bernoulli", array, 1.0)
+        require_range("bernoulli", "p", array)
         drawn = backend.uniform(tuple(array.shape), backend.dtype("float32")) < array
         return Variable(cast(drawn, array.dtype), requires_grad=False)
 
@@ -44,26 +45,31 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
 
     Args:
         p: nonnegative weights along the last axis, shape (K,) or (..., K); they need not sum to 1.
-        n: the number of indices to draw from each row (default 1).
+        n: the number of indices to draw from each row, at least 1 (default 1).
         replacement: whether an index may be drawn several times (default False).
 
     Returns:
         integers, shape (n,) or (..., n); no gradient flows to ``p``.
 
     Raises:
-        ArgumentError: a weight is negative or not finite, or a row has fewer than ``n`` (with
-            replacement, than 1) positive weights. This is not checked on an
+        ArgumentError: ``n`` is below 1, a weight is negative or not finite, or a row has fewer than
+            ``n`` (with replacement, than 1) positive weights. The weights are not checked on an
             accelerator or in a lazy library.
         ShapeError: ``p`` has no axes, or ``n`` is larger than K without replacement.
     """
-    array, n = widen(as_variable(p)).data, as_integer("multinomial", "n", n, 0)
+    array, n = widen(as_variable(p)).data, as_integer("multinomial", "n", n, 1)
     xp, distinct = get_array_module(array), 1 if replacement else n
     if array.ndim == 0 or array.shape[-1] < distinct:
         raise ShapeError(
             f"multinomial: p {tuple(array.shape)}: expected {distinct} or more weights"
         )
     with on_device_of(array):
-        require_range("multinomial", array, math.inf, distinct)
+        require_range("multinomial", "p", array, math.inf)
+        if 0 not in array.shape and backend_of(array).can_read(array):
+            if int(xp.min(xp.count_nonzero(array, axis=-1))) < distinct:
+                raise ArgumentError(
+                    f"multinomial: a row of p has fewer than {distinct} positive weights"
+                )
         is_possible = array > 0
         log_p = xp.log(xp.where(is_possible, array, xp.ones_like(array)))
         log_p = xp.where(is_possible, log_p, backend_of(array).scalar_like(-math.inf, array))
@@ -74,19 +80,6 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
         noise = gumbel_noise((*array.shape[:-1], n, array.shape[-1]), array)
         keys = xp.expand_dims(log_p, axis=-2) + noise
         return Variable(xp.argmax(keys, axis=-1), requires_grad=False)
-
-
-def require_range(op: str, p: Array, highest: float, positive: int = 0) -> None:
-    """Raise `ArgumentError` unless weights are in range, and each row has enough positive ones."""
-    xp, backend = get_array_module(p), backend_of(p)
-    if 0 in p.shape or not backend.can_read(p):
-        return
-    in_range = (p >= 0) & (p <= highest) & xp.isfinite(p)
-    if not bool(xp.all(in_range)):
-        wrong = float(xp.min(xp.where(in_range, xp.full_like(p, math.inf), p)))
-        raise ArgumentError(f"{op}: p contains {wrong}: expected numbers in [0, {highest}]")
-    if positive and int(xp.min(xp.count_nonzero(p, axis=-1))) < positive:
-        raise ArgumentError(f"{op}: a row of p has fewer than {positive} positive weights")
 
 
 def gumbel_noise(shape: tuple[int, ...], like: Array) -> Any:

@@ -67,9 +67,9 @@ class Convolution(Weighted):
         name, n = type(self).__name__, self.axes
         self.in_channels = in_channels
         self.out_channels = as_integer(name, "out_channels", out_channels, 0)
-        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size")
-        self.stride = per_axis(n, stride, f"{name}: stride")
-        self.dilation = per_axis(n, dilation, f"{name}: dilation")
+        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size", 1)
+        self.stride = per_axis(n, stride, f"{name}: stride", 1)
+        self.dilation = per_axis(n, dilation, f"{name}: dilation", 1)
         pads, _ = padding_of(name, n, pad, self.kernel_size, self.stride, self.dilation)
         self.pad = pad if isinstance(pad, str) else pads
         self.groups = as_integer(name, "groups", groups)
@@ -179,12 +179,12 @@ class TransposedConvolution(Convolution):
         output_padding: Sizes = 0,
     ) -> None:
         name = f"{type(self).__name__}: output_padding"
-        self.output_padding = per_axis(self.axes, output_padding, name)
+        self.output_padding = per_axis(self.axes, output_padding, name, 0)
         super().__init__(
             out_channels,
             kernel_size,
             stride=stride,
-            pad=per_axis(self.axes, pad, f"{type(self).__name__}: pad"),
+            pad=per_axis(self.axes, pad, f"{type(self).__name__}: pad", 0),
             nobias=nobias,
             dtype=dtype,
             in_channels=in_channels,

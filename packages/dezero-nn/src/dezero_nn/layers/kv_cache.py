@@ -8,6 +8,7 @@ from dezero_core import Config
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, GraphError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
+from dezero_core.hints import hinted
 from dezero_core.state import WeakIdentityDict
 from dezero_core.variable import AnyArray
 
@@ -26,6 +27,7 @@ class KVCache:
         length: the largest number of positions.
     """
 
+    @hinted
     def __init__(self, length: int) -> None:
         self.length = as_integer("KVCache", "length", length, 1)
         self.reset()

@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Buffer, Config, Parameter, Variable
-from dezero_core.errors import ArgumentTypeError, DezeroError
-from dezero_core.hints import no_attribute
+from dezero_core.errors import ArgumentTypeError, DezeroError, UnsupportedType
+from dezero_core.hints import explain_call, no_attribute
 from dezero_core.state import (
     HookHandle,
     LoadReport,
@@ -80,8 +80,8 @@ class Layer:
                 result = MODES[mode].call(self.forward, *inputs, **settings)
             if HOOKS in state:
                 result = state[HOOKS].run(self, inputs, result)
-        except DezeroError as error:
-            self._add_to_path(error)
+        except (DezeroError, TypeError, AttributeError) as error:
+            self._explain(error, inputs, settings)
             raise
         outputs = result if isinstance(result, tuple) else (result,)
         state[INPUTS], state[OUTPUTS] = weakly(inputs), weakly(outputs)
@@ -116,6 +116,19 @@ class Layer:
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """Compute the output; subclasses define this method with the arguments that they need."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def _explain(self, error: Exception, inputs: tuple[Any, ...], settings: dict[str, Any]) -> None:
+        """Add this layer to the path of an error; raise a clearer error for wrong arguments."""
+        is_unexplained = type(error) in (TypeError, AttributeError, UnsupportedType)
+        if is_unexplained and not hasattr(error, "_raised_in"):
+            name = f"{type(self).__name__}.forward"
+            try:
+                explain_call(name, type(self).forward, (self, *inputs), settings, error)
+            except DezeroError as explanation:
+                self._add_to_path(explanation)
+                raise
+        if isinstance(error, DezeroError):
+            self._add_to_path(error)
 
     def _add_to_path(self, error: DezeroError) -> None:
         """Prefix the error's path with the path from this layer to the layer that raised it."""

@@ -54,10 +54,10 @@ class MaxPool(Layer):
         ceil_mode: bool = False,
     ) -> None:
         name, n = type(self).__name__, self.axes
-        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size")
-        self.stride = None if stride is None else per_axis(n, stride, f"{name}: stride")
-        self.padding = per_axis(n, padding, f"{name}: padding")
-        self.dilation = per_axis(n, dilation, f"{name}: dilation")
+        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size", 1)
+        self.stride = None if stride is None else per_axis(n, stride, f"{name}: stride", 1)
+        self.padding = per_axis(n, padding, f"{name}: padding", 0)
+        self.dilation = per_axis(n, dilation, f"{name}: dilation", 1)
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Operand) -> Variable:
@@ -106,9 +106,9 @@ class AvgPool(Layer):
         count_include_pad: bool = True,
     ) -> None:
         name, n = type(self).__name__, self.axes
-        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size")
-        self.stride = None if stride is None else per_axis(n, stride, f"{name}: stride")
-        self.padding = per_axis(n, padding, f"{name}: padding")
+        self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size", 1)
+        self.stride = None if stride is None else per_axis(n, stride, f"{name}: stride", 1)
+        self.padding = per_axis(n, padding, f"{name}: padding", 0)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Operand) -> Variable:

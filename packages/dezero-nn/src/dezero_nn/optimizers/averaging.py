@@ -10,6 +10,7 @@ from dezero_core import Parameter
 from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, backend_of
+from dezero_core.hints import hinted
 from dezero_core.state import move_beside, named_params, on_device_of, require_tree, updating
 
 from .settings import representation, setting
@@ -45,6 +46,7 @@ class EMA(Stateful):
 
     decay: float = setting(below=1)
 
+    @hinted
     def __init__(self, model: Any, decay: float = 0.999) -> None:
         super().__init__()
         require_tree("EMA", model, "write EMA(model)")

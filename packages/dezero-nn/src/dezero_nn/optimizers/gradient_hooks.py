@@ -15,6 +15,7 @@ from dezero_core.arguments import as_number
 from dezero_core.dtypes import cast, to_floating, to_single
 from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import Array, backend_of
+from dezero_core.hints import hinted
 
 from ..layers import Layer
 from .gradients import with_gradients
@@ -31,6 +32,7 @@ class WeightDecay:
 
     rate: float = setting()
 
+    @hinted
     def __init__(self, rate: float) -> None:
         self.rate = rate
 
@@ -57,6 +59,7 @@ class ClipGrad:
 
     max_norm: float = setting(positive=True)
 
+    @hinted
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
         self._norm: Any = 0.0
@@ -141,6 +144,7 @@ class FreezeParam:
         layers: the Parameters to exclude, or layers whose Parameters are all excluded.
     """
 
+    @hinted
     def __init__(self, *layers: Parameter | Layer) -> None:
         self.layers = layers
 

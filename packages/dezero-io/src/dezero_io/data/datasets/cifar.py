@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError, DataDamaged
+from dezero_core.hints import hinted
 
 from ..download import fetch
 from ..transforms import Compose, Normalize, ToFloat
@@ -52,6 +53,7 @@ class CIFAR10(ImageDataset):
 
     names = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
+    @hinted
     def __init__(
         self,
         train: bool = True,
@@ -101,6 +103,7 @@ class CIFAR100(ImageDataset):
         "people", "reptiles", "small mammals", "trees", "vehicles 1", "vehicles 2",
     )  # fmt: skip
 
+    @hinted
     def __init__(
         self,
         train: bool = True,

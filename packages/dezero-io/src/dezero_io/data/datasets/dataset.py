@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.hints import hinted
 
 from ..collation import collate, examples_of
 from ..host_arrays import host_array, is_table, rows
@@ -31,6 +32,7 @@ class Dataset:
         label: the labels of the examples, a NumPy array of shape (N, ...), or None.
     """
 
+    @hinted
     def __init__(
         self,
         train: bool = True,

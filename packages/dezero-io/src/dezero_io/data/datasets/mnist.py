@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dezero_core.errors import DataDamaged
+from dezero_core.hints import hinted
 
 from ..download import fetch
 from ..transforms import Compose, Flatten, Normalize, ToFloat
@@ -74,6 +75,7 @@ class MNIST(ImageDataset):
 
     names = tuple("0123456789")
 
+    @hinted
     def __init__(
         self,
         train: bool = True,

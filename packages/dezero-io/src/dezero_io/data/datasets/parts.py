@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import generator as default_generator
+from dezero_core.hints import hinted
 
 from ..collation import collate, examples_of
 from ..host_arrays import host_array, rows
@@ -47,6 +48,7 @@ class Subset(DatasetPart):
         ArgumentError: an index is not an integer, or is outside the dataset.
     """
 
+    @hinted
     def __init__(self, dataset: Any, indices: ArrayLike) -> None:
         self.dataset = rows(dataset)
         self.indices = np.asarray(indices if len(np.shape(indices)) else [indices])
@@ -84,6 +86,7 @@ class ConcatDataset(DatasetPart):
         ArgumentError: there are no datasets.
     """
 
+    @hinted
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = [rows(dataset) for dataset in datasets]
         if not self.datasets:
@@ -115,6 +118,7 @@ class TensorDataset(DatasetPart):
         ShapeError: an array has no axis, or the lengths of two arrays differ.
     """
 
+    @hinted
     def __init__(self, *arrays: ArrayLike) -> None:
         if not arrays:
             raise ArgumentError("TensorDataset: no arrays; expected at least one")

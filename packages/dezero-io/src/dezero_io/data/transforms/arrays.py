@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.hints import hinted
 
 from ..collation import collate
 from ..host_arrays import host_array
@@ -28,6 +29,7 @@ class Compose:
         transforms: functions of one example; with an empty sequence the example is unchanged.
     """
 
+    @hinted
     def __init__(self, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
         self.transforms = list(transforms)
 
@@ -86,6 +88,7 @@ class AsType:
 
     constant = True
 
+    @hinted
     def __init__(self, dtype: DTypeLike = np.float32) -> None:
         self.dtype = np.dtype(dtype).newbyteorder("=")
 
@@ -119,6 +122,7 @@ class ToInt(AsType):
         dtype: an integer dtype of NumPy or its name (default int64).
     """
 
+    @hinted
     def __init__(self, dtype: DTypeLike = np.int64) -> None:
         super().__init__(dtype)
 
@@ -142,6 +146,7 @@ class Normalize:
 
     constant = True
 
+    @hinted
     def __init__(self, mean: ArrayLike = 0, std: ArrayLike = 1) -> None:
         self.mean, self.std = finite("mean", mean), finite("std", std)
         if not np.all(self.std):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dezero_core.errors import ArgumentError, MissingPackage, ShapeError
 from dezero_core.extend import generator
+from dezero_core.hints import hinted
 
 from ..host_arrays import host_array
 from .arrays import cast_array
@@ -90,6 +91,7 @@ class Convert:
             I or I;16, and the image has a different mode.
     """
 
+    @hinted
     def __init__(self, mode: str = "RGB") -> None:
         self.mode = mode
 
@@ -121,6 +123,7 @@ class Resize:
             image.
     """
 
+    @hinted
     def __init__(self, size: int | tuple[int, int], mode: int | None = None) -> None:
         self.size, self.mode = width_and_height("Resize", size), mode
 
@@ -141,6 +144,7 @@ class CenterCrop:
             image.
     """
 
+    @hinted
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = width_and_height("CenterCrop", size)
 
@@ -167,6 +171,7 @@ class ToArray:
             F.
     """
 
+    @hinted
     def __init__(self, dtype: DTypeLike = np.float32) -> None:
         self.dtype = np.dtype(dtype).newbyteorder("=")
 
@@ -229,6 +234,7 @@ class RandomHorizontalFlip:
         ArgumentError: ``p`` is not between 0 and 1.
     """
 
+    @hinted
     def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p <= 1:
             raise ArgumentError(f"RandomHorizontalFlip: p {p} is not between 0 and 1")
@@ -263,6 +269,7 @@ class RandomCrop:
             the padded input is smaller than ``size``.
     """
 
+    @hinted
     def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
         self.size, self.padding = width_and_height("RandomCrop", size), padding
         if padding < 0:
