@@ -110,7 +110,7 @@ def test_hatch_commands_exist() -> None:
     environments = tomllib.loads((ROOT / "hatch.toml").read_text("utf-8"))["envs"]
     for document in COMMANDS:
         for environment, script in re.findall(
-            r"hatch run (?:(\w+):)?([a-z]+)", document.read_text("utf-8")
+            r"hatch run (?:([\w-]+):)?([a-z]+)", document.read_text("utf-8")
         ):
             scripts = environments[environment or "default"].get("scripts", {})
             assert script in scripts or script == "python", f"{document}: {environment}:{script}"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dezero_core import precision, using_config
 from dezero_core.extend import get_backend, kernel_log, ops
-from dezero_cuda import graphs, plans
+from dezero_cuda import column_buffers, graphs, plans
 
 nn = pytest.importorskip("dezero_nn", reason="the ops are dezero-nn's")
 windows = pytest.importorskip("dezero_nn.windows")
@@ -211,3 +211,28 @@ def test_other_arrays_are_left_to_the_portable_definition(dtype: str, N: int) ->
 def test_shapes_are_written_in_one_order_and_strides_in_two() -> None:
     assert graphs.strides((2, 3, 4, 5), False) == [60, 20, 5, 1]
     assert graphs.strides((2, 3, 4, 5), True) == [60, 1, 15, 3]
+
+
+def test_without_cudnn_the_batch_is_split_so_that_the_windows_take_little_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The windows of one of these images take 4 * 9 * 36 numbers, 5184 bytes."""
+    cudnn.declines.append(lambda graph: "not today")
+    monkeypatch.setattr(column_buffers, "MAX_BYTES", 11_000)
+    random, params = np.random.default_rng(0), windows.ConvParams(pad=(1, 1))
+    x, W, gy, b = (
+        random.standard_normal(shape).astype("float32")
+        for shape in ((5, 4, 6, 6), (8, 4, 3, 3), (5, 8, 6, 6), (8,))
+    )
+    calls: dict[str, tuple[Any, ...]] = {
+        "conv2d": (x, W, b, params),
+        "conv2d_grad_x": (gy, W, x.shape, params),
+        "conv2d_grad_W": (x, gy, (3, 3), params),
+    }
+    for op, call in calls.items():
+        there = [device(a) if isinstance(a, np.ndarray) else a for a in call]
+        with kernel_log() as ran:
+            got = ops[op](*there)
+        assert [run.kernel for run in ran if run.op == op] == [f"cuda:column_buffers_{op}"]
+        assert len([run for run in ran if run.op in ("im2col", "col2im")]) == 3
+        np.testing.assert_allclose(host(got), ops[op].portable(*call), 1e-4, 1e-4)

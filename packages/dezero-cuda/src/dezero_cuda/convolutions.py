@@ -20,6 +20,7 @@ from dezero_core.extend import ops
 from .graphs import BIAS, Convolution, W, X, Y
 from .kernels.layouts import new_images, with_layout
 from .kernels.rounding import from_bfloat16, to_bfloat16
+from .kernels.windows import window_counts
 from .plans import Plan, plan_for
 
 Array: TypeAlias = cupy.ndarray
@@ -37,11 +38,7 @@ def description(
 ) -> Convolution:
     """Return the description of one convolution; ``letter`` is the dtype character."""
     stride, pad, dilation, _ = params
-    counts = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(x[2:], filters[2:], stride, pad, dilation, strict=True)
-    ]
-    y = x[0], filters[0], *counts
+    y = x[0], filters[0], *window_counts(x, (filters[2], filters[3]), stride, pad, dilation)
     is_rounded = letter == "f" and precision == "bf16"
     data_type = "BFLOAT16" if is_rounded else DATA_TYPES[letter]
     channels_last = letter == "e" or precision != "float32"

@@ -1,4 +1,4 @@
-"""Register the kernels that call NVIDIA's libraries.
+"""Register the kernels that call NVIDIA's libraries, and those that run without them.
 
 This module does not import CuPy, because machines without a GPU import it too.
 """
@@ -14,18 +14,17 @@ from dezero_core.extend import Kernel
 TOLERANCE = 3e-5
 """Maximum relative error in float32; NVIDIA's libraries add the terms of a sum in other orders."""
 
-PRIORITY = 1
-"""These kernels are tried before the kernels of `dezero_cuda.kernels`."""
+LIBRARIES, SPLIT = 2, 1
+"""Priorities: cuBLAS and cuDNN are tried first, then convolutions of a split batch, and last the
+kernels of `dezero_cuda.kernels`, which have priority 0."""
 
 MODULES = {
-    "matmul": "products",
-    "conv2d": "convolutions",
-    "conv2d_grad_x": "convolutions",
-    "conv2d_grad_W": "convolutions",
-    "conv2d_grads": "convolutions",
+    "products": (LIBRARIES, ["matmul"]),
+    "convolutions": (LIBRARIES, ["conv2d", "conv2d_grad_x", "conv2d_grad_W", "conv2d_grads"]),
+    "column_buffers": (SPLIT, ["conv2d", "conv2d_grad_x", "conv2d_grad_W"]),
 }
-"""A dictionary from ops to the modules with the kernel, which has the name of the op. The function
-that returns whether the kernel supports a call is named ``supports_`` and the op."""
+"""A dictionary from modules to the priority and the ops of their kernels. A kernel has the name of
+its op; the function that returns whether it supports a call is named ``supports_`` and the op."""
 
 
 def deferred(module: str, name: str, run_name: str) -> Callable[..., Any]:
@@ -42,11 +41,16 @@ def deferred(module: str, name: str, run_name: str) -> Callable[..., Any]:
 
 
 def library_kernels() -> list[Kernel]:
-    """Return the kernels that call cuBLAS and cuDNN."""
+    """Return the kernels that call cuBLAS and cuDNN, and those that split a batch."""
     return [
         Kernel(
-            op, "cuda", deferred(module, op, f"{module}_{op}"),
-            deferred(module, f"supports_{op}", f"supports_{op}"), TOLERANCE, PRIORITY,
+            op,
+            "cuda",
+            deferred(module, op, f"{module}_{op}"),
+            deferred(module, f"supports_{op}", f"supports_{op}"),
+            TOLERANCE,
+            priority,
         )
-        for op, module in MODULES.items()
-    ]  # fmt: skip
+        for module, (priority, names) in MODULES.items()
+        for op in names
+    ]
