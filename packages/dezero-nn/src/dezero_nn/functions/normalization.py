@@ -61,6 +61,42 @@ def batch_norm_op(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Arra
     return centred * xp.reshape(scale, shape) + xp.reshape(beta, shape), mean, var
 
 
+class BatchNormInference(Function):
+    """y = gamma (x - mean) / s + beta, s = sqrt(var + eps), for given mean and var of shape (C,).
+
+    With sums over all axes except the second: dL/dbeta = sum of gy,
+    dL/dgamma = sum of gy (x - mean) / s,  dL/dx = gy gamma / s.
+    """
+
+    def __init__(self, mean: Array, var: Array, eps: float) -> None:
+        self.mean, self.var, self.eps = mean, var, eps
+
+    def forward(self, x: Array, gamma: Array, beta: Array) -> Any:
+        return batch_norm_inference_op(x, gamma, beta, self.mean, self.var, self.eps)
+
+    def backward(self, gy: AnyArray) -> Any:
+        x, gamma, _ = self.inputs
+        inverse_std = (self.var + self.eps) ** -0.5
+        gx = gy * reshape(gamma * inverse_std, over_channels(x)[1])
+        if not any(self.needs_grad[1:]):
+            return gx, None, None
+        gbeta, with_centred = ChannelSums()(gy, x, self.mean)
+        return gx, with_centred * inverse_std, gbeta
+
+
+@kernel_op
+def batch_norm_inference_op(
+    x: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float
+) -> Array:
+    """Return gamma (x - mean) / sqrt(var + eps) + beta, for given statistics.
+
+    x: (N, C, ...); gamma, beta, mean and var: (C,).
+    """
+    xp, (_, shape) = get_array_module(x), over_channels(x)
+    scale = gamma * (var + eps) ** -0.5
+    return xp.reshape(scale, shape) * x + xp.reshape(beta - scale * mean, shape)
+
+
 @hinted
 def batch_norm(
     x: AnyArray,
@@ -105,13 +141,8 @@ def batch_norm(
             update_running(var, unwrap(var_of_batch) * (m / (m - 1)), decay)
         return y
 
-    def by_running(x: AnyArray, gamma: AnyArray, beta: AnyArray) -> Any:
-        _, shape = over_channels(x)
-        scale = gamma * (widen(unwrap(var)) + eps) ** -0.5
-        center = mean.data if isinstance(mean, Variable) else backend_of(mean).copy(mean)
-        return reshape(scale, shape) * x + reshape(beta - scale * center, shape)
-
-    return call_widened(by_running, x, gamma, beta)
+    mean, var = (x.data if isinstance(x, Variable) else backend_of(x).copy(x) for x in (mean, var))
+    return call_widened(BatchNormInference(widen(mean), widen(var), eps), x, gamma, beta)
 
 
 def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
