@@ -12,8 +12,9 @@ check() {
 }
 
 check .ci/run
-check hatch test -m slow packages tests --ignore=tests/dist --ignore=packages/dezero-onednn
+check hatch test -m slow packages tests --ignore=tests/dist --ignore=packages/dezero-onednn --ignore=packages/dezero-onnx
 check hatch run shuffled:run
+check hatch run onnx:run
 check hatch run conformance:run
 check hatch run reference:run
 check hatch run book:check

@@ -30,12 +30,19 @@ def tables() -> str:
 
 def kernel_rows() -> Iterator[str]:
     """Yield one row for each kernel of DeZero's own distributions."""
-    sys.path.insert(0, str(ROOT / "packages" / "dezero-onednn" / "src"))
+    for name in ("onednn", "onnx"):  # not installed in every environment
+        sys.path.insert(0, str(ROOT / "packages" / f"dezero-{name}" / "src"))
     from dezero_cuda.kernels import all_kernels as cuda_kernels
     from dezero_nn.kernels import all_kernels as nn_kernels
     from dezero_onednn.plugin import all_kernels as onednn_kernels
+    from dezero_onnx.kernels import all_kernels as onnx_kernels
 
-    packages = {"nn": nn_kernels(), "cuda": cuda_kernels(), "onednn": onednn_kernels()}
+    packages = {
+        "nn": nn_kernels(),
+        "cuda": cuda_kernels(),
+        "onednn": onednn_kernels(),
+        "onnx": onnx_kernels(),
+    }
     for package, kernels in packages.items():
         for kernel in kernels:
             rule = "priority" if kernel.cost is None else "cost"

@@ -111,8 +111,22 @@ x, W = np.ones((1, 16, 40, 40), "float32"), np.ones((16, 16, 5, 5), "float32")
 with kernel_log() as ran: assert nn.conv2d(x, W).data[0, 0, 0, 0] == 400
 assert ran[0].kernel == "numpy:onednn_blocked_conv2d"
 """,
+    ("dezero-core", "dezero-nn", "dezero-onnx"): TRAIN
+    + """
+import dezero_onnx
+report = dezero_onnx.export_onnx(model, "m.onnx", x=(("N", 5), "float32"))
+assert report.nodes == 5 and report.difference < 1e-5
+model.load_weights("m.onnx")
+try: model.save_weights("m.npz")
+except ImportError as error: assert "pip install dezero-io" in str(error)
+""",
     ("dezero-core", "dezero-nn", "dezero-io"): TRAIN
-    + 'model.save_weights("m"); model.load_weights("m")',
+    + """
+model.save_weights("m"); model.load_weights("m")
+try: model.load_weights("m.onnx")
+except ImportError as error: assert "pip install dezero-onnx" in str(error)
+else: raise SystemExit("read an ONNX file without dezero-onnx")
+""",
 }
 
 
@@ -154,6 +168,9 @@ def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> 
     dezero = python.with_name("dezero")
 
     assert sh(python, "-I", "-c", "import dezero", cwd=tmp_path) == "", "import scans nothing"
+    export = "import dezero as d; d.export_onnx(d.layers.ReLU(), 'm.onnx', x=((1,), 'float32'))"
+    failed = subprocess.run([python, "-I", "-c", export], capture_output=True, text=True)
+    assert "pip install dezero-onnx" in failed.stderr
     scan = "from dezero_core.extend import backend_names as b; b(); b(); print('scanned')"
     printed = sh(python, "-I", "-c", scan, cwd=tmp_path)
     assert printed.count("PluginWarning: plugin 'broken' of broken-plugin 0.7") == 1

@@ -19,6 +19,7 @@ INSTALL_HINTS = {
     "dezero-nn": "layers, models and optimizers: pip install dezero-nn",
     "dezero-io": "weight files, datasets and loaders: pip install dezero-io",
     "dezero-cuda": "NVIDIA GPUs: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
+    "dezero-onnx": "export of models as ONNX files: pip install dezero-onnx",
     "dezero-onednn": "faster convolutions on x86-64 processors: pip install dezero-onednn",
     "dezero-testing": "tests of backends, ops and layers: pip install dezero-testing",
     "dezero-suite": "everything in one import: pip install dezero-suite",
@@ -34,11 +35,12 @@ OUR_PLUGINS = {
     "io": "dezero_io.plugin",
     "cuda": "dezero_cuda.plugin",
     "onednn": "dezero_onednn.plugin",
+    "onnx": "dezero_onnx.plugin",
 }
 """A dictionary from entry-point names to the modules of DeZero's own plugins (docs/adr/0021)."""
 
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
-FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io"}
+FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io", ".onnx": "dezero-onnx"}
 
 
 class DezeroError(Exception):

@@ -51,12 +51,14 @@ from . import (
     initializers,
     layers,
     models,
+    onnx,
     optimizers,
     transforms,
     utils,
 )
 from .__about__ import __version__
 from .core import setup_variable
+from .onnx import export_onnx, load_onnx_weights
 
 is_simple_core = False
 """The book uses `core_simple` instead of `core` if this is True; always False in DeZero."""
@@ -83,6 +85,7 @@ __all__ = [
     "dataloaders",
     "datasets",
     "detect_anomaly",
+    "export_onnx",
     "functions",
     "functions_conv",
     "get_num_threads",
@@ -96,8 +99,10 @@ __all__ = [
     "jvp",
     "layers",
     "load_checkpoint",
+    "load_onnx_weights",
     "models",
     "no_grad",
+    "onnx",
     "optimizers",
     "precision",
     "save_checkpoint",

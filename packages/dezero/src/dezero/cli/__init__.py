@@ -1,4 +1,4 @@
-"""Define the command ``dezero`` with the subcommands train, eval, weights and info."""
+"""Define the command ``dezero`` with the subcommands train, eval, export, weights and info."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from dezero import DezeroError, __version__
 
 from .evaluate import evaluate
+from .export import export
 from .info import info
 from .train import train
 from .weights import weights
@@ -34,6 +35,7 @@ def main() -> None:
 
 main.add_command(train)
 main.add_command(evaluate, "eval")
+main.add_command(export)
 main.add_command(weights)
 main.add_command(info)
 

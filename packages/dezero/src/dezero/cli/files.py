@@ -45,6 +45,14 @@ def weight_file(value: str) -> Path:
     return target
 
 
+def onnx_file(value: str) -> Path:
+    """Return the path of an ONNX file to write."""
+    path = file_path(value)
+    if path.suffix.lower() != ".onnx":
+        raise click.BadParameter(f"{path}: expected a name that ends in .onnx")
+    return path
+
+
 def image_file(value: str) -> Path:
     """Return the path of an image to write, in a format that matplotlib supports."""
     from matplotlib.backend_bases import FigureCanvasBase  # importing matplotlib takes a second
@@ -74,6 +82,9 @@ SAVED_WEIGHTS = FileType("file", lambda value: located(value)[0])
 
 NEW_WEIGHTS = FileType("file", weight_file)
 """The type of an option that names a weight file to write."""
+
+NEW_ONNX = FileType("file", onnx_file)
+"""The type of an argument that names an ONNX file to write."""
 
 IMAGE = FileType("file", image_file)
 """The type of an option that names an image to write; the default suffix is ``.png``."""

@@ -100,7 +100,7 @@ def write_report(
     files = [folder / "curves.png", folder / "confusion.png"]
     draw_curves(curves, files[0])
     draw_confusion(test.label, predicted, spec.classes, files[1])
-    if spec.image is not None:
+    if len(spec.shape) == 3:
         files.append(folder / "misclassified.png")
-        draw_misclassified(test.data.reshape(-1, *spec.image[1:]), test.label, predicted, files[2])
+        draw_misclassified(test.data.reshape(-1, *spec.shape[1:]), test.label, predicted, files[2])
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,14 +23,14 @@ class Data(NamedTuple):
 
     load: Callable[..., Dataset]
     classes: int
-    image: tuple[int, int, int] | None  # shape (C, H, W), or None if examples are not images
+    shape: tuple[int, ...]  # shape (C, H, W) of an image, or (size,) of an example
     epochs: int  # the default of --epochs
 
 
 DATA = {
     "digits": Data(Digits, 10, (1, 8, 8), 30),
     "mnist": Data(MNIST, 10, (1, 28, 28), 5),
-    "spiral": Data(Spiral, 3, None, 100),
+    "spiral": Data(Spiral, 3, (2,), 100),
 }
 MODELS: dict[str, Callable[[int], Model]] = {
     "mlp": lambda classes: MLP((1000, classes), F.relu),
@@ -40,20 +41,20 @@ DEVICES = {"cpu": "numpy", "cuda": "cuda"}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def data_options(command: Command) -> Command:
+    """Add the options that train, eval and export have in common."""
+    model = click.option("--model", type=click.Choice([*MODELS]), default="mlp", show_default=True)
+    data = click.option("--data", type=click.Choice([*DATA]), default="digits", show_default=True)
+    return data(model(command))
+
+
 def task_options(command: Command) -> Command:
     """Add the options that train and eval have in common."""
-    for option in reversed(
-        [
-            click.option("--data", type=click.Choice([*DATA]), default="digits", show_default=True),
-            click.option("--model", type=click.Choice([*MODELS]), default="mlp", show_default=True),
-            click.option("--backend", metavar="NAME", help="Backend to compute with."),
-            click.option(
-                "--device", type=click.Choice([*DEVICES]), help="Short for --backend numpy or cuda."
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+    backend = click.option("--backend", metavar="NAME", help="Backend to compute with.")
+    device = click.option(
+        "--device", type=click.Choice([*DEVICES]), help="Short for --backend numpy or cuda."
+    )
+    return data_options(backend(device(command)))
 
 
 def chosen_backend(backend: str | None, device: str | None) -> str:
@@ -81,7 +82,7 @@ class AsImages:
 
     constant = True
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -97,18 +98,30 @@ def make_model(data: str, model: str) -> Model:
     return MODELS[model](DATA[data].classes)
 
 
+def example_shape(data: str, model: str) -> tuple[int, ...]:
+    """Return the shape of an example of a dataset, in the form that the model takes.
+
+    Raises:
+        click.UsageError: the model takes images, and the dataset has none.
+    """
+    shape = DATA[data].shape
+    if model != "cnn":
+        return (math.prod(shape),)
+    if len(shape) != 3:
+        raise click.UsageError(f"--model cnn takes images, and {data} has none: use --model mlp")
+    return shape
+
+
 def loader(data: str, model: str, backend: str, train: bool, batch_size: int) -> DataLoader:
     """Return a loader of training or test data, in the shape that the model takes.
 
     Raises:
         click.UsageError: the model takes images, and the dataset has none.
     """
-    spec = DATA[data]
-    if model == "cnn" and spec.image is None:
-        raise click.UsageError(f"--model cnn takes images, and {data} has none: use --model mlp")
-    dataset = spec.load(train=train)
-    if model == "cnn" and spec.image is not None:
+    shape = example_shape(data, model)
+    dataset = DATA[data].load(train=train)
+    if model == "cnn":
         first = [] if dataset.transform is None else [dataset.transform]
-        dataset.transform = Compose([*first, AsImages(spec.image)])
+        dataset.transform = Compose([*first, AsImages(shape)])
     batches = DataLoader(dataset, batch_size, shuffle=train)
     return batches if backend == "numpy" else batches.to(backend)

@@ -1,0 +1,27 @@
+"""Test some rows of the table of exported models; `hatch run onnx:run` prints all rows."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import table
+
+
+@pytest.mark.parametrize("name", ["GPT of the benchmark", "LSTM", "Deconv3d", "Mish"])
+def test_a_row(name: str, tmp_path: Path, capsys: Any) -> None:
+    assert table.show(name, table.ROWS[name], tmp_path)
+    assert capsys.readouterr().out.split()[-1] == "yes"
+
+
+def test_a_row_that_needs_a_batch_of_one_length(tmp_path: Path, capsys: Any) -> None:
+    name = "LSTM of padded sequences"
+    assert table.show(name, table.ROWS[name], tmp_path)
+    assert "no: not exported: LSTM: lengths (2,); expected (N,)" in capsys.readouterr().out
+
+
+def test_too_many_nodes_fail(tmp_path: Path) -> None:
+    row = table.ROWS["Tanh"]
+    assert not table.show("Tanh", row._replace(most_nodes=0), tmp_path)
