@@ -17,13 +17,14 @@ ROOT = Path(__file__).parent.parent
 KIT = ROOT / "packages" / "dezero-testing" / "src" / "dezero_testing" / "conformance"
 
 IN_PLACE, RANDOM = "arrays/writing in place", "arrays/random numbers of its own"
+INDEX_ERRORS = "arrays/indices beyond the end"
 ALLOWED: dict[str, set[str]] = {  # the tests that a backend may skip
     "numpy": set(),
     "strict": {IN_PLACE, RANDOM, "arrays/exchange by DLPack"},
     "torch": set(),
-    "jax": {IN_PLACE},
-    "mlx": {IN_PLACE, "arrays/exchange by DLPack"},  # on the CPU
-    "cuda": set(),  # on the stand-in for CuPy in tests/fakes
+    "jax": {IN_PLACE, INDEX_ERRORS},
+    "mlx": {IN_PLACE, INDEX_ERRORS, "arrays/exchange by DLPack"},  # on the CPU
+    "cuda": {INDEX_ERRORS},  # on the stand-in for CuPy in tests/fakes
 }
 COLUMNS = ("passed", "failed", "xfailed", "skipped", "does not apply")
 

@@ -93,7 +93,7 @@ def plugin(name: str, change: Change | None = None) -> Any:
     @hookimpl
     def dezero_backends() -> list[BackendSpec]:
         types = (f"{LoopArray.__module__}:LoopArray",)
-        declared = CAPABILITIES - {"accelerator", "devices"}
+        declared = CAPABILITIES - {"accelerator", "devices", "lazy"}
         return [BackendSpec(name, types, factory, declared)]
 
     return SimpleNamespace(DEZERO_API=1, dezero_backends=dezero_backends)

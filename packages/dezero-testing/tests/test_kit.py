@@ -22,6 +22,7 @@ from dezero_testing.table import reasons_to_skip
 
 from .loopback import plugin
 from .mutants import CAUGHT_BY, from_numpy_drops_the_order, to_numpy_shares_memory
+from .planted_mutants import MISSED_ONCE, PLANTED
 from .unseen_mutants import UNSEEN
 
 
@@ -71,6 +72,19 @@ MUTANTS = [
 def test_mutant(change: Any) -> None:
     with registered("mutant", change):
         assert first_failure("mutant") == CAUGHT_BY[change]
+
+
+@pytest.mark.parametrize(
+    ("change", "item"),
+    [(change, item) for table in (PLANTED, MISSED_ONCE) for change, item in table.items()],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_planted_mutant(change: Any, item: str) -> None:
+    (test,) = [found for found in all_items() if found.id == item]
+    with registered("sound"):
+        test.run("sound")
+    with registered("mutant", change), pytest.raises((AssertionError, ValueError)):
+        test.run("mutant")
 
 
 CHECKS = [

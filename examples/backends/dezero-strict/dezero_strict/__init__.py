@@ -18,4 +18,5 @@ def make_backend():
 @hookimpl
 def dezero_backends():
     types = ("array_api_strict._array_object:Array",)
-    return [BackendSpec("strict", types, make_backend, frozenset({"float64", "scatter_add"}))]
+    declared = frozenset({"float64", "index_errors", "scatter_add"})
+    return [BackendSpec("strict", types, make_backend, declared)]

@@ -13,5 +13,5 @@ def make_backend():
 
 @hookimpl
 def dezero_backends():
-    declared = frozenset({"dlpack", "float64", "in_place", "random", "scatter_add"})
+    declared = frozenset({"dlpack", "float64", "in_place", "index_errors", "random", "scatter_add"})
     return [BackendSpec("torch", ("torch:Tensor",), make_backend, declared)]

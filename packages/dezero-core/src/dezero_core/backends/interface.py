@@ -76,16 +76,16 @@ class Array(Protocol):
 
 
 CAPABILITIES = frozenset(
-    {"accelerator", "devices", "dlpack", "float64", "in_place", "lazy", "random", "scatter_add"}
+    "accelerator devices dlpack float64 in_place index_errors lazy random scatter_add".split()
 )
 """The names of the optional features that a backend can declare.
 
 ``accelerator``: ``to_gpu()`` moves arrays to this backend. ``devices``: the library supports
 multiple devices, see `ArrayBackend.devices`. ``dlpack``: the library exports and imports arrays
 through DLPack. ``float64``: the library has this dtype. ``in_place``: arrays may be written to.
-``lazy``: values are computed when they are read, or not at all while a graph is traced.
-``random``: ``uniform`` draws from the library's own generator. ``scatter_add``: duplicate indices
-do not slow down `ArrayBackend.scatter_add`.
+``index_errors``: an index array that is out of range raises an error. ``lazy``: values are computed
+when they are read, or not at all while a graph is traced. ``random``: ``uniform`` draws from the
+library's own generator. ``scatter_add``: duplicate indices do not slow down `scatter_add`.
 """
 
 

@@ -116,6 +116,6 @@ def dezero_backends() -> list[BackendSpec]:
             "numpy",
             ("numpy:ndarray", "numpy:generic"),
             NumpyBackend,
-            frozenset({"dlpack", "float64", "in_place", "random", "scatter_add"}),
+            frozenset({"dlpack", "float64", "in_place", "index_errors", "random", "scatter_add"}),
         )
     ]

@@ -18,6 +18,8 @@ X = np.sin(1.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")  # distinct
 Y = np.cos(2.0 + np.arange(24.0)).reshape(2, 3, 4).astype("float32")
 TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]], "float32")
 ONES = np.ones((1, 3, 1), "float32")
+ZEROS = np.array([0.0, -0.0, 1.0, -2.0], "float32")
+NAN = np.array([[np.nan, 1.0, -1.0], [2.0, np.nan, -np.inf], [np.inf, 0.5, np.nan]], "float32")
 
 Call = Callable[..., Any]
 
@@ -83,6 +85,13 @@ FUNCTIONS: dict[str, tuple[Call, tuple[Any, ...]]] = {
     "@ of stacks": (lambda xp, x, y: x @ xp.matrix_transpose(y), (X, Y)),
     "@ of a stack and a matrix": (lambda xp, x, y: x @ y[0, 0:2, ...].mT, (X, Y)),
     "@ of a vector": (lambda xp, x, y: x @ y[0, 0, ...], (X, Y)),
+    "sum over three axes": (lambda xp, x: xp.sum(x, axis=(0, 1, 2)), (X,)),
+    "sum keepdims over all axes": (lambda xp, x: xp.sum(x, axis=None, keepdims=True), (X,)),
+    "sign of zeros": (lambda xp, x: xp.sign(x), (ZEROS,)),
+    "maximum of NaN": (lambda xp, x, y: xp.maximum(x, y), (NAN, NAN[::-1].copy())),
+    "minimum of NaN": (lambda xp, x, y: xp.minimum(x, y), (NAN, NAN[::-1].copy())),
+    "max of NaN": (lambda xp, x: xp.max(x, axis=0), (NAN[:2],)),
+    "min of NaN": (lambda xp, x: xp.min(x, axis=0), (NAN[:2],)),
     "empty arrays": (lambda xp, x: xp.sum(x[:, :0, :], axis=1), (X,)),
 }
 """Calls whose results must equal NumPy's in values, shape and dtype."""
@@ -99,6 +108,8 @@ def array_checks() -> list[Check]:
         Check("writing in place", "arrays", check_in_place, frozenset({"in_place"})),
         Check("random numbers of its own", "arrays", check_own_random, frozenset({"random"})),
         Check("scatter of its own", "arrays", check_own_scatter, frozenset({"scatter_add"})),
+        Check("indices beyond the end", "arrays", check_index_errors, frozenset({"index_errors"})),
+        Check("scalar_like float64", "arrays", check_scalar_float64, frozenset({"float64"})),
         Check("exchange by DLPack", "arrays", check_dlpack, frozenset({"dlpack"})),
         Check("several devices", "arrays", check_devices, frozenset({"devices"})),
         Check("no kernel is dormant", "arrays", check_kernels),
@@ -155,6 +166,8 @@ INDICES: dict[str, Any] = {
     "a new axis": (None, Ellipsis, 0),
     "rows, one twice": np.array([1, 0, 1]),
     "rows in two axes": np.array([[0, 1], [1, 1]]),
+    "negative rows": np.array([-1, 0, -2]),
+    "negative positions": (np.array([-1, 0, -2]), np.array([2, -3, -1])),
     "positions": (np.array([0, 1, 1]), np.array([2, 0, 0])),
     "a mask": X > 0.3,
 }
@@ -246,6 +259,43 @@ def check_copies(name: str) -> None:
             require_equal(library, x, X)
 
 
+NEW: dict[str, Callable[[ArrayBackend, Array], Array]] = {
+    "zeros": lambda library, x: library.zeros((2, 3, 4), x),
+    "zeros_like": lambda library, x: library.xp.zeros_like(x),
+    "ones_like": lambda library, x: library.xp.ones_like(x),
+    "full_like": lambda library, x: library.xp.full_like(x, 2.0),
+    "from_numpy": lambda library, x: library.from_numpy(X),
+    "copy": lambda library, x: library.copy(x),
+    "astype": lambda library, x: library.xp.astype(x, x.dtype),
+    "x + 0": lambda library, x: x + 0,
+    "x * 1": lambda library, x: x * 1,
+    "x / 1": lambda library, x: x / 1,
+    "x - 0": lambda library, x: x - 0,
+    "x ** 1": lambda library, x: x**1,
+    "abs": lambda library, x: library.xp.abs(x),
+    "maximum": lambda library, x: library.xp.maximum(x, x),
+    "minimum": lambda library, x: library.xp.minimum(x, x),
+    "clip": lambda library, x: library.xp.clip(x, -9.0, 9.0),
+    "where": lambda library, x: library.xp.where(x == x, x, x),
+    "concat": lambda library, x: library.xp.concat([x], axis=0),
+    "sum": lambda library, x: library.xp.sum(library.xp.expand_dims(x, axis=0), axis=0),
+    "max": lambda library, x: library.xp.max(library.xp.expand_dims(x, axis=0), axis=0),
+}
+"""Calls whose results must not share memory with their argument or with each other."""
+
+
+def check_new_arrays(name: str) -> None:
+    """Check that two results of a function and its argument are three arrays."""
+    library = get_backend(name)
+    for what, call in NEW.items():
+        x = library.from_numpy(abs(X))
+        first, second = call(library, x), call(library, x)
+        before = library.to_numpy(second)
+        library.iadd(first, library.xp.ones_like(first))
+        require_equal(library, second, before, rtol=0)
+        assert np.array_equal(library.to_numpy(x), abs(X)), f"{what} returned its argument"
+
+
 def check_uniform(name: str) -> None:
     """Check that each call of uniform draws new numbers from [0, 1), and a seed reproduces them."""
     library = get_backend(name)
@@ -279,6 +329,7 @@ EXTRAS: dict[str, Callable[[str], None]] = {
     "sum": check_sum,
     "sliding_windows": check_sliding_windows,
     "copies and views": check_copies,
+    "new arrays": check_new_arrays,
     "uniform": check_uniform,
     "synchronize": check_synchronize,
 }
@@ -310,6 +361,41 @@ def check_own_scatter(name: str) -> None:
     expected = X.copy()
     expected[0] += 100
     require_equal(library, got, expected)
+
+
+BEYOND: dict[str, Any] = {
+    "a row": np.array([0, 2]),
+    "a negative row": np.array([0, -3]),
+    "positions": (np.array([0, 1]), np.array([2, 3])),
+}
+"""Indices of which one is beyond the end of `X`."""
+
+
+def check_index_errors(name: str) -> None:
+    """Check that get_item and scatter_add raise an error for an index beyond the end."""
+    library = get_backend(name)
+    for what, index in BEYOND.items():
+        beyond = to_library(library, index)
+        calls: dict[str, Callable[[], Array]] = {
+            "get_item": lambda i=beyond: library.get_item(library.from_numpy(X), i),  # type: ignore[misc]
+            "scatter_add": lambda i=beyond: library.scatter_add(  # type: ignore[misc]
+                library.from_numpy(X), i, library.from_numpy(np.ones((2, 3, 4), "float32"))
+            ),
+        }
+        for function, call in calls.items():
+            try:
+                got = library.to_numpy(call())
+            except (IndexError, RuntimeError, ValueError):
+                continue
+            raise AssertionError(f"{function} at {what} beyond the end: got {got}, not an error")
+
+
+def check_scalar_float64(name: str) -> None:
+    """Check that scalar_like keeps all digits of a number beside float64."""
+    library = get_backend(name)
+    x = library.from_numpy(np.zeros(2))
+    got = library.to_numpy(x + library.scalar_like(0.1, x))
+    assert got.dtype == np.float64 and got[0] == 0.1, f"got {got[0]:.17}, expected 0.1"
 
 
 def check_dlpack(name: str) -> None:
