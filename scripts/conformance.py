@@ -60,12 +60,12 @@ def main() -> int:
         print(f"testing {backend} ...", file=sys.stderr, flush=True)
         found[backend] = run_kit(backend)
     levels = [level for counts in found.values() if counts for level in counts]
-    print(f"{'level':14}" + "".join(f"{backend:>12}" for backend in backends))
+    print(f"{'level':14}" + "".join(f"{backend:>14}" for backend in backends))
     for level in dict.fromkeys(levels):
         cells = [summary([(counts or {}).get(level, {})]) for counts in found.values()]
-        print(f"{level:14}" + "".join(f"{cell:>12}" for cell in cells))
+        print(f"{level:14}" + "".join(f"{cell:>14}" for cell in cells))
     totals = [summary((counts or {}).values()) for counts in found.values()]
-    print(f"{'all':14}" + "".join(f"{cell:>12}" for cell in totals))
+    print(f"{'all':14}" + "".join(f"{cell:>14}" for cell in totals))
     print("passed/failed/expected to fail/skipped/does not apply")
     return 0 if all(map(is_green, found.values())) else 1
 

@@ -42,7 +42,10 @@ class MlxBackend(ArrayBackend):
         return mx.arange(n, dtype=mx.int64)
 
     def scalar_like(self, x, y):
-        return mx.array(x, y.dtype)
+        is_wider = y.dtype == mx.bool_ or (
+            isinstance(x, float) and not mx.issubdtype(y.dtype, mx.floating)
+        )
+        return mx.array(x, self.asarray(x).dtype if is_wider else y.dtype)
 
     def get_item(self, x, index):
         x, index = self.integer_index(x, index)
@@ -51,7 +54,12 @@ class MlxBackend(ArrayBackend):
     def scatter_add(self, x, index, values):
         if values.size == 0:  # MLX 0.32 crashes
             return x
-        y, index = self.integer_index(x, index)
+        if isinstance(index, tuple) and any(part is None for part in index):
+            # MLX 0.32 sets the new axis at the wrong place: select flat positions instead
+            every = mx.reshape(mx.arange(x.size), x.shape)
+            y, index = mx.reshape(x, (-1,)), self.get_item(every, index)
+        else:
+            y, index = self.integer_index(x, index)
         return mx.reshape(y.at[index].add(values), x.shape)
 
     def argsort(self, x, axis, stable):

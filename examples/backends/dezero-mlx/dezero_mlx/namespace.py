@@ -9,7 +9,9 @@ from types import SimpleNamespace
 import mlx.core as mx
 import numpy as np
 
-REDUCTIONS = ("sum", "prod", "max", "min", "mean", "argmax", "argmin")
+REDUCTIONS = (
+    "all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "prod", "sum",
+)  # fmt: skip
 FLOAT64 = {"exp": np.exp, "sin": np.sin, "cos": np.cos, "erf": np.vectorize(math.erf, ["float64"])}
 
 
@@ -17,9 +19,10 @@ def namespace():
     """Return MLX's functions, with the mended ones in place of MLX's own."""
     xp = SimpleNamespace(**vars(mx))
     xp.bool = mx.bool_
-    xp.vecdot, xp.linalg = vecdot, linalg()
+    xp.sign, xp.vecdot, xp.linalg = sign, vecdot, linalg()
     for name in REDUCTIONS:
         setattr(xp, name, reduction(getattr(mx, name), getattr(np, name)))
+    xp.cumulative_sum, xp.cumulative_prod = map(cumulative, (mx.cumsum, mx.cumprod))
     for name, by_numpy in FLOAT64.items():
         setattr(xp, name, exact(getattr(mx, name), by_numpy))
     return xp
@@ -28,18 +31,37 @@ def namespace():
 def reduction(function, by_numpy):
     """Return a reduction that also works for empty arrays, for which MLX fails, hangs or crashes.
 
-    The results of argmax and argmin are int64, as NumPy's; MLX's are uint32.
+    Positions and counts are int64, as NumPy's; MLX's are uint32 and int32.
     """
+    is_index = function in (mx.argmax, mx.argmin, mx.count_nonzero)
+    is_sum = function in (mx.sum, mx.prod)
 
     def reduce(x, *, axis=None, keepdims=False, dtype=None):
         x = x if dtype is None else x.astype(dtype)
+        x = widened(x) if is_sum else x
         if x.size == 0:
-            y = by_numpy(np.array(x), axis=axis, keepdims=keepdims)
-            return mx.array(y, getattr(mx, y.dtype.name))
+            y = np.asarray(by_numpy(np.array(x), axis=axis, keepdims=keepdims))
+            return mx.array(y, getattr(mx, "bool_" if y.dtype == bool else y.dtype.name))
         y = function(x, axis=axis, keepdims=keepdims)
-        return y.astype(mx.int64) if y.dtype == mx.uint32 != x.dtype else y
+        return y.astype(mx.int64) if is_index else y
 
     return reduce
+
+
+def widened(x):
+    """Return integers and bools as 64-bit integers, in which the standard adds them."""
+    if mx.issubdtype(x.dtype, mx.floating):
+        return x
+    return x.astype(mx.uint64 if mx.issubdtype(x.dtype, mx.unsignedinteger) else mx.int64)
+
+
+def cumulative(function):
+    """Return a cumulative function that adds integers as 64-bit integers."""
+
+    def cumulate(x, *, axis=None, dtype=None):
+        return function(widened(x) if dtype is None else x.astype(dtype), axis=axis)
+
+    return cumulate
 
 
 def exact(function, by_numpy):
@@ -49,6 +71,12 @@ def exact(function, by_numpy):
         return mx.array(by_numpy(np.array(x)), mx.float64) if x.dtype == mx.float64 else function(x)
 
     return compute
+
+
+def sign(x):
+    """Return the sign; MLX returns 0 for NaN."""
+    y = mx.sign(x)
+    return mx.where(mx.isnan(x), x, y) if mx.issubdtype(x.dtype, mx.floating) else y
 
 
 def vecdot(x, y, *, axis=-1):
