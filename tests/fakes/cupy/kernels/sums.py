@@ -45,6 +45,15 @@ def image_products(
     image_sums(np.ascontiguousarray(terms), products, C, B, chunk, A)
 
 
+def column_squares(x: Any, shift: Any, y: Any, C: int, chunk: int, A: int) -> None:
+    image_squares(x, shift, y, C, 1, chunk, A)
+
+
+def image_squares(x: Any, shift: Any, y: Any, C: int, B: int, chunk: int, A: int) -> None:
+    terms = (flat(x).reshape(A, C, B) - shift.reshape(C, 1)) ** 2
+    image_sums(np.ascontiguousarray(terms), y, C, B, chunk, A)
+
+
 def norm_sums(
     g: Any, x: Any, mean: Any, inverse: Any, y: Any, products: Any, C: int, chunk: int, A: int
 ) -> None:

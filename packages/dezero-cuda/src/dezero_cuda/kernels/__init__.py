@@ -75,6 +75,11 @@ def supports_max_grad(gy: Array, index: Array, shape: Any, kernel: Pair, *settin
     return supports(gy) and prod(kernel) <= MAX_TAPS
 
 
+def supports_batch_norm(x: Array, *others: Any) -> bool:
+    """Return whether `supports_all` is True, and ``x`` has elements."""
+    return x.size > 0 and supports_all(x, *others)
+
+
 def supports_update(ps: list[Array], *others: Any) -> bool:
     """Return whether there is more than one parameter to update."""
     return len(ps) > 1
@@ -116,6 +121,7 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
         "layer_norm_grad": supports_all,
         "rms_norm_grad": supports_all,
     },
+    "batch_norm": {"batch_norm": supports_batch_norm, "channel_sum_of": supports_all},
     "sums": {"channel_sum": supports, "channel_sums": supports_all},
     "windows": {
         "im2col": supports,

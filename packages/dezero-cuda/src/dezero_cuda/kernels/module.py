@@ -26,8 +26,8 @@ C_TYPES = {"f": "float", "d": "double"}
 """A dictionary from dtype characters to the C types that replace SCALAR in the ``.cu`` files."""
 
 FAMILIES = (
-    "elementwise", "norms", "random", "recurrent", "rounding", "scatter", "softmax", "sums",
-    "updates", "windows",
+    "batch_norm", "elementwise", "norms", "random", "recurrent", "rounding", "scatter", "softmax",
+    "sums", "updates", "windows",
 )  # fmt: skip
 """The names of the ``.cu`` files. A file is compiled when one of its kernels first runs."""
 

@@ -28,6 +28,16 @@ struct OfChannels {
     }
 };
 
+// The terms (x - shift)**2, with a shift for each channel
+struct Squares {
+    const T *x, *shift;
+    static const int COUNT = 1;
+    __device__ T at(Index i, Index c, int k) const {
+        T centred = x[i] - shift[c];
+        return centred * centred;
+    }
+};
+
 struct OfRows {
     const T *g, *x, *mean, *inverse;
     Index C;
@@ -98,6 +108,14 @@ KERNEL column_products(const T* g, const T* x, const T* shift, T* y, T* products
 KERNEL image_products(const T* g, const T* x, const T* shift, T* y, T* products, Index C, Index B,
                       Index chunk, Index A) {
     sum_images(OfChannels{g, x, shift}, Sums{{y, products}}, A, C, B, chunk);
+}
+
+KERNEL column_squares(const T* x, const T* shift, T* y, Index C, Index chunk, Index A) {
+    sum_columns(Squares{x, shift}, Sums{{y, y}}, A, C, chunk);
+}
+
+KERNEL image_squares(const T* x, const T* shift, T* y, Index C, Index B, Index chunk, Index A) {
+    sum_images(Squares{x, shift}, Sums{{y, y}}, A, C, B, chunk);
 }
 
 // The gradients of beta and gamma of a layer normalisation, or of an RMS normalisation if mean is
