@@ -32,7 +32,8 @@ def dezero_backends() -> list[BackendSpec]:
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""The capabilities of the CuPy backend, which was tested on one GPU only. CuPy raises no index errors:
+"""The capabilities of the CuPy backend, which was tested on one GPU only. CuPy raises no index
+errors:
 indices that are out of range wrap around."""
 
 
