@@ -20,6 +20,7 @@ check hatch run reference:run
 check hatch run book:check
 check hatch run reliability:run --long
 check hatch run cupy:check
+check hatch run gpu-tools:check
 check python scripts/matrix.py
 
 echo "${#failed[@]} of these failed"

@@ -271,11 +271,24 @@ def device_probe() -> None:
     assert asked["device"] == 1, f"asked {asked['device']} times"
 
 
-@case("dezero_cuda.kernels.module.compiled", needs="dezero_cuda")
+@case(
+    "dezero_cuda.kernels.module.by_rows",
+    "dezero_cuda.kernels.module.compiled",
+    "dezero_cuda.kernels.module.flat",
+    "dezero_cuda.kernels.module.function",
+    "dezero_cuda.kernels.sources.families",
+    "dezero_cuda.kernels.windows.window_arguments",
+    needs="dezero_cuda",
+)
 def compiled_kernels() -> None:
-    from dezero_cuda.kernels.module import compiled
+    from dezero_cuda.kernels import module, sources, windows
 
-    assert is_one(race(lambda n: compiled("f")))
+    assert is_one(race(lambda n: module.compiled("softmax", "f")))
+    assert is_one(race(lambda n: module.function("softmax", "f")))
+    assert is_one(race(lambda n: sources.families()))
+    assert len({str(x) for x in race(lambda n: (module.flat(9), module.by_rows(2, 3)))}) == 1
+    shape, pair = (1, 1, 4, 4), (2, 2)
+    assert len(set(race(lambda n: windows.window_arguments(shape, pair, pair, pair, (0, 0))))) == 1
 
 
 @case(

@@ -65,6 +65,12 @@ def supports_scaled(x: Array, t: Array, scale: Array, needs_gx: bool) -> bool:
     return supports(x) and scale.dtype == x.dtype
 
 
+def supports_attention(x: Array, *others: Any) -> bool:
+    """Return whether all arrays but bools are float32, or all are float64, and none is empty."""
+    arrays = [other for other in others if hasattr(other, "dtype") and other.dtype.char != "?"]
+    return supports_all(x, *arrays) and all(other.size for other in (x, *arrays))
+
+
 def supports_max(x: Array, kernel: Pair, *settings: Any) -> bool:
     """Return whether ``x`` is float32 or float64, and a position in a window fits into a byte."""
     return supports(x) and prod(kernel) <= MAX_TAPS
@@ -115,6 +121,7 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
         "softmax_cross_entropy": supports,
         "softmax_cross_entropy_grad": supports_gradient,
     },
+    "attention": {"attention": supports_attention, "attention_grad": supports_attention},
     "norms": {
         "layer_norm": supports_all,
         "rms_norm": supports_all,

@@ -14,6 +14,11 @@ typedef long long Index;
     for (Index i = blockIdx.x * (Index)blockDim.x + threadIdx.x; i < (n); \
          i += gridDim.x * (Index)blockDim.x)
 
+#ifndef INFINITY  // NVRTC, CuPy's compiler, has no <math.h>
+#define INFINITY __int_as_float(0x7f800000)
+#define NAN __int_as_float(0x7fc00000)
+#endif
+
 #define WARP 32
 #define WIDTH (int)(16 / sizeof(T))  // elements of a 16-byte load
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import cupy
 import numpy as np
 
 from dezero_core.extend import once
+
+from .sources import C_TYPES, OPTIONS, families, source
 
 THREADS = 256
 """The number of threads per block (not tuned): a multiple of 32, the size of a warp."""
@@ -22,40 +22,10 @@ thread computes several elements."""
 PACK_BYTES = 16
 """The size of the loads and stores of ``map`` in ``common.cuh``."""
 
-C_TYPES = {"f": "float", "d": "double"}
-"""A dictionary from dtype characters to the C types that replace SCALAR in the ``.cu`` files."""
-
-FAMILIES = (
-    "batch_norm", "elementwise", "norms", "random", "recurrent", "rounding", "scatter", "softmax",
-    "sums", "updates", "windows",
-)  # fmt: skip
-"""The names of the ``.cu`` files. A file is compiled when one of its kernels first runs."""
-
-OPTIONS = ("-std=c++17",)
-"""The options of NVRTC, the compiler that CuPy calls."""
-
 NULL = np.uint64(0)
 """A null pointer as the argument of a kernel."""
 
 BLOCK = (THREADS,)
-
-
-def source(family: str) -> str:
-    """Return the text of ``common.cuh`` and of one ``.cu`` file."""
-    folder = files(__package__)
-    return "".join(
-        folder.joinpath(name).read_text("utf-8") for name in ("common.cuh", f"{family}.cu")
-    )
-
-
-@once
-def families() -> dict[str, str]:
-    """Return a dictionary from the names of kernels to the files that define them."""
-    return {
-        name: family
-        for family in FAMILIES
-        for name in re.findall(r"^KERNEL (\w+)\(", source(family), re.MULTILINE)
-    }
 
 
 @once

@@ -10,16 +10,10 @@ from typing import Any
 import cupy
 from numpy import int32, int64
 
-from dezero_core.extend import ops
-
 from .layouts import Array, contiguous
+from .matmuls import matmul
 from .module import NULL, launch
 from .sums import sums_of_images
-
-
-def matmul(x: Array, y: Array) -> Array:
-    """Multiply matrices with the best kernel for ``matmul``."""
-    return ops["matmul"](x, y)
 
 
 def lstm(

@@ -1,0 +1,56 @@
+"""Compile the CUDA kernels of dezero-cuda with NVRTC, NVIDIA's compiler, which needs no GPU.
+
+CuPy calls the same compiler when a kernel first runs on a device. Run `hatch run gpu-tools:check`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="cuda-bindings is not installed")
+
+from dezero_cuda.kernels.sources import C_TYPES, FAMILIES, OPTIONS, source  # noqa: E402
+
+DEVICES = {"sm_80": "A100", "sm_90": "H100 and H200"}
+"""The architectures to compile for, and devices that have them."""
+
+
+def checked(results: tuple[Any, ...]) -> Any:
+    """Return the result of a call of NVRTC, which returns (status, result)."""
+    status, *values = results
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, nvrtc.nvrtcGetErrorString(status)[1].decode()
+    return values[0] if values else None
+
+
+def compiled(code: str, options: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return the messages of the compiler, and the machine code, empty if there is an error."""
+    program = checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
+    given = [option.encode() for option in options]
+    (status,) = nvrtc.nvrtcCompileProgram(program, len(given), given)
+    log = bytes(checked(nvrtc.nvrtcGetProgramLogSize(program)))
+    checked(nvrtc.nvrtcGetProgramLog(program, log))
+    cubin = b""
+    if status == nvrtc.nvrtcResult.NVRTC_SUCCESS:
+        cubin = bytes(checked(nvrtc.nvrtcGetCUBINSize(program)))
+        checked(nvrtc.nvrtcGetCUBIN(program, cubin))
+    checked(nvrtc.nvrtcDestroyProgram(program))
+    return log.rstrip(b"\0").decode(), cubin
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("scalar", C_TYPES.values())
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nvrtc_compiles_every_kernel(family: str, scalar: str, device: str) -> None:
+    code = f"#define SCALAR {scalar}\n{source(family)}"
+    messages, cubin = compiled(code, (*OPTIONS, f"--gpu-architecture={device}"))
+    assert messages == ""
+    for name in re.findall(r"^KERNEL (\w+)\(", code, re.MULTILINE):
+        assert name.encode() in cubin
+
+
+def test_an_error_is_found() -> None:
+    messages, cubin = compiled("KERNEL nothing(", OPTIONS)
+    assert "error" in messages and cubin == b""
