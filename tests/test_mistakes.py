@@ -261,7 +261,8 @@ MISTAKES: list[Mistake] = [
     ("x.to(device)", lambda: Variable(X).to("cuda:0"), ValueError, r"to_gpu\(\)"),
     ("x.to(dtype)", lambda: Variable(X).to(np.float64), ValueError, "astype"),
     ("a setting misspelt", lambda: dezero.using_config("trian", False), ValueError,
-     "no setting 'trian'; there are enable_backprop, exact, train, update_buffers"),
+     "no setting 'trian'; there are enable_backprop, exact, float32_precision, train, "
+     "update_buffers"),
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ rate, must therefore come from `step_numbers`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from .config import Setting
 
@@ -25,8 +25,11 @@ class StepRecorder(Protocol):
     def on_failure(self, restore: Callable[[], None]) -> None:
         """Call ``restore()`` if the step cannot be recorded."""
 
-    def refuse(self, what: str, remedy: str) -> NoReturn:
-        """Raise `CaptureError`, because ``what`` cannot be part of a recorded step."""
+    def changes(self, owner: object, name: str) -> None:
+        """Note that the step is about to set an attribute that may hold an array."""
+
+    def refuse(self, what: str, remedy: str) -> None:
+        """Raise `CaptureError`: ``what`` cannot be part of a recorded step; ``remedy`` helps."""
 
 
 recorder: Setting[StepRecorder | None] = Setting("recorder", None)

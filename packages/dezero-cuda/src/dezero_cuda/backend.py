@@ -107,6 +107,12 @@ class CudaBackend(ArrayBackend):
         (number,) = step_numbers(lambda: (int(generator().integers(2**63)),), np.dtype("uint64"))
         return number
 
+    def capture(self, step: Any = None, *, copy: bool = False, limit: int = 8) -> Any:
+        """Return what `dezero_cuda.capture.capture` returns for these arguments."""
+        from .capture import capture
+
+        return capture(step, copy=copy, limit=limit)
+
     def memory(self) -> Memory:
         pool = cupy.get_default_memory_pool()
         free, total = cupy.cuda.runtime.memGetInfo()

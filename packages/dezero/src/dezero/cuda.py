@@ -16,6 +16,7 @@ from dezero_core.variable import Operand
 __all__ = [
     "as_cupy",
     "as_numpy",
+    "capture",
     "device_count",
     "empty_cache",
     "get_array_module",
@@ -37,6 +38,19 @@ def as_cupy(x: Operand) -> Array:
         MissingPackage, DeviceError: there is no accelerator.
     """
     return move(as_array(unwrap(x)), accelerator())
+
+
+def capture(step: Any = None, *, copy: bool = False, limit: int = 8) -> Any:
+    """Run a training step as one CUDA graph from its third call on; without a GPU, return ``step``.
+
+    `dezero_cuda.capture.capture` describes the arguments, the results and the errors; docs/gpu.md
+    shows an example.
+    """
+    if is_available():
+        make = getattr(get_backend("cuda"), "capture", None)
+        if make is not None:
+            return make(step, copy=copy, limit=limit)
+    return step if step is not None else lambda function: function
 
 
 def is_available() -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 import cupy
 
+from dezero_core.state import recorder
+
 Arrays = list[cupy.ndarray]
 States = list[dict[str, Any]]
 Delta = Callable[..., cupy.ndarray]
@@ -37,7 +39,7 @@ def group_by_numbers(states: States) -> list[list[int]]:
 
 def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> None:
     """Apply the update rule once to all parameters of a group."""
-    if not states[0]:  # SGD, for example: two launches per parameter, without copies
+    if not states[0] or recorder.get() is not None:  # two launches per parameter, without copies
         for p, g, own in zip(ps, gs, states, strict=True):
             p += delta(p, g, own)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Buffer, Config, Parameter, Variable
@@ -16,6 +17,7 @@ from dezero_core.state import (
     PyTorchArray,
     load_weights,
     named_params,
+    recorder,
     save_weights,
 )
 
@@ -25,12 +27,23 @@ from .attributes import INPUTS, OUTPUTS, STORED, LastCall, require_variable, wea
 from .hooks import HOOKS, LayerHook, add_hook
 from .paths import innermost_first, named_layers, path_to, sublayers
 from .printing import described
-from .training import FLAG, MODES, Training, flags_apply, require_mode, set_flag, takes_mode
+from .training import (
+    FLAG,
+    MODES,
+    Training,
+    flags_apply,
+    flags_of,
+    require_mode,
+    set_flag,
+    takes_mode,
+)
 
 watching: ContextVar[Callable[[Layer, tuple[Any, ...]], None] | None] = ContextVar(
     "dezero.watching", default=None
 )
 """The function that each layer calls with itself and its outputs, or None; set by `summary`."""
+
+recordings = recorder.entries.get  # empty unless a step is recorded; faster than `recorder.get`
 
 
 class Layer:
@@ -73,6 +86,8 @@ class Layer:
         """
         state = vars(self)
         mode = state.get(FLAG)
+        if recordings() and (recording := recorder.get()) is not None:
+            recording.guard(partial(flags_of, state))
         try:
             if mode is None or mode is Config.train or not flags_apply():
                 result = self.forward(*inputs, **settings)
@@ -104,6 +119,8 @@ class Layer:
                 or name in cls._optional
             ):
                 require_variable(self, name, value)
+            if recordings() and (recording := recorder.get()) is not None:
+                recording.changes(self, name)
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

@@ -75,6 +75,11 @@ def is_bool(value: Any) -> bool:
     return isinstance(value, bool) or (is_array and str(value.dtype) == "bool")
 
 
+def flags_of(state: dict[str, Any]) -> tuple[Any, Any]:
+    """Return what decides whether a layer with these attributes is in training mode."""
+    return state.get(FLAG), state.get("training")
+
+
 def set_flag(layer: Any, mode: bool | None) -> None:
     """Set the flag of one layer; if the layer's class defines a bool ``training``, set that too."""
     state: dict[str, Any] = vars(layer)

@@ -325,10 +325,11 @@ class Optimizer(Stateful):
                 for grad, p in zip([param._grad for param in params], ps, strict=True)
                 if grad is not None
             ]
-            if recorder.get() is None:
+            recording = recorder.get()
+            if recording is None:
                 arrays = self._update_arrays(ps, gs, states)
             else:
-                arrays = record_update(self, ps, gs, states)
+                arrays = record_update(recording, self, ps, gs, states)
             for param, array in zip(params, arrays, strict=True):
                 set_data(param, array if array.dtype == param.dtype else cast(array, param.dtype))
 

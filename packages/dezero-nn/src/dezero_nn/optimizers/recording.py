@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.extend import Array
-from dezero_core.state import StepRecorder, recorder
+from dezero_core.state import StepRecorder
 
 from .settings import numbers_of
 
 if TYPE_CHECKING:
+    from .groups import Group
     from .optimizer import Optimizer
 
 State = dict[str, Any]
 
 
+class SameObjects:
+    """Compare equal to another list of the same objects."""
+
+    def __init__(self, objects: list[object]) -> None:
+        self.objects = objects
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameObjects) and all(
+            map(is_, self.objects, other.objects)
+            if len(self.objects) == len(other.objects)
+            else [0]
+        )
+
+    __hash__ = object.__hash__
+
+
 def record_update(
+    recording: StepRecorder,
     optimizer: Optimizer,
     ps: list[Array],
     gs: list[Array],
     states: list[State],
 ) -> list[Array]:
-    """Run ``update_op`` and keep the arrays of the states, which the replays read and write.
+    """Run ``update_op`` so that each state keeps its arrays, which the replays read and write.
 
     Raises:
-        CaptureError: the optimizer has no state yet, or its rule counts updates by itself.
+        CaptureError: a parameter is updated for the first time, or the rule counts its updates in a
+            way that a replay would not repeat.
     """
-    recording = recorder.get()
-    assert recording is not None
     before = [dict(state) for state in states]
     recording.on_failure(lambda: restore(states, before))
-    guard_settings(recording, optimizer)
+    recording.guard(partial(settings_of, optimizer, optimizer._active))
     arrays = optimizer._update_arrays(ps, gs, states)
     for state, old in zip(states, before, strict=True):
         keep_arrays(recording, optimizer, state, old)
+    recording.guard(lambda: SameObjects([x for state in states for x in arrays_of(state)]))
     return arrays
 
 
@@ -44,37 +64,37 @@ def restore(states: list[State], before: list[State]) -> None:
         state.update(old)
 
 
+def arrays_of(state: State) -> list[Any]:
+    """Return the arrays of a state."""
+    return [x for x in state.values() if not isinstance(x, int | float)]
+
+
 def keep_arrays(recording: StepRecorder, optimizer: Optimizer, state: State, old: State) -> None:
     """Copy the new arrays of a state into its old arrays."""
+    name_of_rule = type(optimizer).__name__
     counted = {"t"} if optimizer.counts_updates and has_rates(type(optimizer)) else set()
     for name, x in state.items():
         if isinstance(x, int | float):
             if x != old.get(name) and name not in counted:
                 recording.refuse(
-                    f"{type(optimizer).__name__}, whose state {name!r} is a number that each "
-                    "update changes,",
-                    "update outside of the captured step, or define rates() in the optimizer",
+                    f"{name_of_rule}.update, which changes the number {name!r} of its state,",
+                    "call it after the captured step, or define rates() in the optimizer",
                 )
         elif name not in old:
             recording.refuse(
-                f"the first update of a parameter by {type(optimizer).__name__}",
-                "update every parameter in the first call",
+                f"the first update of a parameter by {name_of_rule}",
+                "update every parameter in the first calls of the step",
             )
         elif x is not old[name]:
             old[name][...] = x
             state[name] = old[name]
 
 
-def guard_settings(recording: StepRecorder, optimizer: Optimizer) -> None:
-    """Record the step again if a setting changes that ``delta`` does not read by `step_rates`."""
+def settings_of(optimizer: Optimizer, group: Group | None) -> dict[str, Any]:
+    """Return the settings that ``delta`` reads otherwise than by `Optimizer.step_rates`."""
     left_out = {optimizer.rate_name} if has_rates(type(optimizer)) else set()
-    group = optimizer._active
-
-    def settings() -> dict[str, Any]:
-        found = {**numbers_of(optimizer), **(group.settings if group else {})}
-        return {name: value for name, value in found.items() if name not in left_out}
-
-    recording.guard(settings)
+    found = {**numbers_of(optimizer), **(group.settings if group else {})}
+    return {name: value for name, value in found.items() if name not in left_out}
 
 
 def has_rates(cls: type) -> bool:

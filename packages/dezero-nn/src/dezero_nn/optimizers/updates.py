@@ -73,18 +73,20 @@ def adam_update_op(
 
 @kernel_op
 def adam_op(
-    p: Array, g: Array, m: Array | float, v: Array | float, beta1: float, beta2: float, eps: float,
-    rate: float, decay: float,
+    p: Array, g: Array, m: Array | float, v: Array | float, beta1: float, beta2: float, eps: Any,
+    rate: Any, decay: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """Return -rate m' / (sqrt(v') + eps) - decay p, and the new running means m' and v'.
 
     m' = beta1 m + (1 - beta1) g and v' = beta2 v + (1 - beta2) g**2. m and v are 0.0 or have the
-    shape and dtype of p and g; a kernel may write the new means over them.
+    shape and dtype of p and g; a kernel may write the new means over them. eps, rate and decay may
+    be 0-d arrays.
     """
     m = m * beta1 + g * (1 - beta1)
     v = v * beta2 + g * g * (1 - beta2)
     change = m / (v**0.5 + eps) * -rate
-    return change - p * decay if decay else change, m, v
+    has_decay = not isinstance(decay, int | float) or decay != 0
+    return change - p * decay if has_decay else change, m, v
 
 
 @kernel_op

@@ -1,0 +1,91 @@
+"""Separate the arrays in the arguments of a step from the values that select its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import cupy
+import numpy as np
+
+from dezero_core import Config, Variable
+from dezero_core.errors import CaptureError
+
+
+class Arguments(NamedTuple):
+    """Describe the arguments of one call.
+
+    Attributes:
+        args, kwargs: the arguments as passed.
+        arrays: the arrays on the device, in order.
+        variables: the Variables, in order.
+        key: the structure, the shapes, dtypes and devices of arrays, and all other values.
+        are_on_host: whether there are arrays, all of them NumPy arrays.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    arrays: list[cupy.ndarray]
+    variables: list[Variable]
+    key: Hashable
+    are_on_host: bool
+
+
+def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    """Return the arguments of a call with their arrays and their key.
+
+    Raises:
+        CaptureError: an argument is not hashable, so that the call cannot select a graph.
+    """
+    arrays: list[Any] = []
+    variables: list[Variable] = []
+
+    def key_of(x: Any) -> Hashable:
+        if isinstance(x, Variable):
+            variables.append(x)
+            return type(x), x.requires_grad, key_of(x.data)
+        if isinstance(x, cupy.ndarray | np.ndarray):
+            arrays.append(x)
+            return type(x), x.shape, x.dtype, getattr(x, "device", None)
+        if isinstance(x, tuple | list):
+            return type(x), *[key_of(part) for part in x]
+        if isinstance(x, dict):
+            return dict, *[(name, key_of(part)) for name, part in x.items()]
+        try:
+            hash(x)
+        except TypeError:
+            raise CaptureError(
+                f"capture: an argument is a {type(x).__name__}, which is not hashable; pass "
+                "arrays, numbers, strings, and tuples, lists and dictionaries of them"
+            ) from None
+        return type(x), x
+
+    key = key_of((args, kwargs))
+    are_on_host = bool(arrays) and all(isinstance(x, np.ndarray) for x in arrays)
+    return Arguments(args, kwargs, arrays, variables, key, are_on_host)
+
+
+def mapped(x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variable], Any]) -> Any:
+    """Replace the arrays and Variables in tuples, lists and dictionaries."""
+    if isinstance(x, Variable):
+        return of_variable(x)
+    if isinstance(x, cupy.ndarray):
+        return of_array(x)
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*[mapped(part, of_array, of_variable) for part in x])
+    if isinstance(x, tuple | list):
+        return type(x)([mapped(part, of_array, of_variable) for part in x])
+    if isinstance(x, dict):
+        return {name: mapped(part, of_array, of_variable) for name, part in x.items()}
+    return x
+
+
+def settings() -> Hashable:
+    """Return the settings of DeZero that decide which kernels run."""
+    return (
+        Config.train,
+        Config.enable_backprop,
+        Config.update_buffers,
+        Config.exact,
+        Config.float32_precision,
+    )

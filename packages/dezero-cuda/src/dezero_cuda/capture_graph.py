@@ -1,0 +1,145 @@
+"""Record one call of a step as a CUDA graph, and launch the graph."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import cupy
+
+from dezero_core import Variable
+from dezero_core.config import Block
+from dezero_core.state import drawing_from, recorder, updating
+
+from .capture_arguments import Arguments, mapped
+from .capture_errors import Refusal, explained
+from .capture_recorder import Recorder, WarmUp
+from .capture_state import HostState, is_at
+
+
+def warm_up(step: Callable[..., Any], arguments: Arguments) -> Any:
+    """Run the step eagerly."""
+    with Block(recorder, WarmUp()):
+        return step(*arguments.args, **arguments.kwargs)
+
+
+class CapturedGraph:
+    """A step as a CUDA graph, with the memory that it uses.
+
+    Args:
+        step: the function to record.
+        arguments: the arguments of the call that is recorded.
+
+    Raises:
+        CaptureError: the step cannot be captured. The state is as before the call.
+    """
+
+    def __init__(self, step: Callable[..., Any], arguments: Arguments) -> None:
+        self._device = arguments.arrays[0].device if arguments.arrays else cupy.cuda.Device()
+        with self._device:
+            self._inputs = [cupy.array(x) for x in arguments.arrays]
+            self._pool = cupy.cuda.MemoryPool()
+            self._recorder = Recorder()
+            inputs = iter(self._inputs)
+            self._variables: list[Variable] = []
+            args, kwargs = mapped(
+                (arguments.args, arguments.kwargs),
+                lambda x: next(inputs),
+                lambda x: self._held(x, next(inputs)),
+            )
+            self._record(step, args, kwargs)
+
+    def _held(self, x: Variable, array: Any) -> Variable:
+        """Return a Variable like ``x`` with an array of the graph."""
+        self._variables.append(Variable(array, x.name, requires_grad=x.requires_grad))
+        return self._variables[-1]
+
+    def _record(self, step: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        state = HostState()
+        stream = cupy.cuda.Stream(non_blocking=True)
+        try:
+            with without_collector(), ExitStack() as stack:
+                stack.enter_context(Block(recorder, self._recorder))
+                stack.enter_context(drawing_from(refuse_host_numbers))
+                stack.enter_context(cupy.cuda.using_allocator(self._pool.malloc))
+                stack.enter_context(stream)
+                state.hide_gradients()
+                stream.begin_capture()
+                try:
+                    self._result = step(*args, **kwargs)
+                    self._attributes = self._recorder.keep_attributes()
+                except BaseException:
+                    abandon(stream)
+                    raise
+                self._graph = stream.end_capture()
+        except BaseException as error:
+            self._recorder.undo()
+            state.restore()
+            reason = explained(error)
+            if reason is error:
+                raise
+            raise reason from error
+        self._gradients = state.show_gradients()
+        self._addresses = state.addresses()
+
+    def is_valid(self) -> bool:
+        """Return whether the parameters and settings are those that the graph uses."""
+        return self._recorder.is_valid() and all(is_at(p(), a) for p, a in self._addresses)
+
+    def prepare(self, arguments: Arguments) -> None:
+        """Compute the numbers of the next step."""
+        with updating():
+            self._recorder.advance()
+
+    def launch(self, arguments: Arguments, copy: bool) -> Any:
+        """Copy the arguments and numbers to the device, launch the graph, and return the result."""
+        with self._device:
+            for mine, x in zip(self._inputs, arguments.arrays, strict=True):
+                if x is not mine:
+                    mine[...] = x
+            self._recorder.refill()
+            self._graph.launch()
+            for p, grad in self._gradients:
+                p._grad = grad
+            for x, held in zip(arguments.variables, self._variables, strict=True):
+                x._grad = held._grad
+            for owner, name, value in self._attributes:
+                vars(owner)[name] = value
+            taken = cupy.array if copy else as_is
+            return mapped(
+                self._result, taken, lambda x: Variable(taken(x.data), x.name, requires_grad=False)
+            )
+
+
+def as_is(x: Any) -> Any:
+    """Return the argument itself, not a copy."""
+    return x
+
+
+def abandon(stream: Any) -> None:
+    """End a capture whose graph is not needed."""
+    try:
+        stream.end_capture()
+    except cupy.cuda.runtime.CUDARuntimeError:  # the failed call has invalidated the capture
+        return
+
+
+def refuse_host_numbers() -> Any:
+    """Refuse to draw from DeZero's generator on the host while a step is recorded."""
+    raise Refusal(
+        "a random number that is drawn on the host", "draw it before the step, and pass it"
+    )
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Disable the garbage collector, which could free device memory while a stream captures."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

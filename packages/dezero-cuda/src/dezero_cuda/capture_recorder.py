@@ -1,0 +1,144 @@
+"""Record the numbers of a step, and what must be unchanged when the step is replayed."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cupy
+import numpy as np
+
+from dezero_core import Variable
+from dezero_core.errors import CaptureError
+
+from .capture_errors import Refusal
+
+SLOTS = 4096
+"""The largest number of numbers of a step, of 8 bytes each."""
+
+
+class WarmUp:
+    """A recorder for eager calls: arrays are written in place, and nothing is recorded.
+
+    So the arrays that the graphs of a step use stay the same while the step runs eagerly for
+    arguments of other shapes.
+    """
+
+    def numbers(self, source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
+        return source()
+
+    def guard(self, source: Callable[[], object]) -> None: ...
+    def on_failure(self, restore: Callable[[], None]) -> None: ...
+    def changes(self, owner: object, name: str) -> None: ...
+    def refuse(self, what: str, remedy: str) -> None: ...
+
+
+class Source(NamedTuple):
+    """Describe a function that computes numbers of the step, and where its numbers are stored."""
+
+    function: Callable[[], tuple[float, ...]]
+    hosts: list[np.ndarray]
+
+
+class Recorder:
+    """Record a step; see `dezero_core.step_recorder`.
+
+    The numbers are 0-d views of one buffer on the device, which `refill` fills before each launch.
+    """
+
+    def __init__(self) -> None:
+        self._outside = contextvars.copy_context()
+        self._host = np.zeros(SLOTS, np.uint64)
+        self._device = cupy.zeros(SLOTS, np.uint64)
+        self._sources: list[Source] = []
+        self._guards: dict[object, tuple[Callable[[], object], object]] = {}
+        self._restore: list[Callable[[], None]] = []
+        self._changed: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self._used = 0
+
+    def numbers(self, source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
+        """Return a slot of the buffer for each number of ``source()``."""
+        values = self._outside.copy().run(source)
+        first, self._used = self._used, self._used + len(values)
+        if self._used > SLOTS:
+            raise CaptureError(
+                f"capture: the step has more than {SLOTS} numbers that change from step to step; "
+                "capture smaller steps"
+            )
+        slots = range(first, self._used)
+        hosts = [self._host[k : k + 1].view(dtype)[:1] for k in slots]
+        for host, value in zip(hosts, values, strict=True):
+            host[0] = value
+        self._sources.append(Source(source, hosts))
+        return tuple([self._device[k : k + 1].view(dtype)[0] for k in slots])
+
+    def guard(self, source: Callable[[], object]) -> None:
+        """Let `is_valid` return False when ``source()`` returns another value than now."""
+        bound = getattr(source, "func", None)  # a partial is the same as one of equal arguments
+        key = source if bound is None else (bound, *map(id, source.args))  # type: ignore[attr-defined]
+        if key not in self._guards:
+            self._guards[key] = source, source()
+
+    def on_failure(self, restore: Callable[[], None]) -> None:
+        """Call ``restore()`` in `undo`."""
+        self._restore.append(restore)
+
+    def changes(self, owner: Any, name: str) -> None:
+        """Note the value that an attribute has before the step."""
+        if (id(owner), name) not in self._changed:
+            old = vars(owner).get(name)
+            self._changed[id(owner), name] = owner, name, old
+            self._restore.append(lambda: vars(owner).__setitem__(name, old))
+            self.guard(lambda: vars(owner).get(name) is None)
+
+    def refuse(self, what: str, remedy: str) -> None:
+        raise Refusal(what, remedy)
+
+    def keep_attributes(self) -> list[tuple[Any, str, Any]]:
+        """Copy new arrays in attributes to the arrays before the step, which the step may read.
+
+        Returns:
+            the attributes that each replay sets, as tuples (owner, name, value).
+        """
+        for owner, name, old in self._changed.values():
+            new = vars(owner).get(name)
+            if is_like(old, new) and old.data is not new.data:
+                old.data[...] = new.data
+                new.data = old.data
+        return [(owner, name, vars(owner).get(name)) for owner, name, _ in self._changed.values()]
+
+    def undo(self) -> None:
+        """Restore what the step has changed on the host, after a failed recording."""
+        for restore in reversed(self._restore):
+            restore()
+
+    def is_valid(self) -> bool:
+        """Return whether all guards have the values of the recording."""
+        return all(source() == value for source, value in self._guards.values())
+
+    def advance(self) -> None:
+        """Compute the numbers of the next step."""
+        for function, hosts in self._sources:
+            for host, value in zip(hosts, function(), strict=True):
+                host[0] = value
+
+    def refill(self) -> None:
+        """Copy the numbers to the device, on the current stream.
+
+        The driver copies pageable memory of this size to a buffer of its own before it returns, so
+        the next step may change the numbers at once.
+        """
+        if self._used:
+            self._device[: self._used].set(self._host[: self._used])
+
+
+def is_like(old: Any, new: Any) -> bool:
+    """Return whether two values are Variables of one shape and dtype on a GPU."""
+    return (
+        isinstance(old, Variable)
+        and isinstance(new, Variable)
+        and isinstance(old.data, cupy.ndarray)
+        and isinstance(new.data, cupy.ndarray)
+        and (old.shape, old.dtype) == (new.shape, new.dtype)
+    )

@@ -1,0 +1,87 @@
+"""Store the parameters, gradients and generators of a program before a step is captured."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any, NoReturn
+
+import cupy
+import numpy as np
+
+from dezero_core import Parameter, Variable
+from dezero_core.state import seeded_generator
+from dezero_core.variable import Buffer
+
+from .capture_errors import Refusal
+
+
+class OldGradient(Variable):
+    """Stand for a gradient from before the step: reading it raises an error.
+
+    A graph that adds to such a gradient would add to the same array in every replay.
+    """
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> NoReturn:
+        raise Refusal(
+            "a gradient from before the step", "call cleargrads() in the step, before backward()"
+        )
+
+    @data.setter
+    def data(self, value: Any) -> None: ...
+
+
+class HostState:
+    """The parameters on a GPU, their gradients, and the state of the generators.
+
+    All Parameters and Buffers of the process are found by the garbage collector, because a step may
+    use parameters in any object.
+    """
+
+    def __init__(self) -> None:
+        kinds = Parameter, Buffer
+        found = [x for x in gc.get_objects() if issubclass(type(x), kinds)]
+        self.params: list[Variable] = [p for p in found if isinstance(p.data, cupy.ndarray)]
+        self._before = [(p, p.data, p._grad) for p in self.params]
+        seeded = seeded_generator()
+        self._seeded = (
+            None if seeded is None else (seeded.bit_generator, seeded.bit_generator.state)
+        )
+        # DeZero draws from NumPy's global generator until the first seed()
+        self._legacy = np.random.get_state()  # noqa: NPY002
+
+    def hide_gradients(self) -> None:
+        """Replace the gradients, so that a step which reads them is refused."""
+        for p in self.params:
+            if p._grad is not None:
+                p._grad = OldGradient(None)
+
+    def restore(self) -> None:
+        """Give parameters, gradients and generators their values of before."""
+        for p, data, grad in self._before:
+            p.data, p._grad = data, grad
+        if self._seeded is not None:
+            self._seeded[0].state = self._seeded[1]
+        np.random.set_state(self._legacy)  # noqa: NPY002
+
+    def show_gradients(self) -> list[tuple[Variable, Variable | None]]:
+        """Return the parameters whose gradient the step has set, with it; restore the others."""
+        changed = []
+        for p, _, grad in self._before:
+            if isinstance(p._grad, OldGradient):
+                p._grad = grad
+            elif p._grad is not grad:
+                changed.append((p, p._grad))
+        return changed
+
+    def addresses(self) -> list[tuple[weakref.ref[Variable], int]]:
+        """Return the parameters with the addresses of their arrays."""
+        return [(weakref.ref(p), p.data.data.ptr) for p in self.params]
+
+
+def is_at(p: Variable | None, address: int) -> bool:
+    """Return whether the array of a parameter is still at an address; True for a freed one."""
+    return p is None or (type(p.data) is cupy.ndarray and p.data.data.ptr == address)
