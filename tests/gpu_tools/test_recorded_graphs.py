@@ -15,7 +15,7 @@ if "fakes" in cudnn.__file__:
     pytest.skip("a stand-in for cudnn-frontend is first on the path", allow_module_level=True)
 
 from dezero_cuda import graphs  # noqa: E402
-from dezero_cuda.graphs import Convolution, strides  # noqa: E402
+from dezero_cuda.graphs import Attention, Convolution, strides  # noqa: E402
 
 X, W, Y = (2, 4, 9, 8), (6, 2, 3, 3), (2, 6, 5, 4)
 """Shapes of images, filters and outputs of a convolution with two groups and stride 2."""
@@ -29,7 +29,7 @@ def recorded(description: Any) -> Any:
         intermediate_data_type=kind,
         compute_data_type=kind,
     )
-    description.record(graph)
+    description.record(graph, kind)
     return graph
 
 
@@ -60,6 +60,21 @@ def test_cudnn_infers_the_same_output_shape() -> None:
     image, weight = graph.get_inputs()
     steps = {"padding": [1, 1], "stride": [2, 2], "dilation": [1, 1]}
     assert tuple(graph.conv_fprop(image=image, weight=weight, **steps).dim) == Y
+
+
+@pytest.mark.parametrize("has_statistics", [False, True])
+def test_attention(has_statistics: bool) -> None:
+    q, k, v = (2, 4, 8, 16), (2, 4, 8, 16), (2, 4, 8, 24)
+    y, statistics = (2, 4, 8, 24), (2, 4, 8, 1)
+    graph = recorded(Attention(False, q, k, v, True, 0.25, has_statistics))
+    outputs = {4: y, 5: statistics} if has_statistics else {4: y}
+    assert {t.uid: tuple(t.dim) for t in graph.get_outputs()} == outputs
+    assert {t.uid: tuple(t.dim) for t in graph.get_inputs()} == {1: q, 2: k, 3: v}
+    inferred, logs = graph.sdpa(*graph.get_inputs(), generate_stats=True, attn_scale=0.25)
+    assert (tuple(inferred.dim), tuple(logs.dim)) == (y, statistics)
+    graph = recorded(Attention(True, q, k, v, True, 0.25, True))
+    assert {t.uid: tuple(t.dim) for t in graph.get_outputs()} == {7: q, 8: k, 9: v}
+    assert {t.uid for t in graph.get_inputs()} == {1, 2, 3, 4, 5, 6}
 
 
 def test_every_name_exists() -> None:

@@ -133,6 +133,20 @@ class pygraph:
         return self._node("conv_wgrad", 1, image=image, loss=loss, padding=padding,
                           stride=stride, dilation=dilation)  # fmt: skip
 
+    def sdpa(self, q: Tensor, k: Tensor, v: Tensor, attn_scale: float, use_causal_mask: bool,
+             generate_stats: bool) -> list[Any]:  # fmt: skip
+        assert type(attn_scale) is float and type(generate_stats) is bool
+        y, stats = self._node("sdpa", 2, q=q, k=k, v=v, attn_scale=attn_scale,
+                              use_causal_mask=use_causal_mask)  # fmt: skip
+        return [y, stats if generate_stats else None]
+
+    def sdpa_backward(self, q: Tensor, k: Tensor, v: Tensor, o: Tensor, dO: Tensor, stats: Tensor,
+                      attn_scale: float, use_causal_mask: bool,
+                      use_deterministic_algorithm: bool) -> Any:  # fmt: skip
+        assert type(attn_scale) is float and use_deterministic_algorithm
+        return self._node("sdpa_backward", 3, q=q, k=k, v=v, o=o, dO=dO, stats=stats,
+                          attn_scale=attn_scale, use_causal_mask=use_causal_mask)  # fmt: skip
+
     def bias(self, input: Tensor, bias: Tensor) -> Tensor:
         return self._node("bias", 1, input=input, bias=bias)
 

@@ -82,3 +82,27 @@ def conv_wgrad(
 
 def bias(input: Any, bias: Any, results: Any, kept_bits: Any) -> list[Any]:
     return [input + bias]
+
+
+def scores_of(q: Any, k: Any, scale: float, causal: bool) -> Any:
+    scores = scale * (q @ k.swapaxes(2, 3))
+    hidden = np.triu(np.ones(scores.shape[2:], bool), 1) if causal else False
+    return np.where(hidden, -np.inf, scores)
+
+
+def sdpa(
+    q: Any, k: Any, v: Any, attn_scale: float, use_causal_mask: bool, results: Any, kept_bits: Any
+) -> list[Any]:
+    scores = scores_of(q, k, attn_scale, use_causal_mask)
+    stats = np.log(np.exp(scores).sum(axis=3, keepdims=True))
+    return [np.exp(scores - stats) @ v, stats]
+
+
+def sdpa_backward(
+    q: Any, k: Any, v: Any, o: Any, dO: Any, stats: Any, attn_scale: float, use_causal_mask: bool,
+    results: Any, kept_bits: Any,
+) -> list[Any]:  # fmt: skip
+    p = np.exp(scores_of(q, k, attn_scale, use_causal_mask) - stats)
+    gp = dO @ v.swapaxes(2, 3)
+    gs = attn_scale * p * (gp - (dO * o).sum(axis=3, keepdims=True))
+    return [gs @ k, gs.swapaxes(2, 3) @ q, p.swapaxes(2, 3) @ dO]

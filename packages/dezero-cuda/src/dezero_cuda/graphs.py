@@ -60,8 +60,8 @@ class Convolution(NamedTuple):
     data_type: str
     channels_last: bool
 
-    def record(self, graph: Any) -> None:
-        """Add the convolution to a graph."""
+    def record(self, graph: Any, float32: Any) -> None:
+        """Add the convolution to a graph; ``float32``, cuDNN's data type, is not needed."""
         name, inputs, result = NODES[self.part]
         steps = {"padding": self.pad, "stride": self.stride, "dilation": self.dilation}
         y = getattr(graph, name)(
@@ -86,3 +86,70 @@ class Convolution(NamedTuple):
         """Set the shape of a result, which cuDNN cannot infer for gradients, and return it."""
         shape = self.shape_of(uid)
         return y.set_dim(list(shape)).set_stride(strides(shape, self.channels_last))
+
+
+Q, K, V, OUTPUT, STATISTICS, GRADIENT, GRAD_Q, GRAD_K, GRAD_V = range(1, 10)
+"""The numbers of the tensors of attention."""
+
+
+class Attention(NamedTuple):
+    """Describe scaled dot-product attention, or its gradients.
+
+    Attributes:
+        is_gradient: whether the graph computes the gradients of q, k and v.
+        q, k, v: the shapes (B, H, T, D), (B, H, S, D) and (B, H, S, E) of contiguous arrays.
+        causal: whether query t sees only the keys up to t.
+        scale: the factor of the scores.
+        has_statistics: whether the graph writes the statistics that the gradients need: for each
+            query the logarithm of the sum of exponentials, shape (B, H, T, 1), float32.
+        data_type: the name of cuDNN's data type of all other arrays.
+    """
+
+    is_gradient: bool
+    q: Shape
+    k: Shape
+    v: Shape
+    causal: bool
+    scale: float
+    has_statistics: bool
+    data_type: str = "BFLOAT16"
+
+    def record(self, graph: Any, float32: Any) -> None:
+        """Add attention to a graph; ``float32`` is cuDNN's data type of the statistics."""
+        shapes = {Q: self.q, K: self.k, V: self.v}
+        inputs = {
+            name: self.tensor(graph, uid, shapes[uid])
+            for name, uid in (("q", Q), ("k", K), ("v", V))
+        }
+        settings = {"attn_scale": self.scale, "use_causal_mask": self.causal}
+        y, statistics = (*self.q[:3], self.v[3]), (*self.q[:3], 1)
+        if not self.is_gradient:
+            result, stats = graph.sdpa(**inputs, **settings, generate_stats=self.has_statistics)
+            shape_result(result, y, OUTPUT)
+            if self.has_statistics:
+                shape_result(stats, statistics, STATISTICS).set_data_type(float32)
+            return
+        results = graph.sdpa_backward(
+            **inputs,
+            o=self.tensor(graph, OUTPUT, y),
+            dO=self.tensor(graph, GRADIENT, y),
+            stats=self.tensor(graph, STATISTICS, statistics, float32),
+            **settings,
+            use_deterministic_algorithm=True,
+        )
+        for result, shape, uid in zip(
+            results, (self.q, self.k, self.v), (GRAD_Q, GRAD_K, GRAD_V), strict=True
+        ):
+            shape_result(result, shape, uid)
+
+    def tensor(self, graph: Any, uid: int, shape: Shape, data_type: Any = None) -> Any:
+        """Add an input; None for the data type of the graph."""
+        return graph.tensor(
+            dim=list(shape), stride=strides(shape, False), uid=uid, data_type=data_type
+        )
+
+
+def shape_result(result: Any, shape: Shape, uid: int) -> Any:
+    """Make a result an output with a number and the strides of a contiguous array; return it."""
+    result.set_output(True).set_uid(uid)
+    return result.set_dim(list(shape)).set_stride(strides(shape, False))

@@ -21,6 +21,7 @@ kernels of `dezero_cuda.kernels`, which have priority 0."""
 MODULES = {
     "products": (LIBRARIES, ["matmul"]),
     "convolutions": (LIBRARIES, ["conv2d", "conv2d_grad_x", "conv2d_grad_W", "conv2d_grads"]),
+    "attention": (LIBRARIES, ["attention", "attention_grad"]),
     "column_buffers": (SPLIT, ["conv2d", "conv2d_grad_x", "conv2d_grad_W"]),
 }
 """A dictionary from modules to the priority and the ops of their kernels. A kernel has the name of

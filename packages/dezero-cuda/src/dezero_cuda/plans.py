@@ -65,7 +65,9 @@ class Plan:
 
 def excluded_notes(data_type: str) -> tuple[str, ...]:
     """Return the numerical notes of the engines that the current precision does not allow."""
-    is_strict = data_type == "FLOAT" and Config.float32_precision == "float32"
+    if data_type != "FLOAT":
+        return NONDETERMINISTIC
+    is_strict = Config.float32_precision == "float32"
     return NONDETERMINISTIC + STRICT * is_strict + INEXACT * Config.exact
 
 
@@ -88,7 +90,7 @@ def built(description: Any, notes: tuple[str, ...], device: int) -> Plan | str:
         compute_data_type=types.FLOAT,
         handle=_handles.current(cudnn),
     )
-    description.record(graph)
+    description.record(graph, types.FLOAT)
     try:
         graph.validate()
         graph.build_operation_graph()

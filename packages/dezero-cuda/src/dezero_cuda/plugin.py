@@ -33,8 +33,7 @@ CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
 """The capabilities of the CuPy backend, which was tested on one GPU only. CuPy raises no index
-errors:
-indices that are out of range wrap around."""
+errors: indices that are out of range wrap around."""
 
 
 @hookimpl
