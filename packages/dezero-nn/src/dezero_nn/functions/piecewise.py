@@ -55,10 +55,22 @@ def hardsigmoid(x: Operand) -> Variable:
     return relu6(as_variable(as_floating(x)) + 3.0) / 6.0
 
 
+class Hardswish(Function):
+    """y = x h / 6 with h = min(max(x + 3, 0), 6);  dy/dx = (h + x dh/dx) / 6."""
+
+    def forward(self, x: Array) -> Any:
+        return x * (get_array_module(x).clip(x + 3.0, 0.0, 6.0) / 6.0)
+
+    def backward(self, gy: AnyArray) -> Any:
+        (x,) = self.inputs
+        moved: Any = x + 3.0
+        inside = masked(x, (moved > 0.0) & (moved < 6.0))
+        return gy * ((Hardtanh(0.0, 6.0)(moved) + inside) / 6.0)
+
+
 def hardswish(x: Operand) -> Variable:
     """Return ``x`` times its `hardsigmoid` (Howard et al., "Searching for MobileNetV3", 2019)."""
-    x = as_variable(as_floating(x))
-    return x * hardsigmoid(x)
+    return Hardswish()(as_floating(x))
 
 
 @hinted
