@@ -8,14 +8,13 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from dezero_core.errors import ArgumentError, WeightsError
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import generator, get_backend
 from dezero_core.hints import hinted
 from dezero_core.state import accelerator, drawing_from, move
 
-from ..weights.random_state import set_state
 from .collation import collate, examples_of, map_arrays
 from .datasets.dataset import Dataset
 from .datasets.parts import DatasetPart
@@ -30,6 +29,7 @@ from .loader_arguments import (
     require_fork,
     require_sampler,
 )
+from .loader_state import restored, state_of
 from .resident import ResidentData, fits_in_memory, is_constant
 
 
@@ -251,17 +251,7 @@ class DataLoader:
 
     def _state(self, epoch: Epoch | None) -> dict[str, Any]:
         """Return the state of the loader at the current position in an epoch."""
-        generator = None if self.generator is None else dict(self.generator.bit_generator.state)
-        if epoch is None:
-            batch_size = self.batch_size
-            position: dict[str, Any] = {"iteration": 0, "index": None, "seed": []}
-        else:
-            batch_size = epoch.batch_size
-            seed = list(epoch.seed)
-            position = {"iteration": epoch.iteration, "index": epoch.index, "seed": seed}
-        size, passes = self.data_size, self._passes.started
-        state = {**position, "generator": generator, "size": size, "batch_size": batch_size}
-        return {**state, "passes": passes}
+        return state_of(self, epoch)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iterator continue with the saved order, at the saved position.
@@ -277,32 +267,7 @@ class DataLoader:
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
         """Set the generator's state; return the saved pass, or None if no pass was saved."""
-        order, iteration = state["index"], int(state["iteration"])
-        size = int(state["size"]) if "size" in state else len(order)
-        batch_size = int(state.get("batch_size", self.batch_size))  # missing in old checkpoints
-        if size != self.data_size:
-            raise WeightsError(f"the saved order has {size} examples, the dataset {self.data_size}")
-        if iteration > 0 and batch_size != self.batch_size:
-            raise WeightsError(
-                f"the checkpoint is inside a pass with batch_size {batch_size}, the loader's "
-                f"batch_size is {self.batch_size}; load it with {batch_size}, then change it"
-            )
-        if iteration < 0 or not (order is None or self._is_order(order)):
-            raise WeightsError("the order of the examples is damaged")
-        if (state["generator"] is None) != (self.generator is None):
-            raise WeightsError("only one of the saved loader and this loader has its own generator")
-        if self.generator is not None:
-            set_state(self.generator.bit_generator, state["generator"])
-        if order is None:
-            return None
-        seed = tuple(int(part) for part in state.get("seed", ()))  # missing in old checkpoints
-        return Epoch(order, self.batch_size, self.max_iter, iteration, seed)
-
-    def _is_order(self, order: NDArray[Any]) -> bool:
-        """Return whether an array can be the order of a pass over the dataset."""
-        if self.sampler is None:
-            return is_order(order, self.data_size)
-        return order.dtype.kind in "iu" and bool(np.all((order >= 0) & (order < self.data_size)))
+        return restored(self, state)
 
     def _require_sizes(self) -> None:
         """Check that a loop would have at least one batch."""
@@ -476,12 +441,6 @@ class SeqDataLoader(DataLoader):
         size = len(epoch.index)
         starts = np.arange(epoch.batch_size) * (size // epoch.batch_size)
         return (starts + iteration) % size
-
-
-def is_order(order: ArrayLike, size: int) -> bool:
-    """Return whether an array contains every integer from 0 to ``size - 1`` exactly once."""
-    order = np.asarray(order)
-    return order.dtype.kind in "iu" and np.array_equal(np.sort(order), np.arange(size))
 
 
 def describe(dataset: Any) -> str:
