@@ -92,6 +92,8 @@ TARGETS: dict[str, Any] = {
 }  # fmt: skip
 Mistake = tuple[str, Callable[..., Any], type[Exception], str]
 MISTAKES: list[Mistake] = [
+    ("a dictionary of layers", lambda: Sequential({"l": L.Linear(2)}), ValueError,
+     r"argument 0 is a dict; .*Sequential\(\*layers\.values\(\)\); the layers are called l0, l1"),
     ("a list instead of an array", lambda: Variable([1, 2]), TypeError, "list is not supported"),
     ("a number instead of an array", lambda: Variable(1.0), TypeError, "float is not supported"),
     ("a list into a layer", lambda: MLP((2,))([[1.0, 2.0]]), TypeError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, SupportsIndex
 
 from dezero_core.errors import ArgumentError
@@ -29,9 +29,12 @@ class Sequential(Layered):
     def __init__(self, *layers: AnyLayer) -> None:
         for position, layer in enumerate(layers):
             if not callable(layer):
+                is_named = isinstance(layer, Mapping)  # PyTorch's Sequential takes an OrderedDict
                 raise ArgumentError(
-                    f"Sequential: argument {position} is a {type(layer).__name__}; "
-                    "expected layers or functions, one by one: Sequential(*layers)"
+                    f"Sequential: argument {position} is a {type(layer).__name__}; expected layers "
+                    "or functions, one by one: "
+                    + ("Sequential(*layers.values())" if is_named else "Sequential(*layers)")
+                    + ("; the layers are called l0, l1, ..." if is_named else "")
                 )
         super().__init__(layers)
 
