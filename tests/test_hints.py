@@ -149,7 +149,7 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.RMSNorm(normalized_shape=4), "unknown keyword 'normalized_shape' (write size)"),
     (lambda: L.ConvTranspose2d(4, 3, 3, pad=1), "unknown keyword 'pad' (write padding)"),
     (lambda: L.Linear(2, bias=False), "unknown keyword 'bias' (nobias=True leaves the bias out)"),
-    (lambda: L.GRU(2, bias=False), "unknown keyword 'bias'; the call is GRU("),
+    (lambda: L.GRU(2, bias=False), "unknown keyword 'bias' (nobias=True leaves the bias out)"),
     (lambda: L.Linear(2)(), "Linear.forward: missing a required argument: 'x'; the call is Linear"),
     (lambda: L.LSTM(2)(ONES, mask=1), "LSTM.forward: unknown keyword 'mask'; the call is LSTM.fo"),
     (lambda: L.Linear(2)(ONES, ONES, ONES), "Linear.forward: too many positional arguments"),

@@ -295,3 +295,17 @@ def test_the_op_gru_checks_shapes() -> None:
     with pytest.raises(ShapeError, match=r"gru: x \(4, 3, 2\), Wx \(9, 2\), Wh \(9, 3\).*expected"):
         gru(STEPS, *[np.ones(s, "f") for s in ((9, 2), (9, 3), (9,), (8,), (3, 3))])
     assert Linear(2, in_size=3)(GRU(3)(STEPS)).shape == (4, 3, 2)
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 2, "bidirectional": True}], ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_layer_without_biases_equals_one_with_biases_of_zero(cell: Any, settings: Any) -> None:
+    plain, biased = cell(3, in_size=2, nobias=True, **settings), cell(3, in_size=2, **settings)
+    y = plain(STEPS)
+    arrays, targets = plain.named_params(), biased.named_params()
+    assert set(arrays) == {key for key in targets if not key.endswith("/b")}
+    for key, x in targets.items():
+        x.data = arrays[key].data if key in arrays else np.zeros_like(x.data)
+    np.testing.assert_allclose(y.data, biased(STEPS).data, rtol=1e-6, atol=1e-7)
+    assert plain.pytorch_arrays().keys() <= arrays.keys()
+    assert copy.deepcopy(plain)(STEPS).shape == y.shape

@@ -26,8 +26,8 @@ class RNN(Recurrent):
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
         nonlinearity: "tanh" (default) or "relu", as in PyTorch.
-        num_layers, bidirectional, dropout, batch_first: see `Recurrent` (default 1, False, 0.0 and
-            False).
+        num_layers, bidirectional, dropout, batch_first, nobias: see `Recurrent` (default 1, False,
+            0.0, False and False).
 
     Attributes:
         x2h, h2h: `Linear`; h2h has no bias.
@@ -46,6 +46,7 @@ class RNN(Recurrent):
         bidirectional: bool = False,
         dropout: float = 0.0,
         batch_first: bool = False,
+        nobias: bool = False,
     ) -> None:
         super().__init__(
             hidden_size,
@@ -53,16 +54,17 @@ class RNN(Recurrent):
             bidirectional=bidirectional,
             dropout=dropout,
             batch_first=batch_first,
+            nobias=nobias,
         )
         if nonlinearity not in ("tanh", "relu"):
             raise ArgumentError(f'RNN: nonlinearity {nonlinearity!r}; expected "tanh" or "relu"')
         self.nonlinearity = nonlinearity
-        (self.x2h,) = from_input(1, hidden_size, in_size)
+        (self.x2h,) = from_input(1, hidden_size, in_size, nobias)
         (self.h2h,) = from_state(1, hidden_size)
         self.cells = self.further_cells(partial(RNN, nonlinearity=nonlinearity), in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        return pytorch_gates("h", self.hidden_size, self.x2h.in_size)
+        return pytorch_gates("h", self, self.x2h.in_size)
 
     def step(self, x: Variable) -> Variable:
         return self.next_state(self.x2h(x))
@@ -93,8 +95,8 @@ class LSTM(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout, batch_first: see `Recurrent` (default 1, False, 0.0 and
-            False).
+        num_layers, bidirectional, dropout, batch_first, nobias: see `Recurrent` (default 1, False,
+            0.0, False and False).
 
     Attributes:
         x2f, x2i, x2o, x2u: `Linear`, from the input to the gates.
@@ -114,6 +116,7 @@ class LSTM(Recurrent):
         bidirectional: bool = False,
         dropout: float = 0.0,
         batch_first: bool = False,
+        nobias: bool = False,
     ) -> None:
         super().__init__(
             hidden_size,
@@ -121,13 +124,14 @@ class LSTM(Recurrent):
             bidirectional=bidirectional,
             dropout=dropout,
             batch_first=batch_first,
+            nobias=nobias,
         )
-        self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size)
+        self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size, nobias)
         self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, hidden_size)
         self.cells = self.further_cells(LSTM, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        return pytorch_gates("ifuo", self.hidden_size, self.x2f.in_size)
+        return pytorch_gates("ifuo", self, self.x2f.in_size)
 
     def step(self, x: Variable) -> Variable:
         f, i, o, u = self.x2f(x), self.x2i(x), self.x2o(x), self.x2u(x)
@@ -146,12 +150,12 @@ class LSTM(Recurrent):
     def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
         from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
-        are_gates = are_linear(from_x, bias=True) and are_linear(from_h, bias=False)
+        are_gates = are_linear(from_x, not self.nobias) and are_linear(from_h, bias=False)
         if type(self).step is not LSTM.step or not are_gates:  # the op computes something else
             return super().sequence(x, lengths)
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
-        b, h, c = concat([gate.b for gate in from_x if gate.b is not None]), self.h, self.c
+        b, h, c = biases_of(from_x, Wh), self.h, self.c
         if h is None or c is None:
             h = c = zeros_for(x, (x.shape[1], self.hidden_size), Wh)
         if lengths is not None:
@@ -170,8 +174,8 @@ class GRU(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout, batch_first: see `Recurrent` (default 1, False, 0.0 and
-            False).
+        num_layers, bidirectional, dropout, batch_first, nobias: see `Recurrent` (default 1, False,
+            0.0, False and False).
 
     Attributes:
         x2r, x2z, x2n, h2n: `Linear`.
@@ -188,6 +192,7 @@ class GRU(Recurrent):
         bidirectional: bool = False,
         dropout: float = 0.0,
         batch_first: bool = False,
+        nobias: bool = False,
     ) -> None:
         super().__init__(
             hidden_size,
@@ -195,14 +200,17 @@ class GRU(Recurrent):
             bidirectional=bidirectional,
             dropout=dropout,
             batch_first=batch_first,
+            nobias=nobias,
         )
-        self.x2r, self.x2z, self.x2n = from_input(3, hidden_size, in_size)
+        self.x2r, self.x2z, self.x2n = from_input(3, hidden_size, in_size, nobias)
         self.h2r, self.h2z = from_state(2, hidden_size)
-        self.h2n = Linear(hidden_size, in_size=hidden_size)
+        self.h2n = Linear(hidden_size, nobias=nobias, in_size=hidden_size)
         self.cells = self.further_cells(GRU, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
-        arrays = pytorch_gates("rzn", self.hidden_size, self.x2r.in_size)
+        arrays = pytorch_gates("rzn", self, self.x2r.in_size)
+        if self.nobias:
+            return arrays
         n = arrays["x2n/b"]  # h2n has PyTorch's second bias: the reset gate multiplies it
         arrays["x2n/b"] = replace(n, names=("bias_ih_l0",))
         arrays["h2n/b"] = replace(n, names=("bias_hh_l0",))
@@ -218,14 +226,15 @@ class GRU(Recurrent):
 
     def sequence(self, x: Variable, lengths: Lengths | None = None) -> Variable:
         from_x, from_h = [self.x2r, self.x2z, self.x2n], [self.h2r, self.h2z]
-        are_gates = are_linear([*from_x, self.h2n], bias=True) and are_linear(from_h, bias=False)
+        with_bias = [*from_x, self.h2n]
+        are_gates = are_linear(with_bias, not self.nobias) and are_linear(from_h, bias=False)
         if type(self).step is not GRU.step or not are_gates:  # the op computes something else
             return super().sequence(x, lengths)
         from_x = [gate.ready_for(x) for gate in from_x]
         h2n = self.h2n.ready_for(from_h[0].W)
         Wx, Wh = (concat([transpose(g.W) for g in gates]) for gates in (from_x, [*from_h, h2n]))
-        bx = concat([gate.b for gate in from_x if gate.b is not None])
-        shape, h, b = (x.shape[1], self.hidden_size), self.h, as_variable(h2n.b)
+        bx, b = biases_of(from_x, Wh), biases_of([h2n], Wh)
+        shape, h = (x.shape[1], self.hidden_size), self.h
         bh = concat([zeros_for(b, (2 * self.hidden_size,), b), b])
         hs = gru(x, Wx, Wh, bx, bh, zeros_for(x, shape, Wh) if h is None else h)
         self.h = hs[-1] if lengths is None else lengths.last_step(hs)
@@ -244,9 +253,9 @@ def are_linear(gates: list[Linear], bias: bool) -> bool:
     return bias or all(gate.W.data is not None for gate in gates)
 
 
-def from_input(gates: int, hidden_size: int, in_size: int | None) -> list[Linear]:
+def from_input(gates: int, hidden_size: int, in_size: int | None, nobias: bool) -> list[Linear]:
     """Create the `Linear` layers from the input to the gates."""
-    return [Linear(hidden_size, in_size=in_size) for _ in range(gates)]
+    return [Linear(hidden_size, nobias=nobias, in_size=in_size) for _ in range(gates)]
 
 
 def from_state(gates: int, hidden_size: int) -> list[Linear]:
@@ -254,14 +263,22 @@ def from_state(gates: int, hidden_size: int) -> list[Linear]:
     return [Linear(hidden_size, nobias=True, in_size=hidden_size) for _ in range(gates)]
 
 
-def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str, PyTorchArray]:
+def biases_of(gates: list[Linear], W: Variable) -> Variable:
+    """Return the joined biases of the gates, or zeros in the dtype of ``W`` if they have none."""
+    biases = [gate.b for gate in gates if gate.b is not None]
+    return concat(biases) if biases else zeros_for(W, (sum(gate.out_size for gate in gates),), W)
+
+
+def pytorch_gates(gates: str, layer: Recurrent, in_size: int | None) -> dict[str, PyTorchArray]:
     """Describe the arrays of PyTorch's recurrent layer, which stack the gates along the first axis.
 
     Args:
         gates: the letters of the gates, such as "ifuo", in PyTorch's order.
-        hidden_size, in_size: the sizes of the state and of the input.
+        layer: the layer, which has no biases if its ``nobias`` is True.
+        in_size: the size of the input.
     """
-    rows, parts = len(gates) * hidden_size, len(gates)
+    hidden_size, parts = layer.hidden_size, len(gates)
+    rows = parts * hidden_size
     arrays: dict[str, PyTorchArray] = {}
     for part, gate in enumerate(gates):
         for key, names, shape, transposed in (
@@ -269,7 +286,8 @@ def pytorch_gates(gates: str, hidden_size: int, in_size: int | None) -> dict[str
             (f"h2{gate}/W", ("weight_hh_l0",), (rows, hidden_size), True),
             (f"x2{gate}/b", ("bias_ih_l0", "bias_hh_l0"), (rows,), False),
         ):
-            arrays[key] = PyTorchArray(names, shape, transposed, part, parts)
+            if transposed or not layer.nobias:
+                arrays[key] = PyTorchArray(names, shape, transposed, part, parts)
     return arrays
 
 

@@ -52,6 +52,7 @@ class Recurrent(Layer):
             layer, while training (default 0.0).
         batch_first: whether sequences are (N, T, in) and their outputs (N, T, hidden); the state
             has the same shape as without (default False).
+        nobias: whether to leave out all biases (default False).
 
     Attributes:
         cells: a dictionary from names to the layers and directions after the first.
@@ -63,6 +64,7 @@ class Recurrent(Layer):
     bidirectional: bool = False
     dropout: float = 0.0
     batch_first: bool = False
+    nobias: bool = False
     cells: Mapping[str, Recurrent] = MappingProxyType({})
 
     def __init__(
@@ -73,14 +75,17 @@ class Recurrent(Layer):
         bidirectional: bool = False,
         dropout: float = 0.0,
         batch_first: bool = False,
+        nobias: bool = False,
     ) -> None:
         name = type(self).__name__
         self.hidden_size = as_integer(name, "hidden_size", hidden_size, 1)
         self.num_layers = as_integer(name, "num_layers", num_layers, 1)
         require_bool(name, "bidirectional", bidirectional, "True adds a backward direction")
         require_bool(name, "batch_first", batch_first, "True swaps the first two axes")
+        require_bool(name, "nobias", nobias, "True leaves the biases out")
         require_ratio(name, dropout, "dropout")
         self.bidirectional, self.batch_first = bool(bidirectional), bool(batch_first)
+        self.nobias = bool(nobias)
         self.dropout = dropout
         self.reset_state()
 
@@ -92,7 +97,11 @@ class Recurrent(Layer):
         names = [f"l{layer}{way}" for layer in range(self.num_layers) for way in ways]
         above = self.hidden_size * len(ways)
         return {
-            name: make(self.hidden_size, in_size=in_size if name == "l0_reverse" else above)
+            name: make(
+                self.hidden_size,
+                in_size=in_size if name == "l0_reverse" else above,
+                nobias=self.nobias,
+            )
             for name in names[1:]
         }
 
