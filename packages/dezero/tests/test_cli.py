@@ -216,10 +216,8 @@ def test_info_shows_plugins_that_failed(monkeypatch: Any) -> None:
         printed = run("info").output
     finally:
         plugins.unregister("culprit")
-    assert (
-        "bad                     not usable: backend 'bad': its factory raised RuntimeError: no luck"
-        in printed
-    )
+    reason = "backend 'bad': its factory raised RuntimeError: no luck"
+    assert f"bad                     not usable: {reason}" in printed
     assert "dormant: no loaded package defines this op" in printed
     assert "failed (stranger 1.2): dezero_weight_formats raised RuntimeError: no luck" in printed
     assert "dezero 9.9 owns `import dezero` too" in printed

@@ -82,7 +82,10 @@ def as_array(tensor: Any) -> Any:
     from onnx import TensorProto, numpy_helper
 
     if tensor.data_location == TensorProto.EXTERNAL:
-        raise FormatError(f"{tensor.name!r} is in another file; save the model as one file")
+        raise FormatError(
+            f"{tensor.name!r} is in another file; save the model as one file (in PyTorch: "
+            "external_data=False)"
+        )
     try:
         return numpy_helper.to_array(tensor).copy()
     except (KeyError, TypeError, ValueError) as error:
