@@ -90,7 +90,7 @@ def compare(op: str, arguments: tuple[Any, ...], put: Callable[..., Any], rtol: 
     return list(got)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(calls(), st.sampled_from(["float32", "tf32"]), st.booleans())
 def test_convolutions_equal_their_portable_definitions(
     drawn: dict[str, tuple[Any, ...]], name: str, last: bool
