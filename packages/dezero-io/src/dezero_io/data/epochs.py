@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dezero_core.state import require_no_recording
+
 if TYPE_CHECKING:
     from .loaders import DataLoader  # loaders.py imports this module
+    from .resident import ResidentOrder
     from .workers import Workers
 
 
@@ -124,6 +127,7 @@ class BatchIterator:
     def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
         self.loader, self.epoch = loader, epoch
         self._workers: Workers | None = None
+        self._order: tuple[tuple[int, int], ResidentOrder] | None = None
 
     def __iter__(self) -> BatchIterator:
         return self
@@ -139,6 +143,9 @@ class BatchIterator:
         return len(self.loader._indices(*batch)) / len(self.loader._all_indices(*batch))
 
     def __next__(self) -> Any:
+        require_no_recording(
+            "taking a batch of a DataLoader", "take it before the step, and pass it as an argument"
+        )
         epoch = self.epoch
         if epoch.is_over:
             self._leave()
@@ -146,11 +153,21 @@ class BatchIterator:
         iteration = epoch.iteration
         epoch.iteration += 1
         try:
-            return self.loader._load(epoch, iteration, self._in_workers)
+            return self.loader._load(epoch, iteration, self._in_workers, self._rows_on_device)
         except StopIteration as error:  # uncaught, StopIteration would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error
+
+    def _rows_on_device(self, iteration: int) -> Any:
+        """Return the indices of a batch on the device, where the first call copies the order."""
+        loader = self.loader
+        share = loader.rank, loader.ranks
+        if self._order is None or self._order[0] != share:
+            assert loader.resident is not None
+            batches = [loader._indices(self.epoch, i) for i in range(self.epoch.max_iter)]
+            self._order = share, loader.resident.order(batches)
+        return self._order[1].batch(iteration)
 
     def _in_workers(self, iteration: int) -> Any:
         """Return a batch that a worker process loads; start the processes if none are running."""
@@ -194,6 +211,7 @@ class BatchIterator:
             WeightsError: as for `DataLoader.load_state_dict`.
         """
         self._stop_workers()
+        self._order = None
         loaded = self.loader._restored(state) or self.loader._new_epoch()
         vars(self.epoch).update(vars(loaded))
 

@@ -286,10 +286,16 @@ class DataLoader:
                 "a larger batch_size, or drop_last=True"
             )
 
-    def _load(self, epoch: Epoch, iteration: int, in_workers: Callable[[int], Any]) -> Any:
+    def _load(
+        self,
+        epoch: Epoch,
+        iteration: int,
+        in_workers: Callable[[int], Any],
+        rows_on_device: Callable[[int], Any],
+    ) -> Any:
         """Return one batch of an epoch on the loader's device."""
         if self.resident is not None:
-            return self.resident.gather(self._indices(epoch, iteration))
+            return self.resident.gather(rows_on_device(iteration))
         load = in_workers if self.num_workers else partial(self._host_batch, epoch)
         batch = load(iteration)
         if self.backend is None:
@@ -360,6 +366,9 @@ class DataLoader:
 
     def to_gpu(self, resident: bool | None = None) -> DataLoader:
         """Copy batches to the registered accelerator from now on; return self.
+
+        If the dataset is resident, the order of a pass is copied to the device once, so that its
+        batches copy nothing from the host.
 
         Args:
             resident: copy the whole transformed dataset to the device once, and gather the batches

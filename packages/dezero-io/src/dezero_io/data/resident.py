@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +37,35 @@ class ResidentData:
             a is b for a, b in zip(self._source, source_of(dataset), strict=True)
         )
 
-    def gather(self, indices: NDArray[Any]) -> tuple[Any, ...]:
-        """Return a batch on the device."""
+    def order(self, batches: list[NDArray[Any]]) -> ResidentOrder:
+        """Copy the indices of all batches of a pass to the device."""
+        with on_device_of(self.parts[0]):
+            indices = move(np.concatenate(batches), get_backend(self._name))
+        return ResidentOrder(indices, [0, *accumulate(map(len, batches))])
+
+    def gather(self, rows: Any) -> tuple[Any, ...]:
+        """Return a batch on the device; ``rows`` are indices on the device."""
         backend = get_backend(self._name)
         with on_device_of(self.parts[0]):
-            rows = move(indices, backend)
             return tuple(
                 None if part is None else backend.get_item(part, rows) for part in self.parts
             )
+
+
+class ResidentOrder(NamedTuple):
+    """Store the indices of all batches of a pass on a device.
+
+    Attributes:
+        indices: the indices of the examples, one batch after the other.
+        starts: the position of the first index of each batch, and at last the number of indices.
+    """
+
+    indices: Any
+    starts: list[int]
+
+    def batch(self, iteration: int) -> Any:
+        """Return the indices of one batch, a view on the device."""
+        return self.indices[self.starts[iteration] : self.starts[iteration + 1]]
 
 
 def source_of(dataset: Dataset) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from dezero_core.dtypes import cast, to_floating, to_single
 from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import Array, backend_of
 from dezero_core.hints import hinted
+from dezero_core.state import recorder
 
 from ..layers import Layer
 from .gradients import with_gradients
@@ -79,8 +80,11 @@ class ClipGrad:
         return float(self._norm)
 
 
-def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: float) -> float:
+def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: float) -> Any:
     """Scale gradients by one factor as `ClipGrad` does; return their global norm before it.
+
+    The norm is a Python float; inside a captured step (docs/gpu.md) it is a Variable without axes,
+    whose value can be read after the step.
 
     Args:
         params: a layer, a Parameter, or an iterable of Parameters, such as ``model.params()``.
@@ -91,7 +95,10 @@ def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: fl
         ArgumentError: ``max_norm`` is not a finite number above 0.
         ArgumentTypeError: ``params`` is of an unsupported type.
     """
-    return float(clip_norm(listed("clip_grad_norm", params), ClipGrad(max_norm).max_norm))
+    norm = clip_norm(listed("clip_grad_norm", params), ClipGrad(max_norm).max_norm)
+    if recorder.get() is not None and not isinstance(norm, float):
+        return Variable(norm, requires_grad=False)
+    return float(norm)
 
 
 def clip_grad_value(params: Parameter | Layer | Iterable[Parameter], max_value: float) -> None:

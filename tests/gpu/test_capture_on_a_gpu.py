@@ -1,0 +1,149 @@
+"""What only a GPU can show of captured steps; run it like test_on_a_gpu.py."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dezero
+import dezero.functions as F
+from dezero import Parameter, cuda, optimizers
+from dezero.models import MLP
+from dezero_core.errors import CaptureError, OutOfMemory
+from dezero_core.extend import get_backend
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not cuda.is_available(), reason="no GPU: `python -m dezero_cuda` says why"),
+]
+
+RULES = {
+    "SGD": lambda: optimizers.SGD(0.1),
+    "momentum": lambda: optimizers.MomentumSGD(0.1),
+    "Adam": lambda: optimizers.Adam(),
+    "AdamW": lambda: optimizers.AdamW(weight_decay=0.1),
+}
+
+
+def on_device(x: Any) -> Any:
+    return get_backend("cuda").from_numpy(x)
+
+
+class Program:
+    """A network with dropout, clipping and a schedule, the same whenever it is made."""
+
+    def __init__(self, rule: Any = RULES["SGD"]) -> None:
+        dezero.seed(0)
+        self.model = MLP((64, 10)).to_gpu()
+        self.optimizer = rule().setup(self.model)
+        self.optimizer.add_hook(optimizers.ClipGrad(1.0))
+        self.schedule = optimizers.CosineDecay(self.optimizer, 60)
+        random = np.random.default_rng(0)
+        sizes = (32, 32, 20)  # the last batch is short
+        self.batches = [
+            (on_device(random.random((n, 16), "f")), on_device(np.arange(n) % 10)) for n in sizes
+        ]
+
+    def step(self, x: Any, t: Any) -> Any:
+        loss = F.softmax_cross_entropy(F.dropout(self.model(x), 0.2), t)
+        self.model.cleargrads()
+        loss.backward()
+        self.optimizer.update()
+        return loss
+
+    def run(self, step: Any, steps: int) -> list[float]:
+        losses = []
+        for k in range(steps):
+            losses.append(float(step(*self.batches[k % 3])))
+            self.schedule.step()
+        return losses
+
+    def params(self) -> list[Any]:
+        return [cuda.as_numpy(p.data) for p in self.model.params()]
+
+
+def same(one: list[Any], other: list[Any]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_fifty_captured_steps_equal_eager_steps_bit_for_bit(name: str) -> None:
+    eager, captured = Program(RULES[name]), None
+    losses, params = eager.run(eager.step, 50), eager.params()
+    captured = Program(RULES[name])
+    assert captured.run(cuda.capture(captured.step), 50) == losses
+    assert same(captured.params(), params)
+
+
+def test_memory_is_flat_over_a_thousand_replays() -> None:
+    program = Program()
+    step = cuda.capture(program.step)
+    for _ in range(10):
+        step(*program.batches[0])
+    gc.collect()
+    cuda.synchronize()
+    before = cuda.memory()
+    for _ in range(1000):
+        step(*program.batches[0])
+    cuda.synchronize()
+    after = cuda.memory()
+    assert (after.used, after.free) == (before.used, before.free)
+
+
+@pytest.mark.parametrize("what", ["read", "error", "Ctrl-C", "full device"])
+def test_a_step_that_fails_changes_nothing(what: str) -> None:
+    program, calls = Program(), [0]
+
+    @cuda.capture
+    def step(x: Any, t: Any) -> Any:
+        loss = program.step(x, t)
+        calls[0] += 1
+        if what == "read":
+            float(loss)
+        elif calls[0] == 3 and what == "error":
+            raise ValueError
+        elif calls[0] == 3 and what == "Ctrl-C":
+            raise KeyboardInterrupt
+        elif calls[0] == 3:
+            F.broadcast_to(loss, (cuda.memory().total,)) * 2.0
+        return loss
+
+    errors = {
+        "read": CaptureError, "error": ValueError, "Ctrl-C": KeyboardInterrupt,
+        "full device": OutOfMemory,
+    }  # fmt: skip
+    for _ in range(2):
+        step(*program.batches[0])
+    before = program.params()
+    with pytest.raises(errors[what]):
+        step(*program.batches[0])
+    assert same(program.params(), before)
+    program.step(*program.batches[0])
+    assert not same(program.params(), before)
+
+
+def test_a_replaced_parameter_and_another_dtype_are_noticed() -> None:
+    w = Parameter(on_device(np.ones(3, "f")))
+    step = cuda.capture(lambda x: x * w)
+    for dtype in ("float32", "float64") * 4:
+        assert step(on_device(np.full(3, 2, dtype))).dtype == dtype
+    w.data = on_device(np.full(3, 5, "f"))
+    for _ in range(4):
+        assert cuda.as_numpy(step(on_device(np.full(3, 2, "f"))).data).tolist() == [10.0] * 3
+
+
+def test_nested_captures_and_steps_without_results_run() -> None:
+    seen = on_device(np.zeros(3, "f"))
+
+    def add(x: Any) -> None:
+        seen[...] += x
+
+    inner = cuda.capture(add)
+    outer = cuda.capture(lambda x: inner(x))
+    for _ in range(6):
+        assert outer(on_device(np.ones(3, "f"))) is None
+    assert cuda.capture(outer) is outer
+    assert cuda.as_numpy(seen).tolist() == [6.0] * 3
