@@ -246,6 +246,43 @@ def test_the_state_of_a_recurrent_layer_goes_on() -> None:
     assert found[0] == found[1] and found[0][-1] != found[0][-2]
 
 
+def test_a_state_that_the_program_replaces_is_noticed() -> None:
+    found = []
+    for make in (lambda f: f, capture):
+        dezero_core.seed(0)
+        layer = L.RNN(3, in_size=2).to("cuda")
+        x = on_device(np.ones((1, 2), "f"))
+        step = make(lambda x, layer=layer: layer(x))
+        with dezero_core.no_grad():
+            found.append([])
+            for k in range(12):
+                if k == 6:
+                    layer.h = Variable(on_device(np.full((1, 3), 0.5, "f")))
+                elif k == 9:
+                    layer.reset_state()
+                found[-1].append(step(x).data.get().tolist())
+    assert found[0] == found[1]
+
+
+def test_a_layer_that_counts_its_calls_is_refused() -> None:
+    class Counting(L.Layer):
+        count = 0
+
+        def forward(self, x: Any) -> Any:
+            self.count += 1
+            return x * self.count
+
+    layer = Counting()
+    step = capture(lambda x: layer(x))
+    for _ in range(WARM_UPS):
+        step(on_device(np.ones(2)))
+    with pytest.raises(
+        CaptureError, match=r"Counting.count, a number that the step changes, at the end"
+    ):
+        step(on_device(np.ones(2)))
+    assert layer.count == WARM_UPS
+
+
 def test_on_numpy_the_step_runs_itself() -> None:
     calls = []
     step = capture(lambda x: calls.append(x))

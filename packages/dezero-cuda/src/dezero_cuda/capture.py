@@ -14,6 +14,8 @@ from threading import RLock
 from types import MethodType
 from typing import Any
 
+import cupy
+
 from dezero_core.arguments import as_integer
 from dezero_core.errors import CallError
 from dezero_core.state import recorder
@@ -39,6 +41,7 @@ class CapturedStep:
         self.step, self.copy, self.limit = step, copy, limit
         self._graphs: OrderedDict[Hashable, CapturedGraph] = OrderedDict()
         self._calls: OrderedDict[Hashable, int] = OrderedDict()  # eager calls, by key
+        self._streams: dict[int, Any] = {}
         self._lock = RLock()
         functools.update_wrapper(self, step, updated=())
 
@@ -70,13 +73,22 @@ class CapturedStep:
             if count <= WARM_UPS:
                 self._forget(self._calls, 16 * self.limit)
                 return warm_up(self.step, arguments)
-            graph = CapturedGraph(self.step, arguments)
+            graph = CapturedGraph(self.step, arguments, self._stream_of)
             self._graphs[key] = graph
             self._forget(self._graphs, self.limit)
         else:
             graph.prepare(arguments)
         self._graphs.move_to_end(key)
         return graph.launch(arguments, self.copy)
+
+    def _stream_of(self, device: Any) -> Any:
+        """Return the stream for recording on a device.
+
+        All graphs of a step use one stream, because cuBLAS has a workspace of 32 MiB for each.
+        """
+        if device.id not in self._streams:
+            self._streams[device.id] = cupy.cuda.Stream(non_blocking=True)
+        return self._streams[device.id]
 
     @staticmethod
     def _forget(entries: OrderedDict[Hashable, Any], limit: int) -> None:

@@ -57,7 +57,9 @@ def location(traceback: TracebackType | None) -> tuple[str, str]:
         frames.append((traceback.tb_frame, traceback.tb_lineno))
         traceback = traceback.tb_next
     users = [k for k, (frame, _) in enumerate(frames) if not is_library(frame)]
-    last = users[-1] if users else 0
+    if not users:
+        return "the end of the step", "the call"
+    last = users[-1]
     frame, line = frames[last]
     path = frame.f_code.co_filename
     source = linecache.getline(path, line, frame.f_globals).strip()

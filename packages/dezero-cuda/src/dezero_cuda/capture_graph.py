@@ -31,12 +31,18 @@ class CapturedGraph:
     Args:
         step: the function to record.
         arguments: the arguments of the call that is recorded.
+        stream_of: a function that returns the stream to record on, for a device.
 
     Raises:
         CaptureError: the step cannot be captured. The state is as before the call.
     """
 
-    def __init__(self, step: Callable[..., Any], arguments: Arguments) -> None:
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        arguments: Arguments,
+        stream_of: Callable[[Any], Any],
+    ) -> None:
         self._device = arguments.arrays[0].device if arguments.arrays else cupy.cuda.Device()
         with self._device:
             self._inputs = [cupy.array(x) for x in arguments.arrays]
@@ -49,16 +55,15 @@ class CapturedGraph:
                 lambda x: next(inputs),
                 lambda x: self._held(x, next(inputs)),
             )
-            self._record(step, args, kwargs)
+            self._record(step, args, kwargs, stream_of(self._device))
 
     def _held(self, x: Variable, array: Any) -> Variable:
         """Return a Variable like ``x`` with an array of the graph."""
         self._variables.append(Variable(array, x.name, requires_grad=x.requires_grad))
         return self._variables[-1]
 
-    def _record(self, step: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def _record(self, step: Callable[..., Any], args: Any, kwargs: Any, stream: Any) -> None:
         state = HostState()
-        stream = cupy.cuda.Stream(non_blocking=True)
         try:
             with without_collector(), ExitStack() as stack:
                 stack.enter_context(Block(recorder, self._recorder))

@@ -55,6 +55,7 @@ class Recorder:
         self._guards: dict[object, tuple[Callable[[], object], object]] = {}
         self._restore: list[Callable[[], None]] = []
         self._changed: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self._expected: list[tuple[Any, str, Any]] = []
         self._used = 0
 
     def numbers(self, source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
@@ -90,7 +91,6 @@ class Recorder:
             old = vars(owner).get(name)
             self._changed[id(owner), name] = owner, name, old
             self._restore.append(lambda: vars(owner).__setitem__(name, old))
-            self.guard(lambda: vars(owner).get(name) is None)
 
     def refuse(self, what: str, remedy: str) -> None:
         raise Refusal(what, remedy)
@@ -103,9 +103,15 @@ class Recorder:
         """
         for owner, name, old in self._changed.values():
             new = vars(owner).get(name)
+            if isinstance(new, int | float) and new != old:
+                self.refuse(
+                    f"{type(owner).__name__}.{name}, a number that the step changes,",
+                    "change it outside of the step",
+                )
             if is_like(old, new) and old.data is not new.data:
                 old.data[...] = new.data
                 new.data = old.data
+            self._expected.append((owner, name, None if old is None else new))
         return [(owner, name, vars(owner).get(name)) for owner, name, _ in self._changed.values()]
 
     def undo(self) -> None:
@@ -114,8 +120,10 @@ class Recorder:
             restore()
 
     def is_valid(self) -> bool:
-        """Return whether all guards have the values of the recording."""
-        return all(source() == value for source, value in self._guards.values())
+        """Return whether guards and attributes have the values that the recording began with."""
+        return all(vars(owner).get(name) is value for owner, name, value in self._expected) and all(
+            source() == value for source, value in self._guards.values()
+        )
 
     def advance(self) -> None:
         """Compute the numbers of the next step."""
