@@ -283,6 +283,18 @@ def test_a_layer_that_counts_its_calls_is_refused() -> None:
     assert layer.count == WARM_UPS
 
 
+def test_a_cache_of_keys_is_refused() -> None:
+    layer, cache = L.MultiHeadAttention(1, size=2).to("cuda"), nn.KVCache(8)
+    x = on_device(np.ones((1, 1, 2), "f"))
+    step = capture(lambda x: layer(x, cache=cache))
+    with dezero_core.no_grad():
+        for _ in range(WARM_UPS):
+            step(x)
+        with pytest.raises(CaptureError, match=r"KVCache\.extend at .* outside the captured step"):
+            step(x)
+    assert cache.filled == WARM_UPS
+
+
 def test_on_numpy_the_step_runs_itself() -> None:
     calls = []
     step = capture(lambda x: calls.append(x))

@@ -9,7 +9,7 @@ from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, GraphError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.hints import hinted
-from dezero_core.state import WeakIdentityDict
+from dezero_core.state import WeakIdentityDict, require_no_recording
 from dezero_core.variable import AnyArray
 
 from .layer import Layer
@@ -64,7 +64,9 @@ class KVCache:
             GraphError: the graph is recorded, and would need arrays that later calls change.
             ArgumentError: there are more than ``length`` positions.
             ShapeError: the shapes differ from those of earlier positions, except for T.
+            CaptureError: a captured step calls, which would write to the same positions each time.
         """
+        require_no_recording("KVCache.extend", "call the model outside the captured step")
         if Config.enable_backprop:
             raise GraphError(
                 "KVCache: the graph is recorded, and would need arrays that later calls change; "
