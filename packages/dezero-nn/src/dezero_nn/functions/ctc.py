@@ -21,10 +21,9 @@ from dezero_core.dtypes import as_floating, call_widened, cast, is_floating
 from dezero_core.errors import ArgumentError, LabelError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.functions import (
-    concat,
+    get_item,
     logsumexp,
     reshape,
-    stack,
     take_along_axis,
     unstack,
     where,
@@ -138,26 +137,34 @@ def states_of(targets: Array, counts: list[int], classes: int, blank: int) -> li
 def alignment_losses(
     x: Variable, states: list[list[int]], lengths: list[int], counts: list[int]
 ) -> Variable:
-    """Return minus the log-probability of each sequence of states, shape (N,)."""
-    skips = [[s > 1 and row[s] != row[s - 2] for s in range(len(row))] for row in states]
-    ends = [
-        [2 * count - 1 <= s <= 2 * count for s in range(len(row))]
-        for row, count in zip(states, counts, strict=True)
+    """Return minus the log-probability of each sequence of states, shape (N,).
+
+    A state is reached from itself, from the state before, or from the one before that, if their
+    labels differ. In place of a state that does not exist stands one more state, which has
+    probability 0.
+    """
+    zero = len(states[0])
+    sources = [
+        [
+            [s, s - 1 if s > 0 else zero, s - 2 if s > 1 and row[s] != row[s - 2] else zero]
+            for s in range(zero)
+        ]
+        + [[zero] * 3]
+        for row in states
     ]
-    may_skip, is_end = array_like(skips, x), array_like(ends, x)
-    emitted = unstack(take_along_axis(x, array_like([states], x), -1))
-    starts = array_like([[s < 2 for s in range(len(states[0]))]], x)
+    ends = [[2 * count - 1 <= s <= 2 * count for s in range(zero)] + [False] for count in counts]
+    index = array_like([[[n]] for n in range(len(states))], x), array_like(sources, x)
+    labels = array_like([[[*row, row[0]] for row in states]], x)
+    emitted = unstack(take_along_axis(x, labels, -1))
+    starts = array_like([[s < 2 for s in range(zero)] + [False]], x)
     alpha = where(starts, emitted[0], -math.inf)
-    before = array_like([[-math.inf] * 2] * len(states), x)
     for t, log_p in enumerate(emitted[1:], 1):
-        padded = concat([before, alpha], 1)
-        by_two = where(may_skip, padded[:, :-2], -math.inf)
-        reached = logsumexp(stack([alpha, padded[:, 1:-1], by_two]), 0) + log_p
+        reached = logsumexp(get_item(alpha, index), 2) + log_p
         if t < min(lengths):
             alpha = reached
         else:
             alpha = where(array_like([[t < n] for n in lengths], x), reached, alpha)
-    return -logsumexp(where(is_end, alpha, -math.inf), 1)
+    return -logsumexp(where(array_like(ends, x), alpha, -math.inf), 1)
 
 
 def array_like(values: list[Any], x: Variable) -> Any:
