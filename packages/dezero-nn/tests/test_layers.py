@@ -194,6 +194,13 @@ def test_bad_input_to_linear() -> None:
         Linear(2, in_size=2)(get_backend("strict").from_numpy(np.ones((1, 2), "float32")))
 
 
+def test_an_error_in_a_replaced_forward_is_raised_unchanged() -> None:
+    layer: Any = Linear(2)
+    layer.forward = lambda x, y: x + "y"
+    with pytest.raises(TypeError, match="^unsupported operand type"):
+        layer(1, 2)
+
+
 def test_forward_must_be_defined() -> None:
     with pytest.raises(NotImplementedError, match="Layer must define forward"):
         Layer()(Variable(np.ones(1)))
