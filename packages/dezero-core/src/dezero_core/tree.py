@@ -9,7 +9,7 @@ as dictionaries.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Set, ValuesView
+from collections.abc import Iterable, Mapping, MutableSequence, Set, ValuesView
 from functools import lru_cache
 from reprlib import repr as shortened
 from typing import Any
@@ -37,8 +37,8 @@ def named_params(root: object) -> dict[str, Parameter | Buffer]:
     require_tree("named_params", root)
     chosen: dict[int, tuple[str, Parameter | Buffer, bool]] = {}
     without_keys: list[tuple[str, Any]] = []
-    for key, found, attributes_only in _walk(root, "", kind_of(root) != CONTAINER, ()):
-        if kind_of(found) == WITHOUT_KEYS:
+    for key, found, kind, attributes_only in _walk(root, "", kind_of(root) != CONTAINER, (), []):
+        if kind == WITHOUT_KEYS:
             without_keys.append((key, found))
             continue
         known = chosen.get(id(found))
@@ -118,26 +118,26 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _walk(
-    node: object, path: str, attributes_only: bool, above: tuple[int, ...]
-) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every Parameter, Buffer and `WITHOUT_KEYS` node below ``node``.
+    node: object, path: str, attributes_only: bool, above: tuple[int, ...], found: list[Any]
+) -> list[tuple[str, Any, int, bool]]:
+    """Append every Parameter, Buffer and `WITHOUT_KEYS` node below ``node`` to ``found``.
 
-    Each item is a tuple of the key, the object, and True if the path consists only of attributes.
+    Each item is the key, the object, its `kind_of`, and whether the path has only attributes.
     """
     for name, child in children(node):
-        kind = kind_of(child)
-        if kind == NOTHING:
+        kind = _kind_of_type(type(child))  # type: ignore[arg-type]
+        if kind == NOTHING or name.startswith("_dezero_"):  # records of layers
             continue
         key = f"{path}/{name}" if path else name
         if "/" in name:
             raise WeightsError(f"the name {name!r} contains '/', which separates names")
         if kind in (LEAF, WITHOUT_KEYS):
-            yield key, child, attributes_only
+            found.append((key, child, kind, attributes_only))
             continue
         if id(child) in above:
             raise WeightsError(f"{key!r} contains itself: the layers form a cycle")
-        deeper = attributes_only and kind == LAYER
-        yield from _walk(child, key, deeper, (*above, id(child)))
+        _walk(child, key, attributes_only and kind == LAYER, (*above, id(child)), found)
+    return found
 
 
 def _checked(name: object) -> str:
