@@ -268,7 +268,7 @@ def test_the_source_compiles_for_the_device(family: str, scalar: str, tmp_path: 
 
 def test_every_kernel_is_registered() -> None:
     for op in KERNELS:
-        assert [k.function.__name__ for k in kernels_for(op, "cuda")] == [op]
+        assert op in [k.function.__name__ for k in kernels_for(op, "cuda")]
     x = get_backend("cuda").from_numpy(np.ones((1, 1, 4, 4), "float32"))
     with kernel_log() as ran:
         nn.pooling(nn.sigmoid(x), 2)

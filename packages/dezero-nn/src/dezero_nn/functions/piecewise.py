@@ -11,6 +11,7 @@ from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array
 from dezero_core.functions import reshape, where
 from dezero_core.hints import hinted
+from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .masking import masked
@@ -102,4 +103,5 @@ def prelu(x: Operand, a: Operand) -> Variable:
         )
     a = reshape(a, () if a.size == 1 else (-1, *(1,) * (x.ndim - 2)))
     positive = x > 0
-    return masked(x, positive) + a * masked(x, ~positive)
+    with on_device_of(x.data):
+        return masked(x, positive) + a * masked(x, ~positive)
