@@ -98,6 +98,9 @@ PROGRAMS: dict[str, dict[str, Any]] = {
     "momentum": {"rule": lambda: rules.MomentumSGD(0.05)},
     "Adam": {"rule": lambda: rules.Adam(0.01)},
     "AdamW": {"rule": adamw},
+    "AMSGrad": {"rule": lambda: rules.AMSGrad(0.01)},
+    "Adamax": {"rule": lambda: rules.Adamax(0.01)},
+    "RMSprop": {"rule": lambda: rules.RMSprop(0.01)},
     "dropout": {"layers": DROPOUT},
     "batch norm": {"layers": NORM},
     "clipping": {"rule": lambda: clipped(rules.SGD(0.1))},
@@ -295,6 +298,41 @@ def test_a_cache_of_keys_is_refused() -> None:
     assert cache.filled == WARM_UPS
 
 
+def test_averages_and_clipped_norms_go_on_in_a_captured_step() -> None:
+    found = []
+    for make in (lambda f: f, capture):
+        program = Program()
+        ema = rules.EMA(program.model, 0.5)
+
+        def step(x: Any, t: Any, program=program, ema=ema) -> Any:
+            loss = nn.softmax_cross_entropy(program.model(x), t)
+            program.model.cleargrads()
+            loss.backward()
+            norm = rules.clip_grad_norm(program.model, 0.1)
+            program.optimizer.update()
+            ema.update()
+            return norm
+
+        made = make(step)
+        norms = [float(made(*program.batches[0])) for _ in range(6)]
+        means = [s["mean"].get().tolist() for s in ema.state_dict()["parameters"].values()]
+        found.append((norms, means, program.state()))
+    assert found[0] == found[1] and len(set(found[0][0])) == 6
+
+
+@pytest.mark.slow
+def test_a_batch_is_taken_before_the_step() -> None:
+    io = pytest.importorskip("dezero_io")
+    loader = io.DataLoader(list(zip(np.ones((8, 2), "f"), range(8), strict=True)), 2).to("cuda")
+    batches = iter(loader)
+    step = capture(lambda x: next(batches)[0] * x)
+    for _ in range(WARM_UPS):
+        step(on_device(np.ones(2, "f")))
+    with pytest.raises(CaptureError, match="taking a batch of a DataLoader at .*: take it before"):
+        step(on_device(np.ones(2, "f")))
+    assert loader.iteration == WARM_UPS
+
+
 def test_on_numpy_the_step_runs_itself() -> None:
     calls = []
     step = capture(lambda x: calls.append(x))
@@ -482,7 +520,9 @@ def test_a_captured_step_inside_a_captured_step_is_part_of_its_graph() -> None:
     assert len(outer._graphs) == 1
 
 
-@pytest.mark.parametrize("replaces", ["parameter", "eager step", "other device"])
+@pytest.mark.parametrize(
+    "replaces", ["parameter", "eager step", "other device", "checkpoint", "hook"]
+)
 def test_a_replaced_parameter_is_noticed(replaces: str) -> None:
     found = []
     for make in (lambda f: f, capture):
@@ -494,6 +534,10 @@ def test_a_replaced_parameter_is_noticed(replaces: str) -> None:
                 p.data = p.data * 0.5
         elif replaces == "eager step":  # which replaces the arrays of Adam's state
             program.step(*program.batches[0])
+        elif replaces == "checkpoint":
+            program.optimizer.load_state_dict(program.optimizer.state_dict())
+        elif replaces == "hook":
+            program.optimizer.add_hook(rules.WeightDecay(0.1))
         else:
             program.model.to_cpu()
             with pytest.raises(BackendMismatch):

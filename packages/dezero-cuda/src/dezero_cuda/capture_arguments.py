@@ -46,7 +46,8 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
             return type(x), x.requires_grad, key_of(x.data)
         if isinstance(x, cupy.ndarray | np.ndarray):
             arrays.append(x)
-            return type(x), x.shape, x.dtype, getattr(x, "device", None)
+            device = x.device.id if isinstance(x, cupy.ndarray) else None
+            return type(x), x.shape, x.dtype, device
         if isinstance(x, tuple | list):
             return type(x), *[key_of(part) for part in x]
         if isinstance(x, dict):

@@ -12,12 +12,17 @@ from .optimizer import Optimizer
 from .settings import setting
 
 
-def updated_means(rule: Adam, g: Array, state: dict[str, Any]) -> tuple[int, Array, Array]:
-    """Update Adam's state; return the number of updates and the means m of g and v of g**2."""
-    t = state["t"] = state.get("t", 0) + 1
+def updated_means(rule: Adam, g: Array, state: dict[str, Any]) -> tuple[Array, Array]:
+    """Update Adam's means in ``state``; return the mean m of g and the mean v of g**2."""
     m = state["m"] = state.get("m", 0.0) * rule.beta1 + g * (1 - rule.beta1)
     v = state["v"] = state.get("v", 0.0) * rule.beta2 + g * g * (1 - rule.beta2)
-    return t, m, v
+    return m, v
+
+
+def counted(state: dict[str, Any]) -> int:
+    """Count an update in ``state``, and return the number of updates."""
+    state["t"] = t = int(state.get("t", 0)) + 1
+    return t
 
 
 class AMSGrad(Adam):
@@ -35,11 +40,15 @@ class AMSGrad(Adam):
 
     elementwise = True
 
+    def rates(self, t: int) -> tuple[float, ...]:
+        return 1 - self.beta2**t, self.alpha / (1 - self.beta1**t)
+
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t, m, v = updated_means(self, g, state)
-        top = state["top"] = get_array_module(v).maximum(state["top"], v) if t > 1 else v * 1.0
-        root = (top / (1 - self.beta2**t)) ** 0.5
-        return m / (root + self.eps) * -(self.alpha / (1 - self.beta1**t))
+        correction, rate = self.step_rates([state], g)
+        m, v = updated_means(self, g, state)
+        top = get_array_module(v).maximum(state["top"], v) if "top" in state else v * 1.0
+        state["top"] = top
+        return m / ((top / correction) ** 0.5 + self.eps) * -rate
 
 
 class Adamax(Adam):
@@ -57,13 +66,16 @@ class Adamax(Adam):
 
     elementwise = True
 
+    def rates(self, t: int) -> tuple[float, ...]:
+        return (self.alpha / (1 - self.beta1**t),)
+
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t = state["t"] = state.get("t", 0) + 1
+        (rate,) = self.step_rates([state], g)
         m = state["m"] = state.get("m", 0.0) * self.beta1 + g * (1 - self.beta1)
         u = abs(g) + self.eps
-        u = get_array_module(u).maximum(state["u"] * self.beta2, u) if t > 1 else u
+        u = get_array_module(u).maximum(state["u"] * self.beta2, u) if "u" in state else u
         state["u"] = u
-        return m / u * -(self.alpha / (1 - self.beta1**t))
+        return m / u * -rate
 
 
 class NAdam(Adam):
@@ -85,7 +97,7 @@ class NAdam(Adam):
     elementwise = True
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t, m, v = updated_means(self, g, state)
+        t, (m, v) = counted(state), updated_means(self, g, state)
         u, ahead = (self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * step)) for step in (t, t + 1))
         product = state["u"] = state.get("u", 1.0) * u
         mean = g * ((1 - u) / (1 - product)) + m * (ahead / (1 - product * ahead))
@@ -111,7 +123,7 @@ class RAdam(Adam):
     elementwise = True
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t, m, v = updated_means(self, g, state)
+        t, (m, v) = counted(state), updated_means(self, g, state)
         correction, limit = 1 - self.beta2**t, 2 / (1 - self.beta2) - 1
         rate, rho = self.alpha / (1 - self.beta1**t), limit - 2 * t * self.beta2**t / correction
         if rho <= 5:

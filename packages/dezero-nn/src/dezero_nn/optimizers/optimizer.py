@@ -329,7 +329,7 @@ class Optimizer(Stateful):
             if recording is None:
                 arrays = self._update_arrays(ps, gs, states)
             else:
-                arrays = record_update(recording, self, ps, gs, states)
+                arrays = record_update(recording, self, params, ps, gs, states)
             for param, array in zip(params, arrays, strict=True):
                 set_data(param, array if array.dtype == param.dtype else cast(array, param.dtype))
 

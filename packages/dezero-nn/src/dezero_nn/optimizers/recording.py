@@ -6,6 +6,7 @@ from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
+from dezero_core import Parameter
 from dezero_core.extend import Array
 from dezero_core.state import StepRecorder
 
@@ -37,6 +38,7 @@ class SameObjects:
 def record_update(
     recording: StepRecorder,
     optimizer: Optimizer,
+    params: list[Parameter],
     ps: list[Array],
     gs: list[Array],
     states: list[State],
@@ -53,7 +55,7 @@ def record_update(
     arrays = optimizer._update_arrays(ps, gs, states)
     for state, old in zip(states, before, strict=True):
         keep_arrays(recording, optimizer, state, old)
-    recording.guard(lambda: SameObjects([x for state in states for x in arrays_of(state)]))
+    recording.guard(lambda: states_of(optimizer, params))
     return arrays
 
 
@@ -64,9 +66,11 @@ def restore(states: list[State], before: list[State]) -> None:
         state.update(old)
 
 
-def arrays_of(state: State) -> list[Any]:
-    """Return the arrays of a state."""
-    return [x for x in state.values() if not isinstance(x, int | float)]
+def states_of(optimizer: Optimizer, params: list[Parameter]) -> SameObjects:
+    """Return the dictionaries of the states of parameters, and the arrays in them."""
+    states = [optimizer._state.get(param, {}) for param in params]
+    arrays = [x for state in states for x in state.values() if not isinstance(x, int | float)]
+    return SameObjects([*states, *arrays])
 
 
 def keep_arrays(recording: StepRecorder, optimizer: Optimizer, state: State, old: State) -> None:
@@ -94,7 +98,10 @@ def settings_of(optimizer: Optimizer, group: Group | None) -> dict[str, Any]:
     """Return the settings that ``delta`` reads otherwise than by `Optimizer.step_rates`."""
     left_out = {optimizer.rate_name} if has_rates(type(optimizer)) else set()
     found = {**numbers_of(optimizer), **(group.settings if group else {})}
-    return {name: value for name, value in found.items() if name not in left_out}
+    hooks = [
+        (hook, numbers_of(hook) if hasattr(hook, "__dict__") else {}) for hook in optimizer.hooks
+    ]
+    return {"hooks": hooks} | {name: x for name, x in found.items() if name not in left_out}
 
 
 def has_rates(cls: type) -> bool:
