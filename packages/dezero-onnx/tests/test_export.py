@@ -268,6 +268,20 @@ def test_each_kernel_is_that_of_its_op() -> None:
     assert ran[1].declined == (("onnx:relu", "an array is not float32"),)
 
 
+@pytest.mark.parametrize("make", [L.LSTM, L.GRU])
+def test_a_sequence_with_a_graph_has_gradients(make: Any) -> None:
+    """The node of a sequence has no workspace, so it is left to passes without a graph."""
+    layer, x = make(2, in_size=2), np.ones((2, 1, 2), F4)
+    F.sum(layer(x)).backward()
+    expected = {key: p.grad.data for key, p in layer.named_params().items()}
+    layer.cleargrads()
+    layer.reset_state()
+    layer.to("onnx")
+    F.sum(layer(get_backend("onnx").from_numpy(x))).backward()
+    for key, p in layer.named_params().items():
+        np.testing.assert_allclose(p.grad.data.unwrap_numpy(), expected[key], rtol=1e-4, atol=1e-6)
+
+
 def test_constants_are_computed_in_float64() -> None:
     cos = get_backend("onnx").xp.cos(ndx.asarray(np.array([1000.1])))
     assert cos.unwrap_numpy()[0] == np.cos(1000.1)

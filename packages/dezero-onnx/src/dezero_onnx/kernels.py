@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dezero_core import Config
 from dezero_core.dtypes import dtype_name
 from dezero_core.extend import Kernel
 
@@ -70,6 +71,13 @@ def supports_affine(x: Any, gamma: Any, beta: Any, axes: int, eps: float) -> boo
     return are_float32(*[a for a in (x, gamma, beta) if a is not None])
 
 
+def supports_recurrent(*arguments: Any) -> bool | str:
+    """Return whether a recurrent op is one node: it has no workspace for the backward pass."""
+    if Config.enable_backprop:
+        return "the backward pass needs a workspace"
+    return are_float32(*arguments)
+
+
 def supports_attention(q: Any, k: Any, v: Any, mask: Any, keep: Any, *settings: Any) -> bool | str:
     """Return whether each query sees a key, and no graph for gradients is recorded."""
     causal, *_, needs_workspace = settings
@@ -88,10 +96,10 @@ SUPPORTS: dict[str, Callable[..., bool | str]] = {
     "conv2d": are_float32,
     "conv2d_grad_x": supports_transposed,
     "gelu": supports_smooth,
-    "gru": are_float32,
+    "gru": supports_recurrent,
     "layer_norm": supports_affine,
     "log_softmax": supports_axis,
-    "lstm": are_float32,
+    "lstm": supports_recurrent,
     "matmul": are_float32,
     "max_pool2d_values": are_float32,
     "relu": are_float32,
