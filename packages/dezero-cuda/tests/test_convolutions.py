@@ -109,7 +109,7 @@ def arguments(dtype: str = "float32") -> dict[str, tuple[Any, ...]]:
     )
     params = windows.ConvParams(pad=(1, 1))
     return {
-        "conv2d": (x, W, gy[0, :, 0, 0].copy(), params),
+        "conv2d": (x, W, np.arange(8).astype(dtype), params),
         "conv2d_grad_x": (gy, W, x.shape, params),
         "conv2d_grad_W": (x, gy, (3, 3), params),
         "conv2d_grads": (gy, x, W, params),
@@ -152,6 +152,13 @@ def test_plans_are_built_once_for_each_precision() -> None:
     with using_config("exact", True):
         compare("conv2d", arguments()["conv2d"], device, 1e-5)
     assert "WINOGRAD" in cudnn.executed[-1].deselected - strict
+
+
+def test_a_bias_may_have_any_strides() -> None:
+    x, W, b, params = arguments()["conv2d"]
+    column = cupy.ndarray(np.stack([b, 0 * b], axis=1))[:, 0]
+    y = ops["conv2d"](device(x), device(W), column, params)
+    np.testing.assert_allclose(host(y), ops["conv2d"].portable(x, W, b, params), 1e-4, 1e-4)
 
 
 def test_half_precision_is_summed_in_float32() -> None:

@@ -44,6 +44,8 @@ FORMS = {
     "axes swapped": lambda x: (
         np.ascontiguousarray(np.moveaxis(x, -2, 0)).swapaxes(0, -2) if x.ndim == 3 else x
     ),
+    "one repeated matrix": lambda x: np.broadcast_to(x[:1], x.shape),
+    "repeated along the second axis": lambda x: np.broadcast_to(x[:, :1], x.shape),
     "one repeated row": lambda x: np.broadcast_to(x[..., :1, :], x.shape),
 }
 LEADS = [
@@ -52,6 +54,7 @@ LEADS = [
     ((), (2,)),
     ((2,), (2,)),
     ((3, 2), (2,)),
+    ((2, 3), (2, 3)),
     ((3, 1), (1, 2)),
     ((1,), (4,)),
 ]

@@ -2,7 +2,7 @@
 
 The kernels run with `dezero.precision("bf16")`, without a mask and without dropout. Otherwise
 matmuls and a softmax compute attention. The workspace for the backward pass is one float32 number
-for each query, shape (B, H, T); the other kernels of attention have workspaces with four axes.
+for each query, shape (B, H, T); the workspace of the other kernels has as many axes as the queries.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def supports_attention(
         return "there is a mask or dropout"
     if causal and q.shape[2] != k.shape[2]:
         return "there are not as many keys as queries"
-    if not (q.size and k.size and v.size):
-        return "an array is empty"
+    if q.ndim != 4 or not (q.size and k.size and v.size):
+        return "the arrays are empty, or do not have four axes"
     gradients = [True] if needs_workspace else []
     for is_gradient in (False, *gradients):
         statistics = is_gradient or needs_workspace
@@ -78,7 +78,7 @@ def supports_attention_grad(
     causal: bool, scale: float, dropout: float,
 ) -> bool | str:  # fmt: skip
     """Return whether the workspace is that of cuDNN."""
-    return workspace.ndim == 3 or "the workspace is that of another kernel"
+    return workspace.ndim == q.ndim - 1 or "the workspace is that of another kernel"
 
 
 def attention_grad(

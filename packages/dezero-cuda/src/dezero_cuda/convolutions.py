@@ -18,7 +18,7 @@ from dezero_core import Config
 from dezero_core.extend import ops
 
 from .graphs import BIAS, Convolution, W, X, Y
-from .kernels.layouts import new_images, with_layout
+from .kernels.layouts import contiguous, new_images, with_layout
 from .kernels.rounding import from_bfloat16, to_bfloat16
 from .kernels.windows import window_counts
 from .plans import Plan, plan_for
@@ -73,7 +73,7 @@ def found(part: str, x: Any, filters: Any, params: Params, *arrays: Array | None
 def run(call: Convolution, arrays: dict[int, Array], result: int, shape: Shape) -> Array:
     """Run a convolution on arrays by their numbers, and return the result."""
     last, is_rounded = call.channels_last, call.data_type == "BFLOAT16"
-    inputs = {n: a if n == BIAS else with_layout(a, last) for n, a in arrays.items()}
+    inputs = {n: contiguous(a) if n == BIAS else with_layout(a, last) for n, a in arrays.items()}
     if is_rounded:
         inputs = {n: to_bfloat16(a) for n, a in inputs.items()}
     y = new_images(shape, next(iter(inputs.values())).dtype, last)

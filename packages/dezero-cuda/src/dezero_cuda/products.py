@@ -122,12 +122,12 @@ def step_of(x: Array, lead: Shape) -> int | None:
         return 0
     if x.shape[:-2] != lead:
         return None
-    step, count = 0, 1
-    for stride, length in zip(x.strides[-3::-1], x.shape[-3::-1], strict=True):
-        if length > 1:
-            if step and stride != step * count:
-                return None
-            step, count = (step, count * length) if step else (stride, length)
+    axes = zip(x.strides[-3::-1], x.shape[-3::-1], strict=True)
+    (step, count), *outer = [axis for axis in axes if axis[1] > 1]
+    for stride, length in outer:
+        if stride != step * count:
+            return None
+        count *= length
     return step // x.itemsize
 
 
