@@ -78,6 +78,13 @@ def test_vectors(shapes: Any) -> None:
     check(*[np.arange(1.0, 1 + np.prod(shape)).reshape(shape).astype("f") for shape in shapes])
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_one_stack_of_matrices_may_be_repeated(axis: int) -> None:
+    """An axis of stride 0 is followed by one that has another stride."""
+    few = np.arange(24.0).reshape(2, 3, 2, 2).take([0], axis)
+    check(np.broadcast_to(few, (2, 3, 2, 2)), np.arange(24.0).reshape(2, 3, 2, 2) - 9)
+
+
 def test_transposed_arrays_are_not_copied() -> None:
     """The gradient of a weight is ``x^T gy``, and that of the input ``gy W^T``."""
     x, gy, W = (as_on_device(np.ones(shape, "f")) for shape in ((5, 3), (5, 4), (3, 4)))
