@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import dezero_core
-from dezero_core import Config, Variable
+from dezero_core import Config, Parameter, Variable
 from dezero_core.errors import BackendMismatch, CallError, CaptureError, OutOfMemory
 from dezero_core.extend import get_backend
 from dezero_core.state import seeded_generator
@@ -222,6 +222,25 @@ def test_gradients_reach_a_variable_that_is_an_argument() -> None:
         assert x.grad is not None and x.grad.data.get().tolist() == [2.0 + 2 * k, 4.0]
 
 
+def test_a_parameter_may_be_an_argument() -> None:
+    w = Parameter(on_device(np.ones(2, "f")))
+    rule = rules.SGD(0.5).setup([w])
+
+    @capture
+    def step(w: Any) -> Any:
+        loss = (w * w).sum()
+        w.cleargrad()
+        loss.backward()
+        rule.update()
+        return loss
+
+    w.data *= 16
+    losses = [float(step(w)) for _ in range(5)]
+    assert losses == [512.0, 0.0, 0.0, 0.0, 0.0]
+    w.data += 1
+    assert float(step(w)) == 2.0
+
+
 def test_the_training_mode_and_the_precision_select_the_graph() -> None:
     program = Program(layers=DROPOUT)
     x = program.batches[0][0]
@@ -339,6 +358,36 @@ def test_on_numpy_the_step_runs_itself() -> None:
     for _ in range(5):
         step(np.ones(2))
     assert len(calls) == 5 and not step._graphs
+
+
+def test_a_step_whose_model_is_on_the_host_runs_itself_or_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = L.Linear(2, in_size=2)
+    rule, x = rules.SGD(0.1).setup(model), np.ones((1, 2), "f")
+
+    @capture
+    def step() -> Any:
+        loss = model(x).sum()
+        model.cleargrads()
+        loss.backward()
+        rule.update()
+        return loss
+
+    on_gpus = Parameter(on_device(np.ones(2, "f")))
+    for _ in range(WARM_UPS):
+        step()
+    before = model.W.data.copy()
+    with pytest.raises(CaptureError, match="update of parameters on the host at .*to_gpu"):
+        step()
+    assert np.array_equal(model.W.data, before) and on_gpus.grad is None
+    with pytest.raises(CaptureError, match="a result on the host"):
+        made = capture(lambda: model(x))
+        for _ in range(WARM_UPS + 1):
+            made()
+    monkeypatch.setattr("dezero_cuda.capture.params_on_gpus", list)  # as without any
+    losses = [float(step()) for _ in range(6)]
+    assert len(set(losses)) == 6
 
 
 # Bad input
@@ -521,7 +570,9 @@ def test_a_captured_step_inside_a_captured_step_is_part_of_its_graph() -> None:
 
 
 @pytest.mark.parametrize(
-    "replaces", ["parameter", "eager step", "other device", "checkpoint", "hook"]
+    "replaces",
+    ["eager step", "checkpoint"]
+    + [pytest.param(what, marks=slow) for what in ("parameter", "other device", "hook")],
 )
 def test_a_replaced_parameter_is_noticed(replaces: str) -> None:
     found = []
@@ -548,6 +599,7 @@ def test_a_replaced_parameter_is_noticed(replaces: str) -> None:
     assert found[0] == found[1]
 
 
+@slow
 def test_a_rule_without_rates_is_refused_if_it_counts_and_follows_its_rate_if_not() -> None:
     class Counting(rules.Optimizer):
         elementwise = True

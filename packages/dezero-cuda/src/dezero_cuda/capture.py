@@ -22,6 +22,7 @@ from dezero_core.state import recorder
 
 from .capture_arguments import Arguments, settings, split
 from .capture_graph import CapturedGraph, warm_up
+from .capture_state import params_on_gpus
 
 WARM_UPS = 2
 """The number of eager calls before a step is captured. The first creates the gradients and the
@@ -70,6 +71,9 @@ class CapturedStep:
             graph = None
         if graph is None:
             count = self._calls[key] = self._calls.get(key, 0) + 1
+            if count > WARM_UPS and not arguments.arrays and not params_on_gpus():
+                self._calls[key] = 0  # everything is on the host
+                return self.step(*arguments.args, **arguments.kwargs)
             if count <= WARM_UPS:
                 self._forget(self._calls, 16 * self.limit)
                 return warm_up(self.step, arguments)

@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import cupy
 import numpy as np
 
-from dezero_core import Config, Variable
+from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.errors import CaptureError
+
+STORED = (Parameter, Buffer)
+"""Variables that a step uses where they are, instead of a copy of their array."""
 
 
 class Arguments(NamedTuple):
@@ -41,7 +44,7 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
     variables: list[Variable] = []
 
     def key_of(x: Any) -> Hashable:
-        if isinstance(x, Variable):
+        if isinstance(x, Variable) and not isinstance(x, STORED):
             variables.append(x)
             return type(x), x.requires_grad, key_of(x.data)
         if isinstance(x, cupy.ndarray | np.ndarray):
@@ -69,7 +72,7 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
 def mapped(x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variable], Any]) -> Any:
     """Replace the arrays and Variables in tuples, lists and dictionaries."""
     if isinstance(x, Variable):
-        return of_variable(x)
+        return x if isinstance(x, STORED) else of_variable(x)
     if isinstance(x, cupy.ndarray):
         return of_array(x)
     if isinstance(x, tuple) and hasattr(x, "_fields"):

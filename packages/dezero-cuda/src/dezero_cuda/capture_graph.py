@@ -74,6 +74,7 @@ class CapturedGraph:
                 stream.begin_capture()
                 try:
                     self._result = step(*args, **kwargs)
+                    mapped(self._result, as_is, require_on_gpu)
                     self._attributes = self._recorder.keep_attributes()
                 except BaseException:
                     abandon(stream)
@@ -109,13 +110,20 @@ class CapturedGraph:
             for p, grad in self._gradients:
                 p._grad = grad
             for x, held in zip(arguments.variables, self._variables, strict=True):
-                x._grad = held._grad
+                x._grad = x._grad if held._grad is None else held._grad
             for owner, name, value in self._attributes:
                 vars(owner)[name] = value
             taken = cupy.array if copy else as_is
             return mapped(
                 self._result, taken, lambda x: Variable(taken(x.data), x.name, requires_grad=False)
             )
+
+
+def require_on_gpu(x: Variable) -> Variable:
+    """Refuse a result on the host, which a replay would not compute."""
+    if not isinstance(x.data, cupy.ndarray):
+        raise Refusal("a result on the host", "move the model to the GPU by to_gpu()")
+    return x
 
 
 def as_is(x: Any) -> Any:

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 import cupy
 import numpy as np
 
-from dezero_core import Parameter, Variable
+from dezero_core import Variable
 from dezero_core.state import seeded_generator
-from dezero_core.variable import Buffer
 
+from .capture_arguments import STORED
 from .capture_errors import Refusal
 
 
@@ -34,6 +34,12 @@ class OldGradient(Variable):
     def data(self, value: Any) -> None: ...
 
 
+def params_on_gpus() -> list[Variable]:
+    """Return all Parameters and Buffers of the process whose arrays are on a GPU."""
+    found = [x for x in gc.get_objects() if issubclass(type(x), STORED)]
+    return [p for p in found if isinstance(p.data, cupy.ndarray)]
+
+
 class HostState:
     """The parameters on a GPU, their gradients, and the state of the generators.
 
@@ -42,9 +48,7 @@ class HostState:
     """
 
     def __init__(self) -> None:
-        kinds = Parameter, Buffer
-        found = [x for x in gc.get_objects() if issubclass(type(x), kinds)]
-        self.params: list[Variable] = [p for p in found if isinstance(p.data, cupy.ndarray)]
+        self.params = params_on_gpus()
         self._before = [(p, p.data, p._grad) for p in self.params]
         seeded = seeded_generator()
         self._seeded = (

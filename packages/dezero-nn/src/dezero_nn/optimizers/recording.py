@@ -7,7 +7,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from dezero_core import Parameter
-from dezero_core.extend import Array
+from dezero_core.extend import Array, backend_of
 from dezero_core.state import StepRecorder
 
 from .settings import numbers_of
@@ -49,6 +49,8 @@ def record_update(
         CaptureError: a parameter is updated for the first time, or the rule counts its updates in a
             way that a replay would not repeat.
     """
+    if "accelerator" not in backend_of(ps[0]).capabilities:
+        recording.refuse("an update of parameters on the host", "move the model by to_gpu()")
     before = [dict(state) for state in states]
     recording.on_failure(lambda: restore(states, before))
     recording.guard(partial(settings_of, optimizer, optimizer._active))
