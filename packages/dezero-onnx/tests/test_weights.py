@@ -52,6 +52,20 @@ def test_an_exported_file_has_dezeros_keys(path: Path) -> None:
         dezero.load_onnx_weights(Sequential(L.LayerNorm(2)), path)
 
 
+def test_parameters_that_the_graph_does_not_read_are_stored(path: Path) -> None:
+    class Net(dezero.Model):
+        def __init__(self) -> None:
+            self.used, self.unused = L.Linear(2, in_size=2), L.Linear(3, in_size=2)
+
+        def forward(self, x: dezero.Variable) -> dezero.Variable:
+            return self.used(x)
+
+    model, other = Net(), Net()
+    assert export_onnx(model, path, x=(("N", 2), F4)).nodes == 2
+    other.load_weights(path)
+    np.testing.assert_array_equal(other.unused.W.data, model.unused.W.data)
+
+
 def test_other_files_are_matched_as_those_of_pytorch(path: Path) -> None:
     arrays = {"fc1.weight": filled(3, 2), "fc1.bias": filled(3), "fc2.weight": filled(4, 3)}
     write_foreign(path, {**arrays, "fc2.bias": filled(4)})

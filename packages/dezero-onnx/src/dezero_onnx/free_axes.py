@@ -36,6 +36,7 @@ class Freed:
             ExportError: a constant of the graph depends on a free length in another way than by
                 its shape.
         """
+        unread = {name for name in self.constants if not self.is_read(name)}  # parameters
         for node, index in shape_readers(self.graph):
             shape = self.constants.get(node.input[index])
             if shape is not None and self.lengths.are_in(shape):
@@ -43,7 +44,12 @@ class Freed:
         for name, array in self.constants.items():
             if self.lengths.are_in(array.shape) and self.is_read(name):
                 self.expand(name, array)
-        old = [x for x in self.graph.initializer if x.name not in self.new and self.is_read(x.name)]
+        expanded = {name for node in self.nodes for name in node.output}
+        old = [
+            x
+            for x in self.graph.initializer
+            if x.name in unread or (self.is_read(x.name) and x.name not in expanded)
+        ]
         replace(self.graph.initializer, old)
         for name, array in self.new.items():
             self.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))

@@ -6,7 +6,7 @@ cancel each other are removed, and free lengths get their names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import onnx
@@ -97,8 +97,8 @@ def rename_outputs(graph: onnx.GraphProto) -> None:
     replace(graph.node, rest)
 
 
-def remove_unused(graph: onnx.GraphProto) -> None:
-    """Remove the nodes and initializers whose results nothing reads."""
+def remove_unused(graph: onnx.GraphProto, keys: Collection[str] = ()) -> None:
+    """Remove the nodes and initializers whose results nothing reads, except those in ``keys``."""
     used = {x.name for x in graph.output}
     nodes = []
     for node in reversed(graph.node):
@@ -106,7 +106,7 @@ def remove_unused(graph: onnx.GraphProto) -> None:
             nodes.append(node)
             used.update(node.input)
     replace(graph.node, nodes[::-1])
-    replace(graph.initializer, [x for x in graph.initializer if x.name in used])
+    replace(graph.initializer, [x for x in graph.initializer if x.name in {*used, *keys}])
 
 
 def shape_readers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, int]]:

@@ -57,6 +57,7 @@ def trace(model: Any, arrays: Mapping[str, Any], examples: Mapping[str, Input]) 
     traced = build({**inputs, **states, **params}, {**outputs, **after})
     simplify(traced, arrays)
     drop_unread_states(traced.graph, list(states))
+    remove_unused(traced.graph, arrays.keys())
     Freed(traced.graph, lengths).run()
     kinds = {key: kind_of(x) for key, x in named_params(model).items()}
     helper.set_model_props(traced, {KINDS: json.dumps(kinds)})
@@ -156,7 +157,6 @@ def drop_unread_states(graph: onnx.GraphProto, states: list[str]) -> None:
     replace(graph.input, [x for x in graph.input if x.name not in unread])
     unread = {name + NEXT for name in unread}
     replace(graph.output, [x for x in graph.output if x.name not in unread])
-    remove_unused(graph)
 
 
 def shapes_of(values: Iterable[onnx.ValueInfoProto]) -> dict[str, Shape]:
