@@ -145,9 +145,11 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
     weights += [numbers(gates * H)] * (2 if "gru" in op else 1)
     gelu = draw(st.sampled_from(["none", "tanh"])), draw(st.booleans())
     S = draw(st.sampled_from([1, 4, 600]))
-    q, k, v = numbers(N + 1, 2, D, 3), numbers(N + 1, 2, S, 3), numbers(N + 1, 2, S, 2)
-    score_mask = draw(st.sampled_from([None, numbers(N + 1, 1, 1, S), numbers(2, D, S)]))
-    keep = draw(st.sampled_from([None, random.integers(0, 2, (N + 1, 2, D, S)) > 0]))
+    heads = draw(st.sampled_from([(), (2,), (N + 1, 2)]))
+    q, k, v = numbers(*heads, D, 3), numbers(*heads, S, 3), numbers(*heads, S, 2)
+    masks = [None, numbers(D, S), numbers(*heads[:1], *[1] * len(heads), S)]
+    score_mask = draw(st.sampled_from(masks))
+    keep = draw(st.sampled_from([None, random.integers(0, 2, (*heads, D, S)) > 0]))
     attention = keep, draw(st.booleans()), 0.5, 0.25
     optional = draw(st.sampled_from([None, numbers(T, H, C)]))
     return {
@@ -182,7 +184,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "max_pool2d_grad": lambda: (g, index, x.shape, kernel, stride, pad),
         "attention": lambda: (q, k, v, score_mask, *attention, gelu[1]),
         "attention_grad": lambda: (
-            numbers(N + 1, 2, D, 2),
+            numbers(*heads, D, 2),
             *ops["attention"].portable(q, k, v, score_mask, *attention, True), q, k, v, *attention,
         ),
         "lstm": lambda: (sequence, *weights, *states),

@@ -13,7 +13,7 @@ def attention_weights(
 ) -> None:  # fmt: skip
     x = scores * scale
     if isinstance(mask, np.ndarray):
-        steps = [int(step) * mask.itemsize for step in strides]
+        steps = [int(step) * mask.itemsize for step in strides][-scores.ndim :]
         x += np.lib.stride_tricks.as_strided(mask, scores.shape, steps, writeable=False)
     if causal:
         x += np.triu(np.full((queries, S), -np.inf, x.dtype), k=1 + S - queries)

@@ -65,10 +65,23 @@ def supports_scaled(x: Array, t: Array, scale: Array, needs_gx: bool) -> bool:
     return supports(x) and scale.dtype == x.dtype
 
 
-def supports_attention(x: Array, *others: Any) -> bool:
-    """Return whether all arrays but bools are float32, or all are float64, and none is empty."""
+def supports_attention(q: Array, k: Array, v: Array, *others: Any) -> bool:
+    """Return whether the arrays have at most four axes and equal leading axes, and are not empty.
+
+    All arrays but bools must be float32, or all float64.
+    """
     arrays = [other for other in others if hasattr(other, "dtype") and other.dtype.char != "?"]
-    return supports_all(x, *arrays) and all(other.size for other in (x, *arrays))
+    return (
+        supports_all(q, k, v, *arrays)
+        and q.ndim <= 4
+        and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+        and all(x.size for x in (q, k, v))
+    )
+
+
+def supports_attention_grad(gy: Array, y: Array, workspace: Array, *others: Any) -> bool:
+    """Return whether `supports_attention` is True for the arguments of the op."""
+    return supports_all(gy, y, workspace) and supports_attention(*others)
 
 
 def supports_max(x: Array, kernel: Pair, *settings: Any) -> bool:
@@ -121,7 +134,7 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
         "softmax_cross_entropy": supports,
         "softmax_cross_entropy_grad": supports_gradient,
     },
-    "attention": {"attention": supports_attention, "attention_grad": supports_attention},
+    "attention": {"attention": supports_attention, "attention_grad": supports_attention_grad},
     "norms": {
         "layer_norm": supports_all,
         "rms_norm": supports_all,
