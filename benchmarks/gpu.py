@@ -166,6 +166,14 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", {f"--confcutdir={KIT}"!r},
     return {"counts": counts, "not passed": {k: v for k, v in tests.items() if v != "passed"}}
 
 
+def gpu_tests() -> str:
+    """Run the tests that need a device, and return the last line of what pytest prints."""
+    arguments = ["-q", "-p", "no:cacheprovider", "-m", "gpu", "--noconftest", f"{ROOT}/tests/gpu"]
+    code = f"import gpu_rows, pytest; gpu_rows.load_plugins(); pytest.main({arguments!r})"
+    lines = run([sys.executable, "-c", code]).stdout.strip().splitlines()
+    return lines[-1] if lines else f"no result within {LIMIT_S} s"
+
+
 def measure(side: str, target: Target, quick: bool) -> dict[str, Any]:
     """Time one side of a row in a new process."""
     script = [sys.executable, "-W", "ignore", str(HERE / "gpu_rows.py")]
@@ -226,6 +234,7 @@ def markdown(found: dict[str, Any]) -> str:
     lines = ["# DeZero on a GPU", "", *[f"- {k}: {v}" for k, v in found["machine"].items()], ""]
     tests = found["kit"]
     lines += [f"Conformance kit: {tests.get('counts', tests)}.", ""]
+    lines += [f"Tests in tests/gpu: {found['tests/gpu']}.", ""]
     lines += [f"- {name}: {outcome}" for name, outcome in tests.get("not passed", {}).items()]
     lines += ["", "A ratio is DeZero's time divided by the other side's: lower is better.", ""]
     lines += [HEAD, "|" + "---|" * (HEAD.count("|") - 1)]
@@ -270,6 +279,8 @@ def main() -> int:
         return 0
     found: dict[str, Any] = {"machine": machine, "quick": chosen.quick, "kit": kit(), "rows": []}
     print(found["kit"].get("counts", found["kit"]), flush=True)
+    found["tests/gpu"] = gpu_tests()
+    print(f"tests/gpu: {found['tests/gpu']}", flush=True)
     cache: dict[tuple[str, str, str], dict[str, Any]] = {}
     for target in TARGETS:
         if chosen.quick and not target.quick:
@@ -293,6 +304,7 @@ def write(found: dict[str, Any]) -> int:
     print(f"written: {RESULTS / name}.md and .json")
     missed = [row for row in found["rows"] if row["verdict"] in ("missed", "not measured")]
     failed = found["kit"].get("counts", {"failed": 1}).get("failed", 0)
+    failed = failed or "failed" in found["tests/gpu"] or "passed" not in found["tests/gpu"]
     return 1 if missed or failed else 0
 
 

@@ -14,6 +14,7 @@ from dezero import DataLoader, Variable, cuda, optimizers
 from dezero.models import CNN, MLP
 from dezero_core.errors import OutOfMemory
 from dezero_core.extend import get_backend, kernel_log, ops
+from dezero_nn.windows import ConvParams
 
 pytestmark = [
     pytest.mark.gpu,
@@ -93,3 +94,62 @@ def test_tensors_are_shared_with_pytorch() -> None:
     tensor += 1
     assert cuda.as_numpy(x).tolist() == [1, 2, 3]
     assert cuda.as_numpy(dezero.core.from_dlpack(tensor)).tolist() == [1, 2, 3]
+
+
+PRECISIONS = {"float32": 1e-5, "tf32": 5e-3, "bf16": 5e-2}
+"""The largest error of each precision, relative to the largest result."""
+
+
+def close(found: object, wanted: np.ndarray, tolerance: float) -> None:
+    error = np.abs(cuda.as_numpy(found) - wanted).max()
+    assert error <= tolerance * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_cublas_multiplies_in_each_precision(name: str) -> None:
+    random = np.random.default_rng(0)
+    x, W = random.standard_normal((2, 3, 64, 96)), random.standard_normal((3, 32, 96))
+    there = [on_device(a.astype("float32")) for a in (x, W)]
+    with kernel_log() as ran, dezero.precision(name):
+        y = ops["matmul"](there[0], there[1].swapaxes(1, 2))
+    assert ran[0].kernel == "cuda:products_matmul", ran[0]
+    close(y, x @ W.swapaxes(1, 2), PRECISIONS[name])
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_cudnn_has_plans_for_convolutions_and_their_gradients(name: str, groups: int) -> None:
+    """This is the test of `graphs` and `plans` that needs a driver."""
+    random = np.random.default_rng(0)
+    params = ConvParams((2, 2), (1, 1), (1, 1), groups)
+    x, gy = random.standard_normal((8, 16, 14, 14)), random.standard_normal((8, 32, 7, 7))
+    W, b = random.standard_normal((32, 16 // groups, 3, 3)), random.standard_normal(32)
+    calls = {
+        "conv2d": (x, W, b, params),
+        "conv2d_grad_x": (gy, W, x.shape, params),
+        "conv2d_grad_W": (x, gy, (3, 3), params),
+    }
+    for op, call in calls.items():
+        there = [on_device(a.astype("float32")) if isinstance(a, np.ndarray) else a for a in call]
+        with kernel_log() as ran, dezero.precision(name):
+            first, again = ops[op](*there), ops[op](*there)
+        log = next(run for run in ran if run.op == op)
+        assert log.kernel == f"cuda:convolutions_{op}", log
+        close(first, ops[op].portable(*call), PRECISIONS[name])
+        np.testing.assert_array_equal(cuda.as_numpy(first), cuda.as_numpy(again))
+
+
+def test_cudnn_computes_attention_in_bfloat16() -> None:
+    random = np.random.default_rng(0)
+    arrays = [random.standard_normal((2, 4, 64, 32)) for _ in range(3)]
+    found = []
+    for backend in ("numpy", "cuda"):
+        x = [Variable(a.astype("float32")).to(backend) for a in arrays]
+        with kernel_log() as ran, dezero.precision("bf16"):
+            y = F.scaled_dot_product_attention(*x, causal=True)
+            F.sum(y * y).backward()
+        found.append([y, *[v.grad for v in x]])
+    kernels = [run.kernel for run in ran if run.op.startswith("attention")]
+    assert kernels == ["cuda:attention_attention", "cuda:attention_attention_grad"]
+    for wanted, there in zip(*found, strict=True):
+        close(there.data, cuda.as_numpy(wanted), 3e-2)
