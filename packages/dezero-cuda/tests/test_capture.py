@@ -268,6 +268,30 @@ def test_the_state_of_a_recurrent_layer_goes_on() -> None:
     assert found[0] == found[1] and found[0][-1] != found[0][-2]
 
 
+def test_a_recurrent_layer_that_the_step_resets_keeps_its_graphs() -> None:
+    found = []
+    for make in (lambda f: f, capture):
+        dezero_core.seed(0)
+        layer, random = L.LSTM(3, in_size=2).to("cuda"), np.random.default_rng(0)
+        rule = rules.SGD(0.1).setup(layer)
+        batches = [on_device(random.random((4, n, 2), "f")) for n in (3, 2)]
+
+        def run(x: Any, layer=layer, rule=rule) -> Any:
+            layer.reset_state()
+            for k in range(4):
+                y = layer(x[k])
+            loss = (y * y).sum()
+            layer.cleargrads()
+            loss.backward()
+            rule.update()
+            return loss
+
+        step = make(run)
+        found.append([float(step(batches[k % 2])) for k in range(10)])
+    assert found[0] == found[1] and len(set(found[0])) == 10
+    assert len(step._graphs) == 2 and max(step._calls.values()) == WARM_UPS + 1
+
+
 def test_a_state_that_the_program_replaces_is_noticed() -> None:
     found = []
     for make in (lambda f: f, capture):

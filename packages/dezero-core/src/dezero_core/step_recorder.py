@@ -25,8 +25,8 @@ class StepRecorder(Protocol):
     def on_failure(self, restore: Callable[[], None]) -> None:
         """Call ``restore()`` if the step cannot be recorded."""
 
-    def changes(self, owner: object, name: str) -> None:
-        """Note that the step is about to set an attribute that may hold an array."""
+    def changes(self, owner: object, name: str, value: object) -> None:
+        """Note that the step sets an attribute, which may hold an array, to ``value`` next."""
 
     def refuse(self, what: str, remedy: str) -> None:
         """Raise `CaptureError`: ``what`` cannot be part of a recorded step; ``remedy`` helps."""

@@ -30,7 +30,7 @@ class WarmUp:
 
     def guard(self, source: Callable[[], object]) -> None: ...
     def on_failure(self, restore: Callable[[], None]) -> None: ...
-    def changes(self, owner: object, name: str) -> None: ...
+    def changes(self, owner: object, name: str, value: object) -> None: ...
     def refuse(self, what: str, remedy: str) -> None: ...
 
 
@@ -55,6 +55,7 @@ class Recorder:
         self._guards: dict[object, tuple[Callable[[], object], object]] = {}
         self._restore: list[Callable[[], None]] = []
         self._changed: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self._dropped: set[tuple[int, str]] = set()
         self._expected: list[tuple[Any, str, Any]] = []
         self._used = 0
 
@@ -85,11 +86,13 @@ class Recorder:
         """Call ``restore()`` in `undo`."""
         self._restore.append(restore)
 
-    def changes(self, owner: Any, name: str) -> None:
-        """Note the value that an attribute has before the step."""
+    def changes(self, owner: Any, name: str, value: object) -> None:
+        """Note the value that an attribute has before the step, and if the step drops it first."""
         if (id(owner), name) not in self._changed:
             old = vars(owner).get(name)
             self._changed[id(owner), name] = owner, name, old
+            if value is None:
+                self._dropped.add((id(owner), name))
             self._restore.append(lambda: vars(owner).__setitem__(name, old))
 
     def refuse(self, what: str, remedy: str) -> None:
@@ -111,7 +114,8 @@ class Recorder:
             if is_like(old, new) and old.data is not new.data:
                 old.data[...] = new.data
                 new.data = old.data
-            self._expected.append((owner, name, None if old is None else new))
+            if (id(owner), name) not in self._dropped:
+                self._expected.append((owner, name, None if old is None else new))
         return [(owner, name, vars(owner).get(name)) for owner, name, _ in self._changed.values()]
 
     def undo(self) -> None:

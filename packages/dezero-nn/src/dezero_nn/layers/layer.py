@@ -120,7 +120,7 @@ class Layer:
             ):
                 require_variable(self, name, value)
             if recordings() and (recording := recorder.get()) is not None:
-                recording.changes(self, name)
+                recording.changes(self, name, value)
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

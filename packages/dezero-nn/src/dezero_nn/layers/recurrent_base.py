@@ -112,7 +112,8 @@ class Recurrent(Layer):
     def reset_state(self) -> None:
         """Drop the state; call this before each new sequence."""
         for cell in self.all_cells():
-            vars(cell).update(dict.fromkeys(cell.STATES))
+            for name in cell.STATES:
+                setattr(cell, name, None)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), **dict.fromkeys(self.STATES)}
