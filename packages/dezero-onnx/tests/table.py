@@ -17,6 +17,7 @@ import numpy as np
 from dezero_core import no_grad, seed, test_mode
 from dezero_nn import CNN, MLP, VGG16, ResNet50, SqueezeNet
 from dezero_nn import functions as F
+from dezero_nn import layers as L
 from dezero_onnx import ExportError, ExportReport, export_onnx
 from dezero_testing.checks import images, layers, transformers
 
@@ -64,12 +65,22 @@ MODELS = {
     "ViT of the benchmark": Row(lambda: dezero_vit(VIT), images_of(2, 3, 32, 32), most_nodes=65),
     "SqueezeNet": Row(lambda: SqueezeNet(), images_of(2, 3, 64, 64), most_nodes=70),
 }
+OTHERS = {
+    "AlphaDropout": Row(L.AlphaDropout, layers.ROWS),
+    "Dropout": Row(L.Dropout, layers.ROWS),
+    "Dropout1d": Row(L.Dropout1d, images.SIGNALS),
+    "Dropout2d": Row(L.Dropout2d, images.IMAGES),
+    "Dropout3d": Row(L.Dropout3d, images.VOLUMES),
+    "ConvTranspose1d": Row(lambda: L.ConvTranspose1d(4, 2, 3, 2), images.SIGNALS),
+    "ConvTranspose3d": Row(lambda: L.ConvTranspose3d(2, 2, 2, bias=False), images.VOLUMES),
+    "InstanceNorm3d": Row(lambda: L.InstanceNorm3d(2), images.VOLUMES),
+}
 LARGE = {
     "ResNet50": Row(lambda: ResNet50(), images_of(2, 3, 64, 64), most_nodes=180),
     "VGG16": Row(lambda: VGG16(), images_of(2, 3, 32, 32), most_nodes=45),
 }
 
-ROWS = {**dict(of_the_kit()), **MODELS, **LARGE}
+ROWS = {**dict(of_the_kit()), **OTHERS, **MODELS, **LARGE}
 
 
 def export(row: Row, folder: Path, is_free: bool) -> ExportReport:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from dezero import layers as L
+
 sys.path.insert(0, str(Path(__file__).parent))
 import table
 
@@ -25,3 +27,15 @@ def test_a_row_that_needs_a_batch_of_one_length(tmp_path: Path, capsys: Any) -> 
 def test_too_many_nodes_fail(tmp_path: Path) -> None:
     row = table.ROWS["Tanh"]
     assert not table.show("Tanh", row._replace(most_nodes=0), tmp_path)
+
+
+def test_every_layer_has_a_row() -> None:
+    rows = [row for name, row in table.ROWS.items() if name not in table.LARGE]
+    tested = {
+        name.__name__
+        for row in rows
+        for layer in row.make().named_layers().values()
+        for name in type(layer).__mro__
+    }
+    layers = {name for name in L.__all__ if isinstance(getattr(L, name), type)}
+    assert layers - tested == {"KVCache"}, "which is refused"
