@@ -39,13 +39,8 @@ def supports_relu(x: np.ndarray) -> bool:
 
 
 def supports_masks(x: np.ndarray, other: np.ndarray, *settings: Any) -> bool:
-    """Return whether the arrays have the same shape and ``x`` is contiguous float32 or float64."""
-    return bool(
-        supports_relu(x)
-        and type(other) is np.ndarray
-        and x.shape == other.shape
-        and x.flags.c_contiguous
-    )
+    """Return whether the arrays have the same shape, and ``x`` is float32 or float64."""
+    return supports_relu(x) and type(other) is np.ndarray and x.shape == other.shape
 
 
 def relu(x: np.ndarray) -> np.ndarray:
