@@ -49,6 +49,12 @@ INLINE void map(Index n, F f, T* y, const X*... x) {
     LOOP(i, n - rest) y[rest + i] = f(x[rest + i]...);
 }
 
+// Return 1 / (1 + exp(-x)), computed from exp(-|x|), which cannot overflow.
+INLINE T logistic(T x) {
+    T small = exp(x < 0 ? x : -x);
+    return (x < 0 ? small : T(1)) / (T(1) + small);
+}
+
 // A group of threads works on one row: a warp if `wide` is 0, else the whole block.
 #define ROWS(row, rows, wide)                                                                  \
     for (Index row = wide ? blockIdx.x : (blockIdx.x * (Index)blockDim.x + threadIdx.x) / WARP; \

@@ -1,12 +1,6 @@
 // Elementwise kernels over n elements, which lie in memory without gaps and in the same order in
 // every array.
 
-// Return 1 / (1 + exp(-x)), computed from exp(-|x|), which cannot overflow.
-INLINE T logistic(T x) {
-    T small = exp(x < 0 ? x : -x);
-    return (x < 0 ? small : T(1)) / (T(1) + small);
-}
-
 KERNEL sigmoid(const T* x, T* y, Index n) {
     map(n, [](T a) { return logistic(a); }, y, x);
 }

@@ -1,11 +1,6 @@
 // One step of an LSTM or a GRU: all gates of an element in one thread. n = H N elements of a state
 // (H, N); the parts of the gates follow each other, n elements each.
 
-INLINE T squash(T x) {
-    T small = exp(x < 0 ? x : -x);
-    return (x < 0 ? small : T(1)) / (T(1) + small);
-}
-
 // Step t of an LSTM. from_x: (T, 4 H, N); from_h: (4 H, N), of this step; hs: (T, H, N); cells: i,
 // f, u, o and c of every step, (T, 5, H, N); c: before the first step.
 //     a = from_x + from_h + b;  c = f c + i u;  h = o tanh(c)
@@ -18,7 +13,7 @@ KERNEL lstm_step(const T* from_x, const T* from_h, const T* b, const T* c, T* hs
         T a[4];
         for (int k = 0; k < 4; ++k)
             a[k] = from_x[k * n + e] + from_h[k * n + e] + b[(k * n + e) / N];
-        T i = squash(a[0]), f = squash(a[1]), u = tanh(a[2]), o = squash(a[3]);
+        T i = logistic(a[0]), f = logistic(a[1]), u = tanh(a[2]), o = logistic(a[3]);
         T before = t ? now[e - n] : c[e];  // c of the step before is its last part
         T cell = f * before + i * u;
         now[e] = i;
@@ -64,7 +59,7 @@ KERNEL gru_step(const T* from_x, const T* from_h, const T* bx, const T* bh, cons
             ax[k] = from_x[k * n + e] + bx[row];
             ah[k] = from_h[k * n + e] + bh[row];
         }
-        T r = squash(ax[0] + ah[0]), z = squash(ax[1] + ah[1]), m = ah[2];
+        T r = logistic(ax[0] + ah[0]), z = logistic(ax[1] + ah[1]), m = ah[2];
         T candidate = tanh(ax[2] + r * m), before = t ? out[e - n] : h[e];
         now[e] = r;
         now[n + e] = z;
