@@ -7,7 +7,7 @@ typedef SCALAR T;
 typedef long long Index;
 
 #define KERNEL extern "C" __global__ void
-#define INLINE static __device__ __forceinline__
+#define INLINE [[maybe_unused]] static __device__ __forceinline__
 
 // Let each thread of the grid take every i-th element, so that any grid computes all n elements.
 #define LOOP(i, n)                                                    \
