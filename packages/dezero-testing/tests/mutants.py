@@ -222,7 +222,7 @@ CAUGHT_BY = {
     zeros_are_doubles: "arrays/zeros, arange, asarray, scalar_like, dtype",
     random_numbers_repeat: "arrays/uniform",
     random_numbers_ignore_the_seed: "arrays/uniform",
-    where_is_swapped_at_equality: "forward/where",
+    where_is_swapped_at_equality: "arrays/zeros with signs and infinities",
     clip_has_no_top: "arrays/clip",
     integers_become_floats: "arrays/zeros, arange, asarray, scalar_like, dtype",
 }

@@ -118,6 +118,11 @@ def test_there_are_twenty() -> None:
     assert len(CAUGHT_BY) >= 20 and len(UNSEEN) == 10
 
 
+def test_each_test_has_its_own_id() -> None:
+    ids = [item.id for item in all_items()]
+    assert len(ids) == len(set(ids))
+
+
 def test_a_level_of_a_plugin_runs_last() -> None:
     """The other levels keep their order."""
 

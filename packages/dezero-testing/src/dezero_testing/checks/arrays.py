@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ FUNCTIONS: dict[str, tuple[Call, tuple[Any, ...]]] = {
     "max over axes": (lambda xp, x: xp.max(x, axis=(0, 2)), (X,)),
     "max keepdims": (lambda xp, x: xp.max(x, axis=-2, keepdims=True), (X,)),
     "min over axes": (lambda xp, x: xp.min(x, axis=(1, 2), keepdims=True), (X,)),
+    "sort": (lambda xp, x: xp.sort(x, axis=1), (X,)),
     "argmax of ties": (lambda xp, x: xp.argmax(x, axis=1), (TIES,)),
     "argmax keepdims": (lambda xp, x: xp.argmax(x, axis=-1, keepdims=True), (X,)),
     "argmax of all": (lambda xp, x: xp.argmax(x), (TIES,)),
@@ -260,10 +262,10 @@ def check_copies(name: str) -> None:
 
 
 NEW: dict[str, Callable[[ArrayBackend, Array], Array]] = {
-    "zeros": lambda library, x: library.zeros((2, 3, 4), x),
+    "zeros": lambda library, x: library.zeros((1, 3, 4), x),
     "zeros_like": lambda library, x: library.xp.zeros_like(x),
     "ones_like": lambda library, x: library.xp.ones_like(x),
-    "full_like": lambda library, x: library.xp.full_like(x, 2.0),
+    "full_like": lambda library, x: library.xp.full_like(x, 1.0),
     "from_numpy": lambda library, x: library.from_numpy(X),
     "copy": lambda library, x: library.copy(x),
     "astype": lambda library, x: library.xp.astype(x, x.dtype),
@@ -278,8 +280,31 @@ NEW: dict[str, Callable[[ArrayBackend, Array], Array]] = {
     "clip": lambda library, x: library.xp.clip(x, -9.0, 9.0),
     "where": lambda library, x: library.xp.where(x == x, x, x),
     "concat": lambda library, x: library.xp.concat([x], axis=0),
-    "sum": lambda library, x: library.xp.sum(library.xp.expand_dims(x, axis=0), axis=0),
-    "max": lambda library, x: library.xp.max(library.xp.expand_dims(x, axis=0), axis=0),
+    "0 + x": lambda library, x: 0 + x,
+    "1 * x": lambda library, x: 1 * x,
+    "abs(x)": lambda library, x: abs(x),
+    "0 - x": lambda library, x: 0 - x,
+    "1 / x": lambda library, x: 1 / x,
+    "x // 1": lambda library, x: x // 1,
+    "x @ 1": lambda library, x: x @ library.from_numpy(np.eye(4, dtype="float32")),
+    "floor": lambda library, x: library.xp.floor(x),
+    "sum": lambda library, x: library.xp.sum(x, axis=0, keepdims=True),
+    "backend.sum": lambda library, x: library.sum(x, 0, True),
+    "max": lambda library, x: library.xp.max(x, axis=0, keepdims=True),
+    "min": lambda library, x: library.xp.min(x, axis=0, keepdims=True),
+    "roll": lambda library, x: library.xp.roll(x, 0, axis=0),
+    "tril": lambda library, x: library.xp.tril(x, k=9),
+    "triu": lambda library, x: library.xp.triu(x, k=-9),
+    "take": lambda library, x: library.xp.take(x, library.arange(1, x), axis=0),
+    "take_along_axis": lambda library, x: library.xp.take_along_axis(
+        x, library.xp.zeros_like(x, dtype=library.dtype("int64")), axis=0
+    ),
+    "cumulative_sum": lambda library, x: library.xp.cumulative_sum(x, axis=0),
+    "cumulative_prod": lambda library, x: library.xp.cumulative_prod(x, axis=0),
+    "sin": lambda library, x: library.xp.sin(x),
+    "tanh": lambda library, x: library.xp.tanh(x),
+    "sqrt": lambda library, x: library.xp.sqrt(x),
+    "sign": lambda library, x: library.xp.sign(x),
 }
 """Calls whose results must not share memory with their argument or with each other."""
 
@@ -287,13 +312,19 @@ NEW: dict[str, Callable[[ArrayBackend, Array], Array]] = {
 def check_new_arrays(name: str) -> None:
     """Check that two results of a function and its argument are three arrays."""
     library = get_backend(name)
-    for what, call in NEW.items():
-        x = library.from_numpy(abs(X))
-        first, second = call(library, x), call(library, x)
+    hosts = (np.ones((1, 3, 4), "float32"), np.zeros((1, 3, 4), "float32"), abs(X[:1]))
+    for what, host in product(NEW, hosts):
+        x = library.from_numpy(host)
+        with np.errstate(all="ignore"):
+            first, second = NEW[what](library, x), NEW[what](library, x)
+            expected: Any = NEW[what](get_backend("numpy"), host.copy())
         before = library.to_numpy(second)
-        library.iadd(first, library.xp.ones_like(first))
-        require_equal(library, second, before, rtol=0)
-        assert np.array_equal(library.to_numpy(x), abs(X)), f"{what} returned its argument"
+        added = library.to_numpy(library.iadd(first, library.xp.ones_like(first)))
+        assert added.shape == before.shape == expected.shape, f"{what}: shape {before.shape}"
+        np.testing.assert_allclose(before, expected, 1e-5, err_msg=what)
+        np.testing.assert_allclose(added, expected + 1, 1e-5, err_msg=f"iadd to {what}")
+        assert np.array_equal(library.to_numpy(second), before, True), f"{what}: shared results"
+        assert np.array_equal(library.to_numpy(x), host), f"{what} returned its argument"
 
 
 def check_uniform(name: str) -> None:
@@ -308,12 +339,24 @@ def check_uniform(name: str) -> None:
     a, b = runs[0]
     assert a.shape == (50, 40) and a.dtype == np.float32
     assert 0 <= a.min() and a.max() < 1, f"from {a.min()} to {a.max()}"
+    assert a.min() > 0 and np.unique(a).size > 1900, "too few different numbers"
+    for shape in ((), (1, 1), (0, 2)):
+        assert library.uniform(shape, dtype).shape == shape
     assert abs(a.mean() - 0.5) < 0.03 and abs(a.var() - 1 / 12) < 0.01
     assert abs((a < 0.1).mean() - 0.1) < 0.03, "not uniform: too many or too few below 0.1"
     assert not np.array_equal(a, b), "two draws give the same numbers"
     assert np.array_equal(a, runs[1][0]) and np.array_equal(b, runs[1][1]), (
         "not reproduced by seed()"
     )
+
+
+def check_bernoulli(name: str) -> None:
+    """Check dtype and frequency of random bools."""
+    library = get_backend(name)
+    x = library.zeros((50, 40), library.from_numpy(X))
+    drawn = library.to_numpy(library.bernoulli(0.2, x))
+    assert drawn.dtype == bool and drawn.shape == (50, 40)
+    assert abs(drawn.mean() - 0.2) < 0.04, f"{drawn.mean()} of the values are True, expected 0.2"
 
 
 def check_synchronize(name: str) -> None:
@@ -326,11 +369,12 @@ EXTRAS: dict[str, Callable[[str], None]] = {
     "get_item": check_get_item,
     "scatter_add": check_scatter_add,
     "pad": check_pad,
-    "sum": check_sum,
+    "sum in a dtype": check_sum,
     "sliding_windows": check_sliding_windows,
     "copies and views": check_copies,
     "new arrays": check_new_arrays,
     "uniform": check_uniform,
+    "bernoulli": check_bernoulli,
     "synchronize": check_synchronize,
 }
 
@@ -341,6 +385,8 @@ def check_in_place(name: str) -> None:
     x, y = library.from_numpy(X), library.from_numpy(Y)
     assert library.iadd(x, y) is x, "iadd returned another array"
     require_equal(library, x, X + Y)
+    row = library.from_numpy(Y[0, 0])
+    assert library.iadd(x, row) is x, "iadd with broadcasting returned another array"
     got = library.scatter_add(x, slice(0, 1), y[:1, ...])
     assert got is x, "scatter_add returned another array"
 

@@ -10,6 +10,7 @@ from dezero_core.extend import get_backend
 
 from ..check import LEVELS, Check
 from ..checks.arrays import array_checks
+from ..checks.every_dtype import dtype_checks
 from ..checks.transfers import transfer_checks
 from ..op_case import OpCase
 from ..table import load_all_cases
@@ -40,7 +41,7 @@ class Item:
 
 def all_items() -> list[Item]:
     """Return every test of the kit, level by level; the levels of plugins come last."""
-    found = [of_check(check) for check in (*array_checks(), *transfer_checks())]
+    found = [of_check(check) for check in (*array_checks(), *dtype_checks(), *transfer_checks())]
     for case in load_all_cases():
         found.extend(of_case(case) if isinstance(case, OpCase) else [of_check(case)])
     levels = list(dict.fromkeys((*LEVELS, *(item.level for item in found))))
