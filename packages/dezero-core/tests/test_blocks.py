@@ -317,7 +317,7 @@ def test_generators_closed_by_the_collector_at_any_moment(block: Block, threshol
     before = gc.get_threshold()
     gc.set_threshold(threshold)
     try:
-        for _ in range(400):
+        for _ in range(150):
             node: Any = Node()
             node.itself, node.items = node, inside(make)
             next(node.items)

@@ -244,7 +244,14 @@ def test_a_0d_array_stays_0d(op: str) -> None:
     compare(op, WITHOUT_AXES[op])
 
 
-@pytest.mark.parametrize("op", sorted(KERNELS))
+LONG = {"attention", "attention_grad", "gru_grad", "lstm_grad"}
+"""Ops whose kernels take more than 0.4 s to run on the host."""
+
+
+@pytest.mark.parametrize(
+    "op",
+    [pytest.param(op, marks=[pytest.mark.slow] if op in LONG else []) for op in sorted(KERNELS)],
+)
 def test_a_kernel_compiled_for_the_host_gives_the_same(op: str, on_the_host: None) -> None:
     @settings(max_examples=5 if op.startswith(("gru", "lstm")) else 12)
     @given(arguments(op))

@@ -200,7 +200,7 @@ def split_small_arrays(
 
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
     kernel = KERNELS[name]
@@ -238,6 +238,7 @@ def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(KERNELS) - {*WINOGRAD, "attention_of_few"}))
 def test_contiguous_arrays_of_both_precisions_are_supported(name: str) -> None:
+    @settings(max_examples=20)
     @given(arguments(KERNELS[name].op))
     def supported(arguments: tuple[Any, ...]) -> None:
         assert KERNELS[name].supports(*arguments) is True

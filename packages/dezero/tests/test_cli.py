@@ -53,7 +53,10 @@ def test_train_save_load_eval(tmp_path: Path, backend: str) -> None:
     assert float(again.output.splitlines()[0].split()[3]) < float(lines[0].split()[3])
 
 
-@pytest.mark.parametrize(("data", "model"), [("digits", "cnn"), ("spiral", "mlp")])
+@pytest.mark.parametrize(
+    ("data", "model"),
+    [pytest.param("digits", "cnn", marks=pytest.mark.slow), ("spiral", "mlp")],
+)
 def test_every_dataset_and_model(data: str, model: str, tmp_path: Path) -> None:
     folder, weights = tmp_path / "report", str(tmp_path / "w.npz")
     task = ["--data", data, "--model", model]
