@@ -18,6 +18,7 @@ def test_row(case: OpCase, backend: str, ran: Any) -> None:
     ran(case, backend)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "position"), INPUTS, ids=lambda v: getattr(v, "name", str(v)))
 def test_a_gradient_off_by_one_percent_fails_its_row(case: OpCase, position: int) -> None:
     check_sensitivity(case, position)

@@ -157,7 +157,7 @@ def test_a_convolution_has_the_same_bits_with_and_without_a_graph(shape: Any) ->
 MATMULS = "linear", "linear of sequences", "matmul of a stack", "dot", "lstm", "gru"
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("names", [MATMULS, OPS], ids=["matmuls only", "all"])
 def test_bits_are_the_same_while_other_threads_convolve(names: Any, dtype: str) -> None:
     calls = {name: call_of(*OPS[name], dtype) for name in names}
