@@ -140,3 +140,13 @@ def test_two_values_per_channel_have_a_variance(shape: tuple[int, ...]) -> None:
     x = np.arange(np.prod(shape), dtype="float32").reshape(shape)
     y = layer(x).data
     assert abs(y.mean()) < 1e-6 and np.isfinite(layer.avg_var.data).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_evaluation_takes_statistics_of_every_dtype(dtype: str) -> None:
+    x = np.array([[1.0, 2.0], [3.0, 5.0]], "float16")
+    mean, var = np.array([1, 2], dtype), np.array([4, 9], dtype)
+    with test_mode():
+        y = batch_norm(x, np.ones(2, "float16"), np.zeros(2, "float16"), mean, var, eps=0.0)
+    assert y.data.dtype == np.float16
+    np.testing.assert_allclose(y.data, [[0, 0], [1, 1]], rtol=1e-3)

@@ -142,7 +142,8 @@ def batch_norm(
         return y
 
     mean, var = (x.data if isinstance(x, Variable) else backend_of(x).copy(x) for x in (mean, var))
-    return call_widened(BatchNormInference(widen(mean), widen(var), eps), x, gamma, beta)
+    statistics = unwrap(widen(mean)), unwrap(widen(var))
+    return call_widened(BatchNormInference(*statistics, eps), x, gamma, beta)
 
 
 def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
