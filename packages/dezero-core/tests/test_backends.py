@@ -118,7 +118,7 @@ def test_masks_become_integers(shape: tuple[int, ...], index: object) -> None:
     assert np.array_equal(flat[positions], x[index])
 
 
-def test_an_index_without_masks_stays() -> None:
+def test_integer_index_does_not_change_an_index_without_masks() -> None:
     x, index = np.arange(4.0), np.array([1, 0])
     assert ArrayBackend(np).integer_index(x, index) == (x, index)
 

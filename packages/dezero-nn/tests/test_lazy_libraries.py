@@ -1,4 +1,4 @@
-"""Test that no value is read of an array whose library computes values later, or only traces."""
+"""Test that DeZero reads no values of arrays of lazy libraries, which may only trace a graph."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_a_training_step_reads_no_value(unread: None) -> None:
     optimizers.Adam().setup(layer).update()
 
 
-def test_a_training_step_settles_what_is_kept(
+def test_a_training_step_settles_the_arrays_of_the_next_step(
     unread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, settled = get_backend("strict"), []

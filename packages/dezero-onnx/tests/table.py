@@ -29,7 +29,7 @@ TOLERANCE = 1e-5
 
 
 class Row(NamedTuple):
-    """A model to export, with an example and the index of its batch axis."""
+    """Describe a model to export, with an example and the index of its batch axis."""
 
     make: Callable[[], Any]
     x: Any

@@ -49,7 +49,7 @@ def cnn() -> CNN:
     return model
 
 
-def test_a_cnn_is_the_graph_that_a_person_would_draw(path: Path) -> None:
+def test_a_cnn_has_no_superfluous_nodes(path: Path) -> None:
     model = cnn()
     report = export_onnx(model, path, x=(("N", 1, 8, 8), F4))
     assert nodes(path) == {
@@ -122,7 +122,7 @@ def test_an_array_is_an_example_for_the_check(path: Path) -> None:
     assert report.inputs == {"ids": (1, 2)} and nodes(path) == {"Gather": 1}
 
 
-def test_without_check_nothing_is_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_check_the_graph_is_not_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dezero_onnx.check.largest_difference", None)
     report = export_onnx(L.ReLU(), path, check=False, x=((1,), F4))
     assert report.difference is None and "not checked" in str(report)
@@ -149,7 +149,7 @@ class Constant(L.Layer):
 
 
 class Numbers(L.Layer):
-    """Add another number to each row, which only a batch of a known length has."""
+    """Add a different constant to each row, which needs a batch of known length."""
 
     def forward(self, x: Any) -> Any:
         return x + get_backend("onnx").from_numpy(np.arange(len(x), dtype=F4).reshape(-1, 1))
@@ -167,7 +167,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("layer", "shape", "message"), REFUSED)
-def test_what_cannot_be_exported_names_the_layer(
+def test_an_error_names_the_layer_that_cannot_be_exported(
     path: Path, layer: Any, shape: Any, message: str
 ) -> None:
     path.write_text("old")
@@ -202,7 +202,7 @@ def test_a_cache_is_refused(path: Path) -> None:
         (L.PReLU(), {"a": ((1,), F4)}, ExportError, "has the name of an array of the model"),
     ],
 )
-def test_wrong_arguments(
+def test_wrong_arguments_are_refused(
     path: Path, model: Any, inputs: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -210,7 +210,9 @@ def test_wrong_arguments(
     assert not path.exists()
 
 
-def test_a_graph_that_onnxruntime_refuses(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_onnxruntime_refuses_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("dezero_onnx.nodes.relu", lambda x: op.mod(x, x))  # of integers only
     with pytest.raises(ExportError, match="(?s)onnxruntime cannot run the graph: .*check=False"):
         export_onnx(L.ReLU(), path, x=((1,), F4))
@@ -223,7 +225,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert raised.value.filename == str(tmp_path / "no" / "m.onnx")
 
 
-def test_a_wrong_kernel_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_detects_a_wrong_kernel(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dezero_onnx.nodes.relu", lambda x: x)
     with pytest.raises(ExportError, match="onnxruntime and NumPy differ by"):
         export_onnx(L.ReLU(), path, x=((9,), F4))
@@ -259,7 +261,7 @@ def test_free_lengths_divide_no_other_length() -> None:
     assert FreeLengths({"N": 1009}).text_with_names("(1009, 10090)") == "(N, 10090)"
 
 
-def test_each_kernel_is_that_of_its_op() -> None:
+def test_each_op_runs_its_own_kernel() -> None:
     x = ndx.argument(shape=(2, 3), dtype=ndx.float32)
     with dezero.no_grad(), kernel_log() as ran:
         F.softmax(x, axis=-1)
@@ -270,7 +272,7 @@ def test_each_kernel_is_that_of_its_op() -> None:
 
 @pytest.mark.parametrize("make", [L.LSTM, L.GRU])
 def test_a_sequence_with_a_graph_has_gradients(make: Any) -> None:
-    """The node of a sequence has no workspace, so it is left to passes without a graph."""
+    """Run the portable definition, because recurrent nodes have no workspace for backward."""
     layer, x = make(2, in_size=2), np.ones((2, 1, 2), F4)
     F.sum(layer(x)).backward()
     expected = {key: p.grad.data for key, p in layer.named_params().items()}
@@ -287,7 +289,7 @@ def test_constants_are_computed_in_float64() -> None:
     assert cos.unwrap_numpy()[0] == np.cos(1000.1)
 
 
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cnn().save_weights("w.npz")
 

@@ -114,6 +114,6 @@ def test_limits_and_writing(path: Path) -> None:
         model.load_weights(path, max_bytes=10)
     with pytest.raises(SaveError, match="an .onnx file contains a graph; export_onnx"):
         model.save_weights(path)
-    with pytest.raises(FormatError, match="is no .onnx file; use load_weights"):
+    with pytest.raises(FormatError, match="is not an .onnx file; use load_weights"):
         model.save_weights(path.with_suffix(".npz"))
         dezero.load_onnx_weights(model, path.with_suffix(".npz"))

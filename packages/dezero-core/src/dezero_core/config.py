@@ -37,7 +37,8 @@ class Setting(Generic[T]):
     Args:
         name: a label for debuggers.
         default: the value without an override.
-        choices: the values to choose from; the default () allows every value of the same type.
+        choices: the allowed values; with () (default), any value is converted to the type of
+            ``default``.
     """
 
     def __init__(self, name: str, default: T, choices: tuple[T, ...] = ()) -> None:
@@ -91,7 +92,7 @@ class Setting(Generic[T]):
         self.default = self.checked(value)
 
     def checked(self, value: Any) -> T:
-        """Return ``value`` in the type of the default, or raise `ArgumentError`."""
+        """Return ``value``, converted to the type of the default, or raise `ArgumentError`."""
         if not self.choices:
             return type(self.default)(value)  # type: ignore[call-arg]
         if not isinstance(value, str) or value not in self.choices:
@@ -268,7 +269,7 @@ class using_config(Block[Any]):
 
     Raises:
         UnknownName: there is no setting with this name.
-        ArgumentError: the setting does not have this value.
+        ArgumentError: the setting does not allow this value.
     """
 
     def __init__(self, name: str, value: Any) -> None:
@@ -302,9 +303,10 @@ def precision(name: str) -> Block[Any]:
     such kernel is Winograd: a float32 convolution with 3x3 filters loses about two bits, and an
     inf or NaN spreads to neighbouring outputs.
 
-    ``"float32"``, ``"tf32"`` and ``"bf16"`` choose how a GPU multiplies float32 arrays:
-    unchanged, with factors rounded to 10 fraction bits (NVIDIA's TensorFloat-32), or to bfloat16.
-    Sums and results are float32. NumPy and other backends always multiply float32 unchanged.
+    ``"float32"``, ``"tf32"`` and ``"bf16"`` choose how a GPU multiplies float32 arrays.
+    ``"float32"`` rounds no factor, ``"tf32"`` rounds the factors to 10 fraction bits (NVIDIA's
+    TensorFloat-32), and ``"bf16"`` rounds them to bfloat16. Sums and results are float32.
+    NumPy and other backends never round the factors.
 
     A backward pass uses the setting at the call of ``backward()``, not that of the forward pass.
     ``Config.float32_precision = "tf32"`` changes the default of the process.

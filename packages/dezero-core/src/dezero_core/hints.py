@@ -176,7 +176,7 @@ def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
 
 
 def hinted(function: F) -> F:
-    """Decorate a function so that the errors of wrong arguments name them; see `explain_call`.
+    """Decorate a function so that its errors name the wrong arguments; see `explain_call`.
 
     If the function is an ``__init__``, errors show the name of the class, and the dictionary
     ``_hints`` of the class, if any, gives hints for unknown keywords.

@@ -15,7 +15,7 @@ from dezero_core.extend import ArrayBackend
 
 from .errors import ExportError
 
-Array = Any  # of ndonnx
+Array = Any  # an array of ndonnx
 
 
 def in_float64(name: str) -> Callable[..., Array]:
@@ -40,7 +40,7 @@ def reshape(x: Array, shape: tuple[int, ...], copy: bool | None = None) -> Array
 
 
 class GraphBackend(ArrayBackend):
-    """Record what DeZero computes as the nodes of an ONNX graph.
+    """Record the array operations of DeZero as nodes of an ONNX graph.
 
     An array either is a constant, whose value ndonnx knows, or depends on an input of the graph.
     """
@@ -64,7 +64,7 @@ class GraphBackend(ArrayBackend):
 
     def get_item(self, x: Array, index: Any) -> Array:
         parts = index if isinstance(index, tuple) else (index,)
-        if any(isinstance(part, np.ndarray) for part in parts):  # positions are constants
+        if any(isinstance(part, np.ndarray) for part in parts):  # NumPy indices are constants
             parts = tuple(ndx.asarray(i) if isinstance(i, np.ndarray) else i for i in parts)
             index = parts if isinstance(index, tuple) else parts[0]
         if isinstance(index, ndx.Array) and ndx.isdtype(index.dtype, "integral"):
@@ -85,4 +85,6 @@ class GraphBackend(ArrayBackend):
         return ndx.asarray(op.pad(x.unwrap_spox(), pads, fill))
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        raise ExportError("random numbers cannot be exported: a graph always computes the same")
+        raise ExportError(
+            "random numbers cannot be exported: a graph returns the same outputs in every run"
+        )

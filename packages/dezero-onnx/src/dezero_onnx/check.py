@@ -20,7 +20,7 @@ ERRORS = (
     state.Fail, state.InvalidArgument, state.InvalidGraph, state.NotImplemented,
     state.RuntimeException,
 )  # fmt: skip
-"""The errors that onnxruntime raises for graphs that it cannot run; they have no common class."""
+"""The errors that onnxruntime raises for bad graphs; their only common class is Exception."""
 
 RUNS = 2
 """The number of runs with different free lengths."""
@@ -68,7 +68,7 @@ def largest_difference(
 
 
 def new_session(graph: onnx.ModelProto) -> Any:
-    """Return a session of onnxruntime on the CPU that prints nothing; it raises its errors too."""
+    """Return a session of onnxruntime on the CPU that raises errors, and prints no messages."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(

@@ -6,4 +6,4 @@ from dezero_core.errors import SaveError
 
 
 class ExportError(SaveError):
-    """A model has no ONNX graph, or its graph computes something else than the model."""
+    """A model cannot be exported, or the outputs of its graph differ from those of the model."""

@@ -39,7 +39,7 @@ class ExportReport:
         difference: the largest difference between the outputs of onnxruntime and NumPy, divided by
             the largest output if that exceeds 1; None without ``check``.
 
-    ``str(report)`` is a line of text.
+    ``str(report)`` is a summary in one line.
     """
 
     path: Path
@@ -69,22 +69,22 @@ def export_onnx(model: Any, path: FilePath, *, check: bool = True, **inputs: Any
         path: the file; an existing file is replaced when the new one is complete.
         check: whether to run the graph with onnxruntime and compare it with the model (default
             True). Free lengths are checked with two different values.
-        inputs: the arguments of ``forward`` by position, under the names that they get in the
-            file. Each is an example array, or a pair of a shape and the name of a dtype:
-            ``x=(("N", 3, 32, 32), "float32")``. A string in a shape is a length that may be
-            different in each run.
+        inputs: the arguments of ``forward``, in their order; each keyword becomes the name of an
+            input in the file. Each value is an example array, or a pair of a shape and the name of
+            a dtype: ``x=(("N", 3, 32, 32), "float32")``. A string in a shape is a length that may
+            be different in each run.
 
     Returns:
         the number of nodes, the shapes of inputs and outputs, and the largest difference.
 
     Raises:
-        ExportError: a layer cannot be exported (the message names it), or onnxruntime computes
-            something else. Nothing is written.
+        ExportError: a layer cannot be exported (the message names the layer), or the outputs of
+            onnxruntime differ from those of the model. Nothing is written.
         SaveError: a parameter has no data yet.
         ArgumentError: an input is neither an array nor a pair of a shape and a dtype.
         OSError: the file cannot be written; an existing file does not change.
 
-    Source: Open Neural Network Exchange, operator sets 17 to 21.
+    Source: Open Neural Network Exchange, operator sets up to 21.
     """
     from .check import largest_difference
     from .tracing import shapes_of, trace

@@ -16,7 +16,7 @@ Array = Any
 
 
 class Freed:
-    """Replace the values of free lengths in a graph by what computes them.
+    """Replace the values of free lengths in a graph by nodes that compute these lengths.
 
     Args:
         graph: the graph, which is changed.
@@ -33,8 +33,8 @@ class Freed:
         """Free every length.
 
         Raises:
-            ExportError: a constant of the graph depends on a free length in another way than by
-                its shape.
+            ExportError: the elements of a constant, and not only its shape, depend on a free
+                length.
         """
         unread = {name for name in self.constants if not self.is_read(name)}  # parameters
         for node, index in shape_readers(self.graph):
@@ -85,7 +85,7 @@ class Freed:
         return name
 
     def length(self, n: int) -> str:
-        """Return the name of a vector with the one length ``n``."""
+        """Return the name of a vector whose only element is the length ``n``."""
         names, rest = self.lengths.factors(n)
         found = self.constant(f"length_{rest}", np.array([rest], np.int64)) if rest != 1 else ""
         if not names:

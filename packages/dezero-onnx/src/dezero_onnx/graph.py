@@ -1,4 +1,4 @@
-"""Rewrite a traced graph to the form in which a person would draw it.
+"""Simplify a traced graph: remove superfluous nodes, and give readable names.
 
 Parameters become initializers under their keys, constants become initializers, transposes that
 cancel each other are removed, and free lengths get their names.
@@ -16,11 +16,11 @@ from .__about__ import __version__
 
 PRODUCER = "DeZero"
 KINDS = "dezero.kinds"
-"""The name of the metadata that lists the keys of the model's arrays, each with its kind."""
+"""The name of the metadata that says for each array whether it is a "param" or a "buffer"."""
 
 
 def simplify(model: onnx.ModelProto, arrays: Mapping[str, Any]) -> None:
-    """Turn the inputs named in ``arrays`` into initializers; remove what the graph does not need.
+    """Turn the inputs named in ``arrays`` into initializers, and simplify the graph.
 
     Args:
         model: a graph, which is changed.
@@ -33,7 +33,7 @@ def simplify(model: onnx.ModelProto, arrays: Mapping[str, Any]) -> None:
     rename_outputs(graph)
     remove_unused(graph)
     graph.initializer.extend(numpy_helper.from_array(x, key) for key, x in arrays.items())
-    del graph.value_info[:]  # with the values of free lengths during tracing
+    del graph.value_info[:]  # these shapes contain the values of free lengths in tracing
     graph.name, model.producer_name, model.producer_version = "model", PRODUCER, __version__
 
 
@@ -64,7 +64,7 @@ def constants_to_initializers(graph: onnx.GraphProto) -> None:
 
 
 def cancel_transposes(graph: onnx.GraphProto) -> None:
-    """Remove the second of two transposes in a row if both together change nothing."""
+    """Bypass two successive transposes that cancel each other."""
     made_by = {name: node for node in graph.node for name in node.output}
     outputs = {x.name for x in graph.output}
     same: dict[str, str] = {}
@@ -98,7 +98,7 @@ def rename_outputs(graph: onnx.GraphProto) -> None:
 
 
 def remove_unused(graph: onnx.GraphProto, keys: Collection[str] = ()) -> None:
-    """Remove the nodes and initializers whose results nothing reads, except those in ``keys``."""
+    """Remove the nodes and initializers that no output depends on, except those in ``keys``."""
     used = {x.name for x in graph.output}
     nodes = []
     for node in reversed(graph.node):

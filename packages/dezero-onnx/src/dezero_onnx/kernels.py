@@ -1,4 +1,4 @@
-"""Register kernels that are one node of an ONNX graph, or a few nodes.
+"""Register kernels that build one node, or a few nodes, of an ONNX graph.
 
 This module imports neither ndonnx nor spox, because every program that runs a named op calls the
 hook `dezero_kernels`.
@@ -26,7 +26,7 @@ def node(op: str) -> Callable[..., Any]:
         build = getattr(nodes, op)
         try:
             result = build(*[a.unwrap_spox() if isinstance(a, ndx.Array) else a for a in arguments])
-        except InferenceError as error:  # a plain Exception; DeZero explains a ValueError
+        except InferenceError as error:  # DeZero explains a ValueError only
             raise ValueError(str(error)) from error
         parts = result if isinstance(result, tuple) else (result,)
         arrays = tuple(None if part is None else ndx.asarray(part) for part in parts)
@@ -45,7 +45,7 @@ def are_float32(*arguments: Any) -> bool | str:
 
 
 def supports_axis(x: Any, axis: Any) -> bool | str:
-    """Return whether softmax along ``axis`` is one node."""
+    """Return whether one node can compute softmax along ``axis``."""
     return are_float32(x) if isinstance(axis, int) else "softmax of ONNX has one axis"
 
 
@@ -55,36 +55,36 @@ def supports_smooth(x: Any, *settings: Any) -> bool | str:
 
 
 def supports_shape(cols: Any, shape: Any, *settings: Any) -> bool | str:
-    """Return whether col2im is one node."""
+    """Return whether one node can compute col2im."""
     return are_float32(cols) and (0 not in shape or "the result is empty")
 
 
 def supports_transposed(gy: Any, W: Any, shape: Any, params: Any) -> bool | str:
-    """Return whether a transposed convolution is one node."""
+    """Return whether one node can compute a transposed convolution."""
     return are_float32(gy, W) and (0 not in shape or "the result is empty")
 
 
 def supports_affine(x: Any, gamma: Any, beta: Any, axes: int, eps: float) -> bool | str:
-    """Return whether layer normalisation is one node."""
+    """Return whether one node can compute layer normalisation."""
     if eps < 1e-12:
         return "ONNX adds eps in float32"
     return are_float32(*[a for a in (x, gamma, beta) if a is not None])
 
 
 def supports_recurrent(*arguments: Any) -> bool | str:
-    """Return whether a recurrent op is one node: it has no workspace for the backward pass."""
+    """Return whether one node can compute a recurrent op: no backward pass needs a workspace."""
     if Config.enable_backprop:
         return "the backward pass needs a workspace"
     return are_float32(*arguments)
 
 
 def supports_attention(q: Any, k: Any, v: Any, mask: Any, keep: Any, *settings: Any) -> bool | str:
-    """Return whether each query sees a key, and no graph for gradients is recorded."""
+    """Return whether each query attends to a key, and no backward pass needs a workspace."""
     causal, *_, needs_workspace = settings
     if needs_workspace or keep is not None:
         return "the backward pass needs a workspace"
     if mask is not None or (causal and q.shape[-2] > k.shape[-2]):
-        return "a query may see no key, and then the softmax of ONNX is NaN"
+        return "a query may attend to no key, and then the softmax of ONNX is NaN"
     return are_float32(q, k, v)
 
 

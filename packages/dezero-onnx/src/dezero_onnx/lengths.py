@@ -2,7 +2,7 @@
 
 While a model is traced, each free length has the value of a prime number that divides no other
 length of the model. So DeZero computes with ordinary integers, and every multiple of the prime
-number in the graph is a free length.
+number in the graph is a free length. (PyTorch calls an axis of free length dynamic.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Shape = tuple[int | str, ...]
 
 
 class Input(NamedTuple):
-    """An input of a graph.
+    """Describe an input of a graph.
 
     Attributes:
         shape: the lengths of the axes; a string is a free length.
@@ -35,7 +35,7 @@ class Input(NamedTuple):
 
 
 class FreeLengths(NamedTuple):
-    """The free lengths of a graph.
+    """Store the free lengths of a graph.
 
     Attributes:
         primes: a dictionary from the names of free lengths to their values while tracing.
@@ -83,14 +83,14 @@ def free_lengths(shapes: Mapping[str, Shape], others: Iterable[int]) -> FreeLeng
         others: the other lengths of the model.
 
     Raises:
-        ArgumentError: a length is neither an integer from 1 nor a name.
+        ArgumentError: a length is neither a positive integer nor a name.
     """
     lengths = [(name, n) for name, shape in shapes.items() for n in shape]
     for name, n in lengths:
         if not (n.isidentifier() if isinstance(n, str) else type(n) is int and n > 0):
             raise ArgumentError(
-                f"export_onnx: {name} has the length {n!r}; expected an integer from 1, or the "
-                "name of a free length, such as 'N'"
+                f"export_onnx: {name} has the length {n!r}; expected an integer of at least 1, or "
+                "the name of a free length, such as 'N'"
             )
     used = {n for n in others if n} | {n for _, n in lengths if isinstance(n, int)}
     candidates = (n for n in count(FIRST_PRIME) if is_prime(n) and all(m % n for m in used))

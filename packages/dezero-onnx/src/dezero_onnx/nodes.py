@@ -1,6 +1,6 @@
 """Build the nodes of named ops; each function has the name and the arguments of its op.
 
-docs/kernels.md explains the arguments. Here they are spox's variables in place of arrays.
+docs/kernels.md explains the arguments. In this module, arrays are variables of spox.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shape_of(x: Var) -> tuple[int, ...]:
     return tuple(x.unwrap_tensor().shape)
 
 
-# activations and products
+# activations and matmul
 
 
 def matmul(x: Var, W: Var) -> Var:
@@ -114,7 +114,7 @@ def average_pool2d(x: Var, kernel: Any, stride: Any, pad: Any) -> Var:
 
 
 def batch_norm_inference(x: Var, gamma: Var, beta: Var, mean: Var, var: Var, eps: float) -> Var:
-    """Insert a node of one output; spox's function gives this node three, which onnx refuses."""
+    """Build a node with one output; spox's function builds three, which onnx refuses."""
     inputs = {"x": x, "gamma": gamma, "beta": beta, "mean": mean, "var": var}
     node = helper.make_node("BatchNormalization", list(inputs), ["y"], epsilon=eps)
     values = {
@@ -138,7 +138,10 @@ def layer_norm(x: Var, gamma: Var | None, beta: Var | None, axes: int, eps: floa
 
 
 def lstm(x: Var, Wx: Var, Wh: Var, b: Var, h: Var, c: Var) -> tuple[Var, Var, Var]:
-    """x is (T, C, N) and h is (H, N) in DeZero; ONNX has (T, N, C) and (1, N, H)."""
+    """Build an LSTM over a sequence.
+
+    x is (T, C, N) and h is (H, N) in DeZero; in ONNX x is (T, N, C) and h is (1, N, H).
+    """
     H = shape_of(h)[0]
     rows = gates((0, 3, 1, 2), H)  # ONNX's order of i, f, u and o is i, o, f, u
     hs, _, last = op.lstm(
@@ -150,7 +153,10 @@ def lstm(x: Var, Wx: Var, Wh: Var, b: Var, h: Var, c: Var) -> tuple[Var, Var, Va
 
 
 def gru(x: Var, Wx: Var, Wh: Var, bx: Var, bh: Var, h: Var) -> tuple[Var, Var]:
-    """x is (T, C, N) and h is (H, N) in DeZero; ONNX has (T, N, C) and (1, N, H)."""
+    """Build a GRU over a sequence.
+
+    x is (T, C, N) and h is (H, N) in DeZero; in ONNX x is (T, N, C) and h is (1, N, H).
+    """
     H = shape_of(h)[0]
     rows = gates((1, 0, 2), H)  # ONNX's order of r, z and n is z, r, n
     hs, _ = op.gru(
@@ -181,7 +187,7 @@ def attention(
     q: Var, k: Var, v: Var, mask: None, keep: None,
     causal: bool, scale: float, dropout: float, needs_workspace: bool,
 ) -> tuple[Var, None]:  # fmt: skip
-    """Build attention from matmuls and a softmax; hide later keys by a constant."""
+    """Build attention from matmuls and a softmax; add a constant to mask later keys."""
     order = (0, 1, 3, 2)
     scores = op.mul(op.matmul(q, op.transpose(k, perm=order)), number(scale))
     if causal:

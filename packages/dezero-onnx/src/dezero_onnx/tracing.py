@@ -74,7 +74,7 @@ def require_valid(model: onnx.ModelProto) -> None:
 
 
 def kind_of(x: object) -> str:
-    """Return the word that weight files have for a Parameter or a Buffer."""
+    """Return the word that weight files use for a Parameter or a Buffer."""
     return "buffer" if isinstance(x, Buffer) else "param"
 
 
@@ -126,7 +126,7 @@ def naming_layers(twin: Twin, lengths: FreeLengths) -> Iterator[None]:
     """Raise an `ExportError` that names the layer in place of any error."""
     try:
         yield
-    except DezeroError as error:  # it names the layer
+    except DezeroError as error:  # its message names the layer
         raise ExportError(f"not exported: {lengths.text_with_names(str(error))}") from error
     except Exception as error:
         paths = {id(layer): path for path, layer in twin.layers.items()}
@@ -151,7 +151,7 @@ def build(inputs: Mapping[str, Any], outputs: Mapping[str, Variable]) -> onnx.Mo
 
 
 def drop_unread_states(graph: onnx.GraphProto, states: list[str]) -> None:
-    """Remove the states that the model sets itself, such as those of bidirectional layers."""
+    """Remove the states that no node reads, such as those of bidirectional layers."""
     read = {name for node in graph.node for name in node.input}
     unread = {name for name in states if name not in read}
     replace(graph.input, [x for x in graph.input if x.name not in unread])

@@ -11,9 +11,9 @@ from dezero_core.state import named_params
 
 
 class Twin:
-    """A copy of a model in evaluation mode with other arrays, such as those of a graph.
+    """Hold a copy of a model in evaluation mode with other arrays, such as those of a graph.
 
-    The copy has no hooks, and its recurrent layers have no state, as copies of layers do.
+    Like every copy of a layer, the copy has no hooks, and its recurrent layers have no state.
 
     Args:
         model: the model.

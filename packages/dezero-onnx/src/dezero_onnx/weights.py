@@ -11,7 +11,7 @@ from dezero_core.extend import Limits, Stored
 
 
 def write(path: Path, stored: Stored) -> None:
-    """Raise `SaveError`: an ONNX file contains a graph, which weights alone do not give."""
+    """Raise `SaveError`, because an ONNX file needs a graph, and weights have none."""
     raise SaveError(
         f"{path}: an .onnx file contains a graph; export_onnx(model, path, ...) writes one, and "
         ".npz files store weights alone"
@@ -33,7 +33,7 @@ def read(path: Path, limits: Limits) -> Stored:
     if size > limits.max_bytes:
         raise LimitError(
             f"{path}: takes {size:.3g} bytes, the limit is {limits.max_bytes:.3g}; pass max_bytes= "
-            "if you trust it"
+            "if you trust the file"
         )
     try:
         return contents(path.read_bytes())

@@ -24,8 +24,8 @@ def export_onnx(model: Any, path: FilePath, *, check: bool = True, **inputs: Any
         path: the file.
         check: whether to run the graph with onnxruntime and compare it with the model (default
             True).
-        inputs: the arguments of ``forward`` by position, under the names that they get in the
-            file: an example array, or a pair of a shape and a dtype, such as
+        inputs: the arguments of ``forward``, in their order; each keyword becomes the name of an
+            input in the file. Each value is an example array, or a pair of a shape and a dtype:
             ``x=(("N", 784), "float32")``, where ``"N"`` is any length.
 
     Raises:
@@ -61,7 +61,7 @@ def load_onnx_weights(
         tree: a layer, or a dictionary or list of layers and parameters.
         path: the file, with the suffix ``.onnx``.
         names: for files of other programs, a dictionary from keys or paths of layers to names of
-            initializers; None (default) to match them.
+            initializers; with None (default), DeZero matches them.
         cast: which conversions to the model's dtype are allowed, as for `load_weights`.
         max_bytes: refuse files that are larger (default 4 GiB).
 
@@ -72,7 +72,7 @@ def load_onnx_weights(
     """
     target, file_format = located(path)
     if file_format.suffix != ".onnx":
-        raise FormatError(f"load_onnx_weights: {target} is no .onnx file; use load_weights")
+        raise FormatError(f"load_onnx_weights: {target} is not an .onnx file; use load_weights")
     if names is None and file_format.read(target, Limits(max_bytes)).kinds:
         return load_weights(tree, target, cast=cast, max_bytes=max_bytes)
     return load_pytorch_weights(tree, target, names, cast=cast, max_bytes=max_bytes)

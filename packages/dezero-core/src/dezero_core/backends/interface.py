@@ -114,7 +114,8 @@ class BackendSpec:
                 f"BackendSpec {self.name!r}: array_types is {types!r}; expected a tuple such as "
                 '("module:Class",), from __module__ and __qualname__ of each class'
             )
-        object.__setattr__(self, "capabilities", frozenset(self.capabilities))  # also of a set
+        # accept a set too, although only a frozenset can be hashed
+        object.__setattr__(self, "capabilities", frozenset(self.capabilities))
 
 
 class Memory(NamedTuple):
@@ -140,8 +141,8 @@ class Memory(NamedTuple):
 class ArrayBackend:
     """Wrap an array namespace, and add methods that the array API standard 2024.12 lacks.
 
-    Each method has a portable default implementation. docs/backends.md explains when to override
-    which, and how to register a backend.
+    Each method has a portable default implementation. docs/backends.md explains which methods
+    to override, and how to register a backend.
 
     Args:
         xp: the array namespace.

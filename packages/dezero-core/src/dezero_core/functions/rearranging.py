@@ -184,16 +184,17 @@ def pad(
         widths: a pair (before, after) for each axis of ``x``, first axis first. PyTorch's ``pad``
             takes the numbers in one sequence, last axis first.
         value: the number to add (default 0.0), converted to the dtype of ``x``.
-        mode: what to add, as in `numpy.pad`: ``"constant"`` (default) adds ``value``, ``"edge"``
-            repeats the first and the last element, ``"reflect"`` mirrors the elements at the first
-            and the last one, and ``"wrap"`` continues with the elements of the other end.
+        mode: which elements to add, as in `numpy.pad`: ``"constant"`` (default) adds ``value``,
+            ``"edge"`` repeats the first and the last element, ``"reflect"`` mirrors the elements
+            at the first and the last one, and ``"wrap"`` continues with the elements of the other
+            end.
 
     Raises:
         ShapeError: ``widths`` is not one pair of nonnegative integers for each axis, or an axis
             without elements would be padded with its elements.
         ArgumentTypeError: a width is not an integer, or ``value`` is not a number.
-        ArgumentError: ``mode`` has another value, or is not ``"constant"`` although there is a
-            ``value``; or ``x`` has integers or bools and ``value`` is not an integer.
+        ArgumentError: ``mode`` has another value; ``value`` is not 0 and ``mode`` is not
+            ``"constant"``; or ``x`` has integers or bools and ``value`` is not an integer.
     """
     array, value = require_array("pad", x), as_number("pad", "value", value)
     listed = widths if is_sequence(widths) else ()

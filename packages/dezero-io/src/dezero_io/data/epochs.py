@@ -160,7 +160,7 @@ class BatchIterator:
             ) from error
 
     def _rows_on_device(self, iteration: int) -> Any:
-        """Return the indices of a batch on the device, where the first call copies the order."""
+        """Return the indices of a batch on the device; copy the order of the pass there once."""
         loader = self.loader
         share = loader.rank, loader.ranks
         if self._order is None or self._order[0] != share:

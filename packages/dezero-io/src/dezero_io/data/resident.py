@@ -57,7 +57,7 @@ class ResidentOrder(NamedTuple):
 
     Attributes:
         indices: the indices of the examples, one batch after the other.
-        starts: the position of the first index of each batch, and at last the number of indices.
+        starts: the position of the first index of each batch, then the number of indices.
     """
 
     indices: Any

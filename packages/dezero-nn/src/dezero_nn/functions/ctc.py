@@ -139,9 +139,8 @@ def alignment_losses(
 ) -> Variable:
     """Return minus the log-probability of each sequence of states, shape (N,).
 
-    A state is reached from itself, from the state before, or from the one before that, if their
-    labels differ. In place of a state that does not exist stands one more state, which has
-    probability 0.
+    State s is reached from the states s and s - 1, and also from s - 2 if the labels of s and s - 2
+    differ. An additional state of probability 0 stands for states that do not exist.
     """
     zero = len(states[0])
     sources = [

@@ -18,7 +18,7 @@ def embed_id(x: Operand, W: AnyArray) -> Variable:
 
     Args:
         x: integers from [0, V), any shape. The range of ``x`` is checked unless ``x`` is on an
-            accelerator or in a lazy library, where reading values takes a wait.
+            accelerator or in a lazy library, where DeZero would wait for a value.
         W: the table, shape (V, D).
 
     Returns:

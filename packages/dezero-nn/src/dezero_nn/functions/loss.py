@@ -149,7 +149,7 @@ def softmax_cross_entropy(x: Operand, t: Operand) -> Variable:
     Args:
         x: scores, shape (N, C).
         t: integer labels from [0, C), shape (N,) or (N, 1). The range of ``t`` is checked unless
-            ``t`` is on an accelerator or in a lazy library, where reading values takes a wait.
+            ``t`` is on an accelerator or in a lazy library, where DeZero would wait for a value.
 
     Returns:
         shape (), dtype of ``x``.
@@ -243,7 +243,7 @@ def binary_cross_entropy(
         ShapeError: ``p`` has no rows, or ``p`` and ``t`` differ in size.
         ArgumentError: ``reduction`` has another value, or an element of ``p`` or ``t`` is not in
             [0, 1]. The elements are not checked if ``p`` is on an accelerator or in a lazy library,
-            where reading values takes a wait.
+            where DeZero would wait for a value.
     """
 
     def losses(p: Variable, t: Operand) -> Variable:

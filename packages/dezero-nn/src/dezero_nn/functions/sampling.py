@@ -29,7 +29,7 @@ def bernoulli(p: Operand) -> Variable:
 
     Raises:
         ArgumentError: an element of ``p`` is not in [0, 1]. This is not checked if ``p`` is on
-            an accelerator or in a lazy library, where reading values takes a wait.
+            an accelerator or in a lazy library, where DeZero would wait for a value.
     """
     array = as_floating(as_variable(p)).data
     backend = backend_of(array)

@@ -168,7 +168,7 @@ def attention_of_few(
             E += mask
         if causal and T > 1:
             np.copyto(E, -np.inf, where=~np.tri(T, S, S - T, dtype=bool))
-        if mask is None:  # each query sees a key
+        if mask is None:  # each query attends to a key
             E -= E.max(axis=-1, keepdims=True)
             np.exp(E, out=E)
             z = sums_of_rows(E)

@@ -7,7 +7,8 @@ Each form writes y = x s and d = dy/dx in about a dozen passes, with s = 1 / (1 
     tanh    2 SCALE (c + CUBIC c**3)           s + c s (1 - s) dw/dx
     erf     c P(c**2), a fitted polynomial     s + c exp(-c**2 / 2) / sqrt(2 pi)
 
-c is x; if d is needed, x cut off where s is 0 or 1, because the terms of d would overflow. NumPy
+If d is not needed, c is x. Otherwise c is x clipped to the range in which s is neither 0 nor 1,
+because the terms of d would overflow outside this range. NumPy
 computes exp in half the time of tanh with AVX2, and in the same time with AVX-512.
 """
 

@@ -42,10 +42,10 @@ about 500 terms. With half as many rows, blocks of short rows are so small that 
 longer than computing; with twice as many, the error is no larger."""
 
 MIN_ELEMENTS = 1 << 15
-"""Fewest elements that are normalised in blocks. One row of 128 elements took 51 us in blocks and
-16 us by the portable definition, 128 rows 105 and 57 us, 512 rows 199 and 170 us (the machine also
-ran other programs). Fewer elements are normalised by `normalise_few`. The gradients have no such
-limit: the portable definition was never faster."""
+"""Normalise arrays with at least this many elements in blocks. One row of 128 elements took 51 us
+in blocks and 16 us by the portable definition, 128 rows 105 and 57 us, 512 rows 199 and 170 us (the
+machine also ran other programs). Fewer elements are normalised by `normalise_few`. The gradients
+have no such limit: the portable definition was never faster."""
 
 COST = 60
 """Cost of an element in multiply-adds, for `parallel_for`: about 1.2 ns. With half this cost,

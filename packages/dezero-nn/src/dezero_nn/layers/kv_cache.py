@@ -64,7 +64,8 @@ class KVCache:
             GraphError: the graph is recorded, and would need arrays that later calls change.
             ArgumentError: there are more than ``length`` positions.
             ShapeError: the shapes differ from those of earlier positions, except for T.
-            CaptureError: a captured step calls, which would write to the same positions each time.
+            CaptureError: the call is inside a captured step, whose replays would write to the same
+                positions each time.
         """
         require_no_recording("KVCache.extend", "call the model outside the captured step")
         if Config.enable_backprop:

@@ -137,7 +137,7 @@ class Layer:
     def _explain(self, error: Exception, inputs: tuple[Any, ...], settings: dict[str, Any]) -> None:
         """Add this layer to the path of an error; raise a clearer error for wrong arguments."""
         is_unexplained = type(error) in (TypeError, AttributeError, UnsupportedType)
-        is_replaced = "forward" in vars(self)  # a function with other parameters
+        is_replaced = "forward" in vars(self)  # its parameters may be others
         if is_unexplained and not is_replaced and not hasattr(error, "_raised_in"):
             name = f"{type(self).__name__}.forward"
             try:

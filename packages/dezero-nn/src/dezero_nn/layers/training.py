@@ -76,7 +76,7 @@ def is_bool(value: Any) -> bool:
 
 
 def flags_of(state: dict[str, Any]) -> tuple[Any, Any]:
-    """Return what decides whether a layer with these attributes is in training mode."""
+    """Return the two attributes that decide whether a layer is in training mode."""
     return state.get(FLAG), state.get("training")
 
 

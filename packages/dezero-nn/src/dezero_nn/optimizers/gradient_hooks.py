@@ -81,7 +81,7 @@ class ClipGrad:
 
 
 def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: float) -> Any:
-    """Scale gradients by one factor as `ClipGrad` does; return their global norm before it.
+    """Scale gradients by one factor as `ClipGrad` does; return the global norm before scaling.
 
     The norm is a Python float; inside a captured step (docs/gpu.md) it is a Variable without axes,
     whose value can be read after the step.

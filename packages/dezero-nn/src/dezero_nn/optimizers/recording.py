@@ -97,7 +97,7 @@ def keep_arrays(recording: StepRecorder, optimizer: Optimizer, state: State, old
 
 
 def settings_of(optimizer: Optimizer, group: Group | None) -> dict[str, Any]:
-    """Return the settings that ``delta`` reads otherwise than by `Optimizer.step_rates`."""
+    """Return the settings that ``delta`` reads, except those in `Optimizer.step_rates`."""
     left_out = {optimizer.rate_name} if has_rates(type(optimizer)) else set()
     found = {**numbers_of(optimizer), **(group.settings if group else {})}
     hooks = [

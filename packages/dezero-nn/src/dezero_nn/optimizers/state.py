@@ -144,9 +144,9 @@ class Stateful:
         return {key: p for key, p in named if isinstance(p, Parameter)}
 
     def _settle(self, params: Iterable[Parameter]) -> None:
-        """Let a lazy library compute what is kept until the next step; see `ArrayBackend.settle`.
+        """Let a lazy library compute the arrays of the next step; see `ArrayBackend.settle`.
 
-        ``params`` are the parameters that were changed; their libraries are asked.
+        ``params`` are the changed parameters; only the libraries of their arrays compute.
         """
         backends = {backend_of(x) for x in {type(p.data): p.data for p in params}.values()}
         for backend in backends:

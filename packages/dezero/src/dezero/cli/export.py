@@ -20,9 +20,7 @@ from .task import data_options, example_shape, make_model
     required=True,
     help="Weights written by dezero train --save.",
 )
-@click.option(
-    "--check/--no-check", default=True, help="Whether to run the file with onnxruntime (default)."
-)
+@click.option("--check/--no-check", default=True, help="Compare onnxruntime with NumPy (default).")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.argument("to", type=NEW_ONNX)
 def export(data: str, model: str, load: Path, check: bool, force: bool, to: Path) -> None:

@@ -27,7 +27,7 @@ GPU_LIBRARIES = {
     "nvmath-python": "matmuls on a GPU by cuBLAS: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
     "nvidia-cudnn-frontend": "convolutions on a GPU by cuDNN: docs/gpu.md shows the command",
 }
-"""A dictionary from NVIDIA's packages that dezero-cuda can use to what they compute."""
+"""A dictionary from NVIDIA's packages that dezero-cuda can use to hints how to install them."""
 
 Rows = Iterable[tuple[str, str]]
 

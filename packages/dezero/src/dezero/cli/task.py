@@ -23,7 +23,7 @@ class Data(NamedTuple):
 
     load: Callable[..., Dataset]
     classes: int
-    shape: tuple[int, ...]  # shape (C, H, W) of an image, or (size,) of an example
+    shape: tuple[int, ...]  # (C, H, W) of an image, or (size,) of another example
     epochs: int  # the default of --epochs
 
 
