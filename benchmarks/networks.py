@@ -330,7 +330,7 @@ def define_torchvision_ops() -> None:
 
 
 LIBRARIES: list[Any] = []
-"""Libraries of PyTorch ops, which PyTorch removes when they are freed."""
+"""Libraries of ops, stored because PyTorch removes the ops of a library that is freed."""
 
 
 def torchvision_mnist() -> Any:

@@ -7,7 +7,7 @@ transformer's row, the faster of PyTorch's own attention and attention written o
 plain NumPy, and rows that dezero-onednn accelerates also run with it; the run fails if both miss a
 limit. Compare only ratios within a run. The book's framework has an environment of its own, named
 book. The row of MNIST epochs reads the files in the folder DEZERO_DATA, and is skipped without it.
-Rows beside torchvision are skipped if torchvision is not installed.
+Rows that compare with torchvision are skipped if torchvision is not installed.
 
 With ``--save`` the table is written to ``benchmarks/results/``, as Markdown and as JSON with every
 figure. ``--profile ROW`` shows where the time of DeZero's steps goes instead.

@@ -287,7 +287,7 @@ def torch_sampling(s: Sizes, eager: bool = False) -> Step:
 
 
 def torch_uncached_sampling(s: Sizes) -> Step:
-    """Sample `NEW_TOKENS` tokens after one, each from all earlier ones, as in nanoGPT."""
+    """Sample `NEW_TOKENS` tokens; compute all earlier positions again for each, as nanoGPT does."""
     import torch
 
     model = torch_gpt(s, 0.0, False).eval()

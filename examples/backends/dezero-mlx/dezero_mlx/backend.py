@@ -11,7 +11,7 @@ from .namespace import namespace
 
 
 class MlxBackend(ArrayBackend):
-    """Arrays on MLX's default device, which is the GPU of a Mac with Apple silicon."""
+    """Compute on MLX's default device, which is the GPU of a Mac with Apple silicon."""
 
     def __init__(self):
         super().__init__(namespace())
@@ -52,7 +52,7 @@ class MlxBackend(ArrayBackend):
         return x[index]
 
     def scatter_add(self, x, index, values):
-        if values.size == 0:  # MLX 0.32 crashes
+        if values.size == 0:  # MLX 0.32 crashes if there are no values
             return x
         if isinstance(index, tuple) and any(part is None for part in index):
             # MLX 0.32 sets the new axis at the wrong place: select flat positions instead

@@ -49,7 +49,7 @@ def reduction(function, by_numpy):
 
 
 def widened(x):
-    """Return integers and bools as 64-bit integers, in which the standard adds them."""
+    """Return integers and bools as 64-bit integers, as the standard requires for sums."""
     if mx.issubdtype(x.dtype, mx.floating):
         return x
     return x.astype(mx.uint64 if mx.issubdtype(x.dtype, mx.unsignedinteger) else mx.int64)
@@ -65,7 +65,7 @@ def cumulative(function):
 
 
 def exact(function, by_numpy):
-    """Return a function with all digits of float64; MLX computes only those of float32."""
+    """Return a function that is exact in float64; MLX computes it in single precision."""
 
     def compute(x):
         return mx.array(by_numpy(np.array(x)), mx.float64) if x.dtype == mx.float64 else function(x)
