@@ -224,7 +224,7 @@ def shown(result: Result) -> str:
 
 
 def reason_to_skip(name: str) -> str:
-    """Return what a row needs and this machine lacks, or an empty string."""
+    """Return why this machine cannot run a row, or an empty string if it can."""
     if name == "mnist epoch" and "DEZERO_DATA" not in os.environ:
         return "DEZERO_DATA is not set"
     needs_torchvision = name in ROWS and "torchvision" in ROWS[name].sides

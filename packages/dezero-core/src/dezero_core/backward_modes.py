@@ -97,7 +97,7 @@ def copy_gradient(gy: AnyArray | None) -> Any:
 
 
 def needs_variables(call: Call) -> bool:
-    """Return whether a backward runs on Variables in a plain pass; see `Function.on_variables`.
+    """Return whether ``call.backward`` needs Variables in a plain pass; see ``on_variables``.
 
     Warn, once per process, about a class that does not set ``on_variables``.
     """

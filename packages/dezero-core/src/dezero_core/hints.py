@@ -208,7 +208,7 @@ def explain_call(
     except TypeError as error:
         raise CallError(f"{name}: {error}; {usage(name, function)}") from cause
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
-        type_ = str(parameters[key].annotation) if key in parameters else "Any"  # of ``**settings``
+        type_ = str(parameters[key].annotation) if key in parameters else "Any"  # in ``**settings``
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
         if takes_array and isinstance(value, list | tuple | str):
             if not str(cause).startswith(f"{name}: "):

@@ -29,7 +29,7 @@ class StepRecorder(Protocol):
         """Note that the step sets an attribute, which may hold an array, to ``value`` next."""
 
     def refuse(self, what: str, remedy: str) -> None:
-        """Raise `CaptureError`: ``what`` cannot be part of a recorded step; ``remedy`` helps."""
+        """Raise `CaptureError` with ``what``, which cannot be recorded, and the ``remedy``."""
 
 
 recorder: Setting[StepRecorder | None] = Setting("recorder", None)

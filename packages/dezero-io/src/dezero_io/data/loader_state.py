@@ -35,7 +35,7 @@ def state_of(loader: DataLoader, epoch: Epoch | None) -> dict[str, Any]:
 
 
 def restored(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
-    """Set the state of the loader's generator; return the saved pass, or None if none was saved.
+    """Set the state of the loader's generator; return the saved pass, or None without one.
 
     Raises:
         WeightsError: ``state`` does not fit the loader; see `DataLoader.load_state_dict`.

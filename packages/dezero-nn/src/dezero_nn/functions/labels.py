@@ -1,4 +1,4 @@
-"""Check labels, which choose one of several classes, and probabilities; make one-hot rows."""
+"""Check class labels and probabilities, and make one-hot rows."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Adam(Optimizer):
         self.alpha = value
 
     def rates(self, t: int) -> tuple[float, ...]:
-        """Return eps and the step size, both corrected for the start of m and v at zero."""
+        """Return eps and the step size, corrected for the bias of m and v, which start at zero."""
         # c multiplies numerator and denominator, so that the correction scales numbers, not arrays
         c = (1 - self.beta2**t) ** 0.5
         return self.eps * c, self.alpha * c / (1 - self.beta1**t)

@@ -76,7 +76,7 @@ class Optimizer(Stateful):
     _active: Group | None = None  # the group that is updated now
 
     def __init_subclass__(cls) -> None:
-        """If a subclass defines ``delta``, use none of its base's declarations about ``delta``."""
+        """If a class defines ``delta``, inherit neither ``elementwise`` nor ``_update_arrays``."""
         super().__init_subclass__()
         if "delta" in vars(cls) and "elementwise" not in vars(cls):
             cls.elementwise = False

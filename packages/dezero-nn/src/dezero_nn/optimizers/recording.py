@@ -20,7 +20,7 @@ State = dict[str, Any]
 
 
 class SameObjects:
-    """Compare equal to another list of the same objects."""
+    """Hold a list of objects; two instances are equal if they hold the same objects in order."""
 
     def __init__(self, objects: list[object]) -> None:
         self.objects = objects
