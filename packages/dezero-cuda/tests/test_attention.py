@@ -1,4 +1,4 @@
-"""Compare attention by cuDNN, as the stand-in computes it, with the portable definition."""
+"""Compare attention by the stand-in for cuDNN with the portable definition."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ def arrays(dtype: str = "float32") -> list[np.ndarray]:
 
 
 def attended(backend: str, **settings: Any) -> tuple[list[Any], list[str]]:
-    """Return the result and the gradients on a backend, and the kernels that ran."""
+    """Return the result and the gradients of attention on a backend, and the kernels that ran."""
     x = [Variable(a).to(backend) for a in arrays()]
     with kernel_log() as ran:
         y = nn.scaled_dot_product_attention(*x, **settings)

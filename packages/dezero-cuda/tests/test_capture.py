@@ -26,7 +26,7 @@ SIZES = (6, 4)
 
 
 class Program:
-    """A model with data and a training step, the same whenever it is made."""
+    """Create a model with data and a training step; each instance starts from equal values."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Program:
         return losses
 
     def state(self) -> list[Any]:
-        """Return parameters, gradients, states of the optimizer and generator, on the host."""
+        """Return the parameters, gradients and states of optimizer and generator, on the host."""
         params = list(self.model.named_params().values())
         arrays = [p.data for p in params] + [p.grad.data for p in params if p.grad is not None]
         values = self.optimizer.state_dict()["parameters"]
@@ -128,7 +128,7 @@ def require_equal_runs(settings: dict[str, Any], steps: int) -> None:
     step = capture(program.step)
     assert program.run(step, steps) == losses
     assert program.state() == state
-    assert len(step._graphs) == 2  # one for the short batches
+    assert len(step._graphs) == 2  # one graph for the short batches
 
 
 def test_a_captured_step_equals_the_eager_step_bit_for_bit() -> None:
@@ -166,7 +166,7 @@ def test_a_replay_launches_one_graph_and_nothing_from_python() -> None:
 
 
 @pytest.mark.slow
-def test_memory_is_flat_over_a_thousand_replays() -> None:
+def test_memory_does_not_grow_over_a_thousand_replays() -> None:
     program = Program(lambda: rules.Adam(0.01), DROPOUT)
     step, batch = capture(program.step), program.batches[0]
     for _ in range(20):
@@ -256,7 +256,7 @@ def test_the_training_mode_and_the_precision_select_the_graph() -> None:
     assert Config.train
 
 
-def test_the_state_of_a_recurrent_layer_goes_on() -> None:
+def test_a_captured_step_updates_the_state_of_a_recurrent_layer() -> None:
     found = []
     for make in (lambda f: f, capture):
         dezero_core.seed(0)
@@ -292,7 +292,7 @@ def test_a_recurrent_layer_that_the_step_resets_keeps_its_graphs() -> None:
     assert len(step._graphs) == 2 and max(step._calls.values()) == WARM_UPS + 1
 
 
-def test_a_state_that_the_program_replaces_is_noticed() -> None:
+def test_a_step_is_captured_again_if_the_program_replaces_a_state() -> None:
     found = []
     for make in (lambda f: f, capture):
         dezero_core.seed(0)
@@ -341,7 +341,7 @@ def test_a_cache_of_keys_is_refused() -> None:
     assert cache.filled == WARM_UPS
 
 
-def test_averages_and_clipped_norms_go_on_in_a_captured_step() -> None:
+def test_averages_and_clipped_norms_equal_those_of_eager_steps() -> None:
     found = []
     for make in (lambda f: f, capture):
         program = Program()
@@ -364,7 +364,7 @@ def test_averages_and_clipped_norms_go_on_in_a_captured_step() -> None:
 
 
 @pytest.mark.slow
-def test_a_batch_is_taken_before_the_step() -> None:
+def test_taking_a_batch_in_the_step_is_refused() -> None:
     io = pytest.importorskip("dezero_io")
     loader = io.DataLoader(list(zip(np.ones((8, 2), "f"), range(8), strict=True)), 2).to("cuda")
     batches = iter(loader)
@@ -376,7 +376,7 @@ def test_a_batch_is_taken_before_the_step() -> None:
     assert loader.iteration == WARM_UPS
 
 
-def test_on_numpy_the_step_runs_itself() -> None:
+def test_on_numpy_arrays_the_step_runs_eagerly() -> None:
     calls = []
     step = capture(lambda x: calls.append(x))
     for _ in range(5):
@@ -384,7 +384,7 @@ def test_on_numpy_the_step_runs_itself() -> None:
     assert len(calls) == 5 and not step._graphs
 
 
-def test_a_step_whose_model_is_on_the_host_runs_itself_or_is_refused(
+def test_a_step_whose_model_is_on_the_host_runs_eagerly_or_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = L.Linear(2, in_size=2)
@@ -409,7 +409,7 @@ def test_a_step_whose_model_is_on_the_host_runs_itself_or_is_refused(
         made = capture(lambda: model(x))
         for _ in range(WARM_UPS + 1):
             made()
-    monkeypatch.setattr("dezero_cuda.capture.params_on_gpus", list)  # as without any
+    monkeypatch.setattr("dezero_cuda.capture.params_on_gpus", list)  # none on a GPU
     losses = [float(step()) for _ in range(6)]
     assert len(set(losses)) == 6
 
@@ -507,7 +507,7 @@ def test_what_cannot_be_captured_is_refused_and_changes_nothing(body: Any) -> No
         with pytest.raises(CaptureError, match=REFUSED[body]):
             step(*program.batches[0])
         assert program.state() == before
-    program.step(*program.batches[0])  # eager steps go on
+    program.step(*program.batches[0])  # eager steps still work
     assert program.state() != before
 
 
@@ -598,7 +598,7 @@ def test_a_captured_step_inside_a_captured_step_is_part_of_its_graph() -> None:
     ["eager step", "checkpoint"]
     + [pytest.param(what, marks=slow) for what in ("parameter", "other device", "hook")],
 )
-def test_a_replaced_parameter_is_noticed(replaces: str) -> None:
+def test_a_step_is_captured_again_if_a_parameter_is_replaced(replaces: str) -> None:
     found = []
     for make in (lambda f: f, capture):
         program = Program(lambda: rules.Adam(0.01))
@@ -624,7 +624,7 @@ def test_a_replaced_parameter_is_noticed(replaces: str) -> None:
 
 
 @slow
-def test_a_rule_without_rates_is_refused_if_it_counts_and_follows_its_rate_if_not() -> None:
+def test_a_rule_without_rates_is_refused_if_it_counts_else_captured_again() -> None:
     class Counting(rules.Optimizer):
         elementwise = True
 

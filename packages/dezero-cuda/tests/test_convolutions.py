@@ -1,4 +1,4 @@
-"""Compare convolutions by cuDNN, as the stand-in computes them, with the portable definitions."""
+"""Compare convolutions by the stand-in for cuDNN with the portable definitions."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -118,7 +118,7 @@ def arguments(dtype: str = "float32") -> dict[str, tuple[Any, ...]]:
 
 @pytest.mark.parametrize(("name", "last"), [("float32", False), ("tf32", True), ("bf16", True)])
 def test_the_memory_order_depends_on_the_precision(name: str, last: bool) -> None:
-    """Results keep the order, so that only the first convolution of a network copies its input."""
+    """Results keep the order, so only the first convolution of a network copies its input."""
     rtol = 0.05 if name == "bf16" else 1e-2
     with precision(name):
         (y,) = compare("conv2d", arguments()["conv2d"], device, rtol)
@@ -167,7 +167,7 @@ def test_half_precision_is_summed_in_float32() -> None:
 
 
 def test_convolutions_can_be_captured() -> None:
-    """A replay computes with what the captured addresses contain then."""
+    """A replay computes with the values that are at the captured addresses during the replay."""
     x, W, b, params = arguments()["conv2d"]
     images, filters, bias = device(x), device(W), device(b)
     stream, pool = cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
@@ -197,7 +197,7 @@ def test_without_an_engine_the_portable_definition_runs() -> None:
             got = ops[op](*there)
         log = {run.op: run for run in ran}[op]
         assert log.kernel == "portable"
-        assert log.declined[0][1] == "cuDNN has no engine for it: not today"
+        assert log.declined[0][1] == "cuDNN has no engine for this call: not today"
         first = got[0] if isinstance(got, tuple) else got
         wanted = ops[op].portable(*given_)
         wanted = wanted[0] if isinstance(wanted, tuple) else wanted
@@ -223,7 +223,7 @@ def test_shapes_are_written_in_one_order_and_strides_in_two() -> None:
 def test_without_cudnn_the_batch_is_split_so_that_the_windows_take_little_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The windows of one of these images take 4 * 9 * 36 numbers, 5184 bytes."""
+    """The windows of one image take 4 * 9 * 36 elements, which are 5184 bytes."""
     cudnn.declines.append(lambda graph: "not today")
     monkeypatch.setattr(column_buffers, "MAX_BYTES", 11_000)
     random, params = np.random.default_rng(0), windows.ConvParams(pad=(1, 1))

@@ -27,7 +27,7 @@ from dezero_cuda.plugin import dezero_kernels
 SOURCES = Path(__file__).parent.parent / "src" / "dezero_cuda" / "kernels"
 nn = pytest.importorskip("dezero_nn", reason="the ops are dezero-nn's")
 OF_LISTS = {"update", "sgd", "momentum_sgd", "adam_update", "clip_norm"}
-"""The ops of lists of arrays, which have tests of their own."""
+"""The ops that take lists of arrays; other tests check their kernels."""
 KERNELS = {kernel.op: kernel for kernel in all_kernels() if kernel.op not in OF_LISTS}
 small = st.integers(1, 3)
 
@@ -55,7 +55,7 @@ def compiled_for_the_host(letter: str) -> ctypes.CDLL:
 
 
 class HostModule:
-    """Stand for `cupy.RawModule`: run the kernels that are compiled for the host."""
+    """A replacement for `cupy.RawModule` that runs the kernels that are compiled for the host."""
 
     def __init__(self, *, code: str, options: tuple[str, ...]) -> None:
         scalar = code.partition("\n")[0].removeprefix("#define SCALAR ")
@@ -76,7 +76,7 @@ class HostModule:
 
 
 def as_argument(value: Any) -> np.ndarray:
-    """Return the bytes of an argument of a kernel: a pointer, a number, or a struct."""
+    """Return an argument of a kernel as an array: a pointer, a number, or a struct."""
     if isinstance(value, cupy.ndarray):
         return np.array(value._host.ctypes.data, np.uint64)
     assert isinstance(value, np.generic | np.ndarray), f"{type(value).__name__} has no fixed size"
@@ -252,7 +252,9 @@ LONG = {"attention", "attention_grad", "gru_grad", "lstm_grad"}
     "op",
     [pytest.param(op, marks=[pytest.mark.slow] if op in LONG else []) for op in sorted(KERNELS)],
 )
-def test_a_kernel_compiled_for_the_host_gives_the_same(op: str, on_the_host: None) -> None:
+def test_a_kernel_compiled_for_the_host_equals_its_portable_definition(
+    op: str, on_the_host: None
+) -> None:
     @settings(max_examples=5 if op.startswith(("gru", "lstm")) else 12)
     @given(arguments(op))
     def run(given_: tuple[Any, ...]) -> None:
@@ -285,7 +287,7 @@ def test_every_kernel_is_registered() -> None:
 
 
 SHAPES = [(2, 3), (5000,), (0, 2), ()]
-"""Shapes of parameters; the elements of one parameter are two chunks of a launch."""
+"""Shapes of parameters; a launch splits one of the parameters into two chunks."""
 RULES = {
     "sgd": lambda: nn.SGD(0.1, weight_decay=0.01),
     "sgd with momentum": lambda: nn.SGD(0.1, momentum=0.9, weight_decay=0.01),
@@ -299,7 +301,7 @@ RULES = {
 
 
 def trained(rule: str, backend: str, dtype: str, more: int) -> list[np.ndarray]:
-    """Return all parameters after three updates; one parameter has its first gradient later."""
+    """Return all parameters after three updates; one parameter has no gradient in the first."""
     params = [Parameter(np.ones(shape, dtype)) for shape in SHAPES + [(3,)] * more]
     model = nn.Layer()
     model.ps = params
@@ -321,7 +323,7 @@ def trained(rule: str, backend: str, dtype: str, more: int) -> list[np.ndarray]:
 def test_all_parameters_are_updated_together(rule: str, where: str, request: Any) -> None:
     if where == "host":
         request.getfixturevalue("on_the_host")
-    more = 90 if where == "stand-in" else 0  # with 90 more, there are two launches
+    more = 90 if where == "stand-in" else 0  # with 90 more parameters, there are two launches
     dtype = "float64" if "with" in rule else "float32"
     with kernel_log() as ran:
         found = trained(rule, "cuda", dtype, more)

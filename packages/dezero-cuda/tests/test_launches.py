@@ -27,7 +27,7 @@ COUNTS = {
     "xp.arange(3)": 1,
     "xp.empty((2, 2))": 0,
     "xp.empty_like(x)": 0,
-    # copies only if they are needed
+    # functions that copy only if necessary
     "x.astype('float32')": 1,
     "x.astype('float32', copy=False)": 0,
     "x.astype('float64', copy=False)": 1,
@@ -56,7 +56,7 @@ COUNTS = {
     "xp.stack([x, x])": 2,
     "xp.concatenate([x] * 9)": 1,
 }
-"""Expressions, and the launches that a profiler shows for each."""
+"""A dictionary from expressions to the number of launches that a profiler shows."""
 
 
 @pytest.mark.parametrize("expression", COUNTS)
@@ -78,11 +78,11 @@ BUDGETS = {
     "LSTM SGD": 78,
     "GPT AdamW": 106,
 }
-"""Launches of a training step that nobody may exceed unnoticed; lower them when they fall."""
+"""The maximum number of launches of each training step; lower it when a step launches fewer."""
 
 
 def models(nn: Any) -> dict[str, tuple[Any, np.ndarray]]:
-    """Return functions that create models, and inputs."""
+    """Return pairs (a function that creates a model, its input), by name."""
 
     class Recurrent(nn.Model):
         """Classify sequences of three steps by the last state of an LSTM."""
@@ -136,7 +136,7 @@ def step_counts(make: Any, optimizer: str, x: Any) -> Counter[str]:
 
 
 @pytest.mark.parametrize("name", BUDGETS)
-def test_a_training_step_copies_nothing_and_launches_no_more_kernels(name: str) -> None:
+def test_a_training_step_copies_nothing_and_stays_within_its_budget_of_launches(name: str) -> None:
     nn = pytest.importorskip("dezero_nn", reason="models are dezero-nn's")
     model, optimizer = name.split()
     make, x = models(nn)[model]

@@ -1,4 +1,4 @@
-"""Compare matmuls by cuBLAS, as the stand-in computes it, with NumPy's."""
+"""Compare matmuls by the stand-in for cuBLAS with NumPy's."""
 
 import warnings
 from typing import Any
@@ -74,19 +74,19 @@ def test_matmul_reads_matrices_where_they_are(
 
 @pytest.mark.parametrize("shapes", [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((5, 2, 3), (3,)),
                                     ((3,), (5, 3, 2))])  # fmt: skip
-def test_vectors(shapes: Any) -> None:
+def test_matmul_accepts_vectors(shapes: Any) -> None:
     check(*[np.arange(1.0, 1 + np.prod(shape)).reshape(shape).astype("f") for shape in shapes])
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_one_stack_of_matrices_may_be_repeated(axis: int) -> None:
-    """An axis of stride 0 is followed by one that has another stride."""
+    """One leading axis has stride 0, and the other one has a different stride."""
     few = np.arange(24.0).reshape(2, 3, 2, 2).take([0], axis)
     check(np.broadcast_to(few, (2, 3, 2, 2)), np.arange(24.0).reshape(2, 3, 2, 2) - 9)
 
 
 def test_transposed_arrays_are_not_copied() -> None:
-    """The gradient of a weight is ``x^T gy``, and that of the input ``gy W^T``."""
+    """The gradient of a weight is ``x^T gy``; the gradient of the input is ``gy W^T``."""
     x, gy, W = (as_on_device(np.ones(shape, "f")) for shape in ((5, 3), (5, 4), (3, 4)))
     cupy._counts.clear()
     cublas.calls.clear()
@@ -102,7 +102,7 @@ def test_transposed_arrays_are_not_copied() -> None:
     ]
 
 
-def test_precision_of_float32() -> None:
+def test_precision_rounds_the_factors_of_float32_only() -> None:
     """TF32 keeps 10 fraction bits of each factor, bfloat16 keeps 7; other dtypes do not change."""
     x = np.array([[1 + 2**-9 + 2**-20]], "f")
     found = {}
@@ -138,7 +138,7 @@ def test_shapes_that_do_not_match_raise_as_in_cupy() -> None:
 def test_the_stream_and_its_workspace_are_set_when_the_stream_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """cuBLAS forgets its workspace when its stream changes; without one it cannot be captured."""
+    """If the stream changes, cuBLAS resets its workspace; without a workspace, capture fails."""
     x, done = device(np.eye(2, dtype="f")), []
     for name in ("set_stream", "set_workspace"):
         real = getattr(cublas, name)

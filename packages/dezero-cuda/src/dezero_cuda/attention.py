@@ -2,7 +2,7 @@
 
 The kernels run with `dezero.precision("bf16")`, without a mask and without dropout. Otherwise
 matmuls and a softmax compute attention. The workspace for the backward pass is one float32 number
-for each query, shape (B, H, T); the workspace of the other kernels has as many axes as the queries.
+for each query, shape (B, H, T); a workspace of any other kernel has as many axes as the queries.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def supports_attention_grad(
     gy: Array, y: Array, workspace: Array, q: Array, k: Array, v: Array, keep: Array | None,
     causal: bool, scale: float, dropout: float,
 ) -> bool | str:  # fmt: skip
-    """Return whether the workspace is that of cuDNN."""
-    return workspace.ndim == q.ndim - 1 or "the workspace is that of another kernel"
+    """Return whether cuDNN's forward pass wrote the workspace, or why not."""
+    return workspace.ndim == q.ndim - 1 or "another kernel wrote the workspace"
 
 
 def attention_grad(

@@ -69,7 +69,7 @@ class CudaBackend(ArrayBackend):
         return x
 
     def sum(self, x: Array, axis: Any, keepdims: bool, dtype: Any = None) -> Array:
-        """Sum over the first axes with a kernel of `dezero_cuda.kernels`, else with CuPy."""
+        """Sum over the first axes by a kernel of `dezero_cuda.kernels`, over other axes by CuPy."""
         if dtype is None and sums.supports_sum(x, axis):
             return sums.sum_of_rows(x, len(axis) if isinstance(axis, tuple) else 1, keepdims)
         return super().sum(x, axis, keepdims, dtype)
@@ -89,7 +89,7 @@ class CudaBackend(ArrayBackend):
         """Draw random numbers on the device by Philox 4x32-10.
 
         The number of each draw comes from DeZero's host generator, so that `seed` makes a program
-        repeatable, and a captured step draws the same numbers as the uncaptured one.
+        repeatable, and a captured step draws the same numbers as an eager step.
         """
         if np.dtype(dtype).char in "fd":
             return random.uniform(shape, dtype, 0, self.draw())
@@ -100,7 +100,7 @@ class CudaBackend(ArrayBackend):
             return random.bernoulli(p, x, 0, self.draw())
 
     def draw(self) -> Any:
-        """Return the number of the next random draw, from DeZero's host generator.
+        """Return the number of the next random draw, drawn from DeZero's host generator.
 
         While a step is captured, the result is an array that gets a new number before each replay.
         """

@@ -1,8 +1,8 @@
 """Capture a training step into a CUDA graph, and replay the graph in later calls.
 
-call 1, 2      run the step eagerly: kernels are compiled, and states are created
+call 1, 2      run the step eagerly: it compiles kernels, and creates states of optimizers
 call 3         record the step's launches, and launch the recorded graph
-call 4 ...     copy the arguments and the step's numbers to the device, launch the graph
+call 4 ...     copy the arguments and the changing numbers to the device, and launch the graph
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ states of optimizers; the second uses them, and so runs every kernel that later 
 
 
 class CapturedStep:
-    """Call a step, from the third call on by replaying a CUDA graph; `capture` creates one.
+    """Call a step eagerly twice, and then by replaying a CUDA graph; `capture` creates the object.
 
     Attributes:
-        step: the function.
-        copy: whether results are copied.
+        step: the function that is captured.
+        copy: whether each call copies the results.
         limit: the largest number of graphs.
     """
 
@@ -88,7 +88,7 @@ class CapturedStep:
     def _stream_of(self, device: Any) -> Any:
         """Return the stream for recording on a device.
 
-        All graphs of a step use one stream, because cuBLAS has a workspace of 32 MiB for each.
+        All graphs of a step use one stream, because cuBLAS needs a workspace of 32 MiB per stream.
         """
         if device.id not in self._streams:
             self._streams[device.id] = cupy.cuda.Stream(non_blocking=True)
@@ -96,7 +96,7 @@ class CapturedStep:
 
     @staticmethod
     def _forget(entries: OrderedDict[Hashable, Any], limit: int) -> None:
-        """Delete the least recently used entries beyond the limit."""
+        """Delete the first entries until at most ``limit`` entries remain."""
         while len(entries) > limit:
             entries.popitem(last=False)
 
@@ -104,7 +104,7 @@ class CapturedStep:
 def capture(
     step: Callable[..., Any] | None = None, *, copy: bool = False, limit: int = 8
 ) -> Callable[..., Any]:
-    """Return a function that runs ``step``, from the third call on as one CUDA graph.
+    """Return a function that runs ``step`` eagerly twice, and then as one CUDA graph.
 
     A graph launches all kernels of a step at once, without Python in between. Use ``capture`` as a
     decorator or as a function::
@@ -117,10 +117,11 @@ def capture(
             optimizer.update()
             return loss
 
-    Each call is one real step: learning rates, counts of updates and random numbers go on. There is
-    a graph for each combination of the structure, shapes, dtypes and devices of the array
-    arguments, the values of the other arguments, and DeZero's settings, such as the training mode.
-    The step is captured again if a parameter or a setting that is part of the graph was replaced.
+    Each call is one real step: learning rates, counts of updates and random numbers change as in
+    eager steps. There is a graph for each combination of the structure, shapes, dtypes and
+    devices of the array arguments, the values of the other arguments, and DeZero's settings, such
+    as the training mode. If a parameter or a setting that is part of a graph is replaced, the step
+    runs eagerly twice again, and is then captured again.
     Calls whose array arguments are on the host run the step itself.
 
     Args:
@@ -133,7 +134,7 @@ def capture(
 
     Returns:
         a function with the arguments of ``step``. Its results are those of ``step``; the Variables
-        in them have no graph, and wait for the device when their values are read.
+        in them cannot run backward, and wait for the device when a program reads their values.
 
     Raises:
         CallError: ``step`` is not callable, or is a class.

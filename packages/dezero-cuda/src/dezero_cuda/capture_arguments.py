@@ -12,17 +12,18 @@ from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.errors import CaptureError
 
 STORED = (Parameter, Buffer)
-"""Variables that a step uses where they are, instead of a copy of their array."""
+"""The types of Variables whose arrays a step uses directly, without a copy."""
 
 
 class Arguments(NamedTuple):
     """Describe the arguments of one call.
 
     Attributes:
-        args, kwargs: the arguments as passed.
-        arrays: the arrays on the device, in order.
-        variables: the Variables, in order.
-        key: the structure, the shapes, dtypes and devices of arrays, and all other values.
+        args, kwargs: the positional and the keyword arguments.
+        arrays: the arrays in the arguments, in order.
+        variables: the Variables in the arguments, except `STORED`, in order.
+        key: the structure of the arguments, the shapes, dtypes and devices of the arrays, and all
+            other values. A graph is selected by the key.
         are_on_host: whether there are arrays, all of them NumPy arrays.
     """
 
@@ -70,7 +71,7 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
 
 
 def mapped(x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variable], Any]) -> Any:
-    """Replace the arrays and Variables in tuples, lists and dictionaries."""
+    """Replace the device arrays and the Variables in tuples, lists and dictionaries."""
     if isinstance(x, Variable):
         return x if isinstance(x, STORED) else of_variable(x)
     if isinstance(x, cupy.ndarray):

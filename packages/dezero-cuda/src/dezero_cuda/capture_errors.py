@@ -12,7 +12,7 @@ LIBRARIES = frozenset(
     "dezero dezero_core dezero_nn dezero_io dezero_cuda cupy cupyx cupy_backends numpy nvmath "
     "cudnn contextlib functools".split()
 )
-"""The top-level modules whose lines are not the user's."""
+"""The top-level modules of DeZero and of the libraries that DeZero calls."""
 
 REASONS = {
     "D2H": ("reads values of an array", "return the array, and read it after the step"),
@@ -23,11 +23,12 @@ REASONS = {
     "apturing": ("waits for the device", "wait after the step"),
     "apture": ("cannot be captured by CUDA", "call it outside of the step"),
 }
-"""For a part of CuPy's message: what the step does, and the remedy. The first match counts."""
+"""A dictionary from a part of CuPy's message to what the step does and the remedy. If two parts
+match, the first one is used."""
 
 
 class Refusal(CaptureError):
-    """An error of a part of DeZero whose work a replay would not repeat."""
+    """The error that DeZero raises for an operation that a replay would not repeat."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f"{what} cannot be part of a captured step; {remedy}")
@@ -35,7 +36,7 @@ class Refusal(CaptureError):
 
 
 def explained(error: BaseException) -> BaseException:
-    """Return a `CaptureError` if the capture is the reason of ``error``, else ``error`` itself."""
+    """Return a `CaptureError` if the capture caused ``error``, else ``error`` itself."""
     place, op = location(error.__traceback__)
     each: BaseException | None = error
     while each is not None:
@@ -51,7 +52,7 @@ def explained(error: BaseException) -> BaseException:
 
 
 def location(traceback: TracebackType | None) -> tuple[str, str]:
-    """Return the user's last line in a traceback, and the op that this line called."""
+    """Return the last line of the user's code in a traceback, and the op that the line called."""
     frames: list[tuple[FrameType, int]] = []
     while traceback is not None:
         frames.append((traceback.tb_frame, traceback.tb_lineno))
@@ -72,7 +73,7 @@ def is_library(frame: FrameType) -> bool:
 
 
 def op_of(frames: list[FrameType]) -> str:
-    """Return the name of the op that the frames run, or of the first function."""
+    """Return the name of the op that the frames run, or else of their first function."""
     for frame in frames:
         owner = frame.f_locals.get("self")
         if isinstance(owner, Function):

@@ -20,21 +20,22 @@ from .capture_state import HostState, is_at
 
 
 def warm_up(step: Callable[..., Any], arguments: Arguments) -> Any:
-    """Run the step eagerly."""
+    """Run the step eagerly, with the recorder `WarmUp`."""
     with Block(recorder, WarmUp()):
         return step(*arguments.args, **arguments.kwargs)
 
 
 class CapturedGraph:
-    """A step as a CUDA graph, with the memory that it uses.
+    """Record a step as a CUDA graph, which owns the memory that the step uses.
 
     Args:
         step: the function to record.
         arguments: the arguments of the call that is recorded.
-        stream_of: a function that returns the stream to record on, for a device.
+        stream_of: a function of a device; it returns the stream to record on.
 
     Raises:
-        CaptureError: the step cannot be captured. The state is as before the call.
+        CaptureError: the step cannot be captured. Parameters, gradients, states of optimizers and
+            generators are as before the call.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class CapturedGraph:
             self._record(step, args, kwargs, stream_of(self._device))
 
     def _held(self, x: Variable, array: Any) -> Variable:
-        """Return a Variable like ``x`` with an array of the graph."""
+        """Create a Variable like ``x`` whose array belongs to the graph; store and return it."""
         self._variables.append(Variable(array, x.name, requires_grad=x.requires_grad))
         return self._variables[-1]
 
@@ -91,11 +92,11 @@ class CapturedGraph:
         self._addresses = state.addresses()
 
     def is_valid(self) -> bool:
-        """Return whether the parameters and settings are those that the graph uses."""
+        """Return whether the parameters and settings are still those that the graph uses."""
         return self._recorder.is_valid() and all(is_at(p(), a) for p, a in self._addresses)
 
     def prepare(self, arguments: Arguments) -> None:
-        """Compute the numbers of the next step."""
+        """Compute the changing numbers of the next step."""
         with updating():
             self._recorder.advance()
 
@@ -132,7 +133,7 @@ def as_is(x: Any) -> Any:
 
 
 def abandon(stream: Any) -> None:
-    """End a capture whose graph is not needed."""
+    """End a capture after an error, and ignore the graph."""
     try:
         stream.end_capture()
     except cupy.cuda.runtime.CUDARuntimeError:  # the failed call has invalidated the capture

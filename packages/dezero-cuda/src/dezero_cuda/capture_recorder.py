@@ -1,4 +1,4 @@
-"""Record the numbers of a step, and what must be unchanged when the step is replayed."""
+"""Record which numbers of a step change, and which values must stay unchanged for a replay."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dezero_core.errors import CaptureError
 from .capture_errors import Refusal
 
 SLOTS = 4096
-"""The largest number of numbers of a step, of 8 bytes each."""
+"""The maximum count of changing numbers in one step; each number takes 8 bytes."""
 
 
 class WarmUp:
-    """A recorder for eager calls: arrays are written in place, and nothing is recorded.
+    """A recorder for eager calls, which records nothing.
 
-    So the arrays that the graphs of a step use stay the same while the step runs eagerly for
-    arguments of other shapes.
+    Code that finds a recorder writes arrays in place. So the arrays that the graphs of a step use
+    stay the same while the step runs eagerly for arguments of other shapes.
     """
 
     def numbers(self, source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
@@ -35,7 +35,7 @@ class WarmUp:
 
 
 class Source(NamedTuple):
-    """Describe a function that computes numbers of the step, and where its numbers are stored."""
+    """Describe a function that computes changing numbers, and the host arrays that store them."""
 
     function: Callable[[], tuple[float, ...]]
     hosts: list[np.ndarray]
@@ -77,7 +77,7 @@ class Recorder:
 
     def guard(self, source: Callable[[], object]) -> None:
         """Let `is_valid` return False when ``source()`` returns another value than now."""
-        bound = getattr(source, "func", None)  # a partial is the same as one of equal arguments
+        bound = getattr(source, "func", None)  # partials with the same arguments share a guard
         key = source if bound is None else (bound, *map(id, source.args))  # type: ignore[attr-defined]
         if key not in self._guards:
             self._guards[key] = source, source()
@@ -87,7 +87,7 @@ class Recorder:
         self._restore.append(restore)
 
     def changes(self, owner: Any, name: str, value: object) -> None:
-        """Note the value that an attribute has before the step, and if the step drops it first."""
+        """Store the value of an attribute before the step, and whether the step first clears it."""
         if (id(owner), name) not in self._changed:
             old = vars(owner).get(name)
             self._changed[id(owner), name] = owner, name, old
@@ -99,10 +99,12 @@ class Recorder:
         raise Refusal(what, remedy)
 
     def keep_attributes(self) -> list[tuple[Any, str, Any]]:
-        """Copy new arrays in attributes to the arrays before the step, which the step may read.
+        """Copy each new array of an attribute into the array that the attribute had before.
+
+        The recorded kernels may read the earlier array, so each replay must update it.
 
         Returns:
-            the attributes that each replay sets, as tuples (owner, name, value).
+            tuples (owner, name, value): the attributes that each replay sets.
         """
         for owner, name, old in self._changed.values():
             new = vars(owner).get(name)
@@ -130,13 +132,13 @@ class Recorder:
         )
 
     def advance(self) -> None:
-        """Compute the numbers of the next step."""
+        """Compute the changing numbers of the next step on the host."""
         for function, hosts in self._sources:
             for host, value in zip(hosts, function(), strict=True):
                 host[0] = value
 
     def refill(self) -> None:
-        """Copy the numbers to the device, on the current stream.
+        """Copy the changing numbers to the device, on the current stream.
 
         The driver copies pageable memory of this size to a buffer of its own before it returns, so
         the next step may change the numbers at once.
@@ -146,7 +148,7 @@ class Recorder:
 
 
 def is_like(old: Any, new: Any) -> bool:
-    """Return whether two values are Variables of one shape and dtype on a GPU."""
+    """Return whether both values are Variables on a GPU with the same shape and dtype."""
     return (
         isinstance(old, Variable)
         and isinstance(new, Variable)

@@ -17,9 +17,9 @@ from .capture_errors import Refusal
 
 
 class OldGradient(Variable):
-    """Stand for a gradient from before the step: reading it raises an error.
+    """A placeholder for a gradient that was computed before the step; reading it raises an error.
 
-    A graph that adds to such a gradient would add to the same array in every replay.
+    If a recorded step adds to such a gradient, each replay would add to the same array.
     """
 
     __slots__ = ()
@@ -41,10 +41,10 @@ def params_on_gpus() -> list[Variable]:
 
 
 class HostState:
-    """The parameters on a GPU, their gradients, and the state of the generators.
+    """Store the parameters on a GPU, their gradients, and the state of the generators.
 
-    All Parameters and Buffers of the process are found by the garbage collector, because a step may
-    use parameters in any object.
+    The garbage collector finds all Parameters and Buffers of the process, because a step may use
+    the parameters of any object.
     """
 
     def __init__(self) -> None:
@@ -58,13 +58,13 @@ class HostState:
         self._legacy = np.random.get_state()  # noqa: NPY002
 
     def hide_gradients(self) -> None:
-        """Replace the gradients, so that a step which reads them is refused."""
+        """Replace the gradients, so that a step that reads one of them raises an error."""
         for p in self.params:
             if p._grad is not None:
                 p._grad = OldGradient(None)
 
     def restore(self) -> None:
-        """Give parameters, gradients and generators their values of before."""
+        """Restore the parameters, gradients and generators to their values before the step."""
         for p, data, grad in self._before:
             p.data, p._grad = data, grad
         if self._seeded is not None:
@@ -72,7 +72,7 @@ class HostState:
         np.random.set_state(self._legacy)  # noqa: NPY002
 
     def show_gradients(self) -> list[tuple[Variable, Variable | None]]:
-        """Return the parameters whose gradient the step has set, with it; restore the others."""
+        """Return (parameter, gradient) for each gradient that the step set; restore the others."""
         changed = []
         for p, _, grad in self._before:
             if isinstance(p._grad, OldGradient):
@@ -87,5 +87,5 @@ class HostState:
 
 
 def is_at(p: Variable | None, address: int) -> bool:
-    """Return whether the array of a parameter is still at an address; True for a freed one."""
+    """Return whether the array of a parameter is still at an address, or the parameter is freed."""
     return p is None or (type(p.data) is cupy.ndarray and p.data.data.ptr == address)

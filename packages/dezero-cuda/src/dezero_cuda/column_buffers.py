@@ -1,7 +1,7 @@
 """Bound the memory of convolutions that cuDNN does not compute.
 
 The portable definition copies all windows of a batch to one array, which has KH * KW times as many
-elements as the images. These kernels split the batch, so that this array stays small.
+elements as the images. These kernels split the batch, so that this array takes at most `MAX_BYTES`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Array: TypeAlias = cupy.ndarray
 Shape = tuple[int, ...]
 
 MAX_BYTES = 256 << 20
-"""The largest array of windows, in bytes, unless the windows of one image take more."""
+"""The maximum size of the array of windows, in bytes, unless one image needs more."""
 
 
 def images_per_part(channels: int, kernel: Shape, counts: Shape, itemsize: int) -> int:
-    """Return how many images may be convolved together."""
+    """Return the maximum number of images whose windows are copied to one array."""
     return max(1, MAX_BYTES // max(1, channels * prod(kernel) * prod(counts) * itemsize))
 
 
@@ -39,7 +39,7 @@ def too_large(batch: int, size: int) -> bool | str:
 
 
 def size_of_y(x: Array, filters: Array, params: Any) -> int:
-    """Return how many images ``conv2d`` may convolve together."""
+    """Return the maximum number of images in one part of the batch of ``conv2d``."""
     counts = window_counts(x.shape, filters.shape[2:], *params[:3])
     return images_per_part(x.shape[1], filters.shape[2:], counts, x.itemsize)
 
@@ -50,14 +50,14 @@ def supports_conv2d(x: Array, filters: Array, b: Array | None, params: Any) -> b
 
 
 def conv2d(x: Array, filters: Array, b: Array | None, params: Any) -> Array:
-    """Return the convolution of each part of the batch, joined."""
+    """Convolve each part of the batch, and return the results in one array."""
     portable = ops["conv2d"].portable
     size = size_of_y(x, filters, params)
     return joined(x.shape[0], size, lambda part: portable(x[part], filters, b, params))
 
 
 def joined(batch: int, size: int, compute: Callable[[slice], Array]) -> Array:
-    """Return ``compute`` of all parts of the batch in one new array."""
+    """Call ``compute`` for each part of the batch, and return the results in one new array."""
     y = None
     for part in parts(batch, size):
         found = compute(part)
@@ -75,7 +75,7 @@ def supports_conv2d_grad_x(gy: Array, filters: Array, shape: Shape, params: Any)
 
 
 def conv2d_grad_x(gy: Array, filters: Array, shape: Shape, params: Any) -> Array:
-    """Return the gradient of each part of the images, joined."""
+    """Compute the image gradient of each part of the batch, and return one array."""
     portable = ops["conv2d_grad_x"].portable
     size = images_per_part(shape[1], filters.shape[2:], gy.shape[2:], gy.itemsize)
 

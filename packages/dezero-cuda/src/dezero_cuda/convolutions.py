@@ -1,9 +1,10 @@
 """Compute convolutions and their gradients by cuDNN.
 
-Shapes are (N, C, H, W) outside. In TF32, bfloat16 and half precision the memory order is
-(N, H, W, C), which was 1.5 to 2.7 times as fast on an H200; in strict float32 it is (N, C, H, W),
-which was 1.1 to 1.25 times as fast (measured with cuDNN 9.19). With `dezero.precision("bf16")`,
-float32 inputs and results are rounded to bfloat16, and cuDNN adds in float32.
+Shapes are always (N, C, H, W). In TF32, bfloat16 and float16 the memory order is (N, H, W, C),
+which was 1.5 to 2.7 times as fast as (N, C, H, W) on an H200. In float32 the memory order is
+(N, C, H, W), which was 1.1 to 1.25 times as fast as the other (measured with cuDNN 9.19). With
+`dezero.precision("bf16")`, float32 inputs and results are rounded to bfloat16, and cuDNN adds in
+float32.
 """
 
 from __future__ import annotations
@@ -84,12 +85,12 @@ def run(call: Convolution, arrays: dict[int, Array], result: int, shape: Shape) 
 
 
 def supports_conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> bool | str:
-    """Return whether cuDNN can compute the output."""
+    """Return whether cuDNN can compute the output, or why not."""
     return found("y", x.shape, filters.shape, params, x, filters, b)
 
 
 def conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> Array:
-    """Return the convolution; cuDNN adds the bias in the same kernel where it can."""
+    """Return the convolution; if cuDNN has a plan with the bias, one kernel computes both."""
     call = describe("y", x.shape, filters.shape, params, x, b is not None)
     if b is not None and isinstance(plan_for(call), str):
         y = run(call._replace(has_bias=False), {X: x, W: filters}, Y, call.y)
@@ -100,7 +101,7 @@ def conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> Array:
 
 
 def supports_conv2d_grad_x(gy: Array, filters: Array, shape: Shape, params: Params) -> bool | str:
-    """Return whether cuDNN can compute the gradient of the images."""
+    """Return whether cuDNN can compute the gradient of the images, or why not."""
     return found("x", shape, filters.shape, params, gy, filters)
 
 
@@ -116,18 +117,18 @@ def filters_shape(x: Array, gy: Array, kernel: Pair, params: Params) -> Shape:
 
 
 def supports_conv2d_grad_W(x: Array, gy: Array, kernel: Pair, params: Params) -> bool | str:
-    """Return whether cuDNN can compute the gradient of the filters."""
+    """Return whether cuDNN can compute the gradient of the filters, or why not."""
     return found("W", x.shape, filters_shape(x, gy, kernel, params), params, x, gy)
 
 
 def conv2d_grad_W(x: Array, gy: Array, kernel: Pair, params: Params) -> Array:
-    """Return the gradient of the filters, in C order, as parameters are."""
+    """Return the gradient of the filters in C order, the memory order of parameters."""
     call = describe("W", x.shape, filters_shape(x, gy, kernel, params), params, x)
     return with_layout(run(call, {X: x, Y: gy}, W, call.W), False)
 
 
 def supports_conv2d_grads(gy: Array, x: Array, filters: Array, params: Params) -> bool | str:
-    """Return whether cuDNN can compute the gradients of images and filters."""
+    """Return whether cuDNN can compute the gradients of images and filters, or why not."""
     answer = supports_conv2d_grad_x(gy, filters, x.shape, params)
     if answer is True:
         answer = supports_conv2d_grad_W(x, gy, filters.shape[2:], params)
@@ -135,7 +136,7 @@ def supports_conv2d_grads(gy: Array, x: Array, filters: Array, params: Params) -
 
 
 def conv2d_grads(gy: Array, x: Array, filters: Array, params: Params) -> tuple[Array, Array, Array]:
-    """Return the gradients of images, filters and bias; the memory order changes only once."""
+    """Return the gradients of images, filters and bias; ``gy`` is converted only once."""
     gy = with_layout(gy, describe("x", x.shape, filters.shape, params, gy).channels_last)
     gx = conv2d_grad_x(gy, filters, x.shape, params)
     gW = conv2d_grad_W(x, gy, filters.shape[2:], params)

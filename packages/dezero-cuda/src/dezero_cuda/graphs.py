@@ -1,7 +1,7 @@
 """Describe what cuDNN computes, and record the descriptions as graphs of cudnn-frontend.
 
 This module neither imports CuPy nor needs a device. cuDNN always takes shapes in the order
-(N, C, H, W); the strides tell the memory order.
+(N, C, H, W); the strides define the memory order.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ Pair = tuple[int, int]
 NONDETERMINISTIC = ("NONDETERMINISTIC", "REDUCED_PRECISION_REDUCTION")
 STRICT = ("TENSOR_CORE", "DOWN_CONVERT_INPUTS")
 INEXACT = ("WINOGRAD", "WINOGRAD_TILE_4x4", "WINOGRAD_TILE_6x6", "WINOGRAD_TILE_13x13", "FFT")
-"""Numerical notes of the engines that are not used: in any precision; in float32; and in
-`dezero.precision("exact")`."""
+"""Numerical notes of excluded engines: `NONDETERMINISTIC` in every precision, `STRICT` in float32,
+and `INEXACT` in float32 and TF32 with `dezero.precision("exact")`."""
 
 X, W, Y, BIAS = 1, 2, 3, 4
 """The numbers of the tensors of a convolution: images, filters, outputs and bias."""
@@ -26,7 +26,7 @@ NODES = {
     "x": ("conv_dgrad", {"loss": Y, "filter": W}, X),
     "W": ("conv_wgrad", {"image": X, "loss": Y}, W),
 }
-"""For each part of a convolution: cuDNN's node, its inputs, and the number of its result."""
+"""A dictionary from the parts of a `Convolution` to cuDNN's node, its inputs and its result."""
 
 
 def strides(shape: Shape, channels_last: bool) -> list[int]:
@@ -61,7 +61,7 @@ class Convolution(NamedTuple):
     channels_last: bool
 
     def record(self, graph: Any, float32: Any) -> None:
-        """Add the convolution to a graph; ``float32``, cuDNN's data type, is not needed."""
+        """Add the convolution to a graph; ``float32``, a data type of cuDNN, is ignored."""
         name, inputs, result = NODES[self.part]
         steps = {"padding": self.pad, "stride": self.stride, "dilation": self.dilation}
         y = getattr(graph, name)(
@@ -78,7 +78,7 @@ class Convolution(NamedTuple):
         return {X: self.x, W: self.W, Y: self.y, BIAS: (1, self.y[1], 1, 1)}[uid]
 
     def tensor(self, graph: Any, uid: int) -> Any:
-        """Add an input by its number."""
+        """Add the input with a number to a graph, and return its tensor."""
         shape = self.shape_of(uid)
         return graph.tensor(dim=list(shape), stride=strides(shape, self.channels_last), uid=uid)
 
@@ -98,10 +98,10 @@ class Attention(NamedTuple):
     Attributes:
         is_gradient: whether the graph computes the gradients of q, k and v.
         q, k, v: the shapes (B, H, T, D), (B, H, S, D) and (B, H, S, E) of contiguous arrays.
-        causal: whether query t sees only the keys up to t.
+        causal: whether query t attends only to the keys up to t.
         scale: the factor of the scores.
-        has_statistics: whether the graph writes the statistics that the gradients need: for each
-            query the logarithm of the sum of exponentials, shape (B, H, T, 1), float32.
+        has_statistics: whether the graph writes the statistics that the gradients need. For each
+            query, this is the logarithm of the sum of exponentials: (B, H, T, 1), float32.
         data_type: the name of cuDNN's data type of all other arrays.
     """
 
@@ -143,13 +143,13 @@ class Attention(NamedTuple):
             shape_result(result, shape, uid)
 
     def tensor(self, graph: Any, uid: int, shape: Shape, data_type: Any = None) -> Any:
-        """Add an input; None for the data type of the graph."""
+        """Add an input to a graph; ``data_type`` None means the data type of the graph."""
         return graph.tensor(
             dim=list(shape), stride=strides(shape, False), uid=uid, data_type=data_type
         )
 
 
 def shape_result(result: Any, shape: Shape, uid: int) -> Any:
-    """Make a result an output with a number and the strides of a contiguous array; return it."""
+    """Mark a result as an output, set its number, shape and contiguous strides, and return it."""
     result.set_output(True).set_uid(uid)
     return result.set_dim(list(shape)).set_stride(strides(shape, False))

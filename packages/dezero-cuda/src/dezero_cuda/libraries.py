@@ -1,7 +1,7 @@
 """Import NVIDIA's Python packages for cuBLAS and cuDNN at first use.
 
-Both are optional. If one is missing, its kernels decline every call with the reason, CuPy computes
-instead, and one warning says so.
+Both packages are optional. If a package is missing, its kernels decline every call with the reason,
+CuPy computes instead, and one warning explains this.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Library(NamedTuple):
 
     Attributes:
         module: the module to import.
-        distribution: the name on PyPI.
+        distribution: the name of the package on PyPI.
         install: the command that installs the distribution.
         without: what happens without the package.
-        check: a function of the module that fails if the library itself cannot be loaded; "" if
-            there is none.
+        check: the name of a function of the module that fails if the library itself cannot be
+            loaded; "" if the module has no such function.
     """
 
     module: str
@@ -53,7 +53,7 @@ LIBRARIES = {
 
 @once
 def load(name: str) -> Any:
-    """Import a library of `LIBRARIES`; if that fails, warn once and return the reason, a string."""
+    """Import a library of `LIBRARIES`; if the import fails, warn once and return the reason."""
     library = LIBRARIES[name]
     try:
         module = import_module(library.module)

@@ -1,4 +1,4 @@
-"""Register the kernels that call NVIDIA's libraries, and those that run without them.
+"""Register the kernels that call NVIDIA's libraries, and the kernels that split a batch.
 
 This module does not import CuPy, because machines without a GPU import it too.
 """
@@ -25,7 +25,7 @@ MODULES = {
     "column_buffers": (SPLIT, ["conv2d", "conv2d_grad_x", "conv2d_grad_W"]),
 }
 """A dictionary from modules to the priority and the ops of their kernels. A kernel has the name of
-its op; the function that returns whether it supports a call is named ``supports_`` and the op."""
+its op. ``supports_`` and the name of the op form the name of the function that checks a call."""
 
 
 def deferred(module: str, name: str, run_name: str) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ MAX_WORKSPACE = 256 << 20
 """Engines of cuDNN that need a larger workspace, in bytes, are not used."""
 
 MAX_PLANS = 4096
-"""The number of plans that are cached. A captured graph may use the code of a plan, so the limit is
+"""The maximum number of cached plans. A captured graph may use the code of a plan, so the limit is
 far above the number of plans in a program."""
 
 
@@ -56,7 +56,10 @@ class Plan:
         self.graph, self.workspace = graph, max(1, graph.get_workspace_size())
 
     def __call__(self, arrays: dict[int, Any]) -> None:
-        """Run the graph on arrays by their numbers; the outputs are written in place."""
+        """Run the graph on the arrays, whose keys are the numbers of the graph's tensors.
+
+        The graph writes its outputs in place.
+        """
         pointers = {uid: array.data.ptr for uid, array in arrays.items()}
         workspace = cupy.empty(self.workspace, np.uint8)  # CuPy's pool returns it in stream order
         handle = _handles.current(load("cudnn"))
@@ -100,5 +103,5 @@ def built(description: Any, notes: tuple[str, ...], device: int) -> Plan | str:
         graph.check_support()
         graph.build_plans(cudnn.build_plan_policy.HEURISTICS_CHOICE)
     except cudnn.cudnnGraphNotSupportedError as error:
-        return f"cuDNN has no engine for it: {error}"
+        return f"cuDNN has no engine for this call: {error}"
     return Plan(graph)

@@ -32,8 +32,8 @@ def dezero_backends() -> list[BackendSpec]:
 CAPABILITIES = frozenset(
     {"accelerator", "devices", "dlpack", "float64", "in_place", "random", "scatter_add"}
 )
-"""The capabilities of the CuPy backend, which was tested on one GPU only. CuPy raises no index
-errors: indices that are out of range wrap around."""
+"""The capabilities of the CuPy backend, which was tested on one GPU only. CuPy raises no error for
+an index that is out of range: the index wraps around."""
 
 
 @hookimpl

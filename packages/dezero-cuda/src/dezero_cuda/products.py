@@ -1,8 +1,8 @@
 """Multiply matrices by cuBLAS, called through NVIDIA's nvmath-python.
 
-CuPy refuses to call cuBLAS while a stream is captured. These kernels use handles and workspaces of
-their own, so that they can be captured. cuBLAS stores matrices by columns: the memory of a matrix
-in C order is its transpose to cuBLAS, so ``y = x W`` is computed as ``y^T = W^T x^T``.
+CuPy refuses to call cuBLAS while a stream is captured. These kernels create their own
+handles and workspaces, so that they can be captured. cuBLAS stores matrices in column-major order,
+and so reads a matrix in C order as its transpose. Therefore ``y^T = W^T x^T`` computes ``y = x W``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Dtype(NamedTuple):
         data_type: the cudaDataType_t of the matrices.
         compute_type: the cublasComputeType_t of the sums; None if `Config.float32_precision`
             chooses it.
-        one, zero: the factors of the product and of the old result, in the dtype of the sums.
+        one, zero: alpha and beta of ``y = alpha x W + beta y``, in the dtype of the sums.
     """
 
     data_type: int
@@ -117,7 +117,7 @@ def order_of(x: Array) -> tuple[int, int] | None:
 
 
 def step_of(x: Array, lead: Shape) -> int | None:
-    """Return ``step`` of `Matrices` for the leading axes ``lead``, or None if there is none."""
+    """Return ``step`` of `Matrices` for the leading axes ``lead``; None if the steps differ."""
     if prod(x.shape[:-2]) == 1:
         return 0
     if x.shape[:-2] != lead:
@@ -132,7 +132,7 @@ def step_of(x: Array, lead: Shape) -> int | None:
 
 
 def matrices(x: Array, lead: Shape) -> Matrices:
-    """Describe the matrices of ``x``, copied if cuBLAS cannot read them where they are."""
+    """Describe the matrices of ``x``; copy them if cuBLAS cannot read their memory order."""
     order, step = order_of(x), step_of(x, lead)
     if order is None or step is None or step < 0:
         wide = x if order is None else cupy.broadcast_to(x, lead + x.shape[-2:])
@@ -166,12 +166,12 @@ def lead_of(x: Array, W: Array) -> Shape | None:
 
 
 def matmul(x: Array, W: Array) -> Array:
-    """Return ``x @ W`` for arrays that `supports_matmul`."""
+    """Return ``x @ W`` for arrays for which `supports_matmul` is True."""
     if x.ndim == 1 or W.ndim == 1:  # a vector is a matrix with one row, or one column
         y = matmul(x if x.ndim > 1 else x[np.newaxis], W if W.ndim > 1 else W[:, np.newaxis])
         *lead, n, m = y.shape
         return y.reshape((*lead, *[n] * (x.ndim > 1), *[m] * (W.ndim > 1)))
-    if W.ndim == 2 and x.ndim > 2 and x.flags.c_contiguous:  # one product with all rows
+    if W.ndim == 2 and x.ndim > 2 and x.flags.c_contiguous:  # one matmul with all rows
         rows = x.reshape(-1, x.shape[-1])
         return product(rows, W, ()).reshape(*x.shape[:-1], W.shape[1])
     return product(x, W, lead_of(x, W) or ())
@@ -185,7 +185,7 @@ def product(x: Array, W: Array, lead: Shape) -> Array:
 
 
 def multiply(x: Array, W: Array, y: Array, precision: str) -> None:
-    """Write ``x @ W`` to the contiguous array ``y``, with `Config.float32_precision` given."""
+    """Write ``x @ W`` to contiguous ``y``; ``precision`` is as `Config.float32_precision`."""
     lead, (n, m), k = y.shape[:-2], y.shape[-2:], x.shape[-1]
     dtype = DTYPES[x.dtype.char]
     a, b = matrices(W, lead), matrices(x, lead)

@@ -68,7 +68,7 @@ def supports_scaled(x: Array, t: Array, scale: Array, needs_gx: bool) -> bool:
 def supports_attention(q: Array, k: Array, v: Array, *others: Any) -> bool:
     """Return whether the arrays have at most four axes and equal leading axes, and are not empty.
 
-    All arrays but bools must be float32, or all float64.
+    All arrays that are not boolean must be float32, or all must be float64.
     """
     arrays = [other for other in others if hasattr(other, "dtype") and other.dtype.char != "?"]
     return (
@@ -166,7 +166,7 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
     },
     "updates": {"update": supports_update},
 }
-"""The kernels: for each module, the ops whose kernel it defines, and when each kernel can run."""
+"""A dictionary from modules to the ops of their kernels, with the check of each kernel's calls."""
 
 
 def imported(module: str, op: str) -> Callable[..., Any]:

@@ -1,14 +1,15 @@
-// The weights of attention between its two matmuls; a group of threads takes the row of a query,
-// which has a weight for each of S keys. Rows are ordered (B, H, queries).
+// Compute the weights of attention between its two matmuls. A group of threads computes the row of
+// one query, which has a weight for each of S keys. Rows are ordered (B, H, queries).
 
 // Strides of the mask in elements, 0 along axes of length 1
 struct Strides {
     Index b, h, t, s;
 };
 
-// weights = softmax(scale scores + mask), written over the scores; a row that sees no key is 0.
+// weights = softmax(scale scores + mask), written over the scores. If a query attends to no key,
+// its row is 0.
 // dropped = weights factor where keep is true, else 0. mask, keep and dropped may be null. If
-// causal is not 0, query t sees the keys up to t + S - queries.
+// causal is not 0, query t attends to the keys up to t + S - queries.
 KERNEL attention_weights(T* scores, const T* mask, Strides strides, const unsigned char* keep,
                          T* dropped, T scale, T factor, int causal, Index H, Index queries, Index S,
                          int wide, Index rows) {
@@ -39,8 +40,9 @@ KERNEL attention_weights(T* scores, const T* mask, Strides strides, const unsign
     }
 }
 
-// g = weights (g - sum of g weights) scale, written over g, the gradient of the dropped weights,
-// which is first multiplied by factor where keep is true, and by 0 elsewhere; keep may be null
+// g = weights (g - sum of g weights) scale, written over g. Before the call, g is the gradient of
+// the dropped weights. If keep is not null, g is first multiplied by factor where keep is true, and
+// by 0 elsewhere.
 KERNEL attention_weights_grad(T* g, const T* weights, const unsigned char* keep, T scale, T factor,
                               Index S, int wide, Index rows) {
     ROWS(r, rows, wide) {

@@ -1,6 +1,6 @@
-// Batch normalisation, of arrays that lie in memory as (A, C, B) with B = 1 if the channels are last.
+// Batch normalisation of arrays in the memory order (A, C, B); B = 1 if the channels are last.
 
-// Return the channel of element i; 32-bit divisions are faster than those of 64 bits.
+// Return the channel of element i; 32-bit divisions are faster than 64-bit divisions.
 INLINE Index channel(Index i, Index C, Index B) {
     if (i <= 0xffffffffll) return (unsigned)i / (unsigned)B % (unsigned)C;
     return i / B % C;

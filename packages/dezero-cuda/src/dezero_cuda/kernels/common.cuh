@@ -9,7 +9,7 @@ typedef long long Index;
 #define KERNEL extern "C" __global__ void
 #define INLINE [[maybe_unused]] static __device__ __forceinline__
 
-// Let each thread of the grid take every i-th element, so that any grid computes all n elements.
+// Loop over n elements with the stride of the grid, so that any grid computes all n elements.
 #define LOOP(i, n)                                                    \
     for (Index i = blockIdx.x * (Index)blockDim.x + threadIdx.x; i < (n); \
          i += gridDim.x * (Index)blockDim.x)
@@ -20,7 +20,7 @@ typedef long long Index;
 #endif
 
 #define WARP 32
-#define WIDTH (int)(16 / sizeof(T))  // elements of a 16-byte load
+#define WIDTH (int)(16 / sizeof(T))  // the number of elements in a 16-byte load
 
 template <class X>
 struct alignas(sizeof(X) * WIDTH) Pack {
@@ -60,7 +60,7 @@ INLINE T logistic(T x) {
     for (Index row = wide ? blockIdx.x : (blockIdx.x * (Index)blockDim.x + threadIdx.x) / WARP; \
          row < (rows); row += wide ? gridDim.x : gridDim.x * (Index)(blockDim.x / WARP))
 
-// Let each thread of the group take every i-th of n elements.
+// Loop over n elements with the stride of the group, so that the group computes all n elements.
 #define MEMBERS(i, n, wide)                                                        \
     for (Index i = wide ? threadIdx.x : threadIdx.x % WARP; i < (n); \
          i += wide ? blockDim.x : WARP)

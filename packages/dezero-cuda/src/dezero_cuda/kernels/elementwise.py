@@ -45,7 +45,7 @@ def scaled_where(x: Array, mask: Array, scale: float) -> Array:
 
 
 def silu(x: Array, needs_derivative: bool, name: str = "silu") -> tuple[Array, Array | None]:
-    """Return the result of an activation, and its derivative or None, in the order of ``x``."""
+    """Launch the activation ``name``; return its result, and its derivative or None."""
     x = dense(x)
     y, derivative = empty_like(x), empty_like(x) if needs_derivative else None
     launch(name, x.dtype.char, x.size, x, y, NULL if derivative is None else derivative)
@@ -53,15 +53,15 @@ def silu(x: Array, needs_derivative: bool, name: str = "silu") -> tuple[Array, A
 
 
 def gelu(x: Array, approximate: str, needs_derivative: bool) -> tuple[Array, Array | None]:
-    """Return gelu of ``x``, and its derivative or None, in the order of ``x``."""
+    """Return gelu of ``x``, and the derivative or None, in the memory order of ``x``."""
     return silu(x, needs_derivative, "gelu" if approximate == "none" else "gelu_tanh")
 
 
 def iadd(x: Array, y: Array) -> bool:
     """Add ``y`` to ``x`` in place if a kernel can do so; return whether one did.
 
-    Both arrays are in C order. ``y`` has the shape of ``x``, or is a row (C,) that is added to
-    every row of ``x`` (..., C).
+    A kernel runs only if both arrays are in C order, and ``y`` has the shape of ``x``, or is a row
+    (C,) that is added to every row of ``x`` (..., C).
     """
     letter = x.dtype.char
     if letter not in "fd" or y.dtype != x.dtype or not x.flags.c_contiguous:

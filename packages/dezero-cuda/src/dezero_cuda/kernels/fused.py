@@ -16,8 +16,8 @@ States = list[dict[str, Any]]
 Rates = Callable[[States, Array], tuple[Any, ...]]
 
 TENSORS, LISTS, CHUNK = 88, 4, 4096
-"""The constants of ``updates.cu``: the most arrays per launch, the most lists of arrays, and the
-number of elements that a block computes."""
+"""The constants of ``updates.cu``: the maximum number of arrays per launch, the maximum number of
+lists of arrays, and the number of elements that a block computes."""
 
 TABLE = np.dtype(
     [("arrays", "u8", (LISTS, TENSORS)), ("sizes", "i8", (TENSORS,)),
@@ -49,14 +49,14 @@ def tables(lists: Sequence[Arrays]) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def launch_updates(name: str, lists: Sequence[Arrays], *arguments: Any) -> None:
-    """Run a kernel on all arrays; ``lists`` as for `tables`."""
+    """Run a kernel on all arrays; ``lists`` has the form that `tables` describes."""
     letter = lists[0][0].dtype.char
     for table, chunks in tables(lists):
         function(name, letter)((chunks,), BLOCK, (table, *arguments))
 
 
 def number(value: Any, dtype: Any) -> np.ndarray:
-    """Return the struct of a number, or of a 0-d array that the kernel reads when it runs."""
+    """Return the struct of a number, or of a 0-d array that the kernel will read."""
     if isinstance(value, cupy.ndarray):
         value = value if value.dtype == dtype else value.astype(dtype)
         return np.array([(value.data.ptr, 0.0)], NUMBER)
@@ -64,7 +64,7 @@ def number(value: Any, dtype: Any) -> np.ndarray:
 
 
 def state_arrays(name: str, states: States, ps: Arrays) -> Arrays:
-    """Return an array of each state in the memory order of its parameter; zeros at first."""
+    """Return array ``name`` of each state in the order of its parameter; create missing arrays."""
     for state, p in zip(states, ps, strict=True):
         state[name] = in_order_of(p, state[name]) if name in state else cupy.zeros_like(p)
     return [state[name] for state in states]
@@ -106,7 +106,7 @@ def momentum_sgd(
 def adam_update(
     ps: Arrays, gs: Arrays, states: States, delta: Any, rates: Rates, beta1: float, beta2: float
 ) -> Arrays:
-    """Update all parameters in place by the rule of Adam or AdamW, once per count of updates."""
+    """Update all parameters in place by Adam or AdamW; group them by their counts of updates."""
     gs, counts = gradients(ps, gs), [state.get("t", 0) for state in states]
     for count in dict.fromkeys(counts):
         group = [k for k, t in enumerate(counts) if t == count]

@@ -42,7 +42,7 @@ def empty_like(x: Array) -> Array:
 
 
 def in_order_of(x: Array, y: Array) -> Array:
-    """Return ``y``, copied if its elements do not lie in memory as those of the dense ``x`` do."""
+    """Return ``y`` in the memory order of the dense ``x``, copied if necessary."""
     if y.strides == x.strides or (x.flags.c_contiguous and y.flags.c_contiguous):
         return y
     result = cupy.empty_like(x, dtype=y.dtype)
@@ -56,7 +56,7 @@ def is_channels_last(x: Array) -> bool:
 
 
 def images(x: Array) -> tuple[Array, bool]:
-    """Return images (N, C, H, W), copied if they are in neither order, and if channels are last."""
+    """Return images (N, C, H, W) in one of the two orders, and whether their channels are last."""
     if x.flags.c_contiguous:
         return x, False
     if is_channels_last(x):

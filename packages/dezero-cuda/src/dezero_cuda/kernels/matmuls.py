@@ -1,4 +1,4 @@
-"""Multiply matrices with the best kernel of the op ``matmul``, for kernels that need products."""
+"""Multiply matrices with the best kernel of the op ``matmul``, for other kernels."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from .layouts import Array
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """Return ``x @ y``."""
+    """Return ``x @ y``, computed by the best kernel."""
     return ops["matmul"](x, y)

@@ -20,7 +20,7 @@ MAX_BLOCKS = 1 << 16
 thread computes several elements."""
 
 PACK_BYTES = 16
-"""The size of the loads and stores of ``map`` in ``common.cuh``."""
+"""The size in bytes of the loads and stores of ``map`` in ``common.cuh``."""
 
 NULL = np.uint64(0)
 """A null pointer as the argument of a kernel."""
@@ -66,7 +66,8 @@ def launch(name: str, letter: str, n: int, *arguments: Any, width: int = 1) -> N
 
 
 WIDE = 512
-"""Rows of more elements are computed by a block each, shorter rows by a warp each (not tuned)."""
+"""A block computes each row that has more elements than this; a warp computes a shorter row (not
+tuned)."""
 
 
 @lru_cache(maxsize=1024)

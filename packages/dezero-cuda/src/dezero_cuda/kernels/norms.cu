@@ -1,4 +1,5 @@
-// Layer and RMS normalisation of rows of C contiguous elements; a group of threads takes a row.
+// Layer and RMS normalisation of rows of C contiguous elements; a group of threads computes
+// each row.
 // gamma and beta may be null.
 
 // y = gamma (x - mean) inverse + beta, mean, and inverse = 1 / sqrt(var + eps)

@@ -64,7 +64,7 @@ def rms_norm_grad(
 def gradients(
     gy: Array, x: Array, gamma: Array | None, mean: Array | None, inverse: Array, axes: int
 ) -> tuple[Array, Array | None, Array]:
-    """Return the gradients of x, gamma and beta; without a mean, those of `rms_norm`."""
+    """Return the gradients of x, gamma and beta; ``mean`` is None for `rms_norm`."""
     gy, x, inverse = contiguous(gy), contiguous(x), contiguous(inverse)
     gx, (rows, size) = cupy.empty(x.shape, x.dtype), sizes_of(x, axes)
     means = optional(mean)

@@ -1,9 +1,9 @@
 // Random numbers by Philox 4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy
 // as 1, 2, 3", 2011.
 //
-// A counter of 128 bits and a key of 64 bits give four integers of 32 bits. The key is the seed; the
-// counter is (index of the group of four elements, number of the draw), so each element of each
-// draw has its own integer, whichever thread computes it.
+// Philox maps a counter of 128 bits and a key of 64 bits to four integers of 32 bits. The key is the
+// seed; the counter is (index of the group of four elements, number of the draw), so each element
+// of each draw has its own integer, and the integer does not depend on the thread.
 
 typedef unsigned long long Word64;
 
@@ -22,7 +22,8 @@ INLINE Four philox(Four c, unsigned key0, unsigned key1) {
     return c;
 }
 
-// Return the four integers of a group in draw number *draw + offset, or offset if draw is null.
+// Return the four integers of a group. The number of the draw is *draw + offset, or offset if draw
+// is null.
 INLINE Four group_of(Word64 group, const Word64* draw, Word64 offset, Word64 seed) {
     Word64 number = offset + (draw ? draw[0] : 0);
     Four counter = {{(unsigned)group, (unsigned)(group >> 32), (unsigned)number,
@@ -44,7 +45,7 @@ KERNEL uniform(T* y, const Word64* draw, Word64 offset, Word64 seed, Index n) {
     }
 }
 
-// y = whether the number of `uniform` in float is below p
+// y = whether the float number that `uniform` draws for the same element is below p
 KERNEL bernoulli(unsigned char* y, float p, const Word64* draw, Word64 offset, Word64 seed,
                  Index n) {
     LOOP(group, (n + 3) / 4) {

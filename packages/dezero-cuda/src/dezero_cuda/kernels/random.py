@@ -11,16 +11,16 @@ from .layouts import Array
 from .module import NULL, launch
 
 GROUP = 4
-"""The number of elements that a thread draws at once, as in ``random.cu``; 2 of float64."""
+"""The number of float32 elements that a thread draws at once, as in ``random.cu``."""
 
 
 def uniform(shape: tuple[int, ...], dtype: Any, seed: int, draw: Any) -> Array:
-    """Return numbers in [0, 1) of float32 or float64, which depend only on ``seed`` and ``draw``.
+    """Return random numbers in [0, 1), which depend only on ``seed``, ``draw``, shape and dtype.
 
     Args:
-        shape, dtype: the shape and dtype of the result.
+        shape, dtype: the shape and dtype of the result, float32 or float64.
         seed: an integer from 0 to 2**64 - 1.
-        draw: the number of the draw, an integer, or a 0-d array of uint64 that the kernel reads
+        draw: the number of the draw: an integer, or a 0-d array of uint64 that the kernel reads
             when it runs. Draws with different numbers are independent.
     """
     y = cupy.empty(shape, dtype)
@@ -29,7 +29,7 @@ def uniform(shape: tuple[int, ...], dtype: Any, seed: int, draw: Any) -> Array:
 
 
 def bernoulli(p: float, x: Array, seed: int, draw: Any) -> Array:
-    """Return booleans in the shape of ``x``, true where the number of `uniform` is below ``p``.
+    """Return booleans in the shape of ``x``, true where a number of `uniform` is below ``p``.
 
     Args:
         p: the probability of True.

@@ -1,8 +1,8 @@
-// One step of an LSTM or a GRU: all gates of an element in one thread. n = H N elements of a state
-// (H, N); the parts of the gates follow each other, n elements each.
+// One step of an LSTM or a GRU: one thread computes all gates of an element. A state (H, N) has
+// n = H N elements. The gates follow each other in memory, and each gate has n elements.
 
 // Step t of an LSTM. from_x: (T, 4 H, N); from_h: (4 H, N), of this step; hs: (T, H, N); cells: i,
-// f, u, o and c of every step, (T, 5, H, N); c: before the first step.
+// f, u, o and c of every step, (T, 5, H, N); c: the cell state before the first step.
 //     a = from_x + from_h + b;  c = f c + i u;  h = o tanh(c)
 KERNEL lstm_step(const T* from_x, const T* from_h, const T* b, const T* c, T* hs, T* cells,
                  Index t, Index N, Index n) {
@@ -14,7 +14,7 @@ KERNEL lstm_step(const T* from_x, const T* from_h, const T* b, const T* c, T* hs
         for (int k = 0; k < 4; ++k)
             a[k] = from_x[k * n + e] + from_h[k * n + e] + b[(k * n + e) / N];
         T i = logistic(a[0]), f = logistic(a[1]), u = tanh(a[2]), o = logistic(a[3]);
-        T before = t ? now[e - n] : c[e];  // c of the step before is its last part
+        T before = t ? now[e - n] : c[e];  // c of the previous step is stored last
         T cell = f * before + i * u;
         now[e] = i;
         now[n + e] = f;
@@ -25,9 +25,9 @@ KERNEL lstm_step(const T* from_x, const T* from_h, const T* b, const T* c, T* hs
     }
 }
 
-// Step t backward. ghs: the gradients of hs, or null; gh: Wh^T ga of step t + 1, not read in the
-// last step; gc: the gradient of c after the step, replaced by that before the step; ga: the
-// gradient of a, (T, 4 H, N).
+// Run backward through step t. ghs: the gradients of hs, or null; gh: Wh^T ga of step t + 1, not
+// read in the last step; gc: the gradient of c after the step, replaced by the gradient of c before
+// the step; ga: the gradient of a, (T, 4 H, N).
 KERNEL lstm_step_grad(const T* cells, const T* c, const T* ghs, const T* gh, T* gc, T* ga, Index t,
                       int is_last, Index n) {
     const T* now = cells + t * 5 * n;
@@ -46,7 +46,8 @@ KERNEL lstm_step_grad(const T* cells, const T* c, const T* ghs, const T* gh, T* 
 }
 
 // Step t of a GRU. from_x: (T, 3 H, N), without bx; from_h: (3 H, N), without bh; hs: (T, H, N);
-// gates: r, z, n and the part m of ah for n, (T, 4, H, N); h: before the first step.
+// gates: r, z, n and the part m of ah for n, (T, 4, H, N); h: the state before the
+// first step.
 //     h = n + z (h - n);  n = tanh(ax + r m)
 KERNEL gru_step(const T* from_x, const T* from_h, const T* bx, const T* bh, const T* h, T* hs,
                 T* gates, Index t, Index N, Index n) {
@@ -69,9 +70,9 @@ KERNEL gru_step(const T* from_x, const T* from_h, const T* bx, const T* bh, cons
     }
 }
 
-// Step t backward. gh: Wh^T gah of step t + 1, not read in the last step; carried: the gradient of
-// h that does not pass through the matmul, gh z, replaced by that of this step (not read in the
-// last step); gax and gah: the gradients of ax and ah, (T, 3 H, N).
+// Run backward through step t. gh: Wh^T gah of step t + 1; carried: g z of step t + 1, which is the
+// gradient of h that does not pass through the matmul, replaced by g z of step t; the last step
+// reads neither gh nor carried; gax and gah: the gradients of ax and ah, (T, 3 H, N).
 KERNEL gru_step_grad(const T* gates, const T* hs, const T* h, const T* ghs, const T* gh,
                      T* carried, T* gax, T* gah, Index t, int is_last, Index n) {
     const T* now = gates + t * 4 * n;

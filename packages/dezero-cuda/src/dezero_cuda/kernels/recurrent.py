@@ -1,6 +1,7 @@
-"""Launch the kernels of ``recurrent.cu``: the steps of LSTM and GRU.
+"""Launch the kernels of ``recurrent.cu`` for the steps of LSTM and GRU.
 
-Each step is a matmul and one launch. As in `dezero_nn`, the batch axis (N) is the last one.
+Each step runs a matmul and launches one kernel. As in `dezero_nn`, the batch
+axis (N) is the last axis.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def lstm_grad(
 
 
 def gru(x: Array, Wx: Array, Wh: Array, bx: Array, bh: Array, h: Array) -> tuple[Array, Array]:
-    """Return h after every step, and r, z, n and the part of Wh h + bh for n of every step."""
+    """Return h after every step, and r, z, n and the rows of Wh h + bh for n of every step."""
     (T, _, N), H, letter = x.shape, h.shape[0], x.dtype.char
     from_x, h = contiguous(matmul(Wx, x)), contiguous(h)
     biases = contiguous(bx), contiguous(bh)
@@ -80,7 +81,7 @@ def gru_grad(
 def gradients_of_weights(
     gax: Array, x: Array, Wx: Array, gah: Array, hs: Array, h: Array, needs_gx: bool
 ) -> tuple[Array | None, Array, Array]:
-    """Return the gradients of x (None unless ``needs_gx``), Wx and Wh, a matmul for each.
+    """Return the gradients of x (None unless ``needs_gx``), Wx and Wh, each computed by a matmul.
 
     Args:
         gax, gah: the gradients of Wx x and of Wh h, shape (T, gates * H, N).

@@ -1,4 +1,4 @@
-// Convert between float32 and bfloat16, which is stored as its 16 bits.
+// Convert between float32 and bfloat16, which is stored as 16-bit integers.
 
 // y = the bits of x rounded to bfloat16, ties to even; NaN stays NaN
 KERNEL to_bfloat16(const T* x, unsigned short* y, Index n) {

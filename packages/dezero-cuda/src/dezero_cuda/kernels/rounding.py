@@ -1,4 +1,4 @@
-"""Launch the kernels of ``rounding.cu``: round float32 to bfloat16, and convert it back.
+"""Launch the kernels of ``rounding.cu``, which convert float32 to bfloat16 and back.
 
 The bits of bfloat16 are stored as uint16, because the arrays are only passed to NVIDIA's libraries.
 CuPy 14 accepts the dtype bfloat16 of the package ml_dtypes, which DeZero does not require.
@@ -22,7 +22,7 @@ def to_bfloat16(x: Array) -> Array:
 
 
 def from_bfloat16(x: Array) -> Array:
-    """Return the float32 numbers of bits of bfloat16, in the same memory order."""
+    """Return float32 numbers for the bits of bfloat16 numbers, in the same memory order."""
     y = cupy.empty_like(x, dtype=np.float32)
     launch("from_bfloat16", "f", x.size, x, y)
     return y

@@ -1,4 +1,4 @@
-// Add rows of values to the rows of an array that ids name, without atomic operations.
+// Add rows of values to the rows of an array that ids select, without atomic operations.
 //
 // order sorts the ids and keeps equal ids in order, so equal ids are neighbours. The first of equal
 // ids adds all of their rows, always in the same order:
@@ -12,7 +12,7 @@ KERNEL add_rows(const T* values, const Index* ids, const Index* order, T* x, Ind
     LOOP(t, n) {
         Index s = t / D, d = t % D, row = ids[order[s]];
         if (s > 0 && ids[order[s - 1]] == row) continue;
-        double sum = 0;  // a row may be named thousands of times
+        double sum = 0;  // one row may receive thousands of values
         for (; s < count && ids[order[s]] == row; ++s) sum += values[order[s] * D + d];
         x[row * D + d] += T(sum);
     }

@@ -13,14 +13,14 @@ from .module import launch
 
 
 def scatter_add(x: Array, index: Any, values: Array) -> None:
-    """Add ``values`` to ``x[index]`` in place; values at repeated indices add up.
+    """Add ``values`` to ``x[index]`` in place; values at repeated indices are all added.
 
     The indices are sorted, so that values for the same row, or element, are neighbours.
 
     Args:
         x: an array of float32 or float64 in C order.
         index: an array of integers for the first axis, or any other index with arrays.
-        values: the shape and dtype of ``x[index]``.
+        values: an array with the shape and dtype of ``x[index]``.
     """
     if is_integers(index):
         ids, size = index.ravel() % max(x.shape[0], 1), math.prod(x.shape[1:])

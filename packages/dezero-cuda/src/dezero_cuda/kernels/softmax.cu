@@ -1,4 +1,4 @@
-// Softmax and cross entropy along rows of C contiguous elements; a group of threads takes a row.
+// Softmax and cross entropy of rows of C contiguous elements; a group of threads computes each row.
 
 // Return the maximum of a row.
 INLINE T row_max(const T* row, Index C, int wide) {
@@ -43,9 +43,9 @@ KERNEL softmax_grad(const T* gy, const T* y, T* gx, Index C, int wide, Index row
     }
 }
 
-// losses[r] = -s log softmax(x[r])[t[r]], where s is scale[r], or 1 / rows if scale is null; gx, if
-// it is not null, is the gradient. A row whose scale is 0 is not counted. A label outside of
-// [0, C) gives NaN.
+// losses[r] = -s log softmax(x[r])[t[r]], where s is scale[r], or 1 / rows if scale is null. If gx
+// is not null, the gradient of x is written to gx. If the scale of a row is 0, its loss is 0. If a
+// label is outside of [0, C), its loss is NaN.
 KERNEL cross_entropy(const T* x, const Index* t, const T* scale, T* losses, T* gx, Index C,
                      int wide, Index rows) {
     ROWS(r, rows, wide) {

@@ -14,7 +14,7 @@ from .sums import total
 
 
 def rows_of(x: Array) -> tuple[int, int]:
-    """Return the number of rows of ``x`` (..., C), and C."""
+    """Return the number of rows of ``x`` (..., C), and the length C of a row."""
     return math.prod(x.shape[:-1]), x.shape[-1]
 
 
@@ -39,7 +39,7 @@ def softmax_grad(gy: Array, y: Array, axis: int) -> Array:
 
 
 def labels_of(t: Array) -> Array:
-    """Return labels as contiguous int64."""
+    """Return labels as a contiguous array of int64."""
     return contiguous(t if t.dtype.char == "l" else t.astype(np.int64))
 
 

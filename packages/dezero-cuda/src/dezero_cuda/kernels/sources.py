@@ -22,7 +22,7 @@ OPTIONS = ("-std=c++17",)
 
 
 def source(family: str) -> str:
-    """Return the text of ``common.cuh`` and of one ``.cu`` file."""
+    """Return the joined text of ``common.cuh`` and of one ``.cu`` file."""
     folder = files(__package__)
     return "".join(
         folder.joinpath(name).read_text("utf-8") for name in ("common.cuh", f"{family}.cu")

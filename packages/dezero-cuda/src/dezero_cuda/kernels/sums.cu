@@ -1,6 +1,6 @@
-// Sums over rows and over channels, in two or more launches if there are many terms.
+// Sums over rows and over channels. A sum of many terms takes two or more launches.
 //
-// The terms lie in memory as (A, C, B), and the sums are over A and B:
+// The terms have the memory order (A, C, B), and the sums are over A and B:
 //
 //       B = 1   rows of C elements: the bias of a layer, or images with the channels last
 //       B > 1   images (N, C, H, W): A = N and B = H W
@@ -11,15 +11,14 @@
 
 #define COLUMNS 32
 
-// The terms of one sum or of two sums
+// The terms g of one sum
 struct One {
     const T* g;
     static const int COUNT = 1;
     __device__ T at(Index i, Index c, int k) const { return g[i]; }
 };
 
-// The terms g and g (x - shift), with a shift for each channel; or g and g n, with n =
-// (x - mean) inverse and a mean and an inverse for each row
+// The terms g and g (x - shift) of two sums, with a shift for each channel
 struct OfChannels {
     const T *g, *x, *shift;
     static const int COUNT = 2;
@@ -28,7 +27,7 @@ struct OfChannels {
     }
 };
 
-// The terms (x - shift)**2, with a shift for each channel
+// The terms (x - shift)**2 of one sum, with a shift for each channel
 struct Squares {
     const T *x, *shift;
     static const int COUNT = 1;
@@ -38,6 +37,8 @@ struct Squares {
     }
 };
 
+// The terms g and g n of two sums, where n = (x - mean) inverse. Each row has a mean and an inverse;
+// if the pointer mean is null, the means are 0
 struct OfRows {
     const T *g, *x, *mean, *inverse;
     Index C;
@@ -66,7 +67,7 @@ INLINE void sum_columns(F f, Sums sums_of, Index A, Index C, Index chunk) {
         if (column < C)
             for (Index row = begin + threadIdx.x / COLUMNS; row < end; row += height)
                 sum += f.at(row * C + column, column, k);
-        __syncthreads();  // the sums of the k before may still be read
+        __syncthreads();  // a thread may still read the sums of the previous k
         sums[threadIdx.x] = sum;
         __syncthreads();
         if (threadIdx.x >= COLUMNS || column >= C) continue;
@@ -82,7 +83,7 @@ INLINE void sum_images(F f, Sums sums_of, Index A, Index C, Index B, Index chunk
     for (int k = 0; k < F::COUNT; ++k) {
         T total = 0;
         for (Index a = begin; a < end; ++a) {
-            T sum = 0;  // of this image, so that the two sums add few terms each
+            T sum = 0;  // the sum of one image, so that each of the two sums adds few terms
             for (Index b = threadIdx.x; b < B; b += blockDim.x)
                 sum += f.at((a * C + c) * B + b, c, k);
             total += sum;

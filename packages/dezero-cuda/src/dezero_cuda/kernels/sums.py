@@ -18,7 +18,7 @@ COLUMNS = 32
 """The number of columns of a block, as in ``sums.cu``."""
 
 MIN_ROWS = 512
-"""Fewer rows than this are not split only to use more blocks (not tuned)."""
+"""If there are fewer rows than this, they are not split to use more blocks (not tuned)."""
 
 MIN_BLOCKS = 256
 """The number of blocks up to which long sums are split: about two for each of 132 processors of an
@@ -26,7 +26,7 @@ H100 (not tuned)."""
 
 
 def total(x: Array) -> Array:
-    """Return the sum of a contiguous array, shape (): by one block, or by CuPy if it is long."""
+    """Return the sum of a contiguous array, shape (). One block sums it; CuPy sums a long array."""
     if x.size > TERMS * THREADS:
         return x.sum()
     y = cupy.empty((), x.dtype)
@@ -35,7 +35,7 @@ def total(x: Array) -> Array:
 
 
 def sums_of_columns(name: str, count: int, A: int, C: int, *arrays: Any) -> list[Array]:
-    """Return sums over the rows of arrays in the memory order (A, C): ``count`` arrays (C,).
+    """Return ``count`` arrays (C,), each a sum over the rows of arrays in the memory order (A, C).
 
     Args:
         name: the kernel, which computes ``count`` sums.
@@ -54,7 +54,7 @@ def sums_of_columns(name: str, count: int, A: int, C: int, *arrays: Any) -> list
 
 
 def sums_of_images(name: str, count: int, A: int, C: int, B: int, *arrays: Any) -> list[Array]:
-    """Return sums over A and B of arrays in the memory order (A, C, B): ``count`` arrays (C,)."""
+    """Return ``count`` arrays (C,), each a sum over A and B of arrays in the order (A, C, B)."""
     longest = -(-A * B // (TERMS * THREADS))
     parts = max(min(A, max(longest, -(-MIN_BLOCKS // max(C, 1)))), 1)
     sums = new_sums(count, parts, C, arrays[0].dtype)
@@ -99,7 +99,7 @@ def sums_of_channels(name: str, count: int, x: Array, *arrays: Any) -> list[Arra
 
 
 def supports_sum(x: Array, axis: Any) -> bool:
-    """Return whether `sum_of_rows` can sum ``x`` over these axes: the first ones, not all."""
+    """Return whether `sum_of_rows` can sum ``x``: over its first axes, but not over all."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     return (
         x.dtype.char in "fd"

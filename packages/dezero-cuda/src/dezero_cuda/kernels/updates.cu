@@ -2,7 +2,7 @@
 //
 // The pointers and sizes of up to TENSORS tensors are an argument of the kernel, passed by value
 // (3.9 KB of the 4 KB that every device accepts), so nothing is copied to the device before a launch.
-// Each block takes a chunk of one tensor:
+// Each block computes a chunk of one tensor:
 //
 //       tensor 0              tensor 1   tensor 2
 //       [chunk][chunk][chu]   [ch]       [chunk][c]        first = 0, 3, 4, 6
@@ -36,8 +36,8 @@ INLINE int tensor_of_block(const Tensors& all) {
     return low;
 }
 
-// Let f change the values of LISTS_USED lists at every position of this block's chunk. f takes an
-// array of one value per list; list 1 is only read.
+// Apply f to the values of LISTS_USED lists at every position of this block's chunk. The argument of
+// f is an array with one value per list. The values of list 1 are only read.
 template <int LISTS_USED, class F>
 INLINE void change(const Tensors& all, F f) {
     int k = tensor_of_block(all);

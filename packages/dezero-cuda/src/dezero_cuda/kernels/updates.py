@@ -39,7 +39,8 @@ def group_by_numbers(states: States) -> list[list[int]]:
 
 def update_together(ps: Arrays, gs: Arrays, states: States, delta: Delta) -> None:
     """Apply the update rule once to all parameters of a group."""
-    if not states[0] or recorder.get() is not None:  # two launches per parameter, without copies
+    # without states a parameter takes two launches and no copy; a recorded step writes in place
+    if not states[0] or recorder.get() is not None:
         for p, g, own in zip(ps, gs, states, strict=True):
             p += delta(p, g, own)
         return

@@ -28,7 +28,7 @@ KERNEL im2col(const T* x, T* cols, T value, WINDOWS, Index n) {
     }
 }
 
-// x[n, c, row, column] = sum of the elements of cols that im2col reads there
+// x[n, c, row, column] = sum of the elements of cols that im2col copies from this position
 KERNEL col2im(const T* cols, T* x, WINDOWS, Index n) {
     LOOP(t, n) {
         Index rest = t;
@@ -67,8 +67,8 @@ INLINE Index flat(Element e, int i, int j, int C, int H, int W, int channels_las
     return channels_last ? ((e.n * H + i) * W + j) * C + e.c : ((e.n * C + e.c) * H + i) * W + j;
 }
 
-// y = maximum of each window, or NaN if there is one; index = position of the first maximum, not
-// stored if index is null
+// y = maximum of each window, or NaN if the window contains NaN. If index is not null, index =
+// position of the first maximum in the window.
 KERNEL max_pool2d(const T* x, T* y, unsigned char* index, int C, int last, WINDOWS, Index n) {
     LOOP(t, n) {
         Element e = element(t, C, OH, OW, last);
@@ -96,14 +96,14 @@ INLINE int first_window(int at, int kernel, int stride) {
     return at < kernel ? 0 : (at - kernel) / stride + 1;
 }
 
-// Visit the windows (i, j) that contain the element e, with their flat index in the images of gy.
+// Loop over the windows (i, j) that contain element e; `at` is the flat index of a window in gy.
 #define WINDOWS_OF(e, i, j, at)                                                              \
     int down = e.i + PH, across = e.j + PW;                                                  \
     for (int i = first_window(down, KH, SH); i < OH && i * SH <= down; ++i)                  \
         for (int j = first_window(across, KW, SW); j < OW && j * SW <= across; ++j)          \
             for (Index at = flat(e, i, j, C, OH, OW, last), once = 1; once; once = 0)
 
-// gx[n, c, row, column] = sum of gy over the windows whose maximum is there
+// gx[n, c, row, column] = sum of gy over the windows whose maximum is at this position
 KERNEL max_pool2d_grad(const T* gy, const unsigned char* index, T* gx, int C, int last, WINDOWS,
                        Index n) {
     LOOP(t, n) {
@@ -130,7 +130,8 @@ KERNEL average_pool2d(const T* x, T* y, int C, int last, WINDOWS, Index n) {
     }
 }
 
-// gx[n, c, row, column] = sum of gy over the windows that contain it, divided by the window size
+// gx[n, c, row, column] = sum of gy over the windows that contain this position, divided by the
+// window size
 KERNEL average_pool2d_grad(const T* gy, T* gx, int C, int last, WINDOWS, Index n) {
     LOOP(t, n) {
         Element e = element(t, C, H, W, last);
