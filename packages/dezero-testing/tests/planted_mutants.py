@@ -1,4 +1,4 @@
-"""Wrong backends that authors of backends planted in MLX, moved to the loopback backend.
+"""Wrong backends, with faults that backend authors planted in MLX, here in the loopback backend.
 
 The kit once missed eight of them: see `MISSED_ONCE`.
 """
@@ -85,7 +85,7 @@ def where_rounds(backend: LoopBackend) -> None:
 
 
 def sum_of_three_axes_is_of_two(backend: LoopBackend) -> None:
-    """sum over three axes takes the first slice of the third."""
+    """sum over three axes uses only the first slice of the third axis."""
 
     def sum(x: Any, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         x = host(x)
@@ -143,7 +143,7 @@ def max_drops_nan(backend: LoopBackend) -> None:
 
 
 def scalars_are_singles(backend: LoopBackend) -> None:
-    """scalar_like rounds to float32 before it makes a float64."""
+    """scalar_like rounds a number to float32 before it converts the number to float64."""
     backend.scalar_like = lambda x, y: as_loop(
         np.asarray(np.float32(x) if isinstance(x, float) else x, np.result_type(y.dtype, x))
     )
@@ -185,4 +185,4 @@ MISSED_ONCE = {
     the_sign_of_zero_is_one: "arrays/sign of zeros",
     sum_of_all_loses_the_axes: "arrays/sum keepdims over all axes",
 }
-"""The same for mutants that the kit missed."""
+"""A test of the kit that fails, by mutant, for mutants that the kit once missed."""

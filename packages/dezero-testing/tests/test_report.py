@@ -1,4 +1,4 @@
-"""Check the report of the kit: some of the tests, crashes and hangs."""
+"""Check the report of the kit after runs of some tests, after crashes and after hangs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dezero_testing.conformance.report import Report
 
 
 def ended(name: str, outcome: str = "passed", when: str = "call") -> Any:
-    """Return what pytest reports at the end of a test."""
+    """Return a report like pytest's at the end of a test."""
     skipped = outcome == "skipped"
     return SimpleNamespace(nodeid=f"t.py::t[{name}]", outcome=outcome, when=when, skipped=skipped)
 
@@ -41,7 +41,7 @@ def test_a_run_of_some_tests_keeps_the_outcomes_of_the_others(tmp_path: Path) ->
     assert json.loads(path.read_text())["tests"]["arrays/sum"] == "not run"
 
 
-def test_a_test_that_ends_the_process_is_named(tmp_path: Path) -> None:
+def test_the_file_names_the_test_that_ends_the_process(tmp_path: Path) -> None:
     path = tmp_path / "outcomes.json"
     Report("numpy", path).pytest_runtest_logstart("t.py::t[arrays/sum]")
     assert json.loads(path.read_text())["running"] == ["arrays/sum"]
@@ -79,7 +79,7 @@ plugins.register(SimpleNamespace(DEZERO_API=1, dezero_op_cases=dezero_op_cases),
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["crash", "hang"])
-def test_the_report_of_a_process_that_ended_names_the_test(tmp_path: Path, name: str) -> None:
+def test_the_file_names_the_test_that_crashes_or_hangs(tmp_path: Path, name: str) -> None:
     (tmp_path / "bad_checks.py").write_text(BAD)
     command = [sys.executable, "-m", "pytest", "-p", "bad_checks", "-o", "faulthandler_timeout=2"]
     command += ["-o", "faulthandler_exit_on_timeout=true", "--pyargs"]

@@ -306,11 +306,11 @@ NEW: dict[str, Callable[[ArrayBackend, Array], Array]] = {
     "sqrt": lambda library, x: library.xp.sqrt(x),
     "sign": lambda library, x: library.xp.sign(x),
 }
-"""Calls whose results must not share memory with their argument or with each other."""
+"""Functions whose results must not share memory with the argument or with other results."""
 
 
 def check_new_arrays(name: str) -> None:
-    """Check that two results of a function and its argument are three arrays."""
+    """Check that the argument and two results of a function share no memory."""
     library = get_backend(name)
     hosts = (np.ones((1, 3, 4), "float32"), np.zeros((1, 3, 4), "float32"), abs(X[:1]))
     for what, host in product(NEW, hosts):
@@ -323,7 +323,7 @@ def check_new_arrays(name: str) -> None:
         assert added.shape == before.shape == expected.shape, f"{what}: shape {before.shape}"
         np.testing.assert_allclose(before, expected, 1e-5, err_msg=what)
         np.testing.assert_allclose(added, expected + 1, 1e-5, err_msg=f"iadd to {what}")
-        assert np.array_equal(library.to_numpy(second), before, True), f"{what}: shared results"
+        assert np.array_equal(library.to_numpy(second), before, True), f"{what}: shared memory"
         assert np.array_equal(library.to_numpy(x), host), f"{what} returned its argument"
 
 
@@ -414,7 +414,7 @@ BEYOND: dict[str, Any] = {
     "a negative row": np.array([0, -3]),
     "positions": (np.array([0, 1]), np.array([2, 3])),
 }
-"""Indices of which one is beyond the end of `X`."""
+"""Indices that contain a position beyond the end of `X`."""
 
 
 def check_index_errors(name: str) -> None:
@@ -437,7 +437,7 @@ def check_index_errors(name: str) -> None:
 
 
 def check_scalar_float64(name: str) -> None:
-    """Check that scalar_like keeps all digits of a number beside float64."""
+    """Check that scalar_like does not round a number to float32 if the array is float64."""
     library = get_backend(name)
     x = library.from_numpy(np.zeros(2))
     got = library.to_numpy(x + library.scalar_like(0.1, x))

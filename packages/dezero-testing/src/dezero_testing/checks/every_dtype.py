@@ -48,7 +48,7 @@ MOVES: Calls = {
     "pad": lambda b, x: b.pad(x, ((1, 0), (0, 2)), 3.0),
     "sliding_windows": lambda b, x: b.sliding_windows(x, (1, 2), (1, 1), (1, 1)),
 }
-"""Calls that only move elements, and so keep all bits of each element."""
+"""Calls that only move elements, so that no bit of an element may change."""
 
 ARITHMETIC: Calls = {
     "x + 1": lambda b, x: x + 1,
@@ -157,7 +157,7 @@ def dtype_checks() -> list[Check]:
 
 
 def check_dtype(dtype: str, name: str) -> None:
-    """Compare every call with NumPy's backend, on an array and on its transposed transpose."""
+    """Compare every call with NumPy's backend, on arrays in C order and in Fortran order."""
     scale = 1 if dtype == "int64" else 0.7
     x = (NUMBERS * scale).astype(dtype)
     calls = {**MOVES, **ARITHMETIC, **({} if dtype == "int64" else FLOATING)}
@@ -180,7 +180,7 @@ def compare(
     same: Callable[[HostArray, HostArray], bool],
     strided: bool = False,
 ) -> None:
-    """Compare a call on a backend with the same call on NumPy's backend."""
+    """Compare the result of a call on a backend with its result on NumPy's backend."""
     results = []
     for library in (get_backend(name), get_backend("numpy")):
         given = library.from_numpy(x.T.copy() if strided else x)

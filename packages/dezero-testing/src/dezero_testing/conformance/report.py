@@ -14,15 +14,15 @@ from .items import Item, all_items
 
 OUTCOMES = ("passed", "failed", "xfailed", "skipped", "does not apply")
 RARE_OUTCOMES = ("crashed", "not run")
-"""Outcomes that have a column only if a test has the outcome."""
+"""Outcomes that have a column in the table only if a test has the outcome."""
 
 
 class Report:
     """Write the outcome of each test to a file as soon as it is known.
 
     The file also names the tests that are running. If the library crashes or hangs, so that pytest
-    ends without a table, the file shows which test it was; the next run counts it as crashed. A
-    run of some of the tests keeps the outcomes of the other tests in the file.
+    ends without a table, the file names the test that was running; the next run counts the test
+    as crashed. A run of some of the tests keeps the outcomes of the other tests in the file.
 
     Args:
         backend: the name of the backend.
@@ -37,7 +37,7 @@ class Report:
         self.earlier = self.read()
 
     def read(self) -> dict[str, str]:
-        """Return the outcomes in the file of an earlier run; its running tests have crashed."""
+        """Return the outcomes in the file of an earlier run; count its running tests as crashed."""
         if not self.path.exists():
             return {}
         content = json.loads(self.path.read_text("utf-8"))
@@ -53,13 +53,13 @@ class Report:
             self.write()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the outcome of a test."""
+        """Store the outcome of a test."""
         item = id_in(report.nodeid)
         if item in self.items and (report.when == "call" or report.outcome != "passed"):
             self.outcomes[item] = self.outcome(self.items[item], report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Remove a test from the running ones."""
+        """Remove a test from the list of running tests."""
         item = id_in(nodeid)
         if item in self.running:
             self.running.remove(item)
@@ -115,10 +115,10 @@ class Report:
             write(f"skipped: all rows and checks of dezero-{package}: {reason}")
         kept = self.earlier.keys() & self.items.keys() - self.outcomes.keys()
         if kept:
-            write(f"of earlier runs: {len(kept)} outcomes; delete {self.path} to start again")
-        write(f"written to {self.path}")
+            write(f"{len(kept)} outcomes are of earlier runs; delete {self.path} to discard them")
+        write(f"outcomes written to {self.path}")
 
 
 def id_in(nodeid: str) -> str:
-    """Return the id of a test of the kit in the node id that pytest has for the test."""
+    """Return the id of a test of the kit, which is a part of pytest's node id."""
     return nodeid.partition("[")[2].removesuffix("]")

@@ -1,1 +1,1 @@
-"""Wrong libraries: one fault planted in one function, to see whether the kit catches it."""
+"""Plant one fault in one function of a library, and check whether the kit catches the fault."""

@@ -1,8 +1,9 @@
 """Plant every fault in every function that DeZero uses, and report which the kit misses.
 
-``python -m dezero_testing.mutants [FUNCTION ...]`` takes minutes; with names of functions, such as
-``sum`` or ``backend.pad``, only those are made wrong. ``--list`` also prints the faults that
-changed no bit of any result. The exit status is 1 if the kit misses a wrong library.
+``python -m dezero_testing.mutants [FUNCTION ...]`` takes minutes. If it gets names of functions,
+such as ``sum`` or ``backend.pad``, it plants faults only in these functions. ``--list`` also prints
+the faults that changed no bit of any result. If the kit misses a wrong library, the exit status
+is 1.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def report(plan: Plan, functions: list[str], listing: bool) -> bool:
     effective = [m for m in mutants if plan.items[m]]
     missed = [m for m in effective if catches(m, plan.items[m]) is None]
     for mutant in missed:
-        print(f"missed: {mutant.name} (shows in {plan.items[mutant][0].id})")
+        print(f"missed: {mutant.name} (changes a result in {plan.items[mutant][0].id})")
     for mutant in mutants if listing else []:
         if not plan.items[mutant]:
             print(f"no effect in any call: {mutant.name}")
@@ -51,11 +52,11 @@ def main() -> int:
     with registered():
         plan = make_plan(all_items())
         if plan.broken:
-            print(f"fails without a fault: {', '.join(plan.broken)}")
+            print(f"tests that fail without a fault: {', '.join(plan.broken)}")
             return 1
         print(f"recorded and planned in {time.perf_counter() - start:.0f} s", flush=True)
         passed = report(plan, functions, "--list" in sys.argv)
-    print(f"{time.perf_counter() - start:.0f} s")
+    print(f"finished after {time.perf_counter() - start:.0f} s")
     return 0 if passed else 1
 
 

@@ -1,7 +1,8 @@
-"""Define the faults: the mistakes of array libraries that are planted in one function each.
+"""Define the faults, which are typical mistakes of array libraries.
 
-A fault changes the result of a call, or calls the function with changed arguments. Most faults
-apply to every function; a fault that does not concern a function never changes its results.
+Each fault is planted in one function at a time. A fault changes the result of a call, or calls the
+function with changed arguments. Most faults apply to every function; a fault that does not concern
+a function never changes its results.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Fault:
 
     Attributes:
         name: what goes wrong.
-        run: a function of a function, its arguments and its keyword arguments; it returns the
-            wrong result.
-        shows: a function of a call's result and of a list of its array arguments; if it returns
-            False, the fault cannot change this call. It only saves time.
+        run: a function that takes a function, its arguments and its keyword arguments, and
+            returns the wrong result.
+        shows: a function that takes a call's result and a list of its array arguments. If it
+            returns False, the fault cannot change this call, so the call is not repeated.
         setting: the parameter that the fault concerns; None if it concerns none.
         functions: the functions that can have the fault; None for all.
         allowed: the functions in which the standard allows what the fault does.
@@ -122,7 +123,7 @@ def add_one(x: Any) -> Any:
 
 
 def add_axis(x: Any) -> Any:
-    """Give an array without axes one axis."""
+    """Add an axis to an array without axes."""
     return x.reshape(1) if x.ndim == 0 else x
 
 
@@ -202,7 +203,7 @@ def swapped(function: Call, arguments: Arguments, settings: Settings) -> Any:
 
 
 def signature(function: Call) -> inspect.Signature | None:
-    """Return the signature of a function; None if NumPy does not tell it."""
+    """Return the signature of a function; None if NumPy does not define it."""
     try:
         return inspect.signature(function)
     except ValueError:
@@ -210,13 +211,13 @@ def signature(function: Call) -> inspect.Signature | None:
 
 
 def parameters(function: Call, count: int) -> frozenset[str | None]:
-    """Return the names of the first parameters of a function, and None."""
+    """Return the names of the first ``count`` parameters of a function, together with None."""
     found = signature(function.args[0] if getattr(function, "args", None) else function)  # type: ignore[attr-defined]
     return frozenset([None, *(list(found.parameters)[:count] if found else [])])
 
 
 def bound(function: Call, arguments: Arguments, settings: Settings) -> inspect.BoundArguments:
-    """Return the arguments by the names of the parameters; raise TypeError if they are unknown."""
+    """Bind the arguments to the names of the parameters; raise TypeError if these are unknown."""
     found = signature(function.args[0] if getattr(function, "args", None) else function)  # type: ignore[attr-defined]
     if found is None:
         raise TypeError(f"{function} has no signature")
@@ -240,12 +241,12 @@ def with_setting(name: str, change: Callable[[Any, Any], Any]) -> Any:
 
 
 def dropped(value: Any, default: Any) -> Any:
-    """Ignore an argument that has a default; its value otherwise."""
+    """Return the default of an argument, or its value if it has no default."""
     return value if default is inspect.Parameter.empty else default
 
 
 def next_axis(value: Any, default: Any) -> Any:
-    """Count negative axes from one too far; the last axis becomes the last but one."""
+    """Subtract 1 from negative axes, so that the last axis becomes the last but one."""
     if isinstance(value, tuple):
         return tuple(next_axis(axis, default) for axis in value)
     return value - 1 if isinstance(value, int) and value < 0 else value
@@ -302,7 +303,7 @@ def same_object(function: Call, arguments: Arguments, settings: Settings) -> Any
 
 
 def bits(x: Any) -> tuple[Any, ...]:
-    """Return what makes two arrays equal: dtype, shape and all bits."""
+    """Return the dtype, the shape and the bytes of an array, which are equal for equal arrays."""
     return x.dtype.str, x.shape, x.tobytes()
 
 
@@ -369,7 +370,7 @@ def truncated(function: Call, arguments: Arguments, settings: Settings) -> Any:
 
 
 def names(text: str) -> frozenset[str]:
-    """Return the names in a text."""
+    """Split a text into names."""
     return frozenset(text.split())
 
 
@@ -390,7 +391,7 @@ WRITES = names("__iadd__ __setitem__ backend.iadd backend.scatter_add") | names(
 )
 """Functions that write to their first argument."""
 NEVER_WRITTEN = names("__and__ __or__ argsort backend.argsort searchsorted argpartition sort")
-"""Functions whose results DeZero never writes to: bools, indices and what `topk` sorts."""
+"""Functions whose results DeZero never writes to: bools, indices and the arrays of `topk`."""
 SMALL_INDICES = names("argsort searchsorted argpartition count_nonzero sort")
 """Functions whose results may have any integer dtype."""
 COMMUTATIVE = names("maximum minimum")
@@ -406,7 +407,7 @@ HOST = names("backend.to_numpy")
 
 
 def result(test: Callable[[Any], Any]) -> Callable[[Any, list[Any]], bool]:
-    """Return whether a test holds for the result of a call, or for one of two or more results."""
+    """Return a function that checks whether a test holds for a result of a call."""
 
     def shows(y: Any, arrays: list[Any]) -> bool:
         parts = y if isinstance(y, list | tuple) else (y,)
@@ -416,12 +417,12 @@ def result(test: Callable[[Any], Any]) -> Callable[[Any, list[Any]], bool]:
 
 
 def argument(test: Callable[[Any], Any]) -> Callable[[Any, list[Any]], bool]:
-    """Return whether a test holds for an array argument of a call."""
+    """Return a function that checks whether a test holds for an array argument of a call."""
     return lambda y, arrays: any(bool(test(x)) for x in arrays)
 
 
 def dtype(name: str) -> Callable[[Any], Any]:
-    """Return a test whether an array has a dtype."""
+    """Return a test that holds for arrays of a dtype."""
     return lambda x: x.dtype == name
 
 
@@ -446,7 +447,7 @@ def is_strided(x: Any) -> bool:
 
 
 def shapes_differ(y: Any, arrays: list[Any]) -> bool:
-    """Return whether arrays of different shapes are the arguments."""
+    """Return whether the arguments are arrays of different shapes."""
     return len({x.shape for x in arrays}) > 1
 
 

@@ -1,4 +1,4 @@
-"""Define a library whose calls can be recorded and made wrong: NumPy under another name.
+"""Define NumPy under another name as a library whose calls can be recorded and made wrong.
 
 Every function, operator and method of the backend goes through `Library.call`. The methods of the
 backend are the defaults of `ArrayBackend`, so the recorded names are what DeZero needs of a
@@ -25,7 +25,7 @@ Hook = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 def run_unchanged(
     name: str, function: Callable[..., Any], arguments: tuple[Any, ...], settings: dict[str, Any]
 ) -> Any:
-    """Run a call as it is."""
+    """Run a call without a change."""
     return function(*arguments, **settings)
 
 
@@ -43,7 +43,7 @@ class Library:
     def call(
         self, name: str, function: Callable[..., Any], *arguments: Any, **settings: Any
     ) -> Any:
-        """Run one call through the hook; calls that the hook itself makes run unchanged."""
+        """Run one call through the hook, which also gets the calls that the function makes."""
         hook = self.hook
         if hook is run_unchanged:
             return function(*arguments, **settings)

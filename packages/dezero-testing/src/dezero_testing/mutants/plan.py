@@ -31,10 +31,10 @@ class Mutant:
 
 @dataclass
 class Plan:
-    """List what the kit calls.
+    """List the calls of the kit, and the tests in which faults change a result.
 
     Attributes:
-        functions: how often each function is called.
+        functions: for each function, the number of its calls.
         items: for each mutant, the tests in which the fault changes a result.
         broken: the tests that fail on the library without a fault.
     """
@@ -69,9 +69,9 @@ def make_plan(items: list[Item], faults: list[Fault] = FAULTS, most: int = 12) -
     """Run each test once, and try every fault at every call.
 
     Args:
-        items: the tests, see `all_items`.
+        items: the tests, as `all_items` returns them.
         faults: the faults to try.
-        most: stop trying a mutant when its fault showed in so many tests.
+        most: try a mutant until its fault has changed a result in this number of tests.
     """
     plan = Plan()
     for item in items:
@@ -88,7 +88,7 @@ def make_plan(items: list[Item], faults: list[Fault] = FAULTS, most: int = 12) -
 
 
 def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> Hook:
-    """Return a hook that counts the calls, and adds to ``shown`` the mutants that change one."""
+    """Return a hook that counts the calls, and adds each mutant that changes one to ``shown``."""
     open_faults: dict[str, list[Mutant]] = {}
     positional: dict[tuple[str, int], frozenset[str | None]] = {}
     depth = [0]
@@ -170,7 +170,7 @@ def copies(x: Any) -> Any:
 
 
 def snapshot(y: Any, arguments: Any) -> Any:
-    """Return all that a caller can see of a result: type, dtype, shape, bits, shared memory."""
+    """Return the type, dtype, shape and bits of a result, and whether it shares memory."""
     if isinstance(y, np.ndarray | np.generic):
         x = arguments[0] if arguments else None
         shared = isinstance(x, np.ndarray) and np.may_share_memory(unwrap(x), unwrap(y))
