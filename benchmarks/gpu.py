@@ -30,7 +30,7 @@ PACKAGES = (
     "cupy-cuda13x", "cupy-cuda12x", "nvmath-python", "nvidia-cudnn-frontend", "torch", "numpy",
 )  # fmt: skip
 LIMIT_S = 300
-"""Seconds after which a process is stopped."""
+"""The number of seconds after which a process is stopped."""
 
 EAGER, CAPTURED = "dezero", "dezero captured"
 TORCH = ("torch", "torch channels last")
@@ -40,13 +40,13 @@ FORMATTED = ("cnn64", "cnn1024", "six convolutions", "vgg16", "resnet50")
 
 
 class Target(NamedTuple):
-    """A ratio of times, DeZero's divided by another side's, with the limits that it has.
+    """Describe a row of the report: DeZero's time divided by another side's, and its limits.
 
     Attributes:
         workload: a workload of ``gpu_rows.py``.
         precision: the precision of both sides.
         ours: DeZero's side.
-        theirs: the other sides, of which the fastest counts.
+        theirs: the other sides. The ratio uses the fastest of these.
         must, aim: the ratio that is required, and the ratio to aim for.
         quick: whether ``--quick`` runs the row.
     """
@@ -86,10 +86,10 @@ TARGETS = [
     Target("mnist", "float32", CAPTURED, ("dezero cpu",), 1 / 10, 1 / 20, True),
 ]
 MEMORY_MUST, MEMORY_AIM = 1.2, 1.0
-"""Ratios of the memory in use, DeZero's divided by that of PyTorch's fastest side."""
+"""The limits of the ratio of memory in use: DeZero's divided by that of the fastest other side."""
 
 FIRST_CALL_MUST, FIRST_CALL_AIM = 2.0, 1.0
-"""Seconds that the calls of a step take until its graph has been replayed once."""
+"""The limits, in seconds, of the time of the first four calls; the last of them replays a graph."""
 
 
 def environment() -> dict[str, str]:
@@ -99,7 +99,7 @@ def environment() -> dict[str, str]:
 
 
 def given_path() -> list[str]:
-    """Return the folders of the variable PYTHONPATH."""
+    """Return the folders in the environment variable PYTHONPATH."""
     return [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
@@ -130,7 +130,7 @@ print(json.dumps({
 
 
 def require_real(path: str) -> None:
-    """Stop if CuPy is the stand-in of the tests: its figures say nothing about a GPU."""
+    """Stop if CuPy is the stand-in of the tests, whose times say nothing about a GPU."""
     if ROOT in Path(path).resolve().parents and "site-packages" not in path:
         raise SystemExit(
             f"benchmarks/gpu.py: `import cupy` finds the tests' stand-in, {path}; remove "
@@ -139,7 +139,7 @@ def require_real(path: str) -> None:
 
 
 def run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program with a time limit and return what it printed."""
+    """Run a program with a time limit, and return its exit status and its output."""
     try:
         return subprocess.run(
             command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=LIMIT_S
@@ -167,7 +167,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", {f"--confcutdir={KIT}"!r},
 
 
 def gpu_tests() -> str:
-    """Run the tests that need a device, and return the last line of what pytest prints."""
+    """Run the tests that need a device, and return the last line of pytest's output."""
     arguments = ["-q", "-p", "no:cacheprovider", "-m", "gpu", "--noconftest", f"{ROOT}/tests/gpu"]
     code = f"import gpu_rows, pytest; gpu_rows.load_plugins(); pytest.main({arguments!r})"
     lines = run([sys.executable, "-c", code]).stdout.strip().splitlines()
@@ -263,7 +263,7 @@ def table_row(row: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Run everything; return 1 if the kit failed or a required ratio was missed."""
+    """Run everything; return 1 if a test failed or a required ratio was not reached."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="fewer rows and rounds")
     options.add_argument("--profile", action="store_true", help="profile eager steps instead")

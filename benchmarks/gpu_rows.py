@@ -1,7 +1,8 @@
 """Time one side of one row of ``gpu.py`` in this process, and print a line of JSON.
 
 ``python gpu_rows.py SIDE WORKLOAD PRECISION [--quick]``. The sides are ``dezero``, ``dezero
-captured``, ``torch``, ``torch graph``, and both of PyTorch with ``channels last``.
+captured``, ``dezero cpu`` (MNIST only), ``torch`` and ``torch graph``; both sides of PyTorch may
+end in ``channels last``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ GPTS = {
 }
 SEQUENCES = (50, 32, 256)
 STEPS = {"mlp": 200, "cnn64": 100, "cnn1024": 20, "six convolutions": 10, "lstm": 10}
-"""Steps that are timed together; 3 for all other workloads."""
+"""The number of steps that are timed together; 3 for all other workloads."""
 
 
 def inputs(workload: str) -> tuple[Any, Any]:
@@ -249,7 +250,7 @@ def torch_step(workload: str, precision: str, side: str) -> Step:
 
 
 def whole_graph(step: Step) -> Step:
-    """Return a function that replays a step as PyTorch's documentation captures it."""
+    """Capture a step as PyTorch's documentation describes; return a function that replays it."""
     import torch
 
     stream = torch.cuda.Stream()
@@ -268,7 +269,7 @@ def whole_graph(step: Step) -> Step:
 
 
 def timed(step: Step, wait: Callable[[], None], count: int, rounds: int) -> dict[str, float]:
-    """Return the medians of a step's time, and of the time until Python may go on, in us."""
+    """Return two medians in us: the time of a step, and the time until Python continues."""
     for _ in range(5):
         step()
     wait()
@@ -284,7 +285,7 @@ def timed(step: Step, wait: Callable[[], None], count: int, rounds: int) -> dict
 
 
 def measure(side: str, workload: str, precision: str, quick: bool) -> dict[str, float]:
-    """Time a side; ``used_mb`` is the memory that the device lost to this process since it began.
+    """Time a side; ``used_mb`` is the device memory that this process allocated.
 
     The memory is read from the driver, so it contains caches, workspaces and loaded code.
     """
@@ -323,9 +324,7 @@ def profile(workload: str, precision: str) -> None:
     step, _ = dezero_step(workload, False)
     found = timed(step, cuda.synchronize, STEPS.get(workload, 3), 3)
     whole, host = found["us"], found["host_us"]
-    print(
-        f"{workload}, {precision}: a step takes {whole:.0f} us; Python goes on after {host:.0f} us."
-    )
+    print(f"{workload}, {precision}: a step takes {whole:.0f} us, Python {host:.0f} us of it.")
     print("Where Python's time goes, with a profiler, which slows Python down:")
     watched = cProfile.Profile()
     watched.enable()

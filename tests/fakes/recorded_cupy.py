@@ -1,4 +1,4 @@
-"""Find what a real CuPy answered, for the tests of the stand-in."""
+"""Find the recorded results of a real CuPy, for the tests of the stand-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def folder() -> Path:
     found = Path(os.environ.get("DEZERO_DATA") or SHARED) / "cupy"
     for name in ("facts.json", "record.py"):
         if not (found / name).exists():
-            pytest.skip(f"no {found / name}: set DEZERO_DATA to the folder that has cupy/{name}")
+            pytest.skip(f"{found / name} is missing: set DEZERO_DATA to the folder of cupy/{name}")
     return found
 
 

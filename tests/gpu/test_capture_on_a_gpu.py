@@ -1,4 +1,4 @@
-"""What only a GPU can show of captured steps; run it like test_on_a_gpu.py."""
+"""Test captured steps on a real GPU; run this file like test_on_a_gpu.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def on_device(x: Any) -> Any:
 
 
 class Program:
-    """A network with dropout, clipping and a schedule, the same whenever it is made."""
+    """Create a network with dropout, clipping and a schedule, always from equal values."""
 
     def __init__(self, rule: Any = RULES["SGD"]) -> None:
         dezero.seed(0)
@@ -78,7 +78,7 @@ def test_fifty_captured_steps_equal_eager_steps_bit_for_bit(name: str) -> None:
     assert same(captured.params(), params)
 
 
-def test_memory_is_flat_over_a_thousand_replays() -> None:
+def test_memory_does_not_grow_over_a_thousand_replays() -> None:
     program = Program()
     step = cuda.capture(program.step)
     for _ in range(10):
@@ -125,7 +125,7 @@ def test_a_step_that_fails_changes_nothing(what: str) -> None:
     assert not same(program.params(), before)
 
 
-def test_a_replaced_parameter_and_another_dtype_are_noticed() -> None:
+def test_a_step_is_captured_again_for_a_replaced_parameter_or_another_dtype() -> None:
     w = Parameter(on_device(np.ones(3, "f")))
     step = cuda.capture(lambda x: x * w)
     for dtype in ("float32", "float64") * 4:

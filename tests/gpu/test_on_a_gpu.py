@@ -97,7 +97,7 @@ def test_tensors_are_shared_with_pytorch() -> None:
 
 
 PRECISIONS = {"float32": 1e-5, "tf32": 5e-3, "bf16": 5e-2}
-"""The largest error of each precision, relative to the largest result."""
+"""The maximum error in each precision, relative to the largest result."""
 
 
 def close(found: object, wanted: np.ndarray, tolerance: float) -> None:
@@ -119,7 +119,7 @@ def test_cublas_multiplies_in_each_precision(name: str) -> None:
 @pytest.mark.parametrize("name", PRECISIONS)
 @pytest.mark.parametrize("groups", [1, 2])
 def test_cudnn_has_plans_for_convolutions_and_their_gradients(name: str, groups: int) -> None:
-    """This is the test of `graphs` and `plans` that needs a driver."""
+    """This test needs a driver, because it builds the plans of `dezero_cuda.plans`."""
     random = np.random.default_rng(0)
     params = ConvParams((2, 2), (1, 1), (1, 1), groups)
     x, gy = random.standard_normal((8, 16, 14, 14)), random.standard_normal((8, 32, 7, 7))

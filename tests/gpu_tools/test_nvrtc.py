@@ -15,7 +15,7 @@ nvrtc = pytest.importorskip("cuda.bindings.nvrtc", reason="cuda-bindings is not 
 from dezero_cuda.kernels.sources import C_TYPES, FAMILIES, OPTIONS, source  # noqa: E402
 
 DEVICES = {"sm_80": "A100", "sm_90": "H100 and H200"}
-"""The architectures to compile for, and devices that have them."""
+"""A dictionary from the architectures to compile for to devices with the architecture."""
 
 
 def checked(results: tuple[Any, ...]) -> Any:
@@ -26,7 +26,7 @@ def checked(results: tuple[Any, ...]) -> Any:
 
 
 def compiled(code: str, options: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return the messages of the compiler, and the machine code, empty if there is an error."""
+    """Return the messages of the compiler and the machine code, which is empty after an error."""
     program = checked(nvrtc.nvrtcCreateProgram(code.encode(), b"kernels.cu", 0, [], []))
     given = [option.encode() for option in options]
     (status,) = nvrtc.nvrtcCompileProgram(program, len(given), given)

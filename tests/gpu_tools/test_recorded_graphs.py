@@ -1,4 +1,4 @@
-"""Record the graphs of dezero-cuda with the real cudnn-frontend, which needs no GPU for that.
+"""Record the graphs of dezero-cuda with the real cudnn-frontend; this needs no GPU.
 
 Planning needs a driver, so a graph that is recorded here may still have no engine on a device. Run
 `hatch run gpu-tools:check`. The other environments have a stand-in for the package instead.
@@ -43,7 +43,7 @@ def recorded(description: Any) -> Any:
         ("W", False, ["conv_wgrad"], {1: X, 3: Y}, (2, W)),
     ],
 )
-def test_a_convolution(
+def test_a_convolution_is_recorded(
     part: str, has_bias: bool, nodes: Any, inputs: Any, output: Any, channels_last: bool
 ) -> None:
     steps = (2, 2), (1, 1), (1, 1)
@@ -63,7 +63,7 @@ def test_cudnn_infers_the_same_output_shape() -> None:
 
 
 @pytest.mark.parametrize("has_statistics", [False, True])
-def test_attention(has_statistics: bool) -> None:
+def test_attention_is_recorded(has_statistics: bool) -> None:
     q, k, v = (2, 4, 8, 16), (2, 4, 8, 16), (2, 4, 8, 24)
     y, statistics = (2, 4, 8, 24), (2, 4, 8, 1)
     graph = recorded(Attention(False, q, k, v, True, 0.25, has_statistics))

@@ -1,8 +1,8 @@
-"""What dezero-cuda calls of cudnn-frontend 1.32, computed by NumPy at raw addresses.
+"""A stand-in for the part of cudnn-frontend 1.32 that dezero-cuda calls.
 
-Graphs are built in the same order of calls, and arguments are checked as the real package checks
-them. `executed` lists the graphs that ran, for tests; `declines` may be replaced by a function that
-returns why no engine supports a graph.
+NumPy computes the graphs at raw addresses. A graph requires the same order of calls, and checks the
+same arguments, as in the real package. `executed` lists the graphs that ran, for tests. A test may
+append a function to `declines` that returns why no engine supports a graph.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import computed
 
 
 class cudnnGraphNotSupportedError(RuntimeError):
-    """What the real package raises if no engine supports a graph."""
+    """The error that the real package raises if no engine supports a graph."""
 
 
 data_type = Enum("data_type", ["FLOAT", "HALF", "BFLOAT16", "NOT_SET"])
@@ -97,7 +97,7 @@ class Tensor:
 
 
 class pygraph:
-    """A graph that is recorded, planned and run as one of cuDNN."""
+    """A graph that is recorded, planned and run like a graph of cuDNN."""
 
     def __init__(self, *, io_data_type: Any, intermediate_data_type: Any, compute_data_type: Any,
                  handle: Handle) -> None:  # fmt: skip

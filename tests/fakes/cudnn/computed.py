@@ -1,4 +1,4 @@
-"""What the nodes of a graph compute, in NumPy and float32."""
+"""Compute the nodes of a graph with NumPy, in float32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def rounded(x: Any, kept_bits: int | None) -> Any:
-    """Round float32 to some fraction bits."""
+    """Round float32 to ``kept_bits`` fraction bits; None does not round."""
     if kept_bits is None:
         return x
     drop = np.uint64(23 - kept_bits)

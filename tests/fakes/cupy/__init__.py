@@ -73,7 +73,7 @@ class RawModule:
     def get_function(self, name: str) -> Any:
         assert f"KERNEL {name}(" in self.code, f"no kernel {name} in the source"
         body = import_module("cupy.kernels").body(name)
-        if "dtype" in signature(body).parameters:  # no argument of the kernel tells its precision
+        if "dtype" in signature(body).parameters:  # no argument determines the dtype
             is_double = self.code.startswith("#define SCALAR double")
             body = partial(body, dtype=np.float64 if is_double else np.float32)
 

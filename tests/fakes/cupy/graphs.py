@@ -1,10 +1,10 @@
-"""Streams, CUDA graphs and memory pools: a captured call is recorded, and runs when it is replayed.
+"""Imitate streams, CUDA graphs and memory pools; record a captured call, and run it in replays.
 
 While the current stream captures, a call that would launch kernels does not run: its new arrays
-are filled with NaN (0 if integers), and the graph stores the function, the numbers in its
-arguments, and the *addresses* of its arrays. A replay reads and writes these addresses. An array
-that was freed, and is not in a memory pool that still exists, makes the replay fail. Calls that
-CuPy refuses while it captures raise the exceptions that ``capture.json`` records
+are filled with NaN (arrays of integers with 0), and the graph stores the function, the numbers in
+its arguments, and the *addresses* of its arrays. A replay reads and writes these addresses. An
+array that was freed, and is not in a memory pool that still exists, makes the replay fail. Calls
+that CuPy refuses while it captures raise the exceptions that ``capture.json`` records
 (tests/test_cupy_capture.py).
 """
 
@@ -29,7 +29,7 @@ IN_PLACE = {"fill", "sort", "put", "partition", "resize", "copyto", "itemset"}
 
 
 class CUDARuntimeError(RuntimeError):
-    """What the CUDA runtime raises."""
+    """The error that the CUDA runtime raises."""
 
 
 class Held:
@@ -167,7 +167,7 @@ def compute(name: str, body: Callable[..., Any], values: Any, keywords: dict[str
         graph.record(body, values, keywords)
         return keywords.get("out")
     with np.errstate(all="ignore"):
-        result = as_arrays(body(*values, **keywords))  # of old values: only the shapes count
+        result = as_arrays(body(*values, **keywords))  # only the shapes are used
     new = allocated(result, values)
     if new:
 
@@ -185,7 +185,7 @@ def compute(name: str, body: Callable[..., Any], values: Any, keywords: dict[str
 
 
 def spoil(x: Any) -> None:
-    """Fill an array that has no values before the replay."""
+    """Overwrite an array, which gets its values only in a replay."""
     x[...] = np.nan if x.dtype.kind in "fc" else 0
 
 
@@ -276,7 +276,7 @@ def using_allocator(allocator: Any = None) -> Iterator[None]:
 
 
 def keep(x: Any) -> None:
-    """Let the pool that is used now own the memory of a new array."""
+    """Let the current memory pool own the memory of a new array."""
     allocator = _allocators[-1] if _allocators else None
     pool = getattr(allocator, "__self__", None)
     if isinstance(pool, MemoryPool):

@@ -1,4 +1,4 @@
-"""Count what a profiler shows on the device for a call: each kernel, copy and fill is one.
+"""Count what a profiler shows on the device for a call: each kernel, copy and fill is one launch.
 
 The rules follow CuPy 14's source. A call that CuPy passes to a library (a matmul, a sort, a sum of
 all elements) counts as one launch, although the library may launch several kernels.
@@ -20,7 +20,7 @@ COPY_IF_NEEDED = {"asarray", "ascontiguousarray", "astype", "ravel", "reshape"}
 """Functions and methods that launch a copy unless the result shares the memory of the argument."""
 
 JOINING = {"concat", "concatenate", "hstack", "stack", "vstack"}
-"""Functions that copy each array by a launch of its own."""
+"""Functions that copy each array by a separate launch."""
 
 MOST_COPIES = 8
 """Above this number of arrays, the joining functions copy the pointers of all arrays to the device,
@@ -28,7 +28,7 @@ and copy all arrays by one launch."""
 
 
 def count(name: str, arguments: Any, result: Any) -> dict[str, int]:
-    """Return what a call adds to the counts.
+    """Return the launches and the copies from the host that a call adds to the counts.
 
     Args:
         name: the name of the function or method.

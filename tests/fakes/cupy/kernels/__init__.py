@@ -1,7 +1,8 @@
-"""What dezero-cuda's kernels compute, in NumPy: the stand-in cannot run CUDA.
+"""Imitate dezero-cuda's kernels with NumPy, because the stand-in cannot run CUDA.
 
-Each module has the kernels of the ``.cu`` file of the same name. A test compiles the real ones for
-the host and compares them with the portable definitions. A null pointer is a NumPy integer.
+Each module has the kernels of the ``.cu`` file of the same name. A test compiles the real
+kernels for the host and compares them with the portable definitions. A null pointer is a NumPy
+integer.
 """
 
 from __future__ import annotations

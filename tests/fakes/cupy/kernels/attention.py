@@ -1,4 +1,4 @@
-"""The weights of attention."""
+"""Compute the weights of attention and their gradient."""
 
 from __future__ import annotations
 

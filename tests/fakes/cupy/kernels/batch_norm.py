@@ -1,4 +1,4 @@
-"""Batch normalisation; arrays may have any strides, and C is their second axis."""
+"""Normalise batches; arrays may have any strides, and C is their second axis."""
 
 from __future__ import annotations
 

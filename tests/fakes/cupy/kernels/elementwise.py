@@ -1,4 +1,4 @@
-"""Elementwise kernels; arrays may have any strides."""
+"""Compute elementwise functions; arrays may have any strides."""
 
 from __future__ import annotations
 

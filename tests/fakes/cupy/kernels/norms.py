@@ -1,4 +1,4 @@
-"""Layer and RMS normalisation of rows."""
+"""Compute layer and RMS normalisation of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers by Philox 4x32-10."""
+"""Draw random numbers by Philox 4x32-10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step of an LSTM or a GRU."""
+"""Compute one step of an LSTM or a GRU."""
 
 from __future__ import annotations
 

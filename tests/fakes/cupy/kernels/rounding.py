@@ -1,4 +1,4 @@
-"""Conversions between float32 and the bits of bfloat16."""
+"""Convert between float32 and the bits of bfloat16."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Add rows of values to the rows that ids name."""
+"""Add rows of values to the rows of an array that ids select."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Softmax and cross entropy of rows."""
+"""Compute softmax and cross entropy of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums over rows and over channels; each part is summed as a launch of a block does."""
+"""Compute sums over rows and over channels, one sum for each part as in the CUDA kernels."""
 
 from __future__ import annotations
 

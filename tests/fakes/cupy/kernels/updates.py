@@ -1,4 +1,4 @@
-"""Updates of many tensors; the arguments are the structs of ``updates.cu``, with addresses."""
+"""Update many tensors; the arguments are the structs of ``updates.cu``, with addresses."""
 
 from __future__ import annotations
 

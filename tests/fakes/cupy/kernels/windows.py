@@ -1,4 +1,4 @@
-"""Windows of images: im2col, col2im and pooling."""
+"""Compute im2col, col2im and pooling of images."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The bindings that dezero-cuda uses."""
+"""Stand-ins for the bindings that dezero-cuda uses."""

@@ -1,7 +1,7 @@
-"""What dezero-cuda calls of nvmath.bindings.cublas, computed by NumPy at raw addresses.
+"""A stand-in for the part of nvmath.bindings.cublas that dezero-cuda calls.
 
-As in cuBLAS, matrices are stored by columns, and arguments are checked as cuBLAS checks them. The
-functions have the parameters of nvmath-python 1.0.
+NumPy computes the matmuls at raw addresses. As in cuBLAS, matrices are stored in column-major
+order, and arguments are checked. The functions have the parameters of nvmath-python 1.0.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _streams: dict[int, int | None] = {}
 """The stream of each handle; None until it is set."""
 _workspaces: dict[int, tuple[int, int]] = {}
 calls: list[tuple[Any, ...]] = []
-"""The name, sizes, operations and compute type of each product, for tests."""
+"""The function, sizes, operations and compute type of each matmul, for tests."""
 
 DTYPES = {0: np.float32, 1: np.float64, 2: np.float16}
 COMPUTE = {68: (0, 2), 70: (1,), 75: (0,), 77: (0,)}
-"""The data types that each compute type multiplies."""
+"""A dictionary from compute types to the data types that they support."""
 KEPT_BITS = {75: 16, 77: 13}
-"""The low bits of float32 factors that bfloat16 and TF32 drop."""
+"""The number of low bits of float32 factors that bfloat16 and TF32 drop."""
 
 
 class cuBLASError(Exception):
-    """What the real bindings raise for a status that is not success."""
+    """The error that the real bindings raise for a status that is not success."""
 
 
 def _require(condition: bool, what: str) -> None:
@@ -103,7 +103,7 @@ def _multiply(
 def _matrices(
     address: int, shape: tuple[int, int], leading: int, step: int, count: int, dtype: Any
 ) -> Any:
-    """Return a view (count, rows, columns) of matrices that are stored by columns."""
+    """Return a view (count, rows, columns) of matrices in column-major order."""
     return array_at(address, (count, *shape), (step, 1, leading), dtype)
 
 
