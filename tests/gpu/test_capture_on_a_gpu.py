@@ -135,7 +135,7 @@ def test_a_step_is_captured_again_for_a_replaced_parameter_or_another_dtype() ->
         assert cuda.as_numpy(step(on_device(np.full(3, 2, "f"))).data).tolist() == [10.0] * 3
 
 
-def test_nested_captures_and_steps_without_results_run() -> None:
+def test_nested_captures_and_steps_without_results_can_be_captured() -> None:
     seen = on_device(np.zeros(3, "f"))
 
     def add(x: Any) -> None:

@@ -51,6 +51,6 @@ def test_nvrtc_compiles_every_kernel(family: str, scalar: str, device: str) -> N
         assert name.encode() in cubin
 
 
-def test_an_error_is_found() -> None:
+def test_an_error_in_a_kernel_is_reported() -> None:
     messages, cubin = compiled("KERNEL nothing(", OPTIONS)
     assert "error" in messages and cubin == b""

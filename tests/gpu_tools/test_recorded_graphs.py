@@ -77,7 +77,7 @@ def test_attention_is_recorded(has_statistics: bool) -> None:
     assert {t.uid for t in graph.get_inputs()} == {1, 2, 3, 4, 5, 6}
 
 
-def test_every_name_exists() -> None:
+def test_every_name_that_plans_use_exists() -> None:
     for note in (*graphs.NONDETERMINISTIC, *graphs.STRICT, *graphs.INEXACT):
         assert cudnn.numerical_note[note].name == note
     assert {"A", "FALLBACK"} <= set(cudnn.heur_mode.__members__)

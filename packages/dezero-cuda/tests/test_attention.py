@@ -68,7 +68,7 @@ def test_a_backward_pass_in_another_precision_reads_the_workspace_of_the_forward
         ("bf16", {"dropout": 0.5}, "dropout"),
     ],
 )
-def test_other_calls_are_left_to_other_kernels(
+def test_cudnn_declines_calls_that_it_does_not_support(
     name: str, settings: dict[str, Any], reason: str
 ) -> None:
     if "mask" in settings:
@@ -81,7 +81,7 @@ def test_other_calls_are_left_to_other_kernels(
     assert not any(run.kernel.startswith("cuda:attention_attention") for run in ran)
 
 
-def test_without_a_plan_for_the_gradients_the_forward_pass_is_declined_too() -> None:
+def test_cudnn_declines_the_forward_pass_if_the_gradients_have_no_plan() -> None:
     cudnn.declines.append(lambda graph: "no backward" if len(graph.tensors) > 5 else "")
     with precision("bf16"):
         _, kernels = attended("cuda")

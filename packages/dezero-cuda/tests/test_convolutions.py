@@ -215,7 +215,7 @@ def test_other_arrays_are_left_to_the_portable_definition(dtype: str, N: int) ->
     assert log.kernel == "portable" and reason in log.declined[0][1]
 
 
-def test_shapes_are_written_in_one_order_and_strides_in_two() -> None:
+def test_cudnn_gets_shapes_in_one_order_and_strides_in_two() -> None:
     assert graphs.strides((2, 3, 4, 5), False) == [60, 20, 5, 1]
     assert graphs.strides((2, 3, 4, 5), True) == [60, 1, 15, 3]
 

@@ -397,7 +397,7 @@ def drawn(draw: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("draw", [3, 2**40 + 3])
-def test_random_numbers_are_those_of_the_stand_in(draw: int, request: Any) -> None:
+def test_random_numbers_equal_those_of_the_stand_in(draw: int, request: Any) -> None:
     expected = drawn(draw)
     request.getfixturevalue("on_the_host")
     for number in (draw, get_backend("cuda").from_numpy(np.array(draw, np.uint64))):
@@ -408,7 +408,7 @@ def test_random_numbers_are_those_of_the_stand_in(draw: int, request: Any) -> No
 
 
 @pytest.mark.parametrize("where", ["the stand-in", "on_the_host"])
-def test_bfloat16_has_seven_fraction_bits_and_ties_are_even(where: str, request: Any) -> None:
+def test_bfloat16_has_seven_fraction_bits_and_rounds_ties_to_even(where: str, request: Any) -> None:
     if where == "on_the_host":
         request.getfixturevalue(where)
     numbers = [1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -3.0, np.inf, -np.inf, np.nan, 3.4e38]

@@ -63,7 +63,7 @@ LEADS = [
 @settings(max_examples=80)
 @given(side, side, side, st.sampled_from(LEADS), *[st.sampled_from(list(FORMS))] * 2,
        st.sampled_from("fde"))  # fmt: skip
-def test_matmul_reads_matrices_where_they_are(
+def test_matmul_reads_matrices_in_every_memory_order(
     n: int, k: int, m: int, leads: Any, form: str, other: str, letter: str
 ) -> None:
     random = np.random.default_rng(n * 100 + k * 10 + m)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def places(geometry: tuple[int, ...]) -> Any:
-    """For each element of a window: (k, m), and where it is in all windows of padded images."""
+    """Yield each kernel position (k, m) with its index in padded images (N, C, H, W)."""
     _, _, OH, OW, KH, KW, SH, SW, _, _, DH, DW = geometry
     for k in range(KH):
         for m in range(KW):
