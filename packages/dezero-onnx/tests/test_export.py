@@ -116,6 +116,18 @@ def test_several_inputs_and_outputs(path: Path) -> None:
     assert report.outputs == {"y0": ("N", 2), "y1": ("2*N", 2), "y2": ("N", 2)}
 
 
+def test_names_of_lengths_differ_from_keys_of_parameters(path: Path) -> None:
+    class Repeated(L.Layer):
+        def __init__(self) -> None:
+            self.length_3 = dezero.Parameter(np.ones(3, F4))
+
+        def forward(self, x: Any, other: Any) -> Any:
+            return F.broadcast_to(self.length_3, (*x.shape, *other.shape, 3))
+
+    report = export_onnx(Repeated(), path, x=(("N",), F4), other=(("N_2",), F4))
+    assert report.outputs == {"y": ("N", "N_2", 3)}
+
+
 def test_an_array_is_an_example_for_the_check(path: Path) -> None:
     model = L.EmbedID(1000, 2)
     report = export_onnx(model, path, ids=np.array([[3, 999]]))

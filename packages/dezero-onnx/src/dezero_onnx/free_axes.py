@@ -77,7 +77,7 @@ class Freed:
     def vector(self, shape: list[int]) -> str:
         """Return the name of a vector with a shape that is computed when the graph runs."""
         parts = [self.length(n) for n in shape]
-        name = "shape_" + "_".join(map(str, self.lengths.named(shape))).replace("*", "x")
+        name = "shape:" + ",".join(map(str, self.lengths.named(shape)))
         if len(parts) == 1:
             return parts[0]
         if not any(name in node.output for node in self.nodes):
@@ -87,12 +87,12 @@ class Freed:
     def length(self, n: int) -> str:
         """Return the name of a vector whose only element is the length ``n``."""
         names, rest = self.lengths.factors(n)
-        found = self.constant(f"length_{rest}", np.array([rest], np.int64)) if rest != 1 else ""
+        found = self.constant(f"length:{rest}", np.array([rest], np.int64)) if rest != 1 else ""
         if not names:
-            return found or self.constant("length_1", np.array([1], np.int64))
+            return found or self.constant("length:1", np.array([1], np.int64))
         for name in names:
             part = self.length_of_input(name)
-            product = f"{found}_{name}"
+            product = f"{found}*{name}"
             if found and not any(product in node.output for node in self.nodes):
                 self.nodes.append(helper.make_node("Mul", [found, part], [product], product))
             found = product if found else part
@@ -100,7 +100,7 @@ class Freed:
 
     def length_of_input(self, name: str) -> str:
         """Return the name of a vector with a free length, which is read from an input."""
-        output = f"length_{name}"
+        output = f"length:{name}"
         if any(output in node.output for node in self.nodes):
             return output
         prime = self.lengths.primes[name]
