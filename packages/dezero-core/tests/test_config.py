@@ -4,6 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dezero_core import Config, no_grad, precision, test_mode, using_config
@@ -48,6 +49,17 @@ def test_unknown_settings_are_refused() -> None:
     assert isinstance(caught.value, ValueError)
     with pytest.raises(AttributeError):
         Config.trian = False
+
+
+def test_a_flag_is_true_or_false() -> None:
+    wrong: Any
+    for wrong in ("no", None, 2, [True]):
+        with pytest.raises(ArgumentError, match="train: .*; expected True or False"):
+            Config.train = wrong
+        with pytest.raises(ArgumentError, match="train: .*; expected True or False"):
+            using_config("train", wrong)
+    with using_config("train", np.bool_(False)):
+        assert Config.train is False
 
 
 def test_the_precision_of_float32_is_one_of_three_names() -> None:

@@ -93,6 +93,8 @@ class Setting(Generic[T]):
 
     def checked(self, value: Any) -> T:
         """Return ``value``, converted to the type of the default, or raise `ArgumentError`."""
+        if isinstance(self.default, bool) and value not in (True, False):
+            raise ArgumentError(f"{self.name}: {value!r}; expected True or False")
         if not self.choices:
             return type(self.default)(value)  # type: ignore[call-arg]
         if not isinstance(value, str) or value not in self.choices:
