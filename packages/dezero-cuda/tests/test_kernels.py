@@ -416,3 +416,11 @@ def test_bfloat16_has_seven_fraction_bits_and_rounds_ties_to_even(where: str, re
     bits = rounding.to_bfloat16(get_backend("cuda").from_numpy(np.array(numbers, "f")))
     assert bits.dtype == np.uint16
     np.testing.assert_array_equal(rounding.from_bfloat16(bits).get(), expected)
+
+
+def test_kernels_of_rows_decline_rows_without_elements() -> None:
+    x, t, ones = np.ones((2, 0), "f"), np.zeros(2, "i8"), np.ones(2, "f")
+    supports = {kernel.op: kernel.supports for kernel in all_kernels()}
+    assert not supports["softmax_cross_entropy"](x, t)
+    assert not supports["cross_entropy"](x, t, ones, True)
+    assert not supports["layer_norm"](x, None, None, 1, 1e-5)

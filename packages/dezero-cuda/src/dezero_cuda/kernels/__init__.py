@@ -60,9 +60,19 @@ def supports_all(x: Array, *others: Any) -> bool:
     )
 
 
+def supports_scores(x: Array, t: Array) -> bool:
+    """Return whether the scores are float32 or float64, and there is at least one class."""
+    return supports(x) and x.shape[-1] > 0
+
+
 def supports_scaled(x: Array, t: Array, scale: Array, needs_gx: bool) -> bool:
-    """Return whether the scores and the scales are both float32 or both float64."""
-    return supports(x) and scale.dtype == x.dtype
+    """Return whether `supports_scores` is True, and the scales have the dtype of the scores."""
+    return supports_scores(x, t) and scale.dtype == x.dtype
+
+
+def supports_norm(x: Array, *others: Any) -> bool:
+    """Return whether `supports_all` is True, and ``x`` has elements."""
+    return x.size > 0 and supports_all(x, *others)
 
 
 def supports_attention(q: Array, k: Array, v: Array, *others: Any) -> bool:
@@ -92,11 +102,6 @@ def supports_max(x: Array, kernel: Pair, *settings: Any) -> bool:
 def supports_max_grad(gy: Array, index: Array, shape: Any, kernel: Pair, *settings: Any) -> bool:
     """Return whether ``gy`` is float32 or float64, and a position in a window fits into a byte."""
     return supports(gy) and prod(kernel) <= MAX_TAPS
-
-
-def supports_batch_norm(x: Array, *others: Any) -> bool:
-    """Return whether `supports_all` is True, and ``x`` has elements."""
-    return x.size > 0 and supports_all(x, *others)
 
 
 def supports_update(ps: list[Array], *others: Any) -> bool:
@@ -131,17 +136,17 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
         "log_softmax": supports_rows,
         "softmax_grad": supports_two_rows,
         "cross_entropy": supports_scaled,
-        "softmax_cross_entropy": supports,
+        "softmax_cross_entropy": supports_scores,
         "softmax_cross_entropy_grad": supports_gradient,
     },
     "attention": {"attention": supports_attention, "attention_grad": supports_attention_grad},
     "norms": {
-        "layer_norm": supports_all,
-        "rms_norm": supports_all,
-        "layer_norm_grad": supports_all,
-        "rms_norm_grad": supports_all,
+        "layer_norm": supports_norm,
+        "rms_norm": supports_norm,
+        "layer_norm_grad": supports_norm,
+        "rms_norm_grad": supports_norm,
     },
-    "batch_norm": {"batch_norm": supports_batch_norm, "channel_sum_of": supports_all},
+    "batch_norm": {"batch_norm": supports_norm, "channel_sum_of": supports_all},
     "sums": {"channel_sum": supports, "channel_sums": supports_all},
     "windows": {
         "im2col": supports,
