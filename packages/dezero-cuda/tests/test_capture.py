@@ -658,3 +658,10 @@ def test_a_rule_without_rates_is_refused_if_it_counts_else_captured_again() -> N
 def test_an_unhashable_argument_is_named() -> None:
     with pytest.raises(CaptureError, match="an argument is a set"):
         capture(lambda x, y: x)(on_device(np.ones(2)), {1})
+
+
+def test_numpy_arrays_beside_arrays_on_a_gpu_are_refused() -> None:
+    step, x = capture(lambda x, y: x), np.ones(2)
+    for arguments in ((x, on_device(x)), (on_device(x), Variable(x))):
+        with pytest.raises(CaptureError, match="got NumPy arrays and arrays on a GPU"):
+            step(*arguments)

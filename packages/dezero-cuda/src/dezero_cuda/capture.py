@@ -71,6 +71,7 @@ class CapturedStep:
             graph = None
         if graph is None:
             count = self._calls[key] = self._calls.get(key, 0) + 1
+            self._calls.move_to_end(key)
             if count > WARM_UPS and not arguments.arrays and not params_on_gpus():
                 self._calls[key] = 0  # everything is on the host
                 return self.step(*arguments.args, **arguments.kwargs)
@@ -81,7 +82,7 @@ class CapturedStep:
             self._graphs[key] = graph
             self._forget(self._graphs, self.limit)
         else:
-            graph.prepare(arguments)
+            graph.prepare()
         self._graphs.move_to_end(key)
         return graph.launch(arguments, self.copy)
 

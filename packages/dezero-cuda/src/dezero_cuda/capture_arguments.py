@@ -40,6 +40,7 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
 
     Raises:
         CaptureError: an argument is not hashable, so that the call cannot select a graph.
+        CaptureError: there are both NumPy arrays and arrays on a GPU.
     """
     arrays: list[Any] = []
     variables: list[Variable] = []
@@ -66,7 +67,13 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         return type(x), x
 
     key = key_of((args, kwargs))
-    are_on_host = bool(arrays) and all(isinstance(x, np.ndarray) for x in arrays)
+    on_host = [isinstance(x, np.ndarray) for x in arrays]
+    if any(on_host) and not all(on_host):
+        raise CaptureError(
+            "capture: got NumPy arrays and arrays on a GPU; move all arrays to the GPU: "
+            "Variable(x).to_gpu()"
+        )
+    are_on_host = bool(arrays) and all(on_host)
     return Arguments(args, kwargs, arrays, variables, key, are_on_host)
 
 

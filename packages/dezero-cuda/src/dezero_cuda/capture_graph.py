@@ -95,7 +95,7 @@ class CapturedGraph:
         """Return whether the parameters and settings are still those that the graph uses."""
         return self._recorder.is_valid() and all(is_at(p(), a) for p, a in self._addresses)
 
-    def prepare(self, arguments: Arguments) -> None:
+    def prepare(self) -> None:
         """Compute the changing numbers of the next step."""
         with updating():
             self._recorder.advance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import cupy
@@ -76,9 +77,14 @@ class Recorder:
         return tuple([self._device[k : k + 1].view(dtype)[0] for k in slots])
 
     def guard(self, source: Callable[[], object]) -> None:
-        """Let `is_valid` return False when ``source()`` returns another value than now."""
-        bound = getattr(source, "func", None)  # partials with the same arguments share a guard
-        key = source if bound is None else (bound, *map(id, source.args))  # type: ignore[attr-defined]
+        """Let `is_valid` return False when ``source()`` returns another value than now.
+
+        Partials of the same function and arguments count as one source.
+        """
+        key: object = source
+        if isinstance(source, partial):
+            settings = [(name, id(value)) for name, value in sorted(source.keywords.items())]
+            key = (source.func, *map(id, source.args), *settings)
         if key not in self._guards:
             self._guards[key] = source, source()
 
