@@ -303,7 +303,8 @@ def write(found: dict[str, Any]) -> int:
     (RESULTS / f"{name}.md").write_text(markdown(found) + "\n")
     print(f"written: {RESULTS / name}.md and .json")
     missed = [row for row in found["rows"] if row["verdict"] in ("missed", "not measured")]
-    failed = found["kit"].get("counts", {"failed": 1}).get("failed", 0)
+    counts = found["kit"].get("counts", {"failed": 1})
+    failed = any(counts.get(outcome) for outcome in ("failed", "crashed", "not run"))
     failed = failed or "failed" in found["tests/gpu"] or "passed" not in found["tests/gpu"]
     return 1 if missed or failed else 0
 

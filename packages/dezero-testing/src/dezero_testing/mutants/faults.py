@@ -402,8 +402,6 @@ INDEXING = names("__getitem__ take backend.get_item backend.scatter_add take_alo
 COMPARISONS = {"__gt__": "greater_equal", "__ge__": "greater", "__lt__": "less_equal"}
 COMPARISONS["__le__"] = "less"
 REDUCTIONS = names("argmax argmin")
-HOST = names("backend.to_numpy")
-"""Functions whose results are NumPy's arrays: an array without axes may not become a scalar."""
 
 
 def result(test: Callable[[Any], Any]) -> Callable[[Any, list[Any]], bool]:

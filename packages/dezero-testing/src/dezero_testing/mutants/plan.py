@@ -91,7 +91,7 @@ def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> 
     """Return a hook that counts the calls, and adds each mutant that changes one to ``shown``."""
     open_faults: dict[str, list[Mutant]] = {}
     positional: dict[tuple[str, int], frozenset[str | None]] = {}
-    depth = [0]
+    is_comparing = [False]  # while mutants run, their calls are not recorded
 
     def mutants_of(name: str) -> list[Mutant]:
         if name in SKIPPED:
@@ -102,7 +102,7 @@ def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> 
     def hook(
         name: str, function: Callable[..., Any], arguments: Any, settings: dict[str, Any]
     ) -> Any:
-        if depth[0] == 2:
+        if is_comparing[0]:
             return function(*arguments, **settings)
         plan.functions[name] = plan.functions.get(name, 0) + 1
         if name not in open_faults:
@@ -123,7 +123,7 @@ def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> 
         if not mutants:
             return y
         after = generator().bit_generator.state if name in RANDOM else None
-        depth[0], right = 2, snapshot(y, arguments)
+        is_comparing[0], right = True, snapshot(y, arguments)
         try:
             for mutant in mutants:
                 given = copies(before) if name in WRITES else before
@@ -133,7 +133,7 @@ def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> 
                     shown.add(mutant)
                     open_faults[name].remove(mutant)
         finally:
-            depth[0] = 0
+            is_comparing[0] = False
             if after is not None:
                 generator().bit_generator.state = after
         return y
