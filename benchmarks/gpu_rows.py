@@ -71,7 +71,8 @@ def load_plugins() -> None:
 
 def dezero_model(workload: str) -> Any:
     """Return the network of a workload."""
-    import dezero.functions as F
+    import networks
+
     import dezero.layers as L
     from dezero import models
 
@@ -87,12 +88,7 @@ def dezero_model(workload: str) -> Any:
         return L.LSTM(256)
     if workload in GPTS:
         return transformers.dezero_gpt(GPTS[workload], 0.0)
-    layers: list[Any] = []
-    for channels in (64, 128, 256):
-        for _ in range(2):
-            layers += [L.Conv2d(channels, 3, pad=1), L.BatchNorm(), F.relu]
-        layers += [partial(F.pooling, kernel_size=2, stride=2)]
-    return models.Sequential(*layers, F.flatten, L.Linear(10))
+    return networks.dezero_vgg_model()
 
 
 def dezero_loss(workload: str, model: Any) -> Step:
@@ -204,15 +200,7 @@ def torch_model(workload: str) -> Any:
         return nn.LSTM(256, 256)
     if workload in GPTS:
         return transformers.torch_gpt(GPTS[workload], 0.0, False)
-    layers: list[Any] = []
-    before = 3
-    for channels in (64, 128, 256):
-        for _ in range(2):
-            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.BatchNorm2d(channels)]
-            layers += [nn.ReLU()]
-            before = channels
-        layers += [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4096, 10))
+    return networks.torch_vgg_model()
 
 
 def torch_step(workload: str, precision: str, side: str) -> Step:

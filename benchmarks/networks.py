@@ -10,6 +10,7 @@ import gzip
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,8 @@ def dezero_batch_norm() -> Step:
     return dezero_step(Sequential(*layers), IMAGES, LABELS[:64])
 
 
-def dezero_vgg() -> Step:
-    """Train 3x3 convolutions of 64, 128 and 256 filters, two of each, on 32 images of 32x32."""
+def dezero_vgg_model() -> Any:
+    """Return 3x3 convolutions of 64, 128 and 256 filters, two of each, for images of 32x32."""
     from dezero_core.functions import flatten
     from dezero_nn import BatchNorm, Conv2d, Linear, Sequential, pooling, relu
 
@@ -84,8 +85,13 @@ def dezero_vgg() -> Step:
     for channels in (64, 128, 256):
         for _ in range(2):
             layers += [Conv2d(channels, 3, pad=1), BatchNorm(), relu]
-        layers += [lambda x: pooling(x, 2, 2)]
-    return dezero_step(Sequential(*layers, flatten, Linear(10)), PICTURES, LABELS[:32])
+        layers += [partial(pooling, kernel_size=2, stride=2)]
+    return Sequential(*layers, flatten, Linear(10))
+
+
+def dezero_vgg() -> Step:
+    """Train `dezero_vgg_model` on 32 images."""
+    return dezero_step(dezero_vgg_model(), PICTURES, LABELS[:32])
 
 
 def dezero_resnet() -> Step:
@@ -214,7 +220,7 @@ def torch_cnn(channels_last: bool = False) -> Step:
     return torch_step(torch_cnn_model(), IMAGES, LABELS[:64], channels_last)
 
 
-def torch_vgg(channels_last: bool = False) -> Step:
+def torch_vgg_model() -> Any:
     from torch import nn
 
     layers: list[Any] = []
@@ -225,8 +231,11 @@ def torch_vgg(channels_last: bool = False) -> Step:
             layers += [nn.ReLU()]
             before = channels
         layers += [nn.MaxPool2d(2)]
-    layers += [nn.Flatten(), nn.Linear(256 * 4 * 4, 10)]
-    return torch_step(nn.Sequential(*layers), PICTURES, LABELS[:32], channels_last)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256 * 4 * 4, 10))
+
+
+def torch_vgg(channels_last: bool = False) -> Step:
+    return torch_step(torch_vgg_model(), PICTURES, LABELS[:32], channels_last)
 
 
 def torch_resnet(channels_last: bool = False) -> Step:

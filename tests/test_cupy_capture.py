@@ -18,7 +18,7 @@ MISSING = {
     "Event", "ElementwiseKernel", "alloc", "elementwise", "fft", "fused", "raw", "reduction",
     "xp.random.rand", "xp.random.permutation", "memGetInfo",
 }  # fmt: skip
-"""What the stand-in does not have, or has only in another form; DeZero calls none of it."""
+"""The stand-in lacks these names, or has them only in another form; DeZero calls none of them."""
 
 
 def answer(expression: str, names: dict[str, Any]) -> str:

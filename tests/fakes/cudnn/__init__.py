@@ -20,7 +20,7 @@ from . import computed
 
 
 class cudnnGraphNotSupportedError(RuntimeError):
-    """The error that the real package raises if no engine supports a graph."""
+    """Report that no engine supports a graph, as the error of this name in the real package."""
 
 
 data_type = Enum("data_type", ["FLOAT", "HALF", "BFLOAT16", "NOT_SET"])

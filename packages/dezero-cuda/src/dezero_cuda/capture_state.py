@@ -17,7 +17,7 @@ from .capture_errors import Refusal
 
 
 class OldGradient(Variable):
-    """A placeholder for a gradient that was computed before the step; reading it raises an error.
+    """Represent a gradient that was computed before the step; reading its data raises an error.
 
     If a recorded step adds to such a gradient, each replay would add to the same array.
     """
