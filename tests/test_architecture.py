@@ -17,6 +17,7 @@ FOLDERS = [
     "dezero-io",
     "dezero-onednn",
     "dezero-onnx",
+    "dezero-parallel",
     "dezero-testing",
     "dezero",
 ]
@@ -162,6 +163,7 @@ def test_arrows_point_one_way(folder: str) -> None:
         "dezero-core": {"dezero_core"},
         "dezero": {"dezero", "dezero_core", "dezero_nn", "dezero_io", "dezero_onnx"},
         "dezero-onednn": {"dezero_core", "dezero_nn", "dezero_onednn"},  # decision 13
+        "dezero-parallel": {"dezero_core", "dezero_nn", "dezero_io", "dezero_parallel"},
         "dezero-testing": {"dezero_core", "dezero_nn", "dezero_io", "dezero_testing"},
     }.get(folder, {"dezero_core", folder.replace("-", "_")})
     for path, tree in modules(SOURCES[folder]):
@@ -207,11 +209,12 @@ IMPORTABLE = {
     "dezero_core.pointers": "checks of arrays before their addresses are passed to C",
     "dezero_core.backends.portable": "defaults that a backend may build on",
 }
-"""The modules of core that nn, io, cuda, onednn and onnx may import; also those in `functions`."""
+"""The modules of core that other packages may import; also those in `functions`."""
 
 
 @pytest.mark.parametrize(
-    "folder", ["dezero-nn", "dezero-io", "dezero-cuda", "dezero-onednn", "dezero-onnx"]
+    "folder",
+    ["dezero-nn", "dezero-io", "dezero-cuda", "dezero-onednn", "dezero-onnx", "dezero-parallel"],
 )
 def test_our_plugins_import_only_a_few_modules_of_core(folder: str) -> None:
     found = {

@@ -1,0 +1,49 @@
+"""Define `Alone`, the world of a program that runs in one process."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from dezero_io import Checkpoint, Checkpointer, DataLoader
+from dezero_nn.optimizers import Optimizer
+
+L = TypeVar("L", bound=DataLoader)
+O = TypeVar("O", bound=Optimizer)  # noqa: E741
+
+
+class Alone:
+    """Represent one process: every method returns its argument, or what the process computed.
+
+    Attributes:
+        rank: the number of this process, always 0.
+        size: the number of processes, always 1.
+    """
+
+    rank, size = 0, 1
+
+    def share(self, loader: L, training: bool = True) -> L:
+        """Return the loader unchanged: one process loads all rows of each batch."""
+        return loader
+
+    def parallel(self, optimizer: O, bucket_bytes: int = 1 << 20, shard: bool = False) -> O:
+        """Return the optimizer unchanged: its gradients are those of the whole batch."""
+        return optimizer
+
+    def sum(self, *numbers: Any) -> Any:
+        """Return the arguments as floats: one float for one argument, else a float64 array (N,)."""
+        values = [float(number) for number in numbers]
+        return values[0] if len(values) == 1 else np.array(values)
+
+    def mean(self, number: Any) -> float:
+        """Return the argument, a number or a Variable with one element, as a float."""
+        return float(number)
+
+    def save(self, checkpointer: Checkpointer, step: int, **parts: Any) -> None:
+        """Save a checkpoint of the parts, as `Checkpointer.save` does."""
+        checkpointer.save(step, **parts)
+
+    def load(self, checkpointer: Checkpointer, **parts: Any) -> Checkpoint | None:
+        """Load the newest checkpoint, as `Checkpointer.load` does."""
+        return checkpointer.load(**parts)

@@ -1,0 +1,24 @@
+"""One process alone: nothing changes."""
+
+import numpy as np
+
+from dezero_io import DataLoader
+from dezero_nn.layers import Linear
+from dezero_nn.optimizers import SGD
+from dezero_parallel import Alone, world
+
+
+def test_one_process_is_alone_and_keeps_its_loader_and_optimizer() -> None:
+    ranks = world()
+    assert isinstance(ranks, Alone)
+    assert (ranks.rank, ranks.size) == (0, 1)
+    loader = DataLoader(np.zeros((4, 2)), batch_size=2)
+    optimizer = SGD().setup(Linear(2))
+    assert ranks.share(loader) is loader
+    assert ranks.parallel(optimizer) is optimizer
+
+
+def test_one_process_adds_nothing_to_its_numbers() -> None:
+    assert Alone().sum(3) == 3.0
+    assert Alone().sum(1, 2).tolist() == [1.0, 2.0]
+    assert Alone().mean(np.float32(0.5)) == 0.5
