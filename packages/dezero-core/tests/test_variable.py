@@ -9,7 +9,13 @@ import pytest
 from dezero_core import Buffer, DezeroError, Parameter, Variable, as_array, as_variable
 from dezero_core import functions as F
 from dezero_core.backends.transfer import transfers
-from dezero_core.errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
+from dezero_core.errors import (
+    ArgumentError,
+    BackendMismatch,
+    GraphError,
+    ShapeError,
+    UnsupportedType,
+)
 from dezero_core.extend import backend_of, get_backend
 
 
@@ -112,9 +118,18 @@ def test_copies_carry_data_but_no_graph() -> None:
         assert other.name == "p"
         assert np.array_equal(other.data, p.data)
         assert other.data is not p.data
-    assert not copy.deepcopy(Buffer(np.ones(1))).requires_grad
     with pytest.raises(GraphError, match="Sin"):
         copy.deepcopy(F.sin(p))
+
+
+def test_copies_and_moves_of_a_buffer_keep_reduce() -> None:
+    for reduce in ("mean", None):
+        x = Buffer(np.ones(1), "x", reduce=reduce)
+        copies = [copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))]
+        for other in [x.to_gpu(), *copies]:
+            assert (other.reduce, other.name, other.requires_grad) == (reduce, "x", False)
+    with pytest.raises(ArgumentError, match="Buffer: reduce is 'sum'; expected 'mean' or None"):
+        Buffer(np.ones(1), reduce="sum")
 
 
 def test_numpy_takes_the_data_of_the_host_and_no_other() -> None:

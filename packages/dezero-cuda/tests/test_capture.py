@@ -597,7 +597,10 @@ def test_a_captured_step_inside_a_captured_step_is_part_of_its_graph() -> None:
 @pytest.mark.parametrize(
     "replaces",
     ["eager step", "checkpoint"]
-    + [pytest.param(what, marks=slow) for what in ("parameter", "other device", "hook")],
+    + [
+        pytest.param(what, marks=slow)
+        for what in ("parameter", "other device", "hook", "first hook")
+    ],
 )
 def test_a_step_is_captured_again_if_a_parameter_is_replaced(replaces: str) -> None:
     found = []
@@ -612,8 +615,8 @@ def test_a_step_is_captured_again_if_a_parameter_is_replaced(replaces: str) -> N
             program.step(*program.batches[0])
         elif replaces == "checkpoint":
             program.optimizer.load_state_dict(program.optimizer.state_dict())
-        elif replaces == "hook":
-            program.optimizer.add_hook(rules.WeightDecay(0.1))
+        elif "hook" in replaces:
+            program.optimizer.add_hook(rules.WeightDecay(0.1), first=replaces == "first hook")
         else:
             program.model.to_cpu()
             with pytest.raises(BackendMismatch):

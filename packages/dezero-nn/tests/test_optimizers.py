@@ -1,6 +1,8 @@
 """Test optimizers, hooks and schedules: formulas, states, copies and checkpoints."""
 
+import copy
 import math
+import pickle
 import re
 import weakref
 from typing import Any
@@ -239,6 +241,64 @@ def test_hooks_see_the_parameters_and_may_freeze_them() -> None:
     assert (layer.a.data, layer.b.data) == (1.0, 0.0)
 
 
+class Brings:
+    """A hook that sets the gradients of parameters, and stores the parameters that it gets."""
+
+    def __init__(self, **gradients: float) -> None:
+        self.gradients = gradients
+
+    def __call__(self, params: list[Parameter]) -> None:
+        self.got = [param.name for param in params]
+        for param in params:
+            if param.name in self.gradients:
+                param.grad = Variable(np.full(1, self.gradients[param.name]))
+
+
+def three_parameters() -> Layer:
+    """Return a layer with a gradient for ``b`` only, where ``c`` has no data yet."""
+    layer = Layer()
+    layer.a, layer.b = Parameter(np.ones(1), "a"), Parameter(np.ones(1), "b")
+    layer.c = Parameter(None, "c")
+    layer.b.grad = Variable(np.ones(1))
+    return layer
+
+
+def test_first_hooks_get_all_parameters_and_run_before_the_others() -> None:
+    layer, clip = three_parameters(), ClipGrad(1.0)
+    optimizer, first, other = SGD(1.0).setup(layer), Brings(a=3.0, b=4.0), Brings()
+    optimizer.add_hook(other)
+    optimizer.add_hook(clip)
+    optimizer.add_hook(first, first=True)
+    optimizer.update()
+    assert (first.got, other.got) == (["a", "b", "c"], ["a", "b"])
+    assert clip.norm == 5.0, "the norm of the gradients that the first hook set"
+    np.testing.assert_allclose([layer.a.data, layer.b.data], [[0.4], [0.2]], rtol=1e-5)
+
+
+def test_a_gradient_that_a_hook_sets_counts_if_the_parameter_had_none() -> None:
+    layer = three_parameters()
+    optimizer, last = SGD(1.0).setup(layer), Brings()
+    optimizer.add_hook(lambda params: setattr(layer.a, "grad", layer.b.grad))
+    optimizer.add_hook(last)
+    optimizer.update()
+    assert last.got == ["a", "b"] and (layer.a.data, layer.b.data) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_hooks_are_removed_and_copied(first: bool) -> None:
+    optimizer, hook = SGD(1.0).setup(three_parameters()), Brings(a=1.0)
+    optimizer.add_hook(hook.__call__, first=first)
+    for other in (pickle.loads(pickle.dumps(optimizer)), copy.copy(optimizer)):
+        (copied,) = other.first_hooks if first else other.hooks
+        other.update()
+        assert copied.__self__.got == (["a", "b", "c"] if first else ["b"])
+    assert not hasattr(hook, "got"), "hooks of a copy are copies"
+    optimizer.remove_hook(hook.__call__)  # another object, equal to the hook
+    assert not optimizer.hooks and not optimizer.first_hooks
+    with pytest.raises(ArgumentError, match="SGD.remove_hook: .* is not a hook of this optimizer"):
+        optimizer.remove_hook(hook)
+
+
 @pytest.mark.parametrize("make", [lambda: SGD(0.5), lambda: Adam(0.02)], ids=["sgd", "adam"])
 def test_training_is_the_same_on_every_backend(make: Any, backend: str) -> None:
     draw = np.random.default_rng(0)
@@ -346,6 +406,7 @@ WRONG_CALLS: list[tuple[Any, str]] = [
     (lambda o: o.add_hook(None), r"SGD.add_hook: hook is None \(NoneType\); expected a function"),
     (lambda o: o.add_hook(WeightDecay), r"hook is WeightDecay \(type\); .*an object such as"),
     (lambda o: o.add_hook(0.1), r"SGD.add_hook: hook is 0\.1 \(float\)"),
+    (lambda o: o.add_hook(print, first=1), r"SGD.add_hook: first must be True or False, got 1"),
     (lambda o: SGD(0.1, nesterov=1), r"SGD: nesterov is 1 \(int\); expected True or False"),
     (lambda o: RMSprop(momentum=0.9), r"'momentum' \(SGD and MomentumSGD have momentum"),
     (lambda o: Adam([{"params": []}]), r"got list; write Adam\(\.\.\.\).* and add_group\("),
@@ -361,7 +422,7 @@ def test_wrong_calls_of_optimizers(call: Any, message: str) -> None:
     optimizer = SGD(0.1)
     with pytest.raises(DezeroError, match=message):
         call(optimizer)
-    assert not optimizer.hooks
+    assert not optimizer.hooks and not optimizer.first_hooks
 
 
 @pytest.mark.parametrize(

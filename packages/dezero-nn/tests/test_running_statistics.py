@@ -22,7 +22,17 @@ from dezero_core import (
 from dezero_core.errors import ShapeError
 from dezero_core.functions import sum, tanh
 from dezero_core.testing import check_gradients, gradient_check, numerical_grad
-from dezero_nn import BatchNorm, Layer, Linear, Model, Sequential, batch_norm, dropout, relu
+from dezero_nn import (
+    BatchNorm,
+    Layer,
+    Linear,
+    Model,
+    Sequential,
+    batch_norm,
+    dropout,
+    relu,
+)
+from dezero_nn.utils import spectral_norm
 
 X = np.linspace(-1, 1, 6).reshape(3, 2) ** 2
 
@@ -73,6 +83,13 @@ def test_internal_calls_do_not_change_buffers(use: Any) -> None:
     model(X)
     assert model.l3.calls.data == 2
     assert not np.array_equal(model.l1.avg_mean.data, before["l1/avg_mean"]), "a call moves it"
+
+
+def test_running_statistics_are_the_only_buffers_that_are_averaged() -> None:
+    model = Sequential(BatchNorm(2), spectral_norm(Linear(2, in_size=2)), Counted())
+    buffers = {k: x for k, x in model.named_params().items() if isinstance(x, Buffer)}
+    averaged = [key for key, x in buffers.items() if x.reduce == "mean"]
+    assert averaged == ["l0/avg_mean", "l0/avg_var"] and len(buffers) == 5
 
 
 def test_internal_calls_do_not_change_running_arrays() -> None:

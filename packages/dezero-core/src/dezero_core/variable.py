@@ -22,7 +22,7 @@ from .backends.registry import (
     get_backend,
 )
 from .backends.transfer import move
-from .errors import BackendMismatch, GraphError, ShapeError, UnsupportedType
+from .errors import ArgumentError, BackendMismatch, GraphError, ShapeError, UnsupportedType
 from .hints import VARIABLE, bind
 from .hook_handle import HookHandle, Hooks
 
@@ -398,12 +398,26 @@ class Parameter(Variable):
 
 
 class Buffer(Variable):
-    """A Variable that is saved and moved with its layer, but not trained."""
+    """A Variable that is saved and moved with its layer, but not trained.
 
-    __slots__ = ()
+    Args:
+        data, name: as for `Variable`.
+        reduce: how data parallel training combines the arrays of all processes in each update:
+            "mean" for statistics of the examples; None (default) keeps each process's array.
 
-    def __init__(self, data: Array | None, name: str | None = None) -> None:
+    Raises:
+        ArgumentError: ``reduce`` is neither "mean" nor None.
+    """
+
+    reduce: str | None = None  # Buffers in files of older versions do not have this attribute
+
+    def __init__(
+        self, data: Array | None, name: str | None = None, *, reduce: str | None = None
+    ) -> None:
+        if reduce not in (None, "mean"):
+            raise ArgumentError(f"Buffer: reduce is {reduce!r}; expected 'mean' or None")
         super().__init__(data, name, requires_grad=False)
+        self.reduce = reduce
 
 
 def _rebuild(

@@ -68,7 +68,8 @@ class BatchNorm(Layer):
         self.dtype = parameter_dtype(name, dtype)
         self.eps, self.decay = fraction(name, "eps", eps), fraction(name, "decay", decay)
         require_bool(name, "affine", affine, "False leaves gamma and beta out")
-        self.avg_mean, self.avg_var = Buffer(None, name="avg_mean"), Buffer(None, name="avg_var")
+        self.avg_mean = Buffer(None, name="avg_mean", reduce="mean")
+        self.avg_var = Buffer(None, name="avg_var", reduce="mean")
         self.gamma = Parameter(None, name="gamma") if affine else None
         self.beta = Parameter(None, name="beta") if affine else None
         self.channels = channels

@@ -41,12 +41,16 @@ from dezero_core.state import (
 
 from ..calls import require_call
 from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES
+from ..layers.weighted import require_bool
 from . import updates
 from .gradients import gradient_of, with_gradients
 from .groups import Group, new_group, selected
 from .recording import record_update
 from .settings import representation
 from .state import Stateful
+
+Hook = Callable[[list[Parameter]], None]
+"""A hook takes a list of parameters, and may change their gradients."""
 
 
 class Optimizer(Stateful):
@@ -66,6 +70,7 @@ class Optimizer(Stateful):
         counts_updates: whether each state has an entry ``"t"``, the number of updates of the
             parameter, which `step_rates` advances (default False).
         hooks: the functions that `add_hook` added.
+        first_hooks: the functions that `add_hook` added with ``first=True``.
         groups: the groups of parameters that `add_group` added.
     """
 
@@ -73,6 +78,7 @@ class Optimizer(Stateful):
     elementwise: ClassVar[bool] = False
     counts_updates: ClassVar[bool] = False
     groups: tuple[Group, ...] = ()
+    first_hooks: tuple[Hook, ...] = ()
     _active: Group | None = None  # the group that is updated now
 
     def __init_subclass__(cls) -> None:
@@ -98,7 +104,7 @@ class Optimizer(Stateful):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hooks: list[Callable[[list[Parameter]], None]] = []
+        self.hooks: list[Hook] = []
 
     def __setattr__(self, name: str, value: object) -> None:
         """Convert NumPy numbers to Python numbers, which do not change the dtype of parameters.
@@ -175,22 +181,48 @@ class Optimizer(Stateful):
         self.groups = (*self.groups, group)
         return self
 
-    def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
+    def add_hook(self, hook: Hook, *, first: bool = False) -> None:
         """Call ``hook(params)`` before each update, with the parameters that have gradients.
 
         Hooks run in the order in which they were added; each hook sees the changes made by earlier
-        hooks.
+        hooks. Copies and pickles of the optimizer have the hooks too.
+
+        Args:
+            hook: a function of a list of parameters, or an object such as ``WeightDecay(1e-4)``.
+            first: call the hook before all hooks without ``first``, and with all parameters of the
+                model, also those without a gradient or data (default False). Such a hook may bring
+                gradients from elsewhere, such as the mean over several processes.
 
         Raises:
-            ArgumentError: ``hook`` is not callable, or is a class.
+            ArgumentError: ``hook`` is not callable, or is a class; or ``first`` is not a bool.
         """
+        name = f"{type(self).__name__}.add_hook"
         if isinstance(hook, type) or not callable(hook):
             raise ArgumentError(
-                f"{type(self).__name__}.add_hook: hook is {named(hook)} ({type(hook).__name__}); "
-                "expected a function of a list of parameters, or an object such as "
-                "WeightDecay(1e-4)"
+                f"{name}: hook is {named(hook)} ({type(hook).__name__}); expected a function of a "
+                "list of parameters, or an object such as WeightDecay(1e-4)"
             )
-        self.hooks.append(hook)
+        require_bool(name, "first", first, "True calls the hook before all others")
+        if first:
+            self.first_hooks = (*self.first_hooks, hook)
+        else:
+            self.hooks.append(hook)
+
+    def remove_hook(self, hook: Hook) -> None:
+        """Remove a hook that `add_hook` added; if it was added twice, remove the earlier one.
+
+        Raises:
+            ArgumentError: ``hook`` is not a hook of this optimizer.
+        """
+        first, others = list(self.first_hooks), self.hooks
+        found = next((hooks for hooks in (first, others) if hook in hooks), None)
+        if found is None:
+            raise ArgumentError(
+                f"{type(self).__name__}.remove_hook: {named(hook)} is not a hook of this "
+                "optimizer; expected the object that was passed to add_hook"
+            )
+        found.remove(hook)
+        self.first_hooks = tuple(first)
 
     def update(self) -> None:
         """Apply one update to every parameter that has a gradient.
@@ -218,12 +250,16 @@ class Optimizer(Stateful):
 
     def _after_hooks(self) -> list[Parameter]:
         """Call the hooks; return the parameters that have a gradient afterwards."""
-        params = self._with_gradients(self._named().values())
-        for hook in self.hooks:
-            with on_device_of(*[p.data for p in params]):
+        params = list(self._named().values())
+        for hook in self.first_hooks:
+            with on_device_of(*[p.data for p in params if p.data is not None]):
                 hook(params)
-            params = self._with_gradients(params)  # a hook may have cleared gradients
-        return params
+        found = self._with_gradients(params)
+        for hook in self.hooks:
+            with on_device_of(*[p.data for p in found]):
+                hook(found)
+            found = self._with_gradients(params)  # a hook may have set or cleared gradients
+        return found
 
     def step(self) -> None:
         """Apply one update: this is PyTorch's name for `update`."""

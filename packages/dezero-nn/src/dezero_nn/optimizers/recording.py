@@ -101,7 +101,8 @@ def settings_of(optimizer: Optimizer, group: Group | None) -> dict[str, Any]:
     left_out = {optimizer.rate_name} if has_rates(type(optimizer)) else set()
     found = {**numbers_of(optimizer), **(group.settings if group else {})}
     hooks = [
-        (hook, numbers_of(hook) if hasattr(hook, "__dict__") else {}) for hook in optimizer.hooks
+        (hook, numbers_of(hook) if hasattr(hook, "__dict__") else {})
+        for hook in (*optimizer.first_hooks, None, *optimizer.hooks)
     ]
     return {"hooks": hooks} | {name: x for name, x in found.items() if name not in left_out}
 
