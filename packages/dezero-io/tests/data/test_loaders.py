@@ -153,10 +153,12 @@ def test_batches_are_copied_if_the_dataset_may_change(monkeypatch) -> None:
     assert moved(lambda: loader.to_gpu(resident=True)) == 2
 
 
-def test_an_order_is_the_same_on_host_and_device() -> None:
+@pytest.mark.parametrize("rank", [0, 3])
+def test_an_order_is_the_same_on_host_and_device(rank: int) -> None:
     labels = []
     for move in (lambda loader: loader, lambda loader: loader.to_gpu(resident=True)):
         loader = move(DataLoader(Arrays(), 3, generator=np.random.default_rng(5)))
+        loader.share(rank, rank + 1)
         labels.append([as_host(t) for _, t in loader])
     assert str(labels[0]) == str(labels[1])
 

@@ -1,4 +1,4 @@
-"""Test datasets made of other datasets, orders drawn by samplers, and shared batches."""
+"""Test datasets made of other datasets, and orders drawn by samplers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dezero_core.errors import ArgumentError, ShapeError
 from dezero_io import (
     ConcatDataset,
     DataLoader,
-    SeqDataLoader,
     Spiral,
     Subset,
     TensorDataset,
@@ -133,37 +132,3 @@ def test_a_checkpoint_stores_the_order_of_a_sampler(tmp_path: Any) -> None:
     other = DataLoader(range(5), 2, sampler=[1, 1, 1, 1])
     load_checkpoint(tmp_path / "c.npz", loader=other)
     assert next(other).tolist() == [0, 2]
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_processes_share_every_batch(size: int) -> None:
-    whole = list(DataLoader(np.arange(11), 4, generator=np.random.default_rng(0)))
-    loaders = [
-        DataLoader(np.arange(11), 4, generator=np.random.default_rng(0)).share(rank, size)
-        for rank in range(size)
-    ]
-    iterators = [iter(loader) for loader in loaders]
-    for batch in whole:
-        parts = [next(batches) for batches in iterators]
-        np.testing.assert_array_equal(np.concatenate(parts), batch)
-        weights = [batches.weight for batches in iterators]
-        assert weights == [len(part) / len(batch) for part in parts]
-        means = sum(w * part.mean() for w, part in zip(weights, parts, strict=True))
-        np.testing.assert_allclose(means, batch.mean())
-
-
-def test_sequences_are_shared_too() -> None:
-    whole = list(SeqDataLoader(np.arange(12), 4))
-    parts = [list(SeqDataLoader(np.arange(12), 4).share(rank, 2)) for rank in range(2)]
-    for batch, one, other in zip(whole, *parts, strict=True):
-        np.testing.assert_array_equal(np.concatenate([one, other]), batch)
-
-
-def test_every_process_needs_a_row_of_every_batch() -> None:
-    loader = DataLoader(range(9), 4)
-    with pytest.raises(ArgumentError, match="a batch has 1 rows for 2 processes; give a larger"):
-        loader.share(0, 2)
-    DataLoader(range(9), 4, drop_last=True).share(1, 2)
-    for rank, size in ((2, 2), (-1, 2), (0, 0)):
-        with pytest.raises(ArgumentError, match=r"DataLoader.share: rank"):
-            DataLoader(range(9), 3).share(rank, size)

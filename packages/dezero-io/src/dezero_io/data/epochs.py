@@ -45,12 +45,12 @@ class Epoch:
 class BatchGenerator:
     """Create the random generator of one batch, when the first number is drawn.
 
-    The numbers depend on the pass and on the position of the batch only, so they are the same in
-    the main process and in any number of worker processes.
+    Args:
+        seed: determines the numbers; the same in the main process and in any worker process.
     """
 
-    def __init__(self, epoch: Epoch, iteration: int) -> None:
-        self._seed = (*epoch.seed, iteration)
+    def __init__(self, seed: tuple[int, ...]) -> None:
+        self._seed = seed
         self._generator: np.random.Generator | None = None
 
     def __call__(self) -> np.random.Generator:
@@ -127,7 +127,8 @@ class BatchIterator:
     def __init__(self, loader: DataLoader, epoch: Epoch) -> None:
         self.loader, self.epoch = loader, epoch
         self._workers: Workers | None = None
-        self._order: tuple[tuple[int, int], ResidentOrder] | None = None
+        self._order: ResidentOrder | None = None
+        self._agreed = False
 
     def __iter__(self) -> BatchIterator:
         return self
@@ -136,24 +137,22 @@ class BatchIterator:
         """Return the number of batches in the whole epoch."""
         return self.epoch.max_iter
 
-    @property
-    def weight(self) -> float:
-        """Return the share of the latest batch's rows that this process loaded; see `share`."""
-        batch = self.epoch, max(self.epoch.iteration - 1, 0)
-        return len(self.loader._indices(*batch)) / len(self.loader._all_indices(*batch))
-
     def __next__(self) -> Any:
         require_no_recording(
             "taking a batch of a DataLoader", "take it before the step, and pass it as an argument"
         )
-        epoch = self.epoch
+        epoch, loader = self.epoch, self.loader
+        if not self._agreed:
+            loader._share.agree(epoch, loader.data_size)
+            self._agreed = True
         if epoch.is_over:
             self._leave()
             raise StopIteration
         iteration = epoch.iteration
         epoch.iteration += 1
+        loader._weight = loader._weight_of(epoch, iteration)
         try:
-            return self.loader._load(epoch, iteration, self._in_workers, self._rows_on_device)
+            return loader._load(epoch, iteration, self._in_workers, self._rows_on_device)
         except StopIteration as error:  # uncaught, StopIteration would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
@@ -161,13 +160,12 @@ class BatchIterator:
 
     def _rows_on_device(self, iteration: int) -> Any:
         """Return the indices of a batch on the device; copy the order of the pass there once."""
-        loader = self.loader
-        share = loader.rank, loader.ranks
-        if self._order is None or self._order[0] != share:
+        if self._order is None:
+            loader = self.loader
             assert loader.resident is not None
             batches = [loader._indices(self.epoch, i) for i in range(self.epoch.max_iter)]
-            self._order = share, loader.resident.order(batches)
-        return self._order[1].batch(iteration)
+            self._order = loader.resident.order(batches)
+        return self._order.batch(iteration)
 
     def _in_workers(self, iteration: int) -> Any:
         """Return a batch that a worker process loads; start the processes if none are running."""
@@ -211,7 +209,7 @@ class BatchIterator:
             WeightsError: as for `DataLoader.load_state_dict`.
         """
         self._stop_workers()
-        self._order = None
+        self._order, self._agreed = None, False
         loaded = self.loader._restored(state) or self.loader._new_epoch()
         vars(self.epoch).update(vars(loaded))
 
@@ -221,7 +219,7 @@ def in_worker(loader: DataLoader, epoch: Epoch, iteration: int) -> Any:
 
     Forked processes would otherwise draw the same numbers as each other in every pass.
     """
-    seed = np.random.SeedSequence((*epoch.seed, iteration))
+    seed = np.random.SeedSequence(loader._seed(epoch, iteration))
     np.random.seed(seed.generate_state(4))  # noqa: NPY002 (it is the global one that programs use)
     random.seed(int(seed.generate_state(1)[0]))
     return loader._host_batch(epoch, iteration)

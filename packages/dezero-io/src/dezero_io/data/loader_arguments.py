@@ -62,6 +62,22 @@ def require_sampler(sampler: Any, shuffle: bool) -> Any:
     return sampler
 
 
+def require_evaluation(owner: str, order: object, drop_last: bool, sampler: object) -> None:
+    """Check that ranks can go through every example once without communication."""
+    if order is not None:
+        raise ArgumentError(f"{owner}: training=False needs no order; leave order out")
+    if drop_last:
+        raise ArgumentError(
+            f"{owner}: training=False goes through every example, drop_last omits some; leave "
+            "drop_last out"
+        )
+    if not (sampler is None or hasattr(sampler, "__getitem__")):
+        raise ArgumentError(
+            f"{owner}: training=False, but the sampler, a {type(sampler).__name__}, may draw other "
+            "indices on each rank; pass a list of indices as sampler"
+        )
+
+
 def order_of(sampler: Sampler, size: int) -> NDArray[Any]:
     """Return the indices of one pass, int64, and check that all are below ``size``."""
     order = np.array(list(sampler))

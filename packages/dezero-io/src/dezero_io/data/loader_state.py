@@ -42,13 +42,14 @@ def restored(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
     """
     order, iteration = state["index"], int(state["iteration"])
     size = int(state["size"]) if "size" in state else len(order)
-    batch_size = int(state.get("batch_size", loader.batch_size))  # missing in old checkpoints
+    expected = loader._share.batch_size(loader.batch_size)
+    batch_size = int(state.get("batch_size", expected))  # missing in old checkpoints
     if size != loader.data_size:
         raise WeightsError(f"the saved order has {size} examples, the dataset {loader.data_size}")
-    if iteration > 0 and batch_size != loader.batch_size:
+    if iteration > 0 and batch_size != expected:
         raise WeightsError(
             f"the checkpoint is inside a pass with batch_size {batch_size}, the loader's "
-            f"batch_size is {loader.batch_size}; load it with {batch_size}, then change it"
+            f"batch_size is {expected}; load it with {batch_size}, then change it"
         )
     if iteration < 0 or not (order is None or fits(loader, order)):
         raise WeightsError("the order of the examples is damaged")
@@ -59,17 +60,17 @@ def restored(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
     if order is None:
         return None
     seed = tuple(int(part) for part in state.get("seed", ()))  # missing in old checkpoints
-    return Epoch(order, loader.batch_size, loader.max_iter, iteration, seed)
+    return Epoch(order, expected, loader.max_iter, iteration, seed)
 
 
 def fits(loader: DataLoader, order: ArrayLike) -> bool:
     """Return whether an array can be the order of a pass over the loader's dataset.
 
-    Without a sampler, an order contains every index exactly once.
+    Without a sampler, an order contains every index that the loader goes through exactly once.
     """
     order, size = np.asarray(order), loader.data_size
     if order.dtype.kind not in "iu":
         return False
     if loader.sampler is None:
-        return np.array_equal(np.sort(order), np.arange(size))
+        return np.array_equal(np.sort(order), loader._share.of_dataset(np.arange(size)))
     return bool(np.all((order >= 0) & (order < size)))

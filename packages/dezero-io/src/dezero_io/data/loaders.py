@@ -26,11 +26,13 @@ from .loader_arguments import (
     integer,
     order_of,
     require_dataset,
+    require_evaluation,
     require_fork,
     require_sampler,
 )
 from .loader_state import restored, state_of
 from .resident import ResidentData, fits_in_memory, is_constant
+from .share import Order, Share
 
 
 class DataLoader:
@@ -119,7 +121,7 @@ class DataLoader:
         self.shuffle = boolean(type(self).__name__, "shuffle", shuffle)
         self.sampler = require_sampler(sampler, self.shuffle)
         self.num_workers = num_workers
-        self.rank, self.ranks = 0, 1
+        self._share, self._weight = Share(), 1.0
         self.drop_last = boolean(type(self).__name__, "drop_last", drop_last)
         gpu = boolean(type(self).__name__, "gpu", gpu)
         self.generator, self.collate_fn = generator, collate_fn
@@ -167,7 +169,9 @@ class DataLoader:
     def max_iter(self) -> int:
         """Return the number of batches in a loop that begins now."""
         size = self.data_size if self.sampler is None else len(self.sampler)
-        return size // self.batch_size if self.drop_last else math.ceil(size / self.batch_size)
+        size = size if self._share.training else self._share.length(size)
+        batch_size = self._share.batch_size(self.batch_size)
+        return size // batch_size if self.drop_last else math.ceil(size / batch_size)
 
     @property
     def iteration(self) -> int:
@@ -180,6 +184,14 @@ class DataLoader:
         """Return the order of the pass that a checkpoint stores, int64 (N,), or None."""
         epoch = self._passes.current
         return None if epoch is None else epoch.index
+
+    @property
+    def weight(self) -> float:
+        """Return this rank's rows divided by all rows of the batch taken last; see `share`.
+
+        The weight is 1.0 if the loader is not shared, or is shared for evaluation.
+        """
+        return self._weight
 
     @property
     def gpu(self) -> bool:
@@ -195,6 +207,8 @@ class DataLoader:
 
     def __repr__(self) -> str:
         where = "" if self.backend is None else f", on {self.backend!r}"
+        if self._share.size > 1:
+            where += f", rank {self._share.rank} of {self._share.size}"
         return (
             f"{type(self).__name__}({describe(self.dataset)}, batch_size={self.batch_size}, "
             f"shuffle={self.shuffle}{where})"
@@ -234,12 +248,13 @@ class DataLoader:
         size = self.data_size
         if self.sampler is not None:
             with drawing_from(lambda: rng):
-                order = order_of(self.sampler, size)
+                order = self._share.of_dataset(order_of(self.sampler, size))
         else:
-            order = rng.permutation(size) if self.shuffle else np.arange(size)
+            order = self._share.of_dataset(np.arange(size))
+            order = rng.permutation(order) if self.shuffle else order
         self._passes.started += 1
         seed = seed_from(rng), self._passes.started
-        return Epoch(order, self.batch_size, self.max_iter, seed=seed)
+        return Epoch(order, self._share.batch_size(self.batch_size), self.max_iter, seed=seed)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes for a copy of the loader; the copy has no iterators."""
@@ -273,17 +288,10 @@ class DataLoader:
         """Check that a loop would have at least one batch."""
         if self.data_size == 0:
             raise ArgumentError(f"{type(self).__name__}: the dataset has no examples")
-        if self.max_iter == 0:
+        if self.max_iter == 0 and self._share.training:
             raise ArgumentError(
                 f"{type(self).__name__}: drop_last leaves no batch of {self.data_size} examples; "
                 f"choose a batch_size of at most {self.data_size}"
-            )
-        size = self.data_size if self.sampler is None else len(self.sampler)
-        least = min(self.batch_size, (0 if self.drop_last else size % self.batch_size) or size)
-        if least < self.ranks:
-            raise ArgumentError(
-                f"{type(self).__name__}: a batch has {least} rows for {self.ranks} processes; give "
-                "a larger batch_size, or drop_last=True"
             )
 
     def _load(
@@ -304,19 +312,29 @@ class DataLoader:
         return map_arrays(lambda x: move(x, backend), batch)
 
     def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
-        """Return the indices of the examples that this process loads of a batch; see `share`."""
+        """Return the indices of the examples that this rank loads of a batch; see `share`."""
         indices = self._all_indices(epoch, iteration)
-        rows = len(indices)
-        return indices[rows * self.rank // self.ranks : rows * (self.rank + 1) // self.ranks]
+        return self._share.of_batch(indices) if self._share.training else indices
+
+    def _weight_of(self, epoch: Epoch, iteration: int) -> float:
+        """Return this rank's rows divided by all rows of a batch."""
+        if self._share.size == 1 or not self._share.training:
+            return 1.0
+        rows = len(self._all_indices(epoch, iteration))
+        return self._share.length(rows) / rows
+
+    def _seed(self, epoch: Epoch, iteration: int) -> tuple[int, ...]:
+        """Return the seed of the random numbers that transforms draw for a batch on this rank."""
+        return (*epoch.seed, iteration, *self._share.seed())
 
     def _all_indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
-        """Return the indices of the examples in a batch, those of other processes included."""
+        """Return the indices of the examples in a batch, those of other ranks included."""
         start = iteration * epoch.batch_size
         return epoch.index[start : start + epoch.batch_size]
 
     def _host_batch(self, epoch: Epoch, iteration: int) -> Any:
         """Return a batch of NumPy arrays; transforms draw the random numbers of this batch."""
-        with drawing_from(BatchGenerator(epoch, iteration)):
+        with drawing_from(BatchGenerator(self._seed(epoch, iteration))):
             return self._batch(self._indices(epoch, iteration))
 
     def _batch(self, indices: NDArray[Any]) -> Any:
@@ -329,28 +347,60 @@ class DataLoader:
             return host_array("DataLoader", rows(self.dataset)[indices])
         return collate(examples_of(self.dataset, indices), indices)
 
-    def share(self, rank: int, ranks: int) -> Self:
-        """Load only the part of each batch that belongs to one of several processes; return self.
+    def share(
+        self, rank: int, size: int, order: Order | None = None, training: bool = True
+    ) -> Self:
+        """Load only the rows that belong to one of several ranks (processes); return self.
 
-        All processes must draw the same orders, from generators in the same state. Of a batch of B
-        rows, process ``rank`` loads the rows from ``B * rank // ranks`` to
-        ``B * (rank + 1) // ranks``. To compute the mean over the whole batch, multiply the mean
-        over the loaded rows by ``batches.weight``, where ``batches = iter(loader)``, and add the
-        results of all processes.
+        ``batch_size`` is the number of rows that all ranks load together.
+
+        In training, all ranks make the same number of steps. Of a batch of B rows, a rank loads the
+        rows from ``B * rank // size`` to ``B * (rank + 1) // size``. The attribute ``weight`` is
+        the number of these rows divided by B: the mean over the whole batch is the sum over all
+        ranks of ``weight`` times a rank's own mean. A rank to which no row belongs loads one row,
+        with ``weight`` 0. Random transforms draw other numbers on each rank. A checkpoint that rank
+        0 saved can be continued by any number of ranks.
+
+        In evaluation, each rank goes through its own part of the dataset in
+        ``ceil(batch_size / size)`` rows per step, so that every example occurs exactly once. The
+        numbers of steps may differ, and the part is empty if there are more ranks than examples.
+        Sums of the ranks' results are exact; means of means are not.
 
         Args:
-            rank: the number of this process, from 0 to ``ranks - 1``.
-            ranks: the number of processes; a batch must have at least as many rows.
+            rank: the number of this rank, from 0 to ``size - 1``.
+            size: the number of ranks.
+            order: a function that returns on every rank what rank 0 passed to it, such as the
+                broadcast of a communicator. In training, each loop calls the function once, before
+                its first batch, so that all ranks follow the order of rank 0. If None (default),
+                all ranks must draw the same orders, from generators in the same state.
+            training: split every batch (default); False splits the dataset, for evaluation.
 
         Raises:
-            ArgumentError: ``rank`` is not below ``ranks``; a batch has fewer rows than ``ranks``.
+            ArgumentError: ``rank`` is not below ``size``; the loader is shared already; a loop over
+                the loader is in progress; ``training`` is False, but there is an ``order``,
+                ``drop_last`` would omit examples, or a sampler that is not a sequence of indices
+                might draw other indices on each rank; the dataset or a setting differs from that of
+                rank 0 (raised in the loop).
         """
         name = f"{type(self).__name__}.share"
-        ranks = integer(name, "ranks", ranks, least=1)
-        if integer(name, "rank", rank, least=0) >= ranks:
-            raise ArgumentError(f"{name}: rank is {rank}; expected a number below ranks, {ranks}")
-        self.rank, self.ranks = rank, ranks
-        self._require_sizes()
+        size = integer(name, "size", size, least=1)
+        rank = integer(name, "rank", rank, least=0)
+        if rank >= size:
+            raise ArgumentError(f"{name}: rank is {rank}; expected a number below size, {size}")
+        if self._share != Share():
+            raise ArgumentError(
+                f"{name}: the loader is shared already, as rank {self._share.rank} of "
+                f"{self._share.size}; make a new loader"
+            )
+        if self._passes.in_use:
+            raise ArgumentError(
+                f"{name}: a loop over the loader is in progress; share the loader before its loops"
+            )
+        training = boolean(name, "training", training)
+        if not training:
+            require_evaluation(name, order, self.drop_last, self.sampler)
+        self._share = Share(rank, size, order, training)
+        self._weight = 1 / size if training else 1.0
         return self
 
     def to(self, name: str) -> DataLoader:
@@ -445,6 +495,33 @@ class SeqDataLoader(DataLoader):
             raise ArgumentError(
                 f"SeqDataLoader: batch_size {self.batch_size} for {self.data_size} examples"
             )
+
+    def share(
+        self, rank: int, size: int, order: Order | None = None, training: bool = True
+    ) -> Self:
+        """Load only the sequences (rows) that belong to one of several ranks; return self.
+
+        In training and in evaluation, a rank loads the rows from ``batch_size * rank // size`` to
+        ``batch_size * (rank + 1) // size`` of each batch, so all ranks make the same number of
+        steps.
+
+        Args:
+            rank, size, order, training: as for `DataLoader.share`.
+
+        Raises:
+            ArgumentError: as for `DataLoader.share`; ``training`` is False, and there are more
+                ranks than sequences.
+        """
+        name = "SeqDataLoader.share"
+        if boolean(name, "training", training):
+            return super().share(rank, size, order)
+        require_evaluation(name, order, self.drop_last, self.sampler)
+        if self.batch_size < integer(name, "size", size, least=1):
+            raise ArgumentError(
+                f"{name}: training=False, batch_size {self.batch_size} for {size} "
+                "ranks; each rank needs a sequence to evaluate"
+            )
+        return super().share(rank, size)
 
     def _all_indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
         size = len(epoch.index)
