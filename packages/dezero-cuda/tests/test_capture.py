@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cupy
@@ -532,6 +535,62 @@ def test_an_exception_in_the_step_is_raised_and_changes_nothing() -> None:
         fails[0] = False
         step(*program.batches[0])
         assert len(step._graphs) == 1 and program.state() != before
+
+
+class Interruption:
+    """Send SIGINT, as Ctrl-C does, at the n-th line that Python runs in certain files."""
+
+    FILES = ("capture.py", "capture_graph.py", "capture_recorder.py", "interrupts.py")
+
+    def __init__(self, line: int) -> None:
+        self.line, self.has_happened = line, False
+
+    def __enter__(self) -> Interruption:
+        sys.settrace(self.trace)
+        return self
+
+    def __exit__(self, kind: Any, *details: Any) -> bool:
+        sys.settrace(None)
+        return kind is KeyboardInterrupt
+
+    def trace(self, frame: Any, event: str, argument: Any) -> Any:
+        if Path(frame.f_code.co_filename).name not in self.FILES:
+            return None
+        if event == "line":
+            self.line -= 1
+            if self.line == 0:
+                self.has_happened = True
+                signal.raise_signal(signal.SIGINT)
+        return self.trace
+
+
+@pytest.mark.parametrize("captures", [False, True], ids=["replay", "capture"])
+@pytest.mark.parametrize("stride", [31, pytest.param(1, marks=slow)])
+def test_ctrl_c_leaves_a_whole_captured_step_or_none(captures: bool, stride: int) -> None:
+    def make() -> Program:
+        return Program(lambda: rules.Adam(0.01), DROPOUT)
+
+    lines = range(1, 400, stride)
+    reference, states = make(), []
+    for _ in range(WARM_UPS + 250 // stride):
+        reference.step(*reference.batches[0])
+        states.append(reference.state())
+    program = make()
+    step = capture(program.step)
+    steps = WARM_UPS + (not captures)
+    for _ in range(steps):
+        step(*program.batches[0])
+    for line in lines:
+        if captures:
+            step._graphs.clear()
+        with Interruption(line) as interruption:
+            step(*program.batches[0])
+        state = program.state()
+        assert state in states[steps - 1 : steps + 1]  # as before the call, or as after one step
+        steps += state == states[steps]
+        if not interruption.has_happened:
+            return
+    raise AssertionError("the last line was not reached")
 
 
 def test_a_full_device_is_reported_and_the_state_is_unchanged(

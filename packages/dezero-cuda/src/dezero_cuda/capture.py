@@ -23,6 +23,7 @@ from dezero_core.state import recorder
 from .capture_arguments import Arguments, settings, split
 from .capture_graph import CapturedGraph, warm_up
 from .capture_state import params_on_gpus
+from .interrupts import delayed_interrupts
 
 WARM_UPS = 2
 """The number of eager calls before a step is captured. The first creates the gradients and the
@@ -70,21 +71,25 @@ class CapturedStep:
             self._calls[key] = 0
             graph = None
         if graph is None:
-            count = self._calls[key] = self._calls.get(key, 0) + 1
-            self._calls.move_to_end(key)
-            if count > WARM_UPS and not arguments.arrays and not params_on_gpus():
+            count = self._calls.get(key, 0)
+            if count < WARM_UPS:
+                result = warm_up(self.step, arguments)
+                self._calls[key] = count + 1
+                self._calls.move_to_end(key)
+                self._forget(self._calls, 16 * self.limit)
+                return result
+            if not arguments.arrays and not params_on_gpus():
                 self._calls[key] = 0  # everything is on the host
                 return self.step(*arguments.args, **arguments.kwargs)
-            if count <= WARM_UPS:
-                self._forget(self._calls, 16 * self.limit)
-                return warm_up(self.step, arguments)
-            graph = CapturedGraph(self.step, arguments, self._stream_of)
-            self._graphs[key] = graph
-            self._forget(self._graphs, self.limit)
-        else:
-            graph.prepare()
-        self._graphs.move_to_end(key)
-        return graph.launch(arguments, self.copy)
+        with delayed_interrupts() as run:  # a step that was counted is also launched
+            if graph is None:
+                graph = CapturedGraph(self.step, arguments, self._stream_of, run)
+                self._graphs[key] = graph
+                self._forget(self._graphs, self.limit)
+            else:
+                graph.prepare()
+            self._graphs.move_to_end(key)
+            return graph.launch(arguments, self.copy)
 
     def _stream_of(self, device: Any) -> Any:
         """Return the stream for recording on a device.

@@ -17,6 +17,7 @@ from .capture_arguments import Arguments, mapped
 from .capture_errors import Refusal, explained
 from .capture_recorder import Recorder, WarmUp
 from .capture_state import HostState, is_at
+from .interrupts import Run
 
 
 def warm_up(step: Callable[..., Any], arguments: Arguments) -> Any:
@@ -32,6 +33,8 @@ class CapturedGraph:
         step: the function to record.
         arguments: the arguments of the call that is recorded.
         stream_of: a function of a device; it returns the stream to record on.
+        run: a function that calls the step, and that Ctrl-C may interrupt; see
+            `delayed_interrupts`.
 
     Raises:
         CaptureError: the step cannot be captured. Parameters, gradients, states of optimizers and
@@ -43,6 +46,7 @@ class CapturedGraph:
         step: Callable[..., Any],
         arguments: Arguments,
         stream_of: Callable[[Any], Any],
+        run: Run,
     ) -> None:
         self._device = arguments.arrays[0].device if arguments.arrays else cupy.cuda.Device()
         with self._device:
@@ -56,14 +60,21 @@ class CapturedGraph:
                 lambda x: next(inputs),
                 lambda x: self._held(x, next(inputs)),
             )
-            self._record(step, args, kwargs, stream_of(self._device))
+            self._record(step, args, kwargs, stream_of(self._device), run)
 
     def _held(self, x: Variable, array: Any) -> Variable:
         """Create a Variable like ``x`` whose array belongs to the graph; store and return it."""
         self._variables.append(Variable(array, x.name, requires_grad=x.requires_grad))
         return self._variables[-1]
 
-    def _record(self, step: Callable[..., Any], args: Any, kwargs: Any, stream: Any) -> None:
+    def _record(
+        self,
+        step: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        stream: Any,
+        run: Run,
+    ) -> None:
         state = HostState()
         try:
             with without_collector(), ExitStack() as stack:
@@ -74,7 +85,7 @@ class CapturedGraph:
                 state.hide_gradients()
                 stream.begin_capture()
                 try:
-                    self._result = step(*args, **kwargs)
+                    self._result = run(step, *args, **kwargs)
                     mapped(self._result, as_is, require_on_gpu)
                     self._attributes = self._recorder.keep_attributes()
                 except BaseException:
