@@ -1,7 +1,10 @@
 """Test which calls update running statistics, and which leave them unchanged."""
 
+import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from dezero_core import (
     Buffer,
     Config,
+    Function,
     Variable,
     grad,
     hessian,
@@ -167,3 +171,90 @@ def test_evaluation_takes_statistics_of_every_dtype(dtype: str) -> None:
         y = batch_norm(x, np.ones(2, "float16"), np.zeros(2, "float16"), mean, var, eps=0.0)
     assert y.data.dtype == np.float16
     np.testing.assert_allclose(y.data, [[0, 0], [1, 1]], rtol=1e-3)
+
+
+class Ranks:
+    """Add up vectors over threads, each of which holds a part of a batch."""
+
+    def __init__(self, size: int) -> None:
+        self.barrier, self.arrays, self.size = Barrier(size, timeout=10), [None] * size, size
+
+    def total(self, rank: int, x: Any) -> Any:
+        self.arrays[rank] = x
+        self.barrier.wait()
+        result = np.sum(self.arrays, axis=0)
+        self.barrier.wait()
+        return result
+
+    def run(self, job: Callable[[int], Any]) -> list[Any]:
+        with ThreadPoolExecutor(self.size) as pool:
+            return list(pool.map(job, range(self.size)))
+
+
+class AllSum(Function):
+    """y = sum of x over the ranks;  dL/dx = sum of gy over the ranks, if L is a sum over them."""
+
+    def __init__(self, ranks: Ranks, rank: int, counts: bool = True) -> None:
+        self.ranks, self.rank, self.counts = ranks, rank, counts
+
+    def forward(self, x: Any) -> Any:
+        return self.ranks.total(self.rank, x * self.counts)
+
+    def backward(self, gy: Any) -> Any:
+        return AllSum(self.ranks, self.rank)(gy) * self.counts
+
+
+def trained(layer: BatchNorm, x: Any, weight: Any) -> list[Any]:
+    """Return the output, its gradients, those of the sum of gx**2, and the running statistics."""
+    x = Variable(x)
+    y = layer(x)
+    sum(weight * y**3).backward(create_graph=True)
+    gx, first = x.grad, [layer.gamma.grad.data, layer.beta.grad.data]
+    x.cleargrad(), layer.cleargrads()
+    sum(gx**2).backward()
+    second = [layer.gamma.grad.data]
+    return [
+        [y.data, gx.data, x.grad.data],
+        [*first, *second],
+        layer.avg_mean.data,
+        layer.avg_var.data,
+    ]
+
+
+@pytest.mark.parametrize("rest", [(), (2, 3)])
+@pytest.mark.parametrize("rows", [(3, 2), (4, 1, 1), (1, 1, 1), (2, 1, 0)])
+def test_batch_norm_over_ranks_equals_one_process_with_the_whole_batch(
+    rows: tuple[int, ...], rest: tuple[int, ...]
+) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(10.0, 2.0, size=(np.sum(rows), 3, *rest))
+    weight = draw.normal(size=x.shape)
+    expected = trained(BatchNorm(3, dtype="float64"), x, weight)
+    ranks, ends = Ranks(len(rows)), np.cumsum(rows)
+
+    def job(rank: int) -> list[Any]:
+        counts, part = rows[rank] > 0, slice(ends[rank] - rows[rank], ends[rank])
+        layer = BatchNorm(dtype="float64", all_sum=lambda x: AllSum(ranks, rank, counts)(x))
+        if not counts:  # a rank without rows computes with one row, and adds zeros
+            return trained(layer, x[:1] * 7, 0 * weight[:1])
+        return trained(layer, x[part], weight[part])
+
+    found = ranks.run(job)
+    for whole, *parts in zip(expected[0], *[part[0] for part in found], strict=True):
+        got = np.concatenate([part[:n] for part, n in zip(parts, rows, strict=True)])
+        np.testing.assert_allclose(got, whole, rtol=1e-11, atol=1e-11 * abs(whole).max())
+    for whole, *parts in zip(expected[1], *[part[1] for part in found], strict=True):
+        np.testing.assert_allclose(np.sum(parts, axis=0), whole, rtol=1e-11)
+    for _, _, mean, var in found:
+        np.testing.assert_allclose(mean, expected[2], rtol=1e-13)
+        np.testing.assert_allclose(var, expected[3], rtol=1e-13)
+
+
+def test_batch_norm_over_ranks_needs_two_values_and_copies_keep_all_sum() -> None:
+    layer = BatchNorm(3, all_sum=np.asarray)
+    assert pickle.loads(pickle.dumps(layer)).all_sum is np.asarray
+    assert "all_sum=asarray" in repr(layer)
+    layer.all_sum = lambda x: x
+    with pytest.raises(ShapeError, match="a batch of 1 with 3 channels, has one value a channel"):
+        layer(np.ones((1, 3), "float32"))
+    assert layer.eval()(np.ones((1, 3), "float32")).shape == (1, 3)

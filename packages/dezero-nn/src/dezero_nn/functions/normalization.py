@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import as_floating, call_widened, cast, is_floating, sum_over, widen
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
-from dezero_core.functions import reshape
+from dezero_core.functions import concat, reshape, sum
 from dezero_core.hints import hinted
 from dezero_core.state import set_data
 from dezero_core.variable import AnyArray
 
-from .channels import ChannelSumOf, ChannelSums, over_channels
+from .channels import ChannelSum, ChannelSumOf, ChannelSums, over_channels
+
+AllSum: TypeAlias = Callable[[Variable], Variable]
+"""The type of a function that adds up a vector over several processes."""
 
 
 class BatchNorm(Function):
@@ -106,6 +111,8 @@ def batch_norm(
     var: AnyArray,
     decay: float = 0.9,
     eps: float = 2e-5,
+    *,
+    all_sum: AllSum | None = None,
 ) -> Variable:
     """Normalise each channel of ``x`` to mean ``beta`` and standard deviation ``gamma``.
 
@@ -121,22 +128,28 @@ def batch_norm(
             variance is the unbiased one, divided by m - 1 for m elements.
         decay: the factor of the old statistics (default 0.9).
         eps: added to the variance (default 2e-5, as in the book).
+        all_sum: a function that adds up a vector over the processes of data parallel training; in
+            training, mean and variance are then those of the batches of all processes together.
+            It takes and returns a Variable of shape (n,), is called twice, and must be
+            differentiable twice. A process may add zeros for a batch that does not count. By
+            default (None) each process normalises by its own batch.
 
     Raises:
         ShapeError: the shapes are incompatible; in training, a channel has fewer than two
-            values.
+            values, in all processes together.
         ArgumentError: ``mean`` or ``var`` is an array that cannot be written to.
     """
     decay, eps = as_number("batch_norm", "decay", decay), as_number("batch_norm", "eps", eps)
     x, gamma, beta = as_floating(x, gamma), as_floating(gamma, x), as_floating(beta, x)
     require_channels(x.shape, gamma.shape, beta.shape)
     if Config.train:
-        require_elements(x.shape)
+        require_elements(x.shape, 1 if all_sum else 2)
     require_running(x, mean, var)
     if Config.train:
-        y, of_batch, var_of_batch = call_widened(BatchNorm(eps), x, gamma, beta)
+        normalize = BatchNorm(eps) if all_sum is None else partial(over_processes, all_sum, eps)
+        y, of_batch, var_of_batch, *count = call_widened(normalize, x, gamma, beta)
         if Config.update_buffers:
-            m = math.prod(x.shape) // x.shape[1]
+            m = unwrap(count[0]) if count else math.prod(x.shape) // x.shape[1]
             update_running(mean, unwrap(of_batch), decay)
             update_running(var, unwrap(var_of_batch) * (m / (m - 1)), decay)
         return y
@@ -144,6 +157,31 @@ def batch_norm(
     mean, var = (x.data if isinstance(x, Variable) else backend_of(x).copy(x) for x in (mean, var))
     statistics = unwrap(widen(mean)), unwrap(widen(var))
     return call_widened(BatchNormInference(*statistics, eps), x, gamma, beta)
+
+
+def over_processes(
+    all_sum: AllSum, eps: float, x: Variable, gamma: Variable, beta: Variable
+) -> tuple[Variable, ...]:
+    """Normalise by the mean and variance over all processes; return y, mean, variance and count.
+
+    The count of values per channel, shape (1,), is added up together with the values. The variance
+    needs a second sum, because the mean of x**2 minus the square of the mean is inaccurate.
+
+    Raises:
+        ShapeError: a channel has one value, in all processes together.
+    """
+    axes, shape = over_channels(x)
+    m = math.prod(x.shape) // x.shape[1]
+    own = backend_of(x.data).zeros((1,), x.data) + float(m)
+    totals = all_sum(concat([ChannelSum()(x), own]))
+    count = totals[-1:]
+    if m == 1 and float(count) < 2:  # reading the count of a larger batch could wait for a device
+        require_elements(x.shape, 2)
+    mean = totals[:-1] / count
+    centred = x - reshape(mean, shape)
+    var = all_sum(sum(centred * centred, axes)) / count
+    scale = gamma / (var + eps) ** 0.5
+    return centred * reshape(scale, shape) + reshape(beta, shape), mean, var, count
 
 
 def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
@@ -166,13 +204,13 @@ def update_running(running: AnyArray, batch: AnyArray, decay: float) -> None:
         )
 
 
-def require_elements(x: tuple[int, ...]) -> None:
-    """Raise `ShapeError` if a channel has fewer than two elements, and so has no variance."""
+def require_elements(x: tuple[int, ...], least: int) -> None:
+    """Raise `ShapeError` if a channel has fewer than ``least`` elements, which is 1 or 2."""
     N, C, *_ = x
     m = math.prod(x) // max(C, 1)
     if m == 0:
         raise ShapeError(f"batch_norm: x {tuple(x)} has no elements to take a mean of")
-    if m == 1:
+    if m < least:
         raise ShapeError(
             f"batch_norm: x {tuple(x)}, a batch of {N} with {C} channels, has one value a channel, "
             "whose variance is 0; expected more than one; use a larger batch, "

@@ -14,6 +14,7 @@ from dezero_core.state import PyTorchArray, create_once, default_backend
 from dezero_core.variable import Operand
 
 from ..functions import batch_norm, layer_norm
+from ..functions.normalization import AllSum
 from .layer import Layer
 from .weighted import parameter_dtype, require_bool
 
@@ -33,12 +34,14 @@ class BatchNorm(Layer):
         avg_mean, avg_var: Buffers, shape (C,): the running statistics, initially 0 and 1.
         gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
             and 0; None without ``affine``.
+        all_sum: the argument ``all_sum``, which may be set later.
 
     If ``channels`` is None, all arrays are created at the first input, on the device of that
     input. Many programs call a model with one example to create all weights. Therefore the first
     input may have only one value per channel if it is the output of other layers, or under
     `no_grad`; the first pass then normalises with the running statistics. In later passes, training
-    with one value per channel is an error.
+    with one value per channel is an error. With ``all_sum``, only the number of values in all
+    processes together counts, in the first pass too.
 
     Args:
         channels: the number of channels C; taken from the first input if None.
@@ -46,6 +49,8 @@ class BatchNorm(Layer):
         decay: factor of the old running statistics, 1 - PyTorch's momentum (default 0.9).
         affine: whether to create ``gamma`` and ``beta`` (default True).
         dtype: dtype of parameters and statistics, a name or a NumPy dtype (default float32).
+        all_sum: a function that adds up a vector over the processes of data parallel training, as
+            for `dezero_nn.functions.batch_norm`; None (default) normalises by each process's batch.
 
     Raises:
         ArgumentError: ``channels`` is less than 1, or ``decay`` or ``eps`` is not in [0, 1).
@@ -54,6 +59,7 @@ class BatchNorm(Layer):
     _needed, _optional = ("avg_mean", "avg_var"), ("gamma", "beta")
     decay: float = 0.9
     eps: float = 2e-5
+    all_sum: AllSum | None = None
 
     def __init__(
         self,
@@ -63,8 +69,11 @@ class BatchNorm(Layer):
         decay: float = 0.9,
         affine: bool = True,
         dtype: object = "float32",
+        all_sum: AllSum | None = None,
     ) -> None:
         name = type(self).__name__
+        if all_sum is not None:
+            self.all_sum = all_sum
         self.dtype = parameter_dtype(name, dtype)
         self.eps, self.decay = fraction(name, "eps", eps), fraction(name, "decay", decay)
         require_bool(name, "affine", affine, "False leaves gamma and beta out")
@@ -110,7 +119,7 @@ class BatchNorm(Layer):
         if any(param.data is None for param in arrays):
             create_once(arrays, lambda: self._init_params(self._zeros_for(x)))
             is_computed = x.creator is not None or not Config.enable_backprop
-            if x.size == x.shape[1] and is_computed:
+            if x.size == x.shape[1] and is_computed and self.all_sum is None:
                 with test_mode():  # the first pass only creates the weights, as in the book's GAN
                     return self._normalised(x)
         return self._normalised(x)
@@ -119,7 +128,8 @@ class BatchNorm(Layer):
         """Call `dezero_nn.functions.batch_norm` with the arrays of this layer."""
         gamma = self._zeros_for(x) + 1.0 if self.gamma is None else self.gamma
         beta = self._zeros_for(x) if self.beta is None else self.beta
-        return batch_norm(x, gamma, beta, self.avg_mean, self.avg_var, self.decay, self.eps)
+        running = self.avg_mean, self.avg_var
+        return batch_norm(x, gamma, beta, *running, self.decay, self.eps, all_sum=self.all_sum)
 
 
 class LayerNorm(Layer):

@@ -110,6 +110,7 @@ def layers() -> list[OpCase]:
             (((1, 3),),),
         ),
         OpCase("batch_norm", _normalised, _normalised_reference, CHANNELS),
+        OpCase("batch_norm all_sum", _normalised_over_one, _normalised_reference, CHANNELS),
         OpCase("batch_norm test_mode", _normalised_by_running, _by_running_reference, CHANNELS),
     ]
 
@@ -142,9 +143,16 @@ def _layer_normed_reference(x: HostArray, gamma: HostArray, beta: HostArray) -> 
     return gamma * np.array(rows, x.dtype).reshape(x.shape) + beta
 
 
-def _normalised(x: Variable, gamma: Variable, beta: Variable, eps: float = 0.1) -> Any:
+def _normalised(
+    x: Variable, gamma: Variable, beta: Variable, eps: float = 0.1, **options: Any
+) -> Any:
     zeros = backend_of(x.data).zeros((x.shape[1],), unwrap(as_floating(x)))
-    return F.batch_norm(x, gamma, beta, Buffer(zeros + 0.5), Buffer(zeros + 4.0), eps=eps)
+    running = Buffer(zeros + 0.5), Buffer(zeros + 4.0)
+    return F.batch_norm(x, gamma, beta, *running, eps=eps, **options)
+
+
+def _normalised_over_one(x: Variable, gamma: Variable, beta: Variable) -> Any:
+    return _normalised(x, gamma, beta, all_sum=lambda sums: sums)
 
 
 def _normalised_by_running(x: Variable, gamma: Variable, beta: Variable) -> Any:
