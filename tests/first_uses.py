@@ -174,6 +174,13 @@ def kernels() -> None:
     assert all(ran == results[0] for ran in results), results
 
 
+@case("dezero_core.communicators._catalog")
+def engines() -> None:
+    from dezero_core.extend import get_communicator
+
+    assert race(lambda n: get_communicator()) == [None] * THREADS
+
+
 @case("Catalog, by several hooks at once")
 def a_save_beside_training() -> None:
     from dezero_core.functions import mean

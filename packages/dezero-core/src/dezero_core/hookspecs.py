@@ -43,6 +43,7 @@ HOOK_VERSIONS = {
     "dezero_kernels": 1,
     "dezero_weight_formats": 1,
     "dezero_fetch": 1,
+    "dezero_communicators": 1,
     "dezero_op_cases": 1,
 }
 """The version of each hook; increase it when a change breaks existing implementations."""
@@ -84,6 +85,14 @@ def dezero_fetch(name: str) -> Any:
 
     The plugin downloads the file if needed. pluggy calls the plugins one by one until one returns
     a path.
+    """
+
+
+@hookspec
+def dezero_communicators() -> Iterable[Any]:  # type: ignore[empty-body]
+    """Return `CommunicatorSpec` objects: engines that connect the processes of a job.
+
+    This hook is called when a program asks for the other processes of its job.
     """
 
 

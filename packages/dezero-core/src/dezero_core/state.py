@@ -7,6 +7,7 @@ These functions are for DeZero's own packages, and may change in any version. Th
 from .backends.host import drawing_from, host_normal, seeded_generator, use_generator
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
+from .communicators import communicators
 from .first_use import create_once
 from .formats import FilePath, file_path, format_for, located, registered_formats
 from .hook_handle import HookHandle
@@ -69,6 +70,8 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "move",
     "move_beside",
     "on_device_of",
+    # engines of parallel training
+    "communicators",
     # random numbers
     "drawing_from",
     "host_normal",

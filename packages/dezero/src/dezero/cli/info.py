@@ -18,7 +18,7 @@ from dezero import DezeroError
 from dezero_core.backends.kernels import all_kernels
 from dezero_core.errors import INSTALL_HINTS, PluginWarning
 from dezero_core.extend import backend_names, get_backend, kernel_log, ops, plugins
-from dezero_core.state import registered_formats
+from dezero_core.state import communicators, registered_formats
 
 UNLIMITED = 10_000
 """Console width for output to a file or pipe, in characters; no line is too long for it."""
@@ -34,7 +34,7 @@ Rows = Iterable[tuple[str, str]]
 
 @click.command()
 def info() -> None:
-    """Show packages, backends, kernels, file formats and plugins."""
+    """Show packages, backends, kernels, file formats, communicators and plugins."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the last table shows plugins that failed
         show("packages", packages())
@@ -42,6 +42,7 @@ def info() -> None:
         show("kernels", kernels())
         show("kernels of one step of a small CNN", runs())
         show("weight formats", formats())
+        show("communicators", engines())
         show("plugins", states())
 
 
@@ -138,6 +139,20 @@ def runs() -> Iterator[tuple[str, str]]:
         cost = "" if run.cost is None else f", estimated at {run.cost:.0f} ns"
         others = "".join(f"; not {kernel}: {reason}" for kernel, reason in run.declined)
         yield run.op, f"{run.kernel}{cost}{others}"
+
+
+def engines() -> Iterator[tuple[str, str]]:
+    """Yield every communicator with its plugin, and how many ranks its launcher announces."""
+    if not communicators():
+        yield "none", f"not installed ({INSTALL_HINTS['dezero-mpi']})"
+    for spec, plugin in communicators():
+        try:
+            ranks = spec.launched()
+        except Exception as error:  # a plugin may raise any error
+            yield spec.name, f"not usable: {type(error).__name__}: {error}"
+            continue
+        state = f"{ranks} ranks launched" if ranks else "not launched"
+        yield spec.name, f"{state}, sums {', '.join(spec.arrays)}, from plugin {plugin}"
 
 
 def states() -> Iterator[tuple[str, str]]:

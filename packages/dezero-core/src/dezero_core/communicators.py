@@ -1,0 +1,194 @@
+"""Define the interface of engines that connect the ranks of a job, and find an engine by name.
+
+A job is a group of processes, called ranks, that train one model together. A launcher such as
+``mpiexec`` starts the ranks. An engine (MPI, NCCL) sends objects between the ranks and sums arrays
+over the ranks. dezero-parallel calls the engine; nothing in this module is called while an op runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from .backends.interface import Array
+from .errors import (
+    COMMUNICATOR_HINTS,
+    INSTALL_HINTS,
+    ArgumentError,
+    CommunicatorError,
+    DezeroError,
+    MissingPackage,
+    UnknownName,
+)
+from .plugins import Catalog, plugins
+
+
+@runtime_checkable
+class Communicator(Protocol):
+    """The interface of an engine in one rank.
+
+    All ranks call ``gather``, ``broadcast``, ``start`` and ``wait`` in the same order. Objects are
+    sent as pickles, only between the processes of one job. ``start`` does not compare what
+    the ranks pass; dezero-parallel compares models before the first sum.
+
+    Attributes:
+        rank: the number of this process, from 0 to ``size - 1``.
+        size: the number of ranks.
+    """
+
+    rank: int
+    size: int
+
+    def gather(self, value: object) -> list[Any]:
+        """Return the values that all ranks pass, on every rank, in the order of the ranks."""
+
+    def broadcast(self, value: object) -> Any:
+        """Return the value that rank 0 passes, on every rank; the other values are ignored."""
+
+    def start(self, array: Array) -> Any:
+        """Start to replace ``array`` by its sum over the ranks, and return a request.
+
+        The caller neither reads nor writes ``array`` between ``start`` and ``wait``. Several
+        requests may be open; all ranks start them in the same order.
+
+        Args:
+            array: a contiguous array of an array type in `CommunicatorSpec.arrays`, of dtype
+                float16, float32, float64 or int64, with the same shape on all ranks. The array may
+                be empty.
+
+        Raises:
+            ArgumentError: ``array`` is not contiguous, or has another type or dtype.
+        """
+
+    def poll(self, request: Any) -> None:
+        """Let the engine work on a request, and return at once."""
+
+    def wait(self, request: Any) -> None:
+        """Return when the array of ``request`` holds the sum; all ranks get the same bits."""
+
+    def leave(self, step: int) -> None:
+        """Announce that this rank ends after ``step``; return when all ranks have announced it.
+
+        Afterwards the caller uses no method but `left`.
+        """
+
+    def left(self) -> tuple[int, int] | None:
+        """Return the rank and step of another rank that called `leave`, or None.
+
+        Another thread may call this method while this rank waits in any other method.
+        """
+
+    def abort(self) -> None:
+        """End the processes of all ranks at once, without waiting for any rank."""
+
+
+@dataclass(frozen=True)
+class CommunicatorSpec:
+    """Describe an engine, so that a plugin can register the engine without importing it.
+
+    Attributes:
+        name: the name in ``get_communicator(name)``.
+        launched: a function that returns how many ranks the environment variables announce, and 0
+            if this engine's launcher did not start the process. It must be cheap.
+        make: a function that imports the engine, connects this rank, and returns the
+            `Communicator`.
+        arrays: the array classes that the engine sums, as ``"module:Class"``.
+        priority: among the engines that were launched, the highest priority is chosen (default 0).
+
+    Raises:
+        ArgumentError: ``name`` is ``"auto"`` or empty, or ``arrays`` is not a tuple of
+            ``"module:Class"``.
+    """
+
+    name: str
+    launched: Callable[[], int]
+    make: Callable[[], Communicator]
+    arrays: tuple[str, ...] = ("numpy:ndarray",)
+    priority: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name in ("", "auto"):
+            raise ArgumentError(f"CommunicatorSpec: name is {self.name!r}; choose another name")
+        if not isinstance(self.arrays, tuple) or not all(t.count(":") == 1 for t in self.arrays):
+            raise ArgumentError(
+                f"CommunicatorSpec {self.name!r}: arrays is {self.arrays!r}; expected a tuple such "
+                'as ("module:Class",)'
+            )
+
+
+_catalog: Catalog[CommunicatorSpec] = Catalog(
+    "dezero_communicators", CommunicatorSpec, lambda spec: [spec.name]
+)
+
+
+def communicators() -> list[tuple[CommunicatorSpec, str]]:
+    """Return every engine, with the name of the plugin that registered it."""
+    return _catalog.items()
+
+
+def get_communicator(name: str = "auto") -> Communicator | None:
+    """Connect this rank to the other ranks of the job, and return its `Communicator`.
+
+    Args:
+        name: the name of an engine. ``"auto"`` (default) chooses the engine with the highest
+            priority among those whose launcher started this process.
+
+    Returns:
+        the communicator; None if ``name`` is ``"auto"`` and no launcher started this process.
+
+    Raises:
+        CommunicatorError: the engine failed to start, or it connects a different number of ranks
+            than the launcher announced.
+        MissingPackage: the distribution that registers the engine is not installed.
+        PluginError: the plugin that registers the engine failed or is blocked.
+        UnknownName: no plugin registers an engine with this name.
+    """
+    if name != "auto":
+        spec = _catalog.get(name)
+        return _made(spec or _unknown(name))
+    launched = [spec for spec, _ in communicators() if _launched(spec)]
+    return _made(max(launched, key=lambda spec: spec.priority)) if launched else None
+
+
+def _unknown(name: str) -> CommunicatorSpec:
+    """Raise the error that explains why no engine is called ``name``."""
+    plugins.raise_if_left_out(COMMUNICATOR_HINTS.get(name, name))
+    if name in COMMUNICATOR_HINTS:
+        hint = INSTALL_HINTS[COMMUNICATOR_HINTS[name]]
+        raise MissingPackage(f"communicator {name!r} is not installed. {hint}")
+    known = ", ".join(spec.name for spec, _ in communicators()) or "none"
+    raise UnknownName(f"unknown communicator {name!r}; registered: {known}{plugins.left_out()}")
+
+
+def _launched(spec: CommunicatorSpec) -> int:
+    return _called(spec, "launched", spec.launched)
+
+
+def _made(spec: CommunicatorSpec) -> Communicator:
+    """Return a new communicator, after checking its interface and its number of ranks."""
+    made, announced = _called(spec, "make", spec.make), _launched(spec)
+    if not isinstance(made, Communicator):
+        raise CommunicatorError(
+            f"communicator {spec.name!r}: make returned {type(made).__name__}, which lacks some of "
+            "the attributes and methods of dezero_core.extend.Communicator"
+        )
+    if announced not in (0, made.size):
+        raise CommunicatorError(
+            f"communicator {spec.name!r}: the launcher announced {announced} ranks, but the engine "
+            f"connects {made.size}; expected the launcher that belongs to the engine's library, "
+            "such as the mpiexec of the same MPI"
+        )
+    return made
+
+
+def _called(spec: CommunicatorSpec, what: str, function: Callable[[], Any]) -> Any:
+    """Call a function of a spec; raise `CommunicatorError` for its errors, except DeZero's own."""
+    try:
+        return function()
+    except DezeroError:
+        raise
+    except Exception as error:
+        raise CommunicatorError(
+            f"communicator {spec.name!r}: {what} raised {type(error).__name__}: {error}"
+        ) from error
