@@ -381,9 +381,39 @@ def test_settings_of_a_checkpointer(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="best is 'most'"):
         Checkpointer(tmp_path, best="most")
     with pytest.raises(ValueError, match="score is missing"):
-        Checkpointer(tmp_path, best="min").save(1)
+        Checkpointer(tmp_path, best="min", writer=False).save(1)
+    with pytest.raises(ValueError, match="writer is 'me'"):
+        Checkpointer(tmp_path, writer="me")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="the part name 'generators' is reserved"):
         save_checkpoint(tmp_path / "x", generators={})
+
+
+def test_states_of_ranks_are_stored_beside_those_of_the_parts(tmp_path: Path) -> None:
+    checkpoints, kept = Checkpointer(tmp_path), np.random.default_rng(0)
+    states = [{"dezero": np.random.default_rng(rank).bit_generator.state} for rank in range(3)]
+    checkpoints.save(1, rank_states=states, kept=kept)
+    found = checkpoints.load(kept=np.random.default_rng(9))
+    assert found is not None
+    assert list(found.rank_states) == states
+    with pytest.raises(KeyMismatch, match="has no other; it has generators, kept$"):
+        checkpoints.load(other=kept)
+    checkpoints.save(2, kept=kept)
+    found = checkpoints.load(kept=kept)
+    assert found is not None and found.rank_states == ()
+    with pytest.raises(ValueError, match="rank_states is a dict; expected a list"):
+        checkpoints.save(3, rank_states={})
+    assert checkpoints.steps() == [1, 2]
+
+
+def test_only_the_writer_writes_and_marks_show_a_common_folder(tmp_path: Path) -> None:
+    writer, other = (Checkpointer(tmp_path / "run", writer=rank == 0) for rank in range(2))
+    assert not other.save(1).exists() and not (tmp_path / "run").exists()
+    assert writer.save(1) == other.save(1)
+    mark = writer.mark()
+    assert writer.sees(mark) and other.sees(mark)
+    assert not Checkpointer(tmp_path / "elsewhere").sees(mark)
+    assert not (writer.mark() == mark or other.sees(mark))
+    assert writer.steps() == [1]
 
 
 def test_loading_does_not_change_the_mode_of_layers(tmp_path: Path) -> None:

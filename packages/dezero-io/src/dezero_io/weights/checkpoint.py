@@ -18,7 +18,7 @@ therefore computes the same bits as one that was not interrupted::
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -26,7 +26,7 @@ from inspect import Parameter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dezero_core.errors import CallError, FormatError, KeyMismatch, WeightsError
+from dezero_core.errors import ArgumentError, CallError, FormatError, KeyMismatch, WeightsError
 from dezero_core.extend import Limits, Stored
 from dezero_core.hints import signature_of
 from dezero_core.state import FilePath, Snapshot, format_for, limit_for, located, updating
@@ -38,6 +38,10 @@ STATE = "dezero.checkpoint"
 """The name of the metadata entry that contains the states as JSON, without the arrays."""
 
 
+RANKS = "dezero.ranks"
+"""The name under which the states of the ranks are stored among the states of the parts."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Describe a checkpoint that was loaded.
@@ -46,11 +50,14 @@ class Checkpoint:
         path: the file.
         metadata: the strings that were saved with the checkpoint.
         step: the step number if a `Checkpointer` loaded the checkpoint, else 0.
+        rank_states: the state of each rank of a parallel run, as passed to `save_checkpoint`; empty
+            if none were saved.
     """
 
     path: Path
     metadata: Mapping[str, str]
     step: int = 0
+    rank_states: tuple[Any, ...] = ()
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,23 +82,38 @@ def parts_by_name(function: F) -> F:
 
 @parts_by_name
 def save_checkpoint(
-    path: FilePath, *, metadata: Mapping[str, str] | None = None, **parts: object
+    path: FilePath,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    rank_states: Sequence[object] = (),
+    **parts: object,
 ) -> None:
     """Write the states of all ``parts`` to one file, or replace an existing file atomically.
 
     Args:
         path: the file, as for `save_weights`.
         metadata: a dictionary from names to strings, stored in the file.
+        rank_states: in a parallel run, what differs between the processes (ranks), such as the
+            states of their random generators: one state for each rank, in the order of the ranks.
+            Loading returns these states; it does not restore them.
         parts: models, optimizers, schedules, loaders and generators, as keyword arguments; you
             choose the names.
 
     Raises:
         SaveError: a parameter has no data yet, or a state contains anything but numbers, strings
             and arrays.
+        ArgumentError: ``rank_states`` is neither a list nor a tuple.
         OSError: the file cannot be written; an existing file is unchanged.
     """
+    if not isinstance(rank_states, list | tuple):
+        raise ArgumentError(
+            f"save_checkpoint: rank_states is a {type(rank_states).__name__}; expected a list with "
+            "one state for each rank"
+        )
     target, file_format = format_for(path)
     states, arrays = packed_states(parts)
+    if rank_states:
+        states[RANKS] = pack(rank_states, RANKS, arrays)
     strings = {**(metadata or {}), STATE: json.dumps(states)}
     file_format.write(target, Stored(Snapshot(arrays), metadata=strings))
 
@@ -147,16 +169,18 @@ def load_checkpoint(
         require_parts_fit(by_name, states_in(stored, target), target)
 
     stored = file_format.read_checked(target, Limits(max_bytes, verify), check)
-    restore(by_name, states_in(stored, target), target)
+    states = states_in(stored, target)
+    restore(by_name, states, target)
     metadata = {name: text for name, text in stored.metadata.items() if name != STATE}
-    return Checkpoint(target, metadata)
+    return Checkpoint(target, metadata, rank_states=tuple(states.get(RANKS, ())))
 
 
 def require_parts_fit(parts: Mapping[str, Stateful], states: Mapping[str, Any], path: Path) -> None:
     """Check that the file has a state for every part, and that each `Staged` part accepts it."""
     missing = [name for name in parts if name not in states]
     if missing:
-        raise KeyMismatch(f"{path} has no {', '.join(missing)}; it has {', '.join(states)}")
+        found = [name for name in states if name != RANKS]
+        raise KeyMismatch(f"{path} has no {', '.join(missing)}; it has {', '.join(found)}")
     for name, part in parts.items():
         if is_staged(part):
             with convert_damage(path, name):

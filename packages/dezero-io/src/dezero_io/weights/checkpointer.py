@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isnan, nan
 from numbers import Real
 from operator import index
@@ -18,6 +20,7 @@ from dezero_core.extend import get_backend, unwrap
 from dezero_core.hints import hinted
 from dezero_core.state import FilePath, file_path, move
 
+from ..data.loader_arguments import boolean
 from . import npz
 from .checkpoint import Checkpoint, load_checkpoint, parts_by_name, save_checkpoint
 
@@ -31,21 +34,26 @@ class Checkpointer:
         best: ``"max"`` or ``"min"``: also keep the checkpoint with the largest or smallest
             ``score``; if scores are equal, the earliest checkpoint. A score of NaN is never the
             best.
+        writer: whether this process writes checkpoints (default). In a parallel run, one process
+            writes for all; in the others, `save` checks its arguments and writes nothing.
 
     Raises:
-        ArgumentError: ``keep`` is not an integer of at least 1, ``best`` is invalid, or ``folder``
-            is a file.
+        ArgumentError: ``keep`` is not an integer of at least 1, ``best`` is invalid, ``writer`` is
+            neither True nor False, or ``folder`` is a file.
     """
 
     PATTERN = re.compile(r"step-(\d+)\.npz")
 
     @hinted
-    def __init__(self, folder: FilePath, keep: int = 3, best: str | None = None) -> None:
+    def __init__(
+        self, folder: FilePath, keep: int = 3, best: str | None = None, writer: bool = True
+    ) -> None:
         if integer("Checkpointer", "keep", keep) < 1:
             raise ArgumentError(f"Checkpointer: keep {keep} is below 1")
         if best not in (None, "max", "min"):
             raise ArgumentError(f"Checkpointer: best is {best!r}, not 'max', 'min' or None")
         self.folder, self.keep, self.best = file_path(folder), keep, best
+        self.writer = boolean("Checkpointer", "writer", writer)
         if self.folder.is_file():
             raise ArgumentError(f"Checkpointer: {self.folder} is a file; expected a folder")
 
@@ -68,16 +76,22 @@ class Checkpointer:
         *,
         score: object = None,
         metadata: Mapping[str, str] | None = None,
+        rank_states: Sequence[object] = (),
         **parts: object,
     ) -> Path:
         """Write the checkpoint of ``step``, then delete checkpoints that need not be kept.
+
+        If this process is not the writer, only the arguments are checked.
 
         Args:
             step: the step number, at least 0. The checkpoint with the largest step number is the
                 latest.
             score: a number, or an array or Variable with one element; required if ``best`` is set,
                 because ``best`` compares the scores. A score of NaN is never the best.
-            metadata, parts: as for `save_checkpoint`.
+            metadata, rank_states, parts: as for `save_checkpoint`.
+
+        Returns:
+            the path of the checkpoint.
 
         Raises:
             ArgumentError: ``best`` is set, but ``score`` is missing; ``score`` is not a number;
@@ -92,10 +106,31 @@ class Checkpointer:
         strings = dict(metadata or {})
         if score is not None:
             strings["score"] = repr(as_score(score))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(self.path(step), metadata=strings, **parts)
-        self._prune(step)
+        if self.writer:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_checkpoint(self.path(step), metadata=strings, rank_states=rank_states, **parts)
+            self._prune(step)
         return self.path(step)
+
+    def mark(self) -> str:
+        """Create an empty file with a random name in the folder, and return the name.
+
+        The processes of a parallel run compare their folders: one process creates the mark and
+        sends its name to the others, which call `sees`. The next call removes earlier marks.
+
+        Raises:
+            OSError: the folder or the file cannot be created.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for earlier in self.folder.glob(".mark-*"):
+            earlier.unlink(missing_ok=True)
+        name = f".mark-{secrets.token_hex(8)}"  # a new name is in no cache of a network folder
+        (self.folder / name).touch()
+        return name
+
+    def sees(self, mark: str) -> bool:
+        """Return whether the folder contains the file that another process created by `mark`."""
+        return (self.folder / mark).exists()
 
     @parts_by_name
     def load(self, **parts: Any) -> Checkpoint | None:
@@ -129,7 +164,7 @@ class Checkpointer:
                     raise
                 missed.add(step)
                 continue
-            return Checkpoint(loaded.path, loaded.metadata, step)
+            return replace(loaded, step=step)
         if error is not None:
             raise FormatError(f"{self.folder}: every checkpoint is damaged") from error
         return None
