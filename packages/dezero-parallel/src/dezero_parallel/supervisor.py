@@ -1,0 +1,105 @@
+"""Run a rank in a child process, and end all ranks if the child dies without a word.
+
+MPICH's launcher names neither the rank nor the step of a process that was killed, and it waits for
+ever if a process ends before it has started MPI. The parent of each rank's process therefore
+reports how the child ended, and ends itself by a signal, which every launcher answers by ending all
+ranks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+RANK, SIZE, STEP, STATE = range(4)
+"""The indices of the numbers in `RECORD`."""
+
+STARTING, RUNNING, LEFT, REPORTED = range(4)
+"""The states of a rank: before it is connected; training; ended as planned; failed and said so."""
+
+RECORD = memoryview(mmap.mmap(-1, 4 * 8)).cast("q")
+"""The rank, number of ranks, step and state of this process; parent and child share the memory."""
+
+FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that launchers send to the parent, and that are meant for the child.
+
+SIGINT is absent, because terminals and launchers send it to the whole process group.
+"""
+
+
+def supervise(run: Callable[[], None]) -> None:
+    """Call ``run`` in a child process and return there; the parent ends as the child ends."""
+    child = os.fork()
+    if child == 0:
+        end_with_parent()
+        run()
+        return
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        os.kill(child, number)
+
+    for number in FORWARDED:
+        signal.signal(number, forward)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_as(exit_code(child))
+
+
+def end_with_parent() -> None:
+    """Let Linux kill this process when its parent ends, so that no orphan trains on."""
+    if sys.platform == "linux":
+        parent, set_parent_death_signal = os.getppid(), 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def exit_code(child: int) -> int:
+    """Wait until a child ends, and return its exit status, or minus the number of its signal."""
+    while True:
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return os.waitstatus_to_exitcode(status)
+        number = os.WSTOPSIG(status)
+        say(f"is stopped by signal {number} ({signal.Signals(number).name})")
+
+
+def end_as(code: int) -> NoReturn:
+    """End the parent as its child ended, and say so if the child could not.
+
+    Args:
+        code: the exit status of the child, or the negative number of the signal that ended it.
+    """
+    state = RECORD[STATE]
+    if state in (LEFT, REPORTED) and code >= 0:
+        os._exit(code)
+    if code < 0:
+        say(f"was ended by signal {-code} ({signal.Signals(-code).name}), and ends all ranks")
+    elif state == RUNNING:
+        say(f"ended with exit status {code} in the middle of its work, and ends all ranks")
+    elif code:
+        say("failed before it was connected to the other ranks, and ends all ranks")
+    else:
+        os._exit(0)
+    number = -code if code < 0 else signal.SIGTERM
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(1)
+
+
+def say(text: str) -> None:
+    """Write one line to standard error that starts with this rank, its host and its step.
+
+    The line is written by one system call, so that lines of several ranks do not mix.
+    """
+    rank, size, step, _ = RECORD
+    who = f"rank {rank} of {size}" if size else f"process {os.getpid()}"
+    line = f"[{who} on {socket.gethostname()}, step {step}] {text}\n"
+    os.write(2, line.encode())
