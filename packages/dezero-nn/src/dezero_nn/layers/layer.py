@@ -24,6 +24,7 @@ from dezero_core.state import (
 from ..calls import require_call
 from ..hints import LAYER
 from .attributes import INPUTS, OUTPUTS, STORED, LastCall, require_variable, weakly
+from .first_pass import materialize
 from .hooks import HOOKS, LayerHook, add_hook
 from .paths import innermost_first, named_layers, path_to, sublayers
 from .printing import described
@@ -204,6 +205,24 @@ class Layer:
     def named_params(self) -> dict[str, Parameter | Buffer]:
         """Return a dictionary from keys, such as ``blocks/0/W``, to Parameters and Buffers."""
         return named_params(self)
+
+    def materialize(self, *inputs: Any, **settings: Any) -> Self:
+        """Create the parameters whose shapes depend on the first input; return self.
+
+        ``forward`` runs once in test mode, without a graph and without updates of Buffers; if every
+        Parameter and Buffer has data, nothing runs. Initial weights are drawn from DeZero's
+        generator as by the first call of the layer. Dropout draws nothing in test mode.
+
+        Args:
+            inputs, settings: the arguments of ``forward``. Only shapes, dtypes and devices of
+                arrays matter, so an input may be zeros with one row.
+
+        Raises:
+            ArgumentError: ``forward`` does not use a parameter in test mode. After this error, and
+                after an error in ``forward``, the layer and the generator are as before the call.
+        """
+        materialize(self, inputs, settings)
+        return self
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         """Return a dictionary from this layer's keys to the arrays of PyTorch's equivalent layer.

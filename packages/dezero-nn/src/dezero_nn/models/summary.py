@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode, using_config
+from dezero_core import Buffer, Parameter
 from dezero_core.state import attributes
 
 from ..layers import Layer
+from ..layers.first_pass import FirstPass
 from ..layers.layer import watching
 from ..layers.paths import named_layers
 from ..layers.printing import shape_of
-from ..layers.training import without_flags
 
 HEADINGS = ("layer", "type", "output shape", "parameters", "elements")
 
@@ -24,7 +24,7 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
         inputs, settings: the arguments of ``forward``, which runs once for the output shapes.
     """
     layers = named_layers(model)
-    outputs = output_shapes(model, layers, inputs, settings) if inputs or settings else {}
+    outputs = output_shapes(model, inputs, settings) if inputs or settings else {}
     rows = [
         row_of(layer, path or "(model)", outputs.get(id(layer), ""))
         for path, layer in layers.items()
@@ -43,12 +43,9 @@ def summary(model: Layer, *inputs: Any, **settings: Any) -> str:
 
 
 def output_shapes(
-    model: Layer, layers: dict[str, Layer], inputs: tuple[Any, ...], settings: dict[str, Any]
+    model: Layer, inputs: tuple[Any, ...], settings: dict[str, Any]
 ) -> dict[int, str]:
-    """Run a model without a graph in test mode; return the shape of each layer's last output.
-
-    This run also creates the parameters whose shapes depend on the first input. The states of
-    recurrent layers are restored afterwards.
+    """Run a `FirstPass` of a model; return the shape of each layer's last output.
 
     Returns:
         a dictionary from the ``id`` of each layer to the shape of its last output.
@@ -58,26 +55,12 @@ def output_shapes(
     def watch(layer: Layer, outputs: tuple[Any, ...]) -> None:
         shapes[id(layer)] = ", ".join(str(tuple(getattr(y, "shape", ()))) for y in outputs)
 
-    before = [(layer, dict(vars(layer))) for layer in layers.values()]
     token = watching.set(watch)
     try:
-        # a user's layer may train in spite of test_mode()
-        with no_grad(), test_mode(), without_flags(), using_config("update_buffers", False):
-            model(*inputs, **settings)
+        FirstPass(model).run(inputs, settings)
     finally:
         watching.reset(token)
-        for layer, attributes in before:
-            for name in [key for key, value in vars(layer).items() if is_state(value)]:
-                if name in attributes:
-                    vars(layer)[name] = attributes[name]
-                else:
-                    del vars(layer)[name]
     return shapes
-
-
-def is_state(value: object) -> bool:
-    """Return whether an attribute is the state of a recurrent layer."""
-    return isinstance(value, Variable) and not isinstance(value, Parameter | Buffer)
 
 
 def row_of(layer: Layer, name: str, output: str) -> tuple[str, ...]:
