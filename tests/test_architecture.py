@@ -15,6 +15,7 @@ FOLDERS = [
     "dezero-cuda",
     "dezero-nn",
     "dezero-io",
+    "dezero-mpi",
     "dezero-onednn",
     "dezero-onnx",
     "dezero-parallel",
@@ -162,7 +163,8 @@ def imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
 def test_arrows_point_one_way(folder: str) -> None:
     allowed = {
         "dezero-core": {"dezero_core"},
-        "dezero": {"dezero", "dezero_core", "dezero_nn", "dezero_io", "dezero_onnx"},
+        "dezero": {"dezero", "dezero_core", "dezero_nn", "dezero_io", "dezero_mpi", "dezero_onnx"}
+        | {"dezero_parallel"},
         "dezero-onednn": {"dezero_core", "dezero_nn", "dezero_onednn"},  # decision 13
         "dezero-parallel": {"dezero_core", "dezero_nn", "dezero_io", "dezero_parallel"},
         "dezero-testing": {"dezero_core", "dezero_nn", "dezero_io", "dezero_testing"},
@@ -215,7 +217,8 @@ IMPORTABLE = {
 
 @pytest.mark.parametrize(
     "folder",
-    ["dezero-nn", "dezero-io", "dezero-cuda", "dezero-onednn", "dezero-onnx", "dezero-parallel"],
+    ["dezero-nn", "dezero-io", "dezero-cuda", "dezero-mpi", "dezero-onednn", "dezero-onnx"]
+    + ["dezero-parallel"],
 )
 def test_our_plugins_import_only_a_few_modules_of_core(folder: str) -> None:
     found = {
@@ -226,6 +229,16 @@ def test_our_plugins_import_only_a_few_modules_of_core(folder: str) -> None:
     }
     of_core = {module for module in found if module.split(".")[0] == "dezero_core"}
     assert {m for m in of_core if not m.startswith("dezero_core.functions.")} <= set(IMPORTABLE)
+
+
+def test_only_dezero_mpi_imports_mpi() -> None:
+    found = {
+        folder
+        for folder, source in SOURCES.items()
+        for path, tree in modules(source)
+        if any(name.split(".")[0] == "mpi4py" for name in imported(tree, path.split("/")[:-1]))
+    }
+    assert found == {"dezero-mpi"}
 
 
 def test_third_parties_need_only_extend() -> None:
