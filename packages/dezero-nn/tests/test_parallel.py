@@ -14,10 +14,19 @@ import pytest
 
 from dezero_core import Parameter
 from dezero_core.backends import registry
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, MissingPackage
 from dezero_core.extend import ArrayBackend, BackendSpec, backend_of, get_backend, plugins
 from dezero_core.state import named_params
-from dezero_nn import Linear, blas, conv2d, get_num_threads, parallel, set_num_threads, sigmoid
+from dezero_nn import (
+    Linear,
+    blas,
+    conv2d,
+    get_num_threads,
+    parallel,
+    set_blas_threads,
+    set_num_threads,
+    sigmoid,
+)
 from dezero_nn.kernels import filters
 
 pytestmark = pytest.mark.xdist_group("forks, threads and memory")
@@ -169,6 +178,33 @@ def test_a_forked_child_does_not_wait_for_calls_of_its_parent() -> None:
     command = [sys.executable, "-W", "ignore", "-c", IN_A_CALL]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "True 0\n", done.stderr
+
+
+def test_set_blas_threads_waits_for_running_calls_and_sets_both_counts() -> None:
+    functions = blas.thread_functions()
+    if functions is None:
+        pytest.skip("NumPy's BLAS is not OpenBLAS")
+    before = functions[0]()
+    try:
+        with ThreadPoolExecutor() as pool, blas.BLAS_THREADS.using(single=True):
+            setting = pool.submit(set_blas_threads, 3)
+            with pytest.raises(TimeoutError):
+                setting.result(timeout=0.01)
+            assert functions[0]() == 1, "the running call has one thread"
+        setting.result()
+        assert functions[0]() == get_num_threads() == 3
+        for wrong, reason in ((0, "below 1"), (2.0, "integer"), (10**6, "at most .* threads")):
+            with pytest.raises(ArgumentError, match=f"set_blas_threads: n .*{reason}"):
+                set_blas_threads(wrong)
+        assert functions[0]() == 3, "after an error"
+    finally:
+        functions[1](before)
+
+
+def test_set_blas_threads_names_a_blas_that_it_cannot_set(monkeypatch: Any) -> None:
+    monkeypatch.setattr(blas, "thread_functions", lambda: None)
+    with pytest.raises(MissingPackage, match="this NumPy uses the BLAS '.+', whose thread count"):
+        set_blas_threads(1)
 
 
 def test_concurrent_calls_agree_on_the_thread_count() -> None:

@@ -2,6 +2,7 @@
 
 from . import functions, layers, models, optimizers
 from .__about__ import __version__
+from .blas import set_blas_threads
 from .functions import *  # noqa: F403 (the source modules define __all__)
 from .layers import *  # noqa: F403
 from .models import *  # noqa: F403
@@ -19,6 +20,7 @@ __all__ = [
     "models",
     "optimizers",
     "pair",
+    "set_blas_threads",
     "set_num_threads",
 ]
 __all__ += functions.__all__

@@ -15,6 +15,12 @@ from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from threading import Condition, Lock
+from typing import Any
+
+import numpy as np
+
+from dezero_core.arguments import as_integer
+from dezero_core.errors import ArgumentError, MissingPackage
 
 PREFIXES = ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}")
 """Patterns of the names of OpenBLAS's functions, in NumPy's wheels and in other builds."""
@@ -66,6 +72,27 @@ class BlasThreads:
             return 1
         with self._lock:
             return self._configured if self._calls and self._single else functions[0]()
+
+    def configure(self, n: int) -> None:
+        """Set BLAS's configured thread count, when no call uses BLAS; see `set_blas_threads`."""
+        functions = thread_functions()
+        if functions is None:
+            raise MissingPackage(
+                f"set_blas_threads: this NumPy uses the BLAS {blas_name()!r}, whose thread count "
+                "DeZero cannot set; install NumPy's wheel with OpenBLAS, or set a variable such as "
+                "MKL_NUM_THREADS or VECLIB_MAXIMUM_THREADS before the program starts"
+            )
+        get, write = functions
+        with self._entry, self._lock:
+            while self._calls:
+                self._change.wait()
+            before = get()
+            write(n)
+            if (most := get()) != n:
+                write(before)
+                raise ArgumentError(
+                    f"set_blas_threads: n is {n}; this OpenBLAS has at most {most} threads"
+                )
 
     def is_one(self) -> bool:
         """Return whether BLAS is configured to have one thread, so that `using` has no effect.
@@ -123,6 +150,31 @@ class BlasThreads:
 
 
 BLAS_THREADS = BlasThreads()
+
+
+def set_blas_threads(n: int) -> None:
+    """Let NumPy's BLAS use ``n`` threads for matmuls; wait until running calls have ended.
+
+    DeZero's own thread count is then ``n`` too, unless `set_num_threads` or the variable
+    ``DEZERO_NUM_THREADS`` sets it. So several processes on one machine, each with its part of the
+    cores, need this call only. The last bits of results depend on the number of threads.
+
+    Args:
+        n: the number of threads, at least 1.
+
+    Raises:
+        ArgumentError: ``n`` is less than 1, or more than the BLAS was built for.
+        ArgumentTypeError: ``n`` is not an integer.
+        MissingPackage: NumPy's BLAS is not OpenBLAS, such as Accelerate or MKL.
+    """
+    BLAS_THREADS.configure(as_integer("set_blas_threads", "n", n, minimum=1))
+
+
+def blas_name() -> str:
+    """Return the name of the BLAS that NumPy was built with."""
+    found: Any = np.show_config(mode="dicts")
+    return str(found["Build Dependencies"]["blas"]["name"])
+
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=BLAS_THREADS.after_fork)

@@ -37,7 +37,7 @@ from dezero_io import (
     load_checkpoint,
     save_checkpoint,
 )
-from dezero_nn import Layer, Model, get_num_threads, set_num_threads
+from dezero_nn import Layer, Model, get_num_threads, set_blas_threads, set_num_threads
 from dezero_nn.hints import TOP
 
 from . import (
@@ -107,6 +107,7 @@ __all__ = [
     "precision",
     "save_checkpoint",
     "seed",
+    "set_blas_threads",
     "set_num_threads",
     "setup_variable",
     "test_mode",
