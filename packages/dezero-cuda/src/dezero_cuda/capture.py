@@ -78,7 +78,7 @@ class CapturedStep:
                 self._calls.move_to_end(key)
                 self._forget(self._calls, 16 * self.limit)
                 return result
-            if not arguments.arrays and not params_on_gpus():
+            if not (arguments.arrays or arguments.rows or params_on_gpus()):
                 self._calls[key] = 0  # everything is on the host
                 return self.step(*arguments.args, **arguments.kwargs)
         with delayed_interrupts() as run:  # a step that was counted is also launched
@@ -87,7 +87,7 @@ class CapturedStep:
                 self._graphs[key] = graph
                 self._forget(self._graphs, self.limit)
             else:
-                graph.prepare()
+                graph.prepare(arguments)
             self._graphs.move_to_end(key)
             return graph.launch(arguments, self.copy)
 

@@ -11,6 +11,8 @@ import numpy as np
 from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.errors import CaptureError
 
+from .capture_rows import Rows, is_deferred
+
 STORED = (Parameter, Buffer)
 """The types of Variables whose arrays a step uses directly, without a copy."""
 
@@ -21,7 +23,8 @@ class Arguments(NamedTuple):
     Attributes:
         args, kwargs: the positional and the keyword arguments.
         arrays: the arrays in the arguments, in order.
-        variables: the Variables in the arguments, except `STORED`, in order.
+        variables: the Variables in the arguments, except `STORED` and `rows`, in order.
+        rows: the Variables for rows that the graph gathers, in order.
         key: the structure of the arguments, the shapes, dtypes and devices of the arrays, and all
             other values. A graph is selected by the key.
         are_on_host: whether there are arrays, all of them NumPy arrays.
@@ -31,6 +34,7 @@ class Arguments(NamedTuple):
     kwargs: dict[str, Any]
     arrays: list[cupy.ndarray]
     variables: list[Variable]
+    rows: list[Rows]
     key: Hashable
     are_on_host: bool
 
@@ -44,8 +48,14 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
     """
     arrays: list[Any] = []
     variables: list[Variable] = []
+    rows: list[Rows] = []
+    batches: dict[int, int] = {}
 
     def key_of(x: Any) -> Hashable:
+        if is_deferred(x):
+            rows.append(x)
+            batch = batches.setdefault(id(x.positions), len(batches))
+            return Rows, id(x.source), x.shape, len(x.positions.order), batch
         if isinstance(x, Variable) and not isinstance(x, STORED):
             variables.append(x)
             return type(x), x.requires_grad, key_of(x.data)
@@ -67,14 +77,14 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         return type(x), x
 
     key = key_of((args, kwargs))
-    on_host = [isinstance(x, np.ndarray) for x in arrays]
+    on_host = [isinstance(x, np.ndarray) for x in arrays] + [False] * len(rows)
     if any(on_host) and not all(on_host):
         raise CaptureError(
             "capture: got NumPy arrays and arrays on a GPU; move all arrays to the GPU: "
             "Variable(x).to_gpu()"
         )
-    are_on_host = bool(arrays) and all(on_host)
-    return Arguments(args, kwargs, arrays, variables, key, are_on_host)
+    are_on_host = bool(on_host) and all(on_host)
+    return Arguments(args, kwargs, arrays, variables, rows, key, are_on_host)
 
 
 def mapped(x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variable], Any]) -> Any:

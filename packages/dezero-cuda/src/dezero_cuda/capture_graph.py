@@ -16,6 +16,7 @@ from dezero_core.state import drawing_from, recorder, updating
 from .capture_arguments import Arguments, mapped
 from .capture_errors import Refusal, explained
 from .capture_recorder import Recorder, WarmUp
+from .capture_rows import Gathered, is_deferred
 from .capture_state import HostState, is_at
 from .interrupts import Run
 
@@ -48,17 +49,19 @@ class CapturedGraph:
         stream_of: Callable[[Any], Any],
         run: Run,
     ) -> None:
-        self._device = arguments.arrays[0].device if arguments.arrays else cupy.cuda.Device()
+        arrays = [*arguments.arrays, *[x.source for x in arguments.rows]]
+        self._device = arrays[0].device if arrays else cupy.cuda.Device()
         with self._device:
+            self._rows = Gathered(arguments.rows)
             self._inputs = [cupy.array(x) for x in arguments.arrays]
             self._pool = cupy.cuda.MemoryPool()
             self._recorder = Recorder()
-            inputs = iter(self._inputs)
+            inputs, rows = iter(self._inputs), iter(self._rows.variables)
             self._variables: list[Variable] = []
             args, kwargs = mapped(
                 (arguments.args, arguments.kwargs),
                 lambda x: next(inputs),
-                lambda x: self._held(x, next(inputs)),
+                lambda x: next(rows) if is_deferred(x) else self._held(x, next(inputs)),
             )
             self._record(step, args, kwargs, stream_of(self._device), run)
 
@@ -85,6 +88,7 @@ class CapturedGraph:
                 state.hide_gradients()
                 stream.begin_capture()
                 try:
+                    self._rows.record(self._recorder)
                     self._result = run(step, *args, **kwargs)
                     mapped(self._result, as_is, require_on_gpu)
                     self._attributes = self._recorder.keep_attributes()
@@ -106,8 +110,10 @@ class CapturedGraph:
         """Return whether the parameters and settings are still those that the graph uses."""
         return self._recorder.is_valid() and all(is_at(p(), a) for p, a in self._addresses)
 
-    def prepare(self) -> None:
-        """Compute the changing numbers of the next step."""
+    def prepare(self, arguments: Arguments) -> None:
+        """Compute the changing numbers of the next step, and the positions of its batches."""
+        with self._device:
+            self._rows.move_to(arguments.rows)
         with updating():
             self._recorder.advance()
 

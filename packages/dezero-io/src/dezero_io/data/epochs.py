@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dezero_core.state import require_no_recording
 
 if TYPE_CHECKING:
+    from .deferred import Positions
     from .loaders import DataLoader  # loaders.py imports this module
     from .resident import ResidentOrder
     from .workers import Workers
@@ -152,20 +153,20 @@ class BatchIterator:
         epoch.iteration += 1
         loader._weight = loader._weight_of(epoch, iteration)
         try:
-            return loader._load(epoch, iteration, self._in_workers, self._rows_on_device)
+            return loader._load(epoch, iteration, self._in_workers, self._positions)
         except StopIteration as error:  # uncaught, StopIteration would end the loop
             raise RuntimeError(
                 "DataLoader: a transform or collate_fn raised StopIteration"
             ) from error
 
-    def _rows_on_device(self, iteration: int) -> Any:
-        """Return the indices of a batch on the device; copy the order of the pass there once."""
+    def _positions(self, iteration: int) -> Positions:
+        """Return the positions of a batch in the order, which is copied to the device once."""
         if self._order is None:
             loader = self.loader
             assert loader.resident is not None
             batches = [loader._indices(self.epoch, i) for i in range(self.epoch.max_iter)]
             self._order = loader.resident.order(batches)
-        return self._order.batch(iteration)
+        return self._order.positions(iteration)
 
     def _in_workers(self, iteration: int) -> Any:
         """Return a batch that a worker process loads; start the processes if none are running."""

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import generator, get_backend
 from dezero_core.hints import hinted
-from dezero_core.state import accelerator, drawing_from, move
+from dezero_core.state import accelerator, drawing_from, move, require_no_recording
 
 from .collation import collate, examples_of, map_arrays
 from .datasets.dataset import Dataset
 from .datasets.parts import DatasetPart
+from .deferred import Positions
 from .epochs import BatchGenerator, BatchIterator, Epoch, Passes, seed_from
 from .host_arrays import host_array, is_table, rows
 from .loader_arguments import (
@@ -127,6 +128,7 @@ class DataLoader:
         self.generator, self.collate_fn = generator, collate_fn
         self.backend: str | None = None
         self.resident: ResidentData | None = None
+        self.deferred = False
         self._next_batches: BatchIterator | None = None
         self.reset()
         require_dataset(dataset)
@@ -189,8 +191,12 @@ class DataLoader:
     def weight(self) -> float:
         """Return this rank's rows divided by all rows of the batch taken last; see `share`.
 
-        The weight is 1.0 if the loader is not shared, or is shared for evaluation.
+        The weight is 1.0 if the loader is not shared, or is shared for evaluation. A captured step
+        cannot read it, because its graph would contain the weight of one batch.
         """
+        require_no_recording(
+            "reading DataLoader.weight", "read it before the step, and pass it as an argument"
+        )
         return self._weight
 
     @property
@@ -299,17 +305,18 @@ class DataLoader:
         epoch: Epoch,
         iteration: int,
         in_workers: Callable[[int], Any],
-        rows_on_device: Callable[[int], Any],
+        positions: Callable[[int], Positions],
     ) -> Any:
         """Return one batch of an epoch on the loader's device."""
         if self.resident is not None:
-            return self.resident.gather(rows_on_device(iteration))
+            batch = self.resident.batch(positions(iteration))
+            return batch if self.deferred else tuple(x if x is None else x.data for x in batch)
         load = in_workers if self.num_workers else partial(self._host_batch, epoch)
-        batch = load(iteration)
+        loaded = load(iteration)
         if self.backend is None:
-            return batch
+            return loaded
         backend = get_backend(self.backend)
-        return map_arrays(lambda x: move(x, backend), batch)
+        return map_arrays(lambda x: move(x, backend), loaded)
 
     def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
         """Return the indices of the examples that this rank loads of a batch; see `share`."""
@@ -406,15 +413,15 @@ class DataLoader:
     def to(self, name: str) -> DataLoader:
         """Copy batches to backend ``name`` from now on; return self."""
         get_backend(name)
-        self.backend, self.resident = name, None
+        self.backend, self.resident, self.deferred = name, None, False
         return self
 
     def to_cpu(self) -> DataLoader:
         """Yield NumPy arrays from now on; return self."""
-        self.backend, self.resident = None, None
+        self.backend, self.resident, self.deferred = None, None, False
         return self
 
-    def to_gpu(self, resident: bool | None = None) -> DataLoader:
+    def to_gpu(self, resident: bool | None = None, deferred: bool = False) -> DataLoader:
         """Copy batches to the registered accelerator from now on; return self.
 
         If the dataset is resident, the order of a pass is copied to the device once, so that its
@@ -424,19 +431,32 @@ class DataLoader:
             resident: copy the whole transformed dataset to the device once, and gather the batches
                 there. By default, True if the dataset takes at most half of the device's free
                 memory and its transforms are deterministic, else False.
+            deferred: yield Variables instead of arrays, and gather their rows when a program first
+                reads them. A captured step (`dezero_cuda.capture`) gathers the rows inside its
+                graph. The dataset is then resident. Default False.
 
         Raises:
-            ArgumentError: ``resident`` is True, but examples may differ from one pass to the next.
+            ArgumentError: ``resident`` or ``deferred`` is True, but examples may differ from one
+                pass to the next; ``deferred`` is True, and ``resident`` is False.
             MissingPackage, DeviceError: there is no accelerator.
         """
+        deferred = boolean("to_gpu", "deferred", deferred)
+        if deferred and resident is False:
+            raise ArgumentError(
+                "to_gpu(deferred=True): resident is False, but rows are gathered from a resident "
+                "dataset; leave resident out"
+            )
+        resident = True if deferred else resident
         backend = accelerator()
-        self.to(backend.name)
         constant = is_constant(self.dataset) and self.collate_fn is None
         if resident and not constant:
+            name = "deferred" if deferred else "resident"
             raise ArgumentError(
-                "to_gpu(resident=True): examples must be the same each time: a Dataset of arrays "
+                f"to_gpu({name}=True): examples must be the same each time: a Dataset of arrays "
                 "whose transforms have a method batch, and draw no random numbers"
             )
+        self.to(backend.name)
+        self.deferred = deferred
         if not constant or resident is False:
             return self
         if resident or fits_in_memory(self.dataset, backend):

@@ -12,6 +12,7 @@ from dezero_core.extend import ArrayBackend, get_backend
 from dezero_core.state import move, on_device_of
 
 from .datasets.dataset import Dataset
+from .deferred import DeferredRows, Positions
 from .host_arrays import is_table
 
 
@@ -43,13 +44,9 @@ class ResidentData:
             indices = move(np.concatenate(batches), get_backend(self._name))
         return ResidentOrder(indices, [0, *accumulate(map(len, batches))])
 
-    def gather(self, rows: Any) -> tuple[Any, ...]:
-        """Return a batch on the device; ``rows`` are indices on the device."""
-        backend = get_backend(self._name)
-        with on_device_of(self.parts[0]):
-            return tuple(
-                None if part is None else backend.get_item(part, rows) for part in self.parts
-            )
+    def batch(self, positions: Positions) -> tuple[DeferredRows | None, ...]:
+        """Return a batch on the device, whose rows are not gathered yet."""
+        return tuple(None if part is None else DeferredRows(part, positions) for part in self.parts)
 
 
 class ResidentOrder(NamedTuple):
@@ -63,9 +60,9 @@ class ResidentOrder(NamedTuple):
     indices: Any
     starts: list[int]
 
-    def batch(self, iteration: int) -> Any:
-        """Return the indices of one batch, a view on the device."""
-        return self.indices[self.starts[iteration] : self.starts[iteration + 1]]
+    def positions(self, iteration: int) -> Positions:
+        """Return the positions of one batch."""
+        return Positions(self.indices, self.starts[iteration], self.starts[iteration + 1])
 
 
 def source_of(dataset: Dataset) -> tuple[Any, ...]:
