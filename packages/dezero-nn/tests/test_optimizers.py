@@ -829,6 +829,18 @@ def test_muon_sets_the_singular_values_near_1(shape: tuple[int, ...], ratio: flo
     assert np.all(0.6 < values / ratio**0.5) and np.all(values / ratio**0.5 < 1.3)
 
 
+def test_muon_rounds_alike_for_every_order_in_memory() -> None:
+    """A momentum from a checkpoint has C order; before, it may have had that of the gradient."""
+    draw = np.random.default_rng(0)
+    for _ in range(20):  # matrices of which about half show the difference
+        layers, g = [Layer(), Layer()], draw.normal(size=(9, 7)).astype("f")
+        for layer, order in zip(layers, "CF", strict=True):
+            layer.p = Parameter(np.zeros(g.shape, "f"))
+            layer.p.grad = Variable(np.array(g, order=order))
+            Muon(1.0).setup(layer).step()
+        assert layers[0].p.data.tobytes() == layers[1].p.data.tobytes()
+
+
 def test_muon_updates_a_group_by_adam() -> None:
     layer = MLP((3, 2), in_size=4)
     for p in layer.params():

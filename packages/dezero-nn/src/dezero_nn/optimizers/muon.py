@@ -76,8 +76,11 @@ class Muon(AdamW):
         m = state["m"] = state.get("m", 0.0) * self.momentum + g * (1 - self.momentum)
         d = g * (1 - self.momentum) + m * self.momentum if self.nesterov else m
         rows, columns = p.shape[0], prod(p.shape[1:])
-        change = get_array_module(g).reshape(d, (rows, columns))
-        change = get_array_module(g).reshape(orthogonalized(change), p.shape)
+        reshape = get_array_module(g).reshape
+        # A flat array has one order in memory. Otherwise matmul would round differently for another
+        # order, such as that of a momentum from a checkpoint.
+        change = reshape(reshape(d, (-1,)), (rows, columns))
+        change = reshape(orthogonalized(change), p.shape)
         # W of Linear has shape (inputs, outputs), filters have shape (outputs, inputs, ...)
         ratio = columns / max(rows, 1) if p.ndim == 2 else rows / max(columns, 1)
         return change * -(self.alpha * max(1, ratio) ** 0.5) - p * (self.alpha * self.weight_decay)
