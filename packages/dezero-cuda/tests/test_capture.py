@@ -103,6 +103,16 @@ PROGRAMS: dict[str, dict[str, Any]] = {
     "AdamW": {"rule": adamw},
     "AMSGrad": {"rule": lambda: rules.AMSGrad(0.01)},
     "Adamax": {"rule": lambda: rules.Adamax(0.01)},
+    "NAdam": {"rule": lambda: rules.NAdam(0.01)},
+    "RAdam": {"rule": lambda: rules.RAdam(0.01)},
+    "RAdam, schedule": {
+        "rule": lambda: rules.RAdam(0.01, beta2=0.5),
+        "schedule": lambda rule: rules.StepDecay(rule, 3),
+    },
+    "Muon, schedule": {
+        "rule": lambda: rules.Muon(0.01, weight_decay=0.1),
+        "schedule": lambda rule: rules.StepDecay(rule, 7),
+    },
     "RMSprop": {"rule": lambda: rules.RMSprop(0.01)},
     "dropout": {"layers": DROPOUT},
     "batch norm": {"layers": NORM},
@@ -134,8 +144,12 @@ def require_equal_runs(settings: dict[str, Any], steps: int) -> None:
     assert len(step._graphs) == 2  # one graph for the short batches
 
 
-def test_a_captured_step_equals_the_eager_step_bit_for_bit() -> None:
-    require_equal_runs(PROGRAMS["Adam, schedule, batch norm, dropout, clipping"], 10)
+QUICK = ("Adam, schedule, batch norm, dropout, clipping", "NAdam", "RAdam")
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_captured_step_equals_the_eager_step_bit_for_bit(name: str) -> None:
+    require_equal_runs(PROGRAMS[name], 10)
 
 
 @pytest.mark.slow

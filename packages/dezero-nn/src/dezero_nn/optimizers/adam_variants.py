@@ -19,12 +19,6 @@ def updated_means(rule: Adam, g: Array, state: dict[str, Any]) -> tuple[Array, A
     return m, v
 
 
-def counted(state: dict[str, Any]) -> int:
-    """Count an update in ``state``, and return the number of updates."""
-    state["t"] = t = int(state.get("t", 0)) + 1
-    return t
-
-
 class AMSGrad(Adam):
     """Update like `Adam`, but divide by the root of the largest mean of g**2 so far.
 
@@ -95,13 +89,31 @@ class NAdam(Adam):
     """
 
     elementwise = True
+    counted = ("t", "u")
+
+    def rates(self, t: int, product: float = 1.0) -> tuple[float, ...]:
+        """Return the factors of g and m, the correction of v and the learning rate.
+
+        ``product`` is U, the product of the first ``t`` momentum factors.
+        """
+        ahead = self._momentum(t + 1)
+        of_g = (1 - self._momentum(t)) / (1 - product)
+        return of_g, ahead / (1 - product * ahead), 1 - self.beta2**t, self.alpha
+
+    def _momentum(self, t: int) -> float:
+        return self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * t))
+
+    def _next_rates(self, states: list[dict[str, Any]]) -> tuple[float, ...]:
+        t = states[0].get("t", 0) + 1
+        product = states[0].get("u", 1.0) * self._momentum(t)
+        for state in states:
+            state.update(t=t, u=product)
+        return self.rates(t, product)
 
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t, (m, v) = counted(state), updated_means(self, g, state)
-        u, ahead = (self.beta1 * (1 - 0.5 * 0.96 ** (0.004 * step)) for step in (t, t + 1))
-        product = state["u"] = state.get("u", 1.0) * u
-        mean = g * ((1 - u) / (1 - product)) + m * (ahead / (1 - product * ahead))
-        return mean / ((v / (1 - self.beta2**t)) ** 0.5 + self.eps) * -self.alpha
+        of_g, of_m, correction, rate = self.step_rates([state], g)
+        m, v = updated_means(self, g, state)
+        return (g * of_g + m * of_m) / ((v / correction) ** 0.5 + self.eps) * -rate
 
 
 class RAdam(Adam):
@@ -122,14 +134,22 @@ class RAdam(Adam):
 
     elementwise = True
 
-    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
-        t, (m, v) = counted(state), updated_means(self, g, state)
+    def rates(self, t: int) -> tuple[float, ...]:
+        """Return the factor of the change, and whether v is reliable, which is 1.0 or 0.0."""
         correction, limit = 1 - self.beta2**t, 2 / (1 - self.beta2) - 1
         rate, rho = self.alpha / (1 - self.beta1**t), limit - 2 * t * self.beta2**t / correction
         if rho <= 5:
-            return m * -rate
+            return rate, 0.0
         part = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
-        return m / (v**0.5 + self.eps) * (-rate * (correction * part) ** 0.5)
+        return rate * (correction * part) ** 0.5, 1.0
+
+    def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        rate, is_reliable = self.step_rates([state], g)
+        m, v = updated_means(self, g, state)
+        if isinstance(is_reliable, float):
+            return m / (v**0.5 + self.eps) * -rate if is_reliable else m * -rate
+        where = get_array_module(v).where  # a captured step cannot branch on a value
+        return where(is_reliable > 0, m / (v**0.5 + self.eps), m) * -rate
 
 
 class Lion(Optimizer):

@@ -8,6 +8,7 @@ from typing import Any
 from dezero_core import get_array_module
 from dezero_core.dtypes import sum_over
 from dezero_core.extend import Array, backend_of
+from dezero_core.functions.linalg import matmul_op
 
 from .adam import AdamW
 from .settings import setting, switch
@@ -70,9 +71,16 @@ class Muon(AdamW):
         self.momentum, self.nesterov = momentum, nesterov
         self.adam_ratio, self.use_adam = adam_ratio, use_adam
 
+    def rates(self, t: int) -> tuple[float, ...]:
+        """Return eps, rate and decay of AdamW, and rate and decay of matrices."""
+        eps, rate = super().rates(t)[:2]
+        decay = self.alpha * self.weight_decay
+        return eps, rate * self.adam_ratio, decay * self.adam_ratio, self.alpha, decay
+
     def delta(self, p: Array, g: Array, state: dict[str, Any]) -> Array:
+        *of_adam, rate, decay = self.step_rates([state], g)
         if p.ndim < 2 or self.use_adam:
-            return super().delta(p, g, state) * self.adam_ratio  # AdamW's change is linear in alpha
+            return self._change(p, g, state, *of_adam)
         m = state["m"] = state.get("m", 0.0) * self.momentum + g * (1 - self.momentum)
         d = g * (1 - self.momentum) + m * self.momentum if self.nesterov else m
         rows, columns = p.shape[0], prod(p.shape[1:])
@@ -83,17 +91,16 @@ class Muon(AdamW):
         change = reshape(orthogonalized(change), p.shape)
         # W of Linear has shape (inputs, outputs), filters have shape (outputs, inputs, ...)
         ratio = columns / max(rows, 1) if p.ndim == 2 else rows / max(columns, 1)
-        return change * -(self.alpha * max(1, ratio) ** 0.5) - p * (self.alpha * self.weight_decay)
+        return change * max(1, ratio) ** 0.5 * -rate - p * decay
 
 
 def orthogonalized(x: Array) -> Array:
     """Replace the singular values of a matrix by values near 1, by Newton-Schulz iterations."""
     a, b, c = COEFFICIENTS
-    xp = get_array_module(x)
     is_tall = x.shape[0] > x.shape[1]
     x = x.T if is_tall else x  # x @ x.T is then the smaller of both products
     x = x / (sum_over(x * x, backend_of(x)) ** 0.5 + 1e-7)
     for _ in range(ITERATIONS):
-        square = xp.matmul(x, x.T)
-        x = x * a + xp.matmul(square * b + xp.matmul(square, square) * c, x)
+        square = matmul_op(x, x.T)
+        x = x * a + matmul_op(square * b + matmul_op(square, square) * c, x)
     return x.T if is_tall else x

@@ -69,6 +69,8 @@ class Optimizer(Stateful):
             is False.
         counts_updates: whether each state has an entry ``"t"``, the number of updates of the
             parameter, which `step_rates` advances (default False).
+        counted: the entries of a state that `step_rates` sets if ``counts_updates``, numbers
+            (default ``("t",)``).
         hooks: the functions that `add_hook` added.
         first_hooks: the functions that `add_hook` added with ``first=True``.
         groups: the groups of parameters that `add_group` added.
@@ -77,6 +79,7 @@ class Optimizer(Stateful):
     rate_name = "lr"
     elementwise: ClassVar[bool] = False
     counts_updates: ClassVar[bool] = False
+    counted: ClassVar[tuple[str, ...]] = ("t",)
     groups: tuple[Group, ...] = ()
     first_hooks: tuple[Hook, ...] = ()
     _active: Group | None = None  # the group that is updated now
@@ -310,17 +313,21 @@ class Optimizer(Stateful):
         group = self._active
 
         def source() -> tuple[float, ...]:
-            t = 0
-            if self.counts_updates:
-                t = states[0].get("t", 0) + 1
-                for state in states:
-                    state["t"] = t
             if group is None or group is self._active:
-                return self.rates(t)
+                return self._next_rates(states)
             with group.applied_to(self):
-                return self.rates(t)
+                return self._next_rates(states)
 
         return step_numbers(source, p.dtype)
+
+    def _next_rates(self, states: list[dict[str, Any]]) -> tuple[float, ...]:
+        """Count an update in each state; return the `rates` of this update."""
+        t = 0
+        if self.counts_updates:
+            t = states[0].get("t", 0) + 1
+            for state in states:
+                state["t"] = t
+        return self.rates(t)
 
     def _saved_groups(self) -> dict[str, Any]:
         keys = {id(param): key for key, param in self._named().items()}

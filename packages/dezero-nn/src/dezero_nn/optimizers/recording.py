@@ -78,7 +78,8 @@ def states_of(optimizer: Optimizer, params: list[Parameter]) -> SameObjects:
 def keep_arrays(recording: StepRecorder, optimizer: Optimizer, state: State, old: State) -> None:
     """Copy the new arrays of a state into its old arrays."""
     name_of_rule = type(optimizer).__name__
-    counted = {"t"} if optimizer.counts_updates and has_rates(type(optimizer)) else set()
+    has_counts = optimizer.counts_updates and has_rates(type(optimizer))
+    counted = optimizer.counted if has_counts else ()
     for name, x in state.items():
         if isinstance(x, int | float):
             if x != old.get(name) and name not in counted:
