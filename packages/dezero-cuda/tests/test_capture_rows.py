@@ -126,6 +126,20 @@ def test_a_weight_that_a_graph_would_contain_is_refused() -> None:
         assert step(batch, loader.weight).tolist() == (batch * 0.5).tolist()
 
 
+def test_an_evaluation_on_several_ranks_is_captured() -> None:
+    step, found = capture(lambda x: x * 2), []
+    for rank in range(2):
+        data = io.Dataset()
+        data.data, data.label = X, T
+        loader = io.DataLoader(data, 6, shuffle=False).share(rank, 2, training=False)
+        loader.to_gpu(deferred=True)
+        for _ in range(2):
+            results = [row for x, _ in loader for row in step(x).data.tolist()]
+        found += results
+    assert found == (X * 2).tolist()
+    assert len(step._graphs) == 2
+
+
 def test_deferred_batches_are_variables_like_any_other() -> None:
     x, t = next(iter(batches(0, 1, deferred=True)))
     assert isinstance(x, Variable) and x.shape == (6, 4) and len(t) == 6

@@ -109,9 +109,13 @@ def test_transforms_draw_other_numbers_on_each_rank_for_any_number_of_workers() 
         np.testing.assert_array_equal(with_workers, without)
 
 
-@pytest.mark.parametrize("saved_by", [1, 2])
-@pytest.mark.parametrize("size", [1, 3])
-def test_a_pass_is_continued_by_any_number_of_ranks(saved_by: int, size: int) -> None:
+@pytest.mark.parametrize(
+    ("saved_by", "size", "settings"),
+    [(1, 1, {}), (1, 3, {"num_workers": 1}), (2, 1, {}), (2, 3, {"collate_fn": np.array})],
+)
+def test_a_pass_is_continued_by_any_number_of_ranks(
+    saved_by: int, size: int, settings: dict[str, Any]
+) -> None:
     loader = seeded().share(0, saved_by)
     next(loader)
     state = loader.state_dict()
@@ -120,7 +124,7 @@ def test_a_pass_is_continued_by_any_number_of_ranks(saved_by: int, size: int) ->
     broadcast = Broadcast()
     parts = []
     for rank in range(size):
-        resumed = seeded().share(rank, size, broadcast.of_rank(rank))
+        resumed = seeded(**settings).share(rank, size, broadcast.of_rank(rank))
         if rank < 2:  # the position of rank 0 reaches the third rank
             resumed.load_state_dict(state)
         parts.append([x for _ in range(2) for x in resumed])
@@ -132,7 +136,10 @@ def test_a_pass_is_continued_by_any_number_of_ranks(saved_by: int, size: int) ->
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 13])
-@pytest.mark.parametrize("settings", [{}, {"shuffle": False}, {"sampler": list(range(11))[::-1]}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"shuffle": False}, {"sampler": list(range(11))[::-1]}, {"collate_fn": np.array}],
+)
 def test_in_evaluation_every_example_occurs_once(size: int, settings: dict[str, Any]) -> None:
     rows: list[int] = []
     for rank in range(size):
@@ -142,6 +149,12 @@ def test_in_evaluation_every_example_occurs_once(size: int, settings: dict[str, 
         assert all(len(x) <= -(-4 // size) for x in batches)
         assert loader.weight == 1.0
         rows += [i for x in batches for i in x.tolist()]
+    assert sorted(rows) == ROWS.tolist()
+
+
+def test_workers_load_the_parts_of_an_evaluation() -> None:
+    loaders = [DataLoader(ROWS, 4, num_workers=r).share(r, 2, training=False) for r in range(2)]
+    rows = [i for loader in loaders for x in loader for i in x.tolist()]
     assert sorted(rows) == ROWS.tolist()
 
 
