@@ -20,7 +20,6 @@ from dezero_core.extend import get_backend, unwrap
 from dezero_core.hints import hinted
 from dezero_core.state import FilePath, file_path, move
 
-from ..data.loader_arguments import boolean
 from . import npz
 from .checkpoint import Checkpoint, load_checkpoint, parts_by_name, save_checkpoint
 
@@ -53,7 +52,9 @@ class Checkpointer:
         if best not in (None, "max", "min"):
             raise ArgumentError(f"Checkpointer: best is {best!r}, not 'max', 'min' or None")
         self.folder, self.keep, self.best = file_path(folder), keep, best
-        self.writer = boolean("Checkpointer", "writer", writer)
+        if not isinstance(writer, bool):
+            raise ArgumentError(f"Checkpointer: writer is {writer!r}; expected True or False")
+        self.writer = writer
         if self.folder.is_file():
             raise ArgumentError(f"Checkpointer: {self.folder} is a file; expected a folder")
 
