@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from . import nccl
 from .graphs import (
     CUDARuntimeError,
+    Event,
     Graph,
     MemoryPool,
+    Stack,
     Stream,
     get_current_stream,
     using_allocator,
@@ -17,30 +20,32 @@ from .graphs import (
 __all__ = [
     "CUDARuntimeError",
     "Device",
+    "Event",
     "Graph",
     "MemoryPool",
     "Stream",
     "get_current_stream",
     "is_available",
+    "nccl",
     "runtime",
     "using_allocator",
 ]
 
-_current = [0]
+_current = Stack(lambda: 0)
 
 
 class Device:
     """A pretended device, or the current one; there are FAKE_CUDA_DEVICES (default 1)."""
 
     def __init__(self, number: int | None = None) -> None:
-        self.id = _current[-1] if number is None else number
+        self.id = _current.top if number is None else number
 
     def __enter__(self) -> Device:
-        _current.append(self.id)
+        _current.values.append(self.id)
         return self
 
     def __exit__(self, *details: Any) -> None:
-        _current.pop()
+        _current.values.pop()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Device) and other.id == self.id
@@ -50,6 +55,13 @@ class Device:
 
     def __repr__(self) -> str:
         return f"<CUDA Device {self.id}>"
+
+    def use(self) -> None:
+        _current.values[-1] = self.id
+
+    @property
+    def pci_bus_id(self) -> str:
+        return f"0000:{self.id:02X}:00.0"
 
     def synchronize(self) -> None:
         get_current_stream().synchronize()

@@ -10,6 +10,7 @@ that CuPy refuses while it captures raise the exceptions that ``capture.json`` r
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,22 +89,54 @@ class Graph:
             )
 
 
-class Stream:
-    """A pretended stream; ``ptr`` is its address, 0 for the default stream."""
+class Stack(threading.local):
+    """The values of nested blocks in each thread, of which ``first()`` is outside of all blocks."""
 
-    null: Stream
+    def __init__(self, first: Callable[[], Any]) -> None:
+        self.values = [first()]
+
+    @property
+    def top(self) -> Any:
+        return self.values[-1]
+
+    @contextmanager
+    def pushed(self, value: Any) -> Iterator[None]:
+        self.values.append(value)
+        try:
+            yield
+        finally:
+            self.values.pop()
+
+
+class Stream:
+    """A pretended stream; ``ptr`` is its address, 0 for the default stream.
+
+    Kernels run when they are launched. What `enqueue` adds, such as a sum over several devices,
+    runs when another stream or the host waits for it. So a program that does not wait reads wrong
+    values. Like a real stream, a stream that waits for an event of a stream that captures becomes
+    part of the capture.
+
+    Attributes:
+        issued: the number of launches and enqueued calls.
+        seen: the number of calls of each other stream that this stream waits for.
+    """
 
     def __init__(self, *, null: bool = False, non_blocking: bool = False) -> None:
         self.ptr = 0 if null else id(self)
         self._graph: Graph | None = None
         self._is_valid = True
+        self._queue: list[Callable[[], None]] = []
+        self._origin: Stream | None = None  # the stream whose capture this stream has joined
+        self._forks: dict[Stream, int] = {}  # streams that joined, with the calls waited for
+        self.issued, self.seen = 0, weakref.WeakKeyDictionary[Stream, int]()
+        _streams[self.ptr] = self
 
     def __enter__(self) -> Stream:
-        _current.append(self)
+        _current.values.append(self)
         return self
 
     def __exit__(self, *details: Any) -> None:
-        _current.pop()
+        _current.values.pop()
 
     def begin_capture(self, mode: Any = None) -> None:
         if self.ptr == 0 or self._graph is not None:
@@ -114,6 +147,11 @@ class Stream:
         graph, self._graph = self._graph, None
         if graph is None:
             raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
+        forks, self._forks = self._forks, {}
+        for fork in forks:
+            fork._graph = fork._origin = None
+        if any(fork.issued > waited for fork, waited in forks.items()):
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnjoined: work of another stream")
         if not self._is_valid:
             raise CUDARuntimeError(
                 "cudaErrorStreamCaptureInvalidated: operation failed due to a previous error "
@@ -124,31 +162,90 @@ class Stream:
     def is_capturing(self) -> bool:
         return self._graph is not None
 
+    def enqueue(self, body: Callable[[], None]) -> None:
+        self.issued += 1
+        self._queue.append(body)
+
+    def run(self) -> None:
+        """Run what is enqueued."""
+        while self._queue:
+            self._queue.pop(0)()
+
+    def record(self, event: Event | None = None) -> Event:
+        event = event or Event()
+        event.record(self)
+        return event
+
+    def wait_event(self, event: Event) -> None:
+        stream = event._stream
+        if event._graph is not None and event._graph is not self._graph:
+            if self._graph is not None:
+                raise CUDARuntimeError("cudaErrorStreamCaptureIsolation: an uncaptured dependency")
+            self._graph, self._origin = event._graph, stream._origin or stream
+            self._origin._forks[self] = self.issued
+        elif event._graph is not None:
+            origin = self._origin or self
+            origin._forks[stream] = max(origin._forks.get(stream, 0), event._issued)
+        else:
+            stream.run()
+        self.seen[stream] = max(self.seen.get(stream, 0), event._issued)
+
     def synchronize(self) -> None:
         if self._graph is not None:
-            self._is_valid = False
+            (self._origin or self)._is_valid = False
             raise CUDARuntimeError(
                 "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is "
                 "capturing"
             )
+        self.run()
 
 
-Stream.null = Stream(null=True)
-_current = [Stream.null]
+class Event:
+    """A point in the work of a stream; it is done when the calls before the point have run."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
+        self.record()
+
+    def record(self, stream: Stream | None = None) -> None:
+        self._stream = stream or get_current_stream()
+        self._issued, self._graph = self._stream.issued, self._stream._graph
+
+    @property
+    def done(self) -> bool:
+        self._require_uncaptured()
+        return not self._stream._queue
+
+    def synchronize(self) -> None:
+        self._require_uncaptured()
+        self._stream.run()
+
+    def _require_uncaptured(self) -> None:
+        if self._graph is not None:
+            raise CUDARuntimeError("cudaErrorCapturedEvent: the event was recorded in a capture")
+
+
+_streams: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
+_current = Stack(lambda: Stream(null=True))  # a device in a thread of its own: a default stream
 
 
 def get_current_stream() -> Stream:
-    return _current[-1]
+    return _current.top
+
+
+def stream_at(ptr: int) -> Stream:
+    """Return the stream with an address."""
+    return _streams[ptr]
 
 
 def recording() -> Graph | None:
     """Return the graph that the current stream records, if it does."""
-    return _current[-1]._graph
+    return _current.top._graph
 
 
 def launch(body: Callable[..., Any], *values: Any) -> None:
     """Run a function that only writes to its arguments, or record it."""
     graph = recording()
+    _current.top.issued += 1
     if graph is None:
         body(*values)
     else:
@@ -158,6 +255,7 @@ def launch(body: Callable[..., Any], *values: Any) -> None:
 def compute(name: str, body: Callable[..., Any], values: Any, keywords: dict[str, Any]) -> Any:
     """Return ``body(*values, **keywords)``; while the stream captures, record the call."""
     graph = recording()
+    _current.top.issued += 1
     if graph is None:
         result = body(*values, **keywords)
         allocated(result, values)
@@ -262,23 +360,17 @@ class MemoryPool:
     def free_all_blocks(self) -> None: ...
 
 
-_allocators: list[Any] = []
+_allocators = Stack(lambda: None)
 
 
-@contextmanager
-def using_allocator(allocator: Any = None) -> Iterator[None]:
+def using_allocator(allocator: Any = None) -> Any:
     """Allocate from a pool inside the block; ``allocator`` is the method malloc of the pool."""
-    _allocators.append(allocator)
-    try:
-        yield
-    finally:
-        _allocators.pop()
+    return _allocators.pushed(allocator)
 
 
 def keep(x: Any) -> None:
     """Let the current memory pool own the memory of a new array."""
-    allocator = _allocators[-1] if _allocators else None
-    pool = getattr(allocator, "__self__", None)
+    pool = getattr(_allocators.top, "__self__", None)
     if isinstance(pool, MemoryPool):
         while isinstance(x.base, np.ndarray):
             x = x.base

@@ -20,6 +20,7 @@ REASONS = {
     "cuBLAS": ("calls cuBLAS through CuPy", "install nvmath-python (the extra cuda12 or cuda13)"),
     "cuRAND": ("calls cuRAND", "draw random numbers by DeZero's functions, such as dropout"),
     "cuSOLVER": ("calls cuSOLVER", "call it outside of the step"),
+    "Unjoined": ("does not wait for a sum over the ranks", "wait for the sum in the step"),
     "apturing": ("waits for the device", "wait after the step"),
     "apture": ("cannot be captured by CUDA", "call it outside of the step"),
 }

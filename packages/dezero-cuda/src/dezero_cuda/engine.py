@@ -1,0 +1,171 @@
+"""Connect the ranks of a job by NCCL: sums of arrays on GPUs, without waiting on the host."""
+
+from __future__ import annotations
+
+import socket
+from threading import Thread
+from typing import Any, NamedTuple
+
+import cupy
+import numpy as np
+
+from dezero_core.errors import ArgumentError, CommunicatorError
+from dezero_core.extend import Array, Communicator, get_communicator
+from dezero_core.state import communicators
+
+from .nccl import find_nccl
+from .tcp import DTYPES, connect
+
+ABORT_SECONDS = 2.0
+"""The longest time that NCCL gets to stop its kernels before the processes end."""
+
+
+class Sum(NamedTuple):
+    """A sum on the device: the array, and the event after which the sum is in the array."""
+
+    array: cupy.ndarray
+    event: cupy.cuda.Event
+
+
+class NcclCommunicator:
+    """Sum CuPy arrays by NCCL; send objects, NumPy arrays and goodbyes by another engine.
+
+    A sum runs on a stream of its own, beside later kernels. `wait` lets the current stream wait for
+    the sum; the host goes on. NCCL has no time limit: a sum waits for ever for a rank that never
+    comes. So the last `wait` of a step also waits, on the host, for the sums of the step before.
+    Then a rank is at most one step ahead of its device, and it waits where dezero-parallel watches
+    the time.
+
+    Args:
+        control: the engine that connects the same ranks on the host.
+
+    Attributes:
+        rank, size: those of ``control``.
+        device: the GPU of this rank, which becomes the current device of the calling thread.
+
+    Raises:
+        CommunicatorError: two ranks use the same GPU.
+        MissingPackage: NCCL is not installed.
+    """
+
+    def __init__(self, control: Communicator) -> None:
+        library = find_nccl()
+        self.control, self.rank, self.size = control, control.rank, control.size
+        self.device = own_device(control)
+        self.device.use()
+        unique_id = control.broadcast(library.unique_id() if self.rank == 0 else None)
+        self._nccl = library(self.size, unique_id, self.rank)
+        self._stream = cupy.cuda.Stream(non_blocking=True)
+        self._last: cupy.cuda.Event | None = None  # of the sum that was started last
+        self._before: cupy.cuda.Event | None = None  # the last event of the step before
+
+    def gather(self, value: object) -> list[Any]:
+        return self.control.gather(value)
+
+    def broadcast(self, value: object) -> Any:
+        return self.control.broadcast(value)
+
+    def start(self, array: Array) -> Any:
+        if isinstance(array, np.ndarray):
+            return self.control.start(array)
+        require_summable(array, self.device)
+        current = cupy.cuda.get_current_stream()
+        self._stream.wait_event(current.record(new_event()))
+        if array.size:
+            self._nccl.sum(array, self._stream.ptr)
+        self._last = self._stream.record(new_event())
+        return Sum(array, self._last)
+
+    def poll(self, request: Any) -> None:
+        if not isinstance(request, Sum):
+            self.control.poll(request)
+
+    def wait(self, request: Any) -> None:
+        if not isinstance(request, Sum):
+            self.control.wait(request)
+            return
+        current = cupy.cuda.get_current_stream()
+        current.wait_event(request.event)
+        if request.event is self._last and not current.is_capturing():
+            if self._before is not None:
+                self._before.synchronize()
+            self._before = self._last
+
+    def leave(self, step: int) -> None:
+        self._stream.synchronize()
+        self.control.leave(step)
+
+    def left(self) -> tuple[int, int] | None:
+        """Return the rank and step of a rank that has left, or None.
+
+        Raises:
+            CommunicatorError: NCCL reports an error, such as a lost connection.
+        """
+        if error := self._nccl.error():
+            raise CommunicatorError(f"communicator 'nccl': NCCL reports {error}")
+        return self.control.left()
+
+    def abort(self) -> None:
+        stopping = Thread(target=self._nccl.abort, daemon=True)
+        stopping.start()
+        stopping.join(ABORT_SECONDS)
+        self.control.abort()
+
+
+def make_communicator() -> NcclCommunicator:
+    """Connect this rank by NCCL, with the engine of the launcher for control, else with TCP."""
+    launched = [s for s, _ in communicators() if s.name not in ("nccl", "tcp") and s.launched()]
+    if not launched:
+        return NcclCommunicator(connect())
+    control = get_communicator(max(launched, key=lambda spec: spec.priority).name)
+    assert control is not None  # an engine that is named is never None
+    return NcclCommunicator(control)
+
+
+def new_event() -> cupy.cuda.Event:
+    """Return an event that measures no time, which is the fastest type."""
+    return cupy.cuda.Event(disable_timing=True)
+
+
+def require_summable(array: Any, device: cupy.cuda.Device) -> None:
+    """Check that NCCL can sum an array in place.
+
+    Raises:
+        ArgumentError: the array is on the wrong device, not contiguous, or of the wrong dtype.
+    """
+    if not isinstance(array, cupy.ndarray):
+        what = f"a {type(array).__name__}"
+    elif array.dtype.name not in DTYPES:
+        what = f"dtype {array.dtype}"
+    elif not array.flags.c_contiguous:
+        what = f"strides {array.strides} for shape {array.shape}"
+    elif array.device != device:
+        what = f"an array on {array.device}"
+    else:
+        return
+    raise ArgumentError(
+        f"start: got {what}; expected a contiguous CuPy array of dtype {', '.join(DTYPES)} on "
+        f"{device}"
+    )
+
+
+def own_device(control: Communicator) -> cupy.cuda.Device:
+    """Return the GPU of this rank: the k-th visible GPU for the k-th rank of its host.
+
+    If a process sees one GPU only, for example by ``CUDA_VISIBLE_DEVICES``, this is its GPU.
+
+    Raises:
+        CommunicatorError: two ranks use the same GPU.
+    """
+    host, count = socket.gethostname(), cupy.cuda.runtime.getDeviceCount()
+    local_rank = control.gather(host)[: control.rank].count(host)
+    device = cupy.cuda.Device(local_rank % count)
+    places = control.gather((host, device.pci_bus_id))
+    for rank, place in enumerate(places):
+        if (first := places.index(place)) < rank:
+            raise CommunicatorError(
+                f"communicator 'nccl': ranks {first} and {rank} both use GPU {place[1]} of host "
+                f"{place[0]}; expected one GPU for each rank; start at most {count} ranks on this "
+                "host, or choose another engine"
+            )
+    return device

@@ -1,0 +1,261 @@
+"""Connect the ranks of a job by TCP, for jobs that no MPI launcher started.
+
+Rank 0 listens, and every other rank connects to rank 0. A message is a pickle, and a pickle can run
+any code when it is read. So two processes first prove to each other that they know the secret of
+the job; nothing from an unknown process is unpickled. Messages are not encrypted.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import reduce
+from multiprocessing.connection import Connection
+from operator import add
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from dezero_core.errors import ArgumentError, CommunicatorError
+from dezero_core.extend import Array
+
+NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""The environment variables by which torchrun describes a job; other launchers set them too."""
+
+SECRET = "DEZERO_SECRET"
+"""The environment variable with the secret of the job, the same on all ranks."""
+
+LIMIT = 60.0
+"""The time in seconds within which all ranks must connect."""
+
+PAUSE = 0.1
+"""The time in seconds between two attempts to connect."""
+
+RANK_BYTES, RANDOM_BYTES = 4, 32
+"""The sizes of the parts of the first message."""
+
+DTYPES = ("float16", "float32", "float64", "int64")
+"""The names of the dtypes that a communicator sums."""
+
+
+def announced_ranks() -> int:
+    """Return the number of ranks that the environment variables `NAMES` announce, or 0."""
+    return int(os.environ["WORLD_SIZE"]) if all(name in os.environ for name in NAMES) else 0
+
+
+def connect() -> TcpCommunicator:
+    """Connect this rank as the environment variables `NAMES` and `SECRET` say.
+
+    Raises:
+        CommunicatorError: a variable is missing, or the ranks do not connect in time.
+    """
+    return TcpCommunicator(*settings(os.environ))
+
+
+def settings(environment: Mapping[str, str]) -> tuple[int, int, str, int, bytes]:
+    """Return the rank, the number of ranks, the host and port of rank 0, and the secret."""
+    missing = [name for name in (*NAMES, SECRET) if not environment.get(name)]
+    if missing:
+        raise CommunicatorError(
+            f"communicator 'tcp': {', '.join(missing)} not set; torchrun sets {', '.join(NAMES)}; "
+            f"set {SECRET} to the same random text for all ranks, such as the output of "
+            "`openssl rand -hex 16`"
+        )
+    rank, size, host, port = (environment[name] for name in NAMES)
+    return int(rank), int(size), host, int(port), environment[SECRET].encode()
+
+
+class TcpCommunicator:
+    """Send objects and sum NumPy arrays over TCP; see `dezero_core.extend.Communicator`.
+
+    Args:
+        rank, size: the number of this rank, and the number of ranks.
+        host, port: the address on which rank 0 listens.
+        secret: the secret of the job.
+        limit: the time in seconds within which all ranks must connect.
+
+    Raises:
+        CommunicatorError: the ranks do not connect in time.
+    """
+
+    def __init__(
+        self, rank: int, size: int, host: str, port: int, secret: bytes, limit: float = LIMIT
+    ) -> None:
+        self.rank, self.size = rank, size
+        self._goodbyes: dict[int, int] = {}
+        self._all_left = threading.Event()
+        self._received: dict[int, SimpleQueue[bytes]] = {k: SimpleQueue() for k in range(size)}
+        self._sending = threading.Lock()
+        where = f"rank {rank} of {size} at {host}:{port}"
+        try:
+            meet = accepted if rank == 0 else joined
+            self._others = meet(rank, size, host, port, secret, time.monotonic() + limit)
+        except (OSError, EOFError) as error:
+            reason = str(error) or f"rank 0 closed the connection; is its {SECRET} the same?"
+            raise CommunicatorError(
+                f"communicator 'tcp': {where}: not all ranks connected: {reason}"
+            ) from error
+        for other, connection in self._others.items():
+            threading.Thread(target=self._read, args=(other, connection), daemon=True).start()
+
+    def gather(self, value: object) -> list[Any]:
+        mine = pickle.dumps(value)
+        if self.rank == 0:
+            parts = [mine, *[self._received[rank].get() for rank in range(1, self.size)]]
+            self._send(b"v" + pickle.dumps(parts))
+        else:
+            self._send(b"v" + mine)
+            parts = pickle.loads(self._received[0].get())
+        return [pickle.loads(part) for part in parts]
+
+    def broadcast(self, value: object) -> Any:
+        return self.gather(value if self.rank == 0 else None)[0]
+
+    def start(self, array: Array) -> Any:
+        if (
+            not isinstance(array, np.ndarray)
+            or array.dtype.name not in DTYPES
+            or not array.flags.c_contiguous
+        ):
+            raise ArgumentError(
+                f"start: got a {type(array).__name__} of dtype {getattr(array, 'dtype', None)}; "
+                f"expected a contiguous NumPy array of dtype {', '.join(DTYPES)}"
+            )
+        return array
+
+    def poll(self, request: Any) -> None: ...
+
+    def wait(self, request: Any) -> None:
+        request[...] = reduce(add, self.gather(request))
+
+    def leave(self, step: int) -> None:
+        self._send(b"l" + pickle.dumps((self.rank, step)))
+        self._note(self.rank, step)
+        self._all_left.wait()
+
+    def left(self) -> tuple[int, int] | None:
+        return next(((k, step) for k, step in self._goodbyes.items() if k != self.rank), None)
+
+    def abort(self) -> None:
+        self._send(b"a")
+        os._exit(1)
+
+    def _send(self, message: bytes) -> None:
+        """Send a message to all ranks that this rank is connected to."""
+        with self._sending:
+            for connection in self._others.values():
+                with suppress(OSError):  # the other rank has ended; `_read` notices
+                    connection.send_bytes(message)
+
+    def _note(self, rank: int, step: int) -> None:
+        self._goodbyes[rank] = step
+        if len(self._goodbyes) == self.size:
+            self._all_left.set()
+
+    def _read(self, other: int, connection: Connection) -> None:
+        """Receive messages in a thread; end this process when another rank ends early."""
+        while True:
+            try:
+                message = connection.recv_bytes()
+            except (EOFError, OSError):
+                if self._all_left.is_set():
+                    return
+                self._end(f"lost the connection to rank {other}; ends all ranks")
+            if message[:1] == b"v":
+                self._received[other].put(message[1:])
+            elif message[:1] == b"l":
+                if self.rank == 0:
+                    self._send(message)  # before `_note`, after which this process may end
+                self._note(*pickle.loads(message[1:]))
+            else:
+                self._end("")
+
+    def _end(self, reason: str) -> None:
+        if reason:
+            os.write(2, f"[rank {self.rank} of {self.size}] {reason}\n".encode())
+        if self.rank == 0:
+            self._send(b"a")
+        os._exit(1)
+
+
+def accepted(
+    rank: int, size: int, host: str, port: int, secret: bytes, deadline: float
+) -> dict[int, Connection]:
+    """Return the connections of all other ranks to this process, which is rank 0."""
+    found: SimpleQueue[tuple[int, Connection]] = SimpleQueue()
+
+    def admit(connection: Connection) -> None:
+        try:
+            found.put((prove(connection, secret, rank), connection))
+        except (OSError, EOFError):
+            connection.close()
+
+    connections: dict[int, Connection] = {}
+    with socket.create_server((host, port), backlog=size) as server:
+        server.settimeout(PAUSE)
+        while len(connections) < size - 1:
+            if time.monotonic() > deadline:
+                missing = sorted(set(range(1, size)) - set(connections))
+                raise TimeoutError(f"ranks {missing} did not come")
+            with suppress(TimeoutError):
+                stranger = connection_of(server.accept()[0])
+                # in a thread, because a stranger may send nothing
+                threading.Thread(target=admit, args=(stranger,), daemon=True).start()
+            while not found.empty():
+                other, connection = found.get()
+                connections[other] = connection
+    return connections
+
+
+def joined(
+    rank: int, size: int, host: str, port: int, secret: bytes, deadline: float
+) -> dict[int, Connection]:
+    """Return the connection of this process to rank 0, as soon as rank 0 listens."""
+    while True:
+        try:
+            connection = connection_of(socket.create_connection((host, port), timeout=PAUSE))
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+    if not connection.poll(max(deadline - time.monotonic(), 0.0)):
+        raise TimeoutError("the process that listens says nothing")
+    if prove(connection, secret, rank) != 0:
+        raise PermissionError("the process that listens is not rank 0")
+    return {0: connection}
+
+
+def connection_of(stream: socket.socket) -> Connection:
+    """Return a connection that sends each message at once."""
+    stream.settimeout(None)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Connection(stream.detach())
+
+
+def prove(connection: Connection, secret: bytes, rank: int) -> int:
+    """Prove to another process that this process knows the secret; return the other's rank.
+
+    Each process sends its rank with random bytes, and then the HMAC (RFC 2104) of what both sent.
+
+    Raises:
+        PermissionError: the other process does not know the secret, or has the same rank.
+    """
+    mine = rank.to_bytes(RANK_BYTES, "big") + os.urandom(RANDOM_BYTES)
+    connection.send_bytes(mine)
+    theirs = connection.recv_bytes(len(mine))
+    connection.send_bytes(hmac.digest(secret, mine + theirs, "sha256"))
+    digest = connection.recv_bytes(32)
+    other = int.from_bytes(theirs[:RANK_BYTES], "big")
+    if other == rank or not hmac.compare_digest(
+        digest, hmac.digest(secret, theirs + mine, "sha256")
+    ):
+        raise PermissionError(f"another process has a different {SECRET}, or the same rank")
+    return other
