@@ -121,6 +121,8 @@ class Stream:
         seen: the number of calls of each other stream that this stream waits for.
     """
 
+    null: Stream
+
     def __init__(self, *, null: bool = False, non_blocking: bool = False) -> None:
         self.ptr = 0 if null else id(self)
         self._graph: Graph | None = None
@@ -225,7 +227,8 @@ class Event:
 
 
 _streams: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
-_current = Stack(lambda: Stream(null=True))  # a device in a thread of its own: a default stream
+_current = Stack(lambda: Stream(null=True))  # as if each thread had a device of its own
+Stream.null = _current.top
 
 
 def get_current_stream() -> Stream:
