@@ -12,11 +12,11 @@ from .__about__ import __version__
 
 if TYPE_CHECKING:
     from .alone import Alone
-    from .worlds import world
+    from .worlds import World, world
 
-__all__ = ["Alone", "__version__", "world"]
+__all__ = ["Alone", "World", "__version__", "world"]
 
-_MODULES = {"Alone": "alone", "world": "worlds"}
+_MODULES = {"Alone": "alone", "World": "worlds", "world": "worlds"}
 
 
 def __getattr__(name: str) -> Any:

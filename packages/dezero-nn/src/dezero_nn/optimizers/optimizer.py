@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MappingView
+from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -83,6 +84,7 @@ class Optimizer(Stateful):
     groups: tuple[Group, ...] = ()
     first_hooks: tuple[Hook, ...] = ()
     _active: Group | None = None  # the group that is updated now
+    _accumulation: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __init_subclass__(cls) -> None:
         """If a class defines ``delta``, inherit neither ``elementwise`` nor ``_update_arrays``."""
@@ -226,6 +228,20 @@ class Optimizer(Stateful):
             )
         found.remove(hook)
         self.first_hooks = tuple(first)
+
+    def accumulate(self) -> AbstractContextManager[None]:
+        """Return a context manager for every backward pass before an update, except the last one.
+
+        In one process, gradients add up without it. On several processes (dezero-parallel), the
+        gradients of passes in the ``with`` block stay on their process, and the update averages the
+        sums::
+
+            with optimizer.accumulate():
+                loss(first_half).backward()
+            loss(second_half).backward()
+            optimizer.update()
+        """
+        return self._accumulation()
 
     def update(self) -> None:
         """Apply one update to every parameter that has a gradient.

@@ -1,0 +1,288 @@
+"""Replace the gradients of an optimizer by their means over the ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from dezero_core import Buffer, Parameter, Variable
+from dezero_core.errors import CommunicatorError, GraphError
+from dezero_core.extend import Array, backend_of, on_grad_ready
+from dezero_core.state import HookHandle, named_params, updating
+from dezero_nn.optimizers import Optimizer
+
+from .buckets import Bucket, Flat, Slot, flats_of, slots_of
+from .signatures import fingerprint, layout, require_equal
+
+if TYPE_CHECKING:
+    from .worlds import World
+
+PLACE = "optimizer.update"
+
+
+class Averaging:
+    """Average the gradients of one optimizer over the ranks: a hook in front of all other hooks.
+
+    The mean is taken over the rows of the whole batch. Each rank multiplies its gradients by its
+    share of the rows, and the engine sums the products. With ``overlap``, buckets are sent during
+    `backward`, in one order on all ranks; else, and for what is then missing, in `update`.
+
+    Args:
+        world: the ranks.
+        optimizer: the optimizer, after ``setup``.
+        bucket_bytes: the largest number of bytes that are sent at once.
+        overlap: whether to send gradients during `backward`.
+
+    Attributes:
+        order: the parameters in the order in which their gradients became ready first.
+        flats: the flat arrays of the buckets; empty before the first update.
+        seen: the gradients as `backward` left them, by parameter.
+        sums: for each parameter, the weighted sum of the gradients inside `accumulate`.
+    """
+
+    def __init__(
+        self, world: World, optimizer: Optimizer, bucket_bytes: int, overlap: bool
+    ) -> None:
+        self.world, self.optimizer = world, optimizer
+        self.bucket_bytes, self.overlap = bucket_bytes, overlap
+        self.order: list[Variable] = []
+        self.flats: list[Flat] = []
+        self.seen: dict[Variable, Variable | None] = {}
+        self.sums: dict[Variable, Array] = {}
+        self._slots: dict[Variable, tuple[Flat, Slot]] = {}
+        self._next, self._buckets = 0, list[Bucket]()
+        self._early = 0  # buckets that may start during backward; the last ones say what changed
+        self._is_new_step = True
+        self._params = list(self._named_params().values())
+        self._known = set[Variable](self._params)
+        self._without_data: list[Variable] = []
+        self._accumulates = False
+        self._handles: list[HookHandle] = []
+        self._steps = 0
+        self._listener = on_grad_ready(self.ready)
+        self._listener.__enter__()
+
+    def __reduce__(self) -> NoReturn:
+        raise CommunicatorError(
+            f"{type(self.optimizer).__name__}: an optimizer of world.parallel cannot be copied or "
+            "pickled, because it is connected to other processes; copy it before world.parallel, "
+            "or copy its state_dict()"
+        )
+
+    def _named_params(self) -> dict[str, Parameter]:
+        named = named_params(self.optimizer.target).items()
+        return {key: x for key, x in named if isinstance(x, Parameter)}
+
+    # During backward
+
+    def ready(self, x: Variable) -> None:
+        """Take note of a final gradient; send its bucket if all its gradients are ready."""
+        if x not in self._known:
+            return
+        if x in self.seen and not self.sums and not self._accumulates:
+            self._require_cleared(x)
+        self.seen[x] = x.grad
+        if self._accumulates:
+            return
+        if not self.flats:
+            self.order.append(x)
+        elif self.overlap and not self.sums and x in self._slots:
+            flat, slot = self._slots[x]
+            if slot.x.grad is not None and slot.shape == slot.x.shape:
+                self._fill(flat, slot)
+                self._start_ready_buckets(self._early)
+
+    def _require_cleared(self, x: Variable) -> None:
+        """Check that the gradients of the last `backward` were cleared before this one."""
+        is_kept = any(y.grad is old for y, old in self.seen.items() if y is not x)
+        if is_kept or len(self.seen) == 1 or self._next:
+            raise GraphError(
+                f"{type(self.optimizer).__name__}: backward ran twice before update(); on several "
+                "ranks, put each backward() but the last into `with optimizer.accumulate():`, or "
+                "clear the gradients before the second one if the first are not needed"
+            )
+        self.seen.clear()
+
+    def _fill(self, flat: Flat, slot: Slot) -> None:
+        """Write this rank's part of a mean into the flat array."""
+        x, weight = slot.x, self.world.weight
+        if self._is_new_step:
+            self._is_new_step = False
+            for each in self.flats:
+                each.renew()
+        if slot.is_buffer:
+            flat.fill(slot, x.data, weight)
+        elif x.grad is None or (weight == 0 and x not in self.sums):
+            flat.fill(slot, None, 0.0)
+        elif x in self.sums:
+            flat.fill(slot, self.sums[x], 1.0)
+        else:
+            flat.fill(slot, x.grad.data, weight)
+
+    def _start_ready_buckets(self, count: int) -> None:
+        """Start the sums of the first ``count`` buckets, in the order that all ranks agreed on."""
+        engine = self.world.meetings.communicator
+        for bucket in self._buckets[: self._next]:
+            engine.poll(bucket.request)
+        while self._next < count and self._buckets[self._next].is_ready():
+            bucket = self._buckets[self._next]
+            bucket.request = engine.start(bucket.part())
+            self._next += 1
+
+    # Before the update
+
+    def __call__(self, params: list[Parameter]) -> None:
+        """Replace the gradients of all ranks by the mean, or by None if no rank has a gradient.
+
+        Raises:
+            CommunicatorError: the models of the ranks differ.
+            GraphError: the program changed a gradient after `backward`.
+        """
+        self._require_unchanged()
+        if not self.flats:
+            self.agree()
+        is_changed = not self._fits(params)
+        self._exchange(is_changed)
+        if any(flat.is_changed() for flat in self.flats):
+            self.agree()
+            self._exchange(False)
+        self._spread()
+        self._steps += 1
+        self.world.count_step(self._steps)
+
+    def _require_unchanged(self) -> None:
+        """Check that the gradients are those that `backward` left."""
+        for x, gradient in self.seen.items():
+            if x.grad is not gradient and x.grad is not None:
+                name = f" of {x.name!r}" if x.name else ""
+                raise GraphError(
+                    f"{type(self.optimizer).__name__}.update: the program replaced the gradient"
+                    f"{name} after backward(), where it is the gradient of this rank's rows; pass "
+                    "the change to optimizer.add_hook, whose hooks get the mean of all ranks"
+                )
+
+    def _fits(self, params: list[Parameter]) -> bool:
+        """Return whether the buckets fit the present parameters of the model."""
+        return (
+            len(params) == len(self._params)
+            and all(x is y for x, y in zip(params, self._params, strict=True))
+            and all(x.data is None for x in self._without_data)
+            and all(
+                slot.x.data.shape == slot.shape and slot.x.data.dtype == flat.sample.dtype
+                for flat, slot in slots_of(self.flats)
+            )
+        )
+
+    def _exchange(self, is_changed: bool) -> None:
+        """Sum all buckets over the ranks."""
+        for flat in self.flats:
+            if is_changed:
+                flat.mark_changed()
+            for slot in flat.slots:
+                if not slot.is_filled and is_changed:
+                    flat.fill(slot, None, 0.0)
+                elif not slot.is_filled:
+                    self._fill(flat, slot)
+        self._start_ready_buckets(len(self._buckets))
+        for number, bucket in enumerate(self._buckets):
+            place = f"{PLACE}, bucket {number} of {len(self._buckets)}"
+            self.world.meetings.wait(place, bucket.request)
+            bucket.request = None
+        self._next, self._is_new_step = 0, True
+        for _, slot in slots_of(self.flats):
+            slot.is_filled = False
+
+    def _spread(self) -> None:
+        """Set the gradients to the means, and the buffers to copies of them."""
+        with updating():
+            for flat in self.flats:
+                for slot, is_present in zip(flat.slots, flat.present(), strict=True):
+                    if slot.is_buffer:
+                        slot.x.data = backend_of(flat.array).copy(flat.view(slot))
+                    elif is_present:
+                        slot.x.grad = Variable(flat.view(slot), requires_grad=False)
+                    else:
+                        slot.x.grad = None
+        self.seen.clear()
+        self.sums.clear()
+        self._remove_handles()
+
+    def agree(self) -> None:
+        """Agree with all ranks on the parameters, their values, and the order of the buckets.
+
+        Raises:
+            CommunicatorError: the parameters, their shapes, dtypes or values differ.
+        """
+        meetings, named = self.world.meetings, named_params(self.optimizer.target)
+        self.world.require_shared(PLACE)
+        found = {key: layout(x) for key, x in named.items()}
+        advice = (
+            "create the same model on all ranks, and run it once, by model.materialize(x), if its "
+            "layers take their sizes from the first input"
+        )
+        require_equal(meetings, PLACE, found, "model", advice)
+        sent = {key: x for key, x in named.items() if is_averaged(x)}
+        new = {
+            key: x for key, x in sent.items() if isinstance(x, Parameter) and x not in self._slots
+        }
+        require_equal(
+            meetings,
+            PLACE,
+            {key: fingerprint([x.data]) for key, x in new.items()},
+            "SHA-256 of its weights",
+            "create the parameters after world(), by the same random numbers on all ranks, or "
+            "before world.parallel(), which copies them from rank 0",
+        )
+        keys: dict[Variable, str] = {x: key for key, x in sent.items()}
+        ready = meetings.broadcast(PLACE, [keys[x] for x in self.order if x in keys])
+        ordered: list[Variable] = [sent[key] for key in dict.fromkeys([*ready, *sent])]
+        self._set_layout(ordered, named.values())
+
+    def _set_layout(self, ordered: list[Variable], known: Iterable[Variable]) -> None:
+        """Place parameters and buffers in buckets."""
+        known = list(known)
+        self.flats = flats_of(ordered, self.bucket_bytes)
+        self._buckets = [bucket for flat in self.flats for bucket in flat.buckets]
+        self._early = len(self.flats[0].buckets) - 1 if self.flats else 0
+        self._slots = {slot.x: (flat, slot) for flat, slot in slots_of(self.flats)}
+        self._params = [x for x in known if isinstance(x, Parameter)]
+        self._known = set(self._params)
+        self._without_data = [x for x in known if x.data is None]
+
+    # Several backward passes before one update
+
+    @contextmanager
+    def accumulate(self) -> Iterator[None]:
+        """Add up the gradients of backward passes inside a with block; see `Optimizer`."""
+        if not self._handles:
+            params = [x for x in self._named_params().values() if x.requires_grad]
+            self._handles = [x.register_hook(self._adder(x)) for x in params]
+        self._accumulates = True
+        try:
+            yield
+        finally:
+            self._accumulates = False
+
+    def _adder(self, x: Variable) -> Any:
+        """Return a hook that adds weighted gradients, which may come from batches of any size."""
+
+        def add(gradient: Variable) -> None:
+            part = gradient.data * self.world.weight
+            is_first = x.grad is None or x not in self.sums
+            self.sums[x] = part if is_first else self.sums[x] + part
+
+        return add
+
+    def _remove_handles(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+
+def is_averaged(x: Parameter | Buffer) -> bool:
+    """Return whether the ranks exchange a parameter's gradient, or a buffer's data."""
+    if x.data is None or (isinstance(x, Buffer) and x.reduce != "mean"):
+        return False
+    backend = backend_of(x.data)
+    return bool(backend.xp.isdtype(x.data.dtype, "real floating"))

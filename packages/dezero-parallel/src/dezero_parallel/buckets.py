@@ -1,0 +1,180 @@
+"""Place gradients and statistics in flat arrays, and cut these into buckets to be summed."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from dezero_core import Buffer, Variable, get_array_module
+from dezero_core.extend import Array, backend_of
+from dezero_core.state import on_device_of
+
+
+class Slot:
+    """Hold the place of one gradient, or of one buffer, in a flat array.
+
+    Attributes:
+        x: the Parameter or Buffer.
+        shape: the shape of the array.
+        start, stop: the first and the last position in the flat array, the latter exclusive.
+        flag: the position at which ranks count who has the gradient; in the last bucket of the
+            slot.
+        buckets: the buckets that have a part of the slot.
+        is_filled: whether the flat array has this rank's numbers of this step.
+    """
+
+    def __init__(self, x: Variable, start: int) -> None:
+        self.x, self.shape, self.start = x, x.shape, start
+        self.stop = start + math.prod(x.shape)
+        self.flag = -1
+        self.buckets: list[Bucket] = []
+        self.is_filled = False
+
+    @property
+    def is_buffer(self) -> bool:
+        """Return whether the slot holds the data of a Buffer, instead of a gradient."""
+        return isinstance(self.x, Buffer)
+
+
+class Bucket:
+    """Describe a part of a flat array that is summed at once.
+
+    Attributes:
+        flat: the flat array with its dtype and device.
+        start, stop: the positions of the part, the latter exclusive.
+        slots: the slots that have numbers in the part.
+        request: the request of the engine while the sum is computed, or None.
+    """
+
+    def __init__(self, flat: Flat, start: int) -> None:
+        self.flat, self.start, self.stop = flat, start, start
+        self.slots: list[Slot] = []
+        self.request: Any = None
+
+    def is_ready(self) -> bool:
+        """Return whether every slot has this rank's numbers."""
+        return all(slot.is_filled for slot in self.slots)
+
+    def part(self) -> Array:
+        """Return the part of the flat array, without a copy."""
+        return self.flat.array[self.start : self.stop]
+
+
+class Flat:
+    """Hold the gradients and statistics of one dtype on one device in one array.
+
+    A parameter's positions are contiguous, so that its mean gradient is a view. A parameter of more
+    than ``bucket_bytes`` begins a bucket, and is cut into buckets of this size. Smaller parameters
+    share buckets. Each bucket ends with one number for each slot that ends in it: the number of
+    ranks that have the gradient. The last number of the array counts the ranks whose model changed.
+
+    Args:
+        xs: the parameters and buffers, in the order in which they are sent.
+        bucket_bytes: the largest size of a bucket in bytes, without the numbers at its end.
+    """
+
+    def __init__(self, xs: list[Variable], bucket_bytes: int) -> None:
+        self.sample = xs[0].data
+        self.slots: list[Slot] = []
+        self.buckets: list[Bucket] = []
+        self.size = 0
+        self._limit = max(1, bucket_bytes // self.sample.dtype.itemsize)
+        for x in xs:
+            self._place(x)
+        self._close()
+        self.size += 1
+        self.buckets[-1].stop = self.size
+        self.array = self._zeros()
+        self._flags = [slot.flag for slot in self.slots]
+
+    def _place(self, x: Variable) -> None:
+        """Append a slot; begin a new bucket if the slot does not fit into the last one."""
+        bucket = self.buckets[-1] if self.buckets else None
+        if bucket is None or self.size - bucket.start + x.size > self._limit:
+            self._close()
+            bucket = self._open()
+        slot = Slot(x, self.size)
+        self.slots.append(slot)
+        while True:
+            bucket.slots.append(slot)
+            slot.buckets.append(bucket)
+            self.size = min(slot.stop, bucket.start + self._limit)
+            if self.size == slot.stop:
+                return
+            bucket.stop = self.size
+            bucket = self._open()
+
+    def _open(self) -> Bucket:
+        self.buckets.append(Bucket(self, self.size))
+        return self.buckets[-1]
+
+    def _close(self) -> None:
+        """Append the flags of the slots that end in the last bucket."""
+        if self.buckets:
+            bucket = self.buckets[-1]
+            for number, slot in enumerate(bucket.slots):
+                slot.flag = self.size + number
+            self.size += len(bucket.slots)
+            bucket.stop = self.size
+
+    def _zeros(self) -> Array:
+        with on_device_of(self.sample):
+            return get_array_module(self.sample).zeros(self.size, dtype=self.sample.dtype)
+
+    def renew(self) -> None:
+        """Allocate a new array if the program still holds a gradient of the last step."""
+        if sys.getrefcount(self.array) > UNSHARED:
+            self.array = self._zeros()
+
+    def fill(self, slot: Slot, array: Array | None, weight: float) -> None:
+        """Write ``weight * array`` into a slot, zeros if ``array`` is None; raise the flag."""
+        if array is None:
+            self.array[slot.start : slot.stop] = 0
+        else:
+            xp = get_array_module(array)
+            part = self.array[slot.start : slot.stop].reshape(slot.shape)
+            xp.multiply(array, weight, out=part, casting="same_kind")
+        self.array[slot.flag] = 0 if array is None else 1
+        slot.is_filled = True
+
+    def view(self, slot: Slot) -> Array:
+        """Return a slot's numbers in the shape of the parameter, without a copy."""
+        return self.array[slot.start : slot.stop].reshape(slot.shape)
+
+    def present(self) -> list[bool]:
+        """Return for each slot whether a rank has the gradient."""
+        found: list[bool] = (self.array[self._flags] > 0).tolist()
+        return found
+
+    def mark_changed(self) -> None:
+        """Say in the last number that the model of this rank changed."""
+        self.array[self.size - 1] = 1
+
+    def is_changed(self) -> bool:
+        """Return whether the model of some rank changed."""
+        return bool(self.array[self.size - 1] > 0)
+
+
+class _Sample:
+    def __init__(self) -> None:
+        self.array = object()
+
+
+UNSHARED = sys.getrefcount(_Sample().array)
+"""The reference count of an array that only an attribute refers to."""
+
+
+def flats_of(xs: Iterable[Variable], bucket_bytes: int) -> list[Flat]:
+    """Place parameters and buffers in flat arrays, one for each array type, dtype and device."""
+    groups: dict[Any, list[Variable]] = {}
+    for x in xs:
+        device = str(backend_of(x.data).device(x.data))
+        groups.setdefault((type(x.data), str(x.dtype), device), []).append(x)
+    return [Flat(group, bucket_bytes) for group in groups.values()]
+
+
+def slots_of(flats: Iterable[Flat]) -> Iterator[tuple[Flat, Slot]]:
+    """Yield each slot with its flat array."""
+    return ((flat, slot) for flat in flats for slot in flat.slots)

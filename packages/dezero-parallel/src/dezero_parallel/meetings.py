@@ -1,0 +1,116 @@
+"""Define `Meetings`, the calls for which the ranks of a job wait for each other."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from dezero_core.errors import CommunicatorError, DezeroError
+from dezero_core.extend import Communicator
+
+T = TypeVar("T")
+
+
+class Meetings:
+    """Call an engine, and record where this rank waits, so that a `Watcher` can report it.
+
+    Args:
+        communicator: the engine that connects this rank to the others.
+
+    Attributes:
+        rank, size: the number of this rank, from 0, and the number of ranks.
+        host: the name of this rank's computer.
+        step: the number of updates that this rank has finished.
+        place: what this rank waits for, or an empty string while it computes.
+        since: when this rank began to wait or to compute, in seconds of `time.monotonic`.
+    """
+
+    def __init__(self, communicator: Communicator) -> None:
+        self.communicator = communicator
+        self.rank, self.size = communicator.rank, communicator.size
+        self.host, self.step, self._process = socket.gethostname(), 0, os.getpid()
+        self.place, self.since = "", time.monotonic()
+
+    def __str__(self) -> str:
+        return f"rank {self.rank} of {self.size} on {self.host}, step {self.step}"
+
+    def is_forked(self) -> bool:
+        """Return whether this process was forked from the rank's process."""
+        return os.getpid() != self._process
+
+    @contextmanager
+    def at(self, place: str) -> Iterator[None]:
+        """Record that this rank waits at ``place`` during a with block.
+
+        Raises:
+            CommunicatorError: this process was forked from the rank's process.
+        """
+        if self.is_forked():
+            raise CommunicatorError(
+                f"{place}: called in process {os.getpid()}, which was forked from {self}; expected "
+                "the rank's own process, not a worker; move the call out of the forked function"
+            )
+        self.place, self.since = place, time.monotonic()
+        try:
+            yield
+        finally:
+            self.place, self.since = "", time.monotonic()
+
+    def gather(self, place: str, value: object) -> list[Any]:
+        """Return the values that all ranks pass, in the order of the ranks.
+
+        Raises:
+            CommunicatorError: another rank waits at another place.
+        """
+        with self.at(place):
+            pairs = self.communicator.gather((place, value))
+        for rank, (other, _) in enumerate(pairs):
+            self._require_place(rank, other, place)
+        return [value for _, value in pairs]
+
+    def broadcast(self, place: str, value: T) -> T:
+        """Return the value of rank 0.
+
+        Raises:
+            CommunicatorError: rank 0 waits at another place.
+        """
+        with self.at(place):
+            other, found = self.communicator.broadcast((place, value if not self.rank else None))
+        self._require_place(0, other, place)
+        return found
+
+    def wait(self, place: str, request: Any) -> None:
+        """Wait until the array of a request holds the sum over the ranks."""
+        with self.at(place):
+            self.communicator.wait(request)
+
+    def _require_place(self, rank: int, other: str, place: str) -> None:
+        if other != place:
+            raise CommunicatorError(
+                f"{self}: waits at: {place}; rank {rank} waits at: {other}; expected the same "
+                "calls in the same order on all ranks; do not make them depend on the rank"
+            )
+
+    def together(self, place: str, function: Callable[[], T]) -> T:
+        """Call ``function`` on this rank; if it fails on any rank, raise its error on all ranks.
+
+        Raises:
+            DezeroError: the first failure in the order of the ranks, in its own class if that is
+                one of DeZero's, else as a CommunicatorError.
+        """
+        result, error = None, None
+        try:
+            result = function()
+        except (DezeroError, OSError) as failure:
+            error = failure
+        kind = type(error) if isinstance(error, DezeroError) else CommunicatorError
+        mine = None if error is None else (kind, f"{type(error).__name__}: {error}", self.host)
+        for rank, failed in enumerate(self.gather(place, mine)):
+            if failed is not None:
+                kind, text, host = failed
+                raise kind(f"{place}: rank {rank} on {host}: {text}") from error
+        return result  # type: ignore[return-value]  # no error, so the function has returned

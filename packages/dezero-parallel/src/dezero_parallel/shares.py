@@ -1,0 +1,107 @@
+"""Split the batches of loaders over the ranks, and find the weight of this rank's rows."""
+
+from __future__ import annotations
+
+import gc
+from typing import TypeVar
+
+from dezero_core.errors import CommunicatorError
+from dezero_io import DataLoader
+
+from .meetings import Meetings
+from .signatures import require_equal
+
+L = TypeVar("L", bound=DataLoader)
+
+
+class Shares:
+    """Hold the loaders that `World.share` has split for training.
+
+    Args:
+        meetings: the ranks.
+    """
+
+    def __init__(self, meetings: Meetings) -> None:
+        self.meetings = meetings
+        self.loaders: list[DataLoader] = []
+        self._positions: list[tuple[int, int]] = []
+        self._latest: list[DataLoader] = []
+
+    def add(self, loader: L, training: bool) -> L:
+        """Split a loader over the ranks; return it.
+
+        Raises:
+            CommunicatorError: the ranks have datasets of different sizes, or other settings.
+            ArgumentError: as for `DataLoader.share`.
+        """
+        meetings = self.meetings
+        found = {
+            "loader": type(loader).__name__,
+            "examples": str(loader.data_size),
+            "batch_size": str(loader.batch_size),
+            "drop_last": str(loader.drop_last),
+            "training": str(training),
+        }
+        advice = "give all ranks the same data and settings"
+        require_equal(meetings, "world.share", found, "loader", advice)
+
+        def order(mine: object) -> object:
+            return meetings.broadcast("the order of a loop over a loader", mine)
+
+        meetings.together(
+            "world.share",
+            lambda: loader.share(
+                meetings.rank, meetings.size, order if training else None, training
+            ),
+        )
+        if training:
+            self.loaders.append(loader)
+            self._positions.append(self._position(loader))
+        return loader
+
+    @staticmethod
+    def _position(loader: DataLoader) -> tuple[int, int]:
+        return loader._passes.started, loader.iteration
+
+    @property
+    def weight(self) -> float:
+        """Return this rank's rows divided by all rows of the batch taken last.
+
+        Without a shared loader, all ranks have the same weight.
+
+        Raises:
+            CommunicatorError: batches of two loaders were taken, in which the weights differ.
+        """
+        if len(self.loaders) < 2:
+            return self.loaders[0].weight if self.loaders else 1 / self.meetings.size
+        positions = [self._position(loader) for loader in self.loaders]
+        pairs = zip(self.loaders, positions, self._positions, strict=True)
+        moved = [loader for loader, new, old in pairs if new != old]
+        self._positions, self._latest = positions, moved or self._latest or self.loaders
+        weights = {loader.weight for loader in self._latest}
+        if len(weights) > 1:
+            raise CommunicatorError(
+                f"{self.meetings}: the batches of {len(self._latest)} loaders give this rank the "
+                f"weights {', '.join(map(str, sorted(weights)))}; expected one weight; give the "
+                "loaders the same batch_size and drop_last=True"
+            )
+        return weights.pop()
+
+    def require_shared(self, place: str) -> None:
+        """Check that the program takes its batches from shared loaders; look for others.
+
+        Raises:
+            CommunicatorError: a loop over a loader is in progress, and no loader is shared.
+        """
+        found = []
+        if not self.loaders:
+            objects = [x for x in gc.get_objects() if isinstance(x, DataLoader)]
+            found = [repr(x) for x in objects if x.iteration and x._share.size == 1]
+        for rank, (host, names) in enumerate(
+            self.meetings.gather(place, (self.meetings.host, found))
+        ):
+            if names:
+                raise CommunicatorError(
+                    f"{place}: rank {rank} on {host} trains on {names[0]}, which is not shared, so "
+                    "each rank computes whole batches; write loader = world.share(loader)"
+                )

@@ -1,0 +1,18 @@
+"""Give the ranks equal random numbers for what must be equal, such as initial weights."""
+
+from __future__ import annotations
+
+from dezero_io.weights.random_state import Generators
+
+from .meetings import Meetings
+
+
+def copy_streams(meetings: Meetings, place: str) -> None:
+    """Set the generators of DeZero, NumPy and Python on all ranks to the states of rank 0.
+
+    Weights that are drawn afterwards are equal on all ranks, also those of layers that take their
+    size from the first input.
+    """
+    states = meetings.broadcast(place, Generators().state_dict())
+    if meetings.rank:
+        Generators().load_state_dict(states)

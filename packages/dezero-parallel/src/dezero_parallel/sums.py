@@ -1,0 +1,52 @@
+"""Add up Variables over the ranks, so that gradients flow through the sum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dezero_core import Function, Variable, as_variable
+from dezero_core.extend import Array, backend_of
+from dezero_core.variable import AnyArray
+
+if TYPE_CHECKING:
+    from .worlds import World
+
+
+class AllSum(Function):
+    """y = the sum of x over the ranks.
+
+    The loss of a job is the sum of w L over the ranks, where L is the loss of one rank and w its
+    share of the batch's rows. A rank's `backward` computes the gradients of L, which are multiplied
+    by w later. So dL/dx = (sum over the ranks of w gy) / w, and 0 on a rank without rows.
+
+    Args:
+        world: the ranks.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world, self.weight = world, world.weight
+
+    def forward(self, x: Array) -> Array:
+        return summed(self.world, x)
+
+    def backward(self, gy: AnyArray) -> Any:
+        total = all_sum(self.world, gy * self.weight)
+        return total * (1 / self.weight if self.weight else 0.0)
+
+
+def all_sum(world: World, x: Any) -> Any:
+    """Return the sum of ``x`` over the ranks: a Variable, or an array if ``x`` is an array."""
+    return AllSum(world)(x) if isinstance(x, Variable) else summed(world, x)
+
+
+def summed(world: World, x: Array) -> Array:
+    """Return the sum of an array over the ranks, in a new array."""
+    total = backend_of(x).copy(x)
+    world.meetings.wait("world.all_sum", world.meetings.communicator.start(total))
+    return total
+
+
+def batch_sum(world: World, x: Variable) -> Variable:
+    """Return the sum of ``x`` over the ranks to which rows of the batch belong."""
+    x = as_variable(x)
+    return AllSum(world)(x if world.weight else x * 0.0)

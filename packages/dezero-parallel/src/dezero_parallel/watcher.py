@@ -1,0 +1,122 @@
+"""Define `Watcher`, which ends all ranks if one fails, hangs or ends too early."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import traceback
+from types import TracebackType
+
+from .meetings import Meetings
+from .supervisor import LEFT, RANK, RECORD, REPORTED, RUNNING, SIZE, STATE, STEP
+
+END = "the end of the program"
+"""The place at which a rank that has finished waits for the other ranks."""
+
+GRACE = 2.0
+"""Seconds for which a rank waits longer than the limit, so that a busy rank can show its stack
+first; and for which it waits for a rank that has left."""
+
+INTERVAL = 0.5
+"""The longest time between two looks of the watcher, in seconds."""
+
+
+class Watcher:
+    """Watch this rank from a thread of its own, and end all ranks if they can never meet again.
+
+    An uncaught exception in any thread ends all ranks. If another rank has finished its program, or
+    has not come within ``timeout`` seconds, a waiting rank ends all ranks. A rank that computes for
+    longer than ``timeout`` seconds shows its Python stack, because others may wait for it.
+
+    Args:
+        meetings: the record of where this rank waits.
+        timeout: the limit in seconds.
+    """
+
+    def __init__(self, meetings: Meetings, timeout: float) -> None:
+        self.meetings, self.timeout = meetings, timeout
+        self._reported = 0.0
+        self._previous_hook = sys.excepthook
+
+    def count_step(self, steps: int) -> None:
+        """Record the number of finished updates, for messages."""
+        self.meetings.step = max(self.meetings.step, steps)
+        RECORD[STEP] = self.meetings.step
+
+    def start(self) -> None:
+        """Start the thread, and register the functions for errors and for the end."""
+        RECORD[RANK], RECORD[SIZE], RECORD[STATE] = self.meetings.rank, self.meetings.size, RUNNING
+        sys.excepthook = self.fail
+        threading.excepthook = lambda args: self.fail(
+            args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+        )
+        threading.Thread(target=self._watch, name="dezero-watcher", daemon=True).start()
+        atexit.register(self.leave)
+
+    def leave(self) -> None:
+        """Tell the other ranks that this rank has finished, and wait for them."""
+        if not self.meetings.is_forked():
+            with self.meetings.at(END):
+                self.meetings.communicator.leave(self.meetings.step)
+            RECORD[STATE] = LEFT
+
+    def say(self, text: str) -> None:
+        """Write a text to standard error in one piece, because the ranks share the terminal."""
+        os.write(2, f"[{self.meetings}] {text}\n".encode())
+
+    def fail(
+        self,
+        error_type: type[BaseException],
+        error: BaseException,
+        trace: TracebackType | None,
+    ) -> None:
+        """Show an uncaught exception, and end all ranks."""
+        if self.meetings.is_forked():
+            self._previous_hook(error_type, error, trace)
+        elif not issubclass(error_type, SystemExit):
+            lines = traceback.format_exception(error_type, error, trace)
+            self.end_all("failed, and ends all ranks:\n" + "".join(lines).rstrip())
+
+    def end_all(self, reason: str) -> None:
+        """Show a reason, and end the processes of all ranks."""
+        self.say(reason)
+        RECORD[STATE] = REPORTED
+        self.meetings.communicator.abort()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(min(INTERVAL, self.timeout / 10))
+            self.look()
+
+    def look(self) -> None:
+        """Report a rank that is late, and end all ranks if they cannot meet."""
+        place, since = self.meetings.place, self.meetings.since
+        waited = time.monotonic() - since
+        if place == END:
+            return
+        if place:
+            gone = self.meetings.communicator.left()
+            if gone is not None and waited > GRACE:
+                self.end_all(
+                    f"waited {waited:.0f} s at: {place}; rank {gone[0]} has finished its program "
+                    f"after its step {gone[1]}; expected as many steps on all ranks, as "
+                    "world.share(loader) gives; ends all ranks"
+                )
+            elif waited > self.timeout + GRACE:
+                self.end_all(
+                    f"waited {waited:.0f} s at: {place}; another rank has not come within "
+                    f"{self.timeout:.0f} s; see what each rank says above; raise the limit by "
+                    "world(timeout=...) if the work takes that long; ends all ranks"
+                )
+        if waited > self.timeout and self._reported != since:
+            self._reported = since
+            self.say(f"waits for {waited:.0f} s at: {place}" if place else self._busy(waited))
+
+    def _busy(self, waited: float) -> str:
+        """Describe what the main thread computes."""
+        frame = sys._current_frames()[threading.main_thread().ident or 0]
+        stack = "".join(traceback.format_stack(frame))
+        return f"has not met the other ranks for {waited:.0f} s; it is here:\n{stack.rstrip()}"
