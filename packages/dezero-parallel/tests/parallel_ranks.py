@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,56 +12,62 @@ from dezero_parallel.worlds import World
 R = TypeVar("R")
 
 
+class Missing(Exception):
+    """Another rank has ended, or does not come."""
+
+
 class Job:
-    """What the ranks of a job share."""
+    """Hold the values that the ranks have passed, by the number of the call."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
-        self.barrier = threading.Barrier(size, timeout=5)
-        self.values: list[Any] = [None] * size
-        self.parts: dict[int, dict[int, Any]] = {}
-        self.has_parts = threading.Condition()
+        self.size, self.is_over = size, False
+        self.values: defaultdict[tuple[str, int], dict[int, Any]] = defaultdict(dict)
+        self.changed = threading.Condition()
 
 
 class Rank:
     """An engine of threads."""
 
     def __init__(self, job: Job, rank: int) -> None:
-        self.job, self.rank, self.size, self.started = job, rank, job.size, 0
+        self.job, self.rank, self.size = job, rank, job.size
+        self.calls = Counter[str]()
+
+    def put(self, what: str, value: Any) -> tuple[str, int]:
+        """Pass a value to the other ranks."""
+        self.calls[what] += 1
+        call = what, self.calls[what]
+        with self.job.changed:
+            self.job.values[call][self.rank] = value
+            self.job.changed.notify_all()
+        return call
+
+    def take(self, call: tuple[str, int]) -> list[Any]:
+        """Wait for the values of all ranks."""
+        values = self.job.values[call]
+        with self.job.changed:
+            self.job.changed.wait_for(
+                lambda: self.job.is_over or len(values) == self.size, timeout=5
+            )
+            if len(values) < self.size:
+                raise Missing(f"rank {self.rank} waits for another rank at {call}")
+            return [values[rank] for rank in range(self.size)]
 
     def gather(self, value: object) -> list[Any]:
-        self.job.values[self.rank] = value
-        self.job.barrier.wait()
-        found = list(self.job.values)
-        self.job.barrier.wait()
-        return found
+        return self.take(self.put("gather", value))
 
     def broadcast(self, value: object) -> Any:
         return self.gather(value)[0]
 
-    def start(self, array: Any) -> tuple[int, Any]:
-        self.started += 1
-        with self.job.has_parts:
-            self.job.parts.setdefault(self.started, {})[self.rank] = array.copy()
-            self.job.has_parts.notify_all()
-        return self.started, array
+    def start(self, array: Any) -> tuple[tuple[str, int], Any]:
+        return self.put("start", array.copy()), array
 
     def poll(self, request: object) -> None:
         pass
 
-    def wait(self, request: tuple[int, Any]) -> None:
-        number, array = request
-        with self.job.has_parts:
-            arrived = self.job.has_parts.wait_for(self._has_all(number), timeout=5)
-        if not arrived or self.job.barrier.broken:
-            raise threading.BrokenBarrierError
-        total = self.job.parts[number][0].copy()
-        for rank in range(1, self.size):
-            total += self.job.parts[number][rank]
-        array[...] = total
-
-    def _has_all(self, number: int) -> Callable[[], bool]:
-        return lambda: self.job.barrier.broken or len(self.job.parts[number]) == self.size
+    def wait(self, request: tuple[tuple[str, int], Any]) -> None:
+        call, array = request
+        first, *others = self.take(call)
+        array[...] = sum(others, first)
 
     def leave(self, step: int) -> None:
         pass
@@ -69,9 +76,9 @@ class Rank:
         return None
 
     def abort(self) -> None:
-        self.job.barrier.abort()
-        with self.job.has_parts:
-            self.job.has_parts.notify_all()
+        with self.job.changed:
+            self.job.is_over = True
+            self.job.changed.notify_all()
 
 
 def run_ranks(size: int, function: Callable[[World], R]) -> list[R | BaseException]:
@@ -99,8 +106,6 @@ def succeed(size: int, function: Callable[[World], R]) -> list[R]:
     """Return the results of all ranks; raise the error of a rank that failed."""
     results = run_ranks(size, function)
     for result in results:
-        if isinstance(result, BaseException) and not isinstance(
-            result, threading.BrokenBarrierError
-        ):
+        if isinstance(result, BaseException) and not isinstance(result, Missing):
             raise result
     return results  # type: ignore[return-value]

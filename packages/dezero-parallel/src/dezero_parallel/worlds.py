@@ -52,7 +52,7 @@ class World:
     def __init__(self, communicator: Communicator, timeout: float, watches: bool = True) -> None:
         self.meetings = Meetings(communicator)
         self.rank, self.size = communicator.rank, communicator.size
-        self._shares = Shares(self.meetings)
+        self._shares, self._watches = Shares(self.meetings), watches
         self._averagings: list[Averaging] = []
         self.watcher = Watcher(self.meetings, timeout)
         if watches:
@@ -215,8 +215,9 @@ class World:
         batch_norm.synchronize(self, model)
 
     def require_shared(self, place: str) -> None:
-        """Check that the program takes its batches from shared loaders."""
-        self._shares.require_shared(place)
+        """Check that the program takes its batches from shared loaders, if it has a process."""
+        if self._watches:
+            self._shares.require_shared(place)
 
     def averaged(self) -> dict[str, Parameter | Buffer]:
         """Return the parameters and buffers that must be equal on all ranks."""
