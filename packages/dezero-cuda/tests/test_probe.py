@@ -1,8 +1,6 @@
 """Test every reason why no GPU can be used, on the stand-in for CuPy."""
 
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import cupy
@@ -105,20 +103,6 @@ def test_the_diagnosis(capsys: Any, monkeypatch: Any) -> None:
     printed = capsys.readouterr().out
     assert "no driver" in printed
     assert "no: there is no NVIDIA driver" in printed
-
-
-def test_cupy_is_imported_only_at_first_use() -> None:
-    fakes = Path(cupy.__file__).parent.parent
-    code = f"""
-import sys; sys.path.insert(0, {str(fakes)!r})
-import dezero_cuda
-from dezero_core.extend import backend_names, get_backend
-assert "cuda" in backend_names()
-assert "cupy" not in sys.modules
-get_backend("cuda")
-assert "cupy" in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_plugin_names_its_distribution() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dezero_core.errors import ArgumentError, CommunicatorError
+from dezero_cuda import tcp
 from dezero_cuda.tcp import NAMES, TcpCommunicator, announced_ranks, settings
 
 SECRET = b"secret of the job"
@@ -138,7 +142,28 @@ time.sleep(30)
 """
 
 
-@pytest.mark.parametrize("role", ["dies", pytest.param("aborts", marks=pytest.mark.slow)])
+def test_a_lost_connection_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended: SimpleQueue[int] = SimpleQueue()
+
+    def end(status: int) -> None:
+        ended.put(status)
+        threading.Event().wait()  # for ever: the process should have ended
+
+    monkeypatch.setattr(tcp.os, "_exit", end)
+    port = free_port()
+    with ThreadPoolExecutor(2) as pool:
+        ranks = list(pool.map(lambda k: TcpCommunicator(k, 2, "127.0.0.1", port, SECRET), (0, 1)))
+    with socket.socket(fileno=os.dup(ranks[1]._others[0].fileno())) as stream:
+        stream.shutdown(socket.SHUT_RDWR)
+    assert [ended.get(timeout=10) for _ in ranks] == [1, 1]
+    said = capfd.readouterr().err
+    assert "[rank 0 of 2] lost the connection to rank 1; ends all ranks\n" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["dies", "aborts"])
 def test_a_rank_that_dies_or_aborts_ends_all_ranks(role: str) -> None:
     port = str(free_port())
     started = [
