@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -95,10 +96,13 @@ def run_ranks(size: int, function: Callable[[World], R]) -> list[R | BaseExcepti
             rank.abort()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(size)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)  # the ranks wait for each other all the time
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    sys.setswitchinterval(interval)
     return results
 
 

@@ -44,7 +44,7 @@ class TwoHeads(Model):
 
 
 def program(
-    world: Any, model: Model, steps: int = 5, batch_size: int = 5, **settings: Any
+    world: Any, model: Model, steps: int = 2, batch_size: int = 5, **settings: Any
 ) -> dict[str, Any]:
     """Train with clipping and decay; return weights, and the steps counted by Adam."""
     loader = world.share(DataLoader(list(zip(X, T, strict=True)), batch_size, shuffle=False))

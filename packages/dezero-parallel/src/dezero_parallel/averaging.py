@@ -90,7 +90,7 @@ class Averaging:
         elif self.overlap and not self.sums and x in self._slots:
             flat, slot = self._slots[x]
             if slot.x.grad is not None and slot.shape == slot.x.shape:
-                self._fill(flat, slot)
+                self._fill(flat, slot, self.world.weight)
                 self._start_ready_buckets(self._early)
 
     def _require_cleared(self, x: Variable) -> None:
@@ -104,9 +104,9 @@ class Averaging:
             )
         self.seen.clear()
 
-    def _fill(self, flat: Flat, slot: Slot) -> None:
+    def _fill(self, flat: Flat, slot: Slot, weight: float) -> None:
         """Write this rank's part of a mean into the flat array."""
-        x, weight = slot.x, self.world.weight
+        x = slot.x
         if self._is_new_step:
             self._is_new_step = False
             for each in self.flats:
@@ -176,6 +176,7 @@ class Averaging:
 
     def _exchange(self, is_changed: bool) -> None:
         """Sum all buckets over the ranks."""
+        weight = self.world.weight
         for flat in self.flats:
             if is_changed:
                 flat.mark_changed()
@@ -183,7 +184,7 @@ class Averaging:
                 if not slot.is_filled and is_changed:
                     flat.fill(slot, None, 0.0)
                 elif not slot.is_filled:
-                    self._fill(flat, slot)
+                    self._fill(flat, slot, weight)
         self._start_ready_buckets(len(self._buckets))
         for number, bucket in enumerate(self._buckets):
             place = f"{PLACE}, bucket {number} of {len(self._buckets)}"
@@ -198,12 +199,13 @@ class Averaging:
         with updating():
             for flat in self.flats:
                 for slot, is_present in zip(flat.slots, flat.present(), strict=True):
+                    x = slot.x
                     if slot.is_buffer:
-                        slot.x.data = backend_of(flat.array).copy(flat.view(slot))
-                    elif is_present:
-                        slot.x.grad = Variable(flat.view(slot), requires_grad=False)
+                        x.data = backend_of(flat.array).copy(slot.target)
+                    elif is_present:  # the setter of grad would hold the view longer
+                        x._grad = Variable(flat.view(slot), requires_grad=False)
                     else:
-                        slot.x.grad = None
+                        x._grad = None
         self.seen.clear()
         self.sums.clear()
         self._remove_handles()

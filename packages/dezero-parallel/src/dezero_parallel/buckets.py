@@ -17,25 +17,24 @@ class Slot:
 
     Attributes:
         x: the Parameter or Buffer.
+        is_buffer: whether the slot holds the data of a Buffer, instead of a gradient.
         shape: the shape of the array.
         start, stop: the first and the last position in the flat array, the latter exclusive.
         flag: the position at which ranks count who has the gradient; in the last bucket of the
             slot.
         buckets: the buckets that have a part of the slot.
+        target: the slot's numbers in the shape of the parameter, a view of the flat array.
         is_filled: whether the flat array has this rank's numbers of this step.
     """
 
     def __init__(self, x: Variable, start: int) -> None:
         self.x, self.shape, self.start = x, x.shape, start
+        self.is_buffer = isinstance(x, Buffer)
         self.stop = start + math.prod(x.shape)
         self.flag = -1
         self.buckets: list[Bucket] = []
+        self.target: Any = None
         self.is_filled = False
-
-    @property
-    def is_buffer(self) -> bool:
-        """Return whether the slot holds the data of a Buffer, instead of a gradient."""
-        return isinstance(self.x, Buffer)
 
 
 class Bucket:
@@ -86,8 +85,8 @@ class Flat:
         self._close()
         self.size += 1
         self.buckets[-1].stop = self.size
-        self.array = self._zeros()
         self._flags = [slot.flag for slot in self.slots]
+        self._allocate()
 
     def _place(self, x: Variable) -> None:
         """Append a slot; begin a new bucket if the slot does not fit into the last one."""
@@ -119,24 +118,26 @@ class Flat:
             self.size += len(bucket.slots)
             bucket.stop = self.size
 
-    def _zeros(self) -> Array:
+    def _allocate(self) -> None:
+        """Make the array, and the views of its slots."""
         with on_device_of(self.sample):
-            return get_array_module(self.sample).zeros(self.size, dtype=self.sample.dtype)
+            self.array = get_array_module(self.sample).zeros(self.size, dtype=self.sample.dtype)
+        for slot in self.slots:
+            slot.target = self.view(slot)
+        self._references = sys.getrefcount(self.array)
 
     def renew(self) -> None:
         """Allocate a new array if the program still holds a gradient of the last step."""
-        if sys.getrefcount(self.array) > UNSHARED:
-            self.array = self._zeros()
+        if sys.getrefcount(self.array) > self._references:
+            self._allocate()
 
     def fill(self, slot: Slot, array: Array | None, weight: float) -> None:
         """Write ``weight * array`` into a slot, zeros if ``array`` is None; raise the flag."""
         if array is None:
-            self.array[slot.start : slot.stop] = 0
+            slot.target[...] = 0
         else:
-            xp = get_array_module(array)
-            part = self.array[slot.start : slot.stop].reshape(slot.shape)
-            xp.multiply(array, weight, out=part, casting="same_kind")
-        self.array[slot.flag] = 0 if array is None else 1
+            get_array_module(array).multiply(array, weight, out=slot.target, casting="same_kind")
+        self.array[slot.flag] = array is not None
         slot.is_filled = True
 
     def view(self, slot: Slot) -> Array:
@@ -155,15 +156,6 @@ class Flat:
     def is_changed(self) -> bool:
         """Return whether the model of some rank changed."""
         return bool(self.array[self.size - 1] > 0)
-
-
-class _Sample:
-    def __init__(self) -> None:
-        self.array = object()
-
-
-UNSHARED = sys.getrefcount(_Sample().array)
-"""The reference count of an array that only an attribute refers to."""
 
 
 def flats_of(xs: Iterable[Variable], bucket_bytes: int) -> list[Flat]:

@@ -17,6 +17,7 @@ from dezero_nn.optimizers import Optimizer
 from . import batch_norm, checkpoints
 from .alone import Alone
 from .averaging import Averaging, is_averaged
+from .cores import split_cores
 from .meetings import Meetings
 from .sharding import Sharding
 from .shares import Shares
@@ -61,6 +62,7 @@ class World:
         require_equal(self.meetings, "world", versions(), "set of versions", advice)
         if watches:
             copy_streams(self.meetings, "world, random numbers")
+            split_cores(self.meetings)
 
     def __repr__(self) -> str:
         return f"World({self.meetings})"

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
@@ -57,7 +57,7 @@ class Checkpoint:
     path: Path
     metadata: Mapping[str, str]
     step: int = 0
-    rank_states: tuple[Any, ...] = ()
+    rank_states: tuple[Any, ...] = field(default=(), repr=False)  # thousands of numbers
 
 
 F = TypeVar("F", bound=Callable[..., Any])
