@@ -36,8 +36,10 @@ SIGINT is absent, because terminals and launchers send it to the whole process g
 
 def supervise(run: Callable[[], None]) -> None:
     """Call ``run`` in a child process and return there; the parent ends as the child ends."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until the parent can forward them
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         end_with_parent()
         run()
         return
@@ -48,6 +50,7 @@ def supervise(run: Callable[[], None]) -> None:
     for number in FORWARDED:
         signal.signal(number, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     end_as(exit_code(child))
 
 
