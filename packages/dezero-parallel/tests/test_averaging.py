@@ -256,3 +256,20 @@ def test_a_parallel_optimizer_cannot_be_copied() -> None:
     (error,) = run_ranks(1, run)
     assert isinstance(error, CommunicatorError)
     assert "cannot be copied or pickled" in str(error)
+
+
+def test_a_meeting_while_gradients_are_sent_is_an_error() -> None:
+    def run(world: Any) -> None:
+        model = models[world.rank]
+        optimizer = world.parallel(SGD().setup(model), bucket_bytes=100, overlap=True)
+        for _ in range(2):  # the first pass shows the order
+            model.cleargrads()
+            model(X).sum().backward()
+            if world.meetings.step:
+                world.mean(0.0)
+            optimizer.update()
+
+    models = [made(MLP) for _ in range(2)]
+    for error in run_ranks(2, run):
+        assert isinstance(error, CommunicatorError)
+        assert str(error).startswith("world.mean: called between backward() and update()")

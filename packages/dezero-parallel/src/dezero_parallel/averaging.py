@@ -129,6 +129,7 @@ class Averaging:
             bucket = self._buckets[self._next]
             bucket.request = engine.start(bucket.part())
             self._next += 1
+            self.world.meetings.open_sums += 1
 
     # Before the update
 
@@ -189,6 +190,7 @@ class Averaging:
         for number, bucket in enumerate(self._buckets):
             place = f"{PLACE}, bucket {number} of {len(self._buckets)}"
             self.world.meetings.wait(place, bucket.request)
+            self.world.meetings.open_sums -= 1
             bucket.request = None
         self._next, self._is_new_step = 0, True
         for _, slot in slots_of(self.flats):

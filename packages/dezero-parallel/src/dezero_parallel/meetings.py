@@ -27,6 +27,7 @@ class Meetings:
         step: the number of updates that this rank has finished.
         place: what this rank waits for, or an empty string while it computes.
         since: when this rank began to wait or to compute, in seconds of `time.monotonic`.
+        open_sums: the number of sums that were started during `backward`, and are not complete.
     """
 
     def __init__(self, communicator: Communicator) -> None:
@@ -34,6 +35,7 @@ class Meetings:
         self.rank, self.size = communicator.rank, communicator.size
         self.host, self.step, self._process = socket.gethostname(), 0, os.getpid()
         self.place, self.since = "", time.monotonic()
+        self.open_sums = 0
 
     def __str__(self) -> str:
         return f"rank {self.rank} of {self.size} on {self.host}, step {self.step}"
@@ -60,12 +62,27 @@ class Meetings:
         finally:
             self.place, self.since = "", time.monotonic()
 
+    def require_no_open_sums(self, place: str) -> None:
+        """Check that no gradients are being sent, because ranks may start these at other times.
+
+        All ranks must call the engine in the same order.
+
+        Raises:
+            CommunicatorError: `backward` has started to send gradients.
+        """
+        if self.open_sums:
+            raise CommunicatorError(
+                f"{place}: called between backward() and update() of an optimizer with "
+                f"overlap=True, on {self}; call it after update(), or write overlap=False"
+            )
+
     def gather(self, place: str, value: object) -> list[Any]:
         """Return the values that all ranks pass, in the order of the ranks.
 
         Raises:
-            CommunicatorError: another rank waits at another place.
+            CommunicatorError: another rank waits at another place, or gradients are being sent.
         """
+        self.require_no_open_sums(place)
         with self.at(place):
             pairs = self.communicator.gather((place, value))
         for rank, (other, _) in enumerate(pairs):
@@ -76,8 +93,9 @@ class Meetings:
         """Return the value of rank 0.
 
         Raises:
-            CommunicatorError: rank 0 waits at another place.
+            CommunicatorError: rank 0 waits at another place, or gradients are being sent.
         """
+        self.require_no_open_sums(place)
         with self.at(place):
             other, found = self.communicator.broadcast((place, value if not self.rank else None))
         self._require_place(0, other, place)

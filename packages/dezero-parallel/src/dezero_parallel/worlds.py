@@ -106,7 +106,8 @@ class World:
             bucket_bytes: the number of bytes that are summed at once (default 1 MiB).
             shard: keep only this rank's part of the optimizer's state (default False).
             overlap: send gradients while `backward` computes others (default False). An engine on
-                processors gains nothing by it. Only the first optimizer of a program overlaps.
+                processors gains nothing by it. Only the first optimizer of a program overlaps, and
+                between `backward` and `update` the ranks may not call `mean`, `sum` or `all_sum`.
 
         Raises:
             ArgumentError: ``bucket_bytes`` is below 1, or the optimizer is parallel already.
