@@ -273,3 +273,23 @@ def test_a_meeting_while_gradients_are_sent_is_an_error() -> None:
     for error in run_ranks(2, run):
         assert isinstance(error, CommunicatorError)
         assert str(error).startswith("world.mean: called between backward() and update()")
+
+
+def test_frozen_parameters_are_not_sent_until_they_thaw() -> None:
+    def run(world: Any, model: Any) -> tuple[dict[str, Any], list[int]]:
+        optimizer = world.parallel(SGD(0.1).setup(model))
+        sizes = []
+        for step in range(4):
+            for x in model.l0.params():
+                x.requires_grad = step in (1, 2)
+            model.cleargrads()
+            F.softmax_cross_entropy(model(X), T).backward()
+            optimizer.update()
+            sizes += [flat.size for hook in optimizer.first_hooks for flat in hook.flats]
+        return weights(model), sizes
+
+    models = [made(MLP) for _ in range(2)]
+    alone, _ = run(Alone(), made(MLP))
+    for found, sizes in succeed(2, lambda world: run(world, models[world.rank])):
+        assert distance(found, alone) < 1e-15
+        assert sizes == [35, 296, 296, 35]  # 32 weights and 2 flags, or 291 and 4, and one flag

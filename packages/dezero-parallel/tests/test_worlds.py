@@ -16,7 +16,7 @@ from dezero_io import Checkpointer, DataLoader
 from dezero_nn import Sequential
 from dezero_nn import functions as F
 from dezero_nn import layers as L
-from dezero_nn.optimizers import SGD, Adam, Muon
+from dezero_nn.optimizers import LBFGS, SGD, Adam, Muon, Optimizer
 from dezero_parallel import Alone, World, world, worlds
 from dezero_parallel.shares import Shares
 from dezero_parallel.signatures import versions
@@ -143,12 +143,16 @@ def test_a_loader_that_is_not_shared_is_named() -> None:
     succeed(2, run)
 
 
-SHARDED = {"rule": (Muon, {"shard": True}), "size": (SGD, {"bucket_bytes": 0})}
+REFUSED: dict[str, tuple[Callable[[], Optimizer], dict[str, Any]]] = {
+    "a rule that cannot be sharded": (Muon, {"shard": True}),
+    "a rule that needs losses": (LBFGS, {}),
+    "a size": (SGD, {"bucket_bytes": 0}),
+}
 
 
-@pytest.mark.parametrize("name", SHARDED)
+@pytest.mark.parametrize("name", REFUSED)
 def test_settings_that_do_not_fit_are_refused(name: str) -> None:
-    rule, settings = SHARDED[name]
+    rule, settings = REFUSED[name]
     (error,) = run_ranks(1, lambda ranks: ranks.parallel(rule().setup(MLP()), **settings))
     assert isinstance(error, ArgumentError)
     assert str(error).startswith("world.parallel: ")
@@ -229,8 +233,7 @@ def synchronized(ranks: Any, model: Any, rows: Any) -> dict[str, Any]:
     data = list(zip(rows, np.arange(len(rows)) % 4, strict=True))
     loader = ranks.share(DataLoader(data, 5, shuffle=False))
     optimizer = ranks.parallel(SGD(0.1).setup(model))
-    if ranks.size > 1:
-        ranks.synchronize(model)
+    ranks.synchronize(model)
     for _ in range(2):
         for x, t in loader:
             model.cleargrads()
@@ -272,6 +275,13 @@ def test_gradients_flow_through_a_sum_over_ranks() -> None:
     ((x**2).sum(axis=0).prod() * sum(factor for _, factor in found)).backward()
     assert x.grad is not None
     np.testing.assert_allclose(np.concatenate([g for g, _ in found]), x.grad.data, rtol=1e-13)
+
+
+def test_one_process_sums_nothing() -> None:
+    x = Variable(X)
+    (Alone().all_sum(x) ** 2).sum().backward()
+    assert x.grad is not None
+    assert (x.grad.data == 2 * X).all()
 
 
 def test_world_returns_one_object_and_names_a_forked_process(monkeypatch: Any) -> None:

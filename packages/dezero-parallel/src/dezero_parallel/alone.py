@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from dezero_core import Variable, as_variable
 from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_nn.optimizers import Optimizer
 
@@ -19,9 +20,10 @@ class Alone:
     Attributes:
         rank: the number of this process, always 0.
         size: the number of processes, always 1.
+        weight: this process's part of the rows of each batch, always 1.0.
     """
 
-    rank, size = 0, 1
+    rank, size, weight = 0, 1, 1.0
 
     def share(self, loader: L, training: bool = True) -> L:
         """Return the loader unchanged: one process loads all rows of each batch."""
@@ -39,6 +41,13 @@ class Alone:
     def mean(self, number: Any) -> float:
         """Return the argument, a number or a Variable with one element, as a float."""
         return float(number)
+
+    def all_sum(self, x: Any) -> Variable:
+        """Return the argument as a Variable: there is one process to sum over."""
+        return as_variable(x)
+
+    def synchronize(self, model: Any) -> None:
+        """Leave a model as it is: its batch normalisations see the whole batch."""
 
     def save(self, checkpointer: Checkpointer, step: int, **parts: Any) -> None:
         """Save a checkpoint of the parts, as `Checkpointer.save` does."""

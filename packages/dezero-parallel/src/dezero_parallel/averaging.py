@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dezero_core import Buffer, Parameter, Variable
+from dezero_core.dtypes import is_floating
 from dezero_core.errors import CommunicatorError, GraphError
 from dezero_core.extend import Array, backend_of, on_grad_ready
-from dezero_core.state import HookHandle, named_params, updating
+from dezero_core.state import HookHandle, named_params, require_no_recording, updating
 from dezero_nn.optimizers import Optimizer
 
 from .buckets import Bucket, Flat, Slot, flats_of, slots_of
@@ -56,7 +57,7 @@ class Averaging:
         self._is_new_step = True
         self._params = list(self._named_params().values())
         self._known = set[Variable](self._params)
-        self._without_data: list[Variable] = []
+        self._others: list[Parameter | Buffer] = []  # without data, or frozen, or not statistics
         self._accumulates = False
         self._handles: list[HookHandle] = []
         self._steps = 0
@@ -137,9 +138,11 @@ class Averaging:
         """Replace the gradients of all ranks by the mean, or by None if no rank has a gradient.
 
         Raises:
+            CaptureError: a step is recorded for replays, which would not call the other ranks.
             CommunicatorError: the models of the ranks differ.
             GraphError: the program changed a gradient after `backward`.
         """
+        require_no_recording("optimizer.update on several ranks", "call it after the captured step")
         self._require_unchanged()
         if not self.flats:
             self.agree()
@@ -168,9 +171,11 @@ class Averaging:
         return (
             len(params) == len(self._params)
             and all(x is y for x, y in zip(params, self._params, strict=True))
-            and all(x.data is None for x in self._without_data)
+            and not any(is_averaged(x) for x in self._others)
             and all(
-                slot.x.data.shape == slot.shape and slot.x.data.dtype == flat.sample.dtype
+                is_averaged(slot.x)
+                and slot.x.data.shape == slot.shape
+                and slot.x.data.dtype == flat.sample.dtype
                 for flat, slot in slots_of(self.flats)
             )
         )
@@ -220,7 +225,10 @@ class Averaging:
         """
         meetings, named = self.world.meetings, named_params(self.optimizer.target)
         self.world.require_shared(PLACE)
-        found = {key: layout(x) for key, x in named.items()}
+        found = {
+            key: layout(x) + ("" if is_averaged(x) else ", not averaged")
+            for key, x in named.items()
+        }
         advice = (
             "create the same model on all ranks, and run it once, by model.materialize(x), if its "
             "layers take their sizes from the first input"
@@ -240,10 +248,12 @@ class Averaging:
         )
         keys: dict[Variable, str] = {x: key for key, x in sent.items()}
         ready = meetings.broadcast(PLACE, [keys[x] for x in self.order if x in keys])
-        ordered: list[Variable] = [sent[key] for key in dict.fromkeys([*ready, *sent])]
+        ordered: list[Parameter | Buffer] = [sent[key] for key in dict.fromkeys([*ready, *sent])]
         self._set_layout(ordered, named.values())
 
-    def _set_layout(self, ordered: list[Variable], known: Iterable[Variable]) -> None:
+    def _set_layout(
+        self, ordered: list[Parameter | Buffer], known: Iterable[Parameter | Buffer]
+    ) -> None:
         """Place parameters and buffers in buckets."""
         known = list(known)
         self.flats = flats_of(ordered, self.bucket_bytes)
@@ -252,7 +262,7 @@ class Averaging:
         self._slots = {slot.x: (flat, slot) for flat, slot in slots_of(self.flats)}
         self._params = [x for x in known if isinstance(x, Parameter)]
         self._known = set(self._params)
-        self._without_data = [x for x in known if x.data is None]
+        self._others = [x for x in known if x not in self._slots]
 
     # Several backward passes before one update
 
@@ -285,8 +295,13 @@ class Averaging:
 
 
 def is_averaged(x: Parameter | Buffer) -> bool:
-    """Return whether the ranks exchange a parameter's gradient, or a buffer's data."""
-    if x.data is None or (isinstance(x, Buffer) and x.reduce != "mean"):
+    """Return whether the ranks exchange a parameter's gradient, or a buffer's data.
+
+    A parameter that does not require grad is not exchanged, unless the program set its gradient.
+    """
+    if x.data is None:
         return False
-    backend = backend_of(x.data)
-    return bool(backend.xp.isdtype(x.data.dtype, "real floating"))
+    is_wanted = (
+        x.reduce == "mean" if isinstance(x, Buffer) else x.requires_grad or x.grad is not None
+    )
+    return is_wanted and is_floating(x.data.dtype, backend_of(x.data))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dezero_core import Buffer, Variable, get_array_module
+from dezero_core import Buffer, Parameter, get_array_module
 from dezero_core.extend import Array, backend_of
 from dezero_core.state import on_device_of
 
@@ -27,7 +27,7 @@ class Slot:
         is_filled: whether the flat array has this rank's numbers of this step.
     """
 
-    def __init__(self, x: Variable, start: int) -> None:
+    def __init__(self, x: Parameter | Buffer, start: int) -> None:
         self.x, self.shape, self.start = x, x.shape, start
         self.is_buffer = isinstance(x, Buffer)
         self.stop = start + math.prod(x.shape)
@@ -74,7 +74,7 @@ class Flat:
         bucket_bytes: the largest size of a bucket in bytes, without the numbers at its end.
     """
 
-    def __init__(self, xs: list[Variable], bucket_bytes: int) -> None:
+    def __init__(self, xs: list[Parameter | Buffer], bucket_bytes: int) -> None:
         self.sample = xs[0].data
         self.slots: list[Slot] = []
         self.buckets: list[Bucket] = []
@@ -88,7 +88,7 @@ class Flat:
         self._flags = [slot.flag for slot in self.slots]
         self._allocate()
 
-    def _place(self, x: Variable) -> None:
+    def _place(self, x: Parameter | Buffer) -> None:
         """Append a slot; begin a new bucket if the slot does not fit into the last one."""
         bucket = self.buckets[-1] if self.buckets else None
         if bucket is None or self.size - bucket.start + x.size > self._limit:
@@ -158,9 +158,9 @@ class Flat:
         return bool(self.array[self.size - 1] > 0)
 
 
-def flats_of(xs: Iterable[Variable], bucket_bytes: int) -> list[Flat]:
+def flats_of(xs: Iterable[Parameter | Buffer], bucket_bytes: int) -> list[Flat]:
     """Place parameters and buffers in flat arrays, one for each array type, dtype and device."""
-    groups: dict[Any, list[Variable]] = {}
+    groups: dict[Any, list[Parameter | Buffer]] = {}
     for x in xs:
         device = str(backend_of(x.data).device(x.data))
         groups.setdefault((type(x.data), str(x.dtype), device), []).append(x)

@@ -110,7 +110,8 @@ class World:
                 between `backward` and `update` the ranks may not call `mean`, `sum` or `all_sum`.
 
         Raises:
-            ArgumentError: ``bucket_bytes`` is below 1, or the optimizer is parallel already.
+            ArgumentError: ``bucket_bytes`` is below 1, the optimizer is parallel already, it needs
+                losses (`LBFGS`), or its rule cannot be sharded (`Muon`).
             CommunicatorError: the models or the settings of the ranks differ.
             GraphError: ``setup`` was not called.
         """
@@ -118,6 +119,11 @@ class World:
         if bucket_bytes < 1:
             raise ArgumentError(
                 f"world.parallel: bucket_bytes is {bucket_bytes}; expected 1 or more"
+            )
+        if type(optimizer).update is not Optimizer.update:
+            raise ArgumentError(
+                f"world.parallel: {name} decides by losses, which are those of one rank's rows; "
+                "expected an optimizer that needs gradients only, such as Adam"
             )
         if any(averaging.optimizer is optimizer for averaging in self._averagings):
             raise ArgumentError(f"world.parallel: this {name} is parallel already; call it once")
