@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -27,7 +28,9 @@ EXAMPLES = {
 }
 COMMANDS = [*DOCUMENTS, *ROOT.glob(".github/workflows/*.yml"), ROOT / ".pre-commit-config.yaml"]
 
-HARNESS = """
+PYTHON = (sys.executable, "-W", "error", "-c")
+
+RUN = """
 import json, os, re, sys, traceback
 import dezero
 
@@ -40,38 +43,66 @@ def run(code):
         if promised and "=" not in promised[1]:
             value = repr(eval(promised[1], names))
             assert value == promised[2], f"{line}: {value}"
+"""
+"""The code that runs one example."""
 
-for code in json.load(sys.stdin):
-    child = os.fork() if hasattr(os, "fork") else 0
+HARNESS = (
+    RUN
+    + """
+def run_in_child(code, folder, errors):
+    child = os.fork()
     if child:
-        assert os.waitpid(child, 0)[1] == 0
-        continue
+        return os.waitpid(child, 0)[1] == 0
+    os.chdir(folder)
+    os.dup2(os.open(errors, os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:
         run(code)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+for line in sys.stdin:
+    codes, folder, errors = json.loads(line)
+    print(all(run_in_child(code, folder, errors) for code in codes), flush=True)
 """
+)
+"""The code of a process that forks once for each example, after the import of dezero."""
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[subprocess.Popen[str] | None]:
+    """Start a process that runs the examples of one document per line; None if it cannot fork."""
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    command = [*PYTHON, HARNESS]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # Python warns of forks with threads
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, env=environment) as process:
+        yield process
 
 
 @pytest.mark.parametrize("document", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_examples(document: Path, tmp_path: Path) -> None:
+def test_examples(document: Path, tmp_path: Path, harness: subprocess.Popen[str] | None) -> None:
     """Run each example in a process of its own, forked after the import of dezero to save time."""
     if document.name == "onnx.md":
         pytest.importorskip("dezero_onnx", reason="hatch run onnx:run runs these examples")
-    codes = EXAMPLES[document]
-    for batch in [codes] if hasattr(os, "fork") else [[code] for code in codes]:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", HARNESS],
-            input=json.dumps(batch),
-            cwd=tmp_path,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # Python warns of forks with threads
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+    if harness is None:
+        for code in EXAMPLES[document]:
+            command = [*PYTHON, RUN + "run(sys.stdin.read())"]
+            done = subprocess.run(command, input=code, cwd=tmp_path, capture_output=True, text=True)
+            assert (done.returncode, done.stderr) == (0, "")
+        return
+    folder, errors = tmp_path / "run", tmp_path / "errors"
+    folder.mkdir()
+    print(
+        json.dumps([EXAMPLES[document], str(folder), str(errors)]), file=harness.stdin, flush=True
+    )
+    passed, said = harness.stdout.readline(), errors.read_text("utf-8")
+    assert passed == "True\n", said
+    assert said == ""
 
 
 def test_there_are_examples() -> None:
