@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,6 +34,7 @@ ALL = {
 
 
 @pytest.mark.parametrize("name", ALL)
+@settings(max_examples=30)
 @given(
     xs=hnp.arrays(
         st.sampled_from(["uint8", "float32", "float64"]),
