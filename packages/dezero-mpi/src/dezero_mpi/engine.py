@@ -12,6 +12,8 @@ import numpy as np
 
 from dezero_core.errors import ArgumentError, CommunicatorError, MissingPackage
 
+from .shared_memory import remove_files
+
 try:
     from mpi4py import MPI
 except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, but no MPI library
@@ -38,6 +40,7 @@ class MpiCommunicator:
         # rank that leaves early could complete a sum of the other ranks.
         self._sums = MPI.COMM_WORLD.Dup()
         self._messages = MPI.COMM_WORLD.Dup()
+        remove_files()
         self.rank, self.size = self._sums.rank, self._sums.size
         self._left: list[tuple[int, int]] = []
 

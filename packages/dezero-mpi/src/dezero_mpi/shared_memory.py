@@ -1,10 +1,12 @@
-"""Check that MPI can create its buffers in shared memory, before MPI starts."""
+"""Check the free space of shared memory before MPI starts, and leave no files in it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 from dezero_core.errors import CommunicatorError
 
@@ -13,6 +15,9 @@ FOLDER = "/dev/shm"
 
 REQUIRED = 16 << 20
 """Free bytes that MPI needs: Open MPI reserves 16 MiB; MPICH took 15.8 MB for three ranks."""
+
+MPI_FILES = ("mpich_shm_", "sm_segment.", "vader_segment.")
+"""The first letters of the names of the files of MPICH and Open MPI."""
 
 
 def require_shared_memory() -> None:
@@ -30,3 +35,21 @@ def require_shared_memory() -> None:
             f"least {REQUIRED >> 20} MiB for MPI; delete the files of jobs that were killed, or "
             "enlarge it (docker run --shm-size=1g)"
         )
+
+
+def remove_files() -> None:
+    """Remove the names of MPI's files that this process has mapped; the memory stays mapped.
+
+    MPI removes the files at the end of a job, but the files of a killed job would stay. All ranks
+    of this host must have mapped the files before the call.
+    """
+    with suppress(FileNotFoundError):  # only Linux has this file
+        mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
+        for path in filter(is_mpi_file, mapped):
+            with suppress(FileNotFoundError):  # another rank of this host removed the file
+                os.unlink(path)
+
+
+def is_mpi_file(path: str) -> bool:
+    """Return whether a path is one of MPI's files in shared memory."""
+    return path.startswith(tuple(f"{FOLDER}/{name}" for name in MPI_FILES))
