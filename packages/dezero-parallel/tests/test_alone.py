@@ -1,11 +1,14 @@
 """One process alone: nothing changes."""
 
 import numpy as np
+import pytest
 
+from dezero_core.errors import MissingPackage
 from dezero_io import DataLoader
 from dezero_nn.layers import Linear
 from dezero_nn.optimizers import SGD
 from dezero_parallel import Alone, world
+from dezero_parallel.alone import require_no_launcher
 
 
 def test_one_process_is_alone_and_keeps_its_loader_and_optimizer() -> None:
@@ -22,3 +25,11 @@ def test_one_process_adds_nothing_to_its_numbers() -> None:
     assert Alone().sum(3) == 3.0
     assert Alone().sum(1, 2).tolist() == [1.0, 2.0]
     assert Alone().mean(np.float32(0.5)) == 0.5
+
+
+def test_ranks_that_no_engine_connects_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMI_SIZE", "3")
+    with pytest.raises(MissingPackage, match=r"a launcher started 3 ranks.*dezero-mpi\[mpich\]"):
+        require_no_launcher()
+    monkeypatch.setenv("PMI_SIZE", "1")
+    require_no_launcher()

@@ -72,3 +72,25 @@ def test_no_orphan_is_left_if_the_parent_is_killed() -> None:
     assert process.stdout.readline() == "started\n"
     process.kill()
     process.communicate(timeout=5)  # returns when no process has the pipes open
+
+
+# Arguments of `python -m dezero_parallel` in one process: the exit status, and a text it prints.
+PROGRAMS = {
+    "a program": (["{folder}/p.py", "3"], 3, "argument 3"),
+    "a module that fails": (["-m", "p", "x"], 1, "ValueError"),
+    "no program": ([], 1, "usage: python -m dezero_parallel"),
+}
+
+
+@pytest.mark.parametrize("case", PROGRAMS)
+def test_one_process_runs_a_program_as_python_does(case: str, tmp_path) -> None:
+    (tmp_path / "p.py").write_text(
+        "import sys; print('argument', sys.argv[1], flush=True); sys.exit(int(sys.argv[1]))"
+    )
+    arguments, code, text = PROGRAMS[case]
+    filled = [argument.format(folder=tmp_path) for argument in arguments]
+    command = [sys.executable, "-m", "dezero_parallel", *filled]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == code, ended.stderr
+    assert text in ended.stdout + ended.stderr
+    assert "[process" not in ended.stderr

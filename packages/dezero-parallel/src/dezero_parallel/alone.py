@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, TypeVar
 
 import numpy as np
 
 from dezero_core import Variable, as_variable
+from dezero_core.errors import INSTALL_HINTS, MissingPackage
 from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_nn.optimizers import Optimizer
 
 L = TypeVar("L", bound=DataLoader)
 O = TypeVar("O", bound=Optimizer)  # noqa: E741
+
+LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+"""The variables in which launchers of MPI write the number of processes."""
+
+
+def require_no_launcher() -> None:
+    """Raise an error if a launcher of MPI started several processes; each would train alone.
+
+    Raises:
+        MissingPackage: a launcher started several processes.
+    """
+    for name in LAUNCHED:
+        ranks = os.environ.get(name, "")
+        if ranks.isdecimal() and int(ranks) > 1:
+            raise MissingPackage(
+                f"world: a launcher started {ranks} ranks ({name}), and no engine connects them; "
+                f"expected dezero-mpi. {INSTALL_HINTS['dezero-mpi']}"
+            )
 
 
 class Alone:

@@ -117,16 +117,14 @@ class Meetings:
         """Call ``function`` on this rank; if it fails on any rank, raise its error on all ranks.
 
         Raises:
-            DezeroError: the first failure in the order of the ranks, in its own class if that is
-                one of DeZero's, else as a CommunicatorError.
+            DezeroError, OSError: the first failure in the order of the ranks, in its own class.
         """
         result, error = None, None
         try:
             result = function()
         except (DezeroError, OSError) as failure:
             error = failure
-        kind = type(error) if isinstance(error, DezeroError) else CommunicatorError
-        mine = None if error is None else (kind, f"{type(error).__name__}: {error}", self.host)
+        mine = None if error is None else (type(error), str(error), self.host)
         for rank, failed in enumerate(self.gather(place, mine)):
             if failed is not None:
                 kind, text, host = failed

@@ -21,8 +21,9 @@ from typing import NoReturn
 RANK, SIZE, STEP, STATE = range(4)
 """The indices of the numbers in `RECORD`."""
 
-STARTING, RUNNING, LEFT, REPORTED = range(4)
-"""The states of a rank: before it is connected; training; ended as planned; failed and said so."""
+STARTING, RUNNING, LEFT, REPORTED, ALONE = range(5)
+"""The states of a rank: before it is connected; training; ended as planned; failed and said so; or
+the only process."""
 
 RECORD = memoryview(mmap.mmap(-1, 4 * 8)).cast("q")
 """The rank, number of ranks, step and state of this process; parent and child share the memory."""
@@ -80,10 +81,12 @@ def end_as(code: int) -> NoReturn:
         code: the exit status of the child, or the negative number of the signal that ended it.
     """
     state = RECORD[STATE]
-    if state in (LEFT, REPORTED) and code >= 0:
+    if state in (LEFT, REPORTED, ALONE) and code >= 0:
         os._exit(code)
     if code < 0:
-        say(f"was ended by signal {-code} ({signal.Signals(-code).name}), and ends all ranks")
+        name = signal.Signals(-code).name
+        if state != ALONE:
+            say(f"was ended by signal {-code} ({name}), and ends all ranks")
     elif state == RUNNING:
         say(f"ended with exit status {code} in the middle of its work, and ends all ranks")
     elif code:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import os
 import sys
 import threading
@@ -49,6 +50,7 @@ class Watcher:
     def start(self) -> None:
         """Start the thread, and register the functions for errors and for the end."""
         RECORD[RANK], RECORD[SIZE], RECORD[STATE] = self.meetings.rank, self.meetings.size, RUNNING
+        faulthandler.enable()  # a segmentation fault prints the Python stack
         sys.excepthook = self.fail
         threading.excepthook = lambda args: self.fail(
             args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
@@ -95,10 +97,8 @@ class Watcher:
         """Report a rank that is late, and end all ranks if they cannot meet."""
         place, since = self.meetings.place, self.meetings.since
         waited = time.monotonic() - since
-        if place == END:
-            return
         if place:
-            gone = self.meetings.communicator.left()
+            gone = None if place == END else self.meetings.communicator.left()
             if gone is not None and waited > GRACE:
                 self.end_all(
                     f"waited {waited:.0f} s at: {place}; rank {gone[0]} has finished its program "

@@ -15,7 +15,7 @@ from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_nn.optimizers import Optimizer
 
 from . import batch_norm, checkpoints
-from .alone import Alone
+from .alone import Alone, require_no_launcher
 from .averaging import Averaging, is_averaged
 from .cores import split_cores
 from .meetings import Meetings
@@ -257,14 +257,17 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         CommunicatorError: the ranks have different versions of DeZero, Python or NumPy; the
             launcher belongs to another MPI; or this process was forked from a rank.
         ArgumentError: ``timeout`` is not above 0.
-        MissingPackage, PluginError, UnknownName: as for `dezero_core.extend.get_communicator`.
+        MissingPackage: ``mpiexec`` started several processes, and dezero-mpi is not installed.
+        PluginError, UnknownName: as for `dezero_core.extend.get_communicator`.
     """
     if not _found:
-        communicator = get_communicator(engine)
+        seconds, communicator = limit(timeout), get_communicator(engine)
+        if communicator is None:
+            require_no_launcher()
         if communicator is None or (communicator.size == 1 and not force):
             _found.append(Alone())
         else:
-            _found.append(World(communicator, limit(timeout)))
+            _found.append(World(communicator, seconds))
     found = _found[0]
     if isinstance(found, World):
         if found.meetings.is_forked():
