@@ -18,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import dezero
 from dezero import Checkpointer, DataLoader, Dataset, Model
 from dezero.optimizers import Adam
+from dezero_parallel import Alone, World
 
 from .files import FOLDER, IMAGE, NEW_WEIGHTS, SAVED_WEIGHTS, prepare_output, rescue, write_result
+from .ranks import connect, ranks_option, require_rows
 from .task import DATA, Data, chosen_backend, loader, make_model, task_options
 from .training import Curves, evaluate_model, predictions, train_epoch
 
@@ -70,6 +72,7 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
     type=FOLDER,
     help="Folder for images: curves, confusion matrix, misclassified digits.",
 )
+@ranks_option
 def train(
     data: str,
     model: str,
@@ -85,35 +88,40 @@ def train(
     resume: bool,
     plot: Path | None,
     report: Path | None,
+    ranks: int | None,
 ) -> None:
     """Train a model and report its accuracy on the test data."""
+    require_rows(ranks, batch_size)
     prepare_output("--save", save)
     prepare_output("--plot", plot)
     prepare_output("--checkpoint", checkpoint, is_folder=True)
     prepare_output("--report", report, is_folder=True)
     checkpoints = checkpointer(checkpoint, resume)
     backend_name = chosen_backend(backend, device)
+    world = connect(ranks)
     if seed is not None:
         dezero.seed(seed)
-    batches = loader(data, model, backend_name, True, batch_size)
-    test_batches = loader(data, model, backend_name, False, batch_size)
+    batches = world.share(loader(data, model, backend_name, True, batch_size))
+    test_batches = world.share(loader(data, model, backend_name, False, batch_size), training=False)
     network = make_model(data, model)
     if load is not None:
         network.load_weights(load)
-    run = Run(network, Adam().setup(network), batches, Curves())
+    run = Run(network, world.parallel(Adam().setup(network)), batches, Curves())
     if resume and checkpoints:
-        last = checkpoints.load(**run._asdict())
-        click.echo(
-            f"continues from {last.path}"
-            if last
-            else f"no checkpoint in {checkpoint}: starting from the beginning"
-        )
+        last = world.load(checkpoints, **run._asdict())
+        if world.rank == 0:
+            click.echo(
+                f"continues from {last.path}"
+                if last
+                else f"no checkpoint in {checkpoint}: starting from the beginning"
+            )
     if lr is not None:
         run.optimizer.alpha = lr
     network.to(backend_name)
+    complete = fit(world, run, test_batches, epochs or DATA[data].epochs, checkpoints)
+    if world.rank != 0:
+        return  # rank 0 writes the results
     curves = run.curves
-    complete = fit(run, test_batches, epochs or DATA[data].epochs, checkpoints)
-
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {backend_name}")
     if save is not None and not write_result("weights", save, network.save_weights):
         rescue(network, save)
@@ -121,6 +129,7 @@ def train(
     if plot is not None:
         complete &= write_result("curves", plot, lambda path: plot_curves(curves, path))
     if report is not None:
+        test_batches = loader(data, model, backend_name, False, batch_size)  # of all ranks
         predicted = predictions(network, test_batches)
         tested = test_batches.dataset, predicted, DATA[data]
         complete &= write_result("report", report, lambda path: draw_report(curves, path, *tested))
@@ -172,8 +181,14 @@ class Run(NamedTuple):
     curves: Curves
 
 
-def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpointer | None) -> bool:
-    """Train for ``epochs`` epochs, and print loss and accuracy after each epoch.
+def fit(
+    world: World | Alone,
+    run: Run,
+    test_batches: DataLoader,
+    epochs: int,
+    checkpoints: Checkpointer | None,
+) -> bool:
+    """Train for ``epochs`` epochs; rank 0 prints loss and accuracy after each epoch.
 
     Returns:
         False if a checkpoint could not be written.
@@ -184,48 +199,53 @@ def fit(run: Run, test_batches: DataLoader, epochs: int, checkpoints: Checkpoint
     curves, steps = run.curves, len(run.loader)
     unsaved: list[int] = []
 
-    def save_checkpoint() -> Path | None:
-        """Write a checkpoint and return its path; return None if no checkpoint is written."""
+    def save_checkpoint() -> str:
+        """Write a checkpoint; return how to continue from it, or an empty string without one."""
         if checkpoints is None:
-            return None
+            return ""
         step = curves.epochs * steps + run.loader.iteration
         newest = max(
             checkpoints.steps(), default=-1
         )  # exceeds ``step`` if the batches of an earlier run were smaller
         try:
-            return checkpoints.save(max(step, newest + 1), **run._asdict())
+            world.save(checkpoints, max(step, newest + 1), **run._asdict())
         except OSError as error:
             unsaved.append(step)
             print_line(f"no checkpoint could be written: {error}")
-            rescue(run.model, checkpoints.folder / "weights.npz")
-            return None
+            if world.rank == 0:
+                rescue(run.model, checkpoints.folder / "weights.npz")
+            return ""
+        return f"; --resume continues from {checkpoints.folder}"
 
     with (
-        progress(epochs * steps) as (step_done, print_line),
+        progress(world.rank, epochs * steps) as (step_done, print_line),
         interrupts(checkpoints) as interrupted,
     ):
 
+        def is_interrupted() -> bool:
+            """Return whether Ctrl-C has reached any rank; all ranks then stop at this step."""
+            return bool(world.sum(interrupted()))
+
         def after_step() -> None:
             step_done()
-            if interrupted() and run.loader.iteration < steps:
-                path = save_checkpoint()
-                print_line(f"stopped; --resume continues from {path}" if path else "stopped")
+            if is_interrupted() and run.loader.iteration < steps:
+                print_line(f"stopped{save_checkpoint()}")
                 raise click.exceptions.Exit(130)
 
         for _ in range(curves.epochs * steps + run.loader.iteration):
             step_done()
         while curves.epochs < epochs:
-            train_epoch(run.model, run.optimizer, run.loader, curves, after_step)
-            test_loss, test_accuracy = evaluate_model(run.model, test_batches)
+            train_epoch(run.model, run.optimizer, run.loader, curves, after_step, world)
+            test_loss, test_accuracy = evaluate_model(run.model, test_batches, world)
             curves.test_loss.append(test_loss)
             curves.test_accuracy.append(test_accuracy)
             print_line(
                 f"epoch {curves.epochs:3}/{epochs}  loss {curves.train_loss[-1]:.4f}  "
                 f"accuracy {curves.train_accuracy[-1]:.2%}  test accuracy {test_accuracy:.2%}"
             )
-            path = save_checkpoint()
-            if interrupted() and curves.epochs < epochs:
-                print_line(f"stopped; --resume continues from {path}" if path else "stopped")
+            how_to_continue = save_checkpoint()
+            if is_interrupted() and curves.epochs < epochs:
+                print_line(f"stopped{how_to_continue}")
                 raise click.exceptions.Exit(130)
     return not unsaved
 
@@ -256,11 +276,14 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
 
 
 @contextmanager
-def progress(steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """Yield a function to call after each step, and a function that prints a line.
+def progress(rank: int, steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """Yield a function to call after each step, and a function that prints a line on rank 0.
 
     On a terminal, show a progress bar below the printed lines.
     """
+    if rank != 0:
+        yield (lambda: None), (lambda line: None)
+        return
     console = Console()
     if not console.is_terminal:
         yield (lambda: None), (lambda line: click.echo(line))

@@ -14,6 +14,10 @@ from dezero import functions as F
 from dezero.cuda import as_numpy
 from dezero.optimizers import Optimizer
 from dezero_nn.layers.training import without_flags
+from dezero_parallel import Alone, World
+
+ALONE = Alone()
+"""The world of one process."""
 
 
 @dataclass
@@ -51,9 +55,10 @@ def train_epoch(
     batches: DataLoader,
     curves: Curves,
     step_done: Callable[[], None],
+    world: World | Alone = ALONE,
 ) -> None:
     """Train on the remaining batches of an epoch; append the epoch's mean loss and accuracy to
-    ``curves``.
+    ``curves``, over the examples of all ranks.
 
     A model in evaluation mode is switched to training mode. If the model is in training mode
     already, its layers keep their modes.
@@ -66,22 +71,33 @@ def train_epoch(
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        curves.loss_sum += float(loss) * len(y)
-        curves.hits += float(F.accuracy(y, t)) * len(y)
+        rows = len(y) if batches.weight else 0  # a rank without rows computes one row in vain
+        loss_sum, hits = world.sum(float(loss) * rows, float(F.accuracy(y, t)) * rows)
+        curves.loss_sum += loss_sum
+        curves.hits += hits
         step_done()
     curves.train_loss.append(curves.loss_sum / batches.data_size)
     curves.train_accuracy.append(curves.hits / batches.data_size)
     curves.loss_sum = curves.hits = 0.0
 
 
-def evaluate_model(model: Model, batches: DataLoader) -> tuple[float, float]:
-    """Return the mean loss and accuracy of ``model`` without training it."""
+def evaluate_model(
+    model: Model, batches: DataLoader, world: World | Alone = ALONE
+) -> tuple[float, float]:
+    """Return the mean loss and accuracy of ``model`` without training it.
+
+    Args:
+        model: the model.
+        batches: a loader; if there are several ranks, this rank's part of the examples.
+        world: the ranks that add up their parts (default: one process).
+    """
     losses = hits = 0.0
     with no_grad(), test_mode(), without_flags():
         for x, t in batches:
             y = model(x)
             losses += float(F.softmax_cross_entropy(y, t)) * len(y)
             hits += float(F.accuracy(y, t)) * len(y)
+    losses, hits = world.sum(losses, hits)
     return losses / batches.data_size, hits / batches.data_size
 
 
