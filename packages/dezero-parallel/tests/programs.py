@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import seed
-from dezero_core.extend import Array
+from dezero_core.extend import Array, backend_of
 from dezero_core.state import named_params
 from dezero_io import DataLoader
 from dezero_nn import Model
@@ -56,7 +56,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {"SGD": lambda: SGD(0.1), "Adam
 
 def train(
     world: Any,
-    model: Model,
+    model: Any,
     optimizer: Optimizer,
     steps: int,
     batch_size: int = 12,
@@ -66,6 +66,8 @@ def train(
     data = list(zip(IMAGES, LABELS, strict=True))
     rng = np.random.default_rng(world.rank)  # rank 0's order counts
     loader = world.share(DataLoader(data, batch_size, generator=rng))
+    if backend_of(model.l1.W.data).name == "cuda":
+        loader.to_gpu()
     world.parallel(optimizer.setup(model), **settings)
     losses: list[float] = []
     while len(losses) < steps:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from dezero_core.extend import get_backend
+from dezero_nn import Model
+from dezero_nn.optimizers import Adam
 from dezero_parallel import Alone
 
 sys.path.insert(0, str(Path(__file__).parent))
 from parallel_ranks import succeed
-from programs import MODELS, OPTIMIZERS, distance, made, train
+from programs import MLP, MODELS, OPTIMIZERS, distance, made, train
 
 
 def compare(
@@ -38,6 +41,24 @@ def test_three_ranks_compute_what_one_process_computes(model: str, optimizer: st
 @pytest.mark.parametrize("shard", [False, True])
 def test_small_buckets_that_are_sent_during_backward_give_the_same_weights(shard: bool) -> None:
     compare("MLP", "Adam", 2, 4, bucket_bytes=100, overlap=True, shard=shard)
+
+
+def test_ranks_train_on_the_stand_in_for_cupy() -> None:
+    pytest.importorskip("dezero_cuda")
+
+    def on_device(world: Any, model: Model, shard: bool = False) -> tuple[Any, Any]:
+        return train(world, model.to_gpu(), Adam(), 2, shard=shard)
+
+    alone, losses = train(Alone(), made(MLP), Adam(), 2)
+    models = [made(MLP) for _ in range(4)]
+    for shard in (False, True):
+        for found, means in succeed(
+            2,
+            lambda world, s=shard: on_device(world, models[world.rank + 2 * s], s),  # type: ignore[misc]
+        ):
+            host = {key: get_backend("cuda").to_numpy(x) for key, x in found.items()}
+            assert distance(host, alone) < 1e-15
+            assert means == pytest.approx(losses, abs=1e-14)
 
 
 @pytest.mark.slow
