@@ -156,7 +156,7 @@ def dezero_mnist(side: str, quick: bool) -> dict[str, float]:
     batches, model = DataLoader(datasets.MNIST(train=True), 100), MLP((1000, 10))
     optimizer = optimizers.SGD().setup(model)
     if side != "dezero cpu":
-        batches.to_gpu()
+        batches.to_gpu(deferred=side == "dezero captured")
         model.to_gpu()
 
     def step(x: Any, t: Any) -> Any:

@@ -78,6 +78,19 @@ def test_fifty_captured_steps_equal_eager_steps_bit_for_bit(name: str) -> None:
     assert same(captured.params(), params)
 
 
+def test_a_graph_gathers_deferred_batches() -> None:
+    data = dezero.Dataset()
+    data.data, data.label = np.random.default_rng(0).random((84, 16), "f"), np.arange(84) % 10
+    found = []
+    for deferred in (False, True):
+        program = Program()
+        batches = dezero.DataLoader(data, 32, generator=np.random.default_rng(1))
+        batches.to_gpu(resident=True, deferred=deferred)
+        step = cuda.capture(program.step) if deferred else program.step
+        found.append([float(step(x, t)) for _ in range(8) for x, t in batches])
+    assert found[0] == found[1] and len(set(found[0])) == 24
+
+
 def test_memory_does_not_grow_over_a_thousand_replays() -> None:
     program = Program()
     step = cuda.capture(program.step)
