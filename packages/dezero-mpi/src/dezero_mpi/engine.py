@@ -51,10 +51,16 @@ class MpiCommunicator:
         return self._sums.bcast(value)
 
     def start(self, array: Any) -> MPI.Request:
-        if not isinstance(array, np.ndarray) or array.dtype.name not in DTYPES:
+        if not isinstance(array, np.ndarray):
+            kind = f"{type(array).__module__}.{type(array).__name__}"
             raise ArgumentError(
-                f"mpi: the sum over ranks of {getattr(array, 'dtype', type(array).__name__)}; "
-                f"expected a NumPy array of {', '.join(DTYPES)}; convert the array"
+                f"mpi: the sum over ranks of a {kind}; expected a NumPy array; move the model to "
+                "the CPU, or on GPUs write world('nccl')"
+            )
+        if array.dtype.name not in DTYPES:
+            raise ArgumentError(
+                f"mpi: the sum over ranks of {array.dtype}; expected {', '.join(DTYPES)}; convert "
+                "the array"
             )
         if not (array.flags.forc and array.flags.writeable):
             raise ArgumentError(

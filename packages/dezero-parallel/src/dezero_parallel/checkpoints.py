@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.errors import CommunicatorError
-from dezero_io import Checkpoint, Checkpointer
+from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_io.weights.random_state import Generators
+from dezero_nn import Layer
+from dezero_nn.optimizers import Optimizer
 
 from .meetings import Meetings
 from .sharding import Sharding
@@ -48,7 +50,8 @@ def save(world: World, checkpointer: Checkpointer, step: int, parts: Mapping[str
         name: Gathered(part.state_dict()) if Sharding.of(part) else part
         for name, part in parts.items()
     }
-    states = meetings.gather(place, Generators().state_dict())
+    mine = {"random": Generators().state_dict(), "parts": differing_parts(meetings, place, parts)}
+    states = meetings.gather(place, mine)
     checkpointer.writer = meetings.rank == 0
     meetings.together(place, lambda: checkpointer.save(step, rank_states=states, **gathered))
 
@@ -62,9 +65,63 @@ def load(world: World, checkpointer: Checkpointer, parts: Mapping[str, Any]) -> 
     require_equal(meetings, place, {"step": step}, "checkpoint", "restart the job")
     if last is not None:
         world.count_step(last.step)
-        if len(last.rank_states) == meetings.size:
-            Generators().load_state_dict(last.rank_states[meetings.rank])
+        load_rank_state(meetings, place, last, parts)
     return last
+
+
+def differing_parts(meetings: Meetings, place: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the states of the program's own parts that differ between the ranks.
+
+    An example is the state of an LSTM, which belongs to the rows of one rank. Models, optimizers
+    and loaders are equal on all ranks.
+    """
+    known = Layer, Optimizer, DataLoader
+    states = {
+        name: part.state_dict()
+        for name, part in parts.items()
+        if hasattr(part, "state_dict") and not isinstance(part, known)
+    }
+    found = meetings.gather(place, {name: content(state) for name, state in states.items()})
+    return {
+        name: x for name, x in states.items() if any(f.get(name) != found[0][name] for f in found)
+    }
+
+
+def load_rank_state(
+    meetings: Meetings, place: str, last: Checkpoint, parts: Mapping[str, Any]
+) -> None:
+    """Restore what differs between the ranks: random generators, and parts of the program.
+
+    Raises:
+        CommunicatorError: a part differs between the ranks, and the checkpoint is from another
+            number of ranks.
+    """
+    ranks = len(last.rank_states)
+    names = [name for name in (last.rank_states[0]["parts"] if ranks else {}) if name in parts]
+    if ranks == meetings.size:
+        own = last.rank_states[meetings.rank]
+        Generators().load_state_dict(own["random"])
+        for name in names:
+            parts[name].load_state_dict(own["parts"][name])
+    elif names:
+        raise CommunicatorError(
+            f"{place}: the part {names[0]!r} differs between the {ranks} ranks that saved "
+            f"{last.path}, and this job has {meetings.size}; restart with {ranks} ranks, or load "
+            f"without this part"
+        )
+
+
+def content(state: Any) -> str:
+    """Return a text that is equal for equal states; arrays are replaced by their SHA-256."""
+    if isinstance(state, Mapping):
+        return repr({key: content(x) for key, x in state.items()})
+    if isinstance(state, list | tuple):
+        return repr([content(x) for x in state])
+    return (
+        f"{state.dtype} {state.shape} {fingerprint([state])}"
+        if hasattr(state, "shape")
+        else repr(state)
+    )
 
 
 def require_shared_folder(meetings: Meetings, place: str, checkpointer: Checkpointer) -> None:
