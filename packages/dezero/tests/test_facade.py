@@ -23,7 +23,7 @@ def test_every_name_in_all_exists() -> None:
     modules = [dezero, dezero.core, F, L, dezero.models, dezero.optimizers, dezero.datasets]
     modules += [dezero.functions_conv, dezero.transforms, dezero.utils, dezero.dataloaders]
     modules += [dezero.initializers, dezero.core_simple]
-    for module in [*modules, cuda, dezero.onnx]:
+    for module in [*modules, cuda, dezero.onnx, dezero.parallel]:
         assert all(hasattr(module, name) for name in module.__all__), module.__name__
 
 
@@ -31,6 +31,12 @@ def test_onnx_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dezero_onnx", None)
     with pytest.raises(dezero.onnx.MissingPackage, match="pip install dezero-onnx"):
         dezero.export_onnx(L.ReLU(), "m.onnx", x=((1,), "float32"))
+
+
+def test_world_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dezero_parallel", None)
+    with pytest.raises(dezero.parallel.MissingPackage, match="pip install dezero-parallel"):
+        dezero.world()
 
 
 def test_the_books_first_program() -> None:
@@ -60,7 +66,7 @@ def test_the_books_training_loop() -> None:
 def test_import_loads_no_heavy_package() -> None:
     code = """
 import sys, dezero
-heavy = "cupy matplotlib PIL sklearn rich click dezero_cuda dezero_onnx onnx".split()
+heavy = "cupy matplotlib PIL sklearn rich click dezero_cuda dezero_onnx dezero_parallel".split()
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -53,12 +53,14 @@ from . import (
     models,
     onnx,
     optimizers,
+    parallel,
     transforms,
     utils,
 )
 from .__about__ import __version__
 from .core import setup_variable
 from .onnx import export_onnx, load_onnx_weights
+from .parallel import world
 
 is_simple_core = False
 """The book uses `core_simple` instead of `core` if this is True; always False in DeZero."""
@@ -104,6 +106,7 @@ __all__ = [
     "no_grad",
     "onnx",
     "optimizers",
+    "parallel",
     "precision",
     "save_checkpoint",
     "seed",
@@ -114,6 +117,7 @@ __all__ = [
     "transforms",
     "using_config",
     "utils",
+    "world",
 ]
 
 if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
