@@ -112,8 +112,8 @@ def test_gradients_of_small_integers_do_not_wrap() -> None:
 
 
 def test_a_jacobian_in_half_precision_has_all_rows() -> None:
-    found = jacobian(lambda x: x * 2, np.ones(3000, "e")).data
-    assert np.array_equal(found, 2 * np.eye(3000))
+    found = jacobian(lambda x: x * 2, np.ones(2100, "e")).data  # float16 ends to count at 2048
+    assert np.array_equal(found, 2 * np.eye(2100))
 
 
 def test_no_gradient_flows_through_a_conversion_to_integers() -> None:

@@ -200,9 +200,22 @@ def split_small_arrays(
 
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
+    check_kernel(name, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(KERNELS))
+@settings(max_examples=50)
+@given(data=st.data())
+def test_a_kernel_equals_its_portable_definition_in_more_cases(name: str, data: Any) -> None:
+    check_kernel(name, data)
+
+
+def check_kernel(name: str, data: Any) -> None:
+    """Compare a kernel with the portable definition of its op, for drawn arguments."""
     kernel = KERNELS[name]
     portable = ops[kernel.op].portable
     parallel.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
@@ -238,7 +251,7 @@ def test_a_kernel_equals_its_portable_definition(name: str, data: Any) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(KERNELS) - {*WINOGRAD, "attention_of_few"}))
 def test_contiguous_arrays_of_both_precisions_are_supported(name: str) -> None:
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(arguments(KERNELS[name].op))
     def supported(arguments: tuple[Any, ...]) -> None:
         assert KERNELS[name].supports(*arguments) is True
