@@ -97,7 +97,7 @@ LEVELS = [
     ["graph", "functions", "variable_hooks"],
     ["anomaly", "input_gradients", "leaf_gradients", "seed_gradient", "numpy_functions", "drawing"],
     ["backward_pass"],
-    ["watched_pass"],
+    ["grad_ready", "watched_pass"],
     ["backward"],
     ["operators", "tree"],
     ["derivatives", "weights", "dtypes"],

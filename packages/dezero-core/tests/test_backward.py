@@ -10,7 +10,7 @@ import pytest
 from dezero_core import Function, Variable, no_grad, using_config
 from dezero_core import functions as F
 from dezero_core.errors import GraphError, ShapeError
-from dezero_core.extend import get_backend, on_grad_ready
+from dezero_core.extend import get_backend
 
 
 def variable(*values: float) -> Variable:
@@ -443,23 +443,6 @@ def test_a_graph_lives_as_long_as_its_outputs() -> None:
         assert inner() is None
     finally:
         gc.enable()
-
-
-def test_each_leaf_is_reported_when_its_gradient_is_final() -> None:
-    w0, w1, unused = variable(2.0), variable(3.0), variable(1.0)
-    reported = []
-
-    def ready(leaf: Variable) -> None:
-        assert type(F.sin(np.ones(1))) is Variable, "callbacks run outside the array mode"
-        reported.append((leaf is w0, float(leaf.grad)))
-
-    with on_grad_ready(ready):
-        h = w0 * 5
-        (h * w1 + w0).backward()
-    assert reported == [(False, 10.0), (True, 16.0)]
-    assert unused.grad is None
-    (w0 * 2).backward()
-    assert len(reported) == 2
 
 
 def test_backward_inside_backward() -> None:

@@ -31,7 +31,7 @@ from dezero_core.config import _settings
 from dezero_core.errors import CallError
 from dezero_core.extend import kernel_log, on_grad_ready
 from dezero_core.functions import sin
-from dezero_core.watched_pass import grad_ready
+from dezero_core.grad_ready import grad_ready
 
 Block = tuple[Callable[[], Any], Callable[[], bool]]
 BLOCKS: dict[str, Block] = {

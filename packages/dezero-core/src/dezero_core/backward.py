@@ -8,11 +8,12 @@ from .backends.registry import on_device_of
 from .backward_modes import PassMode
 from .backward_pass import BackwardPass
 from .errors import ArgumentError
+from .grad_ready import grad_ready_callbacks, report_leaves
 from .in_place import updating
 from .leaf_gradients import accumulate, require_fitting_grad
 from .seed_gradient import seed_for
 from .variable import Variable
-from .watched_pass import WatchedPass, grad_ready
+from .watched_pass import WatchedPass
 
 
 def backward(
@@ -55,12 +56,13 @@ def backward(
         gradient = self._grad
     if retain_graph is None:
         retain_graph = create_graph
-    callback = grad_ready.get()
     backward_pass = BackwardPass(retain_graph)
-    if retain_grad or callback is not None or detecting():
-        backward_pass = WatchedPass(retain_graph, retain_grad, callback)
+    if retain_grad or detecting():
+        backward_pass = WatchedPass(retain_graph, retain_grad)
         if retain_grad and not is_leaf:
             backward_pass.retain(self)
+    if callbacks := grad_ready_callbacks():
+        report_leaves(backward_pass, self, callbacks)
     with on_device_of(self.data):
         seed = seed_for(self, gradient)
         with PassMode(backward_pass, create_graph):

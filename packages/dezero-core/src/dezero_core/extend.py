@@ -12,10 +12,10 @@ from .backends.registry import backend_names, backend_of, get_backend
 from .communicators import Communicator, CommunicatorSpec, get_communicator
 from .first_use import once
 from .formats import Limits, Stored, WeightFormat
+from .grad_ready import add_grad_ready, on_grad_ready
 from .hookspecs import DEZERO_API, hookimpl
 from .plugins import plugins
 from .variable import unwrap
-from .watched_pass import on_grad_ready
 
 __all__ = [  # noqa: RUF022 (grouped by what a plugin adds)
     # every plugin
@@ -35,14 +35,15 @@ __all__ = [  # noqa: RUF022 (grouped by what a plugin adds)
     "Kernel",
     "kernel_log",
     "kernel_op",
-    "on_grad_ready",
     "once",
     "ops",
     "unwrap",
     # engines of parallel training: docs/extending.md
     "Communicator",
     "CommunicatorSpec",
+    "add_grad_ready",
     "get_communicator",
+    "on_grad_ready",
     # files
     "Limits",
     "Stored",

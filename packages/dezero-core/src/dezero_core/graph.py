@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .function import Function
 from .variable import Variable
 
@@ -31,13 +29,6 @@ def ancestors(y: Variable) -> list[Function]:
                 found[function._serial] = function
                 todo.append(function)
     return [found[serial] for serial in sorted(found, reverse=True)]
-
-
-def leaves(function: Function) -> Iterator[Variable]:
-    """Yield each input of a call that is a leaf and requires grad, once for each use."""
-    for x, needed in zip(function._call_inputs(), function._needs_grad, strict=False):
-        if needed and isinstance(x, Variable) and x._creator is None:
-            yield x
 
 
 def unchain_backward(self: Variable) -> None:

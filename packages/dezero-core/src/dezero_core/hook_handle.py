@@ -1,14 +1,15 @@
-"""Define the handle that removes a hook of a Variable; see `variable_hooks`."""
+"""Define the handle that removes a hook; see `variable_hooks` and `watched_pass`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 Hook = Callable[[Any], Any]
 """A hook takes a gradient as a Variable, and returns a new gradient or None."""
 Hooks = dict[int, Hook]
+H = TypeVar("H")
 
 _keys = count()
 
@@ -19,8 +20,9 @@ class HookHandle:
     The handle is also a context manager: ``with x.register_hook(f):`` removes the hook on exit.
     """
 
-    def __init__(self, hooks: Hooks, hook: Hook) -> None:
-        self._hooks, self._key = hooks, next(_keys)
+    def __init__(self, hooks: dict[int, H], hook: H) -> None:
+        self._hooks: dict[int, Any] = hooks
+        self._key = next(_keys)
         hooks[self._key] = hook
 
     def remove(self) -> None:

@@ -1,0 +1,217 @@
+"""Report leaves to callbacks when their gradients are final, while ``backward`` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from heapq import heappush
+from typing import Any
+
+from .backward_modes import plain_pass
+from .backward_pass import BackwardPass
+from .config import Block, Setting
+from .errors import ArgumentError, ArgumentTypeError
+from .function import Function
+from .hook_handle import HookHandle
+from .in_place import updating
+from .leaf_gradients import accumulate, require_fitting_grad
+from .variable import Variable
+
+Callback = Callable[[Variable], object]
+
+GROUP_SIZE = 1 << 17
+"""The fewest elements of the leaves that are reported together.
+
+A report costs about 10 us between two calls of ops: with one report for each layer, a step of 20
+layers of 64 units (80,000 elements) takes 11 % longer, and with one report at the end 2 %.
+"""
+
+
+class GradReady:
+    """A callback of `on_grad_ready`, and the leaves to report to it (None for all).
+
+    Raises:
+        ArgumentError, ArgumentTypeError: as for `on_grad_ready`.
+    """
+
+    def __init__(self, callback: Callback, leaves: Iterable[Variable] | None) -> None:
+        if not callable(callback):
+            raise ArgumentTypeError(
+                f"on_grad_ready: expected a function of a leaf, got {type(callback).__name__}"
+            )
+        self.callback = callback
+        self.leaves = None if leaves is None else frozenset(map(require_leaf, leaves))
+        self._size = -1
+
+    def is_small(self) -> bool:
+        """Return whether all leaves fit in one group; the size is computed at first use."""
+        if self.leaves is None:
+            return False
+        if self._size < 0 and all(x.data is not None for x in self.leaves):
+            self._size = sum(x.size for x in self.leaves)
+        return 0 <= self._size < GROUP_SIZE
+
+
+def require_leaf(x: Variable) -> Variable:
+    """Return ``x`` if it is a leaf, else raise `ArgumentError` or `ArgumentTypeError`."""
+    if not isinstance(x, Variable):
+        raise ArgumentTypeError(
+            f"on_grad_ready: expected Variables as leaves, got {type(x).__name__}"
+        )
+    if x.creator is not None:
+        raise ArgumentError(
+            "on_grad_ready: got a computed Variable; expected leaves, such as Parameters; for the "
+            "gradient of a computed Variable, use register_hook"
+        )
+    return x
+
+
+grad_ready: Setting[GradReady | None] = Setting("grad_ready", None)
+_added: dict[int, GradReady] = {}
+"""The callbacks of `add_grad_ready`, in the order of the calls."""
+
+
+def on_grad_ready(callback: Callback, leaves: Iterable[Variable] | None = None) -> Block[Any]:
+    """Make ``backward`` call ``callback(leaf)`` when a leaf's gradient is final.
+
+    Data parallel training uses this function: the gradients of the last layers can be sent while
+    the gradients of the first layers are computed. Leaves are reported in groups of at least
+    131,072 elements, and the rest at the end of the backward pass. The ``grad`` of a leaf is
+    assigned before its callback is called, so after an error some leaves have a new ``grad`` and
+    others do not. A leaf that gets no gradient is not reported. `grad` calls no callback. The
+    callbacks of several blocks are all called, those of outer blocks first. Use the function in a
+    ``with`` statement or as a decorator; see `dezero_core.config.Block`.
+
+    Args:
+        callback: a function of a leaf.
+        leaves: the leaves to report (default all).
+
+    Raises:
+        ArgumentTypeError: ``callback`` is not callable, or ``leaves`` contains anything but
+            Variables.
+        ArgumentError: one of ``leaves`` is a computed Variable.
+    """
+    return Block(grad_ready, GradReady(callback, leaves))
+
+
+def add_grad_ready(callback: Callback, leaves: Iterable[Variable]) -> HookHandle:
+    """Call ``callback(leaf)`` as `on_grad_ready` does, in all threads, until it is removed.
+
+    Args:
+        callback: a function of a leaf.
+        leaves: the leaves to report. They are referenced until the callback is removed.
+
+    Returns:
+        a handle with ``remove()``.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: as for `on_grad_ready`.
+    """
+    return HookHandle(_added, GradReady(callback, leaves))
+
+
+def grad_ready_callbacks() -> list[GradReady]:
+    """Return the callbacks that apply in this context."""
+    inside = [entry.value for entry in grad_ready.open_entries()]
+    return [each for each in (*inside, *_added.values()) if each is not None]
+
+
+class OnGradReady(Function):
+    """A pseudo-call that a backward pass visits after the last call that uses some leaves.
+
+    ``backward`` adds the final gradients to the ``grad`` of the leaves, and calls the callbacks.
+
+    Args:
+        backward_pass: the pass.
+        callbacks: the callbacks of the pass.
+        leaves: the leaves to report.
+        serial: a serial number between those of two calls.
+    """
+
+    _arrays = ()
+
+    def __init__(
+        self,
+        backward_pass: BackwardPass,
+        callbacks: list[GradReady],
+        leaves: Container[Variable],
+        serial: float,
+    ) -> None:
+        self.backward_pass, self.callbacks, self.leaves = backward_pass, callbacks, leaves
+        self._serial: Any = serial
+        backward_pass.grads[serial] = None
+        heappush(backward_pass.heap, (-self._serial, self))
+
+    def backward(self, gy: None) -> tuple[()]:
+        grads = self.backward_pass.grads
+        leaves = [x for x in grads if x in self.leaves]
+        for x in leaves:
+            require_fitting_grad(x)
+        gradients = [self.backward_pass.final_gradient(x, grads.pop(x)) for x in leaves]
+        with updating():
+            for x, g in zip(leaves, gradients, strict=True):
+                accumulate(x, g)
+        mode = plain_pass.set(None)
+        try:
+            for x in leaves:
+                for each in self.callbacks:
+                    if each.leaves is None or x in each.leaves:
+                        each.callback(x)
+        finally:
+            plain_pass.reset(mode)
+        return ()
+
+
+def report_leaves(backward_pass: BackwardPass, y: Variable, callbacks: list[GradReady]) -> None:
+    """Make a backward pass from ``y`` report leaves to callbacks, in groups of `GROUP_SIZE`."""
+    sets = [each.leaves for each in callbacks if each.leaves is not None]
+    wanted = sets[0].union(*sets[1:]) if len(sets) == len(callbacks) else None
+    group: Any = set()
+    if wanted is not None and all(each.is_small() for each in callbacks):
+        group = wanted  # reported at the end, so the last uses are not looked for
+    else:
+        size = 0
+        found = last_uses(y, wanted)
+        for serial in sorted(found, reverse=True):
+            group.update(found[serial])
+            size += sum([x.size for x in found[serial]])
+            if size >= GROUP_SIZE:
+                OnGradReady(backward_pass, callbacks, group, serial - 0.5)
+                group, size = set(), 0
+    if group:
+        OnGradReady(backward_pass, callbacks, group, 0)
+
+
+def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[int, list[Variable]]:
+    """Find the last call that a backward pass from ``y`` visits, among the calls that use a leaf.
+
+    Args:
+        y: the Variable that the pass starts from.
+        wanted: the leaves to look for; None for all.
+
+    Returns:
+        a dictionary from the serial numbers of calls, 1 if ``y`` is itself a leaf, to leaves.
+    """
+    root = y.creator
+    if root is None:
+        return {1: [y]} if wanted is None or y in wanted else {}
+    serials: dict[Variable, int] = {}
+    found, todo = {root}, [root]
+    while todo:
+        function = todo.pop()
+        if function._arrays is None:  # freed, so the pass goes no further
+            continue
+        serial = function._serial
+        for x, needed in zip(function._call_inputs(), function._needs_grad):  # noqa: B905 (hot)
+            if not needed:
+                continue
+            creator = x._creator
+            if creator is None:
+                if wanted is None or x in wanted:
+                    serials[x] = min(serial, serials.get(x, serial))
+            elif creator not in found:
+                found.add(creator)
+                todo.append(creator)
+    leaves: dict[int, list[Variable]] = {}
+    for x, serial in serials.items():
+        leaves.setdefault(serial, []).append(x)
+    return leaves
