@@ -139,7 +139,8 @@ class OnGradReady(Function):
         self.backward_pass, self.callbacks, self.leaves = backward_pass, callbacks, leaves
         self._serial: Any = serial
         backward_pass.grads[serial] = None
-        heappush(backward_pass.heap, (-self._serial, self))
+        entry: Any = (-serial, self)
+        heappush(backward_pass.heap, entry)
 
     def backward(self, gy: None) -> tuple[()]:
         grads = self.backward_pass.grads
