@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -95,23 +96,21 @@ def test_the_stand_in_finds_a_sum_that_does_not_wait_for_the_kernels_before(
         run_ranks(2, lambda ranks: ranks.start(on_device([1.0]) * 2))
 
 
-def test_the_host_waits_only_for_the_sums_of_the_step_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waited: list[Any] = []
-    monkeypatch.setattr(cupy.cuda.Event, "synchronize", lambda event: waited.append(event))
+def test_kernels_that_do_not_finish_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Event(cupy.cuda.Event):
+        done = False
 
-    def job(ranks: NcclCommunicator) -> list[Any]:
-        last = []
-        for _ in range(4):
-            requests = [ranks.start(on_device([1.0])) for _ in range(2)]
-            assert waited == last[:-1]
-            for request in requests:
-                ranks.wait(request)
-            last.append(requests[-1].event)
-        return last[:-1]
+    def job(ranks: NcclCommunicator) -> None:
+        monkeypatch.setattr(engine, "new_event", Event)
+        assert ranks.left() == ranks.left() == (0, 7)
+        monkeypatch.setenv("DEZERO_TIMEOUT", "0.01")
+        time.sleep(0.02)
+        with pytest.raises(CommunicatorError, match="GPU of rank 0 has not finished its kernels"):
+            ranks.left()
+        monkeypatch.setattr(Event, "done", True)
+        assert ranks.left() == (0, 7)
 
-    assert run_ranks(1, job) == [waited]
+    run_ranks(1, job)
 
 
 def test_objects_arrays_on_the_host_and_goodbyes_use_the_other_engine() -> None:

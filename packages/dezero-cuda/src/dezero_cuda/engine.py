@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import time
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -20,6 +22,17 @@ ABORT_SECONDS = 2.0
 """The longest time that NCCL gets to stop its kernels before the processes end."""
 
 
+TIMEOUT = 600.0
+"""The time in seconds for which a kernel may run, unless DEZERO_TIMEOUT says another."""
+
+
+class Mark(NamedTuple):
+    """A point in the work of the device, and the time when the point was set, in seconds."""
+
+    event: cupy.cuda.Event
+    since: float
+
+
 class Sum(NamedTuple):
     """A sum on the device: the array, and the event after which the sum is in the array."""
 
@@ -31,10 +44,9 @@ class NcclCommunicator:
     """Sum CuPy arrays by NCCL; send objects, NumPy arrays and goodbyes by another engine.
 
     A sum runs on a stream of its own, beside later kernels. `wait` lets the current stream wait for
-    the sum; the host goes on. NCCL has no time limit: a sum waits for ever for a rank that never
-    comes. So the last `wait` of a step also waits, on the host, for the sums of the step before.
-    Then a rank is at most one step ahead of its device, and it waits where dezero-parallel watches
-    the time.
+    the sum; the host goes on. NCCL has no time limit: if a rank never comes to a sum, the kernels
+    of the others run for ever. So `left`, which the watcher of dezero-parallel calls, also checks
+    that the kernels of this rank's default stream finish.
 
     Args:
         control: the engine that connects the same ranks on the host.
@@ -56,8 +68,7 @@ class NcclCommunicator:
         unique_id = control.broadcast(library.unique_id() if self.rank == 0 else None)
         self._nccl = library(self.size, unique_id, self.rank)
         self._stream = cupy.cuda.Stream(non_blocking=True)
-        self._last: cupy.cuda.Event | None = None  # of the sum that was started last
-        self._before: cupy.cuda.Event | None = None  # the last event of the step before
+        self._mark: Mark | None = None
 
     def gather(self, value: object) -> list[Any]:
         return self.control.gather(value)
@@ -73,8 +84,7 @@ class NcclCommunicator:
         self._stream.wait_event(current.record(new_event()))
         if array.size:
             self._nccl.sum(array, self._stream.ptr)
-        self._last = self._stream.record(new_event())
-        return Sum(array, self._last)
+        return Sum(array, self._stream.record(new_event()))
 
     def poll(self, request: Any) -> None:
         if not isinstance(request, Sum):
@@ -84,12 +94,7 @@ class NcclCommunicator:
         if not isinstance(request, Sum):
             self.control.wait(request)
             return
-        current = cupy.cuda.get_current_stream()
-        current.wait_event(request.event)
-        if request.event is self._last and not current.is_capturing():
-            if self._before is not None:
-                self._before.synchronize()
-            self._before = self._last
+        cupy.cuda.get_current_stream().wait_event(request.event)
 
     def leave(self, step: int) -> None:
         self._stream.synchronize()
@@ -99,11 +104,26 @@ class NcclCommunicator:
         """Return the rank and step of a rank that has left, or None.
 
         Raises:
-            CommunicatorError: NCCL reports an error, such as a lost connection.
+            CommunicatorError: NCCL reports an error, such as a lost connection; or the kernels of
+                this rank have not finished within DEZERO_TIMEOUT seconds (default 600).
         """
         if error := self._nccl.error():
             raise CommunicatorError(f"communicator 'nccl': NCCL reports {error}")
+        self._require_progress()
         return self.control.left()
+
+    def _require_progress(self) -> None:
+        """Check that the device has reached the mark in time; then set a new mark."""
+        now, limit = time.monotonic(), float(os.environ.get("DEZERO_TIMEOUT", TIMEOUT))
+        if self._mark is None or self._mark.event.done:
+            with self.device:
+                self._mark = Mark(cupy.cuda.Stream.null.record(new_event()), now)
+        elif now - self._mark.since > limit:
+            raise CommunicatorError(
+                f"communicator 'nccl': the GPU of rank {self.rank} has not finished its kernels "
+                f"for {limit:.0f} s; probably another rank has not come to a sum; see what each "
+                "rank says above"
+            )
 
     def abort(self) -> None:
         stopping = Thread(target=self._nccl.abort, daemon=True)
