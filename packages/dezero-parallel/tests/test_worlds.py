@@ -289,10 +289,11 @@ def test_world_returns_one_object_and_names_a_forked_process(monkeypatch: Any) -
     monkeypatch.setattr(worlds, "_found", [])
     monkeypatch.setattr(worlds, "get_communicator", lambda engine: rank)
     monkeypatch.setattr(worlds.Watcher, "start", lambda self: None)
+    monkeypatch.setenv("DEZERO_TIMEOUT", "600")
     found = world(force=True)
     assert isinstance(found, World)
     assert world(timeout=3) is found
-    assert found.watcher.timeout == 3
+    assert found.watcher.timeout == 3 and os.environ["DEZERO_TIMEOUT"] == "3.0"
     with pytest.raises(ArgumentError, match="timeout is 0; expected seconds above 0"):
         world(timeout=0)
     monkeypatch.setattr(os, "getpid", lambda: -1)

@@ -186,8 +186,8 @@ class Stream:
             self._graph, self._origin = event._graph, stream._origin or stream
             self._origin._forks[self] = self.issued
         elif event._graph is not None:
-            origin = self._origin or self
-            origin._forks[stream] = max(origin._forks.get(stream, 0), event._issued)
+            if stream in self._forks:
+                self._forks[stream] = max(self._forks[stream], event._issued)
         else:
             stream.run()
         self.seen[stream] = max(self.seen.get(stream, 0), event._issued)

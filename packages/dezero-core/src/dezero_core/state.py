@@ -13,7 +13,7 @@ from .formats import FilePath, file_path, format_for, located, registered_format
 from .hook_handle import HookHandle
 from .identity import WeakIdentityDict
 from .in_place import own_data, set_data, updating
-from .step_recorder import StepRecorder, recorder, require_no_recording, step_numbers
+from .step_recorder import StepRecorder, recorder, require_no_recording, step_keys, step_numbers
 from .tree import (
     CONTAINER,
     LAYER,
@@ -63,6 +63,7 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "StepRecorder",
     "recorder",
     "require_no_recording",
+    "step_keys",
     "step_numbers",
     # devices
     "accelerator",

@@ -7,7 +7,7 @@ rate, must therefore come from `step_numbers`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from .config import Setting
@@ -15,6 +15,8 @@ from .config import Setting
 
 class StepRecorder(Protocol):
     """Describe the object that records a step; `dezero_cuda.capture` creates one."""
+
+    records: bool  # False in the eager calls before the recording
 
     def numbers(self, source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
         """Return a 0-d array for each number of ``source()``; see `step_numbers`."""
@@ -36,6 +38,10 @@ recorder: Setting[StepRecorder | None] = Setting("recorder", None)
 """The recorder of the step that is recorded in this thread or task; None outside a recording."""
 
 
+step_keys: list[Callable[[], Hashable]] = []
+"""Functions whose values select the recording of a step, as the shapes of its arguments do."""
+
+
 def step_numbers(source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
     """Return ``source()``: numbers of one training step that may differ in the next step.
 
@@ -55,6 +61,5 @@ def step_numbers(source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[A
 
 def require_no_recording(what: str, remedy: str) -> None:
     """Raise `CaptureError` while a step is recorded, because a replay would not repeat ``what``."""
-    recording = recorder.get()
-    if recording is not None:
+    if recording := recorder.get():
         recording.refuse(what, remedy)

@@ -10,6 +10,7 @@ import numpy as np
 
 from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.errors import CaptureError
+from dezero_core.state import step_keys
 
 from .capture_rows import Rows, is_deferred
 
@@ -103,8 +104,9 @@ def mapped(x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variab
 
 
 def settings() -> Hashable:
-    """Return the settings of DeZero that decide which kernels run."""
+    """Return the settings of DeZero that decide which kernels run, and the `step_keys`."""
     return (
+        *[key() for key in step_keys],
         Config.train,
         Config.enable_backprop,
         Config.update_buffers,

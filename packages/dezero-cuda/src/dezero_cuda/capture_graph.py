@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any
 
 import cupy
@@ -25,6 +26,10 @@ def warm_up(step: Callable[..., Any], arguments: Arguments) -> Any:
     """Run the step eagerly, with the recorder `WarmUp`."""
     with Block(recorder, WarmUp()):
         return step(*arguments.args, **arguments.kwargs)
+
+
+_recording = Lock()
+"""The lock of the step that is recorded: a recording hides the gradients of the whole process."""
 
 
 class CapturedGraph:
@@ -63,7 +68,8 @@ class CapturedGraph:
                 lambda x: next(inputs),
                 lambda x: next(rows) if is_deferred(x) else self._held(x, next(inputs)),
             )
-            self._record(step, args, kwargs, stream_of(self._device), run)
+            with _recording:
+                self._record(step, args, kwargs, stream_of(self._device), run)
 
     def _held(self, x: Variable, array: Any) -> Variable:
         """Create a Variable like ``x`` whose array belongs to the graph; store and return it."""

@@ -26,6 +26,8 @@ class WarmUp:
     stay the same while the step runs eagerly for arguments of other shapes.
     """
 
+    records = False
+
     def numbers(self, source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:
         return source()
 
@@ -47,6 +49,8 @@ class Recorder:
 
     The numbers are 0-d views of one buffer on the device, which `refill` fills before each launch.
     """
+
+    records = True
 
     def __init__(self) -> None:
         self._outside = contextvars.copy_context()

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.dtypes import is_floating
 from dezero_core.errors import CommunicatorError, GraphError
 from dezero_core.extend import Array, backend_of, on_grad_ready
-from dezero_core.state import HookHandle, named_params, require_no_recording, updating
+from dezero_core.state import (
+    HookHandle,
+    named_params,
+    require_no_recording,
+    set_data,
+    step_numbers,
+    updating,
+)
 from dezero_nn.optimizers import Optimizer
 
 from .buckets import Bucket, Flat, Slot, flats_of, slots_of
@@ -60,7 +68,7 @@ class Averaging:
         self._others: list[Parameter | Buffer] = []  # without data, or frozen, or not statistics
         self._accumulates = False
         self._handles: list[HookHandle] = []
-        self._steps = 0
+        self._steps = count(1)  # no number, because a captured step must not depend on it
         self._listener = on_grad_ready(self.ready)
         self._listener.__enter__()
 
@@ -142,18 +150,24 @@ class Averaging:
             CommunicatorError: the models of the ranks differ.
             GraphError: the program changed a gradient after `backward`.
         """
-        require_no_recording("optimizer.update on several ranks", "call it after the captured step")
         self._require_unchanged()
+        is_changed = not self._fits(params)
+        if is_changed or not self.flats:
+            require_no_recording("a new or changed model", "update it in an eager step first")
         if not self.flats:
             self.agree()
-        is_changed = not self._fits(params)
+            is_changed = not self._fits(params)
         self._exchange(is_changed)
         if any(flat.is_changed() for flat in self.flats):
             self.agree()
             self._exchange(False)
         self._spread()
-        self._steps += 1
-        self.world.count_step(self._steps)
+        step_numbers(self._count, "float32")
+
+    def _count(self) -> tuple[()]:
+        """Count a step, also one that is replayed; see `step_numbers`."""
+        self.world.count_step(next(self._steps))
+        return ()
 
     def _require_unchanged(self) -> None:
         """Check that the gradients are those that `backward` left."""
@@ -208,7 +222,7 @@ class Averaging:
                 for slot, is_present in zip(flat.slots, flat.present(), strict=True):
                     x = slot.x
                     if slot.is_buffer:
-                        x.data = backend_of(flat.array).copy(slot.target)
+                        set_data(x, backend_of(flat.array).copy(slot.target))
                     elif is_present:  # the setter of grad would hold the view longer
                         x._grad = Variable(flat.view(slot), requires_grad=False)
                     else:
@@ -269,6 +283,7 @@ class Averaging:
     @contextmanager
     def accumulate(self) -> Iterator[None]:
         """Add up the gradients of backward passes inside a with block; see `Optimizer`."""
+        require_no_recording("accumulate()", "accumulate in eager steps")
         if not self._handles:
             params = [x for x in self._named_params().values() if x.requires_grad]
             self._handles = [x.register_hook(self._adder(x)) for x in params]

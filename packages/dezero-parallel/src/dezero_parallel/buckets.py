@@ -9,7 +9,7 @@ from typing import Any
 
 from dezero_core import Buffer, Parameter, get_array_module
 from dezero_core.extend import Array, backend_of
-from dezero_core.state import on_device_of
+from dezero_core.state import on_device_of, recorder
 
 
 class Slot:
@@ -145,17 +145,24 @@ class Flat:
         return self.array[slot.start : slot.stop].reshape(slot.shape)
 
     def present(self) -> list[bool]:
-        """Return for each slot whether a rank has the gradient."""
-        found: list[bool] = (self.array[self._flags] > 0).tolist()
-        return found
+        """Return for each slot whether a rank has the gradient; cached while a step is recorded."""
+        if not is_recorded():
+            self._present: list[bool] = (self.array[self._flags] > 0).tolist()
+        return self._present
 
     def mark_changed(self) -> None:
         """Say in the last number that the model of this rank changed."""
         self.array[self.size - 1] = 1
 
     def is_changed(self) -> bool:
-        """Return whether the model of some rank changed."""
-        return bool(self.array[self.size - 1] > 0)
+        """Return whether the model of some rank changed; False while a step is recorded."""
+        return not is_recorded() and bool(self.array[self.size - 1] > 0)
+
+
+def is_recorded() -> bool:
+    """Return whether a step is recorded, in which arrays have no values yet."""
+    recording = recorder.get()
+    return recording is not None and recording.records
 
 
 def flats_of(xs: Iterable[Parameter | Buffer], bucket_bytes: int) -> list[Flat]:

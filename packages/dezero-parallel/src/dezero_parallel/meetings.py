@@ -11,8 +11,13 @@ from typing import Any, TypeVar
 
 from dezero_core.errors import CommunicatorError, DezeroError
 from dezero_core.extend import Communicator
+from dezero_core.state import require_no_recording
 
 T = TypeVar("T")
+
+
+NOT_REPLAYED = "call it outside of the step, because a replay would not meet the other ranks"
+"""The advice if the ranks would meet in a captured step."""
 
 
 class Meetings:
@@ -81,8 +86,10 @@ class Meetings:
 
         Raises:
             CommunicatorError: another rank waits at another place, or gradients are being sent.
+            CaptureError: a step is recorded.
         """
         self.require_no_open_sums(place)
+        require_no_recording(place, NOT_REPLAYED)
         with self.at(place):
             pairs = self.communicator.gather((place, value))
         for rank, (other, _) in enumerate(pairs):
@@ -94,8 +101,10 @@ class Meetings:
 
         Raises:
             CommunicatorError: rank 0 waits at another place, or gradients are being sent.
+            CaptureError: a step is recorded.
         """
         self.require_no_open_sums(place)
+        require_no_recording(place, NOT_REPLAYED)
         with self.at(place):
             other, found = self.communicator.broadcast((place, value if not self.rank else None))
         self._require_place(0, other, place)

@@ -39,7 +39,7 @@ class Watcher:
 
     def __init__(self, meetings: Meetings, timeout: float) -> None:
         self.meetings, self.timeout = meetings, timeout
-        self._reported = 0.0
+        self._reported, self._has_left = 0.0, False
         self._previous_hook = sys.excepthook
 
     def count_step(self, steps: int) -> None:
@@ -61,6 +61,7 @@ class Watcher:
     def leave(self) -> None:
         """Tell the other ranks that this rank has finished, and wait for them."""
         if not self.meetings.is_forked():
+            self._has_left = True
             with self.meetings.at(END):
                 self.meetings.communicator.leave(self.meetings.step)
             RECORD[STATE] = LEFT
@@ -97,8 +98,9 @@ class Watcher:
         """Report a rank that is late, and end all ranks if they cannot meet."""
         place, since = self.meetings.place, self.meetings.since
         waited = time.monotonic() - since
+        # an engine may also raise an error here, such as a kernel that does not finish
+        gone = None if self._has_left else self.meetings.communicator.left()
         if place:
-            gone = None if place == END else self.meetings.communicator.left()
             if gone is not None and waited > GRACE:
                 self.end_all(
                     f"waited {waited:.0f} s at: {place}; rank {gone[0]} has finished its program "

@@ -10,13 +10,14 @@ import numpy as np
 from dezero_core import Buffer, Parameter, Variable, as_variable
 from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_core.extend import Communicator, get_communicator
-from dezero_core.state import Snapshot, named_params, stage_arrays
+from dezero_core.state import Snapshot, named_params, stage_arrays, step_keys
 from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_nn.optimizers import Optimizer
 
 from . import batch_norm, checkpoints
 from .alone import Alone, require_no_launcher
 from .averaging import Averaging, is_averaged
+from .buckets import is_recorded
 from .cores import split_cores
 from .meetings import Meetings
 from .sharding import Sharding
@@ -55,8 +56,10 @@ class World:
         self.rank, self.size = communicator.rank, communicator.size
         self._shares, self._watches = Shares(self.meetings), watches
         self._averagings: list[Averaging] = []
+        self._weight = 0.0  # the weight in the step that is recorded
         self.watcher = Watcher(self.meetings, timeout)
         if watches:
+            step_keys.append(self.step_key)
             self.watcher.start()
         advice = "install the same versions on all hosts"
         require_equal(self.meetings, "world", versions(), "set of versions", advice)
@@ -70,7 +73,16 @@ class World:
     @property
     def weight(self) -> float:
         """Return this rank's rows divided by all rows of the batch taken last."""
-        return self._shares.weight
+        return self._weight if is_recorded() else self._shares.weight
+
+    def step_key(self) -> float:
+        """Return the weight, for which a captured step has a graph of its own.
+
+        The weights of all ranks change in the same calls, so all ranks replay their graphs in the
+        same calls, as NCCL requires.
+        """
+        self._weight = self.weight
+        return self._weight
 
     def share(self, loader: L, training: bool = True) -> L:
         """Let a loader load this rank's rows only; return the loader.
@@ -260,6 +272,8 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         MissingPackage: ``mpiexec`` started several processes, and dezero-mpi is not installed.
         PluginError, UnknownName: as for `dezero_core.extend.get_communicator`.
     """
+    if timeout is not None:
+        os.environ["DEZERO_TIMEOUT"] = str(limit(timeout))  # engines read it
     if not _found:
         seconds, communicator = limit(timeout), get_communicator(engine)
         if communicator is None:
