@@ -104,6 +104,28 @@ import numpy as np, dezero_core as d
 try: d.Variable(np.ones(2)).to_gpu()
 except ImportError as error: assert "CuPy is not installed" in str(error)
 """,
+    ("dezero-core", "dezero-mpi"): """
+from dezero_core.extend import get_communicator
+assert get_communicator() is None, "no launcher started this process"
+try: get_communicator("mpi")
+except ImportError as error: assert "pip install 'dezero-mpi[mpich]'" in str(error)
+else: raise SystemExit("connected without an MPI library")
+""",
+    ("dezero-core", "dezero-nn", "dezero-io", "dezero-parallel"): """
+import numpy as np, dezero_nn as nn
+from dezero_io import DataLoader
+from dezero_parallel import world
+try: world("mpi")
+except ImportError as error: assert "pip install 'dezero-mpi[mpich]'" in str(error)
+else: raise SystemExit("connected without dezero-mpi")
+ranks = world()
+assert (ranks.rank, ranks.size) == (0, 1)
+model = nn.MLP((4, 2)); optimizer = ranks.parallel(nn.SGD().setup(model))
+for x in ranks.share(DataLoader(np.ones((6, 5), "float32"), 3)):
+    loss = nn.softmax_cross_entropy(model(x), np.array([0, 1, 0]))
+    model.cleargrads(); loss.backward(); optimizer.update()
+assert ranks.mean(loss) == float(loss)
+""",
     ("dezero-core", "dezero-nn", "dezero-onednn"): TRAIN
     + """
 from dezero_core.extend import kernel_log
@@ -171,6 +193,8 @@ def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> 
     export = "import dezero as d; d.export_onnx(d.layers.ReLU(), 'm.onnx', x=((1,), 'float32'))"
     failed = subprocess.run([python, "-I", "-c", export], capture_output=True, text=True)
     assert "pip install dezero-onnx" in failed.stderr
+    failed = subprocess.run([dezero, "train", "--ranks", "2"], capture_output=True, text=True)
+    assert failed.returncode and "pip install 'dezero-mpi[mpich]'" in failed.stderr
     scan = "from dezero_core.extend import backend_names as b; b(); b(); print('scanned')"
     printed = sh(python, "-I", "-c", scan, cwd=tmp_path)
     assert printed.count("PluginWarning: plugin 'broken' of broken-plugin 0.7") == 1
@@ -196,6 +220,18 @@ def test_everything_with_a_good_and_a_broken_plugin(install, tmp_path: Path) -> 
         ]
     assert losses["thin"][1] < losses["thin"][0]
     assert losses["thin"] == pytest.approx(losses["numpy"], rel=1e-3)
+
+
+def losses_of(printed: str) -> list[str]:
+    """Return the losses of the epochs that ``dezero train`` printed."""
+    return [line.split()[3] for line in printed.splitlines() if line.startswith("epoch")]
+
+
+def test_two_ranks_train_like_one_process(install, tmp_path: Path) -> None:
+    python = install("dezero-suite[mpi]")
+    train = [python.with_name("dezero"), "train", "--epochs", 2, "--seed", 0]
+    alone = losses_of(sh(*train, cwd=tmp_path))
+    assert len(alone) == 2 and losses_of(sh(*train, "--ranks", 2, cwd=tmp_path)) == alone
 
 
 def test_the_thin_backend_is_short() -> None:

@@ -1,10 +1,8 @@
-"""Train one model on several processes; this needs dezero-parallel."""
+"""Train one model on several processes, by dezero-parallel, which is imported at first use."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from dezero_core.errors import INSTALL_HINTS, MissingPackage
 
 if TYPE_CHECKING:
     from dezero_parallel import Alone, World
@@ -23,13 +21,9 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
             False).
 
     Raises:
-        MissingPackage: dezero-parallel is not installed, or the package of the engine.
-        CommunicatorError, ArgumentError, PluginError, UnknownName: as for `dezero_parallel.world`.
+        CommunicatorError, ArgumentError, MissingPackage, PluginError, UnknownName: as for
+            `dezero_parallel.world`.
     """
-    try:
-        from dezero_parallel import world as connect
-    except ImportError as error:
-        raise MissingPackage(
-            f"world: dezero-parallel is not installed. {INSTALL_HINTS['dezero-parallel']}"
-        ) from error
+    from dezero_parallel import world as connect
+
     return connect(engine, timeout, force)
