@@ -94,15 +94,17 @@ class Jobs:
                 continue
         return found
 
+    def new_files(self) -> set[str]:
+        return unused_files() - self.files
+
     def require_nothing_left(self) -> None:
         """Fail if processes of the jobs run on, or files of MPI are left in shared memory."""
         deadline = time.monotonic() + 2
-        while self.processes() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        orphans = self.processes()
+        while (self.processes() or self.new_files()) and time.monotonic() < deadline:
+            time.sleep(0.05)  # a file may be that of another job, which starts
+        orphans, files = self.processes(), self.new_files()
         for process in orphans:
             os.kill(process, signal.SIGKILL)
-        files = unused_files() - self.files
         for path in files:
             Path(path).unlink(missing_ok=True)
         assert not orphans, "processes are left"

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -34,9 +35,13 @@ FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 SIGINT is absent, because terminals and launchers send it to the whole process group.
 """
 
+LOOK_SECONDS = 0.5
+"""Seconds between two checks whether the launcher still runs: Open MPI ends only waiting ranks."""
+
 
 def supervise(run: Callable[[], None]) -> None:
     """Call ``run`` in a child process and return there; the parent ends as the child ends."""
+    launcher = os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until the parent can forward them
     child = os.fork()
     if child == 0:
@@ -48,9 +53,15 @@ def supervise(run: Callable[[], None]) -> None:
     def forward(number: int, frame: FrameType | None) -> None:
         os.kill(child, number)
 
+    def end_with_launcher(number: int, frame: FrameType | None) -> None:
+        if os.getppid() != launcher and RECORD[STATE] == RUNNING:
+            os.kill(child, signal.SIGKILL)
+
     for number in FORWARDED:
         signal.signal(number, forward)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, end_with_launcher)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     end_as(exit_code(child))
 
@@ -101,11 +112,16 @@ def end_as(code: int) -> NoReturn:
 
 
 def say(text: str) -> None:
-    """Write one line to standard error that starts with this rank, its host and its step.
-
-    The line is written by one system call, so that lines of several ranks do not mix.
-    """
+    """Write one line to standard error that starts with this rank, its host and its step."""
     rank, size, step, _ = RECORD
     who = f"rank {rank} of {size}" if size else f"process {os.getpid()}"
-    line = f"[{who} on {socket.gethostname()}, step {step}] {text}\n"
-    os.write(2, line.encode())
+    write(f"[{who} on {socket.gethostname()}, step {step}] {text}\n")
+
+
+def write(text: str) -> None:
+    """Write to standard error by one system call, so that lines of several ranks do not mix.
+
+    If the launcher that reads standard error has died, nothing is written.
+    """
+    with suppress(OSError):
+        os.write(2, text.encode())

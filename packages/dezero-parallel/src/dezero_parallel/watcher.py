@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
-import os
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ import traceback
 from types import TracebackType
 
 from .meetings import Meetings
-from .supervisor import LEFT, RANK, RECORD, REPORTED, RUNNING, SIZE, STATE, STEP
+from .supervisor import LEFT, RANK, RECORD, REPORTED, RUNNING, SIZE, STATE, STEP, write
 
 END = "the end of the program"
 """The place at which a rank that has finished waits for the other ranks."""
@@ -68,7 +67,7 @@ class Watcher:
 
     def say(self, text: str) -> None:
         """Write a text to standard error in one piece, because the ranks share the terminal."""
-        os.write(2, f"[{self.meetings}] {text}\n".encode())
+        write(f"[{self.meetings}] {text}\n")
 
     def fail(
         self,
