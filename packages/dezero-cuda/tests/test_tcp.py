@@ -175,3 +175,4 @@ def test_a_rank_that_dies_or_aborts_ends_all_ranks(role: str) -> None:
     errors = [process.communicate(timeout=20)[1] for process in started]
     assert [process.returncode for process in started] == [1, 9 if role == "dies" else 1, 1]
     assert role == "aborts" or "[rank 0 of 3] lost the connection to rank 1" in errors[0]
+    assert "[rank 2 of 3] ends, because rank 1 has ended all ranks" in errors[2]

@@ -144,7 +144,7 @@ class TcpCommunicator:
         return next(((k, step) for k, step in self._goodbyes.items() if k != self.rank), None)
 
     def abort(self) -> None:
-        self._send(b"a")
+        self._send(b"a%d" % self.rank)
         os._exit(1)
 
     def _send(self, message: bytes) -> None:
@@ -167,7 +167,7 @@ class TcpCommunicator:
             except (EOFError, OSError):
                 if self._all_left.is_set():
                     return
-                self._end(f"lost the connection to rank {other}; ends all ranks")
+                self._end(other, f"lost the connection to rank {other}; ends all ranks")
             if message[:1] == b"v":
                 self._received[other].put(message[1:])
             elif message[:1] == b"l":
@@ -175,13 +175,14 @@ class TcpCommunicator:
                     self._send(message)  # before `_note`, after which this process may end
                 self._note(*pickle.loads(message[1:]))
             else:
-                self._end("")
+                culprit = int(message[1:])
+                self._end(culprit, f"ends, because rank {culprit} has ended all ranks")
 
-    def _end(self, reason: str) -> None:
-        if reason:
-            os.write(2, f"[rank {self.rank} of {self.size}] {reason}\n".encode())
+    def _end(self, culprit: int, reason: str) -> None:
+        """End this process, and all others if this is rank 0."""
+        os.write(2, f"[rank {self.rank} of {self.size}] {reason}\n".encode())
         if self.rank == 0:
-            self._send(b"a")
+            self._send(b"a%d" % culprit)
         os._exit(1)
 
 
