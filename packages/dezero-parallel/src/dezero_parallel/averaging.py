@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.dtypes import is_floating
 from dezero_core.errors import CommunicatorError, GraphError
-from dezero_core.extend import Array, backend_of, on_grad_ready
+from dezero_core.extend import Array, add_grad_ready, backend_of
 from dezero_core.state import (
     HookHandle,
     named_params,
@@ -64,13 +64,11 @@ class Averaging:
         self._early = 0  # buckets that may start during backward; the last ones say what changed
         self._is_new_step = True
         self._params = list(self._named_params().values())
-        self._known = set[Variable](self._params)
         self._others: list[Parameter | Buffer] = []  # without data, or frozen, or not statistics
         self._accumulates = False
         self._handles: list[HookHandle] = []
         self._steps = count(1)  # no number, because a captured step must not depend on it
-        self._listener = on_grad_ready(self.ready)
-        self._listener.__enter__()
+        self._listener = add_grad_ready(self.ready, self._params)
 
     def __reduce__(self) -> NoReturn:
         raise CommunicatorError(
@@ -87,8 +85,6 @@ class Averaging:
 
     def ready(self, x: Variable) -> None:
         """Take note of a final gradient; send its bucket if all its gradients are ready."""
-        if x not in self._known:
-            return
         if x in self.seen and not self.sums and not self._accumulates:
             self._require_cleared(x)
         self.seen[x] = x.grad
@@ -275,7 +271,8 @@ class Averaging:
         self._early = len(self.flats[0].buckets) - 1 if self.flats else 0
         self._slots = {slot.x: (flat, slot) for flat, slot in slots_of(self.flats)}
         self._params = [x for x in known if isinstance(x, Parameter)]
-        self._known = set(self._params)
+        self._listener.remove()
+        self._listener = add_grad_ready(self.ready, self._params)
         self._others = [x for x in known if x not in self._slots]
 
     # Several backward passes before one update
