@@ -1,4 +1,4 @@
-"""Train with checkpoints, and print the weights, a random number of each rank and the order as JSON.
+"""Train with checkpoints; print the weights, a random number of each rank and the order as JSON.
 
 The arguments are the folder of the checkpoints, the step at which rank 1 is killed (0: never), and
 the rate of dropout. The model has a batch normalisation over all ranks, and the rate a schedule.
