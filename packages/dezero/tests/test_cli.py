@@ -21,6 +21,8 @@ from dezero_core.backends import host
 from dezero_core.extend import plugins
 from dezero_nn.blas import BLAS_THREADS, thread_functions
 
+pytestmark = pytest.mark.xdist_group("digits")  # one worker imports scikit-learn
+
 
 @pytest.fixture(autouse=True)
 def _no_seed_stays(monkeypatch: pytest.MonkeyPatch) -> Any:
