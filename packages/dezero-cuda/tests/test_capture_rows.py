@@ -11,6 +11,7 @@ import pytest
 import dezero_core
 from dezero_core import Variable
 from dezero_core.errors import ArgumentError, CaptureError
+from dezero_core.extend import generator
 from dezero_cuda.capture import WARM_UPS, capture
 
 nn = pytest.importorskip("dezero_nn", reason="models and optimizers are dezero-nn's")
@@ -124,6 +125,31 @@ def test_a_weight_that_a_graph_would_contain_is_refused() -> None:
         step(batch)
     for _ in range(WARM_UPS + 2):
         assert step(batch, loader.weight).tolist() == (batch * 0.5).tolist()
+
+
+def noisy(x: Any) -> Any:
+    return x + generator().random(x.shape, "f")
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {"num_workers": 1},
+    {"collate_fn": lambda examples: [np.array([x for x, _ in examples])]},
+    {"drop_last": True},
+    {"sampler": [3, 3, 8, 1, 0]},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: next(iter(settings)))
+def test_captured_steps_take_the_batches_of_any_loader(settings: dict[str, Any]) -> None:
+    found = []
+    for make in (lambda f: f, capture):
+        data = io.Dataset(transform=noisy)
+        data.data = X
+        loader = io.DataLoader(data, 3, generator=np.random.default_rng(0), **settings)
+        step = make(lambda x: x * 2)
+        loader.to_gpu()
+        found.append([step(x).tolist() for _ in range(WARM_UPS + 2) for x, *_ in loader])
+    assert found[0] == found[1] and len(step._graphs) == 2 - ("drop_last" in settings)
 
 
 def test_an_evaluation_on_several_ranks_is_captured() -> None:
