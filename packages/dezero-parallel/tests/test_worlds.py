@@ -129,6 +129,14 @@ def test_the_mean_counts_rows_and_loaders_of_other_batches_are_refused() -> None
     assert succeed(2, run) == [pytest.approx(X[:, 0].mean(), abs=1e-15)] * 2
 
 
+def test_more_ranks_than_rows_are_refused_in_training() -> None:
+    loaders = [DataLoader(X[:2], batch_size=3) for _ in range(6)]
+    for error in run_ranks(3, lambda ranks: ranks.share(loaders[ranks.rank])):
+        with pytest.raises(ArgumentError, match="3 ranks, and 2 rows in the largest batch"):
+            raise error
+    succeed(3, lambda ranks: ranks.share(loaders[3 + ranks.rank], training=False) and None)
+
+
 def test_a_loader_that_is_not_shared_is_named() -> None:
     def run(ranks: World) -> None:
         Shares(ranks.meetings).require_shared("optimizer.update")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TypeVar
 
-from dezero_core.errors import CommunicatorError
+from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_io import DataLoader
 
 from .meetings import Meetings
@@ -32,7 +32,7 @@ class Shares:
 
         Raises:
             CommunicatorError: the ranks have datasets of different sizes, or other settings.
-            ArgumentError: as for `DataLoader.share`.
+            ArgumentError: as for `DataLoader.share`; in training, there are more ranks than rows.
         """
         meetings = self.meetings
         found = {
@@ -44,6 +44,13 @@ class Shares:
         }
         advice = "give all ranks the same data and settings"
         require_equal(meetings, "world.share", found, "loader", advice)
+        rows = min(loader.batch_size, loader.data_size)
+        if training and rows < meetings.size:
+            raise ArgumentError(
+                f"world.share: {meetings.size} ranks, and {rows} rows in the largest batch of "
+                f"{loader!r}; expected a row for each rank; start fewer ranks, or choose a larger "
+                "batch_size"
+            )
 
         def order(mine: object) -> object:
             return meetings.broadcast("the order of a loop over a loader", mine)

@@ -96,7 +96,7 @@ class World:
 
         Raises:
             CommunicatorError: the loaders of the ranks differ.
-            ArgumentError: as for `DataLoader.share`.
+            ArgumentError: as for `DataLoader.share`; in training, there are more ranks than rows.
         """
         return self._shares.add(loader, training)
 
