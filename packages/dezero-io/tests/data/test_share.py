@@ -186,6 +186,12 @@ def in_a_loop() -> DataLoader:
     return loader
 
 
+def restored() -> DataLoader:
+    loader = seeded()
+    loader.load_state_dict(in_a_loop().state_dict())
+    return loader
+
+
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: seeded().share(2, 2), "rank is 2; expected a number below size, 2"),
     (lambda: seeded().share(-1, 2), "rank -1 is below 0"),
@@ -194,6 +200,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: in_a_loop().share(0, 2), "a loop over the loader is in progress"),
     (lambda: seeded().share(0, 2, training=2), "training is 2"),  # type: ignore[arg-type]
     (lambda: seeded().share(0, 2, lambda x: x, training=False), "leave order out"),
+    (lambda: restored().share(0, 2, training=False), "restored inside a pass over the whole"),
     (lambda: seeded(drop_last=True).share(0, 2, training=False), "leave drop_last out"),
     (
         lambda: seeded(sampler=WeightedRandomSampler([1])).share(0, 2, training=False),

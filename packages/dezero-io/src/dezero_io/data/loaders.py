@@ -406,6 +406,11 @@ class DataLoader:
         training = boolean(name, "training", training)
         if not training:
             require_evaluation(name, order, self.drop_last, self.sampler)
+            if self._passes.to_continue is not None:
+                raise ArgumentError(
+                    f"{name}: training=False, but the loader was restored inside a pass over the "
+                    "whole dataset; call reset() first"
+                )
         self._share = Share(rank, size, order, training)
         self._weight = 1 / size if training else 1.0
         return self
