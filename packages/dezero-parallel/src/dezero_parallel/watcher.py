@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
+import os
 import sys
 import threading
 import time
@@ -79,8 +80,9 @@ class Watcher:
         if self.meetings.is_forked():
             self._previous_hook(error_type, error, trace)
         elif not issubclass(error_type, SystemExit):
-            lines = traceback.format_exception(error_type, error, trace)
-            self.end_all("failed, and ends all ranks:\n" + "".join(lines).rstrip())
+            shown = traceback.TracebackException(error_type, error, trace)
+            shown.stack = of_program(shown.stack)
+            self.end_all("failed, and ends all ranks:\n" + "".join(shown.format()).rstrip())
 
     def end_all(self, reason: str) -> None:
         """Show a reason, and end the processes of all ranks."""
@@ -119,5 +121,13 @@ class Watcher:
     def _busy(self, waited: float) -> str:
         """Describe what the main thread computes."""
         frame = sys._current_frames()[threading.main_thread().ident or 0]
-        stack = "".join(traceback.format_stack(frame))
+        stack = "".join(of_program(traceback.extract_stack(frame)).format())
         return f"has not met the other ranks for {waited:.0f} s; it is here:\n{stack.rstrip()}"
+
+
+def of_program(stack: traceback.StackSummary) -> traceback.StackSummary:
+    """Return the frames of the program, without those of ``python -m dezero_parallel``."""
+    folder = os.path.dirname(__file__)
+    starters = {os.path.join(folder, name) for name in ("__main__.py", "supervisor.py")}
+    frames = [x for x in stack if x.filename not in {*starters, "<frozen runpy>"}]
+    return traceback.StackSummary.from_list(frames)

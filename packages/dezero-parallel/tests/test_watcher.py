@@ -1,0 +1,56 @@
+"""Check when a rank reports that it waits, and when it ends all ranks."""
+
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dezero_parallel import watcher
+from dezero_parallel.meetings import Meetings
+from dezero_parallel.watcher import END, Watcher, of_program
+
+sys.path.insert(0, str(Path(__file__).parent))
+from parallel_ranks import Job, Rank
+
+# The place of this rank, the seconds it has been there, the rank and step of a rank that has
+# finished, what the rank says, and whether it ends all ranks; the limit is 10 s.
+LOOKS: dict[str, tuple[str, float, tuple[int, int] | None, str, bool]] = {
+    "computes": ("", 9, None, "", False),
+    "waits": ("here", 9, None, "", False),
+    "computes for long": ("", 11, None, "has not met the other ranks for 11 s; it is here", False),
+    "waits for long": ("here", 11, None, "waits for 11 s at: here", False),
+    "waits in vain": ("here", 13, None, "another rank has not come within 10 s", True),
+    "another has just finished": ("here", 1, (2, 7), "", False),
+    "another has finished": ("here", 3, (2, 7), "rank 2 has finished its program after its", True),
+    "computes, another has finished": ("", 3, (2, 7), "", False),
+    "ends in vain": (END, 13, None, f"waited 13 s at: {END}", True),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_watcher_tells_late_ranks_from_lost_ones(name: str, monkeypatch: Any) -> None:
+    place, seconds, left, text, ends = LOOKS[name]
+    rank, said, ended = Rank(Job(3), 1), list[str](), list[bool]()
+    monkeypatch.setattr(rank, "left", lambda: left)
+    monkeypatch.setattr(rank, "abort", lambda: ended.append(True))
+    monkeypatch.setattr(watcher, "write", said.append)
+    watch = Watcher(Meetings(rank), 10)
+    watch.meetings.place, watch.meetings.since = place, time.monotonic() - seconds
+    watch.look()
+    watch.look()
+    assert bool(ended) == ends
+    assert text in "".join(said)
+    assert bool(said) == bool(text)
+    assert ends or len(said) <= 1, "said twice"
+    assert all(line.startswith("[rank 1 of 3 on ") for line in said)
+
+
+def test_an_error_is_shown_with_the_frames_of_the_program(monkeypatch: Any) -> None:
+    starter = str(Path(watcher.__file__).with_name("supervisor.py"))
+    names = ["<frozen runpy>", starter, "train.py", "model.py"]
+    stack = [traceback.FrameSummary(name, 1, "main", line="f()") for name in names]
+    shown = of_program(traceback.StackSummary.from_list(stack))
+    assert [frame.filename for frame in shown] == ["train.py", "model.py"]
