@@ -137,6 +137,14 @@ def test_more_ranks_than_rows_are_refused_in_training() -> None:
     succeed(3, lambda ranks: ranks.share(loaders[3 + ranks.rank], training=False) and None)
 
 
+def test_a_loader_whose_loop_has_ended_has_no_weight_in_the_loop_over_another() -> None:
+    def run(ranks: World) -> list[float]:
+        loaders = [ranks.share(DataLoader(X[:rows], 4)) for rows in (7, 8)]
+        return [ranks.mean(len(x)) for loader in loaders for x in loader]
+
+    assert succeed(2, run) == [[2, pytest.approx(5 / 3), 2, 2]] * 2
+
+
 def test_a_loader_that_is_not_shared_is_named() -> None:
     def run(ranks: World) -> None:
         Shares(ranks.meetings).require_shared("optimizer.update")

@@ -24,7 +24,7 @@ class Shares:
     def __init__(self, meetings: Meetings) -> None:
         self.meetings = meetings
         self.loaders: list[DataLoader] = []
-        self._positions: list[tuple[int, int]] = []
+        self._taken: list[int] = []
         self._latest: list[DataLoader] = []
 
     def add(self, loader: L, training: bool) -> L:
@@ -63,12 +63,8 @@ class Shares:
         )
         if training:
             self.loaders.append(loader)
-            self._positions.append(self._position(loader))
+            self._taken.append(loader.taken)
         return loader
-
-    @staticmethod
-    def _position(loader: DataLoader) -> tuple[int, int]:
-        return loader._passes.started, loader.iteration
 
     @property
     def weight(self) -> float:
@@ -81,10 +77,10 @@ class Shares:
         """
         if len(self.loaders) < 2:
             return self.loaders[0].weight if self.loaders else 1 / self.meetings.size
-        positions = [self._position(loader) for loader in self.loaders]
-        pairs = zip(self.loaders, positions, self._positions, strict=True)
+        taken = [loader.taken for loader in self.loaders]
+        pairs = zip(self.loaders, taken, self._taken, strict=True)
         moved = [loader for loader, new, old in pairs if new != old]
-        self._positions, self._latest = positions, moved or self._latest or self.loaders
+        self._taken, self._latest = taken, moved or self._latest or self.loaders
         weights = {loader.weight for loader in self._latest}
         if len(weights) > 1:
             raise CommunicatorError(

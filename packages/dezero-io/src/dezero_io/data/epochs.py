@@ -152,6 +152,7 @@ class BatchIterator:
         iteration = epoch.iteration
         epoch.iteration += 1
         loader._weight = loader._weight_of(epoch, iteration)
+        loader._taken += 1
         try:
             return loader._load(epoch, iteration, self._in_workers, self._positions)
         except StopIteration as error:  # uncaught, StopIteration would end the loop

@@ -122,7 +122,7 @@ class DataLoader:
         self.shuffle = boolean(type(self).__name__, "shuffle", shuffle)
         self.sampler = require_sampler(sampler, self.shuffle)
         self.num_workers = num_workers
-        self._share, self._weight = Share(), 1.0
+        self._share, self._weight, self._taken = Share(), 1.0, 0
         self.drop_last = boolean(type(self).__name__, "drop_last", drop_last)
         gpu = boolean(type(self).__name__, "gpu", gpu)
         self.generator, self.collate_fn = generator, collate_fn
@@ -186,6 +186,11 @@ class DataLoader:
         """Return the order of the pass that a checkpoint stores, int64 (N,), or None."""
         epoch = self._passes.current
         return None if epoch is None else epoch.index
+
+    @property
+    def taken(self) -> int:
+        """Return the number of batches taken from the loader, in all loops since its creation."""
+        return self._taken
 
     @property
     def weight(self) -> float:
