@@ -158,6 +158,95 @@ def test_fifty_captured_steps_equal_eager_steps_bit_for_bit(name: str) -> None:
     require_equal_runs(PROGRAMS[name], 50)
 
 
+class Averaging:
+    """A hook that replaces each gradient by a running mean, which it stores."""
+
+    def __init__(self, stored: Any) -> None:
+        self.stored, self.number = stored, 0
+
+    def __call__(self, params: list[Parameter]) -> None:
+        for k, param in enumerate(params):
+            assert param.grad is not None
+            self.set_mean(k, self.mean(k) * 0.9 + param.grad.data)
+            param.grad = Variable(self.mean(k) * 1.0)
+
+    def mean(self, k: int) -> Any:
+        return self.stored.get(k, 0.0)
+
+    def set_mean(self, k: int, mean: Any) -> None:
+        self.stored[k] = mean
+
+
+class AveragingInLists(Averaging):
+    """The same with lists, which each call creates."""
+
+    def __call__(self, params: list[Parameter]) -> None:
+        self.stored = list(self.stored or [0.0 * p.data for p in params])
+        super().__call__(params)
+
+    def mean(self, k: int) -> Any:
+        return self.stored[k]
+
+
+class AveragingInAttributes(Averaging):
+    """The same with a Variable in an attribute for each parameter."""
+
+    def mean(self, k: int) -> Any:
+        return getattr(self, f"mean{k}").data if hasattr(self, f"mean{k}") else 0.0
+
+    def set_mean(self, k: int, mean: Any) -> None:
+        setattr(self, f"mean{k}", Variable(mean))
+
+
+@pytest.mark.parametrize("hook", [Averaging, AveragingInLists, AveragingInAttributes])
+def test_a_hook_keeps_its_arrays_in_a_captured_step(hook: Any) -> None:
+    def rule() -> Any:
+        rule = rules.SGD(0.1)
+        rule.add_hook(hook({}).__call__)  # a method, whose object has the arrays
+        return rule
+
+    require_equal_runs({"rule": rule}, 8)
+
+
+class Counting:
+    """A hook that changes a number in each call."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, params: list[Parameter]) -> None:
+        self.calls += 1
+
+
+class Growing:
+    """A hook that appends an array to a list in each call."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Any] = []
+
+    def __call__(self, params: list[Parameter]) -> None:
+        self.arrays.append(params[0].data * 1.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Counting, "Counting, which changes its number 'calls'"),
+        (Growing, "Growing, which stores a new array as 'arrays/2'"),
+    ],
+)
+def test_a_hook_that_changes_otherwise_is_refused(make: Any, message: str) -> None:
+    program, hook = Program(), make()
+    program.optimizer.add_hook(hook)
+    step = capture(program.step)
+    for _ in range(WARM_UPS):
+        step(*program.batches[0])
+    before = str(vars(hook))
+    with pytest.raises(CaptureError, match=f"the hook {message}"):
+        step(*program.batches[0])
+    assert str(vars(hook)) == before
+
+
 def test_groups_keep_their_own_rates_in_a_captured_step() -> None:
     found = []
     for make in (lambda f: f, capture):

@@ -63,13 +63,14 @@ class ClipGrad:
     @hinted
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
-        self._norm: Any = 0.0
+        # in a tuple, because a captured step copies the arrays in a hook's attributes
+        self._norms: tuple[Any, ...] = (0.0,)
 
     def __repr__(self) -> str:
         return representation(self)
 
     def __call__(self, params: Iterable[Parameter]) -> None:
-        self._norm = clip_norm(params, self.max_norm)
+        self._norms = (clip_norm(params, self.max_norm),)
 
     @property
     def norm(self) -> float:
@@ -77,7 +78,7 @@ class ClipGrad:
 
         If the gradients are on a GPU, reading the norm waits for its result.
         """
-        return float(self._norm)
+        return float(self._norms[0])
 
 
 def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: float) -> Any:

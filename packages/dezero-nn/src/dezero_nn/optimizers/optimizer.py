@@ -46,6 +46,7 @@ from ..layers.weighted import require_bool
 from . import updates
 from .gradients import gradient_of, with_gradients
 from .groups import Group, new_group, selected
+from .hook_state import call_hook
 from .recording import record_update
 from .settings import representation
 from .state import Stateful
@@ -272,11 +273,11 @@ class Optimizer(Stateful):
         params = list(self._named().values())
         for hook in self.first_hooks:
             with on_device_of(*[p.data for p in params if p.data is not None]):
-                hook(params)
+                call_hook(hook, params)
         found = self._with_gradients(params)
         for hook in self.hooks:
             with on_device_of(*[p.data for p in found]):
-                hook(found)
+                call_hook(hook, found)
             found = self._with_gradients(params)  # a hook may have set or cleared gradients
         return found
 
