@@ -160,6 +160,7 @@ def arguments(draw: Any, op: str) -> tuple[Any, ...]:
         "sigmoid_grad": lambda: (x, y),
         "tanh_grad": lambda: (x, y),
         "scaled_where": lambda: (x, mask, 1.25),
+        "add_relu": lambda: (x, y),
         "relu_grad": lambda: (x, y),
         "softmax": lambda: (20 * rows, 1),
         "log_softmax": lambda: (20 * rows, -1),
@@ -232,10 +233,26 @@ def test_a_cuda_kernel_equals_its_portable_definition(op: str, examples: int) ->
     run()
 
 
+def test_a_residual_block_ends_with_one_launch_that_keeps_channels_last() -> None:
+    from dezero_nn.functions.activation import add_relu
+
+    a, b = [channels_last(np.arange(-30.0, 30.0).reshape(2, 3, 2, 5) + k) for k in range(2)]
+    x0, x1 = [Variable(get_backend("cuda").from_numpy(x)) for x in (a, b)]
+    x0.requires_grad = True
+    cupy._counts.clear()
+    y = add_relu(x0, x1)
+    assert cupy._counts["launches"] == 1
+    y.backward(gradient=y.data)
+    assert x0.grad is not None
+    for x in (y.data, x0.grad.data):
+        assert x.strides == x0.data.strides and (x.get() == np.maximum(a + b, 0)).all()
+
+
 ONE = np.array(0.75, "float32")
 WITHOUT_AXES = {
     "sigmoid": (ONE,),
     "relu": (ONE,),
+    "add_relu": (ONE, ONE),
     "sigmoid_grad": (ONE, ONE),
     "tanh_grad": (ONE, ONE),
     "relu_grad": (ONE, ONE),

@@ -10,6 +10,8 @@ from dezero_core import Variable
 from dezero_core.errors import ArgumentError, ArgumentTypeError, CallError, ShapeError
 from dezero_nn import functions as F
 from dezero_nn import layers as L
+from dezero_nn.functions.activation import add_relu
+from dezero_testing import OpCase
 
 FAR = np.array([-1e4, -50.0, 0.0, 50.0, 1e4])
 SMALL = np.exp(-50.0)
@@ -25,6 +27,17 @@ VALUES: dict[str, tuple[Callable[..., Any], list[float], list[float]]] = {
     "hardtanh": (F.hardtanh, [-1, -1, 0, 1, 1], [0, 0, 1, 0, 0]),
     "hardswish": (F.hardswish, [0, 0, 0, 50, 1e4], [0, 0, 0.5, 1, 1]),
 }  # fmt: skip
+
+
+def test_the_end_of_a_residual_block_equals_two_ops(backend: str) -> None:
+    def block(x: Any, y: Any) -> Any:
+        return add_relu(x, y) + x * y
+
+    def reference(x: Any, y: Any) -> Any:
+        return np.maximum(x + y, 0) + x * y
+
+    row = OpCase("add_relu", block, reference, [((3, 2), (3, 2)), ((3, 2), (2,)), ((), ())])
+    row.check(backend)
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))

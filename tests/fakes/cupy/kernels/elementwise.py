@@ -17,6 +17,10 @@ def relu(x: Any, y: Any, n: int) -> None:
     y[...] = np.maximum(x, 0)
 
 
+def add_relu(b: Any, a: Any, y: Any, n: int) -> None:
+    y[...] = np.maximum(a + b, 0)
+
+
 def relu_grad(gy: Any, y: Any, gx: Any, n: int) -> None:
     gx[...] = np.where(y > 0, gy, 0)
 

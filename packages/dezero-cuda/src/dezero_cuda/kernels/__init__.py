@@ -126,6 +126,7 @@ TABLE: dict[str, dict[str, Callable[..., bool]]] = {
         "relu": supports,
         "gelu": supports,
         "silu": supports,
+        "add_relu": supports_two,
         "sigmoid_grad": supports_two,
         "tanh_grad": supports_two,
         "relu_grad": supports_two,

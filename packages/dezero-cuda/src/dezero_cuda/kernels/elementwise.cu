@@ -30,6 +30,15 @@ KERNEL scaled_where(const T* x, const unsigned char* mask, T* y, T scale, Index 
     map(n, [=](T a, unsigned char m) { return m ? a * scale : T(0); }, y, x, mask);
 }
 
+// y = a + b where the sum is > 0, else 0; NaN stays NaN
+KERNEL add_relu(const T* b, const T* a, T* y, Index n) {
+    auto body = [](T q, T p) {
+        T sum = p + q;
+        return sum <= 0 ? T(0) : sum;
+    };
+    map(n, body, y, b, a);
+}
+
 // x = x + y
 KERNEL add_to(T* x, const T* y, Index n) {
     map(n, [](T a, T b) { return a + b; }, x, (const T*)x, y);

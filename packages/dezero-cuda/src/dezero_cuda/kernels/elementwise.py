@@ -35,6 +35,11 @@ tanh_grad = partial(map_binary, "tanh_grad")
 relu_grad = partial(map_binary, "relu_grad")
 
 
+def add_relu(x0: Array, x1: Array) -> Array:
+    """Return relu(x0 + x1) in the memory order of ``x0``."""
+    return map_binary("add_relu", x1, x0)
+
+
 def scaled_where(x: Array, mask: Array, scale: float) -> Array:
     """Return ``x`` times ``scale`` where the mask is true, else 0."""
     x = dense(x)

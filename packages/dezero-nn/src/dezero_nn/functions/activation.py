@@ -104,6 +104,34 @@ def relu(x: Operand) -> Variable:
     return ReLU()(x)
 
 
+class AddReLU(Function):
+    """y = max(x0 + x1, 0);  dy/dx0 = dy/dx1 = 1 where y > 0, else 0."""
+
+    broadcasts = True
+
+    def forward(self, x0: Array, x1: Array) -> Any:
+        return add_relu_op(x0, x1)
+
+    def backward(self, gy: AnyArray) -> Any:
+        (y,) = self.outputs
+        gx = ReLUGrad()(gy, unwrap(y))
+        return gx, gx
+
+
+@kernel_op
+def add_relu_op(x0: Array, x1: Array) -> Array:
+    """Return ``x0 + x1`` where the sum is positive and 0 elsewhere; shapes broadcast."""
+    return relu_op(x0 + x1)
+
+
+def add_relu(x0: Operand, x1: Operand) -> Variable:
+    """Return ``relu(x0 + x1)``, the end of a residual block.
+
+    On a GPU, one kernel computes the result, in the memory order of ``x0``.
+    """
+    return AddReLU()(x0, x1)
+
+
 class LeakyReLU(Function):
     """y = x where x > 0, else slope x;  dy/dx = 1 where x > 0, else slope."""
 

@@ -8,6 +8,7 @@ from dezero_core.functions import mean
 from dezero_core.variable import Operand
 
 from ..functions import pooling, relu
+from ..functions.activation import add_relu
 from ..layers import BatchNorm, Conv2d, Layer, Linear
 from .images import preprocess
 from .model import Model
@@ -44,7 +45,7 @@ class Bottleneck(Layer):
         y = relu(self.bn1(self.conv1(x)))
         y = relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return relu(y + (self.bn4(self.conv4(x)) if self.project else x))
+        return add_relu(y, self.bn4(self.conv4(x)) if self.project else x)
 
 
 class Stage(Layer):
