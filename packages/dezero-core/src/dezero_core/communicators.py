@@ -177,7 +177,7 @@ def _made(spec: CommunicatorSpec) -> Communicator:
         raise CommunicatorError(
             f"communicator {spec.name!r}: the launcher announced {announced} ranks, but the engine "
             f"connects {made.size}; expected the launcher that belongs to the engine's library, "
-            "such as the mpiexec of the same MPI"
+            "such as the mpiexec of the same MPI, or srun with the --mpi of this MPI"
         )
     return made
 
