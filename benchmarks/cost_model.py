@@ -164,7 +164,7 @@ STEPS = (
     ),
 )
 """Steps of the table. Those on a CPU were measured with one thread of a two-core machine. The step
-on a GPU is assumed: its four buckets are ready at equal distances."""
+on a GPU takes as long as PyTorch's in docs/gpu.md; its parts and its four buckets are assumed."""
 
 RANKS = (2, 8, 16, 64)
 
