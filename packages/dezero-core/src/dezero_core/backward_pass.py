@@ -21,7 +21,7 @@ from .variable_hooks import after_hooks, gradients_after_hooks
 
 
 class BackwardPass:
-    """Run one backward pass; `WatchedPass` can also retain, check and report gradients.
+    """Run one backward pass; `WatchedPass` can also retain and check gradients.
 
     Args:
         retain_graph: keep the arrays of the calls for another backward.

@@ -89,12 +89,13 @@ class CommunicatorSpec:
 
     Attributes:
         name: the name in ``get_communicator(name)``.
-        launched: a function that returns how many ranks the environment variables announce, and 0
-            if this engine's launcher did not start the process. It must be cheap.
+        launched: a function that returns how many ranks the environment variables announce, or 0
+            if this engine's launcher did not start the process. It imports no engine.
         make: a function that imports the engine, connects this rank, and returns the
             `Communicator`.
         arrays: the array classes that the engine sums, as ``"module:Class"``.
-        priority: among the engines that were launched, the highest priority is chosen (default 0).
+        priority: if several engines' launchers started the process, ``"auto"`` chooses the engine
+            with the highest priority (default 0).
 
     Raises:
         ArgumentError: ``name`` is ``"auto"`` or empty, or ``arrays`` is not a tuple of
@@ -171,7 +172,8 @@ def _made(spec: CommunicatorSpec) -> Communicator:
     if not isinstance(made, Communicator):
         raise CommunicatorError(
             f"communicator {spec.name!r}: make returned {type(made).__name__}, which lacks some of "
-            "the attributes and methods of dezero_core.extend.Communicator"
+            "the attributes and methods of dezero_core.extend.Communicator; return an object that "
+            "has all ten"
         )
     if announced not in (0, made.size):
         raise CommunicatorError(

@@ -102,7 +102,7 @@ class AnomalyError(DezeroError, ArithmeticError):
 
 
 class CommunicatorError(DezeroError, RuntimeError):
-    """The ranks of a job cannot communicate, or do not agree; the message names the rank."""
+    """The ranks of a job cannot communicate, or their models, data or settings differ."""
 
 
 class OutOfMemory(DezeroError, MemoryError):

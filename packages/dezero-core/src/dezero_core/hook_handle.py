@@ -1,4 +1,4 @@
-"""Define the handle that removes a hook; see `variable_hooks` and `watched_pass`."""
+"""Define the handle that removes a hook; see `variable_hooks` and `grad_ready`."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ recorder: Setting[StepRecorder | None] = Setting("recorder", None)
 
 
 step_keys: list[Callable[[], Hashable]] = []
-"""Functions whose values select the recording of a step, as the shapes of its arguments do."""
+"""Functions without arguments; a step is recorded once for each combination of their results."""
 
 
 def step_numbers(source: Callable[[], tuple[float, ...]], dtype: Any) -> tuple[Any, ...]:

@@ -109,7 +109,8 @@ def derivatives(
         highest: highest order to compute.
         label: the name of the function.
         order: the lowest order to compute (default 1).
-        without_graph: computes the values of ``function`` faster (default ``function``).
+        without_graph: a faster function with the results of ``function``, but no graph (default
+            ``function``).
     """
     xs = _variables(hosts, requires_grad, library)
     y = function(*xs)

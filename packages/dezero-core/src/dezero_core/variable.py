@@ -402,8 +402,8 @@ class Buffer(Variable):
 
     Args:
         data, name: as for `Variable`.
-        reduce: how data parallel training combines the arrays of all processes in each update:
-            "mean" for statistics of the examples; None (default) keeps each process's array.
+        reduce: "mean" if data parallel training averages the array over all processes in each
+            update, as for statistics of the examples; None (default) if each process keeps its own.
 
     Raises:
         ArgumentError: ``reduce`` is neither "mean" nor None.

@@ -74,7 +74,7 @@ class BlasThreads:
             return self._configured if self._calls and self._single else functions[0]()
 
     def configure(self, n: int) -> None:
-        """Set BLAS's configured thread count, when no call uses BLAS; see `set_blas_threads`."""
+        """Wait until no call uses BLAS, then set BLAS's thread count; see `set_blas_threads`."""
         functions = thread_functions()
         if functions is None:
             raise MissingPackage(
@@ -91,7 +91,8 @@ class BlasThreads:
             if (most := get()) != n:
                 write(before)
                 raise ArgumentError(
-                    f"set_blas_threads: n is {n}; this OpenBLAS has at most {most} threads"
+                    f"set_blas_threads: n is {n}; this OpenBLAS has at most {most} threads; choose "
+                    "a smaller n"
                 )
 
     def is_one(self) -> bool:
@@ -155,9 +156,9 @@ BLAS_THREADS = BlasThreads()
 def set_blas_threads(n: int) -> None:
     """Let NumPy's BLAS use ``n`` threads for matmuls; wait until running calls have ended.
 
-    DeZero's own thread count is then ``n`` too, unless `set_num_threads` or the variable
-    ``DEZERO_NUM_THREADS`` sets it. So several processes on one machine, each with its part of the
-    cores, need this call only. The last bits of results depend on the number of threads.
+    DeZero's own thread count is then ``n`` too, unless `set_num_threads` or the environment
+    variable ``DEZERO_NUM_THREADS`` sets another count. Processes that split the cores of a machine
+    therefore need only this call. The last bits of results depend on the number of threads.
 
     Args:
         n: the number of threads, at least 1.
@@ -165,7 +166,7 @@ def set_blas_threads(n: int) -> None:
     Raises:
         ArgumentError: ``n`` is less than 1, or more than the BLAS was built for.
         ArgumentTypeError: ``n`` is not an integer.
-        MissingPackage: NumPy's BLAS is not OpenBLAS, such as Accelerate or MKL.
+        MissingPackage: NumPy's BLAS is not OpenBLAS but, for example, Accelerate or MKL.
     """
     BLAS_THREADS.configure(as_integer("set_blas_threads", "n", n, minimum=1))
 

@@ -47,7 +47,7 @@ class BatchGenerator:
     """Create the random generator of one batch, when the first number is drawn.
 
     Args:
-        seed: determines the numbers; the same in the main process and in any worker process.
+        seed: the seed of the generator, equal in the main process and in every worker process.
     """
 
     def __init__(self, seed: tuple[int, ...]) -> None:
@@ -161,7 +161,7 @@ class BatchIterator:
             ) from error
 
     def _positions(self, iteration: int) -> Positions:
-        """Return the positions of a batch in the order, which is copied to the device once."""
+        """Return the positions of a batch; copy the order of the pass to the device once."""
         if self._order is None:
             loader = self.loader
             assert loader.resident is not None

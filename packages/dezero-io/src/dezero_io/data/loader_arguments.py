@@ -63,18 +63,18 @@ def require_sampler(sampler: Any, shuffle: bool) -> Any:
 
 
 def require_evaluation(owner: str, order: object, drop_last: bool, sampler: object) -> None:
-    """Check that ranks can go through every example once without communication."""
+    """Check that the ranks can go through every example once without communication."""
     if order is not None:
         raise ArgumentError(f"{owner}: training=False needs no order; leave order out")
     if drop_last:
         raise ArgumentError(
-            f"{owner}: training=False goes through every example, drop_last omits some; leave "
+            f"{owner}: training=False goes through every example, but drop_last omits some; leave "
             "drop_last out"
         )
     if not (sampler is None or hasattr(sampler, "__getitem__")):
         raise ArgumentError(
-            f"{owner}: training=False, but the sampler, a {type(sampler).__name__}, may draw other "
-            "indices on each rank; pass a list of indices as sampler"
+            f"{owner}: training=False, but the sampler, a {type(sampler).__name__}, may draw "
+            "different indices on each rank; pass a list of indices as sampler"
         )
 
 

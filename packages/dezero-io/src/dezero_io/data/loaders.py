@@ -196,8 +196,8 @@ class DataLoader:
     def weight(self) -> float:
         """Return this rank's rows divided by all rows of the batch taken last; see `share`.
 
-        The weight is 1.0 if the loader is not shared, or is shared for evaluation. A captured step
-        cannot read it, because its graph would contain the weight of one batch.
+        The weight is 1.0 if the loader is not shared, or if it splits the dataset for evaluation. A
+        captured step cannot read the weight, because its graph would contain that of one batch.
         """
         require_no_recording(
             "reading DataLoader.weight", "read it before the step, and pass it as an argument"
@@ -368,15 +368,16 @@ class DataLoader:
 
         In training, all ranks make the same number of steps. Of a batch of B rows, a rank loads the
         rows from ``B * rank // size`` to ``B * (rank + 1) // size``. The attribute ``weight`` is
-        the number of these rows divided by B: the mean over the whole batch is the sum over all
-        ranks of ``weight`` times a rank's own mean. A rank to which no row belongs loads one row,
-        with ``weight`` 0. Random transforms draw other numbers on each rank. A checkpoint that rank
-        0 saved can be continued by any number of ranks.
+        the number of these rows divided by B. To compute the mean over the whole batch, multiply
+        each rank's mean by its ``weight``, and add the results of all ranks. If no row belongs to a
+        rank, the rank loads one row, with ``weight`` 0. Random transforms draw different numbers on
+        each rank. Any number of ranks can continue from a checkpoint that rank 0 saved.
 
         In evaluation, each rank goes through its own part of the dataset in
-        ``ceil(batch_size / size)`` rows per step, so that every example occurs exactly once. The
-        numbers of steps may differ, and the part is empty if there are more ranks than examples.
-        Sums of the ranks' results are exact; means of means are not.
+        ``ceil(batch_size / size)`` rows per step, so that every example occurs exactly once. Ranks
+        may make different numbers of steps; if there are more ranks than examples, some parts are
+        empty. Add up sums over examples: a mean of the ranks' means is not the mean over the
+        dataset.
 
         Args:
             rank: the number of this rank, from 0 to ``size - 1``.
@@ -389,10 +390,9 @@ class DataLoader:
 
         Raises:
             ArgumentError: ``rank`` is not below ``size``; the loader is shared already; a loop over
-                the loader is in progress; ``training`` is False, but there is an ``order``,
-                ``drop_last`` would omit examples, or a sampler that is not a sequence of indices
-                might draw other indices on each rank; the dataset or a setting differs from that of
-                rank 0 (raised in the loop).
+                the loader is in progress; ``training`` is False, and ``order`` or ``drop_last`` is
+                given, or the sampler is not a sequence of indices. The loop raises ArgumentError if
+                the dataset or a setting differs from that of rank 0.
         """
         name = f"{type(self).__name__}.share"
         size = integer(name, "size", size, least=1)
@@ -441,9 +441,9 @@ class DataLoader:
             resident: copy the whole transformed dataset to the device once, and gather the batches
                 there. By default, True if the dataset takes at most half of the device's free
                 memory and its transforms are deterministic, else False.
-            deferred: yield Variables instead of arrays, and gather their rows when a program first
-                reads them. A captured step (`dezero_cuda.capture`) gathers the rows inside its
-                graph. The dataset is then resident. Default False.
+            deferred: yield Variables instead of arrays, and gather the rows of a Variable when a
+                program first reads its ``data``. A captured step (`dezero_cuda.capture`) gathers
+                the rows inside its graph. The dataset is then resident. Default False.
 
         Raises:
             ArgumentError: ``resident`` or ``deferred`` is True, but examples may differ from one
@@ -533,7 +533,7 @@ class SeqDataLoader(DataLoader):
 
         In training and in evaluation, a rank loads the rows from ``batch_size * rank // size`` to
         ``batch_size * (rank + 1) // size`` of each batch, so all ranks make the same number of
-        steps.
+        steps, and ``weight`` is the number of these rows divided by ``batch_size``.
 
         Args:
             rank, size, order, training: as for `DataLoader.share`.
@@ -548,8 +548,8 @@ class SeqDataLoader(DataLoader):
         require_evaluation(name, order, self.drop_last, self.sampler)
         if self.batch_size < integer(name, "size", size, least=1):
             raise ArgumentError(
-                f"{name}: training=False, batch_size {self.batch_size} for {size} "
-                "ranks; each rank needs a sequence to evaluate"
+                f"{name}: training=False, batch_size {self.batch_size} for {size} ranks; each rank "
+                f"needs a sequence to evaluate; start at most {self.batch_size} ranks"
             )
         return super().share(rank, size)
 

@@ -23,8 +23,8 @@ class Share:
     Attributes:
         rank: the number of this rank, from 0 to ``size - 1``.
         size: the number of ranks.
-        order: the function through which the order of rank 0 reaches all ranks, or None.
-        training: whether every batch is split; else, the dataset is split.
+        order: a function that returns the order of rank 0 on every rank, or None.
+        training: True if every batch is split, False if the dataset is split.
     """
 
     rank: int = 0
@@ -33,7 +33,7 @@ class Share:
     training: bool = True
 
     def part(self, count: int) -> slice:
-        """Return this rank's chunk of ``count`` rows; the lengths of two chunks differ by one."""
+        """Return this rank's chunk of ``count`` rows; chunk lengths differ by at most one row."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def length(self, count: int) -> int:
@@ -42,19 +42,19 @@ class Share:
         return chunk.stop - chunk.start
 
     def of_dataset(self, order: NDArray[Any]) -> NDArray[Any]:
-        """Return the indices that this rank's loops go through: in evaluation, its chunk."""
+        """Return the indices of this rank's loops: in training all, in evaluation its chunk."""
         return order if self.training else order[self.part(len(order))]
 
     def batch_size(self, whole: int) -> int:
-        """Return how many indices of the loop make a batch; ``whole`` counts those of all ranks."""
+        """Return the batch size of this rank's loops; ``whole`` is that of all ranks together."""
         return whole if self.training else -(-whole // self.size)
 
     def of_batch(self, indices: NDArray[Any]) -> NDArray[Any]:
-        """Return the indices that this rank loads of a batch: in training, at least one."""
+        """Return the indices that this rank loads of a training batch, at least one."""
         return indices[self.part(len(indices))] if self.length(len(indices)) else indices[:1]
 
     def seed(self) -> tuple[int, ...]:
-        """Return what distinguishes this rank's random numbers; empty for rank 0."""
+        """Return the part of a seed that differs between ranks; it is empty for rank 0."""
         return (self.rank,) if self.rank else ()
 
     def agree(self, epoch: Epoch, examples: int) -> None:

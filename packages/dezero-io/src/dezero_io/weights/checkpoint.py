@@ -57,7 +57,7 @@ class Checkpoint:
     path: Path
     metadata: Mapping[str, str]
     step: int = 0
-    rank_states: tuple[Any, ...] = field(default=(), repr=False)  # thousands of numbers
+    rank_states: tuple[Any, ...] = field(default=(), repr=False)  # its repr is long
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,7 +95,7 @@ def save_checkpoint(
         metadata: a dictionary from names to strings, stored in the file.
         rank_states: in a parallel run, what differs between the processes (ranks), such as the
             states of their random generators: one state for each rank, in the order of the ranks.
-            Loading returns these states; it does not restore them.
+            `load_checkpoint` returns these states, and does not restore them.
         parts: models, optimizers, schedules, loaders and generators, as keyword arguments; you
             choose the names.
 

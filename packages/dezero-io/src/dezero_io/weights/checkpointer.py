@@ -33,8 +33,8 @@ class Checkpointer:
         best: ``"max"`` or ``"min"``: also keep the checkpoint with the largest or smallest
             ``score``; if scores are equal, the earliest checkpoint. A score of NaN is never the
             best.
-        writer: whether this process writes checkpoints (default). In a parallel run, one process
-            writes for all; in the others, `save` checks its arguments and writes nothing.
+        writer: whether this process writes checkpoints (default True). In a parallel run, one
+            process writes for all; in the others, `save` checks its arguments and writes nothing.
 
     Raises:
         ArgumentError: ``keep`` is not an integer of at least 1, ``best`` is invalid, ``writer`` is
@@ -117,7 +117,7 @@ class Checkpointer:
         """Create an empty file with a random name in the folder, and return the name.
 
         The processes of a parallel run compare their folders: one process creates the mark and
-        sends its name to the others, which call `sees`. The next call removes earlier marks.
+        sends its name to the others, which call `sees`. The next call of `mark` removes the file.
 
         Raises:
             OSError: the folder or the file cannot be created.
@@ -130,7 +130,7 @@ class Checkpointer:
         return name
 
     def sees(self, mark: str) -> bool:
-        """Return whether the folder contains the file that another process created by `mark`."""
+        """Return whether the folder contains the file that `mark` created in another process."""
         return (self.folder / mark).exists()
 
     @parts_by_name

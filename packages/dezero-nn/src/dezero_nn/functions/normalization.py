@@ -131,8 +131,8 @@ def batch_norm(
         all_sum: a function that adds up a vector over the processes of data parallel training; in
             training, mean and variance are then those of the batches of all processes together.
             It takes and returns a Variable of shape (n,), is called twice, and must be
-            differentiable twice. A process may add zeros for a batch that does not count. By
-            default (None) each process normalises by its own batch.
+            differentiable twice. If a process's batch does not count, the function adds zeros for
+            it. By default (None) each process normalises by its own batch.
 
     Raises:
         ShapeError: the shapes are incompatible; in training, a channel has fewer than two
@@ -168,14 +168,14 @@ def over_processes(
     needs a second sum, because the mean of x**2 minus the square of the mean is inaccurate.
 
     Raises:
-        ShapeError: a channel has one value, in all processes together.
+        ShapeError: a channel has only one value in all processes together.
     """
     axes, shape = over_channels(x)
     m = math.prod(x.shape) // x.shape[1]
     own = backend_of(x.data).zeros((1,), x.data) + float(m)
     totals = all_sum(concat([ChannelSum()(x), own]))
     count = totals[-1:]
-    if m == 1 and float(count) < 2:  # reading the count of a larger batch could wait for a device
+    if m == 1 and float(count) < 2:  # float() waits for a device, so it is not called if m > 1
         require_elements(x.shape, 2)
     mean = totals[:-1] / count
     centred = x - reshape(mean, shape)

@@ -24,8 +24,8 @@ def materialize(layer: Layer, inputs: tuple[Any, ...], settings: dict[str, Any])
 class FirstPass:
     """Run a layer in test mode, without a graph and without updates of Buffers.
 
-    Afterwards, the states of recurrent layers are as before. After an error, everything is as
-    before: the parameters that were created, the attributes of layers, and DeZero's generator.
+    Afterwards, the states of recurrent layers are as before the run. After an error, the
+    attributes of layers and DeZero's generator are too, and the new parameters have no data.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -39,10 +39,10 @@ class FirstPass:
     def run(
         self, inputs: tuple[Any, ...], settings: dict[str, Any], needs_all: bool = False
     ) -> None:
-        """Call the layer; with ``needs_all``, require that every parameter has data afterwards.
+        """Call the layer; with ``needs_all``, require that every parameter then has data.
 
         Raises:
-            ArgumentError: a parameter has no data afterwards.
+            ArgumentError: ``needs_all`` is True, and a parameter has no data after the call.
         """
         try:
             # a user's layer may train in spite of test_mode()
@@ -86,6 +86,6 @@ def require_data(layer: Layer) -> None:
     if lazy:
         raise ArgumentError(
             f"{type(layer).__name__}.materialize: forward did not use {', '.join(map(repr, lazy))} "
-            "in test mode, so no data was created there; first call materialize of the layer that "
-            "contains it, with an input of that layer"
+            "in test mode; expected forward to use every parameter; first call materialize of the "
+            "layer that contains the unused parameter, with an input of that layer"
         )

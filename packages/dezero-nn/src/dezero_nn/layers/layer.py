@@ -209,9 +209,9 @@ class Layer:
     def materialize(self, *inputs: Any, **settings: Any) -> Self:
         """Create the parameters whose shapes depend on the first input; return self.
 
-        ``forward`` runs once in test mode, without a graph and without updates of Buffers; if every
-        Parameter and Buffer has data, nothing runs. Initial weights are drawn from DeZero's
-        generator as by the first call of the layer. Dropout draws nothing in test mode.
+        ``forward`` runs once in test mode, without a graph and without updates of Buffers. If every
+        Parameter and Buffer has data, ``forward`` does not run. Initial weights are drawn from
+        DeZero's generator as in the first call of the layer. Dropout draws nothing in test mode.
 
         Args:
             inputs, settings: the arguments of ``forward``. Only shapes, dtypes and devices of

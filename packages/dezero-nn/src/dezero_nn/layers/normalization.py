@@ -34,14 +34,14 @@ class BatchNorm(Layer):
         avg_mean, avg_var: Buffers, shape (C,): the running statistics, initially 0 and 1.
         gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
             and 0; None without ``affine``.
-        all_sum: the argument ``all_sum``, which may be set later.
+        all_sum: the argument ``all_sum``; a program may assign another function or None.
 
     If ``channels`` is None, all arrays are created at the first input, on the device of that
     input. Many programs call a model with one example to create all weights. Therefore the first
     input may have only one value per channel if it is the output of other layers, or under
     `no_grad`; the first pass then normalises with the running statistics. In later passes, training
-    with one value per channel is an error. With ``all_sum``, only the number of values in all
-    processes together counts, in the first pass too.
+    with one value per channel is an error. With ``all_sum``, the values of all processes are
+    counted together, in the first pass too.
 
     Args:
         channels: the number of channels C; taken from the first input if None.

@@ -135,7 +135,7 @@ class RAdam(Adam):
     elementwise = True
 
     def rates(self, t: int) -> tuple[float, ...]:
-        """Return the factor of the change, and whether v is reliable, which is 1.0 or 0.0."""
+        """Return the factor of the change, and 1.0 if the mean of g**2 is reliable, else 0.0."""
         correction, limit = 1 - self.beta2**t, 2 / (1 - self.beta2) - 1
         rate, rho = self.alpha / (1 - self.beta1**t), limit - 2 * t * self.beta2**t / correction
         if rho <= 5:

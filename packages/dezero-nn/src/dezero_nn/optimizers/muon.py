@@ -72,7 +72,7 @@ class Muon(AdamW):
         self.adam_ratio, self.use_adam = adam_ratio, use_adam
 
     def rates(self, t: int) -> tuple[float, ...]:
-        """Return eps, rate and decay of AdamW, and rate and decay of matrices."""
+        """Return eps, learning rate and decay of AdamW, then rate and decay of matrices."""
         eps, rate = super().rates(t)[:2]
         decay = self.alpha * self.weight_decay
         return eps, rate * self.adam_ratio, decay * self.adam_ratio, self.alpha, decay
@@ -85,8 +85,8 @@ class Muon(AdamW):
         d = g * (1 - self.momentum) + m * self.momentum if self.nesterov else m
         rows, columns = p.shape[0], prod(p.shape[1:])
         reshape = get_array_module(g).reshape
-        # A flat array has one order in memory. Otherwise matmul would round differently for another
-        # order, such as that of a momentum from a checkpoint.
+        # Flattening copies d to C order. The rounding of matmul depends on the order in memory, and
+        # a momentum from a checkpoint may have another order than the momentum that was saved.
         change = reshape(reshape(d, (-1,)), (rows, columns))
         change = reshape(orthogonalized(change), p.shape)
         # W of Linear has shape (inputs, outputs), filters have shape (outputs, inputs, ...)

@@ -71,8 +71,8 @@ class Optimizer(Stateful):
             is False.
         counts_updates: whether each state has an entry ``"t"``, the number of updates of the
             parameter, which `step_rates` advances (default False).
-        counted: the entries of a state that `step_rates` sets if ``counts_updates``, numbers
-            (default ``("t",)``).
+        counted: the names of the numbers in a state that `step_rates` sets if ``counts_updates``
+            is True (default ``("t",)``).
         hooks: the functions that `add_hook` added.
         first_hooks: the functions that `add_hook` added with ``first=True``.
         groups: the groups of parameters that `add_group` added.
@@ -196,8 +196,8 @@ class Optimizer(Stateful):
         Args:
             hook: a function of a list of parameters, or an object such as ``WeightDecay(1e-4)``.
             first: call the hook before all hooks without ``first``, and with all parameters of the
-                model, also those without a gradient or data (default False). Such a hook may bring
-                gradients from elsewhere, such as the mean over several processes.
+                model, also those without a gradient or data (default False). Such a hook may set
+                gradients, such as the mean over several processes.
 
         Raises:
             ArgumentError: ``hook`` is not callable, or is a class; or ``first`` is not a bool.
@@ -215,7 +215,7 @@ class Optimizer(Stateful):
             self.hooks.append(hook)
 
     def remove_hook(self, hook: Hook) -> None:
-        """Remove a hook that `add_hook` added; if it was added twice, remove the earlier one.
+        """Remove a hook that `add_hook` added, or the earlier one of two equal hooks.
 
         Raises:
             ArgumentError: ``hook`` is not a hook of this optimizer.
@@ -233,9 +233,9 @@ class Optimizer(Stateful):
     def accumulate(self) -> AbstractContextManager[None]:
         """Return a context manager for every backward pass before an update, except the last one.
 
-        In one process, gradients add up without it. On several processes (dezero-parallel), the
-        gradients of passes in the ``with`` block stay on their process, and the update averages the
-        sums::
+        In one process, the context manager has no effect, because gradients add up anyway. In
+        several processes (dezero-parallel), the passes in the ``with`` block send no gradients, and
+        the update averages the sums of each process::
 
             with optimizer.accumulate():
                 loss(first_half).backward()
