@@ -1,14 +1,18 @@
 """Test loaders: batches, orders, sequences and devices."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
-from dezero_core import seed
+from dezero_core import Variable, seed
 from dezero_core.backends import host
 from dezero_core.backends.transfer import transfers
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import Memory, backend_of, get_backend
 from dezero_io import DataLoader, Dataset, SeqDataLoader, SinCurve
+from dezero_io.data.deferred import DeferredRows, Positions
 from dezero_io.data.transforms import AsType, Compose, Normalize, RandomHorizontalFlip
 
 
@@ -151,6 +155,18 @@ def test_batches_are_copied_if_the_dataset_may_change(monkeypatch) -> None:
     monkeypatch.setattr(type(backend), "memory", lambda self: Memory(0, 0, 100, 200), raising=False)
     assert moved(loader.to_gpu) == 0, "more than half of what is free"
     assert moved(lambda: loader.to_gpu(resident=True)) == 2
+
+
+def test_copies_of_deferred_rows_are_variables_and_new_data_has_its_own_shape() -> None:
+    def rows() -> DeferredRows:
+        return DeferredRows(np.arange(8.0).reshape(4, 2), Positions(np.array([3, 0, 1]), 1, 3))
+
+    for copied in (copy.copy(rows()), copy.deepcopy(rows()), pickle.loads(pickle.dumps(rows()))):
+        assert type(copied) is Variable and copied.data.tolist() == [[0, 1], [2, 3]]
+    x = rows()
+    assert x.shape == (2, 2) and x.is_deferred
+    x.data = np.zeros((5, 1))
+    assert x.shape == (5, 1) and len(x) == 5 and not x.is_deferred
 
 
 @pytest.mark.parametrize("rank", [0, 3])

@@ -12,11 +12,11 @@ from dezero_core.state import on_device_of
 
 @dataclass(frozen=True, eq=False)
 class Positions:
-    """Describe the rows of one batch: those at ``order[start:stop]``.
+    """Describe the rows of one batch, whose indices are ``order[start:stop]``.
 
     Attributes:
-        order: the indices of all rows of a pass, an array on a device; it never changes.
-        start, stop: the positions of the batch in ``order``.
+        order: the indices of all rows of a pass, an array on a device that never changes.
+        start, stop: where the batch begins and ends in ``order``.
     """
 
     order: Any
@@ -31,8 +31,8 @@ class DeferredRows(Variable):
     inside its graph.
 
     Args:
-        source: an array on a device, which never changes.
-        positions: the rows; the parts of one batch have the same object.
+        source: an array on a device that never changes.
+        positions: the rows to select; the inputs and labels of one batch share this object.
     """
 
     __slots__ = ("_rows", "positions", "source")
@@ -64,7 +64,19 @@ class DeferredRows(Variable):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the rows, known before they are gathered."""
-        return (self.positions.stop - self.positions.start, *self.source.shape[1:])
+        if self.is_deferred:
+            return (self.positions.stop - self.positions.start, *self.source.shape[1:])
+        return super().shape
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __copy__(self) -> Variable:
+        """Return a Variable with the same rows and gradient."""
+        x = Variable(self.data, self.name, requires_grad=self.requires_grad)
+        x._grad = self._grad
+        return x
+
+    def __reduce__(self) -> Any:
+        """Pickle or deep-copy the rows and their gradient, without ``source``."""
+        return self.__copy__().__reduce__()
