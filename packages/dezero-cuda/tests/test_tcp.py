@@ -18,7 +18,7 @@ import pytest
 
 from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_cuda import tcp
-from dezero_cuda.tcp import NAMES, TcpCommunicator, announced_ranks, settings
+from dezero_cuda.tcp import TcpCommunicator, announced_ranks, settings
 
 SECRET = b"secret of the job"
 
@@ -113,17 +113,33 @@ def test_ranks_that_do_not_come_are_named_and_another_secret_is_refused() -> Non
             first.result()
 
 
-def test_the_variables_of_torchrun_describe_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = dict(zip(NAMES, ("1", "4", "host", "29500"), strict=True))
-    for name in NAMES:
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "host", "MASTER_PORT": "29500"}
+AGENT = {"TORCHELASTIC_USE_AGENT_STORE": "True"}  # recorded from PyTorch 2.13
+OWN = {"DEZERO_MASTER": "other:7"}
+
+
+@pytest.mark.parametrize(
+    ("more", "address"),
+    [
+        ({}, ("host", 29500)),
+        (AGENT, ("host", 29501)),
+        (OWN, ("other", 7)),
+        (OWN | AGENT | {"MASTER_ADDR": ""}, ("other", 7)),
+    ],
+)
+def test_the_variables_of_torchrun_describe_the_job(
+    more: Any, address: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*TORCHRUN, *AGENT, *OWN):
         monkeypatch.delenv(name, raising=False)
     assert announced_ranks() == 0
+    environment = TORCHRUN | more
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert announced_ranks() == 4
     with pytest.raises(CommunicatorError, match=r"DEZERO_SECRET not set.*openssl rand"):
         settings(environment)
-    assert settings(environment | {"DEZERO_SECRET": "x"}) == (1, 4, "host", 29500, b"x")
+    assert settings(environment | {"DEZERO_SECRET": "x"}) == (1, 4, *address, b"x")
 
 
 RANK = """

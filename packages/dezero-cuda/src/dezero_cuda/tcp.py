@@ -26,8 +26,14 @@ import numpy as np
 from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_core.extend import Array
 
-NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+RANKS, ADDRESS = ("RANK", "WORLD_SIZE"), ("MASTER_ADDR", "MASTER_PORT")
 """The environment variables by which torchrun describes a job; other launchers set them too."""
+
+MASTER = "DEZERO_MASTER"
+"""The environment variable with the address of rank 0, as ``host:port``, in place of `ADDRESS`."""
+
+AGENT = "TORCHELASTIC_USE_AGENT_STORE"
+"""The environment variable that is True if torchrun itself listens at the address of rank 0."""
 
 SECRET = "DEZERO_SECRET"
 """The environment variable with the secret of the job, the same on all ranks."""
@@ -46,12 +52,18 @@ DTYPES = ("float16", "float32", "float64", "int64")
 
 
 def announced_ranks() -> int:
-    """Return the number of ranks that the environment variables `NAMES` announce, or 0."""
-    return int(os.environ["WORLD_SIZE"]) if all(name in os.environ for name in NAMES) else 0
+    """Return the number of ranks that the environment variables announce, or 0."""
+    return 0 if missing_names(os.environ) else int(os.environ["WORLD_SIZE"])
+
+
+def missing_names(environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables that describe a job and are not set."""
+    names = RANKS if environment.get(MASTER) else (*RANKS, *ADDRESS)
+    return [name for name in names if not environment.get(name)]
 
 
 def connect() -> TcpCommunicator:
-    """Connect this rank as the environment variables `NAMES` and `SECRET` say.
+    """Connect this rank as the environment variables say.
 
     Raises:
         CommunicatorError: a variable is missing, or the ranks do not connect in time.
@@ -60,16 +72,25 @@ def connect() -> TcpCommunicator:
 
 
 def settings(environment: Mapping[str, str]) -> tuple[int, int, str, int, bytes]:
-    """Return the rank, the number of ranks, the host and port of rank 0, and the secret."""
-    missing = [name for name in (*NAMES, SECRET) if not environment.get(name)]
+    """Return the rank, the number of ranks, the host and port of rank 0, and the secret.
+
+    The port is MASTER_PORT, or the next port if torchrun itself listens at MASTER_PORT.
+    """
+    missing = missing_names(environment)
+    missing += [] if environment.get(SECRET) else [SECRET]
     if missing:
         raise CommunicatorError(
-            f"communicator 'tcp': {', '.join(missing)} not set; torchrun sets {', '.join(NAMES)}; "
-            f"set {SECRET} to the same random text for all ranks, such as the output of "
-            "`openssl rand -hex 16`"
+            f"communicator 'tcp': {', '.join(missing)} not set; torchrun sets "
+            f"{', '.join((*RANKS, *ADDRESS))}; set {SECRET} to the same random text for all ranks, "
+            "such as the output of `openssl rand -hex 16`"
         )
-    rank, size, host, port = (environment[name] for name in NAMES)
-    return int(rank), int(size), host, int(port), environment[SECRET].encode()
+    if environment.get(MASTER):
+        host, _, port = environment[MASTER].rpartition(":")
+    else:
+        host, port = (environment[name] for name in ADDRESS)
+    rank, size = (int(environment[name]) for name in RANKS)
+    is_taken = not environment.get(MASTER) and environment.get(AGENT) == "True"
+    return rank, size, host, int(port) + is_taken, environment[SECRET].encode()
 
 
 class TcpCommunicator:
@@ -100,7 +121,8 @@ class TcpCommunicator:
         except (OSError, EOFError) as error:
             reason = str(error) or f"rank 0 closed the connection; is its {SECRET} the same?"
             raise CommunicatorError(
-                f"communicator 'tcp': {where}: not all ranks connected: {reason}"
+                f"communicator 'tcp': {where}: not all ranks connected: {reason}; set {MASTER} to "
+                "host:port to choose another address"
             ) from error
         for other, connection in self._others.items():
             threading.Thread(target=self._read, args=(other, connection), daemon=True).start()
