@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from operator import is_
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dezero_core import Buffer, Parameter, Variable
@@ -180,14 +181,9 @@ class Averaging:
         """Return whether the buckets fit the present parameters of the model."""
         return (
             len(params) == len(self._params)
-            and all(x is y for x, y in zip(params, self._params, strict=True))
-            and not any(is_averaged(x) for x in self._others)
-            and all(
-                is_averaged(slot.x)
-                and slot.x.data.shape == slot.shape
-                and slot.x.data.dtype == flat.sample.dtype
-                for flat, slot in slots_of(self.flats)
-            )
+            and all(map(is_, params, self._params))
+            and not any(map(is_averaged, self._others))
+            and all(flat.fits() for flat in self.flats)
         )
 
     def _exchange(self, is_changed: bool) -> None:

@@ -85,6 +85,7 @@ class Flat:
         self._close()
         self.size += 1
         self.buckets[-1].stop = self.size
+        self._multiply = get_array_module(self.sample).multiply
         self._flags = [slot.flag for slot in self.slots]
         self._allocate()
 
@@ -126,6 +127,17 @@ class Flat:
             slot.target = self.view(slot)
         self._references = sys.getrefcount(self.array)
 
+    def fits(self) -> bool:
+        """Return whether all parameters and buffers still have their shapes, dtypes and roles."""
+        dtype = self.sample.dtype
+        for slot in self.slots:
+            x = slot.x
+            if x.data is None or x.data.shape != slot.shape or x.data.dtype != dtype:
+                return False
+            if not (x._requires_grad or x._grad is not None or slot.is_buffer):
+                return False
+        return True
+
     def renew(self) -> None:
         """Allocate a new array if the program still holds a gradient of the last step."""
         if sys.getrefcount(self.array) > self._references:
@@ -136,7 +148,7 @@ class Flat:
         if array is None:
             slot.target[...] = 0
         else:
-            get_array_module(array).multiply(array, weight, out=slot.target, casting="same_kind")
+            self._multiply(array, weight, out=slot.target, casting="same_kind")
         self.array[slot.flag] = array is not None
         slot.is_filled = True
 
