@@ -174,6 +174,21 @@ def kernels() -> None:
     assert all(ran == results[0] for ran in results), results
 
 
+@case("dezero_core.grad_ready._added")
+def callbacks_of_leaves() -> None:
+    from dezero_core import Variable
+    from dezero_core.extend import add_grad_ready
+
+    def job(number: int) -> Any:
+        x, told = Variable(np.array([1.0])), list[Any]()
+        handle = add_grad_ready(told.append, [x])
+        (x * 2).backward()
+        handle.remove()
+        return [each is x for each in told]
+
+    assert race(job) == [[True]] * THREADS
+
+
 @case("dezero_core.communicators._catalog")
 def engines() -> None:
     from dezero_core.extend import get_communicator
@@ -238,7 +253,7 @@ def dtypes() -> None:
     assert all([y.dtype for y in ys] == [y.dtype for y in results[0]] for ys in results)
 
 
-@case("dezero_core.backends.host._seeded_generator")
+@case("Streams.seeded")
 def random_numbers() -> None:
     from dezero_core.extend import generator
     from dezero_core.state import use_generator

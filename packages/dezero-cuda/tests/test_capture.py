@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import dezero_core
 from dezero_core import Config, Parameter, Variable
 from dezero_core.errors import BackendMismatch, CallError, CaptureError, OutOfMemory
 from dezero_core.extend import get_backend
-from dezero_core.state import seeded_generator
+from dezero_core.state import own_generators, own_streams, use_rank
 from dezero_cuda.capture import WARM_UPS, CapturedStep, capture
 
 slow = pytest.mark.slow
@@ -68,7 +69,7 @@ class Program:
         values = self.optimizer.state_dict()["parameters"]
         numbers = [(k, n, x) for k, s in values.items() for n, x in s.items() if not is_array(x)]
         arrays += [x for s in values.values() for x in s.values() if is_array(x)]
-        generator = seeded_generator()
+        generator = own_generators()[0]
         assert generator is not None
         return [[x.get().tolist() for x in arrays], numbers, str(generator.bit_generator.state)]
 
@@ -361,6 +362,18 @@ def test_the_training_mode_and_the_precision_select_the_graph() -> None:
     program.model.eval()  # the flag of a layer
     assert np.array_equal(step(x).data.get(), y[0])
     assert Config.train
+
+
+def test_a_captured_step_draws_the_numbers_of_its_rank() -> None:
+    def masks(make: Any, rank: int) -> list[Any]:
+        own_streams(np.random.default_rng(0))
+        use_rank(rank)
+        x = on_device(np.ones((4, 8), "f"))
+        step = make(lambda x: nn.dropout(x, 0.5))
+        return [step(x).data.get().tolist() for _ in range(8)]
+
+    found = [copy_context().run(masks, make, k) for k in (0, 1) for make in (lambda f: f, capture)]
+    assert found[0] == found[1] != found[2] == found[3]
 
 
 def test_a_captured_step_updates_the_state_of_a_recurrent_layer() -> None:

@@ -43,7 +43,7 @@ from dezero_nn.layers.recurrent import Recurrent
 @pytest.fixture(autouse=True)
 def _reset_the_seed() -> Any:
     yield
-    host._seeded_generator = None
+    host.use_generator(None)
 
 
 def test_parameters_are_found_in_attributes() -> None:

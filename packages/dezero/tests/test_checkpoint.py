@@ -4,6 +4,7 @@ import copy
 import random
 import tracemalloc
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from dezero_core.errors import (
     ShapeMismatch,
     WeightsError,
 )
+from dezero_core.extend import generator, rank_generator
+from dezero_core.state import own_streams, use_rank
+from dezero_io.weights.random_state import Generators
 
 
 class Net(dezero.Model):
@@ -119,6 +123,24 @@ def test_weights_alone_are_not_enough(tmp_path: Path) -> None:
     fresh = make()
     load_checkpoint(tmp_path / "run", model=fresh["model"])
     assert train(fresh, 5, 9) != expected
+
+
+def test_the_generator_of_a_rank_is_restored(tmp_path: Path) -> None:
+    def job() -> None:
+        own_streams(np.random.default_rng(0))
+        use_rank(1)
+        save_checkpoint(tmp_path / "run", extra={})
+        expected = generator().random(), rank_generator().random()
+        load_checkpoint(tmp_path / "run", extra={})
+        assert (generator().random(), rank_generator().random()) == expected
+        before = rank_generator()
+        state = {**Generators().state_dict(), "rank": None}
+        Generators().load_state_dict(state)
+        del state["rank"]  # as in files of earlier versions
+        Generators().load_state_dict(state)
+        assert rank_generator() is before
+
+    copy_context().run(job)
 
 
 def test_what_does_not_fit_changes_nothing(tmp_path: Path) -> None:

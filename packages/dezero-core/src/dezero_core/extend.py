@@ -5,7 +5,7 @@ hooks. DeZero's own packages also import `dezero_core.state`, `dezero_core.argum
 `dezero_core.dtypes`; the functions in these modules may change in any version.
 """
 
-from .backends.host import generator
+from .backends.host import generator, rank_generator
 from .backends.interface import Array, ArrayBackend, BackendSpec, Memory
 from .backends.kernels import Kernel, kernel_log, kernel_op, ops
 from .backends.registry import backend_names, backend_of, get_backend
@@ -44,6 +44,7 @@ __all__ = [  # noqa: RUF022 (grouped by what a plugin adds)
     "add_grad_ready",
     "get_communicator",
     "on_grad_ready",
+    "rank_generator",
     # files
     "Limits",
     "Stored",

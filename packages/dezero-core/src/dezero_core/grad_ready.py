@@ -150,22 +150,18 @@ class OnGradReady(Function):
         leaves = [x for x in grads if x in self.leaves]
         for x in leaves:
             require_fitting_grad(x)
-        for x in leaves:
-            g = self.backward_pass.final_gradient(x, grads.pop(x))
-            with updating():
-                accumulate(x, g)
-            self.call_back(x)
-        return ()
-
-    def call_back(self, x: Variable) -> None:
-        """Call the callbacks of a leaf; the other leaves may still have their old ``grad``."""
+        gradients = [self.backward_pass.final_gradient(x, grads.pop(x)) for x in leaves]
         mode = plain_pass.set(None)
         try:
-            for each in self.callbacks:
-                if each.leaves is None or x in each.leaves:
-                    each.callback(x)
+            for x, g in zip(leaves, gradients, strict=True):
+                with updating():
+                    accumulate(x, g)
+                for each in self.callbacks:
+                    if each.leaves is None or x in each.leaves:
+                        each.callback(x)
         finally:
             plain_pass.reset(mode)
+        return ()
 
 
 def report_leaves(backward_pass: BackwardPass, y: Variable, callbacks: list[GradReady]) -> None:

@@ -4,7 +4,15 @@ These functions are for DeZero's own packages, and may change in any version. Th
 `dezero_core.extend` are stable.
 """
 
-from .backends.host import drawing_from, host_normal, seeded_generator, use_generator
+from .backends.host import (
+    drawing_from,
+    host_normal,
+    own_generators,
+    own_streams,
+    use_generator,
+    use_rank,
+    use_rank_generator,
+)
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .communicators import communicators
@@ -76,8 +84,11 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     # random numbers
     "drawing_from",
     "host_normal",
-    "seeded_generator",
+    "own_generators",
+    "own_streams",
     "use_generator",
+    "use_rank",
+    "use_rank_generator",
     # weights and files
     "FilePath",
     "LoadReport",

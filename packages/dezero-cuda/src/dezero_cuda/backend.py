@@ -9,7 +9,7 @@ import cupy
 import numpy as np
 
 from dezero_core.backends.portable import is_basic, window_layout
-from dezero_core.extend import Array, ArrayBackend, Memory, generator
+from dezero_core.extend import Array, ArrayBackend, Memory, rank_generator
 from dezero_core.state import step_numbers
 
 from .kernels import elementwise, random, scatter, sums
@@ -88,7 +88,7 @@ class CudaBackend(ArrayBackend):
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Draw random numbers on the device by Philox 4x32-10.
 
-        The number of each draw comes from DeZero's host generator, so that `seed` makes a program
+        The number of each draw comes from `rank_generator`, so that `seed` makes a program
         repeatable, and a captured step draws the same numbers as an eager step.
         """
         if np.dtype(dtype).char in "fd":
@@ -100,11 +100,13 @@ class CudaBackend(ArrayBackend):
             return random.bernoulli(p, x, 0, self.draw())
 
     def draw(self) -> Any:
-        """Return the number of the next random draw, drawn from DeZero's host generator.
+        """Return the number of the next random draw, drawn from `rank_generator`.
 
         While a step is captured, the result is an array that gets a new number before each replay.
         """
-        (number,) = step_numbers(lambda: (int(generator().integers(2**63)),), np.dtype("uint64"))
+        (number,) = step_numbers(
+            lambda: (int(rank_generator().integers(2**63)),), np.dtype("uint64")
+        )
         return number
 
     def capture(self, step: Any = None, *, copy: bool = False, limit: int = 8) -> Any:

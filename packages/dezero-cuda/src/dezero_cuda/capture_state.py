@@ -10,7 +10,7 @@ import cupy
 import numpy as np
 
 from dezero_core import Variable
-from dezero_core.state import seeded_generator
+from dezero_core.state import own_generators
 
 from .capture_arguments import STORED
 from .capture_errors import Refusal
@@ -50,10 +50,8 @@ class HostState:
     def __init__(self) -> None:
         self.params = params_on_gpus()
         self._before = [(p, p.data, p._grad) for p in self.params]
-        seeded = seeded_generator()
-        self._seeded = (
-            None if seeded is None else (seeded.bit_generator, seeded.bit_generator.state)
-        )
+        own = [each.bit_generator for each in own_generators() if each is not None]
+        self._drawn = [(bits, bits.state) for bits in own]
         # DeZero draws from NumPy's global generator until the first seed()
         self._legacy = np.random.get_state()  # noqa: NPY002
 
@@ -67,8 +65,8 @@ class HostState:
         """Restore the parameters, gradients and generators to their values before the step."""
         for p, data, grad in self._before:
             p.data, p._grad = data, grad
-        if self._seeded is not None:
-            self._seeded[0].state = self._seeded[1]
+        for bits, state in self._drawn:
+            bits.state = state
         np.random.set_state(self._legacy)  # noqa: NPY002
 
     def show_gradients(self) -> list[tuple[Variable, Variable | None]]:

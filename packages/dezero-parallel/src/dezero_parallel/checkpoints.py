@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.errors import CommunicatorError
+from dezero_core.state import use_rank
 from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_io.weights.random_state import Generators
 from dezero_nn import Layer
@@ -103,12 +104,14 @@ def load_rank_state(
         Generators().load_state_dict(own["random"])
         for name in names:
             parts[name].load_state_dict(own["parts"][name])
-    elif names:
+        return
+    if names:
         raise CommunicatorError(
             f"{place}: the part {names[0]!r} differs between the {ranks} ranks that saved "
             f"{last.path}, and this job has {meetings.size}; restart with {ranks} ranks, or load "
             f"without this part"
         )
+    use_rank(meetings.rank)  # the loaded states are those of rank 0, on all ranks
 
 
 def content(state: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dezero_core.state import use_rank
 from dezero_io.weights.random_state import Generators
 
 from .meetings import Meetings
@@ -11,8 +12,9 @@ def copy_streams(meetings: Meetings, place: str) -> None:
     """Set the generators of DeZero, NumPy and Python on all ranks to the states of rank 0.
 
     Weights that are drawn afterwards are equal on all ranks, also those of layers that take their
-    size from the first input.
+    size from the first input. Dropout masks and augmented images differ between the ranks.
     """
     states = meetings.broadcast(place, Generators().state_dict())
     if meetings.rank:
         Generators().load_state_dict(states)
+    use_rank(meetings.rank)

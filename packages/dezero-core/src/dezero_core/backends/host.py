@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,22 @@ from ..pointers import HostArray
 HOST = "numpy"
 """The name of NumPy's backend."""
 
-_seeded_generator: np.random.Generator | None = None
+
+class Streams:
+    """The random generators of a process, or of a rank that is a thread; see `own_streams`.
+
+    Attributes:
+        seeded: the generator that `seed` created, or None before the first `seed`.
+        of_rank: what `rank_generator` returns; None stands for the result of `generator`.
+        rank: the number of the rank that ``of_rank`` belongs to.
+    """
+
+    seeded: np.random.Generator | None = None
+    of_rank: np.random.Generator | None = None
+    rank: int | None = None
+
+
+_streams: ContextVar[Streams] = ContextVar("dezero.streams", default=Streams())  # noqa: B039
 _drawn_from: ContextVar[Callable[[], np.random.Generator] | None] = ContextVar(
     "dezero.generator", default=None
 )
@@ -29,36 +45,75 @@ def seed(n: int) -> None:
     """Draw all later random numbers from a new generator, seeded with ``n``.
 
     Before the first call, numbers are drawn from NumPy's global generator, so that
-    ``np.random.seed`` makes a program repeatable.
+    ``np.random.seed`` makes a program repeatable. In a job of several ranks, the numbers that
+    differ between the ranks depend on ``n`` and the number of the rank.
     """
     use_generator(np.random.default_rng(n))
+    use_rank(_streams.get().rank)
 
 
 def generator() -> np.random.Generator:
-    """Return the current generator; call this before each draw, because `seed` replaces it."""
+    """Return the current generator; call this before each draw, because `seed` replaces it.
+
+    Draw from it what must be equal on all ranks of a job, such as initial weights; see
+    `rank_generator`.
+    """
     source = _drawn_from.get()
     if source is not None:
         return source()
-    seeded = _seeded_generator  # read once: another thread may set the global to None
+    seeded = _streams.get().seeded  # read once: another thread may set it to None
     if seeded is not None:
         return seeded
     return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
 
 
-def seeded_generator() -> np.random.Generator | None:
-    """Return the generator that `seed` created, or None before the first `seed`."""
-    return _seeded_generator
+def rank_generator() -> np.random.Generator:
+    """Return the generator of what must differ between the ranks of a job, such as dropout masks.
+
+    In one process, and inside `drawing_from`, this is the result of `generator`. Call this function
+    before each draw.
+    """
+    of_rank = _streams.get().of_rank
+    return generator() if of_rank is None or _drawn_from.get() is not None else of_rank
+
+
+def own_generators() -> tuple[np.random.Generator | None, np.random.Generator | None]:
+    """Return the generators that `seed` and `use_rank` created, or None before these calls."""
+    streams = _streams.get()
+    return streams.seeded, streams.of_rank
 
 
 def use_generator(seeded: np.random.Generator | None) -> None:
     """Draw later random numbers from ``seeded``; if None, from NumPy's global generator."""
-    global _seeded_generator
-    _seeded_generator = seeded
+    _streams.get().seeded = seeded
+
+
+def use_rank_generator(of_rank: np.random.Generator | None) -> None:
+    """Let `rank_generator` return ``of_rank``; if None, the result of `generator`."""
+    _streams.get().of_rank = of_rank
+
+
+def use_rank(rank: int | None) -> None:
+    """Give `rank_generator` numbers of its own for each rank; None undoes this.
+
+    The numbers depend on ``rank`` and on the state of `generator`, which does not change.
+    """
+    streams = _streams.get()
+    streams.rank, streams.of_rank = rank, None
+    if rank is not None:
+        number = deepcopy(generator().bit_generator).random_raw()
+        use_rank_generator(np.random.default_rng([number, rank]))
+
+
+def own_streams(seeded: np.random.Generator | None) -> None:
+    """Let this thread or task draw from generators of its own, beginning with ``seeded``."""
+    _streams.set(Streams())
+    use_generator(seeded)
 
 
 @contextmanager
 def drawing_from(source: Callable[[], np.random.Generator]) -> Iterator[None]:
-    """Let `generator` return ``source()`` inside the block, in this thread or task only."""
+    """Let both generators be ``source()`` inside the block, in this thread or task only."""
     token = _drawn_from.set(source)
     try:
         yield
@@ -67,8 +122,8 @@ def drawing_from(source: Callable[[], np.random.Generator]) -> Iterator[None]:
 
 
 def host_uniform(shape: tuple[int, ...]) -> HostArray:
-    """Draw float32 numbers uniformly from [0, 1)."""
-    return generator().random(shape, dtype=np.float32)
+    """Draw float32 numbers uniformly from [0, 1), with `rank_generator`."""
+    return rank_generator().random(shape, dtype=np.float32)
 
 
 def host_normal(

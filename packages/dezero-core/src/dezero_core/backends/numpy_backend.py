@@ -10,7 +10,7 @@ from ..arguments import Axis
 from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
 from ..pointers import HostArray, is_writable
-from .host import generator, host_uniform
+from .host import host_uniform, rank_generator
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
 from .summation import scatter_add, sum_in_blocks
@@ -95,7 +95,7 @@ class NumpyBackend(ArrayBackend):
 
         The bits come from SFC64, a fast generator, seeded by one draw from DeZero's generator.
         """
-        words = np.random.SFC64(int(generator().integers(1 << 63))).random_raw(x.size // 4 + 1)
+        words = np.random.SFC64(int(rank_generator().integers(1 << 63))).random_raw(x.size // 4 + 1)
         bits = words.view(np.uint16)[: x.size].reshape(x.shape)
         return np.asarray(bits < round(p * (1 << 16)))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import WeightsError
-from dezero_core.state import seeded_generator, use_generator
+from dezero_core.state import own_generators, use_generator, use_rank_generator
 
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 """The names of the bit generators that can be restored."""
@@ -41,10 +41,15 @@ class Generators:
     """Save and restore the global random generators of DeZero, NumPy and Python."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all generators' states; DeZero's is None if `dezero_core.seed` was not called."""
-        own = seeded_generator()
+        """Return the states of all generators.
+
+        The state of `dezero_core.extend.generator` is None if `dezero_core.seed` was not called;
+        that of `dezero_core.extend.rank_generator` is None in a program of one process.
+        """
+        own, of_rank = own_generators()
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),
+            "rank": None if of_rank is None else dict(of_rank.bit_generator.state),
             "numpy": dict(np.random.get_bit_generator().state),  # type: ignore[attr-defined]
             "python": random.getstate(),
         }
@@ -52,15 +57,21 @@ class Generators:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the states of the generators of DeZero, NumPy and Python.
 
+        If the state has none of `dezero_core.extend.rank_generator`, this generator stays as it is.
+
         Raises:
             WeightsError: NumPy's state was saved from another type of bit generator.
         """
-        own = state["dezero"]
-        restored = None if own is None else generator_from(own)
+        own, of_rank = [
+            None if saved is None else generator_from(saved)
+            for saved in (state["dezero"], state.get("rank"))
+        ]
         set_state(np.random.get_bit_generator(), state["numpy"])  # type: ignore[attr-defined]
         version, numbers, gauss = state["python"]
         random.setstate((version, tuple(numbers), gauss))
-        use_generator(restored)
+        use_generator(own)
+        if of_rank is not None:
+            use_rank_generator(of_rank)
 
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:

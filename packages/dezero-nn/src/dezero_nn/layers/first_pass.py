@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode, using_config
 from dezero_core.errors import ArgumentError
-from dezero_core.state import named_params, seeded_generator
+from dezero_core.state import named_params, own_generators
 
 from .paths import named_layers
 from .training import without_flags
@@ -25,7 +25,7 @@ class FirstPass:
     """Run a layer in test mode, without a graph and without updates of Buffers.
 
     Afterwards, the states of recurrent layers are as before the run. After an error, the
-    attributes of layers and DeZero's generator are too, and the new parameters have no data.
+    attributes of layers and DeZero's generators are too, and the new parameters have no data.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -33,8 +33,8 @@ class FirstPass:
         self.layers: list[Layer] = list(named_layers(layer).values())
         self.attributes = [dict(vars(x)) for x in self.layers]
         self.lazy = [x for x in named_params(layer).values() if x.data is None]
-        self.generator = seeded_generator()
-        self.drawn = None if self.generator is None else self.generator.bit_generator.state
+        own = [each.bit_generator for each in own_generators() if each is not None]
+        self.drawn = [(bits, bits.state) for bits in own]
 
     def run(
         self, inputs: tuple[Any, ...], settings: dict[str, Any], needs_all: bool = False
@@ -62,8 +62,8 @@ class FirstPass:
         for layer, attributes in zip(self.layers, self.attributes, strict=True):
             vars(layer).clear()
             vars(layer).update(attributes)
-        if self.generator is not None:
-            self.generator.bit_generator.state = self.drawn  # type: ignore[assignment]
+        for bits, state in self.drawn:
+            bits.state = state
 
     def restore_states(self) -> None:
         """Restore the states of recurrent layers."""

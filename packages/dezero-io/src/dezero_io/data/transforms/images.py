@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dezero_core.errors import ArgumentError, MissingPackage, ShapeError
-from dezero_core.extend import generator
+from dezero_core.extend import rank_generator
 from dezero_core.hints import hinted
 
 from ..host_arrays import host_array
@@ -241,7 +241,7 @@ class RandomHorizontalFlip:
         self.p = p
 
     def __call__(self, image: Image) -> Any:
-        if generator().random() >= self.p:
+        if rank_generator().random() >= self.p:
             return image
         if isinstance(image, np.ndarray):
             return host_array("RandomHorizontalFlip", image)[..., ::-1]
@@ -251,7 +251,7 @@ class RandomHorizontalFlip:
     def batch(self, images: ArrayLike) -> NDArray[Any]:
         """Flip each image of a batch (B, ..., W) with probability ``p``."""
         flipped = np.array(host_array("RandomHorizontalFlip", images))
-        chosen = generator().random(len(flipped)) < self.p
+        chosen = rank_generator().random(len(flipped)) < self.p
         flipped[chosen] = flipped[chosen][..., ::-1]
         return flipped
 
@@ -303,7 +303,7 @@ class RandomCrop:
                 f"RandomCrop: an image of {size[0]}x{size[1]} pixels with padding {self.padding} "
                 f"is smaller than the crop, {self.size[0]}x{self.size[1]}; give more padding"
             )
-        rng = generator()
+        rng = rank_generator()
         lefts = rng.integers(0, width - self.size[0] + 1, count)
         return lefts, rng.integers(0, height - self.size[1] + 1, count)
 
