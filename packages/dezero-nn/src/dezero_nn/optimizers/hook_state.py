@@ -57,7 +57,7 @@ class HookState:
         """Copy each array that the call has computed into the array that was there before."""
         name = type(self.owner).__name__
         for path, x in contents(self.owner).items():
-            old, place = self.before.get(path), "/".join(map(str, path))
+            old, place = self.before.get(path), place_of(path)
             if isinstance(x, int | float) and x is not old and x != old:
                 recording.refuse(
                     f"the hook {name}, which changes its number {place!r},",
@@ -97,6 +97,11 @@ def contents(owner: Any) -> dict[Path, Any]:
         items = x.items() if type(x) is dict else enumerate(x) if type(x) is list else ()
         found.update({(name, key): value for key, value in items})
     return found
+
+
+def place_of(path: Path) -> str:
+    """Return a path for messages; of keys such as Parameters only the type, without its values."""
+    return "/".join(str(k) if isinstance(k, str | int) else type(k).__name__ for k in path)
 
 
 def put(owner: Any, path: Path, value: Any) -> None:
