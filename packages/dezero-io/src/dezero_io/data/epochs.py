@@ -151,8 +151,9 @@ class BatchIterator:
             raise StopIteration
         iteration = epoch.iteration
         epoch.iteration += 1
-        loader._weight = loader._weight_of(epoch, iteration)
         loader._taken += 1
+        if loader._share.size > 1:
+            loader._weight = loader._weight_of(epoch, iteration)
         try:
             return loader._load(epoch, iteration, self._in_workers, self._positions)
         except StopIteration as error:  # uncaught, StopIteration would end the loop

@@ -325,12 +325,12 @@ class DataLoader:
 
     def _indices(self, epoch: Epoch, iteration: int) -> NDArray[Any]:
         """Return the indices of the examples that this rank loads of a batch; see `share`."""
-        indices = self._all_indices(epoch, iteration)
-        return self._share.of_batch(indices) if self._share.training else indices
+        indices, share = self._all_indices(epoch, iteration), self._share
+        return indices if share.size == 1 or not share.training else share.of_batch(indices)
 
     def _weight_of(self, epoch: Epoch, iteration: int) -> float:
         """Return this rank's rows divided by all rows of a batch."""
-        if self._share.size == 1 or not self._share.training:
+        if not self._share.training:
             return 1.0
         rows = len(self._all_indices(epoch, iteration))
         return self._share.length(rows) / rows
