@@ -35,6 +35,7 @@ def killed(jobs, rate: float) -> list:
 def test_a_killed_job_continues_bit_for_bit(jobs) -> None:
     weights, draws, order = killed(jobs, 0.25)
     assert result(jobs.run(2, "resume.py", "killed", 0, 0.25)) == [weights, draws, order[-14:]]
+    assert draws[0] != draws[1], "the ranks draw the same numbers for dropout"
 
 
 @pytest.mark.slow

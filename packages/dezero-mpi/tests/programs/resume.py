@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from dezero_core import seed
-from dezero_core.extend import generator
+from dezero_core.extend import rank_generator
 from dezero_io import Checkpointer, DataLoader
 from dezero_nn import Model
 from dezero_nn import functions as F
@@ -64,7 +64,7 @@ def main(folder: str, kill_at: int, rate: float) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             if step == LAST:
                 break
-    draws = ranks.sum(*[generator().random() if ranks.rank == r else 0.0 for r in range(4)])
+    draws = ranks.sum(*[rank_generator().random() if ranks.rank == r else 0.0 for r in range(4)])
     if ranks.rank == 0:
         weights = [x.data.tolist() for x in model.params()]
         buffers = [model.norm.avg_mean.data.tolist(), model.norm.avg_var.data.tolist()]
