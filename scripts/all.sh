@@ -15,7 +15,7 @@ check .ci/run
 check hatch test -m slow packages tests --ignore=tests/dist --ignore=packages/dezero-mpi --ignore=packages/dezero-onednn --ignore=packages/dezero-onnx
 check hatch run shuffled:run
 check hatch run onnx:run
-check hatch run mpi:run
+check hatch run mpi:long
 check hatch run conformance:run
 check hatch run reference:run
 check hatch run book:check
