@@ -90,7 +90,7 @@ def run_ranks(size: int, function: Callable[[World], R]) -> list[R | BaseExcepti
     def run(number: int) -> None:
         rank = Rank(job, number)
         try:
-            results[number] = function(World(rank, 60.0, watches=False))
+            results[number] = function(World(rank))
         except BaseException as error:
             results[number] = error
             rank.abort()

@@ -40,10 +40,16 @@ class World:
     After every update, all ranks have the same parameters, and but for rounding those that one
     process with the same batches would have (docs/adr/0028).
 
+    A program calls `world`. Ranks that are threads of one process, for tests and for teaching, make
+    a World of each thread's communicator::
+
+        run_ranks(2, lambda communicator: train(World(communicator)))
+
     Args:
         communicator: the engine that connects the ranks.
-        timeout: the time in seconds for which a rank waits for the others.
-        watches: whether this rank has a process of its own, in which uncaught errors end all ranks.
+        timeout: the time in seconds for which a rank waits for the others (default 600).
+        watches: whether this rank has a process of its own, in which uncaught errors end all ranks
+            (default False).
 
     Attributes:
         rank: the number of this process, from 0 to ``size - 1``.
@@ -51,7 +57,9 @@ class World:
         meetings: the calls for which the ranks wait for each other.
     """
 
-    def __init__(self, communicator: Communicator, timeout: float, watches: bool = True) -> None:
+    def __init__(
+        self, communicator: Communicator, timeout: float = TIMEOUT, watches: bool = False
+    ) -> None:
         self.meetings = Meetings(communicator)
         self.rank, self.size = communicator.rank, communicator.size
         self._shares, self._watches = Shares(self.meetings), watches
@@ -281,7 +289,7 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         if communicator is None or (communicator.size == 1 and not force):
             _found.append(Alone())
         else:
-            _found.append(World(communicator, seconds))
+            _found.append(World(communicator, seconds, watches=True))
     found = _found[0]
     if isinstance(found, World):
         if found.meetings.is_forked():
