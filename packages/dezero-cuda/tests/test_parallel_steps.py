@@ -101,15 +101,19 @@ RULES = {"SGD": lambda: nn.optimizers.SGD(0.1), "Adam": lambda: nn.optimizers.Ad
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize("shard", [False, pytest.param(True, marks=slow)])
+OVERLAP = {"overlap": True, "bucket_bytes": 100}
+SETTINGS = [OVERLAP, *[pytest.param(x, marks=slow) for x in ({}, {"shard": True})]]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: " ".join(settings))
 @pytest.mark.parametrize("rule", [pytest.param("SGD", marks=slow), "Adam"])
 @pytest.mark.parametrize("examples", [28, pytest.param(25, marks=slow)])
 def test_captured_steps_of_two_ranks_equal_eager_steps_bit_for_bit(
-    examples: int, rule: str, shard: bool
+    examples: int, rule: str, settings: dict[str, Any]
 ) -> None:
     """Of 28 examples, the last batch has 4 rows; of 25, it has one row, and one rank has none."""
-    eager = on_ranks(examples, lambda step: step, RULES[rule], shard=shard)
-    captured = on_ranks(examples, capture, RULES[rule], shard=shard)
+    eager = on_ranks(examples, lambda step: step, RULES[rule], **settings)
+    captured = on_ranks(examples, capture, RULES[rule], **settings)
     losses, weights, _ = eager[0]
     for found in (*eager, *captured):
         assert found[:2] == (losses, weights)

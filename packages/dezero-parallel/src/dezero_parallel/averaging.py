@@ -51,6 +51,8 @@ class Averaging:
         sums: for each parameter, the weighted sum of the gradients inside `accumulate`.
     """
 
+    keeps_arrays = True  # see `dezero_nn.optimizers.hook_state.call_hook`
+
     def __init__(
         self, world: World, optimizer: Optimizer, bucket_bytes: int, overlap: bool
     ) -> None:

@@ -22,13 +22,15 @@ def call_hook(hook: Hook, params: list[Parameter]) -> None:
     """Call a hook; while a step is recorded, the hook keeps its arrays, which replays use.
 
     The arrays are attributes of the hook, or of the object whose method the hook is, or they are in
-    dictionaries and lists that are attributes.
+    dictionaries and lists that are attributes. A hook with the attribute ``keeps_arrays = True``
+    does this by itself, and may change its attributes.
 
     Raises:
         CaptureError: the hook changes a number, or creates an array that it did not have before.
     """
     recording, owner = recorder.get(), getattr(hook, "__self__", hook)
-    if recording is None or not hasattr(owner, "__dict__"):
+    keeps_arrays = getattr(owner, "keeps_arrays", False) or not hasattr(owner, "__dict__")
+    if recording is None or keeps_arrays:
         hook(params)
         return
     state = HookState(owner, {type(param.data) for param in params})
