@@ -84,7 +84,7 @@ class OpCase:
                 self.check_modes(backend, shapes)
                 self.check_derivatives(backend, shapes)
         if self.order > 0:
-            self.check_nonzero(backend)
+            self.check_nonzero()
 
     def variables(
         self, backend: str, hosts: Sequence[Any], strided: bool = False
@@ -177,16 +177,17 @@ class OpCase:
                 if not close(got.value, right.value):
                     raise GradientError(f"{got.label}: got {got.value}, NumPy {right.value}")
 
-    def check_nonzero(self, backend: str) -> None:
-        """Check that the first trial's gradients have no zeros, which would hide a wrong factor."""
-        library = get_backend(backend)
-        xs = self.variables(backend, self.sample(self.shapes[0]))
+    def check_nonzero(self) -> None:
+        """Check on NumPy that the first trial's gradients have no zeros.
+
+        A zero would hide a wrong factor; other backends are compared with NumPy.
+        """
+        xs = self.variables("numpy", self.sample(self.shapes[0]))
         y = self.function(*xs)
-        gy = library.from_numpy(np.cos(1.0 + np.arange(y.size)).reshape(y.shape))
+        gy = np.cos(1.0 + np.arange(y.size)).reshape(y.shape)
         for position, gradient in enumerate(vjp(self.function, xs, gy)):
             if self.requires_grad()[position]:
-                found = None if gradient is None else library.to_numpy(gradient.data)
-                if found is None or not np.all(np.abs(found) > 1e-6):
+                if gradient is None or not np.all(np.abs(gradient.data) > 1e-6):
                     raise GradientError(f"{self.name}: zero in the gradient of input {position}")
 
 
