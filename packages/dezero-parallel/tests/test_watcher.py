@@ -1,6 +1,5 @@
 """Check when a rank reports that it waits, and when it ends all ranks."""
 
-import sys
 import time
 import traceback
 from pathlib import Path
@@ -10,10 +9,8 @@ import pytest
 
 from dezero_parallel import watcher
 from dezero_parallel.meetings import Meetings
+from dezero_parallel.threads import Job, ThreadCommunicator
 from dezero_parallel.watcher import END, Watcher, of_program
-
-sys.path.insert(0, str(Path(__file__).parent))
-from parallel_ranks import Job, Rank
 
 # The place of this rank, the seconds it has been there, the rank and step of a rank that has
 # finished, what the rank says, and whether it ends all ranks; the limit is 10 s.
@@ -33,7 +30,7 @@ LOOKS: dict[str, tuple[str, float, tuple[int, int] | None, str, bool]] = {
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_watcher_tells_late_ranks_from_lost_ones(name: str, monkeypatch: Any) -> None:
     place, seconds, left, text, ends = LOOKS[name]
-    rank, said, ended = Rank(Job(3), 1), list[str](), list[bool]()
+    rank, said, ended = ThreadCommunicator(Job(3), 1), list[str](), list[bool]()
     monkeypatch.setattr(rank, "left", lambda: left)
     monkeypatch.setattr(rank, "abort", lambda: ended.append(True))
     monkeypatch.setattr(watcher, "write", said.append)

@@ -20,9 +20,10 @@ from dezero_nn.optimizers import LBFGS, SGD, Adam, Muon, Optimizer
 from dezero_parallel import Alone, World, world, worlds
 from dezero_parallel.shares import Shares
 from dezero_parallel.signatures import versions
+from dezero_parallel.threads import Job, ThreadCommunicator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from parallel_ranks import Job, Rank, run_ranks, succeed
+from parallel_ranks import run_ranks, succeed
 from programs import CNN, MLP, distance, made, train, weights
 
 X, T = np.random.default_rng(1).normal(size=(11, 3)), np.arange(11) % 4
@@ -301,7 +302,7 @@ def test_one_process_sums_nothing() -> None:
 
 
 def test_world_returns_one_object_and_names_a_forked_process(monkeypatch: Any) -> None:
-    rank = Rank(Job(1), 0)
+    rank = ThreadCommunicator(Job(1), 0)
     monkeypatch.setattr(worlds, "_found", [])
     monkeypatch.setattr(worlds, "get_communicator", lambda engine: rank)
     monkeypatch.setattr(worlds.Watcher, "start", lambda self: None)
