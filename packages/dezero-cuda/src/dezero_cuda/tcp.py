@@ -11,6 +11,7 @@ import hmac
 import os
 import pickle
 import socket
+import struct
 import threading
 import time
 from collections.abc import Mapping
@@ -44,8 +45,8 @@ LIMIT = 60.0
 PAUSE = 0.1
 """The time in seconds between two attempts to connect."""
 
-RANK_BYTES, RANDOM_BYTES = 4, 32
-"""The sizes of the parts of the first message."""
+HELLO = struct.Struct("!II32s")
+"""The first message of a process: its rank, the number of ranks, and random bytes."""
 
 DTYPES = ("float16", "float32", "float64", "int64")
 """The names of the dtypes that a communicator sums."""
@@ -216,7 +217,7 @@ def accepted(
 
     def admit(connection: Connection) -> None:
         try:
-            found.put((prove(connection, secret, rank), connection))
+            found.put((prove(connection, secret, rank, size), connection))
         except (OSError, EOFError):
             connection.close()
 
@@ -233,6 +234,8 @@ def accepted(
                 threading.Thread(target=admit, args=(stranger,), daemon=True).start()
             while not found.empty():
                 other, connection = found.get()
+                if other in connections:
+                    raise PermissionError(f"two processes have the rank {other}")
                 connections[other] = connection
     return connections
 
@@ -251,7 +254,7 @@ def joined(
             time.sleep(PAUSE)
     if not connection.poll(max(deadline - time.monotonic(), 0.0)):
         raise TimeoutError("the process that listens says nothing")
-    if prove(connection, secret, rank) != 0:
+    if prove(connection, secret, rank, size) != 0:
         raise PermissionError("the process that listens is not rank 0")
     return {0: connection}
 
@@ -263,22 +266,22 @@ def connection_of(stream: socket.socket) -> Connection:
     return Connection(stream.detach())
 
 
-def prove(connection: Connection, secret: bytes, rank: int) -> int:
+def prove(connection: Connection, secret: bytes, rank: int, size: int) -> int:
     """Prove to another process that this process knows the secret; return the other's rank.
 
-    Each process sends its rank with random bytes, and then the HMAC (RFC 2104) of what both sent.
+    Each process sends its `HELLO`, and then the HMAC (RFC 2104) of what both sent.
 
     Raises:
-        PermissionError: the other process does not know the secret, or has the same rank.
+        PermissionError: the other process does not know the secret, or describes another job.
     """
-    mine = rank.to_bytes(RANK_BYTES, "big") + os.urandom(RANDOM_BYTES)
+    mine = HELLO.pack(rank, size, os.urandom(32))
     connection.send_bytes(mine)
-    theirs = connection.recv_bytes(len(mine))
+    theirs = connection.recv_bytes(HELLO.size)
     connection.send_bytes(hmac.digest(secret, mine + theirs, "sha256"))
     digest = connection.recv_bytes(32)
-    other = int.from_bytes(theirs[:RANK_BYTES], "big")
-    if other == rank or not hmac.compare_digest(
-        digest, hmac.digest(secret, theirs + mine, "sha256")
-    ):
-        raise PermissionError(f"another process has a different {SECRET}, or the same rank")
-    return other
+    expected = hmac.digest(secret, theirs + mine, "sha256")
+    other, size_there, _ = HELLO.unpack(theirs)
+    is_valid = other != rank and other < size == size_there
+    if not is_valid or not hmac.compare_digest(digest, expected):
+        raise PermissionError(f"another process has a different {SECRET} or number of ranks")
+    return int(other)
