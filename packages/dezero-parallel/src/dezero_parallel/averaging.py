@@ -145,7 +145,7 @@ class Averaging:
         """Replace the gradients of all ranks by the mean, or by None if no rank has a gradient.
 
         Raises:
-            CaptureError: a step is recorded for replays, which would not call the other ranks.
+            CaptureError: a step is recorded, and the model is new or has changed.
             CommunicatorError: the models of the ranks differ.
             GraphError: the program changed a gradient after `backward`.
         """
