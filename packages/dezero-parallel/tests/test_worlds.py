@@ -1,6 +1,8 @@
 """Test what the ranks compare, share, sum, save and load."""
 
+import copy
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -275,6 +277,17 @@ def test_a_synchronized_batch_normalisation_is_that_of_one_process() -> None:
     alone = synchronized(Alone(), made(normalizing), rows)
     for found in succeed(3, lambda ranks: synchronized(ranks, models[ranks.rank], rows)):
         assert distance(found, alone) < 1e-13
+
+
+def test_a_synchronized_model_is_copied_but_not_pickled() -> None:
+    def run(ranks: World) -> None:
+        model = normalizing()
+        ranks.synchronize(model)
+        assert copy.deepcopy(model).l1.all_sum is model.l1.all_sum
+        with pytest.raises(CommunicatorError, match="after world.synchronize cannot be pickled"):
+            pickle.dumps(model)
+
+    succeed(2, run)
 
 
 def test_gradients_flow_through_a_sum_over_ranks() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dezero_core.state import children
 from dezero_nn.layers import BatchNorm
 
-from .sums import batch_sum
+from .sums import BatchSum
 
 if TYPE_CHECKING:
     from .worlds import World
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 def synchronize(world: World, model: Any) -> None:
     """Let each batch normalisation of a model take mean and variance over the rows of all ranks."""
     for layer in batch_norms(model):
-        layer.all_sum = partial(batch_sum, world)
+        layer.all_sum = BatchSum(world)
 
 
 def batch_norms(node: Any) -> Iterator[BatchNorm]:

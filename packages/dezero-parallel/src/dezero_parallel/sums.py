@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from dezero_core import Function, Variable, as_variable
+from dezero_core.errors import CommunicatorError
 from dezero_core.extend import Array, backend_of
 from dezero_core.variable import AnyArray
 
@@ -47,7 +48,25 @@ def summed(world: World, x: Array) -> Array:
     return total
 
 
-def batch_sum(world: World, x: Variable) -> Variable:
-    """Return the sum of ``x`` over the ranks to which rows of the batch belong."""
-    x = as_variable(x)
-    return AllSum(world)(x if world.weight else x * 0.0)
+class BatchSum:
+    """Add up vectors over the ranks to which rows of the batch belong, for `BatchNorm.all_sum`.
+
+    Copies of a model share the ranks; a pickle cannot contain them.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __call__(self, x: Variable) -> Variable:
+        x = as_variable(x)
+        result: Variable = AllSum(self.world)(x if self.world.weight else x * 0.0)
+        return result
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise CommunicatorError(
+            "BatchNorm: a model after world.synchronize cannot be pickled, because it is connected "
+            "to other processes; save its weights by save_weights, or pickle it before"
+        )
