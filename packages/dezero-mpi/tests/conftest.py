@@ -27,7 +27,7 @@ MARK = "DEZERO_TEST_JOB"
 
 @dataclass
 class Ended:
-    """How a job ended: its exit status, its output, and the time of its end."""
+    """Record how a job ended: its exit status, its output, and the time of its end."""
 
     code: int
     output: str
@@ -44,7 +44,7 @@ class Jobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.mark, self.files = folder, uuid.uuid4().hex, unused_files()
-        self.leave_files = False  # whether ranks are killed while MPI starts
+        self.leave_files = False  # True if the test kills ranks before MPI could remove its files
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -84,7 +84,7 @@ class Jobs:
         return self.finish(self.start(self.command(ranks, *program), **variables))
 
     def processes(self) -> list[int]:
-        """Return the processes of these jobs that still run."""
+        """Return the ids of the processes of these jobs that still run."""
         found = []
         for path in Path("/proc").glob("[0-9]*/environ"):
             try:
@@ -101,7 +101,7 @@ class Jobs:
         """Fail if processes of the jobs run on, or files of MPI are left in shared memory."""
         deadline = time.monotonic() + 2
         while (self.processes() or self.new_files()) and time.monotonic() < deadline:
-            time.sleep(0.05)  # a file may be that of another job, which starts
+            time.sleep(0.05)  # a file may belong to another job that is starting
         orphans, files = self.processes(), self.new_files()
         for process in orphans:
             os.kill(process, signal.SIGKILL)

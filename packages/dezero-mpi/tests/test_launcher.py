@@ -92,6 +92,12 @@ def test_no_mpi_library(tmp_path, monkeypatch) -> None:
         launcher.library()
 
 
+def test_an_mpi_library_that_ends_the_process_without_a_message(monkeypatch) -> None:
+    monkeypatch.setattr(launcher, "ASK_MPI4PY", "import os; os._exit(3)")
+    with pytest.raises(MissingPackage, match=r"finds no MPI library \(exit status 3\)"):
+        launcher.library()
+
+
 def test_a_wrong_number_of_ranks(monkeypatch) -> None:
     with pytest.raises(ArgumentError, match="ranks: 0 was given"):
         launcher.start(0, ["train.py"])

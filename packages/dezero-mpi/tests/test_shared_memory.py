@@ -25,7 +25,7 @@ def test_full_shared_memory_is_an_error(monkeypatch) -> None:
 @pytest.mark.skipif(
     not shutil.which("unshare") or os.geteuid() != 0, reason="only root can mount a small /dev/shm"
 )
-def test_every_rank_says_so_and_no_rank_waits(jobs) -> None:
+def test_every_rank_reports_full_shared_memory_and_no_rank_waits(jobs) -> None:
     mount = 'mount -t tmpfs -o size=1m none /dev/shm && exec "$@"'
     small = ["unshare", "--mount", "sh", "-c", mount, "sh"]
     if subprocess.run([*small, "true"], capture_output=True).returncode:

@@ -1,4 +1,6 @@
-"""One process alone: nothing changes."""
+"""Check that nothing changes in a program that runs in one process."""
+
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from dezero_core.errors import MissingPackage
 from dezero_io import DataLoader
 from dezero_nn.layers import Linear
 from dezero_nn.optimizers import SGD
-from dezero_parallel import Alone, world
+from dezero_parallel import Alone, World, world
 from dezero_parallel.alone import require_no_launcher
 
 
@@ -33,3 +35,16 @@ def test_ranks_that_no_engine_connects_are_an_error(monkeypatch: pytest.MonkeyPa
         require_no_launcher()
     monkeypatch.setenv("PMI_SIZE", "1")
     require_no_launcher()
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    with pytest.raises(MissingPackage, match="a launcher started 4 ranks"):
+        require_no_launcher()
+
+
+@pytest.mark.parametrize(
+    "name", ["share", "parallel", "sum", "mean", "all_sum", "synchronize", "save", "load"]
+)
+def test_one_process_takes_the_arguments_of_several_ranks(name: str) -> None:
+    one, several = (signature(getattr(kind, name)).parameters for kind in (Alone, World))
+    assert [(x.name, x.kind, x.default) for x in one.values()] == [
+        (x.name, x.kind, x.default) for x in several.values()
+    ]

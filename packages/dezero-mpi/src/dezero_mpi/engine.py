@@ -52,15 +52,15 @@ class MpiCommunicator:
 
     def start(self, array: Any) -> MPI.Request:
         if not isinstance(array, np.ndarray):
-            kind = f"{type(array).__module__}.{type(array).__name__}"
+            given = f"{type(array).__module__}.{type(array).__name__}"
             raise ArgumentError(
-                f"mpi: the sum over ranks of a {kind}; expected a NumPy array; move the model to "
+                f"mpi: the sum over ranks of a {given}; expected a NumPy array; move the model to "
                 "the CPU, or on GPUs write world('nccl')"
             )
         if array.dtype.name not in DTYPES:
             raise ArgumentError(
-                f"mpi: the sum over ranks of {array.dtype}; expected {', '.join(DTYPES)}; convert "
-                "the array"
+                f"mpi: the sum over ranks of a {array.dtype} array; expected {', '.join(DTYPES)}; "
+                "convert the array"
             )
         if not (array.flags.forc and array.flags.writeable):
             raise ArgumentError(

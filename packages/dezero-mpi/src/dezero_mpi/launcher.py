@@ -28,9 +28,9 @@ print(MPI.get_vendor()[0], flush=True)
 sys.argv[1:] = ["--mpi-library"]
 main()
 """
-"""A program that prints the name of mpi4py's MPI and the path of its library, without starting it.
+"""A program that prints the name of mpi4py's MPI and the path of the library, but starts no MPI.
 
-A new process runs it, because a process that has loaded MPI may not start MPI programs.
+A new process runs the program, because a process that has loaded MPI may not start MPI programs.
 """
 
 
@@ -51,12 +51,16 @@ class Launcher:
         return [self.path, "-n", str(ranks), *self.options(), *program]
 
     def options(self) -> list[str]:
-        """Return the options that let every MPI run more ranks than cores, also as root."""
+        """Return the options that this launcher needs.
+
+        For Slurm, the option names the interface of mpi4py's MPI. Open MPI needs permission to run
+        more ranks than cores, and to run as root; MPICH and Intel MPI need no options.
+        """
         if self.mpi == SLURM:
             return ["--mpi=pmix" if library()[0] == OPEN_MPI else "--mpi=pmi2"]
         if self.mpi != OPEN_MPI:
             return []
-        # Without binding, the threads of a rank can use the cores that are its share.
+        # Open MPI would bind a rank to one core, but the threads of a rank use several cores.
         as_root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
         return ["--oversubscribe", "--bind-to", "none", *as_root]
 
@@ -70,8 +74,8 @@ def start(ranks: int, program: Sequence[str], timeout: float | None = None) -> N
         ranks: the number of processes, at least 1.
         program: the arguments of ``python -m dezero_parallel``, such as ``["train.py", "--lr=1"]``
             or ``["-m", "dezero", "train"]``.
-        timeout: seconds that a rank may wait for another rank; the variable ``DEZERO_TIMEOUT``
-            of the ranks. None (default) leaves the variable unchanged.
+        timeout: seconds for which a rank may wait for another rank. The ranks get the number as
+            the variable ``DEZERO_TIMEOUT``; None (default) leaves the variable unchanged.
 
     Raises:
         ArgumentError: ``ranks`` is less than 1, or a launcher has already started this process.
@@ -79,7 +83,7 @@ def start(ranks: int, program: Sequence[str], timeout: float | None = None) -> N
         MissingProgram: the launcher of mpi4py's MPI is not installed.
     """
     if ranks < 1:
-        raise ArgumentError(f"ranks: {ranks} was given; expected a number of processes from 1")
+        raise ArgumentError(f"ranks: {ranks} was given; expected at least 1 process")
     if launched():
         raise ArgumentError(
             f"ranks: this process is one of {launched()} ranks, and cannot start {ranks} ranks; "
@@ -121,7 +125,7 @@ def library() -> tuple[str, Path]:
     """
     asked = subprocess.run([sys.executable, "-c", ASK_MPI4PY], capture_output=True, text=True)
     if asked.returncode:
-        reason = asked.stderr.strip().splitlines()[-1]
+        *_, reason = f"exit status {asked.returncode}", *asked.stderr.strip().splitlines()
         raise MissingPackage(
             f"mpi: mpi4py finds no MPI library ({reason}); expected MPICH, Open MPI or another "
             "MPI; pip install 'dezero-mpi[mpich]'"

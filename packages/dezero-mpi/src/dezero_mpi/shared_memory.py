@@ -1,4 +1,4 @@
-"""Check the free space of shared memory before MPI starts, and leave no files in it."""
+"""Check the free space in shared memory before MPI starts, and remove MPI's files from there."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REQUIRED = 16 << 20
 """Free bytes that MPI needs: Open MPI reserves 16 MiB; MPICH took 15.8 MB for three ranks."""
 
 MPI_FILES = ("mpich_shm_", "sm_segment.", "vader_segment.")
-"""The first letters of the names of the files of MPICH and Open MPI."""
+"""The prefixes of the names of MPICH's and Open MPI's files in shared memory."""
 
 
 def require_shared_memory() -> None:
-    """Raise an error if shared memory is full; MPICH would end with a bus error instead.
+    """Raise an error if shared memory has no space for MPI; MPICH would end by a bus error instead.
 
     Raises:
         CommunicatorError: less than 16 MiB are free in ``/dev/shm``.
@@ -33,12 +33,12 @@ def require_shared_memory() -> None:
         raise CommunicatorError(
             f"mpi: {FOLDER} on {socket.gethostname()} has {free / 2**20:.1f} MiB free; expected at "
             f"least {REQUIRED >> 20} MiB for MPI; delete the files of jobs that were killed, or "
-            "enlarge it (docker run --shm-size=1g)"
+            "enlarge the folder (docker run --shm-size=1g)"
         )
 
 
 def remove_files() -> None:
-    """Remove the names of MPI's files that this process has mapped; the memory stays mapped.
+    """Delete the names of MPI's files that this process has mapped; the memory stays mapped.
 
     MPI removes the files at the end of a job, but the files of a killed job would stay. All ranks
     of this host must have mapped the files before the call.

@@ -1,4 +1,4 @@
-"""Train networks of the benchmarks by the three lines; rank 0 prints the losses as JSON.
+"""Train networks of the benchmarks on all ranks; rank 0 prints the losses as JSON.
 
 python benchmark.py
 mpiexec -n 2 python -m dezero_parallel benchmark.py

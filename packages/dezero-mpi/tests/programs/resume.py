@@ -1,7 +1,8 @@
 """Train with checkpoints; print the weights, a random number of each rank and the order as JSON.
 
 The arguments are the folder of the checkpoints, the step at which rank 1 is killed (0: never), and
-the rate of dropout. The model has a batch normalisation over all ranks, and the rate a schedule.
+the rate of dropout. The model normalises its batches over all ranks, and the learning rate follows
+a schedule.
 """
 
 import json

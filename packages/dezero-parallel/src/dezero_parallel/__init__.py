@@ -1,4 +1,4 @@
-"""Train one model on several processes, with the results of one process.
+"""Train one model on several processes, and get the results of one process.
 
 The names of this package are imported at first use.
 """

@@ -1,4 +1,4 @@
-"""Run a program on each rank, so that an error of one rank ends all: see `main`."""
+"""Run a program on each rank, so that an error of one rank ends all ranks."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def connect() -> None:
         if RECORD[STATE] != STARTING:
             raise
         traceback.print_exc()
-        os._exit(1)  # at a normal end MPI would wait for the other ranks
+        os._exit(1)  # if Python ended normally, MPI would wait for the other ranks
 
 
 def end_all(reason: str) -> None:
-    """End all ranks, if there are several."""
+    """Show ``reason`` and end all ranks; do nothing if this process is the only one."""
     from dezero_parallel.worlds import World, world
 
     ranks = world()

@@ -15,12 +15,12 @@ from dezero_nn.optimizers import Optimizer
 L = TypeVar("L", bound=DataLoader)
 O = TypeVar("O", bound=Optimizer)  # noqa: E741
 
-LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
-"""The variables in which launchers of MPI write the number of processes."""
+LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+"""The variables in which launchers of MPI and Slurm write the number of processes."""
 
 
 def require_no_launcher() -> None:
-    """Raise an error if a launcher of MPI started several processes; each would train alone.
+    """Raise an error if a launcher started several processes, because each would train alone.
 
     Raises:
         MissingPackage: a launcher started several processes.
@@ -35,7 +35,9 @@ def require_no_launcher() -> None:
 
 
 class Alone:
-    """Represent one process: every method returns its argument, or what the process computed.
+    """Stand for the ranks of a program that runs in one process, with the methods of `World`.
+
+    The methods take the arguments of those of `World`, and change nothing.
 
     Attributes:
         rank: the number of this process, always 0.
@@ -49,7 +51,13 @@ class Alone:
         """Return the loader unchanged: one process loads all rows of each batch."""
         return loader
 
-    def parallel(self, optimizer: O, bucket_bytes: int = 1 << 20, shard: bool = False) -> O:
+    def parallel(
+        self,
+        optimizer: O,
+        bucket_bytes: int = 1 << 20,
+        shard: bool = False,
+        overlap: bool = False,
+    ) -> O:
         """Return the optimizer unchanged: its gradients are those of the whole batch."""
         return optimizer
 
@@ -63,7 +71,7 @@ class Alone:
         return float(number)
 
     def all_sum(self, x: Any) -> Variable:
-        """Return the argument as a Variable: there is one process to sum over."""
+        """Return the argument as a Variable, because there is only one process to sum over."""
         return as_variable(x)
 
     def synchronize(self, model: Any) -> None:
