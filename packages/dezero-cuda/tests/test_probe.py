@@ -95,13 +95,14 @@ def test_cupy_is_broken(monkeypatch: Any, capsys: Any) -> None:
 def test_the_diagnosis(capsys: Any, monkeypatch: Any) -> None:
     assert diagnosis.main() == 0
     printed = capsys.readouterr().out
-    assert "a pretended device" in printed
+    assert "a pretended device" in printed and "called by CuPy" in printed
     assert printed.splitlines()[-1].split() == ["usable", "yes"]
     why_unavailable.cache_clear()
     no_device(monkeypatch, 0, fails_with("cudaErrorInsufficientDriver"))
+    monkeypatch.setattr(cupy.cuda.nccl, "available", False)
     assert diagnosis.main() == 1
     printed = capsys.readouterr().out
-    assert "no driver" in printed
+    assert "no driver" in printed and "pip install 'nccl4py[cu13]'" in printed
     assert "no: there is no NVIDIA driver" in printed
 
 

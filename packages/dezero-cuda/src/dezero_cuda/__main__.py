@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from dezero_core.errors import MissingPackage
+
 from .__about__ import __version__
 from .libraries import versions
 from .probe import why_unavailable
@@ -24,11 +26,22 @@ def diagnosis() -> Iterator[tuple[str, str]]:
         yield "CuPy", cupy.__version__
         yield "CUDA of CuPy", str(runtime.runtimeGetVersion())
         yield "CUDA of the driver", str(runtime.driverGetVersion() or "no driver")
+        yield "NCCL", nccl_version()
         yield "CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         for number in range(0 if reason else runtime.getDeviceCount()):
             name = runtime.getDeviceProperties(number)["name"].decode()
             yield f"device {number}", name
     yield "usable", f"no: {reason}" if reason else "yes"
+
+
+def nccl_version() -> str:
+    """Return which package calls NCCL, or how to install one."""
+    from .nccl import INSTALL, find_nccl
+
+    try:
+        return f"called by {find_nccl().package}"
+    except MissingPackage:
+        return f"not installed, so ranks cannot sum arrays on GPUs; {INSTALL}"
 
 
 def main() -> int:

@@ -15,6 +15,8 @@ INSTALL = "pip install 'nccl4py[cu13]' (or [cu12]), or pip install nvidia-nccl-c
 class Nccl4py:
     """Call NCCL through NVIDIA's package nccl4py."""
 
+    package = "nccl4py"
+
     def __init__(self, size: int, unique_id: bytes, rank: int) -> None:
         self._core = import_module("nccl.core")
         identifier = self._core.UniqueId.from_bytes(unique_id)
@@ -36,6 +38,8 @@ class Nccl4py:
 
 class CupyNccl:
     """Call NCCL through ``cupy.cuda.nccl``."""
+
+    package = "CuPy"
 
     def __init__(self, size: int, unique_id: bytes, rank: int) -> None:
         from cupy.cuda import nccl
