@@ -64,7 +64,7 @@ def test_an_engine_that_does_not_start_is_named(plug: Any, given: Any, message: 
 
 def test_an_unknown_engine_is_an_error(plug: Any, monkeypatch: Any) -> None:
     plug(dezero_communicators=lambda: [spec()])
-    with pytest.raises(UnknownName, match=r"unknown communicator 'mpj'; registered: .*test"):
+    with pytest.raises(UnknownName, match=r"unknown engine 'mpj'; registered: .*test"):
         get_communicator("mpj")
     monkeypatch.setattr("dezero_core.communicators._catalog.get", lambda name: None)
     monkeypatch.setattr("dezero_core.plugins.plugins.raise_if_left_out", lambda name: None)

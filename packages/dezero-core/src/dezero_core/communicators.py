@@ -157,9 +157,9 @@ def _unknown(name: str) -> CommunicatorSpec:
     plugins.raise_if_left_out(COMMUNICATOR_HINTS.get(name, name))
     if name in COMMUNICATOR_HINTS:
         hint = INSTALL_HINTS[COMMUNICATOR_HINTS[name]]
-        raise MissingPackage(f"communicator {name!r} is not installed. {hint}")
+        raise MissingPackage(f"engine {name!r} is not installed. {hint}")
     known = ", ".join(spec.name for spec, _ in communicators()) or "none"
-    raise UnknownName(f"unknown communicator {name!r}; registered: {known}{plugins.left_out()}")
+    raise UnknownName(f"unknown engine {name!r}; registered: {known}{plugins.left_out()}")
 
 
 def _launched(spec: CommunicatorSpec) -> int:
@@ -171,13 +171,13 @@ def _made(spec: CommunicatorSpec) -> Communicator:
     made, announced = _called(spec, "make", spec.make), _launched(spec)
     if not isinstance(made, Communicator):
         raise CommunicatorError(
-            f"communicator {spec.name!r}: make returned {type(made).__name__}, which lacks some of "
+            f"engine {spec.name!r}: make returned {type(made).__name__}, which lacks some of "
             "the attributes and methods of dezero_core.extend.Communicator; return an object that "
             "has all ten"
         )
     if announced not in (0, made.size):
         raise CommunicatorError(
-            f"communicator {spec.name!r}: the launcher announced {announced} ranks, but the engine "
+            f"engine {spec.name!r}: the launcher announced {announced} ranks, but the engine "
             f"connects {made.size}; expected the launcher that belongs to the engine's library, "
             "such as the mpiexec of the same MPI, or srun with the --mpi of this MPI"
         )
@@ -192,5 +192,5 @@ def _called(spec: CommunicatorSpec, what: str, function: Callable[[], Any]) -> A
         raise
     except Exception as error:
         raise CommunicatorError(
-            f"communicator {spec.name!r}: {what} raised {type(error).__name__}: {error}"
+            f"engine {spec.name!r}: {what} raised {type(error).__name__}: {error}"
         ) from error

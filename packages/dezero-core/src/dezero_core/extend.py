@@ -1,4 +1,4 @@
-"""Re-export what plugin authors need: backends, ops, kernels, file formats and communicators.
+"""Re-export what plugin authors need: backends, ops, kernels, file formats and engines.
 
 A plugin is an installed distribution that implements hooks; `dezero_core.hookspecs` defines the
 hooks. DeZero's own packages also import `dezero_core.state`, `dezero_core.arguments` and

@@ -108,7 +108,7 @@ class NcclCommunicator:
                 this rank have not finished within DEZERO_TIMEOUT seconds (default 600).
         """
         if error := self._nccl.error():
-            raise CommunicatorError(f"communicator 'nccl': NCCL reports {error}")
+            raise CommunicatorError(f"engine 'nccl': NCCL reports {error}")
         self._require_progress()
         return self.control.left()
 
@@ -120,7 +120,7 @@ class NcclCommunicator:
                 self._mark = Mark(cupy.cuda.Stream.null.record(new_event()), now)
         elif now - self._mark.since > limit:
             raise CommunicatorError(
-                f"communicator 'nccl': the GPU of rank {self.rank} has not finished its kernels "
+                f"engine 'nccl': the GPU of rank {self.rank} has not finished its kernels "
                 f"for {limit:.0f} s; probably another rank has not come to a sum; see what each "
                 "rank says above"
             )
@@ -184,7 +184,7 @@ def own_device(control: Communicator) -> cupy.cuda.Device:
     for rank, place in enumerate(places):
         if (first := places.index(place)) < rank:
             raise CommunicatorError(
-                f"communicator 'nccl': ranks {first} and {rank} both use GPU {place[1]} of host "
+                f"engine 'nccl': ranks {first} and {rank} both use GPU {place[1]} of host "
                 f"{place[0]}; expected one GPU for each rank; start at most {count} ranks on this "
                 "host, or choose another engine"
             )

@@ -83,5 +83,5 @@ def find_nccl() -> type[Nccl4py] | type[CupyNccl]:
     from cupy.cuda import nccl
 
     if not nccl.available:
-        raise MissingPackage(f"communicator 'nccl': NCCL is not installed: {INSTALL}")
+        raise MissingPackage(f"engine 'nccl': NCCL is not installed: {INSTALL}")
     return CupyNccl

@@ -81,7 +81,7 @@ def settings(environment: Mapping[str, str]) -> tuple[int, int, str, int, bytes]
     missing += [] if environment.get(SECRET) else [SECRET]
     if missing:
         raise CommunicatorError(
-            f"communicator 'tcp': {', '.join(missing)} not set; torchrun sets "
+            f"engine 'tcp': {', '.join(missing)} not set; torchrun sets "
             f"{', '.join((*RANKS, *ADDRESS))}; set {SECRET} to the same random text for all ranks, "
             "such as the output of `openssl rand -hex 16`"
         )
@@ -122,7 +122,7 @@ class TcpCommunicator:
         except (OSError, EOFError) as error:
             reason = str(error) or f"rank 0 closed the connection; is its {SECRET} the same?"
             raise CommunicatorError(
-                f"communicator 'tcp': {where}: not all ranks connected: {reason}; set {MASTER} to "
+                f"engine 'tcp': {where}: not all ranks connected: {reason}; set {MASTER} to "
                 "host:port to choose another address"
             ) from error
         for other, connection in self._others.items():

@@ -1,4 +1,4 @@
-"""Train one model on several processes, by dezero-parallel, which is imported at first use."""
+"""Train one model on several processes; the first use imports dezero-parallel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
     """Return the processes of this job, or this process alone; see `dezero_parallel.world`.
 
     Args:
-        engine: the name of the engine that connects the processes; ``"auto"`` (default) takes the
+        engine: the name of the engine that connects the processes; ``"auto"`` (default) chooses the
             engine whose launcher started this process.
         timeout: the time in seconds for which a process waits for the others (default 600).
-        force: whether to average gradients even in one process, to measure the cost (default
-            False).
+        force: whether one process averages gradients too, to measure the cost (default False).
 
     Raises:
         CommunicatorError, ArgumentError, MissingPackage, PluginError, UnknownName: as for

@@ -63,7 +63,7 @@ class ClipGrad:
     @hinted
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
-        # in a tuple, because a captured step copies the arrays in a hook's attributes
+        # in a tuple, where `HookState` looks for no arrays: the first norm is a new array
         self._norms: tuple[Any, ...] = (0.0,)
 
     def __repr__(self) -> str:

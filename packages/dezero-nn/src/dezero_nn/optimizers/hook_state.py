@@ -1,4 +1,4 @@
-"""Keep the arrays that a hook of an optimizer stores, while a training step is recorded."""
+"""Let a captured training step update the arrays that a hook of an optimizer stores."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from .optimizer import Hook
 
 Path = tuple[Any, ...]
-"""The name of an attribute, perhaps with a key of the dictionary or an index of the list in it."""
+"""The name of an attribute; if it is a dictionary or a list, perhaps with a key or an index."""
 
 
 def call_hook(hook: Hook, params: list[Parameter]) -> None:
-    """Call a hook; while a step is recorded, the hook keeps its arrays, which replays use.
+    """Call a hook; while a step is recorded, also copy its new arrays into its old arrays.
 
-    The arrays are attributes of the hook, or of the object whose method the hook is, or they are in
-    dictionaries and lists that are attributes. A hook with the attribute ``keeps_arrays = True``
-    does this by itself, and may change its attributes.
+    Replays of the step read and write the old arrays. The arrays are attributes of the hook, or of
+    the object whose method the hook is, or items of dictionaries and lists that are attributes.
+    A hook with the attribute ``keeps_arrays = True`` copies its arrays by itself, and may change
+    its other attributes.
 
     Raises:
         CaptureError: the hook changes a number, or creates an array that it did not have before.
@@ -63,7 +64,7 @@ class HookState:
             if isinstance(x, int | float) and x is not old and x != old:
                 recording.refuse(
                     f"the hook {name}, which changes its number {place!r},",
-                    "change it outside of the step",
+                    "change the number outside of the step",
                 )
             array, into = unwrap(x), unwrap(old)
             if type(array) not in self.library or array is into:
@@ -74,11 +75,11 @@ class HookState:
             else:
                 recording.refuse(
                     f"the hook {name}, which stores a new array as {place!r},",
-                    "let it store arrays of the same shape and dtype from the first call on",
+                    "let the hook store arrays of one shape and dtype from its first call on",
                 )
 
     def restore(self) -> None:
-        """Give the hook the attributes, and the items in them, that it had before the call."""
+        """Restore the attributes of the hook, and the items of its dictionaries and lists."""
         vars(self.owner).clear()
         vars(self.owner).update(self.attributes)
         for x, items in self.copies:
@@ -86,7 +87,7 @@ class HookState:
             x.update(items) if type(x) is dict else x.extend(items)
 
     def arrays(self) -> SameObjects:
-        """Return the arrays that the hook has now."""
+        """Return the arrays that the hook stores now."""
         values = map(unwrap, contents(self.owner).values())
         return SameObjects([x for x in values if type(x) in self.library])
 

@@ -34,7 +34,7 @@ Rows = Iterable[tuple[str, str]]
 
 @click.command()
 def info() -> None:
-    """Show packages, backends, kernels, file formats, communicators and plugins."""
+    """Show packages, backends, kernels, file formats, engines and plugins."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the last table shows plugins that failed
         show("packages", packages())
@@ -42,7 +42,7 @@ def info() -> None:
         show("kernels", kernels())
         show("kernels of one step of a small CNN", runs())
         show("weight formats", formats())
-        show("communicators", engines())
+        show("engines of parallel training", engines())
         show("plugins", states())
 
 
@@ -142,7 +142,7 @@ def runs() -> Iterator[tuple[str, str]]:
 
 
 def engines() -> Iterator[tuple[str, str]]:
-    """Yield every communicator with its plugin, and how many ranks its launcher announces."""
+    """Yield every engine with its plugin, and the number of ranks that its launcher announces."""
     if not communicators():
         yield "none", f"not installed ({INSTALL_HINTS['dezero-mpi']})"
     for spec, plugin in communicators():

@@ -19,14 +19,14 @@ ranks_option = click.option(
 
 
 def require_rows(ranks: int | None, batch_size: int) -> None:
-    """Check that a batch has an example for each rank.
+    """Check that a full batch has an example for each rank.
 
     Raises:
         click.UsageError: there are more ranks than examples in a batch.
     """
     if ranks is not None and ranks > batch_size:
         raise click.UsageError(
-            f"--ranks {ranks} with --batch-size {batch_size}: each rank needs an example of every "
+            f"--ranks {ranks} with --batch-size {batch_size}: each rank needs an example of a full "
             "batch; choose fewer ranks or a larger batch size"
         )
 
@@ -35,7 +35,8 @@ def connect(ranks: int | None) -> World | Alone:
     """Return the ranks of this job; if ``--ranks`` asks for several, start them instead.
 
     Raises:
-        click.UsageError: ``mpiexec`` started another number of ranks than ``--ranks`` says.
+        click.UsageError: a launcher started this process, and ``--ranks`` is not its number of
+            ranks.
         MissingPackage: dezero-mpi or an MPI library is not installed.
         MissingProgram: ``mpiexec`` is not installed.
     """

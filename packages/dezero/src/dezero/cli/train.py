@@ -129,7 +129,7 @@ def train(
     if plot is not None:
         complete &= write_result("curves", plot, lambda path: plot_curves(curves, path))
     if report is not None:
-        test_batches = loader(data, model, backend_name, False, batch_size)  # of all ranks
+        test_batches = loader(data, model, backend_name, False, batch_size)  # not split over ranks
         predicted = predictions(network, test_batches)
         tested = test_batches.dataset, predicted, DATA[data]
         complete &= write_result("report", report, lambda path: draw_report(curves, path, *tested))
@@ -200,7 +200,7 @@ def fit(
     unsaved: list[int] = []
 
     def save_checkpoint() -> str:
-        """Write a checkpoint; return how to continue from it, or an empty string without one."""
+        """Write a checkpoint; return the end of a message that tells how to continue, or ""."""
         if checkpoints is None:
             return ""
         step = curves.epochs * steps + run.loader.iteration
@@ -223,7 +223,7 @@ def fit(
     ):
 
         def is_interrupted() -> bool:
-            """Return whether Ctrl-C has reached any rank; all ranks then stop at this step."""
+            """Return whether Ctrl-C has reached any rank; all ranks get the same answer."""
             return bool(world.sum(interrupted()))
 
         def after_step() -> None:

@@ -57,8 +57,9 @@ def train_epoch(
     step_done: Callable[[], None],
     world: World | Alone = ALONE,
 ) -> None:
-    """Train on the remaining batches of an epoch; append the epoch's mean loss and accuracy to
-    ``curves``, over the examples of all ranks.
+    """Train on the remaining batches of an epoch; append its mean loss and accuracy to ``curves``.
+
+    The means are over the examples of all ranks.
 
     A model in evaluation mode is switched to training mode. If the model is in training mode
     already, its layers keep their modes.
@@ -71,7 +72,7 @@ def train_epoch(
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        rows = len(y) if batches.weight else 0  # a rank without rows computes one row in vain
+        rows = len(y) if batches.weight else 0  # weight 0: the one row belongs to another rank
         loss_sum, hits = world.sum(float(loss) * rows, float(F.accuracy(y, t)) * rows)
         curves.loss_sum += loss_sum
         curves.hits += hits
@@ -88,8 +89,8 @@ def evaluate_model(
 
     Args:
         model: the model.
-        batches: a loader; if there are several ranks, this rank's part of the examples.
-        world: the ranks that add up their parts (default: one process).
+        batches: a loader; if there are several ranks, it yields this rank's part of the examples.
+        world: the ranks, whose sums of losses and hits are added up (default: one process).
     """
     losses = hits = 0.0
     with no_grad(), test_mode(), without_flags():
