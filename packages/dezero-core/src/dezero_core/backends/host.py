@@ -26,7 +26,7 @@ class Streams:
 
     Attributes:
         seeded: the generator that `seed` created, or None before the first `seed`.
-        of_rank: what `rank_generator` returns; None stands for the result of `generator`.
+        of_rank: the result of `rank_generator`; if None, the result of `generator`.
         rank: the number of the rank that ``of_rank`` belongs to.
     """
 
@@ -55,8 +55,8 @@ def seed(n: int) -> None:
 def generator() -> np.random.Generator:
     """Return the current generator; call this before each draw, because `seed` replaces it.
 
-    Draw from it what must be equal on all ranks of a job, such as initial weights; see
-    `rank_generator`.
+    Use this generator for numbers that must be equal on all ranks of a job, such as initial
+    weights, and `rank_generator` for numbers that must differ.
     """
     source = _drawn_from.get()
     if source is not None:
@@ -68,9 +68,9 @@ def generator() -> np.random.Generator:
 
 
 def rank_generator() -> np.random.Generator:
-    """Return the generator of what must differ between the ranks of a job, such as dropout masks.
+    """Return the generator of numbers that differ between ranks of a job, such as dropout masks.
 
-    In one process, and inside `drawing_from`, this is the result of `generator`. Call this function
+    In one process, and inside `drawing_from`, the result is that of `generator`. Call this function
     before each draw.
     """
     of_rank = _streams.get().of_rank
@@ -78,7 +78,7 @@ def rank_generator() -> np.random.Generator:
 
 
 def own_generators() -> tuple[np.random.Generator | None, np.random.Generator | None]:
-    """Return the generators that `seed` and `use_rank` created, or None before these calls."""
+    """Return the pair of generators that `seed` and `use_rank` created, None for a missing one."""
     streams = _streams.get()
     return streams.seeded, streams.of_rank
 
@@ -94,9 +94,9 @@ def use_rank_generator(of_rank: np.random.Generator | None) -> None:
 
 
 def use_rank(rank: int | None) -> None:
-    """Give `rank_generator` numbers of its own for each rank; None undoes this.
+    """Let `rank_generator` return a new generator for ``rank``; if None, the result of `generator`.
 
-    The numbers depend on ``rank`` and on the state of `generator`, which does not change.
+    The seed depends on ``rank`` and on the state of `generator`, which does not change.
     """
     streams = _streams.get()
     streams.rank, streams.of_rank = rank, None
@@ -106,14 +106,14 @@ def use_rank(rank: int | None) -> None:
 
 
 def own_streams(seeded: np.random.Generator | None) -> None:
-    """Let this thread or task draw from generators of its own, beginning with ``seeded``."""
+    """Give this thread or task separate generators; `generator` then returns ``seeded``."""
     _streams.set(Streams())
     use_generator(seeded)
 
 
 @contextmanager
 def drawing_from(source: Callable[[], np.random.Generator]) -> Iterator[None]:
-    """Let both generators be ``source()`` inside the block, in this thread or task only."""
+    """Let `generator` and `rank_generator` return ``source()`` in the block, in this context."""
     token = _drawn_from.set(source)
     try:
         yield

@@ -391,8 +391,9 @@ class DataLoader:
         Raises:
             ArgumentError: ``rank`` is not below ``size``; the loader is shared already; a loop over
                 the loader is in progress; ``training`` is False, and ``order`` or ``drop_last`` is
-                given, or the sampler is not a sequence of indices. The loop raises ArgumentError if
-                the dataset or a setting differs from that of rank 0.
+                given, the sampler is not a sequence of indices, or the loader was restored inside a
+                pass. The loop raises ArgumentError if the dataset or a setting differs from that of
+                rank 0.
         """
         name = f"{type(self).__name__}.share"
         size = integer(name, "size", size, least=1)

@@ -43,8 +43,8 @@ class Generators:
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all generators.
 
-        The state of `dezero_core.extend.generator` is None if `dezero_core.seed` was not called;
-        that of `dezero_core.extend.rank_generator` is None in a program of one process.
+        The state of `dezero_core.extend.generator` is None if `dezero_core.seed` was not called. In
+        a program of one process, the state of `dezero_core.extend.rank_generator` is None.
         """
         own, of_rank = own_generators()
         return {
@@ -57,7 +57,8 @@ class Generators:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the states of the generators of DeZero, NumPy and Python.
 
-        If the state has none of `dezero_core.extend.rank_generator`, this generator stays as it is.
+        If the state of `dezero_core.extend.rank_generator` is None or missing, this generator does
+        not change.
 
         Raises:
             WeightsError: NumPy's state was saved from another type of bit generator.

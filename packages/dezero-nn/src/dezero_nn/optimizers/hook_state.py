@@ -103,7 +103,7 @@ def contents(owner: Any) -> dict[Path, Any]:
 
 
 def place_of(path: Path) -> str:
-    """Return a path for messages; of keys such as Parameters only the type, without its values."""
+    """Return a path as a text for messages; show only the types of keys such as Parameters."""
     return "/".join(str(k) if isinstance(k, str | int) else type(k).__name__ for k in path)
 
 
