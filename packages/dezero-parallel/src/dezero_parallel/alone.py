@@ -12,11 +12,10 @@ from dezero_core.errors import INSTALL_HINTS, MissingPackage
 from dezero_io import Checkpoint, Checkpointer, DataLoader
 from dezero_nn.optimizers import Optimizer
 
+from .supervisor import LAUNCHERS
+
 L = TypeVar("L", bound=DataLoader)
 O = TypeVar("O", bound=Optimizer)  # noqa: E741
-
-LAUNCHED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-"""The variables in which launchers of MPI and Slurm write the number of processes."""
 
 
 def require_no_launcher() -> None:
@@ -25,7 +24,7 @@ def require_no_launcher() -> None:
     Raises:
         MissingPackage: a launcher started several processes.
     """
-    for name in LAUNCHED:
+    for name in LAUNCHERS:
         ranks = os.environ.get(name, "")
         if ranks.isdecimal() and int(ranks) > 1:
             raise MissingPackage(

@@ -35,6 +35,9 @@ FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 SIGINT is absent, because terminals and launchers send it to the whole process group.
 """
 
+LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+"""The variables in which launchers of MPI and Slurm write the number of processes."""
+
 LOOK_SECONDS = 0.5
 """Seconds between two checks whether the launcher still runs: Open MPI ends only waiting ranks."""
 
@@ -53,8 +56,11 @@ def supervise(run: Callable[[], None]) -> None:
     def forward(number: int, frame: FrameType | None) -> None:
         os.kill(child, number)
 
+    is_launched = any(name in os.environ for name in LAUNCHERS)
+
     def end_with_launcher(number: int, frame: FrameType | None) -> None:
-        if os.getppid() != launcher and RECORD[STATE] == RUNNING:
+        is_rank = is_launched or RECORD[STATE] == RUNNING  # others may outlive a shell
+        if is_rank and os.getppid() != launcher:
             os.kill(child, signal.SIGKILL)
 
     for number in FORWARDED:

@@ -271,7 +271,8 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         engine: the name of the engine; ``"auto"`` (default) takes the one whose launcher started
             this process.
         timeout: the time in seconds for which a rank waits for the others; 600 by default.
-        force: return a `World` even for one rank, to measure what it costs (default False).
+        force: return a `World` even for one rank, to measure what it costs (default False); an
+            `Alone` of an earlier call is replaced.
 
     Raises:
         CommunicatorError: the ranks have different versions of DeZero, Python or NumPy; the
@@ -282,14 +283,14 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
     """
     if timeout is not None:
         os.environ["DEZERO_TIMEOUT"] = str(limit(timeout))  # engines read it
-    if not _found:
+    if not _found or (force and isinstance(_found[0], Alone)):
         seconds, communicator = limit(timeout), get_communicator(engine)
         if communicator is None:
             require_no_launcher()
         if communicator is None or (communicator.size == 1 and not force):
-            _found.append(Alone())
+            _found[:] = [Alone()]
         else:
-            _found.append(World(communicator, seconds, watches=True))
+            _found[:] = [World(communicator, seconds, watches=True)]
     found = _found[0]
     if isinstance(found, World):
         if found.meetings.is_forked():

@@ -218,7 +218,7 @@ def fit(
         return f"; --resume continues from {checkpoints.folder}"
 
     with (
-        progress(world.rank, epochs * steps) as (step_done, print_line),
+        progress(world, epochs * steps) as (step_done, print_line),
         interrupts(checkpoints) as interrupted,
     ):
 
@@ -276,16 +276,19 @@ def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]
 
 
 @contextmanager
-def progress(rank: int, steps: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+def progress(
+    world: World | Alone, steps: int
+) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
     """Yield a function to call after each step, and a function that prints a line on rank 0.
 
-    On a terminal, show a progress bar below the printed lines.
+    On a terminal, show a progress bar below the printed lines if there is only one process: Open
+    MPI gives each rank a terminal of its own.
     """
-    if rank != 0:
+    if world.rank != 0:
         yield (lambda: None), (lambda line: None)
         return
     console = Console()
-    if not console.is_terminal:
+    if world.size > 1 or not console.is_terminal:
         yield (lambda: None), (lambda line: click.echo(line))
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
