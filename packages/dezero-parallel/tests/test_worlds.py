@@ -14,7 +14,7 @@ import pytest
 from dezero_core import Parameter, Variable
 from dezero_core.errors import ArgumentError, CommunicatorError, SaveError
 from dezero_core.state import named_params
-from dezero_io import Checkpointer, DataLoader
+from dezero_io import Checkpointer, DataLoader, TensorDataset
 from dezero_nn import Sequential
 from dezero_nn import functions as F
 from dezero_nn import layers as L
@@ -71,7 +71,17 @@ DIFFERENT: dict[str, tuple[Callable[[World], Any], str]] = {
     ),
     "a rate": (parallel(lambda rank: SGD(0.1 + rank).setup(MLP())), "lr: 0.1 on rank 0, 1.1 on"),
     "a rule": (parallel(lambda rank: [SGD(), Adam()][rank].setup(MLP())), "optimizer: SGD on rank"),
-    "data": (share_another, "another loader .*: examples: 4 on rank 0, 5 on rank 1; give all"),
+    "data": (share_another, "another loader .*: examples: 4 on rank 0, 5 on rank 1; "),
+    "examples": (
+        lambda ranks: ranks.share(DataLoader(np.full((4, 2), ranks.rank), 2)),
+        "another loader .*: SHA-256 of some examples: [0-9a-f]{12} on rank 0",
+    ),
+    "labels of a dataset": (
+        lambda ranks: ranks.share(
+            DataLoader(TensorDataset(X, np.arange(len(X)) % (2 + ranks.rank)), 2)
+        ),
+        "another loader .*: SHA-256 of some examples: [0-9a-f]{12} on rank 0",
+    ),
     "a first weight": (lazy_parameter_of_another_value, "another SHA-256 of its weights .*: W: "),
 }
 

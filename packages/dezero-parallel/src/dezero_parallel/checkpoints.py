@@ -15,7 +15,7 @@ from dezero_nn.optimizers import Optimizer
 
 from .meetings import Meetings
 from .sharding import Sharding
-from .signatures import fingerprint, require_equal
+from .signatures import content, fingerprint, require_equal
 
 if TYPE_CHECKING:
     from .worlds import World
@@ -112,19 +112,6 @@ def load_rank_state(
             f"without this part"
         )
     use_rank(meetings.rank)  # the loaded states are those of rank 0, on all ranks
-
-
-def content(state: Any) -> str:
-    """Return a text that is equal for equal states; arrays are replaced by their SHA-256."""
-    if isinstance(state, Mapping):
-        return repr({key: content(x) for key, x in state.items()})
-    if isinstance(state, list | tuple):
-        return repr([content(x) for x in state])
-    return (
-        f"{state.dtype} {state.shape} {fingerprint([state])}"
-        if hasattr(state, "shape")
-        else repr(state)
-    )
 
 
 def require_shared_folder(meetings: Meetings, place: str, checkpointer: Checkpointer) -> None:

@@ -9,7 +9,7 @@ from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_io import DataLoader
 
 from .meetings import Meetings
-from .signatures import require_equal
+from .signatures import require_equal, sample
 
 L = TypeVar("L", bound=DataLoader)
 
@@ -31,7 +31,7 @@ class Shares:
         """Split a loader over the ranks; return it.
 
         Raises:
-            CommunicatorError: the ranks have datasets of different sizes, or other settings.
+            CommunicatorError: the ranks have different datasets or settings.
             ArgumentError: as for `DataLoader.share`; in training, there are more ranks than rows.
         """
         meetings = self.meetings
@@ -41,6 +41,7 @@ class Shares:
             "batch_size": str(loader.batch_size),
             "drop_last": str(loader.drop_last),
             "training": str(training),
+            "SHA-256 of some examples": sample(loader.dataset),
         }
         advice = "give all ranks the same data and settings"
         require_equal(meetings, "world.share", found, "loader", advice)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
+from numbers import Number
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,18 @@ from dezero_core import Variable
 from dezero_core.errors import CommunicatorError
 from dezero_core.extend import get_backend
 from dezero_core.state import move
+from dezero_io import Dataset
+from dezero_io.data.datasets.parts import DatasetPart
+from dezero_io.data.host_arrays import rows
 
 from .__about__ import __version__
 from .meetings import Meetings
+
+SAMPLES = 16
+"""The number of examples of a dataset that the ranks compare."""
+
+PLAIN = Number, str, bytes, NoneType
+"""The types whose ``repr`` is equal for equal values."""
 
 
 def versions() -> dict[str, str]:
@@ -38,6 +49,46 @@ def fingerprint(arrays: Iterable[Any]) -> str:
     for array in arrays:
         digest.update(np.ascontiguousarray(move(array, host)).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def content(value: Any) -> str:
+    """Return a text that is equal for equal values, with a SHA-256 for each array.
+
+    Objects other than numbers, strings, arrays and their containers are replaced by their type.
+    """
+    if isinstance(value, Mapping):
+        return repr({key: content(x) for key, x in value.items()})
+    if isinstance(value, list | tuple):
+        return repr([content(x) for x in value])
+    if getattr(getattr(value, "dtype", None), "kind", "O") in "biufcSU":
+        array = np.asarray(value) if isinstance(value, np.generic) else value
+        return f"{value.dtype} {tuple(value.shape)} {fingerprint([array])}"
+    return repr(value) if isinstance(value, PLAIN) else type(value).__name__
+
+
+def sample(data: Any) -> str:
+    """Return a text that differs if two datasets differ in one of a few stored examples.
+
+    Arrays, lists and the datasets of dezero-io are compared at `SAMPLES` positions, before their
+    transforms. Of other datasets only the types are compared, because their examples may be random.
+
+    Args:
+        data: the dataset of a loader.
+    """
+    if isinstance(data, Dataset | DatasetPart):
+        found = [getattr(data, name, None) for name in ("data", "label", "indices", "dataset")]
+        found += [*getattr(data, "arrays", ()), *getattr(data, "datasets", ())]
+        return short([sample(part) for part in found if part is not None])
+    if not (isinstance(data, list) or len(getattr(data, "shape", ())) > 0):
+        return type(data).__name__
+    table, count = rows(data), len(data)
+    positions = sorted({count * k // SAMPLES for k in range(SAMPLES)}) if count else []
+    return short([content(table[position]) for position in positions])
+
+
+def short(texts: list[str]) -> str:
+    """Return the first digits of a SHA-256 of texts."""
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
 
 
 def require_equal(
