@@ -145,7 +145,8 @@ class ThreadCommunicator:
             raise CommunicatorError(
                 f"threads: the ranks sum different arrays ({found}); expected one shape and dtype"
             )
-        array[...] = sum(values[1:], values[0])
+        with np.errstate(all="ignore"):  # NaN and infinity are sums like others
+            array[...] = sum(values[1:], values[0])
 
     def leave(self, step: int) -> None:
         job = self._job
