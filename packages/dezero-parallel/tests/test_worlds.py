@@ -106,6 +106,12 @@ def test_another_version_is_named(monkeypatch: Any) -> None:
         assert "DeZero: " in str(error)
 
 
+def test_sums_of_different_numbers_of_values_are_refused() -> None:
+    for error in run_ranks(2, lambda ranks: ranks.sum(*range(1 + ranks.rank))):
+        with pytest.raises(CommunicatorError, match=r"the ranks pass \[1, 2\] numbers"):
+            raise error
+
+
 def test_ranks_at_different_places_are_named() -> None:
     errors = run_ranks(2, lambda ranks: ranks.mean(1.0) if ranks.rank else ranks.sum(1.0))
     assert "rank 0 waits at: world.sum; expected the same calls" in str(errors[1])
@@ -315,6 +321,23 @@ def test_gradients_flow_through_a_sum_over_ranks() -> None:
     ((x**2).sum(axis=0).prod() * sum(factor for _, factor in found)).backward()
     assert x.grad is not None
     np.testing.assert_allclose(np.concatenate([g for g, _ in found]), x.grad.data, rtol=1e-13)
+
+
+def test_a_sum_over_ranks_does_not_depend_on_the_memory_order(monkeypatch: Any) -> None:
+    def run(ranks: World) -> Any:
+        x = X if ranks.rank else np.asfortranarray(X)
+        return ranks.all_sum(Variable(x)).data
+
+    start, orders = ThreadCommunicator.start, list[bool]()
+
+    def start_and_note(self: Any, array: Any) -> Any:
+        orders.append(array.flags.c_contiguous)
+        return start(self, array)
+
+    monkeypatch.setattr(ThreadCommunicator, "start", start_and_note)
+    for total in run_ranks(2, run):
+        assert (total == 2 * X).all()
+    assert orders == [True, True]
 
 
 def test_one_process_sums_nothing() -> None:

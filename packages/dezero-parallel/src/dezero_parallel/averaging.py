@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from .worlds import World
 
 PLACE = "optimizer.update"
+"""The place at which the ranks wait in an update, for messages."""
 
 
 class Averaging:
-    """Average the gradients of one optimizer over the ranks: a hook in front of all other hooks.
+    """Average the gradients of one optimizer over the ranks, as the first of the optimizer's hooks.
 
     The mean is taken over the rows of the whole batch. Each rank multiplies its gradients by its
-    share of the rows, and the engine sums the products. With ``overlap``, buckets are sent during
-    `backward`, in one order on all ranks; else, and for what is then missing, in `update`.
+    share of the rows, and the engine sums the results. `update` sends the buckets. With
+    ``overlap``, `backward` sends a bucket as soon as its gradients are ready, in the same order on
+    all ranks, and `update` sends the other buckets.
 
     Args:
         world: the ranks.
@@ -45,7 +47,7 @@ class Averaging:
         overlap: whether to send gradients during `backward`.
 
     Attributes:
-        order: the parameters in the order in which their gradients became ready first.
+        order: the parameters in the order in which the first `backward` computes their gradients.
         flats: the flat arrays of the buckets; empty before the first update.
         seen: the gradients as `backward` left them, by parameter.
         sums: for each parameter, the weighted sum of the gradients inside `accumulate`.
@@ -64,13 +66,13 @@ class Averaging:
         self.sums: dict[Variable, Array] = {}
         self._slots: dict[Variable, tuple[Flat, Slot]] = {}
         self._next, self._buckets = 0, list[Bucket]()
-        self._early = 0  # buckets that may start during backward; the last ones say what changed
+        self._early = 0  # number of buckets that backward may send; all but the last
         self._is_new_step = True
         self._params = list(self._named_params().values())
-        self._others: list[Parameter | Buffer] = []  # without data, or frozen, or not statistics
+        self._others: list[Parameter | Buffer] = []  # those that `is_averaged` excludes
         self._accumulates = False
         self._handles: list[HookHandle] = []
-        self._steps = count(1)  # no number, because a captured step must not depend on it
+        self._steps = count(1)  # no int, because a captured step would depend on its value
         self._listener = add_grad_ready(self.ready, self._params)
 
     def __reduce__(self) -> NoReturn:
@@ -87,7 +89,7 @@ class Averaging:
     # During backward
 
     def ready(self, x: Variable) -> None:
-        """Take note of a final gradient; send its bucket if all its gradients are ready."""
+        """Record that the gradient of ``x`` is final; send the buckets that are complete."""
         if x in self.seen and not self.sums and not self._accumulates:
             self._require_cleared(x)
         self.seen[x] = x.grad
@@ -142,7 +144,7 @@ class Averaging:
     # Before the update
 
     def __call__(self, params: list[Parameter]) -> None:
-        """Replace the gradients of all ranks by the mean, or by None if no rank has a gradient.
+        """Replace each gradient by its mean over the ranks, or by None if no rank has it.
 
         Raises:
             CaptureError: a step is recorded, and the model is new or has changed.
@@ -164,12 +166,12 @@ class Averaging:
         step_numbers(self._count, "float32")
 
     def _count(self) -> tuple[()]:
-        """Count a step, also one that is replayed; see `step_numbers`."""
+        """Count a step; `step_numbers` also calls the method when a captured step is replayed."""
         self.world.count_step(next(self._steps))
         return ()
 
     def _require_unchanged(self) -> None:
-        """Check that the gradients are those that `backward` left."""
+        """Check that the program has not replaced a gradient after `backward`."""
         for x, gradient in self.seen.items():
             if x.grad is not gradient and x.grad is not None:
                 name = f" of {x.name!r}" if x.name else ""
@@ -210,7 +212,7 @@ class Averaging:
             slot.is_filled = False
 
     def _spread(self) -> None:
-        """Set the gradients to the means, and the buffers to copies of them."""
+        """Set the gradients to views of the means, and the buffers to copies of the means."""
         with updating():
             for flat in self.flats:
                 for slot, is_present in zip(flat.slots, flat.present(), strict=True):
@@ -262,7 +264,7 @@ class Averaging:
     def _set_layout(
         self, ordered: list[Parameter | Buffer], known: Iterable[Parameter | Buffer]
     ) -> None:
-        """Place parameters and buffers in buckets."""
+        """Assign ``ordered`` to buckets, and listen to the gradients of ``known``."""
         known = list(known)
         self.flats = flats_of(ordered, self.bucket_bytes)
         self._buckets = [bucket for flat in self.flats for bucket in flat.buckets]
@@ -277,7 +279,7 @@ class Averaging:
 
     @contextmanager
     def accumulate(self) -> Iterator[None]:
-        """Add up the gradients of backward passes inside a with block; see `Optimizer`."""
+        """Add up the gradients of passes in a with block; see `Optimizer.accumulate`."""
         require_no_recording("accumulate()", "accumulate in eager steps")
         if not self._handles:
             params = [x for x in self._named_params().values() if x.requires_grad]

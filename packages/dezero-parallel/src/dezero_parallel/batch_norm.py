@@ -1,4 +1,4 @@
-"""Normalise by the batches of all ranks together."""
+"""Let batch normalisation use the rows of all ranks."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ from dezero_core.state import on_device_of, recorder
 
 
 class Slot:
-    """Hold the place of one gradient, or of one buffer, in a flat array.
+    """Describe the positions of one gradient, or of one buffer, in a flat array.
 
     Attributes:
         x: the Parameter or Buffer.
         is_buffer: whether the slot holds the data of a Buffer, instead of a gradient.
         shape: the shape of the array.
-        start, stop: the first and the last position in the flat array, the latter exclusive.
-        flag: the position at which ranks count who has the gradient; in the last bucket of the
-            slot.
+        start, stop: the range of positions in the flat array; ``stop`` is exclusive.
+        flag: the position of the number of ranks that have the gradient, in the slot's last
+            bucket.
         buckets: the buckets that have a part of the slot.
         target: the slot's numbers in the shape of the parameter, a view of the flat array.
         is_filled: whether the flat array has this rank's numbers of this step.
@@ -42,7 +42,7 @@ class Bucket:
 
     Attributes:
         flat: the flat array with its dtype and device.
-        start, stop: the positions of the part, the latter exclusive.
+        start, stop: the range of positions; ``stop`` is exclusive.
         slots: the slots that have numbers in the part.
         request: the request of the engine while the sum is computed, or None.
     """
@@ -128,7 +128,10 @@ class Flat:
         self._references = sys.getrefcount(self.array)
 
     def fits(self) -> bool:
-        """Return whether all parameters and buffers still have their shapes, dtypes and roles."""
+        """Return whether the slots fit their parameters and buffers.
+
+        Shapes and dtypes must be the same as before, and parameters must still be averaged.
+        """
         dtype = self.sample.dtype
         for slot in self.slots:
             x = slot.x
@@ -157,13 +160,16 @@ class Flat:
         return self.array[slot.start : slot.stop].reshape(slot.shape)
 
     def present(self) -> list[bool]:
-        """Return for each slot whether a rank has the gradient; cached while a step is recorded."""
+        """Return for each slot whether a rank has the gradient.
+
+        While a step is recorded, the array has no values, and the result is that of the last step.
+        """
         if not is_recorded():
             self._present: list[bool] = (self.array[self._flags] > 0).tolist()
         return self._present
 
     def mark_changed(self) -> None:
-        """Say in the last number that the model of this rank changed."""
+        """Set the last number, which tells all ranks that the model of this rank changed."""
         self.array[self.size - 1] = 1
 
     def is_changed(self) -> bool:

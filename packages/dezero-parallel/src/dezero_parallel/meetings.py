@@ -68,7 +68,7 @@ class Meetings:
             self.place, self.since = "", time.monotonic()
 
     def require_no_open_sums(self, place: str) -> None:
-        """Check that no gradients are being sent, because ranks may start these at other times.
+        """Check that no gradients are being sent, because each rank sends them at its own time.
 
         All ranks must call the engine in the same order.
 

@@ -93,7 +93,7 @@ class Sharding:
     def exchange(self, params: list[Parameter]) -> None:
         """Give all ranks the new elements of all parameters, after an update.
 
-        The optimizer then no longer holds the lock for updates, so other threads need not wait.
+        The optimizer calls the method without its lock for updates, so other threads need not wait.
         """
         for group in groups_of(params):
             self._exchange(group)

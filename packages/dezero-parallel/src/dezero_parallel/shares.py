@@ -74,7 +74,7 @@ class Shares:
         Without a shared loader, all ranks have the same weight.
 
         Raises:
-            CommunicatorError: batches of two loaders were taken, in which the weights differ.
+            CommunicatorError: the program takes batches from several loaders, whose weights differ.
         """
         if len(self.loaders) < 2:
             return self.loaders[0].weight if self.loaders else 1 / self.meetings.size
@@ -92,7 +92,7 @@ class Shares:
         return weights.pop()
 
     def require_shared(self, place: str) -> None:
-        """Check that the program takes its batches from shared loaders; look for others.
+        """Check that no loop runs over a loader that is not shared, if no loader is shared.
 
         Raises:
             CommunicatorError: a loop over a loader is in progress, and no loader is shared.

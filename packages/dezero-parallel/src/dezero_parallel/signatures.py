@@ -1,4 +1,4 @@
-"""Compare what the ranks of a job have, before they exchange arrays."""
+"""Compare the models, settings and versions of all ranks before the ranks exchange arrays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Run a rank in a child process, and end all ranks if the child dies without a word.
+"""Run a rank in a child process, and end all ranks if the child dies without a message.
 
-MPICH's launcher names neither the rank nor the step of a process that was killed, and it waits for
-ever if a process ends before it has started MPI. The parent of each rank's process therefore
+MPICH's launcher names neither the rank nor the step of a process that was killed, and it waits
+forever if a process ends before it has started MPI. The parent of each rank's process therefore
 reports how the child ended, and ends itself by a signal, which every launcher answers by ending all
 ranks.
 """
@@ -23,13 +23,17 @@ RANK, SIZE, STEP, STATE = range(4)
 """The indices of the numbers in `RECORD`."""
 
 STARTING, RUNNING, LEFT, REPORTED, ALONE = range(5)
-"""The states of a rank: before it is connected; training; ended as planned; failed and said so; or
-the only process."""
+"""The states of a rank: before it is connected; training; ended as planned; failed with a message;
+or the only process."""
 
 RECORD = memoryview(mmap.mmap(-1, 4 * 8)).cast("q")
 """The rank, number of ranks, step and state of this process; parent and child share the memory."""
 
-FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+FORWARDED = [
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)  # Windows has only the first one
+]
 """Signals that launchers send to the parent, and that are meant for the child.
 
 SIGINT is absent, because terminals and launchers send it to the whole process group.
@@ -39,7 +43,10 @@ LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_S
 """The variables in which launchers of MPI and Slurm write the number of processes."""
 
 LOOK_SECONDS = 0.5
-"""Seconds between two checks whether the launcher still runs: Open MPI ends only waiting ranks."""
+"""Seconds between two checks that the launcher still runs.
+
+If the launcher of Open MPI is killed, only the ranks that wait for others end by themselves.
+"""
 
 
 def supervise(run: Callable[[], None]) -> None:
@@ -82,7 +89,10 @@ def end_with_parent() -> None:
 
 
 def exit_code(child: int) -> int:
-    """Wait until a child ends, and return its exit status, or minus the number of its signal."""
+    """Wait until a child ends, and return its exit status, or minus the number of its signal.
+
+    If a signal stops the child, the method reports it and goes on waiting.
+    """
     while True:
         _, status = os.waitpid(child, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
@@ -92,7 +102,7 @@ def exit_code(child: int) -> int:
 
 
 def end_as(code: int) -> NoReturn:
-    """End the parent as its child ended, and say so if the child could not.
+    """End this process as its child ended, and report the end if the child could not.
 
     Args:
         code: the exit status of the child, or the negative number of the signal that ended it.

@@ -18,15 +18,17 @@ END = "the end of the program"
 """The place at which a rank that has finished waits for the other ranks."""
 
 GRACE = 2.0
-"""Seconds for which a rank waits longer than the limit, so that a busy rank can show its stack
-first; and for which it waits for a rank that has left."""
+"""Seconds that a waiting rank adds to the limit, so that a busy rank can show its stack first.
+
+A rank that waits for a rank which has left ends all ranks after this time, without the limit.
+"""
 
 INTERVAL = 0.5
 """The longest time between two looks of the watcher, in seconds."""
 
 
 class Watcher:
-    """Watch this rank from a thread of its own, and end all ranks if they can never meet again.
+    """Watch this rank from a separate thread, and end all ranks if one would wait forever.
 
     An uncaught exception in any thread ends all ranks. If another rank has finished its program, or
     has not come within ``timeout`` seconds, a waiting rank ends all ranks. A rank that computes for
@@ -76,7 +78,7 @@ class Watcher:
         error: BaseException,
         trace: TracebackType | None,
     ) -> None:
-        """Show an uncaught exception, and end all ranks."""
+        """Show an uncaught exception, and end all ranks; in a forked process, only show it."""
         if self.meetings.is_forked():
             self._previous_hook(error_type, error, trace)
         elif not issubclass(error_type, SystemExit):
@@ -99,7 +101,7 @@ class Watcher:
         """Report a rank that is late, and end all ranks if they cannot meet."""
         place, since = self.meetings.place, self.meetings.since
         waited = time.monotonic() - since
-        # an engine may also raise an error here, such as a kernel that does not finish
+        # the engine of NCCL raises an error here if a kernel does not finish
         gone = None if self._has_left else self.meetings.communicator.left()
         if place:
             if gone is not None and waited > GRACE:

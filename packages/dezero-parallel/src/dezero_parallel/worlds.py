@@ -31,14 +31,14 @@ L = TypeVar("L", bound=DataLoader)
 O = TypeVar("O", bound=Optimizer)  # noqa: E741
 
 TIMEOUT = 600.0
-"""The time in seconds for which a rank waits, unless the program or DEZERO_TIMEOUT says another."""
+"""The time in seconds for which a rank waits, unless the program or DEZERO_TIMEOUT sets another."""
 
 
 class World:
     """Represent the ranks (processes) of a job, which train the same model on parts of each batch.
 
-    After every update, all ranks have the same parameters, and but for rounding those that one
-    process with the same batches would have (docs/adr/0028).
+    After every update, all ranks have the same parameters. One process with the same batches would
+    have these parameters too, except for rounding (docs/adr/0028).
 
     A program calls `world`. Ranks that are threads of one process, for tests and for teaching, make
     a World of each thread's communicator::
@@ -84,7 +84,7 @@ class World:
         return self._weight if is_recorded() else self._shares.weight
 
     def step_key(self) -> float:
-        """Return the weight, for which a captured step has a graph of its own.
+        """Return the weight; a captured step has one graph for each weight.
 
         The weights of all ranks change in the same calls, so all ranks replay their graphs in the
         same calls, as NCCL requires.
@@ -123,11 +123,12 @@ class World:
 
         Args:
             optimizer: an optimizer after ``setup``, with the same settings on all ranks.
-            bucket_bytes: the number of bytes that are summed at once (default 1 MiB).
-            shard: keep only this rank's part of the optimizer's state (default False).
-            overlap: send gradients while `backward` computes others (default False). An engine on
-                processors gains nothing by it. Only the first optimizer of a program overlaps, and
-                between `backward` and `update` the ranks may not call `mean`, `sum` or `all_sum`.
+            bucket_bytes: the largest number of bytes that are summed at once (default 1 MiB).
+            shard: store only this rank's part of the optimizer's state (default False).
+            overlap: send gradients while `backward` computes others (default False). MPI gains
+                nothing by it. Only the first optimizer of a program overlaps. Until `update`, the
+                ranks may then not call `mean`, `sum` or `all_sum`, nor `backward` through a layer
+                of `synchronize`.
 
         Raises:
             ArgumentError: ``bucket_bytes`` is below 1, the optimizer is parallel already, it needs
@@ -149,10 +150,14 @@ class World:
             raise ArgumentError(f"world.parallel: this {name} is parallel already; call it once")
         settings = optimizer.state_dict()["settings"]
         found = {"optimizer": name, **{key: repr(value) for key, value in settings.items()}}
-        require_equal(self.meetings, "world.parallel", found, "optimizer", "give all the same")
+        require_equal(
+            self.meetings, "world.parallel", found, "optimizer", "create it alike on all ranks"
+        )
         named = named_params(optimizer.target)
         found = {key: layout(x) for key, x in named.items()}
-        require_equal(self.meetings, "world.parallel", found, "model", "give all the same model")
+        require_equal(
+            self.meetings, "world.parallel", found, "model", "create it alike on all ranks"
+        )
         self._copy_from_rank_0(named)
         averaging = Averaging(self, optimizer, bucket_bytes, overlap and not self._averagings)
         self._averagings.append(averaging)
@@ -163,7 +168,7 @@ class World:
         return optimizer
 
     def _copy_from_rank_0(self, named: dict[str, Any]) -> None:
-        """Give the parameters and buffers that have data the values of rank 0."""
+        """Copy rank 0's parameters and buffers to all ranks, except those without data."""
         known = {key: x for key, x in named.items() if x.data is not None}
         mine = dict(Snapshot({key: x.data for key, x in known.items()})) if not self.rank else {}
         arrays = self.meetings.broadcast("world.parallel, first weights", mine)
@@ -171,12 +176,21 @@ class World:
             stage_arrays(known, arrays.__getitem__)()
 
     def sum(self, *numbers: Any) -> Any:
-        """Return the sums of numbers over all ranks: one float, or a float64 array (N,).
+        """Return the sums of numbers over all ranks: a float, or for N != 1 a float64 array (N,).
 
         Args:
-            *numbers: N numbers, or Variables with one element, as many on all ranks.
+            *numbers: N numbers, or Variables with one element.
+
+        Raises:
+            CommunicatorError: another rank passes more or fewer numbers.
         """
         found = self.meetings.gather("world.sum", [float(number) for number in numbers])
+        counts = [len(row) for row in found]
+        if len(set(counts)) > 1:
+            raise CommunicatorError(
+                f"world.sum: the ranks pass {counts} numbers; expected the same count on all "
+                "ranks; pass 0 where a rank has no number"
+            )
         totals = [sum(column) for column in zip(*found, strict=True)]
         return totals[0] if len(numbers) == 1 else np.array(totals)
 
@@ -228,7 +242,7 @@ class World:
         """Return the sum of a Variable over all ranks, through which gradients flow.
 
         The gradients are those of the mean loss over the rows of all ranks. All ranks call this
-        function together, with one shape.
+        function together, with arrays of the same shape.
         """
         return AllSum(self)(as_variable(x))
 
@@ -236,7 +250,8 @@ class World:
         """Let the batch normalisations of a model take their statistics over the rows of all ranks.
 
         Without this call, each rank normalises by its own rows, and the running statistics are
-        averaged. With it, the results are those of one process, for two more sums a layer.
+        averaged. With it, the results are those of one process, at the cost of two more sums per
+        layer and direction.
 
         Args:
             model: a layer, or a list or dictionary of layers.
@@ -244,7 +259,7 @@ class World:
         batch_norm.synchronize(self, model)
 
     def require_shared(self, place: str) -> None:
-        """Check that the program takes its batches from shared loaders, if it has a process."""
+        """Check that the program shares its loaders, if this rank is not a thread; see `Shares`."""
         if self._watches:
             self._shares.require_shared(place)
 
@@ -264,8 +279,8 @@ _found: list[World | Alone] = []
 def world(engine: str = "auto", timeout: float | None = None, force: bool = False) -> World | Alone:
     """Return the ranks of this job, or `Alone` if no launcher started this process.
 
-    Call the function first of all: before it, errors of one rank do not end the others. Every call
-    returns the same object.
+    Call the function first of all, because an earlier error of one rank does not end the others.
+    Every call returns the same object.
 
     Args:
         engine: the name of the engine; ``"auto"`` (default) takes the one whose launcher started
