@@ -59,12 +59,12 @@ class ClipGrad:
     """
 
     max_norm: float = setting(positive=True)
+    # in a tuple, where `HookState` looks for no arrays: the first norm is a new array
+    _norms: tuple[Any, ...] = (0.0,)
 
     @hinted
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
-        # in a tuple, where `HookState` looks for no arrays: the first norm is a new array
-        self._norms: tuple[Any, ...] = (0.0,)
 
     def __repr__(self) -> str:
         return representation(self)
