@@ -129,7 +129,7 @@ def test_objects_arrays_on_the_host_and_goodbyes_use_the_other_engine() -> None:
 WRONG: dict[str, Any] = {
     "a list": lambda: [1.0],
     "dtype complex64": lambda: cupy.zeros(2, "complex64"),
-    r"strides \(4, 8\)": lambda: cupy.zeros((2, 2), "float32").T,
+    r"strides \(16, 8\)": lambda: cupy.zeros((2, 4), "float32")[:, ::2],
     "an array on <CUDA Device 1>": lambda: on_second(),
 }
 

@@ -13,11 +13,13 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
+import cupy
 import numpy as np
 import pytest
 
 from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_cuda import tcp
+from dezero_cuda.engine import NcclCommunicator
 from dezero_cuda.tcp import TcpCommunicator, announced_ranks, settings
 
 SECRET = b"secret of the job"
@@ -56,7 +58,7 @@ def test_objects_and_sums_reach_all_ranks() -> None:
             ranks.poll(request)
             ranks.wait(request)
         with pytest.raises(ArgumentError, match="expected a contiguous NumPy array"):
-            ranks.start(np.zeros((2, 2)).T)
+            ranks.start(np.zeros((2, 4))[:, ::2])
         with pytest.raises(ArgumentError, match="dtype complex64"):
             ranks.start(np.zeros(1, "complex64"))
         return found, [x.tolist() for x in arrays], large.sum()
@@ -66,6 +68,25 @@ def test_objects_and_sums_reach_all_ranks() -> None:
     (gathered, sent), arrays, total = results[0]
     assert gathered == [{"rank": 0}, {"rank": 1}, {"rank": 2}] and sent == "of 0"
     assert arrays == [[6, 6, 6]] * 4 and total == pytest.approx(60_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["tcp", "nccl"])
+def test_the_kit_of_engines_passes(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit = pytest.importorskip("dezero_testing.communicators", reason="the kit is dezero-testing's")
+    monkeypatch.setenv("FAKE_CUDA_DEVICES", "3")
+    port = free_port()
+
+    def run(rank: int) -> Any:
+        with cupy.cuda.Device(0):
+            ranks: Any = TcpCommunicator(rank, 3, "127.0.0.1", port, SECRET)
+            if engine == "tcp":
+                return kit.check_communicator(ranks)
+            return kit.check_communicator(NcclCommunicator(ranks), "cuda")
+
+    with ThreadPoolExecutor(3) as pool:
+        for results in pool.map(run, range(3)):
+            assert not [result for result in results if result.error]
 
 
 def test_nothing_from_a_stranger_is_unpickled_and_the_ranks_connect_all_the_same() -> None:
@@ -145,6 +166,7 @@ def test_the_variables_of_torchrun_describe_the_job(
 
 RANK = """
 import sys, time
+from dezero_cuda.engine import NcclCommunicator
 from dezero_cuda.tcp import TcpCommunicator
 rank, port, role = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 ranks = TcpCommunicator(rank, 3, "127.0.0.1", port, b"secret")

@@ -21,7 +21,6 @@ from .tcp import DTYPES, connect
 ABORT_SECONDS = 2.0
 """The longest time that NCCL gets to stop its kernels before the processes end."""
 
-
 TIMEOUT = 600.0
 """The time in seconds for which a kernel may run, unless DEZERO_TIMEOUT says another."""
 
@@ -157,7 +156,7 @@ def require_summable(array: Any, device: cupy.cuda.Device) -> None:
         what = f"a {type(array).__name__}"
     elif array.dtype.name not in DTYPES:
         what = f"dtype {array.dtype}"
-    elif not array.flags.c_contiguous:
+    elif not (array.flags.c_contiguous or array.flags.f_contiguous):
         what = f"strides {array.strides} for shape {array.shape}"
     elif array.device != device:
         what = f"an array on {array.device}"

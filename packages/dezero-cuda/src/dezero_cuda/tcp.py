@@ -145,18 +145,19 @@ class TcpCommunicator:
         if (
             not isinstance(array, np.ndarray)
             or array.dtype.name not in DTYPES
-            or not array.flags.c_contiguous
+            or not (array.flags.forc and array.flags.writeable)
         ):
             raise ArgumentError(
                 f"start: got a {type(array).__name__} of dtype {getattr(array, 'dtype', None)}; "
-                f"expected a contiguous NumPy array of dtype {', '.join(DTYPES)}"
+                f"expected a contiguous NumPy array of dtype {', '.join(DTYPES)}, to write to"
             )
         return array
 
     def poll(self, request: Any) -> None: ...
 
     def wait(self, request: Any) -> None:
-        request[...] = reduce(add, self.gather(request))
+        with np.errstate(all="ignore"):  # infinity and NaN are results, as they are for MPI
+            request[...] = reduce(add, self.gather(request))
 
     def leave(self, step: int) -> None:
         self._send(b"l" + pickle.dumps((self.rank, step)))
