@@ -1,6 +1,7 @@
 """Check that plugins that fail are recorded, warned about once, and stop nothing else."""
 
 import math
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -127,6 +128,23 @@ def test_a_list_of_plugins_applies_to_all_plugins(monkeypatch: Any) -> None:
     assert set(states(scanned(monkeypatch, *entries)).values()) == {"blocked"}
     monkeypatch.setenv("DEZERO_PLUGINS", " nn , b,")
     assert loaded(scanned(monkeypatch, *entries)) == ["nn", "b"]
+
+
+def test_a_plugin_is_slow_by_the_processor_time_of_its_import(monkeypatch: Any) -> None:
+    def busy() -> Any:
+        start = time.thread_time()
+        while time.thread_time() - start < 0.03:
+            pass
+        return Good()
+
+    def waiting() -> Any:
+        time.sleep(0.03)  # as if other processes ran
+        return Good()
+
+    monkeypatch.setattr("dezero_core.plugins.SLOW", 0.02)
+    with pytest.warns(PluginWarning, match="plugin 'busy' is slow: 0.0 s of CPU time") as warned:
+        found = scanned(monkeypatch, Entry("busy", busy), Entry("waiting", waiting))
+    assert len(warned) == 1 and [s.reason[:4] for s in found.statuses()] == ["slow", ""]
 
 
 def test_disabling_plugins_excludes_third_parties(monkeypatch: Any) -> None:

@@ -113,6 +113,8 @@ def add_grad_ready(callback: Callback, leaves: Iterable[Variable]) -> HookHandle
 
 def grad_ready_callbacks() -> list[GradReady]:
     """Return the callbacks that apply in this context."""
+    if not _added and not grad_ready.entries.get():  # as in most programs
+        return []
     inside = [entry.value for entry in grad_ready.open_entries()]
     return [each for each in (*inside, *_added.values()) if each is not None]
 
