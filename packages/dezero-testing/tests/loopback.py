@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.backends.interface import CAPABILITIES
-from dezero_core.extend import ArrayBackend, BackendSpec, generator, hookimpl
+from dezero_core.extend import ArrayBackend, BackendSpec, hookimpl, rank_generator
 
 
 class LoopArray(np.ndarray):
@@ -75,7 +75,7 @@ class LoopBackend(ArrayBackend):
         return x
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        return as_loop(generator().random(shape).astype(dtype))
+        return as_loop(rank_generator().random(shape).astype(dtype))
 
 
 Change = Callable[[LoopBackend], None]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.backends import portable
+from dezero_core.extend import generator
 
 from .loopback import LoopBackend, as_loop
 
@@ -179,6 +180,11 @@ def random_numbers_ignore_the_seed(backend: LoopBackend) -> None:
     backend.uniform = lambda shape, dtype: as_loop(own.random(shape).astype(dtype))
 
 
+def random_numbers_are_equal_on_all_ranks(backend: LoopBackend) -> None:
+    """uniform draws from the generator that is equal on all ranks of a job."""
+    backend.uniform = lambda shape, dtype: as_loop(generator().random(shape).astype(dtype))
+
+
 def where_is_swapped_at_equality(backend: LoopBackend) -> None:
     """where takes the second value where the two are close."""
     backend.xp.where = lambda c, a, b: as_loop(
@@ -222,6 +228,7 @@ CAUGHT_BY = {
     zeros_are_doubles: "arrays/zeros, arange, asarray, scalar_like, dtype",
     random_numbers_repeat: "arrays/uniform",
     random_numbers_ignore_the_seed: "arrays/uniform",
+    random_numbers_are_equal_on_all_ranks: "arrays/uniform",
     where_is_swapped_at_equality: "arrays/zeros with signs and infinities",
     clip_has_no_top: "arrays/clip",
     integers_become_floats: "arrays/zeros, arange, asarray, scalar_like, dtype",

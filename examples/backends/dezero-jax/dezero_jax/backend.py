@@ -4,7 +4,7 @@ import jax
 import jax.numpy as xp
 import numpy as np
 
-from dezero_core.extend import ArrayBackend, generator
+from dezero_core.extend import ArrayBackend, rank_generator
 
 jax.config.update("jax_enable_x64", True)  # otherwise JAX has no float64 and no int64
 
@@ -34,7 +34,8 @@ class JaxBackend(ArrayBackend):
         return x.at[index].add(values)
 
     def uniform(self, shape, dtype):
-        return jax.random.uniform(jax.random.key(int(generator().integers(2**32))), shape, dtype)
+        key = jax.random.key(int(rank_generator().integers(2**32)))
+        return jax.random.uniform(key, shape, dtype)
 
     def synchronize(self):
         jax.effects_barrier()

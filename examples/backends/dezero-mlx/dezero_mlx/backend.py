@@ -5,7 +5,7 @@ import math
 import mlx.core as mx
 import numpy as np
 
-from dezero_core.extend import ArrayBackend, generator
+from dezero_core.extend import ArrayBackend, rank_generator
 
 from .namespace import namespace
 
@@ -77,7 +77,7 @@ class MlxBackend(ArrayBackend):
         return mx.as_strided(mx.contiguous(x), (*batch, KH, KW, OH, OW), strides)
 
     def uniform(self, shape, dtype):
-        key = mx.random.key(int(generator().integers(2**63)))
+        key = mx.random.key(int(rank_generator().integers(2**63)))
         return mx.random.uniform(shape=shape, key=key).astype(dtype)
 
     def settle(self, arrays):

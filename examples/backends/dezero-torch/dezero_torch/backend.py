@@ -4,7 +4,7 @@ import array_api_compat.torch as xp
 import numpy as np
 import torch
 
-from dezero_core.extend import ArrayBackend, generator
+from dezero_core.extend import ArrayBackend, rank_generator
 
 
 class TorchBackend(ArrayBackend):
@@ -36,5 +36,5 @@ class TorchBackend(ArrayBackend):
         return x.put_(positions, values, accumulate=True)
 
     def uniform(self, shape, dtype):
-        stream = torch.Generator().manual_seed(int(generator().integers(2**63)))
+        stream = torch.Generator().manual_seed(int(rank_generator().integers(2**63)))
         return torch.rand(shape, dtype=dtype, generator=stream)

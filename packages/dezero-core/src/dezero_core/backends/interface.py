@@ -293,7 +293,7 @@ class ArrayBackend:
         return portable.sliding_windows(self.xp, x, kernel, stride, dilation)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Draw random numbers from [0, 1) with DeZero's generator (see `seed`)."""
+        """Draw random numbers from [0, 1) with `rank_generator`; see `seed`."""
         return self.xp.astype(self.from_numpy(host_uniform(shape)), dtype)
 
     def bernoulli(self, p: float, x: Array) -> Array:

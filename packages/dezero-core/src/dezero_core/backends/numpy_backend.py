@@ -93,7 +93,7 @@ class NumpyBackend(ArrayBackend):
     def bernoulli(self, p: float, x: Array) -> Array:
         """Compare 16 random bits per element with ``p``, rounded to a multiple of 1/65536.
 
-        The bits come from SFC64, a fast generator, seeded by one draw from DeZero's generator.
+        The bits come from SFC64, a fast generator, seeded by one draw from `rank_generator`.
         """
         words = np.random.SFC64(int(rank_generator().integers(1 << 63))).random_raw(x.size // 4 + 1)
         bits = words.view(np.uint16)[: x.size].reshape(x.shape)

@@ -11,6 +11,7 @@ import numpy as np
 from dezero_core import Variable, seed
 from dezero_core.backends.kernels import all_kernels
 from dezero_core.extend import Array, ArrayBackend, get_backend, ops
+from dezero_core.state import use_rank
 from dezero_core.testing import HostArray
 
 from ..check import Check
@@ -348,6 +349,13 @@ def check_uniform(name: str) -> None:
     assert np.array_equal(a, runs[1][0]) and np.array_equal(b, runs[1][1]), (
         "not reproduced by seed()"
     )
+    seed(11)
+    use_rank(1)
+    try:
+        c = library.to_numpy(library.uniform((50, 40), dtype))
+    finally:
+        use_rank(None)
+    assert not np.array_equal(a, c), "equal on all ranks of a job; draw from rank_generator()"
 
 
 def check_bernoulli(name: str) -> None:
