@@ -226,7 +226,7 @@ def test_a_parameter_that_only_one_rank_adds_is_an_error_on_all() -> None:
 
 def test_a_gradient_that_the_program_still_holds_does_not_change() -> None:
     def run(world: Any) -> bool:
-        model = models[world.rank]
+        model: Any = models[world.rank]
         optimizer = world.parallel(SGD().setup(model))
         held = []
         for step in range(3):
@@ -236,6 +236,8 @@ def test_a_gradient_that_the_program_still_holds_does_not_change() -> None:
             grad = next(iter(model.params())).grad
             assert grad is not None
             held.append((grad.data[:1], grad.data[:1].copy()))
+            if step == 1:
+                model.added = Parameter(np.ones(2))
         return all((view == values).all() for view, values in held)
 
     models = [made(MLP) for _ in range(2)]
@@ -246,7 +248,7 @@ def test_a_large_parameter_is_cut_and_small_ones_share_a_bucket() -> None:
     xs = [Parameter(np.zeros(size)) for size in (3, 4, 25, 2, 9)]
     flat = Flat(list(xs), 80)  # 10 numbers
     sizes = [bucket.stop - bucket.start for bucket in flat.buckets]
-    assert sizes == [7 + 2, 10, 10, 5 + 2 + 2, 9 + 1 + 1]  # each slot has a flag in its last bucket
+    assert sizes == [7 + 2, 10, 10, 5 + 2 + 2, 9 + 1 + 2]  # a slot has a flag in its last bucket
     assert [len(slot.buckets) for slot in flat.slots] == [1, 1, 3, 1, 1]
     assert [slot.stop - slot.start for slot in flat.slots] == [3, 4, 25, 2, 9]
 
@@ -294,4 +296,21 @@ def test_frozen_parameters_are_not_sent_until_they_thaw() -> None:
     alone, _ = run(Alone(), made(MLP))
     for found, sizes in succeed(2, lambda world: run(world, models[world.rank])):
         assert distance(found, alone) < 1e-15
-        assert sizes == [35, 296, 296, 35]  # 32 weights and 2 flags, or 291 and 4, and one flag
+        assert sizes == [36, 297, 297, 36]  # 32 weights and 2 flags, or 291 and 4, and 2 numbers
+
+
+def test_a_learning_rate_that_differs_is_named_on_all_ranks() -> None:
+    def run(world: Any) -> None:
+        model = models[world.rank]
+        optimizer = world.parallel(SGD(0.1).setup(model))
+        for step in range(9):
+            model.cleargrads()
+            model(X).sum().backward()
+            optimizer.update()
+            if step == 1:  # a schedule that takes each rank's own loss
+                optimizer.lr = 0.1 / (1 + world.rank)
+
+    models = [made(MLP) for _ in range(3)]
+    for error in run_ranks(3, run):
+        assert isinstance(error, CommunicatorError)
+        assert "lr: 0.1 on rank 0, 0.05 on rank 1; set the same on all ranks" in str(error)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from operator import is_
 from typing import TYPE_CHECKING, Any, NoReturn
+from zlib import crc32
 
 from dezero_core import Buffer, Parameter, Variable
 from dezero_core.dtypes import is_floating
@@ -21,6 +22,7 @@ from dezero_core.state import (
     updating,
 )
 from dezero_nn.optimizers import Optimizer
+from dezero_nn.optimizers.settings import numbers_of
 
 from .buckets import Bucket, Flat, Slot, flats_of, slots_of
 from .signatures import fingerprint, layout, require_equal
@@ -73,6 +75,7 @@ class Averaging:
         self._accumulates = False
         self._handles: list[HookHandle] = []
         self._steps = count(1)  # no int, because a captured step would depend on its value
+        self._has_other_settings = False  # whether some rank had, in the last step
         self._listener = add_grad_ready(self.ready, self._params)
 
     def __reduce__(self) -> NoReturn:
@@ -100,6 +103,7 @@ class Averaging:
         elif self.overlap and not self.sums and x in self._slots:
             flat, slot = self._slots[x]
             if slot.x.grad is not None and slot.shape == slot.x.shape:
+                self._begin_step()
                 self._fill(flat, slot, self.world.weight)
                 self._start_ready_buckets(self._early)
 
@@ -114,13 +118,16 @@ class Averaging:
             )
         self.seen.clear()
 
+    def _begin_step(self) -> None:
+        """Give up the arrays of the last step whose gradients the program still holds."""
+        if self._is_new_step:
+            self._is_new_step = False
+            for flat in self.flats:
+                flat.renew()
+
     def _fill(self, flat: Flat, slot: Slot, weight: float) -> None:
         """Write this rank's part of a mean into the flat array."""
         x = slot.x
-        if self._is_new_step:
-            self._is_new_step = False
-            for each in self.flats:
-                each.renew()
         if slot.is_buffer:
             flat.fill(slot, x.data, weight)
         elif x.grad is None or (weight == 0 and x not in self.sums):
@@ -152,7 +159,7 @@ class Averaging:
             GraphError: the program changed a gradient after `backward`.
         """
         self._require_unchanged()
-        is_changed = not self._fits(params)
+        is_changed = self._has_other_settings or not self._fits(params)
         if is_changed or not self.flats:
             require_no_recording("a new or changed model", "update it in an eager step first")
         if not self.flats:
@@ -192,8 +199,10 @@ class Averaging:
 
     def _exchange(self, is_changed: bool) -> None:
         """Sum all buckets over the ranks."""
-        weight = self.world.weight
+        self._begin_step()
+        weight, settings = self.world.weight, self._settings_number()
         for flat in self.flats:
+            flat.put_settings(settings)
             if is_changed:
                 flat.mark_changed()
             for slot in flat.slots:
@@ -207,9 +216,20 @@ class Averaging:
             self.world.meetings.wait(place, bucket.request)
             self.world.meetings.open_sums -= 1
             bucket.request = None
+        total = settings * self.world.size
+        self._has_other_settings = not all(flat.has_settings(total) for flat in self.flats)
         self._next, self._is_new_step = 0, True
         for _, slot in slots_of(self.flats):
             slot.is_filled = False
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the optimizer's numbers, such as the learning rate."""
+        groups = {f"group {i}": group.settings for i, group in enumerate(self.optimizer.groups)}
+        return {**numbers_of(self.optimizer), **groups}
+
+    def _settings_number(self) -> int:
+        """Return a number below 16 of the settings and the step; sums over 128 ranks are exact."""
+        return crc32(f"{self.world.meetings.step} {self._settings()}".encode()) % 16
 
     def _spread(self) -> None:
         """Set the gradients to views of the means, and the buffers to copies of the means."""
@@ -235,6 +255,9 @@ class Averaging:
         """
         meetings, named = self.world.meetings, named_params(self.optimizer.target)
         self.world.require_shared(PLACE)
+        settings = {key: repr(value) for key, value in self._settings().items()}
+        advice = "set the same on all ranks; a schedule that takes a loss needs world.mean(loss)"
+        require_equal(meetings, PLACE, settings, "optimizer", advice)
         found = {
             key: layout(x) + ("" if is_averaged(x) else ", not averaged")
             for key, x in named.items()

@@ -67,7 +67,8 @@ class Flat:
     A parameter's positions are contiguous, so that its mean gradient is a view. A parameter of more
     than ``bucket_bytes`` begins a bucket, and is cut into buckets of this size. Smaller parameters
     share buckets. Each bucket ends with one number for each slot that ends in it: the number of
-    ranks that have the gradient. The last number of the array counts the ranks whose model changed.
+    ranks that have the gradient. The last two numbers of the array are the number of ranks whose
+    model changed, and a number of the optimizer's settings, to find ranks with other settings.
 
     Args:
         xs: the parameters and buffers, in the order in which they are sent.
@@ -83,7 +84,7 @@ class Flat:
         for x in xs:
             self._place(x)
         self._close()
-        self.size += 1
+        self.size += 2
         self.buckets[-1].stop = self.size
         self._multiply = get_array_module(self.sample).multiply
         self._flags = [slot.flag for slot in self.slots]
@@ -169,12 +170,20 @@ class Flat:
         return self._present
 
     def mark_changed(self) -> None:
-        """Set the last number, which tells all ranks that the model of this rank changed."""
-        self.array[self.size - 1] = 1
+        """Set the number that tells all ranks that the model of this rank changed."""
+        self.array[self.size - 2] = 1
 
     def is_changed(self) -> bool:
         """Return whether the model of some rank changed; False while a step is recorded."""
-        return not is_recorded() and bool(self.array[self.size - 1] > 0)
+        return not is_recorded() and bool(self.array[self.size - 2] > 0)
+
+    def put_settings(self, number: int) -> None:
+        """Write this rank's number of the optimizer's settings; 0 while a step is recorded."""
+        self.array[self.size - 1] = 0 if is_recorded() else number
+
+    def has_settings(self, total: int) -> bool:
+        """Return whether the ranks' numbers add up to ``total``; True while a step is recorded."""
+        return is_recorded() or float(self.array[self.size - 1]) == total
 
 
 def is_recorded() -> bool:
