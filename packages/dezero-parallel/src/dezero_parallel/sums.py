@@ -40,7 +40,7 @@ def all_sum(world: World, x: Any) -> Any:
     return AllSum(world)(x) if isinstance(x, Variable) else summed(world, x)
 
 
-def summed(world: World, x: Array) -> Array:
+def summed(world: World, x: Any) -> Any:
     """Return the sum of an array over the ranks, in a new array."""
     world.meetings.require_no_open_sums("world.all_sum")
     # A copy keeps the memory order of ``x``, which may differ between the ranks.
