@@ -70,7 +70,7 @@ class Jobs:
             errors="replace",
         )
 
-    def finish(self, process: subprocess.Popen[str], timeout: float = 60) -> Ended:
+    def finish(self, process: subprocess.Popen[str], timeout: float = 150) -> Ended:
         """Wait for a job; kill its launcher after ``timeout`` seconds."""
         try:
             output, _ = process.communicate(timeout=timeout)

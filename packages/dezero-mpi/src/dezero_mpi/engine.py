@@ -8,12 +8,14 @@ import time
 from threading import Timer
 from typing import Any, NoReturn
 
+import mpi4py
 import numpy as np
 
 from dezero_core.errors import ArgumentError, CommunicatorError, MissingPackage
 
 from .shared_memory import remove_files
 
+mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # MPI starts after `require_own_launcher`
 try:
     from mpi4py import MPI
 except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, but no MPI library
@@ -36,6 +38,9 @@ class MpiCommunicator:
     """
 
     def __init__(self) -> None:
+        if not MPI.Is_initialized():
+            require_own_launcher()
+            MPI.Init_thread()
         # Messages about leaving have their own communicator. On the communicator of the sums, a
         # rank that leaves early could complete a sum of the other ranks.
         self._sums = MPI.COMM_WORLD.Dup()
@@ -105,3 +110,20 @@ class MpiCommunicator:
         time.sleep(0.2)  # Open MPI drops output that was written just before an abort
         MPI.COMM_WORLD.Abort(1)
         os._exit(1)
+
+
+def require_own_launcher() -> None:
+    """Check that no launcher of Open MPI started a process that loads another MPI.
+
+    MPICH would end the process in its own words. In the reverse case, MPI starts as one rank, which
+    `dezero_core.extend.get_communicator` reports.
+
+    Raises:
+        CommunicatorError: the launcher is that of another MPI.
+    """
+    mpi = MPI.get_vendor()[0]
+    if "OMPI_COMM_WORLD_SIZE" in os.environ and mpi != "Open MPI":
+        raise CommunicatorError(
+            f"mpi: the launcher of Open MPI started this process, which loads {mpi}; expected one "
+            f"MPI; start the ranks with `dezero train --ranks N`, or with the mpiexec of {mpi}"
+        )
