@@ -367,6 +367,14 @@ def convolutions() -> None:
     assert all(np.allclose(y, results[0], atol=1e-4) for y in results)
 
 
+@case("dezero_parallel.worlds._found", needs="dezero_parallel")
+def worlds() -> None:
+    from dezero_parallel import world
+
+    found = race(lambda number: world())
+    assert all(ranks is found[0] for ranks in found), "two threads connected this process"
+
+
 @case("dezero_nn.kernels.filters._cache, while the filters change")
 def filters_that_change() -> None:
     from dezero_nn.kernels.filters import cached_transform

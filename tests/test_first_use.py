@@ -23,6 +23,7 @@ FILLED_AT_IMPORT = {
     "dezero_core.backends.kernels.ops",
     "dezero_core.config._settings",
     "dezero_core.numpy_functions.REARRANGING",
+    "dezero_core.step_recorder.step_keys",  # by dezero_parallel.world, once
 }
 
 

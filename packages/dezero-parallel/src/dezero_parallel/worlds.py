@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -274,6 +275,7 @@ class World:
 
 
 _found: list[World | Alone] = []
+_lock = Lock()  # held while the ranks connect, which they do once
 
 
 def world(engine: str = "auto", timeout: float | None = None, force: bool = False) -> World | Alone:
@@ -298,14 +300,15 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
     """
     if timeout is not None:
         os.environ["DEZERO_TIMEOUT"] = str(limit(timeout))  # engines read it
-    if not _found or (force and isinstance(_found[0], Alone)):
-        seconds, communicator = limit(timeout), get_communicator(engine)
-        if communicator is None:
-            require_no_launcher()
-        if communicator is None or (communicator.size == 1 and not force):
-            _found[:] = [Alone()]
-        else:
-            _found[:] = [World(communicator, seconds, watches=True)]
+    with _lock:
+        if not _found or (force and isinstance(_found[0], Alone)):
+            seconds, communicator = limit(timeout), get_communicator(engine)
+            if communicator is None:
+                require_no_launcher()
+            if communicator is None or (communicator.size == 1 and not force):
+                _found[:] = [Alone()]
+            else:
+                _found[:] = [World(communicator, seconds, watches=True)]
     found = _found[0]
     if isinstance(found, World):
         if found.meetings.is_forked():
