@@ -106,7 +106,7 @@ def test_nothing_from_a_stranger_is_unpickled_and_the_ranks_connect_all_the_same
         large.send_bytes(b"v" * 10_000)
         hello = reflecting.recv_bytes()
         reflecting.send_bytes(hello)
-        reflecting.send_bytes(reflecting.recv_bytes())  # proves nothing: it is rank 0's own digest
+        reflecting.send_bytes(reflecting.recv_bytes())  # rank 0's own digest proves nothing
         for refused in (large, reflecting):
             with pytest.raises((EOFError, ConnectionResetError)):
                 while True:
@@ -121,7 +121,7 @@ def test_nothing_from_a_stranger_is_unpickled_and_the_ranks_connect_all_the_same
 
 
 def test_ranks_that_do_not_come_are_named_and_another_secret_is_refused() -> None:
-    with pytest.raises(CommunicatorError, match=r"rank 0 of 3 .* ranks \[1, 2\] did not come"):
+    with pytest.raises(CommunicatorError, match=r"rank 0 of 3 .* ranks \[1, 2\] did not connect"):
         TcpCommunicator(0, 3, "127.0.0.1", free_port(), SECRET, limit=0.1)
     port = free_port()
     with pytest.raises(CommunicatorError, match=r"rank 1 of 3 .*not all ranks connected"):
@@ -131,7 +131,7 @@ def test_ranks_that_do_not_come_are_named_and_another_secret_is_refused() -> Non
         for size, secret in ((2, b"another"), (3, SECRET)):
             with pytest.raises(CommunicatorError, match="DEZERO_SECRET"):
                 TcpCommunicator(1, size, "127.0.0.1", port, secret, limit=5)
-        with pytest.raises(CommunicatorError, match=r"ranks \[1\] did not come"):
+        with pytest.raises(CommunicatorError, match=r"ranks \[1\] did not connect"):
             first.result()
 
 
@@ -164,6 +164,13 @@ def test_the_variables_of_torchrun_describe_the_job(
     assert settings(environment | {"DEZERO_SECRET": "x"}) == (1, 4, *address, b"x")
 
 
+def test_a_wrong_number_is_named() -> None:
+    environment = TORCHRUN | {"DEZERO_SECRET": "x"}
+    for name, text in {"RANK": "one", "MASTER_PORT": "", "DEZERO_MASTER": "host"}.items():
+        with pytest.raises(CommunicatorError, match=r"MASTER_PORT not set|is '(one|host)'; expect"):
+            settings(environment | {name: text})
+
+
 RANK = """
 import sys, time
 from dezero_cuda.engine import NcclCommunicator
@@ -188,7 +195,7 @@ def test_a_lost_connection_ends_the_process(
 
     def end(status: int) -> None:
         ended.put(status)
-        threading.Event().wait()  # for ever: the process should have ended
+        threading.Event().wait()  # forever, because the process should have ended
 
     monkeypatch.setattr(tcp.os, "_exit", end)
     port = free_port()

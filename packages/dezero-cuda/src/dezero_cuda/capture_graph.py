@@ -29,7 +29,7 @@ def warm_up(step: Callable[..., Any], arguments: Arguments) -> Any:
 
 
 _recording = Lock()
-"""The lock of the step that is recorded: a recording hides the gradients of the whole process."""
+"""A lock for one recording at a time, which hides the gradients of the whole process."""
 
 
 class CapturedGraph:
@@ -39,7 +39,7 @@ class CapturedGraph:
         step: the function to record.
         arguments: the arguments of the call that is recorded.
         stream_of: a function of a device; it returns the stream to record on.
-        run: a function that calls the step, and that Ctrl-C may interrupt; see
+        run: a function that calls the step so that Ctrl-C interrupts it at once; see
             `delayed_interrupts`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Connect the ranks of a job by NCCL: sums of arrays on GPUs, without waiting on the host."""
+"""Connect the ranks of a job by NCCL, which sums arrays on GPUs while the host goes on."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ ABORT_SECONDS = 2.0
 """The longest time that NCCL gets to stop its kernels before the processes end."""
 
 TIMEOUT = 600.0
-"""The time in seconds for which a kernel may run, unless DEZERO_TIMEOUT says another."""
+"""The time in seconds for which a kernel may run, unless DEZERO_TIMEOUT sets another."""
 
 
 class Mark(NamedTuple):
-    """A point in the work of the device, and the time when the point was set, in seconds."""
+    """Hold a point in the work of the device, and the time when the point was set, in seconds."""
 
     event: cupy.cuda.Event
     since: float
 
 
 class Sum(NamedTuple):
-    """A sum on the device: the array, and the event after which the sum is in the array."""
+    """Describe a sum on the device: the array, and the event after which the array has the sum."""
 
     array: cupy.ndarray
     event: cupy.cuda.Event
 
 
 class NcclCommunicator:
-    """Sum CuPy arrays by NCCL; send objects, NumPy arrays and goodbyes by another engine.
+    """Sum CuPy arrays by NCCL, and do everything else by another engine.
 
-    A sum runs on a stream of its own, beside later kernels. `wait` lets the current stream wait for
-    the sum; the host goes on. NCCL has no time limit: if a rank never comes to a sum, the kernels
-    of the others run for ever. So `left`, which the watcher of dezero-parallel calls, also checks
-    that the kernels of this rank's default stream finish.
+    The other engine sends objects, sums NumPy arrays, and tells which ranks have left. A sum of
+    CuPy arrays runs on a separate stream, beside later kernels. `wait` lets the current stream wait
+    for the sum; the host goes on. NCCL has no time limit: if a rank never starts a sum, the kernels
+    of the other ranks run forever. So `left`, which the watcher of dezero-parallel calls, also
+    checks that the kernels of this rank's default stream finish.
 
     Args:
         control: the engine that connects the same ranks on the host.
@@ -107,7 +108,9 @@ class NcclCommunicator:
                 this rank have not finished within DEZERO_TIMEOUT seconds (default 600).
         """
         if error := self._nccl.error():
-            raise CommunicatorError(f"engine 'nccl': NCCL reports {error}")
+            raise CommunicatorError(
+                f"engine 'nccl': NCCL reports {error}; restart the job from its last checkpoint"
+            )
         self._require_progress()
         return self.control.left()
 
@@ -132,7 +135,7 @@ class NcclCommunicator:
 
 
 def make_communicator() -> NcclCommunicator:
-    """Connect this rank by NCCL, with the engine of the launcher for control, else with TCP."""
+    """Connect this rank by NCCL, beside the engine of the launcher, or beside TCP without one."""
     launched = [s for s, _ in communicators() if s.name not in ("nccl", "tcp") and s.launched()]
     if not launched:
         return NcclCommunicator(connect())
@@ -163,15 +166,16 @@ def require_summable(array: Any, device: cupy.cuda.Device) -> None:
     else:
         return
     raise ArgumentError(
-        f"start: got {what}; expected a contiguous CuPy array of dtype {', '.join(DTYPES)} on "
-        f"{device}"
+        f"engine 'nccl': start: got {what}; expected a contiguous CuPy array of dtype "
+        f"{', '.join(DTYPES)} on {device}; convert or copy the array"
     )
 
 
 def own_device(control: Communicator) -> cupy.cuda.Device:
     """Return the GPU of this rank: the k-th visible GPU for the k-th rank of its host.
 
-    If a process sees one GPU only, for example by ``CUDA_VISIBLE_DEVICES``, this is its GPU.
+    If a process sees only one GPU, for example because of ``CUDA_VISIBLE_DEVICES``, this GPU is
+    returned.
 
     Raises:
         CommunicatorError: two ranks use the same GPU.

@@ -13,7 +13,10 @@ INSTALL = "pip install 'nccl4py[cu13]' (or [cu12]), or pip install nvidia-nccl-c
 
 
 class Nccl4py:
-    """Call NCCL through NVIDIA's package nccl4py."""
+    """Call NCCL through NVIDIA's package nccl4py.
+
+    The constructor connects this rank, and returns when all ranks have called it.
+    """
 
     package = "nccl4py"
 
@@ -25,19 +28,22 @@ class Nccl4py:
 
     @staticmethod
     def unique_id() -> bytes:
+        """Return the bytes that rank 0 sends to all ranks, which identify the job."""
         return bytes(import_module("nccl.core").get_unique_id())
 
     def sum(self, array: cupy.ndarray, stream: int) -> None:
+        """Replace an array by its sum over the ranks, on the stream with this address."""
         self._communicator.allreduce(array, array, self._core.SUM, stream=stream)
 
     def error(self) -> str:
+        """Return the error that NCCL has found in the background, or an empty string."""
         result = self._communicator.get_async_error()
         is_fine = result.name in ("Success", "InProgress")
         return "" if is_fine else f"{result.name}: {self._communicator.get_last_error()}"
 
 
 class CupyNccl:
-    """Call NCCL through ``cupy.cuda.nccl``."""
+    """Call NCCL through ``cupy.cuda.nccl``, with the methods of `Nccl4py`."""
 
     package = "CuPy"
 

@@ -1,4 +1,4 @@
-"""Register CuPy's arrays as the backend ``cuda``, kernels for them, and engines of ranks."""
+"""Register the backend ``cuda`` for CuPy's arrays, its kernels, and engines that connect ranks."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ RANKS, ADDRESS = ("RANK", "WORLD_SIZE"), ("MASTER_ADDR", "MASTER_PORT")
 """The environment variables by which torchrun describes a job; other launchers set them too."""
 
 MASTER = "DEZERO_MASTER"
-"""The environment variable with the address of rank 0, as ``host:port``, in place of `ADDRESS`."""
+"""The environment variable with rank 0's address as ``host:port``, which replaces `ADDRESS`."""
 
 AGENT = "TORCHELASTIC_USE_AGENT_STORE"
 """The environment variable that is True if torchrun itself listens at the address of rank 0."""
@@ -76,6 +76,9 @@ def settings(environment: Mapping[str, str]) -> tuple[int, int, str, int, bytes]
     """Return the rank, the number of ranks, the host and port of rank 0, and the secret.
 
     The port is MASTER_PORT, or the next port if torchrun itself listens at MASTER_PORT.
+
+    Raises:
+        CommunicatorError: a variable is missing, or is not a number where a number is needed.
     """
     missing = missing_names(environment)
     missing += [] if environment.get(SECRET) else [SECRET]
@@ -89,9 +92,16 @@ def settings(environment: Mapping[str, str]) -> tuple[int, int, str, int, bytes]
         host, _, port = environment[MASTER].rpartition(":")
     else:
         host, port = (environment[name] for name in ADDRESS)
-    rank, size = (int(environment[name]) for name in RANKS)
+    numbers = {name: environment[name] for name in RANKS} | {"the port": port}
+    for name, text in numbers.items():
+        if not text.isdecimal():
+            raise CommunicatorError(
+                f"engine 'tcp': {name} is {text!r}; expected a whole number; set {MASTER} to "
+                f"host:port, and {' and '.join(RANKS)} to the rank and the number of ranks"
+            )
+    rank, size, first = map(int, numbers.values())
     is_taken = not environment.get(MASTER) and environment.get(AGENT) == "True"
-    return rank, size, host, int(port) + is_taken, environment[SECRET].encode()
+    return rank, size, host, first + is_taken, environment[SECRET].encode()
 
 
 class TcpCommunicator:
@@ -117,8 +127,8 @@ class TcpCommunicator:
         self._sending = threading.Lock()
         where = f"rank {rank} of {size} at {host}:{port}"
         try:
-            meet = accepted if rank == 0 else joined
-            self._others = meet(rank, size, host, port, secret, time.monotonic() + limit)
+            connect_others = accept_ranks if rank == 0 else join_rank_0
+            self._others = connect_others(rank, size, host, port, secret, time.monotonic() + limit)
         except (OSError, EOFError) as error:
             reason = str(error) or f"rank 0 closed the connection; is its {SECRET} the same?"
             raise CommunicatorError(
@@ -148,8 +158,9 @@ class TcpCommunicator:
             or not (array.flags.forc and array.flags.writeable)
         ):
             raise ArgumentError(
-                f"start: got a {type(array).__name__} of dtype {getattr(array, 'dtype', None)}; "
-                f"expected a contiguous NumPy array of dtype {', '.join(DTYPES)}, to write to"
+                f"engine 'tcp': start: got a {type(array).__name__} of dtype "
+                f"{getattr(array, 'dtype', None)}; expected a contiguous NumPy array of dtype "
+                f"{', '.join(DTYPES)}, to write to; convert or copy the array"
             )
         return array
 
@@ -165,7 +176,9 @@ class TcpCommunicator:
         self._all_left.wait()
 
     def left(self) -> tuple[int, int] | None:
-        return next(((k, step) for k, step in self._goodbyes.items() if k != self.rank), None)
+        # a list, because other threads add items
+        known = list(self._goodbyes.items())
+        return next(((rank, step) for rank, step in known if rank != self.rank), None)
 
     def abort(self) -> None:
         self._send(b"a%d" % self.rank)
@@ -210,10 +223,10 @@ class TcpCommunicator:
         os._exit(1)
 
 
-def accepted(
+def accept_ranks(
     rank: int, size: int, host: str, port: int, secret: bytes, deadline: float
 ) -> dict[int, Connection]:
-    """Return the connections of all other ranks to this process, which is rank 0."""
+    """Accept the connections of all other ranks to this process, rank 0; return them by rank."""
     found: SimpleQueue[tuple[int, Connection]] = SimpleQueue()
 
     def admit(connection: Connection) -> None:
@@ -228,7 +241,7 @@ def accepted(
         while len(connections) < size - 1:
             if time.monotonic() > deadline:
                 missing = sorted(set(range(1, size)) - set(connections))
-                raise TimeoutError(f"ranks {missing} did not come")
+                raise TimeoutError(f"ranks {missing} did not connect")
             with suppress(TimeoutError):
                 stranger = connection_of(server.accept()[0])
                 # in a thread, because a stranger may send nothing
@@ -241,10 +254,10 @@ def accepted(
     return connections
 
 
-def joined(
+def join_rank_0(
     rank: int, size: int, host: str, port: int, secret: bytes, deadline: float
 ) -> dict[int, Connection]:
-    """Return the connection of this process to rank 0, as soon as rank 0 listens."""
+    """Connect this process to rank 0 as soon as rank 0 listens; return the connection."""
     while True:
         try:
             connection = connection_of(socket.create_connection((host, port), timeout=PAUSE))
@@ -254,7 +267,7 @@ def joined(
                 raise
             time.sleep(PAUSE)
     if not connection.poll(max(deadline - time.monotonic(), 0.0)):
-        raise TimeoutError("the process that listens says nothing")
+        raise TimeoutError("the process that listens there sends nothing")
     if prove(connection, secret, rank, size) != 0:
         raise PermissionError("the process that listens is not rank 0")
     return {0: connection}
@@ -270,7 +283,8 @@ def connection_of(stream: socket.socket) -> Connection:
 def prove(connection: Connection, secret: bytes, rank: int, size: int) -> int:
     """Prove to another process that this process knows the secret; return the other's rank.
 
-    Each process sends its `HELLO`, and then the HMAC (RFC 2104) of what both sent.
+    Each process sends its `HELLO`. Then each sends the HMAC (RFC 2104) of both messages, its own
+    first, with the secret as the key, and checks the HMAC of the other process.
 
     Raises:
         PermissionError: the other process does not know the secret, or describes another job.
