@@ -112,7 +112,7 @@ def test_gradients_of_small_integers_do_not_wrap() -> None:
 
 
 def test_a_jacobian_in_half_precision_has_all_rows() -> None:
-    found = jacobian(lambda x: x * 2, np.ones(2100, "e")).data  # float16 ends to count at 2048
+    found = jacobian(lambda x: x * 2, np.ones(2100, "e")).data  # float16 cannot count beyond 2048
     assert np.array_equal(found, 2 * np.eye(2100))
 
 

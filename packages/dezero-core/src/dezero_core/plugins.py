@@ -158,7 +158,7 @@ class Plugins:
             return
         seconds = thread_time() - start
         if seconds > SLOW and not _is_ours(entry):  # do not warn about DeZero's plugins
-            reason = f"slow: {seconds:.1f} s of CPU time; a plugin imports no array library"
+            reason = f"slow: {seconds:.1f} s of CPU time at import; plugins import no array library"
             known = self._status[entry.name]
             reasons = "; ".join(filter(None, (known.reason, reason)))
             self._status[entry.name] = replace(known, reason=reasons)

@@ -21,14 +21,14 @@ def main() -> int:
     parser = ArgumentParser(prog="python -m dezero_testing", description=__doc__)
     parser.add_argument("what", choices=["communicator"], help="what to check")
     parser.add_argument("name", help="the name of the engine, such as mpi")
-    parser.add_argument("--backend", default="numpy", help="the backend of the arrays (numpy)")
+    parser.add_argument("--backend", default="numpy", help="the arrays' backend (default numpy)")
     given = parser.parse_args()
     try:
         communicator = get_communicator(given.name)
     except DezeroError as error:
         sys.exit(str(error))
     if communicator is None:
-        sys.exit("communicator: no launcher started this process; expected the name of an engine")
+        sys.exit("auto: no launcher started this process; pass the name of an engine, such as mpi")
     results = check_communicator(communicator, given.backend)
     # one write for all lines, so that the lines of the ranks do not mix
     os.write(1, report(results, communicator.rank, communicator.size).encode())

@@ -1,7 +1,8 @@
 """Check an engine of parallel training: every rank runs the same table of checks.
 
-``mpiexec -n 3 python -m dezero_testing communicator mpi`` checks an engine under its launcher. A
-check first makes all its calls and then compares, so that the ranks stay in step if it fails.
+``mpiexec -n 3 python -m dezero_testing communicator mpi`` checks an engine under its launcher. Each
+check first makes all its calls and then compares the results. So if a check fails on one rank, all
+ranks have made the same calls.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from dezero_core.extend import Communicator, get_backend
 
 DTYPES = ("float16", "float32", "float64", "int64")
 SIZES = (0, 1, 2, 1000, 300_000)
-"""The numbers of elements of the sums; the largest sums of all dtypes but float16 exceed 1 MiB."""
+"""The numbers of elements of the sums; 300,000 exceed 1 MiB in every dtype but float16."""
 
 DELAY = 0.1
-"""The seconds by which one rank waits for another on purpose."""
+"""The time in seconds by which one rank is late on purpose."""
 
 
 class Engine:
@@ -140,7 +141,7 @@ def many_sums(engine: Engine) -> None:
 
 
 def polls(engine: Engine) -> None:
-    """Poll a request that another rank has not started."""
+    """Poll a request that the other ranks have not started."""
     found = []
     for _ in range(5):  # another process may delay this one
         if engine.rank:
@@ -170,7 +171,7 @@ def special_values(engine: Engine) -> None:
 
 
 def equal_bits(engine: Engine) -> None:
-    """Sum numbers whose sum depends on the order."""
+    """Sum numbers whose rounded sum depends on the order of the ranks."""
     values = np.random.default_rng(engine.rank).normal(size=1000)
     found = engine.communicator.gather(engine.sum(engine.array(values, "float32")).tobytes())
     is_equal = all(each == found[0] for each in found)
@@ -178,7 +179,7 @@ def equal_bits(engine: Engine) -> None:
 
 
 def refused(engine: Engine) -> None:
-    """Pass arrays that `start` must refuse, then sum another."""
+    """Pass arrays that `start` must refuse, then sum another array."""
     wrong = {
         "strides": engine.array(np.ones((4, 4)))[:, ::2],
         "booleans": engine.library.from_numpy(np.array([True, False])),
@@ -256,7 +257,7 @@ def check_communicator(
         names: the names of the checks to run (default all).
 
     Returns:
-        the results of this rank; the other ranks may have others.
+        the results of this rank, which may differ from those of other ranks.
     """
     engine, results = Engine(communicator, backend), list[CommunicatorResult]()
     for check in communicator_checks():

@@ -281,8 +281,8 @@ def progress(
 ) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
     """Yield a function to call after each step, and a function that prints a line on rank 0.
 
-    On a terminal, show a progress bar below the printed lines if there is only one process: Open
-    MPI gives each rank a terminal of its own.
+    On a terminal, one process also shows a progress bar below the printed lines. Several ranks show
+    no bar, because Open MPI gives each rank a separate terminal.
     """
     if world.rank != 0:
         yield (lambda: None), (lambda line: None)
