@@ -39,7 +39,8 @@ BROKEN = {
         "'numpy:ndarray' is taken by plugin 'numpy'",
     ),
     "slow": (
-        "import time\nend = time.thread_time() + 1.2\nwhile time.thread_time() < end: pass\n" + GOOD,
+        "import time\nend = time.thread_time() + 1.2\nwhile time.thread_time() < end: pass\n"
+        + GOOD,
         "slow: 1.",
     ),
     "circular": (
