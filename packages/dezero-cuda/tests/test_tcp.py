@@ -173,7 +173,6 @@ def test_a_wrong_number_is_named() -> None:
 
 RANK = """
 import sys, time
-from dezero_cuda.engine import NcclCommunicator
 from dezero_cuda.tcp import TcpCommunicator
 rank, port, role = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 ranks = TcpCommunicator(rank, 3, "127.0.0.1", port, b"secret")
