@@ -1,10 +1,10 @@
 """Estimate the time of a data parallel training step from a few measured numbers.
 
-A step is the forward pass, then the longer of the backward pass and the all-reduce of the last
-bucket, then the update. An all-reduce over a ring of p ranks sends 2 (p - 1) messages, and
-2 (p - 1) / p of the array's bytes over each link (Patarasu and Yuan, 2009). Every rank waits for
-the slowest rank: if the time of one rank has the relative standard deviation sigma, then the
-largest of p times exceeds the mean by about sigma sqrt(2 ln p).
+A step is the forward pass, the backward pass, the all-reduces of all buckets, and the update; with
+overlap, all-reduces run during the backward pass. An all-reduce over a ring of p ranks sends
+2 (p - 1) messages, and 2 (p - 1) / p of the array's bytes over each link (Patarasu and Yuan, 2009).
+Every rank waits for the slowest rank: if the time of one rank has the relative standard deviation
+sigma, then the largest of p times exceeds the mean by about sigma sqrt(2 ln p).
 
 All times are in seconds. ``python benchmarks/parallel.py --predict`` prints the table, and
 ``--check`` compares the estimates with measured steps.
@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 
 SIGMA = 0.03
 """Relative standard deviation of one rank's time; assumed, not measured on a cluster."""
-
-MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def ring(size: int, ranks: int, link: Link) -> float:
     return 2 * (ranks - 1) * link.latency + traffic / link.bandwidth
 
 
-def growth(ranks: int, sigma: float = SIGMA) -> float:
+def slowest_over_mean(ranks: int, sigma: float = SIGMA) -> float:
     """Return the expected time of the slowest of ``ranks`` ranks, relative to the mean time."""
     return 1 + sigma * math.sqrt(2 * math.log(ranks))
 
@@ -108,7 +106,7 @@ def step_time(
     """
     if ranks == 1:
         return step.alone
-    slowest = step.slowed(growth(ranks, sigma))
+    slowest = step.slowed(slowest_over_mean(ranks, sigma))
     end = 0.0 if overlap else slowest.backward
     for bucket in slowest.buckets:
         end = max(end, bucket.ready) + ring(bucket.size, ranks, link)
@@ -116,7 +114,10 @@ def step_time(
 
 
 def efficiency(step: Step, link: Link, ranks: int, overlap: bool = False) -> float:
-    """Return the share of a step that a rank computes, if each rank has as many rows as before."""
+    """Return a rank's computing time divided by the time of a step (weak scaling).
+
+    Each rank has as many rows as the one process of ``step``.
+    """
     return step.alone / step_time(step, link, ranks, overlap)
 
 
@@ -167,6 +168,7 @@ STEPS = (
 on a GPU takes as long as PyTorch's in docs/gpu.md; its parts and its four buckets are assumed."""
 
 RANKS = (2, 8, 16, 64)
+"""The numbers of ranks in the table."""
 
 
 def table() -> list[str]:

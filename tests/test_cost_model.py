@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import cost_model
-from cost_model import Bucket, Link, Step, growth, ring, step_time
+from cost_model import Bucket, Link, Step, ring, slowest_over_mean, step_time
 
 LINK = Link("test", latency=1e-3, bandwidth=1e6, origin="assumed")
 STEP = Step("test", 0.1, 0.2, 0.05, (Bucket(0.05, 100_000), Bucket(0.2, 10_000)))
@@ -22,8 +22,8 @@ def test_a_ring_sends_twice_to_each_other_rank(ranks: int, seconds: float) -> No
 
 
 def test_the_slowest_rank_is_slower_than_the_mean() -> None:
-    assert growth(1) == 1
-    assert growth(8, sigma=0.1) == pytest.approx(1 + 0.1 * math.sqrt(2 * math.log(8)))
+    assert slowest_over_mean(1) == 1
+    assert slowest_over_mean(8, sigma=0.1) == pytest.approx(1 + 0.1 * math.sqrt(2 * math.log(8)))
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from dezero.optimizers import Adam
 
 def main(folder: str = "run", epochs: int = 20) -> None:
     """Train until ``epochs`` epochs are complete; rank 0 prints the mean loss of each epoch."""
-    dezero.seed(0)
     world = dezero.world()
+    dezero.seed(0)
     model = MLP((30, 3), F.relu)
     batches = world.share(DataLoader(Spiral(), batch_size=30))
     optimizer = world.parallel(Adam().setup(model))
