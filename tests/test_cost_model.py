@@ -57,3 +57,8 @@ def test_the_table_says_which_links_are_assumed() -> None:
     assert len(rows) == len(cost_model.STEPS) * len(cost_model.LINKS)
     assert all(row.count("|") == head.count("|") == rule.count("|") for row in rows)
     assert all(("1 GbE" in row) == ("(measured)" in row) for row in rows)
+
+
+def test_the_document_has_the_table() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "scale.md").read_text("utf-8")
+    assert "\n".join(cost_model.table()) in page, "python benchmarks/parallel.py --predict"
