@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dezero_core import extend
+from dezero_core.errors import COMMUNICATOR_HINTS, OUR_PLUGINS
 
 PACKAGES = Path(__file__).parent.parent / "packages"
 FOLDERS = [
@@ -311,3 +312,12 @@ def test_sums_over_axes_go_through_sum_over() -> None:
         if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "sum"
     }
     assert found == set(MAY_SUM)
+
+
+def test_plugins_and_engines_that_core_names_exist() -> None:
+    files = {name: f"{module.replace('.', '/')}.py" for name, module in OUR_PLUGINS.items()}
+    for name, file in files.items():
+        assert list(PACKAGES.glob(f"*/src/{file}")), name
+    for engine, distribution in COMMUNICATOR_HINTS.items():
+        text = (SOURCES[distribution] / "plugin.py").read_text("utf-8")
+        assert f'CommunicatorSpec("{engine}"' in text, engine

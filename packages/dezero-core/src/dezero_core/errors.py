@@ -38,13 +38,12 @@ OUR_PLUGINS = {
     "cuda": "dezero_cuda.plugin",
     "onednn": "dezero_onednn.plugin",
     "onnx": "dezero_onnx.plugin",
-    "parallel": "dezero_parallel.plugin",
     "mpi": "dezero_mpi.plugin",
 }
 """A dictionary from entry-point names to the modules of DeZero's own plugins (docs/adr/0021)."""
 
 BACKEND_HINTS = {"cuda": "dezero-cuda"}
-COMMUNICATOR_HINTS = {"mpi": "dezero-mpi", "nccl": "dezero-cuda", "threads": "dezero-parallel"}
+COMMUNICATOR_HINTS = {"mpi": "dezero-mpi", "nccl": "dezero-cuda", "tcp": "dezero-cuda"}
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io", ".onnx": "dezero-onnx"}
 
 

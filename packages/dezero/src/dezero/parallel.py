@@ -16,7 +16,8 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
     Args:
         engine: the name of the engine that connects the processes; ``"auto"`` (default) chooses the
             engine whose launcher started this process.
-        timeout: the time in seconds for which a process waits for the others (default 600).
+        timeout: the time in seconds for which a process waits for the others; by default the
+            environment variable ``DEZERO_TIMEOUT``, or else 600.
         force: whether one process averages gradients too, to measure the cost (default False).
 
     Raises:
