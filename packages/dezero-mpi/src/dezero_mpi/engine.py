@@ -19,8 +19,9 @@ mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # MPI starts after `requ
 try:
     from mpi4py import MPI
 except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, but no MPI library
+    reason = " ".join(str(error).split())
     raise MissingPackage(
-        f"mpi: MPI could not be loaded ({error}); expected mpi4py and an MPI library; "
+        f"mpi: MPI could not be loaded ({reason}); expected mpi4py and an MPI library; "
         "pip install 'dezero-mpi[mpich]'"
     ) from error
 

@@ -50,13 +50,19 @@ If the launcher of Open MPI is killed, only the ranks that wait for others end b
 
 
 def supervise(run: Callable[[], None]) -> None:
-    """Call ``run`` in a child process and return there; the parent ends as the child ends."""
-    launcher = os.getppid()
+    """Call ``run`` in a child process and return there; the parent ends as the child ends.
+
+    On systems without fork, ``run`` is called in this process.
+    """
+    if not hasattr(os, "fork"):
+        run()
+        return
+    parent, launcher = os.getpid(), os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until the parent can forward them
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-        end_with_parent()
+        end_with(parent)
         run()
         return
 
@@ -79,10 +85,10 @@ def supervise(run: Callable[[], None]) -> None:
     end_as(exit_code(child))
 
 
-def end_with_parent() -> None:
+def end_with(parent: int) -> None:
     """Let Linux kill this process when its parent ends, so that no orphan trains on."""
     if sys.platform == "linux":
-        parent, set_parent_death_signal = os.getppid(), 1
+        set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
