@@ -312,6 +312,23 @@ def test_damaged_files_are_named_and_change_nothing(tmp_path: Path) -> None:
         assert contents(model) == before
 
 
+def test_headers_are_parsed_again_if_another_thread_disturbed_ast(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    save_weights([Parameter(np.arange(3.0))], tmp_path / "w.npz")
+    read, failures = np.lib.format.read_array_header_1_0, [SystemError("AST"), SystemError("AST")]
+
+    def disturbed(*args: Any, **settings: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(*args, **settings)
+
+    monkeypatch.setattr(np.lib.format, "read_array_header_1_0", disturbed)
+    loaded = [Parameter(np.zeros(3))]
+    load_weights(loaded, tmp_path / "w.npz")
+    assert loaded[0].data.tolist() == [0, 1, 2] and not failures
+
+
 def test_folders_and_pipes_are_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     os.mkfifo(tmp_path / "pipe.npz")

@@ -36,6 +36,9 @@ MAX_AXES = 32
 MAX_HEADER = 4096
 """The largest .npy header that is read, in bytes; NumPy writes headers of about 128 bytes."""
 
+MAX_ATTEMPTS = 10
+"""How many times a header is parsed if `ast` raises SystemError; see `read_header`."""
+
 MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
     1: "float8 or another dtype of one byte (V1), which NumPy lacks; convert it to float32",
@@ -206,9 +209,8 @@ def parse_header(key: str, start: bytes, member: ZipInfo) -> Header:
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise FormatError(f"{key!r}: array header of version {version}")
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     try:
-        shape, fortran, dtype = read(stream, max_header_size=MAX_HEADER)
+        shape, fortran, dtype = read_header(stream, version)
     except ValueError as error:
         if FLOAT8 in str(error):
             raise FormatError(
@@ -224,6 +226,22 @@ def parse_header(key: str, start: bytes, member: ZipInfo) -> Header:
             f"{key!r}: the header declares {declared:.3g} bytes, the member has {present:.3g}"
         )
     return Header(shape, fortran, dtype, stream.tell())
+
+
+def read_header(stream: BytesIO, version: tuple[int, int]) -> tuple[Any, bool, np.dtype[Any]]:
+    """Return the shape, whether the order is Fortran's, and the dtype from an .npy header.
+
+    NumPy parses the header by `ast`. In Python before 3.11.8 and 3.12.2, `ast` raises SystemError
+    if another thread enters it meanwhile (python/cpython#106905); then the header is parsed again.
+    """
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    start = stream.tell()
+    for _ in range(MAX_ATTEMPTS - 1):
+        try:
+            return read(stream, max_header_size=MAX_HEADER)
+        except SystemError:
+            stream.seek(start)
+    return read(stream, max_header_size=MAX_HEADER)
 
 
 def require_numbers(key: str, dtype: np.dtype[Any]) -> None:
