@@ -37,7 +37,7 @@ MAX_HEADER = 4096
 """The largest .npy header that is read, in bytes; NumPy writes headers of about 128 bytes."""
 
 MAX_ATTEMPTS = 10
-"""How many times a header is parsed if `ast` raises SystemError; see `read_header`."""
+"""The number of attempts to parse a header, of which `ast` may disturb some; see `read_header`."""
 
 MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
