@@ -76,6 +76,9 @@ def test_an_unknown_engine_is_an_error(plug: Any, monkeypatch: Any) -> None:
     ("given", "message"),
     [
         ({"name": "auto"}, "name is 'auto'"),
+        ({"name": 3}, "name is 3; choose another name"),
+        ({"make": None}, "'test': make is None; expected a function"),
+        ({"arrays": (3,)}, r"arrays is \(3,\); expected a tuple"),
         ({"arrays": "numpy:ndarray"}, "arrays is 'numpy:ndarray'; expected a tuple"),
     ],
 )

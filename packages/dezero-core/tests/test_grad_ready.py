@@ -145,6 +145,7 @@ def test_grad_and_freed_graphs_call_no_callback(leaves: Any) -> None:
     ("callback", "leaves", "error", "message"),
     [
         (None, [], ArgumentTypeError, "expected a function of a leaf, got NoneType"),
+        (print, Variable(np.ones(1)), ArgumentTypeError, "leaves is a Variable; expected a list"),
         (print, [1.0], ArgumentTypeError, "expected Variables as leaves, got float"),
         (print, [Variable(np.ones(1)) * 2], ArgumentError, "computed Variable; .* register_hook"),
     ],

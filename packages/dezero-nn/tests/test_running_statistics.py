@@ -23,7 +23,7 @@ from dezero_core import (
     test_mode,
     using_config,
 )
-from dezero_core.errors import ShapeError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.functions import sum, tanh
 from dezero_core.testing import check_gradients, gradient_check, numerical_grad
 from dezero_nn import (
@@ -258,3 +258,6 @@ def test_batch_norm_over_ranks_needs_two_values_and_copies_keep_all_sum() -> Non
     with pytest.raises(ShapeError, match="a batch of 1 with 3 channels, has one value a channel"):
         layer(np.ones((1, 3), "float32"))
     assert layer.eval()(np.ones((1, 3), "float32")).shape == (1, 3)
+    layer.all_sum = "sum"
+    with pytest.raises(ArgumentError, match="all_sum is 'sum'; expected a function or None"):
+        layer(np.ones((2, 3), "float32"))

@@ -39,6 +39,8 @@ class GradReady:
             raise ArgumentTypeError(
                 f"on_grad_ready: expected a function of a leaf, got {type(callback).__name__}"
             )
+        if isinstance(leaves, Variable):
+            raise ArgumentTypeError("on_grad_ready: leaves is a Variable; expected a list of them")
         self.callback = callback
         self.leaves = None if leaves is None else frozenset(map(require_leaf, leaves))
         self._size = -1
@@ -88,8 +90,8 @@ def on_grad_ready(callback: Callback, leaves: Iterable[Variable] | None = None) 
         leaves: the leaves to report (default all).
 
     Raises:
-        ArgumentTypeError: ``callback`` is not callable, or ``leaves`` contains anything but
-            Variables.
+        ArgumentTypeError: ``callback`` is not callable, ``leaves`` is a Variable, or it contains
+            anything but Variables.
         ArgumentError: one of ``leaves`` is a computed Variable.
     """
     return Block(grad_ready, GradReady(callback, leaves))

@@ -389,11 +389,11 @@ class DataLoader:
             training: split every batch (default); False splits the dataset, for evaluation.
 
         Raises:
-            ArgumentError: ``rank`` is not below ``size``; the loader is shared already; a loop over
-                the loader is in progress; ``training`` is False, and ``order`` or ``drop_last`` is
-                given, the sampler is not a sequence of indices, or the loader was restored inside a
-                pass. The loop raises ArgumentError if the dataset or a setting differs from that of
-                rank 0.
+            ArgumentError: ``rank`` is not below ``size``; ``order`` is neither a function nor None;
+                the loader is shared already; a loop over the loader is in progress; ``training`` is
+                False, and ``order`` or ``drop_last`` is given, the sampler is not a sequence of
+                indices, or the loader was restored inside a pass. The loop raises ArgumentError if
+                the dataset or a setting differs from that of rank 0.
         """
         name = f"{type(self).__name__}.share"
         size = integer(name, "size", size, least=1)
@@ -409,6 +409,8 @@ class DataLoader:
             raise ArgumentError(
                 f"{name}: a loop over the loader is in progress; share the loader before its loops"
             )
+        if not (order is None or callable(order)):
+            raise ArgumentError(f"{name}: order is {order!r}; expected a function or None")
         training = boolean(name, "training", training)
         if not training:
             require_evaluation(name, order, self.drop_last, self.sampler)

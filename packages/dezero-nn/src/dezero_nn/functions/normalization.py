@@ -137,9 +137,12 @@ def batch_norm(
     Raises:
         ShapeError: the shapes are incompatible; in training, a channel has fewer than two
             values, in all processes together.
-        ArgumentError: ``mean`` or ``var`` is an array that cannot be written to.
+        ArgumentError: ``mean`` or ``var`` is an array that cannot be written to, or ``all_sum`` is
+            not a function.
     """
     decay, eps = as_number("batch_norm", "decay", decay), as_number("batch_norm", "eps", eps)
+    if not (all_sum is None or callable(all_sum)):
+        raise ArgumentError(f"batch_norm: all_sum is {all_sum!r}; expected a function or None")
     x, gamma, beta = as_floating(x, gamma), as_floating(gamma, x), as_floating(beta, x)
     require_channels(x.shape, gamma.shape, beta.shape)
     if Config.train:
