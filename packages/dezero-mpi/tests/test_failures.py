@@ -38,12 +38,14 @@ QUICK = {"raise", "kill", "leave early", "sleep"}
 @pytest.mark.parametrize(
     "way", [pytest.param(way, marks=() if way in QUICK else SLOW) for way in FAILURES]
 )
-def test_a_failure_ends_all_ranks(way: str, jobs) -> None:
+def test_a_failure_ends_all_ranks(way: str, jobs, report) -> None:
     seconds, texts = FAILURES[way]
     ended = jobs.run(3, "failing.py", way, DEZERO_TIMEOUT=str(LIMIT))
     assert ended.code != 0, ended.output
     assert [text for text in texts if text not in ended.output] == [], ended.output
     assert "rank 1 done" not in ended.output
+    title = f"seconds from a failure to the end of all ranks (limit), {jobs.launcher.mpi}"
+    report(title, way, f"{ended.seconds:.1f} ({seconds})")
     assert ended.seconds < seconds, ended.output
 
 
