@@ -37,7 +37,7 @@ MAX_HEADER = 4096
 """The largest .npy header that is read, in bytes; NumPy writes headers of about 128 bytes."""
 
 MAX_ATTEMPTS = 10
-"""The number of attempts to parse a header, of which `ast` may disturb some; see `read_header`."""
+"""The number of attempts to parse a header while `ast` raises SystemError; see `read_header`."""
 
 MISSING_DTYPES = {
     2: "bfloat16 (V2), which NumPy lacks; convert it to float32, or save it as .safetensors",
@@ -229,10 +229,11 @@ def parse_header(key: str, start: bytes, member: ZipInfo) -> Header:
 
 
 def read_header(stream: BytesIO, version: tuple[int, int]) -> tuple[Any, bool, np.dtype[Any]]:
-    """Return the shape, whether the order is Fortran's, and the dtype from an .npy header.
+    """Read the shape, whether the order is Fortran's, and the dtype from an .npy header.
 
     NumPy parses the header by `ast`. In Python before 3.11.8 and 3.12.2, `ast` raises SystemError
-    if another thread enters it meanwhile (python/cpython#106905); then the header is parsed again.
+    if another thread uses `ast` at the same time (python/cpython#106905). The header is then parsed
+    again.
     """
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     start = stream.tell()
