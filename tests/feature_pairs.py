@@ -55,7 +55,7 @@ STOP, END = 3, 6
 
 
 class Sequences(Dataset):
-    """Eight sequences of five steps of three numbers, and a class for each."""
+    """Hold eight sequences of five steps of three numbers, and a class for each."""
 
     def prepare(self) -> None:
         draw = np.random.default_rng(0)
@@ -64,7 +64,7 @@ class Sequences(Dataset):
 
 
 class Network(dezero.Model):
-    """Attention or an LSTM over a sequence, with dropout; small, and with a matrix for Muon."""
+    """Apply attention or an LSTM to a sequence, with dropout; one weight is a matrix, for Muon."""
 
     def __init__(self, recurrent: object) -> None:
         self.inner = L.LSTM(4, batch_first=True) if recurrent else L.MultiHeadAttention(1, 3)
@@ -76,7 +76,7 @@ class Network(dezero.Model):
 
 
 class State:
-    """The state of an LSTM as a part of a checkpoint."""
+    """Save and load the state of an LSTM as a part of a checkpoint."""
 
     def __init__(self, layer: Any, backend: str) -> None:
         self.layer, self.backend = layer, backend
@@ -217,8 +217,8 @@ def trained(
     return differing, hashlib.sha256(repr(weights).encode()).hexdigest()
 
 
-def walk(pairs: Any, new_world: Callable[[], Any], folder: Path) -> dict[str, tuple[str, str]]:
-    """Return what `trained` returns for each pair, or the error and an empty string."""
+def try_pairs(pairs: Any, new_world: Callable[[], Any], folder: Path) -> dict[str, tuple[str, str]]:
+    """Train with each pair; return the results of `trained`, or the error and an empty string."""
     results = {}
     for number, pair in enumerate(pairs):
         try:
@@ -230,14 +230,14 @@ def walk(pairs: Any, new_world: Callable[[], Any], folder: Path) -> dict[str, tu
 
 
 def main(folder: Path) -> None:
-    """Walk the pairs with several ranks; rank 0 prints the results of all ranks as JSON."""
+    """Try the pairs with several ranks; rank 0 prints the results of all ranks as JSON."""
     from dezero_core.extend import get_communicator
     from dezero_parallel import World
 
     engine = get_communicator()
     assert engine is not None, "start this program with mpiexec"
     pairs = [pair for pair in combinations(FEATURES, 2) if set(pair) & set(RANKS)]
-    found = engine.gather(walk(pairs, lambda: World(engine, 60.0, watches=False), folder))
+    found = engine.gather(try_pairs(pairs, lambda: World(engine, 60.0, watches=False), folder))
     if engine.rank == 0:
         print(json.dumps(found))
     engine.leave(0)

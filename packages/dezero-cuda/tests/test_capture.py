@@ -160,7 +160,7 @@ def test_fifty_captured_steps_equal_eager_steps_bit_for_bit(name: str) -> None:
 
 
 class Averaging:
-    """A hook that replaces each gradient by a running mean, which it stores."""
+    """Replace each gradient by a running mean, which the hook stores."""
 
     def __init__(self, stored: Any) -> None:
         self.stored, self.number = stored, 0
@@ -179,7 +179,7 @@ class Averaging:
 
 
 class AveragingInLists(Averaging):
-    """The same with lists, which each call creates."""
+    """Store the means of `Averaging` in lists, which each call creates."""
 
     def __call__(self, params: list[Parameter]) -> None:
         self.stored = list(self.stored or [0.0 * p.data for p in params])
@@ -190,7 +190,7 @@ class AveragingInLists(Averaging):
 
 
 class AveragingInAttributes(Averaging):
-    """The same with a Variable in an attribute for each parameter."""
+    """Store the mean of each parameter as a Variable in an attribute."""
 
     def mean(self, k: int) -> Any:
         return getattr(self, f"mean{k}").data if hasattr(self, f"mean{k}") else 0.0
@@ -210,7 +210,7 @@ def test_a_hook_keeps_its_arrays_in_a_captured_step(hook: Any) -> None:
 
 
 class Counting:
-    """A hook that changes a number in each call."""
+    """Count the calls of a hook in an attribute."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -220,7 +220,7 @@ class Counting:
 
 
 class Growing:
-    """A hook that appends an array to a list in each call."""
+    """Append an array to a list in each call of a hook."""
 
     def __init__(self) -> None:
         self.arrays: list[Any] = []

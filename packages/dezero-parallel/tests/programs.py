@@ -1,4 +1,4 @@
-"""Programs that run on one process and on several ranks, and return what must be equal."""
+"""Define programs that run in one process and on several ranks, and return what must be equal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGES, LABELS = RNG.normal(size=(61, 1, 6, 6)), RNG.integers(0, 4, 61)
 
 
 class MLP(Model):
-    """Two layers that compute in float64."""
+    """Compute two linear layers in float64."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class MLP(Model):
 
 
 class CNN(Model):
-    """A convolution and a layer that compute in float64."""
+    """Compute a convolution and a linear layer in float64."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ T = np.arange(14) % 4
 
 
 class TwoHeads(Model):
-    """A model with a head for positive inputs, one for the others, and one that is never used."""
+    """Use one layer for positive inputs, another for the other inputs, and never the third."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ def test_two_models_with_two_optimizers() -> None:
 
 
 class Mixed(Layer):
-    """Parameters of two dtypes, a statistic and a counter."""
+    """Hold parameters of two dtypes, a statistic and a counter."""
 
     def __init__(self) -> None:
         super().__init__()

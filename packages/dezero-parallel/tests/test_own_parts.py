@@ -14,7 +14,7 @@ from parallel_ranks import succeed
 
 
 class Note:
-    """A part of a program, which each rank may set to another value."""
+    """Store a value as a part of a program; each rank may store another value."""
 
     def __init__(self, value: Any) -> None:
         self.value = value

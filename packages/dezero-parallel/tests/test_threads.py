@@ -1,4 +1,4 @@
-"""Check the engine whose ranks are threads, and that no error makes a rank wait for ever."""
+"""Check the engine whose ranks are threads, and that no error makes a rank wait forever."""
 
 from typing import Any
 

@@ -90,7 +90,7 @@ class Graph:
 
 
 class Stack(threading.local):
-    """The values of nested blocks in each thread, of which ``first()`` is outside of all blocks."""
+    """Hold the values of nested blocks per thread; ``first()`` is outside of all blocks."""
 
     def __init__(self, first: Callable[[], Any]) -> None:
         self.values = [first()]
@@ -109,7 +109,7 @@ class Stack(threading.local):
 
 
 class Stream:
-    """A pretended stream; ``ptr`` is its address, 0 for the default stream.
+    """Imitate a stream; ``ptr`` is its address, 0 for the default stream.
 
     Kernels run when they are launched. What `enqueue` adds, such as a sum over several devices,
     runs when another stream or the host waits for it. So a program that does not wait reads wrong
@@ -203,7 +203,7 @@ class Stream:
 
 
 class Event:
-    """A point in the work of a stream; it is done when the calls before the point have run."""
+    """Mark a point in the work of a stream, which is done when all calls before it have run."""
 
     def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
         self.record()

@@ -1,8 +1,8 @@
 """Imitate cupy.cuda.nccl for ranks that are threads of one process, with a device each.
 
-The stand-in is stricter than NCCL: where NCCL would give wrong sums or wait for ever, because the
-ranks sum arrays of different sizes, or because a stream does not wait for the kernels that write
-the array, it raises an AssertionError.
+The stand-in is stricter than NCCL. It raises an AssertionError if the ranks sum arrays of different
+sizes, or if a stream does not wait for the kernels that write the array. NCCL would give wrong sums
+or wait forever.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LIMIT = 20
 
 
 class NcclError(RuntimeError):
-    """The error that NCCL's status codes become."""
+    """Report a status code of NCCL."""
 
 
 class Group:
-    """The ranks of one job, and the calls in which they meet.
+    """Hold what the ranks of one job pass to their calls, and let the ranks wait for each other.
 
     Attributes:
         calls: what each rank passes to a call; the key is the number of the call.

@@ -116,11 +116,12 @@ class MpiCommunicator:
 def require_own_launcher() -> None:
     """Check that no launcher of Open MPI started a process that loads another MPI.
 
-    MPICH would end the process in its own words. In the reverse case, MPI starts as one rank, which
+    MPICH would end such a process with a message that does not name the reason. If the launcher of
+    MPICH starts a process that loads Open MPI, each process becomes the only rank of a job, which
     `dezero_core.extend.get_communicator` reports.
 
     Raises:
-        CommunicatorError: the launcher is that of another MPI.
+        CommunicatorError: Open MPI's launcher started this process, which loads another MPI.
     """
     mpi = MPI.get_vendor()[0]
     if "OMPI_COMM_WORLD_SIZE" in os.environ and mpi != "Open MPI":

@@ -75,7 +75,7 @@ class Averaging:
         self._accumulates = False
         self._handles: list[HookHandle] = []
         self._steps = count(1)  # no int, because a captured step would depend on its value
-        self._has_other_settings = False  # whether some rank had, in the last step
+        self._has_other_settings = False  # whether those of a rank differed in the last step
         self._listener = add_grad_ready(self.ready, self._params)
 
     def __reduce__(self) -> NoReturn:
@@ -200,7 +200,7 @@ class Averaging:
     def _exchange(self, is_changed: bool) -> None:
         """Sum all buckets over the ranks."""
         self._begin_step()
-        weight, settings = self.world.weight, self._settings_number()
+        weight, settings = self.world.weight, self._settings_checksum()
         for flat in self.flats:
             flat.put_settings(settings)
             if is_changed:
@@ -223,12 +223,16 @@ class Averaging:
             slot.is_filled = False
 
     def _settings(self) -> dict[str, Any]:
-        """Return the optimizer's numbers, such as the learning rate."""
+        """Return the optimizer's numbers, such as the learning rate, and those of its groups."""
         groups = {f"group {i}": group.settings for i, group in enumerate(self.optimizer.groups)}
         return {**numbers_of(self.optimizer), **groups}
 
-    def _settings_number(self) -> int:
-        """Return a number below 16 of the settings and the step; sums over 128 ranks are exact."""
+    def _settings_checksum(self) -> int:
+        """Return a checksum of the settings and the step.
+
+        The checksum is below 16, so that sums over 128 ranks are exact in float16. It depends on
+        the step, so that two settings with one checksum differ in a later step.
+        """
         return crc32(f"{self.world.meetings.step} {self._settings()}".encode()) % 16
 
     def _spread(self) -> None:

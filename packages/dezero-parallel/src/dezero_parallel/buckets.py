@@ -68,7 +68,7 @@ class Flat:
     than ``bucket_bytes`` begins a bucket, and is cut into buckets of this size. Smaller parameters
     share buckets. Each bucket ends with one number for each slot that ends in it: the number of
     ranks that have the gradient. The last two numbers of the array are the number of ranks whose
-    model changed, and a number of the optimizer's settings, to find ranks with other settings.
+    model changed, and a checksum of the optimizer's settings, to find ranks with other settings.
 
     Args:
         xs: the parameters and buffers, in the order in which they are sent.
@@ -177,12 +177,12 @@ class Flat:
         """Return whether the model of some rank changed; False while a step is recorded."""
         return not is_recorded() and bool(self.array[self.size - 2] > 0)
 
-    def put_settings(self, number: int) -> None:
-        """Write this rank's number of the optimizer's settings; 0 while a step is recorded."""
-        self.array[self.size - 1] = 0 if is_recorded() else number
+    def put_settings(self, checksum: int) -> None:
+        """Write this rank's checksum of the optimizer's settings; 0 while a step is recorded."""
+        self.array[self.size - 1] = 0 if is_recorded() else checksum
 
     def has_settings(self, total: int) -> bool:
-        """Return whether the ranks' numbers add up to ``total``; True while a step is recorded."""
+        """Return whether the ranks' checksums sum to ``total``; True while a step is recorded."""
         return is_recorded() or float(self.array[self.size - 1]) == total
 
 

@@ -78,15 +78,15 @@ def sample(data: Any) -> str:
     if isinstance(data, Dataset | DatasetPart):
         found = [getattr(data, name, None) for name in ("data", "label", "indices", "dataset")]
         found += [*getattr(data, "arrays", ()), *getattr(data, "datasets", ())]
-        return short([sample(part) for part in found if part is not None])
+        return short_digest([sample(part) for part in found if part is not None])
     if not (isinstance(data, list) or len(getattr(data, "shape", ())) > 0):
         return type(data).__name__
     table, count = rows(data), len(data)
     positions = sorted({count * k // SAMPLES for k in range(SAMPLES)}) if count else []
-    return short([content(table[position]) for position in positions])
+    return short_digest([content(table[position]) for position in positions])
 
 
-def short(texts: list[str]) -> str:
+def short_digest(texts: list[str]) -> str:
     """Return the first digits of a SHA-256 of texts."""
     return hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
 
