@@ -12,7 +12,7 @@ from dezero_core.errors import ArgumentError, ArgumentTypeError, GraphError
 from dezero_core.extend import add_grad_ready, on_grad_ready
 
 
-class Told(list[tuple[str, float]]):
+class Reports(list[tuple[str, float]]):
     """A callback that records the names and gradients of leaves."""
 
     def __call__(self, leaf: Variable) -> None:
@@ -22,14 +22,14 @@ class Told(list[tuple[str, float]]):
 class Noted(Function):
     """The identity, which records when its backward runs."""
 
-    def __init__(self, told: Told) -> None:
-        self.told = told
+    def __init__(self, reports: Reports) -> None:
+        self.reports = reports
 
     def forward(self, x: Any) -> Any:
         return x
 
     def backward(self, gy: Any) -> Any:
-        self.told.append(("backward", 0.0))
+        self.reports.append(("backward", 0.0))
         return gy
 
 
@@ -53,18 +53,18 @@ def hooked(a: Variable, b: Variable) -> Variable:
 
 Case = tuple[Callable[..., Any], list[tuple[str, float]]]
 CASES: dict[str, Case] = {
-    "last uses first": (lambda a, b, told: Noted(told)(a * 5) * b + a, [
+    "last uses first": (lambda a, b, reports: Noted(reports)(a * 5) * b + a, [
         ("b", 10.0), ("backward", 0.0), ("a", 16.0),
     ]),
-    "used twice by one call": (lambda a, b, told: a * a + b, [("b", 1.0), ("a", 4.0)]),
+    "used twice by one call": (lambda a, b, reports: a * a + b, [("b", 1.0), ("a", 4.0)]),
     "hooks of a leaf and of a computed Variable": (
-        lambda a, b, told: hooked(a, b), [("b", 2.0), ("a", 60.0)],
+        lambda a, b, reports: hooked(a, b), [("b", 2.0), ("a", 60.0)],
     ),
     "a call that no gradient reaches": (
-        lambda a, b, told: F.sum(F.stack([a, b])) + 0 * b.detach(), [("b", 1.0), ("a", 1.0)],
+        lambda a, b, reports: F.sum(F.stack([a, b])) + 0 * b.detach(), [("b", 1.0), ("a", 1.0)],
     ),
-    "a leaf itself": (lambda a, b, told: a, [("a", 1.0)]),
-    "no leaf asked for": (lambda a, b, told: Variable(np.array(1.0)) * 2, []),
+    "a leaf itself": (lambda a, b, reports: a, [("a", 1.0)]),
+    "no leaf asked for": (lambda a, b, reports: Variable(np.array(1.0)) * 2, []),
 }  # fmt: skip
 
 
@@ -73,31 +73,31 @@ CASES: dict[str, Case] = {
 @pytest.mark.parametrize("name", CASES)
 def test_leaves_are_reported_once(leaves: Any, name: str, options: Any) -> None:
     make, expected = CASES[name]
-    told = Told()
-    handle = add_grad_ready(told, leaves)
+    reports = Reports()
+    handle = add_grad_ready(reports, leaves)
     try:
-        y = make(*leaves[:2], told)
+        y = make(*leaves[:2], reports)
         y.backward(**options)
-        assert sorted(told) == sorted(expected)
+        assert sorted(reports) == sorted(expected)
         if name == "last uses first":
-            assert told == expected
+            assert reports == expected
         if options and y.creator is not None:
-            told.clear()
+            reports.clear()
             for x in leaves:
                 x.cleargrad()
             y.backward()
-            assert sorted(told) == sorted(expected), "the graph was retained"
+            assert sorted(reports) == sorted(expected), "the graph was retained"
     finally:
         handle.remove()
-    told.clear()
-    make(*leaves[:2], Told()).backward()
-    assert told == [] and leaves[2].grad is None
+    reports.clear()
+    make(*leaves[:2], Reports()).backward()
+    assert reports == [] and leaves[2].grad is None
 
 
 @pytest.mark.parametrize("watched", [{"retain_grad": True}, {}], ids=str)
 def test_small_leaves_are_reported_at_the_end(leaves: Any, watched: Any) -> None:
     a, b, _ = leaves
-    first, second, outer, inner = Told(), Told(), Told(), Told()
+    first, second, outer, inner = Reports(), Reports(), Reports(), Reports()
     handles = [add_grad_ready(first, [a, b]), add_grad_ready(second, [b])]
     with on_grad_ready(outer), on_grad_ready(inner, [a]), detect_anomaly():
         (Noted(first)(a * 5) * b).backward(**watched)
@@ -110,7 +110,7 @@ def test_small_leaves_are_reported_at_the_end(leaves: Any, watched: Any) -> None
 
 
 def test_no_block_hides_another(leaves: Any) -> None:
-    one, other = Told(), Told()
+    one, other = Reports(), Reports()
     blocks = [on_grad_ready(one), on_grad_ready(other)]
     for block in blocks:
         block.__enter__()
@@ -132,13 +132,13 @@ def test_callbacks_run_outside_the_array_mode_and_their_errors_come_through(leav
 
 
 def test_grad_and_freed_graphs_call_no_callback(leaves: Any) -> None:
-    told, a = Told(), leaves[0]
+    reports, a = Reports(), leaves[0]
     y = a * 2
-    with on_grad_ready(told):
+    with on_grad_ready(reports):
         grad(y, a)
         with pytest.raises(GraphError, match="freed"):
             (y * leaves[1]).backward()
-    assert told == []
+    assert reports == []
 
 
 @pytest.mark.parametrize(

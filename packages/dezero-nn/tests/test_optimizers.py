@@ -830,7 +830,7 @@ def test_muon_sets_the_singular_values_near_1(shape: tuple[int, ...], ratio: flo
 
 
 def test_muon_rounds_alike_for_every_order_in_memory() -> None:
-    """A momentum from a checkpoint has C order; before, it may have had that of the gradient."""
+    """A momentum that was saved may have the order of the gradient; a loaded one has C order."""
     draw = np.random.default_rng(0)
     for _ in range(20):  # matrices of which about half show the difference
         layers, g = [Layer(), Layer()], draw.normal(size=(9, 7)).astype("f")

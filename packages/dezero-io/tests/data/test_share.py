@@ -20,15 +20,15 @@ class Broadcast:
     """Return on later ranks what rank 0, which runs first, has passed."""
 
     def __init__(self) -> None:
-        self.said: list[Any] = []
+        self.passed: list[Any] = []
 
     def of_rank(self, rank: int) -> Callable[[Any], Any]:
         def rank_0(value: Any) -> Any:
-            self.said.append(value)
+            self.passed.append(value)
             return value
 
-        said = iter(self.said)
-        return (lambda _: next(said)) if rank else rank_0
+        passed = iter(self.passed)
+        return (lambda _: next(passed)) if rank else rank_0
 
 
 def loops(make: Callable[[], DataLoader], size: int, count: int = 2) -> list[list[Any]]:
@@ -40,7 +40,7 @@ def loops(make: Callable[[], DataLoader], size: int, count: int = 2) -> list[lis
         batches = [(x, loader.weight) for _ in range(count) for x in loader]
         assert len(batches) == count * len(loader)
         ranks.append(batches)
-    assert len(broadcast.said) == count
+    assert len(broadcast.passed) == count
     return ranks
 
 
