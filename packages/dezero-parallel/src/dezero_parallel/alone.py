@@ -36,7 +36,8 @@ def require_no_launcher() -> None:
 class Alone:
     """Stand for the ranks of a program that runs in one process, with the methods of `World`.
 
-    The methods take the arguments of those of `World`, and change nothing.
+    The methods take the arguments of those of `World`. Loaders, optimizers and models stay as they
+    are, except that `load` loads a checkpoint.
 
     Attributes:
         rank: the number of this process, always 0.

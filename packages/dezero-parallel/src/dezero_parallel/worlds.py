@@ -295,7 +295,7 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         CommunicatorError: the ranks have different versions of DeZero, Python or NumPy; the
             launcher belongs to another MPI; or this process was forked from a rank.
         ArgumentError: ``timeout`` is not above 0.
-        MissingPackage: ``mpiexec`` started several processes, and dezero-mpi is not installed.
+        MissingPackage: a launcher started several processes, and no installed engine connects them.
         PluginError, UnknownName: as for `dezero_core.extend.get_communicator`.
     """
     if timeout is not None:
