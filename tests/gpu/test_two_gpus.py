@@ -104,7 +104,7 @@ eager = train(ranks, lambda step: step, bucket_bytes=200)
 assert abs(eager - alone).max() < 1e-13
 assert np.array_equal(eager, train(ranks, capture, bucket_bytes=200))
 assert np.array_equal(eager, train(ranks, capture, bucket_bytes=200, overlap=True))
-assert all(np.array_equal(eager, other) for other in ranks.meetings.gather("test", eager))
+assert all(np.array_equal(eager, other) for other in ranks.collectives.gather("test", eager))
 """
 
 HANGS = """

@@ -76,7 +76,7 @@ def train(
             on_gpu = [Variable(a).to("cuda").data for a in (x, t)]
             before()
             losses.append(world.mean(step(*on_gpu)))
-    assert world.meetings.step == len(losses)  # replays are counted too
+    assert world.collectives.step == len(losses)  # replays are counted too
     return losses, [p.data.get().tolist() for p in model.named_params().values()], step
 
 

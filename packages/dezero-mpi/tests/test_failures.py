@@ -28,8 +28,8 @@ FAILURES = {
         5,
         ["rank 1 has finished its program after its step 10", "optimizer.update, bucket 0 of 1"],
     ),
-    "sleep": (LIMIT + 3, [WHO, "step 10] has not met", "in main", "time.sleep(60)"]),
-    "sleep at the end": (LIMIT + 3, [WHO, "step 20] has not met", "the end of the program"]),
+    "sleep": (LIMIT + 3, [WHO, "step 10] has not called", "in main", "time.sleep(60)"]),
+    "sleep at the end": (LIMIT + 3, [WHO, "step 20] has not called", "the end of the program"]),
     "stop": (LIMIT + 3, [WHO, "step 10] is stopped by signal 19 (SIGSTOP)"]),
 }
 QUICK = {"raise", "kill", "leave early", "sleep"}

@@ -269,7 +269,7 @@ def test_a_meeting_while_gradients_are_sent_is_an_error() -> None:
         for _ in range(2):  # the first pass shows the order
             model.cleargrads()
             model(X).sum().backward()
-            if world.meetings.step:
+            if world.collectives.step:
                 world.mean(0.0)
             optimizer.update()
 

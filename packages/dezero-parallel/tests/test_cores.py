@@ -25,9 +25,9 @@ def test_ranks_split_the_cores_of_their_host(case: str, monkeypatch: pytest.Monk
     for function in ("set_blas_threads", "set_num_threads"):
         monkeypatch.setattr(cores, function, set_to.append)
     monkeypatch.setattr(cores, "usable_cores", lambda: ranks[0][1])
-    meetings = SimpleNamespace(host=ranks[0][0], gather=lambda place, value: ranks)
-    cores.split_cores(meetings)
+    collectives = SimpleNamespace(host=ranks[0][0], gather=lambda place, value: ranks)
+    cores.split_cores(collectives)
     assert set_to == [threads, threads]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    cores.split_cores(meetings)
+    cores.split_cores(collectives)
     assert set_to == [threads, threads], "the user's number is kept"

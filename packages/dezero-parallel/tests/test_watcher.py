@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dezero_parallel import watcher
-from dezero_parallel.meetings import Meetings
+from dezero_parallel.collectives import Collectives
 from dezero_parallel.threads import Job, ThreadCommunicator
 from dezero_parallel.watcher import END, Watcher, of_program
 
@@ -17,7 +17,13 @@ from dezero_parallel.watcher import END, Watcher, of_program
 LOOKS: dict[str, tuple[str, float, tuple[int, int] | None, str, bool]] = {
     "computes": ("", 9, None, "", False),
     "waits": ("here", 9, None, "", False),
-    "computes for long": ("", 11, None, "has not met the other ranks for 11 s; it is here", False),
+    "computes for long": (
+        "",
+        11,
+        None,
+        "has not called the other ranks for 11 s; it is here",
+        False,
+    ),
     "waits for long": ("here", 11, None, "waits for 11 s at: here", False),
     "waits in vain": ("here", 13, None, "another rank has not come within 10 s", True),
     "another has just finished": ("here", 1, (2, 7), "", False),
@@ -34,8 +40,8 @@ def test_a_watcher_tells_late_ranks_from_lost_ones(name: str, monkeypatch: Any) 
     monkeypatch.setattr(rank, "left", lambda: left)
     monkeypatch.setattr(rank, "abort", lambda: ended.append(True))
     monkeypatch.setattr(watcher, "write", said.append)
-    watch = Watcher(Meetings(rank), 10)
-    watch.meetings.place, watch.meetings.since = place, time.monotonic() - seconds
+    watch = Watcher(Collectives(rank), 10)
+    watch.collectives.place, watch.collectives.since = place, time.monotonic() - seconds
     watch.look()
     watch.look()
     assert bool(ended) == ends

@@ -166,7 +166,7 @@ def test_a_loader_whose_loop_has_ended_has_no_weight_in_the_loop_over_another() 
 
 def test_a_loader_that_is_not_shared_is_named() -> None:
     def run(ranks: World) -> None:
-        Shares(ranks.meetings).require_shared("optimizer.update")
+        Shares(ranks.collectives).require_shared("optimizer.update")
 
     loader = DataLoader(X, batch_size=3)
     batches = iter(loader)

@@ -25,7 +25,7 @@ def main(steps: int) -> None:
                 mine = made(kind, ranks.rank)  # the weights of rank 0 count
                 found, means = train(ranks, mine, new(), steps, shard=shard)
                 digest = hashlib.sha256(b"".join(x.tobytes() for x in found.values())).digest()
-                digests = ranks.meetings.gather("comparing weights", digest)
+                digests = ranks.collectives.gather("comparing weights", digest)
                 row = f"{model} {optimizer}{' sharded' if shard else ''}"
                 assert len(set(digests)) == 1, f"{row}: the ranks differ"
                 table[row] = distance(found, alone)

@@ -139,14 +139,14 @@ class Averaging:
 
     def _start_ready_buckets(self, count: int) -> None:
         """Start the sums of the first ``count`` buckets, in the order that all ranks agreed on."""
-        engine = self.world.meetings.communicator
+        engine = self.world.collectives.communicator
         for bucket in self._buckets[: self._next]:
             engine.poll(bucket.request)
         while self._next < count and self._buckets[self._next].is_ready():
             bucket = self._buckets[self._next]
             bucket.request = engine.start(bucket.part())
             self._next += 1
-            self.world.meetings.open_sums += 1
+            self.world.collectives.open_sums += 1
 
     # Before the update
 
@@ -213,8 +213,8 @@ class Averaging:
         self._start_ready_buckets(len(self._buckets))
         for number, bucket in enumerate(self._buckets):
             place = f"{PLACE}, bucket {number} of {len(self._buckets)}"
-            self.world.meetings.wait(place, bucket.request)
-            self.world.meetings.open_sums -= 1
+            self.world.collectives.wait(place, bucket.request)
+            self.world.collectives.open_sums -= 1
             bucket.request = None
         total = settings * self.world.size
         self._has_other_settings = not all(flat.has_settings(total) for flat in self.flats)
@@ -233,7 +233,7 @@ class Averaging:
         The checksum is below 16, so that sums over 128 ranks are exact in float16. It depends on
         the step, so that two settings with one checksum differ in a later step.
         """
-        return crc32(f"{self.world.meetings.step} {self._settings()}".encode()) % 16
+        return crc32(f"{self.world.collectives.step} {self._settings()}".encode()) % 16
 
     def _spread(self) -> None:
         """Set the gradients to views of the means, and the buffers to copies of the means."""
@@ -257,11 +257,11 @@ class Averaging:
         Raises:
             CommunicatorError: the parameters, their shapes, dtypes or values differ.
         """
-        meetings, named = self.world.meetings, named_params(self.optimizer.target)
+        collectives, named = self.world.collectives, named_params(self.optimizer.target)
         self.world.require_shared(PLACE)
         settings = {key: repr(value) for key, value in self._settings().items()}
         advice = "set the same on all ranks; a schedule that takes a loss needs world.mean(loss)"
-        require_equal(meetings, PLACE, settings, "optimizer", advice)
+        require_equal(collectives, PLACE, settings, "optimizer", advice)
         found = {
             key: layout(x) + ("" if is_averaged(x) else ", not averaged")
             for key, x in named.items()
@@ -270,13 +270,13 @@ class Averaging:
             "create the same model on all ranks, and run it once, by model.materialize(x), if its "
             "layers take their sizes from the first input"
         )
-        require_equal(meetings, PLACE, found, "model", advice)
+        require_equal(collectives, PLACE, found, "model", advice)
         sent = {key: x for key, x in named.items() if is_averaged(x)}
         new = {
             key: x for key, x in sent.items() if isinstance(x, Parameter) and x not in self._slots
         }
         require_equal(
-            meetings,
+            collectives,
             PLACE,
             {key: fingerprint([x.data]) for key, x in new.items()},
             "SHA-256 of its weights",
@@ -284,7 +284,7 @@ class Averaging:
             "before world.parallel(), which copies them from rank 0",
         )
         keys: dict[Variable, str] = {x: key for key, x in sent.items()}
-        ready = meetings.broadcast(PLACE, [keys[x] for x in self.order if x in keys])
+        ready = collectives.broadcast(PLACE, [keys[x] for x in self.order if x in keys])
         ordered: list[Parameter | Buffer] = [sent[key] for key in dict.fromkeys([*ready, *sent])]
         self._set_layout(ordered, named.values())
 

@@ -13,7 +13,7 @@ from dezero_io.weights.random_state import Generators
 from dezero_nn import Layer
 from dezero_nn.optimizers import Optimizer
 
-from .meetings import Meetings
+from .collectives import Collectives
 from .sharding import Sharding
 from .signatures import content, fingerprint, require_equal
 
@@ -38,10 +38,10 @@ class Gathered:
 
 def save(world: World, checkpointer: Checkpointer, step: int, parts: Mapping[str, Any]) -> None:
     """Let rank 0 write a checkpoint; an error of rank 0 is raised on all ranks."""
-    place, meetings = "world.save", world.meetings
+    place, collectives = "world.save", world.collectives
     weights = {key: fingerprint([x.data]) for key, x in world.averaged().items()}
     require_equal(
-        meetings,
+        collectives,
         place,
         weights,
         "SHA-256 of its weights",
@@ -51,26 +51,31 @@ def save(world: World, checkpointer: Checkpointer, step: int, parts: Mapping[str
         name: Gathered(part.state_dict()) if Sharding.of(part) else part
         for name, part in parts.items()
     }
-    mine = {"random": Generators().state_dict(), "parts": differing_parts(meetings, place, parts)}
-    states = meetings.gather(place, mine)
-    checkpointer.writer = meetings.rank == 0
-    meetings.together(place, lambda: checkpointer.save(step, rank_states=states, **gathered))
+    mine = {
+        "random": Generators().state_dict(),
+        "parts": differing_parts(collectives, place, parts),
+    }
+    states = collectives.gather(place, mine)
+    checkpointer.writer = collectives.rank == 0
+    collectives.together(place, lambda: checkpointer.save(step, rank_states=states, **gathered))
 
 
 def load(world: World, checkpointer: Checkpointer, parts: Mapping[str, Any]) -> Checkpoint | None:
     """Let all ranks load the newest checkpoint from a folder that all hosts share."""
-    place, meetings = "world.load", world.meetings
-    require_shared_folder(meetings, place, checkpointer)
-    last = meetings.together(place, lambda: checkpointer.load(**parts))
+    place, collectives = "world.load", world.collectives
+    require_shared_folder(collectives, place, checkpointer)
+    last = collectives.together(place, lambda: checkpointer.load(**parts))
     step = "none" if last is None else str(last.step)
-    require_equal(meetings, place, {"step": step}, "checkpoint", "restart the job")
+    require_equal(collectives, place, {"step": step}, "checkpoint", "restart the job")
     if last is not None:
         world.count_step(last.step)
-        load_rank_state(meetings, place, last, parts)
+        load_rank_state(collectives, place, last, parts)
     return last
 
 
-def differing_parts(meetings: Meetings, place: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+def differing_parts(
+    collectives: Collectives, place: str, parts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the states of the program's own parts that differ between the ranks.
 
     An example is the state of an LSTM, which belongs to the rows of one rank. Models, optimizers
@@ -82,14 +87,14 @@ def differing_parts(meetings: Meetings, place: str, parts: Mapping[str, Any]) ->
         for name, part in parts.items()
         if hasattr(part, "state_dict") and not isinstance(part, known)
     }
-    found = meetings.gather(place, {name: content(state) for name, state in states.items()})
+    found = collectives.gather(place, {name: content(state) for name, state in states.items()})
     return {
         name: x for name, x in states.items() if any(f.get(name) != found[0][name] for f in found)
     }
 
 
 def load_rank_state(
-    meetings: Meetings, place: str, last: Checkpoint, parts: Mapping[str, Any]
+    collectives: Collectives, place: str, last: Checkpoint, parts: Mapping[str, Any]
 ) -> None:
     """Restore what differs between the ranks: random generators, and parts of the program.
 
@@ -99,8 +104,8 @@ def load_rank_state(
     """
     ranks = len(last.rank_states)
     names = [name for name in (last.rank_states[0]["parts"] if ranks else {}) if name in parts]
-    if ranks == meetings.size:
-        own = last.rank_states[meetings.rank]
+    if ranks == collectives.size:
+        own = last.rank_states[collectives.rank]
         Generators().load_state_dict(own["random"])
         for name in names:
             parts[name].load_state_dict(own["parts"][name])
@@ -108,21 +113,21 @@ def load_rank_state(
     if names:
         raise CommunicatorError(
             f"{place}: the part {names[0]!r} differs between the {ranks} ranks that saved "
-            f"{last.path}, and this job has {meetings.size}; restart with {ranks} ranks, or load "
-            f"without this part"
+            f"{last.path}, and this job has {collectives.size}; restart with {ranks} ranks, or "
+            "load without this part"
         )
-    use_rank(meetings.rank)  # the loaded states are those of rank 0, on all ranks
+    use_rank(collectives.rank)  # the loaded states are those of rank 0, on all ranks
 
 
-def require_shared_folder(meetings: Meetings, place: str, checkpointer: Checkpointer) -> None:
+def require_shared_folder(collectives: Collectives, place: str, checkpointer: Checkpointer) -> None:
     """Check that all ranks see the folder of rank 0.
 
     Raises:
         CommunicatorError: a rank does not see a file that rank 0 has created.
     """
-    mark = meetings.together(place, lambda: checkpointer.mark() if meetings.rank == 0 else "")
-    mark = meetings.broadcast(place, mark)
-    found = meetings.gather(place, (meetings.host, checkpointer.sees(mark)))
+    mark = collectives.together(place, lambda: checkpointer.mark() if collectives.rank == 0 else "")
+    mark = collectives.broadcast(place, mark)
+    found = collectives.gather(place, (collectives.host, checkpointer.sees(mark)))
     for rank, (host, is_seen) in enumerate(found):
         if not is_seen:
             raise CommunicatorError(

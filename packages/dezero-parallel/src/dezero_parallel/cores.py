@@ -8,20 +8,20 @@ from contextlib import suppress
 from dezero_core.errors import MissingPackage
 from dezero_nn import set_blas_threads, set_num_threads
 
-from .meetings import Meetings
+from .collectives import Collectives
 
 VARIABLES = ("DEZERO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """Environment variables with which a user chooses the number of threads."""
 
 
-def split_cores(meetings: Meetings) -> None:
+def split_cores(collectives: Collectives) -> None:
     """Let each rank use its part of the cores that it shares with other ranks of its host.
 
     A launcher may bind each rank to cores of its own, which the rank then uses alone. If one of
     `VARIABLES` is set, the number of threads does not change.
     """
-    mine = meetings.host, usable_cores()
-    ranks = meetings.gather("world, cores", mine).count(mine)
+    mine = collectives.host, usable_cores()
+    ranks = collectives.gather("world, cores", mine).count(mine)
     if not any(name in os.environ for name in VARIABLES):
         threads = max(1, len(mine[1]) // ranks)
         set_num_threads(threads)

@@ -115,8 +115,8 @@ class Sharding:
             part = self.part(param.size)
             flat[start + part.start : start + part.stop] = self.piece(param).data
             start += param.size
-        meetings, place = self.world.meetings, "optimizer.update, exchange of parameters"
-        meetings.wait(place, meetings.communicator.start(flat))
+        collectives, place = self.world.collectives, "optimizer.update, exchange of parameters"
+        collectives.wait(place, collectives.communicator.start(flat))
         start = 0
         with updating():
             for param in params:
@@ -131,14 +131,14 @@ class Sharding:
 
         All ranks call this method together.
         """
-        meetings, optimizer = self.world.meetings, self.optimizer
+        collectives, optimizer = self.world.collectives, self.optimizer
         state = self._state_dict()
         for key, param in optimizer._named().items():
             mine = optimizer._state.get(self.piece(param), {})
             host = get_backend("numpy")
             values = {name: move(x, host) if is_array(x) else x for name, x in mine.items()}
-            found = meetings.gather("optimizer.state_dict", values)
-            if meetings.rank == 0 and any(found):
+            found = collectives.gather("optimizer.state_dict", values)
+            if collectives.rank == 0 and any(found):
                 state["parameters"][key] = joined(found, param.shape)
         return state
 

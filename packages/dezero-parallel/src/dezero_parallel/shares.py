@@ -8,7 +8,7 @@ from typing import TypeVar
 from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_io import DataLoader
 
-from .meetings import Meetings
+from .collectives import Collectives
 from .signatures import require_equal, sample
 
 L = TypeVar("L", bound=DataLoader)
@@ -18,11 +18,11 @@ class Shares:
     """Hold the loaders that `World.share` has split for training.
 
     Args:
-        meetings: the ranks.
+        collectives: the calls that all ranks make together.
     """
 
-    def __init__(self, meetings: Meetings) -> None:
-        self.meetings = meetings
+    def __init__(self, collectives: Collectives) -> None:
+        self.collectives = collectives
         self.loaders: list[DataLoader] = []
         self._taken: list[int] = []
         self._latest: list[DataLoader] = []
@@ -34,7 +34,7 @@ class Shares:
             CommunicatorError: the ranks have different datasets or settings.
             ArgumentError: as for `DataLoader.share`; in training, there are more ranks than rows.
         """
-        meetings = self.meetings
+        collectives = self.collectives
         found = {
             "loader": type(loader).__name__,
             "examples": str(loader.data_size),
@@ -44,22 +44,22 @@ class Shares:
             "SHA-256 of some examples": sample(loader.dataset),
         }
         advice = "give all ranks the same data and settings"
-        require_equal(meetings, "world.share", found, "loader", advice)
+        require_equal(collectives, "world.share", found, "loader", advice)
         rows = min(loader.batch_size, loader.data_size)
-        if training and rows < meetings.size:
+        if training and rows < collectives.size:
             raise ArgumentError(
-                f"world.share: {meetings.size} ranks, and {rows} rows in the largest batch of "
+                f"world.share: {collectives.size} ranks, and {rows} rows in the largest batch of "
                 f"{loader!r}; expected a row for each rank; start fewer ranks, or choose a larger "
                 "batch_size"
             )
 
         def order(mine: object) -> object:
-            return meetings.broadcast("the order of a loop over a loader", mine)
+            return collectives.broadcast("the order of a loop over a loader", mine)
 
-        meetings.together(
+        collectives.together(
             "world.share",
             lambda: loader.share(
-                meetings.rank, meetings.size, order if training else None, training
+                collectives.rank, collectives.size, order if training else None, training
             ),
         )
         if training:
@@ -77,7 +77,7 @@ class Shares:
             CommunicatorError: the program takes batches from several loaders, whose weights differ.
         """
         if len(self.loaders) < 2:
-            return self.loaders[0].weight if self.loaders else 1 / self.meetings.size
+            return self.loaders[0].weight if self.loaders else 1 / self.collectives.size
         taken = [loader.taken for loader in self.loaders]
         pairs = zip(self.loaders, taken, self._taken, strict=True)
         moved = [loader for loader, new, old in pairs if new != old]
@@ -85,9 +85,9 @@ class Shares:
         weights = {loader.weight for loader in self._latest}
         if len(weights) > 1:
             raise CommunicatorError(
-                f"{self.meetings}: the batches of {len(self._latest)} loaders give this rank the "
-                f"weights {', '.join(map(str, sorted(weights)))}; expected one weight; give the "
-                "loaders the same batch_size and drop_last=True"
+                f"{self.collectives}: the batches of {len(self._latest)} loaders give this rank "
+                f"the weights {', '.join(map(str, sorted(weights)))}; expected one weight; give "
+                "the loaders the same batch_size and drop_last=True"
             )
         return weights.pop()
 
@@ -102,7 +102,7 @@ class Shares:
             objects = [x for x in gc.get_objects() if isinstance(x, DataLoader)]
             found = [repr(x) for x in objects if x._passes.in_use and x._share.size == 1]
         for rank, (host, names) in enumerate(
-            self.meetings.gather(place, (self.meetings.host, found))
+            self.collectives.gather(place, (self.collectives.host, found))
         ):
             if names:
                 raise CommunicatorError(

@@ -20,7 +20,7 @@ from dezero_io.data.datasets.parts import DatasetPart
 from dezero_io.data.host_arrays import rows
 
 from .__about__ import __version__
-from .meetings import Meetings
+from .collectives import Collectives
 
 SAMPLES = 16
 """The number of examples of a dataset that the ranks compare."""
@@ -92,12 +92,12 @@ def short_digest(texts: list[str]) -> str:
 
 
 def require_equal(
-    meetings: Meetings, place: str, mine: Mapping[str, str], what: str, advice: str
+    collectives: Collectives, place: str, mine: Mapping[str, str], what: str, advice: str
 ) -> None:
     """Compare the entries of all ranks; if one rank differs, raise the same error on all ranks.
 
     Args:
-        meetings: the ranks.
+        collectives: the calls that all ranks make together.
         place: the function that compares, for the message.
         mine: a dictionary from names to texts, the entries of this rank.
         what: what the entries describe, such as ``model``.
@@ -106,7 +106,7 @@ def require_equal(
     Raises:
         CommunicatorError: the entries of some rank differ from those of rank 0.
     """
-    found = meetings.gather(place, (meetings.host, list(mine.items())))
+    found = collectives.gather(place, (collectives.host, list(mine.items())))
     host, first = found[0]
     for rank, (other_host, other) in enumerate(found):
         if other != first:

@@ -42,11 +42,11 @@ def all_sum(world: World, x: Any) -> Any:
 
 def summed(world: World, x: Any) -> Any:
     """Return the sum of an array over the ranks, in a new array."""
-    world.meetings.require_no_open_sums("world.all_sum")
+    world.collectives.require_no_open_sums("world.all_sum")
     # A copy keeps the memory order of ``x``, which may differ between the ranks.
     flat: Any = backend_of(x).copy(x.reshape(-1))
     total = flat.reshape(x.shape)
-    world.meetings.wait("world.all_sum", world.meetings.communicator.start(total))
+    world.collectives.wait("world.all_sum", world.collectives.communicator.start(total))
     return total
 
 

@@ -11,7 +11,7 @@ import time
 import traceback
 from types import TracebackType
 
-from .meetings import Meetings
+from .collectives import Collectives
 from .supervisor import LEFT, RANK, RECORD, REPORTED, RUNNING, SIZE, STATE, STEP, write
 
 END = "the end of the program"
@@ -35,23 +35,27 @@ class Watcher:
     longer than ``timeout`` seconds shows its Python stack, because others may wait for it.
 
     Args:
-        meetings: the record of where this rank waits.
+        collectives: the record of where this rank waits.
         timeout: the limit in seconds.
     """
 
-    def __init__(self, meetings: Meetings, timeout: float) -> None:
-        self.meetings, self.timeout = meetings, timeout
+    def __init__(self, collectives: Collectives, timeout: float) -> None:
+        self.collectives, self.timeout = collectives, timeout
         self._reported, self._has_left = 0.0, False
         self._previous_hook = sys.excepthook
 
     def count_step(self, steps: int) -> None:
         """Record the number of finished updates, for messages."""
-        self.meetings.step = max(self.meetings.step, steps)
-        RECORD[STEP] = self.meetings.step
+        self.collectives.step = max(self.collectives.step, steps)
+        RECORD[STEP] = self.collectives.step
 
     def start(self) -> None:
         """Start the thread, and register the functions for errors and for the end."""
-        RECORD[RANK], RECORD[SIZE], RECORD[STATE] = self.meetings.rank, self.meetings.size, RUNNING
+        RECORD[RANK], RECORD[SIZE], RECORD[STATE] = (
+            self.collectives.rank,
+            self.collectives.size,
+            RUNNING,
+        )
         faulthandler.enable()  # a segmentation fault prints the Python stack
         sys.excepthook = self.fail
         threading.excepthook = lambda args: self.fail(
@@ -62,15 +66,15 @@ class Watcher:
 
     def leave(self) -> None:
         """Tell the other ranks that this rank has finished, and wait for them."""
-        if not self.meetings.is_forked():
+        if not self.collectives.is_forked():
             self._has_left = True
-            with self.meetings.at(END):
-                self.meetings.communicator.leave(self.meetings.step)
+            with self.collectives.at(END):
+                self.collectives.communicator.leave(self.collectives.step)
             RECORD[STATE] = LEFT
 
     def say(self, text: str) -> None:
         """Write a text to standard error in one piece, because the ranks share the terminal."""
-        write(f"[{self.meetings}] {text}\n")
+        write(f"[{self.collectives}] {text}\n")
 
     def fail(
         self,
@@ -79,7 +83,7 @@ class Watcher:
         trace: TracebackType | None,
     ) -> None:
         """Show an uncaught exception, and end all ranks; in a forked process, only show it."""
-        if self.meetings.is_forked():
+        if self.collectives.is_forked():
             self._previous_hook(error_type, error, trace)
         elif not issubclass(error_type, SystemExit):
             shown = traceback.TracebackException(error_type, error, trace)
@@ -90,7 +94,7 @@ class Watcher:
         """Show a reason, and end the processes of all ranks."""
         self.say(reason)
         RECORD[STATE] = REPORTED
-        self.meetings.communicator.abort()
+        self.collectives.communicator.abort()
 
     def _watch(self) -> None:
         while True:
@@ -98,11 +102,11 @@ class Watcher:
             self.look()
 
     def look(self) -> None:
-        """Report a rank that is late, and end all ranks if they cannot meet."""
-        place, since = self.meetings.place, self.meetings.since
+        """Report a rank that is late, and end all ranks if one would wait forever."""
+        place, since = self.collectives.place, self.collectives.since
         waited = time.monotonic() - since
         # the engine of NCCL raises an error here if a kernel does not finish
-        gone = None if self._has_left else self.meetings.communicator.left()
+        gone = None if self._has_left else self.collectives.communicator.left()
         if place:
             if gone is not None and waited > GRACE:
                 self.end_all(
@@ -124,7 +128,7 @@ class Watcher:
         """Describe what the main thread computes."""
         frame = sys._current_frames()[threading.main_thread().ident or 0]
         stack = "".join(of_program(traceback.extract_stack(frame)).format())
-        return f"has not met the other ranks for {waited:.0f} s; it is here:\n{stack.rstrip()}"
+        return f"has not called the other ranks for {waited:.0f} s; it is here:\n{stack.rstrip()}"
 
 
 def of_program(stack: traceback.StackSummary) -> traceback.StackSummary:

@@ -19,8 +19,8 @@ from . import batch_norm, checkpoints
 from .alone import Alone, require_no_launcher
 from .averaging import Averaging, is_averaged
 from .buckets import is_recorded
+from .collectives import Collectives
 from .cores import split_cores
-from .meetings import Meetings
 from .sharding import Sharding
 from .shares import Shares
 from .signatures import layout, require_equal, versions
@@ -55,29 +55,29 @@ class World:
     Attributes:
         rank: the number of this process, from 0 to ``size - 1``.
         size: the number of processes.
-        meetings: the calls for which the ranks wait for each other.
+        collectives: the calls that all ranks make together, and for which they wait.
     """
 
     def __init__(
         self, communicator: Communicator, timeout: float = TIMEOUT, watches: bool = False
     ) -> None:
-        self.meetings = Meetings(communicator)
+        self.collectives = Collectives(communicator)
         self.rank, self.size = communicator.rank, communicator.size
-        self._shares, self._watches = Shares(self.meetings), watches
+        self._shares, self._watches = Shares(self.collectives), watches
         self._averagings: list[Averaging] = []
         self._weight = 0.0  # the weight in the step that is recorded
-        self.watcher = Watcher(self.meetings, timeout)
+        self.watcher = Watcher(self.collectives, timeout)
         if watches:
             step_keys.append(self.step_key)
             self.watcher.start()
         advice = "install the same versions on all hosts"
-        require_equal(self.meetings, "world", versions(), "set of versions", advice)
+        require_equal(self.collectives, "world", versions(), "set of versions", advice)
         if watches:
-            copy_streams(self.meetings, "world, random numbers")
-            split_cores(self.meetings)
+            copy_streams(self.collectives, "world, random numbers")
+            split_cores(self.collectives)
 
     def __repr__(self) -> str:
-        return f"World({self.meetings})"
+        return f"World({self.collectives})"
 
     @property
     def weight(self) -> float:
@@ -101,7 +101,7 @@ class World:
         Args:
             loader: a loader that no loop uses.
             training: split every batch (default). False splits the dataset, for an evaluation in
-                which the ranks need not meet; add up the results by `sum`.
+                which the ranks need not wait for each other; add up the results by `sum`.
 
         Raises:
             CommunicatorError: the loaders of the ranks differ.
@@ -152,12 +152,12 @@ class World:
         settings = optimizer.state_dict()["settings"]
         found = {"optimizer": name, **{key: repr(value) for key, value in settings.items()}}
         require_equal(
-            self.meetings, "world.parallel", found, "optimizer", "create it alike on all ranks"
+            self.collectives, "world.parallel", found, "optimizer", "create it alike on all ranks"
         )
         named = named_params(optimizer.target)
         found = {key: layout(x) for key, x in named.items()}
         require_equal(
-            self.meetings, "world.parallel", found, "model", "create it alike on all ranks"
+            self.collectives, "world.parallel", found, "model", "create it alike on all ranks"
         )
         self._copy_from_rank_0(named)
         averaging = Averaging(self, optimizer, bucket_bytes, overlap and not self._averagings)
@@ -172,7 +172,7 @@ class World:
         """Copy rank 0's parameters and buffers to all ranks, except those without data."""
         known = {key: x for key, x in named.items() if x.data is not None}
         mine = dict(Snapshot({key: x.data for key, x in known.items()})) if not self.rank else {}
-        arrays = self.meetings.broadcast("world.parallel, first weights", mine)
+        arrays = self.collectives.broadcast("world.parallel, first weights", mine)
         if self.rank:
             stage_arrays(known, arrays.__getitem__)()
 
@@ -185,7 +185,7 @@ class World:
         Raises:
             CommunicatorError: another rank passes more or fewer numbers.
         """
-        found = self.meetings.gather("world.sum", [float(number) for number in numbers])
+        found = self.collectives.gather("world.sum", [float(number) for number in numbers])
         counts = [len(row) for row in found]
         if len(set(counts)) > 1:
             raise CommunicatorError(
@@ -202,7 +202,7 @@ class World:
             number: the mean over this rank's examples, a number or a Variable with one element.
         """
         weighted = float(number) * self.weight
-        return float(sum(self.meetings.gather("world.mean", weighted if self.weight else 0.0)))
+        return float(sum(self.collectives.gather("world.mean", weighted if self.weight else 0.0)))
 
     def count_step(self, steps: int) -> None:
         """Record the number of finished updates, for messages."""
@@ -311,9 +311,9 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
                 _found[:] = [World(communicator, seconds, watches=True)]
     found = _found[0]
     if isinstance(found, World):
-        if found.meetings.is_forked():
+        if found.collectives.is_forked():
             raise CommunicatorError(
-                f"world: this process was forked from {found.meetings}; expected the rank's own "
+                f"world: this process was forked from {found.collectives}; expected the rank's own "
                 "process, not a worker; call world() outside of the forked function"
             )
         if timeout is not None:

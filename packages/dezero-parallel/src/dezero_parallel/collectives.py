@@ -1,4 +1,4 @@
-"""Define `Meetings`, the calls for which the ranks of a job wait for each other."""
+"""Define `Collectives`, the calls that all ranks of a job make together (collective operations)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from dezero_core.state import require_no_recording
 
 T = TypeVar("T")
 
+NOT_REPLAYED = "call it outside of the step, because a replay would not call the other ranks"
+"""The advice if a step that is recorded makes a collective call."""
 
-NOT_REPLAYED = "call it outside of the step, because a replay would not meet the other ranks"
-"""The advice if the ranks would meet in a captured step."""
 
-
-class Meetings:
-    """Call an engine, and record where this rank waits, so that a `Watcher` can report it.
+class Collectives:
+    """Make collective calls, and record where this rank waits, so that a `Watcher` can report it.
 
     Args:
         communicator: the engine that connects this rank to the others.
