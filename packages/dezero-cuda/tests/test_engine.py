@@ -113,7 +113,7 @@ def test_kernels_that_do_not_finish_are_an_error(monkeypatch: pytest.MonkeyPatch
     run_ranks(1, job)
 
 
-def test_objects_arrays_on_the_host_and_goodbyes_use_the_other_engine() -> None:
+def test_objects_and_arrays_on_the_host_use_the_other_engine() -> None:
     def job(ranks: NcclCommunicator) -> Any:
         host = np.ones(2)
         request = ranks.start(host)

@@ -64,7 +64,7 @@ def missing_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def connect() -> TcpCommunicator:
-    """Connect this rank as the environment variables say.
+    """Connect this rank to the job that the environment variables describe.
 
     Raises:
         CommunicatorError: a variable is missing, or the ranks do not connect in time.
@@ -121,7 +121,7 @@ class TcpCommunicator:
         self, rank: int, size: int, host: str, port: int, secret: bytes, limit: float = LIMIT
     ) -> None:
         self.rank, self.size = rank, size
-        self._goodbyes: dict[int, int] = {}
+        self._last_steps: dict[int, int] = {}  # of the ranks that have left
         self._all_left = threading.Event()
         self._received: dict[int, SimpleQueue[bytes]] = {k: SimpleQueue() for k in range(size)}
         self._sending = threading.Lock()
@@ -177,7 +177,7 @@ class TcpCommunicator:
 
     def left(self) -> tuple[int, int] | None:
         # a list, because other threads add items
-        known = list(self._goodbyes.items())
+        known = list(self._last_steps.items())
         return next(((rank, step) for rank, step in known if rank != self.rank), None)
 
     def abort(self) -> None:
@@ -192,8 +192,8 @@ class TcpCommunicator:
                     connection.send_bytes(message)
 
     def _note(self, rank: int, step: int) -> None:
-        self._goodbyes[rank] = step
-        if len(self._goodbyes) == self.size:
+        self._last_steps[rank] = step
+        if len(self._last_steps) == self.size:
             self._all_left.set()
 
     def _read(self, other: int, connection: Connection) -> None:
