@@ -17,6 +17,7 @@ import dezero.functions as F
 import dezero.layers as L
 from dezero import Config, Function, Variable, optimizers
 from dezero.models import CNN, MLP, Sequential
+from dezero_core.extend import add_grad_ready
 
 pytestmark = pytest.mark.xdist_group("forks, threads and memory")
 
@@ -88,8 +89,12 @@ def test_no_graph_survives_a_step(name: str, no_collector: None) -> None:
     assert calls_alive() == before
 
 
-def test_no_graph_survives_an_error(no_collector: None) -> None:
+@pytest.mark.parametrize("reports", [False, True])
+def test_no_graph_survives_an_error(no_collector: None, reports: bool) -> None:
     before = calls_alive()
+    handle = add_grad_ready(print, [Variable(X)])
+    if not reports:
+        handle.remove()
     y = F.sum(Variable(X) ** 2)
     y.backward()
     with pytest.raises(dezero.DezeroError):
@@ -98,6 +103,7 @@ def test_no_graph_survives_an_error(no_collector: None) -> None:
         y.backward()
     del y
     assert calls_alive() == before
+    handle.remove()
 
 
 def test_create_graph_lives_until_cleargrad(no_collector: None) -> None:

@@ -1,11 +1,13 @@
 """Test the gradients that optimizers get on several ranks."""
 
 import copy
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from dezero_core import Buffer, Parameter
 from dezero_core.errors import CommunicatorError, GraphError
 from dezero_core.functions import concat
+from dezero_core.grad_ready import grad_ready_callbacks
 from dezero_core.state import named_params
 from dezero_io import DataLoader, load_weights, save_weights
 from dezero_nn import Layer, Model
@@ -204,6 +207,18 @@ def test_parameters_may_be_loaded_and_added_between_updates(tmp_path: Path) -> N
     models = [made(MLP) for _ in range(2)]
     for found in succeed(2, lambda world: run(world, models[world.rank])):
         assert distance(found, run(Alone(), made(MLP))) < 1e-15
+
+
+def test_a_freed_optimizer_listens_no_longer() -> None:
+    def run(world: Any) -> Any:
+        (hook,) = world.parallel(SGD().setup(made(MLP))).first_hooks
+        return ref(hook)
+
+    hooks = succeed(2, run)
+    before = len(grad_ready_callbacks())
+    gc.collect()
+    assert [hook() for hook in hooks] == [None, None]
+    assert len(grad_ready_callbacks()) <= before - 2
 
 
 def test_a_parameter_that_only_one_rank_adds_is_an_error_on_all() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from heapq import heappush
 from typing import Any
+from weakref import proxy
 
 from .backward_modes import plain_pass
 from .backward_pass import BackwardPass
@@ -143,7 +144,9 @@ class OnGradReady(Function):
         leaves: Container[Variable],
         serial: float,
     ) -> None:
-        self.backward_pass, self.callbacks, self.leaves = backward_pass, callbacks, leaves
+        # The heap of the pass refers to this object. A cycle would keep the graph after an error.
+        self.backward_pass = proxy(backward_pass)
+        self.callbacks, self.leaves = callbacks, leaves
         self._serial: Any = serial
         backward_pass.grads[serial] = None
         entry: Any = (-serial, self)

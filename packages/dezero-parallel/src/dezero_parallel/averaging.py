@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from operator import is_
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakMethod, finalize
 from zlib import crc32
 
 from dezero_core import Buffer, Parameter, Variable
@@ -76,7 +77,20 @@ class Averaging:
         self._handles: list[HookHandle] = []
         self._steps = count(1)  # no int, because a captured step would depend on its value
         self._has_other_settings = False  # whether those of a rank differed in the last step
-        self._listener = add_grad_ready(self.ready, self._params)
+        self._listener = self._listen()
+
+    def _listen(self) -> HookHandle:
+        """Let `backward` call `ready`, until this object is freed."""
+        found = WeakMethod(self.ready)
+
+        def report(x: Variable) -> None:
+            ready = found()
+            if ready is not None:
+                ready(x)
+
+        handle = add_grad_ready(report, self._params)
+        finalize(self, handle.remove)
+        return handle
 
     def __reduce__(self) -> NoReturn:
         raise CommunicatorError(
@@ -299,7 +313,7 @@ class Averaging:
         self._slots = {slot.x: (flat, slot) for flat, slot in slots_of(self.flats)}
         self._params = [x for x in known if isinstance(x, Parameter)]
         self._listener.remove()
-        self._listener = add_grad_ready(self.ready, self._params)
+        self._listener = self._listen()
         self._others = [x for x in known if x not in self._slots]
 
     # Several backward passes before one update
