@@ -20,6 +20,11 @@ class Planned(Exception):
     """The error that this program raises on purpose."""
 
 
+def say(text: str) -> None:
+    """Write a line to standard output in one piece, because other ranks write lines too."""
+    os.write(1, f"{text}\n".encode())
+
+
 def raise_in_thread() -> None:
     thread = threading.Thread(target=WAYS["raise"])
     thread.start()
@@ -54,7 +59,7 @@ def main(way: str) -> None:
     batches = ranks.share(DataLoader(data, 12))  # one step a pass
     for step in range(STEPS if way != "go on" else 10**9):
         if step == 10 and ranks.rank == CULPRIT and way in WAYS:
-            print(f"fails at {time.time()}", flush=True)
+            say(f"fails at {time.time()}")
             WAYS[way]()
             if way == "leave early":
                 return
@@ -64,9 +69,9 @@ def main(way: str) -> None:
             loss.backward()
             optimizer.update()
     if way == "sleep at the end" and ranks.rank == CULPRIT:
-        print(f"fails at {time.time()}", flush=True)
+        say(f"fails at {time.time()}")
         time.sleep(60)
-    print(f"rank {ranks.rank} done", flush=True)
+    say(f"rank {ranks.rank} done")
 
 
 if __name__ == "__main__":
