@@ -25,6 +25,13 @@ def test_two_ranks_print_and_save_what_one_process_does(dezero, tmp_path: Path) 
     assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == 2
 
 
+def test_two_ranks_train_the_cnn_with_the_losses_of_one_process(dezero) -> None:
+    cnn = ["train", "--model", "cnn", "--dropout", "0", "--epochs", "1", "--seed", "0"]
+    alone, ranks = dezero(*cnn), dezero(*cnn, "--ranks", "2")
+    assert alone.code == ranks.code == 0, ranks.output
+    assert ranks.output == alone.output
+
+
 @pytest.mark.slow
 def test_more_ranks_continue_from_a_checkpoint(dezero) -> None:
     checkpoint = ["--checkpoint", "checkpoints"]

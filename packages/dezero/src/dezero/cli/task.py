@@ -32,7 +32,7 @@ DATA = {
     "mnist": Data(MNIST, 10, (1, 28, 28), 5),
     "spiral": Data(Spiral, 3, (2,), 100),
 }
-MODELS: dict[str, Callable[[int], Model]] = {
+MODELS: dict[str, Callable[..., Model]] = {
     "mlp": lambda classes: MLP((1000, classes), F.relu),
     "cnn": CNN,
 }
@@ -93,9 +93,12 @@ class AsImages:
         return xs.reshape(-1, *self.shape)
 
 
-def make_model(data: str, model: str) -> Model:
-    """Return a new model with as many outputs as the dataset has classes."""
-    return MODELS[model](DATA[data].classes)
+def make_model(data: str, model: str, **settings: float) -> Model:
+    """Return a new model with as many outputs as the dataset has classes.
+
+    ``settings`` are further arguments of the model, such as ``dropout_ratio`` of a CNN.
+    """
+    return MODELS[model](DATA[data].classes, **settings)
 
 
 def example_shape(data: str, model: str) -> tuple[int, ...]:

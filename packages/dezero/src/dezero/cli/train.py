@@ -57,6 +57,11 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--lr", type=Rate(), help="Learning rate, Adam's alpha. [default: 0.001, or the checkpoint's]"
 )
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Probability with which --model cnn drops an element. [default: 0.25]",
+)
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Seed of the random numbers.")
 @click.option("--load", type=SAVED_WEIGHTS, help="Weights to start from.")
 @click.option("--save", type=NEW_WEIGHTS, help="File for the trained weights.")
@@ -81,6 +86,7 @@ def train(
     epochs: int | None,
     batch_size: int,
     lr: float | None,
+    dropout: float | None,
     seed: int | None,
     load: Path | None,
     save: Path | None,
@@ -92,6 +98,7 @@ def train(
 ) -> None:
     """Train a model and report its accuracy on the test data."""
     require_rows(ranks, batch_size)
+    settings = model_settings(model, dropout)
     prepare_output("--save", save)
     prepare_output("--plot", plot)
     prepare_output("--checkpoint", checkpoint, is_folder=True)
@@ -103,7 +110,7 @@ def train(
         dezero.seed(seed)
     batches = world.share(loader(data, model, backend_name, True, batch_size))
     test_batches = world.share(loader(data, model, backend_name, False, batch_size), training=False)
-    network = make_model(data, model)
+    network = make_model(data, model, **settings)
     if load is not None:
         network.load_weights(load)
     run = Run(network, world.parallel(Adam().setup(network)), batches, Curves())
@@ -135,6 +142,21 @@ def train(
         complete &= write_result("report", report, lambda path: draw_report(curves, path, *tested))
     if not complete:
         raise click.exceptions.Exit(1)
+
+
+def model_settings(model: str, dropout: float | None) -> dict[str, float]:
+    """Return the keyword arguments of the model that the options select.
+
+    Raises:
+        click.UsageError: ``--dropout`` is given, and the model has no dropout.
+    """
+    if dropout is None:
+        return {}
+    if model != "cnn":
+        raise click.UsageError(
+            f"--dropout {dropout}: --model {model} has no dropout; use --model cnn"
+        )
+    return {"dropout_ratio": dropout}
 
 
 def plot_curves(curves: Curves, path: Path) -> None:
