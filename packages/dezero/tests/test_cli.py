@@ -161,7 +161,7 @@ def test_bad_options(arguments: list[str], message: str) -> None:
 def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.npz"
     wrong.write_text("no weights")
-    result = run("eval", "--load", str(wrong))
+    result = run("eval", "--data", "spiral", "--load", str(wrong))
     assert result.exit_code == 1
     assert "wrong.npz is cut off, damaged, or no npz file" in result.output
 
