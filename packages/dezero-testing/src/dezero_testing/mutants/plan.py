@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.extend import generator, plugins
+from dezero_core.extend import plugins, rank_generator
 
 from ..conformance.items import Item
 from .faults import FAULTS, RANDOM, SKIPPED, WRITES, Fault, parameters
@@ -110,7 +110,7 @@ def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> 
         if not open_faults[name]:
             return function(*arguments, **settings)
         before = copies(arguments) if name in WRITES else arguments
-        state = generator().bit_generator.state if name in RANDOM else None
+        state = rank_generator().bit_generator.state if name in RANDOM else None
         y = function(*arguments, **settings)
         arrays = list(arrays_in((arguments, *settings.values())))
         key = name, len(arguments)
@@ -122,20 +122,20 @@ def recorder(plan: Plan, faults: list[Fault], shown: set[Mutant], most: int) -> 
         ]
         if not mutants:
             return y
-        after = generator().bit_generator.state if name in RANDOM else None
+        after = rank_generator().bit_generator.state if name in RANDOM else None
         is_comparing[0], right = True, snapshot(y, arguments)
         try:
             for mutant in mutants:
                 given = copies(before) if name in WRITES else before
                 if state is not None:
-                    generator().bit_generator.state = state
+                    rank_generator().bit_generator.state = state
                 if is_changed(right, mutant.fault, function, given, settings):
                     shown.add(mutant)
                     open_faults[name].remove(mutant)
         finally:
             is_comparing[0] = False
             if after is not None:
-                generator().bit_generator.state = after
+                rank_generator().bit_generator.state = after
         return y
 
     return hook
