@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from warnings import catch_warnings, simplefilter
 
 import cupy
 
@@ -86,8 +87,11 @@ def find_nccl() -> type[Nccl4py] | type[CupyNccl]:
     """
     if find_spec("nccl"):
         return Nccl4py
-    from cupy.cuda import nccl
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)  # CuPy warns of what the error below says
+        from cupy.cuda import nccl
 
-    if not nccl.available:
+        available = nccl.available
+    if not available:
         raise MissingPackage(f"engine 'nccl': NCCL is not installed: {INSTALL}")
     return CupyNccl
