@@ -219,7 +219,7 @@ def compare(op: str, given_: tuple[Any, ...]) -> None:
 
 
 examples = pytest.mark.parametrize("examples", [5, pytest.param(30, marks=pytest.mark.slow)])
-"""How many arguments of an op are drawn."""
+"""Draw this number of random arguments for each op: 5 in a quick test, 30 in a slow test."""
 
 
 @examples

@@ -111,7 +111,7 @@ SETTINGS = [OVERLAP, *[pytest.param(x, marks=slow) for x in ({}, {"shard": True}
 def test_captured_steps_of_two_ranks_equal_eager_steps_bit_for_bit(
     examples: int, rule: str, settings: dict[str, Any]
 ) -> None:
-    """Of 28 examples, the last batch has 4 rows; of 25, it has one row, and one rank has none."""
+    """Train with a last batch of 4 rows, or of one row, so that one rank has no row."""
     eager = on_ranks(examples, lambda step: step, RULES[rule], **settings)
     captured = on_ranks(examples, capture, RULES[rule], **settings)
     losses, weights, _ = eager[0]
