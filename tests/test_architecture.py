@@ -38,7 +38,7 @@ MAY_NAME_BACKENDS = {
     "dezero_core/numpy_functions.py": "NumPy functions called with Variables",
     "dezero_core/hints.py": "names in other frameworks",
     "dezero_nn/hints.py": "names in other frameworks",
-    "dezero_core/testing.py": "the gradient checker",
+    "dezero_core/testing.py": "central differences",
     "dezero_nn/models/images.py": "pictures are on the host",
     "dezero_nn/kernels/col2im.py": "kernels are for NumPy",
     "dezero_nn/kernels/flipped.py": "kernels are for NumPy",

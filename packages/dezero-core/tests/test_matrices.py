@@ -10,7 +10,7 @@ from dezero_core import Variable, grad
 from dezero_core import functions as F
 from dezero_core.errors import ArgumentError, ShapeError, UnsupportedType
 from dezero_core.extend import get_backend
-from dezero_core.testing import check_gradients
+from dezero_testing.gradients import check_gradients
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, -0.2], [0.5, -0.2, 2.0]])
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])

@@ -25,7 +25,7 @@ from dezero_core.numpy_functions import (
     WITHOUT_DERIVATIVE,
     name_of,
 )
-from dezero_core.testing import check_gradients
+from dezero_testing.gradients import check_gradients
 
 A = np.array([[0.3, -1.2, 2.5], [1.7, 0.4, -0.6]])
 B = np.array([[1.1, 0.2, -0.7], [-2.3, 0.9, 1.4]])

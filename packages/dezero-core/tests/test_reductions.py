@@ -8,7 +8,7 @@ import pytest
 from dezero_core import Variable, grad
 from dezero_core import functions as F
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
-from dezero_core.testing import check_gradients
+from dezero_testing.gradients import check_gradients
 
 X = np.arange(6.0).reshape(2, 3)
 

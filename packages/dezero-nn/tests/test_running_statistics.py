@@ -25,7 +25,7 @@ from dezero_core import (
 )
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.functions import sum, tanh
-from dezero_core.testing import check_gradients, gradient_check, numerical_grad
+from dezero_core.testing import gradient_check, numerical_grad
 from dezero_nn import (
     BatchNorm,
     Layer,
@@ -37,6 +37,7 @@ from dezero_nn import (
     relu,
 )
 from dezero_nn.utils import spectral_norm
+from dezero_testing.gradients import check_gradients
 
 X = np.linspace(-1, 1, 6).reshape(3, 2) ** 2
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from dezero_core import Variable, using_config
 from dezero_core.extend import backend_of, get_backend
-from dezero_core.testing import GradientError, HostArray, check_gradients, derivatives, vjp
+from dezero_core.testing import HostArray
+
+from .gradients import GradientError, check_gradients, derivatives, vjp
 
 Shapes = tuple[tuple[int, ...], ...]
 

@@ -11,9 +11,9 @@ from typing import Any
 from dezero_core import Function, Variable
 from dezero_core.errors import MissingPackage, PluginError
 from dezero_core.extend import Array, plugins
-from dezero_core.testing import GradientError, check_gradients
 
 from .check import Check
+from .gradients import GradientError, check_gradients
 from .op_case import OpCase
 
 PACKAGES = ("core", "nn", "io")
