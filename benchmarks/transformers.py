@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,29 +53,12 @@ def pictures(s: Sizes) -> tuple[Any, Any]:
 
 def dezero_gpt(s: Sizes, dropout: float) -> Any:
     """Return a GPT, which takes token ids (B, T) and perhaps a cache, and returns scores."""
-    from dezero_core.functions import matmul, transpose
-    from dezero_nn import EmbedID, Layer, LayerNorm, TransformerBlock, gelu
+    from dezero_nn import GPT
 
-    class GPT(Layer):
-        def __init__(self) -> None:
-            self.tokens, self.positions = EmbedID(s.V, s.C), EmbedID(s.T, s.C)
-            activation = partial(gelu, approximate="tanh")
-            self.blocks = [
-                TransformerBlock(s.heads, causal=True, activation=activation)
-                for _ in range(s.blocks)
-            ]
-            for block in self.blocks:
-                block.attention.dropout = dropout  # not that of the sums
-            self.norm = LayerNorm(s.C)
-
-        def forward(self, ids: Any, cache: Any = None) -> Any:
-            start = 0 if cache is None else cache.filled
-            x = self.tokens(ids) + self.positions(np.arange(start, start + ids.shape[1]))
-            for block in self.blocks:
-                x = block(x, cache=cache)
-            return matmul(self.norm(x), transpose(self.tokens.W))
-
-    return GPT()
+    model = GPT(s.V, s.T, s.C, s.heads, s.blocks)
+    for block in model.blocks:
+        block.attention.dropout = dropout  # not that of the sums
+    return model
 
 
 def dezero_vit(s: Sizes) -> Any:

@@ -87,6 +87,35 @@ def test_every_dataset_and_model(data: str, model: str, tmp_path: Path) -> None:
     assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
 
 
+def test_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dezero.cli import report as files
+
+    monkeypatch.setattr(files, "SAMPLE_LENGTH", 70)
+    text, report, weights = tmp_path / "t.txt", tmp_path / "report", str(tmp_path / "w.npz")
+    text.write_text("to be, or not to be, thät is the question. " * 20, encoding="utf-8")
+    task = ["--data", str(text), "--model", "gpt"]
+    results = ["--save", weights, "--report", str(report)]
+    trained = run("train", *task, "--epochs", "4", "--batch-size", "4", "--seed", "0", *results)
+    assert trained.exit_code == 0, trained.output
+    losses = [float(line.split()[3]) for line in trained.output.splitlines()[:4]]
+    assert losses[0] < 4 and losses[-1] < 0.9 * losses[0]
+    assert {path.name for path in report.iterdir()} == {"curves.png", "sample.txt"}
+    sample = (report / "sample.txt").read_text(encoding="utf-8")
+    assert len(sample) == 64 + 70 and set(sample) <= set(text.read_text(encoding="utf-8"))
+    accuracy = trained.output.split("test accuracy ")[-1].split()[0]
+    assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
+
+
+def test_files_that_are_no_text(tmp_path: Path) -> None:
+    path, gpt = tmp_path / "t.txt", ["train", "--model", "gpt", "--data"]
+    for content, message in ((b"\xff", "is not a text in UTF-8"), (b"short", "5 characters")):
+        path.write_bytes(content)
+        result = run(*gpt, str(path))
+        assert result.exit_code != 0 and message in result.output, result.output
+    path.write_text("a text " * 30)
+    assert "is a text: use --model gpt" in run("train", "--data", str(path)).output
+
+
 def test_confusion_matrix() -> None:
     from dezero.cli.report import confusion_matrix
 
@@ -97,9 +126,10 @@ def test_confusion_matrix() -> None:
 
 @pytest.mark.skipif("DEZERO_DATA" not in os.environ, reason="no MNIST: set DEZERO_DATA")
 def test_mnist(tmp_path: Path) -> None:
+    from dezero.cli.data import DATA
     from dezero.cli.task import loader
 
-    x, t = next(iter(loader("mnist", "cnn", "numpy", False, 50)))
+    x, t = next(iter(loader(DATA["mnist"], "cnn", "numpy", False, 50)))
     assert (x.shape, x.dtype, t.shape) == ((50, 1, 28, 28), np.float32, (50,))
 
 
@@ -128,7 +158,8 @@ def test_one_seed_repeats_a_run() -> None:
     [
         (["train", "--backend", "nunpy"], "unknown backend 'nunpy'; registered: "),
         (["train", "--backend", "numpy", "--device", "cuda"], "--device cuda means --backend cuda"),
-        (["train", "--data", "mnits"], "'mnits' is not"),
+        (["train", "--data", "mnits"], "'mnits' is not digits, mnist, "),
+        (["train", "--model", "gpt"], "--model gpt takes a text, and digits is none"),
         (["train", "--epochs", "0"], "'--epochs': 0 is not in the range x>=1"),
         (["train", "--batch-size", "0"], "'--batch-size': 0 is not in the range x>=1"),
         (["train", "--seed", "-1"], "'--seed': -1 is not in the range 0<=x<="),

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core.errors import MissingPackage
-from dezero_io import Digits, SinCurve, Spiral
+from dezero_core.errors import ArgumentError, ArgumentTypeError, MissingPackage
+from dezero_io import Characters, Digits, SinCurve, Spiral
 
 TEST_LABELS, TEST_PIXELS = 1618, 7021.875
 """The sums of the labels and pixels in the test part of Digits."""
@@ -52,3 +52,33 @@ def test_labels_of_the_sine_are_its_next_values() -> None:
     x = np.linspace(0, 2 * np.pi, 1000)[:-1]
     assert 0.01 < np.abs(train.data[:, 0] - np.sin(x)).max() <= 0.05
     np.testing.assert_allclose(test.data[:, 0], np.cos(x))
+
+
+TEXT = "To be, or not to be: that is the question. Ä"
+
+
+def test_characters_predict_the_next_one() -> None:
+    train, test = Characters(TEXT, 4), Characters(TEXT, 4, train=False)
+    assert (train.data.shape, test.data.shape) == ((9, 4), (1, 4))
+    assert train.data.dtype == train.label.dtype == np.int64
+    assert train.decode(train.data.reshape(-1)) == TEXT[:36], "no gap, no overlap"
+    assert train.decode(train.label.reshape(-1)) == TEXT[1:37]
+    assert test.decode(test.data[0]) == TEXT[36:40] and test.vocabulary == train.vocabulary
+    assert train.vocabulary == "".join(sorted(set(TEXT))) and "Ä" in train.vocabulary
+    assert train.decode(train.encode("not Ä")) == "not Ä"
+    assert [len(Characters("abc", 1, train=is_train)) for is_train in (True, False)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: Characters("", 4), ArgumentError, "0 characters; expected 9 or more"),
+        (lambda: Characters("12345678", 4), ArgumentError, "8 characters; expected 9 or more"),
+        (lambda: Characters(b"123456789", 4), ArgumentTypeError, "text is of type bytes"),
+        (lambda: Characters(TEXT, 0), ArgumentError, "length 0"),
+        (lambda: Characters(TEXT, 4).encode("xyz"), ArgumentError, "'x' is not among the"),
+    ],
+)
+def test_errors_of_characters(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

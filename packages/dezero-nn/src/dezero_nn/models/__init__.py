@@ -6,6 +6,7 @@ from dezero_core.hints import hinting
 
 from ..hints import MODELS
 from .cnn import CNN
+from .gpt import GPT
 from .mlp import MLP
 from .model import Model
 from .resnet import ResNet, ResNet50, ResNet101, ResNet152
@@ -15,6 +16,7 @@ from .vgg import VGG16
 
 __all__ = [
     "CNN",
+    "GPT",
     "MLP",
     "VGG16",
     "Model",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .data import Data
 from .files import SAVED_WEIGHTS
 from .task import chosen_backend, loader, make_model, task_options
 from .training import evaluate_model
@@ -19,7 +20,7 @@ from .training import evaluate_model
     required=True,
     help="Weights written by dezero train --save.",
 )
-def evaluate(data: str, model: str, backend: str | None, device: str | None, load: Path) -> None:
+def evaluate(data: Data, model: str, backend: str | None, device: str | None, load: Path) -> None:
     """Report the accuracy of saved weights on the test data."""
     backend_name = chosen_backend(backend, device)
     batches = loader(data, model, backend_name, False, 100)
@@ -29,5 +30,5 @@ def evaluate(data: str, model: str, backend: str | None, device: str | None, loa
     loss, accuracy = evaluate_model(network, batches)
     click.echo(
         f"{load}: test accuracy {accuracy:.2%}, loss {loss:.4f} "
-        f"({batches.data_size} examples of {data}, backend {backend_name})"
+        f"({batches.data_size} examples of {data.name}, backend {backend_name})"
     )

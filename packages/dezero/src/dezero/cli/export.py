@@ -8,6 +8,7 @@ import click
 
 from dezero import export_onnx
 
+from .data import Data
 from .files import NEW_ONNX, SAVED_WEIGHTS, prepare_output
 from .task import data_options, example_shape, make_model
 
@@ -23,12 +24,12 @@ from .task import data_options, example_shape, make_model
 @click.option("--check/--no-check", default=True, help="Compare onnxruntime with NumPy (default).")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.argument("to", type=NEW_ONNX)
-def export(data: str, model: str, load: Path, check: bool, force: bool, to: Path) -> None:
+def export(data: Data, model: str, load: Path, check: bool, force: bool, to: Path) -> None:
     """Write a trained model as the ONNX file TO, for batches of any length N."""
     if to.exists() and not force:
         raise click.UsageError(f"{to} exists: add --force to replace it")
-    shape = example_shape(data, model)
+    shape, dtype = example_shape(data, model), "int64" if data.is_text else "float32"
     network = make_model(data, model)
     network.load_weights(load)
     prepare_output("TO", to)
-    click.echo(export_onnx(network, to, check=check, x=(("N", *shape), "float32")))
+    click.echo(export_onnx(network, to, check=check, x=(("N", *shape), dtype)))

@@ -1,4 +1,4 @@
-"""Draw the loss and accuracy of a training run, and the errors of the trained model."""
+"""Write the report of a training run: images, or a text that the trained model continues."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dezero import Dataset
+from dezero import DataLoader, Model
+from dezero.cuda import as_numpy
+from dezero.datasets import Characters
+from dezero.models import GPT
 from dezero_io import atomic_file
 
-from .task import Data
-from .training import Curves
+from .data import Data
+from .training import Curves, predictions
 
 MAX_SHOWN = 40
 """Maximum number of misclassified images to draw."""
+
+SAMPLE_LENGTH = 500
+"""Number of characters that a model adds to a text."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -84,23 +90,38 @@ def draw_misclassified(
     save(figure, path)
 
 
+def write_sample(model: GPT, test: Characters, path: Path) -> None:
+    """Let a model continue the first example of the test set; write both to a text file."""
+    ids = model.generate(test.data[:1], SAMPLE_LENGTH)
+    with atomic_file(path) as file:
+        file.write(test.decode(as_numpy(ids)[0]).encode())
+
+
 def write_report(
-    folder: Path, curves: Curves, test: Dataset, predicted: NDArray[Any], spec: Data
+    folder: Path, curves: Curves, model: Model, test_batches: DataLoader, data: Data
 ) -> list[Path]:
-    """Draw ``curves``, the confusion matrix and misclassified images; return the image paths.
+    """Write ``curves``, and what the model makes of the test set; return the paths of the files.
+
+    These are the confusion matrix and the misclassified images, or a continued text.
 
     Args:
         folder: the folder to write to, created if it does not exist.
         curves: loss and accuracy over the epochs.
-        test: the test dataset.
-        predicted: the predicted class of each test example, integers (N,).
-        spec: the description of the dataset.
+        model: the trained model.
+        test_batches: a loader of the whole test set.
+        data: the description of the dataset.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / "curves.png", folder / "confusion.png"]
+    files, test = [folder / "curves.png"], test_batches.dataset
     draw_curves(curves, files[0])
-    draw_confusion(test.label, predicted, spec.classes, files[1])
-    if len(spec.shape) == 3:
+    if isinstance(model, GPT):
+        files.append(folder / "sample.txt")
+        write_sample(model, test, files[1])
+        return files
+    predicted = predictions(model, test_batches)
+    files.append(folder / "confusion.png")
+    draw_confusion(test.label, predicted, data.classes, files[1])
+    if len(data.shape) == 3:
         files.append(folder / "misclassified.png")
-        draw_misclassified(test.data.reshape(-1, *spec.shape[1:]), test.label, predicted, files[2])
+        draw_misclassified(test.data.reshape(-1, *data.shape[1:]), test.label, predicted, files[2])
     return files

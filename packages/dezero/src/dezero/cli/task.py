@@ -1,40 +1,27 @@
-"""Define the choices of the options ``--data``, ``--model`` and ``--backend``."""
+"""Define the choices of the options ``--model`` and ``--backend``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 from numpy.typing import NDArray
 
-from dezero import DataLoader, Dataset, Model
+from dezero import DataLoader, Model
 from dezero import functions as F
-from dezero.datasets import MNIST, Digits, Spiral
-from dezero.models import CNN, MLP
+from dezero.models import CNN, GPT, MLP
 from dezero.transforms import Compose
 from dezero_core.extend import get_backend
 from dezero_core.state import default_backend
 
+from .data import CONTEXT, DATA, Data, DataType
 
-class Data(NamedTuple):
-    """Describe a dataset that ``--data`` can select."""
-
-    load: Callable[..., Dataset]
-    classes: int
-    shape: tuple[int, ...]  # (C, H, W) of an image, or (size,) of another example
-    epochs: int  # the default of --epochs
-
-
-DATA = {
-    "digits": Data(Digits, 10, (1, 8, 8), 30),
-    "mnist": Data(MNIST, 10, (1, 28, 28), 5),
-    "spiral": Data(Spiral, 3, (2,), 100),
-}
 MODELS: dict[str, Callable[..., Model]] = {
     "mlp": lambda classes: MLP((1000, classes), F.relu),
     "cnn": CNN,
+    "gpt": lambda classes, dropout=0.0: GPT(classes, CONTEXT, dropout=dropout),
 }
 DEVICES = {"cpu": "numpy", "cuda": "cuda"}
 
@@ -44,7 +31,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def data_options(command: Command) -> Command:
     """Add the options that train, eval and export have in common."""
     model = click.option("--model", type=click.Choice([*MODELS]), default="mlp", show_default=True)
-    data = click.option("--data", type=click.Choice([*DATA]), default="digits", show_default=True)
+    data = click.option(
+        "--data",
+        type=DataType(),
+        default="digits",
+        show_default=True,
+        help=f"Dataset: {', '.join(DATA)}, shakespeare, or the path of a text file.",
+    )
     return data(model(command))
 
 
@@ -93,36 +86,46 @@ class AsImages:
         return xs.reshape(-1, *self.shape)
 
 
-def make_model(data: str, model: str, **settings: float) -> Model:
+def make_model(data: Data, model: str, **settings: float) -> Model:
     """Return a new model with as many outputs as the dataset has classes.
 
     ``settings`` are further arguments of the model, such as ``dropout_ratio`` of a CNN.
     """
-    return MODELS[model](DATA[data].classes, **settings)
+    return MODELS[model](data.classes, **settings)
 
 
-def example_shape(data: str, model: str) -> tuple[int, ...]:
+def example_shape(data: Data, model: str) -> tuple[int, ...]:
     """Return the shape of an example of a dataset, in the form that the model takes.
 
     Raises:
-        click.UsageError: the model takes images, and the dataset has none.
+        click.UsageError: the model takes another kind of examples than the dataset has.
     """
-    shape = DATA[data].shape
+    if data.is_text and model != "gpt":
+        raise click.UsageError(
+            f"--model {model} takes numbers; {data.name} is a text: use --model gpt"
+        )
+    if model == "gpt" and not data.is_text:
+        raise click.UsageError(
+            f"--model gpt takes a text, and {data.name} is none: use --data shakespeare, or the "
+            "path of a text file"
+        )
     if model != "cnn":
-        return (math.prod(shape),)
-    if len(shape) != 3:
-        raise click.UsageError(f"--model cnn takes images, and {data} has none: use --model mlp")
-    return shape
+        return (math.prod(data.shape),)
+    if len(data.shape) != 3:
+        raise click.UsageError(
+            f"--model cnn takes images, and {data.name} has none: use --model mlp"
+        )
+    return data.shape
 
 
-def loader(data: str, model: str, backend: str, train: bool, batch_size: int) -> DataLoader:
+def loader(data: Data, model: str, backend: str, train: bool, batch_size: int) -> DataLoader:
     """Return a loader of training or test data, in the shape that the model takes.
 
     Raises:
-        click.UsageError: the model takes images, and the dataset has none.
+        click.UsageError: the model takes another kind of examples than the dataset has.
     """
     shape = example_shape(data, model)
-    dataset = DATA[data].load(train=train)
+    dataset = data.load(train=train)
     if model == "cnn":
         first = [] if dataset.transform is None else [dataset.transform]
         dataset.transform = Compose([*first, AsImages(shape)])

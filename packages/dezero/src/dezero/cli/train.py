@@ -8,24 +8,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import dezero
-from dezero import Checkpointer, DataLoader, Dataset, Model
+from dezero import Checkpointer, DataLoader, Model
 from dezero.optimizers import Adam
 from dezero_parallel import Alone, World
 
+from .data import DATA, TEXT_EPOCHS, Data
 from .files import FOLDER, IMAGE, NEW_WEIGHTS, SAVED_WEIGHTS, prepare_output, rescue, write_result
 from .ranks import connect, ranks_option, require_rows
-from .task import DATA, Data, chosen_backend, loader, make_model, task_options
-from .training import Curves, evaluate_model, predictions, train_epoch
+from .task import chosen_backend, loader, make_model, task_options
+from .training import Curves, evaluate_model, train_epoch
 
 MAX_SEED = 2**64 - 1
+DROPOUT = {"cnn": "dropout_ratio", "gpt": "dropout"}
+"""The models that ``--dropout`` applies to, and the name of the argument of each."""
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]
@@ -51,7 +53,8 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
     "--epochs",
     type=click.IntRange(min=1),
     help="Number of epochs. "
-    f"[default: {', '.join(f'{spec.epochs} for {name}' for name, spec in DATA.items())}]",
+    f"[default: {', '.join(f'{data.epochs} for {data.name}' for data in DATA.values())}, "
+    f"{TEXT_EPOCHS} for a text]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option(
@@ -60,7 +63,7 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--dropout",
     type=click.FloatRange(0, 1, max_open=True),
-    help="Probability with which --model cnn drops an element. [default: 0.25]",
+    help="Probability of dropping an element in training. [default: 0.25 for cnn, 0 for gpt]",
 )
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), help="Seed of the random numbers.")
 @click.option("--load", type=SAVED_WEIGHTS, help="Weights to start from.")
@@ -75,11 +78,12 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--report",
     type=FOLDER,
-    help="Folder for images: curves, confusion matrix, misclassified digits.",
+    help="Folder for the curves, the confusion matrix and misclassified digits; for a text, the "
+    "curves and a text that the model continues.",
 )
 @ranks_option
 def train(
-    data: str,
+    data: Data,
     model: str,
     backend: str | None,
     device: str | None,
@@ -125,7 +129,7 @@ def train(
     if lr is not None:
         run.optimizer.alpha = lr
     network.to(backend_name)
-    complete = fit(world, run, test_batches, epochs or DATA[data].epochs, checkpoints)
+    complete = fit(world, run, test_batches, epochs or data.epochs, checkpoints)
     if world.rank != 0:
         return  # rank 0 writes the results
     curves = run.curves
@@ -137,9 +141,9 @@ def train(
         complete &= write_result("curves", plot, lambda path: plot_curves(curves, path))
     if report is not None:
         test_batches = loader(data, model, backend_name, False, batch_size)  # not split over ranks
-        predicted = predictions(network, test_batches)
-        tested = test_batches.dataset, predicted, DATA[data]
-        complete &= write_result("report", report, lambda path: draw_report(curves, path, *tested))
+        complete &= write_result(
+            "report", report, lambda path: draw_report(path, curves, network, test_batches, data)
+        )
     if not complete:
         raise click.exceptions.Exit(1)
 
@@ -152,11 +156,11 @@ def model_settings(model: str, dropout: float | None) -> dict[str, float]:
     """
     if dropout is None:
         return {}
-    if model != "cnn":
+    if model not in DROPOUT:
         raise click.UsageError(
-            f"--dropout {dropout}: --model {model} has no dropout; use --model cnn"
+            f"--dropout {dropout}: --model {model} has no dropout; use {' or '.join(DROPOUT)}"
         )
-    return {"dropout_ratio": dropout}
+    return {DROPOUT[model]: dropout}
 
 
 def plot_curves(curves: Curves, path: Path) -> None:
@@ -167,12 +171,12 @@ def plot_curves(curves: Curves, path: Path) -> None:
 
 
 def draw_report(
-    curves: Curves, folder: Path, test: Dataset, predicted: NDArray[Any], spec: Data
+    folder: Path, curves: Curves, model: Model, test_batches: DataLoader, data: Data
 ) -> list[Path]:
-    """Draw the images that ``--report`` requests; return their paths."""
+    """Write the files that ``--report`` requests; return their paths."""
     from .report import write_report
 
-    return write_report(folder, curves, test, predicted, spec)
+    return write_report(folder, curves, model, test_batches, data)
 
 
 def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dezero import DataLoader, Model, no_grad, test_mode
+from dezero import DataLoader, Model, Variable, no_grad, test_mode
 from dezero import functions as F
 from dezero.cuda import as_numpy
 from dezero.optimizers import Optimizer
@@ -49,6 +49,15 @@ class Curves:
         vars(self).update(vars(Curves(**state)))
 
 
+def predicted_and_expected(model: Model, x: Any, t: Any) -> tuple[Variable, Any]:
+    """Return the scores of a model, shape (N, C), and the labels, shape (N,).
+
+    If examples are sequences with a label at each position, N counts the positions of all examples.
+    """
+    y = model(x)
+    return F.reshape(y, (-1, y.shape[-1])), t.reshape(-1)
+
+
 def train_epoch(
     model: Model,
     optimizer: Optimizer,
@@ -67,12 +76,12 @@ def train_epoch(
     if not model.training:
         model.train()
     for x, t in batches:
-        y = model(x)
+        y, t = predicted_and_expected(model, x, t)
         loss = F.softmax_cross_entropy(y, t)
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        rows = len(y) if batches.weight else 0  # weight 0: the one row belongs to another rank
+        rows = len(x) if batches.weight else 0  # weight 0: the one row belongs to another rank
         loss_sum, hits = world.sum(float(loss) * rows, float(F.accuracy(y, t)) * rows)
         curves.loss_sum += loss_sum
         curves.hits += hits
@@ -95,9 +104,9 @@ def evaluate_model(
     losses = hits = 0.0
     with no_grad(), test_mode(), without_flags():
         for x, t in batches:
-            y = model(x)
-            losses += float(F.softmax_cross_entropy(y, t)) * len(y)
-            hits += float(F.accuracy(y, t)) * len(y)
+            y, t = predicted_and_expected(model, x, t)
+            losses += float(F.softmax_cross_entropy(y, t)) * len(x)
+            hits += float(F.accuracy(y, t)) * len(x)
     losses, hits = world.sum(losses, hits)
     return losses / batches.data_size, hits / batches.data_size
 

@@ -15,6 +15,18 @@ SIZE = 1_115_394
 """The size of the file in bytes; equal to the number of characters, because the file is ASCII."""
 
 
+def shakespeare_text() -> str:
+    """Return 40,000 lines of Shakespeare, the text of `Shakespear`.
+
+    The errors are those of `Shakespear`.
+    """
+    path = fetch(FILE, [FILE], MIRRORS)
+    raw = path.read_bytes()
+    if len(raw) != SIZE or not raw.isascii():
+        raise DataDamaged(f"{path}: expected {SIZE:,} bytes of ASCII, found {len(raw):,} bytes")
+    return raw.decode("ascii")
+
+
 class Shakespear(Dataset):
     """Load 40,000 lines of Shakespeare, to predict the next character (Karpathy's char-rnn).
 
@@ -34,11 +46,7 @@ class Shakespear(Dataset):
     """
 
     def prepare(self) -> None:
-        path = fetch(FILE, [FILE], MIRRORS)
-        raw = path.read_bytes()
-        if len(raw) != SIZE or not raw.isascii():
-            raise DataDamaged(f"{path}: expected {SIZE:,} bytes of ASCII, found {len(raw):,} bytes")
-        text = raw.decode("ascii")
+        text = shakespeare_text()
         self.char_to_id = {c: i for i, c in enumerate(dict.fromkeys(text))}
         self.id_to_char = {i: c for c, i in self.char_to_id.items()}
         ids = np.array([self.char_to_id[c] for c in text])
