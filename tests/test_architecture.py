@@ -34,7 +34,6 @@ MAY_NAME_BACKENDS = {
     "dezero_core/backends/__init__.py": "registers the NumPy backend",
     "dezero_core/communicators.py": "the arrays that an engine sums unless it names others",
     "dezero_core/errors.py": "install hints",
-    "dezero_core/pointers.py": "addresses of NumPy arrays",
     "dezero_core/numpy_functions.py": "NumPy functions called with Variables",
     "dezero_core/hints.py": "names in other frameworks",
     "dezero_nn/hints.py": "names in other frameworks",
@@ -87,7 +86,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 # The modules of core by level, lowest first. A module imports only modules of lower levels.
 LEVELS = [
     ["errors", "bodies", "__about__"],
-    ["arguments", "config", "hints", "hook_handle", "hookspecs", "identity", "pointers"],
+    ["arguments", "config", "hints", "hook_handle", "hookspecs", "identity"],
     ["hooks", "step_recorder"],
     ["plugins"],
     ["first_use", "formats"],
@@ -210,7 +209,6 @@ IMPORTABLE = {
     "dezero_core.config": "settings that blocks override",
     "dezero_core.hints": "messages about names and keywords",
     "dezero_core.diagnosis": "messages about shapes",
-    "dezero_core.pointers": "checks of arrays before their addresses are passed to C",
     "dezero_core.backends.portable": "defaults that a backend may build on",
 }
 """The modules of core that other packages may import; also those in `functions`."""

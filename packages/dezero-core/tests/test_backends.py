@@ -12,7 +12,7 @@ from dezero_core import Variable, get_array_module, seed
 from dezero_core.backends import host
 from dezero_core.backends.transfer import transfers
 from dezero_core.extend import ArrayBackend, backend_of, generator, get_backend
-from dezero_core.state import move
+from dezero_core.state import is_writable, move
 
 DTYPES = ("float32", "float64", "int64", "bool")
 
@@ -196,3 +196,11 @@ def test_the_cupy_stand_in_is_strict() -> None:
     (x * 2 + x).get()
     float(x.sum())
     assert cupy._counts == {"launches": 3, "to_host": 2}
+
+
+def test_elements_that_share_memory_cannot_be_written() -> None:
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    assert is_writable(x[None]), "an axis of length 1 repeats no element"
+    assert not is_writable(np.lib.stride_tricks.as_strided(x, (2, 3), (0, 4)))
+    x.flags.writeable = False
+    assert not is_writable(x)

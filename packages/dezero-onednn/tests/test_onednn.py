@@ -17,11 +17,11 @@ from dezero_core import Variable, grad, precision
 from dezero_core.backends.kernels import all_kernels
 from dezero_core.errors import PluginError, ShapeError, UnsupportedType
 from dezero_core.extend import Kernel, kernel_log, ops
-from dezero_core.pointers import has_layout
 from dezero_nn import LSTM, conv2d, get_conv_outsize, parallel
 from dezero_nn.windows import ConvParams, ConvShapes
 from dezero_onednn import blocked, channels_last, conv_operations, convolution, library, recurrent
 from dezero_onednn.conv_operations import Order
+from dezero_onednn.pointers import has_layout
 
 KERNELS = [*blocked.KERNELS, *channels_last.KERNELS]
 DENSE = (1, 1)

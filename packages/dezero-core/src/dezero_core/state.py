@@ -7,6 +7,7 @@ These functions are for DeZero's own packages, and may change in any version. Th
 from .backends.host import (
     drawing_from,
     host_normal,
+    is_writable,
     own_generators,
     own_streams,
     use_generator,
@@ -63,6 +64,7 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     "HookHandle",
     "WeakIdentityDict",
     "create_once",
+    "is_writable",
     "own_data",
     "set_data",
     "require_gradient_of",

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .backends.host import HostArray
 from .backends.interface import Array
 from .backends.registry import backend_of
 from .config import using_config
-from .pointers import HostArray as HostArray  # other packages import the name from here
 from .variable import Operand, Scalar, Variable, unwrap
 
 

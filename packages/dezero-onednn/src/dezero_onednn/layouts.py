@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dezero_core.pointers import address_of, has_layout
-
 from .library import Handle, library
+from .pointers import address_of, has_layout
 
 FLOAT32, ANY_LAYOUT, LAYOUT_OF_ARGUMENT = 3, 1, 255
 """oneDNN's enum values: the dtype float32, "any layout", and the query for an argument's layout."""

@@ -20,10 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dezero_core.pointers import address_of
-
 from .layouts import BYTES, F4, Layout, Shape, aligned_bytes, layout, required_layout, size_in_bytes
 from .library import Handle, call, engine, execute, library, one_thread, require_success
+from .pointers import address_of
 
 SCRATCHPAD_BY_CALLER, IN_ORDER, TRAINING = 1, 1, 64
 SRC, DST, WEIGHTS, BIAS, WORKSPACE, SCRATCHPAD = 1, 17, 33, 41, 64, 80

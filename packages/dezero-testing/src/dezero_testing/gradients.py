@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dezero_core import DezeroError, Variable, using_config
+from dezero_core.backends.host import HostArray
 from dezero_core.extend import Array, ArrayBackend, get_backend
 from dezero_core.state import default_backend
-from dezero_core.testing import HostArray, central_differences
+from dezero_core.testing import central_differences
 
 
 class GradientError(DezeroError, AssertionError):

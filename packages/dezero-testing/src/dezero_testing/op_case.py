@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Variable, using_config
+from dezero_core.backends.host import HostArray
 from dezero_core.extend import backend_of, get_backend
-from dezero_core.testing import HostArray
 
 from .gradients import GradientError, check_gradients, derivatives, vjp
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..pointers import HostArray
+HostArray = np.ndarray[Any, Any]
+"""The type of NumPy arrays of any shape and dtype."""
 
 HOST = "numpy"
 """The name of NumPy's backend."""
@@ -147,6 +148,15 @@ def to_host(x: Any) -> HostArray:
 def plain_copy(x: object) -> HostArray:
     """Copy a NumPy array, a view or a subclass instance to a plain array in C order."""
     return np.array(x, order="C", copy=True, subok=False)
+
+
+def is_writable(x: HostArray) -> bool:
+    """Return whether every element of a NumPy array can be written independently.
+
+    This is False if the array is read-only, or if broadcasting made several elements share memory.
+    """
+    repeated = 0 in x.strides and any(s == 0 and n > 1 for s, n in zip(x.strides, x.shape))  # noqa: B905
+    return bool(x.flags.writeable) and not repeated
 
 
 def can_cast(x: HostArray, dtype: str, casting: Any) -> bool:

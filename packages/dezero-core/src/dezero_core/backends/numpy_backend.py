@@ -9,8 +9,7 @@ import numpy as np
 from ..arguments import Axis
 from ..errors import UnsupportedType
 from ..hookspecs import DEZERO_API, hookimpl
-from ..pointers import HostArray, is_writable
-from .host import host_uniform, rank_generator
+from .host import HostArray, host_uniform, is_writable, rank_generator
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
 from .summation import scatter_add, sum_in_blocks

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import Axis
-from ..pointers import HostArray
+from .host import HostArray
 
 MAX_TERMS = 512
 """Maximum number of terms to add sequentially. Splitting a shorter sum costs more than it saves."""

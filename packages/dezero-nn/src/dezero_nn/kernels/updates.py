@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.extend import Kernel
-from dezero_core.pointers import is_writable
+from dezero_core.state import is_writable
 
 State = dict[str, Any]
 Delta = Callable[[np.ndarray, np.ndarray, State], np.ndarray]

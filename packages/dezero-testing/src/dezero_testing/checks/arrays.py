@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Variable, seed
+from dezero_core.backends.host import HostArray
 from dezero_core.backends.kernels import all_kernels
 from dezero_core.extend import Array, ArrayBackend, get_backend, ops
 from dezero_core.state import use_rank
-from dezero_core.testing import HostArray
 
 from ..check import Check
 

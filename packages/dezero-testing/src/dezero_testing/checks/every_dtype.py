@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.backends.host import HostArray
 from dezero_core.extend import Array, ArrayBackend, get_backend
-from dezero_core.testing import HostArray
 
 from ..check import Check
 

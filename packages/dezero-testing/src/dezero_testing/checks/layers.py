@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Parameter, Variable, seed, test_mode
+from dezero_core.backends.host import HostArray
 from dezero_core.extend import Array, backend_of, get_backend
 from dezero_core.functions import flatten, sum
-from dezero_core.testing import HostArray
 from dezero_nn import CNN, MLP, Layer, Sequential
 from dezero_nn import functions as F
 from dezero_nn import layers as L

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core import functions as F
-from dezero_core.testing import HostArray
+from dezero_core.backends.host import HostArray
 
 from ...op_case import OpCase
 

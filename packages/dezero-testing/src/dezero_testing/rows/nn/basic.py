@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from dezero_core import Buffer, Variable, test_mode
+from dezero_core.backends.host import HostArray
 from dezero_core.dtypes import as_floating
 from dezero_core.extend import backend_of, unwrap
 from dezero_core.functions import concat, reshape, sum
-from dezero_core.testing import HostArray
 from dezero_nn import functions as F
 from dezero_nn.functions.dropout import Dropout
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dezero_core.backends.host import HostArray
 from dezero_core.functions import sum
-from dezero_core.testing import HostArray
 from dezero_nn import functions as F
 
 from ...op_case import OpCase

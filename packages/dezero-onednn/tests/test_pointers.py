@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dezero_core.errors import ShapeError, UnsupportedType
-from dezero_core.pointers import address_of, has_layout, is_writable
+from dezero_onednn.pointers import address_of, has_layout
 
 SHAPE = (2, 3)
 PLAIN = np.arange(6, dtype="float32").reshape(SHAPE)
@@ -60,19 +60,3 @@ def test_the_address_is_that_of_the_first_element() -> None:
     assert ctypes.c_float.from_address(address_of(PLAIN[1:], "float32", (1, 3))).value == 3.0
     for shape in ((), (0, 3)):
         address_of(np.zeros(shape, "float32"), "float32", shape)
-
-
-def test_strides_that_c_knows_are_accepted() -> None:
-    columns = np.repeat(PLAIN, 2, axis=0)[::2]
-    assert has_layout(columns, "float32", SHAPE, strides=(24, 4))
-    assert not has_layout(columns, "float32", SHAPE, strides=(12, 4))
-    assert has_layout(columns[:1], "float32", (1, 3), strides=(99, 4)), "one row"
-    with pytest.raises(UnsupportedType, match=r"C expects float32 \(2, 3\) with strides \(12, 4\)"):
-        address_of(columns, "float32", SHAPE, strides=(12, 4))
-
-
-def test_elements_that_share_memory_cannot_be_written() -> None:
-    shared = np.lib.stride_tricks.as_strided(PLAIN.copy(), SHAPE, (0, 4))
-    assert not is_writable(shared)
-    assert is_writable(PLAIN.copy()[None]), "an axis of length 1 repeats no element"
-    assert not is_writable(read_only(PLAIN))
