@@ -256,13 +256,13 @@ def dtypes() -> None:
 @case("Streams.seeded")
 def random_numbers() -> None:
     from dezero_core.extend import generator
-    from dezero_core.state import use_generator
+    from dezero_core.state import streams
 
     own = np.random.default_rng(0)
 
     def job(number: int) -> Any:
         for _ in range(100):
-            use_generator(own if number % 2 else None)
+            streams().seeded = own if number % 2 else None
             assert generator() is not None
             generator().random()
 

@@ -37,7 +37,7 @@ def copies() -> Copies:
 @pytest.fixture(autouse=True)
 def _no_seed_stays() -> Any:
     yield
-    host.use_generator(None)
+    host.streams().seeded = None
 
 
 @pytest.fixture

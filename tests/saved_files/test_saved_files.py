@@ -37,7 +37,7 @@ SUFFIXES = (".npz", ".safetensors")
 @pytest.fixture(autouse=True)
 def _reset_seed() -> Any:
     yield
-    host.use_generator(None)
+    host.streams().seeded = None
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)

@@ -21,7 +21,7 @@ DTYPES = ("float32", "float64", "int64", "bool")
 def seeded_generator():
     """Remove the seeded generator after a test that calls ``seed``."""
     yield
-    host.use_generator(None)
+    host.streams().seeded = None
 
 
 @pytest.mark.parametrize("name", ["numpy", "strict", "cuda"])

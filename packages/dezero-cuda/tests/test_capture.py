@@ -18,7 +18,7 @@ import dezero_core
 from dezero_core import Config, Parameter, Variable
 from dezero_core.errors import BackendMismatch, CallError, CaptureError, OutOfMemory
 from dezero_core.extend import get_backend
-from dezero_core.state import own_generators, own_streams, use_rank
+from dezero_core.state import own_streams, streams, use_rank
 from dezero_cuda.capture import WARM_UPS, CapturedStep, capture
 
 slow = pytest.mark.slow
@@ -69,7 +69,7 @@ class Program:
         values = self.optimizer.state_dict()["parameters"]
         numbers = [(k, n, x) for k, s in values.items() for n, x in s.items() if not is_array(x)]
         arrays += [x for s in values.values() for x in s.values() if is_array(x)]
-        generator = own_generators()[0]
+        generator = streams().seeded
         assert generator is not None
         return [[x.get().tolist() for x in arrays], numbers, str(generator.bit_generator.state)]
 

@@ -10,7 +10,7 @@ from dezero_core import seed
 from dezero_core.errors import ArgumentError, CallError, ShapeError
 from dezero_core.extend import get_backend
 from dezero_core.functions import concat
-from dezero_core.state import own_generators
+from dezero_core.state import streams
 from dezero_nn import (
     LSTM,
     BatchNorm,
@@ -60,13 +60,13 @@ MODELS: dict[str, tuple[Callable[[], Layer], tuple[Any, ...], dict[str, Any]]] =
 def test_weights_are_those_of_the_first_call(name: str) -> None:
     make, inputs, settings = MODELS[name]
     seed(0)
-    called, state = make(), own_generators()[0]
+    called, state = make(), streams().seeded
     called.eval()(*inputs, **settings)
     after = state.bit_generator.state
     seed(0)
     made = make()
     assert made.train().materialize(*inputs, **settings) is made
-    assert own_generators()[0].bit_generator.state == after
+    assert streams().seeded.bit_generator.state == after
     arrays = {key: x.data for key, x in called.named_params().items()}
     assert len(arrays) > 1
     for key, x in made.named_params().items():
@@ -101,9 +101,9 @@ FAILURES: dict[str, tuple[Callable[[], Layer], tuple[Any, ...], type[Exception],
 def test_a_failure_changes_nothing(name: str) -> None:
     make, inputs, error, message = FAILURES[name]
     seed(0)
-    layer, before = make(), own_generators()[0].bit_generator.state
+    layer, before = make(), streams().seeded.bit_generator.state
     shown = repr(layer)
     with pytest.raises(error, match=message):
         layer.materialize(*inputs)
     assert repr(layer) == shown, "the parameters still wait for an input of any size"
-    assert own_generators()[0].bit_generator.state == before
+    assert streams().seeded.bit_generator.state == before

@@ -30,7 +30,7 @@ def test_dropout_keeps_the_expectation(ratio: float, backend: str) -> None:
         gradient = library.to_numpy(x.grad.data)
         np.testing.assert_allclose(gradient, got / 2, rtol=1e-6, err_msg="the same mask")
     finally:
-        host.use_generator(None)
+        host.streams().seeded = None
 
 
 def test_dropout_does_nothing_in_test_mode() -> None:

@@ -43,7 +43,7 @@ from dezero_nn.layers.recurrent import Recurrent
 @pytest.fixture(autouse=True)
 def _reset_the_seed() -> Any:
     yield
-    host.use_generator(None)
+    host.streams().seeded = None
 
 
 def test_parameters_are_found_in_attributes() -> None:

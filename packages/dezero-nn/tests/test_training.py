@@ -15,7 +15,7 @@ from dezero_core import Config, Variable, inherit, no_grad, seed, test_mode, usi
 from dezero_core import functions as CF
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import generator
-from dezero_core.state import own_generators, use_generator
+from dezero_core.state import streams
 from dezero_nn import CNN, MLP, SGD, BatchNorm, Dropout, Layer, Linear, Model, Sequential
 from dezero_nn import functions as F
 from dezero_nn.layers.training import without_flags
@@ -295,12 +295,12 @@ def test_the_flag_is_not_a_weight_and_not_shown() -> None:
 def test_a_summary_is_an_evaluation(capsys: Any) -> None:
     model = Both().train()
     model(X)
-    mean, own = np.array(model.norm.avg_mean.data), own_generators()[0]
+    mean, own = np.array(model.norm.avg_mean.data), streams().seeded
     seed(0)
     model.summary(X)
     assert np.array_equal(mean, model.norm.avg_mean.data)
     assert generator().random() == np.random.default_rng(0).random(), "nothing was drawn"
-    use_generator(own)
+    streams().seeded = own
     assert model.training and "norm" in capsys.readouterr().out
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("digits")  # one worker imports scikit-lear
 def _no_seed_stays(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("COLUMNS", raising=False)  # set by the terminal of the test run
     yield
-    host.use_generator(None)
+    host.streams().seeded = None
 
 
 @pytest.fixture(autouse=True, scope="module")

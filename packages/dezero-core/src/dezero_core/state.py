@@ -8,11 +8,9 @@ from .backends.host import (
     drawing_from,
     host_normal,
     is_writable,
-    own_generators,
     own_streams,
-    use_generator,
+    streams,
     use_rank,
-    use_rank_generator,
 )
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
@@ -86,11 +84,9 @@ __all__ = [  # noqa: RUF022 (grouped by subject)
     # random numbers
     "drawing_from",
     "host_normal",
-    "own_generators",
     "own_streams",
-    "use_generator",
+    "streams",
     "use_rank",
-    "use_rank_generator",
     # weights and files
     "FilePath",
     "LoadReport",

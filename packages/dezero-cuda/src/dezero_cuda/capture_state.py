@@ -10,7 +10,7 @@ import cupy
 import numpy as np
 
 from dezero_core import Variable
-from dezero_core.state import own_generators
+from dezero_core.state import streams
 
 from .capture_arguments import STORED
 from .capture_errors import Refusal
@@ -50,7 +50,8 @@ class HostState:
     def __init__(self) -> None:
         self.params = params_on_gpus()
         self._before = [(p, p.data, p._grad) for p in self.params]
-        own = [each.bit_generator for each in own_generators() if each is not None]
+        generators = streams().seeded, streams().of_rank
+        own = [each.bit_generator for each in generators if each is not None]
         self._drawn = [(bits, bits.state) for bits in own]
         # DeZero draws from NumPy's global generator until the first seed()
         self._legacy = np.random.get_state()  # noqa: NPY002

@@ -27,7 +27,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)
 @pytest.fixture(autouse=True)
 def _no_seed_stays() -> Any:
     yield
-    host.use_generator(None)
+    host.streams().seeded = None
 
 
 def picture() -> Any:

@@ -66,7 +66,7 @@ def test_order() -> None:
         seed(5)
         assert once == order(DataLoader(Numbers(), 4))
     finally:
-        host.use_generator(None)
+        host.streams().seeded = None
 
 
 def test_a_loop_after_an_abandoned_one_starts_anew() -> None:

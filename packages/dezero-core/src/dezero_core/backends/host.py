@@ -26,7 +26,8 @@ class Streams:
     """The random generators of a process, or of a rank that is a thread; see `own_streams`.
 
     Attributes:
-        seeded: the generator that `seed` created, or None before the first `seed`.
+        seeded: the result of `generator`; if None, as before the first `seed`, NumPy's global
+            generator.
         of_rank: the result of `rank_generator`; if None, the result of `generator`.
         rank: the number of the rank that ``of_rank`` belongs to.
     """
@@ -37,6 +38,7 @@ class Streams:
 
 
 _streams: ContextVar[Streams] = ContextVar("dezero.streams", default=Streams())  # noqa: B039
+streams = _streams.get
 _drawn_from: ContextVar[Callable[[], np.random.Generator] | None] = ContextVar(
     "dezero.generator", default=None
 )
@@ -49,8 +51,8 @@ def seed(n: int) -> None:
     ``np.random.seed`` makes a program repeatable. In a job of several ranks, the numbers that
     differ between the ranks depend on ``n`` and the number of the rank.
     """
-    use_generator(np.random.default_rng(n))
-    use_rank(_streams.get().rank)
+    streams().seeded = np.random.default_rng(n)
+    use_rank(streams().rank)
 
 
 def generator() -> np.random.Generator:
@@ -62,7 +64,7 @@ def generator() -> np.random.Generator:
     source = _drawn_from.get()
     if source is not None:
         return source()
-    seeded = _streams.get().seeded  # read once: another thread may set it to None
+    seeded = streams().seeded  # read once: another thread may set it to None
     if seeded is not None:
         return seeded
     return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
@@ -74,24 +76,8 @@ def rank_generator() -> np.random.Generator:
     In one process, and inside `drawing_from`, the result is that of `generator`. Call this function
     before each draw.
     """
-    of_rank = _streams.get().of_rank
+    of_rank = streams().of_rank
     return generator() if of_rank is None or _drawn_from.get() is not None else of_rank
-
-
-def own_generators() -> tuple[np.random.Generator | None, np.random.Generator | None]:
-    """Return the pair of generators that `seed` and `use_rank` created, None for a missing one."""
-    streams = _streams.get()
-    return streams.seeded, streams.of_rank
-
-
-def use_generator(seeded: np.random.Generator | None) -> None:
-    """Draw later random numbers from ``seeded``; if None, from NumPy's global generator."""
-    _streams.get().seeded = seeded
-
-
-def use_rank_generator(of_rank: np.random.Generator | None) -> None:
-    """Let `rank_generator` return ``of_rank``; if None, the result of `generator`."""
-    _streams.get().of_rank = of_rank
 
 
 def use_rank(rank: int | None) -> None:
@@ -99,17 +85,17 @@ def use_rank(rank: int | None) -> None:
 
     The seed depends on ``rank`` and on the state of `generator`, which does not change.
     """
-    streams = _streams.get()
-    streams.rank, streams.of_rank = rank, None
+    here = streams()
+    here.rank, here.of_rank = rank, None
     if rank is not None:
         number = deepcopy(generator().bit_generator).random_raw()
-        use_rank_generator(np.random.default_rng([number, rank]))
+        here.of_rank = np.random.default_rng([number, rank])
 
 
 def own_streams(seeded: np.random.Generator | None) -> None:
     """Give this thread or task separate generators; `generator` then returns ``seeded``."""
     _streams.set(Streams())
-    use_generator(seeded)
+    streams().seeded = seeded
 
 
 @contextmanager

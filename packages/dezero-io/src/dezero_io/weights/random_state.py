@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dezero_core.errors import WeightsError
-from dezero_core.state import own_generators, use_generator, use_rank_generator
+from dezero_core.state import streams
 
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 """The names of the bit generators that can be restored."""
@@ -46,7 +46,7 @@ class Generators:
         The state of `dezero_core.extend.generator` is None if `dezero_core.seed` was not called. In
         a program of one process, the state of `dezero_core.extend.rank_generator` is None.
         """
-        own, of_rank = own_generators()
+        own, of_rank = streams().seeded, streams().of_rank
         return {
             "dezero": None if own is None else dict(own.bit_generator.state),
             "rank": None if of_rank is None else dict(of_rank.bit_generator.state),
@@ -70,9 +70,9 @@ class Generators:
         set_state(np.random.get_bit_generator(), state["numpy"])  # type: ignore[attr-defined]
         version, numbers, gauss = state["python"]
         random.setstate((version, tuple(numbers), gauss))
-        use_generator(own)
+        streams().seeded = own
         if of_rank is not None:
-            use_rank_generator(of_rank)
+            streams().of_rank = of_rank
 
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dezero_core import Buffer, Parameter, Variable, no_grad, test_mode, using_config
 from dezero_core.errors import ArgumentError
-from dezero_core.state import named_params, own_generators
+from dezero_core.state import named_params, streams
 
 from .paths import named_layers
 from .training import without_flags
@@ -33,7 +33,8 @@ class FirstPass:
         self.layers: list[Layer] = list(named_layers(layer).values())
         self.attributes = [dict(vars(x)) for x in self.layers]
         self.lazy = [x for x in named_params(layer).values() if x.data is None]
-        own = [each.bit_generator for each in own_generators() if each is not None]
+        generators = streams().seeded, streams().of_rank
+        own = [each.bit_generator for each in generators if each is not None]
         self.drawn = [(bits, bits.state) for bits in own]
 
     def run(
