@@ -8,17 +8,3 @@ from .backends.precision import dtype_name, is_floating, sum_over, to_floating, 
 from .backends.summation import MAX_TERMS
 from .functions.casting import as_floating, call_widened, narrow, widen
 from .variable import cast
-
-__all__ = [
-    "MAX_TERMS",
-    "as_floating",
-    "call_widened",
-    "cast",
-    "dtype_name",
-    "is_floating",
-    "narrow",
-    "sum_over",
-    "to_floating",
-    "to_single",
-    "widen",
-]

@@ -4,14 +4,7 @@ These functions are for DeZero's own packages, and may change in any version. Th
 `dezero_core.extend` are stable.
 """
 
-from .backends.host import (
-    drawing_from,
-    host_normal,
-    is_writable,
-    own_streams,
-    streams,
-    use_rank,
-)
+from .backends.host import drawing_from, host_normal, is_writable, own_streams, streams, use_rank
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .communicators import communicators
@@ -45,61 +38,3 @@ from .weights import (
     save_weights,
     stage_arrays,
 )
-
-__all__ = [  # noqa: RUF022 (grouped by subject)
-    # the tree of layers
-    "CONTAINER",
-    "LAYER",
-    "LEAF",
-    "NOTHING",
-    "WITHOUT_KEYS",
-    "attributes",
-    "children",
-    "kind_of",
-    "named_params",
-    "require_tree",
-    # parameters and their arrays
-    "HookHandle",
-    "WeakIdentityDict",
-    "create_once",
-    "is_writable",
-    "own_data",
-    "set_data",
-    "require_gradient_of",
-    "updating",
-    # recorded steps
-    "StepRecorder",
-    "recorder",
-    "require_no_recording",
-    "step_keys",
-    "step_numbers",
-    # devices
-    "accelerator",
-    "default_backend",
-    "move",
-    "move_beside",
-    "on_device_of",
-    # engines of parallel training
-    "communicators",
-    # random numbers
-    "drawing_from",
-    "host_normal",
-    "own_streams",
-    "streams",
-    "use_rank",
-    # weights and files
-    "FilePath",
-    "LoadReport",
-    "PyTorchArray",
-    "Snapshot",
-    "arrays_of",
-    "file_path",
-    "format_for",
-    "limit_for",
-    "load_weights",
-    "located",
-    "registered_formats",
-    "require_fit",
-    "save_weights",
-    "stage_arrays",
-]
