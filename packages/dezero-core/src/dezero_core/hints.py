@@ -1,7 +1,7 @@
 """Give hints for names and keywords that other frameworks have and DeZero does not.
 
-The tables list only names that DeZero lacks: remove a hint when you add the name to DeZero. Names
-of functions, layers, models and optimizers are in `dezero_nn.hints`.
+The tables list only names that DeZero lacks: remove a hint when you add the name to DeZero.
+`dezero_nn.hints` has hints for functions, layers, models and optimizers.
 """
 
 from __future__ import annotations
@@ -62,61 +62,23 @@ KEYWORDS = {
     "axis": "dim dims axes",
     "keepdims": "keepdim",
     "x": "input tensor logits y_pred",
-    **dict.fromkeys(("x0", "p"), "input y_pred"),
-    "y": "y_pred",
+    "x0": "input y_pred",
+    "x1": "target y_true",
     "xs": "tensors arrays",
-    "n": "num_samples",
     "shape": "size newshape normalized_shape",
-    "size": "embed_dim d_model normalized_shape",
     "start_axis": "start_dim",
     "ord": "p",
     "x_min": "min",
     "x_max": "max",
-    "t": "target labels y_true",
-    "x1": "target y_true",
-    "gamma": "weight",
-    "nobias": "bias use_bias",
-    **dict.fromkeys(("b", "beta"), "bias"),
-    "in_size": "in_features input_dim input_size num_embeddings",
-    "out_size": "out_features output_dim units num_classes embedding_dim",
-    "hidden_size": "units n_units",
-    "out_channels": "filters",
-    "kernel_size": "ksize pool_size",
-    "pad": "padding",
-    "padding": "pad",
-    "stride": "strides",
-    "dilation": "dilate dilation_rate",
-    "dropout_ratio": "p rate ratio",
-    "dropout": "dropout_p",
-    "causal": "is_causal",
-    "mask": "attn_mask key_padding_mask",
-    "heads": "num_heads nhead n_head",
-    "slope": "negative_slope",
-    "eps": "epsilon",
-    **dict.fromkeys(("lr", "alpha"), "learning_rate"),
-    "channels": "num_features num_channels",
-    "initializer": "kernel_initializer initialW",
 }
 """A dictionary from DeZero's parameters to the keywords that other frameworks use for them. If
-several parameters match a keyword, the hint names the first."""
+several parameters match a keyword, the hint names the first. dezero-nn adds its parameters."""
 
 ADVICE = {
-    "activation": "call the activation on the result, or put it after the layer in Sequential",
-    "input_shape": "the size is taken from the first input",
-    "weight": "W, which is (in, out) in linear layers",
-    "momentum": "decay is 1 - PyTorch's momentum",
-    "betas": "beta1= and beta2=",
-    "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
-    "params": "SGD(lr).setup(model)",
-    "reduction": "this loss is the mean over the batch; cross_entropy and mse_loss take reduction",
-    "batch_first": "the batch is always the first axis",
-    "enable_gqa": "not needed: k and v may have fewer heads than q",
-    "training": "call model.eval() and model.train(), or use test_mode()",
-    "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
     "inplace": "no function works in place",
     "unbiased": "correction=1 is PyTorch's unbiased=True, its default; the default here is 0",
 }
-"""A dictionary from keywords of other frameworks to advice on what to do in DeZero."""
+"""A dictionary from keywords of other frameworks to advice; dezero-nn adds advice for layers."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

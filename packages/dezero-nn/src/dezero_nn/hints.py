@@ -1,10 +1,12 @@
 """List hints for names that other frameworks give to functions, layers, models and optimizers.
 
 The tables list only names that do not exist in DeZero: if you add a name to DeZero, remove its
-hint. Hints for keywords and for attributes of Variables are in `dezero_core.hints`.
+hint. Hints for attributes of Variables are in `dezero_core.hints`.
 """
 
 from __future__ import annotations
+
+from dezero_core.hints import ADVICE, KEYWORDS
 
 FUNCTIONS = {
     # PyTorch
@@ -110,6 +112,51 @@ LAYERS = {
     "ChainList": "L.Layer with a list: layers in lists are found",
     "StatelessLSTM": "F.lstm(x, Wx, Wh, b, h, c), or L.LSTM(hidden_size)",
     "NStepLSTM": "L.LSTM(hidden_size), on x of shape (T, N, in)",
+}
+
+KEYWORDS |= {
+    "p": "input y_pred",
+    "y": "y_pred",
+    "n": "num_samples",
+    "size": "embed_dim d_model normalized_shape",
+    "t": "target labels y_true",
+    "gamma": "weight",
+    "nobias": "bias use_bias",
+    **dict.fromkeys(("b", "beta"), "bias"),
+    "in_size": "in_features input_dim input_size num_embeddings",
+    "out_size": "out_features output_dim units num_classes embedding_dim",
+    "hidden_size": "units n_units",
+    "out_channels": "filters",
+    "kernel_size": "ksize pool_size",
+    "pad": "padding",
+    "padding": "pad",
+    "stride": "strides",
+    "dilation": "dilate dilation_rate",
+    "dropout_ratio": "p rate ratio",
+    "dropout": "dropout_p",
+    "causal": "is_causal",
+    "mask": "attn_mask key_padding_mask",
+    "heads": "num_heads nhead n_head",
+    "slope": "negative_slope",
+    "eps": "epsilon",
+    **dict.fromkeys(("lr", "alpha"), "learning_rate"),
+    "channels": "num_features num_channels",
+    "initializer": "kernel_initializer initialW",
+}
+
+ADVICE |= {
+    "activation": "call the activation on the result, or put it after the layer in Sequential",
+    "input_shape": "the size is taken from the first input",
+    "weight": "W, which is (in, out) in linear layers",
+    "momentum": "decay is 1 - PyTorch's momentum",
+    "betas": "beta1= and beta2=",
+    "weight_decay": "optimizer.add_hook(WeightDecay(rate)), or AdamW",
+    "params": "SGD(lr).setup(model)",
+    "reduction": "this loss is the mean over the batch; cross_entropy and mse_loss take reduction",
+    "batch_first": "the batch is always the first axis",
+    "enable_gqa": "not needed: k and v may have fewer heads than q",
+    "training": "call model.eval() and model.train(), or use test_mode()",
+    "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
 }
 
 SIZES = "in_channels", "out_channels", "kernel_size", "stride", "pad"
