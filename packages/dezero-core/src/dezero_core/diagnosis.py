@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from operator import index
 from typing import Any, NoReturn
 
-from .arguments import AxisLike
+from .arguments import AxisLike, as_axes, normalize_axes
 from .backends.interface import Array, unsupported_dtype
 from .backends.registry import backend_of, by_type
 from .errors import (
+    ArgumentTypeError,
     BackendMismatch,
     DezeroError,
     GraphError,
@@ -99,14 +99,12 @@ def require_broadcastable(function: Function, arrays: Sequence[Any]) -> None:
         )
 
 
-def positions_of(axis: AxisLike, ndim: int) -> list[int] | None:
+def positions_of(axis: AxisLike, ndim: int) -> tuple[int, ...] | None:
     """Return axes as nonnegative integers, or None if an axis does not exist or is repeated."""
-    listed = list(range(ndim) if axis is None else axis if isinstance(axis, Iterable) else (axis,))
-    if not all(hasattr(a, "__index__") for a in listed):
+    try:
+        return normalize_axes("", as_axes("", axis), ndim)
+    except (ArgumentTypeError, ShapeError):
         return None
-    axes = [a + ndim if a < 0 else a for a in map(index, listed)]
-    distinct = len(set(axes)) == len(axes)
-    return axes if distinct and all(0 <= a < ndim for a in axes) else None
 
 
 def require_axes(
