@@ -12,7 +12,7 @@ from weakref import ref
 import numpy as np
 import pytest
 
-from dezero_core import Buffer, Parameter
+from dezero_core import Buffer, Parameter, grad_ready
 from dezero_core.errors import CommunicatorError, GraphError
 from dezero_core.functions import concat
 from dezero_core.grad_ready import grad_ready_callbacks
@@ -280,18 +280,45 @@ def test_a_parallel_optimizer_cannot_be_copied() -> None:
 def test_a_meeting_while_gradients_are_sent_is_an_error() -> None:
     def run(world: Any) -> None:
         model = models[world.rank]
-        optimizer = world.parallel(SGD().setup(model), bucket_bytes=100, overlap=True)
-        for _ in range(2):  # the first pass shows the order
+        optimizer = world.parallel(SGD().setup(model), overlap=True)
+        for _ in range(2):
             model.cleargrads()
             model(X).sum().backward()
-            if world.collectives.step:
-                world.mean(0.0)
+            world.mean(0.0)
             optimizer.update()
 
     models = [made(MLP) for _ in range(2)]
     for error in run_ranks(2, run):
         assert isinstance(error, CommunicatorError)
         assert str(error).startswith("world.mean: called between backward() and update()")
+
+
+@pytest.mark.parametrize("retain_graph", [False, True])
+def test_backward_sends_gradients_after_the_last_sum_of_a_graph(
+    monkeypatch: pytest.MonkeyPatch, retain_graph: bool
+) -> None:
+    """A retained graph may compute its sums again, so its gradients are sent by the update."""
+    monkeypatch.setattr(grad_ready, "GROUP_SIZE", 1)
+
+    def run(world: Any) -> list[int]:
+        model: Any = models[world.rank]
+        optimizer = world.parallel(SGD().setup(model), bucket_bytes=100, overlap=True)
+        engine, sizes = world.collectives.communicator, list[int]()
+        start = engine.start
+        for _ in range(2):  # the first pass shows the order
+            y = model.l1(world.all_sum(model.l0(X)))
+            model.cleargrads()
+            engine.start = lambda array: [sizes.append(array.size), start(array)][1]
+            sizes.clear()
+            y.sum().backward(retain_graph=retain_graph)
+            engine.start = start
+            optimizer.update()
+        return sizes
+
+    models = [made(MLP) for _ in range(2)]
+    first, *others = succeed(2, run)[0]
+    assert first == 14 * 7
+    assert bool(others) is not retain_graph
 
 
 def test_frozen_parameters_are_not_sent_until_they_thaw() -> None:

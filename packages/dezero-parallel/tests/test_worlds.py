@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dezero_core import Parameter, Variable
+from dezero_core import Parameter, Variable, grad_ready
 from dezero_core.errors import ArgumentError, CommunicatorError, SaveError
 from dezero_core.state import named_params
 from dezero_io import Checkpointer, DataLoader, TensorDataset
@@ -263,11 +263,11 @@ def test_a_folder_that_is_not_shared_is_named(tmp_path: Path) -> None:
         assert "does not see the files of rank 0" in str(error)
 
 
-def synchronized(ranks: Any, model: Any, rows: Any) -> dict[str, Any]:
+def synchronized(ranks: Any, model: Any, rows: Any, **settings: Any) -> dict[str, Any]:
     """Train a model with two batch normalisations on four batches."""
     data = list(zip(rows, np.arange(len(rows)) % 4, strict=True))
     loader = ranks.share(DataLoader(data, 5, shuffle=False))
-    optimizer = ranks.parallel(SGD(0.1).setup(model))
+    optimizer = ranks.parallel(SGD(0.1).setup(model), **settings)
     ranks.synchronize(model)
     for _ in range(2):
         for x, t in loader:
@@ -287,11 +287,19 @@ def normalizing() -> Any:
     )
 
 
-def test_a_synchronized_batch_normalisation_is_that_of_one_process() -> None:
+@pytest.mark.parametrize("settings", [{}, {"overlap": True, "bucket_bytes": 100}])
+@pytest.mark.parametrize("group_size", [1, 1 << 17])
+def test_a_synchronized_batch_normalisation_is_that_of_one_process(
+    monkeypatch: Any, group_size: int, settings: dict[str, Any]
+) -> None:
+    """With groups of one element, the leaves are reported one by one, as in a large model."""
+    monkeypatch.setattr(grad_ready, "GROUP_SIZE", group_size)
     rows = X[:7]  # the second batch has two rows for three ranks
     models = [made(normalizing) for _ in range(3)]
     alone = synchronized(Alone(), made(normalizing), rows)
-    for found in succeed(3, lambda ranks: synchronized(ranks, models[ranks.rank], rows)):
+    for found in succeed(
+        3, lambda ranks: synchronized(ranks, models[ranks.rank], rows, **settings)
+    ):
         assert distance(found, alone) < 1e-13
 
 

@@ -114,11 +114,22 @@ class Averaging:
             return
         if not self.flats:
             self.order.append(x)
-        elif self.overlap and not self.sums and x in self._slots:
-            flat, slot = self._slots[x]
-            if slot.x.grad is not None and slot.shape == slot.x.shape:
-                self._begin_step()
-                self._fill(flat, slot, self.world.weight)
+        if self.overlap and not self.sums:
+            self.world.collectives.sends_gradients = True
+            if x in self._slots:
+                self._send(x)
+
+    def _send(self, x: Variable) -> None:
+        """Write a gradient into its bucket, and start the sums of the buckets that are complete.
+
+        While the backward pass has sums of `AllSum` ahead, no bucket is started, because the order
+        of these sums and of the buckets might differ between the ranks.
+        """
+        flat, slot = self._slots[x]
+        if slot.x.grad is not None and slot.shape == slot.x.shape:
+            self._begin_step()
+            self._fill(flat, slot, self.world.weight)
+            if not self.world.collectives.is_summing_in_backward():
                 self._start_ready_buckets(self._early)
 
     def _require_cleared(self, x: Variable) -> None:
@@ -160,7 +171,6 @@ class Averaging:
             bucket = self._buckets[self._next]
             bucket.request = engine.start(bucket.part())
             self._next += 1
-            self.world.collectives.open_sums += 1
 
     # Before the update
 
@@ -177,6 +187,7 @@ class Averaging:
         if is_changed or not self.flats:
             require_no_recording("a new or changed model", "update it in an eager step first")
         if not self.flats:
+            self.world.collectives.sends_gradients = False
             self.agree()
             is_changed = not self._fits(params)
         self._exchange(is_changed)
@@ -228,8 +239,8 @@ class Averaging:
         for number, bucket in enumerate(self._buckets):
             place = f"{PLACE}, bucket {number} of {len(self._buckets)}"
             self.world.collectives.wait(place, bucket.request)
-            self.world.collectives.open_sums -= 1
             bucket.request = None
+        self.world.collectives.sends_gradients = False
         total = settings * self.world.size
         self._has_other_settings = not all(flat.has_settings(total) for flat in self.flats)
         self._next, self._is_new_step = 0, True

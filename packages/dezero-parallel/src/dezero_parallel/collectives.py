@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from weakref import WeakSet
 
-from dezero_core.errors import CommunicatorError, DezeroError
+from dezero_core import Function
+from dezero_core.errors import CommunicatorError, DezeroError, GraphError
 from dezero_core.extend import Communicator
 from dezero_core.state import require_no_recording
 
@@ -31,7 +33,8 @@ class Collectives:
         step: the number of updates that this rank has finished.
         place: what this rank waits for, or an empty string while it computes.
         since: when this rank began to wait or to compute, in seconds of `time.monotonic`.
-        open_sums: the number of sums that were started during `backward`, and are not complete.
+        sends_gradients: whether `backward` may have started sums that `update` has not completed.
+        in_graphs: the sums of `AllSum` that existing graphs contain.
     """
 
     def __init__(self, communicator: Communicator) -> None:
@@ -39,7 +42,7 @@ class Collectives:
         self.rank, self.size = communicator.rank, communicator.size
         self.host, self.step, self._process = socket.gethostname(), 0, os.getpid()
         self.place, self.since = "", time.monotonic()
-        self.open_sums = 0
+        self.sends_gradients, self.in_graphs = False, WeakSet[Function]()
 
     def __str__(self) -> str:
         return f"rank {self.rank} of {self.size} on {self.host}, step {self.step}"
@@ -69,16 +72,21 @@ class Collectives:
     def require_no_open_sums(self, place: str) -> None:
         """Check that no gradients are being sent, because each rank sends them at its own time.
 
-        All ranks must call the engine in the same order.
+        All ranks must call the engine in the same order. The error does not depend on the size of
+        the model, and so not on whether `backward` has started a sum already.
 
         Raises:
-            CommunicatorError: `backward` has started to send gradients.
+            CommunicatorError: an optimizer with ``overlap=True`` is between backward and update.
         """
-        if self.open_sums:
+        if self.sends_gradients:
             raise CommunicatorError(
                 f"{place}: called between backward() and update() of an optimizer with "
                 f"overlap=True, on {self}; call it after update(), or write overlap=False"
             )
+
+    def is_summing_in_backward(self) -> bool:
+        """Return whether a later part of a backward pass may add up gradients by `AllSum`."""
+        return any(is_in_use(function) for function in self.in_graphs)
 
     def gather(self, place: str, value: object) -> list[Any]:
         """Return the values that all ranks pass, in the order of the ranks.
@@ -138,3 +146,11 @@ class Collectives:
                 kind, text, host = failed
                 raise kind(f"{place}: rank {rank} on {host}: {text}") from error
         return result  # type: ignore[return-value]  # no error, so the function has returned
+
+
+def is_in_use(function: Function) -> bool:
+    """Return whether a backward pass can still go through a call, whose inputs it has not freed."""
+    try:
+        return bool(function.inputs)
+    except GraphError:
+        return False

@@ -128,8 +128,8 @@ class World:
             shard: store only this rank's part of the optimizer's state (default False).
             overlap: send gradients while `backward` computes others (default False). MPI gains
                 nothing by it. Only the first optimizer of a program overlaps. Until `update`, the
-                ranks may then not call `mean`, `sum` or `all_sum`, nor `backward` through a layer
-                of `synchronize`.
+                ranks may then not call `mean`, `sum` or `all_sum`. `backward` through `all_sum`, or
+                through a layer of `synchronize`, sends gradients only after the last such sum.
 
         Raises:
             ArgumentError: ``bucket_bytes`` is below 1, the optimizer is parallel already, it needs
@@ -245,6 +245,7 @@ class World:
         The gradients are those of the mean loss over the rows of all ranks. All ranks call this
         function together, with arrays of the same shape.
         """
+        self.collectives.require_no_open_sums("world.all_sum")
         return AllSum(self)(as_variable(x))
 
     def synchronize(self, model: Any) -> None:
