@@ -102,7 +102,8 @@ slow = pytest.mark.slow
 
 
 OVERLAP = {"overlap": True, "bucket_bytes": 100}
-SETTINGS = [OVERLAP, *[pytest.param(x, marks=slow) for x in ({}, {"shard": True})]]
+LARGE = {"bucket_bytes": 100}  # gradients are summed in their own arrays
+SETTINGS = [OVERLAP, *[pytest.param(x, marks=slow) for x in ({}, LARGE, {"shard": True})]]
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: " ".join(settings))

@@ -14,6 +14,7 @@ import pytest
 
 from dezero_core import Buffer, Parameter, grad_ready
 from dezero_core.errors import CommunicatorError, GraphError
+from dezero_core.extend import unwrap
 from dezero_core.functions import concat
 from dezero_core.grad_ready import grad_ready_callbacks
 from dezero_core.state import named_params
@@ -66,7 +67,11 @@ def program(
     return {**weights(model), "norm": np.array(clip.norm), "updated": np.array(sorted(counts))}
 
 
-@pytest.mark.parametrize("settings", [{}, {"bucket_bytes": 200, "overlap": True}])
+LARGE = {"bucket_bytes": 200}  # several gradients are larger
+CUT = {**LARGE, "overlap": True}
+
+
+@pytest.mark.parametrize("settings", [{}, LARGE, CUT], ids=["small", "large", "cut"])
 @pytest.mark.parametrize("kind", [MLP, TwoHeads])
 def test_branches_hooks_and_groups_see_the_mean(
     kind: Callable[[], Model], settings: dict[str, Any]
@@ -79,10 +84,10 @@ def test_branches_hooks_and_groups_see_the_mean(
     assert distance(ranks[0], alone) < 1e-14
 
 
-def accumulating(world: Any, model: Model, guarded: bool = True) -> dict[str, Any]:
+def accumulating(world: Any, model: Model, guarded: bool = True, **settings: Any) -> dict[str, Any]:
     """Add up the gradients of batches of 12 and 2 rows before each update."""
     loader = world.share(DataLoader(list(zip(X, T, strict=True)), 12, shuffle=False))
-    optimizer = world.parallel(SGD(0.1).setup(model))
+    optimizer = world.parallel(SGD(0.1).setup(model), **settings)
     for _ in range(3):
         model.cleargrads()
         batches = iter(loader)
@@ -98,10 +103,11 @@ def accumulating(world: Any, model: Model, guarded: bool = True) -> dict[str, An
     return weights(model)
 
 
-def test_gradients_of_batches_of_different_sizes_add_up() -> None:
+@pytest.mark.parametrize("settings", [{}, LARGE], ids=["small", "large"])
+def test_gradients_of_batches_of_different_sizes_add_up(settings: dict[str, Any]) -> None:
     models = [made(MLP) for _ in range(3)]
     alone = accumulating(Alone(), made(MLP))
-    for found in succeed(3, lambda world: accumulating(world, models[world.rank])):
+    for found in succeed(3, lambda world: accumulating(world, models[world.rank], **settings)):
         assert distance(found, alone) < 1e-15
 
 
@@ -192,7 +198,7 @@ def test_parameters_may_be_loaded_and_added_between_updates(tmp_path: Path) -> N
     save_weights(made(MLP, 5), tmp_path / "other.npz")
 
     def run(world: Any, model: Any) -> dict[str, Any]:
-        optimizer = world.parallel(SGD(0.1).setup(model))
+        optimizer = world.parallel(SGD(0.1).setup(model), **LARGE)
         for step in range(3):
             model.cleargrads()
             F.softmax_cross_entropy(model(X), T).backward()
@@ -259,13 +265,46 @@ def test_a_gradient_that_the_program_still_holds_does_not_change() -> None:
     assert succeed(2, run) == [True, True]
 
 
+def variable_of(x: Any) -> Any:
+    """Return the gradient of ``x``, a Variable."""
+    return x.grad
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [variable_of, lambda x: x.grad.data, lambda x: x.grad.data[:1], id],
+    ids=["variable", "array", "view", "nothing"],
+)
+def test_a_large_gradient_is_summed_in_place_if_the_program_does_not_hold_it(hold: Any) -> None:
+    def run(world: Any) -> tuple[bool, bool, Any]:
+        model: Any = models[world.rank]
+        optimizer = world.parallel(SGD().setup(model), **LARGE)
+        (model(X) * (1.0 + world.rank)).sum().backward()
+        number, mine = id(model.l0.W.grad.data), model.l0.W.grad.data.copy()
+        held = hold(model.l0.W)
+        optimizer.update()
+        mean = model.l0.W.grad.data
+        is_kept = hold is id or np.array_equal(unwrap(held)[:1], mine[:1])
+        return is_kept, id(mean) == number, (mine, mean)
+
+    models = [made(MLP) for _ in range(2)]
+    found = succeed(2, run)
+    assert [result[:2] for result in found] == [(True, hold is id)] * 2
+    mean = (found[0][2][0] + found[1][2][0]) / 2
+    for _, _, (_, summed) in found:
+        np.testing.assert_allclose(summed, mean, rtol=1e-15)
+
+
 def test_a_large_parameter_is_cut_and_small_ones_share_a_bucket() -> None:
     xs = [Parameter(np.zeros(size)) for size in (3, 4, 25, 2, 9)]
-    flat = Flat(list(xs), 80)  # 10 numbers
+    flat = Flat(list(xs), 80, cuts=True)  # 10 numbers
     sizes = [bucket.stop - bucket.start for bucket in flat.buckets]
     assert sizes == [7 + 2, 10, 10, 5 + 2 + 2, 9 + 1 + 2]  # a slot has a flag in its last bucket
     assert [len(slot.buckets) for slot in flat.slots] == [1, 1, 3, 1, 1]
     assert [slot.stop - slot.start for slot in flat.slots] == [3, 4, 25, 2, 9]
+    flat = Flat(list(xs), 80, cuts=False)
+    sizes = [bucket.stop - bucket.start for bucket in flat.buckets]
+    assert sizes == [9 + 4, 9 + 1 + 2]  # of the large parameter only the flag
 
 
 def test_a_parallel_optimizer_cannot_be_copied() -> None:

@@ -53,6 +53,11 @@ def set_data(x: Variable, array: Array) -> None:
         x.data = array
 
 
+def set_grad(x: Variable, gradient: Variable | None) -> None:
+    """Replace the gradient of ``x`` without checks, and without recording it as assigned."""
+    x._grad = gradient
+
+
 def references(x: Variable) -> int:
     """Count Python's references to the array of ``x``, including temporary ones of this call."""
     return sys.getrefcount(x.data)

@@ -12,7 +12,7 @@ from .first_use import create_once
 from .formats import FilePath, file_path, format_for, located, registered_formats
 from .hook_handle import HookHandle
 from .identity import WeakIdentityDict
-from .in_place import own_data, set_data, updating
+from .in_place import own_data, set_data, set_grad, updating
 from .step_recorder import StepRecorder, recorder, require_no_recording, step_keys, step_numbers
 from .tree import (
     CONTAINER,

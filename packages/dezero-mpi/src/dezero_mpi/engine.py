@@ -25,7 +25,7 @@ except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, b
         "pip install 'dezero-mpi[mpich]'"
     ) from error
 
-DTYPES = ("float16", "float32", "float64", "int64")
+DTYPES = tuple(map(np.dtype, ("float16", "float32", "float64", "int64")))
 """The dtypes of the arrays that can be summed."""
 
 ABORT_SECONDS = 3.0
@@ -63,9 +63,10 @@ class MpiCommunicator:
                 f"mpi: the sum over ranks of a {given}; expected a NumPy array; move the model to "
                 "the CPU, or on GPUs write world('nccl')"
             )
-        if array.dtype.name not in DTYPES:
+        if array.dtype not in DTYPES:
+            known = ", ".join(map(str, DTYPES))
             raise ArgumentError(
-                f"mpi: the sum over ranks of a {array.dtype} array; expected {', '.join(DTYPES)}; "
+                f"mpi: the sum over ranks of a {array.dtype} array; expected {known}; "
                 "convert the array"
             )
         if not (array.flags.forc and array.flags.writeable):

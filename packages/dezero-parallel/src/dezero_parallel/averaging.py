@@ -19,13 +19,14 @@ from dezero_core.state import (
     named_params,
     require_no_recording,
     set_data,
+    set_grad,
     step_numbers,
     updating,
 )
 from dezero_nn.optimizers import Optimizer
 from dezero_nn.optimizers.settings import numbers_of
 
-from .buckets import Bucket, Flat, Slot, flats_of, slots_of
+from .buckets import Bucket, Flat, Slot, flats_of, has_own_gradient, slots_of
 from .signatures import fingerprint, layout, require_equal
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 PLACE = "optimizer.update"
 """The place at which the ranks wait in an update, for messages."""
+
+EXACT = 2048
+"""The largest sum of integers that is exact in float16."""
 
 
 class Averaging:
@@ -77,6 +81,8 @@ class Averaging:
         self._handles: list[HookHandle] = []
         self._steps = count(1)  # no int, because a captured step would depend on its value
         self._has_other_settings = False  # whether those of a rank differed in the last step
+        self._values: list[Any] = []  # the optimizer's attributes that `_checksum` belongs to
+        self._checksum = 0
         self._listener = self._listen()
 
     def _listen(self) -> HookHandle:
@@ -194,6 +200,8 @@ class Averaging:
         if any(flat.is_changed() for flat in self.flats):
             self.agree()
             self._exchange(False)
+        self.seen.clear()
+        self._sum_large()
         self._spread()
         step_numbers(self._count, "float32")
 
@@ -216,8 +224,7 @@ class Averaging:
     def _fits(self, params: list[Parameter]) -> bool:
         """Return whether the buckets fit the present parameters of the model."""
         return (
-            len(params) == len(self._params)
-            and all(map(is_, params, self._params))
+            are_same(params, self._params)
             and not any(map(is_averaged, self._others))
             and all(flat.fits() for flat in self.flats)
         )
@@ -247,6 +254,25 @@ class Averaging:
         for _, slot in slots_of(self.flats):
             slot.is_filled = False
 
+    def _sum_large(self) -> None:
+        """Sum the large gradients in their own arrays, after the exchange of their flags."""
+        collectives, place = self.world.collectives, f"{PLACE}, large gradients"
+        requests, weight = [], self.world.weight
+        for flat in self.flats if any(flat.has_large for flat in self.flats) else ():
+            for slot, is_present in zip(flat.slots, flat.present(), strict=True):
+                x = slot.x
+                if not (slot.is_large and is_present):
+                    continue
+                if x in self.sums:
+                    flat.fill_large(slot, self.sums[x], 1.0, True)
+                elif x.grad is None or weight == 0:
+                    flat.fill_large(slot, None, 0.0, False)
+                else:
+                    is_free = has_own_gradient(x)  # counts references, so before the next line
+                    flat.fill_large(slot, x.grad.data, weight, is_free)
+                requests += [collectives.communicator.start(part) for part in flat.pieces(slot)]
+        collectives.wait(place, *requests)
+
     def _settings(self) -> dict[str, Any]:
         """Return the optimizer's numbers, such as the learning rate, and those of its groups."""
         groups = {f"group {i}": group.settings for i, group in enumerate(self.optimizer.groups)}
@@ -255,10 +281,17 @@ class Averaging:
     def _settings_checksum(self) -> int:
         """Return a checksum of the settings and the step.
 
-        The checksum is below 16, so that sums over 128 ranks are exact in float16. It depends on
-        the step, so that two settings with one checksum differ in a later step.
+        The checksum is below 16, and so small that its sum over the ranks is exact in float16; with
+        more than 2048 ranks it is 0. It depends on the step, so that two settings with one checksum
+        differ in a later step.
         """
-        return crc32(f"{self.world.collectives.step} {self._settings()}".encode()) % 16
+        values = list(vars(self.optimizer).values())
+        for group in self.optimizer.groups:
+            values += group.settings.values()
+        if not are_same(values, self._values):
+            self._values, self._checksum = values, crc32(str(self._settings()).encode())
+        found = crc32(str(self.world.collectives.step).encode(), self._checksum)
+        return found % min(16, EXACT // self.world.size + 1)
 
     def _spread(self) -> None:
         """Set the gradients to views of the means, and the buffers to copies of the means."""
@@ -268,11 +301,13 @@ class Averaging:
                     x = slot.x
                     if slot.is_buffer:
                         set_data(x, backend_of(flat.array).copy(slot.target))
-                    elif is_present:  # the setter of grad would hold the view longer
-                        x._grad = Variable(flat.view(slot), requires_grad=False)
                     else:
-                        x._grad = None
-        self.seen.clear()
+                        mean = (
+                            Variable(flat.view(slot), requires_grad=False) if is_present else None
+                        )
+                        set_grad(x, mean)
+                    if slot.is_large:
+                        slot.target = None
         self.sums.clear()
         self._remove_handles()
 
@@ -318,7 +353,7 @@ class Averaging:
     ) -> None:
         """Assign ``ordered`` to buckets, and listen to the gradients of ``known``."""
         known = list(known)
-        self.flats = flats_of(ordered, self.bucket_bytes)
+        self.flats = flats_of(ordered, self.bucket_bytes, self.overlap)
         self._buckets = [bucket for flat in self.flats for bucket in flat.buckets]
         self._early = len(self.flats[0].buckets) - 1 if self.flats else 0
         self._slots = {slot.x: (flat, slot) for flat, slot in slots_of(self.flats)}
@@ -356,6 +391,11 @@ class Averaging:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+
+
+def are_same(xs: list[Any], ys: list[Any]) -> bool:
+    """Return whether two lists contain the same objects in the same order."""
+    return len(xs) == len(ys) and all(map(is_, xs, ys))
 
 
 def is_averaged(x: Parameter | Buffer) -> bool:

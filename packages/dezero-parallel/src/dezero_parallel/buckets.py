@@ -1,4 +1,7 @@
-"""Place gradients and statistics in flat arrays, and cut these into buckets to be summed."""
+"""Place gradients and statistics in flat arrays, and cut these into buckets to be summed.
+
+A gradient that is larger than a bucket is not copied: it is summed in its own array.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dezero_core import Buffer, Parameter, get_array_module
+from dezero_core import Buffer, Parameter, Variable, get_array_module
 from dezero_core.extend import Array, backend_of
-from dezero_core.state import on_device_of, recorder
+from dezero_core.state import on_device_of, recorder, set_grad
 
 
 class Slot:
@@ -18,19 +21,21 @@ class Slot:
     Attributes:
         x: the Parameter or Buffer.
         is_buffer: whether the slot holds the data of a Buffer, instead of a gradient.
+        is_large: whether the gradient is summed in its own array; the flat array has its flag only.
         shape: the shape of the array.
         start, stop: the range of positions in the flat array; ``stop`` is exclusive.
         flag: the position of the number of ranks that have the gradient, in the slot's last
             bucket.
         buckets: the buckets that have a part of the slot.
-        target: the slot's numbers in the shape of the parameter, a view of the flat array.
+        target: the slot's numbers in the shape of the parameter, a view of the flat array. For a
+            large gradient, its own array while it is summed, else None.
         is_filled: whether the flat array has this rank's numbers of this step.
     """
 
-    def __init__(self, x: Parameter | Buffer, start: int) -> None:
+    def __init__(self, x: Parameter | Buffer, start: int, is_large: bool = False) -> None:
         self.x, self.shape, self.start = x, x.shape, start
-        self.is_buffer = isinstance(x, Buffer)
-        self.stop = start + math.prod(x.shape)
+        self.is_buffer, self.is_large = isinstance(x, Buffer), is_large
+        self.stop = start if is_large else start + math.prod(x.shape)
         self.flag = -1
         self.buckets: list[Bucket] = []
         self.target: Any = None
@@ -64,23 +69,26 @@ class Bucket:
 class Flat:
     """Hold the gradients and statistics of one dtype on one device in one array.
 
-    A parameter's positions are contiguous, so that its mean gradient is a view. A parameter of more
-    than ``bucket_bytes`` begins a bucket, and is cut into buckets of this size. Smaller parameters
-    share buckets. Each bucket ends with one number for each slot that ends in it: the number of
+    A parameter's positions are contiguous, so that its mean gradient is a view. A gradient of more
+    than ``bucket_bytes`` is large: it has no positions, and its own array is summed in pieces of
+    this size. Other arrays share buckets; with ``cuts``, larger ones are cut into buckets. Each
+    bucket ends with one number for each slot that ends in it: the number of
     ranks that have the gradient. The last two numbers of the array are the number of ranks whose
     model changed, and a checksum of the optimizer's settings, to find ranks with other settings.
 
     Args:
         xs: the parameters and buffers, in the order in which they are sent.
         bucket_bytes: the largest size of a bucket in bytes, without the numbers at its end.
+        cuts: whether the flat array also holds large gradients, so that they can be sent before
+            all ranks know that their models are the same.
     """
 
-    def __init__(self, xs: list[Parameter | Buffer], bucket_bytes: int) -> None:
+    def __init__(self, xs: list[Parameter | Buffer], bucket_bytes: int, cuts: bool) -> None:
         self.sample = xs[0].data
         self.slots: list[Slot] = []
         self.buckets: list[Bucket] = []
         self.size = 0
-        self._limit = max(1, bucket_bytes // self.sample.dtype.itemsize)
+        self._limit, self._cuts = max(1, bucket_bytes // self.sample.dtype.itemsize), cuts
         for x in xs:
             self._place(x)
         self._close()
@@ -88,15 +96,18 @@ class Flat:
         self.buckets[-1].stop = self.size
         self._multiply = get_array_module(self.sample).multiply
         self._flags = [slot.flag for slot in self.slots]
+        self.has_large = any(slot.is_large for slot in self.slots)
         self._allocate()
 
     def _place(self, x: Parameter | Buffer) -> None:
         """Append a slot; begin a new bucket if the slot does not fit into the last one."""
         bucket = self.buckets[-1] if self.buckets else None
-        if bucket is None or self.size - bucket.start + x.size > self._limit:
+        is_large = x.size > self._limit and not self._cuts and isinstance(x, Parameter)
+        size = 0 if is_large else x.size
+        if bucket is None or self.size - bucket.start + size > self._limit:
             self._close()
             bucket = self._open()
-        slot = Slot(x, self.size)
+        slot = Slot(x, self.size, is_large)
         self.slots.append(slot)
         while True:
             bucket.slots.append(slot)
@@ -125,7 +136,7 @@ class Flat:
         with on_device_of(self.sample):
             self.array = get_array_module(self.sample).zeros(self.size, dtype=self.sample.dtype)
         for slot in self.slots:
-            slot.target = self.view(slot)
+            slot.target = None if slot.is_large else self.view(slot)
         self._references = sys.getrefcount(self.array)
 
     def fits(self) -> bool:
@@ -138,7 +149,7 @@ class Flat:
             x = slot.x
             if x.data is None or x.data.shape != slot.shape or x.data.dtype != dtype:
                 return False
-            if not (x._requires_grad or x._grad is not None or slot.is_buffer):
+            if not (x.requires_grad or x.grad is not None or slot.is_buffer):
                 return False
         return True
 
@@ -148,16 +159,46 @@ class Flat:
             self._allocate()
 
     def fill(self, slot: Slot, array: Array | None, weight: float) -> None:
-        """Write ``weight * array`` into a slot, zeros if ``array`` is None; raise the flag."""
-        if array is None:
+        """Write ``weight * array`` into a slot, zeros if ``array`` is None; raise the flag.
+
+        Of a large gradient, only the flag is written.
+        """
+        if slot.is_large:
+            pass
+        elif array is None:
             slot.target[...] = 0
         else:
             self._multiply(array, weight, out=slot.target, casting="same_kind")
         self.array[slot.flag] = array is not None
         slot.is_filled = True
 
+    def fill_large(self, slot: Slot, array: Any, weight: float, is_free: bool) -> None:
+        """Let the target of a large slot be ``weight * array``, or zeros if ``array`` is None.
+
+        Args:
+            is_free: whether ``array`` may be overwritten.
+        """
+        if array is not None and is_free and array.dtype == self.sample.dtype:
+            if array.flags.c_contiguous and not backend_of(array).is_view(array):
+                slot.target = array
+                if weight != 1:
+                    self._multiply(array, weight, out=array)
+                return
+        with on_device_of(self.sample):
+            xp = get_array_module(self.sample)
+            slot.target = xp.zeros(slot.shape, dtype=self.sample.dtype)
+        if array is not None:
+            self._multiply(array, weight, out=slot.target, casting="same_kind")
+
+    def pieces(self, slot: Slot) -> list[Array]:
+        """Return the array of a large gradient in pieces, which are views of at most the limit."""
+        flat = slot.target.reshape(-1)
+        return [flat[i : i + self._limit] for i in range(0, len(flat), self._limit)]
+
     def view(self, slot: Slot) -> Array:
         """Return a slot's numbers in the shape of the parameter, without a copy."""
+        if slot.is_large:
+            return slot.target
         return self.array[slot.start : slot.stop].reshape(slot.shape)
 
     def present(self) -> list[bool]:
@@ -186,19 +227,36 @@ class Flat:
         return is_recorded() or float(self.array[self.size - 1]) == total
 
 
+def references(x: Variable) -> tuple[int, int]:
+    """Count Python's references to the gradient of ``x``, and to the array of the gradient."""
+    return sys.getrefcount(x.grad), sys.getrefcount(x.grad.data)  # type: ignore[union-attr]
+
+
+_sample = Variable(None)
+set_grad(_sample, Variable(None))
+_sample.grad.data = object()  # type: ignore[union-attr]
+UNSHARED = references(_sample)
+"""The reference counts of a gradient that nothing but its parameter refers to."""
+
+
+def has_own_gradient(x: Parameter | Buffer) -> bool:
+    """Return whether nothing but ``x`` refers to its gradient or the gradient's array."""
+    return x.grad is not None and references(x) == UNSHARED
+
+
 def is_recorded() -> bool:
     """Return whether a step is recorded, in which arrays have no values yet."""
     recording = recorder.get()
     return recording is not None and recording.records
 
 
-def flats_of(xs: Iterable[Parameter | Buffer], bucket_bytes: int) -> list[Flat]:
+def flats_of(xs: Iterable[Parameter | Buffer], bucket_bytes: int, cuts: bool) -> list[Flat]:
     """Place parameters and buffers in flat arrays, one for each array type, dtype and device."""
     groups: dict[Any, list[Parameter | Buffer]] = {}
     for x in xs:
         device = str(backend_of(x.data).device(x.data))
         groups.setdefault((type(x.data), str(x.dtype), device), []).append(x)
-    return [Flat(group, bucket_bytes) for group in groups.values()]
+    return [Flat(group, bucket_bytes, cuts) for group in groups.values()]
 
 
 def slots_of(flats: Iterable[Flat]) -> Iterator[tuple[Flat, Slot]]:

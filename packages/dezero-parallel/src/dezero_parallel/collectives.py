@@ -117,10 +117,11 @@ class Collectives:
         self._require_place(0, other, place)
         return found
 
-    def wait(self, place: str, request: Any) -> None:
-        """Wait until the array of a request holds the sum over the ranks."""
+    def wait(self, place: str, *requests: Any) -> None:
+        """Wait until the arrays of the requests hold their sums over the ranks."""
         with self.at(place):
-            self.communicator.wait(request)
+            for request in requests:
+                self.communicator.wait(request)
 
     def _require_place(self, rank: int, other: str, place: str) -> None:
         if other != place:
