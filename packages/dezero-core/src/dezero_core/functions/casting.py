@@ -116,6 +116,8 @@ def call_widened(function: Callable[..., Any], *xs: Operand) -> Any:
     float32, and the result is rounded to half precision; if ``function`` returns a tuple, only the
     first result is rounded.
     """
+    if all([is_wide(getattr(x, "dtype", None)) for x in xs]):  # the usual case
+        return function(*xs)
     wide = [widen(x) for x in xs]
     y = function(*wide)
     if all(map(is_, wide, xs)):

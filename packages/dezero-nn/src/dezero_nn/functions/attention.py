@@ -32,7 +32,6 @@ from dezero_core.functions import (
     maximum,
     reshape,
     sum,
-    transpose,
     where,
 )
 from dezero_core.hints import hinted
@@ -203,10 +202,10 @@ def scaled_dot_product_attention(
         raise ArgumentTypeError(f"{OP}: causal {causal!r}; expected True or False")
     q, k, v = with_equal_leading_axes(*[as_variable(as_floating(x)) for x in (q, k, v)])
     factor = max(q.shape[-1], 1) ** -0.5 if scale is None else as_number(OP, "scale", scale)
-    shape = *q.shape[:-1], k.shape[-2]
-    added = None if mask is None else as_added_mask(mask, shape, q.data)
+    if mask is not None:
+        mask = as_added_mask(mask, (*q.shape[:-1], k.shape[-2]), q.data)
     settings = causal, factor, dropout if Config.train else 0.0
-    return call_widened(partial(attend, mask=added, settings=settings), q, k, v)
+    return call_widened(partial(attend, mask=mask, settings=settings), q, k, v)
 
 
 def attend(
@@ -234,13 +233,12 @@ def attend(
 
 def with_equal_leading_axes(q: Variable, k: Variable, v: Variable) -> tuple[Variable, ...]:
     """Check the shapes of q, k and v; repeat heads of k and v; broadcast the leading axes."""
-    shapes = q.shape, k.shape, v.shape
-    if min(map(len, shapes)) < 2 or shapes[0][-1] != shapes[1][-1] or k.shape[-2] != v.shape[-2]:
+    shapes = Q, K, V = q.shape, k.shape, v.shape
+    if min(len(Q), len(K), len(V)) < 2 or Q[-1] != K[-1] or K[-2] != V[-2]:
         raise ShapeError(
-            f"{OP}: q {q.shape}, k {k.shape}, v {v.shape}: expected (..., T, D), (..., S, D) and "
-            "(..., S, E)"
+            f"{OP}: q {Q}, k {K}, v {V}: expected (..., T, D), (..., S, D) and (..., S, E)"
         )
-    if shapes[0][:-2] == shapes[1][:-2] == shapes[2][:-2]:
+    if Q[:-2] == K[:-2] == V[:-2]:
         return q, k, v
     heads = q.shape[-3] if q.ndim > 2 else 1
     k, v = repeat_heads(k, heads), repeat_heads(v, heads)
@@ -309,10 +307,21 @@ class SplitHeads(Function):
         return concat([join_heads(gy) for gy in gys], axis=-1)
 
 
-def join_heads(x: AnyArray) -> Any:
+class JoinHeads(Function):
     """Return x (..., h, T, D) as an array (..., T, h D), in which the heads are side by side."""
-    *lead, h, T, D = x.shape
-    return reshape(transpose(x, swapped_heads(x.ndim)), (*lead, T, h * D))
+
+    def forward(self, x: Array) -> Any:
+        xp, (*lead, h, T, D) = get_array_module(x), x.shape
+        return xp.reshape(xp.permute_dims(x, swapped_heads(x.ndim)), (*lead, T, h * D))
+
+    def backward(self, gy: AnyArray) -> Any:
+        (x,) = self.inputs
+        return SplitHeads((x.shape[-3],))(gy)[0]
+
+
+def join_heads(x: AnyArray) -> Any:
+    """Return x (..., h, T, D) as an array (..., T, h D); see `JoinHeads`."""
+    return JoinHeads()(x)
 
 
 def swapped_heads(ndim: int) -> tuple[int, ...]:

@@ -211,18 +211,19 @@ def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) ->
         ShapeError: ``x`` has no axes, or a parameter does not have the shape of its last axes.
         ArgumentTypeError: a parameter is an integer, a list or a tuple, such as a shape.
     """
-    given = [param for param in params.values() if param is not None]
-    for name, param in params.items():
-        if isinstance(param, int | list | tuple):
+    given = {name: param for name, param in params.items() if param is not None}
+    for name, param in given.items():
+        if not hasattr(param, "shape"):
             raise ArgumentTypeError(
                 f"{op}: {name} is {param!r}; expected an array or None. The last axes of x in the "
                 f"shape of {name} are normalised; PyTorch's normalized_shape is not an argument"
             )
-    shape, axes = tuple(x.shape), max([param.ndim for param in given], default=1)
-    if len(shape) >= axes > 0 and all([tuple(p.shape) == shape[-axes:] for p in given]):
+    shape, shapes = tuple(x.shape), [tuple(param.shape) for param in given.values()]
+    axes = len(shapes[0]) if shapes else 1
+    if len(shape) >= axes > 0 and shapes.count(shape[-axes:]) == len(shapes):
         return axes
-    shapes = [f", {name} {tuple(p.shape)}" for name, p in params.items() if p is not None]
+    found = "".join([f", {name} {shape}" for name, shape in zip(given, shapes, strict=True)])
     raise ShapeError(
-        f"{op}: x {shape}{''.join(shapes)}; expected {' and '.join(params)} in the shape of the "
-        "last axes of x"
+        f"{op}: x {shape}{found}; expected {' and '.join(params)} in the shape of the last axes "
+        "of x"
     )

@@ -168,16 +168,16 @@ def attention_of_few(
             E += mask
         if causal and T > 1:
             np.copyto(E, -np.inf, where=~np.tri(T, S, S - T, dtype=bool))
-        if mask is None:  # each query attends to a key
-            E -= E.max(axis=-1, keepdims=True)
-            np.exp(E, out=E)
-            z = sums_of_rows(E)
-        else:
-            write_shifted_exponentials(E)
-            z = sums_of_rows(E)
+        top = np.maximum.reduce(E, axis=-1, keepdims=True)
+        if mask is not None:  # it may hide all keys from a query
+            top[top == -np.inf] = 0
+        E -= top
+        np.exp(E, out=E)
+        z = np.add.reduce(E, axis=-1, keepdims=True)
+        if mask is not None:
             z[z == 0] = 1
         y: np.ndarray = E @ v
-        y /= z[..., np.newaxis]
+        y /= z
         return y
 
     (*lead, T, D), S = q.shape, k.shape[-2]

@@ -77,6 +77,10 @@ def in_blocks(
     """Return y and d, computed block by block."""
     y = np.empty(x.shape, x.dtype)
     d = np.empty(x.shape, x.dtype) if needs_derivative else None
+    if x.size <= BLOCK:
+        with np.errstate(over="ignore", under="ignore"):
+            form(x, y, d, np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype))
+        return y, d
     flat_x, flat_y = np.ascontiguousarray(x).reshape(-1), y.reshape(-1)
     flat_d = None if d is None else d.reshape(-1)
     starts = range(0, x.size, BLOCK)

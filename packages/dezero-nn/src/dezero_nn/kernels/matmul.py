@@ -51,7 +51,7 @@ def count_multiply_adds(x: np.ndarray, W: np.ndarray) -> int:
 
 def matmul(x: np.ndarray, W: np.ndarray) -> np.ndarray:
     """Return ``x @ W`` for all shapes that `numpy.matmul` accepts."""
-    if W.ndim == 2 < x.ndim:  # one large matmul of all rows is faster than a stack of small ones
+    if W.ndim == 2 < x.ndim and x.size > x.shape[-1]:  # one large matmul, not a stack of small ones
         return matmul(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], W.shape[1])
     if not has_split_work():
         if BLAS_THREADS.is_one():

@@ -32,7 +32,7 @@ class LastCall:
 def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
     """Return a weak reference to each value, or None if the value, like a number, allows none."""
     try:
-        return tuple([ref(x) for x in xs])
+        return tuple(map(ref, xs))
     except TypeError:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 

@@ -196,7 +196,7 @@ class LayerNorm(Layer):
     def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
         params = [param for param in (self.gamma, self.beta) if param is not None]
-        if any(param.data is None for param in params):
+        if any([param.data is None for param in params]):
             create_once(params, lambda: self._init_params(self._zeros_for(x)))
         gamma = self._zeros_for(x) + 1.0 if self.gamma is None else self.gamma
         beta = self._zeros_for(x) if self.beta is None else self.beta

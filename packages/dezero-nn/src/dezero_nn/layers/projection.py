@@ -52,6 +52,6 @@ class Projecting(Layer):
         if x.ndim == 0:
             raise ShapeError(f"{type(self).__name__}: x has no axes; expected (..., C)")
         params = [p for layer in projections for p in (layer.W, layer.b) if p is not None]
-        if any(p.data is None for p in params):
+        if any([p.data is None for p in params]):
             create_once(params, partial(self._init_params, x.shape[-1], backend_of(x.data)))
         return x
