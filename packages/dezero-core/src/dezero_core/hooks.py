@@ -82,6 +82,9 @@ class Hooks:
             hook = options.get("specname") or attribute
             implemented.add(hook)
             problem = mismatch(hook, versions.get(hook, 1))
+            if options.get("hookwrapper"):
+                self.left_out.append(f"{attribute} is left out: write wrapper=True for hookwrapper")
+                continue
             if problem:
                 if hook in HOOK_VERSIONS or not options.get("optionalhook"):
                     self.left_out.append(problem)
@@ -149,7 +152,7 @@ class Guard:
     def __call__(
         self, function: Callable[..., Any], options: Mapping[str, Any]
     ) -> Callable[..., Any]:
-        if not (options.get("wrapper") or options.get("hookwrapper")):
+        if not options.get("wrapper"):
             return self.implementation(function)
         if not inspect.isgeneratorfunction(function):
             return function  # pluggy raises an error: a wrapper must be a generator function
@@ -196,17 +199,15 @@ class Guard:
             except PLUGIN_ERRORS as error:
                 self.raised(error)
                 return (yield)
-            thrown: BaseException | None = None
+            before, thrown = None, None
             try:
                 before = yield
                 resume = partial(inner.send, before)
             except BaseException as error:  # raise the error in the wrapper, as pluggy does
-                before, thrown = None, error
+                thrown = error
                 resume = partial(inner.throw, error)
-            original = value_of(before)
             try:
-                after = finish(resume)
-                return self.checked(before, original, after)
+                return self.checked(before, finish(resume))
             except PLUGIN_ERRORS as error:
                 if error is thrown:
                     raise
@@ -217,29 +218,19 @@ class Guard:
 
         return around
 
-    def checked(self, before: object, original: object, after: object) -> Any:
-        """Return the result of a wrapper if it is valid, else the original result.
-
-        Args:
-            before: the result that pluggy sent, inside a ``Result`` if the wrapper is old-style.
-            original: the result before the wrapper ran.
-            after: the return value of the wrapper; None if it is old-style.
-        """
-        new = value_of(before) if isinstance(before, pluggy.Result) else after
+    def checked(self, before: object, after: object) -> Any:
+        """Return ``after``, the result of a wrapper, if it is valid, else the result before it."""
         if not self.is_list:
             return after
-        if isinstance(new, list) and all(isinstance(objects, list | tuple) for objects in new):
-            for objects in new:
+        if isinstance(after, list) and all(isinstance(objects, list | tuple) for objects in after):
+            for objects in after:
                 self.answered(list(objects))  # objects that the wrapper added belong to its plugin
             return after
         self.fail(
-            f"{self.hook}: its wrapper returned {type(new).__name__}; expected a list with a list "
-            "for each plugin, such as the one that `yield` gives"
+            f"{self.hook}: its wrapper returned {type(after).__name__}; expected a list with a "
+            "list for each plugin, such as the one that `yield` gives"
         )
-        if isinstance(before, pluggy.Result):
-            before.force_result(original)
-            return None
-        return original
+        return before
 
     def answered(self, objects: list[Any]) -> Any:
         """Record the objects that this plugin returned, for `Plugins.call`, and return them."""
@@ -247,13 +238,6 @@ class Guard:
         if found is not None:
             found.append(Answer(objects, self.plugin, self.order))
         return objects
-
-
-def value_of(result: object) -> Any:
-    """Return the result of a hook call, taken out of pluggy's ``Result`` if necessary."""
-    if not isinstance(result, pluggy.Result):
-        return result
-    return None if result.exception is not None else result.get_result()
 
 
 def finish(resume: Callable[[], Any]) -> Any:

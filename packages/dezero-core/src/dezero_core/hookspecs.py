@@ -13,9 +13,9 @@ pluggy calls the hooks, so ``@hookimpl`` takes pluggy's options:
   without either option in the order of registration, then plugins with ``trylast``.
   ``dezero_fetch`` is called in pluggy's own order: if two plugins have the same options, the plugin
   registered last is called first.
-- ``wrapper`` (and the older ``hookwrapper``): a generator function that yields once, while the
-  implementations of all plugins run. ``yield`` gives the wrapper a list with one list for each
-  plugin, and the wrapper returns such a list.
+- ``wrapper``: a generator function that yields once, while the implementations of all plugins run.
+  ``yield`` gives the wrapper a list with one list for each plugin, and the wrapper returns such a
+  list. An implementation with the older option ``hookwrapper`` is left out.
 - ``specname``: the name of the hook, if the function has a different name. ``optionalhook``: the
   hook is ignored if this version of DeZero does not have it.
 
