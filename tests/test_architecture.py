@@ -86,7 +86,7 @@ BACKEND = re.compile(r"\b(numpy|np|cupy|cuda|torch|jax|array_api_strict)\b")
 # The modules of core by level, lowest first. A module imports only modules of lower levels.
 LEVELS = [
     ["errors", "bodies", "__about__"],
-    ["arguments", "config", "hints", "hook_handle", "hookspecs", "identity"],
+    ["arguments", "config", "hints", "hook_handle", "hookspecs"],
     ["hooks", "step_recorder"],
     ["plugins"],
     ["first_use", "formats"],

@@ -2,8 +2,6 @@
 
 import copy
 import operator
-import pickle
-import weakref
 from array import array
 from collections import deque
 from functools import lru_cache
@@ -17,7 +15,6 @@ from dezero_core import Parameter, Variable
 from dezero_core import functions as F
 from dezero_core.errors import BackendMismatch, ShapeError, UnsupportedType
 from dezero_core.extend import get_backend
-from dezero_core.state import WeakIdentityDict
 
 HOST = np.array([0.0, 1.0, np.nan], "f")
 X = Variable(HOST)
@@ -137,24 +134,6 @@ def test_variables_are_keys_by_identity() -> None:
 
     assert [number_of(x) for x in (a, b, a)] == [id(x) for x in (a, b, a)]
     assert copy.deepcopy([a, a, b])[0] is not a
-
-
-def test_weak_identity_dict_compares_identities_and_forgets() -> None:
-    a, b = Variable(HOST), Variable(HOST)
-    table = WeakIdentityDict([(a, "a"), (b, "b")])
-    assert (table[a], table[b], len(table), list(table)) == ("a", "b", 2, [a, b])
-    assert a in table and Variable(HOST) not in table and table.get(X) is None
-    for twin in (copy.copy(table), copy.deepcopy((a, b, table))[2]):
-        assert sorted(twin.values()) == (["a", "b"] if a in twin else [])
-    keys, twin = pickle.loads(pickle.dumps(([a, b], table)))
-    assert [twin[key] for key in keys] == ["a", "b"] and a not in twin
-    assert table.pop(a) == "a" and a not in table
-    table[b] = "c"
-    gone = weakref.ref(table)
-    del b
-    assert len(table) == 0 and table.setdefault(a, "d") == "d"
-    del table
-    assert gone() is None  # there is no cycle
 
 
 @pytest.mark.parametrize(

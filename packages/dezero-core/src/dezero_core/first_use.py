@@ -7,31 +7,21 @@ With two locks, two threads could acquire the locks in different orders and dead
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from .plugins import plugins
 
 P = ParamSpec("P")
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 
-class Once(Protocol[P, T_co]):
-    """The type of the functions that `once` returns."""
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
-
-    def cache_clear(self) -> None:
-        """Drop all cached results."""
-
-
-def once(function: Callable[P, T]) -> Once[P, T]:
+def once(function: Callable[P, T]) -> Callable[P, T]:
     """Cache the results of a function as `functools.cache` does, but compute each result only once.
 
     If another thread is already computing the result, wait for it. Pass all arguments by position.
-    An exception is not cached.
+    An exception is not cached. ``cached.cache_clear()`` drops all results.
     """
     results: dict[Any, T] = {}
 
@@ -44,16 +34,4 @@ def once(function: Callable[P, T]) -> Once[P, T]:
         return results[args]
 
     cached.cache_clear = results.clear  # type: ignore[attr-defined]
-    return cached  # type: ignore[return-value]
-
-
-def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
-    """Call ``create()`` unless all parameters have data; only one thread calls ``create``.
-
-    Args:
-        parameters: Parameters and Buffers that may have no data yet.
-        create: sets the data of all parameters.
-    """
-    with plugins.lock:
-        if any(x.data is None for x in parameters):
-            create()
+    return cached

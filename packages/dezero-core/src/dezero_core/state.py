@@ -4,14 +4,12 @@ These functions are for DeZero's own packages, and may change in any version. Th
 `dezero_core.extend` are stable.
 """
 
-from .backends.host import drawing_from, host_normal, is_writable, own_streams, streams, use_rank
+from .backends.host import drawing_from, is_writable, own_streams, streams, use_rank
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .communicators import communicators
-from .first_use import create_once
 from .formats import FilePath, file_path, format_for, located, registered_formats
 from .hook_handle import HookHandle
-from .identity import WeakIdentityDict
 from .in_place import own_data, set_data, set_grad, updating
 from .step_recorder import StepRecorder, recorder, require_no_recording, step_keys, step_numbers
 from .tree import (

@@ -10,16 +10,16 @@ have PyTorch's names, and take a Parameter::
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dezero_core import Parameter
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import cast, dtype_name
 from dezero_core.errors import ArgumentError
-from dezero_core.extend import backend_of, generator
+from dezero_core.extend import backend_of, generator, plugins
 from dezero_core.hints import hinted, hinting
-from dezero_core.state import host_normal, move_beside, updating
+from dezero_core.state import move_beside, updating
 
 from .hints import INITIALIZERS
 
@@ -41,6 +41,29 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
+
+
+def host_normal(shape: tuple[int, ...], scale: float, dtype: str, draw: Any = None) -> Any:
+    """Draw normal numbers with mean 0 and standard deviation ``scale``; return a NumPy array.
+
+    Args:
+        shape, dtype: the shape and dtype of the result.
+        scale: the standard deviation.
+        draw: the NumPy generator to draw from; None (default) uses the result of `generator`.
+    """
+    return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
+
+
+def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
+    """Call ``create()`` unless all parameters have data; only one thread calls ``create``.
+
+    Args:
+        parameters: Parameters and Buffers that may have no data yet.
+        create: sets the data of all parameters.
+    """
+    with plugins.lock:
+        if any(x.data is None for x in parameters):
+            create()
 
 
 class Initializer:

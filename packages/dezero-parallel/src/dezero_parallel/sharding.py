@@ -13,7 +13,8 @@ import numpy as np
 from dezero_core import Parameter, get_array_module
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import Array, backend_of, get_backend
-from dezero_core.state import WeakIdentityDict, move, on_device_of, own_data, updating
+from dezero_core.state import move, on_device_of, own_data, updating
+from dezero_nn.identity import WeakIdentityDict
 from dezero_nn.optimizers import Optimizer
 
 if TYPE_CHECKING:

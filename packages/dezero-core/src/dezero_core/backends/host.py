@@ -113,19 +113,6 @@ def host_uniform(shape: tuple[int, ...]) -> HostArray:
     return rank_generator().random(shape, dtype=np.float32)
 
 
-def host_normal(
-    shape: tuple[int, ...], scale: float, dtype: str, draw: np.random.Generator | None = None
-) -> HostArray:
-    """Draw normal numbers with mean 0 and standard deviation ``scale``.
-
-    Args:
-        shape, dtype: the shape and dtype of the result.
-        scale: the standard deviation.
-        draw: the generator to draw from; None (default) uses the result of `generator`.
-    """
-    return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
-
-
 def to_host(x: Any) -> HostArray:
     """Copy an array of a library that supports DLPack to a NumPy array."""
     return np.array(np.from_dlpack(x))

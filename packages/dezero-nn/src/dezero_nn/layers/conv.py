@@ -11,7 +11,7 @@ from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ShapeError
 from dezero_core.extend import ArrayBackend, backend_of
-from dezero_core.state import PyTorchArray, create_once, default_backend
+from dezero_core.state import PyTorchArray, default_backend
 from dezero_core.variable import Operand
 
 from ..functions import conv1d, conv2d, conv3d
@@ -23,7 +23,7 @@ from ..functions.convolutions import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from ..initializers import Initializer
+from ..initializers import Initializer, create_once
 from ..windows import padding_of, per_axis
 from .weighted import Weighted
 

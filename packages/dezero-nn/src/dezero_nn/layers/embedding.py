@@ -6,10 +6,11 @@ from typing import Any
 
 from dezero_core import Parameter, Variable
 from dezero_core.arguments import as_integer
-from dezero_core.state import PyTorchArray, default_backend, host_normal
+from dezero_core.state import PyTorchArray, default_backend
 from dezero_core.variable import Operand
 
 from ..functions.embedding import embedding, require_row
+from ..initializers import host_normal
 from .layer import Layer
 from .weighted import parameter_dtype
 

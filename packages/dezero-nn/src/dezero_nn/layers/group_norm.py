@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ShapeError
-from dezero_core.state import PyTorchArray, create_once
+from dezero_core.state import PyTorchArray
 from dezero_core.variable import Operand
 
 from ..functions import group_norm, instance_norm, local_response_norm
 from ..functions.convolutions import AXES
+from ..initializers import create_once
 from .layer import Layer
 from .normalization import fraction, host_zeros, zeros_beside
 from .weighted import parameter_dtype, require_bool

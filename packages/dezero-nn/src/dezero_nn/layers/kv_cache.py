@@ -9,9 +9,10 @@ from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, GraphError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.hints import hinted
-from dezero_core.state import WeakIdentityDict, require_no_recording
+from dezero_core.state import require_no_recording
 from dezero_core.variable import AnyArray
 
+from ..identity import WeakIdentityDict
 from .layer import Layer
 
 

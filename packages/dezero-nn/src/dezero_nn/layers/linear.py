@@ -8,11 +8,11 @@ from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ShapeError
 from dezero_core.extend import ArrayBackend, backend_of
-from dezero_core.state import PyTorchArray, create_once, default_backend
+from dezero_core.state import PyTorchArray, default_backend
 from dezero_core.variable import Operand
 
 from ..functions.linear import linear
-from ..initializers import Initializer
+from ..initializers import Initializer, create_once
 from .weighted import Weighted
 
 

@@ -10,11 +10,12 @@ from dezero_core.arguments import as_integer, as_shape
 from dezero_core.dtypes import cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
-from dezero_core.state import PyTorchArray, create_once, default_backend
+from dezero_core.state import PyTorchArray, default_backend
 from dezero_core.variable import Operand
 
 from ..functions import batch_norm, layer_norm
 from ..functions.normalization import AllSum
+from ..initializers import create_once
 from .layer import Layer
 from .weighted import parameter_dtype, require_bool
 

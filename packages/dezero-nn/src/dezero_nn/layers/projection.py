@@ -8,9 +8,9 @@ from typing import Any
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.errors import ShapeError
 from dezero_core.extend import ArrayBackend, backend_of
-from dezero_core.state import create_once
 from dezero_core.variable import Operand
 
+from ..initializers import create_once
 from .layer import Layer
 from .linear import Linear
 

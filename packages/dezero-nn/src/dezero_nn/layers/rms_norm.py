@@ -7,10 +7,11 @@ from functools import partial
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.state import PyTorchArray, create_once
+from dezero_core.state import PyTorchArray
 from dezero_core.variable import Operand
 
 from ..functions import rms_norm
+from ..initializers import create_once
 from .layer import Layer
 from .normalization import zeros_beside
 from .weighted import parameter_dtype

@@ -10,8 +10,9 @@ from dezero_core.arguments import as_integer, normalize_axes
 from dezero_core.dtypes import dtype_name
 from dezero_core.errors import ArgumentError
 from dezero_core.functions import matmul, maximum, moveaxis, reshape, sum, transpose, vector_norm
-from dezero_core.state import create_once, host_normal, move_beside
+from dezero_core.state import move_beside
 
+from ..initializers import create_once, host_normal
 from .layer import Layer
 from .weighted import Weighted
 

@@ -9,8 +9,9 @@ from typing import Any, Self
 from dezero_core import Parameter
 from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import backend_of
-from dezero_core.state import WeakIdentityDict, named_params, on_device_of, updating
+from dezero_core.state import named_params, on_device_of, updating
 
+from ..identity import WeakIdentityDict
 from .settings import numbers_of
 
 
