@@ -11,6 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from tempfile import TemporaryFile
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -278,3 +279,20 @@ def test_objects_other_than_arrays_of_real_numbers_are_refused(form: str, door: 
     array, message = REFUSED[form]
     with pytest.raises(UnsupportedType, match=message):
         DOORS[door](array)
+
+
+def test_an_input_that_is_none_is_omitted_or_refused() -> None:
+    """Replace each input of each op by None: the op returns a result or raises a `DezeroError`."""
+    for case in {case.op: case for p in ("core", "nn") for case in reversed(load_rows(p))}.values():
+        hosts = case.sample(case.shapes[0])
+        for position in range(len(hosts)):
+            inputs = [None if p == position else Variable(x) for p, x in enumerate(hosts)]
+            try:
+                y = case.function(*inputs)
+            except DezeroError:
+                continue
+            except (TypeError, AttributeError) as error:
+                where = extract_tb(error.__traceback__)[-1].filename
+                assert "rows" in where, f"{case.name}, input {position}: {error}"
+                continue
+            assert y.dtype != object, f"{case.name}, input {position}"

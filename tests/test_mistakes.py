@@ -37,6 +37,15 @@ class Net(Model):
         return self.blocks[0]["conv"](x)
 
 
+class Bare(Model):
+    """Hold a layer in the class body, and return nothing."""
+
+    layer = L.Linear(2)
+
+    def forward(self, x: Any) -> Any:
+        self.layer(x)
+
+
 class Through(Model):
     """Call one layer of a `Net` through a model."""
 
@@ -245,7 +254,29 @@ MISTAKES: list[Mistake] = [
     ("a keyword nobody has", lambda: L.Linear(3, foo=1), TypeError,
      "unknown keyword 'foo'; the call is"),
     ("arguments for a class without __init__", lambda: Net.__base__(3), TypeError,
-     "Model: got arguments, but has no __init__"),
+     r"Model: got arguments, but has no __init__ .*; Model\(\)\(x\) calls it"),
+    ("the class of a layer as a layer", lambda: Sequential(L.Linear(2), L.ReLU), ValueError,
+     r"Sequential: layer 1 is the class ReLU; expected a layer, such as ReLU\(\)"),
+    ("the class of a layer as an activation", lambda: MLP((3, 2), L.ReLU)(X), TypeError,
+     r"ReLU\(\)\(x\) calls it"),
+    ("an array as a number", lambda: L.Dropout(X), TypeError, "Dropout: dropout_ratio array"),
+    ("a model without parameters", lambda: optimizers.SGD().setup(Bare()).step(), ValueError,
+     "SGD: the model has no Parameters; set layers and Parameters as attributes in __init__"),
+    ("a forward without return", lambda: F.mse_loss(Bare()(X), X), TypeError,
+     "mse_loss: x: None is not an array; a function without return gives None"),
+    ("a gradient that is None", lambda: Variable(X) - Variable(X).grad, TypeError,
+     r"Sub: input 1: None is not an array; .*x\.grad before backward\(\)"),
+    ("None for elements", lambda: F.where(X > 0, X, None), TypeError, "Where: input 2: None"),
+    ("a shape before the first batch", lambda: L.Linear(3).W.shape, AttributeError,
+     "shape of 'W': this Parameter has no data yet; pass the input size"),
+    ("a table of pandas", lambda: F.softmax(type("DataFrame", (), {})()), TypeError,
+     "softmax: x is a DataFrame; expected an array"),
+    ("a function without a Variable", lambda: dezero.jacobian(lambda x: x.data, X), TypeError,
+     "<lambda> returned a ndarray; expected a Variable"),
+    ("PyTorch's arguments of grad", lambda: dezero.grad(X, X, grad_outputs=X), TypeError,
+     r"grad: unknown keyword 'grad_outputs' \(write gy\)"),
+    ("PyTorch's apply of a Function", lambda: dezero.Function.apply(X), AttributeError,
+     r"'apply'; in DeZero: Name\(\)\(x\)"),
     ("another framework's layer", lambda: L.Dense(3), AttributeError, r"L\.Linear\(out_size\)"),
     ("another framework's function", lambda: F.reduce_sum(X, 1), AttributeError,
      r"'reduce_sum'; in DeZero: F\.sum"),

@@ -20,11 +20,13 @@ from .functions.casting import as_floating
 from .functions.joining import stack
 from .functions.shape import reshape
 from .graph import ancestors, has_creator
+from .hints import hinted, named
 from .seed_gradient import seed_dtype, seed_for
 from .variable import AnyArray, Variable, as_variable, cast, get_array_module, unwrap
 from .watched_pass import WatchedPass
 
 
+@hinted
 def grad(
     y: Variable,
     xs: Variable | Sequence[Variable],
@@ -133,8 +135,7 @@ def jacobian(
         element of y.
     """
     x = requiring_grad(x)
-    with using_config("update_buffers", False):
-        y = function(x)
+    y = result_of(function, x)
     if not y.requires_grad or y.size == 0:
         return zeros_like(y, (*y.shape, *x.shape))
     narrowed = flags_toward([x], y)
@@ -208,8 +209,7 @@ def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Va
     for a, b in zip(xs, vs, strict=True):
         if a.shape != b.shape:
             raise ShapeError(f"jvp: x has shape {a.shape} and v {b.shape}; pass equal shapes")
-    with using_config("update_buffers", False):
-        y = function(*xs)
+    y = result_of(function, *xs)
     u, product = Variable(zeros_like(y).data), zeros_like(y)
     gxs = grad(y, xs, u, create_graph=True) if y.requires_grad else [None for _ in xs]
     for gx, direction in zip(gxs, vs, strict=True):
@@ -220,10 +220,23 @@ def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Va
 
 def gradient_with_graph(function: Callable[[Any], Variable], x: Variable) -> Variable:
     """Return the gradient of ``function`` at ``x``, with its graph."""
-    with using_config("update_buffers", False):
-        y = function(x)
+    y = result_of(function, x)
     result = grad(y, x, create_graph=True) if y.requires_grad else None
     return zeros_like(x) if result is None else result
+
+
+def result_of(function: Callable[..., Variable], *xs: Variable) -> Variable:
+    """Return ``function(*xs)`` and leave Buffers unchanged.
+
+    Raises:
+        ArgumentTypeError: the result is not a Variable.
+    """
+    with using_config("update_buffers", False):
+        y: object = function(*xs)
+    if isinstance(y, Variable):
+        return y
+    what = f"{named(function)} returned a {type(y).__name__}"
+    raise ArgumentTypeError(f"{what}; expected a Variable, computed from its argument")
 
 
 def requiring_grad(x: AnyArray) -> Variable:

@@ -10,6 +10,7 @@ from .arguments import AxisLike, as_axes, normalize_axes
 from .backends.interface import Array, unsupported_dtype
 from .backends.registry import backend_of, by_type
 from .errors import (
+    NOTHING,
     ArgumentTypeError,
     BackendMismatch,
     DezeroError,
@@ -18,6 +19,7 @@ from .errors import (
     ShapeError,
     UnsupportedType,
 )
+from .hints import signature_of
 from .variable import Variable, as_array, label_of
 
 Function = Any
@@ -53,6 +55,15 @@ def require_one_backend(
     if len(owners) > 1:
         raise mixed(function, arrays)
     return tuple(taken) if owners else tuple([as_array(a) for a in arrays])
+
+
+def require_inputs(function: Function, inputs: tuple[Any, ...], error: Exception) -> None:
+    """Raise `UnsupportedType` if a call failed because an input that it needs is None."""
+    forward = str(signature_of(type(function).forward))
+    is_needed = "Array" in forward and "None" not in forward  # else an input may be omitted
+    for position, x in enumerate(inputs if is_needed or "NoneType" in str(error) else ()):
+        if x is None:
+            raise UnsupportedType(f"{type(function).__name__}: input {position}: {NOTHING}")
 
 
 def admit_inputs(
@@ -217,6 +228,7 @@ def raise_explained(
     elif isinstance(error, EXPLAINABLE) and not isinstance(error, NOT_ABOUT_INPUTS):
         try:
             require_one_backend(function, inputs, arrays)
+            require_inputs(function, inputs, error)
             known = [a for a in arrays if type(a) in by_type]
             if len({str(backend_of(a).device(a)) for a in known}) > 1:
                 raise mixed(function, arrays)

@@ -47,6 +47,13 @@ COMMUNICATOR_HINTS = {"mpi": "dezero-mpi", "nccl": "dezero-cuda", "tcp": "dezero
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io", ".onnx": "dezero-onnx"}
 
 
+NOTHING = (
+    "None is not an array; a function without return gives None, and so does x.grad before "
+    "backward()"
+)
+"""The reason that an argument is refused, if it is None."""
+
+
 class DezeroError(Exception):
     """Base class of all errors that DeZero raises.
 

@@ -25,6 +25,7 @@ from .diagnosis import (
     require_one_backend,
 )
 from .errors import GraphError
+from .hints import FUNCTION, bind
 from .variable import AnyArray, Operand, Variable
 
 NONE, LEFT, RIGHT, BOTH = (False, False), (True, False), (False, True), (True, True)
@@ -398,3 +399,6 @@ def belongs_to_graph(function: Function, name: str) -> GraphError:
         f"{type(function).__name__}: self.{name} belongs to the graph, which sets it at the call; "
         "choose another name"
     )
+
+
+bind(FUNCTION, Function)

@@ -9,13 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from inspect import Signature, getattr_static, signature
+from numbers import Number
 from typing import Any, NoReturn, TypeVar
 
-from .errors import CallError, MissingName, UnsupportedType
+from .errors import NOTHING, CallError, MissingName, UnsupportedType
 
 VARIABLE = {
-    **{name: f"F.{name}(x)" for name in "relu sigmoid softmax sin cos round sort".split()},
-    **{name: f"F.{name}(x, ...)" for name in "chunk flip masked_fill roll split tril triu".split()},
+    **{
+        name: f"F.{name}(x)"
+        for name in "relu sigmoid softmax log_softmax logsumexp sin cos tan sinh cosh asin acos "
+        "atan asinh acosh atanh erf exp2 expm1 log1p log2 log10 rsqrt square reciprocal neg sign "
+        "floor ceil trunc round sort argsort diagonal det inv slogdet cholesky qr svd eigh".split()
+    },
+    **{
+        name: f"F.{name}(x, ...)"
+        for name in "add sub mul div maximum minimum where chunk flip masked_fill moveaxis "
+        "multinomial outer prelu roll solve split take take_along_axis tile topk tril triu "
+        "unfold".split()
+    },
+    "repeat": "F.tile(x, repetitions), or F.repeat(x, repeats, axis), NumPy's repeat",
+    "broadcast_to": "F.broadcast_to(x, shape)",
+    "contiguous": "x itself: any memory layout is accepted",
+    "nonzero": "numpy.argwhere(x.data): positions have no derivative",
+    "is_leaf": "x.creator is None",
+    "nelement": "x.size",
+    "mT": "F.matrix_transpose(x)",
     **dict.fromkeys(("view", "resize"), "x.reshape(shape)"),
     **dict.fromkeys(("array", "values"), "x.data"),
     "cpu": "x.to_cpu()",
@@ -49,6 +67,12 @@ VARIABLE = {
 }
 """A dictionary from array attributes of PyTorch, TensorFlow and Chainer to hints."""
 
+FUNCTION = {
+    "apply": "Name()(x), a call of a new instance of the class Name",
+    **dict.fromkeys(("save_for_backward", "saved_tensors", "saved_variables"), "self.inputs"),
+}
+"""A dictionary from attributes of PyTorch's ``autograd.Function`` to hints."""
+
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
     **dict.fromkeys(("cuda", "gpu"), "to_gpu()"),
@@ -64,7 +88,8 @@ KEYWORDS = {
     "x": "input tensor logits y_pred",
     "x0": "input y_pred",
     "x1": "target y_true",
-    "xs": "tensors arrays",
+    "xs": "tensors arrays inputs",
+    "gy": "grad_outputs",
     "shape": "size newshape normalized_shape",
     "start_axis": "start_dim",
     "ord": "p",
@@ -76,6 +101,7 @@ several parameters match a keyword, the hint names the first. dezero-nn adds its
 
 ADVICE = {
     "inplace": "no function works in place",
+    "allow_unused": "not needed: the gradient is None",
     "unbiased": "correction=1 is PyTorch's unbiased=True, its default; the default here is 0",
 }
 """A dictionary from keywords of other frameworks to advice; dezero-nn adds advice for layers."""
@@ -172,8 +198,11 @@ def explain_call(
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
         type_ = str(parameters[key].annotation) if key in parameters else "Any"  # in ``**settings``
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
-        if takes_array and isinstance(value, list | tuple | str):
-            if not str(cause).startswith(f"{name}: "):
+        is_array = hasattr(type(value), "dtype") or isinstance(value, Number)
+        if takes_array and not is_array and not str(cause).startswith(f"{name}: "):
+            if value is None and "None" not in type_:
+                raise UnsupportedType(f"{name}: {key}: {NOTHING}") from cause
+            if value is not None:
                 found = f"{name}: {key} is a {type(value).__name__}; expected an array"
                 raise UnsupportedType(f"{found}; make an array of it") from cause
 

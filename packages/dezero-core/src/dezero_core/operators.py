@@ -27,7 +27,7 @@ from .functions.selection import clip
 from .functions.shape import expand_dims, flatten, reshape, squeeze, transpose
 from .functions.trigonometric import tanh
 from .graph import unchain_backward
-from .variable import Lengths, Variable
+from .variable import Lengths, Variable, no_data
 from .variable_hooks import register_hook
 
 
@@ -57,7 +57,7 @@ def flatten_from(x: Variable, start_axis: int = 0) -> Variable:
 def transposed(x: Variable) -> Variable:
     """Return ``x`` with its axes reversed; raise AttributeError if ``x`` has no data yet."""
     if x.data is None:
-        raise AttributeError("T: this Variable has no data yet")
+        raise no_data(x, "T")
     return transpose(x)
 
 

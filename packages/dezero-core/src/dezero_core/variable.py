@@ -22,7 +22,15 @@ from .backends.registry import (
     get_backend,
 )
 from .backends.transfer import move
-from .errors import ArgumentError, BackendMismatch, GraphError, ShapeError, UnsupportedType
+from .errors import (
+    NOTHING,
+    ArgumentError,
+    BackendMismatch,
+    GraphError,
+    MissingName,
+    ShapeError,
+    UnsupportedType,
+)
 from .hints import VARIABLE, bind
 from .hook_handle import HookHandle, Hooks
 
@@ -148,22 +156,31 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of ``data``."""
-        return tuple(self.data.shape)
+        try:
+            return tuple(self.data.shape)
+        except AttributeError:
+            raise no_data(self, "shape") from None
 
     @property
     def ndim(self) -> int:
         """The number of axes of ``data``."""
-        return int(self.data.ndim)
+        try:
+            return int(self.data.ndim)
+        except AttributeError:
+            raise no_data(self, "ndim") from None
 
     @property
     def size(self) -> int:
         """The number of elements of ``data``."""
-        return math.prod(self.data.shape)
+        return math.prod(self.shape)
 
     @property
     def dtype(self) -> Any:
         """The dtype of ``data``."""
-        return self.data.dtype
+        try:
+            return self.data.dtype
+        except AttributeError:
+            raise no_data(self, "dtype") from None
 
     def detach(self) -> Variable:
         """Return a Variable that shares ``data`` and ``name`` but has no graph and no gradient."""
@@ -471,6 +488,14 @@ def require_gradient_of(x: Variable, grad: Variable) -> None:
         )
 
 
+def no_data(x: Variable, name: str) -> MissingName:
+    """Return the error for reading the shape or dtype of a Variable that has no data yet."""
+    return MissingName(
+        f"{name}{label_of(x)}: this {type(x).__name__} has no data yet; pass the input size to its "
+        "layer, or run one forward pass first"
+    )
+
+
 def label_of(x: Variable) -> str:
     """Return the name of a Variable for a message; an empty string if there is no name."""
     return f" of {x.name!r}" if x.name else ""
@@ -506,7 +531,11 @@ def as_variable(x: object) -> Variable:
     Raises:
         UnsupportedType: ``x`` is not a Variable, an array or a Python scalar.
     """
-    return x if isinstance(x, Variable) else Variable(as_array(x), requires_grad=False)
+    if isinstance(x, Variable):
+        return x
+    if x is None:  # Variable(None) is a parameter that has no data yet
+        raise UnsupportedType(NOTHING)
+    return Variable(as_array(x), requires_grad=False)
 
 
 HOST_MEMORY = 1

@@ -31,7 +31,9 @@ def require_call(
     """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
-        raise CallError(f"{name}: got arguments, but has no __init__ that takes them")
+        raise CallError(
+            f"{name}: got arguments, but has no __init__ that takes them; {name}()(x) calls it"
+        )
     require_keywords(name, init, kwargs, None, advice)
     try:
         signature_of(init).bind(None, *args, **kwargs)

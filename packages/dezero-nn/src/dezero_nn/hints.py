@@ -36,6 +36,27 @@ FUNCTIONS = {
     **{
         name: f"numpy.{name}(x.data): tests have no derivative" for name in "isnan isfinite".split()
     },
+    **{
+        name: f"Variable(numpy.{name}(...))"
+        for name in "zeros ones full eye arange linspace".split()
+    },
+    **{
+        f"{name}_like": f"Variable(numpy.{name}_like(x.data))" for name in "zeros ones full".split()
+    },
+    **{name: f"Variable(numpy.random.{name}(...))" for name in "rand randn randint".split()},
+    **dict.fromkeys(("tensor", "from_numpy", "as_tensor"), "Variable(array)"),
+    "meshgrid": "numpy.meshgrid(x.data, y.data)",
+    **{name: f"numpy.{name}(x > 0): comparisons are plain arrays" for name in ("any", "all")},
+    "eq": "x == y",
+    "t": "x.T",
+    "mv": "F.matmul(x, W)",
+    **{name: "F.concat(xs, axis)" for name in "hstack vstack column_stack".split()},
+    "swapaxes": "F.transpose(x, axes), or F.moveaxis(x, source, destination)",
+    "lerp": "x + weight * (y - x)",
+    "diag": "numpy.eye(n) * x for a diagonal matrix, or F.diagonal(x) for the diagonal of one",
+    "trace": "F.diagonal(x).sum()",
+    "scatter": "F.add_at(x, index, values), or F.where(mask, values, x)",
+    "nonzero": "numpy.argwhere(x.data): positions have no derivative",
     "amax": "F.max(x, axis)",
     "amin": "F.min(x, axis)",
     "swish": "F.silu(x)",
@@ -116,7 +137,7 @@ LAYERS = {
 
 KEYWORDS |= {
     "p": "input y_pred",
-    "y": "y_pred",
+    "y": "y_pred outputs",
     "n": "num_samples",
     "size": "embed_dim d_model normalized_shape",
     "t": "target labels y_true",

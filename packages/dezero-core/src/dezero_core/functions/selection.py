@@ -9,7 +9,7 @@ from ..backends.interface import Array
 from ..backends.precision import dtype_name, is_floating
 from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape, shape_of
-from ..errors import ShapeError, UnsupportedType
+from ..errors import NOTHING, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Scalar, Variable, get_array_module, unwrap
@@ -134,8 +134,10 @@ def weak_array(x: Array | Scalar, y: Array | Scalar) -> Any:
     """Return ``x``, converted to a 0-d array if ``x`` is a Python scalar and ``y`` is an array.
 
     Array API functions, unlike operators, do not accept Python scalars. The 0-d array does not
-    promote the dtype of ``y``.
+    promote the dtype of ``y``. NumPy would make an array of objects of None.
     """
+    if x is None:
+        raise UnsupportedType(NOTHING)
     if not isinstance(x, Scalar) or isinstance(y, Scalar):
         return x
     return backend_of(y).scalar_like(x, y)

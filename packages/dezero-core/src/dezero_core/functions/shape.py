@@ -12,7 +12,7 @@ from ..diagnosis import positions_of, shape_of
 from ..errors import ArgumentTypeError, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
-from ..variable import Operand, Variable, as_variable, get_array_module
+from ..variable import AnyArray, Operand, Variable, as_variable, get_array_module
 
 
 class Reshape(Function):
@@ -99,7 +99,8 @@ def transpose(x: Operand, axes: Sequence[int] | None = None) -> Variable:
     return Transpose(None if axes is None else as_integers("transpose", "axes", axes))(x)
 
 
-def matrix_transpose(x: Array | Variable) -> Variable:
+@hinted
+def matrix_transpose(x: AnyArray) -> Variable:
     """Return ``x`` with its last two axes swapped, which transposes each matrix of a stack.
 
     Raises:

@@ -21,11 +21,7 @@ class Dropout(ScaledWhere):
 
 def require_ratio(op: str, ratio: float, name: str = "dropout_ratio") -> None:
     """Raise `ArgumentError` unless a ratio, the argument called ``name``, is in [0, 1)."""
-    try:
-        fits = 0 <= ratio < 1
-    except TypeError:
-        fits = False
-    if not fits:
+    if not 0 <= as_number(op, name, ratio) < 1:
         raise ArgumentError(f"{op}: {name} {ratio!r} is not in [0, 1)")
 
 

@@ -23,6 +23,7 @@ from dezero_core.functions import (
     transpose,
     unstack,
 )
+from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray
 
 from .activation import sigmoid, sigmoid_op
@@ -157,6 +158,7 @@ def gru_op(
     return xp.stack(hs), xp.stack(workspace)
 
 
+@hinted
 def gru(
     x: AnyArray, Wx: AnyArray, Wh: AnyArray, bx: AnyArray, bh: AnyArray, h: AnyArray
 ) -> Variable:

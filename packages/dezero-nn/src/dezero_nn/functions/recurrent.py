@@ -33,6 +33,7 @@ from dezero_core.functions import (
     transpose,
     unstack,
 )  # fmt: skip
+from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray
 
 from .activation import sigmoid, sigmoid_op
@@ -194,6 +195,7 @@ def lstm_op(
     return xp.stack(hs), c, xp.stack(workspace)
 
 
+@hinted
 def lstm(
     x: AnyArray, Wx: AnyArray, Wh: AnyArray, b: AnyArray, h: AnyArray, c: AnyArray
 ) -> tuple[Variable, Variable]:

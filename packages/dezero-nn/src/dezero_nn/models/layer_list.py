@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from dezero_core.errors import ArgumentError
 from dezero_core.state import CONTAINER, kind_of
 
+from ..layers.layer import Layer
 from .model import Model
 
 AnyLayer = Callable[..., Any]
@@ -164,7 +165,10 @@ def number_of(name: str) -> int:
 
 
 def require_callable(model: Model, name: str, item: object) -> None:
-    """Raise `ArgumentError` if a layer cannot be called."""
+    """Raise `ArgumentError` if a layer cannot be called, or is a class."""
+    if isinstance(item, type) and issubclass(item, Layer):
+        what = f"{type(model).__name__}: {name} is the class {item.__name__}"
+        raise ArgumentError(f"{what}; expected a layer, such as {item.__name__}()")
     if not callable(item):
         raise ArgumentError(
             f"{type(model).__name__}: {name} is a {type(item).__name__}; expected a layer or a "

@@ -253,6 +253,7 @@ class Optimizer(Stateful):
 
         Raises:
             GraphError: ``setup`` was not called.
+            ArgumentError: the model has no Parameters.
             ShapeError: a gradient, or the state of an elementwise optimizer, has a different shape
                 from its parameter. After this error, all parameters are unchanged.
             BackendMismatch: a gradient and its parameter have different array libraries or devices.
@@ -271,6 +272,11 @@ class Optimizer(Stateful):
     def _after_hooks(self) -> list[Parameter]:
         """Call the hooks; return the parameters that have a gradient afterwards."""
         params = list(self._named().values())
+        if not params:
+            raise ArgumentError(
+                f"{type(self).__name__}: the model has no Parameters; set layers and Parameters as "
+                "attributes in __init__, or in lists or dictionaries"
+            )
         for hook in self.first_hooks:
             with on_device_of(*[p.data for p in params if p.data is not None]):
                 call_hook(hook, params)
