@@ -115,13 +115,6 @@ def missing(owner: str, name: str, hints: Mapping[str, str], obj: object = None)
     return MissingName(f"{owner} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 
-def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
-    """Raise the error for a missing attribute; call this from ``__getattr__``."""
-    if hasattr(type(obj), name):  # if a property raised, raise its error instead of a hint
-        return object.__getattribute__(obj, name)
-    raise missing(type(obj).__name__, name, hints, obj)
-
-
 class Hint:
     """A placeholder for a missing attribute: reading it raises `MissingName` with a hint.
 

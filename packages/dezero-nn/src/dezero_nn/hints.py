@@ -6,7 +6,10 @@ hint. Hints for attributes of Variables are in `dezero_core.hints`.
 
 from __future__ import annotations
 
-from dezero_core.hints import ADVICE, KEYWORDS
+from collections.abc import Mapping
+from typing import Any
+
+from dezero_core.hints import ADVICE, KEYWORDS, missing
 
 FUNCTIONS = {
     # PyTorch
@@ -386,3 +389,10 @@ TOP = {
     "GradientTape": "loss.backward(), which needs no tape",
 }
 """Hints for names in the top-level modules of other frameworks, such as ``torch.cat``."""
+
+
+def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:
+    """Raise the error for a missing attribute; call this from ``__getattr__``."""
+    if hasattr(type(obj), name):  # if a property raised, raise its error instead of a hint
+        return object.__getattribute__(obj, name)
+    raise missing(type(obj).__name__, name, hints, obj)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Buffer, Config, Parameter, Variable
 from dezero_core.errors import ArgumentTypeError, DezeroError, UnsupportedType
-from dezero_core.hints import explain_call, no_attribute
+from dezero_core.hints import explain_call
 from dezero_core.state import (
     HookHandle,
     LoadReport,
@@ -22,7 +22,7 @@ from dezero_core.state import (
 )
 
 from ..calls import require_call
-from ..hints import LAYER
+from ..hints import LAYER, no_attribute
 from .attributes import INPUTS, OUTPUTS, STORED, LastCall, require_variable, weakly
 from .first_pass import materialize
 from .hooks import HOOKS, LayerHook, add_hook

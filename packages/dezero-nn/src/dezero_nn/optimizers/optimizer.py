@@ -19,7 +19,7 @@ from dezero_core.errors import (
     UnsupportedType,
 )
 from dezero_core.extend import Array, backend_of
-from dezero_core.hints import missing, named, no_attribute
+from dezero_core.hints import missing, named
 from dezero_core.state import (
     CONTAINER,
     LAYER,
@@ -41,7 +41,7 @@ from dezero_core.state import (
 )
 
 from ..calls import require_call
-from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES
+from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES, no_attribute
 from ..layers.weighted import require_bool
 from . import updates
 from .gradients import gradient_of, with_gradients

@@ -27,11 +27,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError, CallError
-from dezero_core.hints import no_attribute
 from dezero_core.state import require_no_recording
 
 from ..calls import require_call
-from ..hints import SCHEDULE, SCHEDULE_KEYWORDS
+from ..hints import SCHEDULE, SCHEDULE_KEYWORDS, no_attribute
 from .optimizer import Optimizer
 from .phases import Phase, current_phase, open_phase
 from .settings import representation, setting
