@@ -13,7 +13,7 @@ of the tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -245,18 +245,13 @@ INSTEAD = {
 
 
 def array_function(
-    x: Variable,
-    func: NumpyFunction,
-    types: Iterable[type],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    x: Variable, func: NumpyFunction, types: object, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Run a NumPy function called with a Variable; this is ``Variable.__array_function__``.
 
     Args:
-        x: the Variable.
+        x, types: unused; NEP 18 defines them.
         func: the NumPy function.
-        types: the argument types that have ``__array_function__``; unused.
         args, kwargs: the arguments of the call.
 
     Raises:

@@ -7,7 +7,7 @@ compute.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 
@@ -396,13 +396,7 @@ class Variable:
         ) -> None: ...
         def register_hook(self, hook: Callable[[Variable], Any]) -> HookHandle: ...
         def unchain_backward(self) -> None: ...
-        def __array_function__(
-            self,
-            func: Callable[..., Any],
-            types: Iterable[type],
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> Any: ...
+        def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any: ...
 
 
 bind(VARIABLE, Variable)

@@ -8,13 +8,12 @@ import numpy as np
 
 from ..arguments import Axis
 from ..errors import UnsupportedType
-from ..hookspecs import DEZERO_API, hookimpl
+from ..hookspecs import DEZERO_API as DEZERO_API  # read by `Plugins.register`
+from ..hookspecs import hookimpl
 from .host import HostArray, host_uniform, is_writable, rank_generator
 from .interface import Array, ArrayBackend, BackendSpec, unsupported_dtype
 from .portable import Pair, is_basic, window_layout
 from .summation import scatter_add, sum_in_blocks
-
-__all__ = ["DEZERO_API", "NumpyBackend", "dezero_backends"]
 
 
 class NumpyBackend(ArrayBackend):
