@@ -95,7 +95,7 @@ LEVELS = [
     ["backward_modes", "diagnosis", "in_place"],
     ["function"],
     ["graph", "functions", "variable_hooks"],
-    ["anomaly", "input_gradients", "leaf_gradients", "seed_gradient", "numpy_functions", "drawing"],
+    ["anomaly", "input_gradients", "leaf_gradients", "numpy_functions", "drawing"],
     ["backward_pass"],
     ["grad_ready", "watched_pass"],
     ["backward"],

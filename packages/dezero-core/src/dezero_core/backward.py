@@ -1,18 +1,22 @@
-"""Define ``Variable.backward``, which writes the gradients of a Variable's leaves."""
+"""Define ``Variable.backward``, and compute the gradient that a backward pass starts with."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from .anomaly import detecting
 from .backends.interface import Array
-from .backends.registry import on_device_of
+from .backends.precision import is_floating
+from .backends.registry import backend_of, on_device_of
 from .backward_modes import PassMode
 from .backward_pass import BackwardPass
-from .errors import ArgumentError
+from .diagnosis import require_recorded
+from .errors import ArgumentError, GraphError
+from .functions.casting import astype
 from .grad_ready import grad_ready_callbacks, report_leaves
 from .in_place import updating
 from .leaf_gradients import accumulate, require_fitting_grad
-from .seed_gradient import seed_for
-from .variable import Variable
+from .variable import Variable, as_variable, get_array_module, require_gradient_of
 from .watched_pass import WatchedPass
 
 
@@ -76,3 +80,40 @@ def backward(
             with updating():
                 for x, g in gradients:
                     accumulate(x, g)
+
+
+def seed_for(y: Variable, gy: Variable | Array | None) -> Variable:
+    """Return the gradient that a backward pass from ``y`` starts with: ``gy``, or ones if None.
+
+    The device of ``y`` must be selected before the call; see `on_device_of`.
+
+    Raises:
+        GraphError: ``y`` does not require grad, or has no data.
+        ShapeError: ``gy`` and ``y`` have different shapes.
+        BackendMismatch: ``gy`` and ``y`` are arrays of different libraries, or on different
+            devices.
+    """
+    if not y.requires_grad:
+        raise GraphError(
+            "backward(): this Variable has no graph: it was not computed, or was computed under "
+            "no_grad() or from inputs that do not require grad, or unchain() removed its graph"
+        )
+    if y.data is None:
+        raise GraphError("backward(): this Variable has no data; set x.data first")
+    creator = y._creator
+    if creator is not None and creator._result is not y.data:
+        require_recorded(y, y.data, creator._result)
+    if gy is None:
+        ones = get_array_module(y).ones_like(y.data, dtype=seed_dtype(y))
+        return Variable(ones, requires_grad=False)
+    seed = as_variable(gy)
+    if not is_floating(seed.dtype, backend_of(seed.data)):
+        seed = astype(seed, seed_dtype(y))  # int8 sums could overflow
+    require_gradient_of(y, seed)
+    return seed
+
+
+def seed_dtype(y: Variable) -> Any:
+    """Return the dtype of the initial gradient: ``y.dtype`` if floating-point, else int64."""
+    dtype, backend = y.data.dtype, backend_of(y.data)
+    return dtype if is_floating(dtype, backend) else backend.xp.int64

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import ref
 
 from .backends.registry import backend_of, on_device_of
+from .backward import seed_dtype, seed_for
 from .backward_modes import Flags, PassMode
 from .config import using_config
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -21,7 +22,6 @@ from .functions.joining import stack
 from .functions.shape import reshape
 from .graph import ancestors, has_creator
 from .hints import hinted, named
-from .seed_gradient import seed_dtype, seed_for
 from .variable import AnyArray, Variable, as_variable, cast, get_array_module, unwrap
 from .watched_pass import WatchedPass
 
