@@ -37,6 +37,7 @@ def test_too_few_steps_give_an_infinite_loss_without_nan(zero_infinity: bool) ->
 
 def test_padding_and_steps_after_the_end_do_not_count() -> None:
     x = Variable(np.random.default_rng(0).normal(size=(5, 2, 3)))
+    x.data[3:, 0] = np.nan
     padded = np.array([[1, 99], [-7, 99]])
     loss = F.ctc_loss(x, padded, [3, 2], [1, 0], reduction="none")
     loss.sum().backward()

@@ -15,22 +15,25 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from dezero_core import Variable, as_variable, get_array_module
+from dezero_core import Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_integer, as_integers
 from dezero_core.dtypes import as_floating, call_widened, cast, is_floating
 from dezero_core.errors import ArgumentError, LabelError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.functions import (
-    get_item,
+    concat,
+    exp,
     logsumexp,
+    pad,
     reshape,
+    stack,
     take_along_axis,
     unstack,
     where,
 )
 from dezero_core.hints import hinted
 from dezero_core.state import on_device_of
-from dezero_core.variable import Operand
+from dezero_core.variable import AnyArray, Operand
 
 from .reductions import reduced, require_reduction
 
@@ -137,33 +140,62 @@ def states_of(targets: Array, counts: list[int], classes: int, blank: int) -> li
 def alignment_losses(
     x: Variable, states: list[list[int]], lengths: list[int], counts: list[int]
 ) -> Variable:
-    """Return minus the log-probability of each sequence of states, shape (N,).
+    """Return minus the log-probability of each sequence of states, shape (N,)."""
+    count, steps = range(len(states[0])), backend_of(x.data).arange(len(x), x.data)
+    is_running = steps[:, None, None] < array_like([[n] for n in lengths], x)
+    emitted = where(is_running, take_along_axis(x, array_like([states], x), -1), 0.0)
+    pairs = [zip(row, row[2:] + row[:2], strict=True) for row in states]
+    can_skip = array_like([[label != later for label, later in row] for row in pairs], x)
+    alpha = Reached(can_skip)(emitted) + emitted
+    last = alpha[array_like([n - 1 for n in lengths], x), array_like(list(range(len(states))), x)]
+    ends = array_like([[2 * n - 1 <= s <= 2 * n for s in count] for n in counts], x)
+    return -logsumexp(where(ends, last, -math.inf), 1)
 
-    State s is reached from the states s and s - 1, and also from s - 2 if the labels of s and s - 2
-    differ. An additional state of probability 0 stands for states that do not exist.
+
+class Reached(Function):
+    """Return r (T, N, S), the log-probability of being in state s before step t emits its label.
+
+    r[0, s] = 0 for s < 2, else -inf;  r[t + 1, s] = log(sum of exp(alpha[t, s'])), alpha = r + x.
+    With w = exp(alpha[t, s'] - r[t + 1, s]), the probability that state s was reached from s', and
+    G = gy + dL/dx:  dL/dx[t, s'] = sum of w G[t + 1, s] over s = s', s' + 1 (, s' + 2).
+
+    Args:
+        can_skip: bools (N, S), true if state s leads to state s + 2.
     """
-    zero = len(states[0])
-    sources = [
-        [
-            [s, s - 1 if s > 0 else zero, s - 2 if s > 1 and row[s] != row[s - 2] else zero]
-            for s in range(zero)
-        ]
-        + [[zero] * 3]
-        for row in states
-    ]
-    ends = [[2 * count - 1 <= s <= 2 * count for s in range(zero)] + [False] for count in counts]
-    index = array_like([[[n]] for n in range(len(states))], x), array_like(sources, x)
-    labels = array_like([[[*row, row[0]] for row in states]], x)
-    emitted = unstack(take_along_axis(x, labels, -1))
-    starts = array_like([[s < 2 for s in range(zero)] + [False]], x)
-    alpha = where(starts, emitted[0], -math.inf)
-    for t, log_p in enumerate(emitted[1:], 1):
-        reached = logsumexp(get_item(alpha, index), 2) + log_p
-        if t < min(lengths):
-            alpha = reached
-        else:
-            alpha = where(array_like([[t < n] for n in lengths], x), reached, alpha)
-    return -logsumexp(where(array_like(ends, x), alpha, -math.inf), 1)
+
+    def __init__(self, can_skip: Array) -> None:
+        self.can_skip = can_skip
+
+    def forward(self, x: Array) -> Any:
+        xp, minus_inf = get_array_module(x), backend_of(x).scalar_like(-math.inf, x)
+        T, N, S = x.shape
+        zeros = backend_of(x).zeros((N, S), x)
+        edge = zeros[:, :1] + minus_inf
+        reached = [xp.where(backend_of(x).arange(S, x) < 2, zeros, minus_inf)]
+        for t in range(T - 1):
+            stay = reached[-1] + x[t, ...]
+            step = xp.concat([edge, stay], axis=1)[:, :-1]
+            skip = xp.concat([edge, edge, xp.where(self.can_skip, stay, minus_inf)], axis=1)[:, :-2]
+            reached.append(xp.logaddexp(xp.logaddexp(stay, step), skip))
+        return xp.stack(reached)
+
+    def backward(self, gy: AnyArray) -> Any:
+        (x,), (r,) = self.inputs, self.outputs
+        backend, (_, N, S) = backend_of(unwrap(x)), x.shape
+        edge, found = backend.zeros((N, 2), unwrap(x)), [backend.zeros((N, S), unwrap(x))]
+        alpha, later = x[:-1, ...] + r[:-1, ...], r[1:, ...]
+        later = where(unwrap(later) == -math.inf, math.inf, later)  # no weight for these states
+        later = pad(later, ((0, 0), (0, 0), (0, 2)), math.inf)
+        weights = [exp(alpha - later[..., k : k + S]) for k in range(3)]
+        weights[2] = where(self.can_skip, weights[2], 0.0)
+        *gys, g = unstack(gy)
+        steps = list(zip(*map(unstack, weights), gys, strict=True))
+        for stay, step, skip, gy_t in reversed(steps):
+            g = concat([g, edge], axis=1)
+            gx = stay * g[:, :-2] + step * g[:, 1:-1] + skip * g[:, 2:]
+            found.append(gx)
+            g = gy_t + gx
+        return stack(found[::-1])
 
 
 def array_like(values: list[Any], x: Variable) -> Any:
