@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import dezero_core
-from dezero_core import Config, Parameter, Variable
+from dezero_core import Config, Parameter, Variable, functions
 from dezero_core.errors import BackendMismatch, CallError, CaptureError, OutOfMemory
 from dezero_core.extend import get_backend
 from dezero_core.state import own_streams, streams, use_rank
@@ -286,6 +286,54 @@ def test_memory_does_not_grow_over_a_thousand_replays() -> None:
     gc.collect()
     assert graph._pool.total_bytes() == memory
     assert len(gc.get_objects()) < objects + 100  # one object per replay would add 1000
+
+
+def graph_memory() -> int:
+    """Return the memory of the device that pools of graphs own, in bytes."""
+    default = cupy.get_default_memory_pool()
+    return int(cupy.graphs.memory.used() - default.total_bytes())
+
+
+def test_the_memory_of_deleted_graphs_returns_to_the_device() -> None:
+    gc.collect()
+    backend, program, used = get_backend("cuda"), Program(lambda: rules.Adam(0.01)), []
+    backend.empty_cache()
+    before = graph_memory()
+    step, batch = capture(program.step), program.batches[0]
+    for _ in range(2):
+        for _ in range(WARM_UPS):
+            step(*batch)
+        emptied = cupy._counts["pools emptied"]
+        step(*batch)
+        assert cupy._counts["pools emptied"] == emptied + 1  # the graph gets this memory
+        used.append(graph_memory())
+        weights = next(iter(program.model.params()))
+        weights.data = weights.data.copy()  # invalidates the graph
+    assert used[0] == used[1] > before
+    step(*batch)  # deletes the graph, but the model still has its gradients
+    assert 0 < graph_memory() - before < used[0]
+    program.model.cleargrads()
+    backend.empty_cache()
+    assert graph_memory() == before
+
+
+def test_a_graph_never_uses_memory_that_its_pool_has_freed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def step(x: Any) -> Any:
+        y = functions.sum(x * 2.0)  # the product is freed before the next line
+        return y + functions.sum(x * 3.0 - x)
+
+    x = Variable(on_device(np.ones(1000, "f")), requires_grad=False)
+    step, expected = capture(step), float(step(x))
+    for _ in range(WARM_UPS):
+        step(x)
+    memory = cupy.graphs.memory
+    monkeypatch.setattr(memory, "limit", memory.used() + 10_000)
+    with pytest.raises(OutOfMemory, match="MiB free"):
+        step(x)
+    monkeypatch.undo()
+    assert [float(step(x)) for _ in range(3)] == [expected] * 3
 
 
 def test_results_are_valid_until_the_next_call_unless_they_are_copied() -> None:

@@ -158,21 +158,28 @@ class FakeStream:
         self.ptr = ptr
 
 
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        ("nvmath_missing.bindings", "is not installed"),
+        ("nvmath.missing", "fails: ModuleNotFoundError: No module named 'nvmath.missing'"),
+    ],
+)
 def test_without_nvmath_cupy_multiplies_and_one_warning_says_so(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, module: str, problem: str
 ) -> None:
-    missing = libraries.LIBRARIES["cublas"]._replace(module="nvmath.bindings.missing")
+    missing = libraries.LIBRARIES["cublas"]._replace(module=module)
     monkeypatch.setitem(libraries.LIBRARIES, "cublas", missing)
     libraries.load.cache_clear()
     x = device(np.eye(2, dtype="f"))
     try:
-        with pytest.warns(UserWarning, match=r"nvmath-python is not installed, so CuPy .*; pip"):
+        with pytest.warns(UserWarning, match=rf"nvmath-python {problem}, so CuPy .*; pip"):
             ops["matmul"](x, x)
         with warnings.catch_warnings(), kernel_log() as ran:
             warnings.simplefilter("error")
             ops["matmul"](x, x)
         assert ran[0].kernel == "portable"
-        assert ran[0].declined == (("cuda:products_matmul", "nvmath-python is not installed"),)
+        assert ran[0].declined == (("cuda:products_matmul", f"nvmath-python {problem}"),)
     finally:
         libraries.load.cache_clear()
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import array as _array
-from . import graphs
+from . import graphs, signatures
 from .array import _counts, _names, ndarray
 
 __version__ = _names["version"]
@@ -77,8 +77,11 @@ class RawModule:
             is_double = self.code.startswith("#define SCALAR double")
             body = partial(body, dtype=np.float64 if is_double else np.float32)
 
+        types = signatures.of_kernel(self.code, name)
+
         def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             _counts["launches"] += 1
+            signatures.require(name, types, arguments)
             values = [by_value(a) for a in arguments]
             graphs.launch(body, *values)
 
@@ -92,8 +95,8 @@ def by_value(argument: Any) -> Any:
     return _array.unwrapped(argument) if isinstance(argument, ndarray) else argument
 
 
-class _Pool:
-    """A pool that never keeps anything."""
+class _Pool(graphs.MemoryPool):
+    """The pool that is used outside of `using_allocator`; only `malloc` allocates from it."""
 
     def used_bytes(self) -> int:
         return 3 << 20
@@ -102,11 +105,15 @@ class _Pool:
         return 1 << 20
 
     def free_all_blocks(self) -> None:
+        super().free_all_blocks()
         _counts["pools emptied"] += 1
 
 
+_pool = _Pool()
+
+
 def get_default_memory_pool() -> _Pool:
-    return _Pool()
+    return _pool
 
 
 def get_default_pinned_memory_pool() -> _Pool:

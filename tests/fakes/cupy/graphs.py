@@ -10,6 +10,7 @@ that CuPy refuses while it captures raise the exceptions that ``capture.json`` r
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -30,7 +31,15 @@ IN_PLACE = {"fill", "sort", "put", "partition", "resize", "copyto", "itemset"}
 
 
 class CUDARuntimeError(RuntimeError):
-    """The error that the CUDA runtime raises."""
+    """The error that the CUDA runtime raises.
+
+    Attributes:
+        status: the number of the error: 2 if the device is full, else 1.
+    """
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Held:
@@ -342,14 +351,70 @@ def refuse_library(name: str) -> None:
         )
 
 
-class MemoryPool:
-    """A pool that keeps all memory which was allocated from it."""
+class Device:
+    """The memory of the pretended device, of which only pools allocate.
+
+    Attributes:
+        blocks: a list of arrays for each pool. A pool that is deleted does not free its blocks.
+        limit: the size of the memory in bytes.
+    """
 
     def __init__(self) -> None:
-        self._kept: list[Any] = []
+        self.blocks: list[list[Any]] = []
+        self.limit = 1 << 62
 
-    def malloc(self, size: int) -> Any:
-        raise NotImplementedError("pass this method to using_allocator")
+    def used(self) -> int:
+        return sum(x.nbytes for blocks in self.blocks for x in blocks)
+
+
+memory = Device()
+
+
+class Memory:
+    """Check that the device has memory; the arrays of the stand-in hold the memory itself."""
+
+    def __init__(self, size: int) -> None:
+        if memory.used() + size > memory.limit:
+            raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory", status=2)
+
+
+class MemoryPointer:
+    """A part of the memory of the device, with its address ``ptr``."""
+
+    def __init__(self, mem: Any, offset: int) -> None:
+        self.mem, self.ptr = mem, mem.ctypes.data if isinstance(mem, np.ndarray) else 0
+
+
+class MemoryPool:
+    """A pool that keeps all memory which was allocated from it, until its blocks are freed.
+
+    As CuPy's pools, a pool frees its blocks if its allocator raises the error of a full device, and
+    a pool that is deleted does not free them.
+    """
+
+    def __init__(self, allocator: Callable[[int], Any] = Memory) -> None:
+        self._allocator, self._kept = allocator, list[Any]()
+        memory.blocks.append(self._kept)
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None: ...
+
+    def malloc(self, size: int) -> MemoryPointer:
+        block = np.empty(size, np.uint8)
+        self.keep(block)
+        return MemoryPointer(block, 0)
+
+    def keep(self, x: Any) -> None:
+        try:
+            self._allocator(x.nbytes)
+        except CUDARuntimeError as error:
+            if error.status != 2:
+                raise
+            self.free_all_blocks()
+            try:
+                self._allocator(x.nbytes)
+            except CUDARuntimeError as full:
+                raise MemoryError(f"Out of memory allocating {x.nbytes:,} bytes") from full
+        self._kept.append(x)
 
     def used_bytes(self) -> int:
         return self.total_bytes()
@@ -360,7 +425,9 @@ class MemoryPool:
     def free_bytes(self) -> int:
         return 0
 
-    def free_all_blocks(self) -> None: ...
+    def free_all_blocks(self) -> None:
+        unused = 3  # the references of the list, of the loop and of the call
+        self._kept[:] = [x for x in self._kept if sys.getrefcount(x) > unused]
 
 
 _allocators = Stack(lambda: None)
@@ -377,4 +444,4 @@ def keep(x: Any) -> None:
     if isinstance(pool, MemoryPool):
         while isinstance(x.base, np.ndarray):
             x = x.base
-        pool._kept.append(x)
+        pool.keep(x)

@@ -12,6 +12,7 @@ from dezero_core.backends.portable import is_basic, window_layout
 from dezero_core.extend import Array, ArrayBackend, Memory, rank_generator
 from dezero_core.state import step_numbers
 
+from .capture_memory import free_waiting
 from .kernels import elementwise, random, scatter, sums
 
 Pair = tuple[int, int]
@@ -121,6 +122,7 @@ class CudaBackend(ArrayBackend):
         return Memory(pool.used_bytes(), pool.free_bytes(), free, total)
 
     def empty_cache(self) -> None:
+        free_waiting()
         cupy.get_default_memory_pool().free_all_blocks()
         cupy.get_default_pinned_memory_pool().free_all_blocks()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
@@ -16,6 +17,7 @@ from dezero_core.state import drawing_from, recorder, updating
 
 from .capture_arguments import Arguments, mapped
 from .capture_errors import Refusal, explained
+from .capture_memory import new_pool, release
 from .capture_recorder import Recorder, WarmUp
 from .capture_rows import Gathered, is_deferred
 from .capture_state import HostState, is_at
@@ -59,7 +61,7 @@ class CapturedGraph:
         with self._device:
             self._rows = Gathered(arguments.rows)
             self._inputs = [cupy.array(x) for x in arguments.arrays]
-            self._pool = cupy.cuda.MemoryPool()
+            self._pool = new_pool()
             self._recorder = Recorder()
             inputs, rows = iter(self._inputs), iter(self._rows.variables)
             self._variables: list[Variable] = []
@@ -70,6 +72,13 @@ class CapturedGraph:
             )
             with _recording:
                 self._record(step, args, kwargs, stream_of(self._device), run)
+
+    def __del__(self) -> None:
+        """Return the memory of the graph to the device."""
+        if "_pool" in vars(self) and not sys.is_finalizing():
+            pool, device = self._pool, self._device
+            vars(self).clear()  # the arrays of the graph use the memory
+            release(pool, device)
 
     def _held(self, x: Variable, array: Any) -> Variable:
         """Create a Variable like ``x`` whose array belongs to the graph; store and return it."""

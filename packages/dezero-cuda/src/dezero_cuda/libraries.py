@@ -61,7 +61,8 @@ def load(name: str) -> Any:
             getattr(module, library.check)()
         return module
     except Exception as error:  # a broken installation may raise any error
-        missing = isinstance(error, ImportError)
+        package = library.module.partition(".")[0]
+        missing = isinstance(error, ModuleNotFoundError) and error.name == package
         problem = "is not installed" if missing else f"fails: {type(error).__name__}: {error}"
         reason = f"{library.distribution} {problem}"
         warnings.warn(

@@ -74,7 +74,7 @@ class Handles(threading.local):
         if entry[1] != stream:
             memory = workspace(device, stream)
             blas.set_stream(entry[0], stream)
-            blas.set_workspace(entry[0], memory.data.ptr, memory.nbytes)
+            blas.set_workspace(entry[0], memory.ptr, WORKSPACE)
             entry[1] = stream
         return entry[0]
 
@@ -83,9 +83,12 @@ _handles = Handles()
 
 
 @once
-def workspace(device: int, stream: int) -> Array:
-    """Return cuBLAS's workspace for one stream; it is never freed, because graphs may use it."""
-    return cupy.empty(WORKSPACE, np.uint8)
+def workspace(device: int, stream: int) -> cupy.cuda.MemoryPointer:
+    """Return cuBLAS's workspace for one stream; it is never freed, because graphs may use it.
+
+    The memory is not from the pool of the graph that is recorded, which other graphs outlive.
+    """
+    return cupy.get_default_memory_pool().malloc(WORKSPACE)
 
 
 class Matrices(NamedTuple):
