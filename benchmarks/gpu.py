@@ -1,11 +1,13 @@
-"""Measure DeZero on a GPU beside PyTorch: ``python benchmarks/gpu.py [--quick] [--profile]``.
+"""Measure DeZero on a GPU beside PyTorch: ``python benchmarks/gpu.py [--quick] [--out FOLDER]``.
 
 The program needs CuPy, PyTorch and a GPU, but neither hatch nor a network; DeZero may be installed,
-or is imported from this checkout. It prints the device and all versions, runs the conformance kit,
-the book's MNIST program and the table of targets, and writes JSON and Markdown to
-``benchmarks/results``. Each side of a row runs in a process of its own, in the precision that the
-row names. Compare only ratios within a run. ``--profile`` shows Python's share of eager steps
-instead.
+or is imported from this checkout. It runs its parts in order of their value: a diagnosis, the
+compiler, the tests of ``tests/gpu``, the quick rows of the table, the conformance kit, and the
+other rows. Each part is a process with a time limit of its own, so a part that crashes or hangs
+does not end the others. What a process prints is in ``log.txt`` at once, and ``report.json`` and
+``report.md`` are written after each part. When the budget of time is used up, the other parts are
+skipped. Compare only ratios within a run. docs/gpu.md says how to run the program on a machine that
+is lent for a few minutes.
 """
 
 from __future__ import annotations
@@ -14,118 +16,168 @@ import argparse
 import json
 import os
 import platform
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gpu_report import judged, markdown, table_row
+from gpu_targets import TARGETS, Target, sides_of
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-RESULTS = HERE / "results"
 KIT = ROOT / "packages" / "dezero-testing" / "src" / "dezero_testing" / "conformance"
+GPU_TESTS = ["test_on_a_gpu.py", "test_capture_on_a_gpu.py"]
 PACKAGES = (
-    "cupy-cuda13x", "cupy-cuda12x", "nvmath-python", "nvidia-cudnn-frontend", "torch", "numpy",
+    "cupy-cuda13x", "cupy-cuda12x", "nvmath-python", "nvidia-cudnn-frontend", "torch",
+    "torchvision", "numpy", "pluggy", "pytest", "hypothesis",
 )  # fmt: skip
-LIMIT_S = 300
-"""The number of seconds after which a process is stopped."""
 
-EAGER, CAPTURED = "dezero", "dezero captured"
-TORCH = ("torch", "torch channels last")
-GRAPHS = ("torch graph", "torch graph channels last")
-FORMATTED = ("cnn64", "cnn1024", "six convolutions", "vgg16", "resnet50")
-"""Workloads for which PyTorch also runs in its channels-last memory format."""
+BUDGET_S = 540.0
+"""The number of seconds in which all parts must end, unless ``--budget`` sets another."""
+
+LIMITS_S = {"diagnosis": 30, "compiler": 90, "tests": 100, "row": 75, "kit": 180}
+"""The number of seconds after which a process of a part is stopped."""
+
+LEAST_S = 5.0
+"""A part is skipped if fewer seconds of the budget are left."""
+
+WORDS = "(?P<outcome>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)"
+OUTCOMES = [
+    re.compile(rf"^(?P<test>\S*::.+?) {WORDS}\b", re.MULTILINE),
+    re.compile(rf"^\[gw\d+\] \[ *\d+%\] {WORDS} (?P<test>\S*::.+?) *$", re.MULTILINE),
+]
+"""What ``pytest -v`` prints for a test, without and with pytest-xdist."""
+
+WORKERS = 8
+"""The number of processes that run the kit, if pytest-xdist is installed."""
+
+Found = dict[str, Any]
 
 
-class Target(NamedTuple):
-    """Describe a row of the report: DeZero's time divided by another side's, and its limits.
+class Done(NamedTuple):
+    """Describe a process that has ended: what it printed, and what went wrong, or ""."""
 
-    Attributes:
-        workload: a workload of ``gpu_rows.py``.
-        precision: the precision of both sides.
-        ours: DeZero's side.
-        theirs: the other sides. The ratio uses the fastest of these.
-        must, aim: the ratio that is required, and the ratio to aim for.
-        quick: whether ``--quick`` runs the row.
+    output: str
+    problem: str
+    seconds: float
+
+
+class Session:
+    """Run processes one after the other, each with a time limit, within a budget of time.
+
+    What the processes print is added to ``log.txt`` at once.
+
+    Args:
+        folder: the folder for the report and the log.
+        outside: an empty folder outside of the checkout, in which the processes run.
+        budget: the number of seconds until no process runs any more.
+        fakes: whether the processes import the tests' stand-ins for CuPy and NVIDIA's packages.
     """
 
-    workload: str
-    precision: str
-    ours: str
-    theirs: tuple[str, ...]
-    must: float
-    aim: float
-    quick: bool = False
+    def __init__(self, folder: Path, outside: Path, budget: float, fakes: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.outside, self.fakes = folder, outside, fakes
+        self._log = folder / "log.txt"
+        self._deadline = time.monotonic() + budget
+        (outside / "pytest.ini").write_text(
+            "[pytest]\nfaulthandler_timeout = 40\n"
+            "markers =\n    gpu: needs a GPU\n    gpu2: needs two GPUs\n"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of the processes, which import DeZero from this checkout."""
+        given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        fakes = [str(ROOT / "tests" / "fakes")] if self.fakes else []
+        sources = map(str, sorted(ROOT.glob("packages/*/src")))
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([*fakes, str(HERE), *sources, *given]),
+            "PYTHONUNBUFFERED": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+
+    def run(self, name: str, command: list[str], limit: float) -> Done:
+        """Run a program until it ends, or until its limit or the budget is reached."""
+        start = time.monotonic()
+        limit = min(limit, self._deadline - start)
+        if limit < LEAST_S:
+            return Done("", "not run: the budget of time is used up", 0.0)
+        with self._log.open("ab") as log:
+            log.write(f"\n==== {name}: {' '.join(command)}\n".encode())
+            log.flush()
+            first = log.tell()
+            problem = self._wait(command, limit, log)
+        output = self._log.read_bytes()[first:].decode(errors="replace")
+        return Done(output, problem, time.monotonic() - start)
+
+    def _wait(self, command: list[str], limit: float, log: Any) -> str:
+        """Run a program; return what went wrong, or ""."""
+        try:
+            process = subprocess.Popen(
+                command, env=self.environment(), cwd=self.outside, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            return f"cannot be started: {error}"
+        try:
+            status = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # also what the process has started
+            process.wait()
+            return f"stopped after {limit:.0f} s"
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}" if status else ""
 
 
-TARGETS = [
-    Target("mlp", "tf32", CAPTURED, GRAPHS, 1.0, 0.9, True),
-    Target("mlp", "float32", CAPTURED, GRAPHS, 1.0, 0.9),
-    Target("cnn64", "tf32", CAPTURED, GRAPHS, 1.0, 0.9, True),
-    Target("cnn64", "float32", CAPTURED, GRAPHS, 1.0, 0.9),
-    Target("cnn1024", "tf32", CAPTURED, GRAPHS, 1.0, 0.9, True),
-    Target("six convolutions", "tf32", CAPTURED, GRAPHS, 1.0, 0.9, True),
-    Target("vgg16", "tf32", CAPTURED, GRAPHS, 1.05, 0.9),
-    Target("resnet50", "tf32", CAPTURED, GRAPHS, 1.05, 0.9),
-    Target("vgg16", "bf16", CAPTURED, GRAPHS, 1.2, 1.0),
-    Target("resnet50", "bf16", CAPTURED, GRAPHS, 1.2, 1.0),
-    Target("gpt 128", "tf32", CAPTURED, GRAPHS, 1.2, 1.0, True),
-    Target("gpt 256", "tf32", CAPTURED, GRAPHS, 1.2, 1.0),
-    Target("gpt 768", "tf32", CAPTURED, GRAPHS, 1.1, 1.0),
-    Target("mlp", "tf32", CAPTURED, TORCH, 1 / 10, 1 / 13, True),
-    Target("cnn64", "tf32", CAPTURED, TORCH, 1 / 5, 1 / 6, True),
-    Target("lstm", "tf32", CAPTURED, TORCH, 1.0, 0.6, True),
-    Target("mlp", "tf32", EAGER, TORCH, 1.0, 0.8, True),
-    Target("cnn64", "tf32", EAGER, TORCH, 1.2, 1.0, True),
-    Target("cnn1024", "tf32", EAGER, TORCH, 0.9, 0.75, True),
-    Target("vgg16", "tf32", EAGER, TORCH, 1.0, 0.9),
-    Target("resnet50", "tf32", EAGER, TORCH, 1.3, 1.0),
-    Target("mnist", "float32", EAGER, ("dezero cpu",), 1 / 3, 1 / 5, True),
-    Target("mnist", "float32", CAPTURED, ("dezero cpu",), 1 / 10, 1 / 20, True),
-]
-MEMORY_MUST, MEMORY_AIM = 1.2, 1.0
-"""The limits of the ratio of memory in use: DeZero's divided by that of the fastest other side."""
-
-FIRST_CALL_MUST, FIRST_CALL_AIM = 2.0, 1.0
-"""The limits, in seconds, of the time of the first four calls; the last of them replays a graph."""
+def python(*arguments: str) -> list[str]:
+    """Return the command that runs Python without warnings, and prints where it crashes."""
+    return [sys.executable, "-W", "ignore", "-X", "faulthandler", *arguments]
 
 
-def environment() -> dict[str, str]:
-    """Return the variables of child processes, which import DeZero from this checkout."""
-    path = [str(HERE), *map(str, sorted(ROOT.glob("packages/*/src"))), *given_path()]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+def result(done: Done) -> Found:
+    """Return the figures that a process printed on its last line ``RESULT``, or its error."""
+    lines = [line for line in done.output.splitlines() if line.startswith("RESULT ")]
+    if lines:
+        found: Found = json.loads(lines[-1].removeprefix("RESULT "))
+        return found
+    return {"error": f"{done.problem or 'no result'}: {done.output[-300:].strip()}"}
 
 
-def given_path() -> list[str]:
-    """Return the folders in the environment variable PYTHONPATH."""
-    return [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
-
-
-def device() -> dict[str, str]:
+def machine(session: Session) -> dict[str, str]:
     """Return the device, the driver, the path of CuPy, and all versions; stop without a GPU."""
     code = """
 import json, cupy
 runtime = cupy.cuda.runtime
-print(json.dumps({
+print("RESULT " + json.dumps({
     "device": runtime.getDeviceProperties(0)["name"].decode(),
     "driver": str(runtime.driverGetVersion()), "cuda": str(runtime.runtimeGetVersion()),
     "cupy.__file__": cupy.__file__, "cupy": cupy.__version__}))
 """
-    done = run([sys.executable, "-c", code])
-    if done.returncode:
-        raise SystemExit(f"benchmarks/gpu.py: CuPy cannot use a GPU:\n{done.stderr[-600:]}")
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    require_real(found["cupy.__file__"])
+    found: dict[str, str] = result(session.run("machine", python("-c", code), 60))
+    if "error" in found:
+        raise SystemExit(f"benchmarks/gpu.py: CuPy cannot use a GPU: {found['error']}")
+    if not session.fakes:
+        require_real(found["cupy.__file__"])
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
     found["python"] = platform.python_version()
-    commit = run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
-    found["commit"] = commit.stdout.strip() or "unknown"
+    commit = session.run("commit", ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], 10)
+    found["commit"] = "unknown" if commit.problem else commit.output.strip()
     return found
 
 
@@ -138,175 +190,180 @@ def require_real(path: str) -> None:
         )
 
 
-def run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program with a time limit, and return its exit status and its output."""
-    try:
-        return subprocess.run(
-            command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=LIMIT_S
+def pytest(session: Session, name: str, limit: float, *arguments: str) -> Found:
+    """Run tests; return the number of tests by outcome, also if the process is stopped."""
+    ini = str(session.outside / "pytest.ini")
+    plugins = ["-p", "no:cacheprovider", "-p", "gpu_plugins"]
+    command = python("-m", "pytest", "-v", "--tb=short", "-c", ini, *plugins, *arguments)
+    done = session.run(name, command, limit)
+    lines = [line for pattern in OUTCOMES for line in pattern.finditer(done.output)]
+    outcomes = {line["test"]: line["outcome"] for line in lines}
+    bad = {k: v for k, v in outcomes.items() if v in ("FAILED", "ERROR", "XPASS")}
+    problem = done.problem or ("" if outcomes else "no test ran")
+    found = part_of(done._replace(problem=problem)) | {"counts": dict(Counter(outcomes.values()))}
+    return found | ({"not passed": bad} if bad else {})
+
+
+def part_of(done: Done) -> Found:
+    """Return the description of a part for the report."""
+    return {"seconds": round(done.seconds, 1), "problem": done.problem}
+
+
+class Plan:
+    """Define the parts of the report, in the order in which they run.
+
+    Args:
+        session: runs the processes.
+        quick: whether to run only the quick rows, with fewer rounds.
+        found: the report, to which each part adds its result.
+    """
+
+    def __init__(self, session: Session, quick: bool, found: Found) -> None:
+        self.session, self.quick, self.found = session, quick, found
+        self._sides: dict[tuple[str, str, str], Found] = {}
+
+    def parts(self) -> list[tuple[str, Callable[[], Found]]]:
+        """Return the names of the parts with functions, which return what the report says."""
+        rows = [(self._name(t), t.quick, partial(self.row, t)) for t in self._targets()]
+        tests = [(f"tests/gpu/{name}", partial(self.gpu_tests, name)) for name in GPU_TESTS]
+        return [
+            ("diagnosis", self.diagnosis),
+            ("compiler", self.compiler),
+            *tests,
+            *[(name, run) for name, is_quick, run in rows if is_quick],
+            ("kit", self.kit),
+            *[(name, run) for name, is_quick, run in rows if not is_quick and not self.quick],
+        ]
+
+    def _targets(self) -> list[Target]:
+        """Return the rows; with the stand-ins, only those of a small network."""
+        return [t for t in TARGETS if t.workload == "mlp" or not self.session.fakes]
+
+    @staticmethod
+    def _name(t: Target) -> str:
+        return f"{t.workload}, {t.precision}, {t.ours} / {t.theirs[0]}"
+
+    def diagnosis(self) -> Found:
+        """Print which devices and libraries DeZero finds."""
+        return part_of(
+            self.session.run("diagnosis", python("-m", "dezero_cuda"), LIMITS_S["diagnosis"])
         )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"stopped after {LIMIT_S} s")
+
+    def compiler(self) -> Found:
+        """Compile all kernels, so that the rows find them in CuPy's cache."""
+        command = python(str(HERE / "gpu_rows.py"), "compiler", "all", "float32")
+        done = self.session.run("compiler", command, LIMITS_S["compiler"])
+        return part_of(done) | result(done)
+
+    def gpu_tests(self, name: str) -> Found:
+        """Run one file of the tests that need a device."""
+        some = ["-k", "precision or nested"] if self.session.fakes else []
+        path = str(ROOT / "tests" / "gpu" / name)
+        return pytest(
+            self.session, name, LIMITS_S["tests"], "-m", "gpu", "--noconftest", path, *some
+        )
+
+    def kit(self) -> Found:
+        """Run the conformance kit on the GPU."""
+        some = ["-k", "relu"] if self.session.fakes else []
+        if find_spec("xdist"):
+            some += ["-p", "xdist", "-n", str(WORKERS)]
+        return pytest(
+            self.session, "kit", LIMITS_S["kit"], "-p", "dezero_pytest_options",
+            f"--confcutdir={KIT}", "--pyargs", "dezero_testing.conformance", "--dezero-backend",
+            "cuda", *some,
+        )  # fmt: skip
+
+    def row(self, target: Target) -> Found:
+        """Time the sides of a row that other rows have not timed, each in a process."""
+        figures = {side: self._side(side, target) for side in sides_of(target)}
+        self.found["rows"].append(judged(target, figures))
+        print(table_row(self.found["rows"][-1]), flush=True)
+        return {}
+
+    def _side(self, side: str, target: Target) -> Found:
+        key = side, target.workload, target.precision
+        if key not in self._sides:
+            more = [
+                *(["--quick"] if self.quick else []),
+                *(["--dry-run"] if self.session.fakes else []),
+            ]
+            command = python(str(HERE / "gpu_rows.py"), *key, *more)
+            done = self.session.run(f"row {' '.join(key)}", command, LIMITS_S["row"])
+            self._sides[key] = result(done)
+        return self._sides[key]
 
 
-def kit() -> dict[str, Any]:
-    """Run the conformance kit on the GPU, and return the number of tests by outcome."""
-    code = f"""
-import sys, gpu_rows, pytest
-gpu_rows.load_plugins()
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", {f"--confcutdir={KIT}"!r}, "--pyargs",
-    "dezero_testing.conformance", "--dezero-backend", "cuda", "--dezero-json", "kit.json"]))
-"""
-    with tempfile.TemporaryDirectory() as folder:
-        done = run([sys.executable, "-c", code], Path(folder))
-        path = Path(folder) / "kit.json"
-        if not path.exists():
-            return {"error": (done.stdout + done.stderr)[-600:]}
-        tests: dict[str, str] = json.loads(path.read_text())["tests"]
-    counts = {outcome: list(tests.values()).count(outcome) for outcome in {*tests.values()}}
-    return {"counts": counts, "not passed": {k: v for k, v in tests.items() if v != "passed"}}
+def run_parts(parts: list[tuple[str, Callable[[], Found]]], folder: Path, found: Found) -> None:
+    """Run all parts, and write the report after each; an error in one does not end the others."""
+    for name, run in parts:
+        try:
+            part = run()
+        except Exception as error:
+            part = {"problem": f"{type(error).__name__}: {error}"}
+        if part:
+            found["parts"][name] = part
+            print(f"{name}: {part}", flush=True)
+        write(folder, found)
 
 
-def gpu_tests() -> str:
-    """Run the tests that need a device, and return the last line of pytest's output."""
-    arguments = ["-q", "-p", "no:cacheprovider", "-m", "gpu", "--noconftest", f"{ROOT}/tests/gpu"]
-    code = f"import gpu_rows, pytest; gpu_rows.load_plugins(); pytest.main({arguments!r})"
-    lines = run([sys.executable, "-c", code]).stdout.strip().splitlines()
-    return lines[-1] if lines else f"no result within {LIMIT_S} s"
+def write(folder: Path, found: Found) -> None:
+    """Write the report to ``report.json`` and ``report.md``."""
+    (folder / "report.json").write_text(json.dumps(found, indent=1) + "\n")
+    (folder / "report.md").write_text(markdown(found) + "\n")
 
 
-def measure(side: str, target: Target, quick: bool) -> dict[str, Any]:
-    """Time one side of a row in a new process."""
-    script = [sys.executable, "-W", "ignore", str(HERE / "gpu_rows.py")]
-    more = ["--quick"] if quick else []
-    done = run([*script, side, target.workload, target.precision, *more])
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    result: dict[str, Any] = (
-        json.loads(lines[-1].removeprefix("RESULT ")) if lines else {"error": done.stderr[-300:]}
-    )
-    return result
+def is_reached(found: Found) -> bool:
+    """Return whether all parts ran without a problem, and all rows reached their limits."""
+    missed = [row for row in found["rows"] if row["verdict"] in ("missed", "not measured")]
+    return not missed and not any(part.get("problem") for part in found["parts"].values())
 
 
-def sides_of(target: Target) -> list[str]:
-    """Return the sides that a row runs."""
-    theirs = [
-        side
-        for side in target.theirs
-        if not side.endswith("channels last") or target.workload in FORMATTED
-    ]
-    return [target.ours, *theirs]
+def profiles(session: Session) -> None:
+    """Print Python's share of eager steps."""
+    for workload in ("mlp", "cnn64", "lstm"):
+        command = python(str(HERE / "gpu_rows.py"), "profile", workload, "float32")
+        done = session.run(f"profile {workload}", command, LIMITS_S["row"])
+        print(done.output, done.problem, flush=True)
 
 
-def judged(target: Target, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return a row of the table: the fastest times, the ratios, and whether the limits are met."""
-    ours = figures[target.ours]
-    theirs = [figures[side] for side in sides_of(target)[1:] if "us" in figures[side]]
-    row: dict[str, Any] = {**target._asdict(), "figures": figures}
-    errors = {side: found["error"] for side, found in figures.items() if "error" in found}
-    if errors:
-        row["errors"] = errors
-    if "us" not in ours or not theirs:
-        return {**row, "verdict": "not measured"}
-    best = min(theirs, key=lambda found: found["us"])
-    row |= {"ours_us": ours["us"], "theirs_us": best["us"], "ratio": ours["us"] / best["us"]}
-    row["verdict"] = verdict(row["ratio"], target.must, target.aim)
-    if best.get("used_mb", 0) > 0 and "used_mb" in ours:
-        row["memory"] = ours["used_mb"] / best["used_mb"]
-        row["memory_verdict"] = verdict(row["memory"], MEMORY_MUST, MEMORY_AIM)
-    if "first_call_s" in ours:
-        row["first_call_s"] = ours["first_call_s"]
-        row["first_verdict"] = verdict(ours["first_call_s"], FIRST_CALL_MUST, FIRST_CALL_AIM)
-    return row
-
-
-def verdict(figure: float, must: float, aim: float) -> str:
-    """Return how a figure compares with its limits."""
-    return "aim" if figure <= aim else "must" if figure <= must else "missed"
-
-
-HEAD = (
-    "| workload | precision | side | DeZero, us | other side, us | ratio | must | aim | reached "
-    "| memory ratio | reached | first calls, s | reached |"
-)
-
-
-def markdown(found: dict[str, Any]) -> str:
-    """Return the report as Markdown."""
-    lines = ["# DeZero on a GPU", "", *[f"- {k}: {v}" for k, v in found["machine"].items()], ""]
-    tests = found["kit"]
-    lines += [f"Conformance kit: {tests.get('counts', tests)}.", ""]
-    lines += [f"Tests in tests/gpu: {found['tests/gpu']}.", ""]
-    lines += [f"- {name}: {outcome}" for name, outcome in tests.get("not passed", {}).items()]
-    lines += ["", "A ratio is DeZero's time divided by the other side's: lower is better.", ""]
-    lines += [HEAD, "|" + "---|" * (HEAD.count("|") - 1)]
-    lines += [table_row(row) for row in found["rows"]]
-    errors = [
-        f"- {row['workload']}, {row['precision']}, {side}: {error}"
-        for row in found["rows"]
-        for side, error in row.get("errors", {}).items()
-    ]
-    return "\n".join([*lines, "", *(["Errors:", "", *errors, ""] if errors else [])])
-
-
-def table_row(row: dict[str, Any]) -> str:
-    """Return a row as a line of the Markdown table."""
-
-    def cell(name: str, form: str) -> str:
-        return format(row[name], form) if name in row else ""
-
-    cells = (
-        row["workload"], row["precision"], f"{row['ours']} / {row['theirs'][0]}",
-        cell("ours_us", ".0f"), cell("theirs_us", ".0f"), cell("ratio", ".2f"),
-        f"{row['must']:.2f}", f"{row['aim']:.2f}", row["verdict"], cell("memory", ".2f"),
-        cell("memory_verdict", ""), cell("first_call_s", ".2f"), cell("first_verdict", ""),
+def options() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds")
+    parser.add_argument("--profile", action="store_true", help="profile eager steps instead")
+    parser.add_argument("--out", type=Path, help="the folder for the report and the log")
+    parser.add_argument("--budget", type=float, default=BUDGET_S, help="seconds for all parts")
+    parser.add_argument("--parts", default="", help="run only parts whose names contain this text")
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="run a few parts on the tests' stand-ins, which shows that this program works",
     )  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
+    return parser.parse_args()
 
 
 def main() -> int:
-    """Run everything; return 1 if a test failed or a required ratio was not reached."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--quick", action="store_true", help="fewer rows and rounds")
-    options.add_argument("--profile", action="store_true", help="profile eager steps instead")
-    chosen = options.parse_args()
-    machine = device()
-    for name, value in machine.items():
+    """Run everything; return 1 if a part has a problem or a required ratio was not reached."""
+    chosen = options()
+    folder = chosen.out or HERE / "results" / f"{date.today()}-gpu"
+    with tempfile.TemporaryDirectory() as outside:
+        session = Session(folder, Path(outside), chosen.budget, chosen.dry_run)
+        return report(session, chosen)
+
+
+def report(session: Session, chosen: argparse.Namespace) -> int:
+    """Run the chosen parts; return the exit status."""
+    title = "A dry run on stand-ins, without figures" if chosen.dry_run else "DeZero on a GPU"
+    found: Found = {"title": title, "machine": machine(session), "parts": {}, "rows": []}
+    for name, value in found["machine"].items():
         print(f"{name:22}{value}", flush=True)
     if chosen.profile:
-        for workload in ("mlp", "cnn64", "lstm"):
-            script = [sys.executable, str(HERE / "gpu_rows.py"), "profile", workload, "float32"]
-            done = run(script)
-            print(done.stdout or done.stderr, flush=True)
+        profiles(session)
         return 0
-    found: dict[str, Any] = {"machine": machine, "quick": chosen.quick, "kit": kit(), "rows": []}
-    print(found["kit"].get("counts", found["kit"]), flush=True)
-    found["tests/gpu"] = gpu_tests()
-    print(f"tests/gpu: {found['tests/gpu']}", flush=True)
-    cache: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for target in TARGETS:
-        if chosen.quick and not target.quick:
-            continue
-        figures = {}
-        for side in sides_of(target):
-            key = side, target.workload, target.precision
-            if key not in cache:
-                cache[key] = measure(side, target, chosen.quick)
-            figures[side] = cache[key]
-        found["rows"].append(judged(target, figures))
-        print(table_row(found["rows"][-1]), flush=True)
-    return write(found)
-
-
-def write(found: dict[str, Any]) -> int:
-    """Write the report to ``benchmarks/results``; return the exit status."""
-    name = f"{date.today()}-gpu-{found['machine']['device'].replace(' ', '-')}"
-    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / f"{name}.md").write_text(markdown(found) + "\n")
-    print(f"written: {RESULTS / name}.md and .json")
-    missed = [row for row in found["rows"] if row["verdict"] in ("missed", "not measured")]
-    counts = found["kit"].get("counts", {"failed": 1})
-    failed = any(counts.get(outcome) for outcome in ("failed", "crashed", "not run"))
-    failed = failed or "failed" in found["tests/gpu"] or "passed" not in found["tests/gpu"]
-    return 1 if missed or failed else 0
+    parts = Plan(session, chosen.quick, found).parts()
+    run_parts([part for part in parts if chosen.parts in part[0]], session.folder, found)
+    print(f"written: {session.folder}/report.md, report.json and log.txt")
+    return 0 if is_reached(found) else 1
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 ``python gpu_rows.py SIDE WORKLOAD PRECISION [--quick]``. The sides are ``dezero``, ``dezero
 captured``, ``dezero cpu`` (MNIST only), ``torch`` and ``torch graph``; both sides of PyTorch may
-end in ``channels last``.
+end in ``channels last``. ``--dry-run`` times two steps, to try the program on the tests' stand-ins.
+The side ``compiler`` compiles all kernels instead, and ``profile`` profiles eager steps.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import pstats
 import statistics
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -272,7 +274,7 @@ def timed(step: Step, wait: Callable[[], None], count: int, rounds: int) -> dict
     return {"us": statistics.median(whole), "host_us": statistics.median(host)}
 
 
-def measure(side: str, workload: str, precision: str, quick: bool) -> dict[str, float]:
+def measure(side: str, workload: str, precision: str, quick: bool) -> dict[str, Any]:
     """Time a side; ``used_mb`` is the device memory that this process allocated.
 
     The memory is read from the driver, so it contains caches, workspaces and loaded code.
@@ -292,15 +294,45 @@ def measure(side: str, workload: str, precision: str, quick: bool) -> dict[str, 
         memory, wait = cupy.cuda.runtime.memGetInfo, cupy.cuda.Device().synchronize
         Config.float32_precision = precision
     free = memory()[0]
-    more: dict[str, float] = {}
+    more: dict[str, Any] = {}
     if workload == "mnist":
         return dezero_mnist(side, quick)
     if side.startswith("torch"):
         step = torch_step(workload, precision, side)
     else:
         step, more = dezero_step(workload, side == "dezero captured")
-    found = timed(step, wait, STEPS.get(workload, 3), 3 if quick else 7)
-    return {**found, **more, "used_mb": (free - memory()[0]) / 2**20}
+    if "--dry-run" in sys.argv:
+        found = timed(step, wait, 1, 2)
+    else:
+        found = timed(step, wait, STEPS.get(workload, 3), 3 if quick else 7)
+    more["used_mb"] = (free - memory()[0]) / 2**20
+    if side.startswith("dezero"):
+        more["declined"] = declined(step)
+    return {**found, **more}
+
+
+def declined(step: Any) -> list[str]:
+    """Return which kernels of NVIDIA's libraries declined a call of an eager step, and why."""
+    from dezero_core.extend import kernel_log
+
+    step = partial(getattr(step.func, "step", step.func), *step.args)  # of a captured step
+    with kernel_log() as ran:
+        step()
+    reasons = {f"{kernel}: {reason}" for run in ran for kernel, reason in run.declined}
+    libraries = ("cuda:products", "cuda:convolutions", "cuda:attention_")
+    return sorted(text[:300] for text in reasons if text.startswith(libraries))
+
+
+def compile_kernels() -> dict[str, float]:
+    """Compile and load all kernels; return their number and the seconds."""
+    load_plugins()
+    from dezero_cuda.kernels import module, sources
+
+    start, names = perf_counter(), sources.families()
+    for name in names:
+        for letter in sources.C_TYPES:
+            module.function(name, letter)
+    return {"kernels": len(names) * len(sources.C_TYPES), "compiled in s": perf_counter() - start}
 
 
 def profile(workload: str, precision: str) -> None:
@@ -330,8 +362,12 @@ def main() -> None:
         profile(workload, precision)
         return
     try:
-        result: dict[str, Any] = dict(measure(side, workload, precision, "--quick" in sys.argv))
+        if side == "compiler":
+            result: dict[str, Any] = dict(compile_kernels())
+        else:
+            result = measure(side, workload, precision, "--quick" in sys.argv)
     except Exception as error:  # the report shows the error in the cell of this side
+        traceback.print_exc()
         result = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
     print("RESULT " + json.dumps(result))
 
