@@ -37,7 +37,6 @@ MAY_NAME_BACKENDS = {
     "dezero_core/numpy_functions.py": "NumPy functions called with Variables",
     "dezero_core/hints.py": "names in other frameworks",
     "dezero_nn/hints.py": "names in other frameworks",
-    "dezero_core/testing.py": "central differences",
     "dezero_nn/models/images.py": "pictures are on the host",
     "dezero_nn/kernels/col2im.py": "kernels are for NumPy",
     "dezero_nn/kernels/flipped.py": "kernels are for NumPy",
@@ -73,7 +72,6 @@ MAY_SUM = {
     "dezero_core/numpy_functions.py": "calls DeZero's sum",
     "dezero_core/functions/reduction.py": "counts, and axes of length 1",
     "dezero_core/functions/sorting.py": "counts",
-    "dezero_core/testing.py": "in float64, of small arrays",
     "dezero_nn/functions/cross_entropy.py": "of one element and zeros",
     "dezero_nn/functions/loss.py": "of one element and zeros",
     "dezero_nn/functions/pooling.py": "of one element and zeros",
@@ -101,7 +99,6 @@ LEVELS = [
     ["backward"],
     ["operators", "tree"],
     ["derivatives", "weights", "dtypes"],
-    ["testing"],
     ["extend", "state", "__init__"],
 ]
 LEVEL_OF = {name: number for number, names in enumerate(LEVELS) for name in names}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dezero.utils import gradient_check, numerical_grad
 from dezero_core import (
     Buffer,
     Config,
@@ -25,7 +26,6 @@ from dezero_core import (
 )
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.functions import sum, tanh
-from dezero_core.testing import gradient_check, numerical_grad
 from dezero_nn import (
     BatchNorm,
     Layer,

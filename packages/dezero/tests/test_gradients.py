@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from dezero.utils import array_allclose, array_equal, gradient_check, numerical_grad
 from dezero_core import Function, Variable
 from dezero_core import functions as F
 from dezero_core.extend import get_backend
-from dezero_core.testing import array_allclose, array_equal, gradient_check, numerical_grad
 
 
 def test_the_gradient_checkers_of_the_book(backend: str) -> None:
