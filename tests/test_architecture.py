@@ -237,6 +237,46 @@ def test_only_dezero_mpi_imports_mpi() -> None:
     assert found == {"dezero-mpi"}
 
 
+FOREIGN = {
+    "_exit": "a function of os",
+    "_getframe": "a function of sys",
+    "_current_frames": "a function of sys",
+    "_asdict": "a method of named tuples",
+    "_replace": "a method of named tuples",
+    "_NoValue": "a default in the signatures of NumPy",
+    "_compressor": "dezero_io sets it, because zipfile has no public way to choose a compressor",
+    "_raised_in": "dezero_nn sets it on errors",
+}
+"""Attributes with an underscore that a package reads though it does not define them."""
+
+
+def private_names(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """Return the names with one underscore that a module defines, and those that it reads."""
+    defined: set[str] = set()
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__":
+            defined |= set(ast.literal_eval(node.value))
+        elif isinstance(node, ast.Attribute):
+            is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            (defined if is_own and isinstance(node.ctx, ast.Store) else used).add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {name.name for name in node.names}
+    return defined, {name for name in used if re.match("_[^_]", name)}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_packages_read_no_private_attributes_of_other_packages(folder: str) -> None:
+    found = [private_names(tree) for _, tree in modules(SOURCES[folder])]
+    defined = set().union(*[names for names, _ in found])
+    used = set().union(*[names for _, names in found])
+    assert used - defined - FOREIGN.keys() == set()
+
+
 def test_third_parties_need_only_extend() -> None:
     """The example backends and formats import nothing that only our own packages may use."""
     found = {

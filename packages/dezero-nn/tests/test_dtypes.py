@@ -269,7 +269,7 @@ def test_a_gradient_of_another_dtype_neither_wraps_nor_widens(optimizer: Any, dt
         layer.W.grad = np.array([[20], [100]]).astype(as_dtype)
         rule = optimizer().setup(layer)
         rule.update()
-        states = rule._state.get(layer.W, {}).values()
+        states = rule.param_states.get(layer.W, {}).values()
         assert all(value.dtype == "float32" for value in states if hasattr(value, "dtype"))
     assert np.array_equal(layers[0].W.data, layers[1].W.data)
 

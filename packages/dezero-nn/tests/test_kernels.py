@@ -455,7 +455,7 @@ def test_updates_in_pieces_equal_updates_of_whole_parameters(
             optimizer.update()
     for p, q in zip(whole.params(), pieces.params(), strict=True):
         np.testing.assert_array_equal(p.data, q.data)
-        states = by_whole._state[p], by_pieces._state[q]
+        states = by_whole.param_states[p], by_pieces.param_states[q]
         assert states[0].keys() == states[1].keys()
         for a, b in zip(*[state.values() for state in states], strict=True):
             np.testing.assert_array_equal(a, b)

@@ -67,11 +67,11 @@ def test_a_training_step_settles_the_arrays_of_the_next_step(
     optimizer.update()
     kept = [x.data for x in model.named_params().values()]
     kept += [x.grad.data for x in model.params() if x.grad is not None]
-    kept += [x for state in optimizer._state.values() for x in state.values()]
+    kept += [x for state in optimizer.param_states.values() for x in state.values()]
     kept = {id(x) for x in kept if hasattr(x, "dtype")}
     assert {id(x) for x in settled} == kept
     ema.update()
-    averages = {id(state["mean"]) for state in ema._state.values()}
+    averages = {id(state["mean"]) for state in ema.param_states.values()}
     assert averages <= {id(x) for x in settled}
 
 

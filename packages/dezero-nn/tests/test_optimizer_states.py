@@ -59,10 +59,10 @@ def test_state_is_freed_with_its_parameter() -> None:
     layer.p.grad = Variable(np.ones(1))
     optimizer = Adam().setup(layer)
     optimizer.update()
-    assert len(optimizer._state) == 1
+    assert len(optimizer.param_states) == 1
     layer.p = None
     gc.collect()
-    assert len(optimizer._state) == 0
+    assert len(optimizer.param_states) == 0
 
 
 @pytest.mark.parametrize("make", MAKE)
@@ -188,7 +188,7 @@ def test_the_books_optimizers_can_be_copied(copied: Any) -> None:
 
 
 def by_key(optimizer: Optimizer) -> Any:
-    return {k: optimizer._state.get(p, {}) for k, p in optimizer._named().items()}
+    return {k: optimizer.param_states.get(p, {}) for k, p in optimizer.named_params().items()}
 
 
 @pytest.mark.parametrize("make", MAKE)
@@ -203,7 +203,7 @@ def test_a_shallow_copy_has_a_state_of_its_own(make: Any, monkeypatch: pytest.Mo
     optimizer.hooks[0].rate = 7.0
     after = {key: list(map(str, state.values())) for key, state in by_key(other).items()}
     assert before == after and other.hooks[0].rate == 0.01
-    assert set(other._state) == set(optimizer._state)
+    assert set(other.param_states) == set(optimizer.param_states)
 
 
 @pytest.mark.parametrize("make", MAKE)
@@ -217,7 +217,11 @@ def test_states_are_never_shared(make: Any, size: int) -> None:
     optimizer.update()
     saved, other = optimizer.state_dict(), make().setup(layer)
     other.load_state_dict(saved)
-    states = [saved["parameters"].get("p", {}), optimizer._state[layer.p], other._state[layer.p]]
+    states = [
+        saved["parameters"].get("p", {}),
+        optimizer.param_states[layer.p],
+        other.param_states[layer.p],
+    ]
     arrays = [x for state in states for x in state.values() if isinstance(x, np.ndarray)]
     arrays += [layer.p.data, layer.p.grad.data]
     for i, a in enumerate(arrays):

@@ -693,7 +693,9 @@ def test_numpy_numbers_do_not_widen_float32() -> None:
         layer.p = Parameter(np.ones(2, "f"))
         layer.p.grad = np.ones(2, "f")
         optimizer.setup(layer).update()
-        states = optimizer._state[layer.p].values() if layer.p in optimizer._state else []
+        states = (
+            optimizer.param_states[layer.p].values() if layer.p in optimizer.param_states else []
+        )
         assert {x.dtype for x in states if isinstance(x, np.ndarray)} <= {np.dtype("f")}
 
 

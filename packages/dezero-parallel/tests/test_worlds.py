@@ -205,7 +205,7 @@ def test_each_rank_holds_its_part_of_the_state_and_any_number_of_ranks_loads_it(
     tmp_path: Path,
 ) -> None:
     def held(optimizer: Any) -> int:
-        states = [*optimizer._state.values()]
+        states = [*optimizer.param_states.values()]
         return sum(x.nbytes for state in states for x in state.values() if hasattr(x, "nbytes"))
 
     def first(ranks: Any, model: Any, shard: bool) -> int:

@@ -239,14 +239,14 @@ def test_load_state_dict_copies_and_stage_state_does_not() -> None:
     steps, state = parts["optimizer"], parts["optimizer"].state_dict()
     array, start = state["parameters"]["l1/W"]["v"], state["parameters"]["l1/W"]["v"].copy()
     steps.load_state_dict(state)
-    assert not any(kept["v"] is array for kept in steps._state.values())
+    assert not any(kept["v"] is array for kept in steps.param_states.values())
     steps.update()
     assert np.array_equal(array, start)
     commit = steps.stage_state(state)
     assert not np.array_equal(steps.state_dict()["parameters"]["l1/W"]["v"], start), "not yet"
     commit()
     assert np.array_equal(steps.state_dict()["parameters"]["l1/W"]["v"], start)
-    assert any(kept["v"] is array for kept in steps._state.values())
+    assert any(kept["v"] is array for kept in steps.param_states.values())
     assert state["parameters"]["l1/W"].keys() == {"v"}, "the state itself stays as it is"
 
 

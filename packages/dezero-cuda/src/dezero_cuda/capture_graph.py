@@ -13,7 +13,7 @@ import cupy
 
 from dezero_core import Variable
 from dezero_core.config import Block
-from dezero_core.state import drawing_from, recorder, updating
+from dezero_core.state import drawing_from, recorder, set_grad, updating
 
 from .capture_arguments import Arguments, mapped
 from .capture_errors import Refusal, explained
@@ -141,9 +141,9 @@ class CapturedGraph:
             self._recorder.refill()
             self._graph.launch()
             for p, grad in self._gradients:
-                p._grad = grad
+                set_grad(p, grad)
             for x, held in zip(arguments.variables, self._variables, strict=True):
-                x._grad = x._grad if held._grad is None else held._grad
+                set_grad(x, x.grad if held.grad is None else held.grad)
             for owner, name, value in self._attributes:
                 vars(owner)[name] = value
             taken = cupy.array if copy else as_is

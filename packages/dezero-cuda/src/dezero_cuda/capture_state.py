@@ -10,7 +10,7 @@ import cupy
 import numpy as np
 
 from dezero_core import Variable
-from dezero_core.state import streams
+from dezero_core.state import set_grad, streams
 
 from .capture_arguments import STORED
 from .capture_errors import Refusal
@@ -49,7 +49,7 @@ class HostState:
 
     def __init__(self) -> None:
         self.params = params_on_gpus()
-        self._before = [(p, p.data, p._grad) for p in self.params]
+        self._before = [(p, p.data, p.grad) for p in self.params]
         generators = streams().seeded, streams().of_rank
         own = [each.bit_generator for each in generators if each is not None]
         self._drawn = [(bits, bits.state) for bits in own]
@@ -59,13 +59,14 @@ class HostState:
     def hide_gradients(self) -> None:
         """Replace the gradients, so that a step that reads one of them raises an error."""
         for p in self.params:
-            if p._grad is not None:
-                p._grad = OldGradient(None)
+            if p.grad is not None:
+                set_grad(p, OldGradient(None))
 
     def restore(self) -> None:
         """Restore the parameters, gradients and generators to their values before the step."""
         for p, data, grad in self._before:
-            p.data, p._grad = data, grad
+            p.data = data
+            set_grad(p, grad)
         for bits, state in self._drawn:
             bits.state = state
         np.random.set_state(self._legacy)  # noqa: NPY002
@@ -74,10 +75,10 @@ class HostState:
         """Return (parameter, gradient) for each gradient that the step set; restore the others."""
         changed = []
         for p, _, grad in self._before:
-            if isinstance(p._grad, OldGradient):
-                p._grad = grad
-            elif p._grad is not grad:
-                changed.append((p, p._grad))
+            if isinstance(p.grad, OldGradient):
+                set_grad(p, grad)
+            elif p.grad is not grad:
+                changed.append((p, p.grad))
         return changed
 
     def addresses(self) -> list[tuple[weakref.ref[Variable], int]]:

@@ -45,16 +45,16 @@ class Sharding:
             )
         self.world, self.optimizer = world, optimizer
         self.pieces: WeakIdentityDict[Parameter, Parameter] = WeakIdentityDict()
-        self._update: Callable[[list[Parameter]], None] = optimizer._update_params
-        self._settle: Callable[[list[Parameter]], None] = optimizer._settle
+        self._update: Callable[[list[Parameter]], None] = optimizer.update_params
+        self._settle: Callable[[list[Parameter]], None] = optimizer.settle
         self._state_dict, self._stage, self._load = (
             optimizer.state_dict,
             optimizer.stage_state,
             optimizer.load_state_dict,
         )
         vars(optimizer).update(
-            _update_params=self.update,
-            _settle=self.exchange,
+            update_params=self.update,
+            settle=self.exchange,
             state_dict=self.state_dict,
             stage_state=self.stage_state,
             load_state_dict=self.load_state_dict,
@@ -134,8 +134,8 @@ class Sharding:
         """
         collectives, optimizer = self.world.collectives, self.optimizer
         state = self._state_dict()
-        for key, param in optimizer._named().items():
-            mine = optimizer._state.get(self.piece(param), {})
+        for key, param in optimizer.named_params().items():
+            mine = optimizer.param_states.get(self.piece(param), {})
             host = get_backend("numpy")
             values = {name: move(x, host) if is_array(x) else x for name, x in mine.items()}
             found = collectives.gather("optimizer.state_dict", values)
@@ -162,11 +162,11 @@ class Sharding:
         """Replace the states of whole parameters by those of this rank's elements."""
         optimizer = self.optimizer
         with updating():
-            for param in optimizer._named().values():
-                whole = optimizer._state.pop(param, None)
+            for param in optimizer.named_params().values():
+                whole = optimizer.param_states.pop(param, None)
                 if whole is not None:
                     shape = tuple(param.shape)
-                    optimizer._state[self.piece(param)] = {
+                    optimizer.param_states[self.piece(param)] = {
                         name: self._own(x) if is_array(x) and tuple(x.shape) == shape else x
                         for name, x in whole.items()
                     }

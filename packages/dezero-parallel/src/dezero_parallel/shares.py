@@ -100,7 +100,7 @@ class Shares:
         found = []
         if not self.loaders:
             objects = [x for x in gc.get_objects() if isinstance(x, DataLoader)]
-            found = [repr(x) for x in objects if x._passes.in_use and x._share.size == 1]
+            found = [repr(x) for x in objects if x.is_in_loop and x.ranks == 1]
         for rank, (host, names) in enumerate(
             self.collectives.gather(place, (self.collectives.host, found))
         ):

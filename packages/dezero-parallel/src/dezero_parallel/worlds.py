@@ -163,7 +163,7 @@ class World:
         averaging = Averaging(self, optimizer, bucket_bytes, overlap and not self._averagings)
         self._averagings.append(averaging)
         optimizer.add_hook(averaging, first=True)
-        optimizer._accumulation = averaging.accumulate
+        vars(optimizer)["accumulate"] = averaging.accumulate
         if shard:
             Sharding(self, optimizer)
         return optimizer

@@ -7,7 +7,7 @@ from typing import Any
 
 from dezero_core import Variable
 from dezero_core.extend import backend_of
-from dezero_core.state import on_device_of
+from dezero_core.state import on_device_of, set_grad
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class DeferredRows(Variable):
     def __copy__(self) -> Variable:
         """Return a Variable with the same rows and gradient."""
         x = Variable(self.data, self.name, requires_grad=self.requires_grad)
-        x._grad = self._grad
+        set_grad(x, self.grad)
         return x
 
     def __reduce__(self) -> Any:

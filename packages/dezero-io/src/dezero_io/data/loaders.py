@@ -188,6 +188,16 @@ class DataLoader:
         return None if epoch is None else epoch.index
 
     @property
+    def is_in_loop(self) -> bool:
+        """Return whether an iterator of the loader is neither finished nor deleted."""
+        return bool(self._passes.in_use)
+
+    @property
+    def ranks(self) -> int:
+        """Return the number of processes that `share` splits the batches over, or 1."""
+        return self._share.size
+
+    @property
     def taken(self) -> int:
         """Return the number of batches taken from the loader, in all loops since its creation."""
         return self._taken

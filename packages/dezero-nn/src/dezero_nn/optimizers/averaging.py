@@ -62,16 +62,16 @@ class EMA(Stateful):
             ShapeError: the shape of a parameter has changed.
         """
         with updating():
-            for key, param in self._named().items():
+            for key, param in self.named_params().items():
                 if param.data is not None:
                     with on_device_of(param.data):
-                        self._state[param] = {"mean": self._mean_with(key, param)}
-        self._settle(param for param in self._state if param.data is not None)
+                        self.param_states[param] = {"mean": self._mean_with(key, param)}
+        self.settle(param for param in self.param_states if param.data is not None)
 
     def _mean_with(self, key: str, param: Parameter) -> Array:
         """Return the average of a parameter that includes its present value."""
         backend = backend_of(param.data)
-        p, state = to_single(param.data, backend), self._state.get(param)
+        p, state = to_single(param.data, backend), self.param_states.get(param)
         if state is None:
             return backend.copy(p)
         mean = move_beside(state["mean"], p)
@@ -91,10 +91,10 @@ class EMA(Stateful):
         Parameters without an average keep their values. To store the averages in the model that is
         trained, write ``ema.copy_to(model)`` after the training.
         """
-        named = self._named()
+        named = self.named_params()
         with updating():
             for key, param in named_params(model).items():
-                state = self._state.get(named[key]) if key in named else None
+                state = self.param_states.get(named[key]) if key in named else None
                 if state is not None and isinstance(param, Parameter):
                     set_data(param, state["mean"])
 
@@ -105,7 +105,7 @@ class EMA(Stateful):
         The block gets the model. At the end of the block, the model has the weights that it had
         before the block; do not train the model inside of the block.
         """
-        before = [(param, param.data) for param in self._named().values()]
+        before = [(param, param.data) for param in self.named_params().values()]
         self.copy_to(self.target)
         try:
             yield self.target

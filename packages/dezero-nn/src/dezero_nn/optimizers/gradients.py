@@ -22,7 +22,7 @@ def with_gradients(params: Iterable[Parameter]) -> list[Parameter]:
 
 def gradient_of(param: Parameter) -> Variable | None:
     """Return the gradient of a parameter, or None; raise the errors of `with_gradients`."""
-    grad = param._grad
+    grad = param.grad
     if grad is not None:
         if param.data is None:
             raise UnsupportedType(

@@ -203,7 +203,7 @@ class Minimization:
         """Store what `stored` returns in the states of the parameters."""
         with updating():
             for k, param in enumerate(self.params if g else ()):
-                state = self.optimizer._state[param] = {"g": g[k], "s": s[k]}
+                state = self.optimizer.param_states[param] = {"g": g[k], "s": s[k]}
                 for i, (step, y, curvature) in enumerate(pairs):
                     state |= {f"s{i}": step[k], f"y{i}": y[k], f"r{i}": curvature}
 

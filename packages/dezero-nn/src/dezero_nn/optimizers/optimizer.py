@@ -85,7 +85,6 @@ class Optimizer(Stateful):
     groups: tuple[Group, ...] = ()
     first_hooks: tuple[Hook, ...] = ()
     _active: Group | None = None  # the group that is updated now
-    _accumulation: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __init_subclass__(cls) -> None:
         """If a class defines ``delta``, inherit neither ``elementwise`` nor ``_update_arrays``."""
@@ -242,7 +241,7 @@ class Optimizer(Stateful):
             loss(second_half).backward()
             optimizer.update()
         """
-        return self._accumulation()
+        return nullcontext()
 
     def update(self) -> None:
         """Apply one update to every parameter that has a gradient.
@@ -264,14 +263,14 @@ class Optimizer(Stateful):
             for group in self.groups:
                 members = {id(param) for param in group.params}
                 with group.applied_to(self):
-                    self._update_params([param for param in params if id(param) in members])
+                    self.update_params([param for param in params if id(param) in members])
                 params = [param for param in params if id(param) not in members]
-            self._update_params(params)
-        self._settle(updated)
+            self.update_params(params)
+        self.settle(updated)
 
     def _after_hooks(self) -> list[Parameter]:
         """Call the hooks; return the parameters that have a gradient afterwards."""
-        params = list(self._named().values())
+        params = list(self.named_params().values())
         if not params:
             raise ArgumentError(
                 f"{type(self).__name__}: the model has no Parameters; set layers and Parameters as "
@@ -353,7 +352,7 @@ class Optimizer(Stateful):
         return self.rates(t)
 
     def _saved_groups(self) -> dict[str, Any]:
-        keys = {id(param): key for key, param in self._named().items()}
+        keys = {id(param): key for key, param in self.named_params().items()}
         saved = [group.state(keys) for group in self.groups]
         return {"groups": saved} if saved else {}
 
@@ -366,8 +365,15 @@ class Optimizer(Stateful):
         ]
         return {"groups": tuple(groups)} if groups else {}  # files of older versions have none
 
-    def _update_params(self, params: list[Parameter]) -> None:
-        """Update parameters with the present settings."""
+    def update_params(self, params: list[Parameter]) -> None:
+        """Update parameters with the present settings, without calling hooks.
+
+        `update` calls this method for each group of parameters, inside of
+        `dezero_core.state.updating`.
+
+        Args:
+            params: parameters with gradients.
+        """
         if type(self).update_one is not Optimizer.update_one:  # a subclass overrides it
             for param in params:
                 own_data(param)
@@ -388,7 +394,7 @@ class Optimizer(Stateful):
             ps = [to_single(param.data, backend) for param in params]
             gs = [
                 grad.data if grad.dtype == p.dtype else cast(grad.data, p.dtype)
-                for grad, p in zip([param._grad for param in params], ps, strict=True)
+                for grad, p in zip([param.grad for param in params], ps, strict=True)
                 if grad is not None
             ]
             recording = recorder.get()
@@ -412,7 +418,7 @@ class Optimizer(Stateful):
 
     def _state_of(self, param: Parameter) -> dict[str, Any]:
         """Return the state of a parameter, moved to the current device of the parameter."""
-        state = self._state.setdefault(param, {})
+        state = self.param_states.setdefault(param, {})
         for name, value in state.items():
             if isinstance(value, int | float):
                 continue
@@ -430,7 +436,7 @@ class Optimizer(Stateful):
         try:
             return with_gradients(params)
         except DezeroError:
-            for key, param in self._named().items():
+            for key, param in self.named_params().items():
                 try:
                     gradient_of(param)
                 except DezeroError as error:

@@ -70,7 +70,7 @@ def restore(states: list[State], before: list[State]) -> None:
 
 def states_of(optimizer: Optimizer, params: list[Parameter]) -> SameObjects:
     """Return the dictionaries of the states of parameters, and the arrays in them."""
-    states = [optimizer._state.get(param, {}) for param in params]
+    states = [optimizer.param_states.get(param, {}) for param in params]
     arrays = [x for state in states for x in state.values() if not isinstance(x, int | float)]
     return SameObjects([*states, *arrays])
 

@@ -20,12 +20,13 @@ class Stateful:
 
     Attributes:
         target: the model or tree of layers whose parameters are optimized; None before ``setup``.
+        param_states: a weak dictionary from parameters to their states, each a dictionary of arrays
+            and numbers. Write to it inside `dezero_core.state.updating`.
     """
 
     def __init__(self) -> None:
         self.target: Any = None
-        # Keyed weakly by the parameter itself: the state is freed with the parameter.
-        self._state: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
+        self.param_states: WeakIdentityDict[Parameter, dict[str, Any]] = WeakIdentityDict()
 
     def state_dict(self) -> dict[str, Any]:
         """Return a dictionary of the settings and of each parameter's state, for a checkpoint.
@@ -37,10 +38,10 @@ class Stateful:
         """
         by_id, state = self._keyed_by_id(), {}
         with updating():
-            for key, p in self._named().items():
+            for key, p in self.named_params().items():
                 own = {name: values[id(p)] for name, values in by_id.items() if id(p) in values}
-                if own or p in self._state:
-                    state[key] = copied({**self._state.get(p, {}), **own})
+                if own or p in self.param_states:
+                    state[key] = copied({**self.param_states.get(p, {}), **own})
             return {"settings": numbers_of(self), "parameters": state, **self._saved_groups()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -72,7 +73,7 @@ class Stateful:
         self, state: dict[str, Any], copy_state: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> Callable[[], None]:
         """Implement `stage_state`; ``copy_state`` copies the state of a parameter."""
-        named = self._named()
+        named = self.named_params()
         self._require_fit(state, named)
         parameters = {key: copy_state(x) for key, x in state["parameters"].items()}
         with updating():  # the check sets the settings, so no update may run
@@ -87,7 +88,7 @@ class Stateful:
             with updating():
                 self._set(state["settings"])
                 vars(self).update(groups)
-                self._state.clear()
+                self.param_states.clear()
                 by_id = {
                     name: value for name, value in vars(self).items() if isinstance(value, dict)
                 }
@@ -97,7 +98,7 @@ class Stateful:
                     param = named[key]
                     for name in by_id.keys() & loaded.keys():
                         by_id[name][id(param)] = loaded.pop(name)
-                    self._state[param] = loaded
+                    self.param_states[param] = loaded
 
         return commit
 
@@ -133,7 +134,7 @@ class Stateful:
         for name, value in settings.items():
             setattr(self, name, value)
 
-    def _named(self) -> dict[str, Parameter]:
+    def named_params(self) -> dict[str, Parameter]:
         """Return the Parameters of the target by key.
 
         Raises:
@@ -144,25 +145,28 @@ class Stateful:
         named = named_params(self.target).items()
         return {key: p for key, p in named if isinstance(p, Parameter)}
 
-    def _settle(self, params: Iterable[Parameter]) -> None:
+    def settle(self, params: Iterable[Parameter]) -> None:
         """Let a lazy library compute the arrays of the next step; see `ArrayBackend.settle`.
 
-        ``params`` are the changed parameters; only the libraries of their arrays compute.
+        An update calls this method at its end, when other threads may update again.
+
+        Args:
+            params: the changed parameters; only the libraries of their arrays compute.
         """
         backends = {backend_of(x) for x in {type(p.data): p.data for p in params}.values()}
         for backend in backends:
             if "lazy" in backend.capabilities:
                 leaves = named_params(self.target).values()
                 kept = [x.data for x in leaves]
-                kept += [x._grad.data for x in leaves if x._grad is not None]
-                kept += [x for state in self._state.values() for x in state.values()]
+                kept += [x.grad.data for x in leaves if x.grad is not None]
+                kept += [x for state in self.param_states.values() for x in state.values()]
                 own = [x for x in kept if hasattr(x, "dtype") and backend_of(x) is backend]
                 backend.settle(own)
 
     def _known_params(self) -> list[Parameter]:
         """Return the parameters of the target, and all other parameters that have a state."""
-        known = list(self._named().values()) if self.target is not None else []
-        return [*known, *self._state]
+        known = list(self.named_params().values()) if self.target is not None else []
+        return [*known, *self.param_states]
 
     def _keyed_by_id(self) -> dict[str, dict[int, Any]]:
         """Return the attributes that are dictionaries keyed by ``id(param)``, as in the book."""
@@ -180,7 +184,7 @@ class Stateful:
 
     def __getstate__(self) -> dict[str, Any]:
         ids = {id(param): param for param in self._known_params()}
-        return {**vars(self), "_state": list(self._state.items()), "_ids": ids}
+        return {**vars(self), "param_states": list(self.param_states.items()), "_ids": ids}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         ids = attributes.pop("_ids")
@@ -190,7 +194,7 @@ class Stateful:
                 value.clear()
                 value.update(pairs)
             vars(self)[name] = value
-        self._state = WeakIdentityDict(attributes["_state"])
+        self.param_states = WeakIdentityDict(attributes["param_states"])
 
     def __copy__(self) -> Self:
         """Return a copy of the optimizer that shares the model and its parameters."""
