@@ -44,7 +44,7 @@ for dtype in ("float16", "float32", "float64", "int64"):
 x = np.full(3, rank + 1.0)
 ranks.wait(ranks.start(x))
 assert x.tolist() == [size * (size + 1) / 2] * 3
-assert ranks.gather(rank) == list(range(size)) and ranks.left() is None
+assert ranks.gather(rank) == list(range(size)) and ranks.departed() is None
 ranks.leave(1)
 """
 

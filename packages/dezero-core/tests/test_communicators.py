@@ -18,7 +18,7 @@ from dezero_core.state import communicators
 
 def one_rank(size: int = 1) -> Any:
     """Return an object with the attributes of a communicator; no method does anything."""
-    methods = ("gather", "broadcast", "start", "poll", "wait", "leave", "left", "abort")
+    methods = ("gather", "broadcast", "start", "poll", "wait", "leave", "departed", "abort")
     return SimpleNamespace(rank=0, size=size, **dict.fromkeys(methods, print))
 
 

@@ -152,5 +152,5 @@ def test_grad_and_freed_graphs_call_no_callback(leaves: Any) -> None:
 )
 def test_wrong_arguments(callback: Any, leaves: Any, error: Any, message: str) -> None:
     for register in (on_grad_ready, add_grad_ready):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=f"^{register.__name__}: .*{message}"):
             register(callback, leaves)

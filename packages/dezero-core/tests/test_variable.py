@@ -130,6 +130,8 @@ def test_copies_and_moves_of_a_buffer_keep_reduce() -> None:
             assert (other.reduce, other.name, other.requires_grad) == (reduce, "x", False)
     with pytest.raises(ArgumentError, match="Buffer: reduce is 'sum'; expected 'mean' or None"):
         Buffer(np.ones(1), reduce="sum")
+    with pytest.raises(AttributeError, match="reduces"):
+        x.reduces = "mean"  # type: ignore[attr-defined]
 
 
 def test_numpy_takes_the_data_of_the_host_and_no_other() -> None:

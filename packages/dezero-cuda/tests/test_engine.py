@@ -50,7 +50,7 @@ class Control:
             poll=lambda request: gather(request),
             wait=lambda request: gather(request),
             leave=gather,
-            left=lambda: (rank, 7),
+            departed=lambda: (rank, 7),
             abort=lambda: gather("aborted"),
         )
 
@@ -102,13 +102,13 @@ def test_kernels_that_do_not_finish_are_an_error(monkeypatch: pytest.MonkeyPatch
 
     def job(ranks: NcclCommunicator) -> None:
         monkeypatch.setattr(engine, "new_event", Event)
-        assert ranks.left() == ranks.left() == (0, 7)
+        assert ranks.departed() == ranks.departed() == (0, 7)
         monkeypatch.setenv("DEZERO_TIMEOUT", "0.01")
         time.sleep(0.02)
         with pytest.raises(CommunicatorError, match="GPU of rank 0 has not finished its kernels"):
-            ranks.left()
+            ranks.departed()
         monkeypatch.setattr(Event, "done", True)
-        assert ranks.left() == (0, 7)
+        assert ranks.departed() == (0, 7)
 
     run_ranks(1, job)
 
@@ -121,7 +121,7 @@ def test_objects_and_arrays_on_the_host_use_the_other_engine() -> None:
         ranks.wait(request)
         found = ranks.gather(ranks.rank), ranks.broadcast(ranks.rank + 5), request[1] is host
         ranks.leave(3)
-        return found, ranks.left()
+        return found, ranks.departed()
 
     assert run_ranks(2, job) == [(([0, 1], 5, True), (rank, 7)) for rank in range(2)]
 
@@ -179,14 +179,14 @@ def test_the_device_is_counted_on_the_own_host_only(monkeypatch: pytest.MonkeyPa
 
 def test_an_abort_stops_nccl_and_is_seen_by_the_other_ranks() -> None:
     def job(ranks: NcclCommunicator) -> Any:
-        assert ranks.left() == (ranks.rank, 7)
+        assert ranks.departed() == (ranks.rank, 7)
         ranks.gather("before")
         if ranks.rank == 0:
             ranks._nccl.abort()
         ranks.gather("aborted" if ranks.rank else "")
         if ranks.rank == 1:
             with pytest.raises(CommunicatorError, match="NCCL reports NCCL_ERROR_REMOTE"):
-                ranks.left()
+                ranks.departed()
         ranks.abort()
 
     run_ranks(2, job)

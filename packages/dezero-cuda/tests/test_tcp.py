@@ -38,7 +38,7 @@ def run_ranks(size: int, function: Callable[[TcpCommunicator], Any]) -> list[Any
         ranks = TcpCommunicator(rank, size, "127.0.0.1", port, SECRET)
         result = function(ranks)
         ranks.leave(rank)
-        return result, ranks.left()
+        return result, ranks.departed()
 
     with ThreadPoolExecutor(size) as pool:
         results = list(pool.map(run, range(size)))

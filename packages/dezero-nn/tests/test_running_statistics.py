@@ -97,6 +97,14 @@ def test_running_statistics_are_the_only_buffers_that_are_averaged() -> None:
     assert averaged == ["l0/avg_mean", "l0/avg_var"] and len(buffers) == 5
 
 
+def test_a_buffer_takes_reduce_from_the_buffer_that_it_replaces() -> None:
+    norm = BatchNorm(2)
+    norm.avg_mean = Buffer(np.zeros(2))
+    norm.counts = Buffer(np.zeros(2))
+    norm.counts = Buffer(np.ones(2))
+    assert (norm.avg_mean.reduce, norm.counts.reduce) == ("mean", None)
+
+
 def test_internal_calls_do_not_change_running_arrays() -> None:
     one, mean, var = np.ones(2), np.zeros(2), np.ones(2)
 

@@ -132,8 +132,8 @@ class Blocks(ThreadCommunicator):
 class Forgets(ThreadCommunicator):
     """left() knows a rank only once."""
 
-    def left(self) -> tuple[int, int] | None:
-        found = None if "told" in self.__dict__ else super().left()
+    def departed(self) -> tuple[int, int] | None:
+        found = None if "told" in self.__dict__ else super().departed()
         if found is not None:
             self.__dict__["told"] = True
         return found

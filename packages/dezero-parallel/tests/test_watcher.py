@@ -37,7 +37,7 @@ LOOKS: dict[str, tuple[str, float, tuple[int, int] | None, str, bool]] = {
 def test_a_watcher_tells_late_ranks_from_lost_ones(name: str, monkeypatch: Any) -> None:
     place, seconds, left, text, ends = LOOKS[name]
     rank, said, ended = ThreadCommunicator(Job(3), 1), list[str](), list[bool]()
-    monkeypatch.setattr(rank, "left", lambda: left)
+    monkeypatch.setattr(rank, "departed", lambda: left)
     monkeypatch.setattr(rank, "abort", lambda: ended.append(True))
     monkeypatch.setattr(watcher, "write", said.append)
     watch = Watcher(Collectives(rank), 10)

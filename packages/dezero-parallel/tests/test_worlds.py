@@ -164,6 +164,24 @@ def test_a_loader_whose_loop_has_ended_has_no_weight_in_the_loop_over_another() 
     assert succeed(2, run) == [[2, pytest.approx(5 / 3), 2, 2]] * 2
 
 
+def test_an_order_is_sent_only_if_the_ranks_have_drawn_different_orders() -> None:
+    def run(ranks: World) -> list[int]:
+        engine, sent = ranks.collectives.communicator, list[Any]()
+        broadcast, counts = engine.broadcast, []
+        for seed in (0, ranks.rank):
+            generator = np.random.default_rng(seed)
+            loader = ranks.share(DataLoader(X, 6, generator=generator))
+            engine.broadcast = lambda value: [sent.append(value), broadcast(value)][1]
+            rows = [row.tolist() for batch in loader for row in batch]
+            engine.broadcast = broadcast
+            every = [row for part in engine.gather(rows) for row in part]
+            assert sorted(every) == sorted(X.tolist())
+            counts.append(len(sent))
+        return counts
+
+    assert succeed(2, run) == [[0, 1]] * 2
+
+
 def test_a_loader_that_is_not_shared_is_named() -> None:
     def run(ranks: World) -> None:
         Shares(ranks.collectives).require_shared("optimizer.update")

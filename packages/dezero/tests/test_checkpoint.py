@@ -431,10 +431,10 @@ def test_only_the_writer_writes_and_marks_show_a_common_folder(tmp_path: Path) -
     writer, other = (Checkpointer(tmp_path / "run", writer=rank == 0) for rank in range(2))
     assert not other.save(1).exists() and not (tmp_path / "run").exists()
     assert writer.save(1) == other.save(1)
-    mark = writer.mark()
-    assert writer.sees(mark) and other.sees(mark)
-    assert not Checkpointer(tmp_path / "elsewhere").sees(mark)
-    assert not (writer.mark() == mark or other.sees(mark))
+    mark = writer.create_mark()
+    assert writer.has_mark(mark) and other.has_mark(mark)
+    assert not Checkpointer(tmp_path / "elsewhere").has_mark(mark)
+    assert not (writer.create_mark() == mark or other.has_mark(mark))
     assert writer.steps() == [1]
 
 

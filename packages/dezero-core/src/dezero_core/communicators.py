@@ -70,10 +70,10 @@ class Communicator(Protocol):
     def leave(self, step: int) -> None:
         """Announce that this rank ends after ``step``; return when all ranks have announced it.
 
-        Afterwards the caller uses no method but `left`.
+        Afterwards the caller uses no method but `departed`.
         """
 
-    def left(self) -> tuple[int, int] | None:
+    def departed(self) -> tuple[int, int] | None:
         """Return the rank and step of another rank that called `leave`, or None.
 
         Another thread may call this method while this rank waits in any other method.

@@ -29,21 +29,19 @@ one report at the end.
 
 
 class GradReady:
-    """A callback of `on_grad_ready`, and the leaves to report (None for all leaves).
+    """A callback, and the leaves to report (None for all); messages of errors begin with ``op``."""
 
-    Raises:
-        ArgumentError, ArgumentTypeError: as for `on_grad_ready`.
-    """
-
-    def __init__(self, callback: Callback, leaves: Iterable[Variable] | None) -> None:
+    def __init__(
+        self, op: str, callback: Callback, leaves: Iterable[Variable] | None = None
+    ) -> None:
         if not callable(callback):
             raise ArgumentTypeError(
-                f"on_grad_ready: expected a function of a leaf, got {type(callback).__name__}"
+                f"{op}: expected a function of a leaf, got {type(callback).__name__}"
             )
         if isinstance(leaves, Variable):
-            raise ArgumentTypeError("on_grad_ready: leaves is a Variable; expected a list of them")
+            raise ArgumentTypeError(f"{op}: leaves is a Variable; expected a list of them")
         self.callback = callback
-        self.leaves = None if leaves is None else frozenset(map(require_leaf, leaves))
+        self.leaves = None if leaves is None else frozenset(require_leaf(op, x) for x in leaves)
         self._size = -1
 
     def is_small(self) -> bool:
@@ -55,16 +53,14 @@ class GradReady:
         return 0 <= self._size < GROUP_SIZE
 
 
-def require_leaf(x: Variable) -> Variable:
+def require_leaf(op: str, x: Variable) -> Variable:
     """Return ``x`` if it is a leaf, else raise `ArgumentError` or `ArgumentTypeError`."""
     if not isinstance(x, Variable):
-        raise ArgumentTypeError(
-            f"on_grad_ready: expected Variables as leaves, got {type(x).__name__}"
-        )
+        raise ArgumentTypeError(f"{op}: expected Variables as leaves, got {type(x).__name__}")
     if x.creator is not None:
         raise ArgumentError(
-            "on_grad_ready: got a computed Variable; expected leaves, such as Parameters; for the "
-            "gradient of a computed Variable, use register_hook"
+            f"{op}: got a computed Variable; expected leaves, such as Parameters; for the gradient "
+            "of a computed Variable, use register_hook"
         )
     return x
 
@@ -95,7 +91,7 @@ def on_grad_ready(callback: Callback, leaves: Iterable[Variable] | None = None) 
             anything but Variables.
         ArgumentError: one of ``leaves`` is a computed Variable.
     """
-    return Block(grad_ready, GradReady(callback, leaves))
+    return Block(grad_ready, GradReady("on_grad_ready", callback, leaves))
 
 
 def add_grad_ready(callback: Callback, leaves: Iterable[Variable]) -> HookHandle:
@@ -111,7 +107,7 @@ def add_grad_ready(callback: Callback, leaves: Iterable[Variable]) -> HookHandle
     Raises:
         ArgumentError, ArgumentTypeError: as for `on_grad_ready`.
     """
-    return HookHandle(_added, GradReady(callback, leaves))
+    return HookHandle(_added, GradReady("add_grad_ready", callback, leaves))
 
 
 def grad_ready_callbacks() -> list[GradReady]:
@@ -123,10 +119,10 @@ def grad_ready_callbacks() -> list[GradReady]:
 
 
 class OnGradReady(Function):
-    """A pseudo-call that a backward pass visits after all calls that use a group of leaves.
+    """Report a group of leaves, after a backward pass has visited all calls that use the leaves.
 
-    Its ``backward`` adds the final gradients to the ``grad`` of the leaves, and calls the
-    callbacks.
+    No program calls this function. The pass visits it like a call of an op; its ``backward`` adds
+    the final gradients to the ``grad`` of the leaves, and calls the callbacks.
 
     Args:
         backward_pass: the pass.

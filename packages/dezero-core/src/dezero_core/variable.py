@@ -420,7 +420,7 @@ class Buffer(Variable):
         ArgumentError: ``reduce`` is neither "mean" nor None.
     """
 
-    reduce: str | None = None  # Buffers in files of older versions do not have this attribute
+    __slots__ = ("reduce",)
 
     def __init__(
         self, data: Array | None, name: str | None = None, *, reduce: str | None = None
@@ -429,6 +429,15 @@ class Buffer(Variable):
             raise ArgumentError(f"Buffer: reduce is {reduce!r}; expected 'mean' or None")
         super().__init__(data, name, requires_grad=False)
         self.reduce = reduce
+
+    def __copy__(self) -> Buffer:
+        x: Any = super().__copy__()
+        x.reduce = self.reduce
+        return x
+
+    def __reduce__(self) -> Any:
+        rebuild, settings, attributes = super().__reduce__()
+        return rebuild, settings, (attributes, {"reduce": self.reduce})
 
 
 def _rebuild(

@@ -45,7 +45,7 @@ class NcclCommunicator:
     The other engine sends objects, sums NumPy arrays, and tells which ranks have left. A sum of
     CuPy arrays runs on a separate stream, beside later kernels. `wait` lets the current stream wait
     for the sum; the host goes on. NCCL has no time limit: if a rank never starts a sum, the kernels
-    of the other ranks run forever. So `left`, which the watcher of dezero-parallel calls, also
+    of the other ranks run forever. So `departed`, which the watcher of dezero-parallel calls, also
     checks that the kernels of this rank's default stream finish.
 
     Args:
@@ -100,7 +100,7 @@ class NcclCommunicator:
         self._stream.synchronize()
         self.control.leave(step)
 
-    def left(self) -> tuple[int, int] | None:
+    def departed(self) -> tuple[int, int] | None:
         """Return the rank and step of a rank that has left, or None.
 
         Raises:
@@ -112,7 +112,7 @@ class NcclCommunicator:
                 f"engine 'nccl': NCCL reports {error}; restart the job from its last checkpoint"
             )
         self._require_progress()
-        return self.control.left()
+        return self.control.departed()
 
     def _require_progress(self) -> None:
         """Check that the device has reached the mark in time; then set a new mark."""

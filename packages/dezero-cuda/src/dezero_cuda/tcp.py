@@ -175,7 +175,7 @@ class TcpCommunicator:
         self._note(self.rank, step)
         self._all_left.wait()
 
-    def left(self) -> tuple[int, int] | None:
+    def departed(self) -> tuple[int, int] | None:
         # a list, because other threads add items
         known = list(self._last_steps.items())
         return next(((rank, step) for rank, step in known if rank != self.rank), None)

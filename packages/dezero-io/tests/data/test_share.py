@@ -196,11 +196,11 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: seeded().share(2, 2), "rank is 2; expected a number below size, 2"),
     (lambda: seeded().share(-1, 2), "rank -1 is below 0"),
     (lambda: seeded().share(0, 0), "size 0 is below 1"),
-    (lambda: seeded().share(0, 2, 3), "order is 3; expected a function"),  # type: ignore[arg-type]
+    (lambda: seeded().share(0, 2, 3), "broadcast is 3; expected a function"),  # type: ignore[arg-type]
     (lambda: seeded().share(0, 2).share(1, 2), "shared already, as rank 0 of 2; make a new"),
     (lambda: in_a_loop().share(0, 2), "a loop over the loader is in progress"),
     (lambda: seeded().share(0, 2, training=2), "training is 2"),  # type: ignore[arg-type]
-    (lambda: seeded().share(0, 2, lambda x: x, training=False), "leave order out"),
+    (lambda: seeded().share(0, 2, lambda x: x, training=False), "leave broadcast out"),
     (lambda: restored().share(0, 2, training=False), "restored inside a pass over the whole"),
     (lambda: seeded(drop_last=True).share(0, 2, training=False), "leave drop_last out"),
     (

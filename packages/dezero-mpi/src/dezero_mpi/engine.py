@@ -92,12 +92,12 @@ class MpiCommunicator:
         others = [rank for rank in range(self.size) if rank != self.rank]
         sent = [self._messages.isend(step, rank) for rank in others]
         while len(self._left) < len(others):
-            self.left()
+            self.departed()
             time.sleep(0.01)
         # MPICH reports a job as failed if a rank ends while one of its messages is on its way.
         MPI.Request.waitall(sent)
 
-    def left(self) -> tuple[int, int] | None:
+    def departed(self) -> tuple[int, int] | None:
         status = MPI.Status()
         if message := self._messages.improbe(status=status):
             self._left.append((status.source, message.recv()))

@@ -125,9 +125,11 @@ def require_shared_folder(collectives: Collectives, place: str, checkpointer: Ch
     Raises:
         CommunicatorError: a rank does not see a file that rank 0 has created.
     """
-    mark = collectives.together(place, lambda: checkpointer.mark() if collectives.rank == 0 else "")
+    mark = collectives.together(
+        place, lambda: checkpointer.create_mark() if collectives.rank == 0 else ""
+    )
     mark = collectives.broadcast(place, mark)
-    found = collectives.gather(place, (collectives.host, checkpointer.sees(mark)))
+    found = collectives.gather(place, (collectives.host, checkpointer.has_mark(mark)))
     for rank, (host, is_seen) in enumerate(found):
         if not is_seen:
             raise CommunicatorError(

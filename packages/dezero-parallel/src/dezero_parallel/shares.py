@@ -9,7 +9,7 @@ from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_io import DataLoader
 
 from .collectives import Collectives
-from .signatures import require_equal, sample
+from .signatures import content, require_equal, sample
 
 L = TypeVar("L", bound=DataLoader)
 
@@ -53,19 +53,23 @@ class Shares:
                 "batch_size"
             )
 
-        def order(mine: object) -> object:
-            return collectives.broadcast("the order of a loop over a loader", mine)
-
         collectives.together(
             "world.share",
             lambda: loader.share(
-                collectives.rank, collectives.size, order if training else None, training
+                collectives.rank, collectives.size, self._agreed if training else None, training
             ),
         )
         if training:
             self.loaders.append(loader)
             self._taken.append(loader.taken)
         return loader
+
+    def _agreed(self, value: object) -> object:
+        """Return the value of rank 0, such as the order of a loop; send it only if some differ."""
+        place = "the order of a loop over a loader"
+        if len(set(self.collectives.gather(place, content(value)))) == 1:
+            return value
+        return self.collectives.broadcast(place, value)
 
     @property
     def weight(self) -> float:

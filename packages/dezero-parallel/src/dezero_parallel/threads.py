@@ -156,7 +156,7 @@ class ThreadCommunicator:
             job.changed.notify_all()
             self._wait_for(lambda: job.left, "leave")
 
-    def left(self) -> tuple[int, int] | None:
+    def departed(self) -> tuple[int, int] | None:
         with self._job.changed:
             found = [(rank, step) for rank, step in self._job.left.items() if rank != self.rank]
         return found[0] if found else None

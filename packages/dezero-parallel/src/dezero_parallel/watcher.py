@@ -106,7 +106,7 @@ class Watcher:
         place, since = self.collectives.place, self.collectives.since
         waited = time.monotonic() - since
         # the engine of NCCL raises an error here if a kernel does not finish
-        gone = None if self._has_left else self.collectives.communicator.left()
+        gone = None if self._has_left else self.collectives.communicator.departed()
         if place:
             if gone is not None and waited > GRACE:
                 self.end_all(

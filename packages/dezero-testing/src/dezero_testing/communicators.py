@@ -197,10 +197,10 @@ def refused(engine: Engine) -> None:
     assert found == engine.size, f"the sum after a refused one is {found}"
 
 
-def left_beside_a_call(engine: Engine) -> None:
-    """Call `left` in another thread while this rank waits."""
+def departed_beside_a_call(engine: Engine) -> None:
+    """Call `departed` in another thread while this rank waits."""
     found: list[Any] = []
-    thread = Thread(target=lambda: found.append(engine.communicator.left()))
+    thread = Thread(target=lambda: found.append(engine.communicator.departed()))
     if engine.rank == 0:
         time.sleep(DELAY)
     else:
@@ -208,7 +208,7 @@ def left_beside_a_call(engine: Engine) -> None:
     engine.communicator.gather(None)
     if engine.rank:
         thread.join()
-    assert found == [None] * (engine.rank > 0), f"left() is {found} before any rank has left"
+    assert found == [None] * (engine.rank > 0), f"departed() is {found} before any rank has left"
 
 
 def leaves(engine: Engine) -> None:
@@ -218,9 +218,9 @@ def leaves(engine: Engine) -> None:
         time.sleep(DELAY)
     engine.communicator.leave(10 + engine.rank)
     seconds = time.perf_counter() - start
-    found = [engine.communicator.left() for _ in range(2)]
+    found = [engine.communicator.departed() for _ in range(2)]
     others: list[Any] = [(rank, 10 + rank) for rank in range(engine.size) if rank != engine.rank]
-    assert all(each in (others or [None]) for each in found), f"left() is {found}"
+    assert all(each in (others or [None]) for each in found), f"departed() is {found}"
     assert engine.size == 1 or seconds > DELAY / 2, "leave does not wait for the other ranks"
 
 
@@ -240,7 +240,7 @@ def communicator_checks() -> Iterator[CommunicatorCheck]:
     yield CommunicatorCheck("NaN and infinity", special_values)
     yield CommunicatorCheck("equal bits on all ranks", equal_bits)
     yield CommunicatorCheck("refused arrays", refused)
-    yield CommunicatorCheck("left before any leave", left_beside_a_call)
+    yield CommunicatorCheck("left before any leave", departed_beside_a_call)
     yield CommunicatorCheck("leave and left", leaves)
 
 

@@ -62,10 +62,10 @@ def require_sampler(sampler: Any, shuffle: bool) -> Any:
     return sampler
 
 
-def require_evaluation(owner: str, order: object, drop_last: bool, sampler: object) -> None:
+def require_evaluation(owner: str, broadcast: object, drop_last: bool, sampler: object) -> None:
     """Check that the ranks can go through every example once without communication."""
-    if order is not None:
-        raise ArgumentError(f"{owner}: training=False needs no order; leave order out")
+    if broadcast is not None:
+        raise ArgumentError(f"{owner}: training=False sends no order; leave broadcast out")
     if drop_last:
         raise ArgumentError(
             f"{owner}: training=False goes through every example, but drop_last omits some; leave "

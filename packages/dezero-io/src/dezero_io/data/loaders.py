@@ -33,7 +33,7 @@ from .loader_arguments import (
 )
 from .loader_state import restored, state_of
 from .resident import ResidentData, fits_in_memory, is_constant
-from .share import Order, Share
+from .share import Broadcast, Share
 
 
 class DataLoader:
@@ -370,7 +370,7 @@ class DataLoader:
         return collate(examples_of(self.dataset, indices), indices)
 
     def share(
-        self, rank: int, size: int, order: Order | None = None, training: bool = True
+        self, rank: int, size: int, broadcast: Broadcast | None = None, training: bool = True
     ) -> Self:
         """Load only the rows that belong to one of several ranks (processes); return self.
 
@@ -392,18 +392,18 @@ class DataLoader:
         Args:
             rank: the number of this rank, from 0 to ``size - 1``.
             size: the number of ranks.
-            order: a function that returns on every rank what rank 0 passed to it, such as the
+            broadcast: a function that returns on every rank what rank 0 passed to it, such as the
                 broadcast of a communicator. In training, each loop calls the function once, before
                 its first batch, so that all ranks follow the order of rank 0. If None (default),
                 all ranks must draw the same orders, from generators in the same state.
             training: split every batch (default); False splits the dataset, for evaluation.
 
         Raises:
-            ArgumentError: ``rank`` is not below ``size``; ``order`` is neither a function nor None;
-                the loader is shared already; a loop over the loader is in progress; ``training`` is
-                False, and ``order`` or ``drop_last`` is given, the sampler is not a sequence of
-                indices, or the loader was restored inside a pass. The loop raises ArgumentError if
-                the dataset or a setting differs from that of rank 0.
+            ArgumentError: ``rank`` is not below ``size``; ``broadcast`` is neither a function nor
+                None; the loader is shared already; a loop over the loader is in progress;
+                ``training`` is False, and ``broadcast`` or ``drop_last`` is given, the sampler is
+                not a sequence of indices, or the loader was restored inside a pass. The loop raises
+                ArgumentError if the dataset or a setting differs from that of rank 0.
         """
         name = f"{type(self).__name__}.share"
         size = integer(name, "size", size, least=1)
@@ -419,17 +419,17 @@ class DataLoader:
             raise ArgumentError(
                 f"{name}: a loop over the loader is in progress; share the loader before its loops"
             )
-        if not (order is None or callable(order)):
-            raise ArgumentError(f"{name}: order is {order!r}; expected a function or None")
+        if not (broadcast is None or callable(broadcast)):
+            raise ArgumentError(f"{name}: broadcast is {broadcast!r}; expected a function or None")
         training = boolean(name, "training", training)
         if not training:
-            require_evaluation(name, order, self.drop_last, self.sampler)
+            require_evaluation(name, broadcast, self.drop_last, self.sampler)
             if self._passes.to_continue is not None:
                 raise ArgumentError(
                     f"{name}: training=False, but the loader was restored inside a pass over the "
                     "whole dataset; call reset() first"
                 )
-        self._share = Share(rank, size, order, training)
+        self._share = Share(rank, size, broadcast, training)
         self._weight = 1 / size if training else 1.0
         return self
 
@@ -540,7 +540,7 @@ class SeqDataLoader(DataLoader):
             )
 
     def share(
-        self, rank: int, size: int, order: Order | None = None, training: bool = True
+        self, rank: int, size: int, broadcast: Broadcast | None = None, training: bool = True
     ) -> Self:
         """Load only the sequences (rows) that belong to one of several ranks; return self.
 
@@ -549,7 +549,7 @@ class SeqDataLoader(DataLoader):
         steps, and ``weight`` is the number of these rows divided by ``batch_size``.
 
         Args:
-            rank, size, order, training: as for `DataLoader.share`.
+            rank, size, broadcast, training: as for `DataLoader.share`.
 
         Raises:
             ArgumentError: as for `DataLoader.share`; ``training`` is False, and there are more
@@ -557,8 +557,8 @@ class SeqDataLoader(DataLoader):
         """
         name = "SeqDataLoader.share"
         if boolean(name, "training", training):
-            return super().share(rank, size, order)
-        require_evaluation(name, order, self.drop_last, self.sampler)
+            return super().share(rank, size, broadcast)
+        require_evaluation(name, broadcast, self.drop_last, self.sampler)
         if self.batch_size < integer(name, "size", size, least=1):
             raise ArgumentError(
                 f"{name}: training=False, batch_size {self.batch_size} for {size} ranks; each rank "

@@ -12,7 +12,7 @@ from dezero_core.errors import ArgumentError
 
 from .epochs import Epoch
 
-Order = Callable[[Any], Any]
+Broadcast = Callable[[Any], Any]
 """A function that returns the argument of rank 0 on every rank; all ranks call it together."""
 
 
@@ -23,13 +23,13 @@ class Share:
     Attributes:
         rank: the number of this rank, from 0 to ``size - 1``.
         size: the number of ranks.
-        order: a function that returns the order of rank 0 on every rank, or None.
+        broadcast: a function that returns the argument of rank 0 on every rank, or None.
         training: True if every batch is split, False if the dataset is split.
     """
 
     rank: int = 0
     size: int = 1
-    order: Order | None = None
+    broadcast: Broadcast | None = None
     training: bool = True
 
     def part(self, count: int) -> slice:
@@ -63,10 +63,10 @@ class Share:
         Raises:
             ArgumentError: the datasets or the batch sizes of this rank and rank 0 differ.
         """
-        if self.order is None:
+        if self.broadcast is None:
             return
         here = examples, epoch.batch_size, epoch.max_iter
-        there, epoch.index, epoch.iteration, epoch.seed = self.order(
+        there, epoch.index, epoch.iteration, epoch.seed = self.broadcast(
             (here, epoch.index, epoch.iteration, epoch.seed)
         )
         if here != there:

@@ -113,11 +113,11 @@ class Checkpointer:
             self._prune(step)
         return self.path(step)
 
-    def mark(self) -> str:
+    def create_mark(self) -> str:
         """Create an empty file with a random name in the folder, and return the name.
 
-        The processes of a parallel run compare their folders: one process creates the mark and
-        sends its name to the others, which call `sees`. The next call of `mark` removes the file.
+        The processes of a parallel run compare their folders: one process creates the file and
+        sends its name to the others, which call `has_mark`. The next call removes the file.
 
         Raises:
             OSError: the folder or the file cannot be created.
@@ -129,8 +129,8 @@ class Checkpointer:
         (self.folder / name).touch()
         return name
 
-    def sees(self, mark: str) -> bool:
-        """Return whether the folder contains the file that `mark` created in another process."""
+    def has_mark(self, mark: str) -> bool:
+        """Return whether the folder contains the file that another process created as a mark."""
         return (self.folder / mark).exists()
 
     @parts_by_name

@@ -112,14 +112,15 @@ class Layer:
             return no_attribute(self, name, LAYER)
 
         def __setattr__(self, name: str, value: object) -> None:
-            """Set an attribute; an array cannot replace a Parameter or Buffer."""
-            cls = type(self)
-            if (
-                isinstance(self.__dict__.get(name), STORED)
-                or name in cls._needed
-                or name in cls._optional
-            ):
+            """Set an attribute; an array cannot replace a Parameter or Buffer.
+
+            A Buffer without ``reduce`` gets the ``reduce`` of the Buffer that it replaces.
+            """
+            cls, current = type(self), self.__dict__.get(name)
+            if isinstance(current, STORED) or name in cls._needed or name in cls._optional:
                 require_variable(self, name, value)
+                if isinstance(current, Buffer) and isinstance(value, Buffer):
+                    value.reduce = value.reduce or current.reduce
             if recordings() and (recording := recorder.get()) is not None:
                 recording.changes(self, name, value)
             object.__setattr__(self, name, value)
