@@ -15,18 +15,6 @@ from typing import Any, NoReturn, TypeVar
 from .errors import NOTHING, CallError, MissingName, UnsupportedType
 
 VARIABLE = {
-    **{
-        name: f"F.{name}(x)"
-        for name in "relu sigmoid softmax log_softmax logsumexp sin cos tan sinh cosh asin acos "
-        "atan asinh acosh atanh erf exp2 expm1 log1p log2 log10 rsqrt square reciprocal neg sign "
-        "floor ceil trunc round sort argsort diagonal det inv slogdet cholesky qr svd eigh".split()
-    },
-    **{
-        name: f"F.{name}(x, ...)"
-        for name in "add sub mul div maximum minimum where chunk flip masked_fill moveaxis "
-        "multinomial outer prelu roll solve split take take_along_axis tile topk tril triu "
-        "unfold".split()
-    },
     "repeat": "F.tile(x, repetitions), or F.repeat(x, repeats, axis), NumPy's repeat",
     "broadcast_to": "F.broadcast_to(x, shape)",
     "contiguous": "x itself: any memory layout is accepted",
@@ -65,7 +53,8 @@ VARIABLE = {
         for name in ("add", "sub", "mul", "div", "fill", "copy", "clamp")
     },
 }
-"""A dictionary from array attributes of PyTorch, TensorFlow and Chainer to hints."""
+"""A dictionary from array attributes of PyTorch, TensorFlow and Chainer to hints. `bind_functions`
+adds hints for functions that are not methods, such as ``sin``."""
 
 FUNCTION = {
     "apply": "Name()(x), a call of a new instance of the class Name",
@@ -140,6 +129,11 @@ def bind(hints: Mapping[str, str], owner: type) -> None:
         if name not in vars(owner):
             setattr(owner, name, Hint(hints, name))
     owner.__dir__ = without_hints  # type: ignore[assignment]
+
+
+def bind_functions(names: list[str], owner: type) -> None:
+    """Add a hint to a class for each function that is not one of its methods."""
+    bind({name: f"F.{name}, a function" for name in names}, owner)
 
 
 def without_hints(obj: object) -> list[str]:

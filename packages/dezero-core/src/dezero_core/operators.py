@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from . import functions
 from .backward import backward
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .functions.casting import astype
@@ -27,6 +28,7 @@ from .functions.selection import clip
 from .functions.shape import expand_dims, flatten, reshape, squeeze, transpose
 from .functions.trigonometric import tanh
 from .graph import unchain_backward
+from .hints import bind_functions
 from .variable import Lengths, Variable, no_data
 from .variable_hooks import register_hook
 
@@ -107,3 +109,4 @@ Variable.flatten = flatten_from
 Variable.reshape = reshape_to
 Variable.transpose = transpose_axes
 Variable.T = property(transposed)
+bind_functions(functions.__all__, Variable)

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from dezero_core.hints import hinting
+from dezero_core import Variable
+from dezero_core.hints import bind_functions, hinting
 
 from ..hints import FUNCTIONS
 from .activation import (
@@ -192,6 +193,8 @@ __all__ = [
     "triplet_margin_loss",
     "unfold",
 ]
+
+bind_functions(__all__, Variable)
 
 if not TYPE_CHECKING:  # type checkers know the names already
     __getattr__ = hinting(__name__, FUNCTIONS)
