@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from operator import floordiv, mod
 from typing import Any
 
 from dezero_core import Variable, as_variable
@@ -138,20 +139,30 @@ def adaptive_max_pool2d(x: Operand, output_size: OutputSizes) -> Variable:
 def adaptive_max_pool(op: str, n: int, x: Operand, output_size: OutputSizes) -> Variable:
     """Return maxima over intervals of the last ``n`` axes; see `adaptive_max_pool2d`.
 
-    If intervals overlap, their elements are copied first, so that each becomes a window of the
-    same length; a shorter interval repeats its last element.
+    Equal intervals are the windows of one pooling. Otherwise one axis after the other is pooled,
+    the last axis first: the elements of intervals that overlap are copied, so that each interval
+    becomes a window of the same length; a shorter interval repeats its last element.
     """
-    y, kernel = as_variable(x), []
-    for axis, m in enumerate(output_lengths(op, n, y, output_size), y.ndim - n):
+    y = as_variable(x)
+    lengths = output_lengths(op, n, y, output_size)
+    if not any(map(mod, y.shape[-n:], lengths)):
+        return pool_max(n, y, list(map(floordiv, y.shape[-n:], lengths)))
+    for axis, m in reversed(list(enumerate(lengths, y.ndim - n))):
         length = y.shape[axis]
         windows = [range(i * length // m, -(-(i + 1) * length // m)) for i in range(m)]
         longest = max(map(len, windows))
         if length % m:
             index = [i for w in windows for i in (*w, *[w[-1]] * (longest - len(w)))]
             y = at_positions(y, axis, index)
-        kernel.append(longest)
+        if longest > 1:
+            y = pool_max(n, y, [longest if k == axis else 1 for k in range(y.ndim - n, y.ndim)])
+    return y
+
+
+def pool_max(n: int, x: Variable, kernel: Sequence[int]) -> Variable:
+    """Return maxima over adjacent windows of the last ``n`` axes."""
     steps = tuple(kernel), tuple(kernel), (0,) * n, (1,) * n
-    return over_axes(n, max_of_windows, y, steps)
+    return over_axes(n, max_of_windows, x, steps)
 
 
 @hinted
