@@ -4,6 +4,7 @@ A message names the op, what it was given and what it expects; through a model a
 """
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import dezero.functions as F
 import dezero.layers as L
 from dezero import DataLoader, Model, Variable, optimizers
 from dezero.models import MLP, Sequential
+from dezero.transforms import Compose
 from dezero_core.errors import DezeroError
 
 X, T = np.ones((4, 3), "float32"), np.array([0, 1, 2, 0])
@@ -260,6 +262,23 @@ MISTAKES: list[Mistake] = [
     ("the class of a layer as an activation", lambda: MLP((3, 2), L.ReLU)(X), TypeError,
      r"ReLU\(\)\(x\) calls it"),
     ("an array as a number", lambda: L.Dropout(X), TypeError, "Dropout: dropout_ratio array"),
+    ("a number that is None", lambda: L.LayerNorm(eps=None), TypeError, "eps None .*a number"),
+    ("the name of an initializer", lambda: L.Linear(3, initializer="he"), TypeError,
+     r"Linear: initializer 'he': expected an Initializer, such as He\(\)"),
+    ("the class of an initializer", lambda: L.Conv2d(3, 3, initializer=dezero.initializers.He),
+     TypeError, r"Conv2d: initializer He: expected an Initializer, such as He\(\)"),
+    ("a seed as a generator", lambda: L.Embedding(3, 2, generator=42), TypeError,
+     r"generator 42 \(int\): expected a random generator, such"),
+    ("a seed of -1", lambda: dezero.seed(-1), ValueError, "seed: -1: expected an integer of at"),
+    ("a transform that is no function", lambda: Compose([len, "crop"]), TypeError,
+     r"Compose: got \[.*'crop'\]; expected a list of transforms"),
+    ("one transform without a list", lambda: Compose(len), TypeError, "a list of transforms"),
+    ("weights into a buffer", lambda: MLP((2,), in_size=3).save_weights(BytesIO()), TypeError,
+     "path: got a BytesIO; expected the name of a file"),
+    ("a null character in a path", lambda: MLP((2,), in_size=3).save_weights("a\0b"), ValueError,
+     r"path: 'a\\x00b' contains a null character"),
+    ("two arrays as a dataset", lambda: list(DataLoader((X, T), 2)), ValueError,
+     r"TensorDataset\(x, t\) makes pairs"),
     ("a model without parameters", lambda: optimizers.SGD().setup(Bare()).step(), ValueError,
      "SGD: the model has no Parameters; set layers and Parameters as attributes in __init__"),
     ("a forward without return", lambda: F.mse_loss(Bare()(X), X), TypeError,

@@ -212,3 +212,7 @@ def test_products_of_rows_without_columns_have_empty_gradients(product: Any) -> 
     F.sum(product(x, W)).backward()
     assert x.grad is not None and x.grad.shape == (2, 3, 0)
     assert W.grad is not None and W.grad.shape == (0, 4)
+
+
+def test_threshold_does_not_hide_nan() -> None:
+    assert np.isnan(functions.threshold(np.array([np.nan]), 0.5, 20.0).data).all()

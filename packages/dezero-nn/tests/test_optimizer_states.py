@@ -188,7 +188,7 @@ def test_the_books_optimizers_can_be_copied(copied: Any) -> None:
 
 
 def by_key(optimizer: Optimizer) -> Any:
-    return {k: optimizer.param_states.get(p, {}) for k, p in optimizer.named_params().items()}
+    return {k: optimizer.param_states.get(p, {}) for k, p in optimizer.target_params().items()}
 
 
 @pytest.mark.parametrize("make", MAKE)

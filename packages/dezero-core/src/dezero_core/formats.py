@@ -9,7 +9,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .errors import FORMAT_HINTS, INSTALL_HINTS, DataMissing, FormatError, MissingPackage
+from .errors import (
+    FORMAT_HINTS,
+    INSTALL_HINTS,
+    ArgumentError,
+    ArgumentTypeError,
+    DataMissing,
+    FormatError,
+    MissingPackage,
+)
 from .plugins import Catalog, plugins
 
 DEFAULT_SUFFIX = ".npz"
@@ -105,9 +113,14 @@ def file_path(path: FilePath) -> Path:
     """Return ``path`` as a `Path`; a leading ``~`` stands for the user's home folder.
 
     Raises:
-        TypeError: ``path`` is not a string, bytes or a path object.
+        ArgumentTypeError: ``path`` is not a string, bytes or a path object.
+        ArgumentError: ``path`` contains a null character.
     """
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise ArgumentTypeError(f"path: got a {type(path).__name__}; expected the name of a file")
     found = Path(os.fsdecode(path))
+    if "\0" in str(found):
+        raise ArgumentError(f"path: {str(found)!r} contains a null character; no file name does")
     return found.expanduser() if found.parts[:1] == ("~",) else found
 
 

@@ -80,6 +80,14 @@ def test_a_name_without_suffix_gets_one_when_saving_and_loading(tmp_path: Path) 
     assert contents(other) == contents(tree(2.0))
 
 
+def test_entries_of_folders_are_skipped(tmp_path: Path) -> None:
+    """``zip -r`` adds an entry for each folder."""
+    save_weights(tree(1.0), tmp_path / "w.npz")
+    with zipfile.ZipFile(tmp_path / "w.npz", "a") as archive:
+        archive.mkdir("l0")
+    assert load_weights(tree(2.0), tmp_path / "w.npz").loaded == ("l1/W", "l1/b", "stats/0")
+
+
 def test_numpy_reads_the_file(tmp_path: Path) -> None:
     save_weights(tree(2.0), tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz") as arrays:

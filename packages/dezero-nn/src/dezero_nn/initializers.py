@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dezero_core import Parameter
 from dezero_core.arguments import as_number
 from dezero_core.dtypes import cast, dtype_name
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import backend_of, generator, plugins
 from dezero_core.hints import hinted, hinting
 from dezero_core.state import move_beside, updating
@@ -51,7 +51,21 @@ def host_normal(shape: tuple[int, ...], scale: float, dtype: str, draw: Any = No
         scale: the standard deviation.
         draw: the NumPy generator to draw from; None (default) uses the result of `generator`.
     """
-    return ((draw or generator()).standard_normal(shape) * scale).astype(dtype)
+    return (drawing_from(draw).standard_normal(shape) * scale).astype(dtype)
+
+
+def drawing_from(source: Any) -> Any:
+    """Return a NumPy generator, DeZero's own if ``source`` is None.
+
+    Raises:
+        ArgumentTypeError: ``source`` is no generator, for example a seed.
+    """
+    if source is not None and not hasattr(source, "standard_normal"):
+        raise ArgumentTypeError(
+            f"generator {source!r} ({type(source).__name__}): expected a random generator, "
+            "such as np.random.default_rng(0)"
+        )
+    return generator() if source is None else source
 
 
 def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
@@ -351,7 +365,7 @@ def fans(op: str, param: Parameter) -> tuple[int, int]:
 def drawn(op: str, param: Parameter, draw: Callable[..., Any], source: Any) -> Parameter:
     """Set a Parameter to ``draw(generator, shape)``, in the dtype and on the device that it has."""
     old = require_data(op, param).data
-    values = draw(source or generator(), param.shape)
+    values = draw(drawing_from(source), param.shape)
     values = values.astype("float64" if dtype_name(old.dtype) == "float64" else "float32")
     with updating():
         param.data = cast(move_beside(values, old), old.dtype)

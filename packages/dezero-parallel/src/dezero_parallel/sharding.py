@@ -134,7 +134,7 @@ class Sharding:
         """
         collectives, optimizer = self.world.collectives, self.optimizer
         state = self._state_dict()
-        for key, param in optimizer.named_params().items():
+        for key, param in optimizer.target_params().items():
             mine = optimizer.param_states.get(self.piece(param), {})
             host = get_backend("numpy")
             values = {name: move(x, host) if is_array(x) else x for name, x in mine.items()}
@@ -162,7 +162,7 @@ class Sharding:
         """Replace the states of whole parameters by those of this rank's elements."""
         optimizer = self.optimizer
         with updating():
-            for param in optimizer.named_params().values():
+            for param in optimizer.target_params().values():
                 whole = optimizer.param_states.pop(param, None)
                 if whole is not None:
                     shape = tuple(param.shape)

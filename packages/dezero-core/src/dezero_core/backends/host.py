@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
+
 HostArray = np.ndarray[Any, Any]
 """The type of NumPy arrays of any shape and dtype."""
 
@@ -50,8 +52,14 @@ def seed(n: int) -> None:
     Before the first call, numbers are drawn from NumPy's global generator, so that
     ``np.random.seed`` makes a program repeatable. In a job of several ranks, the numbers that
     differ between the ranks depend on ``n`` and the number of the rank.
+
+    Raises:
+        ArgumentError: ``n`` is not an integer of at least 0.
     """
-    streams().seeded = np.random.default_rng(n)
+    try:
+        streams().seeded = np.random.default_rng(n)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"seed: {n!r}: expected an integer of at least 0") from error
     use_rank(streams().rank)
 
 

@@ -16,7 +16,10 @@ from .host_arrays import host_array
 Indices = Sequence[int] | NDArray[Any]
 """The indices of examples in a dataset."""
 
-REMEDY = "make the examples alike in a transform, or pass a collate_fn to the loader"
+REMEDY = (
+    "make the examples alike in a transform, or pass a collate_fn to the loader; "
+    "TensorDataset(x, t) makes pairs of the rows of two arrays"
+)
 
 
 def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:

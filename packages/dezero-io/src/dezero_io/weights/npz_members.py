@@ -105,7 +105,7 @@ def checked_members(archive: ZipFile, limits: Limits) -> dict[str, ZipInfo]:
         FormatError: a member cannot be an array of a weight file, or two members overlap.
         LimitError: there are too many members, or the members declare more bytes than allowed.
     """
-    infos = archive.infolist()
+    infos = [info for info in archive.infolist() if not info.is_dir()]  # ``zip -r`` adds folders
     if not infos:
         raise FormatError("no arrays in the file")
     if len(infos) > MAX_MEMBERS:

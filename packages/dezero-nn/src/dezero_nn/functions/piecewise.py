@@ -76,10 +76,10 @@ def hardswish(x: Operand) -> Variable:
 
 @hinted
 def threshold(x: Operand, threshold: float, value: float) -> Variable:
-    """Return ``x`` where it is above ``threshold``, else ``value``."""
+    """Return ``x`` where it is above ``threshold`` or NaN, else ``value``."""
     bound = as_number("threshold", "threshold", threshold)
     x = as_variable(as_floating(x))
-    return where(x > bound, x, as_number("threshold", "value", value))
+    return where(x <= bound, as_number("threshold", "value", value), x)
 
 
 @hinted

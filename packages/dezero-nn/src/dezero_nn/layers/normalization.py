@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Buffer, Config, Parameter, Variable, as_variable, test_mode
-from dezero_core.arguments import as_integer, as_shape
+from dezero_core.arguments import as_integer, as_number, as_shape
 from dezero_core.dtypes import cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
@@ -206,7 +206,7 @@ class LayerNorm(Layer):
 
 def fraction(op: str, name: str, value: float) -> float:
     """Return an argument; raise `ArgumentError` unless it is a number in [0, 1)."""
-    if isinstance(value, bool) or not 0 <= value < 1:
+    if not 0 <= as_number(op, name, value) < 1:
         raise ArgumentError(f"{op}: {name} {value!r} is not in [0, 1)")
     return value
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from dezero_core import Parameter
 from dezero_core.dtypes import dtype_name, is_floating
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import ArrayBackend
+from dezero_core.hints import named
 from dezero_core.state import PyTorchArray, default_backend
 
 from ..initializers import Initializer, LeCun
@@ -42,6 +43,10 @@ class Weighted(Layer):
         name = type(self).__name__
         require_bool(name, "nobias", nobias, "True leaves the bias out")
         self.dtype = parameter_dtype(name, dtype)
+        if initializer is not None and (not callable(initializer) or isinstance(initializer, type)):
+            raise ArgumentTypeError(
+                f"{name}: initializer {named(initializer)}: expected an Initializer, such as He()"
+            )
         self.initializer = initializer or LeCun()
         self.W = Parameter(None, name="W")
         self.b = None

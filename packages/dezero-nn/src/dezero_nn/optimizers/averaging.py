@@ -62,7 +62,7 @@ class EMA(Stateful):
             ShapeError: the shape of a parameter has changed.
         """
         with updating():
-            for key, param in self.named_params().items():
+            for key, param in self.target_params().items():
                 if param.data is not None:
                     with on_device_of(param.data):
                         self.param_states[param] = {"mean": self._mean_with(key, param)}
@@ -91,7 +91,7 @@ class EMA(Stateful):
         Parameters without an average keep their values. To store the averages in the model that is
         trained, write ``ema.copy_to(model)`` after the training.
         """
-        named = self.named_params()
+        named = self.target_params()
         with updating():
             for key, param in named_params(model).items():
                 state = self.param_states.get(named[key]) if key in named else None
@@ -105,7 +105,7 @@ class EMA(Stateful):
         The block gets the model. At the end of the block, the model has the weights that it had
         before the block; do not train the model inside of the block.
         """
-        before = [(param, param.data) for param in self.named_params().values()]
+        before = [(param, param.data) for param in self.target_params().values()]
         self.copy_to(self.target)
         try:
             yield self.target

@@ -88,7 +88,7 @@ def new_group(
 
 def selected(optimizer: Optimizer, params: object) -> list[Parameter]:
     """Return the optimizer's parameters that ``params`` selects; see `Optimizer.add_group`."""
-    op, named = f"{type(optimizer).__name__}.add_group", optimizer.named_params()
+    op, named = f"{type(optimizer).__name__}.add_group", optimizer.target_params()
     is_tree = kind_of(params) in (LEAF, CONTAINER, LAYER)
     if is_tree or isinstance(params, Iterable):
         tree = [params] if is_tree else list(params)  # type: ignore[call-overload]

@@ -270,7 +270,7 @@ class Optimizer(Stateful):
 
     def _after_hooks(self) -> list[Parameter]:
         """Call the hooks; return the parameters that have a gradient afterwards."""
-        params = list(self.named_params().values())
+        params = list(self.target_params().values())
         if not params:
             raise ArgumentError(
                 f"{type(self).__name__}: the model has no Parameters; set layers and Parameters as "
@@ -352,7 +352,7 @@ class Optimizer(Stateful):
         return self.rates(t)
 
     def _saved_groups(self) -> dict[str, Any]:
-        keys = {id(param): key for key, param in self.named_params().items()}
+        keys = {id(param): key for key, param in self.target_params().items()}
         saved = [group.state(keys) for group in self.groups]
         return {"groups": saved} if saved else {}
 
@@ -436,7 +436,7 @@ class Optimizer(Stateful):
         try:
             return with_gradients(params)
         except DezeroError:
-            for key, param in self.named_params().items():
+            for key, param in self.target_params().items():
                 try:
                     gradient_of(param)
                 except DezeroError as error:

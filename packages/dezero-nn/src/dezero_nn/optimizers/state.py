@@ -38,7 +38,7 @@ class Stateful:
         """
         by_id, state = self._keyed_by_id(), {}
         with updating():
-            for key, p in self.named_params().items():
+            for key, p in self.target_params().items():
                 own = {name: values[id(p)] for name, values in by_id.items() if id(p) in values}
                 if own or p in self.param_states:
                     state[key] = copied({**self.param_states.get(p, {}), **own})
@@ -73,7 +73,7 @@ class Stateful:
         self, state: dict[str, Any], copy_state: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> Callable[[], None]:
         """Implement `stage_state`; ``copy_state`` copies the state of a parameter."""
-        named = self.named_params()
+        named = self.target_params()
         self._require_fit(state, named)
         parameters = {key: copy_state(x) for key, x in state["parameters"].items()}
         with updating():  # the check sets the settings, so no update may run
@@ -134,7 +134,7 @@ class Stateful:
         for name, value in settings.items():
             setattr(self, name, value)
 
-    def named_params(self) -> dict[str, Parameter]:
+    def target_params(self) -> dict[str, Parameter]:
         """Return the Parameters of the target by key.
 
         Raises:
@@ -165,7 +165,7 @@ class Stateful:
 
     def _known_params(self) -> list[Parameter]:
         """Return the parameters of the target, and all other parameters that have a state."""
-        known = list(self.named_params().values()) if self.target is not None else []
+        known = list(self.target_params().values()) if self.target is not None else []
         return [*known, *self.param_states]
 
     def _keyed_by_id(self) -> dict[str, dict[int, Any]]:

@@ -8,14 +8,14 @@ is deterministic, so a loader may transform a dataset once and store it on a dev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.hints import hinted
 
 from ..collation import collate
@@ -31,6 +31,10 @@ class Compose:
 
     @hinted
     def __init__(self, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
+        if not isinstance(transforms, Iterable) or not all(map(callable, transforms)):
+            raise ArgumentTypeError(
+                f"Compose: got {transforms!r}; expected a list of transforms, which are functions"
+            )
         self.transforms = list(transforms)
 
     @property
