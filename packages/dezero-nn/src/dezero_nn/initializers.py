@@ -63,7 +63,7 @@ def drawing_from(source: Any) -> Any:
     if source is not None and not hasattr(source, "standard_normal"):
         raise ArgumentTypeError(
             f"generator {source!r} ({type(source).__name__}): expected a random generator, "
-            "such as np.random.default_rng(0)"
+            "such as the result of default_rng(0)"
         )
     return generator() if source is None else source
 
