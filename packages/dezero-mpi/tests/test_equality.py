@@ -1,24 +1,28 @@
 """Compare what several ranks compute with what one process computes."""
 
 import json
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+PROGRAMS = Path(__file__).parent / "programs"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "parallel" / "train.py"
 
-def result(ended) -> object:
+
+def result(ended) -> dict:
     assert ended.code == 0, ended.output
-    (line,) = [line for line in ended.output.splitlines() if line[:1] in "[{" and line[-1:] in "]}"]
+    (line,) = [line for line in ended.output.splitlines() if line[:1] == "{" and line[-1:] == "}"]
     return json.loads(line)
 
 
-@pytest.mark.parametrize(
-    ("ranks", "steps"),
-    [(3, 8), *(pytest.param(n, 50, marks=pytest.mark.slow) for n in (1, 2, 3, 4))],
-)
-def test_ranks_compute_what_one_process_computes(ranks: int, steps: int, jobs, report) -> None:
-    table = result(jobs.run(ranks, "equality.py", steps))
+def epochs(ended) -> list[str]:
+    """Return the lines that the example prints for its epochs."""
+    return [line for line in ended.output.splitlines() if line.startswith("epoch")]
+
+
+def check(table: dict, ranks: int, steps: int, report) -> None:
+    """Check and report the differences that the program equality.py prints."""
     assert len(table) == 16
     for row, difference in table.items():
         report(
@@ -27,10 +31,26 @@ def test_ranks_compute_what_one_process_computes(ranks: int, steps: int, jobs, r
     assert max(table.values()) < 1e-13
 
 
-def test_networks_of_the_benchmarks_have_the_losses_of_one_process(jobs) -> None:
-    command = jobs.command(2, "benchmark.py")
-    alone = subprocess.check_output([sys.executable, command[-1]], text=True)
-    losses = result(jobs.finish(jobs.start(command)))
-    for name, expected in json.loads(alone).items():
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_ranks_compute_what_one_process_computes(ranks: int, jobs, report) -> None:
+    check(result(jobs.run(ranks, "equality.py", 50)), ranks, 50, report)
+
+
+def test_programs_print_the_same_with_one_two_and_three_ranks(jobs, report) -> None:
+    """Train the networks of the benchmarks, the example, and the networks of equality.py.
+
+    Each job runs two programs, because starting the ranks takes longer than training.
+    """
+    together = [sys.executable, str(PROGRAMS / "together.py")]
+    alone = jobs.finish(jobs.start([*together, "benchmark.py", f"{EXAMPLE} alone 4"]))
+    two = jobs.run(2, "together.py", "benchmark.py", f"{EXAMPLE} ranks 2")
+    three = jobs.run(3, "together.py", "equality.py 8", f"{EXAMPLE} ranks 4")
+    losses = result(two)
+    for name, expected in result(alone).items():
         assert len(expected) == 8
         assert losses[name] == pytest.approx(expected, abs=1e-5), name
+    check(result(three), 3, 8, report)
+    assert len(epochs(alone)) == 4
+    assert epochs(two) == epochs(alone)[:2]
+    assert epochs(three) == epochs(alone)[2:], "continues with another number of ranks"

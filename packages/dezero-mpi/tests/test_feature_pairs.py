@@ -39,21 +39,3 @@ def test_each_pair_resumes_bit_for_bit_or_is_refused(tmp_path: Path) -> None:
         else:
             assert (text, other_text) == ("", ""), name
             assert digest == other_digest, f"{name}: the ranks have different weights"
-
-
-def test_the_example_computes_the_same_losses_on_two_ranks(tmp_path: Path) -> None:
-    program = str(ROOT / "examples" / "parallel" / "train.py")
-
-    def losses(ranks: int, folder: str, epochs: int) -> list[str]:
-        command = [sys.executable, program, str(tmp_path / folder), str(epochs)]
-        if ranks > 1:
-            command[1:1] = ["-m", "dezero_parallel"]
-            command = find_launcher().command(ranks, command)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [line for line in done.stdout.splitlines() if line.startswith("epoch")]
-
-    alone = losses(1, "alone", 4)
-    assert len(alone) == 4
-    assert losses(2, "ranks", 2) == alone[:2]
-    assert losses(3, "ranks", 4) == alone[2:], "continues with another number of ranks"
