@@ -45,10 +45,7 @@ narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
 class PassMode:
     """Context manager for one backward pass: on arrays, or on Variables with ``create_graph``.
 
-    Args:
-        backward_pass: the pass, a `backward_pass.BackwardPass`.
-        create_graph: whether the ops of the pass are recorded.
-        narrowed: flags that replace `Function.needs_grad` in this pass.
+    ``narrowed`` has flags that replace `Function.needs_grad` in this pass.
     """
 
     def __init__(self, backward_pass: Any, create_graph: bool, narrowed: Flags = ALL) -> None:

@@ -125,14 +125,10 @@ def require_axes(
     elements: bool,
     advice: str = ": axes must exist, each named once",
 ) -> None:
-    """Raise `ShapeError` if an axis does not exist, is repeated, or has no elements.
+    """Raise `ShapeError` if an axis of the input does not exist or is repeated.
 
-    Args:
-        function: the call that failed.
-        axis: one axis, multiple axes, or None for all.
-        shape: the shape of the input of ``function``.
-        elements: whether the op needs at least one element along the axes.
-        advice: the end of the message about a missing or repeated axis.
+    With ``elements``, also raise if there are no elements along the axes. ``advice`` is the end of
+    the message about a missing or repeated axis.
     """
     axes = positions_of(axis, len(shape))
     message = f"{type(function).__name__}: axis {axis} for shape {tuple(shape)}"
@@ -170,16 +166,10 @@ def is_beside(x: Array, array: Array) -> bool:
 
 
 def require_recorded(y: Variable, array: Array, result: Any) -> None:
-    """Check that the data of ``y`` has the shape, library and device of the recorded output.
+    """Raise `GraphError` if the data of ``y`` has another shape, library or device than computed.
 
-    Args:
-        y: a computed Variable.
-        array: the current data of ``y``, or the data that a later call read from ``y``.
-        result: the output of the call that computed ``y``, a tuple if there are multiple outputs,
-            or None if the call was freed.
-
-    Raises:
-        GraphError: the shape, the library or the device is different.
+    ``array`` is the data of ``y`` now, or when a later call read it. ``result`` is the result of
+    the call that computed ``y``, or None if the call was freed.
     """
     recorded = result[y._index or 0] if isinstance(result, tuple) else result
     if recorded is not None and recorded is not array and not is_beside(array, recorded):

@@ -134,13 +134,9 @@ def mismatch(hook: str, version: object) -> str:
 
 
 class Guard:
-    """Wrap the implementations of one hook of a plugin, so that their errors are reported.
+    """Wrap the implementations of one hook of a plugin, so that ``fail(reason)`` reports errors.
 
-    Args:
-        hook: the name of the hook.
-        plugin: the name of the plugin.
-        order: see `Answer`.
-        fail: a function that is called as ``fail(reason)`` for each error.
+    ``order`` is the sort key of an `Answer`.
     """
 
     def __init__(

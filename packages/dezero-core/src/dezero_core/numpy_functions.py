@@ -249,10 +249,7 @@ def array_function(
 ) -> Any:
     """Run a NumPy function called with a Variable; this is ``Variable.__array_function__``.
 
-    Args:
-        x, types: unused; NEP 18 defines them.
-        func: the NumPy function.
-        args, kwargs: the arguments of the call.
+    NEP 18 defines the arguments; ``x`` and ``types`` are not used.
 
     Raises:
         UnsupportedType: the function would lose the graph.

@@ -55,15 +55,9 @@ def named_params(root: object) -> dict[str, Parameter | Buffer]:
 
 
 def require_tree(op: str, root: object, advice: str = "pass the model") -> None:
-    """Check that ``root`` is a layer, a list or a dictionary.
+    """Raise `ArgumentTypeError` if ``root`` is not a layer, a list or a dictionary.
 
-    Args:
-        op: the name of the function or method, for the error message.
-        root: the object to check.
-        advice: how to correct the call, for the error message.
-
-    Raises:
-        ArgumentTypeError: ``root`` is not a layer, list or dictionary.
+    The message names ``op``, and ends with ``advice`` on how to correct the call.
     """
     if kind_of(root) not in (LAYER, CONTAINER):
         got = f"the class {root.__name__}" if isinstance(root, type) else shortened(root)

@@ -17,10 +17,9 @@ class WatchedPass(BackwardPass):
     """A backward pass that can retain and check gradients.
 
     Args:
-        retain_graph: keep the saved arrays of the calls for another backward pass.
-        retain_grad: store the gradients of all computed Variables.
-        narrowed: a dictionary from the serial number of a call to flags that replace the
-            ``needs_grad`` of the call; see `grad`.
+        retain_graph: as for `BackwardPass`.
+        retain_grad: store the gradients of all computed Variables (default False).
+        narrowed: flags that replace `Function.needs_grad` in this pass.
 
     Attributes:
         wanted: a dictionary from the serial number of a call to the outputs of the call whose
@@ -29,10 +28,7 @@ class WatchedPass(BackwardPass):
     """
 
     def __init__(
-        self,
-        retain_graph: bool,
-        retain_grad: bool = False,
-        narrowed: Flags = ALL,
+        self, retain_graph: bool, retain_grad: bool = False, narrowed: Flags = ALL
     ) -> None:
         super().__init__(retain_graph)
         self.is_detecting = detecting()
