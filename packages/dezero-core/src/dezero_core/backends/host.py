@@ -7,14 +7,14 @@ arrays and its own arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
+from ..config import Block, Setting
 from ..errors import ArgumentError
 
 HostArray = np.ndarray[Any, Any]
@@ -41,9 +41,9 @@ class Streams:
 
 _streams: ContextVar[Streams] = ContextVar("dezero.streams", default=Streams())  # noqa: B039
 streams = _streams.get
-_drawn_from: ContextVar[Callable[[], np.random.Generator] | None] = ContextVar(
-    "dezero.generator", default=None
-)
+
+Source = Callable[[], np.random.Generator]
+_drawn_from: Setting[Source | None] = Setting("generator", None)
 
 
 def seed(n: int) -> None:
@@ -106,14 +106,9 @@ def own_streams(seeded: np.random.Generator | None) -> None:
     streams().seeded = seeded
 
 
-@contextmanager
-def drawing_from(source: Callable[[], np.random.Generator]) -> Iterator[None]:
-    """Let `generator` and `rank_generator` return ``source()`` in the block, in this context."""
-    token = _drawn_from.set(source)
-    try:
-        yield
-    finally:
-        _drawn_from.reset(token)
+def drawing_from(source: Source) -> Block[Source | None]:
+    """Let `generator` and `rank_generator` return ``source()`` in a ``with`` block."""
+    return Block(_drawn_from, source)
 
 
 def host_uniform(shape: tuple[int, ...]) -> HostArray:
