@@ -18,7 +18,6 @@ from dezero_core.extend import (
     plugins,
 )
 from dezero_core.hookspecs import HOOK_VERSIONS
-from dezero_testing import load_rows
 
 Add = Callable[..., str]
 
@@ -194,17 +193,6 @@ def test_methods_and_generators_are_implementations(add: Add) -> None:
 
     add("methods", Plugin())
     assert "from a generator" in backend_names() and kernels_for("test op", "numpy")
-
-
-def test_a_hook_of_one_plugin(add: Add) -> None:
-    """Only the wrappers and implementations of that plugin run."""
-    add("a", dezero_backends=providing("a1"))
-    add("b", dezero_backends=providing("b1"))
-    assert [[s.name for s in specs] for specs in plugins.results("dezero_backends", "b")] == [
-        ["b1"]
-    ]
-    assert list(plugins.results("dezero_fetch", "b", name="x")) == []
-    assert load_rows("core")
 
 
 def raising(*before: Any) -> Any:

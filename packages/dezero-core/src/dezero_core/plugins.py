@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import RLock
@@ -204,12 +204,6 @@ class Plugins:
         ]
         owned.sort(key=lambda pair: pair[1].order)
         return [(item, answer.plugin) for item, answer in owned]
-
-    def results(self, hook: str, plugin: str, **arguments: object) -> Iterator[Any]:
-        """Call a hook of one plugin only, including its wrappers, and iterate over the results."""
-        others = [p for name, p in self._manager.list_name_plugin() if name != plugin]
-        result = self._manager.subset_hook_caller(hook, others)(**arguments)
-        return iter(result if isinstance(result, list) else [] if result is None else [result])
 
     def fetch(self, name: str) -> Any:
         """Return the local path of a published file from the first plugin that knows the file.
