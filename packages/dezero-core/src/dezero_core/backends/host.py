@@ -42,8 +42,7 @@ class Streams:
 _streams: ContextVar[Streams] = ContextVar("dezero.streams", default=Streams())  # noqa: B039
 streams = _streams.get
 
-Source = Callable[[], np.random.Generator]
-_drawn_from: Setting[Source | None] = Setting("generator", None)
+_drawn_from: Setting[Callable[[], np.random.Generator] | None] = Setting("generator", None)
 
 
 def seed(n: int) -> None:
@@ -106,7 +105,7 @@ def own_streams(seeded: np.random.Generator | None) -> None:
     streams().seeded = seeded
 
 
-def drawing_from(source: Source) -> Block[Source | None]:
+def drawing_from(source: Callable[[], np.random.Generator]) -> Block[Any]:
     """Let `generator` and `rank_generator` return ``source()`` in a ``with`` block."""
     return Block(_drawn_from, source)
 
