@@ -190,10 +190,14 @@ def require_real(path: str) -> None:
         )
 
 
-def pytest(session: Session, name: str, limit: float, *arguments: str) -> Found:
-    """Run tests; return the number of tests by outcome, also if the process is stopped."""
+def pytest(session: Session, name: str, workers: int, limit: float, *arguments: str) -> Found:
+    """Run tests; return the number of tests by outcome, also if the process is stopped.
+
+    If pytest-xdist is installed, ``workers`` processes run the tests.
+    """
     ini = str(session.outside / "pytest.ini")
     plugins = ["-p", "no:cacheprovider", "-p", "gpu_plugins"]
+    plugins += ["-p", "xdist", "-n", str(workers)] if find_spec("xdist") else []
     command = python("-m", "pytest", "-v", "--tb=short", "-c", ini, *plugins, *arguments)
     done = session.run(name, command, limit)
     lines = [line for pattern in OUTCOMES for line in pattern.finditer(done.output)]
@@ -260,16 +264,14 @@ class Plan:
         some = ["-k", "precision or nested"] if self.session.fakes else []
         path = str(ROOT / "tests" / "gpu" / name)
         return pytest(
-            self.session, name, LIMITS_S["tests"], "-m", "gpu", "--noconftest", path, *some
+            self.session, name, 1, LIMITS_S["tests"], "-m", "gpu", "--noconftest", path, *some
         )
 
     def kit(self) -> Found:
         """Run the conformance kit on the GPU."""
         some = ["-k", "relu"] if self.session.fakes else []
-        if find_spec("xdist"):
-            some += ["-p", "xdist", "-n", str(WORKERS)]
         return pytest(
-            self.session, "kit", LIMITS_S["kit"], "-p", "dezero_pytest_options",
+            self.session, "kit", WORKERS, LIMITS_S["kit"], "-p", "dezero_pytest_options",
             f"--confcutdir={KIT}", "--pyargs", "dezero_testing.conformance", "--dezero-backend",
             "cuda", *some,
         )  # fmt: skip

@@ -64,7 +64,19 @@ def markdown(found: dict[str, Any]) -> str:
         for row in found["rows"]
         for side, error in row.get("errors", {}).items()
     ]
-    return "\n".join([*lines, "", *(["Errors:", "", *errors, ""] if errors else [])])
+    declined = dict.fromkeys(
+        f"- {row['workload']}, {row['precision']}: {reason}"
+        for row in found["rows"]
+        for figures in row["figures"].values()
+        for reason in figures.get("declined", [])
+    )
+    lines += ["", *section("Errors", errors)]
+    return "\n".join(lines + section("Calls that NVIDIA's libraries declined", list(declined)))
+
+
+def section(title: str, items: list[str]) -> list[str]:
+    """Return a list with a title as lines of Markdown, or nothing if the list is empty."""
+    return [f"{title}:", "", *items, ""] if items else []
 
 
 def table_row(row: dict[str, Any]) -> str:

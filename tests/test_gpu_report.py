@@ -18,7 +18,12 @@ import gpu_report
 import gpu_targets
 
 FIGURES = {
-    "dezero captured": {"us": 90.0, "used_mb": 220.0, "first_call_s": 1.5},
+    "dezero captured": {
+        "us": 90.0,
+        "used_mb": 220.0,
+        "first_call_s": 1.5,
+        "declined": ["cuda:conv: no engine"],
+    },
     "torch graph": {"us": 100.0, "used_mb": 200.0},
     "torch graph channels last": {"error": "no such format"},
 }
@@ -56,6 +61,7 @@ def test_the_report_has_one_cell_for_each_column() -> None:
         "rows": [row],
     }
     assert "- row: KeyError: 'us'; {}" in gpu_report.markdown(found)
+    assert "declined:\n\n- mlp, tf32: cuda:conv: no engine" in gpu_report.markdown(found)
     assert "- kit: done; {'counts': {'PASSED': 1, 'FAILED': 1}}\n  - a: FAILED" in (
         gpu_report.markdown(found)
     )
@@ -124,12 +130,31 @@ def test_outcomes_are_known_although_a_run_of_tests_is_stopped(
     )
     session = gpu.Session(tmp_path, tmp_path, 60.0)
     monkeypatch.setattr(session, "run", lambda *_: gpu.Done(printed, "stopped after 9 s", 9.0))
-    assert gpu.pytest(session, "kit", 9) == {
+    assert gpu.pytest(session, "kit", 1, 9) == {
         "seconds": 9.0,
         "problem": "stopped after 9 s",
         "counts": {"PASSED": 2, "FAILED": 2, "SKIPPED": 1},
         "not passed": {"::c": "FAILED", "a.py::f[x y]": "FAILED"},
     }
+
+
+@pytest.mark.slow
+def test_the_other_tests_run_after_a_fatal_error(tmp_path: Path) -> None:
+    (tmp_path / "test_fatal.py").write_text("""
+import os
+
+def test_first():
+    global process
+    process = os.getpid()
+    raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+def test_second():
+    assert "process" not in globals()
+""")
+    session = gpu.Session(tmp_path, tmp_path, 60.0, fakes=True)
+    found = gpu.pytest(session, "fatal", 1, 50.0, str(tmp_path / "test_fatal.py"))
+    assert found["counts"] == {"FAILED": 1, "PASSED": 1}
+    assert [name.endswith("test_first") for name in found["not passed"]] == [True]
 
 
 @pytest.mark.slow

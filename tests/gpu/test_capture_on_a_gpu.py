@@ -106,6 +106,19 @@ def test_memory_does_not_grow_over_a_thousand_replays() -> None:
     assert (after.used, after.free) == (before.used, before.free)
 
 
+def test_the_memory_of_a_deleted_graph_returns_to_the_device() -> None:
+    x = on_device(np.zeros(1 << 26, "f"))  # 256 MiB, as each array of the graph
+    cuda.empty_cache()
+    before = cuda.memory().free
+    step = cuda.capture(lambda x: F.sum(F.exp(x) * 2.0))
+    for _ in range(4):
+        step(x)
+    del step
+    gc.collect()
+    cuda.empty_cache()
+    assert cuda.memory().free > before - (128 << 20)  # less than one array
+
+
 @pytest.mark.parametrize("what", ["read", "error", "Ctrl-C", "full device"])
 def test_a_step_that_fails_changes_nothing(what: str) -> None:
     program, calls = Program(), [0]
