@@ -7,6 +7,7 @@ files.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -22,12 +23,8 @@ from .in_place import updating
 from .tree import named_params
 from .variable import Buffer, Parameter
 
-PYTORCH_NAMES = {
-    "weight", "bias", "running_mean", "running_var",
-    "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0",
-    "weight_ih", "weight_hh", "bias_ih", "bias_hh",
-}  # fmt: skip
-"""PyTorch's names for the arrays of its layers."""
+PYTORCH_KEY = re.compile(r"(.*\.)?(running_(mean|var)|(weight|bias)(_[ih]h(_l\d+)?)?)")
+"""Matches PyTorch's keys of the arrays of its layers, such as ``lstm.weight_ih_l0``."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +296,7 @@ def require_fit(
 
 def pytorch_hint(keys: Iterable[str]) -> str:
     """Return the hint for a file with PyTorch's keys, or an empty string."""
-    if any(key.split(".")[-1] in PYTORCH_NAMES for key in keys):
+    if any(map(PYTORCH_KEY.fullmatch, keys)):
         return ". These are names of PyTorch: load_pytorch_weights reads them"
     return ""
 
