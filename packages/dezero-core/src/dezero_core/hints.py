@@ -16,11 +16,9 @@ from .errors import NOTHING, CallError, MissingName, UnsupportedType
 
 VARIABLE = {
     "repeat": "F.tile(x, repetitions), or F.repeat(x, repeats, axis), NumPy's repeat",
-    "broadcast_to": "F.broadcast_to(x, shape)",
     "contiguous": "x itself: any memory layout is accepted",
     "nonzero": "numpy.argwhere(x.data): positions have no derivative",
     "is_leaf": "x.creator is None",
-    "nelement": "x.size",
     "mT": "F.matrix_transpose(x)",
     **dict.fromkeys(("view", "resize"), "x.reshape(shape)"),
     **dict.fromkeys(("array", "values"), "x.data"),
@@ -28,7 +26,7 @@ VARIABLE = {
     **dict.fromkeys(("cuda", "gpu"), "x.to_gpu()"),
     "device": "type(x.data) names the array library; x.to_cpu() and x.to_gpu() move x",
     "dim": "x.ndim",
-    "numel": "x.size",
+    **dict.fromkeys(("numel", "nelement"), "x.size"),
     "t": "x.T",
     "permute": "x.transpose(*axes)",
     "unsqueeze": "x.expand_dims(axis)",
