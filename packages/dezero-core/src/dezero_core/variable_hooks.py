@@ -11,7 +11,7 @@ from typing import Any
 
 from .backward_modes import copy_gradient, plain_pass
 from .errors import ArgumentTypeError, GraphError
-from .function import Function
+from .function import Function, leaf_of
 from .hook_handle import Hook, HookHandle, Hooks
 from .variable import Variable, as_variable, require_gradient_of, unwrap
 
@@ -68,18 +68,12 @@ def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:
     """
     for index, hooks in list((call._hooks or {}).items()):
         if not isinstance(gy, list):
-            gy = after_hooks(hooks, gy, output(call, index))
+            gy = after_hooks(hooks, gy, leaf_of(call._result))
         elif gy[index] is not None:
-            gy[index] = after_hooks(hooks, gy[index], output(call, index))
+            gy[index] = after_hooks(hooks, gy[index], leaf_of(call._result[index]))
     if not retain_graph:
         call._hooks = None
     return gy
-
-
-def output(call: Function, index: int) -> Variable:
-    """Return one output of a call as a Variable without a graph."""
-    results = call._result if isinstance(call._result, tuple) else (call._result,)
-    return Variable(results[index], requires_grad=False)
 
 
 def after_hooks(hooks: Hooks, gradient: Any, x: Variable) -> Any:

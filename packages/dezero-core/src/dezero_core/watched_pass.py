@@ -10,7 +10,7 @@ from .backward_pass import BackwardPass
 from .function import Function
 from .functions.arithmetic import pos
 from .graph import has_creator
-from .variable import AnyArray, Variable
+from .variable import AnyArray, Variable, as_variable
 
 
 class WatchedPass(BackwardPass):
@@ -75,8 +75,5 @@ class WatchedPass(BackwardPass):
 
     def gradient_of(self, x: Variable) -> Variable | None:
         """Return the gradient of a leaf or retained Variable ``x``, or None if there is none."""
-        if x in self.grads:
-            g = self.final_gradient(x, self.grads[x])
-        else:
-            g = next((self.final_gradient(x, g) for y, g in self.retained if y is x), None)
-        return g if g is None or isinstance(g, Variable) else Variable(g, requires_grad=False)
+        found = [self.grads[x]] if x in self.grads else [g for y, g in self.retained if y is x]
+        return as_variable(self.final_gradient(x, found[0])) if found else None
