@@ -78,6 +78,7 @@ ROWS = [
     Row("exp2", "exp2", C.exp2),
     Row("expm1", "expm1", C.expm1),
     Row("log1p", "log1p", C.log1p),
+    Row("logaddexp", "logaddexp", C.logaddexp),
     Row("log2", "log2", C.log2),
     Row("log10", "log10", C.log10),
     Row("erf", "erf", C.erf),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import ArgumentError, DezeroError, MissingProgram
+from .errors import ArgumentError, ArgumentTypeError, DezeroError, MissingProgram
 from .function import Function
 from .graph import ancestors
 from .variable import Variable
@@ -64,7 +64,12 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
     Args:
         output: the Variable whose graph is drawn; the graph of a leaf is one node.
         verbose: whether labels show shapes and dtypes (default True).
+
+    Raises:
+        ArgumentTypeError: ``output`` is not a Variable.
     """
+    if not isinstance(output, Variable):
+        raise ArgumentTypeError(f"get_dot_graph: expected a Variable, got {type(output).__name__}")
     picture = Picture(output, verbose)
     lines = []
     for number, text in picture.labels.items():

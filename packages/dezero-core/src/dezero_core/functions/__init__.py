@@ -15,7 +15,7 @@ from .indexing import get_item
 from .inverse_trigonometric import acos, asin, atan, atan2
 from .joining import chunk, concat, split, stack, unstack
 from .linalg import matmul
-from .logarithms import exp2, expm1, log1p, log2, log10
+from .logarithms import exp2, expm1, log1p, log2, log10, logaddexp
 from .moments import std, var
 from .norms import vector_norm
 from .powers import reciprocal, rsqrt, square
@@ -83,6 +83,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "logaddexp",
     "logsumexp",
     "masked_fill",
     "matmul",

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..variable import AnyArray, Operand, Variable
+from ..backends.interface import Array
+from ..backends.precision import to_floating
+from ..function import Function
+from ..variable import AnyArray, Operand, Variable, get_array_module, unwrap
 from .arithmetic import pow
 from .casting import as_floating
 from .elementwise import Elementwise
+from .selection import weak_array, where
+from .trigonometric import tanh
 
 
 class Expm1(Elementwise):
@@ -74,3 +79,31 @@ def log10(x: Operand) -> Variable:
 def exp2(x: Operand) -> Variable:
     """Return 2 to the power of ``x``, elementwise; integers are converted to floating point."""
     return pow(2.0, as_floating(x))
+
+
+class LogAddExp(Function):
+    """y = log(exp(x0) + exp(x1));  dy/dx0 = 1 / (1 + exp(x1 - x0)),  dy/dx1 = 1 - dy/dx0."""
+
+    broadcasts = True
+
+    def forward(self, x0: Array, x1: Array) -> Array:
+        x0, x1 = to_floating(x0), to_floating(x1)
+        x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
+        xp = get_array_module(x0)
+        y, zero, is_equal = xp.maximum(x0, x1), xp.zeros_like(x0), x0 == x1
+        distance = xp.where(is_equal, zero, x0) - xp.where(is_equal, zero, x1)  # not inf - inf
+        return y + xp.log1p(xp.exp(-xp.abs(distance)))
+
+    def backward(self, gy: AnyArray) -> Any:
+        x0, x1 = map(as_floating, self.inputs)
+        is_equal = unwrap(x0) == unwrap(x1)
+        half = tanh((where(is_equal, 0.0, x0) - where(is_equal, 0.0, x1)) * 0.5) * 0.5
+        return gy * (0.5 + half), gy * (0.5 - half)  # tanh does not overflow
+
+
+def logaddexp(x0: Operand, x1: Operand) -> Variable:
+    """Return ``log(exp(x0) + exp(x1))``, elementwise, without overflow; shapes broadcast.
+
+    If ``x0`` and ``x1`` are equal, also if both are -inf, each gets half of the gradient.
+    """
+    return LogAddExp()(x0, x1)

@@ -16,10 +16,8 @@ from .host_arrays import host_array
 Indices = Sequence[int] | NDArray[Any]
 """The indices of examples in a dataset."""
 
-REMEDY = (
-    "make the examples alike in a transform, or pass a collate_fn to the loader; "
-    "TensorDataset(x, t) makes pairs of the rows of two arrays"
-)
+REMEDY = "make the examples alike in a transform, or pass a collate_fn to the loader"
+PAIRS = "; TensorDataset(x, t) makes pairs of the rows of two arrays"
 
 
 def collate(examples: Sequence[Any], indices: Indices, part: str = "") -> Any:
@@ -104,6 +102,7 @@ def require_alike(
             raise error(
                 f"DataLoader: {name_of(indices[i], part)} is {describe(examples[i])}, "
                 f"{name_of(indices[0], part)} is {describe(examples[0])}; {REMEDY}"
+                + (PAIRS if error is ShapeError else "")
             )
 
 

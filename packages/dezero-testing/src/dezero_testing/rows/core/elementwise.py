@@ -29,6 +29,7 @@ def exponentials() -> list[OpCase]:
         OpCase("exp2", F.exp2, lambda x: 2**x, SHAPES),
         OpCase("expm1", F.expm1, lambda x: np.exp(x) - 1, SHAPES),
         OpCase("log1p", F.log1p, lambda x: np.log(1 + x), SHAPES, low=-0.5),
+        OpCase("logaddexp", F.logaddexp, lambda x, y: np.log(np.exp(x) + np.exp(y)), PAIRS),
         OpCase("log2", F.log2, lambda x: np.log(x) / math.log(2), SHAPES, low=0.5),
         OpCase("log10", F.log10, lambda x: np.log(x) / math.log(10), SHAPES, low=0.5),
         OpCase("square", F.square, lambda x: x**2, SHAPES),
