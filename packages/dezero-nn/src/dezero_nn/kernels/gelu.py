@@ -100,9 +100,9 @@ def in_blocks(
 def write_silu(x: np.ndarray, y: np.ndarray, d: Derivative, s: np.ndarray, u: np.ndarray) -> None:
     """Write silu of ``x`` to ``y``, and its derivative to ``d``."""
     np.negative(x, out=s)
-    write_step(s)
-    np.multiply(x, s, out=y)
+    write_quotient(x, y, s)
     if d is not None:
+        np.reciprocal(s, out=s)
         np.multiply(y, s, out=u)
         np.subtract(y, u, out=d)
         d += s
@@ -115,8 +115,9 @@ def write_tanh(x: np.ndarray, y: np.ndarray, d: Derivative, s: np.ndarray, u: np
     np.multiply(u, -2 * SCALE * CUBIC, out=s)
     s -= 2 * SCALE
     s *= c
-    write_step(s)
+    write_quotient(x, y, s)
     if d is not None:
+        np.reciprocal(s, out=s)
         u *= 6 * SCALE * CUBIC
         u += 2 * SCALE
         u *= c
@@ -124,7 +125,6 @@ def write_tanh(x: np.ndarray, y: np.ndarray, d: Derivative, s: np.ndarray, u: np
         np.multiply(u, s, out=d)
         np.subtract(u, d, out=d)
         d += s
-    np.multiply(x, s, out=y)
 
 
 def write_erf(x: np.ndarray, y: np.ndarray, d: Derivative, s: np.ndarray, u: np.ndarray) -> None:
@@ -137,21 +137,21 @@ def write_erf(x: np.ndarray, y: np.ndarray, d: Derivative, s: np.ndarray, u: np.
         s *= u
     s += TERMS[0]
     s *= c
-    write_step(s)
+    write_quotient(x, y, s)
     if d is not None:
+        np.reciprocal(s, out=s)
         u *= -0.5
         np.exp(u, out=u)
         u *= SCALE / 2  # 1 / sqrt(2 pi)
         d *= u
         d += s
-    np.multiply(x, s, out=y)
 
 
-def write_step(s: np.ndarray) -> None:
-    """Replace ``s`` by 1 / (1 + exp(s))."""
+def write_quotient(x: np.ndarray, y: np.ndarray, s: np.ndarray) -> None:
+    """Replace ``s`` by 1 + exp(s), and write x / s to ``y``."""
     np.exp(s, out=s)
     s += 1
-    np.reciprocal(s, out=s)
+    np.divide(x, s, out=y)
 
 
 KERNELS = [
