@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dezero_core.extend import get_backend
+from dezero_cuda.kernels import sums
 
 COUNTS = {
     # each ufunc, reduction, copy and fill is one launch
@@ -143,3 +144,15 @@ def test_a_training_step_copies_nothing_and_stays_within_its_budget_of_launches(
     counts = step_counts(make, optimizer, x)
     assert counts["to_host"] == counts["from_host"] == 0, counts
     assert counts["launches"] <= BUDGETS[name], f"{counts['launches']} launches"
+
+
+def test_sums_of_many_rows_keep_to_the_limit_of_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "TERMS", 1)  # as if there were 256 times as many rows
+    monkeypatch.setattr(sums, "MAX_PARTS", 4)
+    monkeypatch.setattr(cupy.signatures, "MAX_GRID", (9, 4, 4))
+    x = np.arange(600.0).reshape(300, 2)
+    found = sums.sum_of_rows(cupy.asarray(x), 1, False)
+    assert found.get().tolist() == x.sum(axis=0).tolist()
+    image = np.arange(6000.0).reshape(30, 2, 10, 10)
+    found = sums.channel_sum(cupy.asarray(image))
+    assert found.get().tolist() == image.sum(axis=(0, 2, 3)).tolist()

@@ -82,6 +82,7 @@ class RawModule:
         def run(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
             _counts["launches"] += 1
             signatures.require(name, types, arguments)
+            signatures.require_sizes(grid, block)
             values = [by_value(a) for a in arguments]
             graphs.launch(body, *values)
 

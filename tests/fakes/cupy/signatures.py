@@ -18,6 +18,9 @@ TYPES = {
 }  # fmt: skip
 """A dictionary from types of C to dtypes."""
 
+MAX_GRID, MAX_THREADS = ((1 << 31) - 1, 65535, 65535), 1024
+"""The limits of CUDA: the numbers of blocks along each axis of a grid, and of threads per block."""
+
 
 @lru_cache(maxsize=256)
 def of_kernel(code: str, name: str) -> tuple[tuple[str, bool], ...]:
@@ -47,3 +50,9 @@ def require(name: str, types: tuple[tuple[str, bool], ...], arguments: tuple[Any
             assert isinstance(x, np.generic) and x.dtype == dtype, f"{what}, expected {dtype}"
         else:
             assert isinstance(x, np.ndarray) and x.shape == (1,), f"{what}, expected a struct"
+
+
+def require_sizes(grid: tuple[int, ...], block: tuple[int, ...]) -> None:
+    """Raise an AssertionError if CUDA does not accept the sizes of a launch."""
+    assert all(0 < n <= limit for n, limit in zip(grid, MAX_GRID, strict=False)), f"grid {grid}"
+    assert 0 < block[0] <= MAX_THREADS and len(block) == 1, f"block {block}"

@@ -24,6 +24,9 @@ MIN_BLOCKS = 256
 """The number of blocks up to which long sums are split: about two for each of 132 processors of an
 H100 (not tuned)."""
 
+MAX_PARTS = 65535
+"""The largest number of parts of a sum: CUDA's limit for the second axis of a grid."""
+
 
 def total(x: Array) -> Array:
     """Return the sum of a contiguous array, shape (). One block sums it; CuPy sums a long array."""
@@ -46,6 +49,7 @@ def sums_of_columns(name: str, count: int, A: int, C: int, *arrays: Any) -> list
     blocks = max(-(-C // COLUMNS), 1)
     longest = -(-A // (TERMS * THREADS // COLUMNS))
     parts = max(longest, min(-(-A // MIN_ROWS), -(-MIN_BLOCKS // blocks)), 1)
+    parts = min(parts, MAX_PARTS)
     sums = new_sums(count, parts, C, arrays[0].dtype)
     if C:
         sizes = int64(C), int64(max(-(-A // parts), 1)), int64(A)
@@ -56,7 +60,7 @@ def sums_of_columns(name: str, count: int, A: int, C: int, *arrays: Any) -> list
 def sums_of_images(name: str, count: int, A: int, C: int, B: int, *arrays: Any) -> list[Array]:
     """Return ``count`` arrays (C,), each a sum over A and B of arrays in the order (A, C, B)."""
     longest = -(-A * B // (TERMS * THREADS))
-    parts = max(min(A, max(longest, -(-MIN_BLOCKS // max(C, 1)))), 1)
+    parts = max(min(A, MAX_PARTS, max(longest, -(-MIN_BLOCKS // max(C, 1)))), 1)
     sums = new_sums(count, parts, C, arrays[0].dtype)
     if C:
         sizes = int64(C), int64(B), int64(max(-(-A // parts), 1)), int64(A)
