@@ -13,6 +13,7 @@ is lent for a few minutes.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -88,6 +89,7 @@ class Session:
     def __init__(self, folder: Path, outside: Path, budget: float, fakes: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.outside, self.fakes = folder, outside, fakes
+        self.name = unused_name(folder)
         self._log = folder / "log.txt"
         self._deadline = time.monotonic() + budget
         (outside / "pytest.ini").write_text(
@@ -139,6 +141,12 @@ class Session:
         if status < 0:
             return f"killed by {signal.Signals(-status).name}"
         return f"exit status {status}" if status else ""
+
+
+def unused_name(folder: Path) -> str:
+    """Return ``report``, or the first of ``report-2``, ``report-3`` ... that is not in a folder."""
+    names = itertools.chain(["report"], map("report-{}".format, itertools.count(2)))
+    return next(name for name in names if not (folder / f"{name}.json").exists())
 
 
 def python(*arguments: str) -> list[str]:
@@ -296,7 +304,7 @@ class Plan:
         return self._sides[key]
 
 
-def run_parts(parts: list[tuple[str, Callable[[], Found]]], folder: Path, found: Found) -> None:
+def run_parts(parts: list[tuple[str, Callable[[], Found]]], session: Session, found: Found) -> None:
     """Run all parts, and write the report after each; an error in one does not end the others."""
     for name, run in parts:
         try:
@@ -306,13 +314,13 @@ def run_parts(parts: list[tuple[str, Callable[[], Found]]], folder: Path, found:
         if part:
             found["parts"][name] = part
             print(f"{name}: {part}", flush=True)
-        write(folder, found)
+        write(session.folder / session.name, found)
 
 
-def write(folder: Path, found: Found) -> None:
-    """Write the report to ``report.json`` and ``report.md``."""
-    (folder / "report.json").write_text(json.dumps(found, indent=1) + "\n")
-    (folder / "report.md").write_text(markdown(found) + "\n")
+def write(path: Path, found: Found) -> None:
+    """Write the report as JSON and as Markdown."""
+    path.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+    path.with_suffix(".md").write_text(markdown(found) + "\n")
 
 
 def is_reached(found: Found) -> bool:
@@ -363,8 +371,8 @@ def report(session: Session, chosen: argparse.Namespace) -> int:
         profiles(session)
         return 0
     parts = Plan(session, chosen.quick, found).parts()
-    run_parts([part for part in parts if chosen.parts in part[0]], session.folder, found)
-    print(f"written: {session.folder}/report.md, report.json and log.txt")
+    run_parts([part for part in parts if chosen.parts in part[0]], session, found)
+    print(f"written: {session.folder / session.name}.md and .json, and log.txt")
     return 0 if is_reached(found) else 1
 
 

@@ -104,7 +104,7 @@ def test_a_part_that_crashes_or_hangs_ends_no_other_part(
     parts: list[tuple[str, Callable[[], Any]]] = [("error", with_error)]
     parts += [(code, partial(of_program, code)) for code in PROGRAMS]
     start = time.monotonic()
-    gpu.run_parts(parts, tmp_path, found)
+    gpu.run_parts(parts, session, found)
     assert time.monotonic() - start < 30
     written = json.loads((tmp_path / "report.json").read_text())["parts"]
     assert {name: part["problem"] for name, part in written.items()} == {
@@ -112,6 +112,7 @@ def test_a_part_that_crashes_or_hangs_ends_no_other_part(
         **PROGRAMS,
     }
     assert not gpu.is_reached(found)
+    assert gpu.Session(tmp_path, tmp_path, 60.0).name == "report-2"
     assert "cannot be started" in session.run("part", ["/no/such/program"], 9).problem
 
 
