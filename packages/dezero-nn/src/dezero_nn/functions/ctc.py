@@ -142,7 +142,8 @@ def alignment_losses(
 ) -> Variable:
     """Return minus the log-probability of each sequence of states, shape (N,)."""
     count, steps = range(len(states[0])), backend_of(x.data).arange(len(x), x.data)
-    is_running = steps[:, None, None] < array_like([[n] for n in lengths], x)
+    with on_device_of(x.data):
+        is_running = steps[:, None, None] < array_like([[n] for n in lengths], x)
     emitted = where(is_running, take_along_axis(x, array_like([states], x), -1), 0.0)
     pairs = [zip(row, row[2:] + row[:2], strict=True) for row in states]
     can_skip = array_like([[label != later for label, later in row] for row in pairs], x)
