@@ -102,6 +102,10 @@ TARGETS: dict[str, Any] = {
     "a parameter": L.Linear(2, in_size=3).W,
 }  # fmt: skip
 Mistake = tuple[str, Callable[..., Any], type[Exception], str]
+REDUCTIONS: dict[str, Any] = {
+    name: getattr(F, name) for name in "sum mean max min prod argmax argmin logsumexp".split()
+}
+
 MISTAKES: list[Mistake] = [
     ("a dictionary of layers", lambda: Sequential({"l": L.Linear(2)}), ValueError,
      r"argument 0 is a dict; .*Sequential\(\*layers\.values\(\)\); the layers are called l0, l1"),
@@ -288,6 +292,11 @@ MISTAKES: list[Mistake] = [
     ("None for elements", lambda: F.where(X > 0, X, None), TypeError, "Where: input 2: None"),
     ("a shape before the first batch", lambda: L.Linear(3).W.shape, AttributeError,
      "shape of 'W': this Parameter has no data yet; pass the input size"),
+    ("nothing to join", lambda: F.concat(None), TypeError, "concat: xs: None is not an array"),
+    ("no indices", lambda: F.take(X, None), TypeError, "take: indices: None is not an array"),
+    *[(f"two axes one by one of {name}", lambda reduce=reduce: reduce(Variable(X), 0, 1), TypeError,
+       rf"{name}: keepdims 1 \(int\): expected True or False; .* axis=\(0, 1\)$")
+      for name, reduce in REDUCTIONS.items()],
     ("a table of pandas", lambda: F.softmax(type("DataFrame", (), {})()), TypeError,
      "softmax: x is a DataFrame; expected an array"),
     ("a function without a Variable", lambda: dezero.jacobian(lambda x: x.data, X), TypeError,

@@ -78,16 +78,27 @@ def as_shape(op: str, shape: object, name: str = "shape") -> tuple[int, ...]:
     return as_integers(op, name, shape)
 
 
-def as_axes(op: str, axis: object) -> Axis:
+def require_keepdims(op: str, keepdims: object) -> None:
+    """Raise `ArgumentTypeError` unless ``keepdims`` is a bool: ``sum(0, 1)`` may mean two axes."""
+    if not isinstance(keepdims, bool) and type(keepdims).__name__ != "bool":
+        what = f"{op}: keepdims {keepdims!r} ({type(keepdims).__name__}): expected True or False"
+        raise ArgumentTypeError(f"{what}; pass several axes as a tuple, such as axis=(0, 1)")
+
+
+def as_axes(op: str, axis: object, keepdims: object = False) -> Axis:
     """Return ``axis`` as an int, a tuple of ints, or None.
 
     Args:
         op: the name of the op, for the error message.
         axis: None, an integer, or a list, tuple or one-dimensional array of integers.
+        keepdims: the argument of a reduction, which must be a bool.
 
     Raises:
-        ArgumentTypeError: ``axis`` is not None, an integer or a sequence of integers.
+        ArgumentTypeError: ``axis`` is not None, an integer or a sequence of integers; or
+            ``keepdims`` is not a bool.
     """
+    if keepdims is not False:
+        require_keepdims(op, keepdims)
     if axis is None or type(axis) is int:
         return axis
     return as_shape(op, axis, "axis") if is_sequence(axis) else as_integer(op, "axis", axis)

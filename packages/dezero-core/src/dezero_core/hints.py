@@ -180,16 +180,17 @@ def explain_call(
         signature_of(function).bind(*args, **options)
     except TypeError as error:
         raise CallError(f"{name}: {error}; {usage(name, function)}") from cause
+    if str(cause).startswith(f"{name}: "):
+        return
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
         type_ = str(parameters[key].annotation) if key in parameters else "Any"  # in ``**settings``
+        if value is None and "None" not in type_ and ("Operand" in type_ or "AnyArray" in type_):
+            raise UnsupportedType(f"{name}: {key}: {NOTHING}") from cause
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
-        is_array = hasattr(type(value), "dtype") or isinstance(value, Number)
-        if takes_array and not is_array and not str(cause).startswith(f"{name}: "):
-            if value is None and "None" not in type_:
-                raise UnsupportedType(f"{name}: {key}: {NOTHING}") from cause
-            if value is not None:
-                found = f"{name}: {key} is a {type(value).__name__}; expected an array"
-                raise UnsupportedType(f"{found}; make an array of it") from cause
+        is_array = value is None or hasattr(type(value), "dtype") or isinstance(value, Number)
+        if takes_array and not is_array:
+            found = f"{name}: {key} is a {type(value).__name__}; expected an array"
+            raise UnsupportedType(f"{found}; make an array of it") from cause
 
 
 def require_keywords(

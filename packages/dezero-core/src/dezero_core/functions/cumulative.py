@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..arguments import AxisLike
+from ..arguments import AxisLike, require_keepdims
 from ..backends.interface import Array
 from ..backends.precision import default_floating, is_floating, to_single
 from ..backends.registry import backend_of
@@ -181,6 +181,7 @@ def prod(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range or repeated.
         ArgumentTypeError: an axis is not an integer.
     """
+    require_keepdims("prod", keepdims)
     array = require_array("prod", x)
     axes = axes_of("prod", axis, array.ndim)
     shape, kept = array.shape, [a for a in range(array.ndim) if a not in axes]

@@ -41,7 +41,7 @@ def vector_norm(
         ShapeError: an axis is out of range, is repeated, or has no elements if ``ord`` is inf.
         ArgumentTypeError: an axis is not an integer, or ``ord`` is not a number.
     """
-    ord, axis = as_number("vector_norm", "ord", ord), as_axes("vector_norm", axis)
+    ord, axis = as_number("vector_norm", "ord", ord), as_axes("vector_norm", axis, keepdims)
     array = require_array("vector_norm", x)
     return call_widened(lambda x: norm(x, ord, axis, keepdims), array)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arguments import Axis, AxisLike, as_axes, as_integer, normalize_axes
+from ..arguments import Axis, AxisLike, as_axes, as_integer, normalize_axes, require_keepdims
 from ..backends.interface import Array
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
@@ -62,7 +62,7 @@ def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range or repeated.
         ArgumentTypeError: an axis is not an integer.
     """
-    return Sum(as_axes("sum", axis), keepdims)(x)
+    return Sum(as_axes("sum", axis, keepdims), keepdims)(x)
 
 
 @hinted
@@ -75,7 +75,7 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range or repeated, or there are no elements to average.
         ArgumentTypeError: an axis is not an integer.
     """
-    axis, x = as_axes("mean", axis), x if hasattr(x, "shape") else as_variable(x)
+    axis, x = as_axes("mean", axis, keepdims), x if hasattr(x, "shape") else as_variable(x)
     kept = kept_shape(x.shape, axis)
     count = math.prod(n for n, kept_n in zip(x.shape, kept, strict=True) if kept_n == 1)
     if count == 0:
@@ -114,7 +114,7 @@ def max(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range, is repeated, or has no elements.
         ArgumentTypeError: an axis is not an integer.
     """
-    return Max(as_axes("max", axis), keepdims)(x)
+    return Max(as_axes("max", axis, keepdims), keepdims)(x)
 
 
 class Min(Max):
@@ -128,7 +128,7 @@ class Min(Max):
 @hinted
 def min(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
     """Return the minimum of ``x`` over ``axis`` (book step 47); see `max`."""
-    return Min(as_axes("min", axis), keepdims)(x)
+    return Min(as_axes("min", axis, keepdims), keepdims)(x)
 
 
 class LogSumExp(Reduction):
@@ -169,7 +169,7 @@ def logsumexp(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Vari
         ShapeError: an axis is out of range or repeated.
         ArgumentTypeError: an axis is not an integer.
     """
-    return call_widened(LogSumExp(as_axes("logsumexp", axis), keepdims), x)
+    return call_widened(LogSumExp(as_axes("logsumexp", axis, keepdims), keepdims), x)
 
 
 class ArgMax(Function):
@@ -204,6 +204,7 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Varia
         ShapeError: ``axis`` is out of range, or has no elements.
         ArgumentTypeError: ``axis`` is not an integer.
     """
+    require_keepdims("argmax", keepdims)
     axis = None if axis is None else as_integer("argmax", "axis", axis)
     return ArgMax(axis, keepdims)(unwrap(x))
 
@@ -219,6 +220,7 @@ class ArgMin(ArgMax):
 @hinted
 def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Variable:
     """Return the index of the first minimum of ``x`` along ``axis``; see `argmax`."""
+    require_keepdims("argmin", keepdims)
     axis = None if axis is None else as_integer("argmin", "axis", axis)
     return ArgMin(axis, keepdims)(unwrap(x))
 
