@@ -36,5 +36,11 @@ def frozen() -> Iterator[None]:
     names = "setitem iadd isub imul itruediv ifloordiv imod ipow iand ior ixor imatmul dlpack"
     dunders = [f"__{name}__" for name in names.split()]
     array_type = type(xp.asarray(0.0))
-    with patch.multiple(array_type, **{name: refuse(name) for name in dunders}):
+    module = sys.modules[array_type.__module__]
+    # The library looks each new array's dtype up here; in its tuple that takes long.
+    dtypes = frozenset(getattr(module, "_all_dtypes", ()))
+    with (
+        patch.multiple(array_type, **{name: refuse(name) for name in dunders}),
+        patch.object(module, "_all_dtypes", dtypes, create=True),
+    ):
         yield

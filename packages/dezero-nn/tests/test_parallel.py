@@ -29,8 +29,6 @@ from dezero_nn import (
 )
 from dezero_nn.kernels import filters
 
-pytestmark = pytest.mark.xdist_group("forks, threads and memory")
-
 DRAW = np.random.default_rng(0)
 X = DRAW.standard_normal((6, 16, 20, 20), np.float32)
 W = DRAW.standard_normal((24, 16, 3, 3), np.float32)

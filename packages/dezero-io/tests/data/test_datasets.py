@@ -13,7 +13,6 @@ TEST_LABELS, TEST_PIXELS = 1618, 7021.875
 """The sums of the labels and pixels in the test part of Digits."""
 
 
-@pytest.mark.xdist_group("digits")
 def test_the_split_of_digits_is_fixed() -> None:
     train, test = Digits(), Digits(train=False)
     assert (len(train), len(test)) == (1437, 360)

@@ -22,7 +22,6 @@ from dezero_core.extend import generator
 from dezero_io import DataLoader, Dataset, SeqDataLoader, load_checkpoint, save_checkpoint
 from dezero_io.data.transforms import Compose, RandomCrop, RandomHorizontalFlip
 
-pytestmark = pytest.mark.xdist_group("processes")
 Pair = namedtuple("Pair", "x t")
 
 

@@ -21,8 +21,6 @@ from dezero_core.state import format_for, load_weights, save_weights
 from dezero_io import load_checkpoint, load_pytorch_weights, save_checkpoint
 from dezero_io.weights import manifest, npz
 
-pytestmark = pytest.mark.xdist_group("forks, threads and memory")
-
 WRITES: dict[str, tuple[str, bool]] = {
     "npz": ("m.npz", False),
     "deflated": ("m.npz", True),

@@ -114,6 +114,12 @@ def test_files_of_the_book_can_be_loaded(tmp_path: Path, save: Any) -> None:
     assert contents(other) == contents(tree(5.0))
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for the files of all examples: making one for each takes longer."""
+    return tmp_path_factory.mktemp("examples")
+
+
 @settings(max_examples=50)
 @given(
     arrays=st.dictionaries(
@@ -129,9 +135,9 @@ def test_files_of_the_book_can_be_loaded(tmp_path: Path, save: Any) -> None:
     compress=st.booleans(),
 )
 def test_every_number_and_name_survives(
-    tmp_path_factory: Any, arrays: dict[str, Any], compress: bool
+    folder: Path, arrays: dict[str, Any], compress: bool
 ) -> None:
-    path = tmp_path_factory.mktemp("npz") / "m.npz"
+    path = folder / "m.npz"
     npz.write(path, Stored(arrays, dict.fromkeys(arrays, "param"), compress=compress))
     found = npz.read(path, Limits(verify=True)).arrays
     assert list(found) == list(arrays)
@@ -161,10 +167,8 @@ trees = st.recursive(
 
 @settings(max_examples=60)
 @given(model=trees, compress=st.booleans())
-def test_every_tree_is_loaded_bit_for_bit(
-    tmp_path_factory: Any, model: Any, compress: bool
-) -> None:
-    path = tmp_path_factory.mktemp("tree") / "m.npz"
+def test_every_tree_is_loaded_bit_for_bit(folder: Path, model: Any, compress: bool) -> None:
+    path = folder / "m.npz"
     named = named_params(model)
     before = {key: x.data for key, x in named.items()}
     save_weights(model, path, compress=compress)
