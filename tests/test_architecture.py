@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -104,24 +105,38 @@ LEVELS = [
 LEVEL_OF = {name: number for number, names in enumerate(LEVELS) for name in names}
 
 
-def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(root.rglob("*.py")):
-        yield path.relative_to(root.parent).as_posix(), ast.parse(path.read_text())
+Nodes = list[ast.AST]
 
 
-def docstrings(tree: ast.Module) -> set[int]:
+@cache
+def modules(root: Path) -> list[tuple[str, Nodes]]:
+    """Return the path of each module and all nodes of its syntax tree."""
+    return [
+        (path.relative_to(root.parent).as_posix(), list(ast.walk(ast.parse(path.read_text()))))
+        for path in sorted(root.rglob("*.py"))
+    ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_tree_stays() -> Iterator[None]:
+    """Free the syntax trees at the end: the garbage collector would visit their many objects."""
+    yield
+    modules.cache_clear()
+
+
+def docstrings(nodes: Nodes) -> set[int]:
     """Return the ids of all strings that are statements: docstrings and comments on attributes."""
     return {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
 
 
-def named_backends(tree: ast.Module) -> set[str]:
+def named_backends(nodes: Nodes) -> set[str]:
     found: set[str] = set()
-    prose = docstrings(tree)
-    for node in ast.walk(tree):
+    prose = docstrings(nodes)
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names if BACKEND.search(name.name)}
         elif isinstance(node, ast.ImportFrom) and BACKEND.search(node.module or ""):
@@ -136,8 +151,8 @@ def test_numpy_and_backends_are_named_only_where_it_is_allowed() -> None:
     named = {
         path: names
         for folder in ("dezero-core", "dezero-nn")
-        for path, tree in modules(SOURCES[folder])
-        if (names := named_backends(tree))
+        for path, nodes in modules(SOURCES[folder])
+        if (names := named_backends(nodes))
     }
     assert {path: names for path, names in named.items() if path not in MAY_NAME_BACKENDS} == {}
     assert set(MAY_NAME_BACKENDS) - set(named) <= {
@@ -145,9 +160,9 @@ def test_numpy_and_backends_are_named_only_where_it_is_allowed() -> None:
     }, "an exception that is no longer needed"
 
 
-def imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
+def imported(nodes: Nodes, package: list[str]) -> Iterator[str]:
     """Yield the absolute names that a module imports, also inside functions."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -166,9 +181,9 @@ def test_arrows_point_one_way(folder: str) -> None:
         "dezero-parallel": {"dezero_core", "dezero_nn", "dezero_io", "dezero_parallel"},
         "dezero-testing": {"dezero_core", "dezero_nn", "dezero_io", "dezero_testing"},
     }.get(folder, {"dezero_core", folder.replace("-", "_")})
-    for path, tree in modules(SOURCES[folder]):
+    for path, nodes in modules(SOURCES[folder]):
         package = path.removesuffix(".py").split("/")[:-1]
-        ours = {n.split(".")[0] for n in imported(tree, package) if n.startswith("dezero")}
+        ours = {n.split(".")[0] for n in imported(nodes, package) if n.startswith("dezero")}
         assert ours <= allowed, f"{path} imports {ours - allowed}"
 
 
@@ -177,8 +192,8 @@ def test_the_kit_loads_nn_and_io_only_with_their_rows() -> None:
     using_nn = ("images", "layers", "training", "transformers")
     allowed = {f"checks/{name}": "dezero_nn" for name in using_nn}
     allowed |= {"rows/nn": "dezero_nn", "rows/io": "dezero_io"}
-    for path, tree in modules(SOURCES["dezero-testing"]):
-        siblings = {n.split(".")[0] for n in imported(tree, [])} & {"dezero_nn", "dezero_io"}
+    for path, nodes in modules(SOURCES["dezero-testing"]):
+        siblings = {n.split(".")[0] for n in imported(nodes, [])} & {"dezero_nn", "dezero_io"}
         place = "/".join(path.removeprefix("dezero_testing/").removesuffix(".py").split("/")[:2])
         assert siblings <= {allowed.get(place, "")}, path
 
@@ -187,8 +202,8 @@ def test_onednn_imports_three_modules_of_nn() -> None:
     """A third party could have written dezero-onednn: it estimates and calls only its own code."""
     found = {
         node.module
-        for _, tree in modules(SOURCES["dezero-onednn"])
-        for node in ast.walk(tree)
+        for _, nodes in modules(SOURCES["dezero-onednn"])
+        for node in nodes
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dezero_nn")
     }
     assert found == {"dezero_nn.conv_kernels", "dezero_nn.parallel", "dezero_nn.windows"}
@@ -219,8 +234,8 @@ IMPORTABLE = {
 def test_our_plugins_import_only_a_few_modules_of_core(folder: str) -> None:
     found = {
         node.module
-        for _, tree in modules(SOURCES[folder])
-        for node in ast.walk(tree)
+        for _, nodes in modules(SOURCES[folder])
+        for node in nodes
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0
     }
     of_core = {module for module in found if module.split(".")[0] == "dezero_core"}
@@ -231,8 +246,8 @@ def test_only_dezero_mpi_imports_mpi() -> None:
     found = {
         folder
         for folder, source in SOURCES.items()
-        for path, tree in modules(source)
-        if any(name.split(".")[0] == "mpi4py" for name in imported(tree, path.split("/")[:-1]))
+        for path, nodes in modules(source)
+        if any(name.split(".")[0] == "mpi4py" for name in imported(nodes, path.split("/")[:-1]))
     }
     assert found == {"dezero-mpi"}
 
@@ -250,11 +265,11 @@ FOREIGN = {
 """Attributes with an underscore that a package reads though it does not define them."""
 
 
-def private_names(tree: ast.Module) -> tuple[set[str], set[str]]:
+def private_names(nodes: Nodes) -> tuple[set[str], set[str]]:
     """Return the names with one underscore that a module defines, and those that it reads."""
     defined: set[str] = set()
     used: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             defined.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -271,7 +286,7 @@ def private_names(tree: ast.Module) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_packages_read_no_private_attributes_of_other_packages(folder: str) -> None:
-    found = [private_names(tree) for _, tree in modules(SOURCES[folder])]
+    found = [private_names(nodes) for _, nodes in modules(SOURCES[folder])]
     defined = set().union(*[names for names, _ in found])
     used = set().union(*[names for _, names in found])
     assert used - defined - FOREIGN.keys() == set()
@@ -299,10 +314,10 @@ def entry(name: str) -> str:
 
 
 def test_modules_of_core_import_only_lower_levels() -> None:
-    for path, tree in modules(CORE):
+    for path, nodes in modules(CORE):
         package = path.removesuffix(".py").split("/")[:-1]
         here = entry(path.removesuffix(".py").replace("/", "."))
-        for name in imported(tree, package):
+        for name in imported(nodes, package):
             if name.startswith("dezero_core"):
                 there = entry(name)
                 assert there == here or LEVEL_OF[there] < LEVEL_OF[here], f"{path} imports {name}"
@@ -329,8 +344,8 @@ def test_functions_are_short() -> None:
     long = {
         f"{path}:{node.name}": node.end_lineno - node.lineno + 1
         for source in SOURCES.values()
-        for path, tree in modules(source)
-        for node in ast.walk(tree)
+        for path, nodes in modules(source)
+        for node in nodes
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 70
     }
     assert set(long) <= {
@@ -342,8 +357,8 @@ def test_sums_over_axes_go_through_sum_over() -> None:
     found = {
         path
         for folder in ("dezero-core", "dezero-nn")
-        for path, tree in modules(SOURCES[folder])
-        for node in ast.walk(tree)
+        for path, nodes in modules(SOURCES[folder])
+        for node in nodes
         if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "sum"
     }
     assert found == set(MAY_SUM)

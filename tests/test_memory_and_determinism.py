@@ -19,8 +19,6 @@ from dezero import Config, Function, Variable, optimizers
 from dezero.models import CNN, MLP, Sequential
 from dezero_core.extend import add_grad_ready
 
-pytestmark = pytest.mark.xdist_group("forks, threads and memory")
-
 X = np.random.default_rng(0).normal(size=(8, 1, 8, 8)).astype("float32")
 T = np.arange(8) % 3
 

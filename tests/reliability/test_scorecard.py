@@ -44,6 +44,7 @@ def test_saves_in_place_are_detected(script: Any, monkeypatch: pytest.MonkeyPatc
     assert script.measure().seen > 0
 
 
+@pytest.mark.slow  # .ci/run also prints the whole scorecard
 def test_a_script_prints_its_count() -> None:
     done = subprocess.run(
         [sys.executable, HERE / "faults.py"], capture_output=True, text=True, check=True
