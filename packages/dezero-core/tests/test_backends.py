@@ -1,6 +1,7 @@
 """Test backends: conversions, extras, random numbers and transfers."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -54,6 +55,14 @@ def test_extras(backend: str) -> None:
     assert (total is x) == ("in_place" in library.capabilities)
     assert library.is_view(x[1:])
     library.synchronize()
+
+
+def test_a_backend_stays_the_same_object_when_plugins_change(
+    backend: str, plug: Callable[..., str]
+) -> None:
+    before = get_backend(backend)
+    plug(dezero_kernels=lambda: [])
+    assert get_backend(backend) is before
 
 
 def test_new_arrays_are_not_views() -> None:

@@ -240,10 +240,11 @@ def switching() -> Iterator[None]:
 
 
 def run_together(*jobs: Any, seconds: float = 0.4) -> None:
-    """Run jobs again and again, each in a thread of its own; raise the first error."""
+    """Run each job at least once in a thread of its own, then repeatedly; raise the first error."""
     end = perf_counter() + seconds
 
     def repeat(job: Any) -> None:
+        job()  # on a busy machine the thread may start late
         while perf_counter() < end:
             job()
 

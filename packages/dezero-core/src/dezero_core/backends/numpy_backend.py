@@ -19,6 +19,9 @@ from .summation import scatter_add, sum_in_blocks
 class NumpyBackend(ArrayBackend):
     """Compute on the host with NumPy."""
 
+    def __init__(self) -> None:
+        super().__init__(np)
+
     def is_plain(self, array_type: type) -> bool:
         return array_type is np.ndarray or issubclass(array_type, np.generic)
 
@@ -110,7 +113,7 @@ def dezero_backends() -> list[BackendSpec]:
         BackendSpec(
             "numpy",
             ("numpy:ndarray", "numpy:generic"),
-            lambda: NumpyBackend(np),
+            NumpyBackend,
             frozenset({"dlpack", "float64", "in_place", "index_errors", "random", "scatter_add"}),
         )
     ]
