@@ -8,8 +8,7 @@ default::
         y = model(x)
     Config.train = False          # changes the default for all threads and tasks
 
-Every such context manager is also a decorator; see `Block`. The threads of a pool do not see the
-caller's overrides; `inherit` passes the overrides to the threads.
+The threads of a pool do not see the caller's overrides; see `inherit`.
 """
 
 from __future__ import annotations

@@ -1,17 +1,6 @@
 """Define the errors that DeZero raises, and the hints that say what to install.
 
-Every error is a `DezeroError`, and also an instance of the built-in exception in parentheses::
-
-    DezeroError
-        ArgumentError (ValueError)
-            ArgumentTypeError (TypeError)
-        PluginError (RuntimeError)
-            DeviceError
-        WeightsError (ValueError)
-            FormatError
-                LimitError
-            KeyMismatch (KeyError), ShapeMismatch, DtypeMismatch, SaveError
-        all others
+Every error is a `DezeroError`, and also an instance of a built-in exception, such as ValueError.
 """
 
 INSTALL_HINTS = {

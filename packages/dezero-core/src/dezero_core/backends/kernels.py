@@ -31,8 +31,8 @@ def _always(*arguments: Any) -> bool:
 class Kernel:
     """Implement a named op for one backend, as a pure function of arrays.
 
-    Kernels are tried by descending priority. Kernels with equal priority must all have a ``cost``;
-    of those that support the call, the cheapest runs.
+    Kernels are tried by descending priority. Of those with equal priority that support the call,
+    the cheapest runs.
 
     Attributes:
         op: the name of a `KernelOp`.
@@ -43,8 +43,8 @@ class Kernel:
             after the last kernel the portable definition runs.
         tolerance: the maximum error in float32, as ``max|a - b| <= tolerance * max|b|``, where
             ``b`` is the result of the portable definition. Default 1e-5.
-        priority: kernels with a higher priority are tried first. Default 0. If two kernels of
-            equal priority do not both have a ``cost``, the one registered second is refused.
+        priority: see above (default 0). If two kernels of equal priority do not both have a
+            ``cost``, the one registered second is refused.
         cost: a function of the op's arguments that returns the estimated time in single-core
             nanoseconds; None (default) for no estimate. The order of the kernels by cost is cached,
             so ``cost`` may depend only on `Config.exact`, the shapes and dtypes of the arrays, and
