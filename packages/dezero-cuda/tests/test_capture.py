@@ -365,6 +365,21 @@ def test_arguments_may_be_nested_and_select_the_graph() -> None:
     assert len(calls) == 4 * 4 and len(scaled._graphs) <= 3  # the fourth key deletes the first
 
 
+@pytest.mark.parametrize("join", ["concat", "stack"])
+def test_many_small_arrays_are_joined_in_a_captured_step(join: str) -> None:
+    """CuPy copies the addresses of more than 8 small arrays from the host."""
+    step = capture(lambda x: getattr(functions, join)([x * float(k) for k in range(70)], 1))
+    x = on_device(np.ones((2, 3), "f"))
+    eager, _, captured, replayed = [step(x).data.get().tolist() for _ in range(4)]
+    assert eager == captured == replayed
+    expected = getattr(np, join)([np.full((2, 3), k, "f") for k in range(70)], 1)
+    assert eager == expected.tolist()
+    with pytest.raises(CaptureError, match="copies from the host"):
+        raw = capture(lambda x: cupy.concatenate([x] * 9))
+        for _ in range(3):
+            raw(x)
+
+
 def test_gradients_reach_a_variable_that_is_an_argument() -> None:
     @capture
     def step(x: Any) -> Any:

@@ -292,6 +292,8 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
         if owner is not None:
             values = [owner._host, *values]
         host_keywords = {k: unwrapped(v) for k, v in keywords.items()}
+        if launches.copies_pointers(name, values):
+            graphs.refuse_copy("H2D")
         is_ordered = is_elementwise and "out" not in keywords
         body = c_ordered_result_of(host) if is_ordered else host
         try:

@@ -22,9 +22,21 @@ COPY_IF_NEEDED = {"asarray", "ascontiguousarray", "astype", "ravel", "reshape"}
 JOINING = {"concat", "concatenate", "hstack", "stack", "vstack"}
 """Functions that copy each array by a separate launch."""
 
-MOST_COPIES = 8
-"""Above this number of arrays, the joining functions copy the pointers of all arrays to the device,
-and copy all arrays by one launch."""
+MOST_COPIES, SMALL_BYTES = 8, 2 << 20
+"""Above this number of arrays, which are small on average, the joining functions copy the pointers
+of all arrays from the host, and copy all arrays by one launch."""
+
+
+def copies_pointers(name: str, arguments: Any) -> bool:
+    """Return whether a joining function copies the pointers of its arrays from the host.
+
+    While a stream captures, CuPy refuses this copy (cupy/_core/_routines_manipulation.pyx).
+    """
+    if name not in JOINING or len(arguments[0]) <= MOST_COPIES:
+        return False
+    arrays = arguments[0]
+    same = len({x.dtype for x in arrays}) == 1
+    return same and sum(x.nbytes for x in arrays) < SMALL_BYTES * len(arrays)
 
 
 def count(name: str, arguments: Any, result: Any) -> dict[str, int]:
@@ -41,8 +53,7 @@ def count(name: str, arguments: Any, result: Any) -> dict[str, int]:
         is_copy = not np.may_share_memory(arguments[0], result)
         return {"launches": 1} if is_copy and result.size else {}
     if name in JOINING:
-        arrays = len(arguments[0])
-        if arrays > MOST_COPIES:
+        if copies_pointers(name, arguments):
             return {"launches": 1, "from_host": 1}
-        return {"launches": arrays}
+        return {"launches": len(arguments[0])}
     return {"launches": 1}

@@ -13,8 +13,29 @@ from ..diagnosis import positions_of, require_axes, shape_of
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..hints import hinted
+from ..step_recorder import recorder
 from ..variable import Operand, Variable, as_array, get_array_module, unwrap
 from .shape import reshape, with_axis
+
+MAX_RECORDED = 8
+"""The largest number of arrays that are joined at once while a step is recorded. CuPy would copy
+the addresses of more arrays from the host, which a captured step cannot repeat."""
+
+
+def join_arrays(xs: Sequence[Array], axis: int) -> Array:
+    """Return arrays joined along an existing axis, also while a step is recorded."""
+    if len(xs) > MAX_RECORDED and recorder.get() is not None:
+        parts = [xs[k : k + MAX_RECORDED] for k in range(0, len(xs), MAX_RECORDED)]
+        return join_arrays([join_arrays(part, axis) for part in parts], axis)
+    return get_array_module(xs[0]).concat(xs, axis=axis)
+
+
+def stack_arrays(xs: Sequence[Array], axis: int = 0) -> Array:
+    """Return arrays joined along a new axis, also while a step is recorded."""
+    xp = get_array_module(xs[0])
+    if len(xs) > MAX_RECORDED and recorder.get() is not None:
+        return join_arrays([xp.expand_dims(x, axis=axis) for x in xs], axis)
+    return xp.stack(xs, axis=axis)
 
 
 class Concat(Function):
@@ -24,8 +45,7 @@ class Concat(Function):
         self.axis = axis
 
     def forward(self, *xs: Array) -> Array:
-        xp = get_array_module(xs[0])
-        return xp.concat(xs, axis=self.axis)
+        return join_arrays(xs, self.axis)
 
     def backward(self, gy: Array | Variable) -> Any:
         gxs = split(gy, [x.shape[self.axis] for x in self.inputs], self.axis)
@@ -72,7 +92,7 @@ class Stack(Function):
         self.axis = axis
 
     def forward(self, *xs: Array) -> Array:
-        return get_array_module(xs[0]).stack(xs, axis=self.axis)
+        return stack_arrays(xs, self.axis)
 
     def backward(self, gy: Array | Variable) -> Any:
         gxs = unstack(gy, self.axis)

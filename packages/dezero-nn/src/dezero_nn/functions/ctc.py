@@ -31,6 +31,7 @@ from dezero_core.functions import (
     unstack,
     where,
 )
+from dezero_core.functions.joining import stack_arrays
 from dezero_core.hints import hinted
 from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
@@ -178,7 +179,7 @@ class Reached(Function):
             step = xp.concat([edge, stay], axis=1)[:, :-1]
             skip = xp.concat([edge, edge, xp.where(self.can_skip, stay, minus_inf)], axis=1)[:, :-2]
             reached.append(xp.logaddexp(xp.logaddexp(stay, step), skip))
-        return xp.stack(reached)
+        return stack_arrays(reached)
 
     def backward(self, gy: AnyArray) -> Any:
         (x,), (r,) = self.inputs, self.outputs
