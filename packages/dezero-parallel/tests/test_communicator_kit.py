@@ -173,8 +173,8 @@ PLANTED = {
     OwnOrder: "equal bits on all ranks",
     AcceptsStrides: "refused arrays",
     Blocks: "poll",
-    Forgets: "leave and left",
-    LeavesAtOnce: "leave and left",
+    Forgets: "leave and departed",
+    LeavesAtOnce: "leave and departed",
     WrongSize: "rank and size",
 }
 

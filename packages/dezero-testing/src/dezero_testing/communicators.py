@@ -208,12 +208,14 @@ def departed_beside_a_call(engine: Engine) -> None:
     engine.communicator.gather(None)
     if engine.rank:
         thread.join()
+    engine.communicator.gather(None)  # no rank leaves before all have called `departed`
     assert found == [None] * (engine.rank > 0), f"departed() is {found} before any rank has left"
 
 
 def leaves(engine: Engine) -> None:
     """Leave the job; no other check can run afterwards."""
     start = time.perf_counter()
+    engine.communicator.gather(None)  # so rank 0 sleeps after `start` of every rank
     if engine.rank == 0:
         time.sleep(DELAY)
     engine.communicator.leave(10 + engine.rank)
@@ -240,8 +242,8 @@ def communicator_checks() -> Iterator[CommunicatorCheck]:
     yield CommunicatorCheck("NaN and infinity", special_values)
     yield CommunicatorCheck("equal bits on all ranks", equal_bits)
     yield CommunicatorCheck("refused arrays", refused)
-    yield CommunicatorCheck("left before any leave", departed_beside_a_call)
-    yield CommunicatorCheck("leave and left", leaves)
+    yield CommunicatorCheck("departed before any leave", departed_beside_a_call)
+    yield CommunicatorCheck("leave and departed", leaves)
 
 
 def check_communicator(
