@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable
 from heapq import heappush
+from operator import itemgetter
 from typing import Any
 from weakref import proxy
 
@@ -175,19 +177,19 @@ def report_leaves(backward_pass: BackwardPass, y: Variable, callbacks: list[Grad
     if wanted is not None and all(each.is_small() for each in callbacks):
         group = wanted  # reported at the end, so `last_uses` is not needed
     else:
-        size = 0
-        found = last_uses(y, wanted)
-        for serial in sorted(found, reverse=True):
-            group.update(found[serial])
-            size += sum([x.size for x in found[serial]])
-            if size >= GROUP_SIZE:
-                OnGradReady(backward_pass, callbacks, group, serial - 0.5)
+        size = last = 0
+        for x, serial in sorted(last_uses(y, wanted).items(), key=itemgetter(1), reverse=True):
+            if size >= GROUP_SIZE and serial != last:
+                OnGradReady(backward_pass, callbacks, group, last - 0.5)
                 group, size = set(), 0
+            group.add(x)
+            size += math.prod(x.data.shape)
+            last = serial
     if group:
         OnGradReady(backward_pass, callbacks, group, 0)
 
 
-def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[int, list[Variable]]:
+def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[Variable, int]:
     """Find the call after which the gradient of each leaf is final in a pass from ``y``.
 
     Args:
@@ -195,12 +197,11 @@ def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[int, list
         wanted: the leaves to look for; None for all.
 
     Returns:
-        a dictionary from the serial number of a call to its leaves; if ``y`` is itself a leaf, the
-        number is 1.
+        a dictionary from leaves to the serial numbers of the calls; 1 if ``y`` is itself a leaf.
     """
     root = y.creator
     if root is None:
-        return {1: [y]} if wanted is None or y in wanted else {}
+        return {y: 1} if wanted is None or y in wanted else {}
     serials: dict[Variable, int] = {}
     found, todo = {root}, [root]
     while todo:
@@ -213,12 +214,9 @@ def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[int, list
                 continue
             creator = x._creator
             if creator is None:
-                if wanted is None or x in wanted:
-                    serials[x] = min(serial, serials.get(x, serial))
+                if (wanted is None or x in wanted) and serials.get(x, serial) >= serial:
+                    serials[x] = serial
             elif creator not in found:
                 found.add(creator)
                 todo.append(creator)
-    leaves: dict[int, list[Variable]] = {}
-    for x, serial in serials.items():
-        leaves.setdefault(serial, []).append(x)
-    return leaves
+    return serials
