@@ -279,7 +279,7 @@ class Plan:
         """Run the conformance kit on the GPU."""
         some = ["-k", "relu"] if self.session.fakes else []
         return pytest(
-            self.session, "kit", WORKERS, LIMITS_S["kit"], "-p", "dezero_pytest_options",
+            self.session, "kit", 2 if self.session.fakes else WORKERS, LIMITS_S["kit"], "-p", "dezero_pytest_options",
             f"--confcutdir={KIT}", "--pyargs", "dezero_testing.conformance", "--dezero-backend",
             "cuda", *some,
         )  # fmt: skip

@@ -161,6 +161,13 @@ def test_a_step_is_captured_again_for_a_replaced_parameter_or_another_dtype() ->
         assert cuda.as_numpy(step(on_device(np.full(3, 2, "f"))).data).tolist() == [10.0] * 3
 
 
+def test_many_small_arrays_are_joined_in_a_captured_step() -> None:
+    step = cuda.capture(lambda x: F.stack([x * float(k) for k in range(20)]))
+    x = on_device(np.ones(3, "f"))
+    found = [cuda.as_numpy(step(x).data).tolist() for _ in range(4)]
+    assert found == [[[float(k)] * 3 for k in range(20)]] * 4
+
+
 def test_nested_captures_and_steps_without_results_can_be_captured() -> None:
     seen = on_device(np.zeros(3, "f"))
 

@@ -17,7 +17,7 @@ OUT_OF_MEMORY = 2
 """The number of the error cudaErrorMemoryAllocation of the CUDA runtime."""
 
 _waiting: deque[tuple[Any, cupy.cuda.Device]] = deque()
-"""The pools of deleted graphs of whose memory arrays still use a part, with their devices."""
+"""The pools of deleted graphs, with their devices; arrays still use a part of their memory."""
 
 _freeing = Lock()
 
@@ -49,7 +49,7 @@ def allocate(size: int) -> cupy.cuda.MemoryPointer:
 
 
 def release(pool: cupy.cuda.MemoryPool, device: cupy.cuda.Device) -> None:
-    """Return the memory of a deleted graph to the device; wait for arrays that still use it."""
+    """Return the memory of a deleted graph to the device, except what arrays still use."""
     with device:
         pool.free_all_blocks()
         if pool.total_bytes():
@@ -57,7 +57,7 @@ def release(pool: cupy.cuda.MemoryPool, device: cupy.cuda.Device) -> None:
 
 
 def free_waiting() -> None:
-    """Return the memory of deleted graphs to the device that arrays no longer use."""
+    """Return the memory of deleted graphs to the device, if no array uses it any more."""
     with _freeing:
         for _ in range(len(_waiting)):
             release(*_waiting.popleft())
