@@ -278,8 +278,9 @@ class Plan:
     def kit(self) -> Found:
         """Run the conformance kit on the GPU."""
         some = ["-k", "relu"] if self.session.fakes else []
+        workers = 2 if self.session.fakes else WORKERS
         return pytest(
-            self.session, "kit", 2 if self.session.fakes else WORKERS, LIMITS_S["kit"], "-p", "dezero_pytest_options",
+            self.session, "kit", workers, LIMITS_S["kit"], "-p", "dezero_pytest_options",
             f"--confcutdir={KIT}", "--pyargs", "dezero_testing.conformance", "--dezero-backend",
             "cuda", *some,
         )  # fmt: skip
