@@ -293,6 +293,11 @@ MISTAKES: list[Mistake] = [
     ("a shape before the first batch", lambda: L.Linear(3).W.shape, AttributeError,
      "shape of 'W': this Parameter has no data yet; pass the input size"),
     ("nothing to join", lambda: F.concat(None), TypeError, "concat: xs: None is not an array"),
+    ("a stride in place of the bias", lambda: F.conv2d(IMAGES, IMAGES, 1), TypeError,
+     "conv2d: b is a int; expected an array"),
+    ("a number as a bias", lambda: F.linear(X, X.T, 1.0), TypeError, "linear: b is a float"),
+    ("a transform that is a number", lambda: dezero.datasets.Spiral(transform=5), TypeError,
+     "Spiral: transform is of type int; expected a function"),
     ("no indices", lambda: F.take(X, None), TypeError, "take: indices: None is not an array"),
     *[(f"two axes one by one of {name}", lambda reduce=reduce: reduce(Variable(X), 0, 1), TypeError,
        rf"{name}: keepdims 1 \(int\): expected True or False; .* axis=\(0, 1\)$")

@@ -187,7 +187,9 @@ def explain_call(
         if value is None and "None" not in type_ and ("Operand" in type_ or "AnyArray" in type_):
             raise UnsupportedType(f"{name}: {key}: {NOTHING}") from cause
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
-        is_array = value is None or hasattr(type(value), "dtype") or isinstance(value, Number)
+        is_array = value is None or hasattr(type(value), "dtype")
+        if isinstance(value, Number):  # most ops take numbers
+            is_array = not str(cause).startswith(("'int' object", "'float' object"))
         if takes_array and not is_array:
             found = f"{name}: {key} is a {type(value).__name__}; expected an array"
             raise UnsupportedType(f"{found}; make an array of it") from cause
