@@ -56,9 +56,10 @@ def most_probable(model: GPT, ids: np.ndarray, count: int) -> np.ndarray:
     return ids
 
 
-def test_generate_draws_the_most_probable_tokens_at_a_low_temperature() -> None:
+@pytest.mark.parametrize("temperature", [1e-6, 1e-300])
+def test_generate_draws_the_most_probable_tokens_at_a_low_temperature(temperature: float) -> None:
     model = small(dropout=0.5).train()
-    generated = model.generate(IDS, 2, temperature=1e-6)
+    generated = model.generate(IDS, 2, temperature)
     assert np.array_equal(generated.data, most_probable(model.eval(), IDS, 2))
 
 

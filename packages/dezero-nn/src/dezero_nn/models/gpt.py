@@ -9,6 +9,8 @@ from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
 from dezero_core.functions import concat, matmul, transpose
+from dezero_core.functions import max as largest
+from dezero_core.hints import hinted
 from dezero_core.variable import Operand
 
 from ..functions import dropout as drop
@@ -105,6 +107,7 @@ class GPT(Model):
             x = block(x, cache=cache)
         return matmul(self.norm(x), transpose(self.tokens.W))
 
+    @hinted
     def generate(self, ids: Operand, count: int, temperature: float = 1.0) -> Variable:
         """Draw tokens that continue sequences, one after the other, without dropout.
 
@@ -114,7 +117,7 @@ class GPT(Model):
             ids: the first tokens, integers (B, T) with T at least 1.
             count: number of tokens to draw.
             temperature: divisor of the scores (default 1); below 1, probable tokens become more
-                probable.
+                probable; below 1e-6, it has the effect of 1e-6.
 
         Returns:
             integers (B, T + count), the first tokens and those drawn.
@@ -137,7 +140,8 @@ class GPT(Model):
                     cache.reset()
                     new = last(ids, (self.length + 1) // 2)
                 scores = self(new, cache)[:, -1]
-                new = multinomial(softmax(scores / temperature, axis=-1))
+                scores = (scores - largest(scores, -1, keepdims=True)) / max(temperature, 1e-6)
+                new = multinomial(softmax(scores, axis=-1))
                 ids = concat([ids, new], axis=1)
         return ids
 

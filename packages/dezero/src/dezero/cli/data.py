@@ -53,7 +53,7 @@ class DataType(click.ParamType):  # type: ignore[type-arg]
         if value == "shakespeare":
             return text_data(value, shakespeare_text())
         try:
-            return text_data(value, Path(value).read_text(encoding="utf-8"))
+            return text_data(value, Path(value).read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError as error:
             self.fail(f"{value} is not a text in UTF-8: {error.reason} at byte {error.start}")
         except OSError as error:
