@@ -5,6 +5,13 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+environment=$(mktemp -d)
+trap 'rm -rf "$environment"' EXIT
+python3 -m venv "$environment/venv"
+export PATH="$environment/venv/bin:$PATH"
+export HATCH_DATA_DIR="$environment/hatch"  # new environments: old ones may lack an entry point
+pip install --quiet "hatch>=1.18"
+
 failed=()
 check() {
   echo "== $*"
@@ -17,6 +24,7 @@ check hatch run shuffled:run
 check hatch run onnx:run
 check hatch run mpi:long
 check hatch run conformance:run
+check hatch run python -m dezero_testing.mutants
 check hatch run reference:run
 check hatch run book:check
 check hatch run reliability:run --long
