@@ -52,11 +52,12 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Hide the objects of pytest and of all imported packages from the garbage collector.
+@pytest.fixture(autouse=True, scope="module")
+def _few_objects() -> None:
+    """Hide the objects that exist before a module's tests from the garbage collector.
 
-    Many tests run the collector, which takes 100 ms or more with all these objects.
+    Many tests run the collector, which takes 100 ms or more among the objects of pytest, of the
+    imported packages and of earlier modules.
     """
     gc.collect()
     gc.freeze()

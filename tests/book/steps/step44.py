@@ -5,7 +5,7 @@ import numpy as np
 import dezero.functions as F
 import dezero.layers as L
 
-ITERATIONS = 1000
+ITERATIONS = 200
 
 
 def main():

@@ -7,7 +7,7 @@ import dezero.layers as L
 from dezero import Model
 from dezero.models import MLP
 
-ITERATIONS = 1000
+ITERATIONS = 200
 
 
 class TwoLayerNet(Model):

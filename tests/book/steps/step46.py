@@ -6,7 +6,7 @@ import dezero.functions as F
 from dezero import optimizers
 from dezero.models import MLP
 
-ITERATIONS = 1000
+ITERATIONS = 200
 
 
 def main():

@@ -9,7 +9,7 @@ import dezero.functions as F
 from dezero import optimizers
 from dezero.models import MLP
 
-ITERATIONS = 100
+ITERATIONS = 60
 
 
 class BigData(dezero.Dataset):
