@@ -88,7 +88,7 @@ def harness() -> Iterator[subprocess.Popen[str] | None]:
 def test_examples(document: Path, tmp_path: Path, harness: subprocess.Popen[str] | None) -> None:
     """Run each example in a process of its own, forked after the import of dezero to save time."""
     if document.name == "onnx.md":
-        pytest.importorskip("dezero_onnx", reason="hatch run onnx:run runs these examples")
+        pytest.importorskip("onnxruntime", reason="hatch run onnx:run runs these examples")
     if harness is None:
         for code in EXAMPLES[document]:
             command = [*PYTHON, RUN + "run(sys.stdin.read())"]
