@@ -181,6 +181,8 @@ MISTAKES: list[Mistake] = [
     *[(f"PyTorch's optimizer of {name}", lambda x=x: optimizers.SGD(x, 0.1), TypeError,
        r"SGD: the first argument is a number, got .*; write SGD\(...\).setup\(model\)$")
       for name, x in TARGETS.items()],
+    ("a checkpoint of a number", lambda: dezero.save_checkpoint("c.npz", epoch=3), TypeError,
+     r"part 'epoch' is 3; expected a model, .*metadata=\{'epoch': '3'\} stores a note"),
     ("a checkpoint of a class", lambda: dezero.save_checkpoint("c.npz", model=MLP), TypeError,
      "got the class MLP .*; pass the model"),
     ("a checkpoint of a generator", lambda: dezero.save_checkpoint("c.npz", model=Net().params()),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from numbers import Number
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import Stored
 from dezero_core.state import arrays_of, named_params, require_fit, stage_arrays
 
@@ -85,11 +86,18 @@ def stateful_parts(parts: Mapping[str, object]) -> dict[str, Stateful]:
 
     Raises:
         ArgumentError: a part is named ``generators``, which is reserved.
+        ArgumentTypeError: a part is a number, a string or None.
     """
     stateful: dict[str, Stateful] = {"generators": Generators()}
     for name, part in parts.items():
         if name in stateful:
             raise ArgumentError(f"the part name {name!r} is reserved; choose another name")
+        if part is None or isinstance(part, Number | str):
+            raise ArgumentTypeError(
+                f"part {name!r} is {part!r}; expected a model, optimizer, schedule, loader or "
+                "generator; metadata={'epoch': '3'} stores a note, and Checkpointer.save(3, ...) "
+                "the number of a step"
+            )
         if isinstance(part, np.random.Generator):
             stateful[name] = StatefulGenerator(part)
         elif isinstance(part, Stateful):
