@@ -15,8 +15,9 @@ import dezero
 import dezero.functions as F
 import dezero.layers as L
 from dezero import DataLoader, Model, Variable, optimizers
+from dezero.datasets import ConcatDataset, Subset, random_split
 from dezero.models import MLP, Sequential
-from dezero.transforms import Compose
+from dezero.transforms import Compose, RandomCrop
 from dezero_core.errors import DezeroError
 
 X, T = np.ones((4, 3), "float32"), np.array([0, 1, 2, 0])
@@ -298,6 +299,16 @@ MISTAKES: list[Mistake] = [
     ("a stride in place of the bias", lambda: F.conv2d(IMAGES, IMAGES, 1), TypeError,
      "conv2d: b is a int; expected an array"),
     ("a number as a bias", lambda: F.linear(X, X.T, 1.0), TypeError, "linear: b is a float"),
+    ("a seed for a split", lambda: random_split([1, 2], [0.5, 0.5], 42), TypeError,
+     "random_split: generator is a int"),
+    ("one fraction of a split", lambda: random_split([1, 2], 0.5), TypeError, r"\[0\.8, 0\.2\]"),
+    ("a subset of a generator", lambda: Subset(iter([1]), [0]), ValueError, "Subset: the dataset"),
+    ("one dataset to concatenate", lambda: ConcatDataset(3), TypeError, "a list of datasets"),
+    ("a number as collate_fn", lambda: DataLoader([1], 1, collate_fn=5), TypeError,
+     "DataLoader: collate_fn is of type int; expected a function"),
+    ("padding of two numbers", lambda: RandomCrop(4, padding=(1, 1)), TypeError, "padding .*int"),
+    ("gradients of nothing", lambda: optimizers.clip_grad_norm(None, 1.0), TypeError,
+     r"params is of type NoneType; pass the model or model\.params\(\)"),
     ("a transform that is a number", lambda: dezero.datasets.Spiral(transform=5), TypeError,
      "Spiral: transform is of type int; expected a function"),
     ("no indices", lambda: F.take(X, None), TypeError, "take: indices: None is not an array"),

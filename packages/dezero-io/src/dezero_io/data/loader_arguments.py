@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ArgumentTypeError
 
 
 class Sampler(Protocol):
@@ -102,7 +102,24 @@ def boolean(owner: str, name: str, value: object) -> bool:
     return bool(value)
 
 
-def require_dataset(dataset: object) -> None:
+def require_generator(owner: str, generator: object) -> None:
+    """Raise `ArgumentTypeError` unless ``generator`` is a NumPy generator or None."""
+    if generator is not None and not isinstance(generator, np.random.Generator):
+        raise ArgumentTypeError(
+            f"{owner}: generator is a {type(generator).__name__}; expected a "
+            "numpy.random.Generator, such as numpy.random.default_rng(0)"
+        )
+
+
+def require_function(owner: str, name: str, function: object) -> None:
+    """Raise `ArgumentTypeError` unless ``function`` can be called or is None."""
+    if function is not None and not callable(function):
+        raise ArgumentTypeError(
+            f"{owner}: {name} is of type {type(function).__name__}; expected a function"
+        )
+
+
+def require_dataset(dataset: object, owner: str = "DataLoader") -> None:
     """Check that ``dataset`` has a length, and returns examples at integer indices."""
     cls = type(dataset).__name__
     expected = "expected len(dataset) and dataset[0], such as a Dataset, a list or an array"
@@ -110,16 +127,15 @@ def require_dataset(dataset: object) -> None:
         size = len(dataset)  # type: ignore[arg-type]
     except TypeError as error:
         raise ArgumentError(
-            f"DataLoader: the dataset, of type {cls}, has no length; {expected} (list(...) "
+            f"{owner}: the dataset, of type {cls}, has no length; {expected} (list(...) "
             "converts an iterable)"
         ) from error
     if not hasattr(type(dataset), "__getitem__"):
         raise ArgumentError(
-            f"DataLoader: the dataset, of type {cls}, has no examples at integer indices; "
-            f"{expected}"
+            f"{owner}: the dataset, of type {cls}, has no examples at integer indices; {expected}"
         )
     if isinstance(dataset, Mapping) and size and 0 not in dataset:
         raise ArgumentError(
-            f"DataLoader: a dictionary with keys {', '.join(map(repr, list(dataset)[:3]))} has no "
+            f"{owner}: a dictionary with keys {', '.join(map(repr, list(dataset)[:3]))} has no "
             f"examples at integer indices; {expected} (list(zip(x, t)) makes pairs of two arrays)"
         )

@@ -29,6 +29,8 @@ from .loader_arguments import (
     require_dataset,
     require_evaluation,
     require_fork,
+    require_function,
+    require_generator,
     require_sampler,
 )
 from .loader_state import restored, state_of
@@ -112,11 +114,8 @@ class DataLoader:
         num_workers: int = 0,
         sampler: Sampler | None = None,
     ) -> None:
-        if generator is not None and not isinstance(generator, np.random.Generator):
-            raise ArgumentError(
-                f"DataLoader: generator is a {type(generator).__name__}; expected a "
-                "numpy.random.Generator, such as numpy.random.default_rng(0)"
-            )
+        require_generator("DataLoader", generator)
+        require_function("DataLoader", "collate_fn", collate_fn)
         self.dataset, self.batch_size = rows(dataset), batch_size
         shuffle = sampler is None if shuffle is None else shuffle
         self.shuffle = boolean(type(self).__name__, "shuffle", shuffle)

@@ -136,6 +136,9 @@ def clip_norm(params: Iterable[Parameter], max_norm: float) -> Any:
 def listed(op: str, params: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:
     """Return the Parameters in ``params``: a layer, a Parameter or an iterable of Parameters."""
     found = [params] if isinstance(params, Parameter) else params
+    if not isinstance(found, Iterable | Layer) or isinstance(found, Variable):
+        what = f"{op}: params is of type {type(found).__name__}"
+        raise ArgumentTypeError(f"{what}; pass the model or model.params()")
     found = list(found.params() if isinstance(found, Layer) else found)
     wrong = [x for x in found if not isinstance(x, Parameter)]
     if wrong:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.hints import hinted
 
 from ..collation import collate, examples_of
 from ..host_arrays import host_array, is_table, rows
+from ..loader_arguments import require_function
 from ..transforms.arrays import apply_to_batch
 
 
@@ -40,13 +41,8 @@ class Dataset:
         target_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         self.train = train
-        for name, function in (("transform", transform), ("target_transform", target_transform)):
-            if function is not None and not callable(function):
-                found = f"{name} is of type {type(function).__name__}"
-                raise ArgumentTypeError(
-                    f"{type(self).__name__}: {found}; expected a function; Compose makes one of a "
-                    "list"
-                )
+        require_function(type(self).__name__, "transform", transform)
+        require_function(type(self).__name__, "target_transform", target_transform)
         self.transform, self.target_transform = transform, target_transform
         self.data: Any = None
         self.label: Any = None

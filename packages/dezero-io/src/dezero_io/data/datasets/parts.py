@@ -6,17 +6,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.extend import generator as default_generator
 from dezero_core.hints import hinted
 
 from ..collation import collate, examples_of
 from ..host_arrays import host_array, rows
+from ..loader_arguments import require_dataset, require_generator
 from .dataset import Dataset
 
 
@@ -50,6 +52,7 @@ class Subset(DatasetPart):
 
     @hinted
     def __init__(self, dataset: Any, indices: ArrayLike) -> None:
+        require_dataset(dataset, "Subset")
         self.dataset = rows(dataset)
         self.indices = np.asarray(indices if len(np.shape(indices)) else [indices])
         if self.indices.size == 0:
@@ -88,7 +91,12 @@ class ConcatDataset(DatasetPart):
 
     @hinted
     def __init__(self, datasets: Iterable[Any]) -> None:
+        if not isinstance(datasets, Iterable):
+            found = f"datasets is of type {type(datasets).__name__}"
+            raise ArgumentTypeError(f"ConcatDataset: {found}; expected a list of datasets")
         self.datasets = [rows(dataset) for dataset in datasets]
+        for dataset in self.datasets:
+            require_dataset(dataset, "ConcatDataset")
         if not self.datasets:
             raise ArgumentError("ConcatDataset: no datasets; expected at least one")
 
@@ -158,6 +166,12 @@ def random_split(
         ArgumentError: a length is negative, or the sum of the lengths is not the number of
             examples.
     """
+    require_dataset(dataset, "random_split")
+    require_generator("random_split", generator)
+    if not isinstance(lengths, Iterable) or not all(isinstance(n, Real) for n in lengths):
+        raise ArgumentTypeError(
+            f"random_split: lengths {lengths!r}: expected a list of numbers, such as [0.8, 0.2]"
+        )
     size = len(dataset)
     sizes = [int(n) for n in lengths]
     if not sizes or any(n < 0 for n in lengths):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ArgumentError, MissingPackage, ShapeError
 from dezero_core.extend import rank_generator
 from dezero_core.hints import hinted
@@ -236,7 +237,7 @@ class RandomHorizontalFlip:
 
     @hinted
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
+        if not 0 <= as_number("RandomHorizontalFlip", "p", p) <= 1:
             raise ArgumentError(f"RandomHorizontalFlip: p {p} is not between 0 and 1")
         self.p = p
 
@@ -271,9 +272,8 @@ class RandomCrop:
 
     @hinted
     def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
-        self.size, self.padding = width_and_height("RandomCrop", size), padding
-        if padding < 0:
-            raise ArgumentError(f"RandomCrop: padding {padding} is negative")
+        self.size = width_and_height("RandomCrop", size)
+        self.padding = as_integer("RandomCrop", "padding", padding, 0)
 
     def __call__(self, image: Image) -> Any:
         if isinstance(image, np.ndarray):
