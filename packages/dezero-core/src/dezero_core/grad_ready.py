@@ -173,20 +173,29 @@ def report_leaves(backward_pass: BackwardPass, y: Variable, callbacks: list[Grad
     """Make a backward pass from ``y`` report leaves to callbacks, in groups of `GROUP_SIZE`."""
     sets = [each.leaves for each in callbacks if each.leaves is not None]
     wanted = sets[0].union(*sets[1:]) if len(sets) == len(callbacks) else None
-    group: Any = set()
-    if wanted is not None and all(each.is_small() for each in callbacks):
-        group = wanted  # reported at the end, so `last_uses` is not needed
-    else:
-        size = last = 0
-        for x, serial in sorted(last_uses(y, wanted).items(), key=itemgetter(1), reverse=True):
-            if size >= GROUP_SIZE and serial != last:
-                OnGradReady(backward_pass, callbacks, group, last - 0.5)
-                group, size = set(), 0
-            group.add(x)
-            size += math.prod(x.data.shape)
-            last = serial
-    if group:
+    group: Any = wanted
+    if wanted is None or not all(each.is_small() for each in callbacks):
+        group = last_uses(y, wanted)
+        if sum([math.prod(x.data.shape) for x in group]) >= GROUP_SIZE:
+            group = report_early(backward_pass, callbacks, group)
+    if group:  # at the end of the pass
         OnGradReady(backward_pass, callbacks, group, 0)
+
+
+def report_early(
+    backward_pass: BackwardPass, callbacks: list[GradReady], last_uses: dict[Variable, int]
+) -> set[Variable]:
+    """Report groups of `GROUP_SIZE` before the end of a pass; return the leaves in no group."""
+    group: set[Variable] = set()
+    size = last = 0
+    for x, serial in sorted(last_uses.items(), key=itemgetter(1), reverse=True):
+        if size >= GROUP_SIZE and serial != last:
+            OnGradReady(backward_pass, callbacks, group, last - 0.5)
+            group, size = set(), 0
+        group.add(x)
+        size += math.prod(x.data.shape)
+        last = serial
+    return group
 
 
 def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[Variable, int]:
