@@ -300,6 +300,8 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
             result = graphs.compute(name, body, values, host_keywords)
         except TypeError as error:  # NumPy has its own subclasses of TypeError
             raise TypeError(str(error)) from error
+        if name in ("empty", "empty_like"):
+            graphs.spoil(result)  # the memory of a device is not zero
         _counts.update(launches.count(name, values, result))
         return wrapped(result)
 
