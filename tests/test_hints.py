@@ -14,6 +14,7 @@ import dezero
 import dezero.functions as F
 import dezero.layers as L
 import dezero_core.hints
+import dezero_io.data.hints
 import dezero_nn
 import dezero_nn.hints
 from dezero import DataLoader, SeqDataLoader, Variable
@@ -34,6 +35,8 @@ TABLES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("OPTIMIZER", dezero_nn.hints.OPTIMIZER, [SGD().setup(LAYER)]),
     ("SCHEDULE", dezero_nn.hints.SCHEDULE, [dezero.optimizers.StepDecay(SGD(), 2)]),
     ("TOP", dezero_nn.hints.TOP, [dezero]),
+    ("DATASETS", dezero_io.data.hints.DATASETS, [dezero.datasets]),
+    ("TRANSFORMS", dezero_io.data.hints.TRANSFORMS, [dezero.transforms]),
 ]
 ROOTS = {
     "F": dezero.functions,

@@ -59,11 +59,13 @@ def require_one_backend(
 
 def require_inputs(function: Function, inputs: tuple[Any, ...], error: Exception) -> None:
     """Raise `UnsupportedType` if a call failed because an input that it needs is None."""
+    position = next((i for i, x in enumerate(inputs) if x is None), None)
+    if position is None:
+        return
     forward = str(signature_of(type(function).forward))
     is_needed = "Array" in forward and "None" not in forward  # else an input may be omitted
-    for position, x in enumerate(inputs if is_needed or "NoneType" in str(error) else ()):
-        if x is None:
-            raise UnsupportedType(f"{type(function).__name__}: input {position}: {NOTHING}")
+    if is_needed or "NoneType" in str(error):
+        raise UnsupportedType(f"{type(function).__name__}: input {position}: {NOTHING}")
 
 
 def admit_inputs(

@@ -105,6 +105,40 @@ LAYERS = {
     "LSTMCell": "L.LSTM(hidden_size)",
     "GRUCell": "L.GRU(hidden_size)",
     "RNNCell": "L.RNN(hidden_size)",
+    **{
+        name: f"F.{function}(x, t)"
+        for name, function in {
+            "NLLLoss": "nll_loss",
+            "L1Loss": "l1_loss",
+            "SmoothL1Loss": "smooth_l1_loss",
+            "HuberLoss": "huber_loss",
+            "KLDivLoss": "kl_div",
+            "SoftMarginLoss": "soft_margin_loss",
+            "PoissonNLLLoss": "poisson_nll_loss",
+        }.items()
+    },
+    "CTCLoss": "F.ctc_loss(log_probs, targets, lengths, target_lengths)",
+    "TripletMarginLoss": "F.triplet_margin_loss(anchor, positive, negative)",
+    "CosineEmbeddingLoss": "F.cosine_embedding_loss(x1, x2, t)",
+    "CosineSimilarity": "F.cosine_similarity(x1, x2)",
+    "PairwiseDistance": "F.pairwise_distance(x1, x2)",
+    **{
+        name: f"F.{name.lower()}, a function; Sequential takes it as it is"
+        for name in ("CELU", "Softsign", "Softmin")
+    },
+    **dict.fromkeys(
+        ("ZeroPad2d", "ConstantPad2d", "ReflectionPad2d", "ReplicationPad2d"),
+        "F.pad(x, widths, mode=mode), with a pair of widths for each axis",
+    ),
+    "EmbeddingBag": "F.mean(layer(ids), 1), where layer is an L.Embedding",
+    "LazyLinear": "L.Linear(out_size), which takes its input size from the first input",
+    "LazyConv2d": "L.Conv2d(out_channels, kernel_size)",
+    "GlobalAvgPool2d": "L.AdaptiveAvgPool2d(1)",
+    "Bidirectional": "L.LSTM(hidden_size, bidirectional=True)",
+    "Lambda": "the function itself; Sequential takes it as it is",
+    "ParameterList": "a Python list: Parameters in lists are found",
+    "SpectralNorm": "dezero.utils.spectral_norm(layer)",
+    "WeightNorm": "dezero.utils.weight_norm(layer)",
     "CrossEntropyLoss": "F.cross_entropy(x, t)",
     "MSELoss": "F.mse_loss(x, t)",
     "BCELoss": "F.binary_cross_entropy(p, t)",
@@ -309,7 +343,12 @@ LAYER = {
         name: f"the argument dtype='{dtype}' of each layer"
         for name, dtype in (("half", "float16"), ("float", "float32"), ("double", "float64"))
     },
-    "requires_grad_": "p.requires_grad = False, for each p in model.params()",
+    **dict.fromkeys(
+        ("requires_grad_", "freeze"), "p.requires_grad = False, for each p in model.params()"
+    ),
+    "unfreeze": "p.requires_grad = True, for each p in model.params()",
+    **dict.fromkeys(("copy", "clone"), "copy.deepcopy(model), of Python"),
+    **dict.fromkeys(("num_parameters", "count_params"), "sum(p.size for p in model.params())"),
     "register_parameter": "model.name = dezero.Parameter(array)",
     "register_buffer": "model.name = dezero.Buffer(array)",
     "add_module": "model.name = layer",
@@ -387,6 +426,29 @@ TOP = {
     "set_grad_enabled": "dezero.using_config('enable_backprop', value)",
     "cat": "dezero.functions.concat(xs, axis)",
     "GradientTape": "loss.backward(), which needs no tape",
+    **{
+        name: f"dezero.functions.{name}"
+        for name in "exp log sqrt matmul einsum sigmoid tanh relu softmax sum mean max min argmax "
+        "stack where".split()
+    },
+    **{
+        name: f"dezero.Variable(numpy.{name}(...))"
+        for name in "zeros ones full empty eye arange linspace".split()
+    },
+    **{name: f"dezero.Variable(numpy.random.{name}(...))" for name in ("rand", "randn")},
+    **{name: f"'{name}' or numpy.{name}" for name in "float16 float32 float64 int64".split()},
+    "functional": "dezero.functions",
+    "autograd": "dezero.grad, dezero.jacobian, dezero.hvp and dezero.jvp",
+    "value_and_grad": "loss.backward(), or dezero.grad(y, xs)",
+    "vjp": "dezero.grad(y, xs, gy)",
+    "Linear": "dezero.layers.Linear(out_size)",
+    "Adam": "dezero.optimizers.Adam()",
+    "SGD": "dezero.optimizers.SGD(lr)",
+    "device": "model.to_gpu(), and DataLoader(dataset, batch_size, gpu=True)",
+    **dict.fromkeys(
+        ("autocast", "amp", "GradScaler"), "the argument dtype='float16' of each layer"
+    ),
+    "distributed": "dezero.world(), of several processes",
 }
 """Hints for names in the top-level modules of other frameworks, such as ``torch.cat``."""
 

@@ -1,4 +1,11 @@
 """Re-export the transforms of dezero_io under the book's name ``dezero.transforms``."""
 
+from typing import TYPE_CHECKING
+
+from dezero_core.hints import hinting
+from dezero_io.data.hints import TRANSFORMS
 from dezero_io.data.transforms import *  # noqa: F403 (the source modules define __all__)
 from dezero_io.data.transforms import __all__ as __all__
+
+if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
+    __getattr__ = hinting(__name__, TRANSFORMS)
