@@ -25,7 +25,13 @@ def test_two_ranks_print_and_save_what_one_process_does(dezero, tmp_path: Path) 
     assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == 2
 
 
-@pytest.mark.parametrize("task", ["--model cnn --dropout 0", "--model gpt --data text"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param("--model cnn --dropout 0", marks=pytest.mark.slow),
+        "--model gpt --data text",
+    ],
+)
 def test_two_ranks_train_with_the_losses_of_one_process(dezero, tmp_path: Path, task: str) -> None:
     (tmp_path / "text").write_text("to be, or not to be, that is the question. " * 100)
     train = ["train", *task.split(), "--epochs", "1", "--seed", "0"]
