@@ -20,6 +20,7 @@ from dezero.models import MLP, Sequential
 from dezero.transforms import Compose, RandomCrop
 from dezero_core.errors import DezeroError
 
+attention = F.scaled_dot_product_attention
 X, T = np.ones((4, 3), "float32"), np.array([0, 1, 2, 0])
 IMAGES = np.ones((2, 3, 8, 8), "float32")
 
@@ -299,6 +300,10 @@ MISTAKES: list[Mistake] = [
     ("a stride in place of the bias", lambda: F.conv2d(IMAGES, IMAGES, 1), TypeError,
      "conv2d: b is a int; expected an array"),
     ("a number as a bias", lambda: F.linear(X, X.T, 1.0), TypeError, "linear: b is a float"),
+    ("a mask of 0.0 and 1.0", lambda: attention(*[X] * 3, np.tril(np.ones((4, 4)))), TypeError,
+     r"mask holds only 0\.0 and 1\.0, .*; mask != 0 converts it to bools"),
+    ("causal in place of the mask", lambda: attention(X, X, X, True), TypeError,
+     "mask is True; expected an array; write causal=True"),
     ("a seed for a split", lambda: random_split([1, 2], [0.5, 0.5], 42), TypeError,
      "random_split: generator is a int"),
     ("one fraction of a split", lambda: random_split([1, 2], 0.5), TypeError, r"\[0\.8, 0\.2\]"),

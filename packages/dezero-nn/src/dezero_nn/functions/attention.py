@@ -35,6 +35,7 @@ from dezero_core.functions import (
     where,
 )
 from dezero_core.hints import hinted
+from dezero_core.state import HOST
 from dezero_core.variable import AnyArray, Operand
 
 from .dropout import require_ratio
@@ -180,7 +181,8 @@ def scaled_dot_product_attention(
         k: keys, shape (..., S, D).
         v: values, shape (..., S, E).
         mask: bools, true for the keys that a query may see, or numbers that are added to the
-            scores; the shape broadcasts to (..., T, S). Numbers in a Variable that requires grad
+            scores; on the host, an array of zeros and ones is refused, because it is meant as
+            bools. The shape broadcasts to (..., T, S). Numbers in a Variable that requires grad
             get a gradient, which runs without the kernel.
         causal: let query t see only the keys up to t + S - T: with T = S, its own and earlier
             ones. PyTorch's ``is_causal`` gives the same result only if T = S.
@@ -265,6 +267,8 @@ def repeat_heads(x: Variable, heads: int) -> Variable:
 
 def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variable:
     """Check a mask, and return the numbers that are added to scores of ``shape``."""
+    if isinstance(mask, bool):
+        raise ArgumentTypeError(f"{OP}: mask is {mask}; expected an array; write causal={mask}")
     mask = as_variable(mask)
     backend = backend_of(mask.data)
     if backend is not backend_of(like):
@@ -283,7 +287,21 @@ def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variabl
             f"{OP}: mask is {mask.dtype}; expected bools, true for keys that a query may see "
             "(mask != 0 converts), or floating-point numbers that are added to the scores"
         )
+    if backend.name == HOST and not mask.requires_grad and holds_zeros_and_ones(mask.data):
+        raise ArgumentTypeError(
+            f"{OP}: mask holds only 0.0 and 1.0, which would be added to the scores; "
+            "mask != 0 converts it to bools"
+        )
     return mask
+
+
+def holds_zeros_and_ones(mask: Array) -> bool:
+    """Return whether an array on the host has elements 0 and 1, and no others."""
+    first = mask[(0,) * (mask.ndim - 1)] if mask.size else mask  # few masks need the second test
+    if not ((first == 0) | (first == 1)).all():
+        return False
+    ones = mask == 1
+    return bool(((mask == 0) | ones).all() and ones.any() and not ones.all())
 
 
 class SplitHeads(Function):
