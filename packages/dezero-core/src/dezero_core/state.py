@@ -4,7 +4,7 @@ These functions are for DeZero's own packages, and may change in any version. Th
 `dezero_core.extend` are stable.
 """
 
-from .backends.host import HOST, drawing_from, is_writable, own_streams, streams, use_rank
+from .backends.host import drawing_from, is_writable, own_streams, streams, use_rank
 from .backends.registry import accelerator, default_backend, on_device_of
 from .backends.transfer import move, move_beside
 from .communicators import communicators

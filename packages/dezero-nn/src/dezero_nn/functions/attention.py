@@ -35,7 +35,6 @@ from dezero_core.functions import (
     where,
 )
 from dezero_core.hints import hinted
-from dezero_core.state import HOST
 from dezero_core.variable import AnyArray, Operand
 
 from .dropout import require_ratio
@@ -181,7 +180,7 @@ def scaled_dot_product_attention(
         k: keys, shape (..., S, D).
         v: values, shape (..., S, E).
         mask: bools, true for the keys that a query may see, or numbers that are added to the
-            scores; on the host, an array of zeros and ones is refused, because it is meant as
+            scores; an array of zeros and ones on the host is refused, because it is meant as
             bools. The shape broadcasts to (..., T, S). Numbers in a Variable that requires grad
             get a gradient, which runs without the kernel.
         causal: let query t see only the keys up to t + S - T: with T = S, its own and earlier
@@ -287,7 +286,7 @@ def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variabl
             f"{OP}: mask is {mask.dtype}; expected bools, true for keys that a query may see "
             "(mask != 0 converts), or floating-point numbers that are added to the scores"
         )
-    if backend.name == HOST and not mask.requires_grad and holds_zeros_and_ones(mask.data):
+    if not mask.requires_grad and backend.can_read(mask.data) and is_of_zeros_and_ones(mask.data):
         raise ArgumentTypeError(
             f"{OP}: mask holds only 0.0 and 1.0, which would be added to the scores; "
             "mask != 0 converts it to bools"
@@ -295,13 +294,16 @@ def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variabl
     return mask
 
 
-def holds_zeros_and_ones(mask: Array) -> bool:
-    """Return whether an array on the host has elements 0 and 1, and no others."""
-    first = mask[(0,) * (mask.ndim - 1)] if mask.size else mask  # few masks need the second test
-    if not ((first == 0) | (first == 1)).all():
+def is_of_zeros_and_ones(mask: Array) -> bool:
+    """Return whether an array has elements 0 and 1, and no others."""
+    if mask.ndim == 0 or 0 in mask.shape:
+        return False
+    xp = get_array_module(mask)
+    row = mask[(*(0,) * (mask.ndim - 1), slice(None))]  # few masks need the test of all rows
+    if not bool(xp.all((row == 0) | (row == 1))):
         return False
     ones = mask == 1
-    return bool(((mask == 0) | ones).all() and ones.any() and not ones.all())
+    return bool(xp.all((mask == 0) | ones) & xp.any(ones) & xp.any(mask == 0))
 
 
 class SplitHeads(Function):
