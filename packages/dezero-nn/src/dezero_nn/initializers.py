@@ -51,10 +51,10 @@ def host_normal(shape: tuple[int, ...], scale: float, dtype: str, draw: Any = No
         scale: the standard deviation.
         draw: the NumPy generator to draw from; None (default) uses the result of `generator`.
     """
-    return (drawing_from(draw).standard_normal(shape) * scale).astype(dtype)
+    return (as_generator(draw).standard_normal(shape) * scale).astype(dtype)
 
 
-def drawing_from(source: Any) -> Any:
+def as_generator(source: Any) -> Any:
     """Return a NumPy generator, DeZero's own if ``source`` is None.
 
     Raises:
@@ -365,7 +365,7 @@ def fans(op: str, param: Parameter) -> tuple[int, int]:
 def drawn(op: str, param: Parameter, draw: Callable[..., Any], source: Any) -> Parameter:
     """Set a Parameter to ``draw(generator, shape)``, in the dtype and on the device that it has."""
     old = require_data(op, param).data
-    values = draw(drawing_from(source), param.shape)
+    values = draw(as_generator(source), param.shape)
     values = values.astype("float64" if dtype_name(old.dtype) == "float64" else "float32")
     with updating():
         param.data = cast(move_beside(values, old), old.dtype)
