@@ -11,6 +11,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "parallel" / "train.py"
 
 
 def result(ended) -> dict:
+    """Return the dictionary that the program of a job has printed."""
     assert ended.code == 0, ended.output
     (line,) = [line for line in ended.output.splitlines() if line[:1] == "{" and line[-1:] == "}"]
     return json.loads(line)
@@ -42,10 +43,10 @@ def test_programs_print_the_same_with_one_two_and_three_ranks(jobs, report) -> N
 
     Each job runs two programs, because starting the ranks takes longer than training.
     """
-    together = [sys.executable, str(PROGRAMS / "together.py")]
-    alone = jobs.finish(jobs.start([*together, "benchmark.py", f"{EXAMPLE} alone 4"]))
-    two = jobs.run(2, "together.py", "benchmark.py", f"{EXAMPLE} ranks 2")
-    three = jobs.run(3, "together.py", "equality.py 8", f"{EXAMPLE} ranks 4")
+    sequence = [sys.executable, str(PROGRAMS / "sequence.py")]
+    alone = jobs.finish(jobs.start([*sequence, "benchmark.py", f"{EXAMPLE} alone 4"]))
+    two = jobs.run(2, "sequence.py", "benchmark.py", f"{EXAMPLE} ranks 2")
+    three = jobs.run(3, "sequence.py", "equality.py 8", f"{EXAMPLE} ranks 4")
     losses = result(two)
     for name, expected in result(alone).items():
         assert len(expected) == 8
@@ -53,4 +54,4 @@ def test_programs_print_the_same_with_one_two_and_three_ranks(jobs, report) -> N
     check(result(three), 3, 8, report)
     assert len(epochs(alone)) == 4
     assert epochs(two) == epochs(alone)[:2]
-    assert epochs(three) == epochs(alone)[2:], "continues with another number of ranks"
+    assert epochs(three) == epochs(alone)[2:], "three ranks continue what two ranks began"

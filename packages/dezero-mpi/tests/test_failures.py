@@ -32,7 +32,7 @@ FAILURES = {
     "sleep at the end": (LIMIT + 3, [WHO, "step 20] has not called", "the end of the program"]),
     "stop": (LIMIT + 3, [WHO, "step 10] is stopped by signal 19 (SIGSTOP)"]),
 }
-QUICK = {"raise", "leave early", "sleep"}  # test_resume.py kills a rank
+QUICK = {"raise", "leave early", "sleep"}  # test_resume.py tests "kill"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def run_until_killed(jobs, rate: float) -> None:
 
 def test_a_killed_job_continues_bit_for_bit(jobs) -> None:
     run_until_killed(jobs, 0.25)
-    ended = jobs.run(2, "together.py", "resume.py whole 0 0.25", "resume.py killed 0 0.25")
+    ended = jobs.run(2, "sequence.py", "resume.py whole 0 0.25", "resume.py killed 0 0.25")
     (weights, draws, order), resumed = results(ended)
     assert resumed == [weights, draws, order[-14:]]
     assert draws[0] != draws[1], "the ranks draw the same numbers for dropout"

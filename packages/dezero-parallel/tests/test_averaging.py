@@ -299,12 +299,12 @@ def test_a_large_gradient_is_summed_in_place_if_the_program_does_not_hold_it(hol
 
 def test_a_large_parameter_is_cut_and_small_ones_share_a_bucket() -> None:
     xs = [Parameter(np.zeros(size)) for size in (3, 4, 25, 2, 9)]
-    flat = Flat(list(xs), 80, cuts=True)  # 10 numbers
+    flat = Flat(list(xs), 80, cut_large=True)  # 10 numbers
     sizes = [bucket.stop - bucket.start for bucket in flat.buckets]
     assert sizes == [7 + 2, 10, 10, 5 + 2 + 2, 9 + 1 + 2]  # a slot has a flag in its last bucket
     assert [len(slot.buckets) for slot in flat.slots] == [1, 1, 3, 1, 1]
     assert [slot.stop - slot.start for slot in flat.slots] == [3, 4, 25, 2, 9]
-    flat = Flat(list(xs), 80, cuts=False)
+    flat = Flat(list(xs), 80, cut_large=False)
     sizes = [bucket.stop - bucket.start for bucket in flat.buckets]
     assert sizes == [9 + 4, 9 + 1 + 2]  # of the large parameter only the flag
 

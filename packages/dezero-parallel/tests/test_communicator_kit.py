@@ -130,7 +130,7 @@ class Blocks(ThreadCommunicator):
 
 
 class Forgets(ThreadCommunicator):
-    """left() knows a rank only once."""
+    """departed() returns a rank only once."""
 
     def departed(self) -> tuple[int, int] | None:
         found = None if "told" in self.__dict__ else super().departed()

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 PLACE = "optimizer.update"
 """The place at which the ranks wait in an update, for messages."""
 
-EXACT = 2048
-"""The largest sum of integers that is exact in float16."""
+MAX_EXACT = 2048
+"""Float16 represents each integer from 0 to this number exactly."""
 
 
 class Averaging:
@@ -80,8 +80,8 @@ class Averaging:
         self._accumulates = False
         self._handles: list[HookHandle] = []
         self._steps = count(1)  # no int, because a captured step would depend on its value
-        self._has_other_settings = False  # whether those of a rank differed in the last step
-        self._values: list[Any] = []  # the optimizer's attributes that `_checksum` belongs to
+        self._has_other_settings = False  # whether the settings of a rank differed in the last step
+        self._values: list[Any] = []  # the attributes that `_checksum` depends on
         self._checksum = 0
         self._listener = self._listen()
 
@@ -128,14 +128,14 @@ class Averaging:
     def _send(self, x: Variable) -> None:
         """Write a gradient into its bucket, and start the sums of the buckets that are complete.
 
-        While the backward pass has sums of `AllSum` ahead, no bucket is started, because the order
-        of these sums and of the buckets might differ between the ranks.
+        While the backward pass may still compute sums of `AllSum`, no bucket is started, because
+        the order of these sums and of the buckets might differ between the ranks.
         """
         flat, slot = self._slots[x]
         if slot.x.grad is not None and slot.shape == slot.x.shape:
             self._begin_step()
             self._fill(flat, slot, self.world.weight)
-            if not self.world.collectives.is_summing_in_backward():
+            if not self.world.collectives.can_sum_in_backward():
                 self._start_ready_buckets(self._early)
 
     def _require_cleared(self, x: Variable) -> None:
@@ -258,7 +258,7 @@ class Averaging:
         """Sum the large gradients in their own arrays, after the exchange of their flags."""
         collectives, place = self.world.collectives, f"{PLACE}, large gradients"
         requests, weight = [], self.world.weight
-        for flat in self.flats if any(flat.has_large for flat in self.flats) else ():
+        for flat in [flat for flat in self.flats if flat.has_large]:
             for slot, is_present in zip(flat.slots, flat.present(), strict=True):
                 x = slot.x
                 if not (slot.is_large and is_present):
@@ -282,8 +282,8 @@ class Averaging:
         """Return a checksum of the settings and the step.
 
         The checksum is below 16, and so small that its sum over the ranks is exact in float16; with
-        more than 2048 ranks it is 0. It depends on the step, so that two settings with one checksum
-        differ in a later step.
+        more than 2048 ranks it is 0. It depends on the step, so that two different settings whose
+        checksums are equal in one step have different checksums in a later step.
         """
         values = list(vars(self.optimizer).values())
         for group in self.optimizer.groups:
@@ -291,7 +291,7 @@ class Averaging:
         if not are_same(values, self._values):
             self._values, self._checksum = values, crc32(str(self._settings()).encode())
         found = crc32(str(self.world.collectives.step).encode(), self._checksum)
-        return found % min(16, EXACT // self.world.size + 1)
+        return found % min(16, MAX_EXACT // self.world.size + 1)
 
     def _spread(self) -> None:
         """Set the gradients to views of the means, and the buffers to copies of the means."""
@@ -302,10 +302,7 @@ class Averaging:
                     if slot.is_buffer:
                         set_data(x, backend_of(flat.array).copy(slot.target))
                     else:
-                        mean = (
-                            Variable(flat.view(slot), requires_grad=False) if is_present else None
-                        )
-                        set_grad(x, mean)
+                        set_grad(x, flat.mean(slot) if is_present else None)
                     if slot.is_large:
                         slot.target = None
         self.sums.clear()

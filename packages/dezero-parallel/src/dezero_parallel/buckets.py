@@ -1,6 +1,7 @@
 """Place gradients and statistics in flat arrays, and cut these into buckets to be summed.
 
-A gradient that is larger than a bucket is not copied: it is summed in its own array.
+Without overlap, a gradient that is larger than a bucket is not copied to a flat array, but summed
+in its own array.
 """
 
 from __future__ import annotations
@@ -71,24 +72,25 @@ class Flat:
 
     A parameter's positions are contiguous, so that its mean gradient is a view. A gradient of more
     than ``bucket_bytes`` is large: it has no positions, and its own array is summed in pieces of
-    this size. Other arrays share buckets; with ``cuts``, larger ones are cut into buckets. Each
-    bucket ends with one number for each slot that ends in it: the number of
-    ranks that have the gradient. The last two numbers of the array are the number of ranks whose
-    model changed, and a checksum of the optimizer's settings, to find ranks with other settings.
+    this size. Other arrays share buckets. A larger buffer is cut into several buckets; with
+    ``cut_large``, so is a large gradient. Each bucket ends with one number for each slot that ends
+    in it: the number of ranks that have the gradient. The last two numbers of the array are the
+    number of ranks whose model changed, and a checksum of the optimizer's settings, to find ranks
+    with other settings.
 
     Args:
         xs: the parameters and buffers, in the order in which they are sent.
         bucket_bytes: the largest size of a bucket in bytes, without the numbers at its end.
-        cuts: whether the flat array also holds large gradients, so that they can be sent before
-            all ranks know that their models are the same.
+        cut_large: whether the flat array also holds large gradients, so that they can be sent
+            before all ranks know that their models are the same.
     """
 
-    def __init__(self, xs: list[Parameter | Buffer], bucket_bytes: int, cuts: bool) -> None:
+    def __init__(self, xs: list[Parameter | Buffer], bucket_bytes: int, cut_large: bool) -> None:
         self.sample = xs[0].data
         self.slots: list[Slot] = []
         self.buckets: list[Bucket] = []
         self.size = 0
-        self._limit, self._cuts = max(1, bucket_bytes // self.sample.dtype.itemsize), cuts
+        self._limit, self._cut_large = max(1, bucket_bytes // self.sample.dtype.itemsize), cut_large
         for x in xs:
             self._place(x)
         self._close()
@@ -102,7 +104,7 @@ class Flat:
     def _place(self, x: Parameter | Buffer) -> None:
         """Append a slot; begin a new bucket if the slot does not fit into the last one."""
         bucket = self.buckets[-1] if self.buckets else None
-        is_large = x.size > self._limit and not self._cuts and isinstance(x, Parameter)
+        is_large = x.size > self._limit and not self._cut_large and isinstance(x, Parameter)
         size = 0 if is_large else x.size
         if bucket is None or self.size - bucket.start + size > self._limit:
             self._close()
@@ -159,9 +161,9 @@ class Flat:
             self._allocate()
 
     def fill(self, slot: Slot, array: Array | None, weight: float) -> None:
-        """Write ``weight * array`` into a slot, zeros if ``array`` is None; raise the flag.
+        """Write ``weight * array`` into a slot, zeros if ``array`` is None; set the flag.
 
-        Of a large gradient, only the flag is written.
+        For a large gradient, only the flag is written.
         """
         if slot.is_large:
             pass
@@ -173,10 +175,11 @@ class Flat:
         slot.is_filled = True
 
     def fill_large(self, slot: Slot, array: Any, weight: float, is_free: bool) -> None:
-        """Let the target of a large slot be ``weight * array``, or zeros if ``array`` is None.
+        """Set the target of a large slot to ``weight * array``, or to zeros if ``array`` is None.
 
         Args:
-            is_free: whether ``array`` may be overwritten.
+            is_free: whether ``array`` may be overwritten. It then is the target, if it has the
+                dtype of the slot, is contiguous, and is no view of another array.
         """
         if array is not None and is_free and array.dtype == self.sample.dtype:
             if array.flags.c_contiguous and not backend_of(array).is_view(array):
@@ -191,7 +194,7 @@ class Flat:
             self._multiply(array, weight, out=slot.target, casting="same_kind")
 
     def pieces(self, slot: Slot) -> list[Array]:
-        """Return the array of a large gradient in pieces, which are views of at most the limit."""
+        """Return views that split the array of a large gradient, of ``bucket_bytes`` at most."""
         flat = slot.target.reshape(-1)
         return [flat[i : i + self._limit] for i in range(0, len(flat), self._limit)]
 
@@ -200,6 +203,10 @@ class Flat:
         if slot.is_large:
             return slot.target
         return self.array[slot.start : slot.stop].reshape(slot.shape)
+
+    def mean(self, slot: Slot) -> Variable:
+        """Return the gradient that a slot contains after the sum over the ranks."""
+        return Variable(self.view(slot), requires_grad=False)
 
     def present(self) -> list[bool]:
         """Return for each slot whether a rank has the gradient.
@@ -250,13 +257,13 @@ def is_recorded() -> bool:
     return recording is not None and recording.records
 
 
-def flats_of(xs: Iterable[Parameter | Buffer], bucket_bytes: int, cuts: bool) -> list[Flat]:
+def flats_of(xs: Iterable[Parameter | Buffer], bucket_bytes: int, cut_large: bool) -> list[Flat]:
     """Place parameters and buffers in flat arrays, one for each array type, dtype and device."""
     groups: dict[Any, list[Parameter | Buffer]] = {}
     for x in xs:
         device = str(backend_of(x.data).device(x.data))
         groups.setdefault((type(x.data), str(x.dtype), device), []).append(x)
-    return [Flat(group, bucket_bytes, cuts) for group in groups.values()]
+    return [Flat(group, bucket_bytes, cut_large) for group in groups.values()]
 
 
 def slots_of(flats: Iterable[Flat]) -> Iterator[tuple[Flat, Slot]]:

@@ -34,7 +34,7 @@ class Collectives:
         place: what this rank waits for, or an empty string while it computes.
         since: when this rank began to wait or to compute, in seconds of `time.monotonic`.
         sends_gradients: whether `backward` may have started sums that `update` has not completed.
-        in_graphs: the sums of `AllSum` that existing graphs contain.
+        sums_in_graphs: the calls of `AllSum` in graphs that still exist.
     """
 
     def __init__(self, communicator: Communicator) -> None:
@@ -42,7 +42,7 @@ class Collectives:
         self.rank, self.size = communicator.rank, communicator.size
         self.host, self.step, self._process = socket.gethostname(), 0, os.getpid()
         self.place, self.since = "", time.monotonic()
-        self.sends_gradients, self.in_graphs = False, WeakSet[Function]()
+        self.sends_gradients, self.sums_in_graphs = False, WeakSet[Function]()
 
     def __str__(self) -> str:
         return f"rank {self.rank} of {self.size} on {self.host}, step {self.step}"
@@ -72,8 +72,8 @@ class Collectives:
     def require_no_open_sums(self, place: str) -> None:
         """Check that no gradients are being sent, because each rank sends them at its own time.
 
-        All ranks must call the engine in the same order. The error does not depend on the size of
-        the model, and so not on whether `backward` has started a sum already.
+        All ranks must call the engine in the same order. The error is also raised if `backward` has
+        not started a sum, so that a program does not depend on the sizes of its gradients.
 
         Raises:
             CommunicatorError: an optimizer with ``overlap=True`` is between backward and update.
@@ -84,9 +84,9 @@ class Collectives:
                 f"overlap=True, on {self}; call it after update(), or write overlap=False"
             )
 
-    def is_summing_in_backward(self) -> bool:
-        """Return whether a later part of a backward pass may add up gradients by `AllSum`."""
-        return any(is_in_use(function) for function in self.in_graphs)
+    def can_sum_in_backward(self) -> bool:
+        """Return whether a backward pass can still sum gradients by `AllSum`."""
+        return any(is_in_use(function) for function in self.sums_in_graphs)
 
     def gather(self, place: str, value: object) -> list[Any]:
         """Return the values that all ranks pass, in the order of the ranks.

@@ -56,7 +56,7 @@ class Shares:
         collectives.together(
             "world.share",
             lambda: loader.share(
-                collectives.rank, collectives.size, self._agreed if training else None, training
+                collectives.rank, collectives.size, self._of_rank_0 if training else None, training
             ),
         )
         if training:
@@ -64,8 +64,8 @@ class Shares:
             self._taken.append(loader.taken)
         return loader
 
-    def _agreed(self, value: object) -> object:
-        """Return the value of rank 0, such as the order of a loop; send it only if some differ."""
+    def _of_rank_0(self, value: object) -> object:
+        """Return rank 0's value, such as the order of a loop; send it only if a rank's differs."""
         place = "the order of a loop over a loader"
         if len(set(self.collectives.gather(place, content(value)))) == 1:
             return value

@@ -28,7 +28,7 @@ class AllSum(Function):
         self.world, self.weight = world, world.weight
 
     def forward(self, x: Array) -> Array:
-        self.world.collectives.in_graphs.add(self)
+        self.world.collectives.sums_in_graphs.add(self)
         return summed(self.world, x)
 
     def backward(self, gy: AnyArray) -> Any:

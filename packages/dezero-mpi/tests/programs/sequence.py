@@ -1,6 +1,6 @@
-"""Run several programs one after the other in the same processes, which saves their starts.
+"""Run several programs one after the other in one process, because starting the ranks takes long.
 
-Each argument is the path of a program, from this folder, and its arguments.
+Each argument of this program is the path of a program, from this folder, and its arguments.
 """
 
 import runpy
