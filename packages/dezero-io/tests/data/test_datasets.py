@@ -76,6 +76,17 @@ def test_characters_predict_the_next_one() -> None:
         (lambda: Characters(b"123456789", 4), ArgumentTypeError, "text is of type bytes"),
         (lambda: Characters(TEXT, 0), ArgumentError, "length 0"),
         (lambda: Characters(TEXT, 4).encode("xyz"), ArgumentError, "'x' is not among the"),
+        (
+            lambda: Characters(TEXT, 4).decode([0, -1]),
+            ArgumentError,
+            "id -1; expected an id from 0",
+        ),
+        (
+            lambda: Characters(TEXT, 4).decode([0, 99]),
+            ArgumentError,
+            "id 99; expected an id from 0",
+        ),
+        (lambda: Characters(TEXT, 4).decode([0.5]), ArgumentTypeError, "ids 0.5"),
     ],
 )
 def test_errors_of_characters(call: Any, error: type[Exception], message: str) -> None:

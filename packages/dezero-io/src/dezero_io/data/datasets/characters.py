@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from dezero_core.arguments import as_integer
+from dezero_core.arguments import as_integer, as_integers
 from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.hints import hinted
 
 from .dataset import Dataset
 
 TRAINING_SHARE = 0.9
-"""The training set's share of the sequences."""
+"""The number of training sequences, divided by the number of all sequences."""
 
 
 class Characters(Dataset):
@@ -77,9 +77,21 @@ class Characters(Dataset):
         except KeyError as error:
             raise ArgumentError(
                 f"Characters: {error.args[0]!r} is not among the {len(self.vocabulary)} characters "
-                "of the text"
+                "of the text; remove it, or create the dataset from a text that contains it"
             ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ids, integers (T,)."""
-        return "".join([self.vocabulary[i] for i in ids])
+        """Return the text of ids, integers (T,).
+
+        Raises:
+            ArgumentError: an id is not in [0, V), where V is the length of the vocabulary.
+        """
+        size = len(self.vocabulary)
+        checked = as_integers("Characters.decode", "ids", ids)
+        for i in checked:
+            if not 0 <= i < size:
+                raise ArgumentError(
+                    f"Characters.decode: id {i}; expected an id from 0 to {size - 1}; decode ids "
+                    "of this dataset's vocabulary"
+                )
+        return "".join([self.vocabulary[i] for i in checked])
