@@ -94,7 +94,7 @@ def test_dropout_applies_in_training_only() -> None:
     [
         (lambda: GPT(0, 8), ArgumentError, "GPT: vocab_size 0"),
         (lambda: GPT(11, 8.0), ArgumentTypeError, "GPT: length 8.0"),
-        (lambda: GPT(11, 8, 10, 3), ArgumentError, "heads 3 do not divide channels 10"),
+        (lambda: GPT(11, 8, 10, 3), ArgumentError, "heads 3 and channels 10; expected"),
         (lambda: GPT(11, 8, dropout=1), ArgumentError, r"GPT: dropout 1 is not in \[0, 1\)"),
         (lambda: small()(IDS[0]), ShapeError, r"GPT: ids \(6,\); expected two axes"),
         (lambda: small()(np.tile(IDS, 2)), ArgumentError, "12 positions; expected at most 8"),

@@ -158,7 +158,7 @@ def test_one_seed_repeats_a_run() -> None:
         (["train", "--backend", "nunpy"], "unknown backend 'nunpy'; registered: "),
         (["train", "--backend", "numpy", "--device", "cuda"], "--device cuda means --backend cuda"),
         (["train", "--data", "mnits"], "'mnits' is not digits, mnist, "),
-        (["train", "--model", "gpt"], "--model gpt takes a text, and digits is none"),
+        (["train", "--model", "gpt"], "--model gpt takes a text, and digits is not a text"),
         (["train", "--epochs", "0"], "'--epochs': 0 is not in the range x>=1"),
         (["train", "--batch-size", "0"], "'--batch-size': 0 is not in the range x>=1"),
         (["train", "--seed", "-1"], "'--seed': -1 is not in the range 0<=x<="),

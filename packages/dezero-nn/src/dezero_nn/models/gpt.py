@@ -20,25 +20,25 @@ from ..layers import EmbedID, KVCache, LayerNorm, TransformerBlock
 from ..layers.training import without_flags
 from .model import Model
 
-DEVIATION = 0.02
-"""Standard deviation of the initial vectors of tokens and positions, as in GPT-2."""
+INITIAL_DEVIATION = 0.02
+"""Standard deviation of the initial embeddings of tokens and positions, as in GPT-2."""
 
 
 class GPT(Model):
     """Score each token of a vocabulary as the next one, at every position of a sequence.
 
     Radford et al., "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2): learned
-    positions, normalisation before each part of a block, gelu in its tanh form, and an output layer
-    that shares its weights with the vectors of the tokens.
+    position embeddings, layer normalisation before each attention and feed-forward layer, the tanh
+    form of gelu, and an output layer that shares its weights with the token embedding.
 
     Args:
         vocab_size: number of different tokens, V.
         length: largest number of positions.
-        channels: length of the vector of a token, C (default 128).
+        channels: length of the embedding of a token, C (default 128).
         heads: number of heads of each attention; divides C (default 4).
         blocks: number of blocks (default 3).
-        dropout: in training, probability of dropping an element of the first vectors, a weight of
-            an attention, or an element that a block adds (default 0).
+        dropout: in training, probability of dropping an element of the embeddings, a weight of an
+            attention, or an element that a block adds to its input (default 0).
 
     Raises:
         ArgumentError: a size is below 1, ``heads`` does not divide ``channels``, or ``dropout`` is
@@ -64,13 +64,16 @@ class GPT(Model):
         for name, size in sizes.items():
             as_integer("GPT", name, size, 1)
         if channels % heads:
-            raise ArgumentError(f"GPT: heads {heads} do not divide channels {channels}")
+            raise ArgumentError(
+                f"GPT: heads {heads} and channels {channels}; expected channels that are divisible "
+                "by heads; choose another number"
+            )
         require_ratio("GPT", dropout, "dropout")
         self.dropout = dropout
         self.length = length
         self.tokens, self.positions = EmbedID(vocab_size, channels), EmbedID(length, channels)
         for table in (self.tokens.W, self.positions.W):
-            table.data = table.data * DEVIATION
+            table.data = table.data * INITIAL_DEVIATION
         activation = partial(gelu, approximate="tanh")
         self.blocks = [
             TransformerBlock(heads, causal=True, activation=activation, dropout=dropout)
@@ -79,7 +82,7 @@ class GPT(Model):
         self.norm = LayerNorm(channels)
 
     def forward(self, ids: Operand, cache: KVCache | None = None) -> Variable:
-        """Return scores (logits), shape (B, T, V).
+        """Return the scores (logits) of the token after each position, shape (B, T, V).
 
         Args:
             ids: token ids, integers (B, T).
@@ -111,13 +114,14 @@ class GPT(Model):
     def generate(self, ids: Operand, count: int, temperature: float = 1.0) -> Variable:
         """Draw tokens that continue sequences, one after the other, without dropout.
 
-        At most ``length`` positions are seen. Once they are filled, the later half of them is kept.
+        The scores depend on at most ``length`` earlier tokens. When there are more, the model goes
+        on with the later half of these.
 
         Args:
             ids: the first tokens, integers (B, T) with T at least 1.
             count: number of tokens to draw.
-            temperature: divisor of the scores (default 1); below 1, probable tokens become more
-                probable; below 1e-6, it has the effect of 1e-6.
+            temperature: divisor of the scores (default 1). Below 1, probable tokens become more
+                probable. A number below 1e-6 has the effect of 1e-6.
 
         Returns:
             integers (B, T + count), the first tokens and those drawn.

@@ -1,4 +1,4 @@
-"""Define the datasets that the option ``--data`` can select, and the loaders of their batches."""
+"""Define the datasets that the option ``--data`` can select."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ DATA = {
     )
 }
 TEXT_EPOCHS = 10
+"""The default of ``--epochs`` for a text."""
 
 
 class DataType(click.ParamType):  # type: ignore[type-arg]
@@ -59,9 +60,7 @@ class DataType(click.ParamType):  # type: ignore[type-arg]
         except OSError as error:
             self.fail(
                 f"{value!r} is not {', '.join(DATA)}, shakespeare or a text file that can be read: "
-                f"{error.strerror}",
-                param,
-                ctx,
+                f"{error.strerror}"
             )
 
 

@@ -100,9 +100,10 @@ def write_sample(model: GPT, test: Characters, path: Path) -> None:
 def write_report(
     folder: Path, curves: Curves, model: Model, test_batches: DataLoader, data: Data
 ) -> list[Path]:
-    """Write ``curves``, and what the model makes of the test set; return the paths of the files.
+    """Write the report of a training run; return the paths of its files.
 
-    These are the confusion matrix and the misclassified images, or a continued text.
+    The files are images of ``curves``, of the confusion matrix and, if the examples are images, of
+    misclassified ones. For a `GPT`, they are an image of ``curves`` and a continued text.
 
     Args:
         folder: the folder to write to, created if it does not exist.

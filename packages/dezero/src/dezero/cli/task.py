@@ -98,7 +98,7 @@ def example_shape(data: Data, model: str) -> tuple[int, ...]:
     """Return the shape of an example of a dataset, in the form that the model takes.
 
     Raises:
-        click.UsageError: the model takes another kind of examples than the dataset has.
+        click.UsageError: the model does not take examples of this dataset.
     """
     if data.is_text and model != "gpt":
         raise click.UsageError(
@@ -106,8 +106,8 @@ def example_shape(data: Data, model: str) -> tuple[int, ...]:
         )
     if model == "gpt" and not data.is_text:
         raise click.UsageError(
-            f"--model gpt takes a text, and {data.name} is none: use --data shakespeare, or the "
-            "path of a text file"
+            f"--model gpt takes a text, and {data.name} is not a text: use --data shakespeare, or "
+            "the path of a text file"
         )
     if model != "cnn":
         return (math.prod(data.shape),)
@@ -122,7 +122,7 @@ def loader(data: Data, model: str, backend: str, train: bool, batch_size: int) -
     """Return a loader of training or test data, in the shape that the model takes.
 
     Raises:
-        click.UsageError: the model takes another kind of examples than the dataset has.
+        click.UsageError: the model does not take examples of this dataset.
     """
     shape = example_shape(data, model)
     dataset = data.load(train=train)

@@ -27,7 +27,7 @@ from .training import Curves, evaluate_model, train_epoch
 
 MAX_SEED = 2**64 - 1
 DROPOUT = {"cnn": "dropout_ratio", "gpt": "dropout"}
-"""The models that ``--dropout`` applies to, and the name of the argument of each."""
+"""The models that ``--dropout`` applies to, with the name of the argument that each takes."""
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]

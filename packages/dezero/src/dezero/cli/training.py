@@ -25,7 +25,8 @@ class Curves:
     """Store the loss and accuracy of each epoch, on training and test data, for checkpoints.
 
     ``loss_sum`` and ``hits`` (the number of correct predictions) are sums over the examples of the
-    current epoch.
+    current epoch. A sequence with a label at each position counts as one example: its hit is the
+    part of its labels that are predicted correctly.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -49,10 +50,11 @@ class Curves:
         vars(self).update(vars(Curves(**state)))
 
 
-def predicted_and_expected(model: Model, x: Any, t: Any) -> tuple[Variable, Any]:
+def scores_and_labels(model: Model, x: Any, t: Any) -> tuple[Variable, Any]:
     """Return the scores of a model, shape (N, C), and the labels, shape (N,).
 
-    If examples are sequences with a label at each position, N counts the positions of all examples.
+    If an example is a sequence with a label at each position, N is the number of positions of all
+    sequences; else, N is the number of examples.
     """
     y = model(x)
     return F.reshape(y, (-1, y.shape[-1])), t.reshape(-1)
@@ -76,7 +78,7 @@ def train_epoch(
     if not model.training:
         model.train()
     for x, t in batches:
-        y, t = predicted_and_expected(model, x, t)
+        y, t = scores_and_labels(model, x, t)
         loss = F.softmax_cross_entropy(y, t)
         model.cleargrads()
         loss.backward()
@@ -104,7 +106,7 @@ def evaluate_model(
     losses = hits = 0.0
     with no_grad(), test_mode(), without_flags():
         for x, t in batches:
-            y, t = predicted_and_expected(model, x, t)
+            y, t = scores_and_labels(model, x, t)
             losses += float(F.softmax_cross_entropy(y, t)) * len(x)
             hits += float(F.accuracy(y, t)) * len(x)
     losses, hits = world.sum(losses, hits)
