@@ -1,9 +1,9 @@
 """Measure DeZero on a GPU beside PyTorch: ``python benchmarks/gpu.py [--quick] [--out FOLDER]``.
 
 The program needs CuPy, PyTorch and a GPU, but neither hatch nor a network; DeZero may be installed,
-or is imported from this checkout. It runs its parts in order of their value: a diagnosis, the
-compiler, the tests of ``tests/gpu``, the quick rows of the table, the conformance kit, and the
-other rows. Each part is a process with a time limit of its own, so a part that crashes or hangs
+or is imported from this checkout. It runs the most valuable parts first: a diagnosis, the compiler,
+the tests of ``tests/gpu``, the quick rows of the table, the conformance kit, and the other rows.
+Each part, or each side of a row, is a process with a time limit, so a part that crashes or hangs
 does not end the others. What a process prints is in ``log.txt`` at once, and ``report.json`` and
 ``report.md`` are written after each part. When the budget of time is used up, the other parts are
 skipped. Compare only ratios within a run. docs/gpu.md says how to run the program on a machine that
@@ -32,7 +32,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gpu_report import judged, markdown, table_row
+from gpu_report import judge_row, markdown, table_row
 from gpu_targets import TARGETS, Target, sides_of
 
 HERE = Path(__file__).resolve().parent
@@ -50,13 +50,13 @@ BUDGET_S = 540.0
 LIMITS_S = {"diagnosis": 30, "compiler": 90, "tests": 100, "row": 75, "kit": 180}
 """The number of seconds after which a process of a part is stopped."""
 
-LEAST_S = 5.0
+MIN_PART_S = 5.0
 """A part is skipped if fewer seconds of the budget are left."""
 
-WORDS = "(?P<outcome>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)"
+OUTCOME = "(?P<outcome>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)"
 OUTCOMES = [
-    re.compile(rf"^(?P<test>\S*::.+?) {WORDS}\b", re.MULTILINE),
-    re.compile(rf"^\[gw\d+\] \[ *\d+%\] {WORDS} (?P<test>\S*::.+?) *$", re.MULTILINE),
+    re.compile(rf"^(?P<test>\S*::.+?) {OUTCOME}\b", re.MULTILINE),
+    re.compile(rf"^\[gw\d+\] \[ *\d+%\] {OUTCOME} (?P<test>\S*::.+?) *$", re.MULTILINE),
 ]
 """What ``pytest -v`` prints for a test, without and with pytest-xdist."""
 
@@ -64,6 +64,7 @@ WORKERS = 8
 """The number of processes that run the kit, if pytest-xdist is installed."""
 
 Found = dict[str, Any]
+"""The type of what a process or a part found: figures, or a problem, by their names."""
 
 
 class Done(NamedTuple):
@@ -113,7 +114,7 @@ class Session:
         """Run a program until it ends, or until its limit or the budget is reached."""
         start = time.monotonic()
         limit = min(limit, self._deadline - start)
-        if limit < LEAST_S:
+        if limit < MIN_PART_S:
             return Done("", "not run: the budget of time is used up", 0.0)
         with self._log.open("ab") as log:
             log.write(f"\n==== {name}: {' '.join(command)}\n".encode())
@@ -288,7 +289,7 @@ class Plan:
     def row(self, target: Target) -> Found:
         """Time the sides of a row that other rows have not timed, each in a process."""
         figures = {side: self._side(side, target) for side in sides_of(target)}
-        self.found["rows"].append(judged(target, figures))
+        self.found["rows"].append(judge_row(target, figures))
         print(table_row(self.found["rows"][-1]), flush=True)
         return {}
 
@@ -339,7 +340,7 @@ def profiles(session: Session) -> None:
 
 
 def options() -> argparse.Namespace:
-    """Return what the command line asks for."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds")
     parser.add_argument("--profile", action="store_true", help="profile eager steps instead")

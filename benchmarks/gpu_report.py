@@ -14,7 +14,7 @@ from gpu_targets import (
 )  # fmt: skip
 
 
-def judged(target: Target, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def judge_row(target: Target, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return a row of the table: the fastest times, the ratios, and whether the limits are met."""
     ours = figures[target.ours]
     theirs = [figures[side] for side in sides_of(target)[1:] if "us" in figures[side]]
@@ -39,7 +39,7 @@ def judged(target: Target, figures: dict[str, dict[str, Any]]) -> dict[str, Any]
 
 
 def verdict(figure: float, must: float, aim: float) -> str:
-    """Return how a figure compares with its limits."""
+    """Return "aim" or "must", the better limit that a figure does not exceed, or "missed"."""
     return "aim" if figure <= aim else "must" if figure <= must else "missed"
 
 
@@ -75,7 +75,7 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def section(title: str, items: list[str]) -> list[str]:
-    """Return a list with a title as lines of Markdown, or nothing if the list is empty."""
+    """Return a title and items as lines of Markdown, or an empty list if there are no items."""
     return [f"{title}:", "", *items, ""] if items else []
 
 

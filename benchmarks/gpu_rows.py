@@ -315,7 +315,7 @@ def declined(step: Any) -> list[str]:
     """Return which kernels of NVIDIA's libraries declined a call of an eager step, and why."""
     from dezero_core.extend import kernel_log
 
-    step = partial(getattr(step.func, "step", step.func), *step.args)  # of a captured step
+    step = partial(getattr(step.func, "step", step.func), *step.args)  # eager, also if captured
     with kernel_log() as ran:
         step()
     reasons = {f"{kernel}: {reason}" for run in ran for kernel, reason in run.declined}
@@ -324,7 +324,7 @@ def declined(step: Any) -> list[str]:
 
 
 def compile_kernels() -> dict[str, float]:
-    """Compile and load all kernels; return their number and the seconds."""
+    """Compile and load all kernels; return their number and the time in seconds."""
     load_plugins()
     from dezero_cuda.kernels import module, sources
 

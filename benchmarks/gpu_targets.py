@@ -1,4 +1,4 @@
-"""Define the rows of the report of ``gpu.py``: what is timed beside what, and the limits."""
+"""Define the rows of the report of ``gpu.py``: the sides to time, and the limits of the ratios."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 EAGER, CAPTURED = "dezero", "dezero captured"
 TORCH = ("torch", "torch channels last")
 GRAPHS = ("torch graph", "torch graph channels last")
-FORMATTED = ("cnn64", "cnn1024", "six convolutions", "vgg16", "resnet50")
+CHANNELS_LAST = ("cnn64", "cnn1024", "six convolutions", "vgg16", "resnet50")
 """Workloads for which PyTorch also runs in its channels-last memory format."""
 
 
@@ -71,6 +71,6 @@ def sides_of(target: Target) -> list[str]:
     theirs = [
         side
         for side in target.theirs
-        if not side.endswith("channels last") or target.workload in FORMATTED
+        if not side.endswith("channels last") or target.workload in CHANNELS_LAST
     ]
     return [target.ours, *theirs]

@@ -57,7 +57,7 @@ def dezero_gpt(s: Sizes, dropout: float) -> Any:
 
     model = GPT(s.V, s.T, s.C, s.heads, s.blocks)
     for block in model.blocks:
-        block.attention.dropout = dropout  # not that of the sums
+        block.attention.dropout = dropout  # only of attention weights, as in the other side
     return model
 
 

@@ -37,22 +37,22 @@ def test_a_stand_in_for_cupy_is_refused() -> None:
 
 def test_a_row_compares_with_the_fastest_side() -> None:
     target = gpu_targets.Target("cnn64", "tf32", gpu_targets.CAPTURED, gpu_targets.GRAPHS, 1.0, 0.8)
-    row = gpu_report.judged(target, FIGURES)
+    row = gpu_report.judge_row(target, FIGURES)
     assert (row["ratio"], row["verdict"]) == (0.9, "must")
     assert (row["memory"], row["memory_verdict"]) == (1.1, "must")
     assert (row["first_call_s"], row["first_verdict"]) == (1.5, "must")
     assert row["errors"] == {"torch graph channels last": "no such format"}
-    failed = gpu_report.judged(target, {**FIGURES, "dezero captured": {"error": "no luck"}})
+    failed = gpu_report.judge_row(target, {**FIGURES, "dezero captured": {"error": "no luck"}})
     assert failed["verdict"] == "not measured" and "ours_us" not in failed
     alone = {side: {"error": "no torch"} for side in gpu_targets.GRAPHS}
     alone["dezero captured"] = FIGURES["dezero captured"]
-    assert gpu_report.judged(target, alone)["ours_us"] == 90.0
-    assert gpu_report.judged(target._replace(must=0.8, aim=0.7), FIGURES)["verdict"] == "missed"
+    assert gpu_report.judge_row(target, alone)["ours_us"] == 90.0
+    assert gpu_report.judge_row(target._replace(must=0.8, aim=0.7), FIGURES)["verdict"] == "missed"
 
 
 def test_the_report_has_one_cell_for_each_column() -> None:
     target = gpu_targets.TARGETS[0]
-    row = gpu_report.judged(target, FIGURES)
+    row = gpu_report.judge_row(target, FIGURES)
     tests = {"problem": "", "counts": {"PASSED": 1, "FAILED": 1}, "not passed": {"a": "FAILED"}}
     found: dict[str, Any] = {
         "title": "DeZero on a GPU",
@@ -89,7 +89,7 @@ PROGRAMS = {
 def test_a_part_that_crashes_or_hangs_ends_no_other_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu, "LEAST_S", 0.1)
+    monkeypatch.setattr(gpu, "MIN_PART_S", 0.1)
     session = gpu.Session(tmp_path, tmp_path, 60.0)
     found: dict[str, Any] = {"title": "", "machine": {}, "parts": {}, "rows": []}
 
@@ -117,7 +117,7 @@ def test_a_part_that_crashes_or_hangs_ends_no_other_part(
 
 
 def test_parts_are_skipped_when_the_budget_is_used_up(tmp_path: Path) -> None:
-    session = gpu.Session(tmp_path, tmp_path, gpu.LEAST_S - 1)
+    session = gpu.Session(tmp_path, tmp_path, gpu.MIN_PART_S - 1)
     done = session.run("part", [sys.executable, "-c", "raise SystemExit(1)"], 60)
     assert done.problem == "not run: the budget of time is used up"
 

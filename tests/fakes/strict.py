@@ -25,7 +25,7 @@ __all__ = ["DEZERO_API", "dezero_backends", "frozen"]
 
 @contextmanager
 def frozen() -> Iterator[None]:
-    """Nobody writes to an array, and nobody takes one out by DLPack."""
+    """Refuse writes to arrays, and exports of arrays by DLPack, inside the block."""
 
     def refuse(name: str) -> Any:
         def refused(self: Any, *arguments: Any) -> Any:
@@ -37,7 +37,7 @@ def frozen() -> Iterator[None]:
     dunders = [f"__{name}__" for name in names.split()]
     array_type = type(xp.asarray(0.0))
     module = sys.modules[array_type.__module__]
-    # The library looks each new array's dtype up here; in its tuple that takes long.
+    # The library looks up the dtype of each new array, which takes less time in a set.
     dtypes = frozenset(getattr(module, "_all_dtypes", ()))
     with (
         patch.multiple(array_type, **{name: refuse(name) for name in dunders}),

@@ -97,7 +97,7 @@ def by_value(argument: Any) -> Any:
 
 
 class _Pool(graphs.MemoryPool):
-    """The pool that is used outside of `using_allocator`; only `malloc` allocates from it."""
+    """Allocate memory outside of `using_allocator`; only calls of `malloc` are recorded."""
 
     def used_bytes(self) -> int:
         return 3 << 20

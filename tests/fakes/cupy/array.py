@@ -301,7 +301,7 @@ def _launcher(name: str, host: Callable[..., Any], owner: ndarray | None = None)
         except TypeError as error:  # NumPy has its own subclasses of TypeError
             raise TypeError(str(error)) from error
         if name in ("empty", "empty_like"):
-            graphs.spoil(result)  # the memory of a device is not zero
+            graphs.fill_with_nan(result)  # new memory of a device is not set to 0
         _counts.update(launches.count(name, values, result))
         return wrapped(result)
 

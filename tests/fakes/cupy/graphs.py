@@ -31,7 +31,7 @@ IN_PLACE = {"fill", "sort", "put", "partition", "resize", "copyto", "itemset"}
 
 
 class CUDARuntimeError(RuntimeError):
-    """The error that the CUDA runtime raises.
+    """Report an error of the CUDA runtime.
 
     Attributes:
         status: the number of the error: 2 if the device is full, else 1.
@@ -290,12 +290,12 @@ def compute(name: str, body: Callable[..., Any], values: Any, keywords: dict[str
         places = [k for k, part in enumerate(parts) if any(part is x for x in new)]
         graph.record(refill, [[parts[k] for k in places], *values], keywords)
         for part in new:
-            spoil(part)
+            fill_with_nan(part)
     return result
 
 
-def spoil(x: Any) -> None:
-    """Overwrite an array, which gets its values only in a replay."""
+def fill_with_nan(x: Any) -> None:
+    """Fill an array that has no values yet with NaN, or with 0 if its dtype has no NaN."""
     x[...] = np.nan if x.dtype.kind in "fc" else 0
 
 
@@ -351,8 +351,8 @@ def refuse_library(name: str) -> None:
         )
 
 
-class Device:
-    """The memory of the pretended device, of which only pools allocate.
+class DeviceMemory:
+    """Record which memory of the pretended device is in use; only pools allocate memory.
 
     Attributes:
         blocks: a list of arrays for each pool. A pool that is deleted does not free its blocks.
@@ -367,7 +367,7 @@ class Device:
         return sum(x.nbytes for blocks in self.blocks for x in blocks)
 
 
-memory = Device()
+memory = DeviceMemory()
 
 
 class Memory:
@@ -379,16 +379,16 @@ class Memory:
 
 
 class MemoryPointer:
-    """A part of the memory of the device, with its address ``ptr``."""
+    """Hold the address of a part of the memory of the device, ``ptr``."""
 
     def __init__(self, mem: Any, offset: int) -> None:
         self.mem, self.ptr = mem, mem.ctypes.data if isinstance(mem, np.ndarray) else 0
 
 
 class MemoryPool:
-    """A pool that keeps all memory which was allocated from it, until its blocks are freed.
+    """Keep all memory that was allocated from the pool, until its blocks are freed.
 
-    As CuPy's pools, a pool frees its blocks if its allocator raises the error of a full device, and
+    As in CuPy, a pool frees its blocks if its allocator raises the error of a full device, and
     a pool that is deleted does not free them.
     """
 
@@ -426,7 +426,8 @@ class MemoryPool:
         return 0
 
     def free_all_blocks(self) -> None:
-        unused = 3  # the references of the list, of the loop and of the call
+        # the references of the list, the loop and the call, which depend on the version of Python
+        (unused,) = [sys.getrefcount(x) for x in [object()]]
         self._kept[:] = [x for x in self._kept if sys.getrefcount(x) > unused]
 
 

@@ -23,8 +23,8 @@ JOINING = {"concat", "concatenate", "hstack", "stack", "vstack"}
 """Functions that copy each array by a separate launch."""
 
 MOST_COPIES, SMALL_BYTES = 8, 2 << 20
-"""Above this number of arrays, which are small on average, the joining functions copy the pointers
-of all arrays from the host, and copy all arrays by one launch."""
+"""The joining functions copy more than 8 arrays of one dtype by one launch, if their mean size is
+below 2 MiB. For this launch, they copy the pointers of all arrays from the host."""
 
 
 def copies_pointers(name: str, arguments: Any) -> bool:

@@ -99,11 +99,11 @@ class NcclCommunicator:
         self._receive(self._send(x), x)
 
     def _send(self, x: Any) -> int:
-        """Pass the array to the other ranks, and spoil it until the sum is written."""
+        """Pass the array to the other ranks, and fill it with NaN until the sum is written."""
         assert self._group is not None
         self._number += 1
         self._group.put(self._number, self._rank, x.copy())
-        graphs.spoil(x)
+        graphs.fill_with_nan(x)
         return self._number
 
     def _receive(self, number: int, x: Any) -> None:
