@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from dezero import Checkpointer, set_blas_threads
 from dezero import functions as F
 from dezero.cli import main
+from dezero.datasets import Characters
+from dezero.models import GPT
 from dezero_core.backends import host
 from dezero_core.extend import plugins
 from dezero_nn.blas import BLAS_THREADS, thread_functions
@@ -102,6 +104,18 @@ def test_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(sample) == 64 + 70 and set(sample) <= set(text.read_text(encoding="utf-8"))
     accuracy = trained.output.split("test accuracy ")[-1].split()[0]
     assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
+
+
+def test_every_backend_writes_a_sample(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dezero.cli import report
+
+    monkeypatch.setattr(report, "SAMPLE_LENGTH", 5)
+    test = Characters("to be, or not to be", 8, train=False)
+    model = GPT(len(test.vocabulary), 8, channels=4, heads=2, blocks=1).to(backend)
+    report.write_sample(model, test, tmp_path / "sample.txt")
+    assert len((tmp_path / "sample.txt").read_text(encoding="utf-8")) == 8 + 5
 
 
 def test_files_that_are_no_text(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dezero import DataLoader, Model
 from dezero.cuda import as_numpy
 from dezero.datasets import Characters
 from dezero.models import GPT
+from dezero_core.extend import backend_of
 from dezero_io import atomic_file
 
 from .data import Data
@@ -92,7 +93,8 @@ def draw_misclassified(
 
 def write_sample(model: GPT, test: Characters, path: Path) -> None:
     """Let a model continue the first example of the test set; write both to a text file."""
-    ids = model.generate(test.data[:1], SAMPLE_LENGTH)
+    start = backend_of(model.tokens.W.data).from_numpy(test.data[:1])
+    ids = model.generate(start, SAMPLE_LENGTH)
     with atomic_file(path) as file:
         file.write(test.decode(as_numpy(ids)[0]).encode())
 
