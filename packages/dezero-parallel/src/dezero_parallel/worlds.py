@@ -127,9 +127,10 @@ class World:
             bucket_bytes: the largest number of bytes that are summed at once (default 1 MiB).
             shard: store only this rank's part of the optimizer's state (default False).
             overlap: send gradients while `backward` computes others (default False). MPI gains
-                nothing by it. Only the first optimizer of a program overlaps. Until `update`, the
-                ranks may then not call `mean`, `sum` or `all_sum`. `backward` through `all_sum`, or
-                through a layer of `synchronize`, sends gradients only after the last such sum.
+                nothing by it. Only the first optimizer of a program overlaps. Between `backward`
+                and `update`, the ranks must not call `mean`, `sum` or `all_sum`. `backward` through
+                `all_sum`, or through a layer of `synchronize`, sends gradients only after the last
+                such sum.
 
         Raises:
             ArgumentError: ``bucket_bytes`` is below 1, the optimizer is parallel already, it needs
