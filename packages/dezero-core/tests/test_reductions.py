@@ -13,6 +13,16 @@ from dezero_testing.gradients import check_gradients
 X = np.arange(6.0).reshape(2, 3)
 
 
+@pytest.mark.parametrize(
+    "name", "sum mean max min prod argmax argmin logsumexp var std vector_norm".split()
+)
+def test_keepdims_is_a_bool_of_python_or_numpy(name: str) -> None:
+    function = getattr(F, name)
+    assert function(X, axis=0, keepdims=np.True_).shape == (1, 3)
+    with pytest.raises(ArgumentTypeError, match=f"{name}: keepdims 1 .int.: expected True or"):
+        function(X, axis=0, keepdims=1)
+
+
 @pytest.mark.parametrize("zeros", [(), (0,), (2,), (1, 3), (0, 1, 2, 3)])
 @pytest.mark.parametrize("function", [F.prod, F.cumulative_prod])
 def test_products_with_zeros_have_derivatives(function: Any, zeros: tuple[int, ...]) -> None:

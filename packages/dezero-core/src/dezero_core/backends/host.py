@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import as_integer
 from ..config import Block, Setting
-from ..errors import ArgumentError
 
 HostArray = np.ndarray[Any, Any]
 """The type of NumPy arrays of any shape and dtype."""
@@ -28,9 +28,9 @@ class Streams:
     """The random generators of a process, or of a rank that is a thread; see `own_streams`.
 
     Attributes:
-        seeded: the result of `generator`; if None, as before the first `seed`, NumPy's global
-            generator.
-        of_rank: the result of `rank_generator`; if None, the result of `generator`.
+        seeded: the generator that `generator` returns; None (before the first `seed`) means NumPy's
+            global generator.
+        of_rank: the generator that `rank_generator` returns; None means that of `generator`.
         rank: the number of the rank that ``of_rank`` belongs to.
     """
 
@@ -53,12 +53,10 @@ def seed(n: int) -> None:
     differ between the ranks depend on ``n`` and the number of the rank.
 
     Raises:
-        ArgumentError: ``n`` is not an integer of at least 0.
+        ArgumentTypeError: ``n`` is not an integer.
+        ArgumentError: ``n`` is negative.
     """
-    try:
-        streams().seeded = np.random.default_rng(n)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"seed: {n!r}: expected an integer of at least 0") from error
+    streams().seeded = np.random.default_rng(as_integer("seed", "n", n, 0))
     use_rank(streams().rank)
 
 

@@ -179,7 +179,7 @@ def prod(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
     Raises:
         ShapeError: an axis is out of range or repeated.
-        ArgumentTypeError: an axis is not an integer.
+        ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
     require_keepdims("prod", keepdims)
     array = require_array("prod", x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arguments import AxisLike, as_number
+from ..arguments import AxisLike, as_number, require_keepdims
 from ..errors import ShapeError
 from ..hints import hinted
 from ..variable import Operand, Variable, unwrap
@@ -37,7 +37,8 @@ def var(
 
     Raises:
         ShapeError: an axis is out of range or repeated, or there are too few elements.
-        ArgumentTypeError: an axis is not an integer, or ``correction`` is not a number.
+        ArgumentTypeError: an axis is not an integer, ``correction`` is not a number, or
+            ``keepdims`` is not a bool.
     """
     return narrow(wide_var("var", x, axis, correction, keepdims), x)
 
@@ -56,6 +57,7 @@ def std(
 
 def wide_var(op: str, x: Operand, axis: Any, correction: Any, keepdims: bool) -> Any:
     """Return the variance of ``x`` in at least single precision; see `var`."""
+    require_keepdims(op, keepdims)
     array = require_array(op, x)
     axes = axes_of(op, axis, array.ndim)
     n = math.prod([array.shape[a] for a in axes])

@@ -39,7 +39,8 @@ def vector_norm(
 
     Raises:
         ShapeError: an axis is out of range, is repeated, or has no elements if ``ord`` is inf.
-        ArgumentTypeError: an axis is not an integer, or ``ord`` is not a number.
+        ArgumentTypeError: an axis is not an integer, ``ord`` is not a number, or ``keepdims``
+            is not a bool.
     """
     ord, axis = as_number("vector_norm", "ord", ord), as_axes("vector_norm", axis, keepdims)
     array = require_array("vector_norm", x)

@@ -25,7 +25,7 @@ class Reduction(Function):
     """Store the axes and ``keepdims`` of a reduction, and check the axes."""
 
     def __init__(self, axis: Axis, keepdims: bool) -> None:
-        self.axis, self.keepdims = axis, keepdims
+        self.axis, self.keepdims = axis, bool(keepdims)  # NumPy refuses its own bools
 
     def axes(self, x: Array) -> Axis:
         """Return the axes to reduce; as in NumPy, a 0-d array also accepts axis 0 or -1."""
@@ -60,7 +60,7 @@ def sum(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
     Raises:
         ShapeError: an axis is out of range or repeated.
-        ArgumentTypeError: an axis is not an integer.
+        ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
     return Sum(as_axes("sum", axis, keepdims), keepdims)(x)
 
@@ -73,7 +73,7 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
     Raises:
         ShapeError: an axis is out of range or repeated, or there are no elements to average.
-        ArgumentTypeError: an axis is not an integer.
+        ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
     axis, x = as_axes("mean", axis, keepdims), x if hasattr(x, "shape") else as_variable(x)
     kept = kept_shape(x.shape, axis)
@@ -112,7 +112,7 @@ def max(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
 
     Raises:
         ShapeError: an axis is out of range, is repeated, or has no elements.
-        ArgumentTypeError: an axis is not an integer.
+        ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
     return Max(as_axes("max", axis, keepdims), keepdims)(x)
 
@@ -167,7 +167,7 @@ def logsumexp(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Vari
 
     Raises:
         ShapeError: an axis is out of range or repeated.
-        ArgumentTypeError: an axis is not an integer.
+        ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
     return call_widened(LogSumExp(as_axes("logsumexp", axis, keepdims), keepdims), x)
 
@@ -202,7 +202,7 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Varia
 
     Raises:
         ShapeError: ``axis`` is out of range, or has no elements.
-        ArgumentTypeError: ``axis`` is not an integer.
+        ArgumentTypeError: ``axis`` is not an integer, or ``keepdims`` is not a bool.
     """
     require_keepdims("argmax", keepdims)
     axis = None if axis is None else as_integer("argmax", "axis", axis)
