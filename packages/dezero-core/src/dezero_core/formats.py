@@ -120,7 +120,7 @@ def file_path(path: FilePath) -> Path:
         raise ArgumentTypeError(f"path: got a {type(path).__name__}; expected the name of a file")
     found = Path(os.fsdecode(path))
     if "\0" in str(found):
-        raise ArgumentError(f"path: {str(found)!r} contains a null character; no file name does")
+        raise ArgumentError(f"path: {str(found)!r}: expected a name without null characters")
     return found.expanduser() if found.parts[:1] == ("~",) else found
 
 

@@ -76,6 +76,7 @@ def test_characters_predict_the_next_one() -> None:
         (lambda: Characters(b"123456789", 4), ArgumentTypeError, "text is of type bytes"),
         (lambda: Characters(TEXT, 0), ArgumentError, "length 0"),
         (lambda: Characters(TEXT, 4).encode("xyz"), ArgumentError, "'x' is not among the"),
+        (lambda: Characters(TEXT, 4).encode(b"to"), ArgumentTypeError, "text is of type bytes"),
         (
             lambda: Characters(TEXT, 4).decode([0, -1]),
             ArgumentError,

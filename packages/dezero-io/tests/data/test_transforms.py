@@ -51,6 +51,10 @@ def test_a_batch_equals_its_examples(name: str, xs: np.ndarray) -> None:
     assert np.array_equal(xs, before)
 
 
+def test_compose_takes_any_iterable() -> None:
+    assert len(Compose(f for f in (ToFloat(), Flatten())).transforms) == 2
+
+
 def test_values() -> None:
     x = np.array([[[0, 255]], [[51, 102]]], np.uint8)
     got = Compose([ToFloat(), Normalize(0.0, 255.0)])(x)

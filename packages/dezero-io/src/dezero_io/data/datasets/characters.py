@@ -24,7 +24,7 @@ class Characters(Dataset):
     training set, and the others are the test set; each set has at least one sequence.
 
     Args:
-        text: the text; both sets are made of the same text.
+        text: the text that the sequences of both sets come from.
         length: number of characters in a sequence, T (default 64).
         train: True for the training set (default), False for the test set.
 
@@ -41,11 +41,7 @@ class Characters(Dataset):
 
     @hinted
     def __init__(self, text: str, length: int = 64, train: bool = True) -> None:
-        if not isinstance(text, str):
-            raise ArgumentTypeError(
-                f"Characters: text is of type {type(text).__name__}; expected a string; read a "
-                "file by Path(file).read_text()"
-            )
+        require_text(text)
         self.text, self.length = text, as_integer("Characters", "length", length, 1)
         super().__init__(train)
 
@@ -54,9 +50,9 @@ class Characters(Dataset):
         count = (len(self.text) - 1) // T
         if count < 2:
             raise ArgumentError(
-                f"Characters: {len(self.text)} characters; expected {2 * T + 1} or more, for two "
-                f"sequences of {T} characters and the next one; choose a longer text or a smaller "
-                "length"
+                f"Characters: text has {len(self.text)} characters; expected {2 * T + 1} or more, "
+                f"for two sequences of {T} characters and the character after them; choose a "
+                "longer text or a smaller length"
             )
         self.vocabulary = "".join(sorted(set(self.text)))
         self._ids = {character: i for i, character in enumerate(self.vocabulary)}
@@ -70,8 +66,10 @@ class Characters(Dataset):
         """Return the ids of the characters of a text, shape (T,).
 
         Raises:
+            ArgumentTypeError: ``text`` is not a string.
             ArgumentError: a character is not in the vocabulary.
         """
+        require_text(text)
         try:
             return np.array([self._ids[character] for character in text], np.int64)
         except KeyError as error:
@@ -84,6 +82,7 @@ class Characters(Dataset):
         """Return the text of ids, integers (T,).
 
         Raises:
+            ArgumentTypeError: an id is not an integer.
             ArgumentError: an id is not in [0, V), where V is the length of the vocabulary.
         """
         size = len(self.vocabulary)
@@ -95,3 +94,12 @@ class Characters(Dataset):
                     "of this dataset's vocabulary"
                 )
         return "".join([self.vocabulary[i] for i in checked])
+
+
+def require_text(text: object) -> None:
+    """Raise `ArgumentTypeError` unless ``text`` is a string."""
+    if not isinstance(text, str):
+        raise ArgumentTypeError(
+            f"Characters: text is of type {type(text).__name__}; expected a string; read a file by "
+            "Path(file).read_text()"
+        )

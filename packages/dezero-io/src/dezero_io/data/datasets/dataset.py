@@ -31,6 +31,9 @@ class Dataset:
     Attributes:
         data: the examples, a NumPy array of shape (N, ...).
         label: the labels of the examples, a NumPy array of shape (N, ...), or None.
+
+    Raises:
+        ArgumentTypeError: a transform is neither a function nor None.
     """
 
     @hinted

@@ -47,7 +47,8 @@ class Subset(DatasetPart):
         indices: the positions of the selected examples in ``dataset``; a position may occur twice.
 
     Raises:
-        ArgumentError: an index is not an integer, or is outside the dataset.
+        ArgumentError: the dataset has no length or no examples at integers; an index is not an
+            integer, or is outside the dataset.
     """
 
     @hinted
@@ -86,7 +87,8 @@ class ConcatDataset(DatasetPart):
         datasets: one or more datasets, each with ``len(dataset)`` and ``dataset[i]``.
 
     Raises:
-        ArgumentError: there are no datasets.
+        ArgumentTypeError: ``datasets`` is not a list or another iterable.
+        ArgumentError: there are no datasets, or one has no length or no examples at integers.
     """
 
     @hinted
@@ -163,19 +165,25 @@ def random_split(
         a `Subset` for each length.
 
     Raises:
-        ArgumentError: a length is negative, or the sum of the lengths is not the number of
-            examples.
+        ArgumentTypeError: ``lengths`` is not a list of numbers, or ``generator`` is not a
+            generator.
+        ArgumentError: the dataset has no length, a length is negative or not finite, or the sum of
+            the lengths is not the number of examples.
     """
     require_dataset(dataset, "random_split")
     require_generator("random_split", generator)
-    if not isinstance(lengths, Iterable) or not all(isinstance(n, Real) for n in lengths):
+    if not isinstance(lengths, Sequence | np.ndarray) or not all(
+        isinstance(n, Real) for n in lengths
+    ):
         raise ArgumentTypeError(
             f"random_split: lengths {lengths!r}: expected a list of numbers, such as [0.8, 0.2]"
         )
     size = len(dataset)
+    if len(lengths) == 0 or not all(0 <= n < math.inf for n in lengths):
+        raise ArgumentError(
+            f"random_split: lengths are {list(lengths)}; expected finite numbers of at least 0"
+        )
     sizes = [int(n) for n in lengths]
-    if not sizes or any(n < 0 for n in lengths):
-        raise ArgumentError(f"random_split: lengths are {list(lengths)}; expected positive numbers")
     if any(n != length for n, length in zip(sizes, lengths, strict=True)):
         if not math.isclose(sum(lengths), 1):
             raise ArgumentError(f"random_split: the fractions {list(lengths)} do not add up to 1")

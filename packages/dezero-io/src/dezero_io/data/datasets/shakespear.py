@@ -16,10 +16,7 @@ SIZE = 1_115_394
 
 
 def shakespeare_text() -> str:
-    """Return 40,000 lines of Shakespeare, the text of `Shakespear`.
-
-    The errors are those of `Shakespear`.
-    """
+    """Return the text of `Shakespear`, 40,000 lines of Shakespeare, and raise the same errors."""
     path = fetch(FILE, [FILE], MIRRORS)
     raw = path.read_bytes()
     if len(raw) != SIZE or not raw.isascii():

@@ -8,7 +8,7 @@ is deterministic, so a loader may transform a dataset once and store it on a dev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -26,16 +26,20 @@ class Compose:
     """Apply several transforms in order.
 
     Args:
-        transforms: functions of one example; with an empty sequence the example is unchanged.
+        transforms: functions of one example; without functions the example is unchanged.
+
+    Raises:
+        ArgumentTypeError: ``transforms`` is not a list or another iterable of functions.
     """
 
     @hinted
-    def __init__(self, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
-        if not isinstance(transforms, Iterable) or not all(map(callable, transforms)):
+    def __init__(self, transforms: Iterable[Callable[[Any], Any]] = ()) -> None:
+        is_list = isinstance(transforms, Iterable)
+        self.transforms = list(transforms) if is_list else []
+        if not is_list or not all(map(callable, self.transforms)):
             raise ArgumentTypeError(
                 f"Compose: got {transforms!r}; expected a list of transforms, which are functions"
             )
-        self.transforms = list(transforms)
 
     @property
     def constant(self) -> bool:
