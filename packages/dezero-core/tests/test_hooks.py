@@ -93,7 +93,7 @@ def test_an_old_style_wrapper_is_left_out(add: Add) -> None:
     def dezero_kernels() -> Any:
         yield
 
-    with pytest.warns(PluginWarning, match="dezero_kernels is left out: write wrapper=True"):
+    with pytest.warns(PluginWarning, match="dezero_kernels is left out: use wrapper=True"):
         add("w", dezero_kernels=dezero_kernels)
     assert kernels_for("test op", "numpy") == []
 

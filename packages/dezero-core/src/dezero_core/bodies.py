@@ -100,8 +100,8 @@ ADAPTERS: dict[type, Callable[..., Any]] = {
 def steps(inner: Any, run: Run, owned: bool = True) -> Generator[Any, Any, Any]:
     """Run a generator like ``yield from``, with each step called through ``run``.
 
-    Closing this generator closes ``inner`` unless ``owned`` is False, because ``inner`` may be used
-    elsewhere.
+    Closing this generator also closes ``inner``, unless ``owned`` is False because ``inner`` may be
+    used elsewhere.
     """
     resume, value = inner.send, None
     while True:

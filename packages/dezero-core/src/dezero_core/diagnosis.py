@@ -10,7 +10,7 @@ from .arguments import AxisLike, as_axes, normalize_axes
 from .backends.interface import Array, unsupported_dtype
 from .backends.registry import backend_of, by_type
 from .errors import (
-    NOTHING,
+    NONE_IS_NO_ARRAY,
     ArgumentTypeError,
     BackendMismatch,
     DezeroError,
@@ -63,9 +63,9 @@ def require_inputs(function: Function, inputs: tuple[Any, ...], error: Exception
     if position is None:
         return
     forward = str(signature_of(type(function).forward))
-    is_needed = "Array" in forward and "None" not in forward  # else an input may be omitted
+    is_needed = "Array" in forward and "None" not in forward  # if False, an input may be omitted
     if is_needed or "NoneType" in str(error):
-        raise UnsupportedType(f"{type(function).__name__}: input {position}: {NOTHING}")
+        raise UnsupportedType(f"{type(function).__name__}: input {position}: {NONE_IS_NO_ARRAY}")
 
 
 def admit_inputs(
@@ -168,7 +168,7 @@ def is_beside(x: Array, array: Array) -> bool:
 
 
 def require_recorded(y: Variable, array: Array, result: Any) -> None:
-    """Raise `GraphError` if the data of ``y`` has another shape, library or device than computed.
+    """Raise `GraphError` if the data of ``y`` has another shape, library or device than ``result``.
 
     ``array`` is the data of ``y`` now, or when a later call read it. ``result`` is the result of
     the call that computed ``y``, or None if the call was freed.

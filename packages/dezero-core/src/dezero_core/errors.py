@@ -36,11 +36,11 @@ COMMUNICATOR_HINTS = {"mpi": "dezero-mpi", "nccl": "dezero-cuda", "tcp": "dezero
 FORMAT_HINTS = {".npz": "dezero-io", ".safetensors": "dezero-io", ".onnx": "dezero-onnx"}
 
 
-NOTHING = (
+NONE_IS_NO_ARRAY = (
     "None is not an array; a function without return gives None, and so does x.grad before "
     "backward()"
 )
-"""The reason that an argument is refused, if it is None."""
+"""The explanation of an error about an argument that is None."""
 
 
 class DezeroError(Exception):

@@ -21,7 +21,8 @@ def once(function: Callable[P, T]) -> Callable[P, T]:
     """Cache the results of a function as `functools.cache` does, but compute each result only once.
 
     If another thread is already computing the result, wait for it. Pass all arguments by position.
-    An exception is not cached. ``cached.cache_clear()`` drops all results.
+    An exception is not cached. The returned function has a method ``cache_clear``, which drops all
+    results.
     """
     results: dict[Any, T] = {}
 

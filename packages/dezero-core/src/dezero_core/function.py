@@ -374,8 +374,8 @@ def is_beside_number(x0: object, x1: object) -> bool:
 def freed(function: Function, root: Function | None = None) -> GraphError:
     """Return the error for a call whose arrays an earlier backward pass has freed.
 
-    If this backward pass started at another call, ``root``, a later result, such as the state of a
-    recurrent layer, depends on the freed call.
+    ``root`` is the call where this backward pass started; None means ``function``. If ``root`` is
+    another call, its result depends on the freed call, as the states of a recurrent layer do.
     """
     what = (
         f"{type(function).__name__}: an earlier backward() went through this part of the graph "

@@ -12,7 +12,7 @@ from inspect import Signature, getattr_static, signature
 from numbers import Number
 from typing import Any, NoReturn, TypeVar
 
-from .errors import NOTHING, CallError, MissingName, UnsupportedType
+from .errors import NONE_IS_NO_ARRAY, CallError, MissingName, UnsupportedType
 
 VARIABLE = {
     "repeat": "F.tile(x, repetitions), or F.repeat(x, repeats, axis), NumPy's repeat",
@@ -88,10 +88,10 @@ several parameters match a keyword, the hint names the first. dezero-nn adds its
 
 ADVICE = {
     "inplace": "no function works in place",
-    "allow_unused": "not needed: the gradient is None",
+    "allow_unused": "not needed: the gradient of an unused input is None",
     "unbiased": "correction=1 is PyTorch's unbiased=True, its default; the default here is 0",
 }
-"""A dictionary from keywords of other frameworks to advice; dezero-nn adds advice for layers."""
+"""A dictionary from keywords of other frameworks to advice. dezero-nn adds its advice."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -173,7 +173,7 @@ def explain_call(
     name: str, function: Any, args: Any, options: dict[str, Any],
     cause: Exception, advice: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """Raise `CallError` for wrong arguments, `UnsupportedType` for a list instead of an array."""
+    """Raise `CallError` for wrong arguments, or `UnsupportedType` for one that is not an array."""
     parameters = signature_of(function).parameters
     require_keywords(name, function, options, cause, advice)
     try:
@@ -185,10 +185,10 @@ def explain_call(
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
         type_ = str(parameters[key].annotation) if key in parameters else "Any"  # in ``**settings``
         if value is None and "None" not in type_ and ("Operand" in type_ or "AnyArray" in type_):
-            raise UnsupportedType(f"{name}: {key}: {NOTHING}") from cause
+            raise UnsupportedType(f"{name}: {key}: {NONE_IS_NO_ARRAY}") from cause
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
         is_array = value is None or hasattr(type(value), "dtype")
-        if isinstance(value, Number):  # most ops take numbers
+        if isinstance(value, Number):  # a number is wrong only if this caused the error
             is_array = not str(cause).startswith(("'int' object", "'float' object"))
         if takes_array and not is_array:
             found = f"{name}: {key} is a {type(value).__name__}; expected an array"

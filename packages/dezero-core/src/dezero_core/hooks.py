@@ -83,7 +83,7 @@ class Hooks:
             implemented.add(hook)
             problem = mismatch(hook, versions.get(hook, 1))
             if options.get("hookwrapper"):
-                self.left_out.append(f"{attribute} is left out: write wrapper=True for hookwrapper")
+                self.left_out.append(f"{attribute} is left out: use wrapper=True, not hookwrapper")
                 continue
             if problem:
                 if hook in HOOK_VERSIONS or not options.get("optionalhook"):
@@ -215,7 +215,7 @@ class Guard:
         return around
 
     def checked(self, before: object, after: object) -> Any:
-        """Return ``after``, the result of a wrapper, if it is valid, else the result before it."""
+        """Return the result ``after`` a wrapper if it is valid, else the result ``before`` it."""
         if not self.is_list:
             return after
         if isinstance(after, list) and all(isinstance(objects, list | tuple) for objects in after):

@@ -23,7 +23,7 @@ from .backends.registry import (
 )
 from .backends.transfer import move
 from .errors import (
-    NOTHING,
+    NONE_IS_NO_ARRAY,
     ArgumentError,
     BackendMismatch,
     GraphError,
@@ -537,7 +537,7 @@ def as_variable(x: object) -> Variable:
     if isinstance(x, Variable):
         return x
     if x is None:  # Variable(None) is a parameter that has no data yet
-        raise UnsupportedType(NOTHING)
+        raise UnsupportedType(NONE_IS_NO_ARRAY)
     return Variable(as_array(x), requires_grad=False)
 
 

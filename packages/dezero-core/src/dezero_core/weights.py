@@ -24,7 +24,7 @@ from .tree import named_params
 from .variable import Buffer, Parameter
 
 PYTORCH_KEY = re.compile(r"(.*\.)?(running_(mean|var)|(weight|bias)(_[ih]h(_l\d+)?)?)")
-"""Matches PyTorch's keys of the arrays of its layers, such as ``lstm.weight_ih_l0``."""
+"""A pattern for the keys of PyTorch's layers, such as ``lstm.weight_ih_l0``."""
 
 
 @dataclass(frozen=True)

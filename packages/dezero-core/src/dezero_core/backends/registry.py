@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from ..errors import (
     BACKEND_HINTS,
     INSTALL_HINTS,
-    NOTHING,
+    NONE_IS_NO_ARRAY,
     BackendMismatch,
     DezeroError,
     MissingPackage,
@@ -65,7 +65,7 @@ def _backend_of_new_type(cls: type) -> ArrayBackend:
             (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
             return backend
     if cls is type(None):
-        raise UnsupportedType(NOTHING)
+        raise UnsupportedType(NONE_IS_NO_ARRAY)
     known = ", ".join(name for spec, _ in catalog.items() for name in spec.array_types)
     raise UnsupportedType(
         f"{cls.__name__} is not supported: expected an array ({known}); make an array of it first"

@@ -7,7 +7,7 @@ from typing import Any
 from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape, shape_of
-from ..errors import NOTHING, OutOfRange, ShapeError, UnsupportedType
+from ..errors import NONE_IS_NO_ARRAY, OutOfRange, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
 from ..variable import Index, Operand, Variable, get_array_module, unwrap
@@ -33,8 +33,8 @@ def take(x: Operand, indices: Index, axis: int | None = None) -> Variable:
         OutOfRange: an index is out of range, or is not an integer.
         ArgumentTypeError: ``axis`` is not an integer.
     """
-    if indices is None:  # an index of None would add an axis
-        raise UnsupportedType(f"take: indices: {NOTHING}")
+    if indices is None:  # in NumPy, indexing with None would add an axis
+        raise UnsupportedType(f"take: indices: {NONE_IS_NO_ARRAY}")
     if axis is None:
         return get_item(reshape(x, (-1,)), indices)
     array, axis = with_axis("take", x, axis)

@@ -17,23 +17,23 @@ from ..step_recorder import recorder
 from ..variable import Operand, Variable, as_array, get_array_module, unwrap
 from .shape import reshape, with_axis
 
-MAX_RECORDED = 8
-"""The largest number of arrays that are joined at once while a step is recorded. CuPy would copy
-the addresses of more arrays from the host, which a captured step cannot repeat."""
+MAX_JOINED = 8
+"""Maximum number of arrays to join at once while a step is recorded. CuPy would copy the addresses
+of more arrays from the host, which a captured step cannot repeat."""
 
 
 def join_arrays(xs: Sequence[Array], axis: int) -> Array:
-    """Return arrays joined along an existing axis, also while a step is recorded."""
-    if len(xs) > MAX_RECORDED and recorder.get() is not None:
-        parts = [xs[k : k + MAX_RECORDED] for k in range(0, len(xs), MAX_RECORDED)]
+    """Join arrays along an existing axis, `MAX_JOINED` at a time while a step is recorded."""
+    if len(xs) > MAX_JOINED and recorder.get() is not None:
+        parts = [xs[k : k + MAX_JOINED] for k in range(0, len(xs), MAX_JOINED)]
         return join_arrays([join_arrays(part, axis) for part in parts], axis)
     return get_array_module(xs[0]).concat(xs, axis=axis)
 
 
 def stack_arrays(xs: Sequence[Array], axis: int = 0) -> Array:
-    """Return arrays joined along a new axis, also while a step is recorded."""
+    """Join arrays along a new axis, `MAX_JOINED` at a time while a step is recorded."""
     xp = get_array_module(xs[0])
-    if len(xs) > MAX_RECORDED and recorder.get() is not None:
+    if len(xs) > MAX_JOINED and recorder.get() is not None:
         return join_arrays([xp.expand_dims(x, axis=axis) for x in xs], axis)
     return xp.stack(xs, axis=axis)
 

@@ -91,19 +91,19 @@ class LogAddExp(Function):
         x0, x1 = weak_array(x0, x1), weak_array(x1, x0)
         xp = get_array_module(x0)
         y, zero, is_equal = xp.maximum(x0, x1), xp.zeros_like(x0), x0 == x1
-        distance = xp.where(is_equal, zero, x0) - xp.where(is_equal, zero, x1)  # not inf - inf
+        distance = xp.where(is_equal, zero, x0) - xp.where(is_equal, zero, x1)  # avoids inf - inf
         return y + xp.log1p(xp.exp(-xp.abs(distance)))
 
     def backward(self, gy: AnyArray) -> Any:
         x0, x1 = map(as_floating, self.inputs)
         is_equal = unwrap(x0) == unwrap(x1)
         half = tanh((where(is_equal, 0.0, x0) - where(is_equal, 0.0, x1)) * 0.5) * 0.5
-        return gy * (0.5 + half), gy * (0.5 - half)  # tanh does not overflow
+        return gy * (0.5 + half), gy * (0.5 - half)  # exp could overflow
 
 
 def logaddexp(x0: Operand, x1: Operand) -> Variable:
     """Return ``log(exp(x0) + exp(x1))``, elementwise, without overflow; shapes broadcast.
 
-    If ``x0`` and ``x1`` are equal, also if both are -inf, each gets half of the gradient.
+    If ``x0`` and ``x1`` are equal, even if both are -inf, each gets half of the gradient.
     """
     return LogAddExp()(x0, x1)

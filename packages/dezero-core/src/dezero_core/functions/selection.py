@@ -9,7 +9,7 @@ from ..backends.interface import Array
 from ..backends.precision import dtype_name, is_floating
 from ..backends.registry import backend_of
 from ..diagnosis import broadcast_shape, shape_of
-from ..errors import NOTHING, ShapeError, UnsupportedType
+from ..errors import NONE_IS_NO_ARRAY, ShapeError, UnsupportedType
 from ..function import Function
 from ..hints import hinted
 from ..variable import Operand, Scalar, Variable, get_array_module, unwrap
@@ -134,10 +134,13 @@ def weak_array(x: Array | Scalar, y: Array | Scalar) -> Any:
     """Return ``x``, converted to a 0-d array if ``x`` is a Python scalar and ``y`` is an array.
 
     Array API functions, unlike operators, do not accept Python scalars. The 0-d array does not
-    promote the dtype of ``y``. NumPy would make an array of objects of None.
+    promote the dtype of ``y``.
+
+    Raises:
+        UnsupportedType: ``x`` is None, which NumPy would convert to an array of Python objects.
     """
     if x is None:
-        raise UnsupportedType(NOTHING)
+        raise UnsupportedType(NONE_IS_NO_ARRAY)
     if not isinstance(x, Scalar) or isinstance(y, Scalar):
         return x
     return backend_of(y).scalar_like(x, y)
