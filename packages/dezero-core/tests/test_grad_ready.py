@@ -125,9 +125,8 @@ def test_callbacks_run_outside_the_array_mode_and_their_errors_come_through(leav
         assert type(F.sin(np.ones(1))) is Variable
         raise ZeroDivisionError("mine")
 
-    with on_grad_ready(fail), pytest.raises(ZeroDivisionError, match="mine") as caught:
+    with on_grad_ready(fail), pytest.raises(ZeroDivisionError, match="mine"):
         (leaves[0] * 2).backward()
-    assert caught.value.__notes__ == ["in OnGradReady.backward"]
     assert type(F.sin(np.ones(1))) is Variable
 
 

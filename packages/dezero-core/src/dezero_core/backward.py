@@ -13,7 +13,7 @@ from .backward_pass import BackwardPass
 from .diagnosis import require_recorded
 from .errors import ArgumentError, GraphError
 from .functions.casting import astype
-from .grad_ready import grad_ready_callbacks, report_leaves
+from .grad_ready import assign_and_report, grad_ready_callbacks, report_early
 from .in_place import updating
 from .leaf_gradients import accumulate, require_fitting_grad
 from .variable import Variable, as_variable, get_array_module, require_gradient_of
@@ -66,7 +66,7 @@ def backward(
         if retain_grad and not is_leaf:
             backward_pass.retain(self)
     if callbacks := grad_ready_callbacks():
-        report_leaves(backward_pass, self, callbacks)
+        report_early(backward_pass, self, callbacks)
     with on_device_of(self.data):
         seed = seed_for(self, gradient)
         with PassMode(backward_pass, create_graph):
@@ -77,6 +77,9 @@ def backward(
             gradients = backward_pass.final_gradients()
             if not is_leaf:
                 self._grad = None  # drop the seed; a retained gradient is written below
+            if callbacks:
+                assign_and_report(gradients, callbacks)
+                return
             with updating():
                 for x, g in gradients:
                     accumulate(x, g)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappush
-from operator import itemgetter
+from itertools import groupby
 from typing import Any
 from weakref import proxy
 
@@ -42,32 +42,31 @@ class GradReady:
             )
         if isinstance(leaves, Variable):
             raise ArgumentTypeError(f"{op}: leaves is a Variable; expected a list of them")
+        listed = None if leaves is None else list(leaves)
+        for x in listed or ():
+            if not isinstance(x, Variable):
+                raise ArgumentTypeError(
+                    f"{op}: expected Variables as leaves, got {type(x).__name__}"
+                )
+            if x._creator is not None and not x._creator._cut:
+                raise ArgumentError(
+                    f"{op}: got a computed Variable; expected leaves, such as Parameters; for the "
+                    "gradient of a computed Variable, use register_hook"
+                )
         self.callback = callback
-        self.leaves = None if leaves is None else frozenset(require_leaf(op, x) for x in leaves)
-        self._size = -1
+        self.leaves = None if listed is None else frozenset(listed)
+        self._size = math.inf
 
     def is_small(self) -> bool:
         """Return whether all leaves have data, together fewer than `GROUP_SIZE` elements."""
-        if self.leaves is None:
-            return False
-        if self._size < 0 and all(x.data is not None for x in self.leaves):
-            self._size = sum(x.size for x in self.leaves)
-        return 0 <= self._size < GROUP_SIZE
+        if self._size == math.inf and self.leaves is not None:
+            sizes = [math.prod(x.data.shape) for x in self.leaves if x.data is not None]
+            if len(sizes) == len(self.leaves):
+                self._size = sum(sizes)
+        return self._size < GROUP_SIZE
 
 
-def require_leaf(op: str, x: Variable) -> Variable:
-    """Return ``x`` if it is a leaf, else raise `ArgumentError` or `ArgumentTypeError`."""
-    if not isinstance(x, Variable):
-        raise ArgumentTypeError(f"{op}: expected Variables as leaves, got {type(x).__name__}")
-    if x.creator is not None:
-        raise ArgumentError(
-            f"{op}: got a computed Variable; expected leaves, such as Parameters; for the gradient "
-            "of a computed Variable, use register_hook"
-        )
-    return x
-
-
-grad_ready: Setting[GradReady | None] = Setting("grad_ready", None)
+grad_ready: Setting[Any] = Setting("grad_ready", None)
 _added: dict[int, GradReady] = {}
 """The callbacks of `add_grad_ready`, in the order of the calls."""
 
@@ -116,103 +115,72 @@ def grad_ready_callbacks() -> list[GradReady]:
     """Return the callbacks that apply in this context."""
     if not _added and not grad_ready.entries.get():  # as in most programs
         return []
-    inside = [entry.value for entry in grad_ready.open_entries()]
-    return [each for each in (*inside, *_added.values()) if each is not None]
+    return [entry.value for entry in grad_ready.open_entries()] + list(_added.values())
 
 
-class OnGradReady(Function):
+def assign_and_report(gradients: list[tuple[Variable, Any]], callbacks: list[GradReady]) -> None:
+    """Add gradients to the ``grad`` of their Variables, and report the leaves to callbacks."""
+    mode = plain_pass.set(None)
+    try:
+        for x, g in gradients:
+            with updating():
+                accumulate(x, g)
+            for each in callbacks if x._creator is None else ():
+                if each.leaves is None or x in each.leaves:
+                    each.callback(x)
+    finally:
+        plain_pass.reset(mode)
+
+
+class EarlyReport(Function):
     """Report a group of leaves, after a backward pass has visited all calls that use the leaves.
 
-    No program calls this function. The pass visits it like a call of an op; its ``backward`` adds
-    the final gradients to the ``grad`` of the leaves, and calls the callbacks.
-
-    Args:
-        backward_pass: the pass.
-        callbacks: the callbacks of the pass.
-        leaves: the leaves to report.
-        serial: a serial number between those of two calls.
+    No program calls this function; the pass visits it like a call of an op.
     """
 
     _arrays = ()
 
     def __init__(
-        self,
-        backward_pass: BackwardPass,
-        callbacks: list[GradReady],
-        leaves: Container[Variable],
-        serial: float,
+        self, backward_pass: BackwardPass, callbacks: list[GradReady], leaves: list[Variable]
     ) -> None:
         # The heap of the pass refers to this object. A cycle would keep the graph after an error.
         self.backward_pass = proxy(backward_pass)
         self.callbacks, self.leaves = callbacks, leaves
-        self._serial: Any = serial
-        backward_pass.grads[serial] = None
-        entry: Any = (-serial, self)
-        heappush(backward_pass.heap, entry)
 
     def backward(self, gy: None) -> tuple[()]:
         grads = self.backward_pass.grads
-        leaves = [x for x in grads if x in self.leaves]
+        leaves = [x for x in self.leaves if x in grads]
         for x in leaves:
             require_fitting_grad(x)
-        gradients = [self.backward_pass.final_gradient(x, grads.pop(x)) for x in leaves]
-        mode = plain_pass.set(None)
-        try:
-            for x, g in zip(leaves, gradients, strict=True):
-                with updating():
-                    accumulate(x, g)
-                for each in self.callbacks:
-                    if each.leaves is None or x in each.leaves:
-                        each.callback(x)
-        finally:
-            plain_pass.reset(mode)
+        gradients = [(x, self.backward_pass.final_gradient(x, grads.pop(x))) for x in leaves]
+        assign_and_report(gradients, self.callbacks)
         return ()
 
 
-def report_leaves(backward_pass: BackwardPass, y: Variable, callbacks: list[GradReady]) -> None:
-    """Make a backward pass from ``y`` report leaves to callbacks, in groups of `GROUP_SIZE`."""
-    sets = [each.leaves for each in callbacks if each.leaves is not None]
-    wanted = sets[0].union(*sets[1:]) if len(sets) == len(callbacks) else None
-    group: Any = wanted
-    if wanted is None or not all(each.is_small() for each in callbacks):
-        group = last_uses(y, wanted)
-        if sum([math.prod(x.data.shape) for x in group]) >= GROUP_SIZE:
-            group = report_early(backward_pass, callbacks, group)
-    if group:  # at the end of the pass
-        OnGradReady(backward_pass, callbacks, group, 0)
+def report_early(backward_pass: BackwardPass, y: Variable, callbacks: list[GradReady]) -> None:
+    """Make a backward pass from ``y`` report groups of `GROUP_SIZE` elements before its end."""
+    if all([each.is_small() for each in callbacks]):
+        return
+    serials = last_uses(y)
+    if sum([math.prod(x.data.shape) for x in serials]) < GROUP_SIZE:
+        return
+    group: list[Variable] = []
+    latest_first = sorted(serials, key=serials.__getitem__, reverse=True)
+    for serial, leaves in groupby(latest_first, serials.__getitem__):
+        group += leaves
+        if sum([x.size for x in group]) >= GROUP_SIZE:
+            report: Any = EarlyReport(backward_pass, callbacks, group)
+            report._serial = serial - 0.5  # the pass visits it after the call
+            backward_pass.grads[report._serial] = None
+            heappush(backward_pass.heap, (-report._serial, report))
+            group = []
 
 
-def report_early(
-    backward_pass: BackwardPass, callbacks: list[GradReady], last_uses: dict[Variable, int]
-) -> set[Variable]:
-    """Report groups of `GROUP_SIZE` before the end of a pass; return the leaves in no group."""
-    group: set[Variable] = set()
-    size = last = 0
-    for x, serial in sorted(last_uses.items(), key=itemgetter(1), reverse=True):
-        if size >= GROUP_SIZE and serial != last:
-            OnGradReady(backward_pass, callbacks, group, last - 0.5)
-            group, size = set(), 0
-        group.add(x)
-        size += math.prod(x.data.shape)
-        last = serial
-    return group
-
-
-def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[Variable, int]:
-    """Find the call after which the gradient of each leaf is final in a pass from ``y``.
-
-    Args:
-        y: the Variable that the pass starts from.
-        wanted: the leaves to look for; None for all.
-
-    Returns:
-        a dictionary from leaves to the serial numbers of the calls; 1 if ``y`` is itself a leaf.
-    """
-    root = y.creator
-    if root is None:
-        return {y: 1} if wanted is None or y in wanted else {}
+def last_uses(y: Variable) -> dict[Variable, int]:
+    """Return the serial number of the last call that a pass from ``y`` visits, for each leaf."""
     serials: dict[Variable, int] = {}
-    found, todo = {root}, [root]
+    todo = [] if y.creator is None else [y.creator]
+    found = set(todo)
     while todo:
         function = todo.pop()
         if function._arrays is None:  # freed, so the pass goes no further
@@ -223,7 +191,7 @@ def last_uses(y: Variable, wanted: Container[Variable] | None) -> dict[Variable,
                 continue
             creator = x._creator
             if creator is None:
-                if (wanted is None or x in wanted) and serials.get(x, serial) >= serial:
+                if serials.get(x, serial) >= serial:
                     serials[x] = serial
             elif creator not in found:
                 found.add(creator)
