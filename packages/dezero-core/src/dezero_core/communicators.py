@@ -12,16 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from .backends.interface import Array
-from .errors import (
-    COMMUNICATOR_HINTS,
-    INSTALL_HINTS,
-    ArgumentError,
-    CommunicatorError,
-    DezeroError,
-    MissingPackage,
-    UnknownName,
-)
-from .plugins import Catalog, plugins
+from .errors import COMMUNICATOR_HINTS, ArgumentError, CommunicatorError, UnknownName
+from .plugins import Catalog, call_plugin, plugins
 
 
 @runtime_checkable
@@ -152,29 +144,26 @@ def get_communicator(name: str = "auto") -> Communicator | None:
         UnknownName: no plugin registers an engine with this name.
     """
     if name != "auto":
-        spec = _catalog.get(name)
-        return _made(spec or _unknown(name))
-    launched = [spec for spec, _ in communicators() if _launched(spec)]
+        return _made(_catalog.get(name) or _unknown(name))
+    launched = [spec for spec, _ in communicators() if _call(spec, "launched")]
     return _made(max(launched, key=lambda spec: spec.priority)) if launched else None
 
 
 def _unknown(name: str) -> CommunicatorSpec:
     """Raise the error that explains why no engine is called ``name``."""
-    plugins.raise_if_left_out(COMMUNICATOR_HINTS.get(name, name))
-    if name in COMMUNICATOR_HINTS:
-        hint = INSTALL_HINTS[COMMUNICATOR_HINTS[name]]
-        raise MissingPackage(f"engine {name!r} is not installed. {hint}")
+    package = COMMUNICATOR_HINTS.get(name)
+    plugins.raise_if_left_out(package or name, package, f"engine {name!r} is not installed")
     known = ", ".join(spec.name for spec, _ in communicators()) or "none"
     raise UnknownName(f"unknown engine {name!r}; registered: {known}{plugins.left_out()}")
 
 
-def _launched(spec: CommunicatorSpec) -> int:
-    return _called(spec, "launched", spec.launched)
+def _call(spec: CommunicatorSpec, what: str) -> Any:
+    return call_plugin(getattr(spec, what), f"engine {spec.name!r}: {what}", CommunicatorError)
 
 
 def _made(spec: CommunicatorSpec) -> Communicator:
     """Return a new communicator, after checking its interface and its number of ranks."""
-    made, announced = _called(spec, "make", spec.make), _launched(spec)
+    made, announced = _call(spec, "make"), _call(spec, "launched")
     if not isinstance(made, Communicator):
         raise CommunicatorError(
             f"engine {spec.name!r}: make returned {type(made).__name__}, which lacks some of "
@@ -188,15 +177,3 @@ def _made(spec: CommunicatorSpec) -> Communicator:
             "such as the mpiexec of the same MPI, or srun with the --mpi of this MPI"
         )
     return made
-
-
-def _called(spec: CommunicatorSpec, what: str, function: Callable[[], Any]) -> Any:
-    """Call a function of a spec; raise `CommunicatorError` for its errors, except DeZero's own."""
-    try:
-        return function()
-    except DezeroError:
-        raise
-    except Exception as error:
-        raise CommunicatorError(
-            f"engine {spec.name!r}: {what} raised {type(error).__name__}: {error}"
-        ) from error

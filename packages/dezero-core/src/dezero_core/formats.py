@@ -11,12 +11,10 @@ from typing import Any
 
 from .errors import (
     FORMAT_HINTS,
-    INSTALL_HINTS,
     ArgumentError,
     ArgumentTypeError,
     DataMissing,
     FormatError,
-    MissingPackage,
 )
 from .plugins import Catalog, plugins
 
@@ -162,11 +160,9 @@ def format_for(path: FilePath) -> tuple[Path, WeightFormat]:
     if file_format is not None:
         return target, file_format
     if suffix in FORMAT_HINTS:
-        plugins.raise_if_left_out(FORMAT_HINTS[suffix])
-        raise MissingPackage(
-            f"nothing installed reads or writes {suffix} files. "
-            f"{INSTALL_HINTS[FORMAT_HINTS[suffix]]}"
-        )
+        package = FORMAT_HINTS[suffix]
+        problem = f"nothing installed reads or writes {suffix} files"
+        plugins.raise_if_left_out(package, package, problem)
     raise FormatError(f"{target}: no format for {target.suffix!r}; {known_suffixes(suffix)}")
 
 

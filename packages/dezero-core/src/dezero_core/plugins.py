@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from . import hookspecs
-from .errors import INSTALL_HINTS, OUR_PLUGINS, PluginError, PluginWarning
+from .errors import (
+    INSTALL_HINTS,
+    OUR_PLUGINS,
+    DezeroError,
+    MissingPackage,
+    PluginError,
+    PluginWarning,
+)
 from .hooks import PLUGIN_ERRORS, Answer, Hooks, answers
 from .hookspecs import GROUP
 
@@ -222,14 +229,22 @@ class Plugins:
         hint = self.left_out() if somebody else f". {INSTALL_HINTS['dezero-io']}"
         raise PluginError(f"no installed plugin knows the published file {name!r}{hint}")
 
-    def raise_if_left_out(self, wanted: str) -> None:
-        """Raise `PluginError` with the reason if plugin ``wanted`` is not fully loaded."""
+    def raise_if_left_out(
+        self, wanted: str, distribution: str | None = None, problem: str = ""
+    ) -> None:
+        """Raise `PluginError` with the reason if plugin ``wanted`` is not fully loaded.
+
+        If it is not installed either, and ``distribution`` is the one of DeZero's distributions
+        that has it, raise `MissingPackage` with ``problem`` and the command to install.
+        """
         for status in self.statuses():
             if status.state != "loaded" and status.provides(wanted):
                 raise PluginError(
                     f"{wanted!r} is installed ({status.distribution}) "
                     f"but {status.state}: {status.reason}"
                 )
+        if distribution is not None:
+            raise MissingPackage(f"{problem}. {INSTALL_HINTS[distribution]}")
 
     def left_out(self) -> str:
         """List the plugins that are not fully loaded, for messages about missing names.
@@ -315,6 +330,16 @@ class Catalog(Generic[T]):
         held = [(key, self._found.get(key)) for key in self._keys(item)]
         taken = [key for key, other in held if other is not None and self._clash(item, other)]
         return f"{taken[0]!r} is taken by plugin {self._owner[taken[0]]!r}" if taken else ""
+
+
+def call_plugin(function: Callable[[], T], what: str, error_type: type[DezeroError]) -> T:
+    """Call a plugin's function; raise ``error_type`` for its errors, except DeZero's own."""
+    try:
+        return function()
+    except DezeroError:
+        raise
+    except Exception as error:
+        raise error_type(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def _is_ours(entry: EntryPoint) -> bool:

@@ -8,17 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ..errors import (
     BACKEND_HINTS,
-    INSTALL_HINTS,
     NONE_IS_NO_ARRAY,
     BackendMismatch,
-    DezeroError,
-    MissingPackage,
     PluginError,
     UnknownName,
     UnsupportedType,
 )
 from ..hints import DEVICES
-from ..plugins import Catalog, plugins
+from ..plugins import Catalog, call_plugin, plugins
 from .host import HOST
 from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 
@@ -101,10 +98,8 @@ def get_backend(name: str) -> ArrayBackend:
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)
-    plugins.raise_if_left_out(name)
-    if name in BACKEND_HINTS:
-        hint = INSTALL_HINTS[BACKEND_HINTS[name]]
-        raise MissingPackage(f"backend {name!r} is not installed. {hint}")
+    problem = f"backend {name!r} is not installed"
+    plugins.raise_if_left_out(name, BACKEND_HINTS.get(name), problem)
     device = name.partition(":")[0]
     hint = f"; in DeZero: {DEVICES[device]}" if device in DEVICES else ""
     raise UnknownName(
@@ -156,15 +151,8 @@ def _make(spec: BackendSpec) -> ArrayBackend:
 
 
 def _created(spec: BackendSpec) -> ArrayBackend:
-    """Call the factory of ``spec``; raise `PluginError` for its errors, except DeZero's own."""
-    try:
-        backend = spec.factory()
-    except DezeroError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"backend {spec.name!r}: its factory raised {type(error).__name__}: {error}"
-        ) from error
+    """Call the factory of ``spec``, and check that it returns an `ArrayBackend`."""
+    backend = call_plugin(spec.factory, f"backend {spec.name!r}: its factory", PluginError)
     if not isinstance(backend, ArrayBackend):
         raise PluginError(
             f"backend {spec.name!r}: its factory returned a {type(backend).__name__}; expected an "
