@@ -43,17 +43,14 @@ narrowed_needs: ContextVar[Flags] = ContextVar("narrowed_needs", default=ALL)
 
 
 class PassMode:
-    """Context manager for one backward pass: on arrays, or on Variables with ``create_graph``.
+    """Context manager for one backward pass: on arrays, or on Variables with ``create_graph``."""
 
-    ``narrowed`` has flags that replace `Function.needs_grad` in this pass.
-    """
-
-    def __init__(self, backward_pass: Any, create_graph: bool, narrowed: Flags = ALL) -> None:
-        self.backward_pass, self.create_graph, self.narrowed = backward_pass, create_graph, narrowed
+    def __init__(self, backward_pass: Any, create_graph: bool) -> None:
+        self.backward_pass, self.create_graph = backward_pass, create_graph
 
     def __enter__(self) -> None:
         self.mode = plain_pass.set(None if self.create_graph else self.backward_pass)
-        self.needs = narrowed_needs.set(self.narrowed)
+        self.needs = narrowed_needs.set(self.backward_pass.narrowed)
         self.recording = enable_backprop.entries.set((Entry(self.create_graph),))
 
     def __exit__(self, *error: object) -> None:

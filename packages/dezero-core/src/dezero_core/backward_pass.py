@@ -9,6 +9,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Any
 
+from .backward_modes import ALL
 from .diagnosis import is_beside, replaced, require_recorded
 from .errors import GraphError
 from .function import NO_INPUT, Function, freed
@@ -35,6 +36,7 @@ class BackwardPass:
     """
 
     is_detecting = False  # whether the pass checks for NaN, see `detect_anomaly`
+    narrowed = ALL  # flags that replace `Function.needs_grad` in this pass
     root: Function | None = None  # the call that the pass starts from
 
     def __init__(self, retain_graph: bool) -> None:

@@ -82,7 +82,7 @@ def gradients(
     for x in xs:
         if x.creator is not None:
             backward_pass.retain(x)
-    with PassMode(backward_pass, create_graph, narrowed), on_device_of(y.data):
+    with PassMode(backward_pass, create_graph), on_device_of(y.data):
         backward_pass.run(y, seed if create_graph else seed.data)
         return [backward_pass.gradient_of(x) for x in xs]
 

@@ -22,9 +22,9 @@ class WatchedPass(BackwardPass):
         narrowed: flags that replace `Function.needs_grad` in this pass.
 
     Attributes:
-        wanted: a dictionary from the serial number of a call to the outputs of the call whose
-            gradients must be stored.
-        retained: pairs of a computed Variable and its complete gradient.
+        wanted: for each serial number of a call, the outputs whose gradients must be stored, as
+            the keys of a dictionary.
+        retained: a dictionary from computed Variables to their complete gradients.
     """
 
     def __init__(
@@ -33,8 +33,8 @@ class WatchedPass(BackwardPass):
         super().__init__(retain_graph)
         self.is_detecting = detecting()
         self.retain_grad, self.narrowed = retain_grad, narrowed
-        self.wanted: dict[int | None, list[Variable]] = {}
-        self.retained: list[tuple[Variable, Any]] = []
+        self.wanted: dict[int, dict[Variable, None]] = {}
+        self.retained: dict[Variable, Any] = {}
 
     def run(self, y: Variable, seed: AnyArray) -> None:
         if self.is_detecting:
@@ -59,21 +59,19 @@ class WatchedPass(BackwardPass):
 
     def retain(self, x: Variable) -> None:
         """Store the gradient of a computed Variable as soon as the gradient is complete."""
-        wanted = self.wanted.setdefault(x._creator._serial, [])
-        if not any(x is other for other in wanted):
-            wanted.append(x)
+        self.wanted.setdefault(x._creator._serial, {})[x] = None
 
     def store(self, function: Function, gy: Any) -> None:
         """Store the gradient of each output of a call for which `retain` was called."""
         gys: list[Any] = gy if isinstance(gy, list) else [gy]
         for y in self.wanted.pop(function._serial, ()):
             if gys[y._index or 0] is not None:
-                self.retained.append((y, pos(gys[y._index or 0])))
+                self.retained[y] = pos(gys[y._index or 0])
 
     def final_gradients(self) -> list[tuple[Variable, Any]]:
-        return super().final_gradients() + self.retained
+        return super().final_gradients() + list(self.retained.items())
 
     def gradient_of(self, x: Variable) -> Variable | None:
         """Return the gradient of a leaf or retained Variable ``x``, or None if there is none."""
-        found = [self.grads[x]] if x in self.grads else [g for y, g in self.retained if y is x]
-        return as_variable(self.final_gradient(x, found[0])) if found else None
+        g = self.grads.get(x, self.retained.get(x))
+        return None if g is None else as_variable(self.final_gradient(x, g))
