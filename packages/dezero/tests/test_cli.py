@@ -177,7 +177,10 @@ def test_one_seed_repeats_a_run() -> None:
         (["train", "--batch-size", "0"], "'--batch-size': 0 is not in the range x>=1"),
         (["train", "--seed", "-1"], "'--seed': -1 is not in the range 0<=x<="),
         (["train", "--seed", str(2**70)], "is not in the range 0<=x<="),
-        (["train", "--dropout", "0.5"], "--dropout 0.5: --model mlp has no dropout"),
+        (
+            ["train", "--dropout", "0.5"],
+            "--dropout 0.5: --model mlp has no dropout; use --model cnn or --model gpt",
+        ),
         (["train", "--model", "cnn", "--dropout", "1"], "1.0 is not in the range 0<=x<1"),
         (["train", "--lr", "-1"], "'--lr': -1 is not a finite number above 0"),
         (["train", "--lr", "nan"], "'--lr': nan is not a finite number above 0"),

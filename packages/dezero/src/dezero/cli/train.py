@@ -158,7 +158,8 @@ def model_settings(model: str, dropout: float | None) -> dict[str, float]:
         return {}
     if model not in DROPOUT:
         raise click.UsageError(
-            f"--dropout {dropout}: --model {model} has no dropout; use {' or '.join(DROPOUT)}"
+            f"--dropout {dropout}: --model {model} has no dropout; "
+            f"use {' or '.join(f'--model {name}' for name in DROPOUT)}"
         )
     return {DROPOUT[model]: dropout}
 
