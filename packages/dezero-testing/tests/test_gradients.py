@@ -41,6 +41,28 @@ def test_a_wrong_second_derivative_is_found() -> None:
         check_gradients(lambda x: WrongSecond()(x), x)
 
 
+class Infinite(Function):
+    """y = x, with an infinite gradient."""
+
+    def forward(self, x):
+        return x * 1.0
+
+    def backward(self, gy):
+        return gy * np.inf
+
+
+class InfiniteSecond(WrongSecond):
+    """y = x**2, with a correct first derivative and an infinite second."""
+
+    def backward(self, gy):
+        return gy * Infinite()(self.inputs[0]) * 2.0
+
+
+def test_an_infinite_second_derivative_is_found() -> None:
+    with pytest.raises(GradientError, match="order 2, input 0, index .*: analytic inf"):
+        check_gradients(lambda x: InfiniteSecond()(x), np.array([2.0]))
+
+
 def test_a_missing_gradient_counts_as_zero() -> None:
     with pytest.raises(GradientError, match="analytic 0, numeric 1.08"):
         check_gradients(lambda x: F.mul(x.data, 2.0), np.array([1.0]), name="lost", atol=1e-3)
