@@ -170,7 +170,7 @@ UNDEFINED = (
 
 
 def outcome_of(function: Callable[..., Any], wanted: list[bool]) -> Callable[..., list[Any]]:
-    """Return a function that returns the outcome at NumPy arrays, computed once for each value."""
+    """Return a function of NumPy arrays that returns the `outcome`, cached for equal arrays."""
     known: dict[Any, list[Any]] = {}
 
     def of(inputs: list[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ from dezero_cuda.kernels.sources import C_TYPES, FAMILIES, OPTIONS, source  # no
 DEVICES = {"sm_75": "T4", "sm_80": "A100", "sm_90": "H100 and H200"}
 """A dictionary from the architectures to compile for to devices with the architecture."""
 
-OF_CUPY = ("-ftz=true", "--device-as-default-execution-space")
+CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 """The options that CuPy 14 adds (cupy/cuda/compiler.py); with the first, denormals become 0."""
 
 
@@ -48,7 +48,7 @@ def compiled(code: str, options: tuple[str, ...]) -> tuple[str, bytes]:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nvrtc_compiles_every_kernel(family: str, scalar: str, device: str) -> None:
     code = f"#define SCALAR {scalar}\n{source(family)}"
-    messages, cubin = compiled(code, (*OPTIONS, *OF_CUPY, f"-arch={device}"))
+    messages, cubin = compiled(code, (*OPTIONS, *CUPY_OPTIONS, f"-arch={device}"))
     assert messages == ""
     for name in re.findall(r"^KERNEL (\w+)\(", code, re.MULTILINE):
         assert name.encode() in cubin

@@ -42,7 +42,7 @@ def child(path: Path, fill: float, phase: mmap.mmap) -> None:
 
 
 def trial(path: Path, fill: float, number: signal.Signals | None, wait: float) -> tuple[str, float]:
-    """Send a signal to a save after ``wait`` seconds; return its phase then, and its seconds."""
+    """Send a signal to a save after ``wait`` seconds; return its last phase and its duration."""
     with mmap.mmap(-1, 1) as phase:
         process = os.fork()
         if process == 0:

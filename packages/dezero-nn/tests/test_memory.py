@@ -75,8 +75,8 @@ def resident():
 
 relu(np.ones((2, 2), "f"))  # the first kernel
 small = [np.ones(1) for _ in range(1000)]
-del small  # the shapes of the arrays below take this memory: NumPy keeps some shapes, and one of
-# them behind the last array would keep the heap from shrinking
+del small  # NumPy caches small blocks, which now come from this memory: a cached block behind the
+# last of the arrays below would keep the heap from shrinking
 before = resident()
 arrays = [np.ones(size << 18, "f") for size in (4, 60) for _ in range(512 // size)]
 print(resident() - before, end=" ")

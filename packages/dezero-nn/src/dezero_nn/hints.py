@@ -56,7 +56,7 @@ FUNCTIONS = {
     **{name: "F.concat(xs, axis)" for name in "hstack vstack column_stack".split()},
     "swapaxes": "F.transpose(x, axes), or F.moveaxis(x, source, destination)",
     "lerp": "x + weight * (y - x)",
-    "diag": "numpy.eye(n) * x for a diagonal matrix, or F.diagonal(x) for the diagonal of one",
+    "diag": "numpy.eye(n) * x for a diagonal matrix, or F.diagonal(x) for the diagonal of a matrix",
     "trace": "F.diagonal(x).sum()",
     "scatter": "F.add_at(x, index, values), or F.where(mask, values, x)",
     "nonzero": "numpy.argwhere(x.data): positions have no derivative",
@@ -448,7 +448,7 @@ TOP = {
     **dict.fromkeys(
         ("autocast", "amp", "GradScaler"), "the argument dtype='float16' of each layer"
     ),
-    "distributed": "dezero.world(), of several processes",
+    "distributed": "dezero.world(), which connects several processes",
 }
 """Hints for names in the top-level modules of other frameworks, such as ``torch.cat``."""
 

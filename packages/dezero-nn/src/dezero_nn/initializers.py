@@ -55,10 +55,10 @@ def host_normal(shape: tuple[int, ...], scale: float, dtype: str, draw: Any = No
 
 
 def as_generator(source: Any) -> Any:
-    """Return a NumPy generator, DeZero's own if ``source`` is None.
+    """Return the NumPy generator ``source``, or DeZero's own generator if ``source`` is None.
 
     Raises:
-        ArgumentTypeError: ``source`` is no generator, for example a seed.
+        ArgumentTypeError: ``source`` is not a generator, but for example a seed.
     """
     if source is not None and not hasattr(source, "standard_normal"):
         raise ArgumentTypeError(

@@ -215,7 +215,7 @@ def departed_beside_a_call(engine: Engine) -> None:
 def leaves(engine: Engine) -> None:
     """Leave the job; no other check can run afterwards."""
     start = time.perf_counter()
-    engine.communicator.gather(None)  # so rank 0 sleeps after `start` of every rank
+    engine.communicator.gather(None)  # so that rank 0 sleeps after every rank has read the clock
     if engine.rank == 0:
         time.sleep(DELAY)
     engine.communicator.leave(10 + engine.rank)

@@ -180,9 +180,9 @@ def scaled_dot_product_attention(
         k: keys, shape (..., S, D).
         v: values, shape (..., S, E).
         mask: bools, true for the keys that a query may see, or numbers that are added to the
-            scores; an array of zeros and ones on the host is refused, because it is meant as
-            bools. The shape broadcasts to (..., T, S). Numbers in a Variable that requires grad
-            get a gradient, which runs without the kernel.
+            scores. An array on the host of the numbers 0 and 1 is refused: it is probably meant as
+            bools. The shape broadcasts to (..., T, S). Numbers in a Variable that requires grad get
+            a gradient, which runs without the kernel.
         causal: let query t see only the keys up to t + S - T: with T = S, its own and earlier
             ones. PyTorch's ``is_causal`` gives the same result only if T = S.
         dropout: in training mode, set each weight to 0 with this probability, and divide the other
@@ -286,7 +286,7 @@ def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variabl
             f"{OP}: mask is {mask.dtype}; expected bools, true for keys that a query may see "
             "(mask != 0 converts), or floating-point numbers that are added to the scores"
         )
-    if not mask.requires_grad and backend.can_read(mask.data) and is_of_zeros_and_ones(mask.data):
+    if not mask.requires_grad and backend.can_read(mask.data) and is_zeros_and_ones(mask.data):
         raise ArgumentTypeError(
             f"{OP}: mask holds only 0.0 and 1.0, which would be added to the scores; "
             "mask != 0 converts it to bools"
@@ -294,12 +294,12 @@ def as_added_mask(mask: Operand, shape: tuple[int, ...], like: Array) -> Variabl
     return mask
 
 
-def is_of_zeros_and_ones(mask: Array) -> bool:
-    """Return whether an array has elements 0 and 1, and no others."""
+def is_zeros_and_ones(mask: Array) -> bool:
+    """Return whether an array contains 0 and 1, and no other numbers."""
     if mask.ndim == 0 or 0 in mask.shape:
         return False
     xp = get_array_module(mask)
-    row = mask[(*(0,) * (mask.ndim - 1), slice(None))]  # few masks need the test of all rows
+    row = mask[(*(0,) * (mask.ndim - 1), slice(None))]  # the first row decides for most masks
     if not bool(xp.all((row == 0) | (row == 1))):
         return False
     ones = mask == 1
@@ -328,7 +328,7 @@ class SplitHeads(Function):
 
 
 class JoinHeads(Function):
-    """Return x (..., h, T, D) as an array (..., T, h D), in which the heads are side by side."""
+    """Join the heads of x (..., h, T, D) side by side to an array (..., T, h D)."""
 
     def forward(self, x: Array) -> Any:
         xp, (*lead, h, T, D) = get_array_module(x), x.shape
@@ -340,7 +340,7 @@ class JoinHeads(Function):
 
 
 def join_heads(x: AnyArray) -> Any:
-    """Return x (..., h, T, D) as an array (..., T, h D); see `JoinHeads`."""
+    """Join the heads of x (..., h, T, D) side by side to an array (..., T, h D)."""
     return JoinHeads()(x)
 
 

@@ -148,21 +148,24 @@ def alignment_losses(
     emitted = where(is_running, take_along_axis(x, array_like([states], x), -1), 0.0)
     pairs = [zip(row, row[2:] + row[:2], strict=True) for row in states]
     can_skip = array_like([[label != later for label, later in row] for row in pairs], x)
-    alpha = Reached(can_skip)(emitted) + emitted
+    alpha = ForwardRecursion(can_skip)(emitted) + emitted
     last = alpha[array_like([n - 1 for n in lengths], x), array_like(list(range(len(states))), x)]
     ends = array_like([[2 * n - 1 <= s <= 2 * n for s in count] for n in counts], x)
     return -logsumexp(where(ends, last, -math.inf), 1)
 
 
-class Reached(Function):
+class ForwardRecursion(Function):
     """Return r (T, N, S), the log-probability of being in state s before step t emits its label.
 
-    r[0, s] = 0 for s < 2, else -inf;  r[t + 1, s] = log(sum of exp(alpha[t, s'])), alpha = r + x.
+    x (T, N, S) is the log-probability of the label of each state, and alpha = r + x. State s is
+    reached from the states s' = s and s - 1, and also from s - 2 if ``can_skip[s - 2]``.
+
+    r[0, s] = 0 for s < 2, else -inf;  r[t + 1, s] = log(sum over s' of exp(alpha[t, s'])).
     With w = exp(alpha[t, s'] - r[t + 1, s]), the probability that state s was reached from s', and
-    G = gy + dL/dx:  dL/dx[t, s'] = sum of w G[t + 1, s] over s = s', s' + 1 (, s' + 2).
+    G = gy + gx:  gx[t, s'] = sum of w G[t + 1, s] over the states s that are reached from s'.
 
     Args:
-        can_skip: bools (N, S), true if state s leads to state s + 2.
+        can_skip: bools (N, S), true if state s + 2 is reached from state s.
     """
 
     def __init__(self, can_skip: Array) -> None:

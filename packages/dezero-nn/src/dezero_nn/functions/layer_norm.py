@@ -209,7 +209,7 @@ def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) ->
 
     Raises:
         ShapeError: ``x`` has no axes, or a parameter does not have the shape of its last axes.
-        ArgumentTypeError: a parameter is an integer, a list or a tuple, such as a shape.
+        ArgumentTypeError: a parameter is neither an array nor None, but for example a shape.
     """
     given = {name: param for name, param in params.items() if param is not None}
     for name, param in given.items():
@@ -222,7 +222,7 @@ def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) ->
     axes = len(shapes[0]) if shapes else 1
     if len(shape) >= axes > 0 and shapes.count(shape[-axes:]) == len(shapes):
         return axes
-    found = "".join([f", {name} {shape}" for name, shape in zip(given, shapes, strict=True)])
+    found = "".join([f", {name} {own}" for name, own in zip(given, shapes, strict=True)])
     raise ShapeError(
         f"{op}: x {shape}{found}; expected {' and '.join(params)} in the shape of the last axes "
         "of x"

@@ -169,7 +169,7 @@ def attention_of_few(
         if causal and T > 1:
             np.copyto(E, -np.inf, where=~np.tri(T, S, S - T, dtype=bool))
         top = np.maximum.reduce(E, axis=-1, keepdims=True)
-        if mask is not None:  # it may hide all keys from a query
+        if mask is not None:  # a mask may hide all keys from a query
             top[top == -np.inf] = 0
         E -= top
         np.exp(E, out=E)

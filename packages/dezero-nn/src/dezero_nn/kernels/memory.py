@@ -11,10 +11,10 @@ these page faults:
 
 The settings apply to the whole process, even if DeZero is only a part of the program. Both limits
 are therefore low: about 120 MiB stay resident after a gigabyte was freed. The heap shrinks only
-from its end: a small block in use behind the freed arrays keeps all of it. DeZero changes the
-settings just before it runs the first kernel, not when it is imported. DeZero does not change the
-settings if the environment has ``DEZERO_KEEP_MEMORY=0`` or one of glibc's own variables for these
-limits, or if the C library is not glibc (musl, macOS, Windows). docs/adr/0009 compares these
+from its end: a small block in use behind freed arrays keeps their memory resident. DeZero changes
+the settings just before it runs the first kernel, not when it is imported. DeZero does not change
+the settings if the environment has ``DEZERO_KEEP_MEMORY=0`` or one of glibc's own variables for
+these limits, or if the C library is not glibc (musl, macOS, Windows). docs/adr/0009 compares these
 settings with a memory pool.
 """
 

@@ -21,7 +21,7 @@ from ..layers.training import without_flags
 from .model import Model
 
 INITIAL_DEVIATION = 0.02
-"""Standard deviation of the initial embeddings of tokens and positions, as in GPT-2."""
+"""Standard deviation of the initial embeddings of tokens and positions, as in GPT (2018)."""
 
 
 class GPT(Model):
@@ -129,6 +129,7 @@ class GPT(Model):
         Raises:
             ShapeError: ``ids`` do not have two axes, or T is 0.
             ArgumentError: ``count`` is negative, or ``temperature`` is not above 0.
+            LabelError: an id is not in [0, V).
         """
         count = as_integer("GPT.generate", "count", count, 0)
         temperature = as_number("GPT.generate", "temperature", temperature)
