@@ -19,6 +19,9 @@ from ...op_case import OpCase
 SEEN = [[True, False, True], [True, True, False]]
 """A mask for two queries and three keys."""
 
+ADDED = [[0.0, -2.0, 0.5], [1.0, 0.0, -1.0]]
+"""Numbers to add to the scores of two queries and three keys."""
+
 QKV = (
     ((2, 2, 3), (2, 3, 3), (2, 3, 2)),
     ((1, 1), (2, 1), (2, 1)),
@@ -46,6 +49,12 @@ def cases() -> list[OpCase]:
             (((1, 4, 2, 2), (1, 2, 2, 2), (1, 2, 2, 1)),),
         ),
         OpCase(f"{name} mask", masked, partial(attention, seen=np.array(SEEN)), QKV[:1]),
+        OpCase(
+            f"{name} fixed numbers as mask",
+            lambda q, k, v: attend(q, k, v, backend_of(q.data).asarray(ADDED)),
+            partial(attention, added=np.array(ADDED)),
+            QKV[:1],
+        ),
         OpCase(
             f"{name} learned mask",
             lambda q, k, v, mask: attend(q, k, v, as_floating(mask)),  # bools have another meaning
