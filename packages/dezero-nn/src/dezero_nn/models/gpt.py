@@ -7,7 +7,6 @@ from functools import partial
 from dezero_core import Variable, as_variable, no_grad, test_mode
 from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ArgumentError, ShapeError
-from dezero_core.extend import backend_of
 from dezero_core.functions import concat, matmul, transpose
 from dezero_core.functions import max as largest
 from dezero_core.hints import hinted
@@ -102,8 +101,7 @@ class GPT(Model):
                 f"GPT: {stop} positions; expected at most {self.length}; shorten the sequences, or "
                 "create the model with a larger length"
             )
-        x = self.tokens(ids)
-        x = x + self.positions(backend_of(x.data).arange(ids.shape[1], x.data) + start)
+        x = self.tokens(ids) + self.positions.W[start:stop]
         if self.dropout:
             x = drop(x, self.dropout)
         for block in self.blocks:
