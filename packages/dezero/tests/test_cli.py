@@ -87,7 +87,7 @@ def test_every_dataset_and_model(data: str, model: str, tmp_path: Path) -> None:
     assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
 
 
-def test_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_on_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dezero.cli import report as files
 
     monkeypatch.setattr(files, "SAMPLE_LENGTH", 70)
@@ -118,7 +118,7 @@ def test_every_backend_writes_a_sample(
     assert len((tmp_path / "sample.txt").read_text(encoding="utf-8")) == 8 + 5
 
 
-def test_files_that_are_no_text(tmp_path: Path) -> None:
+def test_files_without_a_usable_text_are_refused(tmp_path: Path) -> None:
     path, gpt = tmp_path / "t.txt", ["train", "--model", "gpt", "--data"]
     short = "short".encode("utf-8-sig")  # the byte order mark is no character
     for content, message in ((b"\xff", "is not a text in UTF-8"), (short, "5 characters")):

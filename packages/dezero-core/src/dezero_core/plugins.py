@@ -232,10 +232,10 @@ class Plugins:
     def raise_if_left_out(
         self, wanted: str, distribution: str | None = None, problem: str = ""
     ) -> None:
-        """Raise `PluginError` with the reason if plugin ``wanted`` is not fully loaded.
+        """Raise `PluginError` if an installed plugin ``wanted`` is not fully loaded.
 
-        If it is not installed either, and ``distribution`` is the one of DeZero's distributions
-        that has it, raise `MissingPackage` with ``problem`` and the command to install.
+        If no such plugin is installed, and ``distribution`` is the distribution of DeZero that
+        contains the plugin, raise `MissingPackage` with ``problem`` and the command to install.
         """
         for status in self.statuses():
             if status.state != "loaded" and status.provides(wanted):

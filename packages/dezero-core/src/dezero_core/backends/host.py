@@ -41,6 +41,7 @@ class Streams:
 
 _streams: ContextVar[Streams] = ContextVar("dezero.streams", default=Streams())  # noqa: B039
 streams = _streams.get
+"""Return the `Streams` of this thread or task."""
 
 _drawn_from: Setting[Callable[[], np.random.Generator] | None] = Setting("generator", None)
 
