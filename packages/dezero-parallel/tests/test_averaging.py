@@ -382,16 +382,27 @@ def test_frozen_parameters_are_not_sent_until_they_thaw() -> None:
         assert sizes == [36, 297, 297, 36]  # 32 weights and 2 flags, or 291 and 4, and 2 numbers
 
 
-@pytest.mark.parametrize("size", [1, 128, 129, 1000, 3000])
-def test_sums_of_checksums_are_exact_in_float16(size: int) -> None:
+def checksums(size: int, lr: float) -> list[int]:
+    """Return the checksums of a learning rate in the first 8 steps of a job of ``size`` ranks."""
+    stub: Any = SimpleNamespace(optimizer=SGD(), _values=[], _settings=lambda: {"lr": lr})
     found = []
-    for step in range(40):
-        collectives = SimpleNamespace(step=step)
-        stub: Any = SimpleNamespace(optimizer=SGD(), _values=[], _settings=dict)
-        stub.world = SimpleNamespace(size=size, collectives=collectives)
+    for step in range(8):
+        stub.world = SimpleNamespace(size=size, collectives=SimpleNamespace(step=step))
         found.append(Averaging._settings_checksum(stub))
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 128, 129, 136, 137, 1000, 3000])
+def test_sums_of_checksums_are_exact_in_float16(size: int) -> None:
+    found = checksums(size, 0.1)
     assert max(found) * size <= 2048
     assert len(set(found)) > 1 or size == 3000
+
+
+def test_checksums_of_different_settings_differ_within_8_steps() -> None:
+    expected = checksums(136, 0.1)
+    same = [k for k in range(2000) if checksums(136, float(f"0.{k}")) == expected]
+    assert {float(f"0.{k}") for k in same} == {0.1}
 
 
 def test_a_learning_rate_that_differs_is_named_on_all_ranks() -> None:
