@@ -327,6 +327,9 @@ MISTAKES: list[Mistake] = [
      "softmax: x is a DataFrame; expected an array"),
     ("a function without a Variable", lambda: dezero.jacobian(lambda x: x.data, X), TypeError,
      "<lambda> returned a ndarray; expected a Variable"),
+    *[(f"a number as the argument of {draw.__name__}", lambda draw=draw: draw(3.0), TypeError,
+       "output is of type float; expected a Variable")
+      for draw in (dezero.utils.get_dot_graph, dezero.utils.plot_dot_graph)],
     ("PyTorch's arguments of grad", lambda: dezero.grad(X, X, grad_outputs=X), TypeError,
      r"grad: unknown keyword 'grad_outputs' \(write gy\)"),
     ("PyTorch's apply of a Function", lambda: dezero.Function.apply(X), AttributeError,

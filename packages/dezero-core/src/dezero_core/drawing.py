@@ -30,6 +30,9 @@ class Picture:
     """
 
     def __init__(self, output: Variable, verbose: bool) -> None:
+        if not isinstance(output, Variable):
+            what = f"drawing of a graph: output is of type {type(output).__name__}"
+            raise ArgumentTypeError(f"{what}; expected a Variable")
         self.verbose = verbose
         self.numbers: dict[Key, int] = {}
         self.labels: dict[int, str] = {}
@@ -68,8 +71,6 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
     Raises:
         ArgumentTypeError: ``output`` is not a Variable.
     """
-    if not isinstance(output, Variable):
-        raise ArgumentTypeError(f"get_dot_graph: expected a Variable, got {type(output).__name__}")
     picture = Picture(output, verbose)
     lines = []
     for number, text in picture.labels.items():
@@ -124,6 +125,7 @@ def plot_dot_graph(
         type, such as pdf; else None.
 
     Raises:
+        ArgumentTypeError: ``output`` is not a Variable.
         MissingProgram: neither Graphviz nor matplotlib is installed.
         ArgumentError: matplotlib does not write files with this suffix.
         DezeroError: ``dot`` failed; the message says why.
