@@ -15,7 +15,7 @@ from .errors import ArgumentError, GraphError
 from .functions.casting import astype
 from .grad_ready import assign_and_report, grad_ready_callbacks, report_early
 from .in_place import updating
-from .leaf_gradients import accumulate, require_fitting_grad
+from .leaf_gradients import accumulate
 from .variable import Variable, as_variable, get_array_module, require_gradient_of
 from .watched_pass import WatchedPass
 
@@ -72,9 +72,8 @@ def backward(
         with PassMode(backward_pass, create_graph):
             backward_pass.run(self, seed if create_graph else seed.data)
             # Do everything that can fail before the first grad is written.
-            for x in backward_pass.grads:
-                require_fitting_grad(x)
-            gradients = backward_pass.final_gradients()
+            gradients = backward_pass.pop_gradients(list(backward_pass.grads))
+            gradients += backward_pass.retained.items()
             if not is_leaf:
                 self._grad = None  # drop the seed; a retained gradient is written below
             if callbacks:

@@ -17,7 +17,7 @@ from .functions.arithmetic import pos
 from .functions.part_sums import PartSums
 from .input_gradients import explain_failure, not_a_gradient, run_special, unbroadcast
 from .leaf_gradients import in_dtype_of, is_shared
-from .variable import AnyArray, Variable, unwrap
+from .variable import AnyArray, Variable, require_gradient_of, unwrap
 from .variable_hooks import after_hooks, gradients_after_hooks
 
 
@@ -33,6 +33,8 @@ class BackwardPass:
             value is a list of gradients.
         heap: unvisited calls that have a gradient, as pairs (-serial number, call).
         shared: a dictionary from leaves to gradients whose arrays may be used elsewhere.
+        retained: a dictionary from computed Variables to their complete gradients; see
+            `WatchedPass.retain`.
     """
 
     is_detecting = False  # whether the pass checks for NaN, see `detect_anomaly`
@@ -44,6 +46,7 @@ class BackwardPass:
         self.grads: dict[Any, Any] = {}
         self.heap: list[tuple[int, Function]] = []
         self.shared: dict[Variable, Any] = {}
+        self.retained: dict[Variable, Any] = {}
         self.final: set[int] = set()  # ids of the arrays already returned as gradients
         self.part_sums: PartSums | None = None  # created at first use by `GetItem`
 
@@ -137,9 +140,16 @@ class BackwardPass:
         gys = self.grads[function._serial]
         gys[index] = gy if gys[index] is None else gys[index] + gy
 
-    def final_gradients(self) -> list[tuple[Variable, Any]]:
-        """Return each leaf with its gradient; call this after `run`."""
-        return [(x, self.final_gradient(x, g)) for x, g in self.grads.items()]
+    def pop_gradients(self, leaves: list[Variable]) -> list[tuple[Variable, Any]]:
+        """Remove the gradients of ``leaves`` from `grads`; return pairs of leaf and gradient.
+
+        Raises:
+            ShapeError: the ``grad`` of a leaf has another shape than its data.
+        """
+        for x in leaves:  # the program may have replaced the data
+            if x._grad is not None and x._grad.data.shape != x.data.shape:
+                require_gradient_of(x, x._grad)
+        return [(x, self.final_gradient(x, self.grads.pop(x))) for x in leaves]
 
     def final_gradient(self, x: Variable, g: AnyArray) -> Any:
         """Run the hooks of ``x``; return its gradient as an unshared array of the dtype of ``x``.

@@ -16,7 +16,7 @@ from .errors import ArgumentError, ArgumentTypeError
 from .function import Function
 from .hook_handle import HookHandle
 from .in_place import updating
-from .leaf_gradients import accumulate, require_fitting_grad
+from .leaf_gradients import accumulate
 from .variable import Variable
 
 Callback = Callable[[Variable], object]
@@ -33,9 +33,7 @@ one report at the end.
 class GradReady:
     """A callback, and the leaves to report (None for all); messages of errors begin with ``op``."""
 
-    def __init__(
-        self, op: str, callback: Callback, leaves: Iterable[Variable] | None = None
-    ) -> None:
+    def __init__(self, op: str, callback: Callback, leaves: Iterable[Variable] | None) -> None:
         if not callable(callback):
             raise ArgumentTypeError(
                 f"{op}: expected a function of a leaf, got {type(callback).__name__}"
@@ -148,12 +146,8 @@ class EarlyReport(Function):
         self.callbacks, self.leaves = callbacks, leaves
 
     def backward(self, gy: None) -> tuple[()]:
-        grads = self.backward_pass.grads
-        leaves = [x for x in self.leaves if x in grads]
-        for x in leaves:
-            require_fitting_grad(x)
-        gradients = [(x, self.backward_pass.final_gradient(x, grads.pop(x))) for x in leaves]
-        assign_and_report(gradients, self.callbacks)
+        leaves = [x for x in self.leaves if x in self.backward_pass.grads]
+        assign_and_report(self.backward_pass.pop_gradients(leaves), self.callbacks)
         return ()
 
 

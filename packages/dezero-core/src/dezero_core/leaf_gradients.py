@@ -9,7 +9,7 @@ from .backends.precision import is_floating
 from .backends.registry import backend_of
 from .function import Function
 from .functions.casting import astype
-from .variable import AnyArray, Variable, require_gradient_of, unwrap
+from .variable import AnyArray, Variable, unwrap
 
 
 def is_shared(gx: Array | Variable, function: Function) -> bool:
@@ -31,12 +31,6 @@ def in_dtype_of(x: Variable, g: AnyArray) -> Any:
     if g.dtype == dtype or not is_floating(dtype, backend_of(x.data)):
         return g
     return astype(g, dtype)
-
-
-def require_fitting_grad(x: Variable) -> None:
-    """Check that ``x.grad`` has the shape of ``x.data``, which the program may have replaced."""
-    if x._grad is not None and x._grad.data.shape != x.data.shape:
-        require_gradient_of(x, x._grad)
 
 
 def accumulate(x: Variable, g: AnyArray) -> None:

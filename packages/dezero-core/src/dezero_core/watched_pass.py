@@ -24,7 +24,6 @@ class WatchedPass(BackwardPass):
     Attributes:
         wanted: for each serial number of a call, the outputs whose gradients must be stored, as
             the keys of a dictionary.
-        retained: a dictionary from computed Variables to their complete gradients.
     """
 
     def __init__(
@@ -34,7 +33,6 @@ class WatchedPass(BackwardPass):
         self.is_detecting = detecting()
         self.retain_grad, self.narrowed = retain_grad, narrowed
         self.wanted: dict[int, dict[Variable, None]] = {}
-        self.retained: dict[Variable, Any] = {}
 
     def run(self, y: Variable, seed: AnyArray) -> None:
         if self.is_detecting:
@@ -67,9 +65,6 @@ class WatchedPass(BackwardPass):
         for y in self.wanted.pop(function._serial, ()):
             if gys[y._index or 0] is not None:
                 self.retained[y] = pos(gys[y._index or 0])
-
-    def final_gradients(self) -> list[tuple[Variable, Any]]:
-        return super().final_gradients() + list(self.retained.items())
 
     def gradient_of(self, x: Variable) -> Variable | None:
         """Return the gradient of a leaf or retained Variable ``x``, or None if there is none."""
