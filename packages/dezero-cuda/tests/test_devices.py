@@ -21,8 +21,8 @@ from dezero_core.state import move_beside
 
 def forget_backends() -> None:
     """Drop the backends and the caches of their types, so that the devices are found again."""
-    registry._forget_types()
-    registry._made.clear()
+    for cache in (registry.by_type, registry._subclasses, registry.current_device, registry._made):
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from .backends.interface import Array
 from .errors import COMMUNICATOR_HINTS, ArgumentError, CommunicatorError, UnknownName
-from .plugins import Catalog, call_plugin, plugins
+from .hooks import call_plugin
+from .plugins import Catalog, plugins
 
 
 @runtime_checkable

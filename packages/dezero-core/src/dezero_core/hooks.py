@@ -13,12 +13,14 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import partial, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pluggy
 
-from .errors import DataMissing, PluginError
+from .errors import DataMissing, DezeroError, PluginError
 from .hookspecs import DEZERO_API, HOOK_VERSIONS, hookimpl
+
+T = TypeVar("T")
 
 PLUGIN_ERRORS = (Exception, SystemExit)
 """Exceptions that do not stop the program if a plugin raises them, or calls ``sys.exit``."""
@@ -96,6 +98,16 @@ class Hooks:
         for hook in sorted(versions.keys() - HOOK_VERSIONS.keys() - implemented):
             if near_hook(hook):  # a misspelt name
                 self.left_out.append(mismatch(hook, versions[hook]))
+
+
+def call_plugin(function: Callable[[], T], what: str, error_type: type[DezeroError]) -> T:
+    """Call a plugin's function; raise ``error_type`` for its errors, except DeZero's own."""
+    try:
+        return function()
+    except DezeroError:
+        raise
+    except Exception as error:
+        raise error_type(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def requested_versions(plugin: object, name: str) -> dict[str, Any]:

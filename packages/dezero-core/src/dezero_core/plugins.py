@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from . import hookspecs
-from .errors import (
-    INSTALL_HINTS,
-    OUR_PLUGINS,
-    DezeroError,
-    MissingPackage,
-    PluginError,
-    PluginWarning,
-)
+from .errors import INSTALL_HINTS, OUR_PLUGINS, MissingPackage, PluginError, PluginWarning
 from .hooks import PLUGIN_ERRORS, Answer, Hooks, answers
 from .hookspecs import GROUP
 
@@ -330,16 +323,6 @@ class Catalog(Generic[T]):
         held = [(key, self._found.get(key)) for key in self._keys(item)]
         taken = [key for key, other in held if other is not None and self._clash(item, other)]
         return f"{taken[0]!r} is taken by plugin {self._owner[taken[0]]!r}" if taken else ""
-
-
-def call_plugin(function: Callable[[], T], what: str, error_type: type[DezeroError]) -> T:
-    """Call a plugin's function; raise ``error_type`` for its errors, except DeZero's own."""
-    try:
-        return function()
-    except DezeroError:
-        raise
-    except Exception as error:
-        raise error_type(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def _is_ours(entry: EntryPoint) -> bool:

@@ -15,7 +15,8 @@ from ..errors import (
     UnsupportedType,
 )
 from ..hints import DEVICES
-from ..plugins import Catalog, call_plugin, plugins
+from ..hooks import call_plugin
+from ..plugins import Catalog, plugins
 from .host import HOST
 from .interface import CAPABILITIES, Array, ArrayBackend, BackendSpec
 
@@ -34,13 +35,8 @@ _made: dict[BackendSpec, ArrayBackend] = {}
 """Backends created so far; they stay the same objects when plugins are added or removed."""
 
 
-def _forget_types() -> None:
-    by_type.clear()
-    _subclasses.clear()
-    current_device.clear()
-
-
-plugins.on_change(_forget_types)
+for _types in (by_type, _subclasses, current_device):
+    plugins.on_change(_types.clear)
 
 
 def backend_of(x: Array) -> ArrayBackend:
@@ -144,18 +140,13 @@ def _make(spec: BackendSpec) -> ArrayBackend:
                     f"backend {spec.name!r} declares {sorted(unknown)}: expected capabilities "
                     f"from {', '.join(sorted(CAPABILITIES))}"
                 )
-            backend = _created(spec)
+            factory = f"backend {spec.name!r}: its factory"
+            backend = call_plugin(spec.factory, factory, PluginError)
+            if not isinstance(backend, ArrayBackend):
+                raise PluginError(
+                    f"{factory} returned a {type(backend).__name__}; expected an ArrayBackend; "
+                    "for an array namespace xp, return ArrayBackend(xp)"
+                )
             backend.name, backend.capabilities = spec.name, spec.capabilities
             _made[spec] = backend
         return _made[spec]
-
-
-def _created(spec: BackendSpec) -> ArrayBackend:
-    """Call the factory of ``spec``, and check that it returns an `ArrayBackend`."""
-    backend = call_plugin(spec.factory, f"backend {spec.name!r}: its factory", PluginError)
-    if not isinstance(backend, ArrayBackend):
-        raise PluginError(
-            f"backend {spec.name!r}: its factory returned a {type(backend).__name__}; expected an "
-            "ArrayBackend; for an array namespace xp, return ArrayBackend(xp)"
-        )
-    return backend
