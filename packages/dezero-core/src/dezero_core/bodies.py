@@ -19,8 +19,6 @@ Run = Callable[..., Any]
 
 def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callable[..., Any]:
     """Return a wrapper of the same type as ``function`` that runs each call through a new `Run`."""
-    if inspect.isgeneratorfunction(function):
-        return wrapped_generator(function, new_run)
     if inspect.iscoroutinefunction(function):
         return wrapped_coroutine(function, new_run)
     if inspect.isasyncgenfunction(function):
@@ -30,7 +28,11 @@ def wrapped(function: Callable[..., Any], new_run: Callable[[], Run]) -> Callabl
     def call(*args: object, **kwargs: object) -> Any:
         return call_by(new_run(), function, *args, **kwargs)
 
-    return call
+    @wraps(function)
+    def generator(*args: object, **kwargs: object) -> Any:
+        return (yield from steps(function(*args, **kwargs), new_run()))
+
+    return generator if inspect.isgeneratorfunction(function) else call
 
 
 def call_by(run: Run, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
@@ -40,18 +42,6 @@ def call_by(run: Run, function: Callable[..., Any], /, *args: object, **kwargs: 
         return steps(result, run, owned=False)
     adapt = ADAPTERS.get(type(result))
     return result if adapt is None else adapt(lambda: result, lambda: run)()
-
-
-def wrapped_generator(
-    function: Callable[..., Any], new_run: Callable[[], Run]
-) -> Callable[..., Any]:
-    """Implement `wrapped` for a generator function."""
-
-    @wraps(function)
-    def generator(*args: object, **kwargs: object) -> Any:
-        return (yield from steps(function(*args, **kwargs), new_run()))
-
-    return generator
 
 
 def wrapped_coroutine(

@@ -158,8 +158,7 @@ def hessian(function: Callable[[Any], Variable], x: AnyArray) -> Variable:
     """Return the Hessian at ``x`` of the sum of the outputs of ``function``.
 
     Args:
-        function: takes a Variable and returns one; it is called once.
-        x: the point, a Variable or an array.
+        function, x: as for `jacobian`.
 
     Returns:
         a Variable of shape (*x.shape, *x.shape). The Hessian takes one double backward for each

@@ -297,8 +297,8 @@ def rearrange(name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dic
     """Let NumPy rearrange the indices 0 ... size - 1, then select the elements at these indices."""
     x = args[0]
     positions = np.arange(x.size).reshape(x.shape)
-    others = [on_host(name, part) for part in args[1:]]
-    result = func(positions, *others, **{key: on_host(name, kwargs[key]) for key in kwargs})
+    options = {key: on_host(name, part) for key, part in kwargs.items()}
+    result = func(positions, *on_host(name, args[1:]), **options)
     elements = F.reshape(x, -1)
     if isinstance(result, list | tuple):
         return type(result)([F.get_item(elements, move_beside(part, x.data)) for part in result])
@@ -314,8 +314,7 @@ def call_on_data(
     position, weight = WEIGHTS.get(name, (len(args), ""))
     if has_variable(kwargs.get(weight)) or has_variable(args[position : position + 1]):
         raise refusal(name, f": its {weight} would get no gradient")
-    arrays = [on_host(name, part) for part in args]
-    return func(*arrays, **{key: on_host(name, part) for key, part in kwargs.items()})
+    return func(*on_host(name, args), **{key: on_host(name, kwargs[key]) for key in kwargs})
 
 
 def has_default_effect(key: str, value: object) -> bool:

@@ -47,17 +47,12 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
             "register_hook: this Variable does not require grad, so no gradient passes; register "
             "the hook before no_grad() or unchain(), or set requires_grad = True"
         )
-    return HookHandle(hooks_of(self), hook)
-
-
-def hooks_of(x: Variable) -> Hooks:
-    """Return the dictionary of a Variable's hooks; create it if it does not exist."""
-    call = x.creator
-    if call is not None:
-        call._hooks, call._is_special = call._hooks or {}, True
-        return call._hooks.setdefault(x._index or 0, {})
-    x._hooks = x._hooks or {}
-    return x._hooks
+    call = self.creator
+    if call is None:
+        self._hooks = self._hooks or {}
+        return HookHandle(self._hooks, hook)
+    call._hooks, call._is_special = call._hooks or {}, True
+    return HookHandle(call._hooks.setdefault(self._index or 0, {}), hook)
 
 
 def gradients_after_hooks(call: Function, gy: Any, retain_graph: bool) -> Any:

@@ -23,10 +23,6 @@ MAX_ORDERS = 1024
 """Maximum number of results of sorting kernels by cost that are cached per op and array type."""
 
 
-def _always(*arguments: Any) -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class Kernel:
     """Implement a named op for one backend, as a pure function of arrays.
@@ -54,7 +50,7 @@ class Kernel:
     op: str
     backend: str
     function: Callable[..., Any]
-    supports: Callable[..., bool | str] = _always
+    supports: Callable[..., bool | str] = lambda *arguments: True
     tolerance: float = 1e-5
     priority: int = 0
     cost: Callable[..., float] | None = None
@@ -86,11 +82,9 @@ def _keys(kernel: Kernel) -> list[Hashable]:
     return [place] if kernel.cost is None else [(*place, kernel.function), place]
 
 
-def _clash(one: Kernel, other: Kernel) -> bool:
-    return one.cost is None or other.cost is None
-
-
-_catalog: Catalog[Kernel] = Catalog("dezero_kernels", Kernel, _keys, _clash)
+_catalog: Catalog[Kernel] = Catalog(
+    "dezero_kernels", Kernel, _keys, lambda one, other: one.cost is None or other.cost is None
+)
 _log: Setting[list[KernelRun] | None] = Setting("kernel_log", None)
 _logging = _log.entries.get
 ops: dict[str, KernelOp[Any, Any]] = {}
