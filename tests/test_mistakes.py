@@ -326,7 +326,7 @@ MISTAKES: list[Mistake] = [
     ("a table of pandas", lambda: F.softmax(type("DataFrame", (), {})()), TypeError,
      "softmax: x is a DataFrame; expected an array"),
     ("a function without a Variable", lambda: dezero.jacobian(lambda x: x.data, X), TypeError,
-     "<lambda> returned a ndarray; expected a Variable"),
+     "<lambda> returned an object of type ndarray; expected a Variable"),
     *[(f"a number as the argument of {draw.__name__}", lambda draw=draw: draw(3.0), TypeError,
        "output is of type float; expected a Variable")
       for draw in (dezero.utils.get_dot_graph, dezero.utils.plot_dot_graph)],

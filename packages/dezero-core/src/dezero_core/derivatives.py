@@ -234,8 +234,8 @@ def result_of(function: Callable[..., Variable], *xs: Variable) -> Variable:
         y: object = function(*xs)
     if isinstance(y, Variable):
         return y
-    what = f"{named(function)} returned a {type(y).__name__}"
-    raise ArgumentTypeError(f"{what}; expected a Variable, computed from its argument")
+    what = f"{named(function)} returned an object of type {type(y).__name__}"
+    raise ArgumentTypeError(f"{what}; expected a Variable")
 
 
 def requiring_grad(x: AnyArray) -> Variable:

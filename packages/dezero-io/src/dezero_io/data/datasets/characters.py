@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class Characters(Dataset):
                 "of the text; remove it, or create the dataset from a text that contains it"
             ) from None
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         """Return the text of ids, integers (T,).
 
         Raises:
