@@ -116,7 +116,7 @@ def test_files_of_the_book_can_be_loaded(tmp_path: Path, save: Any) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder for the files of all examples: making one for each takes longer."""
+    """Return one folder for the files of all examples, because creating a folder takes time."""
     return tmp_path_factory.mktemp("examples")
 
 

@@ -211,18 +211,18 @@ def normalised_axes(op: str, x: AnyArray, params: dict[str, AnyArray | None]) ->
         ShapeError: ``x`` has no axes, or a parameter does not have the shape of its last axes.
         ArgumentTypeError: a parameter is neither an array nor None, but for example a shape.
     """
-    given = {name: param for name, param in params.items() if param is not None}
-    for name, param in given.items():
+    arrays = {name: param for name, param in params.items() if param is not None}
+    for name, param in arrays.items():
         if not hasattr(param, "shape"):
             raise ArgumentTypeError(
                 f"{op}: {name} is {param!r}; expected an array or None. The last axes of x in the "
                 f"shape of {name} are normalised; PyTorch's normalized_shape is not an argument"
             )
-    shape, shapes = tuple(x.shape), [tuple(param.shape) for param in given.values()]
+    shape, shapes = tuple(x.shape), [tuple(param.shape) for param in arrays.values()]
     axes = len(shapes[0]) if shapes else 1
     if len(shape) >= axes > 0 and shapes.count(shape[-axes:]) == len(shapes):
         return axes
-    found = "".join([f", {name} {own}" for name, own in zip(given, shapes, strict=True)])
+    found = "".join([f", {name} {own}" for name, own in zip(arrays, shapes, strict=True)])
     raise ShapeError(
         f"{op}: x {shape}{found}; expected {' and '.join(params)} in the shape of the last axes "
         "of x"

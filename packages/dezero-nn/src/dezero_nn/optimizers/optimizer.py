@@ -368,7 +368,7 @@ class Optimizer(Stateful):
     def update_params(self, params: list[Parameter]) -> None:
         """Update parameters with the present settings, without calling hooks.
 
-        `update` calls this method for each group of parameters, inside of
+        `update` calls this method for each group of parameters, inside
         `dezero_core.state.updating`.
 
         Args:
