@@ -175,8 +175,7 @@ def last_uses(y: Variable) -> dict[Variable, int]:
     serials: dict[Variable, int] = {}
     todo = [] if y.creator is None else [y.creator]
     found = set(todo)
-    while todo:
-        function = todo.pop()
+    for function in todo:  # grows while it is read
         if function._arrays is None:  # freed, so the pass goes no further
             continue
         serial = function._serial
@@ -185,7 +184,7 @@ def last_uses(y: Variable) -> dict[Variable, int]:
                 continue
             creator = x._creator
             if creator is None:
-                if serials.get(x, serial) >= serial:
+                if x not in serials or serials[x] > serial:
                     serials[x] = serial
             elif creator not in found:
                 found.add(creator)
