@@ -26,6 +26,20 @@ SIZED: dict[str, tuple[Any, Any]] = {
     "RNN": (lambda: nn.RNN(3, in_size=4, num_layers=2), ROWS),
     "LSTM": (lambda: nn.LSTM(3, in_size=4, bidirectional=True), ROWS[None]),
     "GRU": (lambda: nn.GRU(3, in_size=4), ROWS),
+    "Conv1d": (lambda: nn.Conv1d(3, 3, in_channels=4), IMAGES[..., 0]),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 4), IMAGES),
+    "InstanceNorm": (lambda: nn.InstanceNorm(4, affine=True), IMAGES),
+    "RMSNorm": (lambda: nn.RMSNorm(4), ROWS),
+    "PReLU": (lambda: nn.PReLU(4), IMAGES),
+    "MultiHeadAttention": (lambda: nn.MultiHeadAttention(2, 4), ROWS),
+    "FeedForward": (lambda: nn.FeedForward(size=4), ROWS),
+    "SwiGLU": (lambda: nn.SwiGLU(3, size=4), ROWS),
+    "TransformerBlock": (lambda: nn.TransformerBlock(2, size=4), ROWS),
+    "TransformerBlock rms swiglu": (
+        lambda: nn.TransformerBlock(2, 2.5, norm="rms", activation="swiglu", size=4),
+        ROWS,
+    ),
+    "GPT": (lambda: nn.GPT(3, 5, 4, 2, 1), np.array([[0, 2]])),
 }
 
 

@@ -104,6 +104,9 @@ def test_training_on_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(sample) == 64 + 70 and set(sample) <= set(text.read_text(encoding="utf-8"))
     accuracy = trained.output.split("test accuracy ")[-1].split()[0]
     assert f"test accuracy {accuracy}" in run("eval", *task, "--load", weights).output
+    text.write_text(text.read_text(encoding="utf-8").replace("q", "x"), encoding="utf-8")
+    other = run("eval", *task, "--load", weights)
+    assert other.exit_code == 2 and "trained on a text with other characters" in other.output
 
 
 def test_every_backend_writes_a_sample(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 from dezero_core import Parameter, Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
@@ -13,7 +13,7 @@ from dezero_core.variable import Operand
 from ..functions import rms_norm
 from ..initializers import create_once
 from .layer import Layer
-from .normalization import zeros_beside
+from .normalization import host_zeros, zeros_beside
 from .weighted import parameter_dtype
 
 
@@ -26,7 +26,8 @@ class RMSNorm(Layer):
         dtype: dtype of ``gamma``, a name or a NumPy dtype (default float32).
 
     Attributes:
-        gamma: Parameter, shape (C,), initially 1; created at the first input.
+        gamma: Parameter, shape (C,), initially 1. If ``size`` is None, it is created at the first
+            input.
 
     Raises:
         ArgumentError: ``eps`` is not in [0, 1), or ``size`` is below 1.
@@ -43,18 +44,23 @@ class RMSNorm(Layer):
         if not 0 <= self.eps < 1:
             raise ArgumentError(f"RMSNorm: eps {eps!r} is not in [0, 1)")
         self.gamma = Parameter(None, name="gamma")
+        if self.size is not None:
+            self._init_params(host_zeros((self.size,), self.dtype))
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         return {"gamma": PyTorchArray(("weight",), (self.size,))}
 
-    def _init_params(self, x: Variable) -> None:
-        """Create ``gamma``, an array of ones."""
-        self.gamma.data = zeros_beside(x, (self.size or x.shape[-1],), self.dtype) + 1.0
+    def _init_params(self, zeros: Any) -> None:
+        """Create ``gamma``, an array of ones, from an array of zeros."""
+        self.gamma.data = zeros + 1.0
 
     def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
         if x.ndim == 0 or self.size not in (None, x.shape[-1]):
             raise ShapeError(f"RMSNorm: x {x.shape}; expected (..., {self.size or 'C'})")
         if self.gamma.data is None:
-            create_once((self.gamma,), partial(self._init_params, x))
+            create_once(
+                (self.gamma,),
+                lambda: self._init_params(zeros_beside(x, x.shape[-1:], self.dtype)),
+            )
         return rms_norm(x, self.gamma, self.eps)

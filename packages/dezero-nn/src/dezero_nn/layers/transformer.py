@@ -8,6 +8,7 @@ from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer, as_number
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import ArrayBackend
+from dezero_core.state import default_backend
 from dezero_core.variable import Operand
 
 from ..functions import dropout as drop
@@ -19,7 +20,7 @@ from .normalization import LayerNorm
 from .projection import Projecting, Projection
 from .rms_norm import RMSNorm
 
-NORMS: dict[str, Callable[[], Layer]] = {"layer": LayerNorm, "rms": RMSNorm}
+NORMS: dict[str, Callable[[int | None], Layer]] = {"layer": LayerNorm, "rms": RMSNorm}
 """The layers that the argument ``norm`` of `TransformerBlock` names."""
 
 
@@ -30,6 +31,7 @@ class FeedForward(Projecting):
         hidden: length of the vectors between the layers; if None, four times the input's channels.
         activation: a function of Variables (default `dezero_nn.functions.gelu`).
         bias: whether the layers add a bias (default True).
+        size: number of channels, C; taken from the first input if None (default).
 
     Attributes:
         up, down: `Linear` layers, with weights of shape (C, hidden) and (hidden, C).
@@ -41,10 +43,13 @@ class FeedForward(Projecting):
         activation: Callable[[Variable], Variable] = gelu,
         *,
         bias: bool = True,
+        size: int | None = None,
     ) -> None:
         self.hidden = None if hidden is None else as_integer("FeedForward", "hidden", hidden, 1)
         self.activation, self.bias = activation, bias
         self.up, self.down = Projection(bias), Projection(bias)
+        if size is not None:
+            self._init_params(as_integer("FeedForward", "size", size, 1), default_backend())
 
     def _init_params(self, size: int, backend: ArrayBackend) -> None:
         hidden = self.hidden or 4 * size
@@ -64,16 +69,21 @@ class SwiGLU(Projecting):
     Args:
         hidden: length of the vectors between the layers; if None, four times the input's channels.
         bias: whether the layers add a bias (default False).
+        size: number of channels, C; taken from the first input if None (default).
 
     Attributes:
         gate, up, down: `Linear` layers, with weights of shape (C, hidden), (C, hidden) and
             (hidden, C).
     """
 
-    def __init__(self, hidden: int | None = None, *, bias: bool = False) -> None:
+    def __init__(
+        self, hidden: int | None = None, *, bias: bool = False, size: int | None = None
+    ) -> None:
         self.hidden = None if hidden is None else as_integer("SwiGLU", "hidden", hidden, 1)
         self.bias = bias
         self.gate, self.up, self.down = Projection(bias), Projection(bias), Projection(bias)
+        if size is not None:
+            self._init_params(as_integer("SwiGLU", "size", size, 1), default_backend())
 
     def _init_params(self, size: int, backend: ArrayBackend) -> None:
         hidden = self.hidden or 4 * size
@@ -104,6 +114,7 @@ class TransformerBlock(Layer):
         dropout: in training, probability of dropping a weight of the attention, or an element that
             is added to the input (default 0).
         bias: whether the linear layers add a bias (default True).
+        size: number of channels; taken from the first input if None (default).
         causal, kv_heads, rotary: as for `MultiHeadAttention`.
 
     Attributes:
@@ -125,6 +136,7 @@ class TransformerBlock(Layer):
         pre_norm: bool = True,
         dropout: float = 0.0,
         bias: bool = True,
+        size: int | None = None,
         causal: bool = False,
         kv_heads: int | None = None,
         rotary: RotaryEmbedding | None = None,
@@ -136,14 +148,16 @@ class TransformerBlock(Layer):
             raise ArgumentError(f"{name}: hidden {hidden}; expected a number above 0")
         if norm not in NORMS:
             raise ArgumentError(f"{name}: norm {norm!r}; expected one of {', '.join(NORMS)}")
-        self.norm1, self.norm2 = NORMS[norm](), NORMS[norm]()
+        self.norm1, self.norm2 = NORMS[norm](size), NORMS[norm](size)
         self.attention = MultiHeadAttention(
-            heads, kv_heads=kv_heads, bias=bias, dropout=dropout, causal=causal, rotary=rotary
+            heads, size, kv_heads=kv_heads, bias=bias, dropout=dropout, causal=causal, rotary=rotary
         )
+        inside = None if size is None else self._hidden_for(size)
         if activation == "swiglu":
-            self.mlp: FeedForward | SwiGLU = SwiGLU(bias=bias)
+            self.mlp: FeedForward | SwiGLU = SwiGLU(inside, bias=bias, size=size)
         elif callable(activation) or activation == "gelu":
-            self.mlp = FeedForward(None, activation if callable(activation) else gelu, bias=bias)
+            function = activation if callable(activation) else gelu
+            self.mlp = FeedForward(inside, function, bias=bias, size=size)
         else:
             raise ArgumentError(
                 f"{name}: activation {activation!r}; expected 'gelu', 'swiglu' or a function"
@@ -158,12 +172,16 @@ class TransformerBlock(Layer):
         """
         x = as_variable(x)
         if self.mlp.hidden is None and x.ndim:
-            self.mlp.hidden = max(int(self.hidden * x.shape[-1]), 1)
+            self.mlp.hidden = self._hidden_for(x.shape[-1])
         if self.pre_norm:
             x = x + self._drop(self.attention(self.norm1(x), mask=mask, cache=cache))
             return x + self._drop(self.mlp(self.norm2(x)))
         x = self.norm1(x + self._drop(self.attention(x, mask=mask, cache=cache)))
         return self.norm2(x + self._drop(self.mlp(x)))
+
+    def _hidden_for(self, size: int) -> int:
+        """Return the length of the vectors inside the feed-forward layer for ``size`` channels."""
+        return max(int(self.hidden * size), 1)
 
     def _drop(self, x: Variable) -> Variable:
         return drop(x, self.dropout) if self.dropout > 0 else x

@@ -75,7 +75,9 @@ class GPT(Model):
             table.data = table.data * INITIAL_DEVIATION
         activation = partial(gelu, approximate="tanh")
         self.blocks = [
-            TransformerBlock(heads, causal=True, activation=activation, dropout=dropout)
+            TransformerBlock(
+                heads, size=channels, activation=activation, causal=True, dropout=dropout
+            )
             for _ in range(blocks)
         ]
         self.norm = LayerNorm(channels)

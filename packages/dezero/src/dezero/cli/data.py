@@ -11,6 +11,7 @@ import click
 
 from dezero import Dataset
 from dezero.datasets import MNIST, Characters, Digits, Spiral, shakespeare_text
+from dezero_io.data.datasets.characters import vocabulary_of
 
 CONTEXT = 64
 """Number of characters in an example of a text."""
@@ -24,7 +25,12 @@ class Data(NamedTuple):
     classes: int
     shape: tuple[int, ...]  # (C, H, W) of an image, or (size,) of another example
     epochs: int  # the default of --epochs
-    is_text: bool = False  # an example is a sequence of ids, and each position has a label
+    vocabulary: str = ""  # the characters of a text; each position of an example has a label
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether an example is a sequence of ids of characters."""
+        return bool(self.vocabulary)
 
 
 DATA = {
@@ -66,5 +72,5 @@ class DataType(click.ParamType):  # type: ignore[type-arg]
 
 def text_data(name: str, text: str) -> Data:
     """Return the description of a text, whose characters are the classes."""
-    load = partial(Characters, text, CONTEXT)
-    return Data(name, load, len(set(text)), (CONTEXT,), TEXT_EPOCHS, is_text=True)
+    load, vocabulary = partial(Characters, text, CONTEXT), vocabulary_of(text)
+    return Data(name, load, len(vocabulary), (CONTEXT,), TEXT_EPOCHS, vocabulary)

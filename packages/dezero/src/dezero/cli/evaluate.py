@@ -8,7 +8,7 @@ import click
 
 from .data import Data
 from .files import SAVED_WEIGHTS
-from .task import chosen_backend, loader, make_model, task_options
+from .task import chosen_backend, load_weights, loader, make_model, task_options
 from .training import evaluate_model
 
 
@@ -25,7 +25,7 @@ def evaluate(data: Data, model: str, backend: str | None, device: str | None, lo
     backend_name = chosen_backend(backend, device)
     batches = loader(data, model, backend_name, False, 100)
     network = make_model(data, model)
-    network.load_weights(load)
+    load_weights(network, load, data)
     network.to(backend_name)
     loss, accuracy = evaluate_model(network, batches)
     click.echo(

@@ -10,7 +10,7 @@ from dezero import export_onnx
 
 from .data import Data
 from .files import NEW_ONNX, SAVED_WEIGHTS, prepare_output
-from .task import data_options, example_shape, make_model
+from .task import data_options, example_shape, load_weights, make_model
 
 
 @click.command()
@@ -30,6 +30,6 @@ def export(data: Data, model: str, load: Path, check: bool, force: bool, to: Pat
         raise click.UsageError(f"{to} exists: add --force to replace it")
     shape, dtype = example_shape(data, model), "int64" if data.is_text else "float32"
     network = make_model(data, model)
-    network.load_weights(load)
+    load_weights(network, load, data)
     prepare_output("TO", to)
     click.echo(export_onnx(network, to, check=check, x=(("N", *shape), dtype)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -23,6 +24,9 @@ MODELS: dict[str, Callable[..., Model]] = {
     "cnn": CNN,
     "gpt": lambda classes, dropout=0.0: GPT(classes, CONTEXT, dropout=dropout),
 }
+VOCABULARY = "vocabulary"
+"""The name under which a weight file stores the vocabulary of a text."""
+
 DEVICES = {"cpu": "numpy", "cuda": "cuda"}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -131,3 +135,23 @@ def loader(data: Data, model: str, backend: str, train: bool, batch_size: int) -
         dataset.transform = Compose([*first, AsImages(shape)])
     batches = DataLoader(dataset, batch_size, shuffle=train)
     return batches if backend == "numpy" else batches.to(backend)
+
+
+def load_weights(model: Model, path: Path, data: Data) -> None:
+    """Load the weights of ``--load``.
+
+    Raises:
+        click.UsageError: the weights were trained on a text with other characters.
+        DezeroError: the file is damaged, or does not fit the model.
+    """
+    metadata = model.load_weights(path).metadata
+    if metadata.get(VOCABULARY, data.vocabulary) != data.vocabulary:
+        raise click.UsageError(
+            f"--load {path}: the weights were trained on a text with other characters than "
+            f"{data.name}; use the text that they were trained on"
+        )
+
+
+def save_weights(model: Model, data: Data, path: Path) -> None:
+    """Save the weights for ``--load``; for a text, save its vocabulary with them."""
+    model.save_weights(path, metadata={VOCABULARY: data.vocabulary} if data.is_text else None)

@@ -6,6 +6,7 @@ import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from dezero_parallel import Alone, World
 from .data import DATA, TEXT_EPOCHS, Data
 from .files import FOLDER, IMAGE, NEW_WEIGHTS, SAVED_WEIGHTS, prepare_output, rescue, write_result
 from .ranks import connect, ranks_option, require_rows
-from .task import chosen_backend, loader, make_model, task_options
+from .task import chosen_backend, load_weights, loader, make_model, save_weights, task_options
 from .training import Curves, evaluate_model, train_epoch
 
 MAX_SEED = 2**64 - 1
@@ -116,7 +117,7 @@ def train(
     test_batches = world.share(loader(data, model, backend_name, False, batch_size), training=False)
     network = make_model(data, model, **settings)
     if load is not None:
-        network.load_weights(load)
+        load_weights(network, load, data)
     run = Run(network, world.parallel(Adam().setup(network)), batches, Curves())
     if resume and checkpoints:
         last = world.load(checkpoints, **run._asdict())
@@ -134,7 +135,7 @@ def train(
         return  # rank 0 writes the results
     curves = run.curves
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {backend_name}")
-    if save is not None and not write_result("weights", save, network.save_weights):
+    if save is not None and not write_result("weights", save, partial(save_weights, network, data)):
         rescue(network, save)
         complete = False
     if plot is not None:

@@ -18,6 +18,11 @@ TRAINING_SHARE = 0.9
 """The number of training sequences, divided by the number of all sequences."""
 
 
+def vocabulary_of(text: str) -> str:
+    """Return the different characters of a text, sorted."""
+    return "".join(sorted(set(text)))
+
+
 class Characters(Dataset):
     """Cut a text into sequences of characters, to predict the character after each position.
 
@@ -55,7 +60,7 @@ class Characters(Dataset):
                 f"for two sequences of {T} characters and the character after them; choose a "
                 "longer text or a smaller length"
             )
-        self.vocabulary = "".join(sorted(set(self.text)))
+        self.vocabulary = vocabulary_of(self.text)
         self._ids = {character: i for i, character in enumerate(self.vocabulary)}
         ids = self.encode(self.text)
         x, t = ids[: count * T].reshape(count, T), ids[1 : count * T + 1].reshape(count, T)
