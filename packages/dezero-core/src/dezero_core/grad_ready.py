@@ -117,7 +117,7 @@ def grad_ready_callbacks() -> list[GradReady]:
 
 
 def assign_and_report(gradients: list[tuple[Variable, Any]], callbacks: list[GradReady]) -> None:
-    """Add gradients to the ``grad`` of their Variables, and report the leaves to callbacks."""
+    """Assign gradients to Variables, and report each leaf before the next gradient is assigned."""
     mode = plain_pass.set(None)
     try:
         for x, g in gradients:
