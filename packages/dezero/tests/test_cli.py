@@ -20,7 +20,7 @@ from dezero.cli import main
 from dezero.datasets import Characters
 from dezero.models import GPT
 from dezero_core.backends import host
-from dezero_core.extend import plugins
+from dezero_core.extend import get_backend, plugins
 from dezero_nn.blas import BLAS_THREADS, thread_functions
 
 
@@ -552,3 +552,19 @@ def test_training_and_evaluation_set_the_mode_of_layers(call: str) -> None:
     assert np.array_equal(mean, model.norm.avg_mean.data)
     train_epoch(model, SGD().setup(model), batches, Curves(), lambda: None)
     assert not np.array_equal(mean, model.norm.avg_mean.data) and model.training
+
+
+def test_training_takes_the_labels_of_every_backend(backend: str) -> None:
+    from dezero.cli.training import scores_and_labels
+
+    library, ids = get_backend(backend), np.arange(6).reshape(2, 3)
+    model = GPT(6, 3, channels=4, heads=2, blocks=1).to(backend)
+    x = library.from_numpy(ids)
+    y, t = scores_and_labels(model, x, x)
+    assert y.shape == (6, 6) and library.to_numpy(t.data).tolist() == [0, 1, 2, 3, 4, 5]
+    assert F.softmax_cross_entropy(y, t).shape == F.accuracy(y, t).shape == ()
+
+
+def test_a_library_whose_arrays_have_no_methods() -> None:
+    trained = run("train", "--data", "spiral", "--epochs", "1", "--backend", "strict")
+    assert trained.exit_code == 0 and "on backend strict" in trained.output, trained.output

@@ -50,14 +50,14 @@ class Curves:
         vars(self).update(vars(Curves(**state)))
 
 
-def scores_and_labels(model: Model, x: Any, t: Any) -> tuple[Variable, Any]:
+def scores_and_labels(model: Model, x: Any, t: Any) -> tuple[Variable, Variable]:
     """Return the scores of a model, shape (N, C), and the labels, shape (N,).
 
     If an example is a sequence with a label at each position, N is the number of positions of all
     sequences; else, N is the number of examples.
     """
     y = model(x)
-    return F.reshape(y, (-1, y.shape[-1])), t.reshape(-1)
+    return F.reshape(y, (-1, y.shape[-1])), F.reshape(t, (-1,))
 
 
 def train_epoch(
@@ -83,7 +83,7 @@ def train_epoch(
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        rows = len(x) if batches.weight else 0  # weight 0: the one row belongs to another rank
+        rows = x.shape[0] if batches.weight else 0  # weight 0: the one row belongs to another rank
         loss_sum, hits = world.sum(float(loss) * rows, float(F.accuracy(y, t)) * rows)
         curves.loss_sum += loss_sum
         curves.hits += hits
@@ -107,8 +107,8 @@ def evaluate_model(
     with no_grad(), test_mode(), without_flags():
         for x, t in batches:
             y, t = scores_and_labels(model, x, t)
-            losses += float(F.softmax_cross_entropy(y, t)) * len(x)
-            hits += float(F.accuracy(y, t)) * len(x)
+            losses += float(F.softmax_cross_entropy(y, t)) * x.shape[0]
+            hits += float(F.accuracy(y, t)) * x.shape[0]
     losses, hits = world.sum(losses, hits)
     return losses / batches.data_size, hits / batches.data_size
 
