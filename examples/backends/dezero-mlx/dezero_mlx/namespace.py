@@ -12,7 +12,13 @@ import numpy as np
 REDUCTIONS = (
     "all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "prod", "sum",
 )  # fmt: skip
-FLOAT64 = {"exp": np.exp, "sin": np.sin, "cos": np.cos, "erf": np.vectorize(math.erf, ["float64"])}
+FLOAT64 = {
+    "exp": np.exp,
+    "sin": np.sin,
+    "cos": np.cos,
+    "erf": np.vectorize(math.erf, ["float64"]),
+    "logaddexp": np.logaddexp,
+}
 
 
 def namespace():
@@ -67,8 +73,10 @@ def cumulative(function):
 def exact(function, by_numpy):
     """Return a function that is exact in float64; MLX computes it in single precision."""
 
-    def compute(x):
-        return mx.array(by_numpy(np.array(x)), mx.float64) if x.dtype == mx.float64 else function(x)
+    def compute(*xs):
+        if xs[0].dtype != mx.float64:
+            return function(*xs)
+        return mx.array(by_numpy(*map(np.array, xs)), mx.float64)
 
     return compute
 
