@@ -58,7 +58,7 @@ OUTCOMES = [
     re.compile(rf"^(?P<test>\S*::.+?) {OUTCOME}\b", re.MULTILINE),
     re.compile(rf"^\[gw\d+\] \[ *\d+%\] {OUTCOME} (?P<test>\S*::.+?) *$", re.MULTILINE),
 ]
-"""What ``pytest -v`` prints for a test, without and with pytest-xdist."""
+"""Patterns of the line that ``pytest -v`` prints for a test: one without, one with pytest-xdist."""
 
 WORKERS = 8
 """The number of processes that run the kit, if pytest-xdist is installed."""
@@ -236,7 +236,7 @@ class Plan:
         self._sides: dict[tuple[str, str, str], Found] = {}
 
     def parts(self) -> list[tuple[str, Callable[[], Found]]]:
-        """Return the names of the parts with functions, which return what the report says."""
+        """Return a pair for each part: its name, and the function that runs it."""
         rows = [(self._name(t), t.quick, partial(self.row, t)) for t in self._targets()]
         tests = [(f"tests/gpu/{name}", partial(self.gpu_tests, name)) for name in GPU_TESTS]
         return [

@@ -53,6 +53,7 @@ from dezero_nn import (
 )
 from dezero_nn.kernels import updates
 from dezero_nn.optimizers.settings import numbers_of
+from dezero_testing.layouts import misaligned, read_only
 
 GRADIENTS = np.array([[0.5, -2.0], [0.1, 3.0], [0.0, 1.0]], "float32")
 
@@ -462,20 +463,6 @@ def trained(make: Any, data: Any, gradient: Any, steps: int = 3) -> Any:
         layer.p.grad.data = gradient
         optimizer.update()
     return layer.p.data
-
-
-def misaligned(x: Any) -> Any:
-    """Return a copy that starts one byte after an aligned address."""
-    memory = np.zeros(x.nbytes + 1, "uint8")
-    moved = memory[1:].view(x.dtype).reshape(x.shape)
-    moved[...] = x
-    return moved
-
-
-def read_only(x: Any) -> Any:
-    x = x.copy()
-    x.flags.writeable = False
-    return x
 
 
 def sharing(x: Any) -> Any:

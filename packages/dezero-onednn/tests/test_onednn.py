@@ -22,6 +22,7 @@ from dezero_nn.windows import ConvParams, ConvShapes
 from dezero_onednn import blocked, channels_last, conv_operations, convolution, library, recurrent
 from dezero_onednn.conv_operations import Order
 from dezero_onednn.pointers import has_layout
+from dezero_testing.layouts import misaligned, read_only
 
 KERNELS = [*blocked.KERNELS, *channels_last.KERNELS]
 DENSE = (1, 1)
@@ -357,19 +358,6 @@ def test_a_forked_child_does_not_hang(count: int) -> None:
     command = [sys.executable, "-W", "ignore", "-c", AFTER_A_FORK]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
     assert done.stdout == "[0, 0]\n", done.stderr
-
-
-def misaligned(x: Any) -> Any:
-    memory = np.zeros(x.nbytes + 1, "uint8")
-    moved = memory[1:].view(x.dtype).reshape(x.shape)
-    moved[...] = x
-    return moved
-
-
-def read_only(x: Any) -> Any:
-    x = x.copy()
-    x.flags.writeable = False
-    return x
 
 
 LAYOUTS = {

@@ -8,24 +8,10 @@ import pytest
 
 from dezero_core.errors import ShapeError, UnsupportedType
 from dezero_onednn.pointers import address_of, has_layout
+from dezero_testing.layouts import misaligned, read_only
 
 SHAPE = (2, 3)
 PLAIN = np.arange(6, dtype="float32").reshape(SHAPE)
-
-
-def misaligned(x: Any) -> Any:
-    """Return a copy of an array that starts one byte after an aligned address."""
-    memory = np.zeros(x.nbytes + 1, "uint8")
-    moved = memory[1:].view(x.dtype).reshape(x.shape)
-    moved[...] = x
-    return moved
-
-
-def read_only(x: Any) -> Any:
-    """Return a read-only copy of an array."""
-    x = x.copy()
-    x.flags.writeable = False
-    return x
 
 
 WRONG = {

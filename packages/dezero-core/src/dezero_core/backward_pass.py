@@ -144,7 +144,7 @@ class BackwardPass:
         """Remove the gradients of ``leaves`` from `grads`; return pairs of leaf and gradient.
 
         Raises:
-            ShapeError: the ``grad`` of a leaf has another shape than its data.
+            ShapeError: the ``grad`` and the data of a leaf have different shapes.
         """
         for x in leaves:  # the program may have replaced the data
             if x._grad is not None and x._grad.data.shape != x.data.shape:
