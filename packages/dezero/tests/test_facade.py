@@ -9,14 +9,15 @@ import pytest
 import dezero
 import dezero.functions as F
 import dezero.layers as L
-from dezero import Variable, cuda
+from dezero import Variable, cuda, pytorch_names
 from dezero_core import functions as core_functions
 from dezero_nn import functions as nn_functions
 
 
 def test_the_list_of_functions_is_complete() -> None:
     assert len(set(F.__all__)) == len(F.__all__)  # ruff checks the order
-    assert set(F.__all__) == {"batch_nrom", *core_functions.__all__, *nn_functions.__all__}
+    aliases = {"batch_nrom", *pytorch_names.__all__}
+    assert set(F.__all__) == {*aliases, *core_functions.__all__, *nn_functions.__all__}
 
 
 def test_every_name_in_all_exists() -> None:
