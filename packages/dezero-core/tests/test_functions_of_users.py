@@ -163,9 +163,9 @@ class Returns(Function):
 
 
 def test_what_is_no_array_is_named() -> None:
-    with pytest.raises(UnsupportedType, match=r"Returns\.forward returned a NoneType"):
+    with pytest.raises(UnsupportedType, match=r"Returns\.forward returned NoneType"):
         Returns(None)(X)
-    with pytest.raises(GraphError, match=r"Returns\.backward returned a float; expected an array"):
+    with pytest.raises(GraphError, match=r"Returns\.backward returned float; expected an array"):
         Returns(..., 0.0)(Variable(X)).backward()
 
 
@@ -230,7 +230,7 @@ def test_powers_at_the_edges() -> None:
 
 def test_numbers_and_lists_of_reductions() -> None:
     assert float(F.mean(3)) == float(F.logsumexp(3)) == 3
-    with pytest.raises(UnsupportedType, match="x is a list"):
+    with pytest.raises(UnsupportedType, match="x is of type list"):
         F.mean([1, 2])
 
 

@@ -140,7 +140,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.unstack(Variable(HOST), 2), ShapeError, r"Unstack: axis 2 for shape \(6, 3\)"),
     (lambda: F.unstack(Variable(np.array(1.0))), ShapeError, r"Unstack: axis 0 for shape \(\)"),
     (lambda: F.unstack(HOST, 0.5), ArgumentTypeError, "unstack: axis 0.5"),
-    (lambda: F.unstack([1.0]), UnsupportedType, "unstack: x is a list"),
+    (lambda: F.unstack([1.0]), UnsupportedType, "unstack: x is of type list"),
     (lambda: F.unstack(HOST, dim=1), TypeError, "write axis"),
     (lambda: F.stack([HOST, HOST[0]]), ShapeError, r"Stack: shapes \(6, 3\), \(3,\): all must"),
     (lambda: F.stack([HOST, HOST], 3), ShapeError, "Stack: axis 3"),

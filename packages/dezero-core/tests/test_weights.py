@@ -185,7 +185,7 @@ def test_a_first_folder_of_a_tilde_is_home(monkeypatch: pytest.MonkeyPatch, tmp_
     assert file_path("~/m.npz") == tmp_path / "m.npz"
     for name in ("~m.npz", "a/~/m.npz"):
         assert file_path(name) == Path(name)
-    with pytest.raises(TypeError, match="got a BytesIO"):
+    with pytest.raises(TypeError, match="got BytesIO"):
         file_path(io.BytesIO())  # type: ignore[arg-type]
 
 

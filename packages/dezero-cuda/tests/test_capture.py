@@ -902,7 +902,7 @@ def test_a_rule_without_rates_is_refused_if_it_counts_else_captured_again() -> N
 
 
 def test_an_unhashable_argument_is_named() -> None:
-    with pytest.raises(CaptureError, match="an argument is a set"):
+    with pytest.raises(CaptureError, match="an argument is of type set"):
         capture(lambda x, y: x)(on_device(np.ones(2)), {1})
 
 

@@ -127,7 +127,7 @@ def test_objects_and_arrays_on_the_host_use_the_other_engine() -> None:
 
 
 WRONG: dict[str, Any] = {
-    "a list": lambda: [1.0],
+    "an object of type list": lambda: [1.0],
     "dtype complex64": lambda: cupy.zeros(2, "complex64"),
     r"strides \(16, 8\)": lambda: cupy.zeros((2, 4), "float32")[:, ::2],
     "an array on <CUDA Device 1>": lambda: on_second(),

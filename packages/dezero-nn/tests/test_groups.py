@@ -204,7 +204,7 @@ WRONG_GROUPS: list[tuple[type, Any, str]] = [
     (ArgumentError, lambda o: o.add_group(L0.l0, lr=-1.0), "alpha is -1.0; expected a finite"),
     (ArgumentError, lambda o: o.add_group(L0.l0, beta1=1.0), "beta1 is 1.0; .* below 1"),
     (ArgumentTypeError, lambda o: o.add_group(L0.l0, lr="1"), "alpha '1' .*expected a number"),
-    (ArgumentTypeError, lambda o: o.add_group(3, lr=1.0), "params is a int; expected a function"),
+    (ArgumentTypeError, lambda o: o.add_group(3, lr=1.0), "params is of type int; expected"),
     (ArgumentError, lambda o: (setattr(o, "lr", 0), o.add_group(L0.l0, lr=1.0)), "rate .* is 0"),
     (ArgumentError, lambda o: Adam().setup(MLP((3, 2))).add_group(is_vector, lr=1.0),
      "'l0/W' has no data yet; pass the input size"),

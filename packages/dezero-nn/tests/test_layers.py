@@ -188,7 +188,7 @@ def test_an_error_names_the_layer_it_came_through() -> None:
 def test_bad_input_to_linear() -> None:
     with pytest.raises(ShapeError, match="x has no axes"):
         Linear(2)(np.array(1.0))
-    with pytest.raises(UnsupportedType, match="x is a list; expected an array"):
+    with pytest.raises(UnsupportedType, match="x is of type list; expected an array"):
         Linear(2)([[1.0]])
     with pytest.raises(DezeroError, match="Linear got"):
         Linear(2, in_size=2)(get_backend("strict").from_numpy(np.ones((1, 2), "float32")))

@@ -21,7 +21,7 @@ X = np.arange(6.0).reshape(2, 3)
         ((X, np.array([0.0, 1.0])), {}, LabelError, "labels are integers, got float64"),
         ((X, np.array([0, 1, 2])), {}, ShapeError, r"t \(3,\): expected labels \(2,\)"),
         ((X, np.array([0, 1]), np.ones(2)), {}, ShapeError, r"weight \(2,\): expected \(3,\)"),
-        ((X, [0, 1]), {}, TypeError, "t is a list"),
+        ((X, [0, 1]), {}, TypeError, "t is of type list"),
         ((np.array(1.0), np.array(0)), {}, ShapeError, "no axis of classes"),
         ((X, np.array([0, 1])), {"axis": 2}, ShapeError, "axis 2 does not exist"),
         ((X, np.array([0, 1])), {"reduction": "avg"}, ArgumentError, "'avg': expected one of"),

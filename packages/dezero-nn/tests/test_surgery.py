@@ -225,11 +225,11 @@ def test_training_and_files_follow_the_change() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: setattr(m, "l1", None), "l1 is a NoneType; .*; del removes a layer"),
-        (lambda m: setattr(m, "l1", 0.01), "l1 is a float; expected a layer or a function"),
-        (lambda m: setattr(m, "l2", [relu]), "l2 is a list; expected a layer or a function"),
-        (lambda m: m.layers.append([relu]), "layer 2 is a list"),
-        (lambda m: setattr(m, "layers", [relu, 3]), "layer 1 is a int"),
+        (lambda m: setattr(m, "l1", None), "l1 is of type NoneType; .*; del removes a layer"),
+        (lambda m: setattr(m, "l1", 0.01), "l1 is of type float; expected a layer or a function"),
+        (lambda m: setattr(m, "l2", [relu]), "l2 is of type list; expected a layer or a function"),
+        (lambda m: m.layers.append([relu]), "layer 2 is of type list"),
+        (lambda m: setattr(m, "layers", [relu, 3]), "layer 1 is of type int"),
     ],
 )
 def test_objects_that_are_not_layers_are_refused(change: Any, message: str) -> None:

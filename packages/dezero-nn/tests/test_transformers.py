@@ -225,7 +225,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: TransformerBlock(2, hidden="4"), ArgumentTypeError, "hidden '4' (str): expected a n"),
     (lambda: TransformerBlock(2, hidden=0), ArgumentError, "hidden 0; expected a number above 0"),
     (lambda: MultiHeadAttention(2, rotary=True), ArgumentTypeError, "rotary True; expected a Rot"),
-    (lambda: MultiHeadAttention(2)(X, cache={}), ArgumentTypeError, "cache is a dict; expected"),
+    (lambda: MultiHeadAttention(2)(X, cache={}), ArgumentTypeError, "cache is of type dict;"),
     (lambda: SwiGLU(0), ArgumentError, "hidden 0 is below 1"),
     (lambda: RMSNorm(4)(X), ShapeError, "x (2, 3, 8); expected (..., 4)"),
     (lambda: RMSNorm(eps=-1), ArgumentError, "eps -1 is not in [0, 1)"),

@@ -73,7 +73,7 @@ VECTORS: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: pad_sequence([]), ShapeError, r"pad_sequence: sequences \(\); expected at least one"),
     (lambda: pad_sequence([ROWS, ROWS[:, :2]]), ShapeError, r"\(5, 4\), \(5, 2\); expected at"),
     (lambda: pad_sequence([np.array(1.0)]), ShapeError, r"of shape \(length, \.\.\.\)"),
-    (lambda: parameters_to_vector([ROWS]), ArgumentTypeError, "has a ndarray"),
+    (lambda: parameters_to_vector([ROWS]), ArgumentTypeError, "has an item of type ndarray"),
 ]
 
 

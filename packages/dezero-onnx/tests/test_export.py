@@ -196,7 +196,7 @@ def test_a_cache_is_refused(path: Path) -> None:
         def forward(self, x: Any) -> Any:
             return self.attention(x, cache=self.cache)
 
-    with pytest.raises(ExportError, match="cache is a KVCache, which grows at each call"):
+    with pytest.raises(ExportError, match="cache is of type KVCache, which grows at each call"):
         export_onnx(Net(), path, x=((1, 3, 2), F4))
 
 

@@ -422,7 +422,7 @@ def test_states_of_ranks_are_stored_beside_those_of_the_parts(tmp_path: Path) ->
     checkpoints.save(2, kept=kept)
     found = checkpoints.load(kept=kept)
     assert found is not None and found.rank_states == ()
-    with pytest.raises(ValueError, match="rank_states is a dict; expected a list"):
+    with pytest.raises(ValueError, match="rank_states is of type dict; expected a list"):
         checkpoints.save(3, rank_states={})
     assert checkpoints.steps() == [1, 2]
 

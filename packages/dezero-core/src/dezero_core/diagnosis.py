@@ -84,7 +84,7 @@ def admit_output(function: Function, y: Any) -> Any:
         return backend_of(y).admit(y)
     except UnsupportedType as error:
         raise UnsupportedType(
-            f"{type(function).__name__}.forward returned a {type(y).__name__}: {error}"
+            f"{type(function).__name__}.forward returned {type(y).__name__}: {error}"
         ) from None
 
 

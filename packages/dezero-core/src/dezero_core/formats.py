@@ -115,7 +115,7 @@ def file_path(path: FilePath) -> Path:
         ArgumentError: ``path`` contains a null character.
     """
     if not isinstance(path, str | bytes | os.PathLike):
-        raise ArgumentTypeError(f"path: got a {type(path).__name__}; expected the name of a file")
+        raise ArgumentTypeError(f"path: got {type(path).__name__}; expected the name of a file")
     found = Path(os.fsdecode(path))
     if "\0" in str(found):
         raise ArgumentError(f"path: {str(found)!r}: expected a name without null characters")

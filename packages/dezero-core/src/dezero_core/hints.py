@@ -191,7 +191,7 @@ def explain_call(
         if isinstance(value, Number):  # a number is wrong only if this caused the error
             is_array = not str(cause).startswith(("'int' object", "'float' object"))
         if takes_array and not is_array:
-            found = f"{name}: {key} is a {type(value).__name__}; expected an array"
+            found = f"{name}: {key} is of type {type(value).__name__}; expected an array"
             raise UnsupportedType(f"{found}; make an array of it") from cause
 
 

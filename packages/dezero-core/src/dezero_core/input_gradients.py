@@ -40,7 +40,7 @@ def unbroadcast(gx: AnyArray, x: Array, function: Function) -> Any:
 def not_a_gradient(gx: object, function: Function) -> GraphError:
     """Return the error for a gradient that is neither an array nor a Variable."""
     return GraphError(
-        f"{type(function).__name__}.backward returned a {type(gx).__name__}; expected an array or "
+        f"{type(function).__name__}.backward returned {type(gx).__name__}; expected an array or "
         "a Variable for each input, or None where an input has no gradient"
     )
 

@@ -78,8 +78,8 @@ def _require_known(key: str, node: Any, known: Mapping[int, Any]) -> None:
             continue
         if any(id(x) not in known for x in named_params([element]).values()):
             raise WeightsError(
-                f"{key!r} is a {type(node).__name__}, in which parameters have no keys; use a list "
-                "or a dictionary"
+                f"{key!r} is of type {type(node).__name__}, in which parameters have no keys; use "
+                "a list or a dictionary"
             )
 
 

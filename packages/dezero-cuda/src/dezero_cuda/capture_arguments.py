@@ -72,7 +72,7 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
             hash(x)
         except TypeError:
             raise CaptureError(
-                f"capture: an argument is a {type(x).__name__}, which is not hashable; pass "
+                f"capture: an argument is of type {type(x).__name__}, which is not hashable; pass "
                 "arrays, numbers, strings, and tuples, lists and dictionaries of them"
             ) from None
         return type(x), x

@@ -156,7 +156,7 @@ def require_summable(array: Any, device: cupy.cuda.Device) -> None:
         ArgumentError: the array is on the wrong device, not contiguous, or of the wrong dtype.
     """
     if not isinstance(array, cupy.ndarray):
-        what = f"a {type(array).__name__}"
+        what = f"an object of type {type(array).__name__}"
     elif array.dtype.name not in DTYPES:
         what = f"dtype {array.dtype}"
     elif not (array.flags.c_contiguous or array.flags.f_contiguous):

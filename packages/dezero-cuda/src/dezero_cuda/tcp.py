@@ -158,7 +158,7 @@ class TcpCommunicator:
             or not (array.flags.forc and array.flags.writeable)
         ):
             raise ArgumentError(
-                f"engine 'tcp': start: got a {type(array).__name__} of dtype "
+                f"engine 'tcp': start: got an object of type {type(array).__name__}, dtype "
                 f"{getattr(array, 'dtype', None)}; expected a contiguous NumPy array of dtype "
                 f"{', '.join(DTYPES)}, to write to; convert or copy the array"
             )

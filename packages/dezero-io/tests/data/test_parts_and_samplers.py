@@ -112,8 +112,8 @@ def test_a_sampler_determines_the_order() -> None:
     assert [x.tolist() for x in loader] == [[13, 13], [10]]
     assert len(loader) == 2
     wrong: list[tuple[Any, str]] = [
-        (iter([1]), "sampler is a list_iterator; expected an object with a length"),
-        (3, "sampler is a int"),
+        (iter([1]), "sampler is of type list_iterator; expected an object with a length"),
+        (3, "sampler is of type int"),
     ]
     for sampler, message in wrong:
         with pytest.raises(ArgumentError, match=message):

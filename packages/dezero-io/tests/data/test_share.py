@@ -205,7 +205,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: seeded(drop_last=True).share(0, 2, training=False), "leave drop_last out"),
     (
         lambda: seeded(sampler=WeightedRandomSampler([1])).share(0, 2, training=False),
-        "a WeightedRandomSampler, may draw different indices on each rank",
+        "of type WeightedRandomSampler may draw different indices on each rank",
     ),
 ]
 

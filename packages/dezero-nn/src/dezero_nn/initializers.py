@@ -376,7 +376,7 @@ def require_data(op: str, param: Parameter) -> Parameter:
     """Raise `ArgumentError` unless ``param`` is a Parameter with data."""
     if not isinstance(param, Parameter):
         raise ArgumentError(
-            f"{op}: param is a {type(param).__name__}; expected a Parameter, such as layer.W"
+            f"{op}: param is of type {type(param).__name__}; expected a Parameter, such as layer.W"
         )
     if param.data is None:
         raise ArgumentError(

@@ -116,8 +116,8 @@ def require_no_cache(twin: Twin) -> None:
         for name, value in vars(layer).items():
             if hasattr(value, "filled_by"):
                 raise ExportError(
-                    f"not exported: {name} is a {type(value).__name__}, which grows at each call; "
-                    f"export a model that gets all positions at once (in model.{path})"
+                    f"not exported: {name} is of type {type(value).__name__}, which grows at each "
+                    f"call; export a model that gets all positions at once (in model.{path})"
                 )
 
 

@@ -144,7 +144,7 @@ def _make(spec: BackendSpec) -> ArrayBackend:
             backend = call_plugin(spec.factory, factory, PluginError)
             if not isinstance(backend, ArrayBackend):
                 raise PluginError(
-                    f"{factory} returned a {type(backend).__name__}; expected an ArrayBackend; "
+                    f"{factory} returned {type(backend).__name__}; expected an ArrayBackend; "
                     "for an array namespace xp, return ArrayBackend(xp)"
                 )
             backend.name, backend.capabilities = spec.name, spec.capabilities

@@ -56,8 +56,8 @@ def require_sampler(sampler: Any, shuffle: bool) -> Any:
         hasattr(sampler, name) for name in ("__len__", "__iter__")
     ):
         raise ArgumentError(
-            f"DataLoader: sampler is a {type(sampler).__name__}; expected an object with a length "
-            "that can be iterated several times, such as a list of indices"
+            f"DataLoader: sampler is of type {type(sampler).__name__}; expected an object with a "
+            "length that can be iterated several times, such as a list of indices"
         )
     return sampler
 
@@ -73,7 +73,7 @@ def require_evaluation(owner: str, broadcast: object, drop_last: bool, sampler: 
         )
     if not (sampler is None or hasattr(sampler, "__getitem__")):
         raise ArgumentError(
-            f"{owner}: training=False, but the sampler, a {type(sampler).__name__}, may draw "
+            f"{owner}: training=False, but the sampler of type {type(sampler).__name__} may draw "
             "different indices on each rank; pass a list of indices as sampler"
         )
 
@@ -106,7 +106,7 @@ def require_generator(owner: str, generator: object) -> None:
     """Raise `ArgumentTypeError` unless ``generator`` is a NumPy generator or None."""
     if generator is not None and not isinstance(generator, np.random.Generator):
         raise ArgumentTypeError(
-            f"{owner}: generator is a {type(generator).__name__}; expected a "
+            f"{owner}: generator is of type {type(generator).__name__}; expected a "
             "numpy.random.Generator, such as numpy.random.default_rng(0)"
         )
 

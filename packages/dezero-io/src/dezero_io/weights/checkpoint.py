@@ -107,8 +107,8 @@ def save_checkpoint(
     """
     if not isinstance(rank_states, list | tuple):
         raise ArgumentError(
-            f"save_checkpoint: rank_states is a {type(rank_states).__name__}; expected a list with "
-            "one state for each rank"
+            f"save_checkpoint: rank_states is of type {type(rank_states).__name__}; expected a "
+            "list with one state for each rank"
         )
     target, file_format = format_for(path)
     states, arrays = packed_states(parts)

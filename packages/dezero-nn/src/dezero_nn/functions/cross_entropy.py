@@ -180,8 +180,8 @@ def as_fraction(op: str, name: str, value: object) -> float:
 def as_target(op: str, t: Operand) -> Variable:
     """Return targets as a Variable; lists raise `UnsupportedType`."""
     if isinstance(t, list | tuple):
-        kind = type(t).__name__
-        raise UnsupportedType(f"{op}: t is a {kind}: expected an array of labels or probabilities")
+        what = f"{op}: t is of type {type(t).__name__}"
+        raise UnsupportedType(f"{what}; expected an array of labels or probabilities")
     return as_variable(t)
 
 

@@ -55,7 +55,8 @@ def check_labels(op: str, x: AnyArray, t: Array) -> None:
         UnsupportedType: ``t`` is not an array.
     """
     if isinstance(t, list | tuple):
-        raise UnsupportedType(f"{op}: labels are an array of integers, got a {type(t).__name__}")
+        what = f"{op}: t is of type {type(t).__name__}"
+        raise UnsupportedType(f"{what}; expected an array of integer labels")
     if x.ndim != 2 or tuple(t.shape) not in ((x.shape[0],), (x.shape[0], 1)):
         raise ShapeError(
             f"{op}: scores {tuple(x.shape)} and labels {tuple(t.shape)}: scores are (N, C) and "

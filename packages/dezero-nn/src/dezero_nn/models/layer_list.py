@@ -171,6 +171,6 @@ def require_callable(model: Model, name: str, item: object) -> None:
         raise ArgumentError(f"{what}; expected a layer, such as {item.__name__}()")
     if not callable(item):
         raise ArgumentError(
-            f"{type(model).__name__}: {name} is a {type(item).__name__}; expected a layer or a "
-            "function; del removes a layer"
+            f"{type(model).__name__}: {name} is of type {type(item).__name__}; expected a layer or "
+            "a function; del removes a layer"
         )

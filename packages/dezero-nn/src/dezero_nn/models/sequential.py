@@ -31,8 +31,8 @@ class Sequential(Layered):
             if not callable(layer):
                 is_named = isinstance(layer, Mapping)  # PyTorch's Sequential takes an OrderedDict
                 raise ArgumentError(
-                    f"Sequential: argument {position} is a {type(layer).__name__}; expected layers "
-                    "or functions, one by one: "
+                    f"Sequential: argument {position} is of type {type(layer).__name__}; expected "
+                    "layers or functions, one by one: "
                     + ("Sequential(*layers.values())" if is_named else "Sequential(*layers)")
                     + ("; the layers are called l0, l1, ..." if is_named else "")
                 )

@@ -143,7 +143,8 @@ def listed(op: str, params: Parameter | Layer | Iterable[Parameter]) -> list[Par
     wrong = [x for x in found if not isinstance(x, Parameter)]
     if wrong:
         raise ArgumentTypeError(
-            f"{op}: params has a {type(wrong[0]).__name__}; pass the model or model.params()"
+            f"{op}: params has an item of type {type(wrong[0]).__name__}; pass the model or "
+            "model.params()"
         )
     return found
 

@@ -97,8 +97,8 @@ def selected(optimizer: Optimizer, params: object) -> list[Parameter]:
         chosen = {id(p) for key, p in named.items() if matches(op, params, key, p)}
     else:
         raise ArgumentTypeError(
-            f"{op}: params is a {type(params).__name__}; expected a function of a parameter, such "
-            "as lambda p: p.ndim < 2, or a layer, or a list of parameters"
+            f"{op}: params is of type {type(params).__name__}; expected a function of a parameter, "
+            "such as lambda p: p.ndim < 2, or a layer, or a list of parameters"
         )
     found = [p for p in named.values() if id(p) in chosen]
     taken = {id(p) for group in optimizer.groups for p in group.params}

@@ -154,8 +154,8 @@ class Optimizer(Stateful):
         for name, child in children(target) if kind_of(target) == CONTAINER else ():
             if kind_of(child) in (NOTHING, WITHOUT_KEYS) and not callable(child):
                 raise ArgumentTypeError(
-                    f"{op}: {name} is a {type(child).__name__}; expected a layer or a Parameter; "
-                    "Parameter(array) makes one of an array"
+                    f"{op}: {name} is of type {type(child).__name__}; expected a layer or a "
+                    "Parameter; Parameter(array) makes one of an array"
                 )
         self.target = target
         return self

@@ -277,5 +277,5 @@ def require_unused(then: object, optimizer: Optimizer) -> None:
         raise ArgumentError("WarmUp: then is a schedule of another optimizer")
     if then.t > 0:
         raise ArgumentError(
-            f"WarmUp: then is a {type(then).__name__} that has made {then.t} steps; make a new one"
+            f"WarmUp: then, {then!r}, has made {then.t} steps; expected a new schedule"
         )
