@@ -132,7 +132,8 @@ class MultiHeadAttention(Projecting):
             raise ShapeError(f"{type(self).__name__}: x {x.shape}; expected (..., T, C)")
         if cache is not None and not isinstance(cache, KVCache):
             raise ArgumentTypeError(
-                f"{type(self).__name__}: cache is a {type(cache).__name__}; expected a KVCache"
+                f"{type(self).__name__}: cache is of type {type(cache).__name__}; expected a "
+                "KVCache"
             )
         if context is not None and cache is not None:
             raise ArgumentError(
