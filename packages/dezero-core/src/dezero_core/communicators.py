@@ -83,7 +83,7 @@ class CommunicatorSpec:
     Attributes:
         name: the name in ``get_communicator(name)``.
         launched: a function that returns how many ranks the environment variables announce, or 0
-            if this engine's launcher did not start the process. It imports no engine.
+            if this engine's launcher did not start the process. The function imports no engine.
         make: a function that imports the engine, connects this rank, and returns the
             `Communicator`.
         arrays: the array classes that the engine sums, as ``"module:Class"``.

@@ -284,7 +284,7 @@ class using_config(Block[Any]):
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Disable recording of the graph: results have ``requires_grad`` False (book step 18).
 
-    Use it as ``with no_grad():``, ``@no_grad()`` or ``@no_grad``; see `Block`.
+    Use `no_grad` as ``with no_grad():``, ``@no_grad()`` or ``@no_grad``; see `Block`.
     """
     return named_block("no_grad", enable_backprop, False, function)
 
@@ -292,7 +292,7 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
 def test_mode(function: Callable[..., Any] | None = None) -> Any:
     """Run layers in evaluation mode, in which dropout is inactive (book step 54).
 
-    Use it as ``with test_mode():``, ``@test_mode()`` or ``@test_mode``; see `Block`.
+    Use `test_mode` as ``with test_mode():``, ``@test_mode()`` or ``@test_mode``; see `Block`.
     """
     return named_block("test_mode", train, False, function)
 
@@ -333,7 +333,7 @@ def inherit(function: F) -> F:
         with no_grad(), test_mode():
             futures = [executor.submit(inherit(model), x) for x in batches]
 
-    Use it with ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
+    Use `inherit` with ``executor.submit``, ``executor.map``, ``Thread(target=...)`` and asyncio's
     ``run_in_executor``. The returned function may be called many times, also concurrently.
     Overrides in the thread that calls the returned function do not apply inside ``function``. An
     executor's ``initializer`` is a separate call: overrides that the initializer inherits do not

@@ -170,8 +170,8 @@ def is_beside(x: Array, array: Array) -> bool:
 def require_recorded(y: Variable, array: Array, result: Any) -> None:
     """Raise `GraphError` if the data of ``y`` has another shape, library or device than ``result``.
 
-    ``array`` is the data of ``y`` now, or when a later call read it. ``result`` is the result of
-    the call that computed ``y``, or None if the call was freed.
+    ``array`` is the current data of ``y``, or the data that a later call read. ``result`` is the
+    result of the call that computed ``y``, or None if the call was freed.
     """
     recorded = result[y._index or 0] if isinstance(result, tuple) else result
     if recorded is not None and recorded is not array and not is_beside(array, recorded):

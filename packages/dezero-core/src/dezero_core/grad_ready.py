@@ -98,7 +98,7 @@ def add_grad_ready(callback: Callback, leaves: Iterable[Variable]) -> HookHandle
 
     Args:
         callback: a function of a leaf.
-        leaves: the leaves to report. They are referenced until the callback is removed.
+        leaves: the leaves to report, which are referenced until ``remove()``.
 
     Returns:
         a handle; its method ``remove()`` removes the callback.
@@ -111,7 +111,7 @@ def add_grad_ready(callback: Callback, leaves: Iterable[Variable]) -> HookHandle
 
 def grad_ready_callbacks() -> list[GradReady]:
     """Return the callbacks that apply in this context."""
-    if not _added and not grad_ready.entries.get():  # as in most programs
+    if not _added and not grad_ready.entries.get():  # most programs have no callback
         return []
     return [entry.value for entry in grad_ready.open_entries()] + list(_added.values())
 
@@ -164,7 +164,7 @@ def report_early(backward_pass: BackwardPass, y: Variable, callbacks: list[GradR
         group += leaves
         if sum([x.size for x in group]) >= GROUP_SIZE:
             report: Any = EarlyReport(backward_pass, callbacks, group)
-            report._serial = serial - 0.5  # the pass visits it after the call
+            report._serial = serial - 0.5  # the pass visits the report after the call
             backward_pass.grads[report._serial] = None
             heappush(backward_pass.heap, (-report._serial, report))
             group = []
@@ -175,7 +175,7 @@ def last_uses(y: Variable) -> dict[Variable, int]:
     serials: dict[Variable, int] = {}
     todo = [] if y.creator is None else [y.creator]
     found = set(todo)
-    for function in todo:  # grows while it is read
+    for function in todo:  # the loop appends to the list
         if function._arrays is None:  # freed, so the pass goes no further
             continue
         serial = function._serial

@@ -183,7 +183,7 @@ def explain_call(
     if str(cause).startswith(f"{name}: "):
         return
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
-        type_ = str(parameters[key].annotation) if key in parameters else "Any"  # in ``**settings``
+        type_ = str(parameters[key].annotation) if key in parameters else "Any"  # ``**settings``
         if value is None and "None" not in type_ and ("Operand" in type_ or "AnyArray" in type_):
             raise UnsupportedType(f"{name}: {key}: {NONE_IS_NO_ARRAY}") from cause
         takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_

@@ -69,7 +69,7 @@ def is_about_mode(error: Exception) -> bool:
         owner, name = error.obj, error.name or ""
         if isinstance(owner, Variable):
             return any(hasattr(array_type, name) for array_type in by_type)
-        is_array = type(owner) in by_type or isinstance(owner, memoryview)  # ndarray.data
+        is_array = type(owner) in by_type or isinstance(owner, memoryview)  # or ndarray.data
         return is_array and hasattr(Variable, name)
     names = ("Variable", *(array_type.__name__ for array_type in by_type))
     texts = [f"{name}' object is not callable" for name in names] + ["'memoryview'"]

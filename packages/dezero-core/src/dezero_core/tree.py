@@ -120,7 +120,7 @@ def _walk(
     """
     for name, child in children(node):
         kind = _kind_of_type(type(child))  # type: ignore[arg-type]
-        if kind == NOTHING or name.startswith("_dezero_"):  # records of layers
+        if kind == NOTHING or name.startswith("_dezero_"):  # a layer's records
             continue
         key = f"{path}/{name}" if path else name
         if "/" in name:

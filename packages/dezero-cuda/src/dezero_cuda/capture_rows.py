@@ -45,8 +45,8 @@ def batches_of(rows: list[Rows]) -> list[Positions]:
 class Gathered:
     """Gather the arguments of each launch from the positions of its batches.
 
-    The graph has an array for the order of an epoch, which is filled once per epoch. It reads the
-    first position of a batch from a changing number.
+    The graph has an array for the order of an epoch, which is filled once per epoch. The
+    graph reads the first position of a batch from a changing number.
 
     Args:
         rows: the arguments of the call that is recorded.

@@ -61,7 +61,7 @@ class Plan:
         The graph writes its outputs in place.
         """
         pointers = {uid: array.data.ptr for uid, array in arrays.items()}
-        workspace = cupy.empty(self.workspace, np.uint8)  # CuPy's pool returns it in stream order
+        workspace = cupy.empty(self.workspace, np.uint8)  # CuPy's pool frees memory in stream order
         handle = _handles.current(load("cudnn"))
         self.graph.execute(pointers, workspace.data.ptr, handle=handle)
 

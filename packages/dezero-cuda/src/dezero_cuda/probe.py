@@ -16,7 +16,7 @@ INSTALL = "pip install 'dezero-cuda[cuda13]' (or [cuda12], whichever nvidia-smi 
 def why_unavailable() -> str:
     """Return why no GPU can be used, or "" if a GPU can be used.
 
-    This function never raises. The first call queries CUDA and stores the result.
+    This function never raises an error. The first call queries CUDA and stores the result.
     """
     if find_spec("cupy") is None:
         return f"CuPy is not installed: {INSTALL}"
@@ -71,8 +71,8 @@ def require_device() -> None:
     reason = why_unavailable()
     if not reason:
         return
-    kind = MissingPackage if find_spec("cupy") is None else DeviceError
-    raise kind(
+    error_type = MissingPackage if find_spec("cupy") is None else DeviceError
+    raise error_type(
         f"backend 'cuda': dezero-cuda is installed, but no GPU can be used: {reason}. "
         "What is on the CPU stays there. `python -m dezero_cuda` prints a diagnosis."
     )

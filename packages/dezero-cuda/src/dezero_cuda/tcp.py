@@ -121,7 +121,7 @@ class TcpCommunicator:
         self, rank: int, size: int, host: str, port: int, secret: bytes, limit: float = LIMIT
     ) -> None:
         self.rank, self.size = rank, size
-        self._last_steps: dict[int, int] = {}  # of the ranks that have left
+        self._last_steps: dict[int, int] = {}  # for each rank that has left
         self._all_left = threading.Event()
         self._received: dict[int, SimpleQueue[bytes]] = {k: SimpleQueue() for k in range(size)}
         self._sending = threading.Lock()
@@ -243,9 +243,9 @@ def accept_ranks(
                 missing = sorted(set(range(1, size)) - set(connections))
                 raise TimeoutError(f"ranks {missing} did not connect")
             with suppress(TimeoutError):
-                stranger = connection_of(server.accept()[0])
-                # in a thread, because a stranger may send nothing
-                threading.Thread(target=admit, args=(stranger,), daemon=True).start()
+                connection = connection_of(server.accept()[0])
+                # in a thread, because an unknown process may send nothing
+                threading.Thread(target=admit, args=(connection,), daemon=True).start()
             while not found.empty():
                 other, connection = found.get()
                 if other in connections:

@@ -177,7 +177,7 @@ def truncated_normal(
     Args:
         param, generator: as for `uniform`.
         mean, std: the mean and the standard deviation before truncation (default 0 and 1).
-        low, high: the smallest and the largest value (default -2 and 2). They are values, not
+        low, high: the smallest and the largest value (default -2 and 2). These are values, not
             multiples of ``std``, as in PyTorch.
 
     Raises:

@@ -26,7 +26,7 @@ def node(op: str) -> Callable[..., Any]:
         build = getattr(nodes, op)
         try:
             result = build(*[a.unwrap_spox() if isinstance(a, ndx.Array) else a for a in arguments])
-        except InferenceError as error:  # DeZero explains a ValueError only
+        except InferenceError as error:  # DeZero explains only a ValueError
             raise ValueError(str(error)) from error
         parts = result if isinstance(result, tuple) else (result,)
         arrays = tuple(None if part is None else ndx.asarray(part) for part in parts)

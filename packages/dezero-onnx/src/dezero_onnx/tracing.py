@@ -126,7 +126,7 @@ def naming_layers(twin: Twin, lengths: FreeLengths) -> Iterator[None]:
     """Raise an `ExportError` that names the layer in place of any error."""
     try:
         yield
-    except DezeroError as error:  # its message names the layer
+    except DezeroError as error:  # the message of a DezeroError names the layer
         raise ExportError(f"not exported: {lengths.text_with_names(str(error))}") from error
     except Exception as error:
         paths = {id(layer): path for path, layer in twin.layers.items()}

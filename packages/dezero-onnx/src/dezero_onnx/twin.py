@@ -22,7 +22,7 @@ class Twin:
 
     def __init__(self, model: Any, arrays: Mapping[str, Any]) -> None:
         memo: dict[int, Any] = {}
-        for x in named_params(model).values():  # neither copy the arrays nor the gradients
+        for x in named_params(model).values():  # copy neither the arrays nor the gradients
             memo[id(x.data)] = x.data
             memo[id(x.grad)] = None
         self.model = copy.deepcopy(model, memo).eval()

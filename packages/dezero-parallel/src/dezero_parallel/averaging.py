@@ -76,10 +76,10 @@ class Averaging:
         self._early = 0  # number of buckets that backward may send; all but the last
         self._is_new_step = True
         self._params = list(self._named_params().values())
-        self._others: list[Parameter | Buffer] = []  # those that `is_averaged` excludes
+        self._others: list[Parameter | Buffer] = []  # `is_averaged` is False for them
         self._accumulates = False
         self._handles: list[HookHandle] = []
-        self._steps = count(1)  # no int, because a captured step would depend on its value
+        self._steps = count(1)  # a captured step would depend on the value of an int
         self._has_other_settings = False  # whether the settings of a rank differed in the last step
         self._values: list[Any] = []  # the attributes that `_checksum` depends on
         self._checksum = 0
@@ -268,7 +268,7 @@ class Averaging:
                 elif x.grad is None or weight == 0:
                     flat.fill_large(slot, None, 0.0, False)
                 else:
-                    is_free = has_own_gradient(x)  # counts references, so before the next line
+                    is_free = has_own_gradient(x)  # the next line adds a reference
                     flat.fill_large(slot, x.grad.data, weight, is_free)
                 requests += [collectives.communicator.start(part) for part in flat.pieces(slot)]
         collectives.wait(place, *requests)
@@ -282,7 +282,7 @@ class Averaging:
         """Return 4 bits of a checksum of the settings, other bits in each of 8 steps.
 
         The result is below 16, and its sum over the ranks is exact in float16. With more than 136
-        ranks it is the remainder of the 4 bits by a smaller number, and 0 with more than 2048.
+        ranks the result is the 4 bits modulo a smaller number; with more than 2048 ranks it is 0.
         """
         values = list(vars(self.optimizer).values())
         for group in self.optimizer.groups:

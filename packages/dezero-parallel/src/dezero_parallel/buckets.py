@@ -73,10 +73,10 @@ class Flat:
     A parameter's positions are contiguous, so that its mean gradient is a view. A gradient of more
     than ``bucket_bytes`` is large: it has no positions, and its own array is summed in pieces of
     this size. Other arrays share buckets. A larger buffer is cut into several buckets; with
-    ``cut_large``, so is a large gradient. Each bucket ends with one number for each slot that ends
-    in it: the number of ranks that have the gradient. The last two numbers of the array are the
-    number of ranks whose model changed, and a checksum of the optimizer's settings, to find ranks
-    with other settings.
+    ``cut_large``, a large gradient is cut too. Each bucket ends with one number for each slot that
+    ends in this bucket: the number of ranks that have the gradient. The last two numbers of the
+    array are the number of ranks whose model changed, and a checksum of the optimizer's settings,
+    to find ranks with other settings.
 
     Args:
         xs: the parameters and buffers, in the order in which they are sent.
@@ -178,8 +178,8 @@ class Flat:
         """Set the target of a large slot to ``weight * array``, or to zeros if ``array`` is None.
 
         Args:
-            is_free: whether ``array`` may be overwritten. It then is the target, if it has the
-                dtype of the slot, is contiguous, and is no view of another array.
+            is_free: whether ``array`` may be overwritten. If so, ``array`` becomes the target,
+                provided that it has the dtype of the slot, is contiguous, and is not a view.
         """
         if array is not None and is_free and array.dtype == self.sample.dtype:
             if array.flags.c_contiguous and not backend_of(array).is_view(array):

@@ -144,8 +144,8 @@ class Collectives:
         mine = None if error is None else (type(error), str(error), self.host)
         for rank, failed in enumerate(self.gather(place, mine)):
             if failed is not None:
-                kind, text, host = failed
-                raise kind(f"{place}: rank {rank} on {host}: {text}") from error
+                error_type, text, host = failed
+                raise error_type(f"{place}: rank {rank} on {host}: {text}") from error
         return result  # type: ignore[return-value]  # no error, so the function has returned
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Sharding:
     """Let each rank update one part of every parameter, and store the state of that part only.
 
-    Of a parameter of N elements, rank r updates the elements from ``N * r // size`` to
-    ``N * (r + 1) // size``; then the ranks exchange the new elements. The hooks of the optimizer
+    Rank r updates the elements from ``N * r // size`` to ``N * (r + 1) // size`` of a parameter of
+    N elements; then the ranks exchange the new elements. The hooks of the optimizer
     run before, on whole gradients, so that clipping uses the norm of all gradients.
 
     Args:

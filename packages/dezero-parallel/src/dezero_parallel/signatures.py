@@ -70,7 +70,8 @@ def sample(data: Any) -> str:
     """Return a text that differs if two datasets differ in one of a few stored examples.
 
     Arrays, lists and the datasets of dezero-io are compared at `SAMPLES` positions, before their
-    transforms. Of other datasets only the types are compared, because their examples may be random.
+    transforms. For other datasets, only the types are compared, because their examples may be
+    random.
 
     Args:
         data: the dataset of a loader.

@@ -58,7 +58,7 @@ def supervise(run: Callable[[], None]) -> None:
         run()
         return
     parent, launcher = os.getpid(), os.getppid()
-    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until the parent can forward them
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until the parent can forward signals
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
@@ -72,7 +72,7 @@ def supervise(run: Callable[[], None]) -> None:
     is_launched = any(name in os.environ for name in LAUNCHERS)
 
     def end_with_launcher(number: int, frame: FrameType | None) -> None:
-        is_rank = is_launched or RECORD[STATE] == RUNNING  # others may outlive a shell
+        is_rank = is_launched or RECORD[STATE] == RUNNING  # any other process may outlive a shell
         if is_rank and os.getppid() != launcher:
             os.kill(child, signal.SIGKILL)
 

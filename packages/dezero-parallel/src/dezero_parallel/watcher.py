@@ -20,11 +20,12 @@ END = "the end of the program"
 GRACE = 2.0
 """Seconds that a waiting rank adds to the limit, so that a busy rank can show its stack first.
 
-A rank that waits for a rank which has left ends all ranks after this time, without the limit.
+A rank that waits for a rank that has left does not wait for the limit: it ends all ranks after this
+time.
 """
 
 INTERVAL = 0.5
-"""The longest time between two looks of the watcher, in seconds."""
+"""The longest time between two checks by the watcher, in seconds."""
 
 
 class Watcher:

@@ -126,11 +126,11 @@ class World:
             optimizer: an optimizer after ``setup``, with the same settings on all ranks.
             bucket_bytes: the largest number of bytes that are summed at once (default 1 MiB).
             shard: store only this rank's part of the optimizer's state (default False).
-            overlap: send gradients while `backward` computes others (default False). MPI gains
-                nothing by it. Only the first optimizer of a program overlaps. Between `backward`
-                and `update`, the ranks must not call `mean`, `sum` or `all_sum`. `backward` through
-                `all_sum`, or through a layer of `synchronize`, sends gradients only after the last
-                such sum.
+            overlap: send gradients while `backward` computes others (default False). This does not
+                speed up training over MPI. Only the first optimizer of a program overlaps. Between
+                `backward` and `update`, the ranks must not call `mean`, `sum` or `all_sum`.
+                `backward` through `all_sum`, or through a layer of `synchronize`, sends gradients
+                only after the last such sum.
 
         Raises:
             ArgumentError: ``bucket_bytes`` is below 1, the optimizer is parallel already, it needs
@@ -253,8 +253,8 @@ class World:
         """Let the batch normalisations of a model take their statistics over the rows of all ranks.
 
         Without this call, each rank normalises by its own rows, and the running statistics are
-        averaged. With it, the results are those of one process, at the cost of two more sums per
-        layer and direction.
+        averaged. With this call, the results are those of one process, at the cost of two more
+        sums per layer and direction.
 
         Args:
             model: a layer, or a list or dictionary of layers.
@@ -301,7 +301,7 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         PluginError, UnknownName: as for `dezero_core.extend.get_communicator`.
     """
     if timeout is not None:
-        os.environ["DEZERO_TIMEOUT"] = str(limit(timeout))  # engines read it
+        os.environ["DEZERO_TIMEOUT"] = str(limit(timeout))  # engines read the variable
     with _lock:
         if not _found or (force and isinstance(_found[0], Alone)):
             seconds, communicator = limit(timeout), get_communicator(engine)

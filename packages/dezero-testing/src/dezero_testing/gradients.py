@@ -192,7 +192,7 @@ def _agrees_in_one_direction(
     direction = 1.0 + 0.5 * np.sin(np.arange(d.value.size)).reshape(d.value.shape)
     numeric = _change(d, library, eps * direction) / (2 * eps)
     limit = atol + rtol * np.max(np.abs(d.value), initial=0.0)
-    return bool(np.abs(np.sum(d.value * direction) - numeric) < limit)  # an infinite limit is wrong
+    return bool(np.abs(np.sum(d.value * direction) - numeric) < limit)  # False if both are infinite
 
 
 def _compare(got: HostArray, numeric: HostArray, rtol: float, atol: float, what: str) -> None:

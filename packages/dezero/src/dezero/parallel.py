@@ -1,4 +1,4 @@
-"""Train one model on several processes; the first use imports dezero-parallel."""
+"""Train one model on several processes; dezero-parallel is imported at first use."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def get_backend(name: str) -> ArrayBackend:
         MissingPackage: the distribution that registers the backend is not installed.
         UnknownName: no plugin registers a backend with this name.
     """
-    name = str(getattr(name, "__name__", name))  # makes the error readable if given a dtype
+    name = str(getattr(name, "__name__", name))  # a dtype given by mistake has a short name
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
         return _make(spec)

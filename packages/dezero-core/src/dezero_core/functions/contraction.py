@@ -30,7 +30,7 @@ Preparation = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 class Einsum(Function):
-    """y = the sum of products that letters name;  gx = einsum of gy and the other operands.
+    """y = the sum of products that the letters describe;  gx = einsum of gy and the other operands.
 
     All axes with the same letter have the same length, and no operand has a letter twice.
     """
@@ -126,8 +126,9 @@ def plan_product(
 ) -> Plan:
     """Return how to multiply operands with letters ``a`` and ``b``.
 
-    The letters of both operands that are in ``out`` are leading axes of a stack of matrices. Those
-    that are not in ``out`` are summed. The other letters of each operand are the rows or columns.
+    The letters of both operands that are in ``out`` are leading axes of a stack of matrices. The
+    letters of both operands that are not in ``out`` are summed. The other letters of each operand
+    are the rows or columns.
     """
     only_one = [c for c in out if (c in a) != (c in b)]
     if only_one and only_one[0] in b:
@@ -178,7 +179,7 @@ def prepare(
 def dot(x: Array, y: Array, axis: int = -1) -> Array:
     """Return the sum of x y over ``axis``."""
     backend = backend_of(x)
-    if hasattr(backend.xp, "vecdot"):  # older versions of CuPy lack it
+    if hasattr(backend.xp, "vecdot"):  # older versions of CuPy lack vecdot
         return backend.xp.vecdot(x, y, axis=axis)
     return sum_over(x * y, backend, axis)
 

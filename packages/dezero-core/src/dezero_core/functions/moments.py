@@ -62,7 +62,7 @@ def wide_var(op: str, x: Operand, axis: Any, correction: Any, keepdims: bool) ->
     axes = axes_of(op, axis, array.ndim)
     n = math.prod([array.shape[a] for a in axes])
     correction = as_number(op, "correction", correction)
-    if not n > correction:  # also for NaN
+    if not n > correction:  # also true if the correction is NaN
         raise ShapeError(
             f"{op}: {n} elements along axis {axis} of shape {tuple(array.shape)}: expected more "
             f"elements than the correction {correction}"

@@ -69,7 +69,7 @@ def trunc(x: Operand) -> Variable:
 
 
 class Round(Rounding):
-    """y = the integer nearest to x, the even one of two;  dy/dx = 0."""
+    """y = the nearest integer to x, and the even one if two are equally near;  dy/dx = 0."""
 
     name = "round"
 

@@ -16,7 +16,7 @@ THREADS = 256
 """The number of threads per block (not tuned): a multiple of 32, the size of a warp."""
 
 MAX_BLOCKS = 1 << 16
-"""Maximum number of blocks per launch. Not tuned. If there are more elements than threads, each
+"""Maximum number of blocks per launch (not tuned). If there are more elements than threads, each
 thread computes several elements."""
 
 PACK_BYTES = 16

@@ -29,7 +29,7 @@ MAX_PARTS = 65535
 
 
 def total(x: Array) -> Array:
-    """Return the sum of a contiguous array, shape (). One block sums it; CuPy sums a long array."""
+    """Sum a contiguous array to shape (): one block sums a short array, and CuPy a long array."""
     if x.size > TERMS * THREADS:
         return x.sum()
     y = cupy.empty((), x.dtype)

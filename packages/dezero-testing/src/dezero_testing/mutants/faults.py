@@ -225,7 +225,7 @@ def bound(function: Call, arguments: Arguments, settings: Settings) -> inspect.B
 
 
 def with_setting(name: str, change: Callable[[Any, Any], Any]) -> Any:
-    """Return a fault that changes one named argument; ``change`` gets it and its default."""
+    """Return a fault that changes one named argument; ``change`` gets its value and default."""
 
     def run(function: Call, arguments: Arguments, settings: Settings) -> Any:
         try:
@@ -274,7 +274,7 @@ def without_all_axes(function: Call, arguments: Arguments, settings: Settings) -
 
 
 def changed_indices(change: Callable[[Any, int], Any]) -> Any:
-    """Return a fault that changes integer indices; ``change`` gets them and the axis' length."""
+    """Return a fault that changes indices; ``change`` gets integers and the length of the axis."""
 
     def part_of(index: Any, length: int) -> Any:
         if isinstance(index, np.ndarray) and index.dtype.kind == "i":

@@ -105,7 +105,7 @@ def write_report(
     """Write the report of a training run; return the paths of its files.
 
     The files are images of ``curves``, of the confusion matrix and, if the examples are images, of
-    misclassified ones. For a `GPT`, they are an image of ``curves`` and a continued text.
+    misclassified ones. For a `GPT`, the files are an image of ``curves`` and a continued text.
 
     Args:
         folder: the folder to write to, created if it does not exist.

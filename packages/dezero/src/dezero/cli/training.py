@@ -83,7 +83,7 @@ def train_epoch(
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        rows = x.shape[0] if batches.weight else 0  # weight 0: the one row belongs to another rank
+        rows = x.shape[0] if batches.weight else 0  # with weight 0, another rank owns the row
         loss_sum, hits = world.sum(float(loss) * rows, float(F.accuracy(y, t)) * rows)
         curves.loss_sum += loss_sum
         curves.hits += hits

@@ -105,9 +105,9 @@ def _pool(
     return y
 
 
-def _count(positions: list[int], size: int, margin: int) -> int:
-    """Return how many positions are at most ``margin`` outside of an axis."""
-    return len([p for p in positions if -margin <= p < size + margin])
+def _count(positions: list[int], size: int, pad: int) -> int:
+    """Return how many positions are on an axis of ``size`` elements, or in its padding."""
+    return len([p for p in positions if -pad <= p < size + pad])
 
 
 def adaptive_poolings() -> list[OpCase]:
