@@ -278,6 +278,7 @@ NEW: dict[str, Callable[[ArrayBackend, Array], Array]] = {
     "abs": lambda library, x: library.xp.abs(x),
     "maximum": lambda library, x: library.xp.maximum(x, x),
     "minimum": lambda library, x: library.xp.minimum(x, x),
+    "logaddexp": lambda library, x: library.xp.logaddexp(x, x - float("inf")),
     "clip": lambda library, x: library.xp.clip(x, -9.0, 9.0),
     "where": lambda library, x: library.xp.where(x == x, x, x),
     "concat": lambda library, x: library.xp.concat([x], axis=0),
