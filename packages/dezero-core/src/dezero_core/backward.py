@@ -37,8 +37,8 @@ def backward(
     Args:
         retain_grad: also write the ``grad`` of this Variable and of all computed Variables that it
             depends on (default False).
-        create_graph: record a graph of the gradients, so that they can be differentiated (book
-            step 32). A leaf and its gradient then form a reference cycle until ``cleargrad()``.
+        create_graph: record a graph of the gradients, to differentiate them again (book step 32;
+            default False). A leaf and its gradient form a reference cycle until ``cleargrad()``.
         gradient: the gradient with respect to this Variable, a Variable or an array of the same
             shape. The default is the ``grad`` that the program assigned to this Variable (book
             step 6), else ones. A ``grad`` that an earlier backward wrote is not used.

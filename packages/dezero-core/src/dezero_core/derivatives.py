@@ -128,7 +128,7 @@ def jacobian(
     Args:
         function: takes a Variable and returns one; it is called once.
         x: the point, a Variable or an array.
-        create_graph: record a graph of the Jacobian, so that it can be differentiated.
+        create_graph: record a graph of the Jacobian, to differentiate the Jacobian (default False).
 
     Returns:
         a Variable of shape (*y.shape, *x.shape). The Jacobian takes one backward pass for each

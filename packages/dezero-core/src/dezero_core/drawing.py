@@ -118,7 +118,7 @@ def plot_dot_graph(
 
     Args:
         output, verbose: as for `get_dot_graph`.
-        to_file: the path of the picture; its suffix gives the type: png, svg, pdf, ...
+        to_file: the path of the picture (default ``graph.png``); its suffix gives the type.
 
     Returns:
         in a notebook, an object that shows the picture, or a link if notebooks cannot show this

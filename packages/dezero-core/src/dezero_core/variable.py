@@ -68,7 +68,7 @@ class Variable:
 
     Args:
         data: an array of any registered library, or None to set it later.
-        name: a label for error messages and drawings.
+        name: a label for error messages and drawings (default None).
         requires_grad: whether ``backward`` computes a gradient for this Variable (default True).
 
     Attributes:

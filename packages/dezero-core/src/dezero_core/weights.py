@@ -145,8 +145,8 @@ def save_weights(
         path: the file; its suffix gives the format. If the name has no suffix, or a suffix that
             does not begin with a letter (``epoch3-acc0.97``), ``.npz`` is added, both when saving
             and when loading. A leading ``~`` is the home folder.
-        metadata: a dictionary from strings to strings, to store with the weights.
-        compress: write a smaller file if the format supports it.
+        metadata: a dictionary from strings to strings, to store with the weights (default none).
+        compress: write a smaller file if the format supports it (default False).
 
     Raises:
         SaveError: a parameter has no data yet, or cannot be stored.
@@ -190,7 +190,7 @@ def load_weights(
         max_bytes: largest total size of the arrays in the file, in bytes; by default twice the size
             of the model, at least 4 GiB.
         allow_nonfinite: load inf and nan too (default).
-        verify: also check the SHA-256 of every array; the CRC-32 is always checked.
+        verify: also check each array's SHA-256 (default False); the CRC-32 is always checked.
 
     Returns:
         the keys that were loaded, missing and unexpected, and the file's metadata.

@@ -261,9 +261,10 @@ def kaiming_uniform(
 
     Args:
         param, generator: as for `xavier_uniform`.
-        a: the slope of leaky_relu for negative inputs (default 0, which is relu).
+        a: the slope of leaky_relu for negative inputs (default 0, with which leaky_relu is relu).
         mode: "fan_in" keeps the variance of activations (default), "fan_out" that of gradients.
-        nonlinearity: the function after the layer, whose `calculate_gain` is the gain.
+        nonlinearity: the function after the layer (default "leaky_relu"), whose `calculate_gain`
+            is the gain.
 
     Raises:
         ArgumentError: as for `xavier_uniform`, or ``mode`` or ``nonlinearity`` is unknown.
@@ -317,7 +318,8 @@ def calculate_gain(nonlinearity: str, a: float = 0.01) -> float:
 
     Args:
         nonlinearity: the name of a function of `dezero.functions`.
-        a: the slope of leaky_relu for negative inputs, whose gain is sqrt(2 / (1 + a**2)).
+        a: the slope of leaky_relu for negative inputs (default 0.01); the gain of leaky_relu is
+            sqrt(2 / (1 + a**2)).
 
     Raises:
         ArgumentError: the gain of the function is not known.

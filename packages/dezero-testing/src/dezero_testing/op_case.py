@@ -96,7 +96,8 @@ class OpCase:
         Args:
             backend: the name of the backend.
             hosts: the inputs as NumPy arrays.
-            strided: whether to make each input a view of every other element of a larger array.
+            strided: whether to make each input a view of every other element of a larger array
+                (default False).
         """
         library = get_backend(backend)
         arrays = []

@@ -70,7 +70,7 @@ def concat(xs: Sequence[Operand], axis: int | None = 0) -> Variable:
 
     Args:
         xs: one or more arrays, whose shapes may differ in ``axis`` only.
-        axis: the axis; negative values count from the end; None flattens the arrays first.
+        axis: the axis (default 0); negative values count from the end; None flattens ``xs`` first.
 
     Raises:
         ArgumentError: ``xs`` is empty.
@@ -114,7 +114,8 @@ def stack(xs: Sequence[Operand], axis: int = 0) -> Variable:
 
     Args:
         xs: one or more arrays of the same shape.
-        axis: the position of the new axis in the result; negative values count from the end.
+        axis: the position of the new axis in the result (default 0); negative values count from
+            the end.
 
     Raises:
         ArgumentError: ``xs`` is empty.
@@ -160,7 +161,7 @@ def unstack(x: Operand, axis: int = 0) -> tuple[Variable, ...]:
 
     Args:
         x: an array with at least one axis.
-        axis: the axis to remove; negative values count from the end.
+        axis: the axis to remove (default 0); negative values count from the end.
 
     Returns:
         One Variable for each position along ``axis``. The Variables share the memory of ``x`` if

@@ -60,7 +60,7 @@ class DataLoader:
             number, or a tuple, list or dictionary of these.
         batch_size: the number of examples per batch; the last batch may be smaller.
         shuffle: draw a new order for every loop (default, unless there is a ``sampler``).
-        gpu: copy the batches to the accelerator, as ``to_gpu()`` does.
+        gpu: copy the batches to the accelerator, as ``to_gpu()`` does (default False).
         generator: the random generator for the orders; if None, DeZero's (see `dezero_core.seed`).
         collate_fn: converts a list of examples to a batch. If None, examples are stacked part by
             part, and the batch has the type of an example: a tuple for tuples, a dictionary for
@@ -500,7 +500,7 @@ class SeqDataLoader(DataLoader):
     Args:
         dataset: a dataset of N examples, as for `DataLoader`.
         batch_size: the number of sequences, at most N.
-        gpu: copy the batches to the accelerator.
+        gpu: copy the batches to the accelerator (default False).
         collate_fn, num_workers: as for `DataLoader`.
 
     Yields:
@@ -535,7 +535,8 @@ class SeqDataLoader(DataLoader):
         super()._require_sizes()
         if self.batch_size > self.data_size:
             raise ArgumentError(
-                f"SeqDataLoader: batch_size {self.batch_size} for {self.data_size} examples"
+                f"SeqDataLoader: batch_size {self.batch_size} for {self.data_size} examples; "
+                "expected at least one example for each row; choose a smaller batch_size"
             )
 
     def share(

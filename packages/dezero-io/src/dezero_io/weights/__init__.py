@@ -11,7 +11,7 @@ def flatten_params(tree: object, parent_key: str = "") -> dict[str, Parameter | 
 
     Args:
         tree: a layer, or a dictionary or list of layers and parameters, nested to any depth.
-        parent_key: a prefix for every key; a ``/`` is inserted after it.
+        parent_key: a prefix for every key, followed by ``/`` (default: no prefix).
 
     Raises:
         WeightsError: a name contains ``/``, two paths give the same key, or the tree contains a

@@ -92,7 +92,7 @@ def save_checkpoint(
 
     Args:
         path: the file, as for `save_weights`.
-        metadata: a dictionary from names to strings, stored in the file.
+        metadata: a dictionary from names to strings, stored in the file (default none).
         rank_states: in a parallel run, what differs between the processes (ranks), such as the
             states of their random generators: one state for each rank, in the order of the ranks.
             `load_checkpoint` returns these states, and does not restore them.

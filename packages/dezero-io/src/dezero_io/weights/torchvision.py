@@ -44,7 +44,7 @@ def resnet_names(n_layers: int = 50) -> dict[str, str]:
     ``conv1/b``, which torchvision lacks, stays zero.
 
     Args:
-        n_layers: the depth: 50, 101 or 152.
+        n_layers: the depth: 50 (default), 101 or 152.
 
     Raises:
         ArgumentError: there is no ResNet of this depth.

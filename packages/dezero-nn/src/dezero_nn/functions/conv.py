@@ -209,8 +209,8 @@ def conv2d(
         b: shape (OC,), or None.
         stride: the distance between windows, an integer or a pair (down, across). Default 1.
         pad: the zeros added on each side, an integer or a pair (default 0); "valid" for 0; "same"
-            for as many as give an output of the size of the images, with one more at the end if
-            their sum is odd.
+            for an output of the size of the images, where an odd number of zeros has one more at
+            the end than at the beginning.
         dilation: the distance between kernel positions, an integer or a pair. Default 1.
         groups: the number of equal groups of channels, each convolved with its own filters;
             ``groups = C`` is a depthwise convolution. Default 1.
@@ -263,7 +263,7 @@ def deconv2d(
         W: filters, shape (C, OC / groups, KH, KW).
         b: shape (OC,), or None.
         stride, pad, dilation, groups: the settings of the `conv2d` that maps the shape of the
-            result to the shape of ``x``.
+            result to the shape of ``x``. Default 1, 0, 1 and 1.
         outsize: the size (OH, OW) of the result. Default None: the smallest size that `conv2d` with
             these settings maps to (H, W).
 

@@ -47,10 +47,11 @@ def conv1d(
         W: filters, shape (OC, C / groups, K).
         b: shape (OC,), or None.
         stride: the distance between windows. Default 1.
-        padding: the zeros added on each side (default 0); "valid" for 0; "same" for as many as
-            give an output of the length of ``x``, with one more at the end if their sum is odd.
+        padding: the zeros added on each side (default 0); "valid" for 0; "same" for an output of
+            the length of ``x``, where an odd number of zeros has one more at the end.
         dilation: the distance between kernel positions. Default 1.
         groups: the number of equal groups of channels, each convolved with its own filters.
+            Default 1.
 
     Returns:
         shape (N, OC, OL), or (OC, OL) for one signal; see `get_conv_outsize`.
@@ -168,7 +169,7 @@ def conv_transpose2d(
         W: filters, shape (C, OC / groups, KH, KW).
         b: shape (OC,), or None.
         stride, padding, groups, dilation: the settings of the convolution that maps the shape of
-            the result to the shape of ``x``.
+            the result to the shape of ``x``. Default 1, 0, 1 and 1.
         output_padding: the rows and columns added to the smallest size that such a convolution
             maps to (H, W); less than ``stride``. Default 0.
 

@@ -56,7 +56,7 @@ def dropout1d(x: Operand, p: float = 0.5) -> Variable:
 
     Args:
         x: shape (N, C, L), or (C, L) without a batch axis.
-        p: a number in [0, 1).
+        p: a number in [0, 1); default 0.5.
 
     Raises:
         ShapeError: ``x`` has another number of axes.

@@ -24,8 +24,8 @@ SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 """The numbers of the tanh form: the step at x is (1 + tanh(SCALE (x + CUBIC x**3))) / 2."""
 
 SATURATED = 40.0
-"""Above this size of x the steps of gelu are 0 or 1 and flat in float64. The formulas use x cut off
-here, because x**2 and x**3 may overflow."""
+"""If |x| is larger, the step of gelu is exactly 0 or 1 in float64. The formulas clip x to this
+limit, because x**2 and x**3 may overflow."""
 
 
 class SmoothGate(Function):
@@ -122,8 +122,8 @@ def gelu(x: Operand, approximate: str = "none") -> Variable:
     Args:
         x: any shape.
         approximate: "none" (default, as in PyTorch) computes x (1 + erf(x / sqrt(2))) / 2; "tanh"
-            computes 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), which is within 0.0005 of
-            this and faster. GPT-2 uses "tanh".
+            computes 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))), which is faster, and
+            differs from "none" by at most 0.0005. GPT-2 uses "tanh".
 
     Raises:
         ArgumentError: ``approximate`` is neither "none" nor "tanh".

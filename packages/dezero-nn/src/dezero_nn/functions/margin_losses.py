@@ -35,7 +35,7 @@ def triplet_margin_loss(
     Args:
         anchor, positive, negative: vectors along the last axis; the shapes broadcast.
         margin: the difference of distances from which the loss is 0 (default 1.0).
-        p, eps: the settings of the distance.
+        p, eps: the settings of the distance (default 2.0 and 1e-6).
         swap: use the distance from ``positive`` to ``negative`` where it is smaller than the
             distance from ``anchor`` to ``negative`` (default False).
         reduction: ``"mean"`` (default), ``"sum"``, or ``"none"`` for the loss of each triplet.

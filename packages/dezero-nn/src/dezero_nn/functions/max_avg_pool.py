@@ -60,6 +60,7 @@ def max_pool2d(
             elements are never the maximum of a window.
         dilation: the distance between the elements of a window. Default 1.
         ceil_mode: True adds a last window that reaches past the end, if elements are left over.
+            Default False.
 
     Returns:
         shape (N, C, OH, OW), or (C, OH, OW). The first of equal maxima gets the gradient.
@@ -157,6 +158,7 @@ def avg_pool2d(
         stride: the distance between windows. Default None: ``kernel_size``.
         padding: the zeros added on each side, at most half of the window. Default 0.
         ceil_mode: True adds a last window that reaches past the end, if elements are left over.
+            Default False.
         count_include_pad: False divides by the number of elements of ``x`` in the window, without
             the zeros of the padding. Default True.
         divisor_override: divide by this number instead. Default None.
@@ -203,8 +205,10 @@ def avg_pool(
         return y * (math.prod(kernel) / divisor)
     if not any(extra) and (count_include_pad or not any(pad)):
         return y
-    margin = pad if count_include_pad else (0,) * n
-    for axis, settings in enumerate(zip(x.shape[-n:], *steps[:3], margin, strict=True), x.ndim - n):
+    counted_pad = pad if count_include_pad else (0,) * n
+    for axis, settings in enumerate(
+        zip(x.shape[-n:], *steps[:3], counted_pad, strict=True), x.ndim - n
+    ):
         y = y * window_shares(y, axis, *settings)
     return y
 
@@ -215,16 +219,16 @@ def mean_of_windows(x: Variable, kernel: Pair, stride: Pair, pad: Pair, _: Pair)
 
 
 def window_shares(
-    y: Variable, axis: int, size: int, kernel: int, stride: int, pad: int, margin: int
+    y: Variable, axis: int, size: int, kernel: int, stride: int, pad: int, counted_pad: int
 ) -> Any:
     """Return the length of a window, divided by how much of each window counts along one axis.
 
-    The part of a window that counts is the part from ``-margin`` to ``size + margin``.
+    The elements from ``-counted_pad`` to ``size + counted_pad`` (exclusive) count.
     """
     backend = backend_of(y.data)
     start = backend.arange(y.shape[axis], y.data) * stride - pad
     xp = backend.xp
-    counted = xp.clip(start + kernel, None, size + margin) - xp.clip(start, -margin, None)
+    counted = xp.clip(start + kernel, None, size + counted_pad) - xp.clip(start, -counted_pad, None)
     return kernel / xp.reshape(cast(counted, y.dtype), (-1, *[1] * (y.ndim - 1 - axis)))
 
 

@@ -182,8 +182,8 @@ def interpolate(
             "bicubic" (for images) by cubic convolution with a = -0.75 (Keys, 1981), and "area" is
             the adaptive average pooling.
         align_corners: True places the first and last elements of input and output at the same
-            positions, False (default) the outer borders of these elements. For the modes whose
-            names end in "linear" or "cubic" only.
+            positions, False the outer borders of these elements; None (default) means False. Only
+            the modes whose names end in "linear" or "cubic" accept True or False.
         recompute_scale_factor: True computes positions from the lengths of input and output, False
             (default) from ``scale_factor``; they differ if the length was rounded.
 

@@ -51,7 +51,8 @@ def rotary(
     Args:
         x: shape (..., T, D), where D is even.
         positions: numbers that broadcast to (..., T), such as shape (T,); default 0 to T - 1.
-        base: the angles of the last pair are about 1 / base of those of the first pair.
+        base: the angles of the last pair are about 1 / base of those of the first pair (default
+            10000.0).
         interleaved: whether the pairs are (2 i, 2 i + 1), as in the paper, or (i, i + D/2), as in
             Hugging Face's Llama (default). Trained weights fit only one of the two.
 

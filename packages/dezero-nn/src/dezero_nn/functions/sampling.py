@@ -19,7 +19,7 @@ from .labels import require_range
 from .reductions import as_positive
 
 LEAST = 2.0**-25
-"""Replaces the random number 0, whose logarithm is not finite; half the next larger number."""
+"""The replacement for the random number 0, whose logarithm is infinite: half the next number."""
 
 
 def bernoulli(p: Operand) -> Variable:

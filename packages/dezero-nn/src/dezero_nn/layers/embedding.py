@@ -26,11 +26,11 @@ class EmbedID(Layer):
         dtype: dtype of the table, a name or a NumPy dtype (default float32).
         generator: a ``numpy.random.Generator`` that draws ``W``; DeZero's own generator if None.
 
-    Raises:
-        ArgumentError: a size is negative, or ``padding_idx`` is not in [-V, V).
-
     Attributes:
         W: the table, shape (V, D), drawn from a normal distribution with standard deviation 1.
+
+    Raises:
+        ArgumentError: a size is negative, or ``padding_idx`` is not in [-V, V).
     """
 
     _needed = ("W",)

@@ -31,12 +31,6 @@ STATISTICS = {
 class BatchNorm(Layer):
     """Normalise each channel over the batch; see `dezero_nn.functions.batch_norm`.
 
-    Attributes:
-        avg_mean, avg_var: Buffers, shape (C,): the running statistics, initially 0 and 1.
-        gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
-            and 0; None without ``affine``.
-        all_sum: the argument ``all_sum``; a program may assign another function or None.
-
     If ``channels`` is None, all arrays are created at the first input, on the device of that
     input. Many programs call a model with one example to create all weights. Therefore the first
     input may have only one value per channel if it is the output of other layers, or under
@@ -52,6 +46,12 @@ class BatchNorm(Layer):
         dtype: dtype of parameters and statistics, a name or a NumPy dtype (default float32).
         all_sum: a function that adds up a vector over the processes of data parallel training, as
             for `dezero_nn.functions.batch_norm`; None (default) normalises by each process's batch.
+
+    Attributes:
+        avg_mean, avg_var: Buffers, shape (C,): the running statistics, initially 0 and 1.
+        gamma, beta: Parameters, shape (C,): standard deviation and mean of the output, initially 1
+            and 0; None without ``affine``.
+        all_sum: the argument ``all_sum``; a program may assign another function or None.
 
     Raises:
         ArgumentError: ``channels`` is less than 1, or ``decay`` or ``eps`` is not in [0, 1).
@@ -144,12 +144,12 @@ class LayerNorm(Layer):
         bias: whether to create ``beta`` (default True).
         dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
 
-    Raises:
-        ArgumentError: ``eps`` is not in [0, 1).
-
     Attributes:
         gamma, beta: Parameters, shape ``shape``, initially 1 and 0, or None. If ``shape`` is None,
             they are created at the first input, on the device of that input.
+
+    Raises:
+        ArgumentError: ``eps`` is not in [0, 1).
     """
 
     _optional = ("gamma", "beta")

@@ -39,14 +39,14 @@ class GPT(Model):
         dropout: in training, probability of dropping an element of the embeddings, a weight of an
             attention, or an element that a block adds to its input (default 0).
 
-    Raises:
-        ArgumentError: a size is below 1, ``heads`` does not divide ``channels``, or ``dropout`` is
-            not in [0, 1).
-
     Attributes:
         tokens, positions: `EmbedID` layers, with weights of shape (V, C) and (length, C).
         blocks: a list of `TransformerBlock`.
         norm: the `LayerNorm` after the last block.
+
+    Raises:
+        ArgumentError: a size is below 1, ``heads`` does not divide ``channels``, or ``dropout`` is
+            not in [0, 1).
     """
 
     def __init__(

@@ -19,7 +19,7 @@ class Model(Layer):
 
         Args:
             inputs: the arguments of ``forward``.
-            to_file: the path of the picture; its suffix gives the format.
+            to_file: the path of the picture (default ``model.png``); its suffix gives the format.
 
         Returns:
             the picture in a notebook; otherwise None.

@@ -40,7 +40,7 @@ class CIFAR10(ImageDataset):
         train: True for the 50,000 training images (default), False for the 10,000 test images.
         transform: a function applied to each example; by default it converts to float32 from
             -1 to 1.
-        target_transform: a function applied to each label.
+        target_transform: a function applied to each label, or None (default).
 
     Attributes:
         data: shape (N, 3, 32, 32), uint8; the channels are red, green and blue.

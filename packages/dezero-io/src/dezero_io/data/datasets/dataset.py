@@ -25,8 +25,8 @@ class Dataset:
 
     Args:
         train: True for the training set (default), False for the test set.
-        transform: a function applied to each example, or None.
-        target_transform: a function applied to each label, or None.
+        transform: a function applied to each example, or None (default).
+        target_transform: a function applied to each label, or None (default).
 
     Attributes:
         data: the examples, a NumPy array of shape (N, ...).

@@ -62,7 +62,7 @@ class MNIST(ImageDataset):
         train: True for the 60,000 training images (default), False for the 10,000 test images.
         transform: a function applied to each example; by default it converts to float32 of shape
             (784,) from 0 to 1. If ``transform`` is None, examples are uint8 of shape (1, 28, 28).
-        target_transform: a function applied to each label.
+        target_transform: a function applied to each label, or None (default).
 
     Attributes:
         data: shape (N, 1, 28, 28), uint8.

@@ -143,8 +143,8 @@ class Normalize:
     computed in float64.
 
     Args:
-        mean, std: a number; one number per channel (the first axis of an example); or an array
-            with as many axes as an example, which broadcasts to the example.
+        mean, std: a number (default 0 and 1); one number per channel (the first axis of an
+            example); or an array with as many axes as an example, which broadcasts to the example.
 
     Raises:
         ArgumentError: an element of ``std`` is 0; ``mean`` or ``std`` is infinite or NaN; examples
