@@ -338,11 +338,23 @@ def test_inputs_with_no_columns(make: Any) -> None:
     assert make(3)(np.ones((2, 0), "f")).shape == (2, 3)
 
 
-def test_a_failed_first_call_leaves_a_layer_as_it_was() -> None:
-    for layer, bad in ((L.LayerNorm(), np.array(1.0)), (L.BatchNorm(), np.ones((0, 3)))):
-        with pytest.raises(ShapeError):
-            layer(bad)
-        assert layer(np.ones((2, 4))).shape == (2, 4)
+FAILED_FIRST_CALLS: list[tuple[Any, tuple[int, ...], tuple[int, ...]]] = [
+    (L.LayerNorm, (), (2, 4)),
+    (L.BatchNorm, (0, 3), (2, 4)),
+    (lambda: L.GroupNorm(2), (2, 3, 4), (2, 4, 4)),
+    (lambda: L.InstanceNorm(affine=True), (2, 3), (2, 4, 4)),
+    (lambda: L.Conv1d(4, 3), (2, 5, 1), (2, 4, 5)),  # the channels are on the last axis
+    (lambda: L.Conv2d(4, 3), (2, 5, 5, 1), (2, 4, 5, 5)),
+    (lambda: L.Conv3d(4, 3), (2, 5, 5, 5, 1), (2, 4, 5, 5, 5)),
+]
+
+
+@pytest.mark.parametrize(("make", "bad", "good"), FAILED_FIRST_CALLS)
+def test_a_failed_first_call_leaves_a_layer_as_it_was(make: Any, bad: Any, good: Any) -> None:
+    layer = make()
+    with pytest.raises(ShapeError):
+        layer(np.ones(bad))
+    assert layer(np.ones(good)).shape[:2] == good[:2]
 
 
 @pytest.mark.parametrize("dtype", [int, "c8", bool, "nothing"])

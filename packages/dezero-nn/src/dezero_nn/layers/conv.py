@@ -24,7 +24,7 @@ from ..functions.convolutions import (
     conv_transpose3d,
 )
 from ..initializers import Initializer, create_once
-from ..windows import padding_of, per_axis
+from ..windows import Shape, padding_of, per_axis, window_counts_along
 from .weighted import Weighted
 
 
@@ -94,6 +94,9 @@ class Convolution(Weighted):
         """Return the number of kernel positions per input channel that contribute to one output."""
         return math.prod(self.kernel_size)
 
+    def require_windows(self, size: Shape) -> None:
+        """Raise `ShapeError` if no window fits into inputs whose last axes have these lengths."""
+
     def prepared(self, x: Operand) -> Variable:
         """Return ``x`` as a Variable; create ``W`` if ``x`` is the first input."""
         x = as_variable(x)
@@ -104,6 +107,7 @@ class Convolution(Weighted):
                     f"{type(self).__name__}: x {x.shape}: {inputs} have the shape (N, C, "
                     f"{AXES[self.axes]})"
                 )
+            self.require_windows(x.shape[2:])  # raises an error before W has a size
             create_once((self.W,), partial(self._init_W, x.shape[1], backend_of(x.data)))
         return x
 
@@ -113,6 +117,11 @@ class ForwardConvolution(Convolution):
 
     def W_shape(self, in_channels: int) -> tuple[int, int]:
         return self.out_channels, in_channels // self.groups
+
+    def require_windows(self, size: Shape) -> None:
+        name, steps = type(self).__name__, (self.stride, self.dilation)
+        pad, _ = padding_of(name, self.axes, self.pad, self.kernel_size, *steps)
+        window_counts_along(name, size, self.kernel_size, self.stride, pad, self.dilation)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
         each = None if self.in_channels is None else self.in_channels // self.groups

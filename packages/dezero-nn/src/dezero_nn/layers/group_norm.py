@@ -55,16 +55,18 @@ class ChannelAffine(Layer):
             key: PyTorchArray((name,), shape) for key, param, name in pairs if param is not None
         }
 
-    def prepared(self, x: Operand) -> Variable:
-        """Return ``x`` as a Variable; create the parameters if ``x`` is the first input."""
+    def normalise(self, x: Variable, gamma: Parameter | None, beta: Parameter | None) -> Variable:
+        """Return ``x`` normalised, scaled by ``gamma`` and shifted by ``beta``."""
+        raise NotImplementedError(f"{type(self).__name__} must define normalise")
+
+    def forward(self, x: Operand) -> Variable:
         x = as_variable(x)
-        if x.ndim < 2:
-            raise ShapeError(f"{type(self).__name__}: x {x.shape}: expected (N, C, ...)")
         params = [param for param in (self.gamma, self.beta) if param is not None]
         if any(param.data is None for param in params):
+            self.normalise(x, None, None)  # raises an error before the parameters have a size
             zeros = partial(zeros_beside, x, (x.shape[1],), self.dtype)
             create_once(params, lambda: self._init_params(zeros()))
-        return x
+        return self.normalise(x, self.gamma, self.beta)
 
 
 class GroupNorm(ChannelAffine):
@@ -101,8 +103,8 @@ class GroupNorm(ChannelAffine):
                 f"GroupNorm: num_groups {num_groups} does not divide channels {channels}"
             )
 
-    def forward(self, x: Operand) -> Variable:
-        return group_norm(self.prepared(x), self.num_groups, self.gamma, self.beta, self.eps)
+    def normalise(self, x: Variable, gamma: Parameter | None, beta: Parameter | None) -> Variable:
+        return group_norm(x, self.num_groups, gamma, beta, self.eps)
 
 
 class InstanceNorm(ChannelAffine):
@@ -130,8 +132,8 @@ class InstanceNorm(ChannelAffine):
     ) -> None:
         super().__init__(channels, eps, affine, dtype)
 
-    def forward(self, x: Operand) -> Variable:
-        return instance_norm(self.prepared(x), self.gamma, self.beta, self.eps)
+    def normalise(self, x: Variable, gamma: Parameter | None, beta: Parameter | None) -> Variable:
+        return instance_norm(x, gamma, beta, self.eps)
 
 
 class InstanceNorm1d(InstanceNorm):
