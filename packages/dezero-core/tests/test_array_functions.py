@@ -66,7 +66,7 @@ INVALID: list[tuple[Callable[[], Any], str]] = [
     (lambda: F.take(M, [0, 9], 1), "GetItem: index .* for shape"),
     (lambda: F.take(M, [0], 2), "take: axis 2 does not exist"),
     (lambda: F.add_at(M, [5], 1.0), r"GetItem: index \[5\] for shape \(3, 4\)"),
-    (lambda: F.add_at(M, [0], np.ones(3)), r"BroadcastTo: shape \(3,\) does not .* to \(1, 4\)"),
+    (lambda: F.add_at(M, [0], np.ones(3)), r"add_at: values \(3,\) do not .* to \(1, 4\)"),
     (lambda: F.outer(M, M[0]), r"outer: shapes \(3, 4\) and \(4,\): expected one axis each"),
     (lambda: F.tensordot(M, M.T), "tensordot: shapes .* equal lengths of the paired axes"),
     (lambda: F.tensordot(M, M, 3), "tensordot: axis -3 does not exist"),

@@ -9,7 +9,8 @@ import pytest
 import dezero_nn.functions as F
 import dezero_nn.layers as L
 from dezero_core import Variable, seed, test_mode
-from dezero_core.errors import ArgumentError, ArgumentTypeError
+from dezero_core import functions as C
+from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_nn.models import MLP
 from dezero_nn.optimizers import (
     SGD,
@@ -172,3 +173,33 @@ def test_anything_else_is_named(wrong: Any) -> None:
     with test_mode(), pytest.raises(ArgumentError, match=message) as caught:
         call()
     assert isinstance(caught.value, ArgumentTypeError) or "below" in message
+
+
+SCORES, WEIGHT = np.zeros((2, 3)), np.ones(7)
+MISFITS: list[tuple[str, Callable[[], Any], str]] = [
+    ("mean", lambda: C.mean(SCORES, 7), "axis 7"),
+    ("vector_norm", lambda: C.vector_norm(SCORES, axis=7), "axis 7"),
+    ("add_at", lambda: C.add_at(SCORES, [0], WEIGHT), r"values \(7,\)"),
+    ("normalize", lambda: F.normalize(SCORES, axis=7), "axis 7"),
+    ("cosine_similarity", lambda: F.cosine_similarity(SCORES, SCORES, 7), "axis 7"),
+    ("cosine_similarity", lambda: F.cosine_similarity(SCORES, WEIGHT), r"shapes \(2, 3\), \(7,\)"),
+    ("pairwise_distance", lambda: F.pairwise_distance(SCORES, WEIGHT), "shapes"),
+    ("pairwise_distance", lambda: F.pairwise_distance(1.0, 2.0), "axis -1"),
+    ("triplet_margin_loss", lambda: F.triplet_margin_loss(SCORES, SCORES, WEIGHT), "shapes"),
+    ("cosine_embedding_loss", lambda: F.cosine_embedding_loss(SCORES, WEIGHT, ONE), "shapes"),
+    ("binary_cross_entropy", lambda: F.binary_cross_entropy(SCORES, SCORES, WEIGHT), "weight"),
+    (
+        "binary_cross_entropy_with_logits",
+        lambda: F.binary_cross_entropy_with_logits(SCORES, SCORES, pos_weight=WEIGHT),
+        "pos_weight",
+    ),
+    ("gaussian_nll_loss", lambda: F.gaussian_nll_loss(SCORES, SCORES, WEIGHT), "var"),
+]
+
+
+@pytest.mark.parametrize(("name", "call", "argument"), MISFITS)
+def test_an_error_names_the_function_that_was_called(
+    name: str, call: Callable[[], Any], argument: str
+) -> None:
+    with pytest.raises(ShapeError, match=f"^{name}: .*{argument}"):
+        call()

@@ -123,8 +123,13 @@ def add_at(x: Operand, index: Index, values: Operand) -> Variable:
         OutOfRange: ``index`` is not a valid index, or is out of range for ``x``.
         ShapeError: ``values`` does not broadcast to the shape of ``x[index]``.
     """
-    array, values = require_array("add_at", x), require_array("add_at", values)
+    array, added = require_array("add_at", x), require_array("add_at", values)
     plain = unwrap(array)
     shape = get_item(plain, index).shape  # also checks the index
-    added = PutItem(normalize_index(index, plain), plain.shape)(broadcast_to(values, shape))
-    return array + added
+    if broadcast_shape(added.shape, shape) != tuple(shape):
+        raise ShapeError(
+            f"add_at: values {tuple(added.shape)} do not broadcast to {tuple(shape)}, the shape "
+            "of x[index]"
+        )
+    rows = broadcast_to(added, shape)
+    return array + PutItem(normalize_index(index, plain), plain.shape)(rows)

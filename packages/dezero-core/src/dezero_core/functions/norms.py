@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arguments import Axis, AxisLike, as_axes, as_number
+from ..arguments import Axis, AxisLike, as_axes, as_number, normalize_axes
 from ..hints import hinted
 from ..variable import Operand, Variable, unwrap
 from .arithmetic import abs, pow
@@ -44,6 +44,7 @@ def vector_norm(
     """
     ord, axis = as_number("vector_norm", "ord", ord), as_axes("vector_norm", axis, keepdims)
     array = require_array("vector_norm", x)
+    normalize_axes("vector_norm", axis, array.ndim)  # so that no error names an op of `norm`
     return call_widened(lambda x: norm(x, ord, axis, keepdims), array)
 
 

@@ -13,12 +13,12 @@ from ..diagnosis import require_axes
 from ..errors import ShapeError
 from ..function import Function
 from ..hints import hinted
-from ..variable import Operand, Variable, as_variable, cast, get_array_module, unwrap
+from ..variable import Operand, Variable, cast, get_array_module, unwrap
 from .broadcast import broadcast_to
 from .casting import as_floating, call_widened, narrow, widen
 from .exponential import exp
 from .selection import where
-from .shape import reshape
+from .shape import require_array, reshape
 
 
 class Reduction(Function):
@@ -75,12 +75,11 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range or repeated, or there are no elements to average.
         ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
-    axis, x = as_axes("mean", axis, keepdims), x if hasattr(x, "shape") else as_variable(x)
-    kept = kept_shape(x.shape, axis)
-    count = math.prod(n for n, kept_n in zip(x.shape, kept, strict=True) if kept_n == 1)
+    axis, array = as_axes("mean", axis, keepdims), require_array("mean", x)
+    count = math.prod(array.shape[a] for a in normalize_axes("mean", axis, array.ndim))
     if count == 0:
-        raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(x.shape)}")
-    return narrow(sum(widen(x), axis, keepdims) / count, x)
+        raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(array.shape)}")
+    return narrow(sum(widen(array), axis, keepdims) / count, array)
 
 
 average = mean

@@ -42,14 +42,15 @@ def binary_cross_entropy_with_logits(
         ShapeError: the shapes do not fit, or there are no elements to average.
         ArgumentError: ``reduction`` has another value.
     """
+    op = "binary_cross_entropy_with_logits"
 
     def losses(x: Variable, t: Variable) -> Variable:
         y: Variable = LogisticLoss()(x, t)
         if pos_weight is not None:
-            y = y + t * (in_shape_of(pos_weight, x) - 1.0) * Softplus()(-x)
-        return y if weight is None else y * in_shape_of(weight, x)
+            y = y + t * (in_shape_of(op, "pos_weight", pos_weight, x) - 1.0) * Softplus()(-x)
+        return y if weight is None else y * in_shape_of(op, "weight", weight, x)
 
-    return loss_of_alike("binary_cross_entropy_with_logits", losses, reduction, x, t)
+    return loss_of_alike(op, losses, reduction, x, t)
 
 
 class LogisticLoss(Function):
@@ -135,8 +136,9 @@ def gaussian_nll_loss(
         y = (log(least) + square(x - t) / least) * 0.5
         return y + 0.5 * math.log(2 * math.pi) if full else y
 
-    others = [in_shape_of(array, means) for array in (t, variances)]
-    return loss_of_alike("gaussian_nll_loss", losses, reduction, means, *others)
+    samples = in_shape_of("gaussian_nll_loss", "t", t, means)
+    variances = in_shape_of("gaussian_nll_loss", "var", variances, means)
+    return loss_of_alike("gaussian_nll_loss", losses, reduction, means, samples, variances)
 
 
 @hinted

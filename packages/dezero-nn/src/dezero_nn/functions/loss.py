@@ -251,7 +251,7 @@ def binary_cross_entropy(
             require_range("binary_cross_entropy", "p", p.data)
             require_range("binary_cross_entropy", "t", unwrap(t))
         y = negative_log_likelihoods(p, t)
-        return y if weight is None else y * in_shape_of(weight, p)
+        return y if weight is None else y * in_shape_of("binary_cross_entropy", "weight", weight, p)
 
     if reduction is not None:
         return loss_of_alike("binary_cross_entropy", losses, reduction, p, t)

@@ -11,7 +11,7 @@ from dezero_core.variable import Operand
 
 from .activation import relu
 from .reductions import loss_of_alike, reduced, require_reduction
-from .similarity import cosine_similarity, pairwise_distance
+from .similarity import common_shape, cosine_similarity, pairwise_distance
 from .smooth import Softplus
 
 
@@ -55,6 +55,7 @@ def triplet_margin_loss(
         return reduced("triplet_margin_loss", losses, reduction)
 
     vectors = [as_floating(as_variable(x)) for x in (anchor, positive, negative)]
+    common_shape("triplet_margin_loss", *vectors)
     return call_widened(compute, *vectors)
 
 
@@ -122,6 +123,7 @@ def cosine_embedding_loss(
         ArgumentError: ``reduction`` has another value.
     """
     margin = as_number("cosine_embedding_loss", "margin", margin)
+    common_shape("cosine_embedding_loss", as_variable(x1), as_variable(x2))
     cosine = cosine_similarity(x1, x2, -1)
 
     def losses(cosine: Variable, t: Variable) -> Variable:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_number
+from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.functions import astype, broadcast_to, mean, sum
@@ -79,11 +80,18 @@ def loss_of_alike(
     return call_widened(lambda *xs: reduced(op, losses(*xs), reduction), *alike_floats(op, *xs))
 
 
-def in_shape_of(weight: Operand, x: Variable) -> Variable:
-    """Return weights or targets as a Variable in the dtype and shape of ``x``."""
-    factor = as_variable(weight)
-    factor = factor if factor.dtype == x.dtype else astype(factor, x.dtype)
-    return broadcast_to(factor, x.shape)
+def in_shape_of(op: str, name: str, value: Operand, x: Variable) -> Variable:
+    """Return an argument of a loss, such as weights, in the dtype and shape of ``x``.
+
+    Raises:
+        ShapeError: ``value`` does not broadcast to ``x``.
+    """
+    array = as_variable(value)
+    if broadcast_shape(array.shape, x.shape) != tuple(x.shape):
+        raise ShapeError(
+            f"{op}: {name} {tuple(array.shape)} does not broadcast to x {tuple(x.shape)}"
+        )
+    return broadcast_to(array if array.dtype == x.dtype else astype(array, x.dtype), x.shape)
 
 
 def as_positive(op: str, name: str, value: object) -> float:

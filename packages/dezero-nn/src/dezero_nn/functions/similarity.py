@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import AxisLike, as_integer, as_number
+from dezero_core.arguments import AxisLike, as_axes, as_integer, as_number, normalize_axes
+from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened
+from dezero_core.errors import ShapeError
 from dezero_core.functions import broadcast_to, clip, sum, vector_norm
 from dezero_core.hints import hinted
 from dezero_core.variable import Operand
@@ -25,12 +27,13 @@ def normalize(x: Operand, ord: float = 2.0, axis: AxisLike = 1, eps: float = 1e-
     Raises:
         ShapeError: an axis does not exist or is repeated.
     """
-    least = as_number("normalize", "eps", eps)
+    least, x = as_number("normalize", "eps", eps), as_variable(as_floating(x))
+    axes = normalize_axes("normalize", as_axes("normalize", axis), x.ndim)
 
     def compute(x: Variable) -> Any:
-        return x / clip(vector_norm(x, ord, axis, keepdims=True), least)
+        return x / clip(vector_norm(x, ord, axes, keepdims=True), least)
 
-    return call_widened(compute, as_variable(as_floating(x)))
+    return call_widened(compute, x)
 
 
 @hinted
@@ -48,15 +51,17 @@ def cosine_similarity(x1: Operand, x2: Operand, axis: int = 1, eps: float = 1e-8
     Raises:
         ShapeError: ``axis`` does not exist, or the shapes do not broadcast.
     """
+    x1, x2 = as_variable(as_floating(x1)), as_variable(as_floating(x2))
+    shape = common_shape("cosine_similarity", x1, x2)
     axis = as_integer("cosine_similarity", "axis", axis)
+    normalize_axes("cosine_similarity", axis, len(shape))
     least = as_number("cosine_similarity", "eps", eps)
 
     def compute(x1: Variable, x2: Variable) -> Any:
-        shape = (x1 * x2).shape
         units = [normalize(broadcast_to(x, shape), 2.0, axis, least) for x in (x1, x2)]
         return sum(units[0] * units[1], axis)
 
-    return call_widened(compute, as_variable(as_floating(x1)), as_variable(as_floating(x2)))
+    return call_widened(compute, x1, x2)
 
 
 @hinted
@@ -76,8 +81,26 @@ def pairwise_distance(
         ShapeError: the shapes do not broadcast, or have no axes.
     """
     small = as_number("pairwise_distance", "eps", eps)
+    x1, x2 = as_variable(as_floating(x1)), as_variable(as_floating(x2))
+    normalize_axes("pairwise_distance", -1, len(common_shape("pairwise_distance", x1, x2)))
 
     def compute(x1: Variable, x2: Variable) -> Any:
         return vector_norm(x1 - x2 + small, p, -1, keepdims)
 
-    return call_widened(compute, as_variable(as_floating(x1)), as_variable(as_floating(x2)))
+    return call_widened(compute, x1, x2)
+
+
+def common_shape(op: str, *xs: Variable) -> tuple[int, ...]:
+    """Return the shape that the arguments of an op broadcast to.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+    """
+    shape = broadcast_shape(*[x.shape for x in xs])
+    if shape is None:
+        shown = ", ".join(str(tuple(x.shape)) for x in xs)
+        raise ShapeError(
+            f"{op}: shapes {shown} do not broadcast; axes are matched from the last, and must be "
+            "equal or 1"
+        )
+    return shape
