@@ -60,6 +60,12 @@ class Through(Model):
         return getattr(self.net, self.name)(x)
 
 
+def holding(data: Any) -> Variable:
+    x = Variable(X)
+    x.data = data
+    return x
+
+
 def backward_twice() -> None:
     y = F.sum(Variable(X) ** 2)
     y.backward()
@@ -113,6 +119,15 @@ MISTAKES: list[Mistake] = [
      r"argument 0 is of type dict; .*Sequential\(\*layers\.values\(\)\); the layers are called l0"),
     ("a list instead of an array", lambda: Variable([1, 2]), TypeError, "list is not supported"),
     ("a number instead of an array", lambda: Variable(1.0), TypeError, "float is not supported"),
+    ("a number as data", lambda: holding(3.0) * 2, TypeError,
+     "Mul: the data of input 0: float is not supported: expected an array"),
+    ("a Variable as data", lambda: F.exp(holding(Variable(X))), TypeError,
+     "Exp: the data of input 0: Variable is not supported"),
+    ("the shape of a number", lambda: holding(3.0).shape, AttributeError,
+     "shape: this Variable has a float as data; write x.data = array"),
+    ("gradients toward a dictionary",
+     lambda: dezero.grad(F.sum(Variable(X)), {"W": Variable(X)}), TypeError,
+     r"grad: expected Variables, got str; .*grad\(y, list\(parameters\.values\(\)\)\)"),
     ("a list into a layer", lambda: MLP((2,))([[1.0, 2.0]]), TypeError,
      r"Linear\.forward: x is of type list; expected an array.*\(in model\.l0\)"),
     ("images of wrong rank", lambda: L.Conv2d(4, 3)(IMAGES[0]), ValueError,

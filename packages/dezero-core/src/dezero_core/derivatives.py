@@ -59,8 +59,8 @@ def grad(
     for x in (y, *targets):
         if not isinstance(x, Variable):
             raise ArgumentTypeError(
-                f"grad: expected Variables, got {type(x).__name__}; write grad(y, x), or "
-                "grad(y, [x0, x1])"
+                f"grad: expected Variables, got {type(x).__name__}; write grad(y, x), "
+                "grad(y, [x0, x1]) or grad(y, list(parameters.values()))"
             )
     with on_device_of(y.data):
         seed = seed_for(y, gy)

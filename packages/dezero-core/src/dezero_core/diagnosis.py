@@ -40,7 +40,7 @@ def require_one_backend(
     """
     taken, owners = list(arrays), set()
     for position, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
-        if x is None or isinstance(a, int | float):
+        if x is None or isinstance(x, int | float):
             continue  # an omitted input, such as a bias, or a Python number
         try:
             if isinstance(a, complex):
@@ -50,7 +50,8 @@ def require_one_backend(
             owners.add(backend.name)
         except UnsupportedType as error:
             reason = "has no data yet" if a is None else str(error)
-            message = f"{type(function).__name__}: input {position}: {reason}"
+            part = "the data of " if isinstance(x, Variable) and a is not None else ""
+            message = f"{type(function).__name__}: {part}input {position}: {reason}"
             raise UnsupportedType(message) from None
     if len(owners) > 1:
         raise mixed(function, arrays)
@@ -161,10 +162,9 @@ def described(arrays: Sequence[Any]) -> str:
 
 def is_beside(x: Array, array: Array) -> bool:
     """Return whether two arrays have the same shape, library and device."""
-    if getattr(x, "shape", None) != array.shape or backend_of(x) is not backend_of(array):
-        return False
     backend = backend_of(array)
-    return bool(backend.device(x) == backend.device(array))
+    is_alike = getattr(x, "shape", None) == array.shape and backend_of(x) is backend
+    return is_alike and bool(backend.device(x) == backend.device(array))
 
 
 def require_recorded(y: Variable, array: Array, result: Any) -> None:

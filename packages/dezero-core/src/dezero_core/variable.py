@@ -492,11 +492,11 @@ def require_gradient_of(x: Variable, grad: Variable) -> None:
 
 
 def no_data(x: Variable, name: str) -> MissingName:
-    """Return the error for reading the shape or dtype of a Variable that has no data yet."""
-    return MissingName(
-        f"{name}{label_of(x)}: this {type(x).__name__} has no data yet; pass the input size to its "
-        "layer, or run one forward pass first"
-    )
+    """Return the error for reading the shape or dtype of a Variable whose data is no array."""
+    advice = "no data yet; pass the input size to its layer, or run one forward pass first"
+    if x.data is not None:
+        advice = f"a {type(x.data).__name__} as data; write x.data = array"
+    return MissingName(f"{name}{label_of(x)}: this {type(x).__name__} has {advice}")
 
 
 def label_of(x: Variable) -> str:
