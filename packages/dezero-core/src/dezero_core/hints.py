@@ -6,17 +6,23 @@ The tables list only names that DeZero lacks: remove a hint when you add the nam
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from inspect import Signature, getattr_static, signature
 from numbers import Number
+from opcode import opmap
 from typing import Any, NoReturn, TypeVar
 
 from .errors import NONE_IS_NO_ARRAY, CallError, MissingName, UnsupportedType
 
 VARIABLE = {
     "repeat": "F.tile(x, repetitions), or F.repeat(x, repeats, axis), NumPy's repeat",
-    "contiguous": "x itself: any memory layout is accepted",
+    **dict.fromkeys(("contiguous", "realize"), "x itself: it has values, in any memory layout"),
+    **{name: f"x.data.{name}" for name in ("any", "all", "flat", "nbytes", "itemsize")},
+    "at": "F.where(mask, value, x), or F.add_at(x, index, values)",
+    "xp": "dezero.cuda.get_array_module(x)",
+    "generation": "no equivalent is needed: backward() orders the calls",
     "nonzero": "numpy.argwhere(x.data): positions have no derivative",
     "is_leaf": "x.creator is None",
     "mT": "F.matrix_transpose(x)",
@@ -25,15 +31,17 @@ VARIABLE = {
     "cpu": "x.to_cpu()",
     **dict.fromkeys(("cuda", "gpu"), "x.to_gpu()"),
     "device": "type(x.data) names the array library; x.to_cpu() and x.to_gpu() move x",
-    "dim": "x.ndim",
+    **dict.fromkeys(("dim", "rank"), "x.ndim"),
     **dict.fromkeys(("numel", "nelement"), "x.size"),
     "t": "x.T",
-    "permute": "x.transpose(*axes)",
+    **dict.fromkeys(("permute", "swapaxes"), "x.transpose(*axes)"),
     "unsqueeze": "x.expand_dims(axis)",
     "ravel": "x.reshape(-1)",
     "mm": "x @ y",
     "norm": "F.vector_norm(x, ord, axis)",
-    "cumsum": "F.cumulative_sum(x, axis)",
+    **{f"cum{name}": f"F.cumulative_{name}(x, axis)" for name in ("sum", "prod")},
+    "ptp": "F.max(x, axis) - F.min(x, axis)",
+    "trace": "F.diagonal(x).sum()",
     "clamp": "x.clip(low, high)",
     "expand": "F.broadcast_to(x, shape)",
     **dict.fromkeys(("float", "double", "half", "long", "type"), "x.astype(dtype)"),
@@ -43,7 +51,7 @@ VARIABLE = {
     **dict.fromkeys(("grad_fn", "creator_node"), "x.creator"),
     "set_creator": "calling a Function sets x.creator",
     **dict.fromkeys(("retain_grad", "retain_data"), "y.backward(retain_grad=True)"),
-    "assign": "x.data = array",
+    **dict.fromkeys(("assign", "copydata", "fill"), "x.data = array"),
     **dict.fromkeys(("clone", "copy"), "+x, which is a new array"),
     "zero_": "x.cleargrad() of the Variable whose gradient this is",
     **{
@@ -51,14 +59,16 @@ VARIABLE = {
         for name in ("add", "sub", "mul", "div", "fill", "copy", "clamp")
     },
 }
-"""A dictionary from array attributes of PyTorch, TensorFlow and Chainer to hints. `bind_functions`
+"""A dictionary from array attributes of other frameworks and of NumPy to hints. `bind_functions`
 adds hints for functions that are not methods, such as ``sin``."""
 
 FUNCTION = {
     "apply": "Name()(x), a call of a new instance of the class Name",
     **dict.fromkeys(("save_for_backward", "saved_tensors", "saved_variables"), "self.inputs"),
+    **{name: f"self.{name}s[0]" for name in ("input", "output")},
+    "generation": VARIABLE["generation"],
 }
-"""A dictionary from attributes of PyTorch's ``autograd.Function`` to hints."""
+"""A dictionary from attributes of PyTorch's and the book's Function to hints."""
 
 DEVICES = {
     "cpu": "to_cpu(), or to('numpy')",
@@ -143,7 +153,11 @@ def hinting(module: str, hints: Mapping[str, str]) -> Callable[[str], NoReturn]:
     """Return a ``__getattr__`` for a module that gives hints for missing names."""
 
     def __getattr__(name: str) -> NoReturn:
-        raise missing(f"module {module!r}", name, hints)
+        error, caller = missing(f"module {module!r}", name, hints), sys._getframe(1)
+        # In `from module import name`, Python would replace an AttributeError and its hint.
+        if name in hints and caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:
+            raise ImportError(str(error), name=module)
+        raise error
 
     return __getattr__
 

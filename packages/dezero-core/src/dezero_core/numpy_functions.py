@@ -24,6 +24,7 @@ from .backends.host import HOST
 from .backends.registry import backend_of
 from .backends.transfer import move_beside
 from .errors import ArgumentError, BackendMismatch, UnsupportedType
+from .hints import VARIABLE
 from .variable import Operand, Variable
 
 NO_VALUE: Any = np._NoValue
@@ -205,9 +206,6 @@ REARRANGING = set(
 )
 """Functions that only select or reorder elements of their first argument; see `rearrange`."""
 
-SHAPES = {"ndim", "shape", "size"}
-"""NumPy functions that return the Variable's attribute of the same name, also on a GPU."""
-
 WITHOUT_DERIVATIVE = {
     "shape queries": "ndim shape size result_type can_cast min_scalar_type "
     "common_type iscomplexobj isrealobj may_share_memory shares_memory einsum_path",
@@ -235,13 +233,6 @@ WEIGHTS = {
     "histogramdd": (4, "weights"),
 }
 """For some functions of `WITHOUT_DERIVATIVE`: the one parameter that does have a derivative."""
-
-INSTEAD = {
-    "cumsum": "cumulative_sum(x, axis)",
-    "linalg.norm": "vector_norm(x)",
-    "ptp": "max(x) - min(x)",
-}
-"""A dictionary from NumPy functions that DeZero lacks to suggested replacements."""
 
 
 def array_function(
@@ -309,7 +300,7 @@ def call_on_data(
     name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Call the NumPy function with Variables replaced by their arrays."""
-    if name in SHAPES and len(args) == 1 and not kwargs:
+    if name in ("ndim", "shape", "size") and len(args) == 1 and not kwargs:  # also on a GPU
         return getattr(args[0], name)
     position, weight = WEIGHTS.get(name, (len(args), ""))
     if has_variable(kwargs.get(weight)) or has_variable(args[position : position + 1]):
@@ -358,7 +349,7 @@ def on_host(name: str, part: object) -> Any:
 def refusal(name: str, why: str = "") -> UnsupportedType:
     """Return the error for a NumPy function that would lose the graph, with a replacement."""
     ours = name.rpartition(".")[2]
-    instead = INSTEAD.get(name, f"dezero.functions.{ours}" if ours in F.__all__ else "")
+    instead = VARIABLE.get(ours, f"dezero.functions.{ours}" if ours in F.__all__ else "")
     return UnsupportedType(
         f"np.{name} of a Variable{why or ' would lose its graph'}: pass x.data to compute on the "
         "array without gradients" + (f"; with gradients: {instead}" if instead else "")

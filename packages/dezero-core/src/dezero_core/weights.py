@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -290,15 +290,10 @@ def require_fit(
             problems += _differences(key, x, stored.arrays[key], stored.kinds.get(key), cast)
     if problems:
         differences = "; ".join(text for _, text in problems)
-        hint = pytorch_hint(stored.arrays) if issubclass(problems[0][0], KeyMismatch) else ""
-        raise problems[0][0](f"{title}, nothing was loaded: {differences}{hint}")
-
-
-def pytorch_hint(keys: Iterable[str]) -> str:
-    """Return the hint for a file with PyTorch's keys, or an empty string."""
-    if any(map(PYTORCH_KEY.fullmatch, keys)):
-        return ". These are names of PyTorch: load_pytorch_weights reads them"
-    return ""
+        is_pytorch = any(map(PYTORCH_KEY.fullmatch, stored.arrays))
+        if is_pytorch and issubclass(problems[0][0], KeyMismatch):
+            differences += ". These are names of PyTorch: load_pytorch_weights reads them"
+        raise problems[0][0](f"{title}, nothing was loaded: {differences}")
 
 
 def _differences(

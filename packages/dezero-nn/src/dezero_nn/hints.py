@@ -13,7 +13,9 @@ from dezero_core.hints import ADVICE, KEYWORDS, missing
 
 FUNCTIONS = {
     # PyTorch
+    "concatenate": "F.concat(xs, axis)",
     "view": "F.reshape(x, shape)",
+    **dict.fromkeys(("detach", "stop_gradient"), "x.detach()"),
     "gather": "F.take_along_axis(x, indices, axis)",
     "take_along_dim": "F.take_along_axis(x, indices, axis)",
     "index_add": "F.add_at(x, index, values)",
@@ -35,7 +37,7 @@ FUNCTIONS = {
         f"{name}_like": f"Variable(numpy.{name}_like(x.data))" for name in "zeros ones full".split()
     },
     **{name: f"Variable(numpy.random.{name}(...))" for name in "rand randn randint".split()},
-    **dict.fromkeys(("tensor", "from_numpy", "as_tensor"), "Variable(array)"),
+    **dict.fromkeys(("tensor", "from_numpy", "as_tensor", "array", "asarray"), "Variable(array)"),
     "meshgrid": "numpy.meshgrid(x.data, y.data)",
     **{name: f"numpy.{name}(x > 0): comparisons are plain arrays" for name in ("any", "all")},
     "eq": "x == y",
@@ -52,10 +54,19 @@ FUNCTIONS = {
     "divide": "F.div(x0, x1)",
     "subtract": "F.sub(x0, x1)",
     "power": "F.pow(x0, x1)",
+    "negative": "F.neg(x)",
+    "absolute": "F.abs(x)",
+    "arctan2": "F.atan2(x0, x1)",
+    "rsub": "x1 - x0",
+    "rdiv": "x1 / x0",
     # Keras
     "categorical_crossentropy": "F.softmax_cross_entropy(x, t), for scores and integer labels",
     "sparse_categorical_crossentropy": "F.softmax_cross_entropy(x, t), for scores",
     "binary_crossentropy": "F.binary_cross_entropy(p, t)",
+    "mse": "F.mse_loss(x, t)",
+    **dict.fromkeys(("mae", "mean_absolute_error"), "F.l1_loss(x, t)"),
+    "to_categorical": "F.one_hot(t, num_classes)",
+    "gradients": "dezero.grad(y, xs)",
     "reduce_sum": "F.sum(x, axis)",
     "reduce_mean": "F.mean(x, axis)",
     "reduce_max": "F.max(x, axis)",
@@ -68,6 +79,34 @@ FUNCTIONS = {
     "layer_normalization": "F.layer_norm(x, gamma, beta)",
     "classification_accuracy": "F.accuracy(y, t)",
     "cast": "F.astype(x, dtype)",
+    "split_axis": "F.split(x, size_or_sizes, axis), or F.chunk(x, n, axis)",
+    "separate": "F.unstack(x, axis)",
+    "select_item": "x[numpy.arange(len(t)), t]",
+    "rollaxis": "F.moveaxis(x, source, destination)",
+    "batch_matmul": "F.matmul(x, W)",
+    "bias": "x + b",
+    "identity": "x itself",
+    "copy": "x.to_cpu() and x.to_gpu(), which move x; +x is a new array",
+    "squared_error": "(x0 - x1) ** 2",
+    "absolute_error": "F.abs(x0 - x1)",
+    "clipped_relu": "F.clip(x, 0, z)",
+    "crelu": "F.concat([F.relu(x), F.relu(-x)], axis=1)",
+    "hard_sigmoid": "F.clip(0.2 * x + 0.5, 0, 1); F.hardsigmoid has the slope 1/6",
+    "maxout": "F.max(x.reshape(-1, out_size, pool_size), 2)",
+    "resize_images": "F.interpolate(x, size, mode='bilinear')",
+    "unpooling_2d": "F.interpolate(x, scale_factor=n)",
+    "depth2space": "F.pixel_shuffle(x, n), whose channels are in another order",
+    "l2_normalization": "F.normalize(x)",
+    "fixed_batch_normalization": "F.batch_norm(x, gamma, beta, mean, var) in test_mode()",
+    "gaussian_kl_divergence": "0.5 * F.sum(mean ** 2 + F.exp(ln_var) - ln_var - 1)",
+    "bernoulli_nll": "F.binary_cross_entropy_with_logits(x, t, reduction='sum')",
+    "connectionist_temporal_classification": "F.ctc_loss(log_probs, targets, input_lengths, "
+    "target_lengths)",
+    "pad_sequence": "dezero.utils.pad_sequence(sequences)",
+    **{f"n_step_{name}": f"L.{name.upper()}(hidden_size)" for name in ("rnn", "lstm", "gru")},
+    # classes of the book whose arguments differ in DeZero
+    "GetItemGrad": "F.add_at(x, index, values)",
+    "BatchNorm": "F.batch_norm(x, gamma, beta, mean, var)",
 }
 
 LAYERS = {
@@ -147,6 +186,24 @@ LAYERS = {
     "Input": "sizes are taken from the first input",
     "InputLayer": "sizes are taken from the first input",
     "Reshape": "F.reshape(x, shape)",
+    "Concatenate": "F.concat(xs, axis)",
+    **{
+        name: f"the operator {sign}, as in x0 {sign} x1"
+        for name, sign in {"Add": "+", "Subtract": "-", "Multiply": "*"}.items()
+    },
+    "TimeDistributed": "the layer itself: L.Linear takes x of shape (..., in)",
+    "RepeatVector": "F.repeat(F.expand_dims(x, 1), n, 1)",
+    "ZeroPadding2D": "F.pad(x, widths), with a pair of widths for each axis",
+    "Rescaling": "x * scale + offset",
+    "GaussianNoise": "x + numpy.random.normal(0, std, x.shape), while model.training",
+    **{f"GlobalMax{name}2D": "F.max(x, (2, 3))" for name in ("Pooling", "Pool")},
+    "GlobalAveragePooling1D": "F.mean(x, 2)",
+    "AveragePooling1D": "L.AvgPool1d(kernel_size)",
+    "DepthwiseConv2D": "L.Conv2d(out_channels, kernel_size, groups=in_channels)",
+    # Flax
+    "Conv": "L.Conv2d(out_channels, kernel_size)",
+    "Embed": "L.Embedding(in_size, out_size)",
+    "MultiHeadDotProductAttention": "L.MultiHeadAttention(heads, size)",
     # Chainer
     "Convolution2D": "L.Conv2d(out_channels, kernel_size)",
     "Deconvolution2D": "L.Deconv2d(out_channels, kernel_size)",
@@ -154,7 +211,16 @@ LAYERS = {
     "Chain": "L.Layer, or dezero.Model",
     "ChainList": "L.Layer with a list: layers in lists are found",
     "StatelessLSTM": "F.lstm(x, Wx, Wh, b, h, c), or L.LSTM(hidden_size)",
-    "NStepLSTM": "L.LSTM(hidden_size), on x of shape (T, N, in)",
+    **{
+        f"NStep{name}": f"L.{name}(hidden_size), on x of shape (T, N, in)"
+        for name in ("LSTM", "GRU")
+    },
+    **{name: "L.GRU(hidden_size)" for name in ("StatefulGRU", "StatelessGRU")},
+    "DilatedConvolution2D": "L.Conv2d(out_channels, kernel_size, dilation=n)",
+    "DepthwiseConvolution2D": "L.Conv2d(out_channels, kernel_size, groups=in_channels)",
+    "Classifier": "the model itself, and F.softmax_cross_entropy(model(x), t) as the loss",
+    "Bias": "model.b = dezero.Parameter(array), and x + model.b",
+    "Maxout": "F.max(x.reshape(-1, out_size, pool_size), 2), after L.Linear",
 }
 
 KEYWORDS |= {
@@ -180,8 +246,13 @@ KEYWORDS |= {
     "causal": "is_causal",
     "mask": "attn_mask key_padding_mask",
     "heads": "num_heads nhead n_head",
-    "slope": "negative_slope",
+    "slope": "negative_slope alpha",
     "eps": "epsilon",
+    "beta1": "beta_1 b1",
+    "beta2": "beta_2 b2",
+    "ignore_index": "ignore_label",
+    "padding_idx": "ignore_label",
+    "create_graph": "enable_double_backprop",
     **dict.fromkeys(("lr", "alpha"), "learning_rate"),
     "channels": "num_features num_channels",
     "initializer": "kernel_initializer initialW",
@@ -200,6 +271,13 @@ ADVICE |= {
     "enable_gqa": "not needed: k and v may have fewer heads than q",
     "training": "call model.eval() and model.train(), or use test_mode()",
     "num_classes": "replace the last layer, such as model.fc6 = Linear(n)",
+    "ignore_label": "F.cross_entropy(x, t, ignore_index=label)",
+    **dict.fromkeys(("reduce", "normalize"), "F.cross_entropy and F.mse_loss take reduction"),
+    "weights": "F.sum(x * weights, axis) / F.sum(weights, axis)",
+    "return_sequences": "x of shape (T, N, in) gives the outputs of all T steps",
+    "input_length": "the length is taken from the input",
+    **dict.fromkeys(("bias_initializer", "initial_bias"), "layer.b.data[...] = array"),
+    "kernel_regularizer": "optimizer.add_hook(WeightDecay(rate))",
 }
 
 SIZES = "in_channels", "out_channels", "kernel_size", "stride", "pad"
@@ -228,6 +306,8 @@ OPTIMIZER_KEYWORDS = {
     "amsgrad": "AMSGrad(lr) is Adam with it",
     "momentum": "SGD and MomentumSGD have momentum",
     "nesterov": "SGD and MomentumSGD have it, and NAdam is Adam with it",
+    **dict.fromkeys(("clipnorm", "global_clipnorm"), "optimizer.add_hook(ClipGrad(max_norm))"),
+    "clipvalue": "clip_grad_value(model.params(), max_value), before each update",
 }
 """Hints for keywords of other frameworks that DeZero's optimizers do not take."""
 
@@ -258,6 +338,10 @@ MODELS = {
     "Module": "dezero.Model",
     "Chain": "dezero.Model",
     "vgg16": "dezero.models.VGG16()",
+    "load_model": "a new model, and model.load_weights(path)",
+    "ChainList": "dezero.Model with a list: layers in lists are found",
+    "VGG16Layers": "dezero.models.VGG16()",
+    **{f"ResNet{n}Layers": f"dezero.models.ResNet{n}()" for n in (50, 101, 152)},
     "resnet50": "dezero.models.ResNet50()",
     "resnet101": "dezero.models.ResNet101()",
     "resnet152": "dezero.models.ResNet152()",
@@ -269,6 +353,13 @@ OPTIMIZERS = {
     "Adagrad": "dezero.optimizers.AdaGrad()",
     "Adadelta": "dezero.optimizers.AdaDelta()",
     "RMSProp": "dezero.optimizers.RMSprop()",
+    "RMSpropGraves": "dezero.optimizers.RMSprop()",
+    "NesterovAG": "dezero.optimizers.SGD(lr, momentum, nesterov=True)",
+    "Nadam": "dezero.optimizers.NAdam()",
+    "get": "the class, such as dezero.optimizers.Adam()",
+    "apply_updates": "optimizer.update()",
+    "clip_by_global_norm": "dezero.optimizers.ClipGrad(max_norm)",
+    "GradientHardClipping": "dezero.optimizers.clip_grad_value(model.params(), max_value)",
     "StepLR": "dezero.optimizers.StepDecay(optimizer, step_size, gamma)",
     "MultiStepLR": "dezero.optimizers.MultiStepDecay(optimizer, milestones, gamma)",
     "ExponentialLR": "dezero.optimizers.ExponentialDecay(optimizer, gamma)",
@@ -311,7 +402,16 @@ INITIALIZERS = {
     "glorot_normal": "dezero.initializers.xavier_normal(layer.W)",
     "he_uniform": "dezero.initializers.kaiming_uniform(layer.W)",
     "he_normal": "dezero.initializers.kaiming_normal(layer.W)",
-}
+    **{f"{name}Normal": f"dezero.initializers.{name}()" for name in ("He", "LeCun")},
+    **dict.fromkeys(("GlorotNormal", "GlorotUniform"), "dezero.initializers.Xavier()"),
+    **{
+        name: f"dezero.initializers.{function}(layer.W), after the first forward pass"
+        for name, function in {
+            "Normal": "normal", "RandomNormal": "normal", "RandomUniform": "uniform",
+            "Constant": "constant", "Orthogonal": "orthogonal", "Zero": "zeros", "One": "ones",
+        }.items()
+    },
+}  # fmt: skip
 
 LAYER = {
     "zero_grad": "model.cleargrads()",
@@ -320,6 +420,23 @@ LAYER = {
     "named_parameters": "model.named_params()",
     "trainable_weights": "model.params()",
     "namedparams": "model.named_params()",
+    **dict.fromkeys(
+        ("_params", "weights", "variables", "trainable_variables", "trainable_params"),
+        "model.params()",
+    ),
+    "get_weights": "[p.data for p in model.params()]",
+    "set_weights": "p.data = array, for each p in model.params()",
+    **dict.fromkeys(
+        ("copyparams", "copy_params"),
+        "p.data = q.data.copy(), for each p, q in zip(model.params(), other.params())",
+    ),
+    "links": "model.named_layers(), or model.children()",
+    "namedlinks": "model.named_layers()",
+    "get_layer": "model.named_layers()[name]",
+    "xp": "dezero.cuda.get_array_module(x), where x is an input",
+    "to_device": "model.to_gpu() and model.to_cpu()",
+    **dict.fromkeys(("build", "init"), "a call of the model, which creates the weights"),
+    "call": "model.forward",
     "cuda": "model.to_gpu()",
     "gpu": "model.to_gpu()",
     "cpu": "model.to_cpu()",
@@ -329,13 +446,21 @@ LAYER = {
         for name, dtype in (("half", "float16"), ("float", "float32"), ("double", "float64"))
     },
     **dict.fromkeys(
-        ("requires_grad_", "freeze"), "p.requires_grad = False, for each p in model.params()"
+        ("requires_grad_", "freeze", "disable_update"),
+        "p.requires_grad = False, for each p in model.params()",
     ),
-    "unfreeze": "p.requires_grad = True, for each p in model.params()",
+    **dict.fromkeys(
+        ("unfreeze", "enable_update"), "p.requires_grad = True, for each p in model.params()"
+    ),
     **dict.fromkeys(("copy", "clone"), "copy.deepcopy(model), of Python"),
     **dict.fromkeys(("num_parameters", "count_params"), "sum(p.size for p in model.params())"),
-    "register_parameter": "model.name = dezero.Parameter(array)",
-    "register_buffer": "model.name = dezero.Buffer(array)",
+    **dict.fromkeys(
+        ("register_parameter", "add_param", "add_weight"), "model.name = dezero.Parameter(array)"
+    ),
+    **dict.fromkeys(
+        ("register_buffer", "add_persistent", "register_persistent"),
+        "model.name = dezero.Buffer(array)",
+    ),
     "add_module": "model.name = layer",
     "init_scope": "model.name = layer: attributes are found without it",
     "add_link": "model.name = layer",
@@ -353,6 +478,7 @@ LAYER = {
     "register_forward_hook": "model.register_hook(hook)",
     "register_full_backward_hook": "model.register_hook(hook), where hook registers a hook of the "
     "output, which gets the gradient",
+    "serialize": "model.save_weights(path)",
     "state_dict": "model.save_weights(path), or model.named_params()",
     "load_state_dict": "model.load_weights(path)",
     "save": "model.save_weights(path)",
@@ -400,11 +526,33 @@ TOP = {
     "no_backprop_mode": "dezero.no_grad()",
     "enable_grad": "dezero.using_config('enable_backprop', True)",
     "force_backprop_mode": "dezero.using_config('enable_backprop', True)",
-    "manual_seed": "dezero.seed(n)",
+    **dict.fromkeys(("manual_seed", "set_seed"), "dezero.seed(n)"),
     "config": "dezero.Config",
     "Link": "dezero.Layer",
-    "Chain": "dezero.Model",
+    **dict.fromkeys(("Chain", "ChainList"), "dezero.Model"),
     "Module": "dezero.Layer, or dezero.Model",
+    "links": "dezero.layers",
+    "serializers": "model.save_weights(path) and model.load_weights(path)",
+    **dict.fromkeys(
+        ("training", "iterators", "callbacks"),
+        "a loop over dezero.DataLoader(dataset, batch_size)",
+    ),
+    "dataset": "dezero.datasets",
+    "global_config": "dezero.Config",
+    "gradient_check": "dezero.utils.gradient_check(f, x)",
+    "losses": "dezero.functions",
+    "metrics": "dezero.functions.accuracy(y, t)",
+    "keras": "dezero.models and dezero.layers",
+    "constant": "dezero.Variable(array, requires_grad=False)",
+    "numpy": "numpy for arrays, and dezero.functions for Variables",
+    "random": "numpy.random; dezero.seed(n) makes a program repeatable",
+    "stop_gradient": "x.detach()",
+    **dict.fromkeys(("jit", "TinyJit"), "the function itself; dezero.cuda.capture for a GPU"),
+    "vmap": "ops on arrays whose first axis is the batch",
+    **dict.fromkeys(("tree_map", "tree_util", "tree"), "a loop over model.params()"),
+    **dict.fromkeys(("jacfwd", "jacrev"), "dezero.jacobian(f, x)"),
+    "elementwise_grad": "dezero.grad(y, x), where y is f(x)",
+    "device_put": "x.to_gpu()",
     "Sequential": "dezero.models.Sequential(*layers)",
     "save": "model.save_weights(path)",
     "load": "model.load_weights(path)",
@@ -436,6 +584,21 @@ TOP = {
     "distributed": "dezero.world(), which connects several processes",
 }
 """Hints for names in the top-level modules of other frameworks, such as ``torch.cat``."""
+
+CUDA = {
+    **dict.fromkeys(("to_cpu", "to_numpy"), "dezero.cuda.as_numpy(x)"),
+    "to_gpu": "dezero.cuda.as_cupy(x)",
+    "xp": "dezero.cuda.get_array_module(x)",
+    **dict.fromkeys(("available", "cudnn_enabled"), "dezero.cuda.is_available()"),
+    **dict.fromkeys(
+        ("get_device", "get_device_from_id", "current_device", "set_device"),
+        "CUDA_VISIBLE_DEVICES, a variable of the environment, which selects the GPU",
+    ),
+    **dict.fromkeys(("memory_allocated", "memory_reserved"), "dezero.cuda.memory()"),
+    "manual_seed": "dezero.seed(n)",
+    "amp": "the argument dtype='float16' of each layer",
+}
+"""Hints for names in the module ``cuda`` of other frameworks."""
 
 
 def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:

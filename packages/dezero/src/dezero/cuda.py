@@ -10,8 +10,10 @@ from typing import Any
 
 from dezero_core import DezeroError, as_array, get_array_module
 from dezero_core.extend import Array, Memory, get_backend, unwrap
+from dezero_core.hints import missing
 from dezero_core.state import accelerator, move
 from dezero_core.variable import Operand
+from dezero_nn.hints import CUDA
 
 __all__ = [
     "as_cupy",
@@ -104,4 +106,4 @@ def __getattr__(name: str) -> Any:
         return is_available()
     if name == "cupy":
         return get_backend("cuda").xp
-    raise AttributeError(f"module 'dezero.cuda' has no attribute {name!r}")
+    raise missing("module 'dezero.cuda'", name, CUDA)

@@ -11,6 +11,16 @@ DATASETS = {
         ("FashionMNIST", "KMNIST", "EMNIST", "SVHN", "CelebA", "STL10", "ImageFolder"),
         "a subclass of dezero.Dataset, whose prepare() sets data and label",
     ),
+    **dict.fromkeys(("mnist", "get_mnist"), "dezero.datasets.MNIST(train=True)"),
+    **dict.fromkeys(("cifar10", "get_cifar10"), "dezero.datasets.CIFAR10(train=True)"),
+    **dict.fromkeys(("cifar100", "get_cifar100"), "dezero.datasets.CIFAR100(train=True)"),
+    "TupleDataset": "dezero.datasets.TensorDataset(x, t)",
+    "SubDataset": "dezero.datasets.Subset(dataset, indices)",
+    **dict.fromkeys(
+        ("split_dataset", "split_dataset_random"),
+        "dezero.datasets.random_split(dataset, sizes)",
+    ),
+    "ConcatenatedDataset": "dezero.datasets.ConcatDataset(datasets)",
     **{
         name: f"sklearn.datasets.{name}(), and dezero.datasets.TensorDataset(x, t)"
         for name in ("load_iris", "load_digits", "make_moons", "make_blobs")
