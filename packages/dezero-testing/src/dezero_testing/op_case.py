@@ -86,6 +86,7 @@ class OpCase:
                 self.check_modes(backend, shapes)
                 self.check_derivatives(backend, shapes)
         if self.order > 0:
+            self.check_wide_gradient(backend)
             self.check_nonzero()
 
     def variables(
@@ -151,6 +152,26 @@ class OpCase:
                 a, b = library.to_numpy(plain.data), library.to_numpy(graph.data)
                 assert a.dtype.name == b.dtype.name == dtype, f"{where}: {a.dtype}, {b.dtype}"
                 assert a.tobytes() == b.tobytes(), f"{where}: modes differ: {a} and {b}"
+
+    def check_wide_gradient(self, backend: str) -> None:
+        """Check that the gradient of a float32 result may be of float64.
+
+        A product with a float64 array passes such a gradient to its float32 factor.
+        """
+        library = get_backend(backend)
+        if "float64" not in library.capabilities:
+            return
+        xs, runs = self.variables(backend, self.sample(self.shapes[0], "float32")), []
+        for dtype in ("float32", "float64"):
+            y = self.function(*xs)
+            v = library.from_numpy(np.sin(2.0 + np.arange(y.size)).reshape(y.shape).astype(dtype))
+            runs.append(gradients(y * Variable(v, requires_grad=False), xs, v))
+        for position, (narrow, wide) in enumerate(zip(*runs, strict=True)):
+            if self.requires_grad()[position]:
+                assert narrow is not None and wide is not None
+                a, b = (library.to_numpy(gradient.data) for gradient in (narrow, wide))
+                where = f"{self.name} on {backend}: a float64 gradient, input {position}"
+                np.testing.assert_allclose(b, a, 1e-4, 1e-4 * np.max(np.abs(a)), err_msg=where)
 
     def check_derivatives(self, backend: str, shapes: Shapes) -> None:
         """Compare first and second derivatives on NumPy with central differences.

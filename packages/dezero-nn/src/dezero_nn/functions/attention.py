@@ -18,7 +18,7 @@ from typing import Any
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
 from dezero_core.arguments import as_number
 from dezero_core.diagnosis import broadcast_shape
-from dezero_core.dtypes import as_floating, call_widened, is_floating
+from dezero_core.dtypes import as_floating, call_widened, cast, is_floating
 from dezero_core.errors import ArgumentTypeError, BackendMismatch, ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op, unwrap
 from dezero_core.functions import (
@@ -67,8 +67,11 @@ class Attention(Function):
 
     def backward(self, gy: AnyArray, _: AnyArray) -> Any:
         (q, k, v, mask, keep), (y, workspace) = self.inputs, self.outputs
-        arguments = *map(unwrap, (gy, y, workspace, q, k, v, keep)), *self.settings
-        arrays = attention_grad_op(*arguments)
+        g = unwrap(gy)
+        if g.dtype != y.dtype:  # the kernel that wrote the workspace takes the dtype of y only
+            g = cast(g, y.dtype)
+        arguments = *map(unwrap, (y, workspace, q, k, v, keep)), *self.settings
+        arrays = attention_grad_op(g, *arguments)
         if not isinstance(y, Variable):
             return *arrays, None, None
         p = attention_weights(q, k, unwrap(mask), *self.settings[:2])
