@@ -57,6 +57,20 @@ def test_nearest_interpolation_copies_infinite_elements() -> None:
         assert y.data.tolist() == [[[1, 1, np.inf, np.inf, -np.inf, -np.inf]]]
 
 
+def test_nearest_interpolation_by_factors_that_are_not_integers() -> None:
+    x = np.array([[[1.0, 2.0]]])
+    for factor, exact, expected in [
+        (2.4, False, [1, 1, 1, 2]),
+        (1.25, False, [1, 1]),
+        (3.2, False, [1, 1, 1, 1, 2, 2]),
+        (2.4, True, [1, 1, 2, 2]),
+        (2, False, [1, 1, 2, 2]),
+    ]:
+        mode = "nearest-exact" if exact else "nearest"
+        y = F.interpolate(x, scale_factor=factor, mode=mode)
+        assert y.data.tolist() == [[expected]], (factor, mode)
+
+
 def test_nearest_interpolation_keeps_integers() -> None:
     labels = np.array([[[[1, 2], [3, 4]]]])
     y = F.interpolate(labels, size=(3, 2))

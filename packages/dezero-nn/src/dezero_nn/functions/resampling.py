@@ -263,7 +263,7 @@ def nearest(x: Variable, sizes: Shape, scales: Sequence[float], shift: float) ->
     """Return the elements at ``floor((i + shift) scale)`` along each axis, the last axis first."""
     for axis, m, scale in reversed(list(zip(range(2, x.ndim), sizes, scales, strict=True))):
         n = x.shape[axis]
-        if m % n == 0 and m == n * round(1 / scale):
+        if m % n == 0 and round(m * scale, 9) == n:  # every element is repeated m / n times
             x = repeat(x, m // n, axis)
         else:
             # rounded, because i * (n / m) can be slightly less than an integer i * n / m
