@@ -42,8 +42,16 @@ def test_a_library_without_linear_algebra(monkeypatch: Any) -> None:
         F.qr(library.from_numpy(A))
 
 
-def test_the_gradient_of_a_singular_determinant_is_refused() -> None:
-    y = F.det(Variable(SINGULAR))
+@pytest.mark.parametrize("backend", ["numpy", "strict"])
+def test_determinants_of_singular_matrices_have_gradients(backend: str) -> None:
+    rank_2 = np.array([[1.0, 0, 2], [3, 0, 1], [2, 0, 5]])
+    rank_1 = np.array([[1.0, 2, -1, 0], [2, 4, -2, 0], [-1, -2, 1, 0], [0, 0, 0, 0]])
+    for x in (SINGULAR, np.zeros((1, 1)), rank_2, rank_1, np.stack([SINGULAR, np.eye(2)])):
+        check_gradients(F.det, x, backend=backend)
+
+
+def test_the_gradient_of_a_large_singular_determinant_is_refused() -> None:
+    y = F.det(Variable(np.ones((33, 33))))
     assert float(y) == 0.0
     with pytest.raises(ArgumentError, match="Inv: Singular"):
         y.backward()

@@ -12,10 +12,11 @@ from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..errors import ArgumentError, ShapeError, UnsupportedType
 from ..function import Function
-from ..variable import AnyArray, Operand, Variable
+from ..variable import AnyArray, Operand, Variable, cast, unwrap
 from .casting import call_widened, narrow, widen
+from .gathering import take
 from .linalg import matmul
-from .shape import expand_dims, matrix_transpose, require_array, reshape
+from .shape import expand_dims, matrix_transpose, moveaxis, require_array, reshape
 
 
 class MatrixFunction(Function):
@@ -123,8 +124,12 @@ def solve(a: Operand, b: Operand) -> Variable:
     return reshape(x, x.shape[:-1])
 
 
+MAX_COFACTOR_ROWS = 32
+"""Rows of the largest matrices that get `cofactors`, which need n**2 (n - 1)**2 elements each."""
+
+
 class Det(MatrixFunction):
-    """y = the determinant of x;  gx = gy y x^-T."""
+    """y = the determinant of x;  gx = gy y x^-T, the cofactors of x."""
 
     name = "det"
 
@@ -134,13 +139,36 @@ class Det(MatrixFunction):
 
     def backward(self, gy: AnyArray) -> Any:
         (x,), (y,) = self.inputs, self.outputs
-        return expand_dims(gy * y, (-2, -1)) * matrix_transpose(Inv()(x))
+        try:
+            inverse = Inv()(x)
+        except ArgumentError:  # a matrix is singular
+            if x.shape[-1] > MAX_COFACTOR_ROWS:
+                raise
+            return expand_dims(gy, (-2, -1)) * cofactors(x)
+        return expand_dims(gy * y, (-2, -1)) * matrix_transpose(inverse)
+
+
+def cofactors(x: AnyArray) -> Any:
+    """Return the derivatives of the determinants of ``x`` with respect to each element.
+
+    They are the determinants of ``x`` without the element's row and column, times (-1)**(i + j).
+    """
+    n = x.shape[-1]
+    if n == 1:
+        return x * 0.0 + 1.0
+    others = [[*range(i), *range(i + 1, n)] for i in range(n)]
+    minors = take(take(x, others, -2), others, -1)  # (..., i, n - 1, j, n - 1)
+    index = backend_of(unwrap(x)).arange(n, unwrap(x))
+    signs = 1 - 2 * ((index[:, None] + index) % 2)
+    return Det()(moveaxis(minors, -2, -3)) * cast(signs, x.dtype)
 
 
 def det(x: Operand) -> Variable:
     """Return the determinant of each square matrix in ``x``, of shape (..., n, n).
 
-    The gradient needs invertible matrices: backward through a singular matrix raises ArgumentError.
+    If a matrix is singular, the gradients are computed from the determinants of the parts of each
+    matrix without one row and one column. These parts have n**4 elements for each matrix, so
+    backward through singular matrices of more than 32 rows raises ArgumentError.
 
     Raises:
         ShapeError: the matrices are not square.
