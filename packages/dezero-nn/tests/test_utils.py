@@ -201,6 +201,13 @@ def test_a_gate_of_a_recurrent_layer_can_be_normalised() -> None:
     np.testing.assert_allclose(rnn(ROWS[None]).data, before, rtol=1e-5, atol=1e-6)
 
 
+def zeros(first: int = 0) -> Linear:
+    """Return a layer whose weights are 0 from the output ``first`` on."""
+    layer = Linear(2, in_size=3)
+    layer.W.data[:, first:] = 0
+    return layer
+
+
 WRONG: list[tuple[Any, type[DezeroError], str]] = [
     (
         lambda: weight_norm(Linear(2), "V"),
@@ -211,6 +218,8 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: weight_norm(Linear(2, nobias=True), "b"), ArgumentError, "no Parameter 'b'"),
     (lambda: weight_norm(Linear(2, in_size=3), axis=2), ShapeError, "axis 2"),
     (lambda: spectral_norm(Linear(2, in_size=3), axis=-3), ShapeError, "axis -3"),
+    (lambda: weight_norm(zeros(1)), ArgumentError, "weight_norm: W of Linear has a norm of 0, and"),
+    (lambda: spectral_norm(zeros()), ArgumentError, "spectral_norm: W of Linear has a norm of 0"),
     (lambda: spectral_norm(Linear(2), n_power_iterations=0), ArgumentError, "n_power_iterations 0"),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from dezero_core import Buffer, Config, Parameter, Variable, no_grad
+from dezero_core import Buffer, Config, Parameter, Variable, get_array_module, no_grad
 from dezero_core.arguments import as_integer, normalize_axes
 from dezero_core.dtypes import dtype_name
 from dezero_core.errors import ArgumentError
@@ -33,7 +33,8 @@ class ComputedWeight(Layer):
         W: the Parameter from which the weight is computed; ``layer.W`` before.
 
     Raises:
-        ArgumentError: ``layer`` is not a layer, or has no Parameter of this name.
+        ArgumentError: ``layer`` is not a layer, or has no Parameter of this name; or the norm of
+            its Parameter is 0.
     """
 
     op: ClassVar[str]
@@ -64,6 +65,14 @@ class ComputedWeight(Layer):
     def weight(self) -> Variable:
         """Return the weight, computed from the arrays of this layer."""
         raise NotImplementedError(f"{type(self).__name__} must define weight")
+
+    def require_nonzero(self, norms: Variable) -> None:
+        """Raise `ArgumentError` if a norm of ``W`` is 0, because the weight would be 0 / 0."""
+        if not bool(get_array_module(norms.data).all(norms.data != 0)):
+            raise ArgumentError(
+                f"{self.op}: {self.name} of {type(self.layer).__name__} has a norm of 0, and would "
+                "be divided by it; expected a weight that is not initialised to zeros"
+            )
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         if self.W.data is None:
@@ -99,7 +108,9 @@ class WeightNorm(ComputedWeight):
 
     def _create_g(self) -> None:
         with no_grad():
-            self.g.data = self.norm().data
+            norm = self.norm()
+        self.require_nonzero(norm)
+        self.g.data = norm.data
 
     def weight(self) -> Variable:
         return self.W * (self.g / self.norm())
@@ -139,6 +150,8 @@ class SpectralNorm(ComputedWeight):
 
     def _create_vectors(self) -> None:
         """Draw ``v``, and improve ``u`` and ``v`` by power iterations."""
+        with no_grad():
+            self.require_nonzero(vector_norm(self.W))
         columns = self.matrix().shape[1]
         drawn = host_normal((columns,), 1.0, dtype_name(self.W.dtype), None)
         self.iterate(Variable(move_beside(drawn, self.W.data)), FIRST_ITERATIONS)
@@ -180,7 +193,8 @@ def weight_norm(layer: Layer, name: str = "W", axis: int | None = None) -> Weigh
         a layer with the parameters ``W``, ``g`` and those of ``layer``.
 
     Raises:
-        ArgumentError: ``layer`` has no Parameter of this name.
+        ArgumentError: ``layer`` has no Parameter of this name, or a norm is 0. If the Parameter has
+            no data yet, the first call raises the error of a norm of 0.
         ShapeError: the Parameter has no axis ``axis``.
     """
     return WeightNorm(layer, name, axis)
@@ -211,8 +225,8 @@ def spectral_norm(
         a layer with the parameter ``W``, the buffers ``u`` and ``v``, and those of ``layer``.
 
     Raises:
-        ArgumentError: ``layer`` has no Parameter of this name, or ``n_power_iterations`` is less
-            than 1.
+        ArgumentError: ``layer`` has no Parameter of this name, ``n_power_iterations`` is less than
+            1, or the Parameter is 0; if it has no data yet, the first call raises this error.
         ShapeError: the Parameter has no axis ``axis``.
     """
     return SpectralNorm(layer, name, n_power_iterations, eps, axis)
