@@ -65,7 +65,14 @@ def test_datasets_are_concatenated() -> None:
 
 @pytest.mark.parametrize(
     ("lengths", "sizes"),
-    [([8, 2], [8, 2]), ([0.8, 0.2], [8, 2]), ([0.5, 0.25, 0.25], [6, 2, 2]), ([10, 0], [10, 0])],
+    [
+        ([8, 2], [8, 2]),
+        ([0.8, 0.2], [8, 2]),
+        ([0.5, 0.25, 0.25], [6, 2, 2]),
+        ([10, 0], [10, 0]),
+        ([1.0], [10]),
+        ([0.0, 1.0], [0, 10]),
+    ],
 )
 def test_a_random_split_has_parts_without_common_examples(
     lengths: list[float], sizes: list[int]
@@ -78,7 +85,7 @@ def test_a_random_split_has_parts_without_common_examples(
     assert [list(part.indices) for part in again] == [list(part.indices) for part in parts]
 
 
-@pytest.mark.parametrize("lengths", [[8, 3], [0.5, 0.6], [-1, 11], []])
+@pytest.mark.parametrize("lengths", [[8, 3], [0.5, 0.6], [-1, 11], [], [0, 1]])
 def test_lengths_that_do_not_fit_are_refused(lengths: list[float]) -> None:
     with pytest.raises(ArgumentError, match="random_split: "):
         random_split(list(range(10)), lengths)
@@ -93,6 +100,7 @@ def test_a_weighted_sampler_draws_by_weight() -> None:
     assert 700 < counts[2] < 800
     once = WeightedRandomSampler([1, 1, 2], replacement=False)
     assert sorted(once) == [0, 1, 2]
+    assert set(WeightedRandomSampler([1e308, 0, 1e308], 40)) == {0, 2}
     own = [
         np.concatenate(
             list(DataLoader(range(9), 2, sampler=sampler, generator=np.random.default_rng(3)))
@@ -118,6 +126,10 @@ def test_a_sampler_determines_the_order() -> None:
     for sampler, message in wrong:
         with pytest.raises(ArgumentError, match=message):
             DataLoader([1, 2], 1, sampler=sampler)
+    with pytest.raises(ArgumentError, match="DataLoader: the sampler has no indices"):
+        DataLoader([1, 2], 1, sampler=[])
+    with pytest.raises(ArgumentError, match="drop_last leaves no batch of 1 .* of at most 1"):
+        DataLoader([1, 2, 3], 2, sampler=[0], drop_last=True)
     with pytest.raises(ArgumentError, match="shuffle=True and a sampler"):
         DataLoader([1, 2], 1, shuffle=True, sampler=[0])
     for order, message in (([2], "yielded 2, the dataset has 2 ex"), ([0.5], "yielded float64")):

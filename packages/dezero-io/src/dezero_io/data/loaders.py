@@ -308,10 +308,13 @@ class DataLoader:
         """Check that a loop would have at least one batch."""
         if self.data_size == 0:
             raise ArgumentError(f"{type(self).__name__}: the dataset has no examples")
+        count = self.data_size if self.sampler is None else len(self.sampler)
+        if count == 0:
+            raise ArgumentError(f"{type(self).__name__}: the sampler has no indices")
         if self.max_iter == 0 and self._share.training:
             raise ArgumentError(
-                f"{type(self).__name__}: drop_last leaves no batch of {self.data_size} examples; "
-                f"choose a batch_size of at most {self.data_size}"
+                f"{type(self).__name__}: drop_last leaves no batch of {count} examples; "
+                f"choose a batch_size of at most {count}"
             )
 
     def _load(

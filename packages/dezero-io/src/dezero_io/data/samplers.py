@@ -36,11 +36,12 @@ class WeightedRandomSampler:
     ) -> None:
         name = type(self).__name__
         w = np.asarray(weights, dtype=np.float64)
-        if w.ndim != 1 or not np.all(np.isfinite(w)) or np.any(w < 0) or not w.sum() > 0:
+        if w.ndim != 1 or not np.all(np.isfinite(w)) or np.any(w < 0) or not np.any(w > 0):
             raise ArgumentError(
                 f"{name}: weights of shape {w.shape}; expected one axis of finite numbers of at "
                 "least 0, with a positive sum"
             )
+        w = w / w.max()  # the sum of very large weights would be infinite
         self.probabilities = w / w.sum()
         self.replacement = boolean(name, "replacement", replacement)
         size = len(w) if num_samples is None else num_samples

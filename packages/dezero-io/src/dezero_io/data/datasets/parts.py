@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -157,8 +157,9 @@ def random_split(
 
     Args:
         dataset: anything with ``len(dataset)`` and ``dataset[i]``.
-        lengths: the numbers of examples of the parts, or fractions whose sum is 1. With fractions,
-            the examples that rounding leaves over go to the first parts, one to each.
+        lengths: the numbers of examples of the parts, or fractions whose sum is 1; ``[1.0]``
+            is one fraction, ``[1]`` one example. With fractions, the examples that rounding leaves
+            over go to the first parts, one to each.
         generator: the generator to draw from; DeZero's if None (see `dezero_core.seed`).
 
     Returns:
@@ -184,8 +185,10 @@ def random_split(
             f"random_split: lengths are {list(lengths)}; expected finite numbers of at least 0"
         )
     sizes = [int(n) for n in lengths]
-    if any(n != length for n, length in zip(sizes, lengths, strict=True)):
-        if not math.isclose(sum(lengths), 1):
+    is_one = math.isclose(sum(lengths), 1)
+    has_floats = not all(isinstance(n, Integral) for n in lengths)
+    if (is_one and has_floats) or any(n != m for n, m in zip(sizes, lengths, strict=True)):
+        if not is_one:
             raise ArgumentError(f"random_split: the fractions {list(lengths)} do not add up to 1")
         sizes = [math.floor(size * fraction) for fraction in lengths]
         for i in range(size - sum(sizes)):
