@@ -130,6 +130,9 @@ def test_paths(memory: Any, tmp_path: Path) -> None:
     (tmp_path / "model.mem").touch()
     with pytest.raises(FileNotFoundError, match=r"modle.mem not found; there is model.mem"):
         load_weights({}, tmp_path / "modle.mem")
+    (tmp_path / "modle.mem").symlink_to(tmp_path / "none.mem")
+    with pytest.raises(FileNotFoundError, match=r"modle.mem not found; there is model.mem$"):
+        load_weights({}, tmp_path / "modle.mem")
     with pytest.raises(FormatError, match=r"m.foo: no format for '.foo'; known: .*\.mem"):
         save_weights({}, tmp_path / "m.foo")
 

@@ -104,6 +104,7 @@ WRONG_CALLS: list[tuple[Any, str]] = [
     (lambda: I.normal(MATRIX, std=-1.0), "normal: std is -1.0; .* of at least 0"),
     (lambda: I.normal(MATRIX, math.nan), "normal: mean is nan; expected a finite number"),
     (lambda: I.uniform(MATRIX, "0"), "uniform: low '0' .*expected a number"),
+    (lambda: I.uniform(MATRIX, 1.0, 0.5), "uniform: low 1.0, high 0.5: expected low <= high"),
     (lambda: I.constant(MATRIX, None), "constant: value None"),
     (lambda: I.kaiming_normal(MATRIX, mode="fan"), "mode is 'fan'; expected 'fan_in' or"),
     (lambda: I.kaiming_normal(MATRIX, nonlinearity="x"), "nonlinearity is 'x'; expected one of"),

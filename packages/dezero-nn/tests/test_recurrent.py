@@ -254,6 +254,7 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
         ShapeError,
         r"x \(3, 2\): expected \(T, N, in\), T steps; one step has no backward direction and no l",
     ),
+    (lambda: GRU(3)(STEPS[:0]), ShapeError, r"GRU: x \(0, 3, 2\): .*; T must be at least 1"),
     (lambda: GRU(3, bidirectional=True)(STEPS[0]), ShapeError, r"expected \(T, N, in\), T steps;"),
     (
         lambda: GRU(3, num_layers=2)(STEPS, np.zeros((1, 3, 3))),

@@ -131,9 +131,9 @@ def located(path: FilePath) -> tuple[Path, WeightFormat]:
     """
     target, file_format = format_for(path)
     if not target.exists():
-        near = get_close_matches(target.name, [p.name for p in target.parent.glob("*")])
-        hint = f"; there is {', '.join(near)}" if near else ""
-        raise DataMissing(f"{target} not found{hint}")
+        names = [p.name for p in target.parent.glob("*") if p.exists()]
+        near = ", ".join(get_close_matches(target.name, names))
+        raise DataMissing(f"{target} not found{near and f'; there is {near}'}")
     return target, file_format
 
 

@@ -141,9 +141,12 @@ def uniform(
         generator: a ``numpy.random.Generator``; DeZero's own generator if None (default).
 
     Raises:
-        ArgumentError: ``param`` is not a Parameter or has no data, or a number is not finite.
+        ArgumentError: ``param`` is not a Parameter or has no data, a number is not finite, or
+            ``low`` is above ``high``.
     """
     low, high = numbers("uniform", low=low, high=high)
+    if low > high:
+        raise ArgumentError(f"uniform: low {low}, high {high}: expected low <= high")
     return drawn("uniform", param, lambda draw, shape: draw.uniform(low, high, shape), generator)
 
 

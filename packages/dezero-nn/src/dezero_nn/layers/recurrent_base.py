@@ -185,6 +185,7 @@ class Recurrent(Layer):
         step = "" if needs_steps else "(N, in), one step of N sequences, or "
         sequence = "(N, T, in)" if self.batch_first else "(T, N, in)"
         why = "; one step has no backward direction and no lengths" if needs_steps else ""
+        why += "; T must be at least 1" if x.ndim == 3 and x.shape[steps] == 0 else ""
         why += "" if rows is None else f"; the state is of {rows} rows; reset_state() drops it"
         raise ShapeError(
             f"{type(self).__name__}: x {x.shape}: expected {step}{sequence}, T steps{why}"
