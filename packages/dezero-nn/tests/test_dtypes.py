@@ -215,15 +215,20 @@ def test_layer_norm_of_an_empty_array(shape: Any, last: Any) -> None:
     assert gamma.grad.data.tolist() == np.zeros(last).tolist()
 
 
+def norm_of(x: Any, axis: Any) -> Variable:
+    return C.vector_norm(x, axis=axis)
+
+
 @pytest.mark.parametrize("axis", [(0,), (-1,), 0, -1, ()])
 def test_reductions_of_an_array_without_axes(axis: Any) -> None:
-    for reduction in (C.sum, C.mean, C.max, C.min, C.logsumexp):
+    for reduction in (C.sum, C.mean, C.max, C.min, C.logsumexp, norm_of):
         x = Variable(np.array(3.0))
         y = reduction(x, axis)
         y.backward()
         assert (float(y), float(x.grad)) == (3, 1)
         with pytest.raises(ShapeError, match="axis"):
             reduction(x, (1,))
+    assert float(F.normalize(np.array(3.0), axis=axis)) == 1
 
 
 @pytest.mark.parametrize("dtype", [float, int, bool, "f4", np.float16, np.dtype("f8")])

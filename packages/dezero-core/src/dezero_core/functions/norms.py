@@ -44,7 +44,8 @@ def vector_norm(
     """
     ord, axis = as_number("vector_norm", "ord", ord), as_axes("vector_norm", axis, keepdims)
     array = require_array("vector_norm", x)
-    normalize_axes("vector_norm", axis, array.ndim)  # so that no error names an op of `norm`
+    if array.ndim:  # a 0-d array has the axis 0, as in sum
+        normalize_axes("vector_norm", axis, array.ndim)
     return call_widened(lambda x: norm(x, ord, axis, keepdims), array)
 
 

@@ -76,7 +76,8 @@ def mean(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
     axis, array = as_axes("mean", axis, keepdims), require_array("mean", x)
-    count = math.prod(array.shape[a] for a in normalize_axes("mean", axis, array.ndim))
+    axes = normalize_axes("mean", axis if array.ndim else None, array.ndim)
+    count = math.prod(array.shape[a] for a in axes)
     if count == 0:
         raise ShapeError(f"mean: no elements along axis {axis} of shape {tuple(array.shape)}")
     return narrow(sum(widen(array), axis, keepdims) / count, array)

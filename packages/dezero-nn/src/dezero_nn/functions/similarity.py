@@ -28,7 +28,9 @@ def normalize(x: Operand, ord: float = 2.0, axis: AxisLike = 1, eps: float = 1e-
         ShapeError: an axis does not exist or is repeated.
     """
     least, x = as_number("normalize", "eps", eps), as_variable(as_floating(x))
-    axes = normalize_axes("normalize", as_axes("normalize", axis), x.ndim)
+    axes = as_axes("normalize", axis)
+    if x.ndim:  # a 0-d array has the axis 0, as in sum
+        normalize_axes("normalize", axes, x.ndim)
 
     def compute(x: Variable) -> Any:
         return x / clip(vector_norm(x, ord, axes, keepdims=True), least)
@@ -54,7 +56,8 @@ def cosine_similarity(x1: Operand, x2: Operand, axis: int = 1, eps: float = 1e-8
     x1, x2 = as_variable(as_floating(x1)), as_variable(as_floating(x2))
     shape = common_shape("cosine_similarity", x1, x2)
     axis = as_integer("cosine_similarity", "axis", axis)
-    normalize_axes("cosine_similarity", axis, len(shape))
+    if shape:  # a 0-d array has the axis 0, as in sum
+        normalize_axes("cosine_similarity", axis, len(shape))
     least = as_number("cosine_similarity", "eps", eps)
 
     def compute(x1: Variable, x2: Variable) -> Any:
