@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dezero_core.errors import ArgumentError, ArgumentTypeError, MissingPackage
-from dezero_io import Characters, Digits, SinCurve, Spiral
+from dezero_io import Characters, DataLoader, Dataset, Digits, SinCurve, Spiral
 
 TEST_LABELS, TEST_PIXELS = 1618, 7021.875
 """The sums of the labels and pixels in the test part of Digits."""
@@ -51,6 +51,30 @@ def test_labels_of_the_sine_are_its_next_values() -> None:
     x = np.linspace(0, 2 * np.pi, 1000)[:-1]
     assert 0.01 < np.abs(train.data[:, 0] - np.sin(x)).max() <= 0.05
     np.testing.assert_allclose(test.data[:, 0], np.cos(x))
+
+
+class Pairs(Dataset):
+    """Store arrays, without calling `Dataset.__init__`."""
+
+    def __init__(self, x: Any = None, t: Any = None) -> None:
+        self.data, self.label = x, t
+
+
+@pytest.mark.parametrize("t", [None, np.arange(3)], ids=["no labels", "labels"])
+def test_a_dataset_that_does_not_call_the_init_of_its_base_class(t: Any) -> None:
+    dataset = Pairs(np.arange(6).reshape(3, 2), t)
+    x1, t1 = dataset[1]
+    xs, ts = dataset[1:]
+    assert (x1.tolist(), t1) == ([2, 3], None if t is None else 1)
+    assert xs.tolist() == [[2, 3], [4, 5]]
+    assert ts is None if t is None else ts.tolist() == [1, 2]
+    assert repr(dataset) == "Pairs(3 examples, train)"
+
+
+@pytest.mark.parametrize("read", [len, lambda d: d[0], lambda d: d[:1], lambda d: DataLoader(d, 1)])
+def test_a_dataset_without_data_says_what_to_define(read: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"Pairs: data is None; set it in prepare\(\), or def"):
+        read(Pairs())
 
 
 TEXT = "To be, or not to be: that is the question. Ä"

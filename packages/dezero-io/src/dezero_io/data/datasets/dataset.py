@@ -36,6 +36,13 @@ class Dataset:
         ArgumentTypeError: a transform is neither a function nor None.
     """
 
+    # The defaults of a subclass whose __init__ does not call Dataset.__init__.
+    train = True
+    transform: Callable[[Any], Any] | None = None
+    target_transform: Callable[[Any], Any] | None = None
+    data: Any = None
+    label: Any = None
+
     @hinted
     def __init__(
         self,
@@ -47,8 +54,6 @@ class Dataset:
         require_function(type(self).__name__, "transform", transform)
         require_function(type(self).__name__, "target_transform", target_transform)
         self.transform, self.target_transform = transform, target_transform
-        self.data: Any = None
-        self.label: Any = None
         self.prepare()
 
     def prepare(self) -> None:
@@ -59,13 +64,20 @@ class Dataset:
             size = f"{len(self)} examples"
         except Exception:  # repr must not fail before prepare()
             size = "no examples yet"
-        part = "train" if getattr(self, "train", True) else "test"
+        part = "train" if self.train else "test"
         return f"{type(self).__name__}({size}, {part})"
 
     def __len__(self) -> int:
+        return len(self._examples())
+
+    def _examples(self) -> Any:
+        """Return ``data``; raise `ArgumentError` if it is None."""
         if self.data is None:
-            raise ArgumentError(f"{type(self).__name__}: data is None; set it in prepare()")
-        return len(self.data)
+            raise ArgumentError(
+                f"{type(self).__name__}: data is None; set it in prepare(), or define __len__ and "
+                "__getitem__"
+            )
+        return self.data
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         """Return an example and its label; the label is None if the dataset has no labels.
@@ -74,7 +86,7 @@ class Dataset:
         """
         if not is_integer(index):
             return self.gather(np.arange(len(self))[index])
-        x = rows(self.data)[index]
+        x = rows(self._examples())[index]
         t = None if self.label is None else rows(self.label)[index]
         x = self.transform(x) if self.transform else x
         return x, self.target_transform(t) if self.target_transform and t is not None else t
