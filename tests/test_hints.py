@@ -91,7 +91,9 @@ def test_keyword_hints_name_existing_parameters() -> None:
         if isinstance(thing, type):
             found = set(ADVICE) & set(signature_of(thing.__init__).parameters)
             # some layers take these, and others have other names for them
-            assert found <= {"activation", "affine", "batch_first", "bias", "momentum"}, thing
+            assert found <= {"activation", "affine", "batch_first", "bias", "dtype", "momentum"}, (
+                thing
+            )
 
 
 MODULES = [
@@ -170,6 +172,9 @@ WRONG_CALLS: list[tuple[Callable[[], Any], str]] = [
     (lambda: F.rms_norm(ONES, 6), "rms_norm: gamma is 6; expected an array or None"),
     (lambda: F.scaled_dot_product_attention(ONES, ONES, ONES, [True]), "mask is of type list"),
     (lambda: F.scaled_dot_product_attention(ONES, ONES, ONES, enable_gqa=True), "fewer heads than"),
+    (lambda: F.std(ONES, ddof=1), "unknown keyword 'ddof' (write correction)"),
+    (lambda: F.clip(ONES, a_min=0), "unknown keyword 'a_min' (write x_min)"),
+    (lambda: F.sum(ONES, dtype="float32"), "'dtype' (x.astype(dtype) converts an array)"),
     (lambda: F.multinomial(ONES, num_samples=1), "unknown keyword 'num_samples' (write n)"),
     (lambda: L.GroupNorm(2, num_channels=4), "unknown keyword 'num_channels' (write channels)"),
     (lambda: L.MultiHeadAttention(2, embed_dim=4), "unknown keyword 'embed_dim' (write size)"),

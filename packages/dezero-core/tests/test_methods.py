@@ -58,6 +58,12 @@ def test_indices_and_conversions(backend: str) -> None:
     assert (x > 1).shape == x.shape and x.size == 6
 
 
+@pytest.mark.parametrize("name", ["flatten", "reshape", "transpose"])
+def test_errors_of_python_name_the_method(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Variable\.{name}\(\) got an unexpected keyword"):
+        getattr(Variable(X), name)(order="F")
+
+
 def test_flatten_explains_a_wrong_axis() -> None:
     assert Variable(np.array(2.0)).flatten().shape == (1,)
     assert Variable(np.zeros((2, 0, 3))).flatten().shape == (0,)

@@ -41,7 +41,6 @@ VARIABLE = {
     "norm": "F.vector_norm(x, ord, axis)",
     **{f"cum{name}": f"F.cumulative_{name}(x, axis)" for name in ("sum", "prod")},
     "ptp": "F.max(x, axis) - F.min(x, axis)",
-    "trace": "F.diagonal(x).sum()",
     "clamp": "x.clip(low, high)",
     "expand": "F.broadcast_to(x, shape)",
     **dict.fromkeys(("float", "double", "half", "long", "type"), "x.astype(dtype)"),
@@ -90,8 +89,9 @@ KEYWORDS = {
     "shape": "size newshape normalized_shape",
     "start_axis": "start_dim",
     "ord": "p",
-    "x_min": "min",
-    "x_max": "max",
+    "x_min": "min a_min",
+    "x_max": "max a_max",
+    "correction": "ddof",
 }
 """A dictionary from DeZero's parameters to the keywords that other frameworks use for them. If
 several parameters match a keyword, the hint names the first. dezero-nn adds its parameters."""

@@ -181,7 +181,7 @@ DIFFERENTIABLE = {
     "split": Row(partial(_split, np.split), "ary indices_or_sections / axis"),
     "squeeze": Row(F.squeeze, "a / axis"),
     "stack": Row(F.stack, "arrays / axis -out -dtype -casting"),
-    "std": Row(F.std, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
+    "std": Row(F.std, "a / axis -dtype -out ddof keepdims -where -mean correction"),
     "sum": Row(F.sum, "a / axis -dtype -out keepdims -initial -where"),
     "swapaxes": Row(_swapaxes, "a axis1 axis2 /"),
     "take": Row(F.take, "a indices / axis -out -mode"),
@@ -193,7 +193,7 @@ DIFFERENTIABLE = {
     "tril": Row(F.tril, "m / k"),
     "triu": Row(F.triu, "m / k"),
     "unstack": Row(F.unstack, "x / axis"),
-    "var": Row(F.var, "a / axis -dtype -out -ddof keepdims -where -mean correction"),
+    "var": Row(F.var, "a / axis -dtype -out ddof keepdims -where -mean correction"),
     "vdot": Row(lambda a, b: F.matmul(F.reshape(a, -1), F.reshape(b, -1)), "a b /"),
     "vstack": Row(partial(_joined, np.atleast_2d, 0), "tup / -dtype -casting"),
     "where": Row(_where, "*"),
@@ -275,7 +275,7 @@ def call_ours(name: str, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]
     for key, value in given.items():
         if key in names and not key.startswith("-"):
             if value is not NO_VALUE:
-                supported[key] = value
+                supported["correction" if key == "ddof" else key] = value  # two names in NumPy
         elif not has_default_effect(key.removeprefix("-"), value):
             raise ArgumentError(
                 f"np.{name} of a Variable: argument {key.removeprefix('-')} is not supported; "

@@ -105,8 +105,8 @@ Variable.__gt__ = lambda x0, x1: compare(gt, x0, x1)
 Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
 
 Variable.dot = matmul
-Variable.flatten = flatten_from
-Variable.reshape = reshape_to
-Variable.transpose = transpose_axes
+Variable.flatten, Variable.reshape, Variable.transpose = flatten_from, reshape_to, transpose_axes
+for _name in ("flatten", "reshape", "transpose"):
+    getattr(Variable, _name).__qualname__ = f"Variable.{_name}"  # the name in Python's errors
 Variable.T = property(transposed)
 bind_functions(functions.__all__, Variable)
