@@ -10,6 +10,7 @@ from dezero_core import Variable, grad
 from dezero_core import functions as F
 from dezero_core.errors import ArgumentTypeError, ShapeError
 from dezero_core.functions.error_function import BLOCK, portable_erf
+from dezero_testing.gradients import check_gradients
 
 EDGES = [
     (F.expm1, [1e-17, -1000.0], [1e-17, -1.0]),
@@ -73,6 +74,21 @@ def test_negative_operands_are_divided_as_in_python() -> None:
     assert (quotient * 2 + rest).data.tolist() == [-7.0, 7.0]
     quotient, rest = divmod(7, Variable(np.array([2, 3])))
     assert quotient.data.tolist() == [3, 2] and rest.data.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [(F.logaddexp, ([0.0, 1.0, -3.0], [0.0, 1.0, -3.0])), (F.pow, ([0.5, 2.0, 1e-3], [0.0] * 3))],
+)
+def test_second_derivatives_at_special_points(function: Any, inputs: Any) -> None:
+    check_gradients(function, *map(np.array, inputs))
+
+
+def test_small_gradients_of_logaddexp_are_accurate() -> None:
+    x0, x1 = Variable(np.array([-20.0, 80], "float32")), Variable(np.zeros(2, "float32"))
+    F.logaddexp(x0, x1).backward(gradient=np.ones(2, "float32"))
+    np.testing.assert_allclose(x0.grad.data, [math.exp(-20), 1], rtol=1e-6)
+    np.testing.assert_allclose(x1.grad.data, [1, math.exp(-80)], rtol=1e-6)
 
 
 def test_the_gradient_of_atan2_at_the_origin_is_zero() -> None:

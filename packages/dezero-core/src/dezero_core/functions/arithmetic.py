@@ -162,11 +162,19 @@ class Pow(Function):
 
 
 def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> Any:
-    """Return ``x0 ** (x1 - 1)``, or 1 where ``x1`` is 0, so that the result times ``x1`` is 0."""
+    """Return ``x0 ** (x1 - 1)``, or 1 where it is infinite or NaN and ``x1`` is 0.
+
+    So the result times ``x1`` is 0 where ``x1`` is 0. Derivatives with respect to ``x1`` need the
+    power where it is finite.
+    """
     if isinstance(x1, Scalar):
         return x0 ** (x1 - 1) if x1 else 1.0
-    nonzero = (x1 > 0) | (x1 < 0)
-    return where(nonzero, x0, 1.0) ** where(nonzero, x1 - 1, 1)
+    base: Any = unwrap(x0)
+    xp = get_array_module(base)
+    is_floating = xp.isdtype(base.dtype, "real floating")
+    least = float(xp.finfo(base.dtype).smallest_normal) if is_floating else 1.0
+    is_regular = (x1 > 0) | (x1 < 0) | (abs(base) >= least)
+    return where(is_regular, x0, 1.0) ** where(is_regular, x1 - 1, 1)
 
 
 def power_times_log(x0: Array | Variable | float, y: Array | Variable) -> Any:

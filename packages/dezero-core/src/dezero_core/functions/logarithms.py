@@ -12,8 +12,8 @@ from ..variable import AnyArray, Operand, Variable, get_array_module, unwrap
 from .arithmetic import pow
 from .casting import as_floating
 from .elementwise import Elementwise
+from .exponential import exp
 from .selection import weak_array, where
-from .trigonometric import tanh
 
 
 class Expm1(Elementwise):
@@ -96,9 +96,16 @@ class LogAddExp(Function):
 
     def backward(self, gy: AnyArray) -> Any:
         x0, x1 = map(as_floating, self.inputs)
-        is_equal = unwrap(x0) == unwrap(x1)
-        half = tanh((where(is_equal, 0.0, x0) - where(is_equal, 0.0, x1)) * 0.5) * 0.5
-        return gy * (0.5 + half), gy * (0.5 - half)  # exp could overflow
+        is_undefined = (unwrap(x0) == unwrap(x1)) & (abs(unwrap(x0)) == math.inf)
+        distance = where(is_undefined, 0.0, x0) - where(is_undefined, 0.0, x1)  # avoids inf - inf
+        is_first = unwrap(distance) >= 0
+        ratio = exp(where(is_first, -distance, distance))  # of the smaller exp to the larger one
+        larger = 1.0 / (ratio + 1.0)
+        smaller = ratio * larger
+        return (
+            gy * where(is_first, larger, smaller),
+            gy * where(is_first, smaller, larger),
+        )
 
 
 def logaddexp(x0: Operand, x1: Operand) -> Variable:
