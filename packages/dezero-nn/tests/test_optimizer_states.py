@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dezero_core import Parameter, Variable
+from dezero_core.errors import FormatError
 from dezero_nn import (
     MLP,
     SGD,
@@ -262,3 +263,11 @@ def test_state_keyed_by_id_is_saved_and_copied(make: Any, method: str) -> None:
         other.W.data = layer.W.data.copy()
         rule_of_other.load_state_dict(rule.state_dict())
     assert np.array_equal(steps(layer, rule, 1), steps(other, rule_of_other, 1))
+
+
+def test_pickles_of_other_versions() -> None:
+    optimizer = MomentumSGD()
+    attributes = optimizer.__getstate__()
+    attributes["_state"] = attributes.pop("param_states")  # the name in the first version
+    with pytest.raises(FormatError, match="another version of DeZero wrote this pickle"):
+        optimizer.__setstate__(attributes)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from dezero_core import Parameter
-from dezero_core.errors import GraphError, KeyMismatch, ShapeMismatch
+from dezero_core.errors import FormatError, GraphError, KeyMismatch, ShapeMismatch
 from dezero_core.extend import backend_of
 from dezero_core.state import named_params, on_device_of, updating
 
@@ -187,6 +187,17 @@ class Stateful:
         return {**vars(self), "param_states": list(self.param_states.items()), "_ids": ids}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
+        """Set the attributes of a copy or pickle.
+
+        Raises:
+            FormatError: a version of DeZero with other attributes wrote the pickle.
+        """
+        if not {"_ids", "param_states"} <= attributes.keys():
+            raise FormatError(
+                f"{type(self).__name__}: another version of DeZero wrote this pickle; expected a "
+                "pickle of this version; load it with that version, and save it with "
+                "save_checkpoint, whose files later versions load"
+            )
         ids = attributes.pop("_ids")
         for name, value in attributes.items():
             if isinstance(value, dict) and value and value.keys() <= ids.keys():
