@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +15,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from dezero import Checkpointer, set_blas_threads
+from dezero import Checkpointer, Parameter, save_checkpoint, set_blas_threads
 from dezero import functions as F
-from dezero.cli import main
+from dezero.cli import main, shortened
+from dezero.cli.training import Curves
 from dezero.datasets import Characters
 from dezero.models import GPT
 from dezero_core.backends import host
+from dezero_core.errors import WeightsError
 from dezero_core.extend import get_backend, plugins
+from dezero_core.state import load_weights, save_weights
 from dezero_nn.blas import BLAS_THREADS, thread_functions
 
 
@@ -124,12 +128,85 @@ def test_every_backend_writes_a_sample(
 def test_files_without_a_usable_text_are_refused(tmp_path: Path) -> None:
     path, gpt = tmp_path / "t.txt", ["train", "--model", "gpt", "--data"]
     short = "short".encode("utf-8-sig")  # the byte order mark is no character
-    for content, message in ((b"\xff", "is not a text in UTF-8"), (short, "5 characters")):
+    for content, message in (
+        (b"\xff", "is not a text in UTF-8"),
+        (short, "5 characters"),
+        (b"", "is empty"),
+    ):
         path.write_bytes(content)
         result = run(*gpt, str(path))
         assert result.exit_code != 0 and message in result.output, result.output
     path.write_text("a text " * 30)
     assert "is a text: use --model gpt" in run("train", "--data", str(path)).output
+
+
+def test_a_resumed_run_keeps_its_model_and_data(tmp_path: Path) -> None:
+    text, other = tmp_path / "t.txt", tmp_path / "other.txt"
+    text.write_text("to be, or not to be, that is the question. " * 4)
+    other.write_text("not to be, or to be, that is the question. " * 4)
+    gpt = ("train", "--model", "gpt", "--checkpoint", str(tmp_path / "run"))
+    assert run(*gpt, "--data", str(text), "--epochs", "1").exit_code == 0
+    for wrong, message in (
+        (("--data", str(other)), "of a run with a text of SHA-256"),
+        (("--data", "spiral", "--model", "mlp"), "of a run with --model gpt"),
+    ):
+        resumed = run(*gpt, *wrong, "--epochs", "2", "--resume")
+        assert resumed.exit_code == 1 and message in resumed.output, resumed.output
+        assert resumed.output.count("\n") == 1, "one line"
+    moved = text.rename(tmp_path / "moved.txt")
+    assert run(*gpt, "--data", str(moved), "--epochs", "1", "--resume").exit_code == 0
+
+
+def test_checkpoints_without_the_data_of_the_run_continue() -> None:
+    """Checkpoints of earlier versions contain the curves alone."""
+    curves = Curves(model="--model mlp", data="--data digits")
+    curves.load_state_dict({"test_loss": [0.5]})
+    assert curves == Curves(test_loss=[0.5], model="--model mlp", data="--data digits")
+
+
+def test_warnings_and_errors_are_single_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "step-000000005.npz").touch()
+    resume = ("train", "--data", "spiral", "--checkpoint", str(tmp_path), "--resume")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warned = run(*resume)
+        warnings.simplefilter("error")
+        raised = run(*resume)
+    assert [line.split(":")[0] for line in warned.output.splitlines()] == ["Warning", "Error"]
+    assert raised.exit_code == 1 and raised.output.startswith("Error: skipped a checkpoint")
+
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "w.npz")
+
+    monkeypatch.setattr(sys.modules["dezero.cli.train"], "connect", full)
+    assert run("train").output == "Error: w.npz: No space left on device\n"
+    parts = "; ".join(f"missing {i}" for i in range(100))
+    assert shortened(parts).endswith("missing 6; (92 more differences); missing 99")
+    assert shortened("one; two") == "one; two"
+
+
+def test_output_in_an_encoding_without_the_characters(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    save_weights({"W": Parameter(np.ones(2))}, path, metadata={"text": "✓\n\x1b[31m" + "x" * 300})
+    shown = CliRunner(charset="latin-1").invoke(main, ["weights", "show", str(path)])
+    line = shown.stdout_bytes.decode("latin-1").splitlines()[-1]
+    assert line == "text: \\u2713\\n\\x1b[31m" + "x" * 189 + "... (307 characters)"
+
+
+def test_weights_are_not_saved_as_a_graph(monkeypatch: pytest.MonkeyPatch, untrained: None) -> None:
+    graph = SimpleNamespace(suffix=".onnx", needs=None)
+    monkeypatch.setattr("dezero.cli.files.format_for", lambda value: (Path(value), graph))
+    refused = run("train", "--save", "w.onnx")
+    assert refused.exit_code == 2 and "write the graph with dezero export" in refused.output
+
+
+def test_a_checkpoint_is_not_a_weight_file(tmp_path: Path) -> None:
+    path = tmp_path / "step.npz"
+    save_checkpoint(path, model={"W": Parameter(np.ones(2))})
+    with pytest.raises(WeightsError, match="is a checkpoint: load_checkpoint"):
+        load_weights({"W": Parameter(np.ones(2))}, path)
 
 
 def test_confusion_matrix() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import warnings
 from typing import Any
 
 import click
@@ -10,21 +13,57 @@ from dezero import DezeroError, __version__
 
 from .evaluate import evaluate
 from .export import export
+from .files import reason
 from .info import info
 from .train import train
 from .weights import weights
 
+MAX_PARTS = 8
+"""Number of parts of an error message, separated by semicolons, that are printed at most."""
+
 
 class Commands(click.Group):
-    """Report a DezeroError or an OSError of a subcommand without a traceback."""
+    """Print each error and each warning of a subcommand as one line without a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except BrokenPipeError:  # click exits without a message when the reader closes the pipe
-            raise
-        except (DezeroError, OSError) as error:
-            raise click.ClickException(str(error)) from error
+        escape_characters()
+        with warnings.catch_warnings():
+            warnings.showwarning = print_warning
+            try:
+                return super().invoke(context)
+            except BrokenPipeError:  # click exits without a message when the reader closes the pipe
+                raise
+            except (DezeroError, Warning) as error:  # python -W error raises warnings
+                raise click.ClickException(shortened(str(error))) from error
+            except OSError as error:
+                name = f"{error.filename}: " if error.filename else ""
+                raise click.ClickException(f"{name}{reason(error)}") from error
+
+
+def escape_characters() -> None:
+    """Let standard output escape a character that its encoding lacks, instead of raising an error.
+
+    On Windows, for example, output to a file or a pipe has an encoding of 256 characters.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def print_warning(message: Warning | str, *where: Any, **more: Any) -> None:
+    """Print a warning as one line, without the line of code that issued it."""
+    click.echo(f"Warning: {message}", err=True)
+
+
+def shortened(message: str) -> str:
+    """Return an error message with its first parts and its last part, if it has many parts.
+
+    A file that does not fit a model may differ from the model in hundreds of keys.
+    """
+    parts = message.split("; ")
+    if len(parts) <= MAX_PARTS:
+        return message
+    count = len(parts) - MAX_PARTS
+    return "; ".join([*parts[: MAX_PARTS - 1], f"({count} more differences)", parts[-1]])
 
 
 @click.group(cls=Commands)

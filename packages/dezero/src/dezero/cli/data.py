@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +27,17 @@ class Data(NamedTuple):
     shape: tuple[int, ...]  # (C, H, W) of an image, or (size,) of another example
     epochs: int  # the default of --epochs
     vocabulary: str = ""  # the characters of a text; each position of an example has a label
+    digest: str = ""  # the SHA-256 of a text
 
     @property
     def is_text(self) -> bool:
         """Return whether an example is a sequence of ids of characters."""
         return bool(self.vocabulary)
+
+    @property
+    def identity(self) -> str:
+        """Return a description of the dataset that differs between texts, for checkpoints."""
+        return f"a text of SHA-256 {self.digest[:16]}" if self.is_text else f"--data {self.name}"
 
 
 DATA = {
@@ -60,7 +67,7 @@ class DataType(click.ParamType):  # type: ignore[type-arg]
         if value == "shakespeare":
             return text_data(value, shakespeare_text())
         try:
-            return text_data(value, Path(value).read_text(encoding="utf-8-sig"))
+            text = Path(value).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             self.fail(f"{value} is not a text in UTF-8: {error.reason} at byte {error.start}")
         except OSError as error:
@@ -68,9 +75,13 @@ class DataType(click.ParamType):  # type: ignore[type-arg]
                 f"{value!r} is not {', '.join(DATA)}, shakespeare or a text file that can be read: "
                 f"{error.strerror}"
             )
+        if not text:
+            self.fail(f"{value} is empty; expected a text")
+        return text_data(value, text)
 
 
 def text_data(name: str, text: str) -> Data:
     """Return the description of a text, whose characters are the classes."""
     load, vocabulary = partial(Characters, text, CONTEXT), vocabulary_of(text)
-    return Data(name, load, len(vocabulary), (CONTEXT,), TEXT_EPOCHS, vocabulary)
+    digest = sha256(text.encode()).hexdigest()
+    return Data(name, load, len(vocabulary), (CONTEXT,), TEXT_EPOCHS, vocabulary, digest)

@@ -33,13 +33,20 @@ class FileType(click.ParamType):  # type: ignore[type-arg]
             return value
         try:
             return self.check(str(value))
-        except (DezeroError, OSError) as error:
+        except DezeroError as error:
             self.fail(str(error), param, ctx)
+        except OSError as error:
+            self.fail(f"{value}: {reason(error)}", param, ctx)
 
 
 def weight_file(value: str) -> Path:
     """Return the path of a weight file to write, in a format whose package is installed."""
     target, file_format = format_for(value)
+    if file_format.suffix == ".onnx":
+        raise click.BadParameter(
+            f"{target}: an .onnx file contains a graph; save the weights as .npz, and write the "
+            "graph with dezero export"
+        )
     if file_format.needs and (needs := file_format.needs()):
         raise click.BadParameter(f"{target}: {needs}")
     return target
@@ -111,7 +118,7 @@ def prepare_output(option: str, path: Path | None, is_folder: bool = False) -> N
 
 
 def reason(error: OSError) -> str:
-    """Return the reason that a folder cannot be created or a file cannot be written."""
+    """Return the message of an error of the file system, without its number and the path."""
     if isinstance(error, FileExistsError):
         return f"{error.filename} is not a folder, or a broken link"
     return error.strerror or str(error)

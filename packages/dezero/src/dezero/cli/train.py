@@ -118,7 +118,8 @@ def train(
     network = make_model(data, model, **settings)
     if load is not None:
         load_weights(network, load, data)
-    run = Run(network, world.parallel(Adam().setup(network)), batches, Curves())
+    curves = Curves(model=f"--model {model}", data=data.identity)
+    run = Run(curves, network, world.parallel(Adam().setup(network)), batches)
     if resume and checkpoints:
         last = world.load(checkpoints, **run._asdict())
         if world.rank == 0:
@@ -133,7 +134,6 @@ def train(
     complete = fit(world, run, test_batches, epochs or data.epochs, checkpoints)
     if world.rank != 0:
         return  # rank 0 writes the results
-    curves = run.curves
     click.echo(f"test accuracy {curves.test_accuracy[-1]:.2%} on backend {backend_name}")
     if save is not None and not write_result("weights", save, partial(save_weights, network, data)):
         rescue(network, save)
@@ -201,12 +201,12 @@ def checkpointer(folder: Path | None, resume: bool) -> Checkpointer | None:
 
 
 class Run(NamedTuple):
-    """Hold the objects that a checkpoint stores."""
+    """Hold the objects that a checkpoint stores, in the order in which they are checked."""
 
+    curves: Curves  # checked first: its error names the options of the run
     model: Model
     optimizer: Adam
     loader: DataLoader
-    curves: Curves
 
 
 def fit(

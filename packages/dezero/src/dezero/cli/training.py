@@ -13,6 +13,7 @@ from dezero import DataLoader, Model, Variable, no_grad, test_mode
 from dezero import functions as F
 from dezero.cuda import as_numpy
 from dezero.optimizers import Optimizer
+from dezero_core.errors import WeightsError
 from dezero_nn.layers.training import without_flags
 from dezero_parallel import Alone, World
 
@@ -22,11 +23,14 @@ ALONE = Alone()
 
 @dataclass
 class Curves:
-    """Store the loss and accuracy of each epoch, on training and test data, for checkpoints.
+    """Store the loss and accuracy of each epoch, and what the run trains, for checkpoints.
 
     ``loss_sum`` and ``hits`` (the number of correct predictions) are sums over the examples of the
     current epoch. A sequence with a label at each position counts as one example: its hit is the
     part of its labels that are predicted correctly.
+
+    ``model`` and ``data`` describe what the run trains, such as ``"--model mlp"``. They are empty
+    in the checkpoints of earlier versions, which may continue with any model and data that fit.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -35,6 +39,8 @@ class Curves:
     test_accuracy: list[float] = field(default_factory=list)
     loss_sum: float = 0.0
     hits: float = 0.0
+    model: str = ""
+    data: str = ""
 
     @property
     def epochs(self) -> int:
@@ -46,8 +52,24 @@ class Curves:
         return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the values that ``state_dict`` returned."""
-        vars(self).update(vars(Curves(**state)))
+        """Restore the values that ``state_dict`` returned; `stage_state` checks them."""
+        self.stage_state(state)()
+
+    def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Check the values that ``state_dict`` returned; return a function that restores them.
+
+        Raises:
+            WeightsError: the values are of a run that trains another model, or on other data.
+        """
+        values = vars(Curves(**state))
+        run = {"model": self.model, "data": self.data}
+        for name, own in run.items():
+            if values[name] and values[name] != own:
+                raise WeightsError(
+                    f"the checkpoint is of a run with {values[name]}, and this run has {own}; use "
+                    "the --model and --data of that run, or a new folder for --checkpoint"
+                )
+        return lambda: vars(self).update(values, **run)
 
 
 def scores_and_labels(model: Model, x: Any, t: Any) -> tuple[Variable, Variable]:

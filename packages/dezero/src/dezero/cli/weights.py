@@ -8,9 +8,11 @@ import click
 
 from dezero_core.extend import Limits, Stored
 from dezero_core.state import format_for, located
-from dezero_io.weights.files import require_writable
 
-from .files import NEW_WEIGHTS, SAVED_WEIGHTS
+from .files import NEW_WEIGHTS, SAVED_WEIGHTS, prepare_output
+
+MAX_TEXT = 200
+"""Number of characters of a name or a metadata text that are printed at most."""
 
 MAX_BYTES = click.option(
     "--max-bytes",
@@ -32,13 +34,15 @@ def weights() -> None:
 def show(file: Path, max_bytes: int) -> None:
     """List the arrays and the metadata in FILE."""
     stored = read(file, max_bytes)
-    width = max([len(key) for key in stored.arrays], default=0)
+    width = max([len(printable(key)) for key in stored.arrays], default=0)
     for key, x in stored.arrays.items():
         shape = " x ".join(map(str, x.shape)) or "scalar"
-        click.echo(f"{key:{width}}  {stored.kinds.get(key, ''):6}  {x.dtype.name:8}  {shape}")
+        click.echo(
+            f"{printable(key):{width}}  {stored.kinds.get(key, ''):6}  {x.dtype.name:8}  {shape}"
+        )
     click.echo(total(stored))
     for name, text in stored.metadata.items():
-        click.echo(f"{name}: {text}")
+        click.echo(f"{printable(name)}: {printable(text)}")
 
 
 @weights.command()
@@ -61,7 +65,7 @@ def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -
     """Convert FILE to the format that the suffix of TO names."""
     if to.exists() and not force:
         raise click.UsageError(f"{to} exists: add --force to replace it")
-    require_writable(to)
+    prepare_output("TO", to)
     stored = read(file, max_bytes)
     _, file_format = format_for(to)
     file_format.write(to, Stored(stored.arrays, stored.kinds, stored.metadata, compress))
@@ -78,3 +82,9 @@ def total(stored: Stored) -> str:
     """Return a text with the number of arrays and their total size."""
     size = sum(x.nbytes for x in stored.arrays.values())
     return f"{len(stored.arrays)} arrays, {size / 2**20:.1f} MB"
+
+
+def printable(text: str) -> str:
+    """Return a text from a file on one line; escape control characters, and cut a long text."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}... ({len(text):,} characters)"
