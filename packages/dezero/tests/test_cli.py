@@ -205,7 +205,7 @@ def test_weights_are_not_saved_as_a_graph(monkeypatch: pytest.MonkeyPatch, untra
 def test_a_checkpoint_is_not_a_weight_file(tmp_path: Path) -> None:
     path = tmp_path / "step.npz"
     save_checkpoint(path, model={"W": Parameter(np.ones(2))})
-    with pytest.raises(WeightsError, match="is a checkpoint: load_checkpoint"):
+    with pytest.raises(WeightsError, match="The file is a checkpoint: load_checkpoint"):
         load_weights({"W": Parameter(np.ones(2))}, path)
 
 

@@ -294,7 +294,7 @@ def require_fit(
         if is_pytorch and issubclass(problems[0][0], KeyMismatch):
             differences += ". These are names of PyTorch: load_pytorch_weights reads them"
         if "dezero.checkpoint" in stored.metadata:
-            differences += ". This is a checkpoint: load_checkpoint and dezero train --resume read it"
+            differences += ". The file is a checkpoint: load_checkpoint reads it"
         raise problems[0][0](f"{title}, nothing was loaded: {differences}")
 
 
