@@ -37,6 +37,7 @@ MAY_NAME_BACKENDS = {
     "dezero_core/errors.py": "install hints",
     "dezero_core/numpy_functions.py": "NumPy functions called with Variables",
     "dezero_core/hints.py": "names in other frameworks",
+    "dezero_nn/formulas.py": "formulas for functions of PyTorch",
     "dezero_nn/hints.py": "names in other frameworks",
     "dezero_nn/models/images.py": "pictures are on the host",
     "dezero_nn/kernels/col2im.py": "kernels are for NumPy",

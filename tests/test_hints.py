@@ -16,6 +16,7 @@ import dezero.layers as L
 import dezero_core.hints
 import dezero_io.data.hints
 import dezero_nn
+import dezero_nn.formulas
 import dezero_nn.hints
 from dezero import DataLoader, SeqDataLoader, Variable
 from dezero.optimizers import SGD
@@ -37,6 +38,8 @@ TABLES: list[tuple[str, dict[str, str], list[Any]]] = [
     ("TOP", dezero_nn.hints.TOP, [dezero]),
     ("CUDA", dezero_nn.hints.CUDA, [dezero.cuda]),
     ("FUNCTION", dezero_core.hints.FUNCTION, [dezero.Function()]),
+    ("FORMULAS", dezero_nn.formulas.FORMULAS, [dezero, X]),
+    ("UTILS", dezero_nn.hints.UTILS, [dezero.utils]),
     ("DATASETS", dezero_io.data.hints.DATASETS, [dezero.datasets]),
     ("TRANSFORMS", dezero_io.data.hints.TRANSFORMS, [dezero.transforms]),
 ]

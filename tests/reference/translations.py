@@ -232,11 +232,7 @@ def power(x: Any, y: Any) -> Any:
 def flattened(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     if x.ndim == 0:
         return C.reshape(x, (1,))
-    start, end = start_dim % x.ndim, end_dim % x.ndim
-    if (start, end) == (1, x.ndim - 1):
-        return C.flatten(x)
-    length = math.prod(x.shape[start : end + 1])
-    return C.reshape(x, (*x.shape[:start], length, *x.shape[end + 1 :]))
+    return C.flatten(x, start_dim, end_dim)
 
 
 def unflattened(x: Any, dim: int, sizes: tuple[int, ...]) -> Any:

@@ -89,6 +89,13 @@ def test_hessian_and_its_products(backend: str) -> None:
     np.testing.assert_allclose(host(hvp(rosenbrock, at(backend), v)), H @ [1.0, -2.0, 0.5])
 
 
+def test_a_hessian_with_a_graph_has_derivatives() -> None:
+    x = Variable(POINT)
+    F.sum(hessian(rosenbrock, x, create_graph=True)).backward()
+    a, b, _ = POINT  # of the sum of the elements of H
+    np.testing.assert_allclose(x.grad.data, [2400 * a - 800, -400 + 2400 * b - 800, -400])
+
+
 def test_jacobian_times_a_direction(backend: str) -> None:
     def function(x: Any) -> Any:
         return F.exp(x[:2]) * F.sum(x * x)

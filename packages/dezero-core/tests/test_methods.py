@@ -31,6 +31,8 @@ PAIRS: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
     (lambda x: x.flatten(1), F.flatten),
     (lambda x: F.flatten(x, -2), lambda x: F.reshape(x, 6)),
     (lambda x: F.flatten(x, 2), lambda x: F.expand_dims(x, 2)),
+    (lambda x: x.reshape(1, 2, 3).flatten(0, 1), lambda x: x),
+    (lambda x: F.flatten(x.reshape(1, 2, 3, 1), -3, -2), lambda x: x.reshape(1, 6, 1)),
     (lambda x: x.matmul(x.T), lambda x: x @ x.T),
     (lambda x: x // 0.4 + x % 0.4, lambda x: F.floor_divide(x, 0.4) + F.remainder(x, 0.4)),
 ]
@@ -69,5 +71,8 @@ def test_flatten_explains_a_wrong_axis() -> None:
     assert Variable(np.zeros((2, 0, 3))).flatten().shape == (0,)
     with pytest.raises(ShapeError, match=r"flatten: start_axis 3 for shape \(2, 3\)"):
         Variable(X).flatten(3)
+    for start, end in ((1, 0), (0, 2), (0, -3), (2, 0)):
+        with pytest.raises(ShapeError, match=rf"flatten: end_axis {end} for shape \(2, 3\)"):
+            Variable(X).flatten(start, end)
     with pytest.raises(ArgumentTypeError, match="flatten: start_axis 'C'"):
         Variable(X).flatten("C")  # type: ignore[arg-type]

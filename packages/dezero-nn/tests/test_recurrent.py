@@ -310,3 +310,13 @@ def test_a_layer_without_biases_equals_one_with_biases_of_zero(cell: Any, settin
     np.testing.assert_allclose(y.data, biased(STEPS).data, rtol=1e-6, atol=1e-7)
     assert plain.pytorch_arrays().keys() <= arrays.keys()
     assert copy.deepcopy(plain)(STEPS).shape == y.shape
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_dtype_sets_the_dtype_of_all_parameters(cell: Any) -> None:
+    layer = cell(3, in_size=2, num_layers=2, bidirectional=True, dtype="float64")
+    assert {p.dtype.name for p in layer.params()} == {"float64"}
+    assert layer(STEPS).dtype == "float64"
+    assert {p.dtype.name for p in cell(3, in_size=2).params()} == {"float32"}
+    with pytest.raises(ArgumentError, match=f"{cell.__name__}: dtype 'int64'; expected a floating"):
+        cell(3, dtype="int64")

@@ -131,8 +131,7 @@ def jacobian(
         create_graph: record a graph of the Jacobian, to differentiate the Jacobian (default False).
 
     Returns:
-        a Variable of shape (*y.shape, *x.shape). The Jacobian takes one backward pass for each
-        element of y.
+        a Variable of shape (*y.shape, *x.shape), from a backward pass for each element of y.
     """
     x = requiring_grad(x)
     y = result_of(function, x)
@@ -154,17 +153,18 @@ def row(y: Variable, i: int, x: Variable, narrowed: Flags, create_graph: bool) -
     return zeros_like(x) if result is None else result
 
 
-def hessian(function: Callable[[Any], Variable], x: AnyArray) -> Variable:
+def hessian(
+    function: Callable[[Any], Variable], x: AnyArray, create_graph: bool = False
+) -> Variable:
     """Return the Hessian at ``x`` of the sum of the outputs of ``function``.
 
     Args:
-        function, x: as for `jacobian`.
+        function, x, create_graph: as for `jacobian`.
 
     Returns:
-        a Variable of shape (*x.shape, *x.shape). The Hessian takes one double backward for each
-        element of x.
+        a Variable of shape (*x.shape, *x.shape), from a double backward for each element of x.
     """
-    return jacobian(lambda x: gradient_with_graph(function, x), x)
+    return jacobian(lambda x: gradient_with_graph(function, x), x, create_graph)
 
 
 def hvp(function: Callable[[Any], Variable], x: AnyArray, v: AnyArray) -> Variable:

@@ -51,9 +51,9 @@ def transpose_axes(x: Variable, *axes: Lengths | None) -> Variable:
     return transpose(x, unpacked(axes) if axes else None)
 
 
-def flatten_from(x: Variable, start_axis: int = 0) -> Variable:
-    """Return ``x`` with the axes from ``start_axis`` on joined into one; by default, all axes."""
-    return flatten(x, start_axis)
+def flatten_from(x: Variable, start_axis: int = 0, end_axis: int = -1) -> Variable:
+    """Return ``x`` with the axes from ``start_axis`` to ``end_axis`` joined; by default, all."""
+    return flatten(x, start_axis, end_axis)
 
 
 def transposed(x: Variable) -> Variable:

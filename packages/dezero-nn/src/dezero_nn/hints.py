@@ -11,8 +11,13 @@ from typing import Any
 
 from dezero_core.hints import ADVICE, KEYWORDS, missing
 
+from .formulas import FORMULAS
+
 FUNCTIONS = {
     # PyTorch
+    **FORMULAS,
+    "ravel": "F.reshape(x, -1)",
+    "swapaxes": "F.transpose(x, axes), or F.moveaxis(x, source, destination)",
     "concatenate": "F.concat(xs, axis)",
     "view": "F.reshape(x, shape)",
     **dict.fromkeys(("detach", "stop_gradient"), "x.detach()"),
@@ -43,7 +48,6 @@ FUNCTIONS = {
     "eq": "x == y",
     "t": "x.T",
     "column_stack": "F.stack(xs, 1), or F.concat(xs, 1) for matrices",
-    "swapaxes": "F.transpose(x, axes), or F.moveaxis(x, source, destination)",
     "lerp": "x + weight * (y - x)",
     "diag": "numpy.eye(n) * x for a diagonal matrix, or F.diagonal(x) for the diagonal of a matrix",
     "trace": "F.diagonal(x).sum()",
@@ -155,6 +159,14 @@ LAYERS = {
         "F.pad(x, widths, mode=mode), with a pair of widths for each axis",
     ),
     "EmbeddingBag": "F.mean(layer(ids), 1), where layer is an L.Embedding",
+    "Bilinear": "F.einsum('...i,oij,...j->...o', x, W, y)",
+    "Unflatten": "F.reshape(x, shape)",
+    "SyncBatchNorm": "L.BatchNorm(channels, all_sum=function); the function sums over processes",
+    "Softmax2d": "L.Softmax(axis=1)",
+    "Threshold": "F.threshold(x, threshold, value)",
+    "utils": "dezero.utils",
+    "functional": "dezero.functions",
+    "init": "dezero.initializers",
     "LazyLinear": "L.Linear(out_size), which takes its input size from the first input",
     "LazyConv2d": "L.Conv2d(out_channels, kernel_size)",
     "GlobalAvgPool2d": "L.AdaptiveAvgPool2d(1)",
@@ -424,6 +436,11 @@ LAYER = {
     "trainable_weights": "model.params()",
     "namedparams": "model.named_params()",
     **dict.fromkeys(
+        ("buffers", "named_buffers"), "model.named_params(), which has the Buffers too"
+    ),
+    "get_parameter": "model.named_params()[key]",
+    "get_submodule": "model.named_layers()[path]",
+    **dict.fromkeys(
         ("_params", "weights", "variables", "trainable_variables", "trainable_params"),
         "model.params()",
     ),
@@ -445,7 +462,8 @@ LAYER = {
     "cpu": "model.to_cpu()",
     "load_pytorch_weights": "dezero_io.load_pytorch_weights(model, path)",
     **{
-        name: f"the argument dtype='{dtype}' of each layer"
+        name: f"p.data = p.data.astype('{dtype}') for each p in model.named_params().values(), or "
+        "the argument dtype of each layer"
         for name, dtype in (("half", "float16"), ("float", "float32"), ("double", "float64"))
     },
     **dict.fromkeys(
@@ -500,6 +518,7 @@ OPTIMIZER = {
     "zero_grad": "model.cleargrads()",
     "zero_grads": "model.cleargrads()",
     "use_cleargrads": "model.cleargrads() before each backward()",
+    "state": "optimizer.state_dict()",
     "param_groups": "optimizer.lr for all parameters, and optimizer.groups",
     "add_param_group": "optimizer.add_group(params, lr=...)",
     "apply_gradients": "optimizer.update()",
@@ -560,19 +579,23 @@ TOP = {
     "save": "model.save_weights(path)",
     "load": "model.load_weights(path)",
     "set_grad_enabled": "dezero.using_config('enable_backprop', value)",
-    "cat": "dezero.functions.concat(xs, axis)",
     "GradientTape": "loss.backward(), which needs no tape",
     **{
-        name: f"dezero.functions.{name}"
-        for name in "exp log sqrt matmul einsum sigmoid tanh relu softmax sum mean max min argmax "
-        "stack where".split()
+        name: f"'{name}' or numpy.{name}"
+        for name in "float16 float32 float64 int32 int64 uint8".split()
     },
     **{
-        name: f"dezero.Variable(numpy.{name}(...))"
-        for name in "zeros ones full empty eye arange linspace".split()
+        name: f"'{dtype}' or numpy.{dtype}"
+        for name, dtype in {"float": "float32", "half": "float16", "double": "float64"}.items()
     },
-    **{name: f"dezero.Variable(numpy.random.{name}(...))" for name in ("rand", "randn")},
-    **{name: f"'{name}' or numpy.{name}" for name in "float16 float32 float64 int64".split()},
+    **{
+        name: f"'{dtype}' or numpy.{dtype}" for name, dtype in (("int", "int32"), ("long", "int64"))
+    },
+    "finfo": "numpy.finfo(x.dtype)",
+    "linalg": "dezero.functions, which has inv, solve, det, cholesky, qr, svd and eigh",
+    "func": "dezero.grad, dezero.jacobian, dezero.hvp and dezero.jvp",
+    "distributions": "numpy.random for samples, and a formula for the logarithm of the density",
+    "is_tensor": "isinstance(x, dezero.Variable)",
     "functional": "dezero.functions",
     "autograd": "dezero.grad, dezero.jacobian, dezero.hvp and dezero.jvp",
     "value_and_grad": "loss.backward(), or dezero.grad(y, xs)",
@@ -602,6 +625,19 @@ CUDA = {
     "amp": "the argument dtype='float16' of each layer",
 }
 """Hints for names in the module ``cuda`` of other frameworks."""
+
+
+UTILS = {
+    "data": "dezero.DataLoader, dezero.Dataset and dezero.datasets",
+    "rnn": "dezero.utils.pad_sequence(sequences), and layer(x, lengths=lengths)",
+    "prune": "p.data *= mask, after each update",
+    **dict.fromkeys(
+        ("parametrizations", "parametrize"),
+        "dezero.utils.spectral_norm(layer) and dezero.utils.weight_norm(layer)",
+    ),
+    **{name: OPTIMIZERS[name] for name in ("clip_grad_norm_", "clip_grad_value_")},
+}
+"""Hints for names of ``torch.utils`` and ``torch.nn.utils``."""
 
 
 def no_attribute(obj: object, name: str, hints: Mapping[str, str]) -> Any:

@@ -38,7 +38,7 @@ from dezero_io import (
     save_checkpoint,
 )
 from dezero_nn import Layer, Model, get_num_threads, set_blas_threads, set_num_threads
-from dezero_nn.hints import TOP
+from dezero_nn.hints import FUNCTIONS, TOP
 
 from . import (
     core,
@@ -121,4 +121,5 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
-    __getattr__ = hinting(__name__, TOP)
+    _functions = {name: f"dezero.functions.{name}" for name in functions.__all__}
+    __getattr__ = hinting(__name__, {**FUNCTIONS, **_functions, **TOP})

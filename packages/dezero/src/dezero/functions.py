@@ -7,6 +7,7 @@
 
 from typing import TYPE_CHECKING
 
+from dezero_core import Variable
 from dezero_core.functions import *
 from dezero_core.functions.broadcast import BroadcastTo, SumTo
 from dezero_core.functions.exponential import Exp, Log
@@ -16,7 +17,7 @@ from dezero_core.functions.reduction import Max, Min, Sum
 from dezero_core.functions.selection import Clip
 from dezero_core.functions.shape import Reshape, Transpose
 from dezero_core.functions.trigonometric import Cos, Sin, Tanh
-from dezero_core.hints import hinting
+from dezero_core.hints import bind_functions, hinting
 from dezero_nn.functions import *
 from dezero_nn.functions import batch_norm
 from dezero_nn.functions.activation import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax
@@ -24,6 +25,7 @@ from dezero_nn.functions.linear import Linear
 from dezero_nn.functions.loss import MeanSquaredError, SoftmaxCrossEntropy
 from dezero_nn.hints import FUNCTIONS
 
+from . import pytorch_names
 from .pytorch_names import *
 
 batch_nrom = batch_norm
@@ -71,6 +73,8 @@ __all__ = [
     "vecdot", "vector_norm", "vstack", "where",
 ]  # fmt: skip
 """The names of all functions of both packages and `pytorch_names`; a test checks this list."""
+
+bind_functions(pytorch_names.__all__, Variable)
 
 if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
     __getattr__ = hinting(__name__, FUNCTIONS)

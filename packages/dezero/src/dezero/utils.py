@@ -17,9 +17,11 @@ from dezero_core import functions as F
 from dezero_core.arguments import Axis
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.functions.reduction import kept_shape
+from dezero_core.hints import hinting
 from dezero_core.variable import Operand, Scalar
 from dezero_io.data.download import cache_folder, get_file, show_progress
 from dezero_nn import get_conv_outsize, get_deconv_outsize, pair
+from dezero_nn.hints import UTILS
 from dezero_nn.utils import (
     pad_sequence,
     parameters_to_vector,
@@ -140,7 +142,8 @@ def _on_host(x: Operand) -> Any:
     return x if isinstance(x, Scalar) else backend_of(unwrap(x)).to_numpy(unwrap(x))
 
 
+_missing = hinting(__name__, UTILS)
+
+
 def __getattr__(name: str) -> Any:
-    if name == "cache_dir":
-        return str(cache_folder())
-    raise AttributeError(f"module 'dezero.utils' has no attribute {name!r}")
+    return str(cache_folder()) if name == "cache_dir" else _missing(name)

@@ -236,24 +236,32 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Variable:
 
 
 @hinted
-def flatten(x: Operand, start_axis: int = 1) -> Variable:
-    """Return ``x`` with the axes from ``start_axis`` on joined into one (book step 38).
+def flatten(x: Operand, start_axis: int = 1, end_axis: int = -1) -> Variable:
+    """Return ``x`` with the axes from ``start_axis`` to ``end_axis`` joined into one.
 
-    The default keeps the axis of the examples: (N, ...) becomes (N, M). The default of the method
-    ``x.flatten()`` is 0, as in NumPy and PyTorch, which joins all axes.
+    The default keeps the axis of the examples: (N, ...) becomes (N, M) (book step 38). The default
+    ``start_axis`` of the method ``x.flatten()`` is 0, as in NumPy and PyTorch. If ``start_axis`` is
+    x.ndim, the result has a new last axis of length 1.
 
     Raises:
-        ShapeError: ``start_axis`` is not in [-x.ndim, x.ndim].
-        ArgumentTypeError: ``start_axis`` is not an integer.
+        ShapeError: ``start_axis`` is not in [-x.ndim, x.ndim], ``end_axis`` is not in [-x.ndim,
+            x.ndim), or ``end_axis`` comes before ``start_axis``.
+        ArgumentTypeError: an axis is not an integer.
     """
     shape, start = shape_of(x), as_integer("flatten", "start_axis", start_axis)
-    if not -len(shape) <= start <= len(shape):
+    ndim, end = len(shape), as_integer("flatten", "end_axis", end_axis)
+    if not -ndim <= start <= ndim:
         raise ShapeError(
-            f"flatten: start_axis {start} for shape {shape}: expected an axis in "
-            f"[{-len(shape)}, {len(shape)}]"
+            f"flatten: start_axis {start} for shape {shape}: expected an axis in [{-ndim}, {ndim}]"
         )
-    start = start + len(shape) if start < 0 else start
-    return reshape(x, (*shape[:start], math.prod(shape[start:])))
+    start = start + ndim if start < 0 else start
+    stop = end + 1 + (ndim if end < 0 else 0)
+    if not (start < stop <= ndim or start == stop == ndim):
+        raise ShapeError(
+            f"flatten: end_axis {end} for shape {shape} and start_axis {start_axis}: expected the "
+            "same axis or a later one"
+        )
+    return reshape(x, (*shape[:start], math.prod(shape[start:stop]), *shape[stop:]))
 
 
 def require_array(op: str, x: Any) -> Any:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dezero_core import Variable
-from dezero_core.hints import bind_functions, hinting
+from dezero_core.hints import bind, bind_functions, hinting
 
 from ..hints import FUNCTIONS
 from .activation import (
@@ -195,6 +195,7 @@ __all__ = [
 ]
 
 bind_functions(__all__, Variable)
+bind(FUNCTIONS, Variable)
 
 if not TYPE_CHECKING:  # type checkers know the names already
     __getattr__ = hinting(__name__, FUNCTIONS)

@@ -26,8 +26,8 @@ class RNN(Recurrent):
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
         nonlinearity: "tanh" (default) or "relu", as in PyTorch.
-        num_layers, bidirectional, dropout, batch_first, nobias: see `Recurrent` (default 1, False,
-            0.0, False and False).
+        num_layers, bidirectional, dropout, batch_first, nobias, dtype: see `Recurrent` (default 1,
+            False, 0.0, False, False and float32).
 
     Attributes:
         x2h, h2h: `Linear`; h2h has no bias.
@@ -47,6 +47,7 @@ class RNN(Recurrent):
         dropout: float = 0.0,
         batch_first: bool = False,
         nobias: bool = False,
+        dtype: object = "float32",
     ) -> None:
         super().__init__(
             hidden_size,
@@ -55,12 +56,13 @@ class RNN(Recurrent):
             dropout=dropout,
             batch_first=batch_first,
             nobias=nobias,
+            dtype=dtype,
         )
         if nonlinearity not in ("tanh", "relu"):
             raise ArgumentError(f'RNN: nonlinearity {nonlinearity!r}; expected "tanh" or "relu"')
         self.nonlinearity = nonlinearity
-        (self.x2h,) = from_input(1, hidden_size, in_size, nobias)
-        (self.h2h,) = from_state(1, hidden_size)
+        (self.x2h,) = from_input(1, self, in_size)
+        (self.h2h,) = from_state(1, self)
         self.cells = self.further_cells(partial(RNN, nonlinearity=nonlinearity), in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
@@ -95,8 +97,8 @@ class LSTM(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout, batch_first, nobias: see `Recurrent` (default 1, False,
-            0.0, False and False).
+        num_layers, bidirectional, dropout, batch_first, nobias, dtype: see `Recurrent` (default 1,
+            False, 0.0, False, False and float32).
 
     Attributes:
         x2f, x2i, x2o, x2u: `Linear`, from the input to the gates.
@@ -117,6 +119,7 @@ class LSTM(Recurrent):
         dropout: float = 0.0,
         batch_first: bool = False,
         nobias: bool = False,
+        dtype: object = "float32",
     ) -> None:
         super().__init__(
             hidden_size,
@@ -125,9 +128,10 @@ class LSTM(Recurrent):
             dropout=dropout,
             batch_first=batch_first,
             nobias=nobias,
+            dtype=dtype,
         )
-        self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, hidden_size, in_size, nobias)
-        self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, hidden_size)
+        self.x2f, self.x2i, self.x2o, self.x2u = from_input(4, self, in_size)
+        self.h2f, self.h2i, self.h2o, self.h2u = from_state(4, self)
         self.cells = self.further_cells(LSTM, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
@@ -174,8 +178,8 @@ class GRU(Recurrent):
     Args:
         hidden_size: size of the state.
         in_size: size of the input; taken from the first input if None.
-        num_layers, bidirectional, dropout, batch_first, nobias: see `Recurrent` (default 1, False,
-            0.0, False and False).
+        num_layers, bidirectional, dropout, batch_first, nobias, dtype: see `Recurrent` (default 1,
+            False, 0.0, False, False and float32).
 
     Attributes:
         x2r, x2z, x2n, h2n: `Linear`.
@@ -193,6 +197,7 @@ class GRU(Recurrent):
         dropout: float = 0.0,
         batch_first: bool = False,
         nobias: bool = False,
+        dtype: object = "float32",
     ) -> None:
         super().__init__(
             hidden_size,
@@ -201,10 +206,11 @@ class GRU(Recurrent):
             dropout=dropout,
             batch_first=batch_first,
             nobias=nobias,
+            dtype=dtype,
         )
-        self.x2r, self.x2z, self.x2n = from_input(3, hidden_size, in_size, nobias)
-        self.h2r, self.h2z = from_state(2, hidden_size)
-        self.h2n = Linear(hidden_size, nobias=nobias, in_size=hidden_size)
+        self.x2r, self.x2z, self.x2n = from_input(3, self, in_size)
+        self.h2r, self.h2z = from_state(2, self)
+        (self.h2n,) = from_input(1, self, self.hidden_size)
         self.cells = self.further_cells(GRU, in_size)
 
     def pytorch_arrays(self) -> dict[str, PyTorchArray]:
@@ -253,14 +259,16 @@ def are_linear(gates: list[Linear], bias: bool) -> bool:
     return bias or all(gate.W.data is not None for gate in gates)
 
 
-def from_input(gates: int, hidden_size: int, in_size: int | None, nobias: bool) -> list[Linear]:
+def from_input(gates: int, layer: Recurrent, in_size: int | None) -> list[Linear]:
     """Create the `Linear` layers from the input to the gates."""
-    return [Linear(hidden_size, nobias=nobias, in_size=in_size) for _ in range(gates)]
+    size, nobias, dtype = layer.hidden_size, layer.nobias, layer.dtype
+    return [Linear(size, nobias=nobias, dtype=dtype, in_size=in_size) for _ in range(gates)]
 
 
-def from_state(gates: int, hidden_size: int) -> list[Linear]:
+def from_state(gates: int, layer: Recurrent) -> list[Linear]:
     """Create the `Linear` layers from the state to the gates, without bias."""
-    return [Linear(hidden_size, nobias=True, in_size=hidden_size) for _ in range(gates)]
+    size, dtype = layer.hidden_size, layer.dtype
+    return [Linear(size, nobias=True, dtype=dtype, in_size=size) for _ in range(gates)]
 
 
 def biases_of(gates: list[Linear], W: Variable) -> Variable:

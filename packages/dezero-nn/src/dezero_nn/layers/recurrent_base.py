@@ -24,7 +24,7 @@ from ..functions.dropout import dropout as drop
 from ..functions.dropout import require_ratio
 from .layer import Layer
 from .lengths import Lengths
-from .weighted import require_bool
+from .weighted import parameter_dtype, require_bool
 
 
 class Recurrent(Layer):
@@ -53,6 +53,7 @@ class Recurrent(Layer):
         batch_first: whether sequences are (N, T, in) and their outputs (N, T, hidden); the state
             has the same shape as without (default False).
         nobias: whether to leave out all biases (default False).
+        dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
 
     Attributes:
         cells: a dictionary from names to the layers and directions after the first.
@@ -65,6 +66,7 @@ class Recurrent(Layer):
     dropout: float = 0.0
     batch_first: bool = False
     nobias: bool = False
+    dtype: str = "float32"
     cells: Mapping[str, Recurrent] = MappingProxyType({})
 
     def __init__(
@@ -76,6 +78,7 @@ class Recurrent(Layer):
         dropout: float = 0.0,
         batch_first: bool = False,
         nobias: bool = False,
+        dtype: object = "float32",
     ) -> None:
         name = type(self).__name__
         self.hidden_size = as_integer(name, "hidden_size", hidden_size, 1)
@@ -85,7 +88,7 @@ class Recurrent(Layer):
         require_bool(name, "nobias", nobias, "True leaves the biases out")
         require_ratio(name, dropout, "dropout")
         self.bidirectional, self.batch_first = bool(bidirectional), bool(batch_first)
-        self.nobias = bool(nobias)
+        self.nobias, self.dtype = bool(nobias), parameter_dtype(name, dtype)
         self.dropout = dropout
         self.reset_state()
 
@@ -101,6 +104,7 @@ class Recurrent(Layer):
                 self.hidden_size,
                 in_size=in_size if name == "l0_reverse" else above,
                 nobias=self.nobias,
+                dtype=self.dtype,
             )
             for name in names[1:]
         }

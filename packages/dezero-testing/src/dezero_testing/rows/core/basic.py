@@ -163,6 +163,12 @@ def shape() -> list[OpCase]:
         ),
         OpCase("reshape flat", lambda x: x.reshape(-1), np.ravel, UNARY[:3]),
         OpCase("flatten", F.flatten, lambda x: x.reshape(len(x), x[0].size), THREE_AXES),
+        OpCase(
+            "flatten two axes",
+            lambda x: F.flatten(x, 0, 1),
+            lambda x: x.reshape(-1, x.shape[2]),
+            THREE_AXES[:1],
+        ),
         OpCase("expand_dims", lambda x: F.expand_dims(x, -1), lambda x: x[..., None]),
         OpCase("expand_dims first", lambda x: F.expand_dims(x, 0), lambda x: x[None]),
         OpCase("squeeze", F.squeeze, lambda x: x[:, 0, :, 0], (((2, 1, 3, 1),), ((0, 1, 2, 1),))),
