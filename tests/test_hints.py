@@ -121,6 +121,16 @@ def test_a_failed_import_of_a_name_shows_its_hint(module: ModuleType) -> None:
     assert not hasattr(module, name)
 
 
+@pytest.mark.parametrize(
+    "name", ["sin", "MLP", "Dropout", "Spiral", "AdamW", "plot_dot_graph", "He", "Compose"]
+)
+def test_dezero_says_which_of_its_modules_has_a_name(name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"; in DeZero: dezero\.\w+\.{name}$") as caught:
+        getattr(dezero, name)
+    module = importlib.import_module(str(caught.value).split()[-1].removesuffix(f".{name}"))
+    assert hasattr(module, name)
+
+
 def test_hasattr_copy_and_pickle_work_as_without_hints() -> None:
     import copy
     import pickle

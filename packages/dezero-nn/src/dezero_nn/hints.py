@@ -560,6 +560,7 @@ TOP = {
         "a loop over dezero.DataLoader(dataset, batch_size)",
     ),
     "dataset": "dezero.datasets",
+    "data_loaders": "dezero.dataloaders",
     "global_config": "dezero.Config",
     "gradient_check": "dezero.utils.gradient_check(f, x)",
     "losses": "dezero.functions",

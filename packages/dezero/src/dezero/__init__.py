@@ -121,5 +121,10 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every name
+    _in_modules = {
+        name: f"{module.__name__}.{name}"
+        for module in (utils, transforms, datasets, initializers, optimizers, models, layers)
+        for name in module.__all__
+    }
     _functions = {name: f"dezero.functions.{name}" for name in functions.__all__}
-    __getattr__ = hinting(__name__, {**FUNCTIONS, **_functions, **TOP})
+    __getattr__ = hinting(__name__, {**FUNCTIONS, **_in_modules, **_functions, **TOP})

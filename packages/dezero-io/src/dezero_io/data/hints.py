@@ -5,7 +5,7 @@ hint.
 """
 
 DATASETS = {
-    "DataLoader": "dezero.DataLoader(dataset, batch_size)",
+    **dict.fromkeys(("DataLoader", "DatasetLoader"), "dezero.DataLoader(dataset, batch_size)"),
     "IterableDataset": "dezero.Dataset: a dataset has a length, and examples at integer indices",
     **dict.fromkeys(
         ("FashionMNIST", "KMNIST", "EMNIST", "SVHN", "CelebA", "STL10", "ImageFolder"),
