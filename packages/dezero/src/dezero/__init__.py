@@ -127,4 +127,4 @@ if not TYPE_CHECKING:  # type checkers that saw __getattr__ would accept every n
         for name in module.__all__
     }
     _functions = {name: f"dezero.functions.{name}" for name in functions.__all__}
-    __getattr__ = hinting(__name__, {**FUNCTIONS, **_in_modules, **_functions, **TOP})
+    __getattr__ = hinting(__name__, {**_in_modules, **FUNCTIONS, **_functions, **TOP})
