@@ -378,9 +378,9 @@ class DataLoader:
 
         ``batch_size`` is the number of rows that all ranks load together.
 
-        In training, all ranks make the same number of steps. Of a batch of B rows, a rank loads the
-        rows from ``B * rank // size`` to ``B * (rank + 1) // size``. The attribute ``weight`` is
-        the number of these rows divided by B. To compute the mean over the whole batch, multiply
+        In training, all ranks make the same number of steps. From a batch of B rows, a rank loads
+        the rows from ``B * rank // size`` to ``B * (rank + 1) // size``. The attribute ``weight``
+        is the number of these rows divided by B. To compute the mean over the whole batch, multiply
         each rank's mean by its ``weight``, and add the results of all ranks. If no row belongs to a
         rank, the rank loads one row, with ``weight`` 0. Random transforms draw different numbers on
         each rank. Any number of ranks can continue from a checkpoint that rank 0 saved.

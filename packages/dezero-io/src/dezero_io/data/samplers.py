@@ -1,4 +1,4 @@
-"""Draw the order of the examples for a loader, other than a shuffled order."""
+"""Define samplers, which choose the examples of a loader's passes and their order."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class Workers:
     def _ended(self, number: int) -> str:
         """Return the message for a worker that ended before it sent its batch."""
         process = self._processes[number]
-        process.join(1)  # second; the worker has closed its end of the pipe, and is ending
+        process.join(1)  # wait a second: the worker has closed its end of the pipe, and is ending
         code = process.exitcode or 0
         reason = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         iteration = self._iterations[self._taken]

@@ -57,7 +57,7 @@ class Checkpoint:
     path: Path
     metadata: Mapping[str, str]
     step: int = 0
-    rank_states: tuple[Any, ...] = field(default=(), repr=False)  # its repr is long
+    rank_states: tuple[Any, ...] = field(default=(), repr=False)  # the repr of the states is long
 
 
 F = TypeVar("F", bound=Callable[..., Any])

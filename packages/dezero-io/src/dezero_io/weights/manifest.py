@@ -157,7 +157,7 @@ def require_storable(key: str, dtype: DTypeLike) -> None:
         known = np.dtype(dtype)
     except TypeError:  # a dtype of another library, such as bfloat16
         known = None
-    if known is None or known.kind not in "biufc" or known.isbuiltin == 2:  # 2: user-defined
+    if known is None or known.kind not in "biufc" or known.isbuiltin == 2:  # user-defined
         hint = "; convert it to float32" if known is None or known.isbuiltin == 2 else ""
         raise SaveError(f"{key!r} holds {dtype}; expected a numeric dtype of NumPy{hint}")
     if not is_safe(key):

@@ -25,7 +25,8 @@ class FirstPass:
     """Run a layer in test mode, without a graph and without updates of Buffers.
 
     Afterwards, the states of recurrent layers are as before the run. After an error, the
-    attributes of layers and DeZero's generators are too, and the new parameters have no data.
+    attributes of layers and DeZero's generators are as before the run too, and the new
+    parameters have no data.
     """
 
     def __init__(self, layer: Layer) -> None:

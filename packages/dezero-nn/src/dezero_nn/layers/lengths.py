@@ -17,7 +17,7 @@ CLOSED = 1e4
 
 
 class ReverseSteps(Function):
-    """y[t, n] = x[index[t, n], n], an order of steps that is its own inverse;  gx = the same of gy.
+    """y[t, n] = x[index[t, n], n];  gx[t, n] = gy[index[t, n], n], as the order is its own inverse.
 
     Args:
         index, columns: integers of shape (T, N), the step and the number of each sequence.

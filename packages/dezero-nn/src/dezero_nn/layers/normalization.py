@@ -183,7 +183,7 @@ class LayerNorm(Layer):
         }
 
     def _zeros_for(self, x: Variable) -> Any:
-        """Return zeros in the shape of the parameters for an input ``x``, and beside it."""
+        """Return zeros in the shape of the parameters for an input ``x``, on its device."""
         if x.ndim == 0:
             raise ShapeError("LayerNorm: x has no axes; expected (..., M)")
         return zeros_beside(x, self.shape or x.shape[-1:], self.dtype)

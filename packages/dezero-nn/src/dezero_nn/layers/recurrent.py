@@ -155,7 +155,7 @@ class LSTM(Recurrent):
         from_x = [self.x2i, self.x2f, self.x2u, self.x2o]
         from_h = [self.h2i, self.h2f, self.h2u, self.h2o]
         are_gates = are_linear(from_x, not self.nobias) and are_linear(from_h, bias=False)
-        if type(self).step is not LSTM.step or not are_gates:  # the op computes something else
+        if type(self).step is not LSTM.step or not are_gates:  # the op has other steps
             return super().sequence(x, lengths)
         from_x = [gate.ready_for(x) for gate in from_x]
         Wx, Wh = (concat([transpose(gate.W) for gate in gates]) for gates in (from_x, from_h))
@@ -234,7 +234,7 @@ class GRU(Recurrent):
         from_x, from_h = [self.x2r, self.x2z, self.x2n], [self.h2r, self.h2z]
         with_bias = [*from_x, self.h2n]
         are_gates = are_linear(with_bias, not self.nobias) and are_linear(from_h, bias=False)
-        if type(self).step is not GRU.step or not are_gates:  # the op computes something else
+        if type(self).step is not GRU.step or not are_gates:  # the op has other steps
             return super().sequence(x, lengths)
         from_x = [gate.ready_for(x) for gate in from_x]
         h2n = self.h2n.ready_for(from_h[0].W)

@@ -38,7 +38,8 @@ class Recurrent(Layer):
     each layer also runs backward from the last step. Then the outputs of both directions are
     joined, shape (T, N, 2 hidden), and each call begins with zeros or with the argument ``state``.
     The object itself is the first layer; ``cells`` holds the other layers and directions, under
-    PyTorch's names: ``l0_reverse``, ``l1``, ``l1_reverse``, ... A call does not run their hooks.
+    PyTorch's names: ``l0_reverse``, ``l1``, ``l1_reverse``, ... A call does not run the
+    hooks of the layers in ``cells``.
 
     The state holds the graph of all earlier calls: cut this graph with ``unchain_backward()`` from
     time to time. ``reset_state()`` begins a new sequence. Copies of the layer start without a
@@ -50,8 +51,8 @@ class Recurrent(Layer):
         bidirectional: whether each layer has two directions (default False).
         dropout: probability of dropping an element of a layer's outputs, except those of the last
             layer, while training (default 0.0).
-        batch_first: whether sequences are (N, T, in) and their outputs (N, T, hidden); the state
-            has the same shape as without (default False).
+        batch_first: whether sequences are (N, T, in) and their outputs (N, T, hidden); this does
+            not change the shape of the state (default False).
         nobias: whether to leave out all biases (default False).
         dtype: dtype of the parameters, a name or a NumPy dtype (default float32).
 

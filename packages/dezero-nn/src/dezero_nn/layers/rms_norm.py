@@ -26,8 +26,8 @@ class RMSNorm(Layer):
         dtype: dtype of ``gamma``, a name or a NumPy dtype (default float32).
 
     Attributes:
-        gamma: Parameter, shape (C,), initially 1. If ``size`` is None, it is created at the first
-            input.
+        gamma: Parameter, shape (C,), initially 1. If ``size`` is None, ``gamma`` is created at the
+            first input.
 
     Raises:
         ArgumentError: ``eps`` is not in [0, 1), or ``size`` is below 1.

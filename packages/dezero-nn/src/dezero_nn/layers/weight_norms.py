@@ -30,7 +30,7 @@ class ComputedWeight(Layer):
             declares, or 0.
 
     Attributes:
-        W: the Parameter from which the weight is computed; ``layer.W`` before.
+        W: the Parameter from which the weight is computed, formerly ``layer.W``.
 
     Raises:
         ArgumentError: ``layer`` is not a layer, or has no Parameter of this name; or the norm of

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .optimizer import Hook
 
 Path = tuple[Any, ...]
-"""The name of an attribute; if it is a dictionary or a list, perhaps with a key or an index."""
+"""The name of an attribute, or the name and a key or an index into the dictionary or list in it."""
 
 
 def call_hook(hook: Hook, params: list[Parameter]) -> None:

@@ -100,7 +100,7 @@ class LBFGS(Optimizer):
         return Minimization(self, closure).run()
 
     def update(self, closure: Callable[[], Any] | None = None) -> float:  # type: ignore[override]
-        """Run one call of `step`: this is the book's name for it."""
+        """Apply one update: this is the book's name for `step`."""
         return self.step(closure)
 
 

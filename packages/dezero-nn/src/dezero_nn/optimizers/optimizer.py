@@ -363,7 +363,7 @@ class Optimizer(Stateful):
             )
             for saved in state.get("groups", ())
         ]
-        return {"groups": tuple(groups)} if groups else {}  # files of older versions have none
+        return {"groups": tuple(groups)} if groups else {}  # older files have no groups
 
     def update_params(self, params: list[Parameter]) -> None:
         """Update parameters with the present settings, without calling hooks.
@@ -374,7 +374,7 @@ class Optimizer(Stateful):
         Args:
             params: parameters with gradients.
         """
-        if type(self).update_one is not Optimizer.update_one:  # a subclass overrides it
+        if type(self).update_one is not Optimizer.update_one:  # in a subclass
             for param in params:
                 own_data(param)
                 self.update_one(param)

@@ -67,7 +67,7 @@ class ReduceLROnPlateau(Schedule):
         return self._product
 
     def step(self, score: Any = None) -> None:
-        """Compare a score with the best one, and reduce the learning rate if it is time.
+        """Compare a score with the best one; reduce the rate if scores have stopped improving.
 
         Args:
             score: a number, or a Variable or array with one element.

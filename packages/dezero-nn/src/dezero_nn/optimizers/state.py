@@ -21,7 +21,7 @@ class Stateful:
     Attributes:
         target: the model or tree of layers whose parameters are optimized; None before ``setup``.
         param_states: a weak dictionary from parameters to their states, each a dictionary of arrays
-            and numbers. Write to it inside `dezero_core.state.updating`.
+            and numbers. Write to this dictionary inside `dezero_core.state.updating`.
     """
 
     def __init__(self) -> None:

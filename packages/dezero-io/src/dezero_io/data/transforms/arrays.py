@@ -114,7 +114,7 @@ def cast_array(name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]
         raise ArgumentError(f"{name}: complex numbers do not fit in {dtype}; take x.real or abs(x)")
     if dtype.kind in "iu" and x.size and not np.can_cast(x.dtype, dtype, "safe"):
         low, high, limits = x.min().item(), x.max().item(), np.iinfo(dtype)
-        if not (limits.min - 1 < low and high < limits.max + 1):  # False for NaN too
+        if not (limits.min - 1 < low and high < limits.max + 1):  # also refuses NaN
             raise ArgumentError(f"{name}: numbers from {low} to {high} do not fit in {dtype}")
     return x.astype(dtype)
 
