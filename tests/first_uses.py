@@ -294,9 +294,9 @@ def device_probe() -> None:
 
 
 @case(
-    "dezero_cuda.kernels.module.by_rows",
+    "dezero_cuda.kernels.module.grid_of_rows",
     "dezero_cuda.kernels.module.compiled",
-    "dezero_cuda.kernels.module.flat",
+    "dezero_cuda.kernels.module.grid_of_elements",
     "dezero_cuda.kernels.module.function",
     "dezero_cuda.kernels.sources.families",
     "dezero_cuda.kernels.windows.window_arguments",
@@ -308,7 +308,15 @@ def compiled_kernels() -> None:
     assert is_one(race(lambda n: module.compiled("softmax", "f")))
     assert is_one(race(lambda n: module.function("softmax", "f")))
     assert is_one(race(lambda n: sources.families()))
-    assert len({str(x) for x in race(lambda n: (module.flat(9), module.by_rows(2, 3)))}) == 1
+    assert (
+        len(
+            {
+                str(x)
+                for x in race(lambda n: (module.grid_of_elements(9), module.grid_of_rows(2, 3)))
+            }
+        )
+        == 1
+    )
     shape, pair = (1, 1, 4, 4), (2, 2)
     assert len(set(race(lambda n: windows.window_arguments(shape, pair, pair, pair, (0, 0))))) == 1
 
@@ -316,7 +324,7 @@ def compiled_kernels() -> None:
 @case(
     "dezero_cuda.convolutions.description",
     "dezero_cuda.libraries.load",
-    "dezero_cuda.plans.built",
+    "dezero_cuda.plans.build_plan",
     "dezero_cuda.products.workspace",
     needs="dezero_cuda",
 )

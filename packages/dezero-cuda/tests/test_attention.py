@@ -16,10 +16,10 @@ nn = pytest.importorskip("dezero_nn", reason="the ops are dezero-nn's")
 
 @pytest.fixture(autouse=True)
 def _plan_again() -> Iterator[None]:
-    plans.built.cache_clear()
+    plans.build_plan.cache_clear()
     yield
     cudnn.declines.clear()
-    plans.built.cache_clear()
+    plans.build_plan.cache_clear()
 
 
 def arrays(dtype: str = "float32") -> list[np.ndarray]:

@@ -20,11 +20,11 @@ windows = pytest.importorskip("dezero_nn.windows")
 
 @pytest.fixture(autouse=True)
 def _plan_again() -> Iterator[None]:
-    plans.built.cache_clear()
+    plans.build_plan.cache_clear()
     cudnn.executed.clear()
     yield
     cudnn.declines.clear()
-    plans.built.cache_clear()
+    plans.build_plan.cache_clear()
 
 
 def device(x: Any) -> Any:

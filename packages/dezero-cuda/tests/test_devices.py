@@ -16,7 +16,7 @@ from dezero_core import functions as F
 from dezero_core.backends import registry
 from dezero_core.errors import BackendMismatch
 from dezero_core.extend import backend_of, get_backend
-from dezero_core.state import move_beside
+from dezero_core.state import match_device
 
 
 def forget_backends() -> None:
@@ -100,7 +100,7 @@ def test_arrays_of_two_devices_are_refused() -> None:
     x, y = on_second([1.0]), Variable(get_backend("cuda").from_numpy(np.ones(1, "float32")))
     with pytest.raises(BackendMismatch, match=r"Add got .*Device 1.*Device 0.*move its inputs"):
         x + y
-    assert second(move_beside(y.data, x.data)) and second(move_beside(np.ones(1), x.data))
+    assert second(match_device(y.data, x.data)) and second(match_device(np.ones(1), x.data))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from dezero_parallel import watcher
 from dezero_parallel.collectives import Collectives
 from dezero_parallel.threads import Job, ThreadCommunicator
-from dezero_parallel.watcher import END, Watcher, of_program
+from dezero_parallel.watcher import END, Watcher, program_frames
 
 # The place of this rank, the seconds it has been there, the rank and step of a rank that has
 # finished, what the rank says, and whether it ends all ranks; the limit is 10 s.
@@ -55,5 +55,5 @@ def test_an_error_is_shown_with_the_frames_of_the_program(monkeypatch: Any) -> N
     starter = str(Path(watcher.__file__).with_name("supervisor.py"))
     names = ["<frozen runpy>", starter, "train.py", "model.py"]
     stack = [traceback.FrameSummary(name, 1, "main", line="f()") for name in names]
-    shown = of_program(traceback.StackSummary.from_list(stack))
+    shown = program_frames(traceback.StackSummary.from_list(stack))
     assert [frame.filename for frame in shown] == ["train.py", "model.py"]

@@ -38,7 +38,7 @@ def check_forward(y: Variable) -> None:
     for function in reversed(ancestors(y)):
         result = function._result  # None if the call was freed
         if any(map(has_nan, result if isinstance(result, tuple) else (result,))):
-            raise AnomalyError(f"the first NaN was computed by {described(function)}")
+            raise AnomalyError(f"the first NaN was computed by {describe_call(function)}")
 
 
 def check_input_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
@@ -47,7 +47,7 @@ def check_input_gradients(function: Function, gxs: tuple[Any, ...]) -> None:
         if function._needs_grad[position] and has_nan(unwrap(gx)):
             raise AnomalyError(
                 f"the gradient of input {position} is NaN, returned by the backward of "
-                f"{described(function)}"
+                f"{describe_call(function)}"
             )
 
 
@@ -59,7 +59,7 @@ def has_nan(array: object) -> bool:
     return bool(xp.isdtype(array.dtype, "real floating") and xp.any(xp.isnan(array)))
 
 
-def described(function: Function) -> str:
+def describe_call(function: Function) -> str:
     """Describe a call by its class, serial number and inputs."""
     inputs = [summary(x) for x in function._call_inputs()] if function._arrays is not None else []
     return f"{type(function).__name__} (call {function._serial}) of {', '.join(inputs)}"

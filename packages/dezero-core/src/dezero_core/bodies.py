@@ -51,7 +51,7 @@ def wrapped_coroutine(
 
     @wraps(function)
     async def coroutine(*args: object, **kwargs: object) -> Any:
-        return await awaited(function(*args, **kwargs), new_run())
+        return await run_awaitable(function(*args, **kwargs), new_run())
 
     return coroutine
 
@@ -67,13 +67,13 @@ def wrapped_async_generator(
         resume, value = inner.asend, None
         while True:
             try:
-                item = await awaited(resume(value), run)
+                item = await run_awaitable(resume(value), run)
             except StopAsyncIteration:
                 return
             try:
                 resume, value = inner.asend, (yield item)
             except GeneratorExit:
-                await awaited(inner.aclose(), run)
+                await run_awaitable(inner.aclose(), run)
                 raise
             except BaseException as error:
                 resume, value = inner.athrow, error
@@ -110,6 +110,6 @@ def steps(inner: Any, run: Run, owned: bool = True) -> Generator[Any, Any, Any]:
 
 
 @coroutine
-def awaited(awaitable: Any, run: Run) -> Generator[Any, Any, Any]:
+def run_awaitable(awaitable: Any, run: Run) -> Generator[Any, Any, Any]:
     """Await ``awaitable`` with each step called through ``run``."""
     return (yield from steps(awaitable.__await__(), run))

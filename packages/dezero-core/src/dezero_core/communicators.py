@@ -145,12 +145,12 @@ def get_communicator(name: str = "auto") -> Communicator | None:
         UnknownName: no plugin registers an engine with this name.
     """
     if name != "auto":
-        return _made(_catalog.get(name) or _unknown(name))
+        return _create_communicator(_catalog.get(name) or _raise_unknown_engine(name))
     launched = [spec for spec, _ in communicators() if _call(spec, "launched")]
-    return _made(max(launched, key=lambda spec: spec.priority)) if launched else None
+    return _create_communicator(max(launched, key=lambda spec: spec.priority)) if launched else None
 
 
-def _unknown(name: str) -> CommunicatorSpec:
+def _raise_unknown_engine(name: str) -> CommunicatorSpec:
     """Raise the error that explains why no engine is called ``name``."""
     package = COMMUNICATOR_HINTS.get(name)
     plugins.raise_if_left_out(package or name, package, f"engine {name!r} is not installed")
@@ -162,7 +162,7 @@ def _call(spec: CommunicatorSpec, what: str) -> Any:
     return call_plugin(getattr(spec, what), f"engine {spec.name!r}: {what}", CommunicatorError)
 
 
-def _made(spec: CommunicatorSpec) -> Communicator:
+def _create_communicator(spec: CommunicatorSpec) -> Communicator:
     """Return a new communicator, after checking its interface and its number of ranks."""
     made, announced = _call(spec, "make"), _call(spec, "launched")
     if not isinstance(made, Communicator):

@@ -64,7 +64,7 @@ def grad(
             )
     with on_device_of(y.data):
         seed = seed_for(y, gy)
-    result = gradients(y, targets, seed, flags_toward(targets, y), create_graph, retain_graph)
+    result = gradients(y, targets, seed, dependency_flags(targets, y), create_graph, retain_graph)
     return result[0] if isinstance(xs, Variable) else result
 
 
@@ -87,7 +87,7 @@ def gradients(
         return [backward_pass.gradient_of(x) for x in xs]
 
 
-def flags_toward(xs: list[Variable], y: Variable) -> Flags:
+def dependency_flags(xs: list[Variable], y: Variable) -> Flags:
     """Find the calls with an input that requires grad but does not depend on ``xs``.
 
     Returns:
@@ -137,7 +137,7 @@ def jacobian(
     y = result_of(function, x)
     if not y.requires_grad or y.size == 0:
         return zeros_like(y, (*y.shape, *x.shape))
-    narrowed = flags_toward([x], y)
+    narrowed = dependency_flags([x], y)
     rows = [row(y, i, x, narrowed, create_graph) for i in range(y.size)]
     return reshape(stack(rows), (*y.shape, *x.shape))
 

@@ -54,7 +54,7 @@ def require_one_backend(
             message = f"{type(function).__name__}: {part}input {position}: {reason}"
             raise UnsupportedType(message) from None
     if len(owners) > 1:
-        raise mixed(function, arrays)
+        raise mixed_arrays_error(function, arrays)
     return tuple(taken) if owners else tuple([as_array(a) for a in arrays])
 
 
@@ -141,15 +141,15 @@ def require_axes(
         raise ShapeError(f"{message}: there are no elements along it")
 
 
-def mixed(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
+def mixed_arrays_error(function: Function, arrays: Sequence[Any]) -> BackendMismatch:
     """Return the error for inputs of different libraries or on different devices."""
     return BackendMismatch(
-        f"{type(function).__name__} got {described(arrays)}: an op needs arrays of one "
+        f"{type(function).__name__} got {describe(arrays)}: an op needs arrays of one "
         "library on one device; move its inputs first with to(name), to_gpu() or to_cpu()"
     )
 
 
-def described(arrays: Sequence[Any]) -> str:
+def describe(arrays: Sequence[Any]) -> str:
     """Describe arrays by type, dtype, shape and device, for messages."""
     return ", ".join(
         f"{type(a).__module__.partition('.')[0]}.{type(a).__name__} {a.dtype} {tuple(a.shape)} "
@@ -182,7 +182,7 @@ def replaced(x: Variable, array: Array) -> GraphError:
     """Return the error for a Variable whose new data does not fit the recorded calls."""
     return GraphError(
         f"backward: the data of a Variable{label_of(x)} was replaced after it was used: it was "
-        f"{described([array])}, and is {described([x.data])}; compute the result again, or call "
+        f"{describe([array])}, and is {describe([x.data])}; compute the result again, or call "
         "backward() before the change"
     )
 
@@ -193,7 +193,7 @@ def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError
         memory = backend_of(array).memory() if type(array) in by_type else None
         if memory is not None:
             raise OutOfMemory(
-                f"{type(function).__name__}({described(arrays)}): the device is full: {memory}. "
+                f"{type(function).__name__}({describe(arrays)}): the device is full: {memory}. "
                 "Smaller batches help, no_grad() where nothing is trained, and storing "
                 "float(loss) instead of loss, which keeps its graph alive"
             ) from error
@@ -223,17 +223,17 @@ def raise_explained(
             require_inputs(function, inputs, error)
             known = [a for a in arrays if type(a) in by_type]
             if len({str(backend_of(a).device(a)) for a in known}) > 1:
-                raise mixed(function, arrays)
+                raise mixed_arrays_error(function, arrays)
             if not isinstance(error, DezeroError):  # a DezeroError already says what is wrong
                 type(function).diagnose(function, *arrays)
         except Exception as explanation:
             raise explanation from error
     if not isinstance(error, DezeroError):
-        note_on(error, f"in {type(function).__name__}({described(arrays)})")
+        add_note(error, f"in {type(function).__name__}({describe(arrays)})")
     raise error
 
 
-def note_on(error: BaseException, note: str) -> None:
+def add_note(error: BaseException, note: str) -> None:
     """Add a note to an error, if the error accepts notes (a frozen dataclass does not)."""
     with suppress(Exception):
         error.add_note(note)

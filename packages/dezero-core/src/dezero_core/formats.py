@@ -122,7 +122,7 @@ def file_path(path: FilePath) -> Path:
     return found.expanduser() if found.parts[:1] == ("~",) else found
 
 
-def located(path: FilePath) -> tuple[Path, WeightFormat]:
+def locate_file(path: FilePath) -> tuple[Path, WeightFormat]:
     """Return the existing file that ``path`` names, and its format.
 
     Raises:

@@ -136,7 +136,7 @@ def bind(hints: Mapping[str, str], owner: type) -> None:
     for name in hints:
         if name not in vars(owner):
             setattr(owner, name, Hint(hints, name))
-    owner.__dir__ = without_hints  # type: ignore[assignment]
+    owner.__dir__ = attribute_names  # type: ignore[assignment]
 
 
 def bind_functions(names: list[str], owner: type) -> None:
@@ -144,7 +144,7 @@ def bind_functions(names: list[str], owner: type) -> None:
     bind({name: f"F.{name}, a function" for name in names}, owner)
 
 
-def without_hints(obj: object) -> list[str]:
+def attribute_names(obj: object) -> list[str]:
     """Return the names of the attributes of an object, for ``dir()``."""
     return [n for n in object.__dir__(obj) if not isinstance(getattr_static(obj, n, None), Hint)]
 

@@ -77,7 +77,7 @@ class Hooks:
         for attribute in dir(plugin):
             options = manager.parse_hookimpl_opts(plugin, attribute)
             if not options:
-                near = near_hook(attribute)
+                near = similar_hook(attribute)
                 if near and inspect.isroutine(getattr(plugin, attribute)):
                     self.left_out.append(f"{attribute} is left out: {near} needs @hookimpl")
                 continue
@@ -96,7 +96,7 @@ class Hooks:
             function = guard(getattr(plugin, attribute), options)
             setattr(self, attribute, hookimpl(function, **options))
         for hook in sorted(versions.keys() - HOOK_VERSIONS.keys() - implemented):
-            if near_hook(hook):  # a misspelt name
+            if similar_hook(hook):  # a misspelt name
                 self.left_out.append(mismatch(hook, versions[hook]))
 
 
@@ -128,7 +128,7 @@ def requested_versions(plugin: object, name: str) -> dict[str, Any]:
     raise PluginError(f"plugin {name!r} {problem}")
 
 
-def near_hook(name: str) -> str:
+def similar_hook(name: str) -> str:
     """Return the hook that ``name`` is or misspells, or an empty string."""
     return "".join(get_close_matches(name, HOOK_VERSIONS, 1, cutoff=0.9))
 

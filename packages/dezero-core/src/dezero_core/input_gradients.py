@@ -7,7 +7,7 @@ from typing import Any
 from .backends.interface import Array
 from .backends.registry import by_type
 from .backward_modes import plain_pass, run_foreign
-from .diagnosis import note_on, require_memory
+from .diagnosis import add_note, require_memory
 from .errors import DezeroError, GraphError, ShapeError
 from .function import Function
 from .functions.broadcast import sum_to
@@ -54,16 +54,16 @@ def explain_failure(error: Exception, function: Function) -> None:
     if isinstance(error, MemoryError) and not isinstance(error, DezeroError):
         require_memory(function, function._arrays or (), error)
     note = f"in {type(function).__name__}.backward"
-    if is_about_mode(error):
+    if has_confused_modes(error):
         note += (
             ", which runs on arrays in a plain backward() and on Variables with create_graph=True; "
             "write on_variables = True in its class if it always needs Variables (self.outputs[0] "
             "is the output, not a weak reference: do not call it)"
         )
-    note_on(error, note)
+    add_note(error, note)
 
 
-def is_about_mode(error: Exception) -> bool:
+def has_confused_modes(error: Exception) -> bool:
     """Return whether ``backward`` used an array like a Variable, or a Variable like an array."""
     if isinstance(error, AttributeError):
         owner, name = error.obj, error.name or ""

@@ -22,7 +22,7 @@ import numpy as np
 from . import functions as F
 from .backends.host import HOST
 from .backends.registry import backend_of
-from .backends.transfer import move_beside
+from .backends.transfer import match_device
 from .errors import ArgumentError, BackendMismatch, UnsupportedType
 from .hints import VARIABLE
 from .variable import Operand, Variable
@@ -253,7 +253,7 @@ def array_function(
     if name in REARRANGING and args and isinstance(args[0], Variable):
         return rearrange(name, func, args, kwargs)
     if name not in CONSTANT:
-        raise refusal(name)
+        raise lost_graph_error(name)
     return call_on_data(name, func, args, kwargs)
 
 
@@ -292,8 +292,8 @@ def rearrange(name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dic
     result = func(positions, *on_host(name, args[1:]), **options)
     elements = F.reshape(x, -1)
     if isinstance(result, list | tuple):
-        return type(result)([F.get_item(elements, move_beside(part, x.data)) for part in result])
-    return F.get_item(elements, move_beside(result, x.data))
+        return type(result)([F.get_item(elements, match_device(part, x.data)) for part in result])
+    return F.get_item(elements, match_device(result, x.data))
 
 
 def call_on_data(
@@ -304,7 +304,7 @@ def call_on_data(
         return getattr(args[0], name)
     position, weight = WEIGHTS.get(name, (len(args), ""))
     if has_variable(kwargs.get(weight)) or has_variable(args[position : position + 1]):
-        raise refusal(name, f": its {weight} would get no gradient")
+        raise lost_graph_error(name, f": its {weight} would get no gradient")
     return func(*on_host(name, args), **{key: on_host(name, kwargs[key]) for key in kwargs})
 
 
@@ -346,7 +346,7 @@ def on_host(name: str, part: object) -> Any:
     return part.data
 
 
-def refusal(name: str, why: str = "") -> UnsupportedType:
+def lost_graph_error(name: str, why: str = "") -> UnsupportedType:
     """Return the error for a NumPy function that would lose the graph, with a replacement."""
     ours = name.rpartition(".")[2]
     instead = VARIABLE.get(ours, f"dezero.functions.{ours}" if ours in F.__all__ else "")

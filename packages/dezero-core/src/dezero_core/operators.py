@@ -42,13 +42,13 @@ def iterate(x: Variable) -> Iterator[Variable]:
 
 def reshape_to(x: Variable, *lengths: Lengths, shape: Lengths | None = None) -> Variable:
     """Return ``x`` with a new shape, given as ``2, 3``, as ``(2, 3)`` or as ``shape=(2, 3)``."""
-    lengths_or_shape: Any = unpacked(lengths) if lengths else shape
+    lengths_or_shape: Any = unpack(lengths) if lengths else shape
     return reshape(x, lengths_or_shape)
 
 
 def transpose_axes(x: Variable, *axes: Lengths | None) -> Variable:
     """Return ``x`` with permuted axes, given as ``1, 0`` or as ``(1, 0)``; reversed by default."""
-    return transpose(x, unpacked(axes) if axes else None)
+    return transpose(x, unpack(axes) if axes else None)
 
 
 def flatten_from(x: Variable, start_axis: int = 0, end_axis: int = -1) -> Variable:
@@ -63,12 +63,12 @@ def transposed(x: Variable) -> Variable:
     return transpose(x)
 
 
-def unpacked(lengths: tuple[Any, ...]) -> Any:
+def unpack(lengths: tuple[Any, ...]) -> Any:
     """Return the only element of a tuple, else the tuple, so ``f(2, 3)`` means ``f((2, 3))``."""
     return lengths[0] if len(lengths) == 1 else lengths
 
 
-def reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+def reflect(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the method that Python calls if only the right operand is a Variable."""
     return lambda x1, x0: function(x0, x1)
 
@@ -88,7 +88,7 @@ METHODS = (
 
 for _name, _function in OPERATORS.items():
     setattr(Variable, f"__{_name}__", _function)
-    setattr(Variable, f"__r{_name}__", reflected(_function))
+    setattr(Variable, f"__r{_name}__", reflect(_function))
 for _function in METHODS:
     setattr(Variable, _function.__name__, _function)
 

@@ -334,7 +334,7 @@ def _is_ours(entry: EntryPoint) -> bool:
     return entry.name in OUR_PLUGINS and entry.value == OUR_PLUGINS[entry.name]
 
 
-def _listed() -> list[str] | None:
+def _selected_names() -> list[str] | None:
     """Return the names in DEZERO_PLUGINS, or None if the variable is not set."""
     given = os.environ.get("DEZERO_PLUGINS")
     return None if given is None else [p.strip() for p in given.split(",") if p.strip()]
@@ -344,7 +344,7 @@ def _blocked_by_environment(entry: EntryPoint) -> str:
     """Return why an environment variable excludes a plugin, or an empty string."""
     if os.environ.get("DEZERO_DISABLE_PLUGINS", "") not in ("", "0") and not _is_ours(entry):
         return "DEZERO_DISABLE_PLUGINS is set, which excludes all plugins but DeZero's own"
-    listed = _listed()
+    listed = _selected_names()
     if listed is None or entry.name in listed:
         return ""
     given, more = os.environ["DEZERO_PLUGINS"], ",".join([*listed, entry.name])
@@ -353,7 +353,7 @@ def _blocked_by_environment(entry: EntryPoint) -> str:
 
 def _warn_of_unknown(known: set[str]) -> None:
     """Warn about names in DEZERO_PLUGINS that no plugin has."""
-    unknown = ", ".join(name for name in _listed() or () if name not in known)
+    unknown = ", ".join(name for name in _selected_names() or () if name not in known)
     if unknown:
         message = f"no plugin is called {unknown}; known: {', '.join(sorted(known))}"
         warnings.warn(f"DEZERO_PLUGINS: {message}", PluginWarning, stacklevel=5)

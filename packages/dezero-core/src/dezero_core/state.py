@@ -6,9 +6,9 @@ These functions are for DeZero's own packages, and may change in any version. Th
 
 from .backends.host import drawing_from, is_writable, own_streams, streams, use_rank
 from .backends.registry import accelerator, default_backend, on_device_of
-from .backends.transfer import move, move_beside
+from .backends.transfer import match_device, move
 from .communicators import communicators
-from .formats import FilePath, file_path, format_for, located, registered_formats
+from .formats import FilePath, file_path, format_for, locate_file, registered_formats
 from .hook_handle import HookHandle
 from .in_place import own_data, set_data, set_grad, updating
 from .step_recorder import StepRecorder, recorder, require_no_recording, step_keys, step_numbers

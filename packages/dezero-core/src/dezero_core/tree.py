@@ -107,7 +107,7 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
     if kind != CONTAINER:
         return ()
     if isinstance(node, Mapping):
-        return ((_checked(name), value) for name, value in list(node.items()))
+        return ((_checked_name(name), value) for name, value in list(node.items()))
     return ((str(position), value) for position, value in enumerate(list(node)))
 
 
@@ -134,7 +134,7 @@ def _walk(
     return found
 
 
-def _checked(name: object) -> str:
+def _checked_name(name: object) -> str:
     """Return the key of a dictionary as a string."""
     if isinstance(name, str | int):
         return str(name)

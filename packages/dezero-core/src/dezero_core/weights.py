@@ -16,9 +16,9 @@ from typing import Any
 from .backends.host import HOST, can_cast, count_nonfinite, plain_copy
 from .backends.precision import dtype_name
 from .backends.registry import get_backend
-from .backends.transfer import move, move_beside
+from .backends.transfer import match_device, move
 from .errors import DtypeMismatch, KeyMismatch, SaveError, ShapeMismatch, WeightsError
-from .formats import FilePath, Limits, Stored, format_for, located
+from .formats import FilePath, Limits, Stored, format_for, locate_file
 from .in_place import updating
 from .tree import named_params
 from .variable import Buffer, Parameter
@@ -204,7 +204,7 @@ def load_weights(
         WeightsError: the file contains inf or nan, and ``allow_nonfinite`` is False.
         MissingPackage: no installed package supports the format.
     """
-    target, file_format = located(path)
+    target, file_format = locate_file(path)
     named = named_params(tree)
     limits = Limits(limit_for(named, 2) if max_bytes is None else max_bytes, verify)
 
@@ -255,7 +255,7 @@ def stage_arrays(
             If ``take`` drops its own reference to the array, like `dict.pop`, the array is freed
             before the next array is converted.
     """
-    staged = {key: _placed(take(key), x) for key, x in named.items()}
+    staged = {key: _convert_for(take(key), x) for key, x in named.items()}
 
     def commit() -> None:
         with updating():
@@ -314,8 +314,8 @@ def _differences(
         yield DtypeMismatch, f"{key!r}: model {name}, file {array.dtype.name}{hint}"
 
 
-def _placed(array: Any, x: Parameter | Buffer) -> Any:
+def _convert_for(array: Any, x: Parameter | Buffer) -> Any:
     """Cast a NumPy array to the dtype of ``x``, and move it to the device of ``x``."""
     if x.data is None:
         return array
-    return move_beside(array.astype(dtype_name(x.dtype), copy=False), x.data)
+    return match_device(array.astype(dtype_name(x.dtype), copy=False), x.data)

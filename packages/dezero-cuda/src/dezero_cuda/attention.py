@@ -30,7 +30,7 @@ def describe(
     return Attention(is_gradient, q.shape, k.shape, v.shape, causal, float(scale), statistics)
 
 
-def bits(x: Array) -> Array:
+def bfloat16_bits(x: Array) -> Array:
     """Return float32 ``x`` rounded to bfloat16, in C order."""
     return to_bfloat16(contiguous(x))
 
@@ -65,7 +65,12 @@ def attention(
     plan = plan_for(describe(False, q, k, v, causal, scale, needs_workspace))
     assert isinstance(plan, Plan)
     y = cupy.empty((*q.shape[:3], v.shape[3]), np.uint16)
-    arrays = {graphs.Q: bits(q), graphs.K: bits(k), graphs.V: bits(v), graphs.OUTPUT: y}
+    arrays = {
+        graphs.Q: bfloat16_bits(q),
+        graphs.K: bfloat16_bits(k),
+        graphs.V: bfloat16_bits(v),
+        graphs.OUTPUT: y,
+    }
     workspace = cupy.empty(q.shape[:3], np.float32) if needs_workspace else None
     if workspace is not None:
         arrays[graphs.STATISTICS] = workspace
@@ -90,8 +95,9 @@ def attention_grad(
     assert isinstance(plan, Plan)
     results = [cupy.empty(x.shape, np.uint16) for x in (q, k, v)]
     inputs = {
-        graphs.Q: bits(q), graphs.K: bits(k), graphs.V: bits(v), graphs.OUTPUT: bits(y),
-        graphs.GRADIENT: bits(gy), graphs.STATISTICS: workspace,
+        graphs.Q: bfloat16_bits(q), graphs.K: bfloat16_bits(k), graphs.V: bfloat16_bits(v),
+        graphs.OUTPUT: bfloat16_bits(y), graphs.GRADIENT: bfloat16_bits(gy),
+        graphs.STATISTICS: workspace,
     }  # fmt: skip
     numbers = graphs.GRAD_Q, graphs.GRAD_K, graphs.GRAD_V
     plan({**inputs, **dict(zip(numbers, results, strict=True))})

@@ -88,18 +88,20 @@ def split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
     return Arguments(args, kwargs, arrays, variables, rows, key, are_on_host)
 
 
-def mapped(x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variable], Any]) -> Any:
+def map_arrays(
+    x: Any, of_array: Callable[[Any], Any], of_variable: Callable[[Variable], Any]
+) -> Any:
     """Replace the device arrays and the Variables in tuples, lists and dictionaries."""
     if isinstance(x, Variable):
         return x if isinstance(x, STORED) else of_variable(x)
     if isinstance(x, cupy.ndarray):
         return of_array(x)
     if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*[mapped(part, of_array, of_variable) for part in x])
+        return type(x)(*[map_arrays(part, of_array, of_variable) for part in x])
     if isinstance(x, tuple | list):
-        return type(x)([mapped(part, of_array, of_variable) for part in x])
+        return type(x)([map_arrays(part, of_array, of_variable) for part in x])
     if isinstance(x, dict):
-        return {name: mapped(part, of_array, of_variable) for name, part in x.items()}
+        return {name: map_arrays(part, of_array, of_variable) for name, part in x.items()}
     return x
 
 

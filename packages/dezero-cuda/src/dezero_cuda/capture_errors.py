@@ -36,7 +36,7 @@ class Refusal(CaptureError):
         self.what, self.remedy = what, remedy
 
 
-def explained(error: BaseException) -> BaseException:
+def explain_error(error: BaseException) -> BaseException:
     """Return a `CaptureError` if the capture caused ``error``, else ``error`` itself."""
     place, op = location(error.__traceback__)
     each: BaseException | None = error

@@ -15,12 +15,12 @@ from dezero_core import Variable
 from dezero_core.config import Block
 from dezero_core.state import drawing_from, recorder, set_grad, updating
 
-from .capture_arguments import Arguments, mapped
-from .capture_errors import Refusal, explained
+from .capture_arguments import Arguments, map_arrays
+from .capture_errors import Refusal, explain_error
 from .capture_memory import new_pool, release
 from .capture_recorder import Recorder, WarmUp
 from .capture_rows import Gathered, is_deferred
-from .capture_state import HostState, is_at
+from .capture_state import HostState, is_array_at
 from .interrupts import Run
 
 
@@ -65,7 +65,7 @@ class CapturedGraph:
             self._recorder = Recorder()
             inputs, rows = iter(self._inputs), iter(self._rows.variables)
             self._variables: list[Variable] = []
-            args, kwargs = mapped(
+            args, kwargs = map_arrays(
                 (arguments.args, arguments.kwargs),
                 lambda x: next(inputs),
                 lambda x: next(rows) if is_deferred(x) else self._held(x, next(inputs)),
@@ -105,7 +105,7 @@ class CapturedGraph:
                 try:
                     self._rows.record(self._recorder)
                     self._result = run(step, *args, **kwargs)
-                    mapped(self._result, as_is, require_on_gpu)
+                    map_arrays(self._result, as_is, require_on_gpu)
                     self._attributes = self._recorder.keep_attributes()
                 except BaseException:
                     abandon(stream)
@@ -114,7 +114,7 @@ class CapturedGraph:
         except BaseException as error:
             self._recorder.undo()
             state.restore()
-            reason = explained(error)
+            reason = explain_error(error)
             if reason is error:
                 raise
             raise reason from error
@@ -123,7 +123,7 @@ class CapturedGraph:
 
     def is_valid(self) -> bool:
         """Return whether the parameters and settings are still those that the graph uses."""
-        return self._recorder.is_valid() and all(is_at(p(), a) for p, a in self._addresses)
+        return self._recorder.is_valid() and all(is_array_at(p(), a) for p, a in self._addresses)
 
     def prepare(self, arguments: Arguments) -> None:
         """Compute the changing numbers of the next step, and the positions of its batches."""
@@ -147,7 +147,7 @@ class CapturedGraph:
             for owner, name, value in self._attributes:
                 vars(owner)[name] = value
             taken = cupy.array if copy else as_is
-            return mapped(
+            return map_arrays(
                 self._result, taken, lambda x: Variable(taken(x.data), x.name, requires_grad=False)
             )
 

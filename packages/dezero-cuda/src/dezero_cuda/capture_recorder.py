@@ -123,7 +123,7 @@ class Recorder:
                     f"{type(owner).__name__}.{name}, a number that the step changes,",
                     "change it outside of the step",
                 )
-            if is_like(old, new) and old.data is not new.data:
+            if has_same_layout(old, new) and old.data is not new.data:
                 old.data[...] = new.data
                 new.data = old.data
             if (id(owner), name) not in self._dropped:
@@ -157,7 +157,7 @@ class Recorder:
             self._device[: self._used].set(self._host[: self._used])
 
 
-def is_like(old: Any, new: Any) -> bool:
+def has_same_layout(old: Any, new: Any) -> bool:
     """Return whether both values are Variables on a GPU with the same shape and dtype."""
     return (
         isinstance(old, Variable)

@@ -86,6 +86,6 @@ class HostState:
         return [(weakref.ref(p), p.data.data.ptr) for p in self.params]
 
 
-def is_at(p: Variable | None, address: int) -> bool:
+def is_array_at(p: Variable | None, address: int) -> bool:
     """Return whether the array of a parameter is still at an address, or the parameter is freed."""
     return p is None or (type(p.data) is cupy.ndarray and p.data.data.ptr == address)

@@ -38,7 +38,7 @@ def too_large(batch: int, size: int) -> bool | str:
     return batch > size or "the windows of the batch take at most 256 MiB"
 
 
-def size_of_y(x: Array, filters: Array, params: Any) -> int:
+def images_per_part_of_y(x: Array, filters: Array, params: Any) -> int:
     """Return the maximum number of images in one part of the batch of ``conv2d``."""
     counts = window_counts(x.shape, filters.shape[2:], *params[:3])
     return images_per_part(x.shape[1], filters.shape[2:], counts, x.itemsize)
@@ -46,17 +46,17 @@ def size_of_y(x: Array, filters: Array, params: Any) -> int:
 
 def supports_conv2d(x: Array, filters: Array, b: Array | None, params: Any) -> bool | str:
     """Return whether the batch must be split, or why not."""
-    return too_large(x.shape[0], size_of_y(x, filters, params))
+    return too_large(x.shape[0], images_per_part_of_y(x, filters, params))
 
 
 def conv2d(x: Array, filters: Array, b: Array | None, params: Any) -> Array:
     """Convolve each part of the batch, and return the results in one array."""
     portable = ops["conv2d"].portable
-    size = size_of_y(x, filters, params)
-    return joined(x.shape[0], size, lambda part: portable(x[part], filters, b, params))
+    size = images_per_part_of_y(x, filters, params)
+    return join_parts(x.shape[0], size, lambda part: portable(x[part], filters, b, params))
 
 
-def joined(batch: int, size: int, compute: Callable[[slice], Array]) -> Array:
+def join_parts(batch: int, size: int, compute: Callable[[slice], Array]) -> Array:
     """Call ``compute`` for each part of the batch, and return the results in one new array."""
     y = None
     for part in parts(batch, size):
@@ -82,7 +82,7 @@ def conv2d_grad_x(gy: Array, filters: Array, shape: Shape, params: Any) -> Array
     def compute(part: slice) -> Array:
         return portable(gy[part], filters, (len(gy[part]), *shape[1:]), params)
 
-    return joined(shape[0], size, compute)
+    return join_parts(shape[0], size, compute)
 
 
 def supports_conv2d_grad_W(x: Array, gy: Array, kernel: Shape, params: Any) -> bool | str:

@@ -57,7 +57,7 @@ def describe(
     return description(part, tuple(x), tuple(filters), params, *settings)
 
 
-def found(part: str, x: Any, filters: Any, params: Params, *arrays: Array | None) -> bool | str:
+def has_plan(part: str, x: Any, filters: Any, params: Params, *arrays: Array | None) -> bool | str:
     """Return whether cuDNN has a plan for a convolution of these arrays, or why not."""
     first = arrays[0]
     assert first is not None
@@ -86,7 +86,7 @@ def run(call: Convolution, arrays: dict[int, Array], result: int, shape: Shape) 
 
 def supports_conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> bool | str:
     """Return whether cuDNN can compute the output, or why not."""
-    return found("y", x.shape, filters.shape, params, x, filters, b)
+    return has_plan("y", x.shape, filters.shape, params, x, filters, b)
 
 
 def conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> Array:
@@ -102,7 +102,7 @@ def conv2d(x: Array, filters: Array, b: Array | None, params: Params) -> Array:
 
 def supports_conv2d_grad_x(gy: Array, filters: Array, shape: Shape, params: Params) -> bool | str:
     """Return whether cuDNN can compute the gradient of the images, or why not."""
-    return found("x", shape, filters.shape, params, gy, filters)
+    return has_plan("x", shape, filters.shape, params, gy, filters)
 
 
 def conv2d_grad_x(gy: Array, filters: Array, shape: Shape, params: Params) -> Array:
@@ -118,7 +118,7 @@ def filters_shape(x: Array, gy: Array, kernel: Pair, params: Params) -> Shape:
 
 def supports_conv2d_grad_W(x: Array, gy: Array, kernel: Pair, params: Params) -> bool | str:
     """Return whether cuDNN can compute the gradient of the filters, or why not."""
-    return found("W", x.shape, filters_shape(x, gy, kernel, params), params, x, gy)
+    return has_plan("W", x.shape, filters_shape(x, gy, kernel, params), params, x, gy)
 
 
 def conv2d_grad_W(x: Array, gy: Array, kernel: Pair, params: Params) -> Array:

@@ -28,7 +28,7 @@ MODULES = {
 its op. ``supports_`` and the name of the op form the name of the function that checks a call."""
 
 
-def deferred(module: str, name: str, run_name: str) -> Callable[..., Any]:
+def import_later(module: str, name: str, run_name: str) -> Callable[..., Any]:
     """Return a function that imports ``name`` from a module of this package when first called."""
     found: list[Callable[..., Any]] = []
 
@@ -47,8 +47,8 @@ def library_kernels() -> list[Kernel]:
         Kernel(
             op,
             "cuda",
-            deferred(module, op, f"{module}_{op}"),
-            deferred(module, f"supports_{op}", f"supports_{op}"),
+            import_later(module, op, f"{module}_{op}"),
+            import_later(module, f"supports_{op}", f"supports_{op}"),
             TOLERANCE,
             priority,
         )

@@ -79,11 +79,11 @@ def plan_for(description: Any) -> Plan | str:
     cudnn = load("cudnn")
     if isinstance(cudnn, str):
         return cudnn
-    return built(description, excluded_notes(description.data_type), cupy.cuda.Device().id)
+    return build_plan(description, excluded_notes(description.data_type), cupy.cuda.Device().id)
 
 
 @lru_cache(MAX_PLANS)
-def built(description: Any, notes: tuple[str, ...], device: int) -> Plan | str:
+def build_plan(description: Any, notes: tuple[str, ...], device: int) -> Plan | str:
     """Build the plan for a description on the current device."""
     cudnn = load("cudnn")
     types = cudnn.data_type

@@ -71,12 +71,12 @@ def likely_calls(
         has_duplicates = len(arguments) < len(args) + len(kwargs)
         is_complete = not has_duplicates and all(name in arguments for name in required)
         if is_complete and all(fits(parameters, *pair) for pair in arguments.items()):
-            if not is_tried or succeeds(cls, arguments):
-                calls.append(formatted(cls.__name__, parameters, arguments))
+            if not is_tried or raises_nothing(cls, arguments):
+                calls.append(format_call(cls.__name__, parameters, arguments))
     return list(dict.fromkeys(calls))
 
 
-def succeeds(cls: type, arguments: Mapping[str, Any]) -> bool:
+def raises_nothing(cls: type, arguments: Mapping[str, Any]) -> bool:
     """Return whether a call raises no error."""
     try:
         cls(**arguments)
@@ -99,7 +99,9 @@ def fits(parameters: Mapping[str, Parameter], name: str, value: Any) -> bool:
     return not isinstance(value, bool | str | type | float)
 
 
-def formatted(owner: str, parameters: Mapping[str, Parameter], arguments: Mapping[str, Any]) -> str:
+def format_call(
+    owner: str, parameters: Mapping[str, Parameter], arguments: Mapping[str, Any]
+) -> str:
     """Format a call; only parameters that cannot be positional are written as keywords."""
     shown = [
         f"{named(arguments[name])}"

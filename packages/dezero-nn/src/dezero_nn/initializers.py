@@ -19,7 +19,7 @@ from dezero_core.dtypes import cast, dtype_name
 from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import backend_of, generator, plugins
 from dezero_core.hints import hinted, hinting
-from dezero_core.state import move_beside, updating
+from dezero_core.state import match_device, updating
 
 from .hints import INITIALIZERS
 
@@ -147,7 +147,9 @@ def uniform(
     low, high = numbers("uniform", low=low, high=high)
     if low > high:
         raise ArgumentError(f"uniform: low {low}, high {high}: expected low <= high")
-    return drawn("uniform", param, lambda draw, shape: draw.uniform(low, high, shape), generator)
+    return draw_parameter(
+        "uniform", param, lambda draw, shape: draw.uniform(low, high, shape), generator
+    )
 
 
 def normal(
@@ -163,7 +165,9 @@ def normal(
         ArgumentError: as for `uniform`, or ``std`` is negative.
     """
     mean, std = numbers("normal", mean=mean, std=std)
-    return drawn("normal", param, lambda draw, shape: draw.normal(mean, std, shape), generator)
+    return draw_parameter(
+        "normal", param, lambda draw, shape: draw.normal(mean, std, shape), generator
+    )
 
 
 def truncated_normal(
@@ -202,7 +206,7 @@ def truncated_normal(
             values[outside] = draw.normal(mean, std, len(values[outside]))
         return values
 
-    return drawn(op, param, draw_values, generator)
+    return draw_parameter(op, param, draw_values, generator)
 
 
 def constant(param: Parameter, value: float) -> Parameter:
@@ -212,7 +216,9 @@ def constant(param: Parameter, value: float) -> Parameter:
         ArgumentError: ``param`` is not a Parameter or has no data, or ``value`` is not finite.
     """
     (number,) = numbers("constant", value=value)
-    return drawn("constant", param, lambda draw, shape: draw.random(shape) * 0 + number, None)
+    return draw_parameter(
+        "constant", param, lambda draw, shape: draw.random(shape) * 0 + number, None
+    )
 
 
 def zeros(param: Parameter) -> Parameter:
@@ -313,7 +319,7 @@ def orthogonal(param: Parameter, gain: float = 1.0, *, generator: Any = None) ->
         q = q * (1.0 - 2.0 * (r.diagonal() < 0))  # a uniform distribution needs a unique r
         return (q if rows >= columns else q.T).reshape(shape) * gain
 
-    return drawn("orthogonal", param, draw_matrix, generator)
+    return draw_parameter("orthogonal", param, draw_matrix, generator)
 
 
 def calculate_gain(nonlinearity: str, a: float = 0.01) -> float:
@@ -367,13 +373,13 @@ def fans(op: str, param: Parameter) -> tuple[int, int]:
     return math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
 
 
-def drawn(op: str, param: Parameter, draw: Callable[..., Any], source: Any) -> Parameter:
+def draw_parameter(op: str, param: Parameter, draw: Callable[..., Any], source: Any) -> Parameter:
     """Set a Parameter to ``draw(generator, shape)``, in the dtype and on the device that it has."""
     old = require_data(op, param).data
     values = draw(as_generator(source), param.shape)
     values = values.astype("float64" if dtype_name(old.dtype) == "float64" else "float32")
     with updating():
-        param.data = cast(move_beside(values, old), old.dtype)
+        param.data = cast(match_device(values, old), old.dtype)
     return param
 
 

@@ -9,12 +9,12 @@ from dezero_core.dtypes import cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
 from dezero_core.functions import concat, pad, reshape, stack
-from dezero_core.state import move_beside, updating
+from dezero_core.state import match_device, updating
 from dezero_core.variable import Operand
 
 from .layers.layer import Layer
 from .layers.weight_norms import spectral_norm, weight_norm
-from .optimizers.gradient_hooks import listed
+from .optimizers.gradient_hooks import list_params
 
 __all__ = [
     "pad_sequence",
@@ -66,7 +66,7 @@ def vector_to_parameters(
         for param in params:
             part = backend.copy(array[start : start + param.size])
             start += param.size
-            part = move_beside(backend.xp.reshape(part, param.shape), param.data)
+            part = match_device(backend.xp.reshape(part, param.shape), param.data)
             param.data = cast(part, param.dtype)
 
 
@@ -99,7 +99,7 @@ def pad_sequence(
 
 def with_data(op: str, parameters: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:
     """Return the Parameters as a list; raise `ArgumentError` if it is empty or lacks data."""
-    params = listed(op, parameters)
+    params = list_params(op, parameters)
     if not params or any(param.data is None for param in params):
         what = "a Parameter has no data yet" if params else "there are no Parameters"
         raise ArgumentError(

@@ -52,12 +52,12 @@ def largest_difference(
         session = new_session(graph)
         for sizes in lengths_of_runs(shapes):
             feed = {
-                name: drawn(draw, sizes.traced(shape), dtypes[name])
+                name: draw_input(draw, sizes.traced(shape), dtypes[name])
                 for name, shape in shapes.items()
             }
             feed |= {name: x.value for name, x in examples.items() if x.value is not None}
             found = dict(zip(output_names(graph), session.run(None, feed), strict=True))
-            expected = on_numpy(model, arrays, feed, list(examples))
+            expected = run_on_numpy(model, arrays, feed, list(examples))
             differences += [difference(y, expected[name]) for name, y in found.items()]
     except ERRORS as error:
         raise ExportError(
@@ -92,7 +92,7 @@ def lengths_of_runs(shapes: Mapping[str, Shape]) -> Iterator[FreeLengths]:
         yield FreeLengths({name: next(numbers) for name in names})
 
 
-def drawn(draw: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+def draw_input(draw: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
     """Return random numbers of a shape and dtype."""
     is_floating = np.issubdtype(dtype, np.floating)
     return (draw.standard_normal(shape) if is_floating else draw.integers(0, 2, shape)).astype(
@@ -100,7 +100,7 @@ def drawn(draw: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
     )
 
 
-def on_numpy(
+def run_on_numpy(
     model: Any, arrays: Mapping[str, Any], feed: Mapping[str, Any], names: list[str]
 ) -> dict[str, Any]:
     """Return the outputs and the new states of the model on NumPy."""

@@ -45,12 +45,12 @@ def trace(model: Any, arrays: Mapping[str, Any], examples: Mapping[str, Input]) 
         name: ndx.argument(shape=lengths.traced(x.shape), dtype=getattr(ndx, x.dtype))
         for name, x in examples.items()
     }
-    params = {key: argument(x) for key, x in arrays.items()}
+    params = {key: graph_input(x) for key, x in arrays.items()}
     require_other_names(inputs, params)
     states: dict[str, Any] = {}
     outputs, found = run(Twin(model, params), inputs, states, lengths)
     if found:  # the model has states, which now are inputs too
-        states = {name: argument(x.data) for name, x in found.items()}
+        states = {name: graph_input(x.data) for name, x in found.items()}
         require_other_names(inputs, states)
         outputs, found = run(Twin(model, params), inputs, states, lengths)
     after = {name + NEXT: found[name] for name in states if name in found}
@@ -78,7 +78,7 @@ def kind_of(x: object) -> str:
     return "buffer" if isinstance(x, Buffer) else "param"
 
 
-def argument(x: Any) -> Any:
+def graph_input(x: Any) -> Any:
     """Return an input of the graph with the shape and dtype of an array."""
     return ndx.argument(shape=tuple(x.shape), dtype=getattr(ndx, dtype_name(x.dtype)))
 

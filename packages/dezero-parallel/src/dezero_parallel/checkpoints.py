@@ -15,7 +15,7 @@ from dezero_nn.optimizers import Optimizer
 
 from .collectives import Collectives
 from .sharding import Sharding
-from .signatures import content, fingerprint, require_equal
+from .signatures import describe_value, fingerprint, require_equal
 
 if TYPE_CHECKING:
     from .worlds import World
@@ -87,7 +87,9 @@ def differing_parts(
         for name, part in parts.items()
         if hasattr(part, "state_dict") and not isinstance(part, known)
     }
-    found = collectives.gather(place, {name: content(state) for name, state in states.items()})
+    found = collectives.gather(
+        place, {name: describe_value(state) for name, state in states.items()}
+    )
     return {
         name: x for name, x in states.items() if any(f.get(name) != found[0][name] for f in found)
     }

@@ -9,7 +9,7 @@ from dezero_core.errors import ArgumentError, CommunicatorError
 from dezero_io import DataLoader
 
 from .collectives import Collectives
-from .signatures import content, require_equal, sample
+from .signatures import describe_dataset, describe_value, require_equal
 
 L = TypeVar("L", bound=DataLoader)
 
@@ -41,7 +41,7 @@ class Shares:
             "batch_size": str(loader.batch_size),
             "drop_last": str(loader.drop_last),
             "training": str(training),
-            "SHA-256 of some examples": sample(loader.dataset),
+            "SHA-256 of some examples": describe_dataset(loader.dataset),
         }
         advice = "give all ranks the same data and settings"
         require_equal(collectives, "world.share", found, "loader", advice)
@@ -67,7 +67,7 @@ class Shares:
     def _of_rank_0(self, value: object) -> object:
         """Return rank 0's value, such as the order of a loop; send it only if a rank's differs."""
         place = "the order of a loop over a loader"
-        if len(set(self.collectives.gather(place, content(value)))) == 1:
+        if len(set(self.collectives.gather(place, describe_value(value)))) == 1:
             return value
         return self.collectives.broadcast(place, value)
 

@@ -51,22 +51,22 @@ def fingerprint(arrays: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def content(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Return a text that is equal for equal values, with a SHA-256 for each array.
 
     Objects other than numbers, strings, arrays and their containers are replaced by their type.
     """
     if isinstance(value, Mapping):
-        return repr({key: content(x) for key, x in value.items()})
+        return repr({key: describe_value(x) for key, x in value.items()})
     if isinstance(value, list | tuple):
-        return repr([content(x) for x in value])
+        return repr([describe_value(x) for x in value])
     if getattr(getattr(value, "dtype", None), "kind", "O") in "biufcSU":
         array = np.asarray(value) if isinstance(value, np.generic) else value
         return f"{value.dtype} {tuple(value.shape)} {fingerprint([array])}"
     return repr(value) if isinstance(value, PLAIN) else type(value).__name__
 
 
-def sample(data: Any) -> str:
+def describe_dataset(data: Any) -> str:
     """Return a text that differs if two datasets differ in one of a few stored examples.
 
     Arrays, lists and the datasets of dezero-io are compared at `SAMPLES` positions, before their
@@ -79,12 +79,12 @@ def sample(data: Any) -> str:
     if isinstance(data, Dataset | DatasetPart):
         found = [getattr(data, name, None) for name in ("data", "label", "indices", "dataset")]
         found += [*getattr(data, "arrays", ()), *getattr(data, "datasets", ())]
-        return short_digest([sample(part) for part in found if part is not None])
+        return short_digest([describe_dataset(part) for part in found if part is not None])
     if not (isinstance(data, list) or len(getattr(data, "shape", ())) > 0):
         return type(data).__name__
     table, count = rows(data), len(data)
     positions = sorted({count * k // SAMPLES for k in range(SAMPLES)}) if count else []
-    return short_digest([content(table[position]) for position in positions])
+    return short_digest([describe_value(table[position]) for position in positions])
 
 
 def short_digest(texts: list[str]) -> str:

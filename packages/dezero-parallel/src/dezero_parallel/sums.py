@@ -29,7 +29,7 @@ class AllSum(Function):
 
     def forward(self, x: Array) -> Array:
         self.world.collectives.sums_in_graphs.add(self)
-        return summed(self.world, x)
+        return sum_array(self.world, x)
 
     def backward(self, gy: AnyArray) -> Any:
         total = all_sum(self.world, gy * self.weight)
@@ -38,10 +38,10 @@ class AllSum(Function):
 
 def all_sum(world: World, x: Any) -> Any:
     """Return the sum of ``x`` over the ranks: a Variable, or an array if ``x`` is an array."""
-    return AllSum(world)(x) if isinstance(x, Variable) else summed(world, x)
+    return AllSum(world)(x) if isinstance(x, Variable) else sum_array(world, x)
 
 
-def summed(world: World, x: Any) -> Any:
+def sum_array(world: World, x: Any) -> Any:
     """Return the sum of an array over the ranks, in a new array."""
     # A copy keeps the memory order of ``x``, which may differ between the ranks.
     flat: Any = backend_of(x).copy(x.reshape(-1))

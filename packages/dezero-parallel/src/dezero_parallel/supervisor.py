@@ -104,7 +104,7 @@ def exit_code(child: int) -> int:
         if not os.WIFSTOPPED(status):
             return os.waitstatus_to_exitcode(status)
         number = os.WSTOPSIG(status)
-        say(f"is stopped by signal {number} ({signal.Signals(number).name})")
+        write_line(f"is stopped by signal {number} ({signal.Signals(number).name})")
 
 
 def end_as(code: int) -> NoReturn:
@@ -119,11 +119,11 @@ def end_as(code: int) -> NoReturn:
     if code < 0:
         name = signal.Signals(-code).name
         if state != ALONE:
-            say(f"was ended by signal {-code} ({name}), and ends all ranks")
+            write_line(f"was ended by signal {-code} ({name}), and ends all ranks")
     elif state == RUNNING:
-        say(f"ended with exit status {code} in the middle of its work, and ends all ranks")
+        write_line(f"ended with exit status {code} in the middle of its work, and ends all ranks")
     elif code:
-        say("failed before it was connected to the other ranks, and ends all ranks")
+        write_line("failed before it was connected to the other ranks, and ends all ranks")
     else:
         os._exit(0)
     number = -code if code < 0 else signal.SIGTERM
@@ -133,7 +133,7 @@ def end_as(code: int) -> NoReturn:
     os._exit(1)
 
 
-def say(text: str) -> None:
+def write_line(text: str) -> None:
     """Write one line to standard error that starts with this rank, its host and its step."""
     rank, size, step, _ = RECORD
     who = f"rank {rank} of {size}" if size else f"process {os.getpid()}"

@@ -88,7 +88,7 @@ class Watcher:
             self._previous_hook(error_type, error, trace)
         elif not issubclass(error_type, SystemExit):
             shown = traceback.TracebackException(error_type, error, trace)
-            shown.stack = of_program(shown.stack)
+            shown.stack = program_frames(shown.stack)
             self.end_all("failed, and ends all ranks:\n" + "".join(shown.format()).rstrip())
 
     def end_all(self, reason: str) -> None:
@@ -128,11 +128,11 @@ class Watcher:
     def _busy(self, waited: float) -> str:
         """Describe what the main thread computes."""
         frame = sys._current_frames()[threading.main_thread().ident or 0]
-        stack = "".join(of_program(traceback.extract_stack(frame)).format())
+        stack = "".join(program_frames(traceback.extract_stack(frame)).format())
         return f"has not called the other ranks for {waited:.0f} s; it is here:\n{stack.rstrip()}"
 
 
-def of_program(stack: traceback.StackSummary) -> traceback.StackSummary:
+def program_frames(stack: traceback.StackSummary) -> traceback.StackSummary:
     """Return the frames of the program, without those of ``python -m dezero_parallel``."""
     folder = os.path.dirname(__file__)
     starters = {os.path.join(folder, name) for name in ("__main__.py", "supervisor.py")}

@@ -301,10 +301,10 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
         PluginError, UnknownName: as for `dezero_core.extend.get_communicator`.
     """
     if timeout is not None:
-        os.environ["DEZERO_TIMEOUT"] = str(limit(timeout))  # engines read the variable
+        os.environ["DEZERO_TIMEOUT"] = str(time_limit(timeout))  # engines read the variable
     with _lock:
         if not _found or (force and isinstance(_found[0], Alone)):
-            seconds, communicator = limit(timeout), get_communicator(engine)
+            seconds, communicator = time_limit(timeout), get_communicator(engine)
             if communicator is None:
                 require_no_launcher()
             if communicator is None or (communicator.size == 1 and not force):
@@ -319,11 +319,11 @@ def world(engine: str = "auto", timeout: float | None = None, force: bool = Fals
                 "process, not a worker; call world() outside of the forked function"
             )
         if timeout is not None:
-            found.watcher.timeout = limit(timeout)
+            found.watcher.timeout = time_limit(timeout)
     return found
 
 
-def limit(timeout: float | None) -> float:
+def time_limit(timeout: float | None) -> float:
     """Return the time limit in seconds: the argument, or else DEZERO_TIMEOUT, or else `TIMEOUT`.
 
     Raises:

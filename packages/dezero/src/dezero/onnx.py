@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dezero_core.errors import INSTALL_HINTS, FormatError, MissingPackage
 from dezero_core.extend import Limits, get_backend
-from dezero_core.state import FilePath, LoadReport, load_weights, located
+from dezero_core.state import FilePath, LoadReport, load_weights, locate_file
 from dezero_io import load_pytorch_weights
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def load_onnx_weights(
         DataMissing, FormatError, LimitError, KeyMismatch, ShapeMismatch, DtypeMismatch: as for
             `load_weights` and `load_pytorch_weights`.
     """
-    target, file_format = located(path)
+    target, file_format = locate_file(path)
     if file_format.suffix != ".onnx":
         raise FormatError(f"load_onnx_weights: {target} is not an .onnx file; use load_weights")
     if names is None and file_format.read(target, Limits(max_bytes)).kinds:

@@ -37,7 +37,7 @@ class NumpyBackend(ArrayBackend):
                 "masked arrays are not supported: the mask would be lost; fill it first with "
                 "x.filled(value), or pass x.data and the mask separately"
             )
-        return np.asarray(x, native(dtype))
+        return np.asarray(x, native_dtype(dtype))
 
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)
@@ -46,7 +46,7 @@ class NumpyBackend(ArrayBackend):
         return np.asarray(x, dtype=np.result_type(y.dtype, x))  # faster without `device=`
 
     def dtype(self, name: str) -> Any:
-        return native(np.dtype(name))
+        return native_dtype(np.dtype(name))
 
     def device(self, x: Array) -> Any:
         return "cpu"  # before version 2.1 NumPy's scalars have no `device`
@@ -101,7 +101,7 @@ class NumpyBackend(ArrayBackend):
         return host_uniform(shape).astype(dtype, copy=False)
 
 
-def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return NumPy's dtype object that equals ``dtype`` in native byte order."""
     return np.dtype(dtype.char)
 

@@ -52,7 +52,7 @@ def _backend_of_new_type(cls: type) -> ArrayBackend:
     with plugins.lock:  # held until the type is cached: a new plugin clears the caches
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))
         if spec is not None:
-            backend = _make(spec)
+            backend = _create_backend(spec)
             if backend.on_device is not None:  # before `by_type`, which is read unlocked
                 current_device[cls] = backend.on_device
             (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
@@ -93,7 +93,7 @@ def get_backend(name: str) -> ArrayBackend:
     name = str(getattr(name, "__name__", name))  # a dtype given by mistake has a short name
     spec = catalog.get(name) if ":" not in name else None
     if spec is not None:
-        return _make(spec)
+        return _create_backend(spec)
     problem = f"backend {name!r} is not installed"
     plugins.raise_if_left_out(name, BACKEND_HINTS.get(name), problem)
     device = name.partition(":")[0]
@@ -127,10 +127,10 @@ def accelerator() -> ArrayBackend:
     if len(specs) > 1:
         names = ", ".join(spec.name for spec in specs)
         raise UnknownName(f"to_gpu(): several accelerators ({names}); choose one with to(name)")
-    return _make(specs[0])
+    return _create_backend(specs[0])
 
 
-def _make(spec: BackendSpec) -> ArrayBackend:
+def _create_backend(spec: BackendSpec) -> ArrayBackend:
     """Return the backend of ``spec``; all threads get the same object."""
     with plugins.lock:
         if spec not in _made:

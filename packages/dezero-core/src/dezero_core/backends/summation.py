@@ -44,12 +44,12 @@ def sum_in_blocks(x: HostArray, axis: Axis, keepdims: Any, dtype: Any = None) ->
         dtype: the dtype to add in and to return (default that of ``x``).
     """
     if x.size > MAX_TERMS and x.ndim > 1:
-        x = with_short_sums(x, axis, dtype)
+        x = sum_in_groups(x, axis, dtype)
     total: HostArray = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
     return total
 
 
-def with_short_sums(x: HostArray, axis: Axis, dtype: Any) -> HostArray:
+def sum_in_groups(x: HostArray, axis: Axis, dtype: Any) -> HostArray:
     """Return partial sums of ``x``, of which NumPy adds at most `MAX_TERMS` sequentially."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     summed = {a % x.ndim for a in axes}

@@ -26,7 +26,7 @@ def move(x: Array, to: ArrayBackend) -> Array:
     return x
 
 
-def move_beside(x: Array, y: Array) -> Array:
+def match_device(x: Array, y: Array) -> Array:
     """Move ``x`` to the library and device of ``y``."""
     backend = backend_of(y)
     with on_device_of(y):

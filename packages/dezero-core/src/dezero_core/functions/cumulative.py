@@ -86,7 +86,7 @@ def cumulative_sum(
     """
     array, axis = only_axis("cumulative_sum", x, axis)
     y = CumulativeSum(axis)(array)
-    return lengthened(y, axis, 0.0) if include_initial else y
+    return prepend(y, axis, 0.0) if include_initial else y
 
 
 class CumulativeProd(Function):
@@ -124,7 +124,7 @@ def cumulative_prod(
     """
     array, axis = only_axis("cumulative_prod", x, axis)
     y = CumulativeProd(axis)(array)
-    return lengthened(y, axis, 1.0) if include_initial else y
+    return prepend(y, axis, 1.0) if include_initial else y
 
 
 def only_axis(op: str, x: Operand, axis: int | None) -> tuple[Any, int]:
@@ -138,7 +138,7 @@ def only_axis(op: str, x: Operand, axis: int | None) -> tuple[Any, int]:
     return with_axis(op, array, 0 if axis is None else axis)
 
 
-def lengthened(x: Any, axis: int, value: float) -> Variable:
+def prepend(x: Any, axis: int, value: float) -> Variable:
     """Return ``x`` with ``value`` inserted before the first position of an axis."""
     widths = [(0, 0)] * x.ndim
     widths[axis] = (1, 0)

@@ -183,15 +183,15 @@ class SVD(MatrixFunction):
             raise ArgumentError("SVD: gradient of u or vh: pass full_matrices=False")
         e, row = inverse_gaps("SVD", s * s), expand_dims(s, -2)
         if gu is not None:
-            a, rest = turned(u, gu, e)
+            a, rest = split_vector_gradient(u, gu, e)
             gx = gx + matmul(matmul(u, a * row) + rest / row, vh)
         if gvh is not None:
-            b, rest = turned(matrix_transpose(vh), matrix_transpose(gvh), e)
+            b, rest = split_vector_gradient(matrix_transpose(vh), matrix_transpose(gvh), e)
             gx = gx + matmul(u, matmul(expand_dims(s, -1) * b, vh) + matrix_transpose(rest / row))
         return gx
 
 
-def turned(u: Any, gu: Any, e: Any) -> tuple[Any, Any]:
+def split_vector_gradient(u: Any, gu: Any, e: Any) -> tuple[Any, Any]:
     """Return ``e * (u^T gu - gu^T u)``, and the part of ``gu`` outside of the columns of ``u``."""
     m = matmul(matrix_transpose(u), gu)
     return e * (m - matrix_transpose(m)), gu - matmul(u, m)

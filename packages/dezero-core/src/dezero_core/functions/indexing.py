@@ -12,7 +12,7 @@ from ..backends.interface import Array
 from ..backends.portable import is_basic
 from ..backends.precision import to_single
 from ..backends.registry import backend_of
-from ..diagnosis import mixed
+from ..diagnosis import mixed_arrays_error
 from ..errors import OutOfRange, UnsupportedType
 from ..function import Function
 from ..variable import Index, Operand, Variable, cast
@@ -46,7 +46,7 @@ class GetItem(Function):
         parts = self.index if isinstance(self.index, tuple) else (self.index,)
         foreign = [part for part in parts if backend_name(part) not in (None, backend_name(x))]
         if foreign:
-            raise mixed(self, (x, *foreign))
+            raise mixed_arrays_error(self, (x, *foreign))
         if not is_valid_index(self.index, x):
             raise OutOfRange(
                 f"GetItem: index {self.index} for shape {tuple(x.shape)}: expected integers, "

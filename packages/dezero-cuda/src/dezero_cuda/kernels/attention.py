@@ -24,7 +24,7 @@ def attention(
     kind, shape = q.dtype.type, (*q.shape[:-1], k.shape[-2])
     weights = contiguous(matmul(q, k.swapaxes(-1, -2)))
     dropped = NULL if keep is None else cupy.empty(shape, q.dtype)
-    masks = *strided(mask, shape), NULL if keep is None else contiguous(keep)
+    masks = *mask_arguments(mask, shape), NULL if keep is None else contiguous(keep)
     numbers = kind(scale), kind(1 / (1 - dropout)), np.int32(causal)
     sizes = np.int64((1, 1, *shape)[-3]), np.int64(shape[-2])
     rows = math.prod(shape[:-1])
@@ -34,7 +34,7 @@ def attention(
     return y, weights if needs_workspace else None
 
 
-def strided(mask: Array | None, shape: tuple[int, ...]) -> tuple[Array, np.ndarray]:
+def mask_arguments(mask: Array | None, shape: tuple[int, ...]) -> tuple[Array, np.ndarray]:
     """Return a mask as the kernel reads it: its array, or a null pointer, and its strides."""
     if mask is None:
         return NULL, np.zeros(1, STRIDES)

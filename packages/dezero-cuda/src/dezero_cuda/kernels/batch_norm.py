@@ -11,7 +11,7 @@ from .module import launch
 from .sums import channel_sum, sums_of_channels
 
 
-def ordered(x: Array) -> tuple[Array, int64, int64]:
+def with_layout_sizes(x: Array) -> tuple[Array, int64, int64]:
     """Return ``x``, in C order or with its channels last, and C and B of the kernels."""
     if x.ndim == 4 and is_channels_last(x):
         return x, int64(x.shape[1]), int64(1)
@@ -20,7 +20,7 @@ def ordered(x: Array) -> tuple[Array, int64, int64]:
 
 def batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, Array, Array]:
     """Return the normalised array, and the mean and the variance of each channel."""
-    x, C, B = ordered(x)
+    x, C, B = with_layout_sizes(x)
     mean = channel_sum(x)
     m = x.size // x.shape[1]
     mean /= m
@@ -34,7 +34,7 @@ def batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, 
 
 def channel_sum_of(g: Array, x: Array, shift: Array, a: Array, b: Array, c: Array) -> Array:
     """Return a g + b (x - shift) + c, in the memory order of ``x``."""
-    x, C, B = ordered(x)
+    x, C, B = with_layout_sizes(x)
     y = empty_like(x)
     factors = [contiguous(number) for number in (shift, a, b, c)]
     launch("channel_sum_of", x.dtype.char, x.size, in_order_of(x, g), x, *factors, y, C, B)

@@ -6,13 +6,13 @@ from functools import partial
 
 from numpy import int64
 
-from .layouts import Array, dense, empty_like, in_order_of
+from .layouts import Array, as_dense, empty_like, in_order_of
 from .module import NULL, PACK_BYTES, launch
 
 
 def map_unary(name: str, x: Array) -> Array:
     """Launch a kernel with one input; the result has the memory order of ``x``."""
-    x = dense(x)
+    x = as_dense(x)
     y = empty_like(x)
     launch(name, x.dtype.char, x.size, x, y, width=PACK_BYTES // x.dtype.itemsize)
     return y
@@ -24,7 +24,7 @@ relu = partial(map_unary, "relu")
 
 def map_binary(name: str, gy: Array, y: Array) -> Array:
     """Launch a kernel with two inputs; the result has the memory order of ``y``."""
-    y = dense(y)
+    y = as_dense(y)
     gy, gx = in_order_of(y, gy), empty_like(y)
     launch(name, y.dtype.char, y.size, gy, y, gx, width=PACK_BYTES // y.dtype.itemsize)
     return gx
@@ -42,7 +42,7 @@ def add_relu(x0: Array, x1: Array) -> Array:
 
 def scaled_where(x: Array, mask: Array, scale: float) -> Array:
     """Return ``x`` times ``scale`` where the mask is true, else 0."""
-    x = dense(x)
+    x = as_dense(x)
     mask, y = in_order_of(x, mask), empty_like(x)
     width = PACK_BYTES // x.dtype.itemsize
     launch("scaled_where", x.dtype.char, x.size, x, mask, y, x.dtype.type(scale), width=width)
@@ -51,7 +51,7 @@ def scaled_where(x: Array, mask: Array, scale: float) -> Array:
 
 def silu(x: Array, needs_derivative: bool, name: str = "silu") -> tuple[Array, Array | None]:
     """Launch the activation ``name``; return its result, and its derivative or None."""
-    x = dense(x)
+    x = as_dense(x)
     y, derivative = empty_like(x), empty_like(x) if needs_derivative else None
     launch(name, x.dtype.char, x.size, x, y, NULL if derivative is None else derivative)
     return y, derivative

@@ -8,7 +8,7 @@ from typing import Any
 import cupy
 import numpy as np
 
-from .layouts import Array, dense, empty_like, in_order_of
+from .layouts import Array, as_dense, empty_like, in_order_of
 from .module import BLOCK, function
 
 Arrays = list[Array]
@@ -29,7 +29,7 @@ NUMBER = np.dtype([("pointer", "u8"), ("value", "f8")])
 """The struct ``Number`` of ``updates.cu``."""
 
 
-def tables(lists: Sequence[Arrays]) -> Iterator[tuple[np.ndarray, int]]:
+def tensor_structs(lists: Sequence[Arrays]) -> Iterator[tuple[np.ndarray, int]]:
     """Yield the struct of at most `TENSORS` arrays, and its number of chunks.
 
     Args:
@@ -49,9 +49,9 @@ def tables(lists: Sequence[Arrays]) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def launch_updates(name: str, lists: Sequence[Arrays], *arguments: Any) -> None:
-    """Run a kernel on all arrays; ``lists`` has the form that `tables` describes."""
+    """Run a kernel on all arrays; ``lists`` has the form that `tensor_structs` describes."""
     letter = lists[0][0].dtype.char
-    for table, chunks in tables(lists):
+    for table, chunks in tensor_structs(lists):
         function(name, letter)((chunks,), BLOCK, (table, *arguments))
 
 
@@ -122,8 +122,8 @@ def adam_update(
 
 def clip_norm(gs: Arrays, max_norm: float) -> tuple[Arrays, Array]:
     """Return the gradients, scaled if their norm is above ``max_norm``, and the norm."""
-    gs = [dense(g) for g in gs]
-    dtype, structs = gs[0].dtype, list(tables([gs]))
+    gs = [as_dense(g) for g in gs]
+    dtype, structs = gs[0].dtype, list(tensor_structs([gs]))
     parts = cupy.empty(sum(chunks for _, chunks in structs), dtype)
     stop = 0
     for table, chunks in structs:

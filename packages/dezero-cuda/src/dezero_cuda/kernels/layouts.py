@@ -31,7 +31,7 @@ def is_dense(x: Array) -> bool:
     return True
 
 
-def dense(x: Array) -> Array:
+def as_dense(x: Array) -> Array:
     """Return ``x`` if it is dense, else a copy in C order."""
     return x if is_dense(x) else cupy.ascontiguousarray(x)
 
@@ -74,7 +74,7 @@ def new_images(shape: tuple[int, ...], dtype: object, channels_last: bool) -> Ar
 
 def with_layout(x: Array, channels_last: bool) -> Array:
     """Return images (N, C, H, W) in one of the two memory orders, copied if necessary."""
-    if x.flags.c_contiguous and (not channels_last or is_both(x)):
+    if x.flags.c_contiguous and (not channels_last or has_both_orders(x)):
         return x
     if channels_last and is_channels_last(x):
         return x
@@ -83,6 +83,6 @@ def with_layout(x: Array, channels_last: bool) -> Array:
     return y
 
 
-def is_both(x: Array) -> bool:
+def has_both_orders(x: Array) -> bool:
     """Return whether images in C order are also contiguous with their channels last."""
     return bool(x.transpose(0, 2, 3, 1).flags.c_contiguous)

@@ -42,7 +42,7 @@ def function(name: str, letter: str) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def flat(n: int, width: int = 1) -> tuple[tuple[int], np.int64]:
+def grid_of_elements(n: int, width: int = 1) -> tuple[tuple[int], np.int64]:
     """Return the grid for n elements, ``width`` of them per thread, and n as an argument."""
     blocks = -(-n // (THREADS * width))
     return (min(blocks, MAX_BLOCKS),), np.int64(n)
@@ -61,7 +61,7 @@ def launch(name: str, letter: str, n: int, *arguments: Any, width: int = 1) -> N
         width: the number of elements of each thread (default 1).
     """
     if n:
-        grid, count = flat(n, width)
+        grid, count = grid_of_elements(n, width)
         function(name, letter)(grid, BLOCK, (*arguments, count))
 
 
@@ -71,7 +71,7 @@ tuned)."""
 
 
 @lru_cache(maxsize=1024)
-def by_rows(rows: int, size: int) -> tuple[tuple[int], tuple[Any, ...]]:
+def grid_of_rows(rows: int, size: int) -> tuple[tuple[int], tuple[Any, ...]]:
     """Return the grid for rows of ``size`` elements, and the last three arguments of the kernel."""
     is_wide = size > WIDE
     blocks = rows if is_wide else -(-rows * 32 // THREADS)
@@ -81,5 +81,5 @@ def by_rows(rows: int, size: int) -> tuple[tuple[int], tuple[Any, ...]]:
 def launch_rows(name: str, letter: str, rows: int, size: int, *arguments: Any) -> None:
     """Run a kernel on rows of ``size`` contiguous elements; if there are none, do nothing."""
     if rows and size:
-        grid, last = by_rows(rows, size)
+        grid, last = grid_of_rows(rows, size)
         function(name, letter)(grid, BLOCK, (*arguments, *last))

@@ -22,7 +22,7 @@ def statistics(x: Array, axes: int) -> Array:
     return cupy.empty((*x.shape[: x.ndim - axes], *(1,) * axes), x.dtype)
 
 
-def optional(x: Array | None) -> Array:
+def array_or_null(x: Array | None) -> Array:
     """Return an array in C order, or a null pointer for None."""
     return NULL if x is None else contiguous(x)
 
@@ -33,7 +33,7 @@ def layer_norm(
     """Return the normalised examples, their means, and their inverse standard deviations."""
     x = contiguous(x)
     y, mean, inverse = cupy.empty(x.shape, x.dtype), statistics(x, axes), statistics(x, axes)
-    arrays = x, optional(gamma), optional(beta), y, mean, inverse
+    arrays = x, array_or_null(gamma), array_or_null(beta), y, mean, inverse
     launch_rows("layer_norm", x.dtype.char, *sizes_of(x, axes), *arrays, x.dtype.type(eps))
     return y, mean, inverse
 
@@ -42,7 +42,7 @@ def rms_norm(x: Array, gamma: Array | None, axes: int, eps: float) -> tuple[Arra
     """Return the normalised examples, and their inverse root mean squares."""
     x = contiguous(x)
     y, inverse = cupy.empty(x.shape, x.dtype), statistics(x, axes)
-    arrays = x, optional(gamma), y, inverse
+    arrays = x, array_or_null(gamma), y, inverse
     launch_rows("rms_norm", x.dtype.char, *sizes_of(x, axes), *arrays, x.dtype.type(eps))
     return y, inverse
 
@@ -67,8 +67,10 @@ def gradients(
     """Return the gradients of x, gamma and beta; ``mean`` is None for `rms_norm`."""
     gy, x, inverse = contiguous(gy), contiguous(x), contiguous(inverse)
     gx, (rows, size) = cupy.empty(x.shape, x.dtype), sizes_of(x, axes)
-    means = optional(mean)
-    launch_rows("norm_grad", x.dtype.char, rows, size, gy, x, optional(gamma), means, inverse, gx)
+    means = array_or_null(mean)
+    launch_rows(
+        "norm_grad", x.dtype.char, rows, size, gy, x, array_or_null(gamma), means, inverse, gx
+    )
     gbeta, ggamma = [
         y if axes == 1 else y.reshape(x.shape[x.ndim - axes :])
         for y in sums_of_columns("norm_sums", 2, rows, size, gy, x, means, inverse)

@@ -24,7 +24,7 @@ def uniform(shape: tuple[int, ...], dtype: Any, seed: int, draw: Any) -> Array:
             when it runs. Draws with different numbers are independent.
     """
     y = cupy.empty(shape, dtype)
-    launch("uniform", y.dtype.char, y.size, y, *as_draw(draw), np.uint64(seed), width=GROUP)
+    launch("uniform", y.dtype.char, y.size, y, *draw_arguments(draw), np.uint64(seed), width=GROUP)
     return y
 
 
@@ -37,11 +37,20 @@ def bernoulli(p: float, x: Array, seed: int, draw: Any) -> Array:
         seed, draw: as for `uniform`.
     """
     y = cupy.empty(x.shape, np.bool_)
-    launch("bernoulli", "f", y.size, y, np.float32(p), *as_draw(draw), np.uint64(seed), width=GROUP)
+    launch(
+        "bernoulli",
+        "f",
+        y.size,
+        y,
+        np.float32(p),
+        *draw_arguments(draw),
+        np.uint64(seed),
+        width=GROUP,
+    )
     return y
 
 
-def as_draw(draw: Any) -> tuple[Any, np.uint64]:
+def draw_arguments(draw: Any) -> tuple[Any, np.uint64]:
     """Return the number of a draw as a pointer, which may be null, and an offset."""
     if isinstance(draw, cupy.ndarray):
         return draw, np.uint64(0)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import cupy
 import numpy as np
 
-from .layouts import Array, dense
+from .layouts import Array, as_dense
 from .module import launch
 
 
 def to_bfloat16(x: Array) -> Array:
     """Return the bits of float32 ``x``, rounded to bfloat16, in the same memory order."""
-    x = dense(x)
+    x = as_dense(x)
     y = cupy.empty_like(x, dtype=np.uint16)
     launch("to_bfloat16", "f", x.size, x, y)
     return y

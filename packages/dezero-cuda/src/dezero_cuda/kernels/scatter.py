@@ -22,7 +22,7 @@ def scatter_add(x: Array, index: Any, values: Array) -> None:
         index: an array of integers for the first axis, or any other index with arrays.
         values: an array with the shape and dtype of ``x[index]``.
     """
-    if is_integers(index):
+    if is_integer_array(index):
         ids, size = index.ravel() % max(x.shape[0], 1), math.prod(x.shape[1:])
     else:
         ids, size = cupy.arange(x.size).reshape(x.shape)[index].ravel(), 1
@@ -31,6 +31,6 @@ def scatter_add(x: Array, index: Any, values: Array) -> None:
     launch("add_rows", x.dtype.char, ids.size * size, *arrays, int64(size))
 
 
-def is_integers(index: Any) -> bool:
+def is_integer_array(index: Any) -> bool:
     """Return whether an index is one array of integers."""
     return isinstance(index, cupy.ndarray) and index.dtype.kind in "iu"

@@ -10,7 +10,7 @@ import numpy as np
 
 from .layouts import Array, contiguous
 from .module import NULL, launch_rows
-from .sums import total
+from .sums import sum_of_all
 
 
 def rows_of(x: Array) -> tuple[int, int]:
@@ -49,14 +49,14 @@ def cross_entropy(x: Array, t: Array, scale: Array, needs_gx: bool) -> tuple[Arr
     gx = cupy.empty(x.shape, x.dtype) if needs_gx else None
     arrays = x, labels_of(t), contiguous(scale), losses, NULL if gx is None else gx
     launch_rows("cross_entropy", x.dtype.char, *x.shape, *arrays)
-    return total(losses), gx
+    return sum_of_all(losses), gx
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> Array:
     """Return the mean of the losses of all rows."""
     x, losses = contiguous(x), cupy.empty(x.shape[:1], x.dtype)
     launch_rows("cross_entropy", x.dtype.char, *x.shape, x, labels_of(t), NULL, losses, NULL)
-    return total(losses)
+    return sum_of_all(losses)
 
 
 def softmax_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:

@@ -28,7 +28,7 @@ MAX_PARTS = 65535
 """The largest number of parts of a sum: CUDA's limit for the second axis of a grid."""
 
 
-def total(x: Array) -> Array:
+def sum_of_all(x: Array) -> Array:
     """Sum a contiguous array to shape (): one block sums a short array, and CuPy a long array."""
     if x.size > TERMS * THREADS:
         return x.sum()
@@ -54,7 +54,7 @@ def sums_of_columns(name: str, count: int, A: int, C: int, *arrays: Any) -> list
     if C:
         sizes = int64(C), int64(max(-(-A // parts), 1)), int64(A)
         function(name, arrays[0].dtype.char)((blocks, parts), BLOCK, (*arrays, *sums, *sizes))
-    return added(sums, parts, C)
+    return sum_parts(sums, parts, C)
 
 
 def sums_of_images(name: str, count: int, A: int, C: int, B: int, *arrays: Any) -> list[Array]:
@@ -65,7 +65,7 @@ def sums_of_images(name: str, count: int, A: int, C: int, B: int, *arrays: Any) 
     if C:
         sizes = int64(C), int64(B), int64(max(-(-A // parts), 1)), int64(A)
         function(name, arrays[0].dtype.char)((C, parts), BLOCK, (*arrays, *sums, *sizes))
-    return added(sums, parts, C)
+    return sum_parts(sums, parts, C)
 
 
 def new_sums(count: int, parts: int, C: int, dtype: Any) -> list[Array]:
@@ -73,7 +73,7 @@ def new_sums(count: int, parts: int, C: int, dtype: Any) -> list[Array]:
     return [cupy.empty((parts, C) if parts > 1 else (C,), dtype) for _ in range(count)]
 
 
-def added(sums: list[Array], parts: int, C: int) -> list[Array]:
+def sum_parts(sums: list[Array], parts: int, C: int) -> list[Array]:
     """Add the sums of all parts."""
     if parts == 1:
         return sums

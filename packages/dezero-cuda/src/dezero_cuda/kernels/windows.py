@@ -89,16 +89,16 @@ def max_pool2d_grad(
     """Scatter-add ``gy`` into an array of zeros, at the positions of the maxima."""
     index, channels_last = images(index if index.dtype == np.uint8 else index.astype(np.uint8))
     gy = with_layout(gy, channels_last)
-    return spread("max_pool2d_grad", gy, shape, channels_last, (kernel, stride, pad), index)
+    return spread_windows("max_pool2d_grad", gy, shape, channels_last, (kernel, stride, pad), index)
 
 
 def average_pool2d_grad(gy: Array, shape: Shape, kernel: Pair, stride: Pair, pad: Pair) -> Array:
     """Return the gradient of the images: split each element of ``gy`` equally over its window."""
     gy, channels_last = images(gy)
-    return spread("average_pool2d_grad", gy, shape, channels_last, (kernel, stride, pad))
+    return spread_windows("average_pool2d_grad", gy, shape, channels_last, (kernel, stride, pad))
 
 
-def spread(
+def spread_windows(
     name: str, gy: Array, shape: Shape, channels_last: bool,
     settings: tuple[Pair, Pair, Pair], *index: Array,
 ) -> Array:  # fmt: skip

@@ -127,7 +127,7 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
         DataDamaged: the SHA-256 of the download is wrong; an existing file does not change.
         DataMissing: the file cannot be downloaded.
     """
-    last = last_part(url)
+    last = last_segment(url)
     name = last if file_name is None else file_name
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
         raise ArgumentError(f"get_file: {name!r} is no name of a file; give file_name")
@@ -154,7 +154,7 @@ def get_file(url: str, file_name: str | None = None, *, sha256: str | None = Non
 SCHEMES = "https", "http", "file"
 
 
-def last_part(url: str) -> str:
+def last_segment(url: str) -> str:
     """Return the last path segment of a URL, with the query string.
 
     Raises:

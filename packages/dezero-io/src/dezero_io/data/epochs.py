@@ -177,7 +177,7 @@ class BatchIterator:
 
             loader, epoch = self.loader, self.epoch
             self._workers = Workers(
-                lambda i: in_worker(loader, epoch, i),
+                lambda i: load_in_worker(loader, epoch, i),
                 lambda i: loader._indices(epoch, i),
                 range(iteration, epoch.max_iter),
                 loader.num_workers,
@@ -217,7 +217,7 @@ class BatchIterator:
         vars(self.epoch).update(vars(loaded))
 
 
-def in_worker(loader: DataLoader, epoch: Epoch, iteration: int) -> Any:
+def load_in_worker(loader: DataLoader, epoch: Epoch, iteration: int) -> Any:
     """Load a batch in a worker, after seeding the global generators of Python and NumPy.
 
     Forked processes would otherwise draw the same numbers as each other in every pass.

@@ -93,7 +93,7 @@ def order_of(sampler: Sampler, size: int) -> NDArray[Any]:
     return order.astype(np.int64)
 
 
-def boolean(owner: str, name: str, value: object) -> bool:
+def as_bool(owner: str, name: str, value: object) -> bool:
     """Return ``value`` as a bool; NumPy's bools, 0 and 1 are accepted."""
     if not isinstance(value, bool | int | np.bool_ | np.integer) or value not in (0, 1):
         raise ArgumentError(

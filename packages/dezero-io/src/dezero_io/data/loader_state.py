@@ -34,7 +34,7 @@ def state_of(loader: DataLoader, epoch: Epoch | None) -> dict[str, Any]:
     return state
 
 
-def restored(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
+def restore_generator(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
     """Set the state of the loader's generator; return the saved pass, or None without one.
 
     Raises:
@@ -51,7 +51,7 @@ def restored(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
             f"the checkpoint is inside a pass with batch_size {batch_size}, the loader's "
             f"batch_size is {expected}; load it with {batch_size}, then change it"
         )
-    if iteration < 0 or not (order is None or fits(loader, order)):
+    if iteration < 0 or not (order is None or is_order_for(loader, order)):
         raise WeightsError("the order of the examples is damaged")
     if (state["generator"] is None) != (loader.generator is None):
         raise WeightsError("only one of the saved loader and this loader has its own generator")
@@ -63,7 +63,7 @@ def restored(loader: DataLoader, state: dict[str, Any]) -> Epoch | None:
     return Epoch(order, expected, loader.max_iter, iteration, seed)
 
 
-def fits(loader: DataLoader, order: ArrayLike) -> bool:
+def is_order_for(loader: DataLoader, order: ArrayLike) -> bool:
     """Return whether an array can be the order of a pass over the loader's dataset.
 
     Without a sampler, an order contains every index that the loader goes through exactly once.

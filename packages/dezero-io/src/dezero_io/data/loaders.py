@@ -23,7 +23,7 @@ from .epochs import BatchGenerator, BatchIterator, Epoch, Passes, seed_from
 from .host_arrays import host_array, is_table, rows
 from .loader_arguments import (
     Sampler,
-    boolean,
+    as_bool,
     integer,
     order_of,
     require_dataset,
@@ -33,7 +33,7 @@ from .loader_arguments import (
     require_generator,
     require_sampler,
 )
-from .loader_state import restored, state_of
+from .loader_state import restore_generator, state_of
 from .resident import ResidentData, fits_in_memory, is_constant
 from .share import Broadcast, Share
 
@@ -118,12 +118,12 @@ class DataLoader:
         require_function("DataLoader", "collate_fn", collate_fn)
         self.dataset, self.batch_size = rows(dataset), batch_size
         shuffle = sampler is None if shuffle is None else shuffle
-        self.shuffle = boolean(type(self).__name__, "shuffle", shuffle)
+        self.shuffle = as_bool(type(self).__name__, "shuffle", shuffle)
         self.sampler = require_sampler(sampler, self.shuffle)
         self.num_workers = num_workers
         self._share, self._weight, self._taken = Share(), 1.0, 0
-        self.drop_last = boolean(type(self).__name__, "drop_last", drop_last)
-        gpu = boolean(type(self).__name__, "gpu", gpu)
+        self.drop_last = as_bool(type(self).__name__, "drop_last", drop_last)
+        gpu = as_bool(type(self).__name__, "gpu", gpu)
         self.generator, self.collate_fn = generator, collate_fn
         self.backend: str | None = None
         self.resident: ResidentData | None = None
@@ -302,7 +302,7 @@ class DataLoader:
 
     def _restored(self, state: dict[str, Any]) -> Epoch | None:
         """Set the generator's state; return the saved pass, or None if no pass was saved."""
-        return restored(self, state)
+        return restore_generator(self, state)
 
     def _require_sizes(self) -> None:
         """Check that a loop would have at least one batch."""
@@ -423,7 +423,7 @@ class DataLoader:
             )
         if not (broadcast is None or callable(broadcast)):
             raise ArgumentError(f"{name}: broadcast is {broadcast!r}; expected a function or None")
-        training = boolean(name, "training", training)
+        training = as_bool(name, "training", training)
         if not training:
             require_evaluation(name, broadcast, self.drop_last, self.sampler)
             if self._passes.to_continue is not None:
@@ -465,7 +465,7 @@ class DataLoader:
                 pass to the next; ``deferred`` is True, and ``resident`` is False.
             MissingPackage, DeviceError: there is no accelerator.
         """
-        deferred = boolean("to_gpu", "deferred", deferred)
+        deferred = as_bool("to_gpu", "deferred", deferred)
         if deferred and resident is False:
             raise ArgumentError(
                 "to_gpu(deferred=True): resident is False, but rows are gathered from a resident "
@@ -559,7 +559,7 @@ class SeqDataLoader(DataLoader):
                 ranks than sequences.
         """
         name = "SeqDataLoader.share"
-        if boolean(name, "training", training):
+        if as_bool(name, "training", training):
             return super().share(rank, size, broadcast)
         require_evaluation(name, broadcast, self.drop_last, self.sampler)
         if self.batch_size < integer(name, "size", size, least=1):

@@ -11,7 +11,7 @@ from dezero_core.errors import ArgumentError
 from dezero_core.extend import generator
 from dezero_core.hints import hinted
 
-from .loader_arguments import boolean, integer
+from .loader_arguments import as_bool, integer
 
 
 class WeightedRandomSampler:
@@ -43,7 +43,7 @@ class WeightedRandomSampler:
             )
         w = w / w.max()  # the sum of very large weights would be infinite
         self.probabilities = w / w.sum()
-        self.replacement = boolean(name, "replacement", replacement)
+        self.replacement = as_bool(name, "replacement", replacement)
         size = len(w) if num_samples is None else num_samples
         self.num_samples = integer(name, "num_samples", size, least=1)
         positive = int(np.count_nonzero(w))

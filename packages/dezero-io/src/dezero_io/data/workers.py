@@ -164,7 +164,7 @@ def run_worker(
                 message, file = in_shared_memory(batch)
                 content = pickle.dumps(message)
             except Exception as error:
-                there.send(failure(error))
+                there.send(failure_message(error))
                 return
             there.send_bytes(content)
             if file is not None:
@@ -220,7 +220,7 @@ def place_arrays(end: Connection, message: Message) -> Any:
     return map_leaves(array, message.batch)
 
 
-def failure(error: Exception) -> Message:
+def failure_message(error: Exception) -> Message:
     """Return the message for an exception in a worker."""
     text = "".join(traceback.format_exception(error))
     try:

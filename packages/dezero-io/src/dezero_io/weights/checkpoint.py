@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 from dezero_core.errors import ArgumentError, CallError, FormatError, KeyMismatch, WeightsError
 from dezero_core.extend import Limits, Stored
 from dezero_core.hints import signature_of
-from dezero_core.state import FilePath, Snapshot, format_for, limit_for, located, updating
+from dezero_core.state import FilePath, Snapshot, format_for, limit_for, locate_file, updating
 
 from .parts import Stateful, Weights, is_staged, stateful_parts
 from .states import pack, unpack
@@ -159,7 +159,7 @@ def load_checkpoint(
         WeightsError: a state does not fit its part, because it was saved from another model,
             dataset or type of object.
     """
-    target, file_format = located(path)
+    target, file_format = locate_file(path)
     by_name = stateful_parts(parts)
     trees = [part for part in by_name.values() if isinstance(part, Weights)]
     if max_bytes is None:

@@ -34,9 +34,9 @@ def match(
     unmatched = [u for u in range(len(units)) if u not in pairs]
     problems: list[str] = []
     while unmatched:
-        group = connected(unmatched[0], unmatched, fits, set(pairs.values()))
+        group = competing_units(unmatched[0], unmatched, fits, set(pairs.values()))
         candidates = sorted({m for u in group for m in fits[u]} - set(pairs.values()))
-        group_pairs = in_order(group, candidates, units, modules, fits, keeps_order)
+        group_pairs = pair_in_order(group, candidates, units, modules, fits, keeps_order)
         if group_pairs is None:
             problems.append(
                 f"{', '.join(units[u].path or 'the model' for u in group)} could be any of "
@@ -71,7 +71,9 @@ def unique_pairs(fits: list[set[int]], count: int) -> dict[int, int]:
         fits[u] = {m}
 
 
-def connected(first: int, units: list[int], fits: list[set[int]], taken: set[int]) -> list[int]:
+def competing_units(
+    first: int, units: list[int], fits: list[set[int]], taken: set[int]
+) -> list[int]:
     """Return the units that compete with ``first`` for modules, directly or through other units."""
     group, modules = {first}, fits[first] - taken
     while more := {u for u in units if u not in group and fits[u] & modules}:
@@ -89,7 +91,7 @@ def numbers(path: str) -> list[tuple[int, str]]:
     return [(int(number), reverse) for number, reverse in NUMBER.findall(path)]
 
 
-def comparable(path: str) -> str:
+def comparable_path(path: str) -> str:
     """Return a path in the form in which DeZero's and PyTorch's recurrent layers have equal paths.
 
     The first layer of ``rnn`` is ``rnn`` in DeZero and ``rnn_l0`` here for PyTorch; the second is
@@ -98,7 +100,7 @@ def comparable(path: str) -> str:
     return re.sub(r"(?:^|\.)cells\.(l\d)", r"_\1", path).removesuffix("_l0")
 
 
-def in_order(
+def pair_in_order(
     group: list[int],
     candidates: list[int],
     units: list[Unit],
@@ -109,9 +111,9 @@ def in_order(
     """Pair units with modules by equal paths, else by order; return None if neither works."""
     if len(group) != len(candidates):
         return None
-    by_path = {comparable(modules[m].path): m for m in candidates}
-    if {comparable(units[u].path) for u in group} == set(by_path):
-        pairs = {u: by_path[comparable(units[u].path)] for u in group}
+    by_path = {comparable_path(modules[m].path): m for m in candidates}
+    if {comparable_path(units[u].path) for u in group} == set(by_path):
+        pairs = {u: by_path[comparable_path(units[u].path)] for u in group}
     else:
         paths = {m: modules[m].path for m in candidates}
         differ_in_numbers = len({NUMBER.sub("#", path) for path in paths.values()}) == 1

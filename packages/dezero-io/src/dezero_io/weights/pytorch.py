@@ -24,7 +24,7 @@ from dezero_core.state import (
     FilePath,
     LoadReport,
     PyTorchArray,
-    located,
+    locate_file,
     named_params,
     require_fit,
     stage_arrays,
@@ -87,7 +87,7 @@ def load_pytorch_weights(
             ``names``, the layers and modules have no match, or more than one match.
         DataMissing, FormatError, LimitError, ShapeMismatch, DtypeMismatch: as for `load_weights`.
     """
-    target, file_format = located(path)
+    target, file_format = locate_file(path)
     named = named_params(tree)
     title = f"{target} does not fit the model"
     sources: Sources = {}
@@ -201,7 +201,7 @@ def named_sources(
             if missing:
                 raise KeyMismatch(f"missing {', '.join(missing)}")
             full = [name if name in arrays else full_names[name] for name in wanted]
-            sources[key] = layouts[key] or single(key, named[key], arrays[full[0]]), full
+            sources[key] = layouts[key] or infer_layout(key, named[key], arrays[full[0]]), full
             require_every_name(key, sources[key][0], full)
         elif key in layers:
             module = modules_by_path.get(wanted[0]) or modules_by_path.get(f"{wanted[0]}_l0")
@@ -221,7 +221,7 @@ def named_sources(
     return sources
 
 
-def single(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray:
+def infer_layout(key: str, x: Parameter | Buffer, array: NDArray[Any]) -> PyTorchArray:
     """Infer PyTorch's layout of an array from its shape, if the layer does not declare a layout."""
     if len(array.shape) != 2 or x.data is None:
         return PyTorchArray(("",), array.shape)

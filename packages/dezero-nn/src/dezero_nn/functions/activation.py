@@ -161,7 +161,7 @@ def leaky_relu(x: Operand, slope: float = 0.2) -> Variable:
 @kernel_op
 def softmax_op(x: Array, axis: Axis) -> Array:
     """Return exp(x) divided by its sum along ``axis``, in the shape and dtype of ``x``."""
-    y = get_array_module(x).exp(below_largest(x, axis))
+    y = get_array_module(x).exp(subtract_maximum(x, axis))
     return y / sum_over(y, backend_of(y), axis, keepdims=True)
 
 
@@ -228,7 +228,7 @@ def softmax_simple(x: Operand, axis: AxisLike = 1) -> Variable:
 def log_softmax_op(x: Array, axis: Axis) -> Array:
     """Return x minus the log of the sum of exp(x) along ``axis``, in the dtype of ``x``."""
     xp = get_array_module(x)
-    y = below_largest(x, axis)
+    y = subtract_maximum(x, axis)
     return y - xp.log(sum_over(xp.exp(y), backend_of(y), axis, keepdims=True))
 
 
@@ -259,7 +259,7 @@ def log_softmax(x: Operand, axis: AxisLike = 1) -> Variable:
     return call_widened(LogSoftmax(as_axes("log_softmax", axis)), x)
 
 
-def below_largest(x: Array, axis: Axis) -> Any:
+def subtract_maximum(x: Array, axis: Axis) -> Any:
     """Return ``x`` minus its maximum along ``axis``, so that exp of the result cannot overflow."""
     xp = get_array_module(x)
     largest = xp.sum if 0 in x.shape else xp.max  # an empty array has no maximum

@@ -298,7 +298,7 @@ def require_conv_shapes(x: Shape, W: Shape, b: AnyArray | None, params: ConvPara
     stride, pad, dilation, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[1] * groups
     if not fits or (b is not None and tuple(b.shape) != (W[0],)):
-        raise misfit("conv2d", x, W, b, groups, "(OC, C / groups, KH, KW)")
+        raise conv_shape_error("conv2d", x, W, b, groups, "(OC, C / groups, KH, KW)")
     require_groups("conv2d", groups, x[1], W[0])
     window_counts(x, (W[2], W[3]), stride, pad, dilation, "conv2d")
 
@@ -310,7 +310,7 @@ def deconv_shape(
     *steps, groups = params
     fits = len(x) == len(W) == 4 and x[1] == W[0]
     if not fits or (b is not None and tuple(b.shape) != (W[1] * groups,)):
-        raise misfit("deconv2d", x, W, b, groups, "(C, OC / groups, KH, KW)")
+        raise conv_shape_error("deconv2d", x, W, b, groups, "(C, OC / groups, KH, KW)")
     require_groups("deconv2d", groups, x[1], W[1] * groups)
     each = list(zip(x[2:], W[2:], *steps, strict=True))
     smallest = tuple(get_deconv_outsize(*axis) for axis in each)
@@ -333,7 +333,9 @@ def require_groups(op: str, groups: int, *channels: int) -> None:
         )
 
 
-def misfit(op: str, x: Shape, W: Shape, b: AnyArray | None, groups: int, form: str) -> ShapeError:
+def conv_shape_error(
+    op: str, x: Shape, W: Shape, b: AnyArray | None, groups: int, form: str
+) -> ShapeError:
     """Return the error for incompatible shapes of images, filters and bias."""
     has_bias = "" if b is None else f", b {tuple(b.shape)}"
     return ShapeError(

@@ -94,7 +94,7 @@ def convolve(
     x, W, b, is_batch = checked_inputs(op, n, x, W, b)
     groups, kernel = as_integer(op, "groups", groups), W.shape[2:]
     if x.shape[1] != W.shape[1] * groups:
-        raise misfit(op, n, x, W, groups, "(OC, C / groups, {})")
+        raise conv_shape_error(op, n, x, W, groups, "(OC, C / groups, {})")
     require_bias(op, b, W.shape[0])
     require_groups(op, groups, x.shape[1], W.shape[0])
     stride, dilation = (
@@ -212,7 +212,7 @@ def convolve_transposed(
     x, W, b, is_batch = checked_inputs(op, n, x, W, b)
     groups, kernel = as_integer(op, "groups", groups), W.shape[2:]
     if x.shape[1] != W.shape[0]:
-        raise misfit(op, n, x, W, groups, "(C, OC / groups, {})")
+        raise conv_shape_error(op, n, x, W, groups, "(C, OC / groups, {})")
     OC = W.shape[1] * groups
     require_bias(op, b, OC)
     require_groups(op, groups, x.shape[1], OC)
@@ -270,12 +270,14 @@ def checked_inputs(op: str, n: int, x: Any, W: Any, b: Any) -> tuple[Any, Any, A
     x, W, b = as_floating(x, W), as_floating(W, x), as_floating(b, W)
     x, W = as_variable(x), as_variable(W)
     if x.ndim not in (n + 1, n + 2) or W.ndim != n + 2:
-        raise misfit(op, n, x, W, None, "(channels, channels, {}), one axis for each axis of x")
+        raise conv_shape_error(
+            op, n, x, W, None, "(channels, channels, {}), one axis for each axis of x"
+        )
     is_batch = x.ndim == n + 2
     return x if is_batch else expand_dims(x, 0), W, b, is_batch
 
 
-def misfit(op: str, n: int, x: Any, W: Any, groups: int | None, form: str) -> ShapeError:
+def conv_shape_error(op: str, n: int, x: Any, W: Any, groups: int | None, form: str) -> ShapeError:
     """Return the error for incompatible shapes of inputs and filters."""
     kernel = ", ".join(f"K{axis}" for axis in AXES[n].split(", ")) if n > 1 else "K"
     with_groups = "" if groups is None else f", groups {groups}"

@@ -19,7 +19,7 @@ from dezero_core.hints import hinted
 from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
-from .activation import below_largest, log_softmax, softmax
+from .activation import log_softmax, softmax, subtract_maximum
 from .labels import is_label, one_hot, require_classes
 from .reductions import require_reduction
 
@@ -37,7 +37,7 @@ def cross_entropy_op(
     scale is 0 are not counted. The gradient by ``x`` is None unless ``needs_gx`` is True.
     """
     xp, backend = get_array_module(x), backend_of(x)
-    zero, shifted = backend.scalar_like(0.0, x), below_largest(x, 1)
+    zero, shifted = backend.scalar_like(0.0, x), subtract_maximum(x, 1)
     p = xp.exp(shifted)
     z = sum_over(p, backend, 1)
     # select with `where`, because scores may be -inf, and 0 * -inf is NaN

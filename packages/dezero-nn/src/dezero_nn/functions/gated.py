@@ -25,7 +25,7 @@ def glu(x: Operand, axis: int = -1) -> Variable:
     Raises:
         ShapeError: ``axis`` does not exist, or its length is odd.
     """
-    first, second = halves("glu", x, axis)
+    first, second = split_halves("glu", x, axis)
     return first * sigmoid(second)
 
 
@@ -42,11 +42,11 @@ def swiglu(x: Operand, gate: Operand | None = None) -> Variable:
         ShapeError: the shapes do not broadcast, or there is no gate and the last axis has an odd
             length.
     """
-    x, gate = halves("swiglu", x, -1) if gate is None else (as_variable(as_floating(x)), gate)
+    x, gate = split_halves("swiglu", x, -1) if gate is None else (as_variable(as_floating(x)), gate)
     return silu(gate) * x
 
 
-def halves(op: str, x: Operand, axis: int) -> tuple[Any, Any]:
+def split_halves(op: str, x: Operand, axis: int) -> tuple[Any, Any]:
     """Return the first and the second half of ``x`` along an axis of even length."""
     x = as_variable(as_floating(x))
     (axis,) = normalize_axes(op, as_integer(op, "axis", axis), x.ndim)

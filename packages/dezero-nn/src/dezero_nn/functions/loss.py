@@ -48,13 +48,13 @@ def mean_squared_error(x0: Operand, x1: Operand) -> Variable:
     Raises:
         ShapeError: the shapes of ``x0`` and ``x1`` differ, or have no axes.
     """
-    x0, x1 = alike("mean_squared_error", x0, x1)
+    x0, x1 = match_shapes("mean_squared_error", x0, x1)
     return call_widened(MeanSquaredError(), as_floating(x0, x1), as_floating(x1, x0))
 
 
 def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
     """Compute `mean_squared_error` from basic functions (book step 42)."""
-    x0, x1 = alike("mean_squared_error_simple", as_variable(x0), x1)
+    x0, x1 = match_shapes("mean_squared_error_simple", as_variable(x0), x1)
 
     def compute(x0: Variable, x1: Variable) -> Variable:
         return sum((as_variable(x0) - x1) ** 2) / len(x0)
@@ -62,7 +62,7 @@ def mean_squared_error_simple(x0: Operand, x1: Operand) -> Variable:
     return call_widened(compute, as_floating(x0, x1), as_floating(x1, x0))
 
 
-def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
+def match_shapes(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
     """Return ``x0``, and ``x1`` in the shape of ``x0``; only last axes of length 1 may differ.
 
     Raises:
@@ -73,14 +73,14 @@ def alike(op: str, x0: Operand, x1: Operand) -> tuple[Any, Any]:
     shape0, shape1 = [tuple(x.shape) for x in arrays]
     if 0 in shape0[:1]:
         raise ShapeError(f"{op}: shapes {shape0} and {shape1}: the batch is empty")
-    if not shape0 or not shape1 or without_ones(shape0) != without_ones(shape1):
+    if not shape0 or not shape1 or drop_trailing_ones(shape0) != drop_trailing_ones(shape1):
         raise ShapeError(
             f"{op}: shapes {shape0} and {shape1}: both are (N, ...), and equal; reshape one of them"
         )
     return x0, x1 if shape0 == shape1 else reshape(x1, shape0)
 
 
-def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+def drop_trailing_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Drop the axes of length 1 at the end of a shape, but never the first axis."""
     while len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]

@@ -23,7 +23,7 @@ from dezero_core.variable import Operand
 from ..windows import DENSE, Pair, Shape, pair, per_axis, window_counts_along
 from .along_axis import at_positions
 from .convolutions import AXES, Sizes
-from .pooling import average_pooling, lowest, pooling
+from .pooling import average_pooling, lowest_number, pooling
 
 Pool2d = Callable[[Variable, Pair, Pair, Pair, Pair], Variable]
 """A function of images, kernel size, stride, padding and dilation."""
@@ -93,7 +93,7 @@ def max_pool(
     """Return the maximum of each window over the last ``n`` axes; see `max_pool2d`."""
     x = as_variable(x)
     steps, extra = pool_steps(op, n, x, kernel_size, stride, padding, dilation, ceil_mode)
-    x = extended(x, extra, lowest(x.data))
+    x = extended(x, extra, lowest_number(x.data))
     return over_axes(n, max_of_windows, x, steps)
 
 

@@ -24,7 +24,7 @@ def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Arra
     A position is the index of an element in its window, counted row by row. If several elements are
     the largest, the first is chosen.
     """
-    xp, padding = get_array_module(x), lowest(x)
+    xp, padding = get_array_module(x), lowest_number(x)
     rows = in_rows(im2col_op(x, kernel, stride, pad, DENSE, padding))
     y, index = xp.max(rows, axis=2), xp.argmax(rows, axis=2)
     if any(pad):  # if an element of x equals the padding, the element of x must be chosen
@@ -38,10 +38,10 @@ def max_pool2d_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Arra
 def max_pool2d_values_op(x: Array, kernel: Pair, stride: Pair, pad: Pair) -> Array:
     """Return only the first result of `max_pool2d_op`, for calls that build no graph."""
     xp = get_array_module(x)
-    return xp.max(in_rows(im2col_op(x, kernel, stride, pad, DENSE, lowest(x))), axis=2)
+    return xp.max(in_rows(im2col_op(x, kernel, stride, pad, DENSE, lowest_number(x))), axis=2)
 
 
-def lowest(x: Array) -> float:
+def lowest_number(x: Array) -> float:
     """Return the lowest number of the dtype of ``x``, so that padding is never the maximum."""
     xp = get_array_module(x)
     if is_floating(x.dtype, backend_of(x)):

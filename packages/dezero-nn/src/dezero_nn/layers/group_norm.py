@@ -15,7 +15,7 @@ from ..functions import group_norm, instance_norm, local_response_norm
 from ..functions.convolutions import AXES
 from ..initializers import create_once
 from .layer import Layer
-from .normalization import fraction, host_zeros, zeros_beside
+from .normalization import fraction, host_zeros, zeros_on_device_of
 from .weighted import parameter_dtype, require_bool
 
 
@@ -64,7 +64,7 @@ class ChannelAffine(Layer):
         params = [param for param in (self.gamma, self.beta) if param is not None]
         if any(param.data is None for param in params):
             self.normalise(x, None, None)  # raises an error before the parameters have a size
-            zeros = partial(zeros_beside, x, (x.shape[1],), self.dtype)
+            zeros = partial(zeros_on_device_of, x, (x.shape[1],), self.dtype)
             create_once(params, lambda: self._init_params(zeros()))
         return self.normalise(x, self.gamma, self.beta)
 

@@ -9,7 +9,7 @@ from dezero_core.dtypes import as_floating, cast
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.functions import concat, where
-from dezero_core.state import default_backend, move_beside
+from dezero_core.state import default_backend, match_device
 from dezero_core.variable import AnyArray
 
 CLOSED = 1e4
@@ -100,4 +100,4 @@ def require_lengths(op: str, lengths: Any, x: Variable) -> Array:
                 f"{op}: lengths has {lowest if lowest < 1 else highest}; expected integers from 1 "
                 f"to {T}, the number of steps of x {x.shape}"
             )
-    return move_beside(cast(array, xp.int64), x.data)
+    return match_device(cast(array, xp.int64), x.data)

@@ -97,7 +97,7 @@ class BatchNorm(Layer):
             raise ShapeError(f"BatchNorm: x {x.shape}; expected (N, C) or (N, C, ...)")
         if x.size == 0:
             raise ShapeError(f"BatchNorm: x {x.shape} has no elements to take a mean of")
-        return zeros_beside(x, (x.shape[1],), self.dtype)
+        return zeros_on_device_of(x, (x.shape[1],), self.dtype)
 
     def _init_params(self, zeros: Any) -> None:
         """Create the parameters and statistics that do not exist yet from an array of zeros."""
@@ -186,7 +186,7 @@ class LayerNorm(Layer):
         """Return zeros in the shape of the parameters for an input ``x``, on its device."""
         if x.ndim == 0:
             raise ShapeError("LayerNorm: x has no axes; expected (..., M)")
-        return zeros_beside(x, self.shape or x.shape[-1:], self.dtype)
+        return zeros_on_device_of(x, self.shape or x.shape[-1:], self.dtype)
 
     def _init_params(self, zeros: Any) -> None:
         """Create the parameters that do not exist yet from an array of zeros."""
@@ -217,7 +217,7 @@ def host_zeros(shape: tuple[int, ...], dtype: str) -> Any:
     return backend.xp.zeros(shape, dtype=backend.dtype(dtype))
 
 
-def zeros_beside(x: Variable, shape: tuple[int, ...], dtype: str) -> Any:
+def zeros_on_device_of(x: Variable, shape: tuple[int, ...], dtype: str) -> Any:
     """Return zeros of ``dtype``, on the backend and device of ``x``."""
     backend = backend_of(x.data)
     return cast(backend.zeros(shape, x.data), backend.dtype(dtype))

@@ -28,7 +28,7 @@ def described(layer: Layer, above: tuple[Layer, ...]) -> str:
         f"  ({name}): {child.__name__}"
         if isinstance(child, FunctionType | BuiltinFunctionType)
         else f"  ({name}): " + described(child, (*above, layer)).replace("\n", "\n  ")
-        for name, child in below(layer)
+        for name, child in named_children(layer)
     ]
     body = "\n".join(["", *lines, ""]) if lines else ""
     return f"{type(layer).__name__}({head}{body})"
@@ -49,7 +49,7 @@ def settings_of(layer: Layer) -> dict[str, Any]:
     return settings
 
 
-def below(layer: Layer) -> Iterator[tuple[str, Any]]:
+def named_children(layer: Layer) -> Iterator[tuple[str, Any]]:
     """Yield the name and value of each direct sublayer and each function in the attributes."""
     children = sublayers(layer)
     arguments = signature_of(type(layer).__init__).parameters

@@ -13,7 +13,7 @@ from dezero_core.variable import Operand
 from ..functions import rms_norm
 from ..initializers import create_once
 from .layer import Layer
-from .normalization import host_zeros, zeros_beside
+from .normalization import host_zeros, zeros_on_device_of
 from .weighted import parameter_dtype
 
 
@@ -61,6 +61,6 @@ class RMSNorm(Layer):
         if self.gamma.data is None:
             create_once(
                 (self.gamma,),
-                lambda: self._init_params(zeros_beside(x, x.shape[-1:], self.dtype)),
+                lambda: self._init_params(zeros_on_device_of(x, x.shape[-1:], self.dtype)),
             )
         return rms_norm(x, self.gamma, self.eps)

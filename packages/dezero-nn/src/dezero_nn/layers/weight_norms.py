@@ -10,7 +10,7 @@ from dezero_core.arguments import as_integer, normalize_axes
 from dezero_core.dtypes import dtype_name
 from dezero_core.errors import ArgumentError
 from dezero_core.functions import matmul, maximum, moveaxis, reshape, sum, transpose, vector_norm
-from dezero_core.state import move_beside
+from dezero_core.state import match_device
 
 from ..initializers import create_once, host_normal
 from .layer import Layer
@@ -154,7 +154,7 @@ class SpectralNorm(ComputedWeight):
             self.require_nonzero(vector_norm(self.W))
         columns = self.matrix().shape[1]
         drawn = host_normal((columns,), 1.0, dtype_name(self.W.dtype), None)
-        self.iterate(Variable(move_beside(drawn, self.W.data)), FIRST_ITERATIONS)
+        self.iterate(Variable(match_device(drawn, self.W.data)), FIRST_ITERATIONS)
 
     def iterate(self, v: Variable, count: int) -> None:
         """Run power iterations from ``v``, in PyTorch's order; store the new vectors."""

@@ -139,11 +139,11 @@ class GPT(Model):
         if ids.ndim != 2 or ids.shape[1] == 0:
             raise ShapeError(f"GPT.generate: ids {ids.shape}; expected (B, T) with T >= 1")
         with no_grad(), test_mode(), without_flags():
-            cache, new = KVCache(self.length), last(ids, self.length)
+            cache, new = KVCache(self.length), last_positions(ids, self.length)
             for _ in range(count):
                 if cache.filled + new.shape[1] > self.length:
                     cache.reset()
-                    new = last(ids, (self.length + 1) // 2)
+                    new = last_positions(ids, (self.length + 1) // 2)
                 scores = self(new, cache)[:, -1]
                 scores = (scores - largest(scores, -1, keepdims=True)) / max(temperature, 1e-6)
                 new = multinomial(softmax(scores, axis=-1))
@@ -151,6 +151,6 @@ class GPT(Model):
         return ids
 
 
-def last(ids: Variable, count: int) -> Variable:
+def last_positions(ids: Variable, count: int) -> Variable:
     """Return the last ``count`` positions of sequences, or all positions if there are fewer."""
     return ids[:, max(ids.shape[1] - count, 0) :]

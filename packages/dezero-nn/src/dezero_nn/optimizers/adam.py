@@ -12,7 +12,7 @@ from .settings import setting
 from .updates import adam_op, adam_update_op
 
 ALPHA = float("0.001")
-"""The default of alpha; `one_rate` tests ``alpha is ALPHA`` to see whether a value was passed."""
+"""The default of alpha; `pick_rate` tests ``alpha is ALPHA`` to see whether a value was passed."""
 
 
 class Adam(Optimizer):
@@ -51,7 +51,7 @@ class Adam(Optimizer):
         lr: float | None = None,
     ) -> None:
         super().__init__()
-        self.alpha = one_rate(type(self).__name__, alpha, lr)
+        self.alpha = pick_rate(type(self).__name__, alpha, lr)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     @property
@@ -121,7 +121,7 @@ class AdamW(Adam):
         return (*super().rates(t), *decay)
 
 
-def one_rate(owner: str, alpha: float, lr: float | None) -> float:
+def pick_rate(owner: str, alpha: float, lr: float | None) -> float:
     """Return the learning rate, which may be passed as alpha or as lr, but not as both."""
     if lr is not None and alpha is not ALPHA:
         raise ArgumentError(f"{owner}: got alpha {alpha!r} and lr {lr!r}; pass only one of them")

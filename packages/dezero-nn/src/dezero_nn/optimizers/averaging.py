@@ -11,7 +11,7 @@ from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, backend_of
 from dezero_core.hints import hinted
-from dezero_core.state import move_beside, named_params, on_device_of, require_tree, updating
+from dezero_core.state import match_device, named_params, on_device_of, require_tree, updating
 
 from .settings import representation, setting
 from .state import Stateful
@@ -74,7 +74,7 @@ class EMA(Stateful):
         p, state = to_single(param.data, backend), self.param_states.get(param)
         if state is None:
             return backend.copy(p)
-        mean = move_beside(state["mean"], p)
+        mean = match_device(state["mean"], p)
         if mean.shape != p.shape:
             raise ShapeError(
                 f"EMA: the average of {key!r} has shape {tuple(mean.shape)}, the parameter has "
@@ -118,7 +118,7 @@ class EMA(Stateful):
 def set_data(param: Parameter, mean: Array) -> None:
     """Set a parameter to a copy of ``mean``, converted to the dtype and device of the parameter."""
     if param.data is not None:
-        mean = move_beside(mean, param.data)
+        mean = match_device(mean, param.data)
     with on_device_of(mean):
         copy = backend_of(mean).copy(mean)
         param.data = copy if param.data is None else cast(copy, param.dtype)

@@ -96,7 +96,7 @@ def clip_grad_norm(params: Parameter | Layer | Iterable[Parameter], max_norm: fl
         ArgumentError: ``max_norm`` is not a finite number above 0.
         ArgumentTypeError: ``params`` is of an unsupported type.
     """
-    norm = clip_norm(listed("clip_grad_norm", params), ClipGrad(max_norm).max_norm)
+    norm = clip_norm(list_params("clip_grad_norm", params), ClipGrad(max_norm).max_norm)
     if recorder.get() is not None and not isinstance(norm, float):
         return Variable(norm, requires_grad=False)
     return float(norm)
@@ -116,7 +116,7 @@ def clip_grad_value(params: Parameter | Layer | Iterable[Parameter], max_value: 
     value = as_number("clip_grad_value", "max_value", max_value)
     if not 0 < value < math.inf:
         raise ArgumentError(f"clip_grad_value: max_value is {value}; expected a number above 0")
-    for param, g in gradients_of(listed("clip_grad_value", params)):
+    for param, g in gradients_of(list_params("clip_grad_value", params)):
         set_gradient(param, get_array_module(g).clip(g, -value, value))
 
 
@@ -133,7 +133,7 @@ def clip_norm(params: Iterable[Parameter], max_norm: float) -> Any:
     return norm
 
 
-def listed(op: str, params: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:
+def list_params(op: str, params: Parameter | Layer | Iterable[Parameter]) -> list[Parameter]:
     """Return the Parameters in ``params``: a layer, a Parameter or an iterable of Parameters."""
     found = [params] if isinstance(params, Parameter) else params
     if not isinstance(found, Iterable | Layer) or isinstance(found, Variable):

@@ -71,7 +71,7 @@ class HookState:
                 continue
             if is_like(into, array):
                 into[...] = array
-                put(self.owner, path, old)
+                set_value(self.owner, path, old)
             else:
                 recording.refuse(
                     f"the hook {name}, which stores a new array as {place!r},",
@@ -107,7 +107,7 @@ def place_of(path: Path) -> str:
     return "/".join(str(k) if isinstance(k, str | int) else type(k).__name__ for k in path)
 
 
-def put(owner: Any, path: Path, value: Any) -> None:
+def set_value(owner: Any, path: Path, value: Any) -> None:
     """Set an attribute, or an item of the dictionary or list in it."""
     name, *keys = path
     container, key = (vars(owner)[name], keys[0]) if keys else (vars(owner), name)

@@ -119,10 +119,10 @@ class Minimization:
         rule, first = self.optimizer, self.loss
         before, s, pairs = self.stored()
         for i in range(rule.max_iter):
-            if largest(self.g) <= rule.tolerance_grad:
+            if largest_magnitude(self.g) <= rule.tolerance_grad:
                 break
             if before:
-                y = plus(self.g, before, -1.0)
+                y = add_scaled(self.g, before, -1.0)
                 if dot(s, y) > 1e-10:
                     pairs = [*pairs, (s, y, dot(s, y))][-rule.history_size :]
             d = direction(self.g, pairs)
@@ -133,14 +133,14 @@ class Minimization:
             t = self.search(d, t) if rule.line_search_fn else self.move(d, t, i)
             s = scaled(d, t)
             change = abs(self.loss - loss) if i < rule.max_iter - 1 else math.inf
-            if largest(s) <= rule.tolerance_change or change < rule.tolerance_change:
+            if largest_magnitude(s) <= rule.tolerance_change or change < rule.tolerance_change:
                 break
         self.store(before, s, pairs)
         return first
 
     def move(self, d: Vector, t: float, i: int) -> float:
         """Take a step of size ``t`` along ``d``; evaluate unless this is the last iteration."""
-        self.place(plus(self.position(), d, t))
+        self.place(add_scaled(self.position(), d, t))
         if i < self.optimizer.max_iter - 1:
             self.loss, self.g = self.evaluate()
         return t
@@ -150,13 +150,15 @@ class Minimization:
         x = self.position()
 
         def evaluate(t: float) -> Point:
-            self.place(plus(x, d, t))
+            self.place(add_scaled(x, d, t))
             loss, g = self.evaluate()
             return Point(t, loss, dot(g, d), g)
 
         start = Point(0.0, self.loss, dot(self.g, d), self.g)
-        best = strong_wolfe(evaluate, start, t, self.optimizer.tolerance_change / largest(d))
-        self.place(plus(x, d, best.t))
+        best = strong_wolfe(
+            evaluate, start, t, self.optimizer.tolerance_change / largest_magnitude(d)
+        )
+        self.place(add_scaled(x, d, best.t))
         self.loss, self.g = best.loss, best.g
         return best.t
 
@@ -213,12 +215,12 @@ def direction(g: Vector, pairs: list[Pair]) -> Vector:
     q, factors = scaled(g, -1.0), []
     for s, y, curvature in reversed(pairs):
         factors.append(dot(s, q) / curvature)
-        q = plus(q, y, -factors[-1])
+        q = add_scaled(q, y, -factors[-1])
     if pairs:
         s, y, curvature = pairs[-1]
         q = scaled(q, curvature / dot(y, y))
     for (s, y, curvature), factor in zip(pairs, reversed(factors), strict=True):
-        q = plus(q, s, factor - dot(y, q) / curvature)
+        q = add_scaled(q, s, factor - dot(y, q) / curvature)
     return q
 
 
@@ -227,7 +229,7 @@ def dot(x: Vector, y: Vector) -> float:
     return sum(float(sum_over(a * b, backend_of(a))) for a, b in zip(x, y, strict=True))
 
 
-def plus(x: Vector, y: Vector, factor: float) -> Vector:
+def add_scaled(x: Vector, y: Vector, factor: float) -> Vector:
     """Return x + factor * y."""
     return [a + b * factor for a, b in zip(x, y, strict=True)]
 
@@ -237,7 +239,7 @@ def scaled(x: Vector, factor: float) -> Vector:
     return [a * factor for a in x]
 
 
-def largest(x: Vector) -> float:
+def largest_magnitude(x: Vector) -> float:
     """Return the largest absolute value in a vector; 0 if it is empty."""
     return max([float(backend_of(a).xp.max(abs(a))) for a in x if a.size], default=0.0)
 

@@ -28,7 +28,7 @@ from dezero_core.state import (
     WITHOUT_KEYS,
     children,
     kind_of,
-    move_beside,
+    match_device,
     named_params,
     on_device_of,
     own_data,
@@ -428,7 +428,7 @@ class Optimizer(Stateful):
                     f"parameter {param.name!r} has shape {param.shape} now; make a new "
                     "optimizer after changing the shape of a parameter"
                 )
-            state[name] = move_beside(value, param.data)
+            state[name] = match_device(value, param.data)
         return state
 
     def _with_gradients(self, params: Iterable[Parameter]) -> list[Parameter]:

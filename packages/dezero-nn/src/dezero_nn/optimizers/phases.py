@@ -40,17 +40,17 @@ class Phase:
         # Drop factors of 0, to avoid a division by 0. At its next step, a schedule adds its factor
         # again.
         self.factors = {number: factor for number, factor in self.factors.items() if factor}
-        self.base, self.product = rate / multiplied(self.factors), rate
+        self.base, self.product = rate / multiply_factors(self.factors), rate
         self.is_closed = True
 
     def apply_to(self, optimizer: Optimizer, base: float, factors: dict[int, float]) -> None:
         """Set the learning rate to ``base`` times all factors; if this fails, change nothing."""
-        setattr(optimizer, optimizer.rate_name, base * multiplied(factors))
+        setattr(optimizer, optimizer.rate_name, base * multiply_factors(factors))
         self.product = rate_of(optimizer)
         self.base, self.factors = base, factors
 
 
-def multiplied(factors: dict[int, float]) -> float:
+def multiply_factors(factors: dict[int, float]) -> float:
     """Multiply the factors in a fixed order, so that a resumed run has the same rounding."""
     return math.prod(factors[number] for number in sorted(factors))
 

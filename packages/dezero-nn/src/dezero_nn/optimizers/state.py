@@ -41,7 +41,7 @@ class Stateful:
             for key, p in self.target_params().items():
                 own = {name: values[id(p)] for name, values in by_id.items() if id(p) in values}
                 if own or p in self.param_states:
-                    state[key] = copied({**self.param_states.get(p, {}), **own})
+                    state[key] = copy_state_arrays({**self.param_states.get(p, {}), **own})
             return {"settings": numbers_of(self), "parameters": state, **self._saved_groups()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Stateful:
             KeyMismatch: the state has settings or parameters that this optimizer does not have.
             ShapeMismatch: the state was saved for parameters with different shapes.
         """
-        self._staged(state, copied)()
+        self._staged(state, copy_state_arrays)()
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
         """Check a state; return a function that loads it without copying its arrays.
@@ -213,7 +213,7 @@ class Stateful:
         return copy.deepcopy(self, {id(x): x for x in shared})
 
 
-def copied(state: dict[str, Any]) -> dict[str, Any]:
+def copy_state_arrays(state: dict[str, Any]) -> dict[str, Any]:
     """Return the state of a parameter with its arrays copied, on the same devices."""
     copies = {}
     for name, value in state.items():

@@ -47,20 +47,20 @@ class Report:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Write the name of a test before it runs."""
-        item = id_in(nodeid)
+        item = id_of_node(nodeid)
         if item in self.items:
             self.running.append(item)
             self.write()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Store the outcome of a test."""
-        item = id_in(report.nodeid)
+        item = id_of_node(report.nodeid)
         if item in self.items and (report.when == "call" or report.outcome != "passed"):
             self.outcomes[item] = self.outcome(self.items[item], report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Remove a test from the list of running tests."""
-        item = id_in(nodeid)
+        item = id_of_node(nodeid)
         if item in self.running:
             self.running.remove(item)
 
@@ -119,6 +119,6 @@ class Report:
         write(f"outcomes written to {self.path}")
 
 
-def id_in(nodeid: str) -> str:
+def id_of_node(nodeid: str) -> str:
     """Return the id of a test of the kit, which is a part of pytest's node id."""
     return nodeid.partition("[")[2].removesuffix("]")

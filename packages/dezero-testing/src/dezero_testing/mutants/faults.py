@@ -216,7 +216,9 @@ def parameters(function: Call, count: int) -> frozenset[str | None]:
     return frozenset([None, *(list(found.parameters)[:count] if found else [])])
 
 
-def bound(function: Call, arguments: Arguments, settings: Settings) -> inspect.BoundArguments:
+def bind_arguments(
+    function: Call, arguments: Arguments, settings: Settings
+) -> inspect.BoundArguments:
     """Bind the arguments to the names of the parameters; raise TypeError if these are unknown."""
     found = signature(function.args[0] if getattr(function, "args", None) else function)  # type: ignore[attr-defined]
     if found is None:
@@ -229,7 +231,7 @@ def with_setting(name: str, change: Callable[[Any, Any], Any]) -> Any:
 
     def run(function: Call, arguments: Arguments, settings: Settings) -> Any:
         try:
-            found = bound(function, arguments, settings)
+            found = bind_arguments(function, arguments, settings)
         except TypeError:
             return function(*arguments, **settings)
         if name in found.arguments:
@@ -257,7 +259,7 @@ def first_axis(value: Any, default: Any) -> Any:
     return value[0] if isinstance(value, tuple) and len(value) > 1 else value
 
 
-def opposite(value: Any, default: Any) -> Any:
+def negate(value: Any, default: Any) -> Any:
     """Return the other truth value."""
     return not value if isinstance(value, bool | np.bool_) else value
 
@@ -265,7 +267,7 @@ def opposite(value: Any, default: Any) -> Any:
 def without_all_axes(function: Call, arguments: Arguments, settings: Settings) -> Any:
     """Drop ``keepdims`` if all axes are reduced at once."""
     try:
-        found = bound(function, arguments, settings)
+        found = bind_arguments(function, arguments, settings)
     except TypeError:
         return function(*arguments, **settings)
     if found.arguments.get("axis") is None and found.arguments.get("keepdims"):
@@ -429,7 +431,7 @@ def some(test: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: x.dtype.kind == "f" and test(x.view(np.ndarray)).any()
 
 
-def lacks_axes(x: Any) -> bool:
+def has_no_axes(x: Any) -> bool:
     """Return whether an array has no axes."""
     return bool(x.ndim == 0)
 
@@ -496,11 +498,11 @@ FAULTS = [
     Fault(
         "integers are too large by 1", in_results(add_one), result(lambda x: x.dtype.kind in "iu")
     ),
-    Fault("results without axes get an axis", in_results(add_axis), result(lacks_axes)),
+    Fault("results without axes get an axis", in_results(add_axis), result(has_no_axes)),
     Fault("axes of length 1 are lost", in_results(lose_axes), result(lambda x: 1 in x.shape)),
     Fault("empty results lose their shape", in_results(flatten_empty), result(is_empty)),
     Fault("empty arrays are refused", in_arrays(refuse_empty), argument(is_empty)),
-    Fault("arrays without axes are refused", in_arrays(refuse_no_axes), argument(lacks_axes)),
+    Fault("arrays without axes are refused", in_arrays(refuse_no_axes), argument(has_no_axes)),
     Fault(
         "more than four axes are refused",
         in_arrays(refuse_many_axes),
@@ -521,7 +523,7 @@ FAULTS = [
         for setting in "axis keepdims dtype side k stable descending repeats n copy".split()
     ),
     *(
-        Fault(f"{setting} is inverted", with_setting(setting, opposite), setting=setting)
+        Fault(f"{setting} is inverted", with_setting(setting, negate), setting=setting)
         for setting in ("keepdims", "stable", "descending")
     ),
     Fault(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dezero import DezeroError, Model
-from dezero_core.state import file_path, format_for, located
+from dezero_core.state import file_path, format_for, locate_file
 from dezero_io.weights.files import require_writable
 
 
@@ -84,7 +84,7 @@ def folder(value: str) -> Path:
     return path
 
 
-SAVED_WEIGHTS = FileType("file", lambda value: located(value)[0])
+SAVED_WEIGHTS = FileType("file", lambda value: locate_file(value)[0])
 """The type of an option that names an existing weight file."""
 
 NEW_WEIGHTS = FileType("file", weight_file)

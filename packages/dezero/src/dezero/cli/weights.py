@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dezero_core.extend import Limits, Stored
-from dezero_core.state import format_for, located
+from dezero_core.state import format_for, locate_file
 
 from .files import NEW_WEIGHTS, SAVED_WEIGHTS, prepare_output
 
@@ -74,7 +74,7 @@ def convert(file: Path, to: Path, compress: bool, force: bool, max_bytes: int) -
 
 def read(file: Path, max_bytes: int) -> Stored:
     """Read a whole file, and verify every checksum."""
-    _, file_format = located(file)
+    _, file_format = locate_file(file)
     return file_format.read(file, Limits(max_bytes, verify=True))
 
 

@@ -156,7 +156,7 @@ class Normalize:
 
     @hinted
     def __init__(self, mean: ArrayLike = 0, std: ArrayLike = 1) -> None:
-        self.mean, self.std = finite("mean", mean), finite("std", std)
+        self.mean, self.std = as_finite("mean", mean), as_finite("std", std)
         if not np.all(self.std):
             raise ArgumentError(f"Normalize: std {std!r} would divide by 0")
 
@@ -174,7 +174,7 @@ class Normalize:
         return y.astype(x.dtype if x.dtype.kind == "f" else np.float32, copy=False)
 
 
-def finite(name: str, values: ArrayLike) -> float | NDArray[Any]:
+def as_finite(name: str, values: ArrayLike) -> float | NDArray[Any]:
     """Return finite numbers as a float or a float64 array, else raise `ArgumentError`."""
     numbers = host_array("Normalize", values)
     if numbers.dtype.kind not in "biuf" or not np.all(np.isfinite(numbers)):
