@@ -38,6 +38,11 @@ def test_the_formula() -> None:
     np.testing.assert_allclose(other.l0.b.data, mean, rtol=1e-6)
     assert np.array_equal(other.l1.W.data, model.l1.W.data)
     assert np.array_equal(model.l0.b.data, values[-1])
+    larger = MLP((3, 5), in_size=4)
+    before = larger.l0.b.data
+    with pytest.raises(ShapeError, match=r"copy_to: the average of 'l1/.' has shape .* \(.*5,?\)"):
+        ema.copy_to(larger)
+    assert larger.l0.b.data is before
 
 
 def test_the_averages_share_no_array_with_the_model() -> None:

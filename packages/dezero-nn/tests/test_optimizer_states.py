@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dezero_core import Parameter, Variable
-from dezero_core.errors import FormatError
+from dezero_core.errors import FormatError, KeyMismatch
 from dezero_nn import (
+    EMA,
     MLP,
     SGD,
     AdaDelta,
@@ -21,6 +22,7 @@ from dezero_nn import (
     AdamW,
     AMSGrad,
     ClipGrad,
+    CosineDecay,
     FreezeParam,
     Layer,
     Linear,
@@ -30,6 +32,7 @@ from dezero_nn import (
     NAdam,
     Optimizer,
     RAdam,
+    ReduceLROnPlateau,
     RMSprop,
     WarmUp,
     WeightDecay,
@@ -271,3 +274,16 @@ def test_pickles_of_other_versions() -> None:
     attributes["_state"] = attributes.pop("param_states")  # the name in the first version
     with pytest.raises(FormatError, match="another version of DeZero wrote this pickle"):
         optimizer.__setstate__(attributes)
+
+
+@pytest.mark.parametrize("state", [{"state": {}, "param_groups": []}, {"settings": {}}, {}, None])
+def test_states_of_other_programs_are_refused(state: Any) -> None:
+    optimizer = SGD(0.5).setup(Linear(2, in_size=3))
+    plateau = ReduceLROnPlateau(optimizer)
+    for target in (optimizer, EMA(Linear(2)), CosineDecay(optimizer, 5), plateau):
+        name = type(target).__name__
+        with pytest.raises(KeyMismatch, match=rf"{name}.load_state_dict: got .* result of state_d"):
+            target.load_state_dict(state)
+    with pytest.raises(KeyMismatch, match="with 't', 'rate', "):
+        plateau.load_state_dict({"best": 1.0, "waited": 0})
+    assert plateau.best is None

@@ -186,6 +186,9 @@ def test_states_that_do_not_fit_are_refused() -> None:
     ]:
         with pytest.raises(WeightsError, match=message):
             loader().load_state_dict({**state, **changes})
+    for wrong in ({}, {"state": 1}, None):
+        with pytest.raises(WeightsError, match="the state of a loader: got .* of state_dict"):
+            loader().load_state_dict(wrong)
     batches.load_state_dict({**state, "iteration": 0, "batch_size": 5})
     assert len(list(batches)) == 4
 

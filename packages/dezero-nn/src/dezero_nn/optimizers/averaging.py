@@ -90,13 +90,24 @@ class EMA(Stateful):
 
         Parameters without an average keep their values. To store the averages in the model that is
         trained, write ``ema.copy_to(model)`` after the training.
+
+        Raises:
+            ShapeError: a Parameter and its average have different shapes; no Parameter changes.
         """
-        named = self.target_params()
+        named, pairs = self.target_params(), []
+        for key, param in named_params(model).items():
+            state = self.param_states.get(named[key]) if key in named else None
+            if state is not None and isinstance(param, Parameter):
+                shape = tuple(state["mean"].shape)
+                if param.data is not None and param.shape != shape:
+                    raise ShapeError(
+                        f"EMA.copy_to: the average of {key!r} has shape {shape}, the parameter has "
+                        f"shape {param.shape}; pass a model like the averaged one"
+                    )
+                pairs.append((param, state["mean"]))
         with updating():
-            for key, param in named_params(model).items():
-                state = self.param_states.get(named[key]) if key in named else None
-                if state is not None and isinstance(param, Parameter):
-                    set_data(param, state["mean"])
+            for param, mean in pairs:
+                set_data(param, mean)
 
     @contextmanager
     def applied(self) -> Iterator[Any]:

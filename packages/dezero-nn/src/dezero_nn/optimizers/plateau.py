@@ -10,7 +10,7 @@ from dezero_core.state import require_no_recording
 
 from .optimizer import Optimizer
 from .schedules import Schedule
-from .settings import setting
+from .settings import require_state, setting
 
 
 class ReduceLROnPlateau(Schedule):
@@ -98,7 +98,8 @@ class ReduceLROnPlateau(Schedule):
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state that ``state_dict`` returned, and set the learning rate."""
+        """Continue from a state that ``state_dict`` returned; see `Schedule.load_state_dict`."""
+        require_state(self, state, "t", "rate", *STATE)
         for name in STATE:
             setattr(self, name, state[name])
         super().load_state_dict(state)

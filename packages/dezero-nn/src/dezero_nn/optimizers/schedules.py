@@ -33,7 +33,7 @@ from ..calls import require_call
 from ..hints import SCHEDULE, SCHEDULE_KEYWORDS, no_attribute
 from .optimizer import Optimizer
 from .phases import Phase, current_phase, open_phase
-from .settings import representation, setting
+from .settings import representation, require_state, setting
 
 
 class Schedule:
@@ -122,8 +122,12 @@ class Schedule:
         """Continue from a state that ``state_dict`` returned, and set the learning rate.
 
         If a later schedule had replaced the saved schedule, the learning rate does not change.
+
+        Raises:
+            KeyMismatch: ``state`` is not of ``state_dict``.
         """
-        t, rate = state["t"], state["rate"]
+        require_state(self, state, "t", "rate")
+        t, rate = as_integer(type(self).__name__, "t", state["t"], 0), state["rate"]
         self.t = t
         if state.get("is_over"):
             self._leave()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 from dezero_core.arguments import as_number
-from dezero_core.errors import ArgumentError, ArgumentTypeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, KeyMismatch
 
 
 class Setting:
@@ -89,3 +90,14 @@ def representation(x: object, *first: object) -> str:
     """Format ``x`` as ``Class(setting=number, ...)``, with ``first`` before the settings."""
     settings = [f"{name}={n}" for name, n in numbers_of(x).items() if not name.startswith("_")]
     return f"{type(x).__name__}({', '.join([*map(repr, first), *settings])})"
+
+
+def require_state(owner: object, state: object, *keys: str) -> None:
+    """Raise `KeyMismatch` unless ``state`` is a dictionary that has all of ``keys``."""
+    given = list(state) if isinstance(state, Mapping) else []
+    if any(key not in given for key in keys):
+        what = f"the keys {', '.join(map(repr, given))}" if given else f"a {type(state).__name__}"
+        raise KeyMismatch(
+            f"{type(owner).__name__}.load_state_dict: got {what}; expected the result of "
+            f"state_dict() of a {type(owner).__name__}, with {', '.join(map(repr, keys))}"
+        )

@@ -12,7 +12,7 @@ from dezero_core.extend import backend_of
 from dezero_core.state import named_params, on_device_of, updating
 
 from ..identity import WeakIdentityDict
-from .settings import numbers_of
+from .settings import numbers_of, require_state
 
 
 class Stateful:
@@ -52,9 +52,11 @@ class Stateful:
         Raises:
             ArgumentError: a setting is out of its range.
             GraphError: ``setup`` was not called.
-            KeyMismatch: the state has settings or parameters that this optimizer does not have.
+            KeyMismatch: ``state`` is not of ``state_dict``, or has settings or parameters that this
+                optimizer does not have.
             ShapeMismatch: the state was saved for parameters with different shapes.
         """
+        require_state(self, state, "settings", "parameters")
         self._staged(state, copy_state_arrays)()
 
     def stage_state(self, state: dict[str, Any]) -> Callable[[], None]:
