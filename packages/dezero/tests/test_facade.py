@@ -15,7 +15,7 @@ from dezero_nn import functions as nn_functions
 
 
 def test_the_list_of_functions_is_complete() -> None:
-    assert len(set(F.__all__)) == len(F.__all__)  # ruff checks the order
+    assert len(set(F.__all__)) == len(F.__all__), "two packages define the same name"
     aliases = {"batch_nrom", *pytorch_names.__all__}
     assert set(F.__all__) == {*aliases, *core_functions.__all__, *nn_functions.__all__}
 
