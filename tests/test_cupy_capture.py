@@ -38,7 +38,7 @@ def answer(expression: str, names: dict[str, Any]) -> str:
     return found
 
 
-@pytest.mark.filterwarnings("ignore")  # of values that are NaN while a stream captures
+@pytest.mark.filterwarnings("ignore")  # values are NaN while a stream captures
 def test_the_stand_in_captures_what_cupy_captures() -> None:
     recorded = json.loads((folder() / "capture.json").read_text())["calls"]
     inputs, wrong, compared = recorder().inputs, [], 0

@@ -160,7 +160,7 @@ def compare(got: list[Any], expected: list[Any], given: list[Any], numpys: Any) 
 UNDEFINED = (
     "Only numeric dtypes are allowed",  # array-api-strict: no arithmetic of booleans,
     "Only real numeric dtypes are allowed",
-    "promoted",  # no integers beside floating point
+    "promoted",  # array-api-strict: no integers with floating point
     "when x is integral",
     "negative integer powers",  # NumPy
     "out of bounds for uint8",  # NumPy, where a row multiplies by a negative number

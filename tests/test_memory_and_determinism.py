@@ -144,7 +144,9 @@ def test_a_thousand_steps_keep_memory_flat(name: str, no_collector: None) -> Non
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(1000 if name == "mlp" else 200):
         step()
-    assert gc.collect() == 0, "nothing was left to the collector"  # it empties Python's own pools
+    assert gc.collect() == 0, (
+        "nothing was left to the collector"
+    )  # collect() empties Python's pools
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert after - before < 20_000, "bytes"

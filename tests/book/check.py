@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-vars(np)["int"] = int  # the published framework needs it; import_on_numpy_2 tests without
+vars(np)["int"] = int  # the book's framework needs np.int; import_on_numpy_2 tests without it
 
 import observations
 from outcomes import items, outcome

@@ -35,7 +35,7 @@ def numbers(*shape):
 def listed(x):
     """Return an array or Variable as lists of rounded numbers."""
     array = getattr(x, "data", x) if not isinstance(x, np.ndarray) else x
-    return (np.round(np.asarray(array, float), 4) + 0.0).tolist()  # and no -0.0
+    return (np.round(np.asarray(array, float), 4) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0
 
 
 def fresh(code, **environment):

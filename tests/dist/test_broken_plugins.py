@@ -99,7 +99,7 @@ def test_broken_plugins_are_named_and_stop_nothing(python: Path, tmp_path: Path)
 
     for kind, (_, reason) in BROKEN.items():
         if kind == "slow":
-            continue  # it works
+            continue  # a slow plugin works
         ask = f"from dezero_core.extend import get_backend; get_backend({kind!r})"
         failed = subprocess.run(
             [python, "-I", "-W", "ignore", "-c", ask], capture_output=True, text=True, cwd=tmp_path

@@ -74,7 +74,7 @@ OPTIMIZERS: list[tuple[Any, Any]] = [
 def test_optimizers(make: Any, wanted: Any) -> None:
     for got, expected in zip(ours(make()), theirs(wanted), strict=True):
         for a, b in zip(got, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)  # NAdam has one float32 there
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)  # PyTorch's NAdam has a float32
 
 
 def minimized(p: Any, optimizer: Any, clear: Callable[[], None]) -> list[float]:

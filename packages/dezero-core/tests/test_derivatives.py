@@ -92,7 +92,7 @@ def test_hessian_and_its_products(backend: str) -> None:
 def test_a_hessian_with_a_graph_has_derivatives() -> None:
     x = Variable(POINT)
     F.sum(hessian(rosenbrock, x, create_graph=True)).backward()
-    a, b, _ = POINT  # of the sum of the elements of H
+    a, b, _ = POINT  # x.grad is the gradient of the sum of the elements of H
     np.testing.assert_allclose(x.grad.data, [2400 * a - 800, -400 + 2400 * b - 800, -400])
 
 

@@ -347,7 +347,7 @@ def test_the_assumption_about_a_backward_is_said_once(monkeypatch: pytest.Monkey
 
     class Second(DoubledInPlace):
         def backward(self, gy: Any) -> Any:
-            return sum(g.data * 2 for g in [gy])  # in code of its own
+            return sum(g.data * 2 for g in [gy])  # the generator has a code object of its own
 
     class SaysSo(DoubledInPlace):
         on_variables = True
@@ -380,7 +380,7 @@ class OnArrays(SeesTypes):
     on_variables = False
 
     def backward(self, gy: Any) -> Any:
-        gy *= 1  # its own copy
+        gy *= 1  # gy is a copy for this backward only
         return super().backward(gy)
 
 

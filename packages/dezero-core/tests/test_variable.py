@@ -156,7 +156,7 @@ def test_a_gradient_has_the_shape_of_its_data(backend: str) -> None:
             ):
                 x.grad = wrong
     assert x.grad is None
-    x.grad = library.from_numpy(np.ones((2, 3), "float64"))  # of any dtype
+    x.grad = library.from_numpy(np.ones((2, 3), "float64"))  # any dtype is allowed
     assert isinstance(x.grad, Variable) and not x.grad.requires_grad
     given = Variable(library.from_numpy(np.ones((2, 3))))
     x.grad = given

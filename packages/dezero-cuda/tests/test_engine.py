@@ -77,7 +77,7 @@ def test_arrays_are_summed_on_a_second_stream_in_the_order_of_the_current_stream
         arrays = [on_device(np.arange(3).astype(dtype)) + ranks.rank for dtype in DTYPES]
         arrays.append(on_device(np.zeros((0, 2))))
         requests = [ranks.start(x) for x in arrays]
-        assert np.isnan(arrays[1].get()).all()  # nobody has waited yet
+        assert np.isnan(arrays[1].get()).all()  # no rank has called wait yet
         for request in requests:
             ranks.poll(request)
             ranks.wait(request)

@@ -69,7 +69,9 @@ def start(jobs, tmp_path: Path, ranks: int, *program: object, **variables: str):
     there = ["-launcher", "ssh", "-launcher-exec", str(ssh), "-ppn", str(ranks // 2)]
     names = ["-hosts", ",".join(HOSTS.values())]
     command = ["ip", "netns", "exec", "dezero-a", mpiexec, *there, *names, *rest]
-    return jobs.start(command, UCX_TLS="tcp,self", **variables)  # else shared memory is used
+    return jobs.start(
+        command, UCX_TLS="tcp,self", **variables
+    )  # without UCX_TLS, shared memory is used
 
 
 def test_two_hosts_compute_what_one_process_computes(hosts, jobs, tmp_path) -> None:

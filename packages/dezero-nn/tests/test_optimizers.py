@@ -694,7 +694,7 @@ def test_lr_is_another_name_for_alpha() -> None:
         assert optimizer.alpha == optimizer.lr == 0.01
         optimizer.alpha = 0.03
         assert optimizer.lr == 0.03
-        for alpha in (0.1, 0.001):  # also the default, if it is passed
+        for alpha in (0.1, 0.001):  # an explicit default is refused too
             with pytest.raises(ArgumentError, match=f"alpha {alpha} and lr 0.2; pass only one"):
                 make(alpha, lr=0.2)
             with pytest.raises(ArgumentError, match=f"alpha {alpha} and lr 0.2; pass only one"):

@@ -331,7 +331,7 @@ def test_filters_that_change_during_their_transform_are_not_cached() -> None:
     W = np.zeros((2, 2, 3, 3), np.float32)
 
     def mapped(seen: Any, m: int) -> Any:
-        W[...] = 1  # as an update in another thread
+        W[...] = 1  # another thread may update W now
         return seen.copy()
 
     assert not filters.cached_transform(W, 4, mapped).any()

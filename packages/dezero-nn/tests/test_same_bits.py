@@ -163,9 +163,9 @@ def test_bits_are_the_same_while_other_threads_convolve(names: Any, dtype: str) 
     calls = {name: call_of(*OPS[name], dtype) for name in names}
 
     def job() -> set[str]:
-        for call in calls.values():  # this thread convolves from here on, or never
+        for call in calls.values():  # the first calls decide whether this thread splits work
             call()
-        first = {name: call() for name, call in calls.items()}  # nothing else running
+        first = {name: call() for name, call in calls.items()}  # no other thread computes
         with others_convolve(2):
             return different(calls, first, 0.3)
 

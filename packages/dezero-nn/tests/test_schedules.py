@@ -179,7 +179,7 @@ def test_a_replaced_schedule_cannot_be_stepped() -> None:
     optimizer = SGD(1.0)
     before = [StepDecay(optimizer, 2), WarmUp(optimizer, 3)]
     before[0].step()
-    ramps = [WarmUp(optimizer, 2), WarmUp(optimizer, 4)]  # before their first step
+    ramps = [WarmUp(optimizer, 2), WarmUp(optimizer, 4)]  # neither has made a step
     assert optimizer.lr == pytest.approx(1 / 12)
     for schedule in (*before, ramps[0]):
         for call in (schedule.step, lambda s=schedule: setattr(s, "rate", 0.1)):

@@ -306,7 +306,7 @@ def test_a_large_parameter_is_cut_and_small_ones_share_a_bucket() -> None:
     assert [slot.stop - slot.start for slot in flat.slots] == [3, 4, 25, 2, 9]
     flat = Flat(list(xs), 80, cut_large=False)
     sizes = [bucket.stop - bucket.start for bucket in flat.buckets]
-    assert sizes == [9 + 4, 9 + 1 + 2]  # of the large parameter only the flag
+    assert sizes == [9 + 4, 9 + 1 + 2]  # the large parameter has only a flag
 
 
 def test_a_parallel_optimizer_cannot_be_copied() -> None:

@@ -251,7 +251,7 @@ def test_each_rank_holds_its_part_of_the_state_and_any_number_of_ranks_loads_it(
     assert distance(succeed(3, with_models(rest, True))[2], expected) < 1e-14
     parts = succeed(2, with_models(first, True))
     assert sum(parts) == whole
-    assert max(parts) <= whole / 2 + 16 * 2  # of Adam's two arrays, one element each
+    assert max(parts) <= whole / 2 + 16 * 2  # one element of each of Adam's two arrays
     assert distance(succeed(3, with_models(rest, True))[0], expected) < 1e-14
     assert distance(rest(Alone(), made(MLP), False), expected) < 1e-14
 

@@ -136,7 +136,7 @@ def test_the_generator_of_a_rank_is_restored(tmp_path: Path) -> None:
         before = rank_generator()
         state = {**Generators().state_dict(), "rank": None}
         Generators().load_state_dict(state)
-        del state["rank"]  # as in files of earlier versions
+        del state["rank"]  # files of earlier versions lack this entry
         Generators().load_state_dict(state)
         assert rank_generator() is before
 

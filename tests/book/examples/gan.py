@@ -1,4 +1,4 @@
-"""The example gan, on the smaller digits: deconvolution, batch normalisation, two optimizers."""
+"""Run the example gan on the smaller digits: deconvolution, batch normalisation, two optimizers."""
 
 import numpy as np
 

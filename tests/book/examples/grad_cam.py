@@ -1,4 +1,4 @@
-"""The example grad_cam: where in a picture a network looks, from the gradients on the way."""
+"""Run the example grad_cam: use gradients to show where in a picture a network looks."""
 
 import numpy as np
 from PIL import Image

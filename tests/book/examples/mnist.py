@@ -1,4 +1,4 @@
-"""The example mnist, on the smaller digits: Adam, weight decay, a wide network."""
+"""Run the example mnist on the smaller digits: Adam, weight decay, a wide network."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The example spiral: a model of one's own with batch normalisation."""
+"""Run the example spiral: a model with batch normalisation, defined in the program."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The example style_transfer: a picture is the parameter, features of a network make the loss."""
+"""Run the example style_transfer: train a picture to match features of two other pictures."""
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,4 @@
-"""The example tanh: high derivatives and their graphs."""
+"""Run the example tanh: compute high derivatives, and draw their graphs."""
 
 import numpy as np
 

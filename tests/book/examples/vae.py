@@ -1,4 +1,4 @@
-"""The example vae, on the smaller digits: a convolution down, a deconvolution up."""
+"""Run the example vae on the smaller digits: encode by convolutions, decode by deconvolutions."""
 
 import numpy as np
 

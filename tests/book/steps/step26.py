@@ -1,4 +1,4 @@
-"""Step 26: the graph of the Goldstein-Price function, drawn."""
+"""Step 26: draw the graph of the Goldstein-Price function."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 27: sine by its Taylor series, differentiated."""
+"""Step 27: differentiate the Taylor series of the sine."""
 
 import math
 

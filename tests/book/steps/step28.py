@@ -1,4 +1,4 @@
-"""Step 28: down the Rosenbrock function along its gradient."""
+"""Step 28: minimise the Rosenbrock function by gradient descent."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 29: Newton's method, the second derivative by hand."""
+"""Step 29: run Newton's method with a second derivative written by hand."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 33: Newton's method, the second derivative by going back twice."""
+"""Step 33: run Newton's method with a second derivative from double backward."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 34: sine and its first three derivatives over a range."""
+"""Step 34: compute the sine and its first three derivatives over a range."""
 
 import numpy as np
 

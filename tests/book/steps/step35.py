@@ -1,4 +1,4 @@
-"""Step 35: the graphs of high derivatives of tanh, drawn."""
+"""Step 35: draw the graphs of high derivatives of tanh."""
 
 import numpy as np
 

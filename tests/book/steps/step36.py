@@ -1,4 +1,4 @@
-"""Step 36: a gradient inside a formula that is differentiated."""
+"""Step 36: differentiate a formula that contains a gradient."""
 
 import numpy as np
 

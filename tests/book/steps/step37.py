@@ -1,4 +1,4 @@
-"""Step 37: elementwise functions of tensors."""
+"""Step 37: apply elementwise functions to tensors."""
 
 import numpy as np
 

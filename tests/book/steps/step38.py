@@ -1,4 +1,4 @@
-"""Step 38: reshape and transpose."""
+"""Step 38: reshape and transpose arrays."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 39: sums."""
+"""Step 39: sum arrays over axes."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 40: broadcasting, and sums that undo it."""
+"""Step 40: broadcast arrays, and sum them to their first shape."""
 
 import numpy as np
 

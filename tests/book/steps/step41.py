@@ -1,4 +1,4 @@
-"""Step 41: products of matrices."""
+"""Step 41: multiply matrices."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 42: linear regression."""
+"""Step 42: fit a line by linear regression."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 43: a network of two layers, its parameters by hand."""
+"""Step 43: train a network of two layers, whose parameters are plain Variables."""
 
 import numpy as np
 

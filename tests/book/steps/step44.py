@@ -1,4 +1,4 @@
-"""Step 44: the same network of layers that keep their parameters."""
+"""Step 44: train the same network with layers that store their parameters."""
 
 import numpy as np
 

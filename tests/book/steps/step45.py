@@ -1,4 +1,4 @@
-"""Step 45: models, of one's own and ready-made."""
+"""Step 45: define a model, and use the ready-made MLP."""
 
 import numpy as np
 

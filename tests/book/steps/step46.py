@@ -1,4 +1,4 @@
-"""Step 46: optimizers do the updates."""
+"""Step 46: train with optimizers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 47: softmax and cross entropy."""
+"""Step 47: compute softmax and cross entropy."""
 
 import numpy as np
 

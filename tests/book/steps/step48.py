@@ -1,4 +1,4 @@
-"""Step 48: the spiral, its batches by hand."""
+"""Step 48: classify the spiral, with batches made by hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Step 49: the same spiral as a dataset, and datasets of one's own."""
+"""Step 49: read the spiral as a dataset, and define a dataset."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Step 50: the same spiral through a loader, with accuracies."""
+"""Step 50: load the spiral through a loader, and compute accuracies."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 51: MNIST."""
+"""Step 51: classify MNIST."""
 
 import numpy as np
 

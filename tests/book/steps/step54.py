@@ -1,4 +1,4 @@
-"""Step 54: dropout."""
+"""Step 54: apply dropout in training and in test mode."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Step 55: how large what a convolution returns is."""
+"""Step 55: compute the output size of a convolution."""
 
 from dezero.utils import get_conv_outsize
 

@@ -1,4 +1,4 @@
-"""Step 57: convolution by laying out the windows."""
+"""Step 57: convolve by im2col."""
 
 import numpy as np
 

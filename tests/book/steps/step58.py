@@ -1,4 +1,4 @@
-"""Step 58: VGG16 with published weights classifies a picture."""
+"""Step 58: classify a picture by VGG16 with published weights."""
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Step 59: a recurrent network on a sine curve, with truncated backpropagation."""
+"""Step 59: train a recurrent network on a sine curve, with truncated backpropagation."""
 
 import numpy as np
 

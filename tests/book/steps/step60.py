@@ -1,4 +1,4 @@
-"""Step 60: LSTM, and sequences in batches."""
+"""Step 60: train an LSTM on sequences in batches."""
 
 import numpy as np
 

@@ -20,7 +20,7 @@ from . import computed
 
 
 class cudnnGraphNotSupportedError(RuntimeError):
-    """Report that no engine supports a graph, as the error of this name in the real package."""
+    """Report that no engine supports a graph; the real package has an error of this name."""
 
 
 data_type = Enum("data_type", ["FLOAT", "HALF", "BFLOAT16", "NOT_SET"])

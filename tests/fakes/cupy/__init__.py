@@ -1,13 +1,13 @@
 """A strict stand-in for CuPy 14, for tests on machines without a GPU.
 
-Its arrays live in host memory but behave as if they did not: they are no NumPy arrays, refuse
-to become some or to compute with some, have CuPy's methods and no others, and live on a
-device, which must be the current one when they are computed with. The module has
-the names in names.json, which was listed from the real wheel, and no others; functions take
-the keyword arguments of the real ones. tests/test_cupy_facts.py compares the results with those
-of a real CuPy.
+The elements of its arrays are in host memory. An array is not a NumPy array, refuses to be
+converted to one, and refuses to compute with one. It has CuPy's methods and no others, and
+belongs to a device, which must be the current device when a function computes with the array. The
+module has the names in names.json, which lists the names of the real wheel, and no others;
+functions take the keyword arguments of the real functions. tests/test_cupy_facts.py compares the
+results with those of a real CuPy.
 
-`array` has the array type, and `differences` the functions whose results differ from NumPy's.
+`array` has the array type; `differences` has the functions whose results differ from NumPy's.
 ``_counts`` counts the kernels that would be launched, and the copies to and from the host.
 """
 

@@ -6,7 +6,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import JaxBackend  # here, so that loading the plugin imports no array library
+    from .backend import JaxBackend  # loading the plugin must import no array library
 
     return JaxBackend()
 

@@ -16,7 +16,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import MlxBackend  # here, so that loading the plugin imports no array library
+    from .backend import MlxBackend  # loading the plugin must import no array library
 
     return MlxBackend()
 

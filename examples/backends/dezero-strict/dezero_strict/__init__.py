@@ -10,7 +10,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import StrictBackend  # here, so that loading the plugin imports no array library
+    from .backend import StrictBackend  # loading the plugin must import no array library
 
     return StrictBackend()
 

@@ -6,7 +6,7 @@ DEZERO_API = 1
 
 
 def make_backend():
-    from .backend import TorchBackend  # here, so that loading the plugin imports no array library
+    from .backend import TorchBackend  # loading the plugin must import no array library
 
     return TorchBackend()
 

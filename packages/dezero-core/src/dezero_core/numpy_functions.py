@@ -300,7 +300,7 @@ def call_on_data(
     name: str, func: NumpyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Call the NumPy function with Variables replaced by their arrays."""
-    if name in ("ndim", "shape", "size") and len(args) == 1 and not kwargs:  # also on a GPU
+    if name in ("ndim", "shape", "size") and len(args) == 1 and not kwargs:  # any library
         return getattr(args[0], name)
     position, weight = WEIGHTS.get(name, (len(args), ""))
     if has_variable(kwargs.get(weight)) or has_variable(args[position : position + 1]):

@@ -209,7 +209,7 @@ class TcpCommunicator:
                 self._received[other].put(message[1:])
             elif message[:1] == b"l":
                 if self.rank == 0:
-                    self._send(message)  # before `_note`, after which this process may end
+                    self._send(message)  # first, because `_note` may end this process
                 self._note(*pickle.loads(message[1:]))
             else:
                 culprit = int(message[1:])

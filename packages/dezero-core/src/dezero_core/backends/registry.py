@@ -53,7 +53,7 @@ def _backend_of_new_type(cls: type) -> ArrayBackend:
         spec = catalog.get(*(f"{base.__module__}:{base.__qualname__}" for base in cls.__mro__))
         if spec is not None:
             backend = _create_backend(spec)
-            if backend.on_device is not None:  # before `by_type`, which is read unlocked
+            if backend.on_device is not None:  # first, as `by_type` is read unlocked
                 current_device[cls] = backend.on_device
             (by_type if backend.is_plain(cls) else _subclasses)[cls] = backend
             return backend

@@ -99,7 +99,7 @@ class LogAddExp(Function):
         is_undefined = (unwrap(x0) == unwrap(x1)) & (abs(unwrap(x0)) == math.inf)
         distance = where(is_undefined, 0.0, x0) - where(is_undefined, 0.0, x1)  # avoids inf - inf
         is_first = unwrap(distance) >= 0
-        ratio = exp(where(is_first, -distance, distance))  # of the smaller exp to the larger one
+        ratio = exp(where(is_first, -distance, distance))  # the smaller exp / the larger exp
         larger = 1.0 / (ratio + 1.0)
         smaller = ratio * larger
         return (

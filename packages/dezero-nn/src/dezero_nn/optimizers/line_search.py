@@ -21,7 +21,7 @@ class Point(NamedTuple):
 
     t: float
     loss: float
-    slope: float
+    derivative: float
     g: Any
 
 
@@ -42,13 +42,13 @@ def strong_wolfe(
     low, high = start, None
     for _ in range(MAX_EVALUATIONS):
         point = evaluate(t)
-        bound = start.loss + DECREASE * t * start.slope
-        if not (point.loss <= bound and (low is start or point.loss < low.loss)):  # also if NaN
+        bound = start.loss + DECREASE * t * start.derivative
+        if not (point.loss <= bound and (low is start or point.loss < low.loss)):  # NaN too
             high = point
-        elif abs(point.slope) <= -CURVATURE * start.slope:
+        elif abs(point.derivative) <= -CURVATURE * start.derivative:
             return point
         else:
-            turned = point.slope * ((high.t if high else math.inf) - low.t) >= 0
+            turned = point.derivative * ((high.t if high else math.inf) - low.t) >= 0
             before, low = low, point
             high = before if turned else high
         if high is None:
@@ -65,12 +65,12 @@ def strong_wolfe(
 
 def minimum(a: Point, b: Point) -> float:
     """Return where the cubic through two points has its minimum; the middle if it has none."""
-    d = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
-    square = d * d - a.slope * b.slope
+    d = a.derivative + b.derivative - 3 * (a.loss - b.loss) / (a.t - b.t)
+    square = d * d - a.derivative * b.derivative
     if not 0 <= square < math.inf:
         return (a.t + b.t) / 2
     root = math.copysign(math.sqrt(square), b.t - a.t)
-    divisor = b.slope - a.slope + 2 * root
+    divisor = b.derivative - a.derivative + 2 * root
     if divisor == 0:
         return (a.t + b.t) / 2
-    return b.t - (b.t - a.t) * (b.slope + root - d) / divisor
+    return b.t - (b.t - a.t) * (b.derivative + root - d) / divisor
