@@ -5,9 +5,9 @@ import operator
 import numpy as np
 import pytest
 
-from dezero_core import Variable
+from dezero_core import Parameter, Variable
 from dezero_core import functions as F
-from dezero_core.errors import BackendMismatch, ShapeError, UnsupportedType
+from dezero_core.errors import ArgumentTypeError, BackendMismatch, ShapeError, UnsupportedType
 from dezero_core.extend import get_backend
 
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
@@ -80,6 +80,17 @@ def test_in_place_operators_rebind_the_name() -> None:
     a = A.copy()
     with pytest.raises(TypeError):
         a += x  # an array cannot hold a graph
+
+
+IN_PLACE = "iadd isub imul itruediv ipow imatmul ifloordiv imod".split()
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_parameter_refuses_operators_in_place(name: str) -> None:
+    p = Parameter(A.copy())
+    with pytest.raises(ArgumentTypeError, match=r"^Parameter: \+= makes.* write x\.data \+= y"):
+        getattr(operator, name)(p, 0.1)
+    assert np.array_equal(p.data, A)
 
 
 @pytest.mark.parametrize("other", ["strict", "cuda"])

@@ -144,10 +144,9 @@ def jacobian(
 
 def row(y: Variable, i: int, x: Variable, narrowed: Flags, create_graph: bool) -> Variable:
     """Return the gradient of element ``i`` of ``y``, counted in row-major order."""
-    dtype = seed_dtype(y)
     positions = backend_of(y.data).arange(y.size, y.data)
     with on_device_of(y.data):
-        unit = get_array_module(y).reshape(cast(positions == i, dtype), y.shape)
+        unit = get_array_module(y).reshape(cast(positions == i, seed_dtype(y)), y.shape)
     seed = Variable(unit, requires_grad=False)
     (result,) = gradients(y, [x], seed, narrowed, create_graph, retain_graph=True)
     return zeros_like(x) if result is None else result

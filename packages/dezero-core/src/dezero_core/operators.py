@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any
+from typing import Any, NoReturn
 
 from . import functions
 from .backward import backward
+from .errors import ArgumentTypeError
 from .functions.arithmetic import abs, add, div, mul, neg, pos, pow, sub
 from .functions.casting import astype
 from .functions.comparison import compare
@@ -29,7 +30,7 @@ from .functions.shape import expand_dims, flatten, reshape, squeeze, transpose
 from .functions.trigonometric import tanh
 from .graph import unchain_backward
 from .hints import bind_functions
-from .variable import Lengths, Variable, no_data
+from .variable import Lengths, Parameter, Variable, no_data
 from .variable_hooks import register_hook
 
 
@@ -73,6 +74,11 @@ def reflect(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x1, x0: function(x0, x1)
 
 
+def refuse_in_place(x: Parameter, other: object) -> NoReturn:
+    """Raise an error for ``x += other``, which would only bind the name to a new Variable."""
+    raise ArgumentTypeError("Parameter: += makes a new Variable; write x.data += y, or z = x + y")
+
+
 OPERATORS = {
     "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul,
     "floordiv": floor_divide, "mod": remainder,
@@ -89,21 +95,16 @@ METHODS = (
 for _name, _function in OPERATORS.items():
     setattr(Variable, f"__{_name}__", _function)
     setattr(Variable, f"__r{_name}__", reflect(_function))
+    setattr(Parameter, f"__i{_name}__", refuse_in_place)
 for _function in METHODS:
     setattr(Variable, _function.__name__, _function)
+for _function in (neg, pos, abs):
+    setattr(Variable, f"__{_function.__name__}__", _function)
+for _compare in (eq, ne, lt, le, gt, ge):
+    setattr(Variable, f"__{_compare.__name__}__", lambda x0, x1, op=_compare: compare(op, x0, x1))
 
-Variable.__neg__ = neg
-Variable.__pos__ = pos
-Variable.__abs__ = abs
 Variable.__getitem__ = get_item
 Variable.__iter__ = iterate
-Variable.__eq__ = lambda x0, x1: compare(eq, x0, x1)
-Variable.__ne__ = lambda x0, x1: compare(ne, x0, x1)
-Variable.__lt__ = lambda x0, x1: compare(lt, x0, x1)
-Variable.__le__ = lambda x0, x1: compare(le, x0, x1)
-Variable.__gt__ = lambda x0, x1: compare(gt, x0, x1)
-Variable.__ge__ = lambda x0, x1: compare(ge, x0, x1)
-
 Variable.dot = matmul
 Variable.flatten, Variable.reshape, Variable.transpose = flatten_from, reshape_to, transpose_axes
 for _name in ("flatten", "reshape", "transpose"):
