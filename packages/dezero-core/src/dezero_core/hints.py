@@ -62,7 +62,7 @@ VARIABLE = {
 adds hints for functions that are not methods, such as ``sin``."""
 
 FUNCTION = {
-    "apply": "Name()(x), a call of a new instance of the class Name",
+    "apply": "Name()(x), where forward(self, x) is a method, not a static one",
     **dict.fromkeys(("save_for_backward", "saved_tensors", "saved_variables"), "self.inputs"),
     **{name: f"self.{name}s[0]" for name in ("input", "output")},
     "generation": VARIABLE["generation"],

@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from dezero_core.errors import CallError
-from dezero_core.hints import named, require_keywords, signature_of, usage
+from dezero_core.hints import ADVICE, named, require_keywords, signature_of, usage
 
 from .hints import CALLS, POSITIONS
 
@@ -31,9 +31,10 @@ def require_call(
     """
     name, init = cls.__name__, initializer_of(cls)
     if init is object.__init__:
-        raise CallError(
-            f"{name}: got arguments, but has no __init__ that takes them; {name}()(x) calls it"
-        )
+        reasons = [f"{key}: {ADVICE[key]}" for key in kwargs if key in ADVICE]
+        reasons += [CALLS[base] for base in names_of(cls) if base in CALLS]
+        message = f"got arguments, but has no __init__ that takes them; {name}()(x) calls it"
+        raise CallError("; ".join([f"{name}: {message}", *reasons]))
     require_keywords(name, init, kwargs, None, advice)
     try:
         signature_of(init).bind(None, *args, **kwargs)

@@ -271,6 +271,8 @@ KEYWORDS |= {
 }
 
 ADVICE |= {
+    "track_running_stats": "after model.eval(), layer.train() normalises by the batch again",
+    "dim_feedforward": "TransformerBlock's hidden is dim_feedforward divided by d_model",
     "activation": "call the activation on the result, or put it after the layer in Sequential",
     "input_shape": "the size is taken from the first input",
     "weight": "W, which is (in, out) in linear layers",
@@ -314,6 +316,7 @@ CALLS = {
     "MLP": "pass the output sizes as one argument and the input size as a keyword: "
     "MLP((100, 10), in_size=784)",
     "AdaDelta": "it has no learning rate",
+    "Flatten": "it keeps the first axis; F.flatten(x, start_axis, end_axis) joins other axes",
 }
 """Hints for calls of a class with wrong arguments."""
 

@@ -124,9 +124,15 @@ class MultiHeadAttention(Projecting):
 
         Raises:
             ShapeError: the shapes are incompatible.
-            ArgumentError: both ``context`` and ``cache`` are given.
+            ArgumentError: both ``context`` and ``cache`` are given, or ``mask`` is ``x`` or
+                ``context``.
             ArgumentTypeError: ``cache`` is not a `KVCache`.
         """
+        if mask is not None and (mask is x or mask is context):
+            raise ArgumentError(
+                f"{type(self).__name__}: mask is the array that is also x or context; the call is "
+                "attention(x, context, mask), where keys and values are both of context"
+            )
         x = self._ready_for(x, self.qkv, self.proj)
         if x.ndim < 2:
             raise ShapeError(f"{type(self).__name__}: x {x.shape}; expected (..., T, C)")
