@@ -144,8 +144,8 @@ def test_the_line_search_satisfies_the_conditions(name: str, first: float) -> No
 
     start = Point(0.0, f(0.0), slope(0.0), None)
     found = strong_wolfe(evaluate, start, first, 1e-12)
-    assert found.t > 0 and found.loss <= start.loss + DECREASE * found.t * start.slope
-    assert abs(found.slope) <= -CURVATURE * start.slope
+    assert found.t > 0 and found.loss <= start.loss + DECREASE * found.t * start.derivative
+    assert abs(found.derivative) <= -CURVATURE * start.derivative
     assert len(calls) < 15
 
 
