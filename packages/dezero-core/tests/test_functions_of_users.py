@@ -456,6 +456,40 @@ def test_an_output_without_gradient_is_none(on_variables: bool, create_graph: bo
     assert x.grad.data.tolist() == [2, 2, 2]
 
 
+class Product(Function):
+    """Multiply inputs; ``backward`` reads their data, as in the book's steps."""
+
+    on_variables = True
+
+    def forward(self, *xs: Any) -> Any:
+        return np.prod(xs, axis=0)
+
+    def backward(self, gy: Any) -> Any:
+        arrays = [x.data for x in self.inputs]
+        others = [np.prod([*arrays[:i], *arrays[i + 1 :]], axis=0) for i in range(len(arrays))]
+        return tuple(gy * other for other in others)
+
+
+@pytest.mark.parametrize("create_graph", [True, False])
+@pytest.mark.parametrize(("count", "place"), [(2, 0), (2, 1), (3, 0), (3, 2)])
+def test_arrays_are_variables_in_the_inputs_of_a_users_call(
+    create_graph: bool, count: int, place: int
+) -> None:
+    x, factors = Variable(X.copy()), [np.array([2.0, 3.0, 4.0]) + i for i in range(count - 1)]
+    y = Product()(*factors[:place], x, *factors[place:])
+    assert all(isinstance(passed, Variable) for passed in y.creator.inputs)
+    y.backward(create_graph=create_graph)
+    assert np.array_equal(x.grad.data, np.prod(factors, axis=0))
+
+
+def test_the_inputs_of_an_op_are_as_they_were_passed() -> None:
+    x, array = Variable(X.copy()), np.ones(3)
+    for factor in (3, array):
+        inputs = (x * factor).creator.inputs
+        assert inputs[0] is x
+        assert inputs[1] is factor
+
+
 CONSTANT = np.full(3, 5.0)
 
 

@@ -145,17 +145,15 @@ def get_communicator(name: str = "auto") -> Communicator | None:
         UnknownName: no plugin registers an engine with this name.
     """
     if name != "auto":
-        return _create_communicator(_catalog.get(name) or _raise_unknown_engine(name))
+        spec = _catalog.get(name)
+        if spec is not None:
+            return _create_communicator(spec)
+        package = COMMUNICATOR_HINTS.get(name)
+        plugins.raise_if_left_out(package or name, package, f"engine {name!r} is not installed")
+        known = ", ".join(spec.name for spec, _ in communicators()) or "none"
+        raise UnknownName(f"unknown engine {name!r}; registered: {known}{plugins.left_out()}")
     launched = [spec for spec, _ in communicators() if _call(spec, "launched")]
     return _create_communicator(max(launched, key=lambda spec: spec.priority)) if launched else None
-
-
-def _raise_unknown_engine(name: str) -> CommunicatorSpec:
-    """Raise the error that explains why no engine is called ``name``."""
-    package = COMMUNICATOR_HINTS.get(name)
-    plugins.raise_if_left_out(package or name, package, f"engine {name!r} is not installed")
-    known = ", ".join(spec.name for spec, _ in communicators()) or "none"
-    raise UnknownName(f"unknown engine {name!r}; registered: {known}{plugins.left_out()}")
 
 
 def _call(spec: CommunicatorSpec, what: str) -> Any:

@@ -269,7 +269,7 @@ class Function:
         """Return the inputs: arrays in a backward pass without ``create_graph``, else as passed.
 
         If the data of a Variable was replaced after the call, the returned input has the original
-        array.
+        array. As in the book, a class that a user defines gets Variables instead of arrays.
         """
         arrays = self._arrays
         if arrays is None:
@@ -279,7 +279,7 @@ class Function:
         xs = self._call_inputs()
         for x, a in zip(xs, arrays):  # noqa: B905 (hot)
             if not isinstance(x, Variable) or x.data is not a:
-                return tuple([as_recorded(*pair) for pair in zip(xs, arrays, strict=True)])
+                return tuple([as_recorded(self, *p) for p in zip(xs, arrays, strict=True)])
         return xs
 
     @inputs.setter
@@ -348,13 +348,16 @@ class Recorded(Function):
         return gy
 
 
-def as_recorded(x: Any, array: Array) -> Any:
-    """Return ``x``, or, if its data was replaced, a Variable with the original data ``array``.
+def as_recorded(function: Function, x: Any, array: Array) -> Any:
+    """Return the input ``x`` with its original data ``array``, as `Function.inputs` describes.
 
     Raises:
         GraphError: the shape, library or device of the data of ``x`` has changed.
     """
-    if not isinstance(x, Variable) or x.data is array:
+    if not isinstance(x, Variable):
+        is_as_passed = function._is_ours or type(x) not in by_type
+        return x if is_as_passed else Variable(array, requires_grad=False)
+    if x.data is array:
         return x
     if is_beside(x.data, array):
         return Recorded(array)(x)

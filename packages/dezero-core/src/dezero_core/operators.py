@@ -109,5 +109,6 @@ Variable.dot = matmul
 Variable.flatten, Variable.reshape, Variable.transpose = flatten_from, reshape_to, transpose_axes
 for _name in ("flatten", "reshape", "transpose"):
     getattr(Variable, _name).__qualname__ = f"Variable.{_name}"  # the name in Python's errors
+    getattr(Variable, _name).__name__ = _name
 Variable.T = property(transposed)
 bind_functions(functions.__all__, Variable)

@@ -131,7 +131,11 @@ class Plugins:
             # DeZero's plugins come first, so that no other plugin can take their names. The other
             # plugins are sorted by name, because the order of entry points depends on sys.path.
             found = sorted(entry_points(group=GROUP), key=lambda e: (not _is_ours(e), e.name))
-            _warn_of_unknown({*OUR_PLUGINS, *(entry.name for entry in found)})
+            known = {*OUR_PLUGINS, *(entry.name for entry in found)}
+            unknown = ", ".join(name for name in _selected_names() or () if name not in known)
+            if unknown:
+                message = f"no plugin is called {unknown}; known: {', '.join(sorted(known))}"
+                warnings.warn(f"DEZERO_PLUGINS: {message}", PluginWarning, stacklevel=4)
             for entry in found:
                 self._load(entry)
             return True
@@ -349,14 +353,6 @@ def _blocked_by_environment(entry: EntryPoint) -> str:
         return ""
     given, more = os.environ["DEZERO_PLUGINS"], ",".join([*listed, entry.name])
     return f"DEZERO_PLUGINS={given} does not list it; to load it: DEZERO_PLUGINS={more}"
-
-
-def _warn_of_unknown(known: set[str]) -> None:
-    """Warn about names in DEZERO_PLUGINS that no plugin has."""
-    unknown = ", ".join(name for name in _selected_names() or () if name not in known)
-    if unknown:
-        message = f"no plugin is called {unknown}; known: {', '.join(sorted(known))}"
-        warnings.warn(f"DEZERO_PLUGINS: {message}", PluginWarning, stacklevel=5)
 
 
 plugins = Plugins()
